@@ -15,6 +15,7 @@ from dr_sim.calibrate.compare_engines import Compared, compare, median_error, ta
 from dr_sim.calibrate.cost_line import FASTEST_BYTES_S, LineFit, fit
 from dr_sim.calibrate.cost_section import FittedCosts, cost_section, read_costs
 from dr_sim.cli.main import main
+from dr_sim.engines.port import BackupOrder
 from dr_sim.engines.sides import open_sides
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
@@ -322,15 +323,15 @@ def test_what_lies_on_disk_weighs_what_it_should() -> None:
     with open_sides("sqlite", scale=1000) as sides:
         sides.primary.create("crm", 10**9)
         sides.primary.commit_to("crm", 10, 1)
-        full = sides.primary.begin_backup("crm", Kind.FULL, "full", 0, 10**9, backup_id=1).finish(
-            10, 1, 1
-        )
+        full = sides.primary.begin_backup(
+            "crm", BackupOrder(Kind.FULL, "full", 0, 10**9, backup_id=1)
+        ).finish(10, 1, 1)
         assert 10**6 <= full.actual_bytes <= 1.6 * 10**6
         sizes = []
         for n in range(1, 31):
             sides.primary.commit_to("crm", 10 + n, n * 20_000_000)
             sizes.append(
-                sides.primary.begin_backup("crm", Kind.LOG, "log", 0, 1, backup_id=n)
+                sides.primary.begin_backup("crm", BackupOrder(Kind.LOG, "log", 0, 1, backup_id=n))
                 .finish(0, 0, 1)
                 .actual_bytes
             )

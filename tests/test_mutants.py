@@ -19,6 +19,7 @@ from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.names import backup_name
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
+from dr_sim.engines.port import BackupOrder
 from dr_sim.recovery import alerts, draining, emptying, events, failover, landing, replay, waiting
 from dr_sim.recovery.commands import RenameWorkingCopy, Restore
 from dr_sim.recovery.drain import Drain, Remedy
@@ -325,7 +326,9 @@ class Rehearsal:
         utc = context.utc_us()
         name = backup_name("crm", utc, Kind.LOG, 0, list(context.by_name[0]))
         number = (1 << 31) + utc % (1 << 30)
-        op = clone.begin_backup("crm", Kind.LOG, name, utc, log_bytes, backup_id=number)
+        op = clone.begin_backup(
+            "crm", BackupOrder(Kind.LOG, name, utc, log_bytes, backup_id=number)
+        )
         header = op.finish(database.commits, database.lsn, utc + SECOND).header
         file = BackupFile(
             number, 0, "crm", Kind.LOG, name, header, database.commits, context.now_us

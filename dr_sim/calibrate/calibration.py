@@ -19,6 +19,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.calibrate.cost_line import fit
 from dr_sim.calibrate.cost_section import FittedCosts
 from dr_sim.engines.files import DiskFiles
+from dr_sim.engines.port import BackupOrder
 from dr_sim.engines.scratch import scratch_folder
 from dr_sim.engines.sides import open_server
 from dr_sim.world.backup_file import content_hash
@@ -102,7 +103,9 @@ class _Bench:
         path = f"{kind.word} {self.made}"
 
         def whole() -> None:
-            op = self.primary.begin_backup(DATABASE, kind, path, 0, size, backup_id=self.made)
+            op = self.primary.begin_backup(
+                DATABASE, BackupOrder(kind, path, 0, size, backup_id=self.made)
+            )
             op.finish(self.commits, self.lsn, 0)
 
         self.timed(f"{kind.word} backup", size, whole)

@@ -123,23 +123,31 @@ def told_apart(header: BackupHeader, has_base: bool, base_lsn: int) -> None:
         header.copy_only = True
 
 
+class Written(NamedTuple):
+    """What a backup set says beside its header: the forks, the commits from n0 on and before n1,
+    and the differential base that a log carries (see BackupSet).
+    """
+
+    path: Path
+    n0: int
+    n1: int
+    base_lsn: int = 0
+    base_commits: int = 0
+
+
 def encode(
     magic: bytes,
     h: BackupHeader,
-    path: Path,
-    n0: int,
-    n1: int,
+    written: Written,
     body: bytes,
     *,
-    base_lsn: int = 0,
-    base_commits: int = 0,
     ended: bool = True,
     checksum: bool = False,
 ) -> bytes:
-    """A whole backup set; not ended: what would lie there had it been cut off just before its end.
-
-    base_lsn, base_commits: the differential base that a log carries, see BackupSet.
+    """Return a whole backup set; not ended: what would lie there had it been cut off just before
+    its end.
     """
+    path, n0, n1, base_lsn, base_commits = written
     name = h.database.encode()
     flags = h.copy_only * _COPY_ONLY | h.is_tail * _TAIL | ended * _ENDED | checksum * _CHECKSUM
     integers = (

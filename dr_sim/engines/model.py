@@ -50,7 +50,7 @@ from dr_sim.engines.model_database import (
     restored_full,
     stop_log,
 )
-from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
+from dr_sim.engines.port import BackupOrder, EngineError, Files, Made, WitnessReading
 from dr_sim.engines.restoring import Restoring
 from dr_sim.engines.sql_server_errors import refusal
 
@@ -131,18 +131,11 @@ class ModelBackup:
     def _bytes(self, ended: bool) -> bytes:
         changed = (self._digest - self._before) & MASK
         checksum = self._engine.checksum
-        n0, n1 = self._n0, self._n1
+        written = backup_set.Written(
+            self._forks, self._n0, self._n1, self._base_lsn, self._base_commits
+        )
         return backup_set.encode(
-            MAGIC,
-            self.header,
-            self._forks,
-            n0,
-            n1,
-            pages(changed),
-            base_lsn=self._base_lsn,
-            base_commits=self._base_commits,
-            ended=ended,
-            checksum=checksum,
+            MAGIC, self.header, written, pages(changed), ended=ended, checksum=checksum
         )
 
 
@@ -244,28 +237,21 @@ class ModelEngine:
         db.commits = commits
         db.lsn = lsn
 
-    def begin_backup(
-        self,
-        database: str,
-        kind: Kind,
-        path: str,
-        started_utc_us: int,
-        nominal_bytes: int,
-        *,
-        backup_id: int,
-        copy_only: bool = False,
-        tail: bool = False,
-    ) -> ModelBackup:
+    def close(self) -> None:
+        """Forget all databases: they are in memory."""
+        self.databases.clear()
+
+    def begin_backup(self, database: str, order: BackupOrder) -> ModelBackup:
         db = self._online(database)
         fork, lsn = db.path[-1][0], db.lsn
-        if kind is _LOG:
+        if order.kind is _LOG:
             if not db.has_base:
                 raise self.refusal(4214)
             first_fork = db.log_fork
             header = BackupHeader(
                 database,
-                backup_id,
-                kind,
+                order.backup_id,
+                order.kind,
                 fork,
                 db.log_lsn,
                 lsn,
@@ -274,37 +260,37 @@ class ModelEngine:
                 0,
                 first_fork,
                 0 if first_fork == fork else left_at(db.path, first_fork),
-                started_utc_us,
+                order.started_utc_us,
                 0,
-                copy_only,
-                tail,
-                nominal_bytes,
+                order.copy_only,
+                order.tail,
+                order.nominal_bytes,
             )
         else:
-            if tail:
+            if order.tail:
                 raise ValueError("only a log backup can be a tail")
-            if kind is _INCREMENTAL and (not db.has_base or db.needs_full):
+            if order.kind is _INCREMENTAL and (not db.has_base or db.needs_full):
                 raise self.refusal(3035, db=database)
             header = BackupHeader(
                 database,
-                backup_id,
-                kind,
+                order.backup_id,
+                order.kind,
                 fork,
                 lsn,
                 lsn,
                 lsn,
                 db.base_checkpoint_lsn,
-                db.base_lsn if kind is _INCREMENTAL else 0,
+                db.base_lsn if order.kind is _INCREMENTAL else 0,
                 fork,
                 0,
-                started_utc_us,
+                order.started_utc_us,
                 0,
-                copy_only,
+                order.copy_only,
                 False,
-                nominal_bytes,
+                order.nominal_bytes,
             )
-        backup = ModelBackup(self, db, path, header)
-        if tail:
+        backup = ModelBackup(self, db, order.path, header)
+        if order.tail:
             db.restored_digest = db.digest
             db.online = False
         return backup

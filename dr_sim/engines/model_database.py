@@ -27,27 +27,10 @@ def pages(content: int) -> bytes:
 
 
 def log_bytes(
-    header: BackupHeader,
-    path: Path,
-    n0: int,
-    n1: int,
-    content: int,
-    base_lsn: int,
-    base_commits: int,
-    checksum: bool,
+    header: BackupHeader, written: backup_set.Written, content: int, checksum: bool
 ) -> bytes:
-    """A whole log backup."""
-    return backup_set.encode(
-        MAGIC,
-        header,
-        path,
-        n0,
-        n1,
-        pages(content),
-        base_lsn=base_lsn,
-        base_commits=base_commits,
-        checksum=checksum,
-    )
+    """Return a whole log backup."""
+    return backup_set.encode(MAGIC, header, written, pages(content), checksum=checksum)
 
 
 def content_of(body: bytes) -> int:

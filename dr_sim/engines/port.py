@@ -50,6 +50,21 @@ class Made:
     actual_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class BackupOrder:
+    """A backup to be made. started_utc_us: as the server's clock shows it. tail: a log backup that
+    leaves the database restoring.
+    """
+
+    kind: Kind
+    path: str
+    started_utc_us: int
+    nominal_bytes: int
+    backup_id: int
+    copy_only: bool = False
+    tail: bool = False
+
+
 class Backup(Protocol):
     # all but finished_utc_us is known at begin; for fulls and incrementals last_lsn too
     header: BackupHeader
@@ -109,21 +124,8 @@ class Engine(Protocol):
         goes back.
         """
 
-    def begin_backup(
-        self,
-        database: str,
-        kind: Kind,
-        path: str,
-        started_utc_us: int,
-        nominal_bytes: int,
-        *,
-        backup_id: int,
-        copy_only: bool = False,
-        tail: bool = False,
-    ) -> Backup:
-        """Snapshot. Raises EngineError 4214 (log before any full), 4208. tail: leaves the database
-        restoring.
-        """
+    def begin_backup(self, database: str, order: BackupOrder) -> Backup:
+        """Snapshot. Raises EngineError 4214 (log before any full), 4208."""
 
     def log_starts_at(self, database: str) -> int:
         """The oldest LSN the log still holds: the next log backup begins here."""
@@ -161,6 +163,11 @@ class Engine(Protocol):
     def read_witness(self, database: str) -> WitnessReading: ...
 
     def destroy(self, database: str) -> None: ...
+
+    def close(self) -> None:
+        """Give everything back: no process, no open file and no folder of it is left. A second time
+        nothing happens; after it nothing else may be asked.
+        """
 
     def no_space(self, what: str, **holes: object) -> EngineError:
         """What it says where a disk is full, in its own words or, if it was not asked, dr_sim's: of

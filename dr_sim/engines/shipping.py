@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.engines.backup_set import Path
+from dr_sim.engines.backup_set import Written
 from dr_sim.engines.commits import MASK, content, mark
 from dr_sim.engines.files import Unread
 from dr_sim.engines.model import ModelEngine
@@ -70,7 +70,7 @@ def ship(
     s = to.databases[database]
     fork, first_lsn, before, base = p.log_fork, p.log_lsn, p.log_commits, p.base_checkpoint_lsn
     told = base if at.carries_base else 0
-    rest = (*((p.base_lsn, p.base_commits) if at.carries_base else (0, 0)), at.checksum)
+    base_of = (p.base_lsn, p.base_commits) if at.carries_base else (0, 0)
     made = []
     for commits, lsn, backup_id, started_utc_us, finished_utc_us in logs:
         header = BackupHeader(
@@ -91,7 +91,8 @@ def ship(
             False,
             lsn - first_lsn,
         )
-        made.append((header, Unread(_log_bytes, header, p.path, before, commits, *rest)))
+        written = Written(p.path, before, commits, *base_of)
+        made.append((header, Unread(_log_bytes, header, written, at.checksum)))
         first_lsn, before = lsn, commits
     digest = _digest(p, before)
     s.restored_digest = (s.restored_digest + digest - p.log_digest) & MASK
@@ -102,14 +103,6 @@ def ship(
     return made
 
 
-def _log_bytes(
-    header: BackupHeader,
-    path: Path,
-    n0: int,
-    n1: int,
-    base_lsn: int,
-    base_commits: int,
-    checksum: bool,
-) -> bytes:
-    held = content(header.database, header.fork, n0, n1)
-    return log_bytes(header, path, n0, n1, held, base_lsn, base_commits, checksum)
+def _log_bytes(header: BackupHeader, written: Written, checksum: bool) -> bytes:
+    held = content(header.database, header.fork, written.n0, written.n1)
+    return log_bytes(header, written, held, checksum)

@@ -5,7 +5,7 @@ closed again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -37,9 +37,7 @@ class Sides:
         with the databases that it has. No file stays in either share.
         """
         if lost:
-            close = getattr(self.primary, "close", None)
-            if close is not None:
-                close()
+            self.primary.close()
             files, engine = self.another()
         else:
             files, engine = self.primary_files, self.primary
@@ -61,7 +59,7 @@ def model_sides(checksum: bool = True, imitates: str = "sql_server") -> Sides:
     return Sides(primary_files, secondary_files, primary, secondary, another)
 
 
-def open_server(engine: str, files: DiskFiles, home: Path, scale: int, checksum: bool) -> Any:
+def open_server(engine: str, files: DiskFiles, home: Path, scale: int, checksum: bool) -> Engine:
     """One real server; home: a folder of its own that it may make. To be closed by close()."""
     if engine == "sqlite":
         return SqliteEngine(files, home, checksum=checksum, scale=scale)
@@ -81,7 +79,9 @@ def open_sides(
     witness's rows. checksum: they validate what they restore.
     """
     if engine == "model":
-        yield model_sides(checksum, imitates)
+        sides = model_sides(checksum, imitates)
+        with closing(sides.primary), closing(sides.secondary):
+            yield sides
         return
     with scratch_folder() as home, ExitStack() as opened:
         names = chain(("primary", "secondary"), (f"another {n}" for n in count(1)))
@@ -89,9 +89,8 @@ def open_sides(
         def another() -> tuple[DiskFiles, Engine]:
             side = next(names)
             files = DiskFiles(home / side)
-            server: Any = open_server(engine, files, home / f"{side} databases", scale, checksum)
-            opened.callback(server.close)
-            return files, server
+            server = open_server(engine, files, home / f"{side} databases", scale, checksum)
+            return files, opened.enter_context(closing(server))
 
         (primary_files, primary), (secondary_files, secondary) = another(), another()
         yield Sides(primary_files, secondary_files, primary, secondary, another)

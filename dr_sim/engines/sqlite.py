@@ -34,7 +34,7 @@ from dr_sim.engines import backup_set
 from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at, obstacle
 from dr_sim.engines.own_errors import DAMAGE, OBSTACLES, refusal
 from dr_sim.engines.payload import Payload
-from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
+from dr_sim.engines.port import BackupOrder, EngineError, Files, Made, WitnessReading
 from dr_sim.engines.restoring import Restoring
 from dr_sim.engines.sqlite_store import PAGE_BYTES, PageStore, segment_pages
 
@@ -184,16 +184,9 @@ class SqliteBackup:
 
     def _bytes(self, ended: bool) -> bytes:
         forks, checksum = self._db.store.position.forks, self._engine.checksum
+        written = backup_set.Written(forks, self._n0, self._n1, self._base_lsn)
         return backup_set.encode(
-            MAGIC,
-            self.header,
-            forks,
-            self._n0,
-            self._n1,
-            self._body,
-            base_lsn=self._base_lsn,
-            ended=ended,
-            checksum=checksum,
+            MAGIC, self.header, written, self._body, ended=ended, checksum=checksum
         )
 
 
@@ -305,9 +298,10 @@ class SqliteEngine:
         return _Database(database, self.home / str(next(self._folders)))
 
     def close(self) -> None:
-        """Close all databases and delete their files."""
+        """Close all databases and delete their files and the folder they were in."""
         for name in list(self.databases):
             self.destroy(name)
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def create(self, database: str, size_bytes: int = 0) -> None:
         if database in self.databases:
@@ -338,45 +332,34 @@ class SqliteEngine:
         if commits > at.commits or lsn > at.lsn:
             db.store.commit_to(database, commits, lsn)
 
-    def begin_backup(
-        self,
-        database: str,
-        kind: Kind,
-        path: str,
-        started_utc_us: int,
-        nominal_bytes: int,
-        *,
-        backup_id: int,
-        copy_only: bool = False,
-        tail: bool = False,
-    ) -> SqliteBackup:
+    def begin_backup(self, database: str, order: BackupOrder) -> SqliteBackup:
         db = self._online(database)
-        if tail and kind is not _LOG:
+        if order.tail and order.kind is not _LOG:
             raise ValueError("only a log backup can be a tail")
-        if kind is not _FULL and not db.has_base:
+        if order.kind is not _FULL and not db.has_base:
             raise refusal(60020, db=database)
-        at, log = db.store.position, kind is _LOG
+        at, log = db.store.position, order.kind is _LOG
         fork, first_fork = at.forks[-1][0], db.log_fork if log else at.forks[-1][0]
         header = BackupHeader(
             database,
-            backup_id,
-            kind,
+            order.backup_id,
+            order.kind,
             fork,
             db.log_lsn if log else at.lsn,
             at.lsn,
             db.base_checkpoint_lsn if log else at.lsn,
             db.base_checkpoint_lsn,
-            db.base_lsn if kind is _INCREMENTAL else 0,
+            db.base_lsn if order.kind is _INCREMENTAL else 0,
             first_fork,
             0 if first_fork == fork else left_at(at.forks, first_fork),
-            started_utc_us,
+            order.started_utc_us,
             0,
-            copy_only,
-            tail,
-            nominal_bytes,
+            order.copy_only,
+            order.tail,
+            order.nominal_bytes,
         )
-        backup = SqliteBackup(self, db, path, header)
-        if tail:
+        backup = SqliteBackup(self, db, order.path, header)
+        if order.tail:
             db.store.close()
             db.online = False
         return backup

@@ -98,7 +98,7 @@ def _judged(samples: Sequence[Sample], line: SlaLine, errors: Errors, luck: bool
     if single:
         return _one_run(samples, line, base, statistic, unit)
     if base in CURVES and statistic != "mean" and statistic != "max":
-        return _on_time(samples, line, question, base, statistic, errors, unit)
+        return _on_time(samples, line, question, errors)
     if statistic in ("", "max"):
         return _every_run(samples, line, question, base, unit)
     wide = answer(samples, question, errors.failing, errors.failing, sure=luck)
@@ -196,14 +196,13 @@ def _on_time(
     samples: Sequence[Sample],
     line: SlaLine,
     question: Question,
-    base: str,
-    statistic: str,
     errors: Errors,
-    unit: str,
 ) -> LineVerdict:
     """A share of time, or a quantile over all time: that is within a bound if the share above the
     bound is small enough.
     """
+    base, statistic = split(line.measure)
+    unit = UNITS[kind_of(line.measure)]
     found = curves_of(samples, base, question)
     if not found:
         return LineVerdict(

@@ -348,76 +348,65 @@ def _of_alerts(score: AlertScore, database: str, tenant: str = "") -> Iterator[V
 # ---- curves
 def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
     """Of all legs."""
-    end = whole.end_us
+    taking = _Taking(scenario, whole.end_us)
     named = _named(scenario)
     for failure_class in CLASSES:
         if failure_class != "site":
-            yield _sampled(
-                "exposure", "", failure_class, whole.exposure("", failure_class), scenario, end
-            )
+            curve = whole.exposure("", failure_class)
+            yield taking.sample(("exposure", "", ""), failure_class, curve)
             for name, tenant in asked_of_class(scenario, failure_class):
-                yield _sampled(
-                    "exposure",
-                    name,
-                    failure_class,
-                    whole.exposure(name, failure_class, tenant),
-                    scenario,
-                    end,
-                    tenant,
-                )
+                curve = whole.exposure(name, failure_class, tenant)
+                yield taking.sample(("exposure", name, tenant), failure_class, curve)
             continue
-        yield _sampled("exposure", "", failure_class, whole.exposure(), scenario, end)
-        for name in named:
-            yield _sampled("exposure", name, failure_class, whole.exposure(name), scenario, end)
-        for tenant in asked_of(scenario):
-            yield _sampled(
-                "exposure", "", failure_class, whole.exposure(tenant=tenant), scenario, end, tenant
-            )
+        for about in _everyone(named, scenario):
+            database, tenant = about
+            curve = whole.exposure(database, tenant=tenant)
+            yield taking.sample(("exposure", *about), failure_class, curve)
     for line in scenario.sla:
         head = split(line.measure)[0]
-        if head in ("exposure_before", "exposure_after") or (
-            head == "outage_if_now" and (line.database or line.tenant)
-        ):
-            about = (line.database, line.failure_class or "site")
-            curve = whole.curve(head, *about, line.tenant)
-            yield _sampled(head, *about, curve, scenario, end, line.tenant)
-    yield _sampled("outage_if_now", "", "site", whole.outage_if_now(), scenario, end)
-    if scenario.cloud is not None:
-        yield _sampled("drift", "", "", whole.drift(), scenario, end)
-        yield _sampled("provision_if_now", "", "", whole.provision_if_now(), scenario, end)
-    yield _sampled("replay_lag", "", "", whole.replay_lag(), scenario, end)
-    for name in named:
-        yield _sampled("replay_lag", name, "", whole.replay_lag(name), scenario, end)
-    for tenant in asked_of(scenario):
-        yield _sampled("replay_lag", "", "", whole.replay_lag(tenant=tenant), scenario, end, tenant)
+        parted = head == "outage_if_now" and (line.database or line.tenant)
+        if head in ("exposure_before", "exposure_after") or parted:
+            failure_class = line.failure_class or "site"
+            asked = whole.curve(head, line.database, failure_class, line.tenant)
+            yield taking.sample((head, line.database, line.tenant), failure_class, asked)
+    yield taking.sample(("outage_if_now", "", ""), "site", whole.outage_if_now())
+    for about in _everyone(named, scenario):
+        yield taking.sample(("replay_lag", *about), "", whole.replay_lag(*about))
 
 
-def _sampled(
-    measure: str,
-    database: str,
-    failure_class: str,
-    curve: AnyCurve,
-    scenario: Scenario,
-    end: int,
-    tenant: str = "",
-) -> CurveSample:
-    curve = curve.window(scenario.measure_from_us, end)
-    whole = curve.duration_us
-    above = curve.above_each_us(GRID_US)
-    first = int(np.searchsorted(-above, -whole, side="right")) if whole else 0
-    last = int(np.searchsorted(-above, 0, side="left"))
-    exactly = [[limit, curve.above_us(limit)] for limit in limits_of(scenario)]
-    return CurveSample(
-        measure,
-        database,
-        failure_class,
-        whole,
-        curve.twice_area(),
-        first,
-        above[first:last].astype(GRID_TYPE).tobytes(),
-        exactly,
-        tenant,
-    )
+def _everyone(named: list[str], scenario: Scenario) -> list[tuple[str, str]]:
+    """(database, tenant) of whatever has a curve of its own, the service first."""
+    databases = [(name, "") for name in named]
+    tenants = [("", tenant) for tenant in asked_of(scenario)]
+    return [("", ""), *databases, *tenants]
+
+
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """Makes samples of curves, each over the measured part of a run that ends at end_us."""
+
+    scenario: Scenario
+    end_us: int
+
+    def sample(self, of: Of, failure_class: str, curve: AnyCurve) -> CurveSample:
+        measure, database, tenant = of
+        curve = curve.window(self.scenario.measure_from_us, self.end_us)
+        whole = curve.duration_us
+        above = curve.above_each_us(GRID_US)
+        first = int(np.searchsorted(-above, -whole, side="right")) if whole else 0
+        last = int(np.searchsorted(-above, 0, side="left"))
+        exactly = [[limit, curve.above_us(limit)] for limit in limits_of(self.scenario)]
+        return CurveSample(
+            measure,
+            database,
+            failure_class,
+            whole,
+            curve.twice_area(),
+            first,
+            above[first:last].astype(GRID_TYPE).tobytes(),
+            exactly,
+            tenant,
+        )
 
 
 def limits_of(scenario: Scenario) -> list[int]:

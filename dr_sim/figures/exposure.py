@@ -23,7 +23,6 @@ from dr_sim.figures.style import (
 )
 from dr_sim.figures.views import Views
 from dr_sim.measures.exposure import Curve
-from dr_sim.scenario.model import Scenario
 from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, clock
 
 
@@ -38,7 +37,7 @@ def draw_exposure(views: Views) -> Figure:
     figure, axes = stacked([3.0] * len(windows), [0.4, 0.7][: len(windows)])
     time = clock_of(scenario)
     for ax, window in zip(axes, windows, strict=True):
-        _panel(ax, scenario, time, window, true, told, views)
+        _panel(ax, time, window, true, told, views)
     axes[0].set_title(f"{scenario.name}: exposure to the loss of the site" + dashed(views))
     if len(windows) > 1:
         axes[1].set_title("Around the highest")
@@ -55,13 +54,13 @@ def _peak(curve: Curve) -> int | None:
 
 def _panel(
     ax: Axes,
-    scenario: Scenario,
     time: AxisClock,
     window: Window,
     true: Curve,
     told: Curve,
     views: Views,
 ) -> None:
+    scenario = views.whole.scenario
     band(ax, time, true, window, ORANGE, "true")
     over(ax, time, told, window, BLUE, "reported: what the recovery manager believes")
     top = max(top_of(true.window(*window), told.window(*window)), 10 * MINUTE_US)

@@ -31,10 +31,10 @@ from dr_sim.scenario.events import (
     read_events,
     read_faults,
 )
-from dr_sim.scenario.experiment import Asked, read_asked
+from dr_sim.scenario.experiment import read_asked
 from dr_sim.scenario.fields import Names
 from dr_sim.scenario.kind import EventKind
-from dr_sim.scenario.model import Scenario, ScriptedEvent, SlaLine
+from dr_sim.scenario.model import Scenario, ScriptedEvent
 from dr_sim.scenario.problems import told
 from dr_sim.scenario.recorded import RecordedFile, plain, read_recorded
 from dr_sim.scenario.schema import APART, Root
@@ -158,49 +158,33 @@ def _scenario(tree: Node, kinds: tuple[EventKind, ...], problems: list[Problem])
     instants = _times(root, events, faults, problems)
     if problems:
         return None
-    return _whole(root, tree, series, recorded, events, instants, faults, sla, asked)
-
-
-def _whole(
-    root: Root,
-    tree: Node,
-    series: dict[str, tuple[int, ...]],
-    recorded: dict[str, Any],
-    events: list[EventLine],
-    instants: list[int],
-    faults: list[FaultLine],
-    sla: tuple[SlaLine, ...],
-    asked: Asked,
-) -> Scenario:
-    for name, numbers in series.items():
-        node = tree.at(("databases", name, "log_volume"))
-        volume = root.databases[name].log_volume
-        assert isinstance(volume, SeriesFile)
-        node.value = from_plain(
-            node, build.text_of_series(numbers, volume.interval_us), node.source
-        ).value
-    for key, found in recorded.items():
-        node = tree.at(("recorded", key))
-        node.value = from_plain(node, plain(found), node.source).value
-    conditions = {
-        key: getattr(root.recorded, key) for key in ("link", "outages", "restores")
-    } | recorded
-    scripted = tuple(
+    beside = build.BesideSections(series, recorded, sla, asked)
+    beside.events = tuple(
         ScriptedEvent(line.number, at_us, line.kind, _placed(line.params, root))
         for line, at_us in zip(events, instants, strict=True)
     )
     drawn = [build.drawn(line) for line in faults]
+    beside.faults = tuple(line for line in drawn if line is not None)
+    return _whole(root, tree, beside)
+
+
+def _whole(root: Root, tree: Node, beside: build.BesideSections) -> Scenario:
+    """Return the scenario; the tree gets the contents of its files, so that it needs none of
+    them.
+    """
+    for name, numbers in beside.series.items():
+        node = tree.at(("databases", name, "log_volume"))
+        volume = root.databases[name].log_volume
+        assert isinstance(volume, SeriesFile)
+        written = build.text_of_series(numbers, volume.interval_us)
+        node.value = from_plain(node, written, node.source).value
+    for key, found in beside.recorded.items():
+        node = tree.at(("recorded", key))
+        node.value = from_plain(node, plain(found), node.source).value
+    sections = {key: getattr(root.recorded, key) for key in ("link", "outages", "restores")}
+    beside.recorded = sections | beside.recorded
     resolved: Resolved = resolved_of(tree)
-    return build.scenario(
-        root,
-        series,
-        conditions,
-        scripted,
-        tuple(line for line in drawn if line is not None),
-        sla,
-        asked,
-        resolved,
-    )
+    return build.scenario(root, beside, resolved)
 
 
 def _placed(params: Any, root: Root) -> Any:

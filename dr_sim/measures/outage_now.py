@@ -316,7 +316,8 @@ def _jobs(
         if not len(order)
         else {k: v[order] for k, v in files.items()}
     )
-    return _timed(t, scenario, database, files, restored, reached, (begin_us, end_us))
+    replay = _Replay(files, restored, reached)
+    return _timed(t, scenario, database, replay, (begin_us, end_us))
 
 
 def _files(t: Tables, database: int, begin_us: int) -> dict[str, Ints]:
@@ -372,15 +373,19 @@ def _begins_at(files: dict[str, Ints], restored: dict[str, Ints], first: Bools, 
     return int(files["last_lsn"][np.flatnonzero(first)[0]])
 
 
+@dataclass(frozen=True, slots=True)
+class _Replay:
+    """The files of a copy, what was restored of them, and the LSN that each restore reached."""
+
+    files: dict[str, Ints]
+    restored: dict[str, Ints]
+    reached: Ints
+
+
 def _timed(
-    t: Tables,
-    scenario: Scenario,
-    database: int,
-    files: dict[str, Ints],
-    restored: dict[str, Ints],
-    reached: Ints,
-    span: tuple[int, int],
+    t: Tables, scenario: Scenario, database: int, replay: _Replay, span: tuple[int, int]
 ) -> Jobs:
+    files, restored, reached = replay.files, replay.restored, replay.reached
     commands = t.of("seen.Restore", database)
     at = np.searchsorted(reached, files["last_lsn"])
     there = at < len(reached)

@@ -42,11 +42,12 @@ class _Believed:
         name: int,
         kind: int,
         fork: int,
-        first_lsn: int,
-        last_lsn: int,
-        started: int,
-        finished: int,
+        lsns: tuple[int, int],
+        times: tuple[int, int],
     ) -> None:
+        """A backup was validated: from its first LSN to its last, begun and finished at times."""
+        first_lsn, last_lsn = lsns
+        started, finished = times
         if kind != Kind.LOG:
             self.sets[name] = (last_lsn, finished)
             return
@@ -89,7 +90,7 @@ def reported_exposure(record: Record, scenario: Scenario, database: int) -> Curv
     before = None
     for _, at, is_validated, name, kind, fork, first, last, started, finished in told:
         if is_validated:
-            believed.validated(name, kind, fork, first, last, started, finished)
+            believed.validated(name, kind, fork, (first, last), (started, finished))
         else:
             believed.restored(name, fork, last)
         if believed.since_utc_us and believed.since_utc_us != before:

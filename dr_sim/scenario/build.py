@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dr_sim import units
@@ -151,19 +151,25 @@ def failover(keys: schema.FailoverKeys) -> model.FailoverSpec:
     )
 
 
-def scenario(
-    root: schema.Root,
-    series: dict[str, tuple[int, ...]],
-    recorded: dict[str, Any],
-    events: tuple[model.ScriptedEvent, ...],
-    faults: tuple[model.DrawnFault, ...],
-    sla: tuple[model.SlaLine, ...],
-    asked: Asked,
-    resolved: dict[str, object],
-) -> model.Scenario:
-    """The whole, out of sections without a mistake. series: what log_volume files hold, by
-    database.
+@dataclass(slots=True)
+class BesideSections:
+    """The parts of a scenario that are read apart from its sections. series: the contents of
+    log_volume files, by database; recorded: of the files under `recorded`, by key.
     """
+
+    series: dict[str, tuple[int, ...]]
+    recorded: dict[str, Any]
+    sla: tuple[model.SlaLine, ...]
+    asked: Asked
+    events: tuple[model.ScriptedEvent, ...] = ()
+    faults: tuple[model.DrawnFault, ...] = ()
+
+
+def scenario(
+    root: schema.Root, beside: BesideSections, resolved: dict[str, object]
+) -> model.Scenario:
+    """Return the whole, out of sections without a mistake."""
+    recorded, asked = beside.recorded, beside.asked
     return model.Scenario(
         name=root.name,
         description=root.description,
@@ -175,7 +181,8 @@ def scenario(
         run_for_us=root.run_for,
         measure_from_us=root.measure_from,
         databases=tuple(
-            database(name, keys, root.time_zone, series) for name, keys in root.databases.items()
+            database(name, keys, root.time_zone, beside.series)
+            for name, keys in root.databases.items()
         ),
         machines=root.machines,
         primary=primary(root.primary),
@@ -220,9 +227,9 @@ def scenario(
         change_windows=model.ChangeWindows(
             schedule(root.change_windows.start, root.time_zone), root.change_windows.length
         ),
-        events=events,
-        faults=faults,
-        sla=sla,
+        events=beside.events,
+        faults=beside.faults,
+        sla=beside.sla,
         replications=asked.replications,
         on_unknown=asked.on_unknown,
         sweep=asked.sweep,

@@ -20,10 +20,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from dr_sim.backups.model import Kind, RestoreState
-from dr_sim.engines.port import Engine, EngineError, RestoreOp
+from dr_sim.backups.model import RestoreState
+from dr_sim.engines.port import BackupOrder, Engine, EngineError, RestoreOp
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import BackupCost
 
@@ -52,21 +53,16 @@ class Clock:
         self._journal.note("truth.measured", now_us, database, file, what, took_us)
 
     def rehearse(
-        self,
-        engine: Engine,
-        files: Any,
-        name: str,
-        kind: Kind,
-        size: int,
-        commits: int,
-        lsn: int,
-        utc_us: int,
+        self, engine: Engine, files: Any, name: str, order: BackupOrder, commits: int, lsn: int
     ) -> int:
-        """How long this backup takes, by one that counts for nothing. Raises EngineError."""
+        """Measure how long this backup takes, by one that counts for nothing. Raises
+        EngineError.
+        """
+        scratch = replace(order, path=SCRATCH, backup_id=0, copy_only=True)
 
         def whole() -> None:
-            op = engine.begin_backup(name, kind, SCRATCH, utc_us, size, backup_id=0, copy_only=True)
-            op.finish(commits, lsn, utc_us)
+            op = engine.begin_backup(name, scratch)
+            op.finish(commits, lsn, order.started_utc_us)
 
         _, took_us = self.time(whole)
         files.delete(SCRATCH)

@@ -14,7 +14,7 @@ from functools import partial
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.engines import postgres_words
 from dr_sim.engines.files import Unread
-from dr_sim.engines.port import EngineError
+from dr_sim.engines.port import BackupOrder, EngineError
 from dr_sim.engines.sql_server_errors import ERRORS
 from dr_sim.record.journal import KIND_ID
 from dr_sim.scenario.model import BackupCost, Schedule
@@ -202,24 +202,13 @@ class Primary:
         name = naming.name(context, db, now, kind)
         path = f"{ELSEWHERE if order.elsewhere else context.primary_shares[db.index]}/{name}"
         size = self._size(db, kind, lsn)
+        wanted = BackupOrder(kind, path, utc, size, number, order.copy_only, order.tail)
         clock, took_us = context.clock, 0
         try:
             if clock.measured and not order.tail:
-                took_us = clock.rehearse(
-                    engine, context.primary_files, name_of, kind, size, commits, lsn, utc
-                )
-            op, began_us = clock.time(
-                lambda: engine.begin_backup(
-                    name_of,
-                    kind,
-                    path,
-                    utc,
-                    size,
-                    backup_id=number,
-                    copy_only=order.copy_only,
-                    tail=order.tail,
-                )
-            )
+                files = context.primary_files
+                took_us = clock.rehearse(engine, files, name_of, wanted, commits, lsn)
+            op, began_us = clock.time(lambda: engine.begin_backup(name_of, wanted))
         except EngineError as error:
             return f"{error.number} {error.text}"
         if not order.elsewhere:  # names collide only where files lie side by side

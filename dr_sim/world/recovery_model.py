@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import Kind
-from dr_sim.engines.port import EngineError
+from dr_sim.engines.port import BackupOrder, EngineError
 from dr_sim.world.primary_database import REFUSED, PrimaryDatabase
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _discard_log(primary: Primary, db: PrimaryDatabase) -> None:
     number, path = db.next_number, f"{context.primary_shares[db.index]}/discarded"
     try:
         op = engine.begin_backup(
-            db.spec.name, Kind.LOG, path, utc, lsn - log_from, backup_id=number
+            db.spec.name, BackupOrder(Kind.LOG, path, utc, lsn - log_from, backup_id=number)
         )
     except EngineError as error:
         context.note(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dr_sim.backups.model import Kind
+from dr_sim.engines.port import BackupOrder
 from dr_sim.world.backup_file import FILE_BITS
 from dr_sim.world.context import Context
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
@@ -40,7 +41,7 @@ def seed(
         path = f"{context.primary_shares[db.index]}/seed {db.index}"
         backup_id = (db.index << FILE_BITS) | SEED_NUMBER
         op = context.primary_engine.begin_backup(
-            name, Kind.FULL, path, utc, size, backup_id=backup_id
+            name, BackupOrder(Kind.FULL, path, utc, size, backup_id=backup_id)
         )
         made = op.finish(0, FIRST_LSN, utc)
         context.secondary_files.write(path, context.primary_files.read(path))

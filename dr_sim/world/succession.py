@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import Kind, RestoreState
-from dr_sim.engines.port import EngineError
+from dr_sim.engines.port import BackupOrder, EngineError
 from dr_sim.oracle.witness import Lineage
 from dr_sim.world.context import Context
 from dr_sim.world.primary_database import PrimaryDatabase
@@ -94,7 +94,7 @@ def _take_empty_tail(context: Context, db: PrimaryDatabase, lineage: Lineage) ->
     engine, utc = context.primary_engine, context.primary_utc_us()
     number = db.next_number
     tail = engine.begin_backup(
-        db.spec.name, Kind.LOG, _EMPTY_TAIL, utc, 0, backup_id=number, tail=True
+        db.spec.name, BackupOrder(Kind.LOG, _EMPTY_TAIL, utc, 0, backup_id=number, tail=True)
     )
     tail.finish(lineage.commits, lineage.lsn, utc)
     context.primary_files.delete(_EMPTY_TAIL)

@@ -9,15 +9,20 @@ it held.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines.commits import mark
 from dr_sim.engines.files import flipped
-from dr_sim.engines.port import Engine, EngineError, Files, WitnessReading
+from dr_sim.engines.port import BackupOrder, Engine, EngineError, Files, WitnessReading
 
 DB = "crm"
 LSN_A_COMMIT = 4096  # what the suite lets a commit write
@@ -60,7 +65,8 @@ class Server:
         self.made += 1
         n = self.engine.read_witness(database).commits if commits is None else commits
         begun = self.engine.begin_backup(
-            database, kind, path, self.made * MINUTE_US, 10**6, backup_id=self.made, **how
+            database,
+            BackupOrder(kind, path, self.made * MINUTE_US, 10**6, backup_id=self.made, **how),
         )
         return begun.finish(n, n * LSN_A_COMMIT, self.made * MINUTE_US + 5).header
 
@@ -83,10 +89,13 @@ class Server:
 
 @dataclass
 class Servers:
-    """The fixture: opens a server more each time it is asked."""
+    """The fixture: opens a server more each time it is asked. place: the folder in which the
+    servers keep what is theirs; None: they keep nothing on disk.
+    """
 
     behaviour: Behaviour
     open: Callable[[], Server]
+    place: Callable[[], Path | None] = lambda: None
 
     def pair(self) -> tuple[Server, Server]:
         primary = self.open()
@@ -143,8 +152,50 @@ def chain(p: Server, s: Server, logs: int = 4) -> list[str]:
     return names
 
 
+def held(place: Path | None) -> tuple[set[int], Counter[str], set[str]]:
+    """What this process holds now: its children and theirs, its open files and sockets, and the
+    paths in a folder.
+    """
+    opened: Counter[str] = Counter()
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the folder's own
+            opened[re.sub(r"[0-9]+", "", os.readlink(link))] += 1
+    there = {str(p) for p in place.rglob("*")} if place is not None else set()
+    return set(_children(os.getpid())), opened, there
+
+
+def _children(pid: int) -> Iterator[int]:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            for child in (task / "children").read_text().split():
+                yield int(child)
+                yield from _children(int(child))
+
+
+def close_after_use(servers: Servers) -> tuple[object, object, object]:
+    """What is held before two servers are opened, in use, and after both are closed."""
+    for server in servers.pair():  # what a process keeps for all its servers is there from now on
+        server.engine.close()
+    before = held(servers.place())
+    p, s = servers.pair()
+    s.restore(chain(p, s, 1)[0])
+    used = held(servers.place())
+    for server in (p, s):
+        server.engine.close()
+    after = held(servers.place())
+    for server in (p, s):
+        server.engine.close()  # a second time nothing happens
+    return before, used, after
+
+
 class Conformance:
     """Subclass it in a test file that has a `servers` fixture."""
+
+    # ---- the end
+    def test_close_leaves_no_process_no_open_file_and_no_folder(self, servers: Servers) -> None:
+        before, used, after = close_after_use(servers)
+        assert after == before
+        assert (used != before) == (servers.place() is not None)
 
     # ---- an undamaged chain
     def test_logs_in_order_bring_the_secondary_to_where_the_primary_was(
@@ -189,7 +240,7 @@ class Conformance:
         p, s = servers.pair()
         chain(p, s, 1)
         p.write(30)
-        begun = p.engine.begin_backup(DB, Kind.LOG, "cut", 0, 10**6, backup_id=90)
+        begun = p.engine.begin_backup(DB, BackupOrder(Kind.LOG, "cut", 0, 10**6, backup_id=90))
         p.write(40)
         cut = begun.finish(40, 40 * LSN_A_COMMIT, 9).header
         assert cut.first_lsn == s.engine.read_header("log 1").last_lsn
@@ -209,7 +260,7 @@ class Conformance:
         p, s = servers.pair()
         chain(p, s, 1)
         p.write(30)
-        full = p.engine.begin_backup(DB, Kind.FULL, "long", 0, 10**6, backup_id=91)
+        full = p.engine.begin_backup(DB, BackupOrder(Kind.FULL, "long", 0, 10**6, backup_id=91))
         p.write(35)
         p.log("stale")
         p.write(45)
@@ -277,7 +328,7 @@ class Conformance:
         for i, lsn in enumerate((2**74 + 1, 2**74 + 2)):
             p.engine.commit_to(DB, i + 1, lsn)
             header = p.engine.begin_backup(
-                DB, Kind.LOG if i else Kind.FULL, "x", 0, 1, backup_id=i
+                DB, BackupOrder(Kind.LOG if i else Kind.FULL, "x", 0, 1, backup_id=i)
             ).finish(i + 1, lsn, 1)
             ship("x", p, s)
             assert s.engine.read_header("x") == header.header
@@ -343,7 +394,9 @@ class Conformance:
         p, s = servers.pair()
         names = chain(p, s, 1)
         p.full("copy", copy_only=True)
-        p.engine.begin_backup(DB, Kind.FULL, "cut off", 0, 10**6, backup_id=92).abort(500_000)
+        p.engine.begin_backup(DB, BackupOrder(Kind.FULL, "cut off", 0, 10**6, backup_id=92)).abort(
+            500_000
+        )
         p.incremental("inc", 33)
         ship("inc", p, s)
         s.restore(names[0])
@@ -360,7 +413,9 @@ class Conformance:
         p, s = servers.pair()
         names = chain(p, s, 1)
         old = s.engine.state(DB).differential_base_lsn
-        full = p.engine.begin_backup(DB, Kind.FULL, "second full", 0, 10**6, backup_id=95)
+        full = p.engine.begin_backup(
+            DB, BackupOrder(Kind.FULL, "second full", 0, 10**6, backup_id=95)
+        )
         p.write(27)
         p.log("before its end")
         new = full.finish(33, 33 * LSN_A_COMMIT, 9).header.first_lsn
@@ -397,7 +452,9 @@ class Conformance:
         p.full("copy", copy_only=True)
         p.write(30)
         p.log("log 2")
-        full = p.engine.begin_backup(DB, Kind.FULL, "second full", 0, 10**6, backup_id=96)
+        full = p.engine.begin_backup(
+            DB, BackupOrder(Kind.FULL, "second full", 0, 10**6, backup_id=96)
+        )
         p.log("empty")  # cut at the very LSN at which that full begins and ends
         new = full.finish(30, 30 * LSN_A_COMMIT, 9).header.first_lsn
         third = servers.open()
@@ -464,7 +521,7 @@ class Conformance:
         s.restore("full1")
         p.write(1000)
         incremental = p.engine.begin_backup(
-            DB, Kind.INCREMENTAL, "incremental", 1, 10**6, backup_id=9001
+            DB, BackupOrder(Kind.INCREMENTAL, "incremental", 1, 10**6, backup_id=9001)
         )
         p.full("full2")
         p.write(1050)
@@ -632,7 +689,9 @@ class Conformance:
         s.restore(names[0])
         starts = p.engine.log_starts_at(DB)
         p.write(30)
-        p.engine.begin_backup(DB, Kind.LOG, "torn", 0, 10**6, backup_id=93).abort(fraction_ppm)
+        p.engine.begin_backup(DB, BackupOrder(Kind.LOG, "torn", 0, 10**6, backup_id=93)).abort(
+            fraction_ppm
+        )
         assert p.engine.log_starts_at(DB) == starts
         ship("torn", p, s)
         servers.refuses(s, "torn", "cut_off_in_backup")
@@ -806,9 +865,9 @@ class Conformance:
         p, s = servers.pair()
         chain(p, s, 1)
         p.write(33)
-        p.engine.begin_backup(DB, Kind.LOG, "tail", 0, 10**6, backup_id=94, tail=True).abort(
-            500_000
-        )
+        p.engine.begin_backup(
+            DB, BackupOrder(Kind.LOG, "tail", 0, 10**6, backup_id=94, tail=True)
+        ).abort(500_000)
         p.write(40)
         p.log("after all")
         for path in ("log 1", "after all"):

@@ -13,9 +13,10 @@ from dr_sim.engines import model, postgres, sqlite
 from dr_sim.engines.backup_set import END_MARK, decode
 from dr_sim.engines.files import DiskFiles, MemoryFiles
 from dr_sim.engines.postgres.errors import sqlstate_number
+from dr_sim.engines.postgres.home import home
 from dr_sim.engines.postgres_words import WORDS
 
-from .conformance import Behaviour, Conformance, Server, Servers
+from .conformance import Behaviour, Conformance, Server, Servers, close_after_use
 
 MODEL_REFUSALS = {
     "gap": {4305},
@@ -131,7 +132,9 @@ def sqlite_servers(folder: Path, *, checksum: bool) -> Servers:
         Kind.INCREMENTAL: {"shows", "refused", "hides"},
     }
     return Servers(
-        Behaviour(SQLITE_REFUSALS, zone(sqlite.MAGIC), refused if checksum else silent), server
+        Behaviour(SQLITE_REFUSALS, zone(sqlite.MAGIC), refused if checksum else silent),
+        server,
+        lambda: folder,
     )
 
 
@@ -179,6 +182,7 @@ def postgres_servers() -> Servers:
             old_base_after_failover=False,
         ),
         server,
+        lambda: home().folder,
     )
 
 
@@ -202,3 +206,15 @@ def servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Servers]
 
 class TestConformance(Conformance):
     pass
+
+
+@pytest.mark.parametrize("kept", ["open files", "folders"])
+def test_an_engine_that_gives_nothing_back_is_found(
+    kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kept == "open files":
+        monkeypatch.setattr(sqlite.SqliteEngine, "close", lambda self: None)
+    else:
+        monkeypatch.setattr(sqlite.shutil, "rmtree", lambda *a, **k: None)
+    before, _, after = close_after_use(sqlite_servers(tmp_path, checksum=True))
+    assert after != before

@@ -14,7 +14,7 @@ from dr_sim.engines.commits import MASK, mark
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.model_database import MAGIC
-from dr_sim.engines.port import EngineError
+from dr_sim.engines.port import BackupOrder, EngineError
 
 from .conformance import DB, LSN_A_COMMIT, Server, chain, holds, ship
 
@@ -58,7 +58,7 @@ def test_texts_are_the_vendors_with_their_holes_filled() -> None:
         "3241 The media family on device 'log 2' is incorrectly formed. SQL Server cannot "
         "process this media family."
     )
-    p.engine.begin_backup(DB, Kind.LOG, "log 2", 0, 1, backup_id=9).abort(990_000)
+    p.engine.begin_backup(DB, BackupOrder(Kind.LOG, "log 2", 0, 1, backup_id=9)).abort(990_000)
     ship("log 2", p, s)
     assert told(s, "log 2") == (
         "3256 The backup set on device 'log 2' was terminated while it was being created "
@@ -103,9 +103,9 @@ def test_overlapping_logs_apply_from_the_position_on() -> None:
     p, s = pair()
     chain(p, s, 1)
     p.write(30)
-    first = p.engine.begin_backup(DB, Kind.LOG, "a", 0, 1, backup_id=50)
+    first = p.engine.begin_backup(DB, BackupOrder(Kind.LOG, "a", 0, 1, backup_id=50))
     p.write(40)
-    second = p.engine.begin_backup(DB, Kind.LOG, "b", 0, 1, backup_id=51)
+    second = p.engine.begin_backup(DB, BackupOrder(Kind.LOG, "b", 0, 1, backup_id=51))
     second.finish(40, 0, 1)
     first.finish(40, 0, 2)
     assert second.header.first_lsn == first.header.first_lsn
@@ -190,7 +190,9 @@ def test_a_log_across_two_failovers_fits_from_each_of_its_forks() -> None:
         s.write(commits)
         if fork == 2:
             s.full("on two")
-            tail = s.engine.begin_backup(DB, Kind.LOG, "t", 0, 1, backup_id=70, tail=True)
+            tail = s.engine.begin_backup(
+                DB, BackupOrder(Kind.LOG, "t", 0, 1, backup_id=70, tail=True)
+            )
             tail.finish(12, 0, 1)
     third = server()
     for path in ("full", "t"):
@@ -262,17 +264,8 @@ def test_backup_sets_round_trip(
         bool(flags & 2),
         a[11],
     )
-    data = backup_set.encode(
-        MAGIC,
-        header,
-        path,
-        a[12],
-        a[13],
-        body,
-        base_lsn=a[14],
-        base_commits=a[15],
-        checksum=bool(flags & 4),
-    )
+    written = backup_set.Written(path, a[12], a[13], a[14], a[15])
+    data = backup_set.encode(MAGIC, header, written, body, checksum=bool(flags & 4))
     read = backup_set.decode(MAGIC, data)
     assert (read.header(), read.path, read[-4:]) == (header, path, (a[12], a[13], a[14], a[15]))
     assert backup_set.read_body(read, data) == body

@@ -24,7 +24,7 @@ from dr_sim.engines import backup_set
 from dr_sim.engines.commits import mark
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
-from dr_sim.engines.port import EngineError, WitnessReading
+from dr_sim.engines.port import BackupOrder, EngineError, WitnessReading
 from dr_sim.engines.postgres import (
     MAGIC,
     PostgresEngine,
@@ -223,7 +223,9 @@ def test_nothing_is_lost_with_the_tail_of_a_fenced_primary_which_then_follows_an
         p.write(38)
     with pytest.raises(EngineError, match="60026"):
         p.reading  # noqa: B018
-    p.engine.begin_backup(DB, Kind.LOG, "tail", 0, 1, backup_id=60, tail=True).finish(0, 0, 1)
+    p.engine.begin_backup(DB, BackupOrder(Kind.LOG, "tail", 0, 1, backup_id=60, tail=True)).finish(
+        0, 0, 1
+    )
     ship("tail", p, s)
     s.restore("tail")
     holds(s, 37)
@@ -246,7 +248,9 @@ def test_a_tail_that_is_cut_off_leaves_the_primary_as_it_was(pair: tuple[Server,
     for name in chain(p, s, 1):
         s.restore(name)
     p.write(25)
-    p.engine.begin_backup(DB, Kind.LOG, "tail", 0, 1, backup_id=61, tail=True).abort(500_000)
+    p.engine.begin_backup(DB, BackupOrder(Kind.LOG, "tail", 0, 1, backup_id=61, tail=True)).abort(
+        500_000
+    )
     holds(p, 25)
     p.write(30)
     p.log("log")
@@ -465,7 +469,7 @@ def outcome(p: Server, s: Server, act: tuple[str, int, str], made: int) -> objec
         if kind is Kind.LOG:
             p.write(n)
         begun = p.engine.begin_backup(
-            DB, kind, f"file {made}", 7, 10, backup_id=made, copy_only=what == "copy"
+            DB, BackupOrder(kind, f"file {made}", 7, 10, backup_id=made, copy_only=what == "copy")
         )
         if what == "torn":
             return begun.abort(500_000)

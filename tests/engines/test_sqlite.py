@@ -18,7 +18,7 @@ from dr_sim.backups.model import Kind, RestoreState
 from dr_sim.engines.commits import mark
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
-from dr_sim.engines.port import EngineError, WitnessReading
+from dr_sim.engines.port import BackupOrder, EngineError, WitnessReading
 from dr_sim.engines.sqlite import SqliteEngine
 from dr_sim.loading import load_scenario
 from dr_sim.runs.run import run
@@ -191,7 +191,7 @@ def outcome(p: Server, s: Server, what: str, number: int, files: list[str]) -> o
         if kind is Kind.LOG:
             p.write(n)
         begun = p.engine.begin_backup(
-            DB, kind, path, 7, 10, backup_id=len(files), copy_only=what == "copy"
+            DB, BackupOrder(kind, path, 7, 10, backup_id=len(files), copy_only=what == "copy")
         )
         header = None if what == "torn" else begun.finish(n, n * LSN_A_COMMIT, 8).header
         if what != "torn":

@@ -40,7 +40,7 @@ from dr_sim.engines import backup_set
 from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at
 from dr_sim.engines.own_errors import DAMAGE, OBSTACLES, refusal
 from dr_sim.engines.payload import Payload
-from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
+from dr_sim.engines.port import BackupOrder, EngineError, Files, Made, WitnessReading
 from dr_sim.engines.postgres.database import PostgresDatabase
 from dr_sim.engines.postgres.errors import ServerError
 from dr_sim.engines.postgres.full_disk import no_room_for_a_file
@@ -131,15 +131,9 @@ class PostgresBackup:
 
     def _bytes(self, ended: bool) -> bytes:
         forks, body = self._db.at.forks, self._native.encode()
+        written = backup_set.Written(forks, self._n0, self._n1)
         return backup_set.encode(
-            MAGIC,
-            self.header,
-            forks,
-            self._n0,
-            self._n1,
-            body,
-            ended=ended,
-            checksum=self._engine.checksum,
+            MAGIC, self.header, written, body, ended=ended, checksum=self._engine.checksum
         )
 
 
@@ -246,48 +240,37 @@ class PostgresEngine:
             db.has_room()
             db.commit_to(commits, lsn)
 
-    def begin_backup(
-        self,
-        database: str,
-        kind: Kind,
-        path: str,
-        started_utc_us: int,
-        nominal_bytes: int,
-        *,
-        backup_id: int,
-        copy_only: bool = False,
-        tail: bool = False,
-    ) -> PostgresBackup:
+    def begin_backup(self, database: str, order: BackupOrder) -> PostgresBackup:
         db = self._online(database)
-        if tail and kind is not _LOG:
+        if order.tail and order.kind is not _LOG:
             raise ValueError("only a log backup can be a tail")
-        if kind is not _FULL and not db.has_base:
+        if order.kind is not _FULL and not db.has_base:
             raise refusal(60020, db=database)
-        if not tail:
+        if not order.tail:
             db.has_room()
-        if kind is _INCREMENTAL:
+        if order.kind is _INCREMENTAL:
             db.check_incremental()
-        at, log = db.at, kind is _LOG
+        at, log = db.at, order.kind is _LOG
         fork, first_fork = at.forks[-1][0], db.log_fork if log else at.forks[-1][0]
         header = BackupHeader(
             database,
-            backup_id,
-            kind,
+            order.backup_id,
+            order.kind,
             fork,
             db.log_lsn if log else at.lsn,
             at.lsn,
             db.base_checkpoint_lsn if log else at.lsn,
             0 if log else db.base_checkpoint_lsn,
-            db.base_lsn if kind is _INCREMENTAL else 0,
+            db.base_lsn if order.kind is _INCREMENTAL else 0,
             first_fork,
             0 if first_fork == fork else left_at(at.forks, first_fork),
-            started_utc_us,
+            order.started_utc_us,
             0,
-            copy_only,
-            tail,
-            nominal_bytes,
+            order.copy_only,
+            order.tail,
+            order.nominal_bytes,
         )
-        return PostgresBackup(self, db, path, header)
+        return PostgresBackup(self, db, order.path, header)
 
     def log_starts_at(self, database: str) -> int:
         return self._known(database).log_lsn
