@@ -144,7 +144,7 @@ def _stepped(scenario: Scenario, steps: bool) -> Scenario:
     return replace(scenario, steps=True) if steps else scenario
 
 
-def replicate(
+def replicate(  # noqa: PLR0913, users name what they set
     scenario: Scenario,
     n: int | None = None,
     *,
@@ -172,7 +172,7 @@ def replicate(
 
 
 # ---- comparisons
-def compare(
+def compare(  # noqa: PLR0913, users name what they set
     a: Scenario,
     b: Scenario,
     n: int | None = None,
@@ -200,7 +200,7 @@ def compare(
 
 
 # ---- sweeps
-def sweep(
+def sweep(  # noqa: PLR0913, users name what they set
     path: Path | str,
     vary: Mapping[str, str | Sequence[object]] | None = None,
     n: int | None = None,
@@ -241,7 +241,7 @@ def sweep(
     return _play_points(points, plan_of(base, n), workers, on, folder, progress)
 
 
-def side_by_side(
+def side_by_side(  # noqa: PLR0913, users name what they set
     scenarios: Mapping[str, Scenario],
     n: int | None = None,
     *,

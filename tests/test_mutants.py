@@ -330,9 +330,7 @@ class Rehearsal:
             "crm", BackupOrder(Kind.LOG, name, utc, log_bytes, backup_id=number)
         )
         header = op.finish(database.commits, database.lsn, utc + SECOND).header
-        file = BackupFile(
-            number, 0, "crm", Kind.LOG, name, header, database.commits, context.now_us
-        )
+        file = BackupFile(number, 0, name, header, database.commits, context.now_us)
         data = clone.files.read(name)
         file.finished(header, data, database.commits)
         context.by_name[0][name] = file

@@ -15,7 +15,7 @@ from dr_sim.measures.summary import Summary, summarise
 from dr_sim.measures.verdict import Verdict, judge
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario, SlaLine
-from dr_sim.screen.run import adding_up, instant, screen, size, span
+from dr_sim.screen.run import adding_up, coloured, instant, screen, size, span
 from tests.measures.make import (
     DAY,
     HOUR,
@@ -158,7 +158,7 @@ def test_colour_adds_codes_and_changes_no_word() -> None:
         0.4,
         Path("results"),
     )
-    plain, colour = screen(*arguments), screen(*arguments, colour=True)
+    plain, colour = screen(*arguments), coloured(screen(*arguments))
     assert "\x1b[1;31mFAIL\x1b[0m" in colour
     assert re.sub(r"\x1b\[[0-9;]*m", "", colour) == plain
 

@@ -15,7 +15,7 @@ from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines.commits import MASK, content, mark
 from dr_sim.engines.port import WitnessReading
 from dr_sim.oracle import survival, witness
-from dr_sim.oracle.witness import INVARIANTS, Witness
+from dr_sim.oracle.witness import INVARIANTS, HandOver, Witness
 
 DB = "crm"
 FULL, INCREMENTAL, LOG = Kind
@@ -65,7 +65,7 @@ class Watch:
         self, file: int, attempts: int = 1, *, intact: bool = True, validated: bool = True
     ) -> None:
         self.clock += 1
-        self.witness.handed_over(self.clock, 0, file, attempts, intact, validated)
+        self.witness.handed_over(self.clock, 0, HandOver(file, attempts, intact, validated))
 
     def restored(
         self, file: int, *, commits: int = -1, digest: int = -1, lsn: int = -1, fork: int = 0

@@ -105,7 +105,7 @@ def run_replications(a: argparse.Namespace, scenario: Scenario) -> int:
     from dr_sim.experiments.store import BatchStore
     from dr_sim.results.many_folder import folder_of, write_distribution
     from dr_sim.screen.distribution import screen
-    from dr_sim.screen.run import in_colour
+    from dr_sim.screen.run import coloured, in_colour
 
     folder = a.out or folder_of(scenario)
     course = Course(scenario, BatchStore(folder, scenario))
@@ -123,7 +123,8 @@ def run_replications(a: argparse.Namespace, scenario: Scenario) -> int:
     if a.json:
         show(json.dumps(found.summary(), indent=1, ensure_ascii=False))
     else:
-        show(screen(found, a.scenario, time.monotonic() - began, folder, colour=in_colour()))
+        shown = screen(found, a.scenario, time.monotonic() - began, folder)
+        show(coloured(shown) if in_colour() else shown)
     return found.exit_code
 
 
@@ -305,7 +306,7 @@ def tolerance(text: str) -> tolerances.Tolerance:
 def _check(a: argparse.Namespace) -> int:
     from dr_sim import api
     from dr_sim.experiments import baseline, report, until
-    from dr_sim.experiments.check import check, load_all
+    from dr_sim.experiments.check import Against, check, load_all
     from dr_sim.files.output import check_outputs, write_together
 
     against = baseline.read(a.against) if a.against is not None else None
@@ -321,8 +322,7 @@ def _check(a: argparse.Namespace) -> int:
             playing,
             n=a.replications,
             budget_us=a.budget,
-            against=against,
-            tolerance=a.tolerance,
+            against=None if against is None else Against(against, a.tolerance),
             progress=progress,
         )
     if files := report.write_reports(found, a.junit, a.markdown):

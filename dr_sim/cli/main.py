@@ -313,7 +313,7 @@ def _run(a: argparse.Namespace) -> int:
     from dr_sim.results import run_folder as runs
     from dr_sim.runs.run import run
     from dr_sim.screen.progress import part_of, progress_bar
-    from dr_sim.screen.run import in_colour, screen
+    from dr_sim.screen.run import coloured, in_colour, screen
 
     loaded = load_scenario(a.scenario, a.set, a.seed, engine=a.engine, timing=a.timing)
     scenario = cli_experiments.as_asked(loaded, a)
@@ -336,9 +336,8 @@ def _run(a: argparse.Namespace) -> int:
     if a.json:
         shown = json.dumps(runs.full_summary(result), indent=1, ensure_ascii=False)
     else:
-        shown = screen(
-            result.summary, scenario, result.verdict, a.scenario, took, folder, colour=in_colour()
-        )
+        shown = screen(result.summary, scenario, result.verdict, a.scenario, took, folder)
+        shown = coloured(shown) if in_colour() else shown
     show(shown)
     return result.verdict.exit_code
 

@@ -123,7 +123,7 @@ def told_apart(header: BackupHeader, has_base: bool, base_lsn: int) -> None:
         header.copy_only = True
 
 
-class Written(NamedTuple):
+class SetContents(NamedTuple):
     """What a backup set says beside its header: the forks, the commits from n0 on and before n1,
     and the differential base that a log carries (see BackupSet).
     """
@@ -138,7 +138,7 @@ class Written(NamedTuple):
 def encode(
     magic: bytes,
     h: BackupHeader,
-    written: Written,
+    written: SetContents,
     body: bytes,
     *,
     ended: bool = True,

@@ -131,7 +131,7 @@ class ModelBackup:
     def _bytes(self, ended: bool) -> bytes:
         changed = (self._digest - self._before) & MASK
         checksum = self._engine.checksum
-        written = backup_set.Written(
+        written = backup_set.SetContents(
             self._forks, self._n0, self._n1, self._base_lsn, self._base_commits
         )
         return backup_set.encode(

@@ -27,7 +27,7 @@ def pages(content: int) -> bytes:
 
 
 def log_bytes(
-    header: BackupHeader, written: backup_set.Written, content: int, checksum: bool
+    header: BackupHeader, written: backup_set.SetContents, content: int, checksum: bool
 ) -> bytes:
     """Return a whole log backup."""
     return backup_set.encode(MAGIC, header, written, pages(content), checksum=checksum)

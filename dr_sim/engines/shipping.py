@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.engines.backup_set import Written
+from dr_sim.engines.backup_set import SetContents
 from dr_sim.engines.commits import MASK, content, mark
 from dr_sim.engines.files import Unread
 from dr_sim.engines.model import ModelEngine
@@ -91,7 +91,7 @@ def ship(
             False,
             lsn - first_lsn,
         )
-        written = Written(p.path, before, commits, *base_of)
+        written = SetContents(p.path, before, commits, *base_of)
         made.append((header, Unread(_log_bytes, header, written, at.checksum)))
         first_lsn, before = lsn, commits
     digest = _digest(p, before)
@@ -103,6 +103,6 @@ def ship(
     return made
 
 
-def _log_bytes(header: BackupHeader, written: Written, checksum: bool) -> bytes:
+def _log_bytes(header: BackupHeader, written: SetContents, checksum: bool) -> bytes:
     held = content(header.database, header.fork, written.n0, written.n1)
     return log_bytes(header, written, held, checksum)

@@ -184,7 +184,7 @@ class SqliteBackup:
 
     def _bytes(self, ended: bool) -> bytes:
         forks, checksum = self._db.store.position.forks, self._engine.checksum
-        written = backup_set.Written(forks, self._n0, self._n1, self._base_lsn)
+        written = backup_set.SetContents(forks, self._n0, self._n1, self._base_lsn)
         return backup_set.encode(
             MAGIC, self.header, written, self._body, ended=ended, checksum=checksum
         )

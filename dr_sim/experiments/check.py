@@ -161,22 +161,30 @@ def load_all(
 
 
 # ---- the check
+@dataclass(frozen=True, slots=True)
+class Against:
+    """A baseline, and the smallest difference from it that matters."""
+
+    baseline: Baseline
+    tolerance: Tolerance = DEFAULT
+
+
 def check(
     loaded: Sequence[tuple[Path, Scenario]],
     playing: Executor,
     *,
     n: int | None = None,
     budget_us: int | None = None,
-    against: Baseline | None = None,
-    tolerance: Tolerance = DEFAULT,
+    against: Against | None = None,
     progress: Progress | None = None,
 ) -> Check:
     """n: runs of every scenario, in place of what it asks for; budget_us: for all together, after
-    it nobody looks again; tolerance: the smallest difference from `against` that matters.
+    it nobody looks again.
     """
+    base = None if against is None else against.baseline
     began = time.monotonic()
     ends = None if budget_us is None else began + budget_us / 1e6
-    judged = [(p, s) for p, s in loaded if s.sla or (against is not None and against.has(p))]
+    judged = [(p, s) for p, s in loaded if s.sla or (base is not None and base.has(p))]
     courses = {p: Course(s) for p, s in judged}
     plans = {p: plan_of(s, n) for p, s in judged}
     lines = sum(len(s.sla) for _, s in judged)
@@ -188,14 +196,14 @@ def check(
         plan = _within(plans[path], None if ends is None else ends - started)
         found = _judged(courses[path], plan, playing, progress, lines)
         done.append(Checked(path, scenario, found, share + time.monotonic() - started))
-    if against is not None:
-        asked = sum(against.comparisons(p) for p, _ in judged)
+    if against is not None and base is not None:
+        asked = sum(base.comparisons(p) for p, _ in judged)
         for item in done:
-            if against.has(item.path):
+            if base.has(item.path):
                 started = time.monotonic()
                 try:
                     item.changes = changes(
-                        against, item.path, courses[item.path], playing, asked, tolerance
+                        base, item.path, courses[item.path], playing, asked, against.tolerance
                     )
                 except DrSimError:
                     raise
@@ -203,8 +211,8 @@ def check(
                     item.distribution = _ended(item.scenario, error)
                 item.seconds += time.monotonic() - started
     without = [p for p, s in loaded if p not in courses]
-    unmatched = [p for p, _ in loaded if against is not None and not against.has(p)]
-    return Check(done, without, unmatched, tolerance if against is not None else None)
+    unmatched = [p for p, _ in loaded if base is not None and not base.has(p)]
+    return Check(done, without, unmatched, None if against is None else against.tolerance)
 
 
 def _judged(

@@ -60,8 +60,6 @@ def _copy(world: World, file: BackupFile) -> None:
     copy = BackupFile(
         db.next_number,
         file.database,
-        file.database_name,
-        file.kind,
         name,
         file.header,
         file.commits,

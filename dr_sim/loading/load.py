@@ -46,7 +46,7 @@ from dr_sim.scenario.values import LONGEST_NAME, is_name
 from dr_sim.scenario.workload import SeriesFile, read_series
 
 
-def load_scenario(
+def load_scenario(  # noqa: PLR0913, users name what they set
     path: str | os.PathLike[str],
     overrides: Iterable[str] = (),
     seed: int | None = None,

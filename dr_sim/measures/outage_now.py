@@ -316,7 +316,7 @@ def _jobs(
         if not len(order)
         else {k: v[order] for k, v in files.items()}
     )
-    replay = _Replay(files, restored, reached)
+    replay = _ReplayedFiles(files, restored, reached)
     return _timed(t, scenario, database, replay, (begin_us, end_us))
 
 
@@ -374,7 +374,7 @@ def _begins_at(files: dict[str, Ints], restored: dict[str, Ints], first: Bools, 
 
 
 @dataclass(frozen=True, slots=True)
-class _Replay:
+class _ReplayedFiles:
     """The files of a copy, what was restored of them, and the LSN that each restore reached."""
 
     files: dict[str, Ints]
@@ -383,7 +383,7 @@ class _Replay:
 
 
 def _timed(
-    t: Tables, scenario: Scenario, database: int, replay: _Replay, span: tuple[int, int]
+    t: Tables, scenario: Scenario, database: int, replay: _ReplayedFiles, span: tuple[int, int]
 ) -> Jobs:
     files, restored, reached = replay.files, replay.restored, replay.reached
     commands = t.of("seen.Restore", database)

@@ -41,6 +41,28 @@ INVARIANTS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """A file that an engine is about to open for restore. validated: these bytes have passed
+    validation. content: the backup that they are, if it is another than the file was made as.
+    """
+
+    file: int
+    attempts_in_store: int
+    bytes_intact: bool
+    validated: bool
+    content: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class LastOfStretch:
+    """When the last of some logs was restored, and what it left."""
+
+    at_us: int
+    state: RestoreState
+    reading: WitnessedReading
+
+
 class WitnessedReading(Protocol):
     """What a database says it holds (engines.port.WitnessReading)."""
 
@@ -214,9 +236,7 @@ class Witness:
         headers: Sequence[BackupHeader],
         commits: Sequence[int],
         hashed_us: int,
-        restored_us: int,
-        state: RestoreState,
-        reading: WitnessedReading,
+        last: LastOfStretch,
     ) -> tuple[list[int], list[int]]:
         """Quiet logs were made, landed intact and were restored at the first attempt, each before
         the next was made; the last was handed over and restored at those instants and left that
@@ -246,13 +266,13 @@ class Witness:
             site_us.append(at_us if follows else -1)
         for f in made[:-1]:
             f.attempts, f.restored = 1, True
-        last = headers[-1]
+        header = headers[-1]
         if len(made) > 1:
-            d.lsn, d.commits = last.first_lsn, made[-2].commits
+            d.lsn, d.commits = header.first_lsn, made[-2].commits
             d.claimed = max(d.claimed, d.commits)
-        d.log_lsn = max(d.log_lsn, last.last_lsn)
-        self.handed_over(hashed_us, db, last.backup_id, 1, True, True)
-        self.restored(restored_us, db, last.backup_id, state, reading)
+        d.log_lsn = max(d.log_lsn, header.last_lsn)
+        self.handed_over(hashed_us, db, HandOver(header.backup_id, 1, True, True))
+        self.restored(last.at_us, db, header.backup_id, last.state, last.reading)
         return host_us, site_us
 
     # ---- what happened at the secondary
@@ -308,19 +328,11 @@ class Witness:
         parents[fork] = (parents[fork][0], lsn, reading.commits)
         return Lineage(fork, lsn, reading.commits, reading.digest, parents)
 
-    def handed_over(
-        self,
-        t: int,
-        db: int,
-        file: int,
-        attempts_in_store: int,
-        bytes_intact: bool,
-        validated: bool,
-        content: int = -1,
-    ) -> None:
-        """The engine is about to open the file for restore. validated: these bytes have passed
-        validation. content: the backup that they are, if it is another than the file was made as.
-        """
+    def handed_over(self, t: int, db: int, handed: HandOver) -> None:
+        """The engine is about to open the file for restore."""
+        file, content = handed.file, handed.content
+        attempts_in_store, bytes_intact = handed.attempts_in_store, handed.bytes_intact
+        validated = handed.validated
         d = self._databases[db]
         f = d.files.get(file)
         before = d.strays.get(file, 0) if f is None else f.attempts

@@ -24,7 +24,7 @@ from dr_sim.experiments.words import line_text
 from dr_sim.measures.verdict import Outcome
 from dr_sim.number_text import figures, number_texts, signed_text
 from dr_sim.scenario.sla import PHASES
-from dr_sim.screen.run import coloured, counted, span
+from dr_sim.screen.run import counted, span
 from dr_sim.units import clock
 
 if TYPE_CHECKING:
@@ -36,12 +36,8 @@ _WIDE = 21
 _HEAD = len(" exposure database ")
 
 
-def screen(
-    found: Distribution, source: Path, took_s: float, folder: Path | None, *, colour: bool = False
-) -> str:
-    """The whole screen as text. source: the scenario file; folder: where the results lie; colour:
-    verdicts in colour.
-    """
+def screen(found: Distribution, source: Path, took_s: float, folder: Path | None) -> str:
+    """The whole screen as text. source: the scenario file; folder: where the results lie."""
     parts = [[_head(found, source, took_s)]]
     if found.broken:
         parts.append([f"BROKEN: {found.told_broken}"])
@@ -72,7 +68,7 @@ def screen(
         else []
     )
     text = "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts if part)
-    return coloured(text) if colour else text
+    return text
 
 
 def _head(found: Distribution, source: Path, took_s: float) -> str:

@@ -57,11 +57,9 @@ def screen(
     source: Path,
     took_s: float,
     folder: Path,
-    *,
-    colour: bool = False,
 ) -> str:
     """The whole screen as text. source: the scenario file; took_s: seconds of wall clock; folder:
-    where the results lie. colour: with the terminal's codes around the verdicts.
+    where the results lie.
     """
     parts = [[_head(summary, scenario, verdict, source, took_s)]]
     parts += [_violations(summary, scenario)] if summary.violations else []
@@ -81,7 +79,7 @@ def screen(
     parts += [_sla(others)] if others else []
     parts += [[f"{folder}/  {' '.join(_files(folder))}"]]
     text = "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts)
-    return coloured(text) if colour else text
+    return text
 
 
 def in_colour() -> bool:

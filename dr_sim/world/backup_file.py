@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.backups.model import BackupHeader
 from dr_sim.engines.files import Unread
 
 # file numbers are (database index << 32) + its number there: one database's numbers shift nobody's
@@ -45,8 +45,6 @@ class BackupFile:
         self,
         number: int,
         database: int,
-        database_name: str,
-        kind: Kind,
         name: str,
         header: BackupHeader,
         commits: int,
@@ -54,8 +52,8 @@ class BackupFile:
     ) -> None:
         self.number = number
         self.database = database
-        self.database_name = database_name
-        self.kind = kind
+        self.database_name = header.database
+        self.kind = header.kind
         self.name = name
         self.header = header
         self.nominal_bytes = header.nominal_bytes

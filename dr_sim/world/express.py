@@ -26,6 +26,7 @@ from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.shipping import fits, ship
 from dr_sim.machines import Machine
+from dr_sim.oracle.witness import LastOfStretch
 from dr_sim.recovery.absorb import absorb, window_alarm_goes_to_us
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.scenario.schedule import next_start
@@ -103,7 +104,7 @@ class Left:
 class ExpressLane:
     """taken: how many logs took it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, it stands across every part of a pair of sites
         self,
         context: Context,
         primary: Primary,
@@ -354,9 +355,9 @@ class ExpressLane:
             headers,
             lives.commits,
             lives.hashed[-1],
-            lives.restored[-1],
-            self._to.state(database),
-            self._to.read_witness(database),
+            LastOfStretch(
+                lives.restored[-1], self._to.state(database), self._to.read_witness(database)
+            ),
         )
         return Left(files, headers, keys, counter, clock_key, clocks, host_us, site_us)
 

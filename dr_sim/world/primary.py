@@ -215,7 +215,7 @@ class Primary:
             db.name_given(name, now)
         db.files_made += 1
         h = op.header
-        file = BackupFile(number, db.index, name_of, kind, name, h, commits, now)
+        file = BackupFile(number, db.index, name, h, commits, now)
         job = db.running[kind] = Job(db, op, file, order, path)
         context.journal.append(
             _BEGIN, now, db.index, number, kind, h.fork, h.first_lsn, h.last_lsn, commits
@@ -378,14 +378,12 @@ class Primary:
         """Logs that were cut then, each finished before the next was cut. Their names depend on
         those before them.
         """
-        database, index, by_name = db.spec.name, db.index, self.context.by_name[db.index]
+        index, by_name = db.index, self.context.by_name[db.index]
         files = []
         for name, cut_us, held, (header, data) in zip(
             naming.names_of_logs(self.context, db, cuts_us), cuts_us, commits, made, strict=True
         ):
-            file = BackupFile(
-                header.backup_id, index, database, Kind.LOG, name, header, held, cut_us
-            )
+            file = BackupFile(header.backup_id, index, name, header, held, cut_us)
             file.finished(header, data, held)
             file.at_primary = True
             by_name[name] = file

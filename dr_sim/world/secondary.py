@@ -16,6 +16,7 @@ from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.own_errors import refusal as own_refusal
 from dr_sim.engines.port import EngineError, RestoreOp
+from dr_sim.oracle.witness import HandOver
 from dr_sim.record.journal import KIND_ID
 from dr_sim.scenario.model import BackupCost
 from dr_sim.units import MINUTE_US
@@ -356,9 +357,8 @@ class Secondary:
             return
         content = work.content
         intact = content.agrees(context.secondary_files.read(path))
-        context.witness.handed_over(
-            now, file.database, file.number, attempts, intact, file.validated, content.number
-        )
+        handed = HandOver(file.number, attempts, intact, file.validated, content.number)
+        context.witness.handed_over(now, file.database, handed)
         fixed_us, amount = self.restore_cost(
             name, file.kind, file.begun_us, attempts, content.nominal_bytes
         )

@@ -13,6 +13,7 @@ and ends at one instant is shared out once, when that is over.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -22,31 +23,20 @@ MICRO = 1_000_000
 _CAP, _ENTITY = attrgetter("cap"), attrgetter("entity")
 
 
+@dataclass(slots=True, eq=False)
 class Flow:
     """Some work on its way, nothing of it before `begins_us`; `left` is up to date only when the
     sharing has settled.
     """
 
-    __slots__ = ("begins_us", "cap", "done", "entity", "left", "priority", "rate", "what")
-
-    def __init__(
-        self,
-        entity: int,
-        left: int,
-        cap: int,
-        begins_us: int,
-        priority: int,
-        done: Callable[[Any], None],
-        what: Any,
-    ) -> None:
-        self.entity = entity
-        self.left = left
-        self.cap = cap
-        self.begins_us = begins_us
-        self.priority = priority
-        self.done = done
-        self.what = what
-        self.rate = 0
+    entity: int
+    left: int
+    cap: int
+    begins_us: int
+    priority: int
+    done: Callable[[Any], None]
+    what: Any
+    rate: int = 0
 
 
 class SharedRate:
@@ -64,7 +54,7 @@ class SharedRate:
         self._due = False  # the rates of this instant will be known when it is over
         self.replanned: Callable[[], None] | None = None  # told each time that rates have changed
 
-    def start(
+    def start(  # noqa: PLR0913, one of the hottest calls of a run: no object is made for it
         self,
         entity: int,
         amount: int,

@@ -264,7 +264,7 @@ def test_backup_sets_round_trip(
         bool(flags & 2),
         a[11],
     )
-    written = backup_set.Written(path, a[12], a[13], a[14], a[15])
+    written = backup_set.SetContents(path, a[12], a[13], a[14], a[15])
     data = backup_set.encode(MAGIC, header, written, body, checksum=bool(flags & 4))
     read = backup_set.decode(MAGIC, data)
     assert (read.header(), read.path, read[-4:]) == (header, path, (a[12], a[13], a[14], a[15]))

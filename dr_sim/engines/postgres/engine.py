@@ -131,7 +131,7 @@ class PostgresBackup:
 
     def _bytes(self, ended: bool) -> bytes:
         forks, body = self._db.at.forks, self._native.encode()
-        written = backup_set.Written(forks, self._n0, self._n1)
+        written = backup_set.SetContents(forks, self._n0, self._n1)
         return backup_set.encode(
             MAGIC, self.header, written, body, ended=ended, checksum=self._engine.checksum
         )
