@@ -78,6 +78,8 @@ def validated(db: DatabaseReplay, e: events.Validated, out: list[Command]) -> No
     if db.rules.delay_us and not file.done:
         until_utc_us = header.started_utc_us if file.kind is LOG else header.finished_utc_us
         wait_us = max(0, until_utc_us + db.rules.delay_us - e.utc_us)
+        # by a clock that is wrong it may seem to come from the future: it was made before it landed
+        wait_us = min(wait_us, db.rules.delay_us)
         files.hold_until(file, e.mono_us + wait_us)
     if file.kind is LOG and not file.done:
         files.queue(file)

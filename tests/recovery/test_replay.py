@@ -319,6 +319,18 @@ def test_a_stale_log_is_never_read() -> None:
     assert names_of(world, c.Restore) == [LOG_1]
 
 
+def test_a_log_from_the_future_waits_no_longer_than_the_replay_delay() -> None:
+    """The clocks are an hour apart: the log was made before it landed all the same."""
+    world = new(delay_us=20 * MINUTE)
+    world.primary_ahead_us = 60 * MINUTE
+    world.backup(Kind.LOG)
+    world.land_all()
+    world.wait(20 * MINUTE - 1)
+    assert world.redo == 0
+    world.wait(1)
+    assert world.redo == 100
+
+
 def test_the_replay_delay_counts_from_when_the_log_was_cut() -> None:
     world = new(delay_us=20 * MINUTE)
     ship(world)

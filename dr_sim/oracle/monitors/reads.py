@@ -150,9 +150,13 @@ def _idle(story: Story, database: int, seq: int, from_us: int, until_us: int) ->
 
 
 def _free_us(story: Story, rows: dict[str, np.ndarray], place: int) -> int:
-    """Return when the replay delay of a log is over, by the clocks that the logic has."""
-    young_us = int(rows["header.started_utc_us"][place]) + story.scenario.replay.delay_us
-    return int(rows["time_us"][place]) + max(0, young_us - int(rows["utc_us"][place]))
+    """Return when the replay delay of a log is over, by the clocks that the logic has. By a clock
+    that is wrong a log may seem to come from the future, but it was made before it landed.
+    """
+    delay_us = story.scenario.replay.delay_us
+    young_us = int(rows["header.started_utc_us"][place]) + delay_us
+    wait_us = max(0, young_us - int(rows["utc_us"][place]))
+    return int(rows["time_us"][place]) + min(wait_us, delay_us)
 
 
 def _is_gone(story: Story, database: int, name: int, seq: int, until_us: int) -> bool:
