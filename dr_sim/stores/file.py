@@ -28,8 +28,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
+from dr_sim.stores.lock import locked
 from dr_sim.stores.port import StoreError
 
 LOCK = "lock"
@@ -123,7 +124,7 @@ class FileStore:
         self._unfinished = False  # a batch may lie there
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(folder)
+            self._lock = locked(folder / LOCK, folder / OWNER, str(folder))
             self._disk.sync(folder.absolute().parent)
             for left in sorted(folder.glob("*" + PART)):
                 self._disk.remove(left)
@@ -261,26 +262,3 @@ class FileStore:
             raise StoreError(f"the store in {self.folder} has been closed; open it again")
         if self._unfinished:
             self._finish()
-
-
-def _locked(folder: Path) -> FileLock:
-    """Return the folder's lock, held. Raises StoreError if another has it."""
-    lock = FileLock(folder / LOCK)
-    owner = folder / OWNER
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        pid = (
-            owner.read_text(encoding="ascii", errors="replace").strip()
-            if owner.exists()
-            else "unknown"
-        )
-        raise StoreError(
-            f"the store in {folder} is in use by process {pid}; end that one first"
-        ) from None
-    try:
-        owner.write_text(f"{os.getpid()}\n", encoding="ascii")
-    except BaseException:
-        lock.release()
-        raise
-    return lock

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from dr_sim.stores import FileStore, MemoryStore, Store, StoreError
+from dr_sim.stores import FileStore, MemoryStore, SqlStore, Store, StoreError
 from dr_sim.stores.file import Disk, encode, file_name
+from dr_sim.stores.sql import _hash as hash_of
 
 from .conformance import Backend, Conformance
 
@@ -147,6 +150,7 @@ STEPS = 4
 
 class FolderBackend(Backend):
     second_opener = "refused"
+    remedy = "or remove that file to go on without what it kept"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -214,9 +218,102 @@ class FolderBackend(Backend):
         return ways
 
 
+# ---- an SQLite file
+class SteppedStore(SqlStore):
+    """A store that is stopped before the step of that number of a save: the power goes, or the disk
+    is full. Pages go to the file as soon as they can, so that a cut finds it half written.
+    """
+
+    stops_at = -1
+    steps = 0
+    fails = False
+    on_cut: Callable[[], None] = staticmethod(lambda: None)
+
+    def _do(self, db: sqlite3.Connection, statement: str, *values: bytes) -> None:
+        db.execute("PRAGMA cache_size=1")
+        self.steps += 1
+        if self.steps - 1 == self.stops_at:
+            if self.fails:
+                raise sqlite3.OperationalError("database or disk is full")
+            self.on_cut()
+            raise PowerCut
+        super()._do(db, statement, *values)
+
+
+class SqlBackend(Backend):
+    second_opener = "refused"
+    remedy = "or delete that row to go on without what it kept"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def open(self) -> Store:
+        return SqlStore(self.path)
+
+    def files(self) -> dict[Path, bytes]:
+        """The database, and the journal that a crash leaves beside it."""
+        there = sorted(self.path.parent.glob(self.path.name + "*"))
+        return {path: path.read_bytes() for path in there if path.suffix not in (".lock", ".owner")}
+
+    def put(self, files: dict[Path, bytes]) -> None:
+        for path in self.files():
+            path.unlink()
+        for path, data in files.items():
+            path.write_bytes(data)
+
+    def cut_off(self, entries: dict[str, str]) -> Iterator[tuple[str, bool]]:
+        for step in range(len(entries) + 3):  # begin, each entry, commit; and after it
+            store = SteppedStore(self.path)
+            store.stops_at = step
+            crashed: dict[Path, bytes] = {}
+            store.on_cut = lambda into=crashed: into.update(self.files())  # type: ignore[misc]
+            returned = False
+            try:
+                save(store, entries)
+                returned = True
+            except PowerCut:
+                pass
+            store.close()  # which undoes what was begun: the files are put back as they were
+            if crashed:
+                self.put(crashed)
+            yield f"step {step} of {store.steps}", returned
+
+    def failing(self, entries: dict[str, str]) -> Iterator[tuple[str, Store]]:
+        for step in range(len(entries) + 2):
+            store = SteppedStore(self.path)
+            store.stops_at, store.fails = step, True
+            with pytest.raises(StoreError, match="disk is full; make room or mend the disk"):
+                save(store, entries)
+            store.stops_at = -1
+            yield f"step {step}", store
+
+    def damages(self) -> dict[str, Callable[[], None]]:
+        def change(statement: str, *values: bytes) -> Callable[[], None]:
+            def damage() -> None:
+                with closing(sqlite3.connect(self.path, isolation_level=None)) as db:
+                    assert db.execute(statement, values).rowcount == 1
+
+            return damage
+
+        return {
+            "another value": change("UPDATE entries SET value = ? WHERE key = ?", b"2", b"a"),
+            "a value cut short": change(
+                "UPDATE entries SET value = substr(value, 1, 2999) WHERE key = ?", b"a"
+            ),
+            "another's": change(
+                "UPDATE entries SET value = ?, hash = ? WHERE key = ?",
+                b"1",
+                hash_of(b"c", b"1"),
+                b"a",
+            ),
+            "another hash": change("UPDATE entries SET hash = ? WHERE key = ?", b"", b"a"),
+        }
+
+
 BACKENDS: dict[str, Callable[[Path], Backend]] = {
     "memory": lambda folder: MemoryBackend(),
     "folder": lambda folder: FolderBackend(folder / "store"),
+    "sql": lambda folder: SqlBackend(folder / "store.db"),
 }
 
 
