@@ -19,6 +19,7 @@ from dr_sim.bugs import BUILT_IN
 from dr_sim.cli import advise as cli_advise
 from dr_sim.cli import completion as cli_completion
 from dr_sim.cli import experiments as cli_experiments
+from dr_sim.cli import explore as cli_explore
 from dr_sim.cli import library as cli_library
 from dr_sim.cli import plan as cli_plan
 from dr_sim.cli import reference as cli_reference
@@ -44,6 +45,8 @@ _READS_SCENARIOS = (
     "advise",
     "compare-engines",
     "report",
+    "explore",
+    "shrink",
 )
 
 
@@ -127,6 +130,7 @@ def parser_of_all() -> argparse.ArgumentParser:
     cli_library.add_commands(commands)
     cli_experiments.add_commands(commands)
     cli_advise.add_advise(commands)
+    cli_explore.add_explore(commands)
     _add_files(commands)
     _add_results(commands)
     _add_engines(commands)

@@ -68,6 +68,9 @@ def _deadline_us(
     window_us = scenario.replay.window_us + longest_gap_us(scenario.databases[e.database].log)
     patience_us = max(danger_us(scenario, e.database), window_us)
     deadline_us = max(e.due_us, last_us + patience_us + retry_us)
+    first_us = int(t["truth.manager"]["time_us"][0])
+    if first_us > e.onset_us:  # nobody was in place yet
+        deadline_us = max(deadline_us, first_us + patience_us + retry_us)
     for died_us, back_us in deaths:
         if died_us <= deadline_us and back_us > e.onset_us:
             deadline_us = max(deadline_us, back_us + retry_us)

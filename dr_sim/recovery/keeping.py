@@ -48,8 +48,8 @@ def reverify(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 def prune(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """Delete what is older than the retention and needed by no chain that is kept; the counters go
-    with the files. Old files whose headers a restart has lost are looked into first, and go the
-    next time.
+    with the files. Where a restart has lost headers, those files are looked into first, and nothing
+    goes until the next time.
     """
     out.append(SetAlarm(db.name, Timer.PRUNE, next_multiple_us(e.mono_us + 1, DAY_US)))
     if db.drain is not None:
@@ -60,7 +60,10 @@ def prune(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     if files.all_on_shelves():
         names = shelves.prunable(db.config, db.state, e.utc_us)
     if names is None:
-        out.extend(Validate(db.name, file.name) for file in files.look_into_unread(old_us))
+        unread = files.look_into_unread()
+        out.extend(Validate(db.name, file.name) for file in unread)
+        if unread:
+            return  # without them a chain that is whole looks broken, and what it needs useless
         names = shelves.prunable_of_each(files.values(), db.config, db.state, e.utc_us)
     names += [file.name for file in sorted(shelves.useless(old_us), key=File.age_order)]
     _delete(db, [file for file in map(files.__getitem__, names) if _may_go(db, file)], out)

@@ -120,9 +120,11 @@ def deletes_take_nothing_needed(story: Story) -> Iterator[Breach]:
 
 def _deletes_of(story: Story, database: int, deletes: dict[str, Ints]) -> Iterator[Breach]:
     rows = story.of("seen.Validated", database)
-    _, newest = np.unique(rows["name"][::-1], return_index=True)
-    last_rows = np.sort(len(rows["name"]) - 1 - newest)  # of each name the last header
-    names, known_seq = rows["name"][last_rows], rows["seq"][last_rows]
+    _, oldest_rows = np.unique(rows["name"], return_index=True)
+    _, back = np.unique(rows["name"][::-1], return_index=True)
+    order = np.argsort(oldest_rows, kind="stable")
+    last_rows = (len(rows["name"]) - 1 - back)[order]  # of each name the last header
+    names, known_seq = rows["name"][last_rows], rows["seq"][oldest_rows[order]]
     fields = ("kind", "first_lsn", "last_lsn", "differential_base_lsn", "copy_only")
     kind, first, last, base, copy_only = (rows[f"header.{field}"][last_rows] for field in fields)
     finished = rows["header.finished_utc_us"][last_rows]
@@ -130,7 +132,7 @@ def _deletes_of(story: Story, database: int, deletes: dict[str, Ints]) -> Iterat
     forks = rows["header.fork"][last_rows]
     if len(np.unique(forks)) > 1:
         return  # which of two histories a file belongs to is the planner's business
-    gone_seq = _gone_seqs(story, database, names)
+    gone_seq = _gone_seqs(story, database, names, rows["seq"][last_rows])
     times, begins = np.unique(deletes["time_us"], return_index=True)
     oldest = 0  # no file before that one is there any more
     for at_us, begin in zip(times.tolist(), begins.tolist(), strict=True):
@@ -147,17 +149,22 @@ def _deletes_of(story: Story, database: int, deletes: dict[str, Ints]) -> Iterat
             yield Breach("R18", seq, at_us, database, wrong)
 
 
-def _gone_seqs(story: Story, database: int, names: Ints) -> Ints:
-    """Return the row with which each of these files was deleted, or a row beyond the end."""
-    deletes = story.of("seen.Delete", database)
-    beyond = len(story.journal) + 1
-    gone = np.full(len(names), beyond, dtype=np.int64)
+def _gone_seqs(story: Story, database: int, names: Ints, whole_seq: Ints) -> Ints:
+    """Return the row with which each of these files was deleted, or was found not to be whole any
+    more (for good); a row beyond the end if neither.
+    """
+    gone = np.full(len(names), len(story.journal) + 1, dtype=np.int64)
     order = np.argsort(names, kind="stable")
-    places = np.searchsorted(names[order], deletes["name"])
-    known = places < len(names)
-    known[known] = names[order][places[known]] == deletes["name"][known]
-    first_last = order[places[known]][::-1]  # the first delete of a name counts
-    gone[first_last] = deletes["seq"][known][::-1]
+    for kind in ("seen.ValidationFailed", "seen.Delete"):
+        rows = story.of(kind, database)
+        places = np.searchsorted(names[order], rows["name"])
+        known = places < len(names)
+        known[known] = names[order][places[known]] == rows["name"][known]
+        which, seqs = order[places[known]], rows["seq"][known]
+        if kind == "seen.ValidationFailed":
+            lasting = seqs > whole_seq[which]
+            which, seqs = which[lasting], seqs[lasting]
+        np.minimum.at(gone, which, seqs)
     return gone
 
 
@@ -199,17 +206,17 @@ def the_primary_keeps_what_is_not_copied(story: Story) -> Iterator[Breach]:
     if not by_age.any():
         return
     landed = story["truth.landed"]
-    whole = landed["file"][landed["intact"] == 1]
+    came = landed["file"]  # damaged or not: what no copy makes whole is got past otherwise
     torn = np.concatenate(
         [story[kind]["file"] for kind in ("truth.backup_cut_off", "truth.backup_empty")]
     )
     lost = gone["file"][gone["why"] != story.text_id(RETENTION)]
-    lacking = by_age & ~np.isin(gone["file"], np.concatenate([whole, torn, lost]))
+    lacking = by_age & ~np.isin(gone["file"], np.concatenate([came, torn, lost]))
     for place in np.flatnonzero(lacking).tolist():
         yield Breach(
             "R18", int(gone["seq"][place]), int(gone["time_us"][place]),
             int(gone["entity"][place]),
-            "retention at the primary deletes a backup that has never landed whole",
+            "retention at the primary deletes a backup that has never landed",
         )  # fmt: skip
         return
 

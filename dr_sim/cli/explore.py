@@ -1,0 +1,150 @@
+"""The face of `dr-sim explore` and `dr-sim shrink`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dr_sim.cli.experiments import count, duration
+from dr_sim.errors import InputError, Problem
+from dr_sim.files.output import show
+
+if TYPE_CHECKING:
+    from dr_sim.explore.search import Exploration
+
+EPILOG = """exit codes: 0 nothing was found (or: no case shows anything); 2 the input is wrong;
+4 something was found: each case lies in the folder as a scenario and a pytest test"""
+
+
+def add_explore(commands: Any) -> None:
+    """Add `dr-sim explore` and `dr-sim shrink`."""
+    explore = commands.add_parser(
+        "explore",
+        help="look for what breaks a requirement; hand over the smallest case",
+        description="Draws cases (options, faults at instants that matter, crashes between two "
+        "commands), runs them step by step, keeps what reaches something new, and shrinks what "
+        "breaks a requirement. The same command goes on where it was stopped.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    explore.add_argument(
+        "scenario",
+        type=Path,
+        nargs="?",
+        help="the service to explore, without its events (default: many drawn ones)",
+    )
+    explore.add_argument("--budget", type=duration, default=duration("10 min"), metavar="TIME",
+                         help="of real time (default: 10 min)")  # fmt: skip
+    explore.add_argument("--runs", type=count, metavar="N", help="stop after so many cases")
+    explore.add_argument("--seed", type=int, default=1, help="of the draws (default: 1)")
+    explore.add_argument("--workers", type=count, metavar="N", help="processes (default: a core)")
+    explore.add_argument("--first", action="store_true", help="stop at the first case found")
+    explore.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="state and found cases (default: explorations/<scenario>)",
+    )
+    explore.set_defaults(command=_explore)
+
+    shrink = commands.add_parser(
+        "shrink",
+        help="cut a scenario that breaks a requirement down to its smallest form",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    shrink.add_argument("scenario", type=Path)
+    shrink.add_argument("--out", type=Path, metavar="FOLDER", default=Path(),
+                        help="for the scenario and the test (default: here)")  # fmt: skip
+    shrink.add_argument("--runs", type=count, metavar="N", default=250,
+                        help="at most so many (default: 250)")  # fmt: skip
+    shrink.set_defaults(command=_shrink)
+
+
+def _explore(a: argparse.Namespace) -> int:
+    from dr_sim.explore import search
+    from dr_sim.loading import load_scenario
+
+    if a.scenario is not None:
+        load_scenario(a.scenario)  # one line for each mistake, before anything is begun
+    name = "drawn" if a.scenario is None else a.scenario.stem
+    folder = a.out or Path("explorations") / name
+    _check_folder(folder)
+    state = search.Exploration.read(folder, a.seed)
+    if state.seed != a.seed:
+        raise InputError([Problem(str(folder), 0, 0,
+                                  f"holds an exploration of seed {state.seed}: write --seed "
+                                  f"{state.seed}, or another --out")])  # fmt: skip
+    services = search.services_of(a.seed, a.scenario)
+    if not services:
+        raise InputError([Problem(str(a.scenario), 0, 0, "cannot be run without its events")])
+    workers = a.workers or os.cpu_count() or 1
+    budget = search.Budget(a.budget / 1_000_000, a.runs, a.first)
+
+    def tell(now: Exploration) -> None:
+        now.write(folder)
+        print(
+            f"\r{now.runs:,} cases, {len(now.reached):,} pairs reached, {len(now.found)} found ",
+            end="", file=sys.stderr, flush=True,
+        )  # fmt: skip
+
+    for found in search.explore(state, services, workers, budget, tell):
+        state.found.append(found)
+        path = search.finish(found, folder)
+        print(f"\r{found.sign.requirement}: {found.sentence}\n   {path}", file=sys.stderr)
+        state.write(folder)
+        if a.first:
+            break
+    state.write(folder)
+    print(file=sys.stderr)
+    show(_report(state, folder))
+    return 4 if state.found else 0
+
+
+def _check_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise InputError([Problem(str(folder), 0, 0, "is no folder")])
+
+
+def _report(state: Exploration, folder: Path) -> str:
+    lines = [
+        f"{state.runs:,} cases in {state.cpu_s / 60:.1f} CPU minutes, seed {state.seed}; "
+        f"{len(state.reached):,} pairs of records reached; {len(state.found)} found in {folder}"
+    ]
+    for found in state.found:
+        lines.append(f"  {found.sign.requirement}: {found.sentence}")
+        lines.append(
+            f"     case {found.number}, {len(found.tree.get('events', []))} events after "
+            f"{found.shrink_runs} runs of shrinking; with SQLite's files: {found.on_sqlite}"
+        )
+    if state.never_reached:
+        lines.append("never reached, so nothing is said about it:")
+        lines += [f"  {probe}" for probe in state.never_reached]
+    return "\n".join(lines)
+
+
+def _shrink(a: argparse.Namespace) -> int:
+    from dr_sim.explore import search
+    from dr_sim.explore.case import load, look, read_tree
+    from dr_sim.loading import load_scenario
+
+    load_scenario(a.scenario)
+    tree = read_tree(a.scenario)
+    scenario = load(tree)
+    if scenario is None:
+        raise InputError([Problem(str(a.scenario), 0, 0, "names files, and cannot be cut down")])
+    signs = look(scenario).signs
+    if not signs:
+        show(f"{a.scenario}: no requirement and no invariant breaks: there is nothing to shrink")
+        return 0
+    for sign, sentence in signs.items():
+        found = search.Found(sign, sentence, -1, tree)
+        path = search.finish(found, a.out, a.runs)
+        show(
+            f"{sign.requirement}: {sentence}\n   {path}: {len(found.tree.get('events', []))} "
+            f"events, {found.shrink_runs} runs"
+        )
+    return 4

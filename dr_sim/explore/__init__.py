@@ -1,0 +1,1 @@
+"""Finding what breaks, and handing over the smallest case: draws, guidance, shrinking."""

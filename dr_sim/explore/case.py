@@ -1,0 +1,227 @@
+"""A case: one scenario as plain values, its run, and what is found in it.
+
+A case is the tree of a scenario file (dicts, lists and texts). So whatever an exploration draws, or
+a shrink leaves over, is a file that anybody can run, edit and keep.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tempfile
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ruamel.yaml import YAML
+
+from dr_sim.errors import InputError
+from dr_sim.loading import load_scenario
+from dr_sim.measures.alerts import judge
+from dr_sim.measures.owed import not_told
+from dr_sim.measures.tables import Tables
+from dr_sim.oracle.monitors import broken
+from dr_sim.record.journal import KIND_ID, KINDS
+from dr_sim.scenario.model import Scenario
+from dr_sim.world.play import play
+
+Tree = dict[str, Any]
+SEEN = np.array([kind.name.startswith("seen.") for kind in KINDS])
+_NAMES = re.compile(r"\S*\d\S*|\[[^]]*\]")
+"""What differs from case to case in a sentence: names of files, numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What shows that a case is of interest: two cases with the same sign show the same thing.
+
+    requirement: its number, or the invariant of the witness; what: the sentence without names and
+    numbers.
+    """
+
+    requirement: str
+    what: str
+
+    def text(self) -> str:
+        return f"{self.requirement}: {self.what}"
+
+
+@dataclass(slots=True)
+class Looked:
+    """A case that was run: the signs that it shows, each with a row's whole sentence; what was
+    reached in it; how long its scenario lasts.
+    """
+
+    signs: dict[Sign, str] = field(default_factory=dict)
+    reached: frozenset[int] = frozenset()
+    probes: frozenset[str] = frozenset()
+
+
+def yaml_text(tree: Tree, comment: str = "") -> str:
+    out = io.StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = None
+    yaml.width = 100
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.dump(tree, out)
+    lines = [f"# {line}".rstrip() for line in comment.splitlines()]
+    return "\n".join([*lines, out.getvalue()]) if lines else out.getvalue()
+
+
+def read_tree(path: Path) -> Tree:
+    """The tree of a scenario file, what it extends put in."""
+    tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {}
+    return _plain(tree, path)
+
+
+def _plain(tree: Tree, path: Path) -> Tree:
+    base = tree.pop("extends", None)
+    tree = _texts(tree)
+    if base is None:
+        return tree
+    return _over(read_tree(path.parent / base), tree)
+
+
+def _over(base: Tree, tree: Tree) -> Tree:
+    merged = dict(base)
+    for key, value in tree.items():
+        below = merged.get(key)
+        merged[key] = (
+            _over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+        )
+    return merged
+
+
+def _texts(value: Any) -> Any:
+    """Every value as a person would write it."""
+    if isinstance(value, dict):
+        return {str(key): _texts(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_texts(each) for each in value]
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if value is None else str(value)
+
+
+def load(tree: Tree, engine: str = "model") -> Scenario | None:
+    """The scenario that a tree stands for, run step by step; None if it is none."""
+    with tempfile.TemporaryDirectory(prefix="dr_sim-explore-") as folder:
+        path = Path(folder) / "case.yaml"
+        path.write_text(yaml_text(tree), encoding="utf-8")
+        try:
+            scenario = load_scenario(path, engine=engine, timing="modelled")
+        except InputError:
+            return None
+    return replace(scenario, steps=True)
+
+
+def look(scenario: Scenario) -> Looked:
+    """Run a scenario, and say what it shows. A run that raises shows that."""
+    found = Looked()
+    try:
+        legs = play(scenario)
+    except Exception as error:  # logic of the user's own may raise anything
+        where = f"{type(error).__name__}: {error}"
+        found.signs[_sign("raises", where)] = where
+        return found
+    reached: set[int] = set()
+    probes: set[str] = set()
+    for leg in legs:
+        journal = leg.journal
+        for row in journal.rows("truth.violation"):
+            words = f"{row.values['invariant']}: {row.values['detail']}"
+            found.signs.setdefault(Sign("witness", row.values["invariant"]), words)
+        for row in journal.rows("truth.silent_recovery"):
+            found.signs.setdefault(Sign("silent recovery", "short or wrong"), str(row.values))
+        for each in broken(journal, leg.scenario):
+            found.signs.setdefault(_sign(each.requirement, each.sentence), each.sentence)
+        tables = Tables(journal)
+        episodes = judge(tables, leg.scenario).episodes
+        for danger in not_told(tables, leg.scenario, episodes):
+            words = "a database is in lasting danger, and nobody is told"
+            found.signs.setdefault(_sign("S8", words), f"{words} (database {danger.database})")
+        kinds = journal.kinds()
+        seen = kinds[SEEN[kinds]]
+        reached.update((seen[:-1] * 1000 + seen[1:]).tolist())
+        reached.update(_alerts_reached(tables))
+        probes.update(_probes(tables, leg.number))
+    found.reached, found.probes = frozenset(reached), frozenset(probes)
+    return found
+
+
+def _sign(requirement: str, sentence: str) -> Sign:
+    return Sign(requirement, " ".join(_NAMES.sub("", sentence).split())[:120])
+
+
+def _alerts_reached(tables: Tables) -> set[int]:
+    """Pairs of alerts, one after the other."""
+    events = tables["seen.RaiseAlert"]["event_id"]
+    return {-1 - a * 100 - b for a, b in pairwise(events.tolist())}
+
+
+PROBES = (
+    "a crash in the middle of a restore",
+    "a crash in the middle of a failover",
+    "a crash while a repair waits for its backup",
+    "two databases stuck at once",
+    "the primary is heard again in a failover",
+    "a fence that may have been obeyed",
+    "a tail that is cut off or refused",
+    "a restore that hangs in a failover",
+    "a copy that is lost and restored again",
+    "an operator who says no",
+    "an order refused",
+    "files deleted by retention",
+    "a second failover",
+    "a late answer",
+    "a log that is refused by the engine",
+    "a full that finds no room",
+)
+"""Rare things that should happen somewhere in an exploration. What did not is said."""
+
+
+def _probes(tables: Tables, leg: int) -> set[str]:
+    found: set[str] = set()
+    for name, kind in {
+        PROBES[4]: "seen.HeartbeatBack",
+        PROBES[6]: "seen.TailFailed",
+        PROBES[7]: "seen.EndRestore",
+        PROBES[8]: "truth.copy_gone",
+        PROBES[10]: "seen.RefuseOrder",
+        PROBES[11]: "seen.Delete",
+        PROBES[13]: "seen.ignored",
+        PROBES[14]: "seen.RestoreFailed",
+        PROBES[15]: "seen.NoRoom",
+    }.items():
+        if len(tables[kind]["seq"]):
+            found.add(name)
+    if any(row.values["reason"] != "unreachable" for row in tables.rows("seen.FenceFailed")):
+        found.add(PROBES[5])
+    if any(not row.values["approve"] for row in tables.rows("seen.OperatorAnswered")):
+        found.add(PROBES[9])
+    if leg > 1 and len(tables["truth.promoted"]["seq"]):
+        found.add(PROBES[12])
+    stuck = {row.values["database"] for row in tables.rows("seen.RaiseAlert")
+             if row.values["event_id"] in (1, 3)}  # fmt: skip
+    if len(stuck) > 1:
+        found.add(PROBES[3])
+    deaths = tables["truth.manager"]["seq"][tables["truth.manager"]["up"] == 0]
+    phases = tables.rows("seen.EnterPhase")
+    for death in deaths.tolist():
+        for name, asked, answered in (
+            (PROBES[0], "seen.Restore", ("seen.Restored", "seen.RestoreFailed")),
+            (PROBES[2], "seen.TakeBackup", ("seen.BackupTaken", "seen.BackupFailed")),
+        ):
+            before = int((tables[asked]["seq"] < death).sum())
+            done = sum(int((tables[kind]["seq"] < death).sum()) for kind in answered)
+            if before > done:
+                found.add(name)
+        phase = [row.values["phase"] for row in phases if row.seq < death]
+        if phase and phase[-1] not in ("watching", "abandoned", "serving"):
+            found.add(PROBES[1])
+    return found
+
+
+__all__ = ["KIND_ID", "PROBES", "Looked", "Sign", "Tree", "load", "look", "read_tree", "yaml_text"]

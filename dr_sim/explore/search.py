@@ -1,0 +1,233 @@
+"""The exploration: cases are drawn, run, kept if they reach something new, and changed; what breaks
+is shrunk and written.
+
+Theory of operation. Rounds of cases go to worker processes. A case is drawn anew, or made of one
+that has reached something that none had before: a pair of records of the logic, or of alerts, one
+after the other. Everything that matters is in one folder: a state file that is replaced after each
+round, so that the same command goes on where it was stopped, and each found case as a scenario and
+a pytest test. Cases have numbers; a found one names its seed and number.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dr_sim.explore import draw
+from dr_sim.explore.case import PROBES, Looked, Sign, Tree, load, look, read_tree, yaml_text
+from dr_sim.explore.shrink import MOST_RUNS, shrink
+
+STATE_FILE = "exploration.json"
+ROUND = 16  # cases of one worker in a round
+CORPUS = 400
+
+
+@dataclass(slots=True)
+class Found:
+    """A sign, the sentence of its first case, and what is left of that case."""
+
+    sign: Sign
+    sentence: str
+    number: int
+    tree: Tree
+    shrink_runs: int = 0
+    on_sqlite: str = ""
+
+
+@dataclass(slots=True)
+class Exploration:
+    """seed: of the draws. runs: cases that were looked at. corpus: those that reached something
+    new. reached: pairs of records. probes: the rare things that happened.
+    """
+
+    seed: int
+    runs: int = 0
+    cpu_s: float = 0.0
+    corpus: list[Tree] = field(default_factory=list)
+    reached: set[int] = field(default_factory=set)
+    probes: set[str] = field(default_factory=set)
+    found: list[Found] = field(default_factory=list)
+
+    @property
+    def never_reached(self) -> list[str]:
+        return [probe for probe in PROBES if probe not in self.probes]
+
+    # ---- on disk
+    def write(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {
+            "seed": self.seed,
+            "runs": self.runs,
+            "cpu_s": self.cpu_s,
+            "corpus": self.corpus[-CORPUS:],
+            "reached": sorted(self.reached),
+            "probes": sorted(self.probes),
+            "found": [
+                [f.sign.requirement, f.sign.what, f.sentence, f.number, f.tree, f.shrink_runs,
+                 f.on_sqlite]
+                for f in self.found
+            ],
+        }  # fmt: skip
+        fresh = folder / (STATE_FILE + ".new")
+        fresh.write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
+        os.replace(fresh, folder / STATE_FILE)
+
+    @staticmethod
+    def read(folder: Path, seed: int) -> Exploration:
+        """The exploration in a folder, or a new one."""
+        try:
+            state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return Exploration(seed)
+        found = [
+            Found(Sign(requirement, what), *rest) for requirement, what, *rest in state["found"]
+        ]
+        return Exploration(
+            state["seed"], state["runs"], state["cpu_s"], state["corpus"], set(state["reached"]),
+            set(state["probes"]), found,
+        )  # fmt: skip
+
+
+# ---- in the workers
+_SERVICES: list[draw.Service] = []
+
+
+def services_of(seed: int, base: Path | None) -> list[draw.Service]:
+    """What an exploration draws from: the user's scenario alone, or drawn ones."""
+    if base is not None:
+        mine = draw.anchored(read_tree(base))
+        return [] if mine is None else [mine]
+    drawn = (
+        draw.anchored(draw.service(random.Random(f"{seed} service {i}")))
+        for i in range(draw.SERVICES)
+    )
+    return [each for each in drawn if each is not None]
+
+
+def _prepare(services: list[draw.Service]) -> None:
+    _SERVICES[:] = services
+
+
+def _look_at(tree: Tree) -> Looked | None:
+    scenario = load(tree)
+    return None if scenario is None else look(scenario)
+
+
+def _batch(trees: list[Tree]) -> tuple[list[Looked | None], float]:
+    began = time.process_time()
+    return [_look_at(tree) for tree in trees], time.process_time() - began
+
+
+# ---- the rounds
+@dataclass(slots=True)
+class Budget:
+    """When to stop. wall_s: so long; runs: so many cases; first: at the first found."""
+
+    wall_s: float | None = None
+    runs: int | None = None
+    first: bool = False
+
+
+def explore(
+    state: Exploration,
+    services: list[draw.Service],
+    workers: int,
+    budget: Budget,
+    tell: Callable[[Exploration], None],
+) -> Iterator[Found]:
+    """Explore until the budget is used up; yields what is found, not shrunk yet. tell: is told of
+    the state after each round.
+    """
+    began = time.monotonic()
+    known = {each.sign for each in state.found}
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _prepare, (services,)) as pool:
+        while not _is_over(state, budget, began):
+            trees = [
+                [_next_case(state, services, state.runs + w * ROUND + i) for i in range(ROUND)]
+                for w in range(workers)
+            ]
+            numbers = iter(range(state.runs, state.runs + workers * ROUND))
+            for batch, (looks, cpu_s) in zip(trees, pool.map(_batch, trees), strict=True):
+                state.cpu_s += cpu_s
+                for tree, looked in zip(batch, looks, strict=True):
+                    number = next(numbers)
+                    if looked is None:
+                        continue
+                    if not looked.reached <= state.reached:
+                        state.corpus.append(tree)
+                    state.reached |= looked.reached
+                    state.probes |= looked.probes
+                    for sign, sentence in looked.signs.items():
+                        if sign not in known:
+                            known.add(sign)
+                            yield Found(sign, sentence, number, tree)
+            state.runs += workers * ROUND
+            tell(state)
+
+
+def _is_over(state: Exploration, budget: Budget, began: float) -> bool:
+    if budget.first and state.found:
+        return True
+    if budget.runs is not None and state.runs >= budget.runs:
+        return True
+    return budget.wall_s is not None and time.monotonic() - began >= budget.wall_s
+
+
+def _next_case(state: Exploration, services: list[draw.Service], number: int) -> Tree:
+    r = random.Random(f"{state.seed} choice {number}")
+    if state.corpus and r.random() < 0.4:
+        # what was new last is changed more often
+        place = min(int(r.expovariate(1 / 40)), len(state.corpus) - 1)
+        return draw.mutate(state.corpus[-1 - place], services, r)
+    return draw.draw(services, state.seed, number)
+
+
+# ---- what is handed over
+def finish(found: Found, folder: Path, most_runs: int = MOST_RUNS) -> Path:
+    """Shrink a found case, replay it on SQLite, and write it as a scenario and a pytest test."""
+    shrunk = shrink(found.tree, found.sign, most_runs)
+    found.tree, found.shrink_runs = shrunk.tree, shrunk.runs
+    found.on_sqlite = on_sqlite(found.tree, found.sign)
+    return write_case(found, folder)
+
+
+def on_sqlite(tree: Tree, sign: Sign) -> str:
+    """Does the same show with real database files? 'yes', 'no' or why that cannot be said."""
+    scenario = load({**tree, "engine": {"kind": "sqlite", "scale": "100000"}}, engine="sqlite")
+    if scenario is None:
+        return "not to be run on SQLite"
+    return "yes" if sign in look(scenario).signs else "no: look at the model of the engine first"
+
+
+def write_case(found: Found, folder: Path) -> Path:
+    """Two files: the scenario, and a test that fails as long as it shows the sign."""
+    folder.mkdir(parents=True, exist_ok=True)
+    words = f"{found.sign.requirement} {found.sign.what}".lower()
+    stem = "_".join("".join(c if c.isalnum() else " " for c in words).split()[:8])
+    path = folder / f"{stem}.yaml"
+    comment = (
+        f"{found.sign.requirement}: {found.sentence}\n"
+        f"Found by dr-sim explore, shrunk in {found.shrink_runs} runs. "
+        f"With SQLite's files: {found.on_sqlite or 'not tried'}.\n"
+        f"Replay: dr-sim run {path.name} --steps"
+    )
+    path.write_text(yaml_text(found.tree, comment), encoding="utf-8")
+    (folder / f"test_{stem}.py").write_text(
+        f'"""{found.sign.requirement}: {found.sentence}"""\n\n'
+        "from pathlib import Path\n\n"
+        "from dr_sim import api\n\n\n"
+        f"def test_{stem}() -> None:\n"
+        f'    scenario = api.load_scenario(Path(__file__).with_name("{path.name}"))\n'
+        "    result = api.run(scenario)\n"
+        "    assert not result.summary.violations\n",
+        encoding="utf-8",
+    )
+    return path

@@ -1,0 +1,124 @@
+"""What an exploration draws can be run; what it finds is shrunk, written and can be replayed."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from dr_sim.cli.main import main
+from dr_sim.explore import draw, search
+from dr_sim.explore.case import Sign, Tree, load, look, read_tree, yaml_text
+from dr_sim.explore.shrink import shrink
+from dr_sim.loading import load_scenario, validate
+from dr_sim.recovery.commands import COMMANDS
+from dr_sim.world.play import play
+
+SMALL: Tree = {
+    "run_for": "3 h",
+    "databases": {
+        "crm": {"size": "200 MB", "full": "none", "incremental": "none"},
+        "web": {"size": "200 MB", "full": "none", "incremental": "none"},
+    },
+    "link": {"bandwidth": "100 Mbit/s"},
+    "replay": {"on_hole": "resync", "attempts": "2"},
+    "events": [
+        {"at": "1000 s 120340 us", "missing_file": "crm"},
+        {"at": "40 min", "link_outage": "4 min"},
+        {"at": "50 min", "manager_crash": {"before": "Save", "nth": "2"}},
+    ],
+}
+
+
+def test_every_service_and_every_event_that_can_be_drawn_is_a_scenario(tmp_path: Path) -> None:
+    path = tmp_path / "drawn.yaml"
+    for i in range(12):
+        tree = draw.service(random.Random(i))
+        events = [{"at": "5 min", k: f(random.Random(i), "crm")} for k, f in draw.FAULTS.items()]
+        tree["events"] = events + [{"at": "6 min", **end} for end in draw.ENDS]
+        path.write_text(yaml_text(tree), encoding="utf-8")
+        assert validate(path) == []
+
+
+def test_a_case_is_a_function_of_its_seed_and_number() -> None:
+    services = [draw.Service({"databases": {"crm": {}}}, (5, 70_000_000))]
+    cases = [draw.draw(services, 3, n) for n in range(30)]
+    assert cases == [draw.draw(services, 3, n) for n in range(30)]
+    assert len({json.dumps(case) for case in cases}) > 25
+    assert cases[0] != draw.draw(services, 4, 0)
+
+
+def test_a_crash_can_fall_before_any_command() -> None:
+    assert set(draw.CRASHES) <= {command.__name__ for command in COMMANDS}
+    scenario = load({**SMALL, "events": [SMALL["events"][2]]})
+    assert scenario is not None
+    (leg,) = play(scenario)
+    (done,) = leg.journal.rows("truth.commands_done")
+    death, back = list(leg.journal.rows("truth.manager"))[1:]
+    assert death.values["up"] == 0 and back.values["up"] == 1
+    assert done.seq < death.seq and death.time_us >= 50 * 60_000_000
+    assert not look(scenario).signs
+
+
+def test_shrinking_keeps_what_shows_the_sign_and_nothing_else() -> None:
+    runs: list[Tree] = []
+
+    def shows(tree: Tree, sign: Sign) -> bool:
+        runs.append(tree)
+        return any("missing_file" in event for event in tree.get("events", []))
+
+    shrunk = shrink(SMALL, Sign("R0", "nothing"), shows=shows)
+    assert shrunk.tree["events"] == [{"at": "0 h", "missing_file": "crm"}]
+    assert len(shrunk.tree["databases"]) == 1 and "replay" not in shrunk.tree
+    assert shrunk.runs == len(runs) < 60
+
+
+def test_shrinking_stops_when_its_runs_are_used_up() -> None:
+    assert shrink(SMALL, Sign("R0", "nothing"), 5, lambda tree, sign: False).runs == 5
+
+
+def test_what_an_exploration_knows_comes_back_from_its_folder(tmp_path: Path) -> None:
+    state = search.Exploration(7, 32, 1.5, [SMALL], {1, 2}, {"a late answer"})
+    state.found.append(search.Found(Sign("R9", "words"), "a sentence", 3, SMALL, 40, "yes"))
+    state.write(tmp_path)
+    assert search.Exploration.read(tmp_path, 7) == state
+    assert "a late answer" not in state.never_reached
+    assert search.Exploration.read(tmp_path / "none", 9) == search.Exploration(9)
+
+
+def test_a_found_case_is_a_scenario_and_a_test(tmp_path: Path) -> None:
+    found = search.Found(Sign("R9", "no alert says so"), "no alert says so", 3, SMALL, 40, "yes")
+    path = search.write_case(found, tmp_path)
+    assert path.name == "r9_no_alert_says_so.yaml"
+    assert load_scenario(path).run_for_us == 3 * 3600 * 1_000_000
+    assert read_tree(path) == SMALL
+    compile((tmp_path / "test_r9_no_alert_says_so.py").read_text(), "test", "exec")
+
+
+def test_explore_and_shrink_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text(yaml_text(SMALL), encoding="utf-8")
+    arguments = ["explore", "mine.yaml", "--runs", "16", "--workers", "1", "--out", "found"]
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "16 cases" in said and "never reached" in said
+    assert main([*arguments, "--seed", "2"]) == 2
+    assert "holds an exploration of seed 1" in capsys.readouterr().err
+    assert main(["shrink", "mine.yaml"]) == 0
+    assert "there is nothing to shrink" in capsys.readouterr().out
+
+
+def test_a_run_that_raises_is_found() -> None:
+    scenario = load(SMALL)
+    assert scenario is not None
+
+    class Broken:
+        def __getattr__(self, name: str) -> object:
+            raise KeyError("erp")
+
+    found = look(Broken())  # type: ignore[arg-type]
+    assert {sign.requirement for sign in found.signs} == {"raises"}
