@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dr_sim.cli.experiments import count, duration
+from dr_sim.cli.experiments import add_manager, count, duration, managed
 from dr_sim.errors import InputError, Problem
 from dr_sim.files.output import show
 
@@ -48,6 +48,7 @@ def add_explore(commands: Any) -> None:
         metavar="FOLDER",
         help="state and found cases (default: explorations/<scenario>)",
     )
+    add_manager(explore)
     explore.set_defaults(command=_explore)
 
     shrink = commands.add_parser(
@@ -61,6 +62,7 @@ def add_explore(commands: Any) -> None:
                         help="for the scenario and the test (default: here)")  # fmt: skip
     shrink.add_argument("--runs", type=count, metavar="N", default=250,
                         help="at most so many (default: 250)")  # fmt: skip
+    add_manager(shrink)
     shrink.set_defaults(command=_shrink)
 
 
@@ -68,8 +70,8 @@ def _explore(a: argparse.Namespace) -> int:
     from dr_sim.explore import search
     from dr_sim.loading import load_scenario
 
-    if a.scenario is not None:
-        load_scenario(a.scenario)  # one line for each mistake, before anything is begun
+    if a.scenario is not None:  # one line for each mistake, before anything is begun
+        managed(load_scenario(a.scenario), a.manager)
     name = "drawn" if a.scenario is None else a.scenario.stem
     folder = a.out or Path("explorations") / name
     _check_folder(folder)
@@ -78,11 +80,11 @@ def _explore(a: argparse.Namespace) -> int:
         raise InputError([Problem(str(folder), 0, 0,
                                   f"holds an exploration of seed {state.seed}: write --seed "
                                   f"{state.seed}, or another --out")])  # fmt: skip
-    services = search.services_of(a.seed, a.scenario)
+    services = search.services_of(a.seed, a.scenario, a.manager)
     if not services:
         raise InputError([Problem(str(a.scenario), 0, 0, "cannot be run without its events")])
     workers = a.workers or os.cpu_count() or 1
-    budget = search.Budget(a.budget / 1_000_000, a.runs, a.first)
+    budget = search.Budget(a.budget / 1_000_000, a.runs, a.manager)
 
     def tell(now: Exploration) -> None:
         now.write(folder)
@@ -93,7 +95,7 @@ def _explore(a: argparse.Namespace) -> int:
 
     for found in search.explore(state, services, workers, budget, tell):
         state.found.append(found)
-        path = search.finish(found, folder)
+        path = search.finish(found, folder, manager=a.manager)
         print(f"\r{found.sign.requirement}: {found.sentence}\n   {path}", file=sys.stderr)
         state.write(folder)
         if a.first:
@@ -131,9 +133,9 @@ def _shrink(a: argparse.Namespace) -> int:
     from dr_sim.explore.case import load, look, read_tree
     from dr_sim.loading import load_scenario
 
-    load_scenario(a.scenario)
+    managed(load_scenario(a.scenario), a.manager)
     tree = read_tree(a.scenario)
-    scenario = load(tree)
+    scenario = load(tree, a.manager)
     if scenario is None:
         raise InputError([Problem(str(a.scenario), 0, 0, "names files, and cannot be cut down")])
     signs = look(scenario).signs
@@ -142,7 +144,7 @@ def _shrink(a: argparse.Namespace) -> int:
         return 0
     for sign, sentence in signs.items():
         found = search.Found(sign, sentence, -1, tree)
-        path = search.finish(found, a.out, a.runs)
+        path = search.finish(found, a.out, a.runs, a.manager)
         show(
             f"{sign.requirement}: {sentence}\n   {path}: {len(found.tree.get('events', []))} "
             f"events, {found.shrink_runs} runs"

@@ -25,6 +25,7 @@ from dr_sim.measures.tables import Tables
 from dr_sim.oracle.monitors import broken
 from dr_sim.record.journal import KIND_ID, KINDS
 from dr_sim.scenario.model import Scenario
+from dr_sim.world.own_logic import with_manager
 from dr_sim.world.play import play
 
 Tree = dict[str, Any]
@@ -105,8 +106,10 @@ def _texts(value: Any) -> Any:
     return value if value is None else str(value)
 
 
-def load(tree: Tree, engine: str = "model") -> Scenario | None:
-    """The scenario that a tree stands for, run step by step; None if it is none."""
+def load(tree: Tree, manager: str = "", engine: str = "model") -> Scenario | None:
+    """The scenario that a tree stands for, run step by step; None if it is none. manager: logic of
+    the user's own, as after --manager.
+    """
     with tempfile.TemporaryDirectory(prefix="dr_sim-explore-") as folder:
         path = Path(folder) / "case.yaml"
         path.write_text(yaml_text(tree), encoding="utf-8")
@@ -114,7 +117,8 @@ def load(tree: Tree, engine: str = "model") -> Scenario | None:
             scenario = load_scenario(path, engine=engine, timing="modelled")
         except InputError:
             return None
-    return replace(scenario, steps=True)
+    scenario = replace(scenario, steps=True)
+    return with_manager(scenario, manager) if manager else scenario
 
 
 def look(scenario: Scenario) -> Looked:

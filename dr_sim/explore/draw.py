@@ -11,111 +11,27 @@ All draws are functions of (seed, number of the case).
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
 from dr_sim.explore.case import Tree, load
+from dr_sim.faults import KINDS
+from dr_sim.faults.manager_crash import KIND as CRASH_KIND
+from dr_sim.scenario.kind import Drawn
 from dr_sim.world.play import play
 
-Drawn = Callable[[random.Random, str], object]
+CRASH = CRASH_KIND.name
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 SERVICES = 48
 """How many sets of options one exploration draws from."""
 
-CRASHES = (
-    "Fence", "EnterPhase", "Recover", "Redirect", "TakeTail", "AskShare", "Save", "Restore",
-    "TakeBackup", "RaiseAlert", "Recopy", "RenameWorkingCopy", "Validate", "AskPrimary", "Drop",
-    "Delete", "SetAlarm", "Provision",
-)  # fmt: skip
 
-
-def _of(*values: object) -> Callable[[random.Random], object]:
-    return lambda r: r.choice(values)
-
-
-FAULTS: dict[str, Drawn] = {
-    "link_outage": lambda r, db: r.choice(["1 min", "4 min", "11 min", "40 min", "3 h"]),
-    "partition": lambda r, db: {
-        "cut": r.choice(["to_secondary", "to_primary", "both"]),
-        "duration": r.choice(["40 s", "2 min", "20 min"]),
-    },
-    "throttle": lambda r, db: {"to": r.choice(["300 kbit/s", "2 Mbit/s"]), "duration": "25 min"},
-    "corrupt_in_transit": lambda r, db: {"database": db, "files": r.choice(["1", "2", "5", "12"])},
-    "corrupt_at_rest": lambda r, db: {
-        "database": db,
-        "where": r.choice(["primary", "secondary"]),
-        "files": r.choice(["1", "3", "9"]),
-    },
-    "backup_cut_off": lambda r, db: {"database": db, "after": r.choice(["0 %", "30 %", "99 %"])},
-    "missing_file": lambda r, db: db,
-    "late_file": lambda r, db: {
-        "database": db,
-        "by": r.choice(["20 s", "6 min", "33 min"]),
-        "files": r.choice(["1", "3"]),
-    },
-    "older_version": lambda r, db: {
-        "database": db,
-        "kind": r.choice(["log", "incremental", "full"]),
-        "files": r.choice(["1", "3"]),
-    },
-    "paused_backups": lambda r, db: {"database": db, "duration": r.choice(["7 min", "50 min"])},
-    "torn_copy": lambda r, db: {
-        "database": db,
-        "leaves": r.choice(["the part", "whole size"]),
-        "files": r.choice(["1", "3"]),
-    },
-    "half_written": lambda r, db: {"database": db, "after": r.choice(["1 %", "50 %", "99 %"])},
-    "duplicate_file": lambda r, db: {
-        "database": db,
-        "name": r.choice(["same", "other"]),
-        "after": r.choice(["0 s", "1 min", "20 min"]),
-    },
-    "silent_backups": lambda r, db: {
-        "database": db,
-        "kind": r.choice(["any", "full", "log"]),
-        "duration": r.choice(["4 min", "40 min", "200 min"]),
-    },
-    "second_log_job": lambda r, db: {
-        "database": db,
-        "times": r.choice(["1", "3"]),
-        "every": "17 min",
-    },
-    "ad_hoc_full": lambda r, db: {"database": db, "copy_only": r.choice(["true", "false"])},
-    "recovery_model": lambda r, db: {"database": db, "duration": r.choice(["2 min", "50 min"])},
-    "careless_clean_up": lambda r, db: {
-        "where": r.choice(["primary", "secondary"]),
-        "database": db,
-        "older_than": r.choice(["0 s", "3 min", "2 h"]),
-    },
-    "slow_restore": lambda r, db: {
-        "by": r.choice(["3", "40", "2000"]),
-        "duration": r.choice(["20 min", "2 h"]),
-    },
-    "readers": lambda r, db: {"database": db, "duration": r.choice(["3 min", "45 min"])},
-    "staging_full": lambda r, db: r.choice(["3 min", "50 min"]),
-    "dead_alert_channel": lambda r, db: "2 h",
-    "lose_secondary": lambda r, db: r.choice(["5 min", "90 min"]),
-    "operator_mistake": lambda r, db: r.choice(["wipes the secondary", "wipes the secondary host"]),
-    "standby_broken": lambda r, db: {
-        "database": db,
-        "how": r.choice(["dropped", "brought online", "redo fails"]),
-    },
-    "index_maintenance": lambda r, db: {"database": db, "log": r.choice(["200 MB", "2 GB"])},
-    "restore_job_off": lambda r, db: {"database": db, "duration": r.choice(["20 min", "90 min"])},
-    "manager_crash": lambda r, db: {"before": r.choice(CRASHES), "nth": r.choice("11123")},
-}
-ENDS: tuple[Tree, ...] = (
-    {"lose": "site"},
-    {"lose": "host"},
-    {"lose": "database"},
-    {"order_failover": {"by": "dba", "planned": "true"}},
-    {"order_failover": {"by": "dba", "planned": "false"}},
-    {"order_failover": {"by": "mallory", "planned": "false"}},
-    {"partition": {"cut": "both", "duration": "3 min"}},
-    {"partition": {"cut": "to_secondary", "duration": "6 min"}},
-)
+FAULTS: dict[str, Drawn] = {kind.name: kind.draws for kind in KINDS if kind.draws is not None}
+"""What each kind of event says of its own draws (dr_sim/faults)."""
+ENDS = tuple(kind.name for kind in KINDS if kind.leads_over)
+"""What a failover may come of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +107,10 @@ def _database(r: random.Random) -> Tree:
     }
 
 
-def anchored(tree: Tree) -> Service | None:
+def anchored(tree: Tree, manager: str = "") -> Service | None:
     """The service with the instants of its own run without events; None if it is no scenario."""
     quiet = {key: value for key, value in tree.items() if key not in ("events", "faults", "sla")}
-    scenario = load(quiet)
+    scenario = load(quiet, manager)
     if scenario is None:
         return None
     journal = play(scenario)[0].journal
@@ -216,21 +132,17 @@ def draw(services: Sequence[Service], seed: int, number: int) -> Tree:
     events = [_event(r, base, r.choice(kinds), names) for _ in range(r.randint(0, 4))]
     if r.random() < 0.6:
         at = _instant(r, base, events)
-        events.append({"at": _text(at), **deepcopy(r.choice(ENDS))})
+        events.append({"at": _text(at), **_what(r, r.choice(ENDS), names)})
         around = [_near(r, at) for _ in range(r.choice([0, 0, 1, 2]))]
-        events += [{"at": _text(t), **_what(r, r.choice(NEAR_AN_END), names)} for t in around]
+        events += [
+            {"at": _text(t), **_what(r, r.choice([CRASH, *kinds, r.choice(sorted(FAULTS))]), names)}
+            for t in around
+        ]
     if r.random() < 0.35:
         at = _instant(r, base, events) if r.random() < 0.5 or not events else 0
-        crash = {"before": r.choice(CRASHES), "nth": r.choice("11123")}
-        events.append({"at": _text(at), "manager_crash": crash})
+        events.append({"at": _text(at), **_what(r, CRASH, names)})
     tree["events"] = events or [_event(r, base, r.choice(kinds), names)]
     return tree
-
-
-NEAR_AN_END = (
-    "manager_crash", "manager_crash", "corrupt_in_transit", "missing_file", "link_outage",
-    "partition", "late_file", "readers", "slow_restore", "standby_broken", "torn_copy",
-)  # fmt: skip
 
 
 def mutate(tree: Tree, services: Sequence[Service], r: random.Random) -> Tree:
@@ -245,11 +157,9 @@ def mutate(tree: Tree, services: Sequence[Service], r: random.Random) -> Tree:
         elif how == 1:
             events.append(_event(r, base, r.choice(sorted(FAULTS)), names))
         elif how == 2:
-            crash = {"before": r.choice(CRASHES), "nth": r.choice("11123")}
-            at = r.choice(events)["at"]
-            events.append({"at": at, "manager_crash": crash})
+            events.append({"at": r.choice(events)["at"], **_what(r, CRASH, names)})
         elif how == 3:
-            events.append({"at": _text(_instant(r, base, [])), **deepcopy(r.choice(ENDS))})
+            events.append(_event(r, base, r.choice(ENDS), names))
         else:
             event = r.choice(events)
             event["at"] = _text(_instant(r, base, []))

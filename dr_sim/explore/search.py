@@ -18,11 +18,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from dr_sim.explore import draw
 from dr_sim.explore.case import PROBES, Looked, Sign, Tree, load, look, read_tree, yaml_text
 from dr_sim.explore.shrink import MOST_RUNS, shrink
+from dr_sim.world.own_logic import look_here_too
 
 STATE_FILE = "exploration.json"
 ROUND = 16  # cases of one worker in a round
@@ -96,43 +98,38 @@ class Exploration:
 
 
 # ---- in the workers
-_SERVICES: list[draw.Service] = []
-
-
-def services_of(seed: int, base: Path | None) -> list[draw.Service]:
+def services_of(seed: int, base: Path | None, manager: str = "") -> list[draw.Service]:
     """What an exploration draws from: the user's scenario alone, or drawn ones."""
     if base is not None:
-        mine = draw.anchored(read_tree(base))
+        mine = draw.anchored(read_tree(base), manager)
         return [] if mine is None else [mine]
     drawn = (
-        draw.anchored(draw.service(random.Random(f"{seed} service {i}")))
+        draw.anchored(draw.service(random.Random(f"{seed} service {i}")), manager)
         for i in range(draw.SERVICES)
     )
     return [each for each in drawn if each is not None]
 
 
-def _prepare(services: list[draw.Service]) -> None:
-    _SERVICES[:] = services
-
-
-def _look_at(tree: Tree) -> Looked | None:
-    scenario = load(tree)
-    return None if scenario is None else look(scenario)
-
-
-def _batch(trees: list[Tree]) -> tuple[list[Looked | None], float]:
+def _batch(trees: list[Tree], manager: str) -> tuple[list[Looked | None], float]:
+    """What some cases show, and the CPU seconds that they took."""
     began = time.process_time()
-    return [_look_at(tree) for tree in trees], time.process_time() - began
+    looks = []
+    for tree in trees:
+        scenario = load(tree, manager)
+        looks.append(None if scenario is None else look(scenario))
+    return looks, time.process_time() - began
 
 
 # ---- the rounds
 @dataclass(slots=True)
 class Budget:
-    """When to stop. wall_s: so long; runs: so many cases; first: at the first found."""
+    """With what, and when to stop. wall_s: after so long; runs: after so many cases; manager: logic
+    of the user's own.
+    """
 
     wall_s: float | None = None
     runs: int | None = None
-    first: bool = False
+    manager: str = ""
 
 
 def explore(
@@ -148,14 +145,16 @@ def explore(
     began = time.monotonic()
     known = {each.sign for each in state.found}
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _prepare, (services,)) as pool:
+    with ProcessPoolExecutor(workers, context, look_here_too) as pool:
         while not _is_over(state, budget, began):
             trees = [
                 [_next_case(state, services, state.runs + w * ROUND + i) for i in range(ROUND)]
                 for w in range(workers)
             ]
             numbers = iter(range(state.runs, state.runs + workers * ROUND))
-            for batch, (looks, cpu_s) in zip(trees, pool.map(_batch, trees), strict=True):
+            for batch, (looks, cpu_s) in zip(
+                trees, pool.map(partial(_batch, manager=budget.manager), trees), strict=True
+            ):
                 state.cpu_s += cpu_s
                 for tree, looked in zip(batch, looks, strict=True):
                     number = next(numbers)
@@ -174,8 +173,6 @@ def explore(
 
 
 def _is_over(state: Exploration, budget: Budget, began: float) -> bool:
-    if budget.first and state.found:
-        return True
     if budget.runs is not None and state.runs >= budget.runs:
         return True
     return budget.wall_s is not None and time.monotonic() - began >= budget.wall_s
@@ -191,42 +188,46 @@ def _next_case(state: Exploration, services: list[draw.Service], number: int) ->
 
 
 # ---- what is handed over
-def finish(found: Found, folder: Path, most_runs: int = MOST_RUNS) -> Path:
+def finish(found: Found, folder: Path, most_runs: int = MOST_RUNS, manager: str = "") -> Path:
     """Shrink a found case, replay it on SQLite, and write it as a scenario and a pytest test."""
-    shrunk = shrink(found.tree, found.sign, most_runs)
+    shrunk = shrink(found.tree, found.sign, most_runs, manager)
     found.tree, found.shrink_runs = shrunk.tree, shrunk.runs
-    found.on_sqlite = on_sqlite(found.tree, found.sign)
-    return write_case(found, folder)
+    found.on_sqlite = on_sqlite(found.tree, found.sign, manager)
+    return write_case(found, folder, manager)
 
 
-def on_sqlite(tree: Tree, sign: Sign) -> str:
+def on_sqlite(tree: Tree, sign: Sign, manager: str = "") -> str:
     """Does the same show with real database files? 'yes', 'no' or why that cannot be said."""
-    scenario = load({**tree, "engine": {"kind": "sqlite", "scale": "100000"}}, engine="sqlite")
+    engine = {"kind": "sqlite", "scale": "100000"}
+    scenario = load({**tree, "engine": engine}, manager, "sqlite")
     if scenario is None:
         return "not to be run on SQLite"
     return "yes" if sign in look(scenario).signs else "no: look at the model of the engine first"
 
 
-def write_case(found: Found, folder: Path) -> Path:
+def write_case(found: Found, folder: Path, manager: str = "") -> Path:
     """Two files: the scenario, and a test that fails as long as it shows the sign."""
     folder.mkdir(parents=True, exist_ok=True)
     words = f"{found.sign.requirement} {found.sign.what}".lower()
     stem = "_".join("".join(c if c.isalnum() else " " for c in words).split()[:8])
     path = folder / f"{stem}.yaml"
+    of_own = f" --manager {manager}" if manager else ""
+    with_it = f"with_manager(scenario, {manager!r})" if manager else "scenario"
+    imports = "from dr_sim.world.own_logic import with_manager\n" if manager else ""
     comment = (
         f"{found.sign.requirement}: {found.sentence}\n"
         f"Found by dr-sim explore, shrunk in {found.shrink_runs} runs. "
         f"With SQLite's files: {found.on_sqlite or 'not tried'}.\n"
-        f"Replay: dr-sim run {path.name} --steps"
+        f"Replay: dr-sim run {path.name} --steps{of_own}"
     )
     path.write_text(yaml_text(found.tree, comment), encoding="utf-8")
     (folder / f"test_{stem}.py").write_text(
         f'"""{found.sign.requirement}: {found.sentence}"""\n\n'
         "from pathlib import Path\n\n"
-        "from dr_sim import api\n\n\n"
+        f"from dr_sim import api\n{imports}\n\n"
         f"def test_{stem}() -> None:\n"
         f'    scenario = api.load_scenario(Path(__file__).with_name("{path.name}"))\n'
-        "    result = api.run(scenario)\n"
+        f"    result = api.run({with_it})\n"
         "    assert not result.summary.violations\n",
         encoding="utf-8",
     )

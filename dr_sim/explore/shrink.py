@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 
 from dr_sim.explore.case import Sign, Tree, load, look, yaml_text
 from dr_sim.units import UnitError, parse_duration
@@ -35,10 +36,11 @@ def shrink(
     tree: Tree,
     sign: Sign,
     most_runs: int = MOST_RUNS,
+    manager: str = "",
     shows: Callable[[Tree, Sign], bool] | None = None,
 ) -> Shrunk:
     """Return the smallest case found that shows that sign. shows: how that is seen (tests)."""
-    seen = shows or _shows
+    seen = shows or partial(_shows, manager)
     tried: set[str] = set()
     runs = 0
     going = True
@@ -60,8 +62,8 @@ def shrink(
     return Shrunk(tree, runs)
 
 
-def _shows(tree: Tree, sign: Sign) -> bool:
-    scenario = load(tree)
+def _shows(manager: str, tree: Tree, sign: Sign) -> bool:
+    scenario = load(tree, manager)
     return scenario is not None and sign in look(scenario).signs
 
 

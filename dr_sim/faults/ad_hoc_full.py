@@ -36,4 +36,5 @@ KIND = EventKind(
     "base that nobody has",
     happen,
     needs_primary=True,
+    draws=lambda r, db: {"database": db, "copy_only": r.choice(["true", "false"])},
 )

@@ -41,4 +41,5 @@ KIND = EventKind(
     needs_log=True,
     needs_primary=True,
     explains=(Explains.CUT_OFF,),
+    draws=lambda r, db: {"database": db, "after": r.choice(["0 %", "30 %", "99 %"])},
 )

@@ -51,4 +51,9 @@ KIND = EventKind(
     "operators' threads: retention that deletes the base of a chain",
     happen,
     explains=(Explains.FILE_LOST, Explains.COPY_LOST),
+    draws=lambda r, db: {
+        "where": r.choice(["primary", "secondary"]),
+        "database": db,
+        "older_than": r.choice(["0 s", "3 min", "2 h"]),
+    },
 )

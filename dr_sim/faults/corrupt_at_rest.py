@@ -66,4 +66,9 @@ KIND = EventKind(
     "clustered by disk; sizes: CERN 2007",
     happen,
     explains=(Explains.DAMAGED_COPY, Explains.FILE_LOST),
+    draws=lambda r, db: {
+        "database": db,
+        "where": r.choice(["primary", "secondary"]),
+        "files": r.choice(["1", "3", "9"]),
+    },
 )

@@ -56,4 +56,5 @@ KIND = EventKind(
     "one packet in 16 million to 10 billion (Stone and Partridge 2000); sizes: CERN 2007",
     happen,
     explains=(Explains.DAMAGED_COPY,),
+    draws=lambda r, db: {"database": db, "files": r.choice(["1", "2", "5", "12"])},
 )

@@ -30,4 +30,5 @@ KIND = EventKind(
     "operators' threads: the monitor itself down, mail rejected",
     happen,
     place=lambda params: "alerts",
+    draws=lambda r, db: "2 h",
 )

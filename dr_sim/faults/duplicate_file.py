@@ -85,4 +85,9 @@ KIND = EventKind(
     "aside and alerts",
     happen,
     explains=(Explains.DAMAGED_COPY,),
+    draws=lambda r, db: {
+        "database": db,
+        "name": r.choice(["same", "other"]),
+        "after": r.choice(["0 s", "1 min", "20 min"]),
+    },
 )

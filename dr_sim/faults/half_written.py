@@ -33,4 +33,5 @@ KIND = EventKind(
     needs_log=True,
     needs_primary=True,
     explains=(Explains.DAMAGED_COPY,),
+    draws=lambda r, db: {"database": db, "after": r.choice(["1 %", "50 %", "99 %"])},
 )

@@ -34,4 +34,5 @@ KIND = EventKind(
     happen,
     needs_primary=True,
     explains=(Explains.UNDO,),
+    draws=lambda r, db: {"database": db, "log": r.choice(["200 MB", "2 GB"])},
 )

@@ -47,4 +47,9 @@ KIND = EventKind(
     "Windows DFS Replication FAQ: files may arrive out of order",
     happen,
     explains=(Explains.HELD_BACK,),
+    draws=lambda r, db: {
+        "database": db,
+        "by": r.choice(["20 s", "6 min", "33 min"]),
+        "files": r.choice(["1", "3"]),
+    },
 )

@@ -68,4 +68,6 @@ KIND = EventKind(
     happen,
     explains=(Explains.LOSS,),
     loses=lambda params: str(params.what),
+    draws=lambda r, db: r.choice(["site", "host", "database"]),
+    leads_over=True,
 )

@@ -44,4 +44,5 @@ KIND = EventKind(
     "may be the one",
     happen,
     explains=(Explains.STOPPED, Explains.COPY_LOST),
+    draws=lambda r, db: r.choice(["5 min", "90 min"]),
 )

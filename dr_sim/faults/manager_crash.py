@@ -19,6 +19,12 @@ from dr_sim.scenario.kind import EventKind
 from dr_sim.world.occurrence import Occurrence
 
 WORDS = "recovery manager crashed"
+DRAWN = (
+    "Fence", "EnterPhase", "Recover", "Redirect", "TakeTail", "AskShare", "Save", "Restore",
+    "TakeBackup", "RaiseAlert", "Recopy", "RenameWorkingCopy", "Validate", "AskPrimary", "Drop",
+    "Delete", "SetAlarm", "Provision",
+)  # fmt: skip
+"""Commands before which an exploration lets it die."""
 
 
 class ManagerCrash(Params):
@@ -91,4 +97,5 @@ KIND = EventKind(
     "list of commands; it resumes from its store",
     "mission R5; back after manager.restart_after",
     happen,
+    draws=lambda r, db: {"before": r.choice(DRAWN), "nth": r.choice("11123")},
 )

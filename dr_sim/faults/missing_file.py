@@ -80,4 +80,5 @@ KIND = EventKind(
     happen,
     needs_log=True,
     explains=(Explains.FILE_LOST,),
+    draws=lambda r, db: db,
 )

@@ -64,4 +64,9 @@ KIND = EventKind(
     "duplicates aside and alerts",
     happen,
     explains=(Explains.DAMAGED_COPY,),
+    draws=lambda r, db: {
+        "database": db,
+        "kind": r.choice(["log", "incremental", "full"]),
+        "files": r.choice(["1", "3"]),
+    },
 )

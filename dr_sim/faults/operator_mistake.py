@@ -57,4 +57,5 @@ KIND = EventKind(
     "those: procedure not followed",
     happen,
     explains=(Explains.LOSS, Explains.COPY_LOST, Explains.ORDER),
+    draws=lambda r, db: r.choice(["wipes the secondary", "wipes the secondary host"]),
 )

@@ -115,4 +115,9 @@ KIND = EventKind(
     happen,
     explains=(Explains.ORDER,),
     check=check,
+    draws=lambda r, db: {
+        "by": r.choice(["dba", "dba", "mallory"]),
+        "planned": r.choice(["true", "false"]),
+    },
+    leads_over=True,
 )

@@ -48,4 +48,9 @@ KIND = EventKind(
     place=lambda params: "link",
     turned=turned,
     explains=(Explains.LINK_DOWN,),
+    draws=lambda r, db: {
+        "cut": r.choice(["to_secondary", "to_primary", "both"]),
+        "duration": r.choice(["40 s", "3 min", "6 min", "20 min"]),
+    },
+    leads_over=True,
 )

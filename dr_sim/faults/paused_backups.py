@@ -39,4 +39,5 @@ KIND = EventKind(
     happen,
     needs_primary=True,
     explains=(Explains.PAUSED,),
+    draws=lambda r, db: {"database": db, "duration": r.choice(["7 min", "50 min"])},
 )

@@ -36,4 +36,5 @@ KIND = EventKind(
     "database is in use",
     happen,
     explains=(Explains.RESTORE_REFUSED, Explains.HELD_OPEN),
+    draws=lambda r, db: {"database": db, "duration": r.choice(["3 min", "45 min"])},
 )

@@ -47,4 +47,5 @@ KIND = EventKind(
     needs_log=True,
     needs_primary=True,
     explains=(Explains.REFUSED,),
+    draws=lambda r, db: {"database": db, "duration": r.choice(["2 min", "50 min"])},
 )

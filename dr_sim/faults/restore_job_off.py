@@ -53,4 +53,5 @@ KIND = EventKind(
     place=lambda params: "secondary",
     turned=lambda params: None,
     explains=(Explains.RESTORES_OFF,),
+    draws=lambda r, db: {"database": db, "duration": r.choice(["20 min", "90 min"])},
 )

@@ -47,4 +47,9 @@ KIND = EventKind(
     needs_log=True,
     needs_primary=True,
     explains=(Explains.FILE_LOST,),
+    draws=lambda r, db: {
+        "database": db,
+        "times": r.choice(["1", "3"]),
+        "every": "17 min",
+    },
 )

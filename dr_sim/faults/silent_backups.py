@@ -73,4 +73,9 @@ KIND = EventKind(
     happen,
     needs_primary=True,
     explains=(Explains.EMPTY_BACKUP,),
+    draws=lambda r, db: {
+        "database": db,
+        "kind": r.choice(["any", "full", "log"]),
+        "duration": r.choice(["4 min", "40 min", "200 min"]),
+    },
 )

@@ -44,4 +44,8 @@ KIND = EventKind(
     place=lambda params: "secondary",
     turned=lambda params: None,
     explains=(Explains.SLOW_RESTORE,),
+    draws=lambda r, db: {
+        "by": r.choice(["3", "40", "2000"]),
+        "duration": r.choice(["20 min", "2 h"]),
+    },
 )

@@ -29,4 +29,5 @@ KIND = EventKind(
     "4212, it cannot be used",
     happen,
     explains=(Explains.STAGING_FULL,),
+    draws=lambda r, db: r.choice(["3 min", "50 min"]),
 )

@@ -38,4 +38,8 @@ KIND = EventKind(
     "vendor's KB 940126 and list of messages, 3456: restore from a backup of the "
     "database, or repair the database",
     happen,
+    draws=lambda r, db: {
+        "database": db,
+        "how": r.choice(["dropped", "brought online", "redo fails"]),
+    },
 )

@@ -78,4 +78,9 @@ KIND = EventKind(
     "with a zero tail passes the size check",
     happen,
     explains=(Explains.DAMAGED_COPY,),
+    draws=lambda r, db: {
+        "database": db,
+        "leaves": r.choice(["the part", "whole size"]),
+        "files": r.choice(["1", "3"]),
+    },
 )

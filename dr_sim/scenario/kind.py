@@ -11,6 +11,7 @@ import enum
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 RECORDED_OUTAGE = "recorded_outage"
@@ -59,6 +60,10 @@ class RestOfScenario:
     events: Sequence[tuple[EventKind, Any]]
 
 
+Drawn = Callable[[Random, str], Any]
+"""Draws the parameters of an event, as people write them, for the database of that name."""
+
+
 def _nothing_to_say(params: Any, around: RestOfScenario) -> list[str]:
     return []
 
@@ -79,7 +84,8 @@ class EventKind:
     causes in a ledger whose reason it is. loses: the class of failure that it is ('site', 'host',
     'database'); None: it is no failure. check: what is wrong with its parameters in this scenario,
     a sentence each. steady: under `faults:` it needs no rate, and is then on from the start to the
-    end.
+    end. draws: parameters, as written, that an exploration draws for a database (dr_sim/explore);
+    None: it draws none. leads_over: a failover may come of it.
     """
 
     name: str
@@ -98,6 +104,8 @@ class EventKind:
     loses: Callable[[Any], str] | None = None
     check: Callable[[Any, RestOfScenario], list[str]] = _nothing_to_say
     steady: bool = False
+    draws: Drawn | None = None
+    leads_over: bool = False
 
     def __repr__(self) -> str:
         return self.name

@@ -12,6 +12,7 @@ from dr_sim.cli.main import main
 from dr_sim.explore import draw, search
 from dr_sim.explore.case import Sign, Tree, load, look, read_tree, yaml_text
 from dr_sim.explore.shrink import shrink
+from dr_sim.faults.manager_crash import DRAWN
 from dr_sim.loading import load_scenario, validate
 from dr_sim.recovery.commands import COMMANDS
 from dr_sim.world.play import play
@@ -37,7 +38,7 @@ def test_every_service_and_every_event_that_can_be_drawn_is_a_scenario(tmp_path:
     for i in range(12):
         tree = draw.service(random.Random(i))
         events = [{"at": "5 min", k: f(random.Random(i), "crm")} for k, f in draw.FAULTS.items()]
-        tree["events"] = events + [{"at": "6 min", **end} for end in draw.ENDS]
+        tree["events"] = events
         path.write_text(yaml_text(tree), encoding="utf-8")
         assert validate(path) == []
 
@@ -51,7 +52,8 @@ def test_a_case_is_a_function_of_its_seed_and_number() -> None:
 
 
 def test_a_crash_can_fall_before_any_command() -> None:
-    assert set(draw.CRASHES) <= {command.__name__ for command in COMMANDS}
+    assert set(DRAWN) <= {command.__name__ for command in COMMANDS}
+    assert {"lose", "order_failover"} < set(draw.ENDS) < set(draw.FAULTS)
     scenario = load({**SMALL, "events": [SMALL["events"][2]]})
     assert scenario is not None
     (leg,) = play(scenario)
@@ -76,7 +78,7 @@ def test_shrinking_keeps_what_shows_the_sign_and_nothing_else() -> None:
 
 
 def test_shrinking_stops_when_its_runs_are_used_up() -> None:
-    assert shrink(SMALL, Sign("R0", "nothing"), 5, lambda tree, sign: False).runs == 5
+    assert shrink(SMALL, Sign("R0", "nothing"), 5, shows=lambda tree, sign: False).runs == 5
 
 
 def test_what_an_exploration_knows_comes_back_from_its_folder(tmp_path: Path) -> None:
