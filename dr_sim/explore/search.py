@@ -210,6 +210,8 @@ def write_case(found: Found, folder: Path, manager: str = "") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     words = f"{found.sign.requirement} {found.sign.what}".lower()
     stem = "_".join("".join(c if c.isalnum() else " " for c in words).split()[:8])
+    if (folder / f"{stem}.yaml").exists():
+        stem = f"{stem}_{max(found.number, 0)}"
     path = folder / f"{stem}.yaml"
     of_own = f" --manager {manager}" if manager else ""
     with_it = f"with_manager(scenario, {manager!r})" if manager else "scenario"
