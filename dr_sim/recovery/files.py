@@ -46,6 +46,7 @@ NOTHING_WRONG = Failure(None, 0, "")
 class File:
     """A file that has landed.
 
+    done: nothing waits for it: it is restored, or its range is behind the database's position.
     attempts: the read counter (R5). failures: validations that failed in a row. contradictions: how
     often the primary has said of a file that had passed that it is another one. passing: refusals
     of the engine that said nothing about the file. presumed: a restart took it for restored.
@@ -57,6 +58,7 @@ class File:
         "attempts",
         "content",
         "contradictions",
+        "done",
         "due_mono_us",
         "failure",
         "failures",
@@ -85,6 +87,7 @@ class File:
         self.landed_mono_us = landed_mono_us
         self.content = CONTENT.start
         self.need = NEED.start
+        self.done = False
         self.header: BackupHeader | None = None
         self.attempts = 0
         self.failures = 0
@@ -95,11 +98,6 @@ class File:
         self.failure = NOTHING_WRONG
         self.retry_at_mono_us = 0
         self.due_mono_us = 0
-
-    @property
-    def done(self) -> bool:
-        """Nothing waits for it: it is restored, or its range is behind the database's position."""
-        return self.need in _DONE
 
     def hopeless(self, attempts: int) -> bool:
         """Tell whether the engine has refused it more often than that, for reasons of the file's
@@ -460,6 +458,7 @@ class HeldFiles:
             file.header = header
             file.content = Content.WHOLE
             file.need = Need.DONE
+            file.done = True
             file.attempts = 1
             self._by_name[name] = file
             taken.append(file)
@@ -474,6 +473,7 @@ class HeldFiles:
     @staticmethod
     def _change_need(file: File, event: FileEvent) -> None:
         file.need = NEED.after(file.need, event)
+        file.done = file.need in _DONE
 
     def _unqueue(self, file: File) -> None:
         if file in self.pending:
