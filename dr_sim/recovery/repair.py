@@ -61,11 +61,16 @@ class RepairEvent(enum.StrEnum):
     OVERDUE = "overdue"
     USELESS = "no copy of it is whole, or nobody has it"
     SWITCHED = "switched to another policy"
+    COPY_LOST = "the copy is lost"
     ENDED = "ended"
     RESTARTED = "restarted"
 
 
-_ANYWHERE = {RepairEvent.SWITCHED: RepairPhase.SEEKING, RepairEvent.ENDED: RepairPhase.OFF}
+_ANYWHERE = {
+    RepairEvent.SWITCHED: RepairPhase.SEEKING,
+    RepairEvent.COPY_LOST: RepairPhase.SEEKING,
+    RepairEvent.ENDED: RepairPhase.OFF,
+}
 
 REPAIR: Transitions[RepairPhase, RepairEvent] = Transitions(
     "a repair",
@@ -219,8 +224,14 @@ class Repair:
         self._save(out)
 
     def copy_is_lost(self, out: list[Command]) -> None:
-        """Nothing but a full helps where there is no copy."""
-        self.policy, self._lsn = OnHole.RESYNC, -1
+        """Nothing but a full helps where there is no copy: what was asked for is no longer waited
+        for, unless it is one.
+        """
+        if self.policy is not OnHole.RESYNC:
+            self._phase.move(RepairEvent.COPY_LOST)
+            self.policy = OnHole.RESYNC
+            self.kind, self.name, self.failures = None, "", 0
+        self._lsn = -1
         self._save(out)
 
     # ---- the backup that it needs

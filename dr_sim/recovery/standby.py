@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from dr_sim.machines import Command, Event, Save, SetAlarm
 from dr_sim.recovery import events, repairs, telling
 from dr_sim.recovery.commands import Validate
+from dr_sim.recovery.config import OnHole
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import FULL, LOG, File
 from dr_sim.recovery.timers import Timer
@@ -49,6 +50,8 @@ def begin_again(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     if db.drain is not None:
         return
     if db.repair.on:
+        if db.repair.policy is not OnHole.RESYNC:
+            db.repair.copy_is_lost(out)
         repairs.pursue(db, e, out)
     else:
         repairs.begin(db, e, out)

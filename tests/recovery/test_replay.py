@@ -785,6 +785,31 @@ def test_bridge_whose_base_is_not_the_copys_but_lies_here_sends_no_full() -> Non
     assert world.redo == world.log_start
 
 
+@pytest.mark.parametrize("otherwise", ["resync", "skip_ahead"])
+@pytest.mark.parametrize("lands", [True, False])
+def test_a_bridge_that_loses_its_copy_asks_for_a_full(otherwise: str, lands: bool) -> None:
+    """The incremental that is coming is of no use any more, whether it lands or not: waiting for it
+    would leave the database without a copy until the next scheduled full.
+    """
+    world = new(otherwise=otherwise, full_scheduled=True)
+    ship(world)
+    lose(world)
+    ship(world, 4)
+    taken = [x.kind for x in world.done if isinstance(x, c.TakeBackup) and x.kind != Kind.LOG]
+    assert taken == [Kind.INCREMENTAL]
+    if not lands:
+        world.on_way.clear()
+    world.exists, world.redo, world.base = False, 0, 0  # somebody has dropped it
+    world.start()
+    world.settle()
+    world.wait(15 * MINUTE)
+    taken = [x.kind for x in world.done if isinstance(x, c.TakeBackup) and x.kind != Kind.LOG]
+    assert taken == [Kind.INCREMENTAL, Kind.FULL]
+    world.land_all()
+    ship(world)
+    assert world.exists and world.redo == world.log_start
+
+
 def unbridgeable(*, full_lands: bool = False, **changes: object) -> FakeWorld:
     world = new(**changes)
     ship(world)
@@ -984,6 +1009,7 @@ def test_a_damaged_log_of_a_database_that_nobody_writes_to_is_got_past_without_e
         world.land_all()
     taken = [x.kind for x in world.done if isinstance(x, c.TakeBackup) and x.kind != Kind.LOG]
     assert taken == [Kind.INCREMENTAL if on_hole == "bridge" else Kind.FULL]
+    assert world.done.count(c.Save(f"repair/{DB}", "")) == 1  # it is ended once
     assert f"repair/{DB}" not in world.store
     assert "chain" not in world.store.get(f"alert/{DB}", "")
 
