@@ -50,8 +50,8 @@ def ledgers_add_up(seed: int, journal: Journal, spec: Scenario, failovers: int) 
 def test_a_mute_manager_is_found_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(AlertBook, "tell", lambda *args: None)
     spec = scenario(92, tmp_path)
-    broken = summarise(whole_of(World(spec).run(), spec))["violations"]
-    assert {"R9", "S8"} <= {v["invariant"] for v in broken}
+    broken = summarise(whole_of(World(spec).run(), spec)).violations
+    assert {"R9", "S8"} <= {violation.invariant for violation in broken}
 
 
 @pytest.mark.parametrize("decade", range(5))
