@@ -73,7 +73,7 @@ class Run:
 
     @property
     def journal(self) -> Journal:
-        """Of the first leg."""
+        """Return the journal of the first leg."""
         return self.legs[0].journal
 
     @cached_property

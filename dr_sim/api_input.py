@@ -1,4 +1,4 @@
-"""What the public face is given: one clear line where it is no input, before anything runs."""
+"""Checks of what the public face is given: one clear error before anything runs."""
 
 from __future__ import annotations
 

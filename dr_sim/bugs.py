@@ -59,7 +59,7 @@ def _shortened(words: str) -> str:
 
 
 def broken_by(error: BaseException, number: int = -1, manager: str = "") -> Broken:
-    """What broke. manager: the name of the user's own, '' if the run had dr_sim's."""
+    """Return what broke. manager: the name of the user's own, '' if the run had dr_sim's."""
     trace = "".join(traceback.format_exception(error))
     if isinstance(error, OwnLogicError):
         return Broken(number, _shortened(str(error)), trace, "")

@@ -235,7 +235,7 @@ def format_disk_rate(bytes_s: int) -> str:
 
 
 def three_figures(number: int) -> int:
-    """Of what was measured: more than three never were."""
+    """Format what was measured: more than three never were."""
     return round(number, -max(0, len(str(number)) - 3))
 
 

@@ -32,8 +32,8 @@ NO_FORKS: type_forks = {}
 
 
 class Fit(enum.Enum):
-    """What the engine would say to a backup now. The value is its error number, 0 or less where it
-    has none.
+    """Holds what the engine would say to a backup now. The value is its error number, 0 or less
+    where it has none.
     """
 
     APPLIES = 0
@@ -92,9 +92,9 @@ def applies(header: BackupHeader, state: RestoreState, forks: type_forks = NO_FO
 def forks_of(
     headers: Iterable[BackupHeader], histories: type_forks = NO_FORKS
 ) -> dict[int, tuple[int, int]]:
-    """What the headers tell of forks: child -> (parent, fork point). A log across two failovers
-    names the fork before the last but one: the latest fork point counts. histories: the engine's
-    own, which beat what headers tell.
+    """Return what the headers tell of forks: child -> (parent, fork point). A log across two
+    failovers names the fork before the last but one: the latest fork point counts. histories: the
+    engine's own, which beat what headers tell.
     """
     forks: dict[int, tuple[int, int]] = {}
     for header in headers:

@@ -29,7 +29,7 @@ KIND_OF_WORD = {kind.word: kind for kind in Kind}
 
 @dataclass(slots=True)
 class BackupHeader:
-    """What a backup file says of itself, as the engine reads it out of the bytes.
+    """Holds what a backup file says of itself, as the engine reads it out of the bytes.
 
     A log covers [first_lsn, last_lsn); last_lsn is the first LSN after the set, for every kind.
     """

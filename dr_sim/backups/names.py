@@ -49,9 +49,9 @@ _KINDS_NOT_BEFORE = tuple(
 
 @dataclass(slots=True)
 class ParsedName:
-    """What a file name says. started_utc_us is a whole second; if shortened, database is the cut
-    and hashed text (the same for all files of that database) and the real name has to be read from
-    the header.
+    """Holds what a file name says. started_utc_us is a whole second; if shortened, database is the
+    cut and hashed text (the same for all files of that database) and the real name has to be read
+    from the header.
     """
 
     database: str
@@ -88,8 +88,8 @@ def backup_name(
 
 
 def names_apart(database: str, started_utc_us: Iterable[int], kind: int) -> list[str]:
-    """What backup_name gives each of several backups that start so far apart that no name is in
-    another's way.
+    """Return what backup_name gives each of several backups that start so far apart that no name is
+    in another's way.
     """
     prefix, end = encode_database(database), _KIND_ENDS[kind]
     return [_stem(prefix, at_us // _SECOND_US) + end for at_us in started_utc_us]

@@ -294,7 +294,7 @@ def _preference(way: _Way) -> tuple[Rank, bool, int]:
 
 
 def _hole(usable: Sequence[BackupHeader], fork: int, lsn: int) -> Hole | None:
-    """What lies between a position and the next log beyond it."""
+    """Return what lies between a position and the next log beyond it."""
     beyond = [h for h in usable if h.kind is Kind.LOG and lsn < h.first_lsn < h.last_lsn]
     if not beyond:
         return None

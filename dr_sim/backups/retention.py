@@ -171,8 +171,8 @@ class Shelf:
     def gone(
         self, old_before_us: int, keep_fulls: int, standby: RestoreState | None
     ) -> list[Stored] | None:
-        """What goes, where a full or incremental among the old is one from which the logs lead on
-        to the end, and every incremental that stays has its base. None: that is not so.
+        """Return what goes, where a full or incremental among the old is one from which the logs
+        lead on to the end, and every incremental that stays has its base. None: that is not so.
         """
         if not self._logs:
             return None
@@ -350,8 +350,8 @@ def _ahead(headers: Sequence[BackupHeader], standby: RestoreState) -> set[int]:
 def _bases_of(
     kept: Sequence[BackupHeader], headers: Sequence[BackupHeader], forks: type_forks
 ) -> set[int]:
-    """What the incrementals among the kept stand on: their fulls, or where those are lost the way
-    by older ones.
+    """Return what the incrementals among the kept stand on: their fulls, or where those are lost
+    the way by older ones.
     """
     needed: set[int] = set()
     fulls: dict[int, list[BackupHeader]] = {}

@@ -1,1 +1,1 @@
-"""What backups and restores cost on this machine."""
+"""Tells what backups and restores cost on this machine."""

@@ -1,5 +1,5 @@
-"""What backups, hashes, restores and promotions cost on this machine, measured on a real engine:
-`dr-sim calibrate`.
+"""Tells what backups, hashes, restores and promotions cost on this machine, measured on a real
+engine: `dr-sim calibrate`.
 
 Two servers at scale 1 do what the world would have them do, on databases, logs and incrementals of
 several sizes, sizes taking turns so that a slow minute of the machine falls on all of them. Each
@@ -145,7 +145,7 @@ class _Bench:
 def calibrate(
     engine: str, progress: Callable[[float], None] = lambda part: None, rounds: int = ROUNDS
 ) -> FittedCosts:
-    """What a real engine costs here. Raises DrSimError if there is none."""
+    """Return what a real engine costs here. Raises DrSimError if there is none."""
     return measure(engine, progress, rounds).costs()
 
 

@@ -58,8 +58,8 @@ class MeasuredCosts(Protocol):
 
 
 class _Measuring:
-    """What an engine costs here around now: each look is good for the run before it and for the one
-    after it.
+    """Holds what an engine costs here around now: each look is good for the run before it and for
+    the one after it.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -179,8 +179,8 @@ def _spans(journal: Journal) -> dict[str, list[int]]:
 
 
 def median_error(compared: Iterable[Compared]) -> float | None:
-    """Of the relative errors, without their sign, of what the clock decides; None if there is
-    none.
+    """Return the median of the relative errors, without their sign, of what the clock decides; None
+    if there is none.
     """
     errors = [abs(c.error) for c in compared if c.clocked and c.error is not None]
     return median(errors) if errors else None

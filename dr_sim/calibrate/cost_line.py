@@ -1,4 +1,4 @@
-"""What one kind of operation costs: the line duration = fixed + bytes / rate through measured
+"""Tells what one kind of operation costs: the line duration = fixed + bytes / rate through measured
 durations, and how sure that is.
 
 What is wanted is a small relative error for small and large alike, so each duration weighs 1 /

@@ -127,7 +127,7 @@ def cost_section(costs: FittedCosts, name: str) -> str:
 # ---- read again
 @dataclass(slots=True)
 class StoredCosts:
-    """What stands in such a section: texts by key path."""
+    """Holds what stands in such a section: texts by key path."""
 
     values: dict[str, str]
 

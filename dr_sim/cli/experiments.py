@@ -23,7 +23,7 @@ from dr_sim.scenario.model import Scenario
 
 
 def add_to_run(run: argparse.ArgumentParser) -> None:
-    """What `run` takes beside a single run's options."""
+    """Add what `run` takes beside a single run's options."""
     run.add_argument(
         "--replications",
         type=count,

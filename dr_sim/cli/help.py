@@ -1,4 +1,6 @@
-"""What `--help` of each command says beside its options: what it is for, an example, exit codes."""
+"""Tells what `--help` of each command says beside its options: what it is for, an example, exit
+codes.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,8 @@ _READ = (0, 2, 70)
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """What one command is for, how it is used, and the exit codes that it may give. means: where a
-    code means something else here.
+    """Holds what one command is for, how it is used, and the exit codes that it may give. means:
+    where a code means something else here.
     """
 
     description: str

@@ -182,7 +182,7 @@ def _add_run(commands: Any) -> None:
 
 
 def _add_files(commands: Any) -> None:
-    """What looks at scenario files alone."""
+    """Add the commands that look at scenario files alone."""
     validate = commands.add_parser(
         "validate", help="check scenario files: one line for each mistake"
     )
@@ -196,7 +196,7 @@ def _add_files(commands: Any) -> None:
 
 
 def _add_results(commands: Any) -> None:
-    """What looks into the results of a run."""
+    """Add the commands that look into the results of a run."""
     explain = commands.add_parser(
         "explain", help="a ledger of causes that adds up to a number of a run"
     )
@@ -242,7 +242,7 @@ def _add_results(commands: Any) -> None:
 
 
 def _add_engines(commands: Any) -> None:
-    """What takes a real engine."""
+    """Add the commands that take a real engine."""
     measure = commands.add_parser(
         "calibrate", help="measure what a real engine costs here; write the costs of a scenario"
     )

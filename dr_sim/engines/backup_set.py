@@ -49,7 +49,7 @@ class DamagedError(Exception):
 
 
 class BackupSet(NamedTuple):
-    """What the header says; the integers in the order in which they are packed."""
+    """Holds what the header says; the integers in the order in which they are packed."""
 
     database: str
     kind: int
@@ -124,8 +124,8 @@ def told_apart(header: BackupHeader, has_base: bool, base_lsn: int) -> None:
 
 
 class SetContents(NamedTuple):
-    """What a backup set says beside its header: the forks, the commits from n0 on and before n1,
-    and the differential base that a log carries (see BackupSet).
+    """Holds what a backup set says beside its header: the forks, the commits from n0 on and before
+    n1, and the differential base that a log carries (see BackupSet).
     """
 
     path: Path

@@ -1,5 +1,5 @@
-"""What a commit is, for every engine alike: number n of a database on a fork, with a mark nobody
-can guess.
+"""Tells what a commit is, for every engine alike: number n of a database on a fork, with a mark
+nobody can guess.
 
 The content of commits n0..n1-1 is the difference of two marks, so whatever holds exactly commits
 0..n-1 of a fork has digest mark(n), however its logs were cut, and anything else (a gap, a log

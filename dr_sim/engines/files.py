@@ -41,7 +41,7 @@ def flipped(data: bytes, offset: int, length: int, mask: int = 0xFF) -> bytes:
 
 
 class _Faults:
-    """What faults do to files, in terms of read and write."""
+    """Holds what faults do to files, in terms of read and write."""
 
     __slots__ = ()
 

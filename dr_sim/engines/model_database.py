@@ -34,7 +34,7 @@ def log_bytes(
 
 
 def content_of(body: bytes) -> int:
-    """What the pages hold; pages that disagree hold some other content, as damaged pages do."""
+    """Return what the pages hold; pages that disagree hold some other content, as if damaged."""
     page = body[:8]
     if page * PAGES == body:
         return int.from_bytes(page, "little")

@@ -1,5 +1,5 @@
-"""What real databases hold beside the witness's rows, so that their files weigh what the scenario
-says, to scale.
+"""Tells what real databases hold beside the witness's rows, so that their files weigh what the
+scenario says, to scale.
 
 A database of `size` nominal bytes has size / scale bytes of rows. Log of `lsn` nominal bytes
 overwrites lsn / scale bytes of them, row after row and round again: so a log weighs its part, an

@@ -98,7 +98,7 @@ class RestoreOp(Protocol):
 
 @dataclass(slots=True)
 class WitnessReading:
-    """What the database itself says it holds: the number of commits and a digest over exactly
+    """Holds what the database itself says it holds: the number of commits and a digest over exactly
     those.
     """
 
@@ -170,7 +170,7 @@ class Engine(Protocol):
         """
 
     def no_space(self, what: str, **holes: object) -> EngineError:
-        """What it says where a disk is full, in its own words or, if it was not asked, dr_sim's: of
-        a 'backup' (path), of a 'restore' (db, volume, required and free bytes), of a 'log' (db)
-        that has reached its most.
+        """Return what it says where a disk is full, in its own words or, if it was not asked,
+        dr_sim's: of a 'backup' (path), of a 'restore' (db, volume, required and free bytes), of a
+        'log' (db) that has reached its most.
         """

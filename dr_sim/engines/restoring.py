@@ -1,4 +1,4 @@
-"""What the engines' restores have in common: what they hold, and what a killed one leaves."""
+"""Tells what the engines' restores have in common: what they hold, and what a killed one leaves."""
 
 from __future__ import annotations
 

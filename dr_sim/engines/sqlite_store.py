@@ -153,7 +153,7 @@ class PageStore:
         self.position = SqlitePosition(commits, lsn, forks)
 
     def run_out(self) -> EngineError:
-        """What SQLite says where the file may grow no more (max_page_count). Nothing has
+        """Return what SQLite says where the file may grow no more (max_page_count). Nothing has
         changed.
         """
         assert self._connection is not None

@@ -25,7 +25,7 @@ class Tried:
 
     @property
     def sets(self) -> list[str]:
-        """What to write after --set."""
+        """Return what to write after --set."""
         return [text for change in self.changes for text in change.sets]
 
     @property

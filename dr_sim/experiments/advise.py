@@ -1,4 +1,4 @@
-"""What would help: the usual changes, tried on the same luck, held against each SLA line.
+"""Tells what would help: the usual changes, tried on the same luck, held against each SLA line.
 
 Every change is a scenario of its own with the same seed, so replication i of each meets the same
 faults. First each change is tried by itself. Then, if the SLA is not met yet, the changes that
@@ -33,7 +33,7 @@ BEST = 6
 
 @dataclass(frozen=True, slots=True)
 class AdviceQuestion:
-    """What is asked: a scenario file as `run` would take it, and how many runs of each set.
+    """Holds what is asked: a scenario file as `run` would take it, and how many runs of each set.
 
     played: makes of a scenario what is to be played (every fast path off, another manager).
     """

@@ -1,4 +1,4 @@
-"""What a notebook ends with: an answer in words, and beside it the same for machines.
+"""Tells what a notebook ends with: an answer in words, and beside it the same for machines.
 
     Answer(f"**{edge.meets}** is enough.", {"enough": edge.meets}, {"exposure.p99, s": interval})
 
@@ -33,7 +33,7 @@ class Answer:
     numbers: Mapping[str, Interval] = field(default_factory=dict)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """What Jupyter asks for."""
+        """Return what Jupyter asks for."""
         numbers = {
             name: [_finite(x) for x in (i.estimate, i.low, i.high)]
             for name, i in self.numbers.items()
@@ -71,7 +71,7 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 # ---- words
 def sign(difference: Interval) -> str:
-    """Of b - a: 'more', 'less', or 'no telling' where 0 is in the interval."""
+    """Return the sign of b - a: 'more', 'less', or 'no telling' where 0 is in the interval."""
     if difference.low > 0:
         return "more"
     return "less" if difference.high < 0 else "no telling"

@@ -79,8 +79,8 @@ def _leave_interrupts_to_the_parent() -> None:
 
 
 def _flips(path: Path, verdict: str, number: tuple[str, str, str], manager: str) -> list[Flip]:
-    """What becomes of the verdict as one number is changed; empty if it stands at ten times and a
-    tenth.
+    """Return what becomes of the verdict as one number is changed; empty if it stands at ten times
+    and a tenth.
     """
     key, assumed, source = number
     for factors in FACTORS:

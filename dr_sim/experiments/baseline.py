@@ -279,7 +279,9 @@ def changes(
     asked: int,
     tolerance: Tolerance,
 ) -> list[Change]:
-    """What is not as it was, on the baseline's own luck. asked: comparisons of the whole check."""
+    """Return what is not as it was, on the baseline's own luck. asked: comparisons of the whole
+    check.
+    """
     kept = baseline.scenarios[baseline.name(path)]
     if kept.seed != course.scenario.seed:
         course = Course(replace(course.scenario, seed=kept.seed))

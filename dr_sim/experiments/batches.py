@@ -52,8 +52,8 @@ class Batches:
         )
 
     def expected_s(self) -> float:
-        """Of all that is left, by what each scenario's replications have taken; of one never tried,
-        nothing.
+        """Estimate the time of all that is left, by what each scenario's replications have taken;
+        of one never tried, nothing.
         """
         return sum(self._seconds.get(key, 0.0) * count for key, _, count in self._runs)
 

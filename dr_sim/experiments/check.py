@@ -244,7 +244,7 @@ def _within(plan: Replications, left_s: float | None) -> Replications:
 
 
 def broken(found: Distribution) -> str:
-    """What makes every number of a scenario suspect, '' if nothing does."""
+    """Return what makes every number of a scenario suspect, '' if nothing does."""
     if found.broken:
         return found.told_broken
     if found.violations:

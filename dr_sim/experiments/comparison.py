@@ -70,8 +70,8 @@ class Comparison:
         return f"Comparison({self.a!r}, {self.b!r})"
 
     def plot(self) -> Figure:
-        """What differs, each measure beside its interval, in parts of its mean in a; a matplotlib
-        Figure.
+        """Return what differs, each measure beside its interval, in parts of its mean in a; a
+        matplotlib Figure.
         """
         from dr_sim.figures.comparison import comparison_figure
 
@@ -85,9 +85,9 @@ class Comparison:
         confidence: float = CONFIDENCE,
         tenant: str = "",
     ) -> Interval:
-        """Of b - a, the mean over the pairs: 'outage', 'exposure.mean', 'exposure.above_15_min',
-        'link_sent' ...; seconds, parts, bytes. failure_class: of exposure by default site, else
-        any. ValueError if they have no such measure in common.
+        """Return the interval of b - a, the mean over the pairs: 'outage', 'exposure.mean',
+        'exposure.above_15_min', 'link_sent' ...; seconds, parts, bytes. failure_class: of exposure
+        by default site, else any. ValueError if they have no such measure in common.
         """
         limit = limit_of(measure)
         name = measure if limit is None else f"{measure.partition('.')[0]}.above_{limit}_us"

@@ -47,7 +47,7 @@ RECORDED = {
     "link_down": "us",
     "backlog": "count",
 }
-"""What is measured in every run and has no SLA: with a statistic (link_sent.mean) it has an
+"""Names what is measured in every run and has no SLA: with a statistic (link_sent.mean) it has an
 interval too.
 """
 SHOWN = ("mean", "p50", "p90", "p95", "p99", "max")
@@ -222,9 +222,9 @@ class Distribution:
         confidence: float = CONFIDENCE,
         tenant: str = "",
     ) -> Interval:
-        """Of 'data_loss.p99', 'outage.mean', 'exposure.above_15_min', 'link_sent.mean' ...:
-        estimate, low, high; durations in seconds, shares in parts of 1, link_sent in bytes.
-        ValueError if there is no such measure.
+        """Return the interval of 'data_loss.p99', 'outage.mean', 'exposure.above_15_min',
+        'link_sent.mean' ...: estimate, low, high; durations in seconds, shares in parts of 1,
+        link_sent in bytes. ValueError if there is no such measure.
         """
         recorded = RECORDED.get(split(measure)[0]) if split(measure)[1] else None
         if not kind_of(measure) and recorded is None:

@@ -1,5 +1,5 @@
-"""What replications say of a measure: estimate and interval of a mean, a quantile, a share of time,
-a probability.
+"""Tells what replications say of a measure: estimate and interval of a mean, a quantile, a share of
+time, a probability.
 
 Values of single runs (data loss, outage and its phases, alerts) are a sample of independent runs:
 one value a run, of its worst failover; runs without a failover say nothing of it. Curves (exposure,
@@ -42,7 +42,7 @@ class Question:
 
     @staticmethod
     def of(line: SlaLine) -> Question:
-        """What an SLA line asks."""
+        """Return what an SLA line asks."""
         return Question(line.measure, line.database, line.failure_class, line.tenant)
 
 

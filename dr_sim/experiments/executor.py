@@ -40,7 +40,7 @@ Batch = tuple[str, bytes | Broken]
 
 
 class Executor(Protocol):
-    """What plays replications. Close it when done."""
+    """Plays replications. Close it when done."""
 
     def play(self, jobs: Sequence[BatchJob]) -> Iterator[Batch]: ...
 

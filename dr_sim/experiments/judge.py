@@ -238,9 +238,9 @@ def _on_time(
 def _more_for_quantile(
     values: Sequence[Value], line: SlaLine, q: float, errors: Errors
 ) -> int | None:
-    """So many more until the part of the runs beyond the bound, staying what it is, is surely small
-    or surely large enough: a binomial tail. A censored run is beyond it until the line may fail,
-    and then is not.
+    """Return how many more until the part of the runs beyond the bound, staying what it is, is
+    surely small or surely large enough: a binomial tail. A censored run is beyond it until the line
+    may fail, and then is not.
     """
     n = len(values)
     if line.at_most:

@@ -51,8 +51,8 @@ def play_batch(
 
 
 def _played(scenario: Scenario, first: int, count: int) -> Any:
-    """What a worker process says of a batch. RuntimeError if it ends over it; then Dask tries
-    again.
+    """Return what a worker process says of a batch. RuntimeError if it ends over it; then Dask
+    tries again.
     """
     while True:
         try:
@@ -72,7 +72,7 @@ def _played(scenario: Scenario, first: int, count: int) -> Any:
 
 
 def _asked(process: Popen[bytes], scenario: Scenario, first: int, count: int) -> Any:
-    """What a worker process answers."""
+    """Return what a worker process answers."""
     assert process.stdin is not None and process.stdout is not None
     send(process.stdin, ("scenario", "", scenario))
     send(process.stdin, ("run", "", first, count))

@@ -43,9 +43,9 @@ JUDGED = (
     "alerts_false",
     "alert_delay",
 )
-"""What a regression is looked for in: all of them worse when larger. Phases of the outage and the
-other quantiles are shown by `compare`, and not judged: each question more makes every answer less
-sure.
+"""Names what a regression is looked for in: all of them worse when larger. Phases of the outage and
+the other quantiles are shown by `compare`, and not judged: each question more makes every answer
+less sure.
 """
 
 
@@ -85,8 +85,8 @@ def table_of(samples: Sequence[Sample]) -> dict[Key, dict[int, tuple[int, int | 
 def differences(
     a: Table, b: Table, confidence: float = 0.95, tolerance: Tolerance = NO_TOLERANCE
 ) -> Iterator[PairedDifference]:
-    """Of every measure that both have, over the replications in which both have it. A censored
-    value counts as what it is at least: both of a pair ran equally long.
+    """Yield the difference of every measure that both have, over the replications in which both
+    have it. A censored value counts as what it is at least: both of a pair ran equally long.
     """
     side = (1 - confidence) / 2
     for key in a:

@@ -41,7 +41,7 @@ def change_text(c: Change) -> str:
 
 
 def text(check: Check, took_s: float) -> str:
-    """What the command prints."""
+    """Return what the command prints."""
     out: list[str] = []
     for c in check.checked:
         runs = f"{c.distribution.n:,} run{'s' * (c.distribution.n > 1)}"

@@ -1,4 +1,4 @@
-"""What one replication leaves behind: a small record of whole numbers, enough for every
+"""Tells what one replication leaves behind: a small record of whole numbers, enough for every
 distribution that is asked for.
 
 A value has two ends: what it is at least and, unless the run ended too early to know, at most. A
@@ -122,7 +122,7 @@ class Sample:
         return self._found.get((measure, database, tenant), ())
 
     def curves_of(self, measure: str, database: str, tenant: str) -> Sequence[CurveSample]:
-        """Likewise."""
+        """Return the same of a curve."""
         if not self._curves:
             _by_name(self.curves, self._curves)
         return self._curves.get((measure, database, tenant), ())
@@ -347,7 +347,7 @@ def _of_alerts(score: AlertScore, database: str, tenant: str = "") -> Iterator[V
 
 # ---- curves
 def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
-    """Of all legs."""
+    """Yield the curves of all legs."""
     taking = _Taking(scenario, whole.end_us)
     named = _named(scenario)
     for failure_class in CLASSES:

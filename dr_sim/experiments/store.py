@@ -42,7 +42,9 @@ def key_of(scenario: Scenario) -> str:
 
 @cache
 def code_digest() -> str:
-    """Of every source file of dr_sim: another version's replications are other replications."""
+    """Return the digest of every source file of dr_sim: another version's replications are other
+    replications.
+    """
     root = Path(__file__).parents[1]
     digest = blake2b(digest_size=16)
     for path in sorted(root.rglob("*.py")):

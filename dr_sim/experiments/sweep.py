@@ -109,10 +109,11 @@ class Swept:
         failure_class: str = "",
         confidence: float = CONFIDENCE,
     ) -> Edge:
-        """Of one key that varies: which values surely meet a bound (seconds, parts; by default the
-        scenario's SLA on that measure), which surely miss it, and which are between. best: the end
-        of the values at which it is met most easily, from the smallest to the largest where they
-        are numbers, else as they were given. ValueError if there are several keys or no bound.
+        """Look along one key that varies: which values surely meet a bound (seconds, parts; by
+        default the scenario's SLA on that measure), which surely miss it, and which are between.
+        best: the end of the values at which it is met most easily, from the smallest to the largest
+        where they are numbers, else as they were given. ValueError if there are several keys or no
+        bound.
         """
         if len(self.keys) != 1:
             raise ValueError(
@@ -306,8 +307,8 @@ def asked_of(text: str | None, scenario: Scenario, sweeps: Sequence[Sweep]) -> S
 
 
 def measures_of(scenario: Scenario, asked: SweepAnswer | None = None) -> list[str]:
-    """What a sweep shows where nobody says: what is asked for, the SLA's measures, a line on every
-    run by its most; else exposure.p99.
+    """Return what a sweep shows where nobody says: what is asked for, the SLA's measures, a line on
+    every run by its most; else exposure.p99.
     """
     found = []
     for line in (

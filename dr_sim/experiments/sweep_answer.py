@@ -1,5 +1,5 @@
-"""What a sweep answers: the smallest (or largest) value of a key that surely meets what is asked,
-and what cannot be told.
+"""Tells what a sweep answers: the smallest (or largest) value of a key that surely meets what is
+asked, and what cannot be told.
 
 Each point is judged as a check judges a scenario: what is asked is met where every line passes,
 missed where one fails. The points are asked in a fixed order from the best end on (edge.py), so the
@@ -109,7 +109,7 @@ def _values(swept: Swept, key: str) -> list[str]:
 
 # ---- words
 def text(told: Sequence[SweepVerdict], asked: SweepAnswer | None, runs: int) -> str:
-    """What the command prints."""
+    """Return what the command prints."""
     if not told:
         return (
             "ANSWER  none: the scenario has no sla; ask for one with --answer 'smallest KEY "

@@ -17,7 +17,7 @@ from dr_sim.scenario.model import Replications, Scenario
 
 
 def plan_of(scenario: Scenario, n: int | None) -> Replications:
-    """What the scenario asks for; exactly n if that is given."""
+    """Return what the scenario asks for; exactly n if that is given."""
     api_input.whole("n", n)
     if n is not None:
         return Replications(n, n)
@@ -26,7 +26,7 @@ def plan_of(scenario: Scenario, n: int | None) -> Replications:
 
 @contextmanager
 def executor(workers: int | None = None, on: str | None = None) -> Iterator[Executor]:
-    """What plays replications, closed at the end."""
+    """Open what plays replications; it is closed at the end."""
     api_input.whole("workers", workers)
     playing = open_executor(workers, on)
     try:

@@ -1,4 +1,4 @@
-"""What the events of the cloud manager have in common: they do nothing where there is none."""
+"""The common part of the cloud manager's events: they do nothing where there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What befalls replicated folders for a while: which of them, as a scenario names them."""
+"""Tells what befalls replicated folders for a while: which of them, as a scenario names them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs between two scenarios on the same luck: the change of each measure, with its
+"""Tells what differs between two scenarios on the same luck: the change of each measure, with its
 interval.
 """
 

@@ -1,4 +1,4 @@
-"""What the pictures of many replications need: whoever has this can be drawn."""
+"""Tells what the pictures of many replications need: whoever has this can be drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pictures share: colours, the time axis, bands for what is too dense to draw one by
+"""Tells what the pictures share: colours, the time axis, bands for what is too dense to draw one by
 one.
 """
 
@@ -167,7 +167,7 @@ def bare(
 
 
 def dashed(views: Views) -> str:
-    """What the dashed lines are, for a title."""
+    """Return what the dashed lines are, for a title."""
     n = len(views.failures_us)
     return (
         " (dashed: the failure)" if n == 1 else " (dashed: the failures, and failback)" if n else ""

@@ -177,7 +177,7 @@ def _backups(ax: Axes, views: Views, time: AxisClock, window: Window) -> None:
 
 
 def _link(ax: Axes, views: Views, time: AxisClock, window: Window) -> None:
-    """What crossed the link in each slice, against its capacity; hatched where it was down."""
+    """Draw what crossed the link in each slice, against its capacity; hatched where it was down."""
     capacity = views.whole.legs[0].scenario.link.bandwidth_bit_s / 1e6
     ax.stairs(*sent_rate(views, window, SLICES // 3, capacity, time.days), fill=True, color=BLUE)
     ax.axhline(capacity, color=GREY, lw=1, ls=":")

@@ -1,5 +1,5 @@
-"""What the pictures see of a run in legs: each leg's record, with what happened put into the whole
-run's time.
+"""Tells what the pictures see of a run in legs: each leg's record, with what happened put into the
+whole run's time.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _as_at_first(view: View, first: View, database: int) -> int:
 
 
 def _happenings(legs: list[View]) -> list[Happening]:
-    """What goes on in the next leg is one; what does not ends with its own."""
+    """Join what goes on in the next leg; what does not ends with its own."""
     found: list[Happening] = []
     for view, after in zip(legs, [*legs[1:], None], strict=True):
         carried = (

@@ -17,8 +17,8 @@ from dr_sim.backups.model import BackupHeader
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a row says of whose it is; '' where the export has no such column. forks: GUIDs of those
-    that it lies on.
+    """Holds what a row says of whose it is; '' where the export has no such column. forks: GUIDs of
+    those that it lies on.
     """
 
     family: str

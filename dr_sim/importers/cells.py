@@ -36,7 +36,7 @@ _DATE_MS = re.compile(r"/Date\((-?\d{1,17})(?:[+-]\d{4})?\)/")
 
 
 class BadValueError(Exception):
-    """What is wrong with one value of one row."""
+    """Holds what is wrong with one value of one row."""
 
 
 def error(file: str, message: str, line: int = 0, column: int = 0) -> InputError:
@@ -44,8 +44,8 @@ def error(file: str, message: str, line: int = 0, column: int = 0) -> InputError
 
 
 def refusal(problems: Sequence[Problem]) -> InputError:
-    """Of all mistakes in the rows: one line for each kind of mistake, which tells of the rows that
-    make it too.
+    """Return, of all mistakes in the rows, one line for each kind of mistake, which tells of the
+    rows that make it too.
     """
     kinds: dict[tuple[str, str], list[Problem]] = {}
     for problem in problems:
@@ -255,7 +255,7 @@ def _is_rounded(value: object) -> bool:
 
 
 def zone_offset(row: Mapping[str, object]) -> timedelta | None:
-    """Of the row's local times from UTC, None if it does not say."""
+    """Return the offset of the row's local times from UTC, None if it does not say."""
     zone = optional(row, _as_zone, "time_zone")
     return timedelta(minutes=15 * zone) if zone is not None and zone != _UNKNOWN_ZONE else None
 

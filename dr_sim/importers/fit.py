@@ -1,5 +1,5 @@
-"""What a backup history says of a database: its jobs' effective intervals, its size and log volume,
-and what is odd.
+"""Tells what a backup history says of a database: its jobs' effective intervals, its size and log
+volume, and what is odd.
 
 Every value comes with its origin: measured from the history, or guessed, with the reason. The
 engine cuts a log at its start, so the bytes of a log were written between the previous start and

@@ -1,5 +1,5 @@
-"""What a DBA runs to export what the importer reads. Columns are those of msdb's documented system
-tables.
+"""Tells what a DBA runs to export what the importer reads. Columns are those of msdb's documented
+system tables.
 """
 
 from __future__ import annotations

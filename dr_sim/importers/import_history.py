@@ -94,7 +94,7 @@ def import_history(
 
 @dataclass(slots=True)
 class Settings:
-    """Of the service as a whole: values by their keys in the scenario, and remarks."""
+    """Findings about the service as a whole: values by their keys in the scenario, and remarks."""
 
     values: dict[tuple[str, str], Fitted]
     remarks: list[str]
@@ -106,7 +106,7 @@ def _settings(
     restores: Table | None,
     monitor: Sequence[Table],
 ) -> Settings:
-    """What was configured beats what the restores tell, and the report says where the two
+    """Prefer what was configured to what the restores tell; the report says where the two
     disagree.
     """
     told, configured = RestoreFit(), MonitorFit()

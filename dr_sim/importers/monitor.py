@@ -1,5 +1,5 @@
-"""What built-in log shipping was set to: rows of its monitor tables, each told from the other by
-its columns.
+"""Tells what built-in log shipping was set to: rows of its monitor tables, each told from the other
+by its columns.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _LONGEST_MINUTES, _LONGEST_S = 60 * 24 * 366, 86_400 * 366
 
 @dataclass(slots=True)
 class MonitorFit:
-    """What was configured; None: not given. Where databases differ: the least threshold, the most
-    of the rest.
+    """Holds what was configured; None: not given. Where databases differ: the least threshold, the
+    most of the rest.
     """
 
     restore_threshold: Fitted | None = None

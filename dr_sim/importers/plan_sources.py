@@ -1,5 +1,5 @@
-"""What `dr-sim plan` can plan from: the histories of SQL Server, pgBackRest, WAL-G and Barman, and
-runs of dr_sim.
+"""Tells what `dr-sim plan` can plan from: the histories of SQL Server, pgBackRest, WAL-G and
+Barman, and runs of dr_sim.
 
 Each source is one database. It opens into files with headers, with some of them taken away, and
 knows how its positions and forks are written.
@@ -37,7 +37,7 @@ class RestoreCosts:
 
 @dataclass(slots=True)
 class Opened:
-    """What is at hand. names, stored bytes and whole paths of files by backup_id; sizes that
+    """Holds what is at hand. names, stored bytes and whole paths of files by backup_id; sizes that
     nothing tells are 0.
     """
 

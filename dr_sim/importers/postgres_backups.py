@@ -1,5 +1,5 @@
-"""What the backup tools of PostgreSQL tell, as one model: clusters, their base backups, the WAL
-that is archived.
+"""Tells what the backup tools of PostgreSQL tell, as one model: clusters, their base backups, the
+WAL that is archived.
 
 The tools list base backups, and at best both ends of the WAL archive. So WAL is taken as whole
 between the backups of a timeline and up to where the archive is said to end; a history file of the

@@ -38,7 +38,7 @@ _MOST_UNUSABLE = 8
 
 @dataclass(frozen=True, slots=True)
 class PlanQuestion:
-    """What was asked, as it was written; '' and None: not given."""
+    """Holds what was asked, as it was written; '' and None: not given."""
 
     until: str = "latest"
     without: tuple[str, ...] = ()

@@ -59,7 +59,7 @@ class TimedRestore:
 
 @dataclass(slots=True)
 class RestoreFit:
-    """What the restores tell; None: they do not. Texts as a scenario writes them."""
+    """Holds what the restores tell; None: they do not. Texts as a scenario writes them."""
 
     rate: Fitted | None = None
     fixed: Fitted | None = None

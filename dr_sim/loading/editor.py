@@ -128,7 +128,7 @@ def _brief(value: Any) -> str:
 
 
 def _drop_required(schema: dict[str, Any]) -> None:
-    """What has a default is not required."""
+    """Drop the keys that have a default from those that are required."""
     schema.pop("required", None)
     for child in schema.get("properties", {}).values():
         if "anyOf" not in child:
@@ -214,7 +214,7 @@ def _events(kinds: tuple[EventKind, ...]) -> dict[str, Any]:
 
 
 def _about(kind: EventKind) -> str:
-    """What a kind of event stands for."""
+    """Return what a kind of event stands for."""
     written = " ".join((kind.params.__doc__ or kind.name).split())
     return str(getattr(kind, "models", written))
 

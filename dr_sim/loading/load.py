@@ -114,8 +114,8 @@ def _load(
 
 
 def _of_bases(problems: list[Problem], path: str) -> list[Problem]:
-    """What is wrong with the files that this one extends, so that they could not be read: the rest
-    follows from it.
+    """Return what is wrong with the files that this one extends, so that they could not be read:
+    the rest follows from it.
     """
     return [
         problem
@@ -274,7 +274,7 @@ def _annotated(kind: Any, metadata: list[Any]) -> Any:
 
 
 def _series(root: Any, tree: Node, problems: list[Problem]) -> dict[str, tuple[int, ...]]:
-    """What log_volume files hold, by database."""
+    """Return what log_volume files hold, by database."""
     series: dict[str, tuple[int, ...]] = {}
     for name, database in (getattr(root, "databases", None) or {}).items():
         volume = getattr(database, "log_volume", None)
@@ -291,7 +291,7 @@ def _series(root: Any, tree: Node, problems: list[Problem]) -> dict[str, tuple[i
 
 
 def _recorded(root: Any, tree: Node, problems: list[Problem]) -> dict[str, Any]:
-    """What the files under `recorded` hold, by key."""
+    """Return what the files under `recorded` hold, by key."""
     found: dict[str, Any] = {}
     for key in ("link", "outages", "restores"):
         wanted = getattr(getattr(root, "recorded", None), key, None)

@@ -115,8 +115,8 @@ def _all_forms(node: dict[str, Any]) -> Iterator[str]:
 # ---- events and faults
 @dataclass(frozen=True, slots=True)
 class KindReference:
-    """What a user needs to know to write one kind of event. event, fault: a line that may stand in
-    a scenario; fault is '' if the kind cannot be drawn at a rate.
+    """Holds what a user needs to know to write one kind of event. event, fault: a line that may
+    stand in a scenario; fault is '' if the kind cannot be drawn at a rate.
     """
 
     name: str

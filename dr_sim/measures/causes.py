@@ -1,4 +1,4 @@
-"""What the record says happened during an interval: events, link outages, and the life of one
+"""Tells what the record says happened during an interval: events, link outages, and the life of one
 backup file.
 
 An event is named as people count it in their scenario ('event 2'); a drawn one by its kind.
@@ -22,7 +22,7 @@ FILE_BITS = 32  # a file's number is (the database's index << 32) + its number t
 
 @dataclass(slots=True)
 class BackupFate:
-    """What became of one backup. finished_us and cut_off_us: None if that never happened."""
+    """Holds what became of one backup. finished_us and cut_off_us: None if that never happened."""
 
     number: int
     kind: int

@@ -1,5 +1,5 @@
-"""What is measured of the cloud manager: drift, true and as it believes it, what provisioning would
-take, calls, jobs done twice or never, and how a failover's provisioning was spent.
+"""Tells what is measured of the cloud manager: drift, true and as it believes it, what provisioning
+would take, calls, jobs done twice or never, and how a failover's provisioning was spent.
 
 Drift is the age of the oldest change that is not in effect at the second side; the service's is
 that of its worst network. It is known as long as the first side works. All of it is read from the
@@ -121,7 +121,7 @@ def raised(curve: Falling, by: Falling) -> Falling:
 # ---- calls
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Of all clients, in some time: all, answered at the first try, never answered."""
+    """Counts of all clients, in some time: all, answered at the first try, never answered."""
 
     calls: int
     first_try: int
@@ -138,7 +138,7 @@ class Calls:
 
 
 def calls(t: Tables, scenario: Scenario, from_us: int, until_us: int) -> Calls:
-    """Of the calls that were begun in [from_us, until_us) and are over."""
+    """Count the calls that were begun in [from_us, until_us) and are over."""
     clients = {client.name: client for client in _spec(scenario).clients}
     if not clients:
         return Calls(0, 0, 0)

@@ -174,7 +174,7 @@ def _copy_reaches(t: Tables, database: int, begins: int) -> int:
 
 
 def _landed(t: Tables, database: int) -> dict[str, Ints]:
-    """Of each full and log that lies intact at the secondary at the end, its landing."""
+    """Find, of each full and log that lies intact at the secondary at the end, its landing."""
     rows = t.of("truth.landed", database)
     rows = pick(rows, rows["kind"] != Kind.INCREMENTAL)
     _, backwards = np.unique(rows["file"][::-1], return_index=True)

@@ -1,4 +1,4 @@
-"""What SQL Server's built-in log shipping would have told of a run: its two alerts, at its
+"""Tells what SQL Server's built-in log shipping would have told of a run: its two alerts, at its
 defaults.
 
 The monitor's alert job runs every 2 minutes. 14420: no log backup for 60 minutes. 14421: no restore

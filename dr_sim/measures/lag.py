@@ -158,8 +158,8 @@ def link_down(t: Tables, scenario: Scenario) -> list[tuple[int, int]]:
 
 
 def link_use(record: Record, scenario: Scenario, until_us: int) -> LinkUse:
-    """What crossed the link until until_us against what could have. Bytes count when their transfer
-    ends or is cut.
+    """Return what crossed the link until until_us against what could have. Bytes count when their
+    transfer ends or is cut.
     """
     t = tables(record)
     sent = t["truth.transfer_bytes"]
@@ -175,7 +175,7 @@ def link_use(record: Record, scenario: Scenario, until_us: int) -> LinkUse:
 
 
 def bytes_offered(record: Record) -> int:
-    """What our finished backups hold: all of it is to cross the link."""
+    """Return what our finished backups hold: all of it is to cross the link."""
     t = tables(record)
     gone = t["truth.file_gone"]
     elsewhere = gone["file"][t.has_text(gone["why"], "elsewhere")]

@@ -233,7 +233,7 @@ def _recovering(t: Tables) -> Any:
 
 
 def _why(t: Tables, scenario: Scenario, phase: str, begin: int, end: int) -> str:
-    """What the record says was going on in one phase."""
+    """Return what the record says was going on in one phase."""
 
     def count(kind_name: str) -> int:
         time = t[kind_name]["time_us"]

@@ -98,7 +98,7 @@ def as_lines(pieces: Iterable[Piece], from_us: int, until_us: int) -> list[Ledge
 def _life(
     causes: Causes, database: int, commits: int, from_us: int, until_us: int
 ) -> Iterator[Piece]:
-    """What the first lacking commit waited for, piece after piece."""
+    """Yield what the first lacking commit waited for, piece after piece."""
     if causes.scenario.databases[database].log.kind == "none":
         yield from _without_logs(causes, database, commits, from_us, until_us)
         return
@@ -495,7 +495,7 @@ def _sending(
 def _crossing(
     causes: Causes, span: tuple[int, int], beside: list[int], bit_s: int
 ) -> tuple[str, str]:
-    """What limits a transfer while the same files are sent over a link that carries bit_s."""
+    """Return what limits a transfer while the same files cross a link that carries bit_s."""
     link = causes.scenario.link
     files = [f for f in map(causes.file, beside) if f is not None]
     largest = (
@@ -670,8 +670,8 @@ def _until(pieces: Hopes, until_us: int) -> Iterator[Piece]:
 
 
 def _what(causes: Causes, database: int, lost: Lost) -> str:
-    """What is on its way: a repair, the first seed of a secondary, or one in the place of a copy
-    that was lost.
+    """Return what is on its way: a repair, the first seed of a secondary, or one in the place of a
+    copy that was lost.
     """
     if lost.based:
         return "repair"

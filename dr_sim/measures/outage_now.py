@@ -58,7 +58,7 @@ _ALL_PPM = 1_000_000
 # ---- what every failover takes
 @dataclass(slots=True)
 class Way:
-    """What a failover takes beside its drain. before_us[i]: detect, decide and fence from
+    """Holds what a failover takes beside its drain. before_us[i]: detect, decide and fence from
     start_us[i] on.
     """
 
@@ -257,8 +257,8 @@ class Jobs:
     undo_us: Ints
 
     def __post_init__(self) -> None:
-        """What takes so long that a sum of it would leave 64 bits is cut off: it never comes to an
-        end.
+        """Cut off what takes so long that a sum of it would leave 64 bits is cut off: it never
+        comes to an end.
         """
         most = NO_WAY_US // max(1, len(self.takes_us))
         self.takes_us, self.plain_us = (
@@ -448,7 +448,7 @@ def _job_off(t: Tables, scenario: Scenario, database: int) -> list[tuple[int, in
 
 
 def _cost_us(scenario: Scenario, files: dict[str, Ints]) -> Ints:
-    """What each restore costs by its kind and size."""
+    """Return what each restore costs by its kind and size."""
     spec = scenario.secondary
     takes = np.zeros(len(files["file"]), np.int64)
     for kind in Kind:
@@ -495,8 +495,8 @@ def _under_way(
 def outage_if_now(
     record: Record, scenario: Scenario, database: int, usual: bool = False
 ) -> Falling:
-    """Of one database by itself, to the loss of the site, for as long as it was up at the
-    primary.
+    """Return the curve of one database by itself, to the loss of the site, for as long as it was up
+    at the primary.
     """
     t = tables(record)
     end = up_until_us(t, scenario, database)
@@ -659,9 +659,10 @@ def _ended_by_the_limit(
 def _tried_again(
     jobs: Jobs, way: Way, when: tuple[Ints, Ints, Ints], by_itself: Bools, rest_us: Ints
 ) -> tuple[Ints, Ints]:
-    """What a drain takes from its beginning on if the first restore is ended by the limit, and the
-    instant at which it ends at the earliest. when: the drain begins, that restore began, its job.
-    It is tried again for no longer than the drain's limit; if it hangs again, the rest is left.
+    """Return what a drain takes from its beginning on if the first restore is ended by the limit,
+    and the instant at which it ends at the earliest. when: the drain begins, that restore began,
+    its job. It is tried again for no longer than the drain's limit; if it hangs again, the rest is
+    left.
     """
     drained_from, begins, first = when
     limit = max(way.restore_limit_us, way.drain_limit_us)

@@ -25,7 +25,7 @@ from dr_sim.scenario.model import Scenario
 def explain_outage_at(
     record: Record, scenario: Scenario, t_us: int, database: int | None = None
 ) -> list[Ledger]:
-    """Of the service, or of one database by itself. Empty where no primary was up."""
+    """Explain that of the service, or of one database by itself. Empty where no primary was up."""
     t = tables(record)
     wanted = [i for i in range(len(scenario.databases)) if database in (None, i)]
     curves = [outage_if_now(t, scenario, i) for i in wanted]

@@ -1,5 +1,5 @@
-"""What a failover cost: data loss, outage and its phases, discarded writes, two primaries, requests
-that failed.
+"""Tells what a failover cost: data loss, outage and its phases, discarded writes, two primaries,
+requests that failed.
 
 A failover begins with the first `truth.failed`, or, where nothing had failed, with the writes being
 stopped (planned) or with the promotion (needless: the primary was alive and only silent). A run
@@ -42,7 +42,7 @@ SEVERITY = ("database", "host", "site")
 
 @dataclass(slots=True)
 class DatabaseLoss:
-    """What one database lost. recovery_point_us and data_loss_us are None if it was never
+    """Holds what one database lost. recovery_point_us and data_loss_us are None if it was never
     promoted.
     """
 

@@ -1,4 +1,5 @@
-"""What a failover was to the users of some of the databases: of a tenant's, or of a single one.
+"""Tells what a failover was to the users of some of the databases: of a tenant's, or of a single
+one.
 
 Their outage goes from the first instant at which less than 99 % of the requests to those databases
 succeed until the first from which 99 % succeed again. With a database among them that nobody
@@ -26,8 +27,8 @@ from dr_sim.scenario.model import Scenario
 
 @dataclass(slots=True)
 class PartOutcome:
-    """Of one failover. outage_us is 0 for users who lost nothing (outage_from_us None), None if it
-    is unknown.
+    """The outcome of one failover. outage_us is 0 for users who lost nothing (outage_from_us None),
+    None if it is unknown.
     """
 
     databases: list[int]
@@ -57,8 +58,8 @@ def part_outcome(
 
 
 def database_outcomes(t: Tables, scenario: Scenario, f: FailoverOutcome) -> list[PartOutcome]:
-    """Of every database by itself. Those whose users got the same, and were brought online
-    together, are worked out once.
+    """Return the outcome of every database by itself. Those whose users got the same, and were
+    brought online together, are worked out once.
     """
     if len(scenario.databases) == 1:  # the service, of which alone there are records
         return [PartOutcome([0], f.outage_from_us, f.served_again_us, f.phases_us, f.data_loss_us)]

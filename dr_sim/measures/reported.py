@@ -77,8 +77,8 @@ class _Believed:
 
 
 def reported_exposure(record: Record, scenario: Scenario, database: int) -> Curve:
-    """What the manager would report for one database, from its first validated log on, while the
-    primary is up.
+    """Return what the manager would report for one database, from its first validated log on, while
+    the primary is up.
     """
     t = tables(record)
     told = _told(t, database)

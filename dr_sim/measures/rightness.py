@@ -124,7 +124,7 @@ def _restore_was_refused(said: _Said) -> bool:
 
 
 def _replay_is_behind(said: _Said) -> bool:
-    """What the copy lacks is older than the age limit, or was until a moment ago."""
+    """Return whether what the copy lacks is older than the age limit, or was until a moment ago."""
     t, scenario = said.t, said.scenario
     curve = replay_lag(t, scenario, said.database)
     around = curve.window(said.time_us - scenario.replay.retry_us, said.time_us + 1)

@@ -1,5 +1,5 @@
-"""What users got: the part of offered requests that succeeded, piecewise linear in the record,
-exactly.
+"""Tells what users got: the part of offered requests that succeeded, piecewise linear in the
+record, exactly.
 
 A `truth.served` row says: from its instant to the next row's, the part that succeeds goes in a
 straight line from from_ppm to to_ppm. Of the last row nobody knows when it would have reached
@@ -93,12 +93,12 @@ class Served:
 
 
 def served(t: Tables, scenario: Scenario, entity: int = WHOLE_SERVICE) -> Served:
-    """Of the whole service, or of one database where that is recorded."""
+    """Return the curve of the whole service, or of one database where that is recorded."""
     return _lines(t.of("truth.served", entity), run_end_us(t, scenario))
 
 
 def served_by(t: Tables, scenario: Scenario, databases: Sequence[int]) -> Served:
-    """Of requests that are offered evenly to some databases: the mean of theirs."""
+    """Return the curve of requests that go evenly to some databases: the mean of theirs."""
     each = [served(t, scenario, database) for database in databases]
     end = run_end_us(t, scenario)
     cuts = sorted({end, *(instant for s in each for line in s.lines for instant in line[:2])})

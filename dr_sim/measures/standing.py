@@ -75,7 +75,7 @@ def _spread(curve: Any) -> Spread:
 
 
 def _target(summary: Summary, scenario: Scenario, name: str, of: tuple[str, str]) -> TargetMet:
-    """Of data_loss or outage (measure, key): the worst failover beside the tightest bound."""
+    """Stand data_loss or outage (measure, key): the worst failover beside the tightest bound."""
     measure, key = of
     bounds = [
         line.bound
@@ -114,7 +114,9 @@ def _badness(row: DatabaseStanding) -> tuple[int, int, int]:
 
 
 def _find_cause(whole: Whole, row: DatabaseStanding) -> None:
-    """What most of its worst data loss is made of; without a failover, of its highest exposure."""
+    """Name what most of its worst data loss is made of; without a failover, of its highest
+    exposure.
+    """
     found: list[Ledger] = []
     for leg, t in whole.each:
         names = [d.name for d in leg.scenario.databases]
@@ -163,9 +165,9 @@ HELP = {
     "hole in the chain": "replay.on_hole: bridge, and incrementals to bridge with",
     "waits for": "more link.bandwidth: a full must cross it",
 }
-"""What would help against a cause, by words in it; the first that fits counts."""
+"""Names what would help against a cause, by words in it; the first that fits counts."""
 
 
 def remedy(cause: str) -> str:
-    """What would help against a cause; '' if that is not known."""
+    """Return what would help against a cause; '' if that is not known."""
     return next((helps for words, helps in HELP.items() if words in cause), "")

@@ -66,7 +66,7 @@ class Tables:
 
 
 Record = Journal | Tables
-"""What a measure reads: a journal, or the tables of one that are already open."""
+"""Names what a measure reads: a journal, or the tables of one that are already open."""
 
 
 def tables(record: Record) -> Tables:

@@ -1,5 +1,5 @@
-"""Whose data a service holds: the databases that hold a tenant's, and nothing else, are what it
-sees of a failover.
+"""Tenants, whose data a service holds: the databases that hold a tenant's, and nothing else, are
+what it sees of a failover.
 
 Tenants share databases: the requests to one are offered by all its tenants alike.
 """
@@ -22,8 +22,8 @@ def databases_of(scenario: Scenario) -> dict[str, list[int]]:
 
 
 def asked_of(scenario: Scenario) -> dict[str, list[int]]:
-    """Of those that the SLA names: of them exposure, lag, alerts and refused writes are kept,
-    too.
+    """Return the databases of those that the SLA names: of them exposure, lag, alerts and refused
+    writes are kept, too.
     """
     named = {line.tenant for line in scenario.sla}
     return {
@@ -44,7 +44,7 @@ def asked_of_class(scenario: Scenario, failure_class: str) -> list[tuple[str, st
 
 
 def tenant_outcomes(t: Tables, scenario: Scenario, f: FailoverOutcome) -> dict[str, PartOutcome]:
-    """Of every tenant; without tenants none."""
+    """Return the outcome of every tenant; without tenants none."""
     return {
         tenant: part_outcome(t, scenario, f, databases)
         for tenant, databases in databases_of(scenario).items()

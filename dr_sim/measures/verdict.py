@@ -208,8 +208,8 @@ def _of_alerts(score: AlertScore, head: str) -> _Found:
 
 
 def _concerned(failover: FailoverSummary, line: SlaLine) -> list[CostSummary]:
-    """What the failover was to whom the line is about; a database that was never brought online is
-    in no later failover.
+    """Return what the failover was to whom the line is about; a database that was never brought
+    online is in no later failover.
     """
     if line.database:
         return [of for of in failover.databases if of.name == line.database]

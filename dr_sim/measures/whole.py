@@ -97,7 +97,7 @@ class Whole:
         return found.window(begin, end)
 
     def exposure_in(self, leg: Leg, failure_class: str = "site") -> Curve:
-        """Of the service in one leg alone, in that leg's time."""
+        """Return that of the service in one leg alone, in that leg's time."""
         return self._in_leg(leg, *_exposure(failure_class), ("", ""))
 
     def reported(self, database: str = "", tenant: str = "") -> Curve:
@@ -105,12 +105,12 @@ class Whole:
         return self._over("reported", reported_exposure, (database, tenant), alone=True)
 
     def replay_lag(self, database: str = "", tenant: str = "") -> Curve:
-        """Of the time in which there is a copy at a secondary."""
+        """Return it for the time in which there is a copy at a secondary."""
         return self._over("lag", replay_lag, (database, tenant), alone=False)
 
     def outage_if_now(self, database: str = "", tenant: str = "") -> Falling:
-        """Of the time in which a primary is up; where no second side ever comes again, there is no
-        way over.
+        """Return it for the time in which a primary is up; where no second side ever comes again,
+        there is no way over.
         """
         found = [
             self._outage_in(leg, (database, tenant)).shifted(leg.begins_us) for leg in self.legs
@@ -129,7 +129,7 @@ class Whole:
         return joined_falling(found)
 
     def drift(self) -> Curve:
-        """Of the configuration; while the first side works."""
+        """Return that of the configuration; while the first side works."""
         return cloud.drift(self.opened[0], self.scenario)
 
     def reported_drift(self) -> Curve:
@@ -140,7 +140,7 @@ class Whole:
         return cloud.provision_if_now(self.opened[0], self.scenario)
 
     def outage_in(self, leg: Leg, database: int) -> Falling:
-        """Of one database in one leg, in that leg's time."""
+        """Return that of one database in one leg, in that leg's time."""
         key = (leg.number, database)
         if key not in self._outages:
             self._outages[key] = outage_if_now(self.opened[leg.number - 1], leg.scenario, database)

@@ -1,5 +1,5 @@
-"""What the alert job of a monitor tells of one database, from nothing but the histories of backups
-and restores.
+"""Tells what the alert job of a monitor tells of one database, from nothing but the histories of
+backups and restores.
 
 Theory of operation. Built-in log shipping has a third server with an alert job that runs every 2
 minutes. It reads when the last backup was made and when the last restore ended, and raises 14420 or
@@ -42,7 +42,7 @@ class MonitorConfig:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What the histories show now. Instants in microseconds; -1: there is none.
+    """Holds what the histories show now. Instants in microseconds; -1: there is none.
 
     last_backup_us: when the last backup ended; last_restore_us: when the last restore ended;
     restored_up_to_us: up to when the backup that was restored last holds what was written;

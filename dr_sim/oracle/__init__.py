@@ -1,1 +1,1 @@
-"""What knows the truth and checks the logic against it."""
+"""The rooms that know the truth and check the logic against it."""

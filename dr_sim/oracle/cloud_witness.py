@@ -62,7 +62,7 @@ Key = tuple[int, str, str]  # network, site, and a job, a change or a thing
 
 @dataclass(slots=True)
 class _Seen:
-    """What has been read of the journal so far."""
+    """Holds what has been read of the journal so far."""
 
     calls: dict[int, Row] = field(default_factory=dict)  # those not answered yet
     logged: bool = True  # the last call that was told has a line in the log

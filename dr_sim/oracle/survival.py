@@ -1,5 +1,5 @@
-"""What would survive: per database the furthest position that any legal restore reaches, kept up to
-date by the witness.
+"""Tells what would survive: per database the furthest position that any legal restore reaches, kept
+up to date by the witness.
 
 From the secondary's present state, or from scratch, through every intact file: for failures of
 class 'site' what lies at the secondary, for 'host' what lies in the primary's share as well. Among
@@ -199,7 +199,7 @@ class History:
         return lsn <= limit
 
     def digest(self, fork: int, commits: int) -> int:
-        """What exactly commits 0..commits-1 along the fork's history have as their digest."""
+        """Return the digest of exactly commits 0..commits-1 along the fork's history."""
         if fork not in self.parents:
             return mark(self.name, fork, commits)
         digest = 0
@@ -281,7 +281,7 @@ class History:
                 self.compute(t, front)
 
     def needless(self, f: SurvivingFile) -> bool:
-        """What the secondary holds reaches further than f, and f is no base."""
+        """Return whether what the secondary holds reaches further than f, and f is no base."""
         return (
             self.exists
             and self.sound
@@ -328,8 +328,8 @@ class History:
         self._show(t, front)
 
     def commits_before(self, limit_lsn: int) -> int:
-        """What can be restored at the secondary from backups there that end no further than that
-        LSN.
+        """Return what can be restored at the secondary from backups there that end no further than
+        that LSN.
         """
         fork, lsn, commits = self.primary_fork, -1, 0
         there = [

@@ -64,7 +64,7 @@ class LastOfStretch:
 
 
 class WitnessedReading(Protocol):
-    """What a database says it holds (engines.port.WitnessReading)."""
+    """A statement of a database about what it holds (engines.port.WitnessReading)."""
 
     commits: int
     digest: int
@@ -321,8 +321,8 @@ class Witness:
         self._afresh(t, d)
 
     def lineage(self, db: int, fork: int, lsn: int, reading: WitnessedReading) -> Lineage:
-        """What the next witness is told of a database that was promoted on that fork, which begins
-        at that LSN.
+        """Return what the next witness is told of a database that was promoted on that fork, which
+        begins at that LSN.
         """
         parents = dict(self._databases[db].parents)
         parents[fork] = (parents[fork][0], lsn, reading.commits)

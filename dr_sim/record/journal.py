@@ -91,7 +91,9 @@ SEEN_CLASS: dict[int, type] = {KIND_ID[f"seen.{c.__name__}"]: c for c in (*EVENT
 CLOUD_CLASS: dict[int, type] = {
     KIND_ID[f"cloud.{c.__name__}"]: c for c in (*CLOUD_EVENTS, *CLOUD_COMMANDS)
 }
-"""What the cloud manager is told and commands: rows of its own, though it shares some classes."""
+"""Names what the cloud manager is told and commands: rows of its own, though it shares some
+classes.
+"""
 _KIND_OF_CLASS = {cls: kind_id for kind_id, cls in SEEN_CLASS.items()}
 
 
@@ -301,7 +303,7 @@ class Journal:
         self._count += 1
 
     def take(self, rows: int) -> int:
-        """So many rows come next, as part of a line of a pattern: the seq of the first."""
+        """Make room for rows that come next, part of a line of a pattern; return the first seq."""
         seq = self._count
         self._count = seq + rows
         return seq

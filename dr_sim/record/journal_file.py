@@ -58,7 +58,7 @@ def _columns_of(kind: RecordKind) -> list[str]:
 
 
 def _types() -> dict[str, str]:
-    """What each column holds, in their order in the file: 'int', 'str' or 'seen-text'."""
+    """Return what each column holds, in their order in the file: 'int', 'str' or 'seen-text'."""
     types: dict[str, str] = {}
     for kind in KINDS:
         for column, (_, type_) in zip(_COLUMNS[kind.id], kind.fields, strict=True):

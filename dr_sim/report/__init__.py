@@ -124,8 +124,8 @@ def _verdict(shown: Shown, scenario: Scenario) -> tuple[str, str]:
 
 
 def _beyond(shown: Shown) -> str:
-    """What a met SLA does not ask about, and nobody may overlook: a failover that lost all of a
-    database, or that never ended.
+    """Return what a met SLA does not ask about, and nobody may overlook: a failover that lost all
+    of a database, or that never ended.
     """
     found = []
     for f in shown.summary.failovers:
@@ -237,7 +237,7 @@ def _in_words(curve: CurveSummary) -> str:
 
 
 def _facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
-    """What a run is known by, for the head of the page."""
+    """Return what a run is known by, for the head of the page."""
     e, lag, link, alerts = (
         summary.exposure,
         summary.replay_lag,

@@ -1,5 +1,5 @@
-"""What the charts of a report are made of: axes and marks as plain data, which templates/charts.js
-draws in the browser.
+"""Tells what the charts of a report are made of: axes and marks as plain data, which
+templates/charts.js draws in the browser.
 
 A curve of more points than a screen can show is thinned to the least and the greatest in each of
 many narrow slices, so no peak is lost. Colours are Okabe and Ito's, by name: the page has a

@@ -42,5 +42,5 @@ def rendered(
 
 @cache
 def _drawing() -> str:
-    """What draws the charts."""
+    """Return what draws the charts."""
     return (files("dr_sim.report") / "templates" / "charts.js").read_text(encoding="utf-8")

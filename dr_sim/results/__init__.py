@@ -1,1 +1,1 @@
-"""What runs leave on disk: the folder of one run, and that of many replications or a sweep."""
+"""The folders that runs leave on disk: of one run, of many replications, of a sweep."""

@@ -1,5 +1,5 @@
-"""What many replications leave in their folder, beside the batches: tables, summary, picture, the
-scenario itself.
+"""Tells what many replications leave in their folder, beside the batches: tables, summary, picture,
+the scenario itself.
 """
 
 from __future__ import annotations

@@ -206,7 +206,7 @@ def draw_pictures(result: Result, folder: Path, drawing: Drawing) -> None:
 
 
 def _that_mattered(result: Result) -> list[list[Effect]]:
-    """Of each leg but the last, what lasted beyond its end: the next one was made of it."""
+    """List, of each leg but the last, what lasted beyond its end: the next one was made of it."""
     lasted = [
         (leg.effects, result.whole.until_us(leg) - leg.begins_us) for leg in result.whole.legs[:-1]
     ]
@@ -226,7 +226,7 @@ def write_report(views: Views, result: Result, path: Path) -> None:
 
 
 def _engine(journal: Journal) -> dict[str, str]:
-    """What held the databases, and its version; the model's is dr_sim's own."""
+    """Return what held the databases, and its version; the model's is dr_sim's own."""
     row = next(journal.rows("truth.engine")).values
     return {"name": row["name"], "version": row["version"] or VERSION}
 
@@ -270,12 +270,14 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _digest(text: str) -> str:
-    """Of a file beside the journal: what is read back is what was written, or it is refused."""
+    """Return the digest of a file beside the journal: what is read back is what was written, or it
+    is refused.
+    """
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _seal(manifest: dict[str, Any]) -> str:
-    """Of the manifest itself, but for the seal."""
+    """Return the digest of the manifest itself, but for the seal."""
     return _digest(
         json.dumps({key: value for key, value in manifest.items() if key != "seal"}, sort_keys=True)
     )

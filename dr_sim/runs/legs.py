@@ -189,8 +189,8 @@ def _later(outages: Outages, elapsed_us: int) -> Outages:
 def _carried(
     leg: Leg, following: Leg, begins_us: int, databases: set[str]
 ) -> tuple[list[ScriptedEvent], list[Waiting]]:
-    """What of this leg's effects is felt from the beginning of the next one on, and what waits for
-    its site's turn.
+    """Return what of this leg's effects is felt from the beginning of the next one on, and what
+    waits for its site's turn.
     """
     going = list(leg.waiting)
     for effect in leg.effects:

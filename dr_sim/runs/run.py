@@ -32,7 +32,7 @@ class Result:
 
     @property
     def journal(self) -> Journal:
-        """Of the first leg."""
+        """Return the journal of the first leg."""
         return self.whole.legs[0].journal
 
     @property

@@ -1,4 +1,4 @@
-"""What engineers write, as plain values, and the parts that read and write it."""
+"""Tells what engineers write, as plain values, and the parts that read and write it."""
 
 from dr_sim.scenario.dump import dump_resolved
 from dr_sim.scenario.model import Scenario

@@ -125,7 +125,7 @@ def bandwidth(text: str) -> int:
 
 
 def disk_rate(text: str) -> int:
-    """Likewise."""
+    """Read it in the same way."""
     value = units.parse_disk_rate(text)
     return DISK_RATE.check(value, text) if value else 0
 

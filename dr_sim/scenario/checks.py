@@ -1,4 +1,4 @@
-"""What is wrong with a scenario although each of its values is right by itself.
+"""Tells what is wrong with a scenario although each of its values is right by itself.
 
 A value that could not be read is absent here (None), so a mistake in one place does not hide one in
 another.

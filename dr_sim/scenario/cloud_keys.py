@@ -32,7 +32,7 @@ from dr_sim.scenario.values import NameList, Positive, Rate, Tenants, _name, _na
 SECTIONS = ("networks", "cloud", "jobs", "changes", "clients")
 ALL = "all"
 FARMS = ("content", "services", "directory")
-"""Of the network that is there if none is named."""
+"""The name of the network that is there if none is named."""
 
 
 def about(description: str, alias: str | None = None) -> Any:
@@ -196,7 +196,7 @@ def _networks(root: Any) -> tuple[CloudNetwork, ...]:
 
 # ---- checks
 def things_in(root: Any) -> tuple[str, ...]:
-    """What changes are made to; () where there is no cloud manager."""
+    """Return what changes are made to; () where there is no cloud manager."""
     if getattr(root, "cloud", None) is None:
         return ()
     networks = getattr(root, "networks", None) or {}
@@ -218,8 +218,8 @@ def check_sla(root: Any, tree: Node, sla: tuple[SlaLine, ...]) -> list[Problem]:
 
 
 def check_cloud(root: Any, tree: Node) -> list[Problem]:
-    """What is wrong although each value is right by itself. root: schema.Root, or what could be
-    read of it.
+    """Return what is wrong although each value is right by itself. root: schema.Root, or what could
+    be read of it.
     """
     problems = []
     databases = tuple(getattr(root, "databases", None) or {})

@@ -16,7 +16,8 @@ OPERATIONS: tuple[tuple[str, str, bool], ...] = (
     ("set_version", "farm", True),
     ("add_machine", "farm", True),
 )
-"""What a caller may ask for: (name, of what kind of thing, whether random changes are of it)."""
+"""Names what a caller may ask for: (name, of what kind of thing, whether random changes are of it).
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class Again(Params):
 
 
 class Together(Params):
-    """What the occurrences of a fault have to do with other things."""
+    """Holds what the occurrences of a fault have to do with other things."""
 
     in_change_windows: Ppm | None = Field(
         None, description="the part of them that falls into change windows"

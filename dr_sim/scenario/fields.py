@@ -46,7 +46,7 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the scenario at hand has names for; the validation context of every params object.
+    """Holds what the scenario at hand has names for; the validation context of every params object.
 
     A validation without it (in Python code) takes any name.
     """
@@ -182,7 +182,7 @@ Duration = Annotated[
 Period = Annotated[Duration, _within(bounds.PERIOD)]
 """Microseconds between two tries, or two of anything that repeats."""
 PeriodOrAtOnce = Annotated[Duration, _within(bounds.PERIOD, or_none_at_all=True)]
-"""Likewise; 0: at once."""
+"""A duration too; 0: at once."""
 Reverify = Annotated[Duration, _within(bounds.REVERIFY, or_none_at_all=True)]
 Beat = Annotated[Duration, _within(bounds.BEAT)]
 

@@ -67,7 +67,7 @@ class LogVolume:
 
 @dataclass(frozen=True, slots=True)
 class BackupCost:
-    """What one backup at the primary, or one restore at the secondary, costs: fixed_us, then
+    """Holds what one backup at the primary, or one restore at the secondary, costs: fixed_us, then
     nominal bytes at rate_bytes_s of the shared disk.
     """
 
@@ -121,7 +121,7 @@ class LinkSpec:
 
     @property
     def distance_us(self) -> int:
-        """What a round trip lasts beyond the usual one, whatever befalls the link."""
+        """Return what a round trip lasts beyond the usual one, whatever befalls the link."""
         return max(0, self.rtt_us - USUAL_RTT_US)
 
 
@@ -214,7 +214,7 @@ class FailoverSpec:
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """What holds the databases."""
+    """The kind of server that holds the databases."""
 
     kind: str  # 'model', 'sqlite', 'postgres'
     imitates: str  # the model: 'sql_server', 'postgres'
@@ -322,7 +322,7 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class SweepAnswer:
-    """What a sweep is asked for: the smallest (or largest) value of a key that meets a line;
+    """Holds what a sweep is asked for: the smallest (or largest) value of a key that meets a line;
     without one, the whole SLA.
     """
 
@@ -388,7 +388,7 @@ class Monitor:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What things cost, in millionths of the money's unit; -1: not known. link: of 1 Mbit/s a
+    """Holds what things cost, in millionths of the money's unit; -1: not known. link: of 1 Mbit/s a
     month; storage: of 1 GB a month; machine: of one a month; egress: of 1 GB sent.
     """
 

@@ -61,8 +61,8 @@ _HABITS: dict[str, dict[str, str]] = {
         "outage": "an outage is an event: '- {at: Tue 21:30, link_outage: 40 min}'",
     },
 }
-"""What people write from habit, by the section (names of their own are '*'), and what to write
-here.
+"""Names what people write from habit, by the section (names of their own are '*'), and what to
+write here.
 """
 
 
@@ -168,7 +168,9 @@ def unknown_key(
 
 
 def _habit(key: str, where: str, event_lines: EventLines) -> str:
-    """What someone who writes this from habit should write; '' if it is no habit that we know."""
+    """Return what someone who writes this from habit should write; '' if it is no habit that we
+    know.
+    """
     section = where[: -len(key)].rstrip(".")
     if section.startswith("databases.") and section.count(".") == 1:
         section = "databases.*"
@@ -201,7 +203,7 @@ def _meant(key: str, known: list[str]) -> str:
 
 
 def _example(steps: tuple[str | int, ...]) -> str:
-    """What may be written at a key path: an example, or the default; '' if there is none."""
+    """Return what may be written at a key path: an example, or the default; '' if there is none."""
     path = tuple(map(str, steps))
     for known, text in (
         *EXAMPLES.items(),

@@ -182,7 +182,7 @@ def _seconds(us: int) -> str:
 
 # ---- files
 def read_recorded(wanted: RecordedFile, scenario_file: str) -> Recorded | Outages:
-    """What the file holds, to scale. Raises SeriesError."""
+    """Return what the file holds, to scale. Raises SeriesError."""
     path = os.path.join(os.path.dirname(scenario_file), wanted.file)
     rows = _rows(wanted, path)
     if wanted.what == "outages":

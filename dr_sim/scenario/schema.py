@@ -1,4 +1,4 @@
-"""What may stand in a scenario file, key by key: the border where people's texts become typed
+"""Tells what may stand in a scenario file, key by key: the border where people's texts become typed
 values.
 
 Nothing here has a default: defaults.py fills the tree before it is validated, so that each default
@@ -378,7 +378,7 @@ EXAMPLES: dict[str, str] = {
     "link.bandwidth": "200 Mbit/s",
     "databases.*.size": "500 GB",
 }
-"""What to write where something required is missing."""
+"""Names what to write where something required is missing."""
 
 ALIASES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("databases", "*", "differential"), "incremental"),

@@ -1,4 +1,6 @@
-"""What a scenario promises: `sla:` as a mapping, or as a list of lines with ids and databases."""
+"""Tells what a scenario promises: `sla:` as a mapping, or as a list of lines with ids and
+databases.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ VALUES = (
     "writes_refused",
 )
 CLOUD_CURVES = ("drift", "provision_if_now")
-"""Of the whole service, where there is a cloud manager."""
+"""Measures of the whole service, where there is a cloud manager."""
 CLOUD_COUNTS = ("jobs_twice", "jobs_lost")
 CLOUD_PARTS = ("api.first_try", "api.unanswered")
 COUNTS = ("alerts_missed", "alerts_late", "alerts_false", *CLOUD_COUNTS)

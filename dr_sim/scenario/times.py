@@ -126,7 +126,7 @@ def parse_schedule(text: str) -> Schedule:
 
 
 def _meant_schedule(text: str) -> str:
-    """What to write instead, by what people know from other tools."""
+    """Return what to write instead, by what people know from other tools."""
     if _CRON.fullmatch(text):
         return f"it in words, not as cron does: {_SCHEDULES}"
     return _HABITS.get(text.lower(), _SCHEDULES)

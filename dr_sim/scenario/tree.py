@@ -346,7 +346,7 @@ def _goes_on(last: Node, key: ScalarNode, value: Any) -> bool:
 
 
 def _without_commas(text: str) -> str:
-    """What was meant: times of day, thousands, or decimals."""
+    """Return what was meant: times of day, thousands, or decimals."""
     if ":" in text:
         return text.replace(",", " and ")
     return text.replace(",", "" if _THOUSANDS.fullmatch(text) or text.count(",") > 1 else ".")

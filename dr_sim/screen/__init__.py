@@ -1,1 +1,1 @@
-"""What a terminal shows. Computes nothing."""
+"""Tells what a terminal shows. Computes nothing."""

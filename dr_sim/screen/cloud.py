@@ -1,4 +1,4 @@
-"""What the screen and the page say of the cloud manager."""
+"""Tells what the screen and the page say of the cloud manager."""
 
 from __future__ import annotations
 

@@ -217,7 +217,7 @@ def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -
 
 
 def _differing(found: list[PairedDifference]) -> list[PairedDifference]:
-    """What differs, without exposure before the first failure where that is all of it."""
+    """Return what differs, without exposure before the first failure where that is all of it."""
     by_name = {(d.measure, d.database, d.tenant, d.failure_class): d for d in found}
 
     def echoes(d: PairedDifference) -> bool:
@@ -253,7 +253,7 @@ _HEADLINED = (
     "replay_lag.mean",
     "alerts_missed",
 )
-"""What the headline speaks of, in this order: all of them worse when larger."""
+"""Names what the headline speaks of, in this order: all of them worse when larger."""
 
 
 def headline(found: Comparison) -> str:

@@ -262,8 +262,8 @@ def _mistakes(summary: Summary, scenario: Scenario) -> list[str]:
 
 
 def headed(f: FailoverSummary, scenario: Scenario) -> str:
-    """What began a failover. One that a person ordered is headed by that, and what had failed comes
-    after it.
+    """Return what began a failover. One that a person ordered is headed by that, and what had
+    failed comes after it.
     """
     failed = (
         "nothing had failed"
@@ -283,8 +283,8 @@ def headed(f: FailoverSummary, scenario: Scenario) -> str:
 
 
 def met_no_danger(summary: Summary, f: FailoverSummary) -> str:
-    """What is said of a failure that met no lasting danger. 'Nothing to tell' is said only where
-    everything was told, and ended.
+    """Return what is said of a failure that met no lasting danger. 'Nothing to tell' is said only
+    where everything was told, and ended.
     """
     at_other_times = [
         n for n in (f"{summary.alerts.missed} at another time",) if summary.alerts.missed
@@ -477,7 +477,7 @@ def _quantiles(curve: CurveSummary) -> str:
 
 
 def _outage_if_now(summary: Summary) -> list[str]:
-    """What an outage would have been at any time: one line."""
+    """Return what an outage would have been at any time: one line."""
     o = summary.outage_if_now
     if not o.time_us:
         return []
@@ -491,7 +491,7 @@ def _outage_if_now(summary: Summary) -> list[str]:
 
 
 def _before_and_after(summary: Summary) -> list[str]:
-    """What a failure in the file adds is kept apart from normal days."""
+    """Show what a failure in the file adds, apart from normal days."""
     if not summary.failovers:
         return []
     out = []

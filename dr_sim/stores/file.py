@@ -48,7 +48,7 @@ def _hash(data: bytes) -> str:
 
 
 def file_name(key: str) -> str:
-    """Of the entry under that key."""
+    """Return the file name of the entry under that key."""
     return _hash(key.encode("utf-8", "surrogatepass")) + ENTRY
 
 

@@ -13,8 +13,8 @@ from typing import Protocol
 
 
 class StoreError(Exception):
-    """What is stored cannot be read, or a save did not happen; the text says where, why and what to
-    do.
+    """The error that what is stored cannot be read, or a save did not happen; the text says where,
+    why and what to do.
     """
 
 

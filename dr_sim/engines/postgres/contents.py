@@ -1,5 +1,5 @@
-"""What lies inside a database: the witness's commits and the position, written and read through
-SQL.
+"""Tells what lies inside a database: the witness's commits and the position, written and read
+through SQL.
 
 A call of commit_to is one transaction with one row of `witness`: the commits [first, next), what
 they add to the digest, the running digest, and `marks`, a mark of each commit in its own place: the
@@ -137,7 +137,7 @@ def position(server: PostgresServer) -> PostgresPosition:
 def read(
     server: PostgresServer, database: str, forks: Forks, since: WitnessReading
 ) -> tuple[WitnessReading, bool]:
-    """What it holds, every row after those of `since` checked, and whether all is in order.
+    """Return what it holds, every row after those of `since` checked, and whether all is in order.
 
     Otherwise the digest is none of any commits.
     """

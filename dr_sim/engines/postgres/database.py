@@ -266,7 +266,7 @@ class PostgresDatabase:
 
     @property
     def manifest(self) -> Path:
-        """Of the full that incrementals are taken against."""
+        """Return it of the full that incrementals are taken against."""
         return self.folder / native.MANIFEST
 
     @property
@@ -276,8 +276,8 @@ class PostgresDatabase:
 
     @property
     def base_manifest(self) -> Path:
-        """Of that full: a promotion makes it the base of incrementals, and does not read the whole
-        full for it.
+        """Read it of that full: a promotion makes it the base of incrementals, and does not read
+        the whole full for it.
         """
         return self.folder / "base_manifest"
 

@@ -1,4 +1,4 @@
-"""What can go wrong with a PostgreSQL engine, and whose words it is told in.
+"""Tells what can go wrong with a PostgreSQL engine, and whose words it is told in.
 
 - PostgreSQL's own errors keep its text. Their number is the SQLSTATE's five characters read as a
 number to base 36 (`sqlstate_number`, and `sqlstate` back); the text begins with the SQLSTATE
@@ -22,7 +22,7 @@ class ServerError(DrSimError):
 
 
 class OutsideError(ServerError):
-    """What runs the scenario failed, not what it simulates: a server or a program was ended by
+    """The machinery of the run failed, not what it simulates: a server or a program was ended by
     somebody else (the system, for lack of memory), or was not done in any sensible time. Whatever
     would be told from here on would not be true.
     """

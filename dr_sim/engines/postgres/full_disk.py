@@ -23,7 +23,7 @@ from dr_sim.engines.postgres.home import Home, children
 from dr_sim.engines.postgres.server import FULL, GONE_S, SEGMENT_BYTES, PostgresServer
 
 PRLIMIT = Path("/usr/bin/prlimit")
-"""Of util-linux, there on every Linux."""
+"""A program of util-linux, there on every Linux."""
 BEYOND = 4
 """Segments that pg_wal grows by before its budget is used up."""
 MESSAGE_BYTES = SEGMENT_BYTES // 8
@@ -65,7 +65,7 @@ def make_room(server: PostgresServer) -> None:
 
 
 def no_room_for_a_file(home: Home, source: Path) -> EngineError:
-    """What the system says to a program that writes where no room is left."""
+    """Return what the system says to a program that writes where no room is left."""
     try:
         home.run("/bin/cp", source, "/dev/full")
     except EngineError as error:

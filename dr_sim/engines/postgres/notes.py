@@ -1,4 +1,4 @@
-"""What a process leaves behind if it is killed, and how the next one clears it away.
+"""Tells what a process leaves behind if it is killed, and how the next one clears it away.
 
 Each process that starts servers keeps a note, a file in the user's state folder: its folders, and
 the id of each server and of each program under way, with the instant at which that process began.

@@ -255,7 +255,7 @@ class PostgresServer:
 
     # ---- what it says
     def forget(self) -> None:
-        """What it has said up to now is of no interest."""
+        """Forget what it has said up to now."""
         self._heard = self.log.stat().st_size
 
     def complaint(self) -> str:
@@ -279,8 +279,8 @@ class PostgresServer:
         )
 
     def _reason(self) -> EngineError | None:
-        """What it gives as the reason of its fall: a PANIC, a FATAL that is no consequence of
-        another, or a crash.
+        """Return what it gives as the reason of its fall: a PANIC, a FATAL that is no consequence
+        of another, or a crash.
         """
         lines = self._lines(self._started)
         reasons = [

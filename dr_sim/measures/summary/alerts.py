@@ -20,8 +20,8 @@ from dr_sim.scenario.model import Scenario
 
 
 def qualities_of(whole: Whole) -> list[AlertQuality]:
-    """Of each leg the alerts and dangers, in the leg's time; alerts are numbered through the whole
-    run.
+    """Judge, of each leg, the alerts and dangers, in the leg's time; alerts are numbered through
+    the whole run.
     """
     found, before = [], 0
     for leg, t in whole.each:
@@ -34,7 +34,7 @@ def qualities_of(whole: Whole) -> list[AlertQuality]:
 
 
 def alerts_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> AlertsSummary:
-    """Of all legs: an alert that was missed after a failover was missed."""
+    """Add up all legs: an alert that was missed after a failover was missed."""
     each = list(zip(whole.legs, qualities, strict=True))
     told = [
         in_the_run_s_time(alert_summary(leg.scenario, a), leg.begins_us)

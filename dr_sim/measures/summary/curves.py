@@ -68,8 +68,9 @@ def exposure_part(whole: Whole, head: str) -> ClassedCurve:
 
 
 def _reported(whole: Whole) -> ReportedCurve:
-    """What the manager believed, and in which stretches of the time in which a primary was up it
-    could say anything: a copy that was seeded says nothing until its first log has been validated.
+    """Return what the manager believed, and in which stretches of the time in which a primary was
+    up it could say anything: a copy that was seeded says nothing until its first log has been
+    validated.
     """
     curve = whole.reported()
     parts = curve.window(whole.scenario.measure_from_us, whole.end_us).parts()

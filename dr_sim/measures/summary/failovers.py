@@ -250,7 +250,7 @@ def _told(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> ToldSumm
 
 # ---- orders
 def orders_refused(whole: Whole) -> list[RefusedOrder]:
-    """Of every leg until the next one begins: what comes after that is for the next."""
+    """List those of every leg until the next one begins: what comes after that is for the next."""
     return [
         RefusedOrder(leg.begins_us + at, who, why, Causes(t, leg.scenario).order(at, who))
         for leg, t in whole.each

@@ -1,4 +1,4 @@
-"""What a summary holds: every number of a run, by name.
+"""Tells what a summary holds: every number of a run, by name.
 
 Durations and instants are integers in microseconds (`..._us`) and, where people read them, also
 seconds (`..._s`, floats, for reading only); parts are in ppm; None is unknown. JSON is made of them
@@ -79,7 +79,7 @@ class ClassedCurve(PartedCurve):
 
 @dataclass(slots=True, kw_only=True)
 class ReportedCurve(CurveSummary):
-    """What the manager believed. defined_us: when it could say anything."""
+    """Holds what the manager believed. defined_us: when it could say anything."""
 
     defined_us: list[list[int]]
 
@@ -93,7 +93,7 @@ class ExposureSummary(ClassedCurve):
 
 @dataclass(slots=True, kw_only=True)
 class OutageIfNowSummary(PartedCurve):
-    """What an outage would have been, had the site been lost at any time."""
+    """Holds what an outage would have been, had the site been lost at any time."""
 
     failure_class: str = field(metadata=_key("class"))
 
@@ -165,9 +165,9 @@ class LedgerSummary:
 
 @dataclass(slots=True, kw_only=True)
 class CostSummary:
-    """What a failover cost the service, a database or a tenant. outage_us: None where users were
-    not served again; phases_us: what the outage consists of. unprotected_us: until a new recovery
-    network stood; censored: the run ended before.
+    """Holds what a failover cost the service, a database or a tenant. outage_us: None where users
+    were not served again; phases_us: what the outage consists of. unprotected_us: until a new
+    recovery network stood; censored: the run ended before.
     """
 
     data_loss_us: int | None
@@ -181,7 +181,7 @@ class CostSummary:
 
 @dataclass(slots=True, kw_only=True)
 class DatabaseCost(CostSummary):
-    """What a failover cost one database. note: why its data loss is unknown."""
+    """Holds what a failover cost one database. note: why its data loss is unknown."""
 
     note: str
     name: str
@@ -196,7 +196,7 @@ class DatabaseCost(CostSummary):
 
 @dataclass(slots=True, kw_only=True)
 class TenantCost(CostSummary):
-    """What a failover cost one tenant: the worst of its databases."""
+    """Holds what a failover cost one tenant: the worst of its databases."""
 
     name: str
     databases: list[str]
@@ -296,7 +296,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class TargetMet:
-    """What failovers cost at the worst, beside what the SLA allows. outcome: 'pass', 'fail',
+    """Holds what failovers cost at the worst, beside what the SLA allows. outcome: 'pass', 'fail',
     'unknown', or 'none' if there is no bound or no failure. value_us None: unknown, or no failure.
     """
 
@@ -359,7 +359,7 @@ class BacklogSummary:
 
 @dataclass(slots=True)
 class LinkSummary:
-    """What the link was asked to carry, could and did carry while there was a primary."""
+    """Holds what the link was asked to carry, could and did carry while there was a primary."""
 
     offered_bytes: int
     could_carry_bytes: int
@@ -455,7 +455,7 @@ class JobsSummary:
 
 @dataclass(slots=True)
 class ProvisioningLine:
-    """What a part of a failover's wait went to."""
+    """Holds what a part of a failover's wait went to."""
 
     what: str
     duration_us: int
@@ -473,7 +473,7 @@ class ProvisioningSummary:
 
 @dataclass(slots=True, kw_only=True)
 class CloudSummary:
-    """What is measured of the cloud manager."""
+    """Holds what is measured of the cloud manager."""
 
     drift: DriftSummary
     provision_if_now: PartedCurve

@@ -417,7 +417,7 @@ def _awaited(story: Story, attempt: Attempt, row: Row) -> list[str]:
 
 
 def nothing_is_given_up_early(story: Story) -> Iterator[Breach]:
-    """What is on its way is waited for until the drain's limit is over; so is the tail."""
+    """Check that the drain waits for what is on its way, and the tail, until its limit is over."""
     for attempt in attempts(story):
         for row in _recovers(story, attempt):
             if row.time_us >= _limit_us(story, attempt) or _to_a_point(story, row):
@@ -432,7 +432,7 @@ def nothing_is_given_up_early(story: Story) -> Iterator[Breach]:
 
 
 def what_stays_behind_is_told(story: Story) -> Iterator[Breach]:
-    """What a failover leaves behind is told when the database is brought online (event 6)."""
+    """Check that event 6 tells what a failover leaves behind when a database is brought online."""
     for attempt in attempts(story):
         for row in _recovers(story, attempt):
             if _to_a_point(story, row):

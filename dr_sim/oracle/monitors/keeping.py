@@ -1,5 +1,5 @@
-"""What is kept, and for how long (R6, R18): hashed again, never deleted while it is needed, and
-gone when it is not.
+"""Tells what is kept, and for how long (R6, R18): hashed again, never deleted while it is needed,
+and gone when it is not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the primary is asked for, and how a place that no log gets past is got past (R6, R9,
+"""Tells what the primary is asked for, and how a place that no log gets past is got past (R6, R9,
 R11).
 """
 
@@ -99,7 +99,7 @@ def _has_landed(story: Story, database: int, name: str, until_us: int) -> bool:
 
 
 def what_is_damaged_is_copied_again(story: Story) -> Iterator[Breach]:
-    """What fails validation is copied again, at a retry at the latest (R6)."""
+    """Check that what fails validation is copied again, at a retry at the latest (R6)."""
     seen: set[tuple[int, str]] = set()
     for row in story.rows("seen.ValidationFailed"):
         name = row.values["name"]

@@ -19,7 +19,8 @@ OUT_OF_PLACE = {
     4326: "a log that ends before the position",
     4330: "a backup of another recovery fork",
 }
-"""What SQL Server says of a backup that is whole and does not fit where the database stands."""
+"""Names what SQL Server says of a backup that is whole and does not fit where the database stands.
+"""
 
 
 def counted_before_the_read(story: Story) -> Iterator[Breach]:

@@ -1,4 +1,4 @@
-"""What a restart leaves behind: late answers to an earlier life cause nothing."""
+"""Tells what a restart leaves behind: late answers to an earlier life cause nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COMMAND_KINDS = frozenset(
     and kind.name not in NO_COMMANDS
     and "mono_us" not in [name for name, _ in kind.fields]
 )
-"""What machines command: whatever they are told carries the time."""
+"""Names what machines command: whatever they are told carries the time."""
 
 
 def late_answers_cause_nothing(story: Story) -> Iterator[Breach]:

@@ -23,7 +23,8 @@ SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 DAY_US = 86_400 * SECOND_US
 SLACK_US = 5 * SECOND_US
-"""What an answer over the management path may take, beside the limits that a scenario names."""
+"""Names what an answer over the management path may take, beside the limits that a scenario names.
+"""
 
 FULL, INCREMENTAL, LOG = 0, 1, 2
 _KINDS = {"full": FULL, "incremental": INCREMENTAL, "log": LOG}
