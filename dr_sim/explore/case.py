@@ -31,12 +31,13 @@ from dr_sim.world.play import play
 Tree = dict[str, Any]
 SEEN = np.array([kind.name.startswith("seen.") for kind in KINDS])
 _NAMES = re.compile(r"\S*\d\S*|\[[^]]*\]")
-"""What differs from case to case in a sentence: names of files, numbers."""
+"""Names what differs from case to case in a sentence: names of files, numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """What shows that a case is of interest: two cases with the same sign show the same thing.
+    """Holds what shows that a case is of interest: two cases with the same sign show the same
+    thing.
 
     requirement: its number, or the invariant of the witness; what: the sentence without names and
     numbers.

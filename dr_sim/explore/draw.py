@@ -1,4 +1,4 @@
-"""What an exploration draws: options of a service, and a few events at instants that matter.
+"""Tells what an exploration draws: options of a service, and a few events at instants that matter.
 
 Theory of operation. A drawn service is one of many sets of options (a swarm: each case uses a small
 subset of the kinds of event, so that rare ones are not drowned). Its run without any event is
@@ -29,9 +29,9 @@ SERVICES = 48
 
 
 FAULTS: dict[str, Drawn] = {kind.name: kind.draws for kind in KINDS if kind.draws is not None}
-"""What each kind of event says of its own draws (dr_sim/faults)."""
+"""Names what each kind of event says of its own draws (dr_sim/faults)."""
 ENDS = tuple(kind.name for kind in KINDS if kind.leads_over)
-"""What a failover may come of."""
+"""Names what a failover may come of."""
 
 
 @dataclass(frozen=True, slots=True)

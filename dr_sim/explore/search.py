@@ -99,7 +99,7 @@ class Exploration:
 
 # ---- in the workers
 def services_of(seed: int, base: Path | None, manager: str = "") -> list[draw.Service]:
-    """What an exploration draws from: the user's scenario alone, or drawn ones."""
+    """Return what an exploration draws from: the user's scenario alone, or drawn ones."""
     if base is not None:
         mine = draw.anchored(read_tree(base), manager)
         return [] if mine is None else [mine]
@@ -111,7 +111,7 @@ def services_of(seed: int, base: Path | None, manager: str = "") -> list[draw.Se
 
 
 def _batch(trees: list[Tree], manager: str) -> tuple[list[Looked | None], float]:
-    """What some cases show, and the CPU seconds that they took."""
+    """Return what some cases show, and the CPU seconds that they took."""
     began = time.process_time()
     looks = []
     for tree in trees:

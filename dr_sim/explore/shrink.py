@@ -26,7 +26,7 @@ ROUND_US = (60 * MINUTE_US, 10 * MINUTE_US, MINUTE_US, 1_000_000)
 
 @dataclass(slots=True)
 class Shrunk:
-    """What is left of a case, and in how many runs."""
+    """Holds what is left of a case, and in how many runs."""
 
     tree: Tree
     runs: int
