@@ -208,7 +208,12 @@ class Watch:
             stuck = None
             self.moved(out)
         if found and (stuck is None or stuck.file is not file):
-            self.stuck = self._noticed(file, lsn, e)
+            noticed = self._noticed(file, lsn, e)
+            if stuck is not None and stuck.over:
+                # another file holds it up at the same place: the alert goes on at the next retry
+                again_us = max(e.mono_us, stuck.retry_at_us)
+                noticed.limit_at_us = min(noticed.limit_at_us, again_us)
+            self.stuck = noticed
             return Finding.STUCK
         if stuck is not None and not stuck.over and self._too_often(stuck):
             return Finding.TOO_OFTEN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -317,6 +318,24 @@ def test_a_stale_log_is_never_read() -> None:
     world.backups[name].header.last_lsn = 100
     world.land_all()
     assert names_of(world, c.Restore) == [LOG_1]
+
+
+def test_an_alert_goes_on_though_another_file_holds_the_chain_up_at_the_same_place() -> None:
+    """A backup was cut off, and nothing has been made since. The next log covers its range, and is
+    refused, as people read the standby: that is no new danger with a quarter of an hour of its own.
+    """
+    world = new()
+    ship(world)
+    world.backup(Kind.LOG, cut_off=True)
+    world.land_all()
+    world.wait(21 * MINUTE)
+    world.read_by = 100
+    world.backup(Kind.LOG)
+    world.land_all()
+    world.wait(30 * MINUTE)
+    at = [t for t, alert in world.alerts if alert.event_id in (1, 3)]
+    assert len(at) >= 6
+    assert max(later - earlier for earlier, later in pairwise(at)) <= 5 * MINUTE
 
 
 def test_a_log_from_the_future_waits_no_longer_than_the_replay_delay() -> None:
