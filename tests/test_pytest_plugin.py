@@ -118,7 +118,7 @@ def test_fixtures_build_worlds_and_measure_them(session: pytest.Pytester) -> Non
         TEXT = {SMALL!r}
         def test_one(dr_sim_scenario, dr_sim_run):
             run = dr_sim_run(dr_sim_scenario("s.yaml", "link.bandwidth=1 Gbit/s"))
-            assert 300_000_000 < summary_json(run.summary)["exposure"]["max_us"] < 303_000_000
+            assert 300_000_000 < run.summary.exposure.max_us < 303_000_000
         def test_many(dr_sim_scenario, dr_sim_replicate):
             found = dr_sim_replicate(dr_sim_scenario(TEXT, seed=3), 4)
             assert found.n == 4 and found.scenario.seed == 3
