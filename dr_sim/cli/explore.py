@@ -1,4 +1,4 @@
-"""The face of `dr-sim explore` and `dr-sim shrink`."""
+"""The face of `dr-sim explore`, `dr-sim shrink` and `dr-sim cutsets`."""
 
 from __future__ import annotations
 
@@ -64,6 +64,59 @@ def add_explore(commands: Any) -> None:
                         help="at most so many (default: 250)")  # fmt: skip
     add_manager(shrink)
     shrink.set_defaults(command=_shrink)
+
+
+def add_cutsets(commands: Any) -> None:
+    """Add `dr-sim cutsets`."""
+    cutsets = commands.add_parser(
+        "cutsets",
+        help="the smallest sets of files whose loss, with the primary's site, breaks the RPO",
+        epilog="exit codes: 0 done; 1 nothing is needed for it: the RPO is broken already; 2 the "
+        "input is wrong; 4 a set was not confirmed by a run",
+    )
+    cutsets.add_argument("results", type=Path, help="folder of a run")
+    cutsets.add_argument("--at", type=duration, metavar="TIME",
+                         help="since the start (default: before the first failure)")  # fmt: skip
+    cutsets.add_argument("--rpo", type=duration, metavar="TIME", default=duration("15 min"),
+                         help="the most that may be lost (default: 15 min)")  # fmt: skip
+    cutsets.add_argument("--database", help="of this database (default: the first)")
+    cutsets.add_argument("--count", type=count, default=5, help="so many sets (default: 5)")
+    cutsets.set_defaults(command=_cutsets)
+
+
+def _cutsets(a: argparse.Namespace) -> int:
+    from dr_sim.explore.cutsets import cut_sets
+    from dr_sim.results.run_folder import read_results
+    from dr_sim.units import format_duration
+
+    stored = read_results(a.results)
+    scenario = stored.scenario
+    names = [d.name for d in scenario.databases]
+    if a.database not in (None, *names):
+        raise InputError([Problem("--database", 0, 0, f"is one of {', '.join(names)}")])
+    index = 0 if a.database is None else names.index(a.database)
+    at_us = stored.whole.first_failure_us - 1 if a.at is None else a.at
+    if not 0 < at_us <= stored.whole.end_us:
+        raise InputError([Problem("--at", 0, 0, "is not within the run")])
+    found = cut_sets(stored.journal, scenario, index, at_us, a.rpo, a.count)
+    when, rpo = format_duration(at_us), format_duration(a.rpo)
+    if not found.certificate:
+        show(f"{found.database} at {when}: what is here does not hold an RPO of {rpo} anyway")
+        return 1
+    lines = [
+        f"{found.database} at {when}: with the primary's site, what else must be lost to lose more "
+        f"than {rpo}?"
+    ]
+    for place, (cut, seen, rate) in enumerate(found.ranked(scenario), 1):
+        by_rate = f"{rate:.2g} an hour; " if rate else ""
+        told = "confirmed by a run" if seen else "NOT confirmed by a run"
+        lines.append(f"{place:>3}. {', '.join(cut)} ({by_rate}{told})")
+    lines.append(
+        f"No set of fewer than {found.certificate} of the {found.of} things here does "
+        "(files that are whole, and the restored copy): that is exact, by the rules of the chain."
+    )
+    show("\n".join(lines))
+    return 0 if all(found.confirmed) else 4
 
 
 def _explore(a: argparse.Namespace) -> int:

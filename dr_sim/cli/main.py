@@ -131,6 +131,7 @@ def parser_of_all() -> argparse.ArgumentParser:
     cli_experiments.add_commands(commands)
     cli_advise.add_advise(commands)
     cli_explore.add_explore(commands)
+    cli_explore.add_cutsets(commands)
     _add_files(commands)
     _add_results(commands)
     _add_engines(commands)

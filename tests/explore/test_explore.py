@@ -114,6 +114,24 @@ def test_explore_and_shrink_from_the_command_line(
     assert "there is nothing to shrink" in capsys.readouterr().out
 
 
+def test_cut_sets_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tree = {key: value for key, value in SMALL.items() if key != "events"}
+    Path("mine.yaml").write_text(yaml_text(tree), encoding="utf-8")
+    assert main(["run", "mine.yaml", "--out", "one"]) == 0
+    capsys.readouterr()
+    assert main(["cutsets", "one", "--at", "2 h", "--count", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "1. the restored copy (confirmed by a run)" in said
+    assert "No set of fewer than 1 of the" in said
+    assert main(["cutsets", "one", "--at", "2 h", "--rpo", "1 s"]) == 1
+    assert "does not hold an RPO of 1 s anyway" in capsys.readouterr().out
+    assert main(["cutsets", "one", "--at", "9 h"]) == 2
+    assert main(["cutsets", "one", "--database", "erp"]) == 2
+
+
 def test_a_run_that_raises_is_found() -> None:
     scenario = load(SMALL)
     assert scenario is not None
