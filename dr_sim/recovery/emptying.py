@@ -16,6 +16,7 @@ from dr_sim.recovery import draining, events, telling
 from dr_sim.recovery.alerts import Danger
 from dr_sim.recovery.commands import AskShare, TakeTail
 from dr_sim.recovery.drain import Drain
+from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import INCREMENTAL
 from dr_sim.recovery.limits import elapsed_us
 from dr_sim.recovery.refusals import Refusal
@@ -114,10 +115,15 @@ class Emptying:
                 db.drain.take_last(INCREMENTAL, out)
 
     def tail_taken(self, e: events.TailTaken) -> None:
-        """Its file is waited for, if it is not here yet."""
+        """Its file is waited for, if it is not here yet. If it is, and damaged, it was sent while
+        it was being written: the whole file follows.
+        """
         db = self._databases.get(e.database)
         self._tails.discard(e.database)
-        if db is not None and db.drain is not None and e.name and e.name not in db.files:
+        if db is None or db.drain is None or not e.name:
+            return
+        file = db.files.get(e.name)
+        if file is None or file.content in (Content.BAD, Content.LOST):
             db.drain.await_file(e.name, e.utc_us)
 
     def tail_failed(self, e: events.TailFailed, planned: bool, out: list[Command]) -> None:

@@ -322,3 +322,17 @@ def test_the_wrong_side_is_wiped() -> None:
     assert full.time_us > at(1, "10:05:03.89618") + FULL_US + ceil_div(
         8 * 50_000_000_000, 200_000_000
     )
+
+
+@pytest.mark.parametrize("rules", ["sql_server", "postgres"])
+@pytest.mark.parametrize("ends", ["order_failover: {by: dba, planned: true}", "lose: database"])
+def test_a_tail_that_is_sent_while_it_is_written_is_waited_for(ends: str, rules: str) -> None:
+    """Half of it lands before it is finished and is given up as cut off; the whole file follows."""
+    result = ran(
+        "faults/base",
+        "failover.mode=automatic",
+        f"engine.imitates={rules}",
+        f"events=[{{at: Mon 10:01, half_written: crm}}, {{at: Mon 10:02, {ends}}}]",
+    )
+    assert failover(result)["data_loss_us"] == 0
+    assert result.summary.violations == []
