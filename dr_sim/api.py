@@ -32,13 +32,13 @@ from dr_sim.experiments.sweep import Point, Swept, play_sweep, points_of
 from dr_sim.experiments.until import executor, plan_of, replicate_until, some_of
 from dr_sim.loading import load_scenario
 from dr_sim.measures.exposure import Curve
+from dr_sim.measures.legs import Leg
 from dr_sim.measures.standing import summary_of
 from dr_sim.measures.summary import Summary
 from dr_sim.measures.verdict import Verdict, judge
 from dr_sim.measures.whole import Whole
 from dr_sim.record import frames
 from dr_sim.record.journal import Journal
-from dr_sim.runs.legs import Leg
 from dr_sim.scenario.model import Replications, Scenario
 from dr_sim.screen.progress import progress_bar
 from dr_sim.world.own_logic import Factory, with_manager
@@ -56,6 +56,7 @@ class Run:
     """
 
     scenario: Scenario
+    journal: Journal
     whole: Whole  # its legs opened, and its curves
     summary: Summary
     verdict: Verdict
@@ -70,11 +71,6 @@ class Run:
     @property
     def legs(self) -> list[Leg]:
         return self.whole.legs
-
-    @property
-    def journal(self) -> Journal:
-        """Return the journal of the first leg."""
-        return self.legs[0].journal
 
     @cached_property
     def digest(self) -> str:
@@ -91,8 +87,8 @@ class Run:
         return from_summary(self.whole, self.summary, self.scenario)
 
     def records(self, kind: str) -> pd.DataFrame:
-        """All records of one kind, as 'truth.failed' or 'seen.RaiseAlert'; time_us since the start.
-        Of the first leg.
+        """All records of one kind, as 'truth.failed' or 'seen.RaiseAlert'; time_us since the start,
+        leg: which of the legs' pairs of sites wrote it.
         """
         api_input.kind_of_record(kind)
         return frames.frame(self.journal, kind)
@@ -134,9 +130,10 @@ def run(
     )
     if engine:
         of = replace(of, engine=replace(of.engine, kind=engine))
-    whole = Whole(play(of))
+    journal = play(of)
+    whole = Whole.of(journal, of)
     summary = summary_of(whole)
-    return Run(of, whole, summary, judge(summary, of))
+    return Run(of, journal, whole, summary, judge(summary, of))
 
 
 def _stepped(scenario: Scenario, steps: bool) -> Scenario:

@@ -86,12 +86,10 @@ def half_up(x: float) -> int:
 
 
 class Streams:
-    """All the streams of one leg of one replication of one seed."""
+    """All the streams of one replication of one seed."""
 
-    def __init__(
-        self, seed: int, replication: int = 0, block_words: int = BLOCK_WORDS, leg: int = 1
-    ) -> None:
-        self._prefix = f"{seed}\0{replication}\0" + (f"leg {leg}\0" if leg > 1 else "")
+    def __init__(self, seed: int, replication: int = 0, block_words: int = BLOCK_WORDS) -> None:
+        self._prefix = f"{seed}\0{replication}\0"
         self._block_words = block_words
         self._open: dict[tuple[str, str, str], Stream] = {}
 

@@ -29,7 +29,6 @@ FILES = {
     "scenario.yaml",
     "manifest.json",
     "journal.parquet",
-    "journal-2.parquet",
     "summary.json",
     "timeline.svg",
     "exposure.svg",

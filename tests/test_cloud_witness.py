@@ -258,7 +258,7 @@ def test_a_storm_breaks_nothing_and_its_record_holds(mode: str, seed: int, tmp_p
     scenario = of.context.scenario
     assert cloud_broken(of.journal, scenario) == []
     assert scenario.cloud is not None
-    found = verify(of.journal, builder(scenario), cloud=cloud_config(scenario.cloud, scenario))
+    found = verify(of.journal, {0: builder(scenario)}, cloud=cloud_config(scenario.cloud, scenario))
     assert found.mismatch is None
 
 

@@ -127,7 +127,7 @@ def test_the_time_after_a_failover_is_drawn_with_its_sites_and_the_time_unprotec
         "2 order failover",
         "Around the failover 1",
         "Around the failover 2",
-        "outage 1:21",
+        "outage 1:20",
         "Sat 10 Jan",
     ):
         assert word in text, f"{word!r} is not in the picture"

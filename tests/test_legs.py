@@ -17,10 +17,8 @@ from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
 from dr_sim.measures.whole import Whole
 from dr_sim.results import run_folder
-from dr_sim.runs.legs import Leg, first_leg, next_leg
 from dr_sim.runs.run import Result, run
 from dr_sim.scenario.model import Outages, Recorded
-from dr_sim.streams import Streams
 from dr_sim.units import HOUR_US, SECOND_US
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,11 +86,22 @@ def test_it_is_a_lower_bound_where_the_run_ends_first(tmp_path: Path, new_second
     assert failover["unprotected_censored"]
     promoted_us = next(row.time_us for row in result.journal.rows("truth.promoted"))
     assert failover["unprotected_us"] == 12 * HOUR_US - promoted_us
-    assert len(result.following) == (new_secondary != "none")
+    assert len(result.whole.legs[1:]) == (new_secondary != "none")
 
 
 def test_what_comes_after_changes_nothing_of_what_was_before(tmp_path: Path) -> None:
-    assert ran(tmp_path).digest == ran(tmp_path, new_secondary="none").digest
+    """Up to the promotion the records of a run are those of one in which nothing follows."""
+    followed, alone = ran(tmp_path), ran(tmp_path, new_secondary="none")
+    until_us = followed.whole.legs[1].begins_us
+
+    def before(result: Result) -> list[tuple[Any, ...]]:
+        return [
+            (r.kind, r.time_us, r.entity, tuple(r.values.values()))
+            for r in result.journal.rows()
+            if r.time_us < until_us
+        ]
+
+    assert before(followed) == before(alone) != []
 
 
 def test_failback_is_a_failover_of_the_next_leg_in_the_run_s_time(tmp_path: Path) -> None:
@@ -104,7 +113,7 @@ def test_failback_is_a_failover_of_the_next_leg_in_the_run_s_time(tmp_path: Path
     assert 20 * HOUR_US <= second["failed_us"] < 20 * HOUR_US + 90 * 60 * SECOND_US
     assert second["data_loss_us"] == 0
     assert second["served_again_us"] == second["outage_from_us"] + second["outage_us"]
-    assert len(result.following) == 2
+    assert len(result.whole.legs[1:]) == 2
 
 
 def test_lost_before_it_was_seeded_it_cannot_take_over(tmp_path: Path) -> None:
@@ -133,7 +142,7 @@ def test_a_loss_before_the_new_secondary_is_in_place_is_dated_when_it_happens(
 
 
 def test_before_the_new_secondary_is_in_place_nobody_backs_up_or_watches(tmp_path: Path) -> None:
-    leg = ran(tmp_path, "24 h", "4 h", log="every 5 min").following[0]
+    leg = ran(tmp_path, "24 h", "4 h", log="every 5 min").whole.legs[1]
     begun = [row.time_us for row in leg.journal.rows("truth.backup_begin")]
     assert begun[0] == 4 * HOUR_US
     (up, *_) = leg.journal.rows("truth.manager")
@@ -141,41 +150,50 @@ def test_before_the_new_secondary_is_in_place_nobody_backs_up_or_watches(tmp_pat
     assert leg.scenario.secondary_from_us == 4 * HOUR_US
 
 
-def test_a_recorded_series_goes_on_where_it_was(tmp_path: Path) -> None:
-    leg = first_leg(ran(tmp_path).scenario, ran(tmp_path).journal)
-    volume = replace(
-        leg.scenario.databases[0].log_volume,
-        shape="series",
-        series_interval_us=1800 * SECOND_US,
-        series_bytes=(1, 2, 3, 4, 5),
-    )
-    of = replace(leg.scenario, databases=(replace(leg.scenario.databases[0], log_volume=volume),))
-    found = next_leg(Leg(1, 0, of, leg.journal))
-    assert found is not None
-    assert found.begins_us // (1800 * SECOND_US) == 2
-    assert found.scenario.databases[0].log_volume.series_bytes == (3, 4, 5, 1, 2)
-
-
-def test_so_do_a_recorded_link_and_its_outages(tmp_path: Path) -> None:
-    result = ran(tmp_path)
-    begins_us = result.following[0].begins_us  # 1 h 01 min 01 s
-    of = replace(
-        result.scenario,
-        recorded_link=Recorded(1800 * SECOND_US, (1, 2, 3)),
-        recorded_restores=Recorded(begins_us + 1, (7, 8)),
+def test_a_recorded_link_and_its_outages_go_on_where_they_were(tmp_path: Path) -> None:
+    """The link's third half hour is on when the roles change at 1:01:01, and an outage is under
+    way from 1:00 to 1:10.
+    """
+    scenario = load_scenario(written(tmp_path))
+    scenario = replace(
+        scenario,
+        recorded_link=Recorded(1800 * SECOND_US, (10**8, 2 * 10**8, 3 * 10**8)),
         recorded_outages=Outages(
             2 * HOUR_US, ((0, 60 * SECOND_US), (HOUR_US, HOUR_US + 600 * SECOND_US))
         ),
     )
-    found = next_leg(Leg(1, 0, of, result.journal))
-    assert found is not None
-    assert found.scenario.recorded_link.values == (3, 1, 2)
-    assert found.scenario.recorded_restores.values == (7, 8)
-    left_us = HOUR_US + 600 * SECOND_US - begins_us
-    again_us = 2 * HOUR_US - begins_us
-    assert found.scenario.recorded_outages.spans == (
-        (0, left_us), (again_us, again_us + 60 * SECOND_US), (again_us + HOUR_US, 2 * HOUR_US),
-    )  # fmt: skip
+    leg = run(scenario).whole.legs[1]
+    link = [
+        (leg.begins_us + r.time_us, r.values["up"], r.values["bit_s"])
+        for r in leg.journal.rows("truth.link")
+    ]
+    assert link[:5] == [
+        (leg.begins_us, 1, 3 * 10**8),
+        (leg.begins_us, 0, 3 * 10**8),
+        (HOUR_US + 600 * SECOND_US, 1, 3 * 10**8),
+        (HOUR_US + 1800 * SECOND_US, 1, 10**8),
+        (2 * HOUR_US, 0, 10**8),
+    ]
+    assert link[5] == (2 * HOUR_US, 0, 2 * 10**8)
+
+
+def test_so_do_recorded_writes(tmp_path: Path) -> None:
+    """Of each half hour's bytes the first two make up what was written before 1:00."""
+    scenario = load_scenario(written(tmp_path))
+    volume = replace(
+        scenario.databases[0].log_volume,
+        shape="series",
+        series_interval_us=1800 * SECOND_US,
+        series_bytes=(10**6, 2 * 10**6, 3 * 10**6, 4 * 10**6, 5 * 10**6),
+    )
+    scenario = replace(scenario, databases=(replace(scenario.databases[0], log_volume=volume),))
+    first, second = run(scenario).whole.legs
+    (stopped,) = first.journal.rows("truth.commits_total")
+    (total,) = second.journal.rows("truth.commits_total")
+    lost = 3 * 10**6 * (second.begins_us - HOUR_US) // (1800 * SECOND_US)
+    assert stopped.values["user_bytes"] == 3 * 10**6
+    rounds = 4 * 15 * 10**6 + 10 * 10**6  # 12 h are four rounds of two and a half hours, and two
+    assert abs(total.values["user_bytes"] - (rounds - 3 * 10**6 - lost)) <= 1
 
 
 # (what begins at 50 min and lasts 3 h, what the next leg's record says of it: kind, fields, place)
@@ -203,7 +221,7 @@ def test_what_lasts_goes_on_where_its_place_is_still_used(
     tmp_path: Path, what: str, told: tuple[str, str]
 ) -> None:
     result = ran(tmp_path, events=f"[{{at: 50 min, {what}}}, {{at: 1 h, lose: site}}]")
-    leg = result.following[0]
+    leg = result.whole.legs[1]
     spans = [
         (r.time_us, r.values["begins"], r.values["number"])
         for r in leg.journal.rows("truth.event")
@@ -221,7 +239,7 @@ def test_nothing_is_sent_over_a_link_that_was_down_before_the_failover(tmp_path:
         ran(tmp_path),
     )
     more_us = failovers(down)[0]["unprotected_us"] - failovers(up)[0]["unprotected_us"]
-    leg = down.following[0]
+    leg = down.whole.legs[1]
     read_us = 5 * SECOND_US + -(-500_000 * SECOND_US // 191)
     # and perhaps a back-off
     assert abs(more_us - (BEFORE_US + LASTS_US - leg.begins_us - read_us)) <= 3 + 180 * SECOND_US
@@ -239,7 +257,7 @@ def test_nothing_is_sent_over_a_link_that_was_down_before_the_failover(tmp_path:
 )
 def test_what_else_lasts_ends_with_what_it_befell(tmp_path: Path, what: str) -> None:
     result = ran(tmp_path, events=f"[{{at: 50 min, {what}}}, {{at: 1 h, lose: site}}]")
-    assert list(result.following[0].journal.rows("truth.event")) == []
+    assert list(result.whole.legs[1].journal.rows("truth.event")) == []
 
 
 def test_a_slow_disk_is_felt_again_when_its_site_is_the_secondary_again(tmp_path: Path) -> None:
@@ -251,10 +269,11 @@ def test_a_slow_disk_is_felt_again_when_its_site_is_the_secondary_again(tmp_path
         "dba}, {at: 20 h, order_failover: dba}]"
     )
     result = ran(tmp_path, "48 h", events=slow, log="every 5 min")
-    second, third = result.following
+    second, third = result.whole.legs[1:]
     assert (second.primary, second.secondary) == ("B", "A")
     assert (third.primary, third.secondary) == ("A", "B")
     assert next(iter(second.journal.rows("truth.event"))).values["what"] != "slow_restore"
+    assert (second.goes_on, third.goes_on) == ((), ((1, "slow_restore"),))
     ends = [
         third.begins_us + r.time_us
         for r in third.journal.rows("truth.event")
@@ -269,10 +288,9 @@ def test_a_wrong_clock_that_nobody_sets_right_is_wrong_to_the_end(tmp_path: Path
         "{at: 20 h, order_failover: dba}]"
     )
     result = ran(tmp_path, "30 h", events=events, log="every 5 min")
-    assert [leg.scenario.events[0].params.side for leg in result.following] == [
-        "primary",
-        "secondary",
-    ]
+    assert [
+        next(leg.journal.rows("truth.event")).values["detail"] for leg in result.whole.legs
+    ] == [f"clock of the {side} is wrong" for side in ("secondary", "primary", "secondary")]
 
 
 def test_what_was_drawn_goes_on_too(tmp_path: Path) -> None:
@@ -282,15 +300,25 @@ def test_what_was_drawn_goes_on_too(tmp_path: Path) -> None:
         + "faults: {latency: {rate: 1 per 2 h, more: 20 ms, duration: 23 h}}\n",
         encoding="utf-8",
     )
-    leg = run(load_scenario(path)).following[0]
-    assert leg.scenario.carried_num >= 3
-    assert {e.number for e in leg.scenario.events[: leg.scenario.carried_num]} == {0}
+    leg = run(load_scenario(path)).whole.legs[1]
+    assert len(leg.goes_on) >= 3
+    assert set(leg.goes_on) == {(0, "latency")}
 
 
-def test_each_leg_has_draws_of_its_own() -> None:
-    first, again, second = (Streams(7, leg=leg).of("link", "loss").word(0) for leg in (1, 1, 2))
-    assert first == again == Streams(7).of("link", "loss").word(0)
-    assert second != first
+def test_faults_are_drawn_once_for_the_whole_run(tmp_path: Path) -> None:
+    """A failover shifts no later arrival: they are those of a run in which it does not happen."""
+    faults = "faults: {packet_loss: {rate: 1 per 2 h, loss: 0.1 %, duration: 1 min}}\n"
+
+    def arrivals(events: str) -> list[int]:
+        path = written(tmp_path, "48 h", events=events)
+        path.write_text(path.read_text(encoding="utf-8") + faults, encoding="utf-8")
+        return [
+            r.time_us
+            for r in run(load_scenario(path)).journal.rows("truth.event")
+            if r.values["what"] == "packet_loss" and r.values["begins"]
+        ]
+
+    assert arrivals("[{at: 24 h, lose: site}]") == arrivals("[]") != []
 
 
 def test_verify_and_explain_reach_into_every_leg(
@@ -304,9 +332,10 @@ def test_verify_and_explain_reach_into_every_leg(
     assert cli.main(["explain", str(folder), "--failover", "2"]) == 0
     assert "drain" in capsys.readouterr().out
     assert cli.main(["explain", str(folder), "--failover", "3"]) == 2
-    (folder / "journal-2.parquet").write_bytes((folder / "journal-2.parquet").read_bytes()[:-100])
+    assert [path.name for path in folder.glob("*.parquet")] == ["journal.parquet"]
+    (folder / "journal.parquet").write_bytes((folder / "journal.parquet").read_bytes()[:-100])
     assert cli.main(["verify", str(folder)]) == 2
-    assert "journal-2.parquet" in capsys.readouterr().err
+    assert "journal.parquet" in capsys.readouterr().err
     # it is still a run of ours
     assert cli.main(["run", str(path), "--seed", "2", "--out", str(folder)]) == 0
 
@@ -337,7 +366,7 @@ def test_what_was_refused_or_silently_short_after_a_failover_counts(tmp_path: Pa
     refused = summary_json(result.summary)["writes_refused"]
     assert refused["time_us"] == refused["by_database"]["crm"]["time_us"] > 0
     assert 20 * HOUR_US <= refused["first_us"] < 20 * HOUR_US + 300 * SECOND_US
-    leg = result.following[0]
+    leg = result.whole.legs[1]
     leg.journal.note("truth.silent_recovery", 23 * HOUR_US, 0, 10, 9, 1)
     (found,) = summary_json(summarise(Whole(result.whole.legs)))["silent_recoveries"]
     assert (found["database"], found["time_us"]) == ("crm", leg.begins_us + 23 * HOUR_US)

@@ -19,7 +19,7 @@ from dr_sim.record.verify import verify
 from dr_sim.recovery.commands import Command, Save
 from dr_sim.stores import FileStore, MemoryStore, Store, StoreError
 from dr_sim.world.agenda import Class
-from dr_sim.world.own_logic import builder
+from dr_sim.world.own_logic import builders
 from dr_sim.world.world import World
 
 BACK_US = 10 * SECOND
@@ -155,7 +155,7 @@ def end_of(world: World) -> dict[str, Any]:
         logs = [
             f
             for where in ("primary", "secondary")
-            for f in world.files_at(where, world.index_of(d.name))
+            for f in world.pair.files_at(where, world.pair.index_of(d.name))
             if f.kind == 2
         ]
         end[d.name] = {
@@ -295,7 +295,7 @@ def check(story: str, crashed: Run, crashes: int = 1) -> None:
     assert list(alarm_clocks(journal)) == []
     assert list(attempts_forgotten(journal)) == []
     s = crashed.world.context.scenario
-    found = verify(journal, builder(s))
+    found = verify(journal, builders(journal, s))
     assert found.mismatch is None
     mine, usually = end_of(crashed.world), end_of(usual.world)
     if "planned" in story:

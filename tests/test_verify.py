@@ -44,7 +44,7 @@ def world() -> World:
 
 def held(journal: Journal, checks: Any = None) -> Verified:
     scenario = world().context.scenario
-    return verify(journal, builder(scenario), checks)
+    return verify(journal, {0: builder(scenario)}, checks)
 
 
 def verified(table: pa.Table, folder: Path) -> Verified:

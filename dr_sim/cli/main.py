@@ -433,33 +433,29 @@ def _report(a: argparse.Namespace) -> int:
 
 def _verify(a: argparse.Namespace) -> int:
     from dr_sim.record.verify import verify
-    from dr_sim.results.run_folder import journal_name, read_results
+    from dr_sim.results.run_folder import JOURNAL_FILE, read_results
     from dr_sim.world.cloud.service import cloud_config
-    from dr_sim.world.own_logic import builder
+    from dr_sim.world.own_logic import builders
 
-    stored = read_results(a.results, journals_as_written=False)
+    stored = read_results(a.results, journal_as_written=False)
     _same_manager(a, stored.scenario)
-    rows = events = commands = 0
-    for each in stored.legs:
-        leg = each.leg
-        of = leg.scenario
-        with_cloud = of.cloud is not None and leg.number == 1
-        cloud = cloud_config(of.cloud, of) if of.cloud is not None and with_cloud else None
-        found = verify(leg.journal, builder(of), each.checks, cloud)
-        file = a.results / journal_name(leg.number)
-        if found.mismatch is not None:
-            m = found.mismatch
-            print(f"{file}: row {m.seq} ({m.kind} at {m.time_us} us): {m.what}", file=sys.stderr)
-            return 4
-        if leg.journal.digest() != each.digest:
-            print(
-                f"{file}: its digest is not the one in {a.results}/manifest.json: rows "
-                "were added or taken away",
-                file=sys.stderr,
-            )
-            return 4
-        rows, events, commands = rows + found.rows, events + found.events, commands + found.commands
-    print(f"holds: {rows} rows, {events} events gave the same {commands} commands")
+    journal, of = stored.journal, stored.scenario
+    cloud = None if of.cloud is None else cloud_config(of.cloud, of)
+    found = verify(journal, builders(journal, of), stored.checks, cloud)
+    file = a.results / JOURNAL_FILE
+    if found.mismatch is not None:
+        m = found.mismatch
+        print(f"{file}: row {m.seq} ({m.kind} at {m.time_us} us): {m.what}", file=sys.stderr)
+        return 4
+    if journal.digest() != stored.digest:
+        print(
+            f"{file}: its digest is not the one in {a.results}/manifest.json: rows "
+            "were added or taken away",
+            file=sys.stderr,
+        )
+        return 4
+    same = f"{found.events} events gave the same {found.commands} commands"
+    print(f"holds: {found.rows} rows, {same}")
     return 0
 
 

@@ -34,15 +34,13 @@ class Sides:
     def turned(self, lost: bool) -> Sides:
         """The roles after a failover: the secondary's server is the primary's now. lost: the old
         primary's site is gone, so the new secondary is another one; else it is the old primary,
-        with the databases that it has. No file stays in either share.
+        with the databases that it has. Files stay where they lie.
         """
         if lost:
             self.primary.close()
             files, engine = self.another()
         else:
             files, engine = self.primary_files, self.primary
-            files.clear()
-        self.secondary_files.clear()
         return Sides(self.secondary_files, files, self.secondary, engine, self.another)
 
 

@@ -12,5 +12,5 @@ from dr_sim.world.play import play
 def take(scenario: Scenario, number: int) -> Sample:
     """Play one replication and measure it."""
     of = replication(scenario, number)
-    whole = Whole(play(of))
+    whole = Whole.of(play(of), of)
     return from_summary(whole, summarise(whole), of)

@@ -22,6 +22,7 @@ from dr_sim.loading import load_scenario
 from dr_sim.measures.alerts import judge
 from dr_sim.measures.owed import not_told
 from dr_sim.measures.tables import Tables
+from dr_sim.measures.whole import Whole
 from dr_sim.oracle.monitors import broken
 from dr_sim.record.journal import KIND_ID, KINDS
 from dr_sim.scenario.model import Scenario
@@ -126,14 +127,14 @@ def look(scenario: Scenario) -> Looked:
     """Run a scenario, and say what it shows. A run that raises shows that."""
     found = Looked()
     try:
-        legs = play(scenario)
+        whole = Whole.of(play(scenario), scenario)
     except Exception as error:  # logic of the user's own may raise anything
         where = f"{type(error).__name__}: {error}"
         found.signs[_sign("raises", where)] = where
         return found
     reached: set[int] = set()
     probes: set[str] = set()
-    for leg in legs:
+    for leg in whole.legs:
         journal = leg.journal
         for row in journal.rows("truth.violation"):
             words = f"{row.values['invariant']}: {row.values['detail']}"
@@ -141,10 +142,14 @@ def look(scenario: Scenario) -> Looked:
         for row in journal.rows("truth.silent_recovery"):
             found.signs.setdefault(Sign("silent recovery", "short or wrong"), str(row.values))
         for each in broken(journal, leg.scenario):
+            if not whole.still_in(leg, each.time_us):
+                continue  # its roles had ended
             found.signs.setdefault(_sign(each.requirement, each.sentence), each.sentence)
         tables = Tables(journal)
         episodes = judge(tables, leg.scenario).episodes
         for danger in not_told(tables, leg.scenario, episodes):
+            if not whole.still_in(leg, danger.deadline_us):
+                continue
             words = "a database is in lasting danger, and nobody is told"
             found.signs.setdefault(_sign("S8", words), f"{words} (database {danger.database})")
         kinds = journal.kinds()

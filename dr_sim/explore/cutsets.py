@@ -247,13 +247,14 @@ def breaks(
     world = World(of)
 
     def lose() -> None:
-        files = world.context.by_name[database]
+        pair = world.pair
+        files = pair.context.by_name[database]
         if COPY in names:
-            world.break_standby(database, Break.DROPPED, "taken away")
+            pair.break_standby(database, Break.DROPPED, "taken away")
         for name in names:
             if name != COPY and name in files and files[name].at_secondary:
-                world.secondary.delete(files[name], "taken away")
-        world.lose_primary("site", list(world.primary.databases), list(of.machines))
+                pair.secondary.delete(files[name], "taken away")
+        pair.lose_primary("site", list(pair.primary.databases), list(of.machines))
 
     world.context.agenda.at(at_us, Class.FAULT, -1, lose)
     journal = world.run()

@@ -113,7 +113,7 @@ def anchored(tree: Tree, manager: str = "") -> Service | None:
     scenario = load(quiet, manager)
     if scenario is None:
         return None
-    journal = play(scenario)[0].journal
+    journal = play(scenario)
     kinds = ("truth.backup_begin", "truth.backup_finished", "truth.landed", "truth.restored")
     instants: set[int] = set()
     for kind in kinds:

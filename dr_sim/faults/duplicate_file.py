@@ -14,7 +14,7 @@ from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.occurrence import Occurrence
 
 if TYPE_CHECKING:
-    from dr_sim.world.world import World
+    from dr_sim.world.pair import Pair
 
 
 class DuplicateFile(Params):
@@ -47,7 +47,7 @@ def happen(event: Occurrence, params: DuplicateFile) -> None:
     world.on_offer.append(watch)
 
 
-def _copy(world: World, file: BackupFile) -> None:
+def _copy(world: Pair, file: BackupFile) -> None:
     """Another file in the primary's share with the same content, under another name of the kind
     that backups bear.
     """

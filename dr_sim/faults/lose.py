@@ -11,7 +11,7 @@ from dr_sim.scenario.kind import EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 if TYPE_CHECKING:
-    from dr_sim.world.world import World
+    from dr_sim.world.pair import Pair
 
 
 class Lose(Params):
@@ -47,7 +47,7 @@ def happen(event: Occurrence, params: Lose) -> None:
     world.lose_primary(params.what, hit, dead)
 
 
-def machines_lost(world: World, params: Lose) -> tuple[str, ...]:
+def machines_lost(world: Pair, params: Lose) -> tuple[str, ...]:
     """The machines that die, whether or not a database lives on them."""
     if params.what == "database":
         return ()

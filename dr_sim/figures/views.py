@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from dr_sim.measures.alerts import Alert, AlertQuality, judge
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.happenings import Happening
+from dr_sim.measures.legs import Leg
 from dr_sim.measures.outcome import FailoverOutcome, failovers
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.whole import Whole, unprotected_spans
-from dr_sim.runs.legs import Leg
 
 
 @dataclass(slots=True)
@@ -82,7 +82,7 @@ def views_of(whole: Whole) -> Views:
             for a in v.quality.alerts
         ],
         [f.failed_us + v.leg.begins_us for v in legs for f in v.found],
-        unprotected_spans(whole),
+        list(unprotected_spans(whole).values()),
     )
 
 
@@ -96,18 +96,8 @@ def _happenings(legs: list[View]) -> list[Happening]:
     """Join what goes on in the next leg; what does not ends with its own."""
     found: list[Happening] = []
     for view, after in zip(legs, [*legs[1:], None], strict=True):
-        carried = (
-            set()
-            if after is None
-            else {
-                (e.number, e.kind.name)
-                for e in after.leg.scenario.events[: after.leg.scenario.carried_num]
-            }
-        )
-        before = {
-            (e.number, e.kind.name)
-            for e in view.leg.scenario.events[: view.leg.scenario.carried_num]
-        }
+        carried = () if after is None else after.leg.goes_on
+        before = view.leg.goes_on
         for h in view.causes.happenings:
             if h.begin_us >= view.ends_us or (not h.begin_us and (h.number, h.what) in before):
                 continue

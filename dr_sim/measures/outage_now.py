@@ -159,11 +159,11 @@ def _by_the_hour(scenario: Scenario, fixed_us: int, silent_us: int) -> tuple[lis
     hour.
     """
     f = scenario.failover
-    draws = Streams(scenario.seed, scenario.replication_no, leg=scenario.leg_no).of(
-        "operator", "answers in"
-    )
-    hours = range((scenario.run_for_us + silent_us) // HOUR_US + 1)
-    start = [max(0, hour * HOUR_US - silent_us) for hour in hours]
+    draws = Streams(scenario.seed, scenario.replication_no).of("operator", "answers in")
+    began_us = scenario.begins_us
+    last_us = began_us + scenario.run_for_us + silent_us
+    hours = range(began_us // HOUR_US, last_us // HOUR_US + 1)
+    start = [max(0, hour * HOUR_US - began_us - silent_us) for hour in hours]
     return start, [fixed_us + draws.law(hour, f.answers_in) for hour in hours]
 
 

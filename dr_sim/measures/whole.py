@@ -21,11 +21,12 @@ from dr_sim.measures import cloud
 from dr_sim.measures.exposure import Curve, empty_curve, joined, true_exposure, worst
 from dr_sim.measures.falling import Falling, joined_falling
 from dr_sim.measures.lag import replay_lag
+from dr_sim.measures.legs import Leg, legs_of
 from dr_sim.measures.outage_now import NO_WAY_US, outage_if_now, outage_of_service
 from dr_sim.measures.outcome import FailoverOutcome
 from dr_sim.measures.reported import reported_exposure
 from dr_sim.measures.tables import Tables, run_end_us, service_up_until_us, tables
-from dr_sim.runs.legs import Leg
+from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
 
 AnyCurve = Curve | Falling
@@ -39,12 +40,17 @@ class Whole:
 
     def __init__(self, legs: Sequence[Leg]) -> None:
         self.legs = list(legs)
-        self.opened = [tables(leg.journal) for leg in legs]
+        self.opened = [tables(leg.journal) for leg in self.legs]
         self.each = list(zip(self.legs, self.opened, strict=True))
         self.scenario = self.legs[0].scenario
         self.end_us = run_end_us(self.opened[0], self.scenario)
         self._kept: dict[tuple[int, str, int], Curve] = {}  # by leg, measure and database
         self._outages: dict[tuple[int, int], Falling] = {}  # by leg and database
+
+    @classmethod
+    def of(cls, journal: Journal, scenario: Scenario) -> Whole:
+        """A run, from its journal."""
+        return cls(legs_of(journal, scenario))
 
     def after(self, leg: Leg) -> tuple[Leg, Tables] | None:
         """The leg that follows that one."""
@@ -192,11 +198,11 @@ def _databases(scenario: Scenario, of: tuple[str, str]) -> list[int]:
     ]
 
 
-def unprotected_spans(whole: Whole) -> list[tuple[int, int]]:
-    """[from a leg's first promotion, until every database is restored at the new secondary, or its
-    end), in the run's time.
+def unprotected_spans(whole: Whole) -> dict[int, tuple[int, int]]:
+    """By leg: [from its first promotion, until every database is restored at the new secondary, or
+    its end), in the run's time.
     """
-    found: list[tuple[int, int]] = []
+    found: dict[int, tuple[int, int]] = {}
     for leg, t in whole.each:
         promoted = [r.time_us for r in t.rows("truth.promoted")]
         if not promoted:
@@ -215,7 +221,7 @@ def unprotected_spans(whole: Whole) -> list[tuple[int, int]]:
                     None,
                 )
             end = end if until is None else following[0].begins_us + until
-        found.append((begin, max(begin, end)))
+        found[leg.number] = (begin, max(begin, end))
     return found
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dr_sim.record.journal import KIND_ID, KINDS, ROW_HEAD, Journal
+from dr_sim.record.pairs import PAIR_BITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,13 +26,17 @@ def columns(journal: Journal, kind_name: str) -> dict[str, np.ndarray]:
 
 
 def frame(journal: Journal, kind_name: str) -> pd.DataFrame:
-    """The same as a DataFrame, texts spelled out."""
+    """The same as a DataFrame, texts spelled out. leg: whose row it is (1 for the first pair of
+    sites); entity is plain.
+    """
     # here: workers of many replications read columns only, and start in half the time
     import pandas as pd
 
     kind = KINDS[KIND_ID[kind_name]]
     found = columns(journal, kind_name)
-    cols: dict[str, object] = dict(found)
+    pair = (found["entity"] + 1) >> PAIR_BITS
+    cols: dict[str, object] = {**found, "entity": found["entity"] - (pair << PAIR_BITS)}
+    cols["leg"] = pair + 1
     for name, type_ in kind.fields:
         if type_ not in ("int", "seen-int"):
             texts = journal.texts if type_ == "str" else journal.seen_texts

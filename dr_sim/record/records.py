@@ -5,7 +5,7 @@ the digest), 'seen-int' (an engine's own number, outside the digest). `truth.*` 
 happened; machines never see it. `seen.*` is what they were told (one kind for each event class) and
 what they commanded (one kind for each command class); those are derived from the dataclasses. Every
 row carries time_us (the world's true time) and entity: the database's index, or -1 for the whole
-service.
+service; of a pair after the first, marked with its number (record/pairs.py).
 """
 
 from __future__ import annotations
@@ -139,9 +139,8 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.violation", (("invariant", "str"), ("detail", "str"))),
     ("truth.end", ()),
     ("truth.engine", (("name", "seen-text"), ("version", "seen-text"))),  # what held the databases
-    # in a leg after a failover, of each database: the new primary's fork, where it begins, and
-    # whether the old primary's copy stands at that very place and goes on with the new primary's
-    # logs
+    # after a change of roles, of each database in service: the primary's fork, where it begins, and
+    # whether the copy behind it stands where the primary's logs go on, and needs no seed
     ("truth.begins", (("fork", "int"), ("lsn", "int"), ("commits", "int"), ("follows", "int"))),
     # ---- what the world tells the journal of the machines ----
     # a late answer to an older incarnation
@@ -179,6 +178,11 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # a SaveAll that failed; entries: a JSON list of [key, value]; ok: all of them are there all the
     # same
     ("truth.store_write_all", (("entries", "str"), ("ok", "int"))),
+    # ---- a change of roles ----
+    # a pair begins: which site is the primary, which the secondary, and when that is in place
+    ("truth.roles", (("primary", "str"), ("secondary", "str"), ("secondary_from_us", "int"))),
+    # something that had begun before goes on: the event's number (0: drawn) and its kind
+    ("truth.goes_on", (("number", "int"), ("what", "str"))),
 )
 
 

@@ -6,7 +6,7 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from dr_sim.machines import Command, Machine, Save, SaveAll
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import CLOUD_CLASS, KIND_ID, SEEN_CLASS, Journal
 from dr_sim.record.journal_file import checks_of
+from dr_sim.record.pairs import Ints, pairs_by_row
 from dr_sim.stores import MemoryStore
 
 _NO_KIND = -1
@@ -83,20 +84,24 @@ class Verified:
 
 def verify(
     journal: Journal,
-    build: Callable[[int, dict[str, str]], Machine],
+    builds: Mapping[int, Callable[[int, dict[str, str]], Machine]],
     stored_checks: np.ndarray | None = None,
     cloud: CloudConfig | None = None,
 ) -> Verified:
-    """Replay the machines over the journal. build: makes the recovery manager of a life from its
-    number and from what is stored; stored_checks: the row hashes that came with the file; cloud:
-    the cloud manager's configuration, where there is one.
+    """Replay the machines over the journal. builds: by pair, what makes the recovery manager of a
+    life from its number and from what is stored; stored_checks: the row hashes that came with the
+    file; cloud: the cloud manager's configuration, where there is one.
     """
     edited = _first_edit(journal, stored_checks)
     rows = len(journal) if edited is None else edited
-    replays = [_Replay(journal, _RECOVERY, build)]
+    pairs = pairs_by_row(journal)
+    replays = [_Replay(journal, _RECOVERY, build, pairs == pair) for pair, build in builds.items()]
     if cloud is not None:
-        replays.append(_Replay(journal, _CLOUD, lambda *life: CloudManager(cloud, *life)))
+        replays.append(
+            _Replay(journal, _CLOUD, lambda *life: CloudManager(cloud, *life), pairs == 0)
+        )
     found = [replay.run(rows) for replay in replays]
+    found.append(_of_no_pair(journal, pairs, list(builds), rows))
     mismatch = min((m for m in found if m is not None), key=lambda m: m.seq, default=None)
     if edited is not None and mismatch is None:
         row = journal.row(edited)
@@ -109,6 +114,15 @@ def verify(
     return Verified(len(journal), events, commands, mismatch)
 
 
+def _of_no_pair(journal: Journal, pairs: Ints, known: list[int], rows: int) -> Mismatch | None:
+    """The first row that is marked with a pair that the run has not had."""
+    strange = np.flatnonzero(~np.isin(pairs[:rows], known))
+    if not len(strange):
+        return None
+    row = journal.row(int(strange[0]))
+    return Mismatch(row.seq, row.kind, row.time_us, "belongs to no pair of this run")
+
+
 def _first_edit(journal: Journal, stored: np.ndarray | None) -> int | None:
     if stored is None:
         return None
@@ -117,10 +131,17 @@ def _first_edit(journal: Journal, stored: np.ndarray | None) -> int | None:
 
 
 class _Replay:
+    """One machine, told again what it was told in its own rows (mine)."""
+
     def __init__(
-        self, journal: Journal, of: _Rows, make: Callable[[int, dict[str, str]], Machine]
+        self,
+        journal: Journal,
+        of: _Rows,
+        make: Callable[[int, dict[str, str]], Machine],
+        mine: Ints,
     ) -> None:
         """make: a machine of that life, with what earlier ones have saved."""
+        self._mine = mine
         self._journal = journal
         self._of = of
         self._make = make
@@ -136,7 +157,7 @@ class _Replay:
         """Over the first so many rows."""
         journal = self._journal
         kinds = journal.kinds()
-        wanted = np.isin(kinds[:rows], self._of.wanted)
+        wanted = np.isin(kinds[:rows], self._of.wanted) & self._mine[:rows]
         for seq in np.flatnonzero(wanted).tolist():
             what = self._row(seq, int(kinds[seq]))
             if what:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -17,17 +16,16 @@ from dr_sim.bugs import BUILT_IN
 from dr_sim.errors import InputError, Problem
 from dr_sim.files.making import making, move_to_free_number, replace_folder, tidy
 from dr_sim.loading import load_scenario
+from dr_sim.measures.legs import Leg, legs_of
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Verdict
 from dr_sim.measures.whole import Whole
 from dr_sim.record import journal_file
 from dr_sim.record.journal import Journal
-from dr_sim.runs.legs import Leg, first_leg, next_leg
 from dr_sim.runs.run import Result
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
 from dr_sim.version import VERSION
-from dr_sim.world.occurrence import Effect
 
 if TYPE_CHECKING:
     from dr_sim.figures.views import Views
@@ -48,13 +46,7 @@ RUN_FILES = (
     EXPOSURE_FILE,
     REPORT_FILE,
 )
-_LATER_JOURNAL = re.compile(r"journal-[0-9]+\.parquet")
 _LIBRARIES = ("simpy", "numpy", "pandas", "pyarrow", "matplotlib", "pydantic", "ruamel.yaml")
-
-
-def journal_name(leg_no: int) -> str:
-    """The first leg's journal is the run's; each later one has its number."""
-    return JOURNAL_FILE if leg_no == 1 else f"journal-{leg_no}.parquet"
 
 
 # ---- files
@@ -109,8 +101,7 @@ def _is_run(folder: Path) -> bool:
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    ours = {name for name in there if name in RUN_FILES or _LATER_JOURNAL.fullmatch(name)}
-    return there == ours and isinstance(manifest, dict) and "journal_digest" in manifest
+    return there <= set(RUN_FILES) and isinstance(manifest, dict) and "journal_digest" in manifest
 
 
 def _refused(folder: Path, why: str) -> InputError:
@@ -170,10 +161,6 @@ def _fill(result: Result, folder: Path, drawing: Drawing) -> None:
         "journal_digest": result.digest,
         "journal_rows": len(result.journal),
         "engine": _engine(result.journal),
-        "later_digests": [leg.journal.digest() for leg in result.following],
-        "effects": [
-            [[e.cause, e.began_us, e.until_us] for e in leg] for leg in _that_mattered(result)
-        ],
         "python": platform.python_version(),
         "versions": {"dr-sim": VERSION, **{name: version(name) for name in _LIBRARIES}},
         "scenario_digest": _digest(resolved),
@@ -182,8 +169,6 @@ def _fill(result: Result, folder: Path, drawing: Drawing) -> None:
     manifest["seal"] = _seal(manifest)
     _write_text(folder / MANIFEST_FILE, _json_text(manifest))
     journal_file.save(result.journal, folder / JOURNAL_FILE)
-    for leg in result.following:
-        journal_file.save(leg.journal, folder / journal_name(leg.number))
     _write_text(folder / SUMMARY_FILE, summary)
     drawing.done(0.2)
     if drawing.pictures:
@@ -203,17 +188,6 @@ def draw_pictures(result: Result, folder: Path, drawing: Drawing) -> None:
     drawing.done(0.6)
     write_report(views, result, folder / REPORT_FILE)
     drawing.done(1.0)
-
-
-def _that_mattered(result: Result) -> list[list[Effect]]:
-    """List, of each leg but the last, what lasted beyond its end: the next one was made of it."""
-    lasted = [
-        (leg.effects, result.whole.until_us(leg) - leg.begins_us) for leg in result.whole.legs[:-1]
-    ]
-    return [
-        [e for e in effects if e.began_us <= end and (e.until_us < 0 or e.until_us > end)]
-        for effects, end in lasted
-    ]
 
 
 def write_report(views: Views, result: Result, path: Path) -> None:
@@ -284,72 +258,44 @@ def _seal(manifest: dict[str, Any]) -> str:
 
 
 @dataclass(slots=True)
-class StoredLeg:
-    """A leg read back from its journal; checks: the row hashes stored with it; digest: as the
-    manifest has it.
-    """
-
-    leg: Leg
-    checks: Any
-    digest: str
-
-
-@dataclass(slots=True)
 class StoredRun:
-    """A run read back from its folder; journal: its first leg's."""
+    """A run read back from its folder. checks: the row hashes stored with its journal; digest: as
+    the manifest has it.
+    """
 
     scenario: Scenario
     journal: Journal
-    legs: list[StoredLeg]
+    checks: Any
+    digest: str
 
     @property
     def whole(self) -> Whole:
-        return Whole([each.leg for each in self.legs])
+        return Whole.of(self.journal, self.scenario)
+
+    @property
+    def legs(self) -> list[Leg]:
+        return legs_of(self.journal, self.scenario)
 
 
-def read_results(folder: Path, *, journals_as_written: bool = True) -> StoredRun:
+def read_results(folder: Path, *, journal_as_written: bool = True) -> StoredRun:
     """A run of this version from its folder. InputError with one clear line if it is not one, or if
-    a file of it is not as it was written. journals_as_written: False leaves the journals to who
-    looks at them row by row.
+    a file of it is not as it was written. journal_as_written: False leaves the journal to who
+    looks at it row by row.
     """
     manifest = _manifest(folder)
     scenario = load_scenario(folder / SCENARIO_FILE)
     if manifest["manager"] != BUILT_IN:
         scenario = replace(scenario, manager=str(manifest["manager"]))
-    journal, checks = journal_file.load(folder / JOURNAL_FILE)
-    legs = [StoredLeg(first_leg(scenario, journal), checks, str(manifest["journal_digest"]))]
-    for later, effects in zip(manifest["later_digests"], manifest["effects"], strict=True):
-        _as_written(folder, legs[-1], journals_as_written)
-        legs[-1].leg.effects = [Effect(*e) for e in effects]
-        try:
-            following = next_leg(legs[-1].leg)
-        except Exception:
-            if legs[-1].leg.journal.digest() == legs[-1].digest:
-                raise  # a bug: it is what was written
-            following = None
-        if following is None:
-            break
-        following.journal, checks = journal_file.load(folder / journal_name(following.number))
-        following.follow_as_recorded()
-        legs.append(StoredLeg(following, checks, str(later)))
-    _as_written(folder, legs[-1], journals_as_written)
-    if len(legs) <= len(manifest["later_digests"]) and journals_as_written:
-        told = "names more journals than the run has legs; run the scenario again"
-        raise InputError([Problem(str(folder / MANIFEST_FILE), 0, 0, told)])
-    return StoredRun(scenario, legs[0].leg.journal, legs)
-
-
-def _as_written(folder: Path, stored: StoredLeg, asked: bool) -> None:
-    """InputError if the journal is not the one whose digest the manifest has, and that is asked
-    for.
-    """
-    if asked and stored.leg.journal.digest() != stored.digest:
-        path = folder / journal_name(stored.leg.number)
+    path = folder / JOURNAL_FILE
+    journal, checks = journal_file.load(path)
+    digest = str(manifest["journal_digest"])
+    if journal_as_written and journal.digest() != digest:
         told = (
             "is not as dr-sim wrote it: its digest is another; `dr-sim verify` says where, "
             "and the scenario can be run again"
         )
         raise InputError([Problem(str(path), 0, 0, told)])
+    return StoredRun(scenario, journal, checks, digest)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -10,17 +10,15 @@ from dr_sim.measures.summary import Summary
 from dr_sim.measures.verdict import Verdict, judge
 from dr_sim.measures.whole import Whole
 from dr_sim.record.journal import Journal
-from dr_sim.runs.legs import Leg
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.play import play
 
 
 @dataclass(slots=True)
 class Result:
-    """A finished run. `summary` holds every number; `digest` names the run bit for bit, up to
-    its first failover's end; following: the legs after that (dr_sim/runs/legs.py).
-    """
+    """A finished run. `summary` holds every number; `digest` names the run bit for bit."""
 
+    journal: Journal
     whole: Whole
     summary: Summary
     verdict: Verdict
@@ -30,20 +28,12 @@ class Result:
     def scenario(self) -> Scenario:
         return self.whole.scenario
 
-    @property
-    def journal(self) -> Journal:
-        """Return the journal of the first leg."""
-        return self.whole.legs[0].journal
-
-    @property
-    def following(self) -> list[Leg]:
-        return self.whole.legs[1:]
-
 
 def run(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Result:
     """Simulate a scenario and measure it, on the engine that it names. progress is told the part
     that is done, 0 to 1.
     """
-    whole = Whole(play(scenario, progress))
+    journal = play(scenario, progress)
+    whole = Whole.of(journal, scenario)
     summary = summary_of(whole)
-    return Result(whole, summary, judge(summary, scenario), whole.legs[0].journal.digest())
+    return Result(journal, whole, summary, judge(summary, scenario), journal.digest())

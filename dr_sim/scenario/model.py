@@ -404,7 +404,7 @@ class Scenario:
     description: str
     seed: int
     replication_no: int
-    leg_no: int  # 1 until the first failover: see dr_sim/runs/legs.py
+    leg_no: int  # 1 until the first change of roles: see dr_sim/measures/legs.py
     start_utc_us: int  # instant 0, microseconds since 1970 UTC
     time_zone: str
     run_for_us: int
@@ -428,8 +428,10 @@ class Scenario:
     # so is an outage_if_now above this; None: above what the SLA allows
     danger_outage_us: int | None = None
     danger_behind_us: int = 45 * 60_000_000  # so is a standby that is further behind
-    secondary_from_us: int = 0  # in a leg after a failover: when its new secondary is in place
-    carried_num: int = 0  # in such a leg: so many of its events, the first, had begun before
+    # of a leg after a change of roles: when in the run it begins, and how long after that its
+    # second side is in place
+    begins_us: int = 0
+    secondary_from_us: int = 0
     directory: DirectorySpec = DirectorySpec(0, 1, Schedule("none"), 0, 0)
     monitor: Monitor = Monitor(False)
     recorded_link: Recorded = Recorded()

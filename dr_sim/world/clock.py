@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 from dr_sim.backups.model import RestoreState
 from dr_sim.engines.port import BackupOrder, Engine, EngineError, RestoreOp
-from dr_sim.record.journal import Journal
+from dr_sim.record.pairs import AnyJournal
 from dr_sim.scenario.model import BackupCost
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ SCRATCH = "//primary/rehearsal"
 
 
 class Clock:
-    def __init__(self, journal: Journal, measured: bool) -> None:
+    def __init__(self, journal: AnyJournal, measured: bool) -> None:
         self.measured = measured
         self._journal = journal
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from dr_sim.engines.port import Engine
 from dr_sim.oracle.witness import Witness
-from dr_sim.record.journal import KIND_ID, Journal
+from dr_sim.record.journal import KIND_ID
+from dr_sim.record.pairs import AnyJournal
 from dr_sim.scenario.model import Scenario
 from dr_sim.streams import Streams
 from dr_sim.units import YEAR_US
@@ -28,7 +29,7 @@ FARTHEST_US = 100 * YEAR_US
 class Context:
     scenario: Scenario
     agenda: Agenda
-    journal: Journal
+    journal: AnyJournal
     streams: Streams
     witness: Witness
     primary_files: Any  # port.Files, with what faults need: see dr_sim/engines/files.py
@@ -40,6 +41,7 @@ class Context:
     by_name: list[dict[str, BackupFile]]  # per database, while either side has them
     primary_shares: list[str]  # per database: where its files lie
     secondary_shares: list[str]
+    out_of_service: frozenset[int] = frozenset()  # databases that no failover brought online
     primary_clock_us: int = 0  # what the wall clocks of the two sides show beyond the truth
     secondary_clock_us: int = 0
     # until when it showed how much beyond the truth

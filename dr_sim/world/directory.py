@@ -27,8 +27,9 @@ class Directory:
         self._ready_us: int | None = None  # when what was missing in the failover is there
 
     def start(self) -> None:
+        self._synced_us = self._context.now_us
         if self._spec.changes_num:
-            self._schedule(0)
+            self._schedule(self._synced_us)
 
     def _schedule(self, after_us: int) -> None:
         at = next_start(self._spec.replicate, after_us, self._context.scenario.start_utc_us)

@@ -152,6 +152,17 @@ class Driver(Generic[MachineT]):
         at = self._agenda.now_us + self._restart_us
         self._agenda.at(at, Class.HOUSEKEEPING, -1, self.start)
 
+    def retire(self) -> None:
+        """What it decides about has ended: it is told nothing any more, and decides nothing."""
+        self.down += 1
+        if self.machine is None:
+            return
+        self.machine = None
+        self._note(self._records.up_and_down, self.incarnation, 0)
+        for entry in self.alarms.values():
+            entry.cancel()
+        self.alarms.clear()
+
     # ---- telling
     def tell(self, event: Event) -> None:
         """Hand an event over now; nobody hears it while the machine is down."""

@@ -12,20 +12,20 @@ from dr_sim.world.arrivals import Arrivals
 from dr_sim.world.occurrence import Occurrence
 
 if TYPE_CHECKING:
+    from dr_sim.world.pair import Pair
     from dr_sim.world.world import World
 
 
 class Happenings:
     def __init__(self, world: World) -> None:
         self._world = world
-        self._context = world.context
         self._with_site: list[tuple[DrawnFault, str]] = []
-        self._site_lost = False
-        self._cause_of = {id(fault): i for i, fault in enumerate(world.context.scenario.faults)}
+        self._sites_lost: set[Pair] = set()
+        self._cause_of = {id(fault): i for i, fault in enumerate(world.scenario.faults)}
 
     def start(self) -> None:
         """Put every event on the agenda, and the first occurrence of every fault."""
-        scenario, agenda = self._context.scenario, self._context.agenda
+        scenario, agenda = self._world.scenario, self._world.agenda
         seen: dict[tuple[str, str], int] = {}
 
         def nth(kind: str, of: str) -> int:
@@ -34,9 +34,8 @@ class Happenings:
 
         for index, event in enumerate(scenario.events):
             lane = f"at {event.at_us}"
-            kind = event.kind.name
-            occurrence = Occurrence(self._world, kind, event.number, lane, nth(kind, lane), index)
-            agenda.at(event.at_us, Class.FAULT, -1, self._happen, occurrence, event)
+            which = nth(event.kind.name, lane)
+            agenda.at(event.at_us, Class.FAULT, -1, self._happen, event, lane, which, index)
         for fault in scenario.faults:
             lane = f"line {nth(fault.kind.name, 'line')}"
             if fault.with_site_ppm:
@@ -49,42 +48,44 @@ class Happenings:
                 )
                 self._draw_next(fault, lane, 0, 0, arrivals)
 
-    def _happen(self, occurrence: Occurrence, event: ScriptedEvent | DrawnFault) -> None:
-        """A database that did not come online in a failover is not there any more: what befalls it
-        is a recorded nothing.
+    def _happen(self, event: ScriptedEvent | DrawnFault, lane: str, nth: int, cause: int) -> None:
+        """To the pair that is on. A database that did not come online in a failover is not there
+        any more: what befalls it is a recorded nothing.
         """
+        pair = self._world.pair
+        number = event.number if isinstance(event, ScriptedEvent) else 0
+        occurrence = Occurrence(pair, event.kind.name, number, lane, nth, cause)
         database = getattr(event.params, "database", None)
-        if database is not None and not self._world.has(database):
+        if database is not None and not pair.has(database):
             occurrence.nothing(f"database {database} is not in service")
             return
         event.kind.happen(occurrence, event.params)
-        self._world.outside.turn()
+        pair.outside.turn()
 
     def _draw_next(
         self, fault: DrawnFault, lane: str, index: int, after_us: int, arrivals: Arrivals
     ) -> None:
         """The index-th arrival of a Poisson process: exponential gaps, each under its own name."""
-        gaps = self._context.streams.of(f"fault {fault.kind.name}", "arrival", lane)
+        gaps = self._world.context.streams.of(f"fault {fault.kind.name}", "arrival", lane)
         even = after_us + max(1, gaps.law(index, Law("exponential", fault.den_us // fault.num)))
         at = arrivals.real_us(even)
-        if at > self._context.scenario.run_for_us:
+        if at > self._world.scenario.run_for_us:
             return
 
         def arrive() -> None:
             self._arrive(fault, lane, index)
             self._draw_next(fault, lane, index + 1, even, arrivals)
 
-        self._context.agenda.at(max(at, self._context.now_us), Class.FAULT, -1, arrive)
+        self._world.agenda.at(max(at, self._world.agenda.now_us), Class.FAULT, -1, arrive)
 
     def _arrive(self, fault: DrawnFault, lane: str, index: int) -> None:
         """It happens, and perhaps again after a while: the members of a cluster have names of their
         own.
         """
-        cause = -1 - self._cause_of[id(fault)]
-        self._happen(Occurrence(self._world, fault.kind.name, 0, lane, index, cause), fault)
+        self._happen(fault, lane, index, -1 - self._cause_of[id(fault)])
         if fault.again_in is None:
             return
-        streams = self._context.streams
+        streams = self._world.context.streams
         if (
             streams.of(f"fault {fault.kind.name}", "again", lane).below(index, 1_000_000)
             >= fault.again_ppm
@@ -95,22 +96,22 @@ class Happenings:
         )
         mine, _, nth = lane.partition(" after ")
         cluster = f"{mine} after {nth or index}"
-        self._world.later(
-            max(1, after_us), lambda: self._arrive(fault, cluster, index + 1 if nth else 0)
+        at = self._world.agenda.now_us + max(1, after_us)
+        self._world.agenda.at(
+            at, Class.FAULT, -1, self._arrive, fault, cluster, index + 1 if nth else 0
         )
 
     def site_lost(self) -> None:
-        """What comes with the loss of the site comes just before it, once: a loss of the site may
-        itself come with one.
+        """What comes with the loss of the site comes just before it, once for each site that is
+        lost: a loss of the site may itself come with one.
         """
-        if self._site_lost:
+        pair = self._world.pair
+        if pair in self._sites_lost:
             return
-        self._site_lost = True
+        lost_before = len(self._sites_lost)
+        self._sites_lost.add(pair)
+        streams = self._world.context.streams
         for fault, lane in self._with_site:
-            if (
-                self._context.streams.of(f"fault {fault.kind.name}", "with the site", lane).below(
-                    0, 1_000_000
-                )
-                < fault.with_site_ppm
-            ):
-                self._arrive(fault, f"{lane} with the site", 0)
+            draw = streams.of(f"fault {fault.kind.name}", "with the site", lane)
+            if draw.below(lost_before, 1_000_000) < fault.with_site_ppm:
+                self._arrive(fault, f"{lane} with the site", lost_before)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from dr_sim.recovery.config import (
     DatabaseConfig,
     FailoverConfig,
@@ -15,8 +17,8 @@ from dr_sim.scenario.schedule import longest_gap_us
 from dr_sim.world.folder import folders_of
 
 
-def manager_config(scenario: Scenario) -> ManagerConfig:
-    """All of it stands in the scenario."""
+def manager_config(scenario: Scenario, serving: Container[str] | None = None) -> ManagerConfig:
+    """All of it stands in the scenario. serving: the databases in service; None: all."""
     r, f, s = scenario.replay, scenario.failover, scenario.secondary
     databases = tuple(
         DatabaseConfig(
@@ -29,6 +31,7 @@ def manager_config(scenario: Scenario) -> ManagerConfig:
             machine=d.machine,
         )
         for d, folder in zip(scenario.databases, folders_of(scenario), strict=True)
+        if serving is None or d.name in serving
     )
     replay = ReplayConfig(
         attempts=r.attempts,

@@ -10,7 +10,7 @@ from dr_sim.scenario.model import Law
 from dr_sim.streams import Stream
 
 if TYPE_CHECKING:
-    from dr_sim.world.world import World
+    from dr_sim.world.pair import Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,8 @@ class Effect:
 
 
 class Occurrence:
-    """One happening of a kind: the number-th line under `events:` (0 if drawn).
+    """One happening of a kind: the number-th line under `events:` (0 if drawn). world: the pair
+    that is on.
 
     lane and index name its draws: the instant and which of several there, or the line under
     `faults:` and which of its arrivals. So one more event or fault shifts nobody's.
@@ -34,7 +35,7 @@ class Occurrence:
     __slots__ = ("cause", "index", "kind", "lane", "number", "world")
 
     def __init__(
-        self, world: World, kind: str, number: int, lane: str, index: int, cause: int
+        self, world: Pair, kind: str, number: int, lane: str, index: int, cause: int
     ) -> None:
         """cause: the index of its line under `events:`, or -1 minus that under `faults:`."""
         self.world = world

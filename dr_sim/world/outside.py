@@ -61,12 +61,19 @@ class Outside:
         self._monitors: dict[int, DatabaseMonitor] = {}
         self._entries: dict[int, tuple[int, Entry]] = {}  # when, and what stands on the agenda
 
+    def retire(self) -> None:
+        """There is nothing to watch any more."""
+        for _, entry in self._entries.values():
+            entry.cancel()
+        self._entries.clear()
+        self._monitors.clear()
+
     def start(self) -> None:
         """Both sides are in place from now on."""
         scenario, now = self._context.scenario, self._context.now_us
         for index, database in enumerate(scenario.databases):
             config = monitor_config(scenario, database)
-            if not config.interval_us:
+            if not config.interval_us or self._primary.databases[index].failed:
                 continue
             self._monitors[index] = DatabaseMonitor(config, now)
             if self._context.secondary_engine.state(database.name).exists:

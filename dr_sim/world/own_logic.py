@@ -17,7 +17,7 @@ import dataclasses
 import importlib
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from hashlib import blake2b
@@ -27,6 +27,8 @@ from typing import Any, get_origin, get_type_hints
 from dr_sim.bugs import BUILT_IN, OwnLogicError, in_one_line
 from dr_sim.errors import InputError, Problem
 from dr_sim.machines import Command, Event, Machine
+from dr_sim.record.journal import Journal
+from dr_sim.record.pairs import serving_by_pair
 from dr_sim.recovery.commands import COMMANDS, RaiseAlert
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.manager import RecoveryManager
@@ -213,9 +215,26 @@ def _types_of(cls: type) -> tuple[tuple[str, type], ...]:
     return tuple((f.name, plain[f.name]) for f in dataclasses.fields(cls))
 
 
-def builder(scenario: Scenario) -> Callable[[int, dict[str, str]], Machine]:
-    """What makes the machine of each life. A machine of a user's own is looked after."""
-    name, config = scenario.manager, manager_config(scenario)
+def builders(
+    journal: Journal, scenario: Scenario
+) -> dict[int, Callable[[int, dict[str, str]], Machine]]:
+    """What makes the machines of a recorded run, by the pair that they watched over."""
+    names = [d.name for d in scenario.databases]
+    found = {0: builder(scenario)}
+    for pair, databases in serving_by_pair(journal).items():
+        found[pair] = builder(
+            replace(scenario, leg_no=pair + 1), [names[i] for i in databases if i < len(names)]
+        )
+    return found
+
+
+def builder(
+    scenario: Scenario, serving: Container[str] | None = None
+) -> Callable[[int, dict[str, str]], Machine]:
+    """What makes the machine of each life. A machine of a user's own is looked after. serving: the
+    databases in service; None: all.
+    """
+    name, config = scenario.manager, manager_config(scenario, serving)
     factory = factory_of(name)
     if not name:
         return lambda incarnation, saved: factory(config, incarnation, saved)

@@ -1,4 +1,4 @@
-"""A scenario played once, from nothing to its journals: one for each leg of the run."""
+"""A scenario played once, from nothing to its journal."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import gc
 from collections.abc import Callable
 
 from dr_sim.engines.sides import open_sides
-from dr_sim.runs.legs import Leg, first_leg, next_leg
+from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
-from dr_sim.world.succession import heirs_of
 from dr_sim.world.world import World
 
 
-def play(scenario: Scenario, progress: Callable[[float], None] | None = None) -> list[Leg]:
-    """Build the scenario's world, on the engine that it names, and run it to its end, and after
-    each failover the world that follows (dr_sim/runs/legs.py).
+def play(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Journal:
+    """Build the scenario's world, on the engine that it names, and run it to its end.
 
-    progress is told the part that is done, 0 to 1, of the first leg: what follows a failover is
-    short beside it.
+    progress is told the part that is done, 0 to 1.
     """
     was_on = gc.isenabled()
     # a run makes millions of small objects and no cycles worth collecting; a third of its time
@@ -28,16 +25,7 @@ def play(scenario: Scenario, progress: Callable[[float], None] | None = None) ->
         with open_sides(
             spec.kind, spec.scale, scenario.replay.validate_hash, spec.imitates
         ) as sides:
-            world = World(scenario, sides=sides)
-            legs = [first_leg(scenario, world.run(progress), world.effects)]
-            while (following := next_leg(legs[-1])) is not None:
-                heirs = heirs_of(world, following.begins_us - legs[-1].begins_us)
-                following.follow([name for name, heir in heirs.items() if heir.copy is not None])
-                sides = sides.turned(following.sites > legs[-1].sites)
-                world = World(following.scenario, sides=sides, heirs=heirs)
-                following.journal, following.effects = world.run(), world.effects
-                legs.append(following)
-            return legs
+            return World(scenario, sides=sides).run(progress)
     finally:
         if was_on:
             gc.enable()

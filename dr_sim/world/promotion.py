@@ -39,13 +39,17 @@ class Promotion:
         self._remote = remote
         self._users = users
         # up to where each database's restored state reaches
-        self._cut_us = [0] * len(context.scenario.databases)
+        self._cut_us = [context.now_us] * len(context.scenario.databases)
         self._promoted: dict[int, tuple[int, int]] = {}  # database -> commits it holds, cut
+        self.online_us: dict[int, int] = {}  # database -> when it was brought online
         # database -> where it comes from as the next primary
         self.lineages: dict[int, Lineage] = {}
         self._two_primaries = False
         self.reach = reach
         self._fork = fork
+        self.fenced = False  # the primary was told to stop, and has
+        self.online_hook: Callable[[], None] = lambda: None  # a database has been brought online
+        self.redirected_hook: Callable[[], None] = lambda: None  # users have been sent over
 
     def restored(self, file: BackupFile, stop: StopAt | None = None) -> None:
         self._cut_us[file.database] = max(0, file.ends_us if stop is None else stop.at_us)
@@ -80,6 +84,7 @@ class Promotion:
                 stopped = True
                 self._primary.stop_writes(db)
                 self._users.lost(db.index)
+        self.fenced = True
         self._context.note("truth.fenced", -1, int(stopped))
         self._end_two_primaries()
 
@@ -148,10 +153,12 @@ class Promotion:
             acknowledged - reading.commits,
         )
         self._promoted[database] = (acknowledged, stop)
+        self.online_us[database] = now
         self._users.online(database)
         if db.writes_until_us is None and not self._two_primaries:
             self._two_primaries = True
             context.note("truth.two_primaries", -1, 1)
+        self.online_hook()
         return outcome
 
     def redirect(self, done: Callable[[], None]) -> None:
@@ -161,6 +168,7 @@ class Promotion:
                 self._primary.stop_writes(db)
             self._end_two_primaries()
             done()
+            self.redirected_hook()
 
         self._users.redirect(arrived)
 

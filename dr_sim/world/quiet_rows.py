@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress, repeat
 
-from dr_sim.record.journal import Journal
+from dr_sim.record.pairs import AnyJournal
 
 POINTS = ("at_cut", "at_finish", "at_landing", "at_told", "at_hash", "at_restore")
 _LINE = (
@@ -244,7 +244,7 @@ class QuietRows:
     repeat(value) where all are alike.
     """
 
-    def __init__(self, journal: Journal, carries_base: bool) -> None:
+    def __init__(self, journal: AnyJournal, carries_base: bool) -> None:
         carried = "base" if carries_base else "0"
         rows = [tuple(carried if column is _CARRIED else column for column in row) for row in _ROWS]
         self._texts = journal.texts

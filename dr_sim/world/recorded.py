@@ -22,22 +22,33 @@ class Recordings:
         self._link = link
         self._secondary = secondary
         self._factor_ppm = 1_000_000
+        self._stopped = False
 
     def start(self) -> None:
-        recorded = self._context.scenario
+        """From what stands in the series at this instant."""
+        recorded, now = self._context.scenario, self._context.now_us
         if recorded.recorded_link.values:
-            self._play(recorded.recorded_link, self._link.set_bandwidth, 0)
+            link = recorded.recorded_link
+            self._play(link, self._link.set_bandwidth, now // link.step_us)
         if recorded.recorded_restores.values:
             self._secondary.slowness.append(lambda of, occurrence: self._factor_ppm)
-            self._play(recorded.recorded_restores, self._slow, 0)
+            restores = recorded.recorded_restores
+            self._play(restores, self._slow, now // restores.step_us)
         if recorded.recorded_outages.spans:
-            self._next_outage(recorded.recorded_outages, 0)
+            outages = recorded.recorded_outages
+            self._next_outage(outages, now // outages.period_us * len(outages.spans))
+
+    def stop(self) -> None:
+        """Nothing more of it happens between these two sides."""
+        self._stopped = True
 
     def _slow(self, factor_ppm: int) -> None:
         self._factor_ppm = factor_ppm
 
     def _play(self, series: Recorded, use: Callable[[int], None], step: int) -> None:
-        """That step begins; the next entry is for the next step that differs, or the next round."""
+        """That step is on; the next entry is for the next step that differs, or the next round."""
+        if self._stopped:
+            return
         values, n = series.values, len(series.values)
         use(values[step % n])
         following = step + 1
@@ -48,11 +59,15 @@ class Recordings:
             self._context.agenda.at(at, Class.LINK, -1, self._play, series, use, following)
 
     def _next_outage(self, outages: Outages, number: int) -> None:
-        periods, nth = divmod(number, len(outages.spans))
-        begin, end = outages.spans[nth]
-        since = periods * outages.period_us
-        agenda = self._context.agenda
-        if since + begin > self._context.scenario.run_for_us:
+        agenda, now = self._context.agenda, self._context.now_us
+        while True:
+            periods, nth = divmod(number, len(outages.spans))
+            begin, end = outages.spans[nth]
+            since = periods * outages.period_us
+            if since + end > now:
+                break
+            number += 1  # it was over when the two sides came together
+        if self._stopped or since + begin > self._context.scenario.run_for_us:
             return
 
         def down() -> None:
@@ -65,4 +80,4 @@ class Recordings:
             self._context.note("truth.event", -1, 0, RECORDED_OUTAGE, 0, "link down")
             self._next_outage(outages, number + 1)
 
-        agenda.at(since + begin, Class.LINK, -1, down)
+        agenda.at(max(since + begin, now), Class.LINK, -1, down)

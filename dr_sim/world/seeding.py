@@ -1,4 +1,4 @@
-"""What both sides hold when a run begins."""
+"""What both sides hold when a run begins, and when roles have changed."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ def seed(
     context: Context,
     databases: list[PrimaryDatabase],
     secondary: Secondary,
-    heirs: Mapping[str, Heir],
+    heirs: Mapping[str, Heir] | None,
 ) -> None:
-    """Every database is created, but for those that an earlier leg leaves: they are there. Where it
+    """heirs: what an earlier pair leaves, which is there; None: every database is created. Where it
     is seeded both sides begin with the same full, taken and restored before the run.
     """
     for db in databases:
         name, size = db.spec.name, db.spec.size_bytes
-        if name in heirs:
-            _take_over(context, db, secondary, heirs[name])
+        if heirs is not None:
+            if name in heirs:
+                _take_over(context, db, secondary, heirs[name])
             continue
         context.primary_engine.create(name, size)
         context.primary_engine.commit_to(name, 0, FIRST_LSN)
@@ -53,18 +54,24 @@ def seed(
 
 
 def _take_over(context: Context, db: PrimaryDatabase, secondary: Secondary, heir: Heir) -> None:
-    """The database is online at the new primary; the old primary's copy follows it or is
-    dropped.
-    """
+    """The database is online at the new primary; a copy may stand behind it already."""
     name, of, copy = db.spec.name, heir.lineage, heir.copy
     db.files_made = heir.files_made
     db.crosses_fork = True
     db.last_full_lsn = context.primary_engine.state(name).differential_base_lsn
     if db.spec.log.kind == "none":
-        context.witness.log_kept(0, db.index, False)
-    if copy is None:
-        context.secondary_engine.destroy(name)
-    else:
+        context.witness.log_kept(context.now_us, db.index, False)
+    if copy is not None:
         secondary.copy_of(db.index, db.spec.size_bytes)
-    context.witness.succeeded(0, db.index, of, copy)
+    context.witness.succeeded(context.now_us, db.index, of, copy)
     context.note("truth.begins", db.index, of.fork, of.lsn, of.commits, int(copy is not None))
+
+
+def clear_second_side(
+    context: Context, databases: list[PrimaryDatabase], heirs: Mapping[str, Heir]
+) -> None:
+    """Whatever a second side has of these databases and cannot go on with is dropped there."""
+    for db in databases:
+        heir = heirs.get(db.spec.name)
+        if heir is not None and heir.copy is None:
+            context.secondary_engine.destroy(db.spec.name)

@@ -1,5 +1,5 @@
-"""What goes on from one leg of a run to the next: the databases, their numbers, and the old primary
-where it can follow.
+"""What goes on from one pair of a run to the next: the databases, their numbers, and the old
+primary where it can follow.
 
 After a failover both sides keep the servers that they have, and change roles (engines/sides.py).
 The new primary goes on where it was brought online: its fork, its LSNs and its commits are numbered
@@ -29,14 +29,14 @@ from dr_sim.world.context import Context
 from dr_sim.world.primary_database import PrimaryDatabase
 
 if TYPE_CHECKING:
-    from dr_sim.world.world import World
+    from dr_sim.world.pair import Pair
 
 _EMPTY_TAIL = "//primary/empty tail"
 
 
 @dataclass(frozen=True, slots=True)
 class Heir:
-    """One database as the next leg takes it over. copy: the old primary's, if it goes on as a
+    """One database as the next pair takes it over. copy: the old primary's, if it goes on as a
     copy.
     """
 
@@ -45,28 +45,21 @@ class Heir:
     copy: RestoreState | None
 
 
-def heirs_of(world: World, until_us: int) -> dict[str, Heir]:
-    """By name, the databases that a failover brought online. until_us: when the next leg begins;
-    what befalls the old primary in this leg's world after that is not of this run.
-    """
+def heirs_of(pair: Pair) -> dict[str, Heir]:
+    """By name, the databases that a failover has brought online by now."""
     found: dict[str, Heir] = {}
-    lost = _lost_by(world, until_us)
-    for index, lineage in sorted(world.promotion.lineages.items()):
-        db = world.primary.databases[index]
-        stopped = not db.down and db.writes_until_us is not None and db.writes_until_us <= until_us
-        follows = stopped and index not in lost and _stands_at(world.context, db, lineage)
-        copy = world.context.primary_engine.state(db.spec.name) if follows else None
+    for index, lineage in sorted(pair.promotion.lineages.items()):
+        db = pair.primary.databases[index]
+        wrote_until_us = db.writes_until_us
+        stopped = (
+            not db.down
+            and not db.failed
+            and wrote_until_us is not None
+            and wrote_until_us <= pair.promotion.online_us[index]
+        )
+        follows = stopped and _stands_at(pair.context, db, lineage)
+        copy = pair.context.primary_engine.state(db.spec.name) if follows else None
         found[db.spec.name] = Heir(lineage, db.files_made, copy)
-    return found
-
-
-def _lost_by(world: World, until_us: int) -> set[int]:
-    """The databases that the old primary had lost by then."""
-    everything = range(len(world.primary.databases))
-    found: set[int] = set()
-    for row in world.journal.rows("truth.failed"):
-        if row.time_us <= until_us:
-            found.update(everything if row.entity < 0 else (row.entity,))
     return found
 
 

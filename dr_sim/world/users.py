@@ -13,7 +13,7 @@ is recorded too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from dr_sim.world.agenda import Class
@@ -24,10 +24,12 @@ SERVED_AGAIN_PPM = 990_000
 
 
 class Users:
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, serving: Sequence[int]) -> None:
+        """serving: the databases in service."""
         self._context = context
-        self._databases = len(context.scenario.databases)
-        self._up = [True] * self._databases
+        self._serving = serving
+        self._databases = len(serving)
+        self._up = dict.fromkeys(serving, True)
         self._online: set[int] = set()  # at the new primary
         self._each = self._databases > 1  # a single one is the service
         self.redirected = False
@@ -40,7 +42,7 @@ class Users:
 
     def lost(self, database: int) -> None:
         """Requests to this database fail from now on."""
-        if self._up[database]:
+        if self._up.get(database):
             self._up[database] = False
             self._note_at_primary(database, 0)
 
@@ -51,7 +53,7 @@ class Users:
 
     def _note_at_primary(self, database: int, served_ppm: int) -> None:
         if not self.redirected:
-            part = ALL_PPM * sum(self._up) // self._databases
+            part = ALL_PPM * sum(self._up.values()) // self._databases
             self._context.note("truth.served", -1, part, part)
             if self._each:
                 self._context.note("truth.served", database, served_ppm, served_ppm)
@@ -130,7 +132,7 @@ class Users:
         self._piece = begin_us, end_us, from_ppm, to_ppm
         part, of, note = len(self._online), self._databases, self._context.note
         note("truth.served", -1, from_ppm * part // of, to_ppm * part // of)
-        for database in range(of) if self._each else ():
+        for database in self._serving if self._each else ():
             there = int(database in self._online)
             note("truth.served", database, from_ppm * there, to_ppm * there)
 

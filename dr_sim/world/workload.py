@@ -12,9 +12,9 @@ While a log is full nothing is written and no commit is acknowledged: what was o
 is left out of U, M and the commits, and everything after it follows with the numbers that it would
 have had. Then t_n is still the last instant at which U holds no more than pos(n) bytes.
 
-After a failover the numbers go on where the new primary began: commits and LSNs are those of this
-time on top of what was there before. A commit that was there before counts as acknowledged at
-instant 0.
+After a failover the numbers go on where the new primary began: what is written from since_us on
+comes on top of what was there before, and what was offered before since_us is left out. A commit
+that was there before counts as acknowledged at since_us.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ class Workload:
         "_lsn_before",
         "_open",
         "_period_us",
+        "_since_bytes",
+        "_since_us",
         "_starts",
         "_steady",
         "_tx_den",
@@ -74,8 +76,10 @@ class Workload:
         scenario: Scenario,
         commits_before: int = 0,
         lsn_before: int = 0,
+        since_us: int = 0,
     ) -> None:
         self._commits_before, self._lsn_before = commits_before, lsn_before
+        self._since_us, self._since_bytes = 0, 0
         volume = database.log_volume
         self._starts, self._lengths, self._cum = _segments(volume, scenario)
         self._period_us = self._starts[-1] + self._lengths[-1]
@@ -89,6 +93,8 @@ class Workload:
         self._open: list[tuple[int, int, int, int]] = []
         self._gaps: list[_Gap] = []
         self._last_ack = (-1, 0)
+        if since_us:
+            self._since_us, self._since_bytes = since_us, self._offered_bytes(since_us)
 
     def add_burst(self, at_us: int, log_bytes: int, over_us: int, open_us: int) -> None:
         """One transaction writes so much log, evenly over that time (all at once if 0), and commits
@@ -159,12 +165,15 @@ class Workload:
     def _offered_bytes(self, t: int) -> int:
         """U(t) without gaps."""
         if self._steady:
-            return -(-self._bytes * t // self._period_us)
-        periods, rest = divmod(t, self._period_us)
-        j = bisect_right(self._starts, rest) - 1
-        base = self._cum[j]
-        step = self._cum[j + 1] - base
-        return periods * self._bytes + base - (-step * (rest - self._starts[j]) // self._lengths[j])
+            offered = -(-self._bytes * t // self._period_us)
+        else:
+            periods, rest = divmod(t, self._period_us)
+            j = bisect_right(self._starts, rest) - 1
+            base = self._cum[j]
+            step = self._cum[j + 1] - base
+            begun = base - (-step * (rest - self._starts[j]) // self._lengths[j])
+            offered = periods * self._bytes + begun
+        return max(0, offered - self._since_bytes) if self._since_bytes else offered
 
     def _offered_maintenance(self, t: int) -> int:
         """M(t) without gaps."""
@@ -218,7 +227,7 @@ class Workload:
     def _ack_instant(self, n: int) -> int:
         n -= self._commits_before
         if n < 0:
-            return 0
+            return self._since_us
         if not self._bytes:
             return NEVER_US
         byte = self.commit_start(n)
@@ -227,6 +236,7 @@ class Workload:
             if passed and self._gaps[passed - 1].end_us == NEVER_US:
                 return NEVER_US
             byte += self._gaps[passed - 1].user_bytes if passed else 0
+        byte += self._since_bytes
         if self._steady:
             return byte * self._period_us // self._bytes
         periods, rest = divmod(byte, self._bytes)

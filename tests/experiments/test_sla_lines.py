@@ -132,7 +132,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         BODY + "sla:\n" + "".join(written(*x) for x in EACH if not refused(*x)), encoding="utf-8"
     )
     scenario = load_scenario(path)
-    whole = Whole(play(scenario))
+    whole = Whole.of(play(scenario), scenario)
     summary = summarise(whole)
     return Ran(scenario, summary, from_summary(whole, summary, scenario))
 

@@ -14,6 +14,7 @@ from dr_sim.explore.case import Sign, Tree, load, look, read_tree, yaml_text
 from dr_sim.explore.shrink import shrink
 from dr_sim.faults.manager_crash import DRAWN
 from dr_sim.loading import load_scenario, validate
+from dr_sim.measures.legs import legs_of
 from dr_sim.recovery.commands import COMMANDS
 from dr_sim.world.play import play
 
@@ -56,7 +57,7 @@ def test_a_crash_can_fall_before_any_command() -> None:
     assert {"lose", "order_failover"} < set(draw.ENDS) < set(draw.FAULTS)
     scenario = load({**SMALL, "events": [SMALL["events"][2]]})
     assert scenario is not None
-    (leg,) = play(scenario)
+    (leg,) = legs_of(play(scenario), scenario)
     (done,) = leg.journal.rows("truth.commands_done")
     death, back = list(leg.journal.rows("truth.manager"))[1:]
     assert death.values["up"] == 0 and back.values["up"] == 1

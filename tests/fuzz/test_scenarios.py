@@ -54,7 +54,7 @@ def _plays(seed: int, folder: Path) -> bool:
         if short.measure_from_us >= short.run_for_us:
             short = replace(short, measure_from_us=0)
         try:
-            summary = summarise(Whole(play(short, progress(ENOUGH_S))))
+            summary = summarise(Whole.of(play(short, progress(ENOUGH_S)), short))
             judge(summary, short)
         except LongEnoughError:
             return True

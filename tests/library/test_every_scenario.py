@@ -14,9 +14,8 @@ from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.tables import tables
 from dr_sim.measures.verdict import Outcome
 from dr_sim.record.verify import verify
-from dr_sim.runs.legs import first_leg
 from dr_sim.world.cloud.service import cloud_config
-from dr_sim.world.own_logic import builder
+from dr_sim.world.own_logic import builders
 
 from .runs import SCENARIOS, ran
 
@@ -74,7 +73,7 @@ def test_no_invariant_breaks_and_the_record_verifies(path: Path) -> None:
     assert summary_json(result.summary)["violations"] == []
     of = result.scenario
     cloud = cloud_config(of.cloud, of) if of.cloud is not None else None
-    found = verify(result.journal, builder(of), cloud=cloud)
+    found = verify(result.journal, builders(result.journal, of), cloud=cloud)
     assert found.mismatch is None
     assert found.rows == len(result.journal)
     assert found.commands > 50
@@ -96,7 +95,7 @@ def test_what_was_lost_is_what_would_have_been(path: Path) -> None:
     They agree.
     """
     result = ran(name_of(path))
-    legs = [first_leg(result.scenario, result.journal), *result.following]
+    legs = result.whole.legs
     for failover in summary_json(result.summary)["failovers"]:
         failure_class = failover["class"]
         if failure_class not in ("database", "host", "site"):

@@ -12,12 +12,12 @@ from dr_sim.backups.chain import chain_is_valid
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.loading import load_scenario
 from dr_sim.measures.exposure import true_exposure
+from dr_sim.measures.legs import Leg
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.oracle.witness import Lineage
 from dr_sim.record.journal import Row
 from dr_sim.results.run_folder import read_results, write_results
-from dr_sim.runs.legs import Leg
 from dr_sim.runs.run import Result, run
 from dr_sim.world import play, succession
 from dr_sim.world.context import Context
@@ -60,7 +60,7 @@ def test_a_planned_swap_loses_nothing_and_is_unprotected_for_one_interval(rules:
     result = swap(rules=rules)
     for found in failovers(result):
         assert (found["data_loss_us"], found["class"]) == (0, "planned")
-        assert 5 * MINUTE <= found["unprotected_us"] < 5 * MINUTE + 5 * SECOND
+        assert 0 < found["unprotected_us"] < 5 * MINUTE + 5 * SECOND
         assert sum(found["phases_us"].values()) == found["outage_us"] < 90 * SECOND
         assert found["seeded_anew"] == []
     assert [(leg.primary, leg.secondary) for leg in legs(result)] == [
@@ -138,7 +138,7 @@ def test_exposure_goes_on_through_the_swap(rules: str) -> None:
     (landed, *_) = in_leg(result, 2, "truth.landed")
     curve = true_exposure(second.journal, second.scenario, 0, "site")
     assert curve.at(0) == 0
-    assert curve.at(landed.time_us - 1) == landed.time_us - 1
+    assert landed.time_us - 1 - curve.at(landed.time_us - 1) < SECOND // 10, "the next commit"
     assert curve.at(landed.time_us + 1) < 5 * SECOND
     assert result.whole.exposure().max_us() < 5 * MINUTE + 5 * SECOND
     reported = result.whole.reported()
@@ -277,7 +277,8 @@ def test_a_new_primary_that_dies_right_after_loses_what_was_written_since(rules:
     first, second = failovers(result)
     assert first["data_loss_us"] == 0
     promoted_us = legs(result)[1].begins_us
-    assert second["data_loss_us"] == 10 * HOUR + 4 * MINUTE - promoted_us
+    lost_us = 10 * HOUR + 4 * MINUTE - promoted_us
+    assert 0 <= lost_us - second["data_loss_us"] < SECOND // 10, "from the first commit on"
     assert second["seeded_anew"] == ["app"]
     assert in_leg(result, 3, "truth.begins")[0].values["fork"] == 3
     assert summary_json(result.summary)["violations"] == []
@@ -388,7 +389,7 @@ def test_a_stored_run_is_read_with_the_same_roles(tmp_path: Path) -> None:
     assert [[d.seeded for d in leg.scenario.databases] for leg in stored.legs] == [
         [True, True, True], [True, True, False], [True, True, False],
     ]  # fmt: skip
-    assert summarise(stored)["failovers"] == summary_json(result.summary)["failovers"]
+    assert summarise(stored).failovers == result.summary.failovers
 
 
 def test_an_old_primary_that_is_taken_for_a_copy_and_is_none_is_found_out(
@@ -456,17 +457,17 @@ def test_the_old_primary_of_a_real_server_follows_too(engine: str) -> None:
 def test_a_new_primary_that_fails_before_anything_is_restored_was_unprotected_until_then(
     tmp_path: Path,
 ) -> None:
-    """The swap promotes at 4:02:12; four minutes after the order its site is lost, before its first
+    """The swap promotes at 4:02:12; two minutes after the order its site is lost, before its first
     log.
     """
     text = (
         "run_for: 8 h\ndatabases: {app: {size: 5 GB, full: none, incremental: "
         "none}}\nlink: {bandwidth: 200 Mbit/s}\n"
         "failover: {mode: automatic}\nevents:\n  - {at: Mon 04:02, order_failover: dba}\n "
-        " - {at: Mon 04:06, lose: site}\n"
+        " - {at: Mon 04:04, lose: site}\n"
     )
     path = tmp_path / "s.yaml"
     path.write_text(text, encoding="utf-8")
     first, second = summary_json(run(load_scenario(path)).summary)["failovers"]
-    assert 3 * MINUTE < first["unprotected_us"] < 4 * MINUTE
+    assert MINUTE < first["unprotected_us"] < 2 * MINUTE
     assert not first["unprotected_censored"] and not second["unprotected_censored"]

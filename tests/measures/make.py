@@ -14,7 +14,6 @@ from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import EnterPhase, Level, RaiseAlert
 from dr_sim.recovery.events import Validated
 from dr_sim.recovery.failover_table import FailoverPhase
-from dr_sim.runs.legs import first_leg
 from dr_sim.scenario import model
 
 S = 1_000_000
@@ -200,4 +199,4 @@ def a_log(
 
 def whole_of(journal: Journal, scenario: model.Scenario) -> Whole:
     """A run of one leg."""
-    return Whole([first_leg(scenario, journal)])
+    return Whole.of(journal, scenario)

@@ -8,11 +8,11 @@ from fractions import Fraction
 import pytest
 
 from dr_sim.measures.lag import backlog, backups_made, link_use, replay_lag
+from dr_sim.measures.legs import Leg
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.reported import reported_exposure
 from dr_sim.measures.whole import Whole, unprotected
 from dr_sim.record.journal import Journal
-from dr_sim.runs.legs import Leg, first_leg
 from dr_sim.scenario.model import Scenario
 from tests.measures.make import (
     HOUR,
@@ -141,7 +141,7 @@ def test_unprotected_goes_from_each_database_s_promotion_until_it_is_restored(
     for database, time_us in ((0, 10 * MIN), (2, 12 * MIN)):
         journal.note("truth.promoted", time_us, database, 2, 1, 1, 0, 0, 0, 0)
     journal.note("truth.end", HOUR, -1)
-    whole = Whole([first_leg(scenario, journal), restored_in(a_scenario("crm", "web"), *at)])
+    whole = Whole([Leg(1, 0, scenario, journal), restored_in(a_scenario("crm", "web"), *at)])
     bare = unprotected(whole, whole.legs[0], failovers(journal, scenario)[0])
     assert bare == {name: (minutes * MIN, censored) for name, (minutes, censored) in found.items()}
 

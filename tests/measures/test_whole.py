@@ -90,7 +90,7 @@ def test_to_the_end_of_the_run_where_no_second_side_ever_comes(tmp_path: Path) -
         summary_json(result.summary)["exposure"]["other_classes"]["host"]["max_us"]
         == 12 * HOUR - PROMOTED
     )
-    assert unprotected_spans(result.whole) == [(PROMOTED, 12 * HOUR)]
+    assert unprotected_spans(result.whole) == {1: (PROMOTED, 12 * HOUR)}
 
 
 def test_later_by_as_much_as_the_new_secondary_is(tmp_path: Path) -> None:
@@ -101,13 +101,13 @@ def test_later_by_as_much_as_the_new_secondary_is(tmp_path: Path) -> None:
         summary_json(made(tmp_path, "3 h").summary)["exposure"]["max_us"],
         summary_json(made(tmp_path).summary)["exposure"]["max_us"],
     )
-    assert late - at_once == 3 * HOUR + 28_800_000
+    assert 3 * HOUR < late - at_once < 3 * HOUR + 28_800_000, "part of it crosses before the full"
 
 
 def test_a_loss_while_unprotected_ends_it(tmp_path: Path) -> None:
     result = made(tmp_path, "4 h", ", {at: 2 h, lose: site}")
     assert summary_json(result.summary)["exposure"]["max_us"] == 2 * HOUR - PROMOTED
-    assert unprotected_spans(result.whole) == [(PROMOTED, 2 * HOUR)]
+    assert unprotected_spans(result.whole) == {1: (PROMOTED, 2 * HOUR)}
     assert [leg["unprotected_us"] for leg in summary_json(result.summary)["legs"]] == [
         None,
         [PROMOTED, 2 * HOUR],
@@ -175,7 +175,7 @@ def test_alerts_are_numbered_through_all_legs(stored: Any) -> None:
     told = summary_json(result.summary)["alerts"]["list"]
     assert [a["number"] for a in told] == sorted({a["number"] for a in told})
     last = told[-1]
-    assert last["time_us"] > result.following[0].begins_us
+    assert last["time_us"] > result.whole.legs[1].begins_us
     assert explain(read_results(folder / "run").whole, Wanted(alert=last["number"])).startswith(
         f"alert {last['number']}: {last['text'][:40]}"
     )

@@ -338,7 +338,7 @@ def test_keys_that_are_saved_together_are_recorded_and_replayed(
     store = FailsAt(number, done)
     world = World(scenario, store=store)
     world.run()
-    found = verify(world.journal, builder(scenario))
+    found = verify(world.journal, {0: builder(scenario)})
     assert found.mismatch is None
     failed = list(world.journal.rows("truth.store_write_all"))
     assert [bool(row.values["ok"]) for row in failed] == ([] if number < 0 else [done])
@@ -362,7 +362,7 @@ def test_an_edit_of_what_was_saved_together_is_found(short: Path) -> None:
     for at, text in enumerate(texts.all):
         if text.startswith('[["lives"'):
             texts.all[at] = text.replace('"lives", "1"', '"lives", "9"')
-            found = verify(world.journal, builder(scenario))
+            found = verify(world.journal, {0: builder(scenario)})
             assert found.mismatch is not None and found.mismatch.kind == "seen.SaveAll"
             return
     raise AssertionError("nothing was saved together")

@@ -277,7 +277,7 @@ def _runs(scenario: Scenario, i: int) -> None:
     )
     if short.measure_from_us >= short.run_for_us:
         short = replace(short, measure_from_us=0)
-    summarise(Whole(play(short)))
+    summarise(Whole.of(play(short), short))
 
 
 def _well_told(error: InputError, text: str, i: int) -> None:

@@ -20,7 +20,7 @@ from dr_sim.record.journal import Journal
 from dr_sim.record.verify import verify
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.scenario.model import Scenario
-from dr_sim.world.own_logic import builder
+from dr_sim.world.own_logic import builders
 from dr_sim.world.world import World
 from tests.measures.make import whole_of
 from tests.storms.draw import scenario
@@ -31,11 +31,14 @@ def weathers(seed: int, folder: Path, limited: bool = False) -> None:
     journal = World(spec).run()
     broken = [(r.time_us, r.values) for r in journal.rows("truth.violation")]
     assert not broken, f"seed {seed}: {broken[0]}"
-    found = verify(journal, builder(spec))
+    found = verify(journal, builders(journal, spec))
     assert found.mismatch is None, f"seed {seed}: {found.mismatch}"
-    summary = summarise(whole_of(journal, spec))
+    whole = whole_of(journal, spec)
+    summary = summarise(whole)
     assert not summary.violations, f"seed {seed}: {summary.violations[0]}"
-    ledgers_add_up(seed, journal, spec, len(summary.failovers))
+    for leg in whole.legs:
+        mine = [f for f in summary.failovers if f.leg == leg.number]
+        ledgers_add_up(seed, leg.journal, leg.scenario, len(mine))
 
 
 def ledgers_add_up(seed: int, journal: Journal, spec: Scenario, failovers: int) -> None:

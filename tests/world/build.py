@@ -8,6 +8,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,13 @@ def _loaded(text: str, overrides: tuple[str, ...]) -> Scenario:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "test.yaml"
         path.write_text(text, encoding="utf-8")
-        return load_scenario(path, overrides)
+        return replace(load_scenario(path, overrides), new_secondary_us=None)
 
 
 def scenario(text: str = ONE, *overrides: str) -> Scenario:
-    """The scenario of that text; overrides as after --set."""
+    """The scenario of that text; overrides as after --set. These tests look at one pair of sites:
+    no other follows a failover.
+    """
     return _loaded(text, overrides)
 
 

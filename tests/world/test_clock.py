@@ -14,7 +14,7 @@ from dr_sim.record.verify import verify
 from dr_sim.runs.run import Result, run
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import Clock, pace
-from dr_sim.world.own_logic import builder
+from dr_sim.world.own_logic import builders
 
 SCENARIO = """\
 run_for: 100 min
@@ -91,7 +91,7 @@ def test_it_is_a_run_like_any_other(result: Result) -> None:
     )
     assert summary_json(result.summary)["failovers"][0]["data_loss_us"] == 0
     assert summary_json(result.summary)["backups"]["cut_off"] == 1
-    found = verify(result.journal, builder(result.scenario))
+    found = verify(result.journal, builders(result.journal, result.scenario))
     assert found.mismatch is None and found.commands > 100
 
 
@@ -107,7 +107,7 @@ def test_a_manager_that_dies_while_a_restore_is_timed_finds_it_done(
     )
     result = measured(tmp_path, crashes)
     assert summary_json(result.summary)["violations"] == []
-    assert verify(result.journal, builder(result.scenario)).mismatch is None
+    assert verify(result.journal, builders(result.journal, result.scenario)).mismatch is None
     restored = {r.time_us for r in result.journal.rows("truth.restored")}
     # done, and nobody was told
     assert restored > {minute * 60_000_000 + 6_000_000 for minute in (10, 35, 55)}

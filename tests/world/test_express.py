@@ -20,7 +20,7 @@ from dr_sim.record.verify import verify
 from dr_sim.scenario.model import Scenario
 from dr_sim.world import express
 from dr_sim.world.agenda import Class
-from dr_sim.world.own_logic import builder
+from dr_sim.world.own_logic import builders
 from dr_sim.world.world import World
 
 from .build import DAY, MINUTE, ONE, ran, rows, scenario, violations, within
@@ -52,8 +52,9 @@ def picture(thing: Any, above: tuple[int, ...] = ()) -> Any:
 
 
 def state_of(world: World) -> dict[str, Any]:
-    """What the next log could depend on, but for the agenda."""
-    context, manager, replication = world.context, world.driver.machine, world.replication
+    """What the next log of the first pair could depend on, but for the agenda."""
+    pair = world.pairs[0]
+    context, manager, replication = pair.context, pair.driver.machine, pair.replication
     files = {}
     for side in (context.primary_files, context.secondary_files):
         files[side is context.primary_files] = {path: side.read(path) for path in sorted(side.data)}
@@ -62,13 +63,13 @@ def state_of(world: World) -> dict[str, Any]:
         file.made = file.manifest
     return {
         "files": files,
-        "store": world.driver.store.load(),
-        "alarms": sorted(world.driver.alarms),
+        "store": pair.driver.store.load(),
+        "alarms": sorted(pair.driver.alarms),
         "manager": manager and picture(manager.databases),
         "failover": manager and (manager.failover.phase, manager.ready),
         "witness": picture(context.witness._databases),
         "engines": picture((context.primary_engine.databases, context.secondary_engine.databases)),  # type: ignore[attr-defined]
-        "primary": picture(world.primary.databases),
+        "primary": picture(pair.primary.databases),
         "known": picture(context.by_name),
         "staged": picture([(f._staged, f._bytes, f._numbers) for f in replication._folders]),
     }
@@ -131,7 +132,7 @@ def test_verify_holds_over_what_was_absorbed() -> None:
     world = World(of)
     world.run()
     assert taken(world) > 800
-    found = verify(world.journal, builder(of))
+    found = verify(world.journal, builders(world.journal, of))
     assert found.mismatch is None
     assert found.commands > 5 * taken(world)
 

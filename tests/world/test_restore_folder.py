@@ -17,7 +17,7 @@ from dr_sim.engines.sides import open_sides
 from dr_sim.record.verify import verify
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.agenda import Class
-from dr_sim.world.own_logic import builder
+from dr_sim.world.own_logic import builders
 from dr_sim.world.restore_folder import FOLDER, PART
 from dr_sim.world.secondary import SHARE
 from dr_sim.world.world import World
@@ -102,7 +102,7 @@ def spied(
         run.world.run()
         after(run.world)
     assert violations(run.world.journal) == []
-    assert verify(run.world.journal, builder(of)).mismatch is None
+    assert verify(run.world.journal, builders(run.world.journal, of)).mismatch is None
     return run
 
 
@@ -190,7 +190,7 @@ def test_a_copy_of_bytes_that_had_gone_bad_is_made_anew_when_the_file_has_landed
 
 def test_a_file_that_is_deleted_takes_its_copy_along() -> None:
     def delete(world: World) -> None:
-        world.secondary.delete(world.files_at("secondary", 0)[0], "test")
+        world.secondary.delete(world.pair.files_at("secondary", 0)[0], "test")
 
     run = spied(scenario(ONE, *FAST, "run_for=7 min"), (1, refusing(1)), (6 * MINUTE, delete))
     assert run.in_folder() == [("copy", LOG + "000", LOG + "001"), ("delete", LOG + "001", "")]
@@ -369,7 +369,7 @@ def test_the_share_is_written_to_by_replication_alone(engine: str) -> None:
 
     def compare(world: World) -> None:
         assert {
-            f.name: fingerprint(world, f.name) for f in world.files_at("secondary", 0)
+            f.name: fingerprint(world, f.name) for f in world.pair.files_at("secondary", 0)
         } == landed
 
     run = spied(scenario(EVERYTHING), (1, watch), engine=engine, after=compare)

@@ -156,7 +156,7 @@ def test_outcomes_of_validation(event: str, outcome: str, number: int) -> None:
 def validated(built: World, told: list[Any]) -> None:
     """Have the newest file hashed beside the manager's own asking; `told` is how that ended."""
     built.secondary.validate(
-        built.files_at("secondary", 0)[-1], 1, lambda work, *what: told.append(what)
+        built.pair.files_at("secondary", 0)[-1], 1, lambda work, *what: told.append(what)
     )
 
 
@@ -165,7 +165,7 @@ def test_a_file_that_is_gone_is_missing() -> None:
 
     def delete_while_hashing(built: World) -> None:
         validated(built, told)
-        built.secondary.delete(built.files_at("secondary", 0)[-1], "test")
+        built.secondary.delete(built.pair.files_at("secondary", 0)[-1], "test")
 
     during(ONE, FAST, (6 * MINUTE, delete_while_hashing))
     assert told == [("missing", None, 60005, "The file is not in the share.")]
@@ -178,7 +178,7 @@ def test_properties_are_compared_where_configured(validate: str, outcome: str) -
     told: list[Any] = []
 
     def swap(built: World) -> None:
-        older, file = built.files_at("secondary", 0)
+        older, file = built.pair.files_at("secondary", 0)
         file.replaced_by = older
         context = built.context
         files = context.secondary_files
@@ -240,7 +240,7 @@ link: {bandwidth: 1 Tbit/s}
     stood: list[bool] = []
 
     def replace(built: World) -> None:
-        (full,) = built.files_at("secondary", 0)
+        (full,) = built.pair.files_at("secondary", 0)
         built.secondary.restore(full, True, 1, lambda work, *what: told.append(what))
 
     def kill(built: World) -> None:

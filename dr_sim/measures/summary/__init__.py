@@ -13,6 +13,7 @@ from fractions import Fraction
 from dr_sim.measures.alerts import AlertQuality
 from dr_sim.measures.conservation import Conservation, conservation
 from dr_sim.measures.lag import LinkUse, backlog, backups_made, bytes_offered, link_use
+from dr_sim.measures.legs import Leg
 from dr_sim.measures.owed import not_told
 from dr_sim.measures.summary.alerts import alerts_summary, qualities_of
 from dr_sim.measures.summary.cloud import cloud_summary
@@ -44,7 +45,6 @@ from dr_sim.measures.whole import Whole, unprotected_spans
 from dr_sim.measures.writes import RefusedWrites, any_refused_us, refusals
 from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.oracle.monitors import broken
-from dr_sim.runs.legs import Leg
 from dr_sim.units import format_duration
 
 __all__ = ["Summary", "summarise"]
@@ -104,7 +104,7 @@ def _legs(whole: Whole) -> list[LegSummary]:
     out = []
     for leg, t in whole.each:
         end = whole.until_us(leg)
-        bare = [span for span in spans if leg.begins_us <= span[0] < end and leg.number > 1]
+        bare = spans.get(leg.number - 1)
         exposed = whole.exposure_in(leg, EXPOSED_CLASS)
         out.append(
             LegSummary(
@@ -113,7 +113,7 @@ def _legs(whole: Whole) -> list[LegSummary]:
                 end,
                 leg.primary,
                 leg.secondary,
-                list(bare[0]) if bare else None,
+                list(bare) if bare else None,
                 curve_summary(exposed, leg.scenario, run_end_us(t, leg.scenario)),
             )
         )
@@ -210,7 +210,7 @@ def _happened(whole: Whole) -> dict[str, int]:
             for r in t.rows("truth.event")
             if r.values["begins"] and whole.still_in(leg, r.time_us)
         )
-        found.subtract(event.kind.name for event in leg.scenario.events[: leg.scenario.carried_num])
+        found.subtract(what for _, what in leg.goes_on)
     return dict(sorted((what, n) for what, n in found.items() if n))
 
 

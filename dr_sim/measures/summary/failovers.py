@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dr_sim.measures.alerts import AlertQuality
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
+from dr_sim.measures.legs import Leg
 from dr_sim.measures.outcome import (
     DatabaseLoss,
     FailoverOutcome,
@@ -31,7 +32,6 @@ from dr_sim.measures.summary.values import in_the_run_s_time, seconds
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.tenants import tenant_outcomes
 from dr_sim.measures.whole import Whole, unprotected
-from dr_sim.runs.legs import Leg
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import Scenario
 

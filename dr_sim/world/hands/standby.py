@@ -213,6 +213,8 @@ class StandbyHands:
         databases: dict[str, RestoreState] = {}
         files: dict[str, tuple[FoundFile, ...]] = {}
         for i, d in enumerate(context.scenario.databases):
+            if i in context.out_of_service:
+                continue
             databases[d.name] = replace(context.secondary_engine.state(d.name))
             there = [f for f in context.by_name[i].values() if f.at_secondary]
             there.sort(key=lambda f: f.number)

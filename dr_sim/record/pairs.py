@@ -1,0 +1,158 @@
+"""One journal for all pairs of a run: a primary and the copy behind it, from one change of roles to
+the next (dr_sim/world/world.py).
+
+A row's entity is the database's index, or -1 for the whole service, plus the pair's number times
+2 to the power of PAIR_BITS. The first pair has number 0, so the rows of a run whose roles never
+change are plain. Measures read one pair's rows at a time: `rows_of_pair` gives them as a journal
+whose entities are plain and whose instants count from when the pair began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dr_sim.record.journal import KINDS, ROW_HEAD, Journal, Pattern, Row, Texts
+
+Ints = NDArray[Any]
+PAIR_BITS = 20  # as many as the agenda leaves for databases
+_NEVER_US = 1 << 62
+INSTANTS = frozenset(
+    {
+        "lacking_us",
+        "stop_us",
+        "last_ack_us",
+        "mono_us",
+        "at_mono_us",
+        "last_seen_mono_us",
+        "begun_mono_us",
+        "begun_before_mono_us",
+    }
+)
+"""The fields that hold an instant of the run. Other times are durations, or by a wall clock."""
+
+
+def pair_of(entity: int) -> int:
+    """Return the number of the pair whose row has that entity."""
+    return (entity + 1) >> PAIR_BITS
+
+
+class PairJournal:
+    """The run's journal as a later pair writes in it: entities are marked with the pair."""
+
+    def __init__(self, journal: Journal, pair: int) -> None:
+        self._journal = journal
+        self._pair = pair
+        self._offset = pair << PAIR_BITS
+        self.texts: Texts = journal.texts
+        self.seen_texts: Texts = journal.seen_texts
+
+    def __len__(self) -> int:
+        return len(self._journal)
+
+    def append(self, kind_id: int, time_us: int, entity: int, *values: int) -> None:
+        self._journal.append(kind_id, time_us, entity + self._offset, *values)
+
+    def note(self, kind_name: str, time_us: int, entity: int, *values: int | str) -> None:
+        self._journal.note(kind_name, time_us, entity + self._offset, *values)
+
+    def record(self, told: Any, time_us: int, entity: int) -> None:
+        self._journal.record(told, time_us, entity + self._offset)
+
+    def record_cloud(self, told: Any, time_us: int, entity: int) -> None:
+        self._journal.record_cloud(told, time_us, entity + self._offset)
+
+    def take(self, rows: int) -> int:
+        return self._journal.take(rows)
+
+    def pattern(self, fields: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Pattern:
+        marked = [
+            (kind, seq, time, f"{entity}+{self._offset}", *values)
+            for kind, seq, time, entity, *values in rows
+        ]
+        return self._journal.pattern(fields, marked)
+
+    def as_row(self, told: Any, seq: int, time_us: int, entity: int) -> tuple[int, ...]:
+        return self._journal.as_row(told, seq, time_us, entity + self._offset)
+
+    def as_told(self, row: tuple[int, ...]) -> Any:
+        return self._journal.as_told(row)
+
+    def rows(self, *kind_names: str) -> Iterator[Row]:
+        """The pair's own."""
+        for row in self._journal.rows(*kind_names):
+            if pair_of(row.entity) == self._pair:
+                row.entity -= self._offset
+                yield row
+
+    def pack(self) -> None:
+        self._journal.pack()
+
+
+AnyJournal = Journal | PairJournal
+
+
+def rows_of_pair(
+    journal: Journal, pair: int, since_us: int = 0, databases: Sequence[int] | None = None
+) -> Journal:
+    """Return the rows of one pair, as a journal of their own whose instant 0 is since_us.
+
+    databases: the indexes of those in its service; each gets its place among them as its index.
+    None: all are, and keep theirs. A run of one pair is returned as it is.
+    """
+    found = [_mine(journal.of_kind(kind.id), pair) for kind in KINDS]
+    rows = sum(len(each) for each in found)
+    if rows == len(journal) and not since_us and databases is None:
+        return journal
+    seqs = np.sort(np.concatenate([each[:, 0] for each in found]))
+    part = Journal()
+    part.texts, part.seen_texts = journal.texts, journal.seen_texts
+    for kind, table in zip(KINDS, found, strict=True):
+        if not len(table):
+            continue
+        table = table.copy()
+        table[:, 0] = np.searchsorted(seqs, table[:, 0])
+        table[:, 1] -= since_us
+        table[:, 2] -= pair << PAIR_BITS
+        if databases is not None:
+            table[:, 2] = _renumbered(table[:, 2], databases)
+        for column, (name, _) in enumerate(kind.fields, ROW_HEAD):
+            if name in INSTANTS:
+                at = table[:, column]
+                table[:, column] = np.where((at >= 0) & (at < _NEVER_US), at - since_us, at)
+        part.take_columns(kind.id, table)
+    return part
+
+
+def pairs_by_row(journal: Journal) -> Ints:
+    """The number of the pair that wrote each row, by seq."""
+    found = np.zeros(len(journal), dtype=np.int64)
+    for kind in KINDS:
+        rows = journal.of_kind(kind.id)
+        found[rows[:, 0]] = (rows[:, 2] + 1) >> PAIR_BITS
+    return found
+
+
+def serving_by_pair(journal: Journal) -> dict[int, list[int]]:
+    """The databases that are in service in each pair but the first, by the pair's number."""
+    found: dict[int, list[int]] = {}
+    for row in journal.rows("truth.roles"):
+        found[pair_of(row.entity)] = []
+    for row in journal.rows("truth.begins"):
+        pair = pair_of(row.entity)
+        if pair in found:
+            found[pair].append(row.entity - (pair << PAIR_BITS))
+    return found
+
+
+def _mine(rows: Ints, pair: int) -> Ints:
+    mine = ((rows[:, 2] + 1) >> PAIR_BITS) == pair
+    return rows if mine.all() else rows[mine]
+
+
+def _renumbered(entities: Ints, databases: Sequence[int]) -> Ints:
+    place = {-1: -1, **{database: i for i, database in enumerate(databases)}}
+    return np.array([place.get(entity, -1) for entity in entities.tolist()], dtype=np.int64)

@@ -1,0 +1,490 @@
+"""One pair: a primary and the copy behind it, with all that lies between them and who watches over
+it, from one change of roles to the next.
+
+Everything is built from the scenario and wired together here. What goes from one pair to the next
+is in succession.py (databases) and lasting.py (what befell a place); when that happens, and what
+the whole run shares, is in world.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dr_sim.backups.model import Kind
+from dr_sim.engines.model import ModelEngine
+from dr_sim.engines.sides import Sides
+from dr_sim.machines import Machine
+from dr_sim.oracle.witness import Witness
+from dr_sim.record.journal import KIND_ID, Journal
+from dr_sim.record.pairs import AnyJournal, PairJournal
+from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
+from dr_sim.scenario.model import DatabaseSpec, Scenario, ScriptedEvent
+from dr_sim.stores import MemoryStore, Store
+from dr_sim.streams import Streams
+from dr_sim.units import DAY_US
+from dr_sim.world.agenda import Agenda, Class
+from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.clock import Clock
+from dr_sim.world.cloud.service import SITES, CloudWorld
+from dr_sim.world.context import Context
+from dr_sim.world.directory import Directory
+from dr_sim.world.driver import Driver
+from dr_sim.world.express import ExpressLane
+from dr_sim.world.folder import folders_of
+from dr_sim.world.hands import Hands, Surroundings, place_of
+from dr_sim.world.heartbeat import Heartbeats
+from dr_sim.world.link import Link
+from dr_sim.world.occurrence import Effect
+from dr_sim.world.outside import Outside
+from dr_sim.world.own_logic import builder
+from dr_sim.world.primary import Primary
+from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
+from dr_sim.world.promotion import Promotion
+from dr_sim.world.pruning import RETENTION, Pruning, due_at_primary
+from dr_sim.world.reach import Reach
+from dr_sim.world.recorded import Recordings
+from dr_sim.world.remote import Remote
+from dr_sim.world.replication import Replication
+from dr_sim.world.secondary import Break, Secondary
+from dr_sim.world.seeding import clear_second_side, seed
+from dr_sim.world.succession import Heir
+from dr_sim.world.users import Users
+from dr_sim.world.waves import WaveLane
+from dr_sim.world.workload import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What all pairs of a run stand on. express: quiet logs may take the lanes."""
+
+    scenario: Scenario
+    agenda: Agenda
+    journal: Journal
+    streams: Streams
+    express: bool
+
+
+@dataclass(slots=True)
+class Roles:
+    """Who is who in a pair. begins_us: from when on users write to that primary; ready_us: when the
+    second side is in place; sides: the engines; heirs: what an earlier pair leaves, by name (None:
+    it is the first pair, and every database is created); events: the scenario's, and after them
+    what goes on from before.
+    """
+
+    number: int
+    primary: str
+    secondary: str
+    sides: Sides
+    begins_us: int = 0
+    ready_us: int = 0
+    heirs: Mapping[str, Heir] | None = None
+    events: list[ScriptedEvent] = field(default_factory=list)
+
+
+class Pair:
+    """Build it, then `start` it. world.py runs the agenda."""
+
+    def __init__(self, ground: Ground, roles: Roles, store: Store | None = None) -> None:
+        """store: the recovery manager's (default: in memory)."""
+        self.roles = roles
+        heirs: Mapping[str, Heir] = roles.heirs or {}
+        scenario, agenda, sides = ground.scenario, ground.agenda, roles.sides
+        if roles.heirs is not None:
+            scenario = _as_it_goes_on(scenario, roles.number, heirs)
+        self._serving = [
+            i for i, d in enumerate(scenario.databases) if roles.heirs is None or d.name in heirs
+        ]
+        journal: AnyJournal = ground.journal
+        if roles.number:
+            journal = PairJournal(ground.journal, roles.number)
+        names = [d.name for d in scenario.databases]
+        workloads = [
+            _workload(d, scenario, heirs.get(d.name), roles.begins_us) for d in scenario.databases
+        ]
+        acks = [w.ack_instant for w in workloads]
+        folders = folders_of(scenario)
+        self.context = context = Context(
+            scenario=scenario,
+            agenda=agenda,
+            journal=journal,
+            streams=ground.streams,
+            witness=Witness(
+                names,
+                _emitter(journal),
+                lambda db, fork, n: acks[db](n),
+                scenario.replay.validate_hash,
+            ),
+            primary_files=sides.primary_files,
+            secondary_files=sides.secondary_files,
+            primary_engine=sides.primary,
+            secondary_engine=sides.secondary,
+            workloads=workloads,
+            clock=Clock(journal, scenario.engine.timing == "measured"),
+            by_name=[{} for _ in names],
+            primary_shares=[folder.primary_share for folder in folders],
+            secondary_shares=[folder.secondary_share for folder in folders],
+            out_of_service=frozenset(range(len(names))) - set(self._serving),
+        )
+        self.journal = journal
+        self._index = {names[i]: i for i in self._serving}
+        self.mistakes: dict[str, int] = {}  # of each database the last, when by the primary's clock
+        self.effects: list[Effect] = []  # what was to last
+        self.retired = False
+        # who is told that the primary's site is lost
+        self.site_lost_hook: Callable[[], None] = lambda: None
+        self.on_offer: list[Callable[[BackupFile], bool]] = []
+        self.on_landing: list[Callable[[BackupFile], None]] = []
+        self.link = Link(context, scenario.link)
+        self.primary = Primary(context, self._offer)
+        for db in self.primary.databases:
+            if db.index not in self._serving:  # no failover brought it online
+                db.failed, db.writes_until_us = "database", roles.begins_us
+        self.secondary = Secondary(
+            context, lambda database, name: self.hands.attempts_in_store(database, name)
+        )
+        self.replication = Replication(context, self.link, self._land, self.secondary.share)
+        self.users = Users(context, self._serving)
+        remote = Remote(context, self.link, self.primary, self.replication)
+        fork = max((heir.lineage.fork for heir in heirs.values()), default=1)
+        reach = self.secondary.reach = Reach(context, self.primary, remote, self.link)
+        self.promotion = promotion = Promotion(
+            context, self.primary, remote, self.users, reach, fork + 1
+        )
+        self.driver: Driver[Machine] = Driver(
+            place_of(context),
+            builder(scenario, self._index),
+            store or MemoryStore(),
+            scenario.manager_restart_us,
+        )
+        self.heartbeats = Heartbeats(context, self.link, self._silent, self._heard)
+        self.directory = Directory(context, self.link, self.primary)
+        self.cloud: CloudWorld | None = None
+        # the cloud manager lives in the first pair's journal, to the run's end
+        if scenario.cloud is not None and not roles.number:
+            self.cloud = CloudWorld(context, self.link, self.primary)
+        around = Surroundings(
+            self.secondary, remote, promotion, self.heartbeats, self.directory, self.cloud
+        )
+        self.hands = Hands(context, self.driver, around)
+        self.primary.error_hook = self._primary_error
+        self.primary.log_space.fallen = self._fallen
+        self.outside = Outside(context, self.primary, self.secondary, self.hands.people)
+        self.primary.stepped_hook = self.outside.stir
+        self.driver.hooks.on_death.append(self.outside.turn)
+        self.primary.finished_hook = self.secondary.full_hook = self.outside.turn
+        self._recordings = Recordings(context, self.link, self.secondary)
+        self.express: ExpressLane | None = None
+        self.waves: WaveLane | None = None
+        if isinstance(sides.primary, ModelEngine):  # on real files nothing is taken as done
+            self._open_lanes(promotion, ground.express and scenario.replay.validate_hash)
+        if ground.express:
+            self.hands.prune_together(Pruning(context, self.primary, self.secondary))
+
+    def _open_lanes(self, promotion: Promotion, used: bool) -> None:
+        self.express = ExpressLane(
+            self.context,
+            self.primary,
+            self.link,
+            self.replication,
+            self.secondary,
+            self.driver,
+            promotion,
+            self.on_offer,
+        )
+        self.waves = WaveLane(self.express)
+        self.primary.express = self._take if used else None
+
+    def _take(self, db: PrimaryDatabase) -> int:
+        """By the lanes, if one takes it: -1 if not."""
+        assert self.express is not None and self.waves is not None
+        last_us = self.waves.take(db)
+        return last_us if last_us >= 0 else self.express.take(db)
+
+    # ---- its life
+    def start(self, beside: Callable[[], None] = lambda: None) -> None:
+        """Begin at this instant. beside: put what else begins with it on the agenda."""
+        context, roles = self.context, self.roles
+        if roles.number:
+            context.note("truth.roles", -1, roles.primary, roles.secondary, roles.ready_us)
+        engine = context.primary_engine
+        context.note("truth.engine", -1, engine.name, engine.version)
+        seed(context, self.primary.databases, self.secondary, roles.heirs)
+        if roles.ready_us > roles.begins_us:
+            self._alone()
+            context.agenda.at(roles.ready_us, Class.HOUSEKEEPING, -1, self._no_longer_alone)
+        else:
+            self._protect()
+        beside()
+        self.directory.start()
+        if self.cloud is not None and not roles.number:
+            self.cloud.start()
+        self._recordings.start()
+        self._daily(context.now_us + DAY_US)
+
+    @property
+    def all_online(self) -> bool:
+        """Has a failover brought every database in service online?"""
+        return all(self.promotion.is_promoted(i) for i in self._serving)
+
+    @property
+    def handed_over(self) -> bool:
+        """So it has, and the old primary takes no more writes."""
+        stopped = all(db.writes_until_us is not None for db in self.primary.databases)
+        return self.all_online and stopped
+
+    @property
+    def site_lost(self) -> bool:
+        """Is the primary's site gone?"""
+        return not self.primary.share_up
+
+    @property
+    def stands_ready(self) -> bool:
+        """Is the old primary there, stopped and with its machines? Then it can be the second side
+        at once.
+        """
+        lost = any(self.primary.databases[i].failed in ("host", "site") for i in self._serving)
+        return self.promotion.fenced and not lost and not self.site_lost
+
+    def retire(self) -> None:
+        """Its roles have ended: nobody watches over it or decides about it any more."""
+        self.retired = True
+        self.driver.retire()
+        self.secondary.abort_all()
+        self.outside.retire()
+        self._recordings.stop()
+
+    def _alone(self) -> None:
+        """There is no other side yet: nobody watches, and nothing is backed up or sent."""
+        self.driver.down += 1
+        self.replication.stop()
+        for db in self.primary.databases:
+            self.primary.log_space.changed(db)
+
+    def _no_longer_alone(self) -> None:
+        self.driver.down -= 1
+        self.replication.resume()
+        self._protect()
+
+    def _protect(self) -> None:
+        """Backups by their schedules, and who watches over them."""
+        now = self.context.now_us
+        clear_second_side(self.context, self.primary.databases, self.roles.heirs or {})
+        self.primary.start()
+        # a new recovery network is established: nothing waits for the schedule's next full
+        if self.roles.number:
+            for db in self.primary.databases:
+                if not db.spec.seeded:
+                    self.context.agenda.at(now, Class.JOB, db.index, self._seed_anew, db)
+        self.context.agenda.at(now, Class.ANSWER, -1, self.driver.start)
+        if self.context.scenario.monitor.enabled:
+            self.outside.start()
+
+    def _seed_anew(self, db: PrimaryDatabase) -> None:
+        if not db.failed and db.writes_until_us is None:
+            self.primary.begin(db, Kind.FULL)
+
+    def _daily(self, at_us: int) -> None:
+        self.context.agenda.at(at_us, Class.HOUSEKEEPING, -1, self._prune, at_us)
+
+    def _prune(self, at_us: int) -> None:
+        if self.retired:
+            return
+        self._daily(at_us + DAY_US)
+        self.journal.pack()
+        for db in self.primary.databases:
+            if db.failed in ("host", "site"):
+                continue  # who would delete there is dead
+            files = due_at_primary(self.context, db, self.replication)
+            if self.hands.pruning is not None:
+                self.hands.pruning.at_primary(files)
+                continue
+            for file in files:
+                self.primary.delete(file, RETENTION)
+
+    def end(self) -> None:
+        """The run is over."""
+        context = self.context
+        if self.cloud is not None and not self.roles.number:
+            self.cloud.end()
+        for db in (self.primary.databases[i] for i in self._serving):
+            t = context.now_us if db.writes_until_us is None else db.writes_until_us
+            if db.writes_until_us is None:
+                self.primary.log_space.stopped(db)
+            w = context.workloads[db.index]
+            context.note(
+                "truth.commits_total",
+                db.index,
+                w.commits(t),
+                w.user_bytes(t),
+                w.maintenance_bytes(t),
+            )
+        context.note("truth.end", -1)
+
+    # ---- for events and faults
+    def later(self, delay_us: int, do: Callable[[], None]) -> None:
+        self.context.agenda.at(self.context.now_us + delay_us, Class.FAULT, -1, do)
+
+    def has(self, database: str) -> bool:
+        """Is that database a part of the service now?"""
+        return database in self._index
+
+    def index_of(self, database: str) -> int:
+        return self._index[database]
+
+    def files_at(self, where: str, database: int) -> list[BackupFile]:
+        """What lies at 'primary' or 'secondary', oldest first."""
+        files = sorted(self.context.by_name[database].values(), key=lambda f: f.number)
+        return [f for f in files if (f.at_secondary if where == "secondary" else f.at_primary)]
+
+    def _offer(self, file: BackupFile) -> None:
+        for take in list(self.on_offer):
+            if take(file):
+                return
+        self.replication.offer(file)
+
+    def _land(self, file: BackupFile, data: bytes) -> None:
+        self.secondary.land(file, data)
+        for take in list(self.on_landing):
+            take(file)
+
+    def lose_primary(
+        self, what: str, hit: list[PrimaryDatabase], machines: Sequence[str] = ()
+    ) -> None:
+        """The failure itself: from this instant nothing is acknowledged there.
+
+        machines: those that die. They fall silent, whether or not a database lives on them."""
+        if what == "site" and self.primary.share_up:
+            self.site_lost_hook()
+        # whatever of it was lost before, now the rest goes too
+        if what == "site" and self.primary.share_up:
+            self.primary.share_up = False
+            self.link.down()
+            self.replication.hold()
+            if self.cloud is not None and not self.roles.number:
+                self.cloud.site_lost(SITES[0])
+        for db in hit:
+            if db.failed:
+                db.failed = max(db.failed, what, key=("database", "host", "site").index)
+        hit = [db for db in hit if not db.failed]
+        self._idle_machines_down(machines)
+        if hit:
+            self._databases_down(what, hit)
+        for machine in (*(db.spec.machine for db in hit), *machines):
+            self.heartbeats.machine_down(machine)
+
+    def _idle_machines_down(self, machines: Sequence[str]) -> None:
+        """Record the dead machines that no database lives on: no other record tells of them."""
+        used = {db.spec.machine for db in self.primary.databases}
+        for machine in machines:
+            if machine not in used and not self.heartbeats.is_down(machine):
+                self.context.note("truth.machine_lost", -1, machine)
+
+    def _databases_down(self, what: str, hit: list[PrimaryDatabase]) -> None:
+        context = self.context
+        everything = all(db.failed or db in hit for db in self.primary.databases)
+        for entity in [-1] if everything else [db.index for db in hit]:
+            context.note("truth.failed", entity, what)
+        for db in hit:
+            self.primary.fail(db, what)
+            self.users.lost(db.index)
+
+    def _fallen(self, db: PrimaryDatabase, down: bool) -> None:
+        """The server of a database falls: nobody is served, and its machine's beats stop. Or it is
+        up again.
+        """
+        self.context.note("truth.down", db.index, int(down))
+        self.primary.fallen(db, down)
+        if down:
+            self.users.lost(db.index)
+            self.heartbeats.server_down(db.spec.machine)
+        else:
+            self.users.back(db.index)
+            self.heartbeats.server_up(db.spec.machine)
+
+    def _primary_error(self, db: PrimaryDatabase, what: str, number: int, text: str) -> None:
+        self.hands.other_side.primary_error(db.spec.name, what, number, text)
+
+    def wipe_secondary(self, database: int, why: str) -> None:
+        """The secondary's copy of a database and all its files there are gone: its host is lost, or
+        its disks are.
+        """
+        for file in self.files_at("secondary", database):
+            self.secondary.delete(file, why)
+        self.break_standby(database, Break.DROPPED, why)
+
+    def break_standby(self, database: int, how: Break, why: str) -> None:
+        """The secondary's copy of a database is of no use any more; the files in the landing share
+        stay.
+        """
+        if self.users.redirected or self.hands.is_promoted(database):
+            return  # it is no copy any more
+        if database not in self._serving:
+            return
+        self.secondary.break_copy(database, how, why)
+
+    def commit_mistake(self, database: str, what: str) -> None:
+        """A wrong change is the first commit that is acknowledged from now on."""
+        context, index = self.context, self._index[database]
+        context.note("truth.mistake", index, context.workloads[index].commits(context.now_us), what)
+        self.mistakes[database] = context.primary_utc_us()  # as its log says
+
+    def order_failover_to_point(
+        self, operator: str, target: str | None, stop_before_utc_us: int | None
+    ) -> None:
+        """stop_before_utc_us None: before the last mistake, where there was one."""
+        context = self.context
+        if stop_before_utc_us is None:
+            at = [utc for name, utc in self.mistakes.items() if target in (None, name)]
+            if not at:
+                return  # there is nothing to stop before
+            stop_before_utc_us = max(at)
+        stop_us = context.first_stamped_us(stop_before_utc_us)
+        for name, index in self._index.items():
+            if target in (None, name) and operator in context.scenario.failover.operators:
+                commits = context.workloads[index].commits(stop_us)
+                context.note("truth.stop_ordered", index, operator, commits, stop_us)
+                context.witness.stop_ordered(index, commits)
+        self.hands.people.order_failover_to_point(operator, target or "", stop_before_utc_us)
+
+    def _silent(self, machine: str, last_seen_us: int) -> None:
+        self.driver.tell_new(HeartbeatLost, machine, last_seen_us)
+
+    def _heard(self, machine: str) -> None:
+        self.driver.tell_new(HeartbeatBack, machine)
+
+
+def _as_it_goes_on(scenario: Scenario, number: int, heirs: Mapping[str, Heir]) -> Scenario:
+    """Of the databases in service those are seeded whose copy goes on with the primary's logs."""
+
+    def goes_on(database: DatabaseSpec) -> DatabaseSpec:
+        heir = heirs.get(database.name)
+        return replace(database, seeded=heir is not None and heir.copy is not None)
+
+    databases = tuple(goes_on(d) for d in scenario.databases)
+    return replace(scenario, leg_no=number + 1, databases=databases)
+
+
+def _workload(
+    database: DatabaseSpec, scenario: Scenario, heir: Heir | None, since_us: int
+) -> Workload:
+    if heir is None:
+        return Workload(database, scenario)
+    of = heir.lineage
+    return Workload(database, scenario, of.commits, of.lsn - FIRST_LSN, since_us)
+
+
+def _emitter(journal: AnyJournal) -> Callable[[str, int, int, tuple[Any, ...]], None]:
+    """What writes the witness's records into the journal."""
+    survivable, append, texts = KIND_ID["truth.survivable"], journal.append, journal.texts
+
+    def emit(kind_name: str, time_us: int, database: int, values: tuple[Any, ...]) -> None:
+        if kind_name == "truth.survivable":
+            cls, fork, commits, lacking_us = values
+            append(survivable, time_us, database, texts[cls], fork, commits, lacking_us)
+        else:
+            journal.note(kind_name, time_us, database, *values)
+
+    return emit
