@@ -4,7 +4,10 @@ asked for.
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,3 +108,20 @@ def test_the_bar_goes_on_while_pages_are_drawn() -> None:
         drawing(part)
     assert told == pytest.approx([0.8, 0.9, 1.0])
     assert part_of(None, 0.8, 1.0) is None
+
+
+HEAVY = ("pandas", "matplotlib", "bokeh", "scipy.stats", "distributed", "psycopg")
+
+
+def test_a_run_without_a_report_loads_nothing_heavy(here: Path) -> None:
+    """They take longer to import than a short run takes: what is not needed must not be loaded."""
+    code = (
+        "import sys; from dr_sim.cli.main import main;"
+        "main(['run', 'short.yaml', '--no-report', '--out', 'bare']);"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.splitlines()[-1] == "[]"

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dr_sim.errors import InputError, Problem
+from dr_sim.record import arrow
 from dr_sim.record.journal import KIND_ID, KINDS, ROW_HEAD, Journal, RecordKind, Texts
 
 Ints = NDArray[Any]
@@ -153,33 +154,33 @@ class _Piece:
             absent[places] = False
 
     def table(self, journal: Journal, kinds: Ints, columns: list[str], checks: Ints) -> pa.Table:
-        names = pa.array([kind.name for kind in KINDS])
+        names = arrow.words([kind.name for kind in KINDS])
         end = self._begin + self._num_rows
         out: dict[str, pa.Array] = {
-            "seq": pa.array(np.arange(self._begin, end, dtype=np.int64)),
-            "time_us": pa.array(self._time_us),
-            "kind": pa.DictionaryArray.from_arrays(pa.array(kinds.astype(np.int32)), names),
-            "entity": pa.array(self._entity),
+            "seq": arrow.numbers(np.arange(self._begin, end, dtype=np.int64)),
+            "time_us": arrow.numbers(self._time_us),
+            "kind": pa.DictionaryArray.from_arrays(arrow.numbers(kinds.astype(np.int32)), names),
+            "entity": arrow.numbers(self._entity),
         }
         for column in columns:
             out[column] = self._column(journal, column)
-        out["check"] = pa.array(checks)
+        out["check"] = arrow.numbers(checks)
         return pa.table(out)
 
     def _column(self, journal: Journal, column: str) -> pa.Array:
         type_ = _TYPES[column]
         if column not in self._values:
-            arrow = pa.int64() if type_ == "int" else pa.dictionary(pa.int32(), pa.string())
-            return pa.nulls(self._num_rows, arrow)
+            nothing = pa.int64() if type_ == "int" else pa.dictionary(pa.int32(), pa.string())
+            return pa.nulls(self._num_rows, nothing)
         values, absent = self._values[column]
         if type_ == "int":
-            return pa.array(values, mask=absent)
+            return arrow.numbers(values, absent)
         texts = journal.texts if type_ == "str" else journal.seen_texts
         used, ids = np.unique(values[~absent], return_inverse=True)
         codes = np.zeros(self._num_rows, np.int32)
         codes[~absent] = ids
-        words = pa.array([texts.all[i] for i in used.tolist()], pa.string())
-        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=absent), words)
+        words = arrow.words([texts.all[i] for i in used.tolist()])
+        return pa.DictionaryArray.from_arrays(arrow.numbers(codes, absent), words)
 
 
 def checks_of(journal: Journal) -> Ints:
