@@ -49,3 +49,8 @@ def __getattr__(name: str) -> Any:
     from dr_sim import api
 
     return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    """The public face, and nothing else."""
+    return sorted(__all__)

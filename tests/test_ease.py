@@ -125,3 +125,56 @@ def test_a_run_without_a_report_loads_nothing_heavy(here: Path) -> None:
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
     )
     assert told.stdout.splitlines()[-1] == "[]"
+
+
+# what Windows has not, so that nothing on the way may need it (engines of PostgreSQL apart)
+WITHOUT_POSIX = """
+import importlib.abc, os, signal, subprocess, sys
+class Lacking(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name in {"fcntl", "pwd", "grp", "resource", "termios", "tty", "pty", "posix_ipc"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+for name in ("fcntl", "pwd", "grp", "resource", "termios"):
+    sys.modules.pop(name, None)
+sys.meta_path.insert(0, Lacking())
+for name in ("fork", "getuid", "geteuid", "getgid", "getpgid", "killpg", "setsid", "chown"):
+    delattr(os, name)
+for name in ("SIGKILL", "SIGALRM", "SIGHUP", "SIGUSR1", "SIGCHLD", "pthread_sigmask", "alarm"):
+    delattr(signal, name)
+"""
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["run", "short.yaml", "--out", "run"],
+        ["run", "short.yaml", "--replications", "2", "--workers", "1", "--out", "many"],
+        ["validate", "short.yaml"],
+        ["new", "mine.yaml", "--template", "postgres"],
+        ["library", "quickstart"],
+        ["keys", "link"],
+        ["completion", "powershell"],
+    ],
+    ids=lambda argv: " ".join(argv[:2]),
+)
+def test_nothing_on_the_way_needs_what_windows_lacks(here: Path, argv: list[str]) -> None:
+    code = f"{WITHOUT_POSIX}\nfrom dr_sim.__main__ import run\nsys.argv = ['dr-sim', *{argv}]\n"
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}sys.exit(run())"], env=env, capture_output=True, text=True
+    )
+    assert done.returncode in (0, 3), done.stderr[-2000:]
+    assert "Traceback" not in done.stderr
+
+
+def test_what_is_hidden_is_missed_by_what_needs_it(here: Path) -> None:
+    code = f"{WITHOUT_POSIX}\nimport fcntl"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1 and "No module named 'fcntl'" in done.stderr
+
+
+def test_dir_lists_the_face_and_nothing_else() -> None:
+    import dr_sim
+
+    assert dir(dr_sim) == sorted(dr_sim.__all__)
+    assert all(hasattr(dr_sim, name) for name in dir(dr_sim))

@@ -104,6 +104,24 @@ HELP = {
             (1, "none of the sets that were tried surely meets it"),
         ),
     ),
+    "explore": Help(
+        "Draws cases (options, faults at instants that matter, crashes between two commands), "
+        "runs them step by step, keeps what reaches something new, and shrinks what breaks a "
+        "requirement. The same command goes on where it was stopped.",
+        ("dr-sim explore scenarios/quickstart.yaml --budget '2 min'",),
+        (0, 2, 4, 70, 130),
+        (
+            (0, "nothing was found"),
+            (4, "found: each case lies in the folder as a scenario and a test"),
+        ),
+    ),
+    "shrink": Help(
+        "Takes away from a scenario that breaks a requirement whatever is not needed for it, and "
+        "writes the smallest one that still does, with a pytest test.",
+        ("dr-sim shrink broken.yaml --out smallest",),
+        (0, 2, 4, 70, 130),
+        ((0, "it breaks nothing"), (4, "the smallest case was written")),
+    ),
     "policies": Help(
         "Runs several scenarios once each, on the same luck, and prints one table.",
         ("dr-sim policies scenarios/policies/bridge.yaml scenarios/policies/resync.yaml",),
