@@ -87,7 +87,7 @@ def _rate(scenario: Scenario, *causes: Explains) -> float:
 
 
 def things_at(journal: Journal, scenario: Scenario, database: int, at_us: int) -> list[Holding]:
-    """What lies whole at the secondary then, and the copy that is restored there."""
+    """Return what lies whole at the secondary then, and the copy that is restored there."""
     story = Story(journal, scenario)
     rows = story.of("seen.Validated", database)
     holds = _holds_us(story, database)

@@ -208,7 +208,7 @@ class Watch:
             stuck = None
             self.moved(out)
         if found and (stuck is None or stuck.file is not file):
-            noticed = self._noticed(file, lsn, e)
+            noticed: Stuck = self._noticed(file, lsn, e)
             if stuck is not None and stuck.over:
                 # another file holds it up at the same place: the alert goes on at the next retry
                 again_us = max(e.mono_us, stuck.retry_at_us)
