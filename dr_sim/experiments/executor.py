@@ -18,11 +18,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from dr_sim.bugs import Broken, BrokenReplicationError, broken_by
-from dr_sim.errors import DrSimError
+from dr_sim.bugs import Broken, BrokenReplicationError
 from dr_sim.experiments.batches import Batches, BatchJob, Part
-from dr_sim.experiments.sample import Sample, pack
-from dr_sim.experiments.take import take
+from dr_sim.experiments.sample import pack
+from dr_sim.experiments.take import take_several
 from dr_sim.experiments.worker import receive, send, start
 from dr_sim.scenario.model import Scenario
 
@@ -106,15 +105,7 @@ class Processes:
         assert batch is not None
         key, first, count = batch
         began = time.perf_counter()
-        done: list[Sample] = []
-        broken: list[Broken] = []
-        for number in range(first, first + count):
-            try:
-                done.append(take(scenarios[key], number))
-            except DrSimError:
-                raise
-            except Exception as error:
-                broken.append(broken_by(error, number, scenarios[key].manager))
+        done, broken = take_several(scenarios[key], first, count)
         batches.took(key, (time.perf_counter() - began) / count)
         yield from parts_of(key, pack(done) if done else b"", broken)
 

@@ -20,7 +20,6 @@ from io import RawIOBase
 from pathlib import Path
 from typing import IO, Any
 
-from dr_sim.bugs import Broken, broken_by
 from dr_sim.errors import DrSimError
 
 HEAD = struct.Struct("<Q")
@@ -92,7 +91,7 @@ def _work(listen: IO[bytes], talk: RawIOBase, idle_s: float) -> None:
     ('refused', DrSimError).
     """
     from dr_sim.experiments.sample import pack
-    from dr_sim.experiments.take import take
+    from dr_sim.experiments.take import take_several
 
     send(talk, ("ready",))
     scenarios: dict[str, Any] = {}
@@ -105,16 +104,8 @@ def _work(listen: IO[bytes], talk: RawIOBase, idle_s: float) -> None:
             continue
         _, key, first, count = message
         began = time.perf_counter()
-        done = []
-        broken: list[Broken] = []
         try:
-            for number in range(first, first + count):
-                try:
-                    done.append(take(scenarios[key], number))
-                except DrSimError:
-                    raise
-                except Exception as error:
-                    broken.append(broken_by(error, number, scenarios[key].manager))
+            done, broken = take_several(scenarios[key], first, count)
         except DrSimError as error:
             send(talk, ("refused", error))
             continue

@@ -19,7 +19,7 @@ from operator import mul
 
 import numpy as np
 
-from dr_sim.measures.spans import maximal
+from dr_sim.measures.spans import maximal, two_by_two
 from dr_sim.measures.tables import Ints, Record, tables, up_until_us
 from dr_sim.scenario.model import Scenario
 
@@ -232,12 +232,7 @@ def worst(curves: Iterable[Curve]) -> Curve:
     worst database.
     """
     level = list(curves)
-    if not level:
-        return empty_curve(0)
-    while len(level) > 1:
-        paired = [_worse(a, b) for a, b in zip(level[::2], level[1::2], strict=False)]
-        level = paired + level[len(paired) * 2 :]
-    return level[0]
+    return two_by_two(level, _worse) if level else empty_curve(0)
 
 
 def _worse(a: Curve, b: Curve) -> Curve:

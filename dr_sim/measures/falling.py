@@ -17,7 +17,7 @@ from operator import mul
 
 import numpy as np
 
-from dr_sim.measures.spans import maximal
+from dr_sim.measures.spans import maximal, two_by_two
 from dr_sim.measures.tables import Ints
 
 
@@ -201,12 +201,7 @@ def joined_falling(curves: Iterable[Falling]) -> Falling:
 def worst_falling(curves: Iterable[Falling]) -> Falling:
     """The pointwise maximum, over the time that all of them cover."""
     level = list(curves)
-    if not level:
-        return no_curve()
-    while len(level) > 1:
-        paired = [_worse(a, b) for a, b in zip(level[::2], level[1::2], strict=False)]
-        level = paired + level[len(paired) * 2 :]
-    return level[0]
+    return two_by_two(level, _worse) if level else no_curve()
 
 
 def _worse(a: Falling, b: Falling) -> Falling:

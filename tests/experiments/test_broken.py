@@ -21,6 +21,7 @@ from dr_sim.cli import main as cli
 from dr_sim.cli.main import main
 from dr_sim.experiments import executor as executors
 from dr_sim.experiments import policies, until
+from dr_sim.experiments import take as taking
 from dr_sim.experiments.check import Exit, check
 from dr_sim.experiments.replicate import Course, play_all
 from dr_sim.experiments.sample import Sample, unpack
@@ -45,7 +46,7 @@ def breaking(monkeypatch: pytest.MonkeyPatch, *numbers: int, of: str = "") -> No
             raise KeyError("erp")
         return take(scenario, number)
 
-    monkeypatch.setattr(executors, "take", made)
+    monkeypatch.setattr(taking, "take", made)
 
 
 def poisoned(scenario: Scenario) -> Scenario:
@@ -225,7 +226,7 @@ def test_a_sweep_goes_on_without_a_point_that_breaks(
             raise KeyError("erp")
         return take(scenario, number)
 
-    monkeypatch.setattr(executors, "take", made)
+    monkeypatch.setattr(taking, "take", made)
     command = [
         "sweep",
         str(small_file(tmp_path)),

@@ -23,6 +23,7 @@ from dr_sim.cli.main import main
 from dr_sim.errors import DrSimError, InputError
 from dr_sim.experiments import batches, until
 from dr_sim.experiments import executor as executors
+from dr_sim.experiments import take as taking
 from dr_sim.experiments.batches import Batches, BatchJob, stretches
 from dr_sim.experiments.executor import Batch, BrokenReplicationError, Processes
 from dr_sim.experiments.replicate import Course, look_by_look, looks, play_all
@@ -140,7 +141,7 @@ def test_what_is_timed_by_the_clock_is_played_one_after_another_here(
 ) -> None:
     monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
     monkeypatch.setattr(
-        executors, "take", lambda scenario, number: sample(number, {"outage": os.getpid()})
+        taking, "take", lambda scenario, number: sample(number, {"outage": os.getpid()})
     )
     timed = small(tmp_path, "engine: {kind: sqlite, timing: measured}\n")
     with until.executor(2) as playing:
