@@ -594,11 +594,6 @@ class Secondary:
         """
         return self.exclusive(database) if database in self.readers else None
 
-    def busy(self, database: int) -> bool:
-        """Tell whether a restore into it is under way or ordered."""
-        waiting = (*self._waiting, *self._held)
-        return database in self._restoring or any(w.file.database == database for w in waiting)
-
     def exclusive(self, database: int) -> EngineError:
         """What the engine says where it wants the database for itself and cannot have it."""
         engine = self._context.secondary_engine

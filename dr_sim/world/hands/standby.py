@@ -41,6 +41,8 @@ class StandbyHands:
         self._promotion = promotion
         self._heartbeats = heartbeats
         self._index = driver.place.entities
+        self._ordered: set[int] = set()  # databases with a restore that is not over
+        driver.hooks.on_death.append(self._ordered.clear)
         secondary.landed_hook = self._landed
         self.table: dict[type, Callable[[Any], None]] = {
             TakeInventory: self._take_inventory,
@@ -112,7 +114,7 @@ class StandbyHands:
         if file is None:
             self._not_there(command)
             return
-        if not self._busy(command):
+        if not self._refused(command):
             life = self._driver.incarnation
             self._secondary.restore(file, command.replace, life, self._restored)
 
@@ -125,7 +127,7 @@ class StandbyHands:
         if file is None:
             self._not_there(command)
             return
-        if self._busy(command):
+        if self._refused(command):
             return
         at_us = context.first_stamped_us(command.stop_before_utc_us)
         commits, written = context.workloads[file.database].written(at_us)
@@ -136,17 +138,20 @@ class StandbyHands:
         number, text = _NOT_THERE
         self._driver.soon(e.RestoreFailed, command.database, command.name, number, False, text)
 
-    def _busy(self, command: c.Restore | c.RestoreUntil) -> bool:
+    def _refused(self, command: c.Restore | c.RestoreUntil) -> bool:
         """Refuse it if another restore into that database is not over yet: no engine takes two."""
-        if not self._secondary.busy(self._index[command.database]):
+        index = self._index[command.database]
+        if index not in self._ordered:
+            self._ordered.add(index)
             return False
-        refusal = self._secondary.exclusive(self._index[command.database])
+        refusal = self._secondary.exclusive(index)
         failed = (command.database, command.name, refusal.number, False, refusal.text)
         self._driver.soon(e.RestoreFailed, *failed)
         return True
 
     def _restored(self, work: Work, state: RestoreState | None, number: int, text: str) -> None:
         context, file, tell = self._context, work.file, self._driver.tell
+        self._ordered.discard(file.database)
         now = context.agenda._now
         who = (now, context.utc_us(), work.incarnation, file.database_name, file.name)
         if state is not None:
