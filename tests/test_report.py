@@ -557,3 +557,16 @@ def test_the_narrowest_bar_can_be_seen(browser: Any, two_weeks: Path) -> None:
         return Math.min(...wide)
     """)
     assert painted >= 2
+
+
+def test_the_bound_lies_inside_the_axis_of_many_runs(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(
+        f"{REPLICATED}sla: {{outage: at most 5 h}}\n", encoding="utf-8"
+    )
+    scenario = load_scenario(tmp_path / "s.yaml")
+    found = Distribution(scenario, [take(scenario, number) for number in range(4)])
+    page = distribution_html(found)
+    data = page[page.index("const DATA = ") + len("const DATA = ") :]
+    spec = json.JSONDecoder().raw_decode(data)[0]["charts"]["many_outage"]
+    bound = next(mark for mark in spec["marks"] if mark["type"] == "upright")
+    assert bound["x"] == 5 * 3_600_000 < spec["x"]["to"]

@@ -187,14 +187,10 @@ def _worst(found: Distribution) -> Iterator[tuple[str, str, int]]:
 
 
 # ---- charts
-def _axis(most_s: float, title: str) -> dict[str, Any]:
-    """An axis of durations from half a second on, with room for ten minutes."""
-    return {
-        "kind": "log_duration",
-        "from": 500,
-        "to": 1000 * max(2 * most_s, 600.0),
-        "title": title,
-    }
+def _axis(most_s: float, bounds: list[dict[str, Any]], title: str) -> dict[str, Any]:
+    """An axis of durations from half a second on, with room for ten minutes and every bound."""
+    most_ms = max(2_000 * most_s, 600_000.0, *(1.5 * bound["x"] for bound in bounds), 0.0)
+    return {"kind": "log_duration", "from": 500, "to": most_ms, "title": title}
 
 
 def _bounds(found: Distribution, measures: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -231,11 +227,12 @@ def _exposure(found: Distribution) -> Chart:
         x, y = curve["above"].to_numpy()[1:], 100 * curve["share"].to_numpy()[1:]
         looks = LineStyle(f"{failure_class} lost", _COLOURS[failure_class], _DASHES[failure_class])
         marks.append(line(packed(x * SECOND_US, np.where(y > 0, y, np.nan)), looks))
+    bounds = _bounds(found, ("data_loss", "exposure"))
     spec = {
-        "x": _axis(most, "more than"),
+        "x": _axis(most, bounds, "more than"),
         "y": {"kind": "log_percent", "from": 50 * least, "to": 130, "title": "% of the time"},
         "height": 300,
-        "marks": [*marks, *_bounds(found, ("data_loss", "exposure"))],
+        "marks": [*marks, *bounds],
     }
     told = "; ".join(
         f"for a lost {c} at most {clock(round(float(curve['above'].iloc[-1]) * SECOND_US))}"
@@ -298,11 +295,12 @@ def _costs(found: Distribution) -> Iterator[Chart]:
             told.append(
                 f"{statistic} {seconds(i.estimate)} (from {seconds(i.low)} to {seconds(i.high)})"
             )
+        bounds = _bounds(found, (measure,))
         spec = {
-            "x": _axis(float(values[-1]), measure.replace("_", " ")),
+            "x": _axis(float(values[-1]), bounds, measure.replace("_", " ")),
             "y": {"kind": "percent", "to": 105, "title": "% of failovers at or below"},
             "height": 300,
-            "marks": [*marks, *_bounds(found, (measure,))],
+            "marks": [*marks, *bounds],
         }
         title = f"{measure.replace('_', ' ').capitalize()} of the failovers that happened"
         yield Chart(f"many_{measure}", title, f"{', '.join(told)}.", spec)
