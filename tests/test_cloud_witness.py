@@ -107,10 +107,8 @@ def forget_requests(patch: pytest.MonkeyPatch) -> None:
 
 
 def save_after_start(patch: pytest.MonkeyPatch) -> None:
-    def last(self: out.Out) -> list[Command]:
-        if not self.saves:
-            return self.commands
-        return [*self.commands, SaveAll(tuple(self.saves.items()))]
+    def last(self: out.Out, texts: dict[str, str]) -> list[Command]:
+        return [*self.commands, SaveAll(tuple(texts.items()))] if texts else self.commands
 
     patch.setattr(out.Out, "all", last)
 
@@ -121,7 +119,7 @@ def untranslated(patch: pytest.MonkeyPatch) -> None:
 
     real = mapping.Mapping.translated
     patch.setattr(mapping.Mapping, "translated", as_it_is)
-    patch.setattr(agents.Agent, "_refusal", lambda self, command: agents.WhyFailed.NONE)
+    patch.setattr(agents.Agent, "_refusal", lambda self, *what: agents.WhyFailed.NONE)
 
 
 def no_lanes(patch: pytest.MonkeyPatch) -> None:
@@ -274,8 +272,8 @@ def test_a_manager_that_dies_before_every_nth_command_does_everything_once(
 ) -> None:
     base = BASE.replace("run_for: 6 h", "run_for: 5 h") + "seed: 3\n"
     of = world(tmp_path, "events: [{at: 1 h, hung_request: {share: 100 %}}]\n", base)
-    assert of.cloud is not None
-    of.cloud.life.before_command = every(n, of)
+    assert of.pair.cloud is not None
+    of.pair.cloud.life.before_command = every(n, of)
     of.run()
     assert cloud_broken(of.journal, of.context.scenario) == []
-    assert [c.behind() for c in of.cloud.configurations] == [(-1, 0), (-1, 0)]
+    assert [c.behind() for c in of.pair.cloud.configurations] == [(-1, 0), (-1, 0)]

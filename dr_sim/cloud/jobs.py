@@ -25,7 +25,7 @@ from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.events import AgentSaid
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.words import JobKind, JobMove, JobState, Notice, WhyFailed, Word
-from dr_sim.machines import SetAlarm, Transitions
+from dr_sim.machines import CancelAlarm, SetAlarm, Transitions
 
 JOBS: Transitions[JobState, JobMove] = Transitions(
     "job",
@@ -406,7 +406,7 @@ class JobBook:
         return job
 
     def _save(self, job: CloudJob, out: Out) -> None:
-        out.saves[OPEN + job.id] = job.text()
+        out.saves[OPEN + job.id] = job
 
     def _look_at(self, job: CloudJob, at_us: int) -> None:
         job.due_us = at_us
@@ -422,6 +422,9 @@ class JobBook:
             if job is not None and job.due_us == dues[0][0]:
                 break
             heapq.heappop(dues)
+        if not dues and self._alarm_us:
+            self._alarm_us = 0
+            out.commands.append(CancelAlarm("", LOOK))
         if dues and (not self._alarm_us or dues[0][0] < self._alarm_us):
             self._alarm_us = dues[0][0]
             out.commands.append(SetAlarm("", LOOK, self._alarm_us))

@@ -80,12 +80,13 @@ class CloudManager:
         for mirror in self._mirrors.values():
             mirror.report(out)
         self._maybe_provisioned(out)
-        for key, value in out.saves.items():
+        texts = out.texts()
+        for key, value in texts.items():
             if value:
                 self._kept[key] = value
             else:
                 self._kept.pop(key, None)
-        return out.all()
+        return out.all(texts)
 
     # ---- events
     def _alarm(self, e: Alarm, out: Out) -> None:

@@ -182,7 +182,7 @@ class Mirror:
         before = row.value
         row.version += 1
         row.value = chained(before, job.change)
-        out.saves[f"{ROW}{self.name}/{job.entity}"] = row.text()
+        out.saves[f"{ROW}{self.name}/{job.entity}"] = row
         if not self.target or job.site != self.source:
             return
         self._number += 1
@@ -208,7 +208,7 @@ class Mirror:
         """The time of the mirror has come."""
         self._due_set = False
         self._submit_all(out)
-        if self.pending or self.found:
+        if self.found or any(c.status != _SUBMITTED for c in self.pending.values()):
             self._submit_when_due(out)
 
     def _submit_all(self, out: Out) -> None:
@@ -461,7 +461,7 @@ class Mirror:
             return  # it is known to differ
         if row.value != source[0]:  # what is there beats what is stored
             row.value = source[0]
-            out.saves[f"{ROW}{self.name}/{entity}"] = row.text()
+            out.saves[f"{ROW}{self.name}/{entity}"] = row
         if not as_it_should:
             out.commands.append(Notify(self.name, Notice.DIFFERENT, entity, out.utc_us))
             if entity not in self.found:
@@ -555,7 +555,7 @@ class Mirror:
             out.commands.append(SetAlarm(self.name, LIMIT, out.mono_us + wait))
 
     def _save(self, change: Pending, out: Out) -> None:
-        out.saves[f"{CHANGE}{self.name}/{change.number}"] = change.text()
+        out.saves[f"{CHANGE}{self.name}/{change.number}"] = change
 
 
 def _roles(network: NetworkConfig, stored: str) -> tuple[str, str, str]:

@@ -6,7 +6,15 @@ The parts of the manager write what must be durable into `saves` and what is to 
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from dr_sim.machines import Command, SaveAll
+
+
+class Kept(Protocol):
+    """Something that is saved as a text: as it stands when the event has been dealt with."""
+
+    def text(self) -> str: ...
 
 
 class Out:
@@ -17,11 +25,18 @@ class Out:
     def __init__(self, mono_us: int, utc_us: int) -> None:
         self.mono_us = mono_us
         self.utc_us = utc_us
-        self.saves: dict[str, str] = {}
+        self.saves: dict[str, str | Kept] = {}
         self.commands: list[Command] = []
 
-    def all(self) -> list[Command]:
+    def texts(self) -> dict[str, str]:
+        """What is to be saved, by key."""
+        return {
+            key: value if isinstance(value, str) else value.text()
+            for key, value in self.saves.items()
+        }
+
+    def all(self, texts: dict[str, str]) -> list[Command]:
         """Save first."""
-        if not self.saves:
+        if not texts:
             return self.commands
-        return [SaveAll(tuple(self.saves.items())), *self.commands]
+        return [SaveAll(tuple(texts.items())), *self.commands]

@@ -162,6 +162,17 @@ class Agenda(simpy.Environment):
         self._now = until_us
         self.round = 0
 
+    def run_up_to(self, now_us: int) -> None:
+        """Do everything before that instant; it is that instant then."""
+        if now_us > self._now:
+            self.run_until(now_us - 1)
+            self._now = now_us
+
+    def first_us(self) -> int | None:
+        """When the next entry is due; None if there is none."""
+        first = self._first()
+        return None if first is None else int(first[0])
+
     def run_until_quiet(self) -> None:
         """Until nothing is on it any more."""
         self._leave()

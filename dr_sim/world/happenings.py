@@ -4,6 +4,7 @@ drawn.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dr_sim.scenario.model import DrawnFault, Law, ScriptedEvent
@@ -59,7 +60,11 @@ class Happenings:
         if database is not None and not pair.has(database):
             occurrence.nothing(f"database {database} is not in service")
             return
-        event.kind.happen(occurrence, event.params)
+        happen = partial(event.kind.happen, occurrence, event.params)
+        if pair.cloud is None:
+            happen()
+        else:
+            pair.cloud.context.asked(happen)
         pair.outside.turn()
 
     def _draw_next(

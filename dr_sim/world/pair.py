@@ -293,6 +293,8 @@ class Pair:
         if self.retired:
             return
         self._daily(at_us + DAY_US)
+        if self.cloud is not None:
+            self.cloud.catch_up()
         self.journal.pack()
         for db in self.primary.databases:
             if db.failed in ("host", "site"):
@@ -325,7 +327,11 @@ class Pair:
 
     # ---- for events and faults
     def later(self, delay_us: int, do: Callable[[], None]) -> None:
-        self.context.agenda.at(self.context.now_us + delay_us, Class.FAULT, -1, do)
+        at = self.context.now_us + delay_us
+        if self.cloud is None:
+            self.context.agenda.at(at, Class.FAULT, -1, do)
+        else:  # it may be about the cloud manager
+            self.context.agenda.at(at, Class.FAULT, -1, self.cloud.context.asked, do)
 
     def has(self, database: str) -> bool:
         """Is that database a part of the service now?"""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dr_sim.faults import KINDS
+from dr_sim.measures.cloud import calls
+from dr_sim.measures.tables import tables
 from dr_sim.runs.run import Result
 from dr_sim.units import HOUR_US, MINUTE_US
+from dr_sim.world.world import World
 
 from .runs import SCENARIOS, ran
 
@@ -187,3 +191,28 @@ def test_all_is_done_once_in_a_bad_network() -> None:
     result = ran("cloud/api_chaos")
     assert (result.summary.cloud.jobs.twice, result.summary.cloud.jobs.lost) == (0, 0)
     assert result.summary.cloud.api.lives > 4
+
+
+def test_calls_that_are_only_counted_are_answered_as_those_that_are_played() -> None:
+    """Counted or played one by one: the same calls, the same changes, the same drift."""
+    scenario = cloud("base").scenario
+    each = []
+    for play_all in (False, True):
+        world = World(scenario)
+        assert world.pair.cloud is not None
+        world.pair.cloud.front.play_all = play_all
+        journal = world.run()
+        t = tables(journal)
+        drift = [(r.time_us, r.values) for r in t.rows("truth.cloud_drift")]
+        each.append((calls(t, scenario, 0, scenario.run_for_us + 1), drift))
+    assert each[0] == each[1]
+    assert each[0][0].calls == 8 * 60 * 4 - 1  # the last one is made at the very end
+
+
+def test_quiet_logs_take_their_fast_path_beside_a_cloud_manager() -> None:
+    """What the databases record is the same with a cloud manager as without one."""
+    scenario = cloud("base").scenario
+    with_, without = World(scenario).run(), World(replace(scenario, cloud=None)).run()
+    for kind in ("truth.landed", "truth.restored", "truth.survivable"):
+        mine = [(r.time_us, r.values) for r in with_.rows(kind)]
+        assert mine == [(r.time_us, r.values) for r in without.rows(kind)] != []

@@ -16,11 +16,11 @@ from dr_sim.cloud.commands import AskScript, CleanUp, CopyScript, KillScript, St
 from dr_sim.cloud.words import JobKind, WhyFailed, Word
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.cloud.configuration import Configuration, Thing
+from dr_sim.world.cloud.context import MOVE_DATABASE
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
 
-MOVE_DATABASE = "move_database"
 _KILL_US = 1_000_000  # to end a process, and to see that it has ended
 _ESCAPED_US = 300_000_000  # after which a process that escaped has done its work
 _PPM = 1_000_000
@@ -29,9 +29,11 @@ Key = tuple[str, int]  # job, attempt
 
 @dataclass(slots=True)
 class Process:
-    """A script that runs, or hangs (no entry)."""
+    """A script that runs, or hangs (no entry). params: of the command; entity: what it changes."""
 
     command: StartScript
+    params: dict[str, str]
+    entity: str
     entry: Entry | None
     fails: bool
 
@@ -111,47 +113,44 @@ class Agent:
         if key in self.memory:
             self._say(key)
             return
-        reason = self._refusal(command)
+        params: dict[str, str] = json.loads(command.params)
+        entity = self._world.entity_of(self._name, params.get("id", ""))
+        reason = self._refusal(command, params, entity)
         if reason is not WhyFailed.NONE:
             self.memory[key] = (Word.FAILED, reason)
-            self._say(key)
-            return
-        self._begin(key, command)
+        else:
+            self._begin(key, Process(command, params, entity, None, False))
         self._say(key)
 
-    def _refusal(self, command: StartScript) -> WhyFailed:
+    def _refusal(self, command: StartScript, params: dict[str, str], entity: str) -> WhyFailed:
         """Why it does not begin."""
         version = self.scripts.get(command.script, 1)
         if version < 1:
             return WhyFailed.NO_SCRIPT
         if version < command.version:
             return WhyFailed.OLD_SCRIPT
-        for value in json.loads(command.params).values():
+        for value in params.values():
             owner = self._world.owner_of(value)
             if owner and owner != self.site:
                 return WhyFailed.FOREIGN_ID
-        return WhyFailed.NONE if self._entity(command) else WhyFailed.UNKNOWN_ID
+        return WhyFailed.NONE if entity else WhyFailed.UNKNOWN_ID
 
-    def _entity(self, command: StartScript) -> str:
-        """What a script changes: whatever bears the identifier here that it is given."""
-        return self._world.entity_of(self._name, json.loads(command.params).get("id", ""))
-
-    def _begin(self, key: Key, command: StartScript) -> None:
-        now = self._context.now_us
-        takes_us, fails = self._law(command)
-        self._note(command, "begins")
-        self._pause(command, True)
+    def _begin(self, key: Key, process: Process) -> None:
+        now, command = self._context.now_us, process.command
+        takes_us, process.fails = self._law(command)
+        self._note(process, "begins")
+        self._pause(process, True)
         mishaps = self._world.mishaps
         hangs = mishaps.befalls("hangs", self.site, command.script)
-        fails = fails or mishaps.befalls("fails", self.site, command.script)
+        if mishaps.befalls("fails", self.site, command.script):
+            process.fails = True
         if mishaps.befalls("half", self.site, command.script):
-            fails = True
-            self._thing(command).half = command.job
-        entry = None
+            process.fails = True
+            self._thing(process).half = command.job
         if not hangs:
             at = now + takes_us
-            entry = self._context.agenda.at(at, Class.ANSWER, -1, self._over, key)
-        self._processes[key] = Process(command, entry, fails)
+            process.entry = self._context.agenda.at(at, Class.ANSWER, -1, self._over, key)
+        self._processes[key] = process
         self.memory[key] = (Word.STARTED, WhyFailed.NONE)
 
     def _law(self, command: StartScript) -> tuple[int, bool]:
@@ -161,7 +160,7 @@ class Agent:
         spec, jobs = self._world.spec, self._world.spec.jobs
         laws = {JobKind.SET.value: jobs.set, JobKind.REBUILD.value: jobs.rebuild}
         law = laws.get(command.script, spec.takes)
-        stream = self._context.streams.of(f"cloud {command.change}", "script", self.site)
+        stream = self._context.streams.once(f"cloud {command.change}", "script", self.site)
         runs = self._runs.get(command.change, 0)
         self._runs[command.change] = runs + 1
         nth = 2 * runs
@@ -171,46 +170,37 @@ class Agent:
 
     def _over(self, key: Key) -> None:
         process = self._processes.pop(key)
-        command = process.command
         if process.fails:
             self.memory[key] = (Word.FAILED, WhyFailed.SCRIPT)
-            self._note(command, "failed")
+            self._note(process, "failed")
         else:
-            self._effect(command)
-            self._pause(command, False)
+            self._effect(process)
+            self._pause(process, False)
             self.memory[key] = (Word.DONE, WhyFailed.NONE)
-            self._note(command, "done")
+            self._note(process, "done")
         self._say(key)
 
-    def _effect(self, command: StartScript) -> None:
-        params = json.loads(command.params)
-        entity = self._entity(command)
+    def _effect(self, process: Process) -> None:
+        command, params, entity = process.command, process.params, process.entity
         configuration = self._configuration
         if command.script in (JobKind.SET.value, JobKind.REBUILD.value):
             configuration.set(self.site, entity, params["value"])
-            how, happened = "set", True
+            how, what = "set", params["value"]
+        elif configuration.apply(self.site, entity, command.change):
+            how, what = "script", command.change
         else:
-            happened = configuration.apply(self.site, entity, command.change)
-            how = "script"
-        if happened:
-            thing = configuration.sides[self.site].things[entity]
-            thing.ids = {params["id"]}
-            self._context.note(
-                "truth.cloud_effect",
-                self.network,
-                self.site,
-                entity,
-                command.change if how == "script" else params["value"],
-                how,
-                command.params,
-            )
+            return  # it had taken effect before
+        self._thing(process).ids = {params["id"]}
+        self._context.note(
+            "truth.cloud_effect", self.network, self.site, entity, what, how, command.params
+        )
 
-    def _thing(self, command: StartScript) -> Thing:
-        return self._configuration.sides[self.site].things[self._entity(command)]
+    def _thing(self, process: Process) -> Thing:
+        return self._configuration.sides[self.site].things[process.entity]
 
-    def _pause(self, command: StartScript, begins: bool) -> None:
-        if command.script == MOVE_DATABASE and self.site == self._world.home:
-            self._world.pause_backups(self._entity(command), command.job, begins)
+    def _pause(self, process: Process, begins: bool) -> None:
+        if process.command.script == MOVE_DATABASE and self.site == self._world.home:
+            self._world.pause_backups(process.entity, process.command.job, begins)
 
     # ---- other orders
     def _ask(self, command: AskScript) -> None:
@@ -242,7 +232,7 @@ class Agent:
         if process is None or self.dead:
             return
         self.memory[key] = (Word.GONE, WhyFailed.NONE)
-        self._note(process.command, "killed")
+        self._note(process, "killed")
         self._say(key)
 
     def _lost_sight(self, key: Key, process: Process) -> None:
@@ -253,15 +243,15 @@ class Agent:
         if process.entry is not None:
             process.entry.cancel()
         self.memory[key] = (Word.GONE, WhyFailed.NONE)
-        self._note(process.command, "escaped")
+        self._note(process, "escaped")
         self._say(key)
         at = self._context.now_us + _ESCAPED_US
-        self._context.agenda.at(at, Class.ANSWER, -1, self._late, process.command)
+        self._context.agenda.at(at, Class.ANSWER, -1, self._late, process)
 
-    def _late(self, command: StartScript) -> None:
+    def _late(self, process: Process) -> None:
         if not self.dead:
-            self._effect(command)
-            self._note(command, "done late")
+            self._effect(process)
+            self._note(process, "done late")
 
     def _clean_up(self, command: CleanUp) -> None:
         key = (command.job, command.attempt)
@@ -302,15 +292,16 @@ class Agent:
         for process in self._processes.values():
             if process.entry is not None:
                 process.entry.cancel()
-            self._note(process.command, "died")
+            self._note(process, "died")
         self._processes.clear()
 
     def _say(self, key: Key) -> None:
         word, reason = self.memory[key]
         self._world.heard(self, key, word, reason)
 
-    def _note(self, command: StartScript, what: str) -> None:
-        self._note_of(command.job, command.attempt, command.script, self._entity(command), what)
+    def _note(self, process: Process, what: str) -> None:
+        command = process.command
+        self._note_of(command.job, command.attempt, command.script, process.entity, what)
 
     def _note_of(self, job: str, attempt: int, script: str, entity: str, what: str) -> None:
         self._context.note(

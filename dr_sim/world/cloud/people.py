@@ -40,7 +40,7 @@ class People:
 
     def takes_us(self, work: str) -> int:
         """How long a piece of work takes; named by it."""
-        return self._context.streams.of(f"cloud {work}", "by hand").law(
+        return self._context.streams.once(f"cloud {work}", "by hand").law(
             0, self._world.spec.jobs.by_hand
         )
 
@@ -54,7 +54,7 @@ class People:
     def _done(self) -> None:
         work, self._busy = self._busy, None
         assert work is not None
-        stream = self._context.streams.of(f"cloud {work.work}", "forgotten")
+        stream = self._context.streams.once(f"cloud {work.work}", "forgotten")
         if stream.below(0, _PPM) >= self._world.spec.jobs.forgotten_ppm:
             self._world.by_hand(work)
         self._world.life.tell_soon(

@@ -37,6 +37,7 @@ from dr_sim.stores import Store
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.cloud.agents import Agent, Key, Mishaps
 from dr_sim.world.cloud.configuration import Configuration
+from dr_sim.world.cloud.context import CloudContext
 from dr_sim.world.cloud.front import OPERATORS, ApiFront
 from dr_sim.world.cloud.life import CloudLife
 from dr_sim.world.cloud.people import People
@@ -110,7 +111,7 @@ class CloudWorld:
     ) -> None:
         scenario = context.scenario
         assert scenario.cloud is not None
-        self.context = context
+        self.context = own = CloudContext(context)
         self.spec = spec = scenario.cloud
         self.home = SITES[0]
         self._link = link
@@ -123,9 +124,7 @@ class CloudWorld:
         self.agents: dict[tuple[str, str], Agent] = {}
         for i, network in enumerate(spec.networks):
             entities = tuple(e for names in self._things[network.name].values() for e in names)
-            configuration = Configuration(
-                entities, SITES, lambda: context.now_us, self._changed_in(i)
-            )
+            configuration = Configuration(entities, SITES, lambda: own.now_us, self._changed_in(i))
             self.configurations.append(configuration)
             for site in SITES:
                 self.agents[network.name, site] = Agent(self, i, site, configuration)
@@ -158,7 +157,12 @@ class CloudWorld:
         self.front.start()
 
     def end(self) -> None:
+        self.context.end()
         self.front.end()
+
+    def catch_up(self) -> None:
+        """Play all that is before the present; whoever asks something of it does this first."""
+        self.context.catch_up()
 
     def utc_us(self) -> int:
         """What the manager's wall clock shows."""
@@ -329,6 +333,7 @@ class CloudWorld:
     # ---- failures and failovers
     def site_lost(self, site: str) -> None:
         """The site is lost, with its agents, and with the manager if it stands there."""
+        self.catch_up()
         self.context.note("truth.cloud_site_lost", -1, site)
         for (_, at), agent in self.agents.items():
             if at == site:
@@ -341,6 +346,8 @@ class CloudWorld:
         """A failover to the second side waits until that is configured; done(changes brought in)
         is called then, or when the limit is over. Asked again, it goes on as it does.
         """
+        self.catch_up()
+        self.context.in_step()
         asked_before = self._asked is not None
         self._asked = done
         site = SITES[1]
@@ -355,6 +362,7 @@ class CloudWorld:
             at = self.context.now_us + limit
             self._limit = self.context.agenda.at(at, Class.ANSWER, -1, self._goes_on, False, 0)
         self.life.tell_soon(lambda mono, utc: ProvisionAsked(mono, utc, 0, site, answers))
+        self.context.catch_up()
 
     def _provisioned(self, command: SiteProvisioned, incarnation: int) -> None:
         for configuration in self.configurations:

@@ -1,0 +1,96 @@
+"""The time of the cloud manager and of what is around it.
+
+Theory of operation. As long as nothing that the cloud manager does can be felt by the databases,
+and nothing of the link by the cloud manager, its entries stand on an agenda of their own. It is
+played up to the present whenever somebody asks something of the cloud manager, and at the end. So
+quiet logs take their fast path as if there were no cloud manager: a lane looks only at what may
+disturb a log. From the first failover on both agendas are played in step.
+
+Where one can be felt by the other (the manager stands at one of the sites, or a database is moved,
+which pauses its backups) there is one agenda.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dr_sim.record.pairs import AnyJournal
+from dr_sim.scenario.model import Scenario
+from dr_sim.streams import Streams
+from dr_sim.world.agenda import Agenda, Class, Entry
+from dr_sim.world.context import Context
+
+MOVE_DATABASE = "move_database"
+_WORDS = 4  # of a draw's name: most names are asked for one or two, and a block is as many
+
+
+class CloudContext:
+    """What the parts of the cloud's world share: time, the journal, draws."""
+
+    def __init__(self, world: Context) -> None:
+        self._world = world
+        self.scenario: Scenario = world.scenario
+        self.journal: AnyJournal = world.journal
+        scenario = world.scenario
+        self.streams = Streams(scenario.seed, scenario.replication_no, _WORDS)
+        self.apart = not _felt(scenario)
+        self.agenda = Agenda() if self.apart else world.agenda
+        self._in_step = False
+        self._next: Entry | None = None
+
+    @property
+    def now_us(self) -> int:
+        return self.agenda._now
+
+    def note(self, kind_name: str, entity: int, *values: int | str) -> None:
+        """One record at this instant."""
+        self.journal.note(kind_name, self.agenda._now, entity, *values)
+
+    def catch_up(self) -> None:
+        """Play everything before the present: somebody is about to ask something."""
+        if self.apart:
+            self.agenda.run_up_to(self._world.agenda.now_us)
+            if self._in_step:
+                self._step()
+
+    def asked(self, do: Callable[[], None]) -> None:
+        """Have somebody ask something now; what comes of it later is played in step."""
+        self.catch_up()
+        do()
+        if self.apart and self._in_step:
+            self._step()
+
+    def in_step(self) -> None:
+        """From now on what the cloud manager does is felt by a failover."""
+        if self.apart and not self._in_step:
+            self._in_step = True
+            self._step()
+
+    def end(self) -> None:
+        """The run is over: play what belongs to it."""
+        if self.apart:
+            self.agenda.run_until(self._world.agenda.now_us)
+
+    def _step(self) -> None:
+        """An entry on the world's agenda for the next one on this one."""
+        if self._next is not None:
+            self._next.cancel()
+        self._next = None
+        first = self.agenda.first_us()
+        if first is not None:
+            at = max(first, self._world.agenda.now_us)
+            self._next = self._world.agenda.at(at, Class.ANSWER, -1, self._play)
+
+    def _play(self) -> None:
+        self._next = None
+        self.agenda.run_until(self._world.agenda.now_us)
+        self._step()
+
+
+def _felt(scenario: Scenario) -> bool:
+    """Whether the databases can feel the cloud manager, or it the link, without a failover."""
+    assert scenario.cloud is not None
+    if scenario.cloud.at != "apart":
+        return True
+    params = [*(e.params for e in scenario.events), *(f.params for f in scenario.faults)]
+    return any(getattr(each, MOVE_DATABASE, None) is not None for each in params)
