@@ -114,7 +114,10 @@ class PrimaryKeys(Section):
 
 class LinkKeys(Section):
     bandwidth: Annotated[Bandwidth, Positive] = about("capacity of the link")
-    rtt: Duration = about("round-trip time")
+    rtt: Duration = about(
+        "round-trip time; what exceeds 30 ms delays whatever crosses (up to there it is part of "
+        "the costs and time-outs that are written), and with loss all of it slows each stream"
+    )
     loss: Loss = about("packet loss; it slows each TCP stream")
     mss: Annotated[Size, Positive] = about("payload of one packet")
     sharing: Literal["fair", "fifo", "priority"] = about(
