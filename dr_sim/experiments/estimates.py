@@ -18,7 +18,7 @@ import numpy as np
 
 from dr_sim.experiments import intervals
 from dr_sim.experiments.intervals import INFINITE, Interval
-from dr_sim.experiments.sample import GRID_US, CurveSample, Sample, Value
+from dr_sim.experiments.sample import GRID_US, NO_END, CurveSample, Sample, Value
 from dr_sim.scenario.model import Scenario, SlaLine
 from dr_sim.scenario.sla import CLASSED_CURVES, CLASSES, COUNTS, CURVES, limit_of, split
 from dr_sim.units import YEAR_US
@@ -161,7 +161,7 @@ def _of_curves(
     if limit is not None:
         return Estimate(share([time_above(c, limit) for c in found], whole, below, above), n)
     if statistic == "mean":
-        return Estimate(_ratio([c.twice_area / 2 for c in found], whole, below, above, sure), n)
+        return Estimate(_mean_over_time(found, whole, below, above, sure), n)
     grid = np.stack([c.above_grid() for c in found])
     if statistic == "max":
         return Estimate(Interval(_top(grid), _top(grid), INFINITE), n)
@@ -179,8 +179,23 @@ def time_above(curve: CurveSample, limit_us: int) -> float:
 
 
 def _top(grid: np.ndarray) -> float:
+    """Return the first limit of the grid that no run was above; INFINITE if there is none."""
     over = np.flatnonzero(grid.max(axis=0))
-    return float(GRID_US[min(len(GRID_US) - 1, over[-1] + 1)]) if len(over) else 0.0
+    if not len(over):
+        return 0.0
+    above = over[-1] + 1
+    return float(GRID_US[above]) if above < len(GRID_US) else INFINITE
+
+
+def _mean_over_time(
+    found: list[CurveSample], whole: list[int], below: float, above: float, sure: bool
+) -> Interval:
+    """Where one curve has no end, neither has the mean; those that have one bound it from below."""
+    area = [0.0 if c.twice_area == NO_END else c.twice_area / 2 for c in found]
+    bounded = _ratio(area, whole, below, above, sure)
+    if all(c.twice_area != NO_END for c in found):
+        return bounded
+    return Interval(INFINITE, bounded.low, INFINITE)
 
 
 def _ratio(area: list[float], whole: list[int], below: float, above: float, sure: bool) -> Interval:

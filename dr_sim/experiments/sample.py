@@ -67,6 +67,10 @@ class Value:
     tenant: str = ""
 
 
+NO_END = -1
+"""In place of an area: for some time there was no way over, so the mean over time has no end."""
+
+
 @dataclass(slots=True)
 class CurveSample:
     """Time above each limit of the grid, from number `first` on: all the time before it, none after
@@ -77,7 +81,7 @@ class CurveSample:
     database: str
     failure_class: str
     time_us: int
-    twice_area: int  # twice its integral over time, microseconds squared
+    twice_area: int  # twice its integral over time, microseconds squared; NO_END: it has no end
     first: int
     above_us: bytes  # as GRID_TYPE
     exactly: list[list[int]]  # [limit, time above it] for the limits that the SLA names
@@ -401,7 +405,7 @@ class _Taking:
             database,
             failure_class,
             whole,
-            curve.twice_area(),
+            NO_END if curve.above_us(NO_WAY_US >> 1) else curve.twice_area(),
             first,
             above[first:last].astype(GRID_TYPE).tobytes(),
             exactly,

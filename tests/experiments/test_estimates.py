@@ -11,7 +11,7 @@ import pytest
 
 from dr_sim.experiments.estimates import Question, _crossing, _pooled_quantile, answer
 from dr_sim.experiments.intervals import usual_share
-from dr_sim.experiments.sample import GRID_US
+from dr_sim.experiments.sample import GRID_US, NO_END
 from tests.experiments.worlds import S, exposed, sample
 
 DAY_US = 86400 * S
@@ -37,6 +37,19 @@ def test_a_mean_s_interval_goes_below_0_only_where_values_do() -> None:
         found = answer(runs, Question(f"{measure}.mean")).interval
         assert found.estimate > 0
         assert found.low == 0.0 if low is not None else found.low < 0
+
+
+def test_the_mean_over_a_time_without_a_way_over_has_no_end() -> None:
+    """For some time of one run nothing could be promoted: mean and most have a least, no number."""
+    runs = [exposed(i, DAY_US, 300 * S, 0, 3600 * S) for i in range(9)]
+    bounded = answer(runs, Question("exposure.mean")).interval
+    curve = runs[4].curves[0]
+    curve.twice_area = NO_END
+    curve.first, curve.above_us = len(GRID_US), b""  # some time lies above every limit
+    mean = answer(runs, Question("exposure.mean")).interval
+    assert mean.estimate == mean.high == math.inf
+    assert 0 <= mean.low <= bounded.low
+    assert answer(runs, Question("exposure.max")).interval.estimate == math.inf
 
 
 @pytest.mark.long
