@@ -279,5 +279,15 @@ def _something_is_done(story: Story, database: int, row: Row, due_us: int) -> bo
     kinds = ("seen.TakeBackup", "seen.Fetch", "seen.ListShare", "seen.Recopy", "truth.promoted")
     if story.any_within(kinds, database, since_us, due_us):
         return True
+    if _on_its_way(story, database, due_us):
+        return True
     moved = ("seen.Restored", "seen.Restore", "seen.RestoreFailed", "seen.NoRoom")
     return story.any_within(moved, database, row.time_us, due_us)
+
+
+def _on_its_way(story: Story, database: int, until_us: int) -> bool:
+    """Return whether a full or an incremental is finished at the primary, and has not landed."""
+    made, landed = story.of("truth.backup_finished", database), story.of("truth.landed", database)
+    here = landed["file"][landed["time_us"] <= until_us]
+    coming = (made["kind"] != LOG) & (made["time_us"] <= until_us) & ~np.isin(made["file"], here)
+    return bool(coming.any())
