@@ -98,7 +98,7 @@ def _cutsets(a: argparse.Namespace) -> int:
     at_us = stored.whole.first_failure_us - 1 if a.at is None else a.at
     if not 0 < at_us <= stored.whole.end_us:
         raise InputError([Problem("--at", 0, 0, "is not within the run")])
-    found = cut_sets(stored.journal, scenario, index, at_us, a.rpo, a.count)
+    found = cut_sets(stored.legs[0].journal, scenario, index, at_us, a.rpo, a.count)
     when, rpo = format_duration(at_us), format_duration(a.rpo)
     if not found.certificate:
         show(f"{found.database} at {when}: what is here does not hold an RPO of {rpo} anyway")

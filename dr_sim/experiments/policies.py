@@ -60,6 +60,7 @@ def policy_table(
             lines.append((scenario.name, "BROKEN", *[""] * (len(HEADS) - 2)))
             continue
         exposure = result.summary.exposure
+        first = result.whole.legs[0].journal
         in_danger = exposure.above[scenario.danger_us].ppm
         lines.append(
             (
@@ -68,8 +69,8 @@ def policy_table(
                 f"{in_danger / 10_000:.2f} %",
                 f"{result.summary.link.bytes_sent / 1e9:.0f} GB",
                 *_told(
-                    judge(result.journal, scenario, _managers(result)),
-                    judge_incumbent(result.journal, scenario),
+                    judge(first, scenario, _managers(result)),
+                    judge_incumbent(first, scenario),
                 ),
             )
         )
@@ -80,7 +81,11 @@ def _managers(result: Result) -> list[Alert]:
     """The recovery manager's own alerts: the monitor beside it has the incumbent's thresholds,
     which are judged by themselves.
     """
-    return [alert for alert in raised(result.journal, result.scenario) if alert.source != MONITOR]
+    return [
+        alert
+        for alert in raised(result.whole.legs[0].journal, result.scenario)
+        if alert.source != MONITOR
+    ]
 
 
 def _told(ours: AlertQuality, theirs: AlertQuality) -> tuple[str, ...]:
