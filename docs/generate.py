@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dr_sim.cli.reference import default_text
 from dr_sim.faults import KINDS
+from dr_sim.faults.cloud_events import check as needs_cloud
 from dr_sim.loading.reference import Key, keys, kind_reference
 
 HERE = Path(__file__).parent
@@ -91,7 +92,8 @@ def faults_page() -> str:
             f"## `{of.name}`\n\n{_sentence(of.models)}\n\nSource: {_sentence(of.source)}\n"
         )
         parts.append(_table(list(of.keys), 0))
-        example = f"events:\n  {of.event}\n"
+        cloud = "cloud: {}\n" if kind.check is needs_cloud else ""
+        example = f"{cloud}events:\n  {of.event}\n"
         if of.fault:
             example += f"faults:\n  {of.fault}\n"
         parts.append(f"```yaml\n{example}```\n")
