@@ -131,7 +131,8 @@ def kept_by_the_primary(event: str) -> tuple[int, list[int], World]:
     log's) in an hour and a quarter.
     """
     scenario = load_scenario(
-        REAL / "link_down.yaml", ["run_for=75 min", f"events=[{{at: 8 min, {event}}}]"]
+        REAL / "link_down.yaml",
+        ["run_for=75 min", "after_failover.new_secondary=none", f"events=[{{at: 8 min, {event}}}]"],
     )
     kept: list[int] = []
     with open_sides("postgres", scenario.engine.scale, imitates="postgres") as sides:
@@ -177,23 +178,25 @@ def test_a_promoted_server_refuses_incrementals_until_it_has_a_full_of_its_own(e
         for r in leg.journal.rows("truth.backup_skipped")
         if r.values["reason"] == "refused by the engine"
     ]
-    assert (refused.time_us, refused.values["kind"]) == (30 * MINUTE, Kind.INCREMENTAL)
+    assert leg.begins_us == 61 * MINUTE + MINUTE // 60
+    assert leg.begins_us + refused.time_us == 90 * MINUTE
+    assert refused.values["kind"] == Kind.INCREMENTAL
     words = {
         "model": "55000 WAL summaries are required",
         "postgres": "WAL summaries are required on timeline 2",
     }
     assert words[engine] in str(refused.values["words"])
     made = [
-        (row.time_us // MINUTE, row.values["kind"], row.values["fork"])
+        ((leg.begins_us + row.time_us) // MINUTE, row.values["kind"], row.values["fork"])
         for row in leg.journal.rows("truth.backup_finished")
     ]
     assert {fork for _, _, fork in made} == {2}
     assert [(at, kind) for at, kind, _ in made if kind != Kind.LOG][:2] == [
-        (50, Kind.FULL),
-        (60, Kind.INCREMENTAL),
+        (111, Kind.FULL),
+        (120, Kind.INCREMENTAL),
     ]
     # its logs go on: it has a full, another's
-    assert len([at for at, kind, _ in made if kind == Kind.LOG and at < 50]) == 9
+    assert len([at for at, kind, _ in made if kind == Kind.LOG and at < 111]) == 10
     restored = [row.values["fork"] for row in leg.journal.rows("truth.restored")]
     assert set(restored) == {2} and len(restored) > 20
 
