@@ -217,6 +217,33 @@ def check_sla(root: Any, tree: Node, sla: tuple[SlaLine, ...]) -> list[Problem]:
     ]
 
 
+MOST_CHANGES = 2_000_000  # that are asked for in one run: each leaves about 25 records
+
+
+def _clients(root: Any, tree: Node) -> list[Problem]:
+    """Clients that may use no network, and more changes than can be played."""
+    problems = []
+    run_for = getattr(root, "run_for", None) or 0
+    rate = getattr(getattr(root, "changes", None), "rate", None) or (0, 1)
+    if rate[0] * run_for // rate[1] > MOST_CHANGES:
+        told = f"changes.rate: the run would have more than {MOST_CHANGES:,} changes"
+        problems.append(tree.at(("changes", "rate")).problem(f"{told}; write fewer"))
+    networks = getattr(root, "networks", None) or {}
+    for name, client in (getattr(root, "clients", None) or {}).items():
+        node = tree.at(("clients", name))
+        mine = set(getattr(client, "tenant", None) or ())
+        theirs = [set(getattr(network, "tenants", None) or ()) for network in networks.values()]
+        if mine and theirs and not any(not each or each & mine for each in theirs):
+            told = f"clients.{name}.tenant: no network is shared or its own; name another tenant"
+            problems.append(node.at(("tenant",)).problem(told))
+        calls = getattr(client, "calls", None) or (0, 1)
+        actions = getattr(client, "actions", None) or 0
+        if calls[0] * run_for // calls[1] * actions // 1_000_000 > MOST_CHANGES:
+            told = f"clients.{name}.calls: more than {MOST_CHANGES:,} would ask for a change"
+            problems.append(node.at(("calls",)).problem(f"{told}; write fewer, or fewer actions"))
+    return problems
+
+
 def check_cloud(root: Any, tree: Node) -> list[Problem]:
     """Return what is wrong although each value is right by itself. root: schema.Root, or what could
     be read of it.
@@ -239,6 +266,7 @@ def check_cloud(root: Any, tree: Node) -> list[Problem]:
         if both:
             told = f"networks.{name}.farms: {both[0]!r} is a database; give the farm another name"
             problems.append(tree.at(("networks", name, "farms")).problem(told))
+    problems += _clients(root, tree)
     jobs = getattr(root, "jobs", None)
     takes = getattr(getattr(root, "changes", None), "takes", None)
     limit = getattr(jobs, "time_limit", None)

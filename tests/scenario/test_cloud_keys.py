@@ -1,0 +1,30 @@
+"""What is wrong with a cloud manager's sections is one clear line."""
+
+from __future__ import annotations
+
+import pytest
+
+from dr_sim.loading import validate
+
+from .conftest import SMALLEST, Write
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "networks: {gov: {tenant: acme}}\nclients: {p: {tenant: other}}\n",
+            "no network is shared",
+        ),
+        ("changes: {rate: 1000000 per s}\n", "more than 2,000,000 changes"),
+        ("clients: {p: {calls: 1000 per s}}\n", "would ask for a change"),
+        ("networks: {a: {databases: zzz}}\n", "unknown database 'zzz'"),
+        ("networks: {a: {farms: [crm]}}\n", "'crm' is a database"),
+        ("jobs: {time_limit: 10 s}\nchanges: {takes: 1 min}\n", "takes longer than that"),
+        ("sla: {drift.max: at most 1 min}\n", "there is none; write for example cloud"),
+        ("events: [{at: 1 h, mirror_off: 1 min}]\n", "there is no cloud manager"),
+    ],
+)
+def test_one_line_says_what_is_wrong(text: str, told: str, write: Write) -> None:
+    (problem,) = validate(write(SMALLEST + text))
+    assert told in str(problem)
