@@ -68,7 +68,7 @@ class ManagerCrash(Params):
 def happen(event: Occurrence, params: ManagerCrash) -> None:
     event.begins(WORDS)
     if params.before is None:
-        event.world.driver.crash()
+        event.world.crash_managers()
         event.ends(WORDS)
         return
     hooks = event.world.driver.hooks

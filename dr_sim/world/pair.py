@@ -133,6 +133,7 @@ class Pair:
         self.mistakes: dict[str, int] = {}  # of each database the last, when by the primary's clock
         self.effects: list[Effect] = []  # what was to last
         self.retired = False
+        self.before: Pair | None = None  # the pair whose failover has put this one on
         # who is told that the primary's site is lost
         self.site_lost_hook: Callable[[], None] = lambda: None
         self.on_offer: list[Callable[[BackupFile], bool]] = []
@@ -247,6 +248,12 @@ class Pair:
         """
         lost = any(self.primary.databases[i].failed in ("host", "site") for i in self._serving)
         return self.promotion.fenced and not lost and not self.site_lost
+
+    def crash_managers(self) -> None:
+        """The recovery manager dies, and so does one that has yet to end its failover."""
+        self.driver.crash()
+        if self.before is not None and not self.before.retired:
+            self.before.driver.crash()
 
     def retire(self) -> None:
         """Its roles have ended: nobody watches over it or decides about it any more."""

@@ -148,6 +148,7 @@ class World:
         carried, self._waiting = felt(going, roles, now)
         roles.events = [*scenario.events, *carried]
         pair = self.pair = self._put_on(roles)
+        pair.before = old
         pair.start()
         for number, event in enumerate(carried, len(scenario.events)):
             lane = f"goes on {number} at {now}"
