@@ -71,16 +71,16 @@ def add_cutsets(commands: Any) -> None:
     cutsets = commands.add_parser(
         "cutsets",
         help="the smallest sets of files whose loss, with the primary's site, breaks the RPO",
-        epilog="exit codes: 0 done; 1 nothing is needed for it: the RPO is broken already; 2 the "
-        "input is wrong; 4 a set was not confirmed by a run",
     )
     cutsets.add_argument("results", type=Path, help="folder of a run")
     cutsets.add_argument("--at", type=duration, metavar="TIME",
                          help="since the start (default: before the first failure)")  # fmt: skip
     cutsets.add_argument("--rpo", type=duration, metavar="TIME", default=duration("15 min"),
                          help="the most that may be lost (default: 15 min)")  # fmt: skip
-    cutsets.add_argument("--database", help="of this database (default: the first)")
-    cutsets.add_argument("--count", type=count, default=5, help="so many sets (default: 5)")
+    cutsets.add_argument("--database", metavar="NAME", help="of this database (default: the first)")
+    cutsets.add_argument(
+        "--count", type=count, metavar="N", default=5, help="number of sets (default: 5)"
+    )
     cutsets.set_defaults(command=_cutsets)
 
 

@@ -115,6 +115,17 @@ HELP = {
             (4, "found: each case lies in the folder as a scenario and a test"),
         ),
     ),
+    "cutsets": Help(
+        "Finds the smallest sets of files whose loss, with the primary's site, breaks the RPO. "
+        "Each set is confirmed by a run.",
+        ("dr-sim cutsets results/quickstart/1 --rpo '15 min' --count 3",),
+        (0, 1, 2, 4, 70),
+        (
+            (0, "done"),
+            (1, "nothing is needed for it: the RPO is broken already"),
+            (4, "a set was not confirmed by its run"),
+        ),
+    ),
     "shrink": Help(
         "Takes away from a scenario that breaks a requirement whatever is not needed for it, and "
         "writes the smallest one that still does, with a pytest test.",

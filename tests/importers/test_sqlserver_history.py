@@ -394,9 +394,9 @@ def test_the_real_history_becomes_a_scenario(tmp_path: Path) -> None:
     assert (len(series), sum(series), max(series)) == (779, 15_695_990_272, 3_553_248_256)
     assert sorted(series)[389] == pytest.approx(4.27e6, rel=0.01)
     assert (database.log.kind, database.log.interval_us) == ("every", 300_000_000)
-    assert (database.full.kind, database.full.weekday, database.incremental.kind) == (
+    assert (database.full.kind, database.full.weekdays, database.incremental.kind) == (
         "weekly",
-        5,
+        (5,),
         "daily",
     )
     assert (

@@ -103,7 +103,9 @@ def test_defaults_and_sources_are_told() -> None:
             here = here["additionalProperties"] if step == "*" else here["properties"][step]
         assert source in here["description"] and "default" in here, path
     assert SCHEMA["properties"]["link"]["properties"]["rtt"] | {"examples": [], "pattern": ""} == {
-        "description": "round-trip time; default: 30 ms (assumed)",
+        "description": "round-trip time; what exceeds 30 ms delays whatever crosses (up to there "
+        "it is part of the costs and time-outs that are written), and with loss all of it slows "
+        "each stream; default: 30 ms (assumed)",
         "default": "30 ms",
         "type": "string",
         "examples": [],
