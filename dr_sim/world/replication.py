@@ -63,6 +63,7 @@ class Replication:
         self.cut_short: list[Callable[[BackupFile, int], int]] = []
         self.hold_until: list[Callable[[BackupFile], int]] = []
         self._stops = 0  # reasons for the replicator to stand still
+        self._site_lost = False  # for good, and the replicator with it
         # by database: files that are sent before any other of it
         self._preferred: dict[int, set[int]] = {}
         self._again: set[int] = set()  # files that have changed while they were being sent
@@ -107,7 +108,7 @@ class Replication:
             return "staging"
         if self._stops:
             return "stopped"
-        if self._retry is not None:
+        if self._retry is not None or (self._site_lost and self._spec.retry_us):
             return "backoff"
         return "queued" if self._link.forward_up else "waiting"
 
@@ -215,6 +216,8 @@ class Replication:
 
     # ---- sending
     def _pump(self) -> None:
+        if self._site_lost:
+            return
         while len(self._sending) < self._spec.slots and self._retry is None and not self._stops:
             place = self._first()
             if place is None:
@@ -354,7 +357,7 @@ class Replication:
                 self._show_waiting()
             return
         self._cut_all()
-        if self._queue and self._retry is None and not self._stops:
+        if self._queue and self._retry is None and not self._stops and not self._site_lost:
             self._lost()
 
     def stop(self) -> None:
@@ -405,7 +408,10 @@ class Replication:
         self._show_waiting()
 
     def hold(self) -> None:
-        """Nothing is sent any more: the site is gone, and with it what had not been delivered."""
+        """Nothing is sent or tried any more: the site is gone, and with it what had not been
+        delivered.
+        """
+        self._site_lost = True
         self._preferred.clear()
         self._queue.clear()
         self._not_due.clear()
