@@ -133,6 +133,7 @@ class Pair:
         self.mistakes: dict[str, int] = {}  # of each database the last, when by the primary's clock
         self.effects: list[Effect] = []  # what was to last
         self.retired = False
+        self.dismissed = False
         self.before: Pair | None = None  # the pair whose failover has put this one on
         # who is told that the primary's site is lost
         self.site_lost_hook: Callable[[], None] = lambda: None
@@ -252,16 +253,24 @@ class Pair:
     def crash_managers(self) -> None:
         """The recovery manager dies, and so does one that has yet to end its failover."""
         self.driver.crash()
-        if self.before is not None and not self.before.retired:
+        if self.before is not None:
             self.before.driver.crash()
 
     def retire(self) -> None:
-        """Its roles have ended: nobody watches over it or decides about it any more."""
-        self.retired = True
-        self.driver.retire()
-        self.secondary.abort_all()
-        self.outside.retire()
-        self._recordings.stop()
+        """Its roles have ended: nothing is restored, pruned or watched for it any more. Its manager
+        goes on until it is dismissed.
+        """
+        if not self.retired:
+            self.retired = True
+            self.secondary.abort_all()
+            self.outside.retire()
+
+    def dismiss(self) -> None:
+        """Nobody decides about it any more."""
+        if not self.dismissed:
+            self.dismissed = True
+            self.driver.retire()
+            self._recordings.stop()
 
     def _alone(self) -> None:
         """There is no other side yet: nobody watches, and nothing is backed up or sent."""

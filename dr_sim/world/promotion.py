@@ -50,6 +50,8 @@ class Promotion:
         self.fenced = False  # the primary was told to stop, and has
         self.online_hook: Callable[[], None] = lambda: None  # a database has been brought online
         self.redirected_hook: Callable[[], None] = lambda: None  # users have been sent over
+        self.confirmed = False  # an answer has said that the primary is stopped
+        self.confirmed_hook: Callable[[], None] = lambda: None
 
     def restored(self, file: BackupFile, stop: StopAt | None = None) -> None:
         self._cut_us[file.database] = max(0, file.ends_us if stop is None else stop.at_us)
@@ -70,11 +72,21 @@ class Promotion:
                 arrived_us + spec.fence_us, Class.FAULT, -1, self._fenced, planned
             )
             if self._remote.path_up():
+                self._confirm_after(takes_us)
                 return takes_us, ""
             return spec.fence_timeout_us, "no answer"
         if not alive and self._primary.share_up and self._remote.path_up():
+            self._confirm_after(takes_us)
             return takes_us, ""  # the machines are dead and their power switch says so
         return spec.fence_timeout_us, "unreachable"
+
+    def _confirm_after(self, takes_us: int) -> None:
+        at_us = self._context.now_us + takes_us
+        self._context.agenda.at(at_us, Class.HOUSEKEEPING, -1, self._confirmed)
+
+    def _confirmed(self) -> None:
+        self.confirmed = True
+        self.confirmed_hook()
 
     def _fenced(self, planned: bool) -> None:
         stopped = False

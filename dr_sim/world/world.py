@@ -10,7 +10,8 @@ a new seed (succession.py); any other database is seeded over the link with a fu
 the service is unprotected. Failback is a failover of a later pair.
 
 What a site has stays there: its server, databases and files. The pair before finishes what it has
-begun (users on their way, what two primaries wrote), and then nobody watches over it any more.
+begun (users on their way, what two primaries wrote, a fence that is not confirmed yet), and then
+nobody watches over it any more.
 Events and faults act on the pair that is on when they happen; what lasts longer goes on in the next
 one where its place is still used (lasting.py). A database that a failover did not bring online is
 out of service in the pairs that follow.
@@ -106,6 +107,7 @@ class World:
         if self.scenario.new_secondary_us is not None:
             pair.promotion.online_hook = lambda: self._soon(pair, False)
             pair.promotion.redirected_hook = lambda: self._soon(pair, True)
+            pair.promotion.confirmed_hook = lambda: self._end_of(pair)
         if self.pairs:
             pair.cloud = self.pairs[0].cloud  # the cloud manager outlives every failover
         self.pairs.append(pair)
@@ -119,13 +121,24 @@ class World:
         self.agenda.at(now, Class.HOUSEKEEPING, -1, self._follows, pair, redirected)
 
     def _follows(self, pair: Pair, redirected: bool) -> None:
-        """The next pair is put on if this one's failover has come that far. Once users have been
-        sent over, and every database is online, the old pair has nothing left to do.
-        """
+        """The next pair is put on if this one's failover has come that far."""
         if pair is self.pair and (redirected or pair.handed_over):
             self._change_roles(pair)
-        if pair is not self.pair and pair.users.redirected and pair.all_online:
-            pair.retire()
+        self._end_of(pair)
+
+    def _end_of(self, pair: Pair) -> None:
+        """Once users have been sent over, and every database is online, the old pair has one thing
+        left to do. Its manager asks for the fence until that is confirmed, and tells of two
+        primaries (R15, R16): until the old primary is known to be stopped, or is no more. It is no
+        more when its site is lost, or when the next pair's second side is in place.
+        """
+        if pair is self.pair or not (pair.users.redirected and pair.all_online):
+            return
+        pair.retire()
+        following = self.pairs[pair.roles.number + 1]
+        replaced = self.agenda.now_us >= following.roles.ready_us
+        if pair.promotion.confirmed or pair.site_lost or replaced:
+            pair.dismiss()
 
     def _change_roles(self, old: Pair) -> None:
         now, scenario = self.agenda.now_us, self.scenario
@@ -149,6 +162,7 @@ class World:
         roles.events = [*scenario.events, *carried]
         pair = self.pair = self._put_on(roles)
         pair.before = old
+        self.agenda.at(ready_us, Class.HOUSEKEEPING, -1, self._end_of, old)
         pair.start()
         for number, event in enumerate(carried, len(scenario.events)):
             lane = f"goes on {number} at {now}"

@@ -45,6 +45,12 @@ def rows(result: Result, record: str, /, **wanted: int | str) -> list[Row]:
     ]
 
 
+def in_first_leg(result: Result, record: str, /, **wanted: int | str) -> list[Row]:
+    """The same, until the first failover and of what it begins: those of the first pair."""
+    journal = result.whole.legs[0].journal
+    return [r for r in journal.rows(record) if all(r.values[k] == v for k, v in wanted.items())]
+
+
 def times(result: Result, record: str, /, **wanted: int | str) -> list[int]:
     return [r.time_us for r in rows(result, record, **wanted)]
 

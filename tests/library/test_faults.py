@@ -27,6 +27,7 @@ from .runs import (
     clock,
     failover,
     fault,
+    in_first_leg,
     log_cut,
     log_name,
     peak_lag_us,
@@ -158,10 +159,29 @@ def test_partition_both_ways_splits_the_brain_and_is_counted() -> None:
     # told when it failed, no longer once users are sent here, and again when the machine is heard
     # again
     heard = at(1, "10:40:10")
-    assert [(t, event) for t, event, *_ in alerts(result)] == [(failed[0], 12), (heard, 13)]
+    told = in_first_leg(result, "seen.RaiseAlert")
+    assert [(r.time_us, r.values["event_id"]) for r in told] == [(failed[0], 12), (heard, 13)]
     assert times(result, "seen.Fence")[-1] == heard and times(result, "seen.Fenced") == [
         heard + FENCE
     ]
+
+
+@pytest.mark.parametrize(
+    ("new_secondary", "lasts_until"),
+    [
+        ("40 min", at(1, "10:40:15")),  # the fence is confirmed
+        ("20 min", at(1, "10:32:01")),  # the old primary has been replaced
+    ],
+)
+def test_it_is_fenced_until_that_is_confirmed_or_it_is_no_more(
+    new_secondary: str, lasts_until: int
+) -> None:
+    result = ran("faults/partition_both", f"after_failover.new_secondary={new_secondary}")
+    (down,) = in_first_leg(result, "truth.manager", up=0)
+    assert down.time_us == lasts_until
+    asked = [r.time_us for r in in_first_leg(result, "seen.Fence")]
+    assert len(asked) > 4 and max(asked) < lasts_until
+    assert summary_json(result.summary)["violations"] == []
 
 
 def test_heartbeats_that_come_back_while_it_is_fenced_call_the_failover_off() -> None:
@@ -541,7 +561,8 @@ def test_damaged_logs_that_a_drain_leaves_behind_are_told_with_all_that_is_lost_
     found = failover(result)
     assert found["data_loss_us"] == at(1, "10:12") - at(1, "09:45")
     (recovering,) = times(result, "seen.EnterPhase", phase="recovering")
-    assert [(t, event) for t, event, *_ in alerts(result)] == [
+    told = in_first_leg(result, "seen.RaiseAlert")
+    assert [(r.time_us, r.values["event_id"]) for r in told] == [
         (at(1, "10:12:51"), 12),
         (recovering, 3),
         (recovering, 6),
@@ -558,10 +579,8 @@ def test_a_planned_failover_loses_nothing_of_a_database_without_logs() -> None:
     size = 2_000_000 * (at(1, "10:33:05") - at(1, "01:00")) // (300 * SECOND) * 6 // 10
     (taken,) = times(result, "seen.BackupTaken")
     assert abs(taken - at(1, "10:33:05") - ceil_div(size, 191_000_000)) <= 1
-    assert [r.values["replace"] for r in rows(result, "seen.Restore") if r.time_us >= taken] == [
-        0,
-        0,
-    ]
+    restores = in_first_leg(result, "seen.Restore")
+    assert [r.values["replace"] for r in restores if r.time_us >= taken] == [0, 0]
     assert alerts(result) == []
 
 
