@@ -10,7 +10,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.measures.verdict import Outcome
 from dr_sim.runs.run import Result
 
-from .runs import DAY, at, failover, ran, rows, times
+from .runs import DAY, at, failover, in_first_leg, ran, rows, times
 
 
 @dataclass(slots=True)
@@ -43,12 +43,14 @@ def restorable(files: list[Lying]) -> set[int]:
 
 
 def walk(result: Result, where: str) -> list[tuple[int, list[Lying], list[Lying]]]:
-    """For each night that pruned a side: (instant, what lay there before, what was left)."""
+    """For each night that pruned a side: (instant, what lay there before, what was left). Until the
+    failover: after it each side is another site.
+    """
     made = {
         r.values["file"]: Lying(
             *(r.values[k] for k in ("kind", "first_lsn", "last_lsn")), r.time_us
         )
-        for r in rows(result, "truth.backup_finished")
+        for r in in_first_leg(result, "truth.backup_finished")
     }
     fulls = [f for f in made.values() if f.kind == Kind.FULL]
     for f in made.values():
@@ -59,10 +61,10 @@ def walk(result: Result, where: str) -> list[tuple[int, list[Lying], list[Lying]
                 default=None,
             )
     came = "truth.landed" if where == "secondary" else "truth.backup_finished"
-    changes = [(r.time_us, r.seq, r.values["file"], True) for r in rows(result, came)]
+    changes = [(r.time_us, r.seq, r.values["file"], True) for r in in_first_leg(result, came)]
     changes += [
         (r.time_us, r.seq, r.values["file"], False)
-        for r in rows(result, "truth.file_gone", where=where)
+        for r in in_first_leg(result, "truth.file_gone", where=where)
     ]
     lying: dict[int, Lying] = {}
     nights: list[tuple[int, list[Lying], list[Lying]]] = []
@@ -87,9 +89,9 @@ def result() -> Result:
 
 @pytest.mark.parametrize("where", ["primary", "secondary"])
 def test_old_files_go(result: Result, where: str) -> None:
-    gone = rows(result, "truth.file_gone", where=where, why="retention")
+    gone = in_first_leg(result, "truth.file_gone", where=where, why="retention")
     assert len(gone) > 300
-    made = {r.values["file"]: r.time_us for r in rows(result, "truth.backup_finished")}
+    made = {r.values["file"]: r.time_us for r in in_first_leg(result, "truth.backup_finished")}
     assert min(r.time_us - made[r.values["file"]] for r in gone) > DAY  # none before its time
     last = max(r.time_us for r in gone)
     _, before, left = walk(result, where)[-1]

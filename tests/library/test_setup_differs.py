@@ -16,7 +16,7 @@ from dr_sim.recovery.refusals import SETUP_ERRORS, needs_somebody, passes_here
 from dr_sim.runs.run import Result, run
 from dr_sim.world.setup import POSTGRES_REASONS, Difference, Reason
 
-from .runs import HOUR, MINUTE, SECOND, at, failover, ran, rows, times
+from .runs import HOUR, MINUTE, SECOND, at, failover, in_first_leg, ran, rows, times
 
 QUIET_PEAK_US = 302_800_000
 HOUR_LOG = at(1, "10:05")
@@ -49,7 +49,8 @@ def changed(because: str, *more: str, repaired: str = "") -> Result:
 def test_replay_stands_and_is_told_of_in_the_engine_s_words(because: str) -> None:
     result = changed(because)
     assert summary_json(result.summary)["violations"] == []
-    assert max(times(result, "truth.restored")) < at(1, "10:05")
+    restored = [r.time_us for r in in_first_leg(result, "truth.restored")]
+    assert max(restored) < at(1, "10:05")
     assert (
         summary_json(result.summary)["legs"][0]["exposure"]["max_us"] == QUIET_PEAK_US
     )  # files land as always
@@ -67,7 +68,8 @@ def test_replay_stands_and_is_told_of_in_the_engine_s_words(because: str) -> Non
 def test_a_failover_stops_before_that_log_and_says_so() -> None:
     result = ran("faults/setup_differs")
     assert failover(result)["data_loss_us"] == 4 * 60 * MINUTE + MINUTE
-    after = [r for r in rows(result, "seen.RaiseAlert") if r.time_us > at(1, "14:01")]
+    told = in_first_leg(result, "seen.RaiseAlert")
+    after = [r for r in told if r.time_us > at(1, "14:01")]
     assert [r.values["event_id"] for r in after if r.values["event_id"] in (3, 6)] == [3, 6]
     assert "[48] here but damaged, refused or beyond a hole" in after[-1].values["text"]
     assert summary_json(result.summary)["violations"] == []
@@ -75,7 +77,8 @@ def test_a_failover_stops_before_that_log_and_says_so() -> None:
 
 def test_somebody_who_acts_sets_it_right_at_once() -> None:
     result = ran("faults/setup_differs_repaired")
-    later = [t for t in times(result, "truth.restored") if t > at(1, "10:05")]
+    restored = [r.time_us for r in in_first_leg(result, "truth.restored")]
+    later = [t for t in restored if t > at(1, "10:05")]
     assert at(1, "12:02") < later[0] < at(1, "12:02") + 5 * MINUTE + 2_000_000 and len(later) == 48
     assert failover(result)["data_loss_us"] == MINUTE
     assert [t for t in times(result, "seen.RaiseAlert", event_id=3) if t > at(1, "12:08")] == []
