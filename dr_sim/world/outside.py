@@ -135,12 +135,13 @@ class Outside:
         context = self._context
         state = context.secondary_engine.state(context.scenario.databases[index].name)
         logs = self._monitors[index].config.logs
-        ends = [
-            file.ends_us
-            for file in context.by_name[index].values()
-            if file.ends_us > up_to_us
-            and file.whole
-            and file.header.last_lsn > state.redo_lsn
-            and (file.kind is Kind.LOG or not logs)
-        ]
-        return min(ends, default=-1)
+        oldest_us = -1
+        for file in reversed(context.by_name[index].values()):
+            is_log = file.kind is Kind.LOG
+            if file.ends_us > up_to_us:
+                waits = file.whole and file.header.last_lsn > state.redo_lsn
+                if waits and (is_log or not logs):
+                    oldest_us = file.ends_us if oldest_us < 0 else min(oldest_us, file.ends_us)
+            elif logs and is_log and file.header.backup_id == file.number:
+                break  # logs are cut one after the other: all older ones end before it
+        return oldest_us
