@@ -230,7 +230,7 @@ def test_the_least_mean_of_equal_values_by_hand() -> None:
     assert intervals.least_ratio([50.0] * 20, [0.5] * 20, 0.05) == pytest.approx(limit)
 
 
-@pytest.mark.parametrize("n", [20, 100])
+@pytest.mark.parametrize("n", [20, pytest.param(100, marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     "law", ["some are shorter", "exponential", "lognormal", "one in a hundred"]
 )

@@ -22,7 +22,7 @@ from tests.fuzz.harness import LongEnoughError, command, limits, progress
 from tests.fuzz.mutate import mutant
 
 RUN_US = 36 * HOUR_US
-BUDGET_S = 8.0  # of processor time, in the short suite
+BUDGET_S = 4.0  # of processor time, in the short suite
 ENOUGH_S = 30.0  # of processor time for one of them
 LEAST = 20  # however slow the machine is
 LONG = 10_000

@@ -109,6 +109,7 @@ def last(asked: list[list[object]]) -> dict[str, str]:
     return durable([*asked[-1:], [0, "", {}]])
 
 
+@pytest.mark.long
 def test_killed_at_any_instant_the_next_life_goes_on_and_no_save_is_lost(tmp_path: Path) -> None:
     kill_at = 1
     lives_told: Counter[int] = Counter()

@@ -24,7 +24,7 @@ from dr_sim.world.play import play
 from tests.scenario.conftest import SMALLEST, Write
 from tests.scenario.examples import EVERYTHING, NIGHTLY, library
 
-SHORT, LONG = 300, 3000
+SHORT, LONG = 150, 3000
 RUN_US = 11 * 3_600_000_000  # of each that loads: faults in the library begin at 10:00
 MOST_SECONDS = 5.0  # one load takes about 0.05 s; a shared machine may be slow
 NASTY = [
