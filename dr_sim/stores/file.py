@@ -25,12 +25,9 @@ import os
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from filelock import FileLock
-
-from dr_sim.stores.lock import locked
+from dr_sim.stores.lock import LockedStore, locked
 from dr_sim.stores.port import StoreError
 
 LOCK = "lock"
@@ -108,19 +105,19 @@ class Disk:
         path.unlink(missing_ok=True)
 
 
-class FileStore:
+class FileStore(LockedStore):
     """port.Store in a folder, which is made if it is not there. Also a context manager that closes
     itself.
 
     Raises StoreError if the folder cannot be used, or is in use.
     """
 
-    __slots__ = ("_disk", "_lock", "_unfinished", "folder")
+    __slots__ = ("_disk", "_unfinished", "folder")
 
     def __init__(self, folder: Path, disk: Disk | None = None) -> None:
         self.folder = folder
         self._disk = disk or Disk()
-        self._lock: FileLock | None = None
+        super().__init__()
         self._unfinished = False  # a batch may lie there
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -134,22 +131,6 @@ class FileStore:
             raise StoreError(
                 f"{folder} cannot be used as a store: {error.strerror}; name another folder"
             ) from None
-
-    def __enter__(self) -> FileStore:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            lock.release()
 
     def load(self) -> dict[str, str]:
         self._check_open()

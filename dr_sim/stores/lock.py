@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from filelock import FileLock, Timeout
 
@@ -30,3 +32,28 @@ def locked(lock_file: Path, owner: Path, what: str) -> FileLock:
         lock.release()
         raise
     return lock
+
+
+class LockedStore:
+    """A store that one process holds, until it is closed or left as a context."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock: FileLock | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()

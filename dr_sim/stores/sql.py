@@ -13,11 +13,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from pathlib import Path
-from types import TracebackType
 
-from filelock import FileLock
-
-from dr_sim.stores.lock import locked
+from dr_sim.stores.lock import LockedStore, locked
 from dr_sim.stores.port import StoreError
 
 _APPLICATION = 0x64725F73
@@ -43,19 +40,19 @@ def _hash(key: bytes, value: bytes) -> bytes:
     return blake2b(value, key=blake2b(key).digest(), digest_size=16).digest()
 
 
-class SqlStore:
+class SqlStore(LockedStore):
     """port.Store in an SQLite file, which is made if it is not there. Also a context manager that
     closes itself.
 
     Raises StoreError if the file cannot be used, is of something else, or is in use.
     """
 
-    __slots__ = ("_db", "_lock", "path")
+    __slots__ = ("_db", "path")
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._db: sqlite3.Connection | None = None
-        self._lock: FileLock | None = None
+        super().__init__()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             beside = path.with_name(path.name + ".lock")
@@ -85,24 +82,11 @@ class SqlStore:
     def _unusable(self, why: str) -> StoreError:
         return StoreError(f"{self.path} cannot be used as a store: {why}; name another file")
 
-    def __enter__(self) -> SqlStore:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         db, self._db = self._db, None
         if db is not None:
             db.close()
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            lock.release()
+        super().close()
 
     # ---- reading
     def load(self) -> dict[str, str]:
