@@ -18,6 +18,7 @@ from dr_sim.measures.ledger import (
     explain_failover,
     explain_lag,
 )
+from dr_sim.measures.legs import Leg
 from dr_sim.measures.life import LedgerLine
 from dr_sim.measures.outage_parts import explain_outage_at
 from dr_sim.measures.outcome import failovers
@@ -79,12 +80,17 @@ def _failover(run: Whole, n: int, database: int | None) -> list[Ledger]:
     raise NoSuchThing(f"there is no failover {n} in this run: it has {before}")
 
 
-def _at(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
-    """Exposure at an instant of the whole run: of the leg whose primary took writes then."""
-    leg = max(
+def _leg_at(run: Whole, t_us: int) -> Leg:
+    """Return the leg that an instant of the whole run lies in; the first where it is before all."""
+    return max(
         (leg for leg in run.legs if leg.begins_us <= max(t_us, 0)),
         key=lambda leg: leg.number,
     )
+
+
+def _at(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
+    """Exposure at an instant of the whole run: of the leg whose primary took writes then."""
+    leg = _leg_at(run, t_us)
     names = [d.name for d in leg.scenario.databases]
     if database is not None and database not in names:
         raise NoSuchThing(
@@ -115,10 +121,7 @@ def _at(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
 
 def _lag(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
     """Replay lag at an instant of the whole run: of the leg whose secondary replayed then."""
-    leg = max(
-        (leg for leg in run.legs if leg.begins_us <= max(t_us, 0)),
-        key=lambda leg: leg.number,
-    )
+    leg = _leg_at(run, t_us)
     names = [d.name for d in leg.scenario.databases]
     if database is not None and database not in names:
         raise NoSuchThing(

@@ -142,21 +142,19 @@ class Driver(Generic[MachineT]):
         """The machine dies now; it is started again after a while."""
         if self.machine is None:
             return
-        self.machine = None
-        self._note(self._records.up_and_down, self.incarnation, 0)
-        for entry in self.alarms.values():
-            entry.cancel()
-        self.alarms.clear()
+        self._end_life()
         for hook in self.hooks.on_death:
             hook()
         at = self._agenda.now_us + self._restart_us
         self._agenda.at(at, Class.HOUSEKEEPING, -1, self.start)
 
     def retire(self) -> None:
-        """What it decides about has ended: it is told nothing any more, and decides nothing."""
+        """End it for good: what it decides about has ended."""
         self.down += 1
-        if self.machine is None:
-            return
+        if self.machine is not None:
+            self._end_life()
+
+    def _end_life(self) -> None:
         self.machine = None
         self._note(self._records.up_and_down, self.incarnation, 0)
         for entry in self.alarms.values():
