@@ -162,8 +162,8 @@ class Shelf:
         keep_fulls: int,
         standby: RestoreState | None = None,
     ) -> list[str] | None:
-        """As the function of that name says of all files here. None: they must be looked at one by
-        one.
+        """Return what `prunable` (the function) returns for all files here; None where they must
+        be looked at one by one.
         """
         gone = self.gone(now_utc_us - retention_us, keep_fulls, standby)
         return None if gone is None else _in_order(gone)

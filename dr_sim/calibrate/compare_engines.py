@@ -52,8 +52,8 @@ class Compared:
 
 class MeasuredCosts(Protocol):
     def overrides(self, scale: int) -> list[str]:
-        """As after --set, for a scenario whose databases are so many times larger than they lie on
-        disk.
+        """Return `--set` texts for a scenario whose databases are so many times larger than they
+        lie on disk.
         """
 
 

@@ -41,8 +41,8 @@ class FittedCosts:
     recover_s: list[float] = field(default_factory=list)
 
     def overrides(self, scale: int) -> list[str]:
-        """As after --set, for a scenario whose databases are so many times larger than they lie on
-        disk.
+        """Return `--set` texts for a scenario whose databases are so many times larger than they
+        lie on disk.
         """
         found = [
             f"{side}.disk={rate_text(min(FASTEST_BYTES_S * scale, bounds.DISK_RATE.most))}"
@@ -132,7 +132,7 @@ class StoredCosts:
     values: dict[str, str]
 
     def overrides(self, scale: int) -> list[str]:
-        """As Costs.overrides."""
+        """Return the texts of `Costs.overrides`."""
         return [f"{key}={self._at(key, text, scale)}" for key, text in self.values.items()]
 
     def _at(self, key: str, text: str, scale: int) -> str:

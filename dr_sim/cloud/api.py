@@ -25,7 +25,7 @@ REQUEST, PUT, LOG = "request/", "put/", "log/"
 
 
 def fingerprint(e: Called) -> str:
-    """What tells one request from another under the same id."""
+    """Return what tells one request from another under the same id."""
     asked = json.dumps([e.operation, e.network, e.entity, e.params])
     return hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 

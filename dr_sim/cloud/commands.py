@@ -1,4 +1,4 @@
-"""What the cloud manager wants done."""
+"""Commands that the cloud manager gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the cloud manager is configured with: integers and names."""
+"""Configuration of the cloud manager: integers and names."""
 
 from __future__ import annotations
 

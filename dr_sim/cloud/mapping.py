@@ -18,7 +18,7 @@ class UntranslatableError(Exception):
 
 
 class Mapping:
-    """Of one network."""
+    """Mapping table of one network."""
 
     __slots__ = ("_entity_of", "_owner", "_rows")
 

@@ -86,7 +86,7 @@ class Pending:
 
 @dataclass(slots=True)
 class Taken:
-    """What provisioning has done for one network."""
+    """Result of provisioning for one network."""
 
     changes: int = 0
     rebuilt: int = 0
@@ -94,8 +94,8 @@ class Taken:
 
 
 class Mirror:
-    """Of one network. active: where changes are made. source, target: from where and to where they
-    are mirrored; target '' if there is no other side.
+    """Mirror of one network. active: where changes are made. source, target: from where and to
+    where they are mirrored; target '' if there is no other side.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What one event leads to: one save of everything that changed, then the rest.
+"""Result of one event: one save of everything that changed, then the rest.
 
 The parts of the manager write what must be durable into `saves` and what is to be done into
 `commands`. Nothing is done before all of it is durable, and a crash leaves all of it or none.
@@ -29,7 +29,7 @@ class Out:
         self.commands: list[Command] = []
 
     def texts(self) -> dict[str, str]:
-        """What is to be saved, by key."""
+        """Return the values to save, by key."""
         return {
             key: value if isinstance(value, str) else value.text()
             for key, value in self.saves.items()

@@ -14,7 +14,7 @@ class MirrorMode(enum.StrEnum):
 
 
 class OnFailure(enum.StrEnum):
-    """What to do about a change that the other side does not take, after all attempts."""
+    """Policy for a change that the other side does not take, after all attempts."""
 
     RETRY = "retry"
     SKIP = "skip"
@@ -22,7 +22,7 @@ class OnFailure(enum.StrEnum):
 
 
 class CallOutcome(enum.StrEnum):
-    """What a caller is told."""
+    """Answers that a caller gets."""
 
     ACCEPTED = "accepted"
     AGAIN = "again"  # it had been accepted before; nothing more happens
@@ -34,7 +34,7 @@ class CallOutcome(enum.StrEnum):
 
 
 class Word(enum.StrEnum):
-    """What an agent says of an attempt at a job."""
+    """Answers of an agent about an attempt at a job."""
 
     STARTED = "started"
     RUNNING = "running"
@@ -91,7 +91,7 @@ class JobMove(enum.Enum):
 
 
 class Notice(enum.StrEnum):
-    """What somebody is told of."""
+    """Dangers that people are told of."""
 
     DRIFT = "drift"
     BLOCKED = "blocked"

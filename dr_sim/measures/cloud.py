@@ -35,7 +35,7 @@ _GROUPS = {"rotate_secret": _SECRETS, "set": _REBUILT, "rebuild": _REBUILT}
 
 # ---- drift
 def drift(t: Tables, scenario: Scenario) -> Curve:
-    """As it really is."""
+    """Return the true drift."""
     spec = _spec(scenario)
     return worst(
         _behind(t, scenario, t.of("truth.cloud_drift", i)["time_us"], _since(t, i))
@@ -44,7 +44,7 @@ def drift(t: Tables, scenario: Scenario) -> Curve:
 
 
 def reported_drift(t: Tables, scenario: Scenario) -> Curve:
-    """As the manager believes it is."""
+    """Return the drift that the manager believes in."""
     spec = _spec(scenario)
     curves = []
     for i in range(len(spec.networks)):
