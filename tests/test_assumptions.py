@@ -8,7 +8,8 @@ import pytest
 
 from dr_sim.cli import main as cli
 from dr_sim.experiments import assumptions
-from dr_sim.experiments.assumptions import Examined, scaled
+from dr_sim.experiments.assumptions import scaled
+from dr_sim.experiments.flips import Examined
 from dr_sim.loading import load_scenario
 
 SCENARIO = """\

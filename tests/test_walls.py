@@ -296,7 +296,7 @@ print("simpy" in sys.modules)
 """
 
 
-@pytest.mark.parametrize("room", ["measures", "figures", "screen", "world"])
+@pytest.mark.parametrize("room", ["measures", "figures", "screen", "report", "world"])
 def test_what_is_measured_and_shown_loads_no_simulator(room: str) -> None:
     command = [sys.executable, "-c", LOADED, room]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

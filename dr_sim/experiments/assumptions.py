@@ -1,11 +1,10 @@
-"""Which assumed inputs would flip the verdict: each default of a scenario smaller and larger, one
-at a time.
+"""Find the assumed inputs that would change the verdict.
 
-A scenario says little and assumes much; every default has a source, but a source is not a
+A scenario says little and assumes much. Every default has a source, but a source is not a
 measurement of the user's own shop. So each number that the user did not write is tried at half and
-twice its value, and where that changes nothing at a tenth and ten times, on the same luck (the same
-seed and streams). What flips the verdict is worth measuring; what does not need not be argued
-about.
+at twice its value, one number at a time. Where that changes nothing, a tenth and ten times are
+tried. All runs use the same seed and streams. An input that changes the verdict is worth measuring;
+any other needs no argument.
 """
 
 from __future__ import annotations
@@ -14,12 +13,13 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from dr_sim.errors import InputError
+from dr_sim.experiments.flips import Examined, Flip
 from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import Verdict
 from dr_sim.number_text import value_text
@@ -28,38 +28,16 @@ from dr_sim.scenario.dump import Resolved
 
 FACTORS = ((0.5, 2.0), (0.1, 10.0))  # the nearer are tried first
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)(\s*)(\S.*)?")
-# what is asked, not what is assumed
+# keys that state the question, not an assumption
 _NOT_ASSUMED = ("seed", "start", "measure_from", "run_for", "events", "faults", "sla")
-
-
-@dataclass(slots=True)
-class Flip:
-    """An assumption and a value of it that changes the verdict."""
-
-    key: str
-    assumed: str
-    source: str
-    tried: str
-    outcome: str
-    words: str
-
-
-@dataclass(slots=True)
-class Examined:
-    """flips in the order of the scenario's keys; tried: how many assumptions were; left_out: those
-    that are no numbers.
-    """
-
-    flips: list[Flip]
-    tried: int
-    left_out: int
 
 
 def examine(
     path: Path, verdict: str, progress: Callable[[float], None] | None = None, manager: str = ""
 ) -> Examined:
-    """Run the scenario again with each assumed number smaller and larger, on all cores. verdict:
-    the outcome as it was; manager: that of the run, by name.
+    """Run the scenario again with each assumed number smaller and larger, on all cores.
+
+    verdict: the outcome of the original run; manager: the name of its recovery manager.
     """
     scenario = load_scenario(path)
     assert isinstance(scenario.resolved, Resolved)
@@ -79,13 +57,14 @@ def _leave_interrupts_to_the_parent() -> None:
 
 
 def _flips(path: Path, verdict: str, number: tuple[str, str, str], manager: str) -> list[Flip]:
-    """Return what becomes of the verdict as one number is changed; empty if it stands at ten times
-    and a tenth.
+    """Return the changes of the verdict as one number is changed; empty if the verdict is the same
+    at ten times and at a tenth.
     """
     key, assumed, source = number
     for factors in FACTORS:
         found = []
-        for text in dict.fromkeys(scaled(assumed, factor) for factor in factors):
+        tried = dict.fromkeys(scaled(assumed, factor) for factor in factors)
+        for text in tried:
             other = _tried(path, key, text, manager)
             if other is not None and (outcome := other.outcome.name.lower()) != verdict:
                 found.append(Flip(key, assumed, source, text, outcome, _words(other)))
@@ -95,19 +74,24 @@ def _flips(path: Path, verdict: str, number: tuple[str, str, str], manager: str)
 
 
 def _numbers(resolved: Resolved) -> Iterator[tuple[str, str, str]]:
-    """(key, value, source) of each default that is a number with or without a unit, and not 0."""
+    """Yield (key, value, source) of each default that is a number, with or without a unit, and not
+    0.
+    """
     for path, source in resolved.sources.items():
         if path[0] in _NOT_ASSUMED:
             continue
         value: Any = resolved
         for step in path:
             value = value[int(step)] if isinstance(value, list) else value[step]
-        if isinstance(value, str) and (match := _NUMBER.fullmatch(value)) and float(match[1]):
+        match = _NUMBER.fullmatch(value) if isinstance(value, str) else None
+        if match and float(match[1]):
             yield ".".join(path), value, source
 
 
 def scaled(text: str, factor: float) -> str:
-    """'30 s' times 2: '60 s'. Whole numbers stay whole (rounded up), and 100 % is not exceeded."""
+    """Multiply a number with a unit: '30 s' times 2 is '60 s'. Whole numbers stay whole (rounded
+    up), and no percentage exceeds 100 %.
+    """
     match = _NUMBER.fullmatch(text)
     assert match
     value = float(match[1]) * factor
@@ -119,7 +103,7 @@ def scaled(text: str, factor: float) -> str:
 
 
 def _tried(path: Path, key: str, text: str, manager: str) -> Verdict | None:
-    """The verdict with one key set; None where the scenario does not allow that value."""
+    """Return the verdict with one key set; None where the scenario does not allow that value."""
     try:
         scenario = load_scenario(path, [f"{key}={text}"])
     except InputError:

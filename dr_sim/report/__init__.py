@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dr_sim.bugs import breaker
-from dr_sim.experiments.assumptions import Examined
+from dr_sim.experiments.flips import Examined
 from dr_sim.figures.failover import zoom_window
 from dr_sim.figures.views import Views
 from dr_sim.measures.summary.types import AlertSummary, CurveSummary, FailoverSummary, Summary
