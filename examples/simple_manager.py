@@ -15,10 +15,10 @@ class Simple:
     def __init__(self, config, incarnation, saved):
         self.incarnation = incarnation
         self.operators = config.failover.operators
-        self.read = {tuple(key.split("/")[1:]) for key in saved}  # database and log
-        self.waiting = {database.name: [] for database in config.databases}
-        self.tails = {}  # of each database the last log of the old primary
-        self.online = set()
+        self.read = {tuple(key.split("/")[1:]) for key in saved}  # (database, log)
+        self.waiting = {database.name: {} for database in config.databases}  # logs
+        self.tails = set()  # (database, the last log of the old primary)
+        self.offline = set(self.waiting)
 
     def resume(self):
         return [c.ClearRestoreFolder(), c.TakeInventory()]
@@ -28,12 +28,11 @@ class Simple:
             return []  # an answer to an earlier life
         match event:
             case e.Inventory(files=files):
-                found = [self.land(name, [file.name for file in files[name]]) for name in files]
-                return [command for commands in found for command in commands]
-            case e.Landed(database=name, name=log):
-                return self.land(name, [log])
+                return [command for name in files for command in self.go_on(name, files[name])]
+            case e.Landed(database=name):
+                return self.go_on(name, [event])
             case e.Restored(database=name) | e.RestoreFailed(database=name):
-                self.waiting[name].pop(0)
+                self.waiting[name].pop(event.name)
                 return self.go_on(name)
             case e.FailoverOrdered(operator=who) if who in self.operators:
                 return [c.EnterPhase(Phase.FENCING), c.Fence(event.planned)]
@@ -41,31 +40,25 @@ class Simple:
                 phases = [c.EnterPhase(Phase.DRAINING), c.EnterPhase(Phase.TAIL)]
                 return phases + [c.TakeTail(name) for name in self.waiting]
             case e.TailTaken(database=name, name=log):
-                self.tails[name] = log
-                return [] if self.waiting[name] else self.go_on(name)
+                self.tails.add((name, log))
+                return self.go_on(name)
             case e.Recovered(database=name):
-                self.online.add(name)
-                all_online = len(self.online) == len(self.waiting)
-                return [c.EnterPhase(Phase.REDIRECTING), c.Redirect()] if all_online else []
+                self.offline.discard(name)
+                return [] if self.offline else [c.EnterPhase(Phase.REDIRECTING), c.Redirect()]
             case e.Redirected():
                 return [c.EnterPhase(Phase.SERVING)]
         return []
 
-    def land(self, name, logs):
-        """Take up the logs that were never read."""
-        waiting = self.waiting[name]
-        idle = not waiting
-        waiting += [log for log in logs if "_log_" in log and (name, log) not in self.read]
-        return self.go_on(name) if idle and waiting else []
-
-    def go_on(self, name):
-        """Restore the next log, which is counted as read before it is read. After the tails, come
-        online."""
-        if self.waiting[name]:
-            log = self.waiting[name][0]
+    def go_on(self, name, landed=()):
+        """Restore the next log; it counts as read from now on. After the tails, come online."""
+        logs = self.waiting[name]
+        logs |= {f.name: f for f in landed if "_log_" in f.name and (name, f.name) not in self.read}
+        log = next(iter(logs), None)
+        if log and (name, log) not in self.read:
             self.read.add((name, log))
             count = c.Save(f"attempts/{name}/{log}", "1")
             return [count, c.RenameWorkingCopy(name, log, 1), c.Restore(name, log, False)]
-        if all((each, self.tails.get(each)) in self.read for each in self.waiting):
+        complete = len(self.tails) == len(self.waiting) and self.tails <= self.read
+        if complete and not any(self.waiting.values()):
             return [c.EnterPhase(Phase.RECOVERING), *(c.Recover(each) for each in self.waiting)]
         return []
