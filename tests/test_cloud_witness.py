@@ -273,7 +273,7 @@ def test_a_manager_that_dies_before_every_nth_command_does_everything_once(
     base = BASE.replace("run_for: 6 h", "run_for: 5 h") + "seed: 3\n"
     of = world(tmp_path, "events: [{at: 1 h, hung_request: {share: 100 %}}]\n", base)
     assert of.pair.cloud is not None
-    of.pair.cloud.life.before_command = every(n, of)
+    of.pair.cloud.driver.hooks.before_command = every(n, of)
     of.run()
     assert cloud_broken(of.journal, of.context.scenario) == []
     assert [c.behind() for c in of.pair.cloud.configurations] == [(-1, 0), (-1, 0)]

@@ -19,10 +19,10 @@ def happen(event: Occurrence, params: CloudStoreRestored) -> None:
     if cloud is None:
         return
     event.begins("a copy of the configuration database is made")
-    cloud.life.keep_copy()
+    cloud.lives.keep_copy()
 
     def restore() -> None:
-        cloud.life.restore_copy()
+        cloud.lives.restore_copy()
         event.ends("the copy took the place of the configuration database")
 
     event.world.later(event.law(params.after, "after"), restore)

@@ -25,7 +25,7 @@ def happen(event: Occurrence, params: CloudUpgrade) -> None:
         return
     event.begins(f"the cloud manager is upgraded, {params.style}")
     takes_us = event.law(params.takes, "takes")
-    cloud.life.upgrade(params.style == "side_by_side", takes_us)
+    cloud.lives.upgrade(params.style == "side_by_side", takes_us)
     event.world.later(takes_us, lambda: event.ends("the cloud manager is upgraded"))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from pydantic import Field
 
 from dr_sim.cloud.events import MirrorSwitched
@@ -37,11 +35,7 @@ def happen(event: Occurrence, params: MirrorOff) -> None:
 
 def _switch(cloud: CloudWorld, networks: list[str], on: bool) -> None:
     for network in networks:
-        cloud.life.tell_soon(partial(_switched, network, on))
-
-
-def _switched(network: str, on: bool, mono_us: int, utc_us: int) -> MirrorSwitched:
-    return MirrorSwitched(mono_us, utc_us, 0, network, on)
+        cloud.lives.tell_until_heard(MirrorSwitched, network, on)
 
 
 KIND = EventKind(

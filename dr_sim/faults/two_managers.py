@@ -17,7 +17,7 @@ def happen(event: Occurrence, params: TwoManagers) -> None:
     if cloud is None:
         return
     event.begins("a second cloud manager was started")
-    cloud.life.split()
+    cloud.lives.split()
     event.ends("a second cloud manager was started")
 
 

@@ -40,9 +40,7 @@ def happen(event: Occurrence, params: WrongMapping) -> None:
     }[params.leads_to]
 
     def edit(leads_to: str) -> None:
-        cloud.life.tell_soon(
-            lambda mono, utc: MappingEdited(mono, utc, 0, network, entity, SITES[1], leads_to)
-        )
+        cloud.lives.tell_until_heard(MappingEdited, network, entity, SITES[1], leads_to)
 
     event.while_on(
         params.duration, lambda: edit(wrong), lambda: edit(right), f"wrong mapping of {entity}"

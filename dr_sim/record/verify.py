@@ -7,7 +7,7 @@ it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,11 +37,12 @@ class _Rows:
     told: frozenset[int]
     copied: int = _NO_KIND
     restored: int = _NO_KIND
+    upgraded: int = _NO_KIND
 
     @property
     def wanted(self) -> list[int]:
         apart = (self.life, self.done, self.not_saved, self.none_saved, self.copied, self.restored)
-        return [*apart, *self.told]
+        return [*apart, self.upgraded, *self.told]
 
 
 _RECOVERY = _Rows(
@@ -61,6 +62,7 @@ _CLOUD = _Rows(
     frozenset(CLOUD_CLASS),
     KIND_ID["truth.cloud_store_copied"],
     KIND_ID["truth.cloud_store_restored"],
+    KIND_ID["truth.cloud_upgrade"],
 )
 
 
@@ -97,9 +99,8 @@ def verify(
     pairs = pairs_by_row(journal)
     replays = [_Replay(journal, _RECOVERY, build, pairs == pair) for pair, build in builds.items()]
     if cloud is not None:
-        replays.append(
-            _Replay(journal, _CLOUD, lambda *life: CloudManager(cloud, *life), pairs == 0)
-        )
+        lives = _CloudLives(cloud)
+        replays.append(_Replay(journal, _CLOUD, lives.build, pairs == 0, lives.upgraded))
     found = [replay.run(rows) for replay in replays]
     found.append(_of_no_pair(journal, pairs, list(builds), rows))
     mismatch = min((m for m in found if m is not None), key=lambda m: m.seq, default=None)
@@ -130,6 +131,19 @@ def _first_edit(journal: Journal, stored: np.ndarray | None) -> int | None:
     return int(wrong[0]) if len(wrong) else None
 
 
+class _CloudLives:
+    """Builds the lives of a cloud manager; one that has been upgraded is of a newer version."""
+
+    def __init__(self, config: CloudConfig) -> None:
+        self._config = config
+
+    def build(self, incarnation: int, stored: dict[str, str]) -> CloudManager:
+        return CloudManager(self._config, incarnation, stored)
+
+    def upgraded(self) -> None:
+        self._config = replace(self._config, version=self._config.version + 1)
+
+
 class _Replay:
     """One machine, told again what it was told in its own rows (mine)."""
 
@@ -139,12 +153,16 @@ class _Replay:
         of: _Rows,
         make: Callable[[int, dict[str, str]], Machine],
         mine: Ints,
+        upgraded: Callable[[], None] = lambda: None,
     ) -> None:
-        """make: a machine of that life, with what earlier ones have saved."""
+        """make: a machine of that life, with what earlier ones have saved. upgraded: told that
+        later lives are of a newer version.
+        """
         self._mine = mine
         self._journal = journal
         self._of = of
         self._make = make
+        self._upgraded = upgraded
         self._manager: Machine | None = None
         self._expected: Sequence[Command] = ()
         self._next = 0
@@ -177,6 +195,10 @@ class _Replay:
             if (values["done"], values["of"]) != (self._next, len(self._expected)):
                 return f"{self._next} of {len(self._expected)} commands were recorded before it"
             self._next = len(self._expected)
+            return ""
+        if kind_id == self._of.upgraded:
+            if not self._journal.row(seq).values["begins"]:
+                self._upgraded()
             return ""
         if kind_id == self._of.copied:
             self._copy = self._store.load()

@@ -49,6 +49,10 @@ class Entry(list[Any]):
     def cancel(self) -> None:
         self[0] = None
 
+    def instead(self, do: Callable[..., None], *args: Any) -> None:
+        """Have do(*args) happen at its time, in place of what was to happen."""
+        self[:] = (do, args)
+
 
 class Agenda(simpy.Environment):
     """SimPy's environment with an order of its own. Time is whole microseconds since the scenario's

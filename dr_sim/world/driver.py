@@ -138,15 +138,15 @@ class Driver(Generic[MachineT]):
         for hook in self.hooks.on_start:
             hook()
 
-    def crash(self) -> None:
-        """The machine dies now; it is started again after a while."""
+    def crash(self, down_us: int | None = None) -> None:
+        """The machine dies now; it is started again after that time, by default its usual one."""
         if self.machine is None:
             return
         self._end_life()
         for hook in self.hooks.on_death:
             hook()
-        at = self._agenda.now_us + self._restart_us
-        self._agenda.at(at, Class.HOUSEKEEPING, -1, self.start)
+        after_us = self._restart_us if down_us is None else down_us
+        self._agenda.at(self._agenda.now_us + after_us, Class.HOUSEKEEPING, -1, self.start)
 
     def retire(self) -> None:
         """End it for good: what it decides about has ended."""

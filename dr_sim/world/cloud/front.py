@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dr_sim.cloud.commands import AnswerCall
-from dr_sim.cloud.events import Called
+from dr_sim.cloud.events import Called, CallsAlike
 from dr_sim.cloud.words import CallOutcome
 from dr_sim.scenario.cloud_model import OPERATIONS, CloudClient
 from dr_sim.scenario.model import Law
@@ -179,7 +179,8 @@ class ApiFront:
 
     def _quiet(self) -> bool:
         """Nothing disturbs calls."""
-        return not (self.play_all or self.disturbances) and self._world.life.up
+        alike = not (self.play_all or self.disturbances or self._world.may_die_midway)
+        return alike and self._world.lives.up
 
     def count_all(self) -> None:
         """Count the calls before this instant that were not played."""
@@ -209,7 +210,7 @@ class ApiFront:
         first = self._first_after(spec, client.counted_to_us)
         calls = self._first_after(spec, until_us) - first
         if calls:
-            self._world.life.absorb(spec.name, client.last_request, calls)
+            self._world.driver.tell_new(CallsAlike, spec.name, client.last_request, calls)
             self._context.note("truth.cloud_calls", -1, spec.name, client.counted_to_us, calls)
         client.counted_to_us = until_us
 
@@ -313,20 +314,20 @@ class ApiFront:
 
     def _arrives(self, call: Call, which: int) -> None:
         """A request is at the manager's door. Where nobody is up the caller is refused at once."""
-        life = self._world.life
-        if life.ghost is not None and call.number % 2:
+        lives = self._world.lives
+        if lives.older is not None and call.number % 2:
             # this caller still knows the older manager; nothing it says is heard
             now = self._context.now_us
-            life.tell_ghost(call.request.event(now, self._world.utc_us(), 0))
+            lives.tell_older(call.request.event(now, self._world.utc_us(), 0))
             return
-        if not life.up:
+        if not lives.up:
             if which == call.tries and not call.over:
                 self._again(call)
             return
         self._calls += 1
         self._connections[self._calls] = call
         now = self._context.now_us
-        life.tell(call.request.event(now, self._world.utc_us(), self._calls))
+        self._world.driver.tell(call.request.event(now, self._world.utc_us(), self._calls))
 
     def answer(self, command: AnswerCall) -> None:
         """The manager answers a connection."""

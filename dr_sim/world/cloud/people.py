@@ -57,7 +57,5 @@ class People:
         stream = self._context.streams.once(f"cloud {work.work}", "forgotten")
         if stream.below(0, _PPM) >= self._world.spec.jobs.forgotten_ppm:
             self._world.by_hand(work)
-        self._world.life.tell_soon(
-            lambda mono, utc: HandsDone(mono, utc, 0, work.network, work.work)
-        )
+        self._world.lives.tell_until_heard(HandsDone, work.network, work.work)
         self._next()

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dr_sim.cloud import (
     CallerConfig,
     CloudConfig,
+    CloudManager,
     EntityConfig,
     JobsConfig,
     MirrorConfig,
     NetworkConfig,
 )
 from dr_sim.cloud.commands import (
+    COMMANDS,
     AnswerCall,
     AskScript,
     CleanUp,
@@ -27,27 +30,40 @@ from dr_sim.cloud.commands import (
     SiteProvisioned,
     StartScript,
 )
-from dr_sim.cloud.events import AgentSaid, ProvisionAsked, SideRead
+from dr_sim.cloud.events import EVENTS, AgentSaid, AgentsObserved, ProvisionAsked, SideRead
 from dr_sim.cloud.jobs import OPEN
 from dr_sim.cloud.words import MirrorMode, OnFailure, WhyFailed, Word
-from dr_sim.machines import Command
+from dr_sim.machines import Command, TakeInventory
 from dr_sim.scenario.cloud_model import OPERATIONS, Cloud, CloudClient, CloudNetwork
 from dr_sim.scenario.model import Scenario
-from dr_sim.stores import Store
+from dr_sim.stores import MemoryStore, Store
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.cloud.agents import Agent, Key, Mishaps
 from dr_sim.world.cloud.configuration import Configuration
 from dr_sim.world.cloud.context import CloudContext
 from dr_sim.world.cloud.front import OPERATORS, ApiFront
-from dr_sim.world.cloud.life import CloudLife
+from dr_sim.world.cloud.lives import CloudLives
 from dr_sim.world.cloud.people import People
 from dr_sim.world.context import Context
+from dr_sim.world.driver import Driver, LifeRecords, Place
 
 if TYPE_CHECKING:
     from dr_sim.world.link import Link
     from dr_sim.world.primary import Primary
 
 SITES = ("A", "B")
+RECORDS = LifeRecords(
+    up_and_down="truth.cloud_manager",
+    commands_done="truth.cloud_commands_done",
+    none_saved="truth.cloud_store_write",
+    ignored="cloud.ignored",
+)
+_TO_AGENTS = (StartScript, AskScript, KillScript, CleanUp, CopyScript)
+_OF_A_NETWORK = frozenset(
+    cls
+    for cls in (*EVENTS, *COMMANDS)
+    if "network" in cls.__dataclass_fields__  # type: ignore[attr-defined]
+)
 
 
 def things_of(network: CloudNetwork, scenario: Scenario) -> dict[str, tuple[str, ...]]:
@@ -133,27 +149,48 @@ class CloudWorld:
                     self._owner[name] = (network.name, site, entity)
         self.front = ApiFront(self)
         self.people = People(self)
-        self.life = CloudLife(self, cloud_config(spec, scenario), store)
+        self._config = cloud_config(spec, scenario)
+        self.driver: Driver[CloudManager] = Driver(
+            self._place(), self._build, store or MemoryStore(), spec.restart_us, RECORDS
+        )
+        self.lives = CloudLives(self, self.driver)
         self._cut: dict[str, int] = {}  # reasons for a site's agents to be out of reach
         self._asked: Callable[[int], None] | None = None  # who waits for a failover's provision
         self._limit: Entry | None = None
         self._paused: dict[str, int] = {}  # job -> the database whose backups it paused
-        self._do: dict[type[Command], Callable[[Any, int], None]] = {
-            AnswerCall: lambda command, _: self.front.answer(command),
-            StartScript: self._to_agent,
-            AskScript: self._to_agent,
-            KillScript: self._to_agent,
-            CleanUp: self._to_agent,
-            CopyScript: self._to_agent,
-            ReadSide: self._read_side,
-            DoByHand: lambda command, _: self.people.asked(command),
-            Notify: self._notify,
-            ReportDrift: _recorded_only,
-            SiteProvisioned: self._provisioned,
-        }
+        self.driver.give(
+            {
+                **dict.fromkeys(_TO_AGENTS, self._to_agent),
+                TakeInventory: self._take_inventory,
+                AnswerCall: self.front.answer,
+                ReadSide: self._read_side,
+                DoByHand: self.people.asked,
+                Notify: _recorded_only,
+                ReportDrift: _recorded_only,
+                SiteProvisioned: self._provisioned,
+            }
+        )
+
+    def _place(self) -> Place:
+        context, index = self.context, self._index
+        of_a_network = _OF_A_NETWORK
+
+        def entity(told: Any) -> int:
+            cls: type = told.__class__
+            return index.get(told.network, -1) if cls in of_a_network else -1
+
+        journal = context.journal
+        return Place(context.agenda, self.utc_us, index, entity, journal.record_cloud, journal.note)
+
+    def _build(self, incarnation: int, stored: dict[str, str]) -> CloudManager:
+        return CloudManager(self._config, incarnation, stored)
+
+    def newer_version(self) -> None:
+        """From its next life on the manager is of a newer version."""
+        self._config = replace(self._config, version=self._config.version + 1)
 
     def start(self) -> None:
-        self.life.start()
+        self.driver.start()
         self.front.start()
 
     def end(self) -> None:
@@ -196,13 +233,17 @@ class CloudWorld:
         found = self._owner.get(name, ("", "", ""))
         return found[2] if found[0] == network else ""
 
-    def index_in(self, command: Command) -> int:
-        """Of the network that a command is about."""
-        return self._index.get(getattr(command, "network", ""), -1)
-
     # ---- the manager's hands
-    def do(self, command: Command, incarnation: int) -> None:
-        self._do[command.__class__](command, incarnation)
+    @property
+    def may_die_midway(self) -> bool:
+        """Whether the manager may die in the middle of what it is told."""
+        driver = self.driver
+        return driver.hooks.before_command is not None or type(driver.store) is not MemoryStore
+
+    def do_for_older(self, command: Command, incarnation: int) -> None:
+        """Carry out what an older manager commands: agents are told whose command it is."""
+        if command.__class__ in _TO_AGENTS:
+            self._send(command, incarnation)
 
     def reaches(self, site: str) -> bool:
         """Whether messages between the manager and the agents of a site get through now."""
@@ -216,7 +257,10 @@ class CloudWorld:
         """One reason more (1) or less (-1) for a site's agents to be out of reach."""
         self._cut[site] = self._cut.get(site, 0) + by
 
-    def _to_agent(self, command: Any, incarnation: int) -> None:
+    def _to_agent(self, command: Any) -> None:
+        self._send(command, self.driver.incarnation)
+
+    def _send(self, command: Any, incarnation: int) -> None:
         if not self.reaches(command.site):
             return
         agent = self.agents[command.network, command.site]
@@ -232,12 +276,20 @@ class CloudWorld:
 
     def _heard(self, agent: Agent, key: Key, said: tuple[Word, WhyFailed]) -> None:
         network = self.spec.networks[agent.network].name
-        now, utc = self.context.now_us, self.utc_us()
-        self.life.tell(AgentSaid(now, utc, 0, network, agent.site, *key, *said), agent.network)
+        self.driver.tell_new(AgentSaid, network, agent.site, *key, *said)
 
-    def observe(self) -> tuple[str, str]:
+    def _take_inventory(self, command: TakeInventory) -> None:
+        at = self.context.now_us + self.spec.rtt_us
+        self.context.agenda.at(at, Class.ANSWER, -1, self._observed, self.driver.incarnation)
+
+    def _observed(self, incarnation: int) -> None:
+        self.driver.answer(incarnation, AgentsObserved, *self._observe())
+        if incarnation == self.driver.incarnation and self.lives.up:
+            self.lives.looked()
+
+    def _observe(self) -> tuple[str, str]:
         """What agents say of the attempts at jobs that the store has open, and who is silent."""
-        stored = self.life.store.load()
+        stored = self.driver.store.load()
         wanted = {key.removeprefix(OPEN) for key in stored if key.startswith(OPEN)}
         said: list[tuple[str, int, str, str]] = []
         silent: list[tuple[str, str]] = []
@@ -248,9 +300,9 @@ class CloudWorld:
                 said += [each for each in agent.known if each[0] in wanted]
         return json.dumps(said), json.dumps(silent)
 
-    def _read_side(self, command: ReadSide, incarnation: int) -> None:
-        at = self.context.now_us + self.spec.rtt_us
-        self.context.agenda.at(at, Class.ANSWER, -1, self._side_read, command, incarnation)
+    def _read_side(self, command: ReadSide) -> None:
+        at, life = self.context.now_us + self.spec.rtt_us, self.driver.incarnation
+        self.context.agenda.at(at, Class.ANSWER, -1, self._side_read, command, life)
 
     def _side_read(self, command: ReadSide, incarnation: int) -> None:
         index = self._index[command.network]
@@ -258,16 +310,9 @@ class CloudWorld:
         entities = ""
         if not agent.dead and self.reaches(command.site):
             entities = json.dumps(self.configurations[index].sides[command.site].read())
-        now, utc = self.context.now_us, self.utc_us()
-        self.life.tell(
-            SideRead(
-                now, utc, incarnation, command.network, command.site, command.number, entities
-            ),
-            index,
+        self.driver.answer(
+            incarnation, SideRead, command.network, command.site, command.number, entities
         )
-
-    def _notify(self, command: Notify, incarnation: int) -> None:
-        """The record is all there is to it."""
 
     def by_hand(self, work: DoByHand) -> None:
         """People did a piece of work at the second side: the oldest change it lacks of that
@@ -339,8 +384,7 @@ class CloudWorld:
             if at == site:
                 agent.die()
         if (self.spec.at == "primary") == (site == self.home) and self.spec.at != "apart":
-            self.life.gone = True
-            self.life.crash()
+            self.lives.lost()
 
     def provision(self, done: Callable[[int], None]) -> None:
         """A failover to the second side waits until that is configured; done(changes brought in)
@@ -361,10 +405,10 @@ class CloudWorld:
         if limit is not None:
             at = self.context.now_us + limit
             self._limit = self.context.agenda.at(at, Class.ANSWER, -1, self._goes_on, False, 0)
-        self.life.tell_soon(lambda mono, utc: ProvisionAsked(mono, utc, 0, site, answers))
+        self.lives.tell_until_heard(ProvisionAsked, site, answers)
         self.context.catch_up()
 
-    def _provisioned(self, command: SiteProvisioned, incarnation: int) -> None:
+    def _provisioned(self, command: SiteProvisioned) -> None:
         for configuration in self.configurations:
             configuration.go_over()
         self._goes_on(True, command.changes + command.rebuilt + command.by_hand)
@@ -379,5 +423,5 @@ class CloudWorld:
         done(changes)
 
 
-def _recorded_only(command: Command, incarnation: int) -> None:
+def _recorded_only(command: Command) -> None:
     """The record is all there is to it."""

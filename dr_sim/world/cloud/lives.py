@@ -1,0 +1,147 @@
+"""What befalls the cloud manager's life: crashes, upgrades, a second manager beside it, an old copy
+of its store. The life itself is the driver's, as every machine's (world/driver.py).
+
+Theory of operation. Calls that only ask are counted, and the manager is told of them when something
+else happens (front.py). So whoever ends a life has them counted before. What people tell the
+manager they repeat until it has lived through being told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dr_sim.cloud import CloudManager
+from dr_sim.machines import Alarm, Event, SaveAll
+from dr_sim.world.agenda import Class
+from dr_sim.world.driver import Driver
+
+if TYPE_CHECKING:
+    from dr_sim.world.cloud.service import CloudWorld
+
+
+class CloudLives:
+    """older: a manager that does not know that another one has taken its place."""
+
+    def __init__(self, world: CloudWorld, driver: Driver[CloudManager]) -> None:
+        self._world = world
+        self._context = world.context
+        self._driver = driver
+        self._waiting: list[Callable[[], None]] = []  # who tells it as soon as it is up
+        self.older: CloudManager | None = None
+        self._older_life = 0
+        self._copies: list[tuple[int, dict[str, str]]] = []  # of the store, with their instants
+        driver.hooks.on_start.append(self._up_or_down)
+        driver.hooks.on_death.append(self._dead)
+
+    @property
+    def up(self) -> bool:
+        return self._driver.machine is not None
+
+    # ---- death
+    def crash(self, down_us: int | None = None) -> None:
+        """It dies now, and is back after that time (by default cloud.restart_after)."""
+        self._world.front.count_all()
+        self._driver.crash(down_us)
+
+    def lost(self) -> None:
+        """The site at which it stands is lost: it never comes back."""
+        self._driver.down += 1
+        self.crash()
+
+    def _up_or_down(self) -> None:
+        self._world.front.plan_all()
+
+    def _dead(self) -> None:
+        self._world.front.plan_all()
+        self._world.front.crashed()
+
+    # ---- upgrades
+    def upgrade(self, side_by_side: bool, takes_us: int) -> None:
+        """A new version takes over from this one: after it has stopped, or beside it."""
+        context = self._context
+        context.note("truth.cloud_upgrade", -1, 1)
+        if not side_by_side:
+            self._driver.down += 1
+            self.crash()
+        at = context.now_us + takes_us
+        context.agenda.at(at, Class.HOUSEKEEPING, -1, self._upgraded, side_by_side)
+
+    def _upgraded(self, side_by_side: bool) -> None:
+        """The new one is up and resumes; one that ran beside it ends at the same instant."""
+        self._context.note("truth.cloud_upgrade", -1, 0)
+        self._world.newer_version()
+        if side_by_side:
+            self.crash(0)
+        else:
+            self._driver.down -= 1
+            self._driver.start()
+
+    # ---- two at once
+    def split(self) -> None:
+        """The manager cannot be reached by who watches it, and a second one is started. The first
+        goes on, with its alarms and for some callers, until its store refuses it: a store takes
+        nothing from a life before the last.
+        """
+        driver = self._driver
+        older = driver.machine
+        if older is None:
+            return
+        for key, entry in driver.alarms.items():
+            entry.instead(self._rings, older, key)
+        driver.alarms.clear()
+        self._older_life = driver.incarnation
+        self.crash(0)
+        self.older = older
+
+    def _rings(self, older: CloudManager, key: tuple[str, str]) -> None:
+        if older is self.older:
+            now, utc = self._context.now_us, self._world.utc_us()
+            self.tell_older(Alarm(now, utc, self._older_life, *key))
+
+    def tell_older(self, event: Event) -> None:
+        """The older one is told something: it acts, as far as it is let."""
+        older = self.older
+        if older is None:
+            return
+        for command in older.handle(event):
+            if isinstance(command, SaveAll):
+                self._context.note("truth.cloud_older", -1, self._older_life, "save refused")
+                self.older = None
+                return
+            what = type(command).__name__
+            self._context.note("truth.cloud_older", -1, self._older_life, what)
+            self._world.do_for_older(command, self._older_life)
+
+    # ---- old copies of the store
+    def keep_copy(self) -> None:
+        self._copies.append((self._context.now_us, self._driver.store.load()))
+        self._context.note("truth.cloud_store_copied", -1)
+
+    def restore_copy(self) -> bool:
+        """The last copy takes the place of the store. False: there is none."""
+        if not self._copies:
+            return False
+        as_of_us, copy = self._copies[-1]
+        self.crash()
+        store = self._driver.store
+        gone = dict.fromkeys(store.load(), "")
+        store.save_all({**gone, **copy})
+        self._context.note("truth.cloud_store_restored", -1, as_of_us)
+        return True
+
+    # ---- telling
+    def tell_until_heard(self, make: Callable[..., Event], *args: Any) -> None:
+        """Tell it make(mono, utc, 0, *args), and again at each start until it lives through it."""
+        driver = self._driver
+        if self.up:
+            driver.tell_new(make, *args)
+        if not self.up:
+            self._waiting.append(partial(self.tell_until_heard, make, *args))
+
+    def looked(self) -> None:
+        """It is up, and has seen what is there: it is told what waits."""
+        waiting, self._waiting = self._waiting, []
+        for tell in waiting:
+            tell()
