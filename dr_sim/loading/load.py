@@ -322,6 +322,7 @@ def _times(
     )
     problems.extend(wrong)
     problems.extend(checks.check_lost(events, instants, root))
+    problems.extend(checks.check_returns(events, faults, instants))
     problems.extend(
         checks.check_faults(faults, root.run_for, getattr(root, "change_windows", None))
     )

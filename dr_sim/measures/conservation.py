@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dr_sim.backups.model import Kind
-from dr_sim.measures.tables import WHOLE_SERVICE, Ints, Record, Tables, pick, tables
+from dr_sim.measures.tables import Ints, Record, Tables, failed_for_good, pick, tables
 from dr_sim.scenario.model import Scenario
 
 # where every database's log begins (world/primary.py), but for what a failover has brought online
@@ -195,9 +195,7 @@ def _landed(t: Tables, database: int) -> dict[str, Ints]:
 
 def _primary_holds(t: Tables, database: int) -> tuple[Ints, bool]:
     """(the files that are in the primary's share at the end, whether its data and log survive)."""
-    failed = {
-        r.values["class"] for r in t.rows("truth.failed") if r.entity in (database, WHOLE_SERVICE)
-    }
+    failed = {failure_class for _, failure_class in failed_for_good(t, database)}
     if "site" in failed:
         return np.empty(0, np.int64), False
     gone = t.of("truth.file_gone", database)

@@ -8,7 +8,8 @@ that ends too early leaves None, which means unknown, never zero.
 A server that falls (truth.down: PostgreSQL's, when its log's disk is full) is a failure of class
 'database', whose data and log survive. If it was taken over, the failover began when it fell. If it
 came back by itself it is an outage without a failover: it loses nothing, and is listed with the
-others (`by_itself`).
+others (`by_itself`). So is the loss of a host or a site that came back before anybody had failed
+over (truth.opened).
 """
 
 from __future__ import annotations
@@ -18,7 +19,14 @@ from dataclasses import dataclass, field
 
 from dr_sim.backups.said import said
 from dr_sim.measures.served import SERVED_AGAIN_PPM, Served, served
-from dr_sim.measures.tables import WHOLE_SERVICE, Record, Tables, run_end_us, tables
+from dr_sim.measures.tables import (
+    Record,
+    Tables,
+    failed_for_good,
+    opened_us,
+    run_end_us,
+    tables,
+)
 from dr_sim.scenario.model import Scenario
 
 PHASES = ("detect", "decide", "fence", "drain", "recover", "provision", "redirect", "warm_up")
@@ -105,7 +113,7 @@ def failovers(record: Record, scenario: Scenario) -> list[FailoverOutcome]:
     promotion the old primary is out of service, whatever happens to it.
     """
     t = tables(record)
-    first = _beginning(t)
+    first = _beginning(t, scenario)
     found = _came_back(t, scenario, None if first is None else first[0])
     if first is not None:
         found.append(_failover(t, scenario, *first, number=len(found) + 1))
@@ -161,13 +169,34 @@ def _down(t: Tables) -> list[tuple[int, int | None]]:
     return [*found, (since, None)] if begun else found
 
 
+def _away(t: Tables, scenario: Scenario) -> list[tuple[int, int, str]]:
+    """(from when, until when, class) parts of the primary were lost that came back, stretches that
+    overlap joined.
+    """
+    found: list[tuple[int, int, str]] = []
+    for row in t.rows("truth.failed"):
+        each = [row.entity] if row.entity >= 0 else list(range(len(scenario.databases)))
+        back = [us for i in each if (us := opened_us(t, i, row.time_us)) is not None]
+        if len(back) < len(each):
+            continue
+        begin, end, cls = row.time_us, max(back), row.values["class"]
+        if found and begin < found[-1][1]:
+            before = found.pop()
+            cls = max(cls, before[2], key=SEVERITY.index)
+            begin, end = before[0], max(end, before[1])
+        found.append((begin, end, cls))
+    return found
+
+
 def _came_back(t: Tables, scenario: Scenario, before_us: int | None) -> list[FailoverOutcome]:
     """The outages that ended without a failover, before the failover of this leg."""
     s = served(t, scenario)
     users = scenario.users
     found: list[FailoverOutcome] = []
-    for begin, end in _down(t):
-        if end is None or (before_us is not None and begin >= before_us):
+    ended = [(begin, end, "database", True) for begin, end in _down(t) if end is not None]
+    ended += [(*span, False) for span in _away(t, scenario)]
+    for begin, end, cls, fell in sorted(ended):
+        if before_us is not None and begin >= before_us:
             continue
         spans = phase_spans(t, begin, end)
         each = range(len(scenario.databases))
@@ -176,7 +205,7 @@ def _came_back(t: Tables, scenario: Scenario, before_us: int | None) -> list[Fai
             FailoverOutcome(
                 number=len(found) + 1,
                 failed_us=begin,
-                failure_class="database",
+                failure_class=cls,
                 losses=losses,
                 outage_from_us=begin,
                 served_again_us=end,
@@ -188,7 +217,7 @@ def _came_back(t: Tables, scenario: Scenario, before_us: int | None) -> list[Fai
                 two_primaries_us=0,
                 spans=spans,
                 by_itself=True,
-                fell=True,
+                fell=fell,
             )
         )
     return found
@@ -210,14 +239,12 @@ def exact(t: Tables, computed_us: int | None) -> int | None:
     return min(recorded, key=lambda x: abs(x - computed_us), default=computed_us)
 
 
-def _beginning(t: Tables) -> tuple[int, str] | None:
+def _beginning(t: Tables, scenario: Scenario) -> tuple[int, str] | None:
     """When the failover began and what had died by the promotion."""
-    failed, promoted = t["truth.failed"], t["truth.promoted"]
+    promoted = t["truth.promoted"]
     before = promoted["time_us"][0] if len(promoted["time_us"]) else None
-    dead = [
-        (time, t.text(c))
-        for time, c in zip(failed["time_us"].tolist(), failed["class"].tolist(), strict=True)
-    ]
+    each = range(len(scenario.databases))
+    dead = list(dict.fromkeys(failed for i in each for failed in failed_for_good(t, i)))
     dead += [(begin, "database") for begin, end in _down(t) if end is None]
     dead = sorted(d for d in dead if before is None or d[0] <= before)
     if dead:
@@ -246,7 +273,7 @@ def _loss(t: Tables, database: int, service_failed_us: int) -> DatabaseLoss:
     """failed_us of a database that did not fail itself: when its writes stopped, at the latest at
     its promotion.
     """
-    own = [r.time_us for r in t.rows("truth.failed") if r.entity in (database, WHOLE_SERVICE)]
+    own = [time_us for time_us, _ in failed_for_good(t, database)]
     down = t.of("truth.down", database)
     own += down["time_us"][-1:].tolist() if len(down["seq"]) and down["begins"][-1] else []
     fenced = [r.time_us for r in t.rows("truth.fenced") if r.values["writes_stop"]]

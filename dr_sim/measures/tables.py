@@ -99,16 +99,34 @@ def run_end_us(t: Tables, scenario: Scenario) -> int:
     return int(ends[-1]) if len(ends) else scenario.run_for_us
 
 
+def opened_us(t: Tables, database: int, failed_us: int) -> int | None:
+    """When a database that failed then took writes again at its primary, without a failover; None:
+    it never did.
+    """
+    opened = t.of("truth.opened", database)["time_us"]
+    later = opened[opened >= failed_us]
+    return int(later[0]) if len(later) else None
+
+
+def failed_for_good(t: Tables, database: int) -> list[tuple[int, str]]:
+    """(instant, class) of each failure of a database that did not come back."""
+    return [
+        (row.time_us, row.values["class"])
+        for row in t.rows("truth.failed")
+        if row.entity in (database, WHOLE_SERVICE) and opened_us(t, database, row.time_us) is None
+    ]
+
+
 def up_until_us(t: Tables, scenario: Scenario, database: int) -> int:
     """How long a database took writes at the primary: until it or the whole primary failed, until
     its writes were stopped for a planned failover, until the secondary was promoted in its stead,
     or the run's end.
     """
     ends = [run_end_us(t, scenario)]
-    failed, fenced, promoted = t["truth.failed"], t["truth.fenced"], t["truth.promoted"]
-    for kind in (failed, promoted):
-        concerned = (kind["entity"] == database) | (kind["entity"] == WHOLE_SERVICE)
-        ends.extend(kind["time_us"][concerned][:1].tolist())
+    fenced, promoted = t["truth.fenced"], t["truth.promoted"]
+    ends.extend(time_us for time_us, _ in failed_for_good(t, database))
+    concerned = (promoted["entity"] == database) | (promoted["entity"] == WHOLE_SERVICE)
+    ends.extend(promoted["time_us"][concerned][:1].tolist())
     ends.extend(fenced["time_us"][fenced["writes_stop"] == 1][:1].tolist())
     down = t.of("truth.down", database)
     if len(down["seq"]) and down["begins"][-1]:  # it did not come back by itself

@@ -73,12 +73,13 @@ class Whole:
 
     @property
     def first_failure_us(self) -> int:
-        """When the first of the databases took no more writes at the first primary, or its server
-        fell, though it came back by itself; the run's end if none ever did.
+        """When the first of the databases took no more writes at the first primary, even if it came
+        back by itself; the run's end if none ever did.
         """
         t = self.opened[0]
         fell: list[int] = t["truth.down"]["time_us"][:1].tolist()
-        return min([service_up_until_us(t, self.scenario), *fell])
+        lost: list[int] = t["truth.failed"]["time_us"][:1].tolist()
+        return min([service_up_until_us(t, self.scenario), *fell, *lost])
 
     def curve(
         self, head: str, database: str = "", failure_class: str = "site", tenant: str = ""

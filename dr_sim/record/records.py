@@ -183,6 +183,11 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.roles", (("primary", "str"), ("secondary", "str"), ("secondary_from_us", "int"))),
     # something that had begun before goes on: the event's number (0: drawn) and its kind
     ("truth.goes_on", (("number", "int"), ("what", "str"))),
+    # ---- what was lost is back ----
+    # a 'site' or the machines of one ('host'): what, the site's name, and what becomes of it
+    ("truth.returned", (("what", "str"), ("site", "str"), ("becomes", "str"))),
+    # a database that had failed takes writes again at the primary; so many commits were refused
+    ("truth.opened", (("refused", "int"),)),
 )
 
 
@@ -252,4 +257,6 @@ CLOUD_TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.cloud_provision", (("site", "str"), ("begins", "int"), ("ready", "int"))),
     # that site is lost, with all its agents
     ("truth.cloud_site_lost", (("site", "str"),)),
+    # and it is back: its agents answer again
+    ("truth.cloud_site_back", (("site", "str"),)),
 )

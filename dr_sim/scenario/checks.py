@@ -17,6 +17,7 @@ from dr_sim.scenario.fields import NEVER, did_you_mean
 from dr_sim.scenario.kind import RestOfScenario
 from dr_sim.scenario.model import LogVolume, Outages, Recorded, Schedule
 from dr_sim.scenario.schedule import mean_gap_us
+from dr_sim.scenario.sites import site_name
 from dr_sim.scenario.tree import Node
 
 # of backups in one run, and of log: sums, in bits and sent again, stay below 2^63
@@ -429,9 +430,9 @@ def check_lost(lines: list[EventLine], instants: list[int], root: Any) -> list[P
     problems: list[Problem] = []
     losses: list[EventLine] = []
     databases = _of(root, "databases") or {}
-    for _, line in sorted(
-        zip(instants, lines, strict=True), key=lambda pair: (pair[0], pair[1].number)
-    ):
+    for line in _in_time(lines, instants):
+        if line.kind.brings_back:
+            losses = [loss for loss in losses if not _brings_back(line, loss)]
         if line.kind.loses:
             before = next((loss for loss in losses if _takes(loss, line)), None)
         elif line.kind.needs_primary:
@@ -454,6 +455,70 @@ def check_lost(lines: list[EventLine], instants: list[int], root: Any) -> list[P
         elif line.kind.loses and line.params is not None:
             losses.append(line)
     return problems
+
+
+def _in_time(lines: list[EventLine], instants: list[int]) -> list[EventLine]:
+    each = sorted(zip(instants, lines, strict=True), key=lambda pair: (pair[0], pair[1].number))
+    return [line for _, line in each]
+
+
+def check_returns(
+    lines: list[EventLine], faults: list[FaultLine], instants: list[int]
+) -> list[Problem]:
+    """Find what comes back without having been lost, and sites that there are not. A loss that is
+    drawn may have come before.
+    """
+    problems = []
+    drawn = any(line.kind.loses for line in faults)
+    lost: list[EventLine] = []
+    for line in _in_time(lines, instants):
+        if line.kind.loses and line.params is not None:
+            lost.append(line)
+        if not line.kind.brings_back or line.params is None:
+            continue
+        told = _no_such_site(line, lines) if drawn else _comes_from_nowhere(line, lines, lost)
+        if told:
+            problems.append(line.node.problem(f"event {line.number}: {line.kind.name}: {told}"))
+        lost = [loss for loss in lost if not _brings_back(line, loss)]
+    return problems
+
+
+def _comes_from_nowhere(line: EventLine, lines: list[EventLine], lost: list[EventLine]) -> str:
+    """Say what is wrong with it; '' if something that it brings back is lost by then."""
+    told = _no_such_site(line, lines)
+    of_site = line.kind.brings_back == "site"
+    found = any(_loses_a_site(x) if of_site else _brings_back(line, x) for x in lost)
+    if told or found:
+        return told
+    what, machine = line.kind.brings_back, _of(line.params, "machine")
+    if any(_of(loss.params, "what") == "site" for loss in lost):
+        return "the whole site is lost by then; write site_returns"
+    if what == "site" and any(_of(loss.params, "what") == "host" for loss in lost):
+        return "no site is lost by then, only a host; write host_returns"
+    named = f"machine {machine!r}" if machine else f"a {what}"
+    return f"{named} must be lost first; write a later instant, or an event lose: {what} before it"
+
+
+def _no_such_site(line: EventLine, lines: list[EventLine]) -> str:
+    site = _of(line.params, "site")
+    losses = sum(1 for each in lines if _loses_a_site(each))
+    names = tuple(site_name(number) for number in range(2 + losses))
+    if site is None or site in names:
+        return ""
+    return f"unknown site {site!r}; {did_you_mean(site, names)}"
+
+
+def _loses_a_site(line: EventLine) -> bool:
+    return bool(line.kind.loses) and _of(line.params, "what") == "site"
+
+
+def _brings_back(line: EventLine, loss: EventLine) -> bool:
+    """Is what that loss took there again by it? Data that were destroyed are not."""
+    what = _of(loss.params, "what")
+    if line.kind.brings_back == "site":
+        return what in ("site", "host")
+    machines = {_of(each.params, "machine") for each in (line, loss)}
+    return what == "host" and (None in machines or len(machines) == 1)
 
 
 def _takes(loss: EventLine, later: EventLine) -> bool:

@@ -82,8 +82,9 @@ class EventKind:
     the parameters by which it is the same when the two sides have changed places; None: it is not
     felt there. example: of its keys, where the required ones alone say too little. explains: the
     causes in a ledger whose reason it is. loses: the class of failure that it is ('site', 'host',
-    'database'); None: it is no failure. check: what is wrong with its parameters in this scenario,
-    a sentence each. steady: under `faults:` it needs no rate, and is then on from the start to the
+    'database'); None: it is no failure. brings_back: what of a lost primary is there again by it
+    ('site', 'host'); None: nothing. check: what is wrong with its parameters in this scenario, a
+    sentence each. steady: under `faults:` it needs no rate, and is then on from the start to the
     end. draws: parameters, as written, that an exploration draws for a database (dr_sim/explore);
     None: it draws none. leads_over: a failover may come of it.
     """
@@ -102,6 +103,7 @@ class EventKind:
     example: str = ""
     explains: tuple[Explains, ...] = ()
     loses: Callable[[Any], str] | None = None
+    brings_back: str | None = None
     check: Callable[[Any, RestOfScenario], list[str]] = _nothing_to_say
     steady: bool = False
     draws: Drawn | None = None

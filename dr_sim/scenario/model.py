@@ -452,3 +452,8 @@ class Scenario:
     steps: bool = False  # every fast path is off (--steps): the records are the same
     # the recovery manager of the user's own, 'package.module:Factory' (--manager); '': dr_sim's
     manager: str = ""
+
+    @property
+    def brings_back(self) -> bool:
+        """May what was lost come back later?"""
+        return any(event.kind.brings_back for event in self.events)

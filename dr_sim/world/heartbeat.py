@@ -42,6 +42,11 @@ class Heartbeats:
             self._machines_down.add(machine)
             self.changed()
 
+    def machine_up(self, machine: str) -> None:
+        if machine in self._machines_down:
+            self._machines_down.discard(machine)
+            self.changed()
+
     def is_down(self, machine: str) -> bool:
         return machine in self._machines_down
 

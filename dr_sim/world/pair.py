@@ -28,6 +28,7 @@ from dr_sim.world.agenda import Agenda, Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import Clock
 from dr_sim.world.cloud.service import SITES, CloudWorld
+from dr_sim.world.coming_back import ComingBack
 from dr_sim.world.context import Context
 from dr_sim.world.directory import Directory
 from dr_sim.world.driver import Driver
@@ -53,6 +54,11 @@ from dr_sim.world.succession import Heir
 from dr_sim.world.users import Users
 from dr_sim.world.waves import WaveLane
 from dr_sim.world.workload import Workload
+
+Back = Callable[[Any, str, str, Sequence[str]], None]
+"""Told of an event by which what was lost is back: its occurrence, 'site' or 'host', the site's
+name ('': the one that was lost last), the machines.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +143,9 @@ class Pair:
         self.before: Pair | None = None  # the pair whose failover has put this one on
         # who is told that the primary's site is lost
         self.site_lost_hook: Callable[[], None] = lambda: None
+        # who is told that what was lost is back: Back (world/coming_back.py)
+        self.back_hook: Back = lambda event, what, site, machines: None
+        self.is_on: Callable[[], bool] = lambda: True
         self.on_offer: list[Callable[[BackupFile], bool]] = []
         self.on_landing: list[Callable[[BackupFile], None]] = []
         self.link = Link(context, scenario.link)
@@ -149,7 +158,7 @@ class Pair:
         )
         self.replication = Replication(context, self.link, self._land, self.secondary.share)
         self.users = Users(context, self._serving)
-        remote = Remote(context, self.link, self.primary, self.replication)
+        self.remote = remote = Remote(context, self.link, self.primary, self.replication)
         fork = max((heir.lineage.fork for heir in heirs.values()), default=1)
         reach = self.secondary.reach = Reach(context, self.primary, remote, self.link)
         self.promotion = promotion = Promotion(
@@ -162,6 +171,8 @@ class Pair:
             scenario.manager_restart_us,
         )
         self.heartbeats = Heartbeats(context, self.link, self._silent, self._heard)
+        self.coming_back = ComingBack(self)
+        remote.may_open = lambda database: self.coming_back.may_open(database)
         self.directory = Directory(context, self.link, self.primary)
         self.cloud: CloudWorld | None = None
         # the cloud manager lives in the first pair's journal, to the run's end
@@ -261,7 +272,7 @@ class Pair:
         goes on until it is dismissed.
         """
         if not self.retired:
-            self.retired = True
+            self.retired = self.primary.over = True
             self.secondary.abort_all()
             self.outside.retire()
 
@@ -388,6 +399,7 @@ class Pair:
             if self.cloud is not None and not self.roles.number:
                 self.cloud.site_lost(SITES[0])
         for db in hit:
+            db.data_lost = db.data_lost or what == "database"
             if db.failed:
                 db.failed = max(db.failed, what, key=("database", "host", "site").index)
         hit = [db for db in hit if not db.failed]
@@ -410,6 +422,7 @@ class Pair:
         for entity in [-1] if everything else [db.index for db in hit]:
             context.note("truth.failed", entity, what)
         for db in hit:
+            self.coming_back.lost_again(db)
             self.primary.fail(db, what)
             self.users.lost(db.index)
 
@@ -425,6 +438,25 @@ class Pair:
         else:
             self.users.back(db.index)
             self.heartbeats.server_up(db.spec.machine)
+
+    def has_lost(self, what: str, machines: Sequence[str]) -> bool:
+        """Is its primary's site lost, or a host of it, one of these?"""
+        if what == "site" or self.site_lost:
+            return what == "site" and self.site_lost
+        of = [db for db in self.primary.databases if db.spec.machine in machines]
+        idle = set(machines) - {db.spec.machine for db in self.primary.databases}
+        return any(db.failed == "host" for db in of) or any(map(self.heartbeats.is_down, idle))
+
+    def server_up(self, db: PrimaryDatabase) -> None:
+        """The server of a database had fallen before it was lost, and has been started."""
+        self.context.note("truth.down", db.index, 0)
+        self.primary.fallen(db, False)
+        self.heartbeats.server_up(db.spec.machine)
+
+    def files_in_share(self) -> list[BackupFile]:
+        """What lies at the primary, of all databases, oldest first."""
+        files = [file for i in self._serving for file in self.files_at("primary", i)]
+        return sorted(files, key=lambda f: (f.begun_us, f.number))
 
     def _primary_error(self, db: PrimaryDatabase, what: str, number: int, text: str) -> None:
         self.hands.other_side.primary_error(db.spec.name, what, number, text)

@@ -74,6 +74,8 @@ class Primary:
         )
         # by a planned failover: no more writes, but a last backup can be taken
         self.quiesced = False
+        self._may_come_back = scenario.brings_back
+        self.over = False  # another one is the primary, for good
         # by database: when its next log is due, on the agenda
         self._log_dues: dict[int, tuple[int, Entry]] = {}
         # may do whole lives of logs at once
@@ -114,9 +116,11 @@ class Primary:
         return bool(db.failed) or db.writes_until_us is not None
 
     def _due(self, db: PrimaryDatabase, kind: Kind) -> None:
-        if self.stands(db.index):
-            return  # nothing is backed up here any more
         now = self.context.agenda._now
+        if self.stands(db.index):  # nothing is backed up here any more, unless it comes back
+            if self._may_come_back and not self.over:
+                self._schedule_next(db, kind, now)
+            return
         if kind is Kind.LOG and self.log_space.full(db):
             self.log_space.tell(db)
         taken_until_us = self.express(db) if kind is Kind.LOG and self.express is not None else -1
@@ -360,7 +364,9 @@ class Primary:
         agenda.
         """
         dues = sorted(
-            (index, entry) for index, (due_us, entry) in self._log_dues.items() if due_us == at_us
+            (index, entry)
+            for index, (due_us, entry) in self._log_dues.items()
+            if due_us == at_us and not self.stands(index)
         )
         return [(self.databases[index], entry) for index, entry in dues]
 
@@ -455,6 +461,15 @@ class Primary:
             mishaps.cut_off(self, job)
         if wrote_until_now:
             self.catch_up(db)
+            if self._may_come_back:  # what is offered until then is not written
+                self.context.workloads[db.index].refuse_from(self.context.now_us)
+                self.context.witness.writes_changed(self.context.now_us, db.index)
+
+    def go_on(self, db: PrimaryDatabase) -> None:
+        """It is back, and takes writes again."""
+        db.writes_until_us = None
+        db.committed_us = self.context.now_us
+        self.log_space.changed(db)
 
     def fallen(self, db: PrimaryDatabase, down: bool) -> None:
         """Its server has fallen, and its jobs with it; or it is up again."""

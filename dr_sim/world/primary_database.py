@@ -63,6 +63,7 @@ class PrimaryDatabase:
         "committed_us",
         "crosses_fork",
         "cut_next_ppm",
+        "data_lost",
         "down",
         "failed",
         "files_made",
@@ -109,6 +110,7 @@ class PrimaryDatabase:
         # it was: there are none until a full or an incremental begins a new chain (4214)
         self.log_broken = False
         self.failed = ""  # the failure class that took it
+        self.data_lost = False  # its disks do not hold it any more
         self.down = False  # its server has fallen: its data and its log are whole
         self.writes_until_us: int | None = None
 

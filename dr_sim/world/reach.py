@@ -19,6 +19,8 @@ excuse.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.link import Link
@@ -37,7 +39,8 @@ class Reach:
         self._remote = remote
         self._attempts = context.scenario.replay.attempts
         self._limit_us = context.scenario.failover.drain_limit_us
-        self._on = False
+        self.on = False  # a failover is
+        self.on_phase: Callable[[], None] = lambda: None  # told of each phase
         self._cut = False  # the path was down at some time since the failover began
         self._drains_since_us = -1
         # by database and file, copies that landed damaged
@@ -51,15 +54,16 @@ class Reach:
         """A failover begins, drains, or is called off. Announced again after a restart, it began
         when it began.
         """
-        if phase == _BEGINS and not self._on:
-            self._on, self._cut = True, not self._remote.path_up()
+        if phase == _BEGINS and not self.on:
+            self.on, self._cut = True, not self._remote.path_up()
         elif phase == _DRAINS and self._drains_since_us < 0:
             self._drains_since_us = self._context.now_us
         elif phase in _OVER:
-            self._on, self._drains_since_us = False, -1
+            self.on, self._drains_since_us = False, -1
+        self.on_phase()
 
     def _path_changed(self) -> None:
-        if self._on and not self._remote.path_up():
+        if self.on and not self._remote.path_up():
             self._cut = True
 
     def landed(self, file: BackupFile, intact: bool) -> None:
@@ -71,7 +75,7 @@ class Reach:
 
     def refused(self, database: int) -> None:
         """The engine refused a whole backup that fits, or there was no room for it."""
-        if self._on:
+        if self.on:
             self._refused.add(database)
 
     def restored(self, database: int) -> None:

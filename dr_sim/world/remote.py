@@ -32,6 +32,8 @@ class Remote:
         self._tails: dict[int, BackupFile] = {}
         # by database, what ask_primary answered last
         self._covering: dict[int, BackupFile | None] = {}
+        # is that database back, and closed until somebody has answered?
+        self.may_open: Callable[[int], bool] = lambda database: False
 
     def path_up(self) -> bool:
         """Questions get there and answers come back, as far as the network goes."""
@@ -151,6 +153,8 @@ class Remote:
             return f"{db.failed} lost: the log cannot be read"
         if db.writes_until_us is None:
             return "not fenced: it still takes writes"
+        if self.may_open(database):
+            return "not fenced: it is back, and may take writes again"
         if db.spec.log.kind == "none":
             return "takes no log backups"
         if database in self._tails:

@@ -63,7 +63,7 @@ class Replication:
         self.cut_short: list[Callable[[BackupFile, int], int]] = []
         self.hold_until: list[Callable[[BackupFile], int]] = []
         self._stops = 0  # reasons for the replicator to stand still
-        self._site_lost = False  # for good, and the replicator with it
+        self._site_lost = False  # and the replicator with it
         # by database: files that are sent before any other of it
         self._preferred: dict[int, set[int]] = {}
         self._again: set[int] = set()  # files that have changed while they were being sent
@@ -424,6 +424,18 @@ class Replication:
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
+
+    def release(self, files: Sequence[BackupFile]) -> None:
+        """The site is back: whatever lies in its share and has not landed is sent, from its first
+        byte on.
+        """
+        self._site_lost = False
+        self._queue.clear()
+        self._not_due.clear()
+        for file in files:
+            if file.state != "landed":
+                file.state = ""
+                self.offer(file)
 
     # ---- copy jobs and staging
     def _wait_for_copy_job(self) -> None:

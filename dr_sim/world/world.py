@@ -23,12 +23,13 @@ letter.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dr_sim.engines.sides import Sides, model_sides
 from dr_sim.machines import Machine
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.sites import site_name
 from dr_sim.stores import Store
 from dr_sim.streams import BLOCK_WORDS, Streams
 from dr_sim.world.agenda import Agenda, Class
@@ -50,8 +51,6 @@ from dr_sim.world.secondary import Secondary
 from dr_sim.world.succession import heirs_of
 from dr_sim.world.users import Users
 from dr_sim.world.waves import WaveLane
-
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class World:
@@ -104,6 +103,8 @@ class World:
     def _put_on(self, roles: Roles, store: Store | None = None) -> Pair:
         pair = Pair(self._ground, roles, store)
         pair.site_lost_hook = self._happenings.site_lost
+        pair.back_hook = self._back
+        pair.is_on = lambda: pair is self.pair
         if self.scenario.new_secondary_us is not None:
             pair.promotion.online_hook = lambda: self._soon(pair, False)
             pair.promotion.redirected_hook = lambda: self._soon(pair, True)
@@ -172,6 +173,27 @@ class World:
             kind.happen(occurrence, event.params)
         pair.outside.turn()
 
+    # ---- what was lost is back
+    def _back(self, event: Occurrence, what: str, site: str, machines: Sequence[str]) -> None:
+        pair = self._lost(what, site, machines)
+        if pair is None:
+            event.nothing(f"{f'site {site}' if site else f'no {what}'} is lost")
+            return
+        name = pair.roles.primary
+        event.begins(f"site {name} is back" if what == "site" else f"a host of site {name} is back")
+        self.pair.context.note("truth.returned", -1, what, name, "primary")
+        if what == "site":
+            pair.coming_back.site()
+        else:
+            pair.coming_back.host(machines)
+
+    def _lost(self, what: str, site: str, machines: Sequence[str]) -> Pair | None:
+        """The pair whose primary is meant, the last one first."""
+        for pair in reversed(self.pairs):
+            if site in ("", pair.roles.primary) and pair.has_lost(what, machines):
+                return pair
+        return None
+
     # ---- of the pair that is on
     @property
     def context(self) -> Context:
@@ -224,8 +246,3 @@ class World:
     @property
     def waves(self) -> WaveLane | None:
         return self.pair.waves
-
-
-def site_name(number: int) -> str:
-    """The number-th site's, from 0 on: A, B, ... Z, site 27, ..."""
-    return _LETTERS[number] if number < len(_LETTERS) else f"site {number + 1}"

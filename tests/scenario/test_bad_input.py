@@ -795,3 +795,34 @@ def test_what_befalls_a_primary_that_is_gone_is_refused(
     ]
     assert validate(path) == []  # the second meets the new primary
     assert found == ([f"{told}; write an earlier instant, or leave it out"] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ("link_outage: 5 min", "site_returns: A", "a site must be lost first; write a later"),
+        ("link_outage: 5 min", "host_returns: sql1", "machine 'sql1' must be lost first; write"),
+        ("lose: database", "host_returns: {}", "a host must be lost first; write a later instant"),
+        ("lose: host", "site_returns: {}", "no site is lost by then, only a host; write host_ret"),
+        ("lose: site", "host_returns: {}", "the whole site is lost by then; write site_returns"),
+        ("lose: site", "site_returns: Q", "unknown site 'Q'; there is 'A', 'B', 'C'"),
+        ("site_returns: A", "lose: site", "a site must be lost first; write a later instant, or"),
+        ("lose: site", "site_returns: A", ""),
+        ("lose: host", "host_returns: sql1", ""),
+    ],
+)
+def test_only_what_was_lost_can_come_back(write: Write, first: str, second: str, told: str) -> None:
+    path = write(SMALLEST + f"events:\n  - {{at: 2 h, {first}}}\n  - {{at: 3 h, {second}}}\n")
+    found = [str(p).split(": ", 3)[-1] for p in validate(path)]
+    assert len(found) == bool(told)
+    assert all(each.startswith(told) for each in found)
+
+
+def test_a_loss_that_is_drawn_may_have_come_before(write: Write) -> None:
+    drawn = "faults: {lose: {rate: 1 per day, what: site}}\n"
+    assert validate(write(SMALLEST + "events: [{at: 3 h, site_returns: A}]\n" + drawn)) == []
+    lost_again = (
+        "events: [{at: 1 h, lose: site}, {at: 2 h, site_returns: A}, {at: 3 h, lose: site}]"
+    )
+    path = write(SMALLEST + lost_again + "\n")
+    assert validate(path, ["after_failover.new_secondary=none"]) == []

@@ -266,7 +266,7 @@ class Agent:
         self._context.agenda.at(at, Class.ANSWER, -1, self._cleaned, key)
 
     def _cleaned(self, key: Key) -> None:
-        if self.dead:
+        if self.dead or key not in self._cleaning:
             return
         self._cleaning.discard(key)
         job, attempt = key
@@ -294,6 +294,14 @@ class Agent:
                 process.entry.cancel()
             self._note(process, "died")
         self._processes.clear()
+        self._cleaning.clear()
+
+    def come_back(self) -> None:
+        """The site is back: what it remembers lay on its disks; the processes are gone."""
+        self.dead = False
+        for key, (word, _) in self.memory.items():
+            if word is Word.STARTED:
+                self.memory[key] = (Word.GONE, WhyFailed.NONE)
 
     def _say(self, key: Key) -> None:
         word, reason = self.memory[key]

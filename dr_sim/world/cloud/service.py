@@ -386,6 +386,18 @@ class CloudWorld:
         if (self.spec.at == "primary") == (site == self.home) and self.spec.at != "apart":
             self.lives.lost()
 
+    def site_back(self, site: str) -> None:
+        """It is there again: its agents answer, and the manager is started if it stands there."""
+        self.catch_up()
+        self.context.note("truth.cloud_site_back", -1, site)
+        for (_, at), agent in self.agents.items():
+            if at == site:
+                agent.come_back()
+        if self.life.gone:
+            self.life.gone = False
+            at_us = self.context.now_us + self.spec.restart_us
+            self.context.agenda.at(at_us, Class.HOUSEKEEPING, -1, self.life.start)
+
     def provision(self, done: Callable[[int], None]) -> None:
         """A failover to the second side waits until that is configured; done(changes brought in)
         is called then, or when the limit is over. Asked again, it goes on as it does.

@@ -1,0 +1,35 @@
+"""A host of the primary that was lost is back, with its disks as they were when it died."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dr_sim.scenario.fields import MachineName, Params
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
+
+
+class HostReturns(Params):
+    machine: MachineName | None = Field(None, description="which; all that were lost if left out")
+
+
+def happen(event: Occurrence, params: HostReturns) -> None:
+    machines = event.world.context.scenario.machines
+    wanted = machines if params.machine is None else (params.machine,)
+    event.world.back_hook(event, "host", "", wanted)
+
+
+KIND = EventKind(
+    "host_returns",
+    HostReturns,
+    "machine",
+    False,
+    "a lost machine of the primary is up again, with its databases at their last durable write. "
+    "They ask the other side first: where no failover is on they take writes again, otherwise "
+    "they stay closed. After a failover it is the second side's, if that is not in place yet",
+    "PostgreSQL's manual, 'Failover': an old primary that starts again must be informed that it "
+    "is the primary no more; Microsoft's 'Automatic Failover' of database mirroring: a former "
+    "principal that is back takes the mirror's role",
+    happen,
+    brings_back="host",
+)

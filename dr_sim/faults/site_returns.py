@@ -1,0 +1,36 @@
+"""A site that was lost is back, with its disks as they were when it died."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dr_sim.scenario.fields import Params
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
+
+
+class SiteReturns(Params):
+    site: str | None = Field(
+        None, description="which: A is the first primary's; the one that was lost last if left out"
+    )
+
+
+def happen(event: Occurrence, params: SiteReturns) -> None:
+    event.world.back_hook(event, "site", params.site or "", ())
+
+
+KIND = EventKind(
+    "site_returns",
+    SiteReturns,
+    "site",
+    False,
+    "the lost primary's site is back: its share, its files and its databases, at their last "
+    "durable write. Its servers start and ask the other side first: where no failover is on they "
+    "take writes again, otherwise they stay closed. After a failover it is the second side, if "
+    "that is not in place yet",
+    "PostgreSQL's manual, 'Failover': an old primary that starts again must be informed that it "
+    "is the primary no more; Uptime Institute 2025: 54 % of the costly site outages are power, "
+    "which comes back",
+    happen,
+    brings_back="site",
+)

@@ -1,0 +1,126 @@
+"""The lost primary, or a host of it, that is back with its disks as they were when it died.
+
+Theory of operation. Bytes, reachability and machines come back, and nothing is decided for the
+recovery logic. A site brings its share, with the files in it, and its end of the link; replication
+goes on with whatever had not landed. Each database stands where its last durable write left it. Its
+server starts, which takes as long as bringing a database online does elsewhere (failover.recover),
+and its machine beats again once all of the machine's databases have started.
+
+Then the server asks the other side whether a failover is on. If none is, it takes writes again:
+what was offered meanwhile was refused, and is not made up for. If one is on, the database stays
+closed. It opens should that failover be called off, and never once the primary was fenced or users
+have another one: so two primaries never both accept writes. Where nobody can answer, since the path
+is down, it waits for the path. That is the safe choice, and the cost of it is an outage.
+
+A closed database can be read by whoever fails over, as any stopped primary: its files can be
+fetched, and, once it is fenced, its tail taken.
+
+What a person or a disk has destroyed ('lose: database') is not back: such a database stays lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dr_sim.units import HOUR_US
+from dr_sim.world.agenda import Class
+from dr_sim.world.primary_database import PrimaryDatabase
+
+if TYPE_CHECKING:
+    from dr_sim.world.pair import Pair
+
+
+class ComingBack:
+    """closed: databases that are back, and take no writes yet; starting: those of them whose server
+    is not up yet.
+    """
+
+    def __init__(self, pair: Pair) -> None:
+        self._pair = pair
+        self.closed: set[int] = set()
+        self._starting: set[int] = set()
+        pair.link.on_change.append(self.look)
+        pair.promotion.reach.on_phase = self.look
+
+    @property
+    def _may_open(self) -> bool:
+        pair, promotion = self._pair, self._pair.promotion
+        on = pair.is_on() and not pair.retired
+        begun = promotion.fenced or promotion.reach.on or bool(promotion.online_us)
+        return on and not begun and pair.remote.path_up()
+
+    def may_open(self, database: int) -> bool:
+        """Is it closed, and not for good?"""
+        return database in self.closed and not self._pair.promotion.fenced
+
+    def lost_again(self, db: PrimaryDatabase) -> None:
+        self.closed.discard(db.index)
+        self._starting.discard(db.index)
+
+    def site(self) -> None:
+        """All of it."""
+        pair = self._pair
+        pair.primary.share_up = True
+        pair.link.up()
+        if pair.is_on():
+            pair.replication.release(pair.files_in_share())
+        if pair.cloud is not None and not pair.roles.number:
+            pair.cloud.site_back(pair.cloud.home)
+        self._machines(("host", "site"), pair.context.scenario.machines)
+
+    def host(self, machines: Sequence[str]) -> None:
+        self._machines(("host",), machines)
+
+    def _machines(self, lost: Sequence[str], machines: Sequence[str]) -> None:
+        for db in self._pair.primary.databases:
+            if db.failed in lost and db.spec.machine in machines:
+                self._back(db)
+        for machine in machines:
+            self._beats(machine)
+
+    def _back(self, db: PrimaryDatabase) -> None:
+        context = self._pair.context
+        if db.data_lost:
+            db.failed = "database"
+            return
+        db.failed = ""
+        self.closed.add(db.index)
+        self._starting.add(db.index)
+        draw = context.streams.of(db.spec.name, "start again", "back")
+        takes_us = draw.law(context.now_us // HOUR_US, context.scenario.failover.recover)
+        at = context.now_us + takes_us + self._pair.remote.round_trip_us
+        context.agenda.at(at, Class.FAULT, db.index, self._started, db)
+
+    def _started(self, db: PrimaryDatabase) -> None:
+        if db.index not in self._starting:
+            return  # it was lost again
+        self._starting.discard(db.index)
+        if db.down:
+            self._pair.server_up(db)
+        self._beats(db.spec.machine)
+        self.look()
+
+    def _beats(self, machine: str) -> None:
+        """A beat says that the machine and every database on it are up."""
+        databases = self._pair.primary.databases
+        mine = [db for db in databases if db.spec.machine == machine]
+        if not any(db.failed or db.index in self._starting for db in mine):
+            self._pair.heartbeats.machine_up(machine)
+
+    def look(self) -> None:
+        """Something has changed: may what is closed take writes?"""
+        waiting = sorted(self.closed - self._starting)
+        if waiting and self._may_open:
+            for index in waiting:
+                self._open(self._pair.primary.databases[index])
+            self._pair.outside.turn()
+
+    def _open(self, db: PrimaryDatabase) -> None:
+        pair, context, index = self._pair, self._pair.context, db.index
+        self.closed.discard(index)
+        refused = context.workloads[index].accept_from(context.now_us)
+        context.note("truth.opened", index, refused)
+        pair.primary.go_on(db)
+        context.witness.writes_changed(context.now_us, index)
+        pair.users.back(index)

@@ -1,0 +1,157 @@
+"""What was lost and is back: before a failover it serves again, in one and after one it is closed
+(R14 to R16, W5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from dr_sim.backups.model import Kind
+from dr_sim.measures.summary.plain import summary_json
+from dr_sim.runs.run import Result, run
+
+from .runs import MINUTE, SECOND, at, ceil_div, failover, fault, peak_us, ran, rows, times
+
+SITE, HOST = "faults/site_returns", "faults/host_returns"
+AUTOMATIC = "failover={mode: automatic, silent_for: 30 s}"
+LOST = at(1, "10:02")
+
+
+def back_at(clock: str, *overrides: str) -> Result:
+    """The site is lost at 10:02:00 and back at that time."""
+    events = f'events=[{{at: "Mon 10:02", lose: site}}, {{at: "Mon {clock}", site_returns: A}}]'
+    result = ran(SITE, AUTOMATIC, "sla=[{outage: at most 1 h}]", events, *overrides)
+    assert summary_json(result.summary)["violations"] == []
+    return result
+
+
+def alerts_of(result: Result, event: int) -> list[int]:
+    return [r.time_us for r in rows(result, "seen.RaiseAlert", event_id=event)]
+
+
+# ---- nobody had failed over
+def test_a_site_that_is_back_before_a_failover_serves_again() -> None:
+    """By hand: a server that starts in 10 s; then a log of 120 s and 170 s of writes."""
+    result = fault("site_returns")
+    found = failover(result)
+    assert (found["by_itself"], found["class"], found["data_loss_us"]) == (True, "site", 0)
+    assert (found["outage_from_us"], found["outage_us"]) == (LOST, 310 * SECOND)
+    assert sum(line["duration_us"] for line in found["outage_ledger"]["lines"]) == 310 * SECOND
+    size = 20_000_000 * 290 // 300
+    way_us = ceil_div(size, 10_000_000) + ceil_div(8 * size, 200_000_000)
+    assert abs(peak_us(result) - (600 * SECOND + way_us)) <= 2
+    assert times(result, "truth.promoted") == []
+
+
+def test_what_was_offered_meanwhile_was_refused() -> None:
+    """10 commits a second for 310 s, and none is made up for."""
+    result = fault("site_returns")
+    (opened,) = rows(result, "truth.opened")
+    assert (opened.time_us, opened.values["refused"]) == (LOST + 310 * SECOND, 3_100)
+    (total,) = rows(result, "truth.commits_total")
+    assert total.values["commits"] == 10 * (24 * 3_600 - 310)
+
+
+def test_logs_go_on_by_their_schedule_with_the_same_chain() -> None:
+    result = fault("site_returns")
+    cuts = times(result, "truth.backup_begin", kind=Kind.LOG)
+    lacking = at(1, "10:05")
+    assert lacking not in cuts
+    assert {at(1, "10:00"), at(1, "10:10"), at(1, "10:15")} < set(cuts)
+    begins = rows(result, "truth.backup_begin", kind=Kind.LOG)
+    for before, log in pairwise(begins):
+        assert log.values["first_lsn"] == before.values["last_lsn"]
+
+
+def test_a_host_leaves_its_share_and_what_lies_there_crosses_meanwhile() -> None:
+    result = fault("host_returns")
+    found = failover(result)
+    assert (found["by_itself"], found["class"], found["outage_us"]) == (True, "host", 220 * SECOND)
+    landed = [r.time_us for r in rows(result, "truth.landed") if r.time_us > at(1, "10:00:30")]
+    assert at(1, "10:01:21") < landed[0] < at(1, "10:01:23")
+
+
+def test_files_that_had_not_landed_are_sent_again() -> None:
+    """Over 2 Mbit/s the log of 10:00 is cut at 10:00:30 in the middle, and takes 80 s from its
+    first byte on once the site is back.
+    """
+    events = 'events=[{at: "Mon 10:00:30", lose: site}, {at: "Mon 10:07", site_returns: A}]'
+    result = ran(SITE, "link.bandwidth=2 Mbit/s", "sla=[{outage: at most 1 h}]", events)
+    later = [r.time_us for r in rows(result, "truth.landed") if r.time_us > at(1, "10:00:30")]
+    assert later[0] == at(1, "10:07") + 80 * SECOND
+    assert summary_json(result.summary)["violations"] == []
+
+
+def test_data_that_were_destroyed_are_not_back() -> None:
+    """The disks of the database died before the site did."""
+    events = (
+        'events=[{at: "Mon 10:01", lose: database}, {at: "Mon 10:02", lose: site}, '
+        '{at: "Mon 10:07", site_returns: {}}]'
+    )
+    result = ran(SITE, "sla=[{outage: at most 1 h}]", events)
+    assert times(result, "truth.opened") == []
+    assert failover(result)["by_itself"] is False
+    assert summary_json(result.summary)["violations"] == []
+
+
+# ---- a failover was under way
+def test_a_failover_that_can_still_be_called_off_is() -> None:
+    """Silent for 30 s, a fence that runs into nothing for 21 s more: it ends at 10:02:51, and the
+    machine has been heard since 10:02:45. Only then does the primary take writes.
+    """
+    result = back_at("10:02:35")
+    assert times(result, "truth.promoted") == []
+    assert times(result, "truth.opened") == [LOST + 51 * SECOND]
+    (told,) = alerts_of(result, 14)
+    assert told == LOST + 51 * SECOND
+    assert failover(result)["outage_us"] == 51 * SECOND
+
+
+@pytest.mark.parametrize("clock", ["10:02:50", "10:03:00", "10:03:30"])
+def test_once_it_is_too_late_the_old_primary_stays_closed(clock: str) -> None:
+    """It is brought online at the other side at 10:03:01: two never take writes."""
+    result = back_at(clock)
+    assert len(times(result, "truth.promoted")) == 1
+    assert times(result, "truth.opened") == []
+    assert times(result, "truth.two_primaries") == []
+
+
+def test_a_closed_primary_is_told_of_and_fenced() -> None:
+    """Its machine is heard again while users are on their way, so somebody is told."""
+    result = back_at("10:03:00")
+    assert alerts_of(result, 13) != []
+    assert any(r.values["writes_stop"] == 0 for r in rows(result, "truth.fenced"))
+
+
+def test_where_nobody_can_answer_it_waits_for_the_path() -> None:
+    """The link is down when the site is back, and so are the heartbeats."""
+    events = (
+        'events=[{at: "Mon 10:01", link_outage: 30 min}, {at: "Mon 10:02", lose: site}, '
+        '{at: "Mon 10:07", site_returns: A}]'
+    )
+    waits = "failover={mode: manual, silent_for: 30 s, operator: {answers_in: 50 min}}"
+    within = "sla=[{outage: at most 1 h}]"
+    result = ran(SITE, "heartbeat.path=data link", within, events, waits)
+    assert times(result, "truth.opened") == [at(1, "10:31")]
+    assert failover(result)["outage_us"] == 29 * MINUTE
+
+
+def test_lost_again_while_it_starts_it_stays_lost() -> None:
+    events = (
+        'events=[{at: "Mon 10:02", lose: site}, {at: "Mon 10:07", site_returns: A}, '
+        '{at: "Mon 10:07:05", lose: site}, {at: "Mon 10:09", site_returns: A}]'
+    )
+    result = ran(SITE, "sla=[{outage: at most 1 h}]", events)
+    assert times(result, "truth.opened") == [at(1, "10:09:10")]
+    found: dict[str, Any] = failover(result)
+    assert found["outage_us"] == at(1, "10:09:10") - LOST
+
+
+@pytest.mark.parametrize("name", [SITE, HOST])
+def test_in_steps_it_has_the_same_digest(name: str) -> None:
+    scenario = ran(name).scenario
+    assert run(replace(scenario, steps=True)).digest == run(scenario).digest
