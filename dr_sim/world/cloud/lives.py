@@ -29,6 +29,7 @@ class CloudLives:
         self._context = world.context
         self._driver = driver
         self._waiting: list[Callable[[], None]] = []  # who tells it as soon as it is up
+        self._gone = False  # its site is lost
         self.older: CloudManager | None = None
         self._older_life = 0
         self._copies: list[tuple[int, dict[str, str]]] = []  # of the store, with their instants
@@ -46,9 +47,18 @@ class CloudLives:
         self._driver.crash(down_us)
 
     def lost(self) -> None:
-        """The site at which it stands is lost: it never comes back."""
+        """The site at which it stands is lost."""
+        self._gone = True
         self._driver.down += 1
         self.crash()
+
+    def site_back(self) -> None:
+        """It is started again if it stood at a site that was lost."""
+        if self._gone:
+            self._gone = False
+            self._driver.down -= 1
+            at_us = self._context.now_us + self._world.spec.restart_us
+            self._context.agenda.at(at_us, Class.HOUSEKEEPING, -1, self._driver.start)
 
     def _up_or_down(self) -> None:
         self._world.front.plan_all()

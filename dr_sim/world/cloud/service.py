@@ -393,10 +393,7 @@ class CloudWorld:
         for (_, at), agent in self.agents.items():
             if at == site:
                 agent.come_back()
-        if self.life.gone:
-            self.life.gone = False
-            at_us = self.context.now_us + self.spec.restart_us
-            self.context.agenda.at(at_us, Class.HOUSEKEEPING, -1, self.life.start)
+        self.lives.site_back()
 
     def provision(self, done: Callable[[int], None]) -> None:
         """A failover to the second side waits until that is configured; done(changes brought in)
