@@ -7,7 +7,8 @@ last_lsn. Overlap is fine, a log that ends before is stale (4326, harmless), one
 leaves a gap (4305). An empty one (first_lsn == last_lsn) brings nothing, but it says that the log
 goes on from there: beyond the position it shows a gap;
 - an incremental fits if the database carries its base (3136) and it ends past the position, however
-much log has been replayed already;
+much log has been replayed already. By SQL Server's rule the base is the last full. By PostgreSQL's
+it is the last backup, which may be an incremental itself: the whole chain is needed;
 - forks come before LSNs: the same LSN means different things on two forks (4330). A fork leaves its
 parent at its fork point; up to there the parent's backups are its own. The first log made after a
 failover lies on both;
@@ -55,6 +56,23 @@ class Hole:
     first_lsn: int
     last_lsn: int
     after: BackupHeader
+
+
+def bases_by_lsn(headers: Iterable[BackupHeader]) -> dict[int, int]:
+    """Return the incremental on which an incremental stands, both by backup_id, where LSNs name
+    one: its base LSN is that of no full, and an incremental began there.
+    """
+    known = list(headers)
+    fulls = {h.first_lsn for h in known if h.kind is Kind.FULL and not h.copy_only}
+    begun = {h.first_lsn: h for h in known if h.kind is Kind.INCREMENTAL}
+    found: dict[int, int] = {}
+    for header in known:
+        if header.kind is not Kind.INCREMENTAL or header.differential_base_lsn in fulls:
+            continue
+        base = begun.get(header.differential_base_lsn)
+        if base is not None and base.first_lsn < header.first_lsn:
+            found[header.backup_id] = base.backup_id
+    return found
 
 
 def applies(header: BackupHeader, state: RestoreState, forks: type_forks = NO_FORKS) -> Fit:
@@ -214,7 +232,8 @@ def chain_is_valid(headers: Sequence[BackupHeader], bases: Mapping[int, int] | N
 
     bases: the backup on which an incremental stands, by backup_id, where a tool names it
     (PostgreSQL): it must be the one just before it in the chain, a full or another incremental.
-    Logs that end before the full or incremental they would follow, and empty ones, do no harm.
+    Where LSNs name an incremental (bases_by_lsn) the same holds. Logs that end before the full or
+    incremental they would follow, and empty ones, do no harm.
     """
     fulls = {
         (h.database, h.fork, h.first_lsn, h.last_lsn, h.checkpoint_lsn)
@@ -228,10 +247,11 @@ def chain_is_valid(headers: Sequence[BackupHeader], bases: Mapping[int, int] | N
         return False
     forks = forks_of(headers)
     state = RestoreState(fork, reached, base)
+    named_bases = bases_by_lsn(headers) | dict(bases or {})
     last = {header.backup_id for header in headers if header.kind is Kind.FULL}
     for header in sorted(headers, key=order):
         if header.kind is Kind.INCREMENTAL:
-            named = (bases or {}).get(header.backup_id)
+            named = named_bases.get(header.backup_id)
             if named is not None and named not in last:
                 return False
             last = {header.backup_id}

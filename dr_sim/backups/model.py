@@ -43,7 +43,8 @@ class BackupHeader:
     checkpoint_lsn: int
     # checkpoint_lsn of the latest full before it that was not copy-only (0: none)
     database_backup_lsn: int
-    differential_base_lsn: int  # incrementals: first_lsn of their base full; 0 for others
+    # incrementals: first_lsn of the backup they stand on; 0 for others
+    differential_base_lsn: int
     # fork on which first_lsn lies; differs from fork in the log that crosses a failover
     first_fork: int
     fork_point_lsn: int  # where fork left first_fork; 0 if first_fork == fork
@@ -60,6 +61,7 @@ class RestoreState:
 
     fork: int
     redo_lsn: int  # next LSN it needs
-    differential_base_lsn: int  # first_lsn of the full it carries; 0 before any full
+    # first_lsn of the backup that the next incremental must stand on; 0 before any full
+    differential_base_lsn: int
     restoring: bool = True  # False once recovered: nothing applies any more
     exists: bool = True  # False: nothing restored yet

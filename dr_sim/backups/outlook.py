@@ -11,7 +11,14 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dr_sim.backups.chain import forks_of, is_possible, leads_to, on_path, type_forks
+from dr_sim.backups.chain import (
+    bases_by_lsn,
+    forks_of,
+    is_possible,
+    leads_to,
+    on_path,
+    type_forks,
+)
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.backups.plan import Plan, plan
 from dr_sim.backups.target import (
@@ -160,11 +167,12 @@ def _unusable(
     """
     at_hand = {header.backup_id: header for header in headers if is_possible(header, forks)}
     bases = {h.first_lsn for h in at_hand.values() if h.kind is Kind.FULL and not h.copy_only}
+    named = bases_by_lsn(at_hand.values()) | dict(told.bases)
     found: list[tuple[BackupHeader, Why]] = []
     for header in sorted(headers, key=lambda h: (h.last_lsn, h.kind, h.backup_id)):
         if header.backup_id not in at_hand:
             found.append((header, Why.BEFORE_ITS_FORK))
-        elif header.kind is Kind.INCREMENTAL and not _stands(header, at_hand, bases, told):
+        elif header.kind is Kind.INCREMENTAL and not _stands(header, at_hand, bases, named):
             found.append((header, Why.NO_BASE))
         elif header.backup_id in told.incomplete:
             found.append((header, Why.INCOMPLETE))
@@ -172,7 +180,10 @@ def _unusable(
 
 
 def _stands(
-    header: BackupHeader, at_hand: Mapping[int, BackupHeader], bases: set[int], told: Told
+    header: BackupHeader,
+    at_hand: Mapping[int, BackupHeader],
+    bases: set[int],
+    named_bases: Mapping[int, int],
 ) -> bool:
     """Does an incremental stand on a full, be it by other incrementals? Damaged lists may name them
     in a circle.
@@ -180,7 +191,7 @@ def _stands(
     seen: set[int] = set()
     below: BackupHeader | None = header
     while below is not None and below.kind is Kind.INCREMENTAL and below.backup_id not in seen:
-        named = told.bases.get(below.backup_id)
+        named = named_bases.get(below.backup_id)
         if named is None:
             return below.differential_base_lsn in bases
         seen.add(below.backup_id)

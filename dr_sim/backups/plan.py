@@ -12,8 +12,10 @@ n backups cost O(n log n) for each base alive.
 
 Replaying logs carries the base forward: a log names by its database_backup_lsn the latest full
 before it (0: it names none). A copy-only full is no base and moves none. An incremental whose base
-a tool names stands on that backup alone, which may be an incremental itself: the whole chain is
-needed, and nothing else comes in between.
+is named, by a tool or by an LSN at which an incremental began (bases_by_lsn), stands on that backup
+alone, which may be an incremental itself: the whole chain is needed, and nothing else comes in
+between. Where the database that the plan goes on from carries that base, the chain need not be
+restored again.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from dr_sim.backups.chain import Hole, forks_of, leads_to, on_path
+from dr_sim.backups.chain import Hole, bases_by_lsn, forks_of, leads_to, on_path
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.target import (
     NEWEST_SET,
@@ -165,7 +167,8 @@ class _Search:
     ) -> None:
         self.usable = usable
         self.target = target
-        self.named_base = told.bases
+        self.named_by_tool = told.bases
+        self.named_base = bases_by_lsn(usable) | dict(told.bases)
         self.incomplete = told.incomplete
         self.choice = choice
         self.by_base: dict[tuple[int, bool], _Ways] = {}
@@ -253,19 +256,19 @@ class _Search:
 
     def _by_incremental(self, header: BackupHeader) -> _Way | None:
         named = self.named_base.get(header.backup_id)
-        if named is not None:
-            before = self.by_last.get(named)
-        else:
+        by_tool = header.backup_id in self.named_by_tool
+        starts = [] if named is None else [self.by_last.get(named)]
+        if not by_tool:
             ways = self.by_base.get((header.differential_base_lsn, True))
-            before = None if ways is None else ways.start
-        if before is None:
+            starts.append(None if ways is None else ways.start)
+        found = [start for start in starts if start is not None]
+        if not found:
             return None
-        way = self._step(
-            before,
-            header,
-            before.base_lsn if named is not None else header.differential_base_lsn,
-            True,
-        )
+        before = min(found, key=_rank_of_start)
+        carries = header.differential_base_lsn
+        if named is not None:
+            carries = before.base_lsn if by_tool else header.first_lsn
+        way = self._step(before, header, carries, True)
         if way.rank[1] not in (0, self.rank_of_state):  # from a state on, cost alone counts
             way.rank = (-1 - header.last_lsn, *way.rank[1:])
         self.by_last[header.backup_id] = way

@@ -6,11 +6,12 @@ young file ends and that could be restored before must be restorable afterwards.
 from the old files, on each path of forks: the young logs are followed back through logs without a
 hole; the newest full, or incremental with its base, that ends in there is the anchor. The anchor
 and the old logs after it stay; a hole in the young logs is bridged by young files only, so nothing
-older helps. Every incremental that stays keeps its base. Beside that stay: the newest file and the
-way to the last position that can be restored on its fork, however old (backups may have stopped);
-the newest fulls up to a count; what has not been copied yet; what a standby at a given position may
-still need; and, where backups of a fork and of one that it came from stay, the logs across the
-failovers between them, as nothing else tells that they belong together.
+older helps. Every incremental that stays keeps its base, and what that stands on in turn. Beside
+that stay: the newest file and the way to the last position that can be restored on its fork,
+however old (backups may have stopped); the newest fulls up to a count; what has not been copied
+yet; what a standby at a given position may still need; and, where backups of a fork and of one that
+it came from stay, the logs across the failovers between them, as nothing else tells that they
+belong together.
 """
 
 from __future__ import annotations
@@ -20,7 +21,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from dr_sim.backups.chain import ends_of_history, forks_of, leads_to, on_path, order, type_forks
+from dr_sim.backups.chain import (
+    NO_FORKS,
+    ends_of_history,
+    forks_of,
+    leads_to,
+    on_path,
+    order,
+    type_forks,
+)
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.plan import plan
 
@@ -200,12 +209,12 @@ class Shelf:
         if standby is not None and standby.exists:
             kept |= _ahead(known, standby)
             needed_from = min(needed_from, standby.redo_lsn)
-        for h in known:
+        for h in reversed(known):  # so that a base that is an incremental has its turn after it
             if h.kind is Kind.INCREMENTAL and h.backup_id in kept:
-                bases = _fulls_under(h, known)
+                bases = _bases_under(h, known)
                 if not bases and _may_be_led_to(h, known):
                     return None
-                kept.update(bases)
+                kept.update(base.backup_id for base in bases)
         gone = [file for file in old_logs if file.header.last_lsn <= needed_from and file.copied]
         return gone + [file for file in self._others.values() if file.header.backup_id not in kept]
 
@@ -220,7 +229,7 @@ def _needed_from(
     for header in reversed(known):
         if header.backup_id not in old or not begin <= header.last_lsn <= first_end:
             continue
-        if header.kind is Kind.FULL or _fulls_under(header, known):
+        if header.kind is Kind.FULL or _has_its_chain(header, known):
             alike = sum(h.last_lsn == header.last_lsn for h in known)
             return header.last_lsn if alike == 1 else None
         if _may_be_led_to(header, known):
@@ -238,15 +247,36 @@ def _may_be_led_to(incremental: BackupHeader, known: Sequence[BackupHeader]) -> 
     return any(h.kind is Kind.FULL and h.last_lsn <= incremental.last_lsn for h in known)
 
 
-def _fulls_under(incremental: BackupHeader, known: Sequence[BackupHeader]) -> list[int]:
-    return [
-        h.backup_id
-        for h in known
-        if h.kind is Kind.FULL
-        and not h.copy_only
-        and h.first_lsn == incremental.differential_base_lsn
-        and h.last_lsn < incremental.last_lsn
-    ]
+def _has_its_chain(
+    incremental: BackupHeader, known: Sequence[BackupHeader], forks: type_forks = NO_FORKS
+) -> bool:
+    """Is everything here that an incremental stands on, down to a full?"""
+    under = _bases_under(incremental, known, forks)
+    while under and under[0].kind is Kind.INCREMENTAL:
+        under = _bases_under(under[0], known, forks)
+    return bool(under)
+
+
+def _bases_under(
+    incremental: BackupHeader, known: Sequence[BackupHeader], forks: type_forks = NO_FORKS
+) -> list[BackupHeader]:
+    """Return what an incremental names as its base: fulls (one may stand in several files), else
+    one incremental. Empty if it is not here.
+    """
+    under = [h for h in known if _stands_on(incremental, h, forks)]
+    fulls = [h for h in under if h.kind is Kind.FULL]
+    return fulls or sorted(under, key=order)[-1:]
+
+
+def _stands_on(above: BackupHeader, base: BackupHeader, forks: type_forks) -> bool:
+    """Return whether that backup is the one that an incremental names as its base by its LSN."""
+    if base.first_lsn != above.differential_base_lsn or base.last_lsn >= above.last_lsn:
+        return False
+    if base.kind is Kind.INCREMENTAL:
+        possible = base.first_lsn < above.first_lsn
+    else:
+        possible = base.kind is Kind.FULL and not base.copy_only
+    return possible and leads_to(base.fork, base.last_lsn, above.fork, forks)
 
 
 def _generally_gone(
@@ -264,7 +294,7 @@ def _generally_gone(
     kept |= _newest_fulls(known, keep_fulls)
     for end in ends_of_history(known, forks):
         path = on_path(known, end, forks)
-        anchor = _anchor(path, old, known)
+        anchor = _anchor(path, old, known, forks)
         if anchor is not None:
             kept.add(anchor.backup_id)
             kept.update(
@@ -287,7 +317,10 @@ def _newest_fulls(headers: Sequence[BackupHeader], count: int) -> set[int]:
 
 
 def _anchor(
-    path: Sequence[BackupHeader], old: set[int], headers: Sequence[BackupHeader]
+    path: Sequence[BackupHeader],
+    old: set[int],
+    headers: Sequence[BackupHeader],
+    forks: type_forks,
 ) -> BackupHeader | None:
     """The newest old backup from which logs without a hole lead into the young logs of a path."""
     logs = [header for header in path if header.kind is Kind.LOG]
@@ -300,19 +333,13 @@ def _anchor(
         if log.last_lsn < begin:
             break
         begin = min(begin, log.first_lsn)
-    bases = {}  # by first LSN, the first end of a full that begins there
-    for header in reversed(path):
-        if header.kind is Kind.FULL and not header.copy_only:
-            bases[header.first_lsn] = header.last_lsn
+    others = [header for header in path if header.kind is not Kind.LOG]
     for anchor in reversed(path):
         if anchor.last_lsn < begin:
             break
         if anchor.last_lsn > first_end or anchor.backup_id not in old or anchor.kind is Kind.LOG:
             continue
-        if (
-            anchor.kind is Kind.FULL
-            or bases.get(anchor.differential_base_lsn, anchor.last_lsn) < anchor.last_lsn
-        ):
+        if anchor.kind is Kind.FULL or _has_its_chain(anchor, others, forks):
             return anchor
         if _way_to(anchor, headers):
             return anchor
@@ -350,26 +377,19 @@ def _ahead(headers: Sequence[BackupHeader], standby: RestoreState) -> set[int]:
 def _bases_of(
     kept: Sequence[BackupHeader], headers: Sequence[BackupHeader], forks: type_forks
 ) -> set[int]:
-    """Return what the incrementals among the kept stand on: their fulls, or where those are lost
-    the way by older ones.
+    """Return what the incrementals among the kept stand on, and what that stands on in turn, or
+    where it is lost the way by older ones.
     """
     needed: set[int] = set()
-    fulls: dict[int, list[BackupHeader]] = {}
-    for header in headers:
-        if header.kind is Kind.FULL and not header.copy_only:
-            fulls.setdefault(header.first_lsn, []).append(header)
-    for incremental in kept:
-        if incremental.kind is not Kind.INCREMENTAL:
-            continue
-        bases = [
-            full.backup_id
-            for full in fulls.get(incremental.differential_base_lsn, ())
-            if full.last_lsn < incremental.last_lsn
-            and leads_to(full.fork, full.last_lsn, incremental.fork, forks)
+    others = [header for header in headers if header.kind is not Kind.LOG]
+    standing = [header for header in kept if header.kind is Kind.INCREMENTAL]
+    while standing:
+        incremental = standing.pop()
+        bases = _bases_under(incremental, others, forks) or _way_to(incremental, headers)
+        standing += [
+            base for base in bases if base.kind is Kind.INCREMENTAL and base.backup_id not in needed
         ]
-        if not bases:
-            bases = [step.backup_id for step in _way_to(incremental, headers)]
-        needed.update(bases)
+        needed.update(base.backup_id for base in bases)
     return needed
 
 

@@ -15,6 +15,7 @@ been through a failover, take version 2, which writes them as decimal text: LSNs
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
 from typing import NamedTuple
 from zlib import crc32
 
@@ -121,6 +122,20 @@ def told_apart(header: BackupHeader, has_base: bool, base_lsn: int) -> None:
     """
     if has_base and header.first_lsn == base_lsn and header.last_lsn > header.first_lsn:
         header.copy_only = True
+
+
+def base_after(header: BackupHeader, base_lsn: int, fulls_begun: Collection[int] = ()) -> int:
+    """Return the LSN that names the base of the next incremental, once this one is finished (at a
+    primary) or restored (at its copy), by PostgreSQL's rule: an incremental stands on the last
+    backup of either kind. base_lsn: what named it before. fulls_begun: where fulls that are being
+    taken began.
+
+    One that begins at the LSN of a full cannot be told apart from that, and one that began before a
+    full which was finished first lies behind that: neither moves the base.
+    """
+    if header.first_lsn in fulls_begun:
+        return base_lsn
+    return max(base_lsn, header.first_lsn)
 
 
 class SetContents(NamedTuple):

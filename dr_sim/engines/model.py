@@ -21,10 +21,11 @@ restore succeeds;
 - restoring a log or an incremental over a recovered or a missing database: 3117.
 
 imitates="postgres": the same, in PostgreSQL's words, but where PostgreSQL's rules are others, as
-its conformance suite declares them: a log tells of no base; after a promotion an incremental on the
-older full is refused (3035) until the new primary has a full of its own, if the promotion fell on a
-segment's first byte (as it does after closed logs: only a tail ends in mid-segment) or the standby
-had been rebuilt from an incremental: the summaries of the log that it needs do not reach back.
+its conformance suite declares them: an incremental is taken against the last backup, which may be
+an incremental itself, and fits a copy that carries that one; a log tells of no base; after a
+promotion an incremental on the older backup is refused (3035) until the new primary has a full of
+its own, if the promotion fell on a segment's first byte (as it does after closed logs: only a tail
+ends in mid-segment): the summaries of the log that it needs do not reach back.
 
 Left out: standby mode and its undo, simple recovery model (4208), 3101; how much room there is the
 world knows, and asks for the words (`no_space`). And one rule is stricter: a backup is restored
@@ -48,6 +49,7 @@ from dr_sim.engines.model_database import (
     restore_incremental,
     restore_log,
     restored_full,
+    stand_on_incremental,
     stop_log,
 )
 from dr_sim.engines.port import BackupOrder, EngineError, Files, Made, WitnessReading
@@ -93,6 +95,7 @@ class ModelBackup:
                 self._base_lsn, self._base_commits = db.base_lsn, db.base_commits
         elif header.kind is _FULL:
             self._n0, self._before = 0, 0
+            db.fulls_begun.append(header.first_lsn)
         else:
             self._n0, self._before = db.base_commits, db.base_digest
 
@@ -111,21 +114,32 @@ class ModelBackup:
             if header.kind is _FULL:
                 backup_set.told_apart(header, db.has_base, db.base_lsn)
             data = self._bytes(True)
-            if header.kind is _FULL and not header.copy_only:
-                db.has_base, db.base_lsn, db.base_checkpoint_lsn = (
-                    True,
-                    header.first_lsn,
-                    header.checkpoint_lsn,
-                )
+            if self._is_base():
+                db.base_lsn = header.first_lsn
                 db.base_commits, db.base_digest = self._n1, self._digest
-                db.needs_full = False
         self._engine.files.write(self._path, data)
         return Made(header, len(data))
+
+    def _is_base(self) -> bool:
+        """Is this full or incremental, which is finished, what the next incremental stands on?"""
+        db, header = self._db, self.header
+        if header.kind is _FULL:
+            db.fulls_begun.remove(header.first_lsn)
+        if header.copy_only:
+            return False
+        if header.kind is _INCREMENTAL:
+            moved = backup_set.base_after(header, db.base_lsn, db.fulls_begun) != db.base_lsn
+            return moved and not self._engine.carries_base
+        db.has_base, db.base_checkpoint_lsn = True, header.checkpoint_lsn
+        db.needs_full = False
+        return True
 
     def abort(self, fraction_ppm: int) -> None:
         data = self._bytes(False)
         if self.header.is_tail:
             self._db.online = True
+        if self.header.kind is _FULL:
+            self._db.fulls_begun.remove(self.header.first_lsn)
         self._engine.files.write(self._path, data[: len(data) * fraction_ppm // 1_000_000])
 
     def _bytes(self, ended: bool) -> bytes:
@@ -176,6 +190,8 @@ class ModelRestore(Restoring["ModelEngine"]):
                 stop_log(db, s, *self._stop_at)
         else:
             restore_incremental(db, s, content_of(body), self._engine.refusal)
+            if not self._engine.carries_base:
+                stand_on_incremental(db, s)
         return self._engine.state(name)
 
     def _damage(self, damage: DamagedError) -> EngineError:
@@ -348,7 +364,7 @@ class ModelEngine:
         db.path = (*db.path, (fork, db.lsn, db.commits))
         db.offset = digest - mark(database, fork, db.commits)
         db.online = True
-        db.needs_full = not self.carries_base and (db.rebuilt or not db.mid_segment)
+        db.needs_full = not self.carries_base and not db.mid_segment
         return db.lsn
 
     def read_witness(self, database: str) -> WitnessReading:

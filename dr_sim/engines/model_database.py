@@ -57,6 +57,7 @@ class ModelDatabase:
         "base_digest",
         "base_lsn",
         "commits",
+        "fulls_begun",
         "has_base",
         "log_commits",
         "log_digest",
@@ -69,7 +70,6 @@ class ModelDatabase:
         "offset",
         "online",
         "path",
-        "rebuilt",
         "restored_digest",
     )
 
@@ -83,14 +83,15 @@ class ModelDatabase:
         self.offset = 0
         self.restored_digest = 0  # restoring: its digest
         self.has_base = False
-        # first_lsn of the full that incrementals are taken against (or restored: of a copy-only
-        # one)
+        self.fulls_begun: list[int] = []  # where those that are being taken began
+        # first_lsn of the backup that incrementals are taken against (or restored: of a copy-only
+        # full)
         self.base_lsn = 0
         self.base_checkpoint_lsn = 0
-        self.base_commits = 0  # at that full's end, like its digest
+        self.base_commits = 0  # at that backup's end, like its digest
         self.base_digest = 0
         # what PostgreSQL's incrementals ask for
-        self.mid_segment = self.rebuilt = self.needs_full = False
+        self.mid_segment = self.needs_full = False
         self.log_fork = path[-1][0]  # where the log begins: fork, LSN, commits and digest there
         self.log_lsn = 0
         self.log_commits = 0
@@ -133,7 +134,14 @@ def restore_incremental(db: ModelDatabase, s: BackupSet, held: int, refusal: Wor
     _check(db, s, refusal)
     db.path = s.path
     db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, (db.base_digest + held) & MASK
-    db.rebuilt, db.mid_segment = True, False
+    db.mid_segment = False
+
+
+def stand_on_incremental(db: ModelDatabase, s: BackupSet) -> None:
+    """By PostgreSQL's rule the incremental that was restored is what the next one stands on."""
+    base_lsn = backup_set.base_after(s.header(), db.base_lsn)
+    if base_lsn != db.base_lsn:
+        db.base_lsn, db.base_commits, db.base_digest = base_lsn, s.n1, db.restored_digest
 
 
 def restore_log(db: ModelDatabase, s: BackupSet, body: bytes, refusal: Words) -> None:

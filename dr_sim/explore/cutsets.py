@@ -151,14 +151,17 @@ def a_way(things: Sequence[Holding], needed_us: int) -> list[Holding] | None:
 
 
 def _starts(things: Sequence[Holding]) -> Iterator[list[Holding]]:
-    """Fulls and the copy, by themselves and with each incremental that stands on them."""
-    bases = [t for t in things if t.kind in (Kind.FULL, -1)]
-    for base in bases:
-        yield [base]
+    """Fulls and the copy, by themselves and with each chain of incrementals that stands on them."""
+    ways = [[thing] for thing in things if thing.kind in (Kind.FULL, -1)]
+    while ways:
+        way = ways.pop()
+        yield way
+        base = way[-1]
         for inc in things:
             stands = inc.base_lsn == base.first_lsn and inc.last_lsn > base.last_lsn
-            if inc.kind == Kind.INCREMENTAL and stands:
-                yield [base, inc]
+            begins_later = len(way) == 1 or inc.first_lsn > base.first_lsn
+            if inc.kind == Kind.INCREMENTAL and stands and begins_later:
+                ways.append([*way, inc])
 
 
 def _led_on(

@@ -1,5 +1,6 @@
 """A person takes a full backup by hand, to a place of his own; unless it is copy-only it moves the
-differential base.
+differential base. By PostgreSQL's rules it never does: an incremental is taken against the manifest
+of a backup of our own.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ def happen(event: Occurrence, params: AdHocFull) -> None:
     world = event.world
     index = world.index_of(params.database)
     event.begins("ad-hoc full", index)
-    order = Order(BackupKind.FULL, copy_only=params.copy_only, elsewhere=True)
+    copy_only = params.copy_only or world.context.scenario.engine.postgres_rules
+    order = Order(BackupKind.FULL, copy_only=copy_only, elsewhere=True)
     world.primary.begin_order(world.primary.databases[index], order)
     event.ends("ad-hoc full", index)
 
@@ -31,9 +33,9 @@ KIND = EventKind(
     "database",
     True,
     "a full for a test system: later incrementals stand on it, and on the secondary's "
-    "full they fail (3136)",
+    "full they fail (3136); by PostgreSQL's rules it changes nothing",
     "vendor documentation of copy-only backups; operators' threads: incrementals on a "
-    "base that nobody has",
+    "base that nobody has; PostgreSQL's documentation of pg_basebackup --incremental",
     happen,
     needs_primary=True,
     draws=lambda r, db: {"database": db, "copy_only": r.choice(["true", "false"])},

@@ -7,9 +7,10 @@ positions on one path of forks the furthest is always the best start for logs, a
 incremental fits depends on its base alone, so one *front* per class is enough: quiet files move it
 in O(1). A front is *stuck* while an intact file lies beyond it (a hole, a missing base); only then,
 and after damage, is it computed afresh from all files. A base is there if its full is, if the
-secondary's copy carries it, or if logs bring it that can be replayed (a log carries the base under
-which it was cut): the last is searched for only if an incremental would get further by it. Part of
-the independent oracle: no code shared with recovery/ or with the chain logic.
+secondary's copy carries it, if it is an incremental whose own base is there (by PostgreSQL's rule;
+by SQL Server's none names one), or if logs bring it that can be replayed (a log carries the base
+under which it was cut): the last is searched for only if an incremental would get further by it.
+Part of the independent oracle: no code shared with recovery/ or with the chain logic.
 """
 
 from __future__ import annotations
@@ -260,13 +261,17 @@ class History:
         return f.kind is _FULL or f.base_lsn in self._bases(front)
 
     def _bases(self, front: Front) -> set[int]:
-        """Bases on which an incremental can be restored: those of intact fulls, and the one that is
-        restored.
+        """Bases on which an incremental can be restored: those of intact fulls, the one that is
+        restored, and incrementals on these, which by PostgreSQL's rule are bases in turn.
         """
         host = front is self.host
         bases = {f.first_lsn for f in self.bases if f.secondary or (host and f.primary)}
         if self.sound and self.has_base:
             bases.add(self.base_lsn)
+        for f in self._that_lie_somewhere():  # in the order in which they were made
+            there = f.secondary or (host and f.primary)
+            if there and f.kind is _INCREMENTAL and f.base_lsn in bases:
+                bases.add(f.first_lsn)
         return bases
 
     def lost(self, t: int, f: SurvivingFile, where: str) -> None:
@@ -381,7 +386,8 @@ class History:
                 if f.kind is _FULL:
                     found = [(f.first_lsn, not f.copy_only)]
                 elif f.kind is _INCREMENTAL:
-                    found = [(f.base_lsn, True)] if (f.base_lsn, True) in tops else []
+                    stands = (f.base_lsn, True) in tops
+                    found = [(f.base_lsn, True), (f.first_lsn, True)] if stands else []
                 else:
                     over = [base for base, top in tops.items() if f.first_lsn <= top]
                     found = [

@@ -84,7 +84,7 @@ class DatabaseSpec:
     # users' transactions: num every den_us on average; they follow the log volume
     transactions_num: int
     transactions_den_us: int
-    # of the log written since the full, what an incremental holds (pages, not log)
+    # of the log written since its base, what an incremental holds (pages, not log)
     incremental_share_ppm: int
     full: Schedule
     incremental: Schedule

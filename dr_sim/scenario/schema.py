@@ -79,7 +79,7 @@ class DatabaseKeys(Section):
     machine: MachineName = about("the machine it lives on")
     log_volume: LogVolumeField = about("how fast users' commits write log")
     transactions: Rate = about("users' transactions; they follow the log volume")
-    incremental_share: Ppm = about("of the log written since the full, what an incremental holds")
+    incremental_share: Ppm = about("of the log written since its base, what an incremental holds")
     full: ScheduleField = about("when full backups start")
     incremental: ScheduleField = about("when incremental (differential) backups start")
     log: ScheduleField = about("when log backups start; none: it has no log backups")

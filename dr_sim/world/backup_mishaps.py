@@ -87,8 +87,8 @@ def finish_hollow(primary: Primary, job: Job) -> None:
 
 
 def _believe(primary: Primary, job: Job) -> None:
-    """The server holds that the backup was made: it lets go of the log that it took, and a full is
-    its new base.
+    """The server holds that the backup was made: it lets go of the log that it took, and later
+    incrementals may stand on it.
     """
     context, db, file = primary.context, job.db, job.file
     commits, lsn = (file.commits, 0) if file.kind is Kind.LOG else primary.catch_up(db)
@@ -98,8 +98,8 @@ def _believe(primary: Primary, job: Job) -> None:
     if file.kind is Kind.LOG:
         context.note("truth.log_truncated", db.index, header.first_lsn, header.last_lsn)
         primary.log_space.changed(db)
-    elif file.kind is Kind.FULL and not header.copy_only:
-        db.last_full_lsn = header.first_lsn
+    else:
+        primary.note_base(db)
 
 
 def show_early(primary: Primary, job: Job, cost: BackupCost, part_ppm: int) -> None:

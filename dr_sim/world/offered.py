@@ -2,9 +2,9 @@
 carries.
 
 A full offers its size each period. A log offers what is written. An incremental holds a part of the
-log written since the last full that was finished before it begins, never more than the database:
-the mean is taken over the incrementals of a whole period of fulls. Resends, seeds after a failover
-and what a person orders come on top.
+log written since its base, never more than the database: the last full that was finished before it
+begins, by PostgreSQL's rule the last backup of either kind. The mean is taken over the incrementals
+of a whole period of fulls. Resends, seeds after a failover and what a person orders come on top.
 """
 
 from __future__ import annotations
@@ -81,12 +81,12 @@ def _incremental(scenario: Scenario, database: DatabaseSpec, written: Fraction) 
     if not period:
         return Fraction(0)
     share = written * Fraction(database.incremental_share_ppm, 1_000_000)
-    since = _since_full_us(scenario, database)
+    since = _since_base_us(scenario, database)
     held = sum((min(Fraction(database.size_bytes), share * us) for us in since), Fraction(0))
     return held / len(since) / period
 
 
-def _since_full_us(scenario: Scenario, database: DatabaseSpec) -> list[int]:
+def _since_base_us(scenario: Scenario, database: DatabaseSpec) -> list[int]:
     """For each incremental of a period of fulls (of the run, where there are none), how long ago
     its base began.
     """
@@ -96,13 +96,19 @@ def _since_full_us(scenario: Scenario, database: DatabaseSpec) -> list[int]:
     first = next_start(database.full, -1, start_utc_us) or 0
     end = first + (mean_gap_us(database.full) or scenario.run_for_us)
     found: list[int] = []
+    chained = scenario.engine.postgres_rules
+    base, base_before = first, first - mean_gap_us(database.full)
+    if chained:
+        base_before = first - mean_gap_us(database.incremental)
     at = next_start(database.incremental, first - 1, start_utc_us)
     while at is not None and at < end and len(found) < _MOST:
-        since = at - first
-        if database.full.kind != "none" and since < takes_us:
+        if database.full.kind != "none" and at - first < takes_us:
             # the full is still being taken: the one before is the base
-            since += mean_gap_us(database.full)
-        found.append(since)
+            found.append(at - base_before)
+            base_before = at if chained else base_before
+        else:
+            found.append(at - base)
+            base = at if chained else base
         at = next_start(database.incremental, at, start_utc_us)
     return found or [end - first]
 

@@ -238,9 +238,16 @@ class Primary:
         if kind is Kind.INCREMENTAL:
             return min(
                 db.spec.size_bytes,
-                (lsn - db.last_full_lsn) * db.spec.incremental_share_ppm // 1_000_000,
+                (lsn - db.base_lsn) * db.spec.incremental_share_ppm // 1_000_000,
             )
         return db.spec.size_bytes
+
+    def note_base(self, db: PrimaryDatabase) -> None:
+        """A full or an incremental is finished, or the server believes so: what does the next
+        incremental stand on?
+        """
+        state = self.context.primary_engine.state(db.spec.name)
+        db.base_lsn = state.differential_base_lsn or db.base_lsn
 
     def _read(self, job: Job, size: int, cost: BackupCost) -> None:
         """The job reads its bytes from its machine's disk, as far as it comes."""
@@ -295,8 +302,8 @@ class Primary:
         file.finished(header, context.primary_files.read(job.path), commits)
         if kind is not Kind.LOG:
             file.ends_us = now
-        if kind is Kind.FULL and not header.copy_only:
-            db.last_full_lsn = header.first_lsn
+        if kind is not Kind.LOG:
+            self.note_base(db)
         if kind is Kind.LOG and not header.copy_only:
             db.crosses_fork = False
         context.witness.made(now, db.index, file.number, header, commits)

@@ -59,6 +59,7 @@ class PrimaryDatabase:
     """
 
     __slots__ = (
+        "base_lsn",
         "believed",
         "committed_us",
         "crosses_fork",
@@ -69,7 +70,6 @@ class PrimaryDatabase:
         "files_made",
         "hollow",
         "index",
-        "last_full_lsn",
         "log_broken",
         "named",
         "named_us",
@@ -96,7 +96,7 @@ class PrimaryDatabase:
         # names given lately, and when, oldest first: the next must differ from them
         self.named: dict[str, int] = {}
         self.named_us = 0
-        self.last_full_lsn = FIRST_LSN
+        self.base_lsn = FIRST_LSN  # names the backup that the next incremental stands on
         self.committed_us = 0  # up to when a real engine has committed
         self.crosses_fork = False  # its next log is the first one since it was promoted
         self.cut_next_ppm = 0  # a fault: the next log backup is cut off at this part of its bytes

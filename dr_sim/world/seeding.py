@@ -58,7 +58,7 @@ def _take_over(context: Context, db: PrimaryDatabase, secondary: Secondary, heir
     name, of, copy = db.spec.name, heir.lineage, heir.copy
     db.files_made = heir.files_made
     db.crosses_fork = True
-    db.last_full_lsn = context.primary_engine.state(name).differential_base_lsn
+    db.base_lsn = context.primary_engine.state(name).differential_base_lsn
     if db.spec.log.kind == "none":
         context.witness.log_kept(context.now_us, db.index, False)
     if copy is not None:

@@ -452,6 +452,33 @@ def test_an_incremental_on_incrementals_needs_the_whole_chain() -> None:
     assert plan([f, a, b, c, d], told=beside).steps == [f, d]
 
 
+def test_where_lsns_name_an_incremental_as_the_base_the_whole_chain_is_needed() -> None:
+    """PostgreSQL's rule as headers tell it: the base LSN is where the backup before it began."""
+    f, a, b, c = (
+        full(10, 20),
+        incremental(30, 40, 10),
+        incremental(50, 60, 30),
+        incremental(70, 80, 50),
+    )
+    tail = log(0, 100)
+    assert plan([f, a, b, c]).steps == [f, a, b, c]
+    for lost, expected in ((f, []), (a, [f]), (b, [f, a]), (c, [f, a, b])):
+        assert plan([x for x in (f, a, b, c) if x is not lost]).steps == expected
+    assert plan([f, log(0, 45), b, c]).reaches == (1, 45)
+    assert plan([f, b, c, tail]).steps == [f, tail]
+    assert chain_is_valid([f, a, b, c]) and not chain_is_valid([f, b, c])
+    # a copy goes on by what it carries: the last of the chain that it was rebuilt from
+    on_a = RestoreState(1, 45, 30)
+    assert plan([a, b, c], on_a).steps == [b, c]
+    assert plan([a, c], on_a).steps == []
+    assert applies(b, on_a) is Fit.APPLIES
+    assert applies(c, on_a) is applies(a, on_a) is Fit.WRONG_BASE
+    # one that carries the full alone has its logs behind the first link: from the full again
+    on_f = RestoreState(1, 45, 10)
+    assert plan([a, b, c], on_f).steps == []
+    assert plan([f, a, b, c], on_f).steps == [f, a, b, c]
+
+
 def test_a_base_lsn_of_0_names_no_full() -> None:
     """No column tells the bases of logs: they do not carry the first full's base on to the second
     full.

@@ -157,6 +157,23 @@ def test_what_stays_after_eight_days() -> None:
     assert names(left, Kind.LOG) == [slot * 10 + 10 for slot in range(4 * 288, 8 * 288)]
 
 
+def test_an_incremental_keeps_the_whole_chain_that_it_stands_on() -> None:
+    """By PostgreSQL's rule: each of seven incrementals stands on the backup before it."""
+    files = a_service(8)
+    base = 2
+    for file in files:
+        if file.header.kind is Kind.INCREMENTAL:
+            file.header.differential_base_lsn = base
+            base = file.header.first_lsn
+    now_us = 8 * 24 * HOUR_US
+    for tried in (files, files[::-1][:-1] + files[:1]):  # in order, and one by one
+        gone = set(prunable(tried, now_us, 72 * HOUR_US, 1))
+        left = [file for file in files if file.name not in gone]
+        assert names(left, Kind.FULL) == [5, 20165]
+        assert names(left, Kind.INCREMENTAL) == [day * 2880 + 5 for day in range(1, 7)]
+        assert names(left, Kind.LOG) == [slot * 10 + 10 for slot in range(4 * 288, 8 * 288)]
+
+
 def test_uncopied_files_and_a_standby_behind_stay() -> None:
     files = a_service(8)
     now_us = 8 * 24 * HOUR_US

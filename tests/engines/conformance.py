@@ -42,10 +42,11 @@ class Behaviour:
     lsn_exact: bool = True  # positions are those told to commit_to
     # a log that is restored brings the differential base that it was cut under
     carries_base: bool = True
+    # an incremental is taken against the last backup, be that an incremental itself
+    on_incrementals: bool = False
     old_base_after_failover: bool = True
-    """A promoted database takes incrementals on the full it was restored from, wherever the
-    promotion fell. If not: only where it fell into the middle of a log segment, as behind a tail,
-    and the standby was not rebuilt meanwhile.
+    """A promoted database takes incrementals on what it was restored from, wherever the promotion
+    fell. If not: only where it fell into the middle of a log segment, as behind a tail.
     """
 
 
@@ -530,6 +531,36 @@ class Conformance:
         s.restore("incremental")
         holds(s, 1050)
 
+    def test_the_second_incremental_stands_on_the_first_where_the_engine_holds_so(
+        self, servers: Servers
+    ) -> None:
+        p, s = servers.pair()
+        chain(p, s, 1)
+        first = p.incremental("inc 1", 25)
+        p.write(30)
+        second = p.incremental("inc 2", 33)
+        p.write(40)
+        p.log("last")
+        for path in ("inc 1", "inc 2", "last"):
+            ship(path, p, s)
+        base = s.engine.state(DB).differential_base_lsn
+        assert first.differential_base_lsn == base
+        if not servers.behaviour.on_incrementals:
+            assert second.differential_base_lsn == base
+            s.restore("inc 2")
+            holds(s, 33)
+            return
+        assert second.differential_base_lsn == first.first_lsn > base
+        servers.refuses(s, "inc 2", "wrong_base")  # a link is missing
+        assert s.restore("inc 1").differential_base_lsn == first.first_lsn
+        assert s.restore("inc 2").differential_base_lsn == second.first_lsn
+        holds(s, 33)
+        servers.refuses(s, "inc 1", "wrong_base")
+        s.restore("last")
+        holds(s, 40)
+        own = p.full("own").first_lsn
+        assert p.incremental("inc 3", 44).differential_base_lsn == own
+
     def test_an_incremental_that_ends_behind_the_position_is_refused(
         self, servers: Servers
     ) -> None:
@@ -811,7 +842,13 @@ class Conformance:
         servers.refuses(p, "new inc", "recovered")
 
     @pytest.mark.parametrize(
-        "way", ["behind closed logs", "behind a tail", "behind a tail, once rebuilt"]
+        "way",
+        [
+            "behind closed logs",
+            "behind closed logs, once rebuilt",
+            "behind a tail",
+            "behind a tail, once rebuilt",
+        ],
     )
     def test_a_promoted_databases_incrementals_on_the_full_it_came_from(
         self, servers: Servers, way: str
@@ -819,21 +856,23 @@ class Conformance:
         p, s = servers.pair()
         s.restore(chain(p, s, 1)[0])
         base = s.engine.state(DB).differential_base_lsn
-        if way == "behind a tail, once rebuilt":
+        chained = ["full"]
+        if way.endswith("rebuilt"):
             p.incremental("inc", 25)
             ship("inc", p, s)
-            s.restore("inc")
+            base = s.restore("inc").differential_base_lsn
+            chained += ["inc"] * servers.behaviour.on_incrementals
         p.write(30)
-        p.log("last", tail=way != "behind closed logs")
+        p.log("last", tail=way.startswith("behind a tail"))
         ship("last", p, s)
         s.restore("last")
         s.engine.recover(DB, 2)
         s.write(40)
-        if servers.behaviour.old_base_after_failover or way == "behind a tail":
+        if servers.behaviour.old_base_after_failover or way.startswith("behind a tail"):
             assert s.incremental("on the old base", 44).differential_base_lsn == base
             third = servers.open()
-            for path, source in (("full", p), ("on the old base", s)):
-                ship(path, source, third)
+            for path in (*chained, "on the old base"):
+                ship(path, p if path in chained else s, third)
                 third.restore(path, replace=path == "full")
             assert third.reading == s.reading
             return

@@ -82,7 +82,12 @@ def model_servers(
     refusals = MODEL_REFUSALS if own else in_postgres_words(MODEL_REFUSALS)
     return Servers(
         Behaviour(
-            refusals, zone(model.MAGIC), damage, carries_base=own, old_base_after_failover=own
+            refusals,
+            zone(model.MAGIC),
+            damage,
+            carries_base=own,
+            on_incrementals=not own,
+            old_base_after_failover=own,
         ),
         server,
     )
@@ -179,6 +184,7 @@ def postgres_servers() -> Servers:
             zone(postgres.MAGIC),
             damage,
             carries_base=False,
+            on_incrementals=True,
             old_base_after_failover=False,
         ),
         server,

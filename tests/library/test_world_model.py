@@ -698,6 +698,49 @@ def test_an_incremental_offers_no_more_than_its_database_holds(
     assert found.incrementals == round(a_day * 8 / 86_400)
 
 
+def test_by_postgres_rules_an_incremental_is_offered_since_the_last_backup() -> None:
+    """Six of a day each, and the one of Sunday, when the full is still being taken: 7 * 3.456 GB."""
+    found = offered(ran("faults/base", *CHAIN, "databases.crm.size=500 GB").scenario)
+    assert found.incrementals == round(3_456_000_000 * 8 / 86_400)
+
+
+# ---- incrementals, by PostgreSQL's rules
+CHAIN = (
+    "engine.imitates=postgres",
+    "databases.crm={size: 50 GB, log_volume: 20 MB per 5 min, full: weekly Sun 01:00, "
+    "incremental: daily 01:00, log: every 5 min}",
+)
+
+
+def test_by_postgres_rules_an_incremental_holds_what_was_written_since_the_last_backup() -> None:
+    """60 % of a day's log, 288 * 20 MB: 3.456 GB each. By SQL Server's the second holds two days.
+
+    The copy that is wiped is restored from the whole chain. Someone else's full is no base.
+    """
+    events = (
+        "events=[{at: Mon 12:00, ad_hoc_full: crm},"
+        " {at: Fri 10:03, operator_mistake: wipes the secondary}]"
+    )
+    days = ("start=2026-01-03", "run_for=7 days", "replication.staging=640 GB")
+    result = ran("faults/base", *CHAIN, *days, events)
+    made = [
+        row.values["nominal_bytes"]
+        for row in rows(result, "truth.backup_finished", kind=int(Kind.INCREMENTAL))
+    ]
+    assert made[-4:] == [3_456_000_000] * 4
+    restored = [str(row.values["name"]) for row in rows(result, "seen.Restored")]
+    again = [name for name in restored if "_log_" not in name]
+    assert [name[4:14] for name in again] == [f"2026_01_{day:02}" for day in range(4, 10)]
+    assert ["full" in name for name in again] == [True] + [False] * 5
+    assert summary_json(result.summary)["violations"] == []
+    sql_server = ran("faults/base", *CHAIN[1:], *days, "events=[]")
+    days_each = [
+        row.values["nominal_bytes"] / 3_456_000_000
+        for row in rows(sql_server, "truth.backup_finished", kind=int(Kind.INCREMENTAL))
+    ]
+    assert days_each[-4:] == [2, 3, 4, 5]
+
+
 # ---- a log that is not kept, by PostgreSQL's rules
 def test_with_wal_level_minimal_no_backup_of_any_kind_is_made_and_only_a_base_goes_on() -> None:
     """10:02 to 11:02: logs, the incremental that is asked for in their place, and a base are refused

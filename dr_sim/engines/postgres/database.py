@@ -49,8 +49,10 @@ class PostgresDatabase:
         "base_timeline",
         "fell",
         "folder",
+        "fulls_begun",
         "has_base",
         "home",
+        "links",
         "log_commits",
         "log_fork",
         "log_lsn",
@@ -76,7 +78,10 @@ class PostgresDatabase:
         self.online = False
         self.at = PostgresPosition(0, 0, ((1, 0, 0),))
         self.running = 0
+        # restoring: the incrementals that were restored on the full since, in order
+        self.links: list[Path] = []
         self.has_base = False
+        self.fulls_begun: list[int] = []  # where those that are being taken began
         self.base_lsn = self.base_checkpoint_lsn = 0
         self.base_timeline = 1
         self.log_fork, self.log_lsn, self.log_commits = 1, 0, 0
@@ -266,7 +271,7 @@ class PostgresDatabase:
 
     @property
     def manifest(self) -> Path:
-        """Return it of the full that incrementals are taken against."""
+        """Return it of the backup that incrementals are taken against."""
         return self.folder / native.MANIFEST
 
     @property
@@ -276,13 +281,13 @@ class PostgresDatabase:
 
     @property
     def base_manifest(self) -> Path:
-        """Read it of that full: a promotion makes it the base of incrementals, and does not read
-        the whole full for it.
+        """Read it of what was restored last: a promotion makes it the base of incrementals, and
+        does not read the whole backup for it.
         """
         return self.folder / "base_manifest"
 
     def carry_base(self, manifest: bytes) -> None:
-        """The full of that manifest is the base of incrementals from now on."""
+        """The backup of that manifest is the base of incrementals from now on."""
         self.base_timeline = native.log_range(manifest)[0]
         self.manifest.write_bytes(manifest)
         self.manifest.chmod(0o644)
@@ -319,17 +324,17 @@ class PostgresDatabase:
         self.at = contents.position(self.server)
 
     def combine(self, tar: bytes) -> None:
-        """Rebuild from the base and an incremental, and go on from there. Raises EngineError,
-        DamagedError: nothing changed.
+        """Rebuild from the base, the incrementals that were restored on it, and one more, and go on
+        from there. Raises EngineError, DamagedError: nothing changed.
         """
         laid: list[Path] = []
         outcome = self.folder / "combined"
         try:
-            laid.append(self.lay_out(tar, "incremental"))
             laid.append(self.lay_out(self.base.read_bytes(), "base"))
-            self.home.run(
-                "pg_combinebackup", "--no-sync", "--no-manifest", "-o", outcome, laid[1], laid[0]
-            )
+            for number, link in enumerate(self.links):
+                laid.append(self.lay_out(link.read_bytes(), f"link {number}"))
+            laid.append(self.lay_out(tar, "incremental"))
+            self.home.run("pg_combinebackup", "--no-sync", "--no-manifest", "-o", outcome, *laid)
         except BaseException:
             shutil.rmtree(outcome, ignore_errors=True)
             raise
@@ -349,6 +354,10 @@ class PostgresDatabase:
             raise
         shutil.rmtree(old, ignore_errors=True)
         self.verified, self.short = _NOTHING, False
+        link = self.folder / f"link {len(self.links)}.tar"
+        link.write_bytes(tar)
+        self.links.append(link)
+        self.base_manifest.write_bytes(native.manifest(tar))
 
     def replay(self, log: Native, last_lsn: int, forks: Forks) -> None:
         """Have the standby replay these segments. Raises EngineError in the server's words if that

@@ -3,24 +3,24 @@ segments, promotion.
 
 - A database is a cluster of its own (PostgreSQL's physical backups hold whole clusters), one server
 for each.
-- Full: pg_basebackup; incremental: pg_basebackup --incremental against the last full that was not
-copy-only. Both are taken natively in one instant, at finish. Log: the write-ahead log's segments
-since the last log backup, the last of them closed at begin (pg_switch_wal) and archived; finishing
-it lets them go. Tail: the server is stopped at once and its log taken from disk, the segment it was
-writing included.
+- Full: pg_basebackup; incremental: pg_basebackup --incremental against the last backup, full (not
+copy-only) or incremental. Both are taken natively in one instant, at finish. Log: the write-ahead
+log's segments since the last log backup, the last of them closed at begin (pg_switch_wal) and
+archived; finishing it lets them go. Tail: the server is stopped at once and its log taken from
+disk, the segment it was writing included.
 - Restore: pg_verifybackup on a full or an incremental, which pg_combinebackup combines with the
-full that was restored last (a running standby cannot be bridged: it is rebuilt; a base that only a
-log told of is no help); a log's segments are released to a standby. A killed restore has changed
-nothing, a killed full with replace has taken the old copy away.
+full that was restored last and the incrementals after it (a running standby cannot be bridged: it
+is rebuilt; a base that only a log told of is no help); a log's segments are released to a standby.
+A killed restore has changed nothing, a killed full with replace has taken the old copy away.
 - PostgreSQL would wait for ever at a gap and never asks for what is stale or on another timeline,
 so the rules of the chain are those of the other engines (backup_set.py), in dr_sim's own words. An
-incremental on the wrong full pg_combinebackup refuses itself. With `checksum` bodies are validated
-before anything is released; without it the server meets the damage: it replays up to it, complains,
-and stops. If that got it nowhere the restore is refused in its words, otherwise the state says how
-far it came.
+incremental on the wrong backup pg_combinebackup refuses itself. With `checksum` bodies are
+validated before anything is released; without it the server meets the damage: it replays up to it,
+complains, and stops. If that got it nowhere the restore is refused in its words, otherwise the
+state says how far it came.
 - After a promotion incrementals may need a full of their own: 18.6 refuses one against the older
-full if the promotion fell on the very beginning of a segment (as it does after closed segments
-alone) or the standby had been rebuilt.
+backup if the promotion fell on the very beginning of a segment (as it does after closed segments
+alone).
 - Promotion succeeds over whatever is missing. `Recovery.outcome` tells where that is short of what
 had been handed over.
 
@@ -86,6 +86,8 @@ class PostgresBackup:
         self._segments = db.segments
         # another full may finish before this incremental does, which stays on the one it began on
         self._base = db.manifest.read_bytes() if header.kind is _INCREMENTAL else None
+        if header.kind is _FULL:
+            db.fulls_begun.append(header.first_lsn)
         if header.is_tail:
             self._native = db.tail()
             db.online = False
@@ -110,20 +112,30 @@ class PostgresBackup:
             header.last_lsn, self._n1 = db.at.lsn, db.at.commits
             if header.kind is _FULL:
                 backup_set.told_apart(header, db.has_base, db.base_lsn)
-            if header.kind is _FULL and not header.copy_only:
-                db.has_base, db.base_lsn, db.base_checkpoint_lsn = (
-                    True,
-                    header.first_lsn,
-                    header.checkpoint_lsn,
-                )
+            if self._is_base():
+                db.base_lsn = header.first_lsn
                 db.carry_base(manifest(self._native.parts[0][1]))
         data = self._bytes(True)
         self._engine.files.write(self._path, data)
         return Made(header, len(data))
 
+    def _is_base(self) -> bool:
+        """Is this full or incremental, which is finished, what the next incremental stands on?"""
+        db, header = self._db, self.header
+        if header.kind is _FULL:
+            db.fulls_begun.remove(header.first_lsn)
+        if header.copy_only:
+            return False
+        if header.kind is _INCREMENTAL:
+            return backup_set.base_after(header, db.base_lsn, db.fulls_begun) != db.base_lsn
+        db.has_base, db.base_checkpoint_lsn = True, header.checkpoint_lsn
+        return True
+
     def abort(self, fraction_ppm: int) -> None:
         if self.header.is_tail:
             self._db.reopen()
+        if self.header.kind is _FULL:
+            self._db.fulls_begun.remove(self.header.first_lsn)
         if self.header.kind is not _LOG:
             self._native = self._db.base_backup(self._base)
         data = self._bytes(False)
@@ -162,9 +174,9 @@ class PostgresRestore(Restoring["PostgresEngine"]):
 
 
 def _apply(db: PostgresDatabase, s: BackupSet, native: Native) -> None:
-    # whether an incremental's base fits is for pg_combinebackup to say
-    what = backup_set.obstacle(s, db.at.forks, db.redo_lsn, s.differential_base_lsn)
-    if what is not None:
+    base_lsn = db.base_lsn if db.has_base else None
+    what = backup_set.obstacle(s, db.at.forks, db.redo_lsn, base_lsn)
+    if what is not None and what != "wrong_base":  # that is for pg_combinebackup to say
         lsn = s.first_lsn if what == "gap" else s.last_lsn
         raise refusal(OBSTACLES[what], lsn=lsn, redo=db.redo_lsn)
     if s.kind == _LOG:
@@ -174,6 +186,7 @@ def _apply(db: PostgresDatabase, s: BackupSet, native: Native) -> None:
         raise refusal(60017)  # a stopped primary: its full is not here
     else:
         db.combine(native.parts[0][1] if native.parts else b"")
+        db.base_lsn = backup_set.base_after(s.header(), db.base_lsn)
 
 
 class PostgresEngine:

@@ -82,9 +82,23 @@ class _Shelf:
     def starts(self) -> Ints:
         """Return where the fulls end, and the incrementals whose base is here."""
         fulls = self.kind == FULL
-        bases = self.first[fulls & (self.copy_only == 0)]
-        stands = (self.kind == INCREMENTAL) & np.isin(self.base, bases)
-        return np.sort(self.last[fulls | stands])
+        return np.sort(self.last[fulls | self.stands()])
+
+    def begun(self, kind: int) -> Ints:
+        """Return the LSNs by which incrementals name bases of that kind."""
+        begun: Ints = self.first[(self.kind == kind) & (self.copy_only == 0)]
+        return begun
+
+    def stands(self) -> np.ndarray:
+        """Return which are incrementals whose base is here, with all that it stands on in turn."""
+        bases = self.begun(FULL)
+        stands = np.zeros(len(self.kind), dtype=bool)
+        while True:
+            more = (self.kind == INCREMENTAL) & np.isin(self.base, bases) & ~stands
+            if not more.any():
+                return stands
+            stands |= more
+            bases = np.append(bases, self.first[more])
 
     def restorable(self, ends: Ints) -> np.ndarray:
         """Return which of these positions logs lead to from a full or an incremental."""
@@ -186,12 +200,12 @@ def _wrong_delete(
     keep = story.scenario.secondary.retention_count
     if fulls_after < min(keep, fulls_before):
         return f"a delete leaves {fulls_after} fulls; {keep} are to be kept whatever their age"
-    incrementals = stays.kind == INCREMENTAL
-    bases_before = was.first[(was.kind == FULL) & (was.copy_only == 0)]
-    bases_after = stays.first[(stays.kind == FULL) & (stays.copy_only == 0)]
-    needed = stays.base[incrementals]
-    if (np.isin(needed, bases_before) & ~np.isin(needed, bases_after)).any():
-        return "an incremental is kept, and the full that it stands on is deleted"
+    needed = stays.base[stays.kind == INCREMENTAL]
+    for kind in (FULL, INCREMENTAL):
+        bases_before, bases_after = was.begun(kind), stays.begun(kind)
+        if (np.isin(needed, bases_before) & ~np.isin(needed, bases_after)).any():
+            return "an incremental is kept, and the backup that it stands on is deleted"
+        needed = needed[~np.isin(needed, bases_before)]
     ends = was.last[was.finished_us >= young_us]
     if (was.restorable(ends) & ~stays.restorable(ends)).any():
         return "a delete takes what a younger backup needs to be restored"

@@ -195,15 +195,17 @@ def _reach(story: Story, database: int, full: int, seq: int, fork: int) -> int |
     if not len(mine) or int(rows["header.fork"][mine[-1]]) != fork:
         return None
     at = mine[-1]
-    reach, base = int(rows["header.last_lsn"][at]), int(rows["header.first_lsn"][at])
+    reach, stood_on = int(rows["header.last_lsn"][at]), [int(rows["header.first_lsn"][at])]
     kinds, first, last = (rows[f"header.{f}"] for f in ("kind", "first_lsn", "last_lsn"))
     bases = rows["header.differential_base_lsn"]
     while True:
-        further = here & (last > reach)
-        further &= ((kinds == LOG) & (first <= reach)) | ((kinds == INCREMENTAL) & (bases == base))
-        if not further.any():
+        stands = (kinds == INCREMENTAL) & np.isin(bases, stood_on)
+        further = here & (last > reach) & ((kinds == LOG) & (first <= reach) | stands)
+        links = here & stands & ~np.isin(first, stood_on)
+        if not further.any() and not links.any():
             return reach
-        reach = int(last[further].max())
+        stood_on += first[links].tolist()
+        reach = max([reach, *last[further].tolist()])
 
 
 def a_lost_log_is_got_past(story: Story) -> Iterator[Breach]:
