@@ -15,7 +15,7 @@ from dr_sim.recovery.commands import Validate
 from dr_sim.recovery.draining import named_rightly
 from dr_sim.recovery.events import NotSent, ValidationOutcome
 from dr_sim.recovery.file_life import Content
-from dr_sim.recovery.files import LOG, Failure, File, kind_of
+from dr_sim.recovery.files import FULL, LOG, Failure, File, kind_of
 from dr_sim.recovery.saved import header_text
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ def validated(db: DatabaseReplay, e: events.Validated, out: list[Command]) -> No
         files.hold_until(file, e.mono_us + wait_us)
     if file.kind is LOG and not file.done:
         files.queue(file)
+    if db.watch.stuck is not None and files.in_hand is not None:
+        db.look(e, out)  # the chain may have waited for this file; advance waits for the restore
     db.advance(e, out)
 
 
@@ -120,6 +122,8 @@ def failed(db: DatabaseReplay, file: File, failure: Failure, e: Event, out: list
         return
     if had_header and file.header is None:
         out.append(Save(f"header/{db.name}/{file.name}", ""))
+    if file.kind is FULL and db.drain is None and telling.waits_for_first_full(db):
+        db.watch.first_full_failed(e, out)
     if db.drain is not None:
         draining.damaged(db, db.drain, file, out)
     elif failure.outcome is not ValidationOutcome.NO_MANIFEST and file.failures == 1:

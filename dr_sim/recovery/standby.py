@@ -58,9 +58,10 @@ def begin_again(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 
 def tell(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Raise event 19, and again at every retry."""
+    """Raise event 19; the alarm goes off at every retry until there is a copy."""
     telling.tell_unprotected(db, e, out)
-    out.append(SetAlarm(db.name, Timer.STANDBY, e.mono_us + db.rules.retry_us))
+    if not telling.copy_is_lost(db):
+        out.append(SetAlarm(db.name, Timer.STANDBY, e.mono_us + db.rules.retry_us))
 
 
 def alarm(db: DatabaseReplay, e: Event, out: list[Command]) -> None:

@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 
 # ---- the chain
 def tell_chain(db: DatabaseReplay, file: File | None, e: Event, out: list[Command]) -> None:
-    """Raise alert (c) for a file, (a) for a hole before what waits (R13)."""
-    if file is not None:
+    """Raise alert (c) for a file, (a) for a hole before what waits (R13). Where the copy is lost,
+    that is what keeps the chain from going on: event 19 says so, by a clock of its own.
+    """
+    if copy_is_lost(db):
+        if not db.looking and Danger.UNPROTECTED not in db.alerts.begun:
+            tell_unprotected(db, e, out)
+    elif file is not None:
         text = texts.errors_text(db.name, _path(db, file), db.minutes(e), _error(file))
         alert = Message(AlertId.ERRORS, db.minutes(e), text, file.name)
         db.alerts.tell(e, Danger.CHAIN, alert, out)
@@ -78,18 +83,29 @@ def tell_no_room(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -
     out.append(SetAlarm(db.name, Timer.ROOM, file.retry_at_mono_us))
 
 
+def copy_is_lost(db: DatabaseReplay) -> bool:
+    """Tell whether there is no copy here, and there was one."""
+    return not db.state.exists and db.last is not None and bool(db.last.name)
+
+
+def waits_for_first_full(db: DatabaseReplay) -> bool:
+    """Tell whether there is no copy here, and there never was one."""
+    return not db.state.exists and not copy_is_lost(db)
+
+
 def tell_unprotected(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """There is no copy here that logs could be missing from. Of a first full on its way once, until
-    it is restored.
+    """Raise event 19: there is no copy here that logs could be missing from. Of a first full on its
+    way once, until it is restored; of a copy that is lost again at every retry.
     """
-    assert db.last is not None
-    first = not db.last.name
-    if first and Danger.UNPROTECTED in db.alerts.begun:
+    lost = copy_is_lost(db)
+    if not lost and Danger.UNPROTECTED in db.alerts.begun:
         return
     minutes = db.minutes(e)
-    say = texts.first_full_text if first else texts.copy_lost_text
+    say = texts.copy_lost_text if lost else texts.first_full_text
     alert = Message(AlertId.NOT_PROTECTED, minutes, say(db.name, minutes))
     db.alerts.tell(e, Danger.UNPROTECTED, alert, out)
+    if lost:
+        out.append(SetAlarm(db.name, Timer.STANDBY, e.mono_us + db.rules.retry_us))
 
 
 def tell_silence(db: DatabaseReplay, quiet_us: int, e: Event, out: list[Command]) -> None:

@@ -180,9 +180,22 @@ class Watch:
         db = self._db
         assert db.last is not None
         passed_us = elapsed_us(e.mono_us, e.utc_us, db.last.mono_us, db.last.utc_us)
-        limit_us = db.rules.age_us + (0 if db.config.log_interval_us else DAY_US)
-        at = e.mono_us + max(0, limit_us - passed_us)
+        at = e.mono_us + max(0, self._unprotected_us - passed_us)
         out.append(SetAlarm(db.name, Timer.UNPROTECTED, at))
+
+    def first_full_failed(self, e: Event, out: list[Command]) -> None:
+        """The first full had landed, and is of no use: what has been told of it begins anew."""
+        db = self._db
+        if Danger.UNPROTECTED in db.alerts.begun:
+            db.alerts.over(Danger.UNPROTECTED, out)
+            at = e.mono_us + self._unprotected_us
+            out.append(SetAlarm(db.name, Timer.UNPROTECTED, at))
+
+    @property
+    def _unprotected_us(self) -> int:
+        """For how long there may be no copy before that is told."""
+        db = self._db
+        return db.rules.age_us + (0 if db.config.log_interval_us else DAY_US)
 
     # ---- what the chain waits for
     @property
@@ -244,11 +257,20 @@ class Watch:
             first = min(damaged, key=File.age_order)
             if blocker is None or first.modified_utc_us <= blocker.modified_utc_us:
                 return True, first
-        if files.in_hand is not None and stuck is not None:
+        if files.in_hand is not None and stuck is not None and not self._has_come(stuck):
             return True, stuck.file  # not over before its restore is answered
         if blocker is not None and stuck is None and self._landed_before(blocker):
             return False, None
         return blocker is not None, None
+
+    def _has_come(self, stuck: Stuck) -> bool:
+        """Is the file that the chain waited for whole by now, and waits for its turn itself? What
+        holds it up then is the restore that is on.
+        """
+        file = stuck.file
+        if file is None or file is self._db.files.in_hand:
+            return False
+        return file.content is Content.WHOLE and not file.refused
 
     def _blocker(self) -> tuple[File | None, bool]:
         """Return the first log that waits and does not apply; or, and True, one that applies and is

@@ -152,6 +152,7 @@ class FakeWorld:
     redo: int = 0
     base: int = 0
     exists: bool = True
+    wiped: bool = False  # the copy is no more, and nobody has noticed
     room: int = 2  # copies that the disk holds; 0: not even the next one by itself
     promoted: bool = False
     fenced: bool = False
@@ -260,11 +261,12 @@ class FakeWorld:
                 continue  # the manager would drop it
             if isinstance(answer, (e.Restored, e.RestoreFailed)):
                 answer = self.finish_restore(answer)
-            if isinstance(answer, (e.Validated, e.ValidationFailed)):
-                self.told_whole[answer.name] = self.whole[answer.name]
             answer.mono_us, answer.utc_us = self.mono_us, self.utc_us
             alerts, incarnation = len(self.alerts), self.incarnation
-            self.tell(answer)
+            if isinstance(answer, (e.Validated, e.ValidationFailed)):
+                self.tell_validation(answer)
+            else:
+                self.tell(answer)
             if (
                 isinstance(answer, e.Restored)
                 and self.replayed[-1][2] < self.backups[answer.name].header.last_lsn
@@ -272,6 +274,17 @@ class FakeWorld:
                 told = [alert.event_id for _, alert in self.alerts[alerts:]]
                 if 17 not in told and self.incarnation == incarnation:
                     self.fail(f"{answer.name} was restored up to its middle, and nobody was told")
+
+    def tell_validation(self, answer: e.Validated | e.ValidationFailed) -> None:
+        """A manager that dies over the answer may not have kept it: the next one knows what was
+        known before.
+        """
+        name, incarnation = answer.name, self.incarnation
+        before = self.told_whole.get(name, False)
+        self.told_whole[name] = self.whole[name]
+        self.tell(answer)
+        if self.incarnation != incarnation:
+            self.told_whole[name] = self.told_whole[name] or before
 
     def wait(self, us: int) -> None:
         """Time passes; alarms go off in order."""
@@ -536,6 +549,10 @@ class FakeWorld:
         if self.engine_refuses:
             self.engine_refuses -= 1
             return e.RestoreFailed(0, 0, self.incarnation, DB, name, self.refusal, False, IN_USE)
+        if self.wiped:
+            self.wiped, self.exists, self.redo, self.base = False, False, 0, 0
+            gone = "The log or differential backup cannot be restored: no files are ready."
+            return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3117, True, gone)
         if self.share[name].damaged:
             return e.RestoreFailed(
                 0,

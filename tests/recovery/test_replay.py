@@ -1106,6 +1106,64 @@ def test_damage_that_is_found_while_logs_before_it_are_restored_is_told_once() -
     assert told(world) == [(90, 3, "error"), (95, 3, "error"), (100, 3, "error")]
 
 
+# ---- no copy (R12)
+def test_where_the_copy_is_lost_that_alone_is_told_once_at_every_retry() -> None:
+    """Two backups are cut off; the copy is wiped before the log that covers their range lands."""
+    world = new()
+    ship(world, 2)
+    for _ in range(2):
+        world.wait(5 * MINUTE)
+        world.land(world.backup(Kind.LOG, cut_off=True))
+        world.settle()
+    world.wait(45 * MINUTE)
+    assert (60, 3, "critical") in told(world)
+    before = len(world.alerts)
+    world.wiped = True
+    world.land(world.on_way[0])
+    world.settle()
+    world.wait(11 * MINUTE)  # a full is on its way
+    assert [told for told in told(world)[before:] if told[1] == 19] == [
+        (65, 19, "error"),
+        (70, 19, "error"),
+        (75, 19, "error"),
+    ]
+    assert 3 not in {event for _, event, _ in told(world)[before:]}
+
+
+def test_a_first_full_that_comes_to_nothing_begins_a_wait_that_is_told_anew() -> None:
+    """40 minutes on its way, damaged; and once more."""
+    world = FakeWorld(config())
+    world.exists, world.redo, world.base = False, 0, 0
+    begun(world)
+    full = world.backup(Kind.FULL)
+    world.wait(40 * MINUTE)
+    world.land(full, damaged=True)
+    world.settle()
+    world.wait(40 * MINUTE)
+    not_protected = [at // MINUTE for at, alert in world.alerts if alert.event_id == 19]
+    assert not_protected == [15, 55]
+
+
+# ---- progress (R8, R12)
+def test_a_restore_that_never_ends_is_told_though_each_log_lands_half_written_first() -> None:
+    world = new()
+    ship(world, 2)
+    world.hangs = 1
+    ship(world)  # of 15 min; its restore never ends
+    for _ in range(6):
+        world.wait(5 * MINUTE)
+        name = world.backup(Kind.LOG)
+        world.land(name, damaged=True)
+        world.settle()
+        world.land_all()  # the copy of it that was asked for is whole
+    assert told(world) == [
+        (30, 18, "error"),
+        (35, 18, "error"),
+        (40, 18, "error"),
+        (45, 18, "error"),
+    ]
+
+
 # ---- keeping (R6, R18)
 def test_damage_at_rest_of_the_newest_full_is_found_and_copied_again() -> None:
     world = new(reverify_us=60 * MINUTE)

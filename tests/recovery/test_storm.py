@@ -216,6 +216,24 @@ def test_long_storm() -> None:
     )
 
 
+def test_a_manager_that_dies_over_the_news_of_damage_reads_the_full_once_more() -> None:
+    """The next one knows it as whole, and the engine says what is true: no harm is done."""
+    storm = Storm()
+    storm.begin("skip_ahead", "skip_ahead", scheduled=False, every=0, reverify=0)
+    storm.take_log(cut_off=False)
+    storm.spoil_at_primary(index=0)
+    storm.take_other(kind=Kind.FULL)
+    storm.wait(us=20 * MINUTE)
+    storm.land_one(damaged=False, index=1)
+    storm.spoil_at_rest(index=0)
+    storm.land_one(damaged=False, index=0)
+    storm.lose(for_good=True, index=0)
+    storm.crash_now()
+    storm.crash(after=3, how="fail")
+    storm.wait(us=SECOND)
+    storm.teardown()
+
+
 # ---- planted bugs: each must be found
 
 
