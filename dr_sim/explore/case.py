@@ -146,7 +146,7 @@ def look(scenario: Scenario) -> Looked:
                 continue  # its roles had ended
             found.signs.setdefault(_sign(each.requirement, each.sentence), each.sentence)
         tables = Tables(journal)
-        episodes = judge(tables, leg.scenario).episodes
+        episodes = judge(tables, leg.scenario).whole_run
         for danger in not_told(tables, leg.scenario, episodes):
             if not whole.still_in(leg, danger.deadline_us):
                 continue

@@ -75,7 +75,8 @@ class Alert:
 @dataclass(slots=True)
 class Episode:
     """One lasting danger of one database: [onset_us, end_us). limbs: 'data', 'time' or 'data and
-    time'.
+    time'. since_us: when the first of what is lacking was written; an alert from then on may be
+    about it.
     """
 
     database: int
@@ -85,6 +86,7 @@ class Episode:
     due_us: int | None  # None: too short to ask for an alert
     alert: Alert | None
     limbs: str = "data"
+    since_us: int = 0
 
     @property
     def missed(self) -> bool:
@@ -103,8 +105,13 @@ class Episode:
 
 @dataclass(slots=True)
 class AlertQuality:
+    """Alerts and dangers of the measured part of a run. whole_run: the dangers of all of it,
+    from its first instant on.
+    """
+
     alerts: list[Alert] = field(default_factory=list)
     episodes: list[Episode] = field(default_factory=list)
+    whole_run: list[Episode] = field(default_factory=list)
 
     @property
     def missed(self) -> int:
@@ -139,6 +146,7 @@ class AlertQuality:
         return AlertQuality(
             [a for a in self.alerts if a.database == database],
             [e for e in self.episodes if e.database == database],
+            [e for e in self.whole_run if e.database == database],
         )
 
 
@@ -177,21 +185,21 @@ def raised(record: Record, scenario: Scenario) -> list[Alert]:
 
 def judge(record: Record, scenario: Scenario, of: list[Alert] | None = None) -> AlertQuality:
     """All alerts and all danger of the measured part of the run (from measure_from_us on), held
-    against each other. of: someone else's alerts (default: the recovery manager's).
+    against each other. What was told before that part begins may be the answer to a danger that
+    goes on in it. of: someone else's alerts (default: the recovery manager's).
     """
     t = tables(record)
-    alerts = [
-        a
-        for a in (raised(t, scenario) if of is None else of)
-        if a.time_us >= scenario.measure_from_us and a.delivered
-    ]
+    told = [a for a in (raised(t, scenario) if of is None else of) if a.delivered]
+    alerts = [a for a in told if a.time_us >= scenario.measure_from_us]
     quality = AlertQuality(alerts)
     dangers: list[list[tuple[int, int]]] = []
     for database in range(len(scenario.databases)):
         limit = danger_us(scenario, database)
         found, failed_us = _danger(t, scenario, database, limit)
+        quality.whole_run += [_episode(scenario, told, database, span, failed_us) for span in found]
         quality.episodes += [
-            _episode(scenario, alerts, database, span, failed_us) for span in found
+            _episode(scenario, told, database, span, failed_us)
+            for span in _measured(scenario, found)
         ]
         spans = [(span.onset_us, span.end_us) for span in found]
         if failed_us is not None:
@@ -261,7 +269,7 @@ def outage_limit_us(scenario: Scenario, least_us: int) -> int:
     return limit if least_us <= limit else least_us + limit
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Span:
     """One danger: [onset_us, end_us) and its limbs. since_us: when the first of what is lacking was
     written; an alert from then on may be about it.
@@ -279,7 +287,7 @@ def _danger(
     """The episodes of a database, and the instant from which it was no longer up (None: up to the
     end).
     """
-    window = (scenario.measure_from_us, run_end_us(t, scenario))
+    window = (0, run_end_us(t, scenario))
     data = true_exposure(t, scenario, database).window(*window).above(limit_us)
     behind = _behind(t, scenario, database, window)
     long = _long_outage(t, scenario, database, window)
@@ -295,11 +303,23 @@ def _danger(
             found.append(span)
             continue
         before = found[-1]
-        before.end_us = max(before.end_us, span.end_us)
-        before.since_us = min(before.since_us, span.since_us)
-        if span.limbs not in before.limbs:
-            before.limbs = "data and time"
+        found[-1] = Span(
+            before.onset_us,
+            max(before.end_us, span.end_us),
+            before.limbs if span.limbs in before.limbs else "data and time",
+            min(before.since_us, span.since_us),
+        )
     return found, up_until if up_until < run_end_us(t, scenario) else None
+
+
+def _measured(scenario: Scenario, spans: Sequence[Span]) -> list[Span]:
+    """The parts of the episodes that are measured."""
+    from_us = scenario.measure_from_us
+    return [
+        replace(span, onset_us=max(span.onset_us, from_us))
+        for span in spans
+        if span.end_us > from_us
+    ]
 
 
 def _spans(of: Sequence[tuple[int, int]], limb: str, limit_us: int) -> list[Span]:
@@ -371,4 +391,5 @@ def _episode(
         due if due < end else None,
         answer,
         span.limbs,
+        span.since_us,
     )

@@ -31,7 +31,9 @@ class NotTold:
 
 
 def not_told(t: Tables, scenario: Scenario, episodes: Sequence[Episode]) -> Iterator[NotTold]:
-    """Every danger of a run (or of one leg of it) that nobody was told of in time."""
+    """Every danger of a run (or of one leg of it) that nobody was told of in time. episodes: those
+    of the whole run, whatever part of it is measured.
+    """
     # silence of the fulls of a database without logs is told by whoever misses them (alerts_missed)
     with_logs = [longest_gap_us(d.log) > 0 for d in scenario.databases]
     due = [e for e in episodes if e.due_us is not None and with_logs[e.database]]
@@ -44,7 +46,6 @@ def not_told(t: Tables, scenario: Scenario, episodes: Sequence[Episode]) -> Iter
     deaths = [(at, back) for (at, up), (back, _) in pairwise([*lives, (end_us, 1)]) if not up]
     alerts = raised(t, scenario)
     for e in due:
-        limit_us = danger_us(scenario, e.database)
         deadline_us = _deadline_us(t, scenario, e, deaths)
         promoted = t.of("truth.promoted", e.database)["time_us"]
         if (promoted <= deadline_us).any():
@@ -52,7 +53,7 @@ def not_told(t: Tables, scenario: Scenario, episodes: Sequence[Episode]) -> Iter
         told = [
             a.time_us
             for a in alerts
-            if a.database in (e.database, -1) and e.onset_us - limit_us <= a.time_us <= e.end_us
+            if a.database in (e.database, -1) and e.since_us <= a.time_us <= e.end_us
         ]
         if min(told, default=e.end_us) > deadline_us:
             yield NotTold(e.database, e.onset_us, deadline_us)

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from dr_sim.measures.alerts import danger_us, judge
+from dr_sim.measures.owed import not_told
+from dr_sim.measures.tables import Tables
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Schedule
 from tests.measures.make import DAY, HOUR, MIN, S, a_database, a_scenario, alert, survivable
@@ -194,6 +196,31 @@ def test_what_came_before_the_measurement_is_not_judged() -> None:
     end(journal)
     found = judge(journal, a_scenario(measure_from_us=4 * HOUR))
     assert (found.due, len(found.alerts)) == (0, 0)
+
+
+def test_a_danger_that_was_told_before_the_measurement_and_goes_on_in_it_is_not_missed() -> None:
+    """In danger from 2:10 to 5:00, told at 2:12, measured from 3:00."""
+    journal = one_outage(180 * MIN)
+    journal.note("truth.manager", 0, -1, 0, 1)
+    alert(journal, 2 * HOUR + 12 * MIN)
+    end(journal)
+    scenario = a_scenario(measure_from_us=3 * HOUR)
+    found = judge(journal, scenario)
+    assert (found.due, found.missed, found.late, len(found.alerts)) == (1, 0, 0, 0)
+    assert found.episodes[0].onset_us == 3 * HOUR
+    assert found.whole_run[0].onset_us == 2 * HOUR + 10 * MIN
+    assert list(not_told(Tables(journal), scenario, found.whole_run)) == []
+
+
+def test_a_danger_before_the_measurement_must_be_told_too() -> None:
+    journal = one_outage()
+    journal.note("truth.manager", 0, -1, 0, 1)
+    end(journal)
+    scenario = a_scenario(measure_from_us=4 * HOUR)
+    found = judge(journal, scenario)
+    assert (found.due, found.missed) == (0, 0)
+    owed = list(not_told(Tables(journal), scenario, found.whole_run))
+    assert [each.onset_us for each in owed] == [2 * HOUR + 10 * MIN]
 
 
 def test_that_the_log_is_full_is_false_only_where_no_commit_was_refused() -> None:

@@ -45,7 +45,7 @@ from dr_sim.measures.whole import Whole, unprotected_spans
 from dr_sim.measures.writes import RefusedWrites, any_refused_us, refusals
 from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.oracle.monitors import broken
-from dr_sim.units import format_duration
+from dr_sim.units import clock
 
 __all__ = ["Summary", "summarise"]
 
@@ -168,11 +168,11 @@ def _not_told(whole: Whole, qualities: Sequence[AlertQuality]) -> list[Violation
     """List the lasting dangers that nobody was told of in time."""
     out = []
     for (leg, t), quality in zip(whole.each, qualities, strict=True):
-        for each in not_told(t, leg.scenario, quality.episodes):
+        for each in not_told(t, leg.scenario, quality.whole_run):
             if not whole.still_in(leg, each.deadline_us):
                 continue
             name = leg.scenario.databases[each.database].name
-            since = format_duration(leg.begins_us + each.onset_us)
+            since = clock(leg.begins_us + each.onset_us)
             said = f"{name} is in danger since {since}, and nobody is told"
             out.append(ViolationSummary(leg.begins_us + each.deadline_us, "S8", said))
     return out
