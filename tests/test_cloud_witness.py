@@ -18,6 +18,7 @@ from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.record.verify import verify
 from dr_sim.units import HOUR_US
 from dr_sim.world.cloud import agents
+from dr_sim.world.cloud.lives import CloudLives
 from dr_sim.world.cloud.service import cloud_config
 from dr_sim.world.own_logic import builder
 from dr_sim.world.world import World
@@ -227,6 +228,23 @@ def test_a_planted_bug_is_caught(
     assert broken(world(tmp_path, more, base)) == set(), "it is sound without the bug"
     plant(monkeypatch)
     assert caught in broken(world(tmp_path, more, base))
+
+
+def test_a_store_that_is_put_back_must_know_what_it_knew_when_the_copy_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It knows no job that was begun after that; it must know each request from before."""
+    more = "faults: {late_duplicate: {share: 20 %, later: 20 min}}\n"
+    more += "events: [{at: 30 min, cloud_store_restored: {after: 1 us}}]\n"
+    base = BASE.replace("6 h", "1 h")
+    assert broken(world(tmp_path, more, base)) == set()
+
+    def keep_nothing(self: CloudLives) -> None:
+        self._copies.append((self._context.now_us, {}))
+        self._context.note("truth.cloud_store_copied", -1)
+
+    monkeypatch.setattr(CloudLives, "keep_copy", keep_nothing)
+    assert "cloud 2" in broken(world(tmp_path, more, base))
 
 
 def test_every_invariant_of_this_part_has_a_planted_bug() -> None:

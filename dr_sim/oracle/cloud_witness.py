@@ -33,6 +33,7 @@ _KINDS = (
     "cloud.StartScript",
     "cloud.Notify",
     "truth.cloud_manager",
+    "truth.cloud_store_copied",
     "truth.cloud_store_restored",
     "truth.cloud_commands_done",
     "truth.cloud_acknowledged",
@@ -61,16 +62,30 @@ Key = tuple[int, str, str]  # network, site, and a job, a change or a thing
 
 
 @dataclass(slots=True)
+class _InStore:
+    """Holds what the manager's store must know: it goes back with the store to an old copy."""
+
+    asked: dict[str, tuple[str, ...]] = field(default_factory=dict)  # accepted -> what it asks for
+    over: dict[str, str] = field(default_factory=dict)  # job -> the last state it was in
+    attempt: dict[str, int] = field(default_factory=dict)  # job -> its newest attempt
+    acknowledged: dict[str, int] = field(default_factory=dict)
+
+    def copy(self) -> _InStore:
+        return _InStore(
+            dict(self.asked), dict(self.over), dict(self.attempt), dict(self.acknowledged)
+        )
+
+
+@dataclass(slots=True)
 class _Seen:
     """Holds what has been read of the journal so far."""
 
+    known: _InStore = field(default_factory=_InStore)
+    copied: _InStore = field(default_factory=_InStore)  # as of the last copy of the store
     calls: dict[int, Row] = field(default_factory=dict)  # those not answered yet
     logged: bool = True  # the last call that was told has a line in the log
-    asked: dict[str, tuple[str, ...]] = field(default_factory=dict)  # accepted -> what it asks for
     may_be: set[str] = field(default_factory=set)  # requests of callers who may make them
     restored_us: int = -1  # when the store was last put back
-    over: dict[str, str] = field(default_factory=dict)  # job -> the last state it was in
-    attempt: dict[str, int] = field(default_factory=dict)  # job -> its newest attempt
     told_done: str = ""  # the job of which the manager has just been told that it is done
     change_of: dict[str, str] = field(default_factory=dict)  # job -> the change it makes
     alive: dict[Key, int] = field(default_factory=dict)  # job -> its attempt
@@ -82,7 +97,6 @@ class _Seen:
     order: dict[tuple[int, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     reached: dict[tuple[int, str], int] = field(default_factory=dict)
     failed_over: bool = False
-    acknowledged: dict[str, int] = field(default_factory=dict)
     begun: dict[str, int] = field(default_factory=dict)  # change -> when, first
     lane_of: dict[str, tuple[str, str]] = field(default_factory=dict)
     last_disturbed_us: int = 0
@@ -116,7 +130,7 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     if kind == "cloud.Called":
         yield from _called(row, spec, seen)
     elif kind == "cloud.AgentSaid":
-        newest = seen.attempt.get(row.values["job"]) == row.values["attempt"]
+        newest = seen.known.attempt.get(row.values["job"]) == row.values["attempt"]
         seen.told_done = row.values["job"] if newest and row.values["word"] == "done" else ""
     elif kind == "cloud.CallsAlike":
         seen.logged = False
@@ -125,7 +139,7 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     elif kind == "cloud.SaveAll":
         seen.logged = seen.logged or '["log/' in row.values["entries"]
         if seen.told_done:
-            seen.over[seen.told_done], seen.told_done = "done", ""
+            seen.known.over[seen.told_done], seen.told_done = "done", ""
     elif kind == "cloud.StartScript":
         yield from _started(row, spec, seen)
     elif kind == "truth.cloud_script":
@@ -133,12 +147,12 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     elif kind == "truth.cloud_effect":
         yield from _effect(row, spec, seen)
     elif kind == "truth.cloud_acknowledged":
-        seen.acknowledged.setdefault(_request(row.values["client"], row), row.time_us)
+        seen.known.acknowledged.setdefault(_request(row.values["client"], row), row.time_us)
+    elif kind == "truth.cloud_store_copied":
+        seen.copied = seen.known.copy()
     elif kind == "truth.cloud_store_restored":
         seen.restored_us = row.time_us
-        seen.asked.clear()
-        seen.over.clear()
-        seen.acknowledged.clear()
+        seen.known = seen.copied.copy()
     elif kind == "truth.cloud_manager":
         seen.calls.clear()
         seen.logged = True
@@ -183,22 +197,22 @@ def _answered(row: Row, seen: _Seen) -> Broken:
     name = _request(v["caller"], call)
     if v["request"] and v["operation"] != _READ:
         asks = (v["operation"], v["network"], v["entity"], v["params"])
-        known = seen.asked.get(name)
+        known = seen.known.asked.get(name)
         if outcome == "accepted" and known is not None:
             yield 2, f"{name} was accepted before, and is accepted again"
         if outcome == "accepted" or (outcome == "again" and known is None):
-            seen.asked[name] = asks
+            seen.known.asked[name] = asks
             seen.lane_of[name] = (v["network"], v["entity"])
         if known is not None and known != asks and outcome != "conflict":
             yield 3, f"{name} asks for something else than before, and is answered {outcome!r}"
-    elif outcome == "unknown" and name in seen.asked:
+    elif outcome == "unknown" and name in seen.known.asked:
         yield 2, f"{name} was accepted, and is not known any more"
     job, state = row.values["job"], row.values["state"]
-    before = seen.over.get(job)
+    before = seen.known.over.get(job)
     if job and before is not None and state != before:
         yield 6, f"{job} was {before}, and is {state}"
     if job and state in _LAST:
-        seen.over[job] = state
+        seen.known.over[job] = state
 
 
 # ---- jobs: 1, 3, 4, 5, 6, 10, 11, 13
@@ -206,10 +220,10 @@ def _started(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     v = row.values
     job, change = v["job"], v["change"]
     seen.change_of[job] = change
-    seen.attempt[job] = v["attempt"]
-    if job in seen.over:
-        yield 6, f"{job} was {seen.over[job]}, and is started"
-    asks = seen.asked.get(change)
+    seen.known.attempt[job] = v["attempt"]
+    if job in seen.known.over:
+        yield 6, f"{job} was {seen.known.over[job]}, and is started"
+    asks = seen.known.asked.get(change)
     if asks is not None and v["script"] != asks[0]:
         yield 3, f"{change} asks for {asks[0]}, and {v['script']} is started"
     by_mirror = ">" in job
@@ -287,11 +301,11 @@ _CLOSE_US = MINUTE_US  # acknowledgements that are closer may come in another or
 
 def _at_end(journal: Journal, spec: Cloud, seen: _Seen, end_us: int) -> Broken:
     newest: dict[tuple[str, str], int] = {}
-    for name, at_us in seen.acknowledged.items():
+    for name, at_us in seen.known.acknowledged.items():
         if name in seen.begun and name in seen.lane_of:
             lane = seen.lane_of[name]
             newest[lane] = max(newest.get(lane, -1), at_us)
-    for name, at_us in seen.acknowledged.items():
+    for name, at_us in seen.known.acknowledged.items():
         lane = seen.lane_of.get(name, ("", ""))
         if name not in seen.begun and newest.get(lane, -1) > at_us + _CLOSE_US:
             yield 1, f"{name} was acknowledged and never begun, and later requests were"

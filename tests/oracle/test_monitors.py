@@ -36,6 +36,10 @@ PLANNED = CRM + (
     "events:\n- {at: 60 min, order_failover: {by: mallory, planned: false}}\n"
     "- {at: 61 min, order_failover: {by: dba, planned: true}}\n"
 )
+# a full is 53 minutes on its way, damaged, and another copy of it as long
+SLOW_FULL = CRM.replace("200 MB, full: none", "40 GB, full: daily 00:01") + (
+    "events: [{at: 0 s, corrupt_in_transit: {database: crm, kind: full}}]\n"
+)
 LATE = CRM + "events: [{at: 15 min 1 s 200 ms, manager_crash: {}}]\n"
 KEPT = """\
 run_for: 4 d
@@ -192,6 +196,9 @@ CASES = (
     Case(alerts.trouble_is_told, DAMAGED, "R8", both(
         drop("seen.RaiseAlert"), drop("seen.Validated", name="crm_2026_01_05_00_20_00_log_000"),
         drop_after(16 * MINUTE, "seen.Restored"))),
+    # nobody sends it again
+    Case(alerts.trouble_is_told, SLOW_FULL, "R12", both(
+        drop_after(59 * MINUTE, "truth.file_state"), drop_after(59 * MINUTE, "seen.Validated"))),
     Case(alerts.a_standstill_is_told, STUCK, "R12", drop("seen.RaiseAlert")),
     Case(alerts.only_what_lacks_is_told, PLANNED, "R10", insert(
         "seen.Restored", "seen.RaiseAlert", ALERT, name="crm_2026_01_05_00_30_00_log_000")),
@@ -287,7 +294,7 @@ def test_each_monitor_has_something_to_catch() -> None:
     assert {case.monitor for case in CASES} == set(monitors.MONITORS)
 
 
-@pytest.mark.parametrize("story", [STUCK, DAMAGED, PAUSED, SITE, PLANNED, LATE, KEPT])
+@pytest.mark.parametrize("story", [STUCK, DAMAGED, SLOW_FULL, PAUSED, SITE, PLANNED, LATE, KEPT])
 def test_they_say_nothing_about_a_run_that_is_right(story: str) -> None:
     of, rows = recorded(story)
     assert monitors.broken(written(rows), of) == []

@@ -379,7 +379,9 @@ def _bad_logs(story: Story, database: int) -> Iterator[Breach]:
 
 
 def _bad_fulls(story: Story, database: int) -> Iterator[Breach]:
-    """A full or an incremental that no copy makes whole is told of (R12): event 4."""
+    """A full or an incremental that no copy makes whole is told of (R12): event 4, which is not
+    due while another copy of it is really on its way.
+    """
     replay = story.scenario.replay
     seen: set[str] = set()
     for row in story.rows("seen.ValidationFailed"):
@@ -388,7 +390,8 @@ def _bad_fulls(story: Story, database: int) -> Iterator[Breach]:
             continue
         seen.add(name)
         tries_us = (replay.attempts + 3) * story.retry_us
-        due_us = row.time_us + max(tries_us, replay.age_us) + 2 * story.retry_us + SLACK_US
+        limit_us = max(tries_us, replay.age_us) + 2 * story.retry_us + SLACK_US
+        due_us = _due_without_a_copy(story, row, limit_us)
         if due_us >= story.end_us or not story.quiet_between(row.time_us, due_us):
             continue
         whole = story.within("seen.Validated", database, row.time_us + 1, due_us)
@@ -402,6 +405,34 @@ def _bad_fulls(story: Story, database: int) -> Iterator[Breach]:
                 "R12", row.seq, row.time_us, database,
                 f"{name} is damaged, no copy has made it whole, and no alert says so",
             )  # fmt: skip
+
+
+def _due_without_a_copy(story: Story, row: Row, limit_us: int) -> int:
+    """Return when a file has been damaged here for that long, the times not counted in which a copy
+    of it is on its way.
+    """
+    due_us = row.time_us + limit_us
+    for begin_us, end_us in _ways(story, row):
+        if begin_us < due_us:
+            due_us += max(0, end_us - max(begin_us, row.time_us))
+    return due_us
+
+
+def _ways(story: Story, row: Row) -> Iterator[tuple[int, int]]:
+    """Yield when the file of that name was on its way: from when it waited to be sent or was sent
+    until it had landed, or was gone at the primary.
+    """
+    landed = story.of("truth.landed", row.entity)
+    named = np.flatnonzero(landed["name"] == story.text_id(row.values["name"]))
+    if not len(named):
+        return
+    states = story.of("truth.file_state", row.entity)
+    mine = states["file"] == landed["file"][named[0]]
+    at_rest = [story.text_id("landed"), story.text_id("gone")]
+    moves = ~np.isin(states["state"][mine], at_rest)
+    times = np.append(states["time_us"][mine], story.end_us)
+    for place in np.flatnonzero(moves).tolist():
+        yield int(times[place]), int(times[place + 1])
 
 
 def _limit_us(story: Story, row: Row, database: int) -> int | None:
