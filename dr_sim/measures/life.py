@@ -431,11 +431,13 @@ def _link_down(
     causes: Causes, begin: int, end: int
 ) -> Iterator[tuple[tuple[int, int], tuple[str, str]]]:
     for down, back in causes.link_down:
-        if down < end and back > begin:
-            yield (
-                (max(down, begin), min(back, end)),
-                ("link down" + _of(causes.during(down, back, Explains.LINK_DOWN)), ""),
-            )
+        left, right = max(down, begin), min(back, end)
+        if left >= right:
+            continue
+        turns = causes.turns(left, right, Explains.LINK_DOWN, -1)
+        for since, until in pairwise(sorted({left, right} | turns)):
+            label = causes.during(since, until, Explains.LINK_DOWN)
+            yield (since, until), ("link down" + _of(label), "")
 
 
 def _overlaid(

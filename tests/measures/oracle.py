@@ -177,7 +177,8 @@ class Oracle:
         """
         label = re.search(r" \(((event|drawn) [^)]*)\)", cause)
         if label:
-            wrong = self._wrong_label(label.group(1), database, until)
+            lasts = "link down" in cause
+            wrong = self._wrong_label(label.group(1), database, time if lasts else until)
             if wrong:
                 return wrong
         bare = re.sub(r" \((event|drawn)[^)]*\)", "", cause)

@@ -369,3 +369,24 @@ def test_while_the_manager_is_down_no_phase_is_said_to_go_on() -> None:
     pieces(outage)
     down = [line for line in outage.lines if line.detail == "the recovery manager was down"]
     assert [line.duration_us for line in down] == [5 * MIN]
+
+
+def test_an_outage_of_the_link_is_put_down_to_the_events_of_that_time_alone() -> None:
+    """From 59 min to 109 min by two that overlap; lost after 62, 90 and 105 min."""
+    events = (
+        "events:\n- {at: 59 min, link_outage: 40 min}\n- {at: 89 min, link_outage: 20 min}\n"
+        "- {at: 105 min, lose: site}\n"
+    )
+    world = ran(ONE + "failover: {mode: automatic}\nheartbeat: {path: own}\n" + events)
+    scenario = world.context.scenario
+    (ledger,) = explain_at(world.journal, scenario, 80 * MIN)
+    causes = {line.cause for line in ledger.lines}
+    assert causes == {"log interval", "log backup", "link down (event 1)"}
+    whole = explain_failover(world.journal, scenario, 1)[0]
+    down = [(line.cause, line.duration_us) for line in whole.lines if "link" in line.cause]
+    made = next(line for line in whole.lines if line.cause == "log backup")
+    assert down == [
+        ("link down (event 1)", 89 * MIN - made.begin_us - made.duration_us),
+        ("link down (event 1, event 2)", 10 * MIN),
+        ("link down (event 2)", 6 * MIN),
+    ]
