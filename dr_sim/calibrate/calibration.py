@@ -51,14 +51,13 @@ class Measured:
     recover_s: list[float] = field(default_factory=list)
 
     def __add__(self, other: Measured) -> Measured:
-        """Both, of the same engine."""
-        return Measured(
-            self.engine,
-            self.version,
-            {what: self.sizes[what] + other.sizes[what] for what in self.sizes},
-            {what: self.durations_s[what] + other.durations_s[what] for what in self.sizes},
-            self.recover_s + other.recover_s,
-        )
+        """Join two sets of measurements of the same engine."""
+        both = Measured(self.engine, self.version)
+        for what in self.sizes:
+            both.sizes[what] = self.sizes[what] + other.sizes[what]
+            both.durations_s[what] = self.durations_s[what] + other.durations_s[what]
+        both.recover_s = self.recover_s + other.recover_s
+        return both
 
     def costs(self) -> FittedCosts:
         fits = {

@@ -121,7 +121,7 @@ def _huber(columns: list[Any], t: Any) -> tuple[list[float], list[float]]:
     half = float(special.stdtrit(count - terms, 0.975)) * np.sqrt(
         spread * np.diag(np.linalg.inv(a.T @ a))
     )
-    return [float(value) for value in solution], [float(value) for value in half]
+    return solution.tolist(), half.tolist()
 
 
 def time_text(seconds: float) -> str:

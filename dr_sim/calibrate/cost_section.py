@@ -70,6 +70,11 @@ class FittedCosts:
         return round(float(np.median(self.recover_s)) * 1e6)
 
 
+def _operation_line(key: str, fit: LineFit) -> str:
+    rate = rate_text(fit.rate_bytes_s)
+    return f"  {key}: {{fixed: {_us(fit.fixed_us)}, rate: {rate}}}  # {fit.words()}"
+
+
 def _us(us: int) -> str:
     return units.format_duration(us)
 
@@ -92,32 +97,22 @@ def cost_section(costs: FittedCosts, name: str) -> str:
         f"{time_text(max(costs.recover_s))}; the median"
     )
     lines = [
-        f"# {name}: what {costs.version} costs on this machine, measured by dr-sim "
-        "calibrate; to be extended by a scenario.",
-        f"# {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}, {machine}. Each alone, nothing else "
-        "beside it; the usual",
+        f"# {name}: the costs of {costs.version} on this machine, measured by dr-sim "
+        "calibrate; a scenario may extend this file.",
+        f"# {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}, {machine}. Each operation ran alone;",
         "# duration = fixed + bytes / rate, and the 95 % interval of each. Bytes are "
         "those of the database (scale 1).",
         "primary:",
         f"  disk: {rate_text(FASTEST_BYTES_S)}  # not measured: so fast that backups side "
         "by side do not wait for each other",
-        *(
-            f"  {k.word}: {{fixed: {_us(f[f'{k.word} backup'].fixed_us)}, rate: "
-            f"{rate_text(f[f'{k.word} backup'].rate_bytes_s)}}}"
-            f"  # {f[f'{k.word} backup'].words()}"
-            for k in Kind
-        ),
+        *(_operation_line(kind.word, f[f"{kind.word} backup"]) for kind in Kind),
         "secondary:",
-        f"  disk: {rate_text(FASTEST_BYTES_S)}  # not measured: likewise",
+        f"  disk: {rate_text(FASTEST_BYTES_S)}  # not measured: the same",
         f"  hash_rate: {rate_text(f['hash'].rate_bytes_s)}  # {f['hash'].words()}",
         f"  restore_fixed: {_us(restore.fixed_us)}  # of logs; {restore.words()}",
         f"  restore_rate: {rate_text(restore.rate_bytes_s)}",
-        *(
-            f"  restore_{k.word}: {{fixed: {_us(f[f'{k.word} restore'].fixed_us)}, rate: "
-            f"{rate_text(f[f'{k.word} restore'].rate_bytes_s)}}}"
-            f"  # {f[f'{k.word} restore'].words()}"
-            for k in (Kind.FULL, Kind.INCREMENTAL)
-        ),
+        _operation_line("restore_full", f["full restore"]),
+        _operation_line("restore_incremental", f["incremental restore"]),
         "failover:",
         f"  recover: {_us(costs.recover_us)}  # {recover}",
     ]
@@ -167,12 +162,13 @@ def read_costs(path: Path) -> StoredCosts:
         )
     if problems:
         raise InputError(problems)
-    wanted = [
-        *(f"primary.{kind.word}.{key}" for kind in Kind for key in ("fixed", "rate")),
-        "secondary.hash_rate",
-        *(f"secondary.{key}" for kind in Kind for key in RESTORE_KEYS[kind]),
-        "failover.recover",
-    ]
+    wanted = []
+    for kind in Kind:
+        wanted += [f"primary.{kind.word}.fixed", f"primary.{kind.word}.rate"]
+    wanted.append("secondary.hash_rate")
+    for kind in Kind:
+        wanted += [f"secondary.{key}" for key in RESTORE_KEYS[kind]]
+    wanted.append("failover.recover")
     missing = [key for key in wanted if key not in values]
     if missing:
         what = (

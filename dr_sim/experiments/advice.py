@@ -103,8 +103,8 @@ class Advice:
             "sentence": self.sentence,
             "cost_now": _money(cost_now(self.scenario)),
             "as_it_is": _tried_json(self.base),
-            "alone": [_tried_json(tried) for tried in self.alone],
-            "together": [_tried_json(tried) for tried in self.together],
+            "alone": list(map(_tried_json, self.alone)),
+            "together": list(map(_tried_json, self.together)),
             "smallest": None if self.smallest is None else _tried_json(self.smallest),
             "broken": self.broken,
         }
@@ -126,13 +126,14 @@ def _tried_json(tried: Tried) -> dict[str, Any]:
         "set": tried.sets,
         "cost_a_month": _money(tried.cost),
         "meets": tried.met,
-        "lines": [
-            {
-                "id": v.line.id,
-                "outcome": v.outcome.name.lower(),
-                "value": None if math.isnan(v.value) else v.value,
-                "unit": v.unit,
-            }
-            for v in tried.verdicts
-        ],
+        "lines": list(map(_line_json, tried.verdicts)),
+    }
+
+
+def _line_json(verdict: LineVerdict) -> dict[str, Any]:
+    return {
+        "id": verdict.line.id,
+        "outcome": verdict.outcome.name.lower(),
+        "value": None if math.isnan(verdict.value) else verdict.value,
+        "unit": verdict.unit,
     }

@@ -10,7 +10,7 @@ looked at, so each look gets its part of the error that a pass may make.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -73,14 +73,16 @@ def advise(
     return advice
 
 
+def _changes_of(chosen: Iterable[Tried]) -> tuple[UsualChange, ...]:
+    """Return all changes of several sets."""
+    return tuple(change for tried in chosen for change in tried.changes)
+
+
 def _together(advice: Advice, trying: _Trying) -> None:
     """Try sets of several changes, size by size, until one meets the SLA."""
     helped = [tried for tried in advice.alone if tried.order() < advice.base.order()][:BEST]
     for size in range(2, MOST_TOGETHER + 1):
-        sets = [
-            tuple(change for tried in chosen for change in tried.changes)
-            for chosen in combinations(helped, size)
-        ]
+        sets = [_changes_of(chosen) for chosen in combinations(helped, size)]
         played = [tried for tried in trying.play(sets) if tried is not None]
         advice.together += sorted(played, key=Tried.order)
         advice.smallest = _smallest(played)

@@ -35,8 +35,8 @@ class Answer:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Return what Jupyter asks for."""
         numbers = {
-            name: [_finite(x) for x in (i.estimate, i.low, i.high)]
-            for name, i in self.numbers.items()
+            name: [_finite(each.estimate), _finite(each.low), _finite(each.high)]
+            for name, each in self.numbers.items()
         }
         kept = {"conclusions": dict(self.conclusions), "numbers": numbers}
         return {"text/plain": self.words, "text/markdown": self.words, MIME: kept}

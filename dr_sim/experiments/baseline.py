@@ -260,13 +260,8 @@ def _is_whole(value: Any) -> bool:
 
 def _seal(about: dict[str, Any], rows: Sequence[tuple[Any, ...]]) -> str:
     """Return a digest of all that the file says, so that what is read is what was written."""
-    said = json.dumps(
-        [
-            {key: value for key, value in about.items() if key != "seal"},
-            [list(row) for row in rows],
-        ],
-        sort_keys=True,
-    )
+    unsealed = {key: value for key, value in about.items() if key != "seal"}
+    said = json.dumps([unsealed, list(map(list, rows))], sort_keys=True)
     return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

@@ -105,11 +105,7 @@ def scenario_files(paths: Iterable[Path]) -> list[Path]:
             inside = sorted(
                 p for p in path.rglob("*") if p.suffix in (".yaml", ".yml") and p.is_file()
             )
-            inside = [
-                p
-                for p in inside
-                if not any(part.startswith(".") for part in p.relative_to(path).parts)
-            ]
+            inside = [p for p in inside if not _is_hidden(p.relative_to(path))]
             of = [p for p in inside if is_scenario(p)]
             if not of:
                 problems.append(
@@ -126,6 +122,10 @@ def scenario_files(paths: Iterable[Path]) -> list[Path]:
     if problems:
         raise InputError(problems)
     return list(dict.fromkeys(found))
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def is_scenario(path: Path) -> bool:

@@ -5,7 +5,7 @@ data.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -324,25 +324,26 @@ class Distribution:
         """Everything but the single runs, ready for json.dumps; what is unknown or without limit is
         None.
         """
-        rows = self.estimates.to_dict("records")
-        return {
+        found: dict[str, Any] = {
             "name": self.scenario.name,
             "seed": self.scenario.seed,
             "replications": self.n,
             "violations": self.violations,
             "silent_recoveries": self.silent,
-            **(
-                {"broken": [{"replication": b.number, "error": b.error} for b in self.broken]}
-                if self.broken
-                else {}
-            ),
-            "verdict": {
-                "outcome": self.outcome.name.lower(),
-                "exit_code": self.exit_code,
-                "lines": [line_json(v) for v in self.verdict],
-            },
-            "estimates": [{str(k): _finite(x) for k, x in row.items()} for row in rows],
         }
+        if self.broken:
+            found["broken"] = [{"replication": b.number, "error": b.error} for b in self.broken]
+        found["verdict"] = {
+            "outcome": self.outcome.name.lower(),
+            "exit_code": self.exit_code,
+            "lines": list(map(line_json, self.verdict)),
+        }
+        found["estimates"] = list(map(_row_json, self.estimates.to_dict("records")))
+        return found
+
+
+def _row_json(row: dict[Hashable, Any]) -> dict[str, Any]:
+    return {str(key): _finite(value) for key, value in row.items()}
 
 
 def line_json(v: LineVerdict) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from dr_sim.experiments import intervals
 from dr_sim.experiments.intervals import INFINITE, Interval
-from dr_sim.experiments.sample import GRID_US, NO_END, CurveSample, Sample, Value
+from dr_sim.experiments.sample import GRID_US, NO_END, CurveSample, Sample, Value, worst_high
 from dr_sim.scenario.model import Scenario, SlaLine
 from dr_sim.scenario.sla import CLASSED_CURVES, CLASSES, COUNTS, CURVES, limit_of, split
 from dr_sim.units import YEAR_US
@@ -119,12 +119,8 @@ def values_of(samples: Sequence[Sample], base: str, question: Question) -> list[
 
 def worst_of(values: Sequence[Value]) -> Value:
     """The largest of one measure, which is unknown to the top as soon as one of them is."""
-    high = (
-        None
-        if any(v.high is None for v in values)
-        else max(v.high for v in values if v.high is not None)
-    )
-    return replace(values[0], low=max(v.low for v in values), high=high)
+    low = max(value.low for value in values)
+    return replace(values[0], low=low, high=worst_high([value.high for value in values]))
 
 
 def curves_of(samples: Sequence[Sample], base: str, question: Question) -> list[CurveSample]:

@@ -100,7 +100,8 @@ def _told(ours: AlertQuality, theirs: AlertQuality) -> tuple[str, ...]:
 
 
 def _markdown(lines: list[tuple[str, ...]]) -> str:
-    widths = [max(len(row[i]) for row in [HEADS, *lines]) for i in range(len(HEADS))]
+    columns = zip(HEADS, *lines, strict=True)
+    widths = [max(map(len, column)) for column in columns]
 
     def row(cells: Sequence[str]) -> str:
         first, *rest = zip(cells, widths, strict=True)

@@ -5,6 +5,7 @@ beside the line.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
@@ -52,9 +53,8 @@ def text(check: Check, took_s: float) -> str:
         out += [f"   {'WORSE' if x.worse else 'BETTER':<8} {change_text(x)}" for x in c.changes]
     out += [f"no sla   {path}" for path in check.without]
     out += [f"new      {path}: not in the baseline" for path in check.unmatched]
-    counts = ", ".join(
-        f"{sum(c.outcome is o for c in check.checked)} {o.name.lower()}" for o in Outcome
-    )
+    times = Counter(c.outcome for c in check.checked)
+    counts = ", ".join(f"{times[outcome]} {outcome.name.lower()}" for outcome in Outcome)
     out.append(f"{len(check.checked)} checked: {counts}  ({took_s:.1f} s)")
     if check.tolerance is not None:
         out.append(
@@ -168,10 +168,11 @@ def markdown(check: Check) -> str:
             out.append("| " + " | ".join(_cell(x) for x in cells) + " |")
         if told := broken(c.distribution):
             out.append(f"| ❌ broken | {_cell(str(c.path))} | | | {told} |")
-    notes = [f"`{p}` promises nothing (no `sla:`)" for p in check.without] + [
-        f"`{p}` is not in the baseline" for p in check.unmatched
-    ]
-    return "\n".join([*out, *(["", *(f"- {n}" for n in notes)] if notes else [])]) + "\n"
+    notes = [f"- `{path}` promises nothing (no `sla:`)" for path in check.without]
+    notes += [f"- `{path}` is not in the baseline" for path in check.unmatched]
+    if notes:
+        out += ["", *notes]
+    return "\n".join(out) + "\n"
 
 
 def _cell(text: str) -> str:

@@ -137,11 +137,15 @@ def _by_name(of: list[Named], found: dict[Of, list[Named]]) -> None:
         found.setdefault((x.measure, x.database, x.tenant), []).append(x)
 
 
+def _values_getter(of: type) -> Callable[[Any], Any]:
+    """Return a function from a dataclass's instance to the values that its __init__ takes."""
+    return attrgetter(*(each.name for each in fields(of) if each.init))
+
+
 _PACKED: dict[type, Callable[[Any], Any]] = {
-    **{
-        of: attrgetter(*(f.name for f in fields(of) if f.init))
-        for of in (Sample, Value, CurveSample)
-    },
+    Sample: _values_getter(Sample),
+    Value: _values_getter(Value),
+    CurveSample: _values_getter(CurveSample),
     bytes: lambda numbers: b64encode(numbers).decode(),
 }
 
@@ -156,23 +160,23 @@ def pack(samples: Sequence[Sample]) -> bytes:
 
 
 def unpack(packed: bytes) -> list[Sample]:
-    """Raises TypeError or ValueError on anything that is no samples."""
-    return [
-        Sample(
-            number,
-            [Value(*v) for v in values],
-            [
-                CurveSample(
-                    measure, database, of, time, area, first, b64decode(above), exactly, tenant
-                )
-                for measure, database, of, time, area, first, above, exactly, tenant in curves
-            ],
-            violations,
-            silent,
-            happened,
-        )
-        for number, values, curves, violations, silent, happened in json.loads(packed)
-    ]
+    """Return the samples that pack() packed. Raises TypeError or ValueError on anything else."""
+    return [_sample(*parts) for parts in json.loads(packed)]
+
+
+def _sample(
+    number: int, values: list[Any], curves: list[Any], violations: Any, silent: Any, happened: Any
+) -> Sample:
+    values = [Value(*each) for each in values]
+    curves = [_curve(*each) for each in curves]
+    return Sample(number, values, curves, violations, silent, happened)
+
+
+def _curve(*parts: Any) -> CurveSample:
+    measure, database, failure_class, time, area, first, above, exactly, tenant = parts
+    return CurveSample(
+        measure, database, failure_class, time, area, first, b64decode(above), exactly, tenant
+    )
 
 
 def replication(scenario: Scenario, number: int) -> Scenario:
@@ -313,8 +317,14 @@ def _worst(
     ends: list[tuple[int, int | None]],
     tenant: str = "",
 ) -> Value:
-    high = None if any(h is None for _, h in ends) else max(h for _, h in ends if h is not None)
-    return Value(measure, database, failure_class, "us", max(low for low, _ in ends), high, tenant)
+    lows, highs = zip(*ends, strict=True)
+    return Value(measure, database, failure_class, "us", max(lows), worst_high(highs), tenant)
+
+
+def worst_high(highs: Sequence[int | None]) -> int | None:
+    """Return the largest upper end; None (no upper end) as soon as one of them has none."""
+    known = [high for high in highs if high is not None]
+    return max(known) if len(known) == len(highs) else None
 
 
 def _of_curve(

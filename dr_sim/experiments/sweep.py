@@ -281,12 +281,16 @@ def play_sweep(
     play_all(courses, n, executor, progress)
     found = [c.found(n) for c in courses]
     keys = tuple(points[0].values) if points else ()
-    both = list(zip(points, found, strict=True))
-    swept = [(point, of) for point, of in both if of.n or not of.broken]
-    without = [(point, of) for point, of in both if of.broken and not of.n]
-    if without and not swept:
-        raise BrokenReplicationError(without[0][1].told_broken)
-    return Swept(keys, [point for point, _ in swept], [of for _, of in swept], without)
+    swept = Swept(keys, [], [], [])
+    for point, distribution in zip(points, found, strict=True):
+        if distribution.broken and not distribution.n:
+            swept.without.append((point, distribution))
+        else:
+            swept.points.append(point)
+            swept.distributions.append(distribution)
+    if swept.without and not swept.points:
+        raise BrokenReplicationError(swept.without[0][1].told_broken)
+    return swept
 
 
 def asked_of(text: str | None, scenario: Scenario, sweeps: Sequence[Sweep]) -> SweepAnswer | None:
@@ -350,11 +354,13 @@ def table_text(swept: Swept, measures: Sequence[str]) -> str:
                 f"{_shown(i.high, measure)}]"
             )
         lines.append(cells)
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(_padded(line, widths) for line in lines)
+
+
+def _padded(line: Sequence[str], widths: Sequence[int]) -> str:
+    """Return a line of a text table."""
+    return "  ".join(map(str.ljust, line, widths)).rstrip()
 
 
 def _shown(x: float, measure: str) -> str:

@@ -147,11 +147,10 @@ def explore(
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, look_here_too) as pool:
         while not _is_over(state, budget, began):
-            trees = [
-                [_next_case(state, services, state.runs + w * ROUND + i) for i in range(ROUND)]
-                for w in range(workers)
-            ]
-            numbers = iter(range(state.runs, state.runs + workers * ROUND))
+            runs = range(state.runs, state.runs + workers * ROUND)
+            cases = [_next_case(state, services, number) for number in runs]
+            trees = [cases[begin : begin + ROUND] for begin in range(0, len(cases), ROUND)]
+            numbers = iter(runs)
             for batch, (looks, cpu_s) in zip(
                 trees, pool.map(partial(_batch, manager=budget.manager), trees), strict=True
             ):

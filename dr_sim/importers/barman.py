@@ -27,23 +27,29 @@ Row = Mapping[str, object]
 
 
 def is_barman(values: Sequence[object]) -> bool:
-    return any(True for value in values for _ in _backups(value)) or any(
-        _empty_servers(value) for value in values
-    )
+    return any(_holds_barman(value) for value in values)
+
+
+def _holds_barman(value: object) -> bool:
+    has_a_backup = any(True for _ in _backups(value))
+    return has_a_backup or bool(_empty_servers(value))
 
 
 def _empty_servers(value: object) -> list[str]:
-    """The servers of one output that have no backup at all."""
+    """Return the servers of one output that have no backup at all."""
     if not isinstance(value, Mapping):
         return []
     if value.get("backups_list") == []:
         return ["server"]
-    lists = all(
-        isinstance(own, list)
-        and all(isinstance(row, Mapping) and "backup_id" in row for row in own)
-        for own in value.values()
-    )
-    return [str(server) for server, own in value.items() if not own] if lists else []
+    if not all(map(_is_list_of_backups, value.values())):
+        return []
+    return [str(server) for server, own in value.items() if not own]
+
+
+def _is_list_of_backups(own: object) -> bool:
+    if not isinstance(own, list):
+        return False
+    return all(isinstance(row, Mapping) and "backup_id" in row for row in own)
 
 
 def read_barman(values: Sequence[object], file: str) -> list[Cluster]:

@@ -73,19 +73,21 @@ def fit_database(entries: Sequence[HistoryEntry]) -> DatabaseFit:
     distinct = sorted(
         seen.values(), key=lambda e: (e.header.started_utc_us, e.header.kind, e.header.last_lsn)
     )
-    logs = [e.header for e in distinct if e.header.kind is Kind.LOG]
-    fulls = [e.header for e in distinct if e.header.kind is Kind.FULL and not e.header.copy_only]
-    incrementals = [e.header for e in distinct if e.header.kind is Kind.INCREMENTAL]
+    headers = [entry.header for entry in distinct]
+    logs = [header for header in headers if header.kind is Kind.LOG]
+    all_fulls = [header for header in headers if header.kind is Kind.FULL]
+    fulls = [header for header in all_fulls if not header.copy_only]
+    incrementals = [header for header in headers if header.kind is Kind.INCREMENTAL]
     log, interval_us = _log_schedule(logs)
     fit = DatabaseFit(
-        name=distinct[0].header.database,
-        entries=len(distinct),
-        begins_utc_us=distinct[0].header.started_utc_us,
-        ends_utc_us=max(e.header.finished_utc_us for e in distinct),
+        name=headers[0].database,
+        entries=len(headers),
+        begins_utc_us=headers[0].started_utc_us,
+        ends_utc_us=max(header.finished_utc_us for header in headers),
         full=slow_schedule(fulls, "weekly", "weekly Sun 01:00"),
         incremental=slow_schedule(incrementals, "daily", "none"),
         log=log,
-        size=_size(fulls or [e.header for e in distinct if e.header.kind is Kind.FULL]),
+        size=_size(fulls or all_fulls),
         interval_us=interval_us,
     )
     if logs:

@@ -90,9 +90,8 @@ def import_postgres(
     Raises InputError if the history cannot be read, or holds no backup that ended.
     """
     clusters = read_clusters(data, file, tool)
-    newest = {
-        each.place: each for each in sorted((c for c in clusters if c.backups), key=_last_backup)
-    }
+    with_backups = [cluster for cluster in clusters if cluster.backups]
+    newest = {cluster.place: cluster for cluster in sorted(with_backups, key=_last_backup)}
     placed = [place(cluster, {}) for cluster in clusters if newest.get(cluster.place) is cluster]
     if not placed:
         raise error(file, "holds no finished backup: at least one is needed")
@@ -256,7 +255,8 @@ def _remark_bytes(fit: DatabaseFit, cluster: Cluster) -> None:
     ]
     if not both:
         return
-    plain, stored = sum(b.read_bytes for b in both), sum(b.moved_bytes for b in both)
+    plain = sum(b.read_bytes for b in both)
+    stored = sum(b.moved_bytes for b in both)
     fit.remarks.append(
         f"{plain} plain bytes lie in {stored} stored ones: plain bytes drive size and "
         "restores; how far WAL is compressed is not told"

@@ -14,7 +14,7 @@ one segment in the order of time.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -106,11 +106,7 @@ class Cluster:
             if b.first_lsn is not None and b.first_wal
         ]
         pairs += [(b.last_lsn - 1, b.last_wal) for b in self.backups if b.last_lsn and b.last_wal]
-        fitting = [
-            size
-            for size in SEGMENT_SIZES
-            if all(wal_start(wal, size) == lsn // size * size for lsn, wal in pairs)
-        ]
+        fitting = [size for size in SEGMENT_SIZES if _fits(size, pairs)]
         if not pairs or not fitting:
             return USUAL_SEGMENT
         return USUAL_SEGMENT if USUAL_SEGMENT in fitting else fitting[0]
@@ -315,11 +311,11 @@ def _place_forks(placed: Placed, histories: Mapping[int, tuple[int, int]]) -> No
         histories = {}
     placed.forks.update(histories)
     headers = sorted(placed.backups.values(), key=lambda h: h.last_lsn)
-    told = {h.first_fork for h in headers} | {h.fork for h in headers}
+    timelines = {h.first_fork for h in headers}
+    timelines.update(h.fork for h in headers)
     if placed.positions is not Positions.TIME:
-        told |= {wal_timeline(last) for _, last in placed.cluster.archive}
-    timelines = sorted(told - {0})
-    for child in timelines:
+        timelines.update(wal_timeline(last) for _, last in placed.cluster.archive)
+    for child in sorted(timelines - {0}):
         if child in placed.forks:
             continue
         parents = [h for h in headers if h.fork < child and h.first_fork < child]
@@ -410,3 +406,10 @@ def _without(first: int, last: int, lost: list[int], size: int) -> list[tuple[in
     if first < last:
         pieces.append((first, last))
     return pieces
+
+
+def _fits(segment_size: int, pairs: Iterable[tuple[int, str]]) -> bool:
+    """Return whether each position lies in the named WAL file, for segments of that size."""
+    return all(
+        wal_start(wal, segment_size) == lsn // segment_size * segment_size for lsn, wal in pairs
+    )

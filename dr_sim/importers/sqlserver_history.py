@@ -207,9 +207,8 @@ def _entry(
     kind = required(row, _as_kind, "Type", "BackupTypeDescription", "BackupType")
     if optional(row, as_bool, "is_damaged"):
         raise _SkippedError("damaged")
-    if any(fold(key) in row for key in _FINISH) and all(
-        _is_open(row.get(fold(key))) for key in _FINISH
-    ):
+    finishes = [row[fold(key)] for key in _FINISH if fold(key) in row]
+    if finishes and all(map(_is_open, finishes)):
         raise _SkippedError("unfinished")
     offset = zone_offset(row)
     started, started_known = required(

@@ -142,12 +142,11 @@ class AlertQuality:
         return max(waits, default=None)
 
     def of(self, database: int) -> AlertQuality:
-        """The same for one database: its own episodes and the alerts that name it."""
-        return AlertQuality(
-            [a for a in self.alerts if a.database == database],
-            [e for e in self.episodes if e.database == database],
-            [e for e in self.whole_run if e.database == database],
-        )
+        """Return the same for one database: its own episodes and the alerts that name it."""
+        alerts = [alert for alert in self.alerts if alert.database == database]
+        episodes = [episode for episode in self.episodes if episode.database == database]
+        whole_run = [episode for episode in self.whole_run if episode.database == database]
+        return AlertQuality(alerts, episodes, whole_run)
 
 
 def raised(record: Record, scenario: Scenario) -> list[Alert]:

@@ -306,12 +306,11 @@ def _spans(t: Tables, end_us: int, wanted: str) -> tuple[Ints, Ints, Ints]:
 
 def _files(t: Tables, database: int) -> list[BackupFate]:
     begin = t.of("truth.backup_begin", database)
-    files = {
-        number: BackupFate(number, kind, time, commits, None, None, "", 0)
-        for number, kind, time, commits in zip(
-            *(begin[c].tolist() for c in ("file", "kind", "time_us", "commits")), strict=True
-        )
-    }
+    files: dict[int, BackupFate] = {}
+    for number, kind, time, commits in zip(
+        *(begin[c].tolist() for c in ("file", "kind", "time_us", "commits")), strict=True
+    ):
+        files[number] = BackupFate(number, kind, time, commits, None, None, "", 0)
     f = t.of("truth.backup_finished", database)
     for number, time, commits, size, name in zip(
         *(f[c].tolist() for c in ("file", "time_us", "commits", "nominal_bytes", "name")),

@@ -196,18 +196,17 @@ class Curve:
 
 
 def joined(curves: Sequence[Curve]) -> Curve:
-    """Curves of one thing, each of a later time than the one before, as one; with gaps, if there
-    are any.
+    """Join curves of one thing, each of a later time than the one before; gaps between them stay
+    gaps.
     """
     level = [curve for curve in curves if len(curve.start_us)]
-    if len(level) < 2:
-        return (
-            level[0] if level else empty_curve(max((curve.end_us for curve in curves), default=0))
-        )
-    start, since, stop = (
-        np.concatenate(x)
-        for x in zip(*((c.start_us, c.since_us, c.stops_us()) for c in level), strict=True)
-    )
+    if not level:
+        return empty_curve(max((curve.end_us for curve in curves), default=0))
+    if len(level) == 1:
+        return level[0]
+    start = np.concatenate([curve.start_us for curve in level])
+    since = np.concatenate([curve.since_us for curve in level])
+    stop = np.concatenate([curve.stops_us() for curve in level])
     return Curve(start, since, level[-1].end_us, stop)
 
 

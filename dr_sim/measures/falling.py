@@ -184,18 +184,17 @@ def no_curve() -> Falling:
 
 
 def joined_falling(curves: Iterable[Falling]) -> Falling:
-    """Curves of one thing, each of a later time than the one before, as one; with gaps, if there
-    are any.
+    """Join curves of one thing, each of a later time than the one before; gaps between them stay
+    gaps.
     """
     there = [curve for curve in curves if len(curve.start_us)]
     if not there:
         return no_curve()
-    return Falling(
-        np.concatenate([c.start_us for c in there]),
-        np.concatenate([c.stop_us for c in there]),
-        np.concatenate([c.floor_us for c in there]),
-        np.concatenate([c.until_us for c in there]),
-    )
+    start = np.concatenate([curve.start_us for curve in there])
+    stop = np.concatenate([curve.stop_us for curve in there])
+    floor = np.concatenate([curve.floor_us for curve in there])
+    until = np.concatenate([curve.until_us for curve in there])
+    return Falling(start, stop, floor, until)
 
 
 def worst_falling(curves: Iterable[Falling]) -> Falling:

@@ -466,12 +466,11 @@ def _sending(
     arrived = crossed[0] if crossed else end
     others = causes.sent_beside(file.number, begin, arrived)
     down = list(_link_down(causes, begin, arrived))
-    cuts = {
-        begin,
-        arrived,
-        *(x for since, until, _ in others for x in (since, until)),
-        *(x for span, _ in down for x in span),
-    }
+    cuts = {begin, arrived}
+    for since, until, _ in others:
+        cuts |= {since, until}
+    for span, _ in down:
+        cuts.update(span)
     cuts |= causes.turns(begin, arrived, Explains.SLOW_LINK, -1)
     rates = [
         (b, e, bit_s)

@@ -101,11 +101,15 @@ def served_by(t: Tables, scenario: Scenario, databases: Sequence[int]) -> Served
     """Return the curve of requests that go evenly to some databases: the mean of theirs."""
     each = [served(t, scenario, database) for database in databases]
     end = run_end_us(t, scenario)
-    cuts = sorted({end, *(instant for s in each for line in s.lines for instant in line[:2])})
+    cuts = {end}
+    for curve in each:
+        for begin, stop, _, _ in curve.lines:
+            cuts |= {begin, stop}
     lines = []
-    for begin, stop in pairwise(cuts):
-        values = [s.during(begin, stop) for s in each]
-        from_ppm, to_ppm = (sum(v[i] for v in values) // len(each) for i in (0, 1))
+    for begin, stop in pairwise(sorted(cuts)):
+        values = [curve.during(begin, stop) for curve in each]
+        from_ppm = sum(value[0] for value in values) // len(each)
+        to_ppm = sum(value[1] for value in values) // len(each)
         lines.append((begin, stop, from_ppm, to_ppm))
     return Served(lines, end)
 

@@ -79,18 +79,18 @@ def pick(columns_of_kind: dict[str, Ints], where: NDArray[np.bool_]) -> dict[str
 
 
 def _parted(rows: dict[str, Ints]) -> dict[int, dict[str, Ints]]:
-    """By entity."""
+    """Split rows by their entity."""
     entity = rows["entity"]
     if not len(entity) or (entity == entity[0]).all():
         return {int(entity[0]): rows} if len(entity) else {}
     order = np.argsort(entity, kind="stable")
     rows = {name: column[order] for name, column in rows.items()}
-    which, begins = np.unique(rows["entity"], return_index=True)
+    entities, begins = np.unique(rows["entity"], return_index=True)
     ends = [*begins.tolist()[1:], len(entity)]
-    return {
-        each: {name: column[begin:end] for name, column in rows.items()}
-        for each, begin, end in zip(which.tolist(), begins.tolist(), ends, strict=True)
-    }
+    found = {}
+    for each, begin, end in zip(entities.tolist(), begins.tolist(), ends, strict=True):
+        found[each] = {name: column[begin:end] for name, column in rows.items()}
+    return found
 
 
 def run_end_us(t: Tables, scenario: Scenario) -> int:

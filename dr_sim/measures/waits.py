@@ -19,14 +19,12 @@ Piece = tuple[int, str, str]
 def unrestored(
     causes: Causes, file: BackupFate, begin: int, end: int, prefix: str
 ) -> Iterator[Piece]:
-    """[begin, end), in which it lies there whole, cut by what it waits for."""
-    turns = sorted(
-        [(x, "validated", "") for x in causes.told("seen.Validated", file.name)]
-        + [(x, "ordered", "") for x in causes.told("seen.Restore", file.name)]
-        + [(x, "restored", "") for x in causes.told("seen.Restored", file.name)]
-        + _refusals(causes, file),
-        key=lambda turn: turn[0],
-    )
+    """Cut [begin, end), in which the whole file lies there, by what it waits for."""
+    validated = [(at, "validated", "") for at in causes.told("seen.Validated", file.name)]
+    ordered = [(at, "ordered", "") for at in causes.told("seen.Restore", file.name)]
+    restored = [(at, "restored", "") for at in causes.told("seen.Restored", file.name)]
+    turns = validated + ordered + restored + _refusals(causes, file)
+    turns.sort(key=lambda turn: turn[0])
     turns = [turn for turn in turns if begin <= turn[0] < end]
     turns = [
         turn
@@ -60,14 +58,11 @@ def _in_state(
     before = [span for span in _restores(causes, database) if span[2] != file.name]
     delayed = file.begin_us + causes.scenario.replay.delay_us if file.kind == Kind.LOG else left
     queue = _served_before(causes, database, left) if state == "ordered" else []
-    cuts = {
-        left,
-        right,
-        delayed,
-        *(x for span in down for x in span),
-        *(x for b, e, _ in before for x in (b, e)),
-        *queue,
-    }
+    cuts = {left, right, delayed, *queue}
+    for span in down:
+        cuts.update(span)
+    for began, ended, _ in before:
+        cuts |= {began, ended}
     cuts |= causes.turns(left, right, Explains.RESTORES_OFF, database)
     for a, b in pairwise(sorted(x for x in cuts if left <= x <= right)):
         yield (

@@ -45,5 +45,6 @@ def refusals(record: Record, scenario: Scenario) -> list[RefusedWrites]:
 
 
 def any_refused_us(found: list[RefusedWrites]) -> int:
-    """For how long at least one database took none."""
-    return sum(end - begin for begin, end in maximal(sorted((r.begin_us, r.end_us) for r in found)))
+    """Return how long at least one database refused writes."""
+    spans = sorted((refused.begin_us, refused.end_us) for refused in found)
+    return sum(end - begin for begin, end in maximal(spans))

@@ -97,12 +97,11 @@ _STATE = {
 
 
 def _states_text(states: dict[str, RestoreState]) -> str:
-    return json.dumps(
-        {
-            database: {key: getattr(state, key) for key in _STATE}
-            for database, state in states.items()
-        }
-    )
+    return json.dumps({database: _state_values(state) for database, state in states.items()})
+
+
+def _state_values(state: RestoreState) -> dict[str, Any]:
+    return {key: getattr(state, key) for key in _STATE}
 
 
 def _states(found: Any) -> dict[str, RestoreState]:
@@ -113,10 +112,9 @@ def _states(found: Any) -> dict[str, RestoreState]:
 
 
 def _files_text(files: dict[str, tuple[FoundFile, ...]]) -> str:
-    listed = {
-        database: [[file.name, file.modified_utc_us, file.size_bytes] for file in there]
-        for database, there in files.items()
-    }
+    listed = {}
+    for database, there in files.items():
+        listed[database] = [[file.name, file.modified_utc_us, file.size_bytes] for file in there]
     return json.dumps(listed)
 
 

@@ -167,10 +167,10 @@ class Pattern:
         self._pack = struct.Struct(f"={len(fields)}q").pack
         self._width = len(fields)
         place = {name: i for i, name in enumerate(fields)}
-        self._rows = [
-            (KIND_ID[kind_name], [_sum_of(text, place) for text in columns])
-            for kind_name, *columns in rows
-        ]
+        self._rows: list[tuple[int, list[_Sum]]] = []
+        for kind_name, *columns in rows:
+            sums = [_sum_of(text, place) for text in columns]
+            self._rows.append((KIND_ID[kind_name], sums))
         self._rows_of_line: list[Callable[[tuple[int, ...]], tuple[int, ...]]] | None = None
         self._blocks: list[Ints] = []  # lines, a column each field
         self._read = {kind_id: 0 for kind_id, _ in self._rows}  # how many of the blocks
@@ -196,7 +196,10 @@ class Pattern:
         )
         if self._rows_of_line is None:
             self._rows_of_line = [_row_of_line(kind_id, sums) for kind_id, sums in self._rows]
-        return [[row(line) for row in self._rows_of_line] for line in lines]
+        found = []
+        for line in lines:
+            found.append([row(line) for row in self._rows_of_line])
+        return found
 
     def unread(self, kind_id: int) -> Iterator[Ints]:
         """The rows of a kind that lines stand for, of those written since it was last asked for
@@ -238,7 +241,8 @@ def _row_of_line(kind_id: int, sums: list[_Sum]) -> Callable[[tuple[int, ...]], 
     """
     columns = []
     for constant, plus, minus in sums:
-        terms = [f"+v[{i}]" for i in plus] + [f"-v[{i}]" for i in minus]
+        terms = [f"+v[{i}]" for i in plus]
+        terms += [f"-v[{i}]" for i in minus]
         columns.append(f"{constant}{''.join(terms)}")
     return _compiled(f"lambda v: ({kind_id}, {', '.join(columns)})")
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +71,15 @@ def _types() -> dict[str, str]:
 _ORDER = ("int", "str", "seen-text")
 _COLUMNS = {kind.id: _columns_of(kind) for kind in KINDS}
 _TYPES = _types()
-_PLACES: dict[str, Ints] = {  # of each kind, where the column is among its fields; -1: it has none
-    column: np.array(
-        [_COLUMNS[kind.id].index(column) if column in _COLUMNS[kind.id] else -1 for kind in KINDS]
-    )
-    for column in _TYPES
-}
+
+
+def _places_of(column: str) -> Ints:
+    """Return, for each kind, the place of that column among the kind's fields; -1: it has none."""
+    places = [dict(zip(_COLUMNS[kind.id], count(), strict=False)) for kind in KINDS]
+    return np.array([place.get(column, -1) for place in places])
+
+
+_PLACES = {column: _places_of(column) for column in _TYPES}
 
 
 def save(journal: Journal, path: Path) -> None:

@@ -109,9 +109,8 @@ def verify(
         mismatch = Mismatch(
             edited, row.kind, row.time_us, "is not the row that was written: its hash differs"
         )
-    events, commands = (
-        sum(x) for x in zip(*((r.events, r.commands) for r in replays), strict=True)
-    )
+    events = sum(replay.events for replay in replays)
+    commands = sum(replay.commands for replay in replays)
     return Verified(len(journal), events, commands, mismatch)
 
 

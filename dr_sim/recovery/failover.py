@@ -83,15 +83,16 @@ def stored_from_text(text: str) -> StoredFailover:
     found = of_type(json.loads(text), dict)
     mono_us, utc_us = of_type(found["drain_since"], list)
     stops = of_type(found.get("stop_before", {}), dict)
-    declined = of_type(found["declined"], list)
+    declined = tuple(of_type(machine, str) for machine in of_type(found["declined"], list))
+    stop_before = tuple((name, of_type(at, int)) for name, at in stops.items())
     return StoredFailover(
         FailoverPhase(found["state"]),
         of_type(found["planned"], bool),
         of_type(found["by_silence"], bool),
         FenceStatus(found["fence"]),
         (of_type(mono_us, int), of_type(utc_us, int)),
-        tuple(of_type(machine, str) for machine in declined),
-        tuple((name, of_type(at, int)) for name, at in stops.items()),
+        declined,
+        stop_before,
     )
 
 

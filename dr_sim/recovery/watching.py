@@ -22,6 +22,7 @@ from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
     from dr_sim.recovery.failover import Failover
+    from dr_sim.recovery.replay import DatabaseReplay
 
 
 class Seeking:
@@ -92,14 +93,17 @@ def page_rang(f: Failover, e: Event, out: list[Command]) -> None:
 
 
 def something_here(f: Failover) -> bool:
-    """Could any database be brought online here? Otherwise a failover would only stop a primary
-    that may be alive. A full that has not been validated opens no gate: it may have been cut off.
+    """Return whether any database could be brought online here. If not, a failover would only stop
+    a primary that may be alive. A full that has not been validated does not count: it may have been
+    cut off.
     """
-    return any(
-        db.state.exists
-        or any(file.kind is FULL and file.content is Content.WHOLE for file in db.files.values())
-        for db in f.databases.values()
-    )
+    return any(map(_could_come_online, f.databases.values()))
+
+
+def _could_come_online(db: DatabaseReplay) -> bool:
+    if db.state.exists:
+        return True
+    return any(file.kind is FULL and file.content is Content.WHOLE for file in db.files.values())
 
 
 def _silent_for_long(f: Failover, found: bool, e: Event, out: list[Command]) -> None:

@@ -93,6 +93,11 @@ def advice_folder(scenario: Scenario, root: Path = Path("results")) -> Path:
     return root / safe_name(scenario.name) / "advice"
 
 
+def _varies(swept: Swept, key: str) -> bool:
+    """Return whether the points of a sweep differ in that key."""
+    return len({point.values[key] for point in swept.points}) > 1
+
+
 def write_sweep(
     swept: Swept, measures: Sequence[str], told: Sequence[SweepVerdict], folder: Path
 ) -> list[str]:
@@ -103,7 +108,7 @@ def write_sweep(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_file(folder / MEASURES_FILE, lambda path: write_parquet(swept.measures, path))
-        varied = [key for key in swept.keys if len({p.values[key] for p in swept.points}) > 1]
+        varied = [key for key in swept.keys if _varies(swept, key)]
         for measure in measures if len(varied) <= 2 else ():
             names.append(f"{measure}.svg")
             figure = swept.plot(measure)

@@ -215,14 +215,11 @@ def _folders(root: Any, tree: Node) -> list[Problem]:
             where = f"replication.groups.{group}.folders.{name}"
             node = tree.at(("replication", "groups", group, "folders", name))
             held = _of(folder, "databases") or ()
-            shares = [
-                share for share in (_of(folder, "primary"), _of(folder, "secondary")) if share
-            ]
-            for what, each in [
-                ("folder", name),
-                *(("database", d) for d in held),
-                *(("share", s) for s in shares),
-            ]:
+            shares = filter(None, (_of(folder, "primary"), _of(folder, "secondary")))
+            unique = [("folder", name)]
+            unique += [("database", database) for database in held]
+            unique += [("share", share) for share in shares]
+            for what, each in unique:
                 if what == "database" and each not in databases:
                     told = (
                         f"{where}.databases: unknown database {each!r}; "

@@ -76,17 +76,16 @@ def _count(name: str, node: Node, problems: list[Problem]) -> int:
 
 
 def _put_into(folder: Node | None, named: dict[str, list[str]]) -> None:
-    """Where a list names what there are copies of, it names them."""
-    if folder is not None and isinstance(folder.value, list):
-        folder.value = [
-            each
-            for node in folder.value
-            for each in (
-                [replace(node, value=copy) for copy in named[node.value]]
-                if isinstance(node.value, str) and node.value in named
-                else [node]
-            )
-        ]
+    """Let a list that names a database with copies name the copies instead."""
+    if folder is None or not isinstance(folder.value, list):
+        return
+    databases = []
+    for node in folder.value:
+        if isinstance(node.value, str) and node.value in named:
+            databases += [replace(node, value=copy) for copy in named[node.value]]
+        else:
+            databases.append(node)
+    folder.value = databases
 
 
 def told_once(problems: list[Problem], copies: dict[str, str]) -> list[Problem]:

@@ -187,10 +187,9 @@ def _known(model: type[BaseModel] | None, top: bool) -> list[str]:
 
 
 def _near(key: str, known: list[str]) -> str:
-    """The word that comes nearest: a key, or another word for one; '' if none does."""
-    words = {word: word for word in known} | {
-        alias[-1]: name for alias, name in ALIASES if name in known
-    }
+    """Return the key whose name, or another word for it, is nearest; '' if none is near."""
+    words = dict(zip(known, known, strict=True))
+    words.update((alias[-1], name) for alias, name in ALIASES if name in known)
     by_lower = {word.lower().replace("-", "_"): word for word in words}
     near = difflib.get_close_matches(key[:64].lower().replace("-", "_"), list(by_lower), 1, 0.6)
     return by_lower[near[0]] if near else ""

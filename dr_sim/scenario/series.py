@@ -28,7 +28,7 @@ def csv_rows(path: str, most_bytes: int, delimiters: str) -> list[list[str]]:
         text = read_inside(path, most_bytes).decode("utf-8-sig")
         delimiter = max(delimiters, key=text.partition("\n")[0].count)
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        return [row for row in rows if any(cell.strip() for cell in row)]
+        return [row for row in rows if any(map(str.strip, row))]
     except (OSError, ValueError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise SeriesError(f"cannot read the series {path}: {reason}") from None

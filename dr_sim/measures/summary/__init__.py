@@ -51,10 +51,17 @@ __all__ = ["Summary", "summarise"]
 
 
 def summarise(whole: Whole) -> Summary:
-    """Measure one run: everything, of all its legs, in the whole run's time."""
+    """Measure everything in one run. Instants are counted from the start of the run, not of the
+    leg.
+    """
     scenario = whole.scenario
     qualities = qualities_of(whole)
     conserved = [conservation(t, leg.scenario) for leg, t in whole.each]
+    violations = _violations(whole)
+    violations += _not_conserved(whole, conserved)
+    violations += _requirements_broken(whole)
+    violations += _cloud_broken(whole)
+    violations += _not_told(whole, qualities)
     return Summary(
         name=scenario.name,
         seed=scenario.seed,
@@ -79,21 +86,28 @@ def summarise(whole: Whole) -> Summary:
         backlog=_backlog(whole),
         alerts=alerts_summary(whole, qualities),
         link=_link(whole),
-        backups=dict(sum((Counter(backups_made(t)) for t in whole.opened), Counter())),
+        backups=_backups(whole),
         writes_refused=_writes_refused(whole),
         happened=_happened(whole),
         silent_recoveries=_silent_recoveries(whole),
-        violations=_violations(whole)
-        + _not_conserved(whole, conserved)
-        + _requirements_broken(whole)
-        + _cloud_broken(whole)
-        + _not_told(whole, qualities),
+        violations=violations,
         cloud=cloud_summary(whole),
-        conservation=[
-            {leg.scenario.databases[c.database].name: c.parts() for c in found}
-            for leg, found in zip(whole.legs, conserved, strict=True)
-        ],
+        conservation=list(map(_conserved_parts, whole.legs, conserved)),
     )
+
+
+def _backups(whole: Whole) -> dict[str, int]:
+    """Return how many backups were made, by kind."""
+    made: Counter[str] = Counter()
+    for tables in whole.opened:
+        made.update(backups_made(tables))
+    return dict(made)
+
+
+def _conserved_parts(leg: Leg, conserved: list[Conservation]) -> dict[str, dict[str, int]]:
+    """Return the parts of each database's bytes, by the database's name."""
+    databases = leg.scenario.databases
+    return {databases[each.database].name: each.parts() for each in conserved}
 
 
 def _legs(whole: Whole) -> list[LegSummary]:
@@ -190,12 +204,15 @@ def _not_conserved(whole: Whole, conserved: list[list[Conservation]]) -> list[Vi
 
 
 def _backlog(whole: Whole) -> BacklogSummary:
-    each = [backlog(t, leg.scenario) for leg, t in whole.each]
+    backlogs = [backlog(t, leg.scenario) for leg, t in whole.each]
+    not_landed_max = max(to_land.most for to_land, _ in backlogs)
+    not_restored_max = max(to_restore.most for _, to_restore in backlogs)
+    to_land, to_restore = backlogs[-1]
     return BacklogSummary(
-        not_landed_max=max(to_land.most for to_land, _ in each),
-        not_landed_at_end=each[-1][0].last,
-        not_restored_max=max(to_restore.most for _, to_restore in each),
-        not_restored_at_end=each[-1][1].last,
+        not_landed_max=not_landed_max,
+        not_landed_at_end=to_land.last,
+        not_restored_max=not_restored_max,
+        not_restored_at_end=to_restore.last,
     )
 
 
@@ -228,21 +245,20 @@ def _writes_refused(whole: Whole) -> WritesRefusedSummary:
     by_database: dict[str, RefusedTime] = {}
     for d in databases:
         mine = [r for _, name, r in named if name == d.name]
-        by_database[d.name] = RefusedTime(
-            time_us=sum(r.end_us - r.begin_us for r in mine),
-            transactions=sum(r.transactions for r in mine),
-        )
+        time_us = sum(r.end_us - r.begin_us for r in mine)
+        transactions = sum(r.transactions for r in mine)
+        by_database[d.name] = RefusedTime(time_us=time_us, transactions=transactions)
     by_tenant: dict[str, RefusedTime] = {}
     for tenant, of in asked_of(whole.scenario).items():
         names = [databases[i].name for i in of]
-        by_tenant[tenant] = RefusedTime(
-            time_us=sum(any_refused_us(_of_these(leg, found, names)) for leg, found in each),
-            transactions=sum(by_database[name].transactions for name in names),
-        )
+        time_us = sum(any_refused_us(_of_these(leg, found, names)) for leg, found in each)
+        transactions = sum(by_database[name].transactions for name in names)
+        by_tenant[tenant] = RefusedTime(time_us=time_us, transactions=transactions)
+    first_us = min((begins_us + r.begin_us for begins_us, _, r in named), default=None)
     return WritesRefusedSummary(
         time_us=sum(any_refused_us(found) for _, found in each),
-        transactions=sum(r.transactions for _, _, r in named),
-        first_us=min((begins_us + r.begin_us for begins_us, _, r in named), default=None),
+        transactions=sum(total.transactions for total in by_database.values()),
+        first_us=first_us,
         by_database=by_database,
         by_tenant=by_tenant,
     )
@@ -257,11 +273,10 @@ def _link(whole: Whole) -> LinkSummary:
     uses = [
         link_use(t, leg.scenario, service_up_until_us(t, leg.scenario)) for leg, t in whole.each
     ]
-    use = LinkUse(
-        sum(u.bytes_sent for u in uses),
-        sum((u.capacity_bits for u in uses), Fraction(0)),
-        sum(u.down_us for u in uses),
-    )
+    sent = sum(each.bytes_sent for each in uses)
+    capacity_bits = sum((each.capacity_bits for each in uses), Fraction(0))
+    down_us = sum(each.down_us for each in uses)
+    use = LinkUse(sent, capacity_bits, down_us)
     share = use.share
     offered = sum(bytes_offered(t) for t in whole.opened)
     return LinkSummary(

@@ -50,6 +50,10 @@ def alerts_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> AlertsSum
     for tenant, of in asked_of(whole.scenario).items():
         by_tenant[tenant] = _added([score for i in of for score in scores[names[i]]])
     service = _added([_score(q) for q in qualities])
+    episodes = []
+    for leg, quality in each:
+        for episode in quality.episodes:
+            episodes.append(in_the_run_s_time(_episode(leg.scenario, episode), leg.begins_us))
     return AlertsSummary(
         raised=service.raised,
         due=service.due,
@@ -59,11 +63,7 @@ def alerts_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> AlertsSum
         max_delay_us=service.max_delay_us,
         first=told[0] if told else None,
         each=told,
-        episodes=[
-            in_the_run_s_time(_episode(leg.scenario, e), leg.begins_us)
-            for leg, q in each
-            for e in q.episodes
-        ],
+        episodes=episodes,
         by_database={name: _added(scores[name]) for name in names},
         by_tenant=by_tenant,
     )
@@ -100,14 +100,16 @@ def _episode(scenario: Scenario, e: Episode) -> EpisodeSummary:
 
 def _added(scores: Sequence[AlertScore]) -> AlertScore:
     delays = [score.max_delay_us for score in scores if score.max_delay_us is not None]
-    return AlertScore(
-        raised=sum(score.raised for score in scores),
-        due=sum(score.due for score in scores),
-        missed=sum(score.missed for score in scores),
-        late=sum(score.late for score in scores),
-        false=sum(score.false for score in scores),
-        max_delay_us=max(delays, default=None),
+    total = AlertScore(
+        raised=0, due=0, missed=0, late=0, false=0, max_delay_us=max(delays, default=None)
     )
+    for score in scores:
+        total.raised += score.raised
+        total.due += score.due
+        total.missed += score.missed
+        total.late += score.late
+        total.false += score.false
+    return total
 
 
 def _score(quality: AlertQuality) -> AlertScore:

@@ -54,11 +54,13 @@ def exposure_part(whole: Whole, head: str) -> ClassedCurve:
                 whole.curve(head, database, failure_class, tenant), whole.scenario, whole.end_us
             )
 
-        return PartedCurve(
-            **shallow(part()),
-            by_database={line.database: part(line.database) for line in mine if line.database},
-            by_tenant={line.tenant: part("", line.tenant) for line in mine if line.tenant},
-        )
+        parted = PartedCurve(**shallow(part()), by_database={}, by_tenant={})
+        for line in mine:
+            if line.database:
+                parted.by_database[line.database] = part(line.database)
+            if line.tenant:
+                parted.by_tenant[line.tenant] = part("", line.tenant)
+        return parted
 
     return ClassedCurve(
         **shallow(of(EXPOSED_CLASS)),
@@ -89,12 +91,13 @@ def _of_class(whole: Whole, failure_class: str) -> PartedCurve:
             whole.exposure(database, failure_class, tenant), whole.scenario, whole.end_us
         )
 
-    asked = asked_of_class(whole.scenario, failure_class)
-    return PartedCurve(
-        **shallow(of()),
-        by_database={name: of(name, tenant) for name, tenant in asked if name},
-        by_tenant={tenant: of(name, tenant) for name, tenant in asked if tenant},
-    )
+    parted = PartedCurve(**shallow(of()), by_database={}, by_tenant={})
+    for database, tenant in asked_of_class(whole.scenario, failure_class):
+        if database:
+            parted.by_database[database] = of(database, tenant)
+        if tenant:
+            parted.by_tenant[tenant] = of(database, tenant)
+    return parted
 
 
 def outage_if_now_summary(whole: Whole) -> OutageIfNowSummary:
@@ -110,17 +113,18 @@ def lag_summary(whole: Whole) -> PartedCurve:
 
 
 def _with_parts(of: Callable[..., AnyCurve], whole: Whole) -> PartedCurve:
-    """The worst of the databases' curves, each of them, and the worst of each tenant's that the SLA
-    names.
+    """Return the worst of the databases' curves, each of them, and the worst of each tenant's that
+    the SLA names.
     """
     scenario, end = whole.scenario, whole.end_us
-    return PartedCurve(
-        **shallow(curve_summary(of(), scenario, end)),
-        by_database={d.name: curve_summary(of(d.name), scenario, end) for d in scenario.databases},
-        by_tenant={
-            name: curve_summary(of(tenant=name), scenario, end) for name in asked_of(scenario)
-        },
-    )
+    worst = curve_summary(of(), scenario, end)
+    parted = PartedCurve(**shallow(worst), by_database={}, by_tenant={})
+    for database in scenario.databases:
+        curve = of(database.name)
+        parted.by_database[database.name] = curve_summary(curve, scenario, end)
+    for tenant in asked_of(scenario):
+        parted.by_tenant[tenant] = curve_summary(of(tenant=tenant), scenario, end)
+    return parted
 
 
 def curve_summary(curve: AnyCurve, scenario: Scenario, end: int) -> CurveSummary:

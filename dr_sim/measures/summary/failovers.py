@@ -84,6 +84,16 @@ def _failover(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> Fail
     parts = database_outcomes(t, scenario, f)
     known = f.data_loss_us is not None
     away = manager_down(t, f.outage_from_us, f.until_us)
+    user_bytes = sum(loss.user_bytes for loss in f.losses)
+    maintenance_bytes = sum(loss.maintenance_bytes for loss in f.losses)
+    transactions = sum(loss.transactions for loss in f.losses)
+    discarded_bytes = sum(loss.discarded_bytes for loss in f.losses)
+    discarded_transactions = sum(loss.discarded_transactions for loss in f.losses)
+    databases = [
+        _database(t, scenario, loss, part) for loss, part in zip(f.losses, parts, strict=True)
+    ]
+    outcomes = tenant_outcomes(t, scenario, f)
+    tenants = [_tenant(scenario, name, outcome) for name, outcome in outcomes.items()]
     return FailoverSummary(
         number=f.number,
         failure_class=f.failure_class,
@@ -99,14 +109,12 @@ def _failover(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> Fail
         data_loss_s=seconds(f.data_loss_us),
         recovery_point_us=f.worst.recovery_point_us,
         worst_database=scenario.databases[f.worst.database].name,
-        user_bytes_lost=sum(x.user_bytes for x in f.losses) if known else None,
-        maintenance_bytes_lost=sum(x.maintenance_bytes for x in f.losses) if known else None,
-        transactions_lost=sum(x.transactions for x in f.losses) if known else None,
-        discarded_bytes=sum(x.discarded_bytes for x in f.losses),
-        discarded_transactions=sum(x.discarded_transactions for x in f.losses),
-        databases=[
-            _database(t, scenario, loss, part) for loss, part in zip(f.losses, parts, strict=True)
-        ],
+        user_bytes_lost=user_bytes if known else None,
+        maintenance_bytes_lost=maintenance_bytes if known else None,
+        transactions_lost=transactions if known else None,
+        discarded_bytes=discarded_bytes,
+        discarded_transactions=discarded_transactions,
+        databases=databases,
         loss_ledger=_ledger(loss_ledger(causes, f.worst)),
         outage_us=f.outage_us,
         outage_s=seconds(f.outage_us),
@@ -120,9 +128,7 @@ def _failover(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> Fail
         requests_failed=f.requests_failed,
         requests_offered=f.requests_offered,
         two_primaries_us=f.two_primaries_us,
-        tenants=[
-            _tenant(scenario, name, of) for name, of in tenant_outcomes(t, scenario, f).items()
-        ],
+        tenants=tenants,
         told=_told(causes, f, quality),
     )
 
