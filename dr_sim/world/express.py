@@ -316,35 +316,27 @@ class ExpressLane:
         )
 
     def leave(self, db: PrimaryDatabase, lives: Lives) -> Left:
-        """What quiet logs leave behind, each owner in one step; all but their places in the staging
-        area, and their rows.
+        """Hand what quiet logs leave behind to its owners, to each in one step. The places in the
+        staging area and the rows are not included.
         """
         start, context = self._start_utc_us, self.context
         index, database = db.index, db.spec.name
         numbers = range(db.next_number, db.next_number + len(lives.cut))
-        begun, ended = [start + t for t in lives.cut], [start + t for t in lives.finished]
-        made = ship(
-            self._at,
-            self._to,
-            database,
-            zip(lives.commits, lives.lsn, numbers, begun, ended, strict=True),
-        )
+        begun = [start + cut_us for cut_us in lives.cut]
+        ended = [start + finished_us for finished_us in lives.finished]
+        logs = zip(lives.commits, lives.lsn, numbers, begun, ended, strict=True)
+        made = ship(self._at, self._to, database, logs)
         files = self.primary.shipped(db, lives.cut, lives.commits, made)
         for file, (_, data) in zip(files, made, strict=True):
-            self._at_files[context.at_primary(file)] = self._to_files[
-                context.at_secondary(file)
-            ] = data
+            self._at_files[context.at_primary(file)] = data
+            self._to_files[context.at_secondary(file)] = data
         self.secondary.took(files)
         self.secondary.last_restored[index] = lives.restored[-1], files[-1].ends_us
         self.primary.last_finished_us[index] = lives.finished[-1]
-        headers, names = [header for header, _ in made], [file.name for file in files]
-        counter, clocks = absorb(
-            self.replay(db),
-            list(zip(names, headers, strict=True)),
-            lives.landed,
-            lives.restored,
-            start,
-        )
+        headers = [header for header, _ in made]
+        names = [file.name for file in files]
+        taken = list(zip(names, headers, strict=True))
+        counter, clocks = absorb(self.replay(db), taken, lives.landed, lives.restored, start)
         before, clock_key = f"attempts/{database}/", f"restored/{database}"
         keys = [before + name for name in names]
         store = self.driver.store

@@ -101,21 +101,24 @@ class Pruning:
         store.forget(keys)
         journal, now = self._context.journal, self._context.now_us
         texts, seq = journal.texts, journal.take(3 * len(logs))
-        ids = [
-            texts[text] for text in (database, logs[0].name, "secondary", RETENTION, keys[0], "")
-        ]
+        # texts get their ids in the order in which the steps would first use them
+        used = (database, logs[0].name, "secondary", RETENTION, keys[0], "")
+        database_id, _, where, why, _, nothing = (texts[text] for text in used)
+        numbers = [file.number for file in logs]
+        names = [texts[file.name] for file in logs]
+        saved = [texts[key] for key in keys]
         self._deleted.write(
             {
                 "seq": range(seq, seq + 3 * len(logs), 3),
                 "at": repeat(now),
                 "index": repeat(index),
-                "number": [file.number for file in logs],
-                "where": repeat(ids[2]),
-                "why": repeat(ids[3]),
-                "database": repeat(ids[0]),
-                "name": [texts[file.name] for file in logs],
-                "key": [texts[key] for key in keys],
-                "nothing": repeat(ids[5]),
+                "number": numbers,
+                "where": repeat(where),
+                "why": repeat(why),
+                "database": repeat(database_id),
+                "name": names,
+                "key": saved,
+                "nothing": repeat(nothing),
             }
         )
         return 2 * len(logs)

@@ -1,10 +1,10 @@
-"""The rows of quiet logs, written by columns: of every log the rows that the steps would write,
-each at its place.
+"""The rows of quiet logs, written by columns: the rows that the ordinary steps would write, each at
+its place.
 
 A quiet log's life has six points at which rows are written together. Between them come rows of the
-witness and of the alarm 'window'. Who knows the order of all of them, of one database or of many,
-gives the seq of the first row at each point, by log; `in_turn` finds it for logs of one database,
-of which each is restored before the next is cut.
+witness and of the alarm 'window'. The caller knows the order of all of them, for one database or
+for many, and gives the seq of the first row at each point, by log. `in_turn` computes it for logs
+of one database, where each log is restored before the next is cut.
 """
 
 from __future__ import annotations
@@ -42,14 +42,15 @@ _LINE = (
     "clock_key",
     "clock",
 )
-"""What differs from log to log, or from stretch to stretch. Texts by their ids; the points by seq.
+"""The fields that differ from log to log, or from stretch to stretch: texts by their ids, points by
+their seq.
 """
 _MOVING_LINE = (*_LINE, "host", "site", "lacking")
 
 _SIZE = "last_lsn-first_lsn"
 _CARRIED = "carried"
-"""Stands for the base that a log tells of, which is 'base', or 0 by the rules of an engine whose
-logs tell of none.
+"""A placeholder for the base that a log's header carries: the field 'base', or 0 for an engine
+whose logs carry none.
 """
 _ROWS = (
     (
@@ -161,8 +162,8 @@ _SHOWN = (
     ("truth.survivable", "at_finish-1", "finished", "index", "host", "fork", "commits", "lacking"),
     ("truth.survivable", "at_told-1", "landed", "index", "site", "fork", "commits", "lacking"),
 )
-"""What the witness shows of nearly every log: another commit would survive, once it is finished and
-once it has landed.
+"""The rows that the witness writes for nearly every log: once the log is finished, and once it has
+landed, a later commit would survive.
 """
 _SURVIVABLE = ("truth.survivable", "seq", "at", "index", "class", "fork", "commits", "lacking")
 _SENT = ("truth.file_state", "seq", "at", "index", "number", "state")
@@ -175,8 +176,8 @@ _RING_ROWS = (
 
 @dataclass(slots=True)
 class Ring:
-    """The alarm 'window' goes off before the rows at that point of a log's life, and only moves
-    itself on; once in a life at the most.
+    """The alarm 'window' goes off before the rows at that point of a log's life, and only sets
+    itself again; at most once in a log's life.
     """
 
     point: int  # of POINTS
@@ -186,9 +187,11 @@ class Ring:
 
 @dataclass(slots=True)
 class Places:
-    """Seqs: by log, of the first row at each point, and of what the witness shows of class 'host'
-    and 'site', if it does; in the order of the logs, of the alarm's. rows: how many there are in
-    all.
+    """The seqs of the rows of some logs.
+
+    points: the seq of the first row at each point, by log; host, site: the seq of the witness's row
+    of that class, by log, if it writes one; rings: the seqs of the alarms, in the order of the
+    logs; rows: the number of rows in all.
     """
 
     points: dict[str, list[int]]
@@ -201,8 +204,10 @@ class Places:
 def in_turn(
     first: int, host_us: Sequence[int], site_us: Sequence[int], rings: Mapping[int, Ring]
 ) -> Places:
-    """Of logs of one database, one after the other, from that seq on. host_us, site_us: as
-    Witness.shipped tells; rings: by log, in their order.
+    """Return the places of the rows of consecutive logs of one database; first: the first seq.
+
+    host_us, site_us: the results of Witness.shipped; rings: the alarms by log, in the order of the
+    logs.
     """
     cut: list[int] = []
     finish: list[int] = []
@@ -240,44 +245,44 @@ def in_turn(
 
 
 class QuietRows:
-    """Where they are written, in any order, of one database or of many: a column each,
-    repeat(value) where all are alike.
+    """The writer of the rows, of one database or of many, in any order. Each field is one column:
+    repeat(value) where all rows have the same value.
     """
 
     def __init__(self, journal: AnyJournal, carries_base: bool) -> None:
         carried = "base" if carries_base else "0"
-        rows = [tuple(carried if column is _CARRIED else column for column in row) for row in _ROWS]
+        rows = [_with_base(row, carried) for row in _ROWS]
         self._texts = journal.texts
         self._logs = journal.pattern(_LINE, rows)
         self._moving = journal.pattern(_MOVING_LINE, [*rows, *_SHOWN])
         self._survivable = journal.pattern(_SURVIVABLE[1:], [_SURVIVABLE])
         self._rings = journal.pattern(_RING, _RING_ROWS)
         self._sent = journal.pattern(_SENT[1:], [_SENT])
-        self._lately = self._logs  # what was written to last
+        self._lately = self._logs  # the pattern that was written to last
 
     def written(self, first: int, last: int) -> list[list[tuple[int, ...]]]:
-        """The rows of some of the logs written last, a list a log: see journal.Pattern.lately."""
+        """Return the rows of some of the logs written last, a list for each log: see
+        journal.Pattern.lately.
+        """
         return self._lately.lately(first, last)
 
     def rings_written(self, first: int, last: int) -> list[list[tuple[int, ...]]]:
-        """Likewise, of alarms."""
+        """Return the same for alarms."""
         return self._rings.lately(first, last)
 
     def logs(self, columns: Mapping[str, Iterable[int]]) -> None:
-        """columns: by the names in _LINE."""
+        """Write logs. columns: by the names in _LINE."""
         self._lately = self._logs
         self._logs.write(columns)
 
     def sent(self, columns: Mapping[str, Iterable[int]]) -> None:
-        """Of logs that have waited for their transfer: that begins. columns: by the names in
+        """Write the beginning of the transfer of logs that waited for it. columns: by the names in
         _SENT.
         """
         self._sent.write(columns)
 
     def moving_logs(self, columns: Mapping[str, Iterable[int]], lacking_us: Iterable[int]) -> None:
-        """Logs of which each shows that another commit would survive, of both classes; columns: as
-        of `logs`.
-        """
+        """Write logs with the witness's rows of both classes. columns: as in `logs`."""
         texts = self._texts
         self._lately = self._moving
         self._moving.write(
@@ -292,16 +297,21 @@ class QuietRows:
     def survivable(
         self, cls: str, lacking_us: Sequence[int], columns: Mapping[str, Iterable[int]]
     ) -> None:
-        """What the witness shows of a class of failures, where lacking_us is not -1. columns:
+        """Write the witness's rows of one class of failures, where lacking_us is not -1. columns:
         'seq', 'at', 'index', 'fork', 'commits'.
         """
         shows = [at_us >= 0 for at_us in lacking_us]
         columns = {**columns, "lacking": lacking_us, "class": repeat(self._texts[cls])}
-        self._survivable.write({name: compress(column, shows) for name, column in columns.items()})
+        shown = {name: compress(column, shows) for name, column in columns.items()}
+        self._survivable.write(shown)
 
     def rings(self, rings: Sequence[Ring], columns: Mapping[str, Iterable[int]]) -> None:
-        """columns: 'seq', 'index', 'scope', 'incarnation', 'start'."""
-        at, goes_to = [ring.at_us for ring in rings], [ring.goes_to_us for ring in rings]
-        self._rings.write(
-            {**columns, "at": at, "goes_to": goes_to, "what": repeat(self._texts["window"])}
-        )
+        """Write alarms. columns: 'seq', 'index', 'scope', 'incarnation', 'start'."""
+        at = [ring.at_us for ring in rings]
+        goes_to = [ring.goes_to_us for ring in rings]
+        what = repeat(self._texts["window"])
+        self._rings.write({**columns, "at": at, "goes_to": goes_to, "what": what})
+
+
+def _with_base(row: tuple[str, ...], carried: str) -> tuple[str, ...]:
+    return tuple(carried if column is _CARRIED else column for column in row)

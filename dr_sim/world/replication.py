@@ -57,8 +57,9 @@ class Replication:
         self._copy_job: Entry | None = None
         self._not_due: list[BackupFile] = []  # finished since the last copy job began
         specs = folders_of(context.scenario)
-        self._folders = [Folder(spec, self._spec) for spec in dict.fromkeys(specs)]
-        self._folder_of = [next(f for f in self._folders if f.spec is spec) for spec in specs]
+        folder_by_spec = {spec: Folder(spec, self._spec) for spec in specs}
+        self._folders = list(folder_by_spec.values())
+        self._folder_of = [folder_by_spec[spec] for spec in specs]
         self.in_transit: list[Callable[[BackupFile, bytes], bytes]] = []
         self.cut_short: list[Callable[[BackupFile, int], int]] = []
         self.hold_until: list[Callable[[BackupFile], int]] = []
@@ -170,13 +171,13 @@ class Replication:
         return bool(self._sending or self._held or self._queue or self._not_due)
 
     def waiting(self, database: int) -> list[BackupFile]:
-        """Finished files of a database that have not landed, oldest first."""
-        sending, held = (
-            [f for f, _, _ in self._sending.values()],
-            [f for f, _ in self._held.values()],
-        )
-        under_way = sending + held + list(self._queue) + self._not_due
-        return sorted((f for f in under_way if f.database == database), key=lambda f: f.number)
+        """Return the finished files of a database that have not landed, oldest first."""
+        under_way = [file for file, _, _ in self._sending.values()]
+        under_way += [file for file, _ in self._held.values()]
+        under_way += self._queue
+        under_way += self._not_due
+        waiting = [file for file in under_way if file.database == database]
+        return sorted(waiting, key=lambda file: file.number)
 
     @property
     def blocked(self) -> bool:

@@ -239,7 +239,8 @@ class SharedRate:
                 flow.done(flow.what)
                 return
         self._settle()
-        ended = [f for f in self._may_end([f for f in flows if f.begins_us <= now]) if not f.left]
+        begun = [flow for flow in flows if flow.begins_us <= now]
+        ended = [flow for flow in self._may_end(begun) if not flow.left]
         over = set(map(id, ended))
         self._flows = [f for f in flows if id(f) not in over]
         if self._sharing == "fair":

@@ -1,13 +1,13 @@
-"""Waves: logs of many databases that are cut together, lived at once, as the express lane does with
-one database's.
+"""Waves: the fast path for logs of many databases that are cut at the same instant.
 
-In a fleet each log shares link, disks and workers with a hundred others, so none is alone; but if
-every one of the databases is quiet, and nothing else is on the agenda before all their logs are
-restored, the wave as a whole is. wave_plan.py tells when each step of it happens, on the same
-shared rates; each owner takes its part of the logs in one step, as for the express lane; and the
-rows stand where the steps would have written them. What could come between, or would be another
-order or another row, is left to the steps: an overlapping job, a full staging area, a log without a
-byte, an alarm that tells of silence.
+The express lane takes the logs of one database. In a fleet each log shares the link, the disks and
+the workers with a hundred others, so no log is alone. But the wave as a whole is alone if every one
+of the databases is quiet and nothing else is on the agenda before all their logs are restored.
+wave_plan.py computes when each step of a wave happens, on the same shared rates. Each owner takes
+its part of the logs in one step, as for the express lane, and the rows stand where the steps would
+have written them. Whatever could come between, or would change the order or a row, is left to the
+ordinary steps: an overlapping job, a full staging area, a log without a byte, an alarm that reports
+silence.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import chain, compress, repeat
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ from dr_sim.world.spot_check import Spots, Written
 from dr_sim.world.wave_plan import Costs, Log, Planner, Step, Wave
 
 Ints = NDArray[np.int64]
-MOST_LOGS = 5_000  # at once: columns of so many take some tens of MB
+MOST_LOGS = 5_000  # in one stretch: the columns of 5,000 logs take some tens of MB
 
 # an enum's own values are slow to ask for
 _FINISHED, _SENT, _LANDED, _HASHED, _RESTORED = map(int, list(Step)[1:])
@@ -41,8 +41,10 @@ _ROWS_OF = np.array([1, 2, 1, 5, 4, 3], dtype=np.int64)  # by Step, without thos
 
 @dataclass(slots=True)
 class _Member:
-    """A database whose logs are in the waves. alarm: its alarm 'window', which goes off next at
-    alarm_us.
+    """A database whose logs are in the waves.
+
+    alarm: its alarm 'window', which goes off next at alarm_us; commits and reached: the commits and
+    the LSN at each cut.
     """
 
     db: PrimaryDatabase
@@ -51,15 +53,17 @@ class _Member:
     lsn: int
     alarm: Entry | None
     alarm_us: int = -1
-    commits: list[int] = field(default_factory=list)  # at each cut, and the LSN
+    commits: list[int] = field(default_factory=list)
     reached: list[int] = field(default_factory=list)
     rings: list[Ring] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class _Order:
-    """Of all steps of all waves in turn: what, in which wave, of which member; the seq of its first
-    row. at: the same by (step, wave, member). rings: of each member's in turn.
+    """All steps of all waves in their order: the kind, the wave and the member of each.
+
+    at: the seq of the first row, by (step, wave, member); rings: the seqs of the alarms, member
+    after member.
     """
 
     kinds: Ints
@@ -70,7 +74,7 @@ class _Order:
 
 
 class WaveLane:
-    """taken: how many logs took it."""
+    """The fast path for waves. taken: the number of logs that took it."""
 
     def __init__(self, lane: ExpressLane) -> None:
         self._lane = lane
@@ -81,9 +85,11 @@ class WaveLane:
         self.taken = 0
 
     def take(self, db: PrimaryDatabase) -> int:
-        """A log of that database is due, and of others at this instant: their lives and those of
-        the next ones, as long as nothing can come between. The instant at which the last of them
-        were cut; -1: not even these took the lane.
+        """Play the logs that are due at this instant, that database's among them, and the next
+        waves, as long as nothing can come between.
+
+        Return the instant at which the last of them were cut; -1 if not even the first took the
+        lane.
         """
         now, primary = self._context.agenda._now, self._lane.primary
         if now == self._refused_us:
@@ -92,7 +98,7 @@ class WaveLane:
         members = self._members(due) if len(due) > 1 and self._lane.open else []
         cuts, waves = self._waves(members, now) if members else ([], [])
         if not cuts:
-            self._refused_us = now  # and so are the others that are due now
+            self._refused_us = now  # the others that are due now would be refused too
             return -1
         if not all(self._usual(member, cuts[0]) for member in members):
             self._refused_us = now
@@ -107,7 +113,7 @@ class WaveLane:
 
     # ---- who, and until when
     def _members(self, due: list[tuple[PrimaryDatabase, Entry]]) -> list[_Member]:
-        """All of them, or nobody: who is not quiet takes the steps, and the others with it."""
+        """Return all of them, or none: if one is not quiet, all take the ordinary steps."""
         alarms, members = self._lane.driver.alarms, []
         for db, entry in due:
             state = self._lane.quiet(db)
@@ -119,8 +125,10 @@ class WaveLane:
         return members
 
     def _waves(self, members: list[_Member], cut_us: int) -> tuple[list[int], list[Wave]]:
-        """Instants of the cuts, and what follows each. They end before the first in which something
-        else could come, even if only at the same instant, or for which there is no room.
+        """Return the instants of the cuts and the wave of each.
+
+        They end before the first wave in which something else could happen, even at the same
+        instant, and before the first for which there is no room.
         """
         lane, start = self._lane, self._context.scenario.start_utc_us
         planner = self._planner_of({m.db.spec.machine for m in members})
@@ -159,7 +167,7 @@ class WaveLane:
         return cuts[:keep], waves[:keep]
 
     def _logs(self, members: list[_Member], cut_us: int) -> list[Log] | None:
-        """Those that are cut then; None if one of them would hold nothing."""
+        """Return the logs that are cut at that instant; None if one of them would be empty."""
         written_at, restore_cost = self._lane.primary.written_at, self._lane.secondary.restore_cost
         logs = []
         for member in members:
@@ -182,7 +190,7 @@ class WaveLane:
         return logs
 
     def _planner_of(self, machines: set[str]) -> Planner | None:
-        """None if any of what they share is in use."""
+        """Return the planner; None if the link or a disk that they share is in use."""
         lane = self._lane
         disks = {machine: lane.primary.disks[machine] for machine in sorted(machines)}
         link, disk, backup = lane.link.shared, lane.secondary.disk, lane.primary.cost_of_logs
@@ -207,8 +215,8 @@ class WaveLane:
 
     # ---- the alarm 'window'
     def _rung(self, members: list[_Member], cuts: list[int], waves: list[Wave]) -> int:
-        """How many of the waves are over before an alarm tells of silence; when the alarms go off
-        in these.
+        """Return how many of the waves are over before an alarm reports silence, and note when the
+        alarms go off in these.
         """
         keep = len(cuts)
         first_us = [member.alarm_us for member in members]
@@ -228,7 +236,9 @@ class WaveLane:
         return 0
 
     def _rings(self, member: _Member, i: int, cuts: list[int], waves: list[Wave]) -> int:
-        """The instant at which its alarm tells of silence; -1: it only moves itself on."""
+        """Return the instant at which the member's alarm reports silence; -1: it never does, and
+        only sets itself again.
+        """
         member.rings.clear()
         if member.alarm is None:
             return -1
@@ -267,7 +277,7 @@ class WaveLane:
 
     # ---- spot checks
     def _usual(self, member: _Member, cut_us: int) -> bool:
-        """Is its first log answered as the rows would say?"""
+        """Return whether the machine answers the member's first log with the usual commands."""
         return self._lane.spot.usual(member.db, member.reached[0] - member.state.redo_lsn, cut_us)
 
     def _spots(self, member: _Member, cuts: list[int]) -> Spots | None:
@@ -281,7 +291,7 @@ class WaveLane:
         lives: list[Lives],
         left: list[Left],
     ) -> None:
-        """Lines were written member after member."""
+        """Compare the sampled lives with the rows, which were written member after member."""
         first_log = -sum(len(each.cut) for each in lives)
         first_ring = -sum(len(member.rings) for member in members)
         for member, some, its_lives, its in zip(members, spots, lives, left, strict=True):
@@ -295,18 +305,15 @@ class WaveLane:
     def _order(
         self, members: list[_Member], cuts: list[int], waves: list[Wave], left: list[Left]
     ) -> _Order:
-        """Steps and alarms in their order, with the rows that each writes."""
-        kinds, logs = (
-            np.concatenate([wave.kinds for wave in waves]),
-            np.concatenate([wave.logs for wave in waves]),
-        )
+        """Put steps and alarms in order, with the number of rows that each writes."""
+        kinds = np.concatenate([wave.kinds for wave in waves])
+        logs = np.concatenate([wave.logs for wave in waves])
         wave_no = np.repeat(np.arange(len(waves)), [len(wave.kinds) for wave in waves])
         keys = np.concatenate([wave.keys + 4 * cut for cut, wave in zip(cuts, waves, strict=True)])
         rows = _ROWS_OF[kinds]
-        for kind, shown in (
-            (Step.FINISHED, [each.host_us for each in left]),
-            (Step.LANDED, [each.site_us for each in left]),
-        ):
+        host_us = [each.host_us for each in left]
+        site_us = [each.site_us for each in left]
+        for kind, shown in ((Step.FINISHED, host_us), (Step.LANDED, site_us)):
             these = kinds == kind
             rows[these] += (np.array(shown, dtype=np.int64) >= 0)[logs[these], wave_no[these]]
         rung = np.array(
@@ -324,11 +331,14 @@ class WaveLane:
     def _in_turn(
         self, members: list[_Member], waves: list[Wave], left: list[Left], order: _Order
     ) -> dict[str, Iterable[int]]:
-        """What depends on the order of all steps: texts are interned and files are staged in it.
-        Columns of texts.
+        """Do what depends on the order of all steps: intern texts and stage files. Return the
+        columns of texts.
         """
         texts, sent = self._context.journal.texts, self._lane.replication.sent
-        names, keys, clocks, states = ([[0] * len(waves) for _ in members] for _ in range(4))
+        names = _table(members, waves)
+        keys = _table(members, waves)
+        clocks = _table(members, waves)
+        states = _table(members, waves)
         steps = zip(order.kinds.tolist(), order.waves.tolist(), order.logs.tolist(), strict=True)
         for kind, wave, i in steps:
             its = left[i]
@@ -351,6 +361,8 @@ class WaveLane:
                 texts["sending"]
                 sent(its.files[wave].database, (its.files[wave],))
         n = len(waves)
+        databases = [texts[member.db.spec.name] for member in members]
+        clock_keys = [texts[its.clock_key] for its in left]
         return {
             "name": _flat(names),
             "counter_key": _flat(keys),
@@ -358,8 +370,8 @@ class WaveLane:
             "sending": _flat(states),
             "there": repeat(texts["landed"]),
             "counter": repeat(texts[left[0].counter]),
-            "database": _each([texts[m.db.spec.name] for m in members], n),
-            "clock_key": _each([texts[its.clock_key] for its in left], n),
+            "database": _each(databases, n),
+            "clock_key": _each(clock_keys, n),
         }
 
     def _show(
@@ -371,81 +383,82 @@ class WaveLane:
         ids: dict[str, Iterable[int]],
         at_us: Ints,
     ) -> None:
-        """The rows: columns of all logs, member after member."""
-        n, rows, driver, texts = (
-            len(waves),
-            self._lane.rows,
-            self._lane.driver,
-            self._context.journal.texts,
-        )
-        host, site = (_flat([getattr(its, of) for its in left]) for of in ("host_us", "site_us"))
+        """Write the rows, as columns of all logs, member after member."""
+        n, rows = len(waves), self._lane.rows
+        texts = self._context.journal.texts
+        host = _flat([its.host_us for its in left])
+        site = _flat([its.site_us for its in left])
         at = [_column(order.at[step]) for step in Step]
         cut, finished, sent, landed, hashed, restored = (_column(at_us[step]) for step in Step)
-        h = [its.headers[0] for its in left]
+        headers = [header for its in left for header in its.headers]
+        bases = [its.headers[0].checkpoint_lsn for its in left]
+        forks = [its.headers[0].fork for its in left]
         who = {
             "start": repeat(self._context.scenario.start_utc_us),
-            "incarnation": repeat(driver.incarnation),
+            "incarnation": repeat(self._lane.driver.incarnation),
         }
-        same = {
-            "index": _each([m.db.index for m in members], n),
-            "fork": _each([header.fork for header in h], n),
-            "commits": _flat([m.commits for m in members]),
-        }
-        numbers = [header.backup_id for its in left for header in its.headers]
+        indices = [member.db.index for member in members]
+        commits = [member.commits for member in members]
+        same = {"index": _each(indices, n), "fork": _each(forks, n), "commits": _flat(commits)}
+        numbers = [header.backup_id for header in headers]
+        first_lsns = [header.first_lsn for header in headers]
+        last_lsns = [member.reached for member in members]
+        differential_bases = [member.state.differential_base_lsn for member in members]
         sites = [seq + 3 for seq in at[Step.LANDED]]
-        rows.logs(
-            same
-            | who
-            | ids
-            | {
-                "number": numbers,
-                "first_lsn": [header.first_lsn for its in left for header in its.headers],
-                "last_lsn": _flat([m.reached for m in members]),
-                "base": _each([header.checkpoint_lsn for header in h], n),
-                "differential_base": _each([m.state.differential_base_lsn for m in members], n),
-                "cut": cut,
-                "finished": finished,
-                "landed": landed,
-                "hashed": hashed,
-                "restored": restored,
-                "at_cut": at[Step.CUT],
-                "at_landing": at[Step.LANDED],
-                "at_hash": at[Step.HASHED],
-                "at_restore": at[Step.RESTORED],
-                "at_finish": [
-                    seq + (shows >= 0) for seq, shows in zip(at[Step.FINISHED], host, strict=True)
-                ],
-                "at_told": [seq + (shows >= 0) for seq, shows in zip(sites, site, strict=True)],
-            }
-        )
+        columns = {
+            "number": numbers,
+            "first_lsn": first_lsns,
+            "last_lsn": _flat(last_lsns),
+            "base": _each(bases, n),
+            "differential_base": _each(differential_bases, n),
+            "cut": cut,
+            "finished": finished,
+            "landed": landed,
+            "hashed": hashed,
+            "restored": restored,
+            "at_cut": at[Step.CUT],
+            "at_landing": at[Step.LANDED],
+            "at_hash": at[Step.HASHED],
+            "at_restore": at[Step.RESTORED],
+            "at_finish": _after_shown(at[Step.FINISHED], host),
+            "at_told": _after_shown(sites, site),
+        }
+        rows.logs(same | who | ids | columns)
         rows.survivable("host", host, {**same, "seq": at[Step.FINISHED], "at": finished})
         rows.survivable("site", site, {**same, "seq": sites, "at": landed})
-        waited = [i for i, seq in enumerate(at[Step.SENT]) if seq >= 0]
-        if waited:
+        if max(at[Step.SENT]) >= 0:
+            waited = [seq >= 0 for seq in at[Step.SENT]]
             some = {"seq": at[Step.SENT], "at": sent, "index": same["index"], "number": numbers}
-            rows.sent(
-                {name: [column[i] for i in waited] for name, column in some.items()}
-                | {"state": repeat(texts["sending"])}
-            )
-        rung = [(m.db, ring) for m in members for ring in m.rings]
+            sent_rows = {name: compress(column, waited) for name, column in some.items()}
+            rows.sent({**sent_rows, "state": repeat(texts["sending"])})
+        rung = [(member.db, ring) for member in members for ring in member.rings]
         if rung:
-            index, scope = [db.index for db, _ in rung], [texts[db.spec.name] for db, _ in rung]
-            rows.rings(
-                [ring for _, ring in rung],
-                {"seq": order.rings, "index": index, "scope": scope, **who},
-            )
+            index = [db.index for db, _ in rung]
+            scope = [texts[db.spec.name] for db, _ in rung]
+            rings = [ring for _, ring in rung]
+            rows.rings(rings, {"seq": order.rings, "index": index, "scope": scope, **who})
+
+
+def _table(members: list[_Member], waves: list[Wave]) -> list[list[int]]:
+    """Return zeros, by member and wave."""
+    return [[0] * len(waves) for _ in members]
 
 
 def _flat(columns: list[list[int]]) -> list[int]:
-    return [value for column in columns for value in column]
+    return list(chain.from_iterable(columns))
 
 
 def _column(table: Ints) -> list[int]:
-    """Of a table by wave and member, member after member."""
+    """Return a table by wave and member as one list, member after member."""
     values: list[int] = table.T.ravel().tolist()
     return values
 
 
 def _each(values: list[int], n: int) -> list[int]:
-    """Each so many times."""
+    """Repeat each value n times."""
     return [value for value in values for _ in range(n)]
+
+
+def _after_shown(seqs: list[int], shown_us: list[int]) -> list[int]:
+    """Return the seqs, each moved by one where the witness writes a row first."""
+    return [seq + (at_us >= 0) for seq, at_us in zip(seqs, shown_us, strict=True)]
