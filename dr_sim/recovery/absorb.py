@@ -1,11 +1,11 @@
-"""Quiet logs in one step: what logs that land whole and in order do to a database's replay, without
-three events for each.
+"""Take quiet logs in one step: change a database's replay as logs that land whole and in order
+would, without three events for each log.
 
-The world may know that nothing else can happen until a log is restored, and so for the next one. If
-replay is quiet too, Landed, Validated and Restored would each be answered as always: Validate;
-Save, RenameWorkingCopy, Restore; Save. `absorb` leaves the state that they would leave.
-`usual_answers` are those commands. Each run compares them, and some of what was absorbed, with what
-a fresh machine does that stands at the same place (`Standing`, world/spot_check.py).
+The world may know that nothing else can happen until a log is restored, and that the same holds for
+the next logs. If replay is quiet too, the answers to Landed, Validated and Restored are always the
+same: Validate; Save, RenameWorkingCopy, Restore; Save. `absorb` leaves the state that those answers
+would leave, and `usual_answers` returns the commands. Each run compares both, for a sample of the
+logs, with a fresh machine that stands at the same place (`Standing`, world/spot_check.py).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from dr_sim.recovery.timers import Timer
 
 
 def quiet(db: DatabaseReplay, fork: int, first_lsn: int) -> bool:
-    """Would a new log, on that fork from that LSN on, be restored as soon as it has landed, and
-    that be all? What is absorbed leaves replay as quiet as it was.
+    """Return whether a new log, on that fork and from that LSN on, would be restored as soon as it
+    has landed, with no other effect. Replay is as quiet afterwards as it was before.
     """
     state, files = db.state, db.files
     return (
@@ -55,8 +55,9 @@ def quiet(db: DatabaseReplay, fork: int, first_lsn: int) -> bool:
 
 
 def window_alarm_goes_to_us(db: DatabaseReplay, mono_us: int, landed_mono_us: int) -> int:
-    """Where the alarm 'window' is set anew if it goes off then and a log last landed at that
-    instant. Not later than mono_us: it tells of silence instead.
+    """Return the instant at which the alarm 'window' is set again if it goes off now and the last
+    log landed at landed_mono_us. A result not later than mono_us means that it reports silence
+    instead.
     """
     return mono_us if db.drain is not None else landed_mono_us + db.watch.window_us
 
@@ -68,8 +69,9 @@ def absorb(
     restored: Sequence[int],
     utc_minus_mono_us: int,
 ) -> tuple[str, list[str]]:
-    """Logs have landed and been restored, each before the next had landed. What was saved of each:
-    its counter, which is the same for all, and the clock of the last restore.
+    """Record that logs have landed and been restored, each before the next one landed. Return what
+    was saved for them: the counter, which is the same for all, and the clock of the last restore of
+    each.
     """
     clocks = []
     for (name, header), restored_us in zip(logs, restored, strict=True):
@@ -106,9 +108,10 @@ class QuietLog:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the replay of a quiet database stands: all that the next log's answers depend on.
+    """The place at which the replay of a quiet database stands: all that the answers to the next
+    log depend on.
 
-    clock: of the last restore, as the store has it.
+    clock: the clock of the last restore, as it is in the store.
     """
 
     state: RestoreState
@@ -116,7 +119,7 @@ class Standing:
     landed_mono_us: int
 
     def after(self, header: BackupHeader, clock: str, landed_mono_us: int) -> Standing:
-        """Where it stands when a log has been restored."""
+        """Return the place at which replay stands when a log has been restored."""
         return Standing(replace(self.state, redo_lsn=header.last_lsn), clock, landed_mono_us)
 
 
@@ -126,14 +129,14 @@ def standing(db: DatabaseReplay) -> Standing:
 
 
 def stand(db: DatabaseReplay, at: Standing) -> None:
-    """A new replay, which knows of no file, stands there."""
+    """Put a new replay, which knows no file, at that place."""
     db.stands_at(replace(at.state), last_restore_from_text(at.clock))
     db.watch.stands_at(at.landed_mono_us)
 
 
 def usual_answers(db: DatabaseReplay, log: QuietLog, utc_minus_mono_us: int) -> list[list[Command]]:
-    """The commands that Landed, Validated, Restored, and then the alarm 'window', of a quiet log
-    are answered with.
+    """Return the commands that answer Landed, Validated and Restored of a quiet log, and then the
+    alarm 'window'.
     """
     database, name, header, restored_us = db.name, log.name, log.header, log.restored_us
     clock = restore_text(
@@ -156,8 +159,8 @@ def usual_answers(db: DatabaseReplay, log: QuietLog, utc_minus_mono_us: int) -> 
 
 
 def unlike(db: DatabaseReplay, stepped: DatabaseReplay, name: str) -> str:
-    """What differs between a replay that has absorbed that log, its last, and one that has taken
-    the steps; '' if nothing.
+    """Describe the difference between a replay that has absorbed that log as its last one and a
+    replay that has taken the steps; '' if there is none.
     """
     for replay in (db, stepped):
         if name not in replay.files:

@@ -8,12 +8,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def utc_text(utc_us: int) -> str:
-    """YYYY-MM-DDTHH:MM:SSZ, the second begun."""
+    """Write an instant as YYYY-MM-DDTHH:MM:SSZ, rounded down to the second."""
     return (_EPOCH + timedelta(seconds=utc_us // 1_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def error_text(number: int, message: str) -> str:
-    """An error as all texts name it."""
+    """Write an error as all texts name it."""
     return f"{number} {message}"
 
 

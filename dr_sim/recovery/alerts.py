@@ -1,8 +1,8 @@
 """The alerts of the recovery manager: their ids, their levels, and the durable clocks that survive
-a restart (R12, R13). Their texts stand in alert_texts.py.
+a restart (R12, R13). Their texts are in alert_texts.py.
 
-An alert that is raised again keeps the instant at which its danger was first told: its level goes
-from error to critical by that, not by its own repetition.
+An alert that is raised again keeps the instant at which its danger was first reported. Its level
+goes from error to critical by the time since that instant, not by the number of repetitions.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from dr_sim.recovery.saved import of_type, read
 SOURCE = "DR Log Replay"
 
 PROPERTIES_MISMATCH, HOLE, FILE_MISSING = 60002, 60004, 60005
-"""dr_sim's own error numbers that the recovery manager gives itself; the others come with what it
-is told.
+"""Error numbers of dr_sim that the recovery manager assigns itself; all others come with the
+events.
 """
 
 
@@ -35,18 +35,18 @@ class AlertId(enum.IntEnum):
     NOT_RECOVERED = 5  # a database could not be recovered in a failover
     # a failover went on without files: still on their way, or here and not to be restored
     LEFT_BEHIND = 6
-    WAITS = 7  # a planned failover waits for files that it would lose otherwise
+    WAITS = 7  # a planned failover waits for files that it would otherwise lose
     LAGGING = 8  # logs are restored, but later than the age limit, and that lasts
-    BACKUP_FAILED = 9  # at the primary, in the engine's words
-    WRITES_REFUSED = 10  # by the primary, in the engine's words
+    BACKUP_FAILED = 9  # at the primary, with the engine's error
+    WRITES_REFUSED = 10  # by the primary, with the engine's error
     NO_ROOM = 11  # a full does not fit on the disk here
-    NOT_FENCED = 12  # the old primary, for certain
+    NOT_FENCED = 12  # it is not certain that the old primary has stopped
     TWO_PRIMARIES = 13  # one that was not fenced is heard again after the failover
-    # machines that were silent are heard again: the failover is called off, or goes on
+    # silent machines are heard again: the failover is called off, or goes on
     HEARD_AGAIN = 14
     NOTHING_HERE = 15  # the primary is silent, and nothing has been restored here yet
-    CLOCKS_DIFFER = 16  # of the two sides, so that ages of logs say nothing
-    FELL_SHORT = 17  # a backup was restored without an error, and not to its end
+    CLOCKS_DIFFER = 16  # the clocks of the two sides differ, so the ages of logs mean nothing
+    FELL_SHORT = 17  # a backup was restored without an error, but not to its end
     WAITING = 18  # logs that have landed wait, the oldest for longer than the age limit
     NOT_PROTECTED = 19  # there is no restored copy: its first full has not come, or it is lost
     SET_UP = 20  # a full or incremental is refused until somebody sets up the secondary
@@ -54,7 +54,9 @@ class AlertId(enum.IntEnum):
 
 
 class Danger(enum.StrEnum):
-    """What people are told of, as long as it lasts. A damaged file is one more danger, by name."""
+    """The dangers that people are alerted to for as long as they last. A damaged file is one more
+    danger, identified by its name.
+    """
 
     CHAIN = "chain"
     SILENCE = "silence"
@@ -82,8 +84,8 @@ class Danger(enum.StrEnum):
 
 @dataclass(slots=True)
 class Message:
-    """What people are told. minutes: whole minutes since the last successful restore (R12). name:
-    the file it is about, '' if none.
+    """The content of an alert. minutes: whole minutes since the last successful restore (R12);
+    name: the file concerned, '' if none.
     """
 
     id: AlertId
@@ -95,7 +97,7 @@ class Message:
 class AlertBook:
     """The alerts of one database ('': of the service) that are up now.
 
-    begun: by danger, when each was first told, on both clocks.
+    begun: for each danger, when it was first reported, on both clocks.
     """
 
     __slots__ = ("begun", "critical_after_us", "database")
@@ -110,8 +112,8 @@ class AlertBook:
             self.begun = read(self._key, text, _begun_from_text)
 
     def tell(self, e: Event, danger: str, alert: Message, out: list[Command]) -> None:
-        """Raise it, or raise it again. The first time, its clock is made durable before anyone is
-        told.
+        """Raise the alert, or raise it again. The first time, its clock is made durable before
+        anyone is alerted.
         """
         since = self.begun.get(danger)
         if since is None:
@@ -126,7 +128,7 @@ class AlertBook:
         )
 
     def over(self, danger: str, out: list[Command]) -> None:
-        """The danger has ended."""
+        """Record that the danger has ended."""
         if danger in self.begun:
             del self.begun[danger]
             out.append(self._save())

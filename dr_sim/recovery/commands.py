@@ -1,4 +1,6 @@
-"""What a recovery machine asks for, beside what every machine may (machines/commands.py)."""
+"""The commands of a recovery machine, beside those that every machine may give
+(machines/commands.py).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from dr_sim.machines import (
 from dr_sim.recovery.failover_table import FailoverPhase
 from dr_sim.recovery.refusals import OrderRefused
 
-__all__ = [  # what comes from machines/; the others are defined here
+__all__ = [  # some come from machines/; the others are defined here
     "COMMANDS",
     "CancelAlarm",
     "Command",
@@ -78,9 +80,9 @@ class Recopy(Command):
 
 @dataclass(slots=True)
 class RenameWorkingCopy(Command):
-    """The working copy in the restore folder bears the name that carries these attempts: one that
-    an earlier attempt has left is renamed, otherwise it will be made under that name when a worker
-    takes the file up. The replicated share is never written to.
+    """Give the working copy in the restore folder the name that carries this number of attempts. A
+    copy that an earlier attempt has left is renamed; otherwise the copy will be made under that
+    name when a worker takes the file. The replicated share is never written to.
     """
 
     database: str
@@ -98,20 +100,20 @@ class Delete(Command):
 
 @dataclass(slots=True)
 class ClearRestoreFolder(Command):
-    """Remove every working copy: what an earlier life of the manager has left there, whole or not.
-    The first command of every resume.
+    """Remove every working copy that an earlier life of the manager has left, whole or not. It is
+    the first command of every resume.
     """
 
 
 # ---- the engine
 @dataclass(slots=True)
 class Restore(Command):
-    """Hand a backup's working copy to the engine: this is the read that the counter counts.
-    Answered by Restored, and the copy is gone, or by RestoreFailed, and it stays for the next
-    attempt unless the file lands anew or is deleted.
+    """Hand a backup's working copy to the engine: this is the read that the counter counts. It is
+    answered by Restored, and the copy is gone, or by RestoreFailed, and the copy stays for the next
+    attempt unless the file lands again or is deleted.
 
-    replace: a full that takes the place of what is there; the engine drops the old copy only when
-    it is done.
+    replace: this full replaces the existing database; the engine drops the old copy only when the
+    restore is done.
     """
 
     database: str
@@ -121,8 +123,8 @@ class Restore(Command):
 
 @dataclass(slots=True)
 class RestoreUntil(Command):
-    """As Restore, of a log, but the engine stops just before the first commit at or after an
-    instant, by the primary's clock (STOPAT). Answered likewise.
+    """Restore a log, but stop just before the first commit at or after an instant, by the primary's
+    clock (STOPAT). It is answered like Restore.
     """
 
     database: str
@@ -132,8 +134,8 @@ class RestoreUntil(Command):
 
 @dataclass(slots=True)
 class Drop(Command):
-    """Drop the database's copy here: its replacement is landed and verified, and the disk cannot
-    hold both (R11).
+    """Drop the database's copy here: its replacement has landed and is verified, and the disk
+    cannot hold both (R11).
     """
 
     database: str
@@ -141,8 +143,8 @@ class Drop(Command):
 
 @dataclass(slots=True)
 class EndRestore(Command):
-    """Kill the engine's session that restores that file, if it began before an instant; answered by
-    RestoreFailed, or by RestoreGoesOn if it did not.
+    """Kill the engine's session that restores that file, if the session began before an instant. It
+    is answered by RestoreFailed, or by RestoreGoesOn if the session began later.
     """
 
     database: str
@@ -159,18 +161,14 @@ class Recover(Command):
 
 @dataclass(slots=True)
 class Disconnect(Command):
-    """Throw everyone out who reads the database here; from now on nobody gets in but its
-    restores.
-    """
+    """Disconnect everyone who reads the database here; from now on only its restores have access."""
 
     database: str
 
 
 @dataclass(slots=True)
 class AdmitReaders(Command):
-    """The failover was called off: people may read the standby again, whom Disconnect had kept
-    out.
-    """
+    """Let people read the standby again after Disconnect: the failover was called off."""
 
     database: str
 
@@ -178,8 +176,8 @@ class AdmitReaders(Command):
 # ---- the primary
 @dataclass(slots=True)
 class AskPrimary(Command):
-    """Look at the backup jobs there and for the file that covers an LSN on a fork; answered by
-    PrimaryAnswered.
+    """Look at the backup jobs at the primary, and for the file that covers an LSN on a fork;
+    answered by PrimaryAnswered.
     """
 
     database: str
@@ -189,7 +187,7 @@ class AskPrimary(Command):
 
 @dataclass(slots=True)
 class TakeBackup(Command):
-    """Have the primary take one out of schedule; answered by BackupTaken or BackupFailed."""
+    """Ask the primary for a backup outside the schedule; answered by BackupTaken or BackupFailed."""
 
     database: str
     kind: Kind
@@ -197,7 +195,9 @@ class TakeBackup(Command):
 
 @dataclass(slots=True)
 class AskShare(Command):
-    """What is finished in the primary's share and has not landed? Answered by ShareAnswered."""
+    """List the files that are finished in the primary's share and have not landed; answered by
+    ShareAnswered.
+    """
 
     database: str
 
@@ -213,8 +213,8 @@ class ListShare(Command):
 
 @dataclass(slots=True)
 class Fetch(Command):
-    """Send these files of the primary's share, in this order, and nothing else of the database
-    before them; each is answered by a new Landed, or by RecopyFailed.
+    """Send these files of the primary's share, in this order, before any other file of the
+    database. Each is answered by a new Landed, or by RecopyFailed.
     """
 
     database: str
@@ -224,10 +224,10 @@ class Fetch(Command):
 # ---- people and failover
 @dataclass(slots=True)
 class RaiseAlert(Command):
-    """Tell people.
+    """Alert people.
 
-    source, event_id: SOURCE and AlertId of recovery/alerts.py (R13). minutes: whole minutes since
-    the last successful restore (R12). database '': it is about the service as a whole.
+    source, event_id: SOURCE and AlertId of recovery/alerts.py (R13); minutes: whole minutes since
+    the last successful restore (R12); database '': the alert is about the service as a whole.
     """
 
     source: str
@@ -235,20 +235,20 @@ class RaiseAlert(Command):
     event_id: int
     level: Level
     minutes: int
-    name: str  # the file it is about, '' if none
+    name: str  # the file concerned, '' if none
     text: str = observed()
 
 
 @dataclass(slots=True)
 class PageOperator(Command):
-    """Ask the operator on duty whether to fail over; answered by OperatorAnswered, if ever."""
+    """Ask the operator on duty whether to fail over; OperatorAnswered may answer it, or nothing."""
 
     reason: PageReason
 
 
 @dataclass(slots=True)
 class RefuseOrder(Command):
-    """An order to fail over was not obeyed; recorded."""
+    """Record that an order to fail over was not obeyed."""
 
     operator: str
     reason: OrderRefused
@@ -256,8 +256,8 @@ class RefuseOrder(Command):
 
 @dataclass(slots=True)
 class EnterPhase(Command):
-    """The failover has moved on to this phase (failover_table.py); recorded, outage phases are cut
-    by it.
+    """Record that the failover has moved on to this phase (failover_table.py); the outage is
+    divided into phases by these records.
     """
 
     phase: FailoverPhase
@@ -279,7 +279,7 @@ class TakeTail(Command):
 
 @dataclass(slots=True)
 class Provision(Command):
-    """Have made what the directory here lacks (accounts, computers); answered by Provisioned."""
+    """Have created what the directory here lacks (accounts, computers); answered by Provisioned."""
 
 
 @dataclass(slots=True)
@@ -319,4 +319,4 @@ COMMANDS: tuple[type[Command], ...] = (
     Provision,
     Redirect,
 )
-"""Every command there is."""
+"""All commands."""

@@ -1,5 +1,5 @@
-"""What the recovery manager is told of its service, once, in integers. The world builds these from
-a scenario.
+"""The configuration of the recovery manager: its service, in integers. The world builds it from a
+scenario.
 
 No field has a default: every value comes from the scenario, whose defaults name their sources.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 class OnHole(enum.StrEnum):
-    """How a hole in the chain is got past (R11)."""
+    """How to get past a hole in the chain (R11)."""
 
     BRIDGE = "bridge"
     SKIP_AHEAD = "skip_ahead"
@@ -29,12 +29,12 @@ class Mode(enum.StrEnum):
 class DatabaseConfig:
     """One database of the service.
 
-    log_interval_us 0: it takes no log backups (a search index, say): no log is missed and no tail
-    is taken. full_scheduled: the primary takes fulls by itself, so `skip_ahead` has something to
-    wait for. share_path: what stands before a replicated name in a full path at the secondary, its
-    last separator included. machine: where it lives; while that is silent nobody asks it for a
-    backup. retention_us, keep_fulls: how long files stay in the secondary's share, and how many
-    fulls at the least.
+    log_interval_us 0: the database takes no log backups (a search index, for example), so no log is
+    missed and no tail is taken. full_scheduled: the primary takes fulls on a schedule, so
+    `skip_ahead` has something to wait for. share_path: what comes before a replicated name in a
+    full path at the secondary, with its last separator. machine: the machine it lives on; while
+    that is silent, nobody asks it for a backup. retention_us, keep_fulls: how long files stay in
+    the secondary's share, and the least number of fulls that stay.
     """
 
     name: str

@@ -42,7 +42,7 @@ NEVER_US = 1 << 62
 
 
 class Pipe(enum.StrEnum):
-    """What is known of the primary's share."""
+    """What the drain knows of the primary's share."""
 
     ASKING = "asking"
     OPEN = "open"  # it has answered: what is on its way is waited for
@@ -117,7 +117,7 @@ LAST: Transitions[Last, LastEvent] = Transitions(
 
 
 class Remedy(enum.Enum):
-    """What is to become of a file that is damaged, refused or not sent."""
+    """The decision about a file that is damaged, refused or not sent."""
 
     NONE = enum.auto()  # decided later
     COPY_AGAIN = enum.auto()
@@ -177,12 +177,12 @@ class Drain:
 
     @property
     def undecided(self) -> bool:
-        """The share has neither answered nor been given up."""
+        """Tell whether the share has neither answered nor been given up."""
         return self._pipe.state is Pipe.ASKING
 
     @property
     def has_disconnected(self) -> bool:
-        """Readers have been disconnected."""
+        """Tell whether readers have been disconnected."""
         return self._shut_us >= 0
 
     # ---- what comes from the primary
@@ -200,26 +200,26 @@ class Drain:
         return True
 
     def await_file(self, name: str, finished_utc_us: int) -> None:
-        """A file is on its way."""
+        """Note that a file is on its way."""
         self.waiting[name] = finished_utc_us
 
     def await_fetched(self, names: list[str]) -> None:
-        """Files of the primary's share were asked for."""
+        """Note that files of the primary's share were asked for."""
         self.waiting.update(dict.fromkeys(names, 0))
 
     def await_no_longer(self, name: str) -> None:
-        """The file has landed, or is not sent."""
+        """Note that the file has landed, or is not sent."""
         self.waiting.pop(name, None)
 
     def lacks_tail(self) -> None:
-        """The log after the last backup cannot be had."""
+        """Note that the log after the last backup cannot be had."""
         self._without_tail = True
 
     def lose_patience(self) -> None:
         self.patient = False
 
     def shut(self, tail: bool) -> None:
-        """Wait for nothing more from the primary; tail: that was still awaited too."""
+        """Wait for nothing more from the primary. tail: the tail was still awaited too."""
         lost = len(self.waiting.keys() | self._db.files.recopying) + (tail or self.lacks_last)
         self._pipe.move(PipeEvent.GIVEN_UP)
         self._last.move(LastEvent.GIVEN_UP)
@@ -236,8 +236,8 @@ class Drain:
 
     # ---- what is to become of a file
     def damaged(self, file: File) -> Remedy:
-        """One more copy, if there is anyone to send it; a backup that was cut off is no better
-        there.
+        """Decide about a damaged file: ask for one more copy, if there is anyone to send it. A
+        backup that was cut off is no better there.
         """
         if self._pipe.state is Pipe.ASKING:
             return Remedy.NONE  # decided when the share has answered
@@ -250,21 +250,22 @@ class Drain:
         return Remedy.GIVE_UP if not self.patient or cut_off else Remedy.NONE
 
     def damaged_before(self, file: File) -> Remedy:
-        """The same of a file that was damaged before the share has answered."""
+        """Decide about a file that was damaged before the share answered."""
         cut_off = file.failure.outcome is ValidationOutcome.NO_MANIFEST
         return Remedy.COPY_AGAIN if self.patient and not cut_off else self.damaged(file)
 
     def not_sent(self, file: File, reason: NotSent) -> Remedy:
-        """It could not be copied again."""
+        """Decide about a file that could not be copied again."""
         missing = reason == NotSent.MISSING
         if missing and self._is_last(file):
             return Remedy.TAKE_ANEW
         return Remedy.GIVE_UP if not self.patient or missing else Remedy.NONE
 
     def refused(self, file: File, mono_us: int, out: list[Command]) -> tuple[int, Remedy]:
-        """Return when the file is tried again, and the remedy: at once while its attempts allow,
-        and then no more; at every retry if the refusal passes. Readers are disconnected whenever
-        they are in the way: this copy is about to be promoted, and nothing is wrong with the file.
+        """Return when the file is tried again, and the remedy. It is tried at once while its
+        attempts allow, and then no more; at every retry if the refusal passes. Readers are
+        disconnected whenever they are in the way: this copy is about to be promoted, and nothing is
+        wrong with the file.
         """
         db, number = self._db, file.failure.error_number
         if number in IN_USE_ERRORS and mono_us > self._shut_us:
@@ -300,8 +301,8 @@ class Drain:
         out.append(TakeBackup(self._db.name, kind))
 
     def take_anew(self, kind: Kind, out: list[Command]) -> None:
-        """The last backup is of no use: another in its place, while its attempts allow, then at the
-        drain's alarm.
+        """Ask for another last backup in place of one that is of no use: at once while its attempts
+        allow, then whenever the drain's alarm goes off.
         """
         self._last.move(LastEvent.USELESS)
         self.last = ""
@@ -311,8 +312,8 @@ class Drain:
             self.take_last(kind, out)
 
     def ask_again(self, out: list[Command]) -> bool:
-        """A retry, or the drain's alarm: whatever was in the way of the last backup may be over by
-        now. Return whether it was to be asked for again.
+        """Retry, since whatever was in the way of the last backup may be over by now. Return
+        whether the last backup was waiting to be asked for again.
         """
         if self._last.state is not Last.TO_BE_ASKED:
             return False
@@ -320,7 +321,9 @@ class Drain:
         return True
 
     def landed(self, file: File, out: list[Command]) -> None:
-        """If one of that kind was running when the last was asked for, it has ended."""
+        """Note that a backup has landed: one of that kind that was running when the last backup was
+        asked for has ended.
+        """
         self.await_no_longer(file.name)
         if self._last.state is Last.TO_BE_ASKED and file.kind is self._last_kind:
             self.take_last(file.kind, out)
@@ -333,8 +336,8 @@ class Drain:
                 self.await_file(e.name, e.utc_us)
 
     def failed(self, e: events.BackupFailed, out: list[Command]) -> None:
-        """Asked for again when one of its kind lands, and at every retry. Where an incremental
-        cannot help, a full does.
+        """Note that the last backup failed. It is asked for again when one of its kind lands, and
+        at every retry. Where an incremental cannot help, a full is asked for.
         """
         if self._last.state is not Last.ASKED:
             return
@@ -347,7 +350,9 @@ class Drain:
         out.append(SetAlarm(self._db.name, Timer.LAST, at))
 
     def validated(self, file: File, out: list[Command]) -> None:
-        """An incremental on another full than the one here does not help."""
+        """Note that a backup is whole. An incremental that is based on another full than the one
+        here does not help.
+        """
         header = file.header
         if file.name != self.last or file.kind is not INCREMENTAL or header is None:
             return
@@ -356,8 +361,8 @@ class Drain:
 
     @property
     def lacks_last(self) -> bool:
-        """Is the last backup yet to be taken, or here and not restored? (On its way it is one of
-        `waiting`.)
+        """Tell whether the last backup has yet to be taken, or is here and not restored. (While on
+        its way it is one of `waiting`.)
         """
         if self._last.state in (Last.ASKED, Last.TO_BE_ASKED):
             return True
@@ -372,16 +377,16 @@ class Drain:
     # ---- is it over?
     @property
     def holds(self) -> bool:
-        """Is any file yet to be tried again, as its refusal passes?"""
+        """Tell whether any file has yet to be tried again because its refusal passes."""
         return any(
             not (file.done or ((h := file.header) is not None and behind(self._db, h)))
             for file in self.held.values()
         )
 
     def looks_further(self) -> bool:
-        """Nothing more comes by itself, and the chain does not lead on, or is restored from its
-        beginning: does the primary's share hold what does? Where no full is here that is asked at
-        once, so that nothing else is sent before it.
+        """Tell whether to look in the primary's share for files that lead further: nothing more
+        comes by itself, and the chain does not lead on or is restored from its beginning. Where no
+        full is here the share is asked at once, so that nothing else is sent before the full.
         """
         db = self._db
         self._rebuilds = self._rebuilds or not db.state.exists
@@ -390,7 +395,7 @@ class Drain:
         if db.files.in_hand is not None or db.fetching.busy:
             return False
         if db.stop_before_utc_us and db.state.exists:
-            return False  # nothing that lies further is wanted
+            return False  # nothing beyond this point is wanted
         full_here = any(
             file.kind is FULL and file.content is Content.WHOLE for file in db.files.values()
         )
@@ -400,15 +405,15 @@ class Drain:
 
     @property
     def only_way(self) -> bool:
-        """Is there nothing here to be brought online, and is something awaited?"""
+        """Tell whether nothing here could be brought online while something is awaited."""
         db = self._db
         awaited = self.waiting or db.files.recopying or db.fetching.asked or self.holds
         return not db.state.exists and (bool(awaited) or self.undecided)
 
     def idle(self) -> bool:
-        """Everything that can be replayed has been. Fulls and incrementals are waited for where the
-        chain of logs does not lead on, and where no tail can be had and they were finished after
-        the last log restored was cut.
+        """Tell whether everything that can be replayed has been. Fulls and incrementals are waited
+        for where the chain of logs does not lead on, and where no tail can be had and they were
+        finished after the last restored log was cut.
         """
         db = self._db
         if stopped(db):
@@ -426,14 +431,14 @@ class Drain:
         return not self._awaits(needed, further_utc_us) and not self._owes(needed, further_utc_us)
 
     def _awaits(self, needed: bool, further_utc_us: int) -> bool:
-        """Is anything on its way that leads further?"""
+        """Tell whether anything that leads further is on its way."""
         return any(
             needed or kind_of(name) is LOG or at > further_utc_us or name == self.last
             for name, at in self.waiting.items()
         )
 
     def _owes(self, needed: bool, further_utc_us: int) -> bool:
-        """Is anything here that leads further, once it is known to be whole?"""
+        """Tell whether anything here leads further, once it is known to be whole."""
         unsure = (Content.CHECKING, Content.BAD)
         return any(
             (needed or file.kind is LOG or file.modified_utc_us > further_utc_us)
@@ -444,8 +449,8 @@ class Drain:
         )
 
     def lost_files(self) -> list[File]:
-        """Return the damaged files that hold what the database lacks. Not those that were made
-        before the last one restored was cut.
+        """Return the damaged files that hold what the database lacks, without those that were made
+        before the last restored one was cut.
         """
         db = self._db
         chain_of_all = not db.config.log_interval_us
@@ -461,7 +466,7 @@ class Drain:
 
 
 def _in_vain(file: File) -> bool:
-    """Return whether it was refused in this drain until somebody acts: that its bytes are right
-    would change nothing.
+    """Return whether the file was refused in this drain until somebody acts: even with the right
+    bytes it would be refused.
     """
     return file.retry_at_mono_us == NEVER_US and needs_somebody(file.failure.error_number)

@@ -1,4 +1,4 @@
-"""What follows from the drain of a database (drain.py): files are copied again, taken anew or given
+"""The consequences of a database's drain (drain.py): files are copied again, taken anew or given
 up, and the files that lie here are replayed.
 """
 
@@ -31,8 +31,8 @@ OTHER_TIME = Failure(
 
 
 def start(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Ask what is on its way, and go on with what is here; neither delay nor retry interval holds
-    any longer.
+    """Ask what is on its way, and go on with what is here. From now on neither the replay delay nor
+    the retry interval applies.
     """
     assert db.drain is not None
     for file in db.files.values():
@@ -73,7 +73,7 @@ def not_sent(
 
 
 def refused(db: DatabaseReplay, drain: Drain, file: File, e: Event, out: list[Command]) -> None:
-    """The engine did not take it."""
+    """Handle a file that the engine refused."""
     retry_at_us, remedy = drain.refused(file, e.mono_us, out)
     db.files.retry_at(file, retry_at_us)
     _apply(db, drain, file, remedy, out)
@@ -98,8 +98,8 @@ def _give_up(db: DatabaseReplay, drain: Drain, file: File) -> None:
 
 
 def named_rightly(db: DatabaseReplay, file: File, header: BackupHeader) -> bool:
-    """Did that log's backup begin when its name says (R4)? A name in use moves a later one by a few
-    seconds; an older version is off by an interval of the schedule.
+    """Return whether that log's backup began when its name says (R4). A name that was taken moves a
+    later one by a few seconds; an older version is off by an interval of the schedule.
     """
     if file.kind is not LOG:
         return True
@@ -110,9 +110,8 @@ def named_rightly(db: DatabaseReplay, file: File, header: BackupHeader) -> bool:
 
 
 def _look_at_names(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """While failing over there is no next log, whose hole would show that an older file came under
-    a newer one's name. So the names of what came after the last restore are held against the
-    headers.
+    """Compare the names of what came after the last restore with the headers. During a failover
+    there is no next log, whose hole would show that an older file came under a newer file's name.
     """
     assert db.last is not None
     after = db.last.name
@@ -134,7 +133,7 @@ def _bad(db: DatabaseReplay) -> list[File]:
 
 
 def shut(db: DatabaseReplay, drain: Drain, tail: bool) -> None:
-    """Wait for nothing more from the primary; tail: that was still awaited too."""
+    """Wait for nothing more from the primary. tail: the tail was still awaited too."""
     drain.shut(tail)
     db.fetching.expect_nothing()
     db.files.expect_no_copies()
@@ -143,14 +142,16 @@ def shut(db: DatabaseReplay, drain: Drain, tail: bool) -> None:
 
 
 def wait_no_longer(db: DatabaseReplay, drain: Drain, tail: bool) -> None:
-    """The limit: what has not come by now stays behind, and so does what is refused still."""
+    """Stop waiting at the limit: files that have not come by now stay behind, and so do files that
+    are still refused.
+    """
     shut(db, drain, tail)
     for file in drain.drop_held():
         db.files.retry_at(file, NEVER_US)
 
 
 def again(db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]) -> None:
-    """A retry, or the drain's alarm: the last backup is asked for again, or tried again."""
+    """Retry when the drain's alarm goes off: the last backup is asked for again, or tried again."""
     if drain.ask_again(out):
         return
     file = db.files.get(drain.last)
@@ -160,7 +161,7 @@ def again(db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]) -> Non
 
 
 def look_further(db: DatabaseReplay, drain: Drain, out: list[Command]) -> None:
-    """Look in the primary's share for what does not come by itself."""
+    """Look in the primary's share for files that do not come by themselves."""
     if not drain.looks_further():
         return
     if db.fetching.there is None:
@@ -170,8 +171,8 @@ def look_further(db: DatabaseReplay, drain: Drain, out: list[Command]) -> None:
 
 
 def fetch(db: DatabaseReplay, out: list[Command]) -> list[str]:
-    """Have sent what the best way lacks here; return the names. What lies here and was taken for
-    restored is read first.
+    """Have the files sent that the best way lacks here; return their names. Files that lie here and
+    were taken for restored are read first.
     """
     unread, names = db.fetching.choose()
     for file in unread:
@@ -182,9 +183,7 @@ def fetch(db: DatabaseReplay, out: list[Command]) -> list[str]:
 
 
 def tell_left(db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]) -> None:
-    """Everything that can be restored has been: tell what stays behind, and the first cause of
-    it.
-    """
+    """Report what stays behind, with its first cause: everything that can be restored has been."""
     if stopped(db):
         return  # what stays behind does so by order
     pending = db.files.pending
@@ -201,7 +200,9 @@ def tell_left(db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]) ->
 
 
 def call_off(db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]) -> None:
-    """The copy stays a standby: people may read it again, and what was given up is tried again."""
+    """Let the copy stay a standby: people may read it again, and files that were given up are tried
+    again.
+    """
     if drain.has_disconnected:
         out.append(AdmitReaders(db.name))
     for file in drain.given_up:

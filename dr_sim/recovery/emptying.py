@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 
 class Emptying:
-    """since: when draining began, on both clocks: its limit counts from there. later: databases
-    that the others do not wait for, as nothing could be brought online of them yet.
+    """The drains of all databases.
+
+    since: when draining began, on both clocks; the limit counts from there. later: databases that
+    the others do not wait for, as nothing of them could be brought online yet.
     """
 
     __slots__ = (
@@ -57,19 +59,19 @@ class Emptying:
         self.since = since
         # databases whose drain is done: their tails have been asked for
         self._emptied: set[str] = set()
-        self._tails: set[str] = set()  # those that are still awaited
-        self._tail_tries: dict[str, int] = {}  # how often one was cut off
+        self._tails: set[str] = set()  # tails that are still awaited
+        self._tail_tries: dict[str, int] = {}  # how often each tail was cut off
         self.later: set[str] = set()
         # databases whose only way back is waited for beyond the limit
         self._waits_on: set[str] = set()
 
     def begin(self, e: Event) -> None:
-        """The limit counts from now."""
+        """Count the limit from now."""
         self.since = (e.mono_us, e.utc_us)
 
     def start(self, e: Event, planned: bool, out: list[Command]) -> None:
-        """One limit for draining and the tails, and no other for a restart in the middle of
-        them.
+        """Start one limit for draining and the tails together; a restart in the middle of them does
+        not start another.
         """
         left_us = max(0, self._limit_us - elapsed_us(e.mono_us, e.utc_us, *self.since))
         out.append(SetAlarm("", Timer.DRAIN, e.mono_us + left_us))
@@ -78,18 +80,18 @@ class Emptying:
                 db.start_draining(planned, e, out)
 
     def _open(self) -> Iterator[tuple[str, DatabaseReplay, Drain]]:
-        """The databases that are being drained and are not online yet."""
+        """Yield the databases that are being drained and are not online yet."""
         for name, db in self._databases.items():
             if db.drain is not None and not db.promoted:
                 yield name, db, db.drain
 
     # ---- is it done?
     def idle(self) -> bool:
-        """Is there nothing to replay or to wait for, but for tails?"""
+        """Return whether there is nothing to replay or to wait for, except tails."""
         return all(name in self.later or self._is_empty(db) for name, db in self._databases.items())
 
     def done(self) -> bool:
-        """Are the tails there too?"""
+        """Return whether the tails are there too."""
         return self.idle() and not self._tails - self.later
 
     @staticmethod
@@ -98,8 +100,8 @@ class Emptying:
 
     # ---- tails
     def take_tails(self, planned: bool, out: list[Command]) -> None:
-        """Of each database that has been emptied. A planned failover takes a last incremental of
-        one without logs, so that it loses nothing either.
+        """Ask for the tail of each database that has been emptied. For a database without logs a
+        planned failover takes a last incremental, so that it loses nothing either.
         """
         for name, db in self._databases.items():
             waits_for_copy = name in self.later and not db.state.exists
@@ -115,8 +117,8 @@ class Emptying:
                 db.drain.take_last(INCREMENTAL, out)
 
     def tail_taken(self, e: events.TailTaken) -> None:
-        """Its file is waited for, if it is not here yet. If it is, and damaged, it was sent while
-        it was being written: the whole file follows.
+        """Wait for the tail's file, if it is not here yet. If it is here and damaged, it was sent
+        while it was being written: the whole file follows.
         """
         db = self._databases.get(e.database)
         self._tails.discard(e.database)
@@ -127,9 +129,9 @@ class Emptying:
             db.drain.await_file(e.name, e.utc_us)
 
     def tail_failed(self, e: events.TailFailed, planned: bool, out: list[Command]) -> None:
-        """One that was cut off truncated nothing: it is taken again at once. A planned failover
-        does not go on without it, unless no log backup can be taken at all: then a last incremental
-        does instead.
+        """Ask at once for a tail that was cut off, since it truncated nothing. A planned failover
+        does not go on without the tail, unless no log backup can be taken at all: then it takes a
+        last incremental instead.
         """
         name, refusal = e.database, e.reason.refusal
         db, awaited = self._databases.get(name), name in self._tails
@@ -150,16 +152,14 @@ class Emptying:
         db.drain.lacks_tail()
 
     def tails_again(self, out: list[Command]) -> None:
-        """A retry: whatever was in the way of the tails of a planned failover may be over by
-        now.
-        """
+        """Retry: whatever was in the way of the tails of a planned failover may be over by now."""
         out.extend(TakeTail(name) for name in self._databases if name in self._tails)
 
     # ---- the limit
     def wait_no_longer(self, e: Event, out: list[Command]) -> None:
-        """What has not come by now stays behind; no time is left for the tails of those that have
-        nothing to replay. But the only way back to a database is waited for, and that is told: by
-        that database alone, if others can be brought online.
+        """Leave behind what has not come by now; no time is left for the tails of databases that
+        have nothing to replay. Only the last way back to a database is still waited for, and that
+        is reported. If others can be brought online, only that database waits.
         """
         open_ones = [(n, db, drain) for n, db, drain in self._open() if not db.recovering]
         kept = {name for name, _, drain in open_ones if drain.only_way}
@@ -189,8 +189,8 @@ class Emptying:
             self.later |= kept
 
     def look_further(self, e: Event, out: list[Command]) -> bool:
-        """Look for what does not come by itself. Once the base of an only way back is restored, the
-        limit counts anew for the rest of it; True then.
+        """Look for files that do not come by themselves. Return True if the base of an only way
+        back is restored: then the limit counts anew for the rest of it.
         """
         restored = {name for name in self._waits_on if self._databases[name].state.exists}
         for name in restored:
@@ -206,8 +206,8 @@ class Emptying:
 
     # ---- databases of which nothing could be brought online
     def restore_first(self, name: str, e: Event, out: list[Command]) -> None:
-        """There is no copy of it here: restore what is here, what lands, and what the primary's
-        share holds.
+        """Restore the database first, as there is no copy of it here: from what is here, what
+        lands, and what the primary's share holds.
         """
         db = self._databases[name]
         self.later.add(name)
@@ -217,7 +217,7 @@ class Emptying:
         out.append(SetAlarm("", Timer.DRAIN, e.mono_us + self._limit_us))
 
     def restored_by_now(self) -> list[str]:
-        """Return the databases of which there is a copy by now, with all that could be had."""
+        """Return the databases that have a copy by now, restored as far as possible."""
         return [
             name
             for name, db in self._databases.items()
@@ -229,11 +229,11 @@ class Emptying:
         ]
 
     def comes_now(self, name: str) -> None:
-        """It is brought online: it is among the later ones no more."""
+        """Bring the database online now: it is no longer one of the later ones."""
         self.later.discard(name)
 
     def without_a_way(self) -> list[str]:
-        """Return those for which nothing is here and nothing is awaited."""
+        """Return the databases for which nothing is here and nothing is awaited."""
         return [
             name
             for name, db in self._databases.items()
@@ -242,7 +242,9 @@ class Emptying:
 
     # ---- a planned failover
     def wait_on(self, e: Event, out: list[Command]) -> None:
-        """A planned failover waits for what it would lose, asks again, and tells that it waits."""
+        """Go on waiting for what a planned failover would lose: ask again, and report that it
+        waits.
+        """
         out.append(SetAlarm("", Timer.DRAIN, e.mono_us + self._limit_us))
         for name, db, drain in self._open():
             waits = len(drain.waiting.keys() | db.files.recopying)
@@ -256,7 +258,7 @@ class Emptying:
                 draining.again(db, drain, e, out)
 
     def lose_patience(self, e: Event, out: list[Command]) -> None:
-        """Someone who may says that it is to go on, whatever is lost: within the limit it does."""
+        """Go on within the limit, whatever is lost: an authorised operator ordered it."""
         for name, db in self._databases.items():
             if db.drain is not None:
                 db.drain.lose_patience()
@@ -266,7 +268,9 @@ class Emptying:
 
     # ---- the end
     def tell_left(self, e: Event, out: list[Command]) -> None:
-        """Of those that are brought online now: the others are not given up."""
+        """Report what stays behind, for the databases that are brought online now: the others are
+        not given up.
+        """
         for name in self._databases:
             if name not in self.later:
                 self.tell_left_of(name, e, out)
@@ -284,8 +288,8 @@ class Emptying:
 
 
 def _replays_on(db: DatabaseReplay) -> bool:
-    """Does what has landed take longer than the limit? Then there is time for its tail: for one
-    limit more at the most.
+    """Return whether replaying what has landed takes longer than the limit. Then there is time for
+    the database's tail, for at most one more limit.
     """
     busy = db.files.in_hand is not None
     return busy and db.config.log_interval_us > 0 and not stopped(db)

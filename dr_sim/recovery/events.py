@@ -1,8 +1,8 @@
-"""What a recovery machine is told, beside what every machine is (machines/events.py).
+"""The events of a recovery machine, beside those of every machine (machines/events.py).
 
-The clocks on an event are the secondary's. Reasons and outcomes are enums; what is listed is a dict
-or a tuple. How a journal writes each type is said in record/encoding.py. Fields marked observed()
-differ between real engines from run to run and stay outside the digest.
+The clocks on an event are the secondary's. Reasons and outcomes are enums; lists are dicts or
+tuples. record/encoding.py says how a journal writes each type. Fields marked observed() differ
+between runs of a real engine and stay outside the digest.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.machines import Alarm, Event, Observation, OwnNumber, observed
 from dr_sim.recovery.refusals import Refused
 
-__all__ = ["EVENTS", "Alarm", "Event"]  # the others are defined here
+__all__ = ["EVENTS", "Alarm", "Event"]  # some come from machines/; the others are defined here
 
 
 class ValidationOutcome(enum.StrEnum):
@@ -34,14 +34,14 @@ class NotSent(enum.StrEnum):
 
 
 class NotFenced(enum.StrEnum):
-    """Why it is not known that the old primary has stopped."""
+    """Why it is not known whether the old primary has stopped."""
 
     UNREACHABLE = "unreachable"  # the order was never delivered
     NO_ANSWER = "no answer"  # it may have been obeyed
 
 
 class PrimaryTrouble(enum.StrEnum):
-    """What failed at the primary."""
+    """The operation that failed at the primary."""
 
     FULL = "full"
     INCREMENTAL = "incremental"
@@ -184,7 +184,7 @@ class PrimaryAnswered(Event):
 
 @dataclass(slots=True)
 class BackupTaken(Event):
-    """Answer to TakeBackup: it is finished at the primary; it will land like any other."""
+    """Answer to TakeBackup: the backup is finished at the primary; it will land like any other."""
 
     database: str
     kind: Kind
@@ -193,7 +193,7 @@ class BackupTaken(Event):
 
 @dataclass(slots=True)
 class BackupFailed(Event):
-    """Answer to TakeBackup: the primary has taken none."""
+    """Answer to TakeBackup: the primary has taken no backup."""
 
     database: str
     kind: Kind
@@ -282,15 +282,15 @@ class Fenced(Event):
 
 @dataclass(slots=True)
 class FenceFailed(Event):
-    """Nobody knows that the old primary has stopped."""
+    """It is not known whether the old primary has stopped."""
 
     reason: NotFenced
 
 
 @dataclass(slots=True)
 class TailTaken(Event):
-    """The tail-log backup is finished and on its way under this name. If the log held nothing new:
-    the last log backup's if that is on its way still, '' if it has landed.
+    """The tail-log backup is finished and on its way under this name. If the log held nothing new,
+    the name is that of the last log backup if that is still on its way, or '' if it has landed.
     """
 
     database: str
@@ -307,7 +307,7 @@ class TailFailed(Event):
 
 @dataclass(slots=True)
 class Provisioned(Event):
-    """The directory here lacks nothing any more; entries: those that were made by hand."""
+    """The directory here is complete. entries: those that were made by hand."""
 
     entries: int
 
@@ -329,7 +329,7 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What there is of one database: where its copy stands, and its files."""
+    """The inventory of one database: where its copy stands, and its files."""
 
     state: RestoreState
     files: tuple[FoundFile, ...]
@@ -337,11 +337,10 @@ class Seen:
 
 @dataclass(slots=True)
 class Inventory(Observation):
-    """Answer to TakeInventory: what is really there.
+    """Answer to TakeInventory: the state that was found.
 
-    databases: where each copy stands; files: what lies in the secondary's share, by database;
-    silent: machines whose heartbeats are missing now, and when each was last seen, on the monotonic
-    clock.
+    databases: where each copy stands; files: those in the secondary's share, by database; silent:
+    machines whose heartbeats are missing now, and when each was last seen, on the monotonic clock.
     """
 
     databases: dict[str, RestoreState]
@@ -349,7 +348,7 @@ class Inventory(Observation):
     silent: dict[str, int]
 
     def of(self, database: str) -> Seen:
-        """Return what there is of one database; no copy and no file if it is not named."""
+        """Return the inventory of one database; no copy and no file if it is not named."""
         state = self.databases.get(database)
         if state is None or not state.exists:
             state = RestoreState(0, 0, 0, exists=False)
@@ -387,4 +386,4 @@ EVENTS: tuple[type[Event], ...] = (
     Inventory,
     Alarm,
 )
-"""Every event there is."""
+"""All events."""

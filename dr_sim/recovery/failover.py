@@ -1,18 +1,19 @@
-"""Failover: when, by whose word, and in which order (R14, R15).
+"""Failover: when it begins, who may order it, and in which order its steps run (R14, R15).
 
-Theory of operation. One phase and a literal table of the events that move it (failover_table.py).
-Silence of the machines (silence.py) is one alarm at the instant at which it will have been long
-enough; what follows from it is in watching.py, who may order a failover in orders.py. The old
-primary is fenced (stopping.py). The databases are emptied (emptying.py) and brought online here
-(online.py), each with retries of its own; way_over.py says in which order. The point of no return
-is a fence that is confirmed, or else the first order to bring a database online here: before it a
-failover that silence began is called off when the machines are heard again, and a planned one when
-nothing can be fenced.
+Theory of operation. There is one phase and one literal table of the events that move it
+(failover_table.py). Silence of the machines (silence.py) is one alarm, at the instant at which the
+silence will have been long enough; watching.py says what follows, and orders.py who may order a
+failover. The old primary is fenced (stopping.py). The databases are emptied (emptying.py) and
+brought online here (online.py), each with its own retries; way_over.py gives the order. The point
+of no return is a confirmed fence, or else the first order to bring a database online here. Before
+that point, a failover that silence began is called off when the machines are heard again, and a
+planned one when nothing can be fenced.
 
-State is durable before anything is done in it, so a restart goes on in the same phase from what the
-inventory shows; it announces its phase again, which changes nothing: the first announcement counts.
+State is durable before anything is done in it. So a restart goes on in the same phase, from what
+the inventory shows. It announces its phase again, which changes nothing: the first announcement
+counts.
 
-`Failover` owns the phase and what is stored with it. Its parts write to nothing but themselves; the
+`Failover` owns the phase and what is stored with it. Its parts write only to themselves; the
 functions of the modules named above apply what they decide.
 """
 
@@ -53,8 +54,8 @@ KEY = "failover"
 
 @dataclass(frozen=True, slots=True)
 class StoredFailover:
-    """What the store keeps of a failover. stop_before: by database, the instant before which it
-    stops.
+    """The stored part of a failover. stop_before: for each database, the instant before which
+    replay stops.
     """
 
     phase: FailoverPhase = FailoverPhase.WATCHING
@@ -97,7 +98,9 @@ def stored_from_text(text: str) -> StoredFailover:
 
 
 class Failover:
-    """planned: nothing may be lost, so it waits. by_silence: it was begun because machines were
+    """One failover of the service.
+
+    planned: nothing may be lost, so it waits. by_silence: it was begun because machines were
     silent, not because someone ordered it.
     """
 
@@ -154,16 +157,16 @@ class Failover:
 
     @property
     def brings_online(self) -> bool:
-        """Has the first database been ordered to be brought online here?"""
+        """Return whether the first database has been ordered to be brought online here."""
         return self._phase.state in BRINGS_ONLINE
 
     @property
     def needless(self) -> bool:
-        """Silence began it, and there is none any more."""
+        """Return whether silence began the failover and has ended."""
         return self.by_silence and self.silence.at_us() is None
 
     def move(self, event: FailoverEvent, out: list[Command]) -> None:
-        """Durable first, then announced. Raises IllegalTransitionError."""
+        """Move to the next phase: durable first, then announced. Raises IllegalTransitionError."""
         phase = self._phase.move(event)
         self.save(out)
         out.append(EnterPhase(phase))
@@ -182,7 +185,9 @@ class Failover:
         out.append(Save(KEY, stored.text()))
 
     def minutes(self, e: Event) -> int:
-        """Whole minutes since the last successful restore of the database that waits longest."""
+        """Return whole minutes since the last successful restore of the database that waits
+        longest.
+        """
         return max((db.minutes(e) for db in self.databases.values()), default=0)
 
     # ---- begin, and call off
@@ -194,7 +199,7 @@ class Failover:
         out.append(Fence(planned))
 
     def stop_waiting(self) -> None:
-        """It is planned no longer: what cannot be had stays behind."""
+        """Change a planned failover to an unplanned one: what cannot be had stays behind."""
         self.planned = False
 
     def abandon(self, event: FailoverEvent, out: list[Command]) -> None:
@@ -202,7 +207,9 @@ class Failover:
         self.move(FailoverEvent.OVER, out)
 
     def call_off(self, e: Event, out: list[Command]) -> None:
-        """Nothing has been changed yet: the databases go on as those of a secondary."""
+        """Call the failover off. Nothing has been changed yet: the databases go on as those of a
+        secondary.
+        """
         self.fencing.tell_heard_again(e, self.minutes(e), False, out)
         self.fencing.over(out)
         out.append(CancelAlarm("", Timer.DRAIN))
@@ -216,7 +223,7 @@ class Failover:
         self.watch_silence(e, out)
 
     def fence(self, out: list[Command]) -> None:
-        """Ask (again); what may come of it is durable first."""
+        """Ask for the fence, again if need be; the possible outcome is durable first."""
         self.fencing.ask()
         self.save(out)
         out.append(Fence(self.planned))
@@ -229,14 +236,14 @@ class Failover:
             out.append(SetAlarm("", Timer.SILENT, max(at, e.mono_us)))
 
     def page(self, e: Event, out: list[Command]) -> None:
-        """Again at every retry until there is an answer: a page may reach nobody."""
+        """Page the operator, at every retry until there is an answer: a page may reach nobody."""
         out.append(PageOperator(self.silence.reason()))
         out.append(SetAlarm("", Timer.PAGE, e.mono_us + self.retry_us))
 
     # ---- a restart
     def resume(self, e: events.Inventory, out: list[Command]) -> None:
-        """Go on in the phase that was saved; what the engines show to be recovered is not recovered
-        again.
+        """Go on in the phase that was saved; databases that the engines show as recovered are not
+        recovered again.
         """
         self.silence.observed(e.silent)
         for machine in e.silent:
@@ -270,7 +277,7 @@ class Failover:
         _ON_ALARM[e.what](self, e, out)
 
     def progress(self, e: Event, out: list[Command]) -> None:
-        """After every event of a failover: is this phase's work done?"""
+        """Check after every event of a failover whether this phase's work is done."""
         way_over.progress(self, e, out)
 
     def look_at_hanging(self, e: Event, out: list[Command]) -> None:

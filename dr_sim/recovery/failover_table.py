@@ -89,13 +89,13 @@ BRINGS_ONLINE = (_P.RECOVERING, _P.PROVISIONING, _P.REDIRECTING, _P.SERVING)
 
 
 class FenceStatus(enum.StrEnum):
-    """What is known of the old primary: has it stopped?"""
+    """What is known about the old primary: has it stopped?"""
 
     OPEN = "open"  # no order to stop can have arrived
     ASKED = "asked"  # the first one is out
     UNKNOWN = "unknown"  # one may have arrived
     ASKED_AGAIN = "asked again"
-    CONFIRMED = "confirmed"  # it has said so, or is known to be off
+    CONFIRMED = "confirmed"  # it has answered so, or is known to be off
 
 
 class FenceEvent(enum.StrEnum):

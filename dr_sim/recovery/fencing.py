@@ -1,12 +1,14 @@
-"""Is the old primary stopped for certain? Fencing: asked, asked again, and told (R14 to R16).
+"""Fencing: has the old primary certainly stopped? It is asked, asked again, and people are alerted
+(R14 to R16).
 
-Theory of operation. What is known of the old primary is durable, and what might be is counted as
-known: before an order to stop is sent, its outcome is unknown to a later incarnation. An answer
-confirms it; where the order was never delivered (unreachable) what was known before holds again; no
-answer leaves it open, the order may have been obeyed. A fence that failed is asked for again at
-every retry until it is confirmed. If the old primary lives, two may accept writes: that is told
-each time until users are sent here, and again from the instant at which a machine of it is heard
-again after the databases were brought online here (event 13). Then the fence is asked for at once.
+Theory of operation. Knowledge about the old primary is durable, and a possible outcome counts as
+real: before an order to stop is sent, its outcome is stored as unknown for a later incarnation. An
+answer confirms it. If the order was never delivered (unreachable), the earlier knowledge holds
+again. No answer leaves it open: the order may have been obeyed. A fence that failed is asked for
+again at every retry until it is confirmed. If the old primary lives, two primaries may accept
+writes. People are alerted to that each time until users are sent here, and again when one of its
+machines is heard again after the databases were brought online here (event 13). Then the fence is
+asked for at once.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from dr_sim.recovery.events import NotFenced
 from dr_sim.recovery.failover_table import FENCE, FenceEvent, FenceStatus
 from dr_sim.recovery.timers import Timer
 
-_STORED = {  # a question that is out when it is stored is unknown to whoever reads it
+_STORED = {  # a question that was out when it was stored has an unknown outcome for its reader
     FenceStatus.ASKED: FenceStatus.UNKNOWN,
     FenceStatus.ASKED_AGAIN: FenceStatus.UNKNOWN,
 }
@@ -30,7 +32,7 @@ _FAILED = {
 
 
 class Fencing:
-    """alerts: those of the service as a whole."""
+    """The fence around the old primary. alerts: those of the service as a whole."""
 
     __slots__ = ("_phase", "alerts")
 
@@ -40,12 +42,12 @@ class Fencing:
 
     @property
     def open(self) -> bool:
-        """No order to stop can have arrived."""
+        """Return whether no order to stop can have arrived."""
         return self._phase.state is FenceStatus.OPEN
 
     @property
     def asked(self) -> bool:
-        """This incarnation awaits an answer."""
+        """Return whether this incarnation awaits an answer."""
         return self._phase.state in (FenceStatus.ASKED, FenceStatus.ASKED_AGAIN)
 
     @property
@@ -54,11 +56,11 @@ class Fencing:
 
     @property
     def stored(self) -> FenceStatus:
-        """What the store keeps of it."""
+        """Return the status as it is stored."""
         return _STORED.get(self._phase.state, self._phase.state)
 
     def ask(self) -> None:
-        """The order to stop is about to be sent."""
+        """Note that the order to stop is about to be sent."""
         self._phase.move(FenceEvent.ASKED)
 
     def answered(self, e: events.Fenced | events.FenceFailed, out: list[Command]) -> None:
@@ -69,7 +71,7 @@ class Fencing:
             self._phase.move(_FAILED[e.reason])
 
     def over(self, out: list[Command]) -> None:
-        """Nobody needs to be told any longer."""
+        """End the alerts: the danger is over."""
         if self.alerts.begun:
             out.append(CancelAlarm("", Timer.FENCE))
         for danger in (Danger.FENCE, Danger.TWO_PRIMARIES):
@@ -79,8 +81,8 @@ class Fencing:
     def tell_failed(
         self, e: events.FenceFailed, minutes: int, serving: bool, out: list[Command]
     ) -> None:
-        """It could not be confirmed. serving: users have been sent here, and as long as nothing is
-        heard of the old primary its silence endangers nobody.
+        """Report that the fence could not be confirmed. serving: users have been sent here; while
+        nothing is heard of the old primary its silence endangers nobody.
         """
         if not serving or Danger.TWO_PRIMARIES in self.alerts.begun:
             alert = Message(AlertId.NOT_FENCED, minutes, texts.not_fenced_text(e.reason))
@@ -95,7 +97,7 @@ class Fencing:
         self.alerts.tell(e, Danger.TWO_PRIMARIES, alert, out)
 
     def tell_heard_again(self, e: Event, minutes: int, goes_on: bool, out: list[Command]) -> None:
-        """A message, not a danger that lasts."""
+        """Report once that a machine is heard again; this is no danger that lasts."""
         alert = Message(AlertId.HEARD_AGAIN, minutes, texts.heard_again_text(goes_on))
         self.alerts.tell(e, Danger.HEARD_AGAIN, alert, out)
         self.alerts.over(Danger.HEARD_AGAIN, out)

@@ -1,13 +1,13 @@
-"""Fetching from the primary's share what nothing brings here by itself: the newest usable chain,
-and only that chain.
+"""Fetching from the primary's share what does not come by itself: the newest usable chain, and only
+that chain.
 
 Theory of operation. A standby that is gone or empty may have no way back among the files here,
 while the primary's share holds one; and a share may answer while its machine is dead. So the
-headers of the whole backups there are read (`ListShare`), the best way is planned over what lies
-here and there, and what it lacks here is fetched in its order, before anything else of the
-database. Files that lie here are preferred: only if those there lead further is any of them sent. A
-file that arrives damaged, or that the share cannot send, is left out of the next plan: so an older
-chain takes the place of a newer one whose full is corrupt.
+headers of the whole backups there are read (`ListShare`), the best way is planned over the files
+here and there, and the files that it lacks here are fetched in its order, before anything else of
+the database. Files that lie here are preferred: others are sent only if they lead further. A file
+that arrives damaged, or that the share cannot send, is left out of the next plan. So an older chain
+takes the place of a newer one whose full is corrupt.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class Fetching:
 
     @property
     def busy(self) -> bool:
-        """Is an answer awaited, or a file?"""
+        """Return whether an answer or a file is awaited."""
         return self.asked or bool(self.coming)
 
     # ---- what happens
     def ask(self, out: list[Command]) -> None:
-        """Look at what the share holds now."""
+        """Ask what the share holds now."""
         if not self.asked:
             self.asked = True
             self.useless.clear()
@@ -59,19 +59,19 @@ class Fetching:
         self.there = e.files if e.reachable else None
 
     def forget_list(self) -> None:
-        """What was read of the share is old."""
+        """Forget the list of the share, which is old."""
         self.there = None
 
     def landed(self, name: str) -> None:
         self.coming.discard(name)
 
     def not_sent(self, name: str) -> None:
-        """The share could not send that file."""
+        """Note that the share could not send that file."""
         self.coming.discard(name)
         self.useless.add(name)
 
     def expect_nothing(self) -> None:
-        """Nothing more comes from the primary."""
+        """Expect nothing more from the primary."""
         self.coming.clear()
 
     # ---- the way back
@@ -101,8 +101,8 @@ class Fetching:
         return name in self.useless or (file is not None and file.content is Content.LOST)
 
     def _best(self, here: list[BackupHeader], away: list[BackupHeader]) -> Plan:
-        """The way that gets furthest; of ways that get as far, one that goes on from the database's
-        position, then one on a full that lies here.
+        """Return the way that gets furthest. Of equal ways, prefer one that goes on from the
+        database's position, then one on a full that lies here.
         """
         state = self._db.state
         logs_away = [header for header in away if header.kind is not FULL]
@@ -120,8 +120,8 @@ class Fetching:
         return best
 
     def choose(self) -> tuple[list[File], list[str]]:
-        """Return what lies here and was taken for restored, to be read first; and the names of what
-        is to be sent.
+        """Return the files that lie here and were taken for restored, which are read first, and the
+        names of the files to be sent.
         """
         unread, names = [], []
         for name in self.lacking():

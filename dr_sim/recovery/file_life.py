@@ -16,11 +16,11 @@ from dr_sim.machines import Transitions
 
 
 class Content(enum.StrEnum):
-    """What lies here under the file's name."""
+    """The state of the file under that name."""
 
     ABSENT = "absent"
     UNREAD = "unread"  # seen after a restart and taken for restored; its header was not read
-    CHECKING = "checking"  # a Validate is out
+    CHECKING = "checking"  # a Validate command is out
     WHOLE = "whole"  # the hash agreed
     BAD = "bad"  # it did not, or the file is gone; it may be copied again
     LOST = "lost"  # and it cannot be copied again
@@ -36,9 +36,9 @@ class Need(enum.StrEnum):
 
 
 class FileEvent(enum.StrEnum):
-    """What can happen to a file."""
+    """The events of a file."""
 
-    # what lies here
+    # events that change the content
     LANDED = "landed"
     FOUND = "found after a restart"
     FOUND_WHOLE = "found after a restart, its header is stored"
@@ -51,7 +51,7 @@ class FileEvent(enum.StrEnum):
     GIVEN_UP = "given up"
     TAKEN_UP_AGAIN = "taken up again"
     GONE = "gone"
-    # whether anything waits for it
+    # events that change the need
     HANDED_OVER = "handed over"
     RESTORED = "restored"
     SENT_BACK = "sent back"
@@ -90,7 +90,7 @@ CONTENT: Transitions[Content, FileEvent] = Transitions(
             _E.REFUSED: Content.CHECKING,
             _E.GONE: Content.ABSENT,
         },
-        # a second answer may come: a file may be hashed twice at a time
+        # a second answer may come: a file may be hashed twice at the same time
         Content.BAD: {
             _E.LANDED: Content.CHECKING,
             _E.PASSED: Content.WHOLE,

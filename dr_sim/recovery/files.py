@@ -26,14 +26,14 @@ _DONE = (Need.DONE, Need.IN_HAND_AGAIN)
 
 
 def kind_of(name: str) -> Kind | None:
-    """Return the kind that a replicated name bears; None if it is no backup's name."""
+    """Return the kind that a replicated name carries; None if it is no backup's name."""
     parts = name.rsplit("_", 2)
     return KIND_OF_WORD.get(parts[1]) if len(parts) == 3 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a file is of no use: what validation or the engine said of it."""
+    """Why a file is of no use: what validation or the engine reported."""
 
     outcome: ValidationOutcome | None  # None: validation has found nothing
     error_number: int
@@ -75,7 +75,7 @@ class File:
         "size_bytes",
     )
 
-    copied = True  # to backups.retention: what lies here came from the primary
+    copied = True  # for backups.retention: what lies here came from the primary
 
     def __init__(
         self, name: str, kind: Kind, modified_utc_us: int, size_bytes: int, landed_mono_us: int
@@ -174,7 +174,7 @@ class HeldFiles:
 
     @property
     def awaits_counts(self) -> bool:
-        """The store holds attempts of files that are not here: they may land again."""
+        """Tell whether the store holds attempts of files that are not here: they may land again."""
         return bool(self._stored_attempts)
 
     def all_on_shelves(self) -> bool:
@@ -207,13 +207,15 @@ class HeldFiles:
         return file
 
     def headers_of_nothing(self) -> list[str]:
-        """Return the names of files whose headers were stored and which are here no more, once."""
+        """Return, once, the names of files whose headers are stored and which are not here any
+        more.
+        """
         names = list(self._stored_headers)
         self._stored_headers = {}
         return names
 
     def arrived(self, file: File) -> None:
-        """A file has landed that was not here."""
+        """Record that a file has landed that was not here."""
         self._move(file, FileEvent.LANDED)
         self._by_name[file.name] = file
         if self._stored_attempts:
@@ -234,7 +236,7 @@ class HeldFiles:
         return True
 
     def forget(self, file: File) -> None:
-        """The file is not here any more. Should it come again, its reads go on being counted
+        """Forget a file that is not here any more. If it comes again, its reads are counted on
         (R5).
         """
         self._move(file, FileEvent.GONE)
@@ -246,7 +248,7 @@ class HeldFiles:
             self._stored_attempts[file.name] = file.attempts
 
     def delete(self, files: Sequence[File]) -> None:
-        """Retention takes these files away."""
+        """Record that retention deletes these files."""
         for file in files:
             self._move(file, FileEvent.GONE)
             del self._by_name[file.name]
@@ -273,9 +275,10 @@ class HeldFiles:
         return unread
 
     def passed(self, file: File, header: BackupHeader, state: RestoreState) -> bool:
-        """The file is whole. True: for the first time.
+        """Record that the file is whole. Return whether it is for the first time.
 
-        Another backup may lie here under that name now: then whether it is needed is decided anew.
+        Another backup may lie here under that name now: then it is decided anew whether it is
+        needed.
         """
         first_time = file.header is None
         self._move(file, FileEvent.PASSED)
@@ -294,11 +297,11 @@ class HeldFiles:
         return first_time
 
     def hold_until(self, file: File, due_mono_us: int) -> None:
-        """The replay delay holds it back."""
+        """Hold the file back until the replay delay is over."""
         file.due_mono_us = due_mono_us
 
     def queue(self, file: File) -> None:
-        """A log waits for its turn."""
+        """Put a log in the queue."""
         if file not in self.pending:
             insort(self.pending, file, key=File.order)
 
@@ -323,7 +326,7 @@ class HeldFiles:
         return True
 
     def contradicted(self, file: File) -> None:
-        """The primary says that a file which had passed is another one."""
+        """Record that the primary has contradicted a file that had passed: it is another file."""
         self._change_need(file, FileEvent.NEEDED)
         file.contradictions += 1
 
@@ -345,18 +348,20 @@ class HeldFiles:
         file.retry_at_mono_us = mono_us
 
     def no_copy_helps(self, file: File) -> None:
-        """The file is cut off at the primary too: one more copy would have failed likewise."""
+        """Record that the file is cut off at the primary too: one more copy would fail in the same
+        way.
+        """
         file.failures += 1
 
     def give_up(self, file: File, failure: Failure | None = None) -> None:
-        """No copy of the file can be had."""
+        """Record that no copy of the file can be had."""
         self._move(file, FileEvent.GIVEN_UP)
         self.bad.pop(file.name, None)
         if failure is not None:
             file.failure = failure
 
     def take_up_again(self, file: File) -> None:
-        """The failover in which it was given up has been called off."""
+        """Take the file up again: the failover in which it was given up has been called off."""
         self._move(file, FileEvent.TAKEN_UP_AGAIN)
         self.bad[file.name] = file
 
@@ -374,41 +379,45 @@ class HeldFiles:
         file.refused = False
 
     def unqueue_restored(self, file: File) -> None:
-        """A log that is restored waits no longer."""
+        """Take a restored log out of the queue."""
         if self.pending and self.pending[0] is file:
             del self.pending[0]
         else:
             self._unqueue(file)
 
     def sent_back(self, file: File) -> None:
-        """The engine reads it no longer, and has not restored it."""
+        """Record that the engine no longer reads the file, and has not restored it."""
         self._change_need(file, FileEvent.SENT_BACK)
         self.in_hand = None
 
     def refused(self, file: File, failure: Failure, retry_at_mono_us: int, passes: bool) -> None:
-        """The engine has refused it. passes: that says nothing about the file."""
+        """Record that the engine has refused the file. passes: the refusal says nothing about the
+        file.
+        """
         file.refused = True
         file.failure = Failure(file.failure.outcome, failure.error_number, failure.error_text)
         file.passing += passes
         file.retry_at_mono_us = retry_at_mono_us
 
     def check_refused(self, file: File) -> None:
-        """Damage at rest is looked for: it is validated once more."""
+        """Validate the file once more, to look for damage at rest."""
         self._move(file, FileEvent.REFUSED)
         self.shelves.spoil()
 
     def acquit(self, file: File, passes: bool) -> None:
-        """The copy was lost under a file that is no full: the refusal was not the file's."""
+        """Withdraw the refusal of a file that is no full: the copy under it was lost."""
         file.passing += passes
         file.refused = False
 
     # ---- the database's position moves
     def needed(self, file: File) -> None:
-        """It is needed after all."""
+        """Record that the file is needed after all."""
         self._change_need(file, FileEvent.NEEDED)
 
     def decide(self, file: File, state: RestoreState) -> bool:
-        """Decide anew whether a log waits for its turn, now that the database stands there."""
+        """Decide anew whether a log waits for its turn, now that the database stands at another
+        position.
+        """
         assert file.header is not None
         behind = applies(file.header, state) in _BEHIND
         self._change_need(file, FileEvent.PASSED_BY if behind else FileEvent.NEEDED)
@@ -422,7 +431,7 @@ class HeldFiles:
             self._change_need(file, FileEvent.PASSED_BY)
 
     def pass_front_by(self) -> None:
-        """The first log in the queue would bring nothing: it is never read."""
+        """Skip the first log in the queue, which would bring nothing: it is never read."""
         self._change_need(self.pending.pop(0), FileEvent.PASSED_BY)
 
     def pass_bad_logs_by(self, finished_until_utc_us: int) -> None:
@@ -437,7 +446,7 @@ class HeldFiles:
                 del self.bad[file.name]
 
     def decide_all(self, state: RestoreState) -> None:
-        """After a jump (a full, an incremental, a lost position) decide of all logs anew."""
+        """Decide anew about all logs after a jump (a full, an incremental, a lost position)."""
         validated = (Content.WHOLE, Content.CHECKING)
         logs = [
             file
@@ -451,7 +460,9 @@ class HeldFiles:
         self.pending.sort(key=File.order)
 
     def absorb(self, logs: Sequence[tuple[str, BackupHeader]], landed: Sequence[int]) -> File:
-        """Quiet logs have landed and been restored (absorb.py); return the last of them."""
+        """Record that quiet logs have landed and been restored (absorb.py); return the last of
+        them.
+        """
         taken: list[File] = []
         for (name, header), landed_us in zip(logs, landed, strict=True):
             file = File(name, LOG, header.finished_utc_us, header.nominal_bytes, landed_us)

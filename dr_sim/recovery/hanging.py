@@ -1,15 +1,15 @@
-"""Restores that hang in a failover: told of, and at last ended, so that the failover goes on (R12,
-R15).
+"""Restores that hang in a failover: people are alerted, and at last the restore is ended, so that
+the failover goes on (R12, R15).
 
-Theory of operation. What has landed is replayed, however long that takes; but one restore that
-never ends would hold the service down for ever. From the drain's limit on the restores under way
-are looked at, at every retry. One that goes on for longer than an age limit is told of (event 18).
-One that has gone on for longer than `restore_limit` hangs: its session is ended, which leaves the
-database where it stood. It is tried again once, as what held it up may be over, and this time for
-no longer than the drain's limit; if it hangs again, what it held stays behind and is told. The
-restore of a full is never ended: it leaves nothing that could be brought online. One that waits for
-a worker does not hang: its time begins when it gets one. A planned failover loses nothing, so it
-ends none.
+Theory of operation. Everything that has landed is replayed, however long that takes; but one
+restore that never ends would hold the service down for ever. From the drain's limit on, the
+restores under way are looked at at every retry. One that goes on for longer than an age limit is
+reported (event 18). One that has gone on for longer than `restore_limit` hangs: its session is
+ended, which leaves the database where it stood. The restore is tried once more, as its obstacle may
+be gone, this time for no longer than the drain's limit. If it hangs again, its content stays behind
+and is reported. The restore of a full is never ended: it would leave nothing that could be brought
+online. A restore that waits for a worker does not hang: its time begins when it gets one. A planned
+failover loses nothing, so it ends no restore.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class Hanging:
         self._waits_since: dict[str, tuple[str, int]] = {}
 
     def look(self, e: Event, out: list[Command]) -> None:
-        """After the drain's limit, and at every retry while anything is being restored."""
+        """Look at the restores after the drain's limit, and at every retry while anything is being
+        restored.
+        """
         unfinished = False
         for name, db in self._databases.items():
             if db.drain is None or db.promoted or db.drain.idle():
@@ -62,13 +64,13 @@ class Hanging:
             out.append(SetAlarm("", Timer.HANGS, e.mono_us + self._retry_us))
 
     def _limit_of(self, db: DatabaseReplay, file: File) -> int:
-        """For how long its restore may go on: for less when it is tried again."""
+        """Return how long the file's restore may go on: less when it is tried again."""
         ended = db.drain is not None and file.name in db.drain.ended
         return self._config.drain_limit_us if ended else self._config.restore_limit_us
 
     def goes_on(self, e: events.RestoreGoesOn, out: list[Command]) -> File | None:
-        """It has not gone on for long enough, or waits for a worker. Return the file to tell of: it
-        takes longer than an age limit.
+        """Note that a restore has not gone on for long enough, or waits for a worker. Return the
+        file to report if it takes longer than an age limit.
         """
         db = self._databases[e.database]
         file = db.files.in_hand

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def begin(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Alarms stand at whole multiples of the monotonic clock, so a restart moves none."""
+    """Set the alarms at whole multiples of the monotonic clock, so that a restart moves none."""
     every_us = db.rules.reverify_us
     if every_us:
         out.append(SetAlarm(db.name, Timer.REVERIFY, next_multiple_us(e.mono_us + 1, every_us)))
@@ -27,8 +27,8 @@ def begin(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 
 def reverify(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Hash again what a restore would need: what waits, and the newest full with all that follows
-    it.
+    """Hash again all files that a restore would need: those that wait, and the newest full with
+    everything after it.
     """
     every_us = db.rules.reverify_us
     out.append(SetAlarm(db.name, Timer.REVERIFY, next_multiple_us(e.mono_us + 1, every_us)))
@@ -47,13 +47,13 @@ def reverify(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 
 def prune(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Delete what is older than the retention and needed by no chain that is kept; the counters go
-    with the files. Where a restart has lost headers, those files are looked into first, and nothing
-    goes until the next time.
+    """Delete what is older than the retention and not needed by a chain that is kept, with its
+    counters. Where a restart has lost headers, those files are read first, and nothing is deleted
+    until the next time.
     """
     out.append(SetAlarm(db.name, Timer.PRUNE, next_multiple_us(e.mono_us + 1, DAY_US)))
     if db.drain is not None:
-        return  # what lies here may be the way back
+        return  # the files here may be the way back
     files, shelves = db.files, db.files.shelves
     old_us = e.utc_us - db.config.retention_us
     names = None
@@ -63,7 +63,8 @@ def prune(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
         unread = files.look_into_unread()
         out.extend(Validate(db.name, file.name) for file in unread)
         if unread:
-            return  # without them a chain that is whole looks broken, and what it needs useless
+            # without them a whole chain looks broken, and the files that it needs look useless
+            return
         names = shelves.prunable_of_each(files.values(), db.config, db.state, e.utc_us)
     names += [file.name for file in sorted(shelves.useless(old_us), key=File.age_order)]
     _delete(db, [file for file in map(files.__getitem__, names) if _may_go(db, file)], out)

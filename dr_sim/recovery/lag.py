@@ -27,9 +27,11 @@ CLOCKS_AGREE_US = 5 * MINUTE_US
 
 
 class Lag:
-    """since_us: since when every log has been restored too late; 0: the last was in time. told_us:
-    when people were told of lag last, by this part or by `Progress`. clock_off_us: by how much the
-    primary's clock is ahead of ours, when it was asked last; 0: it was not asked.
+    """Late restores of one database.
+
+    since_us: since when every log has been restored too late; 0: the last one was in time. told_us:
+    when people were last alerted to lag, by this part or by `Progress`. clock_off_us: how far the
+    primary's clock was ahead of ours when it was last asked; 0: it was not asked.
     """
 
     __slots__ = ("_clock_off_us", "_db", "since_us", "told_us")
@@ -41,7 +43,7 @@ class Lag:
         self._clock_off_us = 0
 
     def restored(self, e: Event, file: File, out: list[Command]) -> bool:
-        """A log has been restored. Return whether to ask what the primary's clock shows."""
+        """Note that a log has been restored. Return whether to ask what the primary's clock shows."""
         rules = self._db.rules
         late_us = e.utc_us - file.modified_utc_us - rules.delay_us - rules.every_us
         too_new_us = file.modified_utc_us - e.utc_us + e.mono_us - file.landed_mono_us
@@ -61,7 +63,7 @@ class Lag:
         if abs(off_us) > CLOCKS_AGREE_US:
             late_us += off_us
         self._tell(e, file, late_us, off_us, out)
-        return True  # it may be set right before the next retry
+        return True  # the clock may be set right before the next retry
 
     def _tell(self, e: Event, file: File, late_us: int, off_us: int, out: list[Command]) -> None:
         db = self._db
@@ -80,7 +82,7 @@ class Lag:
             db.alerts.tell(e, Danger.CLOCK, alert, out)
 
     def over(self, out: list[Command]) -> None:
-        """The log restored last was in time, or nothing is lacking."""
+        """Note that the last restored log was in time, or that nothing is lacking."""
         self.since_us = self.told_us = self._clock_off_us = 0
         alerts = self._db.alerts
         if alerts.begun:
@@ -88,9 +90,9 @@ class Lag:
             alerts.over(Danger.CLOCK, out)
 
     def told(self, mono_us: int) -> None:
-        """People have been told of logs that wait."""
+        """Note that people have been alerted to logs that wait."""
         self.told_us = mono_us
 
     def clock_seen(self, ahead_us: int) -> None:
-        """The primary has said what its clock shows."""
+        """Note what the primary's clock shows."""
         self._clock_off_us = ahead_us

@@ -1,7 +1,7 @@
-"""What lands: it is validated, and what fails is copied again.
+"""Landing: a file that lands is validated, and copied again if it fails.
 
-A log that is whole waits in the queue for its turn. A file that fails stays among the bad until a
-copy of it is whole, or its range is behind the database, or the primary has it no more.
+A whole log waits in the queue for its turn. A file that fails stays among the bad ones until a copy
+of it is whole, its range is behind the database, or the primary no longer has it.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def validated(db: DatabaseReplay, e: events.Validated, out: list[Command]) -> No
 def _other_is_whole(
     db: DatabaseReplay, file: File, first_time: bool, e: Event, out: list[Command]
 ) -> None:
-    """A full or an incremental is here and whole."""
+    """Handle a full or an incremental that is here and whole."""
     header = file.header
     assert header is not None
     if first_time:
@@ -111,8 +111,8 @@ def validation_failed(db: DatabaseReplay, e: events.ValidationFailed, out: list[
 
 
 def failed(db: DatabaseReplay, file: File, failure: Failure, e: Event, out: list[Command]) -> None:
-    """What fails is copied again, at once the first time, then at every retry. A backup that was
-    cut off cannot be helped by another copy: the next log covers its range (R10).
+    """Have a file that failed copied again: at once the first time, then at every retry. Another
+    copy does not help a backup that was cut off: the next log covers its range (R10).
     """
     files = db.files
     had_header = file.header is not None
@@ -129,7 +129,7 @@ def failed(db: DatabaseReplay, file: File, failure: Failure, e: Event, out: list
     elif failure.outcome is not ValidationOutcome.NO_MANIFEST and file.failures == 1:
         db.recopy(file.name, out)
         if failure.outcome is ValidationOutcome.MISSING and not _others_are_missing(db, file):
-            # are the others there?
+            # check whether the other logs are there
             waiting = [f for f in files.pending if f.content is Content.WHOLE]
             out.extend(Validate(db.name, f.name) for f in waiting)
     db.look(e, out)

@@ -13,8 +13,8 @@ DAY_US = 86_400_000_000
 
 
 def elapsed_us(mono_us: int, utc_us: int, since_mono_us: int, since_utc_us: int) -> int:
-    """Time since an instant noted on both clocks; never negative. The wall clock counts only after
-    a reboot.
+    """Return the time since an instant that was noted on both clocks; never negative. The wall
+    clock counts only after a reboot.
     """
     if mono_us >= since_mono_us:
         return mono_us - since_mono_us
@@ -22,8 +22,8 @@ def elapsed_us(mono_us: int, utc_us: int, since_mono_us: int, since_utc_us: int)
 
 
 def age_us(mono_us: int, utc_us: int, noticed_mono_us: int, finished_utc_us: int) -> int:
-    """Age since a backup finished by the primary's clock. A wall clock that is behind cannot make a
-    file younger than the time since it was noticed here.
+    """Return the age since a backup finished by the primary's clock. A wall clock that is behind
+    cannot make a file younger than the time since it was noticed here.
     """
     return max(utc_us - finished_utc_us, mono_us - noticed_mono_us, 0)
 
@@ -31,12 +31,12 @@ def age_us(mono_us: int, utc_us: int, noticed_mono_us: int, finished_utc_us: int
 def limit_at_us(
     mono_us: int, utc_us: int, noticed_mono_us: int, finished_utc_us: int, limit_us: int
 ) -> int:
-    """Monotonic instant at which that age reaches limit_us; now, if it has."""
+    """Return the monotonic instant at which that age reaches limit_us; now, if it has."""
     return mono_us + max(0, limit_us - age_us(mono_us, utc_us, noticed_mono_us, finished_utc_us))
 
 
 def next_multiple_us(mono_us: int, every_us: int) -> int:
-    """The first whole multiple of every_us that is not before mono_us."""
+    """Return the first whole multiple of every_us that is not before mono_us."""
     return -(-mono_us // every_us) * every_us
 
 

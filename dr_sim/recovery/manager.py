@@ -53,9 +53,7 @@ class RecoveryManager:
         self._early: list[Event] = []
 
     def resume(self) -> list[Command]:
-        """The first thing after a start or a restart: away with what was under way, then look at
-        what is there.
-        """
+        """Start, or restart: end what was under way, then ask what is there."""
         return [ClearRestoreFolder(), TakeInventory()]
 
     def handle(self, event: Event) -> list[Command]:
@@ -73,13 +71,15 @@ class RecoveryManager:
         return out
 
     def quiet(self, database: str, fork: int, first_lsn: int) -> bool:
-        """May a log that begins at that position be absorbed (recovery/absorb.py)?"""
+        """Return whether a log that begins at that position may be absorbed (recovery/absorb.py)."""
         return (
             self.ready and not self.failover.on and quiet(self.databases[database], fork, first_lsn)
         )
 
     def stand_in(self, database: str, at: Standing) -> RecoveryManager:
-        """A fresh machine for that database alone, which stands there and knows of no file."""
+        """Return a fresh machine for that database alone, which stands at that place and knows no
+        file.
+        """
         config = self.config
         alone = replace(config, databases=(self.databases[database].config,))
         machine = type(self)(alone, self.incarnation, {})
@@ -87,7 +87,7 @@ class RecoveryManager:
         return machine
 
     def _begin_at(self, database: str, at: Standing) -> None:
-        """Begin without an inventory: where that database stands is known."""
+        """Begin without an inventory: the place at which that database stands is known."""
         stand(self.databases[database], at)
         self.ready = True
 
@@ -118,7 +118,7 @@ class RecoveryManager:
             database.alarm(event, out)
 
     def _inventory(self, event: events.Inventory, out: list[Command]) -> None:
-        """What is observed beats what is stored."""
+        """Take up the inventory: what is observed beats what is stored."""
         self.ready = True
         for name, database in self.databases.items():
             seen = event.of(name)
@@ -138,13 +138,16 @@ class RecoveryManager:
             self._route(kept, out)
 
     def _look_again(self, event: events.Inventory, out: list[Command]) -> None:
-        """A look in the middle of things, as a copy here has turned out to be gone."""
+        """Take up a later inventory, which was asked for because a copy here has turned out to be
+        gone.
+        """
         for name, database in self.databases.items():
             if not database.looking or database.promoted:
                 continue
             seen = event.of(name)
             if name in self.failover.online.ordered_before and seen.state.exists:
-                # online by our own order, perhaps: the failover looks at that (way_over.observed)
+                # perhaps our own order brought it online: the failover checks that
+                # (way_over.observed)
                 database.looked_at_copy()
             else:
                 standby.looked(database, event, seen, out)

@@ -25,11 +25,13 @@ _OVER = (
     Danger.UNPROTECTED,
     Danger.ONLY_WAY,
 )
-"""What is no danger any longer once a database is online here."""
+"""The dangers that end once a database is online here."""
 
 
 class Online:
-    """unanswered: databases that have yet to be recovered; unrecovered: those that could not be.
+    """The databases that are to be brought online.
+
+    unanswered: those that have yet to be recovered; unrecovered: those that could not be;
     ordered_before: those that an earlier incarnation may have ordered.
     """
 
@@ -51,10 +53,13 @@ class Online:
         # readers had to be disconnected: they came between the last restore and the order
         self._in_use: set[str] = set()
         self.ordered_before: set[str] = set()
-        self._errors: dict[str, str] = {}  # what the engine said last of those not recovered
+        # the last error of the engine for each database that was not recovered
+        self._errors: dict[str, str] = {}
 
     def begin(self, later: set[str], again: bool, out: list[Command]) -> None:
-        """Order all but those that come later. again: an earlier incarnation may have done so."""
+        """Order all databases but those that come later. again: an earlier incarnation may have
+        ordered them.
+        """
         names = [
             name for name, db in self._databases.items() if not db.promoted and name not in later
         ]
@@ -85,8 +90,9 @@ class Online:
         self.unrecovered.discard(e.database)
 
     def failed(self, e: events.RecoverFailed, out: list[Command]) -> None:
-        """Told, and tried again at every retry; the other databases do not wait for it. It may have
-        been recovered by an order from before a restart, whose answer was lost: so it is looked at.
+        """Report a database that could not be recovered, and try again at every retry; the other
+        databases do not wait for it. An order from before a restart, whose answer was lost, may
+        have recovered it: so its state is looked at.
         """
         db = self._databases.get(e.database)
         if db is None:
@@ -107,8 +113,8 @@ class Online:
         telling.tell_not_recovered(self._databases[name], self._errors[name], e, out)
 
     def nothing_to_recover(self) -> list[str]:
-        """Return those that could not be recovered because there is no copy of them here, or none
-        that is one of the primary; they are not ordered again until they are restored.
+        """Return the databases that could not be recovered because there is no copy of them here,
+        or only one that is online as a primary. They are not ordered again until they are restored.
         """
         names = [
             name
@@ -119,9 +125,8 @@ class Online:
         return names
 
     def observed(self, e: events.Inventory) -> list[events.Recovered]:
-        """A later look at what is there: a database that is online here has been recovered by an
-        order from before a restart, whoever was told. If there was none, somebody brought it online
-        by mistake.
+        """Compare with a later inventory: a database that is online here was recovered by an order
+        from before a restart. If there was no such order, somebody brought it online by mistake.
         """
         found = []
         for name, state in e.databases.items():

@@ -37,8 +37,8 @@ def ordered(f: Failover, e: events.FailoverOrdered, out: list[Command]) -> None:
 
 
 def ordered_to_point(f: Failover, e: events.FailoverOrderedToPoint, out: list[Command]) -> None:
-    """Replay stops just before an instant. A copy that holds later writes already cannot go
-    back.
+    """Obey an order to stop replay just before an instant. A copy that already holds later writes
+    cannot go back.
     """
     at = e.stop_before_utc_us
     concerned = [db for name, db in f.databases.items() if e.target in ("", name)]
@@ -55,7 +55,7 @@ def ordered_to_point(f: Failover, e: events.FailoverOrderedToPoint, out: list[Co
 
 
 def answered(f: Failover, e: events.OperatorAnswered, out: list[Command]) -> None:
-    """The operator who was paged has answered."""
+    """Handle the answer of the operator who was paged."""
     if f.phase is not FailoverPhase.DECIDING:
         return
     if e.operator not in f.config.operators:
@@ -81,7 +81,7 @@ def _begin_or_refuse(
 
 
 def _refused(f: Failover, operator: str) -> OrderRefused | None:
-    """Return why an order of that person is not obeyed, whatever it says."""
+    """Return why an order of that person is not obeyed, whatever the order says."""
     if operator not in f.config.operators:
         return OrderRefused(WhyNoFailover.NOT_AUTHORISED)
     if f.phase not in _MAY_BEGIN:
@@ -90,7 +90,7 @@ def _refused(f: Failover, operator: str) -> OrderRefused | None:
 
 
 def _broken_chain(f: Failover) -> OrderRefused | None:
-    """A planned failover loses nothing: no chain may be broken."""
+    """Return why a planned failover is refused: it loses nothing, so no chain may be broken."""
     for name, db in f.databases.items():
         if db.watch.breaks_the_chain or db.repair.on:
             return OrderRefused(WhyNoFailover.CHAIN_BROKEN, (name,))

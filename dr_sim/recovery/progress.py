@@ -1,16 +1,16 @@
-"""Does replay get on? Judged by what waits here, not by what has been restored (R8, R12).
+"""Progress of replay, judged by what waits here, not by what has been restored (R8, R12).
 
-Theory of operation. A restore that is slow, that hangs or that queues for a worker tells nothing
-until it ends, and a replay that stands tells nothing at all. So the age of the oldest log that has
-landed and is not restored is watched. On the quiet path each log is restored before the next one
-lands, and nothing is done for it here. Only when a log lands, or the alarm 'window' goes off, while
-an earlier log has waited for a minute, one alarm, 'waits', is set at the instant at which the
-oldest log passes its limit. From then on event 18 is raised at every retry until that log is
-restored or passed. A log that landed late is past its age at once: it has one retry interval to be
-restored in, so a backlog that drains after an outage is no news. What `watch` tells of a chain that
-is stuck is not told twice, nor is event 8.
+Theory of operation. A restore that is slow, that hangs or that queues for a worker reports nothing
+until it ends, and a replay that stands still reports nothing at all. So the age of the oldest log
+that has landed and is not restored is watched. On the quiet path each log is restored before the
+next one lands, and nothing is done for it here. Only when a log lands, or the alarm 'window' goes
+off, while an earlier log has waited for a minute, one alarm, 'waits', is set at the instant at
+which the oldest log passes its limit. From then on event 18 is raised at every retry until that log
+is restored or passed. A log that landed late is past its age at once: it gets one retry interval to
+be restored in, so a backlog that drains after an outage raises no alert. A chain that is stuck is
+reported by `watch`, and late restores by event 8; neither is reported twice.
 
-Each method that may tell returns whether it has told, as `Lag` counts its retries from there.
+Each method that may raise an alert returns whether it did, as `Lag` counts its retries from there.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """newest: the log that landed last. armed_at_us: where the alarm 'waits' stands, -1: nowhere.
-    copy_since_us: when a full was restored here last: no log could be restored over it before.
+    """The logs that wait.
+
+    newest: the log that landed last. armed_at_us: the instant of the alarm 'waits', -1: it is not
+    set. copy_since_us: when a full was last restored here; no log could be restored over it before.
     """
 
     __slots__ = ("_db", "armed_at_us", "copy_since_us", "newest")
@@ -45,12 +47,12 @@ class Progress:
         self.copy_since_us = 0
 
     def begin(self) -> None:
-        """After a start: which of the logs that lie here landed last?"""
+        """Find out, after a start, which of the logs that lie here landed last."""
         logs = [file for file in self._db.files.values() if file.kind is LOG]
         self.newest = max(logs, key=File.age_order, default=None)
 
     def absorbed(self, newest: File) -> None:
-        """Quiet logs have been absorbed (absorb.py)."""
+        """Note that quiet logs have been absorbed (absorb.py)."""
         self.newest = newest
 
     def full_restored(self, mono_us: int) -> None:
@@ -68,17 +70,15 @@ class Progress:
         return e.mono_us - self._ready_us(front) >= MINUTE_US and self.look(e, out)
 
     def other_landed(self, file: File, e: Event, out: list[Command]) -> bool:
-        """A backup of a database without logs has landed; one of its kind may still be being
-        restored.
+        """Note that a backup of a database without logs has landed; an earlier one may still be
+        being restored.
         """
         in_hand = self._db.files.in_hand
         busy = in_hand is not None and in_hand.kind is file.kind
         return busy and self.armed_at_us < 0 and self.look(e, out)
 
     def window(self, e: Event, out: list[Command]) -> bool:
-        """The alarm 'window' went off. A log that the lanes absorb is restored within its
-        interval.
-        """
+        """Handle the alarm 'window'. A log that the lanes absorb is restored within its interval."""
         newest, db = self.newest, self._db
         if newest is None or newest.done or self.armed_at_us >= 0:
             return False
@@ -87,7 +87,7 @@ class Progress:
         return e.mono_us - self._ready_us(newest) >= patience_us and self.look(e, out)
 
     def look(self, e: Event, out: list[Command]) -> bool:
-        """Tell of the oldest log that waits if it is past its limit, and set the alarm for when it
+        """Report the oldest log that waits if it is past its limit, and set the alarm for when it
         will be.
         """
         db = self._db
@@ -118,14 +118,16 @@ class Progress:
         db.alerts.tell(e, Danger.LAG, Message(AlertId.WAITING, minutes, text, file.name), out)
 
     def _limit_at_us(self, file: File, e: Event) -> int:
-        """When the log has waited for too long: past the age limit, and for a retry at least."""
+        """Return the instant at which the log has waited too long: past the age limit, and for at
+        least a retry.
+        """
         rules = self._db.rules
         limit_us = rules.age_us + rules.delay_us + rules.every_us
         at = limit_at_us(e.mono_us, e.utc_us, file.landed_mono_us, file.modified_utc_us, limit_us)
         return max(at, self._ready_us(file) + rules.retry_us)
 
     def _ready_us(self, file: File) -> int:
-        """From when on nothing holds the log back on purpose."""
+        """Return the instant from which nothing holds the log back on purpose."""
         free_us = max(file.landed_mono_us, file.due_mono_us, self.copy_since_us)
         return free_us + self._db.rules.every_us
 
@@ -133,8 +135,8 @@ class Progress:
         return min(self._waiting(), key=File.age_order, default=None)
 
     def _waiting(self) -> list[File]:
-        """Logs that have landed and are not restored; of a database without logs the backup that is
-        being restored.
+        """Return the logs that have landed and are not restored; for a database without logs, the
+        backup that is being restored.
         """
         db = self._db
         if not db.config.log_interval_us:

@@ -38,7 +38,7 @@ class Refusal(enum.Enum):
 
     @property
     def passes(self) -> bool:
-        """Does it say nothing about whether the backup would help?"""
+        """Return whether the refusal says nothing about whether the backup would help."""
         return self not in _FOR_GOOD
 
     @staticmethod
@@ -72,7 +72,7 @@ class Refused:
 
 
 class WhyNoFailover(enum.StrEnum):
-    """Why an order to fail over is not obeyed; what it is about stands in place of {0} and {1}."""
+    """Why an order to fail over is not obeyed. {0} and {1} stand for what it is about."""
 
     NOT_AUTHORISED = "not authorised"
     ONE_IS_ON = "a failover is {0} already"
@@ -103,7 +103,7 @@ class OrderRefused:
 
 
 def _about(words: str, pattern: str) -> tuple[str, ...] | None:
-    """Return what stands in place of {0} and {1}; None if these words are of another pattern."""
+    """Return the texts in place of {0} and {1}; None if the words do not fit the pattern."""
     first, *rest = pattern.replace("{1}", "{0}").split("{0}")
     if not rest:
         return () if words == pattern else None
@@ -117,17 +117,16 @@ def _about(words: str, pattern: str) -> tuple[str, ...] | None:
 
 
 IN_USE_ERRORS = (3101, 60027, int("55006", 36))
-"""What engines (SQL Server, dr_sim where one is silent, PostgreSQL by its SQLSTATE to base 36) say
-of a restore into a database that is being read: nothing is wrong with the file.
+"""Errors of a restore into a database that is being read, in SQL Server, in dr_sim where one is
+silent, and in PostgreSQL (its SQLSTATE to base 36): nothing is wrong with the file.
 """
 
 NO_ROOM_ERRORS = (3257, 60007, int("53100", 36))
-"""What engines, and the restore folder, say when there is no room for the file or for what it
-holds.
+"""Errors of engines, and of the restore folder, when there is no room for the file or its content.
 """
 
 ENDED_ERRORS = (596, 60031, int("57P01", 36))
-"""What engines say of a restore whose session was killed."""
+"""Errors of engines when the session of a restore was killed."""
 
 GONE_ERROR = 60028
 """The database that a file was being restored into was dropped meanwhile."""
@@ -139,18 +138,18 @@ SETUP_ERRORS = frozenset((
     15507, 15581, 33111,  # a key or a certificate is not there
     int("58P01", 36),  # PostgreSQL: the directory of a tablespace is not there
 ))  # fmt: skip
-"""What engines say when the secondary is set up otherwise than what the backup holds. Somebody has
-to act there: no other copy, incremental or full holds less of it.
+"""Errors of engines when the secondary is not set up for what the backup holds. Somebody has to act
+there: no other copy, incremental or full would need less.
 """
 
 
 def needs_somebody(error_number: int) -> bool:
-    """Does the refusal last until somebody sets the secondary up as the primary is?"""
+    """Return whether the refusal lasts until somebody sets up the secondary like the primary."""
     return error_number in SETUP_ERRORS
 
 
 def passes_here(error_number: int) -> bool:
-    """Does a refusal at the secondary say nothing about the file?"""
+    """Return whether a refusal at the secondary says nothing about the file."""
     return (
         error_number in IN_USE_ERRORS
         or error_number in NO_ROOM_ERRORS

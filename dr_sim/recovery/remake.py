@@ -1,10 +1,10 @@
-"""Fulls and incrementals that no copy makes whole: told of at every retry, and asked for anew.
+"""Fulls and incrementals that no copy makes whole: reported at every retry, and asked for anew.
 
-A full that is damaged at its source, missing there, or that ran without an error and holds nothing,
+A full that is damaged at its source, missing there, or that ran without an error and holds nothing
 cannot be had by copying it again. The next one may be a day or a week away, so another of its kind
-is asked for at once, and its absence is an alert that grows (event 4) until a later one of that
-kind, or a full, is here and whole. If the one that was asked for is no better, it is asked for
-again an hour later. While a repair is on, that asks for what it needs itself.
+is asked for at once. Its absence is an alert that grows (event 4) until a later one of that kind,
+or a full, is here and whole. If the new one is no better, it is asked for again an hour later.
+While a repair runs, the repair asks for what it needs itself.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
 
 AGAIN_US = 60 * MINUTE_US
-"""Between two requests that bring nothing (assumed: a full keeps the primary's disk busy for
-minutes to an hour).
+"""The time between two requests that bring nothing (assumed: a full keeps the primary's disk busy
+for minutes to an hour).
 """
 
 
 class Remake:
-    """lost: by kind, the newest file that cannot be had."""
+    """Backups that are to be taken again. lost: by kind, the newest file that cannot be had."""
 
     __slots__ = ("_ask_at_us", "_asked", "_db", "_retry_at_us", "lost")
 
     def __init__(self, db: DatabaseReplay) -> None:
         self._db = db
         self.lost: dict[Kind, File] = {}
-        self._retry_at_us: dict[Kind, int] = {}  # when it is told of again
-        self._asked: set[Kind] = set()  # kinds that are being taken
+        self._retry_at_us: dict[Kind, int] = {}  # when it is reported again
+        self._asked: set[Kind] = set()  # kinds that were asked for and are being taken
         self._ask_at_us: dict[Kind, int] = {}  # when it may be asked for again
 
     def retries(self) -> list[int]:
-        """Return when something is told of again."""
+        """Return when something is reported again."""
         return [self._retry_at_us[kind] for kind in self.lost]
 
     def gave_up(self, file: File, e: Event, out: list[Command]) -> None:
-        """No copy of that full or incremental will ever be whole."""
+        """Record that no copy of that full or incremental will ever be whole."""
         kind = file.kind
         if kind not in self.lost:
             telling.tell_damaged(self._db, file, e, out)
@@ -56,7 +56,7 @@ class Remake:
         self._ask(kind, e.mono_us, out)
 
     def retry(self, e: Event, out: list[Command]) -> None:
-        """Tell of it again, and ask again if it is time."""
+        """Report it again, and ask again if it is time."""
         for kind, file in self.lost.items():
             if self._retry_at_us[kind] <= e.mono_us:
                 self._retry_at_us[kind] = e.mono_us + self._db.rules.retry_us
@@ -78,11 +78,13 @@ class Remake:
             self._ask_at_us[e.kind] = e.mono_us + AGAIN_US
 
     def failed(self, e: events.BackupFailed) -> None:
-        """Asked for again at the next retry."""
+        """Ask for it again at the next retry."""
         self._asked.discard(e.kind)
 
     def validated(self, kind: Kind, header: BackupHeader, out: list[Command]) -> None:
-        """A backup of that kind is here and whole: what was lost before it is needed no more."""
+        """Note that a backup of that kind is here and whole: what was lost before it is not needed
+        any more.
+        """
         for each in (Kind.FULL, Kind.INCREMENTAL) if kind is Kind.FULL else (kind,):
             file = self.lost.get(each)
             if file is None or file.modified_utc_us <= header.finished_utc_us:

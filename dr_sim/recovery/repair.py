@@ -37,7 +37,7 @@ from dr_sim.recovery.saved import object_of, read
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
 
-# a file may be landing while the primary's share is looked at: one answer without it is no proof
+# a file may be landing while the primary's share is looked at: one answer without it proves nothing
 _ABSENT_TWICE = 2
 
 
@@ -113,7 +113,7 @@ REPAIR: Transitions[RepairPhase, RepairEvent] = Transitions(
 )
 
 _ASKED = (RepairPhase.ASKED, RepairPhase.ASKED_ONE_COMES)
-_NO_KIND = -1  # in the store
+_NO_KIND = -1  # the text in the store for no kind
 
 _STORED = {
     "policy": str,
@@ -131,9 +131,9 @@ _STORED = {
 class Repair:
     """The repair of one database.
 
-    policy: how it is tried to get past. kind, name: the backup that was asked for. failures: how
-    often that was refused, though none of its kind was being taken. sought_first: the primary's
-    share has been asked for a first full.
+    policy: the way that is tried to get past the place. kind, name: the backup that was asked for.
+    failures: how often that was refused, though none of its kind was being taken. sought_first: the
+    primary's share has been asked for a first full.
     """
 
     __slots__ = (
@@ -180,7 +180,7 @@ class Repair:
 
     @property
     def asked(self) -> bool:
-        """The primary's answer is awaited."""
+        """Return whether the primary's answer is awaited."""
         return self._phase.state in _ASKED
 
     @property
@@ -198,7 +198,7 @@ class Repair:
         self._save(out)
 
     def moved(self, out: list[Command]) -> None:
-        """The database's position has changed: is the place behind it?"""
+        """Check whether the place is behind the database's new position."""
         state = self._db.state
         if not self.on or not state.exists:
             return
@@ -211,7 +211,7 @@ class Repair:
         self._save(out)
 
     def switch(self, out: list[Command]) -> None:
-        """The policy cannot work: take the other one."""
+        """Take the other policy, as this one cannot work."""
         self._phase.move(RepairEvent.SWITCHED)
         other = self._db.rules.otherwise
         self.policy = other if other is not self.policy else OnHole.RESYNC
@@ -219,13 +219,13 @@ class Repair:
         self._save(out)
 
     def take_what_lies_here(self, out: list[Command]) -> None:
-        """A plan over the files here leads past the place."""
+        """Note that a plan over the files here leads past the place."""
         self.policy = OnHole.SKIP_AHEAD
         self._save(out)
 
     def copy_is_lost(self, out: list[Command]) -> None:
-        """Nothing but a full helps where there is no copy: what was asked for is no longer waited
-        for, unless it is one.
+        """Note that the copy is lost: only a full helps now, so any other backup is no longer
+        waited for.
         """
         if self.policy is not OnHole.RESYNC:
             self._phase.move(RepairEvent.COPY_LOST)
@@ -236,7 +236,7 @@ class Repair:
 
     # ---- the backup that it needs
     def seek_first(self, out: list[Command]) -> None:
-        """The first full may be on its way already."""
+        """Look for the first full, which may be on its way already."""
         self.sought_first = True
         out.append(AskShare(self._db.name))
 
@@ -248,7 +248,9 @@ class Repair:
         out.append(TakeBackup(self._db.name, kind))
 
     def taken(self, e: events.BackupTaken, out: list[Command]) -> bool:
-        """The primary has taken a backup. False: it is not the one that was asked for here."""
+        """Handle a backup that the primary has taken. Return False if it is not the one that was
+        asked for here.
+        """
         if not self.asked or e.kind != self.kind:
             return False
         self._phase.move(RepairEvent.TAKEN)
@@ -257,8 +259,8 @@ class Repair:
         return True
 
     def refused(self, e: events.BackupFailed, out: list[Command]) -> bool:
-        """The primary has taken none: it is asked again at the next retry. True: its refusal says
-        that this backup cannot help.
+        """Handle a refusal of the primary: it is asked again at the next retry. Return True if the
+        refusal says that this backup cannot help.
         """
         if not self.asked or e.kind != self.kind:
             return False
@@ -272,25 +274,25 @@ class Repair:
         return not refusal.passes and self.policy is not OnHole.RESYNC
 
     def came(self, file: File) -> None:
-        """A full or an incremental is here and whole."""
+        """Note that a full or an incremental is here and whole."""
         if self.unanswered and file.kind is self.kind:
             self._phase.move(RepairEvent.CAME)
 
     def useless(self) -> None:
-        """The backup that has a name, if one has, is of no use."""
+        """Forget the named backup, if there is one: it is of no use."""
         if self.name:
             self._phase.move(RepairEvent.USELESS)
         self.name = ""
 
     def look_for_it(self, e: Event, out: list[Command]) -> bool:
-        """At every retry: is the backup that was asked for still coming? Return whether it is to be
-        asked for.
+        """Check at every retry whether the backup that was asked for is still coming. Return
+        whether to ask for it.
         """
         db = self._db
         file = db.files.get(self.name) if self.name else None
         if file is not None:
             if file.content is Content.LOST or file.failures > db.rules.attempts:
-                self.useless()  # no copy of it is whole: another one
+                self.useless()  # no copy of it is whole: ask for another one
         elif self.name or self.unanswered:
             out.append(AskShare(db.name))
             if self.unanswered and self._overdue(e):
@@ -298,8 +300,8 @@ class Repair:
         return not self.name
 
     def _overdue(self, e: Event) -> bool:
-        """Nothing came of a request whose answer was lost, twice as long as the last such backup
-        took.
+        """Return whether a request whose answer was lost has brought nothing for twice as long as
+        the last such backup took.
         """
         known = [
             h.finished_utc_us - h.started_utc_us
@@ -311,8 +313,8 @@ class Repair:
         return elapsed_us(e.mono_us, e.utc_us, *asked) > patience_us
 
     def share_answered(self, e: events.ShareAnswered, out: list[Command]) -> bool:
-        """Which backups are finished at the primary and on their way? Return whether what is needed
-        is to be asked for.
+        """Handle the list of backups that are finished at the primary and on their way. Return
+        whether to ask for the one that is needed.
         """
         if not self.on or not e.reachable:
             return False

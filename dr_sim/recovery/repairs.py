@@ -1,4 +1,4 @@
-"""What follows from a repair (repair.py): files are handed over, backups are asked for."""
+"""The consequences of a repair (repair.py): files are handed over, backups are asked for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dr_sim.recovery.waiting import behind, pass_covered
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
 
-# what engines say of an incremental on the wrong full: SQL Server, and where one is silent
+# errors of an incremental on the wrong full: SQL Server's, and dr_sim's where it is silent
 WRONG_BASE_ERRORS = (3136, 60017)
 
 
@@ -29,13 +29,13 @@ def begin(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 
 def switch(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """The policy cannot work: go on by the other one."""
+    """Go on with the other policy, as this one cannot work."""
     db.repair.switch(out)
     pursue(db, e, out)
 
 
 def pursue(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Restore what is here, or ask for what is not."""
+    """Restore a file that is here, or ask for one that is not."""
     if db.files.in_hand is not None or db.looking:
         return
     repair = db.repair
@@ -46,7 +46,7 @@ def pursue(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
         _ask(db, INCREMENTAL, e, out)
     elif repair.policy is OnHole.RESYNC:
         if not db.state.exists and _full_is_checked(db):
-            return  # one is here, and is handed over as soon as its hash has agreed
+            return  # one is here, and is handed over as soon as its hash agrees
         if not db.state.exists and not repair.sought_first:
             repair.seek_first(out)
         else:
@@ -69,14 +69,14 @@ def _ask(db: DatabaseReplay, kind: Kind, e: Event, out: list[Command]) -> None:
     if not db.state.exists and (repair.failures or db.machine_silent):
         db.fetching.ask(out)
     if db.machine_silent:
-        return  # nobody asks the dead for a backup
+        return  # a dead primary takes no backup
     if not _waits_for_somebody(db, kind):
         repair.ask(kind, e, out)
 
 
 def _waits_for_somebody(db: DatabaseReplay, kind: Kind) -> bool:
     """Return whether a backup of that kind is here and refused until somebody sets up this side:
-    another one would be refused likewise.
+    another one would be refused in the same way.
     """
     return any(
         file.kind is kind and file.refused and needs_somebody(file.failure.error_number)
@@ -85,14 +85,14 @@ def _waits_for_somebody(db: DatabaseReplay, kind: Kind) -> bool:
 
 
 def retry(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """At every retry while the place is not passed."""
+    """Retry while the place is not passed."""
     repair = db.repair
     if repair.on and not repair.asked and repair.look_for_it(e, out):
         pursue(db, e, out)
 
 
 def validated(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
-    """A full or an incremental is here and whole."""
+    """Handle a full or an incremental that is here and whole."""
     repair = db.repair
     if not repair.on or db.files.in_hand is not None:
         return
@@ -103,7 +103,7 @@ def validated(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> N
     if behind(db, file.header):
         pass_covered(db, file.header)
         db.look(e, out)
-        # nothing was written since: what is damaged holds nothing that is lacking
+        # nothing was written since: the damaged file holds nothing that is lacking
         if db.watch.stuck is None:
             if repair.on:
                 repair.end(out)
@@ -119,8 +119,8 @@ def validated(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> N
 
 
 def restored(db: DatabaseReplay, file: File, out: list[Command]) -> None:
-    """A full or an incremental has been restored. The full that was asked for is all there is to
-    have, even if nobody has written since.
+    """Handle a full or an incremental that was restored. The full that was asked for holds
+    everything, even if nobody has written since.
     """
     repair = db.repair
     if repair.on and file.kind is FULL and file.name == repair.name:
@@ -129,7 +129,7 @@ def restored(db: DatabaseReplay, file: File, out: list[Command]) -> None:
 
 
 def refused(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
-    """The engine did not take a file."""
+    """Handle a file that the engine did not take."""
     db.ways.drop()
     number, repair = file.failure.error_number, db.repair
     if passes_here(number) and db.state.exists:

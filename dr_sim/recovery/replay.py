@@ -192,7 +192,7 @@ class DatabaseReplay:
 
     @property
     def _may_jump(self) -> bool:
-        """May something else than the next log be restored?"""
+        """Return whether something other than the next log may be restored."""
         return (
             self.repair.on
             or self.drain is not None
@@ -201,15 +201,15 @@ class DatabaseReplay:
         )
 
     def _holds_too_much(self, file: File) -> bool:
-        """It holds what was written after the instant before which a failover stops, and cannot be
-        restored in part.
+        """Return whether the file holds writes after the instant before which a failover stops, and
+        cannot be restored in part.
         """
         stop_utc_us = self.stop_before_utc_us
         return bool(stop_utc_us) and file.kind is not LOG and file.modified_utc_us > stop_utc_us
 
     def hand_over(self, file: File, takes_place: bool, out: list[Command]) -> None:
-        """The read that the counter counts (R5): durable first, then the working copy's name, then
-        the read.
+        """Hand a file to the engine, in this order: the counter of reads, durable (R5); the working
+        copy's name; the read.
         """
         attempts = self.files.hand_over(file)
         name = file.name
@@ -223,7 +223,7 @@ class DatabaseReplay:
 
     # ---- where the copy stands
     def restored_to(self, e: events.Restored, file: File, header: BackupHeader) -> str:
-        """A backup was restored; return what the store keeps of it."""
+        """Record that a backup was restored; return what the store keeps of it."""
         old = self.state
         self.state = RestoreState(
             e.fork, e.redo_lsn, e.differential_base_lsn, old.restoring, old.exists
@@ -234,29 +234,29 @@ class DatabaseReplay:
         return self.last.text()
 
     def has_copy(self) -> None:
-        """A full or an incremental was restored."""
+        """Record that a full or an incremental was restored."""
         self.state = replace(self.state, exists=True)
         self.replaces = False
 
     def stands_at(self, state: RestoreState, last: LastRestore) -> None:
-        """Logs have been absorbed (absorb.py)."""
+        """Record that logs have been absorbed (absorb.py)."""
         self.state = state
         self.last = last
 
     def copy_has_made_way(self) -> None:
-        """It was dropped for a full, and something else took the room."""
+        """Record that the copy was dropped for a full, but something else took the room."""
         if self.state.exists:
             self.state = replace(self.state, exists=False)
             self.files.decide_all(self.state)
 
     def lose_copy(self) -> None:
-        """The copy here is of no use."""
+        """Record that the copy here is of no use."""
         self.state = replace(self.state, exists=False)
         self.replaces = True
         self.files.decide_all(self.state)
 
     def look_at_copy(self, out: list[Command]) -> None:
-        """Look at what is there; nothing is restored until that is known."""
+        """Ask for an inventory of the copy; nothing is restored until it has come."""
         if not self.looking:
             self.looking = True
             out.append(TakeInventory())
@@ -265,22 +265,22 @@ class DatabaseReplay:
         self.looking = False
 
     def open_job(self) -> None:
-        """The restore job's hour has come: what waits is restored, one after the other."""
+        """Open the restore job's hour: the logs that wait are restored, one after the other."""
         self.job_open = True
 
     def hear_machine(self, heard: bool) -> None:
-        """Its machine at the primary is heard, or no longer."""
+        """Note whether the database's machine at the primary is heard."""
         self.machine_silent = not heard
 
-    # ---- what several parts want done
+    # ---- what several parts need
     def look(self, e: Event, out: list[Command]) -> None:
         """Find what keeps the chain from going on, and do what is due about it."""
         if self.drain is None and not self.promoted:
             retries.look(self, e, out)
 
     def look_into_unread(self, out: list[Command]) -> None:
-        """Read the headers of logs that a restart took for restored: one may be what the chain
-        lacks.
+        """Read the headers of logs that a restart took for restored: one of them may be missing
+        from the chain.
         """
         for file in self.files.look_into_unread():
             out.append(Validate(self.name, file.name))
@@ -289,12 +289,12 @@ class DatabaseReplay:
         landing.failed(self, file, failure, e, out)
 
     def recopy(self, name: str, out: list[Command]) -> None:
-        """Have it sent again; for a file that is on its way that changes nothing."""
+        """Have the file sent again; for a file that is on its way that changes nothing."""
         self.files.copy_again(name)
         out.append(Recopy(self.name, name))
 
     def minutes(self, e: Event) -> int:
-        """Whole minutes since the last successful restore (R12)."""
+        """Return whole minutes since the last successful restore (R12)."""
         last = self.last
         assert last is not None
         return whole_minutes(elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us))
@@ -333,7 +333,7 @@ class DatabaseReplay:
 
     # ---- a failover
     def stop_before(self, utc_us: int) -> None:
-        """Replay up to just before that instant; 0: everything."""
+        """Replay up to just before that instant; 0: without an end."""
         self.stop_before_utc_us = utc_us
 
     def start_draining(self, planned: bool, e: Event, out: list[Command]) -> None:
@@ -341,8 +341,8 @@ class DatabaseReplay:
         draining.start(self, e, out)
 
     def stop_draining(self, e: Event, out: list[Command]) -> None:
-        """The failover has been called off: what was given up is tried again, delays and limits
-        hold as before.
+        """End the drain, as the failover was called off: files that were given up are tried again,
+        and delays and limits apply as before.
         """
         drain, self.drain = self.drain, None
         if drain is None:
@@ -357,12 +357,12 @@ class DatabaseReplay:
         out.append(Recover(self.name))
 
     def restore_after_all(self) -> None:
-        """It could not be brought online, as there is nothing here: restore it first."""
+        """Restore the database first: it could not be brought online, as there is no copy here."""
         self.recovering = False
         self.fetching.forget_list()
 
     def brought_online(self, fork: int, lsn: int) -> None:
-        """It is online here, on a new fork that begins there."""
+        """Record that the database is online here, on a new fork that begins at that LSN."""
         self.promoted = True
         self.state = replace(self.state, restoring=False, fork=fork, redo_lsn=lsn)
 
@@ -380,7 +380,7 @@ class DatabaseReplay:
             self.lag.told(e.mono_us)
 
     def tell_waits(self, file: File, e: Event, out: list[Command]) -> None:
-        """The restore of that file goes on for long."""
+        """Report that the restore of that file goes on for long."""
         self.progress.tell(file, e, out)
         self.lag.told(e.mono_us)
 

@@ -1,4 +1,4 @@
-"""What follows from the engine's answers: a backup was restored, refused, or has no room."""
+"""The consequences of the engine's answers: a backup was restored, refused, or has no room."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def restored(db: DatabaseReplay, e: events.Restored, out: list[Command]) -> None
 
 
 def _other_restored(db: DatabaseReplay, e: events.Restored, file: File, out: list[Command]) -> None:
-    """A full or an incremental was restored."""
+    """Handle a full or an incremental that was restored."""
     db.has_copy()
     if file.kind is FULL:
         db.progress.full_restored(e.mono_us)
@@ -61,8 +61,8 @@ def _position_moved(db: DatabaseReplay, header: BackupHeader, out: list[Command]
 
 
 def refused(db: DatabaseReplay, e: events.RestoreFailed, out: list[Command]) -> None:
-    """Damage at rest is looked for at once; if there is none the same file is tried again at the
-    next retry.
+    """Handle a refusal: look for damage at rest at once; if there is none, try the same file again
+    at the next retry.
     """
     files = db.files
     file = files.in_hand
@@ -87,9 +87,9 @@ def refused(db: DatabaseReplay, e: events.RestoreFailed, out: list[Command]) -> 
 
 
 def no_room(db: DatabaseReplay, e: events.NoRoom, out: list[Command]) -> None:
-    """The disk cannot hold a full beside the old copy. If it can hold it alone, the old copy makes
-    way: the new one has landed and its hash agreed, or it would not have been handed over (R11).
-    Else people are told, at every retry.
+    """Handle a full for which the disk has no room beside the old copy. If the disk can hold the
+    full alone, the old copy is dropped: the new one has landed and its hash agreed, or it would not
+    have been handed over (R11). Otherwise people are alerted at every retry.
     """
     files = db.files
     file = files.in_hand
@@ -97,7 +97,7 @@ def no_room(db: DatabaseReplay, e: events.NoRoom, out: list[Command]) -> None:
         return
     files.sent_back(file)
     if e.old_copy_bytes and e.required_bytes <= e.free_bytes + e.old_copy_bytes:
-        # where the database stands is asked after when the new one's restore is answered
+        # the position is asked for when the restore of the new full is answered
         out.append(Drop(db.name))
         db.hand_over(file, True, out)
         return

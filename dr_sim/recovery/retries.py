@@ -1,4 +1,4 @@
-"""What follows from a look at the chain (watch.py): at its limits, at every retry, and when the
+"""The consequences of a look at the chain (watch.py): at its limits, at every retry, and when the
 primary has answered (R8, R9, R12).
 """
 
@@ -20,13 +20,11 @@ if TYPE_CHECKING:
 
 
 def look(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Find what keeps the chain from going on, now that something changed; arm the alarm for what
-    comes next.
-    """
+    """Find what keeps the chain from going on after a change; set the alarm for what comes next."""
     watch = db.watch
     finding = watch.look(e, out)
     if finding is Finding.GOES_ON and db.state.exists:
-        # what was damaged held nothing that is lacking
+        # the damaged file held nothing that is lacking
         if db.repair.on:
             db.repair.end(out)
     elif finding is Finding.STUCK:
@@ -49,7 +47,7 @@ def _reach_limit(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 # ---- the alarms 'retry' and 'window'
 def retry(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """The alarm went off: whatever is due by now."""
+    """Handle the alarm 'retry': do whatever is due by now."""
     watch = db.watch
     watch.rang()
     if db.drain is not None:
@@ -81,9 +79,9 @@ def _retry_stuck(db: DatabaseReplay, stuck: Stuck, e: Event, out: list[Command])
 
 
 def _retry_damaged(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
-    """Copied again while its attempts allow (R8). Then a log that the chain waits for is left to
-    the repair; any other log is told of for the last time, and a full or an incremental is asked
-    for anew (remake.py).
+    """Have a damaged file copied again while its attempts allow (R8). After that, a log that the
+    chain waits for is left to the repair, any other log is reported for the last time, and a full
+    or an incremental is asked for anew (remake.py).
     """
     files = db.files
     files.retry_at(file, e.mono_us + db.rules.retry_us)
@@ -111,7 +109,7 @@ def _retry_damaged(db: DatabaseReplay, file: File, e: Event, out: list[Command])
 
 
 def window(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """The alarm went off: no log has landed for the window, perhaps (R9)."""
+    """Handle the alarm 'window': perhaps no log has landed within the window (R9)."""
     if db.drain is not None:
         return
     watch = db.watch
@@ -126,22 +124,22 @@ def window(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 
 def unprotected(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """The alarm went off: there is still no first copy, perhaps."""
+    """Handle the alarm 'unprotected': perhaps there is still no first copy."""
     if not db.state.exists and db.drain is None:
         telling.tell_unprotected(db, e, out)
 
 
 # ---- the primary
 def primary_answered(db: DatabaseReplay, e: events.PrimaryAnswered, out: list[Command]) -> None:
-    """Copy again what is there and not on its way; have made again what still can be; else it is
-    lost.
+    """Copy again what the primary has and is not on its way; have taken again what its log still
+    holds; everything else is lost.
     """
     watch = db.watch
     about, stuck = watch.answered(), watch.stuck
     if e.reachable:
         db.lag.clock_seen(e.clock_there_utc_us - e.utc_us)
     if about is AskedAbout.CLOCK:
-        # it came in the way of a question that was due
+        # the last question delayed another one that was due
         if stuck is not None and stuck.file is None:
             watch.ask_about_chain(stuck, out)
         return
@@ -168,7 +166,7 @@ def _may_be_copied(db: DatabaseReplay, name: str) -> bool:
 
 
 def _covered(db: DatabaseReplay, e: events.PrimaryAnswered, out: list[Command]) -> None:
-    """The primary's share holds what is asked for."""
+    """Handle an answer that the primary's share holds the range asked for."""
     name = e.covering_name
     file = db.files.get(name)
     if file is None:
@@ -184,14 +182,14 @@ def _covered(db: DatabaseReplay, e: events.PrimaryAnswered, out: list[Command]) 
         if not e.copying:
             landing.contradicted(db, e, file, out)
     elif file.done:
-        # it lies here, taken for done: what is needed is decided anew
+        # it lies here and was taken for done: decide anew whether it is needed
         db.files.decide_all(db.state)
         db.advance(e, out)
 
 
 def _stale(db: DatabaseReplay, e: events.PrimaryAnswered) -> bool:
-    """No log goes on from here, here or there (the recovery model was switched, or someone else
-    took the log), and the last restore is older than a log may become.
+    """Return whether no log goes on from the position, on either side (the recovery model was
+    switched, or someone else took the log), and the last restore is older than a log may become.
     """
     last = db.last
     assert last is not None

@@ -1,7 +1,7 @@
-"""What the recovery manager keeps in the store, as text and back.
+"""The recovery manager's stored values, to text and back.
 
-Each text is read by name and by type. One that is not what was written raises DamagedStoreError:
-a manager that went on with half of its memory could promise what it does not know.
+Each text is read by name and by type. A text that the manager did not write raises
+DamagedStoreError: a manager with half of its memory could promise what it does not know.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class DamagedStoreError(Exception):
-    """A value in the store is not what the recovery manager has written there."""
+    """A value in the store was not written by the recovery manager."""
 
     def __init__(self, key: str, text: str) -> None:
         shown = text if len(text) <= 60 else text[:60] + "..."
@@ -30,7 +30,7 @@ class DamagedStoreError(Exception):
 
 
 def read(key: str, text: str, parse: Callable[[str], T]) -> T:
-    """Return what the text under that key says. Raises DamagedStoreError."""
+    """Return the value of the text under that key. Raises DamagedStoreError."""
     try:
         return parse(text)
     except (ValueError, TypeError, KeyError, IndexError):
@@ -38,7 +38,7 @@ def read(key: str, text: str, parse: Callable[[str], T]) -> T:
 
 
 def under(saved: Mapping[str, str], prefix: str, parse: Callable[[str], T]) -> dict[str, T]:
-    """Return what is stored under keys that begin so, by the rest of the key."""
+    """Return the values of keys with that prefix, by the rest of the key."""
     return {
         key[len(prefix) :]: read(key, text, parse)
         for key, text in saved.items()
@@ -47,14 +47,14 @@ def under(saved: Mapping[str, str], prefix: str, parse: Callable[[str], T]) -> d
 
 
 def of_type(value: Any, wanted: type[T]) -> T:
-    """Return a value out of JSON if it is of just that type. Raises TypeError."""
+    """Return a value from JSON if it has exactly that type. Raises TypeError."""
     if type(value) is not wanted:
         raise TypeError(f"{value!r} is no {wanted.__name__}")
     return value
 
 
 def object_of(text: str, keys: Mapping[str, type]) -> dict[str, Any]:
-    """Return a JSON object that has just these keys, each with a value of that type."""
+    """Return a JSON object that has exactly these keys, each with a value of that type."""
     found = of_type(json.loads(text), dict)
     if found.keys() != keys.keys():
         raise ValueError("other keys")
@@ -80,9 +80,7 @@ _KIND_PLACE = [field.name for field in fields(BackupHeader)].index("kind")
 
 
 def header_text(header: BackupHeader) -> str:
-    """A header as the store keeps it: fulls and incrementals are not hashed again at every
-    restart.
-    """
+    """Write a header for the store: fulls and incrementals are not hashed again at every restart."""
     return json.dumps(astuple(header), ensure_ascii=False)
 
 
@@ -97,15 +95,15 @@ def header_from_text(text: str) -> BackupHeader:
 # ---- the last restore
 @dataclass(frozen=True, slots=True)
 class LastRestore:
-    """The last successful restore, on both clocks; which file it was, and when that was finished
-    and begun.
+    """The last successful restore, on both clocks: which file it was, and when that file was
+    finished and begun.
     """
 
     mono_us: int
     utc_us: int
     modified_utc_us: int = 0
     started_utc_us: int = 0
-    # '' if nothing was restored yet: then the clocks say since when it is waited for
+    # '' if nothing was restored yet: then the clocks say since when the first restore is awaited
     name: str = ""
 
     def text(self) -> str:

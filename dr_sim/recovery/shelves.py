@@ -1,5 +1,5 @@
-"""Which files of a database are whole and which are not, kept from day to day so that retention
-need not look at each (R18).
+"""Which files of a database are whole and which are not, kept up to date so that retention need not
+look at each file (R18).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class Shelves:
-    """The whole files of a database, and the others that are known of.
+    """The whole files of a database, and the others that are known.
 
-    A shelf is spoilt when one of its files is whole no longer. What lies on neither is found by
+    A shelf is spoilt when one of its files is no longer whole. Files on neither shelf are found by
     looking at each file.
     """
 
@@ -31,26 +31,26 @@ class Shelves:
 
     # ---- what happens to files
     def put(self, file: File) -> None:
-        """The file is whole."""
+        """Put a whole file on the shelf."""
         self._shelf.add(cast(Stored, file))
 
     def put_logs(self, logs: Sequence[File]) -> None:
-        """Logs that follow one another are whole."""
+        """Put whole, consecutive logs on the shelf."""
         self._shelf.add_logs(cast(Sequence[Stored], logs))
 
     def tear(self, file: File) -> None:
-        """The file is not whole, or no longer."""
+        """Take a file that is not whole, or no longer, off the shelf."""
         if file.header is not None:
             self._shelf.spoil()
         elif file not in self._torn:
             self._torn.append(file)
 
     def spoil(self) -> None:
-        """Something unusual has happened to a whole file."""
+        """Note that something unusual has happened to a whole file."""
         self._shelf.spoil()
 
     def take_away(self, names: Sequence[str]) -> None:
-        """Whole files are here no more."""
+        """Remove whole files that are not here any more."""
         self._shelf.remove(*names)
 
     # ---- retention

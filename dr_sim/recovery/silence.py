@@ -1,6 +1,7 @@
-"""Which machines of the primary are silent, and from when on that is reason for a failover (R14).
+"""Which machines of the primary are silent, and from when on that is a reason for a failover (R14).
 
-Silence is one instant: that at which the last machine needed will have been silent for long enough.
+The silence that counts is one instant: the one at which the last machine needed will have been
+silent for long enough.
 """
 
 from __future__ import annotations
@@ -24,21 +25,21 @@ class Silence:
         self.declined: set[str] = set(declined)
 
     def lost(self, machine: str, last_seen_mono_us: int) -> bool:
-        """Is it one of the primary's?"""
+        """Note that a machine's heartbeat is lost. Return whether it is one of the primary's."""
         if machine not in self._config.machines:
             return False
         self.silent[machine] = last_seen_mono_us
         return True
 
     def back(self, machine: str) -> bool:
-        """Was it silent?"""
+        """Note that a machine is heard again. Return whether it was silent."""
         if self.silent.pop(machine, None) is None:
             return False
         self.declined.discard(machine)
         return True
 
     def observed(self, silent: Mapping[str, int]) -> None:
-        """After a restart: those that are silent now."""
+        """Take up, after a restart, the machines that are silent now."""
         for machine, last_seen_mono_us in silent.items():
             self.lost(machine, last_seen_mono_us)
         self.declined &= set(self.silent)
@@ -48,12 +49,12 @@ class Silence:
 
     @property
     def declined_all(self) -> bool:
-        """Has the operator said no to just those that are silent?"""
+        """Return whether the operator has declined exactly for the machines that are silent."""
         return self.declined == set(self.silent)
 
     def at_us(self) -> int | None:
-        """The instant from which enough machines have been silent for long enough; None if too few
-        are silent.
+        """Return the instant from which enough machines have been silent for long enough; None if
+        too few are silent.
         """
         needed = self._config.machines_silent or len(self._config.machines)
         seen = sorted(self.silent.values())

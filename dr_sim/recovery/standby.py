@@ -1,11 +1,11 @@
-"""A standby's database that is gone, or that nothing can be restored into any more: found, told of,
-restored again.
+"""A standby's database that is gone, or that nothing can be restored into any more: found, reported
+and restored again.
 
-Theory of operation. A restore that is refused because the copy is gone, dropped, brought online by
-mistake or suspect, or an order to bring it online that fails, says nothing about the files here. So
-they are looked at (an inventory) before anything is decided: what lies here is used at once,
-without the link, the newest usable chain first. Only what is not there any more is forgotten. Until
-a full has been restored event 19 is raised, again at every retry.
+Theory of operation. A restore may be refused because the copy is gone, dropped, brought online by
+mistake or suspect, and an order to bring it online may fail. None of that says anything about the
+files here. So they are looked at (an inventory) before anything is decided: files that lie here are
+used at once, without the link, the newest usable chain first. Only files that are not there any
+more are forgotten. Until a full has been restored, event 19 is raised again at every retry.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 def lost(db: DatabaseReplay, out: list[Command]) -> None:
-    """The copy here is of no use: look at what is there."""
+    """Ask for an inventory: the copy here is of no use."""
     db.lose_copy()
     db.look_at_copy(out)
 
 
 def looked(db: DatabaseReplay, e: Event, seen: events.Seen, out: list[Command]) -> None:
-    """What is observed beats what was believed of the copy and of the files."""
+    """Take up the inventory: what is observed beats what was believed of the copy and of the files."""
     db.looked_at_copy()
     names = {file.name for file in seen.files}
     for file in [file for file in db.files.values() if file.name not in names]:
@@ -44,7 +44,7 @@ def looked(db: DatabaseReplay, e: Event, seen: events.Seen, out: list[Command]) 
 
 
 def begin_again(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Tell, and have it restored anew: a failover does that itself."""
+    """Report the loss, and have the copy restored anew; a failover does that itself."""
     tell(db, e, out)
     look_into_logs(db, out)
     if db.drain is not None:
@@ -65,7 +65,7 @@ def tell(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 
 def alarm(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """A retry while there is no copy."""
+    """Handle a retry while there is no copy."""
     if db.state.exists:
         return
     tell(db, e, out)
@@ -75,7 +75,7 @@ def alarm(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 
 def _forget(db: DatabaseReplay, file: File, out: list[Command]) -> None:
-    """It is not here any more."""
+    """Forget a file that is not here any more."""
     db.files.forget(file)
     if file.kind is not LOG and file.header is not None:
         out.append(Save(f"header/{db.name}/{file.name}", ""))

@@ -1,5 +1,5 @@
-"""The fence around the old primary: its answers, and what a machine that is heard again means (R14
-to R16).
+"""The fence around the old primary: its answers, and the meaning of a machine that is heard again
+(R14 to R16).
 
 Where the fence may have been obeyed (fencing.py) it is asked for again, and the answer decides: a
 primary that has been stopped must not be left without a successor.
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def answered(f: Failover, e: events.Fenced | events.FenceFailed, out: list[Command]) -> None:
-    """Unplanned, it goes on whether or not the old primary could be reached: two may then accept
-    writes, and it is told. But a primary that is heard again is not left for one that is not
-    needed.
+    """Handle the answer to the fence. An unplanned failover goes on whether or not the old primary
+    could be reached: two primaries may then accept writes, and people are alerted. But it does not
+    go on if it is needless because the primary is heard again.
     """
     fencing = f.fencing
     if not f.on or not fencing.asked:
@@ -43,7 +43,9 @@ def answered(f: Failover, e: events.Fenced | events.FenceFailed, out: list[Comma
 
 
 def _failed(f: Failover, e: events.FenceFailed, needless: bool, out: list[Command]) -> bool:
-    """Tell, and ask again later. Return whether the failover waits for the answer."""
+    """Report that the fence failed, and ask again later. Return whether the failover waits for the
+    answer.
+    """
     first = f.phase is FailoverPhase.FENCING
     waits = first and (needless or f.planned) and not f.silence.is_long(e.mono_us)
     f.fencing.tell_failed(e, f.minutes(e), f.phase is FailoverPhase.SERVING, out)
@@ -56,11 +58,11 @@ def _failed(f: Failover, e: events.FenceFailed, needless: bool, out: list[Comman
 
 
 def heard_again(f: Failover, e: events.HeartbeatBack, out: list[Command]) -> None:
-    """A machine of the old primary is heard again in the middle of a failover, or after it."""
+    """Handle a machine of the old primary that is heard again during a failover, or after it."""
     fencing = f.fencing
     if f.phase in BEFORE_RECOVERY:
         if not f.needless or fencing.asked:
-            return  # begun by an order, or the answer to the fence decides
+            return  # it was begun by an order, or the answer to the fence decides
         if fencing.confirmed:
             fencing.tell_heard_again(e, f.minutes(e), True, out)
         elif fencing.open:
@@ -74,6 +76,6 @@ def heard_again(f: Failover, e: events.HeartbeatBack, out: list[Command]) -> Non
 
 
 def fence_rang(f: Failover, e: Event, out: list[Command]) -> None:
-    """The alarm went off: the fence is asked for again."""
+    """Handle the alarm 'fence': ask for the fence again."""
     if f.on and not f.fencing.confirmed and not f.fencing.asked:
         f.fence(out)

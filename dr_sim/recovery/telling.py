@@ -1,4 +1,4 @@
-"""What people are told of one database, and in which words; when is decided elsewhere."""
+"""The alerts about one database: their texts. Other modules decide when to raise them."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def tell_damaged(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -
 
 
 def no_whole(kind: Kind) -> Danger:
-    """One danger a kind: an empty full after another is one danger that lasts."""
+    """Return the danger of one kind: an empty full after another is one danger that lasts."""
     return Danger.NO_WHOLE_FULL if kind is Kind.FULL else Danger.NO_WHOLE_INCREMENTAL
 
 
 def tell_set_up(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
-    """Raise event 20 for a full or an incremental that is refused until somebody acts; it is tried
-    at every retry.
+    """Raise event 20 for a full or an incremental that is refused until somebody acts; the file is
+    tried at every retry.
     """
     minutes = db.minutes(e)
     text = texts.set_up_text(db.name, _path(db, file), minutes, _error(file))
@@ -76,7 +76,7 @@ def tell_set_up(db: DatabaseReplay, file: File, e: Event, out: list[Command]) ->
 
 
 def tell_no_room(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
-    """Raise event 11 for a full; it is tried at every retry."""
+    """Raise event 11 for a full; the file is tried at every retry."""
     minutes = db.minutes(e)
     text = texts.no_room_text(db.name, _path(db, file), minutes, _error(file))
     db.alerts.tell(e, Danger.ROOM, Message(AlertId.NO_ROOM, minutes, text, file.name), out)
@@ -94,8 +94,8 @@ def waits_for_first_full(db: DatabaseReplay) -> bool:
 
 
 def tell_unprotected(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Raise event 19: there is no copy here that logs could be missing from. Of a first full on its
-    way once, until it is restored; of a copy that is lost again at every retry.
+    """Raise event 19: there is no copy here that logs could be missing from. For a first full that
+    is on its way it is raised once; for a copy that is lost it is raised again at every retry.
     """
     lost = copy_is_lost(db)
     if not lost and Danger.UNPROTECTED in db.alerts.begun:
@@ -109,7 +109,7 @@ def tell_unprotected(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 
 def tell_silence(db: DatabaseReplay, quiet_us: int, e: Event, out: list[Command]) -> None:
-    """Raise alert (b): nothing has landed for so long (R9)."""
+    """Raise alert (b): no log has landed for that long (R9)."""
     text = texts.no_new_logs_text(db.name, whole_minutes(quiet_us))
     db.alerts.tell(e, Danger.SILENCE, Message(AlertId.NO_NEW_LOGS, db.minutes(e), text), out)
 
@@ -117,15 +117,16 @@ def tell_silence(db: DatabaseReplay, quiet_us: int, e: Event, out: list[Command]
 def watch_end(
     db: DatabaseReplay, e: events.Restored, file: File, header: BackupHeader, out: list[Command]
 ) -> None:
-    """The engine took it and the database stands before its end: a restore that was called a
-    success and is none. The next log shows the hole, if there is a next one; a failover before that
-    would promote it in silence.
+    """Check the end of a restore that succeeded: the database may stand before the end of the
+    backup. The next log would show the hole, if there is a next one; a failover before that would
+    promote the database in silence.
     """
     if e.fork == header.fork and e.redo_lsn < header.last_lsn:
         text = texts.fell_short_text(db.name, _path(db, file), e.redo_lsn, header.last_lsn)
         alert = Message(AlertId.FELL_SHORT, db.minutes(e), text, file.name)
         db.alerts.tell(e, Danger.SHORT, alert, out)
-    elif db.alerts.begun:  # it begins no later than where the database stood, and is all there
+    # it begins no later than where the database stood, and all of it is there
+    elif db.alerts.begun:
         db.alerts.over(Danger.SHORT, out)
 
 
@@ -136,7 +137,7 @@ _DANGERS = {
     PrimaryTrouble.LOG: Danger.PRIMARY_LOG,
     PrimaryTrouble.WRITES: Danger.PRIMARY_WRITES,
 }
-_HEALED_BY = {  # by a backup of that kind
+_HEALED_BY = {  # a backup of that kind ends these dangers
     Kind.FULL: (Danger.PRIMARY_FULL,),
     Kind.INCREMENTAL: (Danger.PRIMARY_INCREMENTAL,),
     Kind.LOG: (Danger.PRIMARY_LOG, Danger.PRIMARY_WRITES),  # it frees a full log
@@ -144,8 +145,8 @@ _HEALED_BY = {  # by a backup of that kind
 
 
 def tell_primary_error(db: DatabaseReplay, e: events.PrimaryError, out: list[Command]) -> None:
-    """Tell as often as the primary tells: a backup fails at each of its times, a full log at each
-    time of a log.
+    """Raise an alert for each error of the primary: a backup fails at each of its times, a full log
+    at each time of a log.
     """
     error = texts.error_text(e.error_number, e.error_text)
     alert = Message(
@@ -158,7 +159,7 @@ def tell_primary_error(db: DatabaseReplay, e: events.PrimaryError, out: list[Com
 
 
 def primary_is_well(db: DatabaseReplay, header: BackupHeader, out: list[Command]) -> None:
-    """A backup that was begun after its like had failed there: that is over."""
+    """End the dangers that a backup heals: it was begun after one of its kind had failed there."""
     for danger in _HEALED_BY[header.kind]:
         begun = db.alerts.begun.get(danger)
         if begun is not None and header.started_utc_us >= begun[1]:

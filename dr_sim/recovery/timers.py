@@ -6,7 +6,7 @@ import enum
 
 
 class Timer(enum.StrEnum):
-    """What an alarm is about."""
+    """The subject of an alarm."""
 
     # ---- of one database
     RETRY = "retry"  # something that is stuck, damaged or lost is looked at again

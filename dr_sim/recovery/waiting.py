@@ -1,9 +1,9 @@
-"""The logs that wait, in order of their first LSN: which one is next, and which of them nothing
-waits for any more.
+"""The logs that wait, in order of their first LSN: which one is next, and which are needed no
+longer.
 
-A log behind the database's position is never read. The first that covers it is handed over; where
-that cannot be yet, a later one that covers it as well. The replay delay and the restore job's hours
-hold a log back.
+A log behind the database's position is never read. The first log that covers the position is handed
+over; where that one cannot be yet, a later one that covers it as well. The replay delay and the
+restore job's hours hold a log back.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ def next_log(db: DatabaseReplay, mono_us: int, out: list[Command]) -> File | Non
         files.pass_front_by()
         if files.bad and behind(db, header):
             pass_covered(db, header)
-        # nobody writes, and all is here: it lags no longer
+        # nobody writes, and everything is here: there is no lag any more
         if fit is Fit.EMPTY and Danger.LAG in db.alerts.begun:
             db.lag.over(out)
     return None
 
 
 def strayed(db: DatabaseReplay, file: File, fit: Fit) -> bool:
-    """A log of another fork, and one finished later has been restored: the primary is on the path
-    of this database still, so nothing waits for that one. While none has, the primary may have left
-    the path: a hole like any other.
+    """Return whether a log of another fork may be ignored: a log that was finished later has been
+    restored, so the primary is still on the path of this database. Before that, the primary may
+    have left the path, and the log shows a hole like any other.
     """
     return (
         fit is Fit.WRONG_FORK
@@ -58,8 +58,8 @@ def strayed(db: DatabaseReplay, file: File, fit: Fit) -> bool:
 
 
 def overlapping(db: DatabaseReplay, mono_us: int, out: list[Command]) -> File | None:
-    """A later log in the list that covers the position as well (R10: the next one after a backup
-    cut off).
+    """Return a later log in the list that covers the position as well (R10: the next one after a
+    backup that was cut off).
     """
     state = db.state
     for file in db.files.pending:
@@ -73,8 +73,8 @@ def overlapping(db: DatabaseReplay, mono_us: int, out: list[Command]) -> File | 
 
 
 def if_due(db: DatabaseReplay, file: File, mono_us: int, out: list[Command]) -> File | None:
-    """The replay delay and the restore job's hours hold a log back; a failover does not wait for
-    either.
+    """Return the file unless the replay delay or the restore job's hours hold it back; a failover
+    waits for neither.
     """
     if db.drain is not None:
         return file
@@ -92,8 +92,8 @@ def if_due(db: DatabaseReplay, file: File, mono_us: int, out: list[Command]) -> 
 
 
 def reached_utc_us(db: DatabaseReplay) -> int:
-    """Return up to when the database holds all writes, by the clock of whoever made the last backup
-    restored.
+    """Return the instant up to which the database holds all writes, by the clock of the side that
+    made the last restored backup.
     """
     last = db.last
     assert last is not None
@@ -101,7 +101,7 @@ def reached_utc_us(db: DatabaseReplay) -> int:
 
 
 def stopped(db: DatabaseReplay) -> bool:
-    """Return whether a failover is to stop before an instant, and the database stands there."""
+    """Return whether a failover is to stop before an instant and the database stands there."""
     return (
         bool(db.stop_before_utc_us)
         and db.state.exists
@@ -110,14 +110,14 @@ def stopped(db: DatabaseReplay) -> bool:
 
 
 def behind(db: DatabaseReplay, header: BackupHeader) -> bool:
-    """Does the database hold all that was written by that backup's end?"""
+    """Return whether the database holds everything that was written by the end of that backup."""
     return header.fork == db.state.fork and header.last_lsn <= db.state.redo_lsn
 
 
 def pass_covered(db: DatabaseReplay, header: BackupHeader) -> None:
-    """A damaged log that was finished before one that is behind us was cut has its range behind us
-    too (R10). A full or an incremental holds all up to its end. Should clocks have lied, the hole
-    shows it.
+    """Pass the damaged logs that the backup covers (R10): a log that was finished before a restored
+    log was cut has its range behind the position too. A full or an incremental holds everything up
+    to its end. If clocks were wrong, the hole shows it.
     """
     until_utc_us = header.started_utc_us if header.kind is LOG else header.finished_utc_us
     db.files.pass_bad_logs_by(until_utc_us)

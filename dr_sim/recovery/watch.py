@@ -2,13 +2,13 @@
 
 Theory of operation. At any time at most one thing keeps the chain from going on: a log that is
 damaged, a log that the engine refuses, or a hole before the first log that waits. `look` finds it
-and notes since when (a `Stuck`). One alarm, 'retry', stands at the next instant at which something
+and notes since when (a `Stuck`). One alarm, 'retry', is set at the next instant at which something
 is due: a retry, or the limit. At the limit the alert is raised and a repair begins; from then on
 the alert is raised again at every retry until the database's position has moved past the place.
-Silence (no log landed within the window) is told apart, by the alarm 'window', which is set once in
-a window and not for every log.
+Silence (no log landed within the window) is detected separately, by the alarm 'window', which is
+set once in a window and not for every log.
 
-What follows from a finding is done in retries.py.
+The consequences are in retries.py.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
 
 
 class Finding(enum.Enum):
-    """What a look at the chain has found."""
+    """The result of a look at the chain."""
 
     NOTHING_NEW = enum.auto()
     GOES_ON = enum.auto()  # nothing holds it up any more
-    STUCK = enum.auto()  # on something that it was not stuck on before
+    STUCK = enum.auto()  # on something new
     TOO_OFTEN = enum.auto()  # what it is stuck on has been tried too often
 
 
 class AskedAbout(enum.Enum):
-    """What the question to the primary that is out is about."""
+    """The subject of the question to the primary that is out."""
 
     CHAIN = enum.auto()
     SILENCE = enum.auto()
@@ -53,10 +53,9 @@ class AskedAbout(enum.Enum):
 
 @dataclass(slots=True)
 class Stuck:
-    """What the chain waits for: `file` (None: a hole), at the position stuck_lsn.
+    """The obstacle in the chain: `file` (None: a hole), at the position stuck_lsn.
 
-    over: a limit was reached; lost: the primary said that the range cannot be had as a log any
-    more.
+    over: a limit was reached; lost: the primary answered that no log holds the range any more.
     """
 
     file: File | None
@@ -68,7 +67,7 @@ class Stuck:
 
     @property
     def attempts(self) -> int:
-        """How often what it waits for was read or validated in vain."""
+        """Return how often the obstacle was read or validated in vain."""
         file = self.file
         if file is None:
             return 0
@@ -76,8 +75,8 @@ class Stuck:
 
     @property
     def up_to_primary(self) -> bool:
-        """Whether a repair is needed depends on what the primary still has: a hole, or a backup
-        that was cut off.
+        """Return whether the primary decides if a repair is needed: for a hole, or a backup that
+        was cut off, it may still have the range.
         """
         file = self.file
         if file is None:
@@ -86,7 +85,9 @@ class Stuck:
 
 
 class Watch:
-    """stuck: what the chain waits for. landed_mono_us: when the last new log landed. asked,
+    """The watch over one database.
+
+    stuck: the obstacle in the chain; landed_mono_us: when the last new log landed; asked,
     asked_lsn: the question to the primary that is out.
     """
 
@@ -112,16 +113,16 @@ class Watch:
     # ---- silence (R9)
     @property
     def window_us(self) -> int:
-        """A window shorter than the schedule would alert constantly: then it is counted from when a
-        log was due.
+        """Return the window. One that is shorter than the schedule would alert constantly, so it is
+        counted from the instant at which a log was due.
         """
         window_us, interval_us = self._db.rules.window_us, self._db.config.log_interval_us
         return window_us if interval_us < window_us else interval_us + window_us
 
     def begin(self, e: Event, out: list[Command]) -> None:
-        """After a start: when the last log landed is known from the last restore, or from the files
-        that lie here. Where replay lags on purpose a restore says little: its log may have landed
-        so much earlier.
+        """Begin after a start. The landing of the last log is known from the last restore, or from
+        the files that lie here. Where replay lags on purpose a restore says little: its log may
+        have landed long before.
         """
         db = self._db
         if not db.config.log_interval_us:
@@ -144,7 +145,7 @@ class Watch:
         self._set_window(e, out)
 
     def stands_at(self, landed_mono_us: int) -> None:
-        """The last new log landed then (absorb.py)."""
+        """Note when the last new log landed (absorb.py)."""
         self.landed_mono_us = landed_mono_us
 
     def log_landed(self, mono_us: int, out: list[Command]) -> None:
@@ -153,7 +154,9 @@ class Watch:
             self._db.alerts.over(Danger.SILENCE, out)
 
     def window(self, e: Event, out: list[Command]) -> bool:
-        """The alarm 'window' went off: return whether it has been silent for too long, and tell."""
+        """Handle the alarm 'window': return whether the silence was too long, and set the next
+        alarm.
+        """
         db = self._db
         if self.landed_mono_us + self.window_us > e.mono_us:
             return False
@@ -163,7 +166,7 @@ class Watch:
         return True
 
     def goes_on(self, e: Event, out: list[Command]) -> None:
-        """A failover that has been called off held every alarm."""
+        """Set the alarms again, which a failover held until it was called off."""
         self.stuck = None
         self._armed_at_us = -1
         if self._db.config.log_interval_us:
@@ -174,8 +177,8 @@ class Watch:
         out.append(SetAlarm(self._db.name, Timer.WINDOW, at))
 
     def begin_unprotected(self, e: Event, out: list[Command]) -> None:
-        """After a start that finds no copy here: it is told once the age limit has passed. Of a
-        database without logs, whose files come once a day, a day later.
+        """Begin after a start that finds no copy here: an alert is raised once the age limit has
+        passed; for a database without logs, whose files come once a day, a day later.
         """
         db = self._db
         assert db.last is not None
@@ -200,7 +203,9 @@ class Watch:
     # ---- what the chain waits for
     @property
     def breaks_the_chain(self) -> bool:
-        """Is what keeps it from going on more than readers? A failover disconnects these."""
+        """Return whether anything other than readers keeps the chain from going on. A failover
+        disconnects readers.
+        """
         if self.stuck is None:
             return False
         file = self.stuck.file
@@ -209,13 +214,14 @@ class Watch:
         return file.failure.error_number not in IN_USE_ERRORS
 
     def look(self, e: Event, out: list[Command]) -> Finding:
-        """Find what keeps the chain from going on, now that something changed."""
+        """Find what keeps the chain from going on after a change."""
         db = self._db
         found, file = self._culprit()
         stuck: Stuck | None = self.stuck
         lsn = db.state.redo_lsn if db.state.exists else -1
         if stuck is not None and found and file is not None and file is stuck.file:
-            stuck.stuck_lsn = lsn  # logs before it went on: it waits, and is told of, as before
+            # logs before the obstacle went on: it waits, and is reported, as before
+            stuck.stuck_lsn = lsn
         moved = stuck is not None and (not found or stuck.stuck_lsn != lsn)
         if moved:
             stuck = None
@@ -233,8 +239,8 @@ class Watch:
         return Finding.GOES_ON if moved and not found else Finding.NOTHING_NEW
 
     def restored(self, out: list[Command]) -> None:
-        """A backup has been restored. With a replay delay that may be one before the damaged log
-        that was told of.
+        """Note that a backup has been restored. With a replay delay it may lie before the damaged
+        log that was reported.
         """
         file = self.stuck.file if self.stuck is not None else None
         held_up = (Content.BAD, Content.CHECKING)
@@ -242,7 +248,7 @@ class Watch:
             self.moved(out)
 
     def moved(self, out: list[Command]) -> None:
-        """The chain goes on."""
+        """Note that the chain goes on."""
         self.stuck = None
         self._db.alerts.over(Danger.CHAIN, out)
 
@@ -273,8 +279,8 @@ class Watch:
         return file.content is Content.WHOLE and not file.refused
 
     def _blocker(self) -> tuple[File | None, bool]:
-        """Return the first log that waits and does not apply; or, and True, one that applies and is
-        refused.
+        """Return the first log that waits and does not apply; or, with True, one that applies and
+        is refused.
         """
         db = self._db
         blocker: File | None = None
@@ -292,8 +298,9 @@ class Watch:
         return blocker, False
 
     def _landed_before(self, blocker: File) -> bool:
-        """Is an earlier log here and being hashed? Files that cross together land within moments,
-        in any order: what seems to be missing has perhaps only not been looked at.
+        """Return whether an earlier log is here and being hashed. Files that cross the link
+        together land within moments, in any order: a log that seems to be missing has perhaps only
+        not been validated.
         """
         until = blocker.modified_utc_us
         return any(
@@ -310,7 +317,7 @@ class Watch:
         assert last is not None
         if file is not None:
             since = file.modified_utc_us
-        else:  # when the missing one was finished is unknown: an interval after the one before it
+        else:  # nobody knows when the missing one was finished: an interval after the one before it
             since = last.modified_utc_us + db.config.log_interval_us if last.name else e.utc_us
         noticed = e.mono_us if file is None else file.landed_mono_us
         limit_at = limit_at_us(e.mono_us, e.utc_us, noticed, since, db.rules.age_us)
@@ -320,8 +327,8 @@ class Watch:
         return stuck.attempts > self._db.rules.attempts
 
     def limit_is_due(self, e: Event) -> bool:
-        """Tell whether what the chain waits for is too old, or was tried too often, and nobody has
-        been told yet.
+        """Return whether the obstacle is too old, or was tried too often, and nobody has been
+        alerted yet.
         """
         stuck = self.stuck
         if stuck is None or stuck.over:
@@ -329,8 +336,8 @@ class Watch:
         return stuck.limit_at_us <= e.mono_us or self._too_often(stuck)
 
     def reach_limit(self, e: Event, out: list[Command]) -> bool:
-        """Tell. Return whether a repair is needed: not while what the chain waits for may still
-        come by itself.
+        """Record that the limit is reached. Return whether a repair is needed: not while the file
+        may still come by itself.
         """
         stuck: Stuck | None = self.stuck
         assert stuck is not None
@@ -343,19 +350,19 @@ class Watch:
         return not self.may_come(stuck)
 
     def try_again(self, stuck: Stuck, e: Event) -> bool:
-        """Return whether a retry is due, and count the next one from now."""
+        """Return whether a retry is due; the next one is counted from now."""
         if stuck.retry_at_us > e.mono_us:
             return False
         stuck.retry_at_us = e.mono_us + self._db.rules.retry_us
         return True
 
     def cannot_be_had(self, stuck: Stuck) -> None:
-        """The primary has said that no log will hold the range."""
+        """Note that the primary answered that no log will hold the range."""
         stuck.lost = True
 
     def may_come(self, stuck: Stuck) -> bool:
-        """It is on its way again, its refusal passes (readers, no room), or somebody has to act
-        here: no other backup would fare better.
+        """Return whether the file may still come: it is on its way again, its refusal passes
+        (readers, no room), or somebody has to act here and no other backup would do better.
         """
         file = stuck.file
         if file is None:
@@ -371,7 +378,7 @@ class Watch:
 
     def arm(self, e: Event, out: list[Command]) -> None:
         if self._armed_at_us == e.mono_us:
-            return  # it is about to go off at this very instant, and arms itself anew
+            return  # the alarm is about to go off at this very instant, and is then set anew
         db, stuck = self._db, self.stuck
         due = [file.retry_at_mono_us for file in db.files.bad.values()]
         due += db.remake.retries()
@@ -393,26 +400,26 @@ class Watch:
             out.append(AskPrimary(self._db.name, self._db.state.fork, lsn))
 
     def ask_about_chain(self, stuck: Stuck, out: list[Command]) -> None:
-        """What does the primary have of what the chain waits for?"""
+        """Ask the primary what it has of the missing range."""
         self.ask(AskedAbout.CHAIN, max(stuck.stuck_lsn, 0), out)
 
     def ask_clock(self, out: list[Command]) -> None:
-        """What does the primary's clock show? Any answer tells; where a question is out already,
-        that one will.
+        """Ask the primary what its clock shows. Any answer says so; if a question is already out,
+        its answer will.
         """
         self.ask(AskedAbout.CLOCK, max(self._db.state.redo_lsn, 0), out)
 
     def answered(self) -> AskedAbout | None:
-        """Return what the question was about that has been answered."""
+        """Return the subject of the question that has been answered."""
         about, self.asked = self.asked, None
         return about
 
     def request_log(self, out: list[Command]) -> None:
-        """Have a log taken that covers what is lacking; one at a time."""
+        """Ask for a log backup that covers the missing range; one at a time."""
         if not self._log_requested:
             self._log_requested = True
             out.append(TakeBackup(self._db.name, LOG))
 
     def log_answered(self) -> None:
-        """The primary has taken the log, or has refused to."""
+        """Note that the primary has taken the log, or has refused to."""
         self._log_requested = False

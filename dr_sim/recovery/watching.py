@@ -1,7 +1,7 @@
-"""Detection: machines fall silent, are heard again, and what follows from it (R14).
+"""Detection: machines fall silent or are heard again, and the consequences (R14).
 
-Where nothing is restored here and the primary's share holds no way back either (fetching.py),
-nothing begins, by order or by silence: it is told (event 15), at every retry.
+Where nothing is restored here, and the primary's share holds no way back either (fetching.py), no
+failover begins, by order or by silence: an alert is raised (event 15) at every retry.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 
 class Seeking:
-    """Is a way back looked for in the primary's share, as there is none here? An order may wait for
-    what comes of that.
+    """The search for a way back in the primary's share, as there is none here. An order may wait
+    for its result.
     """
 
     __slots__ = ("_order", "on")
@@ -75,7 +75,7 @@ def hear(f: Failover, machine: str, heard: bool) -> None:
 
 # ---- it has been silent for long
 def silent_rang(f: Failover, e: Event, out: list[Command]) -> None:
-    """The alarm went off: the machines have been silent for long enough, perhaps."""
+    """Handle the alarm 'silent': perhaps the machines have been silent for long enough."""
     if f.phase is not FailoverPhase.WATCHING:
         return
     if not f.silence.is_long(e.mono_us):
@@ -87,7 +87,7 @@ def silent_rang(f: Failover, e: Event, out: list[Command]) -> None:
 
 
 def page_rang(f: Failover, e: Event, out: list[Command]) -> None:
-    """The alarm went off: the operator has not answered."""
+    """Handle the alarm 'page': the operator has not answered."""
     if f.phase is FailoverPhase.DECIDING:
         f.page(e, out)
 
@@ -107,7 +107,7 @@ def _could_come_online(db: DatabaseReplay) -> bool:
 
 
 def _silent_for_long(f: Failover, found: bool, e: Event, out: list[Command]) -> None:
-    """Begin, if there is anything to be brought online; else tell, at every retry."""
+    """Begin, if anything could be brought online; otherwise raise an alert at every retry."""
     if not found:
         alert = Message(AlertId.NOTHING_HERE, f.minutes(e), nothing_here_text())
         f.fencing.alerts.tell(e, Danger.NOTHING_HERE, alert, out)
@@ -121,7 +121,9 @@ def _silent_for_long(f: Failover, found: bool, e: Event, out: list[Command]) -> 
 
 # ---- what lies in the primary's share
 def look_elsewhere(f: Failover, order: events.FailoverOrdered | None, out: list[Command]) -> None:
-    """Nothing is here: a failover begins only if the primary's share holds a way back."""
+    """Look in the primary's share, as nothing is here: a failover begins only if the share holds a
+    way back.
+    """
     f.seeking.begin(order)
     for db in f.databases.values():
         db.fetching.ask(out)

@@ -1,5 +1,5 @@
-"""The way over: the pipes are emptied, the tails taken, the databases brought online here, the
-directory completed, and users sent here (R15).
+"""The steps of a failover: the pipes are emptied, the tails taken, the databases brought online
+here, the directory completed, and users sent here (R15).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # ---- emptying
 def drain(f: Failover, e: Event, out: list[Command]) -> None:
-    """The old primary is stopped, or not waited for."""
+    """Begin to drain: the old primary is stopped, or not waited for."""
     if f.silence.is_long(e.mono_us):
         f.stop_waiting()
     f.emptying.begin(e)
@@ -28,7 +28,7 @@ def drain(f: Failover, e: Event, out: list[Command]) -> None:
 
 
 def progress(f: Failover, e: Event, out: list[Command]) -> None:
-    """After every event of a failover: is this phase's work done?"""
+    """Check after every event of a failover whether this phase's work is done."""
     emptying = f.emptying
     empties = f.phase in EMPTYING
     if (empties or emptying.later) and emptying.look_further(e, out):
@@ -42,7 +42,7 @@ def progress(f: Failover, e: Event, out: list[Command]) -> None:
             emptying.comes_now(name)
             emptying.tell_left_of(name, e, out)
             f.online.order(name, out)
-    # until the old primary has said whether it stopped
+    # wait until the old primary has answered whether it stopped
     undecided = f.needless and not f.fencing.confirmed
     if f.phase is FailoverPhase.TAIL and emptying.done() and not undecided:
         out.append(CancelAlarm("", Timer.DRAIN))
@@ -60,13 +60,13 @@ def tail_failed(f: Failover, e: events.TailFailed, out: list[Command]) -> None:
 
 
 def tail_rang(f: Failover, e: Event, out: list[Command]) -> None:
-    """The alarm went off: the tails of a planned failover are asked for again."""
+    """Handle the alarm 'tail': ask for the tails of a planned failover again."""
     if f.phase in EMPTYING and f.planned:
         f.emptying.tails_again(out)
 
 
 def drain_rang(f: Failover, e: Event, out: list[Command]) -> None:
-    """The alarm went off: the limit for emptying the pipes is over."""
+    """Handle the alarm 'drain': the limit for emptying the pipes is over."""
     if f.phase not in EMPTYING and not f.emptying.later:
         return
     if f.planned and not f.silence.is_long(e.mono_us):
@@ -95,7 +95,7 @@ def recover_failed(f: Failover, e: events.RecoverFailed, out: list[Command]) -> 
 
 
 def observed(f: Failover, e: events.Inventory, out: list[Command]) -> None:
-    """A look in the middle of things, as something could not be brought online."""
+    """Take up an inventory that was asked for because something could not be brought online."""
     if f.brings_online:
         for found in f.online.observed(e):
             recovered(f, found, out)
@@ -104,8 +104,8 @@ def observed(f: Failover, e: events.Inventory, out: list[Command]) -> None:
 
 
 def recover_rang(f: Failover, e: Event, out: list[Command]) -> None:
-    """The alarm went off: what could not be brought online is ordered again; where nothing is here,
-    it is looked for again.
+    """Handle the alarm 'recover': order again what could not be brought online; where nothing is
+    here, look for it again.
     """
     f.online.again(out)
     for name in f.emptying.without_a_way():
@@ -130,7 +130,7 @@ def _recovered_all(f: Failover, out: list[Command]) -> None:
 
 # ---- users
 def provisioned(f: Failover, e: events.Provisioned, out: list[Command]) -> None:
-    """Accounts and computers that the directory here lacked are there: users can come."""
+    """Send users here: the accounts and computers that the directory here lacked are there."""
     if f.phase is FailoverPhase.PROVISIONING:
         f.move(FailoverEvent.PROVISIONED, out)
         out.append(Redirect())

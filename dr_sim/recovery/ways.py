@@ -22,7 +22,9 @@ NONE: Candidate = (None, False)
 
 
 class Ways:
-    """steps: names of fulls and incrementals of a plan that is being carried out, next first."""
+    """The plan of a database. steps: names of the fulls and incrementals that are still to be
+    restored, next first.
+    """
 
     __slots__ = ("_db", "steps")
 
@@ -32,15 +34,15 @@ class Ways:
 
     # ---- the plan
     def drop(self) -> None:
-        """The plan does not work."""
+        """Drop the plan, which does not work."""
         self.steps = []
 
     def stepped(self, name: str) -> None:
-        """A full or an incremental has been restored: on to the next step, if it was the plan's."""
+        """Go on to the next step if the restored full or incremental was the plan's."""
         self.steps = self.steps[1:] if self.steps and self.steps[0] == name else []
 
     def next_step(self, mono_us: int) -> File | None:
-        """The next step of the plan that is being carried out, unless it has become useless."""
+        """Return the next step of the plan, unless it has become useless."""
         db = self._db
         file = db.files.get(self.steps[0])
         if file is not None and file.ready(mono_us) and self._due([file], mono_us):
@@ -52,7 +54,7 @@ class Ways:
 
     # ---- the way past
     def candidate(self, mono_us: int) -> Candidate:
-        """The file that gets the database on where no log does."""
+        """Return the file that gets the database on where no log does."""
         db = self._db
         if not db.state.exists or db.drain is not None or not db.config.log_interval_us:
             return self._by_plan(mono_us, db.state.redo_lsn + 1)
@@ -64,8 +66,8 @@ class Ways:
         return self._full_past(mono_us, goal)
 
     def goal(self) -> int:
-        """The LSN that must be reached for the chain to go on: where the first log that waits
-        begins.
+        """Return the LSN that must be reached for the chain to go on: where the first log that
+        waits begins.
         """
         db = self._db
         beyond = [
@@ -79,15 +81,15 @@ class Ways:
         return min(beyond + refused, default=db.state.redo_lsn + 1)
 
     def bridges(self, header: BackupHeader) -> bool:
-        """Does that incremental lead over the hole?"""
+        """Return whether that incremental leads over the hole."""
         return header.last_lsn >= self.goal() and applies(header, self._db.state) is Fit.APPLIES
 
     def leads_past(self, mono_us: int) -> bool:
-        """Is there a way past the place over the files here, be it over another full?"""
+        """Return whether the files here lead past the place, even if over another full."""
         return self._by_plan(mono_us, self.goal())[0] is not None
 
     def _bridge(self, mono_us: int, goal: int) -> Candidate:
-        """The smallest incremental over the hole."""
+        """Return the smallest incremental over the hole."""
         db = self._db
         fits = [
             (header.nominal_bytes, file.name)
@@ -101,7 +103,7 @@ class Ways:
         return (db.files[min(fits)[1]], False) if fits else NONE
 
     def _full_past(self, mono_us: int, goal: int) -> Candidate:
-        """The full that was asked for, or any other that lies past the place."""
+        """Return the full that was asked for, or any other that lies past the place."""
         db = self._db
         asked_for, fork = db.repair.name, db.state.fork
         fulls = [
@@ -115,8 +117,8 @@ class Ways:
         return (db.files[max(fulls)[2]], True) if fulls else NONE
 
     def _by_plan(self, mono_us: int, goal: int) -> Candidate:
-        """The first step of the way that gets furthest, without starting over if that gets past the
-        place too.
+        """Return the first step of the way that gets furthest; one that does not start over is
+        preferred if it gets past the place too.
         """
         db = self._db
         if db.state.exists and not self._anything_ahead(mono_us):
@@ -145,9 +147,10 @@ class Ways:
         return plan(headers, fork=newest.fork)
 
     def _due(self, files: list[File], mono_us: int) -> list[File]:
-        """Those that bring the copy no further than it may go. A failover that stops before an
-        instant takes no full or incremental that ends later. A copy that is rebuilt keeps its
-        replay delay: what is not old enough yet is left to the logs, unless there is no older full.
+        """Return the files that bring the copy no further than it may go. A failover that stops
+        before an instant takes no full or incremental that ends later. A copy that is rebuilt keeps
+        its replay delay: files that are not old enough yet are left to the logs, unless there is no
+        older full.
         """
         db = self._db
         stop_utc_us = db.stop_before_utc_us
@@ -159,9 +162,9 @@ class Ways:
         return due if any(f.kind is FULL for f in due) else files
 
     def _anything_ahead(self, mono_us: int) -> bool:
-        """Is there a full or an incremental that ends past the position? Where no log applies, a
-        way past needs one; to plan it takes some 20 microseconds a file, and while a repair waits
-        this is asked at every event.
+        """Return whether a full or an incremental ends past the position. Where no log applies, a
+        way past needs one. Planning takes some 20 microseconds for each file, and while a repair
+        waits it is done at every event.
         """
         state = self._db.state
         return any(
