@@ -173,8 +173,8 @@ class Processes:
         yield from parts_of(finished[0], message[1], message[3])
 
     def _give(self, worker: _Worker, batches: Batches, scenarios: dict[str, Scenario]) -> None:
-        """As many batches as it may have in hand. A scenario may be longer than a pipe holds, so it
-        is only told to a worker that listens: one that has nothing to do.
+        """Give a worker as many batches as it may have in hand. A scenario may be longer than a
+        pipe holds, so it is sent only to a worker that listens: one that has nothing to do.
         """
         stdin: Any = worker.process.stdin
         while len(worker.batches) < AHEAD and (batch := batches.next()) is not None:

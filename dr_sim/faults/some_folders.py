@@ -24,7 +24,9 @@ def for_a_time(
     stop: Callable[[list[Folder]], None],
     detail: str,
 ) -> None:
-    """As Occurrence.for_a_time; {} in detail stands for which they are."""
+    """Turn a fault on for a time, as Occurrence.for_a_time does; {} in detail stands for the names
+    of the folders.
+    """
     folders = event.world.replication.folders(params.group, params.folder)
     which = params.folder or params.group or "every folder"
     event.for_a_time(

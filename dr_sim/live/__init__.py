@@ -1,4 +1,4 @@
-"""A machine in a real service: its life in a process of yours, with hands of your own."""
+"""Run a machine in a real service: in a process of yours, with your own code for its commands."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """The two clocks of a machine that lives in a process.
 
 Theory of operation. Machines save instants of the monotonic clock, so it must not run backwards
-from one life to the next, although the kernel's begins anew at each boot. Within one boot it is the
-kernel's own clock, moved by a constant. After a boot it goes on from where the last life began, by
-as much as the wall clock has advanced since then. What is needed for that is saved with the number
-of the life.
+from one life to the next, although the kernel's clock begins anew at each boot. Within one boot it
+is the kernel's own clock, moved by a constant. After a boot it goes on from where the last life
+began, by as much as the wall clock has advanced since then. The values needed for that are saved
+with the number of the life.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class LiveClock(Protocol):
     """Both clocks of the place where a machine runs, in whole microseconds."""
 
     def begin(self, saved: str) -> str:
-        """A life begins. saved: what the last life's `begin` has returned, '' at first. Return what
-        is to be saved for the next life.
+        """Begin a life. saved: the text that the last life's `begin` has returned, '' at first.
+        Return the text to save for the next life.
         """
 
     def mono_us(self) -> int:
@@ -32,7 +32,7 @@ class LiveClock(Protocol):
 
 
 def boot_id() -> str:
-    """Return what names this boot of the machine; '' where that is not known."""
+    """Return the id of this boot of the machine; '' where it is not known."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
@@ -62,7 +62,7 @@ class SystemClock:
     def utc_us(self) -> int:
         return time.time_ns() // 1000
 
-    # ---- what a test replaces
+    # ---- a test replaces these
     def kernel_us(self) -> int:
         """Return the time since boot, suspended time included where the system tells it."""
         if hasattr(time, "CLOCK_BOOTTIME"):

@@ -36,7 +36,7 @@ from dr_sim.stores import Store
 LIFE = "live/incarnation"
 CLOCK = "live/clock"
 OWN = "live/"
-"""Keys of the driver itself begin so. The machine does not see them."""
+"""The prefix of the driver's own keys. The machine does not see them."""
 _log = logging.getLogger("dr_sim.live")
 
 
@@ -54,35 +54,37 @@ class Heard:
 
 
 def heard(kind: Callable[..., Event], *fields: Any) -> Heard:
-    """Something that nobody asked for: heard(Landed, 'crm', name, modified_utc_us, size_bytes)."""
+    """Report an event that nobody asked for: heard(Landed, 'crm', name, modified_utc_us,
+    size_bytes).
+    """
     return Heard(kind, fields)
 
 
 def answered(incarnation: int, kind: Callable[..., Event], *fields: Any) -> Heard:
-    """The answer to a command of that life."""
+    """Report the answer to a command of that life."""
     return Heard(kind, fields, incarnation)
 
 
 class LiveHands(Protocol):
-    """What carries commands out and hears of the world. Yours."""
+    """The interface that you implement: it carries commands out and reports events."""
 
     def carry_out(self, command: Command, incarnation: int) -> None:
-        """Begin what a command asks for, and return soon. Its answer comes out of `wait` later,
-        with that incarnation. Saves and alarms are not given to the hands.
+        """Begin to carry out a command, and return soon. Its answer comes out of `wait` later, with
+        that incarnation. Saves and alarms are not passed on to the hands.
         """
 
     def wait(self, seconds: float | None) -> Heard | None:
-        """Return the next thing that was heard; None if there was nothing for so many seconds.
-        seconds None: wait as long as it takes.
+        """Return the next event; None if there was none within that many seconds. seconds None:
+        wait without a limit.
         """
 
 
 class Live:
     """One life of a machine in this process.
 
-    build: makes the machine from the number of its life and from what is saved. record: is told
-    each event and each command, before it is answered or carried out. Raises StoreError where the
-    store cannot be read or written.
+    build: makes the machine from the number of its life and from what is saved. record: is called
+    with each event and each command, before it is answered or carried out. Raises StoreError where
+    the store cannot be read or written.
     """
 
     def __init__(
@@ -107,13 +109,13 @@ class Live:
         self._carry_out(self.machine.resume())
 
     def run(self) -> None:
-        """Live until something is raised: by the store, the hands or the machine."""
+        """Run until the store, the hands or the machine raises an exception."""
         while True:
             self.step()
 
     def step(self, longest_s: float | None = None) -> bool:
-        """Wait for what is heard or due next and answer it. longest_s: how long to wait at most.
-        Return False if there was nothing.
+        """Wait for the next event or alarm and answer it. longest_s: the longest wait. Return False
+        if there was none.
         """
         told = self._hands.wait(self._wait_s(longest_s))
         if told is not None:
@@ -135,12 +137,12 @@ class Live:
         self._tell(event)
 
     def _ring(self) -> bool:
-        """The alarms that are due now, the earliest first."""
+        """Answer the alarms that are due now, the earliest first."""
         now_us = self._clock.mono_us()
         due = sorted((at_us, key) for key, at_us in self._alarms.items() if at_us <= now_us)
         for at_us, key in due:
             if self._alarms.get(key) != at_us:
-                continue  # an earlier one has moved it or taken it back
+                continue  # an earlier one has moved or cancelled it
             del self._alarms[key]
             clock = self._clock
             self._tell(Alarm(clock.mono_us(), clock.utc_us(), self.incarnation, *key))

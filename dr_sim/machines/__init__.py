@@ -1,4 +1,4 @@
-"""The small pure kernel that all logic shares: what a machine is told, what it commands, and its
+"""The small pure kernel that all logic shares: the events of a machine, its commands, and its
 phases.
 
 Theory of operation. A machine decides and does nothing else. A driver gives it its life: it builds
@@ -8,8 +8,8 @@ out the commands of each event in their order. A save is durable before the next
 it fails, the rest are dropped, the machine is thrown away, and a new one resumes from the store.
 Time arrives on the event, and so does everything else that the machine may know.
 
-This room imports nothing but pure parts of the standard library; tests/test_walls.py holds it to
-that. What recovery and cloud are told beyond this stands in their own rooms.
+This room imports nothing but pure parts of the standard library; tests/test_walls.py checks that.
+The other events of recovery and cloud are defined in their own rooms.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Command:
-    """Something that a machine wants done."""
+    """A command of a machine."""
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class SaveAll(Command):
 @dataclass(slots=True)
 class SetAlarm(Command):
     """Set the one alarm of (scope, what); setting it again moves it. An instant in the past goes
-    off at once. Alarms end with the machine's life.
+    off at once. All alarms end with the machine's life.
     """
 
     scope: str
@@ -45,7 +45,7 @@ class SetAlarm(Command):
 
 @dataclass(slots=True)
 class CancelAlarm(Command):
-    """Take back the alarm of (scope, what); none need be set."""
+    """Cancel the alarm of (scope, what), if it is set."""
 
     scope: str
     what: str
@@ -53,6 +53,6 @@ class CancelAlarm(Command):
 
 @dataclass(slots=True)
 class TakeInventory(Command):
-    """Look at what is really there; answered by an Observation. Part of every resume, before
+    """Report the real state; answered by an Observation. It is part of every resume, before
     anything is decided.
     """

@@ -1,12 +1,12 @@
-"""Events that every machine may be told, whatever it decides about."""
+"""Events that every machine may receive, whatever it decides about."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 OwnNumber = int
-"""An outside thing's own error number, kept outside the digest: database engines refuse one damaged
-file by different numbers, and the outcome is the same.
+"""The error number of something outside dr_sim, kept out of the digest: database engines refuse the
+same damaged file with different numbers, and the outcome is the same.
 """
 
 
@@ -17,13 +17,12 @@ def observed() -> str:
 
 @dataclass(slots=True)
 class Event:
-    """Something that a machine is told.
+    """An event: something that a machine learns.
 
     mono_us: the monotonic clock of the place where the machine runs, in microseconds; for timers.
     utc_us: the wall clock there, in microseconds since 1970 UTC; for names and texts. It may be
-        wrong or run backwards.
-    incarnation: the life of the machine that gave the command which this event answers; 0: nobody
-        asked for it. A machine ignores an answer to an earlier life.
+    wrong or run backwards. incarnation: the life of the machine that gave the command which this
+    event answers; 0: nobody asked for it. A machine ignores an answer to an earlier life.
     """
 
     mono_us: int
@@ -33,7 +32,7 @@ class Event:
 
 @dataclass(slots=True)
 class Alarm(Event):
-    """A timer set by SetAlarm went off. scope: what it is about, '' for the machine as a whole."""
+    """A timer set by SetAlarm went off. scope: its subject, '' for the machine as a whole."""
 
     scope: str
     what: str
@@ -41,6 +40,6 @@ class Alarm(Event):
 
 @dataclass(slots=True)
 class Observation(Event):
-    """Answer to TakeInventory: what is really there. Each kind of machine has a class of its own
-    that says what was seen. What is observed beats what is stored.
+    """Answer to TakeInventory: the state that was found. Each kind of machine has a class of its
+    own for it. What is observed beats what is stored.
     """

@@ -10,15 +10,15 @@ from dr_sim.machines.events import Event
 
 
 class Machine(Protocol):
-    """Something that decides: events in, commands out.
+    """A machine decides: events in, commands out.
 
     One object is one life, an incarnation. It is built with the number of that life (1, 2, ...) and
     with what earlier lives have saved, key to value. It reads no clock and no file, draws no random
-    number, and changes no event after it was told.
+    number, and never changes an event.
     """
 
     def resume(self) -> Sequence[Command]:
         """Return the first commands of this life; TakeInventory is one of them."""
 
     def handle(self, event: Event) -> Sequence[Command]:
-        """Return what to do about an event, in order."""
+        """Return the answer to an event: commands, in their order."""

@@ -29,7 +29,7 @@ MoveT = TypeVar("MoveT", bound=Hashable)
 
 
 class IllegalTransitionError(Exception):
-    """An event that the table does not know in this state: a bug in the logic that asked."""
+    """The table has no such event in this state: a bug in the logic that moved it."""
 
 
 class Transitions(Generic[StateT, MoveT]):
@@ -71,7 +71,7 @@ class Transitions(Generic[StateT, MoveT]):
         return tuple(self._rows)
 
     def moves(self, state: StateT) -> tuple[MoveT, ...]:
-        """The events that may happen in that state, in the order of its row."""
+        """Return the events that may happen in that state, in the order of its row."""
         return tuple(self._rows[state])
 
     def _check(self) -> None:
@@ -104,9 +104,9 @@ class Transitions(Generic[StateT, MoveT]):
 
 
 class Phase(Generic[StateT, MoveT]):
-    """The state of one thing. It moves only as its table says.
+    """The state of one thing, which moves only as its table says.
 
-    state: where it stands; by default where a new one stands.
+    state: the current state; by default that of a new thing.
     """
 
     __slots__ = ("_state", "_table")
@@ -123,15 +123,15 @@ class Phase(Generic[StateT, MoveT]):
 
     @property
     def ended(self) -> bool:
-        """It will never move again."""
+        """Return whether the state can never change again."""
         return self._table.ends(self._state)
 
     def allows(self, move: MoveT) -> bool:
         return self._table.allows(self._state, move)
 
     def move(self, move: MoveT) -> StateT:
-        """Go where that event leads, and return it. Raises IllegalTransitionError, and then the
-        state is what it was.
+        """Move along the table and return the new state. Raises IllegalTransitionError, and then
+        the state is unchanged.
         """
         self._state = self._table.after(self._state, move)
         return self._state

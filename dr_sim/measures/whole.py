@@ -140,7 +140,7 @@ class Whole:
         return cloud.drift(self.opened[0], self.scenario)
 
     def reported_drift(self) -> Curve:
-        """As the cloud manager believes it is."""
+        """Return the drift that the cloud manager believes in."""
         return cloud.reported_drift(self.opened[0], self.scenario)
 
     def provision_if_now(self) -> Falling:

@@ -396,7 +396,7 @@ def _episodes(journal: Journal, scenario: Scenario) -> Iterator[_Episode]:
 
 
 def _until(journal: Journal, scenario: Scenario) -> int:
-    """As long as the first side works."""
+    """Return the instant until which the first side works."""
     ends = [row.time_us for row in journal.rows("truth.failed", "truth.end")]
     ends += [row.time_us for row in journal.rows("truth.fenced") if row.values["writes_stop"]]
     return min(ends, default=scenario.run_for_us)

@@ -161,7 +161,9 @@ class Recover(Command):
 
 @dataclass(slots=True)
 class Disconnect(Command):
-    """Disconnect everyone who reads the database here; from now on only its restores have access."""
+    """Disconnect everyone who reads the database here; from now on only its restores have
+    access.
+    """
 
     database: str
 
@@ -187,7 +189,9 @@ class AskPrimary(Command):
 
 @dataclass(slots=True)
 class TakeBackup(Command):
-    """Ask the primary for a backup outside the schedule; answered by BackupTaken or BackupFailed."""
+    """Ask the primary for a backup outside the schedule; answered by BackupTaken or
+    BackupFailed.
+    """
 
     database: str
     kind: Kind

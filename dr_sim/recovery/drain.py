@@ -42,7 +42,7 @@ NEVER_US = 1 << 62
 
 
 class Pipe(enum.StrEnum):
-    """What the drain knows of the primary's share."""
+    """The drain's knowledge of the primary's share."""
 
     ASKING = "asking"
     OPEN = "open"  # it has answered: what is on its way is waited for

@@ -89,7 +89,7 @@ BRINGS_ONLINE = (_P.RECOVERING, _P.PROVISIONING, _P.REDIRECTING, _P.SERVING)
 
 
 class FenceStatus(enum.StrEnum):
-    """What is known about the old primary: has it stopped?"""
+    """The certainty that the old primary has stopped."""
 
     OPEN = "open"  # no order to stop can have arrived
     ASKED = "asked"  # the first one is out

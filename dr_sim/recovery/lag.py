@@ -43,7 +43,7 @@ class Lag:
         self._clock_off_us = 0
 
     def restored(self, e: Event, file: File, out: list[Command]) -> bool:
-        """Note that a log has been restored. Return whether to ask what the primary's clock shows."""
+        """Note that a log has been restored. Return whether to ask for the primary's clock."""
         rules = self._db.rules
         late_us = e.utc_us - file.modified_utc_us - rules.delay_us - rules.every_us
         too_new_us = file.modified_utc_us - e.utc_us + e.mono_us - file.landed_mono_us

@@ -71,7 +71,7 @@ class RecoveryManager:
         return out
 
     def quiet(self, database: str, fork: int, first_lsn: int) -> bool:
-        """Return whether a log that begins at that position may be absorbed (recovery/absorb.py)."""
+        """Return whether a log that begins at that position may be absorbed (absorb.py)."""
         return (
             self.ready and not self.failover.on and quiet(self.databases[database], fork, first_lsn)
         )

@@ -78,7 +78,9 @@ class Progress:
         return busy and self.armed_at_us < 0 and self.look(e, out)
 
     def window(self, e: Event, out: list[Command]) -> bool:
-        """Handle the alarm 'window'. A log that the lanes absorb is restored within its interval."""
+        """Handle the alarm 'window'. A log that the lanes absorb is restored within its
+        interval.
+        """
         newest, db = self.newest, self._db
         if newest is None or newest.done or self.armed_at_us >= 0:
             return False

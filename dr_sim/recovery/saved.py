@@ -80,7 +80,7 @@ _KIND_PLACE = [field.name for field in fields(BackupHeader)].index("kind")
 
 
 def header_text(header: BackupHeader) -> str:
-    """Write a header for the store: fulls and incrementals are not hashed again at every restart."""
+    """Write a header for the store: fulls and incrementals are not hashed at every restart."""
     return json.dumps(astuple(header), ensure_ascii=False)
 
 

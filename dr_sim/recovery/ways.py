@@ -1,5 +1,5 @@
-"""What to restore where no log leads on: the file that gets the database furthest, and the plan
-that is being carried out.
+"""The way on where no log leads on: the file that gets the database furthest, and the plan that is
+being carried out.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ MOST_FILES = 1_000_000  # that one event befalls
 
 
 def duration(text: str) -> int:
-    """As units.parse_duration, within bounds. Raises UnitError."""
+    """Parse a duration like units.parse_duration, within bounds. Raises UnitError."""
     return DURATION.check(units.parse_duration(text), text)
 
 

@@ -165,7 +165,7 @@ def _outages(value: dict[str, Any]) -> Outages:
 
 
 def plain(series: Recorded | Outages) -> dict[str, str]:
-    """As it stands in a resolved scenario, which needs no other file."""
+    """Return the form for a resolved scenario, which needs no other file."""
     if isinstance(series, Recorded):
         return {
             "values": " ".join(map(str, series.values)),

@@ -160,8 +160,8 @@ def _database(scenario: Scenario, name: str | None) -> int | None:
 
 
 def _instant(scenario: Scenario, text: str, option: str) -> int:
-    """As under `events:`: 'Wed 02:40', '2 h 5 min' from the start, a date and time of the
-    scenario's zone.
+    """Parse an instant as under `events:`: 'Wed 02:40', '2 h 5 min' from the start, or a date and
+    time of the scenario's zone.
     """
     try:
         return times.parse_instant(text).resolve(scenario.start_utc_us, scenario.time_zone)

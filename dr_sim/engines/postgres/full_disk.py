@@ -52,8 +52,8 @@ def run_out(server: PostgresServer) -> EngineError:
 
 
 def _bound(home: Home, pid: int) -> None:
-    """As the server's user, for root may lack the right (CAP_SYS_RESOURCE) to do it to others. No
-    core file when it falls.
+    """Limit the file size of a process. It runs as the server's user, since root may lack the right
+    (CAP_SYS_RESOURCE) to do that to others. The process leaves no core file when it falls.
     """
     with contextlib.suppress(EngineError):  # one that has ended meanwhile
         home.run(str(PRLIMIT), "--pid", str(pid), f"--fsize={SEGMENT_BYTES - 1}", "--core=0")
