@@ -1,4 +1,4 @@
-"""What is stuck or silent: limits and retries of one database (R6, R8, R9, R12).
+"""The watch over one database: what is stuck or silent, with limits and retries (R6, R8, R9, R12).
 
 Theory of operation. At any time at most one thing keeps the chain from going on: a log that is
 damaged, a log that the engine refuses, or a hole before the first log that waits. `look` finds it

@@ -17,8 +17,8 @@ import simpy
 
 
 class Class(enum.IntEnum):
-    """The order of things at one instant. What ends comes before what begins; damage before what
-    would read it; machines hear of an instant when the world has settled it.
+    """The order of things at one instant. Work that ends comes before work that begins, and damage
+    before anything that would read it; machines learn of an instant when the world has settled it.
     """
 
     LINK = 0  # capacity changes
@@ -27,7 +27,7 @@ class Class(enum.IntEnum):
     HEARTBEAT = 3
     JOB = 4  # backup jobs start: the log is cut
     FAULT = 5  # so a failure at a cut's instant finds the log cut
-    ANSWER = 6  # what machines are told
+    ANSWER = 6  # answers to machines
     ALARM = 7
     HOUSEKEEPING = 8
     END = 9
@@ -50,7 +50,7 @@ class Entry(list[Any]):
         self[0] = None
 
     def instead(self, do: Callable[..., None], *args: Any) -> None:
-        """Have do(*args) happen at its time, in place of what was to happen."""
+        """Do do(*args) at its time instead of what was planned."""
         self[:] = (do, args)
 
 
@@ -77,7 +77,7 @@ class Agenda(simpy.Environment):
         return self._now
 
     def at(self, time_us: int, cls: int, entity: int, do: Callable[..., None], *args: Any) -> Entry:
-        """Have do(*args) happen at that instant (now or later). entity: a database's index, or
+        """Put do(*args) on the agenda at that instant, now or later. entity: a database's index, or
         -1.
         """
         priority = _CLASS[cls] + entity + 1
@@ -90,8 +90,8 @@ class Agenda(simpy.Environment):
         return entry
 
     def before_leaving(self, do: Callable[[], None]) -> None:
-        """Have do() happen when everything of this instant is done, before the next. It may put
-        nothing on this one.
+        """Call do() when everything of this instant is done, before the next instant. It may add
+        nothing to this instant.
         """
         self._leaving.append(do)
 
@@ -102,9 +102,10 @@ class Agenda(simpy.Environment):
             do()
 
     def ahead(self, but: Entry | None) -> tuple[tuple[int, int], int]:
-        """For who would act alone for a while: (instant, priority) of the next entry that is not
-        `but`, and the instant of `but` if that comes before it, else NEVER_US. No entry, or the end
-        of the run: a priority before every other.
+        """Return the limit for something that would act alone for a while: (instant, priority) of
+        the next entry that is not `but`, and the instant of `but` if that comes before it, else
+        NEVER_US. If there is no entry, it is the end of the run, with a priority before every
+        other.
         """
         queue = self._entries
         self._leave()
@@ -120,8 +121,9 @@ class Agenda(simpy.Environment):
         return (end if first is None else min(end, first[:2])), at_us
 
     def beside(self, these: set[int]) -> tuple[int, dict[int, int]]:
-        """For who would act with others for a while: the first instant of any entry but these
-        (given by id), or the one after the run's end; and the instants of these.
+        """Return the limit for several things that would act together for a while: the first
+        instant of any entry but these (given by id), or the one after the run's end; and the
+        instants of these.
         """
         self._leave()
         until_us, found = self.until_us + 1, {}
@@ -133,7 +135,7 @@ class Agenda(simpy.Environment):
         return until_us, found
 
     def _first(self) -> Any:
-        """The first entry that was not cancelled, with its place."""
+        """Return the first entry that was not cancelled, with its place."""
         queue = self._entries
         while queue and queue[0][3].__class__ is Entry and queue[0][3][0] is None:
             heappop(queue)
@@ -141,7 +143,7 @@ class Agenda(simpy.Environment):
 
     @staticmethod
     def priority(cls: int, entity: int) -> int:
-        """Of an entry in the first round of its instant."""
+        """Return the priority of an entry in the first round of its instant."""
         return _CLASS[cls] + entity + 1
 
     def run_until(self, until_us: int) -> None:
@@ -167,18 +169,18 @@ class Agenda(simpy.Environment):
         self.round = 0
 
     def run_up_to(self, now_us: int) -> None:
-        """Do everything before that instant; it is that instant then."""
+        """Do everything before that instant, and stand at that instant."""
         if now_us > self._now:
             self.run_until(now_us - 1)
             self._now = now_us
 
     def first_us(self) -> int | None:
-        """When the next entry is due; None if there is none."""
+        """Return when the next entry is due; None if there is none."""
         first = self._first()
         return None if first is None else int(first[0])
 
     def run_until_quiet(self) -> None:
-        """Until nothing is on it any more."""
+        """Do everything until the agenda is empty."""
         self._leave()
         while (first := self._first()) is not None:
             self.run_until(first[0])

@@ -14,12 +14,16 @@ from dr_sim.world.agenda import NEVER_US
 
 
 class Arrivals:
-    """Real instants of instants of the even process, which must be asked for in rising order."""
+    """The real instants of occurrences of the even process, which must be asked for in rising
+    order.
+    """
 
     __slots__ = ("_even", "_inside", "_length_us", "_now", "_outside", "_schedule", "_start_utc_us")
 
     def __init__(self, windows: ChangeWindows, part_ppm: int, start_utc_us: int) -> None:
-        """part_ppm: of the occurrences that fall into the windows; negative: no matter when."""
+        """part_ppm: the part of the occurrences that fall into the windows; negative: at
+        any time.
+        """
         self._schedule: Schedule | None = (
             windows.start if part_ppm >= 0 and windows.start.kind != "none" else None
         )
@@ -38,7 +42,7 @@ class Arrivals:
             )
 
     def real_us(self, even_us: int) -> int:
-        """The real instant; NEVER_US if there is none any more."""
+        """Return the real instant; NEVER_US if there is none any more."""
         if self._schedule is None:
             return even_us
         while True:
@@ -51,7 +55,7 @@ class Arrivals:
             self._now, self._even = ends, self._even + passes
 
     def _stretch(self, at_us: int) -> tuple[int, tuple[int, int]]:
-        """Until when the clock runs as it does at that instant, and how fast."""
+        """Return until when the clock runs as it does at that instant, and how fast."""
         assert self._schedule is not None
         begins = next_start(self._schedule, at_us - self._length_us, self._start_utc_us)
         if begins is None:

@@ -1,6 +1,4 @@
-"""One backup file as the world knows it: where it lies, in what state, and what it was when it was
-made.
-"""
+"""One backup file in the world: where it lies, in what state, and its content when it was made."""
 
 from __future__ import annotations
 
@@ -14,7 +12,9 @@ FILE_BITS = 32
 
 
 class BackupFile:
-    """made: the bytes as they were when it finished; None if it never did (it was cut off)."""
+    """A backup file. made: the bytes when it was finished; None if it never was (it was cut
+    off).
+    """
 
     __slots__ = (
         "at_primary",
@@ -58,7 +58,7 @@ class BackupFile:
         self.header = header
         self.nominal_bytes = header.nominal_bytes
         self.commits = commits  # 0..commits-1 are in the database up to its end
-        self.begun_us = begun_us  # by no clock that can be wrong
+        self.begun_us = begun_us  # by a clock that cannot be wrong
         # up to when it holds what was written: of a log its cut, of the others their end
         self.ends_us = begun_us
         self.made: bytes | Unread | None = None
@@ -75,18 +75,18 @@ class BackupFile:
 
     @property
     def content(self) -> BackupFile:
-        """The backup whose bytes, manifest, size and time of last write lie at the secondary under
-        this name.
+        """Return the backup whose bytes, manifest, size and time of last write lie at the secondary
+        under this name.
         """
         return self.replaced_by or self
 
     @property
     def properties(self) -> tuple[int, int]:
-        """Size and time of last write, as a share lists them."""
+        """Return the size and the time of last write, as a share lists them."""
         return self.nominal_bytes, self.modified_utc_us
 
     def finished(self, header: BackupHeader, made: bytes | Unread, commits: int) -> None:
-        """The backup is whole."""
+        """Record that the backup is whole."""
         self.header = header
         self.commits = commits
         # of one that was shown while it was being written, less until now
@@ -96,18 +96,18 @@ class BackupFile:
 
     @property
     def whole(self) -> bool:
-        """It was finished, and holds a backup."""
+        """Return whether it was finished and holds a backup."""
         return self.made is not None and not self.hollow
 
     @property
     def manifest(self) -> bytes | None:
-        """The hash that was taken when the backup finished and goes with it."""
+        """Return the hash that was computed when the backup finished, and that is kept with it."""
         made = self.made.bytes() if isinstance(self.made, Unread) else self.made
         return None if made is None else content_hash(made)
 
     def agrees(self, data: bytes) -> bool:
-        """Do these bytes have the hash in the manifest? The very object that was made is not
-        hashed.
+        """Return whether these bytes have the hash in the manifest. The object that was made itself
+        is not hashed.
         """
         made = self.made.bytes() if isinstance(self.made, Unread) else self.made
         return made is not None and (data is made or content_hash(data) == content_hash(made))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def cut_off(primary: Primary, job: Job) -> None:
-    """The job dies now, with the part of its bytes that it has read."""
+    """Kill the job now, with the part of its bytes that it has read."""
     context, db, file = primary.context, job.db, job.file
     done = job.amount
     if job.flow is not None:
@@ -39,14 +39,14 @@ def cut_off(primary: Primary, job: Job) -> None:
 
 
 def cut_reached(primary: Primary, job: Job) -> None:
-    """It has read all the bytes that it was to read, and dies."""
+    """Kill the job: it has read all the bytes that it was to read."""
     job.flow = None
     cut_off(primary, job)
 
 
 def no_room(primary: Primary, job: Job) -> None:
-    """The share is full: the job fails by the engine's own words, what it had written goes, no log
-    is truncated.
+    """Let the job fail because the share is full: it reports the engine's error, its partial file
+    is deleted, and no log is truncated.
     """
     context, db, file = primary.context, job.db, job.file
     path = context.at_primary(file)
@@ -68,7 +68,9 @@ def no_room(primary: Primary, job: Job) -> None:
 
 
 def finish_hollow(primary: Primary, job: Job) -> None:
-    """The job reports success and has written a file, with its hash, that holds nothing."""
+    """Finish a job that reports success and has written a file, with its hash, that holds
+    nothing.
+    """
     context, file = primary.context, job.file
     if file.kind in job.db.believed:
         _believe(primary, job)
@@ -87,8 +89,8 @@ def finish_hollow(primary: Primary, job: Job) -> None:
 
 
 def _believe(primary: Primary, job: Job) -> None:
-    """The server holds that the backup was made: it lets go of the log that it took, and later
-    incrementals may stand on it.
+    """Let the server believe that the backup was made: it frees the log, and later incrementals may
+    be based on it.
     """
     context, db, file = primary.context, job.db, job.file
     commits, lsn = (file.commits, 0) if file.kind is Kind.LOG else primary.catch_up(db)
@@ -103,8 +105,8 @@ def _believe(primary: Primary, job: Job) -> None:
 
 
 def show_early(primary: Primary, job: Job, cost: BackupCost, part_ppm: int) -> None:
-    """The file is open to readers while it is written, so the replicator takes it as it is after
-    that part of the time that its backup takes alone.
+    """Let the replicator take the file while it is being written: the file is open to readers, and
+    after that part of the backup's time alone it is replicated as it is.
     """
     job.db.show_next_ppm = 0
     after_us = cost.fixed_us + job.amount * 1_000_000 // cost.rate_bytes_s * part_ppm // 1_000_000

@@ -1,19 +1,19 @@
-"""How long real engines take: by the scenario's costs, or by the clock of this machine (`engine:
+"""Durations of real engines: by the scenario's costs, or measured on this machine (`engine:
 {timing: measured}`).
 
-Measured, each operation is timed while it really happens and takes that long in virtual time; every
-duration is in the record (truth.measured). What is timed, and when its bytes are touched:
+With measured timing, each operation is timed while it really happens and takes that long in virtual
+time; every duration is in the record (truth.measured). The operations, and when their bytes are
+touched:
 
-- a backup is taken for nothing first, copy-only and thrown away: same work, same bytes, and it
-moves no chain. So how long it takes is known at its begin, and the one that counts can still be cut
-off. Of a tail, which cannot be taken twice, the begin is timed: stopping the server and reading its
-log;
-- a hash likewise is computed when it begins, and again when it ends: files change meanwhile;
-- a restore and a promotion are done when they begin and told of when they end. A recovery manager
-that dies in between finds the restore done.
+- a backup is taken once first, copy-only, and thrown away: the same work and the same bytes, and it
+moves no chain. So its duration is known when it begins, and the backup that counts can still be cut
+off. A tail cannot be taken twice, so its begin is timed: stopping the server and reading its log; -
+a hash is computed when it begins, and again when it ends, as files change meanwhile; - a restore
+and a promotion are done when they begin and reported when they end. A recovery manager that dies in
+between finds the restore done.
 
 Each is timed alone, so operations side by side do not slow each other down. The link, people,
-heartbeats and users are the scenario's as ever: nothing real stands for them.
+heartbeats and users are always simulated: nothing real stands for them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from dr_sim.scenario.model import BackupCost
 
 T = TypeVar("T")
 UNSHARED = 10**15
-"""Bytes a second of a disk where every operation takes the time that it was measured to take."""
+"""The rate of a disk, in bytes a second, on which every operation takes its measured time."""
 SCRATCH = "//primary/rehearsal"
 
 
@@ -40,11 +40,11 @@ class Clock:
         self._journal = journal
 
     def disk(self, bytes_s: int) -> int:
-        """A disk's rate: not shared if durations are measured."""
+        """Return a disk's rate: not shared if durations are measured."""
         return UNSHARED if self.measured else bytes_s
 
     def time(self, do: Callable[[], T]) -> tuple[T, int]:
-        """What it returns, and how many microseconds it took, at least 1."""
+        """Call a function; return its result and how many microseconds it took, at least 1."""
         begun = time.perf_counter_ns()
         result = do()
         return result, max(1, (time.perf_counter_ns() - begun) // 1000)
@@ -55,9 +55,7 @@ class Clock:
     def rehearse(
         self, engine: Engine, files: Any, name: str, order: BackupOrder, commits: int, lsn: int
     ) -> int:
-        """Measure how long this backup takes, by one that counts for nothing. Raises
-        EngineError.
-        """
+        """Measure how long this backup takes, with one that is thrown away. Raises EngineError."""
         scratch = replace(order, path=SCRATCH, backup_id=0, copy_only=True)
 
         def whole() -> None:
@@ -70,12 +68,12 @@ class Clock:
 
 
 def pace(size: int, took_us: int) -> BackupCost:
-    """The cost of something that takes so long in all, evenly spread over its bytes."""
+    """Return the cost of an operation that takes that long in all, spread evenly over its bytes."""
     return BackupCost(0, max(1, size * 1_000_000 // took_us)) if size else BackupCost(took_us, 1)
 
 
 class DoneRestore:
-    """A RestoreOp that was carried out when it was made; took_us: how long that took."""
+    """A RestoreOp that was carried out when it was made. took_us: how long that took."""
 
     def __init__(self, clock: Clock, op: RestoreOp) -> None:
         self._error: EngineError | None = None
@@ -95,4 +93,4 @@ class DoneRestore:
         return self.state
 
     def abort(self, fraction_ppm: int) -> None:
-        """It is done; a refused one has changed nothing."""
+        """Do nothing: the restore is done already; a refused one has changed nothing."""

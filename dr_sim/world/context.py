@@ -1,5 +1,5 @@
-"""What every part of the world shares: the scenario, the agenda, the journal, the draws, the
-oracle, both sides' files.
+"""The context that every part of the world shares: the scenario, the agenda, the journal, the
+draws, the oracle, both sides' files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from dr_sim.world.workload import Workload
 
 _FILE_GONE = KIND_ID["truth.file_gone"]
 FARTHEST_US = 100 * YEAR_US
-"""That a wall clock is off at the most: a clock that has lost its battery shows 1970, 1980 or 2000.
+"""The most that a wall clock can be wrong: a clock that has lost its battery shows 1970, 1980 or
+2000.
 """
 
 
@@ -32,7 +33,7 @@ class Context:
     journal: AnyJournal
     streams: Streams
     witness: Witness
-    primary_files: Any  # port.Files, with what faults need: see dr_sim/engines/files.py
+    primary_files: Any  # port.Files, with the faults: see dr_sim/engines/files.py
     secondary_files: Any
     primary_engine: Engine
     secondary_engine: Engine
@@ -42,24 +43,23 @@ class Context:
     primary_shares: list[str]  # per database: where its files lie
     secondary_shares: list[str]
     out_of_service: frozenset[int] = frozenset()  # databases that no failover brought online
-    primary_clock_us: int = 0  # what the wall clocks of the two sides show beyond the truth
+    primary_clock_us: int = 0  # by how much the wall clocks of the two sides differ from the truth
     secondary_clock_us: int = 0
-    # until when it showed how much beyond the truth
+    # until when it differed by that much
     primary_clock_was: list[tuple[int, int]] = field(default_factory=list)
-    # by how much all that moved each clock have moved it
+    # the sum of all moves of each clock
     moved_us: dict[str, int] = field(default_factory=dict)
 
     def at_primary(self, file: BackupFile) -> str:
-        """Its path there."""
+        """Return the file's path at the primary."""
         return f"{self.primary_shares[file.database]}/{file.name}"
 
     def at_secondary(self, file: BackupFile) -> str:
         return f"{self.secondary_shares[file.database]}/{file.name}"
 
     def move_clock(self, side: str, by_us: int) -> None:
-        """The wall clock of 'primary' or 'secondary' shows so much more from now on. It stays
-        within the calendar: what moves it beyond FARTHEST_US leaves it there until enough is taken
-        back.
+        """Move the wall clock of 'primary' or 'secondary' by that much from now on. It stays within
+        the calendar: a move beyond FARTHEST_US leaves it there until enough is moved back.
         """
         moved = self.moved_us[side] = self.moved_us.get(side, 0) + by_us
         shown = max(-FARTHEST_US, min(FARTHEST_US, moved))
@@ -74,16 +74,18 @@ class Context:
         return self.agenda._now
 
     def utc_us(self) -> int:
-        """What the secondary's wall clock shows."""
+        """Return the time on the secondary's wall clock."""
         return self.scenario.start_utc_us + self.agenda._now + self.secondary_clock_us
 
     def primary_utc_us(self) -> int:
-        """What the primary's wall clock shows: it goes into names, headers and the files' times."""
+        """Return the time on the primary's wall clock: it goes into names, headers and the files'
+        times.
+        """
         return self.scenario.start_utc_us + self.agenda._now + self.primary_clock_us
 
     def first_stamped_us(self, utc_us: int) -> int:
-        """The first instant at which the primary's wall clock, which stamps commits, showed that
-        time or a later one.
+        """Return the first instant at which the primary's wall clock, which stamps commits, showed
+        that time or a later one.
         """
         shown_us = utc_us - self.scenario.start_utc_us
         since_us = 0
@@ -95,12 +97,12 @@ class Context:
         return max(since_us, shown_us - self.primary_clock_us)
 
     def note(self, kind_name: str, database: int, *values: int | str) -> None:
-        """One record at this instant; for rows that are rare."""
+        """Write one record at this instant; for rows that are rare."""
         self.journal.note(kind_name, self.now_us, database, *values)
 
     def file_gone(self, file: BackupFile, where: str, why: str) -> None:
-        """A file has left the share at 'primary' or 'secondary'; one that lies nowhere is
-        forgotten.
+        """Record that a file has left the share at 'primary' or 'secondary'. A file that lies
+        nowhere is forgotten.
         """
         now, journal = self.agenda._now, self.journal
         texts = journal.texts

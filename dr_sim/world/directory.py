@@ -23,8 +23,9 @@ class Directory:
         self._spec = context.scenario.directory
         self._link = link
         self._primary = primary
-        self._synced_us = 0  # what was made before is at the secondary
-        self._ready_us: int | None = None  # when what was missing in the failover is there
+        self._synced_us = 0  # entries made before this are at the secondary
+        # when the entries that were missing in the failover are there
+        self._ready_us: int | None = None
 
     def start(self) -> None:
         self._synced_us = self._context.now_us
@@ -50,7 +51,7 @@ class Directory:
             self._synced_us = made_before_us
 
     def _made(self, from_us: int, until_us: int) -> int:
-        """Entries made in [from, until)."""
+        """Return the number of entries made in [from, until)."""
         gaps = self._context.streams.of("directory", "change")
         law = Law("exponential", self._spec.changes_den_us // self._spec.changes_num)
         at, index, count = 0, 0, 0
@@ -60,8 +61,8 @@ class Directory:
         return count
 
     def provision(self) -> tuple[int, int]:
-        """(how long until nothing is missing, entries that are made by hand). Asked again, it goes
-        on as it does.
+        """Return how long until nothing is missing, and the number of entries that are made by
+        hand. If it is called again, the work goes on as planned.
         """
         if not self._spec.changes_num:
             return 0, 0

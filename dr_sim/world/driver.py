@@ -39,17 +39,19 @@ from dr_sim.world.agenda import Agenda, Class, Entry
 MachineT = TypeVar("MachineT", bound=Machine)
 Hand = Callable[[Any], None]
 Several = Callable[[Sequence[Any], int], int]
-"""Carries out commands of a list from that place on, all at once, and records them; how many."""
+"""A function that carries out several commands of a list at once, from that place on, and records
+them; it returns how many.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a machine runs, and how its life is recorded.
+    """The place where a machine runs, and the way its life is recorded.
 
-    utc_us: what the wall clock there shows. entities: the entity that each name stands for, such as
-    a database's; of things with other names it is -1. entity_of: the entity that an event or
-    command is about. record(told, now_us, entity) and note(kind, now_us, entity, *values): write a
-    record, as Journal's do.
+    utc_us: the wall clock there. entities: the entity that each name stands for, such as a
+    database's; -1 for other names. entity_of: the entity that an event or command is about.
+    record(told, now_us, entity) and note(kind, now_us, entity, *values): write a record, as
+    Journal's do.
     """
 
     agenda: Agenda
@@ -62,7 +64,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class LifeRecords:
-    """The kinds of record that tell of a machine's life, by name (record/records.py)."""
+    """The kinds of record of a machine's life, by name (record/records.py)."""
 
     up_and_down: str = "truth.manager"
     commands_done: str = "truth.commands_done"
@@ -73,8 +75,8 @@ class LifeRecords:
 
 @dataclass(slots=True)
 class Hooks:
-    """Who else takes part in a machine's life. on_start, on_death: called in order, after it has
-    resumed and after it has died. before_command: asked before each command; True kills the
+    """Other participants in a machine's life. on_start, on_death: called in order, after it has
+    resumed and after it has died. before_command: called before each command; True kills the
     machine there.
     """
 
@@ -84,12 +86,12 @@ class Hooks:
 
 
 class Driver(Generic[MachineT]):
-    """Gives one machine its life.
+    """The driver of one machine.
 
     build: makes a machine from the number of its life and from what is stored. restart_us: how long
-    after its death a new one is started. hands: what carries out each class of command. together:
-    what may carry out several commands at once, by the class of the first; unset where commands are
-    watched.
+    after its death a new one is started. hands: the function that carries out each class of
+    command. together: functions that may carry out several commands at once, by the class of the
+    first; unset where commands are watched.
 
     down: reasons for the machine to stay down after a death. alarms: those that are set, by scope
     and name.
@@ -123,12 +125,14 @@ class Driver(Generic[MachineT]):
         self._entity_of = place.entity_of
 
     def give(self, hands: Mapping[type, Hand]) -> None:
-        """Add what carries out these classes of command."""
+        """Add the functions that carry out these classes of command."""
         self._hands.update(hands)
 
     # ---- life and death
     def start(self) -> None:
-        """A new machine resumes from the store, unless one lives or something keeps it down."""
+        """Build a new machine and let it resume from the store, unless one lives or something keeps
+        it down.
+        """
         if self.down or self.machine is not None:
             return
         self.incarnation += 1
@@ -139,7 +143,7 @@ class Driver(Generic[MachineT]):
             hook()
 
     def crash(self, down_us: int | None = None) -> None:
-        """The machine dies now; it is started again after that time, by default its usual one."""
+        """Kill the machine now; it is started again after that time, by default its usual one."""
         if self.machine is None:
             return
         self._end_life()
@@ -149,7 +153,7 @@ class Driver(Generic[MachineT]):
         self._agenda.at(self._agenda.now_us + after_us, Class.HOUSEKEEPING, -1, self.start)
 
     def retire(self) -> None:
-        """End it for good: what it decides about has ended."""
+        """End the machine for good: its subject has ended."""
         self.down += 1
         if self.machine is not None:
             self._end_life()
@@ -161,9 +165,9 @@ class Driver(Generic[MachineT]):
             entry.cancel()
         self.alarms.clear()
 
-    # ---- telling
+    # ---- events and answers
     def tell(self, event: Event) -> None:
-        """Hand an event over now; nobody hears it while the machine is down."""
+        """Hand an event over now; while the machine is down nobody receives it."""
         machine = self.machine
         if machine is None:
             return
@@ -178,11 +182,13 @@ class Driver(Generic[MachineT]):
             self._run(commands)
 
     def tell_new(self, make: Callable[..., Event], *args: Any) -> None:
-        """Tell make(mono, utc, 0, *args) now: something that nobody asked for."""
+        """Hand over make(mono, utc, 0, *args) now: an event that nobody asked for."""
         self._tell(0, make, args)
 
     def answer(self, incarnation: int, make: Callable[..., Event], *args: Any) -> None:
-        """Tell make(mono, utc, incarnation, *args) now: an answer to what that life asked."""
+        """Hand over make(mono, utc, incarnation, *args) now: the answer to a command of
+        that life.
+        """
         self._tell(incarnation, make, args)
 
     def soon(self, make: Callable[..., Event], *args: Any) -> None:
@@ -192,8 +198,8 @@ class Driver(Generic[MachineT]):
     def answer_after(
         self, delay_us: int, incarnation: int, make: Callable[..., Event], *args: Any
     ) -> None:
-        """Answer what that life asked after a while, in the next round of this instant at the
-        earliest.
+        """Answer a command of that life after a while, at the earliest in the next round of this
+        instant.
         """
         entity = -1
         if args and isinstance(args[0], str):
@@ -232,7 +238,7 @@ class Driver(Generic[MachineT]):
             hands[cls](command)
 
     def _saved(self, command: Save | SaveAll) -> bool:
-        """Save it; False: that failed, and is recorded."""
+        """Save; return False if that failed, which is recorded."""
         store = self.store
         try:
             if isinstance(command, Save):
@@ -245,7 +251,7 @@ class Driver(Generic[MachineT]):
         return True
 
     def _note_not_saved(self, command: Save | SaveAll) -> None:
-        """The store says that it failed; the record says whether it is there all the same."""
+        """Record that the store reported a failure, and whether the value is there all the same."""
         if isinstance(command, Save):
             there = self.store.get(command.key) == command.value
             self._note(self._records.not_saved, command.key, command.value, int(there))
@@ -254,7 +260,7 @@ class Driver(Generic[MachineT]):
         self._note(self._records.none_saved, pairs_text(command.entries), int(there))
 
     def _die(self, done: int, of: int) -> None:
-        """The machine dies when so many of these commands have been carried out."""
+        """Kill the machine when that many of these commands have been carried out."""
         self._note(self._records.commands_done, done, of)
         self.crash()
 

@@ -2,15 +2,14 @@
 
 When a log is cut and nothing else can happen until it would be restored, its instants follow at
 once: finished, landed, hashed, restored, each by the arithmetic of a flow that is alone
-(sharing.py). Then no event, command, flow or agenda entry is needed: the lane writes the very rows
-that the steps would write, in their order, and leaves every part of the world and the recovery
-manager in the state that they would leave. It goes on with the next log, a *stretch* of them, until
-something else is on the agenda. Whatever is not as quiet as that takes the steps: of a log that the
-lane does not take it changes nothing. A run with the lane and one without have the same digest;
-tests hold that.
+(sharing.py). Then no event, command, flow or agenda entry is needed. The lane writes the same rows
+as the ordinary steps, in their order, and leaves every part of the world and the recovery manager
+in the same state. It goes on with the next log (together they are a *stretch*) until something else
+is on the agenda. Any other log takes the ordinary steps: the lane changes nothing for a log that it
+does not take. A run with the lane and one without have the same digest; tests check that.
 
-The one thing that may come between is the database's alarm 'window', which goes off with every
-third log or so and, while logs land, only moves itself on.
+Only the database's alarm 'window' may come between. It goes off with about every third log, and
+while logs land it only sets itself again.
 """
 
 from __future__ import annotations
@@ -49,15 +48,15 @@ from dr_sim.world.volume import NO_LIMIT_BYTES
 
 _LOG = Kind.LOG
 _POINT = tuple(map(POINTS.index, ("at_cut", "at_finish", "at_landing", "at_hash", "at_restore")))
-"""Where a ring's rows come, by how many of these have passed: the cut, the end of the backup, the
-landing, the hash.
+"""The place of an alarm's rows, by how many of these have passed: the cut, the end of the backup,
+the landing, the hash.
 """
 
 
 @dataclass(slots=True)
 class _Stretch:
-    """Quiet logs of one database: what is the same for all of them, and when the alarm 'window'
-    goes off next.
+    """Quiet logs of one database: the values that are the same for all of them, and when the alarm
+    'window' goes off next.
     """
 
     db: PrimaryDatabase
@@ -65,7 +64,7 @@ class _Stretch:
     fixed_us: int  # of a log backup, before its bytes
     rates: tuple[int, int, int, int]  # of backup, transfer, hash and restore
     copy_rate: int  # 0: it takes no time
-    ahead: tuple[int, int]  # instant and priority of what comes next on the agenda
+    ahead: tuple[int, int]  # instant and priority of the next entry on the agenda
     priority: int  # of the end of a restore
     alarm_us: int
     state: RestoreState  # of the copy at the secondary
@@ -73,7 +72,9 @@ class _Stretch:
 
 @dataclass(slots=True)
 class Lives:
-    """Logs by columns: commits and LSN at their cuts, then their instants. rings: by log."""
+    """Logs by columns: commits and LSN at their cuts, then their instants. rings: alarms,
+    by log.
+    """
 
     rings: dict[int, Ring]
     commits: Sequence[int]
@@ -87,8 +88,8 @@ class Lives:
 
 @dataclass(slots=True)
 class Left:
-    """What they leave behind, by log. keys, counter, clock_key, clocks: what was saved; host_us,
-    site_us: as Witness.shipped tells.
+    """The remains of logs, by log. keys, counter, clock_key, clocks: the saved values; host_us,
+    site_us: the results of Witness.shipped.
     """
 
     files: list[BackupFile]
@@ -102,7 +103,7 @@ class Left:
 
 
 class ExpressLane:
-    """taken: how many logs took it."""
+    """The express lane. taken: the number of logs that took it."""
 
     def __init__(  # noqa: PLR0913, it stands across every part of a pair of sites
         self,
@@ -139,9 +140,9 @@ class ExpressLane:
         self.taken = 0
 
     def take(self, db: PrimaryDatabase) -> int:
-        """A log of that database is due: its whole life, and those of the next ones, as long as
-        nothing can come between. The instant at which the last of them was cut; -1: not even the
-        first took the lane.
+        """Play the log of that database that is due, and the next ones, as long as nothing can come
+        between. Return the instant at which the last of them was cut; -1 if not even the first took
+        the lane.
         """
         stretch = self._begin(db)
         if stretch is None:
@@ -165,7 +166,7 @@ class ExpressLane:
 
     @property
     def open(self) -> bool:
-        """Is nothing under way, planned or wrong between the two sides?"""
+        """Return whether nothing is under way, planned or wrong between the two sides."""
         driver, context = self.driver, self.context
         return not (
             absorbing(driver.machine) is None
@@ -182,8 +183,8 @@ class ExpressLane:
         )
 
     def quiet(self, db: PrimaryDatabase) -> RestoreState | None:
-        """The state of its copy, if a log cut now would be made, landed, restored as always; None:
-        it takes the steps.
+        """Return the state of the database's copy, if a log cut now would be made, landed and
+        restored in the usual way; None: it takes the ordinary steps.
         """
         if (
             db.running
@@ -206,7 +207,7 @@ class ExpressLane:
         )
 
     def _begin(self, db: PrimaryDatabase) -> _Stretch | None:
-        """None unless it is alone, and everything as always."""
+        """Return a stretch; None unless the log is alone and everything is as usual."""
         if not self.open:
             return None
         fixed_us, rate = self.primary.lone_cost(db)
@@ -216,7 +217,7 @@ class ExpressLane:
             *self.secondary.lone_rates(),
         )
         if not all(rates):
-            return None  # others are under way: first of what takes longer to find out
+            return None  # others are under way: checked first, before checks that take longer
         state = self.quiet(db)
         if state is None:
             return None
@@ -240,9 +241,9 @@ class ExpressLane:
         return manager.databases[db.spec.name]
 
     def _lives(self, stretch: _Stretch, cut_us: int) -> Lives | None:
-        """The logs from the one on that is cut then, if any. It ends before the first one in whose
-        life something else could come, even if only at the same instant as one of its steps (the
-        order is then the agenda's), or for which there is no room.
+        """Return the logs from the one that is cut at that instant on, if any. The stretch ends
+        before the first log in whose life something else could happen, even at the same instant as
+        one of its steps (the order is then the agenda's), or for which there is no room.
         """
         lives: list[tuple[int, ...]] = []
         rings: dict[int, Ring] = {}
@@ -278,7 +279,7 @@ class ExpressLane:
                 cut_us < finished_us < landed_us < hashed_us < restored_us
                 and (restored_us, stretch.priority) < stretch.ahead
                 and lsn - begin <= room and lsn - begin + size <= copies
-                # else the next is cut while it is on its way
+                # otherwise the next log is cut while this one is on its way
                 and (following is None or restored_us < following)
             ):  # fmt: skip
                 break
@@ -294,8 +295,8 @@ class ExpressLane:
         return Lives(rings, *zip(*lives, strict=True)) if lives else None
 
     def room(self, databases: Iterable[PrimaryDatabase]) -> tuple[int, int]:
-        """Bytes of their logs that fit into the staging area and at both sides; and with copies of
-        them at the secondary.
+        """Return how many bytes of their logs fit into the staging area and on both sides; and how
+        many with copies of them at the secondary.
         """
         there = self.secondary.share.free_bytes
         staging = min(self.replication.staging_bytes(db.index) for db in databases)
@@ -304,8 +305,8 @@ class ExpressLane:
         ), there if self.secondary.copy_rate else NO_LIMIT_BYTES
 
     def _ring(self, stretch: _Stretch, steps: tuple[int, ...], last_us: int) -> Ring:
-        """The alarm 'window' goes off before or in a log's life; steps: up to where it is hashed.
-        The last one landed then.
+        """Return the alarm 'window' that goes off before or during a log's life; steps: the
+        instants up to the hash. The log before has just landed.
         """
         t = stretch.alarm_us
         passed = bisect_right(steps, t)
@@ -354,8 +355,8 @@ class ExpressLane:
         return Left(files, headers, keys, counter, clock_key, clocks, host_us, site_us)
 
     def go_on(self, db: PrimaryDatabase, left: Left, alarm_us: int) -> None:
-        """What depends on the last log. alarm_us: where the alarm 'window' is set now; -1: where it
-        was.
+        """Do what depends on the last log. alarm_us: the instant at which the alarm 'window' is set
+        now; -1: it is unchanged.
         """
         self.promotion.restored(left.files[-1])
         if self.primary.log_space.limit_bytes(db):
@@ -366,7 +367,7 @@ class ExpressLane:
             self.driver.put_alarm(key, alarm_us)
 
     def _ids(self, database: str, left: Left) -> dict[str, Iterable[int]]:
-        """Columns of texts, which are interned in the order of the rows."""
+        """Return columns of texts, which are interned in the order of the rows."""
         texts, names, keys, clocks = (
             self._texts,
             [file.name for file in left.files],
@@ -395,7 +396,7 @@ class ExpressLane:
         }
 
     def _show(self, stretch: _Stretch, lives: Lives, left: Left) -> None:
-        """The rows."""
+        """Write the rows."""
         host_us, site_us, ids = left.host_us, left.site_us, self._ids(stretch.db.spec.name, left)
         places = in_turn(len(self._journal), host_us, site_us, lives.rings)
         self._journal.take(places.rows)

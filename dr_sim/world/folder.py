@@ -16,8 +16,10 @@ from dr_sim.world.secondary import SHARE as SECONDARY_SHARE
 
 
 class Folder:
-    """purging: its staging area is being purged. off: for so many reasons its memberships are off.
-    full: for so many reasons nothing more can be staged."""
+    """A replicated folder. purging: its staging area is being purged. off: the number of reasons
+    for which its memberships are off. full: the number of reasons for which nothing more can be
+    staged.
+    """
 
     __slots__ = (
         "_bytes",
@@ -44,20 +46,20 @@ class Folder:
 
     @property
     def blocked(self) -> bool:
-        """Nothing in it can begin to be sent."""
+        """Return whether nothing in the folder can begin to be sent."""
         return self.purging or self.off > 0 or self.full > 0
 
     @property
     def free_bytes(self) -> int:
-        """Without purging."""
+        """Return the free bytes of the staging area, without purging."""
         return self._high_bytes - self._bytes
 
     def fits(self, size_bytes: int) -> bool:
         return size_bytes <= self.free_bytes
 
     def stage(self, number: int, size_bytes: int, sending: Container[int]) -> int:
-        """Put a file there; how many bytes must be purged before (0: it is there). A file larger
-        than the quota passes, and so does one that a cut transfer left there.
+        """Stage a file; return how many bytes must be purged first (0: it is staged). A file larger
+        than the quota passes, and so does one that an interrupted transfer left there.
         """
         if size_bytes > self.spec.staging_bytes or number in self._numbers:
             return 0
@@ -82,8 +84,8 @@ class Folder:
 
 
 def folders_of(scenario: Scenario) -> list[FolderSpec]:
-    """Of each database in turn: the folder that holds its backups. Where no group is written, all
-    are in one.
+    """Return, for each database in turn, the folder that holds its backups. Where no group is
+    written, all are in one.
     """
     rules = scenario.replication
     if not rules.folders:

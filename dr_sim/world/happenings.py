@@ -1,6 +1,4 @@
-"""What happens in a run beside its work: events at their instants, faults as often as they are
-drawn.
-"""
+"""Events at their instants, and faults as often as they are drawn."""
 
 from __future__ import annotations
 
@@ -50,8 +48,8 @@ class Happenings:
                 self._draw_next(fault, lane, 0, 0, arrivals)
 
     def _happen(self, event: ScriptedEvent | DrawnFault, lane: str, nth: int, cause: int) -> None:
-        """To the pair that is on. A database that did not come online in a failover is not there
-        any more: what befalls it is a recorded nothing.
+        """Apply an event to the pair that is in service. A database that did not come online in a
+        failover does not exist any more: an event about it is recorded and has no effect.
         """
         pair = self._world.pair
         number = event.number if isinstance(event, ScriptedEvent) else 0
@@ -70,7 +68,9 @@ class Happenings:
     def _draw_next(
         self, fault: DrawnFault, lane: str, index: int, after_us: int, arrivals: Arrivals
     ) -> None:
-        """The index-th arrival of a Poisson process: exponential gaps, each under its own name."""
+        """Draw the index-th arrival of a Poisson process: exponential gaps, each under its own
+        name.
+        """
         gaps = self._world.context.streams.of(f"fault {fault.kind.name}", "arrival", lane)
         even = after_us + max(1, gaps.law(index, Law("exponential", fault.den_us // fault.num)))
         at = arrivals.real_us(even)
@@ -84,8 +84,8 @@ class Happenings:
         self._world.agenda.at(max(at, self._world.agenda.now_us), Class.FAULT, -1, arrive)
 
     def _arrive(self, fault: DrawnFault, lane: str, index: int) -> None:
-        """It happens, and perhaps again after a while: the members of a cluster have names of their
-        own.
+        """Let the fault happen, and perhaps again after a while: the members of a cluster have
+        names of their own.
         """
         self._happen(fault, lane, index, -1 - self._cause_of[id(fault)])
         if fault.again_in is None:
@@ -107,8 +107,8 @@ class Happenings:
         )
 
     def site_lost(self) -> None:
-        """What comes with the loss of the site comes just before it, once for each site that is
-        lost: a loss of the site may itself come with one.
+        """Let the events that come with the loss of the site happen, just before it, once for each
+        site that is lost. A loss of the site may itself be such an event.
         """
         pair = self._world.pair
         if pair in self._sites_lost:

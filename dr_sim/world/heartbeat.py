@@ -1,9 +1,9 @@
 """Heartbeats of the primary's machines, as the secondary hears them. Nothing ticks: when the path
-or a machine goes, the last beat that came through is computed, and one event is due when the next
-is missed.
+or a machine fails, the last beat that came through is computed, and one event is due when the next
+beat is missed.
 
-A beat says that the machine and every database on it are up. Beats go over a path of their own or
-over the data link.
+A beat says that the machine and every database on it are up. Beats go over their own path or over
+the data link.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from dr_sim.world.link import Link
 
 
 class Heartbeats:
-    """lost(machine, last seen) and back(machine) are told to the recovery manager."""
+    """The heartbeats of all machines. lost(machine, last seen) and back(machine) report to the
+    recovery manager.
+    """
 
     def __init__(
         self,
@@ -34,7 +36,7 @@ class Heartbeats:
         self._servers_down: list[str] = []  # the machine of each server that has fallen
         self._last_seen: dict[str, int] = {}
         self._due: dict[str, Entry] = {}
-        self.silent: dict[str, int] = {}  # told of: machine -> last seen
+        self.silent: dict[str, int] = {}  # reported as lost: machine -> last seen
         link.on_change.append(self.changed)
 
     def machine_down(self, machine: str) -> None:
@@ -51,7 +53,7 @@ class Heartbeats:
         return machine in self._machines_down
 
     def server_down(self, machine: str) -> None:
-        """A database server there has fallen, and may be up again."""
+        """Note that a database server on that machine has fallen, or is up again."""
         self._servers_down.append(machine)
         self.changed()
 
@@ -64,11 +66,11 @@ class Heartbeats:
 
     @property
     def _on_way_us(self) -> int:
-        """How long a beat is on its way, beyond what is usual."""
+        """Return how long a beat takes beyond the usual time."""
         return (self._link.distance_us if self._spec.own_path else self._link.wait_us) // 2
 
     def changed(self) -> None:
-        """The path or a machine has changed."""
+        """Note that the path or a machine has changed."""
         path, on_way_us = self._spec.own_path or self._link.forward_up, self._on_way_us
         now, every = self._context.now_us, self._spec.every_us
         for machine in self._context.scenario.machines:

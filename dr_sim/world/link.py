@@ -2,13 +2,13 @@
 
 Packet loss slows a stream before it loses a file (dr_sim/scenario/throughput.py).
 
-A round trip of up to 30 ms is within the figures that a scenario gives: those for transfers,
-answers and fences are what people measure over such a link, and 30 ms is one part in ten thousand
-of a log's interval. What a round trip lasts beyond that comes on top, once for each exchange that
-waits for the other side: a file's first byte comes a round trip after it is offered (the receiver
-asks for it, as Windows' DFS Replication does), a question or an order takes half of one and its
-answer the other half, a heartbeat and a line of the primary's error log half of one. That is the
-physics of distance alone: what a protocol chats beside it is not modelled.
+A round trip of up to 30 ms is included in a scenario's figures: people measure transfers, answers
+and fences over such a link, and 30 ms is one part in ten thousand of a log's interval. The part of
+a round trip beyond 30 ms is added once for each exchange that waits for the other side. A file's
+first byte comes a round trip after it is offered (the receiver asks for it, as in Windows' DFS
+Replication). A question or an order takes half of one, and its answer the other half. A heartbeat
+and a line of the primary's error log take half of one. That is the physics of distance alone:
+further exchanges of a protocol are not modelled.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _LINK = KIND_ID["truth.link"]
 
 
 class Link:
-    """`forward` carries data and heartbeats to the secondary, `back` what the secondary asks of the
-    primary.
+    """The link. `forward` carries data and heartbeats to the secondary, `back` the secondary's
+    questions and orders to the primary.
     """
 
     def __init__(self, context: Context, spec: LinkSpec) -> None:
@@ -53,18 +53,18 @@ class Link:
 
     @property
     def wait_us(self) -> int:
-        """What a round trip lasts beyond the usual one."""
+        """Return how much longer a round trip takes than the usual one."""
         return max(0, self._spec.rtt_us + sum(self._latencies) - USUAL_RTT_US)
 
     @property
     def distance_us(self) -> int:
-        """The same of a path of its own: the sites are as far apart, but what befalls the link is
-        not felt there.
+        """Return the same for a separate path: the sites are as far apart, but faults of the link
+        do not act on it.
         """
         return self._spec.distance_us
 
     def down(self, forward: bool = True, back: bool = True) -> None:
-        """One more reason for it to be down; `up` takes one away."""
+        """Add a reason for the link to be down; `up` takes one away."""
         self._down_forward += forward
         self._down_back += back
         self._changed()
@@ -98,7 +98,7 @@ class Link:
         self.shared.set_cap(self.cap_bit_s)
 
     def set_bandwidth(self, bit_s: int) -> None:
-        """What it can carry from now on."""
+        """Set the bandwidth from now on."""
         self._bandwidth_bit_s = bit_s
         self._changed()
 

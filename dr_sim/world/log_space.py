@@ -1,17 +1,17 @@
 """Transaction logs of limited size: when they are full, what that refuses, and what frees them.
 
-A log holds what was written since the cut of the last log backup that finished; only that truncates
-it. It is full at the last instant at which what it holds is no more than it may: commits are
-refused from then on, users' and maintenance's alike, and are not made up for later. It is known
-beforehand, so one entry stands on the agenda and nothing ticks. What the primary's error log says
-of it is sent on at once, and again at each time of a log backup until commits go on.
+A log holds everything written since the cut of the last log backup that finished; only a log backup
+truncates it. It is full at the last instant at which it holds no more than its limit. From then on
+commits are refused, of users and of maintenance, and are not made up for later. The instant is
+known in advance, so one entry stands on the agenda and nothing ticks. The primary's error log
+reports it at once, and again at each time of a log backup until commits go on.
 
 By SQL Server's rules that is all: commits are refused (9002), and reads go on. By PostgreSQL's
-rules the server falls: it panics, since it can no longer write its log. Readers are refused too,
-its backup jobs die, and its machine's heartbeats stop. What it acknowledged is whole, on its disk
-and in the share. A log backup is still tried at its time: whoever wants the log makes a little room
-and has the closed segments archived. When one has succeeded the server is started again, which
-takes as long as bringing a database online elsewhere (failover.recover).
+rules the server falls: it panics, since it can no longer write its log. Reads fail too, its backup
+jobs die, and its machine's heartbeats stop. Everything that it acknowledged is whole, on its disk
+and in the share. A log backup is still tried at its time: it makes a little room and has the closed
+segments archived. When one has succeeded the server is started again, which takes as long as
+bringing a database online elsewhere (failover.recover).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
 
 
 class LogSpace:
-    """told(db, number, text): the primary's error log has a new line. catch_up(db): the engine
-    holds all that is acknowledged by now.
+    """The log space of all databases. told(db, number, text): the primary's error log has a new
+    line. catch_up(db): the engine commits everything acknowledged so far.
     """
 
     def __init__(
@@ -39,17 +39,17 @@ class LogSpace:
         self._told = told
         self._catch_up = catch_up
         self._alarms: dict[int, Entry] = {}
-        # by database: what something else has left of its log's disk
+        # by database: the room that something else has left on its log's disk
         self._caps: dict[int, list[int]] = {}
         self._full_from_us: dict[int, int] = {}
         self._restarts: dict[int, Entry] = {}
         self._falls = context.scenario.engine.postgres_rules
         self.fallen: Callable[[PrimaryDatabase, bool], None] = lambda db, down: None
-        """Told when the server of a database falls, and when it is up again."""
+        """Called when the server of a database falls, and when it is up again."""
 
     def limit_bytes(self, db: PrimaryDatabase) -> int:
-        """The most its log holds; 0: not limited, or kept for nobody (recovery model SIMPLE, or no
-        full since).
+        """Return the most that its log may hold; 0: not limited, or no log is kept (recovery model
+        SIMPLE, or no full since).
         """
         if db.simple or db.log_broken:
             return 0
@@ -58,8 +58,8 @@ class LogSpace:
         return min([*caps, own] if own else caps, default=0)
 
     def log_from(self, db: PrimaryDatabase) -> int:
-        """The LSN of the oldest byte in its log. The range of its first log backup begins at 0,
-        which is no LSN: there is no byte there.
+        """Return the LSN of the oldest byte in its log. The range of its first log backup begins at
+        0, which is no LSN: there is no byte there.
         """
         return max(FIRST_LSN, self._context.primary_engine.log_starts_at(db.spec.name))
 
@@ -70,8 +70,8 @@ class LogSpace:
         return db.index in self._full_from_us
 
     def changed(self, db: PrimaryDatabase) -> None:
-        """The log was truncated, or what it may hold or what is written has changed: from when on
-        is it full?
+        """Compute anew when the log is full: it was truncated, or its limit or the writes have
+        changed.
         """
         entry = self._alarms.pop(db.index, None)
         if entry is not None:
@@ -96,13 +96,13 @@ class LogSpace:
             )
 
     def burst(self, db: PrimaryDatabase) -> None:
-        """More is going to be written than was known."""
+        """Note that more is going to be written than was known."""
         if not self.full(db):
             self.changed(db)
 
     def _full_at_us(self, db: PrimaryDatabase, limit: int) -> int | None:
-        """The last instant at which it holds no more than that, now at the earliest; None: that
-        lasts to the run's end.
+        """Return the last instant at which the log holds no more than that, at the earliest now;
+        None if it never does before the run's end.
         """
         low, high = self._context.now_us, self._context.scenario.run_for_us
         if self.used_bytes(db, high) <= limit:
@@ -127,7 +127,7 @@ class LogSpace:
         self.tell(db)
 
     def _start_again(self, db: PrimaryDatabase) -> None:
-        """There is room: the server will be up in a while, unless that is under way."""
+        """Start the server again, since there is room, unless that is under way."""
         if db.index not in self._restarts:
             context = self._context
             draw = context.streams.of(db.spec.name, "start again", "")
@@ -155,7 +155,7 @@ class LogSpace:
         self._context.witness.writes_changed(now, db.index)
 
     def stopped(self, db: PrimaryDatabase) -> None:
-        """It writes no more, for another reason: an outage of its own."""
+        """Note that the database writes no more, for another reason: an outage of its own."""
         entry = self._alarms.pop(db.index, None)
         if entry is not None:
             entry.cancel()
@@ -166,8 +166,8 @@ class LogSpace:
             self._resume(db)
 
     def cap(self, db: PrimaryDatabase, room_bytes: int) -> Callable[[], None]:
-        """Something else takes the log's disk but for so much beyond what the log holds now; the
-        answer gives it back.
+        """Fill the log's disk except that much room beyond what the log holds now. Return a
+        function that gives the room back.
         """
         caps = self._caps.setdefault(db.index, [])
         most = self.used_bytes(db, self._context.now_us) + room_bytes

@@ -1,4 +1,4 @@
-"""What the recovery manager is told of the service when it is put in place."""
+"""The configuration of the recovery manager, from a scenario."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from dr_sim.world.folder import folders_of
 
 
 def manager_config(scenario: Scenario, serving: Container[str] | None = None) -> ManagerConfig:
-    """All of it stands in the scenario. serving: the databases in service; None: all."""
+    """Return the configuration; all of it comes from the scenario. serving: the databases in
+    service; None: all.
+    """
     r, f, s = scenario.replay, scenario.failover, scenario.secondary
     databases = tuple(
         DatabaseConfig(
@@ -60,5 +62,5 @@ def manager_config(scenario: Scenario, serving: Container[str] | None = None) ->
 
 
 def _configured(scenario: Scenario) -> bool:
-    """Whether a failover has to wait until its site is configured."""
+    """Return whether a failover has to wait until its site is configured."""
     return scenario.cloud is not None and scenario.leg_no == 1

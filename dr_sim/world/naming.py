@@ -1,5 +1,5 @@
-"""The names of backup files at the primary, by its clock: no two alike, however many begin in one
-second.
+"""The names of backup files at the primary, by its clock: no two are alike, however many begin in
+one second.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dr_sim.world.primary_database import NAME_MEMORY_US, PrimaryDatabase
 
 
 def name(context: Context, db: PrimaryDatabase, at_us: int, kind: Kind) -> str:
-    """Of a backup begun at that instant: one that no file of the last minute has, nor any in the
-    shares (a clock that was wrong may show a time for the second time).
+    """Return the name of a backup that begins at that instant. No file of the last minute has it,
+    nor any in the shares (a clock that was wrong may show a time twice).
     """
     taken = db.names_taken(at_us)
     utc_us = context.scenario.start_utc_us + at_us + context.primary_clock_us
@@ -29,7 +29,7 @@ def name(context: Context, db: PrimaryDatabase, at_us: int, kind: Kind) -> str:
 
 
 def names_of_logs(context: Context, db: PrimaryDatabase, cuts_us: Sequence[int]) -> list[str]:
-    """Of logs cut at these instants, given in their order."""
+    """Return the names of logs that are cut at these instants, given in their order."""
     names = [name(context, db, cuts_us[0], Kind.LOG)]
     db.name_given(names[0], cuts_us[0])
     if len(cuts_us) == 1:

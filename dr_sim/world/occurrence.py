@@ -1,4 +1,4 @@
-"""One happening of a fault or another event in the world: what it draws, records and ends."""
+"""One occurrence of a fault or another event in the world: its draws, its records and its end."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Something that lasts. cause: the index of its line under events, or -1 minus that under
-    faults; until_us -1: the end.
+    """An effect that lasts. cause: the index of its line under `events:`, or -1 minus that under
+    `faults:`; until_us -1: to the end.
     """
 
     cause: int
@@ -25,11 +25,11 @@ class Effect:
 
 
 class Occurrence:
-    """One happening of a kind: the number-th line under `events:` (0 if drawn). world: the pair
-    that is on.
+    """One occurrence of a kind: the number-th line under `events:` (0 if drawn). world: the pair in
+    service.
 
-    lane and index name its draws: the instant and which of several there, or the line under
-    `faults:` and which of its arrivals. So one more event or fault shifts nobody's.
+    lane and index name its draws: the instant and its number there, or the line under `faults:` and
+    the number of the arrival. So one more event or fault shifts no other draw.
     """
 
     __slots__ = ("cause", "index", "kind", "lane", "number", "world")
@@ -46,7 +46,7 @@ class Occurrence:
         self.cause = cause
 
     def law(self, law: Law, purpose: str) -> int:
-        """A value of a law, drawn under this occurrence's own name."""
+        """Draw a value of a law, under this occurrence's own name."""
         return self._stream(purpose).law(self.index, law)
 
     def below(self, n: int, purpose: str) -> int:
@@ -64,7 +64,9 @@ class Occurrence:
     def while_on(
         self, law: Law | None, start: Callable[[], None], stop: Callable[[], None], detail: str
     ) -> None:
-        """As for_a_time; without a law it is on to the end of the run."""
+        """Turn the effect on for a time, as for_a_time does; without a law it lasts to the end of
+        the run.
+        """
         if law is not None:
             self.for_a_time(law, start, stop, detail)
             return
@@ -73,7 +75,7 @@ class Occurrence:
         self.lasts(None)
 
     def nothing(self, why: str) -> None:
-        """There is nothing that it could do now; that is recorded."""
+        """Record that the event can have no effect now."""
         self.begins(f"nothing: {why}")
         self.ends(f"nothing: {why}")
 
@@ -85,7 +87,7 @@ class Occurrence:
         detail: str,
         database: int = -1,
     ) -> None:
-        """Start now, stop after a time by that law, both recorded. database: the one that it
+        """Start now and stop after a time by that law; both are recorded. database: the one that it
         concerns, -1: the service.
         """
         self.begins(detail, database)
@@ -100,6 +102,6 @@ class Occurrence:
         self.world.later(lasts_us, end)
 
     def lasts(self, for_us: int | None) -> None:
-        """What begins now is on for so long; None: to the end."""
+        """Note that an effect which begins now lasts for that long; None: to the end."""
         now = self.world.context.now_us
         self.world.effects.append(Effect(self.cause, now, -1 if for_us is None else now + for_us))

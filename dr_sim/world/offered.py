@@ -1,10 +1,11 @@
-"""What the backups offer to the link on average, by their schedules and volumes, beside what it
-carries.
+"""The load that the backups offer to the link on average, by their schedules and volumes, and the
+link's capacity.
 
-A full offers its size each period. A log offers what is written. An incremental holds a part of the
-log written since its base, never more than the database: the last full that was finished before it
-begins, by PostgreSQL's rule the last backup of either kind. The mean is taken over the incrementals
-of a whole period of fulls. Resends, seeds after a failover and what a person orders come on top.
+A full offers its size in each period. A log offers what is written. An incremental holds a part of
+the log written since its base, never more than the database. The base is the last full that was
+finished before it begins; by PostgreSQL's rule it is the last backup of either kind. The mean is
+taken over the incrementals of a whole period of fulls. Resends, seeds after a failover and ordered
+backups come on top.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from dr_sim.scenario.throughput import stream_cap_bit_s
 from dr_sim.units import SECOND_US
 
 _MOST = 10_000
-"""Incrementals that are looked at: a month of one every 5 minutes, which is mean enough."""
+"""The most incrementals that are looked at: a month of one every 5 minutes, which is enough for a
+mean.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """Bit/s on average, rounded to whole ones."""
+    """Averages in bit/s, rounded to whole ones."""
 
     logs: int
     incrementals: int
@@ -36,8 +39,8 @@ class Offered:
 
 
 def offered(scenario: Scenario) -> Offered:
-    """Bits a second that the scheduled backups of all databases offer, and that the link
-    carries.
+    """Return the load that the scheduled backups of all databases offer, and the link's
+    capacity.
     """
     logs = incrementals = fulls = Fraction(0)
     for database in scenario.databases:
@@ -55,7 +58,7 @@ def _bit_s(bytes_per_us: Fraction) -> int:
 
 
 def overload(scenario: Scenario) -> str:
-    """One line that says that the link is offered more than it carries; '' if it is not."""
+    """Return one line that warns that the load exceeds the link's capacity; '' if it does not."""
     found = offered(scenario)
     if found.total <= found.carries:
         return ""
@@ -76,7 +79,7 @@ def overload(scenario: Scenario) -> str:
 
 
 def _incremental(scenario: Scenario, database: DatabaseSpec, written: Fraction) -> Fraction:
-    """Bytes a microsecond."""
+    """Return bytes a microsecond."""
     period = mean_gap_us(database.incremental)
     if not period:
         return Fraction(0)
@@ -87,8 +90,8 @@ def _incremental(scenario: Scenario, database: DatabaseSpec, written: Fraction) 
 
 
 def _since_base_us(scenario: Scenario, database: DatabaseSpec) -> list[int]:
-    """For each incremental of a period of fulls (of the run, where there are none), how long ago
-    its base began.
+    """Return for each incremental in a period of fulls (of the run, where there are none) how long
+    before it its base began.
     """
     start_utc_us = scenario.start_utc_us
     cost = scenario.primary.full
@@ -122,8 +125,8 @@ def _bytes_per_us(volume: LogVolume) -> Fraction:
 
 
 def _carries(scenario: Scenario) -> int:
-    """By its bandwidth, or the mean of a recorded one, and by what packet loss leaves of so many
-    streams.
+    """Return the link's capacity: its bandwidth, or the mean of a recorded one, less what packet
+    loss takes from that many streams.
     """
     link, recorded = scenario.link, scenario.recorded_link.values
     bandwidth = sum(recorded) // len(recorded) if recorded else link.bandwidth_bit_s
@@ -134,6 +137,6 @@ def _carries(scenario: Scenario) -> int:
 
 
 def _mbit(bit_s: int) -> str:
-    """Three figures."""
+    """Write three figures."""
     value = bit_s / 1e6
     return f"{value:.0f}" if value >= 99.95 else f"{value:.3g}"

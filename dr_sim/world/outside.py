@@ -1,13 +1,13 @@
 """The monitor's server: a third machine that reads both sides' histories and raises alerts of its
 own.
 
-It stands at neither side, so the loss of one side does not silence it. Of a primary that is lost it
-keeps what it read last. Nothing ticks: an entry stands on the agenda only where an alert may become
-due. As long as logs take the lanes they are restored at once, and there is none; `stir` sets it
-when a log takes the steps. Where no log will come any more, one stands until the end. `turn` looks
-anew when something happens that can make an alert due at once: an event, the death of the recovery
-manager, the restore of a full, a long backup. The records are the same with and without the lanes:
-an entry that finds nothing leaves no row.
+It stands on neither side, so the loss of one side does not silence it. It keeps what it last read
+from a primary that is lost. Nothing ticks: an entry stands on the agenda only where an alert may
+become due. As long as logs take the lanes they are restored at once, and there is no entry; `stir`
+sets one when a log takes the ordinary steps. Where no log will come any more, one stands until the
+end. `turn` looks again when something happens that can make an alert due at once: an event, the
+death of the recovery manager, the restore of a full, a long backup. The records are the same with
+and without the lanes: an entry that finds nothing leaves no row.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from dr_sim.world.secondary import Secondary
 
 
 def monitor_config(scenario: Scenario, database: DatabaseSpec) -> MonitorConfig:
-    """A threshold no longer than the schedule would alert constantly: then it counts from when the
-    next one is due.
+    """Return the monitor's configuration. A threshold shorter than the schedule would alert
+    constantly: then it counts from when the next backup is due.
     """
     spec, replay = scenario.monitor, scenario.replay
     logs = database.log.kind != "none"
@@ -49,7 +49,7 @@ def monitor_config(scenario: Scenario, database: DatabaseSpec) -> MonitorConfig:
 
 
 class Outside:
-    """The alert job. Databases without any backup schedule are not watched."""
+    """The monitor's alert job. Databases without any backup schedule are not watched."""
 
     def __init__(
         self, context: Context, primary: Primary, secondary: Secondary, people: PeopleHands
@@ -59,17 +59,17 @@ class Outside:
         self._secondary = secondary
         self._people = people
         self._monitors: dict[int, DatabaseMonitor] = {}
-        self._entries: dict[int, tuple[int, Entry]] = {}  # when, and what stands on the agenda
+        self._entries: dict[int, tuple[int, Entry]] = {}  # the instant and the entry on the agenda
 
     def retire(self) -> None:
-        """There is nothing to watch any more."""
+        """Stop: there is nothing to watch any more."""
         for _, entry in self._entries.values():
             entry.cancel()
         self._entries.clear()
         self._monitors.clear()
 
     def start(self) -> None:
-        """Both sides are in place from now on."""
+        """Start: both sides are in place from now on."""
         scenario, now = self._context.scenario, self._context.now_us
         for index, database in enumerate(scenario.databases):
             config = monitor_config(scenario, database)
@@ -77,25 +77,25 @@ class Outside:
                 continue
             self._monitors[index] = DatabaseMonitor(config, now)
             if self._context.secondary_engine.state(database.name).exists:
-                # what it was seeded with
+                # the copy was seeded from it
                 self._secondary.last_restored.setdefault(index, (now, now))
 
     def stir(self, database: int = -1) -> None:
-        """Something is not as always, of that database or (-1) of any: an alert may become due."""
+        """Note that a database, or (-1) any, is not as usual: an alert may become due."""
         for index in [database] if database >= 0 else list(self._monitors):
             if index in self._monitors and index not in self._entries:
                 self._plan(index)
 
     def turn(self, database: int = -1) -> None:
-        """What the histories show may have turned at once, not by time passing: an alert may be due
-        earlier.
+        """Look again: the histories may have changed at once, not by time passing, and an alert may
+        be due earlier.
         """
         for index in [database] if database >= 0 else list(self._monitors):
             if index in self._monitors:
                 self._plan(index)
 
     def _plan(self, index: int) -> None:
-        """An entry where the next alert may be due, unless there is one before it."""
+        """Put an entry where the next alert may be due, unless there is one before it."""
         now = self._context.now_us
         at = self._monitors[index].next_us(now, self._sight(index))
         if index in self._entries:
@@ -131,7 +131,9 @@ class Outside:
         return Sight(self._primary.last_finished_us.get(index, -1), restored_us, up_to_us, missing)
 
     def _missing_us(self, index: int, up_to_us: int) -> int:
-        """Up to when the oldest backup that is finished and not restored holds what was written."""
+        """Return the instant up to which the oldest finished backup that is not restored holds the
+        writes.
+        """
         context = self._context
         state = context.secondary_engine.state(context.scenario.databases[index].name)
         logs = self._monitors[index].config.logs

@@ -1,14 +1,14 @@
-"""Recovery logic of a user's own in the recovery manager's place, by name: 'package.mod:Factory'.
+"""A user's own recovery logic in place of the recovery manager, by name: 'package.mod:Factory'.
 
-Theory of operation. The factory is called as RecoveryManager is: with the configuration that the
+Theory of operation. The factory is called like RecoveryManager: with the configuration that the
 scenario gives (recovery/config.py), with the number of the machine's life, and with what earlier
-lives have saved. What it makes has a machine's interface (dr_sim/machines): `resume()` and
-`handle(event)`, both of which return a list of commands. The name travels with the scenario, so
-each process that plays a replication imports the factory by itself.
+lives have saved. Its result has a machine's interface (dr_sim/machines): `resume()` and
+`handle(event)`, both of which return a list of commands. The name is stored with the scenario, so
+each process that plays a replication imports the factory itself.
 
-Whatever can be found out before a run is: a name that leads nowhere, a factory that raises, an
-object that is no machine. In the run each command is looked at before it is recorded, and what
-raises is told as the user's own, with the event that was the occasion.
+Mistakes are found before a run where possible: a name that leads nowhere, a factory that raises, an
+object that is no machine. During the run each command is checked before it is recorded, and an
+exception is reported as the user's own, with the event that caused it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FORM = "package.module:Factory"
 
 # ---- by name
 def factory_of(name: str) -> Factory:
-    """The factory of that name; '' is dr_sim's own. Raises InputError, one line, if there is
+    """Return the factory of that name; '' is dr_sim's own. Raises InputError, one line, if there is
     none.
     """
     if not name:
@@ -80,7 +80,9 @@ def _hint(module_name: str) -> str:
 
 
 def name_of(factory: Factory) -> str:
-    """The name under which each process finds a factory. Raises InputError if there is none."""
+    """Return the name under which each process finds a factory. Raises InputError if there
+    is none.
+    """
     name = f"{getattr(factory, '__module__', '')}:{getattr(factory, '__qualname__', '')}"
     if factory_of(name) is not factory:
         raise _refused(name, "cannot be found by its name; put it at the top level of a module")
@@ -88,10 +90,10 @@ def name_of(factory: Factory) -> str:
 
 
 def with_manager(scenario: Scenario, manager: str | Factory) -> Scenario:
-    """The same scenario with another recovery manager: 'package.module:Factory', or a class or
-    function at the top level of a module; '' or 'dr_sim' is dr_sim's own.
+    """Return the same scenario with another recovery manager: 'package.module:Factory', or a class
+    or function at the top level of a module; '' or 'dr_sim' is dr_sim's own.
 
-    One machine is made and resumed on trial; nothing that it asks for is carried out. Raises
+    One machine is made and resumed as a trial; none of its commands is carried out. Raises
     InputError, one line, if it is no recovery manager.
     """
     name = manager if isinstance(manager, str) else name_of(manager)
@@ -119,7 +121,7 @@ def _tried(name: str, config: ManagerConfig) -> None:
 
 
 def look_here_too() -> None:
-    """Let modules in the folder that one is in be imported, after all others."""
+    """Let modules in the current folder be imported, after all others."""
     here = os.getcwd()
     if here not in sys.path:
         sys.path.append(here)
@@ -127,7 +129,9 @@ def look_here_too() -> None:
 
 @cache
 def source_digest(name: str) -> str:
-    """A digest of the source of the package that holds it: other code, other replications."""
+    """Return a digest of the source of the package that holds the factory: other code means other
+    replications.
+    """
     factory_of(name)
     module = sys.modules.get(name.partition(":")[0].split(".")[0])
     file = getattr(module, "__file__", None)
@@ -150,8 +154,8 @@ def _a_type(value: object) -> str:
 
 # ---- in a run
 class OwnManager:
-    """A user's machine, looked after: what it gives is looked at, what it raises is told as its
-    own. machine: the one that decides.
+    """A user's machine under supervision: its commands are checked, and its exceptions are reported
+    as its own. machine: the one that decides.
     """
 
     __slots__ = ("_databases", "_name", "machine")
@@ -182,7 +186,7 @@ class OwnManager:
         return commands
 
     def _wrong(self, command: Any) -> str:
-        """What is wrong with a command; '' if nothing is."""
+        """Return the error in a command; '' if there is none."""
         if type(command) not in _KNOWN:
             where = "they are in dr_sim/machines/commands.py and dr_sim/recovery/commands.py"
             return f"gave {command!r}, which is no command that dr_sim can carry out ({where})"
@@ -209,7 +213,7 @@ _MOST = 2**63 - 1
 
 @cache
 def _types_of(cls: type) -> tuple[tuple[str, type], ...]:
-    """The fields of a command, and of which class each has to be."""
+    """Return the fields of a command, each with its class."""
     hints = get_type_hints(cls)
     plain = {name: get_origin(hint) or hint for name, hint in hints.items()}
     return tuple((f.name, plain[f.name]) for f in dataclasses.fields(cls))
@@ -218,7 +222,9 @@ def _types_of(cls: type) -> tuple[tuple[str, type], ...]:
 def builders(
     journal: Journal, scenario: Scenario
 ) -> dict[int, Callable[[int, dict[str, str]], Machine]]:
-    """What makes the machines of a recorded run, by the pair that they watched over."""
+    """Return the functions that make the machines of a recorded run, by the pair that they watched
+    over.
+    """
     names = [d.name for d in scenario.databases]
     found = {0: builder(scenario)}
     for pair, databases in serving_by_pair(journal).items():
@@ -231,8 +237,8 @@ def builders(
 def builder(
     scenario: Scenario, serving: Container[str] | None = None
 ) -> Callable[[int, dict[str, str]], Machine]:
-    """What makes the machine of each life. A machine of a user's own is looked after. serving: the
-    databases in service; None: all.
+    """Return the function that makes the machine of each life. A user's own machine is supervised.
+    serving: the databases in service; None: all.
     """
     name, config = scenario.manager, manager_config(scenario, serving)
     factory = factory_of(name)
@@ -251,7 +257,7 @@ def builder(
 
 
 def watched(name: str, hands: Mapping[type, Callable[[Any], None]]) -> dict[type, Any]:
-    """Hands that say which command of a user's own machine they could not carry out."""
+    """Return hands that name the command of a user's own machine which they could not carry out."""
 
     def watch(hand: Callable[[Any], None]) -> Callable[[Any], None]:
         def carry_out(command: Any) -> None:
@@ -267,9 +273,9 @@ def watched(name: str, hands: Mapping[type, Callable[[Any], None]]) -> dict[type
 
 
 def absorbing(machine: Machine | None) -> RecoveryManager | None:
-    """The machine, if it takes quiet logs in stretches. dr_sim's own does. Logic of a user's own
-    that is derived from it takes the steps, unless it says itself that what it changes is of no
-    concern to quiet logs (`absorbs_quiet_logs = True` in its own class).
+    """Return the machine if it takes quiet logs in stretches. dr_sim's own does. A user's logic
+    that is derived from it takes the ordinary steps, unless its own class states that its changes
+    do not concern quiet logs (`absorbs_quiet_logs = True`).
     """
     if isinstance(machine, OwnManager):
         machine = machine.machine

@@ -1,4 +1,4 @@
-"""A scenario played once, from nothing to its journal."""
+"""Play a scenario once, from nothing to its journal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dr_sim.world.world import World
 def play(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Journal:
     """Build the scenario's world, on the engine that it names, and run it to its end.
 
-    progress is told the part that is done, 0 to 1.
+    progress is called with the part that is done, 0 to 1.
     """
     was_on = gc.isenabled()
     # a run makes millions of small objects and no cycles worth collecting; a third of its time

@@ -35,10 +35,10 @@ _BEGIN = KIND_ID["truth.backup_begin"]
 _FINISHED = KIND_ID["truth.backup_finished"]
 SHARE = "//primary/backup"  # where no folder says otherwise
 ELSEWHERE = "//elsewhere/backup"
-"""Where someone else's backups go: a place of his own, which takes no room of our share."""
+"""The folder of other people's backups: it takes no room in our share."""
 REAL_TRANSACTIONS = 4
-"""In which a real engine commits what was written since the last backup: enough for a log to be
-applied in part.
+"""The number of transactions in which a real engine commits what was written since the last backup:
+enough for a log to be applied in part.
 """
 
 
@@ -72,23 +72,23 @@ class Primary:
             lambda db, number, text: self.error_hook(db, "writes", number, text),
             self.catch_up,
         )
-        # by a planned failover: no more writes, but a last backup can be taken
+        # after a planned failover: no more writes, but a last backup can be taken
         self.quiesced = False
         self._may_come_back = scenario.brings_back
         self.over = False  # another one is the primary, for good
-        # by database: when its next log is due, on the agenda
+        # by database: its next log, on the agenda
         self._log_dues: dict[int, tuple[int, Entry]] = {}
-        # may do whole lives of logs at once
+        # may play whole lives of logs at once
         self.express: Callable[[PrimaryDatabase], int] | None = None
-        # a backup of that database takes the steps
+        # called when a backup of that database takes the ordinary steps
         self.stepped_hook: Callable[[int], None] = lambda database: None
-        # a long backup of that database has ended
+        # called when a long backup of that database has ended
         self.finished_hook: Callable[[int], None] = lambda database: None
         # by database: when its last backup (of the log, if it has any) ended
         self.last_finished_us: dict[int, int] = {}
 
     def _watch_rates(self) -> None:
-        """A limited share plans anew when a disk's rates change. A fault may limit it later."""
+        """Let a limited share plan anew when a disk's rates change. A fault may limit it later."""
         for disk in self.disks.values():
             disk.replanned = self.share.plan if self.share.limited else None
 
@@ -111,7 +111,7 @@ class Primary:
                 self._log_dues[db.index] = at, entry
 
     def stands(self, database: int) -> bool:
-        """Is nothing backed up here any more by that database's schedule?"""
+        """Return whether nothing is backed up here any more by that database's schedule."""
         db = self.databases[database]
         return bool(db.failed) or db.writes_until_us is not None
 
@@ -137,7 +137,7 @@ class Primary:
         answer: Callable[[BackupFile | None], None] | None = None,
         tail: bool = False,
     ) -> str:
-        """Start a backup; returns '' or why there is none. answer is called with the finished file,
+        """Start a backup; return '' or why there is none. answer is called with the finished file,
         None if it died.
         """
         return self.begin_order(db, Order(kind, answer, tail))
@@ -152,7 +152,8 @@ class Primary:
             self.context.note("truth.backup_skipped", db.index, int(order.kind), reason, "")
             return reason
         words = self._open(db, order)
-        # each engine has its own: they stand in the record, what the recovery manager is told is
+        # each engine has its own words, which are recorded; the recovery manager gets the same text
+        # for all
         # the same for all
         if words:
             self.context.note("truth.backup_skipped", db.index, int(order.kind), REFUSED, words)
@@ -186,7 +187,7 @@ class Primary:
         return ""
 
     def _log_refused(self, number: int) -> str:
-        """What the engine says to a log backup of a log that is not kept. number: SQL Server's."""
+        """Return the engine's answer to a log backup where no log is kept. number: SQL Server's."""
         if not self.context.scenario.engine.postgres_rules:
             return f"{number} {ERRORS[number]}"
         return postgres_words.refusal(number).text  # it begins with the SQLSTATE
@@ -232,7 +233,7 @@ class Primary:
         return ""
 
     def _size(self, db: PrimaryDatabase, kind: Kind, lsn: int) -> int:
-        """Bytes of a backup that begins at that LSN."""
+        """Return the bytes of a backup that begins at that LSN."""
         if kind is Kind.LOG:
             return lsn - self.log_space.log_from(db)
         if kind is Kind.INCREMENTAL:
@@ -250,7 +251,7 @@ class Primary:
         db.base_lsn = state.differential_base_lsn or db.base_lsn
 
     def _read(self, job: Job, size: int, cost: BackupCost) -> None:
-        """The job reads its bytes from its machine's disk, as far as it comes."""
+        """Read the job's bytes from its machine's disk, as far as it comes."""
         db, kind, number = job.db, job.file.kind, job.file.number
         job.amount = size
         ours = not job.order.elsewhere
@@ -268,8 +269,8 @@ class Primary:
             self.share.begin(number, disk, job.flow, job.amount, job)
 
     def _needs_room(self, job: Job) -> bool:
-        """Someone else's backup needs none here, nor does a tail by PostgreSQL's rules: its
-        segments lie in pg_wal, and are sent from there.
+        """Return whether the backup needs room in our share. Someone else's needs none here, nor
+        does a tail by PostgreSQL's rules: its segments lie in pg_wal, and are sent from there.
         """
         tail = job.order.tail and self.context.scenario.engine.postgres_rules
         return not (job.order.elsewhere or tail)
@@ -329,7 +330,7 @@ class Primary:
             job.order.answer(file)
 
     def ended(self, db: PrimaryDatabase, job: Job) -> None:
-        """The job is over; what lies in the share is there to be copied, whole or not."""
+        """End the job; the file in the share may be copied now, whole or not."""
         file = job.file
         del db.running[file.kind]
         if job.order.elsewhere:
@@ -347,7 +348,7 @@ class Primary:
         self.next_of(db)
 
     def next_of(self, db: PrimaryDatabase) -> None:
-        """The next of the jobs that wait for each other."""
+        """Start the next of the jobs that wait for each other."""
         if db.waiting and (db.waiting[0].tail or not db.runs_ours):
             order = db.waiting.pop(0)
             if self.begin_order(db, order) and order.answer is not None:
@@ -355,20 +356,20 @@ class Primary:
 
     # ---- for the express lane
     def lone_cost(self, db: PrimaryDatabase) -> tuple[int, int]:
-        """What a log backup alone on its machine costs: a fixed time, then its bytes at that rate
-        (0: it is not alone).
+        """Return the cost of a log backup that is alone on its machine: a fixed time, then its
+        bytes at that rate (0: it is not alone).
         """
         cost = self._costs[Kind.LOG]
         return cost.fixed_us, self.disks[db.spec.machine].lone_rate(cost.rate_bytes_s)
 
     def log_goes_on(self, db: PrimaryDatabase, after_us: int) -> None:
-        """Its next log is the first after that instant, not the one that is due."""
+        """Make the first log after that instant the next one, not the one that is due."""
         self._log_dues[db.index][1].cancel()
         self._schedule_next(db, Kind.LOG, after_us)
 
     def logs_due(self, at_us: int) -> list[tuple[PrimaryDatabase, Entry]]:
-        """Whose next log is due then, in the order in which they are cut; and that, on the
-        agenda.
+        """Return the databases whose next log is due at that instant, in the order in which they
+        are cut, each with its entry on the agenda.
         """
         dues = sorted(
             (index, entry)
@@ -388,8 +389,8 @@ class Primary:
         commits: Sequence[int],
         made: Sequence[tuple[BackupHeader, Unread]],
     ) -> list[BackupFile]:
-        """Logs that were cut then, each finished before the next was cut. Their names depend on
-        those before them.
+        """Record logs that were cut at these instants, each finished before the next was cut. Their
+        names depend on those before them.
         """
         index, by_name = db.index, self.context.by_name[db.index]
         files = []
@@ -407,7 +408,7 @@ class Primary:
         return files
 
     def made(self, db: PrimaryDatabase, file: BackupFile, cut_us: int) -> None:
-        """It was cut then and is finished."""
+        """Record that the log was cut at that instant and is finished."""
         db.name_given(file.name, cut_us)
         db.files_made += 1
         self._keep(file)
@@ -422,13 +423,13 @@ class Primary:
             db.torn.append(file)
         self.context.by_name[file.database][file.name] = file
 
-    # ---- what is written, and until when
+    # ---- writes, and until when
     def written(self, db: PrimaryDatabase) -> tuple[int, int]:
-        """(commits acknowledged, LSN) by now."""
+        """Return (commits acknowledged, LSN) by now."""
         return self.written_at(db, self._writes_until(db))
 
     def _writes_until(self, db: PrimaryDatabase) -> int:
-        """Now, or when it acknowledged its last commit."""
+        """Return now, or when the database acknowledged its last commit."""
         now: int = self.context.agenda._now
         return now if db.writes_until_us is None else min(now, db.writes_until_us)
 
@@ -437,8 +438,8 @@ class Primary:
         return commits, lsn + FIRST_LSN
 
     def catch_up(self, db: PrimaryDatabase) -> tuple[int, int]:
-        """The engine commits what is acknowledged by now, a real one in a few transactions;
-        (commits, LSN).
+        """Let the engine commit everything acknowledged so far, a real one in a few transactions;
+        return (commits, LSN).
         """
         engine, name = self.context.primary_engine, db.spec.name
         t = self._writes_until(db)
@@ -454,7 +455,7 @@ class Primary:
         return written
 
     def fail(self, db: PrimaryDatabase, failure_class: str) -> None:
-        """The database is gone from here; its running jobs die."""
+        """Let the database fail: it is gone from here, and its running jobs die."""
         if db.failed:
             return
         # else it has had its last commit, and perhaps its tail taken
@@ -479,7 +480,7 @@ class Primary:
         self.log_space.changed(db)
 
     def fallen(self, db: PrimaryDatabase, down: bool) -> None:
-        """Its server has fallen, and its jobs with it; or it is up again."""
+        """Record that its server has fallen, with its jobs, or is up again."""
         db.down = down
         if down:
             db.waiting.clear()
@@ -487,20 +488,22 @@ class Primary:
                 mishaps.cut_off(self, job)
 
     def stop_writes(self, db: PrimaryDatabase) -> None:
-        """Fenced or quiesced: nothing is acknowledged from now on."""
+        """Stop writes, as the primary was fenced or quiesced: nothing is acknowledged from
+        now on.
+        """
         if db.writes_until_us is None:
             db.writes_until_us = self.context.now_us
             self.log_space.stopped(db)
             self.catch_up(db)
 
     def delete(self, file: BackupFile, why: str) -> None:
-        """A file goes from the primary's share."""
+        """Delete a file from the primary's share."""
         if file.at_primary:
             self.let_go((file,))
             self.context.file_gone(file, "primary", why)
 
     def let_go(self, files: Sequence[BackupFile]) -> None:
-        """Files of one database that lie in the share are there no more."""
+        """Forget files of one database that lay in the share."""
         at, delete, share = self.context.at_primary, self.context.primary_files.delete, self.share
         db = self.databases[files[0].database]
         for file in files:

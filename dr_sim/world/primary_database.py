@@ -1,5 +1,5 @@
-"""One database at the primary, and the jobs that back it up: what is wanted, what is being made,
-what is known of it.
+"""One database at the primary and the jobs that back it up: the orders, the backups being made, the
+files.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dr_sim.scenario.model import DatabaseSpec
 from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.sharing import Flow
 
-# why a backup was skipped; the engine's own words stand beside it
+# why a backup was skipped; the engine's error stands beside it
 REFUSED = "refused by the engine"
 FIRST_LSN = 1  # of every database: 0 is no LSN, a base of 0 means none
 NAME_MEMORY_US = 60_000_000  # names are by the second; after a quiet minute all are forgotten
@@ -24,9 +24,9 @@ LONGEST_MEMORY_US = 3_600_000_000
 
 @dataclass(slots=True)
 class Order:
-    """What backup is wanted. answer is called with the finished file, None if it died; elsewhere:
-    by someone else, and its file goes to a place of his own: it takes no room of ours, and is not
-    copied, kept or counted.
+    """An order for a backup. answer is called with the finished file, None if it died. elsewhere:
+    someone else ordered it, and its file goes to a folder of theirs: it takes no room of ours, and
+    is not copied, kept or counted.
     """
 
     kind: Kind
@@ -37,7 +37,7 @@ class Order:
 
 
 class Job:
-    """One backup being made."""
+    """One backup that is being made."""
 
     __slots__ = ("amount", "db", "file", "flow", "op", "order", "path")
 
@@ -50,7 +50,7 @@ class Job:
         self.file = file
         self.order = order
         self.flow: Flow | None = None
-        self.amount = 0  # what it reads before it ends, or before it dies
+        self.amount = 0  # the bytes that it reads before it ends, or before it dies
 
 
 class PrimaryDatabase:
@@ -115,7 +115,7 @@ class PrimaryDatabase:
         self.writes_until_us: int | None = None
 
     def names_taken(self, now_us: int) -> dict[str, int]:
-        """The names that a backup begun now could collide with."""
+        """Return the names that a backup begun now could collide with."""
         named = self.named
         if now_us - self.named_us > NAME_MEMORY_US:
             named.clear()
@@ -128,17 +128,21 @@ class PrimaryDatabase:
 
     @property
     def runs_ours(self) -> bool:
-        """Is a backup job of our own running? Someone else's takes its turn with none of ours."""
+        """Return whether a backup job of our own is running. Someone else's does not wait
+        for ours.
+        """
         return any(not job.order.elsewhere for job in self.running.values())
 
     @property
     def next_number(self) -> int:
-        """Of the next backup's file; of those after it: the numbers that follow."""
+        """Return the number of the next backup's file; the files after it get the following
+        numbers.
+        """
         return (self.index << FILE_BITS) | self.files_made
 
     @property
     def odd(self) -> bool:
-        """Will its next backup be unlike others?"""
+        """Return whether its next backup will be unusual."""
         return bool(
             self.cut_next_ppm or self.show_next_ppm or self.hollow or self.simple or self.log_broken
         )
