@@ -6,11 +6,12 @@ time; every duration is in the record (truth.measured). The operations, and when
 touched:
 
 - a backup is taken once first, copy-only, and thrown away: the same work and the same bytes, and it
-moves no chain. So its duration is known when it begins, and the backup that counts can still be cut
-off. A tail cannot be taken twice, so its begin is timed: stopping the server and reading its log; -
-a hash is computed when it begins, and again when it ends, as files change meanwhile; - a restore
-and a promotion are done when they begin and reported when they end. A recovery manager that dies in
-between finds the restore done.
+  moves no chain. So its duration is known when it begins, and the backup that counts can still be
+  cut off. A tail cannot be taken twice, so its begin is timed: stopping the server and reading its
+  log;
+- a hash is computed when it begins, and again when it ends, as files change meanwhile;
+- a restore and a promotion are done when they begin and reported when they end. A recovery manager
+  that dies in between finds the restore done.
 
 Each is timed alone, so operations side by side do not slow each other down. The link, people,
 heartbeats and users are always simulated: nothing real stands for them.

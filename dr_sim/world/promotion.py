@@ -1,5 +1,5 @@
-"""From one primary to the next: fencing, bringing databases online, what was lost, two primaries at
-once.
+"""The change from one primary to the next: fencing, bringing databases online, the loss, two
+primaries at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ Online = tuple[int, str, int, int]
 
 
 class Promotion:
-    """fork: the one on which it brings databases online; the primary is on the one before."""
+    """A promotion. fork: the one on which it brings databases online; the primary is on the one
+    before.
+    """
 
     def __init__(
         self,
@@ -42,14 +44,16 @@ class Promotion:
         self._cut_us = [context.now_us] * len(context.scenario.databases)
         self._promoted: dict[int, tuple[int, int]] = {}  # database -> commits it holds, cut
         self.online_us: dict[int, int] = {}  # database -> when it was brought online
-        # database -> where it comes from as the next primary
+        # database -> its origin as the next primary
         self.lineages: dict[int, Lineage] = {}
         self._two_primaries = False
         self.reach = reach
         self._fork = fork
-        self.fenced = False  # the primary was told to stop, and has
-        self.online_hook: Callable[[], None] = lambda: None  # a database has been brought online
-        self.redirected_hook: Callable[[], None] = lambda: None  # users have been sent over
+        self.fenced = False  # the primary got the order to stop, and has stopped
+        # called when a database has been brought online
+        self.online_hook: Callable[[], None] = lambda: None
+        # called when users have been sent over
+        self.redirected_hook: Callable[[], None] = lambda: None
         self.confirmed = False  # an answer has said that the primary is stopped
         self.confirmed_hook: Callable[[], None] = lambda: None
 
@@ -58,8 +62,8 @@ class Promotion:
 
     # ---- fence
     def fence(self, planned: bool) -> tuple[int, str]:
-        """(how long until the answer, '' or why it failed). A fence that arrives works even if its
-        answer does not.
+        """Fence the old primary. Return (how long until the answer, '' or why it failed). A fence
+        that arrives works even if its answer does not.
         """
         spec = self._context.scenario.failover
         takes_us = spec.fence_us + self._remote.round_trip_us
@@ -102,11 +106,11 @@ class Promotion:
 
     # ---- promote
     def is_promoted(self, database: int) -> bool:
-        """Has a failover brought it online here?"""
+        """Return whether a failover has brought the database online here."""
         return database in self._promoted
 
     def bring_online(self, database: int) -> Online:
-        """Have the engine do it."""
+        """Have the engine bring the database online."""
         spec, fork = self._primary.databases[database].spec, self._fork
         try:
             return (
@@ -119,8 +123,8 @@ class Promotion:
             return error.number, error.text, 0, 0
 
     def recover_us(self, database: int) -> int:
-        """How long it takes to bring a database online: by the law, and to undo what open
-        transactions wrote.
+        """Return how long it takes to bring a database online: by the law, and to undo the writes
+        of open transactions.
         """
         context = self._context
         failover = context.scenario.failover
@@ -133,7 +137,7 @@ class Promotion:
         return draw.law(context.now_us // HOUR_US, failover.recover) + undo
 
     def recover(self, database: int, outcome: Online) -> Online:
-        """A database has been brought online, or not; outcome is returned."""
+        """Record that a database has been brought online, or not; return outcome."""
         if outcome[0]:
             return outcome
         context, lsn = self._context, outcome[3]
@@ -185,7 +189,7 @@ class Promotion:
         self._users.redirect(arrived)
 
     def _end_two_primaries(self) -> None:
-        """What the old primary acknowledged after the promotion is thrown away, and counted."""
+        """Discard and count everything that the old primary acknowledged after the promotion."""
         if not self._two_primaries:
             return
         self._two_primaries = False

@@ -1,10 +1,10 @@
-"""What retention deletes: what is due at the primary, and many files at once, rows by columns, each
-owner in one step.
+"""Retention: the files that are due at the primary, and the deletion of many files at once, with
+rows by columns and each owner in one step.
 
-At once go only logs that the secondary's database holds already, as nearly all are, whose loss
-therefore moves nothing that would survive. Where disks are limited, where somebody watches the
-commands, and of all other files each goes by itself (Primary.delete, Hands). The records are the
-same either way.
+Only logs that the secondary's database already holds are deleted at once, which is nearly all:
+their loss changes nothing that would survive. Where disks are limited or somebody watches the
+commands, and for all other files, each file is deleted by itself (Primary.delete, Hands). The
+records are the same either way.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ _DELETED = (
 
 
 class Pruning:
-    """Many at once. together: how many files have gone so, on either side."""
+    """The deletion of many files at once. together: how many files were deleted so, on
+    either side.
+    """
 
     def __init__(self, context: Context, primary: Primary, secondary: Secondary) -> None:
         self._context = context
@@ -49,7 +51,7 @@ class Pruning:
         )
 
     def at_primary(self, files: Sequence[BackupFile]) -> None:
-        """Files of one database go from the primary's share, in that order."""
+        """Delete files of one database from the primary's share, in that order."""
         for alike, group in groupby(files, key=lambda file: file.at_primary and _is_log(file)):
             logs = list(group)
             if not (alike and self._at_once(logs, "primary")):
@@ -72,7 +74,7 @@ class Pruning:
         self, commands: Sequence[Any], first: int, index: int, store: MemoryStore
     ) -> int:
         """Carry out commands from that one on, as long as each deletes a log of the database and
-        the next one its counter; how many.
+        the next one its counter; return how many.
         """
         database = commands[first].database
         prefix = f"attempts/{database}/"
@@ -124,8 +126,8 @@ class Pruning:
         return 2 * len(logs)
 
     def _at_once(self, logs: list[BackupFile], where: str) -> bool:
-        """They are gone from there, for whoever has them or knows of them; False: they are still
-        there.
+        """Remove the logs from everything that has them or knows of them. Return False if they are
+        still there.
         """
         context, side = self._context, self._primary if where == "primary" else self._secondary
         if len(logs) < 2 or side.share.limited:
@@ -145,8 +147,8 @@ class Pruning:
 def due_at_primary(
     context: Context, db: PrimaryDatabase, replication: Replication
 ) -> list[BackupFile]:
-    """What retention takes from the primary's share now (R18): never what a chain or an uncopied
-    file still needs.
+    """Return the files that retention deletes from the primary's share now (R18): never one that a
+    chain or an uncopied file still needs.
     """
     spec, by_name = context.scenario.primary, context.by_name[db.index]
     keep = (context.primary_utc_us(), spec.retention_us, spec.retention_count)
@@ -167,7 +169,7 @@ def due_at_primary(
 
 
 def _whole(by_name: dict[str, BackupFile]) -> list[BackupFile]:
-    """Those at the primary."""
+    """Return the files at the primary."""
     return [file for file in by_name.values() if file.at_primary and file.whole]
 
 

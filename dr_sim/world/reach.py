@@ -1,20 +1,27 @@
-"""What recovery could lay its hands on in a failover, by what was so, never by what the recovery
-logic did about it.
+"""The data within reach of recovery in a failover. It depends on the state of the world, never on
+the actions of the recovery logic.
 
 Theory of operation. A database that died alone leaves its log and the backup share, a lost host the
 share, a lost site only what had landed. All of that is due at the promotion (witness.py,
-`short_recovery`), unless one of these was so:
+`short_recovery`), except in these cases:
+
 - the primary's share or the path to it was down at some time from the failover's begin on: a dead
 primary is not asked again and again;
-- the drain has lasted for as long as the scenario lets it;
+
+- the drain has lasted as long as the scenario allows;
+
 - a file that is whole in the primary's share was damaged in each of the copies that the scenario's
 attempts allow;
+
 - there was no room at the secondary for a full;
+
 - the engine refused a whole backup that fits the copy, while nobody was reading it;
-- the tail-log backup was cut off as often as the attempts allow: then what the share holds is due,
-and no tail. Each is seen here where it happens, in the link, the shares and the engines. Nothing
-that the recovery logic says, gives up or asks for comes in: a logic that does not try has no
-excuse.
+
+- the tail-log backup was cut off as often as the attempts allow: then the content of the share is
+due, and no tail.
+
+Each case is observed where it happens: in the link, the shares and the engines. The words, the
+choices and the requests of the recovery logic do not count: logic that does not try has no excuse.
 """
 
 from __future__ import annotations
@@ -45,14 +52,14 @@ class Reach:
         self._drains_since_us = -1
         # by database and file, copies that landed damaged
         self._damaged: dict[int, dict[int, int]] = {}
-        self._refused: set[int] = set()  # databases of which the engine refused what fits
+        self._refused: set[int] = set()  # databases for which the engine refused a backup that fits
         self._tails_cut: dict[int, int] = {}
         link.on_change.append(self._path_changed)
 
-    # ---- what is so
+    # ---- observations
     def phase(self, phase: str) -> None:
-        """A failover begins, drains, or is called off. Announced again after a restart, it began
-        when it began.
+        """Note that a failover begins, drains, or is called off. A phase that is announced again
+        after a restart keeps its first begin.
         """
         if phase == _BEGINS and not self.on:
             self.on, self._cut = True, not self._remote.path_up()
@@ -74,21 +81,23 @@ class Reach:
             copies[file.number] = copies.get(file.number, 0) + 1
 
     def refused(self, database: int) -> None:
-        """The engine refused a whole backup that fits, or there was no room for it."""
+        """Note that the engine refused a whole backup that fits, or that there was no room
+        for it.
+        """
         if self.on:
             self._refused.add(database)
 
     def restored(self, database: int) -> None:
-        """What was refused before is no obstacle any more."""
+        """Note that a restore succeeded: an earlier refusal is no obstacle any more."""
         self._refused.discard(database)
 
     def tail_cut_off(self, database: int) -> None:
         self._tails_cut[database] = self._tails_cut.get(database, 0) + 1
 
-    # ---- what is due
+    # ---- data that is due
     def due_class(self, database: int) -> str:
-        """The class of failure that what was within reach would have survived. Where nothing had
-        failed or been stopped by plan, only what had landed is due.
+        """Return the class of failure that the data within reach would have survived. Where nothing
+        had failed or been stopped by plan, only what had landed is due.
         """
         db = self._primary.databases[database]
         lost = db.failed or ("database" if self._primary.quiesced else "site")

@@ -1,7 +1,7 @@
-"""What was recorded somewhere happens here: the link's bandwidth and outages, and how slow restores
-are, step by step.
+"""Recorded series in the world: the link's bandwidth and outages, and the slowness of restores,
+step by step.
 
-Each change is an entry of the agenda, so nothing quiet is taken past one.
+Each change is an entry of the agenda, so no fast path skips one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Recordings:
         self._stopped = False
 
     def start(self) -> None:
-        """From what stands in the series at this instant."""
+        """Start with the value of each series at this instant."""
         recorded, now = self._context.scenario, self._context.now_us
         if recorded.recorded_link.values:
             link = recorded.recorded_link
@@ -39,14 +39,14 @@ class Recordings:
             self._next_outage(outages, now // outages.period_us * len(outages.spans))
 
     def stop(self) -> None:
-        """Nothing more of it happens between these two sides."""
+        """Stop: no series acts between these two sides any more."""
         self._stopped = True
 
     def _slow(self, factor_ppm: int) -> None:
         self._factor_ppm = factor_ppm
 
     def _play(self, series: Recorded, use: Callable[[int], None], step: int) -> None:
-        """That step is on; the next entry is for the next step that differs, or the next round."""
+        """Apply a step; the next entry is for the next step that differs, or for the next round."""
         if self._stopped:
             return
         values, n = series.values, len(series.values)
@@ -66,7 +66,7 @@ class Recordings:
             since = periods * outages.period_us
             if since + end > now:
                 break
-            number += 1  # it was over when the two sides came together
+            number += 1  # the step was over when the two sides came together
         if self._stopped or since + begin > self._context.scenario.run_for_us:
             return
 

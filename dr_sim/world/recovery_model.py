@@ -23,8 +23,8 @@ def set_simple(primary: Primary, db: PrimaryDatabase, simple: bool) -> None:
 
 
 def begin_chain(primary: Primary, db: PrimaryDatabase) -> None:
-    """A full or an incremental of a database that was in SIMPLE begins: from here on its log is
-    kept again.
+    """Keep the log again, since a full or an incremental of a database that was in SIMPLE
+    begins.
     """
     db.log_broken = False
     _discard_log(primary, db)
@@ -33,8 +33,8 @@ def begin_chain(primary: Primary, db: PrimaryDatabase) -> None:
 
 
 def _discard_log(primary: Primary, db: PrimaryDatabase) -> None:
-    """The log up to now is truncated and nobody has it: a checkpoint in recovery model SIMPLE.
-    Before its first full the database has no chain of logs that could be broken (4214).
+    """Truncate the log up to now without a backup: a checkpoint in recovery model SIMPLE. Before
+    its first full the database has no chain of logs that could be broken (4214).
     """
     context = primary.context
     commits, lsn = primary.catch_up(db)

@@ -1,8 +1,8 @@
-"""What the secondary can ask of the primary's site over the management path: jobs, files, backups,
+"""The secondary's questions to the primary's site over the management path: jobs, files, backups,
 the tail.
 
-The path is the heartbeats': their own, or the data link. A dead site answers nothing; a dead host's
-share still does.
+The path is that of the heartbeats: their own, or the data link. A dead site answers nothing; a dead
+host's share still answers.
 """
 
 from __future__ import annotations
@@ -30,19 +30,21 @@ class Remote:
         self._replication = replication
         self._tail_asked: dict[int, list[Callable[[BackupFile | None], None]]] = {}
         self._tails: dict[int, BackupFile] = {}
-        # by database, what ask_primary answered last
+        # by database, the last answer of ask_primary
         self._covering: dict[int, BackupFile | None] = {}
         # is that database back, and closed until somebody has answered?
         self.may_open: Callable[[int], bool] = lambda database: False
 
     def path_up(self) -> bool:
-        """Questions get there and answers come back, as far as the network goes."""
+        """Return whether questions get there and answers come back, as far as the network is
+        concerned.
+        """
         own = self._context.scenario.heartbeat.own_path
         return self._primary.share_up and (own or (self._link.forward_up and self._link.back_up))
 
     @property
     def round_trip_us(self) -> int:
-        """What a question and its answer take there, beyond the usual round trip."""
+        """Return how much longer a question and its answer take than the usual round trip."""
         return (
             self._link.distance_us
             if self._context.scenario.heartbeat.own_path
@@ -50,7 +52,7 @@ class Remote:
         )
 
     def order_arrives(self) -> bool:
-        """An order gets there; whether its answer comes back is another matter."""
+        """Return whether an order gets there; its answer may still be lost."""
         return self._primary.share_up and (
             self._context.scenario.heartbeat.own_path or self._link.back_up
         )
@@ -58,8 +60,8 @@ class Remote:
     def ask_primary(
         self, database: int, fork: int, lsn: int
     ) -> tuple[bool, str, bool, bool, str, int]:
-        """(reachable, covering name, copying, remakeable, why jobs are paused, what the clock there
-        shows).
+        """Return (reachable, covering name, copying, remakeable, why jobs are paused, the time on
+        the clock there).
         """
         db = self._primary.databases[database]
         if not self.path_up() or db.failed:
@@ -90,7 +92,7 @@ class Remote:
         return None
 
     def recopy(self, file: BackupFile | None) -> str:
-        """Send it again; returns why not."""
+        """Send the file again; return why not."""
         if not self.path_up():
             return "unreachable"
         if file is None or not file.at_primary:
@@ -114,8 +116,8 @@ class Remote:
         return True, [file for file in waiting if file.whole or file.kind is Kind.LOG]
 
     def list_share(self, database: int) -> tuple[bool, dict[str, BackupHeader]]:
-        """The headers of the whole backups that lie in the primary's share, oldest first, read out
-        of their bytes.
+        """Return the headers of the whole backups in the primary's share, oldest first, read out of
+        their bytes.
         """
         if not self.path_up():
             return False, {}
@@ -123,12 +125,12 @@ class Remote:
         for file in sorted(context.by_name[database].values(), key=lambda f: f.number):
             if not file.at_primary or not file.whole:
                 continue
-            with suppress(EngineError):  # a header that is damaged tells nothing
+            with suppress(EngineError):  # a header that is damaged is left out
                 found[file.name] = context.primary_engine.read_header(context.at_primary(file))
         return True, found
 
     def fetch(self, database: int, names: Sequence[str]) -> dict[str, str]:
-        """Send these first and in that order; returns why not, by name."""
+        """Send these files first and in that order; return why not, by name."""
         if not self.path_up():
             return dict.fromkeys(names, "unreachable")
         by_name = self._context.by_name[database]
@@ -140,11 +142,11 @@ class Remote:
         return {name: "missing" for name in names if name not in there}
 
     def take_tail(self, database: int, answer: Callable[[BackupFile | None], None]) -> str:
-        """Tail-log backup; returns why not. Needs the log's files: not after a host or a site is
-        lost.
+        """Take the tail-log backup; return why not. It needs the log's files: there is none after a
+        host or a site is lost.
 
-        Asked again (after a crash, or by a failover that waits), it is the same tail: there is only
-        one.
+        If it is asked for again (after a crash, or by a failover that waits), it is the same tail:
+        there is only one.
         """
         db = self._primary.databases[database]
         if not self.path_up():
@@ -172,7 +174,7 @@ class Remote:
             ]
             if not on_way:
                 return "nothing new"
-            # an ordinary log backup, finished since the share was asked after, has the end of the
+            # an ordinary log backup that finished after the share was listed holds the end of the
             # log
             self._context.agenda.at(
                 self._context.now_us, Class.ANSWER, database, answer, on_way[-1]
@@ -194,7 +196,7 @@ class Remote:
 
 
 def _covers(file: BackupFile, fork: int, lsn: int) -> bool:
-    """Can it be sent, and does it hold that position?"""
+    """Return whether the file can be sent and holds that position."""
     h = file.header
     return (
         h.first_lsn <= lsn < h.last_lsn

@@ -1,12 +1,13 @@
-"""One-way replication from the primary's share to the secondary's, which bears another name.
+"""One-way replication from the primary's share to the secondary's, which has another name.
 
-Files go as soon as they are finished (or when a copy job is due), up to `slots` at a time. Every
-file passes through its folder's staging area on the way (folder.py); above its high watermark the
-oldest staged files are purged down to the low one, and no transfer begins while that lasts. A
-transfer that the link cuts is retried after a back-off, for ever; large files resume, small ones
-start again. A connection that finds the link down backs off as a whole. A copy claims its room at
-the other side before it begins; where there is none replication stops, as it does for staging, and
-goes on when there is room again (Windows' DFS Replication tells of it as events 4004 and 4502).
+Files are sent as soon as they are finished (or when a copy job is due), up to `slots` at a time.
+Every file passes through its folder's staging area on the way (folder.py). Above its high watermark
+the oldest staged files are purged down to the low one, and no transfer begins during that. A
+transfer that the link interrupts is retried after a back-off, without a limit; large files resume,
+small ones start again. A connection that finds the link down backs off as a whole. A copy claims
+its room at the other side before it begins. Where there is none replication stops, as it does for
+staging, and goes on when there is room again (Windows' DFS Replication reports this as events 4004
+and 4502).
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ from dr_sim.world.volume import Volume
 
 _STATE = KIND_ID["truth.file_state"]
 _SENT = KIND_ID["truth.transfer_bytes"]
-# states of a file that is on no way: new, there, or not to be had
+# states of a file that is not on its way: new, there, or lost
 _AT_REST = ("", "landed", "gone")
 _PRIORITY = {Kind.LOG: 0, Kind.INCREMENTAL: 1, Kind.FULL: 2}
 
 
 class Replication:
-    """`in_transit`: what faults do to bytes on their way, called as (file, data) -> data;
-    `cut_short`: what they leave of the bytes that cross, called as (file, bytes) -> bytes. `land`
-    is the other side.
+    """The replicator. `in_transit`: what faults do to bytes on their way, called as (file, data) ->
+    data. `cut_short`: how many of the bytes that cross they leave, called as (file, bytes) ->
+    bytes. `land` is the other side.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Replication:
     ) -> None:
         self._context = context
         self._landing = landing  # the share at the other side
-        self._claimed: dict[int, int] = {}  # of it, for files that have not landed
+        self._claimed: dict[int, int] = {}  # the room there for files that have not landed
         self._spec = context.scenario.replication
         self._link = link
         self._land = land
@@ -76,12 +77,12 @@ class Replication:
         landing.changed.append(self._room_changed)
 
     def offer(self, file: BackupFile) -> None:
-        """A file is finished (or wanted again): it will be sent."""
+        """Take up a file that is finished (or wanted again): it will be sent."""
         if file.number in self._sending or file.number in self._held:
             self._again.add(file.number)
             return
         if file.state not in _AT_REST:
-            return  # it waits to be sent: as it is then
+            return  # it waits to be sent: its content is read at that time
         file.sent_bytes = 0
         if self._spec.every_us:
             self._not_due.append(file)
@@ -94,13 +95,13 @@ class Replication:
             self._set(file, self._waits_for(file))
 
     def _not_due_yet(self, file: BackupFile) -> str:
-        """The state of a file that waits for the next copy job."""
+        """Return the state of a file that waits for the next copy job."""
         folder = self._of(file)
         return "off" if folder.off else "staging" if folder.full else "queued"
 
     def _waits_for(self, file: BackupFile) -> str:
-        """The state of a file in the queue: what it waits for now. Where only a slot is lacking
-        that is 'queued'.
+        """Return the state of a file in the queue: the thing that it waits for now. If only a slot
+        is missing the state is 'queued'.
         """
         folder = self._of(file)
         if folder.off:
@@ -114,17 +115,15 @@ class Replication:
         return "queued" if self._link.forward_up else "waiting"
 
     def _show_waiting(self) -> None:
-        """What holds the queue has changed: each file in it is shown to wait for what it waits for
-        now.
-        """
+        """Record the new state of each file in the queue: the obstacle has changed."""
         for file in self._queue:
             state = self._waits_for(file)
             if state != file.state and not (state == "queued" and file.state == "no_room"):
                 self._set(file, state)
 
     def prefer(self, database: int, files: Sequence[BackupFile]) -> None:
-        """Send these of a database first and in that order; whatever else of it waits is sent once
-        they have landed.
+        """Send these files of a database first and in that order; its other files are sent once
+        these have landed.
         """
         wanted = {file.number for file in files}
         for number, (file, flow, amount) in list(self._sending.items()):
@@ -167,7 +166,7 @@ class Replication:
 
     @property
     def busy(self) -> bool:
-        """Is any file on its way?"""
+        """Return whether any file is on its way."""
         return bool(self._sending or self._held or self._queue or self._not_due)
 
     def waiting(self, database: int) -> list[BackupFile]:
@@ -181,8 +180,8 @@ class Replication:
 
     @property
     def blocked(self) -> bool:
-        """Something cannot begin: backing off, stopped, or a folder's staging area or membership
-        keeps it.
+        """Return whether sending cannot begin: the connection backs off or is stopped, or a
+        folder's staging area or membership holds the files.
         """
         return (
             self._retry is not None
@@ -193,7 +192,7 @@ class Replication:
     # ---- for the express lane
     @property
     def idle(self) -> bool:
-        """Would a new file be sent at once, and nothing be done to it?"""
+        """Return whether a new file would be sent at once and unchanged."""
         return not (
             self._queue
             or self._sending
@@ -205,11 +204,11 @@ class Replication:
         )
 
     def staging_bytes(self, database: int) -> int:
-        """How much fits there without purging."""
+        """Return how much fits into the staging area without purging."""
         return self._folder_of[database].free_bytes
 
     def sent(self, database: int, files: Sequence[BackupFile]) -> None:
-        """Files of a database were staged, sent and delivered."""
+        """Record that files of a database were staged, sent and delivered."""
         keep = self._folder_of[database].keep
         for file in files:
             keep(file.number, file.nominal_bytes)
@@ -244,8 +243,9 @@ class Replication:
             self._send(file)
 
     def _first(self) -> int | None:
-        """The place in the queue of the first file that may be sent. Looked for only where folders
-        differ: while a staging area is purged thousands may wait, and each file that comes asks.
+        """Return the place in the queue of the first file that may be sent. It is searched only
+        where folders differ: while a staging area is purged thousands may wait, and each new file
+        asks.
         """
         blocked = [folder.blocked for folder in self._folders]
         if all(blocked):
@@ -274,7 +274,7 @@ class Replication:
         if self._queue:
             self._pump()
         file = self._lacks_room
-        # there is room now: what it still waits for is a slot
+        # there is room now: it still waits for a slot
         if file is not None and self._has_room(file):
             self._lacks_room = None
             if file.state == "no_room":
@@ -311,7 +311,8 @@ class Replication:
             self._gone(file)
         else:
             file.replaced_by = None
-            for damage in list(self.in_transit):  # one that has done its work goes from the list
+            # a fault that is over removes itself from the list
+            for damage in list(self.in_transit):
                 data = damage(file, data)
             until = max(hold(file) for hold in self.hold_until) if self.hold_until else 0
             if until > context.agenda._now:
@@ -362,7 +363,7 @@ class Replication:
             self._lost()
 
     def stop(self) -> None:
-        """The replicator stands still until `resume`: what it was sending is cut."""
+        """Stop the replicator until `resume`; transfers are interrupted."""
         self._stops += 1
         self._cut_all()
         self._show_waiting()
@@ -391,7 +392,7 @@ class Replication:
         self._queue.appendleft(file)
 
     def _lost(self) -> None:
-        """The connection is lost: what is queued waits for the next try (or for the link, without a
+        """Handle a lost connection: queued files wait for the next try (or for the link, without a
         back-off).
         """
         state = "backoff" if self._spec.retry_us else "waiting"
@@ -409,7 +410,7 @@ class Replication:
         self._show_waiting()
 
     def hold(self) -> None:
-        """Nothing is sent or tried any more: the site is gone, and with it what had not been
+        """Send and try nothing any more: the site is gone, and with it everything that had not been
         delivered.
         """
         self._site_lost = True
@@ -453,7 +454,7 @@ class Replication:
         self._show_waiting()
 
     def _stage(self, file: BackupFile, folder: Folder) -> bool:
-        """Room in the staging area; False while it is being purged."""
+        """Stage a file; return False while the staging area is being purged."""
         freed = folder.stage(file.number, file.nominal_bytes, self._sending)
         if freed:
             folder.purging = True
@@ -472,7 +473,9 @@ class Replication:
             self._set(file, self._waits_for(file))
 
     def fill_staging(self, folders: list[Folder]) -> None:
-        """Nothing more can be staged in them; what is being sent has its place."""
+        """Let nothing more be staged in these folders; files that are being sent keep their
+        place.
+        """
         for folder in folders:
             folder.full += 1
         for file in (*self._queue, *self._not_due):
@@ -487,7 +490,7 @@ class Replication:
 
     # ---- memberships
     def folders(self, group: str | None, name: str | None) -> list[Folder]:
-        """Those of a group, or of a name, or all."""
+        """Return the folders of a group, or of a name, or all."""
         return [
             f
             for f in self._folders
@@ -495,7 +498,9 @@ class Replication:
         ]
 
     def switch_off(self, folders: list[Folder]) -> None:
-        """A membership of each: what is being sent there is cut, nothing more is sent."""
+        """Switch off a membership of each folder: transfers there are interrupted, and nothing more
+        is sent.
+        """
         for folder in folders:
             folder.off += 1
         cut = [
@@ -517,8 +522,8 @@ class Replication:
         self._no_longer_kept()
 
     def _no_longer_kept(self) -> None:
-        """A folder keeps its files for one reason less: they wait for another, or for what all wait
-        for.
+        """Record that a folder holds its files for one reason less: they wait for another, or for
+        what all files wait for.
         """
         self._show_waiting()
         for file in self._not_due:

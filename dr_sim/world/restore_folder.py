@@ -1,12 +1,12 @@
 """The restore folder at the secondary, on the share's disk: the working copies that the engine
 reads (R5).
 
-A copy bears the name of its file with the attempts in it, as the store says, and is renamed to
-match at each further attempt. It goes when the engine has taken it, and when the file lands anew or
-is deleted; after a restore that failed it stays for the next attempt. Whatever a crash leaves here,
-whole or in part, is cleared by the life that follows. The share itself is only ever read for this.
-A copy takes room on the share's disk, from before its first byte is copied, unless it is cloned:
-then it shares its file's blocks.
+A copy has the name of its file with the number of attempts in it, as in the store, and is renamed
+at each further attempt. It is removed when the engine has taken it, and when the file lands again
+or is deleted; after a restore that failed it stays for the next attempt. Whatever a crash leaves
+here, whole or in part, is cleared by the next life. The share itself is only read for this. A copy
+takes room on the share's disk, from before its first byte is copied, unless it is cloned: then it
+shares its file's blocks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ PART = ".part"  # of a copy that is being made
 
 
 class RestoreFolder:
-    """files: the secondary's (port.Files); share: where a replicated file lies, on that volume."""
+    """The restore folder. files: the secondary's (port.Files); share: the path of a replicated file
+    on that volume.
+    """
 
     __slots__ = ("_claimed", "_cloned", "_copies", "_files", "_parts", "_share", "_volume")
 
@@ -39,11 +41,11 @@ class RestoreFolder:
         self._parts: list[str] = []
 
     def path_of(self, file: BackupFile) -> str:
-        """Of its working copy; '' if there is none."""
+        """Return the path of the file's working copy; '' if there is none."""
         return self._copies.get(file.number, "")
 
     def claim(self, file: BackupFile) -> bool:
-        """Room for a copy of it; False: there is none."""
+        """Claim room for a copy of the file; return False if there is none."""
         if not self._cloned and file.number not in self._claimed:
             if not self._volume.fits(file.nominal_bytes):
                 return False
@@ -52,8 +54,8 @@ class RestoreFolder:
         return True
 
     def make(self, file: BackupFile, attempts: int) -> str:
-        """A whole copy under the name that carries its attempts. Raises KeyError if the share has
-        no such file.
+        """Make a whole copy under the name that carries its attempts. Raises KeyError if the share
+        has no such file.
         """
         path = f"{FOLDER}/{with_attempts(file.name, attempts)}"
         self._files.copy(self._share(file), path)
@@ -61,21 +63,23 @@ class RestoreFolder:
         return path
 
     def rename(self, file: BackupFile, attempts: int) -> None:
-        """Its working copy, if there is one, gets the name that carries these attempts."""
+        """Rename the file's working copy, if there is one, to the name that carries these
+        attempts.
+        """
         old = self._copies.get(file.number)
         if old is not None:
             new = self._copies[file.number] = f"{FOLDER}/{with_attempts(file.name, attempts)}"
             self._files.rename(old, new)
 
     def leave_part(self, file: BackupFile, attempts: int, done_bytes: int) -> None:
-        """The copying was cut off after so many of its nominal bytes: at full size, with zeros in
-        the place of the rest.
+        """Leave a partial copy: copying was interrupted after that many of its nominal bytes. It
+        has its full size, with zeros in place of the rest.
         """
         path = f"{FOLDER}/{with_attempts(file.name, attempts)}{PART}"
         try:
             data = self._files.read(self._share(file))
         except KeyError:
-            return  # it has gone from the share meanwhile
+            return  # it was removed from the share meanwhile
         done = len(data) * done_bytes // max(1, file.nominal_bytes)
         self._files.write(path, data[:done] + bytes(len(data) - done))
         self._parts.append(path)

@@ -1,6 +1,7 @@
-"""The secondary: where files land, are hashed, copied and restored. Hashing, copying and restoring
-share its disk; restores share the redo workers, and a database has one at a time. A restore reads a
-working copy (restore_folder.py), which its worker makes first if no earlier attempt has left one.
+"""The secondary: files land, and are hashed, copied and restored. Hashing, copying and restoring
+share its disk. Restores share the redo workers, and a database has one restore at a time. A restore
+reads a working copy (restore_folder.py), which its worker makes first if no earlier attempt has
+left one.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ NO_ROOM = (60007, "There is no room in the restore folder for a working copy of 
 
 @dataclass(frozen=True, slots=True)
 class StopAt:
-    """Where a restore of a log stops: the database then holds so many commits, up to that LSN.
-    at_us: the instant.
+    """The place where a restore of a log stops: the database then holds that many commits, up to
+    that LSN. at_us: the instant.
     """
 
     commits: int
@@ -63,7 +64,7 @@ class StopAt:
 
 
 class Break(enum.Enum):
-    """What makes a standby's database unusable while its backup files stay."""
+    """The events that make a standby's database unusable while its backup files stay."""
 
     DROPPED = "dropped"
     # nothing can be restored into it any more, and it has left the primary's history
@@ -72,13 +73,13 @@ class Break(enum.Enum):
 
 
 MISTAKEN_FORK = 1 << 20
-"""The first of the forks on which a standby goes on that was brought online by mistake."""
+"""The first of the forks of standbys that were brought online by mistake."""
 
 
 class Work:
-    """A hash or a restore under way, or waiting for a worker. done(work, ...) is told how it ended;
-    incarnation is the recovery manager's that asked for it. A restore whose op is None has not been
-    handed over: it is being copied.
+    """A hash or a restore under way, or waiting for a worker. done(work, ...) is called with the
+    outcome; incarnation is that of the recovery manager that asked for it. A restore whose op is
+    None has not been handed over: it is being copied.
     """
 
     __slots__ = (
@@ -117,13 +118,13 @@ class Work:
         self.begun_us = -1  # when a worker took it up
         self.flow: Flow | None = None
         self.entry: Entry | None = None
-        self.claimed_bytes = 0  # of the data disk, for what is being restored
+        self.claimed_bytes = 0  # of the data disk, for the restore
         # why there was no room: bytes required, free, of the old copy
         self.lacks: tuple[int, int, int] | None = None
 
 
 class Secondary:
-    """landed_hook is told of every file that lands."""
+    """The secondary. landed_hook is called with every file that lands."""
 
     def __init__(self, context: Context, attempts_in_store: Callable[[str, str], int]) -> None:
         self._context = context
@@ -133,12 +134,12 @@ class Secondary:
         )
         self.share = Volume(self._spec.share_capacity_bytes)
         self.data = Volume(self._spec.data_capacity_bytes)
-        self._copies: dict[int, int] = {}  # what the copy of each database takes of the data disk
+        self._copies: dict[int, int] = {}  # the room of each database's copy on the data disk
         self._workers = context.scenario.replay.workers
         self._hash = context.scenario.replay.validate_hash
         self._properties = context.scenario.replay.validate_properties
         self._restoring: dict[int, Work] = {}
-        # copies whose redo fails, and how the engine says so
+        # copies whose redo fails, and the engine's error
         self.unusable: dict[int, EngineError] = {}
         self._mistakes = 0  # copies that were brought online by mistake
         self._hashing: list[Work] = []
@@ -153,15 +154,16 @@ class Secondary:
         self.readers: list[int] = []
         # databases that the recovery manager holds for itself: nobody else gets in
         self._shut: set[int] = set()
-        self.differences: list[Difference] = []  # what it is not set up for
+        self.differences: list[Difference] = []  # changes that it is not set up for
         self.jobs_off: list[int] = []  # databases whose restore job does not run: no restore begins
-        self._held: list[Work] = []  # restores that it would have begun
+        self._held: list[Work] = []  # restores that the job would have begun
         self._by_hand = False  # a failover restores by its own script
         # a full of that database has been restored
         self.full_hook: Callable[[int], None] = lambda database: None
-        # by database: when the last restore ended; up to when that backup holds what was written
+        # by database: when the last restore ended, and the instant up to which its backup holds the
+        # writes
         self.last_restored: dict[int, tuple[int, int]] = {}
-        self.reach: Reach  # it looks at all there is, so it is given later
+        self.reach: Reach  # it looks at the whole world, so it is set later
         self.landed_hook: Callable[[BackupFile], None] = lambda file: None
 
     # ---- landing
@@ -197,7 +199,7 @@ class Secondary:
             self._context.file_gone(file, "secondary", why)
 
     def let_go(self, files: Sequence[BackupFile]) -> None:
-        """Files that lie in the share are there no more."""
+        """Forget files that lay in the share."""
         at, delete = self._context.at_secondary, self._context.secondary_files.delete
         for file in files:
             file.at_secondary = False
@@ -231,7 +233,7 @@ class Secondary:
         )
 
     def _look(self, file: BackupFile) -> None:
-        """What validation does with a file, for nothing but the time it takes."""
+        """Do validation's work on a file, only for the time that it takes."""
         path = self._context.at_secondary(file)
         with suppress(KeyError, EngineError):
             file.content.agrees(self._context.secondary_files.read(path))
@@ -299,20 +301,20 @@ class Secondary:
             self._waiting.append(work)
 
     def job_off(self, databases: Sequence[int]) -> None:
-        """The restore job of these does not run any more. A restore that has begun, or waits for a
+        """Switch off the restore job of these databases. A restore that has begun, or waits for a
         worker, goes on.
         """
         self.jobs_off += databases
 
     def job_on(self, databases: Sequence[int]) -> None:
-        """It runs again, unless there is another reason for it not to."""
+        """Let the job run again, unless there is another reason for it not to."""
         for database in databases:
             self.jobs_off.remove(database)
         self._release()
 
     def by_hand(self, failover: bool) -> None:
-        """A failover restores whatever its databases need without the job, until it is over or
-        called off.
+        """Let a failover restore everything that its databases need without the job, until it is
+        over or called off.
         """
         self._by_hand = failover
         self._release()
@@ -340,7 +342,7 @@ class Secondary:
             self._not_copied(work, NO_ROOM)
 
     def _hand_over(self, work: Work) -> None:
-        """The engine opens the working copy."""
+        """Let the engine open the working copy."""
         context = self._context
         file = work.file
         name = file.database_name
@@ -400,14 +402,14 @@ class Secondary:
         work.flow = self.disk.start(file.database, amount, rate, self._finish, work, 0, fixed_us)
 
     def differs(self, difference: Difference) -> None:
-        """The primary was changed, and nobody has set this side up for it."""
+        """Note that the primary was changed, and nobody has set this side up for it."""
         self.differences.append(difference)
         self._context.witness.stops_at(
             difference.database, [d.lsn for d in self._of(difference.database)]
         )
 
     def set_right(self, difference: Difference) -> None:
-        """Somebody has acted."""
+        """Note that somebody has set this side up for the change."""
         self.differences.remove(difference)
         self._context.witness.stops_at(
             difference.database, [d.lsn for d in self._of(difference.database)]
@@ -417,7 +419,9 @@ class Secondary:
         return [difference for difference in self.differences if difference.database == database]
 
     def _not_set_up(self, content: BackupFile) -> EngineError | None:
-        """What the engine says of a backup that holds a change that it is not set up for."""
+        """Return the engine's error for a backup that holds a change that this side is not set up
+        for.
+        """
         for difference in self._of(content.database):
             if content.header.last_lsn > difference.lsn:
                 return difference.error(
@@ -426,8 +430,8 @@ class Secondary:
         return None
 
     def _refused(self, work: Work, whole: bool) -> None:
-        """Nobody could have done better with it if it is whole and fits the copy, or there is no
-        room for it.
+        """Note that nobody could have done better with the backup: it is whole and fits the copy,
+        or there is no room for it.
         """
         header = work.content.header
         state = self._context.secondary_engine.state(work.file.database_name)
@@ -455,9 +459,9 @@ class Secondary:
     def restore_cost(
         self, name: str, kind: Kind, begun_us: int, attempts: int, size: int
     ) -> tuple[int, int]:
-        """(fixed time, bytes to do) of a restore: both by a factor with a heavy tail, a draw named
-        by the backup and the attempt, so a restore more shifts no other's. Of logs begun at whole
-        minutes a block of words serves hours.
+        """Return (fixed time, bytes to do) of a restore. Both have a factor with a heavy tail, a
+        draw named by the backup and the attempt, so one more restore shifts no other draw. For logs
+        begun at whole minutes one block of words serves hours.
         """
         spec = self._spec
         tail = spec.restore_tail
@@ -480,15 +484,17 @@ class Secondary:
 
     # ---- the data disk
     def copy_of(self, database: int, size_bytes: int) -> None:
-        """A database of that size lies restored here, in the place of what lay there; 0: none."""
+        """Note that a database of that size lies restored here, in place of what lay there; 0:
+        none.
+        """
         self.data.remove(self._copies.pop(database, 0))
         if size_bytes:
             self.data.put(size_bytes)
             self._copies[database] = size_bytes
 
     def _claim(self, work: Work) -> None:
-        """Room for a full beside whatever is there: an old copy goes when the new one is whole.
-        Raises EngineError.
+        """Claim room for a full beside everything that is there: an old copy is dropped when the
+        new one is whole. Raises EngineError.
         """
         file = work.file
         size = file.nominal_bytes
@@ -502,7 +508,7 @@ class Secondary:
         self.data.put(size)
 
     def drop(self, database: int, why: str) -> None:
-        """The copy of a database goes: to make room for a new one, or because somebody wiped it."""
+        """Drop the copy of a database: to make room for a new one, or because somebody wiped it."""
         context = self._context
         if database in self._copies:
             context.note("truth.copy_gone", database, why)
@@ -514,7 +520,7 @@ class Secondary:
         context.witness.restore_failed(context.now_us, database, engine.state(name))
 
     def break_copy(self, database: int, how: Break, why: str) -> None:
-        """The copy of a database becomes unusable; what lies in the landing share stays."""
+        """Break the copy of a database; the files in the landing share stay."""
         context = self._context
         engine, name = context.secondary_engine, context.scenario.databases[database].name
         self.abort(database)
@@ -539,7 +545,9 @@ class Secondary:
         )
 
     def _unclaim(self, work: Work) -> None:
-        """It was not restored; what the attempt has cost the old copy of, goes too."""
+        """Release the room of a restore that failed; an old copy that the attempt has cost is gone
+        too.
+        """
         if work.file.kind is Kind.FULL:
             self.data.remove(work.claimed_bytes)
             work.claimed_bytes = 0
@@ -563,18 +571,22 @@ class Secondary:
         )
 
     def lone_rates(self) -> tuple[int, int]:
-        """At which a log alone here would be hashed and restored; 0: it would not be alone."""
+        """Return the rates at which a log that is alone here would be hashed and restored; 0: it
+        would not be alone.
+        """
         return self.disk.lone_rate(self._spec.hash_bytes_s), self.disk.lone_rate(
             self._spec.restore[Kind.LOG].rate_bytes_s
         )
 
     @property
     def copy_rate(self) -> int:
-        """At which it would be copied alone; 0: that takes no time."""
+        """Return the rate at which a log that is alone would be copied; 0: copying takes no
+        time.
+        """
         return self.disk.lone_rate(self._spec.copy_bytes_s) if self._spec.copy_bytes_s else 0
 
     def took(self, files: Sequence[BackupFile]) -> None:
-        """Files landed, were hashed, copied and restored."""
+        """Record that files landed, were hashed, copied and restored."""
         for file in files:
             self.share.put(file.nominal_bytes)
             file.landings += 1
@@ -582,32 +594,34 @@ class Secondary:
 
     # ---- readers
     def enter(self, database: int) -> bool:
-        """Someone wants to read it; False: the recovery manager keeps it for itself."""
+        """Let someone read the database; return False if the recovery manager keeps it for
+        itself.
+        """
         if database in self._shut:
             return False
         self.readers.append(database)
         return True
 
     def in_use(self, database: int) -> EngineError | None:
-        """What the engine says of a restore or a recovery while it is being read; None: it is
-        not.
+        """Return the engine's error for a restore or a recovery while the database is being read;
+        None: nobody reads it.
         """
         return self.exclusive(database) if database in self.readers else None
 
     def exclusive(self, database: int) -> EngineError:
-        """What the engine says where it wants the database for itself and cannot have it."""
+        """Return the engine's error where it needs the database for itself and cannot have it."""
         engine = self._context.secondary_engine
         if not isinstance(engine, ModelEngine):
             return EngineError(*IN_USE)
         return engine.refusal(3101, db=self._context.scenario.databases[database].name)
 
     def disconnect(self, database: int) -> None:
-        """Who reads it is disconnected, and nobody else gets in (single user)."""
+        """Disconnect everyone who reads the database, and let nobody else in (single user)."""
         self.readers = [reader for reader in self.readers if reader != database]
         self._shut.add(database)
 
     def admit(self, database: int) -> None:
-        """People may read it again."""
+        """Let people read the database again."""
         self._shut.discard(database)
 
     # ---- the end of a restore
@@ -629,7 +643,7 @@ class Secondary:
         self._over(work, state, 0, "")
 
     def _restored(self, work: Work, state: RestoreState) -> None:
-        """It is in the database."""
+        """Record that the backup is in the database."""
         context, file = self._context, work.file
         now: int = context.agenda._now
         if work.claimed_bytes:
@@ -652,7 +666,7 @@ class Secondary:
             self.full_hook(file.database)
 
     def _bytes_of(self, work: Work) -> bytes:
-        """What was read; nothing if it is not there any more."""
+        """Return the bytes that were read; nothing if the file is gone."""
         path = self.restore_folder.path_of(work.file)
         try:
             return self._context.secondary_files.read(path) if path else b""
@@ -666,7 +680,7 @@ class Secondary:
         work.done(work, state, number, text)
 
     def abort(self, database: int) -> None:
-        """What is being restored into a database fails, as that is gone."""
+        """Fail the restore into a database that is gone."""
         work = self._restoring.get(database)
         if work is None:
             return
@@ -681,9 +695,9 @@ class Secondary:
         )
 
     def end_restore(self, database: int, begun_before_us: int) -> int | None:
-        """Kill the session that restores into a database, if it began before that instant; it then
-        fails. Returns when it began if it goes on, -1 if it waits for a worker; None: it was
-        killed.
+        """Kill the session that restores into a database, if it began before that instant; the
+        restore then fails. Return when it began if it goes on, -1 if it waits for a worker; None:
+        it was killed.
         """
         work = self._restoring.get(database)
         if work is None:
@@ -712,8 +726,8 @@ class Secondary:
 
     # ---- the end of a manager
     def abort_all(self) -> None:
-        """The recovery manager died: its sessions are killed, what was half restored is undone by
-        the engine's rules.
+        """Kill all sessions, as the recovery manager died: half-finished restores are undone by the
+        engine's rules.
         """
         self._waiting.clear()
         self._shut.clear()
@@ -733,7 +747,7 @@ class Secondary:
                 attempts = self._attempts_in_store(file.database_name, file.name)
                 self.restore_folder.leave_part(file, attempts, file.nominal_bytes - left)
             elif isinstance(work.op, DoneRestore) and work.op.state is not None:
-                self._restored(work, work.op.state)  # nobody is told; who resumes sees it
+                self._restored(work, work.op.state)  # nobody is notified; the next life sees it
             elif work.op is not None:
                 work.op.abort(500_000)
                 self._unclaim(work)

@@ -1,4 +1,4 @@
-"""What both sides hold when a run begins, and when roles have changed."""
+"""The content of both sides when a run begins, and when roles have changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dr_sim.world.secondary import Secondary
 from dr_sim.world.succession import Heir
 
 SEED_NUMBER = (1 << FILE_BITS) - 1
-"""Of a seed among its database's files: no other gets that far."""
+"""The number of a seed among its database's files: no other file gets that far."""
 
 
 def seed(
@@ -22,8 +22,9 @@ def seed(
     secondary: Secondary,
     heirs: Mapping[str, Heir] | None,
 ) -> None:
-    """heirs: what an earlier pair leaves, which is there; None: every database is created. Where it
-    is seeded both sides begin with the same full, taken and restored before the run.
+    """Create or take over the databases. heirs: the existing databases of an earlier pair; None:
+    every database is created. Where a database is seeded both sides begin with the same full, taken
+    and restored before the run.
     """
     for db in databases:
         name, size = db.spec.name, db.spec.size_bytes
@@ -54,7 +55,9 @@ def seed(
 
 
 def _take_over(context: Context, db: PrimaryDatabase, secondary: Secondary, heir: Heir) -> None:
-    """The database is online at the new primary; a copy may stand behind it already."""
+    """Take over a database that is online at the new primary; a copy may stand behind it
+    already.
+    """
     name, of, copy = db.spec.name, heir.lineage, heir.copy
     db.files_made = heir.files_made
     db.crosses_fork = True
@@ -70,7 +73,7 @@ def _take_over(context: Context, db: PrimaryDatabase, secondary: Secondary, heir
 def clear_second_side(
     context: Context, databases: list[PrimaryDatabase], heirs: Mapping[str, Heir]
 ) -> None:
-    """Whatever a second side has of these databases and cannot go on with is dropped there."""
+    """Drop whatever a second side has of these databases and cannot go on with."""
     for db in databases:
         heir = heirs.get(db.spec.name)
         if heir is not None and heir.copy is None:

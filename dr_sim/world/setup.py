@@ -1,10 +1,9 @@
-"""How the secondary is set up otherwise than the primary, and what its engine makes of backups
-because of that.
+"""Differences in the setup of the secondary, and their effect on its engine.
 
 A change at the primary is a record in the log, at one LSN. As long as the secondary is not set up
-for it, every backup that ends past that LSN is refused there: the log that holds the record, each
-later one, and incrementals and fulls that hold what it did. Files land as always. The errors are
-the engine's own.
+for it, it refuses every backup that ends past that LSN: the log that holds the record, each later
+log, and incrementals and fulls that contain the change. Files land as always. The errors are the
+engine's own.
 """
 
 from __future__ import annotations
@@ -25,21 +24,21 @@ class Reason(enum.Enum):
 
 
 POSTGRES_REASONS = (Reason.FILE_ADDED, Reason.DISK_MISSING)
-"""What a PostgreSQL standby can stumble over in the log: versions are those of the whole server,
-and backups are encrypted by tools of their own.
+"""The changes in the log that can stop a PostgreSQL standby: versions are those of the whole
+server, and backups are encrypted by separate tools.
 """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Difference:
-    """lsn: where the change is recorded in the primary's log."""
+    """One difference. lsn: the place of the change in the primary's log."""
 
     database: int
     lsn: int
     reason: Reason
 
     def error(self, database: str, imitates: str) -> EngineError:
-        """What the secondary's engine says of a backup that holds the change."""
+        """Return the secondary engine's error for a backup that holds the change."""
         if imitates == "postgres":
             return postgres_refusal(5133, path=f"/data/tablespaces/{database}_2")
         if self.reason is Reason.NEWER_VERSION:

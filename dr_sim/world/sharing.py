@@ -25,7 +25,7 @@ _CAP, _ENTITY = attrgetter("cap"), attrgetter("entity")
 
 @dataclass(slots=True, eq=False)
 class Flow:
-    """Some work on its way, nothing of it before `begins_us`; `left` is up to date only when the
+    """A flow of work, which has done nothing before `begins_us`; `left` is up to date only when the
     sharing has settled.
     """
 
@@ -52,7 +52,7 @@ class SharedRate:
         self._next: Entry | None = None
         self._next_us = -1
         self._due = False  # the rates of this instant will be known when it is over
-        self.replanned: Callable[[], None] | None = None  # told each time that rates have changed
+        self.replanned: Callable[[], None] | None = None  # called each time that rates have changed
 
     def start(  # noqa: PLR0913, one of the hottest calls of a run: no object is made for it
         self,
@@ -90,7 +90,7 @@ class SharedRate:
         return flow
 
     def _plan_later(self) -> None:
-        """When this instant is over: until then nothing of what is under way ends."""
+        """Plan when this instant is over: until then no flow that is under way ends."""
         if self.replanned is not None:
             self._plan()
         elif not self._due:
@@ -106,8 +106,8 @@ class SharedRate:
         return cap if cap < capacity else capacity
 
     def alike(self, agenda: Agenda) -> SharedRate:
-        """One of the same capacity, shared in the same way, on that agenda; nothing is under way
-        there.
+        """Return a rate of the same capacity, shared in the same way, on that agenda; it has no
+        flows.
         """
         return SharedRate(agenda, self._class, self._capacity, self._sharing)
 
@@ -120,14 +120,14 @@ class SharedRate:
         return not self._flows
 
     def lone_rate(self, cap: int) -> int:
-        """The rate of a flow that would begin now and stay alone; 0 if others are under way or
-        nothing moves.
+        """Return the rate of a flow that would begin now and stay alone; 0 if others are under way
+        or nothing moves.
         """
         return 0 if self._flows else self._rate_alone(cap)
 
     def stop(self, flow: Flow) -> int:
-        """Take a flow off; returns the units that were not done, rounded up. One that has ended at
-        this instant and whose turn to be told has not come is not told.
+        """Take a flow off; return the units that were not done, rounded up. If it has ended at this
+        instant and its done() was not called yet, it never will be.
         """
         if flow not in self._flows:
             flow.done = _never_mind
@@ -138,7 +138,7 @@ class SharedRate:
         return -(-flow.left // MICRO)
 
     def left(self, flow: Flow) -> int:
-        """Millionths of a unit that it has still to do now."""
+        """Return the millionths of a unit that are left now."""
         if flow not in self._flows:
             return 0
         self._settle()
@@ -151,7 +151,7 @@ class SharedRate:
         self._plan()
 
     def set_cap(self, cap: int) -> None:
-        """A new cap for every flow under way."""
+        """Set a new cap for every flow under way."""
         self._settle()
         for flow in self._flows:
             flow.cap = cap
@@ -169,8 +169,8 @@ class SharedRate:
         self._settled_us = now
 
     def _plan(self) -> None:
-        """Share the rate out anew and set the alarm for the first end or beginning. What has come
-        has been settled.
+        """Share the rate out anew and set the alarm for the first end or beginning. The work up to
+        now has been settled.
         """
         self._due = False
         if self._next is not None:
@@ -185,7 +185,9 @@ class SharedRate:
             self.replanned()
 
     def _plan_each(self) -> tuple[int, int]:
-        """(instant of the first end or beginning, its flow's entity); (-1, -1) if there is none."""
+        """Return (instant of the first end or beginning, its flow's entity); (-1, -1) if there is
+        none.
+        """
         now = self._settled_us
         begun = []
         soonest, who = -1, -1
@@ -207,7 +209,9 @@ class SharedRate:
         return soonest, who
 
     def _may_end(self, begun: list[Flow]) -> list[Flow]:
-        """In a queue nothing overtakes, not even what has no size (the log of an idle database)."""
+        """Return the flows that may end. In a queue nothing overtakes, not even a flow without size
+        (the log of an idle database).
+        """
         return begun[:1] if self._sharing == "fifo" else begun
 
     def _share(self, flows: list[Flow]) -> None:
@@ -223,9 +227,7 @@ class SharedRate:
                 left -= _water_fill([f for f in flows if f.priority == priority], left)
 
     def _end(self) -> None:
-        """Something ends or begins: every flow with nothing left has ended, in the order of entity
-        and arrival.
-        """
+        """End every flow that has nothing left, in the order of entity and arrival."""
         self._next = None
         self._next_us = -1
         flows = self._flows
@@ -254,14 +256,14 @@ class SharedRate:
 
 
 def ends_us(begins_us: int, left: int, rate: int) -> int:
-    """When so many millionths of a unit are done at that rate, rounded up to a microsecond; nothing
-    takes no time.
+    """Return the instant at which that many millionths of a unit are done at that rate, rounded up
+    to a microsecond; a flow without size takes no time.
     """
     return begins_us - (-left // rate) if left else begins_us
 
 
 def _water_fill(flows: list[Flow], capacity: int) -> int:
-    """Max-min fair rates within the caps; returns what was given out."""
+    """Compute max-min fair rates within the caps; return the sum of the rates."""
     left, n = capacity, len(flows)
     for flow in sorted(flows, key=_CAP):
         share = left // n
@@ -273,4 +275,4 @@ def _water_fill(flows: list[Flow], capacity: int) -> int:
 
 
 def _never_mind(what: Any) -> None:
-    """Whom a flow tells that was taken off while its end was being told."""
+    """Do nothing: the flow was taken off while its end was being handled."""

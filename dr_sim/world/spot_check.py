@@ -1,17 +1,17 @@
-"""Spot checks of the fast path: do the rows that it wrote say what the recovery machine would have
+"""Spot checks of the fast path: are the rows that it wrote what the recovery machine would have
 done?
 
-Theory of operation. The lanes (express.py, waves.py) write rows that tell of events and commands,
-but no machine was told the events, and none gave the commands. So every run looks at some of them.
-Before a lane takes the first log of a database (after each start of the recovery manager) a fresh
-machine is asked: it stands where the real one stands, is told of that log step by step, and must
-give the commands that the lane knows how to write. Afterwards the rows that were written are read
-back. Those of each database's first stretch and of drawn others are fed, event by event, to a fresh
-machine; its commands must be the rows that follow, and in the end it must stand where the real one
+Theory of operation. The lanes (express.py, waves.py) write rows of events and commands, but no
+machine received the events, and none gave the commands. So every run checks a sample. Before a lane
+takes the first log of a database (after each start of the recovery manager) a fresh machine is
+asked: it stands where the real one stands, receives the events of that log step by step, and must
+give the commands that the lane knows how to write. Afterwards the written rows are read back. Those
+of each database's first stretch and of some drawn stretches are fed, event by event, to a fresh
+machine. Its commands must be the rows that follow, and at the end it must stand where the real one
 was put.
 
 A difference is a violation: a bug, exit code 4. From then on the lanes are closed. The rest of the
-run takes the steps, so what is recorded of it is what the machine does, right or wrong, and the
+run takes the ordinary steps, so its record is what the machine does, right or wrong, and the
 witness judges that.
 """
 
@@ -40,18 +40,18 @@ from dr_sim.world.quiet_rows import QuietRows
 if TYPE_CHECKING:
     from dr_sim.world.express import Left, Lives
 
-# of the first stretch of a database, beside its last log and the first with an alarm
+# logs of a database's first stretch, beside its last log and the first with an alarm
 FIRST_LOGS = 2
-SAMPLED_LOGS = 1  # of another stretch that is drawn, beside its last log
-ONE_IN = 16  # of the other stretches
+SAMPLED_LOGS = 1  # logs of another stretch that is drawn, beside its last log
+ONE_IN = 16  # one of this many other stretches is drawn
 _Row = tuple[int, ...]
 Told = e.Event | Command
 
 
 @dataclass(slots=True)
 class Spots:
-    """Which logs of a stretch are looked at, in groups of consecutive ones; where the database
-    stood before the stretch.
+    """The sampled logs of a stretch, in groups of consecutive ones, and the place of the database
+    before the stretch.
     """
 
     db: PrimaryDatabase
@@ -61,8 +61,8 @@ class Spots:
 
 @dataclass(slots=True)
 class Written:
-    """Where a stretch's lines are, counted back from the last line: of logs, and of alarms, of
-    which there are so many.
+    """The place of a stretch's lines, counted back from the last line: of logs, and of alarms, with
+    their number.
     """
 
     first_log: int
@@ -71,11 +71,13 @@ class Written:
 
 
 class DifferenceError(Exception):
-    """What was recorded is not what the machine does."""
+    """The record differs from what the machine does."""
 
 
 class SpotCheck:
-    """closed: a difference was found. looked_at: how many logs were fed to fresh machines."""
+    """The spot checks of a run. closed: a difference was found. looked_at: how many logs were fed
+    to fresh machines.
+    """
 
     def __init__(self, context: Context, driver: Driver[Machine], rows: QuietRows) -> None:
         self._context = context
@@ -90,9 +92,11 @@ class SpotCheck:
         self.closed = False
         self.looked_at = 0
 
-    # ---- before: does the machine do what the lane can write?
+    # ---- before: would the machine do what the lane can write?
     def usual(self, db: PrimaryDatabase, size_bytes: int, at_us: int) -> bool:
-        """Does a fresh machine answer a log that is cut now as the lane would write it?"""
+        """Return whether a fresh machine answers a log that is cut now as the lane would
+        write it.
+        """
         incarnation = self._driver.incarnation
         if self._asked.get(db.index) == incarnation:
             return not self.closed
@@ -106,7 +110,7 @@ class SpotCheck:
         return not self.closed
 
     def _made_up(self, db: PrimaryDatabase, at: Standing, size_bytes: int, at_us: int) -> QuietLog:
-        """A log from where the database stands; it takes a microsecond a step."""
+        """Return a log from the place of the database on; each of its steps takes a microsecond."""
         start, state = self._context.scenario.start_utc_us, at.state
         header = BackupHeader(
             db.spec.name,
@@ -148,10 +152,10 @@ class SpotCheck:
                         f"the machine gives {_shown(real)}"
                     )
 
-    # ---- which are looked at
+    # ---- the sample
     def choose(self, db: PrimaryDatabase, num_logs: int, rung: Sequence[int]) -> Spots | None:
-        """Of a stretch of so many logs that is about to be taken. rung: during which of them an
-        alarm goes off, in order.
+        """Choose logs of a stretch of num_logs logs that is about to be taken. rung: the logs
+        during which an alarm goes off, in order.
         """
         if db.index not in self._begun:
             self._begun.add(db.index)
@@ -165,9 +169,9 @@ class SpotCheck:
         before = standing(self._manager.databases[db.spec.name])
         return Spots(db, before, _consecutive(sorted(logs)))
 
-    # ---- after: do the rows say what the machine does?
+    # ---- after: are the rows what the machine does?
     def look(self, spots: Spots, lives: Lives, left: Left, written: Written) -> None:
-        """The stretch has been taken and its rows are written."""
+        """Check the sampled logs of a stretch that was taken and whose rows are written."""
         for group in spots.groups:
             try:
                 self._look_at(spots, group, lives, left, written)
@@ -200,8 +204,8 @@ class SpotCheck:
             self._left_alike(machine, name, logs[-1].name, saved)
 
     def _rows_of(self, group: range, written: Written) -> list[_Row]:
-        """The rows of events and commands of these logs, and of alarms between the first's and the
-        last's, in order.
+        """Return the rows of events and commands of these logs, and of alarms between the first's
+        and the last's, in order.
         """
         first = written.first_log
         before = -1
@@ -229,7 +233,7 @@ class SpotCheck:
         logs: Sequence[QuietLog],
         rows: Sequence[_Row],
     ) -> dict[str, str]:
-        """Feed each event to the machine and hold its commands against the rows that follow. Return
+        """Feed each event to the machine and compare its commands with the rows that follow. Return
         what it saved.
         """
         state = self._manager.databases[db.spec.name].state
@@ -264,7 +268,9 @@ class SpotCheck:
     def _same(
         self, rows: Sequence[_Row], place: int, told: Told, head: tuple[int, int, int]
     ) -> None:
-        """head: the seq, instant and entity that the row of an event or command has to have."""
+        """Compare a row with an event or command. head: the seq, instant and entity that the row
+        must have.
+        """
         recorded = rows[place] if place < len(rows) else ()
         if recorded == self._journal.as_row(told, *head):
             return
@@ -278,8 +284,8 @@ class SpotCheck:
     def _left_alike(
         self, machine: RecoveryManager, database: str, log: str, saved: dict[str, str]
     ) -> None:
-        """Does the real machine stand where the steps would have left it, and does the store hold
-        what they saved?
+        """Check that the real machine stands where the steps would have left it, and that the store
+        holds what they saved.
         """
         what = unlike(self._manager.databases[database], machine.databases[database], log)
         if what:
@@ -294,7 +300,7 @@ class SpotCheck:
 
     # ---- the events of a log's life
     def _steps_of(self, log: QuietLog, base_lsn: int) -> tuple[e.Event, ...]:
-        """base_lsn: of the full that the copy carries."""
+        """Return the events of a log's life. base_lsn: of the full that the copy carries."""
         start, incarnation, header = (
             self._context.scenario.start_utc_us,
             self._driver.incarnation,
@@ -331,7 +337,7 @@ class SpotCheck:
 
     # ---- a difference
     def found(self, db: PrimaryDatabase, difference: str) -> None:
-        """A bug: the lanes are closed from now on."""
+        """Report a difference, which is a bug: the lanes are closed from now on."""
         self.closed = True
         self._context.witness.told_otherwise(self._context.now_us, db.index, difference)
 
@@ -350,7 +356,7 @@ def _shown(told: Told | None) -> str:
 
 
 def _consecutive(numbers: Sequence[int]) -> list[range]:
-    """Numbers in their order as ranges."""
+    """Return numbers in their order as ranges."""
     ranges: list[range] = []
     for number in numbers:
         if ranges and ranges[-1].stop == number:

@@ -2,13 +2,13 @@
 
 Requests go to the primary until they are redirected. From the redirect on, an address switch takes
 a fixed time; then clients arrive evenly over the time in which cached addresses expire and
-connections are tried again. The new primary starts cold and warms up evenly: of the requests that
-reach it, it serves what its capacity allows. Served is min(arrived, capacity / utilisation);
+connections are tried again. The new primary starts cold and warms up evenly: it serves as many of
+the requests that reach it as its capacity allows. Served is min(arrived, capacity / utilisation);
 'served again' is the first instant from which 99 % of requests succeed.
 
-Requests are offered evenly to the databases. Those to one that nobody could bring online fail,
-before and after the switch, until it is online. Where there are several databases, each one's part
-is recorded too.
+Requests are spread evenly over the databases. Those to a database that nobody could bring online
+fail, before and after the switch, until it is online. Where there are several databases, each one's
+part is recorded too.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ class Users:
         self._databases = len(serving)
         self._up = dict.fromkeys(serving, True)
         self._online: set[int] = set()  # at the new primary
-        self._each = self._databases > 1  # a single one is the service
+        self._each = self._databases > 1  # a single database is the service
         self.redirected = False
         self._ramps: tuple[int, _Ramp, _Ramp] | None = None  # since when, arrived, capacity
-        self._piece = (0, 0, 0, 0)  # what a database that is online gets: begin, end, from, to
-        self._again: set[int] = set()  # for which that was noted, -1: the service
+        self._piece = (0, 0, 0, 0)  # the part that an online database gets: begin, end, from, to
+        self._again: set[int] = set()  # databases for which that was recorded, -1: the service
         # when 99 % have arrived at the new primary, once that is under way
         self._arrived_us: int | None = None
         context.note("truth.served", -1, ALL_PPM, ALL_PPM)
 
     def lost(self, database: int) -> None:
-        """Requests to this database fail from now on."""
+        """Let requests to this database fail from now on."""
         if self._up.get(database):
             self._up[database] = False
             self._note_at_primary(database, 0)
 
     def back(self, database: int) -> None:
-        """The old primary serves this database again."""
+        """Let the old primary serve this database again."""
         self._up[database] = True
         self._note_at_primary(database, ALL_PPM)
 
@@ -59,7 +59,9 @@ class Users:
                 self._context.note("truth.served", database, served_ppm, served_ppm)
 
     def online(self, database: int) -> None:
-        """It takes requests at the new primary from now on, or as soon as they come."""
+        """Let the database take requests at the new primary from now on, or as soon as they
+        come.
+        """
         self._online.add(database)
         if self._ramps is not None:
             now = self._context.now_us
@@ -69,8 +71,8 @@ class Users:
             self._expect_again()
 
     def redirect(self, done: Callable[[], None]) -> None:
-        """Send users to the new primary; done() once 99 % of them have arrived. Asked again, it
-        goes on as it does.
+        """Send users to the new primary; call done() once 99 % of them have arrived. If it is
+        called again, the redirect goes on as planned.
         """
         if self._arrived_us is not None:
             now = self._context.now_us
@@ -106,8 +108,8 @@ class Users:
         context.agenda.at(self._arrived_us, Class.ANSWER, -1, done)
 
     def _expect_again(self) -> None:
-        """99 % of all requests succeed once the databases that are online get so much more than
-        that.
+        """Compute when 99 % of all requests succeed: the databases that are online must serve
+        enough for all.
         """
         level = -(-SERVED_AGAIN_PPM * self._databases // len(self._online))
         if level <= ALL_PPM:
@@ -128,7 +130,7 @@ class Users:
             self._context.note("truth.served_again", entity)
 
     def _note(self, begin_us: int, end_us: int, from_ppm: int, to_ppm: int) -> None:
-        """From now on a database that is online gets from_ppm, rising to to_ppm."""
+        """Record that from now on a database that is online gets from_ppm, rising to to_ppm."""
         self._piece = begin_us, end_us, from_ppm, to_ppm
         part, of, note = len(self._online), self._databases, self._context.note
         note("truth.served", -1, from_ppm * part // of, to_ppm * part // of)
@@ -138,7 +140,7 @@ class Users:
 
 
 class _Ramp:
-    """From a value to all of it, evenly over a time."""
+    """A linear rise from a value to the whole, over a time."""
 
     __slots__ = ("low", "over")
 
@@ -152,7 +154,7 @@ class _Ramp:
         return self.low + (ALL_PPM - self.low) * t // self.over
 
     def reaches(self, level: int) -> int:
-        """The first microsecond at which it is at that level."""
+        """Return the first microsecond at which the ramp is at that level."""
         if level <= self.low or not self.over:
             return 0
         return -(-(level - self.low) * self.over // (ALL_PPM - self.low))
@@ -163,14 +165,14 @@ def _served(arrived: _Ramp, capacity: _Ramp, load_ppm: int, t: int) -> int:
 
 
 def _first_at_least(arrived: _Ramp, capacity: _Ramp, load_ppm: int, level_ppm: int) -> int:
-    """Both have risen far enough; each only rises, so the later of the two."""
+    """Return when both have risen far enough; each only rises, so it is the later of the two."""
     need = -(-level_ppm * load_ppm // ALL_PPM)
     return max(arrived.reaches(level_ppm), capacity.reaches(need))
 
 
 def _crossings(arrived: _Ramp, capacity: _Ramp, load_ppm: int) -> set[int]:
-    """Where capacity stops being enough or starts to be: the corners of the minimum (to the
-    microsecond).
+    """Return the instants at which capacity stops or starts to be enough: the corners of the
+    minimum (to the microsecond).
     """
     corners = {capacity.reaches(load_ppm)}
     # arrived(t) = a0 + a1 t, capacity(t) / load = c0 + c1 t

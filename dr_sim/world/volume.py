@@ -1,13 +1,13 @@
-"""Disks that can be full: what lies on a volume, what something else takes of it, and backups that
-are being written.
+"""Disks that can be full: the files on a volume, the room that something else takes, and backups
+that are being written.
 
-A backup's file grows while its job reads, so a share is not full when a backup that will not fit
-begins but when the last free byte is written. At that instant every backup there that has bytes
+A backup's file grows while its job reads. So a share is not full when a backup that will not fit
+begins, but when the last free byte is written. At that instant every backup there that has bytes
 left to write fails, since none of them finds room for its next one (SQL Server: 3202 with operating
-system error 112). A server that lives removes what it has written of a failed backup [unsure: the
-facts are silent], so the space is free again at once. A restore and a copy claim their room before
-they begin: a restore creates its files at full size (3257 says how much is lacking), and a copy
-sets its file's size before it writes (assumed, as Windows' own copying does).
+system error 112). A live server removes the partial file of a failed backup [unsure: the facts are
+silent], so the space is free again at once. A restore and a copy claim their room before they
+begin: a restore creates its files at full size (3257 says how much is missing), and a copy sets its
+file's size before it writes (assumed, as Windows' own copying does).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ NO_LIMIT_BYTES = 1 << 62
 
 
 class Volume:
-    """One disk. changed() is called each time that there may be more room, or less by what
-    something else takes.
+    """One disk. changed() is called whenever there may be more room, or whenever something else
+    takes room.
     """
 
     __slots__ = ("_caps", "_taken", "capacity_bytes", "changed", "used_bytes")
@@ -35,8 +35,8 @@ class Volume:
         """capacity_bytes 0: not limited."""
         self.capacity_bytes = capacity_bytes
         self.used_bytes = 0
-        self._taken: list[int] = []  # by something else
-        # of an unlimited disk: what it holds while something else has all the rest
+        self._taken: list[int] = []  # the room that something else takes
+        # of an unlimited disk: the room in use while something else has all the rest
         self._caps: list[int] = []
         self.changed: list[Callable[[], None]] = []
 
@@ -46,7 +46,7 @@ class Volume:
 
     @property
     def free_bytes(self) -> int:
-        """Never negative; NO_LIMIT_BYTES if it is not limited."""
+        """Return the free bytes, never negative; NO_LIMIT_BYTES if the disk is not limited."""
         if not self.limited:
             return NO_LIMIT_BYTES
         holds = self.capacity_bytes - sum(self._taken) if self.capacity_bytes else NO_LIMIT_BYTES
@@ -66,11 +66,11 @@ class Volume:
             self._tell()
 
     def take(self, size_bytes: int | None) -> Callable[[], None]:
-        """Something else takes so much of what is free, all of it if None or if there is no more;
-        the answer gives it back.
+        """Let something else take that much of the free room, or all of it if None or if there is
+        no more. Return a function that gives it back.
 
-        What else lies there later is not its doing: of a disk that is not limited it leaves what is
-        used now.
+        Files that come later do not change how much it takes: on a disk that is not limited it
+        leaves the room that is used now.
         """
         free = self.free_bytes
         if self.capacity_bytes:
@@ -87,7 +87,7 @@ class Volume:
         return back
 
     def writing_bytes(self) -> int:
-        """Of files that are not finished yet, rounded up."""
+        """Return the bytes of files that are not finished yet, rounded up."""
         return 0
 
     def _tell(self) -> None:
@@ -96,8 +96,8 @@ class Volume:
 
 
 class BackupShare(Volume):
-    """The primary's: files that grow. failed(job) is called for each job that finds no room, at
-    that instant.
+    """The primary's share, where files grow. failed(job) is called for each job that finds no room,
+    at that instant.
     """
 
     __slots__ = ("_agenda", "_alarm", "_failed", "_writing")
@@ -119,13 +119,13 @@ class BackupShare(Volume):
         return -(-self._written() // MICRO)
 
     def _written(self) -> int:
-        """Millionths of a byte."""
+        """Return the bytes written, in millionths."""
         return sum(
             amount * MICRO - disk.left(flow) for disk, flow, amount, _ in self._writing.values()
         )
 
     def begin(self, number: int, disk: SharedRate, flow: Flow, amount: int, job: Any) -> None:
-        """A backup is being written, amount bytes in all (or until it dies)."""
+        """Begin to write a backup of that many bytes (or until it dies)."""
         self._writing[number] = (disk, flow, amount, job)
         self.plan()
 
@@ -133,19 +133,19 @@ class BackupShare(Volume):
         return number in self._writing
 
     def end(self, number: int) -> None:
-        """It is over; what it leaves is `put` by itself."""
+        """End a backup; its file is added with `put`."""
         self._writing.pop(number, None)
 
     @property
     def overfull(self) -> bool:
-        """What is being written does not fit: the last byte of one that ends now may be one too
-        many.
+        """Return whether the files being written do not fit: the last byte of one that ends now may
+        be one too many.
         """
         return self.limited and super().free_bytes * MICRO < self._written()
 
     def plan(self) -> None:
-        """When will the last free byte be written, as things are? Asked again each time that a rate
-        changes.
+        """Plan when the last free byte will be written at the present rates. It is planned again
+        each time that a rate changes.
         """
         if self._alarm is not None:
             self._alarm.cancel()
@@ -157,8 +157,8 @@ class BackupShare(Volume):
             self._alarm = self._agenda.at(at_us, Class.JOB, -1, self._full)
 
     def _full_at_us(self) -> int | None:
-        """The flows write at constant rates from their beginnings on; None: they end before it is
-        full.
+        """Return when the disk is full, at constant rates of the flows from their beginnings on;
+        None: they end before that.
         """
         now = self._agenda._now
         free = (super().free_bytes) * MICRO - self._written()

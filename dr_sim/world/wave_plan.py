@@ -1,10 +1,10 @@
-"""Logs of many databases that are cut together: when each step of each of them will happen if
-nothing comes between.
+"""The plan of a wave: when each step of logs that are cut together will happen if nothing comes
+between.
 
 The steps are those of the world (backup, link, hash, copy, restore, with the transfers and workers
-that there are) and so is the arithmetic: the same shared rates, on an agenda of their own where
-nothing else is. Who plans decides whether that holds until the end. A wave that is like the one
-before is not worked out again: only the instants since the cut count.
+that there are), and so is the arithmetic: the same shared rates, on an agenda of their own that
+holds nothing else. The caller decides whether that is true until the end. A wave that is like the
+one before is not computed again: only the instants since the cut count.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Ints = NDArray[np.int64]
 
 
 class Step(enum.IntEnum):
-    """What happens to a log, in this order; SENT only to one that has waited for its transfer."""
+    """The steps of a log, in this order; SENT only for one that has waited for its transfer."""
 
     CUT = 0
     FINISHED = 1
@@ -36,7 +36,7 @@ class Step(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Rates in bytes a second (link: bits), times in microseconds. copy_rate 0: it takes no
+    """Rates in bytes a second (link: bits), times in microseconds. copy_rate 0: copying takes no
     time.
     """
 
@@ -51,7 +51,7 @@ class Costs:
 
 
 class Log(NamedTuple):
-    """What one log costs: its bytes; a fixed time and bytes to do of its restore."""
+    """The costs of one log: its bytes; the fixed time and the bytes to do of its restore."""
 
     database: int
     machine: str
@@ -61,9 +61,10 @@ class Log(NamedTuple):
 
 
 class Wave:
-    """Instants are microseconds since the cut. kinds, logs, keys: of each step in the order in
-    which they happen, what it is, whose, and where it stands among an instant's things: 4 *
-    instant, and 2 more if it comes after the alarms.
+    """A wave; instants are microseconds since the cut.
+
+    kinds, logs, keys: the steps in the order in which they happen: the kind, the log, and the place
+    among the things of an instant: 4 * instant, and 2 more if the step comes after the alarms.
     """
 
     __slots__ = ("at_us", "ends_us", "keys", "kinds", "landing_keys", "logs", "waited")
@@ -81,8 +82,8 @@ class Wave:
 
 
 class Planner:
-    """disks: of the primary's machines; link; disk: the secondary's. Only their capacities and ways
-    of sharing are asked.
+    """The planner. disks: those of the primary's machines; link; disk: the secondary's. Only their
+    capacities and ways of sharing are used.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class Planner:
         self._known: tuple[list[Log], Wave] | None = None
 
     def plan(self, logs: list[Log]) -> Wave:
-        """They are cut together, in this order."""
+        """Plan logs that are cut together, in this order."""
         if self._known is not None and self._known[0] == logs:
             return self._known[1]
         self._wave, self._steps, agenda = logs, [], self._agenda

@@ -37,8 +37,8 @@ _WEEKEND = (2, 2, 3, 3, 2, 2, 2, 2, 3, 3, 4, 4, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2,
 
 @dataclass(slots=True)
 class _Gap:
-    """Nothing was written in [begin_us, end_us). at_byte: where U stood; the others: left out by
-    its end, by all gaps so far.
+    """A gap: nothing was written in [begin_us, end_us). at_byte: the value of U; the others: left
+    out by the gap's end, in all gaps so far.
     """
 
     begin_us: int
@@ -97,8 +97,8 @@ class Workload:
             self._since_us, self._since_bytes = since_us, self._offered_bytes(since_us)
 
     def add_burst(self, at_us: int, log_bytes: int, over_us: int, open_us: int) -> None:
-        """One transaction writes so much log, evenly over that time (all at once if 0), and commits
-        after open_us.
+        """Add one transaction that writes that much log, evenly over that time (all at once if 0),
+        and commits after open_us.
         """
         self._bursts.append((at_us, log_bytes, over_us))
         self._open.append((at_us, log_bytes, over_us, open_us))
@@ -116,7 +116,7 @@ class Workload:
 
     # ---- gaps
     def refuse_from(self, t: int) -> None:
-        """Nothing is written from t on, until accept_from."""
+        """Refuse writes from t on, until accept_from."""
         user, maintenance = (
             (self._gaps[-1].user_bytes, self._gaps[-1].maintenance_bytes) if self._gaps else (0, 0)
         )
@@ -124,7 +124,7 @@ class Workload:
         self._last_ack = (-1, 0)
 
     def accept_from(self, t: int) -> int:
-        """Writes go on; how many commits were refused meanwhile."""
+        """Accept writes again; return how many commits were refused meanwhile."""
         gap = self._gaps[-1]
         gap.end_us = t
         before, after = self._offered_bytes(gap.begin_us), self._offered_bytes(t)
@@ -136,7 +136,9 @@ class Workload:
         return self._commits_in(after) - self._commits_in(before)
 
     def _left_out(self, t: int) -> tuple[int, int]:
-        """Bytes of users and of maintenance that were offered before t and not written."""
+        """Return the bytes of users and of maintenance that were offered before t and not
+        written.
+        """
         i = bisect_left(self._gaps, t, key=lambda gap: gap.begin_us) - 1
         if i < 0:
             return 0, 0
@@ -153,17 +155,17 @@ class Workload:
 
     # ---- bytes and commits by time
     def user_bytes(self, t: int) -> int:
-        """U(t)."""
+        """Return U(t)."""
         offered = self._offered_bytes(t)
         return offered - self._left_out(t)[0] if self._gaps else offered
 
     def maintenance_bytes(self, t: int) -> int:
-        """M(t)."""
+        """Return M(t)."""
         offered = self._offered_maintenance(t)
         return offered - self._left_out(t)[1] if self._gaps else offered
 
     def _offered_bytes(self, t: int) -> int:
-        """U(t) without gaps."""
+        """Return U(t) without gaps."""
         if self._steady:
             offered = -(-self._bytes * t // self._period_us)
         else:
@@ -176,7 +178,7 @@ class Workload:
         return max(0, offered - self._since_bytes) if self._since_bytes else offered
 
     def _offered_maintenance(self, t: int) -> int:
-        """M(t) without gaps."""
+        """Return M(t) without gaps."""
         total = 0
         for at_us, log_bytes, over_us in self._bursts:
             done = t - at_us
@@ -192,11 +194,13 @@ class Workload:
         )
 
     def commits(self, t: int) -> int:
-        """How many commits are acknowledged before t: the number of the first that is not."""
+        """Return how many commits are acknowledged before t: the number of the first that
+        is not.
+        """
         return self.written(t)[0]
 
     def written(self, t: int) -> tuple[int, int]:
-        """(commits acknowledged before t, LSN at t)."""
+        """Return (commits acknowledged before t, LSN at t)."""
         u = self.user_bytes(t) if self._gaps else self._offered_bytes(t)
         lsn = u + self._lsn_before
         if self._bursts:
@@ -206,7 +210,7 @@ class Workload:
         return (u - 1) * self._tx_den // self._tx_num + 1 + self._commits_before, lsn
 
     def _commits_in(self, user_bytes: int) -> int:
-        """How many begin within so many bytes."""
+        """Return how many commits begin within that many bytes."""
         return (
             (user_bytes - 1) * self._tx_den // self._tx_num + 1
             if user_bytes > 0 and self._tx_num
@@ -214,7 +218,7 @@ class Workload:
         )
 
     def ack_instant(self, n: int) -> int:
-        """The instant at which commit n is acknowledged; NEVER_US if this database never
+        """Return the instant at which commit n is acknowledged; NEVER_US if this database never
         commits.
         """
         # asked for twice a log: what survives a site's loss and a host's
@@ -245,12 +249,12 @@ class Workload:
         return periods * self._period_us + self._starts[j] + dt
 
     def commit_start(self, n: int) -> int:
-        """pos(n): the user log byte at which commit n of this time begins."""
+        """Return pos(n): the user log byte at which commit n of this time begins."""
         return -(-n * self._tx_num // self._tx_den)
 
 
 def _segments(volume: LogVolume, scenario: Scenario) -> tuple[list[int], list[int], list[int]]:
-    """One period as (starts, lengths, cumulative bytes at each start and at the end)."""
+    """Return one period as (starts, lengths, cumulative bytes at each start and at the end)."""
     if volume.shape == "steady":
         return [0], [volume.den_us], [0, volume.num_bytes]
     if volume.shape == "series":

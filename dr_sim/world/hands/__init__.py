@@ -1,5 +1,5 @@
-"""What carries out the recovery manager's commands in the world, by topic, and tells it what came
-of them. Its life is the driver's (world/driver.py).
+"""The hands of the recovery manager: they carry out its commands in the world, by topic, and report
+the results. The manager's life is the driver's (world/driver.py).
 """
 
 from __future__ import annotations

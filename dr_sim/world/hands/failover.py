@@ -1,4 +1,4 @@
-"""What a failover does: it fences the old primary and turns to the new one."""
+"""The acts of a failover: it fences the old primary and turns to the new one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dr_sim.world.secondary import Secondary
 
 
 class FailoverHands:
-    """table: a hand for each class of command."""
+    """Hands for the failover. table: a hand for each class of command."""
 
     def __init__(
         self,
@@ -41,8 +41,8 @@ class FailoverHands:
         }
 
     def _enter_phase(self, command: c.EnterPhase) -> None:
-        """Phases are read from the journal. From the drain on a failover restores by its own
-        script.
+        """Note a new phase; phases are read from the journal. From the drain on a failover restores
+        by its own script.
         """
         self._promotion.reach.phase(command.phase)
         if command.phase in (FailoverPhase.DRAINING, FailoverPhase.ABANDONED):
@@ -66,7 +66,7 @@ class FailoverHands:
         ready_us = agenda.now_us + takes_us
 
         def configured(changes: int) -> None:
-            """The directory and the configuration are made ready side by side."""
+            """Make the directory and the configuration ready side by side."""
             left_us = max(0, ready_us - agenda.now_us)
             self._driver.answer_after(left_us, life, e.Provisioned, entries + changes)
 

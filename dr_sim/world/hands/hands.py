@@ -27,7 +27,9 @@ from dr_sim.world.secondary import Secondary
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the hands reach: the standby's side, the other side, and who hears of a failover."""
+    """The surroundings of the hands: the standby's side, the other side, and those who are notified
+    of a failover.
+    """
 
     secondary: Secondary
     remote: Remote
@@ -38,7 +40,7 @@ class Surroundings:
 
 
 class Hands:
-    """They are given to the driver, one for each class of command.
+    """All hands, one for each class of command, for the driver.
 
     standby: files and the engine here. people: alerts, the operator and orders.
     """
@@ -62,12 +64,12 @@ class Hands:
         self.pruning: Pruning | None = None
 
     def prune_together(self, pruning: Pruning) -> None:
-        """From now on deletes that come one after the other are carried out at once."""
+        """Carry out consecutive deletes at once from now on."""
         self.pruning = pruning
         self._driver.together[Delete] = self._prune
 
     def _prune(self, commands: Sequence[Any], first: int) -> int:
-        """Deletes and Saves from that one on, carried out at once: how many."""
+        """Carry out Deletes and Saves from that one on at once; return how many."""
         store = self._driver.store
         assert self.pruning is not None
         if not isinstance(store, MemoryStore):
@@ -76,7 +78,7 @@ class Hands:
         return self.pruning.at_secondary(commands, first, index, store)
 
     def attempts_in_store(self, database: str, name: str) -> int:
-        """The read counter of a file, as it is stored."""
+        """Return the read counter of a file, as it is stored."""
         return int(self._driver.store.get(f"attempts/{database}/{name}") or 0)
 
     def is_promoted(self, index: int) -> bool:

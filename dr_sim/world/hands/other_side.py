@@ -1,5 +1,5 @@
-"""What is asked of the other site, over the management path. A question takes half of a round trip
-to get there, and its answer the other half.
+"""Questions to the other site, over the management path. A question takes half of a round trip to
+get there, and its answer the other half.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CUT_OFF = Refused("cut off")
 
 
 class OtherSideHands:
-    """table: a hand for each class of command."""
+    """Hands for the other side. table: a hand for each class of command."""
 
     def __init__(
         self, context: Context, driver: Driver[Machine], remote: Remote, reach: Reach
@@ -44,8 +44,8 @@ class OtherSideHands:
         }
 
     def _ask(self, question: Callable[[int], None]) -> None:
-        """Ask: question(half of a round trip) is carried out when it has got there. Where nothing
-        gets there that is known at once.
+        """Ask: question(half of a round trip) is called when the question has got there. Where
+        nothing gets there the failure is known at once.
         """
         context = self._context
         half_us = self._remote.round_trip_us // 2
@@ -140,7 +140,7 @@ class OtherSideHands:
         self._ask(asked)
 
     def primary_error(self, database: str, what: str, number: int, text: str) -> None:
-        """The primary's error log tells, if it can be heard here."""
+        """Report a line of the primary's error log, if it can be heard here."""
         if not self._remote.path_up():
             return
         told = (database, PrimaryTrouble(what), number, text)

@@ -1,4 +1,4 @@
-"""What goes to people and comes from them: alerts, the operator's page, and orders."""
+"""Messages to people and from them: alerts, the operator's page, and orders."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from dr_sim.world.driver import Driver
 
 
 class PeopleHands:
-    """table: a hand for each class of command. dead_channels: reasons for alerts and pages to reach
-    nobody. on_alert: who acts once an alert is delivered.
+    """Hands for people. table: a hand for each class of command. dead_channels: reasons for alerts
+    and pages to reach nobody. on_alert: called once an alert is delivered, for people who act on
+    it.
     """
 
     def __init__(self, context: Context, driver: Driver[Machine]) -> None:
@@ -29,7 +30,7 @@ class PeopleHands:
         # the hour of the last page to the operator, how many came before it in that hour
         self._pages = (-1, 0)
         self._page_open = 0  # the incarnation that has paged and awaits the operator's answer
-        self._orders: list[Callable[[], None]] = []  # those that nobody was there to take
+        self._orders: list[Callable[[], None]] = []  # orders that nobody was there to take
         driver.hooks.on_start.append(self._order_again)
         self.table: dict[type, Callable[[Any], None]] = {
             c.RaiseAlert: self._alert,
@@ -39,11 +40,11 @@ class PeopleHands:
 
     # ---- alerts and pages
     def _alert(self, command: c.RaiseAlert) -> None:
-        """The record is all there is to it, but somebody may act on what he is told."""
+        """Deliver an alert: only a record, but somebody may act on it."""
         self.deliver(self._index.get(command.database, -1))
 
     def deliver(self, database: int) -> None:
-        """An alert about that database (-1: the service) has been raised, by the manager or by the
+        """Deliver an alert about that database (-1: the service), raised by the manager or by the
         monitor.
         """
         if self.dead_channels:
@@ -55,7 +56,7 @@ class PeopleHands:
     def _page(self, command: c.PageOperator) -> None:
         driver = self._driver
         if self.dead_channels or self._page_open == driver.incarnation:
-            return  # it reaches nobody, or is read by one who is on his way already
+            return  # it reaches nobody, or its reader is on the way already
         self._page_open = driver.incarnation
         failover = self._context.scenario.failover
         # a draw named by the hour and, if it is not the first in it, the number of the page: one on
@@ -74,16 +75,16 @@ class PeopleHands:
 
     # ---- orders
     def order_failover(self, operator: str, planned: bool) -> None:
-        """Who gives an order gives it again when the recovery manager is back, should it be down or
-        die of it.
+        """Order a failover. If the recovery manager is down, or dies of it, the order is given
+        again when it is back.
         """
         self._driver.tell_new(e.FailoverOrdered, operator, planned)
         if self._driver.machine is None:
             self._orders.append(partial(self.order_failover, operator, planned))
 
     def order_failover_to_point(self, operator: str, target: str, stop_before_utc_us: int) -> None:
-        """As order_failover, unplanned; replay stops before an instant. target: the database, or ''
-        for all.
+        """Order an unplanned failover in which replay stops before an instant. target: the
+        database, or '' for all.
         """
         what = (operator, target, stop_before_utc_us)
         self._driver.tell_new(e.FailoverOrderedToPoint, *what)
@@ -97,4 +98,4 @@ class PeopleHands:
 
 
 def _recorded_only(command: c.Command) -> None:
-    """The record is all there is to it: refusals are read from the journal."""
+    """Do nothing more: refusals are read from the journal."""

@@ -1,4 +1,4 @@
-"""Where the recovery manager runs, as its driver needs to know it."""
+"""The place where the recovery manager runs, for its driver."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _OF_A_DATABASE = frozenset(
 
 
 def entity_of(told: Event | Command, database: int) -> int:
-    """The entity of a row about something that concerns that database."""
+    """Return the entity of a row about that database."""
     return database if told.__class__ in _OF_A_DATABASE else -1
 
 
 def place_of(context: Context) -> Place:
-    """The secondary, with its clocks."""
+    """Return the secondary, with its clocks."""
     index = {d.name: i for i, d in enumerate(context.scenario.databases)}
     of_a_database = _OF_A_DATABASE
 

@@ -1,4 +1,4 @@
-"""What is done at the standby: its files, its engine, and a look at both."""
+"""Commands at the standby: its files, its engine, and the inventory of both."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NOT_THERE = (60005, "The file is not in the share.")
 
 
 class StandbyHands:
-    """table: a hand for each class of command."""
+    """Hands at the standby. table: a hand for each class of command."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class StandbyHands:
 
     # ---- files
     def file(self, command: Any) -> BackupFile | None:
-        """The file that a command names."""
+        """Return the file that a command names."""
         return self._context.by_name[self._index[command.database]].get(command.name)
 
     def _landed(self, file: BackupFile) -> None:
@@ -119,8 +119,8 @@ class StandbyHands:
             self._secondary.restore(file, command.replace, life, self._restored)
 
     def _restore_until(self, command: c.RestoreUntil) -> None:
-        """The instant is by the primary's clock, as in the log itself; the engine stops at a place
-        in the log.
+        """Restore a log up to an instant by the primary's clock, as in the log itself; the engine
+        stops at a place in the log.
         """
         context = self._context
         file = self.file(command)
@@ -139,7 +139,9 @@ class StandbyHands:
         self._driver.soon(e.RestoreFailed, command.database, command.name, number, False, text)
 
     def _refused(self, command: c.Restore | c.RestoreUntil) -> bool:
-        """Refuse it if another restore into that database is not over yet: no engine takes two."""
+        """Refuse the command if another restore into that database is not over yet: no engine takes
+        two.
+        """
         index = self._index[command.database]
         if index not in self._ordered:
             self._ordered.add(index)
@@ -212,7 +214,7 @@ class StandbyHands:
     def _admit(self, command: c.AdmitReaders) -> None:
         self._secondary.admit(self._index[command.database])
 
-    # ---- a look at what is there
+    # ---- the inventory
     def _take_inventory(self, command: TakeInventory) -> None:
         context = self._context
         databases: dict[str, RestoreState] = {}
