@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.cloud import api, jobs, manager, mapping, mirror, out
+from dr_sim.cloud import api, drift, jobs, manager, mapping, mirror, out, pending
 from dr_sim.cloud.words import JobMove, JobState
 from dr_sim.loading import load_scenario
 from dr_sim.machines import Command, SaveAll
@@ -129,8 +129,8 @@ def no_lanes(patch: pytest.MonkeyPatch) -> None:
 
 
 def all_at_once(self: mirror.Mirror, entity: str, o: out.Out) -> None:
-    for change in reversed(list(self.pending.values())):
-        if change.entity == entity and change.status == "waiting":
+    for change in reversed(self.backlog.of(entity)):
+        if change.way is pending.PendingWay.WAITING:
             self._submit(change, o)
 
 
@@ -166,22 +166,21 @@ def at_the_other_side(patch: pytest.MonkeyPatch) -> None:
 
 
 def submitted_and_forgotten(patch: pytest.MonkeyPatch) -> None:
-    def submit(self: mirror.Mirror, change: mirror.Pending, o: out.Out) -> None:
-        change.status = "submitted"
-        self._save(change, o)
+    def submit(self: mirror.Mirror, change: pending.Pending, o: out.Out) -> None:
+        self.backlog.goes(change, pending.PendingWay.SUBMITTED, o)
 
     patch.setattr(mirror.Mirror, "_submit", submit)
 
 
 def nobody_is_told(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(mirror.Mirror, "limit", lambda self, o: None)
+    patch.setattr(drift.DriftWatch, "rings", lambda self, o: None)
 
 
 def done_twice(patch: pytest.MonkeyPatch) -> None:
     """A change that was mirrored is submitted once more."""
 
     def mirrored(self: mirror.Mirror, job: jobs.CloudJob, o: out.Out) -> None:
-        change = self.pending.get(job.number)
+        change = self.backlog.changes.get(job.number)
         if change is not None and job.state is JobState.DONE and not change.round:
             change.round = 1
             self._submit(change, o)

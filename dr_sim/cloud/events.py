@@ -110,9 +110,13 @@ class ProvisionAsked(Event):
 
 @dataclass(slots=True)
 class SiteStands(Event):
-    """A new second site stands ready: it is to be configured from nothing."""
+    """A new second site stands ready: it is to be configured as the active one is. identifiers:
+    JSON, {network: {entity: identifier there}}. A failover to another site that has not ended by
+    then is given up: that site is lost, or is the active one with what it has.
+    """
 
     site: str
+    identifiers: str
 
 
 EVENTS: tuple[type[Event], ...] = (

@@ -9,6 +9,7 @@ from typing import Any
 from dr_sim.cloud.api import Api
 from dr_sim.cloud.commands import SiteProvisioned
 from dr_sim.cloud.config import CloudConfig
+from dr_sim.cloud.drift import LIMIT
 from dr_sim.cloud.events import (
     AgentSaid,
     AgentsObserved,
@@ -23,7 +24,7 @@ from dr_sim.cloud.events import (
 )
 from dr_sim.cloud.jobs import LOOK, CloudJob, JobBook
 from dr_sim.cloud.mapping import Mapping
-from dr_sim.cloud.mirror import AUDIT, LIMIT, MAPPED, MIRROR_DUE, Mirror
+from dr_sim.cloud.mirror import AUDIT, MAPPED, MIRROR_DUE, SITE, Mirror
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.words import JobKind, WhyFailed, Word
 from dr_sim.machines import Alarm, Command, Event, TakeInventory
@@ -41,7 +42,9 @@ class CloudManager:
         self._incarnation = incarnation
         self._kept = stored
         mappings = {
-            network.name: Mapping(network, _mapped(network.name, stored))
+            network.name: Mapping(
+                network, _mapped(network.name, stored), _added(network.name, stored)
+            )
             for network in config.networks
         }
         self._book = JobBook(config, stored)
@@ -94,7 +97,7 @@ class CloudManager:
             self._book.look(out)
             return
         mirror = self._mirrors[e.scope]
-        does = {MIRROR_DUE: mirror.due, LIMIT: mirror.limit, AUDIT: mirror.audit}
+        does = {MIRROR_DUE: mirror.due, LIMIT: mirror.watch.rings, AUDIT: mirror.audit}
         does[e.what](out)
 
     def _called(self, e: Called, out: Out) -> None:
@@ -136,8 +139,14 @@ class CloudManager:
         self._mirrors[e.network].mapped(e, out)
 
     def _stands(self, e: SiteStands, out: Out) -> None:
-        for mirror in self._mirrors.values():
-            mirror.stands(e.site, out)
+        mirrors = list(self._mirrors.values())
+        if all(e.site in (mirror.target, mirror.active) for mirror in mirrors):
+            return  # it is known
+        if self._provision is not None:  # to a site that is the active one by now, as far as it got
+            self._over(out)
+        identifiers = json.loads(e.identifiers)
+        for mirror in mirrors:
+            mirror.stands(e.site, identifiers.get(mirror.name, {}), out)
 
     # ---- a failover
     def _provision_asked(self, e: ProvisionAsked, out: Out) -> None:
@@ -185,8 +194,6 @@ class CloudManager:
         busy = any(job.site == old for job in self._book.open.values())
         if busy or not all(mirror.provisioned() for mirror in mirrors):
             return
-        self._provision = None
-        out.saves[PROVISION] = ""
         taken = [mirror.taken for mirror in mirrors]
         out.commands.append(
             SiteProvisioned(
@@ -196,8 +203,23 @@ class CloudManager:
                 sum(each.by_hand for each in taken),
             )
         )
-        for mirror in mirrors:
+        self._over(out)
+
+    def _over(self, out: Out) -> None:
+        self._provision = None
+        out.saves[PROVISION] = ""
+        for mirror in self._mirrors.values():
             mirror.finish(out)
+
+
+def _added(network: str, stored: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Identifiers of the sites that were added to a network, by site and entity."""
+    prefix = f"{SITE}{network}/"
+    return {
+        key.removeprefix(prefix): json.loads(text)
+        for key, text in stored.items()
+        if key.startswith(prefix)
+    }
 
 
 def _mapped(network: str, stored: dict[str, str]) -> dict[tuple[str, str], str]:

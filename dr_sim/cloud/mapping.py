@@ -22,17 +22,34 @@ class Mapping:
 
     __slots__ = ("_entity_of", "_owner", "_rows")
 
-    def __init__(self, network: NetworkConfig, changed: dict[tuple[str, str], str]) -> None:
-        """changed: rows, (entity, site) to the identifier, that differ from the configuration's."""
+    def __init__(
+        self,
+        network: NetworkConfig,
+        changed: dict[tuple[str, str], str],
+        added: dict[str, dict[str, str]],
+    ) -> None:
+        """changed: rows, (entity, site) to the identifier, that differ from the configuration's.
+        added: identifiers by entity, of each site that came later.
+        """
         self._owner: dict[str, str] = {}  # identifier -> the site whose it is
         self._entity_of: dict[str, str] = {}
         self._rows: dict[tuple[str, str], str] = {}
         for entity in network.entities:
             for site, identifier in entity.ids:
-                self._rows[entity.name, site] = identifier
-                self._owner[identifier] = site
-                self._entity_of[identifier] = entity.name
+                self._enter(entity.name, site, identifier)
+        for site, ids in added.items():
+            self.add_site(site, ids)
         self._rows.update(changed)
+
+    def add_site(self, site: str, ids: dict[str, str]) -> None:
+        """ids: its identifiers, by entity."""
+        for entity, identifier in ids.items():
+            self._enter(entity, site, identifier)
+
+    def _enter(self, entity: str, site: str, identifier: str) -> None:
+        self._rows[entity, site] = identifier
+        self._owner[identifier] = site
+        self._entity_of[identifier] = entity
 
     def edit(self, entity: str, site: str, identifier: str) -> None:
         """Change a row; '' removes it."""

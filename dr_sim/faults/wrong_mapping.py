@@ -10,7 +10,7 @@ from dr_sim.cloud.events import MappingEdited
 from dr_sim.faults.cloud_events import check, cloud_of
 from dr_sim.scenario.fields import Law, Params
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.cloud.service import SITES, identifier
+from dr_sim.world.cloud.service import identifier
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -31,16 +31,20 @@ def happen(event: Occurrence, params: WrongMapping) -> None:
     if not network:
         event.nothing(f"no network has {entity}")
         return
-    right = identifier(SITES[1], network, entity)
+    first, second = cloud.sites.active, cloud.sites.second
+    if not second:
+        event.nothing("there is no second side")
+        return
+    right = identifier(second, network, entity)
     others = [e for names in cloud.things(network).values() for e in names if e != entity]
     wrong = {
-        "primary": identifier(SITES[0], network, entity),
+        "primary": identifier(first, network, entity),
         "nothing": "",
-        "other": identifier(SITES[1], network, (others or [entity])[0]),
+        "other": identifier(second, network, (others or [entity])[0]),
     }[params.leads_to]
 
     def edit(leads_to: str) -> None:
-        cloud.lives.tell_until_heard(MappingEdited, network, entity, SITES[1], leads_to)
+        cloud.lives.tell_until_heard(MappingEdited, network, entity, second, leads_to)
 
     event.while_on(
         params.duration, lambda: edit(wrong), lambda: edit(right), f"wrong mapping of {entity}"

@@ -2,22 +2,23 @@
 would take, calls, jobs done twice or never, and how a failover's provisioning was spent.
 
 Drift is the age of the oldest change that is not in effect at the second side; the service's is
-that of its worst network. It is known as long as the first side works. All of it is read from the
-first leg, in which the cloud manager lives (dr_sim/runs/legs.py).
+that of its worst network. It is known while a primary works and a second side is in place. All of
+it is read from the rows of the first leg, in which the cloud manager lives to the run's end.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from dr_sim.measures.exposure import NEVER_US, Curve, step_curve, worst
+from dr_sim.measures.exposure import NEVER_US, Curve, joined, step_curve, worst
 from dr_sim.measures.falling import Falling
-from dr_sim.measures.tables import Ints, Tables, run_end_us, service_up_until_us
+from dr_sim.measures.tables import Ints, Tables, run_end_us
 from dr_sim.scenario.cloud_model import Cloud, CloudClient
 from dr_sim.scenario.model import Scenario
 
@@ -34,25 +35,35 @@ _GROUPS = {"rotate_secret": _SECRETS, "set": _REBUILT, "rebuild": _REBUILT}
 
 
 # ---- drift
-def drift(t: Tables, scenario: Scenario) -> Curve:
-    """Return the true drift."""
-    spec = _spec(scenario)
-    return worst(
-        _behind(t, scenario, t.of("truth.cloud_drift", i)["time_us"], _since(t, i))
-        for i in range(len(spec.networks))
-    )
+Spans = Sequence[tuple[int, int]]
+"""Stretches of the run, one after the other."""
 
 
-def reported_drift(t: Tables, scenario: Scenario) -> Curve:
+def both_sides_us(t: Tables, until_us: Sequence[int]) -> list[tuple[int, int]]:
+    """Return when there are two sides: from the run's beginning, and from each instant on at which
+    a second site was in place again; until the next of the instants at which a primary failed.
+    """
+    begins = [0, *t["truth.cloud_stands"]["time_us"].tolist()]
+    ends = [min((us for us in until_us if us > begin), default=begin) for begin in begins]
+    return [(begin, end) for begin, end in zip(begins, ends, strict=True) if end > begin]
+
+
+def drift(t: Tables, scenario: Scenario, spans: Spans) -> Curve:
+    """Return the true drift in those spans."""
+    networks = range(len(_spec(scenario).networks))
+    rows = [(t.of("truth.cloud_drift", i)["time_us"], _since(t, i)) for i in networks]
+    return _behind(rows, spans)
+
+
+def reported_drift(t: Tables, scenario: Scenario, spans: Spans) -> Curve:
     """Return the drift that the manager believes in."""
-    spec = _spec(scenario)
-    curves = []
-    for i in range(len(spec.networks)):
+    found = []
+    for i in range(len(_spec(scenario).networks)):
         rows = t.of("cloud.ReportDrift", i)
         since = rows["since_utc_us"]
         since = np.where(since == 0, NEVER_US, since - scenario.start_utc_us)
-        curves.append(_behind(t, scenario, rows["time_us"], since))
-    return worst(curves)
+        found.append((rows["time_us"], since))
+    return _behind(found, spans)
 
 
 def _since(t: Tables, network: int) -> Ints:
@@ -60,21 +71,28 @@ def _since(t: Tables, network: int) -> Ints:
     return np.where(since < 0, NEVER_US, since)
 
 
-def _behind(t: Tables, scenario: Scenario, time_us: Ints, since_us: Ints) -> Curve:
-    """At first nothing is behind."""
-    time = np.append(np.zeros(1, np.int64), time_us)
-    since = np.append(np.full(1, NEVER_US, np.int64), since_us)
-    return step_curve(time, since, service_up_until_us(t, scenario))
+def _behind(networks: Sequence[tuple[Ints, Ints]], spans: Spans) -> Curve:
+    """Return the worst of all networks; at first nothing is behind."""
+    last_us = max((end for _, end in spans), default=0)
+    curves = []
+    for time_us, since_us in networks:
+        time = np.append(np.zeros(1, np.int64), time_us)
+        since = np.append(np.full(1, NEVER_US, np.int64), since_us)
+        curves.append(step_curve(time, since, last_us))
+    return joined([worst(c.window(begin, end) for c in curves) for begin, end in spans])
 
 
-def provision_if_now(t: Tables, scenario: Scenario) -> Falling:
+def provision_if_now(t: Tables, scenario: Scenario, spans: Spans) -> Falling:
     """How long a failover would wait for its site to be configured, by the usual length of a
     script; never longer than provision.at_most.
     """
     spec = _spec(scenario)
-    end = service_up_until_us(t, scenario)
-    times = np.unique(np.append(np.zeros(1, np.int64), t["truth.cloud_drift"]["time_us"]))
-    times = times[times < end]
+    begins = np.array([begin for begin, _ in spans], np.int64)
+    ends = np.array([end for _, end in spans], np.int64)
+    times = np.unique(np.append(begins, t["truth.cloud_drift"]["time_us"]))
+    span = np.searchsorted(begins, times, side="right") - 1
+    inside = (span >= 0) & (times < ends[np.maximum(span, 0)]) if len(spans) else times < 0
+    times, span = times[inside], span[inside]
     most = np.zeros(len(times), np.int64)
     for i in range(len(spec.networks)):
         rows = t.of("truth.cloud_drift", i)
@@ -83,7 +101,8 @@ def provision_if_now(t: Tables, scenario: Scenario) -> Falling:
         most = np.maximum(most, np.where(places < 0, 0, takes[places]))
     if spec.provision_us is not None:
         most = np.minimum(most, spec.provision_us)
-    stops = np.append(times[1:], np.int64(end))[: len(times)]
+    following = np.append(times[1:], np.int64(NEVER_US))[: len(times)]
+    stops = np.minimum(following, ends[span])
     return Falling(times, stops, most, np.zeros(len(times), np.int64))
 
 

@@ -22,7 +22,9 @@ Stated differences from a failover that is played: the curve counts a whole hear
 (the failure comes just after a beat), so it lies at most one beat above. Restores of several
 databases share the workers: the service's curve takes the larger of its longest database and the
 sum of all divided by the workers, which is off by up to one restore. Accounts that a directory
-lacks (provision) and detours of the link are left out. A failover ends a restore that hangs
+lacks and detours of the link are left out. What a cloud manager would still have to configure is
+added to the whole curve (cloud.py), in full: it is done after the drain, and what is done of it
+until then is not taken off. A failover ends a restore that hangs
 (failover.restore_limit), tries it once more, and leaves behind what hangs again; the curve counts
 that for the first restore that waits, not for later ones.
 """

@@ -23,9 +23,15 @@ from dr_sim.scenario.model import Scenario
 
 
 def explain_outage_at(
-    record: Record, scenario: Scenario, t_us: int, database: int | None = None
+    record: Record,
+    scenario: Scenario,
+    t_us: int,
+    database: int | None = None,
+    provision_us: int = 0,
 ) -> list[Ledger]:
-    """Explain that of the service, or of one database by itself. Empty where no primary was up."""
+    """Explain that of the service, or of one database by itself. Empty where no primary was up.
+    provision_us: how long it would wait for its site to be configured.
+    """
     t = tables(record)
     wanted = [i for i in range(len(scenario.databases)) if database in (None, i)]
     curves = [outage_if_now(t, scenario, i) for i in wanted]
@@ -47,10 +53,13 @@ def explain_outage_at(
     lines: list[LedgerLine] = []
     at = t_us
     for cause, us, detail in _parts(scenario, t_us, total, way_over(t, scenario)):
+        if cause == "redirect" and provision_us:
+            lines.append(LedgerLine(at, provision_us, "provision", "the site is configured"))
+            at += provision_us
         if us:
             lines.append(LedgerLine(at, us, cause, detail))
             at += us
-    return [Ledger(title, total, lines)]
+    return [Ledger(title, total + provision_us, lines)]
 
 
 def _parts(scenario: Scenario, t_us: int, total_us: int, way: Way) -> list[tuple[str, int, str]]:

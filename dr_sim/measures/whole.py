@@ -117,7 +117,7 @@ class Whole:
 
     def outage_if_now(self, database: str = "", tenant: str = "") -> Falling:
         """Return it for the time in which a primary is up; where no second side ever comes again,
-        there is no way over.
+        there is no way over. With a cloud manager it holds what a failover would wait for it.
         """
         found = [
             self._outage_in(leg, (database, tenant)).shifted(leg.begins_us) for leg in self.legs
@@ -133,18 +133,27 @@ class Whole:
                     np.zeros(len(stop), np.int64),
                 )
             )
-        return joined_falling(found)
+        whole = joined_falling(found)
+        if self.scenario.cloud is None:
+            return whole
+        return cloud.raised(whole, self.provision_if_now())
 
     def drift(self) -> Curve:
-        """Return that of the configuration; while the first side works."""
-        return cloud.drift(self.opened[0], self.scenario)
+        """Return that of the configuration; while there are two sides."""
+        return cloud.drift(self.opened[0], self.scenario, self._two_sides())
 
     def reported_drift(self) -> Curve:
         """Return the drift that the cloud manager believes in."""
-        return cloud.reported_drift(self.opened[0], self.scenario)
+        return cloud.reported_drift(self.opened[0], self.scenario, self._two_sides())
 
     def provision_if_now(self) -> Falling:
-        return cloud.provision_if_now(self.opened[0], self.scenario)
+        """Return how long a failover would wait for its site to be configured."""
+        return cloud.provision_if_now(self.opened[0], self.scenario, self._two_sides())
+
+    def _two_sides(self) -> list[tuple[int, int]]:
+        """When configuration is mirrored from one side to another."""
+        fails = [leg.begins_us + service_up_until_us(t, leg.scenario) for leg, t in self.each]
+        return cloud.both_sides_us(self.opened[0], fails)
 
     def outage_in(self, leg: Leg, database: int) -> Falling:
         """Return that of one database in one leg, in that leg's time."""

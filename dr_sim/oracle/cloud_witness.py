@@ -41,6 +41,7 @@ _KINDS = (
     "truth.cloud_effect",
     "truth.cloud_drift",
     "truth.cloud_provision",
+    "truth.cloud_stands",
     "truth.failed",
     "truth.fenced",
     "truth.event",
@@ -96,7 +97,8 @@ class _Seen:
     cleaned: set[Key] = field(default_factory=set)
     order: dict[tuple[int, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     reached: dict[tuple[int, str], int] = field(default_factory=dict)
-    failed_over: bool = False
+    active: str = "A"
+    second: str = "B"  # '' where there is none
     begun: dict[str, int] = field(default_factory=dict)  # change -> when, first
     lane_of: dict[str, tuple[str, str]] = field(default_factory=dict)
     last_disturbed_us: int = 0
@@ -159,7 +161,13 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         seen.told_done = ""
         seen.last_disturbed_us = row.time_us
     elif kind == "truth.cloud_provision":
-        seen.failed_over = True
+        if row.values["begins"]:
+            seen.active, seen.second = row.values["site"], ""
+    elif kind == "truth.cloud_stands":
+        seen.second = row.values["site"]
+        seen.order.clear()
+        seen.reached.clear()
+        seen.last_disturbed_us = row.time_us
     elif kind == "truth.event":
         seen.last_disturbed_us = row.time_us
 
@@ -227,7 +235,7 @@ def _started(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     if asks is not None and v["script"] != asks[0]:
         yield 3, f"{change} asks for {asks[0]}, and {v['script']} is started"
     by_mirror = ">" in job
-    if v["site"] != "A" and not by_mirror and not seen.failed_over:
+    if v["site"] != seen.active and seen.second and not by_mirror:
         yield 13, f"{job} is done at {v['site']}, which is not the active side"
 
 
@@ -272,7 +280,7 @@ def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
 def _effect(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     v = row.values
     site, change, entity = v["site"], v["change"], v["entity_name"]
-    if site == "A":
+    if site == seen.active:
         seen.last_disturbed_us = row.time_us
     for value in json.loads(v["params"]).values():
         owner = value.rpartition("-at-")[2] if "-at-" in value else site
@@ -283,10 +291,10 @@ def _effect(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         return
     if change not in seen.may_be:
         yield 11, f"{change} takes effect at {site}, and nobody who may has asked for it"
-    if site == "A":
+    if site == seen.active:
         seen.order[thing].append(change)
         return
-    if seen.failed_over or change not in seen.order[thing]:
+    if site != seen.second or change not in seen.order[thing]:
         return
     place = seen.order[thing].index(change)
     if place < seen.reached.get(thing, -1):
@@ -309,7 +317,7 @@ def _at_end(journal: Journal, spec: Cloud, seen: _Seen, end_us: int) -> Broken:
         lane = seen.lane_of.get(name, ("", ""))
         if name not in seen.begun and newest.get(lane, -1) > at_us + _CLOSE_US:
             yield 1, f"{name} was acknowledged and never begun, and later requests were"
-    if end_us - seen.last_disturbed_us < _calm_us(spec) or seen.failed_over:
+    if end_us - seen.last_disturbed_us < _calm_us(spec) or not seen.second:
         return
     if spec.mirror.mode == "runbook" or spec.mirror.on_failure == "skip":
         return

@@ -259,4 +259,6 @@ CLOUD_TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.cloud_site_lost", (("site", "str"),)),
     # and it is back: its agents answer again
     ("truth.cloud_site_back", (("site", "str"),)),
+    # a new second site is in place, and is to be configured
+    ("truth.cloud_stands", (("site", "str"),)),
 )

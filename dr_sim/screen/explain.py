@@ -116,7 +116,8 @@ def _at(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
         t_us - leg.begins_us,
         None if database is None else names.index(database),
     )
-    return [*explain_at(*about), *explain_outage_at(*about)]
+    provision_us = 0 if run.scenario.cloud is None else run.provision_if_now().at(t_us)
+    return [*explain_at(*about), *explain_outage_at(*about, provision_us)]
 
 
 def _lag(run: Whole, t_us: int, database: str | None) -> list[Ledger]:

@@ -65,8 +65,8 @@ class ComingBack:
         pair.link.up()
         if pair.is_on():
             pair.replication.release(pair.files_in_share())
-        if pair.cloud is not None and not pair.roles.number:
-            pair.cloud.site_back(pair.cloud.home)
+        if pair.cloud is not None:
+            pair.cloud.sites.back(pair.roles.primary)
         self._machines(("host", "site"), pair.context.scenario.machines)
 
     def host(self, machines: Sequence[str]) -> None:

@@ -56,11 +56,6 @@ def manager_config(scenario: Scenario, serving: Container[str] | None = None) ->
         on_duty=f.on_duty,
         drain_limit_us=f.drain_limit_us,
         restore_limit_us=f.restore_limit_us,
-        directory=scenario.directory.changes_num > 0 or _configured(scenario),
+        directory=scenario.directory.changes_num > 0 or scenario.cloud is not None,
     )
     return ManagerConfig(databases=databases, replay=replay, failover=failover)
-
-
-def _configured(scenario: Scenario) -> bool:
-    """Return whether a failover has to wait until its site is configured."""
-    return scenario.cloud is not None and scenario.leg_no == 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from dr_sim.backups.model import Kind
@@ -27,7 +28,7 @@ from dr_sim.units import DAY_US
 from dr_sim.world.agenda import Agenda, Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import Clock
-from dr_sim.world.cloud.service import SITES, CloudWorld
+from dr_sim.world.cloud.service import CloudWorld
 from dr_sim.world.coming_back import ComingBack
 from dr_sim.world.context import Context
 from dr_sim.world.directory import Directory
@@ -77,7 +78,7 @@ class Roles:
     """Who is who in a pair. begins_us: from when on users write to that primary; ready_us: when the
     second side is in place; sides: the engines; heirs: what an earlier pair leaves, by name (None:
     it is the first pair, and every database is created); events: the scenario's, and after them
-    what goes on from before.
+    what goes on from before; cloud: the cloud manager, which outlives every failover.
     """
 
     number: int
@@ -88,6 +89,7 @@ class Roles:
     ready_us: int = 0
     heirs: Mapping[str, Heir] | None = None
     events: list[ScriptedEvent] = field(default_factory=list)
+    cloud: CloudWorld | None = None
 
 
 class Pair:
@@ -174,12 +176,17 @@ class Pair:
         self.coming_back = ComingBack(self)
         remote.may_open = lambda database: self.coming_back.may_open(database)
         self.directory = Directory(context, self.link, self.primary)
-        self.cloud: CloudWorld | None = None
+        self.cloud = roles.cloud
         # the cloud manager lives in the first pair's journal, to the run's end
         if scenario.cloud is not None and not roles.number:
             self.cloud = CloudWorld(context, self.link, self.primary)
         around = Surroundings(
-            self.secondary, remote, promotion, self.heartbeats, self.directory, self.cloud
+            self.secondary,
+            remote,
+            promotion,
+            self.heartbeats,
+            self.directory,
+            None if self.cloud is None else partial(self.cloud.sites.provision, roles.secondary),
         )
         self.hands = Hands(context, self.driver, around)
         self.primary.error_hook = self._primary_error
@@ -234,6 +241,8 @@ class Pair:
         self.directory.start()
         if self.cloud is not None and not roles.number:
             self.cloud.start()
+        elif self.cloud is not None:
+            self.cloud.sites.roles(self.primary, self.link)
         self._recordings.start()
         self._daily(context.now_us + DAY_US)
 
@@ -305,6 +314,8 @@ class Pair:
             for db in self.primary.databases:
                 if not db.spec.seeded:
                     self.context.agenda.at(now, Class.JOB, db.index, self._seed_anew, db)
+            if self.cloud is not None:
+                self.cloud.sites.stands(self.roles.primary, self.roles.secondary)
         self.context.agenda.at(now, Class.ANSWER, -1, self.driver.start)
         if self.context.scenario.monitor.enabled:
             self.outside.start()
@@ -396,8 +407,8 @@ class Pair:
             self.primary.share_up = False
             self.link.down()
             self.replication.hold()
-            if self.cloud is not None and not self.roles.number:
-                self.cloud.site_lost(SITES[0])
+            if self.cloud is not None:
+                self.cloud.sites.lost(self.roles.primary)
         for db in hit:
             db.data_lost = db.data_lost or what == "database"
             if db.failed:

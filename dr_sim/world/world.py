@@ -109,8 +109,6 @@ class World:
             pair.promotion.online_hook = lambda: self._soon(pair, False)
             pair.promotion.redirected_hook = lambda: self._soon(pair, True)
             pair.promotion.confirmed_hook = lambda: self._end_of(pair)
-        if self.pairs:
-            pair.cloud = self.pairs[0].cloud  # the cloud manager outlives every failover
         self.pairs.append(pair)
         return pair
 
@@ -156,6 +154,7 @@ class World:
             begins_us=now,
             ready_us=ready_us,
             heirs=heirs,
+            cloud=old.cloud,
         )
         self._sites += site_lost
         going = what_lasts(old, now, heirs, self._waiting)

@@ -199,7 +199,7 @@ class Agent:
         return self._configuration.sides[self.site].things[process.entity]
 
     def _pause(self, process: Process, begins: bool) -> None:
-        if process.command.script == MOVE_DATABASE and self.site == self._world.home:
+        if process.command.script == MOVE_DATABASE and self.site == self._world.sites.active:
             self._world.pause_backups(process.entity, process.command.job, begins)
 
     # ---- other orders

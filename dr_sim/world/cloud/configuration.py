@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 
 EMPTY = "0" * 16
 _HALF = "~half"
+ANEW = "made anew"
+"""In place of a change: all that a new second side lacks of a thing."""
 
 
 def after(value: str, change: str) -> str:
@@ -69,6 +71,7 @@ class Configuration:
         now: Callable[[], int],
         changed: Callable[[], None],
     ) -> None:
+        self._entities = entities
         self.sides = {site: Side(entities) for site in sites}
         self.source, self.target = sites
         self._now = now
@@ -95,12 +98,14 @@ class Configuration:
         thing = side.things[entity]
         thing.half = ""
         thing.value = value
+        if not self.target or site not in (self.source, self.target):
+            return  # there is no other side to be like
         other = self.sides[self.source if site == self.target else self.target]
         its = other.things[entity]
         found = next((i for i, b in enumerate(its.beyond) if b.value == value), None)
         if found is not None:
             taken = its.beyond[: found + 1]
-            side.applied.update(b.change for b in taken)
+            side.applied.update(b.change for b in taken if b.change != ANEW)
             its.beyond = its.beyond[found + 1 :]
             thing.base = its.base = value
             thing.beyond = []
@@ -151,8 +156,24 @@ class Configuration:
             if b.change not in theirs
         ]
 
-    def go_over(self) -> None:
-        """The second side is the only one from now on."""
-        self.source, self.target = self.target, ""
-        for thing in self.sides[self.source].things.values():
+    def go_over(self, site: str) -> None:
+        """That side is the only one from now on."""
+        if (self.source, self.target) == (site, ""):
+            return
+        self.source, self.target = site, ""
+        for thing in self.sides[site].things.values():
             thing.base, thing.beyond = thing.value, []
+        self._changed()
+
+    def stands(self, site: str, fresh: bool) -> None:
+        """There is a second side again. fresh: nothing of what was there before is left."""
+        if fresh or site not in self.sides:
+            self.sides[site] = Side(self._entities)
+        self.target = site
+        theirs = self.sides[site].things
+        for entity, mine in self.sides[self.source].things.items():
+            thing = theirs[entity]
+            thing.base, thing.beyond = thing.value, []
+            if mine.value != thing.value:
+                mine.base, mine.beyond = EMPTY, [Beyond(self._now(), ANEW, mine.value)]
+        self._changed()

@@ -24,9 +24,16 @@ class People:
         self._context = world.context
         self._list: list[DoByHand] = []
         self._busy: DoByHand | None = None
+        self._said: set[str] = set()  # work of which they have said that it is done
 
     def asked(self, command: DoByHand) -> None:
-        """A piece of work joins the list; one that is on it, or in hand, does not join twice."""
+        """A piece of work joins the list; one that is on it, or in hand, does not join twice. What
+        they have done already they say again.
+        """
+        if command.work in self._said:
+            agenda = self._context.agenda
+            agenda.at(self._context.now_us, Class.ANSWER, -1, self._say, command)
+            return
         same = [w for w in self._list if w.work == command.work]
         if same and not command.urgent:
             return
@@ -57,5 +64,9 @@ class People:
         stream = self._context.streams.once(f"cloud {work.work}", "forgotten")
         if stream.below(0, _PPM) >= self._world.spec.jobs.forgotten_ppm:
             self._world.by_hand(work)
-        self._world.lives.tell_until_heard(HandsDone, work.network, work.work)
+        self._said.add(work.work)
+        self._say(work)
         self._next()
+
+    def _say(self, work: DoByHand) -> None:
+        self._world.lives.tell_until_heard(HandsDone, work.network, work.work)

@@ -30,28 +30,30 @@ from dr_sim.cloud.commands import (
     SiteProvisioned,
     StartScript,
 )
-from dr_sim.cloud.events import EVENTS, AgentSaid, AgentsObserved, ProvisionAsked, SideRead
+from dr_sim.cloud.events import EVENTS, AgentSaid, AgentsObserved, SideRead
 from dr_sim.cloud.jobs import OPEN
 from dr_sim.cloud.words import MirrorMode, OnFailure, WhyFailed, Word
 from dr_sim.machines import Command, TakeInventory
 from dr_sim.scenario.cloud_model import OPERATIONS, Cloud, CloudClient, CloudNetwork
 from dr_sim.scenario.model import Scenario
 from dr_sim.stores import MemoryStore, Store
-from dr_sim.world.agenda import Class, Entry
+from dr_sim.world.agenda import Class
 from dr_sim.world.cloud.agents import Agent, Key, Mishaps
-from dr_sim.world.cloud.configuration import Configuration
+from dr_sim.world.cloud.configuration import ANEW, Configuration
 from dr_sim.world.cloud.context import CloudContext
 from dr_sim.world.cloud.front import OPERATORS, ApiFront
 from dr_sim.world.cloud.lives import CloudLives
 from dr_sim.world.cloud.people import People
+from dr_sim.world.cloud.sites import FIRST, SECOND, CloudSites
 from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver, LifeRecords, Place
 
 if TYPE_CHECKING:
     from dr_sim.world.link import Link
     from dr_sim.world.primary import Primary
+    from dr_sim.world.primary_database import PrimaryDatabase
 
-SITES = ("A", "B")
+SITES = (FIRST, SECOND)
 RECORDS = LifeRecords(
     up_and_down="truth.cloud_manager",
     commands_done="truth.cloud_commands_done",
@@ -120,7 +122,7 @@ def cloud_config(spec: Cloud, scenario: Scenario, sites: tuple[str, str] = SITES
 
 
 class CloudWorld:
-    """home: the site at which the primary's databases and their backup jobs are."""
+    """sites: who is active and who is second, and how that changes."""
 
     def __init__(
         self, context: Context, link: Link, primary: Primary, store: Store | None = None
@@ -129,24 +131,17 @@ class CloudWorld:
         assert scenario.cloud is not None
         self.context = own = CloudContext(context)
         self.spec = spec = scenario.cloud
-        self.home = SITES[0]
-        self._link = link
-        self._primary = primary
         self.mishaps = Mishaps()
         self._things = {network.name: things_of(network, scenario) for network in spec.networks}
         self._index = {network.name: i for i, network in enumerate(spec.networks)}
         self._owner: dict[str, tuple[str, str, str]] = {}
-        self.configurations: list[Configuration] = []
+        self.configurations = [
+            Configuration(self.entities(network), SITES, lambda: own.now_us, self._changed_in(i))
+            for i, network in enumerate(spec.networks)
+        ]
         self.agents: dict[tuple[str, str], Agent] = {}
-        for i, network in enumerate(spec.networks):
-            entities = tuple(e for names in self._things[network.name].values() for e in names)
-            configuration = Configuration(entities, SITES, lambda: own.now_us, self._changed_in(i))
-            self.configurations.append(configuration)
-            for site in SITES:
-                self.agents[network.name, site] = Agent(self, i, site, configuration)
-                for entity in entities:
-                    name = identifier(site, network.name, entity)
-                    self._owner[name] = (network.name, site, entity)
+        for site in SITES:
+            self.add_site(site)
         self.front = ApiFront(self)
         self.people = People(self)
         self._config = cloud_config(spec, scenario)
@@ -154,10 +149,9 @@ class CloudWorld:
             self._place(), self._build, store or MemoryStore(), spec.restart_us, RECORDS
         )
         self.lives = CloudLives(self, self.driver)
+        self.sites = CloudSites(self, link, primary)
         self._cut: dict[str, int] = {}  # reasons for a site's agents to be out of reach
-        self._asked: Callable[[int], None] | None = None  # who waits for a failover's provision
-        self._limit: Entry | None = None
-        self._paused: dict[str, int] = {}  # job -> the database whose backups it paused
+        self._paused: dict[str, PrimaryDatabase] = {}  # job -> whose backups it paused
         self.driver.give(
             {
                 **dict.fromkeys(_TO_AGENTS, self._to_agent),
@@ -167,7 +161,7 @@ class CloudWorld:
                 DoByHand: self.people.asked,
                 Notify: _recorded_only,
                 ReportDrift: _recorded_only,
-                SiteProvisioned: self._provisioned,
+                SiteProvisioned: self.sites.provisioned,
             }
         )
 
@@ -206,6 +200,25 @@ class CloudWorld:
         return self.context.scenario.start_utc_us + self.context.now_us
 
     # ---- names
+    def add_site(self, site: str) -> None:
+        """A site gets agents of every network, that know nothing yet."""
+        for i, network in enumerate(self.spec.networks):
+            self.agents[network.name, site] = Agent(self, i, site, self.configurations[i])
+            for entity in self.entities(network):
+                name = identifier(site, network.name, entity)
+                self._owner[name] = (network.name, site, entity)
+
+    def identifiers_at(self, site: str) -> dict[str, dict[str, str]]:
+        """By network and thing, as they are called at a site."""
+        return {
+            network.name: {e: identifier(site, network.name, e) for e in self.entities(network)}
+            for network in self.spec.networks
+        }
+
+    def entities(self, network: CloudNetwork) -> tuple[str, ...]:
+        """All that changes are made to in a network."""
+        return tuple(e for names in self._things[network.name].values() for e in names)
+
     def things(self, network: str) -> dict[str, tuple[str, ...]]:
         return self._things[network]
 
@@ -247,11 +260,7 @@ class CloudWorld:
 
     def reaches(self, site: str) -> bool:
         """Whether messages between the manager and the agents of a site get through now."""
-        if self._cut.get(site):
-            return False
-        if self.spec.at == "apart" or (self.spec.at == "primary") == (site == self.home):
-            return True
-        return self._link.forward_up and self._link.back_up
+        return not self._cut.get(site) and self.sites.connected(site)
 
     def cut(self, site: str, by: int) -> None:
         """One reason more (1) or less (-1) for a site's agents to be out of reach."""
@@ -321,7 +330,7 @@ class CloudWorld:
         index = self._index[work.network]
         configuration = self.configurations[index]
         lacks = [change for entity, change in configuration.missing() if entity == work.entity]
-        if lacks:
+        if lacks and lacks[0] != ANEW:
             self._hand(index, work.site, work.entity, lacks[0])
 
     def changed_by_hand(self, network: str, site: str, entity: str, change: str) -> None:
@@ -342,15 +351,16 @@ class CloudWorld:
     def pause_backups(self, database: str, job: str, begins: bool) -> None:
         index = next(i for i, d in enumerate(self.context.scenario.databases) if d.name == database)
         if begins:
-            self._primary.databases[index].paused.append("move")
-            self._paused[job] = index
+            moved = self.sites.primary.databases[index]
+            moved.paused.append("move")
+            self._paused[job] = moved
         else:
             self.resume_backups(job)
 
     def resume_backups(self, job: str) -> None:
-        index = self._paused.pop(job, None)
-        if index is not None:
-            self._primary.databases[index].paused.remove("move")
+        database = self._paused.pop(job, None)
+        if database is not None:
+            database.paused.remove("move")
 
     # ---- what is really so
     def _changed_in(self, index: int) -> Callable[[], None]:
@@ -367,69 +377,13 @@ class CloudWorld:
         script, not by what each will really take.
         """
         spec = self.spec
-        each_us = spec.jobs.start_us + spec.takes.a
         chains: dict[str, int] = {}
-        for entity, _ in self.configurations[index].missing():
-            chains[entity] = chains.get(entity, 0) + each_us
+        for entity, change in self.configurations[index].missing():
+            usual_us = spec.jobs.rebuild.a if change == ANEW else spec.takes.a
+            chains[entity] = chains.get(entity, 0) + spec.jobs.start_us + usual_us
         if not chains:
             return 0
         return max(max(chains.values()), -(-sum(chains.values()) // spec.jobs.at_once))
-
-    # ---- failures and failovers
-    def site_lost(self, site: str) -> None:
-        """The site is lost, with its agents, and with the manager if it stands there."""
-        self.catch_up()
-        self.context.note("truth.cloud_site_lost", -1, site)
-        for (_, at), agent in self.agents.items():
-            if at == site:
-                agent.die()
-        if (self.spec.at == "primary") == (site == self.home) and self.spec.at != "apart":
-            self.lives.lost()
-
-    def site_back(self, site: str) -> None:
-        """It is there again: its agents answer, and the manager is started if it stands there."""
-        self.catch_up()
-        self.context.note("truth.cloud_site_back", -1, site)
-        for (_, at), agent in self.agents.items():
-            if at == site:
-                agent.come_back()
-        self.lives.site_back()
-
-    def provision(self, done: Callable[[int], None]) -> None:
-        """A failover to the second side waits until that is configured; done(changes brought in)
-        is called then, or when the limit is over. Asked again, it goes on as it does.
-        """
-        self.catch_up()
-        self.context.in_step()
-        asked_before = self._asked is not None
-        self._asked = done
-        site = SITES[1]
-        if asked_before:
-            return
-        self.context.note("truth.cloud_provision", -1, site, 1, 0)
-        answers = self.reaches(self.home) and not any(
-            agent.dead for (_, at), agent in self.agents.items() if at == self.home
-        )
-        limit = self.spec.provision_us
-        if limit is not None:
-            at = self.context.now_us + limit
-            self._limit = self.context.agenda.at(at, Class.ANSWER, -1, self._goes_on, False, 0)
-        self.lives.tell_until_heard(ProvisionAsked, site, answers)
-        self.context.catch_up()
-
-    def _provisioned(self, command: SiteProvisioned) -> None:
-        for configuration in self.configurations:
-            configuration.go_over()
-        self._goes_on(True, command.changes + command.rebuilt + command.by_hand)
-
-    def _goes_on(self, ready: bool, changes: int) -> None:
-        done, self._asked = self._asked, None
-        if done is None:
-            return
-        if self._limit is not None:
-            self._limit.cancel()
-        self.context.note("truth.cloud_provision", -1, SITES[1], 0, int(ready))
-        done(changes)
 
 
 def _recorded_only(command: Command) -> None:

@@ -10,11 +10,13 @@ from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.events import NotFenced
 from dr_sim.recovery.failover_table import FailoverPhase
-from dr_sim.world.cloud.service import CloudWorld
 from dr_sim.world.directory import Directory
 from dr_sim.world.driver import Driver
 from dr_sim.world.promotion import Promotion
 from dr_sim.world.secondary import Secondary
+
+Configure = Callable[[Callable[[int], None]], None]
+"""Has a site configured; what it is given is called then, with the number of changes."""
 
 
 class FailoverHands:
@@ -26,13 +28,13 @@ class FailoverHands:
         secondary: Secondary,
         promotion: Promotion,
         directory: Directory,
-        cloud: CloudWorld | None,
+        configure: Configure | None,
     ) -> None:
         self._driver = driver
         self._secondary = secondary
         self._promotion = promotion
         self._directory = directory
-        self._cloud = cloud
+        self._configure = configure
         self.table: dict[type, Callable[[Any], None]] = {
             c.EnterPhase: self._enter_phase,
             c.Fence: self._fence,
@@ -59,7 +61,7 @@ class FailoverHands:
     def _provision(self, command: c.Provision) -> None:
         takes_us, entries = self._directory.provision()
         life = self._driver.incarnation
-        if self._cloud is None:
+        if self._configure is None:
             self._driver.answer_after(takes_us, life, e.Provisioned, entries)
             return
         agenda = self._driver.place.agenda
@@ -70,7 +72,7 @@ class FailoverHands:
             left_us = max(0, ready_us - agenda.now_us)
             self._driver.answer_after(left_us, life, e.Provisioned, entries + changes)
 
-        self._cloud.provision(configured)
+        self._configure(configured)
 
     def _redirect(self, command: c.Redirect) -> None:
         life = self._driver.incarnation

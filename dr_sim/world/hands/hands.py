@@ -9,11 +9,10 @@ from typing import Any
 from dr_sim.machines import Machine
 from dr_sim.recovery.commands import Delete
 from dr_sim.stores import MemoryStore
-from dr_sim.world.cloud.service import CloudWorld
 from dr_sim.world.context import Context
 from dr_sim.world.directory import Directory
 from dr_sim.world.driver import Driver
-from dr_sim.world.hands.failover import FailoverHands
+from dr_sim.world.hands.failover import Configure, FailoverHands
 from dr_sim.world.hands.other_side import OtherSideHands
 from dr_sim.world.hands.people import PeopleHands
 from dr_sim.world.hands.standby import StandbyHands
@@ -28,7 +27,8 @@ from dr_sim.world.secondary import Secondary
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """The surroundings of the hands: the standby's side, the other side, and those who are notified
-    of a failover.
+    of a failover. configure: has the site that a failover goes to configured, where there is a
+    cloud manager.
     """
 
     secondary: Secondary
@@ -36,7 +36,7 @@ class Surroundings:
     promotion: Promotion
     heartbeats: Heartbeats
     directory: Directory
-    cloud: CloudWorld | None = None
+    configure: Configure | None = None
 
 
 class Hands:
@@ -55,7 +55,7 @@ class Hands:
         self.other_side = OtherSideHands(context, driver, around.remote, around.promotion.reach)
         self.people = PeopleHands(context, driver)
         failover = FailoverHands(
-            driver, around.secondary, around.promotion, around.directory, around.cloud
+            driver, around.secondary, around.promotion, around.directory, around.configure
         )
         for part in (self.standby, self.other_side, self.people, failover):
             own = context.scenario.manager

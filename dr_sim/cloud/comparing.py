@@ -1,0 +1,141 @@
+"""Both sides of a network are read as they really are, and compared with what they should be.
+
+Theory of operation. A side is read by its agent, and its answer takes a while. A thing that is
+being changed meanwhile cannot be compared: it is read again as soon as it stands still. What the
+target should be is known: what the source was before the oldest change that is pending. Where it is
+something else, or the source is not what it should be, somebody has changed it past the manager, or
+the manager has forgotten what it did. What follows from that is the mirror's to decide.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dr_sim.cloud.commands import ReadSide
+from dr_sim.cloud.events import SideRead
+from dr_sim.cloud.jobs import JobBook
+from dr_sim.cloud.mapping import Mapping
+from dr_sim.cloud.out import Out
+
+
+@dataclass(slots=True)
+class Read:
+    """A thing at one side as it was read: its value, and the identifiers in use there."""
+
+    value: str
+    ids: tuple[str, ...]
+
+
+Side = dict[str, Read]
+
+
+@dataclass(slots=True)
+class Both:
+    """Both sides, read. still: the things that can be compared."""
+
+    source: Side
+    target: Side
+    still: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class JudgedThing:
+    """foreign: an identifier of another site that is in use at the target; '' if none is."""
+
+    foreign: str
+    same: bool
+    as_it_should: bool
+
+
+def judged(source: Read, target: Read, should: tuple[str, str], foreign: str) -> JudgedThing:
+    """should: what the source and the target should be."""
+    values = (source.value, target.value)
+    return JudgedThing(
+        foreign, values[0] == values[1] and not foreign, values == should and not foreign
+    )
+
+
+def foreign_at(site: str, read: Read, mapping: Mapping) -> str:
+    """The first identifier in use there that belongs to another site; '' if none does."""
+    return next((name for name in read.ids if not mapping.is_of(name, site)), "")
+
+
+class SideComparison:
+    """Readings of one network, one at a time. correcting: what differs is to be set, pending or
+    not. upto: the number of the last change when the reading began.
+    """
+
+    def __init__(self, network: str, things: Iterable[str], book: JobBook) -> None:
+        self._network = network
+        self._things = tuple(things)
+        self._book = book
+        self._reading = 0
+        self._sites: tuple[str, str] = ("", "")
+        self._read: dict[str, Side | None] = {}
+        self.upto = 0
+        self.correcting = False
+        self._moved: set[str] = set()  # things that were changed since the reading began
+        self._unsure: set[str] = set()  # things that could not be compared, being changed
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a reading has begun that is not over."""
+        return self._reading > 0 and len(self._read) < 2
+
+    @property
+    def correcting_now(self) -> bool:
+        return self.correcting and len(self._read) == 1
+
+    def begin(self, sites: tuple[str, str], upto: int, correcting: bool, out: Out) -> None:
+        """sites: the source and the target."""
+        self._reading += 1
+        self._sites = sites
+        self._read = {}
+        self._moved = set()
+        self.upto = upto
+        self.correcting = correcting
+        for site in sites:
+            out.commands.append(ReadSide(self._network, site, self._reading))
+
+    def moved(self, entity: str) -> None:
+        """A job of a thing has ended."""
+        self._moved.add(entity)
+
+    def heard(self, e: SideRead) -> Both | None:
+        """None: the other side has not answered yet, or one of them never will."""
+        if e.number != self._reading:
+            return None
+        self._read[e.site] = _side(e.entities)
+        if len(self._read) < 2:
+            return None
+        source, target = (self._read.get(site) for site in self._sites)
+        if source is None or target is None:
+            self._unsure.clear()  # nobody answers there; the next audit will tell
+            return None
+        moving = {thing for thing in self._things if self._is_moving(thing)}
+        self._unsure |= moving
+        self._unsure &= moving
+        still = tuple(thing for thing in self._things if thing not in moving)
+        return Both(source, target, still)
+
+    def _is_moving(self, entity: str) -> bool:
+        return entity in self._moved or self._in_a_lane(entity)
+
+    def _in_a_lane(self, entity: str) -> bool:
+        book, network = self._book, self._network
+        return any(book.in_lane(network, site, entity) for site in self._sites)
+
+    @property
+    def is_to_be_repeated(self) -> bool:
+        """Whether something that could not be compared stands still by now."""
+        if not self._unsure or self.under_way:
+            return False
+        return not all(self._in_a_lane(entity) for entity in self._unsure)
+
+
+def _side(text: str) -> Side | None:
+    if not text:
+        return None
+    return {name: Read(value, tuple(ids)) for name, (value, ids) in json.loads(text).items()}

@@ -1,0 +1,143 @@
+"""What is not in effect at the other side of a network, as far as is known: changes by number, and
+things that are to be set as a whole. Each is durable from the event on that brought it about.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from dataclasses import dataclass
+
+from dr_sim.cloud.out import Out
+
+CHANGE, FOUND = "change/", "found/"
+"""Keys in the store: of a pending change, and of a thing that is to be set."""
+
+
+class PendingWay(enum.StrEnum):
+    """Where a pending change stands on its way."""
+
+    WAITING = "waiting"
+    SUBMITTED = "submitted"
+    BLOCKED = "blocked"
+    SKIPPED = "skipped"
+    BY_HAND = "by hand"
+
+
+@dataclass(slots=True)
+class Pending:
+    """One change. params: as they were at the source. since_utc_us: when it was done there. before:
+    what the thing was before it. round: how often it was submitted anew.
+    """
+
+    number: int
+    entity: str
+    script: str
+    params: str
+    change: str
+    since_utc_us: int
+    before: str
+    way: PendingWay = PendingWay.WAITING
+    round: int = 0
+
+    def text(self) -> str:
+        return json.dumps(
+            [
+                self.entity,
+                self.script,
+                self.params,
+                self.change,
+                self.since_utc_us,
+                self.before,
+                self.way,
+                self.round,
+            ]
+        )
+
+    @classmethod
+    def from_text(cls, number: int, text: str) -> Pending:
+        entity, script, params, change, since_utc_us, before, way, again = json.loads(text)
+        return cls(
+            number, entity, script, params, change, since_utc_us, before, PendingWay(way), again
+        )
+
+
+@dataclass(slots=True)
+class ToSet:
+    """A thing that is to be set. number: of the set that does it, 0: none has been submitted."""
+
+    since_utc_us: int
+    number: int
+
+    def text(self) -> str:
+        return json.dumps([self.since_utc_us, self.number])
+
+
+class PendingChanges:
+    """All of one network. changes: by number, the oldest first; things: by name."""
+
+    def __init__(self, network: str, stored: dict[str, str]) -> None:
+        self._change_key = f"{CHANGE}{network}/"
+        self._found_key = f"{FOUND}{network}/"
+        self.changes: dict[int, Pending] = {}
+        self.things: dict[str, ToSet] = {}
+        for key, text in stored.items():
+            if key.startswith(self._change_key):
+                number = int(key.removeprefix(self._change_key))
+                self.changes[number] = Pending.from_text(number, text)
+            elif key.startswith(self._found_key):
+                self.things[key.removeprefix(self._found_key)] = ToSet(*json.loads(text))
+        self.changes = dict(sorted(self.changes.items()))
+        self.things = dict(sorted(self.things.items()))
+
+    def __bool__(self) -> bool:
+        return bool(self.changes or self.things)
+
+    def of(self, entity: str) -> list[Pending]:
+        """The pending changes of a thing, the oldest first."""
+        return [change for change in self.changes.values() if change.entity == entity]
+
+    def behind(self) -> tuple[int, int]:
+        """(since when the oldest is pending, 0 if nothing is; how many are)."""
+        since = [change.since_utc_us for change in self.changes.values()]
+        since += [thing.since_utc_us for thing in self.things.values()]
+        return min(since, default=0), len(since)
+
+    # ---- what alters it
+    def add(self, change: Pending, out: Out) -> None:
+        self.changes[change.number] = change
+        out.saves[f"{self._change_key}{change.number}"] = change
+
+    def goes(self, change: Pending, way: PendingWay, out: Out) -> None:
+        """A change goes that way from now on."""
+        change.way = way
+        out.saves[f"{self._change_key}{change.number}"] = change
+
+    def anew(self, change: Pending, out: Out) -> None:
+        """A change that was refused waits for its next round."""
+        change.round += 1
+        self.goes(change, PendingWay.WAITING, out)
+
+    def in_effect(self, number: int, out: Out) -> None:
+        del self.changes[number]
+        out.saves[f"{self._change_key}{number}"] = ""
+
+    def to_set(self, entity: str, since_utc_us: int, number: int, out: Out) -> None:
+        """A thing is to be set, by the set of that number (0: by none yet)."""
+        thing = self.things[entity] = ToSet(since_utc_us, number)
+        out.saves[f"{self._found_key}{entity}"] = thing
+
+    def was_set(self, entity: str, upto: int, out: Out) -> None:
+        """A thing was set, with all changes of it up to that number."""
+        if self.things.pop(entity, None) is not None:
+            out.saves[f"{self._found_key}{entity}"] = ""
+        for change in self.of(entity):
+            if change.number <= upto:
+                self.in_effect(change.number, out)
+
+    def forget(self, out: Out) -> None:
+        """There is no other side any more."""
+        for number in list(self.changes):
+            self.in_effect(number, out)
+        for entity in list(self.things):
+            self.was_set(entity, 0, out)

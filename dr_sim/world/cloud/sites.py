@@ -1,0 +1,154 @@
+"""Which site is active and which is second, for the cloud manager, and how that changes.
+
+Theory of operation. A failover waits until the site that it goes to is configured, at most until a
+limit; what is left is brought in afterwards. Then there is no second side, until a new one is in
+place. The manager is told of that when it has ended the failover before: what it brings in then it
+brings to the active side. A site that was lost comes back with nothing of what it had.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dr_sim.cloud.commands import SiteProvisioned
+from dr_sim.cloud.events import ProvisionAsked, SiteStands
+from dr_sim.world.agenda import Class, Entry
+
+if TYPE_CHECKING:
+    from dr_sim.world.cloud.service import CloudWorld
+    from dr_sim.world.link import Link
+    from dr_sim.world.primary import Primary
+
+FIRST, SECOND = "A", "B"
+
+
+class CloudSites:
+    """active: the site at which users are served, with its databases and their backup jobs
+    (primary). second: the one behind it, '' if there is none. link: between them.
+    """
+
+    def __init__(self, world: CloudWorld, link: Link, primary: Primary) -> None:
+        self._world = world
+        self._context = world.context
+        self.active, self.second = FIRST, SECOND
+        self.primary = primary
+        self.link = link
+        self._manager_at = {"primary": FIRST, "secondary": SECOND}.get(world.spec.at, "")
+        self._goes_to = ""  # where a failover goes that the manager has not ended yet
+        self._waits: Callable[[int], None] | None = None  # who waits for it
+        self._next = ""  # a second site that is in place, of which the manager is to be told
+        self._limit: Entry | None = None
+
+    def connected(self, site: str) -> bool:
+        """Whether messages between the manager and a site get through now."""
+        if self._manager_at in ("", site):
+            return True
+        return self.link.forward_up and self.link.back_up
+
+    def lost(self, site: str) -> None:
+        """The site is lost, with its agents, and with the manager if it stands there."""
+        world = self._world
+        world.catch_up()
+        self._context.note("truth.cloud_site_lost", -1, site)
+        for (_, at), agent in world.agents.items():
+            if at == site:
+                agent.die()
+        if site == self._manager_at:
+            world.lives.lost()
+
+    def back(self, site: str) -> None:
+        """It is there again: its agents answer, and the manager is started if it stands there."""
+        world = self._world
+        world.catch_up()
+        self._context.note("truth.cloud_site_back", -1, site)
+        for (_, at), agent in world.agents.items():
+            if at == site:
+                agent.come_back()
+        if site == self._manager_at:
+            world.lives.site_back()
+
+    # ---- a failover
+    def provision(self, site: str, done: Callable[[int], None]) -> None:
+        """A failover to that site waits until it is configured; done(changes brought in) is called
+        then, or when the limit is over. Asked again, it goes on as it does.
+        """
+        world, context = self._world, self._context
+        world.catch_up()
+        context.in_step()
+        asked_before = self._waits is not None and self._goes_to == site
+        self._waits = done
+        if asked_before:
+            return
+        if site == self._next:
+            self._stands()  # the failover before has not ended, and never will
+        context.note("truth.cloud_provision", -1, site, 1, 0)
+        limit_us = world.spec.provision_us
+        if limit_us is not None:
+            at = context.now_us + limit_us
+            self._limit = context.agenda.at(at, Class.ANSWER, -1, self._goes_on, False, 0)
+        answers = self._answers()
+        self._goes_to = site
+        world.lives.tell_until_heard(ProvisionAsked, site, answers)
+        context.catch_up()
+
+    def _answers(self) -> bool:
+        """Whether the agents of the active site can be reached."""
+        world = self._world
+        dead = any(agent.dead for (_, at), agent in world.agents.items() if at == self.active)
+        return world.reaches(self.active) and not dead
+
+    def provisioned(self, command: SiteProvisioned) -> None:
+        """The manager has ended a failover."""
+        if command.site == self._goes_to:
+            self._goes_to = ""
+            self.active, self.second = command.site, ""
+            for configuration in self._world.configurations:
+                configuration.go_over(command.site)
+            if self._next:
+                self._stands()
+        self._goes_on(True, command.changes + command.rebuilt + command.by_hand)
+
+    def _goes_on(self, ready: bool, changes: int) -> None:
+        done, self._waits = self._waits, None
+        if done is None:
+            return
+        if self._limit is not None:
+            self._limit.cancel()
+        site = self._goes_to or self.active
+        self._context.note("truth.cloud_provision", -1, site, 0, int(ready))
+        done(changes)
+
+    # ---- after it
+    def roles(self, primary: Primary, link: Link) -> None:
+        """A failover has changed the roles: users write to that primary."""
+        self.primary, self.link = primary, link
+
+    def stands(self, active: str, site: str) -> None:
+        """A second site is in place behind that active one: the manager is told of it when it has
+        ended the failover there.
+        """
+        self._world.catch_up()
+        self._next = site
+        if self.active == active:
+            self._stands()
+        self._context.catch_up()
+
+    def _stands(self) -> None:
+        """The manager is told of it, and what is there is compared with the active side."""
+        world, site = self._world, self._next
+        self._next = ""
+        if self._goes_to:
+            self.active, self._goes_to = self._goes_to, ""
+            for configuration in world.configurations:
+                configuration.go_over(self.active)
+        known = [agent for (_, at), agent in world.agents.items() if at == site]
+        fresh = not known or any(agent.dead for agent in known)
+        if fresh:
+            world.add_site(site)
+        self.second = site
+        self._context.note("truth.cloud_stands", -1, site)
+        for configuration in world.configurations:
+            configuration.stands(site, fresh)
+        world.lives.tell_until_heard(SiteStands, site, json.dumps(world.identifiers_at(site)))
