@@ -31,17 +31,16 @@ class Sides:
     secondary: Engine
     another: Callable[[], tuple[Any, Engine]]  # a server at a place of its own, and its files
 
-    def turned(self, lost: bool) -> Sides:
-        """The roles after a failover: the secondary's server is the primary's now. lost: the old
-        primary's site is gone, so the new secondary is another one; else it is the old primary,
-        with the databases that it has. Files stay where they lie.
+    def turned(self) -> Sides:
+        """The roles after a failover: the secondary's server is the primary's now, and the old
+        primary, with the databases that it has, is the secondary. Files stay where they lie.
         """
-        if lost:
-            self.primary.close()
-            files, engine = self.another()
-        else:
-            files, engine = self.primary_files, self.primary
-        return Sides(self.secondary_files, files, self.secondary, engine, self.another)
+        second = (self.primary_files, self.primary)
+        return Sides(self.secondary_files, second[0], self.secondary, second[1], self.another)
+
+    def beside(self, files: Any, engine: Engine) -> Sides:
+        """The same primary, with that server as the secondary."""
+        return Sides(self.primary_files, files, self.primary, engine, self.another)
 
 
 def model_sides(checksum: bool = True, imitates: str = "sql_server") -> Sides:

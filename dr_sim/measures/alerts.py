@@ -13,6 +13,8 @@ or because the primary failed, asks for none.
 before its onset as the limb's limit is, when the first of what it lacks was written, until its end.
 Its delay is alert minus onset: negative is early.
 - A due episode that was never answered is *missed*; one answered after it fell due is *late*.
+- After a failover danger counts from so long after a second side is in place: until then everybody
+knows that there is none, and nobody is there to tell of it.
 - An alert that reached nobody (a dead channel) counts for nothing.
 - An alert is *false* if no danger of the database it names (of any database, if it names none)
 overlaps [t - danger_us, t + danger_us], and what it says is not true either (rightness.py: a clock
@@ -28,6 +30,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.lag import replay_lag
@@ -286,7 +290,8 @@ def _danger(
     """The episodes of a database, and the instant from which it was no longer up (None: up to the
     end).
     """
-    window = (0, run_end_us(t, scenario))
+    in_place_us = scenario.secondary_from_us
+    window = (in_place_us + limit_us if in_place_us else 0, run_end_us(t, scenario))
     data = true_exposure(t, scenario, database).window(*window).above(limit_us)
     behind = _behind(t, scenario, database, window)
     long = _long_outage(t, scenario, database, window)
@@ -343,7 +348,8 @@ def _long_outage(
         return []
     way = way_over(t, scenario, usual=True)
     limit = outage_limit_us(scenario, way.shortest_us + way.after_us)
-    restored = t.of("truth.restored", database)["time_us"]
+    there = [t.of(kind, database)["time_us"] for kind in ("truth.restored", "truth.copy_there")]
+    restored = np.sort(np.concatenate(there))
     first = (
         0
         if scenario.databases[database].seeded

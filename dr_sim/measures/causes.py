@@ -164,6 +164,9 @@ class Causes:
         turns: list[tuple[int, str]] = []
         if self.scenario.databases[database].seeded and commits < 0:
             turns.append((0, ""))
+        there = self.t.of("truth.copy_there", database)
+        for time, held in zip(there["time_us"].tolist(), there["commits"].tolist(), strict=True):
+            turns += [(time, "")] if held > commits else []
         rows = self.t.of("truth.restored", database)
         for time, held in zip(rows["time_us"].tolist(), rows["commits"].tolist(), strict=True):
             turns.append((time, "" if held > commits else "an older backup was restored over it"))

@@ -35,7 +35,19 @@ def replay_lag(record: Record, scenario: Scenario, database: int) -> Curve:
     if scenario.databases[database].seeded and (not len(time) or time[0] > 0):
         seeded_us = np.maximum(_first_lacking(t, database, _commits_before(t, database)), 0)
         time, since = np.append(np.int64(0), time), np.append(seeded_us, since)
+    time, since = _with_copy_there(t, database, time, since)
     return step_curve(time, since + scenario.replay.delay_us, up_until_us(t, scenario, database))
+
+
+def _with_copy_there(t: Tables, database: int, time: Ints, since: Ints) -> tuple[Ints, Ints]:
+    """The same from when a copy stood there that no restore of this leg has brought: it held all of
+    it up to the leg's begin.
+    """
+    there = t.of("truth.copy_there", database)
+    if not len(there["time_us"]) or (len(time) and time[0] <= there["time_us"][0]):
+        return time, since
+    lacking = np.maximum(_first_lacking(t, database, there["commits"][:1]), 0)
+    return np.append(there["time_us"][:1], time), np.append(lacking, since)
 
 
 def _commits_before(t: Tables, database: int) -> Ints:

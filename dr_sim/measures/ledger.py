@@ -190,19 +190,30 @@ def _exposure_ledger(t: Tables, scenario: Scenario, database: int, t_us: int) ->
         return Ledger(title, 0)
     last = mine.nonzero()[0][-1]
     lacking = min(int(rows["lacking_us"][last]), t_us)
+    causes, commits = Causes(t, scenario), int(rows["commits"][last])
     alone = scenario.leg_no > 1 and not scenario.databases[database].seeded
-    if alone and not int(rows["commits"][last]):  # see dr_sim/measures/whole.py
-        return Ledger(title, t_us - lacking, _alone(Causes(t, scenario), database, lacking, t_us))
-    lines = cut_up(Causes(t, scenario), database, int(rows["commits"][last]), lacking, t_us)
-    return Ledger(title, t_us - lacking, lines)
+    if not alone or (lacking >= scenario.secondary_from_us and commits):
+        return Ledger(title, t_us - lacking, cut_up(causes, database, commits, lacking, t_us))
+    if not commits:  # see dr_sim/measures/whole.py
+        return Ledger(title, t_us - lacking, _alone(causes, database, lacking, t_us))
+    in_place = min(scenario.secondary_from_us, t_us)
+    lines = [_none_yet(t, lacking, in_place)]
+    lines += cut_up(causes, database, commits, in_place, t_us, lacking)
+    return Ledger(title, t_us - lacking, [line for line in lines if line.duration_us])
+
+
+def _none_yet(t: Tables, from_us: int, until_us: int) -> LedgerLine:
+    back = t.rows("truth.second_side")
+    until = "a new secondary was in place"
+    if back:
+        until = f"site {back[-1].values['site']} was back"
+    return LedgerLine(from_us, until_us - from_us, "no second side", f"until {until}")
 
 
 def _alone(causes: Causes, database: int, from_us: int, until_us: int) -> list[LedgerLine]:
     """The way of the first full to a new secondary, from the promotion on."""
     in_place = min(max(causes.scenario.secondary_from_us, from_us), until_us)
-    none_yet = LedgerLine(
-        from_us, in_place - from_us, "no second side", "until a new secondary was in place"
-    )
+    none_yet = _none_yet(causes.t, from_us, in_place)
     seeding = seeded_anew(causes, database, in_place, until_us)
     return [line for line in (none_yet, *seeding) if line.duration_us]
 

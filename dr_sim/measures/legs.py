@@ -21,8 +21,8 @@ FIRST_SITES = ("A", "B")
 @dataclass(slots=True)
 class Leg:
     """One leg. begins_us: in the run's time, which is instant 0 of its scenario and its journal.
-    primary, secondary: the sites' names. goes_on: (number, kind) of the events that had begun in an
-    earlier leg and go on in it.
+    primary, secondary: the sites' names; the secondary is the last one that was it. goes_on:
+    (number, kind) of the events that had begun in an earlier leg and go on in it.
     """
 
     number: int
@@ -51,20 +51,24 @@ def _later(journal: Journal, scenario: Scenario, roles: Row, begins: list[Row]) 
     follows = {row.entity - (pair << PAIR_BITS): bool(row.values["follows"]) for row in begins}
     databases = sorted(follows)
     mine = rows_of_pair(journal, pair, begins_us, databases)
+    # a site that was back before the one that was to be the second side
+    taken = list(mine.rows("truth.second_side"))
+    from_us = roles.values["secondary_from_us"] - begins_us
     part = replace(
         scenario,
         leg_no=pair + 1,
         begins_us=begins_us,
         start_utc_us=scenario.start_utc_us + begins_us,
         run_for_us=scenario.run_for_us - begins_us,
-        secondary_from_us=roles.values["secondary_from_us"] - begins_us,
+        secondary_from_us=min([from_us, *(row.time_us for row in taken)]),
         measure_from_us=max(0, scenario.measure_from_us - begins_us),
         databases=tuple(_in_leg(scenario.databases[i], follows[i]) for i in databases),
     )
     goes_on = tuple(
         (row.values["number"], row.values["what"]) for row in mine.rows("truth.goes_on")
     )
-    sites = roles.values["primary"], roles.values["secondary"]
+    secondary = taken[-1].values["site"] if taken else roles.values["secondary"]
+    sites = roles.values["primary"], secondary
     return Leg(pair + 1, begins_us, part, mine, *sites, goes_on)
 
 

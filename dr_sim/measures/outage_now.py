@@ -285,8 +285,9 @@ def lives_of(t: Tables, scenario: Scenario, database: int) -> list[Life]:
     """The copies that there were of a database, one after the other."""
     end = run_end_us(t, scenario)
     lost = [at for at in t.of("truth.copy_gone", database)["time_us"].tolist() if at < end]
-    begins = [0, *lost]
-    whole = [scenario.databases[database].seeded] + [False] * len(lost)
+    turns = [(0, scenario.databases[database].seeded), *((at, False) for at in lost)]
+    turns += [(at, True) for at in t.of("truth.copy_there", database)["time_us"].tolist()]
+    begins, whole = map(list, zip(*sorted(turns), strict=True))
     return [
         Life(begin, stop, there, _jobs(t, scenario, database, begin, stop, there))
         for begin, stop, there in zip(begins, [*begins[1:], NEVER_US], whole, strict=True)

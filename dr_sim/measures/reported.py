@@ -82,7 +82,8 @@ def reported_exposure(record: Record, scenario: Scenario, database: int) -> Curv
     """
     t = tables(record)
     told = _told(t, database)
-    believed = _Believed(scenario.databases[database].seeded)
+    copies = t.of("truth.copy_there", database)["time_us"]
+    believed = _Believed(scenario.databases[database].seeded or bool(len(copies)))
     # nothing is there, or all that the new primary began with
     known = not believed.seeded or scenario.leg_no > 1
     time_us: list[int] = [0] if known else []

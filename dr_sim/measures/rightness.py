@@ -171,7 +171,8 @@ def _copy_is_gone(said: _Said) -> bool:
     """The copy was dropped or broken, and no full has been restored since; or there never was
     one.
     """
-    seeded = said.scenario.databases[said.database].seeded
+    there = bool(said.times("truth.copy_there"))
+    seeded = said.scenario.databases[said.database].seeded or there
     if not seeded and not said.times("truth.restored"):
         return True
     gone = said.times("truth.copy_gone")

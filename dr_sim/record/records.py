@@ -184,8 +184,15 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # something that had begun before goes on: the event's number (0: drawn) and its kind
     ("truth.goes_on", (("number", "int"), ("what", "str"))),
     # ---- what was lost is back ----
-    # a 'site' or the machines of one ('host'): what, the site's name, and what becomes of it
-    ("truth.returned", (("what", "str"), ("site", "str"), ("becomes", "str"))),
+    # a 'site' or the machines of one ('host'): what, the site's name, and its role:
+    # primary (nobody had another one yet), second side, or spare
+    ("truth.returned", (("what", "str"), ("site", "str"), ("role", "str"))),
+    # that site is the second side from now on, in the place of the one that was named before
+    ("truth.second_side", (("site", "str"),)),
+    # there a copy of the database stands already, and goes on with the primary's logs
+    ("truth.copy_there", (("fork", "int"), ("lsn", "int"), ("commits", "int"))),
+    # a site that is back holds so much of the database that a failover has lost
+    ("truth.still_there", (("site", "str"), ("user_bytes", "int"), ("transactions", "int"))),
     # a database that had failed takes writes again at the primary; so many commits were refused
     ("truth.opened", (("refused", "int"),)),
 )

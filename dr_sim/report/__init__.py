@@ -24,7 +24,7 @@ from dr_sim.report.timeline import Timeline
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.cloud import cloud_facts
-from dr_sim.screen.run import headed, instant, met_no_danger, size, span
+from dr_sim.screen.run import headed, in_words, instant, met_no_danger, size, span
 from dr_sim.screen.standing import why_and_help
 from dr_sim.units import clock
 from dr_sim.version import VERSION
@@ -214,6 +214,9 @@ def _failover(f: FailoverSummary, summary: Summary, scenario: Scenario) -> Part:
             "After that the service was unprotected for "
             f"{at_least}{clock(f.unprotected_us)}, until {until}."
         )
+        charts += _unprotected_chart(f)
+    if f.back is not None:
+        lines.append(f"{in_words(f.back, scenario)}.")
     lines += [
         f"Of tenant {x.name}: outage {'unknown' if x.outage_us is None else clock(x.outage_us)}."
         for x in f.tenants
@@ -224,6 +227,19 @@ def _failover(f: FailoverSummary, summary: Summary, scenario: Scenario) -> Part:
             f"{size(f.discarded_bytes)} were thrown away."
         )
     return Part(f"Failover {number}: {headed(f, scenario)}", lines, charts)
+
+
+def _unprotected_chart(f: FailoverSummary) -> list[Chart]:
+    """Draw what the time was waited for."""
+    why = f.unprotected_ledger
+    if why is None or not why.lines:
+        return []
+    each = summed((line.cause, line.duration_us, line.detail) for line in why.lines)
+    ledger = [(part.cause, part.duration_us) for part in each]
+    words = "; ".join(f"{cause} {clock(us)}" for cause, us in ledger)
+    title = "Time unprotected: what was waited for"
+    total = clock(f.unprotected_us or 0)
+    return [waterfall(f"unprotected_{f.number}", title, ledger, f"Unprotected {total}: {words}.")]
 
 
 def _outage(f: FailoverSummary) -> str:

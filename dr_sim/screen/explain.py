@@ -23,6 +23,7 @@ from dr_sim.measures.life import LedgerLine
 from dr_sim.measures.outage_parts import explain_outage_at
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.sums import summed
+from dr_sim.measures.unprotected import unprotected_ledger
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario import times
 from dr_sim.scenario.model import Scenario
@@ -73,10 +74,13 @@ def _failover(run: Whole, n: int, database: int | None) -> list[Ledger]:
     """The ledgers of the n-th failover of all legs together."""
     before = 0
     for leg in run.legs:
-        found = len(failovers(leg.journal, leg.scenario))
-        if before < n <= before + found:
-            return explain_failover(leg.journal, leg.scenario, n - before, database)
-        before += found
+        found = failovers(leg.journal, leg.scenario)
+        if before < n <= before + len(found):
+            ledgers = explain_failover(leg.journal, leg.scenario, n - before, database)
+            name = "" if database is None else leg.scenario.databases[database].name
+            why = unprotected_ledger(run, leg, found[n - before - 1], name)
+            return ledgers if why is None else [*ledgers, why]
+        before += len(found)
     raise NoSuchThing(f"there is no failover {n} in this run: it has {before}")
 
 

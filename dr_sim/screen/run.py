@@ -23,6 +23,7 @@ from dr_sim.measures.summary.types import (
     CurveSummary,
     FailoverSummary,
     ReportedCurve,
+    SiteBack,
     Summary,
 )
 from dr_sim.measures.sums import summed
@@ -249,7 +250,25 @@ def _failover(
         out.append(
             f" unprotected {at_least}{clock(f.unprotected_us)} ({_new_secondary(f, scenario)})"
         )
-    return out
+    return out + _back(f, scenario)
+
+
+def _back(f: FailoverSummary, scenario: Scenario) -> list[str]:
+    if f.back is None:
+        return []
+    first, *more = in_words(f.back, scenario).split("; ", 1)
+    return [f" back        {first}", *(f"   {text}" for text in more)]
+
+
+def in_words(back: SiteBack, scenario: Scenario) -> str:
+    """Say that the old primary was back, and what it still holds of what was lost."""
+    which = f"site {back.site}" if back.what == "site" else f"a host of site {back.site}"
+    role = "the second side from then on" if back.role == "second side" else "a spare"
+    text = f"{which} {instant(back.time_us, scenario)}, {role}"
+    if back.transactions:
+        lost = f"{size(back.user_bytes)}, {back.transactions:,} tx"
+        text += f"; it still holds {lost} of what was lost; they are not merged"
+    return text
 
 
 def _mistakes(summary: Summary, scenario: Scenario) -> list[str]:
@@ -301,7 +320,8 @@ def met_no_danger(summary: Summary, f: FailoverSummary) -> str:
 
 def _new_secondary(f: FailoverSummary, scenario: Scenario) -> str:
     """How a failover's new recovery network came to be."""
-    if scenario.new_secondary_us is None:
+    in_place = f.back is not None and f.back.role == "second side"
+    if scenario.new_secondary_us is None and not in_place:
         return "no new secondary"
     seeded = sum(d.size_bytes for d in scenario.databases if d.name in f.seeded_anew)
     if seeded:

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
-from dr_sim.backups.model import Kind
+from dr_sim.backups.model import Kind, RestoreState
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.sides import Sides
 from dr_sim.machines import Machine
@@ -25,7 +24,7 @@ from dr_sim.scenario.model import DatabaseSpec, Scenario, ScriptedEvent
 from dr_sim.stores import MemoryStore, Store
 from dr_sim.streams import Streams
 from dr_sim.units import DAY_US
-from dr_sim.world.agenda import Agenda, Class
+from dr_sim.world.agenda import Agenda, Class, Entry
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import Clock
 from dr_sim.world.cloud.service import CloudWorld
@@ -140,6 +139,7 @@ class Pair:
         self._index = {names[i]: i for i in self._serving}
         self.mistakes: dict[str, int] = {}  # of each database the last, when by the primary's clock
         self.effects: list[Effect] = []  # what was to last
+        self._comes: Entry | None = None  # the second side, that is not in place yet
         self.retired = False
         self.dismissed = False
         self.before: Pair | None = None  # the pair whose failover has put this one on
@@ -186,7 +186,7 @@ class Pair:
             promotion,
             self.heartbeats,
             self.directory,
-            None if self.cloud is None else partial(self.cloud.sites.provision, roles.secondary),
+            None if self.cloud is None else self._provision,
         )
         self.hands = Hands(context, self.driver, around)
         self.primary.error_hook = self._primary_error
@@ -196,14 +196,20 @@ class Pair:
         self.driver.hooks.on_death.append(self.outside.turn)
         self.primary.finished_hook = self.secondary.full_hook = self.outside.turn
         self._recordings = Recordings(context, self.link, self.secondary)
+        self._lanes_used = ground.express and scenario.replay.validate_hash
         self.express: ExpressLane | None = None
         self.waves: WaveLane | None = None
         if isinstance(sides.primary, ModelEngine):  # on real files nothing is taken as done
-            self._open_lanes(promotion, ground.express and scenario.replay.validate_hash)
+            self._open_lanes()
         if ground.express:
             self.hands.prune_together(Pruning(context, self.primary, self.secondary))
 
-    def _open_lanes(self, promotion: Promotion, used: bool) -> None:
+    def _provision(self, done: Callable[[int], None]) -> None:
+        """A failover to the second side waits until that is configured."""
+        assert self.cloud is not None
+        self.cloud.sites.provision(self.roles.secondary, done)
+
+    def _open_lanes(self) -> None:
         self.express = ExpressLane(
             self.context,
             self.primary,
@@ -211,11 +217,11 @@ class Pair:
             self.replication,
             self.secondary,
             self.driver,
-            promotion,
+            self.promotion,
             self.on_offer,
         )
         self.waves = WaveLane(self.express)
-        self.primary.express = self._take if used else None
+        self.primary.express = self._take if self._lanes_used else None
 
     def _take(self, db: PrimaryDatabase) -> int:
         """By the lanes, if one takes it: -1 if not."""
@@ -234,7 +240,9 @@ class Pair:
         seed(context, self.primary.databases, self.secondary, roles.heirs)
         if roles.ready_us > roles.begins_us:
             self._alone()
-            context.agenda.at(roles.ready_us, Class.HOUSEKEEPING, -1, self._no_longer_alone)
+            self._comes = context.agenda.at(
+                roles.ready_us, Class.HOUSEKEEPING, -1, self._no_longer_alone
+            )
         else:
             self._protect()
         beside()
@@ -268,7 +276,14 @@ class Pair:
         at once.
         """
         lost = any(self.primary.databases[i].failed in ("host", "site") for i in self._serving)
-        return self.promotion.fenced and not lost and not self.site_lost
+        stopped = self.promotion.fenced or bool(self.coming_back.closed)
+        return stopped and not lost and not self.site_lost
+
+    @property
+    def waits_for_second_side(self) -> bool:
+        """Does a primary that serves wait for its second side to be put in place?"""
+        alive = any(not self.primary.stands(i) for i in self._serving)
+        return self._comes is not None and alive and not self.site_lost
 
     def crash_managers(self) -> None:
         """The recovery manager dies, and so does one that has yet to end its failover."""
@@ -299,7 +314,32 @@ class Pair:
         for db in self.primary.databases:
             self.primary.log_space.changed(db)
 
+    def second_side_is(self, site: str, sides: Sides, copies: Mapping[str, RestoreState]) -> None:
+        """That site is in place now, before the one that was to be. copies: of the databases that
+        follow there without a new seed.
+        """
+        context, roles, now = self.context, self.roles, self.context.now_us
+        assert self._comes is not None
+        self._comes.cancel()
+        roles.secondary, roles.sides, roles.ready_us = site, sides, now
+        heirs = roles.heirs or {}
+        roles.heirs = {name: replace(heir, copy=copies.get(name)) for name, heir in heirs.items()}
+        context.secondary_files = sides.secondary_files
+        context.secondary_engine = sides.secondary
+        self.secondary.moved()
+        if self.express is not None:
+            self._open_lanes()
+        context.note("truth.second_side", -1, site)
+        for name, copy in copies.items():
+            index = self._index[name]
+            of = roles.heirs[name].lineage
+            self.secondary.copy_of(index, context.scenario.databases[index].size_bytes)
+            context.witness.succeeded(now, index, of, copy)
+            context.note("truth.copy_there", index, copy.fork, copy.redo_lsn, of.commits)
+        self._no_longer_alone()
+
     def _no_longer_alone(self) -> None:
+        self._comes = None
         self.driver.down -= 1
         self.replication.resume()
         self._protect()
@@ -311,8 +351,10 @@ class Pair:
         self.primary.start()
         # a new recovery network is established: nothing waits for the schedule's next full
         if self.roles.number:
+            heirs = self.roles.heirs or {}
             for db in self.primary.databases:
-                if not db.spec.seeded:
+                heir = heirs.get(db.spec.name)
+                if heir is None or heir.copy is None:
                     self.context.agenda.at(now, Class.JOB, db.index, self._seed_anew, db)
             if self.cloud is not None:
                 self.cloud.sites.stands(self.roles.primary, self.roles.secondary)

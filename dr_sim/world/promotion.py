@@ -46,6 +46,8 @@ class Promotion:
         self.online_us: dict[int, int] = {}  # database -> when it was brought online
         # database -> its origin as the next primary
         self.lineages: dict[int, Lineage] = {}
+        # database -> users' bytes and commits that the old primary has and this one does not
+        self.lost: dict[int, tuple[int, int]] = {}
         self._two_primaries = False
         self.reach = reach
         self._fork = fork
@@ -169,6 +171,10 @@ class Promotion:
             acknowledged - reading.commits,
         )
         self._promoted[database] = (acknowledged, stop)
+        self.lost[database] = (
+            workload.user_bytes(stop) - workload.user_bytes(cut),
+            acknowledged - reading.commits,
+        )
         self.online_us[database] = now
         self._users.online(database)
         if db.writes_until_us is None and not self._two_primaries:
@@ -210,3 +216,5 @@ class Promotion:
                 context.note(
                     "truth.discarded", database, self._fork - 1, discarded, maintenance, more, last
                 )
+                lost_bytes, lost = self.lost[database]
+                self.lost[database] = lost_bytes + discarded, lost + more

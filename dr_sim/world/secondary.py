@@ -166,6 +166,13 @@ class Secondary:
         self.reach: Reach  # it looks at the whole world, so it is set later
         self.landed_hook: Callable[[BackupFile], None] = lambda file: None
 
+    def moved(self) -> None:
+        """Another server is the secondary's from now on, and nothing has been done at it yet."""
+        context = self._context
+        self.restore_folder = RestoreFolder(
+            context.secondary_files, context.at_secondary, self.share, not self._spec.copy_bytes_s
+        )
+
     # ---- landing
     def land(self, file: BackupFile, data: bytes) -> None:
         context = self._context

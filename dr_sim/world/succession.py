@@ -15,10 +15,14 @@ Server's rules it was left restoring by its tail; where no tail was needed, as t
 held everything, an empty one is taken now (BACKUP LOG ... WITH NORECOVERY). By PostgreSQL's rules
 it is started as a standby that follows the newest timeline. Whatever else the old primary has is
 dropped and seeded anew: each database is decided on by itself.
+
+A lost primary that is back later is looked at by the same rule. What it holds beyond the place at
+which the new primary begins is a history of its own: no log of the new primary fits on it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,6 +64,20 @@ def heirs_of(pair: Pair) -> dict[str, Heir]:
         follows = stopped and _stands_at(pair.context, db, lineage)
         copy = pair.context.primary_engine.state(db.spec.name) if follows else None
         found[db.spec.name] = Heir(lineage, db.files_made, copy)
+    return found
+
+
+def copies_at(pair: Pair, heirs: Mapping[str, Heir]) -> dict[str, RestoreState]:
+    """By name, the databases of a lost primary that is back, which stand where these begin: they
+    can follow without a new seed.
+    """
+    found: dict[str, RestoreState] = {}
+    for db in pair.primary.databases:
+        heir = heirs.get(db.spec.name)
+        if heir is None or db.failed or db.down:
+            continue
+        if _stands_at(pair.context, db, heir.lineage):
+            found[db.spec.name] = pair.context.primary_engine.state(db.spec.name)
     return found
 
 

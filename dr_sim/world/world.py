@@ -17,19 +17,18 @@ one where its place is still used (lasting.py). A database that a failover did n
 out of service in the pairs that follow.
 
 The sites have names: A and B at first. At each failover the primary and the secondary change
-places; a site that was lost is not used again, and the new secondary is at one with the next
-letter.
+places. Where a site was lost the new secondary is at one with the next letter, unless the lost one
+is back before that is in place (second_side.py, coming_back.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from dr_sim.engines.sides import Sides, model_sides
 from dr_sim.machines import Machine
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.sites import site_name
 from dr_sim.stores import Store
 from dr_sim.streams import BLOCK_WORDS, Streams
 from dr_sim.world.agenda import Agenda, Class
@@ -47,6 +46,7 @@ from dr_sim.world.pair import Ground, Pair, Roles
 from dr_sim.world.primary import Primary
 from dr_sim.world.promotion import Promotion
 from dr_sim.world.replication import Replication
+from dr_sim.world.second_side import SecondSides, note_what_is_there
 from dr_sim.world.secondary import Secondary
 from dr_sim.world.succession import heirs_of
 from dr_sim.world.users import Users
@@ -76,9 +76,9 @@ class World:
         express = express and not scenario.steps
         self._ground = Ground(scenario, self.agenda, self.journal, streams, express)
         sides = sides or model_sides(scenario.replay.validate_hash, scenario.engine.imitates)
-        self._sites = 2  # that were used so far
         self._waiting: list[Waiting] = []
         self._happenings = Happenings(self)
+        self._second_sides = SecondSides(self)
         self.pairs: list[Pair] = []
         roles = Roles(0, "A", "B", sides, events=list(scenario.events))
         self.pair = self._put_on(roles, store)
@@ -103,12 +103,12 @@ class World:
     def _put_on(self, roles: Roles, store: Store | None = None) -> Pair:
         pair = Pair(self._ground, roles, store)
         pair.site_lost_hook = self._happenings.site_lost
-        pair.back_hook = self._back
+        pair.back_hook = self._second_sides.back
         pair.is_on = lambda: pair is self.pair
-        if self.scenario.new_secondary_us is not None:
+        if self.scenario.new_secondary_us is not None or self.scenario.brings_back:
             pair.promotion.online_hook = lambda: self._soon(pair, False)
             pair.promotion.redirected_hook = lambda: self._soon(pair, True)
-            pair.promotion.confirmed_hook = lambda: self._end_of(pair)
+            pair.promotion.confirmed_hook = lambda: self.end_of(pair)
         self.pairs.append(pair)
         return pair
 
@@ -123,9 +123,9 @@ class World:
         """The next pair is put on if this one's failover has come that far."""
         if pair is self.pair and (redirected or pair.handed_over):
             self._change_roles(pair)
-        self._end_of(pair)
+        self.end_of(pair)
 
-    def _end_of(self, pair: Pair) -> None:
+    def end_of(self, pair: Pair) -> None:
         """Once users have been sent over, and every database is online, the old pair has one thing
         left to do. Its manager asks for the fence until that is confirmed, and tells of two
         primaries (R15, R16): until the old primary is known to be stopped, or is no more. It is no
@@ -144,26 +144,26 @@ class World:
         if now >= scenario.run_for_us:
             return
         heirs = heirs_of(old)
-        site_lost = old.site_lost
-        ready_us = now if old.stands_ready else now + (scenario.new_secondary_us or 0)
+        site, sides, ready_us = self._second_sides.after(old)
         roles = Roles(
             number=old.roles.number + 1,
             primary=old.roles.secondary,
-            secondary=site_name(self._sites) if site_lost else old.roles.primary,
-            sides=old.roles.sides.turned(site_lost),
+            secondary=site,
+            sides=sides,
             begins_us=now,
             ready_us=ready_us,
             heirs=heirs,
             cloud=old.cloud,
         )
-        self._sites += site_lost
         going = what_lasts(old, now, heirs, self._waiting)
         carried, self._waiting = felt(going, roles, now)
         roles.events = [*scenario.events, *carried]
         pair = self.pair = self._put_on(roles)
         pair.before = old
-        self.agenda.at(ready_us, Class.HOUSEKEEPING, -1, self._end_of, old)
+        self.agenda.at(ready_us, Class.HOUSEKEEPING, -1, self.end_of, old)
         pair.start()
+        if old.coming_back.closed:
+            note_what_is_there(old, pair)
         for number, event in enumerate(carried, len(scenario.events)):
             lane = f"goes on {number} at {now}"
             kind = event.kind
@@ -171,27 +171,6 @@ class World:
             occurrence = Occurrence(pair, kind.name, event.number, lane, 0, number)
             kind.happen(occurrence, event.params)
         pair.outside.turn()
-
-    # ---- what was lost is back
-    def _back(self, event: Occurrence, what: str, site: str, machines: Sequence[str]) -> None:
-        pair = self._lost(what, site, machines)
-        if pair is None:
-            event.nothing(f"{f'site {site}' if site else f'no {what}'} is lost")
-            return
-        name = pair.roles.primary
-        event.begins(f"site {name} is back" if what == "site" else f"a host of site {name} is back")
-        self.pair.context.note("truth.returned", -1, what, name, "primary")
-        if what == "site":
-            pair.coming_back.site()
-        else:
-            pair.coming_back.host(machines)
-
-    def _lost(self, what: str, site: str, machines: Sequence[str]) -> Pair | None:
-        """The pair whose primary is meant, the last one first."""
-        for pair in reversed(self.pairs):
-            if site in ("", pair.roles.primary) and pair.has_lost(what, machines):
-                return pair
-        return None
 
     # ---- of the pair that is on
     @property

@@ -155,3 +155,100 @@ def test_lost_again_while_it_starts_it_stays_lost() -> None:
 def test_in_steps_it_has_the_same_digest(name: str) -> None:
     scenario = ran(name).scenario
     assert run(replace(scenario, steps=True)).digest == run(scenario).digest
+
+
+# ---- after a failover
+FOLLOWS, ANEW = "returns/follows", "returns/seeded_anew"
+
+
+def ledger(result: Result) -> list[tuple[str, int]]:
+    found: dict[str, Any] = failover(result)
+    why = found["unprotected_ledger"]
+    assert sum(line["duration_us"] for line in why["lines"]) == why["total_us"]
+    assert why["total_us"] == found["unprotected_us"]
+    return [(line["cause"], line["duration_us"]) for line in why["lines"]]
+
+
+@pytest.mark.parametrize("rules", ["sql_server", "postgres"])
+def test_it_follows_where_it_ends_at_the_new_primary_s_begin(rules: str) -> None:
+    result = ran(FOLLOWS, f"engine.imitates={rules}")
+    (promoted,) = rows(result, "truth.promoted")
+    (there,) = rows(result, "truth.copy_there")
+    assert there.values["lsn"] == promoted.values["fork_point_lsn"]
+    assert there.values["commits"] == promoted.values["commits"]
+    back = at(1, "14:02")
+    assert ledger(result)[0] == ("no second side", back - promoted.time_us)
+    assert ledger(result)[1] == ("log interval", 3 * MINUTE)
+    (second,) = [leg for leg in result.whole.legs if leg.number == 2]
+    assert (second.primary, second.secondary) == ("B", "A")
+    assert {r.values["kind"] for r in second.journal.rows("truth.backup_begin")} == {Kind.LOG}
+    found = failover(result)
+    assert (found["seeded_anew"], found["back"]["role"]) == ([], "second side")
+    assert found["back"]["transactions"] == 0
+    assert summary_json(result.summary)["violations"] == []
+
+
+def test_a_fork_of_its_own_is_seeded_anew_and_what_was_lost_is_told() -> None:
+    """By hand: 50 GB read, sent beside 6 logs, hashed and restored, from 14:02 on."""
+    result = ran(ANEW)
+    found = failover(result)
+    back = found["back"]
+    assert (back["site"], back["role"], back["time_us"]) == ("A", "second side", at(1, "14:02"))
+    assert (back["transactions"], back["user_bytes"]) == (1_200, 8_000_000)
+    assert (found["transactions_lost"], found["seeded_anew"]) == (1_200, ["crm"])
+    size = 50_000_000_000
+    seed_us = 5 * SECOND + ceil_div(size, 191_000_000) + ceil_div(8 * size, 200_000_000)
+    seed_us += ceil_div(size, 500_000_000) + SECOND + ceil_div(size, 356_000_000)
+    promoted = times(result, "truth.promoted")[0]
+    beside_us = found["unprotected_us"] - (at(1, "14:02") - promoted) - seed_us
+    assert 0 < beside_us < 20 * SECOND
+    assert ledger(result)[0] == ("no second side", at(1, "14:02") - promoted)
+    assert rows(result, "truth.copy_there") == []
+
+
+def test_who_is_in_place_first_is_the_second_side() -> None:
+    """A new site is in place at once, and is being seeded when A is back: A is a spare."""
+    result = ran(ANEW, "after_failover.new_secondary=0 s", "sla=[{outage: at most 1 h}]")
+    assert result.whole.legs[1].secondary == "C"
+    assert failover(result)["back"]["role"] == "spare"
+    assert failover(result)["back"]["transactions"] == 1_200
+    assert rows(result, "truth.second_side") == []
+    assert summary_json(result.summary)["violations"] == []
+
+
+def test_a_spare_stands_in_at_once_when_the_next_site_is_lost() -> None:
+    events = (
+        'events=[{at: "Mon 10:02", lose: site}, {at: "Mon 10:20", site_returns: A}, '
+        '{at: "Mon 14:02", lose: site}]'
+    )
+    result = ran(ANEW, "after_failover.new_secondary=10 min", "sla=[{outage: at most 1 h}]", events)
+    assert [leg.secondary for leg in result.whole.legs] == ["B", "C", "A"]
+    (roles,) = result.whole.legs[2].journal.rows("truth.roles")
+    assert roles.values["secondary_from_us"] == result.whole.legs[2].begins_us
+    assert summary_json(result.summary)["violations"] == []
+
+
+def test_without_a_new_secondary_it_is_the_only_one_there_will_be() -> None:
+    never, waits = (ran(ANEW, f"after_failover.new_secondary={x}") for x in ("none", "8 h"))
+    assert failover(never)["unprotected_us"] == failover(waits)["unprotected_us"]
+
+
+def test_a_second_side_that_was_lost_before_is_failed_over_to_again() -> None:
+    """There and back: A takes over from B four hours after it has followed."""
+    events = (
+        'events=[{at: "Mon 10:02", order_failover: dba}, {at: "Mon 10:02:08", lose: site}, '
+        '{at: "Mon 14:02", site_returns: A}, {at: "Mon 18:02", order_failover: dba}]'
+    )
+    result = ran(FOLLOWS, events, "sla=[{outage: at most 1 h}]")
+    assert [(leg.primary, leg.secondary) for leg in result.whole.legs][1:] == [
+        ("B", "A"),
+        ("A", "B"),
+    ]
+    assert [f["data_loss_us"] for f in summary_json(result.summary)["failovers"]] == [0, 0]
+    assert summary_json(result.summary)["violations"] == []
+
+
+@pytest.mark.parametrize("name", [FOLLOWS, ANEW])
+def test_after_a_failover_too_steps_have_the_same_digest(name: str) -> None:
+    scenario = ran(name).scenario
+    assert run(replace(scenario, steps=True)).digest == ran(name).digest

@@ -25,15 +25,20 @@ from dr_sim.measures.summary.types import (
     FailoverSummary,
     LedgerSummary,
     RefusedOrder,
+    SiteBack,
     TenantCost,
     ToldSummary,
 )
 from dr_sim.measures.summary.values import in_the_run_s_time, seconds
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.tenants import tenant_outcomes
+from dr_sim.measures.unprotected import unprotected_ledger
 from dr_sim.measures.whole import Whole, unprotected
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import Scenario
+
+FIRST, SECOND = "primary", "second side"
+"""The roles of what is back, as truth.returned names them."""
 
 
 def failovers_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> list[FailoverSummary]:
@@ -44,7 +49,10 @@ def failovers_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> list[F
             one = _failover(Causes(t, leg.scenario), f, quality)
             _add_unprotected(one, unprotected(whole, leg, f))
             one.seeded_anew = _seeded_anew(whole, leg)
+            why = unprotected_ledger(whole, leg, f)
+            one.unprotected_ledger = None if why is None else _ledger(why)
             one = in_the_run_s_time(one, leg.begins_us)
+            one.back = None if f.by_itself else _back(whole, leg)
             one.number, one.leg, one.primary = len(found) + 1, leg.number, leg.primary
             found.append(one)
     return found
@@ -66,16 +74,52 @@ def _add_unprotected(one: FailoverSummary, found: dict[str, tuple[int, bool]]) -
         tenant.unprotected_censored = known and any(censored for _, censored in each)
 
 
+def _back(whole: Whole, leg: Leg) -> SiteBack | None:
+    """Find the old primary among what came back in its failover or after it; in the run's time."""
+    following = whole.after(leg)
+    if following is None:
+        return None
+    held = [
+        r.values
+        for _, t in whole.each[leg.number :]
+        for r in t.rows("truth.still_there")
+        if r.values["site"] == leg.primary
+    ]
+    for later, t in whole.each[leg.number - 1 :]:
+        for row in t.rows("truth.returned"):
+            in_it = later is leg
+            if row.values["site"] != leg.primary or in_it is not (row.values["role"] == FIRST):
+                continue
+            if not whole.still_in(later, row.time_us) or (in_it and _opened(t, row.time_us)):
+                continue
+            return SiteBack(
+                time_us=later.begins_us + row.time_us,
+                what=row.values["what"],
+                site=leg.primary,
+                role=SECOND if in_it else row.values["role"],
+                user_bytes=sum(v["user_bytes"] for v in held),
+                transactions=sum(v["transactions"] for v in held),
+            )
+    return None
+
+
+def _opened(t: Tables, back_us: int) -> bool:
+    """Return whether what was back took writes again."""
+    return bool((t["truth.opened"]["time_us"] >= back_us).any())
+
+
 def _seeded_anew(whole: Whole, leg: Leg) -> list[str]:
     """The databases for which a full was needed after that failover. The others' old primary went
     on as the new secondary.
     """
     following = whole.after(leg)
-    return (
-        []
-        if following is None
-        else [d.name for d in following[0].scenario.databases if not d.seeded]
-    )
+    if following is None:
+        return []
+    later, t = following
+    follows = {row.entity for row in t.rows("truth.copy_there")}
+    return [
+        d.name for i, d in enumerate(later.scenario.databases) if not d.seeded and i not in follows
+    ]
 
 
 def _failover(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> FailoverSummary:

@@ -225,6 +225,20 @@ class ToldSummary:
     fault: str | None = field(default=None, metadata=OMITTED)
 
 
+@dataclass(slots=True)
+class SiteBack:
+    """The old primary's site or host, that is back after its failover. role: 'second side' or
+    'spare'. user_bytes, transactions: of what the failover lost, what is still there; not merged.
+    """
+
+    time_us: int
+    what: str
+    site: str
+    role: str
+    user_bytes: int
+    transactions: int
+
+
 @dataclass(slots=True, kw_only=True)
 class FailoverSummary(CostSummary):
     """One failover: what began it, what it cost, and why."""
@@ -262,6 +276,8 @@ class FailoverSummary(CostSummary):
     seeded_anew: list[str] = field(default_factory=list)
     leg: int = 1
     primary: str = ""
+    unprotected_ledger: LedgerSummary | None = None
+    back: SiteBack | None = None
 
 
 @dataclass(slots=True)

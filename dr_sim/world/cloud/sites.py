@@ -3,7 +3,7 @@
 Theory of operation. A failover waits until the site that it goes to is configured, at most until a
 limit; what is left is brought in afterwards. Then there is no second side, until a new one is in
 place. The manager is told of that when it has ended the failover before: what it brings in then it
-brings to the active side. A site that was lost comes back with nothing of what it had.
+brings to the active side. A site that was lost is made anew, unless it is back with what it had.
 """
 
 from __future__ import annotations

@@ -1,0 +1,82 @@
+"""Why nothing stood behind a new primary: the time unprotected after a failover, as a ledger.
+
+The time goes from the promotion to the first backup that is restored at the second side. Until that
+side is in place there is none; then the database is seeded, or, where its copy follows without a
+new seed, the first log comes by its schedule.
+"""
+
+from __future__ import annotations
+
+from dr_sim.measures.causes import Causes
+from dr_sim.measures.ledger import Ledger
+from dr_sim.measures.legs import Leg
+from dr_sim.measures.life import LedgerLine, cut_up, seeded_anew
+from dr_sim.measures.outcome import FailoverOutcome
+from dr_sim.measures.tables import Tables
+from dr_sim.measures.whole import Whole, unprotected
+
+NO_SECOND_SIDE = "no second side"
+
+
+def unprotected_ledger(
+    whole: Whole, leg: Leg, failover: FailoverOutcome, database: str = ""
+) -> Ledger | None:
+    """Explain it for one database, or for the one that waited longest; in the leg's time. None: no
+    database was promoted.
+    """
+    found = unprotected(whole, leg, failover)
+    names = [name for name in found if name and database in ("", name)]
+    if not names:
+        return None
+    name = max(names, key=lambda each: found[each][0])
+    length_us, open_end = found[name]
+    index = [d.name for d in leg.scenario.databases].index(name)
+    promoted_us = failover.losses[index].promoted_us
+    assert promoted_us is not None
+    lines = _lines(whole, leg, name, promoted_us, promoted_us + length_us)
+    note = "it was not protected by the end of the run: at least the sum" if open_end else ""
+    return Ledger(f"time unprotected of {name}", length_us, lines, note)
+
+
+def _lines(whole: Whole, leg: Leg, name: str, from_us: int, until_us: int) -> list[LedgerLine]:
+    following = whole.after(leg)
+    if following is None:
+        detail = "none is ever put in place"
+        return _some(LedgerLine(from_us, until_us - from_us, NO_SECOND_SIDE, detail))
+    later, t = following
+    shift_us = later.begins_us - leg.begins_us
+    begins_us, ends_us = from_us - shift_us, until_us - shift_us
+    in_place_us = min(max(later.scenario.secondary_from_us, begins_us), ends_us)
+    detail = until_in_place(t, later)
+    lines = _some(LedgerLine(begins_us, in_place_us - begins_us, NO_SECOND_SIDE, detail))
+    index = [d.name for d in later.scenario.databases].index(name)
+    causes = Causes(t, later.scenario)
+    if follows(t, later, index):
+        commits = int(t.of("truth.begins", index)["commits"][0])
+        lines += cut_up(causes, index, commits, in_place_us, ends_us, begins_us)
+    else:
+        lines += seeded_anew(causes, index, in_place_us, ends_us)
+    for line in lines:
+        line.begin_us += shift_us
+    return [line for line in lines if line.duration_us]
+
+
+def _some(line: LedgerLine) -> list[LedgerLine]:
+    return [line] if line.duration_us else []
+
+
+def follows(t: Tables, leg: Leg, database: int) -> bool:
+    """Return whether a copy goes on behind the primary of a leg without a new seed."""
+    there = t.of("truth.copy_there", database)["time_us"]
+    return leg.scenario.databases[database].seeded or bool(len(there))
+
+
+def until_in_place(t: Tables, leg: Leg) -> str:
+    """Say what was waited for."""
+    back = t.rows("truth.second_side")
+    if back:
+        return f"until site {leg.secondary} was back"
+    end_us = leg.scenario.run_for_us
+    if leg.scenario.secondary_from_us > end_us:
+        return "none was put in place"
+    return "until a new secondary was in place"

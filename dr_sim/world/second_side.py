@@ -1,0 +1,100 @@
+"""Which place stands behind a new primary: the old one, a site that is back, or a new one.
+
+Theory of operation. After a failover the old primary's place is the second side if its site is
+there: at once if it stands by, stopped and whole, else `after_failover.new_secondary` later (a new
+machine has to be put up). Where the site is lost a new site is the second side, so much later. A
+lost site that is back before that is in place takes its part: whoever is there first. By what it
+holds each of its databases follows without a new seed or is seeded anew (succession.py). Is it back
+later than the new site is in place, then it is a spare: it keeps what it holds, and stands in at
+once should the next primary's site be lost.
+
+What a site that is back holds of what was lost is recorded (truth.still_there). It is not merged,
+and a new seed goes over it. A site that is back while the primary after it is lost too is a spare:
+which of the two is to be the primary again is a decision that nobody takes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dr_sim.engines.sides import Sides
+from dr_sim.scenario.sites import site_name
+from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.pair import Pair
+from dr_sim.world.succession import copies_at
+
+if TYPE_CHECKING:
+    from dr_sim.world.world import World
+
+FIRST, SECOND, SPARE = "primary", "second side", "spare"
+"""The roles of what is back."""
+
+
+class SecondSides:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._sites = 2  # that were used so far
+        self._spares: list[Pair] = []  # whose primaries' sites are back, and have no role
+
+    # ---- a change of roles
+    def after(self, old: Pair) -> tuple[str, Sides, int]:
+        """(the site's name, the engines, when it is in place) in the pair that follows."""
+        scenario, now = self._world.scenario, self._world.agenda.now_us
+        sides = old.roles.sides.turned()
+        wait_us = scenario.new_secondary_us
+        later_us = scenario.run_for_us + 1 if wait_us is None else now + wait_us
+        if not old.site_lost:
+            return old.roles.primary, sides, now if old.stands_ready else later_us
+        if self._spares:
+            spare = self._spares.pop(0)
+            return spare.roles.primary, _beside(sides, spare), now
+        if not scenario.brings_back:
+            old.roles.sides.primary.close()
+        self._sites += 1
+        return site_name(self._sites - 1), sides.beside(*sides.another()), later_us
+
+    # ---- what was lost is back
+    def back(self, event: Occurrence, what: str, site: str, machines: Sequence[str]) -> None:
+        pair, on = self._lost(what, site, machines), self._world.pair
+        if pair is None:
+            event.nothing(f"{f'site {site}' if site else f'no {what}'} is lost")
+            return
+        name = pair.roles.primary
+        event.begins(f"site {name} is back" if what == "site" else f"a host of site {name} is back")
+        takes = pair is not on and on.waits_for_second_side
+        role = FIRST if pair is on else SECOND if takes else SPARE
+        on.context.note("truth.returned", -1, what, name, role)
+        if what == "site":
+            pair.coming_back.site()
+        else:
+            pair.coming_back.host(machines)
+        if pair is not on:
+            note_what_is_there(pair, on)
+        if takes:
+            copies = copies_at(pair, on.roles.heirs or {})
+            on.second_side_is(name, _beside(on.roles.sides, pair), copies)
+            if on.before is not None:
+                self._world.end_of(on.before)
+        elif role == SPARE and what == "site":
+            self._spares.append(pair)
+
+    def _lost(self, what: str, site: str, machines: Sequence[str]) -> Pair | None:
+        """The pair whose primary is meant, the last one first."""
+        for pair in reversed(self._world.pairs):
+            if site in ("", pair.roles.primary) and pair.has_lost(what, machines):
+                return pair
+        return None
+
+
+def note_what_is_there(pair: Pair, on: Pair) -> None:
+    """Record what the old primary, that is back, holds of what its failover has lost."""
+    for index, (user_bytes, transactions) in sorted(pair.promotion.lost.items()):
+        db = pair.primary.databases[index]
+        if transactions and not db.failed:
+            site = pair.roles.primary
+            on.context.note("truth.still_there", index, site, user_bytes, transactions)
+
+
+def _beside(sides: Sides, pair: Pair) -> Sides:
+    return sides.beside(pair.context.primary_files, pair.context.primary_engine)
