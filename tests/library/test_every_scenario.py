@@ -110,6 +110,8 @@ def test_what_was_lost_is_what_would_have_been(path: Path) -> None:
                 )
                 if failure_class == "database":
                     would_be = 0  # its log survives
+                if database["failed_us"] < failover["failed_us"]:
+                    would_be = 0  # it had been stopped by plan, and its tail been taken
                 refused = any(
                     row.values["what"] == "setup_differs" for row in leg.journal.rows("truth.event")
                 )
