@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dr_sim.measures.life import LedgerLine
+from dr_sim.measures.pieces import LedgerLine
 from dr_sim.measures.summary import Summary, summarise
 from dr_sim.measures.verdict import Verdict, judge
 from dr_sim.record.journal import Journal

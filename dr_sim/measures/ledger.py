@@ -20,7 +20,7 @@ from dr_sim.measures import alerts
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.lag import replay_lag
-from dr_sim.measures.life import LedgerLine, cut_up, seeded_anew
+from dr_sim.measures.life import cut_up, seeded_anew
 from dr_sim.measures.outcome import (
     DatabaseLoss,
     FailoverOutcome,
@@ -28,6 +28,7 @@ from dr_sim.measures.outcome import (
     manager_down,
     why_unknown,
 )
+from dr_sim.measures.pieces import LedgerLine
 from dr_sim.measures.tables import Record, Tables, tables
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import format_duration

@@ -7,7 +7,6 @@ from __future__ import annotations
 import numpy as np
 
 from dr_sim.measures.ledger import Ledger
-from dr_sim.measures.life import LedgerLine
 from dr_sim.measures.outage_now import (
     NO_WAY_US,
     Way,
@@ -18,6 +17,7 @@ from dr_sim.measures.outage_now import (
     usual_us,
     way_over,
 )
+from dr_sim.measures.pieces import LedgerLine
 from dr_sim.measures.tables import Record, tables
 from dr_sim.scenario.model import Scenario
 

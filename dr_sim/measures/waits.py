@@ -11,9 +11,8 @@ from dr_sim.backups.model import Kind
 from dr_sim.backups.said import said
 from dr_sim.measures.causes import FILE_BITS, BackupFate, Causes
 from dr_sim.measures.outcome import manager_down
+from dr_sim.measures.pieces import Piece
 from dr_sim.scenario.kind import Explains
-
-Piece = tuple[int, str, str]
 
 
 def unrestored(

@@ -19,9 +19,9 @@ from dr_sim.measures.ledger import (
     explain_lag,
 )
 from dr_sim.measures.legs import Leg
-from dr_sim.measures.life import LedgerLine
 from dr_sim.measures.outage_parts import explain_outage_at
 from dr_sim.measures.outcome import failovers
+from dr_sim.measures.pieces import LedgerLine
 from dr_sim.measures.sums import summed
 from dr_sim.measures.unprotected import unprotected_ledger
 from dr_sim.measures.whole import Whole

@@ -12,17 +12,19 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
-from dr_sim.measures import life
+from dr_sim.measures import arrival, before_backup, life, on_the_way
 from dr_sim.measures.causes import Causes, SafeTime
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.ledger import Ledger, explain_at, explain_failover
 from dr_sim.measures.outcome import failovers
+from dr_sim.measures.pieces import Piece
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.world import World
@@ -147,12 +149,14 @@ def test_each_microsecond_has_a_cause_that_the_record_confirms_at_length(
 
 
 # ---- the oracle looks: planted bugs
-Pieces = Iterator[life.Piece]
+Pieces = Iterator[Piece]
 
 
-def swapped(name: str, one: str, other: str) -> Callable[[pytest.MonkeyPatch], None]:
-    """Two causes change places in what a part of the ledger yields."""
-    real = getattr(life, name)
+def swapped(
+    place: ModuleType, name: str, one: str, other: str
+) -> Callable[[pytest.MonkeyPatch], None]:
+    """Swap two causes in the pieces of one part of the ledger."""
+    real = getattr(place, name)
     places = {one: other, other: one}
 
     def wrong(*args: Any) -> Pieces:
@@ -164,29 +168,32 @@ def swapped(name: str, one: str, other: str) -> Callable[[pytest.MonkeyPatch], N
                 return end.value  # type: ignore[no-any-return]
             yield until, places.get(cause, cause), detail
 
-    return lambda patch: patch.setattr(life, name, wrong)
+    return lambda patch: patch.setattr(place, name, wrong)
 
 
-def without(name: str, instead: Any) -> Callable[[pytest.MonkeyPatch], None]:
-    """A part of the ledger looks at nothing."""
-    return lambda patch: patch.setattr(life, name, lambda *args: instead)
+def without(place: ModuleType, name: str, instead: Any) -> Callable[[pytest.MonkeyPatch], None]:
+    """Let one part of the ledger find nothing."""
+    return lambda patch: patch.setattr(place, name, lambda *args: instead)
 
 
 PLANTED: dict[str, tuple[int, Callable[[pytest.MonkeyPatch], None]]] = {
-    "a queue is called back-off": (0, swapped("_waiting", "queued", "replicator back-off")),
-    "a queue is called a full staging area": (0, swapped("_waiting", "queued", "staging full")),
-    "a copy job is called a queue": (0, swapped("_waiting", "queued", "copy job")),
-    "back-off while the link is down": (13, without("_link_down", ())),
+    "a queue is called back-off": (0, swapped(arrival, "waiting", "queued", "replicator back-off")),
+    "a queue is called a full staging area": (
+        0,
+        swapped(arrival, "waiting", "queued", "staging full"),
+    ),
+    "a copy job is called a queue": (0, swapped(arrival, "waiting", "queued", "copy job")),
+    "back-off while the link is down": (13, without(on_the_way, "_link_down", ())),
     "sharing is called a transfer alone": (
         0,
-        swapped("_sending", "transfer", "transfer, sharing the link"),
+        swapped(arrival, "sending", "transfer", "transfer, sharing the link"),
     ),
     "what was lost is called not restored": (
         82,
-        swapped("_landed", "landed whole, lost later", "landed, not restored"),
+        swapped(arrival, "_landed", "landed whole, lost later", "landed, not restored"),
     ),
-    "skipped backups are forgotten": (0, without("_came_to_nothing", [])),
-    "the way of a repair is not followed": (0, without("_next_way_out", None)),
+    "skipped backups are forgotten": (0, without(before_backup, "_came_to_nothing", [])),
+    "the way of a repair is not followed": (0, without(life, "_next_way_out", None)),
     "a wiped copy is never noticed": (
         35,
         lambda patch: patch.setattr(Causes, "based", lambda *args: [SafeTime(0, 1 << 62, "")]),

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from dr_sim.loading import load_scenario
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.ledger import Ledger, NoSuchThing, explain_alert, explain_at, explain_failover
-from dr_sim.measures.life import UNEXPLAINED
 from dr_sim.measures.outcome import failovers
+from dr_sim.measures.pieces import UNEXPLAINED
 from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import Recopy
 from dr_sim.recovery.events import ValidationFailed, ValidationOutcome

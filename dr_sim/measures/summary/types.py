@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dr_sim.measures.life import LedgerLine
+from dr_sim.measures.pieces import LedgerLine
 from dr_sim.scenario.sla import CLOUD_CURVES
 
 
