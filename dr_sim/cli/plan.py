@@ -98,7 +98,7 @@ def add_plan(commands: Any) -> None:
 
 def _plan(a: argparse.Namespace) -> int:
     from dr_sim.backups.target import Policy, Reading
-    from dr_sim.importers import restore_plan
+    from dr_sim.importers import plan_shown, restore_plan
 
     question = restore_plan.PlanQuestion(
         a.until,
@@ -114,10 +114,10 @@ def _plan(a: argparse.Namespace) -> int:
     )
     answers = restore_plan.plan_restore(a.history, question)
     if a.json:
-        show(json.dumps(restore_plan.as_json(answers, a.history), indent=1, ensure_ascii=False))
+        show(json.dumps(plan_shown.as_json(answers, a.history), indent=1, ensure_ascii=False))
     else:
-        show(restore_plan.as_text(answers))
-    return restore_plan.exit_code(answers)
+        show(plan_shown.as_text(answers))
+    return plan_shown.exit_code(answers)
 
 
 def _import(a: argparse.Namespace) -> int:
