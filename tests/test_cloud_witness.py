@@ -13,11 +13,11 @@ import pytest
 from dr_sim.cloud import api, drift, jobs, manager, mapping, mirror, out, pending
 from dr_sim.cloud.words import JobMove, JobState
 from dr_sim.loading import load_scenario
-from dr_sim.machines import Command, SaveAll
+from dr_sim.machines import Command, Event, SaveAll
 from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.record.verify import verify
 from dr_sim.units import HOUR_US
-from dr_sim.world.cloud import agents
+from dr_sim.world.cloud import agents, lives
 from dr_sim.world.cloud.lives import CloudLives
 from dr_sim.world.cloud.service import cloud_config
 from dr_sim.world.own_logic import builder
@@ -75,6 +75,26 @@ def clean_before_gone(patch: pytest.MonkeyPatch) -> None:
 
     real = jobs.JobBook._alive
     patch.setattr(jobs.JobBook, "_alive", alive)
+
+
+def forget_to_go_on_with_backups(patch: pytest.MonkeyPatch) -> None:
+    """What a job has paused stays so: its clean-up is not run."""
+
+    def clean(self: jobs.JobBook, job: jobs.CloudJob, o: out.Out) -> None:
+        self._move(job, JobMove.CLEANED_CANCELLED)
+        self._ended(job, o)
+
+    patch.setattr(jobs.JobBook, "_clean", clean)
+
+
+def older_manager_acts(patch: pytest.MonkeyPatch) -> None:
+    """Neither its store nor agents refuse what a manager commands that is over."""
+
+    def tell_older(self: lives.CloudLives, event: Event) -> None:
+        for command in self.older.handle(event) if self.older else ():
+            self._world.do_for_older(command, 1 << 30)
+
+    patch.setattr(lives.CloudLives, "tell_older", tell_older)
 
 
 def forget_how_jobs_end(patch: pytest.MonkeyPatch) -> None:
@@ -197,6 +217,8 @@ PLANTED: list[tuple[Patch, str, str]] = [
     (forget_requests, FAULTS + "}\n", "cloud 2"),
     (no_fingerprint, "faults: {id_reused: {share: 30 %}}\n", "cloud 3"),
     (rescue_by_age, "", "cloud 4"),
+    (forget_to_go_on_with_backups, "events: [{at: 1 h, script_hangs: {site: A}}]\n", "cloud 5"),
+    (older_manager_acts, "events: [{at: 1 h, two_managers: {}}]\n", "cloud 11"),
     (clean_before_gone, "events: [{at: 1 h, script_hangs: {site: A}}]\n", "cloud 5"),
     (forget_how_jobs_end, "faults: {duplicate_request: {share: 1 %}}\n", "cloud 6"),
     (no_log, "", "cloud 7"),

@@ -225,6 +225,8 @@ class JobBook:
             assert word is not None
             if (over := self.said(word, out)) is not None:
                 ended.append(over)
+            elif job.state is JobState.KILLING:
+                self._due(job, out)
             elif not job.due_us:
                 self._look_at(job, out.mono_us + self._config.time_limit_us)
         for agent in list(self._ready):

@@ -123,6 +123,8 @@ class CloudManager:
         if self._provision is not None:
             for mirror in self._mirrors.values():
                 mirror.provision(self._provision[0], out)
+        elif active := self._without_second():  # whoever waits for that may not have been told
+            out.commands.append(SiteProvisioned(active, 0, 0, 0))
         for mirror in self._mirrors.values():
             mirror.wake(out)
 
@@ -149,6 +151,11 @@ class CloudManager:
             mirror.stands(e.site, identifiers.get(mirror.name, {}), out)
 
     # ---- a failover
+    def _without_second(self) -> str:
+        """The active site, if a failover has ended and no second side stands yet; else ''."""
+        mirrors = list(self._mirrors.values())
+        return mirrors[0].active if not any(mirror.target for mirror in mirrors) else ""
+
     def _provision_asked(self, e: ProvisionAsked, out: Out) -> None:
         if self._provision is not None:
             return  # it is under way

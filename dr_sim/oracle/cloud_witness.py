@@ -95,6 +95,7 @@ class _Seen:
     done: dict[Key, str] = field(default_factory=dict)  # change -> the job that made it
     escaped: set[str] = field(default_factory=set)  # changes
     cleaned: set[Key] = field(default_factory=set)
+    begun_at: dict[str, set[Key]] = field(default_factory=lambda: defaultdict(set))  # by job
     order: dict[tuple[int, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     reached: dict[tuple[int, str], int] = field(default_factory=dict)
     active: str = "A"
@@ -140,6 +141,7 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         yield from _answered(row, seen)
     elif kind == "cloud.SaveAll":
         seen.logged = seen.logged or '["log/' in row.values["entries"]
+        yield from _ended(row, seen)
         if seen.told_done:
             seen.known.over[seen.told_done], seen.told_done = "done", ""
     elif kind == "cloud.StartScript":
@@ -247,6 +249,7 @@ def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     made: Key = (row.entity, v["site"], change)
     side = (row.entity, v["site"])
     if what == "begins":
+        seen.begun_at[job].add(key)
         seen.begun.setdefault(change, row.time_us)
         if key in seen.alive:
             yield 4, f"attempt {seen.alive[key]} of {job} lives, and {v['attempt']} begins"
@@ -275,6 +278,22 @@ def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
             yield 5, f"{job} is cleaned up again"
     elif what == "cleaned":
         seen.cleaned.add(key)
+
+
+def _ended(row: Row, seen: _Seen) -> Broken:
+    """A job that came to nothing, and had begun, was cleaned up by then: half-done work would lie
+    there, and what it had paused would stay paused. While a failover goes on jobs of the old side
+    are closed as they are.
+    """
+    entries = row.values["entries"]
+    if not seen.second or ('"cancelled"' not in entries and '"failed"' not in entries):
+        return
+    for name, state in json.loads(entries):
+        job = name.removeprefix("ended/")
+        if job == name or state not in ("cancelled", "failed"):
+            continue
+        if seen.begun_at[job] and not seen.begun_at[job] & seen.cleaned:
+            yield 5, f"{job} is {state}, and was never cleaned up"
 
 
 def _effect(row: Row, spec: Cloud, seen: _Seen) -> Broken:

@@ -101,13 +101,14 @@ class CloudSites:
 
     def provisioned(self, command: SiteProvisioned) -> None:
         """The manager has ended a failover."""
-        if command.site == self._goes_to:
-            self._goes_to = ""
-            self.active, self.second = command.site, ""
-            for configuration in self._world.configurations:
-                configuration.go_over(command.site)
-            if self._next:
-                self._stands()
+        if command.site != self._goes_to:
+            return  # it says so again after a crash, and that is known
+        self._goes_to = ""
+        self.active, self.second = command.site, ""
+        for configuration in self._world.configurations:
+            configuration.go_over(command.site)
+        if self._next:
+            self._stands()
         self._goes_on(True, command.changes + command.rebuilt + command.by_hand)
 
     def _goes_on(self, ready: bool, changes: int) -> None:
