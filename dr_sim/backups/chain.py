@@ -58,9 +58,17 @@ class Hole:
     after: BackupHeader
 
 
+def stands_on_full(incremental: BackupHeader) -> bool:
+    """Return whether an incremental names the last full before it as its base."""
+    return incremental.differential_base_lsn == incremental.database_backup_lsn
+
+
 def bases_by_lsn(headers: Iterable[BackupHeader]) -> dict[int, int]:
     """Return the incremental on which an incremental stands, both by backup_id, where LSNs name
     one: its base LSN is that of no full, and an incremental began there.
+
+    A full and an incremental may begin at one instant, and at one LSN. So one that stands on the
+    full, which may not be here, is told by that full's own LSN.
     """
     known = list(headers)
     fulls = {h.first_lsn for h in known if h.kind is Kind.FULL and not h.copy_only}
@@ -70,7 +78,7 @@ def bases_by_lsn(headers: Iterable[BackupHeader]) -> dict[int, int]:
         if header.kind is not Kind.INCREMENTAL or header.differential_base_lsn in fulls:
             continue
         base = begun.get(header.differential_base_lsn)
-        if base is not None and base.first_lsn < header.first_lsn:
+        if base is not None and base.first_lsn < header.first_lsn and not stands_on_full(header):
             found[header.backup_id] = base.backup_id
     return found
 

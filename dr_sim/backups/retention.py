@@ -28,6 +28,7 @@ from dr_sim.backups.chain import (
     leads_to,
     on_path,
     order,
+    stands_on_full,
     type_forks,
 )
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
@@ -273,7 +274,7 @@ def _stands_on(above: BackupHeader, base: BackupHeader, forks: type_forks) -> bo
     if base.first_lsn != above.differential_base_lsn or base.last_lsn >= above.last_lsn:
         return False
     if base.kind is Kind.INCREMENTAL:
-        possible = base.first_lsn < above.first_lsn
+        possible = base.first_lsn < above.first_lsn and not stands_on_full(above)
     else:
         possible = base.kind is Kind.FULL and not base.copy_only
     return possible and leads_to(base.fork, base.last_lsn, above.fork, forks)

@@ -129,6 +129,7 @@ class History:
         "hung_commits",
         "index",
         "keeps_log",
+        "links",
         "log_lsn",
         "log_whole",
         "lsn",
@@ -146,8 +147,12 @@ class History:
         "whole",
     )
 
-    def __init__(self, index: int, name: str, show: Callable[[int, History, Front], None]) -> None:
+    def __init__(
+        self, index: int, name: str, show: Callable[[int, History, Front], None], links: bool
+    ) -> None:
+        """links: incrementals stand on incrementals (PostgreSQL's rule)."""
         self.index = index
+        self.links = links
         self.name = name
         self.show = show
         # fork -> fork it left, LSN and commits there
@@ -270,7 +275,7 @@ class History:
             bases.add(self.base_lsn)
         for f in self._that_lie_somewhere():  # in the order in which they were made
             there = f.secondary or (host and f.primary)
-            if there and f.kind is _INCREMENTAL and f.base_lsn in bases:
+            if self.links and there and f.kind is _INCREMENTAL and f.base_lsn in bases:
                 bases.add(f.first_lsn)
         return bases
 
@@ -387,7 +392,9 @@ class History:
                     found = [(f.first_lsn, not f.copy_only)]
                 elif f.kind is _INCREMENTAL:
                     stands = (f.base_lsn, True) in tops
-                    found = [(f.base_lsn, True), (f.first_lsn, True)] if stands else []
+                    found = [(f.base_lsn, True)] if stands else []
+                    if stands and self.links:
+                        found.append((f.first_lsn, True))
                 else:
                     over = [base for base, top in tops.items() if f.first_lsn <= top]
                     found = [

@@ -100,7 +100,8 @@ class Witness:
     instant at which commit number `commits` of that fork's history is acknowledged: the first that
     a survivor holding so many lacks. validated: what lands is validated before it is restored.
     Where it is not, what engines make of damaged files is theirs, and no bug: it shows in what a
-    promoted database holds (truth.silent_recovery).
+    promoted database holds (truth.silent_recovery). links: incrementals stand on incrementals
+    (PostgreSQL's rule).
     """
 
     def __init__(
@@ -109,9 +110,12 @@ class Witness:
         emit: Callable[[str, int, int, tuple[int | str, ...]], object],
         ack_instant: Callable[[int, int, int], int],
         validated: bool = True,
+        links: bool = False,
     ) -> None:
         self.violations: list[Violation] = []
-        self._databases = [History(i, name, self._show) for i, name in enumerate(database_names)]
+        self._databases = [
+            History(i, name, self._show, links) for i, name in enumerate(database_names)
+        ]
         self._emit = emit
         self._ack_instant = ack_instant
         self._validated = validated

@@ -123,6 +123,7 @@ class Pair:
                 _emitter(journal),
                 lambda db, fork, n: acks[db](n),
                 scenario.replay.validate_hash,
+                scenario.engine.postgres_rules,
             ),
             primary_files=sides.primary_files,
             secondary_files=sides.secondary_files,

@@ -460,6 +460,8 @@ def test_where_lsns_name_an_incremental_as_the_base_the_whole_chain_is_needed() 
         incremental(50, 60, 30),
         incremental(70, 80, 50),
     )
+    for link in (a, b, c):
+        link.database_backup_lsn = 10  # that of the last full
     tail = log(0, 100)
     assert plan([f, a, b, c]).steps == [f, a, b, c]
     for lost, expected in ((f, []), (a, [f]), (b, [f, a]), (c, [f, a, b])):
@@ -477,6 +479,15 @@ def test_where_lsns_name_an_incremental_as_the_base_the_whole_chain_is_needed() 
     on_f = RestoreState(1, 45, 10)
     assert plan([a, b, c], on_f).steps == []
     assert plan([f, a, b, c], on_f).steps == [f, a, b, c]
+
+
+def test_a_full_and_an_incremental_that_begin_at_one_lsn_are_told_apart() -> None:
+    """SQL Server's rule: c stands on the second full, which is not here, not on b."""
+    first, a, b = full(10, 20), incremental(30, 40, 10), incremental(50, 60, 10)
+    second, c = full(50, 70), incremental(80, 90, 50)
+    assert plan([first, a, b, second, c]).steps == [second, c]
+    assert plan([first, a, b, c]).steps == [first, b]
+    assert plan([a, b, c], RestoreState(1, 45, 10)).steps == [b]
 
 
 def test_a_base_lsn_of_0_names_no_full() -> None:

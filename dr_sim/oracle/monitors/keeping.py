@@ -64,7 +64,9 @@ def _kept_until(story: Story, database: int, name: int, begin_us: int, until_us:
 # ---- R18 at the secondary
 @dataclass(slots=True)
 class _Shelf:
-    """Headers of whole files, as columns."""
+    """Headers of whole files, as columns. links: incrementals stand on incrementals (PostgreSQL's
+    rule).
+    """
 
     kind: Ints
     first: Ints
@@ -72,11 +74,12 @@ class _Shelf:
     base: Ints
     copy_only: Ints
     finished_us: Ints
+    links: bool
 
     def where(self, mask: np.ndarray | slice) -> _Shelf:
         return _Shelf(
             self.kind[mask], self.first[mask], self.last[mask],
-            self.base[mask], self.copy_only[mask], self.finished_us[mask],
+            self.base[mask], self.copy_only[mask], self.finished_us[mask], self.links,
         )  # fmt: skip
 
     def starts(self) -> Ints:
@@ -98,7 +101,8 @@ class _Shelf:
             if not more.any():
                 return stands
             stands |= more
-            bases = np.append(bases, self.first[more])
+            if self.links:
+                bases = np.append(bases, self.first[more])
 
     def restorable(self, ends: Ints) -> np.ndarray:
         """Return which of these positions logs lead to from a full or an incremental."""
@@ -142,7 +146,8 @@ def _deletes_of(story: Story, database: int, deletes: dict[str, Ints]) -> Iterat
     fields = ("kind", "first_lsn", "last_lsn", "differential_base_lsn", "copy_only")
     kind, first, last, base, copy_only = (rows[f"header.{field}"][last_rows] for field in fields)
     finished = rows["header.finished_utc_us"][last_rows]
-    shelf = _Shelf(kind, first, last, base, copy_only, finished)
+    links = story.scenario.engine.postgres_rules
+    shelf = _Shelf(kind, first, last, base, copy_only, finished, links)
     forks = rows["header.fork"][last_rows]
     if len(np.unique(forks)) > 1:
         return  # which of two histories a file belongs to is the planner's business
@@ -201,7 +206,7 @@ def _wrong_delete(
     if fulls_after < min(keep, fulls_before):
         return f"a delete leaves {fulls_after} fulls; {keep} are to be kept whatever their age"
     needed = stays.base[stays.kind == INCREMENTAL]
-    for kind in (FULL, INCREMENTAL):
+    for kind in (FULL, INCREMENTAL) if whole.links else (FULL,):
         bases_before, bases_after = was.begun(kind), stays.begun(kind)
         if (np.isin(needed, bases_before) & ~np.isin(needed, bases_after)).any():
             return "an incremental is kept, and the backup that it stands on is deleted"

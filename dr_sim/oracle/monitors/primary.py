@@ -202,6 +202,8 @@ def _reach(story: Story, database: int, full: int, seq: int, fork: int) -> int |
         stands = (kinds == INCREMENTAL) & np.isin(bases, stood_on)
         further = here & (last > reach) & ((kinds == LOG) & (first <= reach) | stands)
         links = here & stands & ~np.isin(first, stood_on)
+        if not story.scenario.engine.postgres_rules:
+            links[:] = False
         if not further.any() and not links.any():
             return reach
         stood_on += first[links].tolist()
