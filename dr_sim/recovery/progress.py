@@ -85,8 +85,11 @@ class Progress:
         if newest is None or newest.done or self.armed_at_us >= 0:
             return False
         interval_us = db.config.log_interval_us
-        patience_us = interval_us if interval_us <= db.rules.age_us else MINUTE_US
-        return e.mono_us - self._ready_us(newest) >= patience_us and self.look(e, out)
+        if interval_us <= db.rules.age_us:
+            waits = e.mono_us - self._ready_us(newest) >= interval_us
+        else:  # the next one, with which it would be looked at, lands after its limit
+            waits = e.mono_us - newest.landed_mono_us >= MINUTE_US
+        return waits and self.look(e, out)
 
     def look(self, e: Event, out: list[Command]) -> bool:
         """Report the oldest log that waits if it is past its limit, and set the alarm for when it

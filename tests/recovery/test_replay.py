@@ -1164,6 +1164,29 @@ def test_a_restore_that_never_ends_is_told_though_each_log_lands_half_written_fi
     ]
 
 
+@pytest.mark.parametrize("interval", [5, 10, 15, 20, 30, 60, 120])
+@pytest.mark.parametrize(("delay", "every"), [(0, 0), (7, 0), (0, 15), (7, 15), (60, 0)])
+def test_a_log_that_waits_is_told_at_its_limit_however_rare_logs_are(
+    interval: int, delay: int, every: int
+) -> None:
+    """The age limit, and as long as it may wait on purpose; at the first retry after that."""
+    world = FakeWorld(
+        config(log_interval_us=interval * MINUTE, delay_us=delay * MINUTE, every_us=every * MINUTE)
+    )
+    begun(world)
+    finished: dict[str, int] = {}
+    world.hangs = 1
+    for _ in range(1 + 180 // interval):
+        world.wait(interval * MINUTE)
+        name = world.backup(Kind.LOG)
+        finished[name] = world.mono_us + SECOND
+        world.land(name)
+        world.settle()
+    first = next(at for at, alert in world.alerts if alert.event_id == 18)
+    limit = min(finished.values()) + (15 + delay + every) * MINUTE
+    assert limit - SECOND <= first <= limit + 5 * MINUTE
+
+
 # ---- keeping (R6, R18)
 def test_damage_at_rest_of_the_newest_full_is_found_and_copied_again() -> None:
     world = new(reverify_us=60 * MINUTE)

@@ -560,11 +560,9 @@ def a_standstill_is_told(story: Story) -> Iterator[Breach]:
     """Logs that have landed wait, and nothing is restored for longer than may be (R12)."""
     scenario = story.scenario
     for database in story.databases:
-        interval_us = story.log_interval_us(database)
-        if not interval_us:
+        if not story.log_interval_us(database):
             continue
-        # what waits may be looked at when the next log lands
-        limit_us = scenario.replay.age_us + story.patience_us + story.retry_us + 2 * interval_us
+        limit_us = scenario.replay.age_us + story.patience_us + story.retry_us
         for begin_us, end_us, seq, redo in standstills(story, database, limit_us):
             rows = story.of("truth.landed", database)
             waits = (rows["kind"] == LOG) & (rows["intact"] == 1) & (rows["last_lsn"] > redo)
