@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dr_sim.backups.model import Kind as BackupKind
 from dr_sim.scenario.fields import DatabaseName, Params, YesNo, default
-from dr_sim.scenario.kind import EventKind
+from dr_sim.scenario.kind import PRIMARY, EventKind
 from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.primary_database import Order
 
@@ -39,4 +39,5 @@ KIND = EventKind(
     happen,
     needs_primary=True,
     draws=lambda r, db: {"database": db, "copy_only": r.choice(["true", "false"])},
+    befalls=lambda params: PRIMARY,
 )

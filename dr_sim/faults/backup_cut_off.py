@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dr_sim.backups.model import Kind as BackupKind
 from dr_sim.scenario.fields import DatabaseName, Params, Ppm, default
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 from dr_sim.world.backup_mishaps import cut_off
 from dr_sim.world.occurrence import Occurrence
 
@@ -42,4 +42,5 @@ KIND = EventKind(
     needs_primary=True,
     explains=(Explains.CUT_OFF,),
     draws=lambda r, db: {"database": db, "after": r.choice(["0 %", "30 %", "99 %"])},
+    befalls=lambda params: PRIMARY,
 )

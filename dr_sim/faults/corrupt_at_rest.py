@@ -11,7 +11,7 @@ from pydantic import Field
 from dr_sim.faults.damage import draw_extent, hurt_file
 from dr_sim.scenario.bounds import MOST_FILES
 from dr_sim.scenario.fields import DatabaseName, MachineName, Params
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.occurrence import Occurrence
 
@@ -52,7 +52,7 @@ def happen(event: Occurrence, params: CorruptAtRest) -> None:
                 f for f in world.files_at(params.where, i) if params.kind in ("any", f.kind.word)
             ][-params.files :]
     for nth, file in enumerate(hit):
-        hurt_file(world.context, file, params.where, *draw_extent(event, file, nth))
+        hurt_file(event.context, file, params.where, *draw_extent(event, file, nth))
     event.ends("corruption at rest", index)
 
 
@@ -71,4 +71,5 @@ KIND = EventKind(
         "where": r.choice(["primary", "secondary"]),
         "files": r.choice(["1", "3", "9"]),
     },
+    befalls=lambda params: PRIMARY if params.where == "primary" else COPY,
 )

@@ -9,7 +9,7 @@ from pydantic import Field
 from dr_sim.faults.damage import draw_extent, hurt
 from dr_sim.scenario.bounds import MOST_FILES
 from dr_sim.scenario.fields import DatabaseName, Params
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.occurrence import Occurrence
 
@@ -57,4 +57,5 @@ KIND = EventKind(
     happen,
     explains=(Explains.DAMAGED_COPY,),
     draws=lambda r, db: {"database": db, "files": r.choice(["1", "2", "5", "12"])},
+    befalls=lambda params: COPY,
 )

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.scenario.fields import ALL, AmountOrAll, Law, Params, default
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.volume import Volume
 
@@ -68,4 +68,5 @@ KIND = EventKind(
     place=lambda params: "primary" if params.disk == "primary_share" else "secondary",
     turned=turned,
     explains=(Explains.NO_ROOM,),
+    befalls=lambda params: PRIMARY if params.disk == "primary_share" else COPY,
 )

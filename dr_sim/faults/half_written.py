@@ -5,7 +5,7 @@ it is closed.
 from __future__ import annotations
 
 from dr_sim.scenario.fields import DatabaseName, Params, Ppm, default
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -34,4 +34,5 @@ KIND = EventKind(
     needs_primary=True,
     explains=(Explains.DAMAGED_COPY,),
     draws=lambda r, db: {"database": db, "after": r.choice(["1 %", "50 %", "99 %"])},
+    befalls=lambda params: PRIMARY,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dr_sim.scenario.fields import DatabaseName, Duration, Params, Size, default
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -35,4 +35,5 @@ KIND = EventKind(
     needs_primary=True,
     explains=(Explains.UNDO,),
     draws=lambda r, db: {"database": db, "log": r.choice(["200 MB", "2 GB"])},
+    befalls=lambda params: PRIMARY,
 )

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from dr_sim.scenario.bounds import MOST_FILES
 from dr_sim.scenario.fields import DatabaseName, Law, Params
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.occurrence import Occurrence
 
@@ -52,4 +52,5 @@ KIND = EventKind(
         "by": r.choice(["20 s", "6 min", "33 min"]),
         "files": r.choice(["1", "3"]),
     },
+    befalls=lambda params: COPY,
 )

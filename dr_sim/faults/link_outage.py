@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dr_sim.scenario.fields import Law, Params
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -28,4 +28,5 @@ KIND = EventKind(
     place=lambda params: "link",
     explains=(Explains.LINK_DOWN,),
     draws=lambda r, db: r.choice(["1 min", "4 min", "11 min", "40 min", "3 h"]),
+    befalls=lambda params: COPY,
 )

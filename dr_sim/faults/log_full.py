@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dr_sim.scenario.fields import DatabaseName, Law, Params, Size, default
-from dr_sim.scenario.kind import EventKind
+from dr_sim.scenario.kind import PRIMARY, EventKind
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -42,4 +42,5 @@ KIND = EventKind(
     needs_primary=True,
     place=lambda params: "primary",
     turned=lambda params: None,
+    befalls=lambda params: PRIMARY,
 )

@@ -5,7 +5,7 @@ before it commits.
 from __future__ import annotations
 
 from dr_sim.scenario.fields import DatabaseName, Duration, Params, Size, default
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -44,4 +44,5 @@ KIND = EventKind(
     happen,
     needs_primary=True,
     explains=(Explains.UNDO,),
+    befalls=lambda params: PRIMARY,
 )

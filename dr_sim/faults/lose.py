@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, model_validator
 
 from dr_sim.scenario.fields import DatabaseName, MachineName, Params, refuse
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 if TYPE_CHECKING:
@@ -70,4 +70,5 @@ KIND = EventKind(
     loses=lambda params: str(params.what),
     draws=lambda r, db: r.choice(["site", "host", "database"]),
     leads_over=True,
+    befalls=lambda params: PRIMARY,
 )

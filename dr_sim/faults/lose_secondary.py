@@ -5,7 +5,7 @@ empty.
 from __future__ import annotations
 
 from dr_sim.scenario.fields import Law, Params
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -45,4 +45,5 @@ KIND = EventKind(
     happen,
     explains=(Explains.STOPPED, Explains.COPY_LOST),
     draws=lambda r, db: r.choice(["5 min", "90 min"]),
+    befalls=lambda params: COPY,
 )

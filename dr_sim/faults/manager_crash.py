@@ -15,7 +15,7 @@ from pydantic import Field
 
 from dr_sim.machines import Command
 from dr_sim.scenario.fields import Count, Params, default
-from dr_sim.scenario.kind import EventKind
+from dr_sim.scenario.kind import COPY, EventKind
 from dr_sim.world.occurrence import Occurrence
 
 WORDS = "recovery manager crashed"
@@ -48,6 +48,8 @@ class ManagerCrash(Params):
             "PageOperator",
             "RefuseOrder",
             "EnterPhase",
+            "Claim",
+            "ReleaseClaim",
             "Fence",
             "TakeTail",
             "Provision",
@@ -98,4 +100,5 @@ KIND = EventKind(
     "mission R5; back after manager.restart_after",
     happen,
     draws=lambda r, db: {"before": r.choice(DRAWN), "nth": r.choice("11123")},
+    befalls=lambda params: COPY,
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from dr_sim.scenario.fields import DatabaseName, Params
-from dr_sim.scenario.kind import EventKind
+from dr_sim.scenario.kind import PRIMARY, EventKind
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -38,4 +38,5 @@ KIND = EventKind(
     "66-80 % of serious incidents",
     happen,
     needs_primary=True,
+    befalls=lambda params: PRIMARY,
 )

@@ -8,7 +8,7 @@ from pydantic import Field, PlainValidator, PrivateAttr, WithJsonSchema, model_v
 
 from dr_sim.faults import mistake
 from dr_sim.scenario.fields import DatabaseName, Params, from_text, refuse
-from dr_sim.scenario.kind import EventKind, Explains, RestOfScenario
+from dr_sim.scenario.kind import COPY, EventKind, Explains, RestOfScenario
 from dr_sim.scenario.times import Instant, parse_instant
 from dr_sim.world.occurrence import Occurrence
 
@@ -120,4 +120,5 @@ KIND = EventKind(
         "planned": r.choice(["true", "false"]),
     },
     leads_over=True,
+    befalls=lambda params: COPY,
 )

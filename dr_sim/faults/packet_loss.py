@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dr_sim.scenario.fields import Law, Loss, Params
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -32,4 +32,5 @@ KIND = EventKind(
     happen,
     place=lambda params: "link",
     explains=(Explains.SLOW_LINK,),
+    befalls=lambda params: COPY,
 )

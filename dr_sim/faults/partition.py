@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.scenario.fields import Law, Params
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -53,4 +53,5 @@ KIND = EventKind(
         "duration": r.choice(["40 s", "3 min", "6 min", "20 min"]),
     },
     leads_over=True,
+    befalls=lambda params: COPY,
 )

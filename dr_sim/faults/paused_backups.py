@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from dr_sim.scenario.fields import DatabaseName, Law, Params
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -40,4 +40,5 @@ KIND = EventKind(
     needs_primary=True,
     explains=(Explains.PAUSED,),
     draws=lambda r, db: {"database": db, "duration": r.choice(["7 min", "50 min"])},
+    befalls=lambda params: PRIMARY,
 )

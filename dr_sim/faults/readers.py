@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dr_sim.scenario.fields import DatabaseName, Law, Params
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -37,4 +37,5 @@ KIND = EventKind(
     happen,
     explains=(Explains.RESTORE_REFUSED, Explains.HELD_OPEN),
     draws=lambda r, db: {"database": db, "duration": r.choice(["3 min", "45 min"])},
+    befalls=lambda params: COPY,
 )

@@ -5,7 +5,7 @@ new base is taken.
 from __future__ import annotations
 
 from dr_sim.scenario.fields import DatabaseName, Law, Params
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.recovery_model import set_simple
 
@@ -48,4 +48,5 @@ KIND = EventKind(
     needs_primary=True,
     explains=(Explains.REFUSED,),
     draws=lambda r, db: {"database": db, "duration": r.choice(["2 min", "50 min"])},
+    befalls=lambda params: PRIMARY,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from dr_sim.scenario.fields import Law, Params, default
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -51,4 +51,5 @@ KIND = EventKind(
     "Windows DFS Replication event pages: 2213, the default in the 2012 release",
     happen,
     explains=(Explains.STOPPED,),
+    befalls=lambda params: COPY,
 )

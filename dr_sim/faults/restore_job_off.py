@@ -7,7 +7,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from dr_sim.scenario.fields import DatabaseName, Law, Params
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -54,4 +54,5 @@ KIND = EventKind(
     turned=lambda params: None,
     explains=(Explains.RESTORES_OFF,),
     draws=lambda r, db: {"database": db, "duration": r.choice(["20 min", "90 min"])},
+    befalls=lambda params: COPY,
 )

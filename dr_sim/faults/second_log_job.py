@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dr_sim.backups.model import Kind as BackupKind
 from dr_sim.scenario.fields import Count, DatabaseName, Params, Period, default
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.primary_database import Order
 
@@ -52,4 +52,5 @@ KIND = EventKind(
         "times": r.choice(["1", "3"]),
         "every": "17 min",
     },
+    befalls=lambda params: PRIMARY,
 )

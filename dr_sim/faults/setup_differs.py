@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.scenario.fields import DatabaseName, Law, Params
-from dr_sim.scenario.kind import EventKind, Explains, RestOfScenario
+from dr_sim.scenario.kind import COPY, EventKind, Explains, RestOfScenario
 from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.setup import Difference, Reason
 
@@ -86,4 +86,5 @@ KIND = EventKind(
     example="database: crm, because: file_added, repaired_after: 4 h",
     explains=(Explains.RESTORE_REFUSED,),
     check=check,
+    befalls=lambda params: COPY,
 )

@@ -18,7 +18,7 @@ from pydantic import Field
 from dr_sim.backups.model import KIND_OF_WORD
 from dr_sim.backups.model import Kind as BackupKind
 from dr_sim.scenario.fields import DatabaseName, Law, Params, YesNo
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -78,4 +78,5 @@ KIND = EventKind(
         "kind": r.choice(["any", "full", "log"]),
         "duration": r.choice(["4 min", "40 min", "200 min"]),
     },
+    befalls=lambda params: PRIMARY,
 )

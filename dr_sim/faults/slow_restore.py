@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dr_sim.scenario.fields import FactorLaw, Law, Params, default
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -48,4 +48,5 @@ KIND = EventKind(
         "by": r.choice(["3", "40", "2000"]),
         "duration": r.choice(["20 min", "2 h"]),
     },
+    befalls=lambda params: COPY,
 )

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.scenario.fields import DatabaseName, Params
-from dr_sim.scenario.kind import EventKind
+from dr_sim.scenario.kind import COPY, EventKind
 from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.secondary import Break
 
@@ -42,4 +42,5 @@ KIND = EventKind(
         "database": db,
         "how": r.choice(["dropped", "brought online", "redo fails"]),
     },
+    befalls=lambda params: COPY,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dr_sim.scenario.fields import Bandwidth, Law, Params
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -33,4 +33,5 @@ KIND = EventKind(
     place=lambda params: "link",
     explains=(Explains.SLOW_LINK,),
     draws=lambda r, db: {"to": r.choice(["300 kbit/s", "2 Mbit/s"]), "duration": "25 min"},
+    befalls=lambda params: COPY,
 )

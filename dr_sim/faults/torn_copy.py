@@ -10,7 +10,7 @@ from pydantic import Field
 
 from dr_sim.scenario.bounds import MOST_FILES
 from dr_sim.scenario.fields import DatabaseName, Params, Ppm, default
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.occurrence import Occurrence
 
@@ -83,4 +83,5 @@ KIND = EventKind(
         "leaves": r.choice(["the part", "whole size"]),
         "files": r.choice(["1", "3"]),
     },
+    befalls=lambda params: COPY,
 )

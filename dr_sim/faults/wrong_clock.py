@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from dr_sim.scenario.fields import Duration, Law, Params, refuse
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -60,4 +60,5 @@ KIND = EventKind(
     turned=turned,
     explains=(Explains.WRONG_TIME,),
     example="side: primary, behind: 10 min",
+    befalls=lambda params: PRIMARY if params.side == "primary" else COPY,
 )

@@ -9,7 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from dr_sim.faults import KINDS
 from dr_sim.scenario import copies, experiment, sla, times
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
-from dr_sim.scenario.events import ALL_DATABASES, Together
+from dr_sim.scenario.events import ALL_DATABASES, COPY, Together
 from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.schema import ALIASES, EXAMPLES, Root
 from dr_sim.scenario.sources import default_value
@@ -20,6 +20,12 @@ IDENTIFIER = f"urn:dr-sim:scenario:{VERSION}"
 SCHEMA_FILE = "dr-sim.schema.json"
 MODELINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
 """The line by which editors find the schema: a file of that name beside the scenario."""
+COPY_SCHEMA = {
+    "type": "string",
+    "description": "the standby that it befalls, where there are several: its name under copies; "
+    "left out: the first one that there is",
+    "examples": ["near"],
+}
 _MOST_EXAMPLES = 4
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -195,6 +201,7 @@ def _events(kinds: tuple[EventKind, ...]) -> dict[str, Any]:
             "pattern": times.RECURRENCE_PATTERN,
         },
     }
+    words[COPY] = COPY_SCHEMA
     for kind in kinds:
         mapping = _params_schema(kind)
         ways = [mapping, mapping["properties"][kind.scalar]] if kind.scalar else [mapping]
@@ -204,7 +211,9 @@ def _events(kinds: tuple[EventKind, ...]) -> dict[str, Any]:
         "properties": words,
         "oneOf": [{"required": ["at"]}, {"required": ["every"]}],
         "additionalProperties": False,
-        "maxProperties": 2,
+        "if": {"required": [COPY]},
+        "then": {"minProperties": 3, "maxProperties": 3},
+        "else": {"maxProperties": 2},
     }
     return {
         "type": "array",
@@ -233,7 +242,8 @@ def _faults(kinds: tuple[EventKind, ...]) -> dict[str, Any]:
     for kind in kinds:
         if kind.drawable:
             mapping = _params_schema(kind)
-            mapping["properties"] = {"rate": rate, **together, **mapping.get("properties", {})}
+            apart = {"rate": rate, COPY: COPY_SCHEMA, **together}
+            mapping["properties"] = apart | mapping.get("properties", {})
             if not kind.steady:
                 mapping["anyOf"] = [{"required": ["rate"]}, {"required": ["with_site_loss"]}]
             words[kind.name] = {

@@ -18,7 +18,7 @@ from dr_sim.errors import InputError, Problem
 from dr_sim.faults import BY_NAME, KINDS
 from dr_sim.files.reading import inside_tree_of, outside_allowed
 from dr_sim.loading.reference import kind_reference
-from dr_sim.scenario import build, checks
+from dr_sim.scenario import build, checks, standbys
 from dr_sim.scenario.cloud_keys import check_sla
 from dr_sim.scenario.copies import multiply, told_once
 from dr_sim.scenario.defaults import DERIVED
@@ -105,9 +105,10 @@ def _load(
         unread = _of_bases(problems, path)
         if tree is not None:
             copies = multiply(tree, problems)
+            standbys.read_copies(tree, problems)
             scenario = _scenario(tree, KINDS if kinds is None else kinds, problems)
     ordered = sorted(
-        dict.fromkeys(told_once(problems, copies)),
+        dict.fromkeys(standbys.told_once(told_once(problems, copies))),
         key=lambda problem: (problem not in unread, problem.file != path, problem),
     )
     return (None, ordered) if ordered else (scenario, [])
@@ -155,12 +156,13 @@ def _scenario(tree: Node, kinds: tuple[EventKind, ...], problems: list[Problem])
     problems.extend(checks.check_logs(lines, getattr(root, "databases", None)))
     problems.extend(checks.check_totals(root, tree, series, events, faults))
     problems.extend(checks.check_recorded(root, tree, recorded))
+    problems.extend(standbys.check_copies(root, tree, lines, names_of(tree.get("copies"))))
     instants = _times(root, events, faults, problems)
     if problems:
         return None
     beside = build.BesideSections(series, recorded, sla, asked)
     beside.events = tuple(
-        ScriptedEvent(line.number, at_us, line.kind, _placed(line.params, root))
+        ScriptedEvent(line.number, at_us, line.kind, _placed(line.params, root), line.copy)
         for line, at_us in zip(events, instants, strict=True)
     )
     drawn = [build.drawn(line) for line in faults]

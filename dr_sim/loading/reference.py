@@ -18,7 +18,7 @@ from dr_sim.scenario.schema import EXAMPLES
 
 _MOST_FORMS = 4
 _SAME = "the same as "
-_APART = ("events", "faults", "sla", "sweep", "replications", "answer")
+_APART = ("copies", "events", "faults", "sla", "sweep", "replications", "answer")
 """Keys with a form of their own, explained in words: no list of the keys inside would say more."""
 
 

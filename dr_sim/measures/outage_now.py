@@ -109,7 +109,7 @@ def way_over(t: Tables, scenario: Scenario, usual: bool = False, database: int =
     hour.
     """
     f = scenario.failover
-    silent_us = f.silent_for_us + beat_on_way_us(scenario)
+    silent_us = f.silent_for_us + scenario.rank * f.turn_us + beat_on_way_us(scenario)
     fixed = silent_us + f.fence_timeout_us
     start, before = [0], [fixed]
     if f.mode == "manual":

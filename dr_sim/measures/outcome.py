@@ -32,6 +32,7 @@ from dr_sim.scenario.model import Scenario
 PHASES = ("detect", "decide", "fence", "drain", "recover", "provision", "redirect", "warm_up")
 PHASE_OF = {  # the state of recovery/failover.py that the time is spent in -> phase of the outage
     "watching": "detect",
+    "claiming": "detect",
     "deciding": "decide",
     "abandoned": "decide",
     "fencing": "fence",

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.ledger import Ledger
 from dr_sim.measures.legs import Leg
-from dr_sim.measures.life import LedgerLine, cut_up, seeded_anew
+from dr_sim.measures.life import cut_up, seeded_anew
 from dr_sim.measures.outcome import FailoverOutcome
+from dr_sim.measures.pieces import LedgerLine
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.whole import Whole, unprotected
 

@@ -8,7 +8,8 @@ the last promotion at the least: until then the survivor and the primary before 
 and since then nothing has been in two places. So exposure rises from the promotion on until the new
 network's first full has landed whole (to failures of class host and database: until a full lies in
 the new primary's own share), and to the end of the run where no new secondary ever comes. The
-service at an instant is its worst database of those that are online in that leg.
+service at an instant is its worst database of those that are online in that leg. Where there are
+several standbys it is that of the best of them at each instant.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from dr_sim.measures import cloud
+from dr_sim.measures.best import best, best_falling
 from dr_sim.measures.exposure import Curve, empty_curve, joined, true_exposure, worst
 from dr_sim.measures.falling import Falling, joined_falling
 from dr_sim.measures.lag import replay_lag
@@ -42,15 +44,28 @@ class Whole:
         self.legs = list(legs)
         self.opened = [tables(leg.journal) for leg in self.legs]
         self.each = list(zip(self.legs, self.opened, strict=True))
+        # of other standbys in the same time, by leg
+        self._beside = [[(leg, tables(leg.journal)) for leg in one.beside] for one in self.legs]
         self.scenario = self.legs[0].scenario
         self.end_us = run_end_us(self.opened[0], self.scenario)
-        self._kept: dict[tuple[int, str, int], Curve] = {}  # by leg, measure and database
-        self._outages: dict[tuple[int, int], Falling] = {}  # by leg and database
+        # by leg, the standby's place in the order, measure and database
+        self._kept: dict[tuple[int, int, str, int], Curve] = {}
+        # by leg, the standby's place in the order, and database
+        self._outages: dict[tuple[int, int, int], Falling] = {}
 
     @classmethod
     def of(cls, journal: Journal, scenario: Scenario) -> Whole:
         """A run, from its journal."""
         return cls(legs_of(journal, scenario))
+
+    def at(self, leg: Leg) -> list[tuple[Leg, Tables]]:
+        """A leg as each of its standbys has recorded it: first the one that took over, if any."""
+        return [self.each[leg.number - 1], *self._beside[leg.number - 1]]
+
+    @property
+    def every(self) -> list[tuple[Leg, Tables]]:
+        """All legs of all standbys."""
+        return [one for leg in self.legs for one in self.at(leg)]
 
     def after(self, leg: Leg) -> tuple[Leg, Tables] | None:
         """The leg that follows that one."""
@@ -156,27 +171,53 @@ class Whole:
         return cloud.both_sides_us(self.opened[0], fails)
 
     def outage_in(self, leg: Leg, database: int) -> Falling:
-        """Return that of one database in one leg, in that leg's time."""
-        key = (leg.number, database)
+        """Return that of one database in one leg, in that leg's time, by the best standby."""
+        first, *others = [self._outage_at(one, database) for one in self.at(leg)]
+        return best_falling(first, others)
+
+    def _outage_at(self, one: tuple[Leg, Tables], database: int) -> Falling:
+        leg, t = one
+        key = (leg.number, leg.scenario.rank, database)
         if key not in self._outages:
-            self._outages[key] = outage_if_now(self.opened[leg.number - 1], leg.scenario, database)
+            self._outages[key] = outage_if_now(t, leg.scenario, database)
         return self._outages[key]
 
     def _outage_in(self, leg: Leg, of: tuple[str, str]) -> Falling:
-        curves = [self.outage_in(leg, i) for i in _databases(leg.scenario, of)]
-        return outage_of_service(self.opened[leg.number - 1], leg.scenario, curves)
+        first, *others = [self.outage_of_copy(one, of) for one in self.at(leg)]
+        return best_falling(first, others)
+
+    def outage_of_copy(self, one: tuple[Leg, Tables], of: tuple[str, str] = ("", "")) -> Falling:
+        """Return that of one standby in one leg, in that leg's time."""
+        leg, t = one
+        curves = [self._outage_at(one, i) for i in _databases(leg.scenario, of)]
+        return outage_of_service(t, leg.scenario, curves)
 
     def _over(self, what: str, measure: Measure, of: tuple[str, str], alone: bool) -> Curve:
         found = [self._in_leg(leg, what, measure, of).shifted(leg.begins_us) for leg in self.legs]
         return joined([*found, self._never_again(of)] if alone else found)
 
     def _in_leg(self, leg: Leg, what: str, measure: Measure, of: tuple[str, str]) -> Curve:
-        t = self.opened[leg.number - 1]
+        """By the best standby at each instant."""
+        first, *others = [self._of_copy(one, what, measure, of) for one in self.at(leg)]
+        return best(first, others)
+
+    def exposure_of_copy(self, one: tuple[Leg, Tables], failure_class: str = "site") -> Curve:
+        """Return that of one standby in one leg, in that leg's time."""
+        return self._of_copy(one, *_exposure(failure_class), ("", ""))
+
+    def lag_of_copy(self, one: tuple[Leg, Tables]) -> Curve:
+        return self._of_copy(one, "lag", replay_lag, ("", ""))
+
+    def _of_copy(
+        self, one: tuple[Leg, Tables], what: str, measure: Measure, of: tuple[str, str]
+    ) -> Curve:
+        leg, t = one
         wanted = _databases(leg.scenario, of)
+        which = leg.number, leg.scenario.rank, what
         for database in wanted:
-            if (leg.number, what, database) not in self._kept:
-                self._kept[leg.number, what, database] = measure(t, leg.scenario, database)
-        return worst(self._kept[leg.number, what, database] for database in wanted)
+            if (*which, database) not in self._kept:
+                self._kept[*which, database] = measure(t, leg.scenario, database)
+        return worst(self._kept[*which, database] for database in wanted)
 
     def _never_again(self, of: tuple[str, str]) -> Curve:
         """From the last promotion to the end of the run, where no leg follows it."""
@@ -220,7 +261,8 @@ def unprotected_spans(whole: Whole) -> dict[int, tuple[int, int]]:
         begin, end = leg.begins_us + min(promoted), whole.end_us
         following = whole.after(leg)
         if following is not None:
-            until = _restored_us(*following)
+            restored = [_restored_us(*one) for one in whole.at(following[0])]
+            until = min((us for us in restored if us is not None), default=None)
             if until is None:
                 until = next(
                     (
@@ -255,7 +297,11 @@ def unprotected(whole: Whole, leg: Leg, failover: FailoverOutcome) -> dict[str, 
         later, t = following
         at, end = later.begins_us - leg.begins_us, run_end_us(t, later.scenario)
         first = {
-            d.name: t.of("truth.restored", i)["time_us"][:1].tolist()
+            d.name: sorted(
+                us
+                for _, of_copy in whole.at(later)
+                for us in of_copy.of("truth.restored", i)["time_us"][:1].tolist()
+            )
             for i, d in enumerate(later.scenario.databases)
         }
         again = next(

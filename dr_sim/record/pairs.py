@@ -10,6 +10,7 @@ whose entities are plain and whose instants count from when the pair began.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,24 @@ class PairJournal:
         self._journal.pack()
 
 
+class SharedJournal(PairJournal):
+    """The run's journal as one primary before several standbys writes in it: each row once for each
+    of their pairs.
+    """
+
+    def __init__(self, journal: Journal, pairs: Sequence[int]) -> None:
+        super().__init__(journal, pairs[0])
+        self._offsets = [pair << PAIR_BITS for pair in pairs]
+
+    def append(self, kind_id: int, time_us: int, entity: int, *values: int) -> None:
+        for offset in self._offsets:
+            self._journal.append(kind_id, time_us, entity + offset, *values)
+
+    def note(self, kind_name: str, time_us: int, entity: int, *values: int | str) -> None:
+        for offset in self._offsets:
+            self._journal.note(kind_name, time_us, entity + offset, *values)
+
+
 AnyJournal = Journal | PairJournal
 
 
@@ -133,6 +152,37 @@ def pairs_by_row(journal: Journal) -> Ints:
     for kind in KINDS:
         rows = journal.of_kind(kind.id)
         found[rows[:, 0]] = (rows[:, 2] + 1) >> PAIR_BITS
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class PairRoles:
+    """Who is who in a pair, and since when. rank: the standby's place in the order of those behind
+    the same primary; of: how many there are; lead: the number of the first one's pair.
+    """
+
+    number: int
+    primary: str
+    secondary: str
+    begins_us: int = 0
+    secondary_from_us: int = 0
+    rank: int = 0
+    of: int = 1
+    lead: int = 0
+
+
+def roles_by_pair(journal: Journal, first: tuple[str, str]) -> dict[int, PairRoles]:
+    """The roles of all pairs, by number. first: the primary and the secondary of the first one."""
+    found = {0: PairRoles(0, *first)}
+    for row in journal.rows("truth.roles"):
+        pair = pair_of(row.entity)
+        sites = row.values["primary"], row.values["secondary"]
+        ready_us = row.values["secondary_from_us"]
+        found[pair] = PairRoles(pair, *sites, row.time_us, ready_us, lead=pair)
+    for row in journal.rows("truth.standby"):
+        pair = pair_of(row.entity)
+        order = {name: row.values[name] for name in ("rank", "of", "lead")}
+        found[pair] = replace(found[pair], **order)
     return found
 
 

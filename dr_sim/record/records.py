@@ -181,6 +181,12 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # ---- a change of roles ----
     # a pair begins: which site is the primary, which the secondary, and when that is in place
     ("truth.roles", (("primary", "str"), ("secondary", "str"), ("secondary_from_us", "int"))),
+    # of a pair that has others beside it: where its standby is, its place in the order of them, how
+    # many there are, and the number of the first one's pair
+    (
+        "truth.standby",
+        (("place", "str"), ("rank", "int"), ("of", "int"), ("lead", "int")),
+    ),
     # something that had begun before goes on: the event's number (0: drawn) and its kind
     ("truth.goes_on", (("number", "int"), ("what", "str"))),
     # ---- what was lost is back ----

@@ -268,6 +268,18 @@ class EnterPhase(Command):
 
 
 @dataclass(slots=True)
+class Claim(Command):
+    """Claim to take over, as there are other standbys; answered by ClaimGiven or ClaimRefused."""
+
+
+@dataclass(slots=True)
+class ReleaseClaim(Command):
+    """Let go what was claimed: another standby may take over. declined: the operator said no."""
+
+    declined: bool
+
+
+@dataclass(slots=True)
 class Fence(Command):
     """Stop the old primary from taking writes; answered by Fenced or FenceFailed."""
 
@@ -318,6 +330,8 @@ COMMANDS: tuple[type[Command], ...] = (
     PageOperator,
     RefuseOrder,
     EnterPhase,
+    Claim,
+    ReleaseClaim,
     Fence,
     TakeTail,
     Provision,

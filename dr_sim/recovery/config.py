@@ -79,7 +79,9 @@ class FailoverConfig:
     who is paged; drain_limit_us: how long draining and the tails, all together, may wait for files
     on their way. Replaying what has landed has no limit, but one restore has: restore_limit_us;
     then it is taken to hang. A planned failover waits on and says so at every limit. directory:
-    there is one that replicates apart from the databases, and users need what it lacks.
+    there is one that replicates apart from the databases, and users need what it lacks. standbys:
+    how many there are; rank: which of them this is, 0 is preferred; turn_us: how long each waits
+    for the one before it.
     """
 
     mode: Mode
@@ -91,6 +93,9 @@ class FailoverConfig:
     drain_limit_us: int
     restore_limit_us: int
     directory: bool
+    standbys: int
+    rank: int
+    turn_us: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -306,6 +306,25 @@ class TailFailed(Event):
 
 
 @dataclass(slots=True)
+class ClaimGiven(Event):
+    """No other standby can take over now."""
+
+
+@dataclass(slots=True)
+class ClaimRefused(Event):
+    """Another standby takes over: the one at that place."""
+
+    holder: str
+
+
+@dataclass(slots=True)
+class ClaimFreed(Event):
+    """The standby that was to take over does so no more. declined: the operator said no."""
+
+    declined: bool
+
+
+@dataclass(slots=True)
 class Provisioned(Event):
     """The directory here is complete. entries: those that were made by hand."""
 
@@ -381,6 +400,9 @@ EVENTS: tuple[type[Event], ...] = (
     FenceFailed,
     TailTaken,
     TailFailed,
+    ClaimGiven,
+    ClaimRefused,
+    ClaimFreed,
     Provisioned,
     Redirected,
     Inventory,

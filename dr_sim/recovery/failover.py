@@ -25,9 +25,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dr_sim.machines import Alarm, CancelAlarm, Command, Event, Phase, Save, SetAlarm
-from dr_sim.recovery import events, orders, stopping, watching, way_over
+from dr_sim.recovery import claiming, events, orders, stopping, watching, way_over
 from dr_sim.recovery.alerts import AlertBook, Danger
-from dr_sim.recovery.commands import EnterPhase, Fence, PageOperator, Provision, Redirect
+from dr_sim.recovery.claiming import Claiming
+from dr_sim.recovery.commands import Claim, EnterPhase, Fence, PageOperator, Provision, Redirect
 from dr_sim.recovery.config import FailoverConfig
 from dr_sim.recovery.emptying import Emptying
 from dr_sim.recovery.failover_table import (
@@ -55,7 +56,7 @@ KEY = "failover"
 @dataclass(frozen=True, slots=True)
 class StoredFailover:
     """The stored part of a failover. stop_before: for each database, the instant before which
-    replay stops.
+    replay stops. claims_for: the operator whose order has claimed it.
     """
 
     phase: FailoverPhase = FailoverPhase.WATCHING
@@ -65,6 +66,7 @@ class StoredFailover:
     drain_since: tuple[int, int] = (0, 0)
     declined: tuple[str, ...] = ()
     stop_before: tuple[tuple[str, int], ...] = ()
+    claims_for: str = ""
 
     def text(self) -> str:
         values: dict[str, object] = {
@@ -77,6 +79,8 @@ class StoredFailover:
         }
         if self.stop_before:
             values["stop_before"] = dict(self.stop_before)
+        if self.claims_for:
+            values["claims_for"] = self.claims_for
         return json.dumps(values, ensure_ascii=False)
 
 
@@ -94,6 +98,7 @@ def stored_from_text(text: str) -> StoredFailover:
         (of_type(mono_us, int), of_type(utc_us, int)),
         declined,
         stop_before,
+        of_type(found.get("claims_for", ""), str),
     )
 
 
@@ -107,6 +112,7 @@ class Failover:
     __slots__ = (
         "_phase",
         "by_silence",
+        "claiming",
         "config",
         "databases",
         "emptying",
@@ -136,6 +142,7 @@ class Failover:
         self._phase = Phase(FAILOVER, stored.phase)
         self.planned = stored.planned
         self.by_silence = stored.by_silence
+        self.claiming = Claiming(config.standbys, stored.claims_for)
         self.seeking = Seeking()
         self.fencing = Fencing(alerts, stored.fence)
         self.silence = Silence(config, stored.declined)
@@ -181,6 +188,7 @@ class Failover:
             self.emptying.since,
             tuple(sorted(self.silence.declined)),
             tuple((name, at) for name, at in stops if at),
+            self.claiming.operator,
         )
         out.append(Save(KEY, stored.text()))
 
@@ -198,6 +206,15 @@ class Failover:
         self.move(FailoverEvent.BEGUN, out)
         out.append(Fence(planned))
 
+    def claim(self, planned: bool, operator: str, out: list[Command]) -> None:
+        """Claim a failover that is due, by the order of an operator or ('') by silence: there are
+        other standbys.
+        """
+        self.planned, self.by_silence = planned, not operator
+        self.claiming.ask(operator)
+        self.move(FailoverEvent.CLAIMS, out)
+        out.append(Claim())
+
     def stop_waiting(self) -> None:
         """Change a planned failover to an unplanned one: what cannot be had stays behind."""
         self.planned = False
@@ -205,6 +222,7 @@ class Failover:
     def abandon(self, event: FailoverEvent, out: list[Command]) -> None:
         self.move(event, out)
         self.move(FailoverEvent.OVER, out)
+        self.claiming.let_go(bool(self.silence.declined), out)
 
     def call_off(self, e: Event, out: list[Command]) -> None:
         """Call the failover off. Nothing has been changed yet: the databases go on as those of a
@@ -212,6 +230,12 @@ class Failover:
         """
         self.fencing.tell_heard_again(e, self.minutes(e), False, out)
         self.fencing.over(out)
+        self.leave_off(e, out)
+
+    def leave_off(self, e: Event, out: list[Command]) -> None:
+        """Leave off before anything is brought online: the databases go on as those of a
+        secondary.
+        """
         out.append(CancelAlarm("", Timer.DRAIN))
         self.planned = False
         for db in self.databases.values():
@@ -233,7 +257,8 @@ class Failover:
         at = self.silence.at_us()
         watching_now = self.phase is FailoverPhase.WATCHING
         if watching_now and at is not None and not self.silence.declined_all:
-            out.append(SetAlarm("", Timer.SILENT, max(at, e.mono_us)))
+            turn_us = self.config.rank * self.config.turn_us
+            out.append(SetAlarm("", Timer.SILENT, max(at, e.mono_us) + turn_us))
 
     def page(self, e: Event, out: list[Command]) -> None:
         """Page the operator, at every retry until there is an answer: a page may reach nobody."""
@@ -251,6 +276,7 @@ class Failover:
         phase = self.phase
         if phase is not FailoverPhase.WATCHING:
             out.append(EnterPhase(phase))
+        claiming.resume(self, out)
         if phase is FailoverPhase.ABANDONED:
             self.move(FailoverEvent.OVER, out)
         elif phase is FailoverPhase.DECIDING:
@@ -309,6 +335,9 @@ ON_EVENT: dict[type[Event], Callable[[Failover, Any, list[Command]], None]] = {
     events.OperatorAnswered: orders.answered,
     events.Fenced: stopping.answered,
     events.FenceFailed: stopping.answered,
+    events.ClaimGiven: claiming.given,
+    events.ClaimRefused: claiming.refused,
+    events.ClaimFreed: claiming.freed,
     events.TailTaken: way_over.tail_taken,
     events.TailFailed: way_over.tail_failed,
     events.Recovered: way_over.recovered,

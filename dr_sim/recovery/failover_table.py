@@ -12,6 +12,7 @@ from dr_sim.machines import Transitions
 
 class FailoverPhase(enum.StrEnum):
     WATCHING = "watching"
+    CLAIMING = "claiming"  # one of several standbys asks whether it may
     DECIDING = "deciding"  # the operator was paged
     FENCING = "fencing"
     DRAINING = "draining"
@@ -25,6 +26,8 @@ class FailoverPhase(enum.StrEnum):
 
 class FailoverEvent(enum.StrEnum):
     SILENT_FOR_LONG = "the machines have been silent for long"
+    CLAIMS = "one of several standbys claims to take over"
+    NOT_HERE = "another standby takes over, or it is needless"
     BEGUN = "begun"  # by order, by approval or by silence
     DECLINED = "declined by the operator, or the machines are heard again"
     FENCE_ANSWERED = "the fence is confirmed, or is not waited for"
@@ -47,6 +50,12 @@ FAILOVER: Transitions[FailoverPhase, FailoverEvent] = Transitions(
         _P.WATCHING: {
             _E.SILENT_FOR_LONG: _P.DECIDING,
             _E.BEGUN: _P.FENCING,
+            _E.CLAIMS: _P.CLAIMING,
+        },
+        _P.CLAIMING: {
+            _E.SILENT_FOR_LONG: _P.DECIDING,
+            _E.BEGUN: _P.FENCING,
+            _E.NOT_HERE: _P.WATCHING,
         },
         _P.DECIDING: {
             _E.BEGUN: _P.FENCING,
@@ -82,7 +91,7 @@ FAILOVER: Transitions[FailoverPhase, FailoverEvent] = Transitions(
     },
 )
 
-OFF = (_P.WATCHING, _P.DECIDING, _P.ABANDONED)
+OFF = (_P.WATCHING, _P.CLAIMING, _P.DECIDING, _P.ABANDONED)
 BEFORE_RECOVERY = (_P.FENCING, _P.DRAINING, _P.TAIL)
 EMPTYING = (_P.DRAINING, _P.TAIL)
 BRINGS_ONLINE = (_P.RECOVERING, _P.PROVISIONING, _P.REDIRECTING, _P.SERVING)

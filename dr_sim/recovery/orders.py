@@ -76,6 +76,8 @@ def _begin_or_refuse(
 ) -> None:
     if refused is not None:
         out.append(RefuseOrder(operator, refused))
+    elif not f.claiming.held:
+        f.claim(planned, operator, out)
     else:
         f.begin(planned, False, out)
 

@@ -78,6 +78,7 @@ class WhyNoFailover(enum.StrEnum):
     ONE_IS_ON = "a failover is {0} already"
     NOTHING_RESTORED = "no database has been restored here yet"
     CHAIN_BROKEN = "the chain of database [{0}] is broken: data would be lost"
+    ANOTHER_TAKES_OVER = "the standby at {0} takes over already"
     COPY_HOLDS_LATER = "the copy of database [{0}] holds what was written after {1} already"
 
 

@@ -112,6 +112,8 @@ def _silent_for_long(f: Failover, found: bool, e: Event, out: list[Command]) -> 
         alert = Message(AlertId.NOTHING_HERE, f.minutes(e), nothing_here_text())
         f.fencing.alerts.tell(e, Danger.NOTHING_HERE, alert, out)
         out.append(SetAlarm("", Timer.SILENT, e.mono_us + f.retry_us))
+    elif not f.claiming.held:
+        f.claim(False, "", out)
     elif f.config.mode is Mode.AUTOMATIC:
         f.begin(False, True, out)
     else:
@@ -141,7 +143,9 @@ def share_listed(f: Failover, e: events.ShareListed, out: list[Command]) -> None
     if f.phase is not FailoverPhase.WATCHING:
         return
     if order is not None:
-        if found:
+        if found and not f.claiming.held:
+            f.claim(order.planned, order.operator, out)
+        elif found:
             f.begin(order.planned, False, out)
         else:
             reason = OrderRefused(WhyNoFailover.NOTHING_RESTORED)

@@ -44,7 +44,8 @@ def progress(f: Failover, e: Event, out: list[Command]) -> None:
             f.online.order(name, out)
     # wait until the old primary has answered whether it stopped
     undecided = f.needless and not f.fencing.confirmed
-    if f.phase is FailoverPhase.TAIL and emptying.done() and not undecided:
+    ours = f.claiming.held
+    if f.phase is FailoverPhase.TAIL and emptying.done() and not undecided and ours:
         out.append(CancelAlarm("", Timer.DRAIN))
         emptying.tell_left(e, out)
         f.move(FailoverEvent.TAILS_ARE_IN, out)

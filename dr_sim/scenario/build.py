@@ -143,11 +143,23 @@ def failover(keys: schema.FailoverKeys) -> model.FailoverSpec:
         restore_limit_us=keys.restore_limit,
         recover=keys.recover,
         undo_bytes_s=keys.undo_rate,
+        turn_us=keys.turn,
+        lease_us=keys.lease,
         switch_us=keys.redirect.switch,
         ttl_us=keys.redirect.ttl,
         reconnect_us=keys.redirect.reconnect,
         warm_up_us=keys.warm_up.length,
         warm_up_from_ppm=keys.warm_up.start,
+    )
+
+
+def standby(name: str, keys: schema.CopyKeys) -> model.StandbySpec:
+    return model.StandbySpec(
+        name,
+        link(keys.link),
+        replication(keys.replication),
+        secondary(keys.secondary),
+        replay(keys.replay),
     )
 
 
@@ -239,6 +251,7 @@ def scenario(
         ),
         resolved=resolved,
         cloud=cloud_of(root),
+        standbys=tuple(standby(name, keys) for name, keys in (root.copies or {}).items()),
     )
 
 
@@ -258,6 +271,7 @@ def drawn(line: FaultLine) -> model.DrawnFault | None:
         chance,
         after,
         line.steady,
+        line.copy,
     )
 
 

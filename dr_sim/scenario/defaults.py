@@ -112,6 +112,8 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
         "4 h",
         "field report: a log restore that ended after 3 h 10 (undo of a huge open transaction)",
     ),
+    ("failover.turn", "10 s", "Patroni: loop_wait is 10 s by default"),
+    ("failover.lease", "30 s", "Patroni: ttl is 30 s by default"),
     ("failover.recover", "10 s", "assumed"),
     (
         "failover.undo_rate",

@@ -32,6 +32,7 @@ class EventLine:
     kind: EventKind
     params: Params | None  # None: a problem has been told
     every: Schedule | None = None
+    copy: str = ""  # the standby that it befalls
 
 
 MOST_AGAIN_PPM = 990_000
@@ -72,6 +73,7 @@ class FaultLine:
     params: Params | None  # None: a problem has been told
     together: Together
     steady: bool = False  # without a rate: it is on from the start to the end
+    copy: str = ""  # the standby that it befalls
 
 
 def read_events(
@@ -104,7 +106,8 @@ def _event(
         problems.append(item.problem(f"{where}: a line is {{at: Tue 21:30, link_outage: 40 min}}"))
         return []
     instant, every = _when(where, item, problems)
-    words = [word for word in item.value if word not in _WHEN]
+    copy = _copy(where, item, problems)
+    words = [word for word in item.value if word not in _WHEN and word != COPY]
     known = {kind.name: kind for kind in kinds}
     for word in words:
         if word not in known:
@@ -121,10 +124,25 @@ def _event(
         known[words[0]], item.value[words[0]], ("events", str(number), words[0]), names, problems
     )
     shown = item.value.get("at") or item.value.get("every") or item
-    return [EventLine(number, shown, instant, known[words[0]], each, every) for each in params]
+    return [
+        EventLine(number, shown, instant, known[words[0]], each, every, copy) for each in params
+    ]
 
 
 _WHEN = ("at", "every")
+COPY = "copy"
+"""Beside a kind of event: the name of the standby that it befalls."""
+
+
+def _copy(where: str, item: Node, problems: list[Problem]) -> str:
+    """The standby that a line names; '' if it names none."""
+    node = item.get(COPY)
+    if node is None:
+        return ""
+    if not isinstance(node.value, str):
+        problems.append(node.problem(f"{where}: copy is the name of one standby"))
+        return ""
+    return node.value
 
 
 def _when(
@@ -213,10 +231,10 @@ def _fault(
     except units.UnitError as error:
         problems.append(rate_node.problem(f"{where}.rate: {error}"))
     apart = {key: child for key, child in item.value.items() if key in Together.model_fields}
-    rest = beside(
-        item,
-        {key: child for key, child in item.value.items() if key != "rate" and key not in apart},
-    )
+    copy = _copy(where, item, problems)
+    named = {COPY: item.value[COPY]} if COPY in item.value else {}
+    others = ("rate", COPY, *apart)
+    rest = beside(item, {key: child for key, child in item.value.items() if key not in others})
     params = _params_of_each(kind, rest, path, names, problems)
     together = Together()
     try:
@@ -226,11 +244,12 @@ def _fault(
     item.value = {
         **({} if steady else {"rate": rate_node}),
         **apart,
+        **named,
         **(rest.value if isinstance(rest.value, dict) else {}),
     }
     if rate is None:
         return []
-    return [FaultLine(rate_node, kind, rate, each, together, steady) for each in params]
+    return [FaultLine(rate_node, kind, rate, each, together, steady, copy) for each in params]
 
 
 MOST_LISTED = 30

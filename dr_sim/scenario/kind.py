@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+PRIMARY, COPY = "primary", "copy"
+"""Whom an event befalls where there are several standbys: the primary, or one of the copies."""
 RECORDED_OUTAGE = "recorded_outage"
 """An outage of the link that a recorded series holds (world/recorded.py): no line under `events:`
 brings it.
@@ -86,7 +88,8 @@ class EventKind:
     ('site', 'host'); None: nothing. check: what is wrong with its parameters in this scenario, a
     sentence each. steady: under `faults:` it needs no rate, and is then on from the start to the
     end. draws: parameters, as written, that an exploration draws for a database (dr_sim/explore);
-    None: it draws none. leads_over: a failover may come of it.
+    None: it draws none. leads_over: a failover may come of it. befalls: 'primary' or 'copy', where
+    there are several standbys; '': not known, and it is refused there.
     """
 
     name: str
@@ -108,6 +111,7 @@ class EventKind:
     steady: bool = False
     draws: Drawn | None = None
     leads_over: bool = False
+    befalls: Callable[[Any], str] = lambda params: ""
 
     def __repr__(self) -> str:
         return self.name

@@ -185,6 +185,17 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
+class StandbySpec:
+    """One of several standbys, at the place that bears its name (scenario/standbys.py)."""
+
+    name: str
+    link: LinkSpec
+    replication: ReplicationSpec
+    secondary: SecondarySpec
+    replay: Replay
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     every_us: int
     own_path: bool  # False: over the data link
@@ -205,6 +216,8 @@ class FailoverSpec:
     restore_limit_us: int
     recover: Law  # time to bring a database online
     undo_bytes_s: int  # at which open transactions are undone then
+    turn_us: int  # with several standbys: how long each waits for the one before it
+    lease_us: int  # with several standbys: how long a dead one keeps what it has claimed
     switch_us: int
     ttl_us: int
     reconnect_us: int
@@ -244,6 +257,7 @@ class ScriptedEvent:
     at_us: int
     kind: EventKind
     params: Any
+    copy: str = ""  # the standby that it befalls; '': the first one, or none of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +279,7 @@ class DrawnFault:
     again_ppm: int = 0
     again_in: Law | None = None
     always: bool = False  # it is on from the start to the end
+    copy: str = ""  # as of a ScriptedEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,6 +467,10 @@ class Scenario:
     steps: bool = False  # every fast path is off (--steps): the records are the same
     # the recovery manager of the user's own, 'package.module:Factory' (--manager); '': dr_sim's
     manager: str = ""
+    standbys: tuple[StandbySpec, ...] = ()  # none: one, by the sections above
+    # of the standby that looks at it: its place in the order of those that there are
+    rank: int = 0
+    ranks: int = 1
 
     @property
     def brings_back(self) -> bool:

@@ -251,8 +251,21 @@ class FailoverKeys(Section):
     undo_rate: Annotated[DiskRate, Positive] = about(
         "speed at which bringing a database online undoes open transactions, by SQL Server's rules"
     )
+    turn: Annotated[Period, Positive] = about(
+        "with several standbys, each waits so long for the one before it to take over"
+    )
+    lease: Annotated[Period, Positive] = about(
+        "with several standbys, one that began a failover and died loses its turn after so long"
+    )
     redirect: RedirectKeys = about("how requests get to the other side")
     warm_up: WarmUpKeys = about("how caches get warm")
+
+
+class CopyKeys(Section):
+    link: LinkKeys = about("its link; what is not written is as under link")
+    replication: ReplicationKeys = about("how backup files get there; else as under replication")
+    secondary: SecondaryKeys = about("its disks, what restores cost there; else as under secondary")
+    replay: ReplayKeys = about("how it checks and restores what lands; else as under replay")
 
 
 class AfterFailoverKeys(Section):
@@ -354,6 +367,10 @@ class Root(Section):
     secondary: SecondaryKeys = about("the side that stands by: its disks, what restores cost there")
     replay: ReplayKeys = about("how landed backups are checked and restored")
     heartbeat: HeartbeatKeys = about("how the secondary hears from the primary")
+    copies: dict[str, CopyKeys] | None = if_any(
+        "the standbys by name, the preferred one first, each at a place of its own; none written: "
+        "one, as link, replication, secondary and replay say"
+    )
     failover: FailoverKeys = about("who decides on a failover, and what it takes")
     after_failover: AfterFailoverKeys = about("what is set up after a promotion")
     users: UsersKeys = about("the requests that users make")

@@ -59,10 +59,15 @@ def read_tree(
 
 
 def _names_nobody(tree: Node, path: Path, node: Node, problems: list[Problem]) -> bool:
-    """A problem if one key inside a database or a group that is not there is set: a slip of the pen
-    would add another one.
+    """A problem if one key inside a database, a group or a copy that is not there is set: a slip of
+    the pen would add another one.
     """
-    for what, above in (("database", ("databases",)), ("group", ("replication", "groups"))):
+    inside_of = (
+        ("database", ("databases",)),
+        ("group", ("replication", "groups")),
+        ("copy", ("copies",)),
+    )
+    for what, above in inside_of:
         names = names_of(tree.at(above)) if tree.at(above) is not tree.at(above[:-1]) else ()
         inside = len(path) > len(above) + 1 and path[: len(above)] == above
         if inside and names and path[len(above)] not in (*names, "*"):

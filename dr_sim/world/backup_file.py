@@ -113,5 +113,46 @@ class BackupFile:
         return made is not None and (data is made or content_hash(data) == content_hash(made))
 
 
+class TwinFile(BackupFile):
+    """The same file as another standby knows it: what was made is the same, and so is whether it
+    lies at the primary; where it is on its way, and what lies at that standby, is not.
+    """
+
+    __slots__ = ("_of",)
+
+    def __init__(self, of: BackupFile) -> None:
+        self._of = of
+        self.replaced_by = None
+        self.at_secondary = False
+        self.sent_bytes = 0
+        self.state = ""
+        self.validated = False
+        self.landings = 0
+
+
+def _as_the_other(name: str) -> property:
+    return property(lambda twin: getattr(twin._of, name))
+
+
+_OF_WHAT_WAS_MADE = (
+    "at_primary",
+    "begun_us",
+    "commits",
+    "database",
+    "database_name",
+    "ends_us",
+    "header",
+    "hollow",
+    "kind",
+    "made",
+    "modified_utc_us",
+    "name",
+    "nominal_bytes",
+    "number",
+)
+for _name in _OF_WHAT_WAS_MADE:
+    setattr(TwinFile, _name, _as_the_other(_name))
+
+
 def content_hash(data: bytes) -> bytes:
     return blake2b(data, digest_size=16).digest()

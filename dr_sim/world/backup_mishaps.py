@@ -123,5 +123,5 @@ def _show(primary: Primary, job: Job, part_ppm: int) -> None:
     # blocks that are allocated and not flushed yet
     context.primary_files.write(context.at_primary(file), bytes(64))
     file.at_primary = True
-    context.by_name[file.database][file.name] = file
+    context.keep(file)
     primary.offer(file)

@@ -178,8 +178,8 @@ class ExpressLane:
             or not self.replication.idle
             or not self.link.forward_up
             or self.link.wait_us
-            or context.primary_clock_us
-            or context.secondary_clock_us
+            or context.primary_wall.beyond_us
+            or context.secondary_wall.beyond_us
         )
 
     def quiet(self, db: PrimaryDatabase) -> RestoreState | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dr_sim.scenario.kind import PRIMARY
 from dr_sim.scenario.model import DrawnFault, Law, ScriptedEvent
 from dr_sim.world.agenda import Class
 from dr_sim.world.arrivals import Arrivals
@@ -52,8 +53,14 @@ class Happenings:
         failover does not exist any more: an event about it is recorded and has no effect.
         """
         pair = self._world.pair
+        at_copy = self._world.at_copy(event.copy) if event.copy else pair
         number = event.number if isinstance(event, ScriptedEvent) else 0
-        occurrence = Occurrence(pair, event.kind.name, number, lane, nth, cause)
+        occurrence = Occurrence(at_copy or pair, event.kind.name, number, lane, nth, cause)
+        occurrence.of_all = event.kind.befalls(event.params) == PRIMARY
+        if at_copy is None:
+            occurrence.nothing(f"no standby is at {event.copy} now")
+            return
+        pair = at_copy
         database = getattr(event.params, "database", None)
         if database is not None and not pair.has(database):
             occurrence.nothing(f"database {database} is not in service")

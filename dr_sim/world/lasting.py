@@ -4,6 +4,7 @@ What befell the link or the alert channel goes on there. What befell a site's di
 while the site is a side of the service. An effect that is not felt on the other side (restores are
 slow, and nothing is restored there) waits until the site is on its old side again. What befell the
 old primary's databases and jobs ends with them.
+Where there are several standbys, what befell the link of one goes on there while it is a standby.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from dr_sim.scenario.model import Law, Scenario, ScriptedEvent
 if TYPE_CHECKING:
     from dr_sim.world.pair import Pair, Roles
 
-EVERYWHERE = ("link", "alerts")  # places that belong to no site
+LINK = "link"
+EVERYWHERE = (LINK, "alerts")  # places that belong to no site
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,10 @@ class Waiting:
     until_us: int
 
 
-def what_lasts(
-    pair: Pair, now_us: int, databases: Collection[str], waiting: Sequence[Waiting]
-) -> list[Waiting]:
-    """Return what outlasts the pair, with the place where it is: its own, and what waited."""
-    going = list(waiting)
+def what_lasts(pair: Pair, now_us: int, databases: Collection[str]) -> list[Waiting]:
+    """Return what outlasts the pair, with the place where it is."""
+    going: list[Waiting] = []
+    several = len(pair.together) > 1
     for effect in pair.effects:
         if effect.began_us > now_us or 0 <= effect.until_us <= now_us:
             continue
@@ -41,18 +42,15 @@ def what_lasts(
         place = event.kind.place(event.params)
         if place and getattr(event.params, "database", None) in (None, *databases):
             sites = {"primary": pair.roles.primary, "secondary": pair.roles.secondary}
+            if several and place == LINK:
+                place = _link_of(pair.roles.secondary)
             going.append(Waiting(event, sites.get(place, place), effect.until_us))
     return going
 
 
-def felt(
-    going: Sequence[Waiting], roles: Roles, now_us: int
-) -> tuple[list[ScriptedEvent], list[Waiting]]:
-    """What of it is felt in a pair that begins now, as events of that pair, and what waits for its
-    site's turn.
-    """
+def felt(going: Sequence[Waiting], roles: Roles, now_us: int) -> list[ScriptedEvent]:
+    """Return what of it is felt in a pair that begins now, as events of that pair."""
     found: list[ScriptedEvent] = []
-    waiting: list[Waiting] = []
     for one in going:
         if 0 <= one.until_us <= now_us:
             continue
@@ -61,9 +59,23 @@ def felt(
             left = None if one.until_us < 0 else Law("fixed", one.until_us - now_us)
             params = params.model_copy(update={"duration": left})
             found.append(replace(one.event, at_us=now_us, params=params))
-        elif one.site in (roles.primary, roles.secondary):
-            waiting.append(one)
-    return found, waiting
+    return found
+
+
+def not_felt(going: Sequence[Waiting], each: Sequence[Roles], now_us: int) -> list[Waiting]:
+    """Return what is felt in none of the pairs that begin now, and waits for its site's turn."""
+    sites = {site for roles in each for site in (roles.primary, roles.secondary)}
+    return [
+        one
+        for one in going
+        if (one.until_us < 0 or one.until_us > now_us)
+        and one.site in sites
+        and all(_at_its_side(one, roles) is None for roles in each)
+    ]
+
+
+def _link_of(place: str) -> str:
+    return f"{LINK} of {place}"
 
 
 def _event_of(scenario: Scenario, events: Sequence[ScriptedEvent], cause: int) -> ScriptedEvent:
@@ -78,12 +90,12 @@ def _at_its_side(one: Waiting, roles: Roles) -> Any | None:
     changed places.
     """
     kind = one.event.kind
-    if one.site in EVERYWHERE:
+    if one.site in EVERYWHERE or one.site == _link_of(roles.secondary):
         return kind.turned(one.event.params)
     sides = {roles.primary: "primary", roles.secondary: "secondary"}
     side = sides.get(one.site)
-    if side is None:
-        return None
+    if side is None or (side == "primary" and roles.rank):
+        return None  # what befalls the primary is felt once, in the first pair
     return (
         one.event.params if kind.place(one.event.params) == side else kind.turned(one.event.params)
     )

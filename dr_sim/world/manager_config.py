@@ -57,5 +57,8 @@ def manager_config(scenario: Scenario, serving: Container[str] | None = None) ->
         drain_limit_us=f.drain_limit_us,
         restore_limit_us=f.restore_limit_us,
         directory=scenario.directory.changes_num > 0 or scenario.cloud is not None,
+        standbys=scenario.ranks,
+        rank=scenario.rank,
+        turn_us=f.turn_us,
     )
     return ManagerConfig(databases=databases, replay=replay, failover=failover)

@@ -10,6 +10,7 @@ from dr_sim.scenario.model import Law
 from dr_sim.streams import Stream
 
 if TYPE_CHECKING:
+    from dr_sim.world.context import Context
     from dr_sim.world.pair import Pair
 
 
@@ -32,7 +33,7 @@ class Occurrence:
     the number of the arrival. So one more event or fault shifts no other draw.
     """
 
-    __slots__ = ("cause", "index", "kind", "lane", "number", "world")
+    __slots__ = ("cause", "index", "kind", "lane", "number", "of_all", "world")
 
     def __init__(
         self, world: Pair, kind: str, number: int, lane: str, index: int, cause: int
@@ -44,6 +45,12 @@ class Occurrence:
         self.lane = lane
         self.index = index
         self.cause = cause
+        self.of_all = False  # it befalls the primary: each of its standbys has it in its rows
+
+    @property
+    def context(self) -> Context:
+        """Where it is recorded, and what it is done to."""
+        return self.world.shared if self.of_all else self.world.context
 
     def law(self, law: Law, purpose: str) -> int:
         """Draw a value of a law, under this occurrence's own name."""
@@ -56,10 +63,10 @@ class Occurrence:
         return self.world.context.streams.of(f"fault {self.kind}", purpose, self.lane)
 
     def begins(self, detail: str, database: int = -1) -> None:
-        self.world.context.note("truth.event", database, self.number, self.kind, 1, detail)
+        self.context.note("truth.event", database, self.number, self.kind, 1, detail)
 
     def ends(self, detail: str, database: int = -1) -> None:
-        self.world.context.note("truth.event", database, self.number, self.kind, 0, detail)
+        self.context.note("truth.event", database, self.number, self.kind, 0, detail)
 
     def while_on(
         self, law: Law | None, start: Callable[[], None], stop: Callable[[], None], detail: str

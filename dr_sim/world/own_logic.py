@@ -28,11 +28,12 @@ from dr_sim.bugs import BUILT_IN, OwnLogicError, in_one_line
 from dr_sim.errors import InputError, Problem
 from dr_sim.machines import Command, Event, Machine
 from dr_sim.record.journal import Journal
-from dr_sim.record.pairs import serving_by_pair
+from dr_sim.record.pairs import roles_by_pair, serving_by_pair
 from dr_sim.recovery.commands import COMMANDS, RaiseAlert
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.standbys import FIRST_PRIMARY, as_seen_at, first_places
 from dr_sim.world.manager_config import manager_config
 
 Factory = Callable[[ManagerConfig, int, dict[str, str]], Machine]
@@ -226,11 +227,13 @@ def builders(
     over.
     """
     names = [d.name for d in scenario.databases]
-    found = {0: builder(scenario)}
-    for pair, databases in serving_by_pair(journal).items():
-        found[pair] = builder(
-            replace(scenario, leg_no=pair + 1), [names[i] for i in databases if i < len(names)]
-        )
+    serving = serving_by_pair(journal)
+    found = {}
+    for pair, roles in roles_by_pair(journal, (FIRST_PRIMARY, first_places(scenario)[0])).items():
+        seen = as_seen_at(scenario, roles.secondary, roles.rank, roles.of)
+        databases = serving.get(pair)
+        of = None if not databases else [names[i] for i in databases if i < len(names)]
+        found[pair] = builder(replace(seen, leg_no=pair + 1), of)
     return found
 
 

@@ -18,18 +18,20 @@ from dr_sim.engines.sides import Sides
 from dr_sim.machines import Machine
 from dr_sim.oracle.witness import Witness
 from dr_sim.record.journal import KIND_ID, Journal
-from dr_sim.record.pairs import AnyJournal, PairJournal
+from dr_sim.record.pairs import AnyJournal, PairJournal, SharedJournal
 from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
 from dr_sim.scenario.model import DatabaseSpec, Scenario, ScriptedEvent
+from dr_sim.scenario.standbys import as_seen_at
 from dr_sim.stores import MemoryStore, Store
 from dr_sim.streams import Streams
 from dr_sim.units import DAY_US
 from dr_sim.world.agenda import Agenda, Class, Entry
 from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.claims import Claims
 from dr_sim.world.clock import Clock
 from dr_sim.world.cloud.service import CloudWorld
 from dr_sim.world.coming_back import ComingBack
-from dr_sim.world.context import Context
+from dr_sim.world.context import Context, WallClock
 from dr_sim.world.directory import Directory
 from dr_sim.world.driver import Driver
 from dr_sim.world.express import ExpressLane
@@ -49,8 +51,9 @@ from dr_sim.world.recorded import Recordings
 from dr_sim.world.remote import Remote
 from dr_sim.world.replication import Replication
 from dr_sim.world.secondary import Break, Secondary
-from dr_sim.world.seeding import clear_second_side, seed
+from dr_sim.world.seeding import clear_second_side, seed, take_over
 from dr_sim.world.succession import Heir
+from dr_sim.world.together import StreamsAt, Witnesses
 from dr_sim.world.users import Users
 from dr_sim.world.waves import WaveLane
 from dr_sim.world.workload import Workload
@@ -77,7 +80,9 @@ class Roles:
     """Who is who in a pair. begins_us: from when on users write to that primary; ready_us: when the
     second side is in place; sides: the engines; heirs: what an earlier pair leaves, by name (None:
     it is the first pair, and every database is created); events: the scenario's, and after them
-    what goes on from before; cloud: the cloud manager, which outlives every failover.
+    what goes on from before. rank: the place of this standby in the order of those behind the same
+    primary, 0 is preferred; numbers: of all their pairs, in that order (none: it is the only one).
+    cloud: the cloud manager, which outlives every failover.
     """
 
     number: int
@@ -89,16 +94,38 @@ class Roles:
     heirs: Mapping[str, Heir] | None = None
     events: list[ScriptedEvent] = field(default_factory=list)
     cloud: CloudWorld | None = None
+    rank: int = 0
+    numbers: tuple[int, ...] = ()
 
 
 class Pair:
-    """Build it, then `start` it. world.py runs the agenda."""
+    """Build it, then `start` it. world.py runs the agenda.
 
-    def __init__(self, ground: Ground, roles: Roles, store: Store | None = None) -> None:
-        """store: the recovery manager's (default: in memory)."""
+    Several standbys behind one primary are a pair each. The first of them, their lead, holds what
+    they share: the primary, its users, and who has claimed to take over. together: all of them, the
+    lead first. shared: the context in which the primary acts (world/together.py).
+    """
+
+    def __init__(
+        self,
+        ground: Ground,
+        roles: Roles,
+        store: Store | None = None,
+        lead: Pair | None = None,
+    ) -> None:
+        """store: the recovery manager's (default: in memory). lead: of the pairs beside it; None:
+        itself.
+        """
         self.roles = roles
+        self.lead = lead or self
+        self.together: list[Pair] = self.lead.together if lead else []
+        self.together.append(self)
+        several = len(roles.numbers) > 1
         heirs: Mapping[str, Heir] = roles.heirs or {}
-        scenario, agenda, sides = ground.scenario, ground.agenda, roles.sides
+        agenda, sides = ground.agenda, roles.sides
+        scenario = as_seen_at(
+            ground.scenario, roles.secondary, roles.rank, max(1, len(roles.numbers))
+        )
         if roles.heirs is not None:
             scenario = _as_it_goes_on(scenario, roles.number, heirs)
         self._serving = [
@@ -108,16 +135,21 @@ class Pair:
         if roles.number:
             journal = PairJournal(ground.journal, roles.number)
         names = [d.name for d in scenario.databases]
-        workloads = [
-            _workload(d, scenario, heirs.get(d.name), roles.begins_us) for d in scenario.databases
-        ]
+        workloads = (
+            lead.context.workloads
+            if lead
+            else [
+                _workload(d, scenario, heirs.get(d.name), roles.begins_us)
+                for d in scenario.databases
+            ]
+        )
         acks = [w.ack_instant for w in workloads]
         folders = folders_of(scenario)
-        self.context = context = Context(
+        self.context: Context = Context(
             scenario=scenario,
             agenda=agenda,
             journal=journal,
-            streams=ground.streams,
+            streams=_streams_at(ground, roles.secondary),
             witness=Witness(
                 names,
                 _emitter(journal),
@@ -135,14 +167,20 @@ class Pair:
             primary_shares=[folder.primary_share for folder in folders],
             secondary_shares=[folder.secondary_share for folder in folders],
             out_of_service=frozenset(range(len(names))) - set(self._serving),
+            primary_wall=lead.context.primary_wall if lead else WallClock(),
         )
+        context = self.context
+        self.shared: Context = self._share(ground, context) if several else context
         self.journal = journal
         self._index = {names[i]: i for i in self._serving}
-        self.mistakes: dict[str, int] = {}  # of each database the last, when by the primary's clock
+        # of each database the last, when by the primary's clock
+        self.mistakes: dict[str, int] = lead.mistakes if lead else {}
         self.effects: list[Effect] = []  # what was to last
         self._comes: Entry | None = None  # the second side, that is not in place yet
         self.retired = False
         self.dismissed = False
+        # where somebody stands in the old primary's place after a failover; None: nobody
+        self.replaced_by: Roles | None = None
         self.before: Pair | None = None  # the pair whose failover has put this one on
         # who is told that the primary's site is lost
         self.site_lost_hook: Callable[[], None] = lambda: None
@@ -152,7 +190,7 @@ class Pair:
         self.on_offer: list[Callable[[BackupFile], bool]] = []
         self.on_landing: list[Callable[[BackupFile], None]] = []
         self.link = Link(context, scenario.link)
-        self.primary = Primary(context, self._offer)
+        self.primary: Primary = lead.primary if lead else Primary(self.shared, self._offer_to_all)
         for db in self.primary.databases:
             if db.index not in self._serving:  # no failover brought it online
                 db.failed, db.writes_until_us = "database", roles.begins_us
@@ -160,7 +198,8 @@ class Pair:
             context, lambda database, name: self.hands.attempts_in_store(database, name)
         )
         self.replication = Replication(context, self.link, self._land, self.secondary.share)
-        self.users = Users(context, self._serving)
+        self.users: Users = lead.users if lead else Users(self.shared, self._serving)
+        self.claims: Claims = lead.claims if lead else Claims(agenda, scenario.failover.lease_us)
         self.remote = remote = Remote(context, self.link, self.primary, self.replication)
         fork = max((heir.lineage.fork for heir in heirs.values()), default=1)
         reach = self.secondary.reach = Reach(context, self.primary, remote, self.link)
@@ -182,25 +221,27 @@ class Pair:
         if scenario.cloud is not None and not roles.number:
             self.cloud = CloudWorld(context, self.link, self.primary)
         around = Surroundings(
+            roles.secondary,
             self.secondary,
             remote,
             promotion,
             self.heartbeats,
             self.directory,
+            self.claims,
             None if self.cloud is None else self._provision,
         )
-        self.hands = Hands(context, self.driver, around)
-        self.primary.error_hook = self._primary_error
-        self.primary.log_space.fallen = self._fallen
+        self.hands: Hands = Hands(context, self.driver, around)
         self.outside = Outside(context, self.primary, self.secondary, self.hands.people)
-        self.primary.stepped_hook = self.outside.stir
         self.driver.hooks.on_death.append(self.outside.turn)
-        self.primary.finished_hook = self.secondary.full_hook = self.outside.turn
+        self.secondary.full_hook = self.outside.turn
+        if lead is None:
+            self._hear_primary()
         self._recordings = Recordings(context, self.link, self.secondary)
         self._lanes_used = ground.express and scenario.replay.validate_hash
         self.express: ExpressLane | None = None
         self.waves: WaveLane | None = None
-        if isinstance(sides.primary, ModelEngine):  # on real files nothing is taken as done
+        # on real files nothing is taken as done, nor where there are several standbys
+        if isinstance(sides.primary, ModelEngine) and not several:
             self._open_lanes()
         if ground.express:
             self.hands.prune_together(Pruning(context, self.primary, self.secondary))
@@ -209,6 +250,33 @@ class Pair:
         """A failover to the second side waits until that is configured."""
         assert self.cloud is not None
         self.cloud.sites.provision(self.roles.secondary, done)
+
+    def _share(self, ground: Ground, context: Context) -> Context:
+        """Return the context of the primary: what it does is recorded for each of its standbys."""
+        if self.lead is not self:
+            shared = self.lead.shared
+            assert isinstance(shared.witness, Witnesses)
+            shared.witness.each.append(context.witness)
+            shared.beside.append(context)
+            return shared
+        journal = SharedJournal(ground.journal, self.roles.numbers)
+        return replace(context, journal=journal, witness=Witnesses([context.witness]), beside=[])
+
+    def _hear_primary(self) -> None:
+        """Hear the primary: what it tells, it tells to all of its standbys."""
+        primary = self.primary
+        primary.error_hook = self._primary_error
+        primary.log_space.fallen = self._fallen
+        primary.stepped_hook = self._stepped
+        primary.finished_hook = self._finished
+
+    def _stepped(self, database: int) -> None:
+        for pair in self.together:
+            pair.outside.stir(database)
+
+    def _finished(self, database: int) -> None:
+        for pair in self.together:
+            pair.outside.turn(database)
 
     def _open_lanes(self) -> None:
         self.express = ExpressLane(
@@ -236,9 +304,15 @@ class Pair:
         context, roles = self.context, self.roles
         if roles.number:
             context.note("truth.roles", -1, roles.primary, roles.secondary, roles.ready_us)
+        if len(roles.numbers) > 1:
+            values = (roles.secondary, roles.rank, len(roles.numbers), roles.numbers[0])
+            context.note("truth.standby", -1, *values)
         engine = context.primary_engine
         context.note("truth.engine", -1, engine.name, engine.version)
-        seed(context, self.primary.databases, self.secondary, roles.heirs)
+        if self.lead is self and roles.heirs is None:
+            seed([(pair.context, pair.secondary) for pair in self.together], self.primary.databases)
+        if roles.heirs is not None:
+            take_over(context, self.primary.databases, self.secondary, roles.heirs)
         if roles.ready_us > roles.begins_us:
             self._alone()
             self._comes = context.agenda.at(
@@ -253,7 +327,8 @@ class Pair:
         elif self.cloud is not None:
             self.cloud.sites.roles(self.primary, self.link)
         self._recordings.start()
-        self._daily(context.now_us + DAY_US)
+        if self.lead is self:
+            self._daily(context.now_us + DAY_US)
 
     @property
     def all_online(self) -> bool:
@@ -292,6 +367,11 @@ class Pair:
         if self.before is not None:
             self.before.driver.crash()
 
+    @property
+    def stands_by(self) -> bool:
+        """Is the standby there? Its site may be lost, or not be in place yet."""
+        return not self.driver.down and not self.retired
+
     def retire(self) -> None:
         """Its roles have ended: nothing is restored, pruned or watched for it any more. Its manager
         goes on until it is dismissed.
@@ -312,8 +392,9 @@ class Pair:
         """There is no other side yet: nobody watches, and nothing is backed up or sent."""
         self.driver.down += 1
         self.replication.stop()
-        for db in self.primary.databases:
-            self.primary.log_space.changed(db)
+        if self.lead is self:
+            for db in self.primary.databases:
+                self.primary.log_space.changed(db)
 
     def second_side_is(self, site: str, sides: Sides, copies: Mapping[str, RestoreState]) -> None:
         """That site is in place now, before the one that was to be. copies: of the databases that
@@ -364,8 +445,11 @@ class Pair:
             self.outside.start()
 
     def _seed_anew(self, db: PrimaryDatabase) -> None:
-        if not db.failed and db.writes_until_us is None:
-            self.primary.begin(db, Kind.FULL)
+        if db.failed or db.writes_until_us is not None:
+            return
+        if len(self.together) > 1 and Kind.FULL in db.running:
+            return  # it will be sent to this standby, too
+        self.primary.begin(db, Kind.FULL)
 
     def _daily(self, at_us: int) -> None:
         self.context.agenda.at(at_us, Class.HOUSEKEEPING, -1, self._prune, at_us)
@@ -380,7 +464,8 @@ class Pair:
         for db in self.primary.databases:
             if db.failed in ("host", "site"):
                 continue  # who would delete there is dead
-            files = due_at_primary(self.context, db, self.replication)
+            replications = [pair.replication for pair in self.together]
+            files = due_at_primary(self.context, db, replications)
             if self.hands.pruning is not None:
                 self.hands.pruning.at_primary(files)
                 continue
@@ -389,7 +474,9 @@ class Pair:
 
     def end(self) -> None:
         """The run is over."""
-        context = self.context
+        if self.lead is not self:
+            return
+        context = self.shared
         if self.cloud is not None and not self.roles.number:
             self.cloud.end()
         for db in (self.primary.databases[i] for i in self._serving):
@@ -426,6 +513,12 @@ class Pair:
         files = sorted(self.context.by_name[database].values(), key=lambda f: f.number)
         return [f for f in files if (f.at_secondary if where == "secondary" else f.at_primary)]
 
+    def _offer_to_all(self, file: BackupFile) -> None:
+        """Offer a file of the primary, which is finished or can be seen, to each standby."""
+        self._offer(file)
+        for pair in self.together[1:]:
+            pair._offer(pair.context.by_name[file.database][file.name])
+
     def _offer(self, file: BackupFile) -> None:
         for take in list(self.on_offer):
             if take(file):
@@ -448,8 +541,9 @@ class Pair:
         # whatever of it was lost before, now the rest goes too
         if what == "site" and self.primary.share_up:
             self.primary.share_up = False
-            self.link.down()
-            self.replication.hold()
+            for pair in self.together:
+                pair.link.down()
+                pair.replication.hold()
             if self.cloud is not None:
                 self.cloud.sites.lost(self.roles.primary)
         for db in hit:
@@ -461,20 +555,20 @@ class Pair:
         if hit:
             self._databases_down(what, hit)
         for machine in (*(db.spec.machine for db in hit), *machines):
-            self.heartbeats.machine_down(machine)
+            for pair in self.together:
+                pair.heartbeats.machine_down(machine)
 
     def _idle_machines_down(self, machines: Sequence[str]) -> None:
         """Record the dead machines that no database lives on: no other record tells of them."""
         used = {db.spec.machine for db in self.primary.databases}
         for machine in machines:
             if machine not in used and not self.heartbeats.is_down(machine):
-                self.context.note("truth.machine_lost", -1, machine)
+                self.shared.note("truth.machine_lost", -1, machine)
 
     def _databases_down(self, what: str, hit: list[PrimaryDatabase]) -> None:
-        context = self.context
         everything = all(db.failed or db in hit for db in self.primary.databases)
         for entity in [-1] if everything else [db.index for db in hit]:
-            context.note("truth.failed", entity, what)
+            self.shared.note("truth.failed", entity, what)
         for db in hit:
             self.coming_back.lost_again(db)
             self.primary.fail(db, what)
@@ -484,14 +578,17 @@ class Pair:
         """The server of a database falls: nobody is served, and its machine's beats stop. Or it is
         up again.
         """
-        self.context.note("truth.down", db.index, int(down))
+        self.shared.note("truth.down", db.index, int(down))
         self.primary.fallen(db, down)
         if down:
             self.users.lost(db.index)
-            self.heartbeats.server_down(db.spec.machine)
         else:
             self.users.back(db.index)
-            self.heartbeats.server_up(db.spec.machine)
+        for pair in self.together:
+            if down:
+                pair.heartbeats.server_down(db.spec.machine)
+            else:
+                pair.heartbeats.server_up(db.spec.machine)
 
     def has_lost(self, what: str, machines: Sequence[str]) -> bool:
         """Is its primary's site lost, or a host of it, one of these?"""
@@ -513,7 +610,8 @@ class Pair:
         return sorted(files, key=lambda f: (f.begun_us, f.number))
 
     def _primary_error(self, db: PrimaryDatabase, what: str, number: int, text: str) -> None:
-        self.hands.other_side.primary_error(db.spec.name, what, number, text)
+        for pair in self.together:
+            pair.hands.other_side.primary_error(db.spec.name, what, number, text)
 
     def wipe_secondary(self, database: int, why: str) -> None:
         """The secondary's copy of a database and all its files there are gone: its host is lost, or
@@ -535,7 +633,7 @@ class Pair:
 
     def commit_mistake(self, database: str, what: str) -> None:
         """A wrong change is the first commit that is acknowledged from now on."""
-        context, index = self.context, self._index[database]
+        context, index = self.shared, self._index[database]
         context.note("truth.mistake", index, context.workloads[index].commits(context.now_us), what)
         self.mistakes[database] = context.primary_utc_us()  # as its log says
 
@@ -562,6 +660,14 @@ class Pair:
 
     def _heard(self, machine: str) -> None:
         self.driver.tell_new(HeartbeatBack, machine)
+
+
+def _streams_at(ground: Ground, place: str) -> Streams:
+    """Return the draws of a place. The first standby's, and the primary's, are as if there were no
+    other.
+    """
+    others = [spec.name for spec in ground.scenario.standbys[1:]]
+    return StreamsAt(ground.streams, place) if place in others else ground.streams
 
 
 def _as_it_goes_on(scenario: Scenario, number: int, heirs: Mapping[str, Heir]) -> Scenario:

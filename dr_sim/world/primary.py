@@ -58,6 +58,7 @@ class Primary:
         # a model knows its commits by their number; in a real one a damaged log may end after some
         # of its transactions
         self._transactions = 1 if context.primary_engine.name == "model" else REAL_TRANSACTIONS
+        self._scheduled = False
         self.share_up = True
         self.share = BackupShare(
             context.agenda, scenario.primary.share_capacity_bytes, partial(mishaps.no_room, self)
@@ -94,7 +95,12 @@ class Primary:
 
     # ---- schedules
     def start(self) -> None:
-        """Put the first job of every schedule from now on on the agenda."""
+        """Put the first job of every schedule from now on on the agenda, unless that has been
+        done.
+        """
+        if self._scheduled:
+            return
+        self._scheduled = True
         for db in self.databases:
             for kind in Kind:
                 self._schedule_next(db, kind, self.context.now_us)
@@ -421,7 +427,7 @@ class Primary:
             db.shelf.add(file)
         else:
             db.torn.append(file)
-        self.context.by_name[file.database][file.name] = file
+        self.context.keep(file)
 
     # ---- writes, and until when
     def written(self, db: PrimaryDatabase) -> tuple[int, int]:

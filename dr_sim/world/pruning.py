@@ -145,22 +145,21 @@ class Pruning:
 
 
 def due_at_primary(
-    context: Context, db: PrimaryDatabase, replication: Replication
+    context: Context, db: PrimaryDatabase, replications: Sequence[Replication]
 ) -> list[BackupFile]:
     """Return the files that retention deletes from the primary's share now (R18): never one that a
-    chain or an uncopied file still needs.
+    chain still needs, or that is yet to be copied to one of the standbys.
     """
     spec, by_name = context.scenario.primary, context.by_name[db.index]
     keep = (context.primary_utc_us(), spec.retention_us, spec.retention_count)
     if not db.shelf.usual:
         db.shelf = Shelf.of(_whole(by_name))
-    gone = None if replication.busy else db.shelf.prunable(*keep)
+    on_way = {file.number for each in replications for file in each.waiting(db.index)}
+    busy = any(replication.busy for replication in replications)
+    gone = None if busy else db.shelf.prunable(*keep)
     if gone is None:
         gone = prunable(
-            [
-                StoredFile(f.name, f.header, copied=not replication.on_its_way(f))
-                for f in _whole(by_name)
-            ],
+            [StoredFile(f.name, f.header, copied=f.number not in on_way) for f in _whole(by_name)],
             *keep,
         )
     old_us = context.primary_utc_us() - spec.retention_us

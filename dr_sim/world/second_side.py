@@ -34,7 +34,7 @@ FIRST, SECOND, SPARE = "primary", "second side", "spare"
 class SecondSides:
     def __init__(self, world: World) -> None:
         self._world = world
-        self._sites = 2  # that were used so far
+        self._sites = len(world.places)  # that were used so far
         self._spares: list[Pair] = []  # whose primaries' sites are back, and have no role
 
     # ---- a change of roles
@@ -51,8 +51,16 @@ class SecondSides:
             return spare.roles.primary, _beside(sides, spare), now
         if not scenario.brings_back:
             old.roles.sides.primary.close()
+        return self._new_site(), sides.beside(*sides.another()), later_us
+
+    def _new_site(self) -> str:
+        """Return the next name that no other place has."""
+        places = self._world.places
+        while (name := site_name(self._sites)) in places:
+            self._sites += 1
         self._sites += 1
-        return site_name(self._sites - 1), sides.beside(*sides.another()), later_us
+        places.append(name)
+        return name
 
     # ---- what was lost is back
     def back(self, event: Occurrence, what: str, site: str, machines: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dr_sim.backups.model import Kind
 from dr_sim.engines.port import BackupOrder
@@ -17,27 +17,22 @@ SEED_NUMBER = (1 << FILE_BITS) - 1
 
 
 def seed(
-    context: Context,
-    databases: list[PrimaryDatabase],
-    secondary: Secondary,
-    heirs: Mapping[str, Heir] | None,
+    standbys: Sequence[tuple[Context, Secondary]], databases: Sequence[PrimaryDatabase]
 ) -> None:
-    """Create or take over the databases. heirs: the existing databases of an earlier pair; None:
-    every database is created. Where a database is seeded both sides begin with the same full, taken
-    and restored before the run.
+    """Create the databases, as the run begins. Where a database is seeded the primary and its
+    standbys begin with the same full, taken and restored before the run.
     """
+    context = standbys[0][0]
     for db in databases:
         name, size = db.spec.name, db.spec.size_bytes
-        if heirs is not None:
-            if name in heirs:
-                _take_over(context, db, secondary, heirs[name])
-            continue
         context.primary_engine.create(name, size)
         context.primary_engine.commit_to(name, 0, FIRST_LSN)
-        if db.spec.log.kind == "none":
-            context.witness.log_kept(0, db.index, False)
+        for each, _ in standbys:
+            if db.spec.log.kind == "none":
+                each.witness.log_kept(0, db.index, False)
+            if not db.spec.seeded:
+                each.witness.opened(0, db.index, 1)
         if not db.spec.seeded:
-            context.witness.opened(0, db.index, 1)
             continue
         utc = context.scenario.start_utc_us
         path = f"{context.primary_shares[db.index]}/seed {db.index}"
@@ -46,12 +41,27 @@ def seed(
             name, BackupOrder(Kind.FULL, path, utc, size, backup_id=backup_id)
         )
         made = op.finish(0, FIRST_LSN, utc)
-        context.secondary_files.write(path, context.primary_files.read(path))
-        state = context.secondary_engine.begin_restore(name, path, replace=True).finish()
+        data = context.primary_files.read(path)
+        for each, secondary in standbys:
+            each.secondary_files.write(path, data)
+            state = each.secondary_engine.begin_restore(name, path, replace=True).finish()
+            each.secondary_files.delete(path)
+            secondary.copy_of(db.index, size)
+            base_lsn = made.header.first_lsn
+            each.witness.seeded(0, db.index, state.fork, state.redo_lsn, 0, base_lsn)
         context.primary_files.delete(path)
-        context.secondary_files.delete(path)
-        secondary.copy_of(db.index, size)
-        context.witness.seeded(0, db.index, state.fork, state.redo_lsn, 0, made.header.first_lsn)
+
+
+def take_over(
+    context: Context,
+    databases: Sequence[PrimaryDatabase],
+    secondary: Secondary,
+    heirs: Mapping[str, Heir],
+) -> None:
+    """Roles have changed: what an earlier pair leaves is there."""
+    for db in databases:
+        if db.spec.name in heirs:
+            _take_over(context, db, secondary, heirs[db.spec.name])
 
 
 def _take_over(context: Context, db: PrimaryDatabase, secondary: Secondary, heir: Heir) -> None:

@@ -23,7 +23,7 @@ which the new primary begins is a history of its own: no log of the new primary 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import Kind, RestoreState
@@ -79,6 +79,34 @@ def copies_at(pair: Pair, heirs: Mapping[str, Heir]) -> dict[str, RestoreState]:
         if _stands_at(pair.context, db, heir.lineage):
             found[db.spec.name] = pair.context.primary_engine.state(db.spec.name)
     return found
+
+
+def heirs_beside(pair: Pair, heirs: Mapping[str, Heir]) -> dict[str, Heir]:
+    """Return the same as they are for another standby of the same primary. copy: its own, if it can
+    follow the new primary.
+    """
+    found = {}
+    for name, heir in heirs.items():
+        index = pair.index_of(name)
+        copy = _copy_beside(pair, index, heir.lineage)
+        found[name] = replace(heir, copy=copy)
+    return found
+
+
+def _copy_beside(pair: Pair, index: int, lineage: Lineage) -> RestoreState | None:
+    """Return where that standby's copy stands, if that is exactly where the new primary begins."""
+    engine, name = pair.context.secondary_engine, pair.context.scenario.databases[index].name
+    state = engine.state(name)
+    parent = lineage.parents[lineage.fork][0]
+    if index in pair.secondary.unusable or not (state.exists and state.restoring):
+        return None
+    if (state.fork, state.redo_lsn) != (parent, lineage.lsn):
+        return None
+    try:
+        reading = engine.read_witness(name)
+    except EngineError:
+        return None
+    return state if (reading.commits, reading.digest) == (lineage.commits, lineage.digest) else None
 
 
 def _stands_at(context: Context, db: PrimaryDatabase, lineage: Lineage) -> bool:

@@ -23,12 +23,15 @@ is back before that is in place (second_side.py, coming_back.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from dr_sim.engines.port import Engine
 from dr_sim.engines.sides import Sides, model_sides
 from dr_sim.machines import Machine
 from dr_sim.record.journal import Journal
-from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.model import Scenario, ScriptedEvent
+from dr_sim.scenario.standbys import FIRST_PRIMARY, first_places, several
 from dr_sim.stores import Store
 from dr_sim.streams import BLOCK_WORDS, Streams
 from dr_sim.world.agenda import Agenda, Class
@@ -39,7 +42,7 @@ from dr_sim.world.express import ExpressLane
 from dr_sim.world.hands import Hands
 from dr_sim.world.happenings import Happenings
 from dr_sim.world.heartbeat import Heartbeats
-from dr_sim.world.lasting import Waiting, felt, what_lasts
+from dr_sim.world.lasting import Waiting, felt, not_felt, what_lasts
 from dr_sim.world.link import Link
 from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.pair import Ground, Pair, Roles
@@ -48,7 +51,7 @@ from dr_sim.world.promotion import Promotion
 from dr_sim.world.replication import Replication
 from dr_sim.world.second_side import SecondSides, note_what_is_there
 from dr_sim.world.secondary import Secondary
-from dr_sim.world.succession import heirs_of
+from dr_sim.world.succession import Heir, heirs_beside, heirs_of
 from dr_sim.world.users import Users
 from dr_sim.world.waves import WaveLane
 
@@ -73,15 +76,28 @@ class World:
         self.journal = Journal()
         self.agenda = Agenda()
         streams = Streams(scenario.seed, scenario.replication_no, block_words)
-        express = express and not scenario.steps
+        self._several = several(scenario)
+        express = express and not scenario.steps and not self._several
         self._ground = Ground(scenario, self.agenda, self.journal, streams, express)
         sides = sides or model_sides(scenario.replay.validate_hash, scenario.engine.imitates)
+        places = first_places(scenario)
+        self.places = [FIRST_PRIMARY, *places]  # in order: the preferred standby is the first
         self._waiting: list[Waiting] = []
         self._happenings = Happenings(self)
         self._second_sides = SecondSides(self)
         self.pairs: list[Pair] = []
-        roles = Roles(0, "A", "B", sides, events=list(scenario.events))
-        self.pair = self._put_on(roles, store)
+        each = [
+            Roles(
+                number=rank,
+                primary=FIRST_PRIMARY,
+                secondary=place,
+                sides=sides.beside(*sides.another()) if rank else sides,
+                events=list(scenario.events),
+                rank=rank,
+            )
+            for rank, place in enumerate(places)
+        ]
+        self.pair = self._put_all_on(each, store)
 
     # ---- the run
     def run(self, progress: Callable[[float], None] | None = None) -> Journal:
@@ -89,6 +105,8 @@ class World:
         and then.
         """
         self.pair.start(self._happenings.start)
+        for pair in self.pair.together[1:]:
+            pair.start()
         steps = 100 if progress is not None else 1
         for step in range(1, steps + 1):
             self.agenda.run_until(self.scenario.run_for_us * step // steps)
@@ -100,12 +118,26 @@ class World:
         return self.journal
 
     # ---- roles
-    def _put_on(self, roles: Roles, store: Store | None = None) -> Pair:
-        pair = Pair(self._ground, roles, store)
+    def _put_all_on(self, each: Sequence[Roles], store: Store | None = None) -> Pair:
+        """Put on the pairs of all standbys behind one primary; return the first of them. store: its
+        manager's.
+        """
+        if len(each) > 1:
+            numbers = tuple(roles.number for roles in each)
+            for roles in each:
+                roles.numbers = numbers
+        lead = self._put_on(each[0], store, None)
+        for roles in each[1:]:
+            self._put_on(roles, None, lead)
+        return lead
+
+    def _put_on(self, roles: Roles, store: Store | None, lead: Pair | None) -> Pair:
+        pair = Pair(self._ground, roles, store, lead)
         pair.site_lost_hook = self._happenings.site_lost
         pair.back_hook = self._second_sides.back
-        pair.is_on = lambda: pair is self.pair
-        if self.scenario.new_secondary_us is not None or self.scenario.brings_back:
+        pair.is_on = lambda: pair.lead is self.pair
+        goes_on = self.scenario.new_secondary_us is not None or self.scenario.brings_back
+        if goes_on or self._several:
             pair.promotion.online_hook = lambda: self._soon(pair, False)
             pair.promotion.redirected_hook = lambda: self._soon(pair, True)
             pair.promotion.confirmed_hook = lambda: self.end_of(pair)
@@ -121,7 +153,7 @@ class World:
 
     def _follows(self, pair: Pair, redirected: bool) -> None:
         """The next pair is put on if this one's failover has come that far."""
-        if pair is self.pair and (redirected or pair.handed_over):
+        if pair.lead is self.pair and (redirected or pair.handed_over):
             self._change_roles(pair)
         self.end_of(pair)
 
@@ -131,46 +163,93 @@ class World:
         primaries (R15, R16): until the old primary is known to be stopped, or is no more. It is no
         more when its site is lost, or when the next pair's second side is in place.
         """
-        if pair is self.pair or not (pair.users.redirected and pair.all_online):
+        if pair.lead is self.pair or not (pair.users.redirected and pair.all_online):
             return
         pair.retire()
-        following = self.pairs[pair.roles.number + 1]
-        replaced = self.agenda.now_us >= following.roles.ready_us
+        replaced = pair.replaced_by is not None and self.agenda.now_us >= pair.replaced_by.ready_us
         if pair.promotion.confirmed or pair.site_lost or replaced:
             pair.dismiss()
 
     def _change_roles(self, old: Pair) -> None:
-        now, scenario = self.agenda.now_us, self.scenario
-        if now >= scenario.run_for_us:
+        """Change roles: a failover has brought the standby of that pair online."""
+        now = self.agenda.now_us
+        if now >= self.scenario.run_for_us:
             return
+        for pair in old.together:
+            if pair is not old:
+                pair.retire()
         heirs = heirs_of(old)
-        site, sides, ready_us = self._second_sides.after(old)
-        roles = Roles(
-            number=old.roles.number + 1,
-            primary=old.roles.secondary,
-            secondary=site,
-            sides=sides,
-            begins_us=now,
-            ready_us=ready_us,
-            heirs=heirs,
-            cloud=old.cloud,
-        )
-        going = what_lasts(old, now, heirs, self._waiting)
-        carried, self._waiting = felt(going, roles, now)
-        roles.events = [*scenario.events, *carried]
-        pair = self.pair = self._put_on(roles)
-        pair.before = old
-        self.agenda.at(ready_us, Class.HOUSEKEEPING, -1, self.end_of, old)
-        pair.start()
+        each = self._behind(old, heirs)
+        if not each:
+            return
+        for pair in old.together:
+            if pair is not old:
+                pair.dismiss()
+        going = [*self._waiting]
+        for pair in old.together:
+            going += what_lasts(pair, now, heirs)
+        self._waiting = not_felt(going, each, now)
+        carried = [felt(going, roles, now) for roles in each]
+        for roles, events in zip(each, carried, strict=True):
+            roles.events = [*self.scenario.events, *events]
+        self.pair = self._put_all_on(each)
+        self.pair.before = old
+        if old.replaced_by is not None:
+            self.agenda.at(old.replaced_by.ready_us, Class.HOUSEKEEPING, -1, self.end_of, old)
+        for pair in self.pair.together:
+            pair.start()
         if old.coming_back.closed:
-            note_what_is_there(old, pair)
-        for number, event in enumerate(carried, len(scenario.events)):
+            note_what_is_there(old, self.pair)
+        for pair, events in zip(self.pair.together, carried, strict=True):
+            self._go_on(pair, events)
+
+    def _go_on(self, pair: Pair, events: Sequence[ScriptedEvent]) -> None:
+        """Let what had begun before go on in a new pair."""
+        now = self.agenda.now_us
+        for number, event in enumerate(events, len(self.scenario.events)):
             lane = f"goes on {number} at {now}"
             kind = event.kind
             pair.context.note("truth.goes_on", -1, event.number, kind.name)
             occurrence = Occurrence(pair, kind.name, event.number, lane, 0, number)
             kind.happen(occurrence, event.params)
         pair.outside.turn()
+
+    def _behind(self, old: Pair, heirs: Mapping[str, Heir]) -> list[Roles]:
+        """Return the roles of all pairs behind the new primary: in each another standby of before,
+        or the old primary, or a new site where that is lost.
+        """
+        now, new_us = self.agenda.now_us, self.scenario.new_secondary_us
+        sides = old.roles.sides
+        found: list[tuple[str, int, tuple[Any, Engine], Mapping[str, Heir]]] = []
+        for pair in old.together:
+            if pair is not old:
+                others = pair.roles.sides.secondary_files, pair.roles.sides.secondary
+                found.append((pair.roles.secondary, now, others, heirs_beside(pair, heirs)))
+        replaces = ""
+        if new_us is not None or not self._several:
+            replaces, second, ready_us = self._second_sides.after(old)
+            found.append((replaces, ready_us, (second.secondary_files, second.secondary), heirs))
+        found.sort(key=lambda one: self.places.index(one[0]))
+        each = [
+            Roles(
+                number=len(self.pairs) + rank,
+                primary=old.roles.secondary,
+                secondary=place,
+                sides=Sides(sides.secondary_files, files, sides.secondary, engine, sides.another),
+                begins_us=now,
+                ready_us=ready_us,
+                heirs=theirs,
+                rank=rank,
+                cloud=old.cloud,
+            )
+            for rank, (place, ready_us, (files, engine), theirs) in enumerate(found)
+        ]
+        old.replaced_by = next((roles for roles in each if roles.secondary == replaces), None)
+        return each
+
+    def at_copy(self, place: str) -> Pair | None:
+        """Return the pair that is on whose standby is at that place; None: there is none."""
+        return next((pair for pair in self.pair.together if pair.roles.secondary == place), None)
 
     # ---- of the pair that is on
     @property

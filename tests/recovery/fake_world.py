@@ -44,6 +44,7 @@ def config(
     full_scheduled: bool = False,
     machines: tuple[str, ...] = ("sql1", "sql2"),
     machines_silent: int = 0,
+    standbys: tuple[int, int] = (1, 0),
     **replay: int,
 ) -> ManagerConfig:
     rules: dict[str, Any] = {
@@ -74,6 +75,8 @@ def config(
             10 * MINUTE,
             4 * 60 * MINUTE,
             False,
+            *standbys,
+            10 * SECOND,
         ),
     )
 
@@ -157,6 +160,7 @@ class FakeWorld:
     promoted: bool = False
     fenced: bool = False
     fence_hangs: bool = False
+    claimed_by: str = ""  # another standby has claimed to take over
     silent: dict[str, int] = field(default_factory=dict)
     recovers: int = 0
 
@@ -370,6 +374,11 @@ class FakeWorld:
                     self.answer(e.TailTaken, DB, "")
                 else:
                     self.answer(e.TailTaken, DB, self.backup(Kind.LOG))
+            case c.Claim():
+                if self.claimed_by:
+                    self.answer(e.ClaimRefused, self.claimed_by)
+                else:
+                    self.answer(e.ClaimGiven)
             case c.Fence() if self.fence_hangs:
                 pass  # the test answers
             case c.Fence():

@@ -56,7 +56,7 @@ def summarise(whole: Whole) -> Summary:
     """
     scenario = whole.scenario
     qualities = qualities_of(whole)
-    conserved = [conservation(t, leg.scenario) for leg, t in whole.each]
+    conserved = [conservation(t, leg.scenario) for leg, t in whole.every]
     violations = _violations(whole)
     violations += _not_conserved(whole, conserved)
     violations += _requirements_broken(whole)
@@ -92,7 +92,7 @@ def summarise(whole: Whole) -> Summary:
         silent_recoveries=_silent_recoveries(whole),
         violations=violations,
         cloud=cloud_summary(whole),
-        conservation=list(map(_conserved_parts, whole.legs, conserved)),
+        conservation=list(map(_conserved_parts, [leg for leg, _ in whole.every], conserved)),
     )
 
 
@@ -143,7 +143,7 @@ def _silent_recoveries(whole: Whole) -> list[SilentRecovery]:
             r.values["held"],
             bool(r.values["sound"]),
         )
-        for leg, t in whole.each
+        for leg, t in whole.every
         for r in t.rows("truth.silent_recovery")
     ]
 
@@ -152,7 +152,7 @@ def _violations(whole: Whole) -> list[ViolationSummary]:
     """List the violations that the witness found."""
     return [
         ViolationSummary(leg.begins_us + r.time_us, r.values["invariant"], r.values["detail"])
-        for leg, t in whole.each
+        for leg, t in whole.every
         for r in t.rows("truth.violation")
     ]
 
@@ -163,7 +163,7 @@ def _requirements_broken(whole: Whole) -> list[ViolationSummary]:
     """
     return [
         ViolationSummary(leg.begins_us + b.time_us, b.requirement, f"row {b.seq}: {b.sentence}")
-        for leg in whole.legs
+        for leg, _ in whole.every
         for b in broken(leg.journal, leg.scenario)
         if whole.still_in(leg, b.time_us)
     ]
@@ -181,7 +181,7 @@ def _cloud_broken(whole: Whole) -> list[ViolationSummary]:
 def _not_told(whole: Whole, qualities: Sequence[AlertQuality]) -> list[ViolationSummary]:
     """List the lasting dangers that nobody was told of in time."""
     out = []
-    for (leg, t), quality in zip(whole.each, qualities, strict=True):
+    for (leg, t), quality in zip(whole.every, qualities, strict=True):
         for each in not_told(t, leg.scenario, quality.whole_run):
             if not whole.still_in(leg, each.deadline_us):
                 continue
@@ -195,7 +195,7 @@ def _not_told(whole: Whole, qualities: Sequence[AlertQuality]) -> list[Violation
 def _not_conserved(whole: Whole, conserved: list[list[Conservation]]) -> list[ViolationSummary]:
     """List what does not add up at the end of a leg: it breaks an invariant too."""
     out = []
-    for (leg, t), found in zip(whole.each, conserved, strict=True):
+    for (leg, t), found in zip(whole.every, conserved, strict=True):
         at_us = leg.begins_us + run_end_us(t, leg.scenario)
         for c in found:
             name = leg.scenario.databases[c.database].name
@@ -204,15 +204,18 @@ def _not_conserved(whole: Whole, conserved: list[list[Conservation]]) -> list[Vi
 
 
 def _backlog(whole: Whole) -> BacklogSummary:
-    backlogs = [backlog(t, leg.scenario) for leg, t in whole.each]
+    """Take the standby that has most."""
+    backlogs = [backlog(t, leg.scenario) for leg, t in whole.every]
+    at_end = [backlog(t, leg.scenario) for leg, t in whole.at(whole.legs[-1])]
     not_landed_max = max(to_land.most for to_land, _ in backlogs)
     not_restored_max = max(to_restore.most for _, to_restore in backlogs)
-    to_land, to_restore = backlogs[-1]
+    not_landed_at_end = max(to_land.last for to_land, _ in at_end)
+    not_restored_at_end = max(to_restore.last for _, to_restore in at_end)
     return BacklogSummary(
         not_landed_max=not_landed_max,
-        not_landed_at_end=to_land.last,
+        not_landed_at_end=not_landed_at_end,
         not_restored_max=not_restored_max,
-        not_restored_at_end=to_restore.last,
+        not_restored_at_end=not_restored_at_end,
     )
 
 
@@ -221,12 +224,14 @@ def _happened(whole: Whole) -> dict[str, int]:
     next begins; what goes on in the next has happened once.
     """
     found: Counter[str] = Counter()
-    for leg, t in whole.each:
-        found.update(
-            r.values["what"]
-            for r in t.rows("truth.event")
-            if r.values["begins"] and whole.still_in(leg, r.time_us)
-        )
+    seen: set[tuple[object, ...]] = set()  # what befalls the primary is in the rows of each standby
+    for leg, t in whole.every:
+        for r in t.rows("truth.event"):
+            if not r.values["begins"] or not whole.still_in(leg, r.time_us):
+                continue
+            which = (leg.number, r.time_us, r.entity, *r.values.values())
+            found[r.values["what"]] += which not in seen or leg in whole.legs
+            seen.add(which)
         found.subtract(what for _, what in leg.goes_on)
     return dict(sorted((what, n) for what, n in found.items() if n))
 
@@ -269,16 +274,16 @@ def _of_these(leg: Leg, found: list[RefusedWrites], names: list[str]) -> list[Re
 
 
 def _link(whole: Whole) -> LinkSummary:
-    """While there was a primary to send from."""
+    """While there was a primary to send from; all links together."""
     uses = [
-        link_use(t, leg.scenario, service_up_until_us(t, leg.scenario)) for leg, t in whole.each
+        link_use(t, leg.scenario, service_up_until_us(t, leg.scenario)) for leg, t in whole.every
     ]
     sent = sum(each.bytes_sent for each in uses)
     capacity_bits = sum((each.capacity_bits for each in uses), Fraction(0))
     down_us = sum(each.down_us for each in uses)
     use = LinkUse(sent, capacity_bits, down_us)
     share = use.share
-    offered = sum(bytes_offered(t) for t in whole.opened)
+    offered = sum(bytes_offered(t) for _, t in whole.every)
     return LinkSummary(
         offered_bytes=offered,
         could_carry_bytes=int(use.capacity_bits // 8),

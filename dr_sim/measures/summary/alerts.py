@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dr_sim.measures.alerts import Alert, AlertQuality, Episode, judge
+from dr_sim.measures.exposure import NEVER_US
+from dr_sim.measures.legs import Leg
 from dr_sim.measures.summary.types import (
     AlertScore,
     AlertsSummary,
@@ -14,18 +16,23 @@ from dr_sim.measures.summary.types import (
     EpisodeSummary,
 )
 from dr_sim.measures.summary.values import in_the_run_s_time
+from dr_sim.measures.tables import Tables
 from dr_sim.measures.tenants import asked_of
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
 
 
 def qualities_of(whole: Whole) -> list[AlertQuality]:
-    """Judge, of each leg, the alerts and dangers, in the leg's time; alerts are numbered through
-    the whole run.
+    """Judge, of each leg of each standby (Whole.every), the alerts and dangers, in the leg's time;
+    alerts are numbered through the whole run.
     """
     found, before = [], 0
-    for leg, t in whole.each:
+    for leg, t in whole.every:
         quality = judge(t, leg.scenario)
+        if leg.scenario.ranks > 1:
+            due_us = [_due_from_us(whole, leg, t, i) for i in range(len(leg.scenario.databases))]
+            quality.episodes = [e for e in quality.episodes if e.onset_us >= due_us[e.database]]
+            quality.whole_run = [e for e in quality.whole_run if e.onset_us >= due_us[e.database]]
         for alert in quality.alerts:
             alert.number += before
         before += len(t["seen.RaiseAlert"]["seq"]) + len(t["seen.MonitorAlert"]["seq"])
@@ -33,9 +40,28 @@ def qualities_of(whole: Whole) -> list[AlertQuality]:
     return found
 
 
+def _due_from_us(whole: Whole, leg: Leg, t: Tables, database: int) -> int:
+    """From when on a danger at that standby is to be told. One that is being seeded, while another
+    one stands behind the primary, is not counted on yet.
+    """
+    name = leg.scenario.databases[database].name
+    standing = [
+        one.scenario.rank
+        for one, _ in whole.at(leg)
+        for d in one.scenario.databases
+        if d.name == name and d.seeded
+    ]
+    if not standing or leg.scenario.rank in standing:
+        return 0
+    restored = t.of("truth.restored", database)["time_us"][:1].tolist()
+    return int(restored[0]) if restored else NEVER_US
+
+
 def alerts_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> AlertsSummary:
-    """Add up all legs: an alert that was missed after a failover was missed."""
-    each = list(zip(whole.legs, qualities, strict=True))
+    """Add up all legs: an alert that was missed after a failover was missed. A standby is judged by
+    itself: that another one protects the service is no reason not to tell of a broken one.
+    """
+    each = [(leg, q) for (leg, _), q in zip(whole.every, qualities, strict=True)]
     told = [
         in_the_run_s_time(alert_summary(leg.scenario, a), leg.begins_us)
         for leg, q in each

@@ -35,7 +35,7 @@ from dr_sim.measures.tenants import tenant_outcomes
 from dr_sim.measures.unprotected import unprotected_ledger
 from dr_sim.measures.whole import Whole, unprotected
 from dr_sim.scenario.kind import Explains
-from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.model import DatabaseSpec, Scenario
 
 FIRST, SECOND = "primary", "second side"
 """The roles of what is back, as truth.returned names them."""
@@ -44,7 +44,9 @@ FIRST, SECOND = "primary", "second side"
 def failovers_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> list[FailoverSummary]:
     """Those of all legs, numbered through."""
     found: list[FailoverSummary] = []
-    for (leg, t), quality in zip(whole.each, qualities, strict=True):
+    for (leg, t), quality in zip(whole.every, qualities, strict=True):
+        if leg not in whole.legs:
+            continue  # of a standby that did not take over
         for f in failovers(t, leg.scenario):
             one = _failover(Causes(t, leg.scenario), f, quality)
             _add_unprotected(one, unprotected(whole, leg, f))
@@ -109,17 +111,21 @@ def _opened(t: Tables, back_us: int) -> bool:
 
 
 def _seeded_anew(whole: Whole, leg: Leg) -> list[str]:
-    """The databases for which a full was needed after that failover. The others' old primary went
-    on as the new secondary.
+    """The databases for which a full was needed after that failover. Of the others the old primary,
+    or another standby, went on behind the new primary.
     """
     following = whole.after(leg)
     if following is None:
         return []
-    later, t = following
-    follows = {row.entity for row in t.rows("truth.copy_there")}
-    return [
-        d.name for i, d in enumerate(later.scenario.databases) if not d.seeded and i not in follows
-    ]
+    follows = {d.name for one in whole.at(following[0]) for d in _following(*one)}
+    return [d.name for d in following[0].scenario.databases if d.name not in follows]
+
+
+def _following(leg: Leg, t: Tables) -> list[DatabaseSpec]:
+    """Return the databases of a leg whose copy at its standby went on without a new seed."""
+    there = {row.entity for row in t.rows("truth.copy_there")}
+    databases = enumerate(leg.scenario.databases)
+    return [d for i, d in databases if d.seeded or i in there]
 
 
 def _failover(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> FailoverSummary:
@@ -303,7 +309,7 @@ def orders_refused(whole: Whole) -> list[RefusedOrder]:
     """List those of every leg until the next one begins: what comes after that is for the next."""
     return [
         RefusedOrder(leg.begins_us + at, who, why, Causes(t, leg.scenario).order(at, who))
-        for leg, t in whole.each
+        for leg, t in whole.every
         for at, who, why in _orders(t)
         if why and whole.still_in(leg, at)
     ]

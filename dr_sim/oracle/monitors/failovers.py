@@ -27,8 +27,9 @@ from dr_sim.record.journal import Row
 
 LEFT_BEHIND, NOT_FENCED, TWO_PRIMARIES, NOTHING_HERE = 6, 12, 13, 15
 NEXT = {
-    "": ("watching", "deciding", "fencing"),
-    "watching": ("deciding", "fencing"),
+    "": ("watching", "claiming", "deciding", "fencing"),
+    "watching": ("claiming", "deciding", "fencing"),
+    "claiming": ("watching", "deciding", "fencing"),
     "deciding": ("fencing", "abandoned"),
     "fencing": ("draining", "abandoned"),
     "draining": ("tail", "abandoned"),
@@ -207,7 +208,8 @@ def _begun_over_a_hole(story: Story, begin: PhaseRow) -> Iterator[Breach]:
 
 def a_silent_primary_is_acted_upon(story: Story) -> Iterator[Breach]:
     """Silence that is long enough is acted upon: a failover, a page that is sent again until it is
-    answered, or word that there is nothing to fail over to.
+    answered, or word that there is nothing to fail over to. One of several standbys waits its turn,
+    and then claims; another may be there before it.
     """
     changes = story.rows("seen.HeartbeatLost", "seen.HeartbeatBack", "seen.Inventory")
     for row, following in pairwise([*changes, None]):
@@ -217,6 +219,7 @@ def a_silent_primary_is_acted_upon(story: Story) -> Iterator[Breach]:
             continue
         end_us = following.time_us if following is not None else story.end_us
         due_us = max(at, row.time_us, story.life_at(max(at, row.time_us))[0]) + 2 * SLACK_US
+        due_us += story.scenario.rank * story.scenario.failover.turn_us
         if due_us >= end_us or not story.up_between(due_us - 2 * SLACK_US, due_us):
             continue
         if _acted(story, at, due_us):
@@ -241,7 +244,8 @@ def _acted(story: Story, at_us: int, due_us: int) -> bool:
     )
     paged = any(row.time_us <= due_us for row in story.rows("seen.PageOperator"))
     looked = any(at_us <= row.time_us <= due_us for row in story.rows("seen.ListShare"))
-    refused = any(row.time_us <= due_us for row in story.rows("seen.RefuseOrder"))
+    no = ("seen.RefuseOrder", "seen.ClaimRefused")  # an order, or another standby takes over
+    refused = any(row.time_us <= due_us for row in story.rows(*no))
     return declined or told or paged or looked or refused
 
 

@@ -10,33 +10,28 @@ from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.events import NotFenced
 from dr_sim.recovery.failover_table import FailoverPhase
-from dr_sim.world.directory import Directory
 from dr_sim.world.driver import Driver
-from dr_sim.world.promotion import Promotion
-from dr_sim.world.secondary import Secondary
-
-Configure = Callable[[Callable[[int], None]], None]
-"""Has a site configured; what it is given is called then, with the number of changes."""
+from dr_sim.world.hands.surroundings import Surroundings
 
 
 class FailoverHands:
     """Hands for the failover. table: a hand for each class of command."""
 
-    def __init__(
-        self,
-        driver: Driver[Machine],
-        secondary: Secondary,
-        promotion: Promotion,
-        directory: Directory,
-        configure: Configure | None,
-    ) -> None:
+    def __init__(self, driver: Driver[Machine], around: Surroundings) -> None:
+        place, claims = around.place, around.claims
+        self._place = place
+        self._claims = claims
         self._driver = driver
-        self._secondary = secondary
-        self._promotion = promotion
-        self._directory = directory
-        self._configure = configure
+        driver.hooks.on_death.append(lambda: claims.died(place))
+        driver.hooks.on_start.append(lambda: claims.lives(place))
+        self._secondary = around.secondary
+        self._promotion = around.promotion
+        self._directory = around.directory
+        self._configure = around.configure
         self.table: dict[type, Callable[[Any], None]] = {
             c.EnterPhase: self._enter_phase,
+            c.Claim: self._claim,
+            c.ReleaseClaim: self._release,
             c.Fence: self._fence,
             c.Provision: self._provision,
             c.Redirect: self._redirect,
@@ -47,8 +42,23 @@ class FailoverHands:
         by its own script.
         """
         self._promotion.reach.phase(command.phase)
+        if command.phase is FailoverPhase.RECOVERING:
+            self._claims.kept = True
         if command.phase in (FailoverPhase.DRAINING, FailoverPhase.ABANDONED):
             self._secondary.by_hand(command.phase is FailoverPhase.DRAINING)
+
+    def _claim(self, command: c.Claim) -> None:
+        holder = self._claims.claim(self._place, self._freed)
+        if holder == self._place:
+            self._driver.soon(e.ClaimGiven)
+        else:
+            self._driver.soon(e.ClaimRefused, holder)
+
+    def _freed(self, declined: bool) -> None:
+        self._driver.answer_after(0, 0, e.ClaimFreed, declined)
+
+    def _release(self, command: c.ReleaseClaim) -> None:
+        self._claims.release(self._place, command.declined)
 
     def _fence(self, command: c.Fence) -> None:
         delay_us, reason = self._promotion.fence(command.planned)

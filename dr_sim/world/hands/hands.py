@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from dr_sim.machines import Machine
 from dr_sim.recovery.commands import Delete
 from dr_sim.stores import MemoryStore
 from dr_sim.world.context import Context
-from dr_sim.world.directory import Directory
 from dr_sim.world.driver import Driver
-from dr_sim.world.hands.failover import Configure, FailoverHands
+from dr_sim.world.hands.failover import FailoverHands
 from dr_sim.world.hands.other_side import OtherSideHands
 from dr_sim.world.hands.people import PeopleHands
 from dr_sim.world.hands.standby import StandbyHands
-from dr_sim.world.heartbeat import Heartbeats
+from dr_sim.world.hands.surroundings import Surroundings
 from dr_sim.world.own_logic import watched
-from dr_sim.world.promotion import Promotion
 from dr_sim.world.pruning import Pruning
-from dr_sim.world.remote import Remote
-from dr_sim.world.secondary import Secondary
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """The surroundings of the hands: the standby's side, the other side, and those who are notified
-    of a failover. configure: has the site that a failover goes to configured, where there is a
-    cloud manager.
-    """
-
-    secondary: Secondary
-    remote: Remote
-    promotion: Promotion
-    heartbeats: Heartbeats
-    directory: Directory
-    configure: Configure | None = None
 
 
 class Hands:
@@ -54,9 +34,7 @@ class Hands:
         )
         self.other_side = OtherSideHands(context, driver, around.remote, around.promotion.reach)
         self.people = PeopleHands(context, driver)
-        failover = FailoverHands(
-            driver, around.secondary, around.promotion, around.directory, around.configure
-        )
+        failover = FailoverHands(driver, around)
         for part in (self.standby, self.other_side, self.people, failover):
             own = context.scenario.manager
             driver.give(watched(own, part.table) if own else part.table)

@@ -1,0 +1,114 @@
+"""Several standbys: which of them takes over (R14, W5).
+
+Theory of operation. Before a failover begins here, by silence or by order, this standby claims it
+at a place that all standbys reach (as etcd is for Patroni). One of them is given it; the others are
+refused, and told when it is free again. So two never take over from one primary. The order of
+preference is kept by time: after the silence that counts as a failure, the preferred one claims at
+once, the next one a turn later, and so on. An order to this standby claims at once.
+
+The claim is let go when the failover is called off or declined, and lost when this manager is dead
+for long. So a manager that resumes in the middle of a failover claims again, and brings nothing
+online before it has an answer. Where it is refused, it yields: another has taken over. A standby
+that is the only one claims nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.machines import CancelAlarm, Command
+from dr_sim.recovery import events
+from dr_sim.recovery.commands import Claim, RefuseOrder, ReleaseClaim
+from dr_sim.recovery.config import Mode
+from dr_sim.recovery.failover_table import BEFORE_RECOVERY, FailoverEvent, FailoverPhase
+from dr_sim.recovery.refusals import OrderRefused, WhyNoFailover
+from dr_sim.recovery.timers import Timer
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.failover import Failover
+
+
+_NOT_BEGUN = (FailoverPhase.WATCHING, FailoverPhase.ABANDONED)
+
+
+class Claiming:
+    """held: no other standby can take over now. operator: whose order has claimed, '' if none."""
+
+    __slots__ = ("alone", "held", "operator")
+
+    def __init__(self, standbys: int, operator: str = "") -> None:
+        self.alone = standbys == 1
+        self.held = self.alone
+        self.operator = operator
+
+    def ask(self, operator: str) -> None:
+        self.operator = operator
+
+    def answered(self, given: bool) -> str:
+        """Return whose order has claimed."""
+        self.held = given
+        operator, self.operator = self.operator, ""
+        return operator
+
+    def let_go(self, declined: bool, out: list[Command]) -> None:
+        """declined: the operator has said no."""
+        if not self.alone and self.held:
+            self.held = False
+            out.append(ReleaseClaim(declined))
+
+    def keep(self) -> None:
+        """Nobody else is given it any more."""
+        self.held = True
+
+
+def given(f: Failover, e: events.ClaimGiven, out: list[Command]) -> None:
+    operator = f.claiming.answered(True)
+    if f.phase is not FailoverPhase.CLAIMING:
+        return
+    if operator:
+        f.begin(f.planned, False, out)
+    elif f.needless:
+        f.move(FailoverEvent.NOT_HERE, out)
+        f.claiming.let_go(False, out)
+    elif f.config.mode is Mode.AUTOMATIC:
+        f.begin(False, True, out)
+    else:
+        f.move(FailoverEvent.SILENT_FOR_LONG, out)
+        f.page(e, out)
+
+
+def refused(f: Failover, e: events.ClaimRefused, out: list[Command]) -> None:
+    """Leave it to the standby that takes over, with what was begun here before a crash."""
+    operator = f.claiming.answered(False)
+    if f.phase is FailoverPhase.CLAIMING:
+        f.move(FailoverEvent.NOT_HERE, out)
+        if operator:
+            for db in f.databases.values():
+                db.stop_before(0)
+            reason = OrderRefused(WhyNoFailover.ANOTHER_TAKES_OVER, (e.holder,))
+            out.append(RefuseOrder(operator, reason))
+    elif f.phase is FailoverPhase.DECIDING:
+        f.abandon(FailoverEvent.DECLINED, out)
+    elif f.phase in BEFORE_RECOVERY:
+        f.fencing.over(out)
+        f.leave_off(e, out)
+        out.append(CancelAlarm("", Timer.FENCE))
+
+
+def freed(f: Failover, e: events.ClaimFreed, out: list[Command]) -> None:
+    """Take this standby's turn if there is still need: nobody takes over any more."""
+    if e.declined:
+        f.silence.decline()
+    f.watch_silence(e, out)
+
+
+def resume(f: Failover, out: list[Command]) -> None:
+    """Claim again after a restart: what was claimed before may have been lost."""
+    if f.claiming.alone:
+        return
+    if f.brings_online:
+        f.claiming.keep()
+    elif f.phase in _NOT_BEGUN:
+        out.append(ReleaseClaim(bool(f.silence.declined)))
+    else:
+        out.append(Claim())

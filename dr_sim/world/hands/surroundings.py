@@ -1,0 +1,33 @@
+"""The surroundings of the hands of a recovery manager."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dr_sim.world.claims import Claims
+from dr_sim.world.directory import Directory
+from dr_sim.world.heartbeat import Heartbeats
+from dr_sim.world.promotion import Promotion
+from dr_sim.world.remote import Remote
+from dr_sim.world.secondary import Secondary
+
+Configure = Callable[[Callable[[int], None]], None]
+"""Has a site configured; what it is given is called then, with the number of changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The surroundings of the hands: the standby's side, the other side, and those who are notified
+    of a failover. place: where the standby is. configure: has the site that a failover goes to
+    configured, where there is a cloud manager.
+    """
+
+    place: str
+    secondary: Secondary
+    remote: Remote
+    promotion: Promotion
+    heartbeats: Heartbeats
+    directory: Directory
+    claims: Claims
+    configure: Configure | None = None

@@ -1,0 +1,137 @@
+"""Several standbys: one of them takes over, the others leave it to it (R14, W5)."""
+
+from __future__ import annotations
+
+import pytest
+
+from dr_sim.recovery import commands as c
+from dr_sim.recovery import events as e
+from dr_sim.recovery.refusals import OrderRefused, WhyNoFailover
+from tests.recovery.fake_world import SECOND, FakeWorld, begun, config
+from tests.recovery.test_failover import WAY, dies, order, phases, shipped
+
+CLAIMED = ["claiming", *WAY]
+
+
+def standby(rank: int = 0, mode: str = "automatic", claimed_by: str = "") -> FakeWorld:
+    world = begun(FakeWorld(config(mode=mode, standbys=(2, rank))))
+    world.claimed_by = claimed_by
+    return shipped(world)
+
+
+def freed(world: FakeWorld, declined: bool = False) -> None:
+    world.claimed_by = ""
+    world.tell(e.ClaimFreed(world.mono_us, world.utc_us, 0, declined))
+
+
+def count(world: FakeWorld, kind: type) -> int:
+    return sum(isinstance(command, kind) for command in world.done)
+
+
+def refusals(world: FakeWorld) -> list[OrderRefused]:
+    return [command.reason for command in world.done if isinstance(command, c.RefuseOrder)]
+
+
+@pytest.mark.parametrize(("rank", "second"), [(0, 30), (1, 40), (2, 50)])
+def test_each_standby_waits_its_turn_and_claims_before_anything_is_stopped(
+    rank: int, second: int
+) -> None:
+    world = standby(rank)
+    dies(world)
+    world.wait((second - 1) * SECOND)
+    assert phases(world) == []
+    world.wait(SECOND)
+    assert phases(world) == CLAIMED
+    kinds = [type(command) for command in world.done]
+    assert kinds.index(c.Claim) < kinds.index(c.Fence)
+
+
+def test_a_single_standby_claims_nothing() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    dies(world)
+    world.wait(60 * SECOND)
+    assert phases(world) == WAY
+    assert count(world, c.Claim) == 0
+
+
+def test_one_that_is_refused_stops_nothing_and_goes_on_replaying() -> None:
+    world = standby(1, claimed_by="near")
+    dies(world)
+    world.wait(600 * SECOND)
+    assert phases(world) == ["claiming", "watching"]
+    assert count(world, c.Claim) == 1  # it does not ask again and again
+    assert count(world, c.Fence) == count(world, c.Recover) == 0
+
+
+@pytest.mark.parametrize(("declined", "found"), [(False, CLAIMED), (True, [])])
+def test_when_the_other_lets_go_it_takes_over_unless_the_operator_said_no(
+    declined: bool, found: list[str]
+) -> None:
+    world = standby(1, claimed_by="near")
+    dies(world)
+    world.wait(60 * SECOND)
+    freed(world, declined)
+    world.wait(9 * SECOND)
+    assert phases(world) == ["claiming", "watching"]
+    world.wait(SECOND)
+    assert phases(world) == ["claiming", "watching", *found]
+
+
+def test_an_order_is_refused_where_another_takes_over() -> None:
+    world = standby(0, claimed_by="far")
+    order(world, "anna", planned=True)
+    world.settle()
+    assert refusals(world) == [OrderRefused(WhyNoFailover.ANOTHER_TAKES_OVER, ("far",))]
+    assert phases(world) == ["claiming", "watching"]
+    assert count(world, c.Fence) == 0
+
+
+def test_an_order_claims_without_waiting_for_a_turn() -> None:
+    world = standby(2)
+    order(world, "anna", planned=True)
+    world.settle()
+    assert phases(world) == CLAIMED[:4]  # then it waits for the tail
+
+
+def test_by_hand_the_operator_is_paged_by_the_one_that_has_claimed() -> None:
+    world = standby(0, mode="manual")
+    dies(world)
+    world.wait(30 * SECOND)
+    assert phases(world) == ["claiming", "deciding"]
+    assert count(world, c.PageOperator) == 1
+    world.tell(e.OperatorAnswered(world.mono_us, world.utc_us, 1, "anna", False))
+    assert [x for x in world.done if isinstance(x, c.ReleaseClaim)][-1] == c.ReleaseClaim(True)
+
+
+def test_a_failover_that_is_called_off_lets_go() -> None:
+    world = standby(0)
+    world.fence_hangs = True
+    dies(world)
+    world.wait(30 * SECOND)
+    assert phases(world)[-1] == "fencing"
+    begun_with = count(world, c.ReleaseClaim)
+    for machine in ("sql1", "sql2"):
+        world.silent.pop(machine)
+        world.tell(e.HeartbeatBack(world.mono_us, world.utc_us, 0, machine))
+    unreachable = e.NotFenced.UNREACHABLE
+    world.tell(e.FenceFailed(world.mono_us, world.utc_us, 1, unreachable))
+    assert phases(world)[-2:] == ["abandoned", "watching"]
+    assert count(world, c.ReleaseClaim) == begun_with + 1
+
+
+@pytest.mark.parametrize("other", ["", "far"])
+def test_one_that_died_in_the_middle_claims_again_and_yields_to_another(other: str) -> None:
+    world = standby(0)
+    world.fence_hangs = True
+    dies(world)
+    world.wait(30 * SECOND)
+    world.claimed_by, world.fence_hangs = other, False
+    world.start()
+    world.settle()
+    world.wait(60 * SECOND)
+    if other:
+        assert "abandoned" in phases(world) and phases(world)[-1] == "watching"
+        assert count(world, c.Recover) == 0
+    else:
+        assert phases(world)[-1] == "serving"
+        assert count(world, c.Recover) == 1
