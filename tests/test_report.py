@@ -168,8 +168,8 @@ def test_a_met_sla_does_not_hide_what_it_does_not_ask() -> None:
     result = ran("after_failover/tenants")
     page = report_html(views_of(result.whole), Shown(result.summary, result.verdict, result.digest))
     assert (
-        "The SLA is met in this run. But after failover 1 it is not known how much was "
-        "lost (no copy of erp was ever restored at the secondary" in page
+        "The SLA is met in this run. But failover 1 lost all of a database "
+        "(no copy of erp was ever restored at the secondary" in page
     )
     assert (
         "; the outage of failover 1 was not over by the end of the run: no line of it "

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 from dr_sim.bugs import EXIT_BUG
 from dr_sim.errors import InputError, Problem
 from dr_sim.experiments import tolerance as tolerances
-from dr_sim.files.output import show
+from dr_sim.files.output import printable, show
 from dr_sim.scenario.model import Scenario
 
 
@@ -109,6 +109,7 @@ def run_replications(a: argparse.Namespace, scenario: Scenario) -> int:
 
     folder = a.out or folder_of(scenario)
     course = Course(scenario, BatchStore(folder, scenario))
+    too_much = warn_of_overload([(scenario.name, scenario)])
     began = time.monotonic()
     with (
         kept(course, folder),
@@ -125,6 +126,8 @@ def run_replications(a: argparse.Namespace, scenario: Scenario) -> int:
     else:
         shown = screen(found, a.scenario, time.monotonic() - began, folder)
         show(coloured(shown) if in_colour() else shown)
+        for line in too_much:
+            show(line)
     return found.exit_code
 
 
@@ -315,6 +318,7 @@ def _check(a: argparse.Namespace) -> int:
         [a.junit, a.markdown],
         [*(path for path, _ in loaded), *([a.against] if a.against is not None else [])],
     )
+    too_much = warn_of_overload((scenario.name, scenario) for _, scenario in loaded)
     began = time.monotonic()
     with api.shown_progress("check") as progress, until.executor(a.workers, a.on) as playing:
         found = check(
@@ -328,11 +332,30 @@ def _check(a: argparse.Namespace) -> int:
     if files := report.write_reports(found, a.junit, a.markdown):
         write_together(files)
     show(report.text(found, time.monotonic() - began))
+    for line in too_much:
+        show(line)
     for line in (
         report.github_lines(found) if a.github or os.environ.get("GITHUB_ACTIONS") == "true" else ()
     ):
         show(line)
     return found.exit_code
+
+
+def words_of(values: Mapping[str, object]) -> str:
+    """Return the values of a sweep's point: 'link.bandwidth=10 Mbit/s, replay.on_hole=resync'."""
+    return ", ".join(f"{key}={value}" for key, value in values.items())
+
+
+def warn_of_overload(named: Iterable[tuple[str, Scenario]]) -> list[str]:
+    """Say on standard error, before anything is played, which links are offered more than they
+    carry. Return these lines: they are said again beside the results.
+    """
+    from dr_sim.world.offered import overloads
+
+    lines = overloads(named)
+    for line in lines:
+        print(printable(line), file=sys.stderr)
+    return lines
 
 
 def _baseline(a: argparse.Namespace) -> int:
@@ -407,6 +430,7 @@ def _sweep(a: argparse.Namespace) -> int:
     ]
     n = until.plan_of(base, a.replications).at_most
     folder = a.out or sweep_folder(base, sweeps)
+    too_much = warn_of_overload((words_of(point.values), point.scenario) for point in points)
     try:
         with (
             api.shown_progress(f"{len(points)} points") as progress,
@@ -422,16 +446,14 @@ def _sweep(a: argparse.Namespace) -> int:
     measures, found_out = a.measure or sweep.measures_of(base, asked), answers(found, asked)
     pictures = write_sweep(found, measures, found_out, folder)
     show(f"{sweep.table_text(found, measures)}\n\n{answer_text(found_out, asked, n)}")
+    for line in too_much:
+        show(line)
     broken = [
         (point, d) for point, d in zip(found.points, found.distributions, strict=True) if d.broken
     ]
     broken += found.without
     for point, of in broken:
-        show(
-            "BROKEN at "
-            f"{', '.join(f'{key}={value}' for key, value in point.values.items())}: "
-            f"{of.told_broken}"
-        )
+        show(f"BROKEN at {words_of(point.values)}: {of.told_broken}")
     drawn = " ".join(pictures) or "(no picture: it has room for two keys that vary)"
     show(f"\n{folder}/  sweep.parquet measures.parquet answer.json {drawn}")
     if broken:

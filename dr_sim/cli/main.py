@@ -328,7 +328,7 @@ def _run(a: argparse.Namespace) -> int:
         scenario = replace(scenario, replication_no=a.replication)
     parent = runs.results_parent(scenario, Path("results"))
     runs.check_target(a.out or parent / "1", replaced=a.out is not None)
-    _warn_of_overload(scenario)
+    cli_experiments.warn_of_overload([(scenario.name, scenario)])
     with progress_bar(scenario.name) as (progress, seconds):
         result = run(scenario, part_of(progress, 0.0, _PLAYED))
         drawing = runs.Drawing(not a.no_report, part_of(progress, _PLAYED, 1.0))
@@ -347,15 +347,6 @@ def _run(a: argparse.Namespace) -> int:
     return result.verdict.exit_code
 
 
-def _warn_of_overload(scenario: Scenario) -> None:
-    """One line on standard error where the link is offered more than it carries."""
-    from dr_sim.world.offered import overload
-
-    line = overload(scenario)
-    if line:
-        print(printable(f"{scenario.name}: {line}"), file=sys.stderr)
-
-
 def _validate(a: argparse.Namespace) -> int:
     from dr_sim.loading import load_scenario, validate
 
@@ -363,8 +354,8 @@ def _validate(a: argparse.Namespace) -> int:
     for problem in problems:
         print(problem, file=sys.stderr)
     if not problems:
-        for path in a.scenarios:
-            _warn_of_overload(load_scenario(path))
+        loaded = [load_scenario(path) for path in a.scenarios]
+        cli_experiments.warn_of_overload((scenario.name, scenario) for scenario in loaded)
         print(f"{len(a.scenarios)} scenario{'s' * (len(a.scenarios) > 1)}: no mistakes")
     return 2 if problems else 0
 

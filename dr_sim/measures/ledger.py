@@ -161,6 +161,14 @@ def loss_ledger(causes: Causes, loss: DatabaseLoss) -> Ledger:
     if ordered:
         whole = stop - loss.recovery_point_us
         lines = [LedgerLine(loss.recovery_point_us, whole, "stopped before an instant", ordered)]
+    elif loss.recovery_point_us < 0:
+        before = "was written before this primary took over, and nothing is left of it"
+        earlier_us = -loss.recovery_point_us
+        lines = [LedgerLine(loss.recovery_point_us, earlier_us, "earlier history", before)]
+        if scenario.databases[loss.database].seeded:
+            lines += cut_up(causes, loss.database, 0, 0, stop)
+        else:
+            lines += _alone(causes, loss.database, 0, stop)
     else:
         lines = cut_up(causes, loss.database, loss.survivor_commits, loss.recovery_point_us, stop)
     if end > stop:
@@ -172,7 +180,8 @@ def loss_ledger(causes: Causes, loss: DatabaseLoss) -> Ledger:
                 "the old primary went on acknowledging what was thrown away",
             )
         )
-    return Ledger(title, loss.data_loss_us, lines)
+    note = why_unknown(t, scenario, loss.database) if loss.total else ""
+    return Ledger(title, loss.data_loss_us, lines, note)
 
 
 def _stop_ordered(t: Tables, loss: DatabaseLoss) -> str:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dr_sim.backups.said import said
+from dr_sim.measures.conservation import FIRST_LSN
 from dr_sim.measures.served import SERVED_AGAIN_PPM, Served, served
 from dr_sim.measures.tables import (
     Record,
@@ -52,7 +53,7 @@ SEVERITY = ("database", "host", "site")
 @dataclass(slots=True)
 class DatabaseLoss:
     """Holds what one database lost. recovery_point_us and data_loss_us are None if it was never
-    promoted.
+    promoted, unless nothing is left of it (total): then all that was ever written is lost.
     """
 
     database: int
@@ -67,6 +68,7 @@ class DatabaseLoss:
     # acknowledged by the old primary after the promotion; counted in user_bytes too
     discarded_bytes: int = 0
     discarded_transactions: int = 0
+    total: bool = False
 
 
 @dataclass(slots=True)
@@ -125,7 +127,7 @@ def _failover(
     t: Tables, scenario: Scenario, failed_us: int, failure_class: str, number: int
 ) -> FailoverOutcome:
     s = served(t, scenario)
-    losses = [_loss(t, i, failed_us) for i in range(len(scenario.databases))]
+    losses = [_loss(t, scenario, i, failed_us) for i in range(len(scenario.databases))]
     promoted = [loss.promoted_us for loss in losses if loss.promoted_us is not None]
     outage_from = failed_us if failure_class in SEVERITY else _first_lost(t, s, failed_us)
     again = exact(t, s.again(outage_from, run_end_us(t, scenario)))
@@ -270,7 +272,7 @@ def _first_lost(t: Tables, s: Served, failed_us: int) -> int:
     return failed_us if lost is None else lost
 
 
-def _loss(t: Tables, database: int, service_failed_us: int) -> DatabaseLoss:
+def _loss(t: Tables, scenario: Scenario, database: int, service_failed_us: int) -> DatabaseLoss:
     """failed_us of a database that did not fail itself: when its writes stopped, at the latest at
     its promotion.
     """
@@ -280,7 +282,8 @@ def _loss(t: Tables, database: int, service_failed_us: int) -> DatabaseLoss:
     fenced = [r.time_us for r in t.rows("truth.fenced") if r.values["writes_stop"]]
     promoted = next((r for r in t.rows("truth.promoted") if r.entity == database), None)
     if promoted is None:
-        return DatabaseLoss(database, min([*own, *fenced], default=service_failed_us))
+        failed = min([*own, *fenced], default=service_failed_us)
+        return _total(t, scenario, DatabaseLoss(database, failed))
     failed = min([*own, *fenced, promoted.time_us])
     v = promoted.values
     loss = DatabaseLoss(
@@ -303,6 +306,44 @@ def _loss(t: Tables, database: int, service_failed_us: int) -> DatabaseLoss:
     loss.recovery_point_us = min(v["lacking_us"], last_ack)
     loss.data_loss_us = last_ack - loss.recovery_point_us
     return loss
+
+
+def _total(t: Tables, scenario: Scenario, loss: DatabaseLoss) -> DatabaseLoss:
+    """The loss of a database that was not promoted. If nothing is left of it, wherever what it lost
+    leaves something (truth.survivable), that is everything that was written: since the run began,
+    and all before.
+    """
+    database = loss.database
+    classes = [cls for _, cls in failed_for_good(t, database)]
+    totals = [row.values for row in t.rows("truth.commits_total") if row.entity == database]
+    if not classes or not totals or _has_a_copy(t, scenario, database):
+        return loss
+    rows = t.of("truth.survivable", database)
+    mine = t.has_text(rows["class"], max(classes, key=SEVERITY.index))
+    if mine.any() and int(rows["commits"][mine][-1]):
+        return loss
+    since_us = -scenario.begins_us
+    loss.total = True
+    loss.recovery_point_us, loss.data_loss_us = since_us, loss.failed_us - since_us
+    loss.user_bytes = totals[-1]["user_bytes"] + _written_before(t, database)
+    loss.maintenance_bytes = totals[-1]["maintenance_bytes"]
+    loss.transactions = totals[-1]["commits"]
+    return loss
+
+
+def _written_before(t: Tables, database: int) -> int:
+    """Return the bytes of log that the history held with which this leg's primary began."""
+    began = [row.values["lsn"] for row in t.rows("truth.begins") if row.entity == database]
+    return began[0] - FIRST_LSN if began else 0
+
+
+def _has_a_copy(t: Tables, scenario: Scenario, database: int) -> bool:
+    """Is there a copy at the secondary when the run ends?"""
+    gone = t.of("truth.copy_gone", database)["time_us"]
+    since_us = int(gone[-1]) if len(gone) else -1
+    restored = t.of("truth.restored", database)["time_us"]
+    seeded = scenario.databases[database].seeded and not len(gone)
+    return seeded or bool((restored > since_us).any())
 
 
 def why_unknown(t: Tables, scenario: Scenario, database: int) -> str:

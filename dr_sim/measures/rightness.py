@@ -3,8 +3,9 @@ what engines answered.
 
 An alert that names a real trouble is no false alarm even where nobody's data or outage was in
 danger: a clock that is wrong, a full that is hollow, a file that is damaged, a restore that the
-engine refused. What an alert says of the chain (a log is missing, none came) is judged by danger
-alone (alerts.py): that is what it warns of.
+engine refused, a log that is lost while the copy still needs it (an incremental beside it may keep
+everyone's data out of danger). That no log came is judged by danger alone (alerts.py): that is what
+it warns of.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from dr_sim.measures.tables import Tables
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import Scenario
 
-ERRORS, DAMAGED, LAGGING, BACKUP_FAILED, NO_ROOM, CLOCKS_DIFFER, FELL_SHORT, WAITING = (
+MISSING, ERRORS, DAMAGED, LAGGING, BACKUP_FAILED, NO_ROOM, CLOCKS_DIFFER, FELL_SHORT, WAITING = (
+    1,
     3,
     4,
     8,
@@ -109,6 +111,29 @@ def _was_never_made(said: _Said, files: list[int]) -> bool:
     """A backup that reported success without a file of that name that is whole."""
     finished = said.t.of("truth.backup_finished", said.database)
     return bool(said.name) and not np.isin(finished["file"], files).any()
+
+
+def _a_log_is_lost(said: _Said) -> bool:
+    """A log past the copy's position was cut off, was empty, was damaged on its way or vanished,
+    wherever, and does not lie whole at the secondary.
+    """
+    t = said.t
+    made = t.of("truth.backup_finished", said.database)
+    restored = t.of("truth.restored", said.database)
+    reached = restored["redo_lsn"][restored["time_us"] <= said.time_us]
+    stands = int(reached[-1]) if len(reached) else -1
+    logs = (made["kind"] == Kind.LOG) & (made["time_us"] <= said.time_us)
+    needed = made["file"][logs & (made["last_lsn"] > stands)]
+    landed = t.of("truth.landed", said.database)
+    whole = landed["file"][(landed["intact"] == 1) & (landed["time_us"] <= said.time_us)]
+    gone = t.of("truth.file_gone", said.database)
+    before = gone["time_us"] <= said.time_us
+    from_there = gone["file"][before & t.has_text(gone["where"], "secondary")]
+    lacking = [int(f) for f in needed if f not in whole or f in from_there]
+    if bool(np.isin(lacking, gone["file"][before]).any()):
+        return True
+    kinds = ("truth.damaged", "truth.backup_cut_off", "truth.backup_empty")
+    return any(said.happened_to(kind, lacking) for kind in kinds)
 
 
 def _restore_was_refused(said: _Said) -> bool:
@@ -200,6 +225,7 @@ def _fell_short(said: _Said) -> bool:
 
 
 _CHECKS: dict[int, Callable[[_Said], bool]] = {
+    MISSING: _a_log_is_lost,
     ERRORS: _restore_was_refused,
     DAMAGED: _file_is_bad,
     LAGGING: _replay_is_behind,

@@ -76,6 +76,7 @@ CONTENT: Transitions[Content, FileEvent] = Transitions(
             _E.GONE: Content.ABSENT,
         },
         Content.CHECKING: {
+            _E.LANDED: Content.CHECKING,
             _E.PASSED: Content.WHOLE,
             _E.FAILED: Content.BAD,
             _E.FAILED_UNNEEDED: Content.LOST,

@@ -51,7 +51,8 @@ class File:
     often the primary has said of a file that had passed that it is another one. passing: refusals
     of the engine that said nothing about the file. presumed: a restart took it for restored.
     refused: the engine did not take it. failure: what was said of it last. retry_at_mono_us: when
-    it may be tried again. due_mono_us: when the replay delay lets it be restored.
+    it may be tried again. due_mono_us: when the replay delay lets it be restored. overtaken:
+    another copy has landed while it is hashed, so that hash says nothing.
     """
 
     __slots__ = (
@@ -68,6 +69,7 @@ class File:
         "modified_utc_us",
         "name",
         "need",
+        "overtaken",
         "passing",
         "presumed",
         "refused",
@@ -95,6 +97,7 @@ class File:
         self.passing = 0
         self.presumed = False
         self.refused = False
+        self.overtaken = False
         self.failure = NOTHING_WRONG
         self.retry_at_mono_us = 0
         self.due_mono_us = 0
@@ -222,18 +225,24 @@ class HeldFiles:
             file.attempts = self._stored_attempts.pop(file.name, 0)
 
     def arrived_again(self, file: File, modified_utc_us: int, size_bytes: int) -> bool:
-        """Another copy of the file has landed. False: it is being read already, or taken for
-        restored; then nothing is to be done.
+        """Another copy of the file has landed. False: nothing is to be done now, as it is being
+        hashed, and will be once more when that is over, or is taken for restored.
 
         What was validated lies here no more; a bad one stays among the bad until it is known to be
         whole.
         """
-        if file.content is Content.CHECKING or file.content is Content.UNREAD:
+        if file.content is Content.UNREAD:
             return False
+        file.overtaken = file.content is Content.CHECKING
         self._move(file, FileEvent.LANDED)
         file.modified_utc_us = modified_utc_us
         file.size_bytes = size_bytes
-        return True
+        return not file.overtaken
+
+    def hashed_in_vain(self, file: File) -> bool:
+        """A hash is known. Return whether another copy has landed meanwhile."""
+        overtaken, file.overtaken = file.overtaken, False
+        return overtaken
 
     def forget(self, file: File) -> None:
         """Forget a file that is not here any more. If it comes again, its reads are counted on

@@ -1,4 +1,5 @@
-"""Landing: a file that lands is validated, and copied again if it fails.
+"""Landing: a file that lands is validated, and copied again if it fails. A copy that lands while
+its file is hashed is hashed after that: what the first hash says counts for nothing.
 
 A whole log waits in the queue for its turn. A file that fails stays among the bad ones until a copy
 of it is whole, its range is behind the database, or the primary no longer has it.
@@ -57,6 +58,9 @@ def validated(db: DatabaseReplay, e: events.Validated, out: list[Command]) -> No
     file = files.get(e.name)
     if file is None:
         return  # deleted meanwhile
+    if files.hashed_in_vain(file):
+        out.append(Validate(db.name, e.name))
+        return
     header = e.header
     if header.database != db.name:
         text = f"it belongs to {header.database}"
@@ -104,10 +108,13 @@ def _other_is_whole(
 
 def validation_failed(db: DatabaseReplay, e: events.ValidationFailed, out: list[Command]) -> None:
     file = db.files.get(e.name)
-    if file is not None:
-        failed(
-            db, file, Failure(ValidationOutcome(e.outcome), e.error_number, e.error_text), e, out
-        )
+    if file is None:
+        return
+    if db.files.hashed_in_vain(file):
+        out.append(Validate(db.name, e.name))
+        return
+    failure = Failure(ValidationOutcome(e.outcome), e.error_number, e.error_text)
+    failed(db, file, failure, e, out)
 
 
 def failed(db: DatabaseReplay, file: File, failure: Failure, e: Event, out: list[Command]) -> None:

@@ -24,7 +24,16 @@ from dr_sim.report.timeline import Timeline
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.cloud import cloud_facts
-from dr_sim.screen.run import headed, in_words, instant, met_no_danger, size, span
+from dr_sim.screen.run import (
+    headed,
+    in_words,
+    instant,
+    met_no_danger,
+    shown_and_summed,
+    size,
+    span,
+    summed_outages,
+)
 from dr_sim.screen.standing import why_and_help
 from dr_sim.units import clock
 from dr_sim.version import VERSION
@@ -54,7 +63,8 @@ def report_html(seen: Views, shown: Shown, examined: Examined | None = None) -> 
         if line.measure == "data_loss" and line.at_most
     ]
     shares = [share_below(exposed, limits)] if exposed.duration_us else []
-    parts = [_failover(f, summary, scenario) for f in summary.failovers]
+    failovers, _ = shown_and_summed(summary.failovers)
+    parts = [_failover(f, summary, scenario) for f in failovers]
     charts = [*lanes, *shares, *(chart for part in parts for chart in part.charts)]
     return rendered(
         "report.html",
@@ -132,6 +142,8 @@ def _beyond(shown: Shown) -> str:
         of = f"failover {f.number}"
         if f.data_loss_us is None:
             found.append(f"after {of} it is not known how much was lost ({f.loss_ledger.note})")
+        elif f.loss_ledger.note:
+            found.append(f"{of} lost all of a database ({f.loss_ledger.note})")
         if f.outage_us is None:
             found.append(f"the outage of {of} was not over by the end of the run")
     return (
@@ -179,6 +191,8 @@ def _failover(f: FailoverSummary, summary: Summary, scenario: Scenario) -> Part:
             0,
             lost + (f" ({f.worst_database} is the worst)." if len(summary.databases) > 1 else "."),
         )
+        if f.loss_ledger.note:
+            lines.insert(1, f"{f.loss_ledger.note[:1].upper()}{f.loss_ledger.note[1:]}.")
         lines_of = ((line.cause, line.duration_us, line.detail) for line in f.loss_ledger.lines)
         ledger = [(each.cause, each.duration_us) for each in summed(lines_of)]
         if ledger:
@@ -268,9 +282,12 @@ def _facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
             f"seed {summary.seed}",
         )
     ]
-    for f in summary.failovers:
+    failovers, ended = shown_and_summed(summary.failovers)
+    for f in failovers:
         lost = "an unknown amount" if f.data_loss_us is None else clock(f.data_loss_us)
         facts.append((f"failover {f.number}", f"{lost} of data lost, outage {_outage(f)}"))
+    if ended:
+        facts.append(("more outages", summed_outages(ended)))
     if e.time_us:
         facts.append((f"exposure ({e.failure_class})", _in_words(e)))
     before = summary.exposure_before

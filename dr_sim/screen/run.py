@@ -41,6 +41,7 @@ ALERT_WORDS = {
 }
 _WIDTH = 100
 MOST_NAMED = 6  # tenants in one line
+MOST_OUTAGES = 3  # that ended by themselves, shown one by one
 _COLOURS = {"PASS": "bold green", "FAIL": "bold red", "UNKNOWN": "bold yellow"}
 
 _FILES = ("report.html", "timeline.svg", "exposure.svg", "summary.json")
@@ -69,7 +70,9 @@ def screen(
     parts += [table] if table else []
     reasons = why_and_help(summary)
     parts += [reasons] if reasons else []
-    parts += [_failover(f, summary, scenario, verdict) for f in summary.failovers]
+    failovers, ended = shown_and_summed(summary.failovers)
+    parts += [_failover(f, summary, scenario, verdict) for f in failovers]
+    parts += [[summed_outages(ended)]] if ended else []
     parts += [_refused(summary, scenario)] if summary.orders_refused else []
     parts += [_mistakes(summary, scenario)] if summary.mistakes else []
     parts += [_told(summary, scenario), _exposure(summary, scenario)]
@@ -271,6 +274,29 @@ def in_words(back: SiteBack, scenario: Scenario) -> str:
     return text
 
 
+def shown_and_summed(
+    found: Sequence[FailoverSummary],
+) -> tuple[list[FailoverSummary], list[FailoverSummary]]:
+    """Return the failovers to show one by one, in order, and those to sum in one line: outages that
+    ended by themselves, but for the longest few.
+    """
+    ended = [f for f in found if f.by_itself]
+    longest = sorted(ended, key=lambda f: (-(f.outage_us or 0), f.number))[:MOST_OUTAGES]
+    summed_up = [f for f in ended if f not in longest]
+    return [f for f in found if f not in summed_up], summed_up
+
+
+def summed_outages(ended: Sequence[FailoverSummary]) -> str:
+    """Return one line for outages that ended by themselves and are not shown one by one."""
+    lasted = [f.outage_us or 0 for f in ended]
+    failed = sum(f.requests_failed for f in ended)
+    return (
+        f"AND {counted(len(ended), 'shorter outage')} that ended without a failover: "
+        f"{clock(sum(lasted))} in all, each {clock(max(lasted))} at most; "
+        f"{failed:,} requests failed"
+    )
+
+
 def _mistakes(summary: Summary, scenario: Scenario) -> list[str]:
     """One line for each wrong change that was committed: gone, or still there."""
     return [
@@ -350,6 +376,8 @@ def _loss(f: FailoverSummary, summary: Summary, verdict: Verdict) -> list[str]:
     if f.maintenance_bytes_lost:
         amount += f"   + {size(f.maintenance_bytes_lost)} of maintenance"
     out = [f" data loss  {clock(f.data_loss_us):>5}   {amount}{of}".ljust(44) + f" {sla}"]
+    if f.loss_ledger.note:
+        out.append(_fitted(f"   {f.loss_ledger.note}"))
     causes = summed((line.cause, line.duration_us, line.detail) for line in f.loss_ledger.lines)
     for us, each in zip(adding_up(x.duration_us for x in causes), causes, strict=True):
         out.append(_fitted(f"   {clock(us):>7} {_cause(each.cause, each.detail)}"))

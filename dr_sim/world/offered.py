@@ -10,6 +10,7 @@ backups come on top.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -22,6 +23,9 @@ _MOST = 10_000
 """The most incrementals that are looked at: a month of one every 5 minutes, which is enough for a
 mean.
 """
+
+
+MOST_TOLD = 3  # links of many scenarios that are offered too much
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,15 @@ def overload(scenario: Scenario) -> str:
         f"average ({parts}) and the link carries"
         f" {_mbit(found.carries)} Mbit/s: what it cannot carry piles up without end"
     )
+
+
+def overloads(named: Iterable[tuple[str, Scenario]]) -> list[str]:
+    """Return a line for each of many scenarios, by what it is called, whose link is offered more
+    than it carries; the first few, and how many more.
+    """
+    found = [f"{name}: {line}" for name, scenario in named if (line := overload(scenario))]
+    more = len(found) - MOST_TOLD
+    return [*found[:MOST_TOLD], *([f"and {more} more like that"] if more > 0 else [])]
 
 
 def _incremental(scenario: Scenario, database: DatabaseSpec, written: Fraction) -> Fraction:

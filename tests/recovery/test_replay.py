@@ -61,6 +61,43 @@ def swap(world: FakeWorld, name: str, older: str) -> None:
     world.settle()
 
 
+# ---- a copy that lands while the file is hashed
+def about_files(world: FakeWorld, event: e.Event) -> list[c.Command]:
+    """The commands about files that the manager gives to an event, none of which is carried out."""
+    wanted = (c.Validate, c.Restore, c.Recopy)
+    return [command for command in world.manager.handle(event) if isinstance(command, wanted)]
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_what_lands_while_it_is_hashed_is_hashed_again(damaged: bool) -> None:
+    """The first hash may have read either copy: it counts for nothing, whatever it says."""
+    world = new()
+    world.wait(5 * MINUTE)
+    name = world.backup(Kind.LOG)
+    landed = e.Landed(world.mono_us, world.utc_us, 0, DB, name, world.utc_us, 1000)
+    header = world.backups[name].header
+    passed = e.Validated(world.mono_us, world.utc_us, world.incarnation, DB, name, header)
+    failed = e.ValidationFailed(
+        world.mono_us,
+        world.utc_us,
+        world.incarnation,
+        DB,
+        name,
+        e.ValidationOutcome.HASH_MISMATCH,
+        60001,
+        "its hash",
+    )
+    first, second = (failed, passed) if damaged else (passed, failed)
+    answers = [
+        [c.Validate(DB, name)],  # it lands
+        [],  # and again
+        [c.Validate(DB, name)],  # a hash is known
+    ]
+    assert [about_files(world, event) for event in (landed, landed, first)] == answers
+    (after,) = about_files(world, second)
+    assert isinstance(after, c.Restore if damaged else c.Recopy)
+
+
 # ---- a file that is not what its name says
 def test_an_older_log_under_the_new_one_s_name_is_sent_again_when_the_primary_contradicts_it() -> (
     None
@@ -162,10 +199,10 @@ def test_a_log_that_lands_again_after_its_restore_is_validated_again_and_not_res
     ship(world)
     before = len(world.done)
     world.tell(e.Landed(world.mono_us, world.utc_us, 0, DB, LOG_1, 0, 1))
-    # it is being read already
+    # it is being hashed, and is hashed once more after that
     world.tell(e.Landed(world.mono_us, world.utc_us, 0, DB, LOG_1, 0, 1))
     world.settle()
-    assert world.done[before:] == [c.Validate(DB, LOG_1)]
+    assert world.done[before:] == [c.Validate(DB, LOG_1)] * 2
 
 
 def test_an_answer_to_an_older_incarnation_is_dropped() -> None:

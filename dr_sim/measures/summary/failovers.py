@@ -191,8 +191,8 @@ they judge.
 
 def _limit_ended_the_wait(t: Tables, f: FailoverOutcome) -> EndedWait | None:
     """Where the drain limit decided what was lost: the instant, and how many files of databases
-    that were then brought online without them were still on their way. None where nothing that was
-    left behind could have come.
+    that were then brought online without them were still on their way, and hold what those lack.
+    None where nothing that was left behind could have come, or it would have brought nothing.
     """
     left = [
         r.time_us
@@ -218,7 +218,15 @@ def _limit_ended_the_wait(t: Tables, f: FailoverOutcome) -> EndedWait | None:
     for row in t.rows("truth.file_state"):
         if row.time_us <= rang[-1] and row.entity in behind:
             states[row.entity, row.values["file"]] = row.values["state"]
-    on_their_way = sum(state not in ("landed", "gone") for state in states.values())
+    reached = {r.entity: r.values["fork_point_lsn"] for r in t.rows("truth.promoted")}
+    needed = {
+        (r.entity, r.values["file"])
+        for r in t.rows("truth.backup_finished")
+        if r.values["last_lsn"] > reached.get(r.entity, -1)
+    }
+    on_their_way = sum(
+        state not in ("landed", "gone") and file in needed for file, state in states.items()
+    )
     return EndedWait(rang[-1], on_their_way) if on_their_way else None
 
 
@@ -252,7 +260,7 @@ def _events_of(causes: Causes, f: FailoverOutcome, order: tuple[int, str] | None
 
 def _database(t: Tables, scenario: Scenario, loss: DatabaseLoss, of: PartOutcome) -> DatabaseCost:
     return DatabaseCost(
-        note=why_unknown(t, scenario, loss.database) if loss.data_loss_us is None else "",
+        note=why_unknown(t, scenario, loss.database) if loss.promoted_us is None else "",
         name=scenario.databases[loss.database].name,
         failed_us=loss.failed_us,
         recovery_point_us=loss.recovery_point_us,

@@ -1,0 +1,106 @@
+"""What is said of a loss, of many outages and of an alert: each by a case whose answer is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dr_sim.cli import experiments
+from dr_sim.measures.summary.plain import summary_json
+from dr_sim.measures.verdict import Outcome
+from dr_sim.screen.run import MOST_OUTAGES, screen, shown_and_summed, summed_outages
+from dr_sim.units import MINUTE_US
+
+from .runs import SCENARIOS, SECOND, failover, ran
+
+MB = 1_000_000
+WIPED = "{at: Mon 01:00, operator_mistake: wipes the secondary host}"
+
+
+def test_where_nothing_is_left_the_whole_history_is_lost() -> None:
+    """63 min of 20 MB and 3,000 commits in 5 min: 252 MB, 37,800 commits. Unknown is only how long
+    the outage lasts.
+    """
+    result = ran(
+        "faults/base",
+        "databases.crm.full=none",
+        "databases.crm.incremental=none",
+        "failover.mode=automatic",
+        "run_for=3 h",
+        "measure_from=0 s",
+        f"events=[{WIPED}, {{at: Mon 01:03, lose: site}}]",
+        "sla=[{data_loss: at most 1 h}]",
+    )
+    lost = failover(result)
+    assert lost["data_loss_us"] == 63 * MINUTE_US
+    assert (lost["user_bytes_lost"], lost["transactions_lost"]) == (252 * MB, 37_800)
+    assert lost["outage_us"] is None
+    assert result.verdict.lines[0].outcome is Outcome.FAIL
+    shown = screen(result.summary, result.scenario, result.verdict, SCENARIOS, 1.0, SCENARIOS)
+    assert "nothing was left from which crm could be restored: all of it is lost" in shown
+
+
+def test_where_the_share_is_left_the_loss_is_not_known_before_it_is_restored() -> None:
+    result = ran(
+        "faults/base",
+        "failover.mode=automatic",
+        "run_for=3 h",
+        "measure_from=0 s",
+        f"events=[{WIPED}, {{at: Mon 02:30, lose: host}}]",
+        "link.bandwidth=20 Mbit/s",
+        "sla=[{data_loss: at most 1 h}]",
+    )
+    assert failover(result)["data_loss_us"] is None
+    assert result.verdict.lines[0].outcome is Outcome.UNKNOWN
+
+
+def test_a_log_that_is_lost_is_rightly_told_of_though_an_incremental_saves_the_data() -> None:
+    """Both are of 11:00. The data is safe when the incremental has landed, and the copy stands until
+    it is used 15 min later: event 1 is raised once, and is right.
+    """
+    result = ran(
+        "faults/base",
+        "databases.crm.incremental=every 1 h",
+        "link.bandwidth=200 Mbit/s",
+        "events=[{at: Mon 10:59, missing_file: crm}]",
+    )
+    alerts = summary_json(result.summary)["alerts"]
+    assert (alerts["raised"], alerts["false"], alerts["due"]) == (1, 0, 0)
+
+
+def test_many_outages_that_ended_by_themselves_are_summed() -> None:
+    """Of eight the three longest are shown, in order, with the failover among them."""
+    (one,) = ran(
+        "faults/base",
+        "failover.mode=automatic",
+        "run_for=3 h",
+        "measure_from=0 s",
+        "events=[{at: Mon 02:00, lose: site}]",
+    ).summary.failovers
+    lasted = [5, 1, 8, 2, 7, 3, 4, 6]
+    ended = [
+        replace(one, number=i, by_itself=True, outage_us=us * SECOND, requests_failed=10)
+        for i, us in enumerate(lasted)
+    ]
+    shown, more = shown_and_summed([*ended[:4], one, *ended[4:]])
+    assert shown == [ended[2], one, ended[4], ended[7]]
+    assert len(more) == len(ended) - MOST_OUTAGES
+    assert summed_outages(more) == (
+        "AND 5 shorter outages that ended without a failover: 0:15 in all, each 0:05 at most; "
+        "50 requests failed"
+    )
+    assert shown_and_summed(ended[:3]) == (ended[:3], [])
+
+
+def test_links_that_are_offered_too_much_are_named_and_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    base = ran("faults/base").scenario
+    slow = replace(base, link=replace(base.link, bandwidth_bit_s=1_000))
+    lines = experiments.warn_of_overload(
+        (f"{n}", scenario) for n, scenario in enumerate([base, slow, slow, slow, slow, slow])
+    )
+    assert [line.split(":")[0] for line in lines] == ["1", "2", "3", "and 2 more like that"]
+    assert capsys.readouterr().err.splitlines() == lines
+    assert experiments.warn_of_overload([("base", base)]) == []
