@@ -228,4 +228,6 @@ def parts_of(key: str, packed: bytes, broken: Sequence[Broken]) -> Iterator[Batc
 
 
 def _out(worker: _Worker) -> Any:
-    return worker.process.stdout
+    """Return the worker's answers as a raw stream: a selector sees all that is to be read of it."""
+    stdout: Any = worker.process.stdout
+    return stdout.raw

@@ -59,16 +59,25 @@ def send(stream: IO[bytes] | RawIOBase, message: Any) -> None:
     stream.flush()
 
 
-def receive(stream: IO[bytes]) -> Any:
-    """The next message. Raises EOFError at the end."""
-    head = stream.read(HEAD.size)
-    if len(head) < HEAD.size:
-        raise EOFError
-    (length,) = HEAD.unpack(head)
-    data = stream.read(length)
-    if len(data) < length:
-        raise EOFError
-    return pickle.loads(data)
+def receive(stream: IO[bytes] | RawIOBase) -> Any:
+    """Return the next message, and read no byte beyond it. Raises EOFError at the end.
+
+    Whoever selects among several streams gives a raw one: in a buffered one, a second message that
+    has come with the first is out of sight of the selector, and is waited for without end.
+    """
+    (length,) = HEAD.unpack(_exactly(stream, HEAD.size))
+    return pickle.loads(_exactly(stream, length))
+
+
+def _exactly(stream: IO[bytes] | RawIOBase, length: int) -> bytes:
+    """Return that many bytes. A read from a pipe may return fewer."""
+    data = bytearray()
+    while len(data) < length:
+        part = stream.read(length - len(data))
+        if not part:
+            raise EOFError
+        data += part
+    return bytes(data)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
 import subprocess
 import sys
 from dataclasses import replace
@@ -27,6 +28,7 @@ from dr_sim.experiments.replicate import Course, play_all
 from dr_sim.experiments.sample import Sample, unpack
 from dr_sim.experiments.store import BATCHES, BatchStore
 from dr_sim.experiments.take import take
+from dr_sim.experiments.worker import receive
 from dr_sim.scenario.model import Scenario
 from tests.experiments.worlds import small, small_file
 
@@ -89,6 +91,30 @@ def test_in_processes_of_their_own_likewise(
         assert playing._pool  # type: ignore[attr-defined]
     assert good.found(8).n == 8 and not good.broken
     assert sorted(bad.broken) == list(range(8)) and not bad.found(8).n
+
+
+TWO_AT_ONCE = (
+    "import io, sys\nfrom dr_sim.experiments.worker import send\nheld = io.BytesIO()\n"
+    "send(held, 'first')\nsend(held, 'second')\nsys.stdout.buffer.write(held.getvalue())\n"
+    "sys.stdout.buffer.flush()\nsys.stdin.read()\n"
+)
+
+
+def test_two_answers_that_come_at_once_are_both_seen() -> None:
+    """On a busy machine a worker may answer twice before it is heard."""
+    root = str(Path(bugs.__file__).parents[1])
+    process = subprocess.Popen(
+        [sys.executable, "-c", TWO_AT_ONCE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    answers = executors._out(executors._Worker(process))
+    with process, selectors.DefaultSelector() as waiting:
+        waiting.register(answers, selectors.EVENT_READ)
+        for message in ("first", "second"):
+            assert waiting.select(60 if message == "first" else 0)
+            assert receive(answers) == message
 
 
 ENDS = (
