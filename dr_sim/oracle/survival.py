@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import groupby
 from operator import attrgetter
+from typing import Protocol
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.engines.commits import MASK, content, mark
@@ -31,6 +32,13 @@ should both of the newest fulls be damaged later, the answer is too low, never t
 
 
 _BEGIN, _END = attrgetter("first_lsn"), attrgetter("last_lsn")
+
+
+class WitnessedReading(Protocol):
+    """A statement of a database about what it holds (engines.port.WitnessReading)."""
+
+    commits: int
+    digest: int
 
 
 class SurvivingFile:

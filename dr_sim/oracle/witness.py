@@ -1,24 +1,26 @@
-"""The independent oracle: knows every commit and every file, and checks the recovery logic against
-them.
+"""The independent oracle: it knows every commit and every file, and checks the recovery logic
+against them.
 
-The world tells it the truth as it happens. It shares no code with recovery/ or with the chain logic
-and never speaks to them. After each restore and promotion the database's own reading must be the
-mark of a prefix of the primary's history along its forks (dr_sim/engines/commits.py); before each
-hand-over the read counter must have gone up, and so on: INVARIANTS. What fails is a Violation and a
-truth.violation row: a bug has been found. Beside that it says what would survive a failure now
-(survival.py), in a truth.survivable row each time that changes. Of class 'database' nothing is lost
-as long as the log goes on from where the files end; so that quiet logs cost no row more, there are
-rows of it only while that is not so, and one (no commit lacking, -1) when it is so again.
+The world reports the truth to it as it happens. It shares no code with recovery/ or with the chain
+logic and never speaks to them. After each restore and promotion the database's own reading must be
+the mark of a prefix of the primary's history along its forks (dr_sim/engines/commits.py); before
+each hand-over the read counter must have gone up; INVARIANTS lists all rules. A broken rule is a
+Violation and a truth.violation row: a bug has been found.
+
+The witness also reports what would survive a failure now (survival.py), in a truth.survivable row
+each time that this changes. A failure of class 'database' loses nothing as long as the log goes on
+from where the files end. So that quiet logs cost no extra row, that class has rows only while the
+log does not go on, and one row (no commit lacking, -1) when it does again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
-from dr_sim.oracle.survival import Front, History, SurvivingFile
+from dr_sim.oracle.quiet_logs import delete_unnoticed, is_quiet, take_quiet_logs
+from dr_sim.oracle.survival import Front, History, SurvivingFile, WitnessedReading
 
 _FULL, _LOG = Kind.FULL, Kind.LOG
 
@@ -44,7 +46,7 @@ INVARIANTS = {
 @dataclass(frozen=True, slots=True)
 class HandOver:
     """A file that an engine is about to open for restore. validated: these bytes have passed
-    validation. content: the backup that they are, if it is another than the file was made as.
+    validation. content: the backup in these bytes, if it is not the one that the file was made as.
     """
 
     file: int
@@ -56,25 +58,18 @@ class HandOver:
 
 @dataclass(frozen=True, slots=True)
 class LastOfStretch:
-    """When the last of some logs was restored, and what it left."""
+    """The restore of the last of some logs: its instant, and the state and reading after it."""
 
     at_us: int
     state: RestoreState
     reading: WitnessedReading
 
 
-class WitnessedReading(Protocol):
-    """A statement of a database about what it holds (engines.port.WitnessReading)."""
-
-    commits: int
-    digest: int
-
-
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """Where a primary that a failover has brought online comes from: its fork, where that begins
-    and with what digest, and for each fork on its path and off it the fork that it left, the LSN
-    and the commits there.
+    """The origin of a primary that a failover has brought online: its fork, where that begins and
+    with what digest. parents: for each fork, on its path and off it, the fork that it left, and the
+    LSN and the commits there.
     """
 
     fork: int
@@ -93,15 +88,15 @@ class Violation:
 
 
 class Witness:
-    """See the module. Instants are microseconds since the scenario's start, databases and files
-    their indexes.
+    """The oracle of one run: see the module. Instants are microseconds since the scenario's start;
+    databases and files are given by their indexes.
 
-    emit(kind name, time_us, db, values) writes a record; ack_instant(db, fork, commits) is the
-    instant at which commit number `commits` of that fork's history is acknowledged: the first that
-    a survivor holding so many lacks. validated: what lands is validated before it is restored.
-    Where it is not, what engines make of damaged files is theirs, and no bug: it shows in what a
-    promoted database holds (truth.silent_recovery). links: incrementals stand on incrementals
-    (PostgreSQL's rule).
+    emit(kind name, time_us, db, values) writes a record. ack_instant(db, fork, commits) is the
+    instant at which commit number `commits` of that fork's history is acknowledged: the first one
+    that a survivor with that many commits lacks. validated: files are validated before they are
+    restored. If not, the engine's handling of damaged files is no bug of the recovery logic: it
+    shows in the content of a promoted database (truth.silent_recovery). links: incrementals may be
+    based on incrementals (PostgreSQL's rule).
     """
 
     def __init__(
@@ -120,11 +115,11 @@ class Witness:
         self._ack_instant = ack_instant
         self._validated = validated
 
-    # ---- what happened to files
+    # ---- files
     def made(self, t: int, db: int, file: int, header: BackupHeader, commits: int) -> None:
-        """A backup is finished: whole in the primary's share. An old primary's after a promotion
-        counts no more, nor does one of a fork that the primary is not on (a rehearsal's, say): it
-        is none of this history.
+        """Record that a backup is finished and whole in the primary's share. After a promotion the
+        old primary's backups do not count, nor does a backup of a fork that the primary is not on
+        (a rehearsal's, for example): it is not part of this history.
         """
         d = self._databases[db]
         if d.promoted:
@@ -144,8 +139,8 @@ class Witness:
             self._log_turned(t, d)
 
     def landed(self, t: int, db: int, file: int, intact: bool) -> None:
-        """It lies at the secondary; again, perhaps, and perhaps not intact. Files that never were
-        finished: nothing.
+        """Record that a file has landed at the secondary, perhaps again, and whether it is intact.
+        A file that was never finished does not count.
         """
         d = self._databases[db]
         f = d.files.get(file)
@@ -166,8 +161,8 @@ class Witness:
                 d.forget(f)
 
     def damaged(self, t: int, db: int, file: int, where: str) -> None:
-        """where: 'primary', 'secondary'; 'transit' says nothing yet: what lands then is not
-        intact.
+        """Record damage. where: 'primary' or 'secondary'; 'transit' changes nothing yet: the file
+        will land and not be intact.
         """
         f = self._databases[db].files.get(file)
         if f is not None and where != "transit":
@@ -175,64 +170,28 @@ class Witness:
             self._log_turned(t, self._databases[db])
 
     def gone(self, t: int, db: int, file: int, where: str) -> None:
-        """Deleted or lost. where: 'primary', 'secondary'."""
+        """Record that a file was deleted or lost. where: 'primary' or 'secondary'."""
         f = self._databases[db].files.get(file)
         if f is not None:
             self._databases[db].lost(t, f, where)
             self._log_turned(t, self._databases[db])
 
-    def not_missed(self, db: int, files: Iterable[int], where: str) -> bool:
-        """Files are deleted at once, as `gone` says of each, if nothing is shown of that; False: it
-        is, and they are not.
-        """
-        d = self._databases[db]
-        known = [f for f in map(d.files.get, files) if f is not None]
-        if (
-            d.host.by_logs
-            or d.site.by_logs
-            or d.log_follows() is not d.log_whole
-            or not all(map(d.needless, known))
-        ):
-            return False
-        for f in known:
-            if where == "primary":
-                f.primary = False
-            else:
-                f.secondary = False
-        return True
-
     def log_kept(self, t: int, db: int, kept: bool) -> None:
-        """The primary keeps the database's log until a backup has it, or (not kept) truncates it at
-        its checkpoints.
+        """Record whether the primary keeps the database's log until a backup has it, or truncates
+        it at its checkpoints.
         """
         d = self._databases[db]
         d.keeps_log = kept
         if d.host.lsn >= 0:
             self._log_turned(t, d)
 
-    # ---- for the express lane
+    # ---- quiet logs in one step
     def quiet(self, db: int, state: RestoreState, reading: WitnessedReading) -> bool:
-        """Would whole logs from that state on, each made, landed and restored before the next, move
-        the fronts and show nothing else? state and reading are the database's at the secondary.
+        """Return whether whole logs from that state on, each made, landed and restored before the
+        next, would move the fronts and show nothing else. state and reading are the database's at
+        the secondary.
         """
-        d = self._databases[db]
-        fork, lsn, base_lsn = state.fork, state.redo_lsn, state.differential_base_lsn
-        return (
-            not d.promoted
-            and d.exists
-            and d.sound
-            and d.primary_fork == d.fork == fork
-            and d.lsn == lsn
-            and d.commits == reading.commits
-            and reading.digest == d.digest(fork, reading.commits)
-            and (base_lsn == d.base_lsn or not (base_lsn or d.has_base))
-            and d.log_whole
-            and d.log_follows()
-            and all(
-                f.fork == fork and f.lsn >= lsn and not (f.stuck or f.by_logs)
-                for f in (d.host, d.site)
-            )
-        )
+        return is_quiet(self._databases[db], state, reading)
 
     def shipped(
         self,
@@ -242,54 +201,38 @@ class Witness:
         hashed_us: int,
         last: LastOfStretch,
     ) -> tuple[list[int], list[int]]:
-        """Quiet logs were made, landed intact and were restored at the first attempt, each before
-        the next was made; the last was handed over and restored at those instants and left that
-        state and reading. As digests telescope, what it leaves is right only if each one before it
-        was. For failures of class 'host', as each was made, and of class 'site', as each landed:
-        the instant of the first commit that a survivor lacks from then on, -1 where that stays.
-        """
-        d = self._databases[db]
-        files, ack_instant, at_host, at_site = (
-            d.files,
-            self._ack_instant,
-            d.host.follows,
-            d.site.follows,
-        )
-        lies_somewhere = d.lies_somewhere
-        host_us, site_us, made = [], [], []
-        for header, reached in zip(headers, commits, strict=True):
-            f = files[header.backup_id] = SurvivingFile(header, reached)
-            f.secondary = True
-            lies_somewhere(f)
-            made.append(f)
-            at_us = -1
-            moves, follows = at_host(f), at_site(f)
-            if moves or follows:
-                at_us = ack_instant(db, f.fork, reached)
-            host_us.append(at_us if moves else -1)
-            site_us.append(at_us if follows else -1)
-        for f in made[:-1]:
-            f.attempts, f.restored = 1, True
-        header = headers[-1]
-        if len(made) > 1:
-            d.lsn, d.commits = header.first_lsn, made[-2].commits
-            d.claimed = max(d.claimed, d.commits)
-        d.log_lsn = max(d.log_lsn, header.last_lsn)
-        self.handed_over(hashed_us, db, HandOver(header.backup_id, 1, True, True))
-        self.restored(last.at_us, db, header.backup_id, last.state, last.reading)
-        return host_us, site_us
+        """Record quiet logs: they were made, landed intact and were restored at the first attempt,
+        each before the next was made. The last was handed over at hashed_us; `last` says when it
+        was restored and what it left. As digests telescope, what it leaves is right only if each
+        log before it was.
 
-    # ---- what happened at the secondary
+        Return for failures of class 'host', as each log was made, and of class 'site', as each
+        landed: the instant of the first commit that a survivor lacks from then on, -1 where that is
+        unchanged.
+        """
+        lacking_us = take_quiet_logs(self._databases[db], headers, commits, self._ack_instant)
+        last_file = headers[-1].backup_id
+        self.handed_over(hashed_us, db, HandOver(last_file, 1, True, True))
+        self.restored(last.at_us, db, last_file, last.state, last.reading)
+        return lacking_us
+
+    def not_missed(self, db: int, files: Iterable[int], where: str) -> bool:
+        """Record that files were deleted at once, as `gone` does for each, if that shows nothing.
+        Return False, with nothing recorded, if it would show something.
+        """
+        return delete_unnoticed(self._databases[db], files, where)
+
+    # ---- the secondary
     def opened(self, t: int, db: int, fork: int) -> None:
-        """The run begins with nothing restored at the secondary; the primary is on that fork."""
+        """Begin with nothing restored at the secondary; the primary is on that fork."""
         d = self._databases[db]
         d.clear()
         d.promoted, d.primary_fork = False, fork
         self._afresh(t, d)
 
     def seeded(self, t: int, db: int, fork: int, lsn: int, commits: int, base_lsn: int) -> None:
-        """The run, or after a promotion the watch over a new pair, begins with a full restored at
-        the secondary.
+        """Begin a run, or after a promotion the watch over a new pair, with a full restored at the
+        secondary.
         """
         d = self._databases[db]
         d.clear()
@@ -305,7 +248,7 @@ class Witness:
         self._afresh(t, d)
 
     def succeeded(self, t: int, db: int, of: Lineage, copy: RestoreState | None) -> None:
-        """The watch begins over a new pair, after a promotion. copy: the old primary's database,
+        """Begin the watch over a new pair, after a promotion. copy: the old primary's database,
         left restoring exactly where the new primary's fork begins; None: nothing is restored at the
         new secondary.
         """
@@ -325,15 +268,15 @@ class Witness:
         self._afresh(t, d)
 
     def lineage(self, db: int, fork: int, lsn: int, reading: WitnessedReading) -> Lineage:
-        """Return what the next witness is told of a database that was promoted on that fork, which
-        begins at that LSN.
+        """Return the origin, for the next witness, of a database that was promoted on that fork,
+        which begins at that LSN.
         """
         parents = dict(self._databases[db].parents)
         parents[fork] = (parents[fork][0], lsn, reading.commits)
         return Lineage(fork, lsn, reading.commits, reading.digest, parents)
 
     def handed_over(self, t: int, db: int, handed: HandOver) -> None:
-        """The engine is about to open the file for restore."""
+        """Check a file that the engine is about to open for restore."""
         file, content = handed.file, handed.content
         attempts_in_store, bytes_intact = handed.attempts_in_store, handed.bytes_intact
         validated = handed.validated
@@ -385,8 +328,8 @@ class Witness:
         reading: WitnessedReading,
         stop_commits: int | None = None,
     ) -> None:
-        """The engine says that it has taken the file; state and reading are its own. stop_commits:
-        it was asked to stop there, in the middle of a log.
+        """Check a restore that the engine reports as successful; state and reading are its own.
+        stop_commits: it was asked to stop there, in the middle of a log.
         """
         d = self._databases[db]
         if d.promoted:
@@ -462,8 +405,8 @@ class Witness:
         f.restored = True
 
     def restore_failed(self, t: int, db: int, state: RestoreState) -> None:
-        """The engine refused, or the restore was killed: the database stands where it stood, or is
-        no more.
+        """Check a restore that the engine refused or that was killed: the database must stand where
+        it stood, or be gone.
         """
         d = self._databases[db]
         if d.promoted or not d.exists:
@@ -477,21 +420,21 @@ class Witness:
             self._fault(t, d, "position", f"a failed restore moved the database: {moved}")
 
     def stops_at(self, db: int, lsns: Iterable[int]) -> None:
-        """The secondary is not set up for what the primary's log holds from these LSNs on: no
-        backup that ends past the first of them can be restored there, whoever tries.
+        """Record that the secondary is not set up for changes in the primary's log at these LSNs:
+        no logic can restore a backup there that ends past the first of them.
         """
         self._databases[db].stops_lsn = min(lsns, default=-1)
 
     def restore_hung(self, db: int) -> None:
-        """A restore went on for as long as the scenario lets one go on in a failover, and was
-        ended: no more is due than what the database holds, until a restore moves it on.
+        """Record that a restore was ended because it lasted as long as the scenario allows in a
+        failover: only what the database holds is due, until a restore moves it on.
         """
         d = self._databases[db]
         d.hung_commits = d.commits
 
     def recovery_begins(self, db: int) -> None:
-        """From here on nothing more is restored before the promotion: it answers for what had
-        landed by now.
+        """Record that nothing more is restored before the promotion: the files that have landed by
+        now are due.
         """
         d = self._databases[db]
         d.due_commits = d.site.commits
@@ -505,8 +448,8 @@ class Witness:
         drained_class: str,
         acknowledged_commits: int,
     ) -> None:
-        """Brought online at the secondary, on a new fork. drained_class: what recovery could still
-        lay its hands on.
+        """Check a database that was brought online at the secondary, on a new fork. drained_class:
+        the class of failure that the data within reach of recovery would have survived.
         """
         d = self._databases[db]
         if d.promoted:
@@ -547,14 +490,14 @@ class Witness:
         d.promoted, d.primary_fork = True, fork
 
     def stop_ordered(self, db: int, commits: int) -> None:
-        """An operator who may has ordered a failover that holds so many commits and no more: no
-        more are due.
+        """Record that an authorised operator ordered a failover with that many commits and no more:
+        no more are due.
         """
         self._databases[db].stop_commits = commits
 
     def writes_changed(self, t: int, db: int) -> None:
-        """Commits are refused from now on, or go on: the first one that a survivor would lack comes
-        at another instant.
+        """Record that commits are refused from now on, or go on: the instant of the first commit
+        that a survivor would lack changes.
         """
         d = self._databases[db]
         for front in (d.site, d.host):
@@ -562,10 +505,12 @@ class Witness:
 
     # ---- answers
     def survivable(self, db: int, cls: str, acknowledged_commits: int = 0) -> tuple[int, int]:
-        """(fork, commits) that would survive a failure of class 'site', 'host' or 'database' now.
+        """Return (fork, commits) that would survive a failure of class 'site', 'host' or 'database'
+        now.
 
-        'database': the log survives, so all that is acknowledged does, as long as the files reach
-        to where the log begins; over a hole in the chain no tail helps, and it is as 'host'.
+        'database': the log survives, so all acknowledged commits survive, as long as the files
+        reach to where the log begins. Over a hole in the chain no tail helps, and the answer is
+        that of 'host'.
         """
         d = self._databases[db]
         front = d.site if cls == "site" else d.host
@@ -586,7 +531,7 @@ class Witness:
         self._log_turned(t, d)
 
     def _log_turned(self, t: int, d: History) -> None:
-        """Does the log go on from where the files end, and did it until now?"""
+        """Record a change: the log goes on from where the files end, or no longer does."""
         if d.log_follows() is d.log_whole:
             return
         d.log_whole = not d.log_whole
@@ -602,7 +547,7 @@ class Witness:
         self._emit("truth.survivable", t, d.index, row)
 
     def told_otherwise(self, t: int, db: int, difference: str) -> None:
-        """A spot check has found that a fast path records what the machine does not do."""
+        """Record that a spot check found rows of a fast path that differ from the machine."""
         self._fault(t, self._databases[db], "fast_path", difference)
 
     def _fault(self, t: int, d: History, invariant: str, detail: str) -> None:
