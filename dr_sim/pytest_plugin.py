@@ -5,8 +5,9 @@ measures.
     testpaths
 
 Collection is opt-in, so a session without it neither reads YAML nor imports anything of dr_sim but
-this file. The id of a test is file::line of the SLA line it judges (`scenarios/ci.yaml::12 rto`),
-and its failure says what `dr-sim check` says. The fixtures are there without any option:
+this file. The id of a test is what its line of the SLA promises
+(`scenarios/ci.yaml::rto: outage.p95 at most 10:00`), and its failure says what `dr-sim check` says,
+with the place of the line. The fixtures are there without any option:
 
     def test_a_smaller_link(dr_sim_scenario):
         scenario = dr_sim_scenario("scenarios/ci.yaml", "link.bandwidth=50 Mbit/s")
@@ -15,18 +16,19 @@ and its failure says what `dr-sim check` says. The fixtures are there without an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest._code.code import ReprFileLocation, TerminalRepr
 
 if TYPE_CHECKING:
     from dr_sim.api import Run
     from dr_sim.experiments.distribution import Distribution
     from dr_sim.experiments.executor import Executor
     from dr_sim.experiments.judge import LineVerdict
-    from dr_sim.scenario.model import Scenario
+    from dr_sim.scenario.model import Scenario, SlaLine
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -85,8 +87,9 @@ class ScenarioFile(pytest.File):
             self.scenario = _managed(load_scenario(self.path), self.config)
         except InputError as error:
             raise self.CollectError(str(error)) from None
-        for i, line in enumerate(self.scenario.sla):
-            yield SlaItem.from_parent(self, name=f"{line.line} {line.id}", index=i)
+        names = promises(self.scenario.sla)
+        for i, name in enumerate(names):
+            yield SlaItem.from_parent(self, name=name, index=i)
 
     def played(self) -> Distribution:
         if self._found is None:
@@ -99,6 +102,17 @@ class ScenarioFile(pytest.File):
                     Course(self.scenario), plan, playing, until_judged=True
                 )
         return self._found
+
+
+def promises(lines: Sequence[SlaLine]) -> list[str]:
+    """The names of the tests: what each line promises, no two the same."""
+    from dr_sim.experiments.words import promise
+
+    names = [promise(line) for line in lines]
+    return [
+        name if names.count(name) == 1 else f"{name} (line {line.line})"
+        for name, line in zip(names, lines, strict=True)
+    ]
 
 
 _BUG = pytest.StashKey[bool]()  # a scenario ended in an error that is no verdict
@@ -117,6 +131,22 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 class Missed(Exception):  # noqa: N818  (what a report calls it)
     """An SLA line that is not met, or could not be judged."""
+
+
+class Reason(TerminalRepr):
+    """Why a line is not met: below the test, and in pytest's short summary (which takes it from
+    `reprcrash`).
+    """
+
+    def __init__(self, file: str, line: int, why: str) -> None:
+        self.text = f"{file}:{line}: {why}"
+        self.reprcrash = ReprFileLocation(file, line, why)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def toterminal(self, tw: Any) -> None:
+        tw.line(self.text)
 
 
 class SlaItem(pytest.Item):
@@ -154,7 +184,7 @@ class SlaItem(pytest.Item):
             return f"{told([broken_by(excinfo.value)])}\n{super().repr_failure(excinfo, style)}"
         if isinstance(excinfo.value, Missed):
             file, line, _ = self.reportinfo()
-            return f"{file}:{line + 1}: {excinfo.value}"
+            return Reason(str(file), line + 1, str(excinfo.value))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:

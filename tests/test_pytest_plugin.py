@@ -64,7 +64,9 @@ def test_each_line_of_the_sla_is_a_test(session: pytest.Pytester, by: str) -> No
     # one is the Python test; no failover happened: unknown is not pass
     result.assert_outcomes(passed=2, failed=2)
     result.stdout.fnmatch_lines_random([
-        "PASSED s.yaml::8 peak", "FAILED s.yaml::9 typical*", "FAILED s.yaml::10 outage*",
+        "PASSED s.yaml::peak: exposure.max at most 6:00",
+        "FAILED s.yaml::typical: exposure.p99 at most 1:00 - FAIL *",
+        "FAILED s.yaml::outage at most 5:00 - UNKNOWN *",
         "*s.yaml:9: FAIL*exposure.p99 at most 1:00*", "*s.yaml:10: UNKNOWN*no failover happened*",
     ])  # fmt: skip
     result.stdout.no_fnmatch_line("*Traceback*")
@@ -79,12 +81,15 @@ def test_a_line_of_a_tenant_is_a_test(session: pytest.Pytester) -> None:
     result = run(session, "-rA", "--dr-sim", "s.yaml")
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines_random(
-        ["PASSED s.yaml::8 exposure.max acme", "PASSED s.yaml::9 alerts_missed acme"]
+        [
+            "PASSED s.yaml::exposure.max acme at most 6:00",
+            "PASSED s.yaml::alerts_missed acme at most 0",
+        ]
     )
 
 
 def test_a_line_is_run_by_its_id(session: pytest.Pytester) -> None:
-    run(session, "--dr-sim", "s.yaml::8 peak").assert_outcomes(passed=1)
+    run(session, "--dr-sim", "s.yaml::peak: exposure.max at most 6:00").assert_outcomes(passed=1)
 
 
 def test_a_missed_line_fails_and_an_unknown_one_may_be_skipped(session: pytest.Pytester) -> None:
@@ -107,7 +112,8 @@ def test_more_replications_decide_what_one_cannot(session: pytest.Pytester) -> N
     (session.path / "s.yaml").write_text(
         QUIET + LINES.replace("exposure.p99: at most 1 min", "alerts_missed.p50: at most 0")
     )
-    run(session, "--dr-sim", "s.yaml::9 typical").assert_outcomes(failed=1)
+    typical = "s.yaml::typical: alerts_missed.p50 at most 0"
+    run(session, "--dr-sim", typical).assert_outcomes(failed=1)
     result = run(session, "--dr-sim", "--dr-sim-replications", "25")
     result.assert_outcomes(passed=3, failed=1)
 

@@ -19,8 +19,8 @@ from dr_sim.errors import DrSimError, InputError, Problem
 from dr_sim.experiments.baseline import Baseline, Change, changes
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.executor import Executor
-from dr_sim.experiments.judge import LineVerdict
-from dr_sim.experiments.replicate import Course, Progress, play_all
+from dr_sim.experiments.judge import LineVerdict, least_runs
+from dr_sim.experiments.replicate import Course, Progress, looks, play_all
 from dr_sim.experiments.tolerance import DEFAULT, Tolerance
 from dr_sim.experiments.until import plan_of, replicate_until
 from dr_sim.files.reading import read_regular
@@ -158,6 +158,35 @@ def load_all(
     if problems:
         raise InputError(problems)
     return loaded
+
+
+def told_before(loaded: Iterable[tuple[Path, Scenario]], n: int | None) -> list[str]:
+    """Return a sentence for each scenario with lines on a quantile: how many runs these need to
+    pass, and whether it plays as many. n: runs of each, in place of what it asks for.
+    """
+    out = []
+    for path, scenario in loaded:
+        plan = plan_of(scenario, n)
+        needed = {
+            line.measure: least
+            for line in scenario.sla
+            if (least := least_runs(line, len(looks(plan)))) is not None
+        }
+        if not needed:
+            continue
+        most = max(needed.values())
+        which = ", ".join(f"{least:,} for {measure}" for measure, least in needed.items())
+        told = f"{path}: needs at least {which} to pass, and plays {_planned(plan)}"
+        if plan.at_most < most:
+            told += f"; more with --replications {most}, or 'replications: {most}' in the file"
+        out.append(told)
+    return out
+
+
+def _planned(plan: Replications) -> str:
+    if plan.at_least == plan.at_most:
+        return f"{plan.at_most:,} run{'s' * (plan.at_most != 1)}"
+    return f"{plan.at_least:,} to {plan.at_most:,} runs"
 
 
 # ---- the check

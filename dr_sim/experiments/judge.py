@@ -234,6 +234,18 @@ def _on_time(
     return judged
 
 
+# ---- how many at least
+def least_runs(line: SlaLine, looks: int) -> int | None:
+    """The fewest runs with which a line on a quantile of runs can pass, when all of them meet it;
+    None for other lines. looks: how often it is judged, each time with a part of the error.
+    """
+    base, statistic = split(line.measure)
+    if base in CURVES or statistic not in QUANTILES:
+        return None
+    share = QUANTILES[statistic] if line.at_most else 1 - QUANTILES[statistic]
+    return math.ceil(math.log(Errors.shared(1, looks).passing) / math.log(share))
+
+
 # ---- how many more
 def _more_for_quantile(
     values: Sequence[Value], line: SlaLine, q: float, errors: Errors

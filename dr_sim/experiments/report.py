@@ -4,6 +4,7 @@ beside the line.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -12,7 +13,7 @@ from xml.etree import ElementTree as Xml
 from dr_sim.experiments.baseline import Change
 from dr_sim.experiments.check import Check, Checked, broken, place
 from dr_sim.experiments.judge import LineVerdict
-from dr_sim.experiments.words import line_text, shown_value_and_bound
+from dr_sim.experiments.words import line_text, shown_value_and_bound, subject
 from dr_sim.files.output import printable
 from dr_sim.measures.verdict import Outcome
 from dr_sim.number_text import figures, number_texts, signed_text
@@ -56,6 +57,9 @@ def text(check: Check, took_s: float) -> str:
     times = Counter(c.outcome for c in check.checked)
     counts = ", ".join(f"{times[outcome]} {outcome.name.lower()}" for outcome in Outcome)
     out.append(f"{len(check.checked)} checked: {counts}  ({took_s:.1f} s)")
+    for c in check.checked:
+        if why := reasons(c):
+            out.append(f"  {c.outcome.name:<8} {c.scenario.name}: {'; '.join(why)}")
     if check.tolerance is not None:
         out.append(
             f"compared with the baseline: a difference of at most {check.tolerance} does not count"
@@ -63,16 +67,18 @@ def text(check: Check, took_s: float) -> str:
     return "\n".join(out)
 
 
+def reasons(c: Checked) -> list[str]:
+    """Why a scenario does not pass, a sentence for each reason; empty if it passes."""
+    told = broken(c.distribution)
+    if told:
+        return [told]
+    lines = [v for v in c.distribution.verdict if v.outcome is not Outcome.PASS]
+    return [*map(_said, lines), *(change_text(change) for change in c.regressions)]
+
+
 def _said(v: LineVerdict) -> str:
     value, bound = shown_value_and_bound(v)
-    return f"{_of(v)} is {value}, promised {bound}" + (f"; {v.reason}" if v.reason else "")
-
-
-def _of(v: LineVerdict) -> str:
-    """Return what is promised, without the bound."""
-    line = v.line
-    parts = (line.measure, line.database, line.tenant, line.failure_class, line.fault)
-    return " ".join(filter(None, parts))
+    return f"{subject(v.line)} is {value}, promised {bound}" + (f"; {v.reason}" if v.reason else "")
 
 
 # ---- JUnit
@@ -143,36 +149,48 @@ def _printable(message: str) -> str:
 
 # ---- Markdown
 def markdown(check: Check) -> str:
-    """A summary for a pull request: verdicts first, then a table."""
+    """A summary for a pull request: the verdict of all, then a table for each scenario, those that
+    do not pass first.
+    """
     worst = max((c.outcome for c in check.checked), default=Outcome.PASS)
+    out = [f"### dr-sim check: {_MARKS[worst]}"]
+    for c in sorted(check.checked, key=lambda c: c.outcome, reverse=True):
+        out += _scenario_table(c)
+    notes = [f"`{p}` promises nothing (no `sla:`)" for p in check.without]
+    notes += [f"`{p}` is not in the baseline" for p in check.unmatched]
+    if notes:
+        out += ["", *(f"- {note}" for note in notes)]
+    return "\n".join(out) + "\n"
+
+
+def _scenario_table(c: Checked) -> list[str]:
+    runs = f"{c.distribution.n:,} run{'s' * (c.distribution.n != 1)}"
+    name = _cell(c.scenario.name)
     out = [
-        f"### dr-sim check: {_MARKS[worst]}",
         "",
-        "| | scenario | promise | measured | |",
+        f"#### {_MARKS[c.outcome]} {name}",
+        "",
+        f"{_cell(str(c.path))}, {runs}",
+        "",
+        "| | line | promise | measured | why |",
         "|---|---|---|---|---|",
     ]
-    for c in check.checked:
-        for v in c.distribution.verdict:
-            file, line = place(v, c.path)
-            value, bound = shown_value_and_bound(v)
-            cells = [_MARKS[v.outcome], f"{file}:{line}", f"{_of(v)} {bound}", value, v.reason]
-            out.append("| " + " | ".join(_cell(x) for x in cells) + " |")
-        for change in c.changes:
-            cells = [
-                "❌ worse" if change.worse else "✅ better",
-                str(c.path),
-                "as in the baseline",
-                "",
-                change_text(change),
-            ]
-            out.append("| " + " | ".join(_cell(x) for x in cells) + " |")
-        if told := broken(c.distribution):
-            out.append(f"| ❌ broken | {_cell(str(c.path))} | | | {told} |")
-    notes = [f"- `{path}` promises nothing (no `sla:`)" for path in check.without]
-    notes += [f"- `{path}` is not in the baseline" for path in check.unmatched]
-    if notes:
-        out += ["", *notes]
-    return "\n".join(out) + "\n"
+    for v in c.distribution.verdict:
+        value, bound = shown_value_and_bound(v)
+        file, line = place(v, c.path)
+        where = str(line) if file == os.path.relpath(c.path) else f"{file}:{line}"
+        promised = f"{subject(v.line)} {bound}"
+        out.append(_row(_MARKS[v.outcome], where, promised, value, v.reason))
+    for change in c.changes:
+        mark = "❌ worse" if change.worse else "✅ better"
+        out.append(_row(mark, "", "as in the baseline", "", change_text(change)))
+    if told := broken(c.distribution):
+        out.append(_row("❌ broken", "", "", "", told))
+    return out
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(_cell(x) for x in cells) + " |"
 
 
 def _cell(text: str) -> str:
@@ -185,39 +203,48 @@ def _cell(text: str) -> str:
 
 # ---- GitHub
 def github_lines(check: Check) -> list[str]:
-    """Workflow commands that show a message beside the line of a broken SLA."""
+    """Workflow commands: one message for each scenario that does not pass, with its name and every
+    reason, beside its first line of the SLA that is not met. (GitHub shows ten of a step.)
+    """
+    return [line for c in check.checked for line in _annotations(c)]
+
+
+def _annotations(c: Checked) -> list[str]:
+    name = c.scenario.name
+    if told := broken(c.distribution):
+        return [_command("error", str(c.path), 1, f"{name}: broken", [told])]
+    missed = [v for v in c.distribution.verdict if v.outcome is not Outcome.PASS]
     out = []
-    for c in check.checked:
-        for v in c.distribution.verdict:
-            if v.outcome is Outcome.PASS:
-                continue
-            file, line = place(v, c.path)
-            level = (
-                "error"
-                if v.outcome is Outcome.FAIL or c.scenario.on_unknown == "fail"
-                else "warning"
-            )
-            word = "missed" if v.outcome is Outcome.FAIL else "unknown"
-            out.append(_command(level, file, line, f"SLA {v.line.id} {word}", _said(v)))
-        out += [_of_change(c, change) for change in c.changes]
-        if told := broken(c.distribution):
-            out.append(_command("error", str(c.path), 1, "broken", told))
+    if missed or c.regressions:
+        file, line = place(missed[0], c.path) if missed else (str(c.path), 1)
+        out.append(_command(_level(c), file, line, f"{name}: {_headline(c)}", reasons(c)))
+    better = [change_text(change) for change in c.changes if not change.worse]
+    if better:
+        out.append(_command("notice", str(c.path), 1, f"{name}: better than the baseline", better))
     return out
 
 
-def _of_change(c: Checked, change: Change) -> str:
-    level, title = (
-        ("error", "worse than the baseline")
-        if change.worse
-        else ("notice", "better than the baseline")
-    )
-    return _command(level, str(c.path), 1, title, change_text(change))
+def _level(c: Checked) -> str:
+    failed = c.outcome is Outcome.FAIL or c.scenario.on_unknown == "fail"
+    return "error" if failed else "warning"
 
 
-def _command(level: str, file: str, line: int, title: str, message: str) -> str:
-    return (
-        f"::{level} file={_property(file)},line={line},title={_property(title)}::{_data(message)}"
-    )
+def _headline(c: Checked) -> str:
+    """'SLA missed (rto), unknown (rpo); worse than the baseline'."""
+    verdicts = c.distribution.verdict
+    missed = [v.line.id for v in verdicts if v.outcome is Outcome.FAIL]
+    unknown = [v.line.id for v in verdicts if v.outcome is Outcome.UNKNOWN]
+    lines = [f"missed ({', '.join(missed)})"] if missed else []
+    lines += [f"unknown ({', '.join(unknown)})"] if unknown else []
+    parts = [f"SLA {', '.join(lines)}"] if lines else []
+    parts += ["worse than the baseline"] if c.regressions else []
+    return "; ".join(parts)
+
+
+def _command(level: str, file: str, line: int, title: str, messages: list[str]) -> str:
+    """One workflow command. messages: a line each (%0A is how GitHub is given a line's end)."""
+    told = "%0A".join(map(_data, messages))
+    return f"::{level} file={_property(file)},line={line},title={_property(title)}::{told}"
 
 
 def _data(text: str) -> str:

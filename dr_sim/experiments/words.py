@@ -5,16 +5,30 @@ from __future__ import annotations
 import math
 
 from dr_sim.experiments.judge import LineVerdict
+from dr_sim.measures.verdict import UNITS
 from dr_sim.number_text import value_and_bound, value_text
-from dr_sim.scenario.sla import split
+from dr_sim.scenario.model import SlaLine
+from dr_sim.scenario.sla import kind_of, split
+
+
+def promise(line: SlaLine) -> str:
+    """'rto: outage.p95 at most 30:00'."""
+    what = subject(line)
+    name = "" if line.id in (what, line.measure) else f"{line.id}: "
+    at = "at most" if line.at_most else "at least"
+    return f"{name}{what} {at} {value_text(line.bound, UNITS[kind_of(line.measure)])}"
+
+
+def subject(line: SlaLine) -> str:
+    """What is promised, without the bound."""
+    parts = (line.measure, line.database, line.tenant, line.failure_class, line.fault)
+    return " ".join(filter(None, parts))
 
 
 def line_text(v: LineVerdict) -> str:
     """'PASS  rto: outage.p95 at most 30:00   2:08 [2:07, 2:09]  n 25  reason'."""
     line = v.line
-    what = " ".join(
-        filter(None, (line.measure, line.database, line.tenant, line.failure_class, line.fault))
-    )
+    what = subject(line)
     name = "" if line.id in (what, line.measure) else f"{line.id}: "
     value, bound = shown_value_and_bound(v)
     return f" {v.outcome.name:<8} {name}{what} {bound}   {value}" + (

@@ -107,7 +107,7 @@ def test_a_broken_invariant_is_worse_than_a_miss(
 ) -> None:
     monkeypatch.setattr(Made, "violations", 1)
     assert main(["check", str(scenario("s", MISSED)), "--github"]) == 4
-    assert "::error file=s.yaml,line=1,title=broken::40 violations" in capsys.readouterr().out
+    assert "::error file=s.yaml,line=1,title=s%3A broken::40 violations" in capsys.readouterr().out
 
 
 def test_a_silently_short_recovery_is_worse_than_a_miss(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,14 +151,14 @@ def test_a_tenant_s_line_and_its_regression_are_told_by_its_name(
         and " FAIL     outage.p50 acme at most 1:30   2:10" in out
     )
     assert (
-        "::error file=s.yaml,line=8,title=SLA outage.p50 acme missed::outage.p50 acme is 2:10"
+        "::error file=s.yaml,line=8,title=s%3A SLA missed (outage.p50 acme)::outage.p50 acme is 2:10"
         in out
     )
     case = next(
         c for c in Xml.parse("j.xml").iter("testcase") if c.get("name") == "outage.p50 acme"
     )
     assert case.find("failure") is not None
-    assert "| s.yaml:8 | outage.p50 acme at most 1:30 | 2:10" in Path("m.md").read_text()
+    assert "| 8 | outage.p50 acme at most 1:30 | 2:10" in Path("m.md").read_text()
     acme_s = 160
     assert main(["check", str(path), "--against", "b.parquet", "--github", "--junit", "j.xml"]) == 1
     out = capsys.readouterr().out
@@ -230,13 +230,15 @@ def test_junit_has_a_case_for_each_line() -> None:
     assert failure is not None and "promised at most 1:30" in (failure.get("message") or "")
 
 
-def test_the_markdown_is_one_table_with_safe_cells() -> None:
+def test_the_markdown_is_a_table_for_each_scenario_with_safe_cells() -> None:
     odd = 'replications: 40\nsla:\n  - {id: "a|b", outage.p50: at most 90 s}'
     main(["check", str(scenario("odd|name", odd)), "--markdown", "m.md"])
     text = Path("m.md").read_text(encoding="utf-8")
     assert text.startswith("### dr-sim check: ❌ fail")
     row = next(line for line in text.splitlines() if "outage" in line)
     assert row.replace("\\|", "").count("|") == 6
+    assert "#### ❌ fail odd\\|name" in text
+    assert text.count("odd") == 2  # its name, and its file once
 
 
 @pytest.mark.parametrize(("by", "value"), [("option", ""), ("environment", "true")])
@@ -255,17 +257,50 @@ def test_annotations_name_file_and_line_of_the_broken_line(
     told = [x for x in capsys.readouterr().out.splitlines() if x.startswith("::")]
     assert len(told) == 3
     assert told[0].startswith(
-        "::error file=missed.yaml,line=8,title=SLA rto missed::outage.p50 is 2:0"
+        "::error file=missed.yaml,line=8,title=missed%3A SLA missed (rto)::outage.p50 is 2:0"
     )
-    assert told[1].startswith("::error file=open%2C1.yaml,line=6,title=SLA outage.p99 unknown::")
-    assert told[2].startswith("::warning file=warn.yaml,line=7,title=SLA outage.p99 unknown::")
+    unknown = "SLA unknown (outage.p99)::"
+    assert told[1].startswith(f"::error file=open%2C1.yaml,line=6,title=open%2C1%3A {unknown}")
+    assert told[2].startswith(f"::warning file=warn.yaml,line=7,title=warn%3A {unknown}")
+
+
+def test_a_scenario_has_one_annotation_and_the_summary_keeps_every_reason(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = "replications: 40\nsla: {outage.p50: at most 90 s, data_loss.p99: at most 1 s}"
+    assert main(["check", str(scenario("two", lines)), "--github"]) == 1
+    out = capsys.readouterr().out.splitlines()
+    (told,) = [x for x in out if x.startswith("::")]
+    assert "title=two%3A SLA missed (outage.p50)" in told and "unknown (data_loss.p99)::" in told
+    assert told.count("%0A") == 1 and "promised at most 1:30%0Adata_loss.p99" in told
+    last = next(x for x in out if x.startswith("  FAIL     two: outage.p50 is 2:"))
+    assert "promised at most 1:30" in last and "; data_loss.p99" in last
+
+
+def test_how_many_runs_a_quantile_needs_is_told_before_they_are_played(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    few = str(scenario("few", "sla: {outage.p95: at most 3 min}"))
+    enough = str(scenario("enough", "replications: 59\nsla: {outage.p95: at most 9 min}"))
+    main(["check", few, enough, str(scenario("none", "sla: {outage: at most 3 min}"))])
+    told = capsys.readouterr().err.splitlines()
+    assert told[:2] == [
+        "few.yaml: needs at least 59 for outage.p95 to pass, and plays 1 run; more with "
+        "--replications 59, or 'replications: 59' in the file",
+        "enough.yaml: needs at least 59 for outage.p95 to pass, and plays 59 runs",
+    ]
+    assert not any("none.yaml" in line for line in told)
+    assert main(["check", enough]) == 0
+    assert main(["check", enough, "--replications", "58"]) == 3
 
 
 def test_a_line_of_a_base_is_shown_in_the_base(capsys: pytest.CaptureFixture[str]) -> None:
     scenario("base", MISSED)
     Path("over.yaml").write_text("extends: base.yaml\n")
     main(["check", "over.yaml", "--github"])
-    assert "::error file=base.yaml,line=8,title=SLA rto missed::" in capsys.readouterr().out
+    assert (
+        "::error file=base.yaml,line=8,title=over%3A SLA missed (rto)::" in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(
@@ -347,7 +382,7 @@ def test_a_regression_fails_and_an_improvement_is_told(
     if word == "WORSE":
         assert (
             "40 of 40 runs differ" in told
-            and "::error file=s.yaml,line=1,title=worse than the baseline::outage rose" in told
+            and "::error file=s.yaml,line=1,title=s%3A worse than the baseline::outage rose" in told
         )
         assert Xml.parse("j.xml").getroot().get("failures") == "1"
         assert "❌ worse" in Path("m.md").read_text(encoding="utf-8")
