@@ -4,8 +4,12 @@ input.
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +19,8 @@ from matplotlib.text import Text
 import dr_sim
 from dr_sim.errors import InputError
 from dr_sim.experiments.distribution import Distribution
+from dr_sim.experiments.sweep import Point
+from dr_sim.screen import progress
 from tests.experiments.worlds import small, small_file
 
 QUIET = (
@@ -49,7 +55,7 @@ def test_everything_has_tables_and_a_picture(
     assert "small: exposure" in text_of(one.plot("exposure"))
     with pytest.raises(ValueError, match="'timeline' or 'exposure', not 'lag'"):
         one.plot("lag")
-    assert "Exposure over the 6 runs" in text_of(found.plot())
+    assert "small: 6 runs" in text_of(found.plot())
     slower = dr_sim.load_scenario(scenario.sla[0].file, ["failover.silent_for=90 s"])
     beside = dr_sim.compare(scenario, slower, 6, workers=1)
     assert {"outage", "outage: detect"} <= set(text_of(beside.plot()).splitlines())
@@ -212,3 +218,77 @@ def test_values_of_a_sweep_may_be_numbers(tmp_path: Path) -> None:
     assert list(swept.curve("exposure.mean")["replay.workers"]) == ["1", "2"]
     with pytest.raises(ValueError, match="the SLA of small has no lines"):
         swept.answer("largest replay.workers")
+
+
+PLAIN = {
+    "run_for": "1 day",
+    "seed": 4,
+    "databases": {"crm": {"size": "1 GB", "log": "every 15 min"}},
+    "link": {"bandwidth": "200 Mbit/s", "loss": "0 %"},
+    "replay": {"workers": 2},
+    "events": [{"at": "10 h", "index_maintenance": {"database": "crm", "log": "1 GB"}}],
+}
+
+
+def test_a_mapping_is_the_scenario_that_a_file_would_be(tmp_path: Path) -> None:
+    of_mapping = dr_sim.load_scenario(PLAIN, ["link.rtt=10 ms"])
+    path = tmp_path / "scenario.yaml"
+    path.write_text(json.dumps({**PLAIN, "replay": {"workers": "2"}}))
+    of_file = dr_sim.load_scenario(path, ["link.rtt=10 ms"])
+    assert replace(of_mapping, resolved={}) == replace(of_file, resolved={})
+    assert of_mapping.name == "scenario"
+
+
+def test_a_mistake_in_a_mapping_has_the_path_of_its_key() -> None:
+    wrong = {
+        **PLAIN,
+        "databases": {"crm": {"size": "5 GX", "ful": "daily 01:00"}, "erp": {"size": b"1"}},
+        "events": [{"at": "10 h", "lose": "moon"}],
+        7: "x",
+    }
+    with pytest.raises(InputError) as caught:
+        dr_sim.load_scenario(wrong)
+    assert str(caught.value).splitlines() == [
+        "databases.crm.ful: unknown key 'databases.crm.ful'; did you mean 'full'?",
+        "databases.crm.size: '5 GX': 'GX' is no unit of size; write B, kB, MB, GB, TB, KiB, MiB, "
+        "GiB or TiB",
+        "databases.erp.size: b'1' (bytes) is no text, number, list or mapping; write it as in a "
+        "file, for example '15 min'",
+        "events.1.lose.what: 'moon' is not one of site, host, database",
+        "scenario: a key is a text, not 7",
+    ]
+
+
+def test_a_cell_shows_the_screen_and_a_repr_is_one_short_line(found: Distribution) -> None:
+    scenario = dr_sim.load_scenario(PLAIN)
+    assert repr(scenario) == "Scenario(scenario, seed 4, 1 d, 1 database)"
+    shown = found._repr_html_()
+    assert shown.startswith("<pre") and "FAILOVERS  site" in shown and "small" in shown
+    beside = dr_sim.Comparison(found, found)
+    assert "A and B do not differ" in beside._repr_html_()
+    swept = dr_sim.Swept(("seed",), [Point({"seed": "1"}, found.scenario)], [found])
+    assert repr(swept) == "Swept(1 value of seed, 6 runs a point)"
+    assert "outage.p95" in swept._repr_html_()
+
+
+def test_a_cell_has_a_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+
+    class Handle:
+        def update(self, html: str) -> None:
+            shown.append(html)
+
+    def display(html: str, display_id: bool) -> Handle:
+        shown.append(html)
+        return Handle()
+
+    fake = SimpleNamespace(
+        get_ipython=lambda: SimpleNamespace(kernel=1), display=display, HTML=lambda text: text
+    )
+    monkeypatch.setitem(sys.modules, "IPython", fake)
+    monkeypatch.setitem(sys.modules, "IPython.display", fake)
+    monkeypatch.setattr(progress, "SHOW_AFTER_S", 0.0)
+    with progress.progress_bar("<many>") as (told, _):
+        assert told is not None
+        told(0.25)
+    assert "&lt;many&gt;" in shown[0] and "25 %" in shown[1] and shown[-1] == ""

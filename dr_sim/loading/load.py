@@ -33,6 +33,7 @@ from dr_sim.scenario.events import (
 )
 from dr_sim.scenario.experiment import read_asked
 from dr_sim.scenario.fields import Names
+from dr_sim.scenario.given import NAME, without_echo
 from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.model import Scenario, ScriptedEvent
 from dr_sim.scenario.problems import told
@@ -45,9 +46,12 @@ from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import LONGEST_NAME, is_name
 from dr_sim.scenario.workload import SeriesFile, read_series
 
+Source = str | os.PathLike[str] | Mapping[str, Any]
+"""A scenario file, or what one holds as a mapping in Python."""
+
 
 def load_scenario(  # noqa: PLR0913, users name what they set
-    path: str | os.PathLike[str],
+    path: Source,
     overrides: Iterable[str] = (),
     seed: int | None = None,
     *,
@@ -56,11 +60,15 @@ def load_scenario(  # noqa: PLR0913, users name what they set
     kinds: tuple[EventKind, ...] | None = None,
     allow_outside: bool = False,
 ) -> Scenario:
-    """The scenario in a file. overrides: 'link.loss=1%', as after --set; seed, engine, timing: in
-    place of its own; kinds: of events, all by default; allow_outside: files that it names may lie
-    outside its folder tree (dr_sim/files/reading.py).
+    """The scenario in a file, or in a mapping that holds what a file would, as in
+    {'run_for': '14 days', 'databases': {'crm': {'size': '500 GB'}}, 'link': ...}.
 
-    Raises InputError with every mistake that was found.
+    overrides: 'link.loss=1%', as after --set; seed, engine, timing: in place of its own; kinds: of
+    events, all by default; allow_outside: files that it names may lie outside its folder tree
+    (dr_sim/files/reading.py).
+
+    Raises InputError with every mistake that was found; in a mapping the path of the key stands in
+    place of file and line.
     """
     if isinstance(overrides, (str, Mapping)):
         raise TypeError(
@@ -76,7 +84,7 @@ def load_scenario(  # noqa: PLR0913, users name what they set
     )
     allowed = outside_allowed.set(allow_outside or outside_allowed.get())
     try:
-        scenario, problems = _load(os.fspath(path), tuple(overrides), options, kinds)
+        scenario, problems = _load(_source(path), tuple(overrides), options, kinds)
     finally:
         outside_allowed.reset(allowed)
     if scenario is None:
@@ -94,19 +102,30 @@ def validate(
     return _load(os.fspath(path), tuple(overrides), (), kinds)[1]
 
 
+def _source(given: Source) -> str | Mapping[str, Any]:
+    return given if isinstance(given, Mapping) else os.fspath(given)
+
+
 def _load(
-    path: str, overrides: tuple[str, ...], options: Options, kinds: tuple[EventKind, ...] | None
+    source: str | Mapping[str, Any],
+    overrides: tuple[str, ...],
+    options: Options,
+    kinds: tuple[EventKind, ...] | None,
 ) -> tuple[Scenario | None, list[Problem]]:
     problems: list[Problem] = []
+    path = source if isinstance(source, str) else NAME
     copies: dict[str, str] = {}
     scenario = None
     with inside_tree_of(path):
-        tree = read_tree(path, overrides, options, problems)
+        tree = read_tree(source, overrides, options, problems)
         unread = _of_bases(problems, path)
         if tree is not None:
             copies = multiply(tree, problems)
             standbys.read_copies(tree, problems)
             scenario = _scenario(tree, KINDS if kinds is None else kinds, problems)
+    if not isinstance(source, str):
+        problems = [without_echo(problem) for problem in problems]
+        unread = [without_echo(problem) for problem in unread]
     ordered = sorted(
         dict.fromkeys(standbys.told_once(told_once(problems, copies))),
         key=lambda problem: (problem not in unread, problem.file != path, problem),

@@ -7,8 +7,10 @@ disk rates bytes/s. The loader builds these; `defaults.py` says where every defa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
+
+from dr_sim.units import DAY_US
 
 if TYPE_CHECKING:
     from dr_sim.scenario.cloud_model import Cloud
@@ -413,7 +415,7 @@ class Prices:
     egress: int = -1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Scenario:
     name: str
     description: str
@@ -476,3 +478,12 @@ class Scenario:
     def brings_back(self) -> bool:
         """May what was lost come back later?"""
         return any(event.kind.brings_back for event in self.events)
+
+    def __repr__(self) -> str:
+        databases = f"{len(self.databases)} database{'s' * (len(self.databases) != 1)}"
+        days = self.run_for_us / DAY_US
+        return f"Scenario({self.name}, seed {self.seed}, {days:g} d, {databases})"
+
+    def spelled_out(self) -> str:
+        """Every field with its value: two scenarios with the same text are the same."""
+        return ", ".join(f"{of.name}={getattr(self, of.name)!r}" for of in fields(self))

@@ -5,15 +5,18 @@ defaults.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from dr_sim.errors import Problem
 from dr_sim.files.reading import read_inside
+from dr_sim.scenario import given
 from dr_sim.scenario.cloud_keys import SECTIONS as CLOUD_SECTIONS
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
 from dr_sim.scenario.events import from_plain
 from dr_sim.scenario.fields import did_you_mean
+from dr_sim.scenario.given import given_tree
 from dr_sim.scenario.schema import ALIASES, WHOLE
 from dr_sim.scenario.tree import (
     MAX_BYTES,
@@ -36,12 +39,20 @@ path, its value).
 
 
 def read_tree(
-    path: str, overrides: tuple[str, ...], options: Options, problems: list[Problem]
+    path: str | Mapping[str, Any],
+    overrides: tuple[str, ...],
+    options: Options,
+    problems: list[Problem],
 ) -> Node | None:
-    """The scenario's own file over what it extends, then `--set`, then the options, then defaults.
-    None if there is nothing to check.
+    """The scenario's own file (or mapping) over what it extends, then `--set`, then the options,
+    then defaults. None if there is nothing to check.
     """
-    tree = _read_file(path, (), None, problems)
+    if isinstance(path, str):
+        tree = _read_file(path, (), None, problems)
+        name = os.path.splitext(os.path.basename(path))[0]
+    else:
+        tree = _laid_on_its_base(given_tree(path, problems), given.NAME, (), problems)
+        name = given.NAME
     if tree is None:
         return None
     for text in overrides:
@@ -54,7 +65,7 @@ def read_tree(
     for label, steps, value in options:
         apply_override(tree, steps, Node(label, 0, 0, value), problems)
     _canonical(tree, (), problems)
-    fill_defaults(tree, os.path.splitext(os.path.basename(path))[0])
+    fill_defaults(tree, name)
     return tree
 
 
@@ -94,8 +105,15 @@ def _read_file(
     if text is None:
         return None
     tree = parse_yaml(text, path, problems)
-    if tree is None:
-        return None
+    return None if tree is None else _laid_on_its_base(tree, path, inside, problems)
+
+
+def _laid_on_its_base(
+    tree: Node, path: str, inside: tuple[str, ...], problems: list[Problem]
+) -> Node | None:
+    """The tree of a file (or of a mapping, whose bases are looked for from here) over what it
+    extends.
+    """
     if tree.value is None:
         tree.value = {}
     if not isinstance(tree.value, dict):

@@ -36,8 +36,15 @@ _WIDE = 21
 _HEAD = len(" exposure database ")
 
 
-def screen(found: Distribution, source: Path, took_s: float, folder: Path | None) -> str:
-    """The whole screen as text. source: the scenario file; folder: where the results lie."""
+def screen(
+    found: Distribution,
+    source: Path | None = None,
+    took_s: float | None = None,
+    folder: Path | None = None,
+) -> str:
+    """The whole screen as text. source: the scenario file; folder: where the results lie; what is
+    not given is not said.
+    """
     parts = [[_head(found, source, took_s)]]
     if found.broken:
         parts.append([f"BROKEN: {found.told_broken}"])
@@ -71,8 +78,10 @@ def screen(found: Distribution, source: Path, took_s: float, folder: Path | None
     return text
 
 
-def _head(found: Distribution, source: Path, took_s: float) -> str:
+def _head(found: Distribution, source: Path | None, took_s: float | None) -> str:
     scenario = found.scenario
+    name = scenario.name if source is None else source.name
+    took = "" if took_s is None else f"  ({took_s:.1f} s)"
     word = (
         found.outcome.name
         if scenario.sla or found.violations or found.silent or found.broken
@@ -80,8 +89,8 @@ def _head(found: Distribution, source: Path, took_s: float) -> str:
     )
     databases = counted(len(scenario.databases), "database")
     return (
-        f"{word}  {source.name}  seed {scenario.seed}  {found.n:,} x "
-        f"{span(scenario.run_for_us)}  {databases}  ({took_s:.1f} s)"
+        f"{word}  {name}  seed {scenario.seed}  {found.n:,} x "
+        f"{span(scenario.run_for_us)}  {databases}{took}"
     )
 
 
@@ -179,7 +188,7 @@ def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -
     differs, the largest difference first.
     """
     n, scenario = found.a.n, found.a.scenario
-    shown = ranked(found.found if everything else _differing(found.found))
+    shown = ranked(found.found if everything else differing(found.found))
     out = [
         headline(found),
         "",
@@ -192,7 +201,7 @@ def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -
     most = len(shown) if everything else _MOST_ROWS
     for d in shown[:most]:
         i = d.interval
-        name = " ".join(filter(None, (_readable(d.measure), d.database, d.tenant, d.failure_class)))
+        name = " ".join(filter(None, (readable(d.measure), d.database, d.tenant, d.failure_class)))
         change = (
             f"{signed_text(i.estimate, d.unit)} [{signed_text(i.low, d.unit)}, "
             f"{signed_text(i.high, d.unit)}]"
@@ -216,7 +225,7 @@ def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -
     return "\n".join(line.rstrip() for line in out)
 
 
-def _differing(found: list[PairedDifference]) -> list[PairedDifference]:
+def differing(found: list[PairedDifference]) -> list[PairedDifference]:
     """Return what differs, without exposure before the first failure where that is all of it."""
     by_name = {(d.measure, d.database, d.tenant, d.failure_class): d for d in found}
 
@@ -269,7 +278,7 @@ def headline(found: Comparison) -> str:
             unsure += 1
             continue
         size = signed_text(abs(d.interval.estimate), d.unit).lstrip("+-")
-        words = f"{_readable(measure).replace('_', ' ')} by {size}"
+        words = f"{readable(measure).replace('_', ' ')} by {size}"
         (better if d.interval.estimate < 0 else worse).append(words)
     told = []
     if better:
@@ -297,7 +306,7 @@ def _not_met(of: Distribution) -> str:
     return f"  ({', '.join(lines)})" if lines else ""
 
 
-def _readable(measure: str) -> str:
+def readable(measure: str) -> str:
     """'exposure.above_900000000_us', as samples keep it: 'exposure above 15:00'."""
     head, _, limit = measure.partition(".above_")
     return f"{head} above {clock(int(limit.removesuffix('_us')))}" if limit else measure

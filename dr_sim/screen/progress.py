@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, for what takes longer than a second."""
+"""A progress bar on a terminal or in a notebook's cell, for what takes longer than a second."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dr_sim.screen.cell import cell_bar, is_in_cell
+
 SHOW_AFTER_S = 1.0
 
 
@@ -17,6 +19,10 @@ SHOW_AFTER_S = 1.0
 def progress_bar(what: str) -> Iterator[tuple[Callable[[float], None] | None, Callable[[], float]]]:
     """Yields (progress(part done) or None off a terminal, seconds passed so far)."""
     began = time.monotonic()
+    if is_in_cell():
+        with _in_cell(what, began) as told:
+            yield told, lambda: time.monotonic() - began
+        return
     if not sys.stderr.isatty():
         yield None, lambda: time.monotonic() - began
         return
@@ -40,6 +46,32 @@ def progress_bar(what: str) -> Iterator[tuple[Callable[[float], None] | None, Ca
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+@contextmanager
+def _in_cell(what: str, began: float) -> Iterator[Callable[[float], None]]:
+    """A bar in a notebook's cell, moved at most so often that a person sees it."""
+    taken_away: list[Callable[[], None]] = []
+    move: list[Callable[[float], None]] = []
+    shown_s = began
+
+    def progress(part: float) -> None:
+        nonlocal shown_s
+        now = time.monotonic()
+        if now - shown_s < SHOW_AFTER_S:
+            return
+        shown_s = now
+        if not move:
+            moved, gone = cell_bar(what)
+            move.append(moved)
+            taken_away.append(gone)
+        move[0](part)
+
+    try:
+        yield progress
+    finally:
+        for gone in taken_away:
+            gone()
 
 
 def part_of(

@@ -56,12 +56,12 @@ def screen(
     summary: Summary,
     scenario: Scenario,
     verdict: Verdict,
-    source: Path,
-    took_s: float,
-    folder: Path,
+    source: Path | None = None,
+    took_s: float | None = None,
+    folder: Path | None = None,
 ) -> str:
     """The whole screen as text. source: the scenario file; took_s: seconds of wall clock; folder:
-    where the results lie.
+    where the results lie; what is not given is not said.
     """
     parts = [[_head(summary, scenario, verdict, source, took_s)]]
     parts += [_violations(summary, scenario)] if summary.violations else []
@@ -81,7 +81,7 @@ def screen(
     parts += [_overloaded(summary)] if summary.link.overloaded else []
     others = [j for j in verdict.lines if not _shown_beside(j, summary)]
     parts += [_sla(others)] if others else []
-    parts += [[f"{folder}/  {' '.join(_files(folder))}"]]
+    parts += [[f"{folder}/  {' '.join(_files(folder))}"]] if folder is not None else []
     text = "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts)
     return text
 
@@ -156,12 +156,18 @@ def counted(n: int, word: str) -> str:
 
 # ---- sections
 def _head(
-    summary: Summary, scenario: Scenario, verdict: Verdict, source: Path, took_s: float
+    summary: Summary,
+    scenario: Scenario,
+    verdict: Verdict,
+    source: Path | None,
+    took_s: float | None,
 ) -> str:
     word = verdict.outcome.name if scenario.sla or verdict.violations or verdict.silent else "DONE"
     length = span(summary.measured_us.end)
     many = counted(len(summary.databases), "database")
-    return f"{word}  {source.name}  seed {summary.seed}  {length}  {many}  ({took_s:.1f} s)"
+    name = scenario.name if source is None else source.name
+    took = "" if took_s is None else f"  ({took_s:.1f} s)"
+    return f"{word}  {name}  seed {summary.seed}  {length}  {many}{took}"
 
 
 def _violations(summary: Summary, scenario: Scenario) -> list[str]:
