@@ -9,8 +9,8 @@
     found.interval("data_loss.p99")        # Interval(estimate, low, high), seconds
 
 Every object has a picture too: plot() gives a matplotlib Figure. Durations in tables are seconds,
-shares parts of 1. Progress is shown on a terminal. What is no input raises InputError (a file),
-ValueError or TypeError, in one line.
+shares parts of 1. Progress is shown on a terminal and in a notebook's cell. Invalid input
+raises one clear error before anything runs: InputError (a file), ValueError or TypeError.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dr_sim import api_input
 from dr_sim.experiments.comparison import Comparison
@@ -40,6 +40,7 @@ from dr_sim.measures.whole import Whole
 from dr_sim.record import frames
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Replications, Scenario
+from dr_sim.screen.cell import in_cell
 from dr_sim.screen.progress import progress_bar
 from dr_sim.world.own_logic import Factory, with_manager
 from dr_sim.world.play import play
@@ -67,6 +68,12 @@ class Run:
             f"Run({of.name}, seed {of.seed}, {len(self.summary.failovers)} failovers, "
             f"{self.verdict.outcome.name if of.sla else 'no SLA'})"
         )
+
+    def _repr_html_(self) -> str:
+        """The screen that `dr-sim run` prints, for a notebook's cell."""
+        from dr_sim.screen.run import screen
+
+        return in_cell(screen(self.summary, self.scenario, self.verdict))
 
     @property
     def legs(self) -> list[Leg]:
@@ -102,13 +109,14 @@ class Run:
         """'timeline': backups, link, replay lag, alerts and failovers; 'exposure': true beside
         reported, with the SLA's line.
         """
-        from dr_sim.figures import exposure_figure, timeline_figure
+        from dr_sim.figures.on_matplotlib import figure_of
+        from dr_sim.figures.pictures import exposure_picture, timeline_picture
         from dr_sim.figures.views import views_of
 
-        drawn = {"timeline": timeline_figure, "exposure": exposure_figure}
+        drawn = {"timeline": timeline_picture, "exposure": exposure_picture}
         if what not in drawn:
             raise ValueError(f"a picture of a run is 'timeline' or 'exposure', not {what!r}")
-        return drawn[what](views_of(self.whole))
+        return figure_of(drawn[what](views_of(self.whole)))
 
 
 def run(
@@ -164,8 +172,8 @@ def replicate(  # noqa: PLR0913, users name what they set
     of = scenario if seed is None else replace(scenario, seed=seed)
     plan = plan_of(of, n)
     course = Course(of, None if folder is None else BatchStore(Path(folder), of))
-    with executor(workers, on) as playing:
-        return some_of(replicate_until(course, plan, playing, progress))
+    with executor(workers, on) as playing, _shown(progress, of.name) as told:
+        return some_of(replicate_until(course, plan, playing, told))
 
 
 # ---- comparisons
@@ -190,15 +198,15 @@ def compare(  # noqa: PLR0913, users name what they set
     seed = a.seed if seed is None else seed
     courses = [Course(replace(of, seed=seed)) for of in (a, b)]
     n = n if n is not None else max(plan_of(of, None).at_most for of in (a, b))
-    with executor(workers, on) as playing:
-        play_all(courses, n, playing, progress)
+    with executor(workers, on) as playing, _shown(progress, "compare") as told:
+        play_all(courses, n, playing, told)
     first, second = (some_of(c.found(n)) for c in courses)
     return Comparison(first, second)
 
 
 # ---- sweeps
 def sweep(  # noqa: PLR0913, users name what they set
-    path: Path | str,
+    path: Path | str | Mapping[str, Any],
     vary: Mapping[str, str | Sequence[object]] | None = None,
     n: int | None = None,
     *,
@@ -214,21 +222,21 @@ def sweep(  # noqa: PLR0913, users name what they set
     """Every combination of values of some keys, n replications each (default: what the scenario
     asks for).
 
-    path: a scenario file; vary: {'link.bandwidth': '10..1000 Mbit/s, 9 log steps',
-    'replay.on_hole': ['resync', 'bridge']}, by default the file's own `sweep:`. InputError
-    (UnitError for a bad range) if a point is no scenario, ValueError if nothing varies. steps: as
-    of run; manager: as of with_manager.
+    path: a scenario file, or a mapping, as of load_scenario; vary: {'link.bandwidth': '10..1000
+    Mbit/s, 9 log steps', 'replay.on_hole': ['resync', 'bridge']}, by default the file's own
+    `sweep:`. InputError (UnitError for a bad range) if a point is no scenario, ValueError if
+    nothing varies. steps: as of run; manager: as of with_manager.
     """
     if isinstance(path, Scenario):
         raise TypeError(
-            "sweep takes the path of a scenario file, since each point is read from it "
-            "anew, not a scenario"
+            "sweep takes the path of a scenario file (or a mapping), since each point is read from "
+            "it anew, not a scenario"
         )
     base = load_scenario(path, overrides, seed)
     sweeps = base.sweep if vary is None else api_input.swept(vary)
     if not sweeps:
         raise ValueError(
-            f"{path} says nothing to vary; give vary={{'link.bandwidth': '10..1000 "
+            f"{base.name} says nothing to vary; give vary={{'link.bandwidth': '10..1000 "
             f"Mbit/s, 9 log steps'}}, or a 'sweep:' in the file"
         )
     points = [
@@ -269,15 +277,25 @@ def _play_points(
     folder: Path | str | None,
     progress: Progress | None,
 ) -> Swept:
-    with executor(workers, on) as playing:
+    with executor(workers, on) as playing, _shown(progress, f"{len(points)} points") as told:
         return play_sweep(
-            points, plan.at_most, playing, None if folder is None else Path(folder), progress
+            points, plan.at_most, playing, None if folder is None else Path(folder), told
         )
 
 
 @contextmanager
+def _shown(progress: Progress | None, what: str) -> Iterator[Progress | None]:
+    """What a caller wants to be told by; else a bar, on a terminal or in a notebook's cell."""
+    if progress is not None:
+        yield progress
+        return
+    with shown_progress(what) as bar:
+        yield bar
+
+
+@contextmanager
 def shown_progress(what: str) -> Iterator[Progress | None]:
-    """A bar with an estimate on a terminal, nothing elsewhere."""
+    """A bar on a terminal and in a notebook's cell, nothing elsewhere."""
     with progress_bar(what) as (part, _):
         yield None if part is None else lambda done, whole: part(done / whole)
 

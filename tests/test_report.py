@@ -25,13 +25,13 @@ from benchmarks.report import (
 )
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.take import take
+from dr_sim.figures.charts import thinned
 from dr_sim.figures.views import views_of
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.verdict import judge
 from dr_sim.record.journal import Journal
 from dr_sim.report import Shown, _verdict, report_html
-from dr_sim.report.charts import thinned
 from dr_sim.report.many import distribution_html, seconds
 from dr_sim.results.run_folder import REPORT_FILE, write_results
 from dr_sim.runs.run import run

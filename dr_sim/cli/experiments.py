@@ -225,6 +225,9 @@ def add_commands(commands: Any) -> None:
     compare.add_argument("--seed", type=int, help="of both (default: A's)")
     compare.add_argument("--all", action="store_true", help="show what does not differ, too")
     compare.add_argument("--json", action="store_true", help="print the differences as JSON")
+    compare.add_argument(
+        "-o", "--out", type=Path, help="folder for the page (default: results/<A>/compare-<key>)"
+    )
     add_executor(compare)
     compare.add_argument(
         "--steps", action="store_true", help="with every fast path off: slower, the same records"
@@ -272,7 +275,10 @@ def add_commands(commands: Any) -> None:
         help="'smallest link.bandwidth with exposure.p99 at most 15 min' (default: the SLA)",
     )
     sweep.add_argument(
-        "--out", type=Path, help="folder for the results (default: results/<scenario>/sweep-<key>)"
+        "-o",
+        "--out",
+        type=Path,
+        help="folder for the results (default: results/<scenario>/sweep-<key>)",
     )
     add_executor(sweep)
     add_played(sweep)
@@ -309,8 +315,8 @@ def tolerance(text: str) -> tolerances.Tolerance:
 def _check(a: argparse.Namespace) -> int:
     from dr_sim import api
     from dr_sim.experiments import baseline, report, until
-    from dr_sim.experiments.check import Against, check, load_all
-    from dr_sim.files.output import check_outputs, write_together
+    from dr_sim.experiments.check import Against, check, load_all, told_before
+    from dr_sim.files.output import check_outputs, printable, write_together
 
     against = baseline.read(a.against) if a.against is not None else None
     loaded = [(path, as_asked(scenario, a)) for path, scenario in load_all(a.paths, a.set)]
@@ -319,6 +325,8 @@ def _check(a: argparse.Namespace) -> int:
         [*(path for path, _ in loaded), *([a.against] if a.against is not None else [])],
     )
     too_much = warn_of_overload((scenario.name, scenario) for _, scenario in loaded)
+    for line in told_before(loaded, a.replications):
+        print(printable(line), file=sys.stderr)
     began = time.monotonic()
     with api.shown_progress("check") as progress, until.executor(a.workers, a.on) as playing:
         found = check(
@@ -379,6 +387,7 @@ def _baseline(a: argparse.Namespace) -> int:
 
 def _compare(a: argparse.Namespace) -> int:
     from dr_sim import api
+    from dr_sim.results.many_folder import comparison_folder, write_comparison
     from dr_sim.screen.distribution import comparison
 
     if len(a.manager) > 2:
@@ -398,10 +407,13 @@ def _compare(a: argparse.Namespace) -> int:
             on=a.on,
             progress=progress,
         )
+    folder = a.out or comparison_folder(found.a.scenario, found.b.scenario)
+    names = write_comparison(found, (str(a.a), str(a.b)), folder)
     if a.json:
         show(found.differences.to_json(orient="records", indent=1))
     else:
         show(comparison(found, str(a.a), str(a.b), everything=a.all))
+        show(f"\n{folder}/  {' '.join(names)}")
     if found.a.broken or found.b.broken:
         return EXIT_BUG
     return 4 if found.a.violations or found.b.violations else 0
@@ -412,6 +424,7 @@ def _sweep(a: argparse.Namespace) -> int:
     from dr_sim.experiments import sweep, until
     from dr_sim.experiments.sweep_answer import answers
     from dr_sim.experiments.sweep_answer import text as answer_text
+    from dr_sim.report.sweep import SweepShown
     from dr_sim.results.many_folder import sweep_folder, write_sweep
 
     base = api.load_scenario(a.scenario, a.set, a.seed)
@@ -444,7 +457,7 @@ def _sweep(a: argparse.Namespace) -> int:
         )
         raise
     measures, found_out = a.measure or sweep.measures_of(base, asked), answers(found, asked)
-    pictures = write_sweep(found, measures, found_out, folder)
+    names = write_sweep(found, SweepShown(measures, found_out, asked, n), folder)
     show(f"{sweep.table_text(found, measures)}\n\n{answer_text(found_out, asked, n)}")
     for line in too_much:
         show(line)
@@ -454,8 +467,9 @@ def _sweep(a: argparse.Namespace) -> int:
     broken += found.without
     for point, of in broken:
         show(f"BROKEN at {words_of(point.values)}: {of.told_broken}")
-    drawn = " ".join(pictures) or "(no picture: it has room for two keys that vary)"
-    show(f"\n{folder}/  sweep.parquet measures.parquet answer.json {drawn}")
+    if len(names) == 1:
+        names.append("(no picture: it has room for two keys that vary)")
+    show(f"\n{folder}/  sweep.parquet measures.parquet answer.json {' '.join(names)}")
     if broken:
         return EXIT_BUG
     return 4 if any(d.violations for d in found.distributions) else 0

@@ -69,13 +69,23 @@ class Comparison:
     def __repr__(self) -> str:
         return f"Comparison({self.a!r}, {self.b!r})"
 
+    def _repr_html_(self) -> str:
+        """The screen that `dr-sim compare` prints, for a notebook's cell."""
+        from dr_sim.screen.cell import in_cell
+        from dr_sim.screen.distribution import comparison
+
+        return in_cell(comparison(self, self.a.scenario.name, self.b.scenario.name))
+
     def plot(self) -> Figure:
         """Return what differs, each measure beside its interval, in parts of its mean in a; a
         matplotlib Figure.
         """
-        from dr_sim.figures.comparison import comparison_figure
+        from dr_sim.figures.comparison import comparison_chart
+        from dr_sim.figures.drawing import Panel, picture_of
+        from dr_sim.figures.on_matplotlib import figure_of
 
-        return comparison_figure(self)
+        title = f"{self.b.scenario.name} against {self.a.scenario.name}, {self.b.n} pairs"
+        return figure_of(picture_of(title, [Panel(comparison_chart(self))]))
 
     def interval(
         self,

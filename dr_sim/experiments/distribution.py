@@ -76,6 +76,13 @@ class Distribution:
             "replications)"
         )
 
+    def _repr_html_(self) -> str:
+        """The screen that `dr-sim run --replications` prints, for a notebook's cell."""
+        from dr_sim.screen.cell import in_cell
+        from dr_sim.screen.distribution import screen
+
+        return in_cell(screen(self))
+
     @property
     def n(self) -> int:
         return len(self.samples)
@@ -84,9 +91,12 @@ class Distribution:
         """Exposure over all time by class of failure, and what the failovers cost; a matplotlib
         Figure.
         """
-        from dr_sim.figures.distribution import distribution_figure
+        from dr_sim.figures.drawing import Panel, picture_of
+        from dr_sim.figures.many import many_charts
+        from dr_sim.figures.on_matplotlib import figure_of
 
-        return distribution_figure(self)
+        title = f"{self.scenario.name}: {self.n:,} run{'s' * (self.n != 1)}"
+        return figure_of(picture_of(title, [Panel(chart) for chart in many_charts(self)]))
 
     @property
     def violations(self) -> int:

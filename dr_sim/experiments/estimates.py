@@ -74,6 +74,8 @@ def answer(
     below, above = side if below is None else below, side if above is None else above
     base, statistic = split(question.measure)
     if base in CURVES:
+        if statistic == "max" and (exact := _most(samples, base, question)):
+            return exact
         return _of_curves(
             curves_of(samples, base, question), question.measure, statistic, below, above, sure
         )
@@ -102,6 +104,18 @@ def answer(
         # what is the most of some runs is not the most of all
         interval = Interval(max(low), max(low), INFINITE)
     return Estimate(interval, len(found), censored)
+
+
+def _most(samples: Sequence[Sample], base: str, question: Question) -> Estimate | None:
+    """The greatest value of a curve in these runs, to the microsecond; None where they kept the
+    curve on its grid alone.
+    """
+    failure_class = (question.failure_class or "site") if base in CLASSED_CURVES else ""
+    found = values_of(samples, f"{base}.max", replace(question, failure_class=failure_class))
+    if not found or any(v.high is None for v in found):
+        return None
+    most = float(max(v.low for v in found))
+    return Estimate(Interval(most, most, INFINITE), len(found))
 
 
 def values_of(samples: Sequence[Sample], base: str, question: Question) -> list[Value]:

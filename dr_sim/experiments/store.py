@@ -35,7 +35,7 @@ def key_of(scenario: Scenario) -> str:
     steps = ["steps"] if scenario.steps else []  # who doubts the fast paths wants each run played
     own = [scenario.manager, source_digest(scenario.manager)] if scenario.manager else []
     text = json.dumps(
-        [said or repr(scenario), scenario.seed, code_digest(), *steps, *own], sort_keys=True
+        [said or scenario.spelled_out(), scenario.seed, code_digest(), *steps, *own], sort_keys=True
     )
     return blake2b(text.encode(), digest_size=16).hexdigest()
 

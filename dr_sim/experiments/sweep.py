@@ -9,7 +9,7 @@ else.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import product
@@ -44,7 +44,7 @@ class Point:
     scenario: Scenario
 
 
-@dataclass
+@dataclass(repr=False)
 class Swept:
     """A finished sweep. table: a row a point, measure and statistic, one column more for each key
     that was varied.
@@ -52,9 +52,21 @@ class Swept:
 
     keys: tuple[str, ...]
     points: list[Point]
-    distributions: list[Distribution] = field(repr=False)
+    distributions: list[Distribution]
     # points at which every replication broke
-    without: list[tuple[Point, Distribution]] = field(default_factory=list, repr=False)
+    without: list[tuple[Point, Distribution]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        least = min((found.n for found in self.distributions), default=0)
+        values = {key: len({p.values[key] for p in self.points}) for key in self.keys}
+        varied = ", ".join(f"{n} value{'s' * (n != 1)} of {key}" for key, n in values.items())
+        return f"Swept({varied}, {least:,} runs a point)"
+
+    def _repr_html_(self) -> str:
+        """The table that `dr-sim sweep` prints, for a notebook's cell."""
+        from dr_sim.screen.cell import in_cell
+
+        return in_cell(table_text(self, measures_of(self.points[0].scenario)))
 
     @property
     def table(self) -> pd.DataFrame:
@@ -159,9 +171,12 @@ class Swept:
         line or contour, in the measure's unit (seconds, parts), by default the scenario's bound on
         that measure.
         """
-        from dr_sim.figures.sweep import sweep_figure
+        from dr_sim.figures.drawing import Panel, picture_of
+        from dr_sim.figures.on_matplotlib import figure_of
+        from dr_sim.figures.sweep import Asked, sweep_chart
 
-        return sweep_figure(self, measure, database, failure_class, sla)
+        chart = sweep_chart(self, Asked(measure, database, failure_class, sla))
+        return figure_of(picture_of(self.points[0].scenario.name, [Panel(chart)]))
 
 
 def vary(texts: Iterable[str]) -> tuple[Sweep, ...]:
@@ -186,7 +201,7 @@ def vary(texts: Iterable[str]) -> tuple[Sweep, ...]:
 
 
 def points_of(
-    path: Path | str,
+    path: Path | str | Mapping[str, Any],
     sweeps: Sequence[Sweep],
     overrides: Iterable[str] = (),
     seed: int | None = None,
@@ -212,7 +227,7 @@ def points_of(
         raise InputError(
             [
                 Problem(
-                    str(path),
+                    str(path) if isinstance(path, (str, Path)) else "vary",
                     0,
                     0,
                     f"has {len(combinations):,} points, more than {MOST_POINTS:,}; vary less",
@@ -246,7 +261,7 @@ def _said(scenario: Scenario) -> str:
         description="",
         prices=Prices(),
     )
-    return blake2b(repr(plain).encode()).hexdigest()
+    return blake2b(plain.spelled_out().encode()).hexdigest()
 
 
 def _set(at: dict[str, str]) -> list[str]:
@@ -344,16 +359,8 @@ def table_text(swept: Swept, measures: Sequence[str]) -> str:
     """One line a point: its values, and each measure with its interval."""
     lines = [[*swept.keys, *measures]]
     for point, found in zip(swept.points, swept.distributions, strict=True):
-        cells = [point.values[key] for key in swept.keys]
-        for measure in measures:
-            i = found.interval(measure)
-            cells.append(
-                "-"
-                if math.isnan(i.estimate)
-                else f"{_shown(i.estimate, measure)} [{_shown(i.low, measure)}, "
-                f"{_shown(i.high, measure)}]"
-            )
-        lines.append(cells)
+        values = [point.values[key] for key in swept.keys]
+        lines.append([*values, *table_cells(found, measures)])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(_padded(line, widths) for line in lines)
 
@@ -361,6 +368,19 @@ def table_text(swept: Swept, measures: Sequence[str]) -> str:
 def _padded(line: Sequence[str], widths: Sequence[int]) -> str:
     """Return a line of a text table."""
     return "  ".join(map(str.ljust, line, widths)).rstrip()
+
+
+def table_cells(found: Distribution, measures: Sequence[str]) -> list[str]:
+    """Each measure with its interval, '-' for what no run tells."""
+    cells = []
+    for measure in measures:
+        i = found.interval(measure)
+        if math.isnan(i.estimate):
+            cells.append("-")
+            continue
+        shown, low, high = (_shown(x, measure) for x in (i.estimate, i.low, i.high))
+        cells.append(f"{shown} [{low}, {high}]")
+    return cells
 
 
 def _shown(x: float, measure: str) -> str:

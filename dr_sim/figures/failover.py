@@ -1,4 +1,4 @@
-"""The hours around a failover: the worst database's files one by one, the alerts, the phases of the
+"""The hours around a failover: the worst database's files one by one, and the phases of the
 outage.
 """
 
@@ -6,53 +6,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from matplotlib.axes import Axes
-
-from dr_sim.figures.style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    RED,
-    SKY,
-    YELLOW,
-    AxisClock,
-    Window,
-    draw_alerts,
-    lane,
-    shade,
-)
+from dr_sim.figures.charts import COLOUR_NAMES, MS_US, Chart, spans
+from dr_sim.figures.style import PHASE_COLOURS
 from dr_sim.figures.views import View
 from dr_sim.measures.causes import BackupFate, Causes
 from dr_sim.measures.outcome import FailoverOutcome
 from dr_sim.measures.tables import Tables
-from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, clock
+from dr_sim.units import HOUR_US, MINUTE_US, clock
 
-PHASE_COLOURS = {
-    "detect": YELLOW,
-    "decide": ORANGE,
-    "fence": PURPLE,
-    "drain": SKY,
-    "recover": BLUE,
-    "provision": GREY,
-    "redirect": GREEN,
-    "warm_up": "#A6DCC8",
+MOST_FILES = 40  # drawn one by one
+STATES = {
+    "backup": ("green", "backup"),
+    "sending": ("blue", "sending"),
+    "queued": ("grey", "queued"),
+    "staging": ("purple", "staging full"),
+    "backoff": ("orange", "back-off"),
+    "waiting": ("orange", "waits for the link"),
+    "landed": ("sky", "landed, not restored"),
+    "damaged": ("red", "landed damaged"),
 }
-MOST_LINES = 40  # files drawn one by one
-
-
-STATE_COLOURS = {
-    "backup": (GREEN, "backup"),
-    "sending": (BLUE, "sending"),
-    "queued": (GREY, "queued"),
-    "staging": (PURPLE, "staging full"),
-    "backoff": (ORANGE, "back-off"),
-    "waiting": (ORANGE, "waits for the link"),
-    "landed": (SKY, "landed, not restored"),
-    "damaged": (RED, "landed damaged"),
-}
+Window = tuple[int, int]
 
 
 def zoom_window(causes: Causes, failover: FailoverOutcome) -> Window:
@@ -71,6 +44,11 @@ def zoom_window(causes: Causes, failover: FailoverOutcome) -> Window:
     return max(0, begin - margin), until + margin
 
 
+def failover_charts(view: View, failover: FailoverOutcome) -> list[Chart]:
+    """The worst database's files and the outage's phases, in the whole run's time."""
+    return [_files(view, failover), _phases(view, failover)]
+
+
 def near(t: Tables, causes: Causes, failover: FailoverOutcome, window: Window) -> list[BackupFate]:
     """The worst database's files that were made or on their way in the window."""
     rows = t["truth.file_state"]
@@ -82,173 +60,102 @@ def near(t: Tables, causes: Causes, failover: FailoverOutcome, window: Window) -
     ]
 
 
-def draw_failover(
-    axes: Any,
-    view: View,
-    time: AxisClock,
-    failover: FailoverOutcome,
-    window: Window,
-    number: str = "",
-) -> None:
-    """The worst database's files one by one, alerts and the phases of the outage."""
-    worst = failover.worst
-    name = view.leg.scenario.databases[worst.database].name
-    axes[0].set_title(f"Around the failover{number}: files of {name}, from cut to restore")
-    draw_alerts(
-        axes[0],
-        [a for a in view.quality.alerts if a.database in (worst.database, -1)],
-        time,
-        window,
-    )
-    lane(axes[0], "alerts")
-    _files(axes[1], view.t, view.causes, time, window, failover)
-    _phases(axes[2], time, failover, window)
-    for ax in axes:
-        time.axis(ax, *window)
-        ax.axvline(float(time.days(failover.failed_us)), color=BLACK, lw=1.2, ls="--", zorder=5)
-    point = worst.recovery_point_us
-    if worst.data_loss_us and point is not None:
-        axes[1].axvspan(
-            float(time.days(point)),
-            float(time.days(point + worst.data_loss_us)),
-            color=YELLOW,
-            alpha=0.25,
-            lw=0,
-            zorder=0,
-        )
-        text = f"lost: {clock(worst.data_loss_us)}"
-        axes[1].annotate(
-            text,
-            (float(time.days(point)), 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(3, -3),
-            textcoords="offset points",
-            va="top",
-            fontsize=9,
-            weight="bold",
-        )
-    for ax in axes[:2]:
-        ax.tick_params(labelbottom=False)
-
-
-def _files(
-    ax: Axes, t: Tables, causes: Causes, time: AxisClock, window: Window, failover: FailoverOutcome
-) -> None:
+def _files(view: View, failover: FailoverOutcome) -> Chart:
+    window = zoom_window(view.causes, failover)
     # nothing leaves a lost site
     sent_until = failover.failed_us if failover.failure_class == "site" else window[1]
-    shown = near(t, causes, failover, window)
-    restored = dict(
-        zip(
-            t["truth.restored"]["file"].tolist(),
-            t["truth.restored"]["time_us"].tolist(),
-            strict=True,
-        )
-    )
-    shortest = (window[1] - window[0]) / 400
-    used: set[str] = set()
-    left_out = len(shown) - MOST_LINES
-    for row, f in enumerate(shown[-MOST_LINES:]):
-        for begin, end, state in _bars(causes, f, restored.get(f.number), sent_until, window[1]):
-            colour, word = STATE_COLOURS[state]
-            label = word if word not in used else None
-            used.add(word)
-            left = max(begin, window[0])
-            ax.barh(
-                row,
-                max(min(end, window[1]) - left, shortest) / DAY_US,
-                left=float(time.days(left)),
-                height=0.75,
-                color=colour,
-                label=label,
-            )
-        if f.number in restored and window[0] <= restored[f.number] < window[1]:
-            once = "restored" if "restored" not in used else None
-            used.add("restored")
-            ax.plot(
-                float(time.days(restored[f.number])),
-                row,
-                marker="|",
-                color=BLACK,
-                ms=7,
-                ls="none",
-                label=once,
-            )
-    shade(ax, time, causes.link_down, (window[0], sent_until))
-    ax.set_ylim(max(min(len(shown), MOST_LINES), 4) + 2.5, -1.5)
-    ax.set_yticks([])
-    lane(ax, "files" + (f"\n(last {MOST_LINES}\nof {len(shown)})" if left_out > 0 else ""))
-    ax.fill_between(
-        [], [], facecolor="#F6D5C3", edgecolor=RED, hatch="///", lw=0, label="link down"
-    )
-    ax.legend(loc="lower left", fontsize=8, frameon=True, framealpha=0.9, ncols=3)
+    there = near(view.t, view.causes, failover, window)
+    shown = there[-MOST_FILES:]
+    rows = view.t["truth.restored"]
+    restored = dict(zip(rows["file"].tolist(), rows["time_us"].tolist(), strict=True))
+    begins_us = view.leg.begins_us
+    items: dict[str, list[dict[str, Any]]] = {state: [] for state in STATES}
+    ends = []
+    for row, file in enumerate(shown):
+        at = restored.get(file.number)
+        for begin, end, state in _life(view.causes, file, at, sent_until, window[1]):
+            items[state].append(_bar(row, begin + begins_us, end + begins_us))
+        if at is not None:
+            ends.append([row, (at + begins_us) / MS_US, -1, 0])
+    marks: list[dict[str, Any]] = _lost(view, failover)
+    down = [(a + begins_us, b + begins_us) for a, b in view.causes.link_down if a < sent_until]
+    if down:
+        marks.append(spans(down, "link down", "red"))
+    marks += [
+        {"type": "bars", "label": STATES[state][1], "colour": STATES[state][0], "items": bars}
+        for state, bars in items.items()
+        if bars
+    ]
+    if ends:
+        restores = {"type": "points", "label": "restored", "colour": "black", "shape": "diamond"}
+        marks.append({**restores, "items": ends, "words": ["restored"] * len(ends)})
+    name = view.leg.scenario.databases[failover.worst.database].name
+    of = f" (last {MOST_FILES} of {len(there)})" if len(there) > MOST_FILES else ""
+    names = [_name(file, view) for file in shown]
+    lost = failover.worst.data_loss_us
+    words = f"{len(shown)} files; {'nothing' if not lost else clock(lost)} was lost."
+    spec = _lane(names or ["none"], marks, view, failover)
+    return Chart("files", f"Files of {name}, from cut to restore{of}", words, spec)
 
 
-def _bars(
-    causes: Causes, f: BackupFate, restored_us: int | None, sent_until: int, end_us: int
+def _lost(view: View, failover: FailoverOutcome) -> list[dict[str, Any]]:
+    """The time that was lost, as a band."""
+    point, lost = failover.worst.recovery_point_us, failover.worst.data_loss_us
+    if point is None or not lost:
+        return []
+    begin = point + view.leg.begins_us
+    return [spans([(begin, begin + lost)], f"lost: {clock(lost)}", "yellow")]
+
+
+def _name(file: BackupFate, view: View) -> str:
+    kind = ("full", "incremental", "log")[int(file.kind)]
+    return f"{kind} {file.number}"
+
+
+def _life(
+    causes: Causes, file: BackupFate, restored_us: int | None, sent_until: int, end_us: int
 ) -> list[tuple[int, int, str]]:
     """(begin, end, what) of a file's life; a file still to be sent from a lost site waits no
     more.
     """
-    made = f.finished_us or f.cut_off_us
-    bars = [(f.begin_us, made if made is not None else end_us, "backup")]
-    states = causes.states(f.number)
+    made = file.finished_us or file.cut_off_us
+    bars = [(file.begin_us, made if made is not None else end_us, "backup")]
+    states = causes.states(file.number)
     for i, (begin, state) in enumerate(states):
         end = states[i + 1][0] if i + 1 < len(states) else end_us
         if state == "landed":
-            end = min(end, restored_us) if restored_us is not None and restored_us >= begin else end
-            bars.append((begin, end, "landed" if causes.intact(f.number, begin) else "damaged"))
-        elif state in STATE_COLOURS and min(end, sent_until) > begin:
+            if restored_us is not None and restored_us >= begin:
+                end = min(end, restored_us)
+            bars.append((begin, end, "landed" if causes.intact(file.number, begin) else "damaged"))
+        elif state in STATES and min(end, sent_until) > begin:
             bars.append((begin, min(end, sent_until), state))
     return bars
 
 
-def _phases(ax: Axes, time: AxisClock, failover: FailoverOutcome, window: Window) -> None:
-    """The outage cut by its phases; their names and lengths stand beside it, on the side with more
-    room.
-    """
-    for begin, end, phase in failover.spans:
-        left, right = max(begin, window[0]), min(end, window[1])
-        ax.barh(
-            0,
-            max(right - left, 0) / DAY_US,
-            left=float(time.days(left)),
-            height=0.8,
-            color=PHASE_COLOURS[phase],
-            edgecolor="white",
-            lw=0.5,
-        )
-        ax.fill_between(
-            [],
-            [],
-            color=PHASE_COLOURS[phase],
-            label=f"{phase.replace('_', ' ')} {clock(end - begin)}",
-        )
-        if right - left > (window[1] - window[0]) // 16:
-            ax.text(
-                float(time.days((left + right) // 2)),
-                0,
-                phase.replace("_", " "),
-                ha="center",
-                va="center",
-                fontsize=8,
-            )
+def _phases(view: View, failover: FailoverOutcome) -> Chart:
+    """The outage cut by its phases, a row each."""
+    begins_us = view.leg.begins_us
+    names = [phase.replace("_", " ") for *_, phase in failover.spans]
+    bars = []
+    for row, (begin, end, phase) in enumerate(failover.spans):
+        bar = _bar(row, begin + begins_us, end + begins_us)
+        bar["colour"] = COLOUR_NAMES[PHASE_COLOURS[phase]]
+        bar["beside"] = clock(end - begin)
+        bars.append(bar)
     total = "unknown" if failover.outage_us is None else clock(failover.outage_us)
-    before = failover.outage_from_us - window[0] > window[1] - failover.until_us
-    edge = failover.outage_from_us if before else min(failover.until_us, window[1])
-    ax.legend(
-        title=f"outage {total}",
-        title_fontsize=8,
-        fontsize=8,
-        ncols=4,
-        handlelength=1,
-        columnspacing=1,
-        labelspacing=0.2,
-        loc="center right" if before else "center left",
-        bbox_to_anchor=(float(time.days(edge)), 0.5),
-        bbox_transform=ax.get_xaxis_transform(),
-        framealpha=0.9,
-        borderaxespad=0.6,
-    )
-    ax.set_yticks([])
-    ax.set_ylim(-0.6, 0.6)
-    lane(ax, "outage")
+    listed = zip(names, failover.spans, strict=True)
+    words = "; ".join(f"{name} {clock(end - begin)}" for name, (begin, end, _) in listed)
+    mark = {"type": "bars", "label": "", "colour": "blue", "items": bars, "beside": True}
+    spec = _lane(names or ["none"], [mark], view, failover)
+    return Chart("phases", f"Outage {total}, phase by phase", f"{words or 'none'}.", spec)
+
+
+def _lane(
+    rows: list[str], marks: list[dict[str, Any]], view: View, failover: FailoverOutcome
+) -> dict[str, Any]:
+    failed_ms = (failover.failed_us + view.leg.begins_us) / MS_US
+    return {"x": {"kind": "time"}, "y": {"rows": rows}, "marks": marks, "uprights": [failed_ms]}
+
+
+def _bar(row: int, begin_us: int, end_us: int) -> dict[str, Any]:
+    return {"row": row, "from": begin_us / MS_US, "to": end_us / MS_US, "words": "", "of": -1}

@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+class Interval(Protocol):
+    """An estimate, and between what it lies."""
+
+    @property
+    def estimate(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
+
 class ManyRuns(Protocol):
     """Replications of one scenario."""
 
@@ -22,6 +33,7 @@ class ManyRuns(Protocol):
     def n(self) -> int: ...
     def exposure_curve(self, failure_class: str = ...) -> pd.DataFrame: ...
     def values(self, measure: str, database: str = ..., failure_class: str = ...) -> np.ndarray: ...
+    def interval(self, measure: str, database: str = ..., failure_class: str = ...) -> Interval: ...
 
 
 class TwoScenarios(Protocol):

@@ -1,196 +1,181 @@
-"""A sweep's picture: a curve with its interval where one key varies, a heat map with the SLA's
-contour where two do.
+"""A sweep as a chart: a curve with its interval where one key varies, a table of cells where two
+do.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import matplotlib as mpl
-import numpy as np
-from matplotlib.figure import Figure
-
+from dr_sim.figures.charts import Chart, LineStyle, line
 from dr_sim.figures.many_runs import DrawnSweep
-from dr_sim.figures.style import BLUE, RED, STYLE
-from dr_sim.number_text import in_order, numbers
+from dr_sim.measures.verdict import UNITS
+from dr_sim.number_text import in_order, numbers, value_text
 from dr_sim.scenario.sla import bound_of, kind_of
-from dr_sim.units import SECOND_US, clock
+from dr_sim.units import SECOND_US
 
-_STEPS_S = ((1.0, "s"), (60.0, "min"), (3600.0, "h"), (86400.0, "days"))
+WIDE = 20.0  # a factor between values from which on an axis is logarithmic
+_AXES = {"duration": "duration", "part": "percent", "count": "number"}
+_SCALES = {"duration": 1_000.0, "part": 100.0, "count": 1.0}  # seconds to ms, parts to %
 
 
-def sweep_figure(
-    swept: DrawnSweep, measure: str, database: str, failure_class: str, sla: float | None
-) -> Figure:
-    """One key: estimate and interval against its values. Two: the estimate as a heat map.
-    ValueError for more.
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One point. bound: what the SLA asks for there, NaN if nothing; high: infinite where these
+    runs set no limit.
     """
-    table = swept.curve(measure, database, failure_class)
-    # an SLA may vary too
-    bounds = [
-        sla if sla is not None else bound_of(p.scenario, measure, database) for p in swept.points
-    ]
-    table["bound"] = [math.nan if bound is None else bound for bound in bounds]
-    keys = [key for key in swept.keys if len({p.values[key] for p in swept.points}) > 1] or list(
-        swept.keys[:1]
-    )
+
+    estimate: float
+    low: float
+    high: float
+    bound: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of a sweep is drawn. sla: a bound in place of the scenario's (seconds, parts)."""
+
+    measure: str
+    database: str = ""
+    failure_class: str = ""
+    sla: float | None = None
+
+    @property
+    def kind(self) -> str:
+        return kind_of(self.measure)
+
+    @property
+    def name(self) -> str:
+        return " ".join(filter(None, (self.measure, self.database, self.failure_class)))
+
+    def text(self, value: float) -> str:
+        """A value (seconds, parts, a count) as people read it."""
+        if not math.isfinite(value):
+            return "?"
+        factor = {"duration": float(SECOND_US), "part": 1e6, "count": 1.0}[self.kind]
+        return value_text(round(value * factor), UNITS[self.kind])
+
+
+def sweep_chart(swept: DrawnSweep, asked: Asked) -> Chart:
+    """The chart of one measure. ValueError if more than two keys vary."""
+    keys = varied(swept)
     if len(keys) > 2:
         raise ValueError(
             f"a picture has room for two keys that vary, and these are {', '.join(keys)}; "
             "fix one of them"
         )
-    finite = [x for x in table["estimate"] if math.isfinite(x)] or [0.0]
-    scale, unit = _unit(measure, max([*finite, *(bound or 0.0 for bound in bounds)]))
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8.0, 4.6), layout="constrained")
-        ax = figure.subplots()
-        draw = _curve if len(keys) == 1 else _heat
-        draw(ax, table, keys, scale, f"{measure}, {unit}")
-        runs = int(table["n"].min())
-        ax.set_title(
-            f"{swept.points[0].scenario.name}: {measure}"
-            + (f" of {database}" if database else "")
-            + f", {runs} runs a point"
-        )
-    return figure
+    cells = _cells_of(swept, asked)
+    values = [tuple(point.values[key] for key in keys) for point in swept.points]
+    by_value = dict(zip(values, cells, strict=True))
+    runs = int(swept.curve(asked.measure, asked.database, asked.failure_class)["n"].min())
+    title = f"{asked.name}, {runs:,} run{'s' * (runs != 1)} a point"
+    draw = _curve if len(keys) == 1 else _table
+    spec = draw(by_value, keys, asked)
+    words = "; ".join(f"{' '.join(at)}: {asked.text(c.estimate)}" for at, c in by_value.items())
+    key = "-".join(filter(None, ("sweep", asked.measure, asked.database, asked.failure_class)))
+    return Chart(key.replace(" ", "_"), title, f"{words}.", spec)
 
 
-def _unit(measure: str, most: float) -> tuple[float, str]:
-    if kind_of(measure) == "part":
-        return 0.01, "% of the time"
-    if kind_of(measure) == "count":
-        return 1.0, "count"
-    return [step for step in _STEPS_S if most >= step[0] * 2 or step[0] == 1.0][-1]
+def varied(swept: DrawnSweep) -> list[str]:
+    """The keys with more than one value; the first key if there is none."""
+    keys = [key for key in swept.keys if len({p.values[key] for p in swept.points}) > 1]
+    return keys or list(swept.keys[:1])
 
 
-def _curve(ax: Any, table: Any, keys: list[str], scale: float, label: str) -> None:
-    order = in_order(list(table[keys[0]]))
-    table = table.set_index(keys[0]).loc[order]
-    at, ordered = _places(order)
-    bound = np.array(table["bound"]) / scale
-    y, low = np.array(table["estimate"]) / scale, np.array(table["low"]) / scale
-    high = np.array(table["high"]) / scale
-    open_above = ~np.isfinite(high)
-    seen = [*y[np.isfinite(y)], *high[~open_above], *bound[np.isfinite(bound)]]
-    top = 1.08 * max(seen, default=1.0) or 1.0
-    ends = np.where(np.isfinite(low), low, 0.0), np.where(open_above, top, high)
+def _cells_of(swept: DrawnSweep, asked: Asked) -> list[Cell]:
+    table = swept.curve(asked.measure, asked.database, asked.failure_class)
+    cells = []
+    for point, row in zip(swept.points, table.to_dict("records"), strict=True):
+        bound = asked.sla
+        if bound is None:  # an SLA may vary too
+            bound = bound_of(point.scenario, asked.measure, asked.database)
+        at = math.nan if bound is None else bound
+        cells.append(Cell(row["estimate"], row["low"], row["high"], at))
+    return cells
+
+
+# ---- one key
+def _curve(
+    by_value: Mapping[tuple[str, ...], Cell], keys: Sequence[str], asked: Asked
+) -> dict[str, Any]:
+    order = in_order([value for (value,) in by_value])
+    cells = [by_value[(value,)] for value in order]
+    places, ordered = _places(order)
+    scale = _SCALES[asked.kind]
+    marks = [_intervals(places, cells, scale), *_estimates(places, cells, scale, ordered)]
+    marks += _sla_marks(places, cells, scale, asked)
+    room = 0.08 * ((places[-1] - places[0]) or 1.0)
+    x = {
+        "kind": "given",
+        "from": places[0] - room,
+        "to": places[-1] + room,
+        "ticks": [[place, value] for place, value in zip(places, order, strict=True)],
+        "title": keys[0],
+    }
+    return {"x": x, "y": _y_axis(cells, scale, asked), "height": 300, "marks": marks}
+
+
+def _intervals(places: Sequence[float], cells: Sequence[Cell], scale: float) -> dict[str, Any]:
+    items = []
+    for at, cell in zip(places, cells, strict=True):
+        low = cell.low * scale if math.isfinite(cell.low) else 0.0
+        high = cell.high * scale if math.isfinite(cell.high) else None
+        items.append([at, max(0.0, low), high])
+    label = "95 % interval"
+    if any(high is None for *_, high in items):
+        label += " (a tip: no upper limit yet)"
+    return {"type": "ranges", "label": label, "colour": "sky", "items": items}
+
+
+def _estimates(
+    places: Sequence[float], cells: Sequence[Cell], scale: float, ordered: bool
+) -> list[dict[str, Any]]:
+    values = [cell.estimate * scale if math.isfinite(cell.estimate) else None for cell in cells]
+    known = [(at, v) for at, v in zip(places, values, strict=True) if v is not None]
+    looks = LineStyle("estimate", "blue")
     if ordered:
-        ax.fill_between(at, *ends, color=BLUE, alpha=0.2, lw=0)
-    # a band of one point has no width
-    ax.vlines(at, *ends, color=BLUE, lw=1.5, alpha=0.6, label="95 % interval")
-    ax.plot(at, y, color=BLUE, marker="o", ms=4, ls="-" if ordered else "", label="estimate")
-    if open_above.any():
-        ax.plot(
-            np.array(at)[open_above],
-            np.full(int(open_above.sum()), top),
-            ls="",
-            marker="^",
-            color=BLUE,
-            label="no upper limit yet",
-        )
-    if np.isfinite(bound).all() and len(set(bound.tolist())) == 1:
-        ax.axhline(bound[0], color=RED, ls="--", lw=1.2, label="SLA")
-    elif np.isfinite(bound).any():
-        ax.plot(
-            at, bound, color=RED, ls="--" if ordered else "", marker="_", ms=14, lw=1.2, label="SLA"
-        )
-    if not np.isfinite(y).any():
-        ax.text(
-            0.5, 0.5, "no run says anything of it", ha="center", va="center", transform=ax.transAxes
-        )
-    positive = [x for x in seen if x > 0]
-    if positive and min(positive) > 0.05 * top:
-        ax.set_ylim(0, top * 1.03)
-    elif positive:  # a factor of 20 between points: an even scale would show the largest only
-        ax.set_yscale("log")
-        ax.set_ylim(min(positive) / 1.5, top * 1.2)
-    ax.set_xticks(at, order, rotation=30 if len(order) > 5 else 0)
-    ax.margins(x=0.08)
-    ax.set_xlabel(keys[0])
-    ax.set_ylabel(label)
-    ax.figure.legend(
-        *ax.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False
-    )
+        return [_dotted(known, looks)] if known else []
+    return [_dotted([point], looks) for point in known]
 
 
-def _heat(ax: Any, table: Any, keys: list[str], scale: float, label: str) -> None:
-    columns, rows = (in_order(list(dict.fromkeys(table[key]))) for key in keys)
-    field, low, high, bound = (np.full((len(rows), len(columns)), np.nan) for _ in range(4))
-    for x, y, *found in zip(
-        *(table[c] for c in (*keys, "estimate", "low", "high", "bound")), strict=True
-    ):
-        at = rows.index(y), columns.index(x)
-        field[at], low[at], high[at], bound[at] = (value / scale for value in found)
-    known = field[np.isfinite(field)]
-    wide = len(known) and known.min() > 0 and known.max() > 5 * known.min()
-    picture = ax.imshow(
-        field, origin="lower", aspect="auto", cmap="cividis", norm="log" if wide else "linear"
-    )
-    bar = ax.figure.colorbar(picture, ax=ax, label=label, format="{x:g}")
-    bar.ax.yaxis.set_minor_formatter("{x:g}")
-    middle = (
-        float(np.exp(np.log(known).mean())) if wide else float(known.mean()) if len(known) else 0.0
-    )
-    for j in range(len(rows)):
-        for i in range(len(columns)):
-            if np.isfinite(field[j, i]):
-                doubt = " ?" if low[j, i] <= bound[j, i] < high[j, i] else ""
-                ax.text(
-                    i,
-                    j,
-                    _cell(field[j, i], label) + doubt,
-                    ha="center",
-                    va="center",
-                    fontsize=8,
-                    color="white" if field[j, i] < middle else "black",
-                )
-    if np.isfinite(bound).any():
-        _edge(ax, field, bound)
-        met = int((field <= bound).sum())
-        where = (
-            "every point meets it"
-            if met == field.size
-            else "no point meets it"
-            if not met
-            else f"{met} of {field.size} points meet it"
-        )
-        of = {_cell(x, label) for x in bound[np.isfinite(bound)]}
-        ax.plot(
-            [],
-            [],
-            color=RED,
-            lw=2,
-            label=f"SLA: {of.pop() if len(of) == 1 else 'of each point'}; {where} (?: the "
-            "interval straddles it)",
-        )
-        ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", frameon=False)
-    ax.set_xticks(range(len(columns)), columns, rotation=30 if len(columns) > 5 else 0)
-    ax.set_yticks(range(len(rows)), rows)
-    ax.set_xlabel(keys[0])
-    ax.set_ylabel(keys[1])
-    ax.grid(False)
+def _dotted(points: Sequence[tuple[float, float]], looks: LineStyle) -> dict[str, Any]:
+    return {**line(_exact(points), looks), "dots": True, "exact": True}
 
 
-def _cell(value: float, label: str) -> str:
-    """A duration as people read it, anything else in three figures."""
-    scales = {unit: scale for scale, unit in _STEPS_S}
-    unit = label.rpartition(", ")[2]
-    return clock(round(value * scales[unit] * SECOND_US)) if unit in scales else f"{value:.3g}"
+def _exact(points: Sequence[tuple[float, float]]) -> dict[str, list[Any]]:
+    """Points as charts.packed has them, where x is no time and must not be rounded."""
+    xs = [x for x, _ in points]
+    steps = [x - before for x, before in zip(xs, [0.0, *xs], strict=False)]
+    return {"x": steps, "y": [y for _, y in points]}
 
 
-def _edge(ax: Any, field: Any, bound: Any) -> None:
-    """The line between the points within the bound and those beyond it: along the cells, where it
-    is really known.
-    """
-    met = field <= bound
-    height, width = met.shape
-    for j in range(height):
-        for i in range(width):
-            if i + 1 < width and met[j, i] != met[j, i + 1]:
-                ax.plot([i + 0.5, i + 0.5], [j - 0.5, j + 0.5], color=RED, lw=2.5)
-            if j + 1 < height and met[j, i] != met[j + 1, i]:
-                ax.plot([i - 0.5, i + 0.5], [j + 0.5, j + 0.5], color=RED, lw=2.5)
+def _sla_marks(
+    places: Sequence[float], cells: Sequence[Cell], scale: float, asked: Asked
+) -> list[dict[str, Any]]:
+    bounds = [cell.bound for cell in cells]
+    known = [(at, b) for at, b in zip(places, bounds, strict=True) if not math.isnan(b)]
+    if not known:
+        return []
+    same = len({bound for _, bound in known}) == 1 and len(known) == len(cells)
+    label = f"SLA {asked.text(known[0][1])}" if same else "SLA"
+    if same:
+        level = {"type": "level", "y": known[0][1] * scale, "label": label}
+        return [{**level, "colour": "red", "dash": "dashed"}]
+    points = [(at, bound * scale) for at, bound in known]
+    return [_dotted(points, LineStyle(label, "red", "dashed"))]
+
+
+def _y_axis(cells: Sequence[Cell], scale: float, asked: Asked) -> dict[str, Any]:
+    seen = [x for c in cells for x in (c.estimate, c.high, c.bound) if math.isfinite(x)]
+    top = max(seen, default=0.0) * scale or 1.0
+    positive = [x * scale for x in seen if x > 0]
+    kind = _AXES[asked.kind]
+    # a factor of 20 between points: an even scale would show the largest only
+    if asked.kind != "count" and positive and min(positive) < top / WIDE:
+        return {"kind": f"log_{kind}", "from": min(positive) / 1.5, "to": top * 1.2}
+    return {"kind": kind, "from": 0, "to": top * 1.08, "title": ""}
 
 
 def _places(values: list[str]) -> tuple[list[float], bool]:
@@ -201,6 +186,47 @@ def _places(values: list[str]) -> tuple[list[float], bool]:
     found = numbers(values)
     if not found:
         return [float(i) for i in range(len(values))], False
-    if min(found) > 0 and max(found) / min(found) > 20:
+    if min(found) > 0 and max(found) / min(found) > WIDE:
         return [math.log10(x) for x in found], True
     return found, True
+
+
+# ---- two keys
+_MET, _MISSED, _OPEN, _PLAIN = "meets the SLA", "misses it", "? the interval straddles it", ""
+_TINTS = {_MET: "mint", _MISSED: "orange", _OPEN: "yellow", _PLAIN: "sky"}
+
+
+def _table(
+    by_value: Mapping[tuple[str, ...], Cell], keys: Sequence[str], asked: Asked
+) -> dict[str, Any]:
+    columns = in_order(list(dict.fromkeys(x for x, _ in by_value)))
+    rows = in_order(list(dict.fromkeys(y for _, y in by_value)))
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for (x, y), cell in by_value.items():
+        said, column = _said(cell), columns.index(x)
+        text = asked.text(cell.estimate) + (" ?" if said == _OPEN else "")
+        sign = {_MET: "✓ ", _MISSED: "✗ "}.get(said, "")
+        item: dict[str, Any] = {"row": rows.index(y), "column": column, "text": sign + text}
+        item |= {"from": column, "to": column + 1, "words": f"{x}, {y}: {text}"}
+        groups.setdefault(said, []).append(item)
+    marks = [
+        {
+            "type": "cells",
+            "label": said,
+            "colour": _TINTS[said],
+            "columns": len(columns),
+            "items": items,
+        }
+        for said, items in groups.items()
+    ]
+    ticks = [[i + 0.5, value] for i, value in enumerate(columns)]
+    axis = {"kind": "given", "from": 0, "to": len(columns), "ticks": ticks, "title": keys[0]}
+    return {"x": axis, "y": {"rows": rows, "title": keys[1]}, "marks": marks}
+
+
+def _said(cell: Cell) -> str:
+    if math.isnan(cell.bound):
+        return _PLAIN
+    if cell.high <= cell.bound:
+        return _MET
+    return _MISSED if cell.low > cell.bound else _OPEN

@@ -1,195 +1,415 @@
-"""The run in lanes: events, backups, link, how far behind, alerts; and below them the hours around
-the failover.
-"""
+"""The lanes of a run: what happened in it, over one time axis that they share (charts.py)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from dr_sim.backups.model import Kind
-from dr_sim.figures.failover import MOST_LINES, draw_failover, near, zoom_window
-from dr_sim.figures.style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    RED,
-    SKY,
-    SLICES,
-    AxisClock,
-    Window,
-    band,
-    bare,
-    clock_of,
-    dashed,
-    draw_alerts,
-    lane,
-    over,
-    shade,
-    stacked,
-    top_of,
+from dr_sim.figures.charts import (
+    COLOUR_NAMES,
+    MOST_POINTS,
+    MS_US,
+    Chart,
+    LineStyle,
+    level,
+    line,
+    packed,
+    points_of,
+    spans,
+    thinned,
 )
+from dr_sim.figures.style import ALERT_MARKS
 from dr_sim.figures.views import Views
-from dr_sim.units import DAY_US, MINUTE_US, SECOND_US
+from dr_sim.measures.exposure import Curve
+from dr_sim.measures.lag import Backlog, backlog
+from dr_sim.measures.spans import maximal
+from dr_sim.measures.tables import Tables
+from dr_sim.screen.run import counted, instant, size
+from dr_sim.units import DAY_US, SECOND_US, clock
 
-MOST_FAILOVERS = 4  # of which each has panels of its own
-
-
-def draw_timeline(views: Views) -> Figure:
-    scenario, end = views.whole.legs[0].scenario, views.end_us
-    zooms = [(v, f, zoom_window(v.causes, f)) for v in views.legs for f in v.found][:MOST_FAILOVERS]
-    drawn: list[Callable[[Axes, Views, AxisClock, Window], None]] = [
-        _events,
-        _backups,
-        _link,
-        _behind,
-        _alerts,
-    ]
-    lanes, gaps = [0.9, 1.1, 1.6, 2.2, 0.7], [0.35, 0.15, 0.15, 0.15, 0.15]
-    if len(views.legs) > 1:
-        drawn, lanes, gaps = [_sites, *drawn], [0.35, *lanes], [0.35, 0.15, *gaps[1:]]
-    for v, f, window in zooms:
-        lanes += [0.55, 1.5 + 0.15 * min(len(near(v.t, v.causes, f, window)), MOST_LINES), 0.7]
-        gaps += [0.7, 0.12, 0.12]
-    figure, axes = stacked(lanes, gaps)
-    time = clock_of(scenario)
-    for ax, draw in zip(axes, drawn, strict=False):
-        draw(ax, views, time, (0, end))
-        time.axis(ax, 0, end)
-        bare(ax, time, views.unprotected, (0, end))
-        for failed_us in views.failures_us:
-            ax.axvline(float(time.days(failed_us)), color=BLACK, lw=1, ls="--", zorder=5)
-    for ax in axes[: len(drawn) - 1]:
-        ax.tick_params(labelbottom=False)
-    dotted = "; dotted: unprotected" if views.unprotected else ""
-    axes[0].set_title(f"{scenario.name}: the run" + dashed(views).replace(")", dotted + ")"))
-    for i, (v, f, window) in enumerate(zooms):
-        at = len(drawn) + 3 * i
-        number = f" {i + 1}" if len(zooms) > 1 else ""
-        draw_failover(axes[at : at + 3], v, time.later(v.leg.begins_us), f, window, number)
-    return figure
+MOST_BARS = 10_000  # logs drawn one by one; more than that are left out, and the lane says so
+LINK_SLICES = 2_000
+MOST_TEXTS = 1_000  # alerts whose texts are told by hovering; of more only their kind is
+MOST_ROWS = 16  # of alerts: a row for each database up to here, for each kind of alert beyond
+ALERT_SHAPES = {1: "triangle", 2: "circle", 3: "square"}
+OTHER_SHAPE = "diamond"
+MOST_POINTS_OF_ALL = 120_000  # of the curves of single databases, all together
+FEWEST_POINTS = 240  # of one of them
 
 
-def _sites(ax: Axes, views: Views, time: AxisClock, window: Window) -> None:
-    """Which site is the primary and which the secondary."""
-    for i, (begin, end, words) in enumerate(views.sites()):
-        ax.barh(
-            0,
-            (end - begin) / DAY_US,
-            left=float(time.days(begin)),
-            height=0.9,
-            color="#F2F2F2" if i % 2 else "#D9D9D9",
-            edgecolor=BLACK,
-            lw=0.5,
-            alpha=0.8,
+class Timeline:
+    """The lanes of one run, all its legs, over one time axis."""
+
+    def __init__(self, seen: Views) -> None:
+        self.seen, self.scenario = seen, seen.whole.legs[0].scenario
+        self.end_us = seen.end_us
+
+    def axis(self, views: list[tuple[str, int, int]]) -> dict[str, Any]:
+        """The time axis that the lanes share. views: (name, from, until) of the buttons above
+        it.
+        """
+        start_us = self.scenario.start_utc_us
+        local = (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=start_us)).astimezone(
+            ZoneInfo(self.scenario.time_zone)
         )
-        short = words if end - begin > (window[1] - window[0]) // 6 else words.partition(",")[0]
-        ax.text(float(time.days(begin)), 0, f" {short}", va="center", fontsize=8)
-    ax.set_ylim(-0.6, 0.6)
-    ax.set_yticks([])
-    lane(ax, "sites")
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        before_us = (local - midnight) // timedelta(microseconds=1)
+        return {
+            "from": 0,
+            "to": self.end_us / MS_US,
+            "start": start_us / MS_US,
+            "zone": self.scenario.time_zone,
+            "midnight": (-before_us) % DAY_US / MS_US,
+            "names": [d.name for d in self.scenario.databases],
+            "views": [[name, begin / MS_US, end / MS_US] for name, begin, end in views],
+        }
 
+    def when(self, us: int) -> str:
+        return instant(us, self.scenario)
 
-def _events(ax: Axes, views: Views, time: AxisClock, window: Window) -> None:
-    """Faults and orders as spans, with the number they bear in the scenario; what lies close
-    together is stacked.
-    """
-    shortest = (window[1] - window[0]) // 250
-    rows: list[int] = []  # where each row is free again
-    for h in sorted(views.happenings, key=lambda h: h.begin_us):
-        label = f"{h.number} {h.what.replace('_', ' ')}" if h.number else ""
-        # what is lost stays lost: the instant matters
-        ends_us = h.begin_us if h.fatal else h.end_us
-        width = max(ends_us - h.begin_us, shortest)
-        needs = width + (len(label) * (window[1] - window[0]) // 140 if label else 0)
-        row = next((i for i, free in enumerate(rows) if free <= h.begin_us), len(rows))
-        rows[row : row + 1] = [h.begin_us + needs]
-        colour = BLACK if h.fatal else RED
-        ax.barh(
-            row,
-            width / DAY_US,
-            left=float(time.days(h.begin_us)),
-            height=0.7,
-            color=colour,
-            alpha=0.85,
+    def charts(self) -> list[Chart]:
+        """Every lane, from what happened down to what it did to recovery."""
+        sites = [self._sites()] if len(self.seen.legs) > 1 else []
+        return [
+            *sites,
+            self._events(),
+            self._backups(),
+            self._link(),
+            self._behind(),
+            self.exposure(),
+            self._backlog(),
+            self._alerts(),
+        ]
+
+    def limits(self) -> list[tuple[str, int]]:
+        """The SLA's bounds on data loss, by name."""
+        return [
+            (f"SLA {line.id}", line.bound)
+            for line in self.scenario.sla
+            if line.measure == "data_loss" and line.at_most
+        ]
+
+    # ---- parts
+    def _lane(
+        self, y: dict[str, Any], marks: list[dict[str, Any]], height: int = 190
+    ) -> dict[str, Any]:
+        """A lane over the time axis; failures and unprotected time lie behind its marks."""
+        return {
+            "x": {"kind": "time"},
+            "y": y,
+            "height": height,
+            "marks": marks,
+            "uprights": [at / MS_US for at in self.seen.failures_us],
+            "grounds": [[a / MS_US, b / MS_US] for a, b in self.seen.unprotected],
+        }
+
+    def _bar(
+        self, row: int, begin_us: int, end_us: int, words: str, database: int = -1
+    ) -> dict[str, Any]:
+        return {
+            "row": row,
+            "from": begin_us / MS_US,
+            "to": end_us / MS_US,
+            "words": words,
+            "of": database,
+        }
+
+    def _of_each(self, curve: Callable[[str], Curve]) -> dict[int, dict[str, list[Any]]] | None:
+        """The curves of single databases, for the selector; None if there is only one."""
+        names = [d.name for d in self.scenario.databases]
+        if len(names) == 1:
+            return None
+        most = max(FEWEST_POINTS, min(MOST_POINTS, MOST_POINTS_OF_ALL // len(names)))
+        return {i: points_of(curve(name), most) for i, name in enumerate(names)}
+
+    # ---- lanes
+    def _sites(self) -> Chart:
+        """Which site is the primary, and where the service was unprotected."""
+        stretches = self.seen.sites()
+        names = sorted({v.leg.primary for v in self.seen.legs})
+        rows = [
+            self._bar(names.index(v.leg.primary), begin, end, words)
+            for v, (begin, end, words) in zip(self.seen.legs, stretches, strict=True)
+        ]
+        spec = self._lane({"rows": names}, [_bars(rows, "grey")])
+        told = "; ".join(f"{words} from {self.when(begin)}" for begin, _, words in stretches)
+        bare = "; ".join(
+            f"{clock(end - begin)} from {self.when(begin)}" for begin, end in self.seen.unprotected
         )
-        if label and h.begin_us + needs < window[1]:
-            ax.text(
-                float(time.days(h.begin_us + width + shortest)), row, label, va="center", fontsize=8
-            )
-        elif label:
-            ax.text(
-                float(time.days(h.begin_us - shortest)),
-                row,
-                label,
-                va="center",
-                ha="right",
-                fontsize=8,
-            )
-    ax.set_ylim(max(len(rows), 1) - 0.4, -0.6)
-    ax.set_yticks([])
-    lane(ax, "events")
-    if not views.happenings:
-        ax.text(0.01, 0.5, "none", transform=ax.transAxes, va="center", color=GREY)
+        return Chart(
+            "sites",
+            "Which site is the primary (shaded: unprotected)",
+            f"{told}. Unprotected: {bare or 'never'}.",
+            spec,
+        )
 
+    def _events(self) -> Chart:
+        happenings = sorted(self.seen.happenings, key=lambda h: h.begin_us)
+        labels = list(dict.fromkeys(h.what.replace("_", " ") for h in happenings))
+        rows: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
+        for h in happenings:
+            words = f"{h.label}: {h.what.replace('_', ' ')} {h.detail} "
+            words += f"({clock(h.end_us - h.begin_us)})"
+            end_us = h.begin_us if h.fatal else h.end_us
+            row = labels.index(h.what.replace("_", " "))
+            rows[h.fatal].append(self._bar(row, h.begin_us, end_us, words, h.database))
+        marks = [_bars(rows[False], "red"), _bars(rows[True], "black")]
+        spec = self._lane({"rows": labels or ["nothing"]}, marks)
+        listed = "; ".join(
+            f"{h.what.replace('_', ' ')} {self.when(h.begin_us)}" for h in happenings[:12]
+        )
+        more = f"; and {len(happenings) - 12} more" if len(happenings) > 12 else ""
+        return Chart(
+            "events",
+            "What happened",
+            f"{counted(len(happenings), 'event')}: {listed}{more}."
+            if happenings
+            else "Nothing happened.",
+            spec,
+        )
 
-def _backups(ax: Axes, views: Views, time: AxisClock, window: Window) -> None:
-    """Fulls and incrementals as bars; of logs how many were finished in each slice."""
-    shortest = (window[1] - window[0]) / 500
-    colours = {Kind.FULL: BLUE, Kind.INCREMENTAL: SKY}
-    logs: list[int] = []
-    for v in views.legs:
-        began_us = v.leg.begins_us
-        for f in (
-            f for database in range(len(v.leg.scenario.databases)) for f in v.causes.files(database)
+    def _backups(self) -> Chart:
+        words = {Kind.FULL: "full", Kind.INCREMENTAL: "incremental", Kind.LOG: "log"}
+        seen = dict.fromkeys(Kind, 0)
+        left_out = 0
+        rows: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in Kind}
+        names = [d.name for d in self.scenario.databases]
+        order = list(words)
+        for v in self.seen.legs:
+            for database, file in (
+                (d, f)
+                for index, d in enumerate(v.leg.scenario.databases)
+                for f in v.causes.files(index)
+            ):
+                kind = Kind(file.kind)
+                seen[kind] += 1
+                if kind is Kind.LOG and seen[kind] > MOST_BARS:
+                    left_out += 1
+                    continue
+                stop = file.finished_us or file.cut_off_us or v.ends_us
+                state = (
+                    "" if file.finished_us else ", cut off" if file.cut_off_us else ", unfinished"
+                )
+                text = (
+                    f"{words[kind]} of {database.name}: {size(file.nominal_bytes)} in "
+                    f"{clock(stop - file.begin_us)}{state}"
+                )
+                began_us = v.leg.begins_us
+                bar = self._bar(order.index(kind), began_us + file.begin_us, began_us + stop, text)
+                bar["of"] = names.index(database.name)
+                rows[kind].append(bar)
+        colours = {Kind.FULL: "blue", Kind.INCREMENTAL: "sky", Kind.LOG: "green"}
+        marks = [_bars(rows[kind], colours[kind]) for kind in order]
+        spec = self._lane({"rows": list(words.values())}, marks)
+        told = ", ".join(counted(seen[kind], words[kind]) for kind in order)
+        missing = f" {left_out:,} logs are not drawn." if left_out else ""
+        return Chart("backups", "Backups", f"{told}.{missing}", spec)
+
+    def _link(self) -> Chart:
+        capacity = self.scenario.link.bandwidth_bit_s / 1e6
+        rate, edges = sent_rate(self.seen, (0, self.end_us), LINK_SLICES, capacity)
+        marks = [
+            line(
+                packed(edges, np.append(rate, rate[-1:])),
+                LineStyle("sent", "blue", width=1.5, steps=True),
+            )
+        ]
+        ends = packed([0, self.end_us], [capacity, capacity])
+        marks.append(line(ends, LineStyle("bandwidth", "grey", "dotted")))
+        down = []
+        for v in self.seen.legs:  # a lost site has no link
+            lost_us = min([v.ends_us, *(f.failed_us for f in v.found if f.failure_class == "site")])
+            mine = [
+                (begin, min(end, lost_us)) for begin, end in v.causes.link_down if begin < lost_us
+            ]
+            down += [(v.leg.begins_us + begin, v.leg.begins_us + end) for begin, end in mine]
+        if down:
+            marks.append(spans(down, "down", "red"))
+        total = sum(end - begin for begin, end in down)
+        return Chart(
+            "link",
+            "Link",
+            f"{size(sum(int(v.t['truth.transfer_bytes']['bytes'].sum()) for v in self.seen.legs))} "
+            f"crossed a link of {capacity:g} Mbit/s; it was "
+            f"{f'down for {clock(total)}' if total else 'never down'}.",
+            self._lane({"kind": "number", "title": "Mbit/s", "least": 0.001}, marks),
+        )
+
+    def _behind(self) -> Chart:
+        whole = self.seen.whole
+        lag = whole.replay_lag()
+        looks = LineStyle("replay lag", "blue", width=1.5)
+        marks = [line(points_of(lag), looks, self._of_each(whole.replay_lag))]
+        marks.append(level(self.scenario.danger_us, "danger", "red", "dashed"))
+        return Chart(
+            "replay",
+            "Replay: how far the secondary was behind",
+            f"Replay lag was at most {clock(lag.max_us())}.",
+            self._lane({"kind": "duration", "title": ""}, marks),
+        )
+
+    def exposure(self, window_us: tuple[int, int] | None = None) -> Chart:
+        """True and reported exposure. window_us: all that is drawn, to the point."""
+        whole = self.seen.whole
+        true, told = whole.exposure(), whole.reported()
+        seen, believed_in = true, told
+        if window_us is not None:
+            seen, believed_in = true.window(*window_us), told.window(*window_us)
+        lines = [
+            j for j in self.scenario.sla if j.measure in ("data_loss", "exposure.max") and j.at_most
+        ]
+        # the reported one is a wide band behind, the true one lies in front: both are always seen
+        believed = LineStyle("reported", "sky", width=6, edge=True)
+        looks = LineStyle("true", "orange", width=1.8)
+        marks = [
+            line(points_of(believed_in), believed, self._of_each(whole.reported)),
+            line(points_of(seen), looks, self._of_each(whole.exposure)),
+        ]
+        marks += [level(j.bound, f"SLA {j.id}", "black") for j in lines]
+        if all(j.bound != self.scenario.danger_us for j in lines):
+            marks.append(level(self.scenario.danger_us, "danger", "red", "dashed"))
+        words = (
+            f"If the site had been lost, at most {clock(true.max_us())} of data would have "
+            f"gone; the recovery manager believed in at most {clock(told.max_us())}."
+        )
+        return Chart(
+            "exposure",
+            "Exposure: true beside reported",
+            words,
+            self._lane({"kind": "duration", "title": ""}, marks, 260),
+        )
+
+    def _backlog(self) -> Chart:
+        each = [(v.leg.begins_us, v.ends_us, *backlog(v.t, v.leg.scenario)) for v in self.seen.legs]
+        landing, restoring = (
+            over_legs([(begins, ends, b[i]) for begins, ends, *b in each]) for i in (0, 1)
+        )
+        marks = []
+        for part, colour, word, dash in (
+            (landing, "orange", "not landed", "solid"),
+            (restoring, "blue", "landed, not restored", "dashed"),
         ):
-            if f.kind == Kind.LOG:
-                if f.finished_us is not None:
-                    logs.append(began_us + f.finished_us)
-                continue
-            stop = min(f.finished_us or f.cut_off_us or v.ends_us, v.ends_us)
-            left = float(time.days(began_us + f.begin_us))
-            ax.barh(
-                1 - f.kind,
-                max(stop - f.begin_us, shortest) / DAY_US,
-                left=left,
-                height=0.7,
-                color=colours[Kind(f.kind)],
-            )
-    count, edges = np.histogram(logs, bins=min(200, SLICES), range=window)
-    if count.max(initial=0):
-        ax.stairs(
-            -0.4 - 0.0 * count + 0.8 * count / count.max() - 1.0,
-            time.days(edges),
-            baseline=-1.4,
-            fill=True,
-            color=GREEN,
+            looks = LineStyle(word, colour, dash, 1.5, steps=True)
+            marks.append(line(packed(*self._steps(part)), looks))
+        staging = self._staging()
+        if staging:
+            marks.append(spans(staging, "staging full", "purple"))
+        full = sum(end - begin for begin, end in staging)
+        held = f"full for {clock(full)}" if staging else "never full"
+        words = (
+            f"At most {counted(landing.most, 'log')} waited to land and {restoring.most:,} to "
+            f"be restored; staging was {held}."
         )
-    ax.set_ylim(-1.6, 1.6)
-    ax.set_yticks([1, 0, -1], ["full", "incremental", "logs"])
-    lane(ax, "backups")
+        spec = self._lane({"kind": "number", "title": "logs", "least": 1}, marks, 170)
+        return Chart("backlog", "Backlog and staging", words, spec)
+
+    def _steps(self, part: Backlog) -> tuple[Any, Any]:
+        x = np.append(np.insert(part.at_us, 0, 0), self.end_us)
+        return thinned(x, np.append(np.insert(part.count, 0, 0), part.last), MOST_POINTS // 2)
+
+    def _staging(self) -> list[tuple[int, int]]:
+        """The maximal intervals in which some file waited because staging was full."""
+        held: list[tuple[int, int]] = []
+        for v in self.seen.legs:
+            held += [
+                (v.leg.begins_us + begin, v.leg.begins_us + end)
+                for begin, end in _held(v.t, v.ends_us)
+            ]
+        return maximal(sorted(held))
+
+    def _alerts(self) -> Chart:
+        alerts = self.seen.alerts
+        databases = [
+            i
+            for i in (-1, *range(len(self.scenario.databases)))
+            if any(a.database == i for a in alerts)
+        ]
+        few = len(databases) <= MOST_ROWS
+        keys = sorted({(a.database if few else a.event_id) for a in alerts})
+        names = [(self._subject(key) if few else _event(key)) for key in keys]
+        marks = []
+        for event_id in sorted({a.event_id for a in alerts}):
+            chosen = [a for a in alerts if a.event_id == event_id]
+            items = [
+                [
+                    keys.index(a.database if few else event_id),
+                    a.time_us // MS_US,
+                    a.database,
+                    int(a.false_alarm),
+                ]
+                for a in chosen
+            ]
+            words = [
+                f"{self._subject(a.database)}: {a.text} ({a.level}"
+                + (", false alarm)" if a.false_alarm else ")")
+                for a in (chosen if len(alerts) <= MOST_TEXTS else ())
+            ]
+            marks.append(
+                {
+                    "type": "points",
+                    "shape": ALERT_SHAPES.get(event_id, OTHER_SHAPE),
+                    "colour": COLOUR_NAMES[ALERT_MARKS[event_id][1]],
+                    "label": _event(event_id),
+                    "items": items,
+                    "words": words,
+                }
+            )
+        due, missed, late, false = (
+            sum(getattr(v.quality, what) for v in self.seen.legs)
+            for what in ("due", "missed", "late", "false")
+        )
+        told = (
+            f"{counted(len(alerts), 'alert')}; {counted(due, 'lasting danger')} asked for "
+            f"one, {missed} missed, {late} answered late; {false} false."
+        )
+        if not few:
+            told += f" They are about {len(databases)} subjects, so they are drawn by kind."
+        return Chart("alerts", "Alerts", told, self._lane({"rows": names or ["none"]}, marks))
+
+    def _subject(self, database: int) -> str:
+        return "whole service" if database < 0 else self.scenario.databases[database].name
 
 
-def _link(ax: Axes, views: Views, time: AxisClock, window: Window) -> None:
-    """Draw what crossed the link in each slice, against its capacity; hatched where it was down."""
-    capacity = views.whole.legs[0].scenario.link.bandwidth_bit_s / 1e6
-    ax.stairs(*sent_rate(views, window, SLICES // 3, capacity, time.days), fill=True, color=BLUE)
-    ax.axhline(capacity, color=GREY, lw=1, ls=":")
-    for v in views.legs:
-        mine = time.later(v.leg.begins_us)
-        shade(ax, mine, v.causes.link_down, (0, min([v.ends_us, *(f.failed_us for f in v.found)])))
-    ax.set_ylim(0, capacity * 1.15)
-    lane(ax, "link\nMbit/s")
+def _bars(items: list[dict[str, Any]], colour: str) -> dict[str, Any]:
+    return {"type": "bars", "label": "", "colour": colour, "items": items}
+
+
+def _event(event_id: int) -> str:
+    """'2 no new logs': the number that the README lists, and what it is in short."""
+    return f"{event_id} {ALERT_MARKS[event_id][2]}"
+
+
+def _held(t: Tables, end_us: int) -> list[tuple[int, int]]:
+    """When single files waited because staging was full."""
+    rows = t["truth.file_state"]
+    order = np.lexsort((rows["seq"], rows["file"]))
+    file, time = rows["file"][order], rows["time_us"][order]
+    held = t.has_text(rows["state"][order], "staging")
+    same = np.append(file[1:] == file[:-1], False)
+    stop = np.where(same, np.append(time[1:], end_us), end_us)
+    return list(zip(time[held].tolist(), stop[held].tolist(), strict=True))
+
+
+def over_legs(each: Sequence[tuple[int, int, Backlog]]) -> Backlog:
+    """(begins_us, ends_us, backlog in the leg's time) of every leg, as one in the run's time; each
+    begins with nothing.
+    """
+    at, count = [], []
+    for begins, ends, of in each:
+        there = of.at_us < ends
+        first = np.zeros(int(begins > 0), np.int64)
+        at += [first + begins, of.at_us[there] + begins]
+        count += [first, of.count[there]]
+    return Backlog(np.concatenate(at), np.concatenate(count))
 
 
 def sent_rate(
-    views: Views, window: Window, slices: int, capacity: float, at: Callable[[Any], Any]
+    views: Views, window: tuple[int, int], slices: int, capacity: float
 ) -> tuple[Any, Any]:
     """(Mbit/s in each slice, the slices' edges) over all legs."""
     rate = np.zeros(slices)
@@ -206,7 +426,7 @@ def sent_rate(
         # what it sent it sent since it began
         first = int(np.searchsorted(edges, v.leg.begins_us, side="right")) - 1
         rate[first:] += spread(bits[first:] / width_s / 1e6, capacity)
-    return rate, at(edges)
+    return rate, edges
 
 
 def spread(rate: Any, capacity: float) -> Any:
@@ -220,28 +440,3 @@ def spread(rate: Any, capacity: float) -> Any:
         over = max(0.0, float(out[i]) - capacity)
         out[i] -= over
     return out
-
-
-def _behind(ax: Axes, views: Views, time: AxisClock, window: Window) -> None:
-    scenario = views.whole.legs[0].scenario
-    lag, exposed = views.whole.replay_lag(), views.whole.exposure()
-    band(ax, time, exposed, window, ORANGE, "true exposure (site)")
-    over(ax, time, lag, window, BLUE, "replay lag")
-    ax.axhline(scenario.danger_us / MINUTE_US, color=RED, lw=1, ls="--")
-    ax.annotate(
-        "danger",
-        (1, scenario.danger_us / MINUTE_US),
-        xycoords=("axes fraction", "data"),
-        ha="right",
-        va="bottom",
-        fontsize=8,
-        color=RED,
-    )
-    ax.set_ylim(0, max(top_of(exposed, lag), scenario.danger_us) / MINUTE_US * 1.12)
-    ax.legend(loc="upper left", fontsize=8, frameon=False, ncols=2)
-    lane(ax, "behind\nminutes")
-
-
-def _alerts(ax: Axes, views: Views, time: AxisClock, window: Window) -> None:
-    draw_alerts(ax, views.alerts, time, window)
-    lane(ax, "alerts")

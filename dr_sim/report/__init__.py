@@ -12,15 +12,15 @@ from typing import Any
 
 from dr_sim.bugs import breaker
 from dr_sim.experiments.flips import Examined
+from dr_sim.figures.charts import Chart, share_below, waterfall
 from dr_sim.figures.failover import zoom_window
+from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import Views
 from dr_sim.measures.summary.types import AlertSummary, CurveSummary, FailoverSummary, Summary
 from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Judged, Outcome, Verdict
 from dr_sim.number_text import value_and_bound
-from dr_sim.report.charts import Chart, share_below, waterfall
 from dr_sim.report.page import MARKS, rendered
-from dr_sim.report.timeline import Timeline
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.cloud import cloud_facts
@@ -57,12 +57,7 @@ def report_html(seen: Views, shown: Shown, examined: Examined | None = None) -> 
     timeline = Timeline(seen)
     lanes = timeline.charts()
     exposed = seen.whole.exposure().window(scenario.measure_from_us, seen.end_us)
-    limits = [
-        (f"SLA {line.id}", line.bound)
-        for line in scenario.sla
-        if line.measure == "data_loss" and line.at_most
-    ]
-    shares = [share_below(exposed, limits)] if exposed.duration_us else []
+    shares = [share_below(exposed, timeline.limits())] if exposed.duration_us else []
     failovers, _ = shown_and_summed(summary.failovers)
     parts = [_failover(f, summary, scenario) for f in failovers]
     charts = [*lanes, *shares, *(chart for part in parts for chart in part.charts)]

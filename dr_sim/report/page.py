@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from dr_sim.report.charts import Chart
+from dr_sim.figures.charts import Chart
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What stands on top of a page that is not about one scenario."""
+
+    name: str
+    description: str
+
 
 MARKS = {"pass": "✓", "fail": "✗", "unknown": "?", "done": "–"}
 

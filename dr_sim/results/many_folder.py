@@ -15,9 +15,11 @@ from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.store import key_of
 from dr_sim.experiments.sweep import Swept
-from dr_sim.experiments.sweep_answer import SweepVerdict
-from dr_sim.figures import save_svg
-from dr_sim.figures.distribution import distribution_svg
+from dr_sim.figures.charts import Chart
+from dr_sim.figures.comparison import comparison_chart
+from dr_sim.figures.drawing import Panel, picture_of
+from dr_sim.figures.many import many_charts
+from dr_sim.figures.svg import svg_text
 from dr_sim.files.output import write_file, write_whole
 from dr_sim.results.run_folder import safe_name
 from dr_sim.scenario import dump_resolved
@@ -26,6 +28,9 @@ from dr_sim.version import VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from dr_sim.experiments.comparison import Comparison
+    from dr_sim.report.sweep import SweepShown
 
 MEASURES_FILE, SUMMARY_FILE, PICTURE_FILE, SCENARIO_FILE = (
     "measures.parquet",
@@ -48,7 +53,8 @@ def write_distribution(found: Distribution, folder: Path) -> None:
     try:
         write_whole(folder / SCENARIO_FILE, dump_resolved(found.scenario))
         write_file(folder / MEASURES_FILE, lambda path: write_parquet(found.measures, path))
-        write_file(folder / PICTURE_FILE, lambda path: distribution_svg(found, path))
+        runs = f"{found.scenario.name}: {found.n:,} runs"
+        write_whole(folder / PICTURE_FILE, _drawn(runs, many_charts(found)))
         write_whole(folder / REPORT_FILE, report_of(found))
         about = {"python": platform.python_version(), "dr-sim": VERSION, **found.summary()}
         write_whole(folder / SUMMARY_FILE, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
@@ -56,6 +62,11 @@ def write_distribution(found: Distribution, folder: Path) -> None:
         raise InputError(
             [Problem(str(folder), 0, 0, f"cannot be written ({error.strerror or error})")]
         ) from None
+
+
+def _drawn(title: str, charts: Sequence[Chart]) -> str:
+    """The charts below one another, as a file's text."""
+    return svg_text(picture_of(title, [Panel(chart) for chart in charts]))
 
 
 def report_of(found: Distribution) -> str:
@@ -93,29 +104,25 @@ def advice_folder(scenario: Scenario, root: Path = Path("results")) -> Path:
     return root / safe_name(scenario.name) / "advice"
 
 
-def _varies(swept: Swept, key: str) -> bool:
-    """Return whether the points of a sweep differ in that key."""
-    return len({point.values[key] for point in swept.points}) > 1
-
-
-def write_sweep(
-    swept: Swept, measures: Sequence[str], told: Sequence[SweepVerdict], folder: Path
-) -> list[str]:
-    """The two tables, what they answer, and a picture for each measure where one or two keys vary.
-    Returns the pictures' names.
+def write_sweep(swept: Swept, shown: SweepShown, folder: Path) -> list[str]:
+    """The two tables, what they answer, the page, and a picture for each measure where one or two
+    keys vary. Returns the names of page and pictures.
     """
+    # here: its library takes longer to import than all the rest
+    from dr_sim.report.sweep import sweep_charts, sweep_html
+
     names = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_file(folder / MEASURES_FILE, lambda path: write_parquet(swept.measures, path))
-        varied = [key for key in swept.keys if _varies(swept, key)]
-        for measure in measures if len(varied) <= 2 else ():
-            names.append(f"{measure}.svg")
-            figure = swept.plot(measure)
-            write_file(folder / names[-1], lambda path, figure=figure: save_svg(figure, path))  # type: ignore[misc]
+        write_whole(folder / REPORT_FILE, sweep_html(swept, shown))
+        names.append(REPORT_FILE)
+        for chart in sweep_charts(swept, shown.measures):
+            names.append(f"{safe_name(chart.key.removeprefix('sweep-'))}.svg")
+            write_whole(folder / names[-1], _drawn(swept.points[0].scenario.name, [chart]))
         write_whole(
             folder / "answer.json",
-            json.dumps([of.to_json() for of in told], indent=1, ensure_ascii=False) + "\n",
+            json.dumps([of.to_json() for of in shown.told], indent=1, ensure_ascii=False) + "\n",
         )
         write_file(folder / "sweep.parquet", lambda path: write_parquet(swept.table, path))
     except OSError as error:
@@ -123,3 +130,30 @@ def write_sweep(
             [Problem(str(folder), 0, 0, f"cannot be written ({error.strerror or error})")]
         ) from None
     return names
+
+
+def comparison_folder(a: Scenario, b: Scenario, root: Path = Path("results")) -> Path:
+    """results/<a>/compare-<key>: the same for the same two scenarios."""
+    name = blake2b((key_of(a) + key_of(b)).encode(), digest_size=6).hexdigest()
+    return root / safe_name(a.name) / f"compare-{name}"
+
+
+def write_comparison(found: Comparison, names: tuple[str, str], folder: Path) -> list[str]:
+    """The page, the differences as a table, a picture. Returns their names."""
+    # here: its library takes longer to import than all the rest
+    from dr_sim.report.comparison import comparison_html
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        page = comparison_html(found, *names)
+        write_whole(folder / REPORT_FILE, page)
+        picture = _drawn(f"{names[1]} against {names[0]}", [comparison_chart(found)])
+        write_whole(folder / "differences.svg", picture)
+        write_file(
+            folder / "differences.parquet", lambda path: write_parquet(found.differences, path)
+        )
+    except OSError as error:
+        raise InputError(
+            [Problem(str(folder), 0, 0, f"cannot be written ({error.strerror or error})")]
+        ) from None
+    return [REPORT_FILE, "differences.svg", "differences.parquet"]

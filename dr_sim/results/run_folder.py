@@ -177,14 +177,15 @@ def _fill(result: Result, folder: Path, drawing: Drawing) -> None:
 
 def draw_pictures(result: Result, folder: Path, drawing: Drawing) -> None:
     """The page and the pictures."""
-    # here: their libraries take longer to import than all the rest
-    from dr_sim.figures import exposure_svg, timeline_svg
+    # here: a run without them need not import what draws
+    from dr_sim.figures.pictures import exposure_picture, timeline_picture
+    from dr_sim.figures.svg import svg_text
     from dr_sim.figures.views import views_of
 
     views = views_of(result.whole)
-    timeline_svg(views, folder / TIMELINE_FILE)
-    drawing.done(0.5)
-    exposure_svg(views, folder / EXPOSURE_FILE)
+    _write_text(folder / TIMELINE_FILE, svg_text(timeline_picture(views)))
+    drawing.done(0.4)
+    _write_text(folder / EXPOSURE_FILE, svg_text(exposure_picture(views)))
     drawing.done(0.6)
     write_report(views, result, folder / REPORT_FILE)
     drawing.done(1.0)

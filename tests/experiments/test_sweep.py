@@ -14,6 +14,7 @@ from dr_sim.errors import InputError
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.sweep import Point, Swept, points_of, vary
 from dr_sim.experiments.sweep_answer import SweepVerdict, answers, text
+from dr_sim.figures.sweep import Asked, sweep_chart
 from dr_sim.number_text import in_order
 from dr_sim.scenario.experiment import parse_answer, sweep_values
 from dr_sim.units import UnitError
@@ -112,7 +113,7 @@ def test_the_command_writes_tables_and_pictures_and_goes_on(
     assert "exposure.p95.svg" in capsys.readouterr().out
     table = pd.read_parquet(out / "sweep.parquet")
     assert set(table["link.bandwidth"]) == {"1Mbit/s", "200Mbit/s"}
-    assert (out / "exposure.p95.svg").read_text().startswith("<?xml")
+    assert (out / "exposure.p95.svg").read_text().startswith("<svg")
     kept = {p: p.stat().st_mtime_ns for p in out.glob("points/*/batches/*.batch")}
     assert len(list(out.glob("points/*"))) == 4
     assert main([*command[:7], "5", *command[8:]]) == 0  # two more of each, and none again
@@ -443,10 +444,9 @@ def test_each_point_is_held_against_its_own_sla(tmp_path: Path) -> None:
     assert {
         v: j.outcome.name for v, j in found.answer('largest sla."exposure.mean"')[0].because.items()
     } == {"at most 1 s": "FAIL", "at most 1 h": "PASS"}
-    (ax,) = found.plot("exposure.mean").axes
-    assert [list(line.get_ydata()) for line in ax.lines if line.get_label() == "SLA"] == [
-        [pytest.approx(1 / 60), 60.0]
-    ]
+    spec = sweep_chart(found, Asked("exposure.mean")).spec
+    (sla,) = (mark for mark in spec["marks"] if mark["label"] == "SLA")
+    assert sla["y"] == [1_000.0, 3_600_000.0]  # milliseconds
 
 
 @pytest.mark.parametrize(
@@ -471,12 +471,12 @@ def test_an_edge_does_not_depend_on_the_order_in_which_values_were_given(tmp_pat
     )
     edge = found.edge("exposure.mean")
     assert (edge.meets, edge.unknown, edge.misses) == ("10 Mbit/s", (), "100 kbit/s")
-    (ax,) = found.plot("exposure.mean").axes
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["100 kbit/s", "10 Mbit/s", "1 Gbit/s"]
-    assert list(ax.lines[0].get_xdata()) == sorted(ax.lines[0].get_xdata())
+    axis = sweep_chart(found, Asked("exposure.mean")).spec["x"]
+    assert [text for _, text in axis["ticks"]] == ["100 kbit/s", "10 Mbit/s", "1 Gbit/s"]
+    assert [at for at, _ in axis["ticks"]] == [5.0, 7.0, 9.0]  # by their logarithm
 
 
-def test_a_heat_map_says_where_the_sla_is_met(tmp_path: Path) -> None:
+def test_a_table_of_cells_says_where_the_sla_is_met(tmp_path: Path) -> None:
     path = small_file(tmp_path, "sla: {exposure.mean: at most 1 h}\n")
     found = api.sweep(
         path,
@@ -484,25 +484,22 @@ def test_a_heat_map_says_where_the_sla_is_met(tmp_path: Path) -> None:
         5,
         workers=1,
     )
-    for sla, said, edges in (
-        (None, "2 of 4 points meet it", 2),
-        (1.0, "no point meets it", 0),
-        (9e6, "every point meets it", 0),
+    for sla, said in (
+        (None, {"meets the SLA": 2, "misses it": 2}),
+        (1.0, {"misses it": 4}),
+        (9e6, {"meets the SLA": 4}),
     ):
-        figure = found.plot("exposure.mean", sla=sla)
-        assert said in figure.legends[0].get_texts()[0].get_text()
-        ax = figure.axes[0]
-        assert sum(len(line.get_xdata()) for line in ax.lines) == 2 * edges
+        marks = sweep_chart(found, Asked("exposure.mean", sla=sla)).spec["marks"]
+        assert {mark["label"]: len(mark["items"]) for mark in marks} == said
+    signs = sorted(t.get_text()[:1] for t in found.plot("exposure.mean").axes[0].texts)
+    assert signs.count("✓") == signs.count("✗") == 2  # not by colour alone
     one = api.sweep(path, {"link.bandwidth": ["10 Mbit/s"]}, 5, workers=1)
-    (ax,) = one.plot("exposure.mean").axes
+    intervals = sweep_chart(one, Asked("exposure.mean")).spec["marks"][0]
     # one point has an interval too
-    assert any(
-        c.get_label() == "95 % interval" and len(c.get_segments()) == 1 for c in ax.collections
-    )
+    assert intervals["label"].startswith("95 % interval") and len(intervals["items"]) == 1
     calm = api.sweep(path, {"link.bandwidth": ["10 Mbit/s"]}, 2, workers=1, overrides=["faults="])
-    assert [t.get_text() for t in calm.plot("outage.p95").axes[0].texts] == [
-        "no run says anything of it"
-    ]
+    assert sweep_chart(calm, Asked("outage.p95")).words == "10 Mbit/s: ?."
+    calm.plot("outage.p95")
 
 
 def test_the_command_answers_for_each_value_of_the_other_key(

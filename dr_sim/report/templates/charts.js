@@ -87,7 +87,7 @@
     if (kind === "duration") {
       const [size, word] = unitOf(high), steps = size === DAY || size === SECOND && high < 10e3
         ? null : [1, 2, 5, 10, 15, 20, 30, 60, 120, 240].map((n) => n * size);
-      const step = steps ? niceStep(high - low, count, steps) : decimalStep(high - low, count);
+      const step = steps ? niceStep(high - low, count, steps) : size * decimalStep((high - low) / size, count);
       return linear(low, high, stepped(low, high, step, (v) => `${+(v / size).toFixed(2)} ${word}`), title);
     }
     const step = decimalStep(high - low, count);
@@ -194,6 +194,7 @@
       }
       const pixels = width - this.left - PAD_RIGHT;
       this.x = x.kind === "time" ? timeAxis(low, high, pixels)
+        : x.kind === "given" ? linear(low, high, x.ticks, x.title)
         : valueAxis(x.kind, low, high, pixels / 80, x.title);
     }
     mostInSight(low, high) {
@@ -240,6 +241,7 @@
       key.swatch.innerHTML = ["line", "level", "upright"].includes(m.type)
         ? `<line x1="0" x2="22" y1="5" y2="5" stroke="${colour}" stroke-width="${Math.min(4, m.width || 2)}" stroke-dasharray="${dash.join(" ")}"/>`
         : m.type === "points" ? shapeSvg(m.shape, colour)
+        : m.type === "ranges" ? `<line x1="11" x2="11" y1="0" y2="10" stroke="${colour}" stroke-width="1.5"/>`
         : `<rect width="22" height="10" fill="${colour}" fill-opacity="${m.type === "spans" ? 0.35 : 1}"/>`;
     }
     px(x) { return this.left + this.x.place(x) * this.w; }
@@ -317,6 +319,32 @@
         if (p.hollow) c.stroke(); else c.fill();
       }
     }
+    ranges(c, m, colour) {  // upright intervals; an open end points on
+      c.strokeStyle = c.fillStyle = colour; c.lineWidth = 1.5;
+      for (const [x, low, high] of m.items) {
+        const at = this.px(x), top = high === null ? PAD_TOP : this.py(high);
+        c.beginPath(); c.moveTo(at, this.py(low)); c.lineTo(at, top); c.stroke();
+        if (high === null) { shape(c, "tip", at, top + 2, 5); c.fill(); }
+      }
+    }
+    changes(c, m) {  // intervals that lie, the estimate as a dot
+      for (const item of m.items) {
+        const y = this.rowTop(item.row) + 11;
+        c.strokeStyle = c.fillStyle = colours()[item.colour]; c.lineWidth = 2;
+        c.beginPath(); c.moveTo(this.px(item.low), y); c.lineTo(this.px(item.high), y); c.stroke();
+        if (item.hollow) c.fillStyle = dark.matches && !printing ? "#161616" : "#fff";
+        shape(c, "circle", this.px(item.at), y, 4.5); c.fill(); c.stroke();
+      }
+    }
+    cells(c, m, colour) {
+      const wide = this.w / m.columns;
+      c.font = FONT; c.textAlign = "center"; c.textBaseline = "middle";
+      for (const item of m.items) {
+        const x = this.left + item.column * wide, y = this.rowTop(item.row);
+        c.fillStyle = colour; c.fillRect(x, y, wide - 2, 22);
+        c.fillStyle = "#000"; c.fillText(cut(c, item.text, wide - 6), x + wide / 2 - 1, y + 11);
+      }
+    }
     line(c, m, colour) {
       const p = pointsOf(m), [low, high] = [this.x.low, this.x.high];
       const first = Math.max(0, firstAt(p.x, low) - 1), last = Math.min(p.x.length, firstAt(p.x, high) + 1);
@@ -336,6 +364,7 @@
         c.stroke();
       }
       c.setLineDash([]);
+      for (let i = first; m.dots && i < last; i++) { shape(c, "circle", this.px(p.x[i]), this.py(p.y[i]), 4); c.fill(); }
     }
     envelope(c, p, first, last, m) {  // least and greatest of each column of pixels
       const columns = new Map();
@@ -424,7 +453,8 @@
   }
   function shape(c, name, x, y, r) {
     c.beginPath();
-    if (name === "circle") c.arc(x, y, r, 0, 7);
+    if (name === "tip") { c.moveTo(x, y - r); c.lineTo(x + r, y + r); c.lineTo(x - r, y + r); c.closePath(); }
+    else if (name === "circle") c.arc(x, y, r, 0, 7);
     else if (name === "square") c.rect(x - r, y - r, 2 * r, 2 * r);
     else if (name === "triangle") { c.moveTo(x - r, y - r); c.lineTo(x + r, y - r); c.lineTo(x, y + r); c.closePath(); }
     else { c.moveTo(x, y - r); c.lineTo(x + r, y); c.lineTo(x, y + r); c.lineTo(x - r, y); c.closePath(); }

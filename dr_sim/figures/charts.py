@@ -1,5 +1,5 @@
-"""Tells what the charts of a report are made of: axes and marks as plain data, which
-templates/charts.js draws in the browser.
+"""Tells what charts are made of: axes and marks as plain data. On the page
+report/templates/charts.js draws them, in a still picture drawing.py.
 
 A curve of more points than a screen can show is thinned to the least and the greatest in each of
 many narrow slices, so no peak is lost. Colours are Okabe and Ito's, by name: the page has a
@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from dr_sim.figures import style
-from dr_sim.figures.failover import PHASE_COLOURS
 from dr_sim.measures.exposure import Curve
 from dr_sim.units import SECOND_US, clock
 
@@ -157,7 +156,9 @@ def waterfall(key: str, title: str, parts: Sequence[tuple[str, int]], words: str
                 "to": (total + us) / MS_US,
                 "words": f"{name} {clock(us)}",
                 "beside": clock(us),
-                "colour": COLOUR_NAMES.get(PHASE_COLOURS.get(name.replace(" ", "_"), ""), "blue"),
+                "colour": COLOUR_NAMES.get(
+                    style.PHASE_COLOURS.get(name.replace(" ", "_"), ""), "blue"
+                ),
             }
         )
         total += us

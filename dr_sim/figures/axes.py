@@ -1,0 +1,138 @@
+"""Choose what an axis of a still picture shows: its unit, its ticks, and where a value lies on it.
+
+The rules are those of the page (report/templates/charts.js): a unit for what is in sight (s, min,
+h, d), a tick about each 90 pixels, times in the scenario's zone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+SECOND, MINUTE, HOUR, DAY = 1_000.0, 60_000.0, 3_600_000.0, 86_400_000.0  # milliseconds
+TIME_STEPS = tuple(
+    s * SECOND
+    for s in (
+        *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600),
+        *(43200, 86400, 172800, 345600, 604800, 1209600, 2592000, 7776000),
+    )
+)
+LOG_DURATIONS = tuple(
+    s * SECOND for s in (0.1, 1, 10, 60, 300, 900, 3600, 21600, 86400, 604800, 2592000)
+)
+UNIT_STEPS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 240)
+
+Tick = tuple[float, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """An axis from low to high, even or logarithmic."""
+
+    low: float
+    high: float
+    ticks: tuple[Tick, ...]
+    logarithmic: bool = False
+
+    def place(self, value: float) -> float:
+        """Where a value lies: 0 at low, 1 at high."""
+        if self.logarithmic:
+            low = math.log(self.low)
+            return (math.log(max(value, self.low)) - low) / ((math.log(self.high) - low) or 1)
+        return (value - self.low) / ((self.high - self.low) or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """What turns milliseconds since a run's start into texts. midnight_ms: the first one after
+    the start.
+    """
+
+    start_ms: float
+    zone: str
+    midnight_ms: float
+
+    def text(self, ms: float, form: str) -> str:
+        at = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=self.start_ms + ms)
+        return at.astimezone(ZoneInfo(self.zone)).strftime(form)
+
+
+def time_axis(low: float, high: float, pixels: float, calendar: Calendar) -> Axis:
+    """An axis of instants."""
+    step = _step(high - low, pixels / 90, TIME_STEPS)
+    if step >= DAY:
+        form = "%a %d %b"
+    elif step >= HOUR:
+        form = "%a %H:%M"
+    else:
+        form = "%H:%M" if step >= MINUTE else "%H:%M:%S"
+    shift = calendar.midnight_ms % step
+    first = math.ceil((low - shift) / step)
+    count = int((high - shift) // step) - first + 1
+    at = [shift + (first + i) * step for i in range(max(0, count))]
+    return Axis(low, high, tuple((t, calendar.text(t, form)) for t in at))
+
+
+def value_axis(kind: str, low: float, high: float, count: float, title: str) -> Axis:
+    """An axis of values. kind: duration, number or percent, or log_duration or log_percent."""
+    if kind == "log_duration":
+        shown = tuple((v, short_duration(v)) for v in LOG_DURATIONS if low <= v <= high)
+        return Axis(low, high, shown, logarithmic=True)
+    if kind == "log_percent":
+        powers = range(math.ceil(math.log10(low)), 3)
+        return Axis(low, high, tuple((10.0**p, f"{10.0**p:g} %") for p in powers), True)
+    count = max(2.0, count)
+    if kind == "duration":
+        return _durations(low, high, count)
+    unit = " %" if kind == "percent" else f" {title}" if title else ""
+    step = _decimal_step(high - low, count)
+    return Axis(low, high, _stepped(low, high, step, lambda v: f"{v:g}{unit}"))
+
+
+def _durations(low: float, high: float, count: float) -> Axis:
+    size, word = unit_of(high)
+    if size == DAY or (size == SECOND and high < 10 * SECOND):
+        step = size * _decimal_step((high - low) / size, count)
+    else:
+        step = _step(high - low, count, [n * size for n in UNIT_STEPS])
+    return Axis(low, high, _stepped(low, high, step, lambda v: f"{round(v / size, 2):g} {word}"))
+
+
+def unit_of(most: float) -> Tick:
+    """The unit in which an axis up to `most` milliseconds is read."""
+    for size, word in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+        if most > 4 * size:
+            return size, word
+    return SECOND, "s"
+
+
+def short_duration(ms: float) -> str:
+    """'15 min', of a duration that is one unit's multiple."""
+    for size, word in ((7 * DAY, "week"), (DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+        if ms >= size:
+            return f"{round(ms / size, 1):g} {word}"
+    return f"{round(ms / SECOND, 1):g} s"
+
+
+def _step(length: float, count: float, steps: Sequence[float]) -> float:
+    least = length / max(1.0, count)
+    found = next((step for step in steps if step >= least), None)
+    return found or math.ceil(least / steps[-1]) * steps[-1]
+
+
+def _decimal_step(length: float, count: float) -> float:
+    least = (length or 1.0) / max(1.0, count)
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(n * power for n in (1, 2, 5, 10) if n * power >= least * 0.999)
+
+
+def _stepped(
+    low: float, high: float, step: float, text: Callable[[float], str]
+) -> tuple[Tick, ...]:
+    first = math.ceil(low / step)
+    count = int(high * 1.0001 // step) - first + 1
+    values = [(first + i) * step for i in range(max(0, count))]
+    return tuple((v, text(v)) for v in values)

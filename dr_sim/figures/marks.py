@@ -1,0 +1,276 @@
+"""What the marks of a chart look like in its frame.
+
+A curve with more points than pixels is drawn as the least and the greatest of each column of
+pixels, so a saw-tooth becomes an envelope and no peak is lost. Bars have at least LEAST_PX.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from dr_sim.figures.axes import Axis
+from dr_sim.figures.shapes import Area, Label, Point, Shape, Sign, Stroke, box, fitted, text_width
+
+LEAST_PX = 2.5
+ROW_PX = 22.0
+FAR_PX = 24.0  # columns of a dense curve that lie further apart are not joined
+Mark = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a chart's values lie. y is None where it has rows."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    x: Axis
+    y: Axis | None
+
+    @property
+    def right(self) -> float:
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> float:
+        return self.top + self.height
+
+    def px(self, value: float) -> float:
+        """The pixel of a value; inside the frame."""
+        place = min(1.0, max(0.0, self.x.place(value)))
+        return self.left + place * self.width
+
+    def py(self, value: float) -> float:
+        place = self.y.place(value) if self.y is not None else 0.0
+        return self.top + (1 - min(1.0, max(0.0, place))) * self.height
+
+    def row_top(self, row: int) -> float:
+        return self.top + row * ROW_PX
+
+    def shows(self, begin: float, end: float) -> bool:
+        return end >= self.x.low and begin <= self.x.high
+
+
+def mark_shapes(mark: Mark, frame: Frame) -> list[Shape]:
+    """The shapes of one mark."""
+    return _KINDS[mark["type"]](mark, frame)
+
+
+def unpacked(points: dict[str, Any]) -> tuple[Any, Any]:
+    """The points of charts.packed, as two arrays."""
+    x = np.cumsum(np.asarray(points["x"], np.float64))
+    y = np.array([np.nan if v is None else v for v in points["y"]], np.float64)
+    return x, y
+
+
+def in_sight(mark: Mark, axis: Axis) -> list[tuple[Any, Any]]:
+    """The unbroken pieces of a line between the ends of an axis, cut off there."""
+    x, y = unpacked(mark)
+    pieces = []
+    breaks = np.flatnonzero(np.isnan(y))
+    for begin, end in zip([0, *(breaks + 1)], [*breaks, len(y)], strict=True):
+        px, py = x[begin:end], y[begin:end]
+        if not len(px) or px[-1] < axis.low or px[0] > axis.high:
+            continue
+        inside = (px >= axis.low) & (px <= axis.high)
+        ends = [edge for edge in (axis.low, axis.high) if px[0] < edge < px[-1]]
+        at = np.searchsorted(px, ends)
+        values = py[at - 1] if mark.get("steps") else np.interp(ends, px, py)
+        cut_x = np.concatenate((px[inside], ends))
+        cut_y = np.concatenate((py[inside], values))
+        order = np.argsort(cut_x, kind="stable")
+        pieces.append((cut_x[order], cut_y[order]))
+    return pieces
+
+
+def greatest(mark: Mark, axis: Axis) -> float:
+    """The greatest value of a line in sight."""
+    return max((float(y.max()) for _, y in in_sight(mark, axis)), default=0.0)
+
+
+# ---- kinds of marks
+def _line(mark: Mark, frame: Frame) -> list[Shape]:
+    shapes: list[Shape] = []
+    for x, y in in_sight(mark, frame.x):
+        points = [(frame.px(a), frame.py(b)) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+        if len(points) > 3 * (points[-1][0] - points[0][0]) + 12:
+            shapes += _envelope(points, mark)
+            continue
+        if mark.get("steps"):
+            points = _stairs(points)
+        shapes.append(Stroke(_without_doubles(points), mark["colour"], mark["width"], mark["dash"]))
+        if mark.get("dots"):
+            shapes += [Sign("circle", point, mark["colour"]) for point in points]
+    return shapes
+
+
+def _stairs(points: list[Point]) -> list[Point]:
+    stairs = points[:1]
+    for before, after in pairwise(points):
+        stairs += [(after[0], before[1]), after]
+    return stairs
+
+
+def _without_doubles(points: list[Point]) -> list[Point]:
+    """The points without those that lie in the same tenth of a pixel as the one before."""
+    kept: list[Point] = []
+    for x, y in points:
+        near = (round(x, 1), round(y, 1))
+        if not kept or kept[-1] != near:
+            kept.append(near)
+    return kept if len(kept) > 1 else [*kept, *points[-1:]]
+
+
+def _envelope(points: list[Point], mark: Mark) -> list[Shape]:
+    """The band between least and greatest of each column, and its upper edge as a line."""
+    columns: dict[int, tuple[float, float]] = {}
+    for x, y in points:
+        upper, lower = columns.get(round(x), (y, y))
+        columns[round(x)] = (min(upper, y), max(lower, y))
+    groups: list[list[int]] = []
+    for x in sorted(columns):
+        if groups and x - groups[-1][-1] <= FAR_PX:
+            groups[-1].append(x)
+        else:
+            groups.append([x])
+    shapes: list[Shape] = []
+    for group in groups:
+        edge = [(float(x), columns[x][0]) for x in group]
+        lower_edge = [(float(x), columns[x][1]) for x in reversed(group)]
+        if not mark.get("edge"):
+            shapes.append(Area([*edge, *lower_edge], mark["colour"], 0.45))
+        if len(edge) > 1:
+            shapes.append(Stroke(edge, mark["colour"], mark["width"], mark["dash"]))
+    return shapes
+
+
+def _level(mark: Mark, frame: Frame) -> list[Shape]:
+    y = frame.py(mark["y"])
+    return [Stroke([(frame.left, y), (frame.right, y)], mark["colour"], 1.5, mark["dash"])]
+
+
+def _upright(mark: Mark, frame: Frame) -> list[Shape]:
+    if not frame.shows(mark["x"], mark["x"]):
+        return []
+    return [upright(mark["x"], frame, mark["colour"], mark.get("dash", "solid"))]
+
+
+def upright(at: float, frame: Frame, colour: str, dash: str) -> Stroke:
+    """An upright line through the whole frame."""
+    x = frame.px(at)
+    return Stroke([(x, frame.top), (x, frame.bottom)], colour, 1.5, dash)
+
+
+def band(begin: float, end: float, frame: Frame, colour: str, opacity: float) -> Area:
+    """An upright band through the whole frame."""
+    left = frame.px(begin)
+    width = max(LEAST_PX, frame.px(end) - left)
+    return Area(box(left, frame.top, width, frame.height), colour, opacity)
+
+
+def _spans(mark: Mark, frame: Frame) -> list[Shape]:
+    shown = [(a, b) for a, b in mark["items"] if frame.shows(a, b)]
+    return [band(a, b, frame, mark["colour"], 0.3) for a, b in shown]
+
+
+def _bars(mark: Mark, frame: Frame) -> list[Shape]:
+    """Bars in rows. Bars of one colour that touch are one, so 4,000 logs are no 4,000 shapes."""
+    rows: dict[tuple[int, str], list[tuple[float, float]]] = {}
+    for bar in mark["items"]:
+        if not frame.shows(bar["from"], bar["to"]):
+            continue
+        left = frame.px(bar["from"])
+        right = max(left + LEAST_PX, frame.px(bar["to"]))
+        joined = rows.setdefault((bar["row"], bar.get("colour", mark["colour"])), [])
+        if joined and left <= joined[-1][1] + 0.1:
+            joined[-1] = (joined[-1][0], max(right, joined[-1][1]))
+        else:
+            joined.append((left, right))
+    shapes: list[Shape] = []
+    for (row, colour), joined in rows.items():
+        top = frame.row_top(row) + 3
+        shapes += [Area(box(left, top, right - left, 16), colour) for left, right in joined]
+    if mark.get("beside"):
+        shapes += [_beside(bar, frame) for bar in mark["items"]]
+    return shapes
+
+
+def _beside(bar: Mark, frame: Frame) -> Label:
+    """What a bar says, to its right, or to its left where it would not fit."""
+    middle = frame.row_top(bar["row"]) + 11
+    right = frame.px(bar["to"]) + 6
+    if right + text_width(bar["beside"]) > frame.right + 8:
+        return Label(bar["beside"], (frame.px(bar["from"]) - 5, middle), "end")
+    return Label(bar["beside"], (right, middle))
+
+
+def _points(mark: Mark, frame: Frame) -> list[Shape]:
+    """Signs in rows. Signs of one kind that would hide one another are drawn once."""
+    shapes: list[Shape] = []
+    seen: set[tuple[int, int, bool]] = set()
+    for row, at, _, hollow in mark["items"]:
+        if not frame.shows(at, at):
+            continue
+        x = frame.px(at)
+        place = (row, round(x), bool(hollow))
+        if place not in seen:
+            seen.add(place)
+            middle = (x, frame.row_top(row) + 11)
+            shapes.append(Sign(mark["shape"], middle, mark["colour"], bool(hollow)))
+    return shapes
+
+
+def _ranges(mark: Mark, frame: Frame) -> list[Shape]:
+    """Upright intervals; an open end points on."""
+    shapes: list[Shape] = []
+    for x, low, high in mark["items"]:
+        at = frame.px(x)
+        bottom, top = frame.py(low), frame.top if high is None else frame.py(high)
+        shapes.append(Stroke([(at, bottom), (at, top)], mark["colour"], 1.5))
+        if high is None:
+            shapes.append(
+                Area([(at, top - 2), (at + 5, top + 7), (at - 5, top + 7)], mark["colour"])
+            )
+    return shapes
+
+
+def _changes(mark: Mark, frame: Frame) -> list[Shape]:
+    """Intervals that lie, each in its row, with the estimate as a dot."""
+    shapes: list[Shape] = []
+    for item in mark["items"]:
+        middle = frame.row_top(item["row"]) + 11
+        ends = [(frame.px(item["low"]), middle), (frame.px(item["high"]), middle)]
+        shapes.append(Stroke(ends, item["colour"], 2))
+        dot = (frame.px(item["at"]), middle)
+        shapes.append(Sign("circle", dot, item["colour"], item["hollow"]))
+    return shapes
+
+
+def _cells(mark: Mark, frame: Frame) -> list[Shape]:
+    """Cells of a table, each with its text."""
+    wide = frame.width / mark["columns"]
+    shapes: list[Shape] = []
+    for item in mark["items"]:
+        left, top = frame.left + item["column"] * wide, frame.row_top(item["row"])
+        shapes.append(Area(box(left, top, wide - 2, ROW_PX - 2), mark["colour"]))
+        middle = (left + wide / 2 - 1, top + ROW_PX / 2 - 1)
+        shapes.append(Label(fitted(item["text"], wide - 6), middle, "middle", "black"))
+    return shapes
+
+
+_KINDS = {
+    "line": _line,
+    "level": _level,
+    "upright": _upright,
+    "spans": _spans,
+    "bars": _bars,
+    "points": _points,
+    "ranges": _ranges,
+    "changes": _changes,
+    "cells": _cells,
+}

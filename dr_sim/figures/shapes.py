@@ -1,0 +1,119 @@
+"""What still pictures are made of, in pixels from the top left corner, and their colours.
+
+A picture is a list of shapes: svg.py writes it as a file without any library, on_matplotlib.py
+makes a Figure of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+COLOURS = {
+    "black": "#000000",
+    "grey": "#777777",
+    "grid": "#E0E0E0",
+    "text": "#222222",
+    "ground": "#DCE6F2",
+    "white": "#FFFFFF",
+    "blue": "#0072B2",
+    "sky": "#56B4E9",
+    "orange": "#E69F00",
+    "green": "#009E73",
+    "red": "#D55E00",
+    "purple": "#CC79A7",
+    "mint": "#A6DCC8",
+    "yellow": "#F0E442",
+}
+DASHES = {"solid": (), "dashed": (7, 4), "dotted": (2, 3), "dotdash": (7, 3, 2, 3)}
+TEXT_PX = 12.0
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """A line through points. Colours of all shapes are names in COLOURS, or '#rrggbb'."""
+
+    points: list[Point]
+    colour: str
+    width: float = 1.0
+    dash: str = "solid"
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A filled polygon. opacity: 1 hides what lies behind it."""
+
+    points: list[Point]
+    colour: str
+    opacity: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A mark of an instant: circle, square, triangle or diamond; hollow, if it is a false alarm."""
+
+    shape: str
+    at: Point
+    colour: str
+    hollow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A text. anchor: start, middle or end; y is its middle."""
+
+    text: str
+    at: Point
+    anchor: str = "start"
+    colour: str = "text"
+    size: float = TEXT_PX
+    bold: bool = False
+
+
+Shape = Stroke | Area | Sign | Label
+
+
+@dataclass(slots=True)
+class Picture:
+    """A whole picture. words: what it shows, for those who cannot see it."""
+
+    width: float
+    height: float
+    title: str
+    words: str
+    shapes: list[Shape] = field(default_factory=list)
+
+
+def box(left: float, top: float, width: float, height: float) -> list[Point]:
+    """The corners of a rectangle."""
+    right, bottom = left + width, top + height
+    return [(left, top), (right, top), (right, bottom), (left, bottom)]
+
+
+def sign_points(sign: Sign, radius: float = 4.5) -> list[Point]:
+    """The corners of a mark that is not a circle."""
+    x, y = sign.at
+    r = radius
+    if sign.shape == "square":
+        return box(x - r, y - r, 2 * r, 2 * r)
+    if sign.shape == "triangle":
+        return [(x - r, y - r), (x + r, y - r), (x, y + r)]
+    return [(x, y - r), (x + r, y), (x, y + r), (x - r, y)]
+
+
+def text_width(text: str, size: float = TEXT_PX) -> float:
+    """How wide a text is, at most about: fonts differ from machine to machine."""
+    narrow = sum(c in "iljt.,:;'|!()[] " for c in text)
+    wide = sum(c in "mwMW%@" or ord(c) > 0x2E80 for c in text)
+    return size * (0.34 * narrow + 0.95 * wide + 0.6 * (len(text) - narrow - wide))
+
+
+def fitted(text: str, width: float, size: float = TEXT_PX) -> str:
+    """A text that fits; its end stays, since names often differ there."""
+    if text_width(text, size) <= width:
+        return text
+    kept = len(text)
+    while kept > 1 and text_width(f"{text[:kept]}…{text[-4:]}", size) > width:
+        kept -= 1
+    return f"{text[:kept]}…{text[-4:]}"

@@ -1,0 +1,78 @@
+"""report.html of two scenarios on the same luck: what differs, both verdicts, every difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dr_sim.experiments.comparison import Comparison
+from dr_sim.experiments.distribution import Distribution
+from dr_sim.experiments.paired import PairedDifference
+from dr_sim.experiments.words import promise, shown_value_and_bound
+from dr_sim.figures.comparison import comparison_chart
+from dr_sim.number_text import number_texts, signed_text
+from dr_sim.report.page import MARKS, Heading, rendered
+from dr_sim.scenario import dump_resolved
+from dr_sim.screen.distribution import differing, headline, ranked, readable
+from dr_sim.version import VERSION
+
+
+@dataclass(slots=True)
+class LineOfBoth:
+    """A promise, and what A and B make of it; '–' for one that does not promise it."""
+
+    promised: str
+    a: str
+    b: str
+
+
+@dataclass(slots=True)
+class DifferenceRow:
+    name: str
+    a: str
+    b: str
+    change: str
+    runs: str
+
+
+def comparison_html(found: Comparison, a: str, b: str) -> str:
+    """The page. a, b: what the two are called."""
+    chart = comparison_chart(found)
+    worst = max(of.outcome for of in (found.a, found.b))
+    judged = found.a.scenario.sla or found.b.scenario.sla
+    outcome = worst.name.lower() if judged else "done"
+    pairs = f"{min(found.a.n, found.b.n):,} pairs of runs on the same luck"
+    return rendered(
+        "comparison.html",
+        [chart],
+        scenario=Heading(f"{b} against {a}", f"A is {a}, B is {b}; {pairs}."),
+        verdict=(outcome, f"{headline(found)}."),
+        marks=MARKS,
+        version=VERSION,
+        chart=chart,
+        sla=_lines(found),
+        rows=[_row(d) for d in ranked(differing(found.found))],
+        resolved=[(name, dump_resolved(of.scenario)) for name, of in ((a, found.a), (b, found.b))],
+    )
+
+
+def _lines(found: Comparison) -> list[LineOfBoth]:
+    """Each promise of either, those of databases too."""
+    of_a, of_b = _verdicts(found.a), _verdicts(found.b)
+    names = dict.fromkeys([*of_a, *of_b])
+    return [LineOfBoth(name, of_a.get(name, "–"), of_b.get(name, "–")) for name in names]
+
+
+def _verdicts(of: Distribution) -> dict[str, str]:
+    out = {}
+    for v in of.verdict:
+        word = v.outcome.name.lower()
+        out[promise(v.line)] = f"{MARKS[word]} {word} {shown_value_and_bound(v)[0]}"
+    return out
+
+
+def _row(d: PairedDifference) -> DifferenceRow:
+    i = d.interval
+    name = " ".join(filter(None, (readable(d.measure), d.database, d.tenant, d.failure_class)))
+    a, b = number_texts([d.a, d.b], d.unit)
+    by, low, high = (signed_text(x, d.unit) for x in (i.estimate, i.low, i.high))
+    return DifferenceRow(name, a, b, f"{by} [{low}, {high}]", f"{d.differing} of {d.pairs}")

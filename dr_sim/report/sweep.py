@@ -1,0 +1,101 @@
+"""report.html of a sweep: the answer, a chart for each measure, each point beside the SLA."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dr_sim.experiments.sweep import Swept, table_cells
+from dr_sim.experiments.sweep_answer import SweepVerdict, text
+from dr_sim.experiments.words import promise, shown_value_and_bound
+from dr_sim.figures.charts import Chart
+from dr_sim.figures.sweep import Asked, sweep_chart, varied
+from dr_sim.measures.verdict import Outcome
+from dr_sim.report.page import MARKS, Heading, rendered
+from dr_sim.scenario.model import SweepAnswer
+from dr_sim.scenario.sla import COUNTS, split
+from dr_sim.version import VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class SweepShown:
+    """What a sweep's page shows. told: what it answers; asked: None is the whole SLA."""
+
+    measures: Sequence[str]
+    told: Sequence[SweepVerdict]
+    asked: SweepAnswer | None
+    runs: int
+
+
+@dataclass(slots=True)
+class PointRow:
+    """A point: its values, its measures, its verdict line by line."""
+
+    values: list[str]
+    cells: list[str]
+    verdicts: list[str]
+
+
+def sweep_html(swept: Swept, shown: SweepShown) -> str:
+    """The page."""
+    scenario = swept.points[0].scenario
+    lines = text(shown.told, shown.asked, shown.runs).splitlines()
+    charts = sweep_charts(swept, shown.measures)
+    return rendered(
+        "sweep.html",
+        charts,
+        scenario=Heading(scenario.name, scenario.description),
+        verdict=_verdict(shown, lines),
+        marks=MARKS,
+        version=VERSION,
+        charts=charts,
+        answer=[line.strip() for line in lines],
+        keys=swept.keys,
+        measures=shown.measures,
+        promises=[promise(line) for line in scenario.sla],
+        points=_points(swept, shown.measures),
+        runs=shown.runs,
+    )
+
+
+def sweep_charts(swept: Swept, measures: Sequence[str]) -> list[Chart]:
+    """A chart for each measure, and for each line of the SLA on a database; none where more than
+    two keys vary.
+    """
+    if len(varied(swept)) > 2:
+        return []
+    asked = [Asked(measure) for measure in measures]
+    for line in swept.points[0].scenario.sla:
+        statistic = split(line.measure)[1] or line.measure in COUNTS
+        if line.database and not line.tenant:
+            measure = line.measure if statistic else f"{line.measure}.max"
+            asked.append(Asked(measure, line.database, line.failure_class))
+    return [sweep_chart(swept, one) for one in dict.fromkeys(asked)]
+
+
+def _verdict(shown: SweepShown, lines: Sequence[str]) -> tuple[str, str]:
+    """(outcome, the answer in one sentence)."""
+    wanted = lines[0].removeprefix("ANSWER  ")
+    if not shown.told:
+        return "done", f"Measured; {wanted.removeprefix('none: ')}."
+    found = [f"{of.edge.meets}" for of in shown.told if of.edge.meets is not None]
+    if not shown.told[0].ordered:
+        return "done", f"{wanted}: see below for each value."
+    if not found:
+        return "fail", f"{wanted}: none of the values surely does."
+    outcome = "pass" if len(found) == len(shown.told) else "unknown"
+    return outcome, f"{wanted}: {', '.join(found)}."
+
+
+def _points(swept: Swept, measures: Sequence[str]) -> list[PointRow]:
+    rows = []
+    for point, found in zip(swept.points, swept.distributions, strict=True):
+        verdicts = []
+        for v in found.verdict:
+            value, _ = shown_value_and_bound(v)
+            mark = MARKS[v.outcome.name.lower()]
+            why = "" if v.outcome is Outcome.PASS or not v.reason else f": {v.reason}"
+            verdicts.append(f"{mark} {value}{why}")
+        values = [point.values[key] for key in swept.keys]
+        rows.append(PointRow(values, table_cells(found, measures), verdicts))
+    return rows
