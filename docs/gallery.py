@@ -22,7 +22,7 @@ from dr_sim.experiments.take import take
 from dr_sim.figures.charts import Chart, waterfall
 from dr_sim.figures.drawing import Panel, picture_of
 from dr_sim.figures.svg import svg_text
-from dr_sim.figures.sweep import Asked, sweep_chart
+from dr_sim.figures.sweep import DrawnMeasure, sweep_chart
 from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import views_of
 from dr_sim.loading import load_scenario
@@ -102,7 +102,7 @@ def bandwidths() -> Swept:
 
 
 def link_panels(_: Sequence[Result]) -> list[Panel]:
-    return [Panel(sweep_chart(bandwidths(), Asked("exposure.max", sla=PROMISED_S)))]
+    return [Panel(sweep_chart(bandwidths(), DrawnMeasure("exposure.max", sla=PROMISED_S)))]
 
 
 # ---- figures

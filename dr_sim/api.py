@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dr_sim import api_input
+from dr_sim.cell import in_cell
 from dr_sim.experiments.comparison import Comparison
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.replicate import Course, Progress, play_all
@@ -40,7 +41,6 @@ from dr_sim.measures.whole import Whole
 from dr_sim.record import frames
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Replications, Scenario
-from dr_sim.screen.cell import in_cell
 from dr_sim.screen.progress import progress_bar
 from dr_sim.world.own_logic import Factory, with_manager
 from dr_sim.world.play import play
@@ -285,7 +285,7 @@ def _play_points(
 
 @contextmanager
 def _shown(progress: Progress | None, what: str) -> Iterator[Progress | None]:
-    """What a caller wants to be told by; else a bar, on a terminal or in a notebook's cell."""
+    """Yield what the caller gave; else a bar, on a terminal or in a notebook's cell."""
     if progress is not None:
         yield progress
         return

@@ -133,7 +133,7 @@ class Missed(Exception):  # noqa: N818  (what a report calls it)
     """An SLA line that is not met, or could not be judged."""
 
 
-class Reason(TerminalRepr):
+class WhyMissed(TerminalRepr):
     """Why a line is not met: below the test, and in pytest's short summary (which takes it from
     `reprcrash`).
     """
@@ -184,7 +184,7 @@ class SlaItem(pytest.Item):
             return f"{told([broken_by(excinfo.value)])}\n{super().repr_failure(excinfo, style)}"
         if isinstance(excinfo.value, Missed):
             file, line, _ = self.reportinfo()
-            return Reason(str(file), line + 1, str(excinfo.value))
+            return WhyMissed(str(file), line + 1, str(excinfo.value))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:

@@ -58,7 +58,7 @@ def test_everything_has_tables_and_a_picture(
     assert "small: 6 runs" in text_of(found.plot())
     slower = dr_sim.load_scenario(scenario.sla[0].file, ["failover.silent_for=90 s"])
     beside = dr_sim.compare(scenario, slower, 6, workers=1)
-    assert {"outage", "outage: detect"} <= set(text_of(beside.plot()).splitlines())
+    assert {"outage site", "outage.detect site"} <= set(text_of(beside.plot()).splitlines())
     assert "no measure differs" in text_of(dr_sim.Comparison(found, found).plot())
 
 
@@ -242,9 +242,8 @@ def test_a_mapping_is_the_scenario_that_a_file_would_be(tmp_path: Path) -> None:
 def test_a_mistake_in_a_mapping_has_the_path_of_its_key() -> None:
     wrong = {
         **PLAIN,
-        "databases": {"crm": {"size": "5 GX", "ful": "daily 01:00"}, "erp": {"size": b"1"}},
+        "databases": {"crm": {"size": "5 GX", "ful": "daily 01:00"}},
         "events": [{"at": "10 h", "lose": "moon"}],
-        7: "x",
     }
     with pytest.raises(InputError) as caught:
         dr_sim.load_scenario(wrong)
@@ -252,10 +251,17 @@ def test_a_mistake_in_a_mapping_has_the_path_of_its_key() -> None:
         "databases.crm.ful: unknown key 'databases.crm.ful'; did you mean 'full'?",
         "databases.crm.size: '5 GX': 'GX' is no unit of size; write B, kB, MB, GB, TB, KiB, MiB, "
         "GiB or TiB",
+        "events.1.lose.what: 'moon' is not one of site, host, database",
+    ]
+
+
+def test_what_no_file_could_hold_is_told_alone() -> None:
+    with pytest.raises(InputError) as caught:
+        dr_sim.load_scenario({**PLAIN, "databases": {"erp": {"size": b"1"}}, 7: "x"})
+    assert str(caught.value).splitlines() == [
+        "scenario: a key is a text, not 7",
         "databases.erp.size: b'1' (bytes) is no text, number, list or mapping; write it as in a "
         "file, for example '15 min'",
-        "events.1.lose.what: 'moon' is not one of site, host, database",
-        "scenario: a key is a text, not 7",
     ]
 
 
@@ -263,9 +269,10 @@ def test_a_cell_shows_the_screen_and_a_repr_is_one_short_line(found: Distributio
     scenario = dr_sim.load_scenario(PLAIN)
     assert repr(scenario) == "Scenario(scenario, seed 4, 1 d, 1 database)"
     shown = found._repr_html_()
-    assert shown.startswith("<pre") and "FAILOVERS  site" in shown and "small" in shown
+    assert shown.startswith("<pre") and "Distribution(small, seed 1" in shown
+    assert " UNKNOWN  exposure.p95" in shown and "<td>outage</td>" in shown
     beside = dr_sim.Comparison(found, found)
-    assert "A and B do not differ" in beside._repr_html_()
+    assert "Comparison(Distribution(small" in beside._repr_html_()
     swept = dr_sim.Swept(("seed",), [Point({"seed": "1"}, found.scenario)], [found])
     assert repr(swept) == "Swept(1 value of seed, 6 runs a point)"
     assert "outage.p95" in swept._repr_html_()

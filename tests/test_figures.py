@@ -15,7 +15,7 @@ from dr_sim.figures.charts import points_of
 from dr_sim.figures.marks import Frame, mark_shapes
 from dr_sim.figures.on_matplotlib import figure_of
 from dr_sim.figures.pictures import exposure_picture, timeline_picture
-from dr_sim.figures.shapes import Area, Label, Picture, Sign, Stroke
+from dr_sim.figures.shapes import Area, Label, Picture, Spot, Stroke
 from dr_sim.figures.style import ALERT_MARKS
 from dr_sim.figures.svg import svg_text
 from dr_sim.figures.views import Views, views_of
@@ -184,7 +184,7 @@ def test_names_that_are_markup_or_do_not_print_are_harmless_in_a_file() -> None:
 
 
 def test_a_picture_is_the_same_as_a_figure() -> None:
-    shapes = [Stroke([(0, 0), (9, 9)], "red", 2, "dashed"), Sign("circle", (3, 3), "blue", True)]
+    shapes = [Stroke([(0, 0), (9, 9)], "red", 2, "dashed"), Spot("circle", (3, 3), "blue", True)]
     figure = figure_of(Picture(96, 48, "", "", [*shapes, Label("here", (1, 2), "end")]))
     assert tuple(figure.get_size_inches()) == (1.0, 0.5)
     (ax,) = figure.axes

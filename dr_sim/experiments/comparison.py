@@ -6,15 +6,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from dr_sim.cell import in_cell
 from dr_sim.experiments.distribution import Distribution, in_units
 from dr_sim.experiments.estimates import CONFIDENCE, Question, shares_above
 from dr_sim.experiments.intervals import Interval, mean
-from dr_sim.experiments.paired import PairedDifference, differences, table_of
+from dr_sim.experiments.paired import (
+    PairedDifference,
+    differences,
+    differing,
+    ranked,
+    readable,
+    table_of,
+)
 from dr_sim.scenario.sla import limit_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from dr_sim.figures.comparison import MeasureChange
 
 
 @dataclass(repr=False)
@@ -70,11 +80,10 @@ class Comparison:
         return f"Comparison({self.a!r}, {self.b!r})"
 
     def _repr_html_(self) -> str:
-        """The screen that `dr-sim compare` prints, for a notebook's cell."""
-        from dr_sim.screen.cell import in_cell
-        from dr_sim.screen.distribution import comparison
-
-        return in_cell(comparison(self, self.a.scenario.name, self.b.scenario.name))
+        """The differences as a table, for a notebook's cell."""
+        table = self.differences
+        shown = table[table["differing"] > 0].drop(columns=["p", "pairs"])
+        return in_cell(f"{self!r}: b - a") + str(shown.to_html(index=False, na_rep=""))
 
     def plot(self) -> Figure:
         """Return what differs, each measure beside its interval, in parts of its mean in a; a
@@ -85,7 +94,22 @@ class Comparison:
         from dr_sim.figures.on_matplotlib import figure_of
 
         title = f"{self.b.scenario.name} against {self.a.scenario.name}, {self.b.n} pairs"
-        return figure_of(picture_of(title, [Panel(comparison_chart(self))]))
+        return figure_of(picture_of(title, [Panel(comparison_chart(self.changes()))]))
+
+    def changes(self) -> list[MeasureChange]:
+        """Return what differs in parts of its mean in a, in percent, the largest first."""
+        from dr_sim.figures.comparison import MeasureChange
+
+        out = []
+        for d in ranked(differing(self.found)):
+            if d.a > 0:
+                name = " ".join(
+                    filter(None, (readable(d.measure), d.database, d.tenant, d.failure_class))
+                )
+                i = d.interval
+                at, low, high = (100 * x / d.a for x in (i.estimate, i.low, i.high))
+                out.append(MeasureChange(name.replace("_", " "), at, low, high))
+        return out
 
     def interval(
         self,

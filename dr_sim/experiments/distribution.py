@@ -14,6 +14,7 @@ import numpy as np
 
 from dr_sim.api_input import part_of
 from dr_sim.bugs import EXIT_BUG, Broken, told
+from dr_sim.cell import in_cell
 from dr_sim.experiments.estimates import (
     CONFIDENCE,
     Estimate,
@@ -77,11 +78,13 @@ class Distribution:
         )
 
     def _repr_html_(self) -> str:
-        """The screen that `dr-sim run --replications` prints, for a notebook's cell."""
-        from dr_sim.screen.cell import in_cell
-        from dr_sim.screen.distribution import screen
+        """The verdict line by line, and the service's estimates, for a notebook's cell."""
+        from dr_sim.experiments.words import line_text
 
-        return in_cell(screen(self))
+        lines = [repr(self), *(line_text(verdict) for verdict in self.verdict)]
+        table = self.estimates
+        shown = table[table["database"] == ""].drop(columns="database")
+        return in_cell("\n".join(lines)) + str(shown.to_html(index=False, na_rep=""))
 
     @property
     def n(self) -> int:

@@ -27,6 +27,7 @@ from dr_sim.experiments import intervals
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.sample import Sample
 from dr_sim.experiments.tolerance import NO_TOLERANCE, Tolerance
+from dr_sim.units import clock
 
 Key = tuple[str, str, str, str, str]  # measure, database, tenant, failure class, unit
 JUDGED = (
@@ -124,3 +125,38 @@ def p_value(d: np.ndarray) -> float:
 def pairs_needed(alarm: float) -> int:
     """How many pairs must differ, all one way, until the sign test alone can be as sure as that."""
     return 1 + math.ceil(math.log2(2 / alarm))  # both directions, and two tests
+
+
+# ---- what is shown of them
+def differing(found: list[PairedDifference]) -> list[PairedDifference]:
+    """Return what differs, without exposure before the first failure where that is all of it."""
+    by_name = {(d.measure, d.database, d.tenant, d.failure_class): d for d in found}
+
+    def echoes(d: PairedDifference) -> bool:
+        name = d.measure.replace("exposure_before", "exposure")
+        whole = by_name.get((name, d.database, d.tenant, d.failure_class))
+        return name != d.measure and whole is not None and (whole.a, whole.b) == (d.a, d.b)
+
+    return [d for d in found if d.differing and not echoes(d)]
+
+
+def ranked(found: list[PairedDifference]) -> list[PairedDifference]:
+    """The largest difference first, in parts of the larger of the two values; what may be chance
+    last.
+    """
+
+    def part(d: PairedDifference) -> float:
+        return abs(d.interval.estimate) / (max(abs(d.a), abs(d.b)) or 1.0)
+
+    return sorted(found, key=lambda d: (not is_sure(d), -part(d)))
+
+
+def is_sure(d: PairedDifference) -> bool:
+    """Whether the interval of the mean difference is on one side of zero."""
+    return d.interval.low > 0 or d.interval.high < 0
+
+
+def readable(measure: str) -> str:
+    """'exposure.above_900000000_us', as samples keep it: 'exposure above 15:00'."""
+    head, _, limit = measure.partition(".above_")
+    return f"{head} above {clock(int(limit.removesuffix('_us')))}" if limit else measure

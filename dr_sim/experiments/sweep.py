@@ -8,7 +8,6 @@ else.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dr_sim.bugs import BrokenReplicationError
+from dr_sim.cell import in_cell
 from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.edge import Best, Edge, edge_of, met
@@ -25,12 +25,13 @@ from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.replicate import Course, Progress, play_all
 from dr_sim.experiments.store import BatchStore, key_of
 from dr_sim.experiments.sweep_answer import SweepVerdict, answers
+from dr_sim.experiments.table_text import table_cells
 from dr_sim.loading import load_scenario
-from dr_sim.number_text import figures, in_order
+from dr_sim.number_text import in_order
 from dr_sim.scenario.experiment import MOST_POINTS, check_answer, parse_answer, sweep_values
 from dr_sim.scenario.model import Prices, Scenario, Sweep, SweepAnswer
 from dr_sim.scenario.sla import COUNTS, bound_of, kind_of, split
-from dr_sim.units import SECOND_US, UnitError, clock
+from dr_sim.units import UnitError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,8 +65,6 @@ class Swept:
 
     def _repr_html_(self) -> str:
         """The table that `dr-sim sweep` prints, for a notebook's cell."""
-        from dr_sim.screen.cell import in_cell
-
         return in_cell(table_text(self, measures_of(self.points[0].scenario)))
 
     @property
@@ -173,9 +172,9 @@ class Swept:
         """
         from dr_sim.figures.drawing import Panel, picture_of
         from dr_sim.figures.on_matplotlib import figure_of
-        from dr_sim.figures.sweep import Asked, sweep_chart
+        from dr_sim.figures.sweep import DrawnMeasure, sweep_chart
 
-        chart = sweep_chart(self, Asked(measure, database, failure_class, sla))
+        chart = sweep_chart(self, DrawnMeasure(measure, database, failure_class, sla))
         return figure_of(picture_of(self.points[0].scenario.name, [Panel(chart)]))
 
 
@@ -368,24 +367,3 @@ def table_text(swept: Swept, measures: Sequence[str]) -> str:
 def _padded(line: Sequence[str], widths: Sequence[int]) -> str:
     """Return a line of a text table."""
     return "  ".join(map(str.ljust, line, widths)).rstrip()
-
-
-def table_cells(found: Distribution, measures: Sequence[str]) -> list[str]:
-    """Each measure with its interval, '-' for what no run tells."""
-    cells = []
-    for measure in measures:
-        i = found.interval(measure)
-        if math.isnan(i.estimate):
-            cells.append("-")
-            continue
-        shown, low, high = (_shown(x, measure) for x in (i.estimate, i.low, i.high))
-        cells.append(f"{shown} [{low}, {high}]")
-    return cells
-
-
-def _shown(x: float, measure: str) -> str:
-    if not math.isfinite(x):
-        return "?"
-    return (
-        clock(round(x * SECOND_US)) if kind_of(measure) == "duration" else f"{figures(100 * x)} %"
-    )

@@ -20,7 +20,7 @@ def promise(line: SlaLine) -> str:
 
 
 def subject(line: SlaLine) -> str:
-    """What is promised, without the bound."""
+    """Return what is promised, without the bound."""
     parts = (line.measure, line.database, line.tenant, line.failure_class, line.fault)
     return " ".join(filter(None, parts))
 

@@ -47,7 +47,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """What turns milliseconds since a run's start into texts. midnight_ms: the first one after
+    """Turns milliseconds since a run's start into texts. midnight_ms: the first one after
     the start.
     """
 

@@ -24,7 +24,7 @@ from dr_sim.figures.shapes import (
     Label,
     Picture,
     Shape,
-    Sign,
+    Spot,
     Stroke,
     box,
     fitted,
@@ -165,7 +165,7 @@ def _key(mark: dict[str, Any], x: float, y: float) -> list[Shape]:
         width = min(4.0, mark.get("width", 2.0))
         return [Stroke([(x, y), (x + 22, y)], colour, width, mark.get("dash", "solid"))]
     if mark["type"] == "points":
-        return [Sign(mark["shape"], (x + 11, y), colour)]
+        return [Spot(mark["shape"], (x + 11, y), colour)]
     if mark["type"] == "ranges":
         return [Stroke([(x + 11, y - 6), (x + 11, y + 6)], colour, 1.5)]
     opacity = 0.3 if mark["type"] == "spans" else 1.0

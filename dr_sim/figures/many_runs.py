@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Interval(Protocol):
+class DrawnInterval(Protocol):
     """An estimate, and between what it lies."""
 
     @property
@@ -33,18 +33,9 @@ class ManyRuns(Protocol):
     def n(self) -> int: ...
     def exposure_curve(self, failure_class: str = ...) -> pd.DataFrame: ...
     def values(self, measure: str, database: str = ..., failure_class: str = ...) -> np.ndarray: ...
-    def interval(self, measure: str, database: str = ..., failure_class: str = ...) -> Interval: ...
-
-
-class TwoScenarios(Protocol):
-    """Replications of two scenarios on the same luck."""
-
-    @property
-    def a(self) -> ManyRuns: ...
-    @property
-    def b(self) -> ManyRuns: ...
-    @property
-    def differences(self) -> pd.DataFrame: ...
+    def interval(
+        self, measure: str, database: str = ..., failure_class: str = ...
+    ) -> DrawnInterval: ...
 
 
 class DrawnPoint(Protocol):

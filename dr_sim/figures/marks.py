@@ -1,4 +1,4 @@
-"""What the marks of a chart look like in its frame.
+"""Turn the marks of a chart into shapes in its frame.
 
 A curve with more points than pixels is drawn as the least and the greatest of each column of
 pixels, so a saw-tooth becomes an envelope and no peak is lost. Bars have at least LEAST_PX.
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dr_sim.figures.axes import Axis
-from dr_sim.figures.shapes import Area, Label, Point, Shape, Sign, Stroke, box, fitted, text_width
+from dr_sim.figures.shapes import Area, Label, Point, Shape, Spot, Stroke, box, fitted, text_width
 
 LEAST_PX = 2.5
 ROW_PX = 22.0
@@ -105,7 +105,7 @@ def _line(mark: Mark, frame: Frame) -> list[Shape]:
             points = _stairs(points)
         shapes.append(Stroke(_without_doubles(points), mark["colour"], mark["width"], mark["dash"]))
         if mark.get("dots"):
-            shapes += [Sign("circle", point, mark["colour"]) for point in points]
+            shapes += [Spot("circle", point, mark["colour"]) for point in points]
     return shapes
 
 
@@ -201,7 +201,7 @@ def _bars(mark: Mark, frame: Frame) -> list[Shape]:
 
 
 def _beside(bar: Mark, frame: Frame) -> Label:
-    """What a bar says, to its right, or to its left where it would not fit."""
+    """Write what a bar says to its right, or to its left where it would not fit."""
     middle = frame.row_top(bar["row"]) + 11
     right = frame.px(bar["to"]) + 6
     if right + text_width(bar["beside"]) > frame.right + 8:
@@ -221,7 +221,7 @@ def _points(mark: Mark, frame: Frame) -> list[Shape]:
         if place not in seen:
             seen.add(place)
             middle = (x, frame.row_top(row) + 11)
-            shapes.append(Sign(mark["shape"], middle, mark["colour"], bool(hollow)))
+            shapes.append(Spot(mark["shape"], middle, mark["colour"], bool(hollow)))
     return shapes
 
 
@@ -247,7 +247,7 @@ def _changes(mark: Mark, frame: Frame) -> list[Shape]:
         ends = [(frame.px(item["low"]), middle), (frame.px(item["high"]), middle)]
         shapes.append(Stroke(ends, item["colour"], 2))
         dot = (frame.px(item["at"]), middle)
-        shapes.append(Sign("circle", dot, item["colour"], item["hollow"]))
+        shapes.append(Spot("circle", dot, item["colour"], item["hollow"]))
     return shapes
 
 

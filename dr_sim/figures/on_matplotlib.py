@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Polygon
 
-from dr_sim.figures.shapes import COLOURS, DASHES, Area, Label, Picture, Sign, Stroke, sign_points
+from dr_sim.figures.shapes import COLOURS, DASHES, Area, Label, Picture, Spot, Stroke, spot_points
 from dr_sim.figures.style import STYLE
 
 PIXELS_PER_INCH = 96.0
@@ -30,7 +30,7 @@ def figure_of(picture: Picture) -> Figure:
     return figure
 
 
-def _draw(ax: Any, shape: Stroke | Area | Sign | Label, order: int) -> None:
+def _draw(ax: Any, shape: Stroke | Area | Spot | Label, order: int) -> None:
     colour = COLOURS.get(shape.colour, shape.colour)
     if isinstance(shape, Stroke):
         width = shape.width * POINTS_PER_PIXEL
@@ -41,10 +41,10 @@ def _draw(ax: Any, shape: Stroke | Area | Sign | Label, order: int) -> None:
         ax.plot(xs, ys, color=colour, lw=width, ls=style, zorder=order)
     elif isinstance(shape, Area):
         ax.add_patch(Polygon(shape.points, fc=colour, alpha=shape.opacity, lw=0, zorder=order))
-    elif isinstance(shape, Sign):
+    elif isinstance(shape, Spot):
         face = "white" if shape.hollow else colour
         round_one = shape.shape == "circle"
-        patch = Circle(shape.at, 4.5) if round_one else Polygon(sign_points(shape))
+        patch = Circle(shape.at, 4.5) if round_one else Polygon(spot_points(shape))
         patch.set(facecolor=face, edgecolor=colour, zorder=order)
         ax.add_patch(patch)
     else:

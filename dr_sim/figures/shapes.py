@@ -1,4 +1,4 @@
-"""What still pictures are made of, in pixels from the top left corner, and their colours.
+"""The shapes of still pictures, in pixels from the top left corner, and their colours.
 
 A picture is a list of shapes: svg.py writes it as a file without any library, on_matplotlib.py
 makes a Figure of it.
@@ -50,7 +50,7 @@ class Area:
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
+class Spot:
     """A mark of an instant: circle, square, triangle or diamond; hollow, if it is a false alarm."""
 
     shape: str
@@ -71,7 +71,7 @@ class Label:
     bold: bool = False
 
 
-Shape = Stroke | Area | Sign | Label
+Shape = Stroke | Area | Spot | Label
 
 
 @dataclass(slots=True)
@@ -91,13 +91,13 @@ def box(left: float, top: float, width: float, height: float) -> list[Point]:
     return [(left, top), (right, top), (right, bottom), (left, bottom)]
 
 
-def sign_points(sign: Sign, radius: float = 4.5) -> list[Point]:
+def spot_points(spot: Spot, radius: float = 4.5) -> list[Point]:
     """The corners of a mark that is not a circle."""
-    x, y = sign.at
+    x, y = spot.at
     r = radius
-    if sign.shape == "square":
+    if spot.shape == "square":
         return box(x - r, y - r, 2 * r, 2 * r)
-    if sign.shape == "triangle":
+    if spot.shape == "triangle":
         return [(x - r, y - r), (x + r, y - r), (x, y + r)]
     return [(x, y - r), (x + r, y), (x, y + r), (x - r, y)]
 

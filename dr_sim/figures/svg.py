@@ -14,9 +14,9 @@ from dr_sim.figures.shapes import (
     Picture,
     Point,
     Shape,
-    Sign,
+    Spot,
     Stroke,
-    sign_points,
+    spot_points,
 )
 
 FONT = "system-ui, 'DejaVu Sans', sans-serif"
@@ -49,18 +49,18 @@ def _drawn(shape: Shape) -> str:
     if isinstance(shape, Area):
         opacity = f' fill-opacity="{shape.opacity:g}"' if shape.opacity < 1 else ""
         return f'<path d="{_path(shape.points)}Z" fill="{_colour(shape.colour)}"{opacity}/>'
-    if isinstance(shape, Sign):
-        return _sign(shape)
+    if isinstance(shape, Spot):
+        return _spot(shape)
     return _label(shape)
 
 
-def _sign(sign: Sign) -> str:
-    colour = _colour(sign.colour)
-    fill = f'fill="{"#FFFFFF" if sign.hollow else colour}" stroke="{colour}"'
-    if sign.shape == "circle":
-        x, y = sign.at
+def _spot(spot: Spot) -> str:
+    colour = _colour(spot.colour)
+    fill = f'fill="{"#FFFFFF" if spot.hollow else colour}" stroke="{colour}"'
+    if spot.shape == "circle":
+        x, y = spot.at
         return f'<circle cx="{_n(x)}" cy="{_n(y)}" r="4.5" {fill}/>'
-    return f'<path d="{_path(sign_points(sign))}Z" {fill}/>'
+    return f'<path d="{_path(spot_points(spot))}Z" {fill}/>'
 
 
 def _label(label: Label) -> str:

@@ -29,8 +29,8 @@ from dr_sim.measures.exposure import Curve
 from dr_sim.measures.lag import Backlog, backlog
 from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Tables
-from dr_sim.screen.run import counted, instant, size
 from dr_sim.units import DAY_US, SECOND_US, clock
+from dr_sim.words import counted, instant, size
 
 MOST_BARS = 10_000  # logs drawn one by one; more than that are left out, and the lane says so
 LINK_SLICES = 2_000

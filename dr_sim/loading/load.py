@@ -140,8 +140,7 @@ def _of_bases(problems: list[Problem], path: str) -> list[Problem]:
     return [
         problem
         for problem in problems
-        if problem.message.startswith("extends: ")
-        or (problem.file != path and not problem.file.startswith("--"))
+        if problem.message.startswith("extends: ") or (problem.file != path and problem.line > 0)
     ]
 
 

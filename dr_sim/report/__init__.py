@@ -27,16 +27,14 @@ from dr_sim.screen.cloud import cloud_facts
 from dr_sim.screen.run import (
     headed,
     in_words,
-    instant,
     met_no_danger,
     shown_and_summed,
-    size,
-    span,
     summed_outages,
 )
 from dr_sim.screen.standing import why_and_help
 from dr_sim.units import clock
 from dr_sim.version import VERSION
+from dr_sim.words import instant, size, span
 
 __all__ = ["Shown", "report_html"]
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from dr_sim.experiments.comparison import Comparison
 from dr_sim.experiments.distribution import Distribution
-from dr_sim.experiments.paired import PairedDifference
+from dr_sim.experiments.paired import PairedDifference, differing, ranked, readable
 from dr_sim.experiments.words import promise, shown_value_and_bound
 from dr_sim.figures.comparison import comparison_chart
 from dr_sim.number_text import number_texts, signed_text
 from dr_sim.report.page import MARKS, Heading, rendered
 from dr_sim.scenario import dump_resolved
-from dr_sim.screen.distribution import differing, headline, ranked, readable
+from dr_sim.screen.distribution import headline
 from dr_sim.version import VERSION
 
 
@@ -36,7 +36,7 @@ class DifferenceRow:
 
 def comparison_html(found: Comparison, a: str, b: str) -> str:
     """The page. a, b: what the two are called."""
-    chart = comparison_chart(found)
+    chart = comparison_chart(found.changes())
     worst = max(of.outcome for of in (found.a, found.b))
     judged = found.a.scenario.sla or found.b.scenario.sla
     outcome = worst.name.lower() if judged else "done"

@@ -17,9 +17,9 @@ from dr_sim.figures.many import many_charts, seconds
 from dr_sim.number_text import figures, value_and_bound, value_text
 from dr_sim.report.page import MARKS, rendered
 from dr_sim.scenario import dump_resolved
-from dr_sim.screen.run import span
 from dr_sim.units import clock
 from dr_sim.version import VERSION
+from dr_sim.words import span
 
 if TYPE_CHECKING:
     import pandas as pd

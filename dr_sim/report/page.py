@@ -16,7 +16,7 @@ from dr_sim.figures.charts import Chart
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What stands on top of a page that is not about one scenario."""
+    """Stands on top of a page that is not about one scenario."""
 
     name: str
     description: str

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from dr_sim.experiments.sweep import Swept, table_cells
 from dr_sim.experiments.sweep_answer import SweepVerdict, text
+from dr_sim.experiments.table_text import table_cells
 from dr_sim.experiments.words import promise, shown_value_and_bound
 from dr_sim.figures.charts import Chart
-from dr_sim.figures.sweep import Asked, sweep_chart, varied
+from dr_sim.figures.sweep import DrawnMeasure, sweep_chart, varied
 from dr_sim.measures.verdict import Outcome
 from dr_sim.report.page import MARKS, Heading, rendered
 from dr_sim.scenario.model import SweepAnswer
 from dr_sim.scenario.sla import COUNTS, split
 from dr_sim.version import VERSION
 
+if TYPE_CHECKING:
+    from dr_sim.experiments.sweep import Swept
+
 
 @dataclass(frozen=True, slots=True)
 class SweepShown:
-    """What a sweep's page shows. told: what it answers; asked: None is the whole SLA."""
+    """The answer and the measures that a sweep's page shows. asked: None is the whole SLA."""
 
     measures: Sequence[str]
     told: Sequence[SweepVerdict]
@@ -64,12 +68,12 @@ def sweep_charts(swept: Swept, measures: Sequence[str]) -> list[Chart]:
     """
     if len(varied(swept)) > 2:
         return []
-    asked = [Asked(measure) for measure in measures]
+    asked = [DrawnMeasure(measure) for measure in measures]
     for line in swept.points[0].scenario.sla:
         statistic = split(line.measure)[1] or line.measure in COUNTS
         if line.database and not line.tenant:
             measure = line.measure if statistic else f"{line.measure}.max"
-            asked.append(Asked(measure, line.database, line.failure_class))
+            asked.append(DrawnMeasure(measure, line.database, line.failure_class))
     return [sweep_chart(swept, one) for one in dict.fromkeys(asked)]
 
 
@@ -78,13 +82,16 @@ def _verdict(shown: SweepShown, lines: Sequence[str]) -> tuple[str, str]:
     wanted = lines[0].removeprefix("ANSWER  ")
     if not shown.told:
         return "done", f"Measured; {wanted.removeprefix('none: ')}."
-    found = [f"{of.edge.meets}" for of in shown.told if of.edge.meets is not None]
+    found = []
+    for of in shown.told:
+        at = f"{', '.join(of.at.values())}: " if of.at else ""
+        found += [f"{at}{of.edge.meets}"] if of.edge.meets is not None else []
     if not shown.told[0].ordered:
         return "done", f"{wanted}: see below for each value."
     if not found:
         return "fail", f"{wanted}: none of the values surely does."
     outcome = "pass" if len(found) == len(shown.told) else "unknown"
-    return outcome, f"{wanted}: {', '.join(found)}."
+    return outcome, f"{wanted}: {'; '.join(found)}."
 
 
 def _points(swept: Swept, measures: Sequence[str]) -> list[PointRow]:

@@ -147,7 +147,7 @@ def write_comparison(found: Comparison, names: tuple[str, str], folder: Path) ->
         folder.mkdir(parents=True, exist_ok=True)
         page = comparison_html(found, *names)
         write_whole(folder / REPORT_FILE, page)
-        picture = _drawn(f"{names[1]} against {names[0]}", [comparison_chart(found)])
+        picture = _drawn(f"{names[1]} against {names[0]}", [comparison_chart(found.changes())])
         write_whole(folder / "differences.svg", picture)
         write_file(
             folder / "differences.parquet", lambda path: write_parquet(found.differences, path)

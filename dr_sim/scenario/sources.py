@@ -51,8 +51,9 @@ def read_tree(
         tree = _read_file(path, (), None, problems)
         name = os.path.splitext(os.path.basename(path))[0]
     else:
-        tree = _laid_on_its_base(given_tree(path, problems), given.NAME, (), problems)
-        name = given.NAME
+        plain, name = given_tree(path, problems), given.NAME
+        # what is no text, number, list or mapping is told alone: the rest follows from it
+        tree = None if problems else _laid_on_its_base(plain, name, (), problems)
     if tree is None:
         return None
     for text in overrides:

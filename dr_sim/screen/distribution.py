@@ -24,12 +24,12 @@ from dr_sim.experiments.words import line_text
 from dr_sim.measures.verdict import Outcome
 from dr_sim.number_text import figures, number_texts, signed_text
 from dr_sim.scenario.sla import PHASES
-from dr_sim.screen.run import counted, span
 from dr_sim.units import clock
+from dr_sim.words import counted, span
 
 if TYPE_CHECKING:
     from dr_sim.experiments.comparison import Comparison
-    from dr_sim.experiments.paired import PairedDifference
+    from dr_sim.experiments.paired import PairedDifference, differing, is_sure, ranked, readable
 
 _STATISTICS = ("mean", "p50", "p95", "p99")
 _WIDE = 21
@@ -225,34 +225,6 @@ def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -
     return "\n".join(line.rstrip() for line in out)
 
 
-def differing(found: list[PairedDifference]) -> list[PairedDifference]:
-    """Return what differs, without exposure before the first failure where that is all of it."""
-    by_name = {(d.measure, d.database, d.tenant, d.failure_class): d for d in found}
-
-    def echoes(d: PairedDifference) -> bool:
-        name = d.measure.replace("exposure_before", "exposure")
-        whole = by_name.get((name, d.database, d.tenant, d.failure_class))
-        return name != d.measure and whole is not None and (whole.a, whole.b) == (d.a, d.b)
-
-    return [d for d in found if d.differing and not echoes(d)]
-
-
-def ranked(found: list[PairedDifference]) -> list[PairedDifference]:
-    """The largest difference first, in parts of the larger of the two values; what may be chance
-    last.
-    """
-
-    def part(d: PairedDifference) -> float:
-        return abs(d.interval.estimate) / (max(abs(d.a), abs(d.b)) or 1.0)
-
-    return sorted(found, key=lambda d: (not _is_sure(d), -part(d)))
-
-
-def _is_sure(d: PairedDifference) -> bool:
-    """Whether the interval of the mean difference is on one side of zero."""
-    return d.interval.low > 0 or d.interval.high < 0
-
-
 _MOST_ROWS = 12
 _HEADLINED = (
     "data_loss",
@@ -274,7 +246,7 @@ def headline(found: Comparison) -> str:
         d = next((d for d in found.found if _stands_for(d, measure)), None)
         if d is None or not d.differing:
             continue
-        if not _is_sure(d):
+        if not is_sure(d):
             unsure += 1
             continue
         size = signed_text(abs(d.interval.estimate), d.unit).lstrip("+-")
@@ -304,9 +276,3 @@ def _not_met(of: Distribution) -> str:
     if not of.scenario.sla:
         return "  (no SLA)"
     return f"  ({', '.join(lines)})" if lines else ""
-
-
-def readable(measure: str) -> str:
-    """'exposure.above_900000000_us', as samples keep it: 'exposure above 15:00'."""
-    head, _, limit = measure.partition(".above_")
-    return f"{head} above {clock(int(limit.removesuffix('_us')))}" if limit else measure

@@ -27,7 +27,7 @@ from dr_sim.measures.unprotected import unprotected_ledger
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario import times
 from dr_sim.scenario.model import Scenario
-from dr_sim.screen.run import instant
+from dr_sim.words import instant
 
 _US = 1_000_000
 

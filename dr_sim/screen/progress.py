@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dr_sim.screen.cell import cell_bar, is_in_cell
+from dr_sim.cell import cell_bar, is_in_cell
 
 SHOW_AFTER_S = 1.0
 

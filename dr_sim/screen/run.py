@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import shorten
-from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.text import Text
@@ -32,7 +30,8 @@ from dr_sim.number_text import value_and_bound, value_text
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.cloud import cloud_lines
 from dr_sim.screen.standing import standing_table, why_and_help
-from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US, WEEK_US, clock
+from dr_sim.units import MINUTE_US, SECOND_US, clock
+from dr_sim.words import counted, instant, size, span
 
 ALERT_WORDS = {
     1: "missing transaction log",
@@ -102,36 +101,6 @@ def coloured(text: str) -> str:
 
 
 # ---- words
-def instant(us: int, scenario: Scenario, with_day: bool = True) -> str:
-    """'Wed 02:47:12', in the scenario's time zone, rounded down to seconds."""
-    utc = datetime.fromtimestamp(0, UTC) + timedelta(
-        seconds=(scenario.start_utc_us + us) // SECOND_US
-    )
-    local = utc.astimezone(ZoneInfo(scenario.time_zone))
-    if not with_day:
-        return local.strftime("%H:%M:%S")
-    return local.strftime("%a %d %b %H:%M:%S" if scenario.run_for_us > WEEK_US else "%a %H:%M:%S")
-
-
-def size(size_bytes: int) -> str:
-    """Three figures: '189 MB', '3.55 GB'."""
-    value, unit = float(size_bytes), "B"
-    for unit in ("B", "kB", "MB", "GB", "TB", "PB"):
-        if value < 999.5 or unit == "PB":
-            break
-        value /= 1000
-    digits = 0 if unit == "B" or value >= 99.95 else 1 if value >= 9.995 else 2
-    return f"{value:.{digits}f} {unit}"
-
-
-def span(us: int) -> str:
-    """A run's length: '14 d', '6 h', '90 min'."""
-    for name, factor in (("d", DAY_US), ("h", HOUR_US), ("min", MINUTE_US)):
-        if us >= factor and us % factor == 0:
-            return f"{us // factor} {name}"
-    return clock(us)
-
-
 def adding_up(durations_us: Iterable[int]) -> list[int]:
     """The durations rounded to whole seconds such that they add up to their rounded sum: each is
     the difference of two rounded running sums, so none is off by as much as a second.
@@ -147,11 +116,6 @@ def adding_up(durations_us: Iterable[int]) -> list[int]:
 
 def _cause(cause: str, detail: str) -> str:
     return f"{cause:<28} {detail}".rstrip()
-
-
-def counted(n: int, word: str) -> str:
-    """'1 log', '4,031 logs'."""
-    return f"{n:,} {word}{'s' * (n != 1)}"
 
 
 # ---- sections

@@ -14,7 +14,7 @@ from dr_sim.errors import InputError
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.sweep import Point, Swept, points_of, vary
 from dr_sim.experiments.sweep_answer import SweepVerdict, answers, text
-from dr_sim.figures.sweep import Asked, sweep_chart
+from dr_sim.figures.sweep import DrawnMeasure, sweep_chart
 from dr_sim.number_text import in_order
 from dr_sim.scenario.experiment import parse_answer, sweep_values
 from dr_sim.units import UnitError
@@ -444,7 +444,7 @@ def test_each_point_is_held_against_its_own_sla(tmp_path: Path) -> None:
     assert {
         v: j.outcome.name for v, j in found.answer('largest sla."exposure.mean"')[0].because.items()
     } == {"at most 1 s": "FAIL", "at most 1 h": "PASS"}
-    spec = sweep_chart(found, Asked("exposure.mean")).spec
+    spec = sweep_chart(found, DrawnMeasure("exposure.mean")).spec
     (sla,) = (mark for mark in spec["marks"] if mark["label"] == "SLA")
     assert sla["y"] == [1_000.0, 3_600_000.0]  # milliseconds
 
@@ -471,7 +471,7 @@ def test_an_edge_does_not_depend_on_the_order_in_which_values_were_given(tmp_pat
     )
     edge = found.edge("exposure.mean")
     assert (edge.meets, edge.unknown, edge.misses) == ("10 Mbit/s", (), "100 kbit/s")
-    axis = sweep_chart(found, Asked("exposure.mean")).spec["x"]
+    axis = sweep_chart(found, DrawnMeasure("exposure.mean")).spec["x"]
     assert [text for _, text in axis["ticks"]] == ["100 kbit/s", "10 Mbit/s", "1 Gbit/s"]
     assert [at for at, _ in axis["ticks"]] == [5.0, 7.0, 9.0]  # by their logarithm
 
@@ -489,16 +489,16 @@ def test_a_table_of_cells_says_where_the_sla_is_met(tmp_path: Path) -> None:
         (1.0, {"misses it": 4}),
         (9e6, {"meets the SLA": 4}),
     ):
-        marks = sweep_chart(found, Asked("exposure.mean", sla=sla)).spec["marks"]
+        marks = sweep_chart(found, DrawnMeasure("exposure.mean", sla=sla)).spec["marks"]
         assert {mark["label"]: len(mark["items"]) for mark in marks} == said
     signs = sorted(t.get_text()[:1] for t in found.plot("exposure.mean").axes[0].texts)
     assert signs.count("✓") == signs.count("✗") == 2  # not by colour alone
     one = api.sweep(path, {"link.bandwidth": ["10 Mbit/s"]}, 5, workers=1)
-    intervals = sweep_chart(one, Asked("exposure.mean")).spec["marks"][0]
+    intervals = sweep_chart(one, DrawnMeasure("exposure.mean")).spec["marks"][0]
     # one point has an interval too
     assert intervals["label"].startswith("95 % interval") and len(intervals["items"]) == 1
     calm = api.sweep(path, {"link.bandwidth": ["10 Mbit/s"]}, 2, workers=1, overrides=["faults="])
-    assert sweep_chart(calm, Asked("outage.p95")).words == "10 Mbit/s: ?."
+    assert sweep_chart(calm, DrawnMeasure("outage.p95")).words == "10 Mbit/s: ?."
     calm.plot("outage.p95")
 
 

@@ -214,7 +214,7 @@
     draw() {
       const box = this.holder.clientWidth || 700, spec = this.spec;
       const rows = spec.y.rows ? spec.y.rows.length : 0;
-      const height = rows ? 34 + 24 * rows : spec.height || 220;
+      const height = rows ? (spec.x.title ? 50 : 34) + 24 * rows : spec.height || 220;
       const dpr = printing ? 2 : window.devicePixelRatio || 1, canvas = this.canvas;
       canvas.width = box * dpr; canvas.height = height * dpr;
       canvas.style.width = `${box}px`; canvas.style.height = `${height}px`;
