@@ -20,6 +20,7 @@ from dr_sim.experiments.estimates import (
     values_of,
 )
 from dr_sim.experiments.intervals import Interval
+from dr_sim.experiments.paired import differing, is_sure, ranked, readable
 from dr_sim.experiments.words import line_text
 from dr_sim.measures.verdict import Outcome
 from dr_sim.number_text import figures, number_texts, signed_text
@@ -29,7 +30,7 @@ from dr_sim.words import counted, span
 
 if TYPE_CHECKING:
     from dr_sim.experiments.comparison import Comparison
-    from dr_sim.experiments.paired import PairedDifference, differing, is_sure, ranked, readable
+    from dr_sim.experiments.paired import PairedDifference
 
 _STATISTICS = ("mean", "p50", "p95", "p99")
 _WIDE = 21
