@@ -43,6 +43,7 @@ def add_explore(commands: Any) -> None:
     explore.add_argument("--workers", type=count, metavar="N", help="processes (default: a core)")
     explore.add_argument("--first", action="store_true", help="stop at the first case found")
     explore.add_argument(
+        "-o",
         "--out",
         type=Path,
         metavar="FOLDER",
@@ -58,7 +59,7 @@ def add_explore(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     shrink.add_argument("scenario", type=Path)
-    shrink.add_argument("--out", type=Path, metavar="FOLDER", default=Path(),
+    shrink.add_argument("-o", "--out", type=Path, metavar="FOLDER", default=Path(),
                         help="for the scenario and the test (default: here)")  # fmt: skip
     shrink.add_argument("--runs", type=count, metavar="N", default=250,
                         help="at most so many (default: 250)")  # fmt: skip

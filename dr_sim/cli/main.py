@@ -162,7 +162,7 @@ def _add_run(commands: Any) -> None:
         help="override one key, e.g. link.loss=1%%",
     )
     run.add_argument(
-        "--out", type=Path, help="folder for the results (default: results/<scenario>/<run>)"
+        "-o", "--out", type=Path, help="folder for the results (default: results/<scenario>/<run>)"
     )
     run.add_argument(
         "--engine", choices=ENGINES, help="what holds the databases, in place of the scenario's own"

@@ -31,6 +31,7 @@ def add_imports(kinds: Any) -> None:
         )
         parser.add_argument(
             "-o",
+            "-o",
             "--out",
             type=Path,
             required=True,
