@@ -429,7 +429,7 @@ def check_lost(lines: list[EventLine], instants: list[int], root: Any) -> list[P
     databases = _of(root, "databases") or {}
     for line in _in_time(lines, instants):
         if line.kind.brings_back:
-            losses = [loss for loss in losses if not _brings_back(line, loss)]
+            losses = _still_lost(line, losses)
         if line.kind.loses:
             before = next((loss for loss in losses if _takes(loss, line)), None)
         elif line.kind.needs_primary:
@@ -476,7 +476,7 @@ def check_returns(
         told = _no_such_site(line, lines) if drawn else _comes_from_nowhere(line, lines, lost)
         if told:
             problems.append(line.node.problem(f"event {line.number}: {line.kind.name}: {told}"))
-        lost = [loss for loss in lost if not _brings_back(line, loss)]
+        lost = _still_lost(line, lost)
     return problems
 
 
@@ -507,6 +507,13 @@ def _no_such_site(line: EventLine, lines: list[EventLine]) -> str:
 
 def _loses_a_site(line: EventLine) -> bool:
     return bool(line.kind.loses) and _of(line.params, "what") == "site"
+
+
+def _still_lost(line: EventLine, lost: list[EventLine]) -> list[EventLine]:
+    """The losses that a return leaves: one site comes back at a time, the last one first."""
+    found = [loss for loss in lost if not _brings_back(line, loss)]
+    sites = [loss for loss in lost if _loses_a_site(loss)]
+    return found + sites[:-1] if line.kind.brings_back == "site" else found
 
 
 def _brings_back(line: EventLine, loss: EventLine) -> bool:

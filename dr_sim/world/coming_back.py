@@ -20,7 +20,7 @@ What a person or a disk has destroyed ('lose: database') is not back: such a dat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from dr_sim.units import HOUR_US
@@ -40,6 +40,8 @@ class ComingBack:
         self._pair = pair
         self.closed: set[int] = set()
         self._starting: set[int] = set()
+        # told when databases take writes again
+        self.opened_hook: Callable[[], None] = lambda: None
         pair.link.on_change.append(self.look)
         pair.promotion.reach.on_phase = self.look
 
@@ -115,6 +117,7 @@ class ComingBack:
             for index in waiting:
                 self._open(self._pair.primary.databases[index])
             self._pair.outside.turn()
+            self.opened_hook()
 
     def _open(self, db: PrimaryDatabase) -> None:
         pair, context, index = self._pair, self._pair.context, db.index

@@ -9,8 +9,9 @@ later than the new site is in place, then it is a spare: it keeps what it holds,
 once should the next primary's site be lost.
 
 What a site that is back holds of what was lost is recorded (truth.still_there). It is not merged,
-and a new seed goes over it. A site that is back while the primary after it is lost too is a spare:
-which of the two is to be the primary again is a decision that nobody takes here.
+and a new seed goes over it. A site that is back while the primary after it is lost too is a spare,
+and stands behind that one once it is back: which of the two is to be the primary again is a
+decision that nobody takes here.
 """
 
 from __future__ import annotations
@@ -80,12 +81,21 @@ class SecondSides:
         if pair is not on:
             note_what_is_there(pair, on)
         if takes:
-            copies = copies_at(pair, on.roles.heirs or {})
-            on.second_side_is(name, _beside(on.roles.sides, pair), copies)
-            if on.before is not None:
-                self._world.end_of(on.before)
+            self._stands_behind(pair, on)
         elif role == SPARE and what == "site":
             self._spares.append(pair)
+
+    def look(self) -> None:
+        """A primary takes writes again: if it waits for its second side, a spare is that."""
+        on = self._world.pair
+        if self._spares and on.waits_for_second_side:
+            self._stands_behind(self._spares.pop(0), on)
+
+    def _stands_behind(self, pair: Pair, on: Pair) -> None:
+        copies = copies_at(pair, on.roles.heirs or {})
+        on.second_side_is(pair.roles.primary, _beside(on.roles.sides, pair), copies)
+        if on.before is not None:
+            self._world.end_of(on.before)
 
     def _lost(self, what: str, site: str, machines: Sequence[str]) -> Pair | None:
         """The pair whose primary is meant, the last one first."""

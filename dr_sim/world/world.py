@@ -135,6 +135,7 @@ class World:
         pair = Pair(self._ground, roles, store, lead)
         pair.site_lost_hook = self._happenings.site_lost
         pair.back_hook = self._second_sides.back
+        pair.coming_back.opened_hook = self._second_sides.look
         pair.is_on = lambda: pair.lead is self.pair
         goes_on = self.scenario.new_secondary_us is not None or self.scenario.brings_back
         if goes_on or self._several:
