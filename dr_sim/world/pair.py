@@ -38,6 +38,7 @@ from dr_sim.world.express import ExpressLane
 from dr_sim.world.folder import folders_of
 from dr_sim.world.hands import Hands, Surroundings, place_of
 from dr_sim.world.heartbeat import Heartbeats
+from dr_sim.world.left_behind import LeftBehind
 from dr_sim.world.link import Link
 from dr_sim.world.occurrence import Effect
 from dr_sim.world.outside import Outside
@@ -182,6 +183,7 @@ class Pair:
         # where somebody stands in the old primary's place after a failover; None: nobody
         self.replaced_by: Roles | None = None
         self.before: Pair | None = None  # the pair whose failover has put this one on
+        self.left_behind: LeftBehind | None = None  # by earlier pairs, where there are any
         # who is told that the primary's site is lost
         self.site_lost_hook: Callable[[], None] = lambda: None
         # who is told that what was lost is back: Back (world/coming_back.py)
@@ -313,6 +315,8 @@ class Pair:
             seed([(pair.context, pair.secondary) for pair in self.together], self.primary.databases)
         if roles.heirs is not None:
             take_over(context, self.primary.databases, self.secondary, roles.heirs)
+        if self.left_behind is not None and self.lead is self:
+            self.left_behind.primary_begins()
         if roles.ready_us > roles.begins_us:
             self._alone()
             self._comes = context.agenda.at(
@@ -429,6 +433,8 @@ class Pair:
     def _protect(self) -> None:
         """Backups by their schedules, and who watches over them."""
         now = self.context.now_us
+        if self.left_behind is not None:
+            self.left_behind.secondary_begins()
         clear_second_side(self.context, self.primary.databases, self.roles.heirs or {})
         self.primary.start()
         # a new recovery network is established: nothing waits for the schedule's next full
@@ -461,6 +467,8 @@ class Pair:
         if self.cloud is not None:
             self.cloud.catch_up()
         self.journal.pack()
+        if self.left_behind is not None and not self.site_lost:
+            self.left_behind.prune()
         for db in self.primary.databases:
             if db.failed in ("host", "site"):
                 continue  # who would delete there is dead
@@ -619,6 +627,8 @@ class Pair:
         """
         for file in self.files_at("secondary", database):
             self.secondary.delete(file, why)
+        if self.left_behind is not None:
+            self.left_behind.wiped(database, why)
         self.break_standby(database, Break.DROPPED, why)
 
     def break_standby(self, database: int, how: Break, why: str) -> None:

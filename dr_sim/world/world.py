@@ -43,6 +43,7 @@ from dr_sim.world.hands import Hands
 from dr_sim.world.happenings import Happenings
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.lasting import Waiting, felt, not_felt, what_lasts
+from dr_sim.world.left_behind import LeftBehind
 from dr_sim.world.link import Link
 from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.pair import Ground, Pair, Roles
@@ -193,8 +194,11 @@ class World:
         carried = [felt(going, roles, now) for roles in each]
         for roles, events in zip(each, carried, strict=True):
             roles.events = [*self.scenario.events, *events]
+        earlier = list(self.pairs)
         self.pair = self._put_all_on(each)
         self.pair.before = old
+        for pair in self.pair.together:
+            pair.left_behind = LeftBehind(pair, earlier)
         if old.replaced_by is not None:
             self.agenda.at(old.replaced_by.ready_us, Class.HOUSEKEEPING, -1, self.end_of, old)
         for pair in self.pair.together:

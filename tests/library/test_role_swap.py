@@ -17,6 +17,7 @@ from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.oracle.witness import Lineage
 from dr_sim.record.journal import Row
+from dr_sim.record.pairs import pair_of
 from dr_sim.results.run_folder import read_results, write_results
 from dr_sim.runs.run import Result, run
 from dr_sim.world import play, succession
@@ -24,7 +25,7 @@ from dr_sim.world.context import Context
 from dr_sim.world.primary_database import PrimaryDatabase
 from dr_sim.world.world import World
 
-from .runs import HOUR, MINUTE, SCENARIOS, SECOND, at, ran
+from .runs import DAY, HOUR, MINUTE, SCENARIOS, SECOND, at, ran
 
 SWAP = "after_failover/role_swap"
 SEVERAL = "after_failover/role_swap_several"
@@ -471,3 +472,28 @@ def test_a_new_primary_that_fails_before_anything_is_restored_was_unprotected_un
     first, second = summary_json(run(load_scenario(path)).summary)["failovers"]
     assert MINUTE < first["unprotected_us"] < 2 * MINUTE
     assert not first["unprotected_censored"] and not second["unprotected_censored"]
+
+
+# ---- what earlier roles have left at a site
+def test_what_has_landed_at_a_primary_before_goes_by_age_and_takes_room_again() -> None:
+    """B's landing share holds three days of logs when B becomes the primary; A's backup share what
+    it made, when A is the primary again.
+    """
+    events = (
+        'events=[{at: "Tue 10:02", order_failover: dba}, {at: "Wed 18:02", order_failover: dba}]'
+    )
+    kept = [f"{side}.retention=1 day" for side in ("primary", "secondary")]
+    daily = ["run_for=3 days", "databases.app.full=daily 01:00", "sla=[{outage: at most 1 h}]"]
+    world = World(load_scenario(SCENARIOS / f"{SWAP}.yaml", [events, *kept, *daily]))
+    journal = world.run()
+    gone = [r for r in journal.rows("truth.file_gone") if pair_of(r.entity) == 0]
+    later = {r.values["where"] for r in gone if r.time_us > at(2, "11:00")}
+    assert later == {"primary", "secondary"}
+    for pair in world.pairs[:1]:  # the run ends a day and a half after the first swap
+        files = pair.files_at("primary", 0) + pair.files_at("secondary", 0)
+        assert all(f.modified_utc_us > world.scenario.start_utc_us + DAY for f in files)
+    assert not any(pair.context.witness.violations for pair in world.pairs)
+    last = world.pairs[2]
+    mine = sum(f.nominal_bytes for f in last.files_at("primary", 0))
+    left = sum(f.nominal_bytes for f in world.pairs[0].files_at("primary", 0))
+    assert last.primary.share.used_bytes == mine + left

@@ -1,0 +1,112 @@
+"""Files that earlier roles have left at a site: they take room there, and go in time (R18).
+
+Theory of operation. A site keeps its files when the roles change. A primary's backups lie in its
+backup share, what landed at a secondary in its landing share: two disks, each with the capacity
+that the scenario gives to that role. When a site has a role again, the disk of that role begins
+with what still lies there. Once a day what an earlier role has left goes by the rules of retention,
+over all of a database that lies at the site: what the new chain does not need, and is old enough.
+Nothing is deleted while nobody is in charge of the site: while it is lost, or a spare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from dr_sim.backups.retention import StoredFile, prunable
+from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.pruning import RETENTION
+
+if TYPE_CHECKING:
+    from dr_sim.world.pair import Pair
+
+
+class LeftBehind:
+    """earlier: the pairs before this one."""
+
+    def __init__(self, pair: Pair, earlier: Sequence[Pair]) -> None:
+        self._pair = pair
+        self._earlier = list(earlier)
+        # of several standbys behind one primary each pair has the same files there
+        self._leads = [before for before in earlier if before.lead is before]
+
+    def primary_begins(self) -> None:
+        """The primary is in its role: its share holds what it has held before."""
+        pair = self._pair
+        for before in self._leads:
+            if before.roles.primary == pair.roles.primary:
+                pair.primary.share.put(_bytes(before, "primary"))
+
+    def secondary_begins(self) -> None:
+        """The second side is in place, as above."""
+        pair = self._pair
+        for before in self._earlier:
+            if before.roles.secondary == pair.roles.secondary:
+                pair.secondary.share.put(_bytes(before, "secondary"))
+
+    def prune(self) -> None:
+        """A day is over."""
+        roles = self._pair.roles
+        sites = [roles.primary] if self._pair.lead is self._pair else []
+        if self._pair.context.now_us >= roles.ready_us:
+            sites.append(roles.secondary)
+        for site in sites:
+            for database in range(len(self._pair.context.scenario.databases)):
+                self._prune(site, database)
+
+    def wiped(self, database: int, why: str) -> None:
+        """The second side's disks are gone, or somebody has emptied them."""
+        for before, where in self._of(self._pair.roles.secondary):
+            for file in _files(before, where, database):
+                self._delete(before, where, file, why)
+
+    def _prune(self, site: str, database: int) -> None:
+        pair, context = self._pair, self._pair.context
+        left = [
+            (before, where, file)
+            for before, where in self._of(site)
+            for file in _files(before, where, database)
+        ]
+        active = site == pair.roles.primary
+        spec = context.scenario.primary if active else context.scenario.secondary
+        utc_us = context.primary_utc_us() if active else context.utc_us()
+        old_us = utc_us - spec.retention_us
+        if not any(file.modified_utc_us < old_us for _, _, file in left):
+            return
+        now = _files(pair, "primary" if active else "secondary", database)
+        whole = [file for file in [*(file for _, _, file in left), *now] if file.whole]
+        stored = [StoredFile(file.name, file.header) for file in whole]
+        gone = set(prunable(stored, utc_us, spec.retention_us, spec.retention_count))
+        for before, where, file in left:
+            if file.name in gone or not (file.whole or file.modified_utc_us >= old_us):
+                self._delete(before, where, file, RETENTION)
+
+    def _of(self, site: str) -> Iterator[tuple[Pair, str]]:
+        """The earlier pairs of which a site was a side, and which."""
+        for before in self._earlier:
+            if before.roles.primary == site:
+                if before in self._leads:
+                    yield before, "primary"
+            elif before.roles.secondary == site:
+                yield before, "secondary"
+
+    def _delete(self, before: Pair, where: str, file: BackupFile, why: str) -> None:
+        pair = self._pair
+        if where == "primary":
+            before.primary.delete(file, why)
+            if before.roles.primary == pair.roles.primary:
+                pair.primary.share.remove(file.nominal_bytes)
+        else:
+            before.secondary.delete(file, why)
+            if before.roles.secondary == pair.roles.secondary:
+                pair.secondary.share.remove(file.nominal_bytes)
+
+
+def _files(pair: Pair, where: str, database: int) -> list[BackupFile]:
+    found = pair.context.by_name[database].values()
+    return [f for f in found if (f.at_primary if where == "primary" else f.at_secondary)]
+
+
+def _bytes(pair: Pair, where: str) -> int:
+    databases = range(len(pair.context.scenario.databases))
+    return sum(file.nominal_bytes for i in databases for file in _files(pair, where, i))
