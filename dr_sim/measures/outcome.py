@@ -369,7 +369,11 @@ def why_unknown(t: Tables, scenario: Scenario, database: int) -> str:
 
 
 def manager_down(t: Tables, begin_us: int, end_us: int) -> list[tuple[int, int]]:
-    """When in [begin_us, end_us) the recovery manager was dead."""
+    """When in [begin_us, end_us) the recovery manager was dead, and had anything to do: once it has
+    sent users over nobody waits for it.
+    """
+    serving = [r.time_us for r in t.rows("seen.EnterPhase") if r.values["phase"] == "serving"]
+    end_us = min([end_us, *serving])
     found, since = [], None
     for r in t.rows("truth.manager"):
         if not r.values["up"]:

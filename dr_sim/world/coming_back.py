@@ -127,3 +127,4 @@ class ComingBack:
         pair.primary.go_on(db)
         context.witness.writes_changed(context.now_us, index)
         pair.users.back(index)
+        pair.tell_before(db, up=True)

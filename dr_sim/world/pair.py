@@ -201,6 +201,8 @@ class Pair:
         )
         self.replication = Replication(context, self.link, self._land, self.secondary.share)
         self.users: Users = lead.users if lead else Users(self.shared, self._serving)
+        if lead is None:
+            self.users.again_hook = self._users_again
         self.claims: Claims = lead.claims if lead else Claims(agenda, scenario.failover.lease_us)
         self.remote = remote = Remote(context, self.link, self.primary, self.replication)
         fork = max((heir.lineage.fork for heir in heirs.values()), default=1)
@@ -581,6 +583,7 @@ class Pair:
             self.coming_back.lost_again(db)
             self.primary.fail(db, what)
             self.users.lost(db.index)
+            self.tell_before(db, up=False)
 
     def _fallen(self, db: PrimaryDatabase, down: bool) -> None:
         """The server of a database falls: nobody is served, and its machine's beats stop. Or it is
@@ -592,6 +595,7 @@ class Pair:
             self.users.lost(db.index)
         else:
             self.users.back(db.index)
+        self.tell_before(db, up=not down)
         for pair in self.together:
             if down:
                 pair.heartbeats.server_down(db.spec.machine)
@@ -616,6 +620,18 @@ class Pair:
         """What lies at the primary, of all databases, oldest first."""
         files = [file for i in self._serving for file in self.files_at("primary", i)]
         return sorted(files, key=lambda f: (f.begun_us, f.number))
+
+    def tell_before(self, db: PrimaryDatabase, up: bool) -> None:
+        """Tell the failover before: users whom it sends here may be on their way."""
+        before = self.lead.before
+        if before is not None and up:
+            before.users.back_there(db.index)
+        elif before is not None:
+            before.users.lost_there(db.index)
+
+    def _users_again(self) -> None:
+        if self.before is not None:
+            self.before.users.served_by_the_next()
 
     def _primary_error(self, db: PrimaryDatabase, what: str, number: int, text: str) -> None:
         for pair in self.together:

@@ -36,8 +36,11 @@ class Users:
         self._ramps: tuple[int, _Ramp, _Ramp] | None = None  # since when, arrived, capacity
         self._piece = (0, 0, 0, 0)  # the part that an online database gets: begin, end, from, to
         self._again: set[int] = set()  # databases for which that was recorded, -1: the service
+        self._ended = False  # another failover serves the users
         # when 99 % have arrived at the new primary, once that is under way
         self._arrived_us: int | None = None
+        # told when 99 % of all are served again
+        self.again_hook: Callable[[], None] = lambda: None
         context.note("truth.served", -1, ALL_PPM, ALL_PPM)
 
     def lost(self, database: int) -> None:
@@ -59,16 +62,38 @@ class Users:
                 self._context.note("truth.served", database, served_ppm, served_ppm)
 
     def online(self, database: int) -> None:
-        """Let the database take requests at the new primary from now on, or as soon as they
-        come.
-        """
+        """Let it take requests at the new primary from now on, or as soon as they come."""
         self._online.add(database)
         if self._ramps is not None:
-            now = self._context.now_us
-            begin, end, low, high = self._piece
-            at_now = high if now >= end else low + (high - low) * (now - begin) // (end - begin)
-            self._note(now, max(now, end), at_now, high)
+            self._note_now()
             self._expect_again()
+
+    def _note_now(self) -> None:
+        now = self._context.now_us
+        begin, end, low, high = self._piece
+        at_now = high if now >= end else low + (high - low) * (now - begin) // (end - begin)
+        self._note(now, max(now, end), at_now, high)
+
+    def lost_there(self, database: int) -> None:
+        """Take a database that the new primary loses before all users are served there."""
+        if database in self._online and -1 not in self._again:
+            self._online.discard(database)
+            if self._ramps is not None:
+                self._note_now()
+
+    def back_there(self, database: int) -> None:
+        """Let it be up again there."""
+        if -1 not in self._again:
+            self.online(database)
+
+    def served_by_the_next(self) -> None:
+        """End the wait: the failover after this one serves whoever was still on his way."""
+        if self._arrived_us is None or -1 in self._again:
+            return
+        self._ended = True
+        for entity in (-1, *(self._serving if self._each else ())):
+            self._context.note("truth.served", entity, ALL_PPM, ALL_PPM)
+            self._served_again(entity)
 
     def redirect(self, done: Callable[[], None]) -> None:
         """Send users to the new primary; call done() once 99 % of them have arrived. If it is
@@ -111,11 +136,16 @@ class Users:
         """Compute when 99 % of all requests succeed: the databases that are online must serve
         enough for all.
         """
-        level = -(-SERVED_AGAIN_PPM * self._databases // len(self._online))
+        level = self._level_ppm
         if level <= ALL_PPM:
             self._expect(level, -1)
         for database in sorted(self._online) if self._each else ():
             self._expect(SERVED_AGAIN_PPM, database)
+
+    @property
+    def _level_ppm(self) -> int:
+        """The part that each online database must get for 99 % of all to succeed."""
+        return -(-SERVED_AGAIN_PPM * self._databases // max(1, len(self._online)))
 
     def _expect(self, level_ppm: int, entity: int) -> None:
         assert self._ramps is not None
@@ -125,12 +155,18 @@ class Users:
         self._context.agenda.at(at, Class.ANSWER, -1, self._served_again, entity)
 
     def _served_again(self, entity: int) -> None:
-        if entity not in self._again:
+        enough = bool(self._online) and self._level_ppm <= ALL_PPM
+        there = enough if entity < 0 else entity in self._online
+        if entity not in self._again and (there or self._ended):
             self._again.add(entity)
             self._context.note("truth.served_again", entity)
+            if entity < 0:
+                self.again_hook()
 
     def _note(self, begin_us: int, end_us: int, from_ppm: int, to_ppm: int) -> None:
         """Record that from now on a database that is online gets from_ppm, rising to to_ppm."""
+        if self._ended:
+            return
         self._piece = begin_us, end_us, from_ppm, to_ppm
         part, of, note = len(self._online), self._databases, self._context.note
         note("truth.served", -1, from_ppm * part // of, to_ppm * part // of)

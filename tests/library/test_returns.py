@@ -252,3 +252,34 @@ def test_a_second_side_that_was_lost_before_is_failed_over_to_again() -> None:
 def test_after_a_failover_too_steps_have_the_same_digest(name: str) -> None:
     scenario = ran(name).scenario
     assert run(replace(scenario, steps=True)).digest == ran(name).digest
+
+
+# ---- before users have come
+def lost_on_the_way(*more: str) -> list[dict[str, Any]]:
+    """The new primary, online at 10:03:01, is lost at 10:03:20, when users are on their way."""
+    events = ", ".join(['{at: "Mon 10:02", lose: site}', '{at: "Mon 10:03:20", lose: site}', *more])
+    result = ran(ANEW, "sla=[{outage: at most 1 h}]", f"events=[{events}]")
+    assert summary_json(result.summary)["violations"] == []
+    return list(summary_json(result.summary)["failovers"])
+
+
+def test_users_are_not_served_by_a_primary_that_was_lost_before_they_came() -> None:
+    first, second = lost_on_the_way()
+    assert (first["outage_us"], second["outage_us"]) == (None, None)
+
+
+def test_they_are_served_when_it_is_back() -> None:
+    """By hand: back at 11:03:20, and its server has started at 11:03:30."""
+    first, second = lost_on_the_way('{at: "Mon 11:03:20", site_returns: B}')
+    assert first["served_again_us"] == second["served_again_us"] == at(1, "11:03:30")
+    assert first["manager_down_us"] == 0
+
+
+def test_or_by_the_failover_that_comes_next() -> None:
+    """A planned swap loses its new primary in the middle, and the old one takes over again."""
+    events = 'events=[{at: "Mon 10:02", order_failover: dba}, {at: "Mon 10:02:30", lose: site}]'
+    result = ran(FOLLOWS, events, AUTOMATIC, "sla=[{outage: at most 1 h}]")
+    first, second = summary_json(result.summary)["failovers"]
+    assert first["served_again_us"] == second["served_again_us"]
+    assert first["served_again_us"] > second["outage_from_us"]
+    assert summary_json(result.summary)["violations"] == []
