@@ -8,6 +8,7 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.measures.verdict import Outcome
+from dr_sim.record.journal import Row
 from dr_sim.runs.run import Result
 
 from .runs import DAY, at, failover, in_first_leg, ran, rows, times
@@ -42,6 +43,13 @@ def restorable(files: list[Lying]) -> set[int]:
     return found
 
 
+def until_failover(result: Result, record: str, **wanted: int | str) -> list[Row]:
+    """The rows of the first pair, until the next one is on: what is left by then goes later."""
+    until_us = [leg.begins_us for leg in result.whole.legs[1:]]
+    found = in_first_leg(result, record, **wanted)
+    return [r for r in found if r.time_us < min(until_us, default=r.time_us + 1)]
+
+
 def walk(result: Result, where: str) -> list[tuple[int, list[Lying], list[Lying]]]:
     """For each night that pruned a side: (instant, what lay there before, what was left). Until the
     failover: after it each side is another site.
@@ -50,7 +58,7 @@ def walk(result: Result, where: str) -> list[tuple[int, list[Lying], list[Lying]
         r.values["file"]: Lying(
             *(r.values[k] for k in ("kind", "first_lsn", "last_lsn")), r.time_us
         )
-        for r in in_first_leg(result, "truth.backup_finished")
+        for r in until_failover(result, "truth.backup_finished")
     }
     fulls = [f for f in made.values() if f.kind == Kind.FULL]
     for f in made.values():
@@ -61,10 +69,10 @@ def walk(result: Result, where: str) -> list[tuple[int, list[Lying], list[Lying]
                 default=None,
             )
     came = "truth.landed" if where == "secondary" else "truth.backup_finished"
-    changes = [(r.time_us, r.seq, r.values["file"], True) for r in in_first_leg(result, came)]
+    changes = [(r.time_us, r.seq, r.values["file"], True) for r in until_failover(result, came)]
     changes += [
         (r.time_us, r.seq, r.values["file"], False)
-        for r in in_first_leg(result, "truth.file_gone", where=where)
+        for r in until_failover(result, "truth.file_gone", where=where)
     ]
     lying: dict[int, Lying] = {}
     nights: list[tuple[int, list[Lying], list[Lying]]] = []
@@ -89,9 +97,9 @@ def result() -> Result:
 
 @pytest.mark.parametrize("where", ["primary", "secondary"])
 def test_old_files_go(result: Result, where: str) -> None:
-    gone = in_first_leg(result, "truth.file_gone", where=where, why="retention")
+    gone = until_failover(result, "truth.file_gone", where=where, why="retention")
     assert len(gone) > 300
-    made = {r.values["file"]: r.time_us for r in in_first_leg(result, "truth.backup_finished")}
+    made = {r.values["file"]: r.time_us for r in until_failover(result, "truth.backup_finished")}
     assert min(r.time_us - made[r.values["file"]] for r in gone) > DAY  # none before its time
     last = max(r.time_us for r in gone)
     _, before, left = walk(result, where)[-1]
