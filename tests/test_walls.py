@@ -460,6 +460,54 @@ def test_nobody_changes_what_was_told_or_commanded(monkeypatch: pytest.MonkeyPat
     assert [then for told, then in given if repr(told) != then] == []
 
 
+# ---- one comprehension a statement
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+PARTS = (ast.stmt, ast.excepthandler, ast.match_case)
+"""Statements inside another statement, which are counted by themselves."""
+
+
+def comprehensions_of(statement: ast.stmt) -> int:
+    """Return how many comprehensions a statement has, without the statements in its body."""
+    found = 0
+    todo: list[ast.AST] = [statement]
+    while todo:
+        for child in ast.iter_child_nodes(todo.pop()):
+            if not isinstance(child, PARTS):
+                found += isinstance(child, COMPREHENSIONS)
+                todo.append(child)
+    return found
+
+
+def packed_in(path: Path) -> list[str]:
+    """Return the statements with more than one comprehension."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    return [f"{path}:{node.lineno}" for node in statements if comprehensions_of(node) > 1]
+
+
+def test_a_statement_has_one_comprehension_at_most() -> None:
+    paths = sorted((ROOT / "dr_sim").rglob("*.py"))
+    assert len(paths) > 400
+    for path in paths:
+        assert packed_in(path) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "n"),
+    [
+        ("x = [[a for a in b] for b in c]\n", 1),
+        ("f({a for a in b}, {a: 1 for a in b})\n", 1),
+        ("x, y = (a for a in b), [a for a in c]\n", 1),
+        ("def f(x):\n    if any(a for a in x):\n        return [a for a in x]\n", 0),
+        ("for a in [b for b in c]:\n    x = [d for d in a]\n", 0),
+    ],
+)
+def test_a_statement_with_two_comprehensions_is_found(tmp_path: Path, code: str, n: int) -> None:
+    path = tmp_path / "planted.py"
+    path.write_text(code)
+    assert len(packed_in(path)) == n
+
+
 # ---- docstrings
 BEING_REBUILT = {"cloud", "world"}
 """Rooms whose docstrings are still to be read again, with the code that they stand at."""

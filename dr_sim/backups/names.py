@@ -42,9 +42,7 @@ _FIRST_ATTEMPT = "_" + "0" * ATTEMPTS_DIGITS
 _KIND_ENDS = tuple(f"_{kind.word}{_FIRST_ATTEMPT}" for kind in Kind)
 # Kind words sort full < incremental < log. A name given later must sort later, so a full also
 # avoids a second in which an incremental or a log already has a name.
-_KINDS_NOT_BEFORE = tuple(
-    tuple(_KIND_ENDS[other] for other in Kind if other >= kind) for kind in Kind
-)
+_KINDS_NOT_BEFORE = tuple(_KIND_ENDS[kind:] for kind in Kind)
 
 
 @dataclass(slots=True)

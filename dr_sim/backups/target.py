@@ -108,6 +108,11 @@ class Told:
 NOTHING_ELSE = Told()
 
 
+def _is_reachable(end: int, begins: set[tuple[int, int]], forks: type_forks) -> bool:
+    """Return whether any of these positions leads to that fork."""
+    return any(leads_to(fork, lsn, end, forks) for fork, lsn in begins)
+
+
 def fork_for(
     headers: Sequence[BackupHeader], state: RestoreState | None, target: Target, forks: type_forks
 ) -> int | None:
@@ -124,9 +129,8 @@ def fork_for(
         onward = [end for end in ends if leads_to(state.fork, state.redo_lsn, end, forks)]
         return onward[0] if len(onward) == 1 else state.fork
     fulls = [header for header in headers if header.kind is Kind.FULL]
-    reachable = [
-        end for end in ends if any(leads_to(full.fork, full.last_lsn, end, forks) for full in fulls)
-    ]
+    begins = {(full.fork, full.last_lsn) for full in fulls}
+    reachable = [end for end in ends if _is_reachable(end, begins, forks)]
     if len(reachable) < 2:
         return reachable[0] if reachable else None
     covering = [end for end in reachable if _covers(headers, end, target, forks)]

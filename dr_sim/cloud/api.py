@@ -54,10 +54,9 @@ class Api:
         self._book = book
         self._mappings = mappings
         self._callers = {caller.name: frozenset(caller.networks) for caller in config.callers}
-        self._entities = {
-            network.name: frozenset(entity.name for entity in network.entities)
-            for network in config.networks
-        }
+        self._entities: dict[str, frozenset[str]] = {}
+        for network in config.networks:
+            self._entities[network.name] = frozenset(entity.name for entity in network.entities)
         self._calls = 0
 
     def called(self, e: Called, active: str, out: Out) -> None:

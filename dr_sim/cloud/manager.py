@@ -202,14 +202,10 @@ class CloudManager:
         if busy or not all(mirror.provisioned() for mirror in mirrors):
             return
         taken = [mirror.taken for mirror in mirrors]
-        out.commands.append(
-            SiteProvisioned(
-                site,
-                sum(each.changes for each in taken),
-                sum(each.rebuilt for each in taken),
-                sum(each.by_hand for each in taken),
-            )
-        )
+        changes = sum(each.changes for each in taken)
+        rebuilt = sum(each.rebuilt for each in taken)
+        by_hand = sum(each.by_hand for each in taken)
+        out.commands.append(SiteProvisioned(site, changes, rebuilt, by_hand))
         self._over(out)
 
     def _over(self, out: Out) -> None:

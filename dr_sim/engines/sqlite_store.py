@@ -293,7 +293,7 @@ def _position(connection: sqlite3.Connection) -> tuple[SqlitePosition, int]:
     ).fetchone()
     try:
         commits, lsn, text, running = row
-        steps = [tuple(int(word) for word in step.split(",")) for step in text.split(";")]
+        steps = [tuple(map(int, step.split(","))) for step in text.split(";")]
         forks = tuple((fork, begins, n) for fork, begins, n in steps)
         return SqlitePosition(commits, int(lsn), forks), int(running)
     except (TypeError, ValueError, AttributeError):

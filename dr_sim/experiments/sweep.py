@@ -59,13 +59,17 @@ class Swept:
 
     def __repr__(self) -> str:
         least = min((found.n for found in self.distributions), default=0)
-        values = {key: len({p.values[key] for p in self.points}) for key in self.keys}
+        values = {key: self.values_of(key) for key in self.keys}
         varied = ", ".join(f"{n} value{'s' * (n != 1)} of {key}" for key, n in values.items())
         return f"Swept({varied}, {least:,} runs a point)"
 
     def _repr_html_(self) -> str:
         """The table that `dr-sim sweep` prints, for a notebook's cell."""
         return in_cell(table_text(self, measures_of(self.points[0].scenario)))
+
+    def values_of(self, key: str) -> int:
+        """Return how many values of that key the points have."""
+        return len({point.values[key] for point in self.points})
 
     @property
     def table(self) -> pd.DataFrame:

@@ -174,9 +174,8 @@ def share_below(curve: Curve, lines: Sequence[tuple[str, int]]) -> Chart:
     """For each exposure the share of time at or below it: exact quantiles of the whole run, not a
     sample's.
     """
-    shares = [Fraction(i, 200) for i in range(200)] + [
-        Fraction(i, 10_000) for i in (9975, 9990, 9999, 10_000)
-    ]
+    shares = [Fraction(i, 200) for i in range(200)]
+    shares += [Fraction(i, 10_000) for i in (9975, 9990, 9999, 10_000)]
     values = [int(value) for value in curve.quantiles_us(shares)]
     near = [(word, us) for word, us in lines if us <= 4 * values[-1]]
     right = max([values[-1], *(us for _, us in near)], default=SECOND_US) * 1.05 or SECOND_US

@@ -58,17 +58,22 @@ def exposure_picture(seen: Views) -> Picture:
 
 
 def _in_sight(chart: Chart, window: tuple[float, float]) -> Chart:
-    """A chart of bars without the rows in which nothing is in the window."""
+    """Return a chart of bars without the rows in which nothing is in the window."""
     marks = chart.spec["marks"]
     if any(mark["type"] != "bars" for mark in marks):
         return chart
-    kept = [[bar for bar in mark["items"] if _meets(bar, window)] for mark in marks]
-    used = sorted({bar["row"] for items in kept for bar in items})
-    rows = [chart.spec["y"]["rows"][row] for row in used] or ["nothing"]
-    drawn = [
-        {**mark, "items": [{**bar, "row": used.index(bar["row"])} for bar in items]}
-        for mark, items in zip(marks, kept, strict=True)
-    ]
+    kept = []
+    used: set[int] = set()
+    for mark in marks:
+        bars = [bar for bar in mark["items"] if _meets(bar, window)]
+        kept.append(bars)
+        used.update(bar["row"] for bar in bars)
+    rows = [chart.spec["y"]["rows"][row] for row in sorted(used)] or ["nothing"]
+    place = {row: i for i, row in enumerate(sorted(used))}
+    drawn = []
+    for mark, bars in zip(marks, kept, strict=True):
+        items = [{**bar, "row": place[bar["row"]]} for bar in bars]
+        drawn.append({**mark, "items": items})
     return replace(chart, spec={**chart.spec, "y": {"rows": rows}, "marks": drawn})
 
 

@@ -69,8 +69,9 @@ def sweep_chart(swept: DrawnSweep, asked: DrawnMeasure) -> Chart:
             "fix one of them"
         )
     cells = _cells_of(swept, asked)
-    values = [tuple(point.values[key] for key in keys) for point in swept.points]
-    by_value = dict(zip(values, cells, strict=True))
+    by_value = {}
+    for point, cell in zip(swept.points, cells, strict=True):
+        by_value[tuple(point.values[key] for key in keys)] = cell
     runs = int(swept.curve(asked.measure, asked.database, asked.failure_class)["n"].min())
     title = f"{asked.name}, {runs:,} run{'s' * (runs != 1)} a point"
     draw = _curve if len(keys) == 1 else _table
@@ -81,8 +82,8 @@ def sweep_chart(swept: DrawnSweep, asked: DrawnMeasure) -> Chart:
 
 
 def varied(swept: DrawnSweep) -> list[str]:
-    """The keys with more than one value; the first key if there is none."""
-    keys = [key for key in swept.keys if len({p.values[key] for p in swept.points}) > 1]
+    """Return the keys with more than one value; the first key if there is none."""
+    keys = [key for key in swept.keys if swept.values_of(key) > 1]
     return keys or list(swept.keys[:1])
 
 

@@ -59,14 +59,16 @@ class Timeline:
         )
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
         before_us = (local - midnight) // timedelta(microseconds=1)
+        names = [database.name for database in self.scenario.databases]
+        shown = [[name, begin / MS_US, end / MS_US] for name, begin, end in views]
         return {
             "from": 0,
             "to": self.end_us / MS_US,
             "start": start_us / MS_US,
             "zone": self.scenario.time_zone,
             "midnight": (-before_us) % DAY_US / MS_US,
-            "names": [d.name for d in self.scenario.databases],
-            "views": [[name, begin / MS_US, end / MS_US] for name, begin, end in views],
+            "names": names,
+            "views": shown,
         }
 
     def when(self, us: int) -> str:
@@ -98,14 +100,16 @@ class Timeline:
     def _lane(
         self, y: dict[str, Any], marks: list[dict[str, Any]], height: int = 190
     ) -> dict[str, Any]:
-        """A lane over the time axis; failures and unprotected time lie behind its marks."""
+        """Return a lane over the time axis; failures and unprotected time lie behind its marks."""
+        uprights = [at / MS_US for at in self.seen.failures_us]
+        grounds = [[begin / MS_US, end / MS_US] for begin, end in self.seen.unprotected]
         return {
             "x": {"kind": "time"},
             "y": y,
             "height": height,
             "marks": marks,
-            "uprights": [at / MS_US for at in self.seen.failures_us],
-            "grounds": [[a / MS_US, b / MS_US] for a, b in self.seen.unprotected],
+            "uprights": uprights,
+            "grounds": grounds,
         }
 
     def _bar(
@@ -285,10 +289,13 @@ class Timeline:
         )
 
     def _backlog(self) -> Chart:
-        each = [(v.leg.begins_us, v.ends_us, *backlog(v.t, v.leg.scenario)) for v in self.seen.legs]
-        landing, restoring = (
-            over_legs([(begins, ends, b[i]) for begins, ends, *b in each]) for i in (0, 1)
-        )
+        to_land: list[tuple[int, int, Backlog]] = []
+        to_restore: list[tuple[int, int, Backlog]] = []
+        for view in self.seen.legs:
+            not_landed, not_restored = backlog(view.t, view.leg.scenario)
+            to_land.append((view.leg.begins_us, view.ends_us, not_landed))
+            to_restore.append((view.leg.begins_us, view.ends_us, not_restored))
+        landing, restoring = over_legs(to_land), over_legs(to_restore)
         marks = []
         for part, colour, word, dash in (
             (landing, "orange", "not landed", "solid"),
@@ -324,11 +331,7 @@ class Timeline:
 
     def _alerts(self) -> Chart:
         alerts = self.seen.alerts
-        databases = [
-            i
-            for i in (-1, *range(len(self.scenario.databases)))
-            if any(a.database == i for a in alerts)
-        ]
+        databases = sorted({alert.database for alert in alerts})
         few = len(databases) <= MOST_ROWS
         keys = sorted({(a.database if few else a.event_id) for a in alerts})
         names = [(self._subject(key) if few else _event(key)) for key in keys]
@@ -359,10 +362,11 @@ class Timeline:
                     "words": words,
                 }
             )
-        due, missed, late, false = (
-            sum(getattr(v.quality, what) for v in self.seen.legs)
-            for what in ("due", "missed", "late", "false")
-        )
+        qualities = [view.quality for view in self.seen.legs]
+        due = sum(quality.due for quality in qualities)
+        missed = sum(quality.missed for quality in qualities)
+        late = sum(quality.late for quality in qualities)
+        false = sum(quality.false for quality in qualities)
         told = (
             f"{counted(len(alerts), 'alert')}; {counted(due, 'lasting danger')} asked for "
             f"one, {missed} missed, {late} answered late; {false} false."

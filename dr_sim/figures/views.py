@@ -68,26 +68,20 @@ def views_of(whole: Whole) -> Views:
         )
         for leg, t in whole.each
     ]
-    return Views(
-        whole,
-        legs,
-        _happenings(legs),
-        [
-            replace(
-                a,
-                time_us=a.time_us + v.leg.begins_us,
-                database=_as_at_first(v, legs[0], a.database),
-            )
-            for v in legs
-            for a in v.quality.alerts
-        ],
-        [f.failed_us + v.leg.begins_us for v in legs for f in v.found],
-        list(unprotected_spans(whole).values()),
-    )
+    alerts: list[Alert] = []
+    failures_us: list[int] = []
+    for view in legs:
+        begins_us = view.leg.begins_us
+        failures_us += [failover.failed_us + begins_us for failover in view.found]
+        for alert in view.quality.alerts:
+            database = _as_at_first(view, legs[0], alert.database)
+            alerts.append(replace(alert, time_us=alert.time_us + begins_us, database=database))
+    unprotected = list(unprotected_spans(whole).values())
+    return Views(whole, legs, _happenings(legs), alerts, failures_us, unprotected)
 
 
 def _as_at_first(view: View, first: View, database: int) -> int:
-    """The database's index in the first leg."""
+    """Return the database's index in the first leg."""
     names = [d.name for d in first.leg.scenario.databases]
     return names.index(view.leg.scenario.databases[database].name) if database >= 0 else database
 

@@ -44,8 +44,12 @@ def both_sides_us(t: Tables, until_us: Sequence[int]) -> list[tuple[int, int]]:
     a second site was in place again; until the next of the instants at which a primary failed.
     """
     begins = [0, *t["truth.cloud_stands"]["time_us"].tolist()]
-    ends = [min((us for us in until_us if us > begin), default=begin) for begin in begins]
-    return [(begin, end) for begin, end in zip(begins, ends, strict=True) if end > begin]
+    spans = []
+    for begin in begins:
+        end = min((us for us in until_us if us > begin), default=begin)
+        if end > begin:
+            spans.append((begin, end))
+    return spans
 
 
 def drift(t: Tables, scenario: Scenario, spans: Spans) -> Curve:
@@ -79,7 +83,10 @@ def _behind(networks: Sequence[tuple[Ints, Ints]], spans: Spans) -> Curve:
         time = np.append(np.zeros(1, np.int64), time_us)
         since = np.append(np.full(1, NEVER_US, np.int64), since_us)
         curves.append(step_curve(time, since, last_us))
-    return joined([worst(c.window(begin, end) for c in curves) for begin, end in spans])
+    parts = []
+    for begin, end in spans:
+        parts.append(worst(curve.window(begin, end) for curve in curves))
+    return joined(parts)
 
 
 def provision_if_now(t: Tables, scenario: Scenario, spans: Spans) -> Falling:

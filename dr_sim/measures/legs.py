@@ -85,15 +85,18 @@ def _leg(
     # a site that was back before the one that was to be the second side
     taken = list(mine.rows("truth.second_side"))
     from_us = roles.secondary_from_us - begins_us
+    for row in taken:
+        from_us = min(from_us, row.time_us)
+    in_service = tuple(_in_leg(scenario.databases[i], follows[i]) for i in databases)
     part = replace(
         seen,
         leg_no=number,
         begins_us=begins_us,
         start_utc_us=scenario.start_utc_us + begins_us,
         run_for_us=scenario.run_for_us - begins_us,
-        secondary_from_us=min([from_us, *(row.time_us for row in taken)]),
+        secondary_from_us=from_us,
         measure_from_us=max(0, scenario.measure_from_us - begins_us),
-        databases=tuple(_in_leg(scenario.databases[i], follows[i]) for i in databases),
+        databases=in_service,
     )
     goes_on = tuple(
         (row.values["number"], row.values["what"]) for row in mine.rows("truth.goes_on")

@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 
 from dr_sim.backups.model import Kind
 from dr_sim.measures.exposure import NEVER_US
-from dr_sim.measures.falling import Falling, no_curve, worst_falling
+from dr_sim.measures.falling import Falling, joined_falling, worst_falling
 from dr_sim.measures.happenings import lines_for, turns_of
 from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Ints, Record, Tables, pick, run_end_us, tables, up_until_us
@@ -447,7 +447,10 @@ def _job_off(t: Tables, scenario: Scenario, database: int) -> list[tuple[int, in
         elif since:
             found.append((since.pop(0), row.time_us))
     found += [(begin, NO_WAY_US) for begin in since]
-    return [(begin, min([end, *(at for at in drains if at >= begin)])) for begin, end in found]
+    spans = []
+    for begin, end in found:
+        spans.append((begin, min((at for at in drains if begin <= at < end), default=end)))
+    return spans
 
 
 def _cost_us(scenario: Scenario, files: dict[str, Ints]) -> Ints:
@@ -506,7 +509,7 @@ def outage_if_now(
     way = way_over(t, scenario, usual, database)
     lives = [life for life in lives_of(t, scenario, database) if life.begin_us < end]
     found = [_of_life(life, way, min(end, life.end_us)) for life in lives]
-    return _joined_pieces(found)
+    return joined_falling(found)
 
 
 def outage_at(curve: Falling, scenario: Scenario, t_us: int) -> int:
@@ -676,17 +679,6 @@ def _tried_again(
     stands = again > way.drain_limit_us
     more = np.where(stands, way.drain_limit_us, again + way.slow.slowed(rest_us, ends))
     return in_drain + more, np.where(by_itself, earliest + more, 0)
-
-
-def _joined_pieces(found: Sequence[Falling]) -> Falling:
-    there = [f for f in found if len(f.start_us)]
-    if not there:
-        return no_curve()
-    parts = [
-        np.concatenate([getattr(f, name) for f in there])
-        for name in ("start_us", "stop_us", "floor_us", "until_us")
-    ]
-    return Falling(*parts)
 
 
 def outage_of_service(

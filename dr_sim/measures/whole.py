@@ -45,7 +45,9 @@ class Whole:
         self.opened = [tables(leg.journal) for leg in self.legs]
         self.each = list(zip(self.legs, self.opened, strict=True))
         # of other standbys in the same time, by leg
-        self._beside = [[(leg, tables(leg.journal)) for leg in one.beside] for one in self.legs]
+        self._beside: list[list[tuple[Leg, Tables]]] = []
+        for one in self.legs:
+            self._beside.append([(leg, tables(leg.journal)) for leg in one.beside])
         self.scenario = self.legs[0].scenario
         self.end_us = run_end_us(self.opened[0], self.scenario)
         # by leg, the standby's place in the order, measure and database
@@ -296,14 +298,12 @@ def unprotected(whole: Whole, leg: Leg, failover: FailoverOutcome) -> dict[str, 
     else:
         later, t = following
         at, end = later.begins_us - leg.begins_us, run_end_us(t, later.scenario)
-        first = {
-            d.name: sorted(
-                us
-                for _, of_copy in whole.at(later)
-                for us in of_copy.of("truth.restored", i)["time_us"][:1].tolist()
-            )
-            for i, d in enumerate(later.scenario.databases)
-        }
+        first: dict[str, list[int]] = {}
+        for i, database in enumerate(later.scenario.databases):
+            firsts: list[int] = []
+            for _, of_copy in whole.at(later):
+                firsts += of_copy.of("truth.restored", i)["time_us"][:1].tolist()
+            first[database.name] = sorted(firsts)
         again = next(
             (r.time_us for kind in ("truth.failed", "truth.promoted") for r in t.rows(kind)), None
         )

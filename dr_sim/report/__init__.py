@@ -368,13 +368,14 @@ def _standings(summary: Summary) -> list[StandingRow]:
         return []
     rows = []
     for row in summary.standings:
+        before, after = row.before, row.after
         cells = [
             _time_cell(row.data_loss.value_us),
             _outcome_cell(row.data_loss.outcome),
             _time_cell(row.outage.value_us),
             _outcome_cell(row.outage.outcome),
-            *(_time_cell(getattr(row.before, key)) for key in ("p50_us", "p99_us", "max_us")),
-            *(_time_cell(getattr(row.after, key)) for key in ("p99_us", "max_us")),
+            *map(_time_cell, (before.p50_us, before.p99_us, before.max_us)),
+            *map(_time_cell, (after.p99_us, after.max_us)),
             _time_cell(row.lag.p99_us),
             StandingCell(str(row.alerts_raised), row.alerts_raised),
             StandingCell(str(row.alerts_missed), row.alerts_missed),

@@ -41,6 +41,8 @@ def comparison_html(found: Comparison, a: str, b: str) -> str:
     judged = found.a.scenario.sla or found.b.scenario.sla
     outcome = worst.name.lower() if judged else "done"
     pairs = f"{min(found.a.n, found.b.n):,} pairs of runs on the same luck"
+    rows = list(map(_row, ranked(differing(found.found))))
+    resolved = [(a, dump_resolved(found.a.scenario)), (b, dump_resolved(found.b.scenario))]
     return rendered(
         "comparison.html",
         [chart],
@@ -50,8 +52,8 @@ def comparison_html(found: Comparison, a: str, b: str) -> str:
         version=VERSION,
         chart=chart,
         sla=_lines(found),
-        rows=[_row(d) for d in ranked(differing(found.found))],
-        resolved=[(name, dump_resolved(of.scenario)) for name, of in ((a, found.a), (b, found.b))],
+        rows=rows,
+        resolved=resolved,
     )
 
 

@@ -53,10 +53,10 @@ def sweep_html(swept: Swept, shown: SweepShown) -> str:
         marks=MARKS,
         version=VERSION,
         charts=charts,
-        answer=[line.strip() for line in lines],
+        answer=list(map(str.strip, lines)),
         keys=swept.keys,
         measures=shown.measures,
-        promises=[promise(line) for line in scenario.sla],
+        promises=list(map(promise, scenario.sla)),
         points=_points(swept, shown.measures),
         runs=shown.runs,
     )

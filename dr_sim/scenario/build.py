@@ -182,6 +182,10 @@ def scenario(
 ) -> model.Scenario:
     """Return the whole, out of sections without a mistake."""
     recorded, asked = beside.recorded, beside.asked
+    databases = tuple(
+        database(name, keys, root.time_zone, beside.series) for name, keys in root.databases.items()
+    )
+    standbys = tuple(standby(name, keys) for name, keys in (root.copies or {}).items())
     return model.Scenario(
         name=root.name,
         description=root.description,
@@ -192,10 +196,7 @@ def scenario(
         time_zone=root.time_zone,
         run_for_us=root.run_for,
         measure_from_us=root.measure_from,
-        databases=tuple(
-            database(name, keys, root.time_zone, beside.series)
-            for name, keys in root.databases.items()
-        ),
+        databases=databases,
         machines=root.machines,
         primary=primary(root.primary),
         link=link(root.link),
@@ -251,7 +252,7 @@ def scenario(
         ),
         resolved=resolved,
         cloud=cloud_of(root),
-        standbys=tuple(standby(name, keys) for name, keys in (root.copies or {}).items()),
+        standbys=standbys,
     )
 
 

@@ -75,8 +75,7 @@ def screen(
         if folder is not None
         else []
     )
-    text = "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts if part)
-    return text
+    return "\n\n".join("\n".join(map(str.rstrip, part)) for part in parts if part)
 
 
 def _head(found: Distribution, source: Path | None, took_s: float | None) -> str:

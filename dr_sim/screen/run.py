@@ -81,8 +81,7 @@ def screen(
     others = [j for j in verdict.lines if not _shown_beside(j, summary)]
     parts += [_sla(others)] if others else []
     parts += [[f"{folder}/  {' '.join(_files(folder))}"]] if folder is not None else []
-    text = "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts)
-    return text
+    return "\n\n".join("\n".join(map(str.rstrip, part)) for part in parts)
 
 
 def in_colour() -> bool:

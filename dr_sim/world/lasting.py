@@ -65,13 +65,12 @@ def felt(going: Sequence[Waiting], roles: Roles, now_us: int) -> list[ScriptedEv
 def not_felt(going: Sequence[Waiting], each: Sequence[Roles], now_us: int) -> list[Waiting]:
     """Return what is felt in none of the pairs that begin now, and waits for its site's turn."""
     sites = {site for roles in each for site in (roles.primary, roles.secondary)}
-    return [
-        one
-        for one in going
-        if (one.until_us < 0 or one.until_us > now_us)
-        and one.site in sites
-        and all(_at_its_side(one, roles) is None for roles in each)
-    ]
+    waiting = []
+    for one in going:
+        goes_on = one.site in sites and (one.until_us < 0 or one.until_us > now_us)
+        if goes_on and all(_at_its_side(one, roles) is None for roles in each):
+            waiting.append(one)
+    return waiting
 
 
 def _link_of(place: str) -> str:

@@ -146,6 +146,9 @@ class Pair:
         )
         acks = [w.ack_instant for w in workloads]
         folders = folders_of(scenario)
+        primary_shares = [folder.primary_share for folder in folders]
+        secondary_shares = [folder.secondary_share for folder in folders]
+        by_name: list[dict[str, BackupFile]] = [{} for _ in names]
         self.context: Context = Context(
             scenario=scenario,
             agenda=agenda,
@@ -164,9 +167,9 @@ class Pair:
             secondary_engine=sides.secondary,
             workloads=workloads,
             clock=Clock(journal, scenario.engine.timing == "measured"),
-            by_name=[{} for _ in names],
-            primary_shares=[folder.primary_share for folder in folders],
-            secondary_shares=[folder.secondary_share for folder in folders],
+            by_name=by_name,
+            primary_shares=primary_shares,
+            secondary_shares=secondary_shares,
             out_of_service=frozenset(range(len(names))) - set(self._serving),
             primary_wall=lead.context.primary_wall if lead else WallClock(),
         )

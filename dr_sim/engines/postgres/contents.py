@@ -126,7 +126,7 @@ def position(server: PostgresServer) -> PostgresPosition:
     """Raises EngineError: what is stored there is no position (XX001), or the server's own."""
     commits, lsn, text = map(str, server.row("SELECT commits, lsn, forks FROM position"))
     try:
-        steps = [tuple(int(word) for word in step.split(",")) for step in text.split(";")]
+        steps = [tuple(map(int, step.split(","))) for step in text.split(";")]
         return PostgresPosition(
             int(commits), int(lsn), tuple((fork, begins, n) for fork, begins, n in steps)
         )

@@ -57,6 +57,9 @@ def summarise(whole: Whole) -> Summary:
     scenario = whole.scenario
     qualities = qualities_of(whole)
     conserved = [conservation(t, leg.scenario) for leg, t in whole.every]
+    parts = [
+        _conserved_parts(leg, found) for (leg, _), found in zip(whole.every, conserved, strict=True)
+    ]
     violations = _violations(whole)
     violations += _not_conserved(whole, conserved)
     violations += _requirements_broken(whole)
@@ -92,7 +95,7 @@ def summarise(whole: Whole) -> Summary:
         silent_recoveries=_silent_recoveries(whole),
         violations=violations,
         cloud=cloud_summary(whole),
-        conservation=list(map(_conserved_parts, [leg for leg, _ in whole.every], conserved)),
+        conservation=parts,
     )
 
 
@@ -260,9 +263,11 @@ def _writes_refused(whole: Whole) -> WritesRefusedSummary:
         transactions = sum(by_database[name].transactions for name in names)
         by_tenant[tenant] = RefusedTime(time_us=time_us, transactions=transactions)
     first_us = min((begins_us + r.begin_us for begins_us, _, r in named), default=None)
+    time_us = sum(any_refused_us(found) for _, found in each)
+    transactions = sum(total.transactions for total in by_database.values())
     return WritesRefusedSummary(
-        time_us=sum(any_refused_us(found) for _, found in each),
-        transactions=sum(total.transactions for total in by_database.values()),
+        time_us=time_us,
+        transactions=transactions,
         first_us=first_us,
         by_database=by_database,
         by_tenant=by_tenant,

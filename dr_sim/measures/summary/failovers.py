@@ -94,13 +94,15 @@ def _back(whole: Whole, leg: Leg) -> SiteBack | None:
                 continue
             if not whole.still_in(later, row.time_us) or (in_it and _opened(t, row.time_us)):
                 continue
+            user_bytes = sum(values["user_bytes"] for values in held)
+            transactions = sum(values["transactions"] for values in held)
             return SiteBack(
                 time_us=later.begins_us + row.time_us,
                 what=row.values["what"],
                 site=leg.primary,
                 role=SECOND if in_it else row.values["role"],
-                user_bytes=sum(v["user_bytes"] for v in held),
-                transactions=sum(v["transactions"] for v in held),
+                user_bytes=user_bytes,
+                transactions=transactions,
             )
     return None
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dr_sim.oracle.monitors.story import Breach, Story
-from dr_sim.record.journal import KINDS
+from dr_sim.record.journal import KINDS, RecordKind
 
 NO_COMMANDS = ("seen.ignored", "seen.MonitorAlert")
-COMMAND_KINDS = frozenset(
-    kind.name
-    for kind in KINDS
-    if kind.name.startswith("seen.")
-    and kind.name not in NO_COMMANDS
-    and "mono_us" not in [name for name, _ in kind.fields]
-)
-"""Names what machines command: whatever they are told carries the time."""
+
+
+def _is_command(kind: RecordKind) -> bool:
+    if not kind.name.startswith("seen.") or kind.name in NO_COMMANDS:
+        return False
+    return all(name != "mono_us" for name, _ in kind.fields)
+
+
+COMMAND_KINDS = frozenset(kind.name for kind in KINDS if _is_command(kind))
+"""The kinds of record of commands: events carry the time, commands do not."""
 
 
 def late_answers_cause_nothing(story: Story) -> Iterator[Breach]:

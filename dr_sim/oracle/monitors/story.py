@@ -243,7 +243,7 @@ def _parted(rows: dict[str, Ints]) -> dict[int, dict[str, Ints]]:
     which, begins = np.unique(entity[order], return_index=True)
     ends = np.append(begins[1:], len(entity))
     sorted_rows = {name: column[order] for name, column in rows.items()}
-    return {
-        int(each): {name: column[begin:end] for name, column in sorted_rows.items()}
-        for each, begin, end in zip(which, begins, ends, strict=True)
-    }
+    found = {}
+    for each, begin, end in zip(which, begins, ends, strict=True):
+        found[int(each)] = {name: column[begin:end] for name, column in sorted_rows.items()}
+    return found

@@ -139,7 +139,8 @@ class Configuration:
             theirs = target.things[entity]
             if not mine.beyond and not theirs.beyond:
                 continue
-            changes = {b.change for b in mine.beyond} ^ {b.change for b in theirs.beyond}
+            changes = {each.change for each in mine.beyond}
+            changes ^= {each.change for each in theirs.beyond}
             count += max(1, len(changes))
             since += [b.at_us for b in (*mine.beyond[:1], *theirs.beyond[:1])]
         return min(since, default=-1), count

@@ -92,5 +92,6 @@ def _felt(scenario: Scenario) -> bool:
     assert scenario.cloud is not None
     if scenario.cloud.at != "apart":
         return True
-    params = [*(e.params for e in scenario.events), *(f.params for f in scenario.faults)]
+    params = [event.params for event in scenario.events]
+    params += [fault.params for fault in scenario.faults]
     return any(getattr(each, MOVE_DATABASE, None) is not None for each in params)

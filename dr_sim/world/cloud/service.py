@@ -92,14 +92,12 @@ def cloud_config(spec: Cloud, scenario: Scenario, sites: tuple[str, str] = SITES
     """What the manager is configured with."""
     networks = []
     for network in spec.networks:
-        entities = tuple(
-            EntityConfig(
-                name, kind, tuple((site, identifier(site, network.name, name)) for site in sites)
-            )
-            for kind, names in things_of(network, scenario).items()
-            for name in names
-        )
-        networks.append(NetworkConfig(network.name, sites, entities))
+        entities: list[EntityConfig] = []
+        for kind, names in things_of(network, scenario).items():
+            for name in names:
+                identifiers = tuple((site, identifier(site, network.name, name)) for site in sites)
+                entities.append(EntityConfig(name, kind, identifiers))
+        networks.append(NetworkConfig(network.name, sites, tuple(entities)))
     everything = tuple(network.name for network in spec.networks)
     callers = [CallerConfig(OPERATORS, everything)]
     for client in spec.clients:
@@ -209,11 +207,12 @@ class CloudWorld:
                 self._owner[name] = (network.name, site, entity)
 
     def identifiers_at(self, site: str) -> dict[str, dict[str, str]]:
-        """By network and thing, as they are called at a site."""
-        return {
-            network.name: {e: identifier(site, network.name, e) for e in self.entities(network)}
-            for network in self.spec.networks
-        }
+        """Return the identifiers of things at a site, by network and thing."""
+        found = {}
+        for network in self.spec.networks:
+            names = self.entities(network)
+            found[network.name] = {name: identifier(site, network.name, name) for name in names}
+        return found
 
     def entities(self, network: CloudNetwork) -> tuple[str, ...]:
         """All that changes are made to in a network."""
