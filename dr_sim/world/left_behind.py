@@ -74,7 +74,8 @@ class LeftBehind:
         if not any(file.modified_utc_us < old_us for _, _, file in left):
             return
         now = _files(pair, "primary" if active else "secondary", database)
-        whole = [file for file in [*(file for _, _, file in left), *now] if file.whole]
+        there = [file for _, _, file in left] + now
+        whole = [file for file in there if file.whole]
         stored = [StoredFile(file.name, file.header) for file in whole]
         gone = set(prunable(stored, utc_us, spec.retention_us, spec.retention_count))
         for before, where, file in left:

@@ -91,6 +91,8 @@ def a_scenario(*names: str, **changes: Any) -> model.Scenario:
             4 * HOUR,
             model.Law("fixed", 10 * S),
             10**8,
+            MIN,
+            5 * MIN,
             5 * S,
             30 * S,
             30 * S,
