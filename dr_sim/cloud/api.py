@@ -18,6 +18,7 @@ from dr_sim.cloud.events import Called, CallsAlike
 from dr_sim.cloud.jobs import ENDED, CloudJob, JobBook
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.out import Out
+from dr_sim.cloud.texts import listed
 from dr_sim.cloud.words import CallOutcome, JobKind, JobState
 
 READ = "read"
@@ -26,7 +27,7 @@ REQUEST, PUT, LOG = "request/", "put/", "log/"
 
 def fingerprint(e: Called) -> str:
     """Return what tells one request from another under the same id."""
-    asked = json.dumps([e.operation, e.network, e.entity, e.params])
+    asked = listed(e.operation, e.network, e.entity, e.params)
     return hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
@@ -68,7 +69,7 @@ class Api:
         else:
             told = self._put(e, active, out)
         self._calls += 1
-        line = json.dumps([e.caller, e.request, e.operation, told.outcome, told.job])
+        line = listed(e.caller, e.request, e.operation, told.outcome, told.job)
         out.saves[f"{LOG}{self._incarnation}.{self._calls}"] = line
         if told.new is not None:
             self._book.add(told.new, out)
@@ -79,7 +80,7 @@ class Api:
         key = f"{REQUEST}{e.caller}/{e.request}"
         outcome = CallOutcome.FOUND if key in self._kept else CallOutcome.UNKNOWN
         self._calls += e.calls
-        line = json.dumps([e.caller, e.request, READ, outcome, e.calls])
+        line = listed(e.caller, e.request, READ, outcome, e.calls)
         out.saves[f"{LOG}{self._incarnation}.{self._calls}"] = line
 
     def state(self, job: str) -> JobState:
@@ -94,7 +95,7 @@ class Api:
         text = self._kept.get(REQUEST + change)
         if text is not None:
             print_of, _ = json.loads(text)
-            out.saves[REQUEST + change] = json.dumps([print_of, job])
+            out.saves[REQUEST + change] = listed(print_of, job)
 
     def _read(self, e: Called) -> _Told:
         text = self._kept.get(f"{REQUEST}{e.caller}/{e.request}")
@@ -111,7 +112,7 @@ class Api:
             return _Told(CallOutcome.AGAIN, job) if same else _Told(CallOutcome.CONFLICT)
         told = self._new(e, f"{e.caller}/{e.request}", active)
         if told.new is not None:
-            out.saves[key] = json.dumps([fingerprint(e), told.job])
+            out.saves[key] = listed(fingerprint(e), told.job)
         return told
 
     def _put(self, e: Called, active: str, out: Out) -> _Told:
@@ -123,7 +124,7 @@ class Api:
             return _Told(CallOutcome.STALE)
         told = self._new(e, f"{key}/{count + 1}", active)
         if told.new is not None:
-            out.saves[key] = json.dumps([fingerprint(e), told.job, count + 1])
+            out.saves[key] = listed(fingerprint(e), told.job, count + 1)
         return told
 
     def _new(self, e: Called, name: str, active: str) -> _Told:

@@ -11,6 +11,8 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+from dr_sim.cloud.texts import listed
+
 EMPTY = "0" * 16
 
 
@@ -28,7 +30,7 @@ class InventoryRow:
     value: str = EMPTY
 
     def text(self) -> str:
-        return json.dumps([self.kind, self.version, self.value])
+        return listed(self.kind, self.version, self.value)
 
     @classmethod
     def from_text(cls, text: str) -> InventoryRow:

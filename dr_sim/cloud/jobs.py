@@ -24,6 +24,7 @@ from dr_sim.cloud.commands import AskScript, CleanUp, CopyScript, KillScript, No
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.events import AgentSaid
 from dr_sim.cloud.out import Out
+from dr_sim.cloud.texts import listed
 from dr_sim.cloud.words import JobKind, JobMove, JobState, Notice, WhyFailed, Word
 from dr_sim.machines import CancelAlarm, SetAlarm, Transitions
 
@@ -101,22 +102,20 @@ class CloudJob:
     due_us: int = 0  # when it is looked at next; of this life, never stored
 
     def text(self) -> str:
-        return json.dumps(
-            [
-                self.order,
-                self.kind,
-                self.network,
-                self.site,
-                self.entity,
-                self.script,
-                self.params,
-                self.change,
-                self.number,
-                self.state,
-                self.attempt,
-                self.tries,
-                self.aim,
-            ]
+        return listed(
+            self.order,
+            self.kind,
+            self.network,
+            self.site,
+            self.entity,
+            self.script,
+            self.params,
+            self.change,
+            self.number,
+            self.state,
+            self.attempt,
+            self.tries,
+            self.aim,
         )
 
     @classmethod

@@ -12,6 +12,8 @@ import json
 
 from dr_sim.cloud.config import NetworkConfig
 
+_MOST_KNOWN = 1_000
+
 
 class UntranslatableError(Exception):
     """A parameter has no identifier of that site."""
@@ -20,7 +22,7 @@ class UntranslatableError(Exception):
 class Mapping:
     """Mapping table of one network."""
 
-    __slots__ = ("_entity_of", "_owner", "_rows")
+    __slots__ = ("_entity_of", "_known", "_owner", "_rows")
 
     def __init__(
         self,
@@ -34,6 +36,7 @@ class Mapping:
         self._owner: dict[str, str] = {}  # identifier -> the site whose it is
         self._entity_of: dict[str, str] = {}
         self._rows: dict[tuple[str, str], str] = {}
+        self._known: dict[tuple[str, str], str] = {}  # what was translated before
         for entity in network.entities:
             for site, identifier in entity.ids:
                 self._enter(entity.name, site, identifier)
@@ -48,12 +51,14 @@ class Mapping:
 
     def _enter(self, entity: str, site: str, identifier: str) -> None:
         self._rows[entity, site] = identifier
+        self._known.clear()
         self._owner[identifier] = site
         self._entity_of[identifier] = entity
 
     def edit(self, entity: str, site: str, identifier: str) -> None:
         """Change a row; '' removes it."""
         self._rows[entity, site] = identifier
+        self._known.clear()
 
     def is_of(self, identifier: str, site: str) -> bool:
         """Tell whether an identifier belongs to that site, or to nobody that is known."""
@@ -72,6 +77,9 @@ class Mapping:
         """The parameters as a script at that site takes them. Raises UntranslatableError, and
         ValueError for what is no JSON object of texts.
         """
+        known = self._known.get((params, site))
+        if known is not None:
+            return known
         plain = json.loads(params)
         if not isinstance(plain, dict):
             raise ValueError("no JSON object")
@@ -82,4 +90,7 @@ class Mapping:
                 plain[key] = self.identifier(value[1:], site)
             elif value in self._entity_of:
                 plain[key] = self.identifier(self._entity_of[value], site)
-        return json.dumps(plain)
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        found = self._known[params, site] = json.dumps(plain)
+        return found

@@ -27,6 +27,7 @@ from dr_sim.cloud.jobs import CloudJob, JobBook
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.pending import Pending, PendingChanges, PendingWay
+from dr_sim.cloud.texts import listed
 from dr_sim.cloud.words import JobKind, JobState, MirrorMode, Notice, OnFailure
 from dr_sim.machines import SetAlarm
 
@@ -407,14 +408,16 @@ class Mirror:
                 self._set(entity, JobKind.REBUILD, out)
 
     def _save_roles(self, out: Out) -> None:
-        out.saves[ROLES + self.name] = json.dumps([self.active, self.source, self.target])
+        out.saves[ROLES + self.name] = listed(self.active, self.source, self.target)
 
     # ---- what is believed
     def report(self, out: Out) -> None:
         """Say how far behind the target is, if that has changed."""
         if self.target and self._comparison.is_to_be_repeated:
             self._read_both(out, correcting=False)
-        self.watch.report(self.backlog.behind(), out)
+        if self.backlog.changed:
+            self.backlog.changed = False
+            self.watch.report(self.backlog.behind(), out)
 
 
 def _roles(network: NetworkConfig, stored: str) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 
 from dr_sim.cloud.out import Out
+from dr_sim.cloud.texts import listed
 
 CHANGE, FOUND = "change/", "found/"
 """Keys in the store: of a pending change, and of a thing that is to be set."""
@@ -41,17 +42,15 @@ class Pending:
     round: int = 0
 
     def text(self) -> str:
-        return json.dumps(
-            [
-                self.entity,
-                self.script,
-                self.params,
-                self.change,
-                self.since_utc_us,
-                self.before,
-                self.way,
-                self.round,
-            ]
+        return listed(
+            self.entity,
+            self.script,
+            self.params,
+            self.change,
+            self.since_utc_us,
+            self.before,
+            self.way,
+            self.round,
         )
 
     @classmethod
@@ -70,15 +69,18 @@ class ToSet:
     number: int
 
     def text(self) -> str:
-        return json.dumps([self.since_utc_us, self.number])
+        return listed(self.since_utc_us, self.number)
 
 
 class PendingChanges:
-    """All of one network. changes: by number, the oldest first; things: by name."""
+    """All of one network. changes: by number, the oldest first; things: by name. changed: since
+    whoever watches took the flag down.
+    """
 
     def __init__(self, network: str, stored: dict[str, str]) -> None:
         self._change_key = f"{CHANGE}{network}/"
         self._found_key = f"{FOUND}{network}/"
+        self.changed = True
         self.changes: dict[int, Pending] = {}
         self.things: dict[str, ToSet] = {}
         for key, text in stored.items():
@@ -106,6 +108,7 @@ class PendingChanges:
     # ---- what alters it
     def add(self, change: Pending, out: Out) -> None:
         self.changes[change.number] = change
+        self.changed = True
         out.saves[f"{self._change_key}{change.number}"] = change
 
     def goes(self, change: Pending, way: PendingWay, out: Out) -> None:
@@ -120,16 +123,19 @@ class PendingChanges:
 
     def in_effect(self, number: int, out: Out) -> None:
         del self.changes[number]
+        self.changed = True
         out.saves[f"{self._change_key}{number}"] = ""
 
     def to_set(self, entity: str, since_utc_us: int, number: int, out: Out) -> None:
         """A thing is to be set, by the set of that number (0: by none yet)."""
         thing = self.things[entity] = ToSet(since_utc_us, number)
+        self.changed = True
         out.saves[f"{self._found_key}{entity}"] = thing
 
     def was_set(self, entity: str, upto: int, out: Out) -> None:
         """A thing was set, with all changes of it up to that number."""
         if self.things.pop(entity, None) is not None:
+            self.changed = True
             out.saves[f"{self._found_key}{entity}"] = ""
         for change in self.of(entity):
             if change.number <= upto:

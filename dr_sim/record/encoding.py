@@ -10,6 +10,7 @@ import enum
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
 from dr_sim.backups.model import BackupHeader, RestoreState
@@ -49,7 +50,7 @@ def _checked(read: Callable[[Any], Any]) -> Callable[[str], Any]:
 # ---- pairs of texts (SaveAll)
 def pairs_text(pairs: tuple[tuple[str, str], ...]) -> str:
     """Pairs of texts as a record keeps them."""
-    return json.dumps(pairs)
+    return "[" + ", ".join([f"[{quoted(key)}, {quoted(value)}]" for key, value in pairs]) + "]"
 
 
 def _pairs(found: Any) -> tuple[tuple[str, str], ...]:

@@ -293,6 +293,7 @@ class Journal:
         self._packed_count = 0  # the rows that there were when it was last packed
         self.texts = Texts()
         self.seen_texts = Texts()
+        self._noted: dict[str, tuple[int, list[Texts]]] = {}
         self._encoders = {c: (self._fresh[i], _encoder(c)) for i, c in SEEN_CLASS.items()}
         self._cloud_encoders = {c: (self._fresh[i], _encoder(c)) for i, c in CLOUD_CLASS.items()}
         self._index: tuple[int, Ints, Ints] | None = None
@@ -325,15 +326,21 @@ class Journal:
 
     def note(self, kind_name: str, time_us: int, entity: int, *values: int | str) -> None:
         """One row with texts as they are; for rows that are rare."""
+        kind_id, tables = self._noted.get(kind_name) or self._tables_of(kind_name)
+        if len(values) != len(tables):
+            raise ValueError(f"{kind_name} takes {len(tables)} values, not {len(values)}")
+        self._fresh[kind_id].extend((self._count, time_us, entity))
+        self._fresh[kind_id].extend(
+            [v if isinstance(v, int) else table[v] for v, table in zip(values, tables, strict=True)]
+        )
+        self._count += 1
+
+    def _tables_of(self, kind_name: str) -> tuple[int, list[Texts]]:
+        """The kind's id, and for each field where its texts are interned."""
         kind = KINDS[KIND_ID[kind_name]]
-        if len(values) != len(kind.fields):
-            raise ValueError(f"{kind_name} takes {len(kind.fields)} values, not {len(values)}")
-        table = {"str": self.texts, "seen-text": self.seen_texts}
-        encoded = [
-            v if isinstance(v, int) else table[t][v]
-            for v, (_, t) in zip(values, kind.fields, strict=True)
-        ]
-        self.append(kind.id, time_us, entity, *encoded)
+        tables = [self.seen_texts if t == "seen-text" else self.texts for _, t in kind.fields]
+        self._noted[kind_name] = (kind.id, tables)
+        return kind.id, tables
 
     def as_row(self, told: Any, seq: int, time_us: int, entity: int) -> tuple[int, ...]:
         """The row that `record` would write of it, after its kind's id; -1 for a text that no row

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dr_sim.cloud.commands import AskScript, CleanUp, CopyScript, KillScript, StartScript
@@ -67,6 +68,13 @@ class Mishaps:
         return any(mishap.befalls(kind, site, script) for mishap in self.on)
 
 
+@lru_cache(256)
+def _read(params: str) -> dict[str, str]:
+    """Parameters of a script; nobody alters them."""
+    found: dict[str, str] = json.loads(params)
+    return found
+
+
 class Agent:
     def __init__(
         self, world: CloudWorld, network: int, site: str, configuration: Configuration
@@ -113,7 +121,7 @@ class Agent:
         if key in self.memory:
             self._say(key)
             return
-        params: dict[str, str] = json.loads(command.params)
+        params = _read(command.params)
         entity = self._world.entity_of(self._name, params.get("id", ""))
         reason = self._refusal(command, params, entity)
         if reason is not WhyFailed.NONE:

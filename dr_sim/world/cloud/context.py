@@ -33,6 +33,7 @@ class CloudContext:
         self.journal: AnyJournal = world.journal
         scenario = world.scenario
         self.streams = Streams(scenario.seed, scenario.replication_no, _WORDS)
+        self.long_streams = world.streams  # of names that many words are asked for
         self.apart = not _felt(scenario)
         self.agenda = Agenda() if self.apart else world.agenda
         self._in_step = False

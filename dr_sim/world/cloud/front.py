@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,6 +99,12 @@ class Client:
     last_request: str = ""  # of the last change that it asked for
     entry: Entry | None = None
     asks_for: list[int] = field(default_factory=list)  # found ahead, in order
+
+
+@lru_cache(1024)
+def _named(entity: str) -> str:
+    """Parameters that name a thing: the manager puts in the identifier that it has where it is."""
+    return json.dumps({"id": f"@{entity}"})
 
 
 class ApiFront:
@@ -234,7 +241,7 @@ class ApiFront:
 
     def _change_of(self, client: Client, number: int) -> Request:
         spec = client.spec
-        draw = self._context.streams.of(f"client {spec.name}", "change")
+        draw = self._context.long_streams.of(f"client {spec.name}", "change")
         networks = self._world.networks_of(spec)
         network = networks[draw.below(3 * number, len(networks))]
         words = (draw.word(3 * number + 1), draw.word(3 * number + 2))
@@ -256,13 +263,13 @@ class ApiFront:
         usual = [(name, kind) for name, kind in usual if things.get(kind)]
         operation, kind = usual[words[0] * len(usual) >> 64]
         entity = things[kind][words[1] * len(things[kind]) >> 64]
-        params = json.dumps({"id": f"@{entity}"})
+        params = _named(entity)
         return Request(caller, "", operation, network, entity, params)
 
     # ---- changes that people and their tools make
     def _plan_change(self, index: int, after_us: int) -> None:
         spec = self._world.spec
-        gaps = self._context.streams.of("changes", "arrival")
+        gaps = self._context.long_streams.of("changes", "arrival")
         law = Law("exponential", spec.changes_den_us // spec.changes_num)
         at = after_us + max(1, gaps.law(index, law))
         if at <= self._context.scenario.run_for_us:
@@ -270,7 +277,7 @@ class ApiFront:
 
     def _change(self, index: int, at_us: int) -> None:
         self._plan_change(index + 1, at_us)
-        draw = self._context.streams.of("changes", "what")
+        draw = self._context.long_streams.of("changes", "what")
         networks = self._world.spec.networks
         network = networks[draw.below(3 * index, len(networks))].name
         words = (draw.word(3 * index + 1), draw.word(3 * index + 2))
@@ -281,7 +288,7 @@ class ApiFront:
     def ask(self, operation: str, network: str, entity: str) -> None:
         """Somebody asks for a change now."""
         self._changes += 1
-        params = json.dumps({"id": f"@{entity}"})
+        params = _named(entity)
         asked = Request(OPERATORS, f"e{self._changes}", operation, network, entity, params)
         self.call(_OPERATORS, -self._changes, asked)
 
