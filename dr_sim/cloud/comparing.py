@@ -80,6 +80,11 @@ class SideComparison:
         self._unsure: set[str] = set()  # things that could not be compared, being changed
 
     @property
+    def is_unsure(self) -> bool:
+        """Whether something could not be compared."""
+        return bool(self._unsure)
+
+    @property
     def under_way(self) -> bool:
         """Whether a reading has begun that is not over."""
         return self._reading > 0 and len(self._read) < 2
@@ -130,7 +135,7 @@ class SideComparison:
     @property
     def is_to_be_repeated(self) -> bool:
         """Whether something that could not be compared stands still by now."""
-        if not self._unsure or self.under_way:
+        if self.under_way:
             return False
         return not all(self._in_a_lane(entity) for entity in self._unsure)
 

@@ -53,6 +53,7 @@ class CloudManager:
             network.name: Mirror(config, network, stored, self._book, mappings[network.name])
             for network in config.networks
         }
+        self._every = tuple(self._mirrors.values())
         waiting = stored.get(PROVISION)
         self._provision: tuple[str, str, bool] | None = None  # to where, from where, it answers
         if waiting:
@@ -80,15 +81,17 @@ class CloudManager:
             return []
         out = Out(event.mono_us, event.utc_us)
         self._handlers[event.__class__](event, out)
-        for mirror in self._mirrors.values():
+        for mirror in self._every:
             mirror.report(out)
-        self._maybe_provisioned(out)
+        if self._provision is not None:
+            self._maybe_provisioned(out)
+        if not out.saves:
+            return out.commands
         texts = out.texts()
+        self._kept.update(texts)
         for key, value in texts.items():
-            if value:
-                self._kept[key] = value
-            else:
-                self._kept.pop(key, None)
+            if not value:
+                del self._kept[key]
         return out.all(texts)
 
     # ---- events

@@ -413,7 +413,8 @@ class Mirror:
     # ---- what is believed
     def report(self, out: Out) -> None:
         """Say how far behind the target is, if that has changed."""
-        if self.target and self._comparison.is_to_be_repeated:
+        comparison = self._comparison
+        if comparison.is_unsure and self.target and comparison.is_to_be_repeated:
             self._read_both(out, correcting=False)
         if self.backlog.changed:
             self.backlog.changed = False

@@ -129,6 +129,7 @@ class CloudWorld:
         assert scenario.cloud is not None
         self.context = own = CloudContext(context)
         self.spec = spec = scenario.cloud
+        self._start_utc_us = scenario.start_utc_us
         self.mishaps = Mishaps()
         self._things = {network.name: things_of(network, scenario) for network in spec.networks}
         self._index = {network.name: i for i, network in enumerate(spec.networks)}
@@ -195,7 +196,7 @@ class CloudWorld:
 
     def utc_us(self) -> int:
         """What the manager's wall clock shows."""
-        return self.context.scenario.start_utc_us + self.context.now_us
+        return self._start_utc_us + self.context.agenda._now
 
     # ---- names
     def add_site(self, site: str) -> None:
