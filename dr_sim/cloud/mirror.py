@@ -88,6 +88,8 @@ class Mirror:
     # ---- life
     def wake(self, out: Out) -> None:
         """Take up what an earlier life left."""
+        if self._was_due(out):
+            self._submit_all(out)
         if self.backlog:
             self._submit_when_due(out)
         for change in self.backlog.changes.values():
@@ -95,6 +97,13 @@ class Mirror:
                 self._ask_people(change, out)
         self._set_audit(out)
         self.watch.arm(out)
+
+    def _was_due(self, out: Out) -> bool:
+        """Whether something waited already when the mirror was last due: that alarm may have come
+        while nobody was there to hear it.
+        """
+        every, since = self._spec.every_us, self.backlog.behind()[0]
+        return bool(every and since) and out.utc_us - since >= out.mono_us % every
 
     def translated(self, params: str, site: str) -> str:
         """Parameters as that site takes them; as they are where there is no translation, and then
