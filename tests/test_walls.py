@@ -509,8 +509,6 @@ def test_a_statement_with_two_comprehensions_is_found(tmp_path: Path, code: str,
 
 
 # ---- docstrings
-BEING_REBUILT = {"cloud", "world"}
-"""Rooms whose docstrings are still to be read again, with the code that they stand at."""
 CLIPPED = re.compile(r"(As|Of|What|Whose|So many|Likewise)\b")
 
 
@@ -529,13 +527,10 @@ def clipped_in(path: Path) -> list[str]:
 
 
 def test_docstrings_begin_with_a_verb_or_a_noun_phrase() -> None:
-    rooms_read = set()
-    for path in sorted((ROOT / "dr_sim").rglob("*.py")):
-        room = path.relative_to(ROOT / "dr_sim").parts[0]
-        if room not in BEING_REBUILT:
-            rooms_read.add(room)
-            assert clipped_in(path) == []
-    assert len(rooms_read) > 15
+    paths = sorted((ROOT / "dr_sim").rglob("*.py"))
+    assert len(paths) > 400
+    for path in paths:
+        assert clipped_in(path) == []
 
 
 @pytest.mark.parametrize(
@@ -545,6 +540,7 @@ def test_docstrings_begin_with_a_verb_or_a_noun_phrase() -> None:
         ('X = 1\n"""What it is."""\n', 1),
         ('class A:\n    """So many of them."""\n', 1),
         ('"""Likewise."""\n', 1),
+        ('"""As above."""\n', 1),
         ('"""Offers, whatever they are."""\n', 0),
     ],
 )

@@ -13,7 +13,7 @@ LIMIT = "limit"
 
 
 class DriftWatch:
-    """Of one network. retry_us: how often somebody is told again."""
+    """The drift of one network. retry_us: how often an alert is repeated."""
 
     def __init__(self, network: str, limit_us: int, retry_us: int) -> None:
         self._network = network

@@ -28,8 +28,8 @@ class Called(Event):
 
 @dataclass(slots=True)
 class CallsAlike(Event):
-    """So many calls of one caller have arrived since the last that was told, each of which only
-    asked how that request stands; each was answered.
+    """The number of calls of one caller, since the last such event, that only asked how that
+    request stands; each was answered.
     """
 
     caller: str

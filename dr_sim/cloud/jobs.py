@@ -199,7 +199,7 @@ class JobBook:
     def wake(
         self, said: list[AgentSaid], silent: list[tuple[str, str]], out: Out
     ) -> list[CloudJob]:
-        """What agents know has been observed: it beats what is stored. Return the jobs that ended.
+        """Take up the answers of agents, which beat what is stored. Return the jobs that ended.
 
         Attempts that no agent knows were never started. Agents that are silent are asked again.
         """

@@ -176,7 +176,7 @@ class CloudManager:
                 self._move_to(job, e.site, out)
 
     def _move_to(self, job: CloudJob, site: str, out: Out) -> None:
-        """What a caller asked for and the old side did not do is done at the new one."""
+        """Do at the new side what a caller asked for and the old side did not do."""
         name = f"{job.change}@{site}"
         mirror = self._mirrors[job.network]
         params = mirror.translated(job.params, site)

@@ -340,7 +340,7 @@ class Mirror:
             self._compare(entity, both, out)
 
     def _compare(self, entity: str, both: Both, out: Out) -> None:
-        """What both are there beats what is stored."""
+        """Compare both sides: what is there beats what is stored."""
         source, target = both.source[entity], both.target[entity]
         mine, row = self.backlog.of(entity), self.rows[entity]
         foreign = foreign_at(self.target, target, self._mapping)

@@ -1,5 +1,5 @@
-"""What is not in effect at the other side of a network, as far as is known: changes by number, and
-things that are to be set as a whole. Each is durable from the event on that brought it about.
+"""The work that is not in effect at the other side of a network, as far as is known: changes by
+number, and things that are to be set as a whole. Each is durable from the event that caused it.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class ComingBack:
         return on and not begun and pair.remote.path_up()
 
     def may_open(self, database: int) -> bool:
-        """Is it closed, and not for good?"""
+        """Return whether the database is closed, and not for good."""
         return database in self.closed and not self._pair.promotion.fenced
 
     def lost_again(self, db: PrimaryDatabase) -> None:
@@ -111,7 +111,7 @@ class ComingBack:
             self._pair.heartbeats.machine_up(machine)
 
     def look(self) -> None:
-        """Something has changed: may what is closed take writes?"""
+        """Look again after a change: may a closed database take writes?"""
         waiting = sorted(self.closed - self._starting)
         if waiting and self._may_open:
             for index in waiting:

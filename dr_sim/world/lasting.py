@@ -1,10 +1,9 @@
-"""What lasts longer than a pair, and where it is felt in the next one.
+"""Effects that last longer than a pair, and where they are felt in the next one.
 
-What befell the link or the alert channel goes on there. What befell a site's disks or clock goes on
-while the site is a side of the service. An effect that is not felt on the other side (restores are
-slow, and nothing is restored there) waits until the site is on its old side again. What befell the
-old primary's databases and jobs ends with them.
-Where there are several standbys, what befell the link of one goes on there while it is a standby.
+An effect on the link or the alert channel goes on there. An effect on a site's disks or clock goes
+on while the site is a side of the service. An effect that is not felt on the other side (restores
+are slow, and nothing is restored there) waits until the site is on its old side again. Effects on
+the old primary's databases and jobs end with them.
 """
 
 from __future__ import annotations

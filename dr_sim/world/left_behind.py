@@ -31,21 +31,25 @@ class LeftBehind:
         self._leads = [before for before in earlier if before.lead is before]
 
     def primary_begins(self) -> None:
-        """The primary is in its role: its share holds what it has held before."""
+        """Note that the primary is in its role: its share holds the files that it has held
+        before.
+        """
         pair = self._pair
         for before in self._leads:
             if before.roles.primary == pair.roles.primary:
                 pair.primary.share.put(_bytes(before, "primary"))
 
     def secondary_begins(self) -> None:
-        """The second side is in place, as above."""
+        """Note that the second side is in place: its share holds the files that it has held
+        before.
+        """
         pair = self._pair
         for before in self._earlier:
             if before.roles.secondary == pair.roles.secondary:
                 pair.secondary.share.put(_bytes(before, "secondary"))
 
     def prune(self) -> None:
-        """A day is over."""
+        """Delete old files, once a day."""
         roles = self._pair.roles
         sites = [roles.primary] if self._pair.lead is self._pair else []
         if self._pair.context.now_us >= roles.ready_us:
@@ -55,7 +59,7 @@ class LeftBehind:
                 self._prune(site, database)
 
     def wiped(self, database: int, why: str) -> None:
-        """The second side's disks are gone, or somebody has emptied them."""
+        """Record that the second side's disks are gone, or that somebody has emptied them."""
         for before, where in self._of(self._pair.roles.secondary):
             for file in _files(before, where, database):
                 self._delete(before, where, file, why)
@@ -83,7 +87,7 @@ class LeftBehind:
                 self._delete(before, where, file, RETENTION)
 
     def _of(self, site: str) -> Iterator[tuple[Pair, str]]:
-        """The earlier pairs of which a site was a side, and which."""
+        """Yield the earlier pairs of which a site was a side, and which side."""
         for before in self._earlier:
             if before.roles.primary == site:
                 if before in self._leads:

@@ -67,7 +67,7 @@ name ('': the one that was lost last), the machines.
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What all pairs of a run stand on. express: quiet logs may take the lanes."""
+    """The ground that all pairs of a run stand on. express: quiet logs may take the lanes."""
 
     scenario: Scenario
     agenda: Agenda
@@ -254,7 +254,7 @@ class Pair:
             self.hands.prune_together(Pruning(context, self.primary, self.secondary))
 
     def _provision(self, done: Callable[[int], None]) -> None:
-        """A failover to the second side waits until that is configured."""
+        """Let a failover to the second side wait until that is configured."""
         assert self.cloud is not None
         self.cloud.sites.provision(self.roles.secondary, done)
 
@@ -300,7 +300,7 @@ class Pair:
         self.primary.express = self._take if self._lanes_used else None
 
     def _take(self, db: PrimaryDatabase) -> int:
-        """By the lanes, if one takes it: -1 if not."""
+        """Play a log by the lanes; -1 if none takes it."""
         assert self.express is not None and self.waves is not None
         last_us = self.waves.take(db)
         return last_us if last_us >= 0 else self.express.take(db)
@@ -341,24 +341,24 @@ class Pair:
 
     @property
     def all_online(self) -> bool:
-        """Has a failover brought every database in service online?"""
+        """Return whether a failover has brought every database in service online."""
         return all(self.promotion.is_promoted(i) for i in self._serving)
 
     @property
     def handed_over(self) -> bool:
-        """So it has, and the old primary takes no more writes."""
+        """Return whether every database is online, and the old primary takes no more writes."""
         stopped = all(db.writes_until_us is not None for db in self.primary.databases)
         return self.all_online and stopped
 
     @property
     def site_lost(self) -> bool:
-        """Is the primary's site gone?"""
+        """Return whether the primary's site is gone."""
         return not self.primary.share_up
 
     @property
     def stands_ready(self) -> bool:
-        """Is the old primary there, stopped and with its machines? Then it can be the second side
-        at once.
+        """Return whether the old primary stands ready, stopped and with its machines. Then it can
+        be the second side at once.
         """
         lost = any(self.primary.databases[i].failed in ("host", "site") for i in self._serving)
         stopped = self.promotion.fenced or bool(self.coming_back.closed)
@@ -366,23 +366,23 @@ class Pair:
 
     @property
     def waits_for_second_side(self) -> bool:
-        """Does a primary that serves wait for its second side to be put in place?"""
+        """Return whether a serving primary waits for its second side to be put in place."""
         alive = any(not self.primary.stands(i) for i in self._serving)
         return self._comes is not None and alive and not self.site_lost
 
     def crash_managers(self) -> None:
-        """The recovery manager dies, and so does one that has yet to end its failover."""
+        """Kill the recovery manager, and one that has yet to end its failover."""
         self.driver.crash()
         if self.before is not None:
             self.before.driver.crash()
 
     @property
     def stands_by(self) -> bool:
-        """Is the standby there? Its site may be lost, or not be in place yet."""
+        """Return whether the standby is there. Its site may be lost, or not be in place yet."""
         return not self.driver.down and not self.retired
 
     def retire(self) -> None:
-        """Its roles have ended: nothing is restored, pruned or watched for it any more. Its manager
+        """End the pair's roles: nothing is restored, pruned or watched for it any more. Its manager
         goes on until it is dismissed.
         """
         if not self.retired:
@@ -391,14 +391,14 @@ class Pair:
             self.outside.retire()
 
     def dismiss(self) -> None:
-        """Nobody decides about it any more."""
+        """Dismiss the manager: nobody decides about this pair any more."""
         if not self.dismissed:
             self.dismissed = True
             self.driver.retire()
             self._recordings.stop()
 
     def _alone(self) -> None:
-        """There is no other side yet: nobody watches, and nothing is backed up or sent."""
+        """Run without another side: nobody watches, and nothing is backed up or sent."""
         self.driver.down += 1
         self.replication.stop()
         if self.lead is self:
@@ -436,7 +436,7 @@ class Pair:
         self._protect()
 
     def _protect(self) -> None:
-        """Backups by their schedules, and who watches over them."""
+        """Begin the backups by their schedules, and the watch over them."""
         now = self.context.now_us
         if self.left_behind is not None:
             self.left_behind.secondary_begins()
@@ -486,7 +486,7 @@ class Pair:
                 self.primary.delete(file, RETENTION)
 
     def end(self) -> None:
-        """The run is over."""
+        """End the run."""
         if self.lead is not self:
             return
         context = self.shared
@@ -515,14 +515,14 @@ class Pair:
             self.context.agenda.at(at, Class.FAULT, -1, self.cloud.context.asked, do)
 
     def has(self, database: str) -> bool:
-        """Is that database a part of the service now?"""
+        """Return whether that database is a part of the service now."""
         return database in self._index
 
     def index_of(self, database: str) -> int:
         return self._index[database]
 
     def files_at(self, where: str, database: int) -> list[BackupFile]:
-        """What lies at 'primary' or 'secondary', oldest first."""
+        """Return the files at 'primary' or 'secondary', oldest first."""
         files = sorted(self.context.by_name[database].values(), key=lambda f: f.number)
         return [f for f in files if (f.at_secondary if where == "secondary" else f.at_primary)]
 
@@ -546,9 +546,10 @@ class Pair:
     def lose_primary(
         self, what: str, hit: list[PrimaryDatabase], machines: Sequence[str] = ()
     ) -> None:
-        """The failure itself: from this instant nothing is acknowledged there.
+        """Let the primary fail: from this instant nothing is acknowledged there.
 
-        machines: those that die. They fall silent, whether or not a database lives on them."""
+        machines: those that die. They fall silent, whether or not a database lives on them.
+        """
         if what == "site" and self.primary.share_up:
             self.site_lost_hook()
         # whatever of it was lost before, now the rest goes too
@@ -589,8 +590,8 @@ class Pair:
             self.tell_before(db, up=False)
 
     def _fallen(self, db: PrimaryDatabase, down: bool) -> None:
-        """The server of a database falls: nobody is served, and its machine's beats stop. Or it is
-        up again.
+        """Note that the server of a database falls, so nobody is served and its machine's beats
+        stop; or that it is up again.
         """
         self.shared.note("truth.down", db.index, int(down))
         self.primary.fallen(db, down)
@@ -606,7 +607,7 @@ class Pair:
                 pair.heartbeats.server_up(db.spec.machine)
 
     def has_lost(self, what: str, machines: Sequence[str]) -> bool:
-        """Is its primary's site lost, or a host of it, one of these?"""
+        """Return whether the primary's site is lost, or a host of it, one of these."""
         if what == "site" or self.site_lost:
             return what == "site" and self.site_lost
         of = [db for db in self.primary.databases if db.spec.machine in machines]
@@ -614,13 +615,15 @@ class Pair:
         return any(db.failed == "host" for db in of) or any(map(self.heartbeats.is_down, idle))
 
     def server_up(self, db: PrimaryDatabase) -> None:
-        """The server of a database had fallen before it was lost, and has been started."""
+        """Note that the server of a database, which had fallen before it was lost, has been
+        started.
+        """
         self.context.note("truth.down", db.index, 0)
         self.primary.fallen(db, False)
         self.heartbeats.server_up(db.spec.machine)
 
     def files_in_share(self) -> list[BackupFile]:
-        """What lies at the primary, of all databases, oldest first."""
+        """Return the files at the primary, of all databases, oldest first."""
         files = [file for i in self._serving for file in self.files_at("primary", i)]
         return sorted(files, key=lambda f: (f.begun_us, f.number))
 
@@ -641,8 +644,8 @@ class Pair:
             pair.hands.other_side.primary_error(db.spec.name, what, number, text)
 
     def wipe_secondary(self, database: int, why: str) -> None:
-        """The secondary's copy of a database and all its files there are gone: its host is lost, or
-        its disks are.
+        """Remove the secondary's copy of a database and all its files: its host is lost, or its
+        disks are.
         """
         for file in self.files_at("secondary", database):
             self.secondary.delete(file, why)
@@ -651,9 +654,7 @@ class Pair:
         self.break_standby(database, Break.DROPPED, why)
 
     def break_standby(self, database: int, how: Break, why: str) -> None:
-        """The secondary's copy of a database is of no use any more; the files in the landing share
-        stay.
-        """
+        """Break the secondary's copy of a database; the files in the landing share stay."""
         if self.users.redirected or self.hands.is_promoted(database):
             return  # it is no copy any more
         if database not in self._serving:
@@ -661,7 +662,7 @@ class Pair:
         self.secondary.break_copy(database, how, why)
 
     def commit_mistake(self, database: str, what: str) -> None:
-        """A wrong change is the first commit that is acknowledged from now on."""
+        """Make a wrong change: the first commit that is acknowledged from now on."""
         context, index = self.shared, self._index[database]
         context.note("truth.mistake", index, context.workloads[index].commits(context.now_us), what)
         self.mistakes[database] = context.primary_utc_us()  # as its log says
@@ -700,7 +701,9 @@ def _streams_at(ground: Ground, place: str) -> Streams:
 
 
 def _as_it_goes_on(scenario: Scenario, number: int, heirs: Mapping[str, Heir]) -> Scenario:
-    """Of the databases in service those are seeded whose copy goes on with the primary's logs."""
+    """Return the scenario of a later pair: the databases in service are seeded if their copy goes
+    on with the primary's logs.
+    """
 
     def goes_on(database: DatabaseSpec) -> DatabaseSpec:
         heir = heirs.get(database.name)
@@ -720,7 +723,7 @@ def _workload(
 
 
 def _emitter(journal: AnyJournal) -> Callable[[str, int, int, tuple[Any, ...]], None]:
-    """What writes the witness's records into the journal."""
+    """Return the function that writes the witness's records into the journal."""
     survivable, append, texts = KIND_ID["truth.survivable"], journal.append, journal.texts
 
     def emit(kind_name: str, time_us: int, database: int, values: tuple[Any, ...]) -> None:

@@ -1,4 +1,4 @@
-"""What goes on from one pair of a run to the next: the databases, their numbers, and the old
+"""The succession from one pair of a run to the next: the databases, their numbers, and the old
 primary where it can follow.
 
 After a failover both sides keep the servers that they have, and change roles (engines/sides.py).
@@ -50,7 +50,7 @@ class Heir:
 
 
 def heirs_of(pair: Pair) -> dict[str, Heir]:
-    """By name, the databases that a failover has brought online by now."""
+    """Return the databases that a failover has brought online by now, by name."""
     found: dict[str, Heir] = {}
     for index, lineage in sorted(pair.promotion.lineages.items()):
         db = pair.primary.databases[index]
@@ -110,7 +110,7 @@ def _copy_beside(pair: Pair, index: int, lineage: Lineage) -> RestoreState | Non
 
 
 def _stands_at(context: Context, db: PrimaryDatabase, lineage: Lineage) -> bool:
-    """Is the old primary's database left restoring exactly where the new one begins?"""
+    """Return whether the old primary's database is left restoring exactly where the new begins."""
     engine, name = context.primary_engine, db.spec.name
     if db.spec.log.kind == "none":
         return False

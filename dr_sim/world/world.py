@@ -154,7 +154,7 @@ class World:
         self.agenda.at(now, Class.HOUSEKEEPING, -1, self._follows, pair, redirected)
 
     def _follows(self, pair: Pair, redirected: bool) -> None:
-        """The next pair is put on if this one's failover has come that far."""
+        """Put on the next pair if this one's failover has come that far."""
         if pair.lead is self.pair and (redirected or pair.handed_over):
             self._change_roles(pair)
         self.end_of(pair)
@@ -209,7 +209,7 @@ class World:
             self._go_on(pair, events)
 
     def _go_on(self, pair: Pair, events: Sequence[ScriptedEvent]) -> None:
-        """Let what had begun before go on in a new pair."""
+        """Let things that had begun before go on in a new pair."""
         now = self.agenda.now_us
         for number, event in enumerate(events, len(self.scenario.events)):
             lane = f"goes on {number} at {now}"

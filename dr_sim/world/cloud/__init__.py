@@ -1,3 +1,3 @@
-"""What is around the cloud manager: its life, its clients and their network, agents, people, and
-what is really configured at both sides.
+"""The surroundings of the cloud manager: its life, its clients and their network, agents, people,
+and the real configuration of both sides.
 """

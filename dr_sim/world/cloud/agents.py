@@ -41,8 +41,8 @@ class Process:
 
 @dataclass(slots=True)
 class Mishap:
-    """Something that befalls scripts while it is on. script: only those of that name; '' any.
-    limit: how many it befalls at most, -1: all.
+    """A mishap of scripts while it is on. script: only scripts of that name; '' any. limit: the
+    most scripts that it hits, -1: all.
     """
 
     kind: str
@@ -60,7 +60,7 @@ class Mishap:
 
 @dataclass(slots=True)
 class Mishaps:
-    """Those that are on."""
+    """The mishaps that are on."""
 
     on: list[Mishap] = field(default_factory=list)
 
@@ -102,14 +102,14 @@ class Agent:
 
     @property
     def known(self) -> list[tuple[str, int, str, str]]:
-        """Every attempt whose job may be open: what it says of each."""
+        """Return every attempt whose job may be open, with the agent's answer about it."""
         return [
             (job, attempt, word.value, reason.value)
             for (job, attempt), (word, reason) in self.memory.items()
         ]
 
     def told(self, command: object, incarnation: int) -> None:
-        """An order has arrived."""
+        """Receive an order."""
         if self.dead or incarnation < self._newest:
             return
         self._newest = incarnation
@@ -131,7 +131,7 @@ class Agent:
         self._say(key)
 
     def _refusal(self, command: StartScript, params: dict[str, str], entity: str) -> WhyFailed:
-        """Why it does not begin."""
+        """Return why the script does not begin."""
         version = self.scripts.get(command.script, 1)
         if version < 1:
             return WhyFailed.NO_SCRIPT
@@ -162,8 +162,8 @@ class Agent:
         self.memory[key] = (Word.STARTED, WhyFailed.NONE)
 
     def _law(self, command: StartScript) -> tuple[int, bool]:
-        """How long it takes, and whether it fails. Named by the change, the side and how often it
-        was tried there: two ways to mirror meet the same luck.
+        """Return how long the script takes, and whether it fails. The draw is named by the change,
+        the side and how often it was tried there: two ways to mirror meet the same luck.
         """
         spec, jobs = self._world.spec, self._world.spec.jobs
         laws = {JobKind.SET.value: jobs.set, JobKind.REBUILD.value: jobs.rebuild}
@@ -244,7 +244,7 @@ class Agent:
         self._say(key)
 
     def _lost_sight(self, key: Key, process: Process) -> None:
-        """The agent ends what it started and says so; a process that left its group goes on, and
+        """End what the agent started, and report it. A process that left its group goes on, and
         does its work a while later.
         """
         del self._processes[key]
@@ -295,7 +295,7 @@ class Agent:
 
     # ---- the site
     def die(self) -> None:
-        """The site is lost: nothing of it is heard again."""
+        """Lose the site: nothing is heard of it again."""
         self.dead = True
         for process in self._processes.values():
             if process.entry is not None:
@@ -305,7 +305,7 @@ class Agent:
         self._cleaning.clear()
 
     def come_back(self) -> None:
-        """The site is back: what it remembers lay on its disks; the processes are gone."""
+        """Bring the site back: the agent's memory was on its disks; the processes are gone."""
         self.dead = False
         for key, (word, _) in self.memory.items():
             if word is Word.STARTED:

@@ -1,10 +1,10 @@
-"""What is really configured at both sides of a network, and how far the second one is behind.
+"""The real configuration of both sides of a network, and how far the second one is behind.
 
 Theory of operation. A side holds, for each thing, the changes that took effect there, in order. As
-long as both sides made the same changes in the same order nothing is kept of them but the value
-they led to; what one side has beyond that is kept with its instants. The second side is behind
-since the oldest instant in what either side has beyond the other. Each effect leads to one record
-of that, so drift is known exactly between effects: it grows with time.
+long as both sides made the same changes in the same order, only the value they led to is kept.
+Changes that one side has beyond that are kept with their instants. The second side is behind since
+the oldest instant of a change that only one side has. Each effect leads to one record of that, so
+drift is known exactly between effects: it grows with time.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 EMPTY = "0" * 16
 _HALF = "~half"
 ANEW = "made anew"
-"""In place of a change: all that a new second side lacks of a thing."""
+"""A placeholder for a change: everything that a new second side lacks of a thing."""
 
 
 def after(value: str, change: str) -> str:
-    """The value of a thing after one more change."""
+    """Return the value of a thing after one more change."""
     return hashlib.blake2b(f"{value} {change}".encode(), digest_size=8).hexdigest()
 
 
@@ -52,7 +52,7 @@ class Side:
         self.applied: set[str] = set()
 
     def read(self) -> dict[str, list[object]]:
-        """As an agent reports it: {entity: [value, [identifiers in use]]}."""
+        """Return the report of an agent: {entity: [value, [identifiers in use]]}."""
         return {
             entity: [thing.value + (_HALF if thing.half else ""), sorted(thing.ids)]
             for entity, thing in self.things.items()
@@ -60,8 +60,8 @@ class Side:
 
 
 class Configuration:
-    """Of one network. changed is told after every effect that may have changed how far the second
-    side is behind.
+    """The configuration of one network. changed is called after every effect that may have changed
+    how far the second side is behind.
     """
 
     def __init__(
@@ -78,7 +78,9 @@ class Configuration:
         self._changed = changed
 
     def apply(self, site: str, entity: str, change: str) -> bool:
-        """A change takes effect at a side. False: it had before, and nothing happens."""
+        """Let a change take effect at a side. Return False, with no effect, if it took effect
+        before.
+        """
         side = self.sides[site]
         if change in side.applied:
             return False
@@ -93,7 +95,7 @@ class Configuration:
         return True
 
     def set(self, site: str, entity: str, value: str) -> None:
-        """A thing becomes what it is at the other side, as of that value."""
+        """Make a thing equal to the other side's, as of that value."""
         side = self.sides[site]
         thing = side.things[entity]
         thing.half = ""
@@ -127,8 +129,8 @@ class Configuration:
             theirs.beyond.pop(0)
 
     def behind(self) -> tuple[int, int]:
-        """(since when the second side is behind, -1 if it is not; how many changes one side has
-        and the other has not).
+        """Return (since when the second side is behind, -1 if it is not; how many changes only one
+        side has).
         """
         if not self.target:
             return -1, 0
@@ -146,7 +148,7 @@ class Configuration:
         return min(since, default=-1), count
 
     def missing(self) -> list[tuple[str, str]]:
-        """(entity, change) that the second side lacks, oldest first for each thing."""
+        """Return (entity, change) that the second side lacks, oldest first for each thing."""
         if not self.target:
             return []
         theirs = self.sides[self.target].applied
@@ -158,7 +160,7 @@ class Configuration:
         ]
 
     def go_over(self, site: str) -> None:
-        """That side is the only one from now on."""
+        """Make that side the only one from now on."""
         if (self.source, self.target) == (site, ""):
             return
         self.source, self.target = site, ""
@@ -167,7 +169,7 @@ class Configuration:
         self._changed()
 
     def stands(self, site: str, fresh: bool) -> None:
-        """There is a second side again. fresh: nothing of what was there before is left."""
+        """Add a second side again. fresh: nothing of the previous one is left."""
         if fresh or site not in self.sides:
             self.sides[site] = Side(self._entities)
         self.target = site

@@ -1,13 +1,13 @@
-"""The time of the cloud manager and of what is around it.
+"""The time of the cloud manager and its surroundings.
 
-Theory of operation. As long as nothing that the cloud manager does can be felt by the databases,
-and nothing of the link by the cloud manager, its entries stand on an agenda of their own. It is
-played up to the present whenever somebody asks something of the cloud manager, and at the end. So
-quiet logs take their fast path as if there were no cloud manager: a lane looks only at what may
-disturb a log. From the first failover on both agendas are played in step.
+Theory of operation. As long as the databases cannot feel the cloud manager, nor the cloud manager
+the link, its entries stand on an agenda of their own. It is played up to the present whenever
+somebody asks something of the cloud manager, and at the end. So quiet logs take their fast path as
+if there were no cloud manager: a lane looks only at what may disturb a log. From the first failover
+on both agendas are played in step.
 
-Where one can be felt by the other (the manager stands at one of the sites, or a database is moved,
-which pauses its backups) there is one agenda.
+Where one can feel the other (the manager stands at one of the sites, or a database is moved, which
+pauses its backups) there is one agenda.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WORDS = 4  # of a draw's name: most names are asked for one or two, and a block
 
 
 class CloudContext:
-    """What the parts of the cloud's world share: time, the journal, draws."""
+    """The context that the parts of the cloud's world share: time, the journal, draws."""
 
     def __init__(self, world: Context) -> None:
         self._world = world
@@ -44,7 +44,7 @@ class CloudContext:
         return self.agenda._now
 
     def note(self, kind_name: str, entity: int, *values: int | str) -> None:
-        """One record at this instant."""
+        """Write one record at this instant."""
         self.journal.note(kind_name, self.agenda._now, entity, *values)
 
     def catch_up(self) -> None:
@@ -55,14 +55,14 @@ class CloudContext:
                 self._step()
 
     def asked(self, do: Callable[[], None]) -> None:
-        """Have somebody ask something now; what comes of it later is played in step."""
+        """Let somebody ask something now; its consequences are played in step."""
         self.catch_up()
         do()
         if self.apart and self._in_step:
             self._step()
 
     def in_step(self) -> None:
-        """From now on what the cloud manager does is felt by a failover."""
+        """Play in step from now on: a failover depends on the cloud manager."""
         if self.apart and not self._in_step:
             self._in_step = True
             self._step()
@@ -89,7 +89,9 @@ class CloudContext:
 
 
 def _felt(scenario: Scenario) -> bool:
-    """Whether the databases can feel the cloud manager, or it the link, without a failover."""
+    """Return whether the databases can feel the cloud manager, or the manager the link, without a
+    failover.
+    """
     assert scenario.cloud is not None
     if scenario.cloud.at != "apart":
         return True

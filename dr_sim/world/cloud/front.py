@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 _PPM = 1_000_000
 _LONGEST_PAUSE_US = 60 * SECOND_US
 OPERATORS = "operators"
-"""Who asks for the changes of `changes` and of events: they do not give up."""
+"""The caller of the changes of `changes` and of events: operators do not give up."""
 _OPERATORS = CloudClient(OPERATORS, 0, 1, _PPM, 5 * SECOND_US, 1 << 30, ())
 _AHEAD = 1 << 16  # calls that are looked through at one time for those that ask for a change
 
 
 @dataclass(slots=True)
 class Disturbance:
-    """What befalls messages while it is on, a share of them. kind: 'lost request', 'lost answer',
+    """A disturbance of a share of the messages while it is on. kind: 'lost request', 'lost answer',
     'hung request', 'duplicate', 'late duplicate', 'other parameters', 'other tenant'. lane: names
-    its draws. delay: of what is late.
+    its draws. delay: of late messages.
     """
 
     kind: str
@@ -53,7 +53,7 @@ class Disturbance:
 
 @dataclass(slots=True)
 class Request:
-    """What a client asks for; the same at every try."""
+    """The content of a client's request; the same at every try."""
 
     caller: str
     request: str
@@ -128,7 +128,7 @@ class ApiFront:
             self._plan_change(0, 0)
 
     def at_us(self, client: CloudClient, number: int) -> int:
-        """When the number-th call of a client is made, counted from 0."""
+        """Return when the number-th call of a client is made, counted from 0."""
         return (number + 1) * client.calls_den_us // client.calls_num
 
     def _plan(self, client: Client) -> None:
@@ -147,14 +147,14 @@ class ApiFront:
         )
 
     def _first_after(self, spec: CloudClient, at_us: int) -> int:
-        """The number of the first call at that instant or later."""
+        """Return the number of the first call at that instant or later."""
         number = max(0, at_us * spec.calls_num // spec.calls_den_us - 1)
         while self.at_us(spec, number) < at_us:
             number += 1
         return number
 
     def _next_action(self, client: Client, number: int) -> int:
-        """The first call from that number on that asks for a change."""
+        """Return the first call from that number on that asks for a change."""
         found = client.asks_for
         while found and found[0] < number:
             found.pop(0)
@@ -169,7 +169,7 @@ class ApiFront:
         return found[0]
 
     def _asking(self, spec: CloudClient, first: int, last: int) -> list[int]:
-        """The calls in [first, last) that ask for a change."""
+        """Return the calls in [first, last) that ask for a change."""
         if not spec.actions_ppm:
             return []
         stream = self._context.streams.of(f"client {spec.name}", "asks")
@@ -185,7 +185,7 @@ class ApiFront:
         return stream.below(number, _PPM) < spec.actions_ppm
 
     def _quiet(self) -> bool:
-        """Nothing disturbs calls."""
+        """Return whether nothing disturbs calls."""
         alike = not (self.play_all or self.disturbances or self._world.may_die_midway)
         return alike and self._world.lives.up
 
@@ -195,7 +195,7 @@ class ApiFront:
             self._count(client, self._context.now_us)
 
     def plan_all(self) -> None:
-        """Calls are disturbed from now on, or not any more: look anew for the next to be played."""
+        """Plan the next call anew: calls are disturbed from now on, or not any more."""
         for client in self.clients:
             if client.entry is not None:
                 client.entry.cancel()
@@ -210,7 +210,9 @@ class ApiFront:
         self.plan_all()
 
     def _count(self, client: Client, until_us: int) -> None:
-        """Calls before that instant that were not played were answered at the first try."""
+        """Count the calls before that instant that were not played: they were answered at the first
+        try.
+        """
         spec = client.spec
         if not spec.calls_num or until_us <= client.counted_to_us:
             return
@@ -286,7 +288,7 @@ class ApiFront:
         self.call(_OPERATORS, index, asked)
 
     def ask(self, operation: str, network: str, entity: str) -> None:
-        """Somebody asks for a change now."""
+        """Let somebody ask for a change now."""
         self._changes += 1
         params = _named(entity)
         asked = Request(OPERATORS, f"e{self._changes}", operation, network, entity, params)
@@ -320,7 +322,7 @@ class ApiFront:
             self._context.agenda.at(at, Class.ANSWER, -1, self._arrives, call, call.tries)
 
     def _arrives(self, call: Call, which: int) -> None:
-        """A request is at the manager's door. Where nobody is up the caller is refused at once."""
+        """Receive a request at the manager. While nobody is up the caller is refused at once."""
         lives = self._world.lives
         if lives.older is not None and call.number % 2:
             # this caller still knows the older manager; nothing it says is heard
@@ -337,7 +339,7 @@ class ApiFront:
         self._world.driver.tell(call.request.event(now, self._world.utc_us(), self._calls))
 
     def answer(self, command: AnswerCall) -> None:
-        """The manager answers a connection."""
+        """Answer a connection."""
         call = self._connections.pop(command.call, None)
         if call is None:
             return
@@ -391,7 +393,7 @@ class ApiFront:
         )
 
     def crashed(self) -> None:
-        """The manager's connections are cut; callers see it at once."""
+        """Cut the manager's connections; callers see it at once."""
         open_calls = list(self._connections.values())
         self._connections.clear()
         for call in open_calls:
@@ -411,5 +413,7 @@ class ApiFront:
 
     @staticmethod
     def _occurrence(number: int, nth: int) -> int:
-        """Of the nth try of a call; calls that events ask for have negative numbers."""
+        """Return the occurrence of the nth try of a call; calls that events ask for have negative
+        numbers.
+        """
         return (2 * abs(number) + (number < 0)) * 64 + min(nth, 63)

@@ -1,9 +1,9 @@
-"""What befalls the cloud manager's life: crashes, upgrades, a second manager beside it, an old copy
-of its store. The life itself is the driver's, as every machine's (world/driver.py).
+"""The life of the cloud manager: crashes, upgrades, a second manager beside it, an old copy of its
+store. The driver runs the life itself, as every machine's (world/driver.py).
 
-Theory of operation. Calls that only ask are counted, and the manager is told of them when something
-else happens (front.py). So whoever ends a life has them counted before. What people tell the
-manager they repeat until it has lived through being told.
+Theory of operation. Calls that only ask are counted, and the manager learns of them when something
+else happens (front.py). So they are counted before a life ends. People repeat their messages to the
+manager until it has survived one.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ class CloudLives:
 
     # ---- death
     def crash(self, down_us: int | None = None) -> None:
-        """It dies now, and is back after that time (by default cloud.restart_after)."""
+        """Kill the manager now; it is back after that time (by default cloud.restart_after)."""
         self._world.front.count_all()
         self._driver.crash(down_us)
 
     def lost(self) -> None:
-        """The site at which it stands is lost."""
+        """Note that the manager's site is lost."""
         self._gone = True
         self._driver.down += 1
         self.crash()
 
     def site_back(self) -> None:
-        """It is started again if it stood at a site that was lost."""
+        """Start the manager again if it stood at a site that was lost."""
         if self._gone:
             self._gone = False
             self._driver.down -= 1
@@ -69,7 +69,7 @@ class CloudLives:
 
     # ---- upgrades
     def upgrade(self, side_by_side: bool, takes_us: int) -> None:
-        """A new version takes over from this one: after it has stopped, or beside it."""
+        """Let a new version take over from this one: after it has stopped, or beside it."""
         context = self._context
         context.note("truth.cloud_upgrade", -1, 1)
         if not side_by_side:
@@ -79,7 +79,7 @@ class CloudLives:
         context.agenda.at(at, Class.HOUSEKEEPING, -1, self._upgraded, side_by_side)
 
     def _upgraded(self, side_by_side: bool) -> None:
-        """The new one is up and resumes; one that ran beside it ends at the same instant."""
+        """Let the new version resume; one that ran beside it ends at the same instant."""
         self._context.note("truth.cloud_upgrade", -1, 0)
         self._world.newer_version()
         if side_by_side:
@@ -90,9 +90,9 @@ class CloudLives:
 
     # ---- two at once
     def split(self) -> None:
-        """The manager cannot be reached by who watches it, and a second one is started. The first
-        goes on, with its alarms and for some callers, until its store refuses it: a store takes
-        nothing from a life before the last.
+        """Start a second manager, as the first cannot be reached by its watchers. The first goes
+        on, with its alarms and for some callers, until its store refuses it: a store takes nothing
+        from a life before the last.
         """
         driver = self._driver
         older = driver.machine
@@ -111,7 +111,7 @@ class CloudLives:
             self.tell_older(Alarm(now, utc, self._older_life, *key))
 
     def tell_older(self, event: Event) -> None:
-        """The older one is told something: it acts, as far as it is let."""
+        """Hand an event to the older manager: it acts, as far as it may."""
         older = self.older
         if older is None:
             return
@@ -130,7 +130,7 @@ class CloudLives:
         self._context.note("truth.cloud_store_copied", -1)
 
     def restore_copy(self) -> bool:
-        """The last copy takes the place of the store. False: there is none."""
+        """Put the last copy in place of the store. Return False if there is none."""
         if not self._copies:
             return False
         as_of_us, copy = self._copies[-1]
@@ -143,7 +143,9 @@ class CloudLives:
 
     # ---- telling
     def tell_until_heard(self, make: Callable[..., Event], *args: Any) -> None:
-        """Tell it make(mono, utc, 0, *args), and again at each start until it lives through it."""
+        """Hand over make(mono, utc, 0, *args), again at each start until the manager
+        survives it.
+        """
         driver = self._driver
         if self.up:
             driver.tell_new(make, *args)

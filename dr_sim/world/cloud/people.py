@@ -1,7 +1,7 @@
 """People who configure the second side by hand, one change after the other.
 
-They take their time, and forget some of what they say they have done. What a failover waits for is
-done first.
+They take their time, and forget some of the work that they report as done. Work that a failover
+waits for is done first.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class People:
         self._said: set[str] = set()  # work of which they have said that it is done
 
     def asked(self, command: DoByHand) -> None:
-        """A piece of work joins the list; one that is on it, or in hand, does not join twice. What
-        they have done already they say again.
+        """Add a piece of work to the list; one that is on it, or in hand, is not added twice. Work
+        that was done is reported again.
         """
         if command.work in self._said:
             agenda = self._context.agenda
@@ -46,7 +46,7 @@ class People:
         self._next()
 
     def takes_us(self, work: str) -> int:
-        """How long a piece of work takes; named by it."""
+        """Return how long a piece of work takes; the draw is named by the work."""
         return self._context.streams.once(f"cloud {work}", "by hand").law(
             0, self._world.spec.jobs.by_hand
         )

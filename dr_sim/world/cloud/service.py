@@ -69,18 +69,20 @@ _OF_A_NETWORK = frozenset(
 
 
 def things_of(network: CloudNetwork, scenario: Scenario) -> dict[str, tuple[str, ...]]:
-    """What changes are made to in a network, by kind."""
+    """Return the things in a network that can be changed, by kind."""
     names = tuple(scenario.databases[i].name for i in network.databases)
     return {"database": names, "farm": network.farms}
 
 
 def identifier(site: str, network: str, entity: str) -> str:
-    """As a thing is called at a site: no site knows the identifiers of another."""
+    """Return the identifier of a thing at a site: no site knows the identifiers of another."""
     return f"{network}-{entity}-at-{site}"
 
 
 def may_use(client: CloudClient, network: CloudNetwork) -> bool:
-    """A tenant's client may use what is the tenant's, and what is shared."""
+    """Return whether a client may use a network: a tenant's client may use the tenant's own and
+    shared ones.
+    """
     return (
         not client.tenants
         or not network.tenants
@@ -89,7 +91,7 @@ def may_use(client: CloudClient, network: CloudNetwork) -> bool:
 
 
 def cloud_config(spec: Cloud, scenario: Scenario, sites: tuple[str, str] = SITES) -> CloudConfig:
-    """What the manager is configured with."""
+    """Return the manager's configuration."""
     networks = []
     for network in spec.networks:
         entities: list[EntityConfig] = []
@@ -120,7 +122,9 @@ def cloud_config(spec: Cloud, scenario: Scenario, sites: tuple[str, str] = SITES
 
 
 class CloudWorld:
-    """sites: who is active and who is second, and how that changes."""
+    """The world of the cloud manager. sites: which is active, which is second, and how that
+    changes.
+    """
 
     def __init__(
         self, context: Context, link: Link, primary: Primary, store: Store | None = None
@@ -195,12 +199,12 @@ class CloudWorld:
         self.context.catch_up()
 
     def utc_us(self) -> int:
-        """What the manager's wall clock shows."""
+        """Return the time on the manager's wall clock."""
         return self._start_utc_us + self.context.agenda._now
 
     # ---- names
     def add_site(self, site: str) -> None:
-        """A site gets agents of every network, that know nothing yet."""
+        """Give a site agents of every network, which know nothing yet."""
         for i, network in enumerate(self.spec.networks):
             self.agents[network.name, site] = Agent(self, i, site, self.configurations[i])
             for entity in self.entities(network):
@@ -216,40 +220,42 @@ class CloudWorld:
         return found
 
     def entities(self, network: CloudNetwork) -> tuple[str, ...]:
-        """All that changes are made to in a network."""
+        """Return the things in a network that can be changed."""
         return tuple(e for names in self._things[network.name].values() for e in names)
 
     def things(self, network: str) -> dict[str, tuple[str, ...]]:
         return self._things[network]
 
     def all_things(self, network: str) -> tuple[tuple[str, ...], ...]:
-        """All that changes are made to in a network, or nothing if there is no such network."""
+        """Return the things in a network that can be changed; nothing if there is no such
+        network.
+        """
         return tuple(self._things.get(network, {}).values())
 
     def networks_of(self, client: CloudClient) -> list[str]:
-        """Those that a client may use."""
+        """Return the networks that a client may use."""
         return [network.name for network in self.spec.networks if may_use(client, network)]
 
     def network_of(self, entity: str) -> str:
-        """The first network that has a thing of that name; '' if none has."""
+        """Return the first network that has a thing of that name; '' if none has."""
         for network, things in self._things.items():
             if any(entity in names for names in things.values()):
                 return network
         return ""
 
     def owner_of(self, name: str) -> str:
-        """The site whose identifier that is; '' if it is none."""
+        """Return the site that the identifier belongs to; '' if there is none."""
         return self._owner[name][1] if name in self._owner else ""
 
     def entity_of(self, network: str, name: str) -> str:
-        """The thing of a network that bears an identifier; '' if none does."""
+        """Return the thing of a network that has an identifier; '' if none has."""
         found = self._owner.get(name, ("", "", ""))
         return found[2] if found[0] == network else ""
 
     # ---- the manager's hands
     @property
     def may_die_midway(self) -> bool:
-        """Whether the manager may die in the middle of what it is told."""
+        """Return whether the manager may die in the middle of an event."""
         driver = self.driver
         return driver.hooks.before_command is not None or type(driver.store) is not MemoryStore
 
@@ -277,7 +283,7 @@ class CloudWorld:
         self.context.agenda.at(at, Class.ANSWER, -1, agent.told, command, incarnation)
 
     def heard(self, agent: Agent, key: Key, word: Word, reason: WhyFailed) -> None:
-        """An agent speaks."""
+        """Receive the answer of an agent."""
         if agent.dead or not self.reaches(agent.site):
             return
         at = self.context.now_us + self.spec.rtt_us // 2
@@ -297,7 +303,9 @@ class CloudWorld:
             self.lives.looked()
 
     def _observe(self) -> tuple[str, str]:
-        """What agents say of the attempts at jobs that the store has open, and who is silent."""
+        """Return the agents' answers about the attempts at jobs that the store has open, and who is
+        silent.
+        """
         stored = self.driver.store.load()
         wanted = {key.removeprefix(OPEN) for key in stored if key.startswith(OPEN)}
         said: list[tuple[str, int, str, str]] = []
@@ -324,7 +332,7 @@ class CloudWorld:
         )
 
     def by_hand(self, work: DoByHand) -> None:
-        """People did a piece of work at the second side: the oldest change it lacks of that
+        """Let people do a piece of work at the second side: the oldest change it lacks of that
         thing.
         """
         index = self._index[work.network]
@@ -334,7 +342,7 @@ class CloudWorld:
             self._hand(index, work.site, work.entity, lacks[0])
 
     def changed_by_hand(self, network: str, site: str, entity: str, change: str) -> None:
-        """Somebody changes a thing at one side, and tells nobody."""
+        """Let somebody change a thing at one side without a report."""
         self._hand(self._index[network], site, entity, change)
 
     def _hand(self, index: int, site: str, entity: str, change: str) -> None:
@@ -372,9 +380,9 @@ class CloudWorld:
         return changed
 
     def _would_take_us(self, index: int) -> int:
-        """How long it would take, from now on, to bring in what the second side lacks: by its
-        scripts, so many at one time, those of one thing after another. By the usual length of a
-        script, not by what each will really take.
+        """Return how long it would take, from now on, to bring in what the second side lacks: by
+        its scripts, as many at one time as are allowed, those of one thing after another. The usual
+        length of a script is used, not the real one.
         """
         spec = self.spec
         chains: dict[str, int] = {}
@@ -387,4 +395,4 @@ class CloudWorld:
 
 
 def _recorded_only(command: Command) -> None:
-    """The record is all there is to it."""
+    """Do nothing more than record the command."""

@@ -42,13 +42,13 @@ class CloudSites:
         self._limit: Entry | None = None
 
     def connected(self, site: str) -> bool:
-        """Whether messages between the manager and a site get through now."""
+        """Return whether messages between the manager and a site get through now."""
         if self._manager_at in ("", site):
             return True
         return self.link.forward_up and self.link.back_up
 
     def lost(self, site: str) -> None:
-        """The site is lost, with its agents, and with the manager if it stands there."""
+        """Lose a site, with its agents, and with the manager if it stands there."""
         world = self._world
         world.catch_up()
         self._context.note("truth.cloud_site_lost", -1, site)
@@ -59,7 +59,7 @@ class CloudSites:
             world.lives.lost()
 
     def back(self, site: str) -> None:
-        """It is there again: its agents answer, and the manager is started if it stands there."""
+        """Bring a site back: its agents answer, and the manager is started if it stands there."""
         world = self._world
         world.catch_up()
         self._context.note("truth.cloud_site_back", -1, site)
@@ -94,13 +94,13 @@ class CloudSites:
         context.catch_up()
 
     def _answers(self) -> bool:
-        """Whether the agents of the active site can be reached."""
+        """Return whether the agents of the active site can be reached."""
         world = self._world
         dead = any(agent.dead for (_, at), agent in world.agents.items() if at == self.active)
         return world.reaches(self.active) and not dead
 
     def provisioned(self, command: SiteProvisioned) -> None:
-        """The manager has ended a failover."""
+        """Note that the manager has ended a failover."""
         if command.site != self._goes_to:
             return  # it says so again after a crash, and that is known
         self._goes_to = ""
@@ -123,7 +123,7 @@ class CloudSites:
 
     # ---- after it
     def roles(self, primary: Primary, link: Link) -> None:
-        """A failover has changed the roles: users write to that primary."""
+        """Change the roles after a failover: users write to that primary."""
         self.primary, self.link = primary, link
 
     def stands(self, active: str, site: str) -> None:
