@@ -22,11 +22,11 @@ Stated differences from a failover that is played: the curve counts a whole hear
 (the failure comes just after a beat), so it lies at most one beat above. Restores of several
 databases share the workers: the service's curve takes the larger of its longest database and the
 sum of all divided by the workers, which is off by up to one restore. Accounts that a directory
-lacks and detours of the link are left out. What a cloud manager would still have to configure is
-added to the whole curve (cloud.py), in full: it is done after the drain, and what is done of it
-until then is not taken off. A failover ends a restore that hangs
-(failover.restore_limit), tries it once more, and leaves behind what hangs again; the curve counts
-that for the first restore that waits, not for later ones.
+lacks are left out. A detour of the link counts where heartbeats share it: the last one is so much
+longer on its way. What a cloud manager would still have to configure is added to the whole curve
+(cloud.py), in full: it is done after the drain, and what is done of it until then is not taken off.
+A failover ends a restore that hangs (failover.restore_limit), tries it once more, and leaves behind
+what hangs again; the curve counts that for the first restore that waits, not for later ones.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Ints, Record, Tables, pick, run_end_us, tables, up_until_us
 from dr_sim.measures.undo import undo_us
 from dr_sim.scenario.kind import Explains
-from dr_sim.scenario.model import Law, Scenario
+from dr_sim.scenario.model import USUAL_RTT_US, Law, Scenario
 from dr_sim.streams import Streams
 from dr_sim.units import HOUR_US
 
@@ -61,7 +61,8 @@ _ALL_PPM = 1_000_000
 @dataclass(slots=True)
 class Way:
     """Holds what a failover takes beside its drain. before_us[i]: detect, decide and fence from
-    start_us[i] on.
+    start_us[i] on; late_us[i]: so much of it the last heartbeat is on its way beyond what the
+    link's own distance takes, as there was a detour.
     """
 
     start_us: Ints
@@ -74,6 +75,7 @@ class Way:
     restore_limit_us: int = NO_WAY_US
     recover_us: int = 0
     readers: list[tuple[int, int]] = field(default_factory=list)  # when readers held the copy open
+    late_us: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
 
     def reading(self, at_us: Ints) -> Bools:
         """Whether readers hold the copy open when the drain begins. They are noticed by the first
@@ -88,6 +90,10 @@ class Way:
     def before(self, at_us: Ints) -> Ints:
         return self.before_us[np.searchsorted(self.start_us, at_us, side="right") - 1]
 
+    def late(self, at_us: int) -> int:
+        place = int(np.searchsorted(self.start_us, at_us, side="right")) - 1
+        return int(self.late_us[place])
+
     @property
     def shortest_us(self) -> int:
         return int(self.before_us.min())
@@ -100,7 +106,7 @@ class Way:
         for begin, end in self.down:
             dead = (at_us >= begin) & (at_us < end)
             # silence has been long enough by then, or it is waited for
-            found[dead] = end + self.before(np.array([end]))[0] - self.silent_us
+            found[dead] = end + self.before(np.array([end]))[0] - self.silent_us - self.late(end)
         return found
 
 
@@ -120,9 +126,14 @@ def way_over(t: Tables, scenario: Scenario, usual: bool = False, database: int =
         else:
             start, before = _by_the_hour(scenario, fixed, silent_us)
     down = _manager_down(t, run_end_us(t, scenario))
+    turns, late = _detours(t, scenario)
+    starts = np.unique(np.array([*start, *turns], np.int64))
+    of_hour = np.searchsorted(np.array(start, np.int64), starts, side="right") - 1
+    late_us = np.array(late, np.int64)[np.searchsorted(turns, starts, side="right") - 1]
+    before_us = np.array(before, np.int64)[of_hour]
     return Way(
-        np.array(start, np.int64),
-        np.array(before, np.int64),
+        starts,
+        np.where(before_us < NO_WAY_US, before_us + late_us, before_us),
         after_the_drain_us(scenario),
         down,
         Slowness.of(t, scenario),
@@ -131,7 +142,32 @@ def way_over(t: Tables, scenario: Scenario, usual: bool = False, database: int =
         f.restore_limit_us,
         usual_us(f.recover),
         _readers(t, scenario, database),
+        late_us,
     )
+
+
+def _detours(t: Tables, scenario: Scenario) -> tuple[list[int], list[int]]:
+    """From when on the last heartbeat is so much longer on its way than the link's own distance
+    takes: where heartbeats share the link, and events or faults make its round trips longer.
+    """
+    at, late = [0], [0]
+    if scenario.heartbeat.own_path:
+        return at, late
+    params = {
+        (line.kind.name, number): getattr(line.params, "more", 0)
+        for number, line in lines_for(scenario, Explains.SLOW_LINK)
+    }
+    link, more = scenario.link, 0
+    for row in turns_of(t, scenario, Explains.SLOW_LINK):
+        by = params[row.values["what"], row.values["number"]]
+        more += by if row.values["begins"] else -by
+        on_way_us = max(0, link.rtt_us + more - USUAL_RTT_US) // 2
+        if at[-1] == row.time_us:
+            at.pop()
+            late.pop()
+        at.append(row.time_us)
+        late.append(on_way_us - beat_on_way_us(scenario))
+    return at, late
 
 
 def _readers(t: Tables, scenario: Scenario, database: int) -> list[tuple[int, int]]:

@@ -68,7 +68,8 @@ def _parts(scenario: Scenario, t_us: int, total_us: int, way: Way) -> list[tuple
     since_beat = t_us % scenario.heartbeat.every_us
     back = int(way.back_us(np.array([t_us]))[0])
     dead = max(0, back - t_us - (before - since_beat))
-    silent_us = f.silent_for_us + scenario.rank * f.turn_us + beat_on_way_us(scenario)
+    heard_us = beat_on_way_us(scenario) + way.late(t_us)
+    silent_us = f.silent_for_us + scenario.rank * f.turn_us + heard_us
     detect = silent_us - since_beat
     decide = before - silent_us - f.fence_timeout_us
     after = way.after_us

@@ -55,6 +55,9 @@ BACKLOGS = {
         " - {at: 60 min, manager_crash: {}}\n",
     "six databases, two workers": SIX + "replay: {workers: 2, delay: 2 h}\n",
     "the sites are far apart": BASE.replace("100 Mbit/s}", "100 Mbit/s, rtt: 3 s}"),
+    "a detour that heartbeats share": BASE.replace("100 Mbit/s}", "100 Mbit/s, rtt: 3 s}")
+        + "heartbeat: {path: data link}\nevents:\n"
+        "  - {at: 70 min, latency: {more: 20 s, duration: 1 h}}\n",
     "nothing lands": BASE + "events:\n  - {at: 70 min, link_outage: 1 h}\n",
     "a transaction is open": BASE + "events:\n  - {at: 60 min, long_transaction: "
         "{database: crm, log: 10 GB, over: 30 min, open_for: 90 min}}\n",
