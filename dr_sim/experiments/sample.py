@@ -207,6 +207,8 @@ def _values(summary: Summary, scenario: Scenario) -> Iterator[Value]:
             yield from _of_curve(head, curve, "", of_class, tenant)
     for other, parted in summary.exposure.other_classes.items():
         yield from _of_class("exposure", parted, other)
+    for other, parted in summary.outage_if_now.other_classes.items():
+        yield from _of_class("outage_if_now", parted, other)
     for head, classed in (
         ("exposure_before", summary.exposure_before),
         ("exposure_after", summary.exposure_after),
@@ -378,7 +380,8 @@ def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
             yield taking.sample(("exposure", *about), failure_class, curve)
     for line in scenario.sla:
         head = split(line.measure)[0]
-        parted = head == "outage_if_now" and (line.database or line.tenant)
+        other = line.failure_class not in ("", "site")
+        parted = head == "outage_if_now" and (line.database or line.tenant or other)
         if head in ("exposure_before", "exposure_after") or parted:
             failure_class = line.failure_class or "site"
             asked = whole.curve(head, line.database, failure_class, line.tenant)

@@ -1,5 +1,5 @@
 """`outage_if_now`: what the outage would be if the primary's site were lost at this instant and the
-standby promoted.
+standby promoted; or its host, or a database there.
 
 Theory of operation. A failover that begins at t ends after
   detect      the machines have been silent for long enough; a recovery manager that is dead must be
@@ -18,6 +18,11 @@ then). So value(t) = max(floor, until - t) between the instants at which somethi
 is restored (falling.py), and nothing is sampled. Without a restored copy there is no way over until
 a full has landed; its restore comes before the logs'.
 
+If the host or a database is lost, the primary's share is left: what is finished there goes on being
+copied and is waited for, up to failover.drain_limit, and the fence is obeyed. Of a lost database a
+tail is taken, copied and restored: it counts as long as one of all that the next log holds. A copy
+that is being rebuilt counts as if the site were lost.
+
 Stated differences from a failover that is played: the curve counts a whole heartbeat for detect
 (the failure comes just after a beat), so it lies at most one beat above. Restores of several
 databases share the workers: the service's curve takes the larger of its longest database and the
@@ -32,7 +37,7 @@ what hangs again; the curve counts that for the first restore that waits, not fo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +51,12 @@ from dr_sim.measures.tables import Ints, Record, Tables, pick, run_end_us, table
 from dr_sim.measures.undo import undo_us
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import USUAL_RTT_US, Law, Scenario
+from dr_sim.scenario.throughput import stream_cap_bit_s
 from dr_sim.streams import Streams
 from dr_sim.units import HOUR_US
 
 Bools = NDArray[np.bool_]
+SITE = "site"
 NO_WAY_US = 1 << 60
 """The outage where nothing can be promoted: longer than any run."""
 _MOST_PPM = 10**12  # a factor of a million, the largest in a scenario
@@ -76,6 +83,9 @@ class Way:
     recover_us: int = 0
     readers: list[tuple[int, int]] = field(default_factory=list)  # when readers held the copy open
     late_us: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
+    # what a tail adds, and from when on it adds so much
+    tail_from_us: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
+    tail_us: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
 
     def reading(self, at_us: Ints) -> Bools:
         """Whether readers hold the copy open when the drain begins. They are noticed by the first
@@ -89,6 +99,9 @@ class Way:
 
     def before(self, at_us: Ints) -> Ints:
         return self.before_us[np.searchsorted(self.start_us, at_us, side="right") - 1]
+
+    def tail(self, at_us: Ints) -> Ints:
+        return self.tail_us[np.searchsorted(self.tail_from_us, at_us, side="right") - 1]
 
     def late(self, at_us: int) -> int:
         place = int(np.searchsorted(self.start_us, at_us, side="right")) - 1
@@ -110,13 +123,22 @@ class Way:
         return found
 
 
-def way_over(t: Tables, scenario: Scenario, usual: bool = False, database: int = -1) -> Way:
+def way_over(
+    t: Tables,
+    scenario: Scenario,
+    usual: bool = False,
+    database: int = -1,
+    failure_class: str = SITE,
+) -> Way:
     """usual: the operator takes his usual time, as nobody can know how long he would take in this
     hour.
     """
     f = scenario.failover
     silent_us = f.silent_for_us + scenario.rank * f.turn_us + beat_on_way_us(scenario)
-    fixed = silent_us + f.fence_timeout_us
+    fence_us = f.fence_timeout_us
+    if failure_class != SITE:
+        fence_us = f.fence_us + scenario.link.distance_us
+    fixed = silent_us + fence_us
     start, before = [0], [fixed]
     if f.mode == "manual":
         if not f.approves:
@@ -131,6 +153,7 @@ def way_over(t: Tables, scenario: Scenario, usual: bool = False, database: int =
     of_hour = np.searchsorted(np.array(start, np.int64), starts, side="right") - 1
     late_us = np.array(late, np.int64)[np.searchsorted(turns, starts, side="right") - 1]
     before_us = np.array(before, np.int64)[of_hour]
+    tails = _tails(t, scenario, database) if failure_class == "database" else ()
     return Way(
         starts,
         np.where(before_us < NO_WAY_US, before_us + late_us, before_us),
@@ -143,7 +166,41 @@ def way_over(t: Tables, scenario: Scenario, usual: bool = False, database: int =
         usual_us(f.recover),
         _readers(t, scenario, database),
         late_us,
+        *tails,
     )
+
+
+def _tails(t: Tables, scenario: Scenario, database: int) -> tuple[Ints, Ints] | tuple[()]:
+    """From when on a tail of that database takes so long: the log until the next backup of it is
+    cut, and after the last as much as that held.
+    """
+    if database < 0 or scenario.databases[database].log.kind == "none":
+        return ()
+    made = t.of("truth.backup_finished", database)
+    logs = made["kind"] == Kind.LOG
+    begun = t.of("truth.backup_begin", database)
+    cut = _first_of(begun["file"], begun["time_us"], made["file"][logs])
+    held = made["nominal_bytes"][logs]
+    if not len(cut):
+        return ()
+    order = np.argsort(cut, kind="stable")
+    starts = np.append(np.int64(0), cut[order])
+    sizes = np.append(held[order], held[order][-1])
+    takes = [_tail_us(scenario, int(size)) for size in sizes]
+    return starts, np.array(takes, np.int64)
+
+
+def _tail_us(scenario: Scenario, size: int) -> int:
+    """To back up so much log, send it alone over the link, hash and restore it."""
+    backup, restore, link = (
+        scenario.primary.log,
+        scenario.secondary.restore[Kind.LOG],
+        scenario.link,
+    )
+    stream = min(link.bandwidth_bit_s, stream_cap_bit_s(link.mss_bytes, link.rtt_us, link.loss_ppb))
+    rates = [backup.rate_bytes_s, restore.rate_bytes_s, scenario.secondary.hash_bytes_s]
+    moving = sum(-(-size * _ALL_PPM // rate) for rate in rates) + -(-size * 8 * _ALL_PPM // stream)
+    return backup.fixed_us + restore.fixed_us + moving
 
 
 def _detours(t: Tables, scenario: Scenario) -> tuple[list[int], list[int]]:
@@ -293,6 +350,8 @@ class Jobs:
     due_us: Ints
     full: Bools
     undo_us: Ints
+    made_us: Ints  # it was finished at the primary
+    ready_us: Ints  # it lay at the secondary: landed_us, but where the primary's share is left
 
     def __post_init__(self) -> None:
         """Cut off what takes so long that a sum of it would leave 64 bits is cut off: it never
@@ -466,6 +525,8 @@ def _timed(
         due,
         files["kind"] == Kind.FULL,
         undo_us(t, scenario, database, files),
+        files["time_us"],
+        landed,
     )
 
 
@@ -535,17 +596,32 @@ def _under_way(
 
 # ---- the curve
 def outage_if_now(
-    record: Record, scenario: Scenario, database: int, usual: bool = False
+    record: Record,
+    scenario: Scenario,
+    database: int,
+    usual: bool = False,
+    failure_class: str = SITE,
 ) -> Falling:
-    """Return the curve of one database by itself, to the loss of the site, for as long as it was up
-    at the primary.
+    """Return the curve of one database by itself, to the loss of the site, its host or itself, for
+    as long as it was up at the primary.
     """
     t = tables(record)
     end = up_until_us(t, scenario, database)
-    way = way_over(t, scenario, usual, database)
+    way = way_over(t, scenario, usual, database, failure_class)
     lives = [life for life in lives_of(t, scenario, database) if life.begin_us < end]
+    if failure_class != SITE:
+        lives = [_with_the_share(life) for life in lives]
     found = [_of_life(life, way, min(end, life.end_us)) for life in lives]
     return joined_falling(found)
+
+
+def _with_the_share(life: Life) -> Life:
+    """What is finished at the primary is waited for, and comes when it came in the run."""
+    jobs = life.jobs
+    if not life.whole or not len(jobs.made_us):
+        return life
+    there = np.maximum.accumulate(np.minimum(jobs.made_us, jobs.landed_us))
+    return replace(life, jobs=replace(jobs, landed_us=there))
 
 
 def outage_at(curve: Falling, scenario: Scenario, t_us: int) -> int:
@@ -567,11 +643,14 @@ def _of_life(life: Life, way: Way, end_us: int) -> Falling:
         held = np.array(span, np.int64)
         cuts.append(held - way.before(np.maximum(held, 0)))
     busy = _busy(jobs, way.shortest_us, end_us)
+    cuts.append(way.tail_from_us)
     for times in (
         jobs.landed_us,
         jobs.begun_us,
         jobs.done_us,
         jobs.begun_us - way.before(jobs.begun_us),
+        jobs.ready_us - way.before(jobs.ready_us),
+        jobs.ready_us - way.before(jobs.ready_us) - way.drain_limit_us,
     ):
         cuts.append(_within(times, busy))
     if jobs.due_us.any():
@@ -639,6 +718,8 @@ def _values(life: Life, way: Way, start: Ints, busy: list[tuple[int, int]]) -> t
     if jobs.undo_us.any():
         undo = np.where(landed > 0, jobs.undo_us[np.maximum(landed - 1, 0)], 0)
         floor, until = floor + undo, np.where(until > 0, until + undo, 0)
+    tail = way.tail(start)
+    floor, until = floor + tail, np.where(until > 0, until + tail, 0)
     if not life.whole:  # until a full has landed there is nothing to promote
         there = jobs.landed_us[0] if len(jobs.landed_us) else NEVER_US
         floor[start < there] = NO_WAY_US
@@ -658,7 +739,9 @@ def _with_a_drain(
     begins = jobs.begun_us[passed]
     hangs = jobs.done_us[passed] == NEVER_US - 1
     drained_from = np.maximum(start + before, back)
-    by_itself = (begins <= drained_from) & (prompt > passed)
+    # what is not here yet comes by itself
+    by_itself = (begins <= drained_from) | (jobs.ready_us[passed] > drained_from)
+    by_itself &= prompt > passed
     # the last one that is due by itself may come later than those before it end
     last = np.maximum(prompt - 1, 0)
     last_ends = jobs.due_us[last] + jobs.takes_us[last]
@@ -672,7 +755,10 @@ def _with_a_drain(
         np.where(back > 0, back + all_of_it, 0),
     )
     floor[hangs & (begins <= start)] = NO_WAY_US
-    ended = _ended_by_the_limit(jobs, way, drained_from, passed, by_itself)
+    given_up = jobs.ready_us[landed - 1] > drained_from + way.drain_limit_us
+    waits_us = np.maximum(0, way.drain_limit_us - way.tail(start))  # the tail is added later
+    floor[given_up], until[given_up] = (before + waits_us)[given_up], 0
+    ended = _ended_by_the_limit(jobs, way, drained_from, passed, by_itself) & ~given_up
     if ended.any():
         at, first = drained_from[ended], passed[ended]
         rest = plain[landed[ended]] - plain[first + 1]

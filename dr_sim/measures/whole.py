@@ -24,7 +24,7 @@ from dr_sim.measures.exposure import Curve, empty_curve, joined, true_exposure, 
 from dr_sim.measures.falling import Falling, joined_falling
 from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.legs import Leg, legs_of
-from dr_sim.measures.outage_now import NO_WAY_US, outage_if_now, outage_of_service
+from dr_sim.measures.outage_now import NO_WAY_US, SITE, outage_if_now, outage_of_service
 from dr_sim.measures.outcome import FailoverOutcome
 from dr_sim.measures.reported import reported_exposure
 from dr_sim.measures.tables import Tables, run_end_us, service_up_until_us, tables
@@ -53,7 +53,7 @@ class Whole:
         # by leg, the standby's place in the order, measure and database
         self._kept: dict[tuple[int, int, str, int], Curve] = {}
         # by leg, the standby's place in the order, and database
-        self._outages: dict[tuple[int, int, int], Falling] = {}
+        self._outages: dict[tuple[int, int, int, str], Falling] = {}
 
     @classmethod
     def of(cls, journal: Journal, scenario: Scenario) -> Whole:
@@ -106,7 +106,7 @@ class Whole:
         """
         begin, end = self.scenario.measure_from_us, self.end_us
         if head == "outage_if_now":
-            return self.outage_if_now(database, tenant).window(begin, end)
+            return self.outage_if_now(database, tenant, failure_class).window(begin, end)
         if head == "drift":
             return self.drift().window(begin, end)
         if head == "provision_if_now":
@@ -132,12 +132,15 @@ class Whole:
         """Return it for the time in which there is a copy at a secondary."""
         return self._over("lag", replay_lag, (database, tenant), alone=False)
 
-    def outage_if_now(self, database: str = "", tenant: str = "") -> Falling:
+    def outage_if_now(
+        self, database: str = "", tenant: str = "", failure_class: str = SITE
+    ) -> Falling:
         """Return it for the time in which a primary is up; where no second side ever comes again,
         there is no way over. With a cloud manager it holds what a failover would wait for it.
         """
         found = [
-            self._outage_in(leg, (database, tenant)).shifted(leg.begins_us) for leg in self.legs
+            self._outage_in(leg, (database, tenant), failure_class).shifted(leg.begins_us)
+            for leg in self.legs
         ]
         alone = self._never_again((database, tenant))
         if alone.duration_us:
@@ -177,21 +180,30 @@ class Whole:
         first, *others = [self._outage_at(one, database) for one in self.at(leg)]
         return best_falling(first, others)
 
-    def _outage_at(self, one: tuple[Leg, Tables], database: int) -> Falling:
+    def _outage_at(
+        self, one: tuple[Leg, Tables], database: int, failure_class: str = SITE
+    ) -> Falling:
         leg, t = one
-        key = (leg.number, leg.scenario.rank, database)
+        key = (leg.number, leg.scenario.rank, database, failure_class)
         if key not in self._outages:
-            self._outages[key] = outage_if_now(t, leg.scenario, database)
+            self._outages[key] = outage_if_now(
+                t, leg.scenario, database, failure_class=failure_class
+            )
         return self._outages[key]
 
-    def _outage_in(self, leg: Leg, of: tuple[str, str]) -> Falling:
-        first, *others = [self.outage_of_copy(one, of) for one in self.at(leg)]
+    def _outage_in(self, leg: Leg, of: tuple[str, str], failure_class: str = SITE) -> Falling:
+        first, *others = [self.outage_of_copy(one, of, failure_class) for one in self.at(leg)]
         return best_falling(first, others)
 
-    def outage_of_copy(self, one: tuple[Leg, Tables], of: tuple[str, str] = ("", "")) -> Falling:
+    def outage_of_copy(
+        self,
+        one: tuple[Leg, Tables],
+        of: tuple[str, str] = ("", ""),
+        failure_class: str = SITE,
+    ) -> Falling:
         """Return that of one standby in one leg, in that leg's time."""
         leg, t = one
-        curves = [self._outage_at(one, i) for i in _databases(leg.scenario, of)]
+        curves = [self._outage_at(one, i, failure_class) for i in _databases(leg.scenario, of)]
         return outage_of_service(t, leg.scenario, curves)
 
     def _over(self, what: str, measure: Measure, of: tuple[str, str], alone: bool) -> Curve:

@@ -199,12 +199,6 @@ def _check_fits(
     line: dict[str, Node], words: dict[str, str], head: str, problems: list[Problem]
 ) -> None:
     """Whether that measure is taken of what a line is about."""
-    if head == "outage_if_now" and words.get("class", "site") in ("database", "host"):
-        problems.append(
-            line["class"].problem(
-                "sla: outage_if_now is known for the loss of the site; leave 'class' out"
-            )
-        )
     for word in ("database", "tenant"):
         if word in words and head in ("jobs_twice", "jobs_lost", "api", *CLOUD_CURVES):
             problems.append(

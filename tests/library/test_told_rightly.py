@@ -104,3 +104,27 @@ def test_links_that_are_offered_too_much_are_named_and_counted(
     assert [line.split(":")[0] for line in lines] == ["1", "2", "3", "and 2 more like that"]
     assert capsys.readouterr().err.splitlines() == lines
     assert experiments.warn_of_overload([("base", base)]) == []
+
+
+def test_an_sla_may_ask_for_the_outage_of_a_lost_host_or_database() -> None:
+    """By hand, at its longest (just after a beat): 30 s silent, a fence of 21 s that runs into its
+    timeout or of 5 s that is obeyed, 10 + 60 + 8.46 s. A tail of 20 MB: 1 + 1 s fixed, and about
+    3 s for its bytes.
+    """
+    lines = "".join(
+        f"{{id: {of}, outage_if_now.max: at most 5 min, class: {of}}}, "
+        for of in ("site", "host", "database")
+    )
+    result = ran(
+        "faults/base",
+        "failover.mode=automatic",
+        "databases.crm.full=none",
+        "databases.crm.incremental=none",
+        "run_for=3 h",
+        "measure_from=0 s",
+        f"sla=[{lines[:-2]}]",
+    )
+    site, host, database = (judged.value for judged in result.verdict.lines)
+    assert (site, host) == (129_460_000, 113_460_000)
+    assert database is not None and 2 * SECOND < database - host < 6 * SECOND
+    assert result.verdict.outcome is Outcome.PASS

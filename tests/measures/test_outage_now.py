@@ -109,6 +109,32 @@ def test_it_is_the_outage_that_follows_within_one_per_cent(backlog: str) -> None
         assert 0 <= curve.at(at) - outage_at(curve, of, at) < of.heartbeat.every_us
 
 
+SLOW_LINK = BASE.replace("100 Mbit/s", "3 Mbit/s").replace(
+    "automatic", "automatic, drain_limit: 5 min"
+)
+IN_TRANSIT = SLOW_LINK + "events:\n  - {at: 2 h 4 min, link_outage: 20 min}\n"
+
+
+@pytest.mark.parametrize("failure_class", ["host", "database"])
+def test_of_a_lost_host_or_database_the_share_is_waited_for(failure_class: str) -> None:
+    """A log is 53 s on its way, and for 20 min the link is out: the failover waits for 5 of them. A
+    tail holds up to 20 MB: what the curve counts in full is 53 s of sending at most.
+    """
+    world = World(scenario(IN_TRANSIT))
+    world.run()
+    of = world.context.scenario
+    curve = outage_if_now(world.journal, of, 0, failure_class=failure_class)
+    for minutes in (61.5, 65.3, 74.99, 100.7, 126, 139.5):
+        at_us = round(minutes * MINUTE)
+        lost = f"  - {{at: {at_us // 1000} ms, lose: {failure_class}}}\n"
+        played = World(scenario(IN_TRANSIT + lost))
+        played.run()
+        real = failovers(played.journal, played.context.scenario)[0].outage_us
+        assert real is not None
+        early = outage_at(curve, of, at_us) - real
+        assert -2 * 1_000_000 <= early <= (60_000_000 if failure_class == "database" else 2_000_000)
+
+
 def test_backlogs_matter() -> None:
     """Else the test above would pass for a constant."""
     plain = predicted(BASE)[0].max_us()
@@ -168,6 +194,8 @@ def a_life(*jobs: tuple[int, int, int], due: tuple[int, ...] = ()) -> Life:
             np.array(due or [0] * len(jobs), np.int64) * SECOND,
             np.zeros(len(jobs), np.bool_),
             np.zeros(len(jobs), np.int64),
+            landed,
+            landed,
         ),
     )
 

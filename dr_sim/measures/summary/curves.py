@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 
 from dr_sim.measures.falling import Falling
 from dr_sim.measures.outage_now import NO_WAY_US
@@ -105,7 +106,17 @@ def outage_if_now_summary(whole: Whole) -> OutageIfNowSummary:
     falls there is None.
     """
     found = _with_parts(whole.outage_if_now, whole)
-    return OutageIfNowSummary(**shallow(found), failure_class=EXPOSED_CLASS)
+    asked = {
+        line.failure_class
+        for line in whole.scenario.sla
+        if split(line.measure)[0] == "outage_if_now"
+    }
+    others = {
+        other: _with_parts(partial(whole.outage_if_now, failure_class=other), whole)
+        for other in CLASSES
+        if other in asked and other != EXPOSED_CLASS
+    }
+    return OutageIfNowSummary(**shallow(found), failure_class=EXPOSED_CLASS, other_classes=others)
 
 
 def lag_summary(whole: Whole) -> PartedCurve:

@@ -92,10 +92,10 @@ class ExposureSummary(ClassedCurve):
 
 
 @dataclass(slots=True, kw_only=True)
-class OutageIfNowSummary(PartedCurve):
-    """Holds what an outage would have been, had the site been lost at any time."""
-
-    failure_class: str = field(metadata=_key("class"))
+class OutageIfNowSummary(ClassedCurve):
+    """Holds what an outage would have been, had the site been lost at any time; of other classes of
+    failure where the SLA asks for them.
+    """
 
 
 # ---- alerts
