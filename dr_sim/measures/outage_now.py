@@ -616,7 +616,7 @@ def outage_if_now(
 
 
 def _with_the_share(life: Life) -> Life:
-    """What is finished at the primary is waited for, and comes when it came in the run."""
+    """Have what is finished at the primary waited for: it comes when it came in the run."""
     jobs = life.jobs
     if not life.whole or not len(jobs.made_us):
         return life
