@@ -43,6 +43,8 @@ KIND = EventKind(
     "Uptime Institute 2025: 53 % of operators had a site outage in 3 years; either site "
     "may be the one",
     happen,
+    place=lambda params: "secondary",
+    turned=lambda params: None,
     explains=(Explains.STOPPED, Explains.COPY_LOST),
     draws=lambda r, db: r.choice(["5 min", "90 min"]),
     befalls=lambda params: COPY,

@@ -74,6 +74,8 @@ def _whole(name: str, copy: Node, tree: Node, problems: list[Problem]) -> None:
     if groups is not None and groups.plain() != usual_groups.plain():
         told = f"{where}.replication.groups: groups are the same for all copies"
         problems.append(groups.key_problem(f"{told}; write them under replication"))
+        assert written is not None and isinstance(written.value, dict)
+        del written.value["groups"]
     for section in SECTIONS:
         usual = tree.get(section)
         if usual is None:
@@ -112,9 +114,8 @@ def check_copies(
 
 
 def _not_together(root: Any, tree: Node) -> Iterator[str]:
-    cloud = [section for section in CLOUD_SECTIONS if tree.get(section) is not None]
-    if cloud:
-        yield f"a cloud manager ({cloud[0]})"
+    if any(tree.get(section) is not None for section in CLOUD_SECTIONS):
+        yield "a cloud manager"
     recorded = getattr(root, "recorded", None)
     for key in ("link", "outages", "restores"):
         node = tree.at(("recorded", key))

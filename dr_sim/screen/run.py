@@ -316,11 +316,14 @@ def met_no_danger(summary: Summary, f: FailoverSummary) -> str:
 def _new_secondary(f: FailoverSummary, scenario: Scenario) -> str:
     """How a failover's new recovery network came to be."""
     in_place = f.back is not None and f.back.role == "second side"
-    if scenario.new_secondary_us is None and not in_place:
+    if scenario.new_secondary_us is None and not (in_place or f.follow):
         return "no new secondary"
     seeded = sum(d.size_bytes for d in scenario.databases if d.name in f.seeded_anew)
     if seeded:
         return f"seeding {size(seeded)} anew"
+    if len(scenario.standbys) > 1:
+        follow = f"{' and '.join(f.follow)} follow{'s' if len(f.follow) == 1 else ''}"
+        return f"{follow} {f.new_primary}, no new seed"
     return "the old primary follows, no new seed"
 
 
@@ -485,7 +488,19 @@ def _exposure(summary: Summary, scenario: Scenario) -> list[str]:
     lag = summary.replay_lag
     if lag.max_us is not None:
         out.append(f"REPLAY LAG       {_quantiles(lag)}")
+    out += _copies(summary)
     return out
+
+
+def _copies(summary: Summary) -> list[str]:
+    """Show what each of several standbys would have lost by itself, while it was one."""
+    out = []
+    for leg in summary.legs:
+        for copy in leg.copies:
+            if copy.exposure.time_us:
+                of = f"  {copy.place} behind {leg.primary}"
+                out.append(f"{of}  exposure {_quantiles(copy.exposure)}")
+    return ["COPIES, each by itself", *out] if out else []
 
 
 def _quantiles(curve: CurveSummary) -> str:

@@ -33,7 +33,7 @@ from dr_sim.recovery.commands import COMMANDS, RaiseAlert
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.standbys import FIRST_PRIMARY, as_seen_at, first_places
+from dr_sim.scenario.standbys import FIRST_PRIMARY, as_seen_at, first_places, several
 from dr_sim.world.manager_config import manager_config
 
 Factory = Callable[[ManagerConfig, int, dict[str, str]], Machine]
@@ -100,6 +100,9 @@ def with_manager(scenario: Scenario, manager: str | Factory) -> Scenario:
     name = manager if isinstance(manager, str) else name_of(manager)
     if name in ("", BUILT_IN):
         return replace(scenario, manager="")
+    if several(scenario):
+        told = "works with one standby; several standbys have to claim before they take over"
+        raise _refused(name, told)
     _tried(name, manager_config(scenario))
     return replace(scenario, manager=name)
 

@@ -443,8 +443,8 @@ class Pair:
         clear_second_side(self.context, self.primary.databases, self.roles.heirs or {})
         self.primary.start()
         # a new recovery network is established: nothing waits for the schedule's next full
-        if self.roles.number:
-            heirs = self.roles.heirs or {}
+        heirs = self.roles.heirs
+        if heirs is not None:
             for db in self.primary.databases:
                 heir = heirs.get(db.spec.name)
                 if heir is None or heir.copy is None:

@@ -29,6 +29,7 @@ from dr_sim.measures.summary.failovers import failovers_summary, orders_refused
 from dr_sim.measures.summary.mistakes import mistakes_summary
 from dr_sim.measures.summary.types import (
     BacklogSummary,
+    CopySummary,
     LegSummary,
     LinkSummary,
     MeasuredTime,
@@ -132,9 +133,28 @@ def _legs(whole: Whole) -> list[LegSummary]:
                 leg.secondary,
                 list(bare) if bare else None,
                 curve_summary(exposed, leg.scenario, run_end_us(t, leg.scenario)),
+                _copies(whole, leg),
             )
         )
     return out
+
+
+def _copies(whole: Whole, leg: Leg) -> list[CopySummary]:
+    """List several standbys by themselves; one alone is the leg."""
+    found = []
+    for one in whole.at(leg) if leg.beside else ():
+        of, t = one
+        end = run_end_us(t, of.scenario)
+        found.append(
+            CopySummary(
+                of.secondary,
+                curve_summary(whole.exposure_of_copy(one, EXPOSED_CLASS), of.scenario, end),
+                curve_summary(whole.outage_of_copy(one), of.scenario, end),
+                curve_summary(whole.lag_of_copy(one), of.scenario, end),
+            )
+        )
+    ranks = {of.secondary: of.scenario.rank for of, _ in whole.at(leg)}
+    return sorted(found, key=lambda copy: ranks[copy.place])
 
 
 def _silent_recoveries(whole: Whole) -> list[SilentRecovery]:

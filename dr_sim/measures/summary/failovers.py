@@ -51,6 +51,8 @@ def failovers_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> list[F
             one = _failover(Causes(t, leg.scenario), f, quality)
             _add_unprotected(one, unprotected(whole, leg, f))
             one.seeded_anew = _seeded_anew(whole, leg)
+            one.new_primary = "" if f.promoted_us is None else leg.secondary
+            one.follow = _follow(whole, leg)
             why = unprotected_ledger(whole, leg, f)
             one.unprotected_ledger = None if why is None else _ledger(why)
             one = in_the_run_s_time(one, leg.begins_us)
@@ -110,6 +112,15 @@ def _back(whole: Whole, leg: Leg) -> SiteBack | None:
 def _opened(t: Tables, back_us: int) -> bool:
     """Return whether what was back took writes again."""
     return bool((t["truth.opened"]["time_us"] >= back_us).any())
+
+
+def _follow(whole: Whole, leg: Leg) -> list[str]:
+    """List the places of which a database followed the new primary without a new seed."""
+    following = whole.after(leg)
+    if following is None:
+        return []
+    there = sorted(whole.at(following[0]), key=lambda one: one[0].scenario.rank)
+    return [of.secondary for of, t in there if _following(of, t)]
 
 
 def _seeded_anew(whole: Whole, leg: Leg) -> list[str]:

@@ -276,6 +276,8 @@ class FailoverSummary(CostSummary):
     seeded_anew: list[str] = field(default_factory=list)
     leg: int = 1
     primary: str = ""
+    new_primary: str = ""
+    follow: list[str] = field(default_factory=list)
     unprotected_ledger: LedgerSummary | None = None
     back: SiteBack | None = None
 
@@ -349,9 +351,20 @@ class MeasuredTime:
 
 
 @dataclass(slots=True)
+class CopySummary:
+    """One of several standbys in one leg: what it alone would have saved."""
+
+    place: str
+    exposure: CurveSummary
+    outage_if_now: CurveSummary
+    replay_lag: CurveSummary
+
+
+@dataclass(slots=True)
 class LegSummary:
     """Which site was the primary and which the secondary, from when to when. unprotected_us: from
-    when to when there was no recovery network.
+    when to when there was no recovery network. exposure: by the best standby at each instant.
+    copies: each of several standbys, the preferred one first.
     """
 
     leg: int
@@ -361,6 +374,7 @@ class LegSummary:
     secondary: str
     unprotected_us: list[int] | None
     exposure: CurveSummary
+    copies: list[CopySummary] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,190 @@
+"""Several standbys behind one primary: one takes over, the others follow it or are seeded (R14 to
+R16, W1, W5).
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from dr_sim.measures.summary.plain import summary_json
+from dr_sim.record.pairs import pair_of
+from dr_sim.runs.run import Result, run
+from dr_sim.world.claims import Claims
+from dr_sim.world.world import World
+
+from .runs import HOUR, MINUTE, SECOND, at, ceil_div, failover, ran, rows
+
+TWO, LOST, SWAP = "copies/two", "copies/lost", "copies/swap"
+FAILED = at(1, "10:07")
+ONLINE = FAILED + (30 + 21 + 10) * SECOND
+
+
+def roles(result: Result) -> list[tuple[str, str, int]]:
+    """(primary, secondary, when) of every pair but the first."""
+    found = []
+    for row in result.journal.rows("truth.roles"):
+        found.append((row.values["primary"], row.values["secondary"], row.time_us))
+    return found
+
+
+def follows(result: Result) -> dict[str, bool]:
+    """By place: whether its copy went on behind the last new primary without a new seed."""
+    places = {pair_of(r.entity): r.values["secondary"] for r in result.journal.rows("truth.roles")}
+    found = result.journal.rows("truth.begins")
+    return {places[pair_of(row.entity)]: bool(row.values["follows"]) for row in found}
+
+
+def heard(result: Result, what: str) -> list[tuple[int, int]]:
+    """(pair, instant) of what was told or commanded."""
+    return [(pair_of(row.entity), row.time_us) for row in result.journal.rows(what)]
+
+
+def sound(result: Result) -> dict[str, Any]:
+    found = summary_json(result.summary)
+    assert found["violations"] == []
+    return found
+
+
+# ---- one takes over
+def test_the_preferred_one_claims_first_and_the_other_is_refused_a_turn_later() -> None:
+    """far hears the silence 25 ms later: half of what its 80 ms of way are beyond the usual 30."""
+    result = ran(TWO)
+    assert heard(result, "seen.ClaimGiven") == [(0, FAILED + 30 * SECOND)]
+    late_us = 25_000
+    assert heard(result, "seen.ClaimRefused") == [(1, FAILED + 40 * SECOND + late_us)]
+    assert {pair for pair, _ in heard(result, "seen.Fence")} == {0}
+    assert heard(result, "truth.promoted") == [(0, ONLINE)]
+
+
+def test_its_costs_are_those_of_a_single_standby() -> None:
+    found = failover(ran(TWO))
+    assert found["data_loss_us"] == 120 * SECOND
+    alone = failover(ran(TWO, "copies={near: {}}"))
+    for cost in ("data_loss_us", "outage_us", "transactions_lost", "phases_us"):
+        assert found[cost] == alone[cost]
+
+
+def test_the_other_follows_it_and_a_new_site_is_seeded_beside_it() -> None:
+    """far's first log from near: cut at 10:10:00, a second and 0.05 s to read, then over 20 Mbit/s,
+    and hashed and restored.
+    """
+    result = ran(TWO)
+    assert roles(result) == [("A", "far", 0), ("near", "far", ONLINE), ("near", "D", ONLINE)]
+    assert follows(result) == {"far": True, "D": False}
+    found = failover(result)
+    assert (found["new_primary"], found["follow"], found["seeded_anew"]) == ("near", ["far"], [])
+    size = 20_000_000 * (at(1, "10:10") - ONLINE) // (5 * MINUTE)
+    least_us = at(1, "10:10") + SECOND + ceil_div(8 * size, 20_000_000) - ONLINE
+    assert least_us <= found["unprotected_us"] <= least_us + 5 * SECOND
+    fulls = [r for r in rows(result, "truth.landed", kind=0) if pair_of(r.entity) == 2]
+    assert all(row.time_us > ONLINE + 4 * HOUR for row in fulls)  # with the one for the new site
+
+
+def test_the_service_is_as_exposed_as_its_best_standby() -> None:
+    first, second = sound(ran(TWO))["legs"]
+    near, far = first["copies"]
+    assert (near["place"], far["place"]) == ("near", "far")
+    more_us = ceil_div(8 * 20_000_000, 20_000_000) - ceil_div(8 * 20_000_000, 200_000_000)
+    late_us = far["exposure"]["max_us"] - near["exposure"]["max_us"]
+    assert more_us <= late_us <= more_us + SECOND  # and 50 ms of way
+    assert first["exposure"]["max_us"] == near["exposure"]["max_us"]
+    assert first["exposure"]["mean_us"] == near["exposure"]["mean_us"]
+    far, new = second["copies"]
+    assert second["exposure"]["max_us"] == far["exposure"]["max_us"] < new["exposure"]["max_us"]
+
+
+# ---- a standby is lost
+def test_where_the_preferred_one_is_dead_the_next_takes_over_in_its_turn() -> None:
+    result = ran(LOST)
+    found = failover(result)
+    assert found["data_loss_us"] == 120 * SECOND
+    assert found["phases_us"]["detect"] == 40 * SECOND + 25_000
+    assert found["new_primary"] == "far"
+    assert heard(result, "seen.ClaimGiven") == [(1, FAILED + 40 * SECOND + 25_000)]
+    assert heard(result, "seen.ClaimRefused") == []
+
+
+def test_it_stays_lost_behind_the_new_primary_and_is_seeded_when_it_is_back() -> None:
+    result = ran(LOST)
+    sound(result)
+    (back,) = [pair for pair, (_, place, _) in enumerate(roles(result), 1) if place == "near"]
+    landed = [row.time_us for row in result.journal.rows("truth.landed")
+              if pair_of(row.entity) == back]  # fmt: skip
+    assert landed and min(landed) > at(1, "17:00")
+
+
+# ---- planned
+def test_a_swap_leaves_two_places_behind_that_need_no_seed() -> None:
+    result = ran(SWAP)
+    first, second = sound(result)["failovers"]
+    assert (first["new_primary"], first["follow"]) == ("near", ["A", "far"])
+    assert (second["new_primary"], second["follow"]) == ("far", ["A", "near"])
+    for found in (first, second):
+        assert (found["data_loss_us"], found["seeded_anew"]) == (0, [])
+    assert rows(result, "truth.landed", kind=0) == []
+
+
+def test_the_one_that_took_over_loses_its_site_later_and_the_third_takes_over() -> None:
+    result = ran(TWO, 'events=[{at: "Mon 10:07", lose: site}, {at: "Mon 12:07", lose: site}]')
+    first, second = sound(result)["failovers"]
+    assert (first["new_primary"], second["new_primary"]) == ("near", "far")
+    assert 120 * SECOND - 1_000 <= second["data_loss_us"] <= 120 * SECOND  # to one commit
+    assert second["primary"] == "near"
+
+
+# ---- never two
+def test_nobody_else_is_given_a_claim_until_it_is_let_go_or_lost() -> None:
+    world = World(ran(TWO).scenario)
+    claims, told = Claims(world.agenda, 30 * SECOND), []
+    assert claims.claim("near", told.append) == "near"
+    assert claims.claim("far", told.append) == "near"
+    claims.release("far", False)  # who does not have it cannot let it go
+    assert (claims.holder, told) == ("near", [])
+    claims.died("near")
+    claims.lives("near")
+    world.agenda.run_until(31 * SECOND)
+    assert claims.holder == "near"
+    claims.died("near")
+    world.agenda.run_until(62 * SECOND)
+    assert (claims.holder, told) == ("", [False])
+    assert claims.claim("far", told.append) == "far"
+    claims.kept = True
+    claims.died("far")
+    world.agenda.run_until(93 * SECOND)
+    assert claims.claim("near", told.append) == "far"
+
+
+def test_a_manager_that_dies_in_the_middle_leaves_it_to_the_other() -> None:
+    """near's manager dies just before it fences, and is back after a minute; the lease of 30 s is
+    over by then, and far claims a turn later.
+    """
+    result = ran(
+        TWO,
+        'events=[{at: "Mon 10:00", manager_crash: {before: Fence}, copy: near}, '
+        '{at: "Mon 10:07", lose: site}]',
+        "manager.restart_after=2 min",
+    )
+    found = failover(result)
+    assert found["new_primary"] == "far"
+    assert heard(result, "seen.ClaimGiven") == [
+        (0, FAILED + 30 * SECOND),
+        (1, FAILED + 70 * SECOND),
+    ]
+    sound(result)
+
+
+def test_steps_and_verification_say_the_same() -> None:
+    plain = ran(TWO)
+    again = run(plain.scenario)
+    assert again.digest == plain.digest
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_each_standby_has_the_luck_of_its_own_place(rank: int) -> None:
+    result = ran(TWO, "secondary.restore_tail={p50: 1, p95: 9}", "run_for=3 h", "events=[]")
+    mine = [r.time_us for r in result.journal.rows("truth.restored") if pair_of(r.entity) == rank]
+    other = [r.time_us for r in result.journal.rows("truth.restored") if pair_of(r.entity) != rank]
+    assert [b - a for a, b in pairwise(mine)] != [b - a for a, b in pairwise(other)]

@@ -1,0 +1,86 @@
+"""`copies:`, the standbys of a service by name, and what is refused beside them."""
+
+from __future__ import annotations
+
+import pytest
+
+from dr_sim.errors import InputError
+from dr_sim.loading import load_scenario, validate
+from dr_sim.scenario.standbys import as_seen_at, first_places, several
+from tests.scenario.conftest import SMALLEST, Write
+
+TWO = "copies: {near: {}, far: {link: {bandwidth: 20 Mbit/s}, replay: {delay: 4 h}}}\n"
+LINE = SMALLEST.count("\n") + 1
+
+
+def told(write: Write, text: str) -> list[str]:
+    found = validate(write(SMALLEST + text))
+    return [f"{p.line}:{p.column}: {p.message}" for p in found]
+
+
+def test_a_copy_has_what_it_writes_and_else_what_the_scenario_says(write: Write) -> None:
+    scenario = load_scenario(write(SMALLEST + TWO))
+    near, far = scenario.standbys
+    assert first_places(scenario) == ("near", "far") and several(scenario)
+    assert near.link == scenario.link and near.replay == scenario.replay
+    assert far.link.bandwidth_bit_s == 20_000_000 and far.link.rtt_us == scenario.link.rtt_us
+    seen = as_seen_at(scenario, "far", 1, 2)
+    assert (seen.replay.delay_us, seen.rank, seen.ranks) == (4 * 3_600_000_000, 1, 2)
+    assert as_seen_at(scenario, "A").link == scenario.link
+
+
+def test_without_copies_there_is_one_standby_at_b(write: Write) -> None:
+    scenario = load_scenario(write(SMALLEST))
+    assert first_places(scenario) == ("B",) and not several(scenario)
+
+
+def test_a_key_of_one_copy_can_be_set(write: Write) -> None:
+    key = "copies.far.link.bandwidth"
+    scenario = load_scenario(write(SMALLEST + TWO), [f"{key}=50 Mbit/s"])
+    assert scenario.standbys[1].link.bandwidth_bit_s == 50_000_000
+    with pytest.raises(InputError, match="unknown copy 'fra'; did you mean 'far'"):
+        load_scenario(write(SMALLEST + TWO), ["copies.fra.link.bandwidth=50 Mbit/s"])
+
+
+REFUSED = [
+    ("copies: 2", "copies: is a mapping of standbys by name, as in copies: {near: {}, far: "
+     "{link: {bandwidth: 20 Mbit/s}}}"),
+    ("copies: {A: {}}", "copies.A: A is the place of the first primary; write another name"),
+    ("copies: {near: {lnk: {}}}", "unknown key 'copies.near.lnk'; "),
+    ("copies: {near: {link: {rtt: fast}}}", "copies.near.link.rtt: "),
+    ("copies: {near: {replication: {groups: {g: {}}}}}", "copies.near.replication.groups: groups "
+     "are the same for all copies; write them under replication"),
+    (TWO + "cloud: {}", "copies: several standbys do not go with a cloud manager yet; "
+     "leave out one of the two"),
+    (TWO + "engine: {kind: sqlite, timing: measured}", "copies: several standbys do not go with "
+     "engine.timing: measured yet; leave out one of the two"),
+    (TWO + "directory: {changes: 5 per h}", "copies: several standbys do not go with "
+     "directory.changes yet; leave out one of the two"),
+    (TWO + "events: [{at: 1 h, link_outage: 5 min, copy: fra}]",
+     "event 1: unknown copy 'fra'; did you mean 'far'?"),
+    (TWO + "events: [{at: 1 h, lose: site, copy: far}]",
+     "event 1: lose befalls the primary; leave out copy"),
+    (TWO + "events: [{at: 1 h, lose: site}, {at: 2 h, site_returns: A}]",
+     "event 2: site_returns does not go with several standbys yet; leave it out, or all copies "
+     "but one"),
+    (TWO + "faults: {late_file: {rate: 1 per week, database: crm, by: 5 min, copy: fra}}",
+     "faults.late_file: unknown copy 'fra'; did you mean 'far'?"),
+    ("events: [{at: 1 h, link_outage: 5 min, copy: far}]", "event 1: this scenario names no "
+     "copies; leave out copy, or write copies: {near: {}, far: {link: {bandwidth: 20 Mbit/s}}}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message"), REFUSED)
+def test_what_is_not_supported_is_one_clear_line(write: Write, text: str, message: str) -> None:
+    (line,) = told(write, text + "\n")
+    where, _, said = line.partition(": ")
+    assert said.startswith(message)
+    assert int(where.partition(":")[0]) in range(LINE, LINE + 2)
+
+
+def test_own_recovery_logic_is_refused_with_several_standbys(write: Write) -> None:
+    from dr_sim.world.own_logic import with_manager
+
+    scenario = load_scenario(write(SMALLEST + TWO))
+    with pytest.raises(InputError, match="several standbys"):
+        with_manager(scenario, "dr_sim.recovery.manager:RecoveryManager")
