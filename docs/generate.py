@@ -93,7 +93,10 @@ def faults_page() -> str:
         )
         parts.append(_table(list(of.keys), 0))
         cloud = "cloud: {}\n" if kind.check is needs_cloud else ""
-        example = f"{cloud}events:\n  {of.event}\n"
+        # what comes back was lost before: a site, or a host
+        lost = f"  - {{at: Mon 10:02, lose: {kind.brings_back}}}\n"
+        before = lost if kind.brings_back else ""
+        example = f"{cloud}events:\n{before}  {of.event}\n"
         if of.fault:
             example += f"faults:\n  {of.fault}\n"
         parts.append(f"```yaml\n{example}```\n")
