@@ -299,6 +299,33 @@ def test_a_storm_breaks_nothing_and_its_record_holds(mode: str, seed: int, tmp_p
     assert found.mismatch is None
 
 
+FAILOVERS = (
+    "{at: 2 h, lose: site}, {at: 4 h, lose: site}",
+    "{at: 2 h, order_failover: dba}, {at: 4 h, order_failover: dba}",
+    "{at: 2 h, lose: site}, {at: 140 min, lose: site}, {at: 4 h, order_failover: dba}",
+    "{at: 2 h, order_failover: dba}, {at: 121 min, lose: site}, {at: 4 h, lose: site}",
+)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", ["jobs", "reconcile", "runbook"])
+@pytest.mark.parametrize("events", FAILOVERS)
+def test_a_storm_over_several_failovers_breaks_nothing(
+    mode: str, events: str, tmp_path: Path
+) -> None:
+    base = BASE.replace(
+        "{mirror: {every: 5 min",
+        f"{{provision: {{at_most: 4 min}}, mirror: {{mode: {mode}, every: 5 min",
+    )
+    more = (
+        f"failover: {{mode: automatic, operators: [dba]}}\nevents: [{events}]\n"
+        "after_failover: {new_secondary: 15 min}\n"
+    )
+    of = world(tmp_path, STORM + more, base.replace("run_for: 6 h", "run_for: 8 h"))
+    of.run()
+    assert cloud_broken(of.journal, of.scenario) == [] and len(of.pairs) > 2
+
+
 def every(n: int, of: World) -> Callable[[Command], bool]:
     """Whether to die before a command: before each n-th, for two hours."""
     count: Iterator[int] = itertools.count(1)

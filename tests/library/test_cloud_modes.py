@@ -30,8 +30,8 @@ def played(mode: str, replication: int) -> tuple[int, int, int, bool]:
     drift = whole.drift().window(0, failed_us)
     begun, ended = list(whole.legs[0].journal.rows("truth.cloud_provision"))[:2]
     return (
-        round(drift.mean_us),
-        drift.max_us,
+        round(drift.mean_us()),
+        drift.max_us(),
         ended.time_us - begun.time_us,
         bool(ended.values["ready"]),
     )
