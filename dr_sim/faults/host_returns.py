@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from dr_sim.scenario.fields import MachineName, Params
-from dr_sim.scenario.kind import EventKind
+from dr_sim.scenario.kind import PRIMARY, EventKind
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -31,5 +31,6 @@ KIND = EventKind(
     "is the primary no more; Microsoft's 'Automatic Failover' of database mirroring: a former "
     "principal that is back takes the mirror's role",
     happen,
+    befalls=lambda params: PRIMARY,
     brings_back="host",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from dr_sim.scenario.fields import Params
-from dr_sim.scenario.kind import EventKind
+from dr_sim.scenario.kind import PRIMARY, EventKind
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -32,5 +32,6 @@ KIND = EventKind(
     "is the primary no more; Uptime Institute 2025: 54 % of the costly site outages are power, "
     "which comes back",
     happen,
+    befalls=lambda params: PRIMARY,
     brings_back="site",
 )

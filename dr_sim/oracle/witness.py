@@ -256,15 +256,19 @@ class Witness:
         d.clear()
         d.parents, d.anchors = dict(of.parents), {of.fork: of.digest}
         d.promoted, d.primary_fork, d.log_lsn = False, of.fork, of.lsn
-        if copy is not None:
-            d.exists, d.fork, d.lsn, d.commits, d.claimed = (
-                True,
-                copy.fork,
-                copy.redo_lsn,
-                of.commits,
-                of.commits,
-            )
-            d.base_lsn, d.has_base = copy.differential_base_lsn, copy.differential_base_lsn != 0
+        if copy is None:
+            self._afresh(t, d)
+        else:
+            self.stands_there(t, db, copy, of.commits)
+
+    def stands_there(self, t: int, db: int, copy: RestoreState, commits: int) -> None:
+        """Note a copy at the secondary that no restore has brought: so many commits of the
+        primary's history.
+        """
+        d = self._databases[db]
+        d.exists, d.fork, d.lsn = True, copy.fork, copy.redo_lsn
+        d.commits = d.claimed = commits
+        d.base_lsn, d.has_base = copy.differential_base_lsn, copy.differential_base_lsn != 0
         self._afresh(t, d)
 
     def lineage(self, db: int, fork: int, lsn: int, reading: WitnessedReading) -> Lineage:

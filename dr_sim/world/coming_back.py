@@ -42,19 +42,26 @@ class ComingBack:
         self._starting: set[int] = set()
         # told when databases take writes again
         self.opened_hook: Callable[[], None] = lambda: None
-        pair.link.on_change.append(self.look)
-        pair.promotion.reach.on_phase = self.look
+        pair.link.on_change.append(self._lead_looks)
+        pair.promotion.reach.on_phase = self._lead_looks
+
+    def _lead_looks(self) -> None:
+        """Several standbys behind one primary: the first pair's is the one that acts."""
+        self._pair.lead.coming_back.look()
 
     @property
     def _may_open(self) -> bool:
-        pair, promotion = self._pair, self._pair.promotion
-        on = pair.is_on() and not pair.retired
-        begun = promotion.fenced or promotion.reach.on or bool(promotion.online_us)
-        return on and not begun and pair.remote.path_up()
+        """Have all standbys been asked, and has none of them begun a failover?"""
+        pair = self._pair
+        each = [standby.promotion for standby in pair.together]
+        begun = any(p.fenced or p.reach.on or p.online_us for p in each)
+        asked = all(standby.remote.path_up() for standby in pair.together)
+        return pair.is_on() and not pair.retired and not begun and asked
 
     def may_open(self, database: int) -> bool:
         """Return whether the database is closed, and not for good."""
-        return database in self.closed and not self._pair.promotion.fenced
+        fenced = any(standby.promotion.fenced for standby in self._pair.together)
+        return database in self.closed and not fenced
 
     def lost_again(self, db: PrimaryDatabase) -> None:
         self.closed.discard(db.index)
@@ -64,9 +71,10 @@ class ComingBack:
         """All of it."""
         pair = self._pair
         pair.primary.share_up = True
-        pair.link.up()
-        if pair.is_on():
-            pair.replication.release(pair.files_in_share())
+        for standby in pair.together:
+            standby.link.up()
+            if pair.is_on():
+                standby.replication.release(standby.files_in_share())
         if pair.cloud is not None:
             pair.cloud.sites.back(pair.roles.primary)
         self._machines(("host", "site"), pair.context.scenario.machines)
@@ -108,7 +116,8 @@ class ComingBack:
         databases = self._pair.primary.databases
         mine = [db for db in databases if db.spec.machine == machine]
         if not any(db.failed or db.index in self._starting for db in mine):
-            self._pair.heartbeats.machine_up(machine)
+            for standby in self._pair.together:
+                standby.heartbeats.machine_up(machine)
 
     def look(self) -> None:
         """Look again after a change: may a closed database take writes?"""
@@ -116,11 +125,12 @@ class ComingBack:
         if waiting and self._may_open:
             for index in waiting:
                 self._open(self._pair.primary.databases[index])
-            self._pair.outside.turn()
+            for standby in self._pair.together:
+                standby.outside.turn()
             self.opened_hook()
 
     def _open(self, db: PrimaryDatabase) -> None:
-        pair, context, index = self._pair, self._pair.context, db.index
+        pair, context, index = self._pair, self._pair.shared, db.index
         self.closed.discard(index)
         refused = context.workloads[index].accept_from(context.now_us)
         context.note("truth.opened", index, refused)

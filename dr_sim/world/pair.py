@@ -221,7 +221,7 @@ class Pair:
         )
         self.heartbeats = Heartbeats(context, self.link, self._silent, self._heard)
         self.coming_back = ComingBack(self)
-        remote.may_open = lambda database: self.coming_back.may_open(database)
+        remote.may_open = lambda database: self.lead.coming_back.may_open(database)
         self.directory = Directory(context, self.link, self.primary)
         self.cloud = roles.cloud
         # the cloud manager lives in the first pair's journal, to the run's end
@@ -361,7 +361,7 @@ class Pair:
         be the second side at once.
         """
         lost = any(self.primary.databases[i].failed in ("host", "site") for i in self._serving)
-        stopped = self.promotion.fenced or bool(self.coming_back.closed)
+        stopped = self.promotion.fenced or bool(self.lead.coming_back.closed)
         return stopped and not lost and not self.site_lost
 
     @property
@@ -425,7 +425,7 @@ class Pair:
             index = self._index[name]
             of = roles.heirs[name].lineage
             self.secondary.copy_of(index, context.scenario.databases[index].size_bytes)
-            context.witness.succeeded(now, index, of, copy)
+            context.witness.stands_there(now, index, copy, of.commits)
             context.note("truth.copy_there", index, copy.fork, copy.redo_lsn, of.commits)
         self._no_longer_alone()
 
@@ -618,9 +618,10 @@ class Pair:
         """Note that the server of a database, which had fallen before it was lost, has been
         started.
         """
-        self.context.note("truth.down", db.index, 0)
+        self.shared.note("truth.down", db.index, 0)
         self.primary.fallen(db, False)
-        self.heartbeats.server_up(db.spec.machine)
+        for pair in self.together:
+            pair.heartbeats.server_up(db.spec.machine)
 
     def files_in_share(self) -> list[BackupFile]:
         """Return the files at the primary, of all databases, oldest first."""

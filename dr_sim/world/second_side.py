@@ -71,8 +71,8 @@ class SecondSides:
             return
         name = pair.roles.primary
         event.begins(f"site {name} is back" if what == "site" else f"a host of site {name} is back")
-        takes = pair is not on and on.waits_for_second_side
-        role = FIRST if pair is on else SECOND if takes else SPARE
+        waits = self._waiting_in(on) if pair is not on else None
+        role = FIRST if pair is on else SECOND if waits is not None else SPARE
         on.context.note("truth.returned", -1, what, name, role)
         if what == "site":
             pair.coming_back.site()
@@ -80,34 +80,41 @@ class SecondSides:
             pair.coming_back.host(machines)
         if pair is not on:
             note_what_is_there(pair, on)
-        if takes:
-            self._stands_behind(pair, on)
+        if waits is not None:
+            self._stands_behind(pair, waits)
         elif role == SPARE and what == "site":
             self._spares.append(pair)
 
     def look(self) -> None:
         """A primary takes writes again: if it waits for its second side, a spare is that."""
-        on = self._world.pair
-        if self._spares and on.waits_for_second_side:
-            self._stands_behind(self._spares.pop(0), on)
+        waits = self._waiting_in(self._world.pair)
+        if self._spares and waits is not None:
+            self._stands_behind(self._spares.pop(0), waits)
 
-    def _stands_behind(self, pair: Pair, on: Pair) -> None:
-        copies = copies_at(pair, on.roles.heirs or {})
-        on.second_side_is(pair.roles.primary, _beside(on.roles.sides, pair), copies)
-        if on.before is not None:
-            self._world.end_of(on.before)
+    def _waiting_in(self, on: Pair) -> Pair | None:
+        """The pair behind that primary that waits for its second side."""
+        return next((pair for pair in on.together if pair.waits_for_second_side), None)
+
+    def _stands_behind(self, pair: Pair, waits: Pair) -> None:
+        copies = copies_at(pair, waits.roles.heirs or {})
+        waits.second_side_is(pair.roles.primary, _beside(waits.roles.sides, pair), copies)
+        before = waits.lead.before
+        if before is not None:
+            self._world.end_of(before)
 
     def _lost(self, what: str, site: str, machines: Sequence[str]) -> Pair | None:
         """The pair whose primary is meant, the last one first."""
         for pair in reversed(self._world.pairs):
-            if site in ("", pair.roles.primary) and pair.has_lost(what, machines):
+            named = pair.lead is pair and site in ("", pair.roles.primary)
+            if named and pair.has_lost(what, machines):
                 return pair
         return None
 
 
 def note_what_is_there(pair: Pair, on: Pair) -> None:
     """Record what the old primary, that is back, holds of what its failover has lost."""
-    for index, (user_bytes, transactions) in sorted(pair.promotion.lost.items()):
+    lost = {i: x for each in pair.together for i, x in each.promotion.lost.items()}
+    for index, (user_bytes, transactions) in sorted(lost.items()):
         db = pair.primary.databases[index]
         if transactions and not db.failed:
             site = pair.roles.primary

@@ -203,7 +203,7 @@ class World:
             self.agenda.at(old.replaced_by.ready_us, Class.HOUSEKEEPING, -1, self.end_of, old)
         for pair in self.pair.together:
             pair.start()
-        if old.coming_back.closed:
+        if old.lead.coming_back.closed:
             note_what_is_there(old, self.pair)
         for pair, events in zip(self.pair.together, carried, strict=True):
             self._go_on(pair, events)
@@ -231,7 +231,7 @@ class World:
                 others = pair.roles.sides.secondary_files, pair.roles.sides.secondary
                 found.append((pair.roles.secondary, now, others, heirs_beside(pair, heirs)))
         replaces = ""
-        if new_us is not None or not self._several:
+        if new_us is not None or not self._several or self.scenario.brings_back:
             replaces, second, ready_us = self._second_sides.after(old)
             found.append((replaces, ready_us, (second.secondary_files, second.secondary), heirs))
         found.sort(key=lambda one: self.places.index(one[0]))

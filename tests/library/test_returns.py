@@ -283,3 +283,26 @@ def test_or_by_the_failover_that_comes_next() -> None:
     assert first["served_again_us"] == second["served_again_us"]
     assert first["served_again_us"] > second["outage_from_us"]
     assert summary_json(result.summary)["violations"] == []
+
+
+# ---- several standbys
+TWO = "copies={B: {}, C: {}}"
+
+
+def test_behind_another_standby_it_is_one_more_copy() -> None:
+    """C follows B at once; A is back as the third place, and is seeded or follows as ever."""
+    for name, follows in ((ANEW, 0), (FOLLOWS, 1)):
+        result = ran(name, TWO, "sla=[{outage: at most 1 h}]")
+        assert summary_json(result.summary)["violations"] == []
+        (second,) = rows(result, "truth.second_side")
+        assert (second.time_us, second.values["site"]) == (at(1, "14:02"), "A")
+        assert len(rows(result, "truth.copy_there")) == follows
+        assert failover(result)["back"]["role"] == "second side"
+
+
+def test_before_a_failover_it_serves_all_its_standbys_again() -> None:
+    manual = "failover={mode: manual, operator: {approves: false}}"
+    result = ran(ANEW, TWO, manual, "sla=[{outage: at most 5 h}]")
+    assert failover(result)["by_itself"] is True
+    assert {r.time_us for r in rows(result, "truth.opened")} == {at(1, "14:02:10")}
+    assert summary_json(result.summary)["violations"] == []
