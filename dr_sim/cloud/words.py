@@ -100,4 +100,3 @@ class Notice(enum.StrEnum):
     JOB_FAILED = "job failed"
     JOB_OVERDUE = "job overdue"
     NOT_CLEANED = "not cleaned"
-    NOT_PROVISIONED = "not provisioned"
