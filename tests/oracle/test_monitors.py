@@ -183,6 +183,16 @@ def thrice(row: Row) -> list[Row]:
     return [row, *(Row(0, "seen.PrimaryAnswered", t, 0, dict(ANSWER)) for t in times)]
 
 
+def damaged_and_wanted_again(row: Row) -> list[Row]:
+    """A log that has landed damaged waits to be sent again for ever."""
+    name = "crm_2026_01_05_10_00_00_log_000"
+    if not _is(row, "truth.landed", {"name": name}):
+        return [row]
+    damaged = replace(row, values={**row.values, "intact": 0})
+    waits = {"file": row.values["file"], "state": "queued"}
+    return [damaged, Row(0, "truth.file_state", row.time_us, 0, waits)]
+
+
 CASES = (
     Case(alerts.texts_are_right, STUCK, "R13", change("seen.RaiseAlert", {"text": "Oh dear."})),
     Case(alerts.texts_are_right, STUCK, "R13", change("seen.RaiseAlert", {"source": "me"})),
@@ -245,6 +255,7 @@ CASES = (
         {"database": "crm", "name": "crm_2026_01_06_11_45_00_log_000"})),
     Case(keeping.the_primary_keeps_what_is_not_copied, KEPT, "R18", drop(
         "truth.landed", name="crm_2026_01_05_10_00_00_log_000")),
+    Case(keeping.the_primary_keeps_what_is_not_copied, KEPT, "R18", damaged_and_wanted_again),
     Case(keeping.old_files_go, KEPT, "R18", drop("seen.Delete")),
     Case(failovers.orders_are_obeyed_or_refused, PLANNED, "R14", drop("seen.RefuseOrder")),
     Case(failovers.orders_are_obeyed_or_refused, PLANNED, "R14", drop("seen.EnterPhase")),

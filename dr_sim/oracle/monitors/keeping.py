@@ -219,7 +219,9 @@ def _wrong_delete(
 
 # ---- R18 at the primary, and the other way round
 def the_primary_keeps_what_is_not_copied(story: Story) -> Iterator[Breach]:
-    """Retention at the primary takes no file that has not landed whole (R18)."""
+    """Retention at the primary takes no file that has never landed, or that is on its way: what
+    landed damaged is sent again (R18).
+    """
     gone = story["truth.file_gone"]
     by_age = (gone["why"] == story.text_id(RETENTION)) & (gone["where"] == story.text_id("primary"))
     if not by_age.any():
@@ -230,14 +232,31 @@ def the_primary_keeps_what_is_not_copied(story: Story) -> Iterator[Breach]:
         [story[kind]["file"] for kind in ("truth.backup_cut_off", "truth.backup_empty")]
     )
     lost = gone["file"][gone["why"] != story.text_id(RETENTION)]
-    lacking = by_age & ~np.isin(gone["file"], np.concatenate([came, torn, lost]))
-    for place in np.flatnonzero(lacking).tolist():
+    never = by_age & ~np.isin(gone["file"], np.concatenate([came, torn, lost]))
+    bad = landed["file"][landed["intact"] == 0]
+    again = by_age & np.isin(gone["file"], np.concatenate([bad, lost]))
+    coming = _on_their_way(story, gone, again & ~np.isin(gone["file"], torn))
+    for place in np.flatnonzero(never | coming)[:1].tolist():
+        what = "has never landed" if never[place] else "is on its way"
         yield Breach(
             "R18", int(gone["seq"][place]), int(gone["time_us"][place]),
             int(gone["entity"][place]),
-            "retention at the primary deletes a backup that has never landed",
+            f"retention at the primary deletes a backup that {what}",
         )  # fmt: skip
-        return
+
+
+def _on_their_way(story: Story, gone: dict[str, Ints], which: np.ndarray) -> np.ndarray:
+    """Return which of the files that are deleted wait to be sent, or are being sent, then; asked of
+    the few that were damaged or lost at the other side.
+    """
+    found = np.zeros(len(which), dtype=bool)
+    at_rest = [story.text_id("landed"), story.text_id("gone")]
+    for place in np.flatnonzero(which).tolist():
+        states = story.of("truth.file_state", int(gone["entity"][place]))
+        mine = states["file"] == gone["file"][place]
+        before = states["state"][mine & (states["seq"] < gone["seq"][place])]
+        found[place] = len(before) > 0 and int(before[-1]) not in at_rest
+    return found
 
 
 def old_files_go(story: Story) -> Iterator[Breach]:
