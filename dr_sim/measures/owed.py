@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from dr_sim.backups.model import Kind
-from dr_sim.measures.alerts import Episode, danger_us, raised
+from dr_sim.measures.alerts import DAY_US, Episode, danger_us, raised
 from dr_sim.measures.tables import Tables, run_end_us
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.schedule import longest_gap_us
@@ -34,9 +34,7 @@ def not_told(t: Tables, scenario: Scenario, episodes: Sequence[Episode]) -> Iter
     """Every danger of a run (or of one leg of it) that nobody was told of in time. episodes: those
     of the whole run, whatever part of it is measured.
     """
-    # silence of the fulls of a database without logs is told by whoever misses them (alerts_missed)
-    with_logs = [longest_gap_us(d.log) > 0 for d in scenario.databases]
-    due = [e for e in episodes if e.due_us is not None and with_logs[e.database]]
+    due = [e for e in episodes if e.due_us is not None]
     if not due:
         return
     end_us = run_end_us(t, scenario)
@@ -59,6 +57,26 @@ def not_told(t: Tables, scenario: Scenario, episodes: Sequence[Episode]) -> Iter
             yield NotTold(e.database, e.onset_us, deadline_us)
 
 
+def _late_us(t: Tables, scenario: Scenario, e: Episode) -> int:
+    """Return when it is late that no newer full or incremental of a database without logs has been
+    restored: two intervals after the last one that was restored before was begun, and as long as
+    the next may take, which is twice as long as that took. Before the first two are restored nobody
+    knows how long one takes: a day more.
+    """
+    assert e.due_us is not None
+    spec = scenario.databases[e.database]
+    gaps = [longest_gap_us(s) for s in (spec.full, spec.incremental) if s.kind != "none"]
+    interval_us = min(gaps, default=0)
+    restored, begun = t.of("truth.restored", e.database), t.of("truth.backup_begin", e.database)
+    ends_us = restored["time_us"][restored["time_us"] < e.due_us]
+    if not len(ends_us):
+        return e.onset_us + 2 * interval_us + DAY_US
+    mine = begun["file"] == restored["file"][len(ends_us) - 1]
+    from_us = int(begun["time_us"][mine][0]) if mine.any() else 0
+    first_us = DAY_US if len(ends_us) < 2 else 0
+    return from_us + 2 * interval_us + 2 * (int(ends_us[-1]) - from_us) + first_us
+
+
 def _deadline_us(
     t: Tables, scenario: Scenario, e: Episode, deaths: Sequence[tuple[int, int]]
 ) -> int:
@@ -71,6 +89,8 @@ def _deadline_us(
     window_us = scenario.replay.window_us + longest_gap_us(scenario.databases[e.database].log)
     patience_us = max(danger_us(scenario, e.database), window_us)
     deadline_us = max(e.due_us, last_us + patience_us + retry_us)
+    if scenario.databases[e.database].log.kind == "none":
+        deadline_us = max(deadline_us, _late_us(t, scenario, e) + window_us + 2 * retry_us)
     first_us = int(t["truth.manager"]["time_us"][0])
     if first_us > e.onset_us:  # nobody was in place yet
         deadline_us = max(deadline_us, first_us + patience_us + retry_us)

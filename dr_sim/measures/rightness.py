@@ -20,6 +20,7 @@ from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.tables import Tables
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.schedule import longest_gap_us
 
 MISSING, ERRORS, DAMAGED, LAGGING, BACKUP_FAILED, NO_ROOM, CLOCKS_DIFFER, FELL_SHORT, WAITING = (
     1,
@@ -32,7 +33,7 @@ MISSING, ERRORS, DAMAGED, LAGGING, BACKUP_FAILED, NO_ROOM, CLOCKS_DIFFER, FELL_S
     17,
     18,
 )
-NOT_PROTECTED = 19
+NOT_PROTECTED, OVERDUE = 19, 22
 OUT_OF_SYNC = 14421  # of the monitor
 """Event ids as documented in dr_sim/recovery/alerts.py: measures import nothing of the logic that
 they judge.
@@ -224,6 +225,17 @@ def _fell_short(said: _Said) -> bool:
     return int(stands[-1]) < int(ends.max()) or _file_is_bad(said)
 
 
+def _none_came(said: _Said) -> bool:
+    """Return whether no full or incremental has landed whole for longer than they are apart."""
+    spec = said.scenario.databases[said.database]
+    gaps = [longest_gap_us(s) for s in (spec.full, spec.incremental) if s.kind != "none"]
+    landed = said.t.of("truth.landed", said.database)
+    came = (landed["kind"] != int(Kind.LOG)) & (landed["intact"] == 1)
+    came &= landed["time_us"] <= said.time_us
+    last_us = int(landed["time_us"][came][-1]) if came.any() else 0
+    return said.time_us - last_us > min(gaps, default=0)
+
+
 _CHECKS: dict[int, Callable[[_Said], bool]] = {
     MISSING: _a_log_is_lost,
     ERRORS: _restore_was_refused,
@@ -235,5 +247,6 @@ _CHECKS: dict[int, Callable[[_Said], bool]] = {
     FELL_SHORT: _fell_short,
     WAITING: _out_of_sync,
     NOT_PROTECTED: _copy_is_gone,
+    OVERDUE: _none_came,
     OUT_OF_SYNC: _out_of_sync,
 }

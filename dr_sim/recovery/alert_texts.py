@@ -47,6 +47,14 @@ def no_new_logs_text(database: str, minutes: int) -> str:
     )
 
 
+def overdue_text(database: str, minutes: int, interval: int) -> str:
+    """minutes: since the last one was begun; interval: minutes between two of them."""
+    return (
+        f"For database [{database}] no full or incremental backup has come: the last one was begun "
+        f"[{minutes}] minutes ago, and one is due every [{interval}] minutes."
+    )
+
+
 def errors_text(database: str, path: str, minutes: int, error: str) -> str:
     """Text (c)."""
     return (

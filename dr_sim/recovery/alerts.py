@@ -51,6 +51,7 @@ class AlertId(enum.IntEnum):
     NOT_PROTECTED = 19  # there is no restored copy: its first full has not come, or it is lost
     SET_UP = 20  # a full or incremental is refused until somebody sets up the secondary
     ONLY_WAY = 21  # a failover waits beyond its limit for the only way back to a database
+    OVERDUE = 22  # no full or incremental of a database without logs has come as scheduled
 
 
 class Danger(enum.StrEnum):
@@ -60,6 +61,7 @@ class Danger(enum.StrEnum):
 
     CHAIN = "chain"
     SILENCE = "silence"
+    OVERDUE = "overdue"
     LAG = "lag"
     CLOCK = "clock"
     SHORT = "short"

@@ -30,7 +30,8 @@ class DatabaseConfig:
     """One database of the service.
 
     log_interval_us 0: the database takes no log backups (a search index, for example), so no log is
-    missed and no tail is taken. full_scheduled: the primary takes fulls on a schedule, so
+    missed and no tail is taken. other_interval_us: how often a full or an incremental is due, at
+    the longest; 0: none is scheduled. full_scheduled: the primary takes fulls on a schedule, so
     `skip_ahead` has something to wait for. share_path: what comes before a replicated name in a
     full path at the secondary, with its last separator. machine: the machine it lives on; while
     that is silent, nobody asks it for a backup. retention_us, keep_fulls: how long files stay in
@@ -39,6 +40,7 @@ class DatabaseConfig:
 
     name: str
     log_interval_us: int
+    other_interval_us: int
     full_scheduled: bool
     retention_us: int
     keep_fulls: int

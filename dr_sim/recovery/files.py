@@ -319,7 +319,7 @@ class HeldFiles:
         nobody needs it, as its range is behind the database's position and it never was whole
         (R10).
         """
-        unneeded = file.done and file.header is None
+        unneeded = file.kind is LOG and file.done and file.header is None
         self._move(file, FileEvent.FAILED_UNNEEDED if unneeded else FileEvent.FAILED)
         self.shelves.tear(file)
         if unneeded:

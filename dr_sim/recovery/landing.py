@@ -100,6 +100,7 @@ def _other_is_whole(
     assert header is not None
     if first_time:
         out.append(Save(f"header/{db.name}/{file.name}", header_text(header)))
+        db.overdue.whole(header, e, out)
     db.remake.validated(file.kind, header, out)
     repairs.validated(db, file, e, out)
     if db.drain is not None:

@@ -9,10 +9,10 @@ what cannot be restored, `keeping` re-verifies and prunes, `drain` empties the p
 On the quiet path a log costs three events and no more than six commands.
 
 Owners. `DatabaseReplay` owns where the copy here stands; `HeldFiles` owns the files. The parts
-(`Watch`, `Repair`, `Ways`, `Remake`, `Fetching`, `Progress`, `Lag`, `Drain`) write to nothing but
-themselves and return what they have found. What follows from that is done in one place: by the
-functions of landing.py, restoring.py, retries.py, repairs.py, draining.py and standby.py, which get
-the whole replay and call its owners' methods.
+(`Watch`, `Repair`, `Ways`, `Remake`, `Fetching`, `Progress`, `Overdue`, `Lag`, `Drain`) write to
+nothing but themselves and return what they have found. What follows from that is done in one place:
+by the functions of landing.py, restoring.py, retries.py, repairs.py, draining.py and standby.py,
+which get the whole replay and call its owners' methods.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import FULL, LOG, Failure, File, HeldFiles, kind_of
 from dr_sim.recovery.lag import Lag
 from dr_sim.recovery.limits import elapsed_us, whole_minutes
+from dr_sim.recovery.overdue import Overdue
 from dr_sim.recovery.progress import Progress
 from dr_sim.recovery.remake import Remake
 from dr_sim.recovery.repair import Repair
@@ -88,6 +89,7 @@ class DatabaseReplay:
         "looking",
         "machine_silent",
         "name",
+        "overdue",
         "progress",
         "promoted",
         "recovering",
@@ -114,6 +116,7 @@ class DatabaseReplay:
         self.files = HeldFiles(name, saved)
         self.alerts = AlertBook(name, rules.critical_after_us, saved)
         self.watch = Watch(self)
+        self.overdue = Overdue(self)
         self.progress = Progress(self)
         self.lag = Lag(self)
         self.remake = Remake(self)
@@ -149,6 +152,7 @@ class DatabaseReplay:
             return
         self.watch.begin(e, out)
         self.progress.begin()
+        self.overdue.begin(e, out)
         if not self.state.exists:
             self.watch.begin_unprotected(e, out)
         keeping.begin(self, e, out)
@@ -349,6 +353,7 @@ class DatabaseReplay:
             return
         draining.call_off(self, drain, e, out)
         self.watch.goes_on(e, out)
+        self.overdue.goes_on(e, out)
         self.look(e, out)
         self.advance(e, out)
 
@@ -370,6 +375,10 @@ class DatabaseReplay:
     def alarm(self, e: Alarm, out: list[Command]) -> None:
         if not self.promoted:
             _ON_ALARM[e.what](self, e, out)
+
+    def overdue_rang(self, e: Event, out: list[Command]) -> None:
+        """The alarm 'overdue' went off."""
+        self.overdue.rang(e, out)
 
     def job_rang(self, e: Event, out: list[Command]) -> None:
         self.open_job()
@@ -394,6 +403,7 @@ _ON_ALARM: dict[str, Callable[[DatabaseReplay, Event, list[Command]], None]] = {
     Timer.WINDOW: retries.window,
     Timer.UNPROTECTED: retries.unprotected,
     Timer.WAITS: DatabaseReplay.waits_rang,
+    Timer.OVERDUE: DatabaseReplay.overdue_rang,
     Timer.DELAY: DatabaseReplay.advance,
     Timer.ROOM: DatabaseReplay.advance,
     Timer.STANDBY: standby.alarm,

@@ -114,6 +114,13 @@ def tell_silence(db: DatabaseReplay, quiet_us: int, e: Event, out: list[Command]
     db.alerts.tell(e, Danger.SILENCE, Message(AlertId.NO_NEW_LOGS, db.minutes(e), text), out)
 
 
+def tell_overdue(db: DatabaseReplay, since_us: int, e: Event, out: list[Command]) -> None:
+    """Raise event 22: the last full or incremental was begun so long ago."""
+    interval = whole_minutes(db.config.other_interval_us)
+    text = texts.overdue_text(db.name, whole_minutes(since_us), interval)
+    db.alerts.tell(e, Danger.OVERDUE, Message(AlertId.OVERDUE, db.minutes(e), text), out)
+
+
 def watch_end(
     db: DatabaseReplay, e: events.Restored, file: File, header: BackupHeader, out: list[Command]
 ) -> None:

@@ -11,6 +11,7 @@ class Timer(enum.StrEnum):
     # ---- of one database
     RETRY = "retry"  # something that is stuck, damaged or lost is looked at again
     WINDOW = "window"  # no log has landed for the window, perhaps
+    OVERDUE = "overdue"  # of a database without logs: no backup has come as scheduled, perhaps
     WAITS = "waits"  # a log that has landed waits for too long, perhaps
     UNPROTECTED = "unprotected"  # there is still no first copy, perhaps
     STANDBY = "standby"  # the copy is lost: told again

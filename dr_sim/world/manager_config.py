@@ -12,9 +12,15 @@ from dr_sim.recovery.config import (
     OnHole,
     ReplayConfig,
 )
-from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.model import DatabaseSpec, Scenario
 from dr_sim.scenario.schedule import longest_gap_us
 from dr_sim.world.folder import folders_of
+
+
+def _others_due_us(database: DatabaseSpec) -> int:
+    """Return how often a full or an incremental is due, at the longest; 0 if none is scheduled."""
+    gaps = [longest_gap_us(s) for s in (database.full, database.incremental)]
+    return min((gap for gap in gaps if gap), default=0)
 
 
 def manager_config(scenario: Scenario, serving: Container[str] | None = None) -> ManagerConfig:
@@ -26,6 +32,7 @@ def manager_config(scenario: Scenario, serving: Container[str] | None = None) ->
         DatabaseConfig(
             name=d.name,
             log_interval_us=longest_gap_us(d.log),
+            other_interval_us=_others_due_us(d),
             full_scheduled=d.full.kind != "none",
             retention_us=s.retention_us,
             keep_fulls=s.retention_count,

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from dr_sim.loading import load_scenario
+from dr_sim.recovery.alerts import AlertBook
 from dr_sim.runs.run import Result, run
 
-from .runs import MINUTE, SECOND, at, ran, rows, times
+from .runs import HOUR, MINUTE, SECOND, at, ran, rows, times
 
 WAITING = 18
 
@@ -38,6 +39,28 @@ def test_a_restore_of_three_hours_is_told_of_by_the_age_of_the_log_that_waits() 
     alert = rows(result, "seen.RaiseAlert")[0].values
     assert "[3] backup files wait" in alert["text"] and "finished [15] minutes ago" in alert["text"]
     assert alert["name"].endswith("2026_01_05_10_10_00_log_000") and alert["minutes"] == 19
+
+
+WITHOUT_LOGS = """\
+run_for: 3 days
+databases: {idx: {size: 5 GB, full: every 6 h, incremental: none, log: none}}
+link: {bandwidth: 100 Mbit/s}
+monitor: {enabled: false}
+events: [{at: 30 h, paused_backups: {database: idx, duration: 1 day}}]
+"""
+
+
+def test_fulls_of_a_database_without_logs_that_do_not_come_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = made(tmp_path, WITHOUT_LOGS)
+    overdue = times(result, "seen.RaiseAlert", event_id=22, database="idx")
+    assert [overdue[0] // HOUR, overdue[-1] // HOUR] == [36, 60]  # of 30:00 to that of 60:00
+    assert result.summary.alerts.false == 0
+    assert not result.summary.violations
+    monkeypatch.setattr(AlertBook, "tell", lambda *args: None)
+    mute = made(tmp_path, WITHOUT_LOGS)
+    assert {v.invariant for v in mute.summary.violations} == {"S8"}
 
 
 def test_a_restore_that_never_ends_is_told_of_to_the_end_of_the_run() -> None:

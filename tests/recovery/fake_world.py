@@ -41,6 +41,7 @@ def config(
     mode: str = "automatic",
     databases: tuple[str, ...] = (DB,),
     log_interval_us: int = 5 * MINUTE,
+    other_interval_us: int = 0,
     full_scheduled: bool = False,
     machines: tuple[str, ...] = ("sql1", "sql2"),
     machines_silent: int = 0,
@@ -56,6 +57,7 @@ def config(
             DatabaseConfig(
                 name,
                 log_interval_us,
+                other_interval_us,
                 full_scheduled,
                 72 * 60 * MINUTE,
                 2,

@@ -1224,6 +1224,60 @@ def test_a_log_that_waits_is_told_at_its_limit_however_rare_logs_are(
     assert limit - SECOND <= first <= limit + 5 * MINUTE
 
 
+# ---- a database without logs (R12)
+HOUR = 60 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("came", "crash", "expected"),
+    [
+        # (hour that it is begun, minutes until it is here); crash at an hour; minutes told
+        ([(0, 4), (6, 4)], None, [(12 * 60 + 8 + 15)]),
+        # the second takes fifteen times as long as the first
+        ([(0, 4), (6, 60)], None, [6 * 60 + 23 + 5 * i for i in range(8)]),
+        ([(0, 4)], None, [6 * 60 + 8 + 15]),
+        ([], None, [12 * 60 + 15]),  # nobody knows yet how long one takes
+        ([(0, 4), (6, 4)], 7, [18 * 60 + 15]),  # nor after a restart
+        ([(0, 4), (6, 4), (13, 4)], None, [12 * 60 + 23 + 5 * i for i in range(9)]),
+    ],
+)
+def test_a_full_that_does_not_come_as_scheduled_is_told_at_every_retry(
+    came: list[tuple[int, int]], crash: int | None, expected: list[int]
+) -> None:
+    world = begun(FakeWorld(config(log_interval_us=0, other_interval_us=6 * HOUR)))
+    for hour, minutes in came:
+        world.wait(hour * HOUR - world.mono_us)
+        full = world.backup(Kind.FULL)
+        world.wait(minutes * MINUTE)
+        world.land(full)
+        world.settle()
+    if crash is not None:
+        world.wait(crash * HOUR - world.mono_us)
+        world.start()
+        world.settle()
+    until = expected[-1] * MINUTE
+    world.wait(max(0, until + MINUTE - world.mono_us))
+    assert [at // MINUTE for at, alert in world.alerts if alert.event_id == 22] == expected
+
+
+def test_a_full_that_is_damaged_on_both_sides_after_its_restore_is_told_and_asked_for_anew() -> (
+    None
+):
+    world = begun(FakeWorld(config(log_interval_us=0, reverify_us=60 * MINUTE)))
+    full = world.backup(Kind.FULL)
+    world.exists, world.redo, world.base = False, 0, 0
+    world.start()
+    world.settle()
+    world.land_all()
+    assert world.exists
+    world.share[full].damaged = world.backups[full].bad_at_primary = True
+    for _ in range(12):
+        world.wait(15 * MINUTE)
+        world.land_all()
+    assert 4 in {alert.event_id for _, alert in world.alerts}
+    assert [x.kind for x in world.done if isinstance(x, c.TakeBackup)] == [Kind.FULL]
+
+
 # ---- keeping (R6, R18)
 def test_damage_at_rest_of_the_newest_full_is_found_and_copied_again() -> None:
     world = new(reverify_us=60 * MINUTE)

@@ -26,7 +26,7 @@ from dr_sim.record.journal import Row
 
 SOURCE = "DR Log Replay"
 MISSING, NO_NEW_LOGS, ERRORS, DAMAGED = 1, 2, 3, 4
-NO_ROOM, NOT_PROTECTED, SET_UP = 11, 19, 20
+NO_ROOM, NOT_PROTECTED, SET_UP, OVERDUE = 11, 19, 20, 22
 
 _TIME = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z"
 _RESTORE = r"\[(?P<minutes>\d+)\] minutes have passed since the last successful restore\."
@@ -50,7 +50,7 @@ TEXTS = {
 }
 """The three texts of R13, word for word."""
 
-FAMILIES = ((MISSING, ERRORS), (NO_NEW_LOGS,), (NO_ROOM,), (NOT_PROTECTED,), (SET_UP,))
+FAMILIES = ((MISSING, ERRORS), (NO_NEW_LOGS,), (NO_ROOM,), (NOT_PROTECTED,), (SET_UP,), (OVERDUE,))
 """Events of one danger: a log that is stuck may be a hole first and a refusal then."""
 _FAMILY = {event: family for family in FAMILIES for event in family}
 _STUCK = (MISSING, ERRORS, DAMAGED, NO_ROOM, NOT_PROTECTED, SET_UP)
@@ -300,6 +300,8 @@ def _may_be_over(story: Story, row: Row, database: int, due_us: int) -> bool:
     kinds = ["seen.Restored", "truth.copy_gone", "truth.promoted"]
     if event == NO_NEW_LOGS:
         kinds = ["seen.Landed", "truth.promoted"]
+    if event == OVERDUE:
+        kinds = ["seen.Validated", "seen.ValidationFailed", "truth.copy_gone", "truth.promoted"]
     if story.any_within(kinds, database, row.time_us, due_us):
         return True
     if event == NOT_PROTECTED:

@@ -1,0 +1,92 @@
+"""Backups of a database without logs that do not come as scheduled (R12).
+
+Theory of operation. Silence of logs is told within a window. Fulls and incrementals come hours or a
+week apart, and take hours to be made and sent. So when one is here and whole, the next is expected
+an interval after that one was begun, and may take twice as long to come; beyond that the window
+counts. Until one has come, nobody knows how long it takes: a whole interval more. One alarm,
+'overdue', stands at the instant at which the next one is late; from then on event 22 is raised at
+every retry until one is here and whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.machines import Command, Event, SetAlarm
+from dr_sim.recovery import telling
+from dr_sim.recovery.alerts import Danger
+from dr_sim.recovery.files import LOG
+from dr_sim.recovery.limits import elapsed_us
+from dr_sim.recovery.timers import Timer
+
+if TYPE_CHECKING:
+    from dr_sim.backups.model import BackupHeader
+    from dr_sim.recovery.replay import DatabaseReplay
+
+
+class Overdue:
+    """begun_us: when the last one was begun, on the monotonic clock. late_us: when the next is."""
+
+    __slots__ = ("_db", "_newest_utc_us", "begun_us", "late_us")
+
+    def __init__(self, db: DatabaseReplay) -> None:
+        self._db = db
+        self.begun_us = 0
+        self.late_us = 0
+        self._newest_utc_us = 0
+
+    @property
+    def _watched(self) -> bool:
+        config = self._db.config
+        return config.other_interval_us > 0 and not config.log_interval_us
+
+    def begin(self, e: Event, out: list[Command]) -> None:
+        """Begin after a start: by the newest one here, else by the last restore."""
+        db = self._db
+        if not self._watched or not db.state.exists:
+            return
+        assert db.last is not None
+        here = [file.header for file in db.files.values() if file.kind is not LOG and file.header]
+        newest = max(here, key=lambda header: header.started_utc_us, default=None)
+        if newest is None:
+            passed_us = elapsed_us(e.mono_us, e.utc_us, db.last.mono_us, db.last.utc_us)
+        else:
+            self._newest_utc_us = newest.started_utc_us
+            passed_us = max(0, e.utc_us - newest.started_utc_us)
+        self._expect(e, passed_us, db.config.other_interval_us, out)
+
+    def whole(self, header: BackupHeader, e: Event, out: list[Command]) -> None:
+        """A full or an incremental is here and whole."""
+        if not self._watched or header.started_utc_us <= self._newest_utc_us:
+            return  # an older one that was damaged here, and is whole again
+        self._newest_utc_us = header.started_utc_us
+        self._db.alerts.over(Danger.OVERDUE, out)
+        took_us = max(0, e.utc_us - header.started_utc_us)
+        self._expect(e, took_us, 2 * took_us, out)
+
+    def goes_on(self, e: Event, out: list[Command]) -> None:
+        """A failover that has been called off held every alarm."""
+        if self.late_us:
+            self._set(max(e.mono_us, self.late_us), out)
+
+    def rang(self, e: Event, out: list[Command]) -> None:
+        """Tell, if it is time, unless it is told already that none is whole, or that the copy is
+        lost.
+        """
+        db = self._db
+        if db.drain is not None or e.mono_us < self.late_us:
+            return
+        if db.state.exists and not db.remake.lost:
+            telling.tell_overdue(db, e.mono_us - self.begun_us, e, out)
+        self._set(e.mono_us + db.rules.retry_us, out)
+
+    def _expect(self, e: Event, passed_us: int, takes_us: int, out: list[Command]) -> None:
+        """The last one was begun so long ago; the next may take so long to come."""
+        db = self._db
+        self.begun_us = e.mono_us - passed_us
+        late_us = self.begun_us + db.config.other_interval_us + takes_us + db.rules.window_us
+        self.late_us = max(e.mono_us, late_us)
+        self._set(self.late_us, out)
+
+    def _set(self, at_us: int, out: list[Command]) -> None:
+        out.append(SetAlarm(self._db.name, Timer.OVERDUE, at_us))
