@@ -153,8 +153,8 @@ def test_lost_again_while_it_starts_it_stays_lost() -> None:
 
 @pytest.mark.parametrize("name", [SITE, HOST])
 def test_in_steps_it_has_the_same_digest(name: str) -> None:
-    scenario = ran(name).scenario
-    assert run(replace(scenario, steps=True)).digest == run(scenario).digest
+    result = ran(name, "run_for=11 h")
+    assert run(replace(result.scenario, steps=True)).digest == result.digest
 
 
 # ---- after a failover
@@ -250,8 +250,8 @@ def test_a_second_side_that_was_lost_before_is_failed_over_to_again() -> None:
 
 @pytest.mark.parametrize("name", [FOLLOWS, ANEW])
 def test_after_a_failover_too_steps_have_the_same_digest(name: str) -> None:
-    scenario = ran(name).scenario
-    assert run(replace(scenario, steps=True)).digest == ran(name).digest
+    result = ran(name, "run_for=15 h")
+    assert run(replace(result.scenario, steps=True)).digest == result.digest
 
 
 # ---- before users have come
@@ -289,15 +289,15 @@ def test_or_by_the_failover_that_comes_next() -> None:
 TWO = "copies={B: {}, C: {}}"
 
 
-def test_behind_another_standby_it_is_one_more_copy() -> None:
+@pytest.mark.parametrize(("name", "follows"), [(ANEW, 0), (FOLLOWS, 1)])
+def test_behind_another_standby_it_is_one_more_copy(name: str, follows: int) -> None:
     """C follows B at once; A is back as the third place, and is seeded or follows as ever."""
-    for name, follows in ((ANEW, 0), (FOLLOWS, 1)):
-        result = ran(name, TWO, "sla=[{outage: at most 1 h}]")
-        assert summary_json(result.summary)["violations"] == []
-        (second,) = rows(result, "truth.second_side")
-        assert (second.time_us, second.values["site"]) == (at(1, "14:02"), "A")
-        assert len(rows(result, "truth.copy_there")) == follows
-        assert failover(result)["back"]["role"] == "second side"
+    result = ran(name, TWO, "run_for=15 h", "sla=[{outage: at most 1 h}]")
+    assert summary_json(result.summary)["violations"] == []
+    (second,) = rows(result, "truth.second_side")
+    assert (second.time_us, second.values["site"]) == (at(1, "14:02"), "A")
+    assert len(rows(result, "truth.copy_there")) == follows
+    assert failover(result)["back"]["role"] == "second side"
 
 
 def test_before_a_failover_it_serves_all_its_standbys_again() -> None:
