@@ -99,6 +99,9 @@ class Roles:
     numbers: tuple[int, ...] = ()
 
 
+SEVERITY = ("database", "host", "site")  # classes of failure, the worst last
+
+
 class Pair:
     """Build it, then `start` it. world.py runs the agenda.
 
@@ -560,10 +563,14 @@ class Pair:
                 pair.replication.hold()
             if self.cloud is not None:
                 self.cloud.sites.lost(self.roles.primary)
+        worse: list[PrimaryDatabase] = []
         for db in hit:
             db.data_lost = db.data_lost or what == "database"
-            if db.failed:
-                db.failed = max(db.failed, what, key=("database", "host", "site").index)
+            if db.failed and SEVERITY.index(what) > SEVERITY.index(db.failed):
+                db.failed = what
+                worse.append(db)
+        if worse:
+            self._note_failed(what, worse)
         hit = [db for db in hit if not db.failed]
         self._idle_machines_down(machines)
         if hit:
@@ -580,14 +587,17 @@ class Pair:
                 self.shared.note("truth.machine_lost", -1, machine)
 
     def _databases_down(self, what: str, hit: list[PrimaryDatabase]) -> None:
-        everything = all(db.failed or db in hit for db in self.primary.databases)
-        for entity in [-1] if everything else [db.index for db in hit]:
-            self.shared.note("truth.failed", entity, what)
+        self._note_failed(what, hit)
         for db in hit:
             self.coming_back.lost_again(db)
             self.primary.fail(db, what)
             self.users.lost(db.index)
             self.tell_before(db, up=False)
+
+    def _note_failed(self, what: str, hit: list[PrimaryDatabase]) -> None:
+        everything = all(db.failed or db in hit for db in self.primary.databases)
+        for entity in [-1] if everything else [db.index for db in hit]:
+            self.shared.note("truth.failed", entity, what)
 
     def _fallen(self, db: PrimaryDatabase, down: bool) -> None:
         """Note that the server of a database falls, so nobody is served and its machine's beats
