@@ -23,7 +23,15 @@ nbformat = pytest.importorskip("nbformat", reason="the extra 'notebooks' is not 
 papermill = pytest.importorskip("papermill", reason="the extra 'notebooks' is not installed")
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-NAMES = ("consolidation", "link_sizing", "policy", "schedule", "your_history")
+NAMES = (
+    "consolidation",
+    "link_sizing",
+    "pgbackrest_history",
+    "policy",
+    "schedule",
+    "several_services",
+    "your_history",
+)
 SHORT = {"databases": [5, 160], "restore_workers": [1], "runs": 2}
 """A farm of five and one that a single worker cannot keep up with: a few seconds, and the answer
 has the same two ends.
