@@ -1,6 +1,4 @@
-"""How far behind the secondary was: replay lag, backlog, what crossed the link, which backups were
-made.
-"""
+"""How far the secondary was behind: replay lag, backlog, use of the link, and the backups made."""
 
 from __future__ import annotations
 
@@ -17,72 +15,81 @@ from dr_sim.scenario.model import Scenario
 
 
 def replay_lag(record: Record, scenario: Scenario, database: int) -> Curve:
-    """True replay lag: now minus the instant up to which the secondary's copy holds everything,
-    less the replay delay that was asked for, never below 0. That instant is a log's cut and a
-    full's or incremental's end, or, where nothing was written for a while then, the first
-    acknowledged commit that the copy lacks: an idle database has no lag.
+    """Return the true replay lag: now minus the instant up to which the secondary's copy holds
+    everything, less the replay delay of the scenario, never below 0. That instant is a log's cut or
+    the end of a full or an incremental. If nothing was written for a while after it, it is the
+    first acknowledged commit that the copy lacks: an idle database has no lag.
     """
     t = tables(record)
-    r = t.of("truth.restored", database)
-    as_of = _as_of(t, database, r["file"])
-    as_of = np.where(as_of >= 0, np.maximum(as_of, _first_lacking(t, database, r["commits"])), -1)
-    known = as_of >= 0
-    time, since = (
-        r["time_us"][known],
-        np.maximum.accumulate(as_of[known]) if known.any() else as_of[known],
-    )
-    # seeded: all of it, up to instant 0
+    restored = t.of("truth.restored", database)
+    content_us = _as_of(t, database, restored["file"])
+    known = content_us >= 0
+    time = restored["time_us"][known]
+    lacking_us = _first_lacking(t, database, restored["commits"])[known]
+    since = np.maximum(content_us[known], lacking_us)
+    since = np.maximum.accumulate(since) if len(since) else since
+    # a seeded copy holds everything up to instant 0
     if scenario.databases[database].seeded and (not len(time) or time[0] > 0):
-        seeded_us = np.maximum(_first_lacking(t, database, _commits_before(t, database)), 0)
-        time, since = np.append(np.int64(0), time), np.append(seeded_us, since)
+        seeded_us = _first_lacking(t, database, _commits_before(t, database))
+        time = np.append(np.int64(0), time)
+        since = np.append(np.maximum(seeded_us, 0), since)
     time, since = _with_copy_there(t, database, time, since)
-    return step_curve(time, since + scenario.replay.delay_us, up_until_us(t, scenario, database))
+    until_us = up_until_us(t, scenario, database)
+    return step_curve(time, since + scenario.replay.delay_us, until_us)
 
 
 def _with_copy_there(t: Tables, database: int, time: Ints, since: Ints) -> tuple[Ints, Ints]:
-    """The same from when a copy stood there that no restore of this leg has brought: it held all of
-    it up to the leg's begin.
+    """Begin the curve with a copy that stood there and that no restore of this leg has brought: it
+    held everything up to the leg's begin.
     """
     there = t.of("truth.copy_there", database)
-    if not len(there["time_us"]) or (len(time) and time[0] <= there["time_us"][0]):
+    begin_us = there["time_us"][:1]
+    if not len(begin_us) or (len(time) and time[0] <= begin_us[0]):
         return time, since
-    lacking = np.maximum(_first_lacking(t, database, there["commits"][:1]), 0)
-    return np.append(there["time_us"][:1], time), np.append(lacking, since)
+    lacking_us = _first_lacking(t, database, there["commits"][:1])
+    time = np.append(begin_us, time)
+    since = np.append(np.maximum(lacking_us, 0), since)
+    return time, since
 
 
 def _commits_before(t: Tables, database: int) -> Ints:
-    """How many commits both sides held when the record began: those of earlier legs."""
+    """Return how many commits both sides held when the record began: those of earlier legs."""
     begins = t.of("truth.begins", database)["commits"][:1]
     return begins if len(begins) else np.zeros(1, np.int64)
 
 
 def _first_lacking(t: Tables, database: int, commits: Ints) -> Ints:
-    """For each number of commits the instant of the first one beyond them, -1 where no record
-    tells.
+    """Return for each number of commits the instant of the first one beyond them, -1 where no
+    record has it.
     """
     rows = t.of("truth.survivable", database)
     return _look_up(rows["commits"], rows["lacking_us"], commits)
 
 
 def _as_of(t: Tables, database: int, files: Ints) -> Ints:
-    """For each file the instant that its content goes up to; -1 for a file that was never begun in
-    this run.
+    """Return for each file the instant up to which its content goes; -1 for a file that was never
+    begun in this run.
     """
-    begin, finished = t.of("truth.backup_begin", database), t.of("truth.backup_finished", database)
-    cut, ended = begin["kind"] == Kind.LOG, finished["kind"] != Kind.LOG
-    number = np.concatenate((begin["file"][cut], finished["file"][ended]))
-    instant = np.concatenate((begin["time_us"][cut], finished["time_us"][ended]))
+    begun = t.of("truth.backup_begin", database)
+    logs = pick(begun, begun["kind"] == Kind.LOG)
+    finished = t.of("truth.backup_finished", database)
+    others = pick(finished, finished["kind"] != Kind.LOG)
+    number = np.concatenate((logs["file"], others["file"]))
+    instant = np.concatenate((logs["time_us"], others["time_us"]))
     return _look_up(number, instant, files)
 
 
 def _look_up(keys: Ints, values: Ints, wanted: Ints) -> Ints:
-    """values[keys == w] for each wanted w, -1 where there is none; of several the first."""
+    """Return for each wanted key its value; -1 if there is none, the first if there are several."""
     if not len(keys):
         return np.full(len(wanted), -1, np.int64)
     order = np.argsort(keys, kind="stable")
-    keys, values = keys[order], values[order]
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, values[at], -1)
+    keys = keys[order]
+    values = values[order]
+    place = np.searchsorted(keys, wanted)
+    place = np.minimum(place, len(keys) - 1)
+    found = keys[place] == wanted
+    return np.where(found, values[place], -1)
 
 
 @dataclass(slots=True)
@@ -102,40 +109,61 @@ class Backlog:
 
 
 def backlog(record: Record, scenario: Scenario) -> tuple[Backlog, Backlog]:
-    """Logs finished and not landed, and logs landed whole and not yet restored, of all databases
-    together. A log that a restore has passed over (a bridge, a resync) is in neither any more.
+    """Return the logs finished and not landed, and the logs landed whole and not yet restored, of
+    all databases together. A log that a restore has passed over (a bridge, a resync) is in neither.
     """
     t = tables(record)
-    spans: tuple[list[Ints], list[Ints], list[Ints], list[Ints]] = ([], [], [], [])
+    finished: list[Ints] = []
+    landed: list[Ints] = []
+    to_land_ends: list[Ints] = []
+    to_restore_ends: list[Ints] = []
     for database in range(len(scenario.databases)):
-        f = t.of("truth.backup_finished", database)
-        f = pick(f, f["kind"] == Kind.LOG)
-        landed = t.of("truth.landed", database)
-        landed = pick(landed, (landed["kind"] == Kind.LOG) & (landed["intact"] == 1))
-        r = t.of("truth.restored", database)
-        reached = np.maximum.accumulate(r["redo_lsn"]) if len(r["redo_lsn"]) else r["redo_lsn"]
-        passed_at = np.append(r["time_us"], NEVER_US)
-        landed_us = _look_up(landed["file"], landed["time_us"], f["file"])
-        landed_us = np.where(landed_us < 0, NEVER_US, landed_us)
-        passed_us = passed_at[np.searchsorted(reached, f["last_lsn"])]
-        spans[0].append(f["time_us"])
-        spans[1].append(np.minimum(landed_us, passed_us))
-        spans[2].append(landed_us)
-        spans[3].append(np.maximum(passed_us, landed_us))
-    return _count(spans[0], spans[1]), _count(spans[2], spans[3])
+        backups = t.of("truth.backup_finished", database)
+        logs = pick(backups, backups["kind"] == Kind.LOG)
+        landed_us = _landed_us(t, database, logs["file"])
+        passed_us = _passed_us(t, database, logs["last_lsn"])
+        finished.append(logs["time_us"])
+        to_land_ends.append(np.minimum(landed_us, passed_us))
+        landed.append(landed_us)
+        to_restore_ends.append(np.maximum(passed_us, landed_us))
+    return _count(finished, to_land_ends), _count(landed, to_restore_ends)
+
+
+def _landed_us(t: Tables, database: int, logs: Ints) -> Ints:
+    """Return when each log landed whole; NEVER_US if it did not."""
+    landed = t.of("truth.landed", database)
+    landed = pick(landed, (landed["kind"] == Kind.LOG) & (landed["intact"] == 1))
+    at_us = _look_up(landed["file"], landed["time_us"], logs)
+    return np.where(at_us < 0, NEVER_US, at_us)
+
+
+def _passed_us(t: Tables, database: int, lsns: Ints) -> Ints:
+    """Return when the secondary's copy reached each LSN; NEVER_US if it did not."""
+    restored = t.of("truth.restored", database)
+    reached = restored["redo_lsn"]
+    if len(reached):
+        reached = np.maximum.accumulate(reached)
+    at_us = np.append(restored["time_us"], NEVER_US)
+    return at_us[np.searchsorted(reached, lsns)]
 
 
 def _count(begins: list[Ints], ends: list[Ints]) -> Backlog:
-    begin, end = (
-        np.concatenate(part) if part else np.empty(0, np.int64) for part in (begins, ends)
-    )
+    """Return how many of the spans hold at each instant."""
+    begin = _concatenated(begins)
+    end = _concatenated(ends)
     time = np.concatenate((begin, end))
-    step = np.concatenate((np.ones(len(begin), np.int64), -np.ones(len(end), np.int64)))
+    up = np.ones(len(begin), np.int64)
+    down = -np.ones(len(end), np.int64)
+    step = np.concatenate((up, down))
     finite = time < NEVER_US
     at, where = np.unique(time[finite], return_inverse=True)
     change = np.zeros(len(at), np.int64)
     np.add.at(change, where, step[finite])
     return Backlog(at, np.cumsum(change))
+
+
+def _concatenated(parts: list[Ints]) -> Ints:
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
 @dataclass(slots=True)
@@ -146,32 +174,34 @@ class LinkUse:
 
     @property
     def share(self) -> Fraction | None:
-        """The part of its capacity that was used; None if it never had any."""
-        return Fraction(8 * self.bytes_sent) / self.capacity_bits if self.capacity_bits else None
+        """Return the part of its capacity that was used; None if it never had any."""
+        if not self.capacity_bits:
+            return None
+        return Fraction(8 * self.bytes_sent) / self.capacity_bits
 
 
 def link_pieces(t: Tables, scenario: Scenario) -> list[tuple[int, int, int, int]]:
-    """(begin_us, end_us, up, bit_s) over the whole run; before its first record the link is as the
-    scenario says.
+    """Return (begin_us, end_us, up, bit_s) over the whole run; before its first record the link is
+    as in the scenario.
     """
     rows = t["truth.link"]
     times = [0, *rows["time_us"].tolist()]
     ups = [1, *rows["up"].tolist()]
     rates = [scenario.link.bandwidth_bit_s, *rows["bit_s"].tolist()]
     stops = [*times[1:], run_end_us(t, scenario)]
-    return [piece for piece in zip(times, stops, ups, rates, strict=True) if piece[1] > piece[0]]
+    pieces = zip(times, stops, ups, rates, strict=True)
+    return [(begin, end, up, bit_s) for begin, end, up, bit_s in pieces if end > begin]
 
 
 def link_down(t: Tables, scenario: Scenario) -> list[tuple[int, int]]:
-    """The maximal intervals in which the link carried nothing."""
-    return maximal(
-        (begin, end) for begin, end, up, bit_s in link_pieces(t, scenario) if not (up and bit_s)
-    )
+    """Return the maximal intervals in which the link carried nothing."""
+    pieces = link_pieces(t, scenario)
+    return maximal((begin, end) for begin, end, up, bit_s in pieces if not (up and bit_s))
 
 
 def link_use(record: Record, scenario: Scenario, until_us: int) -> LinkUse:
-    """Return what crossed the link until until_us against what could have. Bytes count when their
-    transfer ends or is cut.
+    """Return how much crossed the link until until_us, and how much could have. Bytes count when
+    their transfer ends or is cut.
     """
     t = tables(record)
     sent = t["truth.transfer_bytes"]
@@ -187,23 +217,26 @@ def link_use(record: Record, scenario: Scenario, until_us: int) -> LinkUse:
 
 
 def bytes_offered(record: Record) -> int:
-    """Return what our finished backups hold: all of it is to cross the link."""
-    t = tables(record)
-    gone = t["truth.file_gone"]
-    elsewhere = gone["file"][t.has_text(gone["why"], "elsewhere")]
-    finished = t["truth.backup_finished"]
-    return int(finished["nominal_bytes"][~np.isin(finished["file"], elsewhere)].sum())
+    """Return the bytes of our finished backups: all of them are to cross the link."""
+    finished = _ours(tables(record), "truth.backup_finished")
+    return int(finished["nominal_bytes"].sum())
 
 
 def backups_made(record: Record) -> dict[str, int]:
-    """Finished backups by kind, and those that were cut off or skipped. Someone else's backups are
-    not counted.
+    """Return the number of finished backups by kind, and of those that were cut off or skipped.
+    Someone else's backups are not counted.
     """
     t = tables(record)
+    kinds = _ours(t, "truth.backup_finished")["kind"]
+    made = {kind.word: int(np.sum(kinds == kind)) for kind in Kind}
+    made["cut_off"] = len(_ours(t, "truth.backup_cut_off")["file"])
+    made["skipped"] = len(t["truth.backup_skipped"]["seq"])
+    return made
+
+
+def _ours(t: Tables, kind_name: str) -> dict[str, Ints]:
+    """Return the rows about our own backups: those of other people go elsewhere."""
     gone = t["truth.file_gone"]
     elsewhere = gone["file"][t.has_text(gone["why"], "elsewhere")]
-    finished, cut_off = (t[kind] for kind in ("truth.backup_finished", "truth.backup_cut_off"))
-    kinds = finished["kind"][~np.isin(finished["file"], elsewhere)]
-    made = {kind.word: int(np.sum(kinds == kind)) for kind in Kind}
-    ended_early = int(np.sum(~np.isin(cut_off["file"], elsewhere)))
-    return made | {"cut_off": ended_early, "skipped": len(t["truth.backup_skipped"]["seq"])}
+    rows = t[kind_name]
+    return pick(rows, ~np.isin(rows["file"], elsewhere))

@@ -9,23 +9,23 @@ T = TypeVar("T")
 
 
 def maximal(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Those in which at least one of the spans holds, which are in the order of their begins: what
-    touches is one.
-    """
+    """Join spans that overlap or touch. They must be in the order of their begins."""
     found: list[tuple[int, int]] = []
     for begin, end in spans:
         if found and begin <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
-        else:
-            found.append((begin, end))
+            first, last = found.pop()
+            begin, end = first, max(last, end)
+        found.append((begin, end))
     return found
 
 
 def two_by_two(curves: list[T], worse: Callable[[T, T], T]) -> T:
-    """Return what is left when curves are replaced, two by two, by the worse of both at each
-    instant: so none is gone through more often than the logarithm of their number.
+    """Replace curves, two by two, by the worse of both at each instant, until one is left. So each
+    curve is read only as often as the logarithm of their number.
     """
     while len(curves) > 1:
-        paired = [worse(a, b) for a, b in zip(curves[::2], curves[1::2], strict=False)]
-        curves = paired + curves[len(paired) * 2 :]
+        pairs = zip(curves[::2], curves[1::2], strict=False)
+        paired = [worse(a, b) for a, b in pairs]
+        unpaired = curves[len(paired) * 2 :]
+        curves = paired + unpaired
     return curves[0]

@@ -1,5 +1,5 @@
-"""How the measures read a journal: whole columns of one kind of record at a time, kept once they
-were asked for.
+"""The measures' view of a journal: whole columns of one kind of record at a time, kept once they
+were read.
 
 Nothing here or in any measure asks the world: a journal and the scenario are the only inputs.
 """
@@ -37,21 +37,19 @@ class Tables:
         return found
 
     def of(self, kind_name: str, entity: int) -> dict[str, Ints]:
-        """The rows of a kind that concern one database (or the service alone), in order. A fleet's
-        are parted once, not looked through for each database.
+        """Return the rows of a kind that concern one database (or the service alone), in order. The
+        rows of a fleet are split once, not searched for each database.
         """
         parts = self._by_entity.get(kind_name)
         if parts is None:
-            parts = self._by_entity[kind_name] = _parted(self[kind_name])
-        found = parts.get(entity)
-        return (
-            found
-            if found is not None
-            else {name: column[:0] for name, column in self[kind_name].items()}
-        )
+            parts = _parted(self[kind_name])
+            self._by_entity[kind_name] = parts
+        if entity in parts:
+            return parts[entity]
+        return {name: column[:0] for name, column in self[kind_name].items()}
 
     def rows(self, kind_name: str) -> list[Row]:
-        """The same as single rows, texts as texts: for the kinds of which a run holds few."""
+        """Return all rows of a kind one by one, with texts: for kinds with few rows in a run."""
         found = self._rows.get(kind_name)
         if found is None:
             found = self._rows[kind_name] = list(self.journal.rows(kind_name))
@@ -61,12 +59,13 @@ class Tables:
         return self.journal.text(text_id)
 
     def has_text(self, ids: Ints, wanted: str) -> NDArray[np.bool_]:
-        """Where a column of text ids holds that text."""
-        return np.asarray(ids == self.journal.texts.get(wanted, -1))
+        """Return where a column of text ids holds that text."""
+        text_id = self.journal.texts.get(wanted, -1)
+        return np.asarray(ids == text_id)
 
 
 Record = Journal | Tables
-"""Names what a measure reads: a journal, or the tables of one that are already open."""
+"""The input of a measure: a journal, or the tables of one that are already open."""
 
 
 def tables(record: Record) -> Tables:
@@ -74,15 +73,17 @@ def tables(record: Record) -> Tables:
 
 
 def pick(columns_of_kind: dict[str, Ints], where: NDArray[np.bool_]) -> dict[str, Ints]:
-    """The rows of a kind for which `where` holds."""
+    """Return the rows of a kind for which `where` holds."""
     return {name: column[where] for name, column in columns_of_kind.items()}
 
 
 def _parted(rows: dict[str, Ints]) -> dict[int, dict[str, Ints]]:
     """Split rows by their entity."""
     entity = rows["entity"]
-    if not len(entity) or (entity == entity[0]).all():
-        return {int(entity[0]): rows} if len(entity) else {}
+    if not len(entity):
+        return {}
+    if (entity == entity[0]).all():
+        return {int(entity[0]): rows}
     order = np.argsort(entity, kind="stable")
     rows = {name: column[order] for name, column in rows.items()}
     entities, begins = np.unique(rows["entity"], return_index=True)
@@ -94,14 +95,14 @@ def _parted(rows: dict[str, Ints]) -> dict[int, dict[str, Ints]]:
 
 
 def run_end_us(t: Tables, scenario: Scenario) -> int:
-    """The instant the run ended; a journal without truth.end ran to its planned end."""
+    """Return the instant the run ended; a journal without truth.end ran to its planned end."""
     ends = t["truth.end"]["time_us"]
     return int(ends[-1]) if len(ends) else scenario.run_for_us
 
 
 def opened_us(t: Tables, database: int, failed_us: int) -> int | None:
-    """When a database that failed then took writes again at its primary, without a failover; None:
-    it never did.
+    """Return when a database that failed at that instant took writes again at its primary, without
+    a failover; None: it never did.
     """
     opened = t.of("truth.opened", database)["time_us"]
     later = opened[opened >= failed_us]
@@ -109,25 +110,28 @@ def opened_us(t: Tables, database: int, failed_us: int) -> int | None:
 
 
 def failed_for_good(t: Tables, database: int) -> list[tuple[int, str]]:
-    """(instant, class) of each failure of a database that did not come back."""
-    return [
-        (row.time_us, row.values["class"])
-        for row in t.rows("truth.failed")
-        if row.entity in (database, WHOLE_SERVICE) and opened_us(t, database, row.time_us) is None
-    ]
+    """Return (instant, class) of each failure of a database that did not come back."""
+    found = []
+    for row in t.rows("truth.failed"):
+        concerns = row.entity in (database, WHOLE_SERVICE)
+        if concerns and opened_us(t, database, row.time_us) is None:
+            found.append((row.time_us, row.values["class"]))
+    return found
 
 
 def up_until_us(t: Tables, scenario: Scenario, database: int) -> int:
-    """How long a database took writes at the primary: until it or the whole primary failed, until
-    its writes were stopped for a planned failover, until the secondary was promoted in its stead,
-    or the run's end.
+    """Return how long a database took writes at the primary: until it or the whole primary failed,
+    until its writes were stopped for a planned failover, until the secondary was promoted in its
+    place, or until the run's end.
     """
     ends = [run_end_us(t, scenario)]
-    fenced, promoted = t["truth.fenced"], t["truth.promoted"]
     ends.extend(time_us for time_us, _ in failed_for_good(t, database))
+    promoted = t["truth.promoted"]
     concerned = (promoted["entity"] == database) | (promoted["entity"] == WHOLE_SERVICE)
     ends.extend(promoted["time_us"][concerned][:1].tolist())
-    ends.extend(fenced["time_us"][fenced["writes_stop"] == 1][:1].tolist())
+    fenced = t["truth.fenced"]
+    stopped = fenced["writes_stop"] == 1
+    ends.extend(fenced["time_us"][stopped][:1].tolist())
     down = t.of("truth.down", database)
     if len(down["seq"]) and down["begins"][-1]:  # it did not come back by itself
         ends.append(int(down["time_us"][-1]))
@@ -135,5 +139,5 @@ def up_until_us(t: Tables, scenario: Scenario, database: int) -> int:
 
 
 def service_up_until_us(t: Tables, scenario: Scenario) -> int:
-    """How long all databases took writes at the primary."""
+    """Return how long all databases took writes at the primary."""
     return min(up_until_us(t, scenario, i) for i in range(len(scenario.databases)))

@@ -14,19 +14,23 @@ _TYPES = {"int32": pa.int32(), "int64": pa.int64(), "uint32": pa.uint32()}
 
 
 def numbers(values: Any, absent: Any = None) -> pa.Array:
-    """An array of integers. absent: where there is none."""
+    """Return an array of integers. absent: where there is none."""
     held = np.ascontiguousarray(values)
     valid = None
     if absent is not None:
-        valid = pa.py_buffer(np.packbits(~absent, bitorder="little").tobytes())
+        bits = np.packbits(~absent, bitorder="little")
+        valid = pa.py_buffer(bits.tobytes())
+    content = pa.py_buffer(held.tobytes())
     kind = _TYPES[held.dtype.name]
-    return pa.Array.from_buffers(kind, len(held), [valid, pa.py_buffer(held.tobytes())])
+    return pa.Array.from_buffers(kind, len(held), [valid, content])
 
 
 def words(texts: Sequence[str]) -> pa.Array:
-    """An array of texts."""
+    """Return an array of texts."""
     encoded = [text.encode("utf-8") for text in texts]
+    lengths = [len(text) for text in encoded]
     ends = np.zeros(len(encoded) + 1, np.int32)
-    np.cumsum([len(text) for text in encoded], out=ends[1:])
-    buffers = [None, pa.py_buffer(ends.tobytes()), pa.py_buffer(b"".join(encoded))]
-    return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
+    np.cumsum(lengths, out=ends[1:])
+    offsets = pa.py_buffer(ends.tobytes())
+    content = pa.py_buffer(b"".join(encoded))
+    return pa.Array.from_buffers(pa.string(), len(encoded), [None, offsets, content])

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # ---- the chain
 def tell_chain(db: DatabaseReplay, file: File | None, e: Event, out: list[Command]) -> None:
-    """Raise alert (c) for a file, (a) for a hole before what waits (R13). Where the copy is lost,
-    that is what keeps the chain from going on: event 19 says so, by a clock of its own.
+    """Raise alert (c) for a file, or (a) for a hole before the logs that wait (R13). If the copy is
+    lost, that stops the chain: event 19 reports it, with its own clock.
     """
     if copy_is_lost(db):
         if not db.looking and Danger.UNPROTECTED not in db.alerts.begun:
@@ -39,17 +39,24 @@ def tell_chain(db: DatabaseReplay, file: File | None, e: Event, out: list[Comman
 def _tell_hole(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     last, state, pending = db.last, db.state, db.files.pending
     assert last is not None
-    on_fork = (f for f in pending if (h := f.header) is not None and h.fork == state.fork)
-    after = next(on_fork, pending[0])
+    after = _first_on_fork(pending, state.fork)
     assert after.header is not None
-    message = (
-        f"The log begins at LSN {after.header.first_lsn}; the database is at LSN {state.redo_lsn}."
-    )
+    first_lsn = after.header.first_lsn
+    message = f"The log begins at LSN {first_lsn}; the database is at LSN {state.redo_lsn}."
     since = texts.utc_text(last.started_utc_us) if last.name else "none"
     minutes = db.minutes(e)
     error = texts.error_text(HOLE, message)
     text = texts.missing_text(db.name, since, _path(db, after), minutes, error)
-    db.alerts.tell(e, Danger.CHAIN, Message(AlertId.MISSING, minutes, text, after.name), out)
+    alert = Message(AlertId.MISSING, minutes, text, after.name)
+    db.alerts.tell(e, Danger.CHAIN, alert, out)
+
+
+def _first_on_fork(pending: list[File], fork: int) -> File:
+    """Return the first log of that fork; if there is none, the first log."""
+    for file in pending:
+        if file.header is not None and file.header.fork == fork:
+            return file
+    return pending[0]
 
 
 def tell_damaged(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
@@ -57,7 +64,8 @@ def tell_damaged(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -
     minutes = db.minutes(e)
     text = texts.damaged_text(db.name, _path(db, file), minutes, _error(file))
     danger = file.name if file.kind is LOG else no_whole(file.kind)
-    db.alerts.tell(e, danger, Message(AlertId.DAMAGED, minutes, text, file.name), out)
+    alert = Message(AlertId.DAMAGED, minutes, text, file.name)
+    db.alerts.tell(e, danger, alert, out)
 
 
 def no_whole(kind: Kind) -> Danger:
@@ -71,7 +79,8 @@ def tell_set_up(db: DatabaseReplay, file: File, e: Event, out: list[Command]) ->
     """
     minutes = db.minutes(e)
     text = texts.set_up_text(db.name, _path(db, file), minutes, _error(file))
-    db.alerts.tell(e, Danger.SET_UP, Message(AlertId.SET_UP, minutes, text, file.name), out)
+    alert = Message(AlertId.SET_UP, minutes, text, file.name)
+    db.alerts.tell(e, Danger.SET_UP, alert, out)
     out.append(SetAlarm(db.name, Timer.ROOM, file.retry_at_mono_us))
 
 
@@ -79,7 +88,8 @@ def tell_no_room(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -
     """Raise event 11 for a full; the file is tried at every retry."""
     minutes = db.minutes(e)
     text = texts.no_room_text(db.name, _path(db, file), minutes, _error(file))
-    db.alerts.tell(e, Danger.ROOM, Message(AlertId.NO_ROOM, minutes, text, file.name), out)
+    alert = Message(AlertId.NO_ROOM, minutes, text, file.name)
+    db.alerts.tell(e, Danger.ROOM, alert, out)
     out.append(SetAlarm(db.name, Timer.ROOM, file.retry_at_mono_us))
 
 
@@ -111,7 +121,8 @@ def tell_unprotected(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 def tell_silence(db: DatabaseReplay, quiet_us: int, e: Event, out: list[Command]) -> None:
     """Raise alert (b): no log has landed for that long (R9)."""
     text = texts.no_new_logs_text(db.name, whole_minutes(quiet_us))
-    db.alerts.tell(e, Danger.SILENCE, Message(AlertId.NO_NEW_LOGS, db.minutes(e), text), out)
+    alert = Message(AlertId.NO_NEW_LOGS, db.minutes(e), text)
+    db.alerts.tell(e, Danger.SILENCE, alert, out)
 
 
 def tell_overdue(db: DatabaseReplay, since_us: int, e: Event, out: list[Command]) -> None:
@@ -156,12 +167,13 @@ def tell_primary_error(db: DatabaseReplay, e: events.PrimaryError, out: list[Com
     at each time of a log.
     """
     error = texts.error_text(e.error_number, e.error_text)
-    alert = Message(
-        AlertId.BACKUP_FAILED, db.minutes(e), texts.backup_failed_text(db.name, e.what, error)
-    )
     if e.what == PrimaryTrouble.WRITES:
+        alert_id = AlertId.WRITES_REFUSED
         text = texts.writes_refused_text(db.name, error)
-        alert = Message(AlertId.WRITES_REFUSED, db.minutes(e), text)
+    else:
+        alert_id = AlertId.BACKUP_FAILED
+        text = texts.backup_failed_text(db.name, e.what, error)
+    alert = Message(alert_id, db.minutes(e), text)
     db.alerts.tell(e, _DANGERS[e.what], alert, out)
 
 
@@ -178,17 +190,20 @@ def tell_left_behind(
     db: DatabaseReplay, on_their_way: int, here: int, e: Event, out: list[Command]
 ) -> None:
     text = texts.left_behind_text(db.name, on_their_way, here)
-    db.alerts.tell(e, Danger.LEFT_BEHIND, Message(AlertId.LEFT_BEHIND, db.minutes(e), text), out)
+    alert = Message(AlertId.LEFT_BEHIND, db.minutes(e), text)
+    db.alerts.tell(e, Danger.LEFT_BEHIND, alert, out)
 
 
 def tell_waits(db: DatabaseReplay, names: int, e: Event, out: list[Command]) -> None:
     text = texts.waits_text(db.name, names)
-    db.alerts.tell(e, Danger.LEFT_BEHIND, Message(AlertId.WAITS, db.minutes(e), text), out)
+    alert = Message(AlertId.WAITS, db.minutes(e), text)
+    db.alerts.tell(e, Danger.LEFT_BEHIND, alert, out)
 
 
 def tell_only_way(db: DatabaseReplay, names: int, e: Event, out: list[Command]) -> None:
     text = texts.only_way_text(db.name, names)
-    db.alerts.tell(e, Danger.ONLY_WAY, Message(AlertId.ONLY_WAY, db.minutes(e), text), out)
+    alert = Message(AlertId.ONLY_WAY, db.minutes(e), text)
+    db.alerts.tell(e, Danger.ONLY_WAY, alert, out)
 
 
 def tell_not_recovered(db: DatabaseReplay, error: str, e: Event, out: list[Command]) -> None:
