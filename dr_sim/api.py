@@ -127,7 +127,7 @@ def run(
     steps: bool = False,
 ) -> Run:
     """One replication of a scenario. seed: in place of the scenario's own; number: which
-    replication; engine: likewise in place of its own; steps: every fast path is off, which is
+    replication; engine: the engine in place of its own; steps: every fast path is off, which is
     slower and gives the same records.
     """
     api_input.a_scenario(scenario)

@@ -23,7 +23,7 @@ BLOCK_WORDS = 256
 # 285 years, or a factor of nine billion: no run lasts so long, and sums of it stay within 64 bits
 MOST_DRAWN = 2**53
 MOST_OPEN = 20_000  # streams that are kept, of about 8 kB each
-# 1.6449: the lognormal's 95th percentile lies so many sigmas above its median
+# 1.6449: the lognormal's 95th percentile lies 1.6449 sigmas above its median
 _Z95 = NormalDist().inv_cdf(0.95)
 _NORMAL = NormalDist()
 

@@ -177,7 +177,7 @@ def parse_rate(text: str) -> tuple[int, int]:
 
 
 def parse_volume(text: str) -> tuple[int, int]:
-    """'20 MB per 5 min', '350 KiB/s' -> (bytes, den_us): so many bytes every den_us."""
+    """'20 MB per 5 min', '350 KiB/s' -> (bytes, den_us): that many bytes every den_us."""
     text = _clean(text, "a volume in time", "20 MB per 5 min")
     if " per " not in f" {text} ":
         return parse_disk_rate(text), SECOND_US

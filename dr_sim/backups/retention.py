@@ -67,7 +67,7 @@ def prunable(
     """Names of the files that may be deleted, the oldest first.
 
     files: all intact files of one database on one side (leave damaged ones out: they anchor
-    nothing). keep_fulls: at least so many fulls stay that are not copy-only, whatever their age.
+    nothing). keep_fulls: the number of fulls, copy-only ones not counted, that stay at any age.
     standby: where the database stands that is fed from these files: what it may still have to
     restore stays.
     """

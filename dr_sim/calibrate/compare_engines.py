@@ -5,7 +5,7 @@ For each scenario the costs of its engine are put in place of its own, it is pla
 and on the real engine with durations measured. The costs are those of a file that `dr-sim
 calibrate` wrote, or measured just before and just after the real engine's run: a machine that has
 other work is not the same a few minutes later. What the clock decides is compared quantity by
-quantity; what the scenario itself lays down (detection, the fence, users' redirection) is the same
+quantity; everything that the scenario fixes (detection, the fence, users' redirection) is the same
 by construction and kept out of the median. Data loss must be the same to the microsecond wherever
 no operation's duration decides it.
 """
@@ -52,7 +52,7 @@ class Compared:
 
 class MeasuredCosts(Protocol):
     def overrides(self, scale: int) -> list[str]:
-        """Return `--set` texts for a scenario whose databases are so many times larger than they
+        """Return `--set` texts for a scenario whose databases are `scale` times larger than they
         lie on disk.
         """
 

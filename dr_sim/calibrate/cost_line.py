@@ -20,7 +20,9 @@ from dr_sim import units
 
 REWEIGHTED = 20
 HUBER = 1.0
-"""From so many standard deviations on (by the median of the distances) a duration weighs less."""
+"""The number of standard deviations (by the median of the distances) from which a duration
+weighs less.
+"""
 FASTEST_BYTES_S = 10**11
 """Where a duration does not grow with the size: so fast that it never matters."""
 

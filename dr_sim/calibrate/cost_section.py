@@ -41,7 +41,7 @@ class FittedCosts:
     recover_s: list[float] = field(default_factory=list)
 
     def overrides(self, scale: int) -> list[str]:
-        """Return `--set` texts for a scenario whose databases are so many times larger than they
+        """Return `--set` texts for a scenario whose databases are `scale` times larger than they
         lie on disk.
         """
         found = [

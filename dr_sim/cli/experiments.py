@@ -28,7 +28,7 @@ def add_to_run(run: argparse.ArgumentParser) -> None:
         "--replications",
         type=count,
         metavar="N",
-        help="so many independent runs (default: the scenario's)",
+        help="number of independent runs (default: the scenario's)",
     )
     run.add_argument(
         "--replication",

@@ -38,7 +38,7 @@ def add_explore(commands: Any) -> None:
     )
     explore.add_argument("--budget", type=duration, default=duration("10 min"), metavar="TIME",
                          help="of real time (default: 10 min)")  # fmt: skip
-    explore.add_argument("--runs", type=count, metavar="N", help="stop after so many cases")
+    explore.add_argument("--runs", type=count, metavar="N", help="stop after this number of cases")
     explore.add_argument("--seed", type=int, default=1, help="of the draws (default: 1)")
     explore.add_argument("--workers", type=count, metavar="N", help="processes (default: a core)")
     explore.add_argument("--first", action="store_true", help="stop at the first case found")
@@ -62,7 +62,7 @@ def add_explore(commands: Any) -> None:
     shrink.add_argument("-o", "--out", type=Path, metavar="FOLDER", default=Path(),
                         help="for the scenario and the test (default: here)")  # fmt: skip
     shrink.add_argument("--runs", type=count, metavar="N", default=250,
-                        help="at most so many (default: 250)")  # fmt: skip
+                        help="the most runs to try (default: 250)")  # fmt: skip
     add_manager(shrink)
     shrink.set_defaults(command=_shrink)
 

@@ -61,7 +61,7 @@ HELP = {
     "completion": Help(
         "Prints what makes a shell complete commands, options, files and keys.",
         (
-            'eval "$(dr-sim completion bash)"        # in ~/.bashrc; zsh likewise',
+            'eval "$(dr-sim completion bash)"        # in ~/.bashrc; same for zsh',
             "dr-sim completion fish > ~/.config/fish/completions/dr-sim.fish",
             "dr-sim completion powershell >> $PROFILE",
         ),

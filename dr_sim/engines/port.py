@@ -143,11 +143,12 @@ class Engine(Protocol):
         replace: bool = False,
         stop_at: tuple[int, int] | None = None,
     ) -> RestoreOp:
-        """Open the file for restore. Raises EngineError 3201 if there is none; all else is told at
-        finish.
+        """Open the file for restore. Raises EngineError 3201 if there is none; every other error is
+        raised at finish.
 
-        stop_at: of a log, (commits, LSN): stop where the database holds so many commits, up to that
-        LSN. The model alone can do it; the loader refuses scenarios that ask it of another engine.
+        stop_at: for a log, (commits, LSN): stop where the database holds that many commits, up to
+        that LSN. Only the model can do it; the loader refuses scenarios that ask another engine for
+        it.
         """
 
     def state(self, database: str) -> RestoreState: ...

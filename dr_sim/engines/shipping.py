@@ -55,7 +55,7 @@ def fits(
 
 
 def _digest(p: ModelDatabase, commits: int) -> int:
-    """Return the digest of what the primary's database had after so many commits."""
+    """Return the digest of what the primary's database had after that many commits."""
     return (mark(p.name, p.log_fork, commits) + p.offset) & MASK
 
 

@@ -91,7 +91,7 @@ class _Database:
             self.segments.append(_Segment(file, self.store.position.lsn))
 
     def truncate_log(self, count: int) -> None:
-        """The oldest so many segments are in a finished backup."""
+        """Note that this number of the oldest segments is in a finished backup."""
         for segment in self.segments[:count]:
             segment.file.unlink()
         del self.segments[:count]

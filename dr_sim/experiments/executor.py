@@ -55,7 +55,9 @@ def cores() -> int:
 
 
 def open_executor(workers: int | None = None, on: str | None = None) -> Executor:
-    """on: 'dask://HOST:PORT'; else this machine, with so many processes (default: one a core)."""
+    """Open an executor. on: 'dask://HOST:PORT'; otherwise this machine, with that many processes
+    (default: one for each core).
+    """
     if on is not None:
         from dr_sim.experiments.on_dask import DaskExecutor  # here: an extra
 

@@ -34,9 +34,9 @@ _idle: list[Popen[bytes]] = []  # of this Dask worker; its threads share it
 def play_batch(
     scenario: Scenario, first: int, count: int, code: str
 ) -> tuple[bytes, float, list[Broken]]:
-    """The task: so many replications from `first` on, packed, the seconds they took, and those that
-    broke. One string of bytes passes through Dask untouched; of lists it would look at every
-    element on every hop, half a millisecond a replication.
+    """Play a number of replications from `first` on; return them packed, the seconds they took, and
+    those that broke. One string of bytes passes through Dask untouched; it would look at every
+    element of a list on every hop, half a millisecond for each replication.
 
     They are played in a process beside the Dask worker, one for each of its threads: threads take
     turns at the interpreter, and even a single one waits for the worker's own clocks and loses a

@@ -123,8 +123,8 @@ def _batch(trees: list[Tree], manager: str) -> tuple[list[Looked | None], float]
 # ---- the rounds
 @dataclass(slots=True)
 class Budget:
-    """With what, and when to stop. wall_s: after so long; runs: after so many cases; manager: logic
-    of the user's own.
+    """The limits of a search. wall_s: stop after that time; runs: stop after that many cases;
+    manager: the user's own logic.
     """
 
     wall_s: float | None = None

@@ -33,7 +33,7 @@ class CorruptAtRest(Params):
         1,
         ge=1,
         le=MOST_FILES,
-        description="the newest so many of each database, side by side on the disk",
+        description="number of newest files of each database, side by side on the disk",
     )
 
 

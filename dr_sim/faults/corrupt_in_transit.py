@@ -21,7 +21,7 @@ class CorruptInTransit(Params):
     kind: Literal["any", "full", "incremental", "log"] = Field(
         "any", description="which kind of backup file; any: all of them"
     )
-    files: int = Field(1, ge=1, le=MOST_FILES, description="so many arrivals in a row")
+    files: int = Field(1, ge=1, le=MOST_FILES, description="number of arrivals in a row")
 
 
 def happen(event: Occurrence, params: CorruptInTransit) -> None:

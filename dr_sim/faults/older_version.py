@@ -18,7 +18,7 @@ class OlderVersion(Params):
     kind: Literal["full", "incremental", "log"] = Field(
         "log", description="which kind of backup file"
     )
-    files: int = Field(1, ge=1, le=MOST_FILES, description="so many arrivals in a row")
+    files: int = Field(1, ge=1, le=MOST_FILES, description="number of arrivals in a row")
 
 
 def happen(event: Occurrence, params: OlderVersion) -> None:

@@ -24,7 +24,7 @@ class TornCopy(Params):
     leaves: Literal["the part", "whole size"] = Field(
         "the part", description="how large the torn file looks: as much as came, or its whole size"
     )
-    files: int = Field(1, ge=1, le=MOST_FILES, description="so many copies in a row")
+    files: int = Field(1, ge=1, le=MOST_FILES, description="number of copies in a row")
 
 
 def happen(event: Occurrence, params: TornCopy) -> None:

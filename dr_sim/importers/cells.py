@@ -54,7 +54,7 @@ def refusal(problems: Sequence[Problem]) -> InputError:
         )
     told: list[Problem] = []
     for first, *others in kinds.values():
-        more = f" (and {len(others)} more rows likewise)" if others else ""
+        more = f" (and {len(others)} more rows with this mistake)" if others else ""
         told.append(replace(first, message=first.message + more))
     return InputError(told)
 

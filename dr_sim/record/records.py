@@ -199,7 +199,8 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.copy_there", (("fork", "int"), ("lsn", "int"), ("commits", "int"))),
     # a site that is back holds so much of the database that a failover has lost
     ("truth.still_there", (("site", "str"), ("user_bytes", "int"), ("transactions", "int"))),
-    # a database that had failed takes writes again at the primary; so many commits were refused
+    # a database that had failed takes writes again at the primary; refused: the number of commits
+    # that were refused meanwhile
     ("truth.opened", (("refused", "int"),)),
 )
 

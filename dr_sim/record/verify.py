@@ -171,7 +171,7 @@ class _Replay:
         self.commands = 0
 
     def run(self, rows: int) -> Mismatch | None:
-        """Over the first so many rows."""
+        """Verify a number of rows from the first on."""
         journal = self._journal
         kinds = journal.kinds()
         wanted = np.isin(kinds[:rows], self._of.wanted) & self._mine[:rows]

@@ -1,4 +1,4 @@
-"""`copies: 100` of a database: so many alike, crm-001 to crm-100, each with files, jobs and a
+"""`copies: 100` of a database: 100 equal databases, crm-001 to crm-100, each with files, jobs and a
 replay of its own.
 
 They are made of the tree, so everything after it sees databases that were written one by one, and
@@ -21,7 +21,7 @@ MOST_COPIES = 1_000
 FEWEST_DIGITS = 3
 SCHEMA = {
     "type": "integer", "minimum": 1, "maximum": MOST_COPIES,
-    "description": "so many alike, named with -001, -002 and "
+    "description": "number of equal databases, named with -001, -002 and "
         "so on behind the name; they share link, "
         "disks and workers",
 }  # fmt: skip

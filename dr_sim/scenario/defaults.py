@@ -76,7 +76,7 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("secondary.restore_rate", "356 MB/s", "assumed: 500 GB in 23 min 24 s"),
     ("secondary.restore_fixed", "1 s", "assumed"),
     ("secondary.restore_full", "none", "assumed: fulls are restored at the cost of any restore"),
-    ("secondary.restore_incremental", "none", "assumed: likewise"),
+    ("secondary.restore_incremental", "none", "assumed: as for fulls"),
     ("secondary.restore_tail", "1", "assumed: no tail; field reports tell of 25 times and more"),
     ("secondary.retention", "72 h", "built-in SQL Server log shipping"),
     ("secondary.keep_fulls", "2", "assumed"),

@@ -104,7 +104,7 @@ class PrimarySpec:
     incremental: BackupCost
     log: BackupCost
     retention_us: int
-    retention_count: int  # keep at least so many fulls, whatever their age
+    retention_count: int  # least number of fulls to keep, at any age
     share_capacity_bytes: int = 0  # of the disk that holds the backup share; 0: not limited
 
 

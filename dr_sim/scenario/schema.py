@@ -106,7 +106,7 @@ class PrimaryKeys(Section):
     incremental: BackupCostKeys = about("what an incremental backup costs")
     log: BackupCostKeys = about("what a log backup costs")
     retention: Duration = about("how long backup files are kept at the primary")
-    keep_fulls: Count = about("keep at least so many fulls, whatever their age")
+    keep_fulls: Count = about("least number of fulls to keep, at any age")
     share_capacity: Capacity = about(
         "what the backup share's disk holds; a backup that does not fit fails (3202)"
     )
@@ -169,10 +169,10 @@ class SecondaryKeys(Section):
     restore_full: RestoreCost = about(
         "of fulls, if that is another: {fixed, rate}; none: as restore_fixed and restore_rate"
     )
-    restore_incremental: RestoreCost = about("of incrementals, likewise")
+    restore_incremental: RestoreCost = about("the same for incrementals")
     restore_tail: FactorLaw = about("law of a factor on every restore's duration")
     retention: Duration = about("how long backup files are kept at the secondary")
-    keep_fulls: Count = about("keep at least so many fulls, whatever their age")
+    keep_fulls: Count = about("least number of fulls to keep, at any age")
     share_capacity: Capacity = about(
         "what the landing share's disk holds; replication stops when it is full"
     )
@@ -312,7 +312,9 @@ class EngineKeys(Section):
         "what holds the databases: a model in memory, or real ones"
     )
     imitates: Literal["sql_server", "postgres"] = about("whose chain rules the model follows")
-    scale: Annotated[Count, Positive] = about("real engines keep so many times fewer bytes on disk")
+    scale: Annotated[Count, Positive] = about(
+        "real engines keep this many times fewer bytes on disk"
+    )
     timing: Literal["modelled", "measured"] = about(
         "durations by the scenario's costs, or by the clock of real engines"
     )

@@ -158,8 +158,10 @@ def test_mistakes_are_told_all_at_once_each_in_a_line() -> None:
 def test_one_mistake_in_every_row_is_told_once_with_its_count() -> None:
     rows = [row(n, FirstLSN=f"{n}x") for n in range(40)] + [row(41, Type="Banana"), row(42)]
     lines = complaint(json.dumps(rows).encode()).splitlines()
-    assert len(lines) == 2 and lines[0].endswith("digits is needed (and 39 more rows likewise)")
-    assert "'Banana'" in lines[1] and "likewise" not in lines[1]
+    assert len(lines) == 2 and lines[0].endswith(
+        "digits is needed (and 39 more rows with this mistake)"
+    )
+    assert "'Banana'" in lines[1] and "more rows" not in lines[1]
 
 
 @pytest.mark.parametrize("written", ["1.71267E+22", "1.7126681000010739e22", '"17E21"'])
