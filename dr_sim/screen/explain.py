@@ -4,7 +4,7 @@ microsecond.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dr_sim import units
@@ -23,6 +23,7 @@ from dr_sim.measures.outage_parts import explain_outage_at
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.pieces import LedgerLine
 from dr_sim.measures.sums import summed
+from dr_sim.measures.tables import Tables
 from dr_sim.measures.unprotected import unprotected_ledger
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario import times
@@ -114,14 +115,28 @@ def _at(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
             "none is ever put in place: all since the promotion would be lost",
         )
         return [Ledger(title, t_us - alone_us, [line])]
+    best = _best(run, leg, lambda one: run.exposure_of_copy(one).at(t_us - leg.begins_us))
     about = (
-        leg.journal,
-        leg.scenario,
+        best.journal,
+        best.scenario,
         t_us - leg.begins_us,
         None if database is None else names.index(database),
     )
     provision_us = 0 if run.scenario.cloud is None else run.provision_if_now().at(t_us)
-    return [*explain_at(*about), *explain_outage_at(*about, provision_us)]
+    return _of_copy(best, [*explain_at(*about), *explain_outage_at(*about, provision_us)])
+
+
+def _best(run: Whole, leg: Leg, value: Callable[[tuple[Leg, Tables]], int]) -> Leg:
+    """Return the leg of the standby with the smallest value, of several behind one primary."""
+    return min(run.at(leg), key=value)[0] if leg.beside else leg
+
+
+def _of_copy(leg: Leg, ledgers: list[Ledger]) -> list[Ledger]:
+    """Say in the title which of several standbys it is."""
+    if leg.scenario.ranks > 1:
+        for ledger in ledgers:
+            ledger.title += f", by the standby at {leg.secondary}"
+    return ledgers
 
 
 def _lag(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
@@ -132,18 +147,20 @@ def _lag(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
         raise NoSuchThing(
             f"{database} was not replayed at that instant: it was never brought online again"
         )
-    return explain_lag(
-        leg.journal,
-        leg.scenario,
+    best = _best(run, leg, lambda one: run.lag_of_copy(one).at(t_us - leg.begins_us))
+    found = explain_lag(
+        best.journal,
+        best.scenario,
         t_us - leg.begins_us,
         None if database is None else names.index(database),
     )
+    return _of_copy(best, found)
 
 
 def _alert(run: Whole, n: int) -> list[Ledger]:
-    """The n-th alert of all legs together."""
+    """The n-th alert of all legs of all standbys together."""
     before = 0
-    for leg in run.legs:
+    for leg, _ in run.every:
         raised = len(alerts.raised(leg.journal, leg.scenario))
         if before < n <= before + raised:
             found = explain_alert(leg.journal, leg.scenario, n - before)
@@ -182,7 +199,7 @@ def alerts_of(run: Whole, database: str | None = None, *, everything: bool = Fal
     _database(scenario, database)
     raised: list[tuple[int, int, alerts.Alert]] = []  # number, instant in the whole run
     before = 0
-    for leg in run.legs:
+    for leg, _ in run.every:
         names = {i: d.name for i, d in enumerate(leg.scenario.databases)}
         mine = alerts.raised(leg.journal, leg.scenario)
         wanted = [

@@ -475,8 +475,9 @@ class Pair:
         if self.cloud is not None:
             self.cloud.catch_up()
         self.journal.pack()
-        if self.left_behind is not None and not self.site_lost:
-            self.left_behind.prune()
+        for pair in self.together:
+            if pair.left_behind is not None and not self.site_lost:
+                pair.left_behind.prune()
         for db in self.primary.databases:
             if db.failed in ("host", "site"):
                 continue  # who would delete there is dead

@@ -12,6 +12,7 @@ import pytest
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.record.pairs import pair_of
 from dr_sim.runs.run import Result, run
+from dr_sim.screen.explain import Wanted, explain
 from dr_sim.world.claims import Claims
 from dr_sim.world.world import World
 
@@ -94,6 +95,14 @@ def test_the_service_is_as_exposed_as_its_best_standby() -> None:
     assert first["exposure"]["mean_us"] == near["exposure"]["mean_us"]
     far, new = second["copies"]
     assert second["exposure"]["max_us"] == far["exposure"]["max_us"] < new["exposure"]["max_us"]
+
+
+def test_an_instant_is_explained_by_the_best_standby_then() -> None:
+    """near burns at 9:00, and far is the best one from then on."""
+    whole = ran(LOST, "events=[{at: 'Mon 09:00', lose_secondary: 8 h, copy: near}]").whole
+    early, late = (explain(whole, Wanted(at=f"Mon {clock}")) for clock in ("08:00", "12:00"))
+    assert "exposure of crm (site), by the standby at near" in early
+    assert "exposure of crm (site), by the standby at far" in late
 
 
 # ---- a standby is lost
