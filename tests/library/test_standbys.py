@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.record.pairs import pair_of
 from dr_sim.runs.run import Result, run
@@ -16,7 +17,7 @@ from dr_sim.screen.explain import Wanted, explain
 from dr_sim.world.claims import Claims
 from dr_sim.world.world import World
 
-from .runs import HOUR, MINUTE, SECOND, at, ceil_div, failover, ran, rows
+from .runs import HOUR, MINUTE, SCENARIOS, SECOND, at, ceil_div, failover, ran, rows
 
 TWO, LOST, SWAP = "copies/two", "copies/lost", "copies/swap"
 FAILED = at(1, "10:07")
@@ -164,6 +165,18 @@ def test_nobody_else_is_given_a_claim_until_it_is_let_go_or_lost() -> None:
     claims.died("far")
     world.agenda.run_until(93 * SECOND)
     assert claims.claim("near", told.append) == "far"
+
+
+def test_two_that_took_over_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody is given the claim, and nobody waits for long."""
+    scenario = load_scenario(
+        SCENARIOS / f"{TWO}.yaml",
+        ["failover.turn=1 s", "run_for=12 h", "databases.crm.size=5 GB"],
+    )
+    monkeypatch.setattr(Claims, "claim", lambda claims, place, freed: place)
+    found = summary_json(run(scenario).summary)["violations"]
+    said = "far was brought online although near has taken over"
+    assert said in [one["detail"] for one in found]
 
 
 def test_a_manager_that_dies_in_the_middle_leaves_it_to_the_other() -> None:

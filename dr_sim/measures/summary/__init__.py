@@ -64,6 +64,7 @@ def summarise(whole: Whole) -> Summary:
     violations = _violations(whole)
     violations += _not_conserved(whole, conserved)
     violations += _requirements_broken(whole)
+    violations += _took_over_twice(whole)
     violations += _cloud_broken(whole)
     violations += _not_told(whole, qualities)
     return Summary(
@@ -190,6 +191,19 @@ def _requirements_broken(whole: Whole) -> list[ViolationSummary]:
         for b in broken(leg.journal, leg.scenario)
         if whole.still_in(leg, b.time_us)
     ]
+
+
+def _took_over_twice(whole: Whole) -> list[ViolationSummary]:
+    """List the failovers in which a second standby of one primary was brought online too."""
+    out = []
+    for leg in whole.legs:
+        online = []
+        for of, t in whole.at(leg):
+            online += [(r.time_us, of.secondary) for r in t.rows("truth.promoted")[:1]]
+        for at_us, place in sorted(online)[1:]:
+            said = f"{place} was brought online although {min(online)[1]} has taken over"
+            out.append(ViolationSummary(leg.begins_us + at_us, "R16", said))
+    return out
 
 
 def _cloud_broken(whole: Whole) -> list[ViolationSummary]:
