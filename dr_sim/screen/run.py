@@ -297,17 +297,13 @@ def headed(f: FailoverSummary, scenario: Scenario) -> str:
 
 
 def met_no_danger(summary: Summary, f: FailoverSummary) -> str:
-    """Return what is said of a failure that met no lasting danger. 'Nothing to tell' is said only
-    where everything was told, and ended.
+    """Return what is said of a failure that met no lasting danger, and what else was not told or
+    did not end.
     """
-    at_other_times = [
-        n for n in (f"{summary.alerts.missed} at another time",) if summary.alerts.missed
-    ]
-    if not at_other_times and f.outage_us is not None and f.data_loss_us is not None:
-        return "there was nothing to tell: no lasting danger was met by the failure"
-    found = "no lasting danger was met by the failure"
+    found = "no alert was due before the failure"
+    at_other_times = summary.alerts.missed
     if at_other_times:
-        found += f", but nobody was told of {at_other_times[0]}"
+        found += f", but nobody was told of {at_other_times} at another time"
     if f.outage_us is None:
         found += "; users were not served again"
     return found

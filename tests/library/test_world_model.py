@@ -334,7 +334,7 @@ def test_an_outage_that_ends_by_itself_met_the_danger_that_was_there() -> None:
     shown = screen(
         result.summary, result.scenario, result.verdict, Path("x.yaml"), 1.0, Path("results")
     )
-    assert "nothing to tell" not in shown
+    assert "no alert was due" not in shown
     assert "before the outage" in shown
     # the first failure is the fall
     assert (
