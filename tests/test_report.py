@@ -38,7 +38,7 @@ from dr_sim.runs.run import run
 from dr_sim.scenario.model import SlaLine
 from dr_sim.units import DAY_US
 from tests.library.runs import ran
-from tests.measures.make import a_scenario, whole_of
+from tests.measures.make import TWO_DATABASES, a_scenario, whole_of
 
 ROOT = Path(__file__).resolve().parents[1]
 WITHIN_MS = 4 * MOST_MS  # a machine may have other work
@@ -462,26 +462,10 @@ def test_the_page_shows_every_leg_of_a_run() -> None:
 
 
 # ---- several databases
-SEVERAL = """\
-name: several
-description: two databases, one of them without log backups for two hours
-run_for: 6 h
-databases:
-  quiet: {size: 1 GB, full: none, incremental: none}
-  loud: {size: 1 GB, full: none, incremental: none}
-link: {bandwidth: 100 Mbit/s}
-failover: {mode: automatic}
-events:
-  - {at: 1 h, paused_backups: {database: loud, duration: 2 h}}
-  - {at: 2 h 50 min, lose: site}
-sla: {data_loss: at most 30 min, outage: at most 1 h}
-"""
-
-
 @pytest.fixture(scope="module")
 def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("several")
-    (folder / "s.yaml").write_text(SEVERAL, encoding="utf-8")
+    (folder / "s.yaml").write_text(TWO_DATABASES, encoding="utf-8")
     write_results(run(load_scenario(folder / "s.yaml")), folder / "run")
     return folder / "run" / REPORT_FILE
 

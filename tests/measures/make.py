@@ -25,6 +25,23 @@ START_UTC_US = 1_772_409_600 * S  # 2026-03-02 00:00:00 UTC, a Monday
 NEVER = model.Schedule("none")
 
 
+TWO_DATABASES = """\
+name: several
+description: two databases, one of them without log backups for two hours
+run_for: 6 h
+databases:
+  quiet: {size: 1 GB, full: none, incremental: none}
+  loud: {size: 1 GB, full: none, incremental: none}
+link: {bandwidth: 100 Mbit/s}
+failover: {mode: automatic}
+events:
+  - {at: 1 h, paused_backups: {database: loud, duration: 2 h}}
+  - {at: 2 h 50 min, lose: site}
+sla: {data_loss: at most 30 min, outage: at most 1 h}
+"""
+"""One of two databases has no log backups for two hours, and then the site is lost."""
+
+
 def a_database(name: str = "crm") -> model.DatabaseSpec:
     return model.DatabaseSpec(
         name=name,

@@ -11,26 +11,13 @@ from dr_sim.measures.standing import remedy, standings
 from dr_sim.measures.summary.types import DatabaseStanding, Summary
 from dr_sim.runs.run import run
 from dr_sim.screen.standing import MOST_ROWS, standing_table, why_and_help
-
-TWO = """
-name: two
-run_for: 6 h
-databases:
-  quiet: {size: 1 GB, full: none, incremental: none}
-  loud: {size: 1 GB, full: none, incremental: none}
-link: {bandwidth: 100 Mbit/s}
-failover: {mode: automatic}
-events:
-  - {at: 1 h, paused_backups: {database: loud, duration: 2 h}}
-  - {at: 2 h 50 min, lose: site}
-sla: {data_loss: at most 30 min, outage: at most 1 h}
-"""
+from tests.measures.make import TWO_DATABASES
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[DatabaseStanding], Summary]:
     path = tmp_path_factory.mktemp("two") / "two.yaml"
-    path.write_text(TWO, encoding="utf-8")
+    path.write_text(TWO_DATABASES, encoding="utf-8")
     result = run(load_scenario(path))
     return standings(result.whole, result.summary), result.summary
 
