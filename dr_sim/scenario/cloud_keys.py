@@ -90,6 +90,10 @@ class ProvisionKeys(CloudSection):
         "a failover waits so long for its site to be configured, and then goes on without; "
         "none: as long as it takes"
     )
+    otherwise: Literal["redirect"] = about(
+        "what it does when that time is over: it sends users over, and what is left is brought in "
+        "afterwards"
+    )
 
 
 class CloudKeys(CloudSection):

@@ -192,6 +192,7 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("cloud.mirror.limit", "15 min", "the recovery service's own limits: the age of a log"),
     ("cloud.mirror.on_failure", "retry", "assumed"),
     ("cloud.provision.at_most", "30 min", "assumed"),
+    ("cloud.provision.otherwise", "redirect", "assumed: service first, the rest after it"),
     ("jobs.time_limit", "30 min", "assumed"),
     ("jobs.retry", "5 min", _LIMITS),
     ("jobs.attempts", "3", _LIMITS),
