@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dr_sim.backups.model import Kind
-from dr_sim.measures.causes import FILE_BITS, BackupFate, Causes, joined
+from dr_sim.measures.causes import BackupFate, Causes, joined
 from dr_sim.measures.on_the_way import sending, waiting
 from dr_sim.measures.pieces import UNEXPLAINED, Hopes, Lost, holding_at, noted, value_or
 from dr_sim.measures.waits import unrestored
@@ -65,7 +65,7 @@ def _landed(
     state follows.
     """
     landed, begin, end, until_us, last = times
-    database = file.number >> FILE_BITS
+    database = file.database
     lies = holding_at(causes.lies(file), landed)
     if lies is None:
         return (yield from _landed_damaged(causes, file, landed, end, prefix))
@@ -99,7 +99,7 @@ def _landed(
 
 
 def _landed_damaged(causes: Causes, file: BackupFate, begin: int, end: int, prefix: str) -> Hopes:
-    database = file.number >> FILE_BITS
+    database = file.database
     noticed = next(
         (x for x in causes.told("seen.ValidationFailed", file.name) if begin <= x < end), end
     )
@@ -122,7 +122,7 @@ def loser(causes: Causes, file: BackupFate, time_us: int) -> str:
     """Return the event that took or damaged something at the secondary at an instant; '' if there
     is none.
     """
-    database = file.number >> FILE_BITS
+    database = file.database
     for why in (Explains.COPY_LOST, Explains.FILE_LOST, Explains.DAMAGED_COPY):
         label = causes.during(time_us, time_us + 1, why, database)
         if label:

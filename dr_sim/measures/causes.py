@@ -7,6 +7,7 @@ An event is named as people count it in their scenario ('event 2'); a drawn one 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,8 +23,12 @@ FILE_BITS = 32  # a file's number is (the database's index << 32) + its number t
 
 @dataclass(slots=True)
 class BackupFate:
-    """Holds what became of one backup. finished_us and cut_off_us: None if that never happened."""
+    """Holds what became of one backup. finished_us and cut_off_us: None if that never happened.
+    database: its index in the leg, which counts the databases in service then; the number is the
+    run's.
+    """
 
+    database: int
     number: int
     kind: int
     begin_us: int
@@ -240,7 +245,8 @@ class Causes:
         number, begin, end = self._spans(state)
         near = (begin < end_us) & (end > begin_us)
         if databases is not None:
-            near &= np.isin(number >> FILE_BITS, sorted(databases))
+            mine = [of_run for of_run, index in self._in_leg.items() if index in databases]
+            near &= np.isin(number >> FILE_BITS, mine)
         cut = zip(
             np.maximum(begin[near], begin_us).tolist(),
             np.minimum(end[near], end_us).tolist(),
@@ -267,7 +273,17 @@ class Causes:
 
     def file(self, number: int) -> BackupFate | None:
         """The backup of that number, of any database."""
-        return next((f for f in self.files(number >> FILE_BITS) if f.number == number), None)
+        database = self._in_leg.get(number >> FILE_BITS)
+        if database is None:
+            return None
+        return next((f for f in self.files(database) if f.number == number), None)
+
+    @cached_property
+    def _in_leg(self) -> dict[int, int]:
+        """By a database's index in the run, its index in the leg."""
+        begun = self.t["truth.backup_begin"]
+        of_run, places = np.unique(begun["file"] >> FILE_BITS, return_index=True)
+        return dict(zip(of_run.tolist(), begun["entity"][places].tolist(), strict=True))
 
 
 def _kept(turns: list[tuple[int, str]], end_us: int) -> list[SafeTime]:
@@ -313,7 +329,7 @@ def _files(t: Tables, database: int) -> list[BackupFate]:
     for number, kind, time, commits in zip(
         *(begin[c].tolist() for c in ("file", "kind", "time_us", "commits")), strict=True
     ):
-        files[number] = BackupFate(number, kind, time, commits, None, None, "", 0)
+        files[number] = BackupFate(database, number, kind, time, commits, None, None, "", 0)
     f = t.of("truth.backup_finished", database)
     for number, time, commits, size, name in zip(
         *(f[c].tolist() for c in ("file", "time_us", "commits", "nominal_bytes", "name")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from dr_sim.measures.causes import FILE_BITS, BackupFate, Causes
+from dr_sim.measures.causes import BackupFate, Causes
 from dr_sim.measures.lag import link_pieces
 from dr_sim.measures.pieces import Piece, noted
 from dr_sim.scenario.kind import Explains
@@ -22,7 +22,7 @@ def waiting(
     end of this state.
     """
     offered, begin, end = times
-    database = file.number >> FILE_BITS
+    database = file.database
     replication = causes.scenario.replication
     filled = causes.during(begin, end, Explains.STAGING_FULL)
     purged = "nothing more can be staged" if filled else "replication pauses while it is purged"
@@ -130,7 +130,7 @@ def sending(causes: Causes, file: BackupFate, begin: int, end: int, prefix: str)
             why = _crossing(causes, (left, right), beside, bit_s)
         yield right, prefix + why[0], why[1]
     if arrived < end:
-        label = causes.during(begin, end, Explains.HELD_BACK, file.number >> FILE_BITS)
+        label = causes.during(begin, end, Explains.HELD_BACK, file.database)
         yield end, prefix + noted("held back on its way", label), ""
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from dr_sim.backups.model import Kind
 from dr_sim.backups.said import said
-from dr_sim.measures.causes import FILE_BITS, BackupFate, Causes
+from dr_sim.measures.causes import BackupFate, Causes
 from dr_sim.measures.outcome import manager_down
 from dr_sim.measures.pieces import Piece
 from dr_sim.scenario.kind import Explains
@@ -53,7 +53,7 @@ def _in_state(
     prefix: str,
 ) -> Iterator[Piece]:
     left, right, state, words = of
-    database = file.number >> FILE_BITS
+    database = file.database
     before = [span for span in _restores(causes, database) if span[2] != file.name]
     delayed = file.begin_us + causes.scenario.replay.delay_us if file.kind == Kind.LOG else left
     queue = _served_before(causes, database, left) if state == "ordered" else []
@@ -79,7 +79,7 @@ def _cause(
 ) -> tuple[str, str]:
     a, ordered, state, words, delayed = at
     down, before, queue = of
-    database = file.number >> FILE_BITS
+    database = file.database
     if any(b <= a < e for b, e in down):
         return prefix + "landed, the recovery manager is down", file.name
     if state == "landed":

@@ -390,3 +390,22 @@ def test_an_outage_of_the_link_is_put_down_to_the_events_of_that_time_alone() ->
         ("link down (event 1, event 2)", 10 * MIN),
         ("link down (event 2)", 6 * MIN),
     ]
+
+
+def test_files_bear_the_number_of_their_database_in_the_run_whatever_its_place_in_the_leg() -> None:
+    """After a failover in which only the third database came back it is the leg's first."""
+    damaged = "events: [{at: 21 min, corrupt_in_transit: {database: crm, files: 3}}]\n"
+    world = ran(ONE + damaged, "link.bandwidth=600 kbit/s", "replication.slots=1")
+    third = Journal()
+    for row in world.journal.rows():
+        values = dict(row.values)
+        if "file" in values:
+            values["file"] += 2 << 32
+        third.note(row.kind, row.time_us, row.entity, *values.values())
+    scenario = world.context.scenario
+    seen = set()
+    for minute in range(20, 60, 4):
+        expected = pieces(explain_at(world.journal, scenario, minute * MIN, 0)[0])
+        assert pieces(explain_at(third, scenario, minute * MIN, 0)[0]) == expected
+        seen.update(cause for _, cause in expected)
+    assert {"queued", "transfer", "recopy: transfer"} <= seen
