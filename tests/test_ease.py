@@ -71,11 +71,13 @@ def test_a_comparison_begins_with_what_differs_and_both_verdicts(
     worse = SCENARIO.replace("90 min", "4 h")
     (here / "worse.yaml").write_text(worse)
     lines = out_of(
-        capsys, "compare", "short.yaml", "worse.yaml", "--replications", "3"
+        capsys, "compare", "short.yaml", "worse.yaml", "--replications", "3", "-o", "beside"
     ).splitlines()
     assert lines[0].startswith("B is worse: exposure.mean by ")
     assert lines[2].startswith("A PASS     short.yaml")
     assert lines[3].startswith("B FAIL     worse.yaml  (exposure.max)")
+    page = (here / "beside/report.html").read_text(encoding="utf-8")
+    assert "FAIL</span> B is worse: exposure.mean by " in page and "<td>✗ fail " in page
     # the other way round it is better, and the same with itself
     lines = out_of(
         capsys, "compare", "worse.yaml", "short.yaml", "--replications", "3"

@@ -114,6 +114,9 @@ def test_the_command_writes_tables_and_pictures_and_goes_on(
     table = pd.read_parquet(out / "sweep.parquet")
     assert set(table["link.bandwidth"]) == {"1Mbit/s", "200Mbit/s"}
     assert (out / "exposure.p95.svg").read_text().startswith("<svg")
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert 'id="chart-sweep-exposure.p95"' in page and "<th>link.bandwidth</th>" in page
+    assert page.count('<td class="n">200Mbit/s</td>') == 2  # a row for each point
     kept = {p: p.stat().st_mtime_ns for p in out.glob("points/*/batches/*.batch")}
     assert len(list(out.glob("points/*"))) == 4
     assert main([*command[:7], "5", *command[8:]]) == 0  # two more of each, and none again
