@@ -37,6 +37,9 @@ def json_schema(kinds: tuple[EventKind, ...] | None = None) -> dict[str, Any]:
     kinds = KINDS if kinds is None else kinds
     schema = _inlined(Root.model_json_schema(schema_generator=GenerateJsonSchema))
     properties = schema["properties"]
+    written, _ = properties["copies"].pop("anyOf")  # the other is: left out
+    properties["copies"] |= written
+    del properties["copies"]["default"]
     properties["extends"] = {
         "type": "string",
         "description": "a scenario file, relative to this one, that this one changes",

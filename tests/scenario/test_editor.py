@@ -117,7 +117,7 @@ def test_defaults_and_sources_are_told() -> None:
 
 def test_every_kind_is_there() -> None:
     words = SCHEMA["properties"]["events"]["items"]["properties"]
-    assert set(words) == {"at", "every", *(kind.name for kind in KINDS)}
+    assert set(words) == {"at", "every", "copy", *(kind.name for kind in KINDS)}
     assert set(SCHEMA["properties"]["faults"]["properties"]) == {
         kind.name for kind in KINDS if kind.drawable
     }
