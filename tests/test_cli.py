@@ -532,7 +532,8 @@ def test_explain_gives_lines_that_add_up(
     code, out, err = told(capsys, "explain", str(results), *what)
     assert (code, err) == (0, "")
     found = ledgers(out)
-    assert len(found) == (1 if what[0] == "--alert" else 2)
+    # of a failover: data loss, outage, and the time unprotected after it
+    assert len(found) == {"--alert": 1, "--failover": 3}.get(what[0], 2)
     for total, lines, stated in found:
         assert lines
         assert sum(lines) == total == stated
@@ -543,8 +544,9 @@ def test_explain_explains_the_numbers_of_the_summary(
     results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     summary = json.loads((results / "summary.json").read_text())
-    loss, outage = ledgers(told(capsys, "explain", str(results), "--failover", "1")[1])
+    loss, outage, unprotected = ledgers(told(capsys, "explain", str(results), "--failover", "1")[1])
     assert loss[0] == summary["failovers"][0]["data_loss_us"]
+    assert unprotected[0] == summary["failovers"][0]["unprotected_us"]
     assert (
         outage[0]
         == summary["failovers"][0]["outage_us"]
