@@ -31,7 +31,8 @@ from pathlib import Path
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines import backup_set
-from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at, obstacle
+from dr_sim.engines.backup_set import BackupSet, DamagedError, obstacle
+from dr_sim.engines.headers import header_for
 from dr_sim.engines.own_errors import DAMAGE, OBSTACLES, refusal
 from dr_sim.engines.payload import Payload
 from dr_sim.engines.port import BackupOrder, EngineError, Files, Made, WitnessReading
@@ -338,26 +339,7 @@ class SqliteEngine:
             raise ValueError("only a log backup can be a tail")
         if order.kind is not _FULL and not db.has_base:
             raise refusal(60020, db=database)
-        at, log = db.store.position, order.kind is _LOG
-        fork, first_fork = at.forks[-1][0], db.log_fork if log else at.forks[-1][0]
-        header = BackupHeader(
-            database,
-            order.backup_id,
-            order.kind,
-            fork,
-            db.log_lsn if log else at.lsn,
-            at.lsn,
-            db.base_checkpoint_lsn if log else at.lsn,
-            db.base_checkpoint_lsn,
-            db.base_lsn if order.kind is _INCREMENTAL else 0,
-            first_fork,
-            0 if first_fork == fork else left_at(at.forks, first_fork),
-            order.started_utc_us,
-            0,
-            order.copy_only,
-            order.tail,
-            order.nominal_bytes,
-        )
+        header = header_for(database, order, db.store.position, db, logs_carry_base=True)
         backup = SqliteBackup(self, db, order.path, header)
         if order.tail:
             db.store.close()

@@ -37,7 +37,8 @@ from dataclasses import dataclass
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines import backup_set
-from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at
+from dr_sim.engines.backup_set import BackupSet, DamagedError
+from dr_sim.engines.headers import header_for
 from dr_sim.engines.own_errors import DAMAGE, OBSTACLES, refusal
 from dr_sim.engines.payload import Payload
 from dr_sim.engines.port import BackupOrder, EngineError, Files, Made, WitnessReading
@@ -263,26 +264,7 @@ class PostgresEngine:
             db.has_room()
         if order.kind is _INCREMENTAL:
             db.check_incremental()
-        at, log = db.at, order.kind is _LOG
-        fork, first_fork = at.forks[-1][0], db.log_fork if log else at.forks[-1][0]
-        header = BackupHeader(
-            database,
-            order.backup_id,
-            order.kind,
-            fork,
-            db.log_lsn if log else at.lsn,
-            at.lsn,
-            db.base_checkpoint_lsn if log else at.lsn,
-            0 if log else db.base_checkpoint_lsn,
-            db.base_lsn if order.kind is _INCREMENTAL else 0,
-            first_fork,
-            0 if first_fork == fork else left_at(at.forks, first_fork),
-            order.started_utc_us,
-            0,
-            order.copy_only,
-            order.tail,
-            order.nominal_bytes,
-        )
+        header = header_for(database, order, db.at, db, logs_carry_base=False)
         return PostgresBackup(self, db, order.path, header)
 
     def log_starts_at(self, database: str) -> int:
