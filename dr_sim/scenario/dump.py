@@ -12,6 +12,8 @@ from dr_sim.scenario.defaults import DEFAULTS, DERIVED
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.schema import APART, Root
 from dr_sim.scenario.sources import default_value, first_of
+from dr_sim.scenario.standbys import COPIES
+from dr_sim.scenario.standbys import SECTIONS as STANDBY_SECTIONS
 from dr_sim.scenario.tree import Node, Path
 
 _WIDTH = 110
@@ -45,9 +47,10 @@ def resolved_of(tree: Node) -> Resolved:
     }
     # one that was written out, as in a resolved scenario, keeps its source
     for path, text, source in DEFAULTS:
-        for here, node in _nodes(tree, tuple(path.split("."))):
-            if here not in sources and node.plain() == default_value(text):
-                sources[here] = source
+        for pattern in _patterns(tuple(path.split("."))):
+            for here, node in _nodes(tree, pattern):
+                if here not in sources and node.plain() == default_value(text):
+                    sources[here] = source
     first = {
         "machine": first_of(tree.get("machines")),
         "on_duty": first_of((tree.get("failover") or tree).get("operators")),
@@ -57,6 +60,13 @@ def resolved_of(tree: Node) -> Resolved:
             if here not in sources and node.value is not None and node.value == first.get(here[-1]):
                 sources[here] = source
     return Resolved({name: value for name, value in values.items() if value is not None}, sources)
+
+
+def _patterns(path: Path) -> list[Path]:
+    """Return where a default is: in its section, and in that of each standby with a name."""
+    if path[0] in STANDBY_SECTIONS:
+        return [path, (COPIES, "*", *path)]
+    return [path]
 
 
 def _nodes(tree: Node, pattern: Path) -> list[tuple[Path, Node]]:

@@ -1,4 +1,4 @@
-"""Small cases, each with its right answer by hand before it was run.
+"""Small cases, each with its right answer by hand.
 
 One database writes 2 MB and 3,000 transactions in 5 min, its log is cut every 5 min and has landed
 2 s later. A lost site is back after 30 s of silence (counted from a beat every 10 s), a fence of

@@ -22,7 +22,8 @@ def test_the_examples_of_each_kind_load(kind: EventKind, tmp_path: Path) -> None
     found = kind_reference(kind)
     path = tmp_path / "s.yaml"
     cloud = "cloud: {}\n" if kind.check is check else ""
-    text = f"{BASE}{cloud}events:\n  {found.event}\n"
+    lost = f"  - {{at: Mon 10:02, lose: {kind.brings_back}}}\n" if kind.brings_back else ""
+    text = f"{BASE}{cloud}events:\n{lost}  {found.event}\n"
     if found.fault:
         text += f"faults:\n  {found.fault}\n"
     path.write_text(text, encoding="utf-8")
