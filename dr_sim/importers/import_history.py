@@ -29,6 +29,8 @@ class Imported:
     report: str
 
 
+# no log is this many times larger than its file: then a size in the history is wrong
+MOST_COMPRESSED = 1_000
 LINK_MBIT_S = 200  # guessed; so is its rtt
 
 Table = tuple[bytes, str]
@@ -209,12 +211,13 @@ def scenario_of(
 
 
 def _compression(fits: Sequence[DatabaseFit]) -> int:
-    """How many times larger logs are than their files, in tenths; 10 where nothing tells, or they
-    hardly are.
+    """Return how many times larger logs are than their files, in tenths. It is 10 where nothing
+    tells, where they hardly are, and where a damaged size makes them more than that can be.
     """
     plain = sum(fit.plain_log_bytes for fit in fits)
     stored = sum(fit.stored_log_bytes for fit in fits)
-    return plain * 10 // stored if stored and plain * 10 >= stored * 11 else 10
+    believable = stored * 11 <= plain * 10 <= stored * MOST_COMPRESSED * 10
+    return plain * 10 // stored if stored and believable else 10
 
 
 def _link(tenths: int) -> str:

@@ -267,6 +267,14 @@ def test_plain_and_compressed_bytes(tmp_path: Path) -> None:
     assert (only.header.nominal_bytes, only.stored_bytes) == (7, 7)
 
 
+def test_a_size_that_cannot_be_widens_no_link(tmp_path: Path) -> None:
+    rows = [row(0, "Database", BackupSize=10**9, CompressedBackupSize=10**8)]
+    rows += [row(n, BackupSize=27_666_667, CompressedBackupSize=1_291_667) for n in range(1, 12)]
+    damaged = row(12, BackupSize=10**11, CompressedBackupSize=1)
+    scenario, _ = imported(tmp_path, json.dumps([*rows, damaged]).encode())
+    assert scenario.link.bandwidth_bit_s == 200_000_000
+
+
 def identified(
     number: int, family: str | None, guid: str | None, fork: str | None, **more: Any
 ) -> dict[str, Any]:
