@@ -25,7 +25,7 @@ from dr_sim.measures.summary.types import (
     Summary,
 )
 from dr_sim.measures.sums import summed
-from dr_sim.measures.verdict import Judged, Verdict
+from dr_sim.measures.verdict import Judged, Outcome, Verdict
 from dr_sim.number_text import value_and_bound, value_text
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.cloud import cloud_lines
@@ -168,16 +168,26 @@ def _silent(summary: Summary, scenario: Scenario) -> list[str]:
     return out
 
 
-def _beside(verdict: Verdict, measure: str) -> str:
-    """'SLA 15:00  FAIL' for the lines that judge this measure of the whole service."""
+def _beside(verdict: Verdict, measure: str, own_us: int | None) -> str:
+    """Return 'SLA 15:00  FAIL' for the lines that judge this measure of the whole service. own_us:
+    what it was in this failover, which is held against the bound; None: it is unknown.
+    """
     lines = [j for j in verdict.lines if j.line.measure == measure and not _of(j)]
     found = []
     for j in lines:
-        value, bound = value_and_bound(j.value, j.line.bound, j.line.at_most, j.unit)
+        shown_us = j.value if own_us is None else own_us
+        value, bound = value_and_bound(shown_us, j.line.bound, j.line.at_most, j.unit)
         limit = bound.removeprefix("at most ").removeprefix("at least ")
         finer = f"  ({value})" if limit != value_text(j.line.bound, j.unit) else ""
-        found.append(f"SLA {limit}  {j.outcome.name}{finer}")
+        outcome = j.outcome if own_us is None else _held(own_us, j)
+        found.append(f"SLA {limit}  {outcome.name}{finer}")
     return "   ".join(found)
+
+
+def _held(value: int, judged: Judged) -> Outcome:
+    line = judged.line
+    met = value <= line.bound if line.at_most else value >= line.bound
+    return Outcome.PASS if met else Outcome.FAIL
 
 
 def _shown_beside(judged: Judged, summary: Summary) -> bool:
@@ -333,7 +343,7 @@ def _refused(summary: Summary, scenario: Scenario) -> list[str]:
 
 
 def _loss(f: FailoverSummary, summary: Summary, verdict: Verdict) -> list[str]:
-    sla = _beside(verdict, "data_loss")
+    sla = _beside(verdict, "data_loss", f.data_loss_us)
     if f.data_loss_us is None:
         return [
             " data loss  unknown".ljust(44) + f" {sla}",
@@ -356,7 +366,7 @@ def _outage(f: FailoverSummary, verdict: Verdict) -> list[str]:
     phases = {name: us for name, us in f.phases_us.items() if us}
     total = f.outage_us
     text = clock(total) if total is not None else f"unknown: at least {clock(sum(phases.values()))}"
-    out = [f" outage     {text:>5}".ljust(44) + f" {_beside(verdict, 'outage')}"]
+    out = [f" outage     {text:>5}".ljust(44) + f" {_beside(verdict, 'outage', total)}"]
     words = [
         f"{name.replace('_', ' ')} {clock(us)}"
         for name, us in zip(phases, adding_up(phases.values()), strict=True)

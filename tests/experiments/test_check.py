@@ -467,7 +467,7 @@ def test_the_documented_commands_and_workflows_are_understood() -> None:
     for command in commands:
         parser_of_all().parse_args(shlex.split(command))
     workflows = blocks_of((docs / "ci.md").read_text(encoding="utf-8"))
-    assert len(workflows) == 2
+    assert len(workflows) == 3
     for block in workflows:
         read = parse_yaml(block, "ci.md", [])
         assert read is not None and isinstance(read.value, dict)
