@@ -40,6 +40,7 @@ def test_a_text_with_a_number_is_scaled(text: str, factor: float, said: str) -> 
     assert scaled(text, factor) == said
 
 
+@pytest.mark.long
 def test_what_flips_the_verdict_is_found_at_the_nearest_value_that_does(found: Examined) -> None:
     """Outage is detect 30-40 s, fence 21 s, recover 10 s, redirect 60 s, warm up: a second over two
     minutes. 160 s are missed when redirect takes 60 s more, and when the fence or recovery takes
@@ -60,6 +61,7 @@ def test_what_flips_the_verdict_is_found_at_the_nearest_value_that_does(found: E
     assert found.left_out > 10
 
 
+@pytest.mark.long
 def test_the_report_tells_of_them(
     found: Examined,
     tmp_path: Path,

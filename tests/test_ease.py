@@ -46,10 +46,8 @@ def test_no_report_leaves_page_and_pictures_out(
         "journal.parquet", "manifest.json", "scenario.yaml", "summary.json",
     }  # fmt: skip
     assert told.rstrip().endswith("bare/  summary.json")
-    # it is a run as any other: it can be explained, drawn later and written over
+    # it is a run as any other: it can be explained and written over
     out_of(capsys, "explain", "bare", "--at", "2 h")
-    out_of(capsys, "report", "bare")
-    assert (here / "bare/report.html").exists()
     told = out_of(capsys, "run", "short.yaml", "--out", "bare")
     assert (here / "bare/timeline.svg").exists() and "report.html" in told
 

@@ -19,6 +19,7 @@ from dr_sim.record.journal import KIND_ID, KINDS, SEEN_CLASS, Journal
 from dr_sim.record.verify import Verified, verify
 from dr_sim.recovery.commands import COMMANDS
 from dr_sim.world.own_logic import builder
+from tests.at_length import some_or_all
 
 TEXT = """\
 run_for: 75 min
@@ -141,7 +142,7 @@ shared = {"deadline": None, "suppress_health_check": [HealthCheck.function_scope
 
 
 @given(edit=edits())
-@settings(max_examples=100, **shared)  # type: ignore[arg-type]
+@settings(max_examples=40, **shared)  # type: ignore[arg-type]
 def test_any_edit_of_one_cell_is_caught_at_its_row(folder: Path, edit: Edit) -> None:
     caught(edit, folder)
 
@@ -153,7 +154,7 @@ def test_any_edit_of_one_cell_is_caught_at_its_row_tried_often(folder: Path, edi
     caught(edit, folder)
 
 
-@pytest.mark.parametrize("kind", sorted({r.kind for r in world().journal.rows()}))
+@pytest.mark.parametrize("kind", some_or_all(sorted({r.kind for r in world().journal.rows()}), 3))
 def test_in_rows_of_every_kind_time_entity_and_a_field_are_watched(kind: str, folder: Path) -> None:
     row = next(world().journal.rows(kind))
     cells = [
@@ -179,7 +180,7 @@ def renumbered(rows: pa.Table) -> pa.Table:
 
 @pytest.mark.parametrize("renumber", [False, True])
 @given(data=st.data())
-@settings(max_examples=25, **shared)  # type: ignore[arg-type]
+@settings(max_examples=10, **shared)  # type: ignore[arg-type]
 def test_a_row_taken_away_or_put_in_is_caught_where_it_was(
     folder: Path, data: st.DataObject, renumber: bool
 ) -> None:

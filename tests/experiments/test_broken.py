@@ -123,6 +123,7 @@ ENDS = (
 )
 
 
+@pytest.mark.long
 def test_one_that_ends_every_process_is_played_by_itself_and_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

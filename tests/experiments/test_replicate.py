@@ -112,6 +112,7 @@ def scratch() -> set[Path]:
     return set(Path(tempfile.gettempdir()).glob("dr-sim-*"))
 
 
+@pytest.mark.long
 def test_real_engines_give_what_the_model_gives_and_leave_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -403,6 +404,7 @@ def test_one_replication_by_its_number(tmp_path: Path, capsys: pytest.CaptureFix
     assert (summary["replication_no"], summary["exposure"]["mean_us"]) == (2, mean)
 
 
+@pytest.mark.long
 def test_a_terminal_shows_how_far_it_is_and_how_long_it_will_take(tmp_path: Path) -> None:
     """And nothing of that goes into a pipe."""
     path = small_file(tmp_path)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dr_sim.faults import KINDS
+from dr_sim.loading import load_scenario
 from dr_sim.measures.cloud import calls
 from dr_sim.measures.tables import tables
 from dr_sim.runs.run import Result
@@ -42,7 +43,7 @@ def test_every_kind_has_a_scenario() -> None:
     used = {
         each.kind.name
         for path in HERE.glob("*.yaml")
-        for of in (cloud(path.stem).scenario,)
+        for of in (load_scenario(path),)
         for each in (*of.events, *of.faults)
     }
     assert used >= CLOUD_KINDS and len(CLOUD_KINDS) == 22
