@@ -178,9 +178,9 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "no_room_is_told_once", "R12", "that a full has no room is told and tried once",
         "recovery/telling.py",
-        "    db.alerts.tell(e, Danger.ROOM, Message(AlertId.NO_ROOM, minutes, text, file.name), out)\n"
+        "    db.alerts.tell(e, Danger.ROOM, alert, out)\n"
         "    out.append(SetAlarm(db.name, Timer.ROOM, file.retry_at_mono_us))\n",
-        "    db.alerts.tell(e, Danger.ROOM, Message(AlertId.NO_ROOM, minutes, text, file.name), out)\n",
+        "    db.alerts.tell(e, Danger.ROOM, alert, out)\n",
     ),
     _one(
         "pile_up_is_not_told", "R12", "logs that wait behind a slow restore are told to nobody",
@@ -197,8 +197,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "damage_is_not_told", "R12", "a full that no copy makes whole is told to nobody",
         "recovery/telling.py",
-        "    db.alerts.tell(e, danger, Message(AlertId.DAMAGED, minutes, text, file.name), out)\n",
-        "    assert text and danger\n",
+        "    db.alerts.tell(e, danger, alert, out)\n",
+        "    assert alert and danger\n",
     ),
     # ---- reads and validation (R5, R6, R7, R8, R10)
     Mutant(
@@ -284,9 +284,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "dead_primary_is_asked", "R9", "a primary that is silent is asked for a backup",
         "recovery/repairs.py",
-        "    if db.machine_silent:\n"
-        "        return  # nobody asks the dead for a backup\n",
-        "",
+        "    if db.machine_silent:\n        return",
+        "    if db.machine_silent:\n        pass",
     ),
     _one(
         "silence_asks_nobody", "R9", "no log within the window, and the primary's jobs are not looked at",
@@ -380,7 +379,9 @@ MUTANTS: tuple[Mutant, ...] = (
     # ---- retention (R18)
     _one(
         "incremental_without_its_base", "R18", "an incremental is kept, its full is deleted",
-        "backups/retention.py", "                kept.update(bases)\n        gone = [", "        gone = [",
+        "backups/retention.py",
+        "                kept.update(base.backup_id for base in bases)\n        gone = [",
+        "        gone = [",
     ),
     _one(
         "old_is_old", "R18", "old logs go though the kept ones need them",
@@ -400,10 +401,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "nothing_is_pruned", "R18", "files older than the retention stay for ever",
         "recovery/keeping.py",
-        "    if db.drain is not None:\n"
-        "        return  # what lies here may be the way back\n",
-        "    if db.drain is not None or db.state.exists:\n"
-        "        return\n",
+        "    if db.drain is not None:\n        return",
+        "    if db.drain is not None or db.state.exists:\n        return",
     ),
     # ---- failover (R14, R15, R16)
     _one(
