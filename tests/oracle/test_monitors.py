@@ -309,3 +309,13 @@ def test_each_monitor_has_something_to_catch() -> None:
 def test_they_say_nothing_about_a_run_that_is_right(story: str) -> None:
     of, rows = recorded(story)
     assert monitors.broken(written(rows), of) == []
+
+
+def test_a_primary_that_falls_silent_need_not_be_asked_for_a_repair() -> None:
+    """A log is lost for good, the host dies before the repair is due, and the operator says no."""
+    text = STUCK.replace("skip_ahead", "resync").replace(
+        "}]\n", "}, {at: 33 min, lose: host}]\nfailover: {operator: {approves: false}}\n"
+    )
+    of, rows = recorded(text)
+    assert any(row.kind == "seen.HeartbeatLost" for row in rows)
+    assert list(monitors.broken(World(of, express=False).run(), of)) == []

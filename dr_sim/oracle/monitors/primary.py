@@ -230,12 +230,25 @@ def a_lost_log_is_got_past(story: Story) -> Iterator[Breach]:
         due_us = row.time_us + 2 * story.retry_us + SLACK_US
         if due_us >= story.end_us or not story.quiet_between(row.time_us, due_us):
             continue
+        if _falls_silent(story, database, row, due_us):
+            continue  # it may not be asked (R9)
         if not _something_is_done(story, database, row, due_us):
             yield Breach(
                 "R11", row.seq, row.time_us, database,
                 "a log is lost for good, the alert is raised, and nothing that gets past it is "
                 "asked for",
             )  # fmt: skip
+
+
+def _falls_silent(story: Story, database: int, row: Row, until_us: int) -> bool:
+    """Return whether the database's machine is silent at that row, or falls silent after it."""
+    machine = story.scenario.databases[database].machine
+    if machine in silent_at(story, row.seq):
+        return True
+    return any(
+        each.values["machine"] == machine and row.time_us <= each.time_us <= until_us
+        for each in story.rows("seen.HeartbeatLost")
+    )
 
 
 def _is_lost_for_good(story: Story, database: int, row: Row) -> bool:
