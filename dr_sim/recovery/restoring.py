@@ -56,7 +56,7 @@ def _position_moved(db: DatabaseReplay, header: BackupHeader, out: list[Command]
         pass_covered(db, header)
     if db.watch.stuck is not None or db.alerts.begun:
         db.watch.restored(out)
-    if db.repair.on:
+    if db.repair.on and not db.watch.hole_stands:
         db.repair.moved(out)
 
 

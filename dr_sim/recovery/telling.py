@@ -39,10 +39,16 @@ def tell_chain(db: DatabaseReplay, file: File | None, e: Event, out: list[Comman
 def _tell_hole(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     last, state, pending = db.last, db.state, db.files.pending
     assert last is not None
-    after = _first_on_fork(pending, state.fork)
+    stuck = db.watch.stuck
+    if stuck is not None and db.watch.hole_is_ahead:
+        ahead = [f for f in pending if f.header and f.header.first_lsn > stuck.stuck_lsn]
+        after = _first_on_fork(ahead, state.fork)
+        until = f"the logs before it end at LSN {stuck.stuck_lsn}."
+    else:
+        after = _first_on_fork(pending, state.fork)
+        until = f"the database is at LSN {state.redo_lsn}."
     assert after.header is not None
-    first_lsn = after.header.first_lsn
-    message = f"The log begins at LSN {first_lsn}; the database is at LSN {state.redo_lsn}."
+    message = f"The log begins at LSN {after.header.first_lsn}; {until}"
     since = texts.utc_text(last.started_utc_us) if last.name else "none"
     minutes = db.minutes(e)
     error = texts.error_text(HOLE, message)

@@ -5,6 +5,10 @@ damaged, a log that the engine refuses, or a hole before the first log that wait
 and notes since when (a `Stuck`). One alarm, 'retry', is set at the next instant at which something
 is due: a retry, or the limit. At the limit the alert is raised and a repair begins; from then on
 the alert is raised again at every retry until the database's position has moved past the place.
+
+Where replay waits on purpose (a delay, a restore job), a hole is found as soon as the logs behind
+it have landed, not when replay comes to it: should the site be lost, so is all that lies behind it.
+
 Silence (no log landed within the window) is detected separately, by the alarm 'window', which is
 set once in a window and not for every log.
 
@@ -49,6 +53,17 @@ class AskedAbout(enum.Enum):
     CHAIN = enum.auto()
     SILENCE = enum.auto()
     CLOCK = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """The obstacle that a look finds: `file` (None: a hole), at the position lsn. before: the log
+    that ends where the hole begins, and waits itself; None: the database stands there.
+    """
+
+    file: File | None
+    lsn: int
+    before: File | None = None
 
 
 @dataclass(slots=True)
@@ -215,19 +230,18 @@ class Watch:
 
     def look(self, e: Event, out: list[Command]) -> Finding:
         """Find what keeps the chain from going on after a change."""
-        db = self._db
-        found, file = self._culprit()
+        obstacle = self._culprit()
         stuck: Stuck | None = self.stuck
-        lsn = db.state.redo_lsn if db.state.exists else -1
-        if stuck is not None and found and file is not None and file is stuck.file:
+        file = obstacle.file if obstacle is not None else None
+        if stuck is not None and obstacle is not None and file is not None and file is stuck.file:
             # logs before the obstacle went on: it waits, and is reported, as before
-            stuck.stuck_lsn = lsn
-        moved = stuck is not None and (not found or stuck.stuck_lsn != lsn)
+            stuck.stuck_lsn = obstacle.lsn
+        moved = stuck is not None and (obstacle is None or stuck.stuck_lsn != obstacle.lsn)
         if moved:
             stuck = None
             self.moved(out)
-        if found and (stuck is None or stuck.file is not file):
-            noticed: Stuck = self._noticed(file, lsn, e)
+        if obstacle is not None and (stuck is None or stuck.file is not file):
+            noticed: Stuck = self._noticed(obstacle, e)
             if stuck is not None and stuck.over:
                 # another file holds it up at the same place: the alert goes on at the next retry
                 again_us = max(e.mono_us, stuck.retry_at_us)
@@ -236,12 +250,14 @@ class Watch:
             return Finding.STUCK
         if stuck is not None and not stuck.over and self._too_often(stuck):
             return Finding.TOO_OFTEN
-        return Finding.GOES_ON if moved and not found else Finding.NOTHING_NEW
+        return Finding.GOES_ON if moved and obstacle is None else Finding.NOTHING_NEW
 
     def restored(self, out: list[Command]) -> None:
         """Note that a backup has been restored. With a replay delay it may lie before the damaged
-        log that was reported.
+        log, or the hole, that was reported.
         """
+        if self.hole_stands:
+            return
         file = self.stuck.file if self.stuck is not None else None
         held_up = (Content.BAD, Content.CHECKING)
         if file is None or file.done or file.content not in held_up:
@@ -252,22 +268,62 @@ class Watch:
         self.stuck = None
         self._db.alerts.over(Danger.CHAIN, out)
 
-    def _culprit(self) -> tuple[bool, File | None]:
-        """Return whether anything holds the chain up, and the file that does; None: a hole."""
-        files, stuck = self._db.files, self.stuck
+    @property
+    def hole_is_ahead(self) -> bool:
+        """Return whether the chain has a hole that replay, which waits on purpose, has yet to come
+        to.
+        """
+        stuck, state = self.stuck, self._db.state
+        return self.hole_stands and stuck is not None and stuck.stuck_lsn > state.redo_lsn
+
+    @property
+    def hole_stands(self) -> bool:
+        """Return whether the chain has a hole that the database's position has not passed."""
+        stuck, state = self.stuck, self._db.state
+        if stuck is None or stuck.file is not None:
+            return False
+        return state.exists and stuck.stuck_lsn >= state.redo_lsn
+
+    def _culprit(self) -> Obstacle | None:
+        """Return what holds the chain up, if anything does."""
+        db, stuck = self._db, self.stuck
+        files = db.files
+        here = db.state.redo_lsn if db.state.exists else -1
         blocker, refused = self._blocker()
         if refused:
-            return True, blocker
+            return Obstacle(blocker, here)
         damaged = [f for f in files.bad.values() if f.kind is LOG and not f.done]
         if damaged:
             first = min(damaged, key=File.age_order)
             if blocker is None or first.modified_utc_us <= blocker.modified_utc_us:
-                return True, first
+                return Obstacle(first, here)
         if files.in_hand is not None and stuck is not None and not self._has_come(stuck):
-            return True, stuck.file  # not over before its restore is answered
-        if blocker is not None and stuck is None and self._landed_before(blocker):
-            return False, None
-        return blocker is not None, None
+            if self.hole_is_ahead:
+                return self._hole_ahead()
+            return Obstacle(stuck.file, here)  # not over before its restore is answered
+        if blocker is not None:
+            landed = stuck is None and self._landed_before(blocker)
+            return None if landed else Obstacle(None, here)
+        return self._hole_ahead()
+
+    def _hole_ahead(self) -> Obstacle | None:
+        """Return the first hole between logs that wait on purpose, all of one fork."""
+        db = self._db
+        if not (db.rules.delay_us or db.rules.every_us) or not db.state.exists:
+            return None
+        end_lsn = db.state.redo_lsn
+        before: File | None = None
+        for waiting in db.files.pending:
+            header = waiting.header
+            assert header is not None
+            if header.fork != db.state.fork:
+                return None
+            if header.first_lsn > end_lsn:
+                landed = self.stuck is None and self._landed_before(waiting)
+                return None if landed else Obstacle(None, end_lsn, before)
+            if header.last_lsn > end_lsn:
+                end_lsn, before = header.last_lsn, waiting
+        return None
 
     def _has_come(self, stuck: Stuck) -> bool:
         """Is the file that the chain waited for whole by now, and waits for its turn itself? What
@@ -311,17 +367,19 @@ class Watch:
             for file in self._db.files.values()
         )
 
-    def _noticed(self, file: File | None, lsn: int, e: Event) -> Stuck:
-        db = self._db
+    def _noticed(self, obstacle: Obstacle, e: Event) -> Stuck:
+        db, file = self._db, obstacle.file
         last = db.last
         assert last is not None
         if file is not None:
             since = file.modified_utc_us
+        elif obstacle.before is not None:
+            since = obstacle.before.modified_utc_us + db.config.log_interval_us
         else:  # nobody knows when the missing one was finished: an interval after the one before it
             since = last.modified_utc_us + db.config.log_interval_us if last.name else e.utc_us
         noticed = e.mono_us if file is None else file.landed_mono_us
         limit_at = limit_at_us(e.mono_us, e.utc_us, noticed, since, db.rules.age_us)
-        return Stuck(file, lsn, limit_at, e.mono_us + db.rules.retry_us)
+        return Stuck(file, obstacle.lsn, limit_at, e.mono_us + db.rules.retry_us)
 
     def _too_often(self, stuck: Stuck) -> bool:
         return stuck.attempts > self._db.rules.attempts

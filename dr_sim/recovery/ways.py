@@ -67,13 +67,17 @@ class Ways:
 
     def goal(self) -> int:
         """Return the LSN that must be reached for the chain to go on: where the first log that
-        waits begins.
+        waits begins; where replay has yet to come to the hole, the first one behind that.
         """
         db = self._db
+        stuck = db.watch.stuck
+        past_lsn = db.state.redo_lsn
+        if stuck is not None and db.watch.hole_is_ahead:
+            past_lsn = stuck.stuck_lsn
         beyond = [
             h.first_lsn
             for f in db.files.pending
-            if (h := f.header) is not None and h.first_lsn > db.state.redo_lsn
+            if (h := f.header) is not None and h.first_lsn > past_lsn
         ]
         refused = [
             h.last_lsn for f in db.files.pending if f.refused and (h := f.header) is not None

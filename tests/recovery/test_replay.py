@@ -1143,6 +1143,55 @@ def test_damage_that_is_found_while_logs_before_it_are_restored_is_told_once() -
     assert told(world) == [(90, 3, "error"), (95, 3, "error"), (100, 3, "error")]
 
 
+@pytest.mark.parametrize("waits", [{"delay_us": 60 * MINUTE}, {"every_us": 60 * MINUTE}])
+@pytest.mark.parametrize("for_good", [False, True])
+def test_a_hole_that_replay_has_yet_to_come_to_is_told_and_repaired(
+    waits: dict[str, int], for_good: bool
+) -> None:
+    """Replay waits on purpose; all behind the hole would be lost with the site all the same."""
+    world = new(**waits)
+    ship(world, 3)
+    lost = lose(world, for_good)
+    ship(world, 4)
+    assert told(world) == [(35, 1, "error")], "15 minutes after the lost one must have been cut"
+    assert (
+        "The log begins at LSN 400; the logs before it end at LSN 300." in world.alerts[0][1].text
+    )
+    assert world.redo == 0
+    assert names_of(world, c.Recopy) == ([] if for_good else [lost])
+    asked = [command.kind for command in world.done if isinstance(command, c.TakeBackup)]
+    assert asked == ([Kind.INCREMENTAL] if for_good else [])
+    world.land_all()
+    world.settle()
+    assert world.redo == (800 if for_good else 0), "an incremental leads over it, a copy waits"
+    ship(world, 2)
+    assert told(world) == [(35, 1, "error")], "it is over"
+
+
+@pytest.mark.parametrize("for_good", [False, True])
+def test_a_hole_is_one_danger_and_one_repair_until_replay_is_past_it(for_good: bool) -> None:
+    world = new(delay_us=60 * MINUTE)
+    ship(world, 3)
+    lose(world, for_good)
+    ship(world, 16)
+    assert world.redo == 300, "replay stands before the hole"
+    error = [(minute, 1, "error") for minute in range(35, 65, 5)]
+    critical = [(minute, 1, "critical") for minute in range(65, 100, 5)]
+    assert told(world) == error + critical
+    assert [type(x) for x in world.done].count(c.TakeBackup) == int(for_good)
+
+
+def test_logs_that_wait_on_purpose_without_a_hole_are_no_danger() -> None:
+    world = new(delay_us=60 * MINUTE)
+    ship(world, 3)
+    late = lose(world, for_good=False)
+    ship(world)
+    world.land(late)
+    world.settle()
+    ship(world, 12)
+    assert world.alerts == []
+
+
 # ---- no copy (R12)
 def test_where_the_copy_is_lost_that_alone_is_told_once_at_every_retry() -> None:
     """Two backups are cut off; the copy is wiped before the log that covers their range lands."""

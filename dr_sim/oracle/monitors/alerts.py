@@ -338,7 +338,24 @@ def _news_of_files(story: Story, row: Row, database: int, due_us: int) -> bool:
             first = rows["header.first_lsn"][found]
             if (first <= redo).any():
                 return True
+            if _fills_hole_ahead(story, database, name, found):
+                return True
     return False
+
+
+def _fills_hole_ahead(story: Story, database: int, name: int, found: slice) -> bool:
+    """Return whether one of those logs leads up to the one behind the hole, which replay that waits
+    on purpose has yet to come to.
+    """
+    replay = story.scenario.replay
+    if not (replay.delay_us or replay.every_us):
+        return False
+    rows = story.of("seen.Validated", database)
+    behind = rows["header.first_lsn"][rows["name"] == name]
+    if not behind.size:
+        return False
+    first, last = rows["header.first_lsn"][found], rows["header.last_lsn"][found]
+    return bool(((first < behind[-1]) & (last >= behind[-1])).any())
 
 
 def position_before(story: Story, database: int, seq: int) -> tuple[int, int]:
