@@ -9,6 +9,8 @@ command after it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
@@ -74,20 +76,45 @@ def happen(event: Occurrence, params: ManagerCrash) -> None:
         event.ends(WORDS)
         return
     hooks = event.world.driver.hooks
-    others, left = hooks.before_command, max(1, params.nth)
+    planned = hooks.before_command
+    if not isinstance(planned, Planned):
+        planned = hooks.before_command = Planned(planned)
+    planned.crashes.append(Crash(event, params.before, max(1, params.nth)))
 
-    def dies(command: Command) -> bool:
-        nonlocal left
-        if others is not None and others(command):
-            return True
-        if not left or type(command).__name__ != params.before:
+
+@dataclass(slots=True)
+class Crash:
+    """A crash that is due before the left-th command of a class from now on."""
+
+    event: Occurrence
+    before: str
+    left: int
+
+    def dies(self, command: Command) -> bool:
+        if type(command).__name__ != self.before:
             return False
-        left -= 1
-        if not left:
-            event.ends(WORDS)
-        return not left
+        self.left -= 1
+        return not self.left
 
-    hooks.before_command = dies
+
+class Planned:
+    """The crashes that are due before a command, in the order in which they were planned. others:
+    what was asked before each command already.
+    """
+
+    def __init__(self, others: Callable[[Command], bool] | None) -> None:
+        self._others = others
+        self.crashes: list[Crash] = []
+
+    def __call__(self, command: Command) -> bool:
+        if self._others is not None and self._others(command):
+            return True
+        for crash in self.crashes:
+            if crash.dies(command):
+                self.crashes.remove(crash)
+                crash.event.ends(WORDS)
+                return True
+        return False
 
 
 KIND = EventKind(

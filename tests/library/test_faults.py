@@ -5,15 +5,20 @@ head comment.
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.faults import KINDS
+from dr_sim.faults.manager_crash import Crash, Planned
 from dr_sim.loading import load_scenario
 from dr_sim.measures.ledger import explain_at
 from dr_sim.measures.summary.plain import summary_json
+from dr_sim.recovery.commands import TakeInventory
 from dr_sim.runs.run import Result, run
+from dr_sim.world.occurrence import Occurrence
 
 from .test_cloud import CLOUD_KINDS  # isort: skip
 from .runs import (
@@ -400,6 +405,17 @@ def test_index_maintenance() -> None:
 
 
 # ---- the manager
+def test_thousands_of_crashes_may_wait_for_their_command() -> None:
+    """The first that is due kills; the others wait as before."""
+    ended: list[str] = []
+    event = cast(Occurrence, SimpleNamespace(ends=ended.append))
+    planned = Planned(None)
+    planned.crashes += [Crash(event, "Drop", 1) for _ in range(5000)]
+    planned.crashes += [Crash(event, "TakeInventory", left) for left in (2, 3)]
+    assert [planned(TakeInventory()) for _ in range(4)] == [False, True, False, True]
+    assert (len(planned.crashes), len(ended)) == (5000, 2)
+
+
 def test_manager_crash_in_mid_restore_counts_every_read() -> None:
     result = fault("manager_crash")
     name = log_name("10:00")
