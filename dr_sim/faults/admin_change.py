@@ -26,6 +26,10 @@ class AdminChange(Params):
         return self.asked[1]
 
     @property
+    def operation(self) -> str:
+        return self.asked[0]
+
+    @property
     def asked(self) -> tuple[str, str]:
         """The operation, and what it is done to."""
         found = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from dr_sim.cloud.words import JobKind
+from dr_sim.scenario.cloud_model import OPERATIONS
 from dr_sim.scenario.fields import Law, Params, Ppm, did_you_mean
 from dr_sim.scenario.kind import RestOfScenario
 from dr_sim.scenario.model import Law as LawValue
@@ -12,6 +14,9 @@ from dr_sim.world.cloud.agents import Mishap
 from dr_sim.world.cloud.front import Disturbance
 from dr_sim.world.cloud.service import CloudWorld
 from dr_sim.world.occurrence import Occurrence
+
+SCRIPTS = (*(name for name, _, _ in OPERATIONS), JobKind.SET.value, JobKind.REBUILD.value)
+"""Names the scripts of jobs: one for each operation, and those that set a thing or make it anew."""
 
 
 class Share(Params):
@@ -22,13 +27,30 @@ class Share(Params):
 
 
 def check(params: Params, around: RestOfScenario) -> list[str]:
-    """Refuse an event of the cloud manager where there is none, and a thing that nobody has."""
+    """Refuse an event of the cloud manager where there is none, a thing that nobody has, an
+    operation that is not one of that thing, and a script that there is not.
+    """
     if not around.things:
         return ["there is no cloud manager; write for example cloud: {}"]
+    script = getattr(params, "script", "")
+    if script and script not in SCRIPTS:
+        return [f"unknown script {script!r}; {did_you_mean(script, SCRIPTS)}"]
     thing = getattr(params, "entity", None)
-    if thing is None or thing in around.things:
+    if thing is None:
         return []
-    return [f"unknown database or farm {thing!r}; {did_you_mean(thing, around.things)}"]
+    if thing not in around.things:
+        return [f"unknown database or farm {thing!r}; {did_you_mean(thing, around.things)}"]
+    return _of_another_kind(getattr(params, "operation", ""), thing, around)
+
+
+def _of_another_kind(operation: str, thing: str, around: RestOfScenario) -> list[str]:
+    """Refuse an operation of databases on a farm, and the other way round."""
+    kind = "database" if thing in around.databases else "farm"
+    wanted = {name: of for name, of, _ in OPERATIONS}.get(operation, kind)
+    if wanted == kind:
+        return []
+    named = [each for each in around.things if (each in around.databases) is (kind == "farm")]
+    return [f"{operation}: {thing!r} is a {kind}; name a {wanted}, for example {named[0]!r}"]
 
 
 def cloud_of(event: Occurrence) -> CloudWorld | None:

@@ -279,6 +279,8 @@ def _why(t: Tables, scenario: Scenario, phase: str, begin: int, end: int) -> str
         return "there is no copy of a database to promote: it waits for a re-seed"
     if phase == "recover":
         return f"{count('seen.Recovered')} of {len(scenario.databases)} databases brought online"
+    if phase == "provision" and scenario.cloud is not None:
+        return "until the cloud manager has configured the site, or the wait is over"
     if phase == "provision":
         made = sum(
             int(r.values["entries"])

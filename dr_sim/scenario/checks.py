@@ -573,6 +573,7 @@ def check_kinds(
         _of(engine, "kind") or "",
         _of(engine, "imitates") or "",
         things_in(root),
+        tuple(_of(root, "databases") or ()),
         [(line.kind, line.params) for line in events],
     )
     problems = []

@@ -53,12 +53,14 @@ class Explains(enum.Enum):
 class RestOfScenario:
     """The rest of a scenario that a kind may look at when it checks its parameters. engine, rules:
     '' where they could not be read. things: what the cloud manager changes, databases and farms;
-    none where there is no cloud manager. events: kind and parameters of every line under `events:`.
+    none where there is no cloud manager. databases: those of them that are databases. events: kind
+    and parameters of every line under `events:`.
     """
 
     engine: str
     rules: str
     things: tuple[str, ...]
+    databases: tuple[str, ...]
     events: Sequence[tuple[EventKind, Any]]
 
 

@@ -23,6 +23,18 @@ from .conftest import SMALLEST, Write
         ("jobs: {time_limit: 10 s}\nchanges: {takes: 1 min}\n", "takes longer than that"),
         ("sla: {drift.max: at most 1 min}\n", "there is none; write for example cloud"),
         ("events: [{at: 1 h, mirror_off: 1 min}]\n", "there is no cloud manager"),
+        (
+            "cloud: {}\nevents: [{at: 1 h, admin_change: {move_database: content}}]\n",
+            "'content' is a farm; name a database, for example 'crm'",
+        ),
+        (
+            "cloud: {}\nevents: [{at: 1 h, admin_change: {set_version: crm}}]\n",
+            "'crm' is a database; name a farm, for example 'content'",
+        ),
+        (
+            "cloud: {}\nevents: [{at: 1 h, script_hangs: {script: nope}}]\n",
+            "unknown script 'nope'; there is 'rotate_secret'",
+        ),
     ],
 )
 def test_one_line_says_what_is_wrong(text: str, told: str, write: Write) -> None:
