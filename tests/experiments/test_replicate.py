@@ -299,6 +299,7 @@ def test_batches_grow_shorter_until_all_end_together(
     assert again == list(range(given[-1][1], 100)) and cut.left == 0
 
 
+@pytest.mark.long
 def test_the_command_is_killed_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -50,7 +50,7 @@ def test_every_kind_has_a_scenario() -> None:
     used = {
         e.kind.name
         for p in (SCENARIOS / "faults").glob("*.yaml")
-        for e in ran(f"faults/{p.stem}").scenario.events
+        for e in load_scenario(p).events
     }
     assert used == {kind.name for kind in KINDS} - CLOUD_KINDS
 
