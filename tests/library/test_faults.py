@@ -48,9 +48,7 @@ QUIET_PEAK_LAG = 303_896_180
 
 def test_every_kind_has_a_scenario() -> None:
     used = {
-        e.kind.name
-        for p in (SCENARIOS / "faults").glob("*.yaml")
-        for e in load_scenario(p).events
+        e.kind.name for p in (SCENARIOS / "faults").glob("*.yaml") for e in load_scenario(p).events
     }
     assert used == {kind.name for kind in KINDS} - CLOUD_KINDS
 
