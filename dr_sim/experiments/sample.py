@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from dr_sim.measures.exposure import CLASSES
-from dr_sim.measures.outage_now import NO_WAY_US
 from dr_sim.measures.summary.curves import limits_us
 from dr_sim.measures.summary.types import (
     AlertScore,
@@ -30,6 +29,7 @@ from dr_sim.measures.summary.types import (
     Summary,
 )
 from dr_sim.measures.tenants import asked_of, asked_of_class
+from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.measures.whole import AnyCurve, Whole
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import (

@@ -35,9 +35,10 @@ import numpy as np
 
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.lag import replay_lag
-from dr_sim.measures.outage_now import outage_if_now, way_over
+from dr_sim.measures.outage_now import outage_if_now
 from dr_sim.measures.rightness import says_the_truth
 from dr_sim.measures.tables import Record, Tables, run_end_us, tables, up_until_us
+from dr_sim.measures.way_over import way_over
 from dr_sim.measures.writes import refusals
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.schedule import longest_gap_us

@@ -7,18 +7,10 @@ from __future__ import annotations
 import numpy as np
 
 from dr_sim.measures.ledger import Ledger
-from dr_sim.measures.outage_now import (
-    NO_WAY_US,
-    Way,
-    beat_on_way_us,
-    outage_at,
-    outage_if_now,
-    outage_of_service,
-    usual_us,
-    way_over,
-)
+from dr_sim.measures.outage_now import outage_at, outage_if_now, outage_of_service
 from dr_sim.measures.pieces import LedgerLine
 from dr_sim.measures.tables import Record, tables
+from dr_sim.measures.way_over import NO_WAY_US, Way, beat_on_way_us, usual_us, way_over
 from dr_sim.scenario.model import Scenario
 
 

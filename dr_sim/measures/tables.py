@@ -14,6 +14,7 @@ from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.model import Scenario
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 WHOLE_SERVICE = -1  # the entity of a row that concerns no single database
 
 
@@ -141,3 +142,13 @@ def up_until_us(t: Tables, scenario: Scenario, database: int) -> int:
 def service_up_until_us(t: Tables, scenario: Scenario) -> int:
     """Return how long all databases took writes at the primary."""
     return min(up_until_us(t, scenario, i) for i in range(len(scenario.databases)))
+
+
+def first_of(keys: Ints, values: Ints, wanted: Ints, missing: int) -> Ints:
+    """Return the first value of each wanted key; missing if there is none."""
+    if not len(keys):
+        return np.full(len(wanted), missing, np.int64)
+    order = np.argsort(keys, kind="stable")
+    keys, values = keys[order], values[order]
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, values[at], missing)

@@ -24,10 +24,11 @@ from dr_sim.measures.exposure import Curve, empty_curve, joined, true_exposure, 
 from dr_sim.measures.falling import Falling, joined_falling
 from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.legs import Leg, legs_of
-from dr_sim.measures.outage_now import NO_WAY_US, SITE, outage_if_now, outage_of_service
+from dr_sim.measures.outage_now import outage_if_now, outage_of_service
 from dr_sim.measures.outcome import FailoverOutcome
 from dr_sim.measures.reported import reported_exposure
 from dr_sim.measures.tables import Tables, run_end_us, service_up_until_us, tables
+from dr_sim.measures.way_over import NO_WAY_US, SITE
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
 

@@ -12,18 +12,14 @@ import pytest
 from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.falling import Falling, joined_falling, worst_falling
 from dr_sim.measures.outage_now import (
-    NO_WAY_US,
-    Jobs,
-    Life,
-    Slowness,
-    Way,
     _of_life,
-    after_the_drain_us,
     outage_at,
     outage_if_now,
     outage_of_service,
 )
 from dr_sim.measures.outcome import failovers
+from dr_sim.measures.waiting_restores import Jobs, Life
+from dr_sim.measures.way_over import NO_WAY_US, Slowness, Way, after_the_drain_us
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.world import World
 from tests.world.build import MINUTE, SECOND, scenario

@@ -9,7 +9,6 @@ from fractions import Fraction
 from functools import partial
 
 from dr_sim.measures.falling import Falling
-from dr_sim.measures.outage_now import NO_WAY_US
 from dr_sim.measures.summary.types import (
     ClassedCurve,
     CurveSummary,
@@ -21,6 +20,7 @@ from dr_sim.measures.summary.types import (
 )
 from dr_sim.measures.summary.values import half_up, seconds, shallow
 from dr_sim.measures.tenants import asked_of, asked_of_class
+from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.measures.whole import AnyCurve, Whole
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import CLASSES, limit_of, split

@@ -1,0 +1,277 @@
+"""The restores that wait at each instant in the life of one copy: the files that have landed, when
+each was or would have been begun, and how long it takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dr_sim.backups.model import Kind
+from dr_sim.measures.exposure import NEVER_US
+from dr_sim.measures.happenings import turns_of
+from dr_sim.measures.tables import (
+    Bools,
+    Ints,
+    Tables,
+    first_of,
+    pick,
+    run_end_us,
+)
+from dr_sim.measures.undo import undo_us
+from dr_sim.measures.way_over import NO_WAY_US, Slowness
+from dr_sim.scenario.kind import Explains
+from dr_sim.scenario.model import Scenario
+
+_ALL_PPM = 1_000_000
+
+
+@dataclass(slots=True)
+class Jobs:
+    """Restores of one database in the order in which they must come. landed_us ascends: when it and
+    all before it were there. begun_us, done_us: of its restore; NEVER_US if it never came to that.
+    takes_us: as long as that took in the run; plain_us: what it would have taken had restores not
+    been slow just then. due_us: a replay delay holds it until then.
+    """
+
+    landed_us: Ints
+    begun_us: Ints
+    done_us: Ints
+    takes_us: Ints
+    plain_us: Ints
+    due_us: Ints
+    full: Bools
+    undo_us: Ints
+    made_us: Ints  # it was finished at the primary
+    ready_us: Ints  # it lay at the secondary: landed_us, but where the primary's share is left
+
+    def __post_init__(self) -> None:
+        """Cut off what takes so long that a sum of it would leave 64 bits is cut off: it never
+        comes to an end.
+        """
+        most = NO_WAY_US // max(1, len(self.takes_us))
+        self.takes_us, self.plain_us = (
+            np.minimum(self.takes_us, most),
+            np.minimum(self.plain_us, most),
+        )
+
+
+@dataclass(slots=True)
+class Life:
+    """From begin_us on until end_us the copy is one: it was there from the beginning (whole), or a
+    full was restored first.
+    """
+
+    begin_us: int
+    end_us: int
+    whole: bool
+    jobs: Jobs
+
+
+def lives_of(t: Tables, scenario: Scenario, database: int) -> list[Life]:
+    """The copies that there were of a database, one after the other."""
+    end = run_end_us(t, scenario)
+    lost = [at for at in t.of("truth.copy_gone", database)["time_us"].tolist() if at < end]
+    turns = [(0, scenario.databases[database].seeded), *((at, False) for at in lost)]
+    turns += [(at, True) for at in t.of("truth.copy_there", database)["time_us"].tolist()]
+    begins, whole = map(list, zip(*sorted(turns), strict=True))
+    return [
+        Life(begin, stop, there, _jobs(t, scenario, database, begin, stop, there))
+        for begin, stop, there in zip(begins, [*begins[1:], NEVER_US], whole, strict=True)
+    ]
+
+
+def _jobs(
+    t: Tables, scenario: Scenario, database: int, begin_us: int, end_us: int, whole: bool
+) -> Jobs:
+    restored = t.of("truth.restored", database)
+    restored = pick(restored, (restored["time_us"] >= begin_us) & (restored["time_us"] < end_us))
+    files = _files(t, database, begin_us)
+    reached = (
+        np.maximum.accumulate(restored["redo_lsn"])
+        if len(restored["redo_lsn"])
+        else restored["redo_lsn"]
+    )
+    logs = files["kind"] == Kind.LOG
+    # fulls and incrementals count if they were restored
+    first = np.isin(files["file"], restored["file"]) & ~logs
+    if not whole:
+        first |= _a_full_that_could_be(files, restored, begin_us, end_us)
+    from_lsn = _begins_at(files, restored, first, whole)
+    wanted = (logs & (files["last_lsn"] > from_lsn)) | first
+    files = pick(files, wanted)
+    order = np.lexsort((files["kind"] == Kind.LOG, files["last_lsn"]))
+    files = (
+        pick(files, np.zeros(0, np.bool_))
+        if not len(order)
+        else {k: v[order] for k, v in files.items()}
+    )
+    replay = _ReplayedFiles(files, restored, reached)
+    return _timed(t, scenario, database, replay, (begin_us, end_us))
+
+
+def _files(t: Tables, database: int, begin_us: int) -> dict[str, Ints]:
+    """Finished backups, and when each first lay whole at the secondary: of a copy that begins at
+    begin_us only what has not been deleted there by then.
+    """
+    f = t.of("truth.backup_finished", database)
+    landed = t.of("truth.landed", database)
+    landed = pick(landed, landed["intact"] == 1)
+    gone = t.of("truth.file_gone", database)
+    gone = pick(gone, t.has_text(gone["where"], "secondary") & (gone["time_us"] <= begin_us))
+    if len(gone["file"]):
+        last = -first_of(gone["file"][::-1], -gone["time_us"][::-1], landed["file"], NEVER_US)
+        landed = pick(landed, landed["time_us"] > last)
+    names = ("file", "kind", "first_lsn", "last_lsn", "nominal_bytes", "time_us", "name")
+    return {
+        **{key: f[key] for key in names},
+        "landed_us": first_of(landed["file"], landed["time_us"], f["file"], NEVER_US),
+    }
+
+
+def _a_full_that_could_be(
+    files: dict[str, Ints], restored: dict[str, Ints], begin_us: int, end_us: int
+) -> Bools:
+    """Where no full was restored after the copy was gone: the newest that lay there then, or else
+    the first that landed afterwards, if any.
+    """
+    fulls = files["kind"] == Kind.FULL
+    none = np.zeros(len(fulls), np.bool_)
+    if np.isin(files["file"][fulls], restored["file"]).any():
+        return none
+    landed = np.flatnonzero(fulls & (files["landed_us"] < end_us))
+    if len(landed):
+        before = landed[files["landed_us"][landed] <= begin_us]
+        none[before[-1] if len(before) else landed[0]] = True
+    return none
+
+
+def _begins_at(files: dict[str, Ints], restored: dict[str, Ints], first: Bools, whole: bool) -> int:
+    """Where the first log begins that this copy needs."""
+    if whole or not first.any():
+        return -1 if whole else NEVER_US
+    return int(files["last_lsn"][np.flatnonzero(first)[0]])
+
+
+@dataclass(frozen=True, slots=True)
+class _ReplayedFiles:
+    """The files of a copy, what was restored of them, and the LSN that each restore reached."""
+
+    files: dict[str, Ints]
+    restored: dict[str, Ints]
+    reached: Ints
+
+
+def _timed(
+    t: Tables, scenario: Scenario, database: int, replay: _ReplayedFiles, span: tuple[int, int]
+) -> Jobs:
+    files, restored, reached = replay.files, replay.restored, replay.reached
+    commands = t.of("seen.Restore", database)
+    at = np.searchsorted(reached, files["last_lsn"])
+    there = at < len(reached)
+    row = np.minimum(at, max(0, len(reached) - 1))
+    done = np.full(len(at), NEVER_US, np.int64)
+    begun, takes = done.copy(), _cost_us(scenario, files)
+    if len(reached):
+        done[there] = restored["time_us"][row[there]]
+        own = there & (restored["file"][row] == files["file"])
+        asked = np.searchsorted(commands["time_us"], done[own], side="left") - 1
+        begun[there] = done[there]
+        asked_us = (
+            commands["time_us"][np.maximum(asked, 0)] if len(commands["time_us"]) else done[own]
+        )
+        for off_us, on_us in _job_off(t, scenario, database):
+            asked_us = np.where(
+                (asked_us >= off_us) & (asked_us < on_us), np.minimum(on_us, done[own]), asked_us
+            )
+        took = done[own] - asked_us
+        if len(scenario.databases) > scenario.replay.workers:  # some of that it waited for a worker
+            took = np.minimum(took, takes[own])
+        begun[own] = done[own] - took
+        takes = np.where(there, 0, takes)
+        takes[own] = took
+    last_us = int(commands["time_us"][-1]) if len(commands["time_us"]) else 0
+    if not any(off_us <= last_us < on_us for off_us, on_us in _job_off(t, scenario, database)):
+        _under_way(t, database, files, (begun, done, takes), span)
+    landed = np.maximum.accumulate(np.minimum(files["landed_us"], done)) if len(done) else done
+    delay = scenario.replay.delay_us
+    due = files["time_us"] + delay if delay else np.zeros(len(done), np.int64)
+    plain = takes * _ALL_PPM // Slowness.of(t, scenario).at(np.minimum(begun, NEVER_US - 1))
+    plain = np.where(there, plain, _cost_us(scenario, files))
+    return Jobs(
+        landed,
+        begun,
+        np.maximum.accumulate(done) if len(done) else done,
+        takes,
+        plain,
+        due,
+        files["kind"] == Kind.FULL,
+        undo_us(t, scenario, database, files),
+        files["time_us"],
+        landed,
+    )
+
+
+def _job_off(t: Tables, scenario: Scenario, database: int) -> list[tuple[int, int]]:
+    """When no restore of that database began, as its job did not run: until it ran again, or a
+    failover drained by its own script.
+    """
+    name = scenario.databases[database].name
+    drains = [r.time_us for r in t.rows("seen.EnterPhase") if r.values["phase"] == "draining"]
+    found: list[tuple[int, int]] = []
+    since: list[int] = []
+    for row in turns_of(t, scenario, Explains.RESTORES_OFF, name):
+        if row.values["begins"]:
+            since.append(row.time_us)
+        elif since:
+            found.append((since.pop(0), row.time_us))
+    found += [(begin, NO_WAY_US) for begin in since]
+    spans = []
+    for begin, end in found:
+        spans.append((begin, min((at for at in drains if begin <= at < end), default=end)))
+    return spans
+
+
+def _cost_us(scenario: Scenario, files: dict[str, Ints]) -> Ints:
+    """Return what each restore costs by its kind and size."""
+    spec = scenario.secondary
+    takes = np.zeros(len(files["file"]), np.int64)
+    for kind in Kind:
+        cost = spec.restore[kind]
+        rate = min(cost.rate_bytes_s, spec.disk_bytes_s)
+        mine = files["kind"] == kind
+        size = files["nominal_bytes"][mine]
+        takes[mine] = cost.fixed_us + -(-size * _ALL_PPM // rate)
+    return takes
+
+
+def _under_way(
+    t: Tables,
+    database: int,
+    files: dict[str, Ints],
+    of: tuple[Ints, Ints, Ints],
+    span: tuple[int, int],
+) -> None:
+    """A restore that had been begun and had not ended when the run did: it ends when its cost says,
+    or hangs.
+    """
+    begun, done, takes = of
+    commands = t.of("seen.Restore", database)
+    commands = pick(commands, (commands["time_us"] >= span[0]) & (commands["time_us"] < span[1]))
+    if not len(commands["time_us"]):
+        return
+    since, name = int(commands["time_us"][-1]), int(commands["name"][-1])
+    over = [
+        t.of(kind, database)["time_us"]
+        for kind in ("seen.Restored", "seen.RestoreFailed", "seen.NoRoom")
+    ]
+    over += [t["truth.manager"]["time_us"][t["truth.manager"]["up"] == 0]]
+    if any((times > since).any() for times in over):
+        return
+    mine = np.flatnonzero((files["name"] == name) & (done == NEVER_US))
+    if len(mine):
+        i = mine[0]
+        begun[i] = since
+        ends = since + int(takes[i])
+        done[i] = ends if ends >= t["truth.end"]["time_us"].max(initial=0) else NEVER_US - 1

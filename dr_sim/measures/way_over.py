@@ -1,0 +1,304 @@
+"""The parts of an outage that every failover has, whatever waits for its restore: detect, decide,
+fence, and what comes after the drain; and how much slower restores are at an instant.
+
+All of it is set by the scenario, and by the operator's draw of that hour. Times at which the
+recovery manager was dead, people read the standby or heartbeats took a detour are read off the
+record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dr_sim.backups.model import Kind
+from dr_sim.measures.exposure import NEVER_US
+from dr_sim.measures.happenings import lines_for, turns_of
+from dr_sim.measures.tables import (
+    Bools,
+    Ints,
+    Tables,
+    first_of,
+    run_end_us,
+)
+from dr_sim.scenario.kind import Explains
+from dr_sim.scenario.model import USUAL_RTT_US, Law, Scenario
+from dr_sim.scenario.throughput import stream_cap_bit_s
+from dr_sim.streams import Streams
+from dr_sim.units import HOUR_US
+
+SITE = "site"
+NO_WAY_US = 1 << 60
+"""The outage where nothing can be promoted: longer than any run."""
+_MOST_PPM = 10**12  # a factor of a million, the largest in a scenario
+SERVED_AGAIN_PPM = 990_000
+_ALL_PPM = 1_000_000
+
+
+@dataclass(slots=True)
+class Way:
+    """Holds what a failover takes beside its drain. before_us[i]: detect, decide and fence from
+    start_us[i] on; late_us[i]: so much of it the last heartbeat is on its way beyond what the
+    link's own distance takes, as there was a detour.
+    """
+
+    start_us: Ints
+    before_us: Ints
+    after_us: int  # recover, redirect, warm up
+    down: list[tuple[int, int]]  # when the recovery manager was dead
+    slow: Slowness
+    silent_us: int
+    drain_limit_us: int = NO_WAY_US
+    restore_limit_us: int = NO_WAY_US
+    recover_us: int = 0
+    readers: list[tuple[int, int]] = field(default_factory=list)  # when readers held the copy open
+    late_us: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
+    # what a tail adds, and from when on it adds so much
+    tail_from_us: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
+    tail_us: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
+
+    def reading(self, at_us: Ints) -> Bools:
+        """Whether readers hold the copy open when the drain begins. They are noticed by the first
+        restore, or else by the recovery, which is then begun again.
+        """
+        found = np.zeros(len(at_us), np.bool_)
+        then = at_us + self.before(at_us)
+        for begin, end in self.readers:
+            found |= (then >= begin) & (then < end)
+        return found
+
+    def before(self, at_us: Ints) -> Ints:
+        return self.before_us[np.searchsorted(self.start_us, at_us, side="right") - 1]
+
+    def tail(self, at_us: Ints) -> Ints:
+        return self.tail_us[np.searchsorted(self.tail_from_us, at_us, side="right") - 1]
+
+    def late(self, at_us: int) -> int:
+        place = int(np.searchsorted(self.start_us, at_us, side="right")) - 1
+        return int(self.late_us[place])
+
+    @property
+    def shortest_us(self) -> int:
+        return int(self.before_us.min())
+
+    def back_us(self, at_us: Ints) -> Ints:
+        """For each instant when the drain can begin at the earliest, as the manager was dead then;
+        0 if it was not.
+        """
+        found = np.zeros(len(at_us), np.int64)
+        for begin, end in self.down:
+            dead = (at_us >= begin) & (at_us < end)
+            # silence has been long enough by then, or it is waited for
+            found[dead] = end + self.before(np.array([end]))[0] - self.silent_us - self.late(end)
+        return found
+
+
+def way_over(
+    t: Tables,
+    scenario: Scenario,
+    usual: bool = False,
+    database: int = -1,
+    failure_class: str = SITE,
+) -> Way:
+    """usual: the operator takes his usual time, as nobody can know how long he would take in this
+    hour.
+    """
+    f = scenario.failover
+    silent_us = f.silent_for_us + scenario.rank * f.turn_us + beat_on_way_us(scenario)
+    fence_us = f.fence_timeout_us
+    if failure_class != SITE:
+        fence_us = f.fence_us + scenario.link.distance_us
+    fixed = silent_us + fence_us
+    start, before = [0], [fixed]
+    if f.mode == "manual":
+        if not f.approves:
+            before = [NO_WAY_US]
+        elif usual or f.answers_in.kind == "fixed":
+            before = [fixed + usual_us(f.answers_in)]
+        else:
+            start, before = _by_the_hour(scenario, fixed, silent_us)
+    down = _manager_down(t, run_end_us(t, scenario))
+    turns, late = _detours(t, scenario)
+    starts = np.unique(np.array([*start, *turns], np.int64))
+    of_hour = np.searchsorted(np.array(start, np.int64), starts, side="right") - 1
+    late_us = np.array(late, np.int64)[np.searchsorted(turns, starts, side="right") - 1]
+    before_us = np.array(before, np.int64)[of_hour]
+    tails = _tails(t, scenario, database) if failure_class == "database" else ()
+    return Way(
+        starts,
+        np.where(before_us < NO_WAY_US, before_us + late_us, before_us),
+        after_the_drain_us(scenario),
+        down,
+        Slowness.of(t, scenario),
+        silent_us,
+        f.drain_limit_us,
+        f.restore_limit_us,
+        usual_us(f.recover),
+        _readers(t, scenario, database),
+        late_us,
+        *tails,
+    )
+
+
+def _tails(t: Tables, scenario: Scenario, database: int) -> tuple[Ints, Ints] | tuple[()]:
+    """From when on a tail of that database takes so long: the log until the next backup of it is
+    cut, and after the last as much as that held.
+    """
+    if database < 0 or scenario.databases[database].log.kind == "none":
+        return ()
+    made = t.of("truth.backup_finished", database)
+    logs = made["kind"] == Kind.LOG
+    begun = t.of("truth.backup_begin", database)
+    cut = first_of(begun["file"], begun["time_us"], made["file"][logs], NEVER_US)
+    held = made["nominal_bytes"][logs]
+    if not len(cut):
+        return ()
+    order = np.argsort(cut, kind="stable")
+    starts = np.append(np.int64(0), cut[order])
+    sizes = np.append(held[order], held[order][-1])
+    takes = [_tail_us(scenario, int(size)) for size in sizes]
+    return starts, np.array(takes, np.int64)
+
+
+def _tail_us(scenario: Scenario, size: int) -> int:
+    """To back up so much log, send it alone over the link, hash and restore it."""
+    backup, restore, link = (
+        scenario.primary.log,
+        scenario.secondary.restore[Kind.LOG],
+        scenario.link,
+    )
+    stream = min(link.bandwidth_bit_s, stream_cap_bit_s(link.mss_bytes, link.rtt_us, link.loss_ppb))
+    rates = [backup.rate_bytes_s, restore.rate_bytes_s, scenario.secondary.hash_bytes_s]
+    moving = sum(-(-size * _ALL_PPM // rate) for rate in rates) + -(-size * 8 * _ALL_PPM // stream)
+    return backup.fixed_us + restore.fixed_us + moving
+
+
+def _detours(t: Tables, scenario: Scenario) -> tuple[list[int], list[int]]:
+    """From when on the last heartbeat is so much longer on its way than the link's own distance
+    takes: where heartbeats share the link, and events or faults make its round trips longer.
+    """
+    at, late = [0], [0]
+    if scenario.heartbeat.own_path:
+        return at, late
+    params = {
+        (line.kind.name, number): getattr(line.params, "more", 0)
+        for number, line in lines_for(scenario, Explains.SLOW_LINK)
+    }
+    link, more = scenario.link, 0
+    for row in turns_of(t, scenario, Explains.SLOW_LINK):
+        by = params[row.values["what"], row.values["number"]]
+        more += by if row.values["begins"] else -by
+        on_way_us = max(0, link.rtt_us + more - USUAL_RTT_US) // 2
+        if at[-1] == row.time_us:
+            at.pop()
+            late.pop()
+        at.append(row.time_us)
+        late.append(on_way_us - beat_on_way_us(scenario))
+    return at, late
+
+
+def _readers(t: Tables, scenario: Scenario, database: int) -> list[tuple[int, int]]:
+    """When events let readers hold that database's copy open; faults that are drawn may name it,
+    too.
+    """
+    if database < 0:
+        return []
+    name = scenario.databases[database].name
+    found, since = [], None
+    for row in turns_of(t, scenario, Explains.HELD_OPEN, name):
+        if row.values["begins"]:
+            since = row.time_us
+        elif since is not None:
+            found.append((since, row.time_us))
+            since = None
+    return [*found, (since, NO_WAY_US)] if since is not None else found
+
+
+def beat_on_way_us(scenario: Scenario) -> int:
+    """How long the last heartbeat is on its way, beyond what is usual."""
+    return scenario.link.distance_us // 2
+
+
+def _by_the_hour(scenario: Scenario, fixed_us: int, silent_us: int) -> tuple[list[int], list[int]]:
+    """The operator is paged when the silence is long enough; how long he takes is drawn by the
+    hour.
+    """
+    f = scenario.failover
+    draws = Streams(scenario.seed, scenario.replication_no).of("operator", "answers in")
+    began_us = scenario.begins_us
+    last_us = began_us + scenario.run_for_us + silent_us
+    hours = range(began_us // HOUR_US, last_us // HOUR_US + 1)
+    start = [max(0, hour * HOUR_US - began_us - silent_us) for hour in hours]
+    return start, [fixed_us + draws.law(hour, f.answers_in) for hour in hours]
+
+
+def usual_us(law: Law) -> int:
+    """A law's median, for an exponential one its mean."""
+    return (law.a + law.b) // 2 if law.kind == "uniform" else law.a
+
+
+def after_the_drain_us(scenario: Scenario) -> int:
+    """From the last restore until 99 % of requests succeed again, all databases online, where no
+    transaction must be undone.
+    """
+    f = scenario.failover
+    spread = f.ttl_us + f.reconnect_us
+    arrived = -(-SERVED_AGAIN_PPM * spread // _ALL_PPM)
+    load = max(1, scenario.users.utilisation_ppm)
+    needed = -(-SERVED_AGAIN_PPM * load // _ALL_PPM)
+    cold = f.warm_up_from_ppm
+    warm = 0
+    if f.warm_up_us and needed > cold:
+        warm = -(-(needed - cold) * f.warm_up_us // (_ALL_PPM - cold))
+    return usual_us(f.recover) + f.switch_us + max(arrived, warm)
+
+
+def _manager_down(t: Tables, end_us: int) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    since = None
+    for row in t.rows("truth.manager"):
+        if not row.values["up"]:
+            since = row.time_us
+        elif since is not None:
+            found.append((since, row.time_us))
+            since = None
+    return [*found, (since, NO_WAY_US)] if since is not None else found
+
+
+@dataclass(slots=True)
+class Slowness:
+    """By what restores take longer from each instant on, in millionths, where events or faults make
+    them slow. A law counts by its usual value.
+    """
+
+    at_us: Ints
+    factor_ppm: Ints
+
+    @classmethod
+    def of(cls, t: Tables, scenario: Scenario) -> Slowness:
+        at, factor = [0], [_ALL_PPM]
+        laws: dict[int, Law] = {}
+        for number, line in lines_for(scenario, Explains.SLOW_RESTORE):
+            laws.setdefault(number, line.params.by)
+        for row in turns_of(t, scenario, Explains.SLOW_RESTORE):
+            by = max(1, usual_us(laws[row.values["number"]]))
+            at.append(row.time_us)
+            factor.append(
+                factor[-1] * by // _ALL_PPM if row.values["begins"] else factor[-1] * _ALL_PPM // by
+            )
+        return cls(np.array(at, np.int64), np.array([min(x, _MOST_PPM) for x in factor], np.int64))
+
+    def at(self, times: Ints) -> Ints:
+        return np.maximum(1, self.factor_ppm[np.searchsorted(self.at_us, times, side="right") - 1])
+
+    def slowed(self, us: Ints, times: Ints) -> Ints:
+        """How long work of so many microseconds takes then: exact, and about NO_WAY_US where that
+        is more.
+        """
+        whole, rest = us // _ALL_PPM, us % _ALL_PPM
+        factor = self.at(times)
+        # so that the product stays within 64 bits
+        fits = np.minimum(factor, NO_WAY_US // np.maximum(1, whole))
+        slowed: Ints = whole * fits + rest * factor // _ALL_PPM
+        return slowed
