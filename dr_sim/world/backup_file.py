@@ -134,24 +134,10 @@ def _as_the_other(name: str) -> property:
     return property(lambda twin: getattr(twin._of, name))
 
 
-_OF_WHAT_WAS_MADE = (
-    "at_primary",
-    "begun_us",
-    "commits",
-    "database",
-    "database_name",
-    "ends_us",
-    "header",
-    "hollow",
-    "kind",
-    "made",
-    "modified_utc_us",
-    "name",
-    "nominal_bytes",
-    "number",
-)
-for _name in _OF_WHAT_WAS_MADE:
-    setattr(TwinFile, _name, _as_the_other(_name))
+_OF_ITS_OWN = ("at_secondary", "landings", "replaced_by", "sent_bytes", "state", "validated")
+for _name in BackupFile.__slots__:
+    if _name not in _OF_ITS_OWN:
+        setattr(TwinFile, _name, _as_the_other(_name))
 
 
 def content_hash(data: bytes) -> bytes:
