@@ -18,7 +18,7 @@ from dr_sim.errors import InputError, Problem
 from dr_sim.faults import BY_NAME, KINDS
 from dr_sim.files.reading import inside_tree_of, outside_allowed
 from dr_sim.loading.reference import kind_reference
-from dr_sim.scenario import build, checks, standbys
+from dr_sim.scenario import build, checks, event_checks, standbys
 from dr_sim.scenario.cloud_keys import check_sla
 from dr_sim.scenario.copies import multiply, told_once
 from dr_sim.scenario.defaults import DERIVED
@@ -170,8 +170,8 @@ def _scenario(tree: Node, kinds: tuple[EventKind, ...], problems: list[Problem])
     series = _series(root, tree, problems)
     recorded = _recorded(root, tree, problems)
     lines: list[EventLine | FaultLine] = [*events, *faults]
-    problems.extend(checks.check_kinds(lines, events, root))
-    problems.extend(checks.check_logs(lines, getattr(root, "databases", None)))
+    problems.extend(event_checks.check_kinds(lines, events, root))
+    problems.extend(event_checks.check_logs(lines, getattr(root, "databases", None)))
     problems.extend(checks.check_totals(root, tree, series, events, faults))
     problems.extend(checks.check_recorded(root, tree, recorded))
     problems.extend(standbys.check_copies(root, tree, lines, names_of(tree.get("copies"))))
@@ -337,13 +337,13 @@ def _times(
 ) -> list[int]:
     if any(getattr(root, key, None) is None for key in ("start", "time_zone", "run_for")):
         return []
-    instants, wrong = checks.check_events(
+    instants, wrong = event_checks.check_events(
         events, build.start_utc_us(root), root.time_zone, root.run_for
     )
     problems.extend(wrong)
-    problems.extend(checks.check_lost(events, instants, root))
-    problems.extend(checks.check_returns(events, faults, instants))
+    problems.extend(event_checks.check_lost(events, instants, root))
+    problems.extend(event_checks.check_returns(events, faults, instants))
     problems.extend(
-        checks.check_faults(faults, root.run_for, getattr(root, "change_windows", None))
+        event_checks.check_faults(faults, root.run_for, getattr(root, "change_windows", None))
     )
     return instants

@@ -1,0 +1,244 @@
+"""Tells what is wrong with the events and faults of a scenario although each of their values is
+right by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dr_sim import units
+from dr_sim.errors import Problem
+from dr_sim.scenario.checks import times_drawn, value_of
+from dr_sim.scenario.cloud_keys import things_in
+from dr_sim.scenario.events import EventLine, FaultLine
+from dr_sim.scenario.fields import NEVER, did_you_mean
+from dr_sim.scenario.kind import RestOfScenario
+from dr_sim.scenario.sites import site_name
+
+MOST_FAULTS = 1_000_000
+
+
+def check_events(
+    lines: list[EventLine], start_utc_us: int, zone: str, run_for: int
+) -> tuple[list[int], list[Problem]]:
+    """The instant of each event, and what is wrong with them."""
+    instants, problems = [], []
+    for line in lines:
+        at_us = line.instant.resolve(start_utc_us, zone) if line.instant else 0
+        instants.append(at_us)
+        if at_us < 0:
+            early = units.format_duration(-at_us)
+            problems.append(
+                line.node.problem(
+                    f"event {line.number}: is {early} before the start; write a later instant"
+                )
+            )
+        elif at_us >= run_for and line.instant:
+            ends, late = units.format_duration(run_for), units.format_duration(at_us)
+            told = (
+                f"event {line.number}: would never happen: it is {late} after the start, and "
+                f"the run ends after {ends}"
+            )
+            problems.append(
+                line.node.problem(f"{told}; write an earlier instant or a longer run_for")
+            )
+    return instants, problems
+
+
+def check_lost(lines: list[EventLine], instants: list[int], root: Any) -> list[Problem]:
+    """Find what happens to a primary that is lost: where no new recovery network follows, it is
+    lost once, and nothing can be done to it afterwards.
+    """
+    if value_of(value_of(root, "after_failover"), "new_secondary") != NEVER:
+        return []
+    problems: list[Problem] = []
+    losses: list[EventLine] = []
+    databases = value_of(root, "databases") or {}
+    for line in _in_time(lines, instants):
+        if line.kind.brings_back:
+            losses = _still_lost(line, losses)
+        if line.kind.loses:
+            before = next((loss for loss in losses if _takes(loss, line)), None)
+        elif line.kind.needs_primary:
+            before = next(
+                (
+                    loss
+                    for loss in losses
+                    if _has_taken(loss, value_of(line.params, "database"), databases)
+                ),
+                None,
+            )
+        else:
+            continue
+        if before is not None:
+            told = (
+                f"event {line.number}: {line.kind.name} would change nothing: event "
+                f"{before.number} has taken the {value_of(before.params, 'what')}"
+            )
+            problems.append(line.node.problem(f"{told}; write an earlier instant, or leave it out"))
+        elif line.kind.loses and line.params is not None:
+            losses.append(line)
+    return problems
+
+
+def _in_time(lines: list[EventLine], instants: list[int]) -> list[EventLine]:
+    each = sorted(zip(instants, lines, strict=True), key=lambda pair: (pair[0], pair[1].number))
+    return [line for _, line in each]
+
+
+def check_returns(
+    lines: list[EventLine], faults: list[FaultLine], instants: list[int]
+) -> list[Problem]:
+    """Find what comes back without having been lost, and sites that there are not. A loss that is
+    drawn may have come before.
+    """
+    problems = []
+    drawn = any(line.kind.loses for line in faults)
+    lost: list[EventLine] = []
+    for line in _in_time(lines, instants):
+        if line.kind.loses and line.params is not None:
+            lost.append(line)
+        if not line.kind.brings_back or line.params is None:
+            continue
+        told = _no_such_site(line, lines) if drawn else _comes_from_nowhere(line, lines, lost)
+        if told:
+            problems.append(line.node.problem(f"event {line.number}: {line.kind.name}: {told}"))
+        lost = _still_lost(line, lost)
+    return problems
+
+
+def _comes_from_nowhere(line: EventLine, lines: list[EventLine], lost: list[EventLine]) -> str:
+    """Say what is wrong with it; '' if something that it brings back is lost by then."""
+    told = _no_such_site(line, lines)
+    of_site = line.kind.brings_back == "site"
+    found = any(_loses_a_site(x) if of_site else _brings_back(line, x) for x in lost)
+    if told or found:
+        return told
+    what, machine = line.kind.brings_back, value_of(line.params, "machine")
+    if any(value_of(loss.params, "what") == "site" for loss in lost):
+        return "the whole site is lost by then; write site_returns"
+    if what == "site" and any(value_of(loss.params, "what") == "host" for loss in lost):
+        return "no site is lost by then, only a host; write host_returns"
+    named = f"machine {machine!r}" if machine else f"a {what}"
+    return f"{named} must be lost first; write a later instant, or an event lose: {what} before it"
+
+
+def _no_such_site(line: EventLine, lines: list[EventLine]) -> str:
+    site = value_of(line.params, "site")
+    losses = sum(1 for each in lines if _loses_a_site(each))
+    names = tuple(site_name(number) for number in range(2 + losses))
+    if site is None or site in names:
+        return ""
+    return f"unknown site {site!r}; {did_you_mean(site, names)}"
+
+
+def _loses_a_site(line: EventLine) -> bool:
+    return bool(line.kind.loses) and value_of(line.params, "what") == "site"
+
+
+def _still_lost(line: EventLine, lost: list[EventLine]) -> list[EventLine]:
+    """The losses that a return leaves: one site comes back at a time, the last one first."""
+    found = [loss for loss in lost if not _brings_back(line, loss)]
+    sites = [loss for loss in lost if _loses_a_site(loss)]
+    return found + sites[:-1] if line.kind.brings_back == "site" else found
+
+
+def _brings_back(line: EventLine, loss: EventLine) -> bool:
+    """Is what that loss took there again by it? Data that were destroyed are not."""
+    what = value_of(loss.params, "what")
+    if line.kind.brings_back == "site":
+        return what in ("site", "host")
+    machines = {value_of(each.params, "machine") for each in (line, loss)}
+    return what == "host" and (None in machines or len(machines) == 1)
+
+
+def _takes(loss: EventLine, later: EventLine) -> bool:
+    """Had that loss taken all that the later one would take?"""
+    what = value_of(loss.params, "what")
+    if what == "site":
+        return True
+    then = value_of(later.params, "what")
+    if what == then:
+        key = {"host": "machine", "database": "database"}[what]
+        return value_of(loss.params, key) in (None, value_of(later.params, key))
+    return bool(what == "host" and then == "database" and value_of(loss.params, "machine") is None)
+
+
+def _has_taken(loss: EventLine, database: str | None, databases: Any) -> bool:
+    """Is that database at the primary lost by it?"""
+    what = value_of(loss.params, "what")
+    if what == "database":
+        return value_of(loss.params, "database") in (None, database)
+    return bool(
+        what == "site"
+        or value_of(loss.params, "machine") in (None, value_of(databases.get(database), "machine"))
+    )
+
+
+def check_logs(lines: Sequence[EventLine | FaultLine], databases: Any) -> list[Problem]:
+    """Find what is done to the log backups of a database that takes none."""
+    problems = []
+    for line in lines:
+        name = getattr(line.params, "database", None)
+        about_logs = line.kind.needs_log and getattr(line.params, "kind", "log") == "log"
+        log = value_of((databases or {}).get(name), "log") if about_logs else None
+        if log is not None and log.kind == "none":
+            told = (
+                f"{_where(line)}: {name} takes no log backups (log: none), so nothing can "
+                "happen to one; name a database that does"
+            )
+            problems.append(line.node.problem(told))
+    return problems
+
+
+def check_kinds(
+    lines: Sequence[EventLine | FaultLine], events: list[EventLine], root: Any
+) -> list[Problem]:
+    """Ask each line's own kind what is wrong with its parameters in this scenario."""
+    engine = value_of(root, "engine")
+    around = RestOfScenario(
+        value_of(engine, "kind") or "",
+        value_of(engine, "imitates") or "",
+        things_in(root),
+        tuple(value_of(root, "databases") or ()),
+        [(line.kind, line.params) for line in events],
+    )
+    problems = []
+    for line in lines:
+        if line.params is None:
+            continue
+        for told in line.kind.check(line.params, around):
+            problems.append(line.node.problem(f"{_where(line)}: {told}"))
+    return problems
+
+
+def _where(line: EventLine | FaultLine) -> str:
+    """Name a line as people find it in their file."""
+    if isinstance(line, EventLine):
+        return f"event {line.number}: {line.kind.name}"
+    return f"faults.{line.kind.name}"
+
+
+def check_faults(lines: list[FaultLine], run_for: int, windows: Any) -> list[Problem]:
+    problems = []
+    start = value_of(windows, "start")
+    for line in lines:
+        if (
+            line.together.in_change_windows is not None
+            and start is not None
+            and start.kind == "none"
+        ):
+            told = (
+                f"faults.{line.kind.name}.in_change_windows: there are no change windows; write "
+                f"change_windows: {{start: weekly Tue 21:00}}"
+            )
+            problems.append(line.node.problem(told))
+        times = times_drawn(line, run_for)
+        if times > MOST_FAULTS:
+            told = (
+                f"faults.{line.kind.name}.rate: would draw about {times:,} faults, "
+                f"more than {MOST_FAULTS:,}; write fewer"
+            )
+            problems.append(line.node.problem(told))
+    return problems
