@@ -21,6 +21,7 @@ test-all: $(BIN)/.ready
 
 lint: $(BIN)/.ready
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 types: $(BIN)/.ready
 	$(BIN)/mypy

@@ -30,7 +30,9 @@ def run() -> int:
 
     def interrupt(number: int, frame: Any) -> None:
         nonlocal interrupted
-        if os.getpid() != mine:  # a worker that was forked from here has nothing to tidy
+        if (
+            os.getpid() != mine
+        ):  # a worker that was forked from here has nothing to tidy
             os._exit(130)
         interrupted = True
         raise KeyboardInterrupt
@@ -39,7 +41,9 @@ def run() -> int:
         signal.signal(number, interrupt)
     try:
         return main(None, lambda: interrupted)
-    except KeyboardInterrupt:  # a second one, in the middle of what the first one made it say
+    except (
+        KeyboardInterrupt
+    ):  # a second one, in the middle of what the first one made it say
         return 130
     except Exception as error:
         if not interrupted:
@@ -51,7 +55,9 @@ def run() -> int:
         return 130
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)  # what is done is done: its exit code stands
+            signal.signal(
+                number, signal.SIG_IGN
+            )  # what is done is done: its exit code stands
         # An interrupt that crossed an exec (dataclasses are made by one) makes CPython die by the
         # signal at its very end, though it was caught; the next exec takes that back
         # (run_eval_code_obj in Python/pythonrun.c).

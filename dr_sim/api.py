@@ -30,7 +30,12 @@ from dr_sim.experiments.replicate import Course, Progress, play_all
 from dr_sim.experiments.sample import Sample, from_summary, replication
 from dr_sim.experiments.store import BatchStore
 from dr_sim.experiments.sweep import Point, Swept, play_sweep, points_of
-from dr_sim.experiments.until import executor, plan_of, replicate_until, some_of
+from dr_sim.experiments.until import (
+    executor,
+    plan_of,
+    replicate_until,
+    some_of,
+)
 from dr_sim.loading import load_scenario
 from dr_sim.measures.exposure import Curve
 from dr_sim.measures.legs import Leg
@@ -100,7 +105,9 @@ class Run:
         api_input.kind_of_record(kind)
         return frames.frame(self.journal, kind)
 
-    def exposure(self, database: str = "", failure_class: str = "site") -> Curve:
+    def exposure(
+        self, database: str = "", failure_class: str = "site"
+    ) -> Curve:
         """True exposure over time, of a database or of the service ('')."""
         api_input.part_of(self.scenario, database, failure_class)
         return self.whole.exposure(database, failure_class)
@@ -115,7 +122,9 @@ class Run:
 
         drawn = {"timeline": timeline_picture, "exposure": exposure_picture}
         if what not in drawn:
-            raise ValueError(f"a picture of a run is 'timeline' or 'exposure', not {what!r}")
+            raise ValueError(
+                f"a picture of a run is 'timeline' or 'exposure', not {what!r}"
+            )
         return figure_of(drawn[what](views_of(self.whole)))
 
 
@@ -134,7 +143,10 @@ def run(
     api_input.whole("number", number, 0)
     api_input.engine_named(engine)
     of = _stepped(
-        replication(scenario if seed is None else replace(scenario, seed=seed), number), steps
+        replication(
+            scenario if seed is None else replace(scenario, seed=seed), number
+        ),
+        steps,
     )
     if engine:
         of = replace(of, engine=replace(of.engine, kind=engine))
@@ -171,7 +183,9 @@ def replicate(  # noqa: PLR0913, users name what they set
     scenario = _stepped(scenario, steps)
     of = scenario if seed is None else replace(scenario, seed=seed)
     plan = plan_of(of, n)
-    course = Course(of, None if folder is None else BatchStore(Path(folder), of))
+    course = Course(
+        of, None if folder is None else BatchStore(Path(folder), of)
+    )
     with executor(workers, on) as playing, _shown(progress, of.name) as told:
         return some_of(replicate_until(course, plan, playing, told))
 
@@ -243,7 +257,9 @@ def sweep(  # noqa: PLR0913, users name what they set
         replace(p, scenario=with_manager(_stepped(p.scenario, steps), manager))
         for p in points_of(path, sweeps, overrides, seed)
     ]
-    return _play_points(points, plan_of(base, n), workers, on, folder, progress)
+    return _play_points(
+        points, plan_of(base, n), workers, on, folder, progress
+    )
 
 
 def side_by_side(  # noqa: PLR0913, users name what they set
@@ -264,8 +280,13 @@ def side_by_side(  # noqa: PLR0913, users name what they set
     if not scenarios:
         raise ValueError("no scenarios to put side by side")
     seed = next(iter(scenarios.values())).seed if seed is None else seed
-    points = [Point({"scenario": name}, replace(of, seed=seed)) for name, of in scenarios.items()]
-    plan = max((plan_of(p.scenario, n) for p in points), key=lambda plan: plan.at_most)
+    points = [
+        Point({"scenario": name}, replace(of, seed=seed))
+        for name, of in scenarios.items()
+    ]
+    plan = max(
+        (plan_of(p.scenario, n) for p in points), key=lambda plan: plan.at_most
+    )
     return _play_points(points, plan, workers, on, folder, progress)
 
 
@@ -277,9 +298,16 @@ def _play_points(
     folder: Path | str | None,
     progress: Progress | None,
 ) -> Swept:
-    with executor(workers, on) as playing, _shown(progress, f"{len(points)} points") as told:
+    with (
+        executor(workers, on) as playing,
+        _shown(progress, f"{len(points)} points") as told,
+    ):
         return play_sweep(
-            points, plan.at_most, playing, None if folder is None else Path(folder), told
+            points,
+            plan.at_most,
+            playing,
+            None if folder is None else Path(folder),
+            told,
         )
 
 

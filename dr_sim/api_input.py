@@ -36,7 +36,9 @@ def whole(name: str, given: int | None, least: int = 1) -> None:
     if given is not None and (
         isinstance(given, bool) or not isinstance(given, int) or given < least
     ):
-        raise ValueError(f"{name} is a whole number from {least}, not {_short(given)}")
+        raise ValueError(
+            f"{name} is a whole number from {least}, not {_short(given)}"
+        )
 
 
 def engine_named(given: str) -> None:
@@ -49,7 +51,10 @@ def engine_named(given: str) -> None:
 
 
 def part_of(
-    scenario: Scenario, database: str = "", failure_class: str = "", tenant: str = ""
+    scenario: Scenario,
+    database: str = "",
+    failure_class: str = "",
+    tenant: str = "",
 ) -> None:
     """ValueError for a database, a class of failure or a tenant that is not there."""
     databases = [d.name for d in scenario.databases]
@@ -60,12 +65,16 @@ def part_of(
         ("tenant", tenant, tenants),
     ):
         if given and given not in known:
-            raise ValueError(f"no {what} {given!r}; {did_you_mean(given, known)}")
+            raise ValueError(
+                f"no {what} {given!r}; {did_you_mean(given, known)}"
+            )
 
 
 def kind_of_record(name: str) -> None:
     if name not in KIND_ID:
-        raise ValueError(f"no records {name!r}; {did_you_mean(name, list(KIND_ID))}")
+        raise ValueError(
+            f"no records {name!r}; {did_you_mean(name, list(KIND_ID))}"
+        )
 
 
 def swept(vary: Mapping[str, Any]) -> tuple[Sweep, ...]:
@@ -76,7 +85,12 @@ def swept(vary: Mapping[str, Any]) -> tuple[Sweep, ...]:
             f"steps'}}, not {_short(vary)}"
         )
     found = tuple(
-        Sweep(key, sweep_values(v) if isinstance(v, str) else tuple(map(str, _listed(key, v))))
+        Sweep(
+            key,
+            sweep_values(v)
+            if isinstance(v, str)
+            else tuple(map(str, _listed(key, v))),
+        )
         for key, v in vary.items()
     )
     for of in found:
@@ -87,7 +101,9 @@ def swept(vary: Mapping[str, Any]) -> tuple[Sweep, ...]:
 
 def _listed(key: str, values: Any) -> Sequence[Any]:
     if not isinstance(values, Sequence):
-        raise TypeError(f"{key} takes a range as a text, or a list of values, not {_short(values)}")
+        raise TypeError(
+            f"{key} takes a range as a text, or a list of values, not {_short(values)}"
+        )
     return values
 
 

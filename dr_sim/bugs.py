@@ -58,7 +58,9 @@ def _shortened(words: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
-def broken_by(error: BaseException, number: int = -1, manager: str = "") -> Broken:
+def broken_by(
+    error: BaseException, number: int = -1, manager: str = ""
+) -> Broken:
     """Return what broke. manager: the name of the user's own, '' if the run had dr_sim's."""
     trace = "".join(traceback.format_exception(error))
     if isinstance(error, OwnLogicError):
@@ -68,7 +70,11 @@ def broken_by(error: BaseException, number: int = -1, manager: str = "") -> Brok
 
 def whose(manager: str) -> str:
     """Say where an error may be that is not seen to come out of the user's own manager."""
-    return f"{WHOSE}, or what comes of your manager {manager}" if manager else WHOSE
+    return (
+        f"{WHOSE}, or what comes of your manager {manager}"
+        if manager
+        else WHOSE
+    )
 
 
 def breaker(manager: str) -> str:
@@ -80,7 +86,9 @@ def told(broken: Sequence[Broken], of: int = 0) -> str:
     """One line about what broke. of: so many replications there were; 0: it was no replication."""
     first = broken[0]
     traces = [each.trace for each in broken[:10] if each.trace]
-    place = f"; its traceback is in {put(chr(10).join(traces))}" if traces else ""
+    place = (
+        f"; its traceback is in {put(chr(10).join(traces))}" if traces else ""
+    )
     what = ""
     if of and first.number >= 0:
         what = f"{len(broken)} of {of:,} replications broke, the first is number {first.number}: "
@@ -94,7 +102,9 @@ def put(trace: str) -> str:
     """
     try:
         handle, path = tempfile.mkstemp(prefix=PREFIX, suffix=".txt")
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as out:
+        with os.fdopen(
+            handle, "w", encoding="utf-8", errors="backslashreplace"
+        ) as out:
             out.write(trace)
     except OSError:
         print(trace, file=sys.stderr)
@@ -105,5 +115,7 @@ def put(trace: str) -> str:
 def report(error: BaseException, manager: str = "") -> int:
     """Say that this is a bug and where its traceback is; the exit code."""
     line = told([broken_by(error, manager=manager)])
-    print(f"{line}; nothing that was not finished was written", file=sys.stderr)
+    print(
+        f"{line}; nothing that was not finished was written", file=sys.stderr
+    )
     return EXIT_BUG

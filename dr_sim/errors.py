@@ -35,9 +35,14 @@ class Problem:
             if len(self.message) <= _LONGEST_LINE
             else f"{self.message[:_LONGEST_LINE]} ..."
         )
-        place = self.file if self.line == 0 else f"{self.file}:{self.line}:{self.column}"
+        place = (
+            self.file
+            if self.line == 0
+            else f"{self.file}:{self.line}:{self.column}"
+        )
         return "".join(
-            char if char.isprintable() else ascii(char)[1:-1] for char in f"{place}: {message}"
+            char if char.isprintable() else ascii(char)[1:-1]
+            for char in f"{place}: {message}"
         )
 
 
@@ -50,5 +55,7 @@ class InputError(DrSimError):
         self.problems: tuple[Problem, ...] = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
-    def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Problem, ...]]]:
+    def __reduce__(
+        self,
+    ) -> tuple[type[InputError], tuple[tuple[Problem, ...]]]:
         return (InputError, (self.problems,))

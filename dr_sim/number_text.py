@@ -57,7 +57,9 @@ def signed_text(x: float, unit: str) -> str:
 
 
 def number_texts(
-    values: Sequence[float], unit: str, usual: Callable[[float], str] | None = None
+    values: Sequence[float],
+    unit: str,
+    usual: Callable[[float], str] | None = None,
 ) -> list[str]:
     """Return the values as texts of one fineness, fine enough that different values have different
     texts.
@@ -77,15 +79,25 @@ def value_text(value: float | None, unit: str) -> str:
     if value is None or not math.isfinite(value):
         return "unknown"
     whole = round(value)
-    return clock(whole) if unit == "us" else format_ppm(whole) if unit == "ppm" else f"{whole:,}"
+    return (
+        clock(whole)
+        if unit == "us"
+        else format_ppm(whole)
+        if unit == "ppm"
+        else f"{whole:,}"
+    )
 
 
-def value_and_bound(value: float | None, bound: int, at_most: bool, unit: str) -> tuple[str, str]:
+def value_and_bound(
+    value: float | None, bound: int, at_most: bool, unit: str
+) -> tuple[str, str]:
     """Return a measured value and 'at most 15:00', with the digits that tell the two apart."""
     word = "at most" if at_most else "at least"
     if value is None or not math.isfinite(value):
         return "unknown", f"{word} {value_text(bound, unit)}"
-    shown, limit = number_texts([value, bound], unit, lambda x: value_text(x, unit))
+    shown, limit = number_texts(
+        [value, bound], unit, lambda x: value_text(x, unit)
+    )
     return shown, f"{word} {limit}"
 
 
@@ -115,7 +127,11 @@ def _duration(us: float, more: int) -> str:
     hours, minutes = divmod(int(minutes), 60)
     width = 2 if decimals == 0 else 3 + decimals
     rest_text = f"{rest:0{width}.{decimals}f}"
-    return f"{sign}{hours}:{minutes:02d}:{rest_text}" if hours else f"{sign}{minutes}:{rest_text}"
+    return (
+        f"{sign}{hours}:{minutes:02d}:{rest_text}"
+        if hours
+        else f"{sign}{minutes}:{rest_text}"
+    )
 
 
 def _size(size_bytes: float, most: int) -> str:
@@ -149,4 +165,8 @@ def in_order(values: list[str]) -> list[str]:
     stand.
     """
     sizes = dict(zip(values, numbers(values), strict=False))
-    return sorted(values, key=lambda value: sizes[value]) if len(sizes) == len(values) else values
+    return (
+        sorted(values, key=lambda value: sizes[value])
+        if len(sizes) == len(values)
+        else values
+    )

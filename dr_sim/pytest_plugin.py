@@ -59,18 +59,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="",
         help="logic of your own in the recovery manager's place, in every scenario",
     )
-    parser.addini("dr_sim", "collect dr_sim scenarios", type="bool", default=False)
+    parser.addini(
+        "dr_sim", "collect dr_sim scenarios", type="bool", default=False
+    )
 
 
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+def pytest_collect_file(
+    file_path: Path, parent: pytest.Collector
+) -> pytest.Collector | None:
     """A YAML file that is meant as a scenario, if scenarios are asked for."""
     if file_path.suffix not in SUFFIXES:
         return None
-    if not (parent.config.getoption("--dr-sim") or parent.config.getini("dr_sim")):
+    if not (
+        parent.config.getoption("--dr-sim") or parent.config.getini("dr_sim")
+    ):
         return None
     from dr_sim.experiments.check import is_scenario
 
-    return ScenarioFile.from_parent(parent, path=file_path) if is_scenario(file_path) else None
+    return (
+        ScenarioFile.from_parent(parent, path=file_path)
+        if is_scenario(file_path)
+        else None
+    )
 
 
 class ScenarioFile(pytest.File):
@@ -96,8 +106,12 @@ class ScenarioFile(pytest.File):
             from dr_sim.experiments import until
             from dr_sim.experiments.replicate import Course
 
-            plan = until.plan_of(self.scenario, self.config.getoption("--dr-sim-replications"))
-            with until.executor(self.config.getoption("--dr-sim-workers")) as playing:
+            plan = until.plan_of(
+                self.scenario, self.config.getoption("--dr-sim-replications")
+            )
+            with until.executor(
+                self.config.getoption("--dr-sim-workers")
+            ) as playing:
                 self._found = until.replicate_until(
                     Course(self.scenario), plan, playing, until_judged=True
                 )
@@ -115,7 +129,9 @@ def promises(lines: Sequence[SlaLine]) -> list[str]:
     ]
 
 
-_BUG = pytest.StashKey[bool]()  # a scenario ended in an error that is no verdict
+_BUG = pytest.StashKey[
+    bool
+]()  # a scenario ended in an error that is no verdict
 
 
 @pytest.hookimpl(trylast=True)
@@ -123,7 +139,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """A bug is no missed SLA: the session leaves with the exit code of a bug, where it would with
     that of failed tests.
     """
-    if session.config.stash.get(_BUG, False) and exitstatus == pytest.ExitCode.TESTS_FAILED:
+    if (
+        session.config.stash.get(_BUG, False)
+        and exitstatus == pytest.ExitCode.TESTS_FAILED
+    ):
         from dr_sim.bugs import EXIT_BUG
 
         session.exitstatus = EXIT_BUG
@@ -168,12 +187,17 @@ class SlaItem(pytest.Item):
         if told := broken(found):
             raise Missed(f"{told}; trust no number of it")
         verdict = found.verdict[self.index]
-        if verdict.outcome is Outcome.UNKNOWN and file.scenario.on_unknown == "warn":
+        if (
+            verdict.outcome is Outcome.UNKNOWN
+            and file.scenario.on_unknown == "warn"
+        ):
             pytest.skip(_told(verdict))
         if verdict.outcome is not Outcome.PASS:
             raise Missed(_told(verdict))
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+    def repr_failure(
+        self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None
+    ) -> Any:
         from dr_sim.bugs import broken_by, told
         from dr_sim.errors import DrSimError
 
@@ -191,7 +215,11 @@ class SlaItem(pytest.Item):
         file = self.parent
         assert isinstance(file, ScenarioFile)
         line = file.scenario.sla[self.index]
-        return Path(line.file or file.path), max(0, line.line - 1), f"{file.path.name}::{self.name}"
+        return (
+            Path(line.file or file.path),
+            max(0, line.line - 1),
+            f"{file.path.name}::{self.name}",
+        )
 
 
 def _told(verdict: LineVerdict) -> str:
@@ -207,7 +235,9 @@ def dr_sim_scenario(request: pytest.FixtureRequest) -> Callable[..., Scenario]:
     own folder first, then from pytest's root; a text of several lines is a scenario itself.
     """
 
-    def load(source: str | Path, *overrides: str, seed: int | None = None) -> Scenario:
+    def load(
+        source: str | Path, *overrides: str, seed: int | None = None
+    ) -> Scenario:
         from dr_sim.loading import load_scenario
 
         if isinstance(source, str) and "\n" in source:
@@ -240,12 +270,16 @@ def _dr_sim_executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
     """
     from dr_sim.experiments import until
 
-    with until.executor(request.config.getoption("--dr-sim-workers")) as playing:
+    with until.executor(
+        request.config.getoption("--dr-sim-workers")
+    ) as playing:
         yield playing
 
 
 @pytest.fixture
-def dr_sim_replicate(_dr_sim_executor: Executor) -> Callable[..., Distribution]:
+def dr_sim_replicate(
+    _dr_sim_executor: Executor,
+) -> Callable[..., Distribution]:
     """dr_sim_replicate(scenario, n): its replications, on the session's workers. n: by default what
     the scenario asks for, or --dr-sim-replications.
     """
@@ -254,7 +288,9 @@ def dr_sim_replicate(_dr_sim_executor: Executor) -> Callable[..., Distribution]:
         from dr_sim.experiments import until
         from dr_sim.experiments.replicate import Course
 
-        return until.replicate_until(Course(scenario), until.plan_of(scenario, n), _dr_sim_executor)
+        return until.replicate_until(
+            Course(scenario), until.plan_of(scenario, n), _dr_sim_executor
+        )
 
     return replicate
 
@@ -265,7 +301,9 @@ def dr_sim_run() -> Callable[..., Run]:
     broke in it.
     """
 
-    def run(scenario: Scenario, seed: int | None = None, number: int = 0) -> Run:
+    def run(
+        scenario: Scenario, seed: int | None = None, number: int = 0
+    ) -> Run:
         from dr_sim import api
 
         found = api.run(scenario, seed, number)

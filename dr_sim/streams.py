@@ -35,7 +35,9 @@ class Stream:
 
     def __init__(self, key: int, block_words: int = BLOCK_WORDS) -> None:
         if block_words % 4:
-            raise ValueError("a Philox block is 4 words: block_words must be a multiple of 4")
+            raise ValueError(
+                "a Philox block is 4 words: block_words must be a multiple of 4"
+            )
         self._key = key
         self._block_words = block_words
         self._blocks: tuple[int, list[int]] = (-1, [])
@@ -45,7 +47,9 @@ class Stream:
         block, place = divmod(occurrence, self._block_words)
         if self._blocks[0] != block:
             # numpy steps the counter before its first block of four words
-            bits = np.random.Philox(key=self._key, counter=block * (self._block_words // 4))
+            bits = np.random.Philox(
+                key=self._key, counter=block * (self._block_words // 4)
+            )
             self._blocks = (block, bits.random_raw(self._block_words).tolist())
         return self._blocks[1][place]
 
@@ -53,7 +57,9 @@ class Stream:
         """The words of all occurrences in [first, last)."""
         counter = first // 4
         bits = np.random.Philox(key=self._key, counter=counter)
-        found: NDArray[np.uint64] = bits.random_raw(last - 4 * counter)[first - 4 * counter :]
+        found: NDArray[np.uint64] = bits.random_raw(last - 4 * counter)[
+            first - 4 * counter :
+        ]
         return found
 
     def uniform(self, occurrence: int) -> float:
@@ -77,7 +83,10 @@ class Stream:
             return half_up(law.a + (law.b - law.a) * u)
         if law.kind == "lognormal":
             sigma = math.log(law.b / law.a) / _Z95
-            return min(MOST_DRAWN, half_up(law.a * math.exp(sigma * _NORMAL.inv_cdf(u))))
+            return min(
+                MOST_DRAWN,
+                half_up(law.a * math.exp(sigma * _NORMAL.inv_cdf(u))),
+            )
         raise ValueError(f"no such law: {law.kind}")
 
 
@@ -90,7 +99,9 @@ class OnceStream(Stream):
 
     def word(self, occurrence: int) -> int:
         key = self._key.to_bytes(16, "little")
-        hashed = blake2b(occurrence.to_bytes(8, "little"), digest_size=8, key=key)
+        hashed = blake2b(
+            occurrence.to_bytes(8, "little"), digest_size=8, key=key
+        )
         return int.from_bytes(hashed.digest(), "little")
 
 
@@ -101,7 +112,9 @@ def half_up(x: float) -> int:
 class Streams:
     """All the streams of one replication of one seed."""
 
-    def __init__(self, seed: int, replication: int = 0, block_words: int = BLOCK_WORDS) -> None:
+    def __init__(
+        self, seed: int, replication: int = 0, block_words: int = BLOCK_WORDS
+    ) -> None:
         self._prefix = f"{seed}\0{replication}\0"
         self._block_words = block_words
         self._open: dict[tuple[str, str, str], Stream] = {}
@@ -113,7 +126,9 @@ class Streams:
         if stream is None:
             if len(self._open) >= MOST_OPEN:
                 self._open.clear()  # any of them can be had again by its name
-            stream = self._open[name] = Stream(self._key_of(name), self._block_words)
+            stream = self._open[name] = Stream(
+                self._key_of(name), self._block_words
+            )
         return stream
 
     def once(self, entity: str, purpose: str, lane: str = "") -> OnceStream:
@@ -122,4 +137,6 @@ class Streams:
 
     def _key_of(self, name: tuple[str, str, str]) -> int:
         text = self._prefix + "\0".join(name)
-        return int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "little")
+        return int.from_bytes(
+            blake2b(text.encode(), digest_size=16).digest(), "little"
+        )

@@ -24,7 +24,9 @@ YEAR_US = 365 * DAY_US
 MONTH_US = YEAR_US // 12
 PPM = 1_000_000
 PPB = 1_000_000_000
-LARGEST = 2**62  # what a journal row and numpy's int64 can hold, with room for sums
+LARGEST = (
+    2**62
+)  # what a journal row and numpy's int64 can hold, with room for sums
 
 DURATION_UNITS: dict[str, int] = {
     "us": 1, "µs": 1, "μs": 1, "microsecond": 1, "microseconds": 1,
@@ -40,7 +42,13 @@ SIZE_UNITS: dict[str, int] = {
     "B": 1, "byte": 1, "bytes": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
 }  # fmt: skip
-BIT_UNITS: dict[str, int] = {"bit": 1, "kbit": 10**3, "Mbit": 10**6, "Gbit": 10**9, "Tbit": 10**12}
+BIT_UNITS: dict[str, int] = {
+    "bit": 1,
+    "kbit": 10**3,
+    "Mbit": 10**6,
+    "Gbit": 10**9,
+    "Tbit": 10**12,
+}
 BIT_RATES: dict[str, int] = {f"{unit}/s": factor for unit, factor in BIT_UNITS.items()} | {
     "bps": 1, "kbps": 10**3, "Mbps": 10**6, "Gbps": 10**9, "Tbps": 10**12,
 }  # fmt: skip
@@ -95,7 +103,9 @@ def parse_size(text: str) -> int:
             if as_bytes.denominator == 1 and as_bytes <= LARGEST
             else ""
         )
-        raise UnitError(f"{text!r} is in bits, and a size is in bytes: 8 bits are a byte{right}")
+        raise UnitError(
+            f"{text!r} is in bits, and a size is in bytes: 8 bits are a byte{right}"
+        )
     if unit not in SIZE_UNITS:
         raise UnitError(
             f"{text!r}: {unit!r} is no unit of size; "
@@ -107,11 +117,15 @@ def parse_size(text: str) -> int:
 def parse_bandwidth(text: str) -> int:
     """'100 Mbit/s', '10 Gbps', '12.5 MB/s' (bytes count eightfold) -> bit/s."""
     text = _clean(text, "a bandwidth", "100 Mbit/s")
-    number, unit = _single(text, "a bandwidth", "100 Mbit/s", ("Mbit/s", "Gbit/s"))
+    number, unit = _single(
+        text, "a bandwidth", "100 Mbit/s", ("Mbit/s", "Gbit/s")
+    )
     if unit in BIT_RATES:
         return _whole(number * BIT_RATES[unit], text, "a bandwidth", "bit/s")
     if unit.endswith("/s") and unit[:-2] in SIZE_UNITS:
-        return _whole(number * SIZE_UNITS[unit[:-2]] * 8, text, "a bandwidth", "bit/s")
+        return _whole(
+            number * SIZE_UNITS[unit[:-2]] * 8, text, "a bandwidth", "bit/s"
+        )
     if unit in BIT_UNITS or unit in SIZE_UNITS:
         raise UnitError(
             f"{text!r} says how much but not how fast; write '{_plain(number)} {unit}/s'"
@@ -125,9 +139,13 @@ def parse_bandwidth(text: str) -> int:
 def parse_disk_rate(text: str) -> int:
     """'169 MB/s', '350 KiB/s' -> bytes/s."""
     text = _clean(text, "a rate in bytes", "400 MB/s")
-    number, unit = _single(text, "a rate in bytes", "400 MB/s", ("MB/s", "MiB/s"))
+    number, unit = _single(
+        text, "a rate in bytes", "400 MB/s", ("MB/s", "MiB/s")
+    )
     if unit.endswith("/s") and unit[:-2] in SIZE_UNITS:
-        return _whole(number * SIZE_UNITS[unit[:-2]], text, "a rate in bytes", "bytes/s")
+        return _whole(
+            number * SIZE_UNITS[unit[:-2]], text, "a rate in bytes", "bytes/s"
+        )
     if unit in BIT_RATES:
         as_bytes = number * BIT_RATES[unit] / 8
         right = (
@@ -135,7 +153,9 @@ def parse_disk_rate(text: str) -> int:
             if as_bytes.denominator == 1 and as_bytes <= LARGEST
             else ""
         )
-        raise UnitError(f"{text!r} is in bits, and this rate is in bytes: 8 bits are a byte{right}")
+        raise UnitError(
+            f"{text!r} is in bits, and this rate is in bytes: 8 bits are a byte{right}"
+        )
     if unit in SIZE_UNITS:
         raise UnitError(
             f"{text!r} says how much but not how fast; write '{_plain(number)} {unit}/s'"
@@ -162,8 +182,15 @@ def parse_factor_ppm(text: str) -> int:
     text = _clean(text, "a factor", "1.5")
     number, unit, position = _take(text, 0, "a factor", "1.5", None)
     if position < len(text) or unit not in ("", "%"):
-        raise UnitError(f"{text!r} is no factor; write a plain number such as 1.5, or 150 %")
-    return _whole(number * (PPM if unit == "" else PPM // 100), text, "a factor", "millionths")
+        raise UnitError(
+            f"{text!r} is no factor; write a plain number such as 1.5, or 150 %"
+        )
+    return _whole(
+        number * (PPM if unit == "" else PPM // 100),
+        text,
+        "a factor",
+        "millionths",
+    )
 
 
 def parse_rate(text: str) -> tuple[int, int]:
@@ -172,7 +199,9 @@ def parse_rate(text: str) -> tuple[int, int]:
     left, right = _split_per(text, "a rate", "3 per week")
     number, unit, position = _take(left, 0, "a rate", "3 per week", None)
     if unit or position < len(left):
-        raise UnitError(f"{text!r}: a rate begins with a plain number, as in '3 per week'")
+        raise UnitError(
+            f"{text!r}: a rate begins with a plain number, as in '3 per week'"
+        )
     return _per(number, right, text, "a rate")
 
 
@@ -196,16 +225,21 @@ _DURATION_NAMES = (
     ("us", 1),
 )
 _SIZE_NAMES = tuple(
-    (unit, SIZE_UNITS[unit]) for unit in ("TB", "TiB", "GB", "GiB", "MB", "MiB", "kB", "KiB", "B")
+    (unit, SIZE_UNITS[unit])
+    for unit in ("TB", "TiB", "GB", "GiB", "MB", "MiB", "kB", "KiB", "B")
 )
-_BIT_RATE_NAMES = tuple((unit, BIT_RATES[unit]) for unit in ("Gbit/s", "Mbit/s", "kbit/s", "bit/s"))
+_BIT_RATE_NAMES = tuple(
+    (unit, BIT_RATES[unit]) for unit in ("Gbit/s", "Mbit/s", "kbit/s", "bit/s")
+)
 
 
 def format_duration(us: int) -> str:
     """The one with the fewest digits of '900 s', '15 min', '0.25 h'; or '1 day 1 s'; 0 is '0 s'."""
     if us == 0:
         return "0 s"
-    candidates = [_one(value, name) for value, name in _decimals(us, _DURATION_NAMES)]
+    candidates = [
+        _one(value, name) for value, name in _decimals(us, _DURATION_NAMES)
+    ]
     parts, rest = [], us
     for name, factor in _DURATION_NAMES:
         count, rest = divmod(rest, factor)
@@ -216,7 +250,9 @@ def format_duration(us: int) -> str:
 
 def format_size(size: int) -> str:
     return (
-        _shortest([f"{value} {name}" for value, name in _decimals(size, _SIZE_NAMES)])
+        _shortest(
+            [f"{value} {name}" for value, name in _decimals(size, _SIZE_NAMES)]
+        )
         if size
         else "0 B"
     )
@@ -224,7 +260,12 @@ def format_size(size: int) -> str:
 
 def format_bandwidth(bit_s: int) -> str:
     return (
-        _shortest([f"{value} {name}" for value, name in _decimals(bit_s, _BIT_RATE_NAMES)])
+        _shortest(
+            [
+                f"{value} {name}"
+                for value, name in _decimals(bit_s, _BIT_RATE_NAMES)
+            ]
+        )
         if bit_s
         else "0 bit/s"
     )
@@ -269,12 +310,18 @@ def _clean(text: str, what: str, example: str) -> str:
     if not text:
         raise UnitError(f"{what} is missing here; write for example {example}")
     if len(text) > _LONGEST_TEXT:
-        raise UnitError(f"{text[:20]!r}... is too long for {what}; write for example {example}")
+        raise UnitError(
+            f"{text[:20]!r}... is too long for {what}; write for example {example}"
+        )
     return text
 
 
 def _take(
-    text: str, position: int, what: str, example: str, units: tuple[str, ...] | None
+    text: str,
+    position: int,
+    what: str,
+    example: str,
+    units: tuple[str, ...] | None,
 ) -> tuple[Fraction, str, int]:
     """One number and its unit from position on; units: what to offer if there is none (None: it may
     be bare).
@@ -299,11 +346,15 @@ def _take(
         )
     if units is not None and not unit:
         offers = [f"'{digits} {offer}'" for offer in units]
-        raise UnitError(f"{text!r} has no unit; write {', '.join(offers[:-1])} or {offers[-1]}")
+        raise UnitError(
+            f"{text!r} has no unit; write {', '.join(offers[:-1])} or {offers[-1]}"
+        )
     return number, unit, end
 
 
-def _single(text: str, what: str, example: str, units: tuple[str, ...]) -> tuple[Fraction, str]:
+def _single(
+    text: str, what: str, example: str, units: tuple[str, ...]
+) -> tuple[Fraction, str]:
     number, unit, position = _take(text, 0, what, example, units)
     if position < len(text):
         raise UnitError(f"{text!r} is not {what}; write for example {example}")
@@ -317,7 +368,9 @@ def _parse_clock(text: str, match: re.Match[str]) -> int:
             f"{text!r} is no duration; after a colon comes at most 59, as in 47:12 or 1:02:03"
         )
     whole = (int(hours or 0) * 60 + int(minutes)) * 60 + int(seconds)
-    return whole * SECOND_US + int(Fraction("0" + (decimals or "")) * SECOND_US)
+    return whole * SECOND_US + int(
+        Fraction("0" + (decimals or "")) * SECOND_US
+    )
 
 
 def _unknown_duration_unit(text: str, unit: str) -> str:
@@ -333,7 +386,9 @@ def _unknown_duration_unit(text: str, unit: str) -> str:
 
 def _hint(unit: str, known: dict[str, int], otherwise: str) -> str:
     same = [
-        name for name in known if name.lower() == unit.lower() or name.lower() == unit.lower() + "b"
+        name
+        for name in known
+        if name.lower() == unit.lower() or name.lower() == unit.lower() + "b"
     ]
     near = same[-1:] or difflib.get_close_matches(unit, known, 1, 0.7)
     return f"did you mean {near[0]}?" if near else f"write {otherwise}"
@@ -353,7 +408,9 @@ def _whole(value: Fraction, text: str, what: str, unit: str) -> int:
 
 def _parse_fraction(text: str, parts: int, example: str) -> int:
     text = _clean(text, "a part of something", example)
-    number, unit = _single(text, "a part of something", example, ("%", "ppm", "ppb"))
+    number, unit = _single(
+        text, "a part of something", example, ("%", "ppm", "ppb")
+    )
     if unit not in FRACTION_UNITS:
         raise UnitError(
             f"{text!r}: {unit!r} is no unit for a part of something; write %, ppm or ppb, "
@@ -361,9 +418,14 @@ def _parse_fraction(text: str, parts: int, example: str) -> int:
         )
     value = number * FRACTION_UNITS[unit]
     if value > 1:
-        raise UnitError(f"{text!r} is more than all of it; write at most 100 %")
+        raise UnitError(
+            f"{text!r} is more than all of it; write at most 100 %"
+        )
     return _whole(
-        value * parts, text, "a part", "parts in a million" if parts == PPM else "parts in 10^9"
+        value * parts,
+        text,
+        "a part",
+        "parts in a million" if parts == PPM else "parts in 10^9",
     )
 
 
@@ -374,16 +436,28 @@ def _split_per(text: str, what: str, example: str) -> tuple[str, str]:
     return left.strip(), right.strip()
 
 
-def _per(number: Fraction, period: str, text: str, what: str) -> tuple[int, int]:
-    den_us = DURATION_UNITS.get(period) or RATE_PERIODS.get(period) or parse_duration(period)
+def _per(
+    number: Fraction, period: str, text: str, what: str
+) -> tuple[int, int]:
+    den_us = (
+        DURATION_UNITS.get(period)
+        or RATE_PERIODS.get(period)
+        or parse_duration(period)
+    )
     if den_us == 0:
-        raise UnitError(f"{text!r}: nothing can happen every 0 s; write a longer time after 'per'")
+        raise UnitError(
+            f"{text!r}: nothing can happen every 0 s; write a longer time after 'per'"
+        )
     num = _whole(Fraction(number.numerator), text, what, "units")
-    return num, _whole(Fraction(den_us * number.denominator), text, what, "microseconds")
+    return num, _whole(
+        Fraction(den_us * number.denominator), text, what, "microseconds"
+    )
 
 
 # ---- writing
-def _decimals(value: int, names: tuple[tuple[str, int], ...]) -> list[tuple[str, str]]:
+def _decimals(
+    value: int, names: tuple[tuple[str, int], ...]
+) -> list[tuple[str, str]]:
     """value in each unit in which it is an exact decimal of at most nine places."""
     exact = []
     for name, factor in names:
@@ -400,19 +474,24 @@ def _plain(value: Fraction) -> str:
         places, scale = places + 1, scale * 10
         if places > 30:
             raise ValueError("no finite decimal")
-    digits = str(value.numerator * (scale // value.denominator)).rjust(places + 1, "0")
+    digits = str(value.numerator * (scale // value.denominator)).rjust(
+        places + 1, "0"
+    )
     return f"{digits[:-places]}.{digits[-places:]}" if places else digits
 
 
 def _one(value: str, name: str) -> str:
     return (
-        f"{value} {name[:-1]}" if value == "1" and name in ("weeks", "days") else f"{value} {name}"
+        f"{value} {name[:-1]}"
+        if value == "1" and name in ("weeks", "days")
+        else f"{value} {name}"
     )
 
 
 def _shortest(candidates: list[str]) -> str:
     return min(
-        candidates, key=lambda text: (sum(not c.isalpha() for c in text), "." in text)
+        candidates,
+        key=lambda text: (sum(not c.isalpha() for c in text), "." in text),
     )  # of equals, the largest unit
 
 

@@ -17,7 +17,9 @@ def instant(us: int, scenario: Scenario, with_day: bool = True) -> str:
     local = utc.astimezone(ZoneInfo(scenario.time_zone))
     if not with_day:
         return local.strftime("%H:%M:%S")
-    return local.strftime("%a %d %b %H:%M:%S" if scenario.run_for_us > WEEK_US else "%a %H:%M:%S")
+    return local.strftime(
+        "%a %d %b %H:%M:%S" if scenario.run_for_us > WEEK_US else "%a %H:%M:%S"
+    )
 
 
 def size(size_bytes: int) -> str:

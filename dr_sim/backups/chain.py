@@ -38,7 +38,9 @@ class Fit(enum.Enum):
     """
 
     APPLIES = 0
-    EMPTY = -1  # a log without content, where nothing lacks before it: ignore it
+    EMPTY = (
+        -1
+    )  # a log without content, where nothing lacks before it: ignore it
     STALE = 4326  # behind the database: skip it
     GAP = 4305
     WRONG_FORK = 4330
@@ -71,19 +73,30 @@ def bases_by_lsn(headers: Iterable[BackupHeader]) -> dict[int, int]:
     full, which may not be here, is told by that full's own LSN.
     """
     known = list(headers)
-    fulls = {h.first_lsn for h in known if h.kind is Kind.FULL and not h.copy_only}
+    fulls = {
+        h.first_lsn for h in known if h.kind is Kind.FULL and not h.copy_only
+    }
     begun = {h.first_lsn: h for h in known if h.kind is Kind.INCREMENTAL}
     found: dict[int, int] = {}
     for header in known:
-        if header.kind is not Kind.INCREMENTAL or header.differential_base_lsn in fulls:
+        if (
+            header.kind is not Kind.INCREMENTAL
+            or header.differential_base_lsn in fulls
+        ):
             continue
         base = begun.get(header.differential_base_lsn)
-        if base is not None and base.first_lsn < header.first_lsn and not stands_on_full(header):
+        if (
+            base is not None
+            and base.first_lsn < header.first_lsn
+            and not stands_on_full(header)
+        ):
             found[header.backup_id] = base.backup_id
     return found
 
 
-def applies(header: BackupHeader, state: RestoreState, forks: type_forks = NO_FORKS) -> Fit:
+def applies(
+    header: BackupHeader, state: RestoreState, forks: type_forks = NO_FORKS
+) -> Fit:
     """Would the engine take this backup in this state? A full always applies (with replace).
 
     forks adds what is known of other forks (forks_of) to what the header says of its own.
@@ -94,11 +107,19 @@ def applies(header: BackupHeader, state: RestoreState, forks: type_forks = NO_FO
         return Fit.NOT_RESTORING
     redo = state.redo_lsn
     empty = header.kind is Kind.LOG and header.first_lsn == header.last_lsn
-    if empty and header.first_lsn == redo and header.first_fork == state.fork != header.fork:
-        return Fit.APPLIES  # it holds nothing, and brings the database onto the new fork
+    if (
+        empty
+        and header.first_lsn == redo
+        and header.first_fork == state.fork != header.fork
+    ):
+        return (
+            Fit.APPLIES
+        )  # it holds nothing, and brings the database onto the new fork
     if empty and (header.first_lsn <= redo or header.fork != state.fork):
         return Fit.EMPTY
-    if header.fork != state.fork and not _leads_to(state.fork, redo, header, forks):
+    if header.fork != state.fork and not _leads_to(
+        state.fork, redo, header, forks
+    ):
         behind = header.last_lsn <= redo and leads_to(
             header.fork, header.last_lsn, state.fork, forks
         )
@@ -137,7 +158,11 @@ def is_possible(header: BackupHeader, forks: type_forks) -> bool:
     """Return False for a full or an incremental that begins before its fork existed: no engine
     makes one.
     """
-    if header.kind is Kind.LOG or header.first_fork != header.fork or header.fork not in forks:
+    if (
+        header.kind is Kind.LOG
+        or header.first_fork != header.fork
+        or header.fork not in forks
+    ):
         return True
     return header.first_lsn >= forks[header.fork][1]
 
@@ -157,24 +182,38 @@ def leads_to(fork: int, lsn: int, end: int, forks: type_forks) -> bool:
     return True
 
 
-def _leads_to(fork: int, lsn: int, header: BackupHeader, forks: type_forks) -> bool:
+def _leads_to(
+    fork: int, lsn: int, header: BackupHeader, forks: type_forks
+) -> bool:
     if header.first_fork != header.fork:
-        return lsn <= header.fork_point_lsn and leads_to(fork, lsn, header.first_fork, forks)
+        return lsn <= header.fork_point_lsn and leads_to(
+            fork, lsn, header.first_fork, forks
+        )
     return leads_to(fork, lsn, header.fork, forks)
 
 
-def ends_of_history(headers: Sequence[BackupHeader], forks: type_forks) -> list[int]:
+def ends_of_history(
+    headers: Sequence[BackupHeader], forks: type_forks
+) -> list[int]:
     """The forks on which some history ends: those that no other fork continues from their last
     position at hand.
     """
     ends: dict[int, int] = {}
     for header in headers:
-        ends[header.fork] = max(ends.get(header.fork, header.last_lsn), header.last_lsn)
-    continued = {parent for parent, point in forks.values() if point >= ends.get(parent, point)}
+        ends[header.fork] = max(
+            ends.get(header.fork, header.last_lsn), header.last_lsn
+        )
+    continued = {
+        parent
+        for parent, point in forks.values()
+        if point >= ends.get(parent, point)
+    }
     return [fork for fork in sorted(ends) if fork not in continued]
 
 
-def on_path(headers: Iterable[BackupHeader], end: int, forks: type_forks) -> list[BackupHeader]:
+def on_path(
+    headers: Iterable[BackupHeader], end: int, forks: type_forks
+) -> list[BackupHeader]:
     """The headers that lie wholly on the path to fork `end`, in order; along it LSNs alone give the
     order.
 
@@ -201,7 +240,9 @@ def order(header: BackupHeader) -> tuple[int, int, int, int]:
     return (header.last_lsn, header.kind, header.first_lsn, header.backup_id)
 
 
-def gaps(headers: Iterable[BackupHeader], histories: type_forks = NO_FORKS) -> list[Hole]:
+def gaps(
+    headers: Iterable[BackupHeader], histories: type_forks = NO_FORKS
+) -> list[Hole]:
     """The holes between the logs of each fork (one database's), by fork and LSN.
 
     What lies before the first or after the last log at hand is no hole; a log across a fork point
@@ -226,15 +267,21 @@ def gaps(headers: Iterable[BackupHeader], histories: type_forks = NO_FORKS) -> l
     holes: list[Hole] = []
     for fork in sorted(pieces):
         parent, point = histories.get(fork, (fork, 0))
-        reached: int | None = point if parent != fork and parent in pieces else None
-        for begin, end, _, header in sorted(pieces[fork], key=lambda piece: piece[:3]):
+        reached: int | None = (
+            point if parent != fork and parent in pieces else None
+        )
+        for begin, end, _, header in sorted(
+            pieces[fork], key=lambda piece: piece[:3]
+        ):
             if reached is not None and begin > reached:
                 holes.append(Hole(fork, reached, begin, header))
             reached = end if reached is None else max(reached, end)
     return holes
 
 
-def chain_is_valid(headers: Sequence[BackupHeader], bases: Mapping[int, int] | None = None) -> bool:
+def chain_is_valid(
+    headers: Sequence[BackupHeader], bases: Mapping[int, int] | None = None
+) -> bool:
     """Is this one unbroken restore: one full (it may stand in several files), incrementals on it,
     logs without a hole?
 
@@ -263,8 +310,14 @@ def chain_is_valid(headers: Sequence[BackupHeader], bases: Mapping[int, int] | N
             if named is not None and named not in last:
                 return False
             last = {header.backup_id}
-            own = state.differential_base_lsn if named is not None else header.differential_base_lsn
-            fit = applies(replace(header, differential_base_lsn=own), state, forks)
+            own = (
+                state.differential_base_lsn
+                if named is not None
+                else header.differential_base_lsn
+            )
+            fit = applies(
+                replace(header, differential_base_lsn=own), state, forks
+            )
             if fit is not Fit.APPLIES:
                 return False
             state.fork, state.redo_lsn = header.fork, header.last_lsn

@@ -48,7 +48,9 @@ class BackupHeader:
     # fork on which first_lsn lies; differs from fork in the log that crosses a failover
     first_fork: int
     fork_point_lsn: int  # where fork left first_fork; 0 if first_fork == fork
-    started_utc_us: int  # when the log was cut; when a full or incremental began
+    started_utc_us: (
+        int  # when the log was cut; when a full or incremental began
+    )
     finished_utc_us: int
     copy_only: bool = False
     is_tail: bool = False

@@ -60,7 +60,11 @@ class ParsedName:
 
 
 def backup_name(
-    database: str, started_utc_us: int, kind: int, attempts: int = 0, taken: Collection[str] = ()
+    database: str,
+    started_utc_us: int,
+    kind: int,
+    attempts: int = 0,
+    taken: Collection[str] = (),
 ) -> str:
     """Name of a backup that started at started_utc_us (microseconds since 1970 UTC, years 1 to
     9999).
@@ -78,19 +82,25 @@ def backup_name(
         following = _stem(prefix, second + 1)
         # a name in the following second was moved there from this one, or this one would sort
         # before it
-        while _any_taken(stem, blockers, taken) or _any_taken(following, _KIND_ENDS, taken):
+        while _any_taken(stem, blockers, taken) or _any_taken(
+            following, _KIND_ENDS, taken
+        ):
             second += 1
             stem, following = following, _stem(prefix, second + 1)
     name = stem + _KIND_ENDS[kind]
     return name if attempts == 0 else with_attempts(name, attempts)
 
 
-def names_apart(database: str, started_utc_us: Iterable[int], kind: int) -> list[str]:
+def names_apart(
+    database: str, started_utc_us: Iterable[int], kind: int
+) -> list[str]:
     """Return what backup_name gives each of several backups that start so far apart that no name is
     in another's way.
     """
     prefix, end = encode_database(database), _KIND_ENDS[kind]
-    return [_stem(prefix, at_us // _SECOND_US) + end for at_us in started_utc_us]
+    return [
+        _stem(prefix, at_us // _SECOND_US) + end for at_us in started_utc_us
+    ]
 
 
 def with_attempts(name: str, attempts: int) -> str:
@@ -109,7 +119,14 @@ def parse_name(text: str) -> ParsedName:
         raise ValueError(f"not a backup's name: {text!r}")
     encoded, *numbers, word, attempts = parts
     kind = KIND_OF_WORD.get(word)
-    if kind is None or [len(number) for number in numbers] != [4, 2, 2, 2, 2, 2]:
+    if kind is None or [len(number) for number in numbers] != [
+        4,
+        2,
+        2,
+        2,
+        2,
+        2,
+    ]:
         raise ValueError(f"not a backup's name: {text!r}")
     padded = len(attempts) == ATTEMPTS_DIGITS or (
         len(attempts) > ATTEMPTS_DIGITS and attempts[0] != "0"
@@ -123,10 +140,16 @@ def parse_name(text: str) -> ParsedName:
     try:
         ordinal = date(year, month, day).toordinal()
     except ValueError:
-        raise ValueError(f"not a date, in the backup's name {text!r}") from None
+        raise ValueError(
+            f"not a date, in the backup's name {text!r}"
+        ) from None
     database, shortened = _decoded(encoded)
-    started_s = (ordinal - _EPOCH_DAY) * _DAY_S + hour * 3600 + minute * 60 + second
-    return ParsedName(database, started_s * _SECOND_US, kind, int(attempts), shortened)
+    started_s = (
+        (ordinal - _EPOCH_DAY) * _DAY_S + hour * 3600 + minute * 60 + second
+    )
+    return ParsedName(
+        database, started_s * _SECOND_US, kind, int(attempts), shortened
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -139,7 +162,9 @@ def encode_database(database: str) -> str:
     if not database:
         raise ValueError("a database's name must not be empty")
     tokens = [_token(character) for character in database]
-    if database[0] == "-" or database in _DEVICES:  # a leading '-' reads as an option in a shell
+    if (
+        database[0] == "-" or database in _DEVICES
+    ):  # a leading '-' reads as an option in a shell
         tokens[0] = f"%{ord(database[0]):02x}"
     encoded = "".join(tokens)
     if len(encoded) <= MAX_DATABASE_BYTES:
@@ -159,17 +184,29 @@ def _token(character: str) -> str:
     if "A" <= character <= "Z":
         return "!" + character.lower()
     # SQL Server's names are UTF-16 units: half a surrogate pair is legal in one
-    return "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
+    return "".join(
+        f"%{byte:02x}" for byte in character.encode("utf-8", "surrogatepass")
+    )
 
 
 def _stem(prefix: str, second: int) -> str:
     day, clock = divmod(second, _DAY_S)
     minutes, seconds = divmod(clock, 60)
-    return prefix + _day_text(day) + _TWO[minutes // 60] + _TWO[minutes % 60] + _TWO[seconds]
+    return (
+        prefix
+        + _day_text(day)
+        + _TWO[minutes // 60]
+        + _TWO[minutes % 60]
+        + _TWO[seconds]
+    )
 
 
-def _any_taken(stem: str, ends: tuple[str, ...], taken: Collection[str]) -> bool:
-    for end in ends:  # a plain loop: any() with a generator costs three times as much
+def _any_taken(
+    stem: str, ends: tuple[str, ...], taken: Collection[str]
+) -> bool:
+    for end in (
+        ends
+    ):  # a plain loop: any() with a generator costs three times as much
         if stem + end in taken:
             return True
     return False
@@ -177,7 +214,8 @@ def _any_taken(stem: str, ends: tuple[str, ...], taken: Collection[str]) -> bool
 
 def _hash(database: str) -> str:
     return blake2b(
-        database.encode("utf-8", "surrogatepass"), digest_size=_HASH_DIGITS // 2
+        database.encode("utf-8", "surrogatepass"),
+        digest_size=_HASH_DIGITS // 2,
     ).hexdigest()
 
 
@@ -203,7 +241,10 @@ def _decoded(encoded: str) -> tuple[str, bool]:
             digit not in "0123456789abcdef" for digit in digest
         )
         # the cut leaves no room for one more character, the longest of which takes 12 bytes
-        wrong = wrong or not MAX_DATABASE_BYTES - 12 < len(encoded) <= MAX_DATABASE_BYTES
+        wrong = (
+            wrong
+            or not MAX_DATABASE_BYTES - 12 < len(encoded) <= MAX_DATABASE_BYTES
+        )
         if wrong or encode_database(_text(kept)) != kept + "_":
             raise ValueError(f"not a shortened database name: {encoded!r}")
         return encoded, True
@@ -226,7 +267,9 @@ def _text(encoded: str) -> str:
             try:
                 data.append(int(encoded[index + 1 : index + 3], 16))
             except ValueError:
-                raise ValueError(f"not an encoded database name: {encoded!r}") from None
+                raise ValueError(
+                    f"not an encoded database name: {encoded!r}"
+                ) from None
             index += 3
         else:
             data += character.encode("utf-8", "surrogatepass")
@@ -234,4 +277,6 @@ def _text(encoded: str) -> str:
     try:
         return data.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
-        raise ValueError(f"not an encoded database name: {encoded!r}") from None
+        raise ValueError(
+            f"not an encoded database name: {encoded!r}"
+        ) from None

@@ -41,7 +41,8 @@ class Why(enum.Enum):
     """Why a backup at hand is of no use."""
 
     BEFORE_ITS_FORK = (
-        "begins below the point at which its recovery fork began: no such backup can be"
+        "begins below the point at which its recovery fork began: "
+        "no such backup can be"
     )
     NO_BASE = "the backup on which it stands is not at hand"
     INCOMPLETE = "log that was written while it ran is not at hand: a restore cannot end with it"
@@ -97,41 +98,63 @@ def look_ahead(
     if found.reaches is None:
         return outlook
     path = on_path(known, followed, forks)
-    ahead = [h for h in path if h.kind is Kind.LOG and h.last_lsn > found.reaches[1]]
+    ahead = [
+        h for h in path if h.kind is Kind.LOG and h.last_lsn > found.reaches[1]
+    ]
     if not found.met:
         goal = _goal(path, ahead, found.reaches[1], target)
-        outlook.missing += _uncovered(ahead, found.reaches[1], goal, followed, forks)
+        outlook.missing += _uncovered(
+            ahead, found.reaches[1], goal, followed, forks
+        )
     if current is not None and leads_to(*current, followed, forks):
         end = max([found.reaches[1], *(h.last_lsn for h in path)])
         if current[1] > end and (target.lsn is None or target.lsn > end):
             tail = _by_fork(end, current[1], followed, forks)
-            outlook.missing += [Missing(*stretch, OutlookState.LATE) for stretch in tail]
+            outlook.missing += [
+                Missing(*stretch, OutlookState.LATE) for stretch in tail
+            ]
     return outlook
 
 
 def _goal(
-    path: Sequence[BackupHeader], ahead: Sequence[BackupHeader], reached: int, target: Target
+    path: Sequence[BackupHeader],
+    ahead: Sequence[BackupHeader],
+    reached: int,
+    target: Target,
 ) -> int:
     """Up to which LSN log is wanted that cannot be had."""
     if target.lsn is not None:
-        return min(target.lsn, max((h.last_lsn for h in path), default=reached))
+        return min(
+            target.lsn, max((h.last_lsn for h in path), default=reached)
+        )
     if target.utc_us is not None:
         meeting = [log.first_lsn for log in ahead if target.is_met_by(log)]
         if meeting:
             return min(meeting)
-        return max([reached, *(h.last_lsn for h in path if not target.is_overshot_by(h))])
+        return max(
+            [
+                reached,
+                *(h.last_lsn for h in path if not target.is_overshot_by(h)),
+            ]
+        )
     return max([reached, *(h.last_lsn for h in path)])
 
 
 def _uncovered(
-    logs: Sequence[BackupHeader], reached: int, goal: int, end: int, forks: type_forks
+    logs: Sequence[BackupHeader],
+    reached: int,
+    goal: int,
+    end: int,
+    forks: type_forks,
 ) -> list[Missing]:
     """The stretches from a position to the goal that no log covers, cut at the fork points between
     them.
     """
     found: list[Missing] = []
     stretches = sorted(
-        (log.first_lsn, log.last_lsn) for log in logs if log.first_lsn < log.last_lsn
+        (log.first_lsn, log.last_lsn)
+        for log in logs
+        if log.first_lsn < log.last_lsn
     )
     for first, last in [*stretches, (goal, goal)]:
         if first > reached and reached < goal:
@@ -143,7 +166,9 @@ def _uncovered(
     return found
 
 
-def _by_fork(first: int, last: int, end: int, forks: type_forks) -> list[tuple[int, int, int]]:
+def _by_fork(
+    first: int, last: int, end: int, forks: type_forks
+) -> list[tuple[int, int, int]]:
     """A stretch on the path to fork `end`, as (fork, first LSN, last LSN) of each fork that it
     crosses.
     """
@@ -165,14 +190,26 @@ def _unusable(
     """Fulls and incrementals that no plan could use, whatever its target: in the order of their
     ends.
     """
-    at_hand = {header.backup_id: header for header in headers if is_possible(header, forks)}
-    bases = {h.first_lsn for h in at_hand.values() if h.kind is Kind.FULL and not h.copy_only}
+    at_hand = {
+        header.backup_id: header
+        for header in headers
+        if is_possible(header, forks)
+    }
+    bases = {
+        h.first_lsn
+        for h in at_hand.values()
+        if h.kind is Kind.FULL and not h.copy_only
+    }
     named = bases_by_lsn(at_hand.values()) | dict(told.bases)
     found: list[tuple[BackupHeader, Why]] = []
-    for header in sorted(headers, key=lambda h: (h.last_lsn, h.kind, h.backup_id)):
+    for header in sorted(
+        headers, key=lambda h: (h.last_lsn, h.kind, h.backup_id)
+    ):
         if header.backup_id not in at_hand:
             found.append((header, Why.BEFORE_ITS_FORK))
-        elif header.kind is Kind.INCREMENTAL and not _stands(header, at_hand, bases, named):
+        elif header.kind is Kind.INCREMENTAL and not _stands(
+            header, at_hand, bases, named
+        ):
             found.append((header, Why.NO_BASE))
         elif header.backup_id in told.incomplete:
             found.append((header, Why.INCOMPLETE))
@@ -190,7 +227,11 @@ def _stands(
     """
     seen: set[int] = set()
     below: BackupHeader | None = header
-    while below is not None and below.kind is Kind.INCREMENTAL and below.backup_id not in seen:
+    while (
+        below is not None
+        and below.kind is Kind.INCREMENTAL
+        and below.backup_id not in seen
+    ):
         named = named_bases.get(below.backup_id)
         if named is None:
             return below.differential_base_lsn in bases

@@ -24,7 +24,13 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from dr_sim.backups.chain import Hole, bases_by_lsn, forks_of, leads_to, on_path
+from dr_sim.backups.chain import (
+    Hole,
+    bases_by_lsn,
+    forks_of,
+    leads_to,
+    on_path,
+)
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.target import (
     NEWEST_SET,
@@ -86,7 +92,9 @@ class _Ways:
         self.start: _Way | None = None
 
     def add(self, way: _Way) -> None:
-        if self.start is None or _rank_of_start(way) < _rank_of_start(self.start):
+        if self.start is None or _rank_of_start(way) < _rank_of_start(
+            self.start
+        ):
             self.start = way
         while self.ways and self.ways[-1].rank >= way.rank:
             self.ways.pop()
@@ -128,14 +136,25 @@ def plan(
         return Plan()
     usable = on_path(known, end, forks)
     if not target.is_end:
-        usable = [h for h in usable if h.kind is Kind.LOG or not target.is_overshot_by(h)]
+        usable = [
+            h
+            for h in usable
+            if h.kind is Kind.LOG or not target.is_overshot_by(h)
+        ]
     start = None
     if (
         state is not None
         and _goes_on(state, target)
         and leads_to(state.fork, state.redo_lsn, end, forks)
     ):
-        start = _Way(state.redo_lsn, state.differential_base_lsn, True, (0, 0, 0, 0), None, None)
+        start = _Way(
+            state.redo_lsn,
+            state.differential_base_lsn,
+            True,
+            (0, 0, 0, 0),
+            None,
+            None,
+        )
     way, met = _Search(usable, target, told, choice).furthest(start)
     if way is None:
         return Plan(fork=end)
@@ -145,16 +164,26 @@ def plan(
         steps.append(step.last)
         step = step.before
     steps.reverse()
-    reached_fork = steps[-1].fork if steps else (state.fork if state is not None else end)
+    reached_fork = (
+        steps[-1].fork if steps else (state.fork if state is not None else end)
+    )
     if target.is_end:
         met = max((h.last_lsn for h in usable), default=way.lsn) <= way.lsn
-    hole = None if met and not target.is_end else _hole(usable, reached_fork, way.lsn)
+    hole = (
+        None
+        if met and not target.is_end
+        else _hole(usable, reached_fork, way.lsn)
+    )
     return Plan(steps, (reached_fork, way.lsn), hole, end, met)
 
 
 def _goes_on(state: RestoreState, target: Target) -> bool:
     """May logs and incrementals be added to this state, and does it hold no more than is wanted?"""
-    return state.exists and state.restoring and (target.lsn is None or state.redo_lsn <= target.lsn)
+    return (
+        state.exists
+        and state.restoring
+        and (target.lsn is None or state.redo_lsn <= target.lsn)
+    )
 
 
 class _Search:
@@ -163,7 +192,11 @@ class _Search:
     """
 
     def __init__(
-        self, usable: Sequence[BackupHeader], target: Target, told: Told, choice: Choice
+        self,
+        usable: Sequence[BackupHeader],
+        target: Target,
+        told: Told,
+        choice: Choice,
     ) -> None:
         self.usable = usable
         self.target = target
@@ -174,7 +207,9 @@ class _Search:
         self.by_base: dict[tuple[int, bool], _Ways] = {}
         self.by_last: dict[int, _Way] = {}
         self.bases = {
-            h.checkpoint_lsn: h.first_lsn for h in usable if h.kind is Kind.FULL and not h.copy_only
+            h.checkpoint_lsn: h.first_lsn
+            for h in usable
+            if h.kind is Kind.FULL and not h.copy_only
         }
         self.bases.update(
             {
@@ -196,8 +231,12 @@ class _Search:
         index, count = 0, len(usable)
         pending = start
         while index < count or pending is not None:
-            here: list[_Way] = []  # all ways to one position: none of them leads to another
-            if pending is not None and (index == count or pending.lsn <= usable[index].last_lsn):
+            here: list[
+                _Way
+            ] = []  # all ways to one position: none of them leads to another
+            if pending is not None and (
+                index == count or pending.lsn <= usable[index].last_lsn
+            ):
                 here.append(pending)
                 lsn, pending = pending.lsn, None
             else:
@@ -206,7 +245,9 @@ class _Search:
             while index < count and usable[index].last_lsn == lsn:
                 header = usable[index]
                 is_final = (
-                    header.kind is Kind.LOG and not target.is_end and target.is_met_by(header)
+                    header.kind is Kind.LOG
+                    and not target.is_end
+                    and target.is_met_by(header)
                 )
                 (final if is_final else here).extend(self._ways_by(header))
                 index += 1
@@ -214,18 +255,28 @@ class _Search:
                 return min(final, key=_preference), True
             # so that the best is added last and stays
             for way in sorted(here, key=_preference, reverse=True):
-                self.by_base.setdefault((way.base_lsn, way.is_base), _Ways()).add(way)
+                self.by_base.setdefault(
+                    (way.base_lsn, way.is_base), _Ways()
+                ).add(way)
             best = min(here, key=_preference, default=best)
-            if target.lsn is not None and best is not None and best.lsn >= target.lsn:
+            if (
+                target.lsn is not None
+                and best is not None
+                and best.lsn >= target.lsn
+            ):
                 return best, True
-        return best, best is not None and self._nothing_was_written_after(best.lsn)
+        return best, best is not None and self._nothing_was_written_after(
+            best.lsn
+        )
 
     def _nothing_was_written_after(self, lsn: int) -> bool:
         """Does a log that meets the target hold nothing beyond this position? Then nothing was
         written until then.
         """
         target = self.target
-        logs = (h for h in self.usable if h.kind is Kind.LOG and h.last_lsn <= lsn)
+        logs = (
+            h for h in self.usable if h.kind is Kind.LOG and h.last_lsn <= lsn
+        )
         return not target.is_end and any(target.is_met_by(log) for log in logs)
 
     def _ways_by(self, header: BackupHeader) -> list[_Way]:
@@ -233,22 +284,39 @@ class _Search:
         that end before it.
         """
         if header.kind is Kind.FULL:
-            rank = self._rank((-1 - header.last_lsn, -1 - header.last_lsn, 0, 0), header)
+            rank = self._rank(
+                (-1 - header.last_lsn, -1 - header.last_lsn, 0, 0), header
+            )
             first = _Way(
-                header.last_lsn, header.first_lsn, not header.copy_only, rank, header, None
+                header.last_lsn,
+                header.first_lsn,
+                not header.copy_only,
+                rank,
+                header,
+                None,
             )
             self.by_last[header.backup_id] = first
             return [] if header.backup_id in self.incomplete else [first]
         if header.kind is Kind.INCREMENTAL:
             way = self._by_incremental(header)
-            return [] if way is None or header.backup_id in self.incomplete else [way]
+            return (
+                []
+                if way is None or header.backup_id in self.incomplete
+                else [way]
+            )
         found: dict[tuple[int, bool], _Way] = {}
-        named = self.bases.get(header.database_backup_lsn, header.database_backup_lsn)
+        named = self.bases.get(
+            header.database_backup_lsn, header.database_backup_lsn
+        )
         for (base, is_base), ways in self.by_base.items():
             before = ways.cheapest_from(header.first_lsn)
             if before is None:
                 continue
-            way = self._step(before, header, *((named, True) if named > base else (base, is_base)))
+            way = self._step(
+                before,
+                header,
+                *((named, True) if named > base else (base, is_base)),
+            )
             key = (way.base_lsn, way.is_base)
             if key not in found or way.rank < found[key].rank:
                 found[key] = way
@@ -269,14 +337,24 @@ class _Search:
         if named is not None:
             carries = before.base_lsn if by_tool else header.first_lsn
         way = self._step(before, header, carries, True)
-        if way.rank[1] not in (0, self.rank_of_state):  # from a state on, cost alone counts
+        if way.rank[1] not in (
+            0,
+            self.rank_of_state,
+        ):  # from a state on, cost alone counts
             way.rank = (-1 - header.last_lsn, *way.rank[1:])
         self.by_last[header.backup_id] = way
         return way
 
-    def _step(self, before: _Way, header: BackupHeader, base_lsn: int, is_base: bool) -> _Way:
+    def _step(
+        self, before: _Way, header: BackupHeader, base_lsn: int, is_base: bool
+    ) -> _Way:
         return _Way(
-            header.last_lsn, base_lsn, is_base, self._rank(before.rank, header), header, before
+            header.last_lsn,
+            base_lsn,
+            is_base,
+            self._rank(before.rank, header),
+            header,
+            before,
         )
 
     def _rank(self, before: Rank, header: BackupHeader) -> Rank:
@@ -298,7 +376,11 @@ def _preference(way: _Way) -> tuple[Rank, bool, int]:
 
 def _hole(usable: Sequence[BackupHeader], fork: int, lsn: int) -> Hole | None:
     """Return what lies between a position and the next log beyond it."""
-    beyond = [h for h in usable if h.kind is Kind.LOG and lsn < h.first_lsn < h.last_lsn]
+    beyond = [
+        h
+        for h in usable
+        if h.kind is Kind.LOG and lsn < h.first_lsn < h.last_lsn
+    ]
     if not beyond:
         return None
     after = min(beyond, key=lambda h: (h.first_lsn, h.last_lsn, h.backup_id))

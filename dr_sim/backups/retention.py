@@ -91,13 +91,22 @@ class Shelf:
     that is not so the shelf is empty and says nothing, until a new one is made.
     """
 
-    __slots__ = ("_finished_utc_us", "_fork", "_logs", "_others", "_reached", "usual")
+    __slots__ = (
+        "_finished_utc_us",
+        "_fork",
+        "_logs",
+        "_others",
+        "_reached",
+        "usual",
+    )
 
     def __init__(self, files: Iterable[Stored] = ()) -> None:
         self.usual = True
         self._logs: deque[Stored] = deque()
         self._others: dict[str, Stored] = {}  # fulls and incrementals
-        self._fork = self._reached = self._finished_utc_us = 0  # of the last log
+        self._fork = self._reached = self._finished_utc_us = (
+            0  # of the last log
+        )
         for file in files:
             self.add(file)
 
@@ -105,7 +114,11 @@ class Shelf:
     def of(cls, files: Sequence[Stored]) -> Shelf:
         """A shelf of these files, whatever order they come in."""
         shelf = cls(files)
-        return shelf if shelf.usual else cls(sorted(files, key=lambda file: order(file.header)))
+        return (
+            shelf
+            if shelf.usual
+            else cls(sorted(files, key=lambda file: order(file.header)))
+        )
 
     def __len__(self) -> int:
         return len(self._logs) + len(self._others)
@@ -154,7 +167,10 @@ class Shelf:
         if self.usual and len(logs) > 1:
             self._logs.extend(logs[1:])
             last = logs[-1].header
-            self._reached, self._finished_utc_us = last.last_lsn, last.finished_utc_us
+            self._reached, self._finished_utc_us = (
+                last.last_lsn,
+                last.finished_utc_us,
+            )
 
     def remove(self, *names: str) -> None:
         """Files are here no more: fulls, incrementals, or the first logs; any other is unusual."""
@@ -193,42 +209,76 @@ class Shelf:
                 first_end = file.header.last_lsn
                 break
             old_logs.append(file)
-        known = sorted((file.header for file in self._others.values()), key=order)
+        known = sorted(
+            (file.header for file in self._others.values()), key=order
+        )
         fork, reached = self._fork, self._reached
         if first_end < 0 or any(
-            h.fork != fork or h.first_fork != fork or h.last_lsn > reached for h in known
+            h.fork != fork or h.first_fork != fork or h.last_lsn > reached
+            for h in known
         ):
             return None
         old = {h.backup_id for h in known if h.finished_utc_us < old_before_us}
-        old_end = old_logs[-1].header.last_lsn if old_logs else self._logs[0].header.first_lsn
-        needed_from = _needed_from(known, old, self._logs[0].header.first_lsn, first_end, old_end)
+        old_end = (
+            old_logs[-1].header.last_lsn
+            if old_logs
+            else self._logs[0].header.first_lsn
+        )
+        needed_from = _needed_from(
+            known, old, self._logs[0].header.first_lsn, first_end, old_end
+        )
         if needed_from is None:
             return None
-        kept = {h.backup_id for h in known if h.backup_id not in old or h.last_lsn == needed_from}
+        kept = {
+            h.backup_id
+            for h in known
+            if h.backup_id not in old or h.last_lsn == needed_from
+        }
         kept |= _newest_fulls(known, keep_fulls)
-        kept |= {file.header.backup_id for file in self._others.values() if not file.copied}
+        kept |= {
+            file.header.backup_id
+            for file in self._others.values()
+            if not file.copied
+        }
         if standby is not None and standby.exists:
             kept |= _ahead(known, standby)
             needed_from = min(needed_from, standby.redo_lsn)
-        for h in reversed(known):  # so that a base that is an incremental has its turn after it
+        for h in reversed(
+            known
+        ):  # so that a base that is an incremental has its turn after it
             if h.kind is Kind.INCREMENTAL and h.backup_id in kept:
                 bases = _bases_under(h, known)
                 if not bases and _may_be_led_to(h, known):
                     return None
                 kept.update(base.backup_id for base in bases)
-        gone = [file for file in old_logs if file.header.last_lsn <= needed_from and file.copied]
-        return gone + [file for file in self._others.values() if file.header.backup_id not in kept]
+        gone = [
+            file
+            for file in old_logs
+            if file.header.last_lsn <= needed_from and file.copied
+        ]
+        return gone + [
+            file
+            for file in self._others.values()
+            if file.header.backup_id not in kept
+        ]
 
 
 def _needed_from(
-    known: Sequence[BackupHeader], old: set[int], begin: int, first_end: int, old_end: int
+    known: Sequence[BackupHeader],
+    old: set[int],
+    begin: int,
+    first_end: int,
+    old_end: int,
 ) -> int | None:
     """Where the anchor ends: the newest old full, or incremental with its base, that ends in there.
     Beyond all old logs if there is none and nothing old can be needed: nothing restores from the
     start before the first young full ends. None: it is not that simple.
     """
     for header in reversed(known):
-        if header.backup_id not in old or not begin <= header.last_lsn <= first_end:
+        if (
+            header.backup_id not in old
+            or not begin <= header.last_lsn <= first_end
+        ):
             continue
         if header.kind is Kind.FULL or _has_its_chain(header, known):
             alike = sum(h.last_lsn == header.last_lsn for h in known)
@@ -237,19 +287,28 @@ def _needed_from(
             return None
     fulls = [h for h in known if h.kind is Kind.FULL]
     starts = min((h.last_lsn for h in fulls), default=old_end)
-    reach = max((h.last_lsn for h in known if h.backup_id in old), default=old_end)
+    reach = max(
+        (h.last_lsn for h in known if h.backup_id in old), default=old_end
+    )
     if any(h.backup_id in old for h in fulls) or max(reach, old_end) > starts:
         return None
     return max(reach, old_end) + 1
 
 
-def _may_be_led_to(incremental: BackupHeader, known: Sequence[BackupHeader]) -> bool:
+def _may_be_led_to(
+    incremental: BackupHeader, known: Sequence[BackupHeader]
+) -> bool:
     """Is there any full from which logs could lead to where it ends?"""
-    return any(h.kind is Kind.FULL and h.last_lsn <= incremental.last_lsn for h in known)
+    return any(
+        h.kind is Kind.FULL and h.last_lsn <= incremental.last_lsn
+        for h in known
+    )
 
 
 def _has_its_chain(
-    incremental: BackupHeader, known: Sequence[BackupHeader], forks: type_forks = NO_FORKS
+    incremental: BackupHeader,
+    known: Sequence[BackupHeader],
+    forks: type_forks = NO_FORKS,
 ) -> bool:
     """Is everything here that an incremental stands on, down to a full?"""
     under = _bases_under(incremental, known, forks)
@@ -259,7 +318,9 @@ def _has_its_chain(
 
 
 def _bases_under(
-    incremental: BackupHeader, known: Sequence[BackupHeader], forks: type_forks = NO_FORKS
+    incremental: BackupHeader,
+    known: Sequence[BackupHeader],
+    forks: type_forks = NO_FORKS,
 ) -> list[BackupHeader]:
     """Return what an incremental names as its base: fulls (one may stand in several files), else
     one incremental. Empty if it is not here.
@@ -269,27 +330,43 @@ def _bases_under(
     return fulls or sorted(under, key=order)[-1:]
 
 
-def _stands_on(above: BackupHeader, base: BackupHeader, forks: type_forks) -> bool:
+def _stands_on(
+    above: BackupHeader, base: BackupHeader, forks: type_forks
+) -> bool:
     """Return whether that backup is the one that an incremental names as its base by its LSN."""
-    if base.first_lsn != above.differential_base_lsn or base.last_lsn >= above.last_lsn:
+    if (
+        base.first_lsn != above.differential_base_lsn
+        or base.last_lsn >= above.last_lsn
+    ):
         return False
     if base.kind is Kind.INCREMENTAL:
-        possible = base.first_lsn < above.first_lsn and not stands_on_full(above)
+        possible = base.first_lsn < above.first_lsn and not stands_on_full(
+            above
+        )
     else:
         possible = base.kind is Kind.FULL and not base.copy_only
     return possible and leads_to(base.fork, base.last_lsn, above.fork, forks)
 
 
 def _generally_gone(
-    files: Sequence[Stored], old_before_us: int, keep_fulls: int, standby: RestoreState | None
+    files: Sequence[Stored],
+    old_before_us: int,
+    keep_fulls: int,
+    standby: RestoreState | None,
 ) -> list[Stored]:
     headers = {file.header.backup_id: file.header for file in files}
-    old = {i for i, header in headers.items() if header.finished_utc_us < old_before_us}
+    old = {
+        i
+        for i, header in headers.items()
+        if header.finished_utc_us < old_before_us
+    }
     if not old:
         return []
     known = list(headers.values())
     forks = forks_of(known)
-    newest = max(known, key=lambda header: (header.finished_utc_us, header.backup_id))
+    newest = max(
+        known, key=lambda header: (header.finished_utc_us, header.backup_id)
+    )
     kept = headers.keys() - old | {newest.backup_id}
     kept |= {file.header.backup_id for file in files if not file.copied}
     kept |= _newest_fulls(known, keep_fulls)
@@ -299,7 +376,9 @@ def _generally_gone(
         if anchor is not None:
             kept.add(anchor.backup_id)
             kept.update(
-                h.backup_id for h in path if h.kind is Kind.LOG and h.last_lsn > anchor.last_lsn
+                h.backup_id
+                for h in path
+                if h.kind is Kind.LOG and h.last_lsn > anchor.last_lsn
             )
         is_newest = leads_to(newest.fork, newest.last_lsn, end, forks)
         if is_newest and (anchor is None or not _unbroken(anchor, path)):
@@ -312,7 +391,11 @@ def _generally_gone(
 
 
 def _newest_fulls(headers: Sequence[BackupHeader], count: int) -> set[int]:
-    fulls = [header for header in headers if header.kind is Kind.FULL and not header.copy_only]
+    fulls = [
+        header
+        for header in headers
+        if header.kind is Kind.FULL and not header.copy_only
+    ]
     fulls.sort(key=lambda full: (full.finished_utc_us, full.backup_id))
     return {full.backup_id for full in fulls[max(len(fulls) - count, 0) :]}
 
@@ -330,7 +413,9 @@ def _anchor(
         return None
     begin = min(log.first_lsn for log in young)
     first_end = young[0].last_lsn
-    for log in reversed(logs):  # by falling end: once one ends before the run begins, all do
+    for log in reversed(
+        logs
+    ):  # by falling end: once one ends before the run begins, all do
         if log.last_lsn < begin:
             break
         begin = min(begin, log.first_lsn)
@@ -338,7 +423,11 @@ def _anchor(
     for anchor in reversed(path):
         if anchor.last_lsn < begin:
             break
-        if anchor.last_lsn > first_end or anchor.backup_id not in old or anchor.kind is Kind.LOG:
+        if (
+            anchor.last_lsn > first_end
+            or anchor.backup_id not in old
+            or anchor.kind is Kind.LOG
+        ):
             continue
         if anchor.kind is Kind.FULL or _has_its_chain(anchor, others, forks):
             return anchor
@@ -347,12 +436,21 @@ def _anchor(
     return None
 
 
-def _way_to(incremental: BackupHeader, headers: Sequence[BackupHeader]) -> list[BackupHeader]:
+def _way_to(
+    incremental: BackupHeader, headers: Sequence[BackupHeader]
+) -> list[BackupHeader]:
     """A way to where an incremental ends although its base is lost: logs after an older full carry
     the base forward.
     """
-    way = plan([h for h in headers if h.last_lsn <= incremental.last_lsn], fork=incremental.fork)
-    return way.steps if way.reaches == (incremental.fork, incremental.last_lsn) else []
+    way = plan(
+        [h for h in headers if h.last_lsn <= incremental.last_lsn],
+        fork=incremental.fork,
+    )
+    return (
+        way.steps
+        if way.reaches == (incremental.fork, incremental.last_lsn)
+        else []
+    )
 
 
 def _unbroken(anchor: BackupHeader, path: Sequence[BackupHeader]) -> bool:
@@ -371,12 +469,16 @@ def _ahead(headers: Sequence[BackupHeader], standby: RestoreState) -> set[int]:
     higher LSNs.
     """
     return {
-        h.backup_id for h in headers if h.kind is not Kind.FULL and h.last_lsn > standby.redo_lsn
+        h.backup_id
+        for h in headers
+        if h.kind is not Kind.FULL and h.last_lsn > standby.redo_lsn
     }
 
 
 def _bases_of(
-    kept: Sequence[BackupHeader], headers: Sequence[BackupHeader], forks: type_forks
+    kept: Sequence[BackupHeader],
+    headers: Sequence[BackupHeader],
+    forks: type_forks,
 ) -> set[int]:
     """Return what the incrementals among the kept stand on, and what that stands on in turn, or
     where it is lost the way by older ones.
@@ -386,9 +488,13 @@ def _bases_of(
     standing = [header for header in kept if header.kind is Kind.INCREMENTAL]
     while standing:
         incremental = standing.pop()
-        bases = _bases_under(incremental, others, forks) or _way_to(incremental, headers)
+        bases = _bases_under(incremental, others, forks) or _way_to(
+            incremental, headers
+        )
         standing += [
-            base for base in bases if base.kind is Kind.INCREMENTAL and base.backup_id not in needed
+            base
+            for base in bases
+            if base.kind is Kind.INCREMENTAL and base.backup_id not in needed
         ]
         needed.update(base.backup_id for base in bases)
     return needed

@@ -13,11 +13,17 @@ _BASE = 36
 
 def said(number: int, message: str) -> str:
     """Return '3101 Exclusive access ...' or '55006 database "crm" is being accessed ...'."""
-    return message if _begins_with_state(number, message) else f"{number} {message}"
+    return (
+        message
+        if _begins_with_state(number, message)
+        else f"{number} {message}"
+    )
 
 
 def _begins_with_state(number: int, message: str) -> bool:
     state = message.split(" ", 1)[0]
-    if len(state) != _STATE_LENGTH or not (state.isascii() and state.isalnum()):
+    if len(state) != _STATE_LENGTH or not (
+        state.isascii() and state.isalnum()
+    ):
         return False
     return int(state, _BASE) == number

@@ -13,12 +13,19 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dr_sim.backups.chain import ends_of_history, forks_of, leads_to, type_forks
+from dr_sim.backups.chain import (
+    ends_of_history,
+    forks_of,
+    leads_to,
+    type_forks,
+)
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 
 # a file; as secondary.restore_fixed where a scenario gives none: assumed
 ASSUMED_FIXED_US = 1_000_000
-ASSUMED_RATE_BYTES_S = 356_000_000  # as secondary.restore_rate: 500 GB in 23 min 24 s
+ASSUMED_RATE_BYTES_S = (
+    356_000_000  # as secondary.restore_rate: 500 GB in 23 min 24 s
+)
 
 
 class Reading(enum.Enum):
@@ -53,7 +60,11 @@ class Target:
     def is_met_by(self, log: BackupHeader) -> bool:
         """Return True if nothing beyond this log is needed, once it is replayed whole."""
         if self.utc_us is not None:
-            when = log.started_utc_us if self.reading is Reading.START else log.finished_utc_us
+            when = (
+                log.started_utc_us
+                if self.reading is Reading.START
+                else log.finished_utc_us
+            )
             return when >= self.utc_us
         return self.lsn is not None and log.last_lsn >= self.lsn
 
@@ -108,13 +119,18 @@ class Told:
 NOTHING_ELSE = Told()
 
 
-def _is_reachable(end: int, begins: set[tuple[int, int]], forks: type_forks) -> bool:
+def _is_reachable(
+    end: int, begins: set[tuple[int, int]], forks: type_forks
+) -> bool:
     """Return whether any of these positions leads to that fork."""
     return any(leads_to(fork, lsn, end, forks) for fork, lsn in begins)
 
 
 def fork_for(
-    headers: Sequence[BackupHeader], state: RestoreState | None, target: Target, forks: type_forks
+    headers: Sequence[BackupHeader],
+    state: RestoreState | None,
+    target: Target,
+    forks: type_forks,
 ) -> int | None:
     """The fork whose history a plan follows when nobody says which; None if there is nothing to
     start from.
@@ -126,23 +142,34 @@ def fork_for(
     """
     ends = ends_of_history(headers, forks)
     if state is not None and state.exists:
-        onward = [end for end in ends if leads_to(state.fork, state.redo_lsn, end, forks)]
+        onward = [
+            end
+            for end in ends
+            if leads_to(state.fork, state.redo_lsn, end, forks)
+        ]
         return onward[0] if len(onward) == 1 else state.fork
     fulls = [header for header in headers if header.kind is Kind.FULL]
     begins = {(full.fork, full.last_lsn) for full in fulls}
     reachable = [end for end in ends if _is_reachable(end, begins, forks)]
     if len(reachable) < 2:
         return reachable[0] if reachable else None
-    covering = [end for end in reachable if _covers(headers, end, target, forks)]
+    covering = [
+        end for end in reachable if _covers(headers, end, target, forks)
+    ]
     if covering and not target.is_end:
-        return max(covering, key=lambda end: (_greatest_lsn(headers, end), birth(headers, end)))
+        return max(
+            covering,
+            key=lambda end: (_greatest_lsn(headers, end), birth(headers, end)),
+        )
     return max(reachable, key=lambda end: birth(headers, end))
 
 
 def newest_fork(headers: Sequence[BackupHeader], histories: type_forks) -> int:
     """The fork that was born last, whether anything leads to it or not. headers: at least one."""
     forks = forks_of(headers, histories)
-    return max(ends_of_history(headers, forks), key=lambda end: birth(headers, end))
+    return max(
+        ends_of_history(headers, forks), key=lambda end: birth(headers, end)
+    )
 
 
 def birth(headers: Sequence[BackupHeader], fork: int) -> tuple[int, int]:
@@ -156,7 +183,12 @@ def _greatest_lsn(headers: Sequence[BackupHeader], fork: int) -> int:
     return max(h.last_lsn for h in headers if h.fork == fork)
 
 
-def _covers(headers: Sequence[BackupHeader], end: int, target: Target, forks: type_forks) -> bool:
+def _covers(
+    headers: Sequence[BackupHeader],
+    end: int,
+    target: Target,
+    forks: type_forks,
+) -> bool:
     for header in headers:
         if not leads_to(header.fork, header.last_lsn, end, forks):
             continue

@@ -55,7 +55,9 @@ class Measured:
         both = Measured(self.engine, self.version)
         for what in self.sizes:
             both.sizes[what] = self.sizes[what] + other.sizes[what]
-            both.durations_s[what] = self.durations_s[what] + other.durations_s[what]
+            both.durations_s[what] = (
+                self.durations_s[what] + other.durations_s[what]
+            )
         both.recover_s = self.recover_s + other.recover_s
         return both
 
@@ -70,7 +72,9 @@ class Measured:
 class _Bench:
     """Two servers, and the durations of what they did."""
 
-    def __init__(self, primary: Any, secondary: Any, measured: Measured) -> None:
+    def __init__(
+        self, primary: Any, secondary: Any, measured: Measured
+    ) -> None:
         self.primary, self.secondary = primary, secondary
         self.measured = measured
         self.commits = self.lsn = self.full_lsn = self.made = 0
@@ -79,7 +83,9 @@ class _Bench:
     def timed(self, what: str, size: int, do: Callable[[], Any]) -> Any:
         begun = time.perf_counter()
         result = do()
-        self.measured.durations_s.setdefault(what, []).append(time.perf_counter() - begun)
+        self.measured.durations_s.setdefault(what, []).append(
+            time.perf_counter() - begun
+        )
         self.measured.sizes.setdefault(what, []).append(size)
         return result
 
@@ -142,21 +148,31 @@ class _Bench:
 
 
 def calibrate(
-    engine: str, progress: Callable[[float], None] = lambda part: None, rounds: int = ROUNDS
+    engine: str,
+    progress: Callable[[float], None] = lambda part: None,
+    rounds: int = ROUNDS,
 ) -> FittedCosts:
     """Return what a real engine costs here. Raises DrSimError if there is none."""
     return measure(engine, progress, rounds).costs()
 
 
 def measure(
-    engine: str, progress: Callable[[float], None] = lambda part: None, rounds: int = ROUNDS
+    engine: str,
+    progress: Callable[[float], None] = lambda part: None,
+    rounds: int = ROUNDS,
 ) -> Measured:
     """Let it do everything, on databases of several sizes. Raises DrSimError if there is none."""
     with (
         scratch_folder() as home,
-        closing(open_server(engine, DiskFiles(home / "p"), home / "primary", 1, True)) as primary,
         closing(
-            open_server(engine, DiskFiles(home / "s"), home / "secondary", 1, True)
+            open_server(
+                engine, DiskFiles(home / "p"), home / "primary", 1, True
+            )
+        ) as primary,
+        closing(
+            open_server(
+                engine, DiskFiles(home / "s"), home / "secondary", 1, True
+            )
         ) as secondary,
     ):
         measured = Measured(engine, f"{PRODUCTS[engine]} {primary.version}")
@@ -164,7 +180,9 @@ def measure(
     return measured
 
 
-def _do_everything(bench: _Bench, progress: Callable[[float], None], rounds: int) -> None:
+def _do_everything(
+    bench: _Bench, progress: Callable[[float], None], rounds: int
+) -> None:
     steps = rounds * len(DATABASES)
     for step in range(steps):
         bench.begin(DATABASES[step % len(DATABASES)])
@@ -177,6 +195,9 @@ def _do_everything(bench: _Bench, progress: Callable[[float], None], rounds: int
         for size in INCREMENTALS:
             if size <= bench.size:
                 bench.write(size)
-                bench.ship(Kind.INCREMENTAL, min(bench.size, bench.lsn - bench.full_lsn))
+                bench.ship(
+                    Kind.INCREMENTAL,
+                    min(bench.size, bench.lsn - bench.full_lsn),
+                )
         bench.recover()
         progress((step + 1) / steps)

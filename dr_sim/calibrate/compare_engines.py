@@ -112,18 +112,25 @@ def compare(
             costs = (before + measuring.look(kind)).costs()
         predicted = run(
             load_scenario(
-                path, costs.overrides(scenario.engine.scale), engine="model", timing="modelled"
+                path,
+                costs.overrides(scenario.engine.scale),
+                engine="model",
+                timing="modelled",
             )
         )
         out += _quantities(scenario, predicted, observed)
     return out
 
 
-def _quantities(scenario: Scenario, predicted: Result, observed: Result) -> list[Compared]:
+def _quantities(
+    scenario: Scenario, predicted: Result, observed: Result
+) -> list[Compared]:
     pairs: list[tuple[str, Any, Any, bool]] = []
     p, o = predicted.summary, observed.summary
     for before, after in zip(p.failovers, o.failovers, strict=False):
-        pairs.append(("data loss", before.data_loss_us, after.data_loss_us, False))
+        pairs.append(
+            ("data loss", before.data_loss_us, after.data_loss_us, False)
+        )
         for phase, us in after.phases_us.items():
             if us or before.phases_us[phase]:
                 pairs.append(
@@ -147,7 +154,14 @@ def _quantities(scenario: Scenario, predicted: Result, observed: Result) -> list
     one, two = _spans(predicted.journal), _spans(observed.journal)
     for what in two:
         if what in one:
-            pairs.append((what, round(median(one[what])), round(median(two[what])), True))
+            pairs.append(
+                (
+                    what,
+                    round(median(one[what])),
+                    round(median(two[what])),
+                    True,
+                )
+            )
     return [Compared(scenario.name, *pair) for pair in pairs]
 
 
@@ -159,7 +173,10 @@ def _spans(journal: Journal) -> dict[str, list[int]]:
     handed_us: dict[int, int] = {}  # by database: it restores one at a time
     spans: dict[str, list[int]] = {}
     for row in journal.rows(
-        "truth.backup_begin", "truth.backup_finished", "seen.Restore", "truth.restored"
+        "truth.backup_begin",
+        "truth.backup_finished",
+        "seen.Restore",
+        "truth.restored",
     ):
         if row.kind == "seen.Restore":
             handed_us[row.entity] = row.time_us
@@ -173,8 +190,12 @@ def _spans(journal: Journal) -> dict[str, list[int]]:
         if row.kind == "truth.backup_finished":
             spans.setdefault(f"{word} backup", []).append(row.time_us - at_us)
             continue
-        spans.setdefault(f"{word} restore", []).append(row.time_us - handed_us[row.entity])
-        spans.setdefault(f"{word}: from its begin until restored", []).append(row.time_us - at_us)
+        spans.setdefault(f"{word} restore", []).append(
+            row.time_us - handed_us[row.entity]
+        )
+        spans.setdefault(f"{word}: from its begin until restored", []).append(
+            row.time_us - at_us
+        )
     return spans
 
 
@@ -182,7 +203,9 @@ def median_error(compared: Iterable[Compared]) -> float | None:
     """Return the median of the relative errors, without their sign, of what the clock decides; None
     if there is none.
     """
-    errors = [abs(c.error) for c in compared if c.clocked and c.error is not None]
+    errors = [
+        abs(c.error) for c in compared if c.clocked and c.error is not None
+    ]
     return median(errors) if errors else None
 
 
@@ -202,7 +225,11 @@ def table(compared: list[Compared]) -> str:
             f"{_error(c)}".rstrip()
         )
     found = median_error(compared)
-    worse = [c for c in compared if c.clocked and c.error is not None and abs(c.error) > WORSE_THAN]
+    worse = [
+        c
+        for c in compared
+        if c.clocked and c.error is not None and abs(c.error) > WORSE_THAN
+    ]
     count = sum(c.clocked and c.error is not None for c in compared)
     middle = "unknown" if found is None else f"{found:.1%}"
     lines += [
@@ -216,7 +243,9 @@ def table(compared: list[Compared]) -> str:
 def _time(us: int | None) -> str:
     if us is None:
         return "unknown"
-    return f"{us / 1e6:.4g} s" if us >= 10**6 or not us else f"{us / 1e3:.3g} ms"
+    return (
+        f"{us / 1e6:.4g} s" if us >= 10**6 or not us else f"{us / 1e3:.3g} ms"
+    )
 
 
 def _error(c: Compared) -> str:

@@ -66,18 +66,24 @@ class LineFit:
         if not self.slope_s:
             return f"95 %: {fixed}, whatever the size; {of}"
         slowest, fastest = (
-            _rate_words(self.slope_s + half) for half in (self.slope_half_s, -self.slope_half_s)
+            _rate_words(self.slope_s + half)
+            for half in (self.slope_half_s, -self.slope_half_s)
         )
-        return (
-            f"95 %: {fixed if self.fixed_half_s else 'no fixed cost'}; {slowest} to {fastest}; {of}"
-        )
+        fixed = fixed if self.fixed_half_s else "no fixed cost"
+        return f"95 %: {fixed}; {slowest} to {fastest}; {of}"
 
 
 def _rate_words(slope_s: float) -> str:
-    return rate_text(round(1 / slope_s)) if slope_s > 1 / FASTEST_BYTES_S else "any"
+    return (
+        rate_text(round(1 / slope_s))
+        if slope_s > 1 / FASTEST_BYTES_S
+        else "any"
+    )
 
 
-def fit(sizes: list[int], durations_s: list[float], through_zero: bool = False) -> LineFit:
+def fit(
+    sizes: list[int], durations_s: list[float], through_zero: bool = False
+) -> LineFit:
     """The line of the module's head; through_zero: no fixed cost. At least three durations."""
     x, t = np.array(sizes, float), np.array(durations_s, float)
     of = len(t), min(sizes), max(sizes)
@@ -104,12 +110,16 @@ def _huber(columns: list[Any], t: Any) -> tuple[list[float], list[float]]:
     for _ in range(REWEIGHTED):
         a, wanted = of / expected[:, None], t / expected
         root = np.sqrt(weight)
-        solution, *_ = np.linalg.lstsq(a * root[:, None], wanted * root, rcond=None)
+        solution, *_ = np.linalg.lstsq(
+            a * root[:, None], wanted * root, rcond=None
+        )
         off = wanted - a @ solution
         # the standard deviation, were it a normal law
         usual = HUBER * 1.4826 * float(np.median(np.abs(off)))
         weight = (
-            np.minimum(1.0, usual / np.maximum(np.abs(off), 1e-12)) if usual else np.ones_like(t)
+            np.minimum(1.0, usual / np.maximum(np.abs(off), 1e-12))
+            if usual
+            else np.ones_like(t)
         )
         expected = np.maximum(of @ solution, t / 10)
     near = float(np.mean(np.abs(off) <= usual)) if usual else 1.0

@@ -14,7 +14,12 @@ import numpy as np
 
 from dr_sim import units
 from dr_sim.backups.model import Kind
-from dr_sim.calibrate.cost_line import FASTEST_BYTES_S, LineFit, rate_text, time_text
+from dr_sim.calibrate.cost_line import (
+    FASTEST_BYTES_S,
+    LineFit,
+    rate_text,
+    time_text,
+)
 from dr_sim.errors import InputError, Problem
 from dr_sim.files.reading import read_regular
 from dr_sim.scenario import bounds
@@ -22,7 +27,10 @@ from dr_sim.scenario.tree import MAX_BYTES, Node, parse_yaml
 
 RESTORE_KEYS = {
     Kind.FULL: ("restore_full.fixed", "restore_full.rate"),
-    Kind.INCREMENTAL: ("restore_incremental.fixed", "restore_incremental.rate"),
+    Kind.INCREMENTAL: (
+        "restore_incremental.fixed",
+        "restore_incremental.rate",
+    ),
     Kind.LOG: ("restore_fixed", "restore_rate"),
 }
 """Where a scenario's `secondary` says what restores cost."""
@@ -53,7 +61,10 @@ class FittedCosts:
             f"failover.recover={_us(self.recover_us)}",
         ]
         for kind in Kind:
-            backup, restore = (self.fits[f"{kind.word} {what}"] for what in ("backup", "restore"))
+            backup, restore = (
+                self.fits[f"{kind.word} {what}"]
+                for what in ("backup", "restore")
+            )
             found += [
                 f"primary.{kind.word}.fixed={_us(backup.fixed_us)}",
                 f"primary.{kind.word}.rate={_scaled(backup, scale)}",
@@ -89,9 +100,8 @@ def cost_section(costs: FittedCosts, name: str) -> str:
     """
     f = costs.fits
     restore = f["log restore"]
-    machine = (
-        f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}"
-    )
+    system = f"{platform.system()} {platform.release()}"
+    machine = f"{platform.machine()}, {os.cpu_count()} CPUs, {system}"
     recover = (
         f"{len(costs.recover_s)} promotions, {time_text(min(costs.recover_s))} to "
         f"{time_text(max(costs.recover_s))}; the median"
@@ -105,7 +115,10 @@ def cost_section(costs: FittedCosts, name: str) -> str:
         "primary:",
         f"  disk: {rate_text(FASTEST_BYTES_S)}  # not measured: so fast that backups side "
         "by side do not wait for each other",
-        *(_operation_line(kind.word, f[f"{kind.word} backup"]) for kind in Kind),
+        *(
+            _operation_line(kind.word, f[f"{kind.word} backup"])
+            for kind in Kind
+        ),
         "secondary:",
         f"  disk: {rate_text(FASTEST_BYTES_S)}  # not measured: the same",
         f"  hash_rate: {rate_text(f['hash'].rate_bytes_s)}  # {f['hash'].words()}",
@@ -128,7 +141,10 @@ class StoredCosts:
 
     def overrides(self, scale: int) -> list[str]:
         """Return the texts of `Costs.overrides`."""
-        return [f"{key}={self._at(key, text, scale)}" for key, text in self.values.items()]
+        return [
+            f"{key}={self._at(key, text, scale)}"
+            for key, text in self.values.items()
+        ]
 
     def _at(self, key: str, text: str, scale: int) -> str:
         if not key.endswith(RATES):
@@ -144,8 +160,14 @@ def read_costs(path: Path) -> StoredCosts:
     try:
         text = read_regular(path, MAX_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "is not UTF-8"
-        raise InputError([Problem(str(path), 0, 0, f"cannot be read: {reason}")]) from None
+        reason = (
+            error.strerror
+            if isinstance(error, OSError) and error.strerror
+            else "is not UTF-8"
+        )
+        raise InputError(
+            [Problem(str(path), 0, 0, f"cannot be read: {reason}")]
+        ) from None
     problems: list[Problem] = []
     tree = parse_yaml(text, str(path), problems)
     values: dict[str, str] = {}
@@ -179,15 +201,19 @@ def read_costs(path: Path) -> StoredCosts:
     return StoredCosts(values)
 
 
-def _flatten(node: Node, path: str, values: dict[str, str], problems: list[Problem]) -> None:
+def _flatten(
+    node: Node, path: str, values: dict[str, str], problems: list[Problem]
+) -> None:
     for key, child in node.items():
         here = f"{path}.{key}" if path else key
         if isinstance(child.value, dict):
             _flatten(child, here, values, problems)
             continue
-        if here.partition(".")[0] not in ("primary", "secondary", "failover") or not isinstance(
-            child.value, str
-        ):
+        if here.partition(".")[0] not in (
+            "primary",
+            "secondary",
+            "failover",
+        ) or not isinstance(child.value, str):
             problems.append(
                 child.key_problem(
                     f"{here} is no cost; a file of costs holds primary, secondary and failover"

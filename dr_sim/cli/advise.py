@@ -23,16 +23,24 @@ def add_advise(commands: Any) -> None:
     )
     parser.add_argument("scenario", type=Path)
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override one key"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override one key",
     )
-    parser.add_argument("--seed", type=int, help="in place of the scenario's own")
+    parser.add_argument(
+        "--seed", type=int, help="in place of the scenario's own"
+    )
     parser.add_argument(
         "--replications",
         type=count,
         metavar="N",
         help="runs of each set (default: as many as the scenario asks for at least)",
     )
-    parser.add_argument("--json", action="store_true", help="print the advice as JSON")
+    parser.add_argument(
+        "--json", action="store_true", help="print the advice as JSON"
+    )
     add_executor(parser)
     add_played(parser)
     parser.set_defaults(command=_advise)
@@ -55,7 +63,10 @@ def _advise(a: argparse.Namespace) -> int:
     folder = advice_folder(base)
     began = time.monotonic()
     try:
-        with api.shown_progress("advise") as progress, until.executor(a.workers, a.on) as playing:
+        with (
+            api.shown_progress("advise") as progress,
+            until.executor(a.workers, a.on) as playing,
+        ):
             found = advise(asked, playing, folder, progress)
     except KeyboardInterrupt:
         print(
@@ -64,7 +75,11 @@ def _advise(a: argparse.Namespace) -> int:
         )
         raise
     if a.json:
-        show(json.dumps(found.to_json(), indent=1, ensure_ascii=False, allow_nan=False))
+        show(
+            json.dumps(
+                found.to_json(), indent=1, ensure_ascii=False, allow_nan=False
+            )
+        )
     else:
         show(advice_text(found, time.monotonic() - began, str(a.scenario)))
     if found.broken:

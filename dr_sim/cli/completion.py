@@ -12,8 +12,12 @@ SHELLS = ("bash", "zsh", "fish", "powershell")
 
 
 def add_commands(commands: Any) -> None:
-    completion = commands.add_parser("completion", help="print what makes a shell complete dr-sim")
-    completion.add_argument("shell", choices=SHELLS, help="the shell that you use")
+    completion = commands.add_parser(
+        "completion", help="print what makes a shell complete dr-sim"
+    )
+    completion.add_argument(
+        "shell", choices=SHELLS, help="the shell that you use"
+    )
     completion.set_defaults(command=_completion)
 
 

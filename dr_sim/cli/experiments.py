@@ -42,26 +42,37 @@ def add_to_run(run: argparse.ArgumentParser) -> None:
 
 def add_executor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--workers", type=count, metavar="N", help="processes (default: one a core)"
+        "--workers",
+        type=count,
+        metavar="N",
+        help="processes (default: one a core)",
     )
     parser.add_argument(
-        "--on", metavar="dask://HOST:PORT", help="play replications on a Dask cluster"
+        "--on",
+        metavar="dask://HOST:PORT",
+        help="play replications on a Dask cluster",
     )
 
 
 def add_played(parser: argparse.ArgumentParser) -> None:
     """How scenarios are played."""
     parser.add_argument(
-        "--steps", action="store_true", help="with every fast path off: slower, the same records"
+        "--steps",
+        action="store_true",
+        help="with every fast path off: slower, the same records",
     )
     add_manager(parser)
 
 
 def add_manager(
-    parser: argparse.ArgumentParser, of: str = "in the recovery manager's place"
+    parser: argparse.ArgumentParser,
+    of: str = "in the recovery manager's place",
 ) -> None:
     parser.add_argument(
-        "--manager", metavar="MODULE:FACTORY", default="", help=f"logic of your own {of}"
+        "--manager",
+        metavar="MODULE:FACTORY",
+        default="",
+        help=f"logic of your own {of}",
     )
 
 
@@ -92,7 +103,14 @@ def wants_replications(a: argparse.Namespace, scenario: Scenario) -> bool:
     if a.replications is not None:
         if a.replication is not None:
             raise InputError(
-                [Problem("--replications", 0, 0, "does not go with --replication: leave one out")]
+                [
+                    Problem(
+                        "--replications",
+                        0,
+                        0,
+                        "does not go with --replication: leave one out",
+                    )
+                ]
             )
         return True
     return scenario.replications is not None and a.replication is None
@@ -149,10 +167,15 @@ def kept(course: object, folder: Path) -> Iterator[None]:
 # ---- check, baseline, compare, sweep
 def add_commands(commands: Any) -> None:
     check = commands.add_parser(
-        "check", help="judge the SLA of every scenario under some paths, for CI"
+        "check",
+        help="judge the SLA of every scenario under some paths, for CI",
     )
     check.add_argument(
-        "paths", type=named, nargs="+", metavar="PATH", help="scenario files, or folders with some"
+        "paths",
+        type=named,
+        nargs="+",
+        metavar="PATH",
+        help="scenario files, or folders with some",
     )
     check.add_argument(
         "--set",
@@ -162,7 +185,10 @@ def add_commands(commands: Any) -> None:
         help="override one key in all of them",
     )
     check.add_argument(
-        "--replications", type=count, metavar="N", help="of each (default: what it asks for)"
+        "--replications",
+        type=count,
+        metavar="N",
+        help="of each (default: what it asks for)",
     )
     check.add_argument(
         "--budget",
@@ -172,7 +198,10 @@ def add_commands(commands: Any) -> None:
         "asks for at least",
     )
     check.add_argument(
-        "--against", type=Path, metavar="FILE", help="a baseline: what is worse than it fails"
+        "--against",
+        type=Path,
+        metavar="FILE",
+        help="a baseline: what is worse than it fails",
     )
     check.add_argument(
         "--tolerance",
@@ -183,9 +212,14 @@ def add_commands(commands: Any) -> None:
         "%% or 5 s', of which the larger"
         " counts (default: 1 %% or 1 s: durations are shown to the second)",
     )
-    check.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
     check.add_argument(
-        "--markdown", type=Path, metavar="FILE", help="write a summary for a pull request"
+        "--junit", type=Path, metavar="FILE", help="write JUnit XML"
+    )
+    check.add_argument(
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        help="write a summary for a pull request",
     )
     check.add_argument(
         "--github",
@@ -197,22 +231,36 @@ def add_commands(commands: Any) -> None:
     check.set_defaults(command=_check)
 
     baseline = commands.add_parser(
-        "baseline", help="store what every replication gives now, to compare with later"
+        "baseline",
+        help="store what every replication gives now, to compare with later",
     )
     baseline.add_argument(
-        "paths", type=named, nargs="+", metavar="PATH", help="scenario files, or folders with some"
+        "paths",
+        type=named,
+        nargs="+",
+        metavar="PATH",
+        help="scenario files, or folders with some",
     )
     baseline.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="FILE", help="Parquet file to write"
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="Parquet file to write",
     )
     baseline.add_argument(
-        "--replications", type=count, metavar="N", help="of each (default: what it asks for)"
+        "--replications",
+        type=count,
+        metavar="N",
+        help="of each (default: what it asks for)",
     )
     add_executor(baseline)
     baseline.set_defaults(command=_baseline)
 
     compare = commands.add_parser(
-        "compare", help="two scenarios on the same luck: differences with intervals"
+        "compare",
+        help="two scenarios on the same luck: differences with intervals",
     )
     compare.add_argument("a", type=Path, metavar="A.yaml")
     compare.add_argument("b", type=Path, metavar="B.yaml")
@@ -223,14 +271,23 @@ def add_commands(commands: Any) -> None:
         help="of each (default: the larger number they ask for)",
     )
     compare.add_argument("--seed", type=int, help="of both (default: A's)")
-    compare.add_argument("--all", action="store_true", help="show what does not differ, too")
-    compare.add_argument("--json", action="store_true", help="print the differences as JSON")
     compare.add_argument(
-        "-o", "--out", type=Path, help="folder for the page (default: results/<A>/compare-<key>)"
+        "--all", action="store_true", help="show what does not differ, too"
+    )
+    compare.add_argument(
+        "--json", action="store_true", help="print the differences as JSON"
+    )
+    compare.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        help="folder for the page (default: results/<A>/compare-<key>)",
     )
     add_executor(compare)
     compare.add_argument(
-        "--steps", action="store_true", help="with every fast path off: slower, the same records"
+        "--steps",
+        action="store_true",
+        help="with every fast path off: slower, the same records",
     )
     compare.add_argument(
         "--manager",
@@ -242,7 +299,9 @@ def add_commands(commands: Any) -> None:
     )
     compare.set_defaults(command=_compare)
 
-    sweep = commands.add_parser("sweep", help="vary keys of a scenario: a table and a picture")
+    sweep = commands.add_parser(
+        "sweep", help="vary keys of a scenario: a table and a picture"
+    )
     sweep.add_argument("scenario", type=Path)
     sweep.add_argument(
         "--vary",
@@ -259,9 +318,14 @@ def add_commands(commands: Any) -> None:
         help="override one key at every point",
     )
     sweep.add_argument(
-        "--replications", type=count, metavar="N", help="at each point (default: what it asks for)"
+        "--replications",
+        type=count,
+        metavar="N",
+        help="at each point (default: what it asks for)",
     )
-    sweep.add_argument("--seed", type=int, help="in place of the scenario's own")
+    sweep.add_argument(
+        "--seed", type=int, help="in place of the scenario's own"
+    )
     sweep.add_argument(
         "--measure",
         action="append",
@@ -290,7 +354,9 @@ def named(text: str) -> Path:
     one happens to be in.
     """
     if not text:
-        raise argparse.ArgumentTypeError("is empty: name a scenario, or a folder ('.' is this one)")
+        raise argparse.ArgumentTypeError(
+            "is empty: name a scenario, or a folder ('.' is this one)"
+        )
     return Path(text)
 
 
@@ -319,16 +385,27 @@ def _check(a: argparse.Namespace) -> int:
     from dr_sim.files.output import check_outputs, printable, write_together
 
     against = baseline.read(a.against) if a.against is not None else None
-    loaded = [(path, as_asked(scenario, a)) for path, scenario in load_all(a.paths, a.set)]
+    loaded = [
+        (path, as_asked(scenario, a))
+        for path, scenario in load_all(a.paths, a.set)
+    ]
     check_outputs(
         [a.junit, a.markdown],
-        [*(path for path, _ in loaded), *([a.against] if a.against is not None else [])],
+        [
+            *(path for path, _ in loaded),
+            *([a.against] if a.against is not None else []),
+        ],
     )
-    too_much = warn_of_overload((scenario.name, scenario) for _, scenario in loaded)
+    too_much = warn_of_overload(
+        (scenario.name, scenario) for _, scenario in loaded
+    )
     for line in told_before(loaded, a.replications):
         print(printable(line), file=sys.stderr)
     began = time.monotonic()
-    with api.shown_progress("check") as progress, until.executor(a.workers, a.on) as playing:
+    with (
+        api.shown_progress("check") as progress,
+        until.executor(a.workers, a.on) as playing,
+    ):
         found = check(
             loaded,
             playing,
@@ -343,7 +420,9 @@ def _check(a: argparse.Namespace) -> int:
     for line in too_much:
         show(line)
     for line in (
-        report.github_lines(found) if a.github or os.environ.get("GITHUB_ACTIONS") == "true" else ()
+        report.github_lines(found)
+        if a.github or os.environ.get("GITHUB_ACTIONS") == "true"
+        else ()
     ):
         show(line)
     return found.exit_code
@@ -374,7 +453,9 @@ def _baseline(a: argparse.Namespace) -> int:
     loaded = load_all(a.paths)
     check_outputs([a.out], [path for path, _ in loaded])
     with until.executor(a.workers, a.on) as playing:
-        numbers = [until.plan_of(s, a.replications).at_least for _, s in loaded]
+        numbers = [
+            until.plan_of(s, a.replications).at_least for _, s in loaded
+        ]
         told = baseline.make(loaded, numbers, playing, a.out)
     for line in told:
         print(f"note: {line}", file=sys.stderr)
@@ -391,7 +472,13 @@ def _compare(a: argparse.Namespace) -> int:
     from dr_sim.screen.distribution import comparison
 
     if len(a.manager) > 2:
-        raise InputError([Problem("--manager", 0, 0, "is given once, or twice: of A and of B")])
+        raise InputError(
+            [
+                Problem(
+                    "--manager", 0, 0, "is given once, or twice: of A and of B"
+                )
+            ]
+        )
     managers = (a.manager * 2)[:2] or ["", ""]
     first, second = (
         managed(replace(api.load_scenario(path), steps=a.steps), manager)
@@ -443,33 +530,48 @@ def _sweep(a: argparse.Namespace) -> int:
     ]
     n = until.plan_of(base, a.replications).at_most
     folder = a.out or sweep_folder(base, sweeps)
-    too_much = warn_of_overload((words_of(point.values), point.scenario) for point in points)
+    too_much = warn_of_overload(
+        (words_of(point.values), point.scenario) for point in points
+    )
     try:
         with (
             api.shown_progress(f"{len(points)} points") as progress,
             until.executor(a.workers, a.on) as playing,
         ):
-            found = sweep.play_sweep(points, n, playing, folder / "points", progress)
+            found = sweep.play_sweep(
+                points, n, playing, folder / "points", progress
+            )
     except KeyboardInterrupt:
         print(
             f"what is finished is kept in {folder}; the same command goes on from there",
             file=sys.stderr,
         )
         raise
-    measures, found_out = a.measure or sweep.measures_of(base, asked), answers(found, asked)
-    names = write_sweep(found, SweepShown(measures, found_out, asked, n), folder)
-    show(f"{sweep.table_text(found, measures)}\n\n{answer_text(found_out, asked, n)}")
+    measures, found_out = (
+        a.measure or sweep.measures_of(base, asked),
+        answers(found, asked),
+    )
+    names = write_sweep(
+        found, SweepShown(measures, found_out, asked, n), folder
+    )
+    show(
+        f"{sweep.table_text(found, measures)}\n\n{answer_text(found_out, asked, n)}"
+    )
     for line in too_much:
         show(line)
     broken = [
-        (point, d) for point, d in zip(found.points, found.distributions, strict=True) if d.broken
+        (point, d)
+        for point, d in zip(found.points, found.distributions, strict=True)
+        if d.broken
     ]
     broken += found.without
     for point, of in broken:
         show(f"BROKEN at {words_of(point.values)}: {of.told_broken}")
     if len(names) == 1:
         names.append("(no picture: it has room for two keys that vary)")
-    show(f"\n{folder}/  sweep.parquet measures.parquet answer.json {' '.join(names)}")
+    show(
+        f"\n{folder}/  sweep.parquet measures.parquet answer.json {' '.join(names)}"
+    )
     if broken:
         return EXIT_BUG
     return 4 if any(d.violations for d in found.distributions) else 0

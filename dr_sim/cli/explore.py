@@ -38,10 +38,24 @@ def add_explore(commands: Any) -> None:
     )
     explore.add_argument("--budget", type=duration, default=duration("10 min"), metavar="TIME",
                          help="of real time (default: 10 min)")  # fmt: skip
-    explore.add_argument("--runs", type=count, metavar="N", help="stop after this number of cases")
-    explore.add_argument("--seed", type=int, default=1, help="of the draws (default: 1)")
-    explore.add_argument("--workers", type=count, metavar="N", help="processes (default: a core)")
-    explore.add_argument("--first", action="store_true", help="stop at the first case found")
+    explore.add_argument(
+        "--runs",
+        type=count,
+        metavar="N",
+        help="stop after this number of cases",
+    )
+    explore.add_argument(
+        "--seed", type=int, default=1, help="of the draws (default: 1)"
+    )
+    explore.add_argument(
+        "--workers",
+        type=count,
+        metavar="N",
+        help="processes (default: a core)",
+    )
+    explore.add_argument(
+        "--first", action="store_true", help="stop at the first case found"
+    )
     explore.add_argument(
         "-o",
         "--out",
@@ -78,9 +92,17 @@ def add_cutsets(commands: Any) -> None:
                          help="since the start (default: before the first failure)")  # fmt: skip
     cutsets.add_argument("--rpo", type=duration, metavar="TIME", default=duration("15 min"),
                          help="the most that may be lost (default: 15 min)")  # fmt: skip
-    cutsets.add_argument("--database", metavar="NAME", help="of this database (default: the first)")
     cutsets.add_argument(
-        "--count", type=count, metavar="N", default=5, help="number of sets (default: 5)"
+        "--database",
+        metavar="NAME",
+        help="of this database (default: the first)",
+    )
+    cutsets.add_argument(
+        "--count",
+        type=count,
+        metavar="N",
+        default=5,
+        help="number of sets (default: 5)",
     )
     cutsets.set_defaults(command=_cutsets)
 
@@ -94,15 +116,21 @@ def _cutsets(a: argparse.Namespace) -> int:
     scenario = stored.scenario
     names = [d.name for d in scenario.databases]
     if a.database not in (None, *names):
-        raise InputError([Problem("--database", 0, 0, f"is one of {', '.join(names)}")])
+        raise InputError(
+            [Problem("--database", 0, 0, f"is one of {', '.join(names)}")]
+        )
     index = 0 if a.database is None else names.index(a.database)
     at_us = stored.whole.first_failure_us - 1 if a.at is None else a.at
     if not 0 < at_us <= stored.whole.end_us:
         raise InputError([Problem("--at", 0, 0, "is not within the run")])
-    found = cut_sets(stored.legs[0].journal, scenario, index, at_us, a.rpo, a.count)
+    found = cut_sets(
+        stored.legs[0].journal, scenario, index, at_us, a.rpo, a.count
+    )
     when, rpo = format_duration(at_us), format_duration(a.rpo)
     if not found.certificate:
-        show(f"{found.database} at {when}: what is here does not hold an RPO of {rpo} anyway")
+        show(
+            f"{found.database} at {when}: what is here does not hold an RPO of {rpo} anyway"
+        )
         return 1
     lines = [
         f"{found.database} at {when}: with the primary's site, what else must be lost to lose more "
@@ -124,7 +152,9 @@ def _explore(a: argparse.Namespace) -> int:
     from dr_sim.explore import search
     from dr_sim.loading import load_scenario
 
-    if a.scenario is not None:  # one line for each mistake, before anything is begun
+    if (
+        a.scenario is not None
+    ):  # one line for each mistake, before anything is begun
         managed(load_scenario(a.scenario), a.manager)
     name = "drawn" if a.scenario is None else a.scenario.stem
     folder = a.out or Path("explorations") / name
@@ -136,7 +166,13 @@ def _explore(a: argparse.Namespace) -> int:
                                   f"{state.seed}, or another --out")])  # fmt: skip
     services = search.services_of(a.seed, a.scenario, a.manager)
     if not services:
-        raise InputError([Problem(str(a.scenario), 0, 0, "cannot be run without its events")])
+        raise InputError(
+            [
+                Problem(
+                    str(a.scenario), 0, 0, "cannot be run without its events"
+                )
+            ]
+        )
     workers = a.workers or os.cpu_count() or 1
     budget = search.Budget(a.budget / 1_000_000, a.runs, a.manager)
 
@@ -150,7 +186,10 @@ def _explore(a: argparse.Namespace) -> int:
     for found in search.explore(state, services, workers, budget, tell):
         state.found.append(found)
         path = search.finish(found, folder, manager=a.manager)
-        print(f"\r{found.sign.requirement}: {found.sentence}\n   {path}", file=sys.stderr)
+        print(
+            f"\r{found.sign.requirement}: {found.sentence}\n   {path}",
+            file=sys.stderr,
+        )
         state.write(folder)
         if a.first:
             break
@@ -191,10 +230,21 @@ def _shrink(a: argparse.Namespace) -> int:
     tree = read_tree(a.scenario)
     scenario = load(tree, a.manager)
     if scenario is None:
-        raise InputError([Problem(str(a.scenario), 0, 0, "names files, and cannot be cut down")])
+        raise InputError(
+            [
+                Problem(
+                    str(a.scenario),
+                    0,
+                    0,
+                    "names files, and cannot be cut down",
+                )
+            ]
+        )
     signs = look(scenario).signs
     if not signs:
-        show(f"{a.scenario}: no requirement and no invariant breaks: there is nothing to shrink")
+        show(
+            f"{a.scenario}: no requirement and no invariant breaks: there is nothing to shrink"
+        )
         return 0
     for sign, sentence in signs.items():
         found = search.Found(sign, sentence, -1, tree)

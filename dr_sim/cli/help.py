@@ -69,19 +69,25 @@ HELP = {
     "check": Help(
         "Judges the SLA lines of every scenario over many runs. What cannot be told yet is "
         "unknown, and unknown is not a pass.",
-        ("dr-sim check scenarios/checks --junit check.xml --markdown check.md",),
+        (
+            "dr-sim check scenarios/checks --junit check.xml --markdown check.md",
+        ),
         _JUDGED,
         ((1, "an SLA is missed, or something is worse than the baseline"),),
     ),
     "baseline": Help(
         "Stores what every replication of some scenarios gives now, for `dr-sim check --against`.",
-        ("dr-sim baseline scenarios/checks -o baseline.parquet --replications 20",),
+        (
+            "dr-sim baseline scenarios/checks -o baseline.parquet --replications 20",
+        ),
         _PLAYED,
     ),
     "compare": Help(
         "Plays two scenarios on the same luck and says which is better in what: verdicts, then "
         "the measures that differ, the largest difference first.",
-        ("dr-sim compare scenarios/policies/bridge.yaml scenarios/policies/resync.yaml",),
+        (
+            "dr-sim compare scenarios/policies/bridge.yaml scenarios/policies/resync.yaml",
+        ),
         _PLAYED,
         ((0, "done, whatever the verdicts"),),
     ),
@@ -112,7 +118,10 @@ HELP = {
         (0, 2, 4, 70, 130),
         (
             (0, "nothing was found"),
-            (4, "found: each case lies in the folder as a scenario and a test"),
+            (
+                4,
+                "found: each case lies in the folder as a scenario and a test",
+            ),
         ),
     ),
     "cutsets": Help(
@@ -135,7 +144,9 @@ HELP = {
     ),
     "policies": Help(
         "Runs several scenarios once each, on the same luck, and prints one table.",
-        ("dr-sim policies scenarios/policies/bridge.yaml scenarios/policies/resync.yaml",),
+        (
+            "dr-sim policies scenarios/policies/bridge.yaml scenarios/policies/resync.yaml",
+        ),
         _PLAYED,
         ((0, "done, whatever the verdicts"),),
     ),
@@ -170,7 +181,10 @@ HELP = {
         "commands with the recorded ones.",
         ("dr-sim verify results/quickstart/1",),
         (0, 2, 4, 70),
-        ((0, "the same commands"), (4, "a difference: the record or the logic has changed")),
+        (
+            (0, "the same commands"),
+            (4, "a difference: the record or the logic has changed"),
+        ),
     ),
     "calibrate": Help(
         "Measures what backups and restores of a real engine cost on this machine, and writes "
@@ -190,7 +204,10 @@ HELP = {
     ),
     "import sqlserver": Help(
         "Reads the backup history of a SQL Server (msdb). --how prints the T-SQL that exports it.",
-        ("dr-sim import sqlserver --how", "dr-sim import sqlserver history.json -o mine.yaml"),
+        (
+            "dr-sim import sqlserver --how",
+            "dr-sim import sqlserver history.json -o mine.yaml",
+        ),
     ),
     "import pgbackrest": Help(
         "Reads what `pgbackrest info --output=json` prints.",
@@ -212,7 +229,10 @@ HELP = {
             "dr-sim plan results/quickstart/1 --without FILE",
         ),
         (0, 1, 2, 70),
-        ((0, "the target can be reached"), (1, "the target cannot be reached")),
+        (
+            (0, "the target can be reached"),
+            (1, "the target cannot be reached"),
+        ),
     ),
     "keys": Help(
         "Lists the keys of a scenario file: what each means, how it is written, its default and "
@@ -252,7 +272,11 @@ def commands_of(
 def main_epilog() -> str:
     """Return what stands under the list of all commands."""
     return "\n".join(
-        [*_codes(tuple(EXIT_CODES), {}), "", "`dr-sim COMMAND --help` shows examples."]
+        [
+            *_codes(tuple(EXIT_CODES), {}),
+            "",
+            "`dr-sim COMMAND --help` shows examples.",
+        ]
     )
 
 
@@ -263,7 +287,13 @@ def _epilog(found: Help) -> str:
 
 
 def _codes(codes: tuple[int, ...], means: dict[int, str]) -> list[str]:
-    return ["exit codes:", *(f"  {code:<4} {means.get(code, EXIT_CODES[code])}" for code in codes)]
+    return [
+        "exit codes:",
+        *(
+            f"  {code:<4} {means.get(code, EXIT_CODES[code])}"
+            for code in codes
+        ),
+    ]
 
 
 class HelpFormatter(argparse.HelpFormatter):

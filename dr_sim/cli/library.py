@@ -14,10 +14,20 @@ from dr_sim.files.output import show
 
 
 def add_commands(commands: Any) -> None:
-    new = commands.add_parser("new", help="write a scenario of your own, from a template")
-    new.add_argument("file", type=Path, nargs="?", metavar="FILE", help="scenario file to write")
+    new = commands.add_parser(
+        "new", help="write a scenario of your own, from a template"
+    )
     new.add_argument(
-        "--template", metavar="NAME", help="take this one and its usual values; ask nothing"
+        "file",
+        type=Path,
+        nargs="?",
+        metavar="FILE",
+        help="scenario file to write",
+    )
+    new.add_argument(
+        "--template",
+        metavar="NAME",
+        help="take this one and its usual values; ask nothing",
     )
     new.add_argument("--list", action="store_true", help="list the templates")
     new.set_defaults(command=_new)
@@ -54,9 +64,13 @@ def _new(a: argparse.Namespace) -> int:
     if a.template is not None and a.template not in known:
         raise unknown("new --list", a.template, known)
     if a.file is None:
-        raise _refused("new", "name the file to write, as in `dr-sim new mine.yaml`")
+        raise _refused(
+            "new", "name the file to write, as in `dr-sim new mine.yaml`"
+        )
     if a.file.exists():
-        raise _refused(str(a.file), "is there already; name another file, or move it away")
+        raise _refused(
+            str(a.file), "is there already; name another file, or move it away"
+        )
     template = a.template or new.DEFAULT_TEMPLATE
     answers: dict[str, str] = {}
     if a.template is None and sys.stdin.isatty():
@@ -66,7 +80,8 @@ def _new(a: argparse.Namespace) -> int:
     write_together(
         {
             a.file: text,
-            schema: json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n",
+            schema: json.dumps(json_schema(), indent=1, ensure_ascii=False)
+            + "\n",
         }
     )
     show(f"{a.file}: from the template {template}; {schema} is for editors")
@@ -92,7 +107,9 @@ def _ask(known: list[str]) -> tuple[str, dict[str, str]]:
     answers = {}
     for question in new.QUESTIONS:
         while question.key not in answers:
-            given = _answer(f"{question.text} [{new.usual(question, template)}]: ")
+            given = _answer(
+                f"{question.text} [{new.usual(question, template)}]: "
+            )
             try:
                 answers[question.key] = new.checked(question, template, given)
             except UnitError as error:
@@ -104,7 +121,9 @@ def _answer(prompt: str) -> str:
     try:
         return input(prompt).strip()
     except EOFError:
-        raise _refused("new", "the answers ended early; nothing was written") from None
+        raise _refused(
+            "new", "the answers ended early; nothing was written"
+        ) from None
 
 
 def _library(a: argparse.Namespace) -> int:
@@ -118,7 +137,10 @@ def _library(a: argparse.Namespace) -> int:
         if a.word.lower() in f"{each.path} {each.about}".lower()
     ]
     if not found:
-        raise _refused("library", f"no scenario has {a.word[:40]!r} in its path or description")
+        raise _refused(
+            "library",
+            f"no scenario has {a.word[:40]!r} in its path or description",
+        )
     for each in found:
         lines = wrapped("    ", each.about) if each.about else []
         show("\n".join([each.path, *lines]))
@@ -128,11 +150,17 @@ def _library(a: argparse.Namespace) -> int:
 def _copy(folder: Path, files: dict[str, Path]) -> int:
     from dr_sim.files.output import write_together
 
-    taken = next((folder / name for name in files if (folder / name).exists()), None)
+    taken = next(
+        (folder / name for name in files if (folder / name).exists()), None
+    )
     if taken is not None:
         raise _refused(str(taken), "is there already; name another folder")
-    write_together({folder / name: path.read_bytes() for name, path in files.items()})
-    show(f"{folder}/  {len(files)} files; now: dr-sim run {folder / 'scenarios/quickstart.yaml'}")
+    write_together(
+        {folder / name: path.read_bytes() for name, path in files.items()}
+    )
+    show(
+        f"{folder}/  {len(files)} files; now: dr-sim run {folder / 'scenarios/quickstart.yaml'}"
+    )
     return 0
 
 

@@ -50,11 +50,17 @@ _READS_SCENARIOS = (
 )
 
 
-def main(argv: list[str] | None = None, interrupted: Callable[[], bool] = lambda: False) -> int:
+def main(
+    argv: list[str] | None = None,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> int:
     """Run one subcommand and return its exit code. interrupted: whether an interrupt may have made
     the error that is met.
     """
-    for name in ("stdout", "stderr"):  # closed from the start (>&-): nobody wants to read it
+    for name in (
+        "stdout",
+        "stderr",
+    ):  # closed from the start (>&-): nobody wants to read it
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
@@ -84,9 +90,14 @@ def main(argv: list[str] | None = None, interrupted: Callable[[], bool] = lambda
         print(printable(str(error)), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted; what is not finished was not written", file=sys.stderr)
+        print(
+            "interrupted; what is not finished was not written",
+            file=sys.stderr,
+        )
         return 130
-    except BrokenPipeError:  # the reader of our output went away (| head): nothing is wrong
+    except (
+        BrokenPipeError
+    ):  # the reader of our output went away (| head): nothing is wrong
         mute()
         return 0
     except OSError as error:
@@ -95,7 +106,10 @@ def main(argv: list[str] | None = None, interrupted: Callable[[], bool] = lambda
         if not _in_printing(error):
             return bugs.report(error, manager)
         mute()
-        print(f"standard output: cannot be written ({error.strerror})", file=sys.stderr)
+        print(
+            f"standard output: cannot be written ({error.strerror})",
+            file=sys.stderr,
+        )
         return 2
     except Exception as error:
         if interrupted():
@@ -123,7 +137,9 @@ def parser_of_all() -> argparse.ArgumentParser:
         epilog=main_epilog(),
         formatter_class=HelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"dr-sim {VERSION}")
+    parser.add_argument(
+        "--version", action="version", version=f"dr-sim {VERSION}"
+    )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     _add_run(commands)
@@ -151,7 +167,9 @@ def parser_of_all() -> argparse.ArgumentParser:
 
 
 def _add_run(commands: Any) -> None:
-    run = commands.add_parser("run", help="simulate a scenario; print one screen; write results")
+    run = commands.add_parser(
+        "run", help="simulate a scenario; print one screen; write results"
+    )
     run.add_argument("scenario", type=Path, help="scenario file (YAML)")
     run.add_argument("--seed", type=int, help="in place of the scenario's own")
     run.add_argument(
@@ -162,17 +180,26 @@ def _add_run(commands: Any) -> None:
         help="override one key, e.g. link.loss=1%%",
     )
     run.add_argument(
-        "-o", "--out", type=Path, help="folder for the results (default: results/<scenario>/<run>)"
+        "-o",
+        "--out",
+        type=Path,
+        help="folder for the results (default: results/<scenario>/<run>)",
     )
     run.add_argument(
-        "--engine", choices=ENGINES, help="what holds the databases, in place of the scenario's own"
+        "--engine",
+        choices=ENGINES,
+        help="what holds the databases, in place of the scenario's own",
     )
     run.add_argument(
         "--timing",
         choices=TIMINGS,
         help="durations by the costs in the scenario, or by the clock (real engines)",
     )
-    run.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    run.add_argument(
+        "--json",
+        action="store_true",
+        help="print the summary as one JSON object",
+    )
     run.add_argument(
         "--no-report",
         action="store_true",
@@ -187,7 +214,9 @@ def _add_files(commands: Any) -> None:
     validate = commands.add_parser(
         "validate", help="check scenario files: one line for each mistake"
     )
-    validate.add_argument("scenarios", type=Path, nargs="+", metavar="scenario")
+    validate.add_argument(
+        "scenarios", type=Path, nargs="+", metavar="scenario"
+    )
     validate.set_defaults(command=_validate)
 
     schema = commands.add_parser(
@@ -204,7 +233,10 @@ def _add_results(commands: Any) -> None:
     explain.add_argument("results", type=Path, help="folder of a run")
     what = explain.add_mutually_exclusive_group(required=True)
     what.add_argument(
-        "--failover", type=int, metavar="N", help="data loss and outage of the N-th failover"
+        "--failover",
+        type=int,
+        metavar="N",
+        help="data loss and outage of the N-th failover",
     )
     what.add_argument(
         "--at",
@@ -212,17 +244,25 @@ def _add_results(commands: Any) -> None:
         help="exposure at an instant, as under events: 'Wed 02:40', '2 h 5 min', ...",
     )
     what.add_argument(
-        "--lag", metavar="T", help="how far the secondary's replay was behind at an instant"
+        "--lag",
+        metavar="T",
+        help="how far the secondary's replay was behind at an instant",
     )
-    what.add_argument("--alert", type=int, metavar="N", help="the minutes in the N-th alert")
+    what.add_argument(
+        "--alert", type=int, metavar="N", help="the minutes in the N-th alert"
+    )
     what.add_argument(
         "--alerts",
         action="store_true",
         help="how many alerts of each kind, when, and the text of the first",
     )
-    explain.add_argument("--database", help="of this database (default: the worst)")
     explain.add_argument(
-        "--all", action="store_true", help="each stretch of time and each alert, not their sums"
+        "--database", help="of this database (default: the worst)"
+    )
+    explain.add_argument(
+        "--all",
+        action="store_true",
+        help="each stretch of time and each alert, not their sums",
     )
     explain.set_defaults(command=_explain)
 
@@ -235,7 +275,8 @@ def _add_results(commands: Any) -> None:
     report.set_defaults(command=_report)
 
     verify = commands.add_parser(
-        "verify", help="feed a run's events to fresh recovery objects: same commands?"
+        "verify",
+        help="feed a run's events to fresh recovery objects: same commands?",
     )
     verify.add_argument("results", type=Path, help="folder of a run")
     cli_experiments.add_manager(verify, "logic of your own that the run had")
@@ -245,9 +286,12 @@ def _add_results(commands: Any) -> None:
 def _add_engines(commands: Any) -> None:
     """Add the commands that take a real engine."""
     measure = commands.add_parser(
-        "calibrate", help="measure what a real engine costs here; write the costs of a scenario"
+        "calibrate",
+        help="measure what a real engine costs here; write the costs of a scenario",
     )
-    measure.add_argument("--engine", choices=[e for e in ENGINES if e != "model"], required=True)
+    measure.add_argument(
+        "--engine", choices=[e for e in ENGINES if e != "model"], required=True
+    )
     measure.add_argument(
         "-o",
         "--out",
@@ -259,7 +303,8 @@ def _add_engines(commands: Any) -> None:
     measure.set_defaults(command=_calibrate)
 
     beside = commands.add_parser(
-        "compare-engines", help="the model's prediction beside what a real engine does by the clock"
+        "compare-engines",
+        help="the model's prediction beside what a real engine does by the clock",
     )
     beside.add_argument(
         "scenarios",
@@ -275,12 +320,16 @@ def _add_engines(commands: Any) -> None:
 
 
 def _add_import(commands: Any) -> None:
-    imports = commands.add_parser("import", help="make a scenario of a real backup history")
+    imports = commands.add_parser(
+        "import", help="make a scenario of a real backup history"
+    )
     kinds = imports.add_subparsers(metavar="KIND", required=True)
     sqlserver = kinds.add_parser(
         "sqlserver", help="from SQL Server's msdb: JSON, or CSV of backupset"
     )
-    sqlserver.add_argument("history", type=Path, nargs="?", help="the exported history")
+    sqlserver.add_argument(
+        "history", type=Path, nargs="?", help="the exported history"
+    )
     sqlserver.add_argument(
         "--restores",
         type=Path,
@@ -291,10 +340,15 @@ def _add_import(commands: Any) -> None:
                            help="log_shipping_monitor_secondary or _primary: thresholds, jobs, "
                                "delay (may be given twice)")  # fmt: skip
     sqlserver.add_argument(
-        "-o", "--out", type=Path, help="scenario file to write; its series lie beside it"
+        "-o",
+        "--out",
+        type=Path,
+        help="scenario file to write; its series lie beside it",
     )
     sqlserver.add_argument(
-        "--how", action="store_true", help="print the T-SQL that exports each of them"
+        "--how",
+        action="store_true",
+        help="print the T-SQL that exports each of them",
     )
     sqlserver.set_defaults(command=_import_sqlserver)
     cli_plan.add_imports(kinds)
@@ -302,12 +356,21 @@ def _add_import(commands: Any) -> None:
 
 def _add_lists(commands: Any) -> None:
     policies = commands.add_parser(
-        "policies", help="run scenarios on the same luck; a table with a row each"
+        "policies",
+        help="run scenarios on the same luck; a table with a row each",
     )
-    policies.add_argument("scenarios", type=Path, nargs="+", metavar="scenario")
-    policies.add_argument("--seed", type=int, help="in place of the first scenario's own")
     policies.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override one key in each"
+        "scenarios", type=Path, nargs="+", metavar="scenario"
+    )
+    policies.add_argument(
+        "--seed", type=int, help="in place of the first scenario's own"
+    )
+    policies.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override one key in each",
     )
     cli_experiments.add_played(policies)
     policies.set_defaults(command=_policies)
@@ -320,7 +383,9 @@ def _run(a: argparse.Namespace) -> int:
     from dr_sim.screen.progress import part_of, progress_bar
     from dr_sim.screen.run import coloured, in_colour, screen
 
-    loaded = load_scenario(a.scenario, a.set, a.seed, engine=a.engine, timing=a.timing)
+    loaded = load_scenario(
+        a.scenario, a.set, a.seed, engine=a.engine, timing=a.timing
+    )
     scenario = cli_experiments.as_asked(loaded, a)
     if cli_experiments.wants_replications(a, scenario):
         return cli_experiments.run_replications(a, scenario)
@@ -331,7 +396,9 @@ def _run(a: argparse.Namespace) -> int:
     cli_experiments.warn_of_overload([(scenario.name, scenario)])
     with progress_bar(scenario.name) as (progress, seconds):
         result = run(scenario, part_of(progress, 0.0, _PLAYED))
-        drawing = runs.Drawing(not a.no_report, part_of(progress, _PLAYED, 1.0))
+        drawing = runs.Drawing(
+            not a.no_report, part_of(progress, _PLAYED, 1.0)
+        )
         if a.out is None:
             folder = runs.write_next_results(result, parent, drawing)
         else:
@@ -339,9 +406,13 @@ def _run(a: argparse.Namespace) -> int:
             runs.write_results(result, folder, drawing)
         took = seconds()
     if a.json:
-        shown = json.dumps(runs.full_summary(result), indent=1, ensure_ascii=False)
+        shown = json.dumps(
+            runs.full_summary(result), indent=1, ensure_ascii=False
+        )
     else:
-        shown = screen(result.summary, scenario, result.verdict, a.scenario, took, folder)
+        shown = screen(
+            result.summary, scenario, result.verdict, a.scenario, took, folder
+        )
         shown = coloured(shown) if in_colour() else shown
     show(shown)
     return result.verdict.exit_code
@@ -355,8 +426,12 @@ def _validate(a: argparse.Namespace) -> int:
         print(problem, file=sys.stderr)
     if not problems:
         loaded = [load_scenario(path) for path in a.scenarios]
-        cli_experiments.warn_of_overload((scenario.name, scenario) for scenario in loaded)
-        print(f"{len(a.scenarios)} scenario{'s' * (len(a.scenarios) > 1)}: no mistakes")
+        cli_experiments.warn_of_overload(
+            (scenario.name, scenario) for scenario in loaded
+        )
+        print(
+            f"{len(a.scenarios)} scenario{'s' * (len(a.scenarios) > 1)}: no mistakes"
+        )
     return 2 if problems else 0
 
 
@@ -375,7 +450,15 @@ def _explain(a: argparse.Namespace) -> int:
     if a.alerts:
         show(alerts_of(run, a.database, everything=a.all))
         return 0
-    wanted = Wanted(a.failover, a.at, a.alert, a.lag, a.database, a.all, source=str(a.results))
+    wanted = Wanted(
+        a.failover,
+        a.at,
+        a.alert,
+        a.lag,
+        a.database,
+        a.all,
+        source=str(a.results),
+    )
     show(explain(run, wanted))
     return 0
 
@@ -387,7 +470,12 @@ def _report(a: argparse.Namespace) -> int:
     from dr_sim.measures.standing import summary_of
     from dr_sim.measures.verdict import judge
     from dr_sim.report import Shown, report_html
-    from dr_sim.results.run_folder import REPORT_FILE, SCENARIO_FILE, check_summary, read_results
+    from dr_sim.results.run_folder import (
+        REPORT_FILE,
+        SCENARIO_FILE,
+        check_summary,
+        read_results,
+    )
     from dr_sim.screen.progress import progress_bar
 
     stored = read_results(a.results)
@@ -395,7 +483,9 @@ def _report(a: argparse.Namespace) -> int:
     _same_manager(a, stored.scenario)
     whole = stored.whole
     summary = summary_of(whole)
-    shown = Shown(summary, judge(summary, stored.scenario), stored.journal.digest())
+    shown = Shown(
+        summary, judge(summary, stored.scenario), stored.journal.digest()
+    )
     with progress_bar("assumptions") as (progress, _):
         examined = (
             examine(
@@ -407,7 +497,13 @@ def _report(a: argparse.Namespace) -> int:
             if stored.scenario.sla
             else None
         )
-    write_together({a.results / REPORT_FILE: report_html(views_of(whole), shown, examined)})
+    write_together(
+        {
+            a.results / REPORT_FILE: report_html(
+                views_of(whole), shown, examined
+            )
+        }
+    )
     for flip in examined.flips if examined else []:
         show(
             f"{flip.key}: {flip.assumed} was assumed; at {flip.tried} the verdict is "
@@ -436,7 +532,10 @@ def _verify(a: argparse.Namespace) -> int:
     file = a.results / JOURNAL_FILE
     if found.mismatch is not None:
         m = found.mismatch
-        print(f"{file}: row {m.seq} ({m.kind} at {m.time_us} us): {m.what}", file=sys.stderr)
+        print(
+            f"{file}: row {m.seq} ({m.kind} at {m.time_us} us): {m.what}",
+            file=sys.stderr,
+        )
         return 4
     if journal.digest() != stored.digest:
         print(
@@ -496,9 +595,26 @@ def _compare_engines(a: argparse.Namespace) -> int:
                 ]
             )
         if engine in stored:
-            raise InputError([Problem("--costs", 0, 0, f"the costs of {engine} are given twice")])
+            raise InputError(
+                [
+                    Problem(
+                        "--costs",
+                        0,
+                        0,
+                        f"the costs of {engine} are given twice",
+                    )
+                ]
+            )
         stored[engine] = read_costs(Path(path))
-    show(table(compare(a.scenarios, lambda text: print(text, file=sys.stderr, flush=True), stored)))
+    show(
+        table(
+            compare(
+                a.scenarios,
+                lambda text: print(text, file=sys.stderr, flush=True),
+                stored,
+            )
+        )
+    )
     return 0
 
 
@@ -512,16 +628,31 @@ def _import_sqlserver(a: argparse.Namespace) -> int:
         return 0
     if a.history is None or a.out is None:
         raise InputError(
-            [Problem("import sqlserver", 0, 0, "takes HISTORY and -o SCENARIO.yaml, or --how")]
+            [
+                Problem(
+                    "import sqlserver",
+                    0,
+                    0,
+                    "takes HISTORY and -o SCENARIO.yaml, or --how",
+                )
+            ]
         )
-    restores = (read_bytes(a.restores), str(a.restores)) if a.restores else None
+    restores = (
+        (read_bytes(a.restores), str(a.restores)) if a.restores else None
+    )
     monitor = [(read_bytes(path), str(path)) for path in a.monitor]
-    imported = import_history(read_bytes(a.history), str(a.history), a.out.stem, restores, monitor)
+    imported = import_history(
+        read_bytes(a.history), str(a.history), a.out.stem, restores, monitor
+    )
     files = {
-        **{a.out.parent / name: text for name, text in imported.series.items()},
+        **{
+            a.out.parent / name: text for name, text in imported.series.items()
+        },
         a.out: imported.scenario,
     }
-    keep_apart(files, [path for path in (a.history, a.restores, *a.monitor) if path])
+    keep_apart(
+        files, [path for path in (a.history, a.restores, *a.monitor) if path]
+    )
     write_together(files)
     show(imported.report)
     return 0

@@ -27,7 +27,9 @@ def add_imports(kinds: Any) -> None:
         parser = kinds.add_parser(tool, help=words)
         parser.add_argument("history", type=Path, help="what the tool printed")
         parser.add_argument(
-            "--archive-timeout", metavar="T", help="the server's archive_timeout, such as '60 s'"
+            "--archive-timeout",
+            metavar="T",
+            help="the server's archive_timeout, such as '60 s'",
         )
         parser.add_argument(
             "-o",
@@ -66,7 +68,9 @@ def add_plan(commands: Any) -> None:
         help="as if this file were gone (may be given again)",
     )
     plan.add_argument(
-        "--database", default="", help="this database, stanza or server only (default: each)"
+        "--database",
+        default="",
+        help="this database, stanza or server only (default: each)",
     )
     plan.add_argument(
         "--fork",
@@ -91,9 +95,17 @@ def add_plan(commands: Any) -> None:
     plan.add_argument("--reading", default="start", choices=("start", "finish"),
                       help="a log reaches an instant if its backup started (safe) or finished "
                           "after it")  # fmt: skip
-    plan.add_argument("--restore-rate", metavar="RATE", help="such as '200 MB/s'")
-    plan.add_argument("--restore-fixed", metavar="T", help="a file's fixed cost, such as '2 s'")
-    plan.add_argument("--json", action="store_true", help="print the plan as one JSON object")
+    plan.add_argument(
+        "--restore-rate", metavar="RATE", help="such as '200 MB/s'"
+    )
+    plan.add_argument(
+        "--restore-fixed",
+        metavar="T",
+        help="a file's fixed cost, such as '2 s'",
+    )
+    plan.add_argument(
+        "--json", action="store_true", help="print the plan as one JSON object"
+    )
     plan.set_defaults(command=_plan)
 
 
@@ -111,11 +123,19 @@ def _plan(a: argparse.Namespace) -> int:
         Reading(a.reading),
         tuple(a.forks),
         _option(a.restore_rate, "--restore-rate", units.parse_disk_rate),
-        _option(a.restore_fixed, "--restore-fixed", units.parse_duration, least=0),
+        _option(
+            a.restore_fixed, "--restore-fixed", units.parse_duration, least=0
+        ),
     )
     answers = restore_plan.plan_restore(a.history, question)
     if a.json:
-        show(json.dumps(plan_shown.as_json(answers, a.history), indent=1, ensure_ascii=False))
+        show(
+            json.dumps(
+                plan_shown.as_json(answers, a.history),
+                indent=1,
+                ensure_ascii=False,
+            )
+        )
     else:
         show(plan_shown.as_text(answers))
     return plan_shown.exit_code(answers)
@@ -125,12 +145,20 @@ def _import(a: argparse.Namespace) -> int:
     from dr_sim.files.output import keep_apart, read_bytes, write_together
     from dr_sim.importers.import_postgres import Tool, import_postgres
 
-    timeout_us = _option(a.archive_timeout, "--archive-timeout", units.parse_duration)
+    timeout_us = _option(
+        a.archive_timeout, "--archive-timeout", units.parse_duration
+    )
     imported = import_postgres(
-        read_bytes(a.history), str(a.history), a.out.stem, Tool(a.tool), timeout_us
+        read_bytes(a.history),
+        str(a.history),
+        a.out.stem,
+        Tool(a.tool),
+        timeout_us,
     )
     files = {
-        **{a.out.parent / name: text for name, text in imported.series.items()},
+        **{
+            a.out.parent / name: text for name, text in imported.series.items()
+        },
         a.out: imported.scenario,
     }
     keep_apart(files, [a.history])
@@ -139,7 +167,9 @@ def _import(a: argparse.Namespace) -> int:
     return 0
 
 
-def _option(text: str | None, name: str, read: Callable[[str], int], least: int = 1) -> int | None:
+def _option(
+    text: str | None, name: str, read: Callable[[str], int], least: int = 1
+) -> int | None:
     """The value of an option, at least so much of its unit; None if it is not given."""
     if text is None:
         return None

@@ -19,7 +19,8 @@ _NARROW, _WIDE = 60, 100
 
 def add_commands(commands: Any) -> None:
     keys = commands.add_parser(
-        "keys", help="list the keys of a scenario file, with defaults and sources"
+        "keys",
+        help="list the keys of a scenario file, with defaults and sources",
     )
     keys.add_argument(
         "key",
@@ -31,7 +32,8 @@ def add_commands(commands: Any) -> None:
     keys.set_defaults(command=_keys)
 
     faults = commands.add_parser(
-        "faults", help="list what can happen in a scenario, what each models, its source"
+        "faults",
+        help="list what can happen in a scenario, what each models, its source",
     )
     faults.add_argument(
         "name",
@@ -50,7 +52,9 @@ def _keys(a: argparse.Namespace) -> int:
     wanted = [key for key in found if not a.key or _inside(key.path, a.key)]
     if not wanted:
         raise unknown(
-            "keys", a.key, sorted({part for key in found for part in _prefixes(key.path)})
+            "keys",
+            a.key,
+            sorted({part for key in found for part in _prefixes(key.path)}),
         )
     for key in wanted:
         show(_key_text(key, ""))
@@ -62,7 +66,9 @@ def _inside(path: str, wanted: str) -> bool:
     steps, asked = path.split("."), wanted.strip(".").split(".")
     if len(asked) > len(steps):
         return False
-    return all(step in ("*", other) for step, other in zip(steps, asked, strict=False))
+    return all(
+        step in ("*", other) for step, other in zip(steps, asked, strict=False)
+    )
 
 
 def _prefixes(path: str) -> list[str]:
@@ -74,11 +80,17 @@ def _key_text(key: Key, indent: str) -> str:
     head = f"{indent}{key.path}"
     if key.same_as:
         return f"{head}\n{indent}    another word for {key.same_as}"
-    rows = [("", key.about), ("write", "  or  ".join(key.forms)), ("default", default_text(key))]
+    rows = [
+        ("", key.about),
+        ("write", "  or  ".join(key.forms)),
+        ("default", default_text(key)),
+    ]
     lines = [head]
     for word, text in rows:
         if text:
-            lines += wrapped(f"{indent}    {word:<9}" if word else f"{indent}    ", text)
+            lines += wrapped(
+                f"{indent}    {word:<9}" if word else f"{indent}    ", text
+            )
     return "\n".join(lines)
 
 
@@ -93,7 +105,9 @@ def default_text(key: Key) -> str:
 
 def wrapped(head: str, text: str) -> list[str]:
     """Lines of a text behind a head, as wide as the terminal allows."""
-    width = min(_WIDE, max(_NARROW, shutil.get_terminal_size((80, 24)).columns))
+    width = min(
+        _WIDE, max(_NARROW, shutil.get_terminal_size((80, 24)).columns)
+    )
     return textwrap.wrap(
         text,
         width,
@@ -137,5 +151,15 @@ def _faults(a: argparse.Namespace) -> int:
 def unknown(command: str, name: str, known: list[str]) -> InputError:
     """The error about a name that is not there, with the nearest one."""
     near = difflib.get_close_matches(name, known, 1, 0.5)
-    hint = f"did you mean {near[0]}?" if near else f"`dr-sim {command}` lists all of them"
-    return InputError([Problem(f"dr-sim {command}", 0, 0, f"there is no {name[:60]!r}; {hint}")])
+    hint = (
+        f"did you mean {near[0]}?"
+        if near
+        else f"`dr-sim {command}` lists all of them"
+    )
+    return InputError(
+        [
+            Problem(
+                f"dr-sim {command}", 0, 0, f"there is no {name[:60]!r}; {hint}"
+            )
+        ]
+    )

@@ -28,7 +28,9 @@ REQUEST, PUT, LOG = "request/", "put/", "log/"
 def fingerprint(e: Called) -> str:
     """Return what tells one request from another under the same id."""
     asked = listed(e.operation, e.network, e.entity, e.params)
-    return hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return hashlib.blake2b(
+        asked.encode("utf-8", "surrogatepass"), digest_size=8
+    ).hexdigest()
 
 
 @dataclass(slots=True)
@@ -54,10 +56,15 @@ class Api:
         self._kept = stored
         self._book = book
         self._mappings = mappings
-        self._callers = {caller.name: frozenset(caller.networks) for caller in config.callers}
+        self._callers = {
+            caller.name: frozenset(caller.networks)
+            for caller in config.callers
+        }
         self._entities: dict[str, frozenset[str]] = {}
         for network in config.networks:
-            self._entities[network.name] = frozenset(entity.name for entity in network.entities)
+            self._entities[network.name] = frozenset(
+                entity.name for entity in network.entities
+            )
         self._calls = 0
 
     def called(self, e: Called, active: str, out: Out) -> None:
@@ -73,12 +80,16 @@ class Api:
         out.saves[f"{LOG}{self._incarnation}.{self._calls}"] = line
         if told.new is not None:
             self._book.add(told.new, out)
-        out.commands.append(AnswerCall(e.call, told.outcome, told.job, self.state(told.job)))
+        out.commands.append(
+            AnswerCall(e.call, told.outcome, told.job, self.state(told.job))
+        )
 
     def alike(self, e: CallsAlike, out: Out) -> None:
         """One line in the log for calls that all asked the same."""
         key = f"{REQUEST}{e.caller}/{e.request}"
-        outcome = CallOutcome.FOUND if key in self._kept else CallOutcome.UNKNOWN
+        outcome = (
+            CallOutcome.FOUND if key in self._kept else CallOutcome.UNKNOWN
+        )
         self._calls += e.calls
         line = listed(e.caller, e.request, READ, outcome, e.calls)
         out.saves[f"{LOG}{self._incarnation}.{self._calls}"] = line
@@ -109,7 +120,11 @@ class Api:
         if known is not None:
             print_of, job = json.loads(known)
             same = print_of == fingerprint(e)
-            return _Told(CallOutcome.AGAIN, job) if same else _Told(CallOutcome.CONFLICT)
+            return (
+                _Told(CallOutcome.AGAIN, job)
+                if same
+                else _Told(CallOutcome.CONFLICT)
+            )
         told = self._new(e, f"{e.caller}/{e.request}", active)
         if told.new is not None:
             out.saves[key] = listed(fingerprint(e), told.job)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dr_sim.cloud.words import CallOutcome, JobState, Notice
-from dr_sim.machines import CancelAlarm, Command, Save, SaveAll, SetAlarm, TakeInventory
+from dr_sim.machines import (
+    CancelAlarm,
+    Command,
+    Save,
+    SaveAll,
+    SetAlarm,
+    TakeInventory,
+)
 
 
 @dataclass(slots=True)

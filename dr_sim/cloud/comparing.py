@@ -49,17 +49,23 @@ class JudgedThing:
     as_it_should: bool
 
 
-def judged(source: Read, target: Read, should: tuple[str, str], foreign: str) -> JudgedThing:
+def judged(
+    source: Read, target: Read, should: tuple[str, str], foreign: str
+) -> JudgedThing:
     """should: what the source and the target should be."""
     values = (source.value, target.value)
     return JudgedThing(
-        foreign, values[0] == values[1] and not foreign, values == should and not foreign
+        foreign,
+        values[0] == values[1] and not foreign,
+        values == should and not foreign,
     )
 
 
 def foreign_at(site: str, read: Read, mapping: Mapping) -> str:
     """The first identifier in use there that belongs to another site; '' if none does."""
-    return next((name for name in read.ids if not mapping.is_of(name, site)), "")
+    return next(
+        (name for name in read.ids if not mapping.is_of(name, site)), ""
+    )
 
 
 class SideComparison:
@@ -67,7 +73,9 @@ class SideComparison:
     not. upto: the number of the last change when the reading began.
     """
 
-    def __init__(self, network: str, things: Iterable[str], book: JobBook) -> None:
+    def __init__(
+        self, network: str, things: Iterable[str], book: JobBook
+    ) -> None:
         self._network = network
         self._things = tuple(things)
         self._book = book
@@ -76,8 +84,12 @@ class SideComparison:
         self._read: dict[str, Side | None] = {}
         self.upto = 0
         self.correcting = False
-        self._moved: set[str] = set()  # things that were changed since the reading began
-        self._unsure: set[str] = set()  # things that could not be compared, being changed
+        self._moved: set[str] = (
+            set()
+        )  # things that were changed since the reading began
+        self._unsure: set[str] = (
+            set()
+        )  # things that could not be compared, being changed
 
     @property
     def is_unsure(self) -> bool:
@@ -93,7 +105,9 @@ class SideComparison:
     def correcting_now(self) -> bool:
         return self.correcting and len(self._read) == 1
 
-    def begin(self, sites: tuple[str, str], upto: int, correcting: bool, out: Out) -> None:
+    def begin(
+        self, sites: tuple[str, str], upto: int, correcting: bool, out: Out
+    ) -> None:
         """sites: the source and the target."""
         self._reading += 1
         self._sites = sites
@@ -143,4 +157,7 @@ class SideComparison:
 def _side(text: str) -> Side | None:
     if not text:
         return None
-    return {name: Read(value, tuple(ids)) for name, (value, ids) in json.loads(text).items()}
+    return {
+        name: Read(value, tuple(ids))
+        for name, (value, ids) in json.loads(text).items()
+    }

@@ -41,7 +41,11 @@ class DriftWatch:
         self._alarm_set = False
         since, changes = self._reported
         if since and out.utc_us - since >= self._limit_us:
-            out.commands.append(Notify(self._network, Notice.DRIFT, f"{changes} changes", since))
+            out.commands.append(
+                Notify(
+                    self._network, Notice.DRIFT, f"{changes} changes", since
+                )
+            )
             self._set_alarm(out.mono_us + self._retry_us, out)
         else:
             self.arm(out)

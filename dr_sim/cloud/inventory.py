@@ -18,7 +18,9 @@ EMPTY = "0" * 16
 
 def chained(value: str, change: str) -> str:
     """The value of a thing after one more change."""
-    return hashlib.blake2b(f"{value} {change}".encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(
+        f"{value} {change}".encode(), digest_size=8
+    ).hexdigest()
 
 
 @dataclass(slots=True)

@@ -20,12 +20,26 @@ import json
 from collections import deque
 from dataclasses import dataclass
 
-from dr_sim.cloud.commands import AskScript, CleanUp, CopyScript, KillScript, Notify, StartScript
+from dr_sim.cloud.commands import (
+    AskScript,
+    CleanUp,
+    CopyScript,
+    KillScript,
+    Notify,
+    StartScript,
+)
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.events import AgentSaid
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.texts import listed
-from dr_sim.cloud.words import JobKind, JobMove, JobState, Notice, WhyFailed, Word
+from dr_sim.cloud.words import (
+    JobKind,
+    JobMove,
+    JobState,
+    Notice,
+    WhyFailed,
+    Word,
+)
 from dr_sim.machines import CancelAlarm, SetAlarm, Transitions
 
 JOBS: Transitions[JobState, JobMove] = Transitions(
@@ -72,8 +86,19 @@ JOBS: Transitions[JobState, JobMove] = Transitions(
         JobState.CANCELLED: {},
     },
 )
-BUSY = (JobState.STARTING, JobState.RUNNING, JobState.OVERDUE, JobState.KILLING, JobState.CLEANING)
-_LIVE = (JobState.STARTING, JobState.RUNNING, JobState.OVERDUE, JobState.KILLING)
+BUSY = (
+    JobState.STARTING,
+    JobState.RUNNING,
+    JobState.OVERDUE,
+    JobState.KILLING,
+    JobState.CLEANING,
+)
+_LIVE = (
+    JobState.STARTING,
+    JobState.RUNNING,
+    JobState.OVERDUE,
+    JobState.KILLING,
+)
 OPEN, ENDED = "job/", "ended/"
 """Keys in the store: of a job that is open, and of the state in which one ended."""
 LOOK = "jobs"
@@ -120,7 +145,9 @@ class CloudJob:
 
     @classmethod
     def from_text(cls, name: str, text: str) -> CloudJob:
-        order, kind, network, site, entity, script, params, change, *rest = json.loads(text)
+        order, kind, network, site, entity, script, params, change, *rest = (
+            json.loads(text)
+        )
         number, state, attempt, tries, aim = rest
         return cls(
             id=name,
@@ -215,10 +242,14 @@ class JobBook:
             word = known.get((job.id, job.attempt))
             if word is None and job.state is not JobState.CLEANING:
                 # asked by name, so that its agent refuses it from now on
-                out.commands.append(AskScript(job.network, job.site, job.id, job.attempt))
+                out.commands.append(
+                    AskScript(job.network, job.site, job.id, job.attempt)
+                )
                 self._look_at(job, out.mono_us + self._config.retry_us)
                 continue
-            if job.state is JobState.CLEANING and (word is None or word.word is not Word.CLEANED):
+            if job.state is JobState.CLEANING and (
+                word is None or word.word is not Word.CLEANED
+            ):
                 self._clean(job, out)
                 continue
             assert word is not None
@@ -280,21 +311,31 @@ class JobBook:
         elif state is JobState.CLEANING:
             self._clean(job, out)
         elif state is JobState.KILLING:
-            out.commands.append(KillScript(job.network, job.site, job.id, job.attempt))
+            out.commands.append(
+                KillScript(job.network, job.site, job.id, job.attempt)
+            )
             self._look_at(job, again_us)
         else:
             if state is JobState.RUNNING:
                 self._move(job, JobMove.LIMIT)
                 self._save(job, out)
-                out.commands.append(Notify(job.network, Notice.JOB_OVERDUE, job.id, out.utc_us))
-            out.commands.append(AskScript(job.network, job.site, job.id, job.attempt))
+                out.commands.append(
+                    Notify(job.network, Notice.JOB_OVERDUE, job.id, out.utc_us)
+                )
+            out.commands.append(
+                AskScript(job.network, job.site, job.id, job.attempt)
+            )
             self._look_at(job, again_us)
 
     # ---- what agents say
     def said(self, e: AgentSaid, out: Out) -> CloudJob | None:
         """Return the job if it ended by it."""
         job = self.open.get(e.job)
-        if job is None or job.attempt != e.attempt or e.word is Word.UNREACHABLE:
+        if (
+            job is None
+            or job.attempt != e.attempt
+            or e.word is Word.UNREACHABLE
+        ):
             return None
         state = job.state
         if state is JobState.CLEANING:
@@ -308,7 +349,10 @@ class JobBook:
             return self._ended(job, out)
         elif e.word is Word.UNKNOWN and state is not JobState.KILLING:
             self._again(job, out, at_once=True)
-        elif e.word in (Word.FAILED, Word.GONE) and state is not JobState.KILLING:
+        elif (
+            e.word in (Word.FAILED, Word.GONE)
+            and state is not JobState.KILLING
+        ):
             self._failed(job, e, out)
         elif e.word in (Word.GONE, Word.UNKNOWN, Word.FAILED):
             self._begin_cleaning(job, JobState.CANCELLED, out)
@@ -322,18 +366,29 @@ class JobBook:
         elif job.state is JobState.OVERDUE:
             self._move(job, JobMove.KILL)
             self._save(job, out)
-            out.commands.append(KillScript(job.network, job.site, job.id, job.attempt))
+            out.commands.append(
+                KillScript(job.network, job.site, job.id, job.attempt)
+            )
             self._look_at(job, out.mono_us + self._config.retry_us)
             self._set_alarm(out)
 
     def _failed(self, job: CloudJob, e: AgentSaid, out: Out) -> None:
         job.tries += 1
         if e.reason in (WhyFailed.NO_SCRIPT, WhyFailed.OLD_SCRIPT):
-            out.commands.append(CopyScript(job.network, job.site, job.script, self._version))
+            out.commands.append(
+                CopyScript(job.network, job.site, job.script, self._version)
+            )
         if job.tries < self._config.attempts:
-            self._again(job, out, at_once=e.reason in (WhyFailed.NO_SCRIPT, WhyFailed.OLD_SCRIPT))
+            self._again(
+                job,
+                out,
+                at_once=e.reason
+                in (WhyFailed.NO_SCRIPT, WhyFailed.OLD_SCRIPT),
+            )
             return
-        out.commands.append(Notify(job.network, Notice.JOB_FAILED, job.id, out.utc_us))
+        out.commands.append(
+            Notify(job.network, Notice.JOB_FAILED, job.id, out.utc_us)
+        )
         self._begin_cleaning(job, JobState.FAILED, out)
 
     def _again(self, job: CloudJob, out: Out, at_once: bool) -> None:
@@ -354,16 +409,25 @@ class JobBook:
         self._set_alarm(out)
 
     def _clean(self, job: CloudJob, out: Out) -> None:
-        out.commands.append(CleanUp(job.network, job.site, job.id, job.attempt, job.params))
+        out.commands.append(
+            CleanUp(job.network, job.site, job.id, job.attempt, job.params)
+        )
         self._look_at(job, out.mono_us + self._config.retry_us)
 
-    def _cleaned(self, job: CloudJob, e: AgentSaid, out: Out) -> CloudJob | None:
+    def _cleaned(
+        self, job: CloudJob, e: AgentSaid, out: Out
+    ) -> CloudJob | None:
         if e.word is Word.NOT_CLEANED:
-            out.commands.append(Notify(job.network, Notice.NOT_CLEANED, job.id, out.utc_us))
+            out.commands.append(
+                Notify(job.network, Notice.NOT_CLEANED, job.id, out.utc_us)
+            )
         if e.word is not Word.CLEANED:
             return None
         cancelled = job.aim is JobState.CANCELLED
-        self._move(job, JobMove.CLEANED_CANCELLED if cancelled else JobMove.CLEANED_FAILED)
+        self._move(
+            job,
+            JobMove.CLEANED_CANCELLED if cancelled else JobMove.CLEANED_FAILED,
+        )
         return self._ended(job, out)
 
     def withdraw(self, site: str, gone: bool, out: Out) -> list[CloudJob]:
@@ -376,7 +440,9 @@ class JobBook:
             if job.site == site and (gone or job.state is JobState.QUEUED)
         ]
         # those that wait first: none of them takes the place of one that is closed
-        for job in sorted(closed, key=lambda each: each.state is not JobState.QUEUED):
+        for job in sorted(
+            closed, key=lambda each: each.state is not JobState.QUEUED
+        ):
             self._move(job, JobMove.SIDE_GONE)
             self._ended(job, out)
         return closed
@@ -387,7 +453,9 @@ class JobBook:
         job.state = JOBS.after(job.state, move)
         after = job.state in BUSY
         if before != after:
-            self._busy[job.agent] = self._busy.get(job.agent, 0) + (1 if after else -1)
+            self._busy[job.agent] = self._busy.get(job.agent, 0) + (
+                1 if after else -1
+            )
 
     def _ended(self, job: CloudJob, out: Out) -> CloudJob:
         del self.open[job.id]

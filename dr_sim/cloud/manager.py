@@ -38,24 +38,32 @@ class CloudManager:
     it is the manager's own.
     """
 
-    def __init__(self, config: CloudConfig, incarnation: int, stored: dict[str, str]) -> None:
+    def __init__(
+        self, config: CloudConfig, incarnation: int, stored: dict[str, str]
+    ) -> None:
         self._incarnation = incarnation
         self._kept = stored
         mappings = {
             network.name: Mapping(
-                network, _mapped(network.name, stored), _added(network.name, stored)
+                network,
+                _mapped(network.name, stored),
+                _added(network.name, stored),
             )
             for network in config.networks
         }
         self._book = JobBook(config, stored)
         self._api = Api(config, incarnation, stored, self._book, mappings)
         self._mirrors = {
-            network.name: Mirror(config, network, stored, self._book, mappings[network.name])
+            network.name: Mirror(
+                config, network, stored, self._book, mappings[network.name]
+            )
             for network in config.networks
         }
         self._every = tuple(self._mirrors.values())
         waiting = stored.get(PROVISION)
-        self._provision: tuple[str, str, bool] | None = None  # to where, from where, it answers
+        self._provision: tuple[str, str, bool] | None = (
+            None  # to where, from where, it answers
+        )
         if waiting:
             site, old, answers = json.loads(waiting)
             self._provision = (site, old, answers)
@@ -100,7 +108,11 @@ class CloudManager:
             self._book.look(out)
             return
         mirror = self._mirrors[e.scope]
-        does = {MIRROR_DUE: mirror.due, LIMIT: mirror.watch.rings, AUDIT: mirror.audit}
+        does = {
+            MIRROR_DUE: mirror.due,
+            LIMIT: mirror.watch.rings,
+            AUDIT: mirror.audit,
+        }
         does[e.what](out)
 
     def _called(self, e: Called, out: Out) -> None:
@@ -117,7 +129,17 @@ class CloudManager:
 
     def _observed(self, e: AgentsObserved, out: Out) -> None:
         said = [
-            AgentSaid(e.mono_us, e.utc_us, 0, "", "", job, attempt, Word(word), WhyFailed(reason))
+            AgentSaid(
+                e.mono_us,
+                e.utc_us,
+                0,
+                "",
+                "",
+                job,
+                attempt,
+                Word(word),
+                WhyFailed(reason),
+            )
             for job, attempt, word, reason in json.loads(e.attempts)
         ]
         silent = [(network, site) for network, site in json.loads(e.silent)]
@@ -126,7 +148,9 @@ class CloudManager:
         if self._provision is not None:
             for mirror in self._mirrors.values():
                 mirror.provision(self._provision[0], out)
-        elif active := self._without_second():  # whoever waits for that may not have been told
+        elif (
+            active := self._without_second()
+        ):  # whoever waits for that may not have been told
             out.commands.append(SiteProvisioned(active, 0, 0, 0))
         for mirror in self._mirrors.values():
             mirror.wake(out)
@@ -147,7 +171,9 @@ class CloudManager:
         mirrors = list(self._mirrors.values())
         if all(e.site in (mirror.target, mirror.active) for mirror in mirrors):
             return  # it is known
-        if self._provision is not None:  # to a site that is the active one by now, as far as it got
+        if (
+            self._provision is not None
+        ):  # to a site that is the active one by now, as far as it got
             self._over(out)
         identifiers = json.loads(e.identifiers)
         for mirror in mirrors:
@@ -157,14 +183,20 @@ class CloudManager:
     def _without_second(self) -> str:
         """The active site, if a failover has ended and no second side stands yet; else ''."""
         mirrors = list(self._mirrors.values())
-        return mirrors[0].active if not any(mirror.target for mirror in mirrors) else ""
+        return (
+            mirrors[0].active
+            if not any(mirror.target for mirror in mirrors)
+            else ""
+        )
 
     def _provision_asked(self, e: ProvisionAsked, out: Out) -> None:
         if self._provision is not None:
             return  # it is under way
         mirrors = list(self._mirrors.values())
         if all(mirror.active == e.site for mirror in mirrors):
-            out.commands.append(SiteProvisioned(e.site, 0, 0, 0))  # it has been done
+            out.commands.append(
+                SiteProvisioned(e.site, 0, 0, 0)
+            )  # it has been done
             return
         old = mirrors[0].source
         self._provision = (e.site, old, e.old_answers)
@@ -228,7 +260,9 @@ def _added(network: str, stored: dict[str, str]) -> dict[str, dict[str, str]]:
     }
 
 
-def _mapped(network: str, stored: dict[str, str]) -> dict[tuple[str, str], str]:
+def _mapped(
+    network: str, stored: dict[str, str]
+) -> dict[tuple[str, str], str]:
     """Rows of a network's mapping table that were changed."""
     prefix = f"{MAPPED}{network}/"
     found = {}

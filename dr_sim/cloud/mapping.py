@@ -36,7 +36,9 @@ class Mapping:
         self._owner: dict[str, str] = {}  # identifier -> the site whose it is
         self._entity_of: dict[str, str] = {}
         self._rows: dict[tuple[str, str], str] = {}
-        self._known: dict[tuple[str, str], str] = {}  # what was translated before
+        self._known: dict[
+            tuple[str, str], str
+        ] = {}  # what was translated before
         for entity in network.entities:
             for site, identifier in entity.ids:
                 self._enter(entity.name, site, identifier)
@@ -70,7 +72,9 @@ class Mapping:
         if not found:
             raise UntranslatableError(f"no identifier at {site}")
         if not self.is_of(found, site):
-            raise UntranslatableError(f"{found} belongs to {self._owner[found]}, not to {site}")
+            raise UntranslatableError(
+                f"{found} belongs to {self._owner[found]}, not to {site}"
+            )
         return found
 
     def translated(self, params: str, site: str) -> str:

@@ -33,7 +33,13 @@ from dr_sim.machines import SetAlarm
 
 MAPPED, SITE = "map/", "site/"
 NO_ROW = " "  # as which a row that is gone is kept
-NUMBER, ROW, SETS, SWITCH, ROLES = "number/", "row/", "sets/", "mirror/", "roles/"
+NUMBER, ROW, SETS, SWITCH, ROLES = (
+    "number/",
+    "row/",
+    "sets/",
+    "mirror/",
+    "roles/",
+)
 """Keys in the store: of a row of the mapping table that was changed, of the identifiers of a site
 that was added, of the last change's number, of a row of the configuration database, of how many
 things were set, of the switch, of who is active, source and target.
@@ -67,22 +73,30 @@ class Mirror:
         self._spec = config.mirror
         self._book = book
         self._mapping = mapping
-        self.active, self.source, self.target = _roles(network, stored.get(ROLES + name, ""))
+        self.active, self.source, self.target = _roles(
+            network, stored.get(ROLES + name, "")
+        )
         self.on = stored.get(SWITCH + name) != "off"
         self.urgent = False
         self.taken = Taken()
         self._number = int(stored.get(NUMBER + name, "0"))
         self._sets = int(stored.get(SETS + name, "0"))
-        self._due_upto = 0  # changes of a greater number wait until the mirror is due
+        self._due_upto = (
+            0  # changes of a greater number wait until the mirror is due
+        )
         self._due_set = False
         self.rows = {
-            entity.name: InventoryRow.from_text(stored[f"{ROW}{name}/{entity.name}"])
+            entity.name: InventoryRow.from_text(
+                stored[f"{ROW}{name}/{entity.name}"]
+            )
             if f"{ROW}{name}/{entity.name}" in stored
             else InventoryRow(entity.kind)
             for entity in network.entities
         }
         self.backlog = PendingChanges(name, stored)
-        self.watch = DriftWatch(name, self._spec.limit_us, config.jobs.retry_us)
+        self.watch = DriftWatch(
+            name, self._spec.limit_us, config.jobs.retry_us
+        )
         self._comparison = SideComparison(name, self.rows, book)
 
     # ---- life
@@ -93,7 +107,9 @@ class Mirror:
         if self.backlog:
             self._submit_when_due(out)
         for change in self.backlog.changes.values():
-            if change.way is PendingWay.BY_HAND:  # people may have been asked, and may not
+            if (
+                change.way is PendingWay.BY_HAND
+            ):  # people may have been asked, and may not
                 self._ask_people(change, out)
         self._set_audit(out)
         self.watch.arm(out)
@@ -103,7 +119,9 @@ class Mirror:
         while nobody was there to hear it.
         """
         every, since = self._spec.every_us, self.backlog.behind()[0]
-        return bool(every and since) and out.utc_us - since >= out.mono_us % every
+        return (
+            bool(every and since) and out.utc_us - since >= out.mono_us % every
+        )
 
     def translated(self, params: str, site: str) -> str:
         """Parameters as that site takes them; as they are where there is no translation, and then
@@ -117,7 +135,9 @@ class Mirror:
     def mapped(self, e: MappingEdited, out: Out) -> None:
         """A person changed a row of the mapping table."""
         self._mapping.edit(e.entity, e.site, e.identifier)
-        out.saves[f"{MAPPED}{self.name}/{e.entity}/{e.site}"] = e.identifier or NO_ROW
+        out.saves[f"{MAPPED}{self.name}/{e.entity}/{e.site}"] = (
+            e.identifier or NO_ROW
+        )
         self._submit_when_due(out)
 
     def switched(self, on: bool, out: Out) -> None:
@@ -151,13 +171,21 @@ class Mirror:
         self._number += 1
         out.saves[NUMBER + self.name] = str(self._number)
         change = Pending(
-            self._number, job.entity, job.script, job.params, job.change, out.utc_us, before
+            self._number,
+            job.entity,
+            job.script,
+            job.params,
+            job.change,
+            out.utc_us,
+            before,
         )
         self.backlog.add(change, out)
         self._submit_when_due(out)
 
     def _submit_when_due(self, out: Out) -> None:
-        at_once = self.urgent or (self._spec.mode is MirrorMode.JOBS and not self._spec.every_us)
+        at_once = self.urgent or (
+            self._spec.mode is MirrorMode.JOBS and not self._spec.every_us
+        )
         if at_once:
             self._submit_all(out)
         elif not self._due_set and self._spec.every_us:
@@ -170,7 +198,10 @@ class Mirror:
         """The time of the mirror has come."""
         self._due_set = False
         self._submit_all(out)
-        waits = any(c.way is not PendingWay.SUBMITTED for c in self.backlog.changes.values())
+        waits = any(
+            c.way is not PendingWay.SUBMITTED
+            for c in self.backlog.changes.values()
+        )
         if self.backlog.things or waits:
             self._submit_when_due(out)
 
@@ -182,7 +213,9 @@ class Mirror:
             self._read_both(out, correcting=True)
             return
         self._due_upto = self._number
-        for entity in dict.fromkeys(c.entity for c in self.backlog.changes.values()):
+        for entity in dict.fromkeys(
+            c.entity for c in self.backlog.changes.values()
+        ):
             self._submit_next(entity, out)
         for entity in list(self.backlog.things):
             if mode is not MirrorMode.RUNBOOK or self.urgent:
@@ -242,7 +275,9 @@ class Mirror:
         if change.way is not PendingWay.BLOCKED:
             self.backlog.goes(change, PendingWay.BLOCKED, out)
         about = f"{change.entity}: {why}"
-        out.commands.append(Notify(self.name, Notice.BLOCKED, about, change.since_utc_us))
+        out.commands.append(
+            Notify(self.name, Notice.BLOCKED, about, change.since_utc_us)
+        )
 
     def _by_hand(self, change: Pending, out: Out) -> None:
         self.backlog.goes(change, PendingWay.BY_HAND, out)
@@ -252,7 +287,14 @@ class Mirror:
         params = self.translated(change.params, self.target)
         work = f"{change.number}#{self.name} {change.change}"
         out.commands.append(
-            DoByHand(self.name, self.target, work, change.entity, params, self.urgent)
+            DoByHand(
+                self.name,
+                self.target,
+                work,
+                change.entity,
+                params,
+                self.urgent,
+            )
         )
 
     def hands_done(self, e: HandsDone, out: Out) -> None:
@@ -286,16 +328,24 @@ class Mirror:
     def _set(self, entity: str, kind: JobKind, out: Out) -> None:
         """The target's becomes what the source's is. Nothing more if that is under way."""
         known = self.backlog.things.get(entity)
-        if known and known.number and self._set_name(entity, known.number) in self._book.open:
+        if (
+            known
+            and known.number
+            and self._set_name(entity, known.number) in self._book.open
+        ):
             return
         since = known.since_utc_us if known else 0
         mine = [c.since_utc_us for c in self.backlog.of(entity)]
         since = since or min(mine, default=out.utc_us)
-        asked = json.dumps({"id": f"@{entity}", "value": self.rows[entity].value})
+        asked = json.dumps(
+            {"id": f"@{entity}", "value": self.rows[entity].value}
+        )
         try:
             params = self._mapping.translated(asked, self.target)
         except UntranslatableError as why:
-            out.commands.append(Notify(self.name, Notice.BLOCKED, f"{entity}: {why}", since))
+            out.commands.append(
+                Notify(self.name, Notice.BLOCKED, f"{entity}: {why}", since)
+            )
             return
         self._sets += 1
         out.saves[SETS + self.name] = str(self._sets)
@@ -330,7 +380,9 @@ class Mirror:
     # ---- comparing both sides
     def _read_both(self, out: Out, correcting: bool) -> None:
         """correcting: what differs is set, pending changes or not."""
-        self._comparison.begin((self.source, self.target), self._number, correcting, out)
+        self._comparison.begin(
+            (self.source, self.target), self._number, correcting, out
+        )
 
     def side_read(self, e: SideRead, out: Out) -> None:
         both = self._comparison.heard(e) if self.target else None
@@ -348,7 +400,9 @@ class Mirror:
         found = judged(source, target, should, foreign)
         if foreign:
             about = f"{entity}: {foreign}"
-            out.commands.append(Notify(self.name, Notice.FOREIGN_ID, about, out.utc_us))
+            out.commands.append(
+                Notify(self.name, Notice.FOREIGN_ID, about, out.utc_us)
+            )
         if found.same:
             for change in mine:
                 if change.number <= self._comparison.upto:
@@ -364,7 +418,9 @@ class Mirror:
             row.value = source.value
             out.saves[f"{ROW}{self.name}/{entity}"] = row
         if not found.as_it_should:
-            out.commands.append(Notify(self.name, Notice.DIFFERENT, entity, out.utc_us))
+            out.commands.append(
+                Notify(self.name, Notice.DIFFERENT, entity, out.utc_us)
+            )
             if entity not in self.backlog.things:
                 self.backlog.to_set(entity, out.utc_us, 0, out)
         if self._spec.mode is not MirrorMode.RUNBOOK and self.on:
@@ -390,7 +446,9 @@ class Mirror:
         self._save_roles(out)
         for change in self.backlog.changes.values():
             if change.way is PendingWay.BY_HAND:
-                change.way = PendingWay.WAITING  # people are asked again, and at once
+                change.way = (
+                    PendingWay.WAITING
+                )  # people are asked again, and at once
         self._submit_all(out)
 
     def provisioned(self) -> bool:
@@ -417,13 +475,19 @@ class Mirror:
                 self._set(entity, JobKind.REBUILD, out)
 
     def _save_roles(self, out: Out) -> None:
-        out.saves[ROLES + self.name] = listed(self.active, self.source, self.target)
+        out.saves[ROLES + self.name] = listed(
+            self.active, self.source, self.target
+        )
 
     # ---- what is believed
     def report(self, out: Out) -> None:
         """Say how far behind the target is, if that has changed."""
         comparison = self._comparison
-        if comparison.is_unsure and self.target and comparison.is_to_be_repeated:
+        if (
+            comparison.is_unsure
+            and self.target
+            and comparison.is_to_be_repeated
+        ):
             self._read_both(out, correcting=False)
         if self.backlog.changed:
             self.backlog.changed = False

@@ -55,9 +55,19 @@ class Pending:
 
     @classmethod
     def from_text(cls, number: int, text: str) -> Pending:
-        entity, script, params, change, since_utc_us, before, way, again = json.loads(text)
+        entity, script, params, change, since_utc_us, before, way, again = (
+            json.loads(text)
+        )
         return cls(
-            number, entity, script, params, change, since_utc_us, before, PendingWay(way), again
+            number,
+            entity,
+            script,
+            params,
+            change,
+            since_utc_us,
+            before,
+            PendingWay(way),
+            again,
         )
 
 
@@ -88,7 +98,9 @@ class PendingChanges:
                 number = int(key.removeprefix(self._change_key))
                 self.changes[number] = Pending.from_text(number, text)
             elif key.startswith(self._found_key):
-                self.things[key.removeprefix(self._found_key)] = ToSet(*json.loads(text))
+                self.things[key.removeprefix(self._found_key)] = ToSet(
+                    *json.loads(text)
+                )
         self.changes = dict(sorted(self.changes.items()))
         self.things = dict(sorted(self.things.items()))
 
@@ -97,7 +109,11 @@ class PendingChanges:
 
     def of(self, entity: str) -> list[Pending]:
         """The pending changes of a thing, the oldest first."""
-        return [change for change in self.changes.values() if change.entity == entity]
+        return [
+            change
+            for change in self.changes.values()
+            if change.entity == entity
+        ]
 
     def behind(self) -> tuple[int, int]:
         """(since when the oldest is pending, 0 if nothing is; how many are)."""
@@ -126,7 +142,9 @@ class PendingChanges:
         self.changed = True
         out.saves[f"{self._change_key}{number}"] = ""
 
-    def to_set(self, entity: str, since_utc_us: int, number: int, out: Out) -> None:
+    def to_set(
+        self, entity: str, since_utc_us: int, number: int, out: Out
+    ) -> None:
         """A thing is to be set, by the set of that number (0: by none yet)."""
         thing = self.things[entity] = ToSet(since_utc_us, number)
         self.changed = True

@@ -9,4 +9,10 @@ def listed(*values: str | int) -> str:
     """Return what json.dumps gives for that list. Each event saves several of them, and this is
     several times quicker.
     """
-    return "[" + ", ".join([quoted(v) if isinstance(v, str) else str(v) for v in values]) + "]"
+    return (
+        "["
+        + ", ".join(
+            [quoted(v) if isinstance(v, str) else str(v) for v in values]
+        )
+        + "]"
+    )

@@ -120,11 +120,17 @@ def told_apart(header: BackupHeader, has_base: bool, base_lsn: int) -> None:
     incrementals name their base by its LSN, and would be taken for either. It takes an idle
     database whose first write comes during the full.
     """
-    if has_base and header.first_lsn == base_lsn and header.last_lsn > header.first_lsn:
+    if (
+        has_base
+        and header.first_lsn == base_lsn
+        and header.last_lsn > header.first_lsn
+    ):
         header.copy_only = True
 
 
-def base_after(header: BackupHeader, base_lsn: int, fulls_begun: Collection[int] = ()) -> int:
+def base_after(
+    header: BackupHeader, base_lsn: int, fulls_begun: Collection[int] = ()
+) -> int:
     """Return the LSN that names the base of the next incremental, once this one is finished (at a
     primary) or restored (at its copy), by PostgreSQL's rule: an incremental stands on the last
     backup of either kind. base_lsn: what named it before. fulls_begun: where fulls that are being
@@ -164,7 +170,12 @@ def encode(
     """
     path, n0, n1, base_lsn, base_commits = written
     name = h.database.encode()
-    flags = h.copy_only * _COPY_ONLY | h.is_tail * _TAIL | ended * _ENDED | checksum * _CHECKSUM
+    flags = (
+        h.copy_only * _COPY_ONLY
+        | h.is_tail * _TAIL
+        | ended * _ENDED
+        | checksum * _CHECKSUM
+    )
     integers = (
         h.backup_id,
         h.fork,
@@ -186,26 +197,49 @@ def encode(
     try:
         if len(path) > 1:
             raise struct.error
-        head = _NARROW.pack(magic, 1, h.kind, flags, len(name), 0, len(body), *integers) + name
+        head = (
+            _NARROW.pack(
+                magic, 1, h.kind, flags, len(name), 0, len(body), *integers
+            )
+            + name
+        )
     except struct.error:
         forks = [value for step in path for value in step]
         text = b"%b;%b" % (
             ",".join(map(str, integers)).encode(),
             ",".join(map(str, forks)).encode(),
         )
-        head = _PREFIX.pack(magic, 2, h.kind, flags, len(name), len(text), len(body)) + text + name
+        head = (
+            _PREFIX.pack(
+                magic, 2, h.kind, flags, len(name), len(text), len(body)
+            )
+            + text
+            + name
+        )
     if checksum:
-        return b"".join((head, _CRC.pack(crc32(head)), body, _CRC.pack(crc32(body)), END_MARK))
+        return b"".join(
+            (
+                head,
+                _CRC.pack(crc32(head)),
+                body,
+                _CRC.pack(crc32(body)),
+                END_MARK,
+            )
+        )
     return head + _CRC.pack(crc32(head)) + body + END_MARK
 
 
 def decode(magic: bytes, data: bytes) -> BackupSet:
     """The header alone. Raises DamagedError 'header'."""
     try:
-        found, version, kind, flags, name_bytes, text_bytes, body_bytes = _PREFIX.unpack_from(data)
+        found, version, kind, flags, name_bytes, text_bytes, body_bytes = (
+            _PREFIX.unpack_from(data)
+        )
         fixed = _NARROW_BYTES if version == 1 else _PREFIX_BYTES + text_bytes
         head = fixed + name_bytes
-        if found != magic or _CRC.unpack_from(data, head)[0] != crc32(data[:head]):
+        if found != magic or _CRC.unpack_from(data, head)[0] != crc32(
+            data[:head]
+        ):
             raise DamagedError("header")
         name = data[fixed:head].decode()
         if version == 1:
@@ -213,12 +247,28 @@ def decode(magic: bytes, data: bytes) -> BackupSet:
             # not BackupSet(...): its Python-level __new__ costs a microsecond a log
             return _tuple(
                 BackupSet,
-                (name, kind, flags, ((integers[1], 0, 0),), head + 4, body_bytes, *integers),
+                (
+                    name,
+                    kind,
+                    flags,
+                    ((integers[1], 0, 0),),
+                    head + 4,
+                    body_bytes,
+                    *integers,
+                ),
             )
         first, _, second = data[_PREFIX_BYTES:fixed].decode().partition(";")
         forks = [int(word) for word in second.split(",")]
         path = tuple(zip(forks[0::3], forks[1::3], forks[2::3], strict=True))
-        return BackupSet(name, kind, flags, path, head + 4, body_bytes, *map(int, first.split(",")))
+        return BackupSet(
+            name,
+            kind,
+            flags,
+            path,
+            head + 4,
+            body_bytes,
+            *map(int, first.split(",")),
+        )
     except (struct.error, ValueError):
         raise DamagedError("header") from None
 
@@ -227,7 +277,13 @@ def check_length(s: BackupSet, data: bytes) -> None:
     """Raises DamagedError 'not_ended' or 'cut'."""
     if not s.flags & _ENDED:
         raise DamagedError("not_ended")
-    if len(data) < s.body_at + s.body_bytes + (4 if s.flags & _CHECKSUM else 0) + _END_BYTES:
+    if (
+        len(data)
+        < s.body_at
+        + s.body_bytes
+        + (4 if s.flags & _CHECKSUM else 0)
+        + _END_BYTES
+    ):
         raise DamagedError("cut")
 
 
@@ -263,10 +319,14 @@ def on_path(path: Path, fork: int, lsn: int) -> bool:
 
 def left_at(path: Path, first_fork: int) -> int:
     """The LSN at which the path left that fork."""
-    return next(path[i + 1][1] for i, step in enumerate(path) if step[0] == first_fork)
+    return next(
+        path[i + 1][1] for i, step in enumerate(path) if step[0] == first_fork
+    )
 
 
-def obstacle(s: BackupSet, path: Path, redo_lsn: int, base_lsn: int | None) -> str | None:
+def obstacle(
+    s: BackupSet, path: Path, redo_lsn: int, base_lsn: int | None
+) -> str | None:
     """Why a log or an incremental does not fit a database that is being restored and stands at
     redo_lsn on that path.
 
@@ -274,9 +334,9 @@ def obstacle(s: BackupSet, path: Path, redo_lsn: int, base_lsn: int | None) -> s
     'stale'; None: it fits. Forks come before LSNs. A log fits if it covers the position; an empty
     one at the position fits and does nothing.
     """
-    if (len(s.path) > 1 or len(path) > 1 or s.fork != path[0][0]) and not on_path(
-        s.path, path[-1][0], redo_lsn
-    ):
+    if (
+        len(s.path) > 1 or len(path) > 1 or s.fork != path[0][0]
+    ) and not on_path(s.path, path[-1][0], redo_lsn):
         return (
             "stale"
             if s.last_lsn <= redo_lsn and on_path(path, s.fork, s.last_lsn)
@@ -285,7 +345,11 @@ def obstacle(s: BackupSet, path: Path, redo_lsn: int, base_lsn: int | None) -> s
     if s.kind == Kind.LOG:
         if s.first_lsn > redo_lsn:
             return "gap"
-        return "stale" if s.last_lsn <= redo_lsn and s.first_lsn < redo_lsn else None
+        return (
+            "stale"
+            if s.last_lsn <= redo_lsn and s.first_lsn < redo_lsn
+            else None
+        )
     if base_lsn is None or s.differential_base_lsn != base_lsn:
         return "wrong_base"
     return "stale" if s.last_lsn <= redo_lsn else None

@@ -14,13 +14,18 @@ from hashlib import blake2b
 MASK = (1 << 64) - 1
 
 
-@lru_cache(maxsize=1024)  # asked of every state twice: by an engine and by the witness
+@lru_cache(
+    maxsize=1024
+)  # asked of every state twice: by an engine and by the witness
 def mark(database: str, fork: int, n: int) -> int:
     """64-bit mark of the state after commits 0..n-1 of that fork; mark(..., 0) is 0."""
     if n == 0:
         return 0
     return int.from_bytes(
-        blake2b(b"%d %d " % (fork, n) + database.encode(), digest_size=8).digest(), "little"
+        blake2b(
+            b"%d %d " % (fork, n) + database.encode(), digest_size=8
+        ).digest(),
+        "little",
     )
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 
-def actual_span(offset: int, length: int, nominal_bytes: int, actual_bytes: int) -> tuple[int, int]:
+def actual_span(
+    offset: int, length: int, nominal_bytes: int, actual_bytes: int
+) -> tuple[int, int]:
     """(offset, length) in a file of actual_bytes for a span of a nominal one, in proportion; at
     least one byte.
 
@@ -34,7 +36,9 @@ def flipped(data: bytes, offset: int, length: int, mask: int = 0xFF) -> bytes:
     what it was.
     """
     if not 0 <= offset < len(data) or length < 1 or not 1 <= mask <= 255:
-        raise ValueError(f"cannot flip {length} bytes at {offset} of {len(data)} with mask {mask}")
+        raise ValueError(
+            f"cannot flip {length} bytes at {offset} of {len(data)} with mask {mask}"
+        )
     end = min(offset + length, len(data))
     table = bytes(b ^ mask for b in range(256))
     return data[:offset] + data[offset:end].translate(table) + data[end:]
@@ -51,7 +55,9 @@ class _Faults:
     def write(self, path: str, data: bytes) -> None:
         raise NotImplementedError
 
-    def flip(self, path: str, offset: int, length: int, mask: int = 0xFF) -> None:
+    def flip(
+        self, path: str, offset: int, length: int, mask: int = 0xFF
+    ) -> None:
         """XOR the bytes of a span (cut at the file's end). Raises KeyError if there is no file,
         ValueError if no span.
         """

@@ -28,7 +28,11 @@ class BackedUp(Protocol):
 
 
 def header_for(
-    database: str, order: BackupOrder, at: PositionHere, last: BackedUp, logs_carry_base: bool
+    database: str,
+    order: BackupOrder,
+    at: PositionHere,
+    last: BackedUp,
+    logs_carry_base: bool,
 ) -> BackupHeader:
     """Return the header of a backup that begins at a position. logs_carry_base: a log's header
     names the full that it follows.
@@ -46,9 +50,13 @@ def header_for(
         last_lsn=at.lsn,
         checkpoint_lsn=last.base_checkpoint_lsn if is_log else at.lsn,
         database_backup_lsn=last.base_checkpoint_lsn if carries_base else 0,
-        differential_base_lsn=last.base_lsn if order.kind is Kind.INCREMENTAL else 0,
+        differential_base_lsn=last.base_lsn
+        if order.kind is Kind.INCREMENTAL
+        else 0,
         first_fork=first_fork,
-        fork_point_lsn=0 if first_fork == fork else left_at(at.forks, first_fork),
+        fork_point_lsn=0
+        if first_fork == fork
+        else left_at(at.forks, first_fork),
         started_utc_us=order.started_utc_us,
         finished_utc_us=0,
         copy_only=order.copy_only,

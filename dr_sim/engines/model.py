@@ -52,12 +52,24 @@ from dr_sim.engines.model_database import (
     stand_on_incremental,
     stop_log,
 )
-from dr_sim.engines.port import BackupOrder, EngineError, Files, Made, WitnessReading
+from dr_sim.engines.port import (
+    BackupOrder,
+    EngineError,
+    Files,
+    Made,
+    WitnessReading,
+)
 from dr_sim.engines.restoring import Restoring
 from dr_sim.engines.sql_server_errors import refusal
 
 _FULL, _INCREMENTAL, _LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
-_DAMAGE = {"header": 3241, "cut": 3203, "not_ended": 3256, "mark": 3189, "checksum": 3189}
+_DAMAGE = {
+    "header": 3241,
+    "cut": 3203,
+    "not_ended": 3256,
+    "mark": 3189,
+    "checksum": 3189,
+}
 _NO_SPACE = {"backup": 3202, "restore": 3257, "log": 9002}
 
 
@@ -79,7 +91,11 @@ class ModelBackup:
     )
 
     def __init__(
-        self, engine: ModelEngine, db: ModelDatabase, path: str, header: BackupHeader
+        self,
+        engine: ModelEngine,
+        db: ModelDatabase,
+        path: str,
+        header: BackupHeader,
     ) -> None:
         self._engine = engine
         self._db = db
@@ -92,7 +108,10 @@ class ModelBackup:
         if header.kind is _LOG:
             self._n0, self._before = db.log_commits, db.log_digest
             if engine.carries_base:
-                self._base_lsn, self._base_commits = db.base_lsn, db.base_commits
+                self._base_lsn, self._base_commits = (
+                    db.base_lsn,
+                    db.base_commits,
+                )
         elif header.kind is _FULL:
             self._n0, self._before = 0, 0
             db.fulls_begun.append(header.first_lsn)
@@ -110,7 +129,11 @@ class ModelBackup:
         else:
             if commits > db.commits or lsn > db.lsn:
                 db.commits, db.lsn = max(commits, db.commits), max(lsn, db.lsn)
-            header.last_lsn, self._n1, self._digest = db.lsn, db.commits, db.digest
+            header.last_lsn, self._n1, self._digest = (
+                db.lsn,
+                db.commits,
+                db.digest,
+            )
             if header.kind is _FULL:
                 backup_set.told_apart(header, db.has_base, db.base_lsn)
             data = self._bytes(True)
@@ -128,7 +151,10 @@ class ModelBackup:
         if header.copy_only:
             return False
         if header.kind is _INCREMENTAL:
-            moved = backup_set.base_after(header, db.base_lsn, db.fulls_begun) != db.base_lsn
+            moved = (
+                backup_set.base_after(header, db.base_lsn, db.fulls_begun)
+                != db.base_lsn
+            )
             return moved and not self._engine.carries_base
         db.has_base, db.base_checkpoint_lsn = True, header.checkpoint_lsn
         db.needs_full = False
@@ -140,7 +166,9 @@ class ModelBackup:
             self._db.online = True
         if self.header.kind is _FULL:
             self._db.fulls_begun.remove(self.header.first_lsn)
-        self._engine.files.write(self._path, data[: len(data) * fraction_ppm // 1_000_000])
+        self._engine.files.write(
+            self._path, data[: len(data) * fraction_ppm // 1_000_000]
+        )
 
     def _bytes(self, ended: bool) -> bytes:
         changed = (self._digest - self._before) & MASK
@@ -149,7 +177,12 @@ class ModelBackup:
             self._forks, self._n0, self._n1, self._base_lsn, self._base_commits
         )
         return backup_set.encode(
-            MAGIC, self.header, written, pages(changed), ended=ended, checksum=checksum
+            MAGIC,
+            self.header,
+            written,
+            pages(changed),
+            ended=ended,
+            checksum=checksum,
         )
 
 
@@ -181,7 +214,9 @@ class ModelRestore(Restoring["ModelEngine"]):
         if s.kind == _FULL:
             if db is not None and db.online and not self._replace:
                 raise self._engine.refusal(3159, db=name)
-            db = self._engine.databases[name] = restored_full(s, content_of(body))
+            db = self._engine.databases[name] = restored_full(
+                s, content_of(body)
+            )
         elif db is None or db.online:
             raise self._engine.refusal(3117)
         elif s.kind == _LOG:
@@ -198,9 +233,15 @@ class ModelRestore(Restoring["ModelEngine"]):
         if damage.what == "checksum":
             s = backup_set.decode(MAGIC, self._data)
             if s.kind != _LOG:  # logs have no pages
-                page = odd_page(self._data[s.body_at : s.body_at + s.body_bytes])
-                return self._engine.refusal(3183, file=1, page=page, db=s.database)
-        return self._engine.refusal(_DAMAGE[damage.what], path=self._path, size=len(self._data))
+                page = odd_page(
+                    self._data[s.body_at : s.body_at + s.body_bytes]
+                )
+                return self._engine.refusal(
+                    3183, file=1, page=page, db=s.database
+                )
+        return self._engine.refusal(
+            _DAMAGE[damage.what], path=self._path, size=len(self._data)
+        )
 
 
 class ModelEngine:
@@ -212,11 +253,17 @@ class ModelEngine:
     version = ""  # it is a part of dr_sim
 
     def __init__(
-        self, files: Files, *, checksum: bool = False, imitates: str = "sql_server"
+        self,
+        files: Files,
+        *,
+        checksum: bool = False,
+        imitates: str = "sql_server",
     ) -> None:
         self.files = files
         self.carries_base = imitates != "postgres"
-        self.refusal: Words = postgres_words.refusal if imitates == "postgres" else refusal
+        self.refusal: Words = (
+            postgres_words.refusal if imitates == "postgres" else refusal
+        )
         self.checksum = checksum
         self.databases: dict[str, ModelDatabase] = {}
         self._parsed: tuple[bytes, BackupSet] | None = None
@@ -285,7 +332,9 @@ class ModelEngine:
         else:
             if order.tail:
                 raise ValueError("only a log backup can be a tail")
-            if order.kind is _INCREMENTAL and (not db.has_base or db.needs_full):
+            if order.kind is _INCREMENTAL and (
+                not db.has_base or db.needs_full
+            ):
                 raise self.refusal(3035, db=database)
             header = BackupHeader(
                 database,
@@ -324,7 +373,9 @@ class ModelEngine:
             s = self.parse(data)
             backup_set.check_length(s, data)
         except DamagedError as damage:
-            raise self.refusal(_DAMAGE[damage.what], path=path, size=len(data)) from None
+            raise self.refusal(
+                _DAMAGE[damage.what], path=path, size=len(data)
+            ) from None
         return s.header()
 
     def begin_restore(
@@ -335,7 +386,9 @@ class ModelEngine:
         replace: bool = False,
         stop_at: tuple[int, int] | None = None,
     ) -> ModelRestore:
-        return ModelRestore(self, database, path, self._read(path), replace, stop_at)
+        return ModelRestore(
+            self, database, path, self._read(path), replace, stop_at
+        )
 
     def _read(self, path: str) -> bytes:
         try:
@@ -348,7 +401,10 @@ class ModelEngine:
         if db is None:
             return RestoreState(0, 0, 0, exists=False)
         return RestoreState(
-            db.path[-1][0], db.lsn, db.base_lsn if db.has_base else 0, not db.online
+            db.path[-1][0],
+            db.lsn,
+            db.base_lsn if db.has_base else 0,
+            not db.online,
         )
 
     def recover(self, database: str, fork: int, size_bytes: int = 0) -> int:
@@ -358,9 +414,16 @@ class ModelEngine:
         if db.online:
             raise self.refusal(3153)
         if any(step[0] == fork for step in db.path):
-            raise ValueError(f"fork {fork} is on the path of {database} already")
+            raise ValueError(
+                f"fork {fork} is on the path of {database} already"
+            )
         digest = db.digest
-        db.log_fork, db.log_lsn, db.log_commits, db.log_digest = db.fork, db.lsn, db.commits, digest
+        db.log_fork, db.log_lsn, db.log_commits, db.log_digest = (
+            db.fork,
+            db.lsn,
+            db.commits,
+            digest,
+        )
         db.path = (*db.path, (fork, db.lsn, db.commits))
         db.offset = digest - mark(database, fork, db.commits)
         db.online = True

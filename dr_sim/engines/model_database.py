@@ -14,7 +14,12 @@ from dr_sim.engines.backup_set import BackupSet, Path, obstacle, path_digest
 from dr_sim.engines.commits import MASK, mark
 from dr_sim.engines.port import EngineError
 
-_OBSTACLES = {"wrong_fork": 4330, "wrong_base": 3136, "gap": 4305, "stale": 4326}
+_OBSTACLES = {
+    "wrong_fork": 4330,
+    "wrong_base": 3136,
+    "gap": 4305,
+    "stale": 4326,
+}
 MAGIC = b"DRBM"
 PAGES = 16
 Words = Callable[..., EngineError]
@@ -27,10 +32,15 @@ def pages(content: int) -> bytes:
 
 
 def log_bytes(
-    header: BackupHeader, written: backup_set.SetContents, content: int, checksum: bool
+    header: BackupHeader,
+    written: backup_set.SetContents,
+    content: int,
+    checksum: bool,
 ) -> bytes:
     """Return a whole log backup."""
-    return backup_set.encode(MAGIC, header, written, pages(content), checksum=checksum)
+    return backup_set.encode(
+        MAGIC, header, written, pages(content), checksum=checksum
+    )
 
 
 def content_of(body: bytes) -> int:
@@ -83,7 +93,9 @@ class ModelDatabase:
         self.offset = 0
         self.restored_digest = 0  # restoring: its digest
         self.has_base = False
-        self.fulls_begun: list[int] = []  # where those that are being taken began
+        self.fulls_begun: list[
+            int
+        ] = []  # where those that are being taken began
         # first_lsn of the backup that incrementals are taken against (or restored: of a copy-only
         # full)
         self.base_lsn = 0
@@ -92,7 +104,9 @@ class ModelDatabase:
         self.base_digest = 0
         # what PostgreSQL's incrementals ask for
         self.mid_segment = self.needs_full = False
-        self.log_fork = path[-1][0]  # where the log begins: fork, LSN, commits and digest there
+        self.log_fork = path[-1][
+            0
+        ]  # where the log begins: fork, LSN, commits and digest there
         self.log_lsn = 0
         self.log_commits = 0
         self.log_digest = 0
@@ -104,7 +118,9 @@ class ModelDatabase:
     @property
     def digest(self) -> int:
         if self.online:
-            return (mark(self.name, self.path[-1][0], self.commits) + self.offset) & MASK
+            return (
+                mark(self.name, self.path[-1][0], self.commits) + self.offset
+            ) & MASK
         return self.restored_digest
 
 
@@ -126,14 +142,25 @@ def _check(db: ModelDatabase, s: BackupSet, refusal: Words) -> None:
         lsn = s.first_lsn if what == "gap" else s.last_lsn
         base, carried = s.differential_base_lsn, db.base_lsn
         raise refusal(
-            _OBSTACLES[what], lsn=lsn, redo=db.lsn, base=base, carried=carried, fork=s.fork
+            _OBSTACLES[what],
+            lsn=lsn,
+            redo=db.lsn,
+            base=base,
+            carried=carried,
+            fork=s.fork,
         )
 
 
-def restore_incremental(db: ModelDatabase, s: BackupSet, held: int, refusal: Words) -> None:
+def restore_incremental(
+    db: ModelDatabase, s: BackupSet, held: int, refusal: Words
+) -> None:
     _check(db, s, refusal)
     db.path = s.path
-    db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, (db.base_digest + held) & MASK
+    db.commits, db.lsn, db.restored_digest = (
+        s.n1,
+        s.last_lsn,
+        (db.base_digest + held) & MASK,
+    )
     db.mid_segment = False
 
 
@@ -141,17 +168,25 @@ def stand_on_incremental(db: ModelDatabase, s: BackupSet) -> None:
     """By PostgreSQL's rule the incremental that was restored is what the next one stands on."""
     base_lsn = backup_set.base_after(s.header(), db.base_lsn)
     if base_lsn != db.base_lsn:
-        db.base_lsn, db.base_commits, db.base_digest = base_lsn, s.n1, db.restored_digest
+        db.base_lsn, db.base_commits, db.base_digest = (
+            base_lsn,
+            s.n1,
+            db.restored_digest,
+        )
 
 
-def restore_log(db: ModelDatabase, s: BackupSet, body: bytes, refusal: Words) -> None:
+def restore_log(
+    db: ModelDatabase, s: BackupSet, body: bytes, refusal: Words
+) -> None:
     _check(db, s, refusal)
     held = content_of(body)
     if body != pages(held):
         _part_of_log(db, s, body, refusal)
         return
     digest = db.restored_digest + held
-    if s.n0 != db.commits:  # redo begins inside this log: its first commits are there already
+    if (
+        s.n0 != db.commits
+    ):  # redo begins inside this log: its first commits are there already
         digest -= path_digest(s.database, s.path, db.commits) - path_digest(
             s.database, s.path, s.n0
         )
@@ -168,31 +203,61 @@ def stop_log(db: ModelDatabase, s: BackupSet, commits: int, lsn: int) -> None:
     """
     if not s.n0 <= commits < s.n1 or not s.first_lsn <= lsn < s.last_lsn:
         return  # the place is not in this log
-    later = path_digest(s.database, s.path, s.n1) - path_digest(s.database, s.path, commits)
-    db.commits, db.lsn, db.restored_digest = commits, lsn, (db.restored_digest - later) & MASK
+    later = path_digest(s.database, s.path, s.n1) - path_digest(
+        s.database, s.path, commits
+    )
+    db.commits, db.lsn, db.restored_digest = (
+        commits,
+        lsn,
+        (db.restored_digest - later) & MASK,
+    )
     db.mid_segment = True
 
 
-def _part_of_log(db: ModelDatabase, s: BackupSet, body: bytes, refusal: Words) -> None:
+def _part_of_log(
+    db: ModelDatabase, s: BackupSet, body: bytes, refusal: Words
+) -> None:
     """Nobody has validated this log: its records are applied up to the first damaged one, and that
     is called a success. Refused if it gets the database nowhere. The position told is where it
     stands.
     """
-    whole = (path_digest(s.database, s.path, s.n1) - path_digest(s.database, s.path, s.n0)) & MASK
-    good = next(i for i in range(PAGES) if body[8 * i : 8 * i + 8] != whole.to_bytes(8, "little"))
+    whole = (
+        path_digest(s.database, s.path, s.n1)
+        - path_digest(s.database, s.path, s.n0)
+    ) & MASK
+    good = next(
+        i
+        for i in range(PAGES)
+        if body[8 * i : 8 * i + 8] != whole.to_bytes(8, "little")
+    )
     lsn = s.first_lsn + (s.last_lsn - s.first_lsn) * good // PAGES
     commits = s.n0 + (s.n1 - s.n0) * good // PAGES
     if lsn <= db.lsn or commits < db.commits:
         raise refusal(3183, file=2, page=good, db=s.database)
-    applied = path_digest(s.database, s.path, commits) - path_digest(s.database, s.path, db.commits)
+    applied = path_digest(s.database, s.path, commits) - path_digest(
+        s.database, s.path, db.commits
+    )
     db.path = s.path
-    db.commits, db.lsn, db.restored_digest = commits, lsn, (db.restored_digest + applied) & MASK
+    db.commits, db.lsn, db.restored_digest = (
+        commits,
+        lsn,
+        (db.restored_digest + applied) & MASK,
+    )
 
 
 def _move_base(db: ModelDatabase, s: BackupSet) -> None:
     """The log tells of a newer full. What that held is what is here now less what came since:
     should anything be wrong here, an incremental on that full leaves it wrong.
     """
-    since = path_digest(s.database, s.path, s.n1) - path_digest(s.database, s.path, s.base_commits)
-    db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, s.base_lsn, s.database_backup_lsn
-    db.base_commits, db.base_digest = s.base_commits, (db.restored_digest - since) & MASK
+    since = path_digest(s.database, s.path, s.n1) - path_digest(
+        s.database, s.path, s.base_commits
+    )
+    db.has_base, db.base_lsn, db.base_checkpoint_lsn = (
+        True,
+        s.base_lsn,
+        s.database_backup_lsn,
+    )
+    db.base_commits, db.base_digest = (
+        s.base_commits,
+        (db.restored_digest - since) & MASK,
+    )

@@ -30,9 +30,20 @@ ERRORS: dict[int, str] = {
     60030: "The copy of database '{db}' cannot be rolled forward any more: redo failed.",
     60031: "The restore was ended.",
 }
-DAMAGE = {"header": 60011, "cut": 60012, "not_ended": 60013, "mark": 60014, "checksum": 60001}
+DAMAGE = {
+    "header": 60011,
+    "cut": 60012,
+    "not_ended": 60013,
+    "mark": 60014,
+    "checksum": 60001,
+}
 """By what a DamagedError says."""
-OBSTACLES = {"wrong_fork": 60018, "wrong_base": 60017, "gap": 60004, "stale": 60016}
+OBSTACLES = {
+    "wrong_fork": 60018,
+    "wrong_base": 60017,
+    "gap": 60004,
+    "stale": 60016,
+}
 """By what backup_set.obstacle says."""
 
 

@@ -28,13 +28,19 @@ class Payload:
     @staticmethod
     def of(size_bytes: int, scale: int) -> Payload | None:
         """None: there are none (no scale was given)."""
-        return Payload(scale, max(1, size_bytes // scale // ROW_BYTES)) if scale else None
+        return (
+            Payload(scale, max(1, size_bytes // scale // ROW_BYTES))
+            if scale
+            else None
+        )
 
     def due(self, lsn: int, until_lsn: int) -> Iterator[tuple[int, int]]:
         """Ranges of rows [first, end), counted from 0, that the log from lsn to until_lsn
         overwrites, in order.
         """
-        done, until = (at // (self.scale * ROW_BYTES) for at in (lsn, until_lsn))
+        done, until = (
+            at // (self.scale * ROW_BYTES) for at in (lsn, until_lsn)
+        )
         while done < until:
             first = done % self.rows
             end = min(self.rows, first + until - done)

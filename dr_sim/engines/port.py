@@ -34,7 +34,9 @@ class Files(Protocol):
 
     def read(self, path: str) -> bytes: ...  # KeyError if it is not there
     def write(self, path: str, data: bytes) -> None: ...
-    def copy(self, old: str, new: str) -> None: ...  # KeyError if it is not there
+    def copy(
+        self, old: str, new: str
+    ) -> None: ...  # KeyError if it is not there
     def rename(self, old: str, new: str) -> None: ...
     def delete(self, path: str) -> None: ...  # no error if it is not there
     def exists(self, path: str) -> bool: ...

@@ -14,7 +14,9 @@ from __future__ import annotations
 from dr_sim.engines.own_errors import ERRORS as OWN
 from dr_sim.engines.port import EngineError
 
-_WRONG_SIZE = 'archive file "{path}" has wrong size: {size} instead of 16777216'
+_WRONG_SIZE = (
+    'archive file "{path}" has wrong size: {size} instead of 16777216'
+)
 _NO_SUMMARIES = "WAL summaries are required, but no summaries for that timeline and LSN range exist"
 
 WORDS: dict[int, tuple[str | int, str]] = {
@@ -32,11 +34,20 @@ WORDS: dict[int, tuple[str | int, str]] = {
     ),
     3153: ("55000", "recovery is not in progress"),
     3154: (60015, "WAL file is from different database system"),
-    3159: (60023, 'pg_basebackup: error: directory "{db}" exists but is not empty'),
+    3159: (
+        60023,
+        'pg_basebackup: error: directory "{db}" exists but is not empty',
+    ),
     3183: ("XX001", "invalid page in block {page} of relation base/{file}"),
-    3189: (60001, 'pg_verifybackup: error: checksum mismatch for file "{path}"'),
+    3189: (
+        60001,
+        'pg_verifybackup: error: checksum mismatch for file "{path}"',
+    ),
     3201: ("58P01", 'could not open file "{path}": No such file or directory'),
-    3202: ("53100", 'could not write to file "{path}": No space left on device'),
+    3202: (
+        "53100",
+        'could not write to file "{path}": No space left on device',
+    ),
     3203: ("XX000", _WRONG_SIZE),
     3241: (60011, 'invalid magic number 0000 in WAL segment "{path}"'),
     3256: (
@@ -44,15 +55,27 @@ WORDS: dict[int, tuple[str | int, str]] = {
         'pg_verifybackup: error: could not open file "{path}/backup_manifest": No such '
         "file or directory",
     ),
-    3257: ("53100", 'could not extend file "{volume}": No space left on device'),
+    3257: (
+        "53100",
+        'could not extend file "{volume}": No space left on device',
+    ),
     3456: ("XX000", "PANIC: WAL contains references to invalid pages"),
     4208: ("55000", "WAL level not sufficient for making an online backup"),
-    4214: ("55000", 'WAL was generated with "wal_level=minimal", cannot continue recovering'),
+    4214: (
+        "55000",
+        'WAL was generated with "wal_level=minimal", cannot continue recovering',
+    ),
     4305: (60004, "waiting for WAL to become available at {redo}"),
     4326: (60016, OWN[60016]),
-    4330: ("XX000", "requested timeline {fork} is not a child of this server's history"),
+    4330: (
+        "XX000",
+        "requested timeline {fork} is not a child of this server's history",
+    ),
     5133: ("58P01", 'FATAL: directory "{path}" does not exist'),
-    9002: ("53100", 'PANIC: could not write to file "pg_wal/xlogtemp": No space left on device'),
+    9002: (
+        "53100",
+        'PANIC: could not write to file "pg_wal/xlogtemp": No space left on device',
+    ),
 }
 """SQL Server's number -> the SQLSTATE, or a number of dr_sim's own, and the text."""
 
@@ -64,7 +87,9 @@ def refusal(number: int, **holes: object) -> EngineError:
     if number == 3241 and not holes.get("size", 1):
         number = 3203  # an empty file has the wrong size before anybody looks for a header
     state, text = WORDS[number]
-    filled = text.format(**{key: _shown(key, value) for key, value in holes.items()})
+    filled = text.format(
+        **{key: _shown(key, value) for key, value in holes.items()}
+    )
     return (
         EngineError(state, filled)
         if isinstance(state, int)

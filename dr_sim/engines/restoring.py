@@ -24,7 +24,9 @@ class Restoring(Generic[E]):
     __slots__ = ("_data", "_engine", "_name", "_path", "_replace")
     magic: ClassVar[bytes]
 
-    def __init__(self, engine: E, name: str, path: str, data: bytes, replace: bool) -> None:
+    def __init__(
+        self, engine: E, name: str, path: str, data: bytes, replace: bool
+    ) -> None:
         self._engine = engine
         self._name = name
         self._path = path

@@ -30,14 +30,21 @@ def began(pid: int) -> str | None:
     remains).
     """
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else fields[19]  # state and starttime, proc(5)
+        fields = (
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        )
+        return (
+            None if fields[0] in "ZX" else fields[19]
+        )  # state and starttime, proc(5)
     except OSError:
         pass
     if Path("/proc/self/stat").exists():
         return None
     told = subprocess.run(
-        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=30
+        ["ps", "-o", "lstart=", "-p", str(pid)],
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     return told.stdout.strip() or None
 
@@ -73,7 +80,9 @@ def clear_leftovers() -> list[Path]:
     for place in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
         folder = place.parent
         try:
-            ours = place.stat().st_uid == os.geteuid() and not folder.is_symlink()
+            ours = (
+                place.stat().st_uid == os.geteuid() and not folder.is_symlink()
+            )
         except OSError:
             continue
         if ours and is_free(place):

@@ -60,7 +60,10 @@ def _digest(p: ModelDatabase, commits: int) -> int:
 
 
 def ship(
-    at: ModelEngine, to: ModelEngine, database: str, logs: Iterable[tuple[int, int, int, int, int]]
+    at: ModelEngine,
+    to: ModelEngine,
+    database: str,
+    logs: Iterable[tuple[int, int, int, int, int]],
 ) -> list[tuple[BackupHeader, Unread]]:
     """Make and restore logs, each before the next, the first of which fits: (commits, LSN,
     backup_id, when it was cut and when finished, by the primary's clock) of each. Their headers and
@@ -68,7 +71,12 @@ def ship(
     """
     p = at.databases[database]
     s = to.databases[database]
-    fork, first_lsn, before, base = p.log_fork, p.log_lsn, p.log_commits, p.base_checkpoint_lsn
+    fork, first_lsn, before, base = (
+        p.log_fork,
+        p.log_lsn,
+        p.log_commits,
+        p.base_checkpoint_lsn,
+    )
     told = base if at.carries_base else 0
     base_of = (p.base_lsn, p.base_commits) if at.carries_base else (0, 0)
     made = []
@@ -103,6 +111,8 @@ def ship(
     return made
 
 
-def _log_bytes(header: BackupHeader, written: SetContents, checksum: bool) -> bytes:
+def _log_bytes(
+    header: BackupHeader, written: SetContents, checksum: bool
+) -> bytes:
     held = content(header.database, header.fork, written.n0, written.n1)
     return log_bytes(header, written, held, checksum)

@@ -29,18 +29,28 @@ class Sides:
     secondary_files: Any
     primary: Engine
     secondary: Engine
-    another: Callable[[], tuple[Any, Engine]]  # a server at a place of its own, and its files
+    another: Callable[
+        [], tuple[Any, Engine]
+    ]  # a server at a place of its own, and its files
 
     def turned(self) -> Sides:
         """The roles after a failover: the secondary's server is the primary's now, and the old
         primary, with the databases that it has, is the secondary. Files stay where they lie.
         """
         second = (self.primary_files, self.primary)
-        return Sides(self.secondary_files, second[0], self.secondary, second[1], self.another)
+        return Sides(
+            self.secondary_files,
+            second[0],
+            self.secondary,
+            second[1],
+            self.another,
+        )
 
     def beside(self, files: Any, engine: Engine) -> Sides:
         """The same primary, with that server as the secondary."""
-        return Sides(self.primary_files, files, self.primary, engine, self.another)
+        return Sides(
+            self.primary_files, files, self.primary, engine, self.another
+        )
 
 
 def model_sides(checksum: bool = True, imitates: str = "sql_server") -> Sides:
@@ -52,22 +62,32 @@ def model_sides(checksum: bool = True, imitates: str = "sql_server") -> Sides:
         files = MemoryFiles()
         return files, ModelEngine(files, checksum=checksum, imitates=imitates)
 
-    (primary_files, primary), (secondary_files, secondary) = another(), another()
+    (primary_files, primary), (secondary_files, secondary) = (
+        another(),
+        another(),
+    )
     return Sides(primary_files, secondary_files, primary, secondary, another)
 
 
-def open_server(engine: str, files: DiskFiles, home: Path, scale: int, checksum: bool) -> Engine:
+def open_server(
+    engine: str, files: DiskFiles, home: Path, scale: int, checksum: bool
+) -> Engine:
     """One real server; home: a folder of its own that it may make. To be closed by close()."""
     if engine == "sqlite":
         return SqliteEngine(files, home, checksum=checksum, scale=scale)
-    from dr_sim.engines.postgres import PostgresEngine  # only here: it brings a server with it
+    from dr_sim.engines.postgres import (
+        PostgresEngine,
+    )  # only here: it brings a server with it
 
     return PostgresEngine(files, checksum=checksum, scale=scale)
 
 
 @contextmanager
 def open_sides(
-    engine: str, scale: int = 0, checksum: bool = True, imitates: str = "sql_server"
+    engine: str,
+    scale: int = 0,
+    checksum: bool = True,
+    imitates: str = "sql_server",
 ) -> Iterator[Sides]:
     """Engines by name, on real files in a temporary folder that is gone afterwards, whatever
     happens.
@@ -81,13 +101,22 @@ def open_sides(
             yield sides
         return
     with scratch_folder() as home, ExitStack() as opened:
-        names = chain(("primary", "secondary"), (f"another {n}" for n in count(1)))
+        names = chain(
+            ("primary", "secondary"), (f"another {n}" for n in count(1))
+        )
 
         def another() -> tuple[DiskFiles, Engine]:
             side = next(names)
             files = DiskFiles(home / side)
-            server = open_server(engine, files, home / f"{side} databases", scale, checksum)
+            server = open_server(
+                engine, files, home / f"{side} databases", scale, checksum
+            )
             return files, opened.enter_context(closing(server))
 
-        (primary_files, primary), (secondary_files, secondary) = another(), another()
-        yield Sides(primary_files, secondary_files, primary, secondary, another)
+        (primary_files, primary), (secondary_files, secondary) = (
+            another(),
+            another(),
+        )
+        yield Sides(
+            primary_files, secondary_files, primary, secondary, another
+        )

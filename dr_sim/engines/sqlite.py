@@ -35,13 +35,21 @@ from dr_sim.engines.backup_set import BackupSet, DamagedError, obstacle
 from dr_sim.engines.headers import header_for
 from dr_sim.engines.own_errors import DAMAGE, OBSTACLES, refusal
 from dr_sim.engines.payload import Payload
-from dr_sim.engines.port import BackupOrder, EngineError, Files, Made, WitnessReading
+from dr_sim.engines.port import (
+    BackupOrder,
+    EngineError,
+    Files,
+    Made,
+    WitnessReading,
+)
 from dr_sim.engines.restoring import Restoring
 from dr_sim.engines.sqlite_store import PAGE_BYTES, PageStore, segment_pages
 
 MAGIC = b"DRBL"
 _FULL, _INCREMENTAL, _LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
-_PAGES = struct.Struct("<III")  # size of a page, pages of the database, pages that follow
+_PAGES = struct.Struct(
+    "<III"
+)  # size of a page, pages of the database, pages that follow
 
 
 @dataclass(slots=True)
@@ -115,7 +123,11 @@ class SqliteBackup:
     )
 
     def __init__(
-        self, engine: SqliteEngine, db: _Database, path: str, header: BackupHeader
+        self,
+        engine: SqliteEngine,
+        db: _Database,
+        path: str,
+        header: BackupHeader,
     ) -> None:
         self._engine = engine
         self._db = db
@@ -124,7 +136,9 @@ class SqliteBackup:
         self._n0 = db.log_commits if header.kind is _LOG else 0
         self._n1 = db.store.position.commits
         # a full may finish meanwhile
-        self._changed = set(db.changed) if header.kind is _INCREMENTAL else set()
+        self._changed = (
+            set(db.changed) if header.kind is _INCREMENTAL else set()
+        )
         self._body = b""
         self._segments: list[_Segment] = []
         self._base_lsn = 0
@@ -139,14 +153,25 @@ class SqliteBackup:
         header.finished_utc_us = finished_utc_us
         if header.kind is _LOG:
             if not header.copy_only and header.last_lsn >= db.log_lsn:
-                db.truncate_log(sum(segment in self._segments for segment in db.segments))
-                db.log_fork, db.log_lsn, db.log_commits = header.fork, header.last_lsn, self._n1
+                db.truncate_log(
+                    sum(segment in self._segments for segment in db.segments)
+                )
+                db.log_fork, db.log_lsn, db.log_commits = (
+                    header.fork,
+                    header.last_lsn,
+                    self._n1,
+                )
         else:
             at = db.store.position
             if commits > at.commits or lsn > at.lsn:
-                db.store.commit_to(db.name, max(commits, at.commits), max(lsn, at.lsn))
+                db.store.commit_to(
+                    db.name, max(commits, at.commits), max(lsn, at.lsn)
+                )
             self._take_pages()
-            header.last_lsn, self._n1 = db.store.position.lsn, db.store.position.commits
+            header.last_lsn, self._n1 = (
+                db.store.position.lsn,
+                db.store.position.commits,
+            )
             if header.kind is _FULL:
                 backup_set.told_apart(header, db.has_base, db.base_lsn)
             if header.kind is _FULL and not header.copy_only:
@@ -167,7 +192,9 @@ class SqliteBackup:
         if self.header.kind is not _LOG:
             self._take_pages()
         data = self._bytes(False)
-        self._engine.files.write(self._path, data[: len(data) * fraction_ppm // 1_000_000])
+        self._engine.files.write(
+            self._path, data[: len(data) * fraction_ppm // 1_000_000]
+        )
 
     def _take_pages(self) -> None:
         db = self._db
@@ -185,9 +212,16 @@ class SqliteBackup:
 
     def _bytes(self, ended: bool) -> bytes:
         forks, checksum = self._db.store.position.forks, self._engine.checksum
-        written = backup_set.SetContents(forks, self._n0, self._n1, self._base_lsn)
+        written = backup_set.SetContents(
+            forks, self._n0, self._n1, self._base_lsn
+        )
         return backup_set.encode(
-            MAGIC, self.header, written, self._body, ended=ended, checksum=checksum
+            MAGIC,
+            self.header,
+            written,
+            self._body,
+            ended=ended,
+            checksum=checksum,
         )
 
 
@@ -208,7 +242,9 @@ class SqliteRestore(Restoring["SqliteEngine"]):
                 if db is None or db.online:
                     raise refusal(60019, db=self._name)
                 at = db.store.position
-                what = obstacle(s, at.forks, at.lsn, db.base_lsn if db.has_base else None)
+                what = obstacle(
+                    s, at.forks, at.lsn, db.base_lsn if db.has_base else None
+                )
                 if what is not None:
                     lsn = s.first_lsn if what == "gap" else s.last_lsn
                     raise refusal(OBSTACLES[what], lsn=lsn, redo=at.lsn)
@@ -224,7 +260,8 @@ def _log_body(segments: list[_Segment]) -> bytes:
     """
     parts = [segment.file.read_bytes() for segment in segments]
     table = ";".join(
-        f"{segment.last_lsn},{len(part)}" for segment, part in zip(segments, parts, strict=True)
+        f"{segment.last_lsn},{len(part)}"
+        for segment, part in zip(segments, parts, strict=True)
     ).encode()
     return b"".join((struct.pack("<I", len(table)), table, *parts))
 
@@ -253,10 +290,16 @@ def _replay(db: _Database, s: BackupSet, body: bytes) -> None:
         if lsn > at.lsn or (lsn == at.lsn and s.path != at.forks):
             db.changed |= segment_pages(segment)
             db.store.apply(segment)
-            if db.store.position.lsn != lsn:  # SQLite has dropped a part of it, in silence
+            if (
+                db.store.position.lsn != lsn
+            ):  # SQLite has dropped a part of it, in silence
                 return
     if s.base_lsn > db.base_lsn:
-        db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, s.base_lsn, s.database_backup_lsn
+        db.has_base, db.base_lsn, db.base_checkpoint_lsn = (
+            True,
+            s.base_lsn,
+            s.database_backup_lsn,
+        )
 
 
 def _put_pages(db: _Database, s: BackupSet, body: bytes) -> None:
@@ -272,11 +315,16 @@ def _put_pages(db: _Database, s: BackupSet, body: bytes) -> None:
     except struct.error:
         raise DamagedError("mark") from None
     data = bytearray(db.store.file.read_bytes())
-    if not all(1 <= n <= total for n in numbers) or total > len(data) // size + count:
+    if (
+        not all(1 <= n <= total for n in numbers)
+        or total > len(data) // size + count
+    ):
         raise DamagedError("mark")
     data[total * size :] = bytes(max(0, total * size - len(data)))
     for i, n in enumerate(numbers):
-        data[(n - 1) * size : n * size] = body[begin + i * size : begin + (i + 1) * size]
+        data[(n - 1) * size : n * size] = body[
+            begin + i * size : begin + (i + 1) * size
+        ]
     db.store.replace(bytes(data))
     db.changed |= set(numbers)
 
@@ -287,7 +335,14 @@ class SqliteEngine:
     name = "sqlite"
     version = sqlite3.sqlite_version
 
-    def __init__(self, files: Files, home: Path, *, checksum: bool = False, scale: int = 0) -> None:
+    def __init__(
+        self,
+        files: Files,
+        home: Path,
+        *,
+        checksum: bool = False,
+        scale: int = 0,
+    ) -> None:
         self.files = files
         self.home = home
         self.checksum = checksum
@@ -339,7 +394,9 @@ class SqliteEngine:
             raise ValueError("only a log backup can be a tail")
         if order.kind is not _FULL and not db.has_base:
             raise refusal(60020, db=database)
-        header = header_for(database, order, db.store.position, db, logs_carry_base=True)
+        header = header_for(
+            database, order, db.store.position, db, logs_carry_base=True
+        )
         backup = SqliteBackup(self, db, order.path, header)
         if order.tail:
             db.store.close()
@@ -401,7 +458,10 @@ class SqliteEngine:
             return RestoreState(0, 0, 0, exists=False)
         at = db.store.position
         return RestoreState(
-            at.forks[-1][0], at.lsn, db.base_lsn if db.has_base else 0, not db.online
+            at.forks[-1][0],
+            at.lsn,
+            db.base_lsn if db.has_base else 0,
+            not db.online,
         )
 
     def recover(self, database: str, fork: int, size_bytes: int = 0) -> int:
@@ -410,10 +470,21 @@ class SqliteEngine:
             raise refusal(60019, db=database)
         at = db.store.position
         if any(step[0] == fork for step in at.forks):
-            raise ValueError(f"fork {fork} is on the path of {database} already")
-        db.log_fork, db.log_lsn, db.log_commits = at.forks[-1][0], at.lsn, at.commits
+            raise ValueError(
+                f"fork {fork} is on the path of {database} already"
+            )
+        db.log_fork, db.log_lsn, db.log_commits = (
+            at.forks[-1][0],
+            at.lsn,
+            at.commits,
+        )
         db.store.open()
-        db.store.commit_to(database, at.commits, at.lsn, (*at.forks, (fork, at.lsn, at.commits)))
+        db.store.commit_to(
+            database,
+            at.commits,
+            at.lsn,
+            (*at.forks, (fork, at.lsn, at.commits)),
+        )
         db.truncate_log(len(db.segments))
         if size_bytes and db.store.payload is None:
             db.store.payload = Payload.of(size_bytes, self.scale)

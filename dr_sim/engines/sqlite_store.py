@@ -92,11 +92,14 @@ class PageStore:
         with self._connect() as connection:
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             connection.executescript(_SCHEMA)
-            connection.execute("UPDATE position SET forks = ?", (_forks_text(forks),))
+            connection.execute(
+                "UPDATE position SET forks = ?", (_forks_text(forks),)
+            )
             if payload is not None:
                 connection.execute("BEGIN")
                 connection.executemany(
-                    "INSERT INTO payload VALUES (?, ?)", ((i, _row(0)) for i in range(payload.rows))
+                    "INSERT INTO payload VALUES (?, ?)",
+                    ((i, _row(0)) for i in range(payload.rows)),
                 )
                 connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -104,7 +107,9 @@ class PageStore:
 
     @contextmanager
     def _connect(self, uri: str = "") -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(uri or self.file, isolation_level=None, uri=bool(uri))
+        connection = sqlite3.connect(
+            uri or self.file, isolation_level=None, uri=bool(uri)
+        )
         try:
             # a crash of this process is no part of the simulation
             connection.execute("PRAGMA synchronous = OFF")
@@ -124,7 +129,9 @@ class PageStore:
             self._connection.close()
             self._connection = None
 
-    def commit_to(self, database: str, commits: int, lsn: int, forks: Forks | None = None) -> None:
+    def commit_to(
+        self, database: str, commits: int, lsn: int, forks: Forks | None = None
+    ) -> None:
         """One transaction that holds all commits up to `commits`; forks: the path from now on, if
         it changes.
         """
@@ -139,12 +146,22 @@ class PageStore:
             self.running = (self.running + added) & MASK
             execute(
                 "INSERT INTO witness VALUES (?, ?, ?, ?, ?, ?)",
-                (commits, at.commits, fork, added >> 32, added & 0xFFFFFFFF, str(self.running)),
+                (
+                    commits,
+                    at.commits,
+                    fork,
+                    added >> 32,
+                    added & 0xFFFFFFFF,
+                    str(self.running),
+                ),
             )
         if self.payload is not None:
             data = _row(lsn)
             for first, end in self.payload.due(at.lsn, lsn):
-                execute("UPDATE payload SET data = ? WHERE id >= ? AND id < ?", (data, first, end))
+                execute(
+                    "UPDATE payload SET data = ? WHERE id >= ? AND id < ?",
+                    (data, first, end),
+                )
         execute(
             "UPDATE position SET commits = ?, lsn = ?, forks = ?",
             (commits, str(lsn), _forks_text(forks)),
@@ -168,12 +185,15 @@ class PageStore:
         try:
             with native_errors():
                 execute(
-                    "INSERT INTO payload VALUES (-1, zeroblob(?))", ((unused + 10) * PAGE_BYTES,)
+                    "INSERT INTO payload VALUES (-1, zeroblob(?))",
+                    ((unused + 10) * PAGE_BYTES,),
                 )
         except EngineError as error:
             return error
         finally:
-            if self._connection.in_transaction:  # SQLite may have rolled it back itself
+            if (
+                self._connection.in_transaction
+            ):  # SQLite may have rolled it back itself
                 execute("ROLLBACK")
             execute(f"PRAGMA max_page_count = {most}")
         raise AssertionError("SQLite found room where there is none")
@@ -186,7 +206,9 @@ class PageStore:
         except FileNotFoundError:
             return b""
         if segment:
-            busy = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            busy = self._connection.execute(
+                "PRAGMA wal_checkpoint(TRUNCATE)"
+            ).fetchone()[0]
             if busy:
                 raise RuntimeError(
                     f"{self.file}: the write-ahead log could not be cut, someone else "
@@ -216,7 +238,9 @@ class PageStore:
         data = self.file.read_bytes()
         total = len(data) // PAGE_BYTES
         return total, [
-            (n, data[(n - 1) * PAGE_BYTES : n * PAGE_BYTES]) for n in sorted(numbers) if n <= total
+            (n, data[(n - 1) * PAGE_BYTES : n * PAGE_BYTES])
+            for n in sorted(numbers)
+            if n <= total
         ]
 
     # ---- being restored
@@ -229,7 +253,9 @@ class PageStore:
         try:
             with (
                 native_errors(),
-                self._connect(f"{candidate.as_uri()}?mode=ro&immutable=1") as connection,
+                self._connect(
+                    f"{candidate.as_uri()}?mode=ro&immutable=1"
+                ) as connection,
             ):
                 position, running = _position(connection)
         except BaseException:
@@ -251,7 +277,9 @@ class PageStore:
         if self._connection is not None:
             yield self._connection
         else:
-            with self._connect(f"{self.file.as_uri()}?mode=ro&immutable=1") as connection:
+            with self._connect(
+                f"{self.file.as_uri()}?mode=ro&immutable=1"
+            ) as connection:
                 yield connection
 
     def read_position(self) -> None:
@@ -273,7 +301,9 @@ class PageStore:
         commits, held, high, low, running = row
         digest = ((high << 32) + low) & MASK
         if held != commits or running != str(digest):
-            digest = int.from_bytes(blake2b(repr(row).encode(), digest_size=8).digest(), "little")
+            digest = int.from_bytes(
+                blake2b(repr(row).encode(), digest_size=8).digest(), "little"
+            )
         return WitnessReading(commits, digest)
 
 
@@ -298,4 +328,6 @@ def _position(connection: sqlite3.Connection) -> tuple[SqlitePosition, int]:
         return SqlitePosition(commits, int(lsn), forks), int(running)
     except (TypeError, ValueError, AttributeError):
         # what is stored there is not ours
-        raise sqlite3.DatabaseError("database disk image is malformed") from None
+        raise sqlite3.DatabaseError(
+            "database disk image is malformed"
+        ) from None

@@ -89,7 +89,9 @@ class Advice:
         if not tried:
             return "None of the usual changes applies to this scenario."
         best = min(tried, key=Tried.order)
-        missed = [v.line.id for v in best.verdicts if v.outcome is not Outcome.PASS]
+        missed = [
+            v.line.id for v in best.verdicts if v.outcome is not Outcome.PASS
+        ]
         return (
             f"None of {len(tried)} sets of usual changes surely meets the SLA. The best is "
             f"{best.name}, which leaves {', '.join(missed)}."
@@ -105,7 +107,9 @@ class Advice:
             "as_it_is": _tried_json(self.base),
             "alone": list(map(_tried_json, self.alone)),
             "together": list(map(_tried_json, self.together)),
-            "smallest": None if self.smallest is None else _tried_json(self.smallest),
+            "smallest": None
+            if self.smallest is None
+            else _tried_json(self.smallest),
             "broken": self.broken,
         }
 

@@ -80,7 +80,9 @@ def _changes_of(chosen: Iterable[Tried]) -> tuple[UsualChange, ...]:
 
 def _together(advice: Advice, trying: _Trying) -> None:
     """Try sets of several changes, size by size, until one meets the SLA."""
-    helped = [tried for tried in advice.alone if tried.order() < advice.base.order()][:BEST]
+    helped = [
+        tried for tried in advice.alone if tried.order() < advice.base.order()
+    ][:BEST]
     for size in range(2, MOST_TOGETHER + 1):
         sets = [_changes_of(chosen) for chosen in combinations(helped, size)]
         played = [tried for tried in trying.play(sets) if tried is not None]
@@ -95,7 +97,10 @@ def _smallest(tried: Sequence[Tried]) -> Tried | None:
     meeting = [each for each in tried if each.met]
     return min(
         meeting,
-        key=lambda each: (math.inf if each.cost is None else each.cost, each.order()),
+        key=lambda each: (
+            math.inf if each.cost is None else each.cost,
+            each.order(),
+        ),
         default=None,
     )
 
@@ -116,37 +121,64 @@ class _Trying:
         self._progress = progress
         self.broken: list[str] = []
 
-    def play(self, sets: Sequence[tuple[UsualChange, ...]]) -> list[Tried | None]:
+    def play(
+        self, sets: Sequence[tuple[UsualChange, ...]]
+    ) -> list[Tried | None]:
         """Return a verdict for each set; None where every replication of it broke."""
         if not sets:
             return []
         points = [
-            Point({"changes": Tried(changes, []).name}, _load(self._asked, changes))
+            Point(
+                {"changes": Tried(changes, []).name},
+                _load(self._asked, changes),
+            )
             for changes in sets
         ]
-        swept = play_sweep(points, self._asked.runs, self._executor, self._folder, self._progress)
+        swept = play_sweep(
+            points,
+            self._asked.runs,
+            self._executor,
+            self._folder,
+            self._progress,
+        )
         self.broken += _broken(swept)
         by_name = {
             point.values["changes"]: found
-            for point, found in zip(swept.points, swept.distributions, strict=True)
+            for point, found in zip(
+                swept.points, swept.distributions, strict=True
+            )
         }
         verdicts: list[Tried | None] = []
         for changes, point in zip(sets, points, strict=True):
             found = by_name.get(point.values["changes"])
-            verdicts.append(None if found is None else self._judged(changes, found, len(sets)))
+            verdicts.append(
+                None
+                if found is None
+                else self._judged(changes, found, len(sets))
+            )
         return verdicts
 
-    def _judged(self, changes: tuple[UsualChange, ...], found: Distribution, looks: int) -> Tried:
+    def _judged(
+        self, changes: tuple[UsualChange, ...], found: Distribution, looks: int
+    ) -> Tried:
         lines: Sequence[SlaLine] = found.scenario.sla
         errors = Errors.shared(len(lines), looks if changes else 1)
-        judged = [judge_line(found.samples, line, errors, luck=found.luck) for line in lines]
+        judged = [
+            judge_line(found.samples, line, errors, luck=found.luck)
+            for line in lines
+        ]
         return Tried(changes, judged)
 
 
 def _broken(swept: Swept) -> list[str]:
-    both = [*zip(swept.points, swept.distributions, strict=True), *swept.without]
+    both = [
+        *zip(swept.points, swept.distributions, strict=True),
+        *swept.without,
+    ]
     return [
-        f"{point.values['changes']}: {found.told_broken}" for point, found in both if found.broken
+        f"{point.values['changes']}: {found.told_broken}"
+        for point, found in both
+        if found.broken
     ]
 
 

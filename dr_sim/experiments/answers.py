@@ -32,14 +32,24 @@ class Answer:
     conclusions: Mapping[str, str | None]
     numbers: Mapping[str, Interval] = field(default_factory=dict)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None
+    ) -> dict[str, Any]:
         """Return what Jupyter asks for."""
         numbers = {
-            name: [_finite(each.estimate), _finite(each.low), _finite(each.high)]
+            name: [
+                _finite(each.estimate),
+                _finite(each.low),
+                _finite(each.high),
+            ]
             for name, each in self.numbers.items()
         }
         kept = {"conclusions": dict(self.conclusions), "numbers": numbers}
-        return {"text/plain": self.words, "text/markdown": self.words, MIME: kept}
+        return {
+            "text/plain": self.words,
+            "text/markdown": self.words,
+            MIME: kept,
+        }
 
 
 def answer_in(notebook: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,7 +63,9 @@ def answer_in(notebook: Mapping[str, Any]) -> dict[str, Any]:
         if MIME in output.get("data", ())
     ]
     if not found:
-        raise ValueError("the notebook holds no answer: it was not executed to its end")
+        raise ValueError(
+            "the notebook holds no answer: it was not executed to its end"
+        )
     return dict(found[-1])
 
 
@@ -92,20 +104,31 @@ def size(value: float) -> str:
     return _scaled(value, _BYTES, 1.0)
 
 
-def within(interval: Interval, words: Any = seconds, confidence: float = 0.95) -> str:
+def within(
+    interval: Interval, words: Any = seconds, confidence: float = 0.95
+) -> str:
     """'5.2 min (95 %: 5.1 to 5.4 min)', by one of the functions above; a side that is not bounded
     is said.
     """
     low, high = (
         words(interval.low),
-        words(interval.high) if math.isfinite(interval.high) else "no limit yet",
+        words(interval.high)
+        if math.isfinite(interval.high)
+        else "no limit yet",
     )
-    if math.isfinite(interval.high) and low.rpartition(" ")[2] == high.rpartition(" ")[2]:
+    if (
+        math.isfinite(interval.high)
+        and low.rpartition(" ")[2] == high.rpartition(" ")[2]
+    ):
         low = low.rpartition(" ")[0]
-    return f"{words(interval.estimate)} ({100 * confidence:g} %: {low} to {high})"
+    return (
+        f"{words(interval.estimate)} ({100 * confidence:g} %: {low} to {high})"
+    )
 
 
-def compared(difference: Interval, words: Any = seconds, confidence: float = 0.95) -> str:
+def compared(
+    difference: Interval, words: Any = seconds, confidence: float = 0.95
+) -> str:
     """A paired difference: '13.1 min more (95 %: ...)', '11 GB less (95 %: ...)', 'the same in
     every run', 'no telling, ...'.
     """
@@ -115,15 +138,27 @@ def compared(difference: Interval, words: Any = seconds, confidence: float = 0.9
     if told == "no telling":
         return f"no telling, {within(difference, words, confidence)}"
     if told == "less":
-        difference = Interval(-difference.estimate, -difference.high, -difference.low)
-    number, around, rest = within(difference, words, confidence).partition(" (")
+        difference = Interval(
+            -difference.estimate, -difference.high, -difference.low
+        )
+    number, around, rest = within(difference, words, confidence).partition(
+        " ("
+    )
     return f"{number} {told}{around}{rest}"
 
 
-def _scaled(value: float, steps: tuple[tuple[float, str], ...], at_least: float) -> str:
+def _scaled(
+    value: float, steps: tuple[tuple[float, str], ...], at_least: float
+) -> str:
     if not math.isfinite(value):
-        return "unknown" if math.isnan(value) else f"{'-' if value < 0 else ''}unlimited"
-    scale, unit = next((step for step in steps if abs(value) >= at_least * step[0]), steps[-1])
+        return (
+            "unknown"
+            if math.isnan(value)
+            else f"{'-' if value < 0 else ''}unlimited"
+        )
+    scale, unit = next(
+        (step for step in steps if abs(value) >= at_least * step[0]), steps[-1]
+    )
     return f"{figures(value / scale)} {unit}"
 
 

@@ -29,11 +29,22 @@ from dr_sim.scenario.dump import Resolved
 FACTORS = ((0.5, 2.0), (0.1, 10.0))  # the nearer are tried first
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)(\s*)(\S.*)?")
 # keys that state the question, not an assumption
-_NOT_ASSUMED = ("seed", "start", "measure_from", "run_for", "events", "faults", "sla")
+_NOT_ASSUMED = (
+    "seed",
+    "start",
+    "measure_from",
+    "run_for",
+    "events",
+    "faults",
+    "sla",
+)
 
 
 def examine(
-    path: Path, verdict: str, progress: Callable[[float], None] | None = None, manager: str = ""
+    path: Path,
+    verdict: str,
+    progress: Callable[[float], None] | None = None,
+    manager: str = "",
 ) -> Examined:
     """Run the scenario again with each assumed number smaller and larger, on all cores.
 
@@ -42,9 +53,15 @@ def examine(
     scenario = load_scenario(path)
     assert isinstance(scenario.resolved, Resolved)
     numbers = list(_numbers(scenario.resolved))
-    found = Examined([], len(numbers), len(scenario.resolved.sources) - len(numbers))
-    with ProcessPoolExecutor(initializer=_leave_interrupts_to_the_parent) as pool:
-        flips = pool.map(_flips, repeat(path), repeat(verdict), numbers, repeat(manager))
+    found = Examined(
+        [], len(numbers), len(scenario.resolved.sources) - len(numbers)
+    )
+    with ProcessPoolExecutor(
+        initializer=_leave_interrupts_to_the_parent
+    ) as pool:
+        flips = pool.map(
+            _flips, repeat(path), repeat(verdict), numbers, repeat(manager)
+        )
         for i, some in enumerate(flips, 1):
             found.flips.extend(some)
             if progress is not None:
@@ -56,7 +73,9 @@ def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _flips(path: Path, verdict: str, number: tuple[str, str, str], manager: str) -> list[Flip]:
+def _flips(
+    path: Path, verdict: str, number: tuple[str, str, str], manager: str
+) -> list[Flip]:
     """Return the changes of the verdict as one number is changed; empty if the verdict is the same
     at ten times and at a tenth.
     """
@@ -66,8 +85,13 @@ def _flips(path: Path, verdict: str, number: tuple[str, str, str], manager: str)
         tried = dict.fromkeys(scaled(assumed, factor) for factor in factors)
         for text in tried:
             other = _tried(path, key, text, manager)
-            if other is not None and (outcome := other.outcome.name.lower()) != verdict:
-                found.append(Flip(key, assumed, source, text, outcome, _words(other)))
+            if (
+                other is not None
+                and (outcome := other.outcome.name.lower()) != verdict
+            ):
+                found.append(
+                    Flip(key, assumed, source, text, outcome, _words(other))
+                )
         if found:
             return found
     return []
@@ -82,7 +106,9 @@ def _numbers(resolved: Resolved) -> Iterator[tuple[str, str, str]]:
             continue
         value: Any = resolved
         for step in path:
-            value = value[int(step)] if isinstance(value, list) else value[step]
+            value = (
+                value[int(step)] if isinstance(value, list) else value[step]
+            )
         match = _NUMBER.fullmatch(value) if isinstance(value, str) else None
         if match and float(match[1]):
             yield ".".join(path), value, source
@@ -114,5 +140,6 @@ def _tried(path: Path, key: str, text: str, manager: str) -> Verdict | None:
 def _words(verdict: Verdict) -> str:
     lines = [j for j in verdict.lines if j.outcome is verdict.outcome]
     return "; ".join(
-        f"{j.line.measure.replace('_', ' ')} {value_text(j.value, j.unit)}" for j in lines
+        f"{j.line.measure.replace('_', ' ')} {value_text(j.value, j.unit)}"
+        for j in lines
     )

@@ -63,7 +63,9 @@ class BaselineEntry:
     seed: int
     n: int
     certain: bool  # nothing is drawn in it
-    table: dict[Key, dict[int, tuple[int, int | None]]] = field(default_factory=dict)
+    table: dict[Key, dict[int, tuple[int, int | None]]] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(slots=True)
@@ -82,7 +84,11 @@ class Baseline:
     def comparisons(self, path: Path) -> int:
         """How many measures are judged: what the false-alarm rate is shared by."""
         kept = self.scenarios.get(self.name(path))
-        return 0 if kept is None or kept.certain else sum(_judged(key) for key in kept.table)
+        return (
+            0
+            if kept is None or kept.certain
+            else sum(_judged(key) for key in kept.table)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,10 @@ def _judged(key: Key) -> bool:
 
 # ---- writing
 def make(
-    loaded: Sequence[tuple[Path, Scenario]], numbers: Sequence[int], playing: Executor, path: Path
+    loaded: Sequence[tuple[Path, Scenario]],
+    numbers: Sequence[int],
+    playing: Executor,
+    path: Path,
 ) -> list[str]:
     """Play so many replications of each (at least two) and write the file. Returns what a user
     should be told.
@@ -122,16 +131,26 @@ def make(
     rows: list[tuple[Any, ...]] = []
     about: dict[str, Any] = {"dr-sim": VERSION, "scenarios": {}}
     asked = 0
-    for (file, scenario), course, n in zip(loaded, courses, numbers, strict=True):
+    for (file, scenario), course, n in zip(
+        loaded, courses, numbers, strict=True
+    ):
         samples = course.first(max(LEAST, n))
         if not samples:
             continue  # every replication broke
         certain = not has_luck(scenario, samples)
         name = _name(file, path.parent)
-        about["scenarios"][name] = {"seed": scenario.seed, "n": len(samples), "certain": certain}
+        about["scenarios"][name] = {
+            "seed": scenario.seed,
+            "n": len(samples),
+            "certain": certain,
+        }
         for s in samples[:1] if certain else samples:
             # each question more makes every answer less sure
-            kept = [v for v in s.values if not v.tenant or v.tenant in asked_of(scenario)]
+            kept = [
+                v
+                for v in s.values
+                if not v.tenant or v.tenant in asked_of(scenario)
+            ]
             rows += [
                 (
                     name,
@@ -162,10 +181,14 @@ def make(
         if course.broken
     ]
     if broken:
-        raise BrokenReplicationError("\n".join(f"{file}: {of.told_broken}" for file, of in broken))
+        raise BrokenReplicationError(
+            "\n".join(f"{file}: {of.told_broken}" for file, of in broken)
+        )
     needed = pairs_needed(FALSE_ALARM / max(1, asked))
     few = [
-        name for name, of in about["scenarios"].items() if not of["certain"] and of["n"] < needed
+        name
+        for name, of in about["scenarios"].items()
+        if not of["certain"] and of["n"] < needed
     ]
     return [
         f"{name}: fewer than {needed} replications cannot tell a change from chance; "
@@ -174,7 +197,9 @@ def make(
     ]
 
 
-def write(rows: list[tuple[Any, ...]], about: dict[str, Any], path: Path) -> None:
+def write(
+    rows: list[tuple[Any, ...]], about: dict[str, Any], path: Path
+) -> None:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(_COLUMNS)
     types = [
         pa.string(),
@@ -188,16 +213,33 @@ def write(rows: list[tuple[Any, ...]], about: dict[str, Any], path: Path) -> Non
         pa.int64(),
     ]
     table = pa.table(
-        {c: pa.array(list(x), t) for c, x, t in zip(_COLUMNS, columns, types, strict=True)}
+        {
+            c: pa.array(list(x), t)
+            for c, x, t in zip(_COLUMNS, columns, types, strict=True)
+        }
     )
     sealed = {**about, "seal": _seal(about, rows)}
-    table = table.replace_schema_metadata({b"dr_sim_baseline": json.dumps(sealed).encode()})
+    table = table.replace_schema_metadata(
+        {b"dr_sim_baseline": json.dumps(sealed).encode()}
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_file(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+        write_file(
+            path,
+            lambda temporary: pq.write_table(
+                table, temporary, compression="zstd"
+            ),
+        )
     except OSError as error:
         raise InputError(
-            [Problem(str(path), 0, 0, f"cannot be written ({error.strerror or error})")]
+            [
+                Problem(
+                    str(path),
+                    0,
+                    0,
+                    f"cannot be written ({error.strerror or error})",
+                )
+            ]
         ) from None
 
 
@@ -206,13 +248,29 @@ def read(path: Path) -> Baseline:
     try:
         table = pq.read_table(path)
         about = json.loads((table.schema.metadata or {})[b"dr_sim_baseline"])
-        kept = {str(name): _kept(of) for name, of in about["scenarios"].items()}
+        kept = {
+            str(name): _kept(of) for name, of in about["scenarios"].items()
+        }
         columns = [table.column(c).to_pylist() for c in _COLUMNS]
         rows = list(zip(*columns, strict=True))
         if about.get("seal", "") not in ("", _seal(about, rows)):
             raise ValueError("it has been changed")
-        for name, number, measure, database, tenant, failure_class, unit, low, high in rows:
-            if not (_is_whole(number) and _is_whole(low) and (high is None or _is_whole(high))):
+        for (
+            name,
+            number,
+            measure,
+            database,
+            tenant,
+            failure_class,
+            unit,
+            low,
+            high,
+        ) in rows:
+            if not (
+                _is_whole(number)
+                and _is_whole(low)
+                and (high is None or _is_whole(high))
+            ):
                 raise TypeError("a value is no number")
             key = (measure, database, tenant, failure_class, unit)
             if not all(isinstance(text, str) for text in key):
@@ -220,7 +278,14 @@ def read(path: Path) -> Baseline:
             kept[name].table.setdefault(key, {})[number] = (low, high)
     except FileNotFoundError:
         raise InputError(
-            [Problem(str(path), 0, 0, "is not there; make it with dr-sim baseline PATH -o FILE")]
+            [
+                Problem(
+                    str(path),
+                    0,
+                    0,
+                    "is not there; make it with dr-sim baseline PATH -o FILE",
+                )
+            ]
         ) from None
     except (
         OSError,
@@ -262,7 +327,9 @@ def _seal(about: dict[str, Any], rows: Sequence[tuple[Any, ...]]) -> str:
     """Return a digest of all that the file says, so that what is read is what was written."""
     unsealed = {key: value for key, value in about.items() if key != "seal"}
     said = json.dumps([unsealed, list(map(list, rows))], sort_keys=True)
-    return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return blake2b(
+        said.encode("utf-8", "surrogatepass"), digest_size=16
+    ).hexdigest()
 
 
 # ---- comparing
@@ -283,11 +350,17 @@ def changes(
     n = 1 if kept.certain and not course.scenario.faults else kept.n
     play_all([course], n, playing)
     now = table_of(course.first(n))
-    return changed(kept.table, now, kept.certain, FALSE_ALARM / max(1, asked), tolerance)
+    return changed(
+        kept.table, now, kept.certain, FALSE_ALARM / max(1, asked), tolerance
+    )
 
 
 def changed(
-    before: Table, now: Table, certain: bool, alarm: float, tolerance: Tolerance
+    before: Table,
+    now: Table,
+    certain: bool,
+    alarm: float,
+    tolerance: Tolerance,
 ) -> list[Change]:
     """Return the judged measures that differ by more than the tolerance. Where something is drawn,
     that must also be so by more than what chance gives with probability `alarm`.

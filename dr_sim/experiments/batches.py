@@ -24,7 +24,9 @@ class BatchJob:
     numbers: Sequence[int]
 
 
-Part = tuple[str, int, int]  # key of the job, number of the first replication, how many
+Part = tuple[
+    str, int, int
+]  # key of the job, number of the first replication, how many
 
 
 class Batches:
@@ -35,12 +37,16 @@ class Batches:
     that it would not pay.
     """
 
-    def __init__(self, jobs: Sequence[BatchJob], hands: int, least_s: float = 0.0) -> None:
+    def __init__(
+        self, jobs: Sequence[BatchJob], hands: int, least_s: float = 0.0
+    ) -> None:
         self._runs: deque[Part] = deque()
         for job in jobs:
             for first, count in stretches(job.numbers):
                 self._runs.append((job.key, first, count))
-        self.left = sum(count for _, _, count in self._runs)  # not handed out yet
+        self.left = sum(
+            count for _, _, count in self._runs
+        )  # not handed out yet
         self.hands = hands
         self._least_s = least_s
         self._seconds: dict[str, float] = {}
@@ -48,14 +54,18 @@ class Batches:
     def took(self, key: str, seconds: float) -> None:
         """A replication's time, of the latest batch."""
         self._seconds[key] = (
-            seconds if key not in self._seconds else 0.5 * (self._seconds[key] + seconds)
+            seconds
+            if key not in self._seconds
+            else 0.5 * (self._seconds[key] + seconds)
         )
 
     def expected_s(self) -> float:
         """Estimate the time of all that is left, by what each scenario's replications have taken;
         of one never tried, nothing.
         """
-        return sum(self._seconds.get(key, 0.0) * count for key, _, count in self._runs)
+        return sum(
+            self._seconds.get(key, 0.0) * count for key, _, count in self._runs
+        )
 
     def next(self) -> Part | None:
         if not self._runs:

@@ -15,7 +15,13 @@ from dr_sim.errors import Problem
 from dr_sim.scenario.copies import COPIES
 from dr_sim.scenario.model import DatabaseSpec, Scenario, Schedule
 from dr_sim.scenario.sources import read_tree
-from dr_sim.units import DAY_US, MINUTE_US, SECOND_US, format_bandwidth, format_duration
+from dr_sim.units import (
+    DAY_US,
+    MINUTE_US,
+    SECOND_US,
+    format_bandwidth,
+    format_duration,
+)
 from dr_sim.world.offered import offered
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -78,7 +84,9 @@ def _written(
         if node.get(COPIES) is None:
             found.append(WrittenDatabase(name, by_name[name], 1))
             continue
-        alike = [d for d in scenario.databases if d.name.rpartition("-")[0] == name]
+        alike = [
+            d for d in scenario.databases if d.name.rpartition("-")[0] == name
+        ]
         found.append(WrittenDatabase(name, alike[0], len(alike)))
     return found
 
@@ -91,13 +99,17 @@ def _wider_link(scenario: Scenario) -> Iterator[UsualChange]:
     price = scenario.prices.link
     cost = None if price < 0 else price * now // 10**6
     yield UsualChange(
-        "a link twice as wide", (f"link.bandwidth={format_bandwidth(2 * now)}",), cost
+        "a link twice as wide",
+        (f"link.bandwidth={format_bandwidth(2 * now)}",),
+        cost,
     )
 
 
 def _priority(scenario: Scenario) -> Iterator[UsualChange]:
     if scenario.link.sharing != "priority":
-        yield UsualChange("priority to logs on the link", ("link.sharing=priority",))
+        yield UsualChange(
+            "priority to logs on the link", ("link.sharing=priority",)
+        )
 
 
 def _more_logs(databases: Sequence[WrittenDatabase]) -> Iterator[UsualChange]:
@@ -114,7 +126,9 @@ def _more_logs(databases: Sequence[WrittenDatabase]) -> Iterator[UsualChange]:
 def _more_workers(scenario: Scenario) -> Iterator[UsualChange]:
     workers = scenario.replay.workers
     if len(scenario.databases) > workers:
-        yield UsualChange("twice as many restore workers", (f"replay.workers={2 * workers}",))
+        yield UsualChange(
+            "twice as many restore workers", (f"replay.workers={2 * workers}",)
+        )
 
 
 def _staggered_fulls(
@@ -143,7 +157,10 @@ def _staggered_fulls(
 def _once_a_day(schedule: Schedule) -> bool:
     """Return whether it is daily, or weekly on one day, at one time."""
     once = len(schedule.times_us) == 1
-    return once and (schedule.kind == "daily" or (len(schedule.weekdays) == 1 and not schedule.nth))
+    return once and (
+        schedule.kind == "daily"
+        or (len(schedule.weekdays) == 1 and not schedule.nth)
+    )
 
 
 def _sending_us(scenario: Scenario, database: DatabaseSpec) -> int:
@@ -183,7 +200,9 @@ def _longer_retention(scenario: Scenario) -> Iterator[UsualChange]:
 
 def _automatic(scenario: Scenario) -> Iterator[UsualChange]:
     if scenario.failover.mode != "automatic":
-        yield UsualChange("failover without asking a person", ("failover.mode=automatic",))
+        yield UsualChange(
+            "failover without asking a person", ("failover.mode=automatic",)
+        )
 
 
 def cost_now(scenario: Scenario) -> int | None:
@@ -196,6 +215,16 @@ def cost_now(scenario: Scenario) -> int | None:
     offered_bit_s = offered(scenario).total
     kept_us = scenario.primary.retention_us + scenario.secondary.retention_us
     link = prices.link * scenario.link.bandwidth_bit_s // 10**6
-    kept = round(prices.storage * Fraction(offered_bit_s * kept_us, SECOND_US) / _GB_BITS)
-    sent = round(prices.egress * Fraction(offered_bit_s) * _MONTH_US / SECOND_US / _GB_BITS)
+    kept = round(
+        prices.storage
+        * Fraction(offered_bit_s * kept_us, SECOND_US)
+        / _GB_BITS
+    )
+    sent = round(
+        prices.egress
+        * Fraction(offered_bit_s)
+        * _MONTH_US
+        / SECOND_US
+        / _GB_BITS
+    )
     return link + kept + sent + prices.machine

@@ -29,7 +29,11 @@ from dr_sim.measures.verdict import EXIT_SILENT, EXIT_VIOLATION, Outcome
 from dr_sim.scenario.model import Replications, Scenario
 from dr_sim.scenario.tree import MAX_BYTES, parse_yaml
 
-_TELLS = ("run_for", "databases", "extends")  # one of them stands in every scenario
+_TELLS = (
+    "run_for",
+    "databases",
+    "extends",
+)  # one of them stands in every scenario
 
 
 class Exit(IntEnum):
@@ -69,11 +73,16 @@ class Checked:
             return Exit.VIOLATION
         if self.distribution.silent:
             return Exit.SILENT
-        if self.outcome is Outcome.UNKNOWN and self.scenario.on_unknown == "warn":
+        if (
+            self.outcome is Outcome.UNKNOWN
+            and self.scenario.on_unknown == "warn"
+        ):
             return Exit.PASS
-        return {Outcome.PASS: Exit.PASS, Outcome.UNKNOWN: Exit.UNKNOWN, Outcome.FAIL: Exit.FAIL}[
-            self.outcome
-        ]
+        return {
+            Outcome.PASS: Exit.PASS,
+            Outcome.UNKNOWN: Exit.UNKNOWN,
+            Outcome.FAIL: Exit.FAIL,
+        }[self.outcome]
 
 
 @dataclass(slots=True)
@@ -85,12 +94,16 @@ class Check:
     checked: list[Checked]
     without: list[Path]
     unmatched: list[Path]
-    tolerance: Tolerance | None = None  # of the comparison with a baseline, if there was one
+    tolerance: Tolerance | None = (
+        None  # of the comparison with a baseline, if there was one
+    )
 
     @property
     def exit_code(self) -> int:
         order = list(Exit)
-        return max((c.exit for c in self.checked), key=order.index, default=Exit.PASS).value
+        return max(
+            (c.exit for c in self.checked), key=order.index, default=Exit.PASS
+        ).value
 
 
 # ---- which files
@@ -103,7 +116,9 @@ def scenario_files(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             inside = sorted(
-                p for p in path.rglob("*") if p.suffix in (".yaml", ".yml") and p.is_file()
+                p
+                for p in path.rglob("*")
+                if p.suffix in (".yaml", ".yml") and p.is_file()
             )
             inside = [p for p in inside if not _is_hidden(p.relative_to(path))]
             of = [p for p in inside if is_scenario(p)]
@@ -145,7 +160,9 @@ def is_scenario(path: Path) -> bool:
 
 
 def load_all(
-    paths: Iterable[Path], overrides: Sequence[str] = (), seed: int | None = None
+    paths: Iterable[Path],
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
 ) -> list[tuple[Path, Scenario]]:
     """Every scenario, or InputError with every mistake in any of them."""
     loaded: list[tuple[Path, Scenario]] = []
@@ -160,7 +177,9 @@ def load_all(
     return loaded
 
 
-def told_before(loaded: Iterable[tuple[Path, Scenario]], n: int | None) -> list[str]:
+def told_before(
+    loaded: Iterable[tuple[Path, Scenario]], n: int | None
+) -> list[str]:
     """Return a sentence for each scenario with lines on a quantile: how many runs these need to
     pass, and whether it plays as many. n: runs of each, in place of what it asks for.
     """
@@ -175,7 +194,9 @@ def told_before(loaded: Iterable[tuple[Path, Scenario]], n: int | None) -> list[
         if not needed:
             continue
         most = max(needed.values())
-        which = ", ".join(f"{least:,} for {measure}" for measure, least in needed.items())
+        which = ", ".join(
+            f"{least:,} for {measure}" for measure, least in needed.items()
+        )
         told = f"{path}: needs at least {which} to pass, and plays {_planned(plan)}"
         if plan.at_most < most:
             told += f"; more with --replications {most}, or 'replications: {most}' in the file"
@@ -213,18 +234,29 @@ def check(
     base = None if against is None else against.baseline
     began = time.monotonic()
     ends = None if budget_us is None else began + budget_us / 1e6
-    judged = [(p, s) for p, s in loaded if s.sla or (base is not None and base.has(p))]
+    judged = [
+        (p, s)
+        for p, s in loaded
+        if s.sla or (base is not None and base.has(p))
+    ]
     courses = {p: Course(s) for p, s in judged}
     plans = {p: plan_of(s, n) for p, s in judged}
     lines = sum(len(s.sla) for _, s in judged)
-    play_all(list(courses.values()), [plans[p].at_least for p, _ in judged], playing, progress)
+    play_all(
+        list(courses.values()),
+        [plans[p].at_least for p, _ in judged],
+        playing,
+        progress,
+    )
     share = (time.monotonic() - began) / max(1, len(judged))
     done: list[Checked] = []
     for path, scenario in judged:
         started = time.monotonic()
         plan = _within(plans[path], None if ends is None else ends - started)
         found = _judged(courses[path], plan, playing, progress, lines)
-        done.append(Checked(path, scenario, found, share + time.monotonic() - started))
+        done.append(
+            Checked(path, scenario, found, share + time.monotonic() - started)
+        )
     if against is not None and base is not None:
         asked = sum(base.comparisons(p) for p, _ in judged)
         for item in done:
@@ -232,7 +264,12 @@ def check(
                 started = time.monotonic()
                 try:
                     item.changes = changes(
-                        base, item.path, courses[item.path], playing, asked, against.tolerance
+                        base,
+                        item.path,
+                        courses[item.path],
+                        playing,
+                        asked,
+                        against.tolerance,
                     )
                 except DrSimError:
                     raise
@@ -241,17 +278,28 @@ def check(
                 item.seconds += time.monotonic() - started
     without = [p for p, s in loaded if p not in courses]
     unmatched = [p for p, _ in loaded if base is not None and not base.has(p)]
-    return Check(done, without, unmatched, None if against is None else against.tolerance)
+    return Check(
+        done,
+        without,
+        unmatched,
+        None if against is None else against.tolerance,
+    )
 
 
 def _judged(
-    course: Course, plan: Replications, playing: Executor, progress: Progress | None, lines: int
+    course: Course,
+    plan: Replications,
+    playing: Executor,
+    progress: Progress | None,
+    lines: int,
 ) -> Distribution:
     """Return what the replications of one scenario give. An error in judging them is that
     scenario's result, and no other's.
     """
     try:
-        found = replicate_until(course, plan, playing, progress, until_judged=True, lines=lines)
+        found = replicate_until(
+            course, plan, playing, progress, until_judged=True, lines=lines
+        )
         found.verdict  # noqa: B018 - judged here, where an error concerns this scenario alone
     except DrSimError:
         raise
@@ -262,14 +310,21 @@ def _judged(
 
 def _ended(scenario: Scenario, error: Exception) -> Distribution:
     """Describe a scenario whose numbers could not be had: nothing but the error."""
-    return Distribution(scenario, [], broken=(broken_by(error, manager=scenario.manager),))
+    return Distribution(
+        scenario, [], broken=(broken_by(error, manager=scenario.manager),)
+    )
 
 
 def _within(plan: Replications, left_s: float | None) -> Replications:
     if left_s is None:
         return plan
     left = max(0, int(left_s * 1e6))
-    return replace(plan, budget_us=left if plan.budget_us is None else min(left, plan.budget_us))
+    return replace(
+        plan,
+        budget_us=left
+        if plan.budget_us is None
+        else min(left, plan.budget_us),
+    )
 
 
 def broken(found: Distribution) -> str:
@@ -291,4 +346,6 @@ def place(verdict: LineVerdict, path: Path) -> tuple[str, int]:
     """
     file = verdict.line.file or str(path)
     relative = os.path.relpath(file)
-    return (file if relative.startswith("..") else relative), max(1, verdict.line.line)
+    return (file if relative.startswith("..") else relative), max(
+        1, verdict.line.line
+    )

@@ -59,7 +59,10 @@ class Comparison:
         rows = []
         for d in self.found:
             i = d.interval
-            numbers = (in_units(x, d.unit) for x in (d.a, d.b, i.estimate, i.low, i.high))
+            numbers = (
+                in_units(x, d.unit)
+                for x in (d.a, d.b, i.estimate, i.low, i.high)
+            )
             unit = {"us": "s", "ppm": "part"}.get(d.unit, d.unit)
             rows.append(
                 (
@@ -83,7 +86,9 @@ class Comparison:
         """The differences as a table, for a notebook's cell."""
         table = self.differences
         shown = table[table["differing"] > 0].drop(columns=["p", "pairs"])
-        return in_cell(f"{self!r}: b - a") + str(shown.to_html(index=False, na_rep=""))
+        return in_cell(f"{self!r}: b - a") + str(
+            shown.to_html(index=False, na_rep="")
+        )
 
     def plot(self) -> Figure:
         """Return what differs, each measure beside its interval, in parts of its mean in a; a
@@ -94,7 +99,9 @@ class Comparison:
         from dr_sim.figures.on_matplotlib import figure_of
 
         title = f"{self.b.scenario.name} against {self.a.scenario.name}, {self.b.n} pairs"
-        return figure_of(picture_of(title, [Panel(comparison_chart(self.changes()))]))
+        return figure_of(
+            picture_of(title, [Panel(comparison_chart(self.changes()))])
+        )
 
     def changes(self) -> list[MeasureChange]:
         """Return what differs in parts of its mean in a, in percent, the largest first."""
@@ -104,11 +111,23 @@ class Comparison:
         for d in ranked(differing(self.found)):
             if d.a > 0:
                 name = " ".join(
-                    filter(None, (readable(d.measure), d.database, d.tenant, d.failure_class))
+                    filter(
+                        None,
+                        (
+                            readable(d.measure),
+                            d.database,
+                            d.tenant,
+                            d.failure_class,
+                        ),
+                    )
                 )
                 i = d.interval
-                at, low, high = (100 * x / d.a for x in (i.estimate, i.low, i.high))
-                out.append(MeasureChange(name.replace("_", " "), at, low, high))
+                at, low, high = (
+                    100 * x / d.a for x in (i.estimate, i.low, i.high)
+                )
+                out.append(
+                    MeasureChange(name.replace("_", " "), at, low, high)
+                )
         return out
 
     def interval(
@@ -124,17 +143,33 @@ class Comparison:
         by default site, else any. ValueError if they have no such measure in common.
         """
         limit = limit_of(measure)
-        name = measure if limit is None else f"{measure.partition('.')[0]}.above_{limit}_us"
-        wanted = failure_class or ("site" if measure.startswith("exposure") else "")
-        for d in differences(table_of(self.a.samples), table_of(self.b.samples), confidence):
-            if (d.measure, d.database, d.tenant) == (name, database, tenant) and wanted in (
+        name = (
+            measure
+            if limit is None
+            else f"{measure.partition('.')[0]}.above_{limit}_us"
+        )
+        wanted = failure_class or (
+            "site" if measure.startswith("exposure") else ""
+        )
+        for d in differences(
+            table_of(self.a.samples), table_of(self.b.samples), confidence
+        ):
+            if (d.measure, d.database, d.tenant) == (
+                name,
+                database,
+                tenant,
+            ) and wanted in (
                 "",
                 d.failure_class,
             ):
                 return Interval(
                     *(
                         in_units(x, d.unit)
-                        for x in (d.interval.estimate, d.interval.low, d.interval.high)
+                        for x in (
+                            d.interval.estimate,
+                            d.interval.low,
+                            d.interval.high,
+                        )
                     )
                 )
         # a limit that neither the danger nor an SLA names: from the curves, between points of their
@@ -144,7 +179,10 @@ class Comparison:
                 Question(measure, database, failure_class, tenant),
                 (1 - confidence) / 2,
             )
-            a, b = (shares_above(of.samples, question, limit) for of in (self.a, self.b))
+            a, b = (
+                shares_above(of.samples, question, limit)
+                for of in (self.a, self.b)
+            )
             if both := sorted(a.keys() & b.keys()):
                 return mean([b[i] - a[i] for i in both], side, side)
         raise ValueError(
@@ -155,4 +193,6 @@ class Comparison:
 
     @cached_property
     def found(self) -> list[PairedDifference]:
-        return list(differences(table_of(self.a.samples), table_of(self.b.samples)))
+        return list(
+            differences(table_of(self.a.samples), table_of(self.b.samples))
+        )

@@ -31,7 +31,12 @@ from dr_sim.experiments.estimates import (
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
 from dr_sim.experiments.sample import GRID_US, Sample
-from dr_sim.measures.verdict import EXIT_CODES, EXIT_SILENT, EXIT_VIOLATION, Outcome
+from dr_sim.measures.verdict import (
+    EXIT_CODES,
+    EXIT_SILENT,
+    EXIT_VIOLATION,
+    Outcome,
+)
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import COUNTS, STATISTICS, VALUES, kind_of, split
@@ -66,7 +71,9 @@ class Distribution:
     scenario: Scenario
     samples: list[Sample]
     looks: int = 1  # how many times the SLA may have been looked at
-    lines: int = 0  # of the whole check that this is part of; 0: the scenario's own
+    lines: int = (
+        0  # of the whole check that this is part of; 0: the scenario's own
+    )
     # replications that ended in an error, and so are not among the samples
     broken: tuple[Broken, ...] = ()
     _verdicts: list[LineVerdict] | None = field(default=None, repr=False)
@@ -84,7 +91,9 @@ class Distribution:
         lines = [repr(self), *(line_text(verdict) for verdict in self.verdict)]
         table = self.estimates
         shown = table[table["database"] == ""].drop(columns="database")
-        return in_cell("\n".join(lines)) + str(shown.to_html(index=False, na_rep=""))
+        return in_cell("\n".join(lines)) + str(
+            shown.to_html(index=False, na_rep="")
+        )
 
     @property
     def n(self) -> int:
@@ -99,7 +108,9 @@ class Distribution:
         from dr_sim.figures.on_matplotlib import figure_of
 
         title = f"{self.scenario.name}: {self.n:,} run{'s' * (self.n != 1)}"
-        return figure_of(picture_of(title, [Panel(chart) for chart in many_charts(self)]))
+        return figure_of(
+            picture_of(title, [Panel(chart) for chart in many_charts(self)])
+        )
 
     @property
     def violations(self) -> int:
@@ -197,11 +208,17 @@ class Distribution:
         for measure, database, failure_class, tenant in there:
             if measure in VALUES:
                 for statistic in SHOWN:
-                    question = Question(f"{measure}.{statistic}", database, failure_class, tenant)
+                    question = Question(
+                        f"{measure}.{statistic}",
+                        database,
+                        failure_class,
+                        tenant,
+                    )
                     yield question, "us", answer(self.samples, question)
             elif measure in COUNTS or measure.startswith("alerts_"):
                 mean, some = (
-                    Question(f"{measure}.{what}", database, "", tenant) for what in ("mean", "any")
+                    Question(f"{measure}.{what}", database, "", tenant)
+                    for what in ("mean", "any")
                 )
                 yield mean, "count", answer(self.samples, mean)
                 yield some, "part", any_of(self.samples, measure, some)
@@ -213,16 +230,25 @@ class Distribution:
         )
         for measure, database, failure_class, tenant in curves:
             for statistic in STATISTICS:
-                question = Question(f"{measure}.{statistic}", database, failure_class, tenant)
+                question = Question(
+                    f"{measure}.{statistic}", database, failure_class, tenant
+                )
                 yield question, "us", answer(self.samples, question)
         yield from self._missing()
 
     def _missing(self) -> Iterator[tuple[Question, str, Estimate]]:
         rates = failures_per_year(self.scenario)
         for rpo in rpos_of(self.scenario, self.samples):
-            found = miss_in_a_year(self.samples, rpo, rates.get(rpo.failure_class, 1.0))
+            found = miss_in_a_year(
+                self.samples, rpo, rates.get(rpo.failure_class, 1.0)
+            )
             yield (
-                Question("rpo_missed.in_a_year", rpo.database, rpo.failure_class, rpo.tenant),
+                Question(
+                    "rpo_missed.in_a_year",
+                    rpo.database,
+                    rpo.failure_class,
+                    rpo.tenant,
+                ),
                 "part",
                 found,
             )
@@ -239,7 +265,9 @@ class Distribution:
         'link_sent.mean' ...: estimate, low, high; durations in seconds, shares in parts of 1,
         link_sent in bytes. ValueError if there is no such measure.
         """
-        recorded = RECORDED.get(split(measure)[0]) if split(measure)[1] else None
+        recorded = (
+            RECORDED.get(split(measure)[0]) if split(measure)[1] else None
+        )
         if not kind_of(measure) and recorded is None:
             raise ValueError(
                 f"no measure {measure!r}; write for example 'data_loss.p99' or "
@@ -248,12 +276,21 @@ class Distribution:
         part_of(self.scenario, database, failure_class, tenant)
         side = (1 - confidence) / 2
         i = answer(
-            self.samples, Question(measure, database, failure_class, tenant), side, side
+            self.samples,
+            Question(measure, database, failure_class, tenant),
+            side,
+            side,
         ).interval
         unit = recorded or ("us" if kind_of(measure) == "duration" else "")
-        return Interval(in_units(i.estimate, unit), in_units(i.low, unit), in_units(i.high, unit))
+        return Interval(
+            in_units(i.estimate, unit),
+            in_units(i.low, unit),
+            in_units(i.high, unit),
+        )
 
-    def values(self, measure: str, database: str = "", failure_class: str = "") -> np.ndarray:
+    def values(
+        self, measure: str, database: str = "", failure_class: str = ""
+    ) -> np.ndarray:
         """One number a run ('data_loss', 'outage.fence', 'alerts_missed'), in the order of the
         replications; seconds. Empty if no run has one. ValueError if there is no such measure.
         """
@@ -263,12 +300,19 @@ class Distribution:
             | dict.fromkeys((*VALUES, *COUNTS, *RECORDED))
         )
         if measure not in known:
-            raise ValueError(f"no measure {measure!r}; {did_you_mean(measure, known)}")
-        found = values_of(self.samples, measure, Question(measure, database, failure_class))
+            raise ValueError(
+                f"no measure {measure!r}; {did_you_mean(measure, known)}"
+            )
+        found = values_of(
+            self.samples, measure, Question(measure, database, failure_class)
+        )
         return np.array([in_units(v.low, v.unit) for v in found])
 
     def exposure_curve(
-        self, failure_class: str = "site", database: str = "", measure: str = "exposure"
+        self,
+        failure_class: str = "site",
+        database: str = "",
+        measure: str = "exposure",
     ) -> pd.DataFrame:
         """Over all the time of all runs: above (seconds), share of the time above it. The
         distribution of the data loss of a failure that comes at random.
@@ -276,20 +320,29 @@ class Distribution:
         import pandas as pd
 
         part_of(self.scenario, database, failure_class)
-        found = curves_of(self.samples, measure, Question(measure, database, failure_class))
+        found = curves_of(
+            self.samples, measure, Question(measure, database, failure_class)
+        )
         whole = sum(c.time_us for c in found)
         if not whole:
             return pd.DataFrame({"above": [], "share": []})
         above = np.sum([c.above_grid() for c in found], axis=0)
         last = int(np.flatnonzero(above)[-1]) + 2 if above.any() else 1
-        return pd.DataFrame({"above": GRID_US[:last] / SECOND_US, "share": above[:last] / whole})
+        return pd.DataFrame(
+            {
+                "above": GRID_US[:last] / SECOND_US,
+                "share": above[:last] / whole,
+            }
+        )
 
     @cached_property
     def told_broken(self) -> str:
         """One line about the replications that broke, and where their tracebacks are; '' if none
         did.
         """
-        return told(self.broken, self.n + len(self.broken)) if self.broken else ""
+        return (
+            told(self.broken, self.n + len(self.broken)) if self.broken else ""
+        )
 
     @property
     def silent(self) -> int:
@@ -307,9 +360,12 @@ class Distribution:
         if self.broken and not self.samples:
             return []
         if self._verdicts is None:
-            errors = Errors.shared(self.lines or len(self.scenario.sla), self.looks)
+            errors = Errors.shared(
+                self.lines or len(self.scenario.sla), self.looks
+            )
             self._verdicts = [
-                judge_line(self.samples, line, errors, luck=self.luck) for line in self.scenario.sla
+                judge_line(self.samples, line, errors, luck=self.luck)
+                for line in self.scenario.sla
             ]
         return self._verdicts
 
@@ -345,13 +401,18 @@ class Distribution:
             "silent_recoveries": self.silent,
         }
         if self.broken:
-            found["broken"] = [{"replication": b.number, "error": b.error} for b in self.broken]
+            found["broken"] = [
+                {"replication": b.number, "error": b.error}
+                for b in self.broken
+            ]
         found["verdict"] = {
             "outcome": self.outcome.name.lower(),
             "exit_code": self.exit_code,
             "lines": list(map(line_json, self.verdict)),
         }
-        found["estimates"] = list(map(_row_json, self.estimates.to_dict("records")))
+        found["estimates"] = list(
+            map(_row_json, self.estimates.to_dict("records"))
+        )
         return found
 
 

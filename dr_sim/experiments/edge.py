@@ -40,14 +40,27 @@ def met(low: float, high: float, at_most: float) -> str:
     return "no" if low > at_most else "unknown"
 
 
-def edge_of(key: str, values: Sequence[str], verdicts: Sequence[str], best: Best = "last") -> Edge:
+def edge_of(
+    key: str,
+    values: Sequence[str],
+    verdicts: Sequence[str],
+    best: Best = "last",
+) -> Edge:
     """verdicts: of each value, as met() gives them."""
     points = list(zip(values, verdicts, strict=True))
     if best == "last":
         points.reverse()  # the best first
-    good = next((i for i, (_, verdict) in enumerate(points) if verdict != "yes"), len(points))
+    good = next(
+        (i for i, (_, verdict) in enumerate(points) if verdict != "yes"),
+        len(points),
+    )
     bad = next(
-        (i for i, (_, verdict) in enumerate(reversed(points)) if verdict != "no"), len(points)
+        (
+            i
+            for i, (_, verdict) in enumerate(reversed(points))
+            if verdict != "no"
+        ),
+        len(points),
     )
     between = points[good : len(points) - bad]
     return Edge(

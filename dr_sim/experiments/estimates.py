@@ -18,9 +18,23 @@ import numpy as np
 
 from dr_sim.experiments import intervals
 from dr_sim.experiments.intervals import INFINITE, Interval
-from dr_sim.experiments.sample import GRID_US, NO_END, CurveSample, Sample, Value, worst_high
+from dr_sim.experiments.sample import (
+    GRID_US,
+    NO_END,
+    CurveSample,
+    Sample,
+    Value,
+    worst_high,
+)
 from dr_sim.scenario.model import Scenario, SlaLine
-from dr_sim.scenario.sla import CLASSED_CURVES, CLASSES, COUNTS, CURVES, limit_of, split
+from dr_sim.scenario.sla import (
+    CLASSED_CURVES,
+    CLASSES,
+    COUNTS,
+    CURVES,
+    limit_of,
+    split,
+)
 from dr_sim.units import YEAR_US
 
 CONFIDENCE = 0.95  # by convention, where nothing else is said
@@ -43,7 +57,9 @@ class Question:
     @staticmethod
     def of(line: SlaLine) -> Question:
         """Return what an SLA line asks."""
-        return Question(line.measure, line.database, line.failure_class, line.tenant)
+        return Question(
+            line.measure, line.database, line.failure_class, line.tenant
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +87,21 @@ def answer(
     it; of a mean the lower limit is such a one, and an upper one there is not.
     """
     side = (1 - CONFIDENCE) / 2
-    below, above = side if below is None else below, side if above is None else above
+    below, above = (
+        side if below is None else below,
+        side if above is None else above,
+    )
     base, statistic = split(question.measure)
     if base in CURVES:
         if statistic == "max" and (exact := _most(samples, base, question)):
             return exact
         return _of_curves(
-            curves_of(samples, base, question), question.measure, statistic, below, above, sure
+            curves_of(samples, base, question),
+            question.measure,
+            statistic,
+            below,
+            above,
+            sure,
         )
     found = values_of(samples, base, question)
     low = [float(v.low) for v in found]
@@ -98,7 +122,9 @@ def answer(
                 else max(0.0, interval.low)
             )
             interval = Interval(interval.estimate, least, interval.high)
-        if censored or (base in COUNTS and not any(low)):  # what no run has shown has no mean yet
+        if censored or (
+            base in COUNTS and not any(low)
+        ):  # what no run has shown has no mean yet
             interval = Interval(interval.estimate, interval.low, INFINITE)
     else:
         # what is the most of some runs is not the most of all
@@ -106,19 +132,27 @@ def answer(
     return Estimate(interval, len(found), censored)
 
 
-def _most(samples: Sequence[Sample], base: str, question: Question) -> Estimate | None:
+def _most(
+    samples: Sequence[Sample], base: str, question: Question
+) -> Estimate | None:
     """The greatest value of a curve in these runs, to the microsecond; None where they kept the
     curve on its grid alone.
     """
-    failure_class = (question.failure_class or "site") if base in CLASSED_CURVES else ""
-    found = values_of(samples, f"{base}.max", replace(question, failure_class=failure_class))
+    failure_class = (
+        (question.failure_class or "site") if base in CLASSED_CURVES else ""
+    )
+    found = values_of(
+        samples, f"{base}.max", replace(question, failure_class=failure_class)
+    )
     if not found or any(v.high is None for v in found):
         return None
     most = float(max(v.low for v in found))
     return Estimate(Interval(most, most, INFINITE), len(found))
 
 
-def values_of(samples: Sequence[Sample], base: str, question: Question) -> list[Value]:
+def values_of(
+    samples: Sequence[Sample], base: str, question: Question
+) -> list[Value]:
     """One value for each run that has one: of any class of failure the worst."""
     found = []
     for s in samples:
@@ -134,12 +168,18 @@ def values_of(samples: Sequence[Sample], base: str, question: Question) -> list[
 def worst_of(values: Sequence[Value]) -> Value:
     """The largest of one measure, which is unknown to the top as soon as one of them is."""
     low = max(value.low for value in values)
-    return replace(values[0], low=low, high=worst_high([value.high for value in values]))
+    return replace(
+        values[0], low=low, high=worst_high([value.high for value in values])
+    )
 
 
-def curves_of(samples: Sequence[Sample], base: str, question: Question) -> list[CurveSample]:
+def curves_of(
+    samples: Sequence[Sample], base: str, question: Question
+) -> list[CurveSample]:
     """One curve for each run that has measured time."""
-    wanted = (question.failure_class or "site") if base in CLASSED_CURVES else ""
+    wanted = (
+        (question.failure_class or "site") if base in CLASSED_CURVES else ""
+    )
     return [
         c
         for s in samples
@@ -148,7 +188,9 @@ def curves_of(samples: Sequence[Sample], base: str, question: Question) -> list[
     ]
 
 
-def shares_above(samples: Sequence[Sample], question: Question, limit_us: int) -> dict[int, float]:
+def shares_above(
+    samples: Sequence[Sample], question: Question, limit_us: int
+) -> dict[int, float]:
     """By replication, the share of its time that a curve spent above a limit."""
     base = split(question.measure)[0]
     return {
@@ -160,7 +202,12 @@ def shares_above(samples: Sequence[Sample], question: Question, limit_us: int) -
 
 # ---- curves
 def _of_curves(
-    found: list[CurveSample], measure: str, statistic: str, below: float, above: float, sure: bool
+    found: list[CurveSample],
+    measure: str,
+    statistic: str,
+    below: float,
+    above: float,
+    sure: bool,
 ) -> Estimate:
     share = intervals.share if sure else intervals.usual_share
     n = len(found)
@@ -169,13 +216,21 @@ def _of_curves(
     whole = [c.time_us for c in found]
     limit = limit_of(measure)
     if limit is not None:
-        return Estimate(share([time_above(c, limit) for c in found], whole, below, above), n)
+        return Estimate(
+            share([time_above(c, limit) for c in found], whole, below, above),
+            n,
+        )
     if statistic == "mean":
         return Estimate(_mean_over_time(found, whole, below, above, sure), n)
     grid = np.stack([c.above_grid() for c in found])
     if statistic == "max":
         return Estimate(Interval(_top(grid), _top(grid), INFINITE), n)
-    return Estimate(_pooled_quantile(grid, whole, QUANTILES[statistic], below, above, share), n)
+    return Estimate(
+        _pooled_quantile(
+            grid, whole, QUANTILES[statistic], below, above, share
+        ),
+        n,
+    )
 
 
 def time_above(curve: CurveSample, limit_us: int) -> float:
@@ -198,7 +253,11 @@ def _top(grid: np.ndarray) -> float:
 
 
 def _mean_over_time(
-    found: list[CurveSample], whole: list[int], below: float, above: float, sure: bool
+    found: list[CurveSample],
+    whole: list[int],
+    below: float,
+    above: float,
+    sure: bool,
 ) -> Interval:
     """Where one curve has no end, neither has the mean; those that have one bound it from below."""
     area = [0.0 if c.twice_area == NO_END else c.twice_area / 2 for c in found]
@@ -208,14 +267,25 @@ def _mean_over_time(
     return Interval(INFINITE, bounded.low, INFINITE)
 
 
-def _ratio(area: list[float], whole: list[int], below: float, above: float, sure: bool) -> Interval:
+def _ratio(
+    area: list[float], whole: list[int], below: float, above: float, sure: bool
+) -> Interval:
     """sum(area) / sum(whole): the mean over time; runs that ended early count for less."""
     estimate = sum(area) / sum(whole)
     typical = sum(whole) / len(whole)
     around = intervals.mean(
-        [(a - estimate * w) / typical for a, w in zip(area, whole, strict=True)], below, above
+        [
+            (a - estimate * w) / typical
+            for a, w in zip(area, whole, strict=True)
+        ],
+        below,
+        above,
     )
-    least = intervals.least_ratio(area, whole, below) if sure else max(0.0, estimate + around.low)
+    least = (
+        intervals.least_ratio(area, whole, below)
+        if sure
+        else max(0.0, estimate + around.low)
+    )
     return Interval(estimate, least, estimate + around.high)
 
 
@@ -231,7 +301,9 @@ def _pooled_quantile(
     the time is.
     """
     estimate = _crossing(lambda k: float(grid[:, k].sum()) / sum(whole), 1 - q)
-    low = _crossing(lambda k: share(grid[:, k].tolist(), whole, below, 0.5).low, 1 - q)
+    low = _crossing(
+        lambda k: share(grid[:, k].tolist(), whole, below, 0.5).low, 1 - q
+    )
 
     def limit(k: int) -> float:
         return share(grid[:, k].tolist(), whole, 0.5, above).high
@@ -242,14 +314,18 @@ def _pooled_quantile(
     told = np.flatnonzero(np.count_nonzero(grid, axis=0) >= intervals.ENOUGH)
     last = (
         int(told[-1])
-        if share is intervals.usual_share and len(told) and limit(int(told[-1])) <= 1 - q
+        if share is intervals.usual_share
+        and len(told)
+        and limit(int(told[-1])) <= 1 - q
         else None
     )
     high = _crossing(limit, 1 - q, last)
     return Interval(estimate, min(low, estimate), max(high, estimate))
 
 
-def _crossing(share: Callable[[int], float], target: float, last: int | None = None) -> float:
+def _crossing(
+    share: Callable[[int], float], target: float, last: int | None = None
+) -> float:
     """The limit, interpolated on the grid (up to number `last`), at which a falling share comes
     down to the target; inf if it never does.
     """
@@ -265,20 +341,28 @@ def _crossing(share: Callable[[int], float], target: float, last: int | None = N
         else:
             high = middle
     over, under = share(low), share(high)
-    return float(GRID_US[low] + (GRID_US[high] - GRID_US[low]) * (over - target) / (over - under))
+    return float(
+        GRID_US[low]
+        + (GRID_US[high] - GRID_US[low]) * (over - target) / (over - under)
+    )
 
 
 # ---- probabilities
-def any_of(samples: Sequence[Sample], base: str, question: Question) -> Estimate:
+def any_of(
+    samples: Sequence[Sample], base: str, question: Question
+) -> Estimate:
     """The probability that a run has any of what a count counts."""
     found = values_of(samples, base, question)
     side = (1 - CONFIDENCE) / 2
     return Estimate(
-        intervals.part(sum(v.low > 0 for v in found), len(found), side, side), len(found)
+        intervals.part(sum(v.low > 0 for v in found), len(found), side, side),
+        len(found),
     )
 
 
-def miss_in_a_year(samples: Sequence[Sample], rpo: Rpo, per_year: float) -> Estimate:
+def miss_in_a_year(
+    samples: Sequence[Sample], rpo: Rpo, per_year: float
+) -> Estimate:
     """The probability that in a year at least one failure of a class, coming at random `per_year`
     times on average, loses more than the RPO. A failure at an instant of exposure x loses x, so
     failures that miss come at rate per_year while x is above the RPO: a run escapes them with
@@ -288,7 +372,10 @@ def miss_in_a_year(samples: Sequence[Sample], rpo: Rpo, per_year: float) -> Esti
     found = curves_of(samples, "exposure", rpo.question)
     if not found:
         return Estimate(Interval(math.nan, 0.0, 1.0), 0)
-    missed = [-math.expm1(-per_year * time_above(c, rpo.bound_us) / YEAR_US) for c in found]
+    missed = [
+        -math.expm1(-per_year * time_above(c, rpo.bound_us) / YEAR_US)
+        for c in found
+    ]
     longest = max(c.time_us for c in found)
     most = -math.expm1(-per_year * longest / YEAR_US)
     of_run = intervals.share(missed, [most] * len(found), side, side)
@@ -311,22 +398,34 @@ class Rpo:
 
     @property
     def question(self) -> Question:
-        return Question("exposure", self.database, self.failure_class, self.tenant)
+        return Question(
+            "exposure", self.database, self.failure_class, self.tenant
+        )
 
 
 def rpos_of(scenario: Scenario, samples: Sequence[Sample]) -> list[Rpo]:
     """Those of which there are curves: of whatever the SLA bounds the data loss of, its first
     bound; of the service without one what the scenario calls danger.
     """
-    lines = [x for x in scenario.sla if split(x.measure)[0] == "data_loss" and x.at_most]
+    lines = [
+        x
+        for x in scenario.sla
+        if split(x.measure)[0] == "data_loss" and x.at_most
+    ]
     found: dict[tuple[str, str, str], Rpo] = {}
     for failure_class in CLASSES:
         for x in lines:
             if x.failure_class in ("", failure_class):
                 rpo = Rpo(x.bound, failure_class, x.database, x.tenant)
                 found.setdefault((failure_class, x.database, x.tenant), rpo)
-        found.setdefault((failure_class, "", ""), Rpo(scenario.danger_us, failure_class))
-    return [rpo for rpo in found.values() if curves_of(samples, "exposure", rpo.question)]
+        found.setdefault(
+            (failure_class, "", ""), Rpo(scenario.danger_us, failure_class)
+        )
+    return [
+        rpo
+        for rpo in found.values()
+        if curves_of(samples, "exposure", rpo.question)
+    ]
 
 
 def failures_per_year(scenario: Scenario) -> dict[str, float]:
@@ -348,5 +447,8 @@ def has_luck(scenario: Scenario, samples: Sequence[Sample]) -> bool:
     return (
         bool(scenario.faults)
         or len(samples) < 2
-        or any((s.values, s.curves) != (first.values, first.curves) for s in samples)
+        or any(
+            (s.values, s.curves) != (first.values, first.curves)
+            for s in samples
+        )
     )

@@ -25,7 +25,9 @@ from dr_sim.experiments.take import take_several
 from dr_sim.experiments.worker import receive, send, start
 from dr_sim.scenario.model import Scenario
 
-WORTH_WORKERS_S = 2.0  # less work than this is done before a second process has started
+WORTH_WORKERS_S = (
+    2.0  # less work than this is done before a second process has started
+)
 TRIES = 3  # a batch that ends three processes ends every one
 END_S = 15  # stopping a real server may take ten
 # batches a worker has in hand: it begins the next while this process, which shares its cores, hears
@@ -54,7 +56,9 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-def open_executor(workers: int | None = None, on: str | None = None) -> Executor:
+def open_executor(
+    workers: int | None = None, on: str | None = None
+) -> Executor:
     """Open an executor. on: 'dask://HOST:PORT'; otherwise this machine, with that many processes
     (default: one for each core).
     """
@@ -70,7 +74,9 @@ class _Worker:
     process: subprocess.Popen[bytes]
     ready: bool = False
     knows: set[str] = field(default_factory=set)
-    batches: deque[Part] = field(default_factory=deque)  # given, the first of them under way
+    batches: deque[Part] = field(
+        default_factory=deque
+    )  # given, the first of them under way
 
 
 class Processes:
@@ -86,7 +92,9 @@ class Processes:
         self._not_started = 0
 
     def play(self, jobs: Sequence[BatchJob]) -> Iterator[Batch]:
-        timed = [job for job in jobs if job.scenario.engine.timing == "measured"]
+        timed = [
+            job for job in jobs if job.scenario.engine.timing == "measured"
+        ]
         scenarios = {job.key: job.scenario for job in jobs}
         alone = Batches(timed, 1)
         while alone.left:
@@ -95,13 +103,17 @@ class Processes:
         batches = Batches([job for job in jobs if job not in timed], hands)
         while batches.left:
             if self._pool or (
-                self.workers > 1 and batches.left > 1 and batches.expected_s() > WORTH_WORKERS_S
+                self.workers > 1
+                and batches.left > 1
+                and batches.expected_s() > WORTH_WORKERS_S
             ):
                 yield from self._in_processes(batches, scenarios)
                 return
             yield from self._here(batches, scenarios)
 
-    def _here(self, batches: Batches, scenarios: dict[str, Scenario]) -> Iterator[Batch]:
+    def _here(
+        self, batches: Batches, scenarios: dict[str, Scenario]
+    ) -> Iterator[Batch]:
         """The next batch, played in this process."""
         batch = batches.next()
         assert batch is not None
@@ -117,7 +129,9 @@ class Processes:
             worker.process.terminate()
             for stream in (worker.process.stdin, worker.process.stdout):
                 if stream is not None:
-                    with suppress(OSError):  # what was still to be said to a process that is gone
+                    with suppress(
+                        OSError
+                    ):  # what was still to be said to a process that is gone
                         stream.close()
         for worker in self._pool:
             try:
@@ -127,7 +141,9 @@ class Processes:
                 worker.process.wait()
         self._pool.clear()
 
-    def _in_processes(self, batches: Batches, scenarios: dict[str, Scenario]) -> Iterator[Batch]:
+    def _in_processes(
+        self, batches: Batches, scenarios: dict[str, Scenario]
+    ) -> Iterator[Batch]:
         while len(self._pool) < self.workers:
             self._pool.append(_Worker(start()))
         whole = False
@@ -135,12 +151,18 @@ class Processes:
             with selectors.DefaultSelector() as waiting:
                 for worker in self._pool:
                     worker.knows.clear()  # a key names another scenario in every call
-                    waiting.register(_out(worker), selectors.EVENT_READ, worker)
+                    waiting.register(
+                        _out(worker), selectors.EVENT_READ, worker
+                    )
                     if worker.ready:
                         self._give(worker, batches, scenarios)
-                while batches.left or any(worker.batches for worker in self._pool):
+                while batches.left or any(
+                    worker.batches for worker in self._pool
+                ):
                     for event, _ in waiting.select():
-                        yield from self._heard(event, waiting, batches, scenarios)
+                        yield from self._heard(
+                            event, waiting, batches, scenarios
+                        )
             whole = True
         finally:
             if not whole:  # batches are under way that nobody will ask for
@@ -174,12 +196,17 @@ class Processes:
         self._give(worker, batches, scenarios)  # before this one is kept
         yield from parts_of(finished[0], message[1], message[3])
 
-    def _give(self, worker: _Worker, batches: Batches, scenarios: dict[str, Scenario]) -> None:
+    def _give(
+        self, worker: _Worker, batches: Batches, scenarios: dict[str, Scenario]
+    ) -> None:
         """Give a worker as many batches as it may have in hand. A scenario may be longer than a
         pipe holds, so it is sent only to a worker that listens: one that has nothing to do.
         """
         stdin: Any = worker.process.stdin
-        while len(worker.batches) < AHEAD and (batch := batches.next()) is not None:
+        while (
+            len(worker.batches) < AHEAD
+            and (batch := batches.next()) is not None
+        ):
             new = batch[0] not in worker.knows
             if new and worker.batches:
                 batches.again(batch)
@@ -192,7 +219,9 @@ class Processes:
                     worker.knows.add(batch[0])
                 send(stdin, ("run", *batch))
 
-    def _replace(self, worker: _Worker, batches: Batches) -> tuple[_Worker, list[Batch]]:
+    def _replace(
+        self, worker: _Worker, batches: Batches
+    ) -> tuple[_Worker, list[Batch]]:
         """Another process in its place, and the replications that end every process. Of a batch
         that does, each is played by itself, so that the others are not lost with it.
         """
@@ -202,7 +231,9 @@ class Processes:
         if not worker.ready:
             self._not_started += 1
             if self._not_started >= TRIES:
-                raise BrokenReplicationError(f"worker processes do not start (exit code {code})")
+                raise BrokenReplicationError(
+                    f"worker processes do not start (exit code {code})"
+                )
         for i, batch in enumerate(reversed(worker.batches), 1):
             if i == len(worker.batches):  # the one that was under way
                 tries = self._tries[batch] = self._tries.get(batch, 0) + 1
@@ -212,7 +243,9 @@ class Processes:
                         for number in reversed(range(first, first + count)):
                             batches.again((key, number, 1))
                     else:
-                        ended = f"it ended {tries} processes (exit code {code})"
+                        ended = (
+                            f"it ended {tries} processes (exit code {code})"
+                        )
                         lost.append((key, Broken(first, ended)))
                     continue
             batches.again(batch)
@@ -221,7 +254,9 @@ class Processes:
         return fresh, lost
 
 
-def parts_of(key: str, packed: bytes, broken: Sequence[Broken]) -> Iterator[Batch]:
+def parts_of(
+    key: str, packed: bytes, broken: Sequence[Broken]
+) -> Iterator[Batch]:
     """The outcome of a batch."""
     if packed:
         yield key, packed

@@ -64,7 +64,10 @@ def quantile(
     n = len(low)
     if not n:
         return Interval(math.nan, -INFINITE, INFINITE)
-    lows, highs = np.sort(np.asarray(low, np.float64)), np.sort(np.asarray(high, np.float64))
+    lows, highs = (
+        np.sort(np.asarray(low, np.float64)),
+        np.sort(np.asarray(high, np.float64)),
+    )
     at = lows[max(0, math.ceil(q * n - 1e-9) - 1)]
     return Interval(
         float(at),
@@ -88,12 +91,17 @@ def _lower(ordered: Floats, q: float, error: float, between: bool) -> float:
     if r == n:
         return float(ordered[-1])
     here, there = float(reached[r - 1]), float(reached[r])
-    if not between or not (math.isfinite(ordered[r - 1]) and math.isfinite(ordered[r])):
+    if not between or not (
+        math.isfinite(ordered[r - 1]) and math.isfinite(ordered[r])
+    ):
         return float(ordered[r - 1])
     if here == wanted:
         part = 0.0
     else:
-        part = 1 / (1 + r * (1 - q) * (wanted - there) / ((n - r) * q * (here - wanted)))
+        part = 1 / (
+            1
+            + r * (1 - q) * (wanted - there) / ((n - r) * q * (here - wanted))
+        )
     return float(ordered[r - 1] + part * (ordered[r] - ordered[r - 1]))
 
 
@@ -105,7 +113,9 @@ def runs_for_quantile(q: float, error: float) -> int:
 
 
 # ---- means
-def mean(values: Sequence[float] | Floats, below: float, above: float) -> Interval:
+def mean(
+    values: Sequence[float] | Floats, below: float, above: float
+) -> Interval:
     """The interval of a mean; open where there are fewer than two values, and one point where all
     are the same.
     """
@@ -120,12 +130,18 @@ def mean(values: Sequence[float] | Floats, below: float, above: float) -> Interv
     skew = float(np.mean((x - centre) ** 3)) / float(x.std()) ** 3
     return Interval(
         centre,
-        centre - spread * _hall(special.stdtrit(n - 1, 1 - below) / math.sqrt(n), skew, n),
-        centre - spread * _hall(special.stdtrit(n - 1, above) / math.sqrt(n), skew, n),
+        centre
+        - spread
+        * _hall(special.stdtrit(n - 1, 1 - below) / math.sqrt(n), skew, n),
+        centre
+        - spread
+        * _hall(special.stdtrit(n - 1, above) / math.sqrt(n), skew, n),
     )
 
 
-def least_ratio(over: Sequence[float], whole: Sequence[float], error: float) -> float:
+def least_ratio(
+    over: Sequence[float], whole: Sequence[float], error: float
+) -> float:
     """The lower limit of sum(over) / sum(whole), where no `over` is below 0: above the truth at
     most with probability `error`, whatever the law and however few the runs.
 
@@ -143,7 +159,9 @@ def least_ratio(over: Sequence[float], whole: Sequence[float], error: float) -> 
     for _ in range(40):
         tried = (low + high) / 2
         grown = np.log1p(parts * (y / tried - d)).sum(axis=1)
-        if special.logsumexp(grown) - math.log(len(parts)) >= math.log(1 / error):
+        if special.logsumexp(grown) - math.log(len(parts)) >= math.log(
+            1 / error
+        ):
             low = tried
         else:
             high = tried
@@ -161,14 +179,22 @@ def part(successes: int, n: int, below: float, above: float) -> Interval:
     """The interval of a probability, from successes among n runs."""
     if not n:
         return Interval(math.nan, 0.0, 1.0)
-    low = float(special.betaincinv(successes, n - successes + 1, below)) if successes else 0.0
+    low = (
+        float(special.betaincinv(successes, n - successes + 1, below))
+        if successes
+        else 0.0
+    )
     high = (
-        float(special.betaincinv(successes + 1, n - successes, 1 - above)) if successes < n else 1.0
+        float(special.betaincinv(successes + 1, n - successes, 1 - above))
+        if successes < n
+        else 1.0
     )
     return Interval(successes / n, low, high)
 
 
-def share(over: Sequence[float], whole: Sequence[float], below: float, above: float) -> Interval:
+def share(
+    over: Sequence[float], whole: Sequence[float], below: float, above: float
+) -> Interval:
     """The interval of sum(over) / sum(whole), 0 <= over <= whole in each run: a share of time, 0 in
     nearly every run.
 
@@ -203,7 +229,11 @@ def usual_share(
         return share(over, whole, below, above)
     estimate = float(y.sum() / d.sum())
     around = mean((y - estimate * d) / d.mean(), below, above)
-    return Interval(estimate, max(0.0, estimate + around.low), min(1.0, estimate + around.high))
+    return Interval(
+        estimate,
+        max(0.0, estimate + around.low),
+        min(1.0, estimate + around.high),
+    )
 
 
 def _bet(y: Floats, d: Floats, error: float) -> float:
@@ -214,7 +244,9 @@ def _bet(y: Floats, d: Floats, error: float) -> float:
     count = np.arange(1, n + 1)
     so_far = (0.5 + np.cumsum(y)) / (1 + np.cumsum(d))
     spread = (0.25 + np.cumsum((y - so_far * d) ** 2)) / (count + 1)
-    before = np.concatenate(([0.25], spread[:-1]))  # a bet knows only the runs before it
+    before = np.concatenate(
+        ([0.25], spread[:-1])
+    )  # a bet knows only the runs before it
     stake = np.sqrt(2 * math.log(1 / error) / (before * n))
     low, high = 0.0, 1.0
     for _ in range(50):

@@ -34,7 +34,13 @@ from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.sample import Sample, Value
 from dr_sim.measures.verdict import UNITS, Outcome
 from dr_sim.scenario.model import SlaLine
-from dr_sim.scenario.sla import CLASSED_CURVES, CURVES, kind_of, limit_of, split
+from dr_sim.scenario.sla import (
+    CLASSED_CURVES,
+    CURVES,
+    kind_of,
+    limit_of,
+    split,
+)
 
 # of one whole check: the issue asks for it as a default; 1 build in 1,000 goes red by chance
 FALSE_ALARM = 0.001
@@ -51,7 +57,10 @@ class Errors:
     @staticmethod
     def shared(lines: int, looks: int) -> Errors:
         """For each of so many lines (of a whole check) at each of so many looks."""
-        return Errors((1 - CONFIDENCE) / max(1, looks), FALSE_ALARM / max(1, lines) / max(1, looks))
+        return Errors(
+            (1 - CONFIDENCE) / max(1, looks),
+            FALSE_ALARM / max(1, lines) / max(1, looks),
+        )
 
 
 @dataclass(slots=True)
@@ -73,7 +82,11 @@ class LineVerdict:
 
 
 def judge_line(
-    samples: Sequence[Sample], line: SlaLine, errors: Errors, *, luck: bool = True
+    samples: Sequence[Sample],
+    line: SlaLine,
+    errors: Errors,
+    *,
+    luck: bool = True,
 ) -> LineVerdict:
     """One line against all these runs; of a kind of fault, against those in which it happened.
     luck: other runs may differ from these, even where these are all alike.
@@ -85,7 +98,9 @@ def judge_line(
     return found
 
 
-def _judged(samples: Sequence[Sample], line: SlaLine, errors: Errors, luck: bool) -> LineVerdict:
+def _judged(
+    samples: Sequence[Sample], line: SlaLine, errors: Errors, luck: bool
+) -> LineVerdict:
     question = Question.of(line)
     base, statistic = split(line.measure)
     unit = UNITS[kind_of(line.measure)]
@@ -94,7 +109,16 @@ def _judged(samples: Sequence[Sample], line: SlaLine, errors: Errors, luck: bool
         samples = [s for s in samples if line.fault in s.happened]
         if not samples:
             told = f"no {line.fault} happened in any run"
-            return LineVerdict(line, Outcome.UNKNOWN, math.nan, -math.inf, math.inf, unit, 0, told)
+            return LineVerdict(
+                line,
+                Outcome.UNKNOWN,
+                math.nan,
+                -math.inf,
+                math.inf,
+                unit,
+                0,
+                told,
+            )
     if single:
         return _one_run(samples, line, base, statistic, unit)
     if base in CURVES and statistic != "mean" and statistic != "max":
@@ -102,14 +126,21 @@ def _judged(samples: Sequence[Sample], line: SlaLine, errors: Errors, luck: bool
     if statistic in ("", "max"):
         return _every_run(samples, line, question, base, unit)
     wide = answer(samples, question, errors.failing, errors.failing, sure=luck)
-    narrow = answer(samples, question, errors.passing, errors.passing, sure=luck)
-    found = _decided(line, wide.interval, narrow.interval, wide, unit, float(line.bound))
+    narrow = answer(
+        samples, question, errors.passing, errors.passing, sure=luck
+    )
+    found = _decided(
+        line, wide.interval, narrow.interval, wide, unit, float(line.bound)
+    )
     if not wide.n:
         found.reason = _nothing(base)
     if found.outcome is Outcome.UNKNOWN and wide.n:
         if statistic in QUANTILES:
             found.more = _more_for_quantile(
-                values_of(samples, base, question), line, QUANTILES[statistic], errors
+                values_of(samples, base, question),
+                line,
+                QUANTILES[statistic],
+                errors,
             )
         else:
             found.more = _more_for_mean(narrow, line, errors)
@@ -118,23 +149,43 @@ def _judged(samples: Sequence[Sample], line: SlaLine, errors: Errors, luck: bool
 
 
 def _one_run(
-    samples: Sequence[Sample], line: SlaLine, base: str, statistic: str, unit: str
+    samples: Sequence[Sample],
+    line: SlaLine,
+    base: str,
+    statistic: str,
+    unit: str,
 ) -> LineVerdict:
     """A single run is judged by its own numbers, as `dr-sim run` does (verdict.py): nothing is said
     of other luck.
     """
     limit = limit_of(line.measure)
-    own = f"{base}.{statistic}" if limit is None else f"{base}.above_{limit}_us"
+    own = (
+        f"{base}.{statistic}" if limit is None else f"{base}.above_{limit}_us"
+    )
     if base not in CURVES:
         own = base
         if statistic not in ("", "max"):
             told = f"one run has no {statistic} of its own; ask for more with replications"
-            return LineVerdict(line, Outcome.UNKNOWN, math.nan, -math.inf, math.inf, unit, 0, told)
+            return LineVerdict(
+                line,
+                Outcome.UNKNOWN,
+                math.nan,
+                -math.inf,
+                math.inf,
+                unit,
+                0,
+                told,
+            )
     return _every_run(samples, line, Question.of(line), own, unit)
 
 
 def _decided(
-    line: SlaLine, wide: Interval, narrow: Interval, of: Estimate, unit: str, bound: float
+    line: SlaLine,
+    wide: Interval,
+    narrow: Interval,
+    of: Estimate,
+    unit: str,
+    bound: float,
 ) -> LineVerdict:
     outcome = Outcome.UNKNOWN
     if line.at_most:
@@ -147,34 +198,69 @@ def _decided(
             outcome = Outcome.PASS
         elif wide.high < bound:
             outcome = Outcome.FAIL
-    reason = f"{of.censored} of {of.n} runs ended before it was known" if of.censored else ""
-    return LineVerdict(line, outcome, narrow.estimate, narrow.low, narrow.high, unit, of.n, reason)
+    reason = (
+        f"{of.censored} of {of.n} runs ended before it was known"
+        if of.censored
+        else ""
+    )
+    return LineVerdict(
+        line,
+        outcome,
+        narrow.estimate,
+        narrow.low,
+        narrow.high,
+        unit,
+        of.n,
+        reason,
+    )
 
 
 def _every_run(
-    samples: Sequence[Sample], line: SlaLine, question: Question, base: str, unit: str
+    samples: Sequence[Sample],
+    line: SlaLine,
+    question: Question,
+    base: str,
+    unit: str,
 ) -> LineVerdict:
     head, _, statistic = base.partition(".")
     if head in CURVES:
         base = f"{head}.{statistic or 'max'}"
         question = replace(
-            question, failure_class=(line.failure_class or "site") if head in CLASSED_CURVES else ""
+            question,
+            failure_class=(line.failure_class or "site")
+            if head in CLASSED_CURVES
+            else "",
         )
     ends = [(v.low, v.high) for v in values_of(samples, base, question)]
     if not ends:
         return LineVerdict(
-            line, Outcome.UNKNOWN, math.nan, -math.inf, math.inf, unit, 0, _nothing(base)
+            line,
+            Outcome.UNKNOWN,
+            math.nan,
+            -math.inf,
+            math.inf,
+            unit,
+            0,
+            _nothing(base),
         )
     if line.at_most:
         broken = sum(low > line.bound for low, _ in ends)
         met = sum(high is not None and high <= line.bound for _, high in ends)
         value = max(low for low, _ in ends)
     else:
-        broken = sum(high is not None and high < line.bound for _, high in ends)
+        broken = sum(
+            high is not None and high < line.bound for _, high in ends
+        )
         met = sum(low >= line.bound for low, _ in ends)
         value = min(low for low, _ in ends)
     n = len(ends)
-    outcome = Outcome.FAIL if broken else Outcome.PASS if met == n else Outcome.UNKNOWN
+    outcome = (
+        Outcome.FAIL
+        if broken
+        else Outcome.PASS
+        if met == n
+        else Outcome.UNKNOWN
+    )
     if broken:
         reason = f"broken in {broken} of {n} runs" if n > 1 else ""
     elif met < n:
@@ -188,7 +274,14 @@ def _every_run(
     else:
         reason = ""
     return LineVerdict(
-        line, outcome, value, value, value if met == n else math.inf, unit, n, reason
+        line,
+        outcome,
+        value,
+        value,
+        value if met == n else math.inf,
+        unit,
+        n,
+        reason,
     )
 
 
@@ -206,13 +299,27 @@ def _on_time(
     found = curves_of(samples, base, question)
     if not found:
         return LineVerdict(
-            line, Outcome.UNKNOWN, math.nan, -math.inf, math.inf, unit, 0, "no time was measured"
+            line,
+            Outcome.UNKNOWN,
+            math.nan,
+            -math.inf,
+            math.inf,
+            unit,
+            0,
+            "no time was measured",
         )
     whole = [float(c.time_us) for c in found]
     if statistic not in QUANTILES:
-        of = [answer(samples, question, e, e, sure=True) for e in (errors.failing, errors.passing)]
+        of = [
+            answer(samples, question, e, e, sure=True)
+            for e in (errors.failing, errors.passing)
+        ]
         wide, narrow = (
-            Interval(1e6 * a.interval.estimate, 1e6 * a.interval.low, 1e6 * a.interval.high)
+            Interval(
+                1e6 * a.interval.estimate,
+                1e6 * a.interval.low,
+                1e6 * a.interval.high,
+            )
             for a in of
         )
         judged = _decided(line, wide, narrow, of[0], unit, float(line.bound))
@@ -223,10 +330,20 @@ def _on_time(
         target = 1 - QUANTILES[statistic]
         share = intervals.share(above, whole, errors.passing, errors.passing)
         strict = intervals.share(above, whole, errors.failing, errors.failing)
-        as_share = _decided(line, strict, share, Estimate(share, len(found)), unit, target)
-        shown = answer(samples, question, errors.passing, errors.passing, sure=True).interval
+        as_share = _decided(
+            line, strict, share, Estimate(share, len(found)), unit, target
+        )
+        shown = answer(
+            samples, question, errors.passing, errors.passing, sure=True
+        ).interval
         judged = LineVerdict(
-            line, as_share.outcome, shown.estimate, shown.low, shown.high, unit, len(found)
+            line,
+            as_share.outcome,
+            shown.estimate,
+            shown.low,
+            shown.high,
+            unit,
+            len(found),
         )
     if judged.outcome is Outcome.UNKNOWN:
         judged.more = _more_for_share(share, target, len(found), errors)
@@ -243,7 +360,9 @@ def least_runs(line: SlaLine, looks: int) -> int | None:
     if base in CURVES or statistic not in QUANTILES:
         return None
     share = QUANTILES[statistic] if line.at_most else 1 - QUANTILES[statistic]
-    return math.ceil(math.log(Errors.shared(1, looks).passing) / math.log(share))
+    return math.ceil(
+        math.log(Errors.shared(1, looks).passing) / math.log(share)
+    )
 
 
 # ---- how many more
@@ -259,7 +378,10 @@ def _more_for_quantile(
         part, bad = 1 - q, sum(v.low > line.bound for v in values)
         good = sum(v.high is not None and v.high <= line.bound for v in values)
     else:
-        part, bad = q, sum(v.high is not None and v.high < line.bound for v in values)
+        part, bad = (
+            q,
+            sum(v.high is not None and v.high < line.bound for v in values),
+        )
         good = sum(v.low >= line.bound for v in values)
     enough = []
     if n - good < part * n:  # few enough to pass, one day
@@ -267,7 +389,9 @@ def _more_for_quantile(
             _first(
                 n,
                 lambda m: (
-                    special.betainc(m * good / n, m * (n - good) / n + 1, 1 - part)
+                    special.betainc(
+                        m * good / n, m * (n - good) / n + 1, 1 - part
+                    )
                     <= errors.passing
                 ),
             )
@@ -277,7 +401,8 @@ def _more_for_quantile(
             _first(
                 n,
                 lambda m: (
-                    special.betainc(m * bad / n, m * (n - bad) / n + 1, part) <= errors.failing
+                    special.betainc(m * bad / n, m * (n - bad) / n + 1, part)
+                    <= errors.failing
                 ),
             )
         )
@@ -315,12 +440,18 @@ def _more_for_mean(of: Estimate, line: SlaLine, errors: Errors) -> int | None:
     return _clipped(n, (wide / gap) ** 2)
 
 
-def _more_for_share(share: Interval, target: float, n: int, errors: Errors) -> int | None:
+def _more_for_share(
+    share: Interval, target: float, n: int, errors: Errors
+) -> int | None:
     gap = abs(share.estimate - target)
     if gap == 0:
         return None
     met = share.estimate <= target
-    wide = (share.high - share.estimate) if met else (share.estimate - share.low) * _wider(errors)
+    wide = (
+        (share.high - share.estimate)
+        if met
+        else (share.estimate - share.low) * _wider(errors)
+    )
     few = share.estimate == 0  # then the limit falls as 1 / n, not as its root
     return _clipped(n, wide / gap if few else (wide / gap) ** 2)
 

@@ -43,7 +43,9 @@ def play_batch(
     fifth of its speed.
     """
     if code_digest() != code:
-        raise RuntimeError("the worker has another version of dr_sim; install the caller's there")
+        raise RuntimeError(
+            "the worker has another version of dr_sim; install the caller's there"
+        )
     message = _played(scenario, first, count)
     if message[0] == "refused":
         raise message[1]
@@ -65,13 +67,17 @@ def _played(scenario: Scenario, first: int, count: int) -> Any:
             process.kill()
             ended = process.wait()
             if fresh:
-                raise RuntimeError(f"a process ended (exit code {ended})") from None
+                raise RuntimeError(
+                    f"a process ended (exit code {ended})"
+                ) from None
             continue  # nobody had asked it for KEPT_S
         _idle.append(process)
         return message
 
 
-def _asked(process: Popen[bytes], scenario: Scenario, first: int, count: int) -> Any:
+def _asked(
+    process: Popen[bytes], scenario: Scenario, first: int, count: int
+) -> Any:
     """Return what a worker process answers."""
     assert process.stdin is not None and process.stdout is not None
     send(process.stdin, ("scenario", "", scenario))
@@ -101,10 +107,19 @@ class DaskExecutor:
                 ]
             )
         try:
-            distributed: Any = importlib.import_module("distributed")  # without types
+            distributed: Any = importlib.import_module(
+                "distributed"
+            )  # without types
         except ImportError:
             raise InputError(
-                [Problem(f"--on {on}", 0, 0, "needs Dask: pip install 'dr-sim[dask]'")]
+                [
+                    Problem(
+                        f"--on {on}",
+                        0,
+                        0,
+                        "needs Dask: pip install 'dr-sim[dask]'",
+                    )
+                ]
             ) from None
         try:
             self._completed = distributed.as_completed
@@ -113,7 +128,14 @@ class DaskExecutor:
             )
         except (OSError, ValueError) as error:
             raise InputError(
-                [Problem(f"--on {on}", 0, 0, f"no Dask scheduler answers there ({error})")]
+                [
+                    Problem(
+                        f"--on {on}",
+                        0,
+                        0,
+                        f"no Dask scheduler answers there ({error})",
+                    )
+                ]
             ) from None
 
     def play(self, jobs: Sequence[BatchJob]) -> Iterator[Batch]:
@@ -133,11 +155,22 @@ class DaskExecutor:
 
         def give() -> None:
             # workers come and go
-            batches.hands = TASKS_A_THREAD * max(1, sum(client.nthreads().values()))
-            while len(under_way) < batches.hands and (batch := batches.next()) is not None:
+            batches.hands = TASKS_A_THREAD * max(
+                1, sum(client.nthreads().values())
+            )
+            while (
+                len(under_way) < batches.hands
+                and (batch := batches.next()) is not None
+            ):
                 key, first, size = batch
                 future = client.submit(
-                    play_batch, scenarios[key], first, size, code, pure=False, retries=RETRIES
+                    play_batch,
+                    scenarios[key],
+                    first,
+                    size,
+                    code,
+                    pure=False,
+                    retries=RETRIES,
                 )
                 under_way[future] = batch
                 if done is not None:

@@ -29,7 +29,9 @@ from dr_sim.experiments.sample import Sample
 from dr_sim.experiments.tolerance import NO_TOLERANCE, Tolerance
 from dr_sim.units import clock
 
-Key = tuple[str, str, str, str, str]  # measure, database, tenant, failure class, unit
+Key = tuple[
+    str, str, str, str, str
+]  # measure, database, tenant, failure class, unit
 JUDGED = (
     "data_loss",
     "outage",
@@ -72,19 +74,24 @@ class PairedDifference:
 Table = Mapping[Key, Mapping[int, tuple[int, int | None]]]
 
 
-def table_of(samples: Sequence[Sample]) -> dict[Key, dict[int, tuple[int, int | None]]]:
+def table_of(
+    samples: Sequence[Sample],
+) -> dict[Key, dict[int, tuple[int, int | None]]]:
     """By measure, what each replication has of it, at least and at most."""
     found: dict[Key, dict[int, tuple[int, int | None]]] = {}
     for s in samples:
         for v in s.values:
-            found.setdefault((v.measure, v.database, v.tenant, v.failure_class, v.unit), {})[
-                s.number
-            ] = (v.low, v.high)
+            found.setdefault(
+                (v.measure, v.database, v.tenant, v.failure_class, v.unit), {}
+            )[s.number] = (v.low, v.high)
     return found
 
 
 def differences(
-    a: Table, b: Table, confidence: float = 0.95, tolerance: Tolerance = NO_TOLERANCE
+    a: Table,
+    b: Table,
+    confidence: float = 0.95,
+    tolerance: Tolerance = NO_TOLERANCE,
 ) -> Iterator[PairedDifference]:
     """Yield the difference of every measure that both have, over the replications in which both
     have it. A censored value counts as what it is at least: both of a pair ran equally long.
@@ -102,10 +109,18 @@ def differences(
         interval = intervals.mean(d.tolist(), side, side)
         before = float(x.mean())
         least = tolerance.least(before, key[-1])
-        beyond = d - math.copysign(least, interval.estimate) if np.any(d) else d
+        beyond = (
+            d - math.copysign(least, interval.estimate) if np.any(d) else d
+        )
         differing = int(np.count_nonzero(d))
         yield PairedDifference(
-            *key, before, float(y.mean()), interval, p_value(beyond), len(numbers), differing
+            *key,
+            before,
+            float(y.mean()),
+            interval,
+            p_value(beyond),
+            len(numbers),
+            differing,
         )
 
 
@@ -118,24 +133,34 @@ def p_value(d: np.ndarray) -> float:
     fewer = min(int((d > 0).sum()), int((d < 0).sum()))
     signs = 2 * float(special.bdtr(fewer, n, 0.5))
     scaled = d / np.abs(d).max()
-    sizes = 2 * math.exp(-(float(scaled.sum()) ** 2) / (2 * float(scaled @ scaled)))
+    sizes = 2 * math.exp(
+        -(float(scaled.sum()) ** 2) / (2 * float(scaled @ scaled))
+    )
     return min(1.0, 2 * min(signs, sizes))
 
 
 def pairs_needed(alarm: float) -> int:
     """How many pairs must differ, all one way, until the sign test alone can be as sure as that."""
-    return 1 + math.ceil(math.log2(2 / alarm))  # both directions, and two tests
+    return 1 + math.ceil(
+        math.log2(2 / alarm)
+    )  # both directions, and two tests
 
 
 # ---- what is shown of them
 def differing(found: list[PairedDifference]) -> list[PairedDifference]:
     """Return what differs, without exposure before the first failure where that is all of it."""
-    by_name = {(d.measure, d.database, d.tenant, d.failure_class): d for d in found}
+    by_name = {
+        (d.measure, d.database, d.tenant, d.failure_class): d for d in found
+    }
 
     def echoes(d: PairedDifference) -> bool:
         name = d.measure.replace("exposure_before", "exposure")
         whole = by_name.get((name, d.database, d.tenant, d.failure_class))
-        return name != d.measure and whole is not None and (whole.a, whole.b) == (d.a, d.b)
+        return (
+            name != d.measure
+            and whole is not None
+            and (whole.a, whole.b) == (d.a, d.b)
+        )
 
     return [d for d in found if d.differing and not echoes(d)]
 
@@ -159,4 +184,8 @@ def is_sure(d: PairedDifference) -> bool:
 def readable(measure: str) -> str:
     """'exposure.above_900000000_us', as samples keep it: 'exposure above 15:00'."""
     head, _, limit = measure.partition(".above_")
-    return f"{head} above {clock(int(limit.removesuffix('_us')))}" if limit else measure
+    return (
+        f"{head} above {clock(int(limit.removesuffix('_us')))}"
+        if limit
+        else measure
+    )

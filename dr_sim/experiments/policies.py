@@ -65,7 +65,14 @@ def policy_table(
         lines.append(
             (
                 scenario.name,
-                *(clock(us or 0) for us in (exposure.mean_us, exposure.p99_us, exposure.max_us)),
+                *(
+                    clock(us or 0)
+                    for us in (
+                        exposure.mean_us,
+                        exposure.p99_us,
+                        exposure.max_us,
+                    )
+                ),
                 f"{in_danger / 10_000:.2f} %",
                 f"{result.summary.link.bytes_sent / 1e9:.0f} GB",
                 *_told(
@@ -107,13 +114,23 @@ def _markdown(lines: list[tuple[str, ...]]) -> str:
         first, *rest = zip(cells, widths, strict=True)
         return (
             "| "
-            + " | ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in rest)])
+            + " | ".join(
+                [
+                    first[0].ljust(first[1]),
+                    *(cell.rjust(width) for cell, width in rest),
+                ]
+            )
             + " |"
         )
 
     rule = (
         "| "
-        + " | ".join(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
+        + " | ".join(
+            [
+                "-" * widths[0],
+                *("-" * (width - 1) + ":" for width in widths[1:]),
+            ]
+        )
         + " |"
     )
     return "\n".join([row(HEADS), rule, *(row(line) for line in lines)])

@@ -21,14 +21,18 @@ from dr_sim.experiments.store import BatchStore
 from dr_sim.scenario.model import Replications, Scenario
 
 GROWTH = 1.5
-Progress = Callable[[int, int], None]  # replications done, of so many by the next look
+Progress = Callable[
+    [int, int], None
+]  # replications done, of so many by the next look
 
 
 def looks(plan: Replications) -> list[int]:
     """How many replications there are at each look; the last is at_most."""
     found = [plan.at_least]
     while found[-1] < plan.at_most:
-        found.append(min(plan.at_most, max(found[-1] + 1, int(found[-1] * GROWTH))))
+        found.append(
+            min(plan.at_most, max(found[-1] + 1, int(found[-1] * GROWTH)))
+        )
     return found
 
 
@@ -56,7 +60,11 @@ class Course:
         return Distribution(self.scenario, self.first(n), looks, lines, broken)
 
     def missing(self, n: int) -> list[int]:
-        return [i for i in range(n) if i not in self.samples and i not in self.broken]
+        return [
+            i
+            for i in range(n)
+            if i not in self.samples and i not in self.broken
+        ]
 
     def keep(self, packed: bytes | Broken) -> int:
         """A finished batch, or a replication that broke; how many replications it is."""
@@ -106,7 +114,10 @@ def look_by_look(
     numbers = looks(plan)
     for i, n in enumerate(numbers):
         play_all(courses, n, executor, progress)
-        spent = plan.budget_us is not None and (time.monotonic() - began) * 1e6 >= plan.budget_us
+        spent = (
+            plan.budget_us is not None
+            and (time.monotonic() - began) * 1e6 >= plan.budget_us
+        )
         last = spent or i + 1 == len(numbers)
         yield i, n, last
         if last:

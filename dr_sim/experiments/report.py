@@ -18,7 +18,11 @@ from dr_sim.files.output import printable
 from dr_sim.measures.verdict import Outcome
 from dr_sim.number_text import figures, number_texts, signed_text
 
-_MARKS = {Outcome.PASS: "✅ pass", Outcome.UNKNOWN: "❔ unknown", Outcome.FAIL: "❌ fail"}
+_MARKS = {
+    Outcome.PASS: "✅ pass",
+    Outcome.UNKNOWN: "❔ unknown",
+    Outcome.FAIL: "❌ fail",
+}
 
 
 # ---- words
@@ -34,8 +38,12 @@ def change_text(c: Change) -> str:
     text = f"{what} {moved} from {before} to {now}"
     if c.certain:
         return f"{text} (nothing in this scenario is left to chance)"
-    by, least, most = (signed_text(x, d.unit) for x in (i.estimate, i.low, i.high))
-    often = "less than 1 in 10^9" if d.p < 1e-9 else f"1 in {figures(1 / d.p, 2)}"
+    by, least, most = (
+        signed_text(x, d.unit) for x in (i.estimate, i.low, i.high)
+    )
+    often = (
+        "less than 1 in 10^9" if d.p < 1e-9 else f"1 in {figures(1 / d.p, 2)}"
+    )
     return (
         f"{text}: by {by} [{least}, {most}]; {d.differing} of {d.pairs} runs differ (by "
         f"chance: {often})"
@@ -47,19 +55,30 @@ def text(check: Check, took_s: float) -> str:
     out: list[str] = []
     for c in check.checked:
         runs = f"{c.distribution.n:,} run{'s' * (c.distribution.n > 1)}"
-        out.append(f"{c.outcome.name:<8} {c.path}  {runs}  ({c.seconds:.1f} s)")
+        out.append(
+            f"{c.outcome.name:<8} {c.path}  {runs}  ({c.seconds:.1f} s)"
+        )
         if told := broken(c.distribution):
             out.append(f"   BROKEN: {told}")
         out += [f"  {line_text(v)}" for v in c.distribution.verdict]
-        out += [f"   {'WORSE' if x.worse else 'BETTER':<8} {change_text(x)}" for x in c.changes]
+        out += [
+            f"   {'WORSE' if x.worse else 'BETTER':<8} {change_text(x)}"
+            for x in c.changes
+        ]
     out += [f"no sla   {path}" for path in check.without]
-    out += [f"new      {path}: not in the baseline" for path in check.unmatched]
+    out += [
+        f"new      {path}: not in the baseline" for path in check.unmatched
+    ]
     times = Counter(c.outcome for c in check.checked)
-    counts = ", ".join(f"{times[outcome]} {outcome.name.lower()}" for outcome in Outcome)
+    counts = ", ".join(
+        f"{times[outcome]} {outcome.name.lower()}" for outcome in Outcome
+    )
     out.append(f"{len(check.checked)} checked: {counts}  ({took_s:.1f} s)")
     for c in check.checked:
         if why := reasons(c):
-            out.append(f"  {c.outcome.name:<8} {c.scenario.name}: {'; '.join(why)}")
+            out.append(
+                f"  {c.outcome.name:<8} {c.scenario.name}: {'; '.join(why)}"
+            )
     if check.tolerance is not None:
         out.append(
             f"compared with the baseline: a difference of at most {check.tolerance} does not count"
@@ -72,13 +91,20 @@ def reasons(c: Checked) -> list[str]:
     told = broken(c.distribution)
     if told:
         return [told]
-    lines = [v for v in c.distribution.verdict if v.outcome is not Outcome.PASS]
-    return [*map(_said, lines), *(change_text(change) for change in c.regressions)]
+    lines = [
+        v for v in c.distribution.verdict if v.outcome is not Outcome.PASS
+    ]
+    return [
+        *map(_said, lines),
+        *(change_text(change) for change in c.regressions),
+    ]
 
 
 def _said(v: LineVerdict) -> str:
     value, bound = shown_value_and_bound(v)
-    return f"{subject(v.line)} is {value}, promised {bound}" + (f"; {v.reason}" if v.reason else "")
+    return f"{subject(v.line)} is {value}, promised {bound}" + (
+        f"; {v.reason}" if v.reason else ""
+    )
 
 
 # ---- JUnit
@@ -88,7 +114,9 @@ def junit(check: Check) -> str:
     """
     suites = Xml.Element("testsuites", name="dr-sim check")
     for c in check.checked:
-        suite = Xml.SubElement(suites, "testsuite", name=str(c.path), time=f"{c.seconds:.3f}")
+        suite = Xml.SubElement(
+            suites, "testsuite", name=str(c.path), time=f"{c.seconds:.3f}"
+        )
         each = c.seconds / max(1, len(c.distribution.verdict))
         for v in c.distribution.verdict:
             file, line = place(v, c.path)
@@ -115,7 +143,14 @@ def junit(check: Check) -> str:
                 "testcase",
                 classname=str(c.path),
                 name=" ".join(
-                    filter(None, ("baseline", change.difference.measure, change.difference.tenant))
+                    filter(
+                        None,
+                        (
+                            "baseline",
+                            change.difference.measure,
+                            change.difference.tenant,
+                        ),
+                    )
                 ),
                 file=str(c.path),
                 line="1",
@@ -124,19 +159,29 @@ def junit(check: Check) -> str:
             if change.worse:
                 Xml.SubElement(case, "failure", message=change_text(change))
         if told := broken(c.distribution):
-            case = Xml.SubElement(suite, "testcase", classname=str(c.path), name="invariants")
+            case = Xml.SubElement(
+                suite, "testcase", classname=str(c.path), name="invariants"
+            )
             Xml.SubElement(case, "error", message=told)
         _count(suite)
     _count(suites)
     Xml.indent(suites)
     for element in suites.iter():
-        element.attrib = {key: _printable(value) for key, value in element.attrib.items()}
-    return Xml.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+        element.attrib = {
+            key: _printable(value) for key, value in element.attrib.items()
+        }
+    return (
+        Xml.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+    )
 
 
 def _count(suite: Xml.Element) -> None:
     suite.set("tests", str(len(list(suite.iter("testcase")))))
-    for key, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+    for key, tag in (
+        ("failures", "failure"),
+        ("errors", "error"),
+        ("skipped", "skipped"),
+    ):
         suite.set(key, str(len(list(suite.iter(tag)))))
 
 
@@ -178,12 +223,16 @@ def _scenario_table(c: Checked) -> list[str]:
     for v in c.distribution.verdict:
         value, bound = shown_value_and_bound(v)
         file, line = place(v, c.path)
-        where = str(line) if file == os.path.relpath(c.path) else f"{file}:{line}"
+        where = (
+            str(line) if file == os.path.relpath(c.path) else f"{file}:{line}"
+        )
         promised = f"{subject(v.line)} {bound}"
         out.append(_row(_MARKS[v.outcome], where, promised, value, v.reason))
     for change in c.changes:
         mark = "❌ worse" if change.worse else "✅ better"
-        out.append(_row(mark, "", "as in the baseline", "", change_text(change)))
+        out.append(
+            _row(mark, "", "as in the baseline", "", change_text(change))
+        )
     if told := broken(c.distribution):
         out.append(_row("❌ broken", "", "", "", told))
     return out
@@ -198,7 +247,11 @@ def _cell(text: str) -> str:
     line.
     """
     one_line = _printable(text.replace("\n", " "))
-    return re.sub(r"([\\|`*_\[\]!~])", r"\\\1", one_line).replace("&", "&amp;").replace("<", "&lt;")
+    return (
+        re.sub(r"([\\|`*_\[\]!~])", r"\\\1", one_line)
+        .replace("&", "&amp;")
+        .replace("<", "&lt;")
+    )
 
 
 # ---- GitHub
@@ -213,14 +266,28 @@ def _annotations(c: Checked) -> list[str]:
     name = c.scenario.name
     if told := broken(c.distribution):
         return [_command("error", str(c.path), 1, f"{name}: broken", [told])]
-    missed = [v for v in c.distribution.verdict if v.outcome is not Outcome.PASS]
+    missed = [
+        v for v in c.distribution.verdict if v.outcome is not Outcome.PASS
+    ]
     out = []
     if missed or c.regressions:
         file, line = place(missed[0], c.path) if missed else (str(c.path), 1)
-        out.append(_command(_level(c), file, line, f"{name}: {_headline(c)}", reasons(c)))
+        out.append(
+            _command(
+                _level(c), file, line, f"{name}: {_headline(c)}", reasons(c)
+            )
+        )
     better = [change_text(change) for change in c.changes if not change.worse]
     if better:
-        out.append(_command("notice", str(c.path), 1, f"{name}: better than the baseline", better))
+        out.append(
+            _command(
+                "notice",
+                str(c.path),
+                1,
+                f"{name}: better than the baseline",
+                better,
+            )
+        )
     return out
 
 
@@ -241,7 +308,9 @@ def _headline(c: Checked) -> str:
     return "; ".join(parts)
 
 
-def _command(level: str, file: str, line: int, title: str, messages: list[str]) -> str:
+def _command(
+    level: str, file: str, line: int, title: str, messages: list[str]
+) -> str:
     """One workflow command. messages: a line each (%0A is how GitHub is given a line's end)."""
     told = "%0A".join(map(_data, messages))
     return f"::{level} file={_property(file)},line={line},title={_property(title)}::{told}"
@@ -253,7 +322,12 @@ def _data(text: str) -> str:
 
 def _escaped(text: str) -> str:
     """Return a text in one line, its control characters shown as escapes."""
-    return printable(text).replace("\r", "\\r").replace("\n", " ").replace("\x1b", "\\x1b")
+    return (
+        printable(text)
+        .replace("\r", "\\r")
+        .replace("\n", " ")
+        .replace("\x1b", "\\x1b")
+    )
 
 
 def _property(text: str) -> str:

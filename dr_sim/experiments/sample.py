@@ -44,7 +44,9 @@ from dr_sim.scenario.sla import (
 )
 
 # 0.1 s to about a year
-GRID_US = np.array(sorted({0, *(round(100_000 * 1.05**k) for k in range(400))}), np.int64)
+GRID_US = np.array(
+    sorted({0, *(round(100_000 * 1.05**k) for k in range(400))}), np.int64
+)
 GRID_TYPE = np.dtype("<i8")
 MOST_DATABASES = 50  # above this a database has values of its own only where the SLA names it
 
@@ -84,7 +86,9 @@ class CurveSample:
     twice_area: int  # twice its integral over time, microseconds squared; NO_END: it has no end
     first: int
     above_us: bytes  # as GRID_TYPE
-    exactly: list[list[int]]  # [limit, time above it] for the limits that the SLA names
+    exactly: list[
+        list[int]
+    ]  # [limit, time above it] for the limits that the SLA names
     tenant: str = ""
 
     def above_grid(self) -> np.ndarray:
@@ -117,7 +121,9 @@ class Sample:
         default_factory=dict, init=False, repr=False, compare=False
     )
 
-    def values_of(self, measure: str, database: str, tenant: str) -> Sequence[Value]:
+    def values_of(
+        self, measure: str, database: str, tenant: str
+    ) -> Sequence[Value]:
         """One for each class of failure that it is told of. Found by name: a farm has thousands of
         values, and as many questions.
         """
@@ -125,7 +131,9 @@ class Sample:
             _by_name(self.values, self._found)
         return self._found.get((measure, database, tenant), ())
 
-    def curves_of(self, measure: str, database: str, tenant: str) -> Sequence[CurveSample]:
+    def curves_of(
+        self, measure: str, database: str, tenant: str
+    ) -> Sequence[CurveSample]:
         """Return the same of a curve."""
         if not self._curves:
             _by_name(self.curves, self._curves)
@@ -155,7 +163,9 @@ def pack(samples: Sequence[Sample]) -> bytes:
     as numbers in base64, so that neither end reads it digit by digit.
     """
     return json.dumps(
-        samples, separators=(",", ":"), default=lambda of: _PACKED[type(of)](of)
+        samples,
+        separators=(",", ":"),
+        default=lambda of: _PACKED[type(of)](of),
     ).encode()
 
 
@@ -165,7 +175,12 @@ def unpack(packed: bytes) -> list[Sample]:
 
 
 def _sample(
-    number: int, values: list[Any], curves: list[Any], violations: Any, silent: Any, happened: Any
+    number: int,
+    values: list[Any],
+    curves: list[Any],
+    violations: Any,
+    silent: Any,
+    happened: Any,
 ) -> Sample:
     values = [Value(*each) for each in values]
     curves = [_curve(*each) for each in curves]
@@ -173,9 +188,27 @@ def _sample(
 
 
 def _curve(*parts: Any) -> CurveSample:
-    measure, database, failure_class, time, area, first, above, exactly, tenant = parts
+    (
+        measure,
+        database,
+        failure_class,
+        time,
+        area,
+        first,
+        above,
+        exactly,
+        tenant,
+    ) = parts
     return CurveSample(
-        measure, database, failure_class, time, area, first, b64decode(above), exactly, tenant
+        measure,
+        database,
+        failure_class,
+        time,
+        area,
+        first,
+        b64decode(above),
+        exactly,
+        tenant,
     )
 
 
@@ -186,10 +219,21 @@ def replication(scenario: Scenario, number: int) -> Scenario:
 
 def from_summary(whole: Whole, summary: Summary, scenario: Scenario) -> Sample:
     """The sample of a run that is measured already."""
-    values, curves = list(_values(summary, scenario)), list(_curves(whole, scenario))
-    violations, silent = len(summary.violations), len(summary.silent_recoveries)
+    values, curves = (
+        list(_values(summary, scenario)),
+        list(_curves(whole, scenario)),
+    )
+    violations, silent = (
+        len(summary.violations),
+        len(summary.silent_recoveries),
+    )
     return Sample(
-        scenario.replication_no, values, curves, violations, silent, sorted(summary.happened)
+        scenario.replication_no,
+        values,
+        curves,
+        violations,
+        silent,
+        sorted(summary.happened),
     )
 
 
@@ -222,12 +266,16 @@ def _values(summary: Summary, scenario: Scenario) -> Iterator[Value]:
     for tenant, score in summary.alerts.by_tenant.items():
         yield from _of_alerts(score, "", tenant)
     refused = summary.writes_refused
-    yield Value("writes_refused", "", "", "us", refused.time_us, refused.time_us)
+    yield Value(
+        "writes_refused", "", "", "us", refused.time_us, refused.time_us
+    )
     for name in named:
         us = refused.by_database[name].time_us
         yield Value("writes_refused", name, "", "us", us, us)
     for tenant, of in refused.by_tenant.items():
-        yield Value("writes_refused", "", "", "us", of.time_us, of.time_us, tenant)
+        yield Value(
+            "writes_refused", "", "", "us", of.time_us, of.time_us, tenant
+        )
     yield from _of_cloud(summary)
     for measure, unit, value in (
         ("link_sent", "bytes", summary.link.bytes_sent),
@@ -255,7 +303,9 @@ def _of_cloud(summary: Summary) -> Iterator[Value]:
             yield Value(measure, "", "", "ppm", part, part)
 
 
-def _of_class(head: str, curve: PartedCurve, failure_class: str) -> Iterator[Value]:
+def _of_class(
+    head: str, curve: PartedCurve, failure_class: str
+) -> Iterator[Value]:
     """Values of the service, and of each database and tenant that the SLA asks it of."""
     yield from _of_curve(head, curve, "", failure_class)
     for name, each in curve.by_database.items():
@@ -271,7 +321,9 @@ def _named(scenario: Scenario) -> list[str]:
     return [d.name for d in scenario.databases if few or d.name in asked]
 
 
-def _of_failovers(failovers: list[FailoverSummary], named: list[str]) -> Iterator[Value]:
+def _of_failovers(
+    failovers: list[FailoverSummary], named: list[str]
+) -> Iterator[Value]:
     """By class of failure, measure by measure, the worst of the run's failovers: of the service,
     its databases and tenants.
     """
@@ -303,11 +355,19 @@ def _costs(
     yield _worst("outage", *about, out, tenant)
     for phase in PHASES:
         ends = [
-            (x.phases_us[phase], None if x.outage_us is None else x.phases_us[phase]) for x in each
+            (
+                x.phases_us[phase],
+                None if x.outage_us is None else x.phases_us[phase],
+            )
+            for x in each
         ]
         yield _worst(f"outage.{phase}", *about, ends, tenant)
     bare = [
-        (x.unprotected_us or 0, None if x.unprotected_censored else x.unprotected_us) for x in each
+        (
+            x.unprotected_us or 0,
+            None if x.unprotected_censored else x.unprotected_us,
+        )
+        for x in each
     ]
     yield _worst("unprotected", *about, bare, tenant)
 
@@ -320,7 +380,15 @@ def _worst(
     tenant: str = "",
 ) -> Value:
     lows, highs = zip(*ends, strict=True)
-    return Value(measure, database, failure_class, "us", max(lows), worst_high(highs), tenant)
+    return Value(
+        measure,
+        database,
+        failure_class,
+        "us",
+        max(lows),
+        worst_high(highs),
+        tenant,
+    )
 
 
 def worst_high(highs: Sequence[int | None]) -> int | None:
@@ -330,7 +398,11 @@ def worst_high(highs: Sequence[int | None]) -> int | None:
 
 
 def _of_curve(
-    head: str, curve: CurveSummary, database: str, failure_class: str, tenant: str = ""
+    head: str,
+    curve: CurveSummary,
+    database: str,
+    failure_class: str,
+    tenant: str = "",
 ) -> Iterator[Value]:
     if not curve.time_us:
         return
@@ -338,14 +410,27 @@ def _of_curve(
     for statistic in STATISTICS:
         value = curve.statistic(statistic)
         if value is None:  # without end
-            yield Value(f"{head}.{statistic}", *about, "us", NO_WAY_US, None, tenant)
+            yield Value(
+                f"{head}.{statistic}", *about, "us", NO_WAY_US, None, tenant
+            )
         else:
-            yield Value(f"{head}.{statistic}", *about, "us", value, value, tenant)
+            yield Value(
+                f"{head}.{statistic}", *about, "us", value, value, tenant
+            )
     for limit, above in curve.above.items():
-        yield Value(f"{head}.above_{limit}_us", *about, "ppm", above.ppm, above.ppm, tenant)
+        yield Value(
+            f"{head}.above_{limit}_us",
+            *about,
+            "ppm",
+            above.ppm,
+            above.ppm,
+            tenant,
+        )
 
 
-def _of_alerts(score: AlertScore, database: str, tenant: str = "") -> Iterator[Value]:
+def _of_alerts(
+    score: AlertScore, database: str, tenant: str = ""
+) -> Iterator[Value]:
     for name, count in (
         ("raised", score.raised),
         ("due", score.due),
@@ -353,7 +438,9 @@ def _of_alerts(score: AlertScore, database: str, tenant: str = "") -> Iterator[V
         ("late", score.late),
         ("false", score.false),
     ):
-        yield Value(f"alerts_{name}", database, "", "count", count, count, tenant)
+        yield Value(
+            f"alerts_{name}", database, "", "count", count, count, tenant
+        )
     if score.due:
         delay = score.max_delay_us
         assert delay is not None
@@ -372,7 +459,9 @@ def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
             yield taking.sample(("exposure", "", ""), failure_class, curve)
             for name, tenant in asked_of_class(scenario, failure_class):
                 curve = whole.exposure(name, failure_class, tenant)
-                yield taking.sample(("exposure", name, tenant), failure_class, curve)
+                yield taking.sample(
+                    ("exposure", name, tenant), failure_class, curve
+                )
             continue
         for about in _everyone(named, scenario):
             database, tenant = about
@@ -381,14 +470,24 @@ def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
     for line in scenario.sla:
         head = split(line.measure)[0]
         other = line.failure_class not in ("", "site")
-        parted = head == "outage_if_now" and (line.database or line.tenant or other)
+        parted = head == "outage_if_now" and (
+            line.database or line.tenant or other
+        )
         if head in ("exposure_before", "exposure_after") or parted:
             failure_class = line.failure_class or "site"
-            asked = whole.curve(head, line.database, failure_class, line.tenant)
-            yield taking.sample((head, line.database, line.tenant), failure_class, asked)
-    yield taking.sample(("outage_if_now", "", ""), "site", whole.outage_if_now())
+            asked = whole.curve(
+                head, line.database, failure_class, line.tenant
+            )
+            yield taking.sample(
+                (head, line.database, line.tenant), failure_class, asked
+            )
+    yield taking.sample(
+        ("outage_if_now", "", ""), "site", whole.outage_if_now()
+    )
     for about in _everyone(named, scenario):
-        yield taking.sample(("replay_lag", *about), "", whole.replay_lag(*about))
+        yield taking.sample(
+            ("replay_lag", *about), "", whole.replay_lag(*about)
+        )
 
 
 def _everyone(named: list[str], scenario: Scenario) -> list[tuple[str, str]]:
@@ -405,14 +504,21 @@ class _Taking:
     scenario: Scenario
     end_us: int
 
-    def sample(self, of: Of, failure_class: str, curve: AnyCurve) -> CurveSample:
+    def sample(
+        self, of: Of, failure_class: str, curve: AnyCurve
+    ) -> CurveSample:
         measure, database, tenant = of
         curve = curve.window(self.scenario.measure_from_us, self.end_us)
         whole = curve.duration_us
         above = curve.above_each_us(GRID_US)
-        first = int(np.searchsorted(-above, -whole, side="right")) if whole else 0
+        first = (
+            int(np.searchsorted(-above, -whole, side="right")) if whole else 0
+        )
         last = int(np.searchsorted(-above, 0, side="left"))
-        exactly = [[limit, curve.above_us(limit)] for limit in limits_of(self.scenario)]
+        exactly = [
+            [limit, curve.above_us(limit)]
+            for limit in limits_of(self.scenario)
+        ]
         return CurveSample(
             measure,
             database,
@@ -430,5 +536,9 @@ def limits_of(scenario: Scenario) -> list[int]:
     """The limits above which time is kept exactly: those of the summary, and every bound on a
     curve's quantile.
     """
-    bounds = {line.bound for line in scenario.sla if line.measure.partition(".")[0] in CURVES}
+    bounds = {
+        line.bound
+        for line in scenario.sla
+        if line.measure.partition(".")[0] in CURVES
+    }
     return sorted({*limits_us(scenario), *bounds})

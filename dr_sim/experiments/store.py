@@ -24,18 +24,42 @@ from dr_sim.world.own_logic import source_digest
 KEY_FILE = "replications.json"
 BATCHES = "batches"
 # what changes no replication
-_NOT_THE_RUN = ("replications", "on_unknown", "sweep", "answer", "description", "prices")
+_NOT_THE_RUN = (
+    "replications",
+    "on_unknown",
+    "sweep",
+    "answer",
+    "description",
+    "prices",
+)
 
 
 def key_of(scenario: Scenario) -> str:
     """Names what the replications of a scenario are: two scenarios with one key have the same
     ones.
     """
-    said = {name: value for name, value in scenario.resolved.items() if name not in _NOT_THE_RUN}
-    steps = ["steps"] if scenario.steps else []  # who doubts the fast paths wants each run played
-    own = [scenario.manager, source_digest(scenario.manager)] if scenario.manager else []
+    said = {
+        name: value
+        for name, value in scenario.resolved.items()
+        if name not in _NOT_THE_RUN
+    }
+    steps = (
+        ["steps"] if scenario.steps else []
+    )  # who doubts the fast paths wants each run played
+    own = (
+        [scenario.manager, source_digest(scenario.manager)]
+        if scenario.manager
+        else []
+    )
     text = json.dumps(
-        [said or scenario.spelled_out(), scenario.seed, code_digest(), *steps, *own], sort_keys=True
+        [
+            said or scenario.spelled_out(),
+            scenario.seed,
+            code_digest(),
+            *steps,
+            *own,
+        ],
+        sort_keys=True,
     )
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -48,7 +72,12 @@ def code_digest() -> str:
     root = Path(__file__).parents[1]
     digest = blake2b(digest_size=16)
     for path in sorted(root.rglob("*.py")):
-        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+        digest.update(
+            str(path.relative_to(root)).encode()
+            + b"\0"
+            + path.read_bytes()
+            + b"\0"
+        )
     return digest.hexdigest()
 
 
@@ -66,7 +95,9 @@ class BatchStore:
                 for sample in _read(path):
                     self.samples.setdefault(sample.number, sample)
         except OSError as error:
-            raise _refused(folder, f"cannot be used ({error.strerror or error})") from None
+            raise _refused(
+                folder, f"cannot be used ({error.strerror or error})"
+            ) from None
 
     def _claim(self) -> None:
         mark = self.folder / KEY_FILE
@@ -74,10 +105,13 @@ class BatchStore:
             try:
                 found = json.loads(mark.read_text(encoding="utf-8"))["key"]
             except (ValueError, KeyError, TypeError):
-                raise _refused(self.folder, f"holds a {KEY_FILE} that cannot be read") from None
+                raise _refused(
+                    self.folder, f"holds a {KEY_FILE} that cannot be read"
+                ) from None
             if found != self.key:
                 raise _refused(
-                    self.folder, "holds replications of another scenario, seed or version of dr_sim"
+                    self.folder,
+                    "holds replications of another scenario, seed or version of dr_sim",
                 )
         elif self.folder.is_dir() and any(self.folder.iterdir()):
             raise _refused(self.folder, "is there and holds no replications")
@@ -96,7 +130,9 @@ class BatchStore:
                 tidy_first=False,
             )
         except OSError as error:
-            raise _refused(self.folder, f"cannot be written ({error.strerror or error})") from None
+            raise _refused(
+                self.folder, f"cannot be written ({error.strerror or error})"
+            ) from None
 
 
 def _read(path: Path) -> list[Sample]:
@@ -113,4 +149,6 @@ def _hash(packed: bytes) -> bytes:
 
 
 def _refused(folder: Path, why: str) -> InputError:
-    return InputError([Problem(str(folder), 0, 0, f"{why}; name another folder with --out")])
+    return InputError(
+        [Problem(str(folder), 0, 0, f"{why}; name another folder with --out")]
+    )

@@ -28,7 +28,12 @@ from dr_sim.experiments.sweep_answer import SweepVerdict, answers
 from dr_sim.experiments.table_text import table_cells
 from dr_sim.loading import load_scenario
 from dr_sim.number_text import in_order
-from dr_sim.scenario.experiment import MOST_POINTS, check_answer, parse_answer, sweep_values
+from dr_sim.scenario.experiment import (
+    MOST_POINTS,
+    check_answer,
+    parse_answer,
+    sweep_values,
+)
 from dr_sim.scenario.model import Prices, Scenario, Sweep, SweepAnswer
 from dr_sim.scenario.sla import COUNTS, bound_of, kind_of, split
 from dr_sim.units import UnitError
@@ -60,7 +65,9 @@ class Swept:
     def __repr__(self) -> str:
         least = min((found.n for found in self.distributions), default=0)
         values = {key: self.values_of(key) for key in self.keys}
-        varied = ", ".join(f"{n} value{'s' * (n != 1)} of {key}" for key, n in values.items())
+        varied = ", ".join(
+            f"{n} value{'s' * (n != 1)} of {key}" for key, n in values.items()
+        )
         return f"Swept({varied}, {least:,} runs a point)"
 
     def _repr_html_(self) -> str:
@@ -74,7 +81,9 @@ class Swept:
     @property
     def table(self) -> pd.DataFrame:
         """The keys (texts, as in the scenario), then the columns of Distribution.estimates."""
-        return self._by_point([found.estimates for found in self.distributions])
+        return self._by_point(
+            [found.estimates for found in self.distributions]
+        )
 
     @property
     def measures(self) -> pd.DataFrame:
@@ -111,7 +120,13 @@ class Swept:
         for point, found in zip(self.points, self.distributions, strict=True):
             i = found.interval(measure, database, failure_class, confidence)
             rows.append(
-                {**point.values, "estimate": i.estimate, "low": i.low, "high": i.high, "n": found.n}
+                {
+                    **point.values,
+                    "estimate": i.estimate,
+                    "low": i.low,
+                    "high": i.high,
+                    "n": found.n,
+                }
             )
         return pd.DataFrame(rows)
 
@@ -136,7 +151,9 @@ class Swept:
                 f"{', '.join(self.keys) or 'none'}"
             )
         bound = (
-            at_most if at_most is not None else bound_of(self.points[0].scenario, measure, database)
+            at_most
+            if at_most is not None
+            else bound_of(self.points[0].scenario, measure, database)
         )
         if bound is None:
             raise ValueError(
@@ -151,7 +168,9 @@ class Swept:
             )
         }
         values = in_order(list(verdicts))
-        return edge_of(self.keys[0], values, [verdicts[value] for value in values], best)
+        return edge_of(
+            self.keys[0], values, [verdicts[value] for value in values], best
+        )
 
     def answer(self, asked: str) -> list[SweepVerdict]:
         """'smallest link.bandwidth with exposure.p99 at most 15 min', or 'largest KEY' for the
@@ -168,7 +187,11 @@ class Swept:
         return answers(self, found)
 
     def plot(
-        self, measure: str, database: str = "", failure_class: str = "", sla: float | None = None
+        self,
+        measure: str,
+        database: str = "",
+        failure_class: str = "",
+        sla: float | None = None,
     ) -> Any:
         """A matplotlib Figure: a curve with its interval for one key, a heat map for two; sla: a
         line or contour, in the measure's unit (seconds, parts), by default the scenario's bound on
@@ -178,8 +201,12 @@ class Swept:
         from dr_sim.figures.on_matplotlib import figure_of
         from dr_sim.figures.sweep import DrawnMeasure, sweep_chart
 
-        chart = sweep_chart(self, DrawnMeasure(measure, database, failure_class, sla))
-        return figure_of(picture_of(self.points[0].scenario.name, [Panel(chart)]))
+        chart = sweep_chart(
+            self, DrawnMeasure(measure, database, failure_class, sla)
+        )
+        return figure_of(
+            picture_of(self.points[0].scenario.name, [Panel(chart)])
+        )
 
 
 def vary(texts: Iterable[str]) -> tuple[Sweep, ...]:
@@ -244,10 +271,14 @@ def points_of(
         try:
             scenario = load_scenario(path, [*overrides, *_set(at)], seed)
         except InputError as error:
-            raise InputError([_as_varied(p, at) for p in error.problems]) from None
+            raise InputError(
+                [_as_varied(p, at) for p in error.problems]
+            ) from None
         if (same := known.setdefault(_said(scenario), at)) is not at:
             told = f"makes the same runs as {' '.join(_set(same))}; leave one of them out"
-            raise InputError([Problem(f"--vary {' '.join(_set(at))}", 0, 0, told)])
+            raise InputError(
+                [Problem(f"--vary {' '.join(_set(at))}", 0, 0, told)]
+            )
         points.append(Point(at, scenario))
     return points
 
@@ -276,7 +307,9 @@ def _as_varied(problem: Problem, at: dict[str, str]) -> Problem:
     for said in _set(at):
         if problem.file == f"--set {said}":
             return replace(problem, file=f"--vary {said}")
-    return replace(problem, message=f"{problem.message} (at {', '.join(_set(at))})")
+    return replace(
+        problem, message=f"{problem.message} (at {', '.join(_set(at))})"
+    )
 
 
 def play_sweep(
@@ -292,7 +325,9 @@ def play_sweep(
     courses = [
         Course(
             p.scenario,
-            None if folder is None else BatchStore(folder / key_of(p.scenario), p.scenario),
+            None
+            if folder is None
+            else BatchStore(folder / key_of(p.scenario), p.scenario),
         )
         for p in points
     ]
@@ -311,7 +346,9 @@ def play_sweep(
     return swept
 
 
-def asked_of(text: str | None, scenario: Scenario, sweeps: Sequence[Sweep]) -> SweepAnswer | None:
+def asked_of(
+    text: str | None, scenario: Scenario, sweeps: Sequence[Sweep]
+) -> SweepAnswer | None:
     """After --answer, or as the scenario says. InputError if it asks for what is not varied."""
     try:
         asked = scenario.answer if text is None else parse_answer(text)
@@ -323,18 +360,31 @@ def asked_of(text: str | None, scenario: Scenario, sweeps: Sequence[Sweep]) -> S
                 )
     except UnitError as error:
         raise InputError(
-            [Problem("--answer" if text is not None else "answer", 0, 0, str(error))]
+            [
+                Problem(
+                    "--answer" if text is not None else "answer",
+                    0,
+                    0,
+                    str(error),
+                )
+            ]
         ) from None
     return asked
 
 
-def measures_of(scenario: Scenario, asked: SweepAnswer | None = None) -> list[str]:
+def measures_of(
+    scenario: Scenario, asked: SweepAnswer | None = None
+) -> list[str]:
     """Return what a sweep shows where nobody says: what is asked for, the SLA's measures, a line on
     every run by its most; else exposure.p99.
     """
     found = []
     for line in (
-        *([asked.line] if asked is not None and asked.line is not None else []),
+        *(
+            [asked.line]
+            if asked is not None and asked.line is not None
+            else []
+        ),
         *scenario.sla,
     ):
         measure = (
@@ -355,7 +405,9 @@ def check_measures(measures: Sequence[str]) -> None:
             "is no measure with a statistic; write for example exposure.p99, outage.p95 or "
             "exposure.above_15_min"
         )
-        raise InputError([Problem(f"--measure {m}", 0, 0, told) for m in wrong])
+        raise InputError(
+            [Problem(f"--measure {m}", 0, 0, told) for m in wrong]
+        )
 
 
 def table_text(swept: Swept, measures: Sequence[str]) -> str:

@@ -38,13 +38,22 @@ class SweepVerdict:
     smallest: bool
     edge: Edge
     because: dict[str, LineVerdict] = field(default_factory=dict)
-    ordered: bool = True  # words have no smallest: each is judged, and there is no edge
+    ordered: bool = (
+        True  # words have no smallest: each is judged, and there is no edge
+    )
 
     def to_json(self) -> dict[str, Any]:
         e = self.edge
-        verdicts = {value: v.outcome.name.lower() for value, v in self.because.items()}
+        verdicts = {
+            value: v.outcome.name.lower() for value, v in self.because.items()
+        }
         if not self.ordered:
-            return {**self.at, "key": e.key, "asked": "each", "verdicts": verdicts}
+            return {
+                **self.at,
+                "key": e.key,
+                "asked": "each",
+                "verdicts": verdicts,
+            }
         return {
             **self.at,
             "key": e.key,
@@ -68,7 +77,9 @@ def answers(swept: Swept, asked: SweepAnswer | None) -> list[SweepVerdict]:
         else next((k for k in swept.keys if numbers(_values(swept, k))), None)
     )
     each = [
-        p.scenario.sla if asked is None or asked.line is None else (asked.line,)
+        p.scenario.sla
+        if asked is None or asked.line is None
+        else (asked.line,)
         for p in swept.points
     ]
     if not swept.keys or not all(each):
@@ -76,31 +87,57 @@ def answers(swept: Swept, asked: SweepAnswer | None) -> list[SweepVerdict]:
     sides = [asked.smallest] if asked is not None else [True, False]
     groups: dict[tuple[tuple[str, str], ...], dict[str, LineVerdict]] = {}
     along = key or swept.keys[0]
-    for point, found, lines in zip(swept.points, swept.distributions, each, strict=True):
-        errors = Errors((1 - CONFIDENCE) / len(sides), (1 - CONFIDENCE) / len(sides) / len(lines))
+    for point, found, lines in zip(
+        swept.points, swept.distributions, each, strict=True
+    ):
+        errors = Errors(
+            (1 - CONFIDENCE) / len(sides),
+            (1 - CONFIDENCE) / len(sides) / len(lines),
+        )
         others = tuple((k, v) for k, v in point.values.items() if k != along)
-        verdicts = [judge_line(found.samples, line, errors, luck=found.luck) for line in lines]
-        groups.setdefault(others, {})[point.values[along]] = max(verdicts, key=lambda v: v.outcome)
+        verdicts = [
+            judge_line(found.samples, line, errors, luck=found.luck)
+            for line in lines
+        ]
+        groups.setdefault(others, {})[point.values[along]] = max(
+            verdicts, key=lambda v: v.outcome
+        )
     if key is None:
         return [
-            SweepVerdict(dict(at), True, Edge(along, None, (), None), because, ordered=False)
+            SweepVerdict(
+                dict(at),
+                True,
+                Edge(along, None, (), None),
+                because,
+                ordered=False,
+            )
             for at, because in groups.items()
         ]
-    return [_told(dict(at), key, sides, because) for at, because in groups.items()]
+    return [
+        _told(dict(at), key, sides, because) for at, because in groups.items()
+    ]
 
 
 def _told(
-    at: dict[str, str], key: str, sides: list[bool], because: dict[str, LineVerdict]
+    at: dict[str, str],
+    key: str,
+    sides: list[bool],
+    because: dict[str, LineVerdict],
 ) -> SweepVerdict:
     values = in_order(list(because))
     verdicts = [_MET[because[v].outcome] for v in values]
     each = [
         SweepVerdict(
-            at, smallest, edge_of(key, values, verdicts, "last" if smallest else "first"), because
+            at,
+            smallest,
+            edge_of(key, values, verdicts, "last" if smallest else "first"),
+            because,
         )
         for smallest in sides
     ]
-    return next((told for told in each if told.edge.meets is not None), each[0])
+    return next(
+        (told for told in each if told.edge.meets is not None), each[0]
+    )
 
 
 def _values(swept: Swept, key: str) -> list[str]:
@@ -108,18 +145,25 @@ def _values(swept: Swept, key: str) -> list[str]:
 
 
 # ---- words
-def text(told: Sequence[SweepVerdict], asked: SweepAnswer | None, runs: int) -> str:
+def text(
+    told: Sequence[SweepVerdict], asked: SweepAnswer | None, runs: int
+) -> str:
     """Return what the command prints."""
     if not told:
         return (
             "ANSWER  none: the scenario has no sla; ask for one with --answer 'smallest KEY "
             "with MEASURE at most BOUND'"
         )
-    what = "the SLA is met" if asked is None or asked.line is None else _said(asked.line)
+    what = (
+        "the SLA is met"
+        if asked is None or asked.line is None
+        else _said(asked.line)
+    )
     confidence = f"{100 * CONFIDENCE:.0f} % confidence, {runs:,} runs a point"
     if runs == 1:
         confidence = (
-            "one run a point, and nothing is said of other luck: ask for more with --replications"
+            "one run a point, and nothing is said of other luck: "
+            "ask for more with --replications"
         )
     wanted = f"{'smallest' if told[0].smallest else 'largest'} {told[0].edge.key} with which {what}"
     out = [
@@ -128,7 +172,9 @@ def text(told: Sequence[SweepVerdict], asked: SweepAnswer | None, runs: int) -> 
         f"({confidence})"
     ]
     if runs > 1 and any(
-        v.line.measure.partition(".")[0] in CURVES for of in told for v in of.because.values()
+        v.line.measure.partition(".")[0] in CURVES
+        for of in told
+        for v in of.because.values()
     ):
         out.append(
             "  (a verdict's interval holds whatever no run has shown yet; so it is wider "
@@ -155,7 +201,9 @@ def _lines(told: SweepVerdict) -> list[str]:
     best = values[-1] if told.smallest else values[0]
     out = []
     if e.meets is None:
-        out.append(f"none of {len(values)}: not even {best} surely does: {_why(told, best)}")
+        out.append(
+            f"none of {len(values)}: not even {best} surely does: {_why(told, best)}"
+        )
     else:
         every = (
             " (every value here does; the limit lies beyond)"

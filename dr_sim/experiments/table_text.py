@@ -19,7 +19,9 @@ def table_cells(found: Distribution, measures: Sequence[str]) -> list[str]:
         if math.isnan(i.estimate):
             cells.append("-")
             continue
-        shown, low, high = (_shown(x, measure) for x in (i.estimate, i.low, i.high))
+        shown, low, high = (
+            _shown(x, measure) for x in (i.estimate, i.low, i.high)
+        )
         cells.append(f"{shown} [{low}, {high}]")
     return cells
 
@@ -28,5 +30,7 @@ def _shown(x: float, measure: str) -> str:
     if not math.isfinite(x):
         return "?"
     return (
-        clock(round(x * SECOND_US)) if kind_of(measure) == "duration" else f"{figures(100 * x)} %"
+        clock(round(x * SECOND_US))
+        if kind_of(measure) == "duration"
+        else f"{figures(100 * x)} %"
     )

@@ -11,7 +11,9 @@ from dr_sim.scenario.model import Scenario
 from dr_sim.world.play import play
 
 
-def take_several(scenario: Scenario, first: int, count: int) -> tuple[list[Sample], list[Broken]]:
+def take_several(
+    scenario: Scenario, first: int, count: int
+) -> tuple[list[Sample], list[Broken]]:
     """Play a stretch of replications: what they left, and those that ended in an error. DrSimError
     if the scenario cannot be played at all.
     """

@@ -60,5 +60,7 @@ def parse_tolerance(text: str) -> Tolerance:
                 absolute_us = max(absolute_us, parse_duration(part))
             except UnitError:
                 what = f"{part.strip()!r} is no tolerance"
-                raise UnitError(f"{what}; write '5 s', '2 %' or '2 % or 5 s'") from None
+                raise UnitError(
+                    f"{what}; write '5 s', '2 %' or '2 % or 5 s'"
+                ) from None
     return Tolerance(relative_ppm, absolute_us)

@@ -25,7 +25,9 @@ def plan_of(scenario: Scenario, n: int | None) -> Replications:
 
 
 @contextmanager
-def executor(workers: int | None = None, on: str | None = None) -> Iterator[Executor]:
+def executor(
+    workers: int | None = None, on: str | None = None
+) -> Iterator[Executor]:
     """Open what plays replications; it is closed at the end."""
     api_input.whole("workers", workers)
     playing = open_executor(workers, on)
@@ -54,9 +56,9 @@ def replicate_until(
             break
         if not plan.until and not until_judged:
             continue
-        if all(_narrow(found, u.measure, u.within_ppm) for u in plan.until) and not (
-            until_judged and undecided(found, lines, total)
-        ):
+        if all(
+            _narrow(found, u.measure, u.within_ppm) for u in plan.until
+        ) and not (until_judged and undecided(found, lines, total)):
             break
     return found
 
@@ -74,7 +76,8 @@ def undecided(found: Distribution, lines: int, total: int) -> bool:
     """Whether more runs could decide a line."""
     errors = Errors.shared(lines or len(found.scenario.sla), total)
     verdicts = [
-        judge_line(found.samples, line, errors, luck=found.luck) for line in found.scenario.sla
+        judge_line(found.samples, line, errors, luck=found.luck)
+        for line in found.scenario.sla
     ]
     return any(v.outcome is Outcome.UNKNOWN and v.n for v in verdicts)
 

@@ -21,7 +21,13 @@ def promise(line: SlaLine) -> str:
 
 def subject(line: SlaLine) -> str:
     """Return what is promised, without the bound."""
-    parts = (line.measure, line.database, line.tenant, line.failure_class, line.fault)
+    parts = (
+        line.measure,
+        line.database,
+        line.tenant,
+        line.failure_class,
+        line.fault,
+    )
     return " ".join(filter(None, parts))
 
 
@@ -40,14 +46,22 @@ def shown_value_and_bound(v: LineVerdict) -> tuple[str, str]:
     """Return the estimate, with its interval where it has one, and the bound, with the digits that
     tell them apart.
     """
-    value, bound = value_and_bound(v.value, v.line.bound, v.line.at_most, v.unit)
+    value, bound = value_and_bound(
+        v.value, v.line.bound, v.line.at_most, v.unit
+    )
     if math.isnan(v.value):
         return value, bound
     # a maximum is that of these runs, or of this one: it has no interval
-    alone = v.low == v.high == v.value or split(v.line.measure)[1] in ("", "max")
+    alone = v.low == v.high == v.value or split(v.line.measure)[1] in (
+        "",
+        "max",
+    )
     if alone:
         return value, bound
-    return f"{value} [{_number(v.low, v.unit)}, {_number(v.high, v.unit)}]", bound
+    return (
+        f"{value} [{_number(v.low, v.unit)}, {_number(v.high, v.unit)}]",
+        bound,
+    )
 
 
 def _number(x: float, unit: str) -> str:

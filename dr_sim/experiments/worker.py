@@ -105,7 +105,9 @@ def _work(listen: IO[bytes], talk: RawIOBase, idle_s: float) -> None:
     send(talk, ("ready",))
     scenarios: dict[str, Any] = {}
     while True:
-        signal.setitimer(signal.ITIMER_REAL, idle_s)  # its signal ends the process
+        signal.setitimer(
+            signal.ITIMER_REAL, idle_s
+        )  # its signal ends the process
         message = receive(listen)
         signal.setitimer(signal.ITIMER_REAL, 0)
         if message[0] == "scenario":
@@ -118,7 +120,15 @@ def _work(listen: IO[bytes], talk: RawIOBase, idle_s: float) -> None:
         except DrSimError as error:
             send(talk, ("refused", error))
             continue
-        send(talk, ("done", pack(done) if done else b"", time.perf_counter() - began, broken))
+        send(
+            talk,
+            (
+                "done",
+                pack(done) if done else b"",
+                time.perf_counter() - began,
+                broken,
+            ),
+        )
 
 
 if __name__ == "__main__":

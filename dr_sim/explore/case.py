@@ -75,7 +75,10 @@ def yaml_text(tree: Tree, comment: str = "") -> str:
 
 def read_tree(path: Path) -> Tree:
     """The tree of a scenario file, what it extends put in."""
-    tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {}
+    tree = (
+        YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        or {}
+    )
     return _plain(tree, path)
 
 
@@ -92,7 +95,9 @@ def _over(base: Tree, tree: Tree) -> Tree:
     for key, value in tree.items():
         below = merged.get(key)
         merged[key] = (
-            _over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+            _over(below, value)
+            if isinstance(below, dict) and isinstance(value, dict)
+            else value
         )
     return merged
 
@@ -108,7 +113,9 @@ def _texts(value: Any) -> Any:
     return value if value is None else str(value)
 
 
-def load(tree: Tree, manager: str = "", engine: str = "model") -> Scenario | None:
+def load(
+    tree: Tree, manager: str = "", engine: str = "model"
+) -> Scenario | None:
     """The scenario that a tree stands for, run step by step; None if it is none. manager: logic of
     the user's own, as after --manager.
     """
@@ -138,20 +145,28 @@ def look(scenario: Scenario) -> Looked:
         journal = leg.journal
         for row in journal.rows("truth.violation"):
             words = f"{row.values['invariant']}: {row.values['detail']}"
-            found.signs.setdefault(Sign("witness", row.values["invariant"]), words)
+            found.signs.setdefault(
+                Sign("witness", row.values["invariant"]), words
+            )
         for row in journal.rows("truth.silent_recovery"):
-            found.signs.setdefault(Sign("silent recovery", "short or wrong"), str(row.values))
+            found.signs.setdefault(
+                Sign("silent recovery", "short or wrong"), str(row.values)
+            )
         for each in broken(journal, leg.scenario):
             if not whole.still_in(leg, each.time_us):
                 continue  # its roles had ended
-            found.signs.setdefault(_sign(each.requirement, each.sentence), each.sentence)
+            found.signs.setdefault(
+                _sign(each.requirement, each.sentence), each.sentence
+            )
         tables = Tables(journal)
         episodes = judge(tables, leg.scenario).whole_run
         for danger in not_told(tables, leg.scenario, episodes):
             if not whole.still_in(leg, danger.deadline_us):
                 continue
             words = "a database is in lasting danger, and nobody is told"
-            found.signs.setdefault(_sign("S8", words), f"{words} (database {danger.database})")
+            found.signs.setdefault(
+                _sign("S8", words), f"{words} (database {danger.database})"
+            )
         kinds = journal.kinds()
         seen = kinds[SEEN[kinds]]
         reached.update((seen[:-1] * 1000 + seen[1:]).tolist())
@@ -207,9 +222,15 @@ def _probes(tables: Tables, leg: int) -> set[str]:
     }.items():
         if len(tables[kind]["seq"]):
             found.add(name)
-    if any(row.values["reason"] != "unreachable" for row in tables.rows("seen.FenceFailed")):
+    if any(
+        row.values["reason"] != "unreachable"
+        for row in tables.rows("seen.FenceFailed")
+    ):
         found.add(PROBES[5])
-    if any(not row.values["approve"] for row in tables.rows("seen.OperatorAnswered")):
+    if any(
+        not row.values["approve"]
+        for row in tables.rows("seen.OperatorAnswered")
+    ):
         found.add(PROBES[9])
     if leg > 1 and len(tables["truth.promoted"]["seq"]):
         found.add(PROBES[12])
@@ -221,11 +242,21 @@ def _probes(tables: Tables, leg: int) -> set[str]:
     phases = tables.rows("seen.EnterPhase")
     for death in deaths.tolist():
         for name, asked, answered in (
-            (PROBES[0], "seen.Restore", ("seen.Restored", "seen.RestoreFailed")),
-            (PROBES[2], "seen.TakeBackup", ("seen.BackupTaken", "seen.BackupFailed")),
+            (
+                PROBES[0],
+                "seen.Restore",
+                ("seen.Restored", "seen.RestoreFailed"),
+            ),
+            (
+                PROBES[2],
+                "seen.TakeBackup",
+                ("seen.BackupTaken", "seen.BackupFailed"),
+            ),
         ):
             before = int((tables[asked]["seq"] < death).sum())
-            done = sum(int((tables[kind]["seq"] < death).sum()) for kind in answered)
+            done = sum(
+                int((tables[kind]["seq"] < death).sum()) for kind in answered
+            )
             if before > done:
                 found.add(name)
         phase = [row.values["phase"] for row in phases if row.seq < death]
@@ -234,4 +265,14 @@ def _probes(tables: Tables, leg: int) -> set[str]:
     return found
 
 
-__all__ = ["KIND_ID", "PROBES", "Looked", "Sign", "Tree", "load", "look", "read_tree", "yaml_text"]
+__all__ = [
+    "KIND_ID",
+    "PROBES",
+    "Looked",
+    "Sign",
+    "Tree",
+    "load",
+    "look",
+    "read_tree",
+    "yaml_text",
+]

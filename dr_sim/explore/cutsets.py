@@ -58,7 +58,9 @@ class CutSets:
     certificate: int = 0
     confirmed: list[bool] = field(default_factory=list)
 
-    def ranked(self, scenario: Scenario) -> list[tuple[tuple[str, ...], bool, float]]:
+    def ranked(
+        self, scenario: Scenario
+    ) -> list[tuple[tuple[str, ...], bool, float]]:
         """The sets with whether a run confirmed them and how likely they are in an hour, by the
         rates of the scenario's faults; the likeliest first. All 0 if it has no such faults.
         """
@@ -86,7 +88,9 @@ def _rate(scenario: Scenario, *causes: Explains) -> float:
     )
 
 
-def things_at(journal: Journal, scenario: Scenario, database: int, at_us: int) -> list[Holding]:
+def things_at(
+    journal: Journal, scenario: Scenario, database: int, at_us: int
+) -> list[Holding]:
     """Return what lies whole at the secondary then, and the copy that is restored there."""
     story = Story(journal, scenario)
     rows = story.of("seen.Validated", database)
@@ -106,7 +110,10 @@ def things_at(journal: Journal, scenario: Scenario, database: int, at_us: int) -
     found: dict[str, Holding] = {}
     for i in range(len(rows["seq"])):
         name = story.text(rows["name"][i])
-        if rows["time_us"][i] > at_us or rows["time_us"][i] <= gone.get(name, at_us + 1) <= at_us:
+        if (
+            rows["time_us"][i] > at_us
+            or rows["time_us"][i] <= gone.get(name, at_us + 1) <= at_us
+        ):
             continue
         found[name] = Holding(
             name, int(rows["header.kind"][i]), int(rows["header.first_lsn"][i]),
@@ -127,7 +134,10 @@ def things_at(journal: Journal, scenario: Scenario, database: int, at_us: int) -
 
 def _holds_us(story: Story, database: int) -> dict[str, int]:
     """By name: a log holds what was written before it was cut, any other before it was finished."""
-    cut = {row.values["file"]: row.time_us for row in story.rows("truth.backup_begin")}
+    cut = {
+        row.values["file"]: row.time_us
+        for row in story.rows("truth.backup_begin")
+    }
     return {
         row.values["name"]: cut.get(row.values["file"], row.time_us)
         if row.values["kind"] == Kind.LOG
@@ -141,7 +151,9 @@ def a_way(things: Sequence[Holding], needed_us: int) -> list[Holding] | None:
     """Return the way of the fewest things that holds everything until an instant, None if none
     does.
     """
-    logs = sorted((t for t in things if t.kind == Kind.LOG), key=lambda t: t.first_lsn)
+    logs = sorted(
+        (t for t in things if t.kind == Kind.LOG), key=lambda t: t.first_lsn
+    )
     best: list[Holding] | None = None
     for start in _starts(things):
         way, holds_us = _led_on(start, logs, needed_us)
@@ -158,7 +170,9 @@ def _starts(things: Sequence[Holding]) -> Iterator[list[Holding]]:
         yield way
         base = way[-1]
         for inc in things:
-            stands = inc.base_lsn == base.first_lsn and inc.last_lsn > base.last_lsn
+            stands = (
+                inc.base_lsn == base.first_lsn and inc.last_lsn > base.last_lsn
+            )
             begins_later = len(way) == 1 or inc.first_lsn > base.first_lsn
             if inc.kind == Kind.INCREMENTAL and stands and begins_later:
                 ways.append([*way, inc])
@@ -191,7 +205,9 @@ def smallest_cuts(
     """Yield the smallest sets (places among the things) that no way survives, smallest first."""
     place = {thing.name: i for i, thing in enumerate(things)}
     hit: list[np.ndarray] = []  # ways: at least one of each is taken
-    excluded: list[np.ndarray] = []  # sets that were found, and all that contain them
+    excluded: list[
+        np.ndarray
+    ] = []  # sets that were found, and all that contain them
     found = 0
     while found < count:
         taken = _solved(len(things), hit, excluded)
@@ -214,15 +230,31 @@ def _solved(
     size: int, hit: Sequence[np.ndarray], excluded: Sequence[np.ndarray]
 ) -> set[int] | None:
     constraints = [LinearConstraint(row, lb=1) for row in hit]
-    constraints += [LinearConstraint(row, ub=row.sum() - 1) for row in excluded]
+    constraints += [
+        LinearConstraint(row, ub=row.sum() - 1) for row in excluded
+    ]
     if not constraints:
         return set()
-    solved = milp(np.ones(size), constraints=constraints, integrality=1, bounds=Bounds(0, 1))
-    return set(np.flatnonzero(np.round(solved.x)).tolist()) if solved.success else None
+    solved = milp(
+        np.ones(size),
+        constraints=constraints,
+        integrality=1,
+        bounds=Bounds(0, 1),
+    )
+    return (
+        set(np.flatnonzero(np.round(solved.x)).tolist())
+        if solved.success
+        else None
+    )
 
 
 def cut_sets(
-    journal: Journal, scenario: Scenario, database: int, at_us: int, rpo_us: int, count: int = 5
+    journal: Journal,
+    scenario: Scenario,
+    database: int,
+    at_us: int,
+    rpo_us: int,
+    count: int = 5,
 ) -> CutSets:
     """Return the smallest sets whose loss breaks the RPO then, each confirmed by a run."""
     things = things_at(journal, scenario, database, at_us)
@@ -232,12 +264,18 @@ def cut_sets(
         answer.certificate = answer.certificate or len(cut)
         names = tuple(things[i].name for i in cut)
         answer.sets.append(names)
-        answer.confirmed.append(breaks(scenario, database, at_us, rpo_us, names))
+        answer.confirmed.append(
+            breaks(scenario, database, at_us, rpo_us, names)
+        )
     return answer
 
 
 def breaks(
-    scenario: Scenario, database: int, at_us: int, rpo_us: int, names: Sequence[str]
+    scenario: Scenario,
+    database: int,
+    at_us: int,
+    rpo_us: int,
+    names: Sequence[str],
 ) -> bool:
     """Run the scenario to that instant, take these things away, lose the site, and see what is
     lost.
@@ -245,7 +283,11 @@ def breaks(
     failover = replace(scenario.failover, mode="automatic", machines_silent=0)
     events = tuple(event for event in scenario.events if event.at_us < at_us)
     of = replace(
-        scenario, failover=failover, events=events, steps=True, run_for_us=at_us + 86_400_000_000
+        scenario,
+        failover=failover,
+        events=events,
+        steps=True,
+        run_for_us=at_us + 86_400_000_000,
     )
     world = World(of)
 
@@ -257,9 +299,13 @@ def breaks(
         for name in names:
             if name != COPY and name in files and files[name].at_secondary:
                 pair.secondary.delete(files[name], "taken away")
-        pair.lose_primary("site", list(pair.primary.databases), list(of.machines))
+        pair.lose_primary(
+            "site", list(pair.primary.databases), list(of.machines)
+        )
 
     world.context.agenda.at(at_us, Class.FAULT, -1, lose)
     journal = world.run()
-    promoted = [r for r in journal.rows("truth.promoted") if r.entity == database]
+    promoted = [
+        r for r in journal.rows("truth.promoted") if r.entity == database
+    ]
     return not promoted or promoted[0].values["lacking_us"] < at_us - rpo_us

@@ -28,7 +28,9 @@ SERVICES = 48
 """How many sets of options one exploration draws from."""
 
 
-FAULTS: dict[str, Drawn] = {kind.name: kind.draws for kind in KINDS if kind.draws is not None}
+FAULTS: dict[str, Drawn] = {
+    kind.name: kind.draws for kind in KINDS if kind.draws is not None
+}
 """Names what each kind of event says of its own draws (dr_sim/faults)."""
 ENDS = tuple(kind.name for kind in KINDS if kind.leads_over)
 """Names what a failover may come of."""
@@ -60,8 +62,14 @@ def service(r: random.Random) -> Tree:
             "retry": r.choice(["0 s", "1 min", "3 min"]),
             "slots": r.choice(["1", "2", "16"]),
         },
-        "primary": {"retention": r.choice(["4 h", "1 d"]), "keep_fulls": r.choice("12")},
-        "secondary": {"retention": r.choice(["4 h", "1 d"]), "keep_fulls": r.choice("12")},
+        "primary": {
+            "retention": r.choice(["4 h", "1 d"]),
+            "keep_fulls": r.choice("12"),
+        },
+        "secondary": {
+            "retention": r.choice(["4 h", "1 d"]),
+            "keep_fulls": r.choice("12"),
+        },
         "replay": {
             "on_hole": r.choice(["bridge", "skip_ahead", "resync"]),
             "otherwise": "resync",
@@ -69,7 +77,9 @@ def service(r: random.Random) -> Tree:
             "reverify": r.choice(["0 s", "1 h"]),
             "delay": r.choice(["0 s", "0 s", "7 min"]),
             "every": r.choice(["0 s", "0 s", "15 min"]),
-            "validate": r.choice(["[hash]", "[hash, properties]"]).strip("[]").split(", "),
+            "validate": r.choice(["[hash]", "[hash, properties]"])
+            .strip("[]")
+            .split(", "),
             "attempts": r.choice("23"),
             "age": r.choice(["10 min", "15 min"]),
         },
@@ -87,7 +97,9 @@ def service(r: random.Random) -> Tree:
         tree["after_failover"] = {"new_secondary": r.choice(["20 min", "2 h"])}
     if r.random() < 0.25:
         held = sum(_MB[database["size"]] for database in databases.values())
-        tree["secondary"]["data_capacity"] = f"{held * r.choice([10, 15, 18]) // 10} MB"
+        tree["secondary"]["data_capacity"] = (
+            f"{held * r.choice([10, 15, 18]) // 10} MB"
+        )
     return tree
 
 
@@ -109,17 +121,28 @@ def _database(r: random.Random) -> Tree:
 
 def anchored(tree: Tree, manager: str = "") -> Service | None:
     """The service with the instants of its own run without events; None if it is no scenario."""
-    quiet = {key: value for key, value in tree.items() if key not in ("events", "faults", "sla")}
+    quiet = {
+        key: value
+        for key, value in tree.items()
+        if key not in ("events", "faults", "sla")
+    }
     scenario = load(quiet, manager)
     if scenario is None:
         return None
     journal = play(scenario)
-    kinds = ("truth.backup_begin", "truth.backup_finished", "truth.landed", "truth.restored")
+    kinds = (
+        "truth.backup_begin",
+        "truth.backup_finished",
+        "truth.landed",
+        "truth.restored",
+    )
     instants: set[int] = set()
     for kind in kinds:
         instants.update(row.time_us for row in journal.rows(kind))
     latest = scenario.run_for_us
-    return Service(quiet, tuple(at for at in sorted(instants) if at < latest * 3 // 5))
+    return Service(
+        quiet, tuple(at for at in sorted(instants) if at < latest * 3 // 5)
+    )
 
 
 def draw(services: Sequence[Service], seed: int, number: int) -> Tree:
@@ -129,13 +152,22 @@ def draw(services: Sequence[Service], seed: int, number: int) -> Tree:
     tree = deepcopy(base.tree)
     names = list(tree["databases"])
     kinds = r.sample(sorted(FAULTS), r.randint(1, 4))
-    events = [_event(r, base, r.choice(kinds), names) for _ in range(r.randint(0, 4))]
+    events = [
+        _event(r, base, r.choice(kinds), names) for _ in range(r.randint(0, 4))
+    ]
     if r.random() < 0.6:
         at = _instant(r, base, events)
         events.append({"at": _text(at), **_what(r, r.choice(ENDS), names)})
         around = [_near(r, at) for _ in range(r.choice([0, 0, 1, 2]))]
         events += [
-            {"at": _text(t), **_what(r, r.choice([CRASH, *kinds, r.choice(sorted(FAULTS))]), names)}
+            {
+                "at": _text(t),
+                **_what(
+                    r,
+                    r.choice([CRASH, *kinds, r.choice(sorted(FAULTS))]),
+                    names,
+                ),
+            }
             for t in around
         ]
     if r.random() < 0.35:
@@ -157,7 +189,9 @@ def mutate(tree: Tree, services: Sequence[Service], r: random.Random) -> Tree:
         elif how == 1:
             events.append(_event(r, base, r.choice(sorted(FAULTS)), names))
         elif how == 2:
-            events.append({"at": r.choice(events)["at"], **_what(r, CRASH, names)})
+            events.append(
+                {"at": r.choice(events)["at"], **_what(r, CRASH, names)}
+            )
         elif how == 3:
             events.append(_event(r, base, r.choice(ENDS), names))
         else:
@@ -171,7 +205,9 @@ def _instants_of(services: Sequence[Service], tree: Tree) -> tuple[int, ...]:
     return (alike or services)[0].instants
 
 
-def _event(r: random.Random, base: Service, kind: str, names: list[str]) -> Tree:
+def _event(
+    r: random.Random, base: Service, kind: str, names: list[str]
+) -> Tree:
     return {"at": _text(_instant(r, base, [])), **_what(r, kind, names)}
 
 
@@ -188,7 +224,15 @@ def _instant(r: random.Random, base: Service, events: list[Tree]) -> int:
 
 def _near(r: random.Random, at_us: int) -> int:
     off_us = r.choice(
-        [0, 1, SECOND_US // 2, SECOND_US, 20 * SECOND_US, 2 * MINUTE_US, 9 * MINUTE_US]
+        [
+            0,
+            1,
+            SECOND_US // 2,
+            SECOND_US,
+            20 * SECOND_US,
+            2 * MINUTE_US,
+            9 * MINUTE_US,
+        ]
     )
     return max(0, at_us + r.choice([-1, 1, 1]) * off_us)
 

@@ -22,7 +22,16 @@ from functools import partial
 from pathlib import Path
 
 from dr_sim.explore import draw
-from dr_sim.explore.case import PROBES, Looked, Sign, Tree, load, look, read_tree, yaml_text
+from dr_sim.explore.case import (
+    PROBES,
+    Looked,
+    Sign,
+    Tree,
+    load,
+    look,
+    read_tree,
+    yaml_text,
+)
 from dr_sim.explore.shrink import MOST_RUNS, shrink
 from dr_sim.world.own_logic import look_here_too
 
@@ -78,18 +87,23 @@ class Exploration:
             ],
         }  # fmt: skip
         fresh = folder / (STATE_FILE + ".new")
-        fresh.write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
+        fresh.write_text(
+            json.dumps(state, ensure_ascii=False), encoding="utf-8"
+        )
         os.replace(fresh, folder / STATE_FILE)
 
     @staticmethod
     def read(folder: Path, seed: int) -> Exploration:
         """The exploration in a folder, or a new one."""
         try:
-            state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+            state = json.loads(
+                (folder / STATE_FILE).read_text(encoding="utf-8")
+            )
         except FileNotFoundError:
             return Exploration(seed)
         found = [
-            Found(Sign(requirement, what), *rest) for requirement, what, *rest in state["found"]
+            Found(Sign(requirement, what), *rest)
+            for requirement, what, *rest in state["found"]
         ]
         return Exploration(
             state["seed"], state["runs"], state["cpu_s"], state["corpus"], set(state["reached"]),
@@ -98,19 +112,25 @@ class Exploration:
 
 
 # ---- in the workers
-def services_of(seed: int, base: Path | None, manager: str = "") -> list[draw.Service]:
+def services_of(
+    seed: int, base: Path | None, manager: str = ""
+) -> list[draw.Service]:
     """Return what an exploration draws from: the user's scenario alone, or drawn ones."""
     if base is not None:
         mine = draw.anchored(read_tree(base), manager)
         return [] if mine is None else [mine]
     drawn = (
-        draw.anchored(draw.service(random.Random(f"{seed} service {i}")), manager)
+        draw.anchored(
+            draw.service(random.Random(f"{seed} service {i}")), manager
+        )
         for i in range(draw.SERVICES)
     )
     return [each for each in drawn if each is not None]
 
 
-def _batch(trees: list[Tree], manager: str) -> tuple[list[Looked | None], float]:
+def _batch(
+    trees: list[Tree], manager: str
+) -> tuple[list[Looked | None], float]:
     """Return what some cases show, and the CPU seconds that they took."""
     began = time.process_time()
     looks = []
@@ -149,10 +169,15 @@ def explore(
         while not _is_over(state, budget, began):
             runs = range(state.runs, state.runs + workers * ROUND)
             cases = [_next_case(state, services, number) for number in runs]
-            trees = [cases[begin : begin + ROUND] for begin in range(0, len(cases), ROUND)]
+            trees = [
+                cases[begin : begin + ROUND]
+                for begin in range(0, len(cases), ROUND)
+            ]
             numbers = iter(runs)
             for batch, (looks, cpu_s) in zip(
-                trees, pool.map(partial(_batch, manager=budget.manager), trees), strict=True
+                trees,
+                pool.map(partial(_batch, manager=budget.manager), trees),
+                strict=True,
             ):
                 state.cpu_s += cpu_s
                 for tree, looked in zip(batch, looks, strict=True):
@@ -174,10 +199,14 @@ def explore(
 def _is_over(state: Exploration, budget: Budget, began: float) -> bool:
     if budget.runs is not None and state.runs >= budget.runs:
         return True
-    return budget.wall_s is not None and time.monotonic() - began >= budget.wall_s
+    return (
+        budget.wall_s is not None and time.monotonic() - began >= budget.wall_s
+    )
 
 
-def _next_case(state: Exploration, services: list[draw.Service], number: int) -> Tree:
+def _next_case(
+    state: Exploration, services: list[draw.Service], number: int
+) -> Tree:
     r = random.Random(f"{state.seed} choice {number}")
     if state.corpus and r.random() < 0.4:
         # what was new last is changed more often
@@ -187,7 +216,9 @@ def _next_case(state: Exploration, services: list[draw.Service], number: int) ->
 
 
 # ---- what is handed over
-def finish(found: Found, folder: Path, most_runs: int = MOST_RUNS, manager: str = "") -> Path:
+def finish(
+    found: Found, folder: Path, most_runs: int = MOST_RUNS, manager: str = ""
+) -> Path:
     """Shrink a found case, replay it on SQLite, and write it as a scenario and a pytest test."""
     shrunk = shrink(found.tree, found.sign, most_runs, manager)
     found.tree, found.shrink_runs = shrunk.tree, shrunk.runs
@@ -201,20 +232,28 @@ def on_sqlite(tree: Tree, sign: Sign, manager: str = "") -> str:
     scenario = load({**tree, "engine": engine}, manager, "sqlite")
     if scenario is None:
         return "not to be run on SQLite"
-    return "yes" if sign in look(scenario).signs else "no: look at the model of the engine first"
+    return (
+        "yes"
+        if sign in look(scenario).signs
+        else "no: look at the model of the engine first"
+    )
 
 
 def write_case(found: Found, folder: Path, manager: str = "") -> Path:
     """Two files: the scenario, and a test that fails as long as it shows the sign."""
     folder.mkdir(parents=True, exist_ok=True)
     words = f"{found.sign.requirement} {found.sign.what}".lower()
-    stem = "_".join("".join(c if c.isalnum() else " " for c in words).split()[:8])
+    stem = "_".join(
+        "".join(c if c.isalnum() else " " for c in words).split()[:8]
+    )
     if (folder / f"{stem}.yaml").exists():
         stem = f"{stem}_{max(found.number, 0)}"
     path = folder / f"{stem}.yaml"
     of_own = f" --manager {manager}" if manager else ""
     with_it = f"with_manager(scenario, {manager!r})" if manager else "scenario"
-    imports = "from dr_sim.world.own_logic import with_manager\n" if manager else ""
+    imports = (
+        "from dr_sim.world.own_logic import with_manager\n" if manager else ""
+    )
     comment = (
         f"{found.sign.requirement}: {found.sentence}\n"
         f"Found by dr-sim explore, shrunk in {found.shrink_runs} runs. "

@@ -94,7 +94,9 @@ def _fewer_databases(tree: Tree) -> Iterator[Tree]:
     for name in databases:
         if len(databases) == 1:
             return
-        rest = {each: value for each, value in databases.items() if each != name}
+        rest = {
+            each: value for each, value in databases.items() if each != name
+        }
         yield {**tree, "databases": rest}
 
 
@@ -113,19 +115,31 @@ def _fewer_options(tree: Tree) -> Iterator[Tree]:
         if isinstance(value, dict):
             for inner in value:
                 if len(value) > 1:
-                    rest = {each: below for each, below in value.items() if each != inner}
+                    rest = {
+                        each: below
+                        for each, below in value.items()
+                        if each != inner
+                    }
                     yield {**tree, key: rest}
     for name, database in tree.get("databases", {}).items():
         for key in database:
             if key not in _OF_A_DATABASE:
-                rest = {each: below for each, below in database.items() if each != key}
+                rest = {
+                    each: below
+                    for each, below in database.items()
+                    if each != key
+                }
                 yield {**tree, "databases": {**tree["databases"], name: rest}}
     for i, event in enumerate(tree.get("events", [])):
         for kind, params in event.items():
             if not isinstance(params, dict):
                 continue
             for key in params:
-                rest = {each: below for each, below in params.items() if each != key}
+                rest = {
+                    each: below
+                    for each, below in params.items()
+                    if each != key
+                }
                 yield _with_event(tree, i, {**event, kind: rest})
 
 
@@ -135,8 +149,13 @@ def _rounder(tree: Tree) -> Iterator[Tree]:
         if at_us is None:
             continue
         for step_us in ROUND_US:
-            for rounded in (at_us // step_us * step_us, -(-at_us // step_us) * step_us):
-                if rounded != at_us and len(_text(rounded)) < len(_text(at_us)):
+            for rounded in (
+                at_us // step_us * step_us,
+                -(-at_us // step_us) * step_us,
+            ):
+                if rounded != at_us and len(_text(rounded)) < len(
+                    _text(at_us)
+                ):
                     yield _with_event(tree, i, {**event, "at": _text(rounded)})
     for name, database in tree.get("databases", {}).items():
         if database.get("size") not in ("200 MB", None):
@@ -163,7 +182,11 @@ def _with_event(tree: Tree, place: int, event: Tree) -> Tree:
 
 
 def _text(us: int) -> str:
-    for unit_us, unit in ((60 * MINUTE_US, "h"), (MINUTE_US, "min"), (1_000_000, "s")):
+    for unit_us, unit in (
+        (60 * MINUTE_US, "h"),
+        (MINUTE_US, "min"),
+        (1_000_000, "s"),
+    ):
         if us % unit_us == 0:
             return f"{us // unit_us} {unit}"
     return f"{us // 1_000_000} s {us % 1_000_000} us"

@@ -14,14 +14,18 @@ from dr_sim.world.primary_database import Order
 
 class AdHocFull(Params):
     database: DatabaseName
-    copy_only: YesNo = default("false", "vendor documentation: only where someone thought of it")
+    copy_only: YesNo = default(
+        "false", "vendor documentation: only where someone thought of it"
+    )
 
 
 def happen(event: Occurrence, params: AdHocFull) -> None:
     world = event.world
     index = world.index_of(params.database)
     event.begins("ad-hoc full", index)
-    copy_only = params.copy_only or world.context.scenario.engine.postgres_rules
+    copy_only = (
+        params.copy_only or world.context.scenario.engine.postgres_rules
+    )
     order = Order(BackupKind.FULL, copy_only=copy_only, elsewhere=True)
     world.primary.begin_order(world.primary.databases[index], order)
     event.ends("ad-hoc full", index)
@@ -38,6 +42,9 @@ KIND = EventKind(
     "base that nobody has; PostgreSQL's documentation of pg_basebackup --incremental",
     happen,
     needs_primary=True,
-    draws=lambda r, db: {"database": db, "copy_only": r.choice(["true", "false"])},
+    draws=lambda r, db: {
+        "database": db,
+        "copy_only": r.choice(["true", "false"]),
+    },
     befalls=lambda params: PRIMARY,
 )

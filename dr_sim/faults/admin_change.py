@@ -19,7 +19,9 @@ class AdminChange(Params):
     add_site_collection: str | None = Field(None, description="to which farm")
     set_version: str | None = Field(None, description="of which farm")
     add_machine: str | None = Field(None, description="to which farm")
-    network: str = Field("", description="of which network; left out: the first that has it")
+    network: str = Field(
+        "", description="of which network; left out: the first that has it"
+    )
 
     @property
     def entity(self) -> str:
@@ -42,7 +44,9 @@ class AdminChange(Params):
     @model_validator(mode="after")
     def _one(self) -> AdminChange:
         if not self.asked[0]:
-            raise refuse("a change is one operation, as in {rotate_secret: crm}")
+            raise refuse(
+                "a change is one operation, as in {rotate_secret: crm}"
+            )
         return self
 
 

@@ -12,7 +12,9 @@ from dr_sim.world.occurrence import Occurrence
 class BackupCutOff(Params):
     database: DatabaseName
     after: Ppm = default(
-        "50 %", "assumed", "part of its bytes that the next log backup gets to write"
+        "50 %",
+        "assumed",
+        "part of its bytes that the next log backup gets to write",
     )
 
 
@@ -41,6 +43,9 @@ KIND = EventKind(
     needs_log=True,
     needs_primary=True,
     explains=(Explains.CUT_OFF,),
-    draws=lambda r, db: {"database": db, "after": r.choice(["0 %", "30 %", "99 %"])},
+    draws=lambda r, db: {
+        "database": db,
+        "after": r.choice(["0 %", "30 %", "99 %"]),
+    },
     befalls=lambda params: PRIMARY,
 )

@@ -25,12 +25,22 @@ class CarelessCleanUp(Params):
 def happen(event: Occurrence, params: CarelessCleanUp) -> None:
     world = event.world
     index = world.index_of(params.database)
-    what = "clean-up at both sides" if params.where == "both" else f"clean-up at the {params.where}"
+    what = (
+        "clean-up at both sides"
+        if params.where == "both"
+        else f"clean-up at the {params.where}"
+    )
     event.begins(what, index)
     before_us = world.context.now_us - params.older_than
-    places = ("primary", "secondary") if params.where == "both" else (params.where,)
+    places = (
+        ("primary", "secondary") if params.where == "both" else (params.where,)
+    )
     for place in places:
-        delete = world.primary.delete if place == "primary" else world.secondary.delete
+        delete = (
+            world.primary.delete
+            if place == "primary"
+            else world.secondary.delete
+        )
         for file in world.files_at(place, index):
             if (
                 params.kind in ("any", file.kind.word)

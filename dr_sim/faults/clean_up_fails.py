@@ -14,9 +14,15 @@ from dr_sim.world.occurrence import Occurrence
 
 
 class CleanUpFails(Params):
-    site: Literal["A", "B", ""] = Field("", description="only at that site; left out: at both")
-    times: Count = Field(1, description="how many it befalls; 0: all while it is on")
-    duration: Law | None = Field(None, description="how long; left out: to the end of the run")
+    site: Literal["A", "B", ""] = Field(
+        "", description="only at that site; left out: at both"
+    )
+    times: Count = Field(
+        1, description="how many it befalls; 0: all while it is on"
+    )
+    duration: Law | None = Field(
+        None, description="how long; left out: to the end of the run"
+    )
 
 
 def happen(event: Occurrence, params: CleanUpFails) -> None:

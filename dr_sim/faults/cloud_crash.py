@@ -21,7 +21,9 @@ def happen(event: Occurrence, params: CloudCrash) -> None:
     if cloud is None:
         return
     event.begins("the cloud manager crashed")
-    cloud.lives.crash(event.law(params.duration, "duration") if params.duration else None)
+    cloud.lives.crash(
+        event.law(params.duration, "duration") if params.duration else None
+    )
     event.ends("the cloud manager crashed")
 
 

@@ -15,7 +15,11 @@ from dr_sim.world.cloud.front import Disturbance
 from dr_sim.world.cloud.service import CloudWorld
 from dr_sim.world.occurrence import Occurrence
 
-SCRIPTS = (*(name for name, _, _ in OPERATIONS), JobKind.SET.value, JobKind.REBUILD.value)
+SCRIPTS = (
+    *(name for name, _, _ in OPERATIONS),
+    JobKind.SET.value,
+    JobKind.REBUILD.value,
+)
 """Names the scripts of jobs: one for each operation, and those that set a thing or make it anew."""
 
 
@@ -23,7 +27,9 @@ class Share(Params):
     """A share of messages, for a time."""
 
     share: Ppm = Field(description="the part of them that it befalls")
-    duration: Law | None = Field(None, description="how long; left out: to the end of the run")
+    duration: Law | None = Field(
+        None, description="how long; left out: to the end of the run"
+    )
 
 
 def check(params: Params, around: RestOfScenario) -> list[str]:
@@ -39,18 +45,28 @@ def check(params: Params, around: RestOfScenario) -> list[str]:
     if thing is None:
         return []
     if thing not in around.things:
-        return [f"unknown database or farm {thing!r}; {did_you_mean(thing, around.things)}"]
+        return [
+            f"unknown database or farm {thing!r}; {did_you_mean(thing, around.things)}"
+        ]
     return _of_another_kind(getattr(params, "operation", ""), thing, around)
 
 
-def _of_another_kind(operation: str, thing: str, around: RestOfScenario) -> list[str]:
+def _of_another_kind(
+    operation: str, thing: str, around: RestOfScenario
+) -> list[str]:
     """Refuse an operation of databases on a farm, and the other way round."""
     kind = "database" if thing in around.databases else "farm"
     wanted = {name: of for name, of, _ in OPERATIONS}.get(operation, kind)
     if wanted == kind:
         return []
-    named = [each for each in around.things if (each in around.databases) is (kind == "farm")]
-    return [f"{operation}: {thing!r} is a {kind}; name a {wanted}, for example {named[0]!r}"]
+    named = [
+        each
+        for each in around.things
+        if (each in around.databases) is (kind == "farm")
+    ]
+    return [
+        f"{operation}: {thing!r} is a {kind}; name a {wanted}, for example {named[0]!r}"
+    ]
 
 
 def cloud_of(event: Occurrence) -> CloudWorld | None:
@@ -61,7 +77,9 @@ def cloud_of(event: Occurrence) -> CloudWorld | None:
     return cloud
 
 
-def disturb(event: Occurrence, kind: str, share: Share, delay: LawValue | None = None) -> None:
+def disturb(
+    event: Occurrence, kind: str, share: Share, delay: LawValue | None = None
+) -> None:
     """Messages are disturbed while the event is on."""
     cloud = cloud_of(event)
     if cloud is None:
@@ -77,7 +95,9 @@ def disturb(event: Occurrence, kind: str, share: Share, delay: LawValue | None =
     )
 
 
-def befall(event: Occurrence, mishap: Mishap, duration: LawValue | None) -> None:
+def befall(
+    event: Occurrence, mishap: Mishap, duration: LawValue | None
+) -> None:
     """Scripts meet a mishap while the event is on."""
     cloud = cloud_of(event)
     if cloud is None:

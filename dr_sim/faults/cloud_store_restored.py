@@ -11,7 +11,9 @@ from dr_sim.world.occurrence import Occurrence
 
 
 class CloudStoreRestored(Params):
-    after: Law = Field(description="how long after the copy was made it takes the database's place")
+    after: Law = Field(
+        description="how long after the copy was made it takes the database's place"
+    )
 
 
 def happen(event: Occurrence, params: CloudStoreRestored) -> None:

@@ -14,9 +14,12 @@ from dr_sim.world.occurrence import Occurrence
 
 class CloudUpgrade(Params):
     style: Literal["side_by_side", "in_place"] = Field(
-        "side_by_side", description="a new one is started beside it, or it is down meanwhile"
+        "side_by_side",
+        description="a new one is started beside it, or it is down meanwhile",
     )
-    takes: Law = default("4 min", "assumed", "how long the new version needs to be up")
+    takes: Law = default(
+        "4 min", "assumed", "how long the new version needs to be up"
+    )
 
 
 def happen(event: Occurrence, params: CloudUpgrade) -> None:
@@ -26,7 +29,9 @@ def happen(event: Occurrence, params: CloudUpgrade) -> None:
     event.begins(f"the cloud manager is upgraded, {params.style}")
     takes_us = event.law(params.takes, "takes")
     cloud.lives.upgrade(params.style == "side_by_side", takes_us)
-    event.world.later(takes_us, lambda: event.ends("the cloud manager is upgraded"))
+    event.world.later(
+        takes_us, lambda: event.ends("the cloud manager is upgraded")
+    )
 
 
 KIND = EventKind(

@@ -21,7 +21,8 @@ class CorruptAtRest(Params):
         None, description="left out: of every database on one disk"
     )
     machine: MachineName | None = Field(
-        None, description="at the primary, with no database: whose; all if left out"
+        None,
+        description="at the primary, with no database: whose; all if left out",
     )
     where: Literal["secondary", "primary"] = Field(
         "secondary", description="at which side the file lies"
@@ -46,13 +47,20 @@ def happen(event: Occurrence, params: CorruptAtRest) -> None:
     for i, database in enumerate(specs):
         if index == i or (
             index < 0
-            and (params.where == "secondary" or params.machine in (None, database.machine))
+            and (
+                params.where == "secondary"
+                or params.machine in (None, database.machine)
+            )
         ):
             hit += [
-                f for f in world.files_at(params.where, i) if params.kind in ("any", f.kind.word)
+                f
+                for f in world.files_at(params.where, i)
+                if params.kind in ("any", f.kind.word)
             ][-params.files :]
     for nth, file in enumerate(hit):
-        hurt_file(event.context, file, params.where, *draw_extent(event, file, nth))
+        hurt_file(
+            event.context, file, params.where, *draw_extent(event, file, nth)
+        )
     event.ends("corruption at rest", index)
 
 

@@ -21,7 +21,9 @@ class CorruptInTransit(Params):
     kind: Literal["any", "full", "incremental", "log"] = Field(
         "any", description="which kind of backup file; any: all of them"
     )
-    files: int = Field(1, ge=1, le=MOST_FILES, description="number of arrivals in a row")
+    files: int = Field(
+        1, ge=1, le=MOST_FILES, description="number of arrivals in a row"
+    )
 
 
 def happen(event: Occurrence, params: CorruptInTransit) -> None:
@@ -32,11 +34,20 @@ def happen(event: Occurrence, params: CorruptInTransit) -> None:
 
     def damage(file: BackupFile, data: bytes) -> bytes:
         nonlocal left
-        if left and index in (-1, file.database) and params.kind in ("any", file.kind.word):
+        if (
+            left
+            and index in (-1, file.database)
+            and params.kind in ("any", file.kind.word)
+        ):
             offset, length = draw_extent(event, file, params.files - left)
             left -= 1
             world.context.note(
-                "truth.damaged", file.database, file.number, "transit", offset, max(1, length)
+                "truth.damaged",
+                file.database,
+                file.number,
+                "transit",
+                offset,
+                max(1, length),
             )
             data = hurt(data, file.nominal_bytes, offset, length)
             if not left:
@@ -56,6 +67,9 @@ KIND = EventKind(
     "one packet in 16 million to 10 billion (Stone and Partridge 2000); sizes: CERN 2007",
     happen,
     explains=(Explains.DAMAGED_COPY,),
-    draws=lambda r, db: {"database": db, "files": r.choice(["1", "2", "5", "12"])},
+    draws=lambda r, db: {
+        "database": db,
+        "files": r.choice(["1", "2", "5", "12"]),
+    },
     befalls=lambda params: COPY,
 )

@@ -12,10 +12,15 @@ from dr_sim.world.occurrence import Occurrence
 # CERN 2007: of corrupt files 10 % had a single bit wrong, 10 % a sector, 80 % a 64 KB stretch
 SECTOR_BYTES = 512
 STRETCH_BYTES = 65_536
-LENGTHS = {0: 0, 1: SECTOR_BYTES}  # by a draw of ten; every other draw is a stretch
+LENGTHS = {
+    0: 0,
+    1: SECTOR_BYTES,
+}  # by a draw of ten; every other draw is a stretch
 
 
-def draw_extent(event: Occurrence, file: BackupFile, nth: int) -> tuple[int, int]:
+def draw_extent(
+    event: Occurrence, file: BackupFile, nth: int
+) -> tuple[int, int]:
     """Draw (offset, length) of the damage in nominal bytes; length 0: one bit."""
     of_ten = event.below(10, f"damage size {nth}")
     length = LENGTHS.get(of_ten, STRETCH_BYTES)
@@ -25,7 +30,9 @@ def draw_extent(event: Occurrence, file: BackupFile, nth: int) -> tuple[int, int
     return offset, length
 
 
-def hurt_file(context: Context, file: BackupFile, where: str, offset: int, length: int) -> None:
+def hurt_file(
+    context: Context, file: BackupFile, where: str, offset: int, length: int
+) -> None:
     """Damage a file where it lies, at 'primary' or 'secondary'."""
     if where == "secondary":
         files = context.secondary_files
@@ -36,7 +43,14 @@ def hurt_file(context: Context, file: BackupFile, where: str, offset: int, lengt
     data = files.read(path)
     damaged = hurt(data, file.nominal_bytes, offset, length)
     files.write(path, damaged)
-    context.note("truth.damaged", file.database, file.number, where, offset, max(1, length))
+    context.note(
+        "truth.damaged",
+        file.database,
+        file.number,
+        where,
+        offset,
+        max(1, length),
+    )
     context.witness.damaged(context.now_us, file.database, file.number, where)
 
 
@@ -48,7 +62,9 @@ def hurt(data: bytes, nominal_bytes: int, offset: int, length: int) -> bytes:
         return data
     if nominal_bytes <= 0:
         return flipped(data, len(data) // 2, 1, 1)
-    first, count = actual_span(offset, max(1, length), nominal_bytes, len(data))
+    first, count = actual_span(
+        offset, max(1, length), nominal_bytes, len(data)
+    )
     if length:
         return flipped(data, first, count)
     bit = 1 << (offset % 8)

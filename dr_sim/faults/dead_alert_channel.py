@@ -17,7 +17,9 @@ def happen(event: Occurrence, params: DeadAlertChannel) -> None:
     def add(n: int) -> None:
         people.dead_channels += n
 
-    event.for_a_time(params.duration, lambda: add(1), lambda: add(-1), "alerts reach nobody")
+    event.for_a_time(
+        params.duration, lambda: add(1), lambda: add(-1), "alerts reach nobody"
+    )
 
 
 KIND = EventKind(

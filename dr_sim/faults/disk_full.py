@@ -20,12 +20,14 @@ PLACES = {
 
 
 class DiskFull(Params):
-    disk: Literal["primary_share", "secondary_share", "secondary_data"] = Field(
-        description="which disk has no room"
+    disk: Literal["primary_share", "secondary_share", "secondary_data"] = (
+        Field(description="which disk has no room")
     )
     duration: Law
     amount: AmountOrAll = default(
-        "all", "assumed", "so much of what is free then; of a disk without a capacity all"
+        "all",
+        "assumed",
+        "so much of what is free then; of a disk without a capacity all",
     )
 
 
@@ -40,7 +42,9 @@ def happen(event: Occurrence, params: DiskFull) -> None:
     event.for_a_time(
         params.duration,
         lambda: give_back.append(
-            volumes[params.disk].take(None if params.amount == ALL else params.amount)
+            volumes[params.disk].take(
+                None if params.amount == ALL else params.amount
+            )
         ),
         lambda: give_back.pop()(),
         f"something else fills {PLACES[params.disk]}",
@@ -51,8 +55,15 @@ def turned(params: DiskFull) -> DiskFull | None:
     """The disk with the landing share is that of the backups when the site is the primary; no other
     is modelled there.
     """
-    other = {"primary_share": "secondary_share", "secondary_share": "primary_share"}
-    return params.model_copy(update={"disk": other[params.disk]}) if params.disk in other else None
+    other = {
+        "primary_share": "secondary_share",
+        "secondary_share": "primary_share",
+    }
+    return (
+        params.model_copy(update={"disk": other[params.disk]})
+        if params.disk in other
+        else None
+    )
 
 
 KIND = EventKind(
@@ -65,7 +76,9 @@ KIND = EventKind(
     "mission R18; SQL Server 3202 with operating system error 112, and 3257; Windows DFS "
     "Replication events 4004 and 4502",
     happen,
-    place=lambda params: "primary" if params.disk == "primary_share" else "secondary",
+    place=lambda params: (
+        "primary" if params.disk == "primary_share" else "secondary"
+    ),
     turned=turned,
     explains=(Explains.NO_ROOM,),
     befalls=lambda params: PRIMARY if params.disk == "primary_share" else COPY,

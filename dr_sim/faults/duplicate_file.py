@@ -22,7 +22,9 @@ class DuplicateFile(Params):
     name: Literal["same", "other"] = Field(
         "same", description="whether the second copy has the same name"
     )
-    after: Duration = default("1 min", "assumed", "how much later the second one is sent")
+    after: Duration = default(
+        "1 min", "assumed", "how much later the second one is sent"
+    )
 
 
 def happen(event: Occurrence, params: DuplicateFile) -> None:
@@ -56,7 +58,9 @@ def _copy(world: Pair, file: BackupFile) -> None:
         return
     db = world.primary.databases[file.database]
     taken = {*db.named, *context.by_name[file.database]}
-    name = backup_name(db.spec.name, file.header.started_utc_us, file.kind, 0, taken)
+    name = backup_name(
+        db.spec.name, file.header.started_utc_us, file.kind, 0, taken
+    )
     copy = BackupFile(
         db.next_number,
         file.database,
@@ -68,7 +72,8 @@ def _copy(world: Pair, file: BackupFile) -> None:
     copy.finished(file.header, file.made, file.commits)
     copy.ends_us = file.ends_us
     context.primary_files.write(
-        context.at_primary(copy), context.primary_files.read(context.at_primary(file))
+        context.at_primary(copy),
+        context.primary_files.read(context.at_primary(file)),
     )
     world.primary.made(db, copy, context.now_us)
     world.replication.offer(copy)

@@ -11,7 +11,11 @@ from dr_sim.world.occurrence import Occurrence
 
 class HalfWritten(Params):
     database: DatabaseName
-    after: Ppm = default("50 %", "assumed", "part of the backup's bytes that are written by then")
+    after: Ppm = default(
+        "50 %",
+        "assumed",
+        "part of the backup's bytes that are written by then",
+    )
 
 
 def happen(event: Occurrence, params: HalfWritten) -> None:
@@ -33,6 +37,9 @@ KIND = EventKind(
     needs_log=True,
     needs_primary=True,
     explains=(Explains.DAMAGED_COPY,),
-    draws=lambda r, db: {"database": db, "after": r.choice(["1 %", "50 %", "99 %"])},
+    draws=lambda r, db: {
+        "database": db,
+        "after": r.choice(["1 %", "50 %", "99 %"]),
+    },
     befalls=lambda params: PRIMARY,
 )

@@ -10,7 +10,9 @@ from dr_sim.world.occurrence import Occurrence
 
 
 class HostReturns(Params):
-    machine: MachineName | None = Field(None, description="which; all that were lost if left out")
+    machine: MachineName | None = Field(
+        None, description="which; all that were lost if left out"
+    )
 
 
 def happen(event: Occurrence, params: HostReturns) -> None:

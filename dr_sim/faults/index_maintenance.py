@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from dr_sim.scenario.fields import DatabaseName, Duration, Params, Size, default
+from dr_sim.scenario.fields import (
+    DatabaseName,
+    Duration,
+    Params,
+    Size,
+    default,
+)
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
@@ -10,16 +16,22 @@ from dr_sim.world.occurrence import Occurrence
 class IndexMaintenance(Params):
     database: DatabaseName
     log: Size
-    over: Duration = default("4 min", "assumed: within one log interval", "how long it writes")
+    over: Duration = default(
+        "4 min", "assumed: within one log interval", "how long it writes"
+    )
 
 
 def happen(event: Occurrence, params: IndexMaintenance) -> None:
     index = event.world.index_of(params.database)
     context = event.world.context
     event.begins("index maintenance", index)
-    context.workloads[index].add_burst(context.now_us, params.log, params.over, params.over)
+    context.workloads[index].add_burst(
+        context.now_us, params.log, params.over, params.over
+    )
     event.world.primary.log_space.burst(event.world.primary.databases[index])
-    event.world.later(params.over, lambda: event.ends("index maintenance", index))
+    event.world.later(
+        params.over, lambda: event.ends("index maintenance", index)
+    )
 
 
 KIND = EventKind(

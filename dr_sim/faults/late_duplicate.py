@@ -9,7 +9,9 @@ from dr_sim.world.occurrence import Occurrence
 
 
 class LateDuplicate(Share):
-    later: Law = default("10 min", "assumed", "how much later the second copy arrives")
+    later: Law = default(
+        "10 min", "assumed", "how much later the second copy arrives"
+    )
 
 
 def happen(event: Occurrence, params: LateDuplicate) -> None:

@@ -14,7 +14,12 @@ from dr_sim.world.occurrence import Occurrence
 class LateFile(Params):
     database: DatabaseName
     by: Law = Field(description="how much later than sent")
-    files: int = Field(1, ge=1, le=MOST_FILES, description="number of files, each by its own draw")
+    files: int = Field(
+        1,
+        ge=1,
+        le=MOST_FILES,
+        description="number of files, each by its own draw",
+    )
 
 
 def happen(event: Occurrence, params: LateFile) -> None:

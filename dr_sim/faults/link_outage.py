@@ -27,6 +27,8 @@ KIND = EventKind(
     happen,
     place=lambda params: "link",
     explains=(Explains.LINK_DOWN,),
-    draws=lambda r, db: r.choice(["1 min", "4 min", "11 min", "40 min", "3 h"]),
+    draws=lambda r, db: r.choice(
+        ["1 min", "4 min", "11 min", "40 min", "3 h"]
+    ),
     befalls=lambda params: COPY,
 )

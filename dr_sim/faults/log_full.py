@@ -12,7 +12,9 @@ from dr_sim.world.occurrence import Occurrence
 class LogFull(Params):
     database: DatabaseName
     duration: Law
-    room: Size = default("10 MB", "assumed", "what its file still has beyond what it holds then")
+    room: Size = default(
+        "10 MB", "assumed", "what its file still has beyond what it holds then"
+    )
 
 
 def happen(event: Occurrence, params: LogFull) -> None:

@@ -4,7 +4,13 @@ before it commits.
 
 from __future__ import annotations
 
-from dr_sim.scenario.fields import DatabaseName, Duration, Params, Size, default
+from dr_sim.scenario.fields import (
+    DatabaseName,
+    Duration,
+    Params,
+    Size,
+    default,
+)
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
@@ -12,9 +18,13 @@ from dr_sim.world.occurrence import Occurrence
 class LongTransaction(Params):
     database: DatabaseName
     log: Size
-    over: Duration = default("4 min", "assumed: within one log interval", "how long it writes")
+    over: Duration = default(
+        "4 min", "assumed: within one log interval", "how long it writes"
+    )
     open_for: Duration = default(
-        "0 s", "assumed: it commits at once", "how long it stays open after its last write"
+        "0 s",
+        "assumed: it commits at once",
+        "how long it stays open after its last write",
     )
 
 
@@ -24,7 +34,9 @@ def happen(event: Occurrence, params: LongTransaction) -> None:
     context = world.context
     lasts_us = params.over + params.open_for
     event.begins("a long transaction", index)
-    context.workloads[index].add_burst(context.now_us, params.log, params.over, lasts_us)
+    context.workloads[index].add_burst(
+        context.now_us, params.log, params.over, lasts_us
+    )
     world.primary.log_space.burst(world.primary.databases[index])
     world.later(lasts_us, lambda: event.ends("a long transaction", index))
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 class Lose(Params):
-    what: Literal["site", "host", "database"] = Field(description="what of the primary is lost")
+    what: Literal["site", "host", "database"] = Field(
+        description="what of the primary is lost"
+    )
     database: DatabaseName | None = Field(
         None, description="for 'database': which; all of them if left out"
     )
@@ -27,8 +29,13 @@ class Lose(Params):
     def _place_of_its_kind(self) -> Lose:
         """A key that would say nothing misleads."""
         if self.database is not None and self.what != "database":
-            instead = "; a host is named by machine" if self.what == "host" else ""
-            raise refuse(f"only a lost database is named by database{instead}", "database")
+            instead = (
+                "; a host is named by machine" if self.what == "host" else ""
+            )
+            raise refuse(
+                f"only a lost database is named by database{instead}",
+                "database",
+            )
         if self.machine is not None and self.what != "host":
             raise refuse("only a lost host is named by machine", "machine")
         return self
@@ -40,7 +47,10 @@ def happen(event: Occurrence, params: Lose) -> None:
     hit = [
         db
         for db in world.primary.databases
-        if (params.what != "database" or params.database in (None, db.spec.name))
+        if (
+            params.what != "database"
+            or params.database in (None, db.spec.name)
+        )
         and (params.what == "database" or db.spec.machine in dead)
     ]
     event.begins(f"{params.what} lost")

@@ -65,8 +65,13 @@ class ManagerCrash(Params):
             "EndRestore",
         ]
         | None
-    ) = Field(None, description="just before a command of this class; left out: at that instant")
-    nth: Count = default("1", "assumed: the next one", "before which of those commands")
+    ) = Field(
+        None,
+        description="just before a command of this class; left out: at that instant",
+    )
+    nth: Count = default(
+        "1", "assumed: the next one", "before which of those commands"
+    )
 
 
 def happen(event: Occurrence, params: ManagerCrash) -> None:

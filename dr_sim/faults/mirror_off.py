@@ -21,7 +21,9 @@ def happen(event: Occurrence, params: MirrorOff) -> None:
     cloud = cloud_of(event)
     if cloud is None:
         return
-    networks = [n.name for n in cloud.spec.networks if params.network in ("", n.name)]
+    networks = [
+        n.name for n in cloud.spec.networks if params.network in ("", n.name)
+    ]
     if not networks:
         event.nothing(f"there is no network {params.network}")
         return

@@ -40,7 +40,12 @@ def happen(event: Occurrence, params: MissingFile) -> None:
 
     def offered(file: BackupFile) -> bool:
         """Is the file lost before anybody copies it?"""
-        if chosen or file.database != index or file.kind is not kind or not file.whole:
+        if (
+            chosen
+            or file.database != index
+            or file.kind is not kind
+            or not file.whole
+        ):
             return False
         chosen.append(file)
         if params.where != "primary":

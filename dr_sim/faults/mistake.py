@@ -14,7 +14,9 @@ from dr_sim.world.occurrence import Occurrence
 class Mistake(Params):
     database: DatabaseName
     what: str = Field(
-        "a wrong change", description="what was done, in a few words, for the screen", max_length=60
+        "a wrong change",
+        description="what was done, in a few words, for the screen",
+        max_length=60,
     )
 
 

@@ -18,7 +18,9 @@ class OlderVersion(Params):
     kind: Literal["full", "incremental", "log"] = Field(
         "log", description="which kind of backup file"
     )
-    files: int = Field(1, ge=1, le=MOST_FILES, description="number of arrivals in a row")
+    files: int = Field(
+        1, ge=1, le=MOST_FILES, description="number of arrivals in a row"
+    )
 
 
 def happen(event: Occurrence, params: OlderVersion) -> None:
@@ -34,7 +36,9 @@ def happen(event: Occurrence, params: OlderVersion) -> None:
         older = [
             f
             for f in world.files_at("primary", index)
-            if f.kind is file.kind and f.number < file.number and f.made is not None
+            if f.kind is file.kind
+            and f.number < file.number
+            and f.made is not None
         ]
         if not older:
             return data  # it is the first of its kind: it waits for one that has a predecessor
@@ -44,9 +48,18 @@ def happen(event: Occurrence, params: OlderVersion) -> None:
             world.replication.in_transit.remove(swap)
         file.replaced_by = older[-1]
         world.context.note(
-            "truth.damaged", index, file.number, "transit", 0, max(1, file.nominal_bytes)
+            "truth.damaged",
+            index,
+            file.number,
+            "transit",
+            0,
+            max(1, file.nominal_bytes),
         )
-        return bytes(world.context.primary_files.read(world.context.at_primary(older[-1])))
+        return bytes(
+            world.context.primary_files.read(
+                world.context.at_primary(older[-1])
+            )
+        )
 
     world.replication.in_transit.append(swap)
 

@@ -20,7 +20,9 @@ class OperatorMistake(Params):
         "wipes the secondary",
         "wipes the secondary host",
     ] = Field(description="what the operator does")
-    by: str = Field("dba", description="who orders it; obeyed if among failover.operators")
+    by: str = Field(
+        "dba", description="who orders it; obeyed if among failover.operators"
+    )
     database: DatabaseName | None = Field(
         None, description="to wipe: which; all of them if left out"
     )
@@ -29,7 +31,11 @@ class OperatorMistake(Params):
 def happen(event: Occurrence, params: OperatorMistake) -> None:
     world = event.world
     event.begins(f"an operator {params.what}")
-    hit = [db for db in world.primary.databases if params.database in (None, db.spec.name)]
+    hit = [
+        db
+        for db in world.primary.databases
+        if params.database in (None, db.spec.name)
+    ]
     if params.what == "wipes the primary":
         # the log goes with the database, the backups in the share stay
         world.lose_primary("host", hit)
@@ -57,5 +63,7 @@ KIND = EventKind(
     "those: procedure not followed",
     happen,
     explains=(Explains.LOSS, Explains.COPY_LOST, Explains.ORDER),
-    draws=lambda r, db: r.choice(["wipes the secondary", "wipes the secondary host"]),
+    draws=lambda r, db: r.choice(
+        ["wipes the secondary", "wipes the secondary host"]
+    ),
 )

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator, PrivateAttr, WithJsonSchema, model_validator
+from pydantic import (
+    Field,
+    PlainValidator,
+    PrivateAttr,
+    WithJsonSchema,
+    model_validator,
+)
 
 from dr_sim.faults import mistake
 from dr_sim.scenario.fields import DatabaseName, Params, from_text, refuse
@@ -26,14 +32,19 @@ def _point(value: Any) -> Instant | str:
 Point = Annotated[
     Instant | str,
     PlainValidator(_point),
-    WithJsonSchema({"type": "string", "examples": ["Mon 14:00", LAST_MISTAKE]}),
+    WithJsonSchema(
+        {"type": "string", "examples": ["Mon 14:00", LAST_MISTAKE]}
+    ),
 ]
 
 
 class OrderFailover(Params):
-    by: str = Field(description="who orders it; obeyed if among failover.operators")
+    by: str = Field(
+        description="who orders it; obeyed if among failover.operators"
+    )
     planned: bool = Field(
-        True, description="planned: the primary is quiesced first and nothing is lost"
+        True,
+        description="planned: the primary is quiesced first and nothing is lost",
     )
     stop_before: Point | None = Field(
         None,
@@ -43,7 +54,8 @@ class OrderFailover(Params):
         " committed after it is lost, so such a failover is not planned",
     )
     database: DatabaseName | None = Field(
-        None, description="with stop_before: the database that stops there; all of them if left out"
+        None,
+        description="with stop_before: the database that stops there; all of them if left out",
     )
     _stop_before_utc_us: int | None = PrivateAttr(None)
 
@@ -56,7 +68,8 @@ class OrderFailover(Params):
             )
         if self.database is not None and self.stop_before is None:
             raise refuse(
-                "a failover is of the whole service; with database write stop_before", "database"
+                "a failover is of the whole service; with database write stop_before",
+                "database",
             )
         return self
 
@@ -67,7 +80,9 @@ class OrderFailover(Params):
         if not isinstance(self.stop_before, Instant):
             return self
         found = self.model_copy()
-        found._stop_before_utc_us = start_utc_us + self.stop_before.resolve(start_utc_us, zone)
+        found._stop_before_utc_us = start_utc_us + self.stop_before.resolve(
+            start_utc_us, zone
+        )
         return found
 
 
@@ -77,7 +92,9 @@ def happen(event: Occurrence, params: OrderFailover) -> None:
     if params.stop_before is None:
         world.hands.people.order_failover(params.by, params.planned)
     else:
-        world.order_failover_to_point(params.by, params.database, params._stop_before_utc_us)
+        world.order_failover_to_point(
+            params.by, params.database, params._stop_before_utc_us
+        )
     event.ends(f"failover ordered by {params.by}")
 
 
@@ -92,7 +109,9 @@ def check(params: OrderFailover, around: RestOfScenario) -> list[str]:
             "leave out engine.kind, or stop_before"
         )
     mistakes = [
-        getattr(made, "database", None) for kind, made in around.events if kind is mistake.KIND
+        getattr(made, "database", None)
+        for kind, made in around.events
+        if kind is mistake.KIND
     ]
     hit = params.database in mistakes if params.database else bool(mistakes)
     if params.stop_before == LAST_MISTAKE and not hit:

@@ -33,7 +33,10 @@ def happen(event: Occurrence, params: Partition) -> None:
 
 
 def turned(params: Partition) -> Partition:
-    other: dict[str, str] = {"to_secondary": "to_primary", "to_primary": "to_secondary"}
+    other: dict[str, str] = {
+        "to_secondary": "to_primary",
+        "to_primary": "to_secondary",
+    }
     return params.model_copy(update={"cut": other.get(params.cut, params.cut)})
 
 

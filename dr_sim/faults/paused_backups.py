@@ -13,7 +13,8 @@ class PausedBackups(Params):
     database: DatabaseName
     duration: Law
     reason: str = Field(
-        "move", description="what the recovery manager finds when it asks: move, upgrade, ..."
+        "move",
+        description="what the recovery manager finds when it asks: move, upgrade, ...",
     )
 
 
@@ -39,6 +40,9 @@ KIND = EventKind(
     happen,
     needs_primary=True,
     explains=(Explains.PAUSED,),
-    draws=lambda r, db: {"database": db, "duration": r.choice(["7 min", "50 min"])},
+    draws=lambda r, db: {
+        "database": db,
+        "duration": r.choice(["7 min", "50 min"]),
+    },
     befalls=lambda params: PRIMARY,
 )

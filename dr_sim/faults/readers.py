@@ -21,9 +21,13 @@ def happen(event: Occurrence, params: Readers) -> None:
             secondary.readers.remove(index)
 
     if secondary.enter(index):
-        event.for_a_time(params.duration, lambda: None, leave, "readers hold it open", index)
+        event.for_a_time(
+            params.duration, lambda: None, leave, "readers hold it open", index
+        )
     else:
-        event.nothing("readers are turned away: the recovery manager holds the database for itself")
+        event.nothing(
+            "readers are turned away: the recovery manager holds the database for itself"
+        )
 
 
 KIND = EventKind(
@@ -36,6 +40,9 @@ KIND = EventKind(
     "database is in use",
     happen,
     explains=(Explains.RESTORE_REFUSED, Explains.HELD_OPEN),
-    draws=lambda r, db: {"database": db, "duration": r.choice(["3 min", "45 min"])},
+    draws=lambda r, db: {
+        "database": db,
+        "duration": r.choice(["3 min", "45 min"]),
+    },
     befalls=lambda params: COPY,
 )

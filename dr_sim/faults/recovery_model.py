@@ -20,7 +20,11 @@ def happen(event: Occurrence, params: RecoveryModel) -> None:
     db = world.primary.databases[world.index_of(params.database)]
 
     def switch(simple: bool) -> None:
-        if not db.failed and db.writes_until_us is None and db.simple is not simple:
+        if (
+            not db.failed
+            and db.writes_until_us is None
+            and db.simple is not simple
+        ):
             set_simple(world.primary, db, simple)
 
     event.for_a_time(
@@ -47,6 +51,9 @@ KIND = EventKind(
     needs_log=True,
     needs_primary=True,
     explains=(Explains.REFUSED,),
-    draws=lambda r, db: {"database": db, "duration": r.choice(["2 min", "50 min"])},
+    draws=lambda r, db: {
+        "database": db,
+        "duration": r.choice(["2 min", "50 min"]),
+    },
     befalls=lambda params: PRIMARY,
 )

@@ -15,7 +15,13 @@ class ReplicationOff(SomeFolders):
 
 def happen(event: Occurrence, params: ReplicationOff) -> None:
     replication = event.world.replication
-    for_a_time(event, params, replication.switch_off, replication.switch_on, "membership of {} off")
+    for_a_time(
+        event,
+        params,
+        replication.switch_off,
+        replication.switch_on,
+        "membership of {} off",
+    )
 
 
 KIND = EventKind(

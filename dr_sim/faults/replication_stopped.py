@@ -11,10 +11,13 @@ from dr_sim.world.occurrence import Occurrence
 
 class ReplicationStopped(Params):
     resumed_in: Law = default(
-        "20 min", "assumed", "how long after the first alert somebody has resumed it"
+        "20 min",
+        "assumed",
+        "how long after the first alert somebody has resumed it",
     )
     at_latest: Law | None = Field(
-        None, description="somebody looks by himself after so long; left out: never"
+        None,
+        description="somebody looks by himself after so long; left out: never",
     )
 
 

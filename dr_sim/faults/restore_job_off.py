@@ -13,17 +13,23 @@ from dr_sim.world.occurrence import Occurrence
 
 class RestoreJobOff(Params):
     database: DatabaseName | None = Field(
-        None, description="only this database's job; every database's if left out"
+        None,
+        description="only this database's job; every database's if left out",
     )
     duration: Law | None = Field(
-        None, description="until somebody starts it again; left out: to the end"
+        None,
+        description="until somebody starts it again; left out: to the end",
     )
 
 
 def happen(event: Occurrence, params: RestoreJobOff) -> None:
     world = event.world
     databases = range(len(world.context.scenario.databases))
-    which = list(databases) if params.database is None else [world.index_of(params.database)]
+    which = (
+        list(databases)
+        if params.database is None
+        else [world.index_of(params.database)]
+    )
     secondary, detail = world.secondary, "restore job is off"
     if params.duration is not None:
         event.for_a_time(
@@ -53,6 +59,9 @@ KIND = EventKind(
     place=lambda params: "secondary",
     turned=lambda params: None,
     explains=(Explains.RESTORES_OFF,),
-    draws=lambda r, db: {"database": db, "duration": r.choice(["20 min", "90 min"])},
+    draws=lambda r, db: {
+        "database": db,
+        "duration": r.choice(["20 min", "90 min"]),
+    },
     befalls=lambda params: COPY,
 )

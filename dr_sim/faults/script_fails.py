@@ -14,10 +14,18 @@ from dr_sim.world.occurrence import Occurrence
 
 
 class ScriptFails(Params):
-    script: str = Field("", description="only scripts of that name; left out: any")
-    site: Literal["A", "B", ""] = Field("", description="only at that site; left out: at both")
-    times: Count = Field(1, description="how many it befalls; 0: all while it is on")
-    duration: Law | None = Field(None, description="how long; left out: to the end of the run")
+    script: str = Field(
+        "", description="only scripts of that name; left out: any"
+    )
+    site: Literal["A", "B", ""] = Field(
+        "", description="only at that site; left out: at both"
+    )
+    times: Count = Field(
+        1, description="how many it befalls; 0: all while it is on"
+    )
+    duration: Law | None = Field(
+        None, description="how long; left out: to the end of the run"
+    )
 
 
 def happen(event: Occurrence, params: ScriptFails) -> None:

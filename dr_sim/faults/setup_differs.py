@@ -16,7 +16,9 @@ from dr_sim.world.setup import Difference, Reason
 
 class SetupDiffers(Params):
     database: DatabaseName
-    because: Literal["file_added", "disk_missing", "newer_version", "key_missing"] = Field(
+    because: Literal[
+        "file_added", "disk_missing", "newer_version", "key_missing"
+    ] = Field(
         "file_added",
         description="file_added: a data file or tablespace in a folder that the secondary does not "
         "have; disk_missing: on"
@@ -25,7 +27,8 @@ class SetupDiffers(Params):
         " with a certificate that the secondary does not have",
     )
     repaired_after: Law | None = Field(
-        None, description="until somebody sets the secondary up as the primary is; left out: never"
+        None,
+        description="until somebody sets the secondary up as the primary is; left out: never",
     )
 
 
@@ -34,7 +37,9 @@ def happen(event: Occurrence, params: SetupDiffers) -> None:
     index = world.index_of(params.database)
     db = world.primary.databases[index]
     if db.failed or db.writes_until_us is not None:
-        event.nothing("nothing is changed at a primary that is lost or stopped")
+        event.nothing(
+            "nothing is changed at a primary that is lost or stopped"
+        )
         return
     _, lsn = world.primary.written(db)
     difference = Difference(index, lsn, Reason(params.because))
@@ -60,8 +65,13 @@ def happen(event: Occurrence, params: SetupDiffers) -> None:
 def check(params: SetupDiffers, around: RestOfScenario) -> list[str]:
     """Refuse what the engine at hand could not refuse, because it does not know the thing."""
     if around.engine not in ("", "model"):
-        return ["real servers here are set up alike on both sides; write engine: {kind: model}"]
-    if around.rules == "postgres" and params.because in ("newer_version", "key_missing"):
+        return [
+            "real servers here are set up alike on both sides; write engine: {kind: model}"
+        ]
+    if around.rules == "postgres" and params.because in (
+        "newer_version",
+        "key_missing",
+    ):
         return [
             "by PostgreSQL's rules a standby stumbles over file_added or disk_missing; "
             "write one of them"

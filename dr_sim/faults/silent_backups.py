@@ -40,7 +40,11 @@ def happen(event: Occurrence, params: SilentBackups) -> None:
     index = event.world.index_of(params.database)
     db = event.world.primary.databases[index]
     postgres = event.world.context.scenario.engine.postgres_rules
-    kinds = list(BackupKind) if params.kind == "any" else [KIND_OF_WORD[params.kind]]
+    kinds = (
+        list(BackupKind)
+        if params.kind == "any"
+        else [KIND_OF_WORD[params.kind]]
+    )
     believed = [k for k in kinds if k is BackupKind.LOG or not postgres]
     if not (postgres if params.truncates is None else params.truncates):
         believed = []
@@ -55,7 +59,9 @@ def happen(event: Occurrence, params: SilentBackups) -> None:
         for kind in believed:
             db.believed.remove(kind)
 
-    event.for_a_time(params.duration, start, stop, "backups fail silently", index)
+    event.for_a_time(
+        params.duration, start, stop, "backups fail silently", index
+    )
 
 
 KIND = EventKind(

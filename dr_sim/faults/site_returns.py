@@ -11,7 +11,8 @@ from dr_sim.world.occurrence import Occurrence
 
 class SiteReturns(Params):
     site: str | None = Field(
-        None, description="which: A is the first primary's; the one that was lost last if left out"
+        None,
+        description="which: A is the first primary's; the one that was lost last if left out",
     )
 
 

@@ -9,7 +9,8 @@ from dr_sim.world.occurrence import Occurrence
 
 class SlowRestore(Params):
     by: FactorLaw = default(
-        "3", "Azure VM noise trace: writes of remote disks, 61.8 MiB/s (p1) to 195 (p50), a third"
+        "3",
+        "Azure VM noise trace: writes of remote disks, 61.8 MiB/s (p1) to 195 (p50), a third",
     )
     duration: Law
 
@@ -20,9 +21,11 @@ def happen(event: Occurrence, params: SlowRestore) -> None:
 
     def factor(of: str, occurrence: int) -> int:
         """Drawn by the backup and the attempt, so a restore more shifts no other's."""
-        return streams.of(f"fault {event.kind}", f"factor {of}", f"{event.lane} {event.index}").law(
-            occurrence, params.by
-        )
+        return streams.of(
+            f"fault {event.kind}",
+            f"factor {of}",
+            f"{event.lane} {event.index}",
+        ).law(occurrence, params.by)
 
     event.for_a_time(
         params.duration,

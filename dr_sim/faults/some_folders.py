@@ -13,8 +13,12 @@ from dr_sim.world.occurrence import Occurrence
 
 class SomeFolders(Params):
     duration: Law
-    group: GroupName | None = Field(None, description="only this group's folders; all if left out")
-    folder: FolderName | None = Field(None, description="only this folder; all if left out")
+    group: GroupName | None = Field(
+        None, description="only this group's folders; all if left out"
+    )
+    folder: FolderName | None = Field(
+        None, description="only this folder; all if left out"
+    )
 
 
 def for_a_time(
@@ -30,5 +34,8 @@ def for_a_time(
     folders = event.world.replication.folders(params.group, params.folder)
     which = params.folder or params.group or "every folder"
     event.for_a_time(
-        params.duration, lambda: start(folders), lambda: stop(folders), detail.format(which)
+        params.duration,
+        lambda: start(folders),
+        lambda: stop(folders),
+        detail.format(which),
     )

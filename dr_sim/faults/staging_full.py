@@ -14,7 +14,11 @@ class StagingFull(SomeFolders):
 def happen(event: Occurrence, params: StagingFull) -> None:
     replication = event.world.replication
     for_a_time(
-        event, params, replication.fill_staging, replication.free_staging, "staging area of {} full"
+        event,
+        params,
+        replication.fill_staging,
+        replication.free_staging,
+        "staging area of {} full",
     )
 
 

@@ -23,7 +23,9 @@ class StandbyBroken(Params):
 
 def happen(event: Occurrence, params: StandbyBroken) -> None:
     event.begins(f"standby {params.how}")
-    event.world.break_standby(event.world.index_of(params.database), Break(params.how), params.how)
+    event.world.break_standby(
+        event.world.index_of(params.database), Break(params.how), params.how
+    )
     event.ends(f"standby {params.how}")
 
 

@@ -32,6 +32,9 @@ KIND = EventKind(
     happen,
     place=lambda params: "link",
     explains=(Explains.SLOW_LINK,),
-    draws=lambda r, db: {"to": r.choice(["300 kbit/s", "2 Mbit/s"]), "duration": "25 min"},
+    draws=lambda r, db: {
+        "to": r.choice(["300 kbit/s", "2 Mbit/s"]),
+        "duration": "25 min",
+    },
     befalls=lambda params: COPY,
 )

@@ -22,9 +22,12 @@ class TornCopy(Params):
     )
     after: Ppm = default("50 %", "assumed", "part of its bytes that crosses")
     leaves: Literal["the part", "whole size"] = Field(
-        "the part", description="how large the torn file looks: as much as came, or its whole size"
+        "the part",
+        description="how large the torn file looks: as much as came, or its whole size",
     )
-    files: int = Field(1, ge=1, le=MOST_FILES, description="number of copies in a row")
+    files: int = Field(
+        1, ge=1, le=MOST_FILES, description="number of copies in a row"
+    )
 
 
 def happen(event: Occurrence, params: TornCopy) -> None:
@@ -37,7 +40,11 @@ def happen(event: Occurrence, params: TornCopy) -> None:
 
     def cut(file: BackupFile, amount: int) -> int:
         nonlocal left
-        if not left or file.database != index or params.kind not in ("any", file.kind.word):
+        if (
+            not left
+            or file.database != index
+            or params.kind not in ("any", file.kind.word)
+        ):
             return amount
         left -= 1
         torn.add(file.number)
@@ -61,7 +68,9 @@ def happen(event: Occurrence, params: TornCopy) -> None:
             replication.cut_short.remove(cut)
             replication.in_transit.remove(tear)
             event.ends("torn copy", index)
-        return data[:there] + (bytes(len(data) - there) if params.leaves == "whole size" else b"")
+        return data[:there] + (
+            bytes(len(data) - there) if params.leaves == "whole size" else b""
+        )
 
     replication.cut_short.append(cut)
     replication.in_transit.append(tear)

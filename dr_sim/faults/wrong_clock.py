@@ -12,10 +12,16 @@ from dr_sim.world.occurrence import Occurrence
 
 
 class WrongClock(Params):
-    side: Literal["primary", "secondary"] = Field(description="whose clock is wrong")
-    ahead: Duration | None = Field(None, description="it shows so much more than the truth")
+    side: Literal["primary", "secondary"] = Field(
+        description="whose clock is wrong"
+    )
+    ahead: Duration | None = Field(
+        None, description="it shows so much more than the truth"
+    )
     behind: Duration | None = Field(None, description="it shows so much less")
-    duration: Law | None = Field(None, description="until it is set right; left out: to the end")
+    duration: Law | None = Field(
+        None, description="until it is set right; left out: to the end"
+    )
 
     @model_validator(mode="after")
     def _one(self) -> WrongClock:
@@ -33,7 +39,9 @@ def happen(event: Occurrence, params: WrongClock) -> None:
         context.move_clock(params.side, us)
 
     if params.duration is not None:
-        event.for_a_time(params.duration, lambda: move(by_us), lambda: move(-by_us), detail)
+        event.for_a_time(
+            params.duration, lambda: move(by_us), lambda: move(-by_us), detail
+        )
     else:
         event.begins(detail)
         move(by_us)

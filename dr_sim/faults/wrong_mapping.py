@@ -20,7 +20,9 @@ class WrongMapping(Params):
         "primary",
         description="its identifier at the primary, none at all, or that of another thing",
     )
-    duration: Law | None = Field(None, description="how long; left out: to the end of the run")
+    duration: Law | None = Field(
+        None, description="how long; left out: to the end of the run"
+    )
 
 
 def happen(event: Occurrence, params: WrongMapping) -> None:
@@ -36,7 +38,12 @@ def happen(event: Occurrence, params: WrongMapping) -> None:
         event.nothing("there is no second side")
         return
     right = identifier(second, network, entity)
-    others = [e for names in cloud.things(network).values() for e in names if e != entity]
+    others = [
+        e
+        for names in cloud.things(network).values()
+        for e in names
+        if e != entity
+    ]
     wrong = {
         "primary": identifier(first, network, entity),
         "nothing": "",
@@ -44,10 +51,15 @@ def happen(event: Occurrence, params: WrongMapping) -> None:
     }[params.leads_to]
 
     def edit(leads_to: str) -> None:
-        cloud.lives.tell_until_heard(MappingEdited, network, entity, second, leads_to)
+        cloud.lives.tell_until_heard(
+            MappingEdited, network, entity, second, leads_to
+        )
 
     event.while_on(
-        params.duration, lambda: edit(wrong), lambda: edit(right), f"wrong mapping of {entity}"
+        params.duration,
+        lambda: edit(wrong),
+        lambda: edit(right),
+        f"wrong mapping of {entity}",
     )
 
 

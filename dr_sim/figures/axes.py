@@ -12,16 +12,39 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-SECOND, MINUTE, HOUR, DAY = 1_000.0, 60_000.0, 3_600_000.0, 86_400_000.0  # milliseconds
+SECOND, MINUTE, HOUR, DAY = (
+    1_000.0,
+    60_000.0,
+    3_600_000.0,
+    86_400_000.0,
+)  # milliseconds
 TIME_STEPS = tuple(
     s * SECOND
     for s in (
-        *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600),
+        *(
+            1,
+            2,
+            5,
+            10,
+            15,
+            30,
+            60,
+            120,
+            300,
+            600,
+            900,
+            1800,
+            3600,
+            7200,
+            10800,
+            21600,
+        ),
         *(43200, 86400, 172800, 345600, 604800, 1209600, 2592000, 7776000),
     )
 )
 LOG_DURATIONS = tuple(
-    s * SECOND for s in (0.1, 1, 10, 60, 300, 900, 3600, 21600, 86400, 604800, 2592000)
+    s * SECOND
+    for s in (0.1, 1, 10, 60, 300, 900, 3600, 21600, 86400, 604800, 2592000)
 )
 UNIT_STEPS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 240)
 
@@ -41,7 +64,9 @@ class Axis:
         """Where a value lies: 0 at low, 1 at high."""
         if self.logarithmic:
             low = math.log(self.low)
-            return (math.log(max(value, self.low)) - low) / ((math.log(self.high) - low) or 1)
+            return (math.log(max(value, self.low)) - low) / (
+                (math.log(self.high) - low) or 1
+            )
         return (value - self.low) / ((self.high - self.low) or 1)
 
 
@@ -56,11 +81,15 @@ class Calendar:
     midnight_ms: float
 
     def text(self, ms: float, form: str) -> str:
-        at = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=self.start_ms + ms)
+        at = datetime.fromtimestamp(0, UTC) + timedelta(
+            milliseconds=self.start_ms + ms
+        )
         return at.astimezone(ZoneInfo(self.zone)).strftime(form)
 
 
-def time_axis(low: float, high: float, pixels: float, calendar: Calendar) -> Axis:
+def time_axis(
+    low: float, high: float, pixels: float, calendar: Calendar
+) -> Axis:
     """An axis of instants."""
     step = _step(high - low, pixels / 90, TIME_STEPS)
     if step >= DAY:
@@ -76,14 +105,20 @@ def time_axis(low: float, high: float, pixels: float, calendar: Calendar) -> Axi
     return Axis(low, high, tuple((t, calendar.text(t, form)) for t in at))
 
 
-def value_axis(kind: str, low: float, high: float, count: float, title: str) -> Axis:
+def value_axis(
+    kind: str, low: float, high: float, count: float, title: str
+) -> Axis:
     """An axis of values. kind: duration, number or percent, or log_duration or log_percent."""
     if kind == "log_duration":
-        shown = tuple((v, short_duration(v)) for v in LOG_DURATIONS if low <= v <= high)
+        shown = tuple(
+            (v, short_duration(v)) for v in LOG_DURATIONS if low <= v <= high
+        )
         return Axis(low, high, shown, logarithmic=True)
     if kind == "log_percent":
         powers = range(math.ceil(math.log10(low)), 3)
-        return Axis(low, high, tuple((10.0**p, f"{10.0**p:g} %") for p in powers), True)
+        return Axis(
+            low, high, tuple((10.0**p, f"{10.0**p:g} %") for p in powers), True
+        )
     count = max(2.0, count)
     if kind == "duration":
         return _durations(low, high, count)
@@ -98,7 +133,11 @@ def _durations(low: float, high: float, count: float) -> Axis:
         step = size * _decimal_step((high - low) / size, count)
     else:
         step = _step(high - low, count, [n * size for n in UNIT_STEPS])
-    return Axis(low, high, _stepped(low, high, step, lambda v: f"{round(v / size, 2):g} {word}"))
+    return Axis(
+        low,
+        high,
+        _stepped(low, high, step, lambda v: f"{round(v / size, 2):g} {word}"),
+    )
 
 
 def unit_of(most: float) -> Tick:
@@ -111,7 +150,12 @@ def unit_of(most: float) -> Tick:
 
 def short_duration(ms: float) -> str:
     """'15 min', of a duration that is one unit's multiple."""
-    for size, word in ((7 * DAY, "week"), (DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+    for size, word in (
+        (7 * DAY, "week"),
+        (DAY, "d"),
+        (HOUR, "h"),
+        (MINUTE, "min"),
+    ):
         if ms >= size:
             return f"{round(ms / size, 1):g} {word}"
     return f"{round(ms / SECOND, 1):g} s"

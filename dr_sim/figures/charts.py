@@ -72,10 +72,19 @@ def thinned(x: Any, y: Any, most: int = MOST_POINTS) -> tuple[Any, Any]:
         return x, y
     edges = np.linspace(0, len(x), most // 4 + 1).astype(np.int64)
     kept: list[int] = []
-    for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+    for begin, end in zip(
+        edges[:-1].tolist(), edges[1:].tolist(), strict=True
+    ):
         part = y[begin:end]
         kept.extend(
-            sorted({begin, begin + int(part.argmin()), begin + int(part.argmax()), end - 1})
+            sorted(
+                {
+                    begin,
+                    begin + int(part.argmin()),
+                    begin + int(part.argmax()),
+                    end - 1,
+                }
+            )
         )
     return x[kept], y[kept]
 
@@ -86,7 +95,10 @@ def packed(x_us: Any, y: Any) -> dict[str, list[Any]]:
     """
     x = np.rint(np.asarray(x_us, np.float64) / MS_US).astype(np.int64)
     values = np.asarray(y, np.float64)
-    shown = [None if v != v else int(v) if v == int(v) else round(v, 4) for v in values.tolist()]
+    shown = [
+        None if v != v else int(v) if v == int(v) else round(v, 4)
+        for v in values.tolist()
+    ]
     return {"x": np.diff(x, prepend=0).tolist(), "y": shown}
 
 
@@ -98,7 +110,10 @@ def points_of(curve: Curve, most: int = MOST_POINTS) -> dict[str, list[Any]]:
     for part in parts:
         px, py = thinned(*part.points(), share)
         gap = [px[0]] if len(x) else []
-        x, y = np.concatenate((x, gap, px)), np.concatenate((y, [np.nan] * len(gap), py))
+        x, y = (
+            np.concatenate((x, gap, px)),
+            np.concatenate((y, [np.nan] * len(gap), py)),
+        )
     return packed(x, np.rint(y / MS_US))
 
 
@@ -123,7 +138,9 @@ def line(
     return mark
 
 
-def level(at_us: int, label: str, colour: str, dash: str = "solid") -> dict[str, Any]:
+def level(
+    at_us: int, label: str, colour: str, dash: str = "solid"
+) -> dict[str, Any]:
     """A horizontal line with its name in the legend; the axis reaches it."""
     return {
         "type": "level",
@@ -139,10 +156,18 @@ def spans(
 ) -> dict[str, Any]:
     """Stretches of time as upright bands."""
     items = [[begin / MS_US, end / MS_US] for begin, end in each]
-    return {"type": "spans", "label": label, "colour": colour, "items": items, "least": least}
+    return {
+        "type": "spans",
+        "label": label,
+        "colour": colour,
+        "items": items,
+        "least": least,
+    }
 
 
-def waterfall(key: str, title: str, parts: Sequence[tuple[str, int]], words: str) -> Chart:
+def waterfall(
+    key: str, title: str, parts: Sequence[tuple[str, int]], words: str
+) -> Chart:
     """Durations (name, microseconds) that add up, each bar beginning where the one before it
     ends.
     """
@@ -163,9 +188,21 @@ def waterfall(key: str, title: str, parts: Sequence[tuple[str, int]], words: str
         )
         total += us
     spec = {
-        "x": {"kind": "duration", "from": 0, "to": (total or SECOND_US) * 1.14 / MS_US},
+        "x": {
+            "kind": "duration",
+            "from": 0,
+            "to": (total or SECOND_US) * 1.14 / MS_US,
+        },
         "y": {"rows": [name for name, _ in parts] or ["nothing"]},
-        "marks": [{"type": "bars", "label": "", "colour": "blue", "items": items, "beside": True}],
+        "marks": [
+            {
+                "type": "bars",
+                "label": "",
+                "colour": "blue",
+                "items": items,
+                "beside": True,
+            }
+        ],
     }
     return Chart(key, title, words, spec)
 
@@ -178,9 +215,14 @@ def share_below(curve: Curve, lines: Sequence[tuple[str, int]]) -> Chart:
     shares += [Fraction(i, 10_000) for i in (9975, 9990, 9999, 10_000)]
     values = [int(value) for value in curve.quantiles_us(shares)]
     near = [(word, us) for word, us in lines if us <= 4 * values[-1]]
-    right = max([values[-1], *(us for _, us in near)], default=SECOND_US) * 1.05 or SECOND_US
+    right = (
+        max([values[-1], *(us for _, us in near)], default=SECOND_US) * 1.05
+        or SECOND_US
+    )
     looks = LineStyle("time at or below", "orange", width=2.5)
-    marks = [line(packed(values, [100 * float(share) for share in shares]), looks)]
+    marks = [
+        line(packed(values, [100 * float(share) for share in shares]), looks)
+    ]
     marks += [
         {
             "type": "upright",
@@ -191,14 +233,28 @@ def share_below(curve: Curve, lines: Sequence[tuple[str, int]]) -> Chart:
         for word, us in near
     ]
     spec = {
-        "x": {"kind": "duration", "from": 0, "to": right / MS_US, "title": "exposure"},
-        "y": {"kind": "percent", "to": 102, "title": "% of the time at or below"},
+        "x": {
+            "kind": "duration",
+            "from": 0,
+            "to": right / MS_US,
+            "title": "exposure",
+        },
+        "y": {
+            "kind": "percent",
+            "to": 102,
+            "title": "% of the time at or below",
+        },
         "height": 240,
         "marks": marks,
     }
-    half, most = (int(value) for value in curve.quantiles_us([Fraction(1, 2), Fraction(99, 100)]))
+    half, most = (
+        int(value)
+        for value in curve.quantiles_us([Fraction(1, 2), Fraction(99, 100)])
+    )
     words = (
         f"Half of the time exposure was at most {clock(half)}, 99 % of it at most "
         f"{clock(most)}, always at most {clock(curve.max_us())}."
     )
-    return Chart("share", "How exposure was distributed over the time", words, spec)
+    return Chart(
+        "share", "How exposure was distributed over the time", words, spec
+    )

@@ -32,7 +32,13 @@ from dr_sim.figures.shapes import (
 )
 
 WIDTH_PX, LEFT_PX, RIGHT_PX, MARGIN_PX = 1100.0, 150.0, 16.0, 14.0
-TITLE_PX, LEGEND_PX, TICKS_PX, AXIS_TITLE_PX, GAP_PX = 20.0, 18.0, 20.0, 17.0, 12.0
+TITLE_PX, LEGEND_PX, TICKS_PX, AXIS_TITLE_PX, GAP_PX = (
+    20.0,
+    18.0,
+    20.0,
+    17.0,
+    12.0,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +53,21 @@ class Panel:
     heading: str = ""
 
 
-def picture_of(title: str, panels: Sequence[Panel], axis: dict[str, Any] | None = None) -> Picture:
+def picture_of(
+    title: str, panels: Sequence[Panel], axis: dict[str, Any] | None = None
+) -> Picture:
     """The panels below one another. axis: the time that they share, as Timeline.axis gives it."""
-    words = " ".join(f"{panel.chart.title}: {panel.chart.words}" for panel in panels)
+    words = " ".join(
+        f"{panel.chart.title}: {panel.chart.words}" for panel in panels
+    )
     picture = Picture(WIDTH_PX, 0.0, title, words)
     picture.shapes.append(Label(title, (MARGIN_PX, 20.0), size=16, bold=True))
     top = 40.0
     for panel in panels:
         if panel.heading:
-            picture.shapes.append(Label(panel.heading, (MARGIN_PX, top + 12), size=14, bold=True))
+            picture.shapes.append(
+                Label(panel.heading, (MARGIN_PX, top + 12), size=14, bold=True)
+            )
             top += 30.0
         shapes, top = _panel(panel, top, axis or {})
         picture.shapes += shapes
@@ -63,10 +75,14 @@ def picture_of(title: str, panels: Sequence[Panel], axis: dict[str, Any] | None 
     return picture
 
 
-def _panel(panel: Panel, top: float, axis: dict[str, Any]) -> tuple[list[Shape], float]:
+def _panel(
+    panel: Panel, top: float, axis: dict[str, Any]
+) -> tuple[list[Shape], float]:
     """The shapes of a panel, and where the next one begins."""
     chart, spec = panel.chart, panel.chart.spec
-    shapes: list[Shape] = [Label(chart.title, (MARGIN_PX, top + 9), size=13, bold=True)]
+    shapes: list[Shape] = [
+        Label(chart.title, (MARGIN_PX, top + 9), size=13, bold=True)
+    ]
     legend, top = _legend(spec["marks"], top + TITLE_PX)
     shapes += legend
     frame = _frame(panel, top, axis)
@@ -98,15 +114,25 @@ def _frame(panel: Panel, top: float, axis: dict[str, Any]) -> Frame:
 
 
 def _x_axis(
-    x: dict[str, Any], window: tuple[float, float] | None, width: float, axis: dict[str, Any]
+    x: dict[str, Any],
+    window: tuple[float, float] | None,
+    width: float,
+    axis: dict[str, Any],
 ) -> Axis:
     if x["kind"] == "time":
         low, high = window or (axis["from"], axis["to"])
-        return time_axis(low, high, width, Calendar(axis["start"], axis["zone"], axis["midnight"]))
+        return time_axis(
+            low,
+            high,
+            width,
+            Calendar(axis["start"], axis["zone"], axis["midnight"]),
+        )
     if x["kind"] == "given":
         ticks = tuple((float(at), text) for at, text in x["ticks"])
         return Axis(x["from"], x["to"], ticks)
-    return value_axis(x["kind"], x["from"], x["to"], width / 80, x.get("title", ""))
+    return value_axis(
+        x["kind"], x["from"], x["to"], width / 80, x.get("title", "")
+    )
 
 
 def _y_axis(spec: dict[str, Any], x: Axis, height: float) -> Axis:
@@ -115,7 +141,9 @@ def _y_axis(spec: dict[str, Any], x: Axis, height: float) -> Axis:
         lines = [greatest(m, x) for m in spec["marks"] if m["type"] == "line"]
         levels = [m["y"] for m in spec["marks"] if m["type"] == "level"]
         top = max(y.get("least", 0.0), *lines, *levels, 0.0) * 1.12 or 1.0
-    return value_axis(y["kind"], y.get("from", 0.0), top, height / 38, y.get("title", ""))
+    return value_axis(
+        y["kind"], y.get("from", 0.0), top, height / 38, y.get("title", "")
+    )
 
 
 def _grid(frame: Frame, spec: dict[str, Any]) -> list[Shape]:
@@ -130,7 +158,9 @@ def _grid(frame: Frame, spec: dict[str, Any]) -> list[Shape]:
             free = at + half
     if title := spec["x"].get("title"):
         middle = (frame.left + frame.right) / 2
-        shapes.append(Label(title, (middle, frame.bottom + TICKS_PX + 8), "middle"))
+        shapes.append(
+            Label(title, (middle, frame.bottom + TICKS_PX + 8), "middle")
+        )
     if frame.y is None:
         room = LEFT_PX - MARGIN_PX - 8
         for i, row in enumerate(spec["y"]["rows"]):
@@ -144,12 +174,18 @@ def _grid(frame: Frame, spec: dict[str, Any]) -> list[Shape]:
     return shapes
 
 
-def _legend(marks: Sequence[dict[str, Any]], top: float) -> tuple[list[Shape], float]:
+def _legend(
+    marks: Sequence[dict[str, Any]], top: float
+) -> tuple[list[Shape], float]:
     """A key for each label, in as many lines as they need; and where the frame begins."""
     shapes: list[Shape] = []
     x = MARGIN_PX
-    named = {mark["label"]: mark for mark in reversed(marks) if mark.get("label")}
-    for label in dict.fromkeys(mark["label"] for mark in marks if mark.get("label")):
+    named = {
+        mark["label"]: mark for mark in reversed(marks) if mark.get("label")
+    }
+    for label in dict.fromkeys(
+        mark["label"] for mark in marks if mark.get("label")
+    ):
         wide = 28 + text_width(label) + 16
         if x > MARGIN_PX and x + wide > WIDTH_PX - RIGHT_PX:
             x, top = MARGIN_PX, top + LEGEND_PX
@@ -163,7 +199,11 @@ def _key(mark: dict[str, Any], x: float, y: float) -> list[Shape]:
     colour = mark["colour"]
     if mark["type"] in ("line", "level", "upright"):
         width = min(4.0, mark.get("width", 2.0))
-        return [Stroke([(x, y), (x + 22, y)], colour, width, mark.get("dash", "solid"))]
+        return [
+            Stroke(
+                [(x, y), (x + 22, y)], colour, width, mark.get("dash", "solid")
+            )
+        ]
     if mark["type"] == "points":
         return [Spot(mark["shape"], (x + 11, y), colour)]
     if mark["type"] == "ranges":

@@ -49,53 +49,88 @@ def failover_charts(view: View, failover: FailoverOutcome) -> list[Chart]:
     return [_files(view, failover), _phases(view, failover)]
 
 
-def near(t: Tables, causes: Causes, failover: FailoverOutcome, window: Window) -> list[BackupFate]:
+def near(
+    t: Tables, causes: Causes, failover: FailoverOutcome, window: Window
+) -> list[BackupFate]:
     """The worst database's files that were made or on their way in the window."""
     rows = t["truth.file_state"]
     # when each file's way ended
-    last = dict(zip(rows["file"].tolist(), rows["time_us"].tolist(), strict=True))
+    last = dict(
+        zip(rows["file"].tolist(), rows["time_us"].tolist(), strict=True)
+    )
     files = causes.files(failover.worst.database)
     return [
-        f for f in files if f.begin_us < window[1] and last.get(f.number, f.begin_us) > window[0]
+        f
+        for f in files
+        if f.begin_us < window[1]
+        and last.get(f.number, f.begin_us) > window[0]
     ]
 
 
 def _files(view: View, failover: FailoverOutcome) -> Chart:
     window = zoom_window(view.causes, failover)
     # nothing leaves a lost site
-    sent_until = failover.failed_us if failover.failure_class == "site" else window[1]
+    sent_until = (
+        failover.failed_us if failover.failure_class == "site" else window[1]
+    )
     there = near(view.t, view.causes, failover, window)
     shown = there[-MOST_FILES:]
     rows = view.t["truth.restored"]
-    restored = dict(zip(rows["file"].tolist(), rows["time_us"].tolist(), strict=True))
+    restored = dict(
+        zip(rows["file"].tolist(), rows["time_us"].tolist(), strict=True)
+    )
     begins_us = view.leg.begins_us
     items: dict[str, list[dict[str, Any]]] = {state: [] for state in STATES}
     ends = []
     for row, file in enumerate(shown):
         at = restored.get(file.number)
-        for begin, end, state in _life(view.causes, file, at, sent_until, window[1]):
+        for begin, end, state in _life(
+            view.causes, file, at, sent_until, window[1]
+        ):
             items[state].append(_bar(row, begin + begins_us, end + begins_us))
         if at is not None:
             ends.append([row, (at + begins_us) / MS_US, -1, 0])
     marks: list[dict[str, Any]] = _lost(view, failover)
-    down = [(a + begins_us, b + begins_us) for a, b in view.causes.link_down if a < sent_until]
+    down = [
+        (a + begins_us, b + begins_us)
+        for a, b in view.causes.link_down
+        if a < sent_until
+    ]
     if down:
         marks.append(spans(down, "link down", "red"))
     marks += [
-        {"type": "bars", "label": STATES[state][1], "colour": STATES[state][0], "items": bars}
+        {
+            "type": "bars",
+            "label": STATES[state][1],
+            "colour": STATES[state][0],
+            "items": bars,
+        }
         for state, bars in items.items()
         if bars
     ]
     if ends:
-        restores = {"type": "points", "label": "restored", "colour": "black", "shape": "diamond"}
-        marks.append({**restores, "items": ends, "words": ["restored"] * len(ends)})
+        restores = {
+            "type": "points",
+            "label": "restored",
+            "colour": "black",
+            "shape": "diamond",
+        }
+        marks.append(
+            {**restores, "items": ends, "words": ["restored"] * len(ends)}
+        )
     name = view.leg.scenario.databases[failover.worst.database].name
-    of = f" (last {MOST_FILES} of {len(there)})" if len(there) > MOST_FILES else ""
+    of = (
+        f" (last {MOST_FILES} of {len(there)})"
+        if len(there) > MOST_FILES
+        else ""
+    )
     names = [_name(file, view) for file in shown]
     lost = failover.worst.data_loss_us
     words = f"{len(shown)} files; {'nothing' if not lost else clock(lost)} was lost."
     spec = _lane(names or ["none"], marks, view, failover)
-    return Chart("files", f"Files of {name}, from cut to restore{of}", words, spec)
+    return Chart(
+        "files", f"Files of {name}, from cut to restore{of}", words, spec
+    )
 
 
 def _lost(view: View, failover: FailoverOutcome) -> list[dict[str, Any]]:
@@ -113,7 +148,11 @@ def _name(file: BackupFate, view: View) -> str:
 
 
 def _life(
-    causes: Causes, file: BackupFate, restored_us: int | None, sent_until: int, end_us: int
+    causes: Causes,
+    file: BackupFate,
+    restored_us: int | None,
+    sent_until: int,
+    end_us: int,
 ) -> list[tuple[int, int, str]]:
     """(begin, end, what) of a file's life; a file still to be sent from a lost site waits no
     more.
@@ -126,7 +165,15 @@ def _life(
         if state == "landed":
             if restored_us is not None and restored_us >= begin:
                 end = min(end, restored_us)
-            bars.append((begin, end, "landed" if causes.intact(file.number, begin) else "damaged"))
+            bars.append(
+                (
+                    begin,
+                    end,
+                    "landed"
+                    if causes.intact(file.number, begin)
+                    else "damaged",
+                )
+            )
         elif state in STATES and min(end, sent_until) > begin:
             bars.append((begin, min(end, sent_until), state))
     return bars
@@ -142,20 +189,49 @@ def _phases(view: View, failover: FailoverOutcome) -> Chart:
         bar["colour"] = COLOUR_NAMES[PHASE_COLOURS[phase]]
         bar["beside"] = clock(end - begin)
         bars.append(bar)
-    total = "unknown" if failover.outage_us is None else clock(failover.outage_us)
+    total = (
+        "unknown" if failover.outage_us is None else clock(failover.outage_us)
+    )
     listed = zip(names, failover.spans, strict=True)
-    words = "; ".join(f"{name} {clock(end - begin)}" for name, (begin, end, _) in listed)
-    mark = {"type": "bars", "label": "", "colour": "blue", "items": bars, "beside": True}
+    words = "; ".join(
+        f"{name} {clock(end - begin)}" for name, (begin, end, _) in listed
+    )
+    mark = {
+        "type": "bars",
+        "label": "",
+        "colour": "blue",
+        "items": bars,
+        "beside": True,
+    }
     spec = _lane(names or ["none"], [mark], view, failover)
-    return Chart("phases", f"Outage {total}, phase by phase", f"{words or 'none'}.", spec)
+    return Chart(
+        "phases",
+        f"Outage {total}, phase by phase",
+        f"{words or 'none'}.",
+        spec,
+    )
 
 
 def _lane(
-    rows: list[str], marks: list[dict[str, Any]], view: View, failover: FailoverOutcome
+    rows: list[str],
+    marks: list[dict[str, Any]],
+    view: View,
+    failover: FailoverOutcome,
 ) -> dict[str, Any]:
     failed_ms = (failover.failed_us + view.leg.begins_us) / MS_US
-    return {"x": {"kind": "time"}, "y": {"rows": rows}, "marks": marks, "uprights": [failed_ms]}
+    return {
+        "x": {"kind": "time"},
+        "y": {"rows": rows},
+        "marks": marks,
+        "uprights": [failed_ms],
+    }
 
 
 def _bar(row: int, begin_us: int, end_us: int) -> dict[str, Any]:
-    return {"row": row, "from": begin_us / MS_US, "to": end_us / MS_US, "words": "", "of": -1}
+    return {
+        "row": row,
+        "from": begin_us / MS_US,
+        "to": end_us / MS_US,
+        "words": "",
+        "of": -1,
+    }

@@ -36,13 +36,19 @@ def seconds(value_s: float, unlimited: str = "no known limit") -> str:
     )
 
 
-def _axis(most_s: float, bounds: list[dict[str, Any]], title: str) -> dict[str, Any]:
+def _axis(
+    most_s: float, bounds: list[dict[str, Any]], title: str
+) -> dict[str, Any]:
     """An axis of durations from half a second on, with room for ten minutes and every bound."""
-    most_ms = max(2_000 * most_s, 600_000.0, *(1.5 * bound["x"] for bound in bounds), 0.0)
+    most_ms = max(
+        2_000 * most_s, 600_000.0, *(1.5 * bound["x"] for bound in bounds), 0.0
+    )
     return {"kind": "log_duration", "from": 500, "to": most_ms, "title": title}
 
 
-def _bounds(found: ManyRuns, measures: tuple[str, ...]) -> list[dict[str, Any]]:
+def _bounds(
+    found: ManyRuns, measures: tuple[str, ...]
+) -> list[dict[str, Any]]:
     """An upright line for each bound of the SLA, those of single databases too."""
     lines = {
         (line.bound, line.measure, line.database or line.tenant)
@@ -53,12 +59,16 @@ def _bounds(found: ManyRuns, measures: tuple[str, ...]) -> list[dict[str, Any]]:
         {
             "type": "upright",
             "x": bound / 1_000,
-            "label": " ".join(filter(None, ("SLA", measure, whose, clock(bound)))),
+            "label": " ".join(
+                filter(None, ("SLA", measure, whose, clock(bound)))
+            ),
             "colour": "black",
             "dash": dash,
         }
         for (bound, measure, whose), dash in zip(
-            sorted(lines), cycle(("solid", "dashed", "dotted", "dotdash")), strict=False
+            sorted(lines),
+            cycle(("solid", "dashed", "dotted", "dotdash")),
+            strict=False,
         )
     ]
 
@@ -66,20 +76,41 @@ def _bounds(found: ManyRuns, measures: tuple[str, ...]) -> list[dict[str, Any]]:
 def _exposure(found: ManyRuns) -> Chart:
     curves = {c: found.exposure_curve(c) for c in CLASSES}
     curves = {c: curve for c, curve in curves.items() if len(curve)}
-    most = max((float(curve["above"].iloc[-1]) for curve in curves.values()), default=1.0)
+    most = max(
+        (float(curve["above"].iloc[-1]) for curve in curves.values()),
+        default=1.0,
+    )
     least = min(
-        (float(s[s > 0].min()) for curve in curves.values() if (s := curve["share"]).gt(0).any()),
+        (
+            float(s[s > 0].min())
+            for curve in curves.values()
+            if (s := curve["share"]).gt(0).any()
+        ),
         default=1e-3,
     )
     marks = []
     for failure_class, curve in curves.items():
-        x, y = curve["above"].to_numpy()[1:], 100 * curve["share"].to_numpy()[1:]
-        looks = LineStyle(f"{failure_class} lost", _COLOURS[failure_class], _DASHES[failure_class])
-        marks.append(line(packed(x * SECOND_US, np.where(y > 0, y, np.nan)), looks))
+        x, y = (
+            curve["above"].to_numpy()[1:],
+            100 * curve["share"].to_numpy()[1:],
+        )
+        looks = LineStyle(
+            f"{failure_class} lost",
+            _COLOURS[failure_class],
+            _DASHES[failure_class],
+        )
+        marks.append(
+            line(packed(x * SECOND_US, np.where(y > 0, y, np.nan)), looks)
+        )
     bounds = _bounds(found, ("data_loss", "exposure"))
     spec = {
         "x": _axis(most, bounds, "more than"),
-        "y": {"kind": "log_percent", "from": 50 * least, "to": 130, "title": "% of the time"},
+        "y": {
+            "kind": "log_percent",
+            "from": 50 * least,
+            "to": 130,
+            "title": "% of the time",
+        },
         "height": 300,
         "marks": [*marks, *bounds],
     }
@@ -100,8 +131,14 @@ def _phases(found: ManyRuns) -> Iterator[Chart]:
     its end.
     """
     names = [p for p in PHASES if len(found.values(f"outage.{p}"))]
-    means = {p.replace("_", " "): found.interval(f"outage.{p}.mean") for p in names}
-    parts = [(name, round(i.estimate * SECOND_US)) for name, i in means.items() if i.estimate > 0]
+    means = {
+        p.replace("_", " "): found.interval(f"outage.{p}.mean") for p in names
+    }
+    parts = [
+        (name, round(i.estimate * SECOND_US))
+        for name, i in means.items()
+        if i.estimate > 0
+    ]
     if parts:
         told = "; ".join(
             f"{name} {seconds(means[name].estimate)} (from {seconds(means[name].low)} to "
@@ -134,20 +171,38 @@ def _costs(found: ManyRuns) -> Iterator[Chart]:
         shares = 100 * np.arange(1, len(values) + 1) / len(values)
         name = f"{measure.replace('_', ' ')} of {len(values)} runs"
         at_us = np.maximum(values, 0.5) * SECOND_US
-        marks = [line(packed(at_us, shares), LineStyle(name, colour, steps=True))]
+        marks = [
+            line(packed(at_us, shares), LineStyle(name, colour, steps=True))
+        ]
         told = []
         for statistic, share in QUANTILES.items():
             i = found.interval(f"{measure}.{statistic}")
-            high = i.high if math.isfinite(i.high) else 4 * max(float(values[-1]), 150.0)
-            ends = packed([max(i.low, 0.5) * SECOND_US, high * SECOND_US], [100 * share] * 2)
-            marks.append(line(ends, LineStyle("interval of a quantile", "black", width=1.5)))
+            high = (
+                i.high
+                if math.isfinite(i.high)
+                else 4 * max(float(values[-1]), 150.0)
+            )
+            ends = packed(
+                [max(i.low, 0.5) * SECOND_US, high * SECOND_US],
+                [100 * share] * 2,
+            )
+            marks.append(
+                line(
+                    ends,
+                    LineStyle("interval of a quantile", "black", width=1.5),
+                )
+            )
             told.append(
                 f"{statistic} {seconds(i.estimate)} (from {seconds(i.low)} to {seconds(i.high)})"
             )
         bounds = _bounds(found, (measure,))
         spec = {
             "x": _axis(float(values[-1]), bounds, measure.replace("_", " ")),
-            "y": {"kind": "percent", "to": 105, "title": "% of failovers at or below"},
+            "y": {
+                "kind": "percent",
+                "to": 105,
+                "title": "% of failovers at or below",
+            },
             "height": 300,
             "marks": [*marks, *bounds],
         }

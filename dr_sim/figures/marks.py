@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 
 from dr_sim.figures.axes import Axis
-from dr_sim.figures.shapes import Area, Label, Point, Shape, Spot, Stroke, box, fitted, text_width
+from dr_sim.figures.shapes import (
+    Area,
+    Label,
+    Point,
+    Shape,
+    Spot,
+    Stroke,
+    box,
+    fitted,
+    text_width,
+)
 
 LEAST_PX = 2.5
 ROW_PX = 22.0
@@ -78,7 +88,9 @@ def in_sight(mark: Mark, axis: Axis) -> list[tuple[Any, Any]]:
         if not len(px) or px[-1] < axis.low or px[0] > axis.high:
             continue
         inside = (px >= axis.low) & (px <= axis.high)
-        ends = [edge for edge in (axis.low, axis.high) if px[0] < edge < px[-1]]
+        ends = [
+            edge for edge in (axis.low, axis.high) if px[0] < edge < px[-1]
+        ]
         at = np.searchsorted(px, ends)
         values = py[at - 1] if mark.get("steps") else np.interp(ends, px, py)
         cut_x = np.concatenate((px[inside], ends))
@@ -97,15 +109,27 @@ def greatest(mark: Mark, axis: Axis) -> float:
 def _line(mark: Mark, frame: Frame) -> list[Shape]:
     shapes: list[Shape] = []
     for x, y in in_sight(mark, frame.x):
-        points = [(frame.px(a), frame.py(b)) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+        points = [
+            (frame.px(a), frame.py(b))
+            for a, b in zip(x.tolist(), y.tolist(), strict=True)
+        ]
         if len(points) > 3 * (points[-1][0] - points[0][0]) + 12:
             shapes += _envelope(points, mark)
             continue
         if mark.get("steps"):
             points = _stairs(points)
-        shapes.append(Stroke(_without_doubles(points), mark["colour"], mark["width"], mark["dash"]))
+        shapes.append(
+            Stroke(
+                _without_doubles(points),
+                mark["colour"],
+                mark["width"],
+                mark["dash"],
+            )
+        )
         if mark.get("dots"):
-            shapes += [Spot("circle", point, mark["colour"]) for point in points]
+            shapes += [
+                Spot("circle", point, mark["colour"]) for point in points
+            ]
     return shapes
 
 
@@ -145,19 +169,30 @@ def _envelope(points: list[Point], mark: Mark) -> list[Shape]:
         if not mark.get("edge"):
             shapes.append(Area([*edge, *lower_edge], mark["colour"], 0.45))
         if len(edge) > 1:
-            shapes.append(Stroke(edge, mark["colour"], mark["width"], mark["dash"]))
+            shapes.append(
+                Stroke(edge, mark["colour"], mark["width"], mark["dash"])
+            )
     return shapes
 
 
 def _level(mark: Mark, frame: Frame) -> list[Shape]:
     y = frame.py(mark["y"])
-    return [Stroke([(frame.left, y), (frame.right, y)], mark["colour"], 1.5, mark["dash"])]
+    return [
+        Stroke(
+            [(frame.left, y), (frame.right, y)],
+            mark["colour"],
+            1.5,
+            mark["dash"],
+        )
+    ]
 
 
 def _upright(mark: Mark, frame: Frame) -> list[Shape]:
     if not frame.shows(mark["x"], mark["x"]):
         return []
-    return [upright(mark["x"], frame, mark["colour"], mark.get("dash", "solid"))]
+    return [
+        upright(mark["x"], frame, mark["colour"], mark.get("dash", "solid"))
+    ]
 
 
 def upright(at: float, frame: Frame, colour: str, dash: str) -> Stroke:
@@ -166,7 +201,9 @@ def upright(at: float, frame: Frame, colour: str, dash: str) -> Stroke:
     return Stroke([(x, frame.top), (x, frame.bottom)], colour, 1.5, dash)
 
 
-def band(begin: float, end: float, frame: Frame, colour: str, opacity: float) -> Area:
+def band(
+    begin: float, end: float, frame: Frame, colour: str, opacity: float
+) -> Area:
     """An upright band through the whole frame."""
     left = frame.px(begin)
     width = max(LEAST_PX, frame.px(end) - left)
@@ -186,7 +223,9 @@ def _bars(mark: Mark, frame: Frame) -> list[Shape]:
             continue
         left = frame.px(bar["from"])
         right = max(left + LEAST_PX, frame.px(bar["to"]))
-        joined = rows.setdefault((bar["row"], bar.get("colour", mark["colour"])), [])
+        joined = rows.setdefault(
+            (bar["row"], bar.get("colour", mark["colour"])), []
+        )
         if joined and left <= joined[-1][1] + 0.1:
             joined[-1] = (joined[-1][0], max(right, joined[-1][1]))
         else:
@@ -194,7 +233,10 @@ def _bars(mark: Mark, frame: Frame) -> list[Shape]:
     shapes: list[Shape] = []
     for (row, colour), joined in rows.items():
         top = frame.row_top(row) + 3
-        shapes += [Area(box(left, top, right - left, 16), colour) for left, right in joined]
+        shapes += [
+            Area(box(left, top, right - left, 16), colour)
+            for left, right in joined
+        ]
     if mark.get("beside"):
         shapes += [_beside(bar, frame) for bar in mark["items"]]
     return shapes
@@ -221,7 +263,9 @@ def _points(mark: Mark, frame: Frame) -> list[Shape]:
         if place not in seen:
             seen.add(place)
             middle = (x, frame.row_top(row) + 11)
-            shapes.append(Spot(mark["shape"], middle, mark["colour"], bool(hollow)))
+            shapes.append(
+                Spot(mark["shape"], middle, mark["colour"], bool(hollow))
+            )
     return shapes
 
 
@@ -230,11 +274,17 @@ def _ranges(mark: Mark, frame: Frame) -> list[Shape]:
     shapes: list[Shape] = []
     for x, low, high in mark["items"]:
         at = frame.px(x)
-        bottom, top = frame.py(low), frame.top if high is None else frame.py(high)
+        bottom, top = (
+            frame.py(low),
+            frame.top if high is None else frame.py(high),
+        )
         shapes.append(Stroke([(at, bottom), (at, top)], mark["colour"], 1.5))
         if high is None:
             shapes.append(
-                Area([(at, top - 2), (at + 5, top + 7), (at - 5, top + 7)], mark["colour"])
+                Area(
+                    [(at, top - 2), (at + 5, top + 7), (at - 5, top + 7)],
+                    mark["colour"],
+                )
             )
     return shapes
 
@@ -244,7 +294,10 @@ def _changes(mark: Mark, frame: Frame) -> list[Shape]:
     shapes: list[Shape] = []
     for item in mark["items"]:
         middle = frame.row_top(item["row"]) + 11
-        ends = [(frame.px(item["low"]), middle), (frame.px(item["high"]), middle)]
+        ends = [
+            (frame.px(item["low"]), middle),
+            (frame.px(item["high"]), middle),
+        ]
         shapes.append(Stroke(ends, item["colour"], 2))
         dot = (frame.px(item["at"]), middle)
         shapes.append(Spot("circle", dot, item["colour"], item["hollow"]))
@@ -256,10 +309,17 @@ def _cells(mark: Mark, frame: Frame) -> list[Shape]:
     wide = frame.width / mark["columns"]
     shapes: list[Shape] = []
     for item in mark["items"]:
-        left, top = frame.left + item["column"] * wide, frame.row_top(item["row"])
-        shapes.append(Area(box(left, top, wide - 2, ROW_PX - 2), mark["colour"]))
+        left, top = (
+            frame.left + item["column"] * wide,
+            frame.row_top(item["row"]),
+        )
+        shapes.append(
+            Area(box(left, top, wide - 2, ROW_PX - 2), mark["colour"])
+        )
         middle = (left + wide / 2 - 1, top + ROW_PX / 2 - 1)
-        shapes.append(Label(fitted(item["text"], wide - 6), middle, "middle", "black"))
+        shapes.append(
+            Label(fitted(item["text"], wide - 6), middle, "middle", "black")
+        )
     return shapes
 
 

@@ -8,7 +8,16 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Polygon
 
-from dr_sim.figures.shapes import COLOURS, DASHES, Area, Label, Picture, Spot, Stroke, spot_points
+from dr_sim.figures.shapes import (
+    COLOURS,
+    DASHES,
+    Area,
+    Label,
+    Picture,
+    Spot,
+    Stroke,
+    spot_points,
+)
 from dr_sim.figures.style import STYLE
 
 PIXELS_PER_INCH = 96.0
@@ -19,7 +28,10 @@ _ANCHORS = {"start": "left", "middle": "center", "end": "right"}
 def figure_of(picture: Picture) -> Figure:
     """The picture on one pair of axes, in pixels."""
     with mpl.rc_context(STYLE):
-        size = picture.width / PIXELS_PER_INCH, picture.height / PIXELS_PER_INCH
+        size = (
+            picture.width / PIXELS_PER_INCH,
+            picture.height / PIXELS_PER_INCH,
+        )
         figure = Figure(figsize=size, facecolor="white")
         ax = figure.add_axes((0.0, 0.0, 1.0, 1.0))
         ax.set_axis_off()
@@ -40,11 +52,21 @@ def _draw(ax: Any, shape: Stroke | Area | Spot | Label, order: int) -> None:
         xs, ys = zip(*shape.points, strict=True)
         ax.plot(xs, ys, color=colour, lw=width, ls=style, zorder=order)
     elif isinstance(shape, Area):
-        ax.add_patch(Polygon(shape.points, fc=colour, alpha=shape.opacity, lw=0, zorder=order))
+        ax.add_patch(
+            Polygon(
+                shape.points,
+                fc=colour,
+                alpha=shape.opacity,
+                lw=0,
+                zorder=order,
+            )
+        )
     elif isinstance(shape, Spot):
         face = "white" if shape.hollow else colour
         round_one = shape.shape == "circle"
-        patch = Circle(shape.at, 4.5) if round_one else Polygon(spot_points(shape))
+        patch = (
+            Circle(shape.at, 4.5) if round_one else Polygon(spot_points(shape))
+        )
         patch.set(facecolor=face, edgecolor=colour, zorder=order)
         ax.add_patch(patch)
     else:

@@ -32,7 +32,11 @@ def timeline_picture(seen: Views) -> Picture:
         window_us = begin + begins_us, end + begins_us
         window = window_us[0] / MS_US, window_us[1] / MS_US
         which = f" {number}" if len(found) > 1 else ""
-        near = [_in_sight(chart, window) for chart in lanes if chart.key in NEAR_A_FAILOVER]
+        near = [
+            _in_sight(chart, window)
+            for chart in lanes
+            if chart.key in NEAR_A_FAILOVER
+        ]
         near.insert(1, timeline.exposure(window_us))
         for chart in (*near, *failover_charts(view, failover)):
             heading = f"Around the failover{which}" if chart is near[0] else ""
@@ -44,14 +48,18 @@ def exposure_picture(seen: Views) -> Picture:
     """True and reported exposure to the loss of the site with the SLA's lines, and its shares."""
     timeline = Timeline(seen)
     scenario = seen.whole.scenario
-    exposed = seen.whole.exposure().window(scenario.measure_from_us, seen.end_us)
+    exposed = seen.whole.exposure().window(
+        scenario.measure_from_us, seen.end_us
+    )
     panels = [Panel(timeline.exposure())]
     true = seen.whole.exposure()
     if true.duration_us and seen.end_us > 2 * DAY_US:
         peak, reach = _peak(true), max(3 * true.max_us(), 2 * HOUR_US)
         window = max(0, peak - reach), min(seen.end_us, peak + reach // 2)
         near = window[0] / MS_US, window[1] / MS_US
-        panels.append(Panel(timeline.exposure(window), near, "Around the highest"))
+        panels.append(
+            Panel(timeline.exposure(window), near, "Around the highest")
+        )
     if exposed.duration_us:
         panels.append(Panel(share_below(exposed, timeline.limits())))
     return picture_of(_title(seen, "exposure"), panels, timeline.axis([]))
@@ -68,13 +76,17 @@ def _in_sight(chart: Chart, window: tuple[float, float]) -> Chart:
         bars = [bar for bar in mark["items"] if _meets(bar, window)]
         kept.append(bars)
         used.update(bar["row"] for bar in bars)
-    rows = [chart.spec["y"]["rows"][row] for row in sorted(used)] or ["nothing"]
+    rows = [chart.spec["y"]["rows"][row] for row in sorted(used)] or [
+        "nothing"
+    ]
     place = {row: i for i, row in enumerate(sorted(used))}
     drawn = []
     for mark, bars in zip(marks, kept, strict=True):
         items = [{**bar, "row": place[bar["row"]]} for bar in bars]
         drawn.append({**mark, "items": items})
-    return replace(chart, spec={**chart.spec, "y": {"rows": rows}, "marks": drawn})
+    return replace(
+        chart, spec={**chart.spec, "y": {"rows": rows}, "marks": drawn}
+    )
 
 
 def _meets(bar: dict[str, Any], window: tuple[float, float]) -> bool:
@@ -85,7 +97,10 @@ def _title(seen: Views, what: str) -> str:
     failures = len(seen.failures_us)
     drawn = []
     if failures:
-        drawn.append("dashed: " + ("the failures, and failback" if failures > 1 else "the failure"))
+        drawn.append(
+            "dashed: "
+            + ("the failures, and failback" if failures > 1 else "the failure")
+        )
     if seen.unprotected:
         drawn.append("shaded: unprotected")
     told = f" ({'; '.join(drawn)})" if drawn else ""

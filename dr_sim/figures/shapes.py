@@ -24,7 +24,12 @@ COLOURS = {
     "mint": "#A6DCC8",
     "yellow": "#F0E442",
 }
-DASHES = {"solid": (), "dashed": (7, 4), "dotted": (2, 3), "dotdash": (7, 3, 2, 3)}
+DASHES = {
+    "solid": (),
+    "dashed": (7, 4),
+    "dotted": (2, 3),
+    "dotdash": (7, 3, 2, 3),
+}
 TEXT_PX = 12.0
 
 Point = tuple[float, float]
@@ -106,7 +111,9 @@ def text_width(text: str, size: float = TEXT_PX) -> float:
     """How wide a text is, at most about: fonts differ from machine to machine."""
     narrow = sum(c in "iljt.,:;'|!()[] " for c in text)
     wide = sum(c in "mwMW%@" or ord(c) > 0x2E80 for c in text)
-    return size * (0.34 * narrow + 0.95 * wide + 0.6 * (len(text) - narrow - wide))
+    return size * (
+        0.34 * narrow + 0.95 * wide + 0.6 * (len(text) - narrow - wide)
+    )
 
 
 def fitted(text: str, width: float, size: float = TEXT_PX) -> str:

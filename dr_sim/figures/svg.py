@@ -47,7 +47,9 @@ def _drawn(shape: Shape) -> str:
             f'stroke-width="{_n(shape.width)}"{dashed}/>'
         )
     if isinstance(shape, Area):
-        opacity = f' fill-opacity="{shape.opacity:g}"' if shape.opacity < 1 else ""
+        opacity = (
+            f' fill-opacity="{shape.opacity:g}"' if shape.opacity < 1 else ""
+        )
         return f'<path d="{_path(shape.points)}Z" fill="{_colour(shape.colour)}"{opacity}/>'
     if isinstance(shape, Spot):
         return _spot(shape)
@@ -65,7 +67,9 @@ def _spot(spot: Spot) -> str:
 
 def _label(label: Label) -> str:
     x, y = label.at
-    anchor = f' text-anchor="{label.anchor}"' if label.anchor != "start" else ""
+    anchor = (
+        f' text-anchor="{label.anchor}"' if label.anchor != "start" else ""
+    )
     size = f' font-size="{_n(label.size)}"' if label.size != TEXT_PX else ""
     bold = ' font-weight="bold"' if label.bold else ""
     # a third of the size below the middle is where a text of this size stands

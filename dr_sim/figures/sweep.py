@@ -18,7 +18,11 @@ from dr_sim.units import SECOND_US
 
 WIDE = 20.0  # a factor between values from which on an axis is logarithmic
 _AXES = {"duration": "duration", "part": "percent", "count": "number"}
-_SCALES = {"duration": 1_000.0, "part": 100.0, "count": 1.0}  # seconds to ms, parts to %
+_SCALES = {
+    "duration": 1_000.0,
+    "part": 100.0,
+    "count": 1.0,
+}  # seconds to ms, parts to %
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +54,17 @@ class DrawnMeasure:
 
     @property
     def name(self) -> str:
-        return " ".join(filter(None, (self.measure, self.database, self.failure_class)))
+        return " ".join(
+            filter(None, (self.measure, self.database, self.failure_class))
+        )
 
     def text(self, value: float) -> str:
         """A value (seconds, parts, a count) as people read it."""
         if not math.isfinite(value):
             return "?"
-        factor = {"duration": float(SECOND_US), "part": 1e6, "count": 1.0}[self.kind]
+        factor = {"duration": float(SECOND_US), "part": 1e6, "count": 1.0}[
+            self.kind
+        ]
         return value_text(round(value * factor), UNITS[self.kind])
 
 
@@ -72,12 +80,23 @@ def sweep_chart(swept: DrawnSweep, asked: DrawnMeasure) -> Chart:
     by_value = {}
     for point, cell in zip(swept.points, cells, strict=True):
         by_value[tuple(point.values[key] for key in keys)] = cell
-    runs = int(swept.curve(asked.measure, asked.database, asked.failure_class)["n"].min())
+    runs = int(
+        swept.curve(asked.measure, asked.database, asked.failure_class)[
+            "n"
+        ].min()
+    )
     title = f"{asked.name}, {runs:,} run{'s' * (runs != 1)} a point"
     draw = _curve if len(keys) == 1 else _table
     spec = draw(by_value, keys, asked)
-    words = "; ".join(f"{' '.join(at)}: {asked.text(c.estimate)}" for at, c in by_value.items())
-    key = "-".join(filter(None, ("sweep", asked.measure, asked.database, asked.failure_class)))
+    words = "; ".join(
+        f"{' '.join(at)}: {asked.text(c.estimate)}"
+        for at, c in by_value.items()
+    )
+    key = "-".join(
+        filter(
+            None, ("sweep", asked.measure, asked.database, asked.failure_class)
+        )
+    )
     return Chart(key.replace(" ", "_"), title, f"{words}.", spec)
 
 
@@ -101,26 +120,40 @@ def _cells_of(swept: DrawnSweep, asked: DrawnMeasure) -> list[Cell]:
 
 # ---- one key
 def _curve(
-    by_value: Mapping[tuple[str, ...], Cell], keys: Sequence[str], asked: DrawnMeasure
+    by_value: Mapping[tuple[str, ...], Cell],
+    keys: Sequence[str],
+    asked: DrawnMeasure,
 ) -> dict[str, Any]:
     order = in_order([value for (value,) in by_value])
     cells = [by_value[(value,)] for value in order]
     places, ordered = _places(order)
     scale = _SCALES[asked.kind]
-    marks = [_intervals(places, cells, scale), *_estimates(places, cells, scale, ordered)]
+    marks = [
+        _intervals(places, cells, scale),
+        *_estimates(places, cells, scale, ordered),
+    ]
     marks += _sla_marks(places, cells, scale, asked)
     room = 0.08 * ((places[-1] - places[0]) or 1.0)
     x = {
         "kind": "given",
         "from": places[0] - room,
         "to": places[-1] + room,
-        "ticks": [[place, value] for place, value in zip(places, order, strict=True)],
+        "ticks": [
+            [place, value] for place, value in zip(places, order, strict=True)
+        ],
         "title": keys[0],
     }
-    return {"x": x, "y": _y_axis(cells, scale, asked), "height": 300, "marks": marks}
+    return {
+        "x": x,
+        "y": _y_axis(cells, scale, asked),
+        "height": 300,
+        "marks": marks,
+    }
 
 
-def _intervals(places: Sequence[float], cells: Sequence[Cell], scale: float) -> dict[str, Any]:
+def _intervals(
+    places: Sequence[float], cells: Sequence[Cell], scale: float
+) -> dict[str, Any]:
     items = []
     for at, cell in zip(places, cells, strict=True):
         low = cell.low * scale if math.isfinite(cell.low) else 0.0
@@ -135,15 +168,22 @@ def _intervals(places: Sequence[float], cells: Sequence[Cell], scale: float) -> 
 def _estimates(
     places: Sequence[float], cells: Sequence[Cell], scale: float, ordered: bool
 ) -> list[dict[str, Any]]:
-    values = [cell.estimate * scale if math.isfinite(cell.estimate) else None for cell in cells]
-    known = [(at, v) for at, v in zip(places, values, strict=True) if v is not None]
+    values = [
+        cell.estimate * scale if math.isfinite(cell.estimate) else None
+        for cell in cells
+    ]
+    known = [
+        (at, v) for at, v in zip(places, values, strict=True) if v is not None
+    ]
     looks = LineStyle("estimate", "blue")
     if ordered:
         return [_dotted(known, looks)] if known else []
     return [_dotted([point], looks) for point in known]
 
 
-def _dotted(points: Sequence[tuple[float, float]], looks: LineStyle) -> dict[str, Any]:
+def _dotted(
+    points: Sequence[tuple[float, float]], looks: LineStyle
+) -> dict[str, Any]:
     return {**line(_exact(points), looks), "dots": True, "exact": True}
 
 
@@ -155,10 +195,17 @@ def _exact(points: Sequence[tuple[float, float]]) -> dict[str, list[Any]]:
 
 
 def _sla_marks(
-    places: Sequence[float], cells: Sequence[Cell], scale: float, asked: DrawnMeasure
+    places: Sequence[float],
+    cells: Sequence[Cell],
+    scale: float,
+    asked: DrawnMeasure,
 ) -> list[dict[str, Any]]:
     bounds = [cell.bound for cell in cells]
-    known = [(at, b) for at, b in zip(places, bounds, strict=True) if not math.isnan(b)]
+    known = [
+        (at, b)
+        for at, b in zip(places, bounds, strict=True)
+        if not math.isnan(b)
+    ]
     if not known:
         return []
     same = len({bound for _, bound in known}) == 1 and len(known) == len(cells)
@@ -170,14 +217,25 @@ def _sla_marks(
     return [_dotted(points, LineStyle(label, "red", "dashed"))]
 
 
-def _y_axis(cells: Sequence[Cell], scale: float, asked: DrawnMeasure) -> dict[str, Any]:
-    seen = [x for c in cells for x in (c.estimate, c.high, c.bound) if math.isfinite(x)]
+def _y_axis(
+    cells: Sequence[Cell], scale: float, asked: DrawnMeasure
+) -> dict[str, Any]:
+    seen = [
+        x
+        for c in cells
+        for x in (c.estimate, c.high, c.bound)
+        if math.isfinite(x)
+    ]
     top = max(seen, default=0.0) * scale or 1.0
     positive = [x * scale for x in seen if x > 0]
     kind = _AXES[asked.kind]
     # a factor of 20 between points: an even scale would show the largest only
     if asked.kind != "count" and positive and min(positive) < top / WIDE:
-        return {"kind": f"log_{kind}", "from": min(positive) / 1.5, "to": top * 1.2}
+        return {
+            "kind": f"log_{kind}",
+            "from": min(positive) / 1.5,
+            "to": top * 1.2,
+        }
     return {"kind": kind, "from": 0, "to": top * 1.08, "title": ""}
 
 
@@ -195,12 +253,19 @@ def _places(values: list[str]) -> tuple[list[float], bool]:
 
 
 # ---- two keys
-_MET, _MISSED, _OPEN, _PLAIN = "meets the SLA", "misses it", "? the interval straddles it", ""
+_MET, _MISSED, _OPEN, _PLAIN = (
+    "meets the SLA",
+    "misses it",
+    "? the interval straddles it",
+    "",
+)
 _TINTS = {_MET: "mint", _MISSED: "orange", _OPEN: "yellow", _PLAIN: "sky"}
 
 
 def _table(
-    by_value: Mapping[tuple[str, ...], Cell], keys: Sequence[str], asked: DrawnMeasure
+    by_value: Mapping[tuple[str, ...], Cell],
+    keys: Sequence[str],
+    asked: DrawnMeasure,
 ) -> dict[str, Any]:
     columns = in_order(list(dict.fromkeys(x for x, _ in by_value)))
     rows = in_order(list(dict.fromkeys(y for _, y in by_value)))
@@ -209,8 +274,16 @@ def _table(
         said, column = _said(cell, asked), columns.index(x)
         text = asked.text(cell.estimate) + (" ?" if said == _OPEN else "")
         sign = {_MET: "✓ ", _MISSED: "✗ "}.get(said, "")
-        item: dict[str, Any] = {"row": rows.index(y), "column": column, "text": sign + text}
-        item |= {"from": column, "to": column + 1, "words": f"{x}, {y}: {text}"}
+        item: dict[str, Any] = {
+            "row": rows.index(y),
+            "column": column,
+            "text": sign + text,
+        }
+        item |= {
+            "from": column,
+            "to": column + 1,
+            "words": f"{x}, {y}: {text}",
+        }
         groups.setdefault(said, []).append(item)
     marks = [
         {
@@ -223,7 +296,13 @@ def _table(
         for said, items in groups.items()
     ]
     ticks = [[i + 0.5, value] for i, value in enumerate(columns)]
-    axis = {"kind": "given", "from": 0, "to": len(columns), "ticks": ticks, "title": keys[0]}
+    axis = {
+        "kind": "given",
+        "from": 0,
+        "to": len(columns),
+        "ticks": ticks,
+        "title": keys[0],
+    }
     return {"x": axis, "y": {"rows": rows, "title": keys[1]}, "marks": marks}
 
 

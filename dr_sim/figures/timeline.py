@@ -54,13 +54,15 @@ class Timeline:
         it.
         """
         start_us = self.scenario.start_utc_us
-        local = (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=start_us)).astimezone(
-            ZoneInfo(self.scenario.time_zone)
-        )
+        local = (
+            datetime.fromtimestamp(0, UTC) + timedelta(microseconds=start_us)
+        ).astimezone(ZoneInfo(self.scenario.time_zone))
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
         before_us = (local - midnight) // timedelta(microseconds=1)
         names = [database.name for database in self.scenario.databases]
-        shown = [[name, begin / MS_US, end / MS_US] for name, begin, end in views]
+        shown = [
+            [name, begin / MS_US, end / MS_US] for name, begin, end in views
+        ]
         return {
             "from": 0,
             "to": self.end_us / MS_US,
@@ -102,7 +104,10 @@ class Timeline:
     ) -> dict[str, Any]:
         """Return a lane over the time axis; failures and unprotected time lie behind its marks."""
         uprights = [at / MS_US for at in self.seen.failures_us]
-        grounds = [[begin / MS_US, end / MS_US] for begin, end in self.seen.unprotected]
+        grounds = [
+            [begin / MS_US, end / MS_US]
+            for begin, end in self.seen.unprotected
+        ]
         return {
             "x": {"kind": "time"},
             "y": y,
@@ -113,7 +118,12 @@ class Timeline:
         }
 
     def _bar(
-        self, row: int, begin_us: int, end_us: int, words: str, database: int = -1
+        self,
+        row: int,
+        begin_us: int,
+        end_us: int,
+        words: str,
+        database: int = -1,
     ) -> dict[str, Any]:
         return {
             "row": row,
@@ -123,13 +133,19 @@ class Timeline:
             "of": database,
         }
 
-    def _of_each(self, curve: Callable[[str], Curve]) -> dict[int, dict[str, list[Any]]] | None:
+    def _of_each(
+        self, curve: Callable[[str], Curve]
+    ) -> dict[int, dict[str, list[Any]]] | None:
         """The curves of single databases, for the selector; None if there is only one."""
         names = [d.name for d in self.scenario.databases]
         if len(names) == 1:
             return None
-        most = max(FEWEST_POINTS, min(MOST_POINTS, MOST_POINTS_OF_ALL // len(names)))
-        return {i: points_of(curve(name), most) for i, name in enumerate(names)}
+        most = max(
+            FEWEST_POINTS, min(MOST_POINTS, MOST_POINTS_OF_ALL // len(names))
+        )
+        return {
+            i: points_of(curve(name), most) for i, name in enumerate(names)
+        }
 
     # ---- lanes
     def _sites(self) -> Chart:
@@ -138,12 +154,17 @@ class Timeline:
         names = sorted({v.leg.primary for v in self.seen.legs})
         rows = [
             self._bar(names.index(v.leg.primary), begin, end, words)
-            for v, (begin, end, words) in zip(self.seen.legs, stretches, strict=True)
+            for v, (begin, end, words) in zip(
+                self.seen.legs, stretches, strict=True
+            )
         ]
         spec = self._lane({"rows": names}, [_bars(rows, "grey")])
-        told = "; ".join(f"{words} from {self.when(begin)}" for begin, _, words in stretches)
+        told = "; ".join(
+            f"{words} from {self.when(begin)}" for begin, _, words in stretches
+        )
         bare = "; ".join(
-            f"{clock(end - begin)} from {self.when(begin)}" for begin, end in self.seen.unprotected
+            f"{clock(end - begin)} from {self.when(begin)}"
+            for begin, end in self.seen.unprotected
         )
         return Chart(
             "sites",
@@ -154,20 +175,29 @@ class Timeline:
 
     def _events(self) -> Chart:
         happenings = sorted(self.seen.happenings, key=lambda h: h.begin_us)
-        labels = list(dict.fromkeys(h.what.replace("_", " ") for h in happenings))
+        labels = list(
+            dict.fromkeys(h.what.replace("_", " ") for h in happenings)
+        )
         rows: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
         for h in happenings:
             words = f"{h.label}: {h.what.replace('_', ' ')} {h.detail} "
             words += f"({clock(h.end_us - h.begin_us)})"
             end_us = h.begin_us if h.fatal else h.end_us
             row = labels.index(h.what.replace("_", " "))
-            rows[h.fatal].append(self._bar(row, h.begin_us, end_us, words, h.database))
+            rows[h.fatal].append(
+                self._bar(row, h.begin_us, end_us, words, h.database)
+            )
         marks = [_bars(rows[False], "red"), _bars(rows[True], "black")]
         spec = self._lane({"rows": labels or ["nothing"]}, marks)
         listed = "; ".join(
-            f"{h.what.replace('_', ' ')} {self.when(h.begin_us)}" for h in happenings[:12]
+            f"{h.what.replace('_', ' ')} {self.when(h.begin_us)}"
+            for h in happenings[:12]
         )
-        more = f"; and {len(happenings) - 12} more" if len(happenings) > 12 else ""
+        more = (
+            f"; and {len(happenings) - 12} more"
+            if len(happenings) > 12
+            else ""
+        )
         return Chart(
             "events",
             "What happened",
@@ -178,7 +208,11 @@ class Timeline:
         )
 
     def _backups(self) -> Chart:
-        words = {Kind.FULL: "full", Kind.INCREMENTAL: "incremental", Kind.LOG: "log"}
+        words = {
+            Kind.FULL: "full",
+            Kind.INCREMENTAL: "incremental",
+            Kind.LOG: "log",
+        }
         seen = dict.fromkeys(Kind, 0)
         left_out = 0
         rows: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in Kind}
@@ -197,17 +231,30 @@ class Timeline:
                     continue
                 stop = file.finished_us or file.cut_off_us or v.ends_us
                 state = (
-                    "" if file.finished_us else ", cut off" if file.cut_off_us else ", unfinished"
+                    ""
+                    if file.finished_us
+                    else ", cut off"
+                    if file.cut_off_us
+                    else ", unfinished"
                 )
                 text = (
                     f"{words[kind]} of {database.name}: {size(file.nominal_bytes)} in "
                     f"{clock(stop - file.begin_us)}{state}"
                 )
                 began_us = v.leg.begins_us
-                bar = self._bar(order.index(kind), began_us + file.begin_us, began_us + stop, text)
+                bar = self._bar(
+                    order.index(kind),
+                    began_us + file.begin_us,
+                    began_us + stop,
+                    text,
+                )
                 bar["of"] = names.index(database.name)
                 rows[kind].append(bar)
-        colours = {Kind.FULL: "blue", Kind.INCREMENTAL: "sky", Kind.LOG: "green"}
+        colours = {
+            Kind.FULL: "blue",
+            Kind.INCREMENTAL: "sky",
+            Kind.LOG: "green",
+        }
         marks = [_bars(rows[kind], colours[kind]) for kind in order]
         spec = self._lane({"rows": list(words.values())}, marks)
         told = ", ".join(counted(seen[kind], words[kind]) for kind in order)
@@ -216,7 +263,9 @@ class Timeline:
 
     def _link(self) -> Chart:
         capacity = self.scenario.link.bandwidth_bit_s / 1e6
-        rate, edges = sent_rate(self.seen, (0, self.end_us), LINK_SLICES, capacity)
+        rate, edges = sent_rate(
+            self.seen, (0, self.end_us), LINK_SLICES, capacity
+        )
         marks = [
             line(
                 packed(edges, np.append(rate, rate[-1:])),
@@ -227,11 +276,25 @@ class Timeline:
         marks.append(line(ends, LineStyle("bandwidth", "grey", "dotted")))
         down = []
         for v in self.seen.legs:  # a lost site has no link
-            lost_us = min([v.ends_us, *(f.failed_us for f in v.found if f.failure_class == "site")])
+            lost_us = min(
+                [
+                    v.ends_us,
+                    *(
+                        f.failed_us
+                        for f in v.found
+                        if f.failure_class == "site"
+                    ),
+                ]
+            )
             mine = [
-                (begin, min(end, lost_us)) for begin, end in v.causes.link_down if begin < lost_us
+                (begin, min(end, lost_us))
+                for begin, end in v.causes.link_down
+                if begin < lost_us
             ]
-            down += [(v.leg.begins_us + begin, v.leg.begins_us + end) for begin, end in mine]
+            down += [
+                (v.leg.begins_us + begin, v.leg.begins_us + end)
+                for begin, end in mine
+            ]
         if down:
             marks.append(spans(down, "down", "red"))
         total = sum(end - begin for begin, end in down)
@@ -241,7 +304,9 @@ class Timeline:
             f"{size(sum(int(v.t['truth.transfer_bytes']['bytes'].sum()) for v in self.seen.legs))} "
             f"crossed a link of {capacity:g} Mbit/s; it was "
             f"{f'down for {clock(total)}' if total else 'never down'}.",
-            self._lane({"kind": "number", "title": "Mbit/s", "least": 0.001}, marks),
+            self._lane(
+                {"kind": "number", "title": "Mbit/s", "least": 0.001}, marks
+            ),
         )
 
     def _behind(self) -> Chart:
@@ -263,20 +328,29 @@ class Timeline:
         true, told = whole.exposure(), whole.reported()
         seen, believed_in = true, told
         if window_us is not None:
-            seen, believed_in = true.window(*window_us), told.window(*window_us)
+            seen, believed_in = (
+                true.window(*window_us),
+                told.window(*window_us),
+            )
         lines = [
-            j for j in self.scenario.sla if j.measure in ("data_loss", "exposure.max") and j.at_most
+            j
+            for j in self.scenario.sla
+            if j.measure in ("data_loss", "exposure.max") and j.at_most
         ]
         # the reported one is a wide band behind, the true one lies in front: both are always seen
         believed = LineStyle("reported", "sky", width=6, edge=True)
         looks = LineStyle("true", "orange", width=1.8)
         marks = [
-            line(points_of(believed_in), believed, self._of_each(whole.reported)),
+            line(
+                points_of(believed_in), believed, self._of_each(whole.reported)
+            ),
             line(points_of(seen), looks, self._of_each(whole.exposure)),
         ]
         marks += [level(j.bound, f"SLA {j.id}", "black") for j in lines]
         if all(j.bound != self.scenario.danger_us for j in lines):
-            marks.append(level(self.scenario.danger_us, "danger", "red", "dashed"))
+            marks.append(
+                level(self.scenario.danger_us, "danger", "red", "dashed")
+            )
         words = (
             f"If the site had been lost, at most {clock(true.max_us())} of data would have "
             f"gone; the recovery manager believed in at most {clock(told.max_us())}."
@@ -312,12 +386,18 @@ class Timeline:
             f"At most {counted(landing.most, 'log')} waited to land and {restoring.most:,} to "
             f"be restored; staging was {held}."
         )
-        spec = self._lane({"kind": "number", "title": "logs", "least": 1}, marks, 170)
+        spec = self._lane(
+            {"kind": "number", "title": "logs", "least": 1}, marks, 170
+        )
         return Chart("backlog", "Backlog and staging", words, spec)
 
     def _steps(self, part: Backlog) -> tuple[Any, Any]:
         x = np.append(np.insert(part.at_us, 0, 0), self.end_us)
-        return thinned(x, np.append(np.insert(part.count, 0, 0), part.last), MOST_POINTS // 2)
+        return thinned(
+            x,
+            np.append(np.insert(part.count, 0, 0), part.last),
+            MOST_POINTS // 2,
+        )
 
     def _staging(self) -> list[tuple[int, int]]:
         """The maximal intervals in which some file waited because staging was full."""
@@ -373,10 +453,19 @@ class Timeline:
         )
         if not few:
             told += f" They are about {len(databases)} subjects, so they are drawn by kind."
-        return Chart("alerts", "Alerts", told, self._lane({"rows": names or ["none"]}, marks))
+        return Chart(
+            "alerts",
+            "Alerts",
+            told,
+            self._lane({"rows": names or ["none"]}, marks),
+        )
 
     def _subject(self, database: int) -> str:
-        return "whole service" if database < 0 else self.scenario.databases[database].name
+        return (
+            "whole service"
+            if database < 0
+            else self.scenario.databases[database].name
+        )
 
 
 def _bars(items: list[dict[str, Any]], colour: str) -> dict[str, Any]:

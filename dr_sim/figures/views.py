@@ -72,18 +72,30 @@ def views_of(whole: Whole) -> Views:
     failures_us: list[int] = []
     for view in legs:
         begins_us = view.leg.begins_us
-        failures_us += [failover.failed_us + begins_us for failover in view.found]
+        failures_us += [
+            failover.failed_us + begins_us for failover in view.found
+        ]
         for alert in view.quality.alerts:
             database = _as_at_first(view, legs[0], alert.database)
-            alerts.append(replace(alert, time_us=alert.time_us + begins_us, database=database))
+            alerts.append(
+                replace(
+                    alert, time_us=alert.time_us + begins_us, database=database
+                )
+            )
     unprotected = list(unprotected_spans(whole).values())
-    return Views(whole, legs, _happenings(legs), alerts, failures_us, unprotected)
+    return Views(
+        whole, legs, _happenings(legs), alerts, failures_us, unprotected
+    )
 
 
 def _as_at_first(view: View, first: View, database: int) -> int:
     """Return the database's index in the first leg."""
     names = [d.name for d in first.leg.scenario.databases]
-    return names.index(view.leg.scenario.databases[database].name) if database >= 0 else database
+    return (
+        names.index(view.leg.scenario.databases[database].name)
+        if database >= 0
+        else database
+    )
 
 
 def _happenings(legs: list[View]) -> list[Happening]:
@@ -93,7 +105,9 @@ def _happenings(legs: list[View]) -> list[Happening]:
         carried = () if after is None else after.leg.goes_on
         before = view.leg.goes_on
         for h in view.causes.happenings:
-            if h.begin_us >= view.ends_us or (not h.begin_us and (h.number, h.what) in before):
+            if h.begin_us >= view.ends_us or (
+                not h.begin_us and (h.number, h.what) in before
+            ):
                 continue
             end = (
                 h.end_us

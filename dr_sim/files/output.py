@@ -30,7 +30,9 @@ def read_bytes(path: Path) -> bytes:
     try:
         return read_regular(path, MOST_BYTES)
     except OSError as error:
-        raise InputError([Problem(str(path), 0, 0, f"cannot be read ({error.strerror})")]) from None
+        raise InputError(
+            [Problem(str(path), 0, 0, f"cannot be read ({error.strerror})")]
+        ) from None
 
 
 _CONTROL = re.compile(r"\x1b\[[0-9;]*m|[^\n\t -~\u00a0-\U0010ffff]")
@@ -69,7 +71,9 @@ def mute() -> None:
 def _is_stream(path: Path) -> bool:
     """Return whether a path names a stream of this process, or the place where nothing is kept."""
     text = os.path.normpath(path)
-    return text in _STREAMS or re.fullmatch(r"/dev/fd/[0-9]+", text) is not None
+    return (
+        text in _STREAMS or re.fullmatch(r"/dev/fd/[0-9]+", text) is not None
+    )
 
 
 def check_place(path: Path) -> None:
@@ -83,16 +87,22 @@ def check_place(path: Path) -> None:
         if real.is_dir():
             raise IsADirectoryError(21, "it is a folder")
         if real.exists() and not real.is_file():
-            raise OSError(22, "it is no regular file; name a file, or /dev/stdout")
+            raise OSError(
+                22, "it is no regular file; name a file, or /dev/stdout"
+            )
         above = next(parent for parent in real.parents if parent.exists())
         if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
             raise PermissionError(13, f"nothing may be put into {above}")
     except (OSError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or "its links lead in a circle"
-        raise InputError([Problem(str(path), 0, 0, f"cannot be written ({why})")]) from None
+        raise InputError(
+            [Problem(str(path), 0, 0, f"cannot be written ({why})")]
+        ) from None
 
 
-def write_file(path: Path, make: Callable[[Path], None], *, tidy_first: bool = True) -> None:
+def write_file(
+    path: Path, make: Callable[[Path], None], *, tidy_first: bool = True
+) -> None:
     """Have `make` make a file beside a place, and move it there. Raises OSError.
 
     Whoever writes many small files into one folder tidies it once, and not each time.
@@ -112,7 +122,9 @@ def write_file(path: Path, make: Callable[[Path], None], *, tidy_first: bool = T
         os.replace(made, real)
 
 
-def write_whole(path: Path, content: str | bytes, *, tidy_first: bool = True) -> None:
+def write_whole(
+    path: Path, content: str | bytes, *, tidy_first: bool = True
+) -> None:
     """Write a file that appears whole or not at all. Raises OSError."""
     data = _encoded(content)
     write_file(path, lambda made: _put(made, data), tidy_first=tidy_first)
@@ -143,7 +155,9 @@ def keep_apart(written: Iterable[Path], read: Iterable[Path]) -> None:
             )
 
 
-def check_outputs(written: Iterable[Path | None], read: Iterable[Path]) -> None:
+def check_outputs(
+    written: Iterable[Path | None], read: Iterable[Path]
+) -> None:
     """Before work that takes long: InputError if a file that was read, or one place twice, would be
     written, or could not be.
     """
@@ -152,7 +166,14 @@ def check_outputs(written: Iterable[Path | None], read: Iterable[Path]) -> None:
     for i, path in enumerate(places):
         if path.resolve() in (other.resolve() for other in places[:i]):
             raise InputError(
-                [Problem(str(path), 0, 0, "is written twice: each file needs a name of its own")]
+                [
+                    Problem(
+                        str(path),
+                        0,
+                        0,
+                        "is written twice: each file needs a name of its own",
+                    )
+                ]
             )
         check_place(path)
 
@@ -184,4 +205,6 @@ def write_together(files: Mapping[Path, str | bytes]) -> None:
                 write_whole(path, content)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise InputError([Problem(str(path), 0, 0, f"cannot be written ({why})")]) from None
+        raise InputError(
+            [Problem(str(path), 0, 0, f"cannot be written ({why})")]
+        ) from None

@@ -17,7 +17,9 @@ from pathlib import Path
 
 _CHECKOUT = (".git", ".hg")
 _tree: ContextVar[Path | None] = ContextVar("tree", default=None)
-outside_allowed: ContextVar[bool] = ContextVar("outside_allowed", default=False)
+outside_allowed: ContextVar[bool] = ContextVar(
+    "outside_allowed", default=False
+)
 """Whether files outside the folder tree may be read: the command line's --allow-outside."""
 
 
@@ -25,7 +27,10 @@ def read_regular(path: str | os.PathLike[str], most_bytes: int) -> bytes:
     """Return the bytes of a regular file of at most that size. OSError with a reason otherwise."""
     try:
         handle = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+            path,
+            os.O_RDONLY
+            | getattr(os, "O_NONBLOCK", 0)
+            | getattr(os, "O_BINARY", 0),
         )
     except ValueError as error:  # a path with a zero byte in it
         raise OSError(22, str(error)) from None
@@ -43,7 +48,11 @@ def read_regular(path: str | os.PathLike[str], most_bytes: int) -> bytes:
 
 def size_text(size_bytes: int) -> str:
     """Return '4 MiB' or '1 GiB'."""
-    return f"{size_bytes // 2**30} GiB" if size_bytes >= 2**30 else f"{size_bytes // 2**20} MiB"
+    return (
+        f"{size_bytes // 2**30} GiB"
+        if size_bytes >= 2**30
+        else f"{size_bytes // 2**20} MiB"
+    )
 
 
 def tree_of(scenario: str | os.PathLike[str]) -> Path:
@@ -55,9 +64,9 @@ def tree_of(scenario: str | os.PathLike[str]) -> Path:
     """
     own = Path(os.path.abspath(scenario)).parent.resolve()
     for folder in (own, *own.parents):
-        if any(os.path.exists(folder / mark) for mark in _CHECKOUT) and folder != Path(
-            folder.anchor
-        ):
+        if any(
+            os.path.exists(folder / mark) for mark in _CHECKOUT
+        ) and folder != Path(folder.anchor):
             return folder
     here = Path.cwd().resolve()
     below = here != Path(here.anchor) and own.is_relative_to(here)
@@ -79,8 +88,14 @@ def read_inside(path: str | os.PathLike[str], most_bytes: int) -> bytes:
     otherwise.
     """
     tree = _tree.get()
-    if tree is not None and not outside_allowed.get() and not _lies_in(path, tree):
-        remedy = "run the command from a folder above both, or add --allow-outside"
+    if (
+        tree is not None
+        and not outside_allowed.get()
+        and not _lies_in(path, tree)
+    ):
+        remedy = (
+            "run the command from a folder above both, or add --allow-outside"
+        )
         raise OSError(13, f"it lies outside {tree}; {remedy}")
     return read_regular(path, most_bytes)
 

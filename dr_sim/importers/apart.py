@@ -72,7 +72,9 @@ def _groups(
 
     for _, identity in rows:
         for fork in identity.forks:
-            tied_to[root(("fork", identity.family or only, fork))] = root(own(identity))
+            tied_to[root(("fork", identity.family or only, fork))] = root(
+                own(identity)
+            )
     groups: dict[tuple[str, ...], list[tuple[BackupHeader, Identity]]] = {}
     for row in rows:
         groups.setdefault(root(own(row[1])), []).append(row)

@@ -64,18 +64,26 @@ def read_barman(values: Sequence[object], file: str) -> list[Cluster]:
     found: dict[str, Cluster] = {}
     for (server, backup_id), row in merged.items():
         system_id = str(row.get("systemid") or "")
-        cluster = found.setdefault(f"{server} {system_id}", Cluster(server, system_id, server))
+        cluster = found.setdefault(
+            f"{server} {system_id}", Cluster(server, system_id, server)
+        )
         try:
             backup = _backup(backup_id, row, cluster)
         except BadValueError as wrong:
-            problems.append(Problem(file, 0, 0, f"server {server}, backup {backup_id}: {wrong}"))
+            problems.append(
+                Problem(
+                    file, 0, 0, f"server {server}, backup {backup_id}: {wrong}"
+                )
+            )
             continue
         if backup is not None:
             cluster.backups.append(backup)
     if problems:
         raise refusal(problems)
     named = {cluster.place for cluster in found.values()}
-    for server in dict.fromkeys(server for value in values for server in _empty_servers(value)):
+    for server in dict.fromkeys(
+        server for value in values for server in _empty_servers(value)
+    ):
         if named and server not in named:
             found[f"{server} "] = Cluster(
                 server, "", server, remarks=["the list holds no backup of it"]
@@ -95,13 +103,19 @@ def read_barman(values: Sequence[object], file: str) -> list[Cluster]:
     several = [cluster.name for cluster in clusters]
     for cluster in clusters:
         if several.count(cluster.name) > 1:
-            cluster.name = f"{cluster.name} ({cluster.system_id or 'no system id'})"
+            cluster.name = (
+                f"{cluster.name} ({cluster.system_id or 'no system id'})"
+            )
     return clusters
 
 
 def _named_elsewhere(cluster: Cluster, found: Mapping[str, Cluster]) -> bool:
     """An unfinished backup names no system id: its remarks go to the server's one cluster."""
-    others = [other for other in found.values() if other.name == cluster.name and other.backups]
+    others = [
+        other
+        for other in found.values()
+        if other.name == cluster.name and other.backups
+    ]
     if others:
         others[0].remarks += cluster.remarks
     return bool(others)
@@ -138,11 +152,25 @@ def _flat(row: Row) -> dict[str, object]:
     """show-backup's sections, one within the other, as one level of keys; the WAL section keeps its
     own.
     """
-    flat = {key: value for key, value in row.items() if not isinstance(value, Mapping)}
-    for section in ("base_backup_information", "catalog_information", "server_information"):
+    flat = {
+        key: value
+        for key, value in row.items()
+        if not isinstance(value, Mapping)
+    }
+    for section in (
+        "base_backup_information",
+        "catalog_information",
+        "server_information",
+    ):
         inner = at_path(row, section)
         if isinstance(inner, Mapping):
-            flat.update({key: value for key, value in inner.items() if value is not None})
+            flat.update(
+                {
+                    key: value
+                    for key, value in inner.items()
+                    if value is not None
+                }
+            )
     flat["last_available"] = at_path(row, "wal_information", "last_available")
     archived = at_path(row, "wal_information", "disk_usage_bytes")
     if archived is not None:
@@ -153,7 +181,9 @@ def _flat(row: Row) -> dict[str, object]:
 def _backup(backup_id: str, row: Row, cluster: Cluster) -> BaseBackup | None:
     status = text_of(row, "status")
     if status != "DONE":
-        cluster.remarks.append(f"{backup_id} has the status {status[:30] or 'none'}: skipped")
+        cluster.remarks.append(
+            f"{backup_id} has the status {status[:30] or 'none'}: skipped"
+        )
         return None
     finished = _instant(row, "end_time_timestamp", "end_time", cluster)
     if finished is None:
@@ -161,19 +191,32 @@ def _backup(backup_id: str, row: Row, cluster: Cluster) -> BaseBackup | None:
         return None
     started = _instant(row, "begin_time_timestamp", "begin_time", cluster)
     if started is not None and started > finished:
-        raise BadValueError("it ends before it starts: end_time lies before begin_time")
+        raise BadValueError(
+            "it ends before it starts: end_time lies before begin_time"
+        )
     parent = text_of(row, "parent_backup_id").strip("- ")
-    is_incremental = text_of(row, "backup_type") == "incremental" or bool(parent)
-    first_wal, last_wal = wal_name_of(row, "begin_wal"), wal_name_of(row, "end_wal")
+    is_incremental = text_of(row, "backup_type") == "incremental" or bool(
+        parent
+    )
+    first_wal, last_wal = (
+        wal_name_of(row, "begin_wal"),
+        wal_name_of(row, "end_wal"),
+    )
     size = _bytes(row, "cluster_size_bytes", "cluster_size", "size")
     stored = _bytes(
-        row, "backup_size_bytes", "incremental_size_bytes", "disk_usage_bytes", "deduplicated_size"
+        row,
+        "backup_size_bytes",
+        "incremental_size_bytes",
+        "disk_usage_bytes",
+        "deduplicated_size",
     )
     wal = number_of(row, "wal_size_bytes")
     # of the list: the backup with the WAL that it needs itself
     with_wal = number_of(row, "size_bytes") or 0
     moved = stored or max(with_wal, 0)
-    timeline = number_of(row, "timeline") or wal_timeline(last_wal or first_wal)
+    timeline = number_of(row, "timeline") or wal_timeline(
+        last_wal or first_wal
+    )
     segment = number_of(row, "xlog_segment_size") or 0
     cluster.segment_bytes = cluster.segment_bytes or (
         segment if segment > 0 and segment & (segment - 1) == 0 else 0

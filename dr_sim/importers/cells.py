@@ -27,7 +27,9 @@ Row = tuple[int, Mapping[str, object]]
 _LSN_LIMIT = 10**25  # msdb keeps LSNs as numeric(25, 0)
 _SIZE_LIMIT = 2**60
 _UNKNOWN_ZONE = 127  # msdb's time_zone for a backup that does not know its own
-_ZONES = range(-48, 57)  # the others are quarter hours from UTC: -12 h to +14 h
+_ZONES = range(
+    -48, 57
+)  # the others are quarter hours from UTC: -12 h to +14 h
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VALUE_OR_NUMBER = re.compile(r"'.*?'|\d+")
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -39,7 +41,9 @@ class BadValueError(Exception):
     """Holds what is wrong with one value of one row."""
 
 
-def error(file: str, message: str, line: int = 0, column: int = 0) -> InputError:
+def error(
+    file: str, message: str, line: int = 0, column: int = 0
+) -> InputError:
     return InputError([Problem(file, line, column, message)])
 
 
@@ -49,12 +53,16 @@ def refusal(problems: Sequence[Problem]) -> InputError:
     """
     kinds: dict[tuple[str, str], list[Problem]] = {}
     for problem in problems:
-        kinds.setdefault((problem.file, _VALUE_OR_NUMBER.sub("", problem.message)), []).append(
-            problem
-        )
+        kinds.setdefault(
+            (problem.file, _VALUE_OR_NUMBER.sub("", problem.message)), []
+        ).append(problem)
     told: list[Problem] = []
     for first, *others in kinds.values():
-        more = f" (and {len(others)} more rows with this mistake)" if others else ""
+        more = (
+            f" (and {len(others)} more rows with this mistake)"
+            if others
+            else ""
+        )
         told.append(replace(first, message=first.message + more))
     return InputError(told)
 
@@ -72,7 +80,8 @@ def decoded(data: bytes, file: str) -> str:
         return data.decode(encoding)
     except UnicodeDecodeError as wrong:
         message = (
-            f"is neither UTF-8 nor UTF-16 text (byte {wrong.start}): export it as JSON or CSV text"
+            f"is neither UTF-8 nor UTF-16 text (byte {wrong.start}): "
+            "export it as JSON or CSV text"
         )
         raise error(file, message) from None
 
@@ -82,9 +91,13 @@ def json_rows(text: str, file: str) -> list[Row]:
     try:
         found = _json_lists(text)
     except json.JSONDecodeError as wrong:
-        raise error(file, f"is not valid JSON: {wrong.msg}", wrong.lineno, wrong.colno) from None
+        raise error(
+            file, f"is not valid JSON: {wrong.msg}", wrong.lineno, wrong.colno
+        ) from None
     except (RecursionError, ValueError):
-        raise error(file, "is not a backup history: a JSON list of backups is needed") from None
+        raise error(
+            file, "is not a backup history: a JSON list of backups is needed"
+        ) from None
     if (
         isinstance(found, dict)
         and isinstance(found.get("value"), list)
@@ -110,12 +123,18 @@ def _json_lists(text: str) -> object:
     start = _BLANK.match(text)
     value, end = decoder.raw_decode(text, start.end() if start else 0)
     found = [value]
-    while (blank := _BLANK.match(text, end)) is not None and blank.end() < len(text):
+    while (blank := _BLANK.match(text, end)) is not None and blank.end() < len(
+        text
+    ):
         value, end = decoder.raw_decode(text, blank.end())
         found.append(value)
     if len(found) == 1:
         return found[0]
-    return [row for value in found for row in (value if isinstance(value, list) else [value])]
+    return [
+        row
+        for value in found
+        for row in (value if isinstance(value, list) else [value])
+    ]
 
 
 def csv_rows(text: str, file: str, needed: str, what: str) -> list[Row]:
@@ -126,7 +145,9 @@ def csv_rows(text: str, file: str, needed: str, what: str) -> list[Row]:
     """
     first_line = text.partition("\n")[0]
     delimiter = max(",;\t", key=first_line.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, strict=True
+    )
     rows: list[Row] = []
     names: list[str] = []
     try:
@@ -140,16 +161,29 @@ def csv_rows(text: str, file: str, needed: str, what: str) -> list[Row]:
             if not names:
                 names = [fold(cell) for cell in cells]
                 if fold(needed) not in names:
-                    raise error(file, f"is {what}: it has no {needed}", reader.line_num, 1)
+                    raise error(
+                        file,
+                        f"is {what}: it has no {needed}",
+                        reader.line_num,
+                        1,
+                    )
             elif len(cells) != len(names):
                 message = f"has {len(cells)} columns here, {len(names)} in its first line"
                 raise error(file, message, reader.line_num, 1)
             else:
-                pairs = ((name, cell.strip()) for name, cell in zip(names, cells, strict=True))
-                row = {name: (None if cell in ("", "NULL") else cell) for name, cell in pairs}
+                pairs = (
+                    (name, cell.strip())
+                    for name, cell in zip(names, cells, strict=True)
+                )
+                row = {
+                    name: (None if cell in ("", "NULL") else cell)
+                    for name, cell in pairs
+                }
                 rows.append((reader.line_num, row))
     except csv.Error as wrong:
-        raise error(file, f"is not valid CSV: {wrong}", reader.line_num, 1) from None
+        raise error(
+            file, f"is not valid CSV: {wrong}", reader.line_num, 1
+        ) from None
     return rows
 
 
@@ -161,18 +195,24 @@ def folded(row: Mapping[str, object]) -> Mapping[str, object]:
     return {fold(key): value for key, value in row.items()}
 
 
-def optional(row: Mapping[str, object], read: Callable[[object], T], *keys: str) -> T | None:
+def optional(
+    row: Mapping[str, object], read: Callable[[object], T], *keys: str
+) -> T | None:
     for key in keys:
         value = row.get(fold(key))
         if value is not None and value != "":
             try:
                 return read(value)
             except BadValueError as wrong:
-                raise BadValueError(f"{key} is {str(value)[:60]!r}, {wrong}") from None
+                raise BadValueError(
+                    f"{key} is {str(value)[:60]!r}, {wrong}"
+                ) from None
     return None
 
 
-def required(row: Mapping[str, object], read: Callable[[object], T], *keys: str) -> T:
+def required(
+    row: Mapping[str, object], read: Callable[[object], T], *keys: str
+) -> T:
     value = optional(row, read, *keys)
     if value is None:
         raise BadValueError(f"it has no {keys[0]}")
@@ -241,7 +281,11 @@ def _whole(value: object) -> int | None:
             value = Decimal(value.strip())
         except InvalidOperation:
             return None
-    if not isinstance(value, Decimal) or not value.is_finite() or value.adjusted() > 30:
+    if (
+        not isinstance(value, Decimal)
+        or not value.is_finite()
+        or value.adjusted() > 30
+    ):
         return None
     return int(value) if value == value.to_integral_value() else None
 
@@ -257,7 +301,11 @@ def _is_rounded(value: object) -> bool:
 def zone_offset(row: Mapping[str, object]) -> timedelta | None:
     """Return the offset of the row's local times from UTC, None if it does not say."""
     zone = optional(row, _as_zone, "time_zone")
-    return timedelta(minutes=15 * zone) if zone is not None and zone != _UNKNOWN_ZONE else None
+    return (
+        timedelta(minutes=15 * zone)
+        if zone is not None and zone != _UNKNOWN_ZONE
+        else None
+    )
 
 
 def _as_zone(value: object) -> int:
@@ -275,7 +323,9 @@ def as_instant(value: object, offset: timedelta | None) -> tuple[int, bool]:
     """
     if isinstance(value, dict):  # a date that was exported as an object
         value = folded(value).get("value")
-    match = _DATE_MS.fullmatch(value.strip()) if isinstance(value, str) else None
+    match = (
+        _DATE_MS.fullmatch(value.strip()) if isinstance(value, str) else None
+    )
     try:
         if match is not None:
             when = _EPOCH + timedelta(milliseconds=int(match[1]))

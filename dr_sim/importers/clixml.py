@@ -37,7 +37,10 @@ def clixml_rows(text: str, file: str) -> list[Row]:
     except (ElementTree.ParseError, ValueError, RecursionError) as wrong:
         raise error(file, f"is not valid XML: {wrong}") from None
     if _tag(root) != "Objs":
-        raise error(file, f"is XML, but no CLIXML: its root is {_tag(root)[:40]!r}, Objs is needed")
+        raise error(
+            file,
+            f"is XML, but no CLIXML: its root is {_tag(root)[:40]!r}, Objs is needed",
+        )
     reader = _Reader()
     found: list[object] = []
     for element in root:
@@ -47,7 +50,8 @@ def clixml_rows(text: str, file: str) -> list[Row]:
     for number, row in enumerate(found, 1):
         if not isinstance(row, Mapping):
             raise error(
-                file, f"backup {number} is {str(row)[:40]!r}, an object with properties is needed"
+                file,
+                f"backup {number} is {str(row)[:40]!r}, an object with properties is needed",
             )
         rows.append((0, folded(row)))
     return rows
@@ -59,7 +63,9 @@ class _Reader:
     def __init__(self) -> None:
         self.by_id: dict[str, object] = {}
 
-    def value(self, element: ElementTree.Element, depth: int, is_row: bool = False) -> object:
+    def value(
+        self, element: ElementTree.Element, depth: int, is_row: bool = False
+    ) -> object:
         """A value; is_row: it is a backup, or a list of them, and no value that has a text of its
         own.
         """
@@ -75,7 +81,9 @@ class _Reader:
         text = _unescaped(element.text or "")
         return text == "true" if tag == "B" else text
 
-    def _object(self, element: ElementTree.Element, depth: int, is_row: bool) -> object:
+    def _object(
+        self, element: ElementTree.Element, depth: int, is_row: bool
+    ) -> object:
         members: dict[str, object] = {}
         text: str | None = None
         for child in element:
@@ -86,10 +94,16 @@ class _Reader:
                 text = _unescaped(child.text or "")
             elif tag in _MEMBERS:
                 for member in child:
-                    members[_unescaped(member.get("N", ""))] = self.value(member, depth + 1)
+                    members[_unescaped(member.get("N", ""))] = self.value(
+                        member, depth + 1
+                    )
             elif tag not in ("TN", "TNRef", "DCT", "Obj", "Ref"):
-                text = _unescaped(child.text or "")  # a simple value with notes attached
-        if (is_row and members) or any(key.lower() == "byte" for key in members):
+                text = _unescaped(
+                    child.text or ""
+                )  # a simple value with notes attached
+        if (is_row and members) or any(
+            key.lower() == "byte" for key in members
+        ):
             return members
         return text if text is not None else members
 

@@ -29,7 +29,9 @@ _VLF, _BLOCK, _BLOCK_BYTES = 10**15, 10**5, 512
 ASSUMED_VLF_BYTES = 64 * 2**20
 # what a series of a scenario may hold; more is no log volume but a broken LSN
 MOST_INTERVAL_BYTES = 2**50
-ASSUMED_BACKUP_BYTES_S = 191_000_000  # field reports: 20 (old SAN), 143, 191, 299 MB/s
+ASSUMED_BACKUP_BYTES_S = (
+    191_000_000  # field reports: 20 (old SAN), 143, 191, 299 MB/s
+)
 ASSUMED_SIZE_BYTES = 10_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -58,7 +60,9 @@ class DatabaseFit:
     series_guess: str = ""
     plain_log_bytes: int = 0  # of logs whose compressed size is known too
     stored_log_bytes: int = 0  # of the same logs, compressed
-    log_interval_us: int = 0  # of log backups, where the series has another; 0: as the series
+    log_interval_us: int = (
+        0  # of log backups, where the series has another; 0: as the series
+    )
     holes: list[Hole] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -71,13 +75,20 @@ def fit_database(entries: Sequence[HistoryEntry]) -> DatabaseFit:
     # a striped backup has a row for every file
     seen = {entry.header.backup_id: entry for entry in entries}
     distinct = sorted(
-        seen.values(), key=lambda e: (e.header.started_utc_us, e.header.kind, e.header.last_lsn)
+        seen.values(),
+        key=lambda e: (
+            e.header.started_utc_us,
+            e.header.kind,
+            e.header.last_lsn,
+        ),
     )
     headers = [entry.header for entry in distinct]
     logs = [header for header in headers if header.kind is Kind.LOG]
     all_fulls = [header for header in headers if header.kind is Kind.FULL]
     fulls = [header for header in all_fulls if not header.copy_only]
-    incrementals = [header for header in headers if header.kind is Kind.INCREMENTAL]
+    incrementals = [
+        header for header in headers if header.kind is Kind.INCREMENTAL
+    ]
     log, interval_us = _log_schedule(logs)
     fit = DatabaseFit(
         name=headers[0].database,
@@ -93,7 +104,11 @@ def fit_database(entries: Sequence[HistoryEntry]) -> DatabaseFit:
     if logs:
         _fill_series(fit, logs)
         fit.holes = gaps(logs)
-        both = [e for e in distinct if e.header.kind is Kind.LOG and e.stored_bytes > 0]
+        both = [
+            e
+            for e in distinct
+            if e.header.kind is Kind.LOG and e.stored_bytes > 0
+        ]
         fit.plain_log_bytes = sum(e.header.nominal_bytes for e in both)
         fit.stored_log_bytes = sum(e.stored_bytes for e in both)
     _remark(fit, distinct, logs, fulls)
@@ -113,7 +128,9 @@ def lsn_bytes(first_lsn: int, last_lsn: int) -> tuple[int, bool]:
     """
     files = last_lsn // _VLF - first_lsn // _VLF
     blocks = last_lsn % _VLF // _BLOCK - first_lsn % _VLF // _BLOCK
-    return max(files * ASSUMED_VLF_BYTES + blocks * _BLOCK_BYTES, 0), files == 0
+    return max(
+        files * ASSUMED_VLF_BYTES + blocks * _BLOCK_BYTES, 0
+    ), files == 0
 
 
 def _log_schedule(logs: Sequence[BackupHeader]) -> tuple[Fitted, int]:
@@ -123,11 +140,14 @@ def _log_schedule(logs: Sequence[BackupHeader]) -> tuple[Fitted, int]:
     steps = [step for step in steps if step > 0]
     if not steps:
         return Fitted(
-            "every 5 min", "too few logs to tell the interval; 5 min is the usual one"
+            "every 5 min",
+            "too few logs to tell the interval; 5 min is the usual one",
         ), 5 * MINUTE_US
     step = median_low(steps)
     interval_us = max(round(step / MINUTE_US) * MINUTE_US, SECOND_US)
-    if abs(interval_us - step) > 5 * SECOND_US:  # backups start a little late, but not that much
+    if (
+        abs(interval_us - step) > 5 * SECOND_US
+    ):  # backups start a little late, but not that much
         interval_us = max(round(step / SECOND_US) * SECOND_US, SECOND_US)
     guess = "" if len(steps) >= 5 else f"from {len(steps)} intervals only"
     return Fitted(f"every {duration_text(interval_us)}", guess), interval_us
@@ -144,16 +164,23 @@ def slow_schedule(
     """
     if not headers:
         return Fitted(
-            without, "" if without == "none" else "the history holds none; weekly is usual"
+            without,
+            ""
+            if without == "none"
+            else "the history holds none; weekly is usual",
         )
-    starts = [_EPOCH + timedelta(microseconds=header.started_utc_us) for header in headers]
+    starts = [
+        _EPOCH + timedelta(microseconds=header.started_utc_us)
+        for header in headers
+    ]
     steps = [b - a for a, b in pairwise(starts)]
     at = _most_frequent(starts, lambda start: start.strftime("%H:%M"))
     day = _most_frequent(starts, lambda start: WEEKDAYS[start.weekday()])
     weekly, daily = f"weekly {day} {at}", f"daily {at}"
     if not steps:
         return Fitted(
-            weekly if alone == "weekly" else daily, f"from a single one; {alone} is usual"
+            weekly if alone == "weekly" else daily,
+            f"from a single one; {alone} is usual",
         )
     step = median_low(steps)
     guess = "" if len(steps) >= 2 else "from two only"
@@ -172,7 +199,9 @@ def slow_schedule(
     )
 
 
-def _most_frequent(starts: Sequence[datetime], of: Callable[[datetime], str]) -> str:
+def _most_frequent(
+    starts: Sequence[datetime], of: Callable[[datetime], str]
+) -> str:
     counts = Counter(of(start) for start in starts)
     return min(counts, key=lambda text: (-counts[text], text))
 
@@ -181,14 +210,19 @@ def _size(fulls: Sequence[BackupHeader]) -> Fitted:
     known = [full.nominal_bytes for full in fulls if full.nominal_bytes > 0]
     if known:
         return Fitted(f"{known[-1]} B")
-    took_us = max((full.finished_utc_us - full.started_utc_us for full in fulls), default=0)
+    took_us = max(
+        (full.finished_utc_us - full.started_utc_us for full in fulls),
+        default=0,
+    )
     if took_us >= SECOND_US:
         size = took_us // SECOND_US * ASSUMED_BACKUP_BYTES_S
         return Fitted(
-            f"{size} B", f"the full took {took_us // SECOND_US} s, at an assumed 191 MB/s"
+            f"{size} B",
+            f"the full took {took_us // SECOND_US} s, at an assumed 191 MB/s",
         )
     return Fitted(
-        f"{ASSUMED_SIZE_BYTES} B", "the history tells neither size nor duration of a full"
+        f"{ASSUMED_SIZE_BYTES} B",
+        "the history tells neither size nor duration of a full",
     )
 
 
@@ -198,7 +232,9 @@ def _fill_series(fit: DatabaseFit, logs: Sequence[BackupHeader]) -> None:
     """
     interval_us = fit.interval_us
     by_size = sum(log.nominal_bytes > 0 for log in logs) * 2 > len(logs)
-    slots = [(log.started_utc_us + interval_us // 2) // interval_us for log in logs]
+    slots = [
+        (log.started_utc_us + interval_us // 2) // interval_us for log in logs
+    ]
     first = min(slots)
     fit.begins_utc_us = (first - 1) * interval_us
     if max(slots) - first >= MOST_INTERVALS:
@@ -216,7 +252,9 @@ def _fill_series(fit: DatabaseFit, logs: Sequence[BackupHeader]) -> None:
             near_exact, assumed = near_exact + exact, assumed + (not exact)
     for hole in gaps(logs):
         slot = (hole.after.started_utc_us + interval_us // 2) // interval_us
-        fit.series_bytes[slot - first] += lsn_bytes(hole.first_lsn, hole.last_lsn)[0]
+        fit.series_bytes[slot - first] += lsn_bytes(
+            hole.first_lsn, hole.last_lsn
+        )[0]
     for index, size in enumerate(fit.series_bytes):
         if size > MOST_INTERVAL_BYTES:
             fit.series_bytes[index] = 0
@@ -225,8 +263,9 @@ def _fill_series(fit: DatabaseFit, logs: Sequence[BackupHeader]) -> None:
                 f"LSNs at {at} tell of {size} bytes of log in one interval: taken as none"
             )
     if not by_size:
+        near = f"{near_exact} logs near-exact"
         fit.series_guess = (
-            f"bytes from LSNs: {near_exact} logs near-exact, {assumed} assume VLFs of 64 MiB"
+            f"bytes from LSNs: {near}, {assumed} assume VLFs of 64 MiB"
         )
 
 
@@ -237,12 +276,19 @@ def _remark(
     fulls: Sequence[BackupHeader],
 ) -> None:
     for hole in fit.holes:
-        lost, at = lsn_bytes(hole.first_lsn, hole.last_lsn)[0], utc_text(hole.after.started_utc_us)
+        lost, at = (
+            lsn_bytes(hole.first_lsn, hole.last_lsn)[0],
+            utc_text(hole.after.started_utc_us),
+        )
         fit.remarks.append(
             f"gap: LSN {hole.first_lsn} to {hole.last_lsn} (about {lost} bytes), in no "
             f"log before {at}"
         )
-    copies = [e.header for e in entries if e.header.kind is Kind.FULL and e.header.copy_only]
+    copies = [
+        e.header
+        for e in entries
+        if e.header.kind is Kind.FULL and e.header.copy_only
+    ]
     if copies:
         fit.remarks.append(
             f"{len(copies)} copy-only fulls, the last at "
@@ -268,10 +314,14 @@ def _remark(
         fit.remarks.append("instants name no time zone: taken as UTC")
     simple = sum(entry.recovery_model.upper() == "SIMPLE" for entry in entries)
     if simple:
-        fit.remarks.append(f"{simple} backups in simple recovery model: the log chain breaks there")
+        fit.remarks.append(
+            f"{simple} backups in simple recovery model: the log chain breaks there"
+        )
 
 
-def _remark_compression(fit: DatabaseFit, entries: Sequence[HistoryEntry]) -> None:
+def _remark_compression(
+    fit: DatabaseFit, entries: Sequence[HistoryEntry]
+) -> None:
     """Which bytes drive what, where plain and compressed ones differ."""
     plain = sum(e.header.nominal_bytes for e in entries)
     stored = sum(e.stored_bytes for e in entries)
@@ -294,9 +344,9 @@ def _remark_devices(fit: DatabaseFit, logs: Sequence[HistoryEntry]) -> None:
     home = min(places, key=lambda place: (-places[place], place))
     for place in sorted(places):
         if place != home:
-            what = (
-                f"device type {place[0]}, {place[1] or 'no path'}, server {place[2] or 'unknown'}"
-            )
+            path = place[1] or "no path"
+            server = place[2] or "unknown"
+            what = f"device type {place[0]}, {path}, server {server}"
             fit.remarks.append(
                 f"foreign device: {places[place]} logs went to {what}: the secondary lacks them"
             )
@@ -305,7 +355,11 @@ def _remark_devices(fit: DatabaseFit, logs: Sequence[HistoryEntry]) -> None:
 def _place(entry: HistoryEntry) -> tuple[int, str, str]:
     """Device type, folder and server; a virtual device has a new name each time."""
     device = entry.device_type if entry.device_type is not None else 2
-    folder = entry.path.replace("\\", "/").rpartition("/")[0] if device in (2, 9) else ""
+    folder = (
+        entry.path.replace("\\", "/").rpartition("/")[0]
+        if device in (2, 9)
+        else ""
+    )
     return (device, folder, entry.server)
 
 
@@ -317,4 +371,6 @@ def duration_text(us: int) -> str:
 
 
 def utc_text(utc_us: int) -> str:
-    return (_EPOCH + timedelta(microseconds=utc_us)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (_EPOCH + timedelta(microseconds=utc_us)).strftime(
+        "%Y-%m-%dT%H:%M:%SZ"
+    )

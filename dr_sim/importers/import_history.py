@@ -10,7 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dr_sim.errors import InputError, Problem
-from dr_sim.importers.fit import DatabaseFit, Fitted, duration_text, fit_database, utc_text
+from dr_sim.importers.fit import (
+    DatabaseFit,
+    Fitted,
+    duration_text,
+    fit_database,
+    utc_text,
+)
 from dr_sim.importers.monitor import MonitorFit, read_monitor
 from dr_sim.importers.restores import RestoreFit, fit_restores, parse_restores
 from dr_sim.importers.sqlserver_history import HistoryEntry, read_history
@@ -62,7 +68,9 @@ def import_history(
         try:
             fit = fit_database(by_database[database])
         except ValueError as wrong:
-            problems.append(Problem(file, 0, 0, f"database {_one_line(database)}: {wrong}"))
+            problems.append(
+                Problem(file, 0, 0, f"database {_one_line(database)}: {wrong}")
+            )
             continue
         if not is_name(database):
             fit.name = f"database {number}"
@@ -76,7 +84,10 @@ def import_history(
         raise InputError(problems)
     settings = _settings(
         entries,
-        {each: fit.interval_us for each, fit in zip(sorted(by_database), fits, strict=True)},
+        {
+            each: fit.interval_us
+            for each, fit in zip(sorted(by_database), fits, strict=True)
+        },
         restores,
         monitor,
     )
@@ -86,7 +97,9 @@ def import_history(
         for number, fit in enumerate(fits, 1)
         if fit.series_bytes
     }
-    series = {files[fit.name]: series_of(fit) for fit in fits if fit.series_bytes}
+    series = {
+        files[fit.name]: series_of(fit) for fit in fits if fit.series_bytes
+    }
     return Imported(
         scenario_of(fits, files, file, stem, settings),
         series,
@@ -133,18 +146,27 @@ def _settings(
         ("restore job", configured.restore_every, told.every),
         ("delay", configured.delay, told.delay),
     ):
-        if wanted is not None and seen is not None and wanted.text != seen.text:
+        if (
+            wanted is not None
+            and seen is not None
+            and wanted.text != seen.text
+        ):
             remarks.append(
                 f"{words}: {wanted.text} configured, taken; the restores look like "
                 f"{seen.text} ({seen.guess})"
             )
-    return Settings({key: value for key, value in found.items() if value is not None}, remarks)
+    return Settings(
+        {key: value for key, value in found.items() if value is not None},
+        remarks,
+    )
 
 
 def series_of(fit: DatabaseFit) -> str:
     lines = ["begins_utc,log_bytes"]
     for number, size in enumerate(fit.series_bytes):
-        lines.append(f"{utc_text(fit.begins_utc_us + number * fit.interval_us)},{size}")
+        lines.append(
+            f"{utc_text(fit.begins_utc_us + number * fit.interval_us)},{size}"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -160,14 +182,23 @@ def scenario_of(
     the default.
     """
     begins_us = min(fit.begins_utc_us for fit in fits)
-    hours = max(-(-(max(fit.ends_utc_us for fit in fits) - begins_us) // HOUR_US), 1)
-    worst = max(
-        (_worst(fit, begins_us, _compression(fits)) for fit in fits), key=lambda each: each.lost_us
+    hours = max(
+        -(-(max(fit.ends_utc_us for fit in fits) - begins_us) // HOUR_US), 1
     )
-    hours = max(hours, -(-worst.at_s // 3600) + 1)  # an hour at least for what follows
+    worst = max(
+        (_worst(fit, begins_us, _compression(fits)) for fit in fits),
+        key=lambda each: each.lost_us,
+    )
+    hours = max(
+        hours, -(-worst.at_s // 3600) + 1
+    )  # an hour at least for what follows
     if hours > 48:
         hours = -(-hours // 24) * 24
-    length = f"{hours // 24} days" if hours % 24 == 0 and hours > 24 else f"{hours} h"
+    length = (
+        f"{hours // 24} days"
+        if hours % 24 == 0 and hours > 24
+        else f"{hours} h"
+    )
     lines = [
         f"# Made from the backup history {_one_line(file)}. What is marked 'guessed' was "
         "not in it: put it right.",
@@ -188,7 +219,11 @@ def scenario_of(
             )
             lines.append(_line("log_volume", value, fit.series_guess))
         else:
-            lines.append(_line("log_volume", "1 MB per 5 min", "the history holds no logs"))
+            lines.append(
+                _line(
+                    "log_volume", "1 MB per 5 min", "the history holds no logs"
+                )
+            )
         for key, schedule in (
             ("full", fit.full),
             ("incremental", fit.incremental),
@@ -244,7 +279,10 @@ def _events(worst: _Worst, hours: int) -> list[str]:
         "bytes crosses the link",
     )
     if not worst.lost_us:
-        at_s, why = hours * 2700 + 120, "the history holds no logs: three quarters into it"
+        at_s, why = (
+            hours * 2700 + 120,
+            "the history holds no logs: three quarters into it",
+        )
     return [
         "events:  # the questions: a link that is down for a while, and a site that is lost",
         f"  - {{at: {at_s // 2} s, link_outage: 12.8 min}}  # median of two public uptime logs",
@@ -274,10 +312,16 @@ def _worst(fit: DatabaseFit, begins_us: int, tenths: int) -> _Worst:
     landed_us = 0
     for number, size in enumerate(fit.series_bytes):
         cut_us = (number + 1) * fit.interval_us
-        landed_us = max(landed_us, cut_us) + size * 8 * 10 // (LINK_MBIT_S * tenths)
+        landed_us = max(landed_us, cut_us) + size * 8 * 10 // (
+            LINK_MBIT_S * tenths
+        )
         lost_us = landed_us - number * fit.interval_us
         if (lost_us, size) > (worst.lost_us, worst.log_bytes):
-            worst = _Worst((fit.begins_utc_us - begins_us + landed_us) // SECOND_US, lost_us, size)
+            worst = _Worst(
+                (fit.begins_utc_us - begins_us + landed_us) // SECOND_US,
+                lost_us,
+                size,
+            )
     return worst
 
 
@@ -287,12 +331,21 @@ def _busiest(fit: DatabaseFit, begins_us: int) -> _Worst:
     """
     if not any(fit.series_bytes):
         return _Worst(0, 0, 0)
-    number = max(range(len(fit.series_bytes)), key=lambda i: (fit.series_bytes[i], -i))
+    number = max(
+        range(len(fit.series_bytes)), key=lambda i: (fit.series_bytes[i], -i)
+    )
     per_log = fit.series_bytes[number] * fit.log_interval_us // fit.interval_us
     crossing_us = per_log * 8 // LINK_MBIT_S
-    cut_us = (number + 1) * fit.interval_us // fit.log_interval_us * fit.log_interval_us
+    cut_us = (
+        (number + 1)
+        * fit.interval_us
+        // fit.log_interval_us
+        * fit.log_interval_us
+    )
     at_us = fit.begins_utc_us - begins_us + cut_us + crossing_us
-    return _Worst(at_us // SECOND_US, fit.log_interval_us + crossing_us, per_log)
+    return _Worst(
+        at_us // SECOND_US, fit.log_interval_us + crossing_us, per_log
+    )
 
 
 def _line(key: str, value: str, guess: str) -> str:
@@ -300,7 +353,11 @@ def _line(key: str, value: str, guess: str) -> str:
 
 
 def report_of(
-    fits: Sequence[DatabaseFit], rows: int, remarks: Sequence[str], file: str, settings: Settings
+    fits: Sequence[DatabaseFit],
+    rows: int,
+    remarks: Sequence[str],
+    file: str,
+    settings: Settings,
 ) -> str:
     """The report's text. rows: of the history; remarks: on the history as a whole."""
     lines = [f"{_one_line(file)}: {rows} rows, {len(fits)} databases"]
@@ -316,11 +373,14 @@ def report_of(
         ]
         for key, value in values:
             lines.append(
-                f"  {key:<12}{value.text}" + (f"  (guessed: {value.guess})" if value.guess else "")
+                f"  {key:<12}{value.text}"
+                + (f"  (guessed: {value.guess})" if value.guess else "")
             )
         if fit.series_bytes:
             total, most = sum(fit.series_bytes), max(fit.series_bytes)
-            guess = f"  (guessed: {fit.series_guess})" if fit.series_guess else ""
+            guess = (
+                f"  (guessed: {fit.series_guess})" if fit.series_guess else ""
+            )
             lines.append(
                 f"  log volume  {total} bytes in {len(fit.series_bytes)} intervals, at "
                 f"most {most}{guess}"
@@ -339,4 +399,6 @@ def report_of(
 
 
 def _one_line(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text)
+    return "".join(
+        character if character.isprintable() else "?" for character in text
+    )

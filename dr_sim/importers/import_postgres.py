@@ -19,8 +19,19 @@ from dr_sim import units
 from dr_sim.backups.model import Kind
 from dr_sim.importers import barman, pgbackrest, walg
 from dr_sim.importers.cells import decoded, error
-from dr_sim.importers.fit import ASSUMED_SIZE_BYTES, DatabaseFit, Fitted, slow_schedule
-from dr_sim.importers.import_history import Imported, Settings, report_of, scenario_of, series_of
+from dr_sim.importers.fit import (
+    ASSUMED_SIZE_BYTES,
+    DatabaseFit,
+    Fitted,
+    slow_schedule,
+)
+from dr_sim.importers.import_history import (
+    Imported,
+    Settings,
+    report_of,
+    scenario_of,
+    series_of,
+)
 from dr_sim.importers.json_values import json_values
 from dr_sim.importers.postgres_backups import Cluster, Placed, Positions, place
 from dr_sim.scenario.values import is_name
@@ -42,7 +53,9 @@ class Tool(enum.Enum):
 _READERS: dict[
     Tool,
     tuple[
-        Callable[[Sequence[object]], bool], Callable[[Sequence[object], str], list[Cluster]], str
+        Callable[[Sequence[object]], bool],
+        Callable[[Sequence[object], str], list[Cluster]],
+        str,
     ],
 ] = {
     Tool.PGBACKREST: (
@@ -50,7 +63,11 @@ _READERS: dict[
         pgbackrest.read_pgbackrest,
         "`pgbackrest info --output=json`",
     ),
-    Tool.WALG: (walg.is_walg, walg.read_walg, "`wal-g backup-list --json --detail`"),
+    Tool.WALG: (
+        walg.is_walg,
+        walg.read_walg,
+        "`wal-g backup-list --json --detail`",
+    ),
     Tool.BARMAN: (
         barman.is_barman,
         barman.read_barman,
@@ -61,7 +78,10 @@ _READERS: dict[
 
 def tool_of(values: Sequence[object]) -> Tool | None:
     """Which tool wrote these values; None if it is none of them."""
-    return next((tool for tool, (is_it, _, _) in _READERS.items() if is_it(values)), None)
+    return next(
+        (tool for tool, (is_it, _, _) in _READERS.items() if is_it(values)),
+        None,
+    )
 
 
 def read_clusters(data: bytes, file: str, tool: Tool) -> list[Cluster]:
@@ -82,7 +102,11 @@ def read_clusters(data: bytes, file: str, tool: Tool) -> list[Cluster]:
 
 
 def import_postgres(
-    data: bytes, file: str, name: str, tool: Tool, archive_timeout_us: int | None = None
+    data: bytes,
+    file: str,
+    name: str,
+    tool: Tool,
+    archive_timeout_us: int | None = None,
 ) -> Imported:
     """Make a scenario of a history. archive_timeout_us: the server's setting, None if it is not
     given.
@@ -91,15 +115,24 @@ def import_postgres(
     """
     clusters = read_clusters(data, file, tool)
     with_backups = [cluster for cluster in clusters if cluster.backups]
-    newest = {cluster.place: cluster for cluster in sorted(with_backups, key=_last_backup)}
-    placed = [place(cluster, {}) for cluster in clusters if newest.get(cluster.place) is cluster]
+    newest = {
+        cluster.place: cluster
+        for cluster in sorted(with_backups, key=_last_backup)
+    }
+    placed = [
+        place(cluster, {})
+        for cluster in clusters
+        if newest.get(cluster.place) is cluster
+    ]
     if not placed:
         raise error(file, "holds no finished backup: at least one is needed")
     fits = [fit_cluster(each, archive_timeout_us) for each in placed]
     taken: set[str] = set()
     for number, fit in enumerate(fits, 1):
         if not is_name(fit.name) or fit.name in taken:
-            fit.remarks.append(f"its real name, {_printable(fit.name)}, cannot stand in a scenario")
+            fit.remarks.append(
+                f"its real name, {_printable(fit.name)}, cannot stand in a scenario"
+            )
             fit.name = f"cluster {number}"
         taken.add(fit.name)
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", name) or "imported"
@@ -109,7 +142,12 @@ def import_postgres(
         if fit.series_bytes
     }
     settings = Settings(
-        {}, [f"{each.cluster.name}: {remark}" for each in placed for remark in each.remarks]
+        {},
+        [
+            f"{each.cluster.name}: {remark}"
+            for each in placed
+            for remark in each.remarks
+        ],
     )
     rate = _backup_rate([each.cluster for each in placed])
     if rate is not None:
@@ -122,15 +160,23 @@ def import_postgres(
         settings,
         "engine: {imitates: postgres}  # its chain rules, on the model",
     )
-    skipped = [f"{c.name} holds no finished backup: left out" for c in clusters if not c.backups]
+    skipped = [
+        f"{c.name} holds no finished backup: left out"
+        for c in clusters
+        if not c.backups
+    ]
     skipped += [
         f"{c.name} has no backup since another cluster took its place (an upgrade, say): left out"
         for c in clusters
         if c.backups and newest[c.place] is not c
     ]
     backups = sum(len(cluster.backups) for cluster in clusters)
-    series = {files[fit.name]: series_of(fit) for fit in fits if fit.series_bytes}
-    return Imported(made, series, report_of(fits, backups, skipped, file, settings))
+    series = {
+        files[fit.name]: series_of(fit) for fit in fits if fit.series_bytes
+    }
+    return Imported(
+        made, series, report_of(fits, backups, skipped, file, settings)
+    )
 
 
 def _last_backup(cluster: Cluster) -> int:
@@ -167,7 +213,9 @@ def fit_cluster(placed: Placed, archive_timeout_us: int | None) -> DatabaseFit:
     )
     fit.log_interval_us = units.parse_duration(log.text.removeprefix("every "))
     if headers[0].started_utc_us < begins_us:
-        fit.remarks.append(f"of {span_us // DAY_US} days the last {MOST_US // DAY_US} are played")
+        fit.remarks.append(
+            f"of {span_us // DAY_US} days the last {MOST_US // DAY_US} are played"
+        )
     _fill(fit, stretches)
     _remark_bytes(fit, cluster)
     return fit
@@ -184,7 +232,8 @@ def _volumes(placed: Placed) -> list[tuple[int, int, int]]:
             continue
         if placed.positions is not Positions.TIME:
             distance = (
-                placed.backups[after.label].first_lsn - placed.backups[before.label].first_lsn
+                placed.backups[after.label].first_lsn
+                - placed.backups[before.label].first_lsn
             )
         elif before.wal_bytes is not None:
             distance = before.wal_bytes
@@ -195,7 +244,9 @@ def _volumes(placed: Placed) -> list[tuple[int, int, int]]:
 
 
 def _log_interval(
-    cluster: Cluster, stretches: Sequence[tuple[int, int, int]], timeout_us: int | None
+    cluster: Cluster,
+    stretches: Sequence[tuple[int, int, int]],
+    timeout_us: int | None,
 ) -> Fitted:
     """How long a segment takes to fill, at most archive_timeout."""
     total = sum(size for _, _, size in stretches)
@@ -205,25 +256,37 @@ def _log_interval(
         text = units.format_duration(timeout_us or ASSUMED_LOG_US)
         return Fitted(
             f"every {text}",
-            "" if timeout_us else "nothing tells the volume of WAL; give --archive-timeout",
+            ""
+            if timeout_us
+            else "nothing tells the volume of WAL; give --archive-timeout",
         )
     fills_us = max(round(segment * time_us / total / SECOND_US), 1) * SECOND_US
     if timeout_us is not None:
-        return Fitted(f"every {units.format_duration(min(fills_us, timeout_us))}")
+        return Fitted(
+            f"every {units.format_duration(min(fills_us, timeout_us))}"
+        )
     words = (
         f"a segment of {units.format_size(segment)} fills in that time on average; "
         "archive_timeout may be shorter"
     )
-    return Fitted(f"every {units.format_duration(min(fills_us, HOUR_US))}", words)
+    return Fitted(
+        f"every {units.format_duration(min(fills_us, HOUR_US))}", words
+    )
 
 
 def _size(cluster: Cluster) -> Fitted:
-    known = [b for b in cluster.backups if b.kind is Kind.FULL and b.cluster_bytes > 0]
+    known = [
+        b
+        for b in cluster.backups
+        if b.kind is Kind.FULL and b.cluster_bytes > 0
+    ]
     if known:
         return Fitted(f"{known[-1].cluster_bytes} B")
     other = [b for b in cluster.backups if b.cluster_bytes > 0]
     if other:
-        return Fitted(f"{other[-1].cluster_bytes} B", "as an incremental tells it")
+        return Fitted(
+            f"{other[-1].cluster_bytes} B", "as an incremental tells it"
+        )
     return Fitted(f"{ASSUMED_SIZE_BYTES} B", "the history tells no size")
 
 
@@ -232,7 +295,10 @@ def _fill(fit: DatabaseFit, stretches: Sequence[tuple[int, int, int]]) -> None:
     if not stretches:
         return
     interval_us = fit.interval_us
-    first, last = stretches[0][0] // interval_us, -(-stretches[-1][1] // interval_us)
+    first, last = (
+        stretches[0][0] // interval_us,
+        -(-stretches[-1][1] // interval_us),
+    )
     fit.begins_utc_us = first * interval_us
     fit.series_bytes = [0] * (last - first)
     for begin, end, size in stretches:
@@ -276,7 +342,9 @@ def _backup_rate(clusters: Sequence[Cluster]) -> Fitted | None:
     ]
     if len(rates) < 3 or median(rates) < 1:
         return None
-    text = units.format_disk_rate(max(units.three_figures(int(median(rates))), 1))
+    text = units.format_disk_rate(
+        max(units.three_figures(int(median(rates))), 1)
+    )
     return Fitted(
         f"{{fixed: 0 s, rate: {text}}}",
         f"median of {len(rates)} fulls: bytes read over stop minus start",

@@ -14,7 +14,9 @@ from dr_sim.importers.cells import BadValueError, error
 from dr_sim.scenario.times import FIRST_YEAR, LAST_YEAR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LOG_LINE = re.compile(r"\b(WARN|WARNING|INFO|ERROR|DEBUG|DETAIL|HINT|NOTICE|LOG|P\d\d)\b")
+_LOG_LINE = re.compile(
+    r"\b(WARN|WARNING|INFO|ERROR|DEBUG|DETAIL|HINT|NOTICE|LOG|P\d\d)\b"
+)
 _WAL_NAME = re.compile(r"[0-9A-F]{24}")
 _LSN = re.compile(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})")
 _LARGEST = 2**62
@@ -42,11 +44,15 @@ def json_values(text: str, file: str) -> list[object]:
                 at = line_end + 1
                 continue
             raise error(
-                file, f"is not valid JSON: {wrong.msg}", wrong.lineno, wrong.colno
+                file,
+                f"is not valid JSON: {wrong.msg}",
+                wrong.lineno,
+                wrong.colno,
             ) from None
         except (RecursionError, ValueError):
             raise error(
-                file, "is not valid JSON: it nests too deep, or holds a number that none is"
+                file,
+                "is not valid JSON: it nests too deep, or holds a number that none is",
             ) from None
         end_of_line = text.find("\n", end)
         rest = text[end : end_of_line if end_of_line >= 0 else len(text)]
@@ -55,7 +61,9 @@ def json_values(text: str, file: str) -> list[object]:
             found.append(value)
         at = end
     if not found:
-        raise error(file, "holds no JSON list or object at the start of a line")
+        raise error(
+            file, "holds no JSON list or object at the start of a line"
+        )
     return found
 
 
@@ -94,7 +102,9 @@ def text_of(row: Mapping[str, object], *path: str) -> str:
     if value is None:
         return ""
     if isinstance(value, (bool, Mapping, list)):
-        raise BadValueError(f"{'.'.join(path)} is {str(value)[:40]!r}, a text is needed")
+        raise BadValueError(
+            f"{'.'.join(path)} is {str(value)[:40]!r}, a text is needed"
+        )
     return str(value)
 
 
@@ -130,10 +140,17 @@ def instant_of(row: Mapping[str, object], *path: str) -> int | None:
 
 def _from_text(path: tuple[str, ...], value: object) -> datetime:
     text = value.strip() if isinstance(value, str) else ""
-    for read in (datetime.fromisoformat, lambda text: datetime.strptime(text, _ASCTIME)):
+    for read in (
+        datetime.fromisoformat,
+        lambda text: datetime.strptime(text, _ASCTIME),
+    ):
         try:
             when = read(text)
-            return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+            return (
+                when.replace(tzinfo=UTC)
+                if when.tzinfo is None
+                else when.astimezone(UTC)
+            )
         except (ValueError, OverflowError):
             continue
     raise BadValueError(_no_instant(path, value))
@@ -161,7 +178,9 @@ def lsn_of(row: Mapping[str, object], *path: str) -> int | None:
 def parse_lsn(text: str, what: str) -> int:
     match = _LSN.fullmatch(text.strip())
     if match is None:
-        raise BadValueError(f"{what} is {text[:40]!r}, an LSN like 285/89000028 is needed")
+        raise BadValueError(
+            f"{what} is {text[:40]!r}, an LSN like 285/89000028 is needed"
+        )
     return int(match[1], 16) << 32 | int(match[2], 16)
 
 

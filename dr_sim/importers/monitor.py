@@ -24,7 +24,9 @@ from dr_sim.importers.cells import (
 from dr_sim.importers.fit import Fitted
 from dr_sim.units import MINUTE_US, SECOND_US
 
-_NO_TABLE = "no CSV of log_shipping_monitor_secondary or log_shipping_monitor_primary"
+_NO_TABLE = (
+    "no CSV of log_shipping_monitor_secondary or log_shipping_monitor_primary"
+)
 _LONGEST_MINUTES, _LONGEST_S = 60 * 24 * 366, 86_400 * 366
 
 
@@ -43,16 +45,34 @@ class MonitorFit:
 
 
 # head, field of MonitorFit, unit, least, most, how databases that differ become one
-_VALUES: tuple[tuple[str, str, int, int, int, Callable[[Collection[int]], int]], ...] = (
-    ("restore_threshold", "restore_threshold", MINUTE_US, 1, _LONGEST_MINUTES, min),
-    ("backup_threshold", "backup_threshold", MINUTE_US, 1, _LONGEST_MINUTES, min),
+_VALUES: tuple[
+    tuple[str, str, int, int, int, Callable[[Collection[int]], int]], ...
+] = (
+    (
+        "restore_threshold",
+        "restore_threshold",
+        MINUTE_US,
+        1,
+        _LONGEST_MINUTES,
+        min,
+    ),
+    (
+        "backup_threshold",
+        "backup_threshold",
+        MINUTE_US,
+        1,
+        _LONGEST_MINUTES,
+        min,
+    ),
     ("restore_delay", "delay", MINUTE_US, 0, _LONGEST_MINUTES, max),
     ("copy_every_s", "copy_every", SECOND_US, 1, _LONGEST_S, max),
     ("restore_every_s", "restore_every", SECOND_US, 1, _LONGEST_S, max),
 )
 
 
-def read_monitor(tables: Sequence[tuple[bytes, str]], databases: Collection[str]) -> MonitorFit:
+def read_monitor(
+    tables: Sequence[tuple[bytes, str]], databases: Collection[str]
+) -> MonitorFit:
     """tables: (content, file name) of each; databases: names in the history, rows of others are
     left out.
 
@@ -64,8 +84,13 @@ def read_monitor(tables: Sequence[tuple[bytes, str]], databases: Collection[str]
     fit = MonitorFit()
     problems: list[Problem] = []
     for data, file in tables:
-        rows = csv_rows(decoded(data, file), file, "primary_database", _NO_TABLE)
-        if not rows or not {fold("restore_threshold"), fold("backup_threshold")} & set(rows[0][1]):
+        rows = csv_rows(
+            decoded(data, file), file, "primary_database", _NO_TABLE
+        )
+        if not rows or not {
+            fold("restore_threshold"),
+            fold("backup_threshold"),
+        } & set(rows[0][1]):
             what = (
                 "it has neither restore_threshold nor backup_threshold"
                 if rows
@@ -83,7 +108,12 @@ def read_monitor(tables: Sequence[tuple[bytes, str]], databases: Collection[str]
         if not ours and not problems:
             names = ", ".join(sorted(databases)[:5])
             problems.append(
-                Problem(file, 2, 1, f"no primary_database in it is one of the history's: {names}")
+                Problem(
+                    file,
+                    2,
+                    1,
+                    f"no primary_database in it is one of the history's: {names}",
+                )
             )
         if ours < len(rows):
             fit.remarks.append(
@@ -93,7 +123,9 @@ def read_monitor(tables: Sequence[tuple[bytes, str]], databases: Collection[str]
         raise refusal(problems)
     for head, name, unit, _, _, one in _VALUES:
         if values := found.get(head):
-            setattr(fit, name, Fitted(units.format_duration(one(values) * unit)))
+            setattr(
+                fit, name, Fitted(units.format_duration(one(values) * unit))
+            )
             if len(set(values)) > 1:
                 fit.remarks.append(
                     f"databases differ in {head} ({min(values)} to {max(values)}): "
@@ -102,7 +134,9 @@ def read_monitor(tables: Sequence[tuple[bytes, str]], databases: Collection[str]
     return fit
 
 
-def _take(row: Mapping[str, object], found: dict[str, list[int]], fit: MonitorFit) -> None:
+def _take(
+    row: Mapping[str, object], found: dict[str, list[int]], fit: MonitorFit
+) -> None:
     database = required(row, as_text, "primary_database")
     enabled = optional(row, as_whole, "threshold_alert_enabled")
     for head, _, unit, least, most, _ in _VALUES:
@@ -122,4 +156,6 @@ def _take(row: Mapping[str, object], found: dict[str, list[int]], fit: MonitorFi
         found.setdefault(head, []).append(value)
     latency = optional(row, as_whole, "last_restored_latency")
     if latency is not None:
-        fit.remarks.append(f"{database}: the log restored last was {latency} min old")
+        fit.remarks.append(
+            f"{database}: the log restored last was {latency} min old"
+        )

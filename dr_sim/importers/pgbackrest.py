@@ -22,16 +22,26 @@ from dr_sim.importers.json_values import (
 )
 from dr_sim.importers.postgres_backups import BaseBackup, Cluster, wal_timeline
 
-_KINDS = {"full": Kind.FULL, "diff": Kind.INCREMENTAL, "incr": Kind.INCREMENTAL}
+_KINDS = {
+    "full": Kind.FULL,
+    "diff": Kind.INCREMENTAL,
+    "incr": Kind.INCREMENTAL,
+}
 # by the last letter of a label, where a type is absent
 _TYPES = {"F": "full", "D": "diff", "I": "incr"}
 
 
 def is_pgbackrest(values: Sequence[object]) -> bool:
     """Stanzas have lists of backups and databases, or a status that says why not."""
-    rows = [row for value in values for row in (value if isinstance(value, list) else [value])]
+    rows = [
+        row
+        for value in values
+        for row in (value if isinstance(value, list) else [value])
+    ]
     return any(
-        isinstance(row, Mapping) and "backup" in row and ("db" in row or "status" in row)
+        isinstance(row, Mapping)
+        and "backup" in row
+        and ("db" in row or "status" in row)
         for row in rows
     )
 
@@ -41,7 +51,9 @@ def read_pgbackrest(values: Sequence[object], file: str) -> list[Cluster]:
     clusters: list[Cluster] = []
     problems: list[Problem] = []
     for stanza in (
-        row for value in values for row in (value if isinstance(value, list) else [value])
+        row
+        for value in values
+        for row in (value if isinstance(value, list) else [value])
     ):
         if not isinstance(stanza, Mapping) or "backup" not in stanza:
             raise error(
@@ -53,14 +65,21 @@ def read_pgbackrest(values: Sequence[object], file: str) -> list[Cluster]:
             clusters += _clusters(stanza, file, problems)
         except BadValueError as wrong:
             problems.append(
-                Problem(file, 0, 0, f"a stanza, its databases or its archives: {wrong}")
+                Problem(
+                    file,
+                    0,
+                    0,
+                    f"a stanza, its databases or its archives: {wrong}",
+                )
             )
     if problems:
         raise refusal(problems)
     return clusters
 
 
-def _clusters(stanza: Mapping[str, object], file: str, problems: list[Problem]) -> list[Cluster]:
+def _clusters(
+    stanza: Mapping[str, object], file: str, problems: list[Problem]
+) -> list[Cluster]:
     name = text_of(stanza, "name") or "stanza"
     by_key: dict[tuple[int, int], Cluster] = {}
     found: dict[str, Cluster] = {}
@@ -79,21 +98,27 @@ def _clusters(stanza: Mapping[str, object], file: str, problems: list[Problem]) 
     for row in _rows(stanza, "db"):
         key = (number_of(row, "id") or 0, number_of(row, "repo-key") or 1)
         system_id = text_of(row, "system-id")
-        by_key[key] = found.setdefault(system_id or f"{key}", Cluster(name, system_id, name))
+        by_key[key] = found.setdefault(
+            system_id or f"{key}", Cluster(name, system_id, name)
+        )
     taken: set[tuple[int, str]] = set()
     for number, row in enumerate(_rows(stanza, "backup"), 1):
         try:
             cluster = cluster_of(row, "database")
             backup = _backup(row)
         except BadValueError as wrong:
-            problems.append(Problem(file, 0, 0, f"stanza {name}, backup {number}: {wrong}"))
+            problems.append(
+                Problem(file, 0, 0, f"stanza {name}, backup {number}: {wrong}")
+            )
             continue
         if backup is None:
             cluster.remarks.append(
                 f"{text_of(row, 'label') or number} has no stop: unfinished, skipped"
             )
         elif (id(cluster), backup.label) in taken:
-            cluster.remarks.append(f"{backup.label} lies in two repositories: counted once")
+            cluster.remarks.append(
+                f"{backup.label} lies in two repositories: counted once"
+            )
         else:
             taken.add((id(cluster), backup.label))
             cluster.backups.append(backup)
@@ -111,9 +136,15 @@ def _clusters(stanza: Mapping[str, object], file: str, problems: list[Problem]) 
     return clusters
 
 
-def _rows(stanza: Mapping[str, object], key: str) -> list[Mapping[str, object]]:
+def _rows(
+    stanza: Mapping[str, object], key: str
+) -> list[Mapping[str, object]]:
     rows = stanza.get(key)
-    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+    return (
+        [row for row in rows if isinstance(row, Mapping)]
+        if isinstance(rows, list)
+        else []
+    )
 
 
 def _backup(row: Mapping[str, object]) -> BaseBackup | None:
@@ -125,14 +156,22 @@ def _backup(row: Mapping[str, object]) -> BaseBackup | None:
         raise BadValueError(
             f"type is {text_of(row, 'type')[:40]!r}, one of full, diff, incr is needed"
         )
-    started, finished = instant_of(row, "timestamp", "start"), instant_of(row, "timestamp", "stop")
+    started, finished = (
+        instant_of(row, "timestamp", "start"),
+        instant_of(row, "timestamp", "stop"),
+    )
     if finished is None:
         return None
     starts_are_known = started is not None
     started = finished if started is None else started
     if finished < started:
-        raise BadValueError("it ends before it starts: timestamp.stop lies before timestamp.start")
-    first_wal, last_wal = wal_name_of(row, "archive", "start"), wal_name_of(row, "archive", "stop")
+        raise BadValueError(
+            "it ends before it starts: timestamp.stop lies before timestamp.start"
+        )
+    first_wal, last_wal = (
+        wal_name_of(row, "archive", "start"),
+        wal_name_of(row, "archive", "stop"),
+    )
     return BaseBackup(
         label,
         kind,
@@ -158,7 +197,11 @@ def _parent(row: Mapping[str, object]) -> str:
     underscore.
     """
     references = row.get("reference")
-    last = references[-1] if isinstance(references, list) and references else None
+    last = (
+        references[-1] if isinstance(references, list) and references else None
+    )
     return text_of(row, "prior") or (
-        last if isinstance(last, str) else text_of(row, "label").partition("_")[0]
+        last
+        if isinstance(last, str)
+        else text_of(row, "label").partition("_")[0]
     )

@@ -20,11 +20,15 @@ def sources_of_run(folder: Path) -> list[Source]:
     """
     stored = read_results(folder)
     journal, scenario = stored.journal, stored.scenario
-    end_us = min((row.time_us for row in journal.rows("truth.failed")), default=None)
+    end_us = min(
+        (row.time_us for row in journal.rows("truth.failed")), default=None
+    )
     headers: list[dict[str, BackupHeader]] = [{} for _ in scenario.databases]
     damaged: list[int] = [0] * len(headers)
     names: list[dict[int, str]] = [{} for _ in headers]
-    for row in journal.rows("seen.Validated", "truth.file_gone", "truth.damaged"):
+    for row in journal.rows(
+        "seen.Validated", "truth.file_gone", "truth.damaged"
+    ):
         if end_us is not None and row.time_us > end_us:
             break
         if row.entity < 0 or row.entity >= len(headers):
@@ -36,20 +40,30 @@ def sources_of_run(folder: Path) -> list[Source]:
             names[row.entity][header.backup_id] = values["name"]
         elif values["where"] == "secondary":
             gone = own.pop(names[row.entity].get(values["file"], ""), None)
-            damaged[row.entity] += gone is not None and row.kind == "truth.damaged"
+            damaged[row.entity] += (
+                gone is not None and row.kind == "truth.damaged"
+            )
     cost = scenario.secondary.restore[Kind.FULL]
     costs = RestoreCosts(
         cost.fixed_us,
         cost.rate_bytes_s,
         "secondary.restore_rate and restore_fixed of the run's scenario",
     )
-    when = "when the primary failed" if end_us is not None else "at the end of the run"
+    when = (
+        "when the primary failed"
+        if end_us is not None
+        else "at the end of the run"
+    )
     sources: list[Source] = []
     for number, database in enumerate(scenario.databases):
         remarks = [f"files that lay whole in the secondary's share {when}"]
         if damaged[number]:
-            remarks.append(f"{damaged[number]} files had been damaged there: left out")
-        sources.append(RunSource(database.name, headers[number], remarks, costs))
+            remarks.append(
+                f"{damaged[number]} files had been damaged there: left out"
+            )
+        sources.append(
+            RunSource(database.name, headers[number], remarks, costs)
+        )
     return sources
 
 
@@ -60,5 +74,8 @@ def _header(values: dict[str, Any]) -> BackupHeader:
         if key.startswith("header.")
     }
     own["kind"] = Kind(own["kind"])
-    own["copy_only"], own["is_tail"] = bool(own["copy_only"]), bool(own["is_tail"])
+    own["copy_only"], own["is_tail"] = (
+        bool(own["copy_only"]),
+        bool(own["is_tail"]),
+    )
     return BackupHeader(**own)

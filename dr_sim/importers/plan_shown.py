@@ -43,7 +43,8 @@ def _json(answer: PlanAnswer) -> dict[str, Any]:
     steps = [_step_json(answer, step) for step in outlook.plan.steps]
     missing = [_gap_json(source, gap) for gap in outlook.missing]
     unusable = [
-        {"file": names[header.backup_id], "why": why.value} for header, why in outlook.unusable
+        {"file": names[header.backup_id], "why": why.value}
+        for header, why in outlook.unusable
     ]
     newer_fork = outlook.newer_fork
     return {
@@ -56,8 +57,12 @@ def _json(answer: PlanAnswer) -> dict[str, Any]:
         "reaches": _reaches_json(answer),
         "missing": missing,
         "unusable": unusable,
-        "newer_fork": None if newer_fork is None else source.fork_text(newer_fork),
-        "lost_s": None if answer.lost_us is None else answer.lost_us / SECOND_US,
+        "newer_fork": None
+        if newer_fork is None
+        else source.fork_text(newer_fork),
+        "lost_s": None
+        if answer.lost_us is None
+        else answer.lost_us / SECOND_US,
         "duration_s": answer.duration_us / SECOND_US,
         "costs": {
             "fixed_s": answer.costs.fixed_us / SECOND_US,
@@ -82,7 +87,9 @@ def _step_json(answer: PlanAnswer, step: BackupHeader) -> dict[str, Any]:
         "started": utc_text(step.started_utc_us),
         "finished": utc_text(step.finished_utc_us),
         "bytes": step.nominal_bytes,
-        "stored_bytes": opened.stored_bytes.get(step.backup_id, step.nominal_bytes),
+        "stored_bytes": opened.stored_bytes.get(
+            step.backup_id, step.nominal_bytes
+        ),
     }
 
 
@@ -117,7 +124,9 @@ def as_text(answers: Sequence[PlanAnswer]) -> str:
 def _text(answer: PlanAnswer) -> str:
     source, outlook = answer.source, answer.outlook
     until, policy = _until(answer), answer.policy.value
-    lines = [f"{_line(source.database)}  ({source.kind})  until {until}, {policy}"]
+    lines = [
+        f"{_line(source.database)}  ({source.kind})  until {until}, {policy}"
+    ]
     width = len(str(len(outlook.plan.steps)))
     for number, step in enumerate(outlook.plan.steps, 1):
         name = _line(answer.opened.names[step.backup_id])
@@ -128,7 +137,9 @@ def _text(answer: PlanAnswer) -> str:
         lines.append(line)
     lines.append(f"  reaches   {_reaches(answer)}")
     for gap in outlook.missing:
-        words = "lost" if gap.state is OutlookState.LOST else "late: not here yet"
+        words = (
+            "lost" if gap.state is OutlookState.LOST else "late: not here yet"
+        )
         stretch = source.stretch_text(gap.fork, gap.first_lsn, gap.last_lsn)
         lines.append(f"  missing   {stretch} ({words})")
     lines.append(f"  loses     {_loses(answer)}")
@@ -140,9 +151,13 @@ def _text(answer: PlanAnswer) -> str:
             f"{rate} ({answer.costs.source})"
         )
     for header, why in outlook.unusable[:_MOST_UNUSABLE]:
-        lines.append(f"  unusable  {_line(answer.opened.names[header.backup_id])}: {why.value}")
+        lines.append(
+            f"  unusable  {_line(answer.opened.names[header.backup_id])}: {why.value}"
+        )
     if len(outlook.unusable) > _MOST_UNUSABLE:
-        lines.append(f"  unusable  {len(outlook.unusable) - _MOST_UNUSABLE} more")
+        lines.append(
+            f"  unusable  {len(outlook.unusable) - _MOST_UNUSABLE} more"
+        )
     lines += [f"  note      {_line(remark)}" for remark in answer.remarks]
     return "\n".join(lines)
 
@@ -152,21 +167,33 @@ def _until(answer: PlanAnswer) -> str:
     target = answer.target
     if target.utc_us is not None:
         return utc_text(target.utc_us)
-    return "latest" if target.lsn is None else f"LSN {answer.source.lsn_text(target.lsn)}"
+    return (
+        "latest"
+        if target.lsn is None
+        else f"LSN {answer.source.lsn_text(target.lsn)}"
+    )
 
 
 def _target_json(answer: PlanAnswer) -> dict[str, Any]:
     target = answer.target
     if target.utc_us is not None:
         return {"kind": "instant", "utc": utc_text(target.utc_us)}
-    return {"kind": "end"} if target.lsn is None else {"kind": "lsn", "lsn": str(target.lsn)}
+    return (
+        {"kind": "end"}
+        if target.lsn is None
+        else {"kind": "lsn", "lsn": str(target.lsn)}
+    )
 
 
 def _reaches(answer: PlanAnswer) -> str:
     reached = answer.outlook.plan.reaches
     if reached is None:
         return f"nothing: {_why_nothing(answer)}"
-    at = f"{utc_text(answer.reached_utc_us)} " if answer.reached_utc_us is not None else ""
+    at = (
+        f"{utc_text(answer.reached_utc_us)} "
+        if answer.reached_utc_us is not None
+        else ""
+    )
     position = f"{at}({answer.source.position_text(*reached)})"
     return position if answer.is_met else f"{position}: the target is missed"
 
@@ -174,7 +201,9 @@ def _reaches(answer: PlanAnswer) -> str:
 def _why_nothing(answer: PlanAnswer) -> str:
     opened, target = answer.opened, answer.target
     fulls = [header for header in opened.headers if header.kind is Kind.FULL]
-    fulls = [full for full in fulls if full.backup_id not in opened.told.incomplete]
+    fulls = [
+        full for full in fulls if full.backup_id not in opened.told.incomplete
+    ]
     if not fulls:
         return "no full backup is at hand from which a restore could start"
     first = min(fulls, key=lambda full: (full.finished_utc_us, full.backup_id))
@@ -185,7 +214,11 @@ def _why_nothing(answer: PlanAnswer) -> str:
             f"at {utc_text(first.finished_utc_us)}"
         )
     followed = answer.outlook.plan.fork
-    on = f" on {answer.source.fork_text(followed)}" if followed is not None else ""
+    on = (
+        f" on {answer.source.fork_text(followed)}"
+        if followed is not None
+        else ""
+    )
     return f"no full backup at hand leads to the target{on}"
 
 
@@ -199,7 +232,11 @@ def _loses(answer: PlanAnswer) -> str:
     after = f"what was committed after {since}"
     if not answer.lost_us:
         return after
-    until = "the instant asked for" if to_an_instant else "the last instant that the history knows"
+    until = (
+        "the instant asked for"
+        if to_an_instant
+        else "the last instant that the history knows"
+    )
     return f"{after}: {units.clock(answer.lost_us)} up to {until}"
 
 

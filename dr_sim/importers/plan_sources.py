@@ -15,14 +15,28 @@ from typing import Protocol
 from dr_sim.backups.model import BackupHeader
 from dr_sim.backups.target import ASSUMED_FIXED_US, ASSUMED_RATE_BYTES_S, Told
 from dr_sim.errors import InputError
-from dr_sim.importers.cells import BadValueError, csv_rows, decoded, error, fold
+from dr_sim.importers.cells import (
+    BadValueError,
+    csv_rows,
+    decoded,
+    error,
+    fold,
+)
 from dr_sim.importers.import_postgres import read_clusters, tool_of
 from dr_sim.importers.json_values import json_values, lsn_text, parse_lsn
-from dr_sim.importers.postgres_backups import Cluster, Positions, place, wal_names, wal_start
+from dr_sim.importers.postgres_backups import (
+    Cluster,
+    Positions,
+    place,
+    wal_names,
+    wal_start,
+)
 from dr_sim.importers.sqlserver_history import HistoryEntry, read_history
 
 _WAL_NAME = re.compile(r"[0-9A-Fa-f]{24}")
-_VLF_LSN = re.compile(r"([0-9A-Fa-f]{1,8}):([0-9A-Fa-f]{1,8}):([0-9A-Fa-f]{1,4})")
+_VLF_LSN = re.compile(
+    r"([0-9A-Fa-f]{1,8}):([0-9A-Fa-f]{1,8}):([0-9A-Fa-f]{1,4})"
+)
 _HISTORY_LINE = re.compile(r"\s*(\d+)\s+([0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8})\b")
 _HISTORY_NAME = re.compile(r"([0-9A-Fa-f]{8})\.history")
 ASSUMED_COSTS = "assumed, from 500 GB in 23 min 24 s; give --restore-rate and --restore-fixed"
@@ -86,7 +100,9 @@ class Source(Protocol):
 
     def position_text(self, fork: int, lsn: int) -> str: ...
 
-    def stretch_text(self, fork: int, first_lsn: int, last_lsn: int) -> str: ...
+    def stretch_text(
+        self, fork: int, first_lsn: int, last_lsn: int
+    ) -> str: ...
 
 
 # ---- SQL Server
@@ -119,9 +135,19 @@ class SqlServerSource:
         return []
 
     def open(self, without: Sequence[str], forks: Forks) -> Opened:
-        gone = {entry.header.backup_id for name in without for entry in self._named(name)}
-        left = [entry for entry in self.entries if entry.header.backup_id not in gone]
-        opened = Opened([], {}, Told(self._forks(forks)), remarks=list(self.remarks))
+        gone = {
+            entry.header.backup_id
+            for name in without
+            for entry in self._named(name)
+        }
+        left = [
+            entry
+            for entry in self.entries
+            if entry.header.backup_id not in gone
+        ]
+        opened = Opened(
+            [], {}, Told(self._forks(forks)), remarks=list(self.remarks)
+        )
         for entry in left:
             number = entry.header.backup_id
             if number not in opened.names:
@@ -132,7 +158,9 @@ class SqlServerSource:
             paths += [path for path in entry.paths if path not in paths]
         for number, paths in opened.paths.items():
             if len(paths) > 1:  # striped: all of them are needed
-                opened.names[number] = " + ".join(_file_name(path) for path in paths)
+                opened.names[number] = " + ".join(
+                    _file_name(path) for path in paths
+                )
         if any(entry.utc_guessed for entry in left):
             opened.remarks.append("instants name no time zone: taken as UTC")
         return opened
@@ -140,7 +168,9 @@ class SqlServerSource:
     def _guids(self) -> dict[str, int]:
         known: dict[str, int] = {}
         for entry in self.entries:
-            numbers = dict.fromkeys((entry.header.fork, entry.header.first_fork))
+            numbers = dict.fromkeys(
+                (entry.header.fork, entry.header.first_fork)
+            )
             known.update(zip(entry.identity.forks, numbers, strict=False))
         return known
 
@@ -150,11 +180,18 @@ class SqlServerSource:
         told = {}
         for child, (parent, point) in forks.guids.items():
             if child in known:
-                told[known[child]] = (known.setdefault(parent, -1 - len(known)), point)
+                told[known[child]] = (
+                    known.setdefault(parent, -1 - len(known)),
+                    point,
+                )
         return told
 
     def fork(self, text: str) -> int:
-        found = {number for guid, number in self._guids().items() if guid.startswith(text.lower())}
+        found = {
+            number
+            for guid, number in self._guids().items()
+            if guid.startswith(text.lower())
+        }
         if len(found) != 1:
             raise BadValueError(
                 f"{text[:60]!r} is no recovery fork of {self.database}: write the "
@@ -164,7 +201,11 @@ class SqlServerSource:
 
     def fork_text(self, fork: int) -> str:
         return next(
-            (f"fork {guid}" for guid, number in self._guids().items() if number == fork),
+            (
+                f"fork {guid}"
+                for guid, number in self._guids().items()
+                if number == fork
+            ),
             f"fork {fork}",
         )
 
@@ -185,7 +226,9 @@ class SqlServerSource:
         return f"{self.fork_text(fork)}, LSN {lsn}"
 
     def stretch_text(self, fork: int, first_lsn: int, last_lsn: int) -> str:
-        return f"log of {self.fork_text(fork)} from LSN {first_lsn} to {last_lsn}"
+        return (
+            f"log of {self.fork_text(fork)} from LSN {first_lsn} to {last_lsn}"
+        )
 
 
 def _paths(entry: HistoryEntry) -> list[str]:
@@ -193,7 +236,9 @@ def _paths(entry: HistoryEntry) -> list[str]:
 
 
 def _names(entry: HistoryEntry) -> list[str]:
-    return [_file_name(path).lower() for path in entry.paths] or [entry.name.lower()]
+    return [_file_name(path).lower() for path in entry.paths] or [
+        entry.name.lower()
+    ]
 
 
 def _file_name(path: str) -> str:
@@ -218,12 +263,21 @@ class PostgresSource:
     def knows(self, name: str) -> bool:
         if any(backup.label == name for backup in self.cluster.backups):
             return True
-        return bool(_WAL_NAME.fullmatch(name)) and self.positions is not Positions.TIME
+        return (
+            bool(_WAL_NAME.fullmatch(name))
+            and self.positions is not Positions.TIME
+        )
 
     def open(self, without: Sequence[str], forks: Forks) -> Opened:
-        gone = frozenset(name.upper() for name in without if _WAL_NAME.fullmatch(name))
+        gone = frozenset(
+            name.upper() for name in without if _WAL_NAME.fullmatch(name)
+        )
         placed = place(self.cluster, forks.timelines, gone)
-        left = {label: header for label, header in placed.backups.items() if label not in without}
+        left = {
+            label: header
+            for label, header in placed.backups.items()
+            if label not in without
+        }
         opened = Opened(
             [*left.values(), *placed.wal],
             {},
@@ -236,7 +290,9 @@ class PostgresSource:
             )
         for label, header in left.items():
             opened.names[header.backup_id] = label
-        moved = {backup.label: backup.moved_bytes for backup in self.cluster.backups}
+        moved = {
+            backup.label: backup.moved_bytes for backup in self.cluster.backups
+        }
         for label, header in left.items():
             opened.stored_bytes[header.backup_id] = moved[label]
         for header in placed.wal:
@@ -265,10 +321,16 @@ class PostgresSource:
 
     def lsn(self, text: str) -> int:
         if self.positions is Positions.TIME:
-            raise BadValueError("the history has no LSNs: write an instant, or latest")
+            raise BadValueError(
+                "the history has no LSNs: write an instant, or latest"
+            )
         if _WAL_NAME.fullmatch(text):
             return wal_start(text.upper(), self.cluster.segment_bytes)
-        return int(text) if re.fullmatch(r"\d{1,20}", text) else parse_lsn(text, "the target")
+        return (
+            int(text)
+            if re.fullmatch(r"\d{1,20}", text)
+            else parse_lsn(text, "the target")
+        )
 
     def lsn_text(self, lsn: int) -> str:
         return lsn_text(lsn)
@@ -299,10 +361,18 @@ class RunSource:
         return name in self.files
 
     def open(self, without: Sequence[str], forks: Forks) -> Opened:
-        left = {name: header for name, header in self.files.items() if name not in without}
+        left = {
+            name: header
+            for name, header in self.files.items()
+            if name not in without
+        }
         names = {header.backup_id: name for name, header in left.items()}
-        stored = {header.backup_id: header.nominal_bytes for header in left.values()}
-        return Opened(list(left.values()), names, Told(), stored, list(self.remarks))
+        stored = {
+            header.backup_id: header.nominal_bytes for header in left.values()
+        }
+        return Opened(
+            list(left.values()), names, Told(), stored, list(self.remarks)
+        )
 
     def fork(self, text: str) -> int:
         if not re.fullmatch(r"\d{1,9}", text):
@@ -333,12 +403,19 @@ def sources_in(data: bytes, file: str) -> list[Source]:
     that is known.
     """
     text = decoded(data, file)
-    first = next((line for line in text.splitlines() if line[:1] in ("[", "{")), "")
+    first = next(
+        (line for line in text.splitlines() if line[:1] in ("[", "{")), ""
+    )
     if first and text.lstrip()[:1] != "<":
-        tool = tool_of(json_values(text, file)) if not _is_sql_server(text, file) else None
+        tool = (
+            tool_of(json_values(text, file))
+            if not _is_sql_server(text, file)
+            else None
+        )
         if tool is not None:
             found: list[Source] = [
-                PostgresSource(cluster, tool.value) for cluster in read_clusters(data, file, tool)
+                PostgresSource(cluster, tool.value)
+                for cluster in read_clusters(data, file, tool)
             ]
             if not found:
                 raise error(
@@ -351,7 +428,8 @@ def sources_in(data: bytes, file: str) -> list[Source]:
     for entry in history.entries:
         by_database.setdefault(entry.header.database, []).append(entry)
     return [
-        SqlServerSource(name, entries, history.remarks) for name, entries in by_database.items()
+        SqlServerSource(name, entries, history.remarks)
+        for name, entries in by_database.items()
     ]
 
 
@@ -361,8 +439,14 @@ def _is_sql_server(text: str, file: str) -> bool:
         values = json_values(text, file)
     except InputError:  # the reader that is right for it says what is wrong
         return True
-    rows = [row for value in values for row in (value if isinstance(value, list) else [value])]
-    keys = {fold(key) for row in rows if isinstance(row, Mapping) for key in row}
+    rows = [
+        row
+        for value in values
+        for row in (value if isinstance(value, list) else [value])
+    ]
+    keys = {
+        fold(key) for row in rows if isinstance(row, Mapping) for key in row
+    }
     return bool(keys & {"firstlsn", "lastlsn", "backupstartdate"})
 
 
@@ -378,7 +462,9 @@ def read_forks(data: bytes, file: str, name: str, forks: Forks) -> None:
             content = written.partition("#")[0]
             found = _HISTORY_LINE.match(content)
             if found:
-                chain.append((int(found[1]), parse_lsn(found[2], "the switch")))
+                chain.append(
+                    (int(found[1]), parse_lsn(found[2], "the switch"))
+                )
             elif content.strip():
                 raise error(
                     file,
@@ -387,15 +473,29 @@ def read_forks(data: bytes, file: str, name: str, forks: Forks) -> None:
                     number,
                     1,
                 )
-        children = [timeline for timeline, _ in chain[1:]] + [int(match[1], 16)]
-        forks.timelines.update(zip(children, chain, strict=True) if chain else ())
+        children = [timeline for timeline, _ in chain[1:]] + [
+            int(match[1], 16)
+        ]
+        forks.timelines.update(
+            zip(children, chain, strict=True) if chain else ()
+        )
         return
-    what = "neither a timeline file (0000000N.history) nor CSV of recovery forks"
+    what = (
+        "neither a timeline file (0000000N.history) nor CSV of recovery forks"
+    )
     for line, row in csv_rows(text, file, "fork_point_lsn", what):
-        child, parent, point = (str(row.get(fold(key)) or "") for key in _FORK_HEADS)
+        child, parent, point = (
+            str(row.get(fold(key)) or "") for key in _FORK_HEADS
+        )
         if not point.isdigit() or not child or not parent:
-            raise error(file, f"needs {', '.join(_FORK_HEADS)} in each row", line, 1)
+            raise error(
+                file, f"needs {', '.join(_FORK_HEADS)} in each row", line, 1
+            )
         forks.guids[child.lower()] = (parent.lower(), int(point))
 
 
-_FORK_HEADS = ("recovery_fork_guid", "first_recovery_fork_guid", "fork_point_lsn")
+_FORK_HEADS = (
+    "recovery_fork_guid",
+    "first_recovery_fork_guid",
+    "fork_point_lsn",
+)

@@ -78,13 +78,20 @@ class Cluster:
         """Put what was read in order: backups by time, segment size, timelines, incrementals
         without their parents.
         """
-        self.backups.sort(key=lambda b: (b.finished_utc_us, b.started_utc_us, b.label))
+        self.backups.sort(
+            key=lambda b: (b.finished_utc_us, b.started_utc_us, b.label)
+        )
         self.segment_bytes = self.segment_bytes or self._found_segment_size()
         by_label = {backup.label: backup for backup in self.backups}
         for backup in self.backups:
             above = by_label.get(backup.parent)
             for name in ("first_timeline", "timeline"):
-                own = getattr(backup, name) or backup.timeline or backup.first_timeline or 1
+                own = (
+                    getattr(backup, name)
+                    or backup.timeline
+                    or backup.first_timeline
+                    or 1
+                )
                 setattr(backup, name, own)
             if above is not None and above.timeline > backup.timeline:
                 self.remarks.append(
@@ -92,7 +99,9 @@ class Cluster:
                     f"on {above.timeline}: taken"
                 )
                 backup.first_timeline = backup.timeline = above.timeline
-        errors = [backup.label for backup in self.backups if backup.has_page_errors]
+        errors = [
+            backup.label for backup in self.backups if backup.has_page_errors
+        ]
         if errors:
             self.remarks.append(
                 f"page checksums were wrong in {', '.join(errors)}: they can be restored "
@@ -105,7 +114,11 @@ class Cluster:
             for b in self.backups
             if b.first_lsn is not None and b.first_wal
         ]
-        pairs += [(b.last_lsn - 1, b.last_wal) for b in self.backups if b.last_lsn and b.last_wal]
+        pairs += [
+            (b.last_lsn - 1, b.last_wal)
+            for b in self.backups
+            if b.last_lsn and b.last_wal
+        ]
         fitting = [size for size in SEGMENT_SIZES if _fits(size, pairs)]
         if not pairs or not fitting:
             return USUAL_SEGMENT
@@ -114,10 +127,13 @@ class Cluster:
     def positions(self) -> Positions:
         size = self.segment_bytes
         if self.backups and all(
-            b.first_lsn is not None and b.last_lsn is not None for b in self.backups
+            b.first_lsn is not None and b.last_lsn is not None
+            for b in self.backups
         ):
             agree = all(
-                not b.first_wal or wal_start(b.first_wal, size) == (b.first_lsn or 0) // size * size
+                not b.first_wal
+                or wal_start(b.first_wal, size)
+                == (b.first_lsn or 0) // size * size
                 for b in self.backups
             )
             if agree:
@@ -136,11 +152,16 @@ def wal_timeline(name: str) -> int:
     return int(name[:8], 16) if name else 0
 
 
-def wal_names(timeline: int, first_lsn: int, last_lsn: int, segment_bytes: int) -> list[str]:
+def wal_names(
+    timeline: int, first_lsn: int, last_lsn: int, segment_bytes: int
+) -> list[str]:
     """First and last name of the segments that hold [first_lsn, last_lsn) of a timeline; one name
     if it is one.
     """
-    ends = (first_lsn // segment_bytes, max(last_lsn - 1, first_lsn) // segment_bytes)
+    ends = (
+        first_lsn // segment_bytes,
+        max(last_lsn - 1, first_lsn) // segment_bytes,
+    )
     per_file = 2**32 // segment_bytes
     names = [
         f"{timeline:08X}{number // per_file:08X}{number % per_file:08X}"
@@ -161,7 +182,9 @@ class Placed:
     wal: list[BackupHeader] = field(default_factory=list)
     bases: dict[int, int] = field(default_factory=dict)
     forks: dict[int, tuple[int, int]] = field(default_factory=dict)
-    incomplete: set[int] = field(default_factory=set)  # backups whose own WAL is gone, by backup_id
+    incomplete: set[int] = field(
+        default_factory=set
+    )  # backups whose own WAL is gone, by backup_id
     remarks: list[str] = field(default_factory=list)
 
     def position_text(self, fork: int, lsn: int) -> str:
@@ -199,10 +222,17 @@ def place(
             "LSNs are lacking or disagree with the WAL names: positions go by the WAL names"
         )
     ends = _ends(cluster, placed.positions)
-    ids = {backup.label: number for number, backup in enumerate(cluster.backups, 1)}
+    ids = {
+        backup.label: number
+        for number, backup in enumerate(cluster.backups, 1)
+    }
     for backup in cluster.backups:
         first, last = ends[backup.label]
-        base = ids.get(backup.parent, -1) if backup.kind is Kind.INCREMENTAL else 0
+        base = (
+            ids.get(backup.parent, -1)
+            if backup.kind is Kind.INCREMENTAL
+            else 0
+        )
         crosses = backup.first_timeline != backup.timeline
         header = BackupHeader(
             cluster.name,
@@ -229,7 +259,9 @@ def place(
     gone = _Gone.of(placed, without_wal)
     _place_wal(placed, gone)
     placed.incomplete = {
-        header.backup_id for header in placed.backups.values() if gone.touches(header)
+        header.backup_id
+        for header in placed.backups.values()
+        if gone.touches(header)
     }
     return placed
 
@@ -245,7 +277,10 @@ class _Gone:
 
     size: int
     starts: Mapping[int, list[int]]
-    oldest: tuple[int, int] = (0, 0)  # timeline and start of the first segment of the archive
+    oldest: tuple[int, int] = (
+        0,
+        0,
+    )  # timeline and start of the first segment of the archive
 
     @classmethod
     def of(cls, placed: Placed, names: frozenset[str]) -> _Gone:
@@ -254,13 +289,21 @@ class _Gone:
         if placed.positions is Positions.TIME:
             return cls(size, starts)
         for name in sorted(names):
-            starts.setdefault(wal_timeline(name), []).append(wal_start(name, size))
+            starts.setdefault(wal_timeline(name), []).append(
+                wal_start(name, size)
+            )
         oldest = placed.cluster.oldest_wal
         return cls(
-            size, starts, (wal_timeline(oldest), wal_start(oldest, size)) if oldest else (0, 0)
+            size,
+            starts,
+            (wal_timeline(oldest), wal_start(oldest, size))
+            if oldest
+            else (0, 0),
         )
 
-    def left_of(self, timeline: int, first: int, last: int) -> list[tuple[int, int]]:
+    def left_of(
+        self, timeline: int, first: int, last: int
+    ) -> list[tuple[int, int]]:
         """The pieces of a stretch of WAL that are at hand."""
         if timeline < self.oldest[0]:
             return []
@@ -270,14 +313,22 @@ class _Gone:
 
     def touches(self, header: BackupHeader) -> bool:
         """Is WAL gone that was written while this backup ran?"""
-        point = header.fork_point_lsn if header.first_fork != header.fork else header.first_lsn
+        point = (
+            header.fork_point_lsn
+            if header.first_fork != header.fork
+            else header.first_lsn
+        )
         stretches = [(header.fork, point, max(header.last_lsn, point + 1))]
         if header.first_fork != header.fork and point > header.first_lsn:
             stretches.append((header.first_fork, header.first_lsn, point))
-        return any(self.left_of(*stretch) != [stretch[1:]] for stretch in stretches)
+        return any(
+            self.left_of(*stretch) != [stretch[1:]] for stretch in stretches
+        )
 
 
-def _ends(cluster: Cluster, positions: Positions) -> dict[str, tuple[int, int]]:
+def _ends(
+    cluster: Cluster, positions: Positions
+) -> dict[str, tuple[int, int]]:
     """First and last position of each backup."""
     if positions is Positions.LSN:
         return {
@@ -285,11 +336,22 @@ def _ends(cluster: Cluster, positions: Positions) -> dict[str, tuple[int, int]]:
             for b in cluster.backups
         }
     if positions is Positions.TIME:
-        return {b.label: (b.started_utc_us, b.finished_utc_us) for b in cluster.backups}
+        return {
+            b.label: (b.started_utc_us, b.finished_utc_us)
+            for b in cluster.backups
+        }
     size = cluster.segment_bytes
-    marks = [(wal_start(b.first_wal, size), b.started_utc_us, 0, b.label) for b in cluster.backups]
+    marks = [
+        (wal_start(b.first_wal, size), b.started_utc_us, 0, b.label)
+        for b in cluster.backups
+    ]
     marks += [
-        (wal_start(b.last_wal or b.first_wal, size), b.finished_utc_us, 1, b.label)
+        (
+            wal_start(b.last_wal or b.first_wal, size),
+            b.finished_utc_us,
+            1,
+            b.label,
+        )
         for b in cluster.backups
     ]
     place: dict[tuple[str, int], int] = {}
@@ -303,7 +365,9 @@ def _ends(cluster: Cluster, positions: Positions) -> dict[str, tuple[int, int]]:
     }
 
 
-def _place_forks(placed: Placed, histories: Mapping[int, tuple[int, int]]) -> None:
+def _place_forks(
+    placed: Placed, histories: Mapping[int, tuple[int, int]]
+) -> None:
     """Where each timeline left the one before it: as told, else at the end of what the history has
     of that.
     """
@@ -314,20 +378,37 @@ def _place_forks(placed: Placed, histories: Mapping[int, tuple[int, int]]) -> No
     timelines = {h.first_fork for h in headers}
     timelines.update(h.fork for h in headers)
     if placed.positions is not Positions.TIME:
-        timelines.update(wal_timeline(last) for _, last in placed.cluster.archive)
+        timelines.update(
+            wal_timeline(last) for _, last in placed.cluster.archive
+        )
     for child in sorted(timelines - {0}):
         if child in placed.forks:
             continue
-        parents = [h for h in headers if h.fork < child and h.first_fork < child]
+        parents = [
+            h for h in headers if h.fork < child and h.first_fork < child
+        ]
         first = min(
-            (h.first_lsn for h in headers if h.fork == child and h.first_fork == child),
+            (
+                h.first_lsn
+                for h in headers
+                if h.fork == child and h.first_fork == child
+            ),
             default=None,
         )
-        crossing = [h for h in headers if h.fork == child and h.first_fork < child]
+        crossing = [
+            h for h in headers if h.fork == child and h.first_fork < child
+        ]
         if crossing:
-            placed.forks[child] = (crossing[0].first_fork, crossing[0].first_lsn)
+            placed.forks[child] = (
+                crossing[0].first_fork,
+                crossing[0].first_lsn,
+            )
         elif parents:
-            point = parents[-1].last_lsn if first is None else min(parents[-1].last_lsn, first)
+            point = (
+                parents[-1].last_lsn
+                if first is None
+                else min(parents[-1].last_lsn, first)
+            )
             placed.forks[child] = (parents[-1].fork, point)
             if placed.positions is Positions.TIME:
                 continue
@@ -349,12 +430,19 @@ def _place_wal(placed: Placed, gone: _Gone) -> None:
     size = cluster.segment_bytes
     marks: dict[int, dict[int, int]] = {}  # timeline -> position -> instant
     for header in placed.backups.values():
-        marks.setdefault(header.first_fork, {}).setdefault(header.first_lsn, header.started_utc_us)
+        marks.setdefault(header.first_fork, {}).setdefault(
+            header.first_lsn, header.started_utc_us
+        )
         own = marks.setdefault(header.fork, {})
-        own[header.last_lsn] = max(own.get(header.last_lsn, 0), header.finished_utc_us)
+        own[header.last_lsn] = max(
+            own.get(header.last_lsn, 0), header.finished_utc_us
+        )
     for child, (parent, point) in placed.forks.items():
         if child in marks and parent in marks:
-            when = max((at for lsn, at in marks[parent].items() if lsn <= point), default=0)
+            when = max(
+                (at for lsn, at in marks[parent].items() if lsn <= point),
+                default=0,
+            )
             if when:
                 marks[parent].setdefault(point, when)
                 marks[child].setdefault(point, when)
@@ -364,7 +452,10 @@ def _place_wal(placed: Placed, gone: _Gone) -> None:
             end = wal_start(newest, size) + size
             fork = placed.forks.get(wal_timeline(newest))
             if not own and fork is not None:
-                when = max((h.finished_utc_us for h in placed.backups.values()), default=0)
+                when = max(
+                    (h.finished_utc_us for h in placed.backups.values()),
+                    default=0,
+                )
                 own[fork[1]] = when
                 marks.setdefault(fork[0], {}).setdefault(fork[1], when)
             if own and end > max(own):
@@ -391,12 +482,16 @@ def _place_wal(placed: Placed, gone: _Gone) -> None:
                         0,
                         at,
                         at,
-                        nominal_bytes=end - begin if placed.positions is not Positions.TIME else 0,
+                        nominal_bytes=end - begin
+                        if placed.positions is not Positions.TIME
+                        else 0,
                     )
                 )
 
 
-def _without(first: int, last: int, lost: list[int], size: int) -> list[tuple[int, int]]:
+def _without(
+    first: int, last: int, lost: list[int], size: int
+) -> list[tuple[int, int]]:
     pieces = []
     for start in lost:
         if start < last and start + size > first:
@@ -411,5 +506,6 @@ def _without(first: int, last: int, lost: list[int], size: int) -> list[tuple[in
 def _fits(segment_size: int, pairs: Iterable[tuple[int, str]]) -> bool:
     """Return whether each position lies in the named WAL file, for segments of that size."""
     return all(
-        wal_start(wal, segment_size) == lsn // segment_size * segment_size for lsn, wal in pairs
+        wal_start(wal, segment_size) == lsn // segment_size * segment_size
+        for lsn, wal in pairs
     )

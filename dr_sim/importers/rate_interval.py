@@ -35,7 +35,9 @@ def slope_interval(
     apart = size[second] - size[first] if fixed_us > 0 else size[first]
     differ = np.flatnonzero(apart)
     first, second, apart = first[differ], second[differ], apart[differ]
-    slope = ((took[second] - took[first]) if fixed_us > 0 else took[first]) / apart
+    slope = (
+        (took[second] - took[first]) if fixed_us > 0 else took[first]
+    ) / apart
     weight = np.abs(apart) / np.hypot(expected[first], expected[second])
     by_slope = np.argsort(slope, kind="stable")
     first, second, slope, weight = (
@@ -49,7 +51,12 @@ def slope_interval(
         times = Counter(draw.choices(range(len(points)), k=len(points)))
         counts = np.array([float(times[n]) for n in range(len(points))])
         mass = np.cumsum(
-            weight * (counts[first] * counts[second] if fixed_us > 0 else counts[first])
+            weight
+            * (
+                counts[first] * counts[second]
+                if fixed_us > 0
+                else counts[first]
+            )
         )
         if mass[-1] > 0:
             found.append(float(slope[np.searchsorted(mass, mass[-1] / 2)]))

@@ -74,8 +74,13 @@ class PlanAnswer:
 
     @property
     def duration_us(self) -> int:
-        choice = Choice(self.policy, self.costs.fixed_us, self.costs.rate_bytes_s)
-        return sum(choice.duration_us(step.nominal_bytes) for step in self.outlook.plan.steps)
+        choice = Choice(
+            self.policy, self.costs.fixed_us, self.costs.rate_bytes_s
+        )
+        return sum(
+            choice.duration_us(step.nominal_bytes)
+            for step in self.outlook.plan.steps
+        )
 
 
 def plan_restore(history: Path, question: PlanQuestion) -> list[PlanAnswer]:
@@ -92,11 +97,16 @@ def plan_restore(history: Path, question: PlanQuestion) -> list[PlanAnswer]:
             raise InputError([Problem(str(path), 0, 0, str(wrong))]) from None
     if question.database:
         names = [source.database for source in sources]
-        sources = [source for source in sources if source.database == question.database]
+        sources = [
+            source
+            for source in sources
+            if source.database == question.database
+        ]
         if not sources:
             known = ", ".join(names[:8])
             raise _refused(
-                "--database", f"{question.database[:60]!r} is not in {history}; it holds {known}"
+                "--database",
+                f"{question.database[:60]!r} is not in {history}; it holds {known}",
             )
     _check_names(sources, question, history)
     return [_answer(source, question, forks) for source in sources]
@@ -112,21 +122,27 @@ def _sources(history: Path) -> list[Source]:
     return sources_in(read_bytes(history), str(history))
 
 
-def _check_names(sources: Sequence[Source], question: PlanQuestion, history: Path) -> None:
+def _check_names(
+    sources: Sequence[Source], question: PlanQuestion, history: Path
+) -> None:
     for name in question.without:
         try:
             known = any(source.knows(name) for source in sources)
         except BadValueError as wrong:
             raise _refused("--without", str(wrong)) from None
         if not known:
-            raise _refused("--without", f"{name[:200]!r} is no file in {history}")
+            raise _refused(
+                "--without", f"{name[:200]!r} is no file in {history}"
+            )
 
 
 def _refused(option: str, message: str) -> InputError:
     return InputError([Problem(option, 0, 0, message)])
 
 
-def _answer(source: Source, question: PlanQuestion, forks: Forks) -> PlanAnswer:
+def _answer(
+    source: Source, question: PlanQuestion, forks: Forks
+) -> PlanAnswer:
     target = _target(source, question)
     costs = _costs(source, question)
     choice = Choice(question.policy, costs.fixed_us, costs.rate_bytes_s)
@@ -135,14 +151,24 @@ def _answer(source: Source, question: PlanQuestion, forks: Forks) -> PlanAnswer:
         current_fork, current_lsn = _current(source, question.current)
     except BadValueError as wrong:
         raise _refused("--fork or --current", str(wrong)) from None
-    opened = source.open([name for name in question.without if source.knows(name)], forks)
+    opened = source.open(
+        [name for name in question.without if source.knows(name)], forks
+    )
     if fork is not None:
         _check_fork(source, fork, forks)
     whole = source.open([], forks) if question.without else opened
-    outlook = look_ahead(opened.headers, fork=fork, target=target, told=opened.told, choice=choice)
+    outlook = look_ahead(
+        opened.headers,
+        fork=fork,
+        target=target,
+        told=opened.told,
+        choice=choice,
+    )
     current = None
     if current_lsn is not None:
-        followed = current_fork if current_fork is not None else outlook.plan.fork
+        followed = (
+            current_fork if current_fork is not None else outlook.plan.fork
+        )
         current = (followed if followed is not None else 1, current_lsn)
         outlook = look_ahead(
             opened.headers,
@@ -155,7 +181,11 @@ def _answer(source: Source, question: PlanQuestion, forks: Forks) -> PlanAnswer:
     complete = outlook
     if whole is not opened:
         complete = look_ahead(
-            whole.headers, fork=fork, target=target, told=whole.told, choice=choice
+            whole.headers,
+            fork=fork,
+            target=target,
+            told=whole.told,
+            choice=choice,
         )
     reached = _reached_utc_us(outlook, target, opened)
     answer = PlanAnswer(
@@ -207,7 +237,9 @@ def _target(source: Source, question: PlanQuestion) -> Target:
     if text.lower() in _LATEST:
         return Target(reading=question.reading)
     try:
-        if re.fullmatch(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", text):
+        if re.fullmatch(
+            r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", text
+        ):
             date = f"{text[:4]}-{text[4:6]}-{text[6:]}"
             raise _refused(
                 "--until",
@@ -217,13 +249,16 @@ def _target(source: Source, question: PlanQuestion) -> Target:
         if re.match(r"\d{4}-\d", text):
             moment = parse_moment(text)
             return Target(
-                utc_us=to_utc_us(moment if moment.tzinfo else moment.replace(tzinfo=UTC)),
+                utc_us=to_utc_us(
+                    moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+                ),
                 reading=question.reading,
             )
         return Target(lsn=source.lsn(text), reading=question.reading)
     except (UnitError, BadValueError) as wrong:
         raise _refused(
-            "--until", f"{wrong}; or write an instant ('2024-05-01 10:00', in UTC) or latest"
+            "--until",
+            f"{wrong}; or write an instant ('2024-05-01 10:00', in UTC) or latest",
         ) from None
 
 
@@ -237,7 +272,9 @@ def _current(source: Source, text: str) -> tuple[int | None, int | None]:
     return (source.fork(fork) if fork else None), source.lsn(lsn)
 
 
-def _reached_utc_us(outlook: Outlook, target: Target, opened: Opened) -> int | None:
+def _reached_utc_us(
+    outlook: Outlook, target: Target, opened: Opened
+) -> int | None:
     """Return the instant up to which everything is certainly restored; if the target is an instant
     and is met, that instant.
     """
@@ -253,13 +290,19 @@ def _reached_utc_us(outlook: Outlook, target: Target, opened: Opened) -> int | N
     # an empty log at that position shows that nothing was written until it was cut
     logs = [header for header in opened.headers if header.kind is Kind.LOG]
     empty = [
-        log for log in logs if (log.fork, log.first_lsn, log.last_lsn) == (*reached, reached[1])
+        log
+        for log in logs
+        if (log.fork, log.first_lsn, log.last_lsn) == (*reached, reached[1])
     ]
     return max([own, *(log.started_utc_us for log in empty)])
 
 
 def _lost_us(
-    outlook: Outlook, target: Target, reached: int | None, complete: Outlook, whole: Opened
+    outlook: Outlook,
+    target: Target,
+    reached: int | None,
+    complete: Outlook,
+    whole: Opened,
 ) -> int | None:
     """Return 0 if the target is met; None if nothing is left, or if it is unknown what there
     was.
@@ -274,14 +317,22 @@ def _lost_us(
         forks = {complete.plan.fork}
         if not complete.plan.met:
             forks.add(complete.newer_fork)
-        ends = [_holds_until_us(header) for header in whole.headers if header.fork in forks]
+        ends = [
+            _holds_until_us(header)
+            for header in whole.headers
+            if header.fork in forks
+        ]
         known = max(ends, default=None)
     return None if known is None else max(known - reached, 0)
 
 
 def _holds_until_us(header: BackupHeader) -> int:
     """Return the instant up to which a backup surely holds the writes."""
-    return header.started_utc_us if header.kind is Kind.LOG else header.finished_utc_us
+    return (
+        header.started_utc_us
+        if header.kind is Kind.LOG
+        else header.finished_utc_us
+    )
 
 
 def _remark(answer: PlanAnswer, current: tuple[int, int] | None) -> None:
@@ -297,7 +348,9 @@ def _remark(answer: PlanAnswer, current: tuple[int, int] | None) -> None:
         and outlook.plan.fork is not None
     ):
         where = f"the current position is on {source.fork_text(current[0])}"
-        if any(current[0] in (h.fork, h.first_fork) for h in answer.opened.headers):
+        if any(
+            current[0] in (h.fork, h.first_fork) for h in answer.opened.headers
+        ):
             answer.remarks.append(
                 f"{where}; a newer one exists: {source.fork_text(outlook.plan.fork)}"
             )
@@ -313,7 +366,10 @@ def _remark(answer: PlanAnswer, current: tuple[int, int] | None) -> None:
         and outlook.plan.steps
     ):
         last = outlook.plan.steps[-1]
-        if last.kind is Kind.LOG and last.started_utc_us < target.utc_us <= last.finished_utc_us:
+        if (
+            last.kind is Kind.LOG
+            and last.started_utc_us < target.utc_us <= last.finished_utc_us
+        ):
             answer.remarks.append(
                 "the instant lies while the last log's backup ran: by its finish "
                 "(--reading finish) it would do"

@@ -44,7 +44,9 @@ FEWEST_PAIRS = 5
 REWEIGHTED = 4
 SHORTEST_US = 1_000.0  # msdb counts in steps of 3.3 ms
 MOST_PAIRS = 400  # their slopes are 80,000; of more, an even choice is taken
-ASSUMED_RATE_BYTES_S = 356_000_000  # the default of secondary.restore_rate: 500 GB in 23 min 24 s
+ASSUMED_RATE_BYTES_S = (
+    356_000_000  # the default of secondary.restore_rate: 500 GB in 23 min 24 s
+)
 _NO_TABLE = "no CSV of restorehistory joined to the secondary's backupset"
 
 
@@ -80,7 +82,10 @@ def parse_restores(
     rows = csv_rows(decoded(data, file), file, "restore_date", _NO_TABLE)
     if not rows:
         raise error(
-            file, "holds no restores: a row for each is needed below the column heads", 1, 1
+            file,
+            "holds no restores: a row for each is needed below the column heads",
+            1,
+            1,
         )
     if "backupsetuuid" not in rows[0][1]:
         raise error(
@@ -89,7 +94,11 @@ def parse_restores(
             1,
             1,
         )
-    by_id = {entry.set_id.lower(): entry.header for entry in reversed(entries) if entry.set_id}
+    by_id = {
+        entry.set_id.lower(): entry.header
+        for entry in reversed(entries)
+        if entry.set_id
+    }
     found: dict[int, TimedRestore] = {}
     problems: list[Problem] = []
     strange = unzoned = 0
@@ -97,12 +106,16 @@ def parse_restores(
         try:
             read = _restore(number, row, by_id)
         except BadValueError as wrong:
-            problems.append(Problem(file, line, 1, f"restore {number}: {wrong}"))
+            problems.append(
+                Problem(file, line, 1, f"restore {number}: {wrong}")
+            )
             continue
         if read is None:
             strange += 1
         else:
-            found[read[0].number] = read[0]  # a striped backup has a row for every file
+            found[read[0].number] = read[
+                0
+            ]  # a striped backup has a row for every file
             unzoned += not read[1]
     if problems:
         raise refusal(problems)
@@ -118,7 +131,11 @@ def parse_restores(
         "verified: left out"
     ]
     remarks += ["restore dates name no time zone: taken as UTC"]
-    told = [remark for remark, count in zip(remarks, (strange, unzoned), strict=True) if count]
+    told = [
+        remark
+        for remark, count in zip(remarks, (strange, unzoned), strict=True)
+        if count
+    ]
     return sorted(found.values(), key=lambda r: (r.at_utc_us, r.number)), told
 
 
@@ -126,16 +143,26 @@ def _restore(
     number: int, row: Mapping[str, object], by_id: Mapping[str, BackupHeader]
 ) -> tuple[TimedRestore, bool] | None:
     """(a restore, True if its zone was known); None if it is of nothing in the history."""
-    header = by_id.get((optional(row, as_text, "backup_set_uuid") or "").lower())
-    verify_only = (optional(row, as_text, "restore_type") or "").strip().upper() == "V"
-    when = optional(row, lambda value: as_instant(value, zone_offset(row)), "restore_date")
+    header = by_id.get(
+        (optional(row, as_text, "backup_set_uuid") or "").lower()
+    )
+    verify_only = (
+        optional(row, as_text, "restore_type") or ""
+    ).strip().upper() == "V"
+    when = optional(
+        row, lambda value: as_instant(value, zone_offset(row)), "restore_date"
+    )
     own = optional(row, as_whole, "restore_history_id")
     if header is None or verify_only or when is None:
         return None
-    return TimedRestore(when[0], own if own is not None else -number, header), when[1]
+    return TimedRestore(
+        when[0], own if own is not None else -number, header
+    ), when[1]
 
 
-def fit_restores(restores: Sequence[TimedRestore], interval_us: Mapping[str, int]) -> RestoreFit:
+def fit_restores(
+    restores: Sequence[TimedRestore], interval_us: Mapping[str, int]
+) -> RestoreFit:
     """interval_us: of log backups, by database. restores: in the order of their times."""
     fit = RestoreFit()
     logs: dict[str, list[TimedRestore]] = {}
@@ -143,7 +170,12 @@ def fit_restores(restores: Sequence[TimedRestore], interval_us: Mapping[str, int
         if restore.header.kind is Kind.LOG:
             logs.setdefault(restore.header.database, []).append(restore)
     _fit_durations(
-        fit, [two for name, each in logs.items() for two in _back_to_back(each, interval_us[name])]
+        fit,
+        [
+            two
+            for name, each in logs.items()
+            for two in _back_to_back(each, interval_us[name])
+        ],
     )
     _fit_waits(fit, logs, interval_us)
     return fit
@@ -161,7 +193,9 @@ def _back_to_back(
     ]
 
 
-def _fit_durations(fit: RestoreFit, pairs: list[tuple[TimedRestore, TimedRestore]]) -> None:
+def _fit_durations(
+    fit: RestoreFit, pairs: list[tuple[TimedRestore, TimedRestore]]
+) -> None:
     if len(pairs) < FEWEST_PAIRS:
         fit.remarks.append(
             f"{len(pairs)} logs were restored back to back, {FEWEST_PAIRS} at least tell "
@@ -169,27 +203,41 @@ def _fit_durations(fit: RestoreFit, pairs: list[tuple[TimedRestore, TimedRestore
         )
         return
     step = -(-len(pairs) // MOST_PAIRS)
-    took = [second.at_utc_us - first.at_utc_us for first, second in pairs[::step]]
+    took = [
+        second.at_utc_us - first.at_utc_us for first, second in pairs[::step]
+    ]
     starts = [
-        (_bytes(first.header), us) for (first, _), us in zip(pairs[::step], took, strict=True)
+        (_bytes(first.header), us)
+        for (first, _), us in zip(pairs[::step], took, strict=True)
     ]
     ends = [
-        (_bytes(second.header), us) for (_, second), us in zip(pairs[::step], took, strict=True)
+        (_bytes(second.header), us)
+        for (_, second), us in zip(pairs[::step], took, strict=True)
     ]
     lines = [(_line_through(points), points) for points in (starts, ends)]
     (line, points), other = (
-        lines if 2 * _residual(*lines[0]) <= 3 * _residual(*lines[1]) else lines[::-1]
+        lines
+        if 2 * _residual(*lines[0]) <= 3 * _residual(*lines[1])
+        else lines[::-1]
     )
     means = "start" if points is starts else "end"
-    smallest, largest = (units.format_size(units.three_figures(of(points)[0])) for of in (min, max))
+    smallest, largest = (
+        units.format_size(units.three_figures(of(points)[0]))
+        for of in (min, max)
+    )
     words = f"{len(took)} logs restored back to back, {smallest} to {largest}"
-    off, others = (f"{100 * _residual(*each):.0f} %" for each in ((line, points), other))
+    off, others = (
+        f"{100 * _residual(*each):.0f} %" for each in ((line, points), other)
+    )
     fit.remarks.append(
         f"restore_date taken as the {means} of a restore: large logs lie {off} off the "
         f"line (median), else {others}"
     )
     if line is None:
-        assumed = [us - size * SECOND_US // ASSUMED_RATE_BYTES_S for size, us in points]
+        assumed = [
+            us - size * SECOND_US // ASSUMED_RATE_BYTES_S
+            for size, us in points
+        ]
         fit.fixed = Fitted(
             _rounded_us(max(median_low(assumed), 0)),
             f"{words}: no longer for larger logs, rate assumed",
@@ -198,7 +246,9 @@ def _fit_durations(fit: RestoreFit, pairs: list[tuple[TimedRestore, TimedRestore
     fixed_us, slope_us = line
     fit.fixed = Fitted(_rounded_us(round(fixed_us)))
     fit.rate = Fitted(
-        units.format_disk_rate(max(units.three_figures(round(SECOND_US / slope_us)), 1))
+        units.format_disk_rate(
+            max(units.three_figures(round(SECOND_US / slope_us)), 1)
+        )
     )
     fit.remarks.append(
         f"restore rate and fixed cost from {words}; {_words_on_rate(fixed_us, slope_us, points)}"
@@ -209,7 +259,9 @@ def _bytes(header: BackupHeader) -> int:
     return header.nominal_bytes or log_bytes(header)[0]
 
 
-def _line_through(points: Sequence[tuple[int, int]]) -> tuple[float, float] | None:
+def _line_through(
+    points: Sequence[tuple[int, int]],
+) -> tuple[float, float] | None:
     """(fixed cost in us, us a byte), neither negative; None if durations do not grow with the
     bytes.
     """
@@ -218,14 +270,22 @@ def _line_through(points: Sequence[tuple[int, int]]) -> tuple[float, float] | No
     line: tuple[float, float] | None = None
     for _ in range(REWEIGHTED):
         slopes = [
-            ((b[1] - a[1]) / (b[0] - a[0]), abs(b[0] - a[0]) / math.hypot(p, q))
-            for (a, p), (b, q) in combinations(zip(points, expected, strict=True), 2)
+            (
+                (b[1] - a[1]) / (b[0] - a[0]),
+                abs(b[0] - a[0]) / math.hypot(p, q),
+            )
+            for (a, p), (b, q) in combinations(
+                zip(points, expected, strict=True), 2
+            )
             if a[0] != b[0]
         ]
         if not slopes or (slope := _weighted_median(slopes)) <= 0:
             return None
         fixed = _weighted_median(
-            [(us - slope * size, 1 / p) for (size, us), p in zip(points, expected, strict=True)]
+            [
+                (us - slope * size, 1 / p)
+                for (size, us), p in zip(points, expected, strict=True)
+            ]
         )
         if fixed < 0:
             fixed = 0.0
@@ -239,7 +299,9 @@ def _line_through(points: Sequence[tuple[int, int]]) -> tuple[float, float] | No
             if slope <= 0:
                 return None
         line = (fixed, slope)
-        expected = [max(fixed + slope * size, SHORTEST_US) for size, _ in points]
+        expected = [
+            max(fixed + slope * size, SHORTEST_US) for size, _ in points
+        ]
     return line
 
 
@@ -253,29 +315,40 @@ def _weighted_median(weighted: list[tuple[float, float]]) -> float:
     raise ValueError("no values")
 
 
-def _residual(line: tuple[float, float] | None, points: Sequence[tuple[int, int]]) -> float:
+def _residual(
+    line: tuple[float, float] | None, points: Sequence[tuple[int, int]]
+) -> float:
     """Median distance from the line, relative to it, of the largest tenth: small logs cost the same
     either way.
     """
     fixed, slope = line or (median(us for _, us in points), 0.0)
     largest = sorted(points)[-max(len(points) // 10, FEWEST_PAIRS) :]
-    return median(abs(us / max(fixed + slope * size, SHORTEST_US) - 1) for size, us in largest)
+    return median(
+        abs(us / max(fixed + slope * size, SHORTEST_US) - 1)
+        for size, us in largest
+    )
 
 
-def _words_on_rate(fixed_us: float, slope_us: float, points: Sequence[tuple[int, int]]) -> str:
+def _words_on_rate(
+    fixed_us: float, slope_us: float, points: Sequence[tuple[int, int]]
+) -> str:
     """How surely the rate is known, and how many logs it rests on: those whose bytes take longer
     than the fixed cost.
     """
     slow, fast = reversed(slope_interval(points, fixed_us, slope_us))
     lowest = (
-        units.format_disk_rate(units.three_figures(round(SECOND_US / slow))) if slow > 0 else "0"
+        units.format_disk_rate(units.three_figures(round(SECOND_US / slow)))
+        if slow > 0
+        else "0"
     )
     highest = (
         units.format_disk_rate(units.three_figures(round(SECOND_US / fast)))
         if fast > 0
         else "any rate"
     )
-    large = sum(slope_us * size > max(fixed_us, SHORTEST_US) for size, _ in points)
+    large = sum(
+        slope_us * size > max(fixed_us, SHORTEST_US) for size, _ in points
+    )
     doubt = ", doubt it" if large < FEWEST_PAIRS else ""
     return (
         f"95 % interval of the rate: {lowest} to {highest}; logs whose bytes take longer than "
@@ -289,13 +362,17 @@ def _rounded_us(us: int) -> str:
 
 # ---- how often, and how far behind
 def _fit_waits(
-    fit: RestoreFit, logs: Mapping[str, Sequence[TimedRestore]], interval_us: Mapping[str, int]
+    fit: RestoreFit,
+    logs: Mapping[str, Sequence[TimedRestore]],
+    interval_us: Mapping[str, int],
 ) -> None:
     """Latency is restore_date less the end of the backup; a run of the restore job begins after
     half a log interval's rest.
     """
     latencies = sorted(
-        r.at_utc_us - r.header.finished_utc_us for each in logs.values() for r in each
+        r.at_utc_us - r.header.finished_utc_us
+        for each in logs.values()
+        for r in each
     )
     if not latencies:
         return
@@ -310,23 +387,34 @@ def _fit_waits(
             "no delay is told"
         )
         return
-    steps = [step for name, each in logs.items() for step in _between_runs(each, interval_us[name])]
+    steps = [
+        step
+        for name, each in logs.items()
+        for step in _between_runs(each, interval_us[name])
+    ]
     if len(steps) < FEWEST_PAIRS:
         return
     least, usual = latencies[len(latencies) // 20], median_low(latencies)
     every = max(round(median_low(steps) / MINUTE_US) * MINUTE_US, MINUTE_US)
     if usual * 10 < every:
         fit.every, fit.delay = (
-            Fitted("0 s", f"usually {_minutes(usual)} after its backup: as soon as it lands"),
+            Fitted(
+                "0 s",
+                f"usually {_minutes(usual)} after its backup: as soon as it lands",
+            ),
             Fitted("0 s"),
         )
         return
     fit.every = Fitted(
-        units.format_duration(every), f"median distance of {len(steps)} runs of restores"
+        units.format_duration(every),
+        f"median distance of {len(steps)} runs of restores",
     )
     # a wait for the copy job, one for the restore job, and half of one for the copy itself
     if 2 * least <= 5 * every:
-        fit.delay = Fitted("0 s", f"logs wait {_minutes(least)} at least, which the jobs explain")
+        fit.delay = Fitted(
+            "0 s",
+            f"logs wait {_minutes(least)} at least, which the jobs explain",
+        )
         return
     delay = (least - every) // MINUTE_US * MINUTE_US
     fit.delay = Fitted(
@@ -341,7 +429,10 @@ def _between_runs(logs: Sequence[TimedRestore], interval_us: int) -> list[int]:
         for first, second in pairwise(logs)
         if second.at_utc_us - first.at_utc_us >= interval_us // 2
     ]
-    return [second - first for first, second in pairwise([logs[0].at_utc_us, *starts])]
+    return [
+        second - first
+        for first, second in pairwise([logs[0].at_utc_us, *starts])
+    ]
 
 
 def _minutes(us: int) -> str:

@@ -94,7 +94,11 @@ _UNKNOWN_DEVICE = 0
 NO_BASE = -1  # the differential base LSN of an incremental that names none
 _FINISH = ("BackupFinishDate", "End")
 _PATH = ("physical_device_name", "BackupPath", "FullName", "Path")
-_NO_DATE = ("", "NULL", "/Date(-62135596800000)/")  # the last is .NET's least date
+_NO_DATE = (
+    "",
+    "NULL",
+    "/Date(-62135596800000)/",
+)  # the last is .NET's least date
 _NEITHER = "neither JSON, CLIXML nor CSV with the column heads of backupset in its first line"
 
 
@@ -113,7 +117,9 @@ class HistoryEntry:
     recovery_model: str
     utc_guessed: bool
     identity: Identity
-    paths: tuple[str, ...] = ()  # of each file: a striped backup has several; those of one row
+    paths: tuple[
+        str, ...
+    ] = ()  # of each file: a striped backup has several; those of one row
     # of the file, compressed; the header's nominal_bytes are plain. 0: unknown
     stored_bytes: int = 0
 
@@ -123,7 +129,9 @@ class HistoryEntry:
         number.
         """
         return (
-            self.path.replace("\\", "/").rpartition("/")[2] or self.set_id or f"row {self.number}"
+            self.path.replace("\\", "/").rpartition("/")[2]
+            or self.set_id
+            or f"row {self.number}"
         )
 
 
@@ -150,7 +158,10 @@ def read_history(data: bytes, file: str = "history") -> ImportedHistory:
     """
     rows = _rows(decoded(data, file), file)
     if not rows:
-        raise error(file, "holds no backups: a history of at least one backup is needed")
+        raise error(
+            file,
+            "holds no backups: a history of at least one backup is needed",
+        )
     entries: list[HistoryEntry] = []
     skipped: Counter[str] = Counter()
     problems: list[Problem] = []
@@ -162,10 +173,15 @@ def read_history(data: bytes, file: str = "history") -> ImportedHistory:
         except _SkippedError as why:
             skipped[str(why)] += 1
         except BadValueError as wrong:
-            problems.append(Problem(file, line, min(line, 1), f"backup {number}: {wrong}"))
+            problems.append(
+                Problem(file, line, min(line, 1), f"backup {number}: {wrong}")
+            )
     if problems:
         raise refusal(problems)
-    remarks = [f"{count} {why} backups: skipped" for why, count in sorted(skipped.items())]
+    remarks = [
+        f"{count} {why} backups: skipped"
+        for why, count in sorted(skipped.items())
+    ]
     if not entries:
         raise error(
             file,
@@ -173,7 +189,9 @@ def read_history(data: bytes, file: str = "history") -> ImportedHistory:
             "whole database is needed",
         )
     headers = [entry.header for entry in entries]
-    remarks += keep_apart([(entry.header, entry.identity) for entry in entries])
+    remarks += keep_apart(
+        [(entry.header, entry.identity) for entry in entries]
+    )
     remarks += _name_crossings(entries)
     unknown = _name_bases(headers)
     if unknown:
@@ -190,21 +208,36 @@ def _rows(text: str, file: str) -> list[Row]:
     if is_clixml(text):
         return clixml_rows(text, file)
     lines = text.split("\n")
-    json_lines = [number for number, line in enumerate(lines) if line[:1] in ("[", "{")]
-    if json_lines and "databasename" not in fold(lines[0]):  # warnings stand around the JSON
-        ends = [number for number, line in enumerate(lines) if line.rstrip()[-1:] in ("]", "}")]
+    json_lines = [
+        number for number, line in enumerate(lines) if line[:1] in ("[", "{")
+    ]
+    if json_lines and "databasename" not in fold(
+        lines[0]
+    ):  # warnings stand around the JSON
+        ends = [
+            number
+            for number, line in enumerate(lines)
+            if line.rstrip()[-1:] in ("]", "}")
+        ]
         last = max([number + 1 for number in ends], default=len(lines))
-        return json_rows("\n" * json_lines[0] + "\n".join(lines[json_lines[0] : last]), file)
+        return json_rows(
+            "\n" * json_lines[0] + "\n".join(lines[json_lines[0] : last]), file
+        )
     return csv_rows(text, file, "database_name", _NEITHER)
 
 
 def _entry(
-    number: int, row: Mapping[str, object], ids: dict[str, int], forks: dict[str, int]
+    number: int,
+    row: Mapping[str, object],
+    ids: dict[str, int],
+    forks: dict[str, int],
 ) -> HistoryEntry:
     database = required(row, as_text, "DatabaseName", "Database")
     if not database:
         raise BadValueError("DatabaseName is empty")
-    kind = required(row, _as_kind, "Type", "BackupTypeDescription", "BackupType")
+    kind = required(
+        row, _as_kind, "Type", "BackupTypeDescription", "BackupType"
+    )
     if optional(row, as_bool, "is_damaged"):
         raise _SkippedError("damaged")
     finishes = [row[fold(key)] for key in _FINISH if fold(key) in row]
@@ -214,34 +247,62 @@ def _entry(
     started, started_known = required(
         row, lambda v: as_instant(v, offset), "BackupStartDate", "Start"
     )
-    finished, finished_known = required(row, lambda v: as_instant(v, offset), *_FINISH)
+    finished, finished_known = required(
+        row, lambda v: as_instant(v, offset), *_FINISH
+    )
     if finished < started:
         raise BadValueError(
             "it ends before it starts: BackupFinishDate lies before BackupStartDate"
         )
-    if any(fold(key) in row and row[fold(key)] in (None, "") for key in ("FirstLSN", "LastLSN")):
+    if any(
+        fold(key) in row and row[fold(key)] in (None, "")
+        for key in ("FirstLSN", "LastLSN")
+    ):
         raise _SkippedError("incomplete (without LSNs)")
-    first_lsn, last_lsn = required(row, as_lsn, "FirstLSN"), required(row, as_lsn, "LastLSN")
+    first_lsn, last_lsn = (
+        required(row, as_lsn, "FirstLSN"),
+        required(row, as_lsn, "LastLSN"),
+    )
     if first_lsn > last_lsn:
-        raise BadValueError(f"FirstLSN {first_lsn} lies behind LastLSN {last_lsn}")
+        raise BadValueError(
+            f"FirstLSN {first_lsn} lies behind LastLSN {last_lsn}"
+        )
     plain, stored = _sizes(row)
-    set_id = optional(row, as_text, "BackupSetGUID", "backup_set_uuid", "BackupSetId") or ""
-    first_told = optional(row, as_text, "FirstRecoveryForkID", "first_recovery_fork_guid") or ""
-    fork = optional(row, as_text, "RecoveryForkID", "last_recovery_fork_guid") or first_told
+    set_id = (
+        optional(
+            row, as_text, "BackupSetGUID", "backup_set_uuid", "BackupSetId"
+        )
+        or ""
+    )
+    first_told = (
+        optional(
+            row, as_text, "FirstRecoveryForkID", "first_recovery_fork_guid"
+        )
+        or ""
+    )
+    fork = (
+        optional(row, as_text, "RecoveryForkID", "last_recovery_fork_guid")
+        or first_told
+    )
     first_fork = first_told or fork
     fork_no, first_fork_no = (
-        forks.setdefault(guid.lower(), len(forks) + 1) for guid in (fork, first_fork)
+        forks.setdefault(guid.lower(), len(forks) + 1)
+        for guid in (fork, first_fork)
     )
     header = BackupHeader(
         database=database,
-        backup_id=ids.setdefault(set_id.lower() or f"row {number}", len(ids) + 1),
+        backup_id=ids.setdefault(
+            set_id.lower() or f"row {number}", len(ids) + 1
+        ),
         kind=kind,
         fork=fork_no,
         first_lsn=first_lsn,
         last_lsn=last_lsn,
         checkpoint_lsn=optional(row, as_lsn, "CheckpointLSN") or 0,
         database_backup_lsn=optional(row, as_lsn, "DatabaseBackupLSN") or 0,
-        differential_base_lsn=(optional(row, as_lsn, "DifferentialBaseLSN") or 0)
+        differential_base_lsn=(
+            optional(row, as_lsn, "DifferentialBaseLSN") or 0
+        )
         if kind is Kind.INCREMENTAL
         else 0,
         first_fork=first_fork_no,
@@ -285,9 +346,12 @@ def _sizes(row: Mapping[str, object]) -> tuple[int, int]:
 
 def _is_open(value: object) -> bool:
     if isinstance(value, dict):  # a date that was exported as an object
-        value = next((v for key, v in value.items() if fold(key) == "value"), None)
+        value = next(
+            (v for key, v in value.items() if fold(key) == "value"), None
+        )
     return value is None or (
-        isinstance(value, str) and (value.strip() in _NO_DATE or value.startswith("0001-01-01"))
+        isinstance(value, str)
+        and (value.strip() in _NO_DATE or value.startswith("0001-01-01"))
     )
 
 
@@ -309,13 +373,18 @@ def _name_crossings(entries: list[HistoryEntry]) -> list[str]:
         elif entry.header.kind is Kind.LOG:
             logs.setdefault(key, []).append(entry)
         elif entry.header.kind is Kind.FULL:
-            begins[key] = min(begins.get(key, entry.header.first_lsn), entry.header.first_lsn)
+            begins[key] = min(
+                begins.get(key, entry.header.first_lsn), entry.header.first_lsn
+            )
     ends: dict[tuple[str, int], set[int]] = {}
     for (database, fork), own in logs.items():
         for entry in own:
             ends.setdefault((database, entry.header.last_lsn), set()).add(fork)
     for key, own in logs.items():
-        first = min(own, key=lambda entry: (entry.header.first_lsn, -entry.header.last_lsn))
+        first = min(
+            own,
+            key=lambda entry: (entry.header.first_lsn, -entry.header.last_lsn),
+        )
         parents = ends.get((key[0], first.header.first_lsn), set()) - {key[1]}
         if (
             key in told
@@ -347,7 +416,11 @@ def _name_bases(headers: list[BackupHeader]) -> int:
     unknown = 0
     for header in headers:
         if header.kind is Kind.INCREMENTAL:
-            known = header.differential_base_lsn or header.database_backup_lsn or NO_BASE
+            known = (
+                header.differential_base_lsn
+                or header.database_backup_lsn
+                or NO_BASE
+            )
             header.differential_base_lsn = bases.get(
                 (header.database, header.database_backup_lsn), known
             )
@@ -356,7 +429,11 @@ def _name_bases(headers: list[BackupHeader]) -> int:
 
 
 def _as_texts(value: object) -> tuple[str, ...]:
-    return tuple(as_text(each) for each in value) if isinstance(value, list) else (as_text(value),)
+    return (
+        tuple(as_text(each) for each in value)
+        if isinstance(value, list)
+        else (as_text(value),)
+    )
 
 
 def _as_device(value: object) -> int:

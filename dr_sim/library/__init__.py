@@ -59,5 +59,7 @@ def library_files() -> Iterator[tuple[str, Path]]:
         root = folder(part)
         for path in sorted(root.rglob("*")):
             inside = path.relative_to(root)
-            if path.is_file() and not any(step in _SKIPPED for step in inside.parts):
+            if path.is_file() and not any(
+                step in _SKIPPED for step in inside.parts
+            ):
                 yield f"{part}/{inside.as_posix()}", path

@@ -33,10 +33,17 @@ def _names(text: str) -> list[str]:
     if not names:
         raise UnitError("name at least one database, as in crm")
     for i, name in enumerate(names):
-        if not is_name(name) or not name.replace("_", "").replace("-", "").isalnum():
-            raise UnitError(f"{name[:40]!r}: write letters, digits, _ and -, as in crm_eu")
+        if (
+            not is_name(name)
+            or not name.replace("_", "").replace("-", "").isalnum()
+        ):
+            raise UnitError(
+                f"{name[:40]!r}: write letters, digits, _ and -, as in crm_eu"
+            )
         if len(name) > LONGEST_NAME:
-            raise UnitError(f"{name[:40]!r} is longer than {LONGEST_NAME} characters")
+            raise UnitError(
+                f"{name[:40]!r} is longer than {LONGEST_NAME} characters"
+            )
         if name in names[:i]:
             raise UnitError(f"{name!r} is named twice")
     return names
@@ -50,12 +57,29 @@ def _log_schedule(text: str) -> None:
 QUESTIONS = (
     TemplateQuestion("databases", "names of the databases", "crm", _names),
     TemplateQuestion("size", "size of each", "500 GB", bounds.size),
-    TemplateQuestion("log_volume", "log that each writes", "350 KiB/s", bounds.volume),
-    TemplateQuestion("full", "full backups start", "weekly Sun 01:00", times.parse_schedule),
-    TemplateQuestion("log", "log backups (or WAL segments) start", "every 5 min", _log_schedule),
-    TemplateQuestion("bandwidth", "bandwidth to the other site", "200 Mbit/s", bounds.bandwidth),
     TemplateQuestion(
-        "rpo", "most data that may be lost, as a time (RPO)", "15 min", bounds.duration
+        "log_volume", "log that each writes", "350 KiB/s", bounds.volume
+    ),
+    TemplateQuestion(
+        "full", "full backups start", "weekly Sun 01:00", times.parse_schedule
+    ),
+    TemplateQuestion(
+        "log",
+        "log backups (or WAL segments) start",
+        "every 5 min",
+        _log_schedule,
+    ),
+    TemplateQuestion(
+        "bandwidth",
+        "bandwidth to the other site",
+        "200 Mbit/s",
+        bounds.bandwidth,
+    ),
+    TemplateQuestion(
+        "rpo",
+        "most data that may be lost, as a time (RPO)",
+        "15 min",
+        bounds.duration,
     ),
     TemplateQuestion("rto", "longest outage (RTO)", "30 min", bounds.duration),
 )
@@ -101,9 +125,12 @@ def checked(question: TemplateQuestion, template: str, answer: str) -> str:
 
 def new_scenario(template: str, name: str, answers: dict[str, str]) -> str:
     """Return the text of a scenario. answers: by the questions' keys; the defaults for others."""
-    values = {question.key: usual(question, template) for question in QUESTIONS} | answers
+    values = {
+        question.key: usual(question, template) for question in QUESTIONS
+    } | answers
     values["databases"] = "\n".join(
-        _database(each, template, values) for each in _names(values["databases"])
+        _database(each, template, values)
+        for each in _names(values["databases"])
     )
     values["name"] = name
     body = Template(_text(template)).substitute(values)
@@ -111,13 +138,20 @@ def new_scenario(template: str, name: str, answers: dict[str, str]) -> str:
 
 
 def _database(name: str, template: str, values: dict[str, str]) -> str:
-    keys = {"size": values["size"], "log_volume": values["log_volume"], "full": values["full"]}
+    keys = {
+        "size": values["size"],
+        "log_volume": values["log_volume"],
+        "full": values["full"],
+    }
     if template == "sql-server":
         keys["differential"] = "daily 01:00"
     keys["log"] = values["log"]
     if template == "tenants":
         keys = {"copies": "50", **keys}
-    lines = [f"  {name}:", *(f"    {key}: {value}" for key, value in keys.items())]
+    lines = [
+        f"  {name}:",
+        *(f"    {key}: {value}" for key, value in keys.items()),
+    ]
     return "\n".join(lines)
 
 

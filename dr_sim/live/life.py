@@ -60,7 +60,9 @@ def heard(kind: Callable[..., Event], *fields: Any) -> Heard:
     return Heard(kind, fields)
 
 
-def answered(incarnation: int, kind: Callable[..., Event], *fields: Any) -> Heard:
+def answered(
+    incarnation: int, kind: Callable[..., Event], *fields: Any
+) -> Heard:
     """Report the answer to a command of that life."""
     return Heard(kind, fields, incarnation)
 
@@ -104,7 +106,11 @@ class Live:
         self.incarnation = int(saved.get(LIFE, "0")) + 1
         begun = self._clock.begin(saved.get(CLOCK, ""))
         store.save_all({LIFE: str(self.incarnation), CLOCK: begun})
-        kept = {key: value for key, value in saved.items() if not key.startswith(OWN)}
+        kept = {
+            key: value
+            for key, value in saved.items()
+            if not key.startswith(OWN)
+        }
         self.machine = build(self.incarnation, kept)
         self._carry_out(self.machine.resume())
 
@@ -125,27 +131,39 @@ class Live:
     def _wait_s(self, longest_s: float | None) -> float | None:
         if not self._alarms:
             return longest_s
-        until_s = max(0, min(self._alarms.values()) - self._clock.mono_us()) / 1e6
+        until_s = (
+            max(0, min(self._alarms.values()) - self._clock.mono_us()) / 1e6
+        )
         return until_s if longest_s is None else min(until_s, longest_s)
 
     def _hear(self, told: Heard) -> None:
         if told.incarnation not in (0, self.incarnation):
-            _log.info("ignored an answer to life %s: %s", told.incarnation, told)
+            _log.info(
+                "ignored an answer to life %s: %s", told.incarnation, told
+            )
             return
         clock = self._clock
-        event = told.kind(clock.mono_us(), clock.utc_us(), told.incarnation, *told.fields)
+        event = told.kind(
+            clock.mono_us(), clock.utc_us(), told.incarnation, *told.fields
+        )
         self._tell(event)
 
     def _ring(self) -> bool:
         """Answer the alarms that are due now, the earliest first."""
         now_us = self._clock.mono_us()
-        due = sorted((at_us, key) for key, at_us in self._alarms.items() if at_us <= now_us)
+        due = sorted(
+            (at_us, key)
+            for key, at_us in self._alarms.items()
+            if at_us <= now_us
+        )
         for at_us, key in due:
             if self._alarms.get(key) != at_us:
                 continue  # an earlier one has moved or cancelled it
             del self._alarms[key]
             clock = self._clock
-            self._tell(Alarm(clock.mono_us(), clock.utc_us(), self.incarnation, *key))
+            self._tell(
+                Alarm(clock.mono_us(), clock.utc_us(), self.incarnation, *key)
+            )
         return bool(due)
 
     def _tell(self, event: Event) -> None:

@@ -35,7 +35,9 @@ def json_schema(kinds: tuple[EventKind, ...] | None = None) -> dict[str, Any]:
     by default.
     """
     kinds = KINDS if kinds is None else kinds
-    schema = _inlined(Root.model_json_schema(schema_generator=GenerateJsonSchema))
+    schema = _inlined(
+        Root.model_json_schema(schema_generator=GenerateJsonSchema)
+    )
     properties = schema["properties"]
     written, _ = properties["copies"].pop("anyOf")  # the other is: left out
     properties["copies"] |= written
@@ -48,7 +50,9 @@ def json_schema(kinds: tuple[EventKind, ...] | None = None) -> dict[str, Any]:
         _tell(schema, tuple(path.split(".")), source, default_value(text))
     for path, source in DERIVED:
         _tell(schema, tuple(path.split(".")), source, None)
-    _at(schema, ("databases", "*"))["properties"][copies.COPIES] = dict(copies.SCHEMA)
+    _at(schema, ("databases", "*"))["properties"][copies.COPIES] = dict(
+        copies.SCHEMA
+    )
     _drop_required(schema)
     # one that extends another may leave out what that one says
     schema["if"] = {"required": ["extends"]}
@@ -64,9 +68,11 @@ def json_schema(kinds: tuple[EventKind, ...] | None = None) -> dict[str, Any]:
                 "description": f"the same as {name}: {inside[name].get('description', '')}"
             }
     _explain_patterns(schema)
-    return {"$schema": DIALECT, "$id": IDENTIFIER, "title": "dr_sim scenario"} | {
-        k: v for k, v in schema.items() if k != "title"
-    }
+    return {
+        "$schema": DIALECT,
+        "$id": IDENTIFIER,
+        "title": "dr_sim scenario",
+    } | {k: v for k, v in schema.items() if k != "title"}
 
 
 def _explain_patterns(schema: Any) -> None:
@@ -79,8 +85,12 @@ def _explain_patterns(schema: Any) -> None:
     for child in schema.values():
         _explain_patterns(child)
     if isinstance(schema.get("pattern"), str) and schema.get("examples"):
-        shown = [f"'{example}'" for example in schema["examples"][:_MOST_EXAMPLES]]
-        schema["patternErrorMessage"] = f"cannot be read; write for example {' or '.join(shown)}"
+        shown = [
+            f"'{example}'" for example in schema["examples"][:_MOST_EXAMPLES]
+        ]
+        schema["patternErrorMessage"] = (
+            f"cannot be read; write for example {' or '.join(shown)}"
+        )
 
 
 def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
@@ -96,7 +106,10 @@ def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
             return value
         if "$ref" in value and not properties:
             target = definitions[value["$ref"].rsplit("/", 1)[1]]
-            return walk(target | {key: child for key, child in value.items() if key != "$ref"})
+            return walk(
+                target
+                | {key: child for key, child in value.items() if key != "$ref"}
+            )
         return {
             key: walk(child, key == "properties")
             for key, child in value.items()
@@ -109,7 +122,11 @@ def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _at(schema: dict[str, Any], path: Path) -> dict[str, Any]:
     for step in path:
-        schema = schema["additionalProperties"] if step == "*" else schema["properties"][step]
+        schema = (
+            schema["additionalProperties"]
+            if step == "*"
+            else schema["properties"][step]
+        )
     return schema
 
 
@@ -118,7 +135,9 @@ def _tell(schema: dict[str, Any], path: Path, source: str, value: Any) -> None:
     if value is not None:
         here["default"] = _typed(here.get("type"), value)
     shown = f"{_brief(value)} ({source})" if value is not None else source
-    here["description"] = f"{here.get('description', '')}; default: {shown}".lstrip("; ")
+    here["description"] = (
+        f"{here.get('description', '')}; default: {shown}".lstrip("; ")
+    )
 
 
 def _typed(kind: Any, value: Any) -> Any:
@@ -132,8 +151,16 @@ def _typed(kind: Any, value: Any) -> Any:
 
 def _brief(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {child}" for key, child in value.items()) + "}"
-    return "[" + ", ".join(value) + "]" if isinstance(value, list) else str(value) or "empty"
+        return (
+            "{"
+            + ", ".join(f"{key}: {child}" for key, child in value.items())
+            + "}"
+        )
+    return (
+        "[" + ", ".join(value) + "]"
+        if isinstance(value, list)
+        else str(value) or "empty"
+    )
 
 
 def _drop_required(schema: dict[str, Any]) -> None:
@@ -150,7 +177,9 @@ def _required(paths: list[Path]) -> dict[str, Any]:
     """A schema that demands these keys, and nothing else."""
     demands: dict[str, Any] = {}
     for first in dict.fromkeys(path[0] for path in paths):
-        inside = [path[1:] for path in paths if path[0] == first and len(path) > 1]
+        inside = [
+            path[1:] for path in paths if path[0] == first and len(path) > 1
+        ]
         if first == "*":
             demands["additionalProperties"] = _required(inside)
             continue
@@ -181,7 +210,12 @@ def _params_schema(kind: EventKind) -> dict[str, Any]:
 def _one_or_several(named: dict[str, Any]) -> dict[str, Any]:
     """A database's name, a list of names, or all of them."""
     name = {"type": "string", "examples": ["crm"]}
-    names = {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
+    names = {
+        "type": "array",
+        "items": {"type": "string"},
+        "minItems": 1,
+        "uniqueItems": True,
+    }
     about = named.get("description", "which database")
     return {
         "description": f"{about}; a list, or all: the same for each of them",
@@ -194,20 +228,34 @@ def _events(kinds: tuple[EventKind, ...]) -> dict[str, Any]:
         "at": {
             "type": "string",
             "description": "when it happens, once",
-            "examples": ["Tue 21:30", "day 9 02:47:12", "2 h 5 min", "2026-01-06 21:30"],
+            "examples": [
+                "Tue 21:30",
+                "day 9 02:47:12",
+                "2 h 5 min",
+                "2026-01-06 21:30",
+            ],
             "pattern": times.INSTANT_PATTERN,
         },
         "every": {
             "type": "string",
             "description": "when it happens, again and again",
-            "examples": ["daily 02:00", "Mon-Fri 22:00", "weekly Sun 03:00", "6 h"],
+            "examples": [
+                "daily 02:00",
+                "Mon-Fri 22:00",
+                "weekly Sun 03:00",
+                "6 h",
+            ],
             "pattern": times.RECURRENCE_PATTERN,
         },
     }
     words[COPY] = COPY_SCHEMA
     for kind in kinds:
         mapping = _params_schema(kind)
-        ways = [mapping, mapping["properties"][kind.scalar]] if kind.scalar else [mapping]
+        ways = (
+            [mapping, mapping["properties"][kind.scalar]]
+            if kind.scalar
+            else [mapping]
+        )
         words[kind.name] = {"anyOf": ways, "description": _about(kind)}
     line = {
         "type": "object",
@@ -248,7 +296,10 @@ def _faults(kinds: tuple[EventKind, ...]) -> dict[str, Any]:
             apart = {"rate": rate, COPY: COPY_SCHEMA, **together}
             mapping["properties"] = apart | mapping.get("properties", {})
             if not kind.steady:
-                mapping["anyOf"] = [{"required": ["rate"]}, {"required": ["with_site_loss"]}]
+                mapping["anyOf"] = [
+                    {"required": ["rate"]},
+                    {"required": ["with_site_loss"]},
+                ]
             words[kind.name] = {
                 "description": _about(kind),
                 "anyOf": [mapping, {"type": "array", "items": mapping}],

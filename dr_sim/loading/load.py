@@ -80,11 +80,15 @@ def load_scenario(  # noqa: PLR0913, users name what they set
         ("--timing", ("engine", "timing"), timing),
     )
     options = tuple(
-        (f"{name} {value}", steps, str(value)) for name, steps, value in given if value is not None
+        (f"{name} {value}", steps, str(value))
+        for name, steps, value in given
+        if value is not None
     )
     allowed = outside_allowed.set(allow_outside or outside_allowed.get())
     try:
-        scenario, problems = _load(_source(path), tuple(overrides), options, kinds)
+        scenario, problems = _load(
+            _source(path), tuple(overrides), options, kinds
+        )
     finally:
         outside_allowed.reset(allowed)
     if scenario is None:
@@ -122,13 +126,19 @@ def _load(
         if tree is not None:
             copies = multiply(tree, problems)
             standbys.read_copies(tree, problems)
-            scenario = _scenario(tree, KINDS if kinds is None else kinds, problems)
+            scenario = _scenario(
+                tree, KINDS if kinds is None else kinds, problems
+            )
     if not isinstance(source, str):
         problems = [without_echo(problem) for problem in problems]
         unread = [without_echo(problem) for problem in unread]
     ordered = sorted(
         dict.fromkeys(standbys.told_once(told_once(problems, copies))),
-        key=lambda problem: (problem not in unread, problem.file != path, problem),
+        key=lambda problem: (
+            problem not in unread,
+            problem.file != path,
+            problem,
+        ),
     )
     return (None, ordered) if ordered else (scenario, [])
 
@@ -140,15 +150,25 @@ def _of_bases(problems: list[Problem], path: str) -> list[Problem]:
     return [
         problem
         for problem in problems
-        if problem.message.startswith("extends: ") or (problem.file != path and problem.line > 0)
+        if problem.message.startswith("extends: ")
+        or (problem.file != path and problem.line > 0)
     ]
 
 
-def _scenario(tree: Node, kinds: tuple[EventKind, ...], problems: list[Problem]) -> Scenario | None:
+def _scenario(
+    tree: Node, kinds: tuple[EventKind, ...], problems: list[Problem]
+) -> Scenario | None:
     groups = tree.at(("replication", "groups"))
-    folders = tuple(name for _, group in groups.items() for name in names_of(group.get("folders")))
+    folders = tuple(
+        name
+        for _, group in groups.items()
+        for name in names_of(group.get("folders"))
+    )
     names = Names(
-        names_of(tree.get("databases")), names_of(tree.get("machines")), names_of(groups), folders
+        names_of(tree.get("databases")),
+        names_of(tree.get("machines")),
+        names_of(groups),
+        folders,
     )
     root = _sections(tree, names, problems)
     events = read_events(tree.get("events"), kinds, names, problems)
@@ -161,7 +181,11 @@ def _scenario(tree: Node, kinds: tuple[EventKind, ...], problems: list[Problem])
         )
     )
     sla = read_sla(
-        tree.get("sla"), names.databases, tuple(kind.name for kind in kinds), tenants, problems
+        tree.get("sla"),
+        names.databases,
+        tuple(kind.name for kind in kinds),
+        tenants,
+        problems,
     )
     problems.extend(check_sla(root, tree, sla))
     asked = read_asked(tree, problems)
@@ -171,16 +195,26 @@ def _scenario(tree: Node, kinds: tuple[EventKind, ...], problems: list[Problem])
     recorded = _recorded(root, tree, problems)
     lines: list[EventLine | FaultLine] = [*events, *faults]
     problems.extend(event_checks.check_kinds(lines, events, root))
-    problems.extend(event_checks.check_logs(lines, getattr(root, "databases", None)))
+    problems.extend(
+        event_checks.check_logs(lines, getattr(root, "databases", None))
+    )
     problems.extend(checks.check_totals(root, tree, series, events, faults))
     problems.extend(checks.check_recorded(root, tree, recorded))
-    problems.extend(standbys.check_copies(root, tree, lines, names_of(tree.get("copies"))))
+    problems.extend(
+        standbys.check_copies(root, tree, lines, names_of(tree.get("copies")))
+    )
     instants = _times(root, events, faults, problems)
     if problems:
         return None
     beside = build.BesideSections(series, recorded, sla, asked)
     beside.events = tuple(
-        ScriptedEvent(line.number, at_us, line.kind, _placed(line.params, root), line.copy)
+        ScriptedEvent(
+            line.number,
+            at_us,
+            line.kind,
+            _placed(line.params, root),
+            line.copy,
+        )
         for line, at_us in zip(events, instants, strict=True)
     )
     drawn = [build.drawn(line) for line in faults]
@@ -201,7 +235,10 @@ def _whole(root: Root, tree: Node, beside: build.BesideSections) -> Scenario:
     for key, found in beside.recorded.items():
         node = tree.at(("recorded", key))
         node.value = from_plain(node, plain(found), node.source).value
-    sections = {key: getattr(root.recorded, key) for key in ("link", "outages", "restores")}
+    sections = {
+        key: getattr(root.recorded, key)
+        for key in ("link", "outages", "restores")
+    }
     beside.recorded = sections | beside.recorded
     resolved: Resolved = resolved_of(tree)
     return build.scenario(root, beside, resolved)
@@ -212,7 +249,11 @@ def _placed(params: Any, root: Root) -> Any:
     run.
     """
     placed = getattr(params, "placed", None)
-    return params if placed is None else placed(build.start_utc_us(root), root.time_zone)
+    return (
+        params
+        if placed is None
+        else placed(build.start_utc_us(root), root.time_zone)
+    )
 
 
 def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
@@ -228,12 +269,15 @@ def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
     databases = fixed.get("databases")
     if databases is not None and not names.databases:
         problems.append(
-            databases.problem("databases: name at least one, as in {crm: {size: 500 GB}}")
+            databases.problem(
+                "databases: name at least one, as in {crm: {size: 500 GB}}"
+            )
         )
     for name in names.databases:
         if not is_name(name):
             no_name = (
-                f"databases: {name[:40]!r} is no name; use 1 to {LONGEST_NAME} printable characters"
+                f"databases: {name[:40]!r} is no name; "
+                f"use 1 to {LONGEST_NAME} printable characters"
             )
             problems.append(tree.at(("databases", name)).key_problem(no_name))
     try:
@@ -241,7 +285,11 @@ def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
     except ValidationError as error:
         # a base that nobody could read
         lacking = bool(_of_bases(problems, tree.file))
-        problems.extend(_without_echoes(told(error, Root, fixed, (), _event_line), tree, lacking))
+        problems.extend(
+            _without_echoes(
+                told(error, Root, fixed, (), _event_line), tree, lacking
+            )
+        )
         return _salvaged(Root, fixed, names)
     return root if len(problems) == found else _salvaged(Root, fixed, names)
 
@@ -251,12 +299,16 @@ def _event_line(name: str) -> str:
     return kind_reference(BY_NAME[name]).event if name in BY_NAME else ""
 
 
-def _without_echoes(problems: list[Problem], tree: Node, lacking: bool) -> list[Problem]:
+def _without_echoes(
+    problems: list[Problem], tree: Node, lacking: bool
+) -> list[Problem]:
     """Without those that only follow from another: defaults derived from a list that nobody could
     read, and what a base that is lacking may hold.
     """
     readable = names_of(tree.get("machines"))
-    derived = tuple(f".{path.rsplit('.', 1)[-1]} is missing" for path, _ in DERIVED)
+    derived = tuple(
+        f".{path.rsplit('.', 1)[-1]} is missing" for path, _ in DERIVED
+    )
     return [
         problem
         for problem in problems
@@ -278,12 +330,17 @@ def _salvaged(model: type[BaseModel], node: Node, names: Names) -> BaseModel:
             values[name] = _salvaged(kind, child, names)
         elif get_origin(kind) is dict:
             values[name] = {
-                key: _salvaged(get_args(kind)[1], inner, names) for key, inner in child.items()
+                key: _salvaged(get_args(kind)[1], inner, names)
+                for key, inner in child.items()
             }
         else:
             try:
-                adapter: TypeAdapter[Any] = TypeAdapter(_annotated(kind, field.metadata))
-                values[name] = adapter.validate_python(child.plain(), context=names)
+                adapter: TypeAdapter[Any] = TypeAdapter(
+                    _annotated(kind, field.metadata)
+                )
+                values[name] = adapter.validate_python(
+                    child.plain(), context=names
+                )
             except ValidationError:
                 continue
     return model.model_construct(**values)
@@ -293,7 +350,9 @@ def _annotated(kind: Any, metadata: list[Any]) -> Any:
     return Annotated[(kind, *metadata)] if metadata else kind
 
 
-def _series(root: Any, tree: Node, problems: list[Problem]) -> dict[str, tuple[int, ...]]:
+def _series(
+    root: Any, tree: Node, problems: list[Problem]
+) -> dict[str, tuple[int, ...]]:
     """Return what log_volume files hold, by database."""
     series: dict[str, tuple[int, ...]] = {}
     for name, database in (getattr(root, "databases", None) or {}).items():
@@ -302,15 +361,21 @@ def _series(root: Any, tree: Node, problems: list[Problem]) -> dict[str, tuple[i
             continue
         node = tree.at(("databases", name, "log_volume"))
         try:
-            series[name] = read_series(volume, node.file if node.line else tree.file)
+            series[name] = read_series(
+                volume, node.file if node.line else tree.file
+            )
         except SeriesError as error:
             problems.append(
-                node.at((error.inside,)).problem(f"databases.{name}.log_volume: {error}")
+                node.at((error.inside,)).problem(
+                    f"databases.{name}.log_volume: {error}"
+                )
             )
     return series
 
 
-def _recorded(root: Any, tree: Node, problems: list[Problem]) -> dict[str, Any]:
+def _recorded(
+    root: Any, tree: Node, problems: list[Problem]
+) -> dict[str, Any]:
     """Return what the files under `recorded` hold, by key."""
     found: dict[str, Any] = {}
     for key in ("link", "outages", "restores"):
@@ -319,23 +384,44 @@ def _recorded(root: Any, tree: Node, problems: list[Problem]) -> dict[str, Any]:
             continue
         node = tree.at(("recorded", key))
         try:
-            found[key] = read_recorded(wanted, node.file if node.line else tree.file)
+            found[key] = read_recorded(
+                wanted, node.file if node.line else tree.file
+            )
         except SeriesError as error:
-            problems.append(node.at(("file",)).problem(f"recorded.{key}: {error}"))
+            problems.append(
+                node.at(("file",)).problem(f"recorded.{key}: {error}")
+            )
     return found
 
 
-def _each_time(root: Any, events: list[EventLine], problems: list[Problem]) -> list[EventLine]:
+def _each_time(
+    root: Any, events: list[EventLine], problems: list[Problem]
+) -> list[EventLine]:
     """The events, those that happen again and again once for each of their times."""
-    if any(getattr(root, key, None) is None for key in ("start", "time_zone", "run_for")):
+    if any(
+        getattr(root, key, None) is None
+        for key in ("start", "time_zone", "run_for")
+    ):
         return events
-    return each_time(events, build.start_utc_us(root), root.time_zone, root.run_for, problems)
+    return each_time(
+        events,
+        build.start_utc_us(root),
+        root.time_zone,
+        root.run_for,
+        problems,
+    )
 
 
 def _times(
-    root: Any, events: list[EventLine], faults: list[FaultLine], problems: list[Problem]
+    root: Any,
+    events: list[EventLine],
+    faults: list[FaultLine],
+    problems: list[Problem],
 ) -> list[int]:
-    if any(getattr(root, key, None) is None for key in ("start", "time_zone", "run_for")):
+    if any(
+        getattr(root, key, None) is None
+        for key in ("start", "time_zone", "run_for")
+    ):
         return []
     instants, wrong = event_checks.check_events(
         events, build.start_utc_us(root), root.time_zone, root.run_for
@@ -344,6 +430,8 @@ def _times(
     problems.extend(event_checks.check_lost(events, instants, root))
     problems.extend(event_checks.check_returns(events, faults, instants))
     problems.extend(
-        event_checks.check_faults(faults, root.run_for, getattr(root, "change_windows", None))
+        event_checks.check_faults(
+            faults, root.run_for, getattr(root, "change_windows", None)
+        )
     )
     return instants

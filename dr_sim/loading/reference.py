@@ -18,7 +18,15 @@ from dr_sim.scenario.schema import EXAMPLES
 
 _MOST_FORMS = 4
 _SAME = "the same as "
-_APART = ("copies", "events", "faults", "sla", "sweep", "replications", "answer")
+_APART = (
+    "copies",
+    "events",
+    "faults",
+    "sla",
+    "sweep",
+    "replications",
+    "answer",
+)
 """Keys with a form of their own, explained in words: no list of the keys inside would say more."""
 
 
@@ -53,14 +61,18 @@ def keys() -> list[Key]:
         if about.startswith(_SAME):
             same_as, _, about = about.removeprefix(_SAME).partition(": ")
         forms = _with_default(tuple(_forms(node)), text)
-        found.append(Key(name, about, forms, text, source, name in EXAMPLES, same_as))
+        found.append(
+            Key(name, about, forms, text, source, name in EXAMPLES, same_as)
+        )
     return found
 
 
 def _with_default(forms: tuple[str, ...], default: str) -> tuple[str, ...]:
     """Show the default as the first example, where the first one is an example and no choice."""
     plain = default and default not in ("none", "0 s", "0 %", "{}", '""')
-    choice = forms and (" | " in forms[0] or forms[0].startswith(("a whole", "[")))
+    choice = forms and (
+        " | " in forms[0] or forms[0].startswith(("a whole", "["))
+    )
     return (default, *forms[1:]) if plain and forms and not choice else forms
 
 
@@ -135,10 +147,21 @@ def kind_reference(kind: EventKind) -> KindReference:
     required = mapping.get("required", [])
     found = []
     for name, child in mapping.get("properties", {}).items():
-        about, _, default = str(child.get("description", "")).partition("; default: ")
+        about, _, default = str(child.get("description", "")).partition(
+            "; default: "
+        )
         value, _, source = default.partition(" (")
         forms = _with_default(tuple(_forms(child)), value)
-        found.append(Key(name, about, forms, value, source.removesuffix(")"), name in required))
+        found.append(
+            Key(
+                name,
+                about,
+                forms,
+                value,
+                source.removesuffix(")"),
+                name in required,
+            )
+        )
     values = [f"{key.path}: {_example(key)}" for key in found if key.required]
     if kind.example:
         values = [kind.example]
@@ -146,7 +169,9 @@ def kind_reference(kind: EventKind) -> KindReference:
     event = f"- {{at: Tue 10:02, {kind.name}: {params}}}"
     drawn = ", ".join(["rate: 1 per week", *values])
     fault = f"{kind.name}: {{{drawn}}}" if kind.drawable else ""
-    return KindReference(kind.name, kind.models, kind.source, tuple(found), event, fault)
+    return KindReference(
+        kind.name, kind.models, kind.source, tuple(found), event, fault
+    )
 
 
 def _example(key: Key) -> str:

@@ -22,9 +22,19 @@ from dr_sim.machines.commands import (
     SetAlarm,
     TakeInventory,
 )
-from dr_sim.machines.events import Alarm, Event, Observation, OwnNumber, observed
+from dr_sim.machines.events import (
+    Alarm,
+    Event,
+    Observation,
+    OwnNumber,
+    observed,
+)
 from dr_sim.machines.machine import Machine
-from dr_sim.machines.transitions import IllegalTransitionError, Phase, Transitions
+from dr_sim.machines.transitions import (
+    IllegalTransitionError,
+    Phase,
+    Transitions,
+)
 
 __all__ = [
     "Alarm",

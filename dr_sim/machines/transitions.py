@@ -43,7 +43,10 @@ class Transitions(Generic[StateT, MoveT]):
     __slots__ = ("_rows", "start", "what")
 
     def __init__(
-        self, what: str, start: StateT, table: Mapping[StateT, Mapping[MoveT, StateT]]
+        self,
+        what: str,
+        start: StateT,
+        table: Mapping[StateT, Mapping[MoveT, StateT]],
     ) -> None:
         self.what = what
         self.start = start
@@ -76,7 +79,9 @@ class Transitions(Generic[StateT, MoveT]):
 
     def _check(self) -> None:
         known = set(self._rows)
-        leads_to = {state for row in self._rows.values() for state in row.values()}
+        leads_to = {
+            state for row in self._rows.values() for state in row.values()
+        }
         self._refuse("has no row for", [*({self.start} | leads_to) - known])
         if isinstance(self.start, Enum):
             self._refuse("has no row for", [*set(type(self.start)) - known])
@@ -94,7 +99,9 @@ class Transitions(Generic[StateT, MoveT]):
 
     def _refuse(self, how: str, states: list[StateT]) -> None:
         if states:
-            raise ValueError(f"the table of {self.what} {how} {_listed(states)}")
+            raise ValueError(
+                f"the table of {self.what} {how} {_listed(states)}"
+            )
 
     def _refusal(self, state: StateT, move: MoveT) -> str:
         if state not in self._rows:
@@ -111,11 +118,15 @@ class Phase(Generic[StateT, MoveT]):
 
     __slots__ = ("_state", "_table")
 
-    def __init__(self, table: Transitions[StateT, MoveT], state: StateT | None = None) -> None:
+    def __init__(
+        self, table: Transitions[StateT, MoveT], state: StateT | None = None
+    ) -> None:
         self._table = table
         self._state = table.start if state is None else state
         if self._state not in table.states:
-            raise ValueError(f"{_word(self._state)} is no state of {table.what}")
+            raise ValueError(
+                f"{_word(self._state)} is no state of {table.what}"
+            )
 
     @property
     def state(self) -> StateT:

@@ -37,7 +37,13 @@ from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.outage_now import outage_if_now
 from dr_sim.measures.rightness import says_the_truth
-from dr_sim.measures.tables import Record, Tables, run_end_us, tables, up_until_us
+from dr_sim.measures.tables import (
+    Record,
+    Tables,
+    run_end_us,
+    tables,
+    up_until_us,
+)
 from dr_sim.measures.way_over import way_over
 from dr_sim.measures.writes import refusals
 from dr_sim.scenario.model import Scenario
@@ -100,12 +106,16 @@ class Episode:
     @property
     def late(self) -> bool:
         return (
-            self.due_us is not None and self.alert is not None and self.alert.time_us > self.due_us
+            self.due_us is not None
+            and self.alert is not None
+            and self.alert.time_us > self.due_us
         )
 
     @property
     def delay_us(self) -> int | None:
-        return None if self.alert is None else self.alert.time_us - self.onset_us
+        return (
+            None if self.alert is None else self.alert.time_us - self.onset_us
+        )
 
 
 @dataclass(slots=True)
@@ -140,7 +150,9 @@ class AlertQuality:
         (at least so long); None if none was due.
         """
         waits = [
-            e.end_us - e.onset_us if e.alert is None else e.alert.time_us - e.onset_us
+            e.end_us - e.onset_us
+            if e.alert is None
+            else e.alert.time_us - e.onset_us
             for e in self.episodes
             if e.due_us
         ]
@@ -149,8 +161,16 @@ class AlertQuality:
     def of(self, database: int) -> AlertQuality:
         """Return the same for one database: its own episodes and the alerts that name it."""
         alerts = [alert for alert in self.alerts if alert.database == database]
-        episodes = [episode for episode in self.episodes if episode.database == database]
-        whole_run = [episode for episode in self.whole_run if episode.database == database]
+        episodes = [
+            episode
+            for episode in self.episodes
+            if episode.database == database
+        ]
+        whole_run = [
+            episode
+            for episode in self.whole_run
+            if episode.database == database
+        ]
         return AlertQuality(alerts, episodes, whole_run)
 
 
@@ -159,7 +179,10 @@ def raised(record: Record, scenario: Scenario) -> list[Alert]:
     order.
     """
     index = {d.name: i for i, d in enumerate(scenario.databases)}
-    lost = {(row.time_us, row.entity) for row in tables(record).rows("truth.alert_lost")}
+    lost = {
+        (row.time_us, row.entity)
+        for row in tables(record).rows("truth.alert_lost")
+    }
     found = []
     rows = [
         row
@@ -187,20 +210,27 @@ def raised(record: Record, scenario: Scenario) -> list[Alert]:
     return found
 
 
-def judge(record: Record, scenario: Scenario, of: list[Alert] | None = None) -> AlertQuality:
+def judge(
+    record: Record, scenario: Scenario, of: list[Alert] | None = None
+) -> AlertQuality:
     """All alerts and all danger of the measured part of the run (from measure_from_us on), held
     against each other. What was told before that part begins may be the answer to a danger that
     goes on in it. of: someone else's alerts (default: the recovery manager's).
     """
     t = tables(record)
-    told = [a for a in (raised(t, scenario) if of is None else of) if a.delivered]
+    told = [
+        a for a in (raised(t, scenario) if of is None else of) if a.delivered
+    ]
     alerts = [a for a in told if a.time_us >= scenario.measure_from_us]
     quality = AlertQuality(alerts)
     dangers: list[list[tuple[int, int]]] = []
     for database in range(len(scenario.databases)):
         limit = danger_us(scenario, database)
         found, failed_us = _danger(t, scenario, database, limit)
-        quality.whole_run += [_episode(scenario, told, database, span, failed_us) for span in found]
+        quality.whole_run += [
+            _episode(scenario, told, database, span, failed_us)
+            for span in found
+        ]
         quality.episodes += [
             _episode(scenario, told, database, span, failed_us)
             for span in _measured(scenario, found)
@@ -216,22 +246,37 @@ def judge(record: Record, scenario: Scenario, of: list[Alert] | None = None) -> 
         if alert.event_id == ABOUT_WRITES:
             near = [
                 *near,
-                *((r.begin_us, r.end_us) for r in refused if r.database == alert.database),
+                *(
+                    (r.begin_us, r.end_us)
+                    for r in refused
+                    if r.database == alert.database
+                ),
             ]
         alert.false_alarm = _is_false(t, scenario, alert, near)
     quality.episodes.sort(key=lambda e: (e.onset_us, e.database))
     return quality
 
 
-def _is_false(t: Tables, scenario: Scenario, alert: Alert, near: Sequence[tuple[int, int]]) -> bool:
+def _is_false(
+    t: Tables,
+    scenario: Scenario,
+    alert: Alert,
+    near: Sequence[tuple[int, int]],
+) -> bool:
     """near: the dangers that it may be about."""
     reach = danger_us(scenario, alert.database)
     if alert.event_id in ABOUT_FAILOVER or any(
-        b <= alert.time_us + reach and e > alert.time_us - reach for b, e in near
+        b <= alert.time_us + reach and e > alert.time_us - reach
+        for b, e in near
     ):
         return False
     return not says_the_truth(
-        t, scenario, alert.event_id, alert.database, alert.time_us, alert.file_name
+        t,
+        scenario,
+        alert.event_id,
+        alert.database,
+        alert.time_us,
+        alert.file_name,
     )
 
 
@@ -242,16 +287,28 @@ def danger_us(scenario: Scenario, database: int) -> int:
     if database < 0:
         return scenario.danger_us
     spec = scenario.databases[database]
-    steps = (spec.log,) if spec.log.kind != "none" else (spec.full, spec.incremental)
-    between = min((longest_gap_us(s) for s in steps if s.kind != "none"), default=0)
-    return scenario.danger_us if between < scenario.danger_us else between + scenario.danger_us
+    steps = (
+        (spec.log,)
+        if spec.log.kind != "none"
+        else (spec.full, spec.incremental)
+    )
+    between = min(
+        (longest_gap_us(s) for s in steps if s.kind != "none"), default=0
+    )
+    return (
+        scenario.danger_us
+        if between < scenario.danger_us
+        else between + scenario.danger_us
+    )
 
 
 def behind_us(scenario: Scenario, database: int) -> int:
     """How far the standby may be behind: danger.behind, and where its backups come no more often
     than that, so long after the next is due.
     """
-    beyond = danger_us(replace(scenario, danger_us=scenario.danger_behind_us), database)
+    beyond = danger_us(
+        replace(scenario, danger_us=scenario.danger_behind_us), database
+    )
     return beyond + scenario.replay.every_us
 
 
@@ -292,7 +349,10 @@ def _danger(
     end).
     """
     in_place_us = scenario.secondary_from_us
-    window = (in_place_us + limit_us if in_place_us else 0, run_end_us(t, scenario))
+    window = (
+        in_place_us + limit_us if in_place_us else 0,
+        run_end_us(t, scenario),
+    )
     data = true_exposure(t, scenario, database).window(*window).above(limit_us)
     behind = _behind(t, scenario, database, window)
     long = _long_outage(t, scenario, database, window)
@@ -303,7 +363,9 @@ def _danger(
         *_spans(long, "time", limit_us),
     ]
     found: list[Span] = []
-    for span in sorted(each, key=lambda span: (span.onset_us, span.end_us, span.limbs)):
+    for span in sorted(
+        each, key=lambda span: (span.onset_us, span.end_us, span.limbs)
+    ):
         if not found or span.onset_us > found[-1].end_us:
             found.append(span)
             continue
@@ -327,14 +389,20 @@ def _measured(scenario: Scenario, spans: Sequence[Span]) -> list[Span]:
     ]
 
 
-def _spans(of: Sequence[tuple[int, int]], limb: str, limit_us: int) -> list[Span]:
+def _spans(
+    of: Sequence[tuple[int, int]], limb: str, limit_us: int
+) -> list[Span]:
     return [Span(onset, end, limb, onset - limit_us) for onset, end in of]
 
 
 def _behind(
     t: Tables, scenario: Scenario, database: int, window: tuple[int, int]
 ) -> list[tuple[int, int]]:
-    return replay_lag(t, scenario, database).window(*window).above(behind_us(scenario, database))
+    return (
+        replay_lag(t, scenario, database)
+        .window(*window)
+        .above(behind_us(scenario, database))
+    )
 
 
 def _long_outage(
@@ -349,7 +417,10 @@ def _long_outage(
         return []
     way = way_over(t, scenario, usual=True)
     limit = outage_limit_us(scenario, way.shortest_us + way.after_us)
-    there = [t.of(kind, database)["time_us"] for kind in ("truth.restored", "truth.copy_there")]
+    there = [
+        t.of(kind, database)["time_us"]
+        for kind in ("truth.restored", "truth.copy_there")
+    ]
     restored = np.sort(np.concatenate(there))
     first = (
         0
@@ -358,15 +429,27 @@ def _long_outage(
         if len(restored)
         else window[1]
     )
-    behind = replay_lag(t, scenario, database).window(*window).above(danger_us(scenario, database))
+    behind = (
+        replay_lag(t, scenario, database)
+        .window(*window)
+        .above(danger_us(scenario, database))
+    )
     return [
-        (max(onset, first), end) for onset, end in _both(curve.above(limit), behind) if end > first
+        (max(onset, first), end)
+        for onset, end in _both(curve.above(limit), behind)
+        if end > first
     ]
 
 
-def _both(a: Sequence[tuple[int, int]], b: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _both(
+    a: Sequence[tuple[int, int]], b: Sequence[tuple[int, int]]
+) -> list[tuple[int, int]]:
     """The intervals in which one of each holds."""
-    found = [(max(begin, other), min(end, until)) for begin, end in a for other, until in b]
+    found = [
+        (max(begin, other), min(end, until))
+        for begin, end in a
+        for other, until in b
+    ]
     return [(begin, end) for begin, end in found if begin < end]
 
 

@@ -14,7 +14,11 @@ def made_nothing(causes: Causes, file: BackupFate) -> bool:
     """Return whether the job made no backup, for another reason than the failure of the primary."""
     if file.cut_off_us is None:
         return False
-    return bool(file.error) or file.empty or file.cut_off_us not in causes.failed_us
+    return (
+        bool(file.error)
+        or file.empty
+        or file.cut_off_us not in causes.failed_us
+    )
 
 
 def until_begun(
@@ -46,23 +50,33 @@ def _came_to_nothing(
     """Return (instant, cause, detail) of every backup of these kinds that was skipped, waited, was
     cut off, failed or was empty, in the order of time.
     """
-    found: list[tuple[int, int, str, str]] = []  # instant, place in the record, cause, detail
+    found: list[
+        tuple[int, int, str, str]
+    ] = []  # instant, place in the record, cause, detail
     skipped = causes.t.of("truth.backup_skipped", database)
     columns = ("time_us", "seq", "kind", "reason", "words")
     for time, seq, kind, reason_id, words_id in zip(
         *(skipped[column].tolist() for column in columns), strict=True
     ):
         if kind in kinds and not _said_already(causes, database, kind, time):
-            why = (causes.t.text(reason_id), causes.t.journal.seen_texts.all[words_id])
-            cause, detail = _why_skipped(causes, database, Kind(kind).word, time, why)
+            why = (
+                causes.t.text(reason_id),
+                causes.t.journal.seen_texts.all[words_id],
+            )
+            cause, detail = _why_skipped(
+                causes, database, Kind(kind).word, time, why
+            )
             found.append((time, seq, cause, detail))
     waits = causes.t.of("truth.backup_waits", database)
     for time, seq, kind in zip(
-        *(waits[column].tolist() for column in ("time_us", "seq", "kind")), strict=True
+        *(waits[column].tolist() for column in ("time_us", "seq", "kind")),
+        strict=True,
     ):
         if kind in kinds:
             cause = f"{Kind(kind).word} backup waits"
-            found.append((time, seq, cause, "its job waits for another of the database"))
+            found.append(
+                (time, seq, cause, "its job waits for another of the database")
+            )
     turns = [(time, cause, detail) for time, _, cause, detail in sorted(found)]
     for file in causes.files(database):
         if file.kind in kinds and made_nothing(causes, file):
@@ -76,16 +90,22 @@ def _said_already(causes: Causes, database: int, kind: int, time: int) -> bool:
     """
     files = [file for file in causes.files(database) if file.kind == kind]
     for file in files:
-        if file.begin_us < time < value_or(file.cut_off_us, 0) and made_nothing(causes, file):
+        if file.begin_us < time < value_or(
+            file.cut_off_us, 0
+        ) and made_nothing(causes, file):
             return True
     waits = causes.t.of("truth.backup_waits", database)
-    since = waits["time_us"][(waits["kind"] == kind) & (waits["time_us"] <= time)]
+    since = waits["time_us"][
+        (waits["kind"] == kind) & (waits["time_us"] <= time)
+    ]
     if not len(since):
         return False
     return not any(since[-1] <= file.begin_us < time for file in files)
 
 
-def why_nothing(causes: Causes, file: BackupFate, database: int) -> tuple[int, str, str]:
+def why_nothing(
+    causes: Causes, file: BackupFate, database: int
+) -> tuple[int, str, str]:
     """Return (instant, cause, detail) of a job that made no backup."""
     begin, end = file.begin_us, file.cut_off_us
     assert end is not None
@@ -98,7 +118,11 @@ def why_nothing(causes: Causes, file: BackupFate, database: int) -> tuple[int, s
         return begin, noted(f"empty {file.word} backups", label), detail
     label = causes.during(begin, end + 1, Explains.CUT_OFF, database)
     is_log = file.kind == Kind.LOG
-    detail = "the next log covers its range" if is_log else "the next one is waited for"
+    detail = (
+        "the next log covers its range"
+        if is_log
+        else "the next one is waited for"
+    )
     return begin, noted(f"{file.word} backup cut off", label), detail
 
 

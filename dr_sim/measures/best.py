@@ -48,7 +48,9 @@ def best_falling(first: Falling, others: Iterable[Falling]) -> Falling:
     """Return the pointwise minimum, where any of them is defined in the time of the first."""
     found = first
     for other in others:
-        found = _better_falling(found, other.window(first.begin_us, first.end_us))
+        found = _better_falling(
+            found, other.window(first.begin_us, first.end_us)
+        )
     return found
 
 
@@ -58,27 +60,42 @@ def _better_falling(a: Falling, b: Falling) -> Falling:
     """
     if not len(a.start_us) or not len(b.start_us):
         return a if len(a.start_us) else b
-    edges = np.unique(np.concatenate((a.start_us, b.start_us, a.stop_us, b.stop_us)))
+    edges = np.unique(
+        np.concatenate((a.start_us, b.start_us, a.stop_us, b.stop_us))
+    )
     crossings = [
         until - floor
-        for (_, until), (floor, _) in _both_ways(_at(a, edges[:-1]), _at(b, edges[:-1]))
+        for (_, until), (floor, _) in _both_ways(
+            _at(a, edges[:-1]), _at(b, edges[:-1])
+        )
     ]
     inside = [np.clip(each, edges[:-1], edges[1:]) for each in crossings]
     edges = np.unique(np.concatenate((edges, *inside)))
     start, stop = edges[:-1], edges[1:]
     (floor_a, until_a), (floor_b, until_b) = _at(a, start), _at(b, start)
     # pieces do not cross any more: the lower one at the begin or, if equal, at the end
-    begin_a, begin_b = np.maximum(floor_a, until_a - start), np.maximum(floor_b, until_b - start)
-    end_a, end_b = np.maximum(floor_a, until_a - stop), np.maximum(floor_b, until_b - stop)
+    begin_a, begin_b = (
+        np.maximum(floor_a, until_a - start),
+        np.maximum(floor_b, until_b - start),
+    )
+    end_a, end_b = (
+        np.maximum(floor_a, until_a - stop),
+        np.maximum(floor_b, until_b - stop),
+    )
     of_a = (begin_a < begin_b) | ((begin_a == begin_b) & (end_a <= end_b))
-    floor, until = np.where(of_a, floor_a, floor_b), np.where(of_a, until_a, until_b)
+    floor, until = (
+        np.where(of_a, floor_a, floor_b),
+        np.where(of_a, until_a, until_b),
+    )
     there = floor < NEVER_US
     if not there.any():
         return no_curve()
     return Falling(start[there], stop[there], floor[there], until[there])
 
 
-def _both_ways(a: tuple[Ints, Ints], b: tuple[Ints, Ints]) -> list[tuple[tuple[Ints, Ints], ...]]:
+def _both_ways(
+    a: tuple[Ints, Ints], b: tuple[Ints, Ints]
+) -> list[tuple[tuple[Ints, Ints], ...]]:
     return [(a, b), (b, a)]
 
 

@@ -18,7 +18,9 @@ from dr_sim.measures.tables import Ints, Tables, pick, run_end_us
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import Scenario
 
-FILE_BITS = 32  # a file's number is (the database's index << 32) + its number there
+FILE_BITS = (
+    32  # a file's number is (the database's index << 32) + its number there
+)
 
 
 @dataclass(slots=True)
@@ -74,7 +76,9 @@ class Causes:
         self.restores: dict[int, list[tuple[int, int, str]]] = {}
         self._in_state: dict[str, tuple[Ints, Ints, Ints]] = {}
 
-    def during(self, begin_us: int, end_us: int, why: Explains, database: int = -1) -> str:
+    def during(
+        self, begin_us: int, end_us: int, why: Explains, database: int = -1
+    ) -> str:
         """'event 2, event 5': the events that explain such a thing and overlap an interval, '' if
         none does.
         """
@@ -104,7 +108,9 @@ class Causes:
     def latest_before(self, time_us: int, database: int) -> Happening | None:
         """The last fault that began at or before an instant and concerned the database."""
         before = [
-            h for h in self.happenings if h.begin_us <= time_us and h.database in (database, -1)
+            h
+            for h in self.happenings
+            if h.begin_us <= time_us and h.database in (database, -1)
         ]
         return max(before, key=lambda h: h.begin_us, default=None)
 
@@ -120,7 +126,9 @@ class Causes:
         rows = pick(rows, rows["file"] == file)
         return [
             (time, self.t.text(state))
-            for time, state in zip(rows["time_us"].tolist(), rows["state"].tolist(), strict=True)
+            for time, state in zip(
+                rows["time_us"].tolist(), rows["state"].tolist(), strict=True
+            )
         ]
 
     def times(self, kind_name: str, file: int) -> list[int]:
@@ -131,9 +139,14 @@ class Causes:
     def told(self, kind_name: str, file_name: str) -> list[int]:
         """The instants of a seen.* kind's rows about a file of that name."""
         rows = self.t[kind_name]
-        return [int(x) for x in rows["time_us"][self.t.has_text(rows["name"], file_name)]]
+        return [
+            int(x)
+            for x in rows["time_us"][self.t.has_text(rows["name"], file_name)]
+        ]
 
-    def turns(self, begin_us: int, end_us: int, why: Explains, database: int) -> set[int]:
+    def turns(
+        self, begin_us: int, end_us: int, why: Explains, database: int
+    ) -> set[int]:
         """The instants within an interval at which an event that explains such a thing begins or
         ends.
         """
@@ -142,7 +155,12 @@ class Causes:
             for h in self.happenings
             if why in h.explains and (h.database < 0 or h.database == database)
         ]
-        return {x for h in mine for x in (h.begin_us, h.end_us) if begin_us < x < end_us}
+        return {
+            x
+            for h in mine
+            for x in (h.begin_us, h.end_us)
+            if begin_us < x < end_us
+        }
 
     # ---- what is safe at the secondary
     def lies(self, file: BackupFate) -> list[SafeTime]:
@@ -152,12 +170,19 @@ class Causes:
         turns = [
             (time, "" if intact else "damaged")
             for time, intact in zip(
-                rows["time_us"][mine].tolist(), rows["intact"][mine].tolist(), strict=True
+                rows["time_us"][mine].tolist(),
+                rows["intact"][mine].tolist(),
+                strict=True,
             )
         ]
-        turns += [(x, "damaged") for x in self._befell("truth.damaged", file.number, "secondary")]
+        turns += [
+            (x, "damaged")
+            for x in self._befell("truth.damaged", file.number, "secondary")
+        ]
         gone = self.t["truth.file_gone"]
-        mine = (gone["file"] == file.number) & self.t.has_text(gone["where"], "secondary")
+        mine = (gone["file"] == file.number) & self.t.has_text(
+            gone["where"], "secondary"
+        )
         turns += [(time, self.t.text(why)) for time, why in zip(
             gone["time_us"][mine].tolist(), gone["why"][mine].tolist(), strict=True)]  # fmt: skip
         return _kept(sorted(turns, key=lambda turn: turn[0]), self.end_us)
@@ -170,11 +195,22 @@ class Causes:
         if self.scenario.databases[database].seeded and commits < 0:
             turns.append((0, ""))
         there = self.t.of("truth.copy_there", database)
-        for time, held in zip(there["time_us"].tolist(), there["commits"].tolist(), strict=True):
+        for time, held in zip(
+            there["time_us"].tolist(), there["commits"].tolist(), strict=True
+        ):
             turns += [(time, "")] if held > commits else []
         rows = self.t.of("truth.restored", database)
-        for time, held in zip(rows["time_us"].tolist(), rows["commits"].tolist(), strict=True):
-            turns.append((time, "" if held > commits else "an older backup was restored over it"))
+        for time, held in zip(
+            rows["time_us"].tolist(), rows["commits"].tolist(), strict=True
+        ):
+            turns.append(
+                (
+                    time,
+                    ""
+                    if held > commits
+                    else "an older backup was restored over it",
+                )
+            )
         turns += [
             (r.time_us, r.values["why"])
             for r in self.t.rows("truth.copy_gone")
@@ -189,22 +225,36 @@ class Causes:
         if database not in self._based:
             fulls = [f for f in self.files(database) if f.kind == Kind.FULL]
             self._based[database] = joined(
-                [*self.holds(database, -1), *(kept for f in fulls for kept in self.lies(f))]
+                [
+                    *self.holds(database, -1),
+                    *(kept for f in fulls for kept in self.lies(f)),
+                ]
             )
         return self._based[database]
 
     def truncated(self, database: int) -> list[int]:
         """The instants at which log was truncated that is in no backup."""
-        return [int(x) for x in self.t.of("truth.log_truncated", database)["time_us"]]
+        return [
+            int(x)
+            for x in self.t.of("truth.log_truncated", database)["time_us"]
+        ]
 
     # ---- one file
     def gone_unlanded(self, file: BackupFate) -> int | None:
         """When a file went from the primary's share before any copy of it had landed; None if it
         did not.
         """
-        landed = min(self.times("truth.landed", file.number), default=self.end_us)
+        landed = min(
+            self.times("truth.landed", file.number), default=self.end_us
+        )
         return min(
-            (x for x in self._befell("truth.file_gone", file.number, "primary") if x <= landed),
+            (
+                x
+                for x in self._befell(
+                    "truth.file_gone", file.number, "primary"
+                )
+                if x <= landed
+            ),
             default=None,
         )
 
@@ -213,7 +263,9 @@ class Causes:
         damaged it since.
         """
         rows = self.t["truth.landed"]
-        mine = np.flatnonzero((rows["file"] == file) & (rows["time_us"] <= time_us))
+        mine = np.flatnonzero(
+            (rows["file"] == file) & (rows["time_us"] <= time_us)
+        )
         if not len(mine) or not rows["intact"][mine[-1]]:
             return False
         landed = int(rows["time_us"][mine[-1]])
@@ -228,7 +280,9 @@ class Causes:
         rows = self.t[kind_name]
         return [
             int(x)
-            for x in rows["time_us"][(rows["file"] == file) & self.t.has_text(rows["where"], where)]
+            for x in rows["time_us"][
+                (rows["file"] == file) & self.t.has_text(rows["where"], where)
+            ]
         ]
 
     def _spans(self, state: str) -> tuple[Ints, Ints, Ints]:
@@ -237,7 +291,11 @@ class Causes:
         return self._in_state[state]
 
     def any_in(
-        self, state: str, begin_us: int, end_us: int, databases: frozenset[int] | None = None
+        self,
+        state: str,
+        begin_us: int,
+        end_us: int,
+        databases: frozenset[int] | None = None,
     ) -> list[tuple[int, int]]:
         """The intervals within [begin_us, end_us), each cut to it, in which some file (of these
         databases) was in that state.
@@ -245,7 +303,11 @@ class Causes:
         number, begin, end = self._spans(state)
         near = (begin < end_us) & (end > begin_us)
         if databases is not None:
-            mine = [of_run for of_run, index in self._in_leg.items() if index in databases]
+            mine = [
+                of_run
+                for of_run, index in self._in_leg.items()
+                if index in databases
+            ]
             near &= np.isin(number >> FILE_BITS, mine)
         cut = zip(
             np.maximum(begin[near], begin_us).tolist(),
@@ -254,7 +316,9 @@ class Causes:
         )
         return sorted(cut)
 
-    def sent_beside(self, file: int, begin_us: int, end_us: int) -> list[tuple[int, int, int]]:
+    def sent_beside(
+        self, file: int, begin_us: int, end_us: int
+    ) -> list[tuple[int, int, int]]:
         """(begin, end, file) of the other files that crossed the link in an interval, each cut to
         it.
         """
@@ -262,9 +326,16 @@ class Causes:
         near = (begin < end_us) & (end > begin_us) & (number != file)
         found = []
         for other, since, until in zip(
-            number[near].tolist(), begin[near].tolist(), end[near].tolist(), strict=True
+            number[near].tolist(),
+            begin[near].tolist(),
+            end[near].tolist(),
+            strict=True,
         ):
-            crossed = [x for x in self.times("truth.transfer_bytes", other) if since < x <= until]
+            crossed = [
+                x
+                for x in self.times("truth.transfer_bytes", other)
+                if since < x <= until
+            ]
             # after its last byte it may be held back, and takes nothing of the link
             until = min([until, *crossed])
             if until > begin_us:
@@ -276,14 +347,20 @@ class Causes:
         database = self._in_leg.get(number >> FILE_BITS)
         if database is None:
             return None
-        return next((f for f in self.files(database) if f.number == number), None)
+        return next(
+            (f for f in self.files(database) if f.number == number), None
+        )
 
     @cached_property
     def _in_leg(self) -> dict[int, int]:
         """By a database's index in the run, its index in the leg."""
         begun = self.t["truth.backup_begin"]
-        of_run, places = np.unique(begun["file"] >> FILE_BITS, return_index=True)
-        return dict(zip(of_run.tolist(), begun["entity"][places].tolist(), strict=True))
+        of_run, places = np.unique(
+            begun["file"] >> FILE_BITS, return_index=True
+        )
+        return dict(
+            zip(of_run.tolist(), begun["entity"][places].tolist(), strict=True)
+        )
 
 
 def _kept(turns: list[tuple[int, str]], end_us: int) -> list[SafeTime]:
@@ -315,7 +392,11 @@ def _spans(t: Tables, end_us: int, wanted: str) -> tuple[Ints, Ints, Ints]:
     """(file, begin, end) of every interval in which a file was in that state."""
     rows = t["truth.file_state"]
     order = np.argsort(rows["file"], kind="stable")
-    file, time, state = rows["file"][order], rows["time_us"][order], rows["state"][order]
+    file, time, state = (
+        rows["file"][order],
+        rows["time_us"][order],
+        rows["state"][order],
+    )
     end = np.full(len(file), end_us, np.int64)
     same = file[1:] == file[:-1]
     end[:-1][same] = time[1:][same]
@@ -327,12 +408,18 @@ def _files(t: Tables, database: int) -> list[BackupFate]:
     begin = t.of("truth.backup_begin", database)
     files: dict[int, BackupFate] = {}
     for number, kind, time, commits in zip(
-        *(begin[c].tolist() for c in ("file", "kind", "time_us", "commits")), strict=True
+        *(begin[c].tolist() for c in ("file", "kind", "time_us", "commits")),
+        strict=True,
     ):
-        files[number] = BackupFate(database, number, kind, time, commits, None, None, "", 0)
+        files[number] = BackupFate(
+            database, number, kind, time, commits, None, None, "", 0
+        )
     f = t.of("truth.backup_finished", database)
     for number, time, commits, size, name in zip(
-        *(f[c].tolist() for c in ("file", "time_us", "commits", "nominal_bytes", "name")),
+        *(
+            f[c].tolist()
+            for c in ("file", "time_us", "commits", "nominal_bytes", "name")
+        ),
         strict=True,
     ):
         file = files[number]
@@ -350,5 +437,7 @@ def _files(t: Tables, database: int) -> list[BackupFate]:
             files[row.values["file"]].empty = True
     for row in t.rows("truth.backup_failed"):
         if row.entity == database:
-            files[row.values["file"]].error = f"{row.values['number']} {row.values['text']}"
+            files[
+                row.values["file"]
+            ].error = f"{row.values['number']} {row.values['text']}"
     return list(files.values())

@@ -55,7 +55,10 @@ def both_sides_us(t: Tables, until_us: Sequence[int]) -> list[tuple[int, int]]:
 def drift(t: Tables, scenario: Scenario, spans: Spans) -> Curve:
     """Return the true drift in those spans."""
     networks = range(len(_spec(scenario).networks))
-    rows = [(t.of("truth.cloud_drift", i)["time_us"], _since(t, i)) for i in networks]
+    rows = [
+        (t.of("truth.cloud_drift", i)["time_us"], _since(t, i))
+        for i in networks
+    ]
     return _behind(rows, spans)
 
 
@@ -98,13 +101,19 @@ def provision_if_now(t: Tables, scenario: Scenario, spans: Spans) -> Falling:
     ends = np.array([end for _, end in spans], np.int64)
     times = np.unique(np.append(begins, t["truth.cloud_drift"]["time_us"]))
     span = np.searchsorted(begins, times, side="right") - 1
-    inside = (span >= 0) & (times < ends[np.maximum(span, 0)]) if len(spans) else times < 0
+    inside = (
+        (span >= 0) & (times < ends[np.maximum(span, 0)])
+        if len(spans)
+        else times < 0
+    )
     times, span = times[inside], span[inside]
     most = np.zeros(len(times), np.int64)
     for i in range(len(spec.networks)):
         rows = t.of("truth.cloud_drift", i)
         places = np.searchsorted(rows["time_us"], times, side="right") - 1
-        takes = np.append(rows["provision_us"], 0)  # the last one for what comes before the first
+        takes = np.append(
+            rows["provision_us"], 0
+        )  # the last one for what comes before the first
         most = np.maximum(most, np.where(places < 0, 0, takes[places]))
     if spec.provision_us is not None:
         most = np.minimum(most, spec.provision_us)
@@ -155,12 +164,20 @@ class Calls:
 
     @property
     def first_try_ppm(self) -> int | None:
-        return None if not self.calls else self.first_try * 1_000_000 // self.calls
+        return (
+            None
+            if not self.calls
+            else self.first_try * 1_000_000 // self.calls
+        )
 
     @property
     def unanswered_ppm(self) -> int | None:
         """Rounded up: a share that is not nothing is not shown as nothing."""
-        return None if not self.calls else -(-self.unanswered * 1_000_000 // self.calls)
+        return (
+            None
+            if not self.calls
+            else -(-self.unanswered * 1_000_000 // self.calls)
+        )
 
 
 def calls(t: Tables, scenario: Scenario, from_us: int, until_us: int) -> Calls:
@@ -181,9 +198,15 @@ def calls(t: Tables, scenario: Scenario, from_us: int, until_us: int) -> Calls:
     alike = 0
     for client, text in zip(clients.values(), names, strict=True):
         of = counted["client"] == text
-        spans = zip(counted["from_us"][of].tolist(), counted["time_us"][of].tolist(), strict=True)
+        spans = zip(
+            counted["from_us"][of].tolist(),
+            counted["time_us"][of].tolist(),
+            strict=True,
+        )
         alike += sum(
-            _called(client, max(a, from_us), min(b, until_us)) for a, b in spans if b > from_us
+            _called(client, max(a, from_us), min(b, until_us))
+            for a, b in spans
+            if b > from_us
         )
     return Calls(over + alike, first + alike, unanswered)
 
@@ -224,16 +247,23 @@ def jobs_lost(t: Tables, scenario: Scenario) -> int:
     spec = _spec(scenario)
     patience = spec.jobs.time_limit_us + spec.jobs.retry_us
     lane_of = {
-        f"{r.values['caller']}/{r.values['request']}": (r.values["network"], r.values["entity"])
+        f"{r.values['caller']}/{r.values['request']}": (
+            r.values["network"],
+            r.values["entity"],
+        )
         for r in t.rows("cloud.Called")
         if r.values["operation"] != "read"
     }
     begun: dict[str, int] = {}
-    busy: dict[tuple[str, str], list[int]] = {}  # instants at which a lane's scripts begin or end
+    busy: dict[
+        tuple[str, str], list[int]
+    ] = {}  # instants at which a lane's scripts begin or end
     names = [network.name for network in spec.networks]
     for r in t.rows("truth.cloud_script"):
         job = r.values["job"].partition("@")[0]
-        busy.setdefault((names[r.entity], r.values["entity_name"]), []).append(r.time_us)
+        busy.setdefault((names[r.entity], r.values["entity_name"]), []).append(
+            r.time_us
+        )
         if r.values["what"] == "begins":
             begun.setdefault(job, r.time_us)
     acknowledged: dict[str, int] = {}
@@ -280,12 +310,16 @@ def provisionings(t: Tables, scenario: Scenario) -> list[Provisioning]:
         elif begun is not None:
             window = (begun.time_us, row.time_us)
             lines = _spent(_works(t, scenario, begun.values["site"]), window)
-            found.append(Provisioning(*window, bool(row.values["ready"]), lines))
+            found.append(
+                Provisioning(*window, bool(row.values["ready"]), lines)
+            )
             begun = None
     return found
 
 
-def _works(t: Tables, scenario: Scenario, site: str) -> list[tuple[int, int, str]]:
+def _works(
+    t: Tables, scenario: Scenario, site: str
+) -> list[tuple[int, int, str]]:
     """(from, until, what) of all that was done at a site."""
     found = []
     end = run_end_us(t, scenario)
@@ -304,7 +338,9 @@ def _works(t: Tables, scenario: Scenario, site: str) -> list[tuple[int, int, str
     hands = {r.values["work"]: r.time_us for r in t.rows("cloud.HandsDone")}
     for r in t.rows("cloud.DoByHand"):
         if r.values["urgent"]:
-            found.append((r.time_us, hands.get(r.values["work"], end), _BY_HAND))
+            found.append(
+                (r.time_us, hands.get(r.values["work"], end), _BY_HAND)
+            )
     return sorted(found)
 
 
@@ -319,7 +355,10 @@ def _spent(
         if running:
             what, until = running[0][2], min(running[0][1], end)
         else:
-            what, until = _WAITING, min((w[0] for w in works if w[0] > at), default=end)
+            what, until = (
+                _WAITING,
+                min((w[0] for w in works if w[0] > at), default=end),
+            )
             until = min(until, end)
         spent[what] += until - at
         at = until

@@ -27,7 +27,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dr_sim.backups.model import Kind
-from dr_sim.measures.tables import Ints, Record, Tables, failed_for_good, pick, tables
+from dr_sim.measures.tables import (
+    Ints,
+    Record,
+    Tables,
+    failed_for_good,
+    pick,
+    tables,
+)
 from dr_sim.scenario.model import Scenario
 
 # where every database's log begins (world/primary.py), but for what a failover has brought online
@@ -63,7 +70,14 @@ class Conservation:
         )
 
     def parts(self) -> dict[str, int]:
-        names = ("acknowledged", "restored", "landed", "in_flight", "lost", "discarded")
+        names = (
+            "acknowledged",
+            "restored",
+            "landed",
+            "in_flight",
+            "lost",
+            "discarded",
+        )
         return {f"{name}_bytes": getattr(self, name) for name in names}
 
 
@@ -72,15 +86,26 @@ def conservation(record: Record, scenario: Scenario) -> list[Conservation]:
     them).
     """
     t = tables(record)
-    if not len(t["truth.end"]["seq"]) or not len(t["truth.commits_total"]["seq"]):
+    if not len(t["truth.end"]["seq"]) or not len(
+        t["truth.commits_total"]["seq"]
+    ):
         return []
     return [_of(t, i) for i in range(len(scenario.databases))]
 
 
 def _of(t: Tables, database: int) -> Conservation:
-    total = next((r.values for r in t.rows("truth.commits_total") if r.entity == database), None)
+    total = next(
+        (
+            r.values
+            for r in t.rows("truth.commits_total")
+            if r.entity == database
+        ),
+        None,
+    )
     if total is None:
-        return Conservation(database, 0, wrong=["nothing tells how much was written"])
+        return Conservation(
+            database, 0, wrong=["nothing tells how much was written"]
+        )
     begins = next(
         (r.values for r in t.rows("truth.begins") if r.entity == database),
         {"lsn": FIRST_LSN, "commits": 0},
@@ -92,7 +117,10 @@ def _of(t: Tables, database: int) -> Conservation:
         commits_before=begins["commits"],
     )
     logs = _tiles(t, database, found)
-    promoted = next((r.values for r in t.rows("truth.promoted") if r.entity == database), None)
+    promoted = next(
+        (r.values for r in t.rows("truth.promoted") if r.entity == database),
+        None,
+    )
     if promoted is None:
         _along_the_log(t, found, logs)
     else:
@@ -106,46 +134,81 @@ def _of(t: Tables, database: int) -> Conservation:
     return found
 
 
-def _tiles(t: Tables, database: int, found: Conservation) -> tuple[Ints, Ints, Ints]:
+def _tiles(
+    t: Tables, database: int, found: Conservation
+) -> tuple[Ints, Ints, Ints]:
     """(first, end, file) of every stretch of the log that left it, in order; file -1: by
     truncation.
     """
-    made, cut = t.of("truth.backup_finished", database), t.of("truth.log_truncated", database)
+    made, cut = (
+        t.of("truth.backup_finished", database),
+        t.of("truth.log_truncated", database),
+    )
     made = pick(made, made["kind"] == Kind.LOG)
     begins = found.first_lsn
-    first = np.maximum(np.concatenate((made["first_lsn"], cut["first_lsn"])), begins)
-    end = np.maximum(np.concatenate((made["last_lsn"], cut["last_lsn"])), begins)
-    file = np.concatenate((made["file"], np.full(len(cut["seq"]), -1, np.int64)))
+    first = np.maximum(
+        np.concatenate((made["first_lsn"], cut["first_lsn"])), begins
+    )
+    end = np.maximum(
+        np.concatenate((made["last_lsn"], cut["last_lsn"])), begins
+    )
+    file = np.concatenate(
+        (made["file"], np.full(len(cut["seq"]), -1, np.int64))
+    )
     order = np.lexsort((-file, first, end))
     first, end, file = first[order], end[order], file[order]
-    due = np.concatenate((np.full(1, begins, np.int64), end))[:-1] if len(end) else end
+    due = (
+        np.concatenate((np.full(1, begins, np.int64), end))[:-1]
+        if len(end)
+        else end
+    )
     # a truncation may overtake the log backup that is being made: it takes the same bytes away once
     # more
-    for i in np.flatnonzero((first > due) | ((first < due) & (file >= 0)))[:3].tolist():
+    for i in np.flatnonzero((first > due) | ((first < due) & (file >= 0)))[
+        :3
+    ].tolist():
         found.wrong.append(
             f"the log in file {file[i]} begins at {first[i]}, the one before ended at {due[i]}"
         )
     return first, end, file
 
 
-def _along_the_log(t: Tables, found: Conservation, logs: tuple[Ints, Ints, Ints]) -> None:
-    database, (first, end, file), begins = found.database, logs, found.first_lsn
+def _along_the_log(
+    t: Tables, found: Conservation, logs: tuple[Ints, Ints, Ints]
+) -> None:
+    database, (first, end, file), begins = (
+        found.database,
+        logs,
+        found.first_lsn,
+    )
     copy = _copy_reaches(t, database, begins)
-    if copy > begins and copy not in t.of("truth.backup_finished", database)["last_lsn"]:
-        found.wrong.append(f"the secondary's copy stands at {copy}, where no backup ends")
+    if (
+        copy > begins
+        and copy not in t.of("truth.backup_finished", database)["last_lsn"]
+    ):
+        found.wrong.append(
+            f"the secondary's copy stands at {copy}, where no backup ends"
+        )
     found.restored = copy - begins
     holding = _landed(t, database)
-    here_first = np.maximum(np.concatenate((holding["first_lsn"], [begins])), begins)
+    here_first = np.maximum(
+        np.concatenate((holding["first_lsn"], [begins])), begins
+    )
     here_first = np.where(
-        np.concatenate((holding["kind"], [Kind.LOG])) == Kind.FULL, begins, here_first
+        np.concatenate((holding["kind"], [Kind.LOG])) == Kind.FULL,
+        begins,
+        here_first,
     )
     here_end = np.concatenate((holding["last_lsn"], [copy]))
     found.landed = _covered(here_first, here_end) - found.restored
     share, log = _primary_holds(t, database)
-    backed_up = _covered(np.concatenate((here_first, first)), np.concatenate((here_end, end)))
+    backed_up = _covered(
+        np.concatenate((here_first, first)), np.concatenate((here_end, end))
+    )
     kept = np.isin(file, share)
     in_share = _covered(
-        np.concatenate((here_first, first[kept])), np.concatenate((here_end, end[kept]))
+        np.concatenate((here_first, first[kept])),
+        np.concatenate((here_end, end[kept])),
     )
     beyond = max(int(end[-1]) if len(end) else begins, int(here_end.max()))
     uncut = begins + found.acknowledged - beyond
@@ -165,7 +228,10 @@ def _copy_reaches(t: Tables, database: int, begins: int) -> int:
     """The position of the secondary's copy; the log's beginning if it has been dropped (what then
     survives is less).
     """
-    restored, left = t.of("truth.restored", database), t.of("truth.survivable", database)
+    restored, left = (
+        t.of("truth.restored", database),
+        t.of("truth.survivable", database),
+    )
     if not len(restored["seq"]):
         return begins
     left_commits = left["commits"][t.has_text(left["class"], "site")]
@@ -185,17 +251,25 @@ def _landed(t: Tables, database: int) -> dict[str, Ints]:
     for kind in ("truth.file_gone", "truth.damaged"):
         bad = t.of(kind, database)
         there = t.has_text(bad["where"], "secondary")
-        for file, seq in zip(bad["file"][there].tolist(), bad["seq"][there].tolist(), strict=True):
+        for file, seq in zip(
+            bad["file"][there].tolist(),
+            bad["seq"][there].tolist(),
+            strict=True,
+        ):
             spoilt[file] = max(spoilt.get(file, 0), seq)
     if not spoilt:
         return rows
     seqs = zip(rows["file"].tolist(), rows["seq"].tolist(), strict=True)
-    return pick(rows, np.array([spoilt.get(f, -1) < seq for f, seq in seqs], np.bool_))
+    return pick(
+        rows, np.array([spoilt.get(f, -1) < seq for f, seq in seqs], np.bool_)
+    )
 
 
 def _primary_holds(t: Tables, database: int) -> tuple[Ints, bool]:
     """(the files that are in the primary's share at the end, whether its data and log survive)."""
-    failed = {failure_class for _, failure_class in failed_for_good(t, database)}
+    failed = {
+        failure_class for _, failure_class in failed_for_good(t, database)
+    }
     if "site" in failed:
         return np.empty(0, np.int64), False
     gone = t.of("truth.file_gone", database)
@@ -212,13 +286,25 @@ def _covered(first: Ints, end: Ints) -> int:
     return int(np.maximum(end - np.maximum(first, before), 0).sum())
 
 
-def _as_reported(t: Tables, found: Conservation, promoted: dict[str, int], commits: int) -> None:
-    thrown = [r.values for r in t.rows("truth.discarded") if r.entity == found.database]
+def _as_reported(
+    t: Tables, found: Conservation, promoted: dict[str, int], commits: int
+) -> None:
+    thrown = [
+        r.values
+        for r in t.rows("truth.discarded")
+        if r.entity == found.database
+    ]
     found.restored = promoted["fork_point_lsn"] - found.first_lsn
-    found.lost = promoted["user_bytes_lost"] + promoted["maintenance_bytes_lost"]
-    found.discarded = sum(v["user_bytes"] + v["maintenance_bytes"] for v in thrown)
+    found.lost = (
+        promoted["user_bytes_lost"] + promoted["maintenance_bytes_lost"]
+    )
+    found.discarded = sum(
+        v["user_bytes"] + v["maintenance_bytes"] for v in thrown
+    )
     transactions = (
-        promoted["commits"] + promoted["transactions_lost"] + sum(v["transactions"] for v in thrown)
+        promoted["commits"]
+        + promoted["transactions_lost"]
+        + sum(v["transactions"] for v in thrown)
     )
     if transactions != commits:
         found.wrong.append(
@@ -226,15 +312,21 @@ def _as_reported(t: Tables, found: Conservation, promoted: dict[str, int], commi
         )
 
 
-def _rolled_back(t: Tables, found: Conservation, total: dict[str, int]) -> None:
+def _rolled_back(
+    t: Tables, found: Conservation, total: dict[str, int]
+) -> None:
     """A log that was applied up to a damage may end within a transaction. Recovery rolls that back,
     and it is reported as lost, but the position stays: of the bytes up to there at most one
     transaction's are held no more, nor those of the microsecond in which it was acknowledged.
     """
-    silent = any(r.entity == found.database for r in t.rows("truth.silent_recovery"))
+    silent = any(
+        r.entity == found.database for r in t.rows("truth.silent_recovery")
+    )
     commits = total["commits"] - found.commits_before
     if silent and commits > 0:
         end_us = max(1, int(t["truth.end"]["time_us"][-1]))
-        most = -(-total["user_bytes"] // commits) - (-total["user_bytes"] // end_us)
+        most = -(-total["user_bytes"] // commits) - (
+            -total["user_bytes"] // end_us
+        )
         if 0 < -found.unaccounted <= most:
             found.restored += found.unaccounted

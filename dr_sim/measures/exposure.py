@@ -24,7 +24,9 @@ from dr_sim.measures.tables import Ints, Record, tables, up_until_us
 from dr_sim.scenario.model import Scenario
 
 CLASSES = ("database", "host", "site")
-NEVER_US = 1 << 62  # the instant of what never was: in no run, and with room to add to it
+NEVER_US = (
+    1 << 62
+)  # the instant of what never was: in no run, and with room to add to it
 
 
 @dataclass(slots=True)
@@ -55,7 +57,9 @@ class Curve:
         """Where each piece ends."""
         if self.stop_us is not None:
             return self.stop_us
-        return np.append(self.start_us[1:], np.int64(self.end_us))[: len(self.start_us)]
+        return np.append(self.start_us[1:], np.int64(self.end_us))[
+            : len(self.start_us)
+        ]
 
     def window(self, from_us: int, until_us: int) -> Curve:
         """The part of the curve in [from_us, until_us)."""
@@ -67,9 +71,14 @@ class Curve:
                 np.minimum(self.stop_us[there], end),
             )
             return Curve(
-                start, self.since_us[there], int(stop[-1]) if len(stop) else max(from_us, 0), stop
+                start,
+                self.since_us[there],
+                int(stop[-1]) if len(stop) else max(from_us, 0),
+                stop,
             )
-        first = max(0, int(np.searchsorted(self.start_us, from_us, side="right")) - 1)
+        first = max(
+            0, int(np.searchsorted(self.start_us, from_us, side="right")) - 1
+        )
         last = int(np.searchsorted(self.start_us, end, side="left"))
         if end <= from_us or first >= last:
             return empty_curve(max(from_us, 0))
@@ -81,7 +90,12 @@ class Curve:
         """The same so much later."""
         stop = None if self.stop_us is None else self.stop_us + by_us
         return (
-            Curve(self.start_us + by_us, self.since_us + by_us, self.end_us + by_us, stop)
+            Curve(
+                self.start_us + by_us,
+                self.since_us + by_us,
+                self.end_us + by_us,
+                stop,
+            )
             if by_us
             else self
         )
@@ -92,11 +106,17 @@ class Curve:
             return [self]
         cuts = [
             0,
-            *(np.flatnonzero(self.stop_us[:-1] != self.start_us[1:]) + 1).tolist(),
+            *(
+                np.flatnonzero(self.stop_us[:-1] != self.start_us[1:]) + 1
+            ).tolist(),
             len(self.start_us),
         ]
         return [
-            Curve(self.start_us[a:b], self.since_us[a:b], int(self.stop_us[b - 1]))
+            Curve(
+                self.start_us[a:b],
+                self.since_us[a:b],
+                int(self.stop_us[b - 1]),
+            )
             for a, b in pairwise(cuts)
         ]
 
@@ -105,7 +125,9 @@ class Curve:
         one.
         """
         i = max(0, int(np.searchsorted(self.start_us, t_us, side="left")) - 1)
-        return max(0, t_us - int(self.since_us[i])) if len(self.start_us) else 0
+        return (
+            max(0, t_us - int(self.since_us[i])) if len(self.start_us) else 0
+        )
 
     def _ramps(self) -> tuple[int, Ints, Ints]:
         """Time spent at 0, and the values between which each piece rises."""
@@ -116,7 +138,9 @@ class Curve:
     def mean_us(self) -> Fraction:
         """The exact time average. Raises ValueError if the curve has no duration."""
         if not self.duration_us:
-            raise ValueError("the mean of a curve without duration is not defined")
+            raise ValueError(
+                "the mean of a curve without duration is not defined"
+            )
         return Fraction(self.twice_area(), 2 * self.duration_us)
 
     def twice_area(self) -> int:
@@ -145,7 +169,9 @@ class Curve:
         rising = np.zeros(len(knots), np.int64)
         np.add.at(rising, np.searchsorted(knots, low), 1)
         np.add.at(rising, np.searchsorted(knots, high), -1)
-        spent = np.append(np.int64(0), np.cumsum(np.cumsum(rising)[:-1] * np.diff(knots)))
+        spent = np.append(
+            np.int64(0), np.cumsum(np.cumsum(rising)[:-1] * np.diff(knots))
+        )
         below = spent[np.searchsorted(knots, limits_us)]
         return np.asarray(self.duration_us - at_zero - below)
 
@@ -154,16 +180,22 @@ class Curve:
         share of all time.
         """
         if not self.duration_us:
-            raise ValueError("a quantile of a curve without duration is not defined")
+            raise ValueError(
+                "a quantile of a curve without duration is not defined"
+            )
         at_zero, low, high = self._ramps()
-        knots, where = np.unique(np.concatenate((low, high)), return_inverse=True)
+        knots, where = np.unique(
+            np.concatenate((low, high)), return_inverse=True
+        )
         # how many pieces pass through the values right of each knot
         rising = np.zeros(len(knots), np.int64)
         np.add.at(rising, where[: len(low)], 1)
         np.add.at(rising, where[len(low) :], -1)
         rising = np.cumsum(rising)
         # time at or below each knot
-        below = at_zero + np.append(np.int64(0), np.cumsum(rising[:-1] * np.diff(knots)))
+        below = at_zero + np.append(
+            np.int64(0), np.cumsum(rising[:-1] * np.diff(knots))
+        )
         found = []
         for share in shares:
             target = share * self.duration_us
@@ -171,7 +203,11 @@ class Curve:
                 found.append(Fraction(0))
                 continue
             i = int(
-                np.searchsorted(below, -((-target.numerator) // target.denominator), side="left")
+                np.searchsorted(
+                    below,
+                    -((-target.numerator) // target.denominator),
+                    side="left",
+                )
             )
             missing = target - int(below[i - 1])
             found.append(int(knots[i - 1]) + missing / int(rising[i - 1]))
@@ -182,7 +218,9 @@ class Curve:
         jump.
         """
         stop = self.stops_us()
-        bend = np.clip(self.since_us, self.start_us, stop)  # where a piece leaves 0
+        bend = np.clip(
+            self.since_us, self.start_us, stop
+        )  # where a piece leaves 0
         time = np.stack((self.start_us, bend, stop), axis=1).ravel()
         since = np.repeat(self.since_us, 3)
         return time, np.maximum(time - since, 0)
@@ -192,7 +230,9 @@ class Curve:
         stop = self.stops_us()
         onset = np.maximum(self.start_us, self.since_us + limit_us)
         over = onset < stop
-        return maximal(zip(onset[over].tolist(), stop[over].tolist(), strict=True))
+        return maximal(
+            zip(onset[over].tolist(), stop[over].tolist(), strict=True)
+        )
 
 
 def joined(curves: Sequence[Curve]) -> Curve:
@@ -246,7 +286,10 @@ def _worse(a: Curve, b: Curve) -> Curve:
 
 
 def true_exposure(
-    record: Record, scenario: Scenario, database: int, failure_class: str = "site"
+    record: Record,
+    scenario: Scenario,
+    database: int,
+    failure_class: str = "site",
 ) -> Curve:
     """The exposure of one database to one class of failure, from the record of what would survive,
     for as long as the database was up at the primary.

@@ -54,7 +54,10 @@ class Falling:
     def shifted(self, by_us: int) -> Falling:
         """The same curve, that much later."""
         return Falling(
-            self.start_us + by_us, self.stop_us + by_us, self.floor_us, self.until_us + by_us
+            self.start_us + by_us,
+            self.stop_us + by_us,
+            self.floor_us,
+            self.until_us + by_us,
         )
 
     def parts(self) -> list[Falling]:
@@ -63,11 +66,18 @@ class Falling:
             return [self]
         cuts = [
             0,
-            *(np.flatnonzero(self.stop_us[:-1] != self.start_us[1:]) + 1).tolist(),
+            *(
+                np.flatnonzero(self.stop_us[:-1] != self.start_us[1:]) + 1
+            ).tolist(),
             len(self.start_us),
         ]
         return [
-            Falling(self.start_us[a:b], self.stop_us[a:b], self.floor_us[a:b], self.until_us[a:b])
+            Falling(
+                self.start_us[a:b],
+                self.stop_us[a:b],
+                self.floor_us[a:b],
+                self.until_us[a:b],
+            )
             for a, b in pairwise(cuts)
         ]
 
@@ -90,13 +100,17 @@ class Falling:
     def mean_us(self) -> Fraction:
         """The exact time average. Raises ValueError if the curve has no duration."""
         if not self.duration_us:
-            raise ValueError("the mean of a curve without duration is not defined")
+            raise ValueError(
+                "the mean of a curve without duration is not defined"
+            )
         return Fraction(self.twice_area(), 2 * self.duration_us)
 
     def twice_area(self) -> int:
         """Twice the integral of the value over time, microseconds squared: a whole number."""
         high, low = self._ends()
-        falling: int = sum(map(mul, (high - low).tolist(), (high + low).tolist()))
+        falling: int = sum(
+            map(mul, (high - low).tolist(), (high + low).tolist())
+        )
         standing = (self.stop_us - self.start_us) - (high - low)
         at_floor: int = sum(map(mul, standing.tolist(), low.tolist()))
         return falling + 2 * at_floor
@@ -128,7 +142,9 @@ class Falling:
         falling = np.zeros(len(knots), np.int64)
         np.add.at(falling, np.searchsorted(knots, low), 1)
         np.add.at(falling, np.searchsorted(knots, high), -1)
-        passing = np.append(np.int64(0), np.cumsum(np.cumsum(falling)[:-1] * np.diff(knots)))
+        passing = np.append(
+            np.int64(0), np.cumsum(np.cumsum(falling)[:-1] * np.diff(knots))
+        )
         at = np.zeros(len(knots), np.int64)
         np.add.at(at, np.searchsorted(knots, low), standing)
         up_to = passing + np.cumsum(at)
@@ -139,22 +155,33 @@ class Falling:
         share of all time.
         """
         if not self.duration_us:
-            raise ValueError("a quantile of a curve without duration is not defined")
+            raise ValueError(
+                "a quantile of a curve without duration is not defined"
+            )
         knots, below, up_to = self._spent(np.empty(0, np.int64))
         found = []
         for share in shares:
             target = share * self.duration_us
             i = int(
-                np.searchsorted(up_to, -((-target.numerator) // target.denominator), side="left")
+                np.searchsorted(
+                    up_to,
+                    -((-target.numerator) // target.denominator),
+                    side="left",
+                )
             )
             i = min(i, len(knots) - 1)
             if i == 0 or target > int(below[i]):
                 found.append(Fraction(int(knots[i])))
                 continue
-            rate = Fraction(int(below[i]) - int(up_to[i - 1]), int(knots[i]) - int(knots[i - 1]))
+            rate = Fraction(
+                int(below[i]) - int(up_to[i - 1]),
+                int(knots[i]) - int(knots[i - 1]),
+            )
             missing = target - int(up_to[i - 1])
             found.append(
-                int(knots[i - 1]) + missing / rate if rate else Fraction(int(knots[i - 1]))
+                int(knots[i - 1]) + missing / rate
+                if rate
+                else Fraction(int(knots[i - 1]))
             )
         return found
 
@@ -163,9 +190,13 @@ class Falling:
         jump.
         """
         # where a piece reaches its floor
-        bend = np.clip(self.until_us - self.floor_us, self.start_us, self.stop_us)
+        bend = np.clip(
+            self.until_us - self.floor_us, self.start_us, self.stop_us
+        )
         time = np.stack((self.start_us, bend, self.stop_us), axis=1).ravel()
-        return time, np.maximum(np.repeat(self.floor_us, 3), np.repeat(self.until_us, 3) - time)
+        return time, np.maximum(
+            np.repeat(self.floor_us, 3), np.repeat(self.until_us, 3) - time
+        )
 
     def above(self, limit_us: int) -> list[tuple[int, int]]:
         """The maximal intervals [onset, end) in which the value is above the limit."""
@@ -175,7 +206,9 @@ class Falling:
             np.minimum(self.stop_us, self.until_us - limit_us),
         )
         over = stop > self.start_us
-        return maximal(zip(self.start_us[over].tolist(), stop[over].tolist(), strict=True))
+        return maximal(
+            zip(self.start_us[over].tolist(), stop[over].tolist(), strict=True)
+        )
 
 
 def no_curve() -> Falling:

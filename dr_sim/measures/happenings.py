@@ -28,7 +28,11 @@ class Happening:
 
     @property
     def label(self) -> str:
-        return f"event {self.number}" if self.number else f"drawn {self.what.replace('_', ' ')}"
+        return (
+            f"event {self.number}"
+            if self.number
+            else f"drawn {self.what.replace('_', ' ')}"
+        )
 
 
 def happenings(t: Tables, scenario: Scenario, end_us: int) -> list[Happening]:
@@ -40,7 +44,14 @@ def happenings(t: Tables, scenario: Scenario, end_us: int) -> list[Happening]:
         v = row.values
         key = (v["number"], v["what"], row.entity)
         if v["begins"]:
-            one = Happening(v["number"], v["what"], row.time_us, end_us, row.entity, v["detail"])
+            one = Happening(
+                v["number"],
+                v["what"],
+                row.time_us,
+                end_us,
+                row.entity,
+                v["detail"],
+            )
             kind = kinds.get(one.what)
             if kind is not None:
                 one.explains = kind.explains
@@ -56,7 +67,10 @@ def happenings(t: Tables, scenario: Scenario, end_us: int) -> list[Happening]:
 
 def kinds_of(scenario: Scenario) -> dict[str, EventKind]:
     """Return every kind of event and fault that a scenario has, by name."""
-    lines: list[ScriptedEvent | DrawnFault] = [*scenario.events, *scenario.faults]
+    lines: list[ScriptedEvent | DrawnFault] = [
+        *scenario.events,
+        *scenario.faults,
+    ]
     return {line.kind.name: line.kind for line in lines}
 
 
@@ -74,15 +88,25 @@ def lines_for(
             yield 0, fault
 
 
-def _explains(line: ScriptedEvent | DrawnFault, why: Explains, database: str) -> bool:
+def _explains(
+    line: ScriptedEvent | DrawnFault, why: Explains, database: str
+) -> bool:
     if why not in line.kind.explains:
         return False
-    return not database or getattr(line.params, "database", None) in (None, database)
+    return not database or getattr(line.params, "database", None) in (
+        None,
+        database,
+    )
 
 
-def turns_of(t: Tables, scenario: Scenario, why: Explains, database: str = "") -> Iterator[Row]:
+def turns_of(
+    t: Tables, scenario: Scenario, why: Explains, database: str = ""
+) -> Iterator[Row]:
     """Yield the records of the beginnings and ends of events that explain such a thing."""
-    mine = {(line.kind.name, number) for number, line in lines_for(scenario, why, database)}
+    mine = {
+        (line.kind.name, number)
+        for number, line in lines_for(scenario, why, database)
+    }
     for row in t.rows("truth.event"):
         if (row.values["what"], row.values["number"]) in mine:
             yield row

@@ -33,15 +33,25 @@ def incumbent_alerts(record: Record, scenario: Scenario) -> list[Alert]:
         if database.log.kind == "none":
             continue
         checks = np.arange(
-            ALERT_JOB_US, up_until_us(t, scenario, index), ALERT_JOB_US, dtype=np.int64
+            ALERT_JOB_US,
+            up_until_us(t, scenario, index),
+            ALERT_JOB_US,
+            dtype=np.int64,
         )
-        for event_id, done in ((BACKUP, _backups(t, index)), (RESTORE, _restores(t, index))):
-            last = np.concatenate(([0], done))[np.searchsorted(done, checks, side="right")]
+        for event_id, done in (
+            (BACKUP, _backups(t, index)),
+            (RESTORE, _restores(t, index)),
+        ):
+            last = np.concatenate(([0], done))[
+                np.searchsorted(done, checks, side="right")
+            ]
             late = checks - last > THRESHOLDS_US[event_id]
             found += [
                 (int(at), index, event_id, int(silent) // MINUTE_US)
                 for at, silent in zip(
-                    checks[late].tolist(), (checks - last)[late].tolist(), strict=True
+                    checks[late].tolist(),
+                    (checks - last)[late].tolist(),
+                    strict=True,
                 )
             ]
     return [
@@ -56,7 +66,9 @@ def incumbent_alerts(record: Record, scenario: Scenario) -> list[Alert]:
             source="log shipping monitor",
             minutes=minutes,
         )
-        for number, (at, index, event_id, minutes) in enumerate(sorted(found), 1)
+        for number, (at, index, event_id, minutes) in enumerate(
+            sorted(found), 1
+        )
     ]
 
 

@@ -10,7 +10,15 @@ import numpy as np
 from dr_sim.backups.model import Kind
 from dr_sim.measures.exposure import NEVER_US, Curve, step_curve
 from dr_sim.measures.spans import maximal
-from dr_sim.measures.tables import Ints, Record, Tables, pick, run_end_us, tables, up_until_us
+from dr_sim.measures.tables import (
+    Ints,
+    Record,
+    Tables,
+    pick,
+    run_end_us,
+    tables,
+    up_until_us,
+)
 from dr_sim.scenario.model import Scenario
 
 
@@ -38,7 +46,9 @@ def replay_lag(record: Record, scenario: Scenario, database: int) -> Curve:
     return step_curve(time, since + scenario.replay.delay_us, until_us)
 
 
-def _with_copy_there(t: Tables, database: int, time: Ints, since: Ints) -> tuple[Ints, Ints]:
+def _with_copy_there(
+    t: Tables, database: int, time: Ints, since: Ints
+) -> tuple[Ints, Ints]:
     """Begin the curve with a copy that stood there and that no restore of this leg has brought: it
     held everything up to the leg's begin.
     """
@@ -132,7 +142,9 @@ def backlog(record: Record, scenario: Scenario) -> tuple[Backlog, Backlog]:
 def _landed_us(t: Tables, database: int, logs: Ints) -> Ints:
     """Return when each log landed whole; NEVER_US if it did not."""
     landed = t.of("truth.landed", database)
-    landed = pick(landed, (landed["kind"] == Kind.LOG) & (landed["intact"] == 1))
+    landed = pick(
+        landed, (landed["kind"] == Kind.LOG) & (landed["intact"] == 1)
+    )
     at_us = _look_up(landed["file"], landed["time_us"], logs)
     return np.where(at_us < 0, NEVER_US, at_us)
 
@@ -180,7 +192,9 @@ class LinkUse:
         return Fraction(8 * self.bytes_sent) / self.capacity_bits
 
 
-def link_pieces(t: Tables, scenario: Scenario) -> list[tuple[int, int, int, int]]:
+def link_pieces(
+    t: Tables, scenario: Scenario
+) -> list[tuple[int, int, int, int]]:
     """Return (begin_us, end_us, up, bit_s) over the whole run; before its first record the link is
     as in the scenario.
     """
@@ -190,13 +204,19 @@ def link_pieces(t: Tables, scenario: Scenario) -> list[tuple[int, int, int, int]
     rates = [scenario.link.bandwidth_bit_s, *rows["bit_s"].tolist()]
     stops = [*times[1:], run_end_us(t, scenario)]
     pieces = zip(times, stops, ups, rates, strict=True)
-    return [(begin, end, up, bit_s) for begin, end, up, bit_s in pieces if end > begin]
+    return [
+        (begin, end, up, bit_s)
+        for begin, end, up, bit_s in pieces
+        if end > begin
+    ]
 
 
 def link_down(t: Tables, scenario: Scenario) -> list[tuple[int, int]]:
     """Return the maximal intervals in which the link carried nothing."""
     pieces = link_pieces(t, scenario)
-    return maximal((begin, end) for begin, end, up, bit_s in pieces if not (up and bit_s))
+    return maximal(
+        (begin, end) for begin, end, up, bit_s in pieces if not (up and bit_s)
+    )
 
 
 def link_use(record: Record, scenario: Scenario, until_us: int) -> LinkUse:

@@ -62,10 +62,15 @@ def explain_failover(
     t = tables(record)
     found = failovers(t, scenario)
     if not 1 <= n <= len(found):
-        raise NoSuchThing(f"there is no failover {n} in this run: it has {len(found)}")
+        raise NoSuchThing(
+            f"there is no failover {n} in this run: it has {len(found)}"
+        )
     failover = found[n - 1]
     loss = failover.worst if database is None else failover.losses[database]
-    return [loss_ledger(Causes(t, scenario), loss), outage_ledger(t, scenario, failover)]
+    return [
+        loss_ledger(Causes(t, scenario), loss),
+        outage_ledger(t, scenario, failover),
+    ]
 
 
 def explain_at(
@@ -81,7 +86,9 @@ def explain_at(
         if database in (None, i)
     }
     for i, curve in curves.items():
-        if not curve.begin_us <= t_us <= curve.end_us or not len(curve.start_us):
+        if not curve.begin_us <= t_us <= curve.end_us or not len(
+            curve.start_us
+        ):
             raise NoSuchThing(
                 f"{scenario.databases[i].name} was not up at that instant: no primary "
                 "took its writes"
@@ -104,7 +111,9 @@ def explain_lag(
         if database in (None, i)
     }
     for i, curve in curves.items():
-        if not curve.begin_us <= t_us <= curve.end_us or not len(curve.start_us):
+        if not curve.begin_us <= t_us <= curve.end_us or not len(
+            curve.start_us
+        ):
             raise NoSuchThing(
                 f"{scenario.databases[i].name} had no copy at the secondary at that instant"
             )
@@ -117,7 +126,9 @@ def explain_lag(
     before = restored["commits"][restored["time_us"] < t_us]
     held = int(before[-1]) if len(before) else 0
     lacking_us = t_us - lag_us - scenario.replay.delay_us
-    lines = cut_up(Causes(t, scenario), worst, held, t_us - lag_us, t_us, lacking_us)
+    lines = cut_up(
+        Causes(t, scenario), worst, held, t_us - lag_us, t_us, lacking_us
+    )
     delay = format_duration(scenario.replay.delay_us)
     note = (
         f"the replay delay of {delay} that was asked for is no part of it"
@@ -135,7 +146,9 @@ def explain_alert(record: Record, scenario: Scenario, n: int) -> list[Ledger]:
     t = tables(record)
     raised = alerts.raised(t, scenario)
     if not 1 <= n <= len(raised):
-        raise NoSuchThing(f"there is no alert {n} in this run: it has {len(raised)}")
+        raise NoSuchThing(
+            f"there is no alert {n} in this run: it has {len(raised)}"
+        )
     alert = raised[n - 1]
     database = None if alert.database < 0 else alert.database
     until = min(
@@ -146,7 +159,9 @@ def explain_alert(record: Record, scenario: Scenario, n: int) -> list[Ledger]:
     (ledger,) = explain_at(t, scenario, min(alert.time_us, until), database)
     ledger.title = f"alert {n}: {alert.text}"
     if alert.time_us > until:
-        ledger.note = "the primary had failed before this alert: exposure at the failure"
+        ledger.note = (
+            "the primary had failed before this alert: exposure at the failure"
+        )
     return [ledger]
 
 
@@ -154,23 +169,42 @@ def loss_ledger(causes: Causes, loss: DatabaseLoss) -> Ledger:
     t, scenario = causes.t, causes.scenario
     title = f"data loss of {scenario.databases[loss.database].name}"
     if loss.data_loss_us is None or loss.recovery_point_us is None:
-        return Ledger(title, None, note=why_unknown(t, scenario, loss.database))
+        return Ledger(
+            title, None, note=why_unknown(t, scenario, loss.database)
+        )
     end = loss.recovery_point_us + loss.data_loss_us
     stop = min(max(loss.failed_us, loss.recovery_point_us), end)
     ordered = _stop_ordered(t, loss)
     if ordered:
         whole = stop - loss.recovery_point_us
-        lines = [LedgerLine(loss.recovery_point_us, whole, "stopped before an instant", ordered)]
+        lines = [
+            LedgerLine(
+                loss.recovery_point_us,
+                whole,
+                "stopped before an instant",
+                ordered,
+            )
+        ]
     elif loss.recovery_point_us < 0:
         before = "was written before this primary took over, and nothing is left of it"
         earlier_us = -loss.recovery_point_us
-        lines = [LedgerLine(loss.recovery_point_us, earlier_us, "earlier history", before)]
+        lines = [
+            LedgerLine(
+                loss.recovery_point_us, earlier_us, "earlier history", before
+            )
+        ]
         if scenario.databases[loss.database].seeded:
             lines += cut_up(causes, loss.database, 0, 0, stop)
         else:
             lines += _alone(causes, loss.database, 0, stop)
     else:
-        lines = cut_up(causes, loss.database, loss.survivor_commits, loss.recovery_point_us, stop)
+        lines = cut_up(
+            causes,
+            loss.database,
+            loss.survivor_commits,
+            loss.recovery_point_us,
+            stop,
+        )
     if end > stop:
         lines.append(
             LedgerLine(
@@ -187,12 +221,17 @@ def loss_ledger(causes: Causes, loss: DatabaseLoss) -> Ledger:
 def _stop_ordered(t: Tables, loss: DatabaseLoss) -> str:
     """Return who ordered that replay stops where it did; '' if it reached further or not so far."""
     for row in t.rows("truth.stop_ordered"):
-        if row.entity == loss.database and row.values["commits"] == loss.survivor_commits:
+        if (
+            row.entity == loss.database
+            and row.values["commits"] == loss.survivor_commits
+        ):
             return f"as {row.values['operator']} ordered: what came after it is left behind"
     return ""
 
 
-def _exposure_ledger(t: Tables, scenario: Scenario, database: int, t_us: int) -> Ledger:
+def _exposure_ledger(
+    t: Tables, scenario: Scenario, database: int, t_us: int
+) -> Ledger:
     rows = t.of("truth.survivable", database)
     mine = t.has_text(rows["class"], "site") & (rows["time_us"] < max(t_us, 1))
     title = f"exposure of {scenario.databases[database].name} (site)"
@@ -203,13 +242,21 @@ def _exposure_ledger(t: Tables, scenario: Scenario, database: int, t_us: int) ->
     causes, commits = Causes(t, scenario), int(rows["commits"][last])
     alone = scenario.leg_no > 1 and not scenario.databases[database].seeded
     if not alone or (lacking >= scenario.secondary_from_us and commits):
-        return Ledger(title, t_us - lacking, cut_up(causes, database, commits, lacking, t_us))
+        return Ledger(
+            title,
+            t_us - lacking,
+            cut_up(causes, database, commits, lacking, t_us),
+        )
     if not commits:  # see dr_sim/measures/whole.py
-        return Ledger(title, t_us - lacking, _alone(causes, database, lacking, t_us))
+        return Ledger(
+            title, t_us - lacking, _alone(causes, database, lacking, t_us)
+        )
     in_place = min(scenario.secondary_from_us, t_us)
     lines = [_none_yet(t, lacking, in_place)]
     lines += cut_up(causes, database, commits, in_place, t_us, lacking)
-    return Ledger(title, t_us - lacking, [line for line in lines if line.duration_us])
+    return Ledger(
+        title, t_us - lacking, [line for line in lines if line.duration_us]
+    )
 
 
 def _none_yet(t: Tables, from_us: int, until_us: int) -> LedgerLine:
@@ -217,10 +264,14 @@ def _none_yet(t: Tables, from_us: int, until_us: int) -> LedgerLine:
     until = "a new secondary was in place"
     if back:
         until = f"site {back[-1].values['site']} was back"
-    return LedgerLine(from_us, until_us - from_us, "no second side", f"until {until}")
+    return LedgerLine(
+        from_us, until_us - from_us, "no second side", f"until {until}"
+    )
 
 
-def _alone(causes: Causes, database: int, from_us: int, until_us: int) -> list[LedgerLine]:
+def _alone(
+    causes: Causes, database: int, from_us: int, until_us: int
+) -> list[LedgerLine]:
     """The way of the first full to a new secondary, from the promotion on."""
     in_place = min(max(causes.scenario.secondary_from_us, from_us), until_us)
     none_yet = _none_yet(causes.t, from_us, in_place)
@@ -229,16 +280,24 @@ def _alone(causes: Causes, database: int, from_us: int, until_us: int) -> list[L
 
 
 # ---- outage
-def outage_ledger(t: Tables, scenario: Scenario, failover: FailoverOutcome) -> Ledger:
+def outage_ledger(
+    t: Tables, scenario: Scenario, failover: FailoverOutcome
+) -> Ledger:
     """The outage by its phases. Of one that outlasted the run the total is unknown and the lines
     say how far it got.
     """
     lines = []
     for begin, end, phase in failover.spans:
         down = manager_down(t, begin, end)
-        for left, right in pairwise(sorted({begin, end, *(x for span in down for x in span)})):
+        for left, right in pairwise(
+            sorted({begin, end, *(x for span in down for x in span)})
+        ):
             dead = any(b <= left < e for b, e in down)
-            why = "the recovery manager was down" if dead else _why(t, scenario, phase, left, right)
+            why = (
+                "the recovery manager was down"
+                if dead
+                else _why(t, scenario, phase, left, right)
+            )
             lines.append(LedgerLine(left, right - left, phase, why))
     note = (
         ""
@@ -253,7 +312,9 @@ def _recovering(t: Tables) -> Any:
     return t.has_text(t["seen.EnterPhase"]["phase"], "recovering")
 
 
-def _why(t: Tables, scenario: Scenario, phase: str, begin: int, end: int) -> str:
+def _why(
+    t: Tables, scenario: Scenario, phase: str, begin: int, end: int
+) -> str:
     """Return what the record says was going on in one phase."""
 
     def count(kind_name: str) -> int:
@@ -261,22 +322,39 @@ def _why(t: Tables, scenario: Scenario, phase: str, begin: int, end: int) -> str
         return int(((time >= begin) & (time <= end)).sum())
 
     if phase == "detect":
-        return "heartbeats missing" if count("seen.HeartbeatLost") else "nobody has noticed"
+        return (
+            "heartbeats missing"
+            if count("seen.HeartbeatLost")
+            else "nobody has noticed"
+        )
     if phase == "decide":
         if count("seen.OperatorAnswered"):
             return "an operator was asked and answered"
-        return "an operator was asked" if count("seen.PageOperator") else "conditions checked"
+        return (
+            "an operator was asked"
+            if count("seen.PageOperator")
+            else "conditions checked"
+        )
     if phase == "fence":
         if count("seen.FenceFailed"):
             return "the old primary could not be reached"
-        return "the old primary was told to stop" if count("seen.Fenced") else "no answer yet"
+        return (
+            "the old primary was told to stop"
+            if count("seen.Fenced")
+            else "no answer yet"
+        )
     if phase == "drain":
         return (
             f"{count('truth.restored')} backups restored, {count('seen.TailTaken')} tail-log "
             "backups taken"
         )
-    if phase == "recover" and not (t["seen.EnterPhase"]["time_us"][_recovering(t)] < end).any():
-        return "there is no copy of a database to promote: it waits for a re-seed"
+    if (
+        phase == "recover"
+        and not (t["seen.EnterPhase"]["time_us"][_recovering(t)] < end).any()
+    ):
+        return (
+            "there is no copy of a database to promote: it waits for a re-seed"
+        )
     if phase == "recover":
         return f"{count('seen.Recovered')} of {len(scenario.databases)} databases brought online"
     if phase == "provision" and scenario.cloud is not None:

@@ -13,9 +13,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from dr_sim.record.journal import Journal, Row
-from dr_sim.record.pairs import PAIR_BITS, PairRoles, pair_of, roles_by_pair, rows_of_pair
+from dr_sim.record.pairs import (
+    PAIR_BITS,
+    PairRoles,
+    pair_of,
+    roles_by_pair,
+    rows_of_pair,
+)
 from dr_sim.scenario.model import DatabaseSpec, Scenario
-from dr_sim.scenario.standbys import FIRST_PRIMARY, FIRST_SECONDARY, as_seen_at, first_places
+from dr_sim.scenario.standbys import (
+    FIRST_PRIMARY,
+    FIRST_SECONDARY,
+    as_seen_at,
+    first_places,
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -39,18 +50,24 @@ class Leg:
     @property
     def every(self) -> tuple[Leg, ...]:
         """That of each standby in the order of preference, the leg itself included."""
-        return tuple(sorted((self, *self.beside), key=lambda leg: leg.scenario.rank))
+        return tuple(
+            sorted((self, *self.beside), key=lambda leg: leg.scenario.rank)
+        )
 
 
 def legs_of(journal: Journal, scenario: Scenario) -> list[Leg]:
     """Return the legs of a run, the first one first."""
     roles = roles_by_pair(journal, (FIRST_PRIMARY, first_places(scenario)[0]))
-    begins = [(pair_of(row.entity), row) for row in journal.rows("truth.begins")]
+    begins = [
+        (pair_of(row.entity), row) for row in journal.rows("truth.begins")
+    ]
     stretches: dict[int, list[Leg]] = {}
     for pair, mine in roles.items():
         number = len(stretches) + (mine.lead not in stretches)
         of_pair = [row for number, row in begins if number == pair]
-        stretches.setdefault(mine.lead, []).append(_leg(journal, scenario, mine, number, of_pair))
+        stretches.setdefault(mine.lead, []).append(
+            _leg(journal, scenario, mine, number, of_pair)
+        )
     return [_together(legs) for legs in stretches.values()]
 
 
@@ -64,7 +81,11 @@ def _together(legs: list[Leg]) -> Leg:
 def _took_over(leg: Leg) -> tuple[bool, int]:
     """For the preferred standby the largest where none has done anything."""
     promoted = any(True for _ in leg.journal.rows("truth.promoted"))
-    begun = [r.time_us for r in leg.journal.rows("seen.EnterPhase") if r.values["phase"] in _BEGUN]
+    begun = [
+        r.time_us
+        for r in leg.journal.rows("seen.EnterPhase")
+        if r.values["phase"] in _BEGUN
+    ]
     return promoted, begun[-1] if begun else -1 - leg.scenario.rank
 
 
@@ -72,14 +93,21 @@ _BEGUN = ("fencing", "draining", "tail", "recovering")
 
 
 def _leg(
-    journal: Journal, scenario: Scenario, roles: PairRoles, number: int, begins: list[Row]
+    journal: Journal,
+    scenario: Scenario,
+    roles: PairRoles,
+    number: int,
+    begins: list[Row],
 ) -> Leg:
     pair, begins_us = roles.number, roles.begins_us
     seen = as_seen_at(scenario, roles.secondary, roles.rank, roles.of)
     sites = roles.primary, roles.secondary
     if not begins:  # the run begins with it: every database is in service
         return Leg(number, 0, seen, rows_of_pair(journal, pair), *sites)
-    follows = {row.entity - (pair << PAIR_BITS): bool(row.values["follows"]) for row in begins}
+    follows = {
+        row.entity - (pair << PAIR_BITS): bool(row.values["follows"])
+        for row in begins
+    }
     databases = sorted(follows)
     mine = rows_of_pair(journal, pair, begins_us, databases)
     # a site that was back before the one that was to be the second side
@@ -87,7 +115,9 @@ def _leg(
     from_us = roles.secondary_from_us - begins_us
     for row in taken:
         from_us = min(from_us, row.time_us)
-    in_service = tuple(_in_leg(scenario.databases[i], follows[i]) for i in databases)
+    in_service = tuple(
+        _in_leg(scenario.databases[i], follows[i]) for i in databases
+    )
     part = replace(
         seen,
         leg_no=number,
@@ -99,10 +129,13 @@ def _leg(
         databases=in_service,
     )
     goes_on = tuple(
-        (row.values["number"], row.values["what"]) for row in mine.rows("truth.goes_on")
+        (row.values["number"], row.values["what"])
+        for row in mine.rows("truth.goes_on")
     )
     secondary = taken[-1].values["site"] if taken else roles.secondary
-    return Leg(number, begins_us, part, mine, roles.primary, secondary, goes_on)
+    return Leg(
+        number, begins_us, part, mine, roles.primary, secondary, goes_on
+    )
 
 
 def _in_leg(database: DatabaseSpec, follows: bool) -> DatabaseSpec:

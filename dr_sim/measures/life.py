@@ -13,7 +13,11 @@ from collections.abc import Iterator
 
 from dr_sim.backups.model import Kind
 from dr_sim.measures.arrival import loser, way_across
-from dr_sim.measures.before_backup import made_nothing, until_begun, why_nothing
+from dr_sim.measures.before_backup import (
+    made_nothing,
+    until_begun,
+    why_nothing,
+)
 from dr_sim.measures.causes import BackupFate, Causes
 from dr_sim.measures.pieces import (
     Hopes,
@@ -44,7 +48,9 @@ def cut_up(
     return as_lines(pieces, from_us, until_us)
 
 
-def seeded_anew(causes: Causes, database: int, from_us: int, until_us: int) -> list[LedgerLine]:
+def seeded_anew(
+    causes: Causes, database: int, from_us: int, until_us: int
+) -> list[LedgerLine]:
     """Return [from_us, until_us) as lines: a database has nothing at the secondary and is seeded
     with a full.
     """
@@ -63,11 +69,18 @@ def _life(
     kinds = (Kind.LOG,)
     log = _log_with(causes, database, commits, from_us, until_us)
     until_cut = until_us if log is None else log.begin_us
-    truncated = next((at for at in causes.truncated(database) if from_us <= at < until_cut), None)
+    truncated = next(
+        (at for at in causes.truncated(database) if from_us <= at < until_cut),
+        None,
+    )
     if truncated is not None:  # the commit is in no log
         own = ("log interval", "until the log was truncated without a backup")
-        yield from until_begun(causes, database, kinds, from_us, truncated, own)
-        lost = Lost(truncated, based=True, cause=_broken(causes, database, truncated))
+        yield from until_begun(
+            causes, database, kinds, from_us, truncated, own
+        )
+        lost = Lost(
+            truncated, based=True, cause=_broken(causes, database, truncated)
+        )
         yield from _repair(causes, database, lost, (commits, None), until_us)
         return
     if log is None:
@@ -77,12 +90,18 @@ def _life(
     own = ("log interval", f"until {name_of(causes, log)} was cut")
     yield from until_begun(causes, database, kinds, from_us, log.begin_us, own)
     if log.finished_us is None or log.finished_us >= until_us:
-        yield until_us, "log backup", f"{name_of(causes, log)} was still being made"
+        yield (
+            until_us,
+            "log backup",
+            f"{name_of(causes, log)} was still being made",
+        )
         return
     yield log.finished_us, "log backup", log.name
     lost_again = yield from way_across(causes, log, commits, until_us, "")
     if lost_again is not None:
-        yield from _repair(causes, database, lost_again, (commits, log), until_us)
+        yield from _repair(
+            causes, database, lost_again, (commits, log), until_us
+        )
 
 
 def _log_with(
@@ -99,9 +118,14 @@ def _log_with(
 
 def _broken(causes: Causes, database: int, time: int) -> tuple[str, str]:
     """Return the cause since the log was truncated, although no backup holds that part of it."""
-    if any(file.empty and file.cut_off_us == time for file in causes.files(database)):
+    if any(
+        file.empty and file.cut_off_us == time
+        for file in causes.files(database)
+    ):
         label = causes.during(time, time + 1, Explains.EMPTY_BACKUP, database)
-        detail = "a log backup was empty, and its log was truncated all the same"
+        detail = (
+            "a log backup was empty, and its log was truncated all the same"
+        )
         return noted("hole in the chain", label), detail
     label = causes.during(time, time + 1, Explains.REFUSED, database)
     detail = "the log was truncated, and what it held is in no log backup"
@@ -116,14 +140,23 @@ def _without_logs(
     """
     kinds = (Kind.FULL, Kind.INCREMENTAL)
     at = from_us
-    own = ("backup interval", "no log backups; the next full or incremental was not begun yet")
+    own = (
+        "backup interval",
+        "no log backups; the next full or incremental was not begun yet",
+    )
     for backup in causes.files(database):
-        if backup.begin_us >= until_us or backup.kind == Kind.LOG or made_nothing(causes, backup):
+        if (
+            backup.begin_us >= until_us
+            or backup.kind == Kind.LOG
+            or made_nothing(causes, backup)
+        ):
             continue
         if backup.finished_us is not None and backup.commits <= commits:
             continue
         begun = f"no log backups; until {name_of(causes, backup)} was begun"
-        yield from until_begun(causes, database, kinds, at, backup.begin_us, (own[0], begun))
+        yield from until_begun(
+            causes, database, kinds, at, backup.begin_us, (own[0], begun)
+        )
         at = max(at, backup.begin_us)
         if backup.finished_us is None or backup.finished_us >= until_us:
             yield (
@@ -137,16 +170,25 @@ def _without_logs(
         if lost is None:
             return
         if not lost.based:
-            yield from _repair(causes, database, lost, (commits, backup), until_us)
+            yield from _repair(
+                causes, database, lost, (commits, backup), until_us
+            )
             return
         at = max(lost.at_us, backup.finished_us)
         label = loser(causes, backup, at)
-        own = (noted("backup lost", label), f"{backup.name} is lost; waits for the next one")
+        own = (
+            noted("backup lost", label),
+            f"{backup.name} is lost; waits for the next one",
+        )
     yield from until_begun(causes, database, kinds, at, until_us, own)
 
 
 def _repair(
-    causes: Causes, database: int, lost: Lost, of: tuple[int, BackupFate | None], until_us: int
+    causes: Causes,
+    database: int,
+    lost: Lost,
+    of: tuple[int, BackupFate | None],
+    until_us: int,
 ) -> Iterator[Piece]:
     """Yield the pieces after something is lost for good: everything waits for the backup that would
     bridge the hole, or seed the secondary anew; if that one fails, for the next. of: the first
@@ -157,7 +199,9 @@ def _repair(
     hole = lost.cause or _hole(causes, database, lost, of[1])
     tried: set[tuple[int, int]] = set()
     while at < until_us:
-        chosen = _next_way_out(causes, database, (at, of[0], what != "repair"), tried)
+        chosen = _next_way_out(
+            causes, database, (at, of[0], what != "repair"), tried
+        )
         if chosen is None or chosen[0] >= until_us:
             break
         begin, backup = chosen
@@ -178,20 +222,31 @@ def _repair(
                 f"{name_of(causes, backup)} was still being made",
             )
             return
-        yield backup.finished_us, f"{what}: {backup.word} backup", name_of(causes, backup)
+        yield (
+            backup.finished_us,
+            f"{what}: {backup.word} backup",
+            name_of(causes, backup),
+        )
         at = max(at, backup.finished_us)
         prefix = f"{what}: {backup.word} "
-        way = way_across(causes, backup, backup.commits - 1, until_us, prefix, at)
+        way = way_across(
+            causes, backup, backup.commits - 1, until_us, prefix, at
+        )
         onto = (
             None
             if backup.commits > of[0]
-            else next((k.begin_us for k in causes.lies(backup) if k.end_us > at), None)
+            else next(
+                (k.begin_us for k in causes.lies(backup) if k.end_us > at),
+                None,
+            )
         )
         # an older full: the missing file can be restored onto it
         if onto is not None and onto < until_us and of[1] is not None:
             yield from _until(way, onto)
             at = max(at, onto)
-            again = yield from way_across(causes, of[1], of[0], until_us, "", at)
+            again = yield from way_across(
+                causes, of[1], of[0], until_us, "", at
+            )
         else:
             again = yield from way
         if again is None:
@@ -216,28 +271,50 @@ def _what(causes: Causes, database: int, lost: Lost) -> str:
     """
     if lost.based:
         return "repair"
-    had_a_copy = any(kept.end_us <= lost.at_us for kept in causes.based(database))
+    had_a_copy = any(
+        kept.end_us <= lost.at_us for kept in causes.based(database)
+    )
     return "re-seed" if had_a_copy else "seed"
 
 
-def _hole(causes: Causes, database: int, lost: Lost, of: BackupFate | None) -> tuple[str, str]:
+def _hole(
+    causes: Causes, database: int, lost: Lost, of: BackupFate | None
+) -> tuple[str, str]:
     """Return the cause, and its detail, while nothing is done about it yet."""
     if lost.based:
         assert of is not None
-        label = causes.during(of.begin_us, lost.at_us + 1, Explains.FILE_LOST, database)
+        label = causes.during(
+            of.begin_us, lost.at_us + 1, Explains.FILE_LOST, database
+        )
         detail = f"{name_of(causes, of)} is lost"
         if of.kind == Kind.FULL:
             return noted("waits for a full", label), detail
-        return noted("hole in the chain", label), f"{detail}; waits for a repair"
-    ends = [kept.end_us for kept in causes.based(database) if kept.end_us <= lost.at_us]
+        return noted(
+            "hole in the chain", label
+        ), f"{detail}; waits for a repair"
+    ends = [
+        kept.end_us
+        for kept in causes.based(database)
+        if kept.end_us <= lost.at_us
+    ]
     if not ends:
-        return "waits for a full", "there is nothing at the secondary to restore onto yet"
-    label = causes.during(max(ends), max(ends) + 1, Explains.COPY_LOST, database)
-    return noted("waits for a re-seed", label), "the secondary's copy of the database is lost"
+        return (
+            "waits for a full",
+            "there is nothing at the secondary to restore onto yet",
+        )
+    label = causes.during(
+        max(ends), max(ends) + 1, Explains.COPY_LOST, database
+    )
+    return noted(
+        "waits for a re-seed", label
+    ), "the secondary's copy of the database is lost"
 
 
 def _next_way_out(
-    causes: Causes, database: int, of: tuple[int, int, bool], tried: set[tuple[int, int]]
+    causes: Causes,
+    database: int,
+    of: tuple[int, int, bool],
+    tried: set[tuple[int, int]],
 ) -> tuple[int, BackupFate] | None:
     """Return (instant, backup) of the first backup that is on its way, or is begun, from an instant
     on and would help; None if there is none. of: that instant, the first lacking commit, and
@@ -248,7 +325,11 @@ def _next_way_out(
     for file in causes.files(database):
         if file.kind == Kind.LOG or (full and file.kind != Kind.FULL):
             continue
-        if not full and file.finished_us is not None and file.commits <= commits:
+        if (
+            not full
+            and file.finished_us is not None
+            and file.commits <= commits
+        ):
             continue  # it ends before the lost part
         active = _active_from(causes, file, at)
         if active is not None and (active, file.number) not in tried:
@@ -272,7 +353,9 @@ def _active_from(causes: Causes, f: BackupFate, at: int) -> int | None:
     if gone is not None and gone <= at:
         return None
     states = causes.states(f.number)
-    current = next((state for time, state in reversed(states) if time <= at), "")
+    current = next(
+        (state for time, state in reversed(states) if time <= at), ""
+    )
     lies = holding_at(causes.lies(f), at)
     if current not in ("", "gone", "landed") or lies is not None:
         return at

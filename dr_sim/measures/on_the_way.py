@@ -14,7 +14,11 @@ from dr_sim.units import format_duration, format_ppb
 
 
 def waiting(
-    causes: Causes, file: BackupFate, state: str, times: tuple[int, int, int], prefix: str
+    causes: Causes,
+    file: BackupFate,
+    state: str,
+    times: tuple[int, int, int],
+    prefix: str,
 ) -> Iterator[Piece]:
     """Yield the pieces of a file that is not being sent, by its state in the record. While the link
     is down, that is the cause. A file that queues behind one for which a staging area is purged, or
@@ -25,7 +29,11 @@ def waiting(
     database = file.database
     replication = causes.scenario.replication
     filled = causes.during(begin, end, Explains.STAGING_FULL)
-    purged = "nothing more can be staged" if filled else "replication pauses while it is purged"
+    purged = (
+        "nothing more can be staged"
+        if filled
+        else "replication pauses while it is purged"
+    )
     staging = (noted("staging full", filled), purged)
     share_filled = causes.during(begin, end, Explains.NO_ROOM)
     no_room = (
@@ -36,14 +44,20 @@ def waiting(
     stopped = causes.during(begin, end, Explains.STOPPED)
     own = {
         "no_room": no_room,
-        "off": (noted("replication switched off", switched_off), "a membership of its folder"),
+        "off": (
+            noted("replication switched off", switched_off),
+            "a membership of its folder",
+        ),
         "backoff": (
             "replicator back-off",
             "it tries again at intervals, not when the link is back",
         ),
         "waiting": ("replicator waits", "for the link"),
         "staging": staging,
-        "stopped": (noted("replication stopped", stopped), "until somebody resumes it"),
+        "stopped": (
+            noted("replication stopped", stopped),
+            "until somebody resumes it",
+        ),
         "queued": ("queued", f"waits for one of {replication.slots} slots"),
     }[state]
     over: list[tuple[tuple[int, int], tuple[str, str]]] = []
@@ -52,10 +66,17 @@ def waiting(
     if state == "queued":
         if replication.every_us:
             due = -(-offered // replication.every_us) * replication.every_us
-            over.append(((begin, due), ("copy job", "files go at its next run")))
+            over.append(
+                ((begin, due), ("copy job", "files go at its next run"))
+            )
         folder = _folder(causes, database)
-        over += [(span, staging) for span in causes.any_in("staging", begin, end, folder)]
-        over += [(span, no_room) for span in causes.any_in("no_room", begin, end)]
+        over += [
+            (span, staging)
+            for span in causes.any_in("staging", begin, end, folder)
+        ]
+        over += [
+            (span, no_room) for span in causes.any_in("no_room", begin, end)
+        ]
     yield from _overlaid(begin, end, over, own, prefix)
 
 
@@ -64,7 +85,9 @@ def _folder(causes: Causes, database: int) -> frozenset[int]:
     names = [each.name for each in causes.scenario.databases]
     for folder in causes.scenario.replication.folders:
         if names[database] in folder.databases:
-            return frozenset(i for i, name in enumerate(names) if name in folder.databases)
+            return frozenset(
+                i for i, name in enumerate(names) if name in folder.databases
+            )
     return frozenset(range(len(names)))
 
 
@@ -95,15 +118,23 @@ def _overlaid(
     for span, _ in over:
         cuts.update(at for at in span if begin < at < end)
     for left, right in pairwise(sorted(cuts)):
-        cause, detail = next((why for (b, e), why in over if b <= left and right <= e), own)
+        cause, detail = next(
+            (why for (b, e), why in over if b <= left and right <= e), own
+        )
         yield right, prefix + cause, detail
 
 
-def sending(causes: Causes, file: BackupFate, begin: int, end: int, prefix: str) -> Iterator[Piece]:
+def sending(
+    causes: Causes, file: BackupFate, begin: int, end: int, prefix: str
+) -> Iterator[Piece]:
     """Yield a transfer, cut where the link or the files beside it change. After its last byte has
     crossed, a file may still be held back on its way.
     """
-    crossed = [x for x in causes.times("truth.transfer_bytes", file.number) if begin < x <= end]
+    crossed = [
+        x
+        for x in causes.times("truth.transfer_bytes", file.number)
+        if begin < x <= end
+    ]
     arrived = crossed[0] if crossed else end
     others = causes.sent_beside(file.number, begin, arrived)
     down = list(_link_down(causes, begin, arrived))
@@ -120,8 +151,14 @@ def sending(causes: Causes, file: BackupFate, begin: int, end: int, prefix: str)
     ]
     cuts |= {b for b, _, _ in rates if b > begin}
     for left, right in pairwise(sorted(cuts)):
-        beside = [other for since, until, other in others if since <= left and right <= until]
-        why = next((why for (b, e), why in down if b <= left and right <= e), None)
+        beside = [
+            other
+            for since, until, other in others
+            if since <= left and right <= until
+        ]
+        why = next(
+            (why for (b, e), why in down if b <= left and right <= e), None
+        )
         if why is None:
             bit_s = next(
                 (rate for b, e, rate in rates if b <= left < e),
@@ -142,12 +179,16 @@ def _crossing(
     files = [file for file in map(causes.file, beside) if file is not None]
     largest = "beside another file" if beside else ""
     if files:
-        largest = f"beside {max(files, key=lambda file: file.nominal_bytes).name}"
+        largest = (
+            f"beside {max(files, key=lambda file: file.nominal_bytes).name}"
+        )
     slow = causes.during(*span, Explains.SLOW_LINK)
     if slow:
         return f"transfer, link slowed ({slow})", largest
     cap = stream_cap_bit_s(link.mss_bytes, link.rtt_us, link.loss_ppb)
-    if beside and not (link.sharing == "fair" and cap * (len(beside) + 1) <= bit_s):
+    if beside and not (
+        link.sharing == "fair" and cap * (len(beside) + 1) <= bit_s
+    ):
         return "transfer, sharing the link", largest
     if cap < bit_s:
         most = (

@@ -70,7 +70,9 @@ def outage_if_now(
     t = tables(record)
     end = up_until_us(t, scenario, database)
     way = way_over(t, scenario, usual, database, failure_class)
-    lives = [life for life in lives_of(t, scenario, database) if life.begin_us < end]
+    lives = [
+        life for life in lives_of(t, scenario, database) if life.begin_us < end
+    ]
     if failure_class != SITE:
         lives = [_with_the_share(life) for life in lives]
     found = [_of_life(life, way, min(end, life.end_us)) for life in lives]
@@ -94,13 +96,19 @@ def outage_at(curve: Falling, scenario: Scenario, t_us: int) -> int:
         return 0
     i = max(0, int(np.searchsorted(curve.start_us, t_us, side="left")) - 1)
     since_beat = t_us % scenario.heartbeat.every_us
-    return max(int(curve.floor_us[i]) - since_beat, int(curve.until_us[i]) - t_us)
+    return max(
+        int(curve.floor_us[i]) - since_beat, int(curve.until_us[i]) - t_us
+    )
 
 
 def _of_life(life: Life, way: Way, end_us: int) -> Falling:
     jobs = life.jobs
     near = np.array(life.begin_us, np.int64)
-    cuts = [np.atleast_1d(near), way.start_us, *(np.array(span, np.int64) for span in way.down)]
+    cuts = [
+        np.atleast_1d(near),
+        way.start_us,
+        *(np.array(span, np.int64) for span in way.down),
+    ]
     for span in way.readers:
         held = np.array(span, np.int64)
         cuts.append(held - way.before(np.maximum(held, 0)))
@@ -127,11 +135,16 @@ def _of_life(life: Life, way: Way, end_us: int) -> Falling:
     start = start[(start >= life.begin_us) & (start < end_us)]
     floor, until = _values(life, way, start, busy)
     return Falling(
-        start, np.append(start[1:], np.int64(end_us)), floor + way.after_us, until + way.after_us
+        start,
+        np.append(start[1:], np.int64(end_us)),
+        floor + way.after_us,
+        until + way.after_us,
     )
 
 
-def _where_limits_matter(jobs: Jobs, way: Way, busy: list[tuple[int, int]]) -> list[Ints]:
+def _where_limits_matter(
+    jobs: Jobs, way: Way, busy: list[tuple[int, int]]
+) -> list[Ints]:
     """From when on a restore that goes on for longer than its limit would end by itself before the
     drain's limit is over, and when restores become slow, or are so no longer, before it is.
     """
@@ -142,7 +155,11 @@ def _where_limits_matter(jobs: Jobs, way: Way, busy: list[tuple[int, int]]) -> l
     found = []
     for times in (done, way.slow.at_us):
         early = times - way.before(np.maximum(times, 0))
-        found += [early, early - way.drain_limit_us, early - way.restore_limit_us]
+        found += [
+            early,
+            early - way.drain_limit_us,
+            early - way.restore_limit_us,
+        ]
     return [_within(times, busy) for times in found]
 
 
@@ -150,8 +167,13 @@ def _busy(jobs: Jobs, shortest_us: int, end_us: int) -> list[tuple[int, int]]:
     """When something waits, or is restored, for longer than a failover takes before its drain:
     elsewhere nothing is left to be restored then, and the jobs need not be looked at.
     """
-    waits = (jobs.done_us - jobs.landed_us > shortest_us) & (jobs.landed_us < end_us)
-    begin, stop = jobs.landed_us[waits], np.minimum(jobs.done_us[waits], end_us)
+    waits = (jobs.done_us - jobs.landed_us > shortest_us) & (
+        jobs.landed_us < end_us
+    )
+    begin, stop = (
+        jobs.landed_us[waits],
+        np.minimum(jobs.done_us[waits], end_us),
+    )
     return maximal(zip(begin.tolist(), stop.tolist(), strict=True))
 
 
@@ -164,7 +186,9 @@ def _within(times: Ints, spans: Sequence[tuple[int, int]]) -> Ints:
     return times[(of >= 0) & (times <= ends[np.maximum(of, 0)])]
 
 
-def _values(life: Life, way: Way, start: Ints, busy: list[tuple[int, int]]) -> tuple[Ints, Ints]:
+def _values(
+    life: Life, way: Way, start: Ints, busy: list[tuple[int, int]]
+) -> tuple[Ints, Ints]:
     """Floor and until of each piece, without what comes after the drain."""
     jobs = life.jobs
     before, back = way.before(start), way.back_us(start)
@@ -192,17 +216,26 @@ def _with_a_drain(
     jobs: Jobs, way: Way, start: Ints, passed: Ints, landed: Ints
 ) -> tuple[Ints, Ints]:
     before, back = way.before(start), way.back_us(start)
-    total, plain = (np.append(np.int64(0), np.cumsum(x)) for x in (jobs.takes_us, jobs.plain_us))
-    then = start + before  # restores that only the drain begins are as slow as they are then
+    total, plain = (
+        np.append(np.int64(0), np.cumsum(x))
+        for x in (jobs.takes_us, jobs.plain_us)
+    )
+    then = (
+        start + before
+    )  # restores that only the drain begins are as slow as they are then
     due = (
-        np.searchsorted(jobs.due_us, start + before, side="right") if jobs.due_us.any() else landed
+        np.searchsorted(jobs.due_us, start + before, side="right")
+        if jobs.due_us.any()
+        else landed
     )
     prompt = np.clip(due, passed, landed)
     begins = jobs.begun_us[passed]
     hangs = jobs.done_us[passed] == NEVER_US - 1
     drained_from = np.maximum(start + before, back)
     # what is not here yet comes by itself
-    by_itself = (begins <= drained_from) | (jobs.ready_us[passed] > drained_from)
+    by_itself = (begins <= drained_from) | (
+        jobs.ready_us[passed] > drained_from
+    )
     by_itself &= prompt > passed
     # the last one that is due by itself may come later than those before it end
     last = np.maximum(prompt - 1, 0)
@@ -218,13 +251,20 @@ def _with_a_drain(
     )
     floor[hangs & (begins <= start)] = NO_WAY_US
     given_up = jobs.ready_us[landed - 1] > drained_from + way.drain_limit_us
-    waits_us = np.maximum(0, way.drain_limit_us - way.tail(start))  # the tail is added later
+    waits_us = np.maximum(
+        0, way.drain_limit_us - way.tail(start)
+    )  # the tail is added later
     floor[given_up], until[given_up] = (before + waits_us)[given_up], 0
-    ended = _ended_by_the_limit(jobs, way, drained_from, passed, by_itself) & ~given_up
+    ended = (
+        _ended_by_the_limit(jobs, way, drained_from, passed, by_itself)
+        & ~given_up
+    )
     if ended.any():
         at, first = drained_from[ended], passed[ended]
         rest = plain[landed[ended]] - plain[first + 1]
-        f, u = _tried_again(jobs, way, (at, begins[ended], first), by_itself[ended], rest)
+        f, u = _tried_again(
+            jobs, way, (at, begins[ended], first), by_itself[ended], rest
+        )
         floor[ended] = before[ended] + f
         waited = back[ended]
         until[ended] = np.maximum(u, np.where(waited > 0, waited + f, 0))
@@ -239,15 +279,25 @@ def _ended_by_the_limit(
     """
     limit = max(way.restore_limit_us, way.drain_limit_us)
     begins = jobs.begun_us[first]
-    ends = np.where(jobs.done_us[first] >= NEVER_US - 1, NO_WAY_US, begins + jobs.takes_us[first])
-    latest = np.maximum(drained_from + way.drain_limit_us, begins + way.restore_limit_us)
+    ends = np.where(
+        jobs.done_us[first] >= NEVER_US - 1,
+        NO_WAY_US,
+        begins + jobs.takes_us[first],
+    )
+    latest = np.maximum(
+        drained_from + way.drain_limit_us, begins + way.restore_limit_us
+    )
     slow = way.slow.slowed(jobs.plain_us[first], drained_from) > limit
     ended: Bools = np.where(by_itself, ends > latest, slow) & ~jobs.full[first]
     return ended
 
 
 def _tried_again(
-    jobs: Jobs, way: Way, when: tuple[Ints, Ints, Ints], by_itself: Bools, rest_us: Ints
+    jobs: Jobs,
+    way: Way,
+    when: tuple[Ints, Ints, Ints],
+    by_itself: Bools,
+    rest_us: Ints,
 ) -> tuple[Ints, Ints]:
     """Return what a drain takes from its beginning on if the first restore is ended by the limit,
     and the instant at which it ends at the earliest. when: the drain begins, that restore began,
@@ -261,12 +311,17 @@ def _tried_again(
     ends = np.maximum(drained_from + in_drain, earliest)
     again = way.slow.slowed(jobs.plain_us[first], ends)
     stands = again > way.drain_limit_us
-    more = np.where(stands, way.drain_limit_us, again + way.slow.slowed(rest_us, ends))
+    more = np.where(
+        stands, way.drain_limit_us, again + way.slow.slowed(rest_us, ends)
+    )
     return in_drain + more, np.where(by_itself, earliest + more, 0)
 
 
 def outage_of_service(
-    record: Record, scenario: Scenario, curves: Sequence[Falling], usual: bool = False
+    record: Record,
+    scenario: Scenario,
+    curves: Sequence[Falling],
+    usual: bool = False,
 ) -> Falling:
     """The worst of databases, and where they share the restore workers, all that waits divided by
     these.
@@ -283,22 +338,34 @@ def _shared(t: Tables, scenario: Scenario, way: Way) -> Falling:
     """The sum of what waits in all databases, as steps, done by all workers at once. What is held
     back until the drain begins comes after all that goes on by itself.
     """
-    end = min(up_until_us(t, scenario, i) for i in range(len(scenario.databases)))
+    end = min(
+        up_until_us(t, scenario, i) for i in range(len(scenario.databases))
+    )
     prompt, held = _Steps(), _Steps()
     for i in range(len(scenario.databases)):
         for life in lives_of(t, scenario, i):
             jobs = life.jobs
-            long = (jobs.done_us - jobs.landed_us > way.shortest_us) & (jobs.landed_us < end)
+            long = (jobs.done_us - jobs.landed_us > way.shortest_us) & (
+                jobs.landed_us < end
+            )
             landed, done = jobs.landed_us[long], jobs.done_us[long]
             free = (
-                np.maximum(jobs.due_us[long], np.minimum(jobs.begun_us[long], done))
+                np.maximum(
+                    jobs.due_us[long], np.minimum(jobs.begun_us[long], done)
+                )
                 - way.shortest_us
             )
             free = np.clip(free, landed, done)
-            held.add(landed, free, way.slow.slowed(jobs.plain_us[long], landed))
+            held.add(
+                landed, free, way.slow.slowed(jobs.plain_us[long], landed)
+            )
             prompt.add(free, done, jobs.takes_us[long])
     workers = scenario.replay.workers
-    start = np.unique(np.concatenate((np.zeros(1, np.int64), way.start_us, *prompt.at, *held.at)))
+    start = np.unique(
+        np.concatenate(
+            (np.zeros(1, np.int64), way.start_us, *prompt.at, *held.at)
+        )
+    )
     start = start[start < end]
     floor = (
         np.maximum(way.before(start), prompt.sum_at(start) // workers)
@@ -330,4 +397,6 @@ class _Steps:
         at, by = np.concatenate(self.at), np.concatenate(self.by)
         order = np.argsort(at, kind="stable")
         total = np.append(np.int64(0), np.cumsum(by[order]))
-        return np.asarray(total[np.searchsorted(at[order], times, side="right")])
+        return np.asarray(
+            total[np.searchsorted(at[order], times, side="right")]
+        )

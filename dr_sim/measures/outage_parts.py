@@ -7,10 +7,20 @@ from __future__ import annotations
 import numpy as np
 
 from dr_sim.measures.ledger import Ledger
-from dr_sim.measures.outage_now import outage_at, outage_if_now, outage_of_service
+from dr_sim.measures.outage_now import (
+    outage_at,
+    outage_if_now,
+    outage_of_service,
+)
 from dr_sim.measures.pieces import LedgerLine
 from dr_sim.measures.tables import Record, tables
-from dr_sim.measures.way_over import NO_WAY_US, Way, beat_on_way_us, usual_us, way_over
+from dr_sim.measures.way_over import (
+    NO_WAY_US,
+    Way,
+    beat_on_way_us,
+    usual_us,
+    way_over,
+)
 from dr_sim.scenario.model import Scenario
 
 
@@ -25,12 +35,18 @@ def explain_outage_at(
     provision_us: how long it would wait for its site to be configured.
     """
     t = tables(record)
-    wanted = [i for i in range(len(scenario.databases)) if database in (None, i)]
+    wanted = [
+        i for i in range(len(scenario.databases)) if database in (None, i)
+    ]
     curves = [outage_if_now(t, scenario, i) for i in wanted]
     curve = outage_of_service(t, scenario, curves)
     if not len(curve.start_us) or not curve.begin_us <= t_us <= curve.end_us:
         return []
-    of = f" of {scenario.databases[wanted[0]].name}" if database is not None else ""
+    of = (
+        f" of {scenario.databases[wanted[0]].name}"
+        if database is not None
+        else ""
+    )
     title = f"outage{of} if the site were lost now"
     total = outage_at(curve, scenario, t_us)
     if total >= NO_WAY_US // 2:
@@ -44,9 +60,15 @@ def explain_outage_at(
         ]
     lines: list[LedgerLine] = []
     at = t_us
-    for cause, us, detail in _parts(scenario, t_us, total, way_over(t, scenario)):
+    for cause, us, detail in _parts(
+        scenario, t_us, total, way_over(t, scenario)
+    ):
         if cause == "redirect" and provision_us:
-            lines.append(LedgerLine(at, provision_us, "provision", "the site is configured"))
+            lines.append(
+                LedgerLine(
+                    at, provision_us, "provision", "the site is configured"
+                )
+            )
             at += provision_us
         if us:
             lines.append(LedgerLine(at, us, cause, detail))
@@ -54,7 +76,9 @@ def explain_outage_at(
     return [Ledger(title, total + provision_us, lines)]
 
 
-def _parts(scenario: Scenario, t_us: int, total_us: int, way: Way) -> list[tuple[str, int, str]]:
+def _parts(
+    scenario: Scenario, t_us: int, total_us: int, way: Way
+) -> list[tuple[str, int, str]]:
     f = scenario.failover
     before = int(way.before(np.array([t_us]))[0])
     since_beat = t_us % scenario.heartbeat.every_us

@@ -30,7 +30,16 @@ from dr_sim.measures.tables import (
 )
 from dr_sim.scenario.model import Scenario
 
-PHASES = ("detect", "decide", "fence", "drain", "recover", "provision", "redirect", "warm_up")
+PHASES = (
+    "detect",
+    "decide",
+    "fence",
+    "drain",
+    "recover",
+    "provision",
+    "redirect",
+    "warm_up",
+)
 PHASE_OF = {  # the state of recovery/failover.py that the time is spent in -> phase of the outage
     "watching": "detect",
     "claiming": "detect",
@@ -89,12 +98,18 @@ class FailoverOutcome:
     two_primaries_us: int
     # (begin, end, phase), the phases in order
     spans: list[tuple[int, int, str]] = field(default_factory=list)
-    by_itself: bool = False  # nobody failed over: the servers that had fallen came back
+    by_itself: bool = (
+        False  # nobody failed over: the servers that had fallen came back
+    )
     fell: bool = False  # it began with a server that fell
 
     @property
     def outage_us(self) -> int | None:
-        return None if self.served_again_us is None else self.served_again_us - self.outage_from_us
+        return (
+            None
+            if self.served_again_us is None
+            else self.served_again_us - self.outage_from_us
+        )
 
     @property
     def worst(self) -> DatabaseLoss:
@@ -103,7 +118,10 @@ class FailoverOutcome:
         return (
             unknown[0]
             if unknown
-            else max(self.losses, key=lambda loss: (loss.data_loss_us or 0, -loss.database))
+            else max(
+                self.losses,
+                key=lambda loss: (loss.data_loss_us or 0, -loss.database),
+            )
         )
 
     @property
@@ -124,12 +142,25 @@ def failovers(record: Record, scenario: Scenario) -> list[FailoverOutcome]:
 
 
 def _failover(
-    t: Tables, scenario: Scenario, failed_us: int, failure_class: str, number: int
+    t: Tables,
+    scenario: Scenario,
+    failed_us: int,
+    failure_class: str,
+    number: int,
 ) -> FailoverOutcome:
     s = served(t, scenario)
-    losses = [_loss(t, scenario, i, failed_us) for i in range(len(scenario.databases))]
-    promoted = [loss.promoted_us for loss in losses if loss.promoted_us is not None]
-    outage_from = failed_us if failure_class in SEVERITY else _first_lost(t, s, failed_us)
+    losses = [
+        _loss(t, scenario, i, failed_us)
+        for i in range(len(scenario.databases))
+    ]
+    promoted = [
+        loss.promoted_us for loss in losses if loss.promoted_us is not None
+    ]
+    outage_from = (
+        failed_us
+        if failure_class in SEVERITY
+        else _first_lost(t, s, failed_us)
+    )
     again = exact(t, s.again(outage_from, run_end_us(t, scenario)))
     if failure_class in SEVERITY and not promoted:
         again = None
@@ -147,7 +178,9 @@ def _failover(
         phases_us=lengths_us(spans),
         promoted_us=max(promoted, default=None),
         requests_failed=int(s.failed(users, outage_from, until)),
-        requests_offered=(until - outage_from) * users.requests_num // users.requests_den_us,
+        requests_offered=(until - outage_from)
+        * users.requests_num
+        // users.requests_den_us,
         two_primaries_us=two_primaries_us(t, run_end_us(t, scenario)),
         spans=spans,
         fell=any(begin == failed_us for begin, _ in _down(t)),
@@ -178,8 +211,16 @@ def _away(t: Tables, scenario: Scenario) -> list[tuple[int, int, str]]:
     """
     found: list[tuple[int, int, str]] = []
     for row in t.rows("truth.failed"):
-        each = [row.entity] if row.entity >= 0 else list(range(len(scenario.databases)))
-        back = [us for i in each if (us := opened_us(t, i, row.time_us)) is not None]
+        each = (
+            [row.entity]
+            if row.entity >= 0
+            else list(range(len(scenario.databases)))
+        )
+        back = [
+            us
+            for i in each
+            if (us := opened_us(t, i, row.time_us)) is not None
+        ]
         if len(back) < len(each):
             continue
         begin, end, cls = row.time_us, max(back), row.values["class"]
@@ -191,19 +232,28 @@ def _away(t: Tables, scenario: Scenario) -> list[tuple[int, int, str]]:
     return found
 
 
-def _came_back(t: Tables, scenario: Scenario, before_us: int | None) -> list[FailoverOutcome]:
+def _came_back(
+    t: Tables, scenario: Scenario, before_us: int | None
+) -> list[FailoverOutcome]:
     """The outages that ended without a failover, before the failover of this leg."""
     s = served(t, scenario)
     users = scenario.users
     found: list[FailoverOutcome] = []
-    ended = [(begin, end, "database", True) for begin, end in _down(t) if end is not None]
+    ended = [
+        (begin, end, "database", True)
+        for begin, end in _down(t)
+        if end is not None
+    ]
     ended += [(*span, False) for span in _away(t, scenario)]
     for begin, end, cls, fell in sorted(ended):
         if before_us is not None and begin >= before_us:
             continue
         spans = phase_spans(t, begin, end)
         each = range(len(scenario.databases))
-        losses = [DatabaseLoss(i, begin, recovery_point_us=begin, data_loss_us=0) for i in each]
+        losses = [
+            DatabaseLoss(i, begin, recovery_point_us=begin, data_loss_us=0)
+            for i in each
+        ]
         found.append(
             FailoverOutcome(
                 number=len(found) + 1,
@@ -216,7 +266,9 @@ def _came_back(t: Tables, scenario: Scenario, before_us: int | None) -> list[Fai
                 phases_us=lengths_us(spans),
                 promoted_us=None,
                 requests_failed=int(s.failed(users, begin, end)),
-                requests_offered=(end - begin) * users.requests_num // users.requests_den_us,
+                requests_offered=(end - begin)
+                * users.requests_num
+                // users.requests_den_us,
                 two_primaries_us=0,
                 spans=spans,
                 by_itself=True,
@@ -239,7 +291,9 @@ def exact(t: Tables, computed_us: int | None) -> int | None:
         for x in t["truth.served_again"]["time_us"].tolist()
         if abs(x - computed_us) <= ROUNDING_US
     ]
-    return min(recorded, key=lambda x: abs(x - computed_us), default=computed_us)
+    return min(
+        recorded, key=lambda x: abs(x - computed_us), default=computed_us
+    )
 
 
 def _beginning(t: Tables, scenario: Scenario) -> tuple[int, str] | None:
@@ -247,12 +301,16 @@ def _beginning(t: Tables, scenario: Scenario) -> tuple[int, str] | None:
     promoted = t["truth.promoted"]
     before = promoted["time_us"][0] if len(promoted["time_us"]) else None
     each = range(len(scenario.databases))
-    dead = list(dict.fromkeys(failed for i in each for failed in failed_for_good(t, i)))
+    dead = list(
+        dict.fromkeys(failed for i in each for failed in failed_for_good(t, i))
+    )
     dead += [(begin, "database") for begin, end in _down(t) if end is None]
     dead = sorted(d for d in dead if before is None or d[0] <= before)
     if dead:
         return dead[0][0], max((c for _, c in dead), key=SEVERITY.index)
-    fenced = t["truth.fenced"]["time_us"][t["truth.fenced"]["writes_stop"] == 1].tolist()
+    fenced = t["truth.fenced"]["time_us"][
+        t["truth.fenced"]["writes_stop"] == 1
+    ].tolist()
     if fenced and (before is None or fenced[0] <= before):
         planned = bool(t["seen.Fence"]["planned"].any())
         return fenced[0], "planned" if planned else "none"
@@ -272,15 +330,25 @@ def _first_lost(t: Tables, s: Served, failed_us: int) -> int:
     return failed_us if lost is None else lost
 
 
-def _loss(t: Tables, scenario: Scenario, database: int, service_failed_us: int) -> DatabaseLoss:
+def _loss(
+    t: Tables, scenario: Scenario, database: int, service_failed_us: int
+) -> DatabaseLoss:
     """failed_us of a database that did not fail itself: when its writes stopped, at the latest at
     its promotion.
     """
     own = [time_us for time_us, _ in failed_for_good(t, database)]
     down = t.of("truth.down", database)
-    own += down["time_us"][-1:].tolist() if len(down["seq"]) and down["begins"][-1] else []
-    fenced = [r.time_us for r in t.rows("truth.fenced") if r.values["writes_stop"]]
-    promoted = next((r for r in t.rows("truth.promoted") if r.entity == database), None)
+    own += (
+        down["time_us"][-1:].tolist()
+        if len(down["seq"]) and down["begins"][-1]
+        else []
+    )
+    fenced = [
+        r.time_us for r in t.rows("truth.fenced") if r.values["writes_stop"]
+    ]
+    promoted = next(
+        (r for r in t.rows("truth.promoted") if r.entity == database), None
+    )
     if promoted is None:
         failed = min([*own, *fenced], default=service_failed_us)
         return _total(t, scenario, DatabaseLoss(database, failed))
@@ -315,7 +383,11 @@ def _total(t: Tables, scenario: Scenario, loss: DatabaseLoss) -> DatabaseLoss:
     """
     database = loss.database
     classes = [cls for _, cls in failed_for_good(t, database)]
-    totals = [row.values for row in t.rows("truth.commits_total") if row.entity == database]
+    totals = [
+        row.values
+        for row in t.rows("truth.commits_total")
+        if row.entity == database
+    ]
     if not classes or not totals or _has_a_copy(t, scenario, database):
         return loss
     rows = t.of("truth.survivable", database)
@@ -324,7 +396,10 @@ def _total(t: Tables, scenario: Scenario, loss: DatabaseLoss) -> DatabaseLoss:
         return loss
     since_us = -scenario.begins_us
     loss.total = True
-    loss.recovery_point_us, loss.data_loss_us = since_us, loss.failed_us - since_us
+    loss.recovery_point_us, loss.data_loss_us = (
+        since_us,
+        loss.failed_us - since_us,
+    )
     loss.user_bytes = totals[-1]["user_bytes"] + _written_before(t, database)
     loss.maintenance_bytes = totals[-1]["maintenance_bytes"]
     loss.transactions = totals[-1]["commits"]
@@ -333,7 +408,11 @@ def _total(t: Tables, scenario: Scenario, loss: DatabaseLoss) -> DatabaseLoss:
 
 def _written_before(t: Tables, database: int) -> int:
     """Return the bytes of log that the history held with which this leg's primary began."""
-    began = [row.values["lsn"] for row in t.rows("truth.begins") if row.entity == database]
+    began = [
+        row.values["lsn"]
+        for row in t.rows("truth.begins")
+        if row.entity == database
+    ]
     return began[0] - FIRST_LSN if began else 0
 
 
@@ -351,7 +430,9 @@ def why_unknown(t: Tables, scenario: Scenario, database: int) -> str:
     spec = scenario.databases[database]
     if not spec.seeded and not len(t.of("truth.restored", database)["seq"]):
         return f"no copy of {spec.name} was ever restored at the secondary: all of it is lost"
-    failed = [r.values for r in t.rows("seen.RecoverFailed") if r.entity == database]
+    failed = [
+        r.values for r in t.rows("seen.RecoverFailed") if r.entity == database
+    ]
     if failed:
         error = said(failed[-1]["error_number"], failed[-1]["error_text"])
         return f"{spec.name} could not be brought online: {error}"
@@ -361,18 +442,28 @@ def why_unknown(t: Tables, scenario: Scenario, database: int) -> str:
     if not phases:
         return "no failover had been begun when the run ended"
     if phases[-1] in ("abandoned", "watching"):
-        declined = any(not r.values["approve"] for r in t.rows("seen.OperatorAnswered"))
+        declined = any(
+            not r.values["approve"] for r in t.rows("seen.OperatorAnswered")
+        )
         return (
-            "the operator did not agree to fail over" if declined else "the failover was abandoned"
+            "the operator did not agree to fail over"
+            if declined
+            else "the failover was abandoned"
         )
     return "the run ended before the promotion"
 
 
-def manager_down(t: Tables, begin_us: int, end_us: int) -> list[tuple[int, int]]:
+def manager_down(
+    t: Tables, begin_us: int, end_us: int
+) -> list[tuple[int, int]]:
     """When in [begin_us, end_us) the recovery manager was dead, and had anything to do: once it has
     sent users over nobody waits for it.
     """
-    serving = [r.time_us for r in t.rows("seen.EnterPhase") if r.values["phase"] == "serving"]
+    serving = [
+        r.time_us
+        for r in t.rows("seen.EnterPhase")
+        if r.values["phase"] == "serving"
+    ]
     end_us = min([end_us, *serving])
     found, since = [], None
     for r in t.rows("truth.manager"):
@@ -382,7 +473,11 @@ def manager_down(t: Tables, begin_us: int, end_us: int) -> list[tuple[int, int]]
             found.append((since, r.time_us))
             since = None
     found += [(since, end_us)] if since is not None else []
-    return [(max(b, begin_us), min(e, end_us)) for b, e in found if b < end_us and e > begin_us]
+    return [
+        (max(b, begin_us), min(e, end_us))
+        for b, e in found
+        if b < end_us and e > begin_us
+    ]
 
 
 def lengths_us(spans: list[tuple[int, int, str]]) -> dict[str, int]:
@@ -393,11 +488,16 @@ def lengths_us(spans: list[tuple[int, int, str]]) -> dict[str, int]:
     return lengths
 
 
-def lacking(s: Served, losses: Sequence[DatabaseLoss]) -> list[tuple[int, int]]:
+def lacking(
+    s: Served, losses: Sequence[DatabaseLoss]
+) -> list[tuple[int, int]]:
     """When nothing gets better and a database is not online: what users wait for then is that
     one.
     """
-    online_us = [s.end_us if loss.promoted_us is None else loss.promoted_us for loss in losses]
+    online_us = [
+        s.end_us if loss.promoted_us is None else loss.promoted_us
+        for loss in losses
+    ]
     last_us = max(online_us, default=0)
     return [
         (begin, min(end, last_us))
@@ -407,7 +507,10 @@ def lacking(s: Served, losses: Sequence[DatabaseLoss]) -> list[tuple[int, int]]:
 
 
 def phase_spans(
-    t: Tables, from_us: int, until_us: int, not_online: Sequence[tuple[int, int]] = ()
+    t: Tables,
+    from_us: int,
+    until_us: int,
+    not_online: Sequence[tuple[int, int]] = (),
 ) -> list[tuple[int, int, str]]:
     """[from_us, until_us) cut by the states the failover entered: (begin, end, phase) without a
     gap. While users are served and it is no warmth that is lacking (not_online) the phase is
@@ -422,10 +525,16 @@ def phase_spans(
         if left < right:
             spans += [(begin, left, "warm_up"), (left, right, "recover")]
             begin = right
-    return [span for span in [*spans, (begin, until, "warm_up")] if span[1] > span[0]]
+    return [
+        span
+        for span in [*spans, (begin, until, "warm_up")]
+        if span[1] > span[0]
+    ]
 
 
-def _states(t: Tables, from_us: int, until_us: int) -> list[tuple[int, int, str]]:
+def _states(
+    t: Tables, from_us: int, until_us: int
+) -> list[tuple[int, int, str]]:
     rows = t["seen.EnterPhase"]
     cuts = list(
         zip(
@@ -435,7 +544,8 @@ def _states(t: Tables, from_us: int, until_us: int) -> list[tuple[int, int, str]
         )
     )
     cuts = sorted(
-        [*cuts, *((time, NOTHING_THERE) for time in nothing_there(t))], key=lambda cut: cut[0]
+        [*cuts, *((time, NOTHING_THERE) for time in nothing_there(t))],
+        key=lambda cut: cut[0],
     )
     current = "detect"
     spans: list[tuple[int, int, str]] = []
@@ -446,7 +556,9 @@ def _states(t: Tables, from_us: int, until_us: int) -> list[tuple[int, int, str]
                 continue
             phase = "recover"  # it was detected, and what is waited for is a copy to recover
         if phase == "detect" and current == "decide" and time > from_us:
-            phase = "decide"  # it was detected, and nobody decided to fail over
+            phase = (
+                "decide"  # it was detected, and nobody decided to fail over
+            )
         stop = min(max(time, from_us), until_us)
         if stop > begin:
             if spans and spans[-1][2] == current:
@@ -463,7 +575,9 @@ def nothing_there(t: Tables) -> list[int]:
     promote.
     """
     return [
-        r.time_us for r in t.rows("seen.RaiseAlert") if r.values["event_id"] == NOTHING_TO_PROMOTE
+        r.time_us
+        for r in t.rows("seen.RaiseAlert")
+        if r.values["event_id"] == NOTHING_TO_PROMOTE
     ]
 
 

@@ -30,7 +30,9 @@ class NotTold:
     deadline_us: int
 
 
-def not_told(t: Tables, scenario: Scenario, episodes: Sequence[Episode]) -> Iterator[NotTold]:
+def not_told(
+    t: Tables, scenario: Scenario, episodes: Sequence[Episode]
+) -> Iterator[NotTold]:
     """Every danger of a run (or of one leg of it) that nobody was told of in time. episodes: those
     of the whole run, whatever part of it is measured.
     """
@@ -41,7 +43,11 @@ def not_told(t: Tables, scenario: Scenario, episodes: Sequence[Episode]) -> Iter
     lives = [(r.time_us, r.values["up"]) for r in t.rows("truth.manager")]
     if not lives:
         return  # nobody was there to tell
-    deaths = [(at, back) for (at, up), (back, _) in pairwise([*lives, (end_us, 1)]) if not up]
+    deaths = [
+        (at, back)
+        for (at, up), (back, _) in pairwise([*lives, (end_us, 1)])
+        if not up
+    ]
     alerts = raised(t, scenario)
     for e in due:
         deadline_us = _deadline_us(t, scenario, e, deaths)
@@ -51,7 +57,8 @@ def not_told(t: Tables, scenario: Scenario, episodes: Sequence[Episode]) -> Iter
         told = [
             a.time_us
             for a in alerts
-            if a.database in (e.database, -1) and e.since_us <= a.time_us <= e.end_us
+            if a.database in (e.database, -1)
+            and e.since_us <= a.time_us <= e.end_us
         ]
         if min(told, default=e.end_us) > deadline_us:
             yield NotTold(e.database, e.onset_us, deadline_us)
@@ -65,32 +72,50 @@ def _late_us(t: Tables, scenario: Scenario, e: Episode) -> int:
     """
     assert e.due_us is not None
     spec = scenario.databases[e.database]
-    gaps = [longest_gap_us(s) for s in (spec.full, spec.incremental) if s.kind != "none"]
+    gaps = [
+        longest_gap_us(s)
+        for s in (spec.full, spec.incremental)
+        if s.kind != "none"
+    ]
     interval_us = min(gaps, default=0)
-    restored, begun = t.of("truth.restored", e.database), t.of("truth.backup_begin", e.database)
+    restored, begun = (
+        t.of("truth.restored", e.database),
+        t.of("truth.backup_begin", e.database),
+    )
     ends_us = restored["time_us"][restored["time_us"] < e.due_us]
     if not len(ends_us):
         return e.onset_us + 2 * interval_us + DAY_US
     mine = begun["file"] == restored["file"][len(ends_us) - 1]
     from_us = int(begun["time_us"][mine][0]) if mine.any() else 0
     first_us = DAY_US if len(ends_us) < 2 else 0
-    return from_us + 2 * interval_us + 2 * (int(ends_us[-1]) - from_us) + first_us
+    return (
+        from_us + 2 * interval_us + 2 * (int(ends_us[-1]) - from_us) + first_us
+    )
 
 
 def _deadline_us(
-    t: Tables, scenario: Scenario, e: Episode, deaths: Sequence[tuple[int, int]]
+    t: Tables,
+    scenario: Scenario,
+    e: Episode,
+    deaths: Sequence[tuple[int, int]],
 ) -> int:
     assert e.due_us is not None
     retry_us = scenario.replay.retry_us
     landed = t.of("truth.landed", e.database)
-    before = landed["time_us"][(landed["kind"] == int(Kind.LOG)) & (landed["time_us"] < e.due_us)]
+    before = landed["time_us"][
+        (landed["kind"] == int(Kind.LOG)) & (landed["time_us"] < e.due_us)
+    ]
     last_us = int(np.max(before)) if len(before) else 0
     # a scenario whose window is longer than its danger asks for silence until then
-    window_us = scenario.replay.window_us + longest_gap_us(scenario.databases[e.database].log)
+    window_us = scenario.replay.window_us + longest_gap_us(
+        scenario.databases[e.database].log
+    )
     patience_us = max(danger_us(scenario, e.database), window_us)
     deadline_us = max(e.due_us, last_us + patience_us + retry_us)
     if scenario.databases[e.database].log.kind == "none":
-        deadline_us = max(deadline_us, _late_us(t, scenario, e) + window_us + 2 * retry_us)
+        deadline_us = max(
+            deadline_us, _late_us(t, scenario, e) + window_us + 2 * retry_us
+        )
     first_us = int(t["truth.manager"]["time_us"][0])
     if first_us > e.onset_us:  # nobody was in place yet
         deadline_us = max(deadline_us, first_us + patience_us + retry_us)

@@ -35,13 +35,19 @@ class PartOutcome:
     outage_from_us: int | None
     served_again_us: int | None
     phases_us: dict[str, int]
-    data_loss_us: int | None  # of the worst of the databases; None: one of them is unknown
+    data_loss_us: (
+        int | None
+    )  # of the worst of the databases; None: one of them is unknown
 
     @property
     def outage_us(self) -> int | None:
         if self.outage_from_us is None:
             return 0
-        return None if self.served_again_us is None else self.served_again_us - self.outage_from_us
+        return (
+            None
+            if self.served_again_us is None
+            else self.served_again_us - self.outage_from_us
+        )
 
 
 def part_outcome(
@@ -53,29 +59,51 @@ def part_outcome(
     known = [loss for loss in losses if loss is not None]
     worst = max(known) if len(known) == len(losses) else None
     return PartOutcome(
-        list(databases), *_outage(t, scenario, f, served_by(t, scenario, databases), mine), worst
+        list(databases),
+        *_outage(t, scenario, f, served_by(t, scenario, databases), mine),
+        worst,
     )
 
 
-def database_outcomes(t: Tables, scenario: Scenario, f: FailoverOutcome) -> list[PartOutcome]:
+def database_outcomes(
+    t: Tables, scenario: Scenario, f: FailoverOutcome
+) -> list[PartOutcome]:
     """Return the outcome of every database by itself. Those whose users got the same, and were
     brought online together, are worked out once.
     """
-    if len(scenario.databases) == 1:  # the service, of which alone there are records
-        return [PartOutcome([0], f.outage_from_us, f.served_again_us, f.phases_us, f.data_loss_us)]
-    worked_out: dict[object, tuple[int | None, int | None, dict[str, int]]] = {}
+    if (
+        len(scenario.databases) == 1
+    ):  # the service, of which alone there are records
+        return [
+            PartOutcome(
+                [0],
+                f.outage_from_us,
+                f.served_again_us,
+                f.phases_us,
+                f.data_loss_us,
+            )
+        ]
+    worked_out: dict[
+        object, tuple[int | None, int | None, dict[str, int]]
+    ] = {}
     found = []
     for loss in f.losses:
         s = served(t, scenario, loss.database)
         key = tuple(s.lines), loss.promoted_us
         if key not in worked_out:
             worked_out[key] = _outage(t, scenario, f, s, [loss])
-        found.append(PartOutcome([loss.database], *worked_out[key], loss.data_loss_us))
+        found.append(
+            PartOutcome([loss.database], *worked_out[key], loss.data_loss_us)
+        )
     return found
 
 
 def _outage(
-    t: Tables, scenario: Scenario, f: FailoverOutcome, s: Served, losses: Sequence[DatabaseLoss]
+    t: Tables,
+    scenario: Scenario,
+    f: FailoverOutcome,
+    s: Served,
+    losses: Sequence[DatabaseLoss],
 ) -> tuple[int | None, int | None, dict[str, int]]:
     """(from when, until when, by phase)."""
     end = run_end_us(t, scenario)
@@ -87,6 +115,8 @@ def _outage(
     spans = (
         []
         if begin is None
-        else phase_spans(t, begin, end if again is None else again, lacking(s, losses))
+        else phase_spans(
+            t, begin, end if again is None else again, lacking(s, losses)
+        )
     )
     return begin, again, lengths_us(spans)

@@ -39,7 +39,9 @@ Hopes = Generator[Piece, None, Lost | None]
 """Pieces; at the end, whether the file was of no use."""
 
 
-def as_lines(pieces: Iterable[Piece], from_us: int, until_us: int) -> list[LedgerLine]:
+def as_lines(
+    pieces: Iterable[Piece], from_us: int, until_us: int
+) -> list[LedgerLine]:
     """Return [from_us, until_us) as lines of consecutive pieces; the rest of the time is
     unexplained.
     """
@@ -63,7 +65,9 @@ def as_lines(pieces: Iterable[Piece], from_us: int, until_us: int) -> list[Ledge
 
 def holding_at(kept: list[SafeTime], time_us: int) -> SafeTime | None:
     """Return the time that holds at an instant; None if there is none."""
-    return next((each for each in kept if each.begin_us <= time_us < each.end_us), None)
+    return next(
+        (each for each in kept if each.begin_us <= time_us < each.end_us), None
+    )
 
 
 def name_of(causes: Causes, file: BackupFate) -> str:

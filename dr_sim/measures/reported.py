@@ -54,7 +54,9 @@ class _Believed:
         if self.last_lsn < 0 and not self.seeded:
             insort(self.ahead, (first_lsn, last_lsn, fork, started))
             return
-        if self.last_lsn < 0:  # the first log of a seeded copy fits on what was seeded
+        if (
+            self.last_lsn < 0
+        ):  # the first log of a seeded copy fits on what was seeded
             self.fork, self.last_lsn = fork, first_lsn
         # the next one, as nearly always
         if not self.ahead and first_lsn == self.last_lsn and fork == self.fork:
@@ -66,7 +68,11 @@ class _Believed:
     def restored(self, name: int, fork: int, redo_lsn: int) -> None:
         last_lsn, finished = self.sets.get(name, (-1, 0))
         if last_lsn >= 0 and (fork != self.fork or redo_lsn > self.last_lsn):
-            self.fork, self.last_lsn, self.since_utc_us = fork, redo_lsn, finished
+            self.fork, self.last_lsn, self.since_utc_us = (
+                fork,
+                redo_lsn,
+                finished,
+            )
             self._follow()
 
     def _follow(self) -> None:
@@ -76,22 +82,39 @@ class _Believed:
                 self.last_lsn, self.since_utc_us = last_lsn, started
 
 
-def reported_exposure(record: Record, scenario: Scenario, database: int) -> Curve:
+def reported_exposure(
+    record: Record, scenario: Scenario, database: int
+) -> Curve:
     """Return what the manager would report for one database, from its first validated log on, while
     the primary is up.
     """
     t = tables(record)
     told = _told(t, database)
     copies = t.of("truth.copy_there", database)["time_us"]
-    believed = _Believed(scenario.databases[database].seeded or bool(len(copies)))
+    believed = _Believed(
+        scenario.databases[database].seeded or bool(len(copies))
+    )
     # nothing is there, or all that the new primary began with
     known = not believed.seeded or scenario.leg_no > 1
     time_us: list[int] = [0] if known else []
     since_us: list[int] = [0] if known else []
     before = None
-    for _, at, is_validated, name, kind, fork, first, last, started, finished in told:
+    for (
+        _,
+        at,
+        is_validated,
+        name,
+        kind,
+        fork,
+        first,
+        last,
+        started,
+        finished,
+    ) in told:
         if is_validated:
-            believed.validated(name, kind, fork, (first, last), (started, finished))
+            believed.validated(
+                name, kind, fork, (first, last), (started, finished)
+            )
         else:
             believed.restored(name, fork, last)
         if believed.since_utc_us and believed.since_utc_us != before:
@@ -122,11 +145,27 @@ def _told(t: Tables, database: int) -> list[tuple[int, ...]]:
         v[h + "started_utc_us"],
         v[h + "finished_utc_us"],
     )
-    rows += _zip(r["seq"], r["time_us"], 0, r["name"], 0, r["fork"], 0, r["redo_lsn"], 0, 0)
+    rows += _zip(
+        r["seq"],
+        r["time_us"],
+        0,
+        r["name"],
+        0,
+        r["fork"],
+        0,
+        r["redo_lsn"],
+        0,
+        0,
+    )
     rows.sort()
     return rows
 
 
 def _zip(*parts: Ints | int) -> list[tuple[int, ...]]:
     n = next(len(p) for p in parts if not isinstance(p, int))
-    return list(zip(*(([p] * n) if isinstance(p, int) else p.tolist() for p in parts), strict=True))
+    return list(
+        zip(
+            *(([p] * n) if isinstance(p, int) else p.tolist() for p in parts),
+            strict=True,
+        )
+    )

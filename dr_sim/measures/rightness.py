@@ -22,7 +22,17 @@ from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.schedule import longest_gap_us
 
-MISSING, ERRORS, DAMAGED, LAGGING, BACKUP_FAILED, NO_ROOM, CLOCKS_DIFFER, FELL_SHORT, WAITING = (
+(
+    MISSING,
+    ERRORS,
+    DAMAGED,
+    LAGGING,
+    BACKUP_FAILED,
+    NO_ROOM,
+    CLOCKS_DIFFER,
+    FELL_SHORT,
+    WAITING,
+) = (
     1,
     3,
     4,
@@ -41,14 +51,21 @@ they judge.
 
 
 def says_the_truth(
-    t: Tables, scenario: Scenario, event_id: int, database: int, time_us: int, name: str
+    t: Tables,
+    scenario: Scenario,
+    event_id: int,
+    database: int,
+    time_us: int,
+    name: str,
 ) -> bool:
     """Is what that alert says true at that instant? name: of the file that it is about, '' if it is
     about none.
     """
     check = _CHECKS.get(event_id)
     return (
-        database >= 0 and check is not None and check(_Said(t, scenario, database, time_us, name))
+        database >= 0
+        and check is not None
+        and check(_Said(t, scenario, database, time_us, name))
     )
 
 
@@ -56,7 +73,12 @@ class _Said:
     """One alert to be checked."""
 
     def __init__(
-        self, t: Tables, scenario: Scenario, database: int, time_us: int, name: str
+        self,
+        t: Tables,
+        scenario: Scenario,
+        database: int,
+        time_us: int,
+        name: str,
     ) -> None:
         self.t = t
         self.scenario = scenario
@@ -73,7 +95,13 @@ class _Said:
         """The files that bear the name."""
         found = self.t.journal.texts.get(self.name, -1)
         kinds = ("truth.backup_finished", "truth.landed")
-        return sorted({int(f) for kind in kinds for f in self._where(kind, "name", found)})
+        return sorted(
+            {
+                int(f)
+                for kind in kinds
+                for f in self._where(kind, "name", found)
+            }
+        )
 
     def _where(self, kind: str, column: str, value: int) -> list[int]:
         rows = self.t.of(kind, self.database)
@@ -81,7 +109,12 @@ class _Said:
 
     def happened_to(self, kind: str, files: list[int]) -> bool:
         rows = self.t.of(kind, self.database)
-        return bool((np.isin(rows["file"], files) & (rows["time_us"] <= self.time_us)).any())
+        return bool(
+            (
+                np.isin(rows["file"], files)
+                & (rows["time_us"] <= self.time_us)
+            ).any()
+        )
 
 
 def _clock_is_wrong(said: _Said) -> bool:
@@ -94,7 +127,9 @@ def _clock_is_wrong(said: _Said) -> bool:
             number = row.values["number"]
             since[number] = 0 if row.values["begins"] else row.time_us
     reach = said.scenario.replay.age_us + said.scenario.replay.retry_us
-    return any(not ended or said.time_us - ended <= reach for ended in since.values())
+    return any(
+        not ended or said.time_us - ended <= reach for ended in since.values()
+    )
 
 
 def _file_is_bad(said: _Said) -> bool:
@@ -104,8 +139,15 @@ def _file_is_bad(said: _Said) -> bool:
     mine = np.isin(landed["file"], files) & (landed["time_us"] <= said.time_us)
     if (landed["intact"][mine] == 0).any():
         return True
-    kinds = ("truth.damaged", "truth.backup_cut_off", "truth.backup_empty", "truth.file_gone")
-    return any(said.happened_to(kind, files) for kind in kinds) or _was_never_made(said, files)
+    kinds = (
+        "truth.damaged",
+        "truth.backup_cut_off",
+        "truth.backup_empty",
+        "truth.file_gone",
+    )
+    return any(
+        said.happened_to(kind, files) for kind in kinds
+    ) or _was_never_made(said, files)
 
 
 def _was_never_made(said: _Said, files: list[int]) -> bool:
@@ -126,7 +168,9 @@ def _a_log_is_lost(said: _Said) -> bool:
     logs = (made["kind"] == Kind.LOG) & (made["time_us"] <= said.time_us)
     needed = made["file"][logs & (made["last_lsn"] > stands)]
     landed = t.of("truth.landed", said.database)
-    whole = landed["file"][(landed["intact"] == 1) & (landed["time_us"] <= said.time_us)]
+    whole = landed["file"][
+        (landed["intact"] == 1) & (landed["time_us"] <= said.time_us)
+    ]
     gone = t.of("truth.file_gone", said.database)
     before = gone["time_us"] <= said.time_us
     from_there = gone["file"][before & t.has_text(gone["where"], "secondary")]
@@ -141,11 +185,17 @@ def _restore_was_refused(said: _Said) -> bool:
     """The engine refused it, or its bytes are not those that were made, and it has not been
     restored since.
     """
-    refused = [at for kind in ("seen.RestoreFailed", "seen.NoRoom") for at in said.times(kind)]
+    refused = [
+        at
+        for kind in ("seen.RestoreFailed", "seen.NoRoom")
+        for at in said.times(kind)
+    ]
     if not refused:
         return _file_is_bad(said)
     restored = said.t.of("truth.restored", said.database)
-    mine = np.isin(restored["file"], said.files()) & (restored["time_us"] <= said.time_us)
+    mine = np.isin(restored["file"], said.files()) & (
+        restored["time_us"] <= said.time_us
+    )
     return not mine.any()
 
 
@@ -153,7 +203,9 @@ def _replay_is_behind(said: _Said) -> bool:
     """Return whether what the copy lacks is older than the age limit, or was until a moment ago."""
     t, scenario = said.t, said.scenario
     curve = replay_lag(t, scenario, said.database)
-    around = curve.window(said.time_us - scenario.replay.retry_us, said.time_us + 1)
+    around = curve.window(
+        said.time_us - scenario.replay.retry_us, said.time_us + 1
+    )
     return around.max_us() >= scenario.replay.age_us
 
 
@@ -164,8 +216,13 @@ def _out_of_sync(said: _Said) -> bool:
     restored = said.t.of("truth.restored", said.database)
     before = restored["file"][restored["time_us"] <= said.time_us]
     made = said.t.of("truth.backup_finished", said.database)
-    ended = made["time_us"][made["file"] == before[-1]] if len(before) else before
-    old = bool(len(ended)) and said.time_us - int(ended[0]) >= said.scenario.replay.age_us
+    ended = (
+        made["time_us"][made["file"] == before[-1]] if len(before) else before
+    )
+    old = (
+        bool(len(ended))
+        and said.time_us - int(ended[0]) >= said.scenario.replay.age_us
+    )
     return old or _replay_is_behind(said)
 
 
@@ -188,7 +245,8 @@ def _no_room(said: _Said) -> bool:
     files = said.t.of("truth.backup_finished", said.database)
     fulls = files["file"][files["kind"] == Kind.FULL]
     since = restored["time_us"][
-        np.isin(restored["file"], fulls) & (restored["time_us"] <= said.time_us)
+        np.isin(restored["file"], fulls)
+        & (restored["time_us"] <= said.time_us)
     ]
     return bool(refused) and not (since >= refused[-1]).any()
 
@@ -206,7 +264,8 @@ def _copy_is_gone(said: _Said) -> bool:
     files = said.t.of("truth.backup_finished", said.database)
     fulls = files["file"][files["kind"] == Kind.FULL]
     since = restored["time_us"][
-        np.isin(restored["file"], fulls) & (restored["time_us"] <= said.time_us)
+        np.isin(restored["file"], fulls)
+        & (restored["time_us"] <= said.time_us)
     ]
     return bool(gone) and not (since >= gone[-1]).any()
 
@@ -228,7 +287,11 @@ def _fell_short(said: _Said) -> bool:
 def _none_came(said: _Said) -> bool:
     """Return whether no full or incremental has landed whole for longer than they are apart."""
     spec = said.scenario.databases[said.database]
-    gaps = [longest_gap_us(s) for s in (spec.full, spec.incremental) if s.kind != "none"]
+    gaps = [
+        longest_gap_us(s)
+        for s in (spec.full, spec.incremental)
+        if s.kind != "none"
+    ]
     landed = said.t.of("truth.landed", said.database)
     came = (landed["kind"] != int(Kind.LOG)) & (landed["intact"] == 1)
     came &= landed["time_us"] <= said.time_us

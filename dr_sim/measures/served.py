@@ -20,7 +20,9 @@ from itertools import pairwise
 from dr_sim.measures.tables import WHOLE_SERVICE, Ints, Tables, run_end_us
 from dr_sim.scenario.model import Scenario, UsersSpec
 
-SERVED_AGAIN_PPM = 990_000  # the mission's definition: 99 % of offered requests succeed
+SERVED_AGAIN_PPM = (
+    990_000  # the mission's definition: 99 % of offered requests succeed
+)
 _PPM = 1_000_000
 
 
@@ -41,7 +43,9 @@ class Served:
             if a < SERVED_AGAIN_PPM:
                 return begin
             if b < SERVED_AGAIN_PPM:
-                return begin + (a - SERVED_AGAIN_PPM) * (end - begin) // (a - b)
+                return begin + (a - SERVED_AGAIN_PPM) * (end - begin) // (
+                    a - b
+                )
         return None
 
     def again(self, from_us: int, until_us: int) -> int | None:
@@ -65,10 +69,14 @@ class Served:
         for begin, end, a, b in self.lines:
             if begin <= begin_us and end_us <= end:
                 at_end = a + (b - a) * (end_us - begin) // (end - begin)
-                return a + (b - a) * (begin_us - begin) // (end - begin), at_end
+                return a + (b - a) * (begin_us - begin) // (
+                    end - begin
+                ), at_end
         return _PPM, _PPM
 
-    def failed(self, users: UsersSpec, from_us: int, until_us: int) -> Fraction:
+    def failed(
+        self, users: UsersSpec, from_us: int, until_us: int
+    ) -> Fraction:
         """Requests offered in [from_us, until_us) that did not succeed, as an expectation: rate
         times the part.
         """
@@ -78,7 +86,12 @@ class Served:
             if stop > begin:
                 at_stop = a + Fraction((b - a) * (stop - begin), end - begin)
                 twice_ppm_us += (2 * _PPM - a - at_stop) * (stop - begin)
-        return twice_ppm_us / (2 * _PPM) * users.requests_num / users.requests_den_us
+        return (
+            twice_ppm_us
+            / (2 * _PPM)
+            * users.requests_num
+            / users.requests_den_us
+        )
 
     def _from(self, from_us: int) -> list[tuple[int, int, int, int]]:
         """The lines from from_us on, the first one cut there (its value rounded down)."""
@@ -87,17 +100,24 @@ class Served:
             if end <= from_us:
                 continue
             if begin < from_us:
-                a, begin = a + (b - a) * (from_us - begin) // (end - begin), from_us
+                a, begin = (
+                    a + (b - a) * (from_us - begin) // (end - begin),
+                    from_us,
+                )
             cut.append((begin, end, a, b))
         return cut
 
 
-def served(t: Tables, scenario: Scenario, entity: int = WHOLE_SERVICE) -> Served:
+def served(
+    t: Tables, scenario: Scenario, entity: int = WHOLE_SERVICE
+) -> Served:
     """Return the curve of the whole service, or of one database where that is recorded."""
     return _lines(t.of("truth.served", entity), run_end_us(t, scenario))
 
 
-def served_by(t: Tables, scenario: Scenario, databases: Sequence[int]) -> Served:
+def served_by(
+    t: Tables, scenario: Scenario, databases: Sequence[int]
+) -> Served:
     """Return the curve of requests that go evenly to some databases: the mean of theirs."""
     each = [served(t, scenario, database) for database in databases]
     end = run_end_us(t, scenario)

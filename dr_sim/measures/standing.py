@@ -29,7 +29,9 @@ from dr_sim.measures.verdict import Outcome
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
 
-MOST_CAUSES_SOUGHT = 12  # databases whose worst cause is looked for: as many as a screen shows
+MOST_CAUSES_SOUGHT = (
+    12  # databases whose worst cause is looked for: as many as a screen shows
+)
 NO_TARGET = "none"  # the SLA says nothing of it, or nothing failed
 
 
@@ -70,11 +72,15 @@ def _standing(whole: Whole, summary: Summary, name: str) -> DatabaseStanding:
 def _spread(curve: Any) -> Spread:
     if not curve.duration_us:
         return Spread(None, None, None)
-    half, most = (int(x) for x in curve.quantiles_us([Fraction(1, 2), Fraction(99, 100)]))
+    half, most = (
+        int(x) for x in curve.quantiles_us([Fraction(1, 2), Fraction(99, 100)])
+    )
     return Spread(half, most, int(curve.max_us()))
 
 
-def _target(summary: Summary, scenario: Scenario, name: str, of: tuple[str, str]) -> TargetMet:
+def _target(
+    summary: Summary, scenario: Scenario, name: str, of: tuple[str, str]
+) -> TargetMet:
     """Stand data_loss or outage (measure, key): the worst failover beside the tightest bound."""
     measure, key = of
     bounds = [
@@ -86,23 +92,37 @@ def _target(summary: Summary, scenario: Scenario, name: str, of: tuple[str, str]
         and line.database in ("", name)
     ]
     bound = min(bounds, default=None)
-    values = [getattr(x, key) for f in summary.failovers for x in _parts(f, name)]
+    values = [
+        getattr(x, key) for f in summary.failovers for x in _parts(f, name)
+    ]
     if not values:
         return TargetMet(None, bound, NO_TARGET)
     if None in values:
         known = [value for value in values if value is not None]
         missed = bound is not None and any(value > bound for value in known)
         outcome = Outcome.FAIL if missed else Outcome.UNKNOWN
-        return TargetMet(None, bound, outcome.name.lower() if bound is not None else NO_TARGET)
+        return TargetMet(
+            None,
+            bound,
+            outcome.name.lower() if bound is not None else NO_TARGET,
+        )
     worst = max(values)
     if bound is None:
         return TargetMet(worst, None, NO_TARGET)
-    return TargetMet(worst, bound, (Outcome.PASS if worst <= bound else Outcome.FAIL).name.lower())
+    return TargetMet(
+        worst,
+        bound,
+        (Outcome.PASS if worst <= bound else Outcome.FAIL).name.lower(),
+    )
 
 
 def _parts(failover: FailoverSummary, name: str) -> Sequence[CostSummary]:
     """The failover itself for the service, else what it did to that database."""
-    return [x for x in failover.databases if x.name == name] if name else [failover]
+    return (
+        [x for x in failover.databases if x.name == name]
+        if name
+        else [failover]
+    )
 
 
 def _badness(row: DatabaseStanding) -> tuple[int, int, int]:
@@ -132,7 +152,9 @@ def _find_cause(whole: Whole, row: DatabaseStanding) -> None:
     worst = max(found, key=lambda ledger: ledger.total_us or 0, default=None)
     if worst is None or not worst.lines:
         return
-    sums = summed((line.cause, line.duration_us, line.detail) for line in worst.lines)
+    sums = summed(
+        (line.cause, line.duration_us, line.detail) for line in worst.lines
+    )
     most = max(sums, key=lambda each: each.duration_us)
     row.cause, row.cause_us = most.cause, most.duration_us
 
@@ -146,7 +168,9 @@ def _at_the_peak(whole: Whole, name: str) -> list[Ledger]:
     stops = curve.stops_us()
     peak_us = int(stops[int((stops - curve.since_us).argmax())])
     index = [d.name for d in leg.scenario.databases].index(name)
-    return explain_at(leg.journal, leg.scenario, min(peak_us, curve.end_us - 1), index)[:1]
+    return explain_at(
+        leg.journal, leg.scenario, min(peak_us, curve.end_us - 1), index
+    )[:1]
 
 
 # ---- in words

@@ -33,9 +33,13 @@ def summed(lines: Iterable[tuple[str, int, str]]) -> list[Sum]:
         found.setdefault(cause, Sum(cause, 0)).duration_us += duration_us
         details.setdefault(cause, []).append(detail)
     for cause, each in details.items():
-        found[cause].detail = each[0] if len(set(each)) == 1 else f"in {len(each)} stretches"
+        found[cause].detail = (
+            each[0] if len(set(each)) == 1 else f"in {len(each)} stretches"
+        )
     first = {cause: i for i, cause in enumerate(found)}
-    largest = sorted(found.values(), key=lambda x: (-x.duration_us, first[x.cause]))
+    largest = sorted(
+        found.values(), key=lambda x: (-x.duration_us, first[x.cause])
+    )
     shown = sorted(largest[:MOST_CAUSES], key=lambda x: first[x.cause])
     rest = largest[MOST_CAUSES:]
     if rest:

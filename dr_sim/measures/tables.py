@@ -73,7 +73,9 @@ def tables(record: Record) -> Tables:
     return record if isinstance(record, Tables) else Tables(record)
 
 
-def pick(columns_of_kind: dict[str, Ints], where: NDArray[np.bool_]) -> dict[str, Ints]:
+def pick(
+    columns_of_kind: dict[str, Ints], where: NDArray[np.bool_]
+) -> dict[str, Ints]:
     """Return the rows of a kind for which `where` holds."""
     return {name: column[where] for name, column in columns_of_kind.items()}
 
@@ -90,8 +92,12 @@ def _parted(rows: dict[str, Ints]) -> dict[int, dict[str, Ints]]:
     entities, begins = np.unique(rows["entity"], return_index=True)
     ends = [*begins.tolist()[1:], len(entity)]
     found = {}
-    for each, begin, end in zip(entities.tolist(), begins.tolist(), ends, strict=True):
-        found[each] = {name: column[begin:end] for name, column in rows.items()}
+    for each, begin, end in zip(
+        entities.tolist(), begins.tolist(), ends, strict=True
+    ):
+        found[each] = {
+            name: column[begin:end] for name, column in rows.items()
+        }
     return found
 
 
@@ -128,20 +134,26 @@ def up_until_us(t: Tables, scenario: Scenario, database: int) -> int:
     ends = [run_end_us(t, scenario)]
     ends.extend(time_us for time_us, _ in failed_for_good(t, database))
     promoted = t["truth.promoted"]
-    concerned = (promoted["entity"] == database) | (promoted["entity"] == WHOLE_SERVICE)
+    concerned = (promoted["entity"] == database) | (
+        promoted["entity"] == WHOLE_SERVICE
+    )
     ends.extend(promoted["time_us"][concerned][:1].tolist())
     fenced = t["truth.fenced"]
     stopped = fenced["writes_stop"] == 1
     ends.extend(fenced["time_us"][stopped][:1].tolist())
     down = t.of("truth.down", database)
-    if len(down["seq"]) and down["begins"][-1]:  # it did not come back by itself
+    if (
+        len(down["seq"]) and down["begins"][-1]
+    ):  # it did not come back by itself
         ends.append(int(down["time_us"][-1]))
     return min(ends)
 
 
 def service_up_until_us(t: Tables, scenario: Scenario) -> int:
     """Return how long all databases took writes at the primary."""
-    return min(up_until_us(t, scenario, i) for i in range(len(scenario.databases)))
+    return min(
+        up_until_us(t, scenario, i) for i in range(len(scenario.databases))
+    )
 
 
 def first_of(keys: Ints, values: Ints, wanted: Ints, missing: int) -> Ints:

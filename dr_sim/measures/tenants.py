@@ -27,23 +27,34 @@ def asked_of(scenario: Scenario) -> dict[str, list[int]]:
     """
     named = {line.tenant for line in scenario.sla}
     return {
-        tenant: databases for tenant, databases in databases_of(scenario).items() if tenant in named
+        tenant: databases
+        for tenant, databases in databases_of(scenario).items()
+        if tenant in named
     }
 
 
-def asked_of_class(scenario: Scenario, failure_class: str) -> list[tuple[str, str]]:
+def asked_of_class(
+    scenario: Scenario, failure_class: str
+) -> list[tuple[str, str]]:
     """(database, '') or ('', tenant) of which the SLA asks exposure to that class of failure by
     itself.
     """
     asked = [
         x
         for x in scenario.sla
-        if x.failure_class == failure_class and x.measure.startswith("exposure.")
+        if x.failure_class == failure_class
+        and x.measure.startswith("exposure.")
     ]
-    return list(dict.fromkeys((x.database, x.tenant) for x in asked if x.database or x.tenant))
+    return list(
+        dict.fromkeys(
+            (x.database, x.tenant) for x in asked if x.database or x.tenant
+        )
+    )
 
 
-def tenant_outcomes(t: Tables, scenario: Scenario, f: FailoverOutcome) -> dict[str, PartOutcome]:
+def tenant_outcomes(
+    t: Tables, scenario: Scenario, f: FailoverOutcome
+) -> dict[str, PartOutcome]:
     """Return the outcome of every tenant; without tenants none."""
     return {
         tenant: part_outcome(t, scenario, f, databases)

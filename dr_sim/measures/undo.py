@@ -30,10 +30,16 @@ class OpenWrites:
         done = t_us - self.at_us
         if not 0 < done < self.open_us:
             return 0
-        return self.log_bytes if done >= self.over_us else self.log_bytes * done // self.over_us
+        return (
+            self.log_bytes
+            if done >= self.over_us
+            else self.log_bytes * done // self.over_us
+        )
 
 
-def undo_us(t: Tables, scenario: Scenario, database: int, files: dict[str, Ints]) -> Ints:
+def undo_us(
+    t: Tables, scenario: Scenario, database: int, files: dict[str, Ints]
+) -> Ints:
     """How long undo takes if each of these backups is the last to be restored: their columns are
     those of truth.backup_finished.
     """
@@ -44,10 +50,17 @@ def undo_us(t: Tables, scenario: Scenario, database: int, files: dict[str, Ints]
     if not open_writes:
         return none
     begun = t.of("truth.backup_begin", database)
-    began = dict(zip(begun["file"].tolist(), begun["time_us"].tolist(), strict=True))
+    began = dict(
+        zip(begun["file"].tolist(), begun["time_us"].tolist(), strict=True)
+    )
     rate = scenario.failover.undo_bytes_s
     for i, (file, kind, ended) in enumerate(
-        zip(files["file"].tolist(), files["kind"].tolist(), files["time_us"].tolist(), strict=True)
+        zip(
+            files["file"].tolist(),
+            files["kind"].tolist(),
+            files["time_us"].tolist(),
+            strict=True,
+        )
     ):
         cut = began.get(file, ended) if kind == Kind.LOG else ended
         written = sum(one.written_by(cut) for one in open_writes)
@@ -55,7 +68,9 @@ def undo_us(t: Tables, scenario: Scenario, database: int, files: dict[str, Ints]
     return none
 
 
-def _open_writes(t: Tables, scenario: Scenario, database: int) -> list[OpenWrites]:
+def _open_writes(
+    t: Tables, scenario: Scenario, database: int
+) -> list[OpenWrites]:
     name = scenario.databases[database].name
     params = {
         (line.kind.name, number): line.params

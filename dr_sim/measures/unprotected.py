@@ -35,26 +35,40 @@ def unprotected_ledger(
     promoted_us = failover.losses[index].promoted_us
     assert promoted_us is not None
     lines = _lines(whole, leg, name, promoted_us, promoted_us + length_us)
-    note = "it was not protected by the end of the run: at least the sum" if open_end else ""
+    note = (
+        "it was not protected by the end of the run: at least the sum"
+        if open_end
+        else ""
+    )
     return Ledger(f"time unprotected of {name}", length_us, lines, note)
 
 
-def _lines(whole: Whole, leg: Leg, name: str, from_us: int, until_us: int) -> list[LedgerLine]:
+def _lines(
+    whole: Whole, leg: Leg, name: str, from_us: int, until_us: int
+) -> list[LedgerLine]:
     following = whole.after(leg)
     if following is None:
         detail = "none is ever put in place"
-        return _some(LedgerLine(from_us, until_us - from_us, NO_SECOND_SIDE, detail))
+        return _some(
+            LedgerLine(from_us, until_us - from_us, NO_SECOND_SIDE, detail)
+        )
     later, t = following
     shift_us = later.begins_us - leg.begins_us
     begins_us, ends_us = from_us - shift_us, until_us - shift_us
-    in_place_us = min(max(later.scenario.secondary_from_us, begins_us), ends_us)
+    in_place_us = min(
+        max(later.scenario.secondary_from_us, begins_us), ends_us
+    )
     detail = until_in_place(t, later)
-    lines = _some(LedgerLine(begins_us, in_place_us - begins_us, NO_SECOND_SIDE, detail))
+    lines = _some(
+        LedgerLine(begins_us, in_place_us - begins_us, NO_SECOND_SIDE, detail)
+    )
     index = [d.name for d in later.scenario.databases].index(name)
     causes = Causes(t, later.scenario)
     if follows(t, later, index):
         commits = int(t.of("truth.begins", index)["commits"][0])
-        lines += cut_up(causes, index, commits, in_place_us, ends_us, begins_us)
+        lines += cut_up(
+            causes, index, commits, in_place_us, ends_us, begins_us
+        )
     else:
         lines += seeded_anew(causes, index, in_place_us, ends_us)
     for line in lines:

@@ -29,7 +29,14 @@ from dr_sim.measures.summary.types import (
     WritesRefusedSummary,
 )
 from dr_sim.scenario.model import Scenario, SlaLine
-from dr_sim.scenario.sla import CLOUD_COUNTS, CLOUD_PARTS, CURVES, kind_of, limit_of, split
+from dr_sim.scenario.sla import (
+    CLOUD_COUNTS,
+    CLOUD_PARTS,
+    CURVES,
+    kind_of,
+    limit_of,
+    split,
+)
 from dr_sim.units import clock
 
 
@@ -89,7 +96,9 @@ class Verdict:
 def judge(summary: Summary, scenario: Scenario) -> Verdict:
     """Every SLA line of the scenario against a run's summary (dr_sim/measures/summary)."""
     lines = [_judge_line(summary, line) for line in scenario.sla]
-    return Verdict(lines, len(summary.violations), len(summary.silent_recoveries))
+    return Verdict(
+        lines, len(summary.violations), len(summary.silent_recoveries)
+    )
 
 
 def _judge_line(summary: Summary, line: SlaLine) -> Judged:
@@ -98,7 +107,11 @@ def _judge_line(summary: Summary, line: SlaLine) -> Judged:
     value = found.value
     if found.never:
         return Judged(
-            line, Outcome.FAIL if line.at_most else Outcome.PASS, None, unit, found.reason
+            line,
+            Outcome.FAIL if line.at_most else Outcome.PASS,
+            None,
+            unit,
+            found.reason,
         )
     if value is None:
         return Judged(line, Outcome.UNKNOWN, None, unit, found.reason)
@@ -106,7 +119,9 @@ def _judge_line(summary: Summary, line: SlaLine) -> Judged:
     # a lower bound can only prove that a value is too large or large enough
     if found.at_least and met == line.at_most:
         return Judged(line, Outcome.UNKNOWN, value, unit, found.reason)
-    return Judged(line, Outcome.PASS if met else Outcome.FAIL, value, unit, found.reason)
+    return Judged(
+        line, Outcome.PASS if met else Outcome.FAIL, value, unit, found.reason
+    )
 
 
 @dataclass(slots=True)
@@ -124,25 +139,35 @@ def _value(summary: Summary, line: SlaLine) -> _Found:
     if line.fault and line.fault not in summary.happened:
         return _Found(None, f"no {line.fault} happened in this run")
     if base in CURVES:
-        return _of_curve(summary.curve(base), statistic, limit_of(line.measure), line)
+        return _of_curve(
+            summary.curve(base), statistic, limit_of(line.measure), line
+        )
     if statistic not in ("", "max"):
         return _Found(
-            None, f"one run has no {statistic} of its own; ask for more with --replications"
+            None,
+            f"one run has no {statistic} of its own; ask for more with --replications",
         )
     if summary.cloud is not None and base in CLOUD_COUNTS:
         return _Found(summary.cloud.count(base))
     if summary.cloud is not None and base in CLOUD_PARTS:
         part = summary.cloud.part(base)
-        return _Found(part, "" if part is not None else "no client called in this run")
+        return _Found(
+            part, "" if part is not None else "no client called in this run"
+        )
     if base.startswith("alert"):
         return _of_alerts(_score(summary.alerts, line), base)
     if base == "writes_refused":
         return _Found(_refused(summary.writes_refused, line).time_us)
-    met = [f for f in summary.failovers if line.failure_class in ("", f.failure_class)]
+    met = [
+        f
+        for f in summary.failovers
+        if line.failure_class in ("", f.failure_class)
+    ]
     if not met:
         which = f" of class {line.failure_class}" if summary.failovers else ""
         return _Found(
-            None, f"no failover{which} happened in this run; exposure says what one would have cost"
+            None,
+            f"no failover{which} happened in this run; exposure says what one would have cost",
         )
     head, _, phase = base.partition(".")
     each = [
@@ -153,14 +178,25 @@ def _value(summary: Summary, line: SlaLine) -> _Found:
     unknown = next((f for f in each if f.value is None), None)
     known = [f for f in each if f.value is not None]
     worst = max(known, key=lambda f: f.value or 0, default=None)
-    if worst is None or (unknown is not None and (worst.value or 0) <= line.bound):
+    if worst is None or (
+        unknown is not None and (worst.value or 0) <= line.bound
+    ):
         return unknown or worst or _Found(None)
     reason = next((f.reason for f in [*known, *each] if f.reason), "")
-    return _Found(worst.value, reason, unknown is not None or any(f.at_least for f in known))
+    return _Found(
+        worst.value,
+        reason,
+        unknown is not None or any(f.at_least for f in known),
+    )
 
 
-def _of_curve(service: PartedCurve, statistic: str, limit: int | None, line: SlaLine) -> _Found:
-    if isinstance(service, ClassedCurve) and line.failure_class not in ("", service.failure_class):
+def _of_curve(
+    service: PartedCurve, statistic: str, limit: int | None, line: SlaLine
+) -> _Found:
+    if isinstance(service, ClassedCurve) and line.failure_class not in (
+        "",
+        service.failure_class,
+    ):
         service = service.other_classes[line.failure_class]
     curve: CurveSummary = service
     if line.database:
@@ -168,7 +204,9 @@ def _of_curve(service: PartedCurve, statistic: str, limit: int | None, line: Sla
     elif line.tenant:
         curve = service.by_tenant[line.tenant]
     if not curve.time_us:
-        return _Found(None, _NO_TIME.get(split(line.measure)[0], _NO_TIME_AT_ALL))
+        return _Found(
+            None, _NO_TIME.get(split(line.measure)[0], _NO_TIME_AT_ALL)
+        )
     if limit is not None:
         return _Found(curve.above[limit].ppm)
     value = curve.statistic(statistic)
@@ -218,21 +256,27 @@ def _concerned(failover: FailoverSummary, line: SlaLine) -> list[CostSummary]:
     return [failover]
 
 
-def _of_failover(of: CostSummary, head: str, phase: str, failover: FailoverSummary) -> _Found:
+def _of_failover(
+    of: CostSummary, head: str, phase: str, failover: FailoverSummary
+) -> _Found:
     """of: the failover itself, or what it was to one database or tenant
     (dr_sim/measures/parts.py).
     """
     own_note = of.note if isinstance(of, DatabaseCost) else ""
     note = own_note or failover.outage_note
     if head == "data_loss":
-        worst = next(d for d in failover.databases if d.name == failover.worst_database)
+        worst = next(
+            d for d in failover.databases if d.name == failover.worst_database
+        )
         why = own_note or (worst.note if of is failover else _NOT_ONLINE)
         return _Found(of.data_loss_us, why if of.data_loss_us is None else "")
     if head == "unprotected":
         if of.unprotected_us is None:
             return _Found(None, note or _NOT_ONLINE)
         censored = of.unprotected_censored
-        return _Found(of.unprotected_us, _NOT_PROTECTED if censored else "", censored)
+        return _Found(
+            of.unprotected_us, _NOT_PROTECTED if censored else "", censored
+        )
     censored = of.outage_us is None
     value = of.phases_us[phase] if phase else sum(of.phases_us.values())
     return _Found(value, note or _NOT_AGAIN if censored else "", censored)
@@ -243,6 +287,8 @@ _NO_TIME = {
     "exposure_before": "no time was measured: the first failure came before the measurement began",
     "exposure_after": "no time was measured: no database was up again after a failure",
 }
-_NOT_PROTECTED = "the run ended before it was protected again: at least this long"
+_NOT_PROTECTED = (
+    "the run ended before it was protected again: at least this long"
+)
 _NOT_AGAIN = "the run ended before users were served again: at least this long"
 _NOT_ONLINE = "a database that it concerns was never brought online"

@@ -72,21 +72,46 @@ class Life:
 def lives_of(t: Tables, scenario: Scenario, database: int) -> list[Life]:
     """The copies that there were of a database, one after the other."""
     end = run_end_us(t, scenario)
-    lost = [at for at in t.of("truth.copy_gone", database)["time_us"].tolist() if at < end]
-    turns = [(0, scenario.databases[database].seeded), *((at, False) for at in lost)]
-    turns += [(at, True) for at in t.of("truth.copy_there", database)["time_us"].tolist()]
+    lost = [
+        at
+        for at in t.of("truth.copy_gone", database)["time_us"].tolist()
+        if at < end
+    ]
+    turns = [
+        (0, scenario.databases[database].seeded),
+        *((at, False) for at in lost),
+    ]
+    turns += [
+        (at, True)
+        for at in t.of("truth.copy_there", database)["time_us"].tolist()
+    ]
     begins, whole = map(list, zip(*sorted(turns), strict=True))
     return [
-        Life(begin, stop, there, _jobs(t, scenario, database, begin, stop, there))
-        for begin, stop, there in zip(begins, [*begins[1:], NEVER_US], whole, strict=True)
+        Life(
+            begin,
+            stop,
+            there,
+            _jobs(t, scenario, database, begin, stop, there),
+        )
+        for begin, stop, there in zip(
+            begins, [*begins[1:], NEVER_US], whole, strict=True
+        )
     ]
 
 
 def _jobs(
-    t: Tables, scenario: Scenario, database: int, begin_us: int, end_us: int, whole: bool
+    t: Tables,
+    scenario: Scenario,
+    database: int,
+    begin_us: int,
+    end_us: int,
+    whole: bool,
 ) -> Jobs:
     restored = t.of("truth.restored", database)
-    restored = pick(restored, (restored["time_us"] >= begin_us) & (restored["time_us"] < end_us))
+    restored = pick(
+        restored,
+        (restored["time_us"] >= begin_us) & (restored["time_us"] < end_us),
+    )
     files = _files(t, database, begin_us)
     reached = (
         np.maximum.accumulate(restored["redo_lsn"])
@@ -119,19 +144,40 @@ def _files(t: Tables, database: int, begin_us: int) -> dict[str, Ints]:
     landed = t.of("truth.landed", database)
     landed = pick(landed, landed["intact"] == 1)
     gone = t.of("truth.file_gone", database)
-    gone = pick(gone, t.has_text(gone["where"], "secondary") & (gone["time_us"] <= begin_us))
+    gone = pick(
+        gone,
+        t.has_text(gone["where"], "secondary") & (gone["time_us"] <= begin_us),
+    )
     if len(gone["file"]):
-        last = -first_of(gone["file"][::-1], -gone["time_us"][::-1], landed["file"], NEVER_US)
+        last = -first_of(
+            gone["file"][::-1],
+            -gone["time_us"][::-1],
+            landed["file"],
+            NEVER_US,
+        )
         landed = pick(landed, landed["time_us"] > last)
-    names = ("file", "kind", "first_lsn", "last_lsn", "nominal_bytes", "time_us", "name")
+    names = (
+        "file",
+        "kind",
+        "first_lsn",
+        "last_lsn",
+        "nominal_bytes",
+        "time_us",
+        "name",
+    )
     return {
         **{key: f[key] for key in names},
-        "landed_us": first_of(landed["file"], landed["time_us"], f["file"], NEVER_US),
+        "landed_us": first_of(
+            landed["file"], landed["time_us"], f["file"], NEVER_US
+        ),
     }
 
 
 def _a_full_that_could_be(
-    files: dict[str, Ints], restored: dict[str, Ints], begin_us: int, end_us: int
+    files: dict[str, Ints],
+    restored: dict[str, Ints],
+    begin_us: int,
+    end_us: int,
 ) -> Bools:
     """Where no full was restored after the copy was gone: the newest that lay there then, or else
     the first that landed afterwards, if any.
@@ -147,7 +193,12 @@ def _a_full_that_could_be(
     return none
 
 
-def _begins_at(files: dict[str, Ints], restored: dict[str, Ints], first: Bools, whole: bool) -> int:
+def _begins_at(
+    files: dict[str, Ints],
+    restored: dict[str, Ints],
+    first: Bools,
+    whole: bool,
+) -> int:
     """Where the first log begins that this copy needs."""
     if whole or not first.any():
         return -1 if whole else NEVER_US
@@ -164,7 +215,11 @@ class _ReplayedFiles:
 
 
 def _timed(
-    t: Tables, scenario: Scenario, database: int, replay: _ReplayedFiles, span: tuple[int, int]
+    t: Tables,
+    scenario: Scenario,
+    database: int,
+    replay: _ReplayedFiles,
+    span: tuple[int, int],
 ) -> Jobs:
     files, restored, reached = replay.files, replay.restored, replay.reached
     commands = t.of("seen.Restore", database)
@@ -176,28 +231,47 @@ def _timed(
     if len(reached):
         done[there] = restored["time_us"][row[there]]
         own = there & (restored["file"][row] == files["file"])
-        asked = np.searchsorted(commands["time_us"], done[own], side="left") - 1
+        asked = (
+            np.searchsorted(commands["time_us"], done[own], side="left") - 1
+        )
         begun[there] = done[there]
         asked_us = (
-            commands["time_us"][np.maximum(asked, 0)] if len(commands["time_us"]) else done[own]
+            commands["time_us"][np.maximum(asked, 0)]
+            if len(commands["time_us"])
+            else done[own]
         )
         for off_us, on_us in _job_off(t, scenario, database):
             asked_us = np.where(
-                (asked_us >= off_us) & (asked_us < on_us), np.minimum(on_us, done[own]), asked_us
+                (asked_us >= off_us) & (asked_us < on_us),
+                np.minimum(on_us, done[own]),
+                asked_us,
             )
         took = done[own] - asked_us
-        if len(scenario.databases) > scenario.replay.workers:  # some of that it waited for a worker
+        if (
+            len(scenario.databases) > scenario.replay.workers
+        ):  # some of that it waited for a worker
             took = np.minimum(took, takes[own])
         begun[own] = done[own] - took
         takes = np.where(there, 0, takes)
         takes[own] = took
     last_us = int(commands["time_us"][-1]) if len(commands["time_us"]) else 0
-    if not any(off_us <= last_us < on_us for off_us, on_us in _job_off(t, scenario, database)):
+    if not any(
+        off_us <= last_us < on_us
+        for off_us, on_us in _job_off(t, scenario, database)
+    ):
         _under_way(t, database, files, (begun, done, takes), span)
-    landed = np.maximum.accumulate(np.minimum(files["landed_us"], done)) if len(done) else done
+    landed = (
+        np.maximum.accumulate(np.minimum(files["landed_us"], done))
+        if len(done)
+        else done
+    )
     delay = scenario.replay.delay_us
     due = files["time_us"] + delay if delay else np.zeros(len(done), np.int64)
-    plain = takes * _ALL_PPM // Slowness.of(t, scenario).at(np.minimum(begun, NEVER_US - 1))
+    plain = (
+        takes
+        * _ALL_PPM
+        // Slowness.of(t, scenario).at(np.minimum(begun, NEVER_US - 1))
+    )
     plain = np.where(there, plain, _cost_us(scenario, files))
     return Jobs(
         landed,
@@ -213,12 +287,18 @@ def _timed(
     )
 
 
-def _job_off(t: Tables, scenario: Scenario, database: int) -> list[tuple[int, int]]:
+def _job_off(
+    t: Tables, scenario: Scenario, database: int
+) -> list[tuple[int, int]]:
     """When no restore of that database began, as its job did not run: until it ran again, or a
     failover drained by its own script.
     """
     name = scenario.databases[database].name
-    drains = [r.time_us for r in t.rows("seen.EnterPhase") if r.values["phase"] == "draining"]
+    drains = [
+        r.time_us
+        for r in t.rows("seen.EnterPhase")
+        if r.values["phase"] == "draining"
+    ]
     found: list[tuple[int, int]] = []
     since: list[int] = []
     for row in turns_of(t, scenario, Explains.RESTORES_OFF, name):
@@ -229,7 +309,12 @@ def _job_off(t: Tables, scenario: Scenario, database: int) -> list[tuple[int, in
     found += [(begin, NO_WAY_US) for begin in since]
     spans = []
     for begin, end in found:
-        spans.append((begin, min((at for at in drains if begin <= at < end), default=end)))
+        spans.append(
+            (
+                begin,
+                min((at for at in drains if begin <= at < end), default=end),
+            )
+        )
     return spans
 
 
@@ -258,7 +343,10 @@ def _under_way(
     """
     begun, done, takes = of
     commands = t.of("seen.Restore", database)
-    commands = pick(commands, (commands["time_us"] >= span[0]) & (commands["time_us"] < span[1]))
+    commands = pick(
+        commands,
+        (commands["time_us"] >= span[0]) & (commands["time_us"] < span[1]),
+    )
     if not len(commands["time_us"]):
         return
     since, name = int(commands["time_us"][-1]), int(commands["name"][-1])
@@ -274,4 +362,8 @@ def _under_way(
         i = mine[0]
         begun[i] = since
         ends = since + int(takes[i])
-        done[i] = ends if ends >= t["truth.end"]["time_us"].max(initial=0) else NEVER_US - 1
+        done[i] = (
+            ends
+            if ends >= t["truth.end"]["time_us"].max(initial=0)
+            else NEVER_US - 1
+        )

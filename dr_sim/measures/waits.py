@@ -19,9 +19,16 @@ def unrestored(
     causes: Causes, file: BackupFate, begin: int, end: int, prefix: str
 ) -> Iterator[Piece]:
     """Cut [begin, end), in which the whole file lies there, by what it waits for."""
-    validated = [(at, "validated", "") for at in causes.told("seen.Validated", file.name)]
-    ordered = [(at, "ordered", "") for at in causes.told("seen.Restore", file.name)]
-    restored = [(at, "restored", "") for at in causes.told("seen.Restored", file.name)]
+    validated = [
+        (at, "validated", "")
+        for at in causes.told("seen.Validated", file.name)
+    ]
+    ordered = [
+        (at, "ordered", "") for at in causes.told("seen.Restore", file.name)
+    ]
+    restored = [
+        (at, "restored", "") for at in causes.told("seen.Restored", file.name)
+    ]
     turns = validated + ordered + restored + _refusals(causes, file)
     turns.sort(key=lambda turn: turn[0])
     turns = [turn for turn in turns if begin <= turn[0] < end]
@@ -33,13 +40,19 @@ def unrestored(
     down = manager_down(causes.t, begin, end)
     spans = [(begin, "landed", ""), *turns, (end, "", "")]
     for (left, state, words), (right, _, _) in pairwise(spans):
-        yield from _in_state(causes, file, (left, right, state, words), down, prefix)
+        yield from _in_state(
+            causes, file, (left, right, state, words), down, prefix
+        )
 
 
 def _refusals(causes: Causes, file: BackupFate) -> list[tuple[int, str, str]]:
     rows = causes.t.rows("seen.RestoreFailed")
     return [
-        (r.time_us, "refused", said(r.values["error_number"], r.values["error_text"]))
+        (
+            r.time_us,
+            "refused",
+            said(r.values["error_number"], r.values["error_text"]),
+        )
         for r in rows
         if r.values["name"] == file.name
     ]
@@ -54,9 +67,17 @@ def _in_state(
 ) -> Iterator[Piece]:
     left, right, state, words = of
     database = file.database
-    before = [span for span in _restores(causes, database) if span[2] != file.name]
-    delayed = file.begin_us + causes.scenario.replay.delay_us if file.kind == Kind.LOG else left
-    queue = _served_before(causes, database, left) if state == "ordered" else []
+    before = [
+        span for span in _restores(causes, database) if span[2] != file.name
+    ]
+    delayed = (
+        file.begin_us + causes.scenario.replay.delay_us
+        if file.kind == Kind.LOG
+        else left
+    )
+    queue = (
+        _served_before(causes, database, left) if state == "ordered" else []
+    )
     cuts = {left, right, delayed, *queue}
     for span in down:
         cuts.update(span)
@@ -66,7 +87,13 @@ def _in_state(
     for a, b in pairwise(sorted(x for x in cuts if left <= x <= right)):
         yield (
             b,
-            *_cause(causes, file, (a, left, state, words, delayed), (down, before, queue), prefix),
+            *_cause(
+                causes,
+                file,
+                (a, left, state, words, delayed),
+                (down, before, queue),
+                prefix,
+            ),
         )
 
 
@@ -91,15 +118,21 @@ def _cause(
                 f"{causes.scenario.replay.workers} are busy",
             )
         off = causes.during(a, a + 1, Explains.RESTORES_OFF, database)
-        if off and causes.during(ordered, ordered + 1, Explains.RESTORES_OFF, database):
+        if off and causes.during(
+            ordered, ordered + 1, Explains.RESTORES_OFF, database
+        ):
             return prefix + f"landed, restores are off ({off})", file.name
         label = causes.during(a, a + 1, Explains.SLOW_RESTORE, database)
-        return prefix + "being restored" + (f" ({label})" if label else ""), file.name
+        return prefix + "being restored" + (
+            f" ({label})" if label else ""
+        ), file.name
     if state == "restored":
         return prefix + "restored, and lacking all the same", file.name
     if state == "refused":
         label = causes.during(a, a + 1, Explains.RESTORE_REFUSED, database)
-        return prefix + "landed, restore refused" + (f" ({label})" if label else ""), words
+        return prefix + "landed, restore refused" + (
+            f" ({label})" if label else ""
+        ), words
     other = next((name for b, e, name in before if b <= a < e), None)
     if other is not None:
         return prefix + "landed, waits behind another restore", other
@@ -113,17 +146,25 @@ def _restores(causes: Causes, database: int) -> list[tuple[int, int, str]]:
     kept = causes.restores
     if database not in kept:
         t = causes.t
-        deaths = [r.time_us for r in t.rows("truth.manager") if not r.values["up"]]
+        deaths = [
+            r.time_us for r in t.rows("truth.manager") if not r.values["up"]
+        ]
         ends: dict[int, list[int]] = {}
         for kind in ("seen.Restored", "seen.RestoreFailed"):
             rows = t.of(kind, database)
-            for time, name in zip(rows["time_us"].tolist(), rows["name"].tolist(), strict=True):
+            for time, name in zip(
+                rows["time_us"].tolist(), rows["name"].tolist(), strict=True
+            ):
                 ends.setdefault(name, []).append(time)
         found = []
         rows = t.of("seen.Restore", database)
-        for time, name in zip(rows["time_us"].tolist(), rows["name"].tolist(), strict=True):
+        for time, name in zip(
+            rows["time_us"].tolist(), rows["name"].tolist(), strict=True
+        ):
             over = [x for x in (*ends.get(name, ()), *deaths) if x >= time]
-            found.append((time, min(over, default=causes.end_us), t.text(name)))
+            found.append(
+                (time, min(over, default=causes.end_us), t.text(name))
+            )
         kept[database] = found
     return kept[database]
 

@@ -52,7 +52,9 @@ class Way:
     drain_limit_us: int = NO_WAY_US
     restore_limit_us: int = NO_WAY_US
     recover_us: int = 0
-    readers: list[tuple[int, int]] = field(default_factory=list)  # when readers held the copy open
+    readers: list[tuple[int, int]] = field(
+        default_factory=list
+    )  # when readers held the copy open
     late_us: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
     # what a tail adds, and from when on it adds so much
     tail_from_us: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
@@ -69,10 +71,14 @@ class Way:
         return found
 
     def before(self, at_us: Ints) -> Ints:
-        return self.before_us[np.searchsorted(self.start_us, at_us, side="right") - 1]
+        return self.before_us[
+            np.searchsorted(self.start_us, at_us, side="right") - 1
+        ]
 
     def tail(self, at_us: Ints) -> Ints:
-        return self.tail_us[np.searchsorted(self.tail_from_us, at_us, side="right") - 1]
+        return self.tail_us[
+            np.searchsorted(self.tail_from_us, at_us, side="right") - 1
+        ]
 
     def late(self, at_us: int) -> int:
         place = int(np.searchsorted(self.start_us, at_us, side="right")) - 1
@@ -90,7 +96,12 @@ class Way:
         for begin, end in self.down:
             dead = (at_us >= begin) & (at_us < end)
             # silence has been long enough by then, or it is waited for
-            found[dead] = end + self.before(np.array([end]))[0] - self.silent_us - self.late(end)
+            found[dead] = (
+                end
+                + self.before(np.array([end]))[0]
+                - self.silent_us
+                - self.late(end)
+            )
         return found
 
 
@@ -105,7 +116,9 @@ def way_over(
     hour.
     """
     f = scenario.failover
-    silent_us = f.silent_for_us + scenario.rank * f.turn_us + beat_on_way_us(scenario)
+    silent_us = (
+        f.silent_for_us + scenario.rank * f.turn_us + beat_on_way_us(scenario)
+    )
     fence_us = f.fence_timeout_us
     if failure_class != SITE:
         fence_us = f.fence_us + scenario.link.distance_us
@@ -121,10 +134,16 @@ def way_over(
     down = _manager_down(t, run_end_us(t, scenario))
     turns, late = _detours(t, scenario)
     starts = np.unique(np.array([*start, *turns], np.int64))
-    of_hour = np.searchsorted(np.array(start, np.int64), starts, side="right") - 1
-    late_us = np.array(late, np.int64)[np.searchsorted(turns, starts, side="right") - 1]
+    of_hour = (
+        np.searchsorted(np.array(start, np.int64), starts, side="right") - 1
+    )
+    late_us = np.array(late, np.int64)[
+        np.searchsorted(turns, starts, side="right") - 1
+    ]
     before_us = np.array(before, np.int64)[of_hour]
-    tails = _tails(t, scenario, database) if failure_class == "database" else ()
+    tails = (
+        _tails(t, scenario, database) if failure_class == "database" else ()
+    )
     return Way(
         starts,
         np.where(before_us < NO_WAY_US, before_us + late_us, before_us),
@@ -141,7 +160,9 @@ def way_over(
     )
 
 
-def _tails(t: Tables, scenario: Scenario, database: int) -> tuple[Ints, Ints] | tuple[()]:
+def _tails(
+    t: Tables, scenario: Scenario, database: int
+) -> tuple[Ints, Ints] | tuple[()]:
     """From when on a tail of that database takes so long: the log until the next backup of it is
     cut, and after the last as much as that held.
     """
@@ -150,7 +171,9 @@ def _tails(t: Tables, scenario: Scenario, database: int) -> tuple[Ints, Ints] | 
     made = t.of("truth.backup_finished", database)
     logs = made["kind"] == Kind.LOG
     begun = t.of("truth.backup_begin", database)
-    cut = first_of(begun["file"], begun["time_us"], made["file"][logs], NEVER_US)
+    cut = first_of(
+        begun["file"], begun["time_us"], made["file"][logs], NEVER_US
+    )
     held = made["nominal_bytes"][logs]
     if not len(cut):
         return ()
@@ -168,9 +191,18 @@ def _tail_us(scenario: Scenario, size: int) -> int:
         scenario.secondary.restore[Kind.LOG],
         scenario.link,
     )
-    stream = min(link.bandwidth_bit_s, stream_cap_bit_s(link.mss_bytes, link.rtt_us, link.loss_ppb))
-    rates = [backup.rate_bytes_s, restore.rate_bytes_s, scenario.secondary.hash_bytes_s]
-    moving = sum(-(-size * _ALL_PPM // rate) for rate in rates) + -(-size * 8 * _ALL_PPM // stream)
+    stream = min(
+        link.bandwidth_bit_s,
+        stream_cap_bit_s(link.mss_bytes, link.rtt_us, link.loss_ppb),
+    )
+    rates = [
+        backup.rate_bytes_s,
+        restore.rate_bytes_s,
+        scenario.secondary.hash_bytes_s,
+    ]
+    moving = sum(-(-size * _ALL_PPM // rate) for rate in rates) + -(
+        -size * 8 * _ALL_PPM // stream
+    )
     return backup.fixed_us + restore.fixed_us + moving
 
 
@@ -198,7 +230,9 @@ def _detours(t: Tables, scenario: Scenario) -> tuple[list[int], list[int]]:
     return at, late
 
 
-def _readers(t: Tables, scenario: Scenario, database: int) -> list[tuple[int, int]]:
+def _readers(
+    t: Tables, scenario: Scenario, database: int
+) -> list[tuple[int, int]]:
     """When events let readers hold that database's copy open; faults that are drawn may name it,
     too.
     """
@@ -220,12 +254,16 @@ def beat_on_way_us(scenario: Scenario) -> int:
     return scenario.link.distance_us // 2
 
 
-def _by_the_hour(scenario: Scenario, fixed_us: int, silent_us: int) -> tuple[list[int], list[int]]:
+def _by_the_hour(
+    scenario: Scenario, fixed_us: int, silent_us: int
+) -> tuple[list[int], list[int]]:
     """The operator is paged when the silence is long enough; how long he takes is drawn by the
     hour.
     """
     f = scenario.failover
-    draws = Streams(scenario.seed, scenario.replication_no).of("operator", "answers in")
+    draws = Streams(scenario.seed, scenario.replication_no).of(
+        "operator", "answers in"
+    )
     began_us = scenario.begins_us
     last_us = began_us + scenario.run_for_us + silent_us
     hours = range(began_us // HOUR_US, last_us // HOUR_US + 1)
@@ -285,12 +323,22 @@ class Slowness:
             by = max(1, usual_us(laws[row.values["number"]]))
             at.append(row.time_us)
             factor.append(
-                factor[-1] * by // _ALL_PPM if row.values["begins"] else factor[-1] * _ALL_PPM // by
+                factor[-1] * by // _ALL_PPM
+                if row.values["begins"]
+                else factor[-1] * _ALL_PPM // by
             )
-        return cls(np.array(at, np.int64), np.array([min(x, _MOST_PPM) for x in factor], np.int64))
+        return cls(
+            np.array(at, np.int64),
+            np.array([min(x, _MOST_PPM) for x in factor], np.int64),
+        )
 
     def at(self, times: Ints) -> Ints:
-        return np.maximum(1, self.factor_ppm[np.searchsorted(self.at_us, times, side="right") - 1])
+        return np.maximum(
+            1,
+            self.factor_ppm[
+                np.searchsorted(self.at_us, times, side="right") - 1
+            ],
+        )
 
     def slowed(self, us: Ints, times: Ints) -> Ints:
         """How long work of so many microseconds takes then: exact, and about NO_WAY_US where that

@@ -20,14 +20,25 @@ import numpy as np
 
 from dr_sim.measures import cloud
 from dr_sim.measures.best import best, best_falling
-from dr_sim.measures.exposure import Curve, empty_curve, joined, true_exposure, worst
+from dr_sim.measures.exposure import (
+    Curve,
+    empty_curve,
+    joined,
+    true_exposure,
+    worst,
+)
 from dr_sim.measures.falling import Falling, joined_falling
 from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.legs import Leg, legs_of
 from dr_sim.measures.outage_now import outage_if_now, outage_of_service
 from dr_sim.measures.outcome import FailoverOutcome
 from dr_sim.measures.reported import reported_exposure
-from dr_sim.measures.tables import Tables, run_end_us, service_up_until_us, tables
+from dr_sim.measures.tables import (
+    Tables,
+    run_end_us,
+    service_up_until_us,
+    tables,
+)
 from dr_sim.measures.way_over import NO_WAY_US, SITE
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
@@ -48,7 +59,9 @@ class Whole:
         # of other standbys in the same time, by leg
         self._beside: list[list[tuple[Leg, Tables]]] = []
         for one in self.legs:
-            self._beside.append([(leg, tables(leg.journal)) for leg in one.beside])
+            self._beside.append(
+                [(leg, tables(leg.journal)) for leg in one.beside]
+            )
         self.scenario = self.legs[0].scenario
         self.end_us = run_end_us(self.opened[0], self.scenario)
         # by leg, the standby's place in the order, measure and database
@@ -84,10 +97,17 @@ class Whole:
         to the run's end.
         """
         following = self.after(leg)
-        return following is None or leg.begins_us + time_us < following[0].begins_us
+        return (
+            following is None
+            or leg.begins_us + time_us < following[0].begins_us
+        )
 
-    def exposure(self, database: str = "", failure_class: str = "site", tenant: str = "") -> Curve:
-        return self._over(*_exposure(failure_class), (database, tenant), alone=True)
+    def exposure(
+        self, database: str = "", failure_class: str = "site", tenant: str = ""
+    ) -> Curve:
+        return self._over(
+            *_exposure(failure_class), (database, tenant), alone=True
+        )
 
     @property
     def first_failure_us(self) -> int:
@@ -100,14 +120,20 @@ class Whole:
         return min([service_up_until_us(t, self.scenario), *fell, *lost])
 
     def curve(
-        self, head: str, database: str = "", failure_class: str = "site", tenant: str = ""
+        self,
+        head: str,
+        database: str = "",
+        failure_class: str = "site",
+        tenant: str = "",
     ) -> AnyCurve:
         """The curve that an SLA line means by its measure (scenario/sla.py, CURVES), of the
         measured part of the run.
         """
         begin, end = self.scenario.measure_from_us, self.end_us
         if head == "outage_if_now":
-            return self.outage_if_now(database, tenant, failure_class).window(begin, end)
+            return self.outage_if_now(database, tenant, failure_class).window(
+                begin, end
+            )
         if head == "drift":
             return self.drift().window(begin, end)
         if head == "provision_if_now":
@@ -127,7 +153,9 @@ class Whole:
 
     def reported(self, database: str = "", tenant: str = "") -> Curve:
         """Where there is no second side, everybody knows that there is none."""
-        return self._over("reported", reported_exposure, (database, tenant), alone=True)
+        return self._over(
+            "reported", reported_exposure, (database, tenant), alone=True
+        )
 
     def replay_lag(self, database: str = "", tenant: str = "") -> Curve:
         """Return it for the time in which there is a copy at a secondary."""
@@ -140,7 +168,9 @@ class Whole:
         there is no way over. With a cloud manager it holds what a failover would wait for it.
         """
         found = [
-            self._outage_in(leg, (database, tenant), failure_class).shifted(leg.begins_us)
+            self._outage_in(leg, (database, tenant), failure_class).shifted(
+                leg.begins_us
+            )
             for leg in self.legs
         ]
         alone = self._never_again((database, tenant))
@@ -165,20 +195,29 @@ class Whole:
 
     def reported_drift(self) -> Curve:
         """Return the drift that the cloud manager believes in."""
-        return cloud.reported_drift(self.opened[0], self.scenario, self._two_sides())
+        return cloud.reported_drift(
+            self.opened[0], self.scenario, self._two_sides()
+        )
 
     def provision_if_now(self) -> Falling:
         """Return how long a failover would wait for its site to be configured."""
-        return cloud.provision_if_now(self.opened[0], self.scenario, self._two_sides())
+        return cloud.provision_if_now(
+            self.opened[0], self.scenario, self._two_sides()
+        )
 
     def _two_sides(self) -> list[tuple[int, int]]:
         """When configuration is mirrored from one side to another."""
-        fails = [leg.begins_us + service_up_until_us(t, leg.scenario) for leg, t in self.each]
+        fails = [
+            leg.begins_us + service_up_until_us(t, leg.scenario)
+            for leg, t in self.each
+        ]
         return cloud.both_sides_us(self.opened[0], fails)
 
     def outage_in(self, leg: Leg, database: int) -> Falling:
         """Return that of one database in one leg, in that leg's time, by the best standby."""
-        first, *others = [self._outage_at(one, database) for one in self.at(leg)]
+        first, *others = [
+            self._outage_at(one, database) for one in self.at(leg)
+        ]
         return best_falling(first, others)
 
     def _outage_at(
@@ -192,8 +231,12 @@ class Whole:
             )
         return self._outages[key]
 
-    def _outage_in(self, leg: Leg, of: tuple[str, str], failure_class: str = SITE) -> Falling:
-        first, *others = [self.outage_of_copy(one, of, failure_class) for one in self.at(leg)]
+    def _outage_in(
+        self, leg: Leg, of: tuple[str, str], failure_class: str = SITE
+    ) -> Falling:
+        first, *others = [
+            self.outage_of_copy(one, of, failure_class) for one in self.at(leg)
+        ]
         return best_falling(first, others)
 
     def outage_of_copy(
@@ -204,19 +247,33 @@ class Whole:
     ) -> Falling:
         """Return that of one standby in one leg, in that leg's time."""
         leg, t = one
-        curves = [self._outage_at(one, i, failure_class) for i in _databases(leg.scenario, of)]
+        curves = [
+            self._outage_at(one, i, failure_class)
+            for i in _databases(leg.scenario, of)
+        ]
         return outage_of_service(t, leg.scenario, curves)
 
-    def _over(self, what: str, measure: Measure, of: tuple[str, str], alone: bool) -> Curve:
-        found = [self._in_leg(leg, what, measure, of).shifted(leg.begins_us) for leg in self.legs]
+    def _over(
+        self, what: str, measure: Measure, of: tuple[str, str], alone: bool
+    ) -> Curve:
+        found = [
+            self._in_leg(leg, what, measure, of).shifted(leg.begins_us)
+            for leg in self.legs
+        ]
         return joined([*found, self._never_again(of)] if alone else found)
 
-    def _in_leg(self, leg: Leg, what: str, measure: Measure, of: tuple[str, str]) -> Curve:
+    def _in_leg(
+        self, leg: Leg, what: str, measure: Measure, of: tuple[str, str]
+    ) -> Curve:
         """By the best standby at each instant."""
-        first, *others = [self._of_copy(one, what, measure, of) for one in self.at(leg)]
+        first, *others = [
+            self._of_copy(one, what, measure, of) for one in self.at(leg)
+        ]
         return best(first, others)
 
-    def exposure_of_copy(self, one: tuple[Leg, Tables], failure_class: str = "site") -> Curve:
+    def exposure_of_copy(
+        self, one: tuple[Leg, Tables], failure_class: str = "site"
+    ) -> Curve:
         """Return that of one standby in one leg, in that leg's time."""
         return self._of_copy(one, *_exposure(failure_class), ("", ""))
 
@@ -224,14 +281,20 @@ class Whole:
         return self._of_copy(one, "lag", replay_lag, ("", ""))
 
     def _of_copy(
-        self, one: tuple[Leg, Tables], what: str, measure: Measure, of: tuple[str, str]
+        self,
+        one: tuple[Leg, Tables],
+        what: str,
+        measure: Measure,
+        of: tuple[str, str],
     ) -> Curve:
         leg, t = one
         wanted = _databases(leg.scenario, of)
         which = leg.number, leg.scenario.rank, what
         for database in wanted:
             if (*which, database) not in self._kept:
-                self._kept[*which, database] = measure(t, leg.scenario, database)
+                self._kept[*which, database] = measure(
+                    t, leg.scenario, database
+                )
         return worst(self._kept[*which, database] for database in wanted)
 
     def _never_again(self, of: tuple[str, str]) -> Curve:
@@ -240,9 +303,17 @@ class Whole:
         wanted = _databases(leg.scenario, of)
         online = [r for r in t.rows("truth.promoted") if r.entity in wanted]
         since_us = leg.begins_us + max((r.time_us for r in online), default=0)
-        if leg.scenario.new_secondary_us is not None or not online or since_us >= self.end_us:
+        if (
+            leg.scenario.new_secondary_us is not None
+            or not online
+            or since_us >= self.end_us
+        ):
             return empty_curve(self.end_us)
-        return Curve(np.array([since_us], np.int64), np.array([since_us], np.int64), self.end_us)
+        return Curve(
+            np.array([since_us], np.int64),
+            np.array([since_us], np.int64),
+            self.end_us,
+        )
 
 
 def _exposure(failure_class: str) -> tuple[str, Measure]:
@@ -277,7 +348,9 @@ def unprotected_spans(whole: Whole) -> dict[int, tuple[int, int]]:
         following = whole.after(leg)
         if following is not None:
             restored = [_restored_us(*one) for one in whole.at(following[0])]
-            until = min((us for us in restored if us is not None), default=None)
+            until = min(
+                (us for us in restored if us is not None), default=None
+            )
             if until is None:
                 until = next(
                     (
@@ -292,7 +365,9 @@ def unprotected_spans(whole: Whole) -> dict[int, tuple[int, int]]:
     return found
 
 
-def unprotected(whole: Whole, leg: Leg, failover: FailoverOutcome) -> dict[str, tuple[int, bool]]:
+def unprotected(
+    whole: Whole, leg: Leg, failover: FailoverOutcome
+) -> dict[str, tuple[int, bool]]:
     """By database that was promoted, (for how long the new primary had nothing of it restored
     behind it, whether the run ended before it had; the primary's own failure ends that time too);
     and of the service under '': from the first promotion until every one of them is restored at the
@@ -300,7 +375,9 @@ def unprotected(whole: Whole, leg: Leg, failover: FailoverOutcome) -> dict[str, 
     """
     names = [d.name for d in leg.scenario.databases]
     promoted = {
-        names[x.database]: x.promoted_us for x in failover.losses if x.promoted_us is not None
+        names[x.database]: x.promoted_us
+        for x in failover.losses
+        if x.promoted_us is not None
     }
     if not promoted:
         return {}
@@ -310,21 +387,39 @@ def unprotected(whole: Whole, leg: Leg, failover: FailoverOutcome) -> dict[str, 
         until = dict.fromkeys(promoted, (end, True))
     else:
         later, t = following
-        at, end = later.begins_us - leg.begins_us, run_end_us(t, later.scenario)
+        at, end = (
+            later.begins_us - leg.begins_us,
+            run_end_us(t, later.scenario),
+        )
         first: dict[str, list[int]] = {}
         for i, database in enumerate(later.scenario.databases):
             firsts: list[int] = []
             for _, of_copy in whole.at(later):
-                firsts += of_copy.of("truth.restored", i)["time_us"][:1].tolist()
+                firsts += of_copy.of("truth.restored", i)["time_us"][
+                    :1
+                ].tolist()
             first[database.name] = sorted(firsts)
         again = next(
-            (r.time_us for kind in ("truth.failed", "truth.promoted") for r in t.rows(kind)), None
+            (
+                r.time_us
+                for kind in ("truth.failed", "truth.promoted")
+                for r in t.rows(kind)
+            ),
+            None,
         )
         # it failed before anything was restored
         none = (at + end, True) if again is None else (at + again, False)
-        until = {name: (at + us[0], False) if us else none for name, us in first.items()}
-    last, censored = max(until.values())  # what is not restored counts to the end
-    each = {name: (us - promoted[name], open_end) for name, (us, open_end) in until.items()}
+        until = {
+            name: (at + us[0], False) if us else none
+            for name, us in first.items()
+        }
+    last, censored = max(
+        until.values()
+    )  # what is not restored counts to the end
+    each = {
+        name: (us - promoted[name], open_end)
+        for name, (us, open_end) in until.items()
+    }
     return {"": (last - min(promoted.values()), censored), **each}
 
 

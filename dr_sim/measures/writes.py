@@ -39,7 +39,12 @@ def refusals(record: Record, scenario: Scenario) -> list[RefusedWrites]:
             begin = max(begun.pop(row.entity), scenario.measure_from_us)
             if row.time_us > begin:
                 found.append(
-                    RefusedWrites(row.entity, begin, row.time_us, row.values["transactions"])
+                    RefusedWrites(
+                        row.entity,
+                        begin,
+                        row.time_us,
+                        row.values["transactions"],
+                    )
                 )
     return found
 

@@ -92,7 +92,11 @@ class DatabaseMonitor:
             ):
                 continue
             self.raised_us[event_id] = now_us
-            level = "critical" if now_us - since >= self.config.critical_after_us else "error"
+            level = (
+                "critical"
+                if now_us - since >= self.config.critical_after_us
+                else "error"
+            )
             found.append(self._alert(event_id, level, now_us, sight))
         return found
 
@@ -110,21 +114,31 @@ class DatabaseMonitor:
                     else 0
                 )
                 dues.append(max(late + 1, again))
-        if sight.missing_since_us < 0:  # whatever is made next and is not restored
-            dues.append(now_us + self.config.restore_us - self.config.interval_us)
+        if (
+            sight.missing_since_us < 0
+        ):  # whatever is made next and is not restored
+            dues.append(
+                now_us + self.config.restore_us - self.config.interval_us
+            )
         every = self.config.every_us
         return -(-max(min(dues), now_us + 1) // every) * every
 
     def flows(self, now_us: int, sight: Sight) -> bool:
         """Is nothing up, and everything restored but what was made within the last interval?"""
         interval_us = self.config.interval_us
-        recent = now_us - sight.last_backup_us <= 2 * interval_us and not self.begun
+        recent = (
+            now_us - sight.last_backup_us <= 2 * interval_us and not self.begun
+        )
         return recent and (
-            sight.missing_since_us < 0 or now_us - sight.missing_since_us <= interval_us
+            sight.missing_since_us < 0
+            or now_us - sight.missing_since_us <= interval_us
         )
 
     def _backup_due_us(self, sight: Sight) -> int:
-        return max(sight.last_backup_us, self.watched_from_us) + self.config.backup_us
+        return (
+            max(sight.last_backup_us, self.watched_from_us)
+            + self.config.backup_us
+        )
 
     def _restore_due_us(self, sight: Sight) -> int:
         """Out of sync: what is not restored is too old, or it is there and nothing has been
@@ -132,14 +146,23 @@ class DatabaseMonitor:
         """
         if sight.last_restore_us < 0 or sight.missing_since_us < 0:
             return -1
-        in_sync_us = max(sight.last_restore_us, sight.missing_since_us - self.config.interval_us)
+        in_sync_us = max(
+            sight.last_restore_us,
+            sight.missing_since_us - self.config.interval_us,
+        )
         return min(in_sync_us, sight.missing_since_us) + self.config.restore_us
 
-    def _alert(self, event_id: int, level: str, now_us: int, sight: Sight) -> MonitorAlert:
+    def _alert(
+        self, event_id: int, level: str, now_us: int, sight: Sight
+    ) -> MonitorAlert:
         config = self.config
         if event_id == BACKUP_OVERDUE:
-            minutes = (now_us - max(sight.last_backup_us, self.watched_from_us)) // MINUTE_US
-            what = "backup log operation" if config.logs else "backup operation"
+            minutes = (
+                now_us - max(sight.last_backup_us, self.watched_from_us)
+            ) // MINUTE_US
+            what = (
+                "backup log operation" if config.logs else "backup operation"
+            )
             text = (
                 f"The log shipping primary database {config.name} has backup threshold of "
                 f"{config.backup_us // MINUTE_US}"

@@ -66,14 +66,23 @@ Key = tuple[int, str, str]  # network, site, and a job, a change or a thing
 class _InStore:
     """Holds what the manager's store must know: it goes back with the store to an old copy."""
 
-    asked: dict[str, tuple[str, ...]] = field(default_factory=dict)  # accepted -> what it asks for
-    over: dict[str, str] = field(default_factory=dict)  # job -> the last state it was in
-    attempt: dict[str, int] = field(default_factory=dict)  # job -> its newest attempt
+    asked: dict[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # accepted -> what it asks for
+    over: dict[str, str] = field(
+        default_factory=dict
+    )  # job -> the last state it was in
+    attempt: dict[str, int] = field(
+        default_factory=dict
+    )  # job -> its newest attempt
     acknowledged: dict[str, int] = field(default_factory=dict)
 
     def copy(self) -> _InStore:
         return _InStore(
-            dict(self.asked), dict(self.over), dict(self.attempt), dict(self.acknowledged)
+            dict(self.asked),
+            dict(self.over),
+            dict(self.attempt),
+            dict(self.acknowledged),
         )
 
 
@@ -82,25 +91,45 @@ class _Seen:
     """Holds what has been read of the journal so far."""
 
     known: _InStore = field(default_factory=_InStore)
-    copied: _InStore = field(default_factory=_InStore)  # as of the last copy of the store
-    calls: dict[int, Row] = field(default_factory=dict)  # those not answered yet
+    copied: _InStore = field(
+        default_factory=_InStore
+    )  # as of the last copy of the store
+    calls: dict[int, Row] = field(
+        default_factory=dict
+    )  # those not answered yet
     logged: bool = True  # the last call that was told has a line in the log
-    may_be: set[str] = field(default_factory=set)  # requests of callers who may make them
+    may_be: set[str] = field(
+        default_factory=set
+    )  # requests of callers who may make them
     restored_us: int = -1  # when the store was last put back
-    told_done: str = ""  # the job of which the manager has just been told that it is done
-    change_of: dict[str, str] = field(default_factory=dict)  # job -> the change it makes
+    told_done: str = (
+        ""  # the job of which the manager has just been told that it is done
+    )
+    change_of: dict[str, str] = field(
+        default_factory=dict
+    )  # job -> the change it makes
     alive: dict[Key, int] = field(default_factory=dict)  # job -> its attempt
     at_once: dict[tuple[int, str], int] = field(default_factory=dict)
-    changing: dict[Key, str] = field(default_factory=dict)  # change -> the job that makes it
-    done: dict[Key, str] = field(default_factory=dict)  # change -> the job that made it
+    changing: dict[Key, str] = field(
+        default_factory=dict
+    )  # change -> the job that makes it
+    done: dict[Key, str] = field(
+        default_factory=dict
+    )  # change -> the job that made it
     escaped: set[str] = field(default_factory=set)  # changes
     cleaned: set[Key] = field(default_factory=set)
-    begun_at: dict[str, set[Key]] = field(default_factory=lambda: defaultdict(set))  # by job
-    order: dict[tuple[int, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    begun_at: dict[str, set[Key]] = field(
+        default_factory=lambda: defaultdict(set)
+    )  # by job
+    order: dict[tuple[int, str], list[str]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     reached: dict[tuple[int, str], int] = field(default_factory=dict)
     active: str = "A"
     second: str = "B"  # '' where there is none
-    begun: dict[str, int] = field(default_factory=dict)  # change -> when, first
+    begun: dict[str, int] = field(
+        default_factory=dict
+    )  # change -> when, first
     lane_of: dict[str, tuple[str, str]] = field(default_factory=dict)
     last_disturbed_us: int = 0
 
@@ -114,15 +143,21 @@ def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
     return sorted(found, key=lambda breach: (breach.time_us, breach.seq))
 
 
-def _over_rows(journal: Journal, spec: Cloud, seen: _Seen) -> Iterator[CloudBreach]:
+def _over_rows(
+    journal: Journal, spec: Cloud, seen: _Seen
+) -> Iterator[CloudBreach]:
     last = None
     for row in journal.rows(*_KINDS):
         last = row
         for number, sentence in _row(row, spec, seen):
-            yield CloudBreach(row.time_us, row.seq, f"cloud {number}", sentence)
+            yield CloudBreach(
+                row.time_us, row.seq, f"cloud {number}", sentence
+            )
     if last is not None:
         for number, sentence in _at_end(journal, spec, seen, last.time_us):
-            yield CloudBreach(last.time_us, last.seq, f"cloud {number}", sentence)
+            yield CloudBreach(
+                last.time_us, last.seq, f"cloud {number}", sentence
+            )
 
 
 Broken = Iterator[tuple[int, str]]
@@ -133,8 +168,14 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     if kind == "cloud.Called":
         yield from _called(row, spec, seen)
     elif kind == "cloud.AgentSaid":
-        newest = seen.known.attempt.get(row.values["job"]) == row.values["attempt"]
-        seen.told_done = row.values["job"] if newest and row.values["word"] == "done" else ""
+        newest = (
+            seen.known.attempt.get(row.values["job"]) == row.values["attempt"]
+        )
+        seen.told_done = (
+            row.values["job"]
+            if newest and row.values["word"] == "done"
+            else ""
+        )
     elif kind == "cloud.CallsAlike":
         seen.logged = False
     elif kind == "cloud.AnswerCall":
@@ -151,7 +192,9 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     elif kind == "truth.cloud_effect":
         yield from _effect(row, spec, seen)
     elif kind == "truth.cloud_acknowledged":
-        seen.known.acknowledged.setdefault(_request(row.values["client"], row), row.time_us)
+        seen.known.acknowledged.setdefault(
+            _request(row.values["client"], row), row.time_us
+        )
     elif kind == "truth.cloud_store_copied":
         seen.copied = seen.known.copy()
     elif kind == "truth.cloud_store_restored":
@@ -191,7 +234,9 @@ def _called(row: Row, spec: Cloud, seen: _Seen) -> Broken:
 def _may_call(caller: str, network: str, spec: Cloud) -> bool:
     """A tenant's client may use what is the tenant's, and what is shared."""
     mine = next((c.tenants for c in spec.clients if c.name == caller), ())
-    theirs = next((n.tenants for n in spec.networks if n.name == network), None)
+    theirs = next(
+        (n.tenants for n in spec.networks if n.name == network), None
+    )
     if theirs is None:
         return False
     return not mine or not theirs or bool(set(mine) & set(theirs))
@@ -199,7 +244,10 @@ def _may_call(caller: str, network: str, spec: Cloud) -> bool:
 
 def _answered(row: Row, seen: _Seen) -> Broken:
     if not seen.logged:
-        yield 7, f"call {row.values['call']} is answered before it has a line in the log"
+        yield (
+            7,
+            f"call {row.values['call']} is answered before it has a line in the log",
+        )
     call = seen.calls.pop(row.values["call"], None)
     if call is None:
         return
@@ -214,7 +262,10 @@ def _answered(row: Row, seen: _Seen) -> Broken:
             seen.known.asked[name] = asks
             seen.lane_of[name] = (v["network"], v["entity"])
         if known is not None and known != asks and outcome != "conflict":
-            yield 3, f"{name} asks for something else than before, and is answered {outcome!r}"
+            yield (
+                3,
+                f"{name} asks for something else than before, and is answered {outcome!r}",
+            )
     elif outcome == "unknown" and name in seen.known.asked:
         yield 2, f"{name} was accepted, and is not known any more"
     job, state = row.values["job"], row.values["state"]
@@ -252,14 +303,23 @@ def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         seen.begun_at[job].add(key)
         seen.begun.setdefault(change, row.time_us)
         if key in seen.alive:
-            yield 4, f"attempt {seen.alive[key]} of {job} lives, and {v['attempt']} begins"
+            yield (
+                4,
+                f"attempt {seen.alive[key]} of {job} lives, and {v['attempt']} begins",
+            )
         elif made in seen.changing:
-            yield 4, f"{change} is being made by {seen.changing[made]}, and {job} begins"
+            yield (
+                4,
+                f"{change} is being made by {seen.changing[made]}, and {job} begins",
+            )
         seen.alive[key] = v["attempt"]
         seen.changing[made] = job
         seen.at_once[side] = seen.at_once.get(side, 0) + 1
         if seen.at_once[side] > spec.jobs.at_once:
-            yield 10, f"{seen.at_once[side]} scripts run at {v['site']}, {spec.jobs.at_once} may"
+            yield (
+                10,
+                f"{seen.at_once[side]} scripts run at {v['site']}, {spec.jobs.at_once} may",
+            )
     elif what in _ENDS:
         if seen.alive.pop(key, None) is not None:
             seen.at_once[side] -= 1
@@ -268,12 +328,22 @@ def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
             seen.escaped.add(change)
         if what == "done":
             twice = seen.done.get(made)
-            if twice is not None and change not in seen.escaped and seen.restored_us < 0:
-                yield 1, f"{change} was made at {v['site']} by {twice}, and again by {job}"
+            if (
+                twice is not None
+                and change not in seen.escaped
+                and seen.restored_us < 0
+            ):
+                yield (
+                    1,
+                    f"{change} was made at {v['site']} by {twice}, and again by {job}",
+                )
             seen.done[made] = job
     elif what == "cleaning":
         if key in seen.alive:
-            yield 5, f"{job} is cleaned up while attempt {seen.alive[key]} lives"
+            yield (
+                5,
+                f"{job} is cleaned up while attempt {seen.alive[key]} lives",
+            )
         if key in seen.cleaned:
             yield 5, f"{job} is cleaned up again"
     elif what == "cleaned":
@@ -286,7 +356,9 @@ def _ended(row: Row, seen: _Seen) -> Broken:
     are closed as they are.
     """
     entries = row.values["entries"]
-    if not seen.second or ('"cancelled"' not in entries and '"failed"' not in entries):
+    if not seen.second or (
+        '"cancelled"' not in entries and '"failed"' not in entries
+    ):
         return
     for name, state in json.loads(entries):
         job = name.removeprefix("ended/")
@@ -309,7 +381,10 @@ def _effect(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     if v["how"] != "script":
         return
     if change not in seen.may_be:
-        yield 11, f"{change} takes effect at {site}, and nobody who may has asked for it"
+        yield (
+            11,
+            f"{change} takes effect at {site}, and nobody who may has asked for it",
+        )
     if site == seen.active:
         seen.order[thing].append(change)
         return
@@ -318,7 +393,10 @@ def _effect(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     place = seen.order[thing].index(change)
     if place < seen.reached.get(thing, -1):
         later = seen.order[thing][seen.reached[thing]]
-        yield 9, f"{change} of {entity} takes effect at {site} after {later}, which came later"
+        yield (
+            9,
+            f"{change} of {entity} takes effect at {site} after {later}, which came later",
+        )
     seen.reached[thing] = max(place, seen.reached.get(thing, -1))
 
 
@@ -335,7 +413,10 @@ def _at_end(journal: Journal, spec: Cloud, seen: _Seen, end_us: int) -> Broken:
     for name, at_us in seen.known.acknowledged.items():
         lane = seen.lane_of.get(name, ("", ""))
         if name not in seen.begun and newest.get(lane, -1) > at_us + _CLOSE_US:
-            yield 1, f"{name} was acknowledged and never begun, and later requests were"
+            yield (
+                1,
+                f"{name} was acknowledged and never begun, and later requests were",
+            )
     if end_us - seen.last_disturbed_us < _calm_us(spec) or not seen.second:
         return
     if spec.mirror.mode == "runbook" or spec.mirror.on_failure == "skip":
@@ -344,17 +425,24 @@ def _at_end(journal: Journal, spec: Cloud, seen: _Seen, end_us: int) -> Broken:
         yield 14, f"after a long calm attempt {attempt} of {key[2]} still runs"
     if not spec.mirror.audit_us:
         return
-    behind: dict[int, Row] = {row.entity: row for row in journal.rows("truth.cloud_drift")}
+    behind: dict[int, Row] = {
+        row.entity: row for row in journal.rows("truth.cloud_drift")
+    }
     for network, row in behind.items():
         if row.values["since_us"] >= 0:
             name = spec.networks[network].name
-            yield 14, f"after a long calm the two sides of {name} are not the same"
+            yield (
+                14,
+                f"after a long calm the two sides of {name} are not the same",
+            )
 
 
 def _calm_us(spec: Cloud) -> int:
     """After so long without a change, an event or a crash nothing should be left to do."""
     jobs, mirror = spec.jobs, spec.mirror
-    attempts = jobs.attempts * (jobs.time_limit_us + jobs.retry_us) + jobs.clean_up_us
+    attempts = (
+        jobs.attempts * (jobs.time_limit_us + jobs.retry_us) + jobs.clean_up_us
+    )
     return 3 * attempts + 2 * (mirror.audit_us + mirror.every_us)
 
 
@@ -380,7 +468,10 @@ def _told(journal: Journal, scenario: Scenario) -> Iterator[CloudBreach]:
     unseen = _unseen(journal, len(spec.networks))
     for e in _episodes(journal, scenario):
         grace = spec.jobs.retry_us + MINUTE_US
-        if any(e.since_us - MINUTE_US <= us <= e.end_us for us in unseen[e.network]):
+        if any(
+            e.since_us - MINUTE_US <= us <= e.end_us
+            for us in unseen[e.network]
+        ):
             if not spec.mirror.audit_us or spec.mirror.mode == "runbook":
                 continue  # nobody looks, so nobody can know
             grace += 2 * spec.mirror.audit_us + spec.mirror.limit_us
@@ -406,7 +497,11 @@ def _episodes(journal: Journal, scenario: Scenario) -> Iterator[_Episode]:
     rows = [*journal.rows("truth.cloud_drift")]
     state: dict[int, tuple[int, int]] = {}  # network -> (since, seq)
     for row in [*rows, None]:
-        networks = [row.entity] if row is not None else list(range(len(spec.networks)))
+        networks = (
+            [row.entity]
+            if row is not None
+            else list(range(len(spec.networks)))
+        )
         now = min(row.time_us, end_us) if row is not None else end_us
         for network in networks:
             since, seq = state.get(network, (-1, 0))
@@ -425,7 +520,11 @@ def _episodes(journal: Journal, scenario: Scenario) -> Iterator[_Episode]:
 def _until(journal: Journal, scenario: Scenario) -> int:
     """Return the instant until which the first side works."""
     ends = [row.time_us for row in journal.rows("truth.failed", "truth.end")]
-    ends += [row.time_us for row in journal.rows("truth.fenced") if row.values["writes_stop"]]
+    ends += [
+        row.time_us
+        for row in journal.rows("truth.fenced")
+        if row.values["writes_stop"]
+    ]
     return min(ends, default=scenario.run_for_us)
 
 
@@ -450,11 +549,14 @@ def _unseen(journal: Journal, networks: int) -> dict[int, list[int]]:
     for row in journal.rows("truth.cloud_script"):
         if row.values["what"] == "done late":
             found[row.entity].append(row.time_us)
-    everywhere = [row.time_us for row in journal.rows("truth.cloud_store_restored")]
+    everywhere = [
+        row.time_us for row in journal.rows("truth.cloud_store_restored")
+    ]
     everywhere += [
         row.time_us
         for row in journal.rows("truth.event")
-        if "mapping" in row.values["detail"]  # changes hit the wrong thing meanwhile
+        if "mapping"
+        in row.values["detail"]  # changes hit the wrong thing meanwhile
     ]
     for network in range(networks):
         found[network] += everywhere

@@ -9,10 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from dr_sim.backups.model import BackupHeader, RestoreState
-from dr_sim.oracle.survival import Front, History, SurvivingFile, WitnessedReading
+from dr_sim.oracle.survival import (
+    Front,
+    History,
+    SurvivingFile,
+    WitnessedReading,
+)
 
 
-def is_quiet(d: History, state: RestoreState, reading: WitnessedReading) -> bool:
+def is_quiet(
+    d: History, state: RestoreState, reading: WitnessedReading
+) -> bool:
     """Return whether whole logs from that state on would move the fronts and show nothing else.
     state and reading are the database's at the secondary.
     """
@@ -28,7 +35,9 @@ def is_quiet(d: History, state: RestoreState, reading: WitnessedReading) -> bool
     )
 
 
-def _is_as_recorded(d: History, state: RestoreState, reading: WitnessedReading) -> bool:
+def _is_as_recorded(
+    d: History, state: RestoreState, reading: WitnessedReading
+) -> bool:
     """Return whether the database stands where the history has it, on the primary's fork."""
     base_lsn = state.differential_base_lsn
     return (
@@ -89,7 +98,12 @@ def delete_unnoticed(d: History, files: Iterable[int], where: str) -> bool:
     """
     known = [file for file in map(d.files.get, files) if file is not None]
     log_turns = d.log_follows() is not d.log_whole
-    if d.host.by_logs or d.site.by_logs or log_turns or not all(map(d.needless, known)):
+    if (
+        d.host.by_logs
+        or d.site.by_logs
+        or log_turns
+        or not all(map(d.needless, known))
+    ):
         return False
     for file in known:
         if where == "primary":

@@ -99,7 +99,9 @@ class Front:
         self.lsn = -1  # nothing survives
         self.commits = 0
         self.stuck = False
-        self.by_logs = False  # it rests on a base that only logs bring, replayed or not
+        self.by_logs = (
+            False  # it rests on a base that only logs bring, replayed or not
+        )
         self.shown_fork = self.shown_commits = -1
 
     def follows(self, f: SurvivingFile) -> bool:
@@ -156,7 +158,11 @@ class History:
     )
 
     def __init__(
-        self, index: int, name: str, show: Callable[[int, History, Front], None], links: bool
+        self,
+        index: int,
+        name: str,
+        show: Callable[[int, History, Front], None],
+        links: bool,
     ) -> None:
         """links: incrementals stand on incrementals (PostgreSQL's rule)."""
         self.index = index
@@ -180,12 +186,16 @@ class History:
         self.files: dict[int, SurvivingFile] = {}
         # those of which intact bytes lie somewhere, and some that have gone since
         self.somewhere: list[SurvivingFile] = []
-        self.bases: list[SurvivingFile] = []  # those of them that are fulls and not copy-only
+        self.bases: list[
+            SurvivingFile
+        ] = []  # those of them that are fulls and not copy-only
         # first_lsn of the newest fulls that once were intact on both sides
         self.whole: list[int] = []
         # attempts of files that never were finished, or are none of this history
         self.strays: dict[int, int] = {}
-        self.foreign: dict[int, int] = {}  # the forks of files that are none of this history
+        self.foreign: dict[
+            int, int
+        ] = {}  # the forks of files that are none of this history
         self.site = Front("site")
         self.host = Front("host")
         self.exists = False  # the secondary's copy, from here on
@@ -199,7 +209,9 @@ class History:
         self.due_commits = -1  # what a promotion owes, once recovery has begun
         # a restore hung and was ended, and no other has come since: what it holds
         self.hung_commits = -1
-        self.stop_commits = -1  # a failover was ordered that holds no more than these; -1: none was
+        self.stop_commits = (
+            -1
+        )  # a failover was ordered that holds no more than these; -1: none was
 
     # ---- forks
     def on_path(self, of: int, fork: int, lsn: int) -> bool:
@@ -247,7 +259,12 @@ class History:
     def usable(self, t: int, front: Front, f: SurvivingFile) -> None:
         """One more intact file for that front."""
         same = f.fork == front.fork
-        if same and f.kind is _LOG and f.first_lsn <= front.lsn and not front.stuck:
+        if (
+            same
+            and f.kind is _LOG
+            and f.first_lsn <= front.lsn
+            and not front.stuck
+        ):
             if front.follows(f):  # the quiet path
                 self.show(t, self, front)
         elif front.stuck:
@@ -262,7 +279,11 @@ class History:
                 else:
                     self.compute(t, front)  # do logs bring its base?
                 return
-            front.fork, front.lsn, front.commits = f.fork, f.last_lsn, f.commits
+            front.fork, front.lsn, front.commits = (
+                f.fork,
+                f.last_lsn,
+                f.commits,
+            )
             self._show(t, front)
 
     def _fits(self, front: Front, f: SurvivingFile, same: bool) -> bool:
@@ -278,12 +299,23 @@ class History:
         restored, and incrementals on these, which by PostgreSQL's rule are bases in turn.
         """
         host = front is self.host
-        bases = {f.first_lsn for f in self.bases if f.secondary or (host and f.primary)}
+        bases = {
+            f.first_lsn
+            for f in self.bases
+            if f.secondary or (host and f.primary)
+        }
         if self.sound and self.has_base:
             bases.add(self.base_lsn)
-        for f in self._that_lie_somewhere():  # in the order in which they were made
+        for f in (
+            self._that_lie_somewhere()
+        ):  # in the order in which they were made
             there = f.secondary or (host and f.primary)
-            if self.links and there and f.kind is _INCREMENTAL and f.base_lsn in bases:
+            if (
+                self.links
+                and there
+                and f.kind is _INCREMENTAL
+                and f.base_lsn in bases
+            ):
                 bases.add(f.first_lsn)
         return bases
 
@@ -294,7 +326,9 @@ class History:
         else:
             was, f.secondary = f.secondary, False
         needless = self.needless(f)
-        for front in (self.host, self.site) if where != "primary" else (self.host,):
+        for front in (
+            (self.host, self.site) if where != "primary" else (self.host,)
+        ):
             if was and not (needless and not front.by_logs):
                 self.compute(t, front)
 
@@ -324,23 +358,33 @@ class History:
         there = [f for f in self._that_lie_somewhere() if (f.secondary or (host and f.primary))
                  and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))]  # fmt: skip
         lsn, commits = -1, 0
-        if self.exists and self.sound and self.on_path(fork, self.fork, self.lsn):
+        if (
+            self.exists
+            and self.sound
+            and self.on_path(fork, self.fork, self.lsn)
+        ):
             lsn, commits, fork = self.lsn, self.commits, self.fork
         bases = self._bases(front)
         for f in there:
             if f.last_lsn > lsn and (
-                f.kind is _FULL or (f.kind is _INCREMENTAL and f.base_lsn in bases)
+                f.kind is _FULL
+                or (f.kind is _INCREMENTAL and f.base_lsn in bases)
             ):
                 lsn, commits, fork = f.last_lsn, f.commits, f.fork
         lsn, commits, fork = self._replayed(there, lsn, commits, fork)
         front.by_logs = False
         if any(
-            f.kind is _INCREMENTAL and f.last_lsn > lsn and f.base_lsn not in bases for f in there
+            f.kind is _INCREMENTAL
+            and f.last_lsn > lsn
+            and f.base_lsn not in bases
+            for f in there
         ):
             far = self._by_logs(there)
             if far is not None and far.last_lsn > lsn:
                 front.by_logs = True
-                lsn, commits, fork = self._replayed(there, far.last_lsn, far.commits, far.fork)
+                lsn, commits, fork = self._replayed(
+                    there, far.last_lsn, far.commits, far.fork
+                )
         front.lsn, front.commits, front.fork = lsn, commits, fork
         front.stuck = any(f.last_lsn > lsn for f in there)
         self._show(t, front)
@@ -357,12 +401,17 @@ class History:
             and f.last_lsn <= limit_lsn
             and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))
         ]
-        if self.exists and self.sound and self.on_path(fork, self.fork, self.lsn):
+        if (
+            self.exists
+            and self.sound
+            and self.on_path(fork, self.fork, self.lsn)
+        ):
             lsn, commits, fork = self.lsn, self.commits, self.fork
         bases = self._bases(self.site)
         for f in there:
             if f.last_lsn > lsn and (
-                f.kind is _FULL or (f.kind is _INCREMENTAL and f.base_lsn in bases)
+                f.kind is _FULL
+                or (f.kind is _INCREMENTAL and f.base_lsn in bases)
             ):
                 lsn, commits, fork = f.last_lsn, f.commits, f.fork
         return self._replayed(there, lsn, commits, fork)[1]
@@ -372,10 +421,15 @@ class History:
     ) -> tuple[int, int, int]:
         """Where every log that fits leads from that position (an LSN of -1: there is none)."""
         if lsn >= 0:
-            for f in sorted((f for f in there if f.kind is _LOG and f.last_lsn >= lsn), key=_BEGIN):
+            for f in sorted(
+                (f for f in there if f.kind is _LOG and f.last_lsn >= lsn),
+                key=_BEGIN,
+            ):
                 if f.first_lsn > lsn:
                     break
-                if (f.last_lsn > lsn or f.fork != fork) and self.on_path(f.fork, fork, lsn):
+                if (f.last_lsn > lsn or f.fork != fork) and self.on_path(
+                    f.fork, fork, lsn
+                ):
                     lsn, commits, fork = f.last_lsn, f.commits, f.fork
         return lsn, commits, fork
 
@@ -388,7 +442,11 @@ class History:
         furthest position with it counts.
         """
         tops: dict[tuple[int, bool], int] = {}
-        held = self.exists and self.sound and self.on_path(self.primary_fork, self.fork, self.lsn)
+        held = (
+            self.exists
+            and self.sound
+            and self.on_path(self.primary_fork, self.fork, self.lsn)
+        )
         far: SurvivingFile | None = None
         for lsn, group in groupby(sorted(there, key=_END), key=_END):
             if held and lsn > self.lsn:
@@ -404,9 +462,16 @@ class History:
                     if stands and self.links:
                         found.append((f.first_lsn, True))
                 else:
-                    over = [base for base, top in tops.items() if f.first_lsn <= top]
+                    over = [
+                        base
+                        for base, top in tops.items()
+                        if f.first_lsn <= top
+                    ]
                     found = [
-                        (f.carries_lsn, True) if f.carries_lsn > base[0] else base for base in over
+                        (f.carries_lsn, True)
+                        if f.carries_lsn > base[0]
+                        else base
+                        for base in over
                     ]
                 if found:
                     far = f
@@ -415,7 +480,10 @@ class History:
         return far
 
     def _show(self, t: int, front: Front) -> None:
-        if front.commits != front.shown_commits or front.fork != front.shown_fork:
+        if (
+            front.commits != front.shown_commits
+            or front.fork != front.shown_fork
+        ):
             front.shown_commits, front.shown_fork = front.commits, front.fork
             self.show(t, self, front)
 
@@ -426,7 +494,15 @@ class History:
             self.whole = sorted(self.whole)[-KEPT_CHAINS:]
             cut = self.whole[0]
             self.files = {
-                i: f for i, f in self.files.items() if f.last_lsn > cut or f.first_lsn >= cut
+                i: f
+                for i, f in self.files.items()
+                if f.last_lsn > cut or f.first_lsn >= cut
             }
-            self.bases = [f for f in self.bases if f.last_lsn > cut or f.first_lsn >= cut]
-            self.somewhere = [f for f in self.somewhere if f.last_lsn > cut or f.first_lsn >= cut]
+            self.bases = [
+                f for f in self.bases if f.last_lsn > cut or f.first_lsn >= cut
+            ]
+            self.somewhere = [
+                f
+                for f in self.somewhere
+                if f.last_lsn > cut or f.first_lsn >= cut
+            ]

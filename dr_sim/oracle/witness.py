@@ -19,8 +19,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
-from dr_sim.oracle.quiet_logs import delete_unnoticed, is_quiet, take_quiet_logs
-from dr_sim.oracle.survival import Front, History, SurvivingFile, WitnessedReading
+from dr_sim.oracle.quiet_logs import (
+    delete_unnoticed,
+    is_quiet,
+    take_quiet_logs,
+)
+from dr_sim.oracle.survival import (
+    Front,
+    History,
+    SurvivingFile,
+    WitnessedReading,
+)
 
 _FULL, _LOG = Kind.FULL, Kind.LOG
 
@@ -109,14 +118,17 @@ class Witness:
     ) -> None:
         self.violations: list[Violation] = []
         self._databases = [
-            History(i, name, self._show, links) for i, name in enumerate(database_names)
+            History(i, name, self._show, links)
+            for i, name in enumerate(database_names)
         ]
         self._emit = emit
         self._ack_instant = ack_instant
         self._validated = validated
 
     # ---- files
-    def made(self, t: int, db: int, file: int, header: BackupHeader, commits: int) -> None:
+    def made(
+        self, t: int, db: int, file: int, header: BackupHeader, commits: int
+    ) -> None:
         """Record that a backup is finished and whole in the primary's share. After a promotion the
         old primary's backups do not count, nor does a backup of a fork that the primary is not on
         (a rehearsal's, for example): it is not part of this history.
@@ -186,7 +198,9 @@ class Witness:
             self._log_turned(t, d)
 
     # ---- quiet logs in one step
-    def quiet(self, db: int, state: RestoreState, reading: WitnessedReading) -> bool:
+    def quiet(
+        self, db: int, state: RestoreState, reading: WitnessedReading
+    ) -> bool:
         """Return whether whole logs from that state on, each made, landed and restored before the
         next, would move the fronts and show nothing else. state and reading are the database's at
         the secondary.
@@ -210,7 +224,9 @@ class Witness:
         landed: the instant of the first commit that a survivor lacks from then on, -1 where that is
         unchanged.
         """
-        lacking_us = take_quiet_logs(self._databases[db], headers, commits, self._ack_instant)
+        lacking_us = take_quiet_logs(
+            self._databases[db], headers, commits, self._ack_instant
+        )
         last_file = headers[-1].backup_id
         self.handed_over(hashed_us, db, HandOver(last_file, 1, True, True))
         self.restored(last.at_us, db, last_file, last.state, last.reading)
@@ -230,7 +246,9 @@ class Witness:
         d.promoted, d.primary_fork = False, fork
         self._afresh(t, d)
 
-    def seeded(self, t: int, db: int, fork: int, lsn: int, commits: int, base_lsn: int) -> None:
+    def seeded(
+        self, t: int, db: int, fork: int, lsn: int, commits: int, base_lsn: int
+    ) -> None:
         """Begin a run, or after a promotion the watch over a new pair, with a full restored at the
         secondary.
         """
@@ -247,7 +265,9 @@ class Witness:
         )
         self._afresh(t, d)
 
-    def succeeded(self, t: int, db: int, of: Lineage, copy: RestoreState | None) -> None:
+    def succeeded(
+        self, t: int, db: int, of: Lineage, copy: RestoreState | None
+    ) -> None:
         """Begin the watch over a new pair, after a promotion. copy: the old primary's database,
         left restoring exactly where the new primary's fork begins; None: nothing is restored at the
         new secondary.
@@ -261,17 +281,24 @@ class Witness:
         else:
             self.stands_there(t, db, copy, of.commits)
 
-    def stands_there(self, t: int, db: int, copy: RestoreState, commits: int) -> None:
+    def stands_there(
+        self, t: int, db: int, copy: RestoreState, commits: int
+    ) -> None:
         """Note a copy at the secondary that no restore has brought: so many commits of the
         primary's history.
         """
         d = self._databases[db]
         d.exists, d.fork, d.lsn = True, copy.fork, copy.redo_lsn
         d.commits = d.claimed = commits
-        d.base_lsn, d.has_base = copy.differential_base_lsn, copy.differential_base_lsn != 0
+        d.base_lsn, d.has_base = (
+            copy.differential_base_lsn,
+            copy.differential_base_lsn != 0,
+        )
         self._afresh(t, d)
 
-    def lineage(self, db: int, fork: int, lsn: int, reading: WitnessedReading) -> Lineage:
+    def lineage(
+        self, db: int, fork: int, lsn: int, reading: WitnessedReading
+    ) -> Lineage:
         """Return the origin, for the next witness, of a database that was promoted on that fork,
         which begins at that LSN.
         """
@@ -282,7 +309,10 @@ class Witness:
     def handed_over(self, t: int, db: int, handed: HandOver) -> None:
         """Check a file that the engine is about to open for restore."""
         file, content = handed.file, handed.content
-        attempts_in_store, bytes_intact = handed.attempts_in_store, handed.bytes_intact
+        attempts_in_store, bytes_intact = (
+            handed.attempts_in_store,
+            handed.bytes_intact,
+        )
         validated = handed.validated
         d = self._databases[db]
         f = d.files.get(file)
@@ -294,9 +324,16 @@ class Witness:
                 "attempts",
                 f"file {file}: {attempts_in_store} in the store, {before} at the last read",
             )
-        if not bytes_intact and self._validated and (not validated or f is None or f.spoilt):
+        if (
+            not bytes_intact
+            and self._validated
+            and (not validated or f is None or f.spoilt)
+        ):
             self._fault(
-                t, d, "damaged_file", f"file {file}: handed over, validated {int(validated)}"
+                t,
+                d,
+                "damaged_file",
+                f"file {file}: handed over, validated {int(validated)}",
             )
         if d.promoted:
             self._fault(t, d, "after_promotion", f"file {file}: handed over")
@@ -316,12 +353,25 @@ class Witness:
             return
         if f.restored and f.last_lsn <= d.lsn:
             self._fault(
-                t, d, "replayed_twice", f"file {file}: ends at {f.last_lsn}, position {d.lsn}"
+                t,
+                d,
+                "replayed_twice",
+                f"file {file}: ends at {f.last_lsn}, position {d.lsn}",
             )
         elif f.fork != d.fork and not d.on_path(f.fork, d.fork, d.lsn):
-            self._fault(t, d, "wrong_fork", f"file {file}: fork {f.fork}, position {d.fork, d.lsn}")
+            self._fault(
+                t,
+                d,
+                "wrong_fork",
+                f"file {file}: fork {f.fork}, position {d.fork, d.lsn}",
+            )
         elif f.first_lsn > d.lsn and f.kind is _LOG:
-            self._fault(t, d, "gap", f"file {file}: begins at {f.first_lsn}, position {d.lsn}")
+            self._fault(
+                t,
+                d,
+                "gap",
+                f"file {file}: begins at {f.first_lsn}, position {d.lsn}",
+            )
 
     def restored(
         self,
@@ -347,14 +397,24 @@ class Witness:
             and d.exists
             and (
                 state.redo_lsn < d.lsn
-                or (state.fork != d.fork and not d.on_path(state.fork, d.fork, d.lsn))
+                or (
+                    state.fork != d.fork
+                    and not d.on_path(state.fork, d.fork, d.lsn)
+                )
             )
         ):
             self._fault(
-                t, d, "regression", f"file {file}: {d.fork, d.lsn} -> {state.fork, state.redo_lsn}"
+                t,
+                d,
+                "regression",
+                f"file {file}: {d.fork, d.lsn} -> {state.fork, state.redo_lsn}",
             )
         if f is not None:
-            reaches = f.commits if stop_commits is None else min(f.commits, stop_commits)
+            reaches = (
+                f.commits
+                if stop_commits is None
+                else min(f.commits, stop_commits)
+            )
             self._check_file(t, d, file, f, state, reaches)
             d.claimed = f.commits if full else max(d.claimed, reaches)
         sound = reading.digest == d.digest(state.fork, reading.commits)
@@ -362,11 +422,17 @@ class Witness:
             pass
         elif not sound:
             self._fault(
-                t, d, "prefix", f"file {file}: {reading.commits} commits, but not the primary's"
+                t,
+                d,
+                "prefix",
+                f"file {file}: {reading.commits} commits, but not the primary's",
             )
         elif f is not None and reading.commits != reaches:
             self._fault(
-                t, d, "short_restore", f"file {file}: {reading.commits} commits of {reaches}"
+                t,
+                d,
+                "short_restore",
+                f"file {file}: {reading.commits} commits of {reaches}",
             )
             sound = False
         quiet = (
@@ -388,23 +454,47 @@ class Witness:
         base_lsn = state.differential_base_lsn
         if full:
             assert f is not None
-            d.base_lsn, d.has_base = (f.first_lsn, False) if f.copy_only else (base_lsn, True)
-        elif base_lsn != d.base_lsn and (base_lsn or d.has_base):  # a log has brought it
+            d.base_lsn, d.has_base = (
+                (f.first_lsn, False) if f.copy_only else (base_lsn, True)
+            )
+        elif base_lsn != d.base_lsn and (
+            base_lsn or d.has_base
+        ):  # a log has brought it
             d.base_lsn, d.has_base = base_lsn, base_lsn != 0
             quiet = False
         if not quiet:
             self._afresh(t, d)
 
     def _check_file(
-        self, t: int, d: History, file: int, f: SurvivingFile, state: RestoreState, reaches: int
+        self,
+        t: int,
+        d: History,
+        file: int,
+        f: SurvivingFile,
+        state: RestoreState,
+        reaches: int,
     ) -> None:
-        if f.restored and f.kind is not _FULL and f.first_lsn < f.last_lsn <= d.lsn:
-            self._fault(t, d, "replayed_twice", f"file {file}: restored again, position {d.lsn}")
+        if (
+            f.restored
+            and f.kind is not _FULL
+            and f.first_lsn < f.last_lsn <= d.lsn
+        ):
+            self._fault(
+                t,
+                d,
+                "replayed_twice",
+                f"file {file}: restored again, position {d.lsn}",
+            )
         short = state.redo_lsn != f.last_lsn and reaches == f.commits
-        if self._validated and (short or state.redo_lsn > f.last_lsn or state.fork != f.fork):
+        if self._validated and (
+            short or state.redo_lsn > f.last_lsn or state.fork != f.fork
+        ):
             ends = f"file ends at {f.fork, f.last_lsn}"
             self._fault(
-                t, d, "position", f"file {file}: database at {state.fork, state.redo_lsn}, {ends}"
+                t,
+                d,
+                "position",
+                f"file {file}: database at {state.fork, state.redo_lsn}, {ends}",
             )
         f.restored = True
 
@@ -421,7 +511,12 @@ class Witness:
             self._afresh(t, d)
         elif state.fork != d.fork or state.redo_lsn != d.lsn:
             moved = f"{d.fork, d.lsn} -> {state.fork, state.redo_lsn}"
-            self._fault(t, d, "position", f"a failed restore moved the database: {moved}")
+            self._fault(
+                t,
+                d,
+                "position",
+                f"a failed restore moved the database: {moved}",
+            )
 
     def stops_at(self, db: int, lsns: Iterable[int]) -> None:
         """Record that the secondary is not set up for changes in the primary's log at these LSNs:
@@ -457,14 +552,23 @@ class Witness:
         """
         d = self._databases[db]
         if d.promoted:
-            self._fault(t, d, "after_promotion", f"promoted again, fork {fork}")
+            self._fault(
+                t, d, "after_promotion", f"promoted again, fork {fork}"
+            )
             return
         n = reading.commits
         sound = reading.digest == d.digest(d.fork, n)
         if not sound or n < d.claimed:
-            self._emit("truth.silent_recovery", t, db, (d.claimed, n, int(sound)))
+            self._emit(
+                "truth.silent_recovery", t, db, (d.claimed, n, int(sound))
+            )
         if not sound and self._validated:
-            self._fault(t, d, "prefix", f"promoted with {n} commits, but not the primary's")
+            self._fault(
+                t,
+                d,
+                "prefix",
+                f"promoted with {n} commits, but not the primary's",
+            )
         _, could = self.survivable(db, drained_class, acknowledged_commits)
         if drained_class == "site" and d.due_commits >= 0:
             could = min(could, d.due_commits)
@@ -508,7 +612,9 @@ class Witness:
             self._show(t, d, front)
 
     # ---- answers
-    def survivable(self, db: int, cls: str, acknowledged_commits: int = 0) -> tuple[int, int]:
+    def survivable(
+        self, db: int, cls: str, acknowledged_commits: int = 0
+    ) -> tuple[int, int]:
         """Return (fork, commits) that would survive a failure of class 'site', 'host' or 'database'
         now.
 
@@ -524,10 +630,18 @@ class Witness:
 
     def _show(self, t: int, d: History, front: Front) -> None:
         lacking = self._ack_instant(d.index, front.fork, front.commits)
-        self._emit("truth.survivable", t, d.index, (front.name, front.fork, front.commits, lacking))
+        self._emit(
+            "truth.survivable",
+            t,
+            d.index,
+            (front.name, front.fork, front.commits, lacking),
+        )
         if front is d.host and not d.log_whole:
             self._emit(
-                "truth.survivable", t, d.index, ("database", front.fork, front.commits, lacking)
+                "truth.survivable",
+                t,
+                d.index,
+                ("database", front.fork, front.commits, lacking),
             )
 
     def _afresh(self, t: int, d: History) -> None:

@@ -33,4 +33,6 @@ def words(texts: Sequence[str]) -> pa.Array:
     np.cumsum(lengths, out=ends[1:])
     offsets = pa.py_buffer(ends.tobytes())
     content = pa.py_buffer(b"".join(encoded))
-    return pa.Array.from_buffers(pa.string(), len(encoded), [None, offsets, content])
+    return pa.Array.from_buffers(
+        pa.string(), len(encoded), [None, offsets, content]
+    )

@@ -17,7 +17,12 @@ from dr_sim.backups.model import BackupHeader, RestoreState
 from dr_sim.recovery.commands import PageReason
 from dr_sim.recovery.events import FoundFile
 from dr_sim.recovery.refusals import OrderRefused, Refused
-from dr_sim.recovery.saved import header_from_text, header_text, object_of, of_type
+from dr_sim.recovery.saved import (
+    header_from_text,
+    header_text,
+    object_of,
+    of_type,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,9 @@ def _checked(read: Callable[[Any], Any]) -> Callable[[str], Any]:
         try:
             return read(json.loads(text))
         except (TypeError, KeyError, IndexError, AttributeError) as error:
-            raise ValueError(f"{text[:60]!r} holds something else: {error}") from None
+            raise ValueError(
+                f"{text[:60]!r} holds something else: {error}"
+            ) from None
 
     return value
 
@@ -50,7 +57,13 @@ def _checked(read: Callable[[Any], Any]) -> Callable[[str], Any]:
 # ---- pairs of texts (SaveAll)
 def pairs_text(pairs: tuple[tuple[str, str], ...]) -> str:
     """Pairs of texts as a record keeps them."""
-    return "[" + ", ".join([f"[{quoted(key)}, {quoted(value)}]" for key, value in pairs]) + "]"
+    return (
+        "["
+        + ", ".join(
+            [f"[{quoted(key)}, {quoted(value)}]" for key, value in pairs]
+        )
+        + "]"
+    )
 
 
 def _pairs(found: Any) -> tuple[tuple[str, str], ...]:
@@ -74,7 +87,9 @@ def _names(found: Any) -> tuple[str, ...]:
 
 # ---- instants by name
 def _instants(found: Any) -> dict[str, int]:
-    return {name: of_type(at, int) for name, at in of_type(found, dict).items()}
+    return {
+        name: of_type(at, int) for name, at in of_type(found, dict).items()
+    }
 
 
 # ---- headers by name
@@ -84,7 +99,10 @@ def _headers_text(headers: dict[str, BackupHeader]) -> str:
 
 
 def _headers(found: Any) -> dict[str, BackupHeader]:
-    return {name: header_from_text(text) for name, text in of_type(found, dict).items()}
+    return {
+        name: header_from_text(text)
+        for name, text in of_type(found, dict).items()
+    }
 
 
 # ---- copies and files (Inventory)
@@ -98,7 +116,9 @@ _STATE = {
 
 
 def _states_text(states: dict[str, RestoreState]) -> str:
-    return json.dumps({database: _state_values(state) for database, state in states.items()})
+    return json.dumps(
+        {database: _state_values(state) for database, state in states.items()}
+    )
 
 
 def _state_values(state: RestoreState) -> dict[str, Any]:
@@ -108,14 +128,19 @@ def _state_values(state: RestoreState) -> dict[str, Any]:
 def _states(found: Any) -> dict[str, RestoreState]:
     states = {}
     for database, values in of_type(found, dict).items():
-        states[database] = RestoreState(**object_of(json.dumps(values), _STATE))
+        states[database] = RestoreState(
+            **object_of(json.dumps(values), _STATE)
+        )
     return states
 
 
 def _files_text(files: dict[str, tuple[FoundFile, ...]]) -> str:
     listed = {}
     for database, there in files.items():
-        listed[database] = [[file.name, file.modified_utc_us, file.size_bytes] for file in there]
+        listed[database] = [
+            [file.name, file.modified_utc_us, file.size_bytes]
+            for file in there
+        ]
     return json.dumps(listed)
 
 
@@ -126,7 +151,9 @@ def _files(found: Any) -> dict[str, tuple[FoundFile, ...]]:
         for name, modified_utc_us, size_bytes in of_type(there, list):
             listed.append(
                 FoundFile(
-                    of_type(name, str), of_type(modified_utc_us, int), of_type(size_bytes, int)
+                    of_type(name, str),
+                    of_type(modified_utc_us, int),
+                    of_type(size_bytes, int),
                 )
             )
         files[database] = tuple(listed)

@@ -35,7 +35,10 @@ def frame(journal: Journal, kind_name: str) -> pd.DataFrame:
     kind = KINDS[KIND_ID[kind_name]]
     found = columns(journal, kind_name)
     pair = (found["entity"] + 1) >> PAIR_BITS
-    cols: dict[str, object] = {**found, "entity": found["entity"] - (pair << PAIR_BITS)}
+    cols: dict[str, object] = {
+        **found,
+        "entity": found["entity"] - (pair << PAIR_BITS),
+    }
     cols["leg"] = pair + 1
     for name, type_ in kind.fields:
         if type_ not in ("int", "seen-int"):

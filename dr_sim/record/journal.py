@@ -42,14 +42,18 @@ ROW_HEAD = 3  # seq, time_us, entity
 
 
 Ints = NDArray[Any]
-_Sum = tuple[int, list[int], list[int]]  # a constant, and which columns are added and subtracted
+_Sum = tuple[
+    int, list[int], list[int]
+]  # a constant, and which columns are added and subtracted
 
 
 @dataclass(frozen=True, slots=True)
 class RecordKind:
     id: int
     name: str
-    fields: tuple[tuple[str, str], ...]  # (name, 'int' | 'seen-int' | 'str' | 'seen-text')
+    fields: tuple[
+        tuple[str, str], ...
+    ]  # (name, 'int' | 'seen-int' | 'str' | 'seen-text')
 
 
 @functools.cache
@@ -81,13 +85,20 @@ def _all_kinds() -> tuple[RecordKind, ...]:
     named += [(f"seen.{c.__name__}", _fields_of(c)) for c in EVENTS]
     named += [(f"seen.{c.__name__}", _fields_of(c)) for c in COMMANDS]
     named += CLOUD_TRUTH
-    named += [(f"cloud.{c.__name__}", _fields_of(c)) for c in (*CLOUD_EVENTS, *CLOUD_COMMANDS)]
-    return tuple(RecordKind(i, name, fields) for i, (name, fields) in enumerate(named))
+    named += [
+        (f"cloud.{c.__name__}", _fields_of(c))
+        for c in (*CLOUD_EVENTS, *CLOUD_COMMANDS)
+    ]
+    return tuple(
+        RecordKind(i, name, fields) for i, (name, fields) in enumerate(named)
+    )
 
 
 KINDS = _all_kinds()
 KIND_ID: dict[str, int] = {k.name: k.id for k in KINDS}
-SEEN_CLASS: dict[int, type] = {KIND_ID[f"seen.{c.__name__}"]: c for c in (*EVENTS, *COMMANDS)}
+SEEN_CLASS: dict[int, type] = {
+    KIND_ID[f"seen.{c.__name__}"]: c for c in (*EVENTS, *COMMANDS)
+}
 CLOUD_CLASS: dict[int, type] = {
     KIND_ID[f"cloud.{c.__name__}"]: c for c in (*CLOUD_EVENTS, *CLOUD_COMMANDS)
 }
@@ -139,11 +150,24 @@ def _encoder(cls: type) -> Callable[..., tuple[int, ...]]:
     """A function from an event or command to its row's integers, written out once per class for
     speed.
     """
-    form = {"int": "e.{0}", "seen-int": "e.{0}", "str": "t[e.{0}]", "seen-text": "o[e.{0}]"}
-    codecs = {name: codec for name, hint in _hints(cls) if (codec := codec_of(hint)) is not None}
+    form = {
+        "int": "e.{0}",
+        "seen-int": "e.{0}",
+        "str": "t[e.{0}]",
+        "seen-text": "o[e.{0}]",
+    }
+    codecs = {
+        name: codec
+        for name, hint in _hints(cls)
+        if (codec := codec_of(hint)) is not None
+    }
     terms = []
     for name, kind in _fields_of(cls):
-        term = f"t[c_{name}(e.{name})]" if name in codecs else form[kind].format(name)
+        term = (
+            f"t[c_{name}(e.{name})]"
+            if name in codecs
+            else form[kind].format(name)
+        )
         terms.append(f"{term}, ")
     encode: Callable[..., tuple[int, ...]] = eval(
         f"lambda e, seq, time_us, entity, t, o: (seq, time_us, entity, {''.join(terms)})",
@@ -161,7 +185,9 @@ class Pattern:
     such as 'landed+start', 'at_finish+1' or '-1' of whole numbers and of the line's fields.
     """
 
-    def __init__(self, fields: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    def __init__(
+        self, fields: tuple[str, ...], rows: Iterable[tuple[str, ...]]
+    ) -> None:
         self.lines = bytearray()
         self._in_order = itemgetter(*fields)
         self._pack = struct.Struct(f"={len(fields)}q").pack
@@ -171,12 +197,18 @@ class Pattern:
         for kind_name, *columns in rows:
             sums = [_sum_of(text, place) for text in columns]
             self._rows.append((KIND_ID[kind_name], sums))
-        self._rows_of_line: list[Callable[[tuple[int, ...]], tuple[int, ...]]] | None = None
+        self._rows_of_line: (
+            list[Callable[[tuple[int, ...]], tuple[int, ...]]] | None
+        ) = None
         self._blocks: list[Ints] = []  # lines, a column each field
-        self._read = {kind_id: 0 for kind_id, _ in self._rows}  # how many of the blocks
+        self._read = {
+            kind_id: 0 for kind_id, _ in self._rows
+        }  # how many of the blocks
         for kind_id, sums in self._rows:
             if len(sums) != ROW_HEAD + len(KINDS[kind_id].fields):
-                raise ValueError(f"a row of {KINDS[kind_id].name} has not {len(sums)} columns")
+                raise ValueError(
+                    f"a row of {KINDS[kind_id].name} has not {len(sums)} columns"
+                )
 
     def write(self, columns: Mapping[str, Iterable[int]]) -> None:
         """Lines in any order, by columns: of each field its values, or repeat(value), but one at
@@ -192,10 +224,13 @@ class Pattern:
         size = 8 * self._width
         end = len(self.lines)
         lines = struct.iter_unpack(
-            f"={self._width}q", self.lines[end + first * size : end + last * size]
+            f"={self._width}q",
+            self.lines[end + first * size : end + last * size],
         )
         if self._rows_of_line is None:
-            self._rows_of_line = [_row_of_line(kind_id, sums) for kind_id, sums in self._rows]
+            self._rows_of_line = [
+                _row_of_line(kind_id, sums) for kind_id, sums in self._rows
+            ]
         found = []
         for line in lines:
             found.append([row(line) for row in self._rows_of_line])
@@ -210,14 +245,18 @@ class Pattern:
             return
         if self.lines:
             self._blocks.append(
-                np.frombuffer(bytes(self.lines), dtype=np.int64).reshape(-1, self._width).T.copy()
+                np.frombuffer(bytes(self.lines), dtype=np.int64)
+                .reshape(-1, self._width)
+                .T.copy()
             )
             self.lines.clear()
         for lines in self._blocks[self._read[kind_id] :]:
             for sums in mine:
                 yield _spread(sums, lines)
         self._read[kind_id] = len(self._blocks)
-        if min(self._read.values()) == len(self._blocks):  # nobody needs the lines any more
+        if min(self._read.values()) == len(
+            self._blocks
+        ):  # nobody needs the lines any more
             self._blocks.clear()
             self._read = dict.fromkeys(self._read, 0)
 
@@ -235,7 +274,9 @@ def _spread(sums: list[_Sum], lines: Ints) -> Ints:
     return columns.T
 
 
-def _row_of_line(kind_id: int, sums: list[_Sum]) -> Callable[[tuple[int, ...]], tuple[int, ...]]:
+def _row_of_line(
+    kind_id: int, sums: list[_Sum]
+) -> Callable[[tuple[int, ...]], tuple[int, ...]]:
     """A function from a line to the row of that kind, written out once for speed, as `_encoder`
     is.
     """
@@ -290,19 +331,27 @@ class Journal:
         self._fresh: list[list[int]] = [[] for _ in KINDS]
         self._packed: list[list[Ints]] = [[] for _ in KINDS]
         self._count = 0
-        self._packed_count = 0  # the rows that there were when it was last packed
+        self._packed_count = (
+            0  # the rows that there were when it was last packed
+        )
         self.texts = Texts()
         self.seen_texts = Texts()
         self._noted: dict[str, tuple[int, list[Texts]]] = {}
-        self._encoders = {c: (self._fresh[i], _encoder(c)) for i, c in SEEN_CLASS.items()}
-        self._cloud_encoders = {c: (self._fresh[i], _encoder(c)) for i, c in CLOUD_CLASS.items()}
+        self._encoders = {
+            c: (self._fresh[i], _encoder(c)) for i, c in SEEN_CLASS.items()
+        }
+        self._cloud_encoders = {
+            c: (self._fresh[i], _encoder(c)) for i, c in CLOUD_CLASS.items()
+        }
         self._index: tuple[int, Ints, Ints] | None = None
         self._patterns: list[Pattern] = []
 
     def __len__(self) -> int:
         return self._count
 
-    def append(self, kind_id: int, time_us: int, entity: int, *values: int) -> None:
+    def append(
+        self, kind_id: int, time_us: int, entity: int, *values: int
+    ) -> None:
         """One row; values are the kind's fields in order, texts already interned."""
         self._fresh[kind_id].extend((self._count, time_us, entity, *values))
         self._count += 1
@@ -313,7 +362,9 @@ class Journal:
         self._count = seq + rows
         return seq
 
-    def pattern(self, fields: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Pattern:
+    def pattern(
+        self, fields: tuple[str, ...], rows: Iterable[tuple[str, ...]]
+    ) -> Pattern:
         """A pattern to write lines of; their seqs are to be had from `take`."""
         pattern = Pattern(fields, rows)
         self._patterns.append(pattern)
@@ -321,28 +372,44 @@ class Journal:
 
     def take_columns(self, kind_id: int, rows: Ints) -> None:
         """Rows of a kind as a table, as of_kind gives them."""
-        self._packed[kind_id].append(np.ascontiguousarray(rows, dtype=np.int64).reshape(-1))
+        self._packed[kind_id].append(
+            np.ascontiguousarray(rows, dtype=np.int64).reshape(-1)
+        )
         self._count += len(rows)
 
-    def note(self, kind_name: str, time_us: int, entity: int, *values: int | str) -> None:
+    def note(
+        self, kind_name: str, time_us: int, entity: int, *values: int | str
+    ) -> None:
         """One row with texts as they are; for rows that are rare."""
-        kind_id, tables = self._noted.get(kind_name) or self._tables_of(kind_name)
+        kind_id, tables = self._noted.get(kind_name) or self._tables_of(
+            kind_name
+        )
         if len(values) != len(tables):
-            raise ValueError(f"{kind_name} takes {len(tables)} values, not {len(values)}")
+            raise ValueError(
+                f"{kind_name} takes {len(tables)} values, not {len(values)}"
+            )
         self._fresh[kind_id].extend((self._count, time_us, entity))
         self._fresh[kind_id].extend(
-            [v if isinstance(v, int) else table[v] for v, table in zip(values, tables, strict=True)]
+            [
+                v if isinstance(v, int) else table[v]
+                for v, table in zip(values, tables, strict=True)
+            ]
         )
         self._count += 1
 
     def _tables_of(self, kind_name: str) -> tuple[int, list[Texts]]:
         """The kind's id, and for each field where its texts are interned."""
         kind = KINDS[KIND_ID[kind_name]]
-        tables = [self.seen_texts if t == "seen-text" else self.texts for _, t in kind.fields]
+        tables = [
+            self.seen_texts if t == "seen-text" else self.texts
+            for _, t in kind.fields
+        ]
         self._noted[kind_name] = (kind.id, tables)
         return kind.id, tables
 
-    def as_row(self, told: Any, seq: int, time_us: int, entity: int) -> tuple[int, ...]:
+    def as_row(
+        self, told: Any, seq: int, time_us: int, entity: int
+    ) -> tuple[int, ...]:
         """The row that `record` would write of it, after its kind's id; -1 for a text that no row
         has.
         """
@@ -355,18 +422,30 @@ class Journal:
 
     def as_told(self, row: tuple[int, ...]) -> Any:
         """The event or command that such a row stands for."""
-        return _rebuilt(SEEN_CLASS[row[0]], self._row(KINDS[row[0]], list(row[1:])).values, "")
+        return _rebuilt(
+            SEEN_CLASS[row[0]],
+            self._row(KINDS[row[0]], list(row[1:])).values,
+            "",
+        )
 
     def record(self, told: Any, time_us: int, entity: int) -> None:
         """One event or command, whole."""
         rows, encode = self._encoders[told.__class__]
-        rows.extend(encode(told, self._count, time_us, entity, self.texts, self.seen_texts))
+        rows.extend(
+            encode(
+                told, self._count, time_us, entity, self.texts, self.seen_texts
+            )
+        )
         self._count += 1
 
     def record_cloud(self, told: Any, time_us: int, entity: int) -> None:
         """One event or command of the cloud manager, whole."""
         rows, encode = self._cloud_encoders[told.__class__]
-        rows.extend(encode(told, self._count, time_us, entity, self.texts, self.seen_texts))
+        rows.extend(
+            encode(
+                told, self._count, time_us, entity, self.texts, self.seen_texts
+            )
+        )
         self._count += 1
 
     # ---- reading
@@ -375,13 +454,25 @@ class Journal:
         self.pack()
         chunks = self._packed[kind_id]
         width = ROW_HEAD + len(KINDS[kind_id].fields)
-        by_lines = [rows for pattern in self._patterns for rows in pattern.unread(kind_id)]
+        by_lines = [
+            rows
+            for pattern in self._patterns
+            for rows in pattern.unread(kind_id)
+        ]
         if by_lines:
-            rows = np.concatenate([chunk.reshape(-1, width) for chunk in chunks] + by_lines)
-            chunks[:] = [rows[np.argsort(rows[:, 0], kind="stable")].reshape(-1)]
+            rows = np.concatenate(
+                [chunk.reshape(-1, width) for chunk in chunks] + by_lines
+            )
+            chunks[:] = [
+                rows[np.argsort(rows[:, 0], kind="stable")].reshape(-1)
+            ]
         elif len(chunks) > 1:
             chunks[:] = [np.concatenate(chunks)]
-        return chunks[0].reshape(-1, width) if chunks else np.zeros((0, width), np.int64)
+        return (
+            chunks[0].reshape(-1, width)
+            if chunks
+            else np.zeros((0, width), np.int64)
+        )
 
     def pack(self) -> None:
         """Pack what was appended since the last time: a fifth of the memory."""
@@ -411,15 +502,21 @@ class Journal:
     def row(self, seq: int) -> Row:
         kinds, places = self._places()
         kind = KINDS[int(kinds[seq])]
-        return self._row(kind, self.of_kind(kind.id)[int(places[seq])].tolist())
+        return self._row(
+            kind, self.of_kind(kind.id)[int(places[seq])].tolist()
+        )
 
     def _row(self, kind: RecordKind, data: list[int]) -> Row:
         values: dict[str, Any] = {}
-        for (name, type_), raw in zip(kind.fields, data[ROW_HEAD:], strict=True):
+        for (name, type_), raw in zip(
+            kind.fields, data[ROW_HEAD:], strict=True
+        ):
             values[name] = (
                 raw
                 if type_ in ("int", "seen-int")
-                else (self.texts if type_ == "str" else self.seen_texts).all[raw]
+                else (self.texts if type_ == "str" else self.seen_texts).all[
+                    raw
+                ]
             )
         return Row(data[0], kind.name, data[1], data[2], values)
 
@@ -431,17 +528,25 @@ class Journal:
         # the others are not looked at
         kinds = [KINDS[KIND_ID[name]] for name in dict.fromkeys(kind_names)]
         tables = [self.of_kind(kind.id) for kind in kinds]
-        which = np.repeat(np.arange(len(kinds)), [len(table) for table in tables])
+        which = np.repeat(
+            np.arange(len(kinds)), [len(table) for table in tables]
+        )
         places = np.concatenate([np.arange(len(table)) for table in tables])
-        order = np.argsort(np.concatenate([table[:, 0] for table in tables]), kind="stable")
-        for i, place in zip(which[order].tolist(), places[order].tolist(), strict=True):
+        order = np.argsort(
+            np.concatenate([table[:, 0] for table in tables]), kind="stable"
+        )
+        for i, place in zip(
+            which[order].tolist(), places[order].tolist(), strict=True
+        ):
             yield self._row(kinds[i], tables[i][place].tolist())
 
     def told(self, seq: int) -> Any:
         """The event or command of a seen.* row as the object that it was."""
         row = self.row(seq)
         kind_id = KIND_ID[row.kind]
-        return _rebuilt(SEEN_CLASS.get(kind_id) or CLOUD_CLASS[kind_id], row.values, "")
+        return _rebuilt(
+            SEEN_CLASS.get(kind_id) or CLOUD_CLASS[kind_id], row.values, ""
+        )
 
     def text(self, number: int) -> str:
         return self.texts.all[number]

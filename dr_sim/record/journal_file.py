@@ -26,7 +26,14 @@ from numpy.typing import NDArray
 
 from dr_sim.errors import InputError, Problem
 from dr_sim.record import arrow
-from dr_sim.record.journal import KIND_ID, KINDS, ROW_HEAD, Journal, RecordKind, Texts
+from dr_sim.record.journal import (
+    KIND_ID,
+    KINDS,
+    ROW_HEAD,
+    Journal,
+    RecordKind,
+    Texts,
+)
 
 Ints = NDArray[Any]
 
@@ -42,7 +49,12 @@ _OTHER_NAMES = {
 """Columns of fields whose names are those of every row's own columns."""
 _OBSERVED = "observed."
 _TEXT = ".text"
-_NUMBERS = {name for kind in KINDS for name, type_ in kind.fields if type_ in ("int", "seen-int")}
+_NUMBERS = {
+    name
+    for kind in KINDS
+    for name, type_ in kind.fields
+    if type_ in ("int", "seen-int")
+}
 """Names of fields that are numbers in some kind."""
 
 
@@ -63,9 +75,15 @@ def _types() -> dict[str, str]:
     """Return what each column holds, in their order in the file: 'int', 'str' or 'seen-text'."""
     types: dict[str, str] = {}
     for kind in KINDS:
-        for column, (_, type_) in zip(_COLUMNS[kind.id], kind.fields, strict=True):
+        for column, (_, type_) in zip(
+            _COLUMNS[kind.id], kind.fields, strict=True
+        ):
             types[column] = "int" if type_ == "seen-int" else type_
-    return dict(sorted(types.items(), key=lambda item: (_ORDER.index(item[1]), item[0])))
+    return dict(
+        sorted(
+            types.items(), key=lambda item: (_ORDER.index(item[1]), item[0])
+        )
+    )
 
 
 _ORDER = ("int", "str", "seen-text")
@@ -75,7 +93,9 @@ _TYPES = _types()
 
 def _places_of(column: str) -> Ints:
     """Return, for each kind, the place of that column among the kind's fields; -1: it has none."""
-    places = [dict(zip(_COLUMNS[kind.id], count(), strict=False)) for kind in KINDS]
+    places = [
+        dict(zip(_COLUMNS[kind.id], count(), strict=False)) for kind in KINDS
+    ]
     return np.array([place.get(column, -1) for place in places])
 
 
@@ -122,7 +142,9 @@ def _pieces(journal: Journal) -> Iterator[pa.Table]:
     wanted = {column for kind in used for column in _COLUMNS[kind.id]}
     columns = [column for column in _TYPES if column in wanted]
     kinds, checks = journal.kinds(), checks_of(journal)
-    done = dict.fromkeys(tables, 0)  # how many rows of a kind have been written
+    done = dict.fromkeys(
+        tables, 0
+    )  # how many rows of a kind have been written
     for begin in range(0, max(1, len(journal)), _PIECE_ROWS):
         end = min(begin + _PIECE_ROWS, len(journal))
         piece = _Piece(begin, end - begin)
@@ -131,7 +153,9 @@ def _pieces(journal: Journal) -> Iterator[pa.Table]:
             until = int(np.searchsorted(rows[:, 0], end))
             piece.add(kind, rows[done[kind.id] : until])
             done[kind.id] = until
-        yield piece.table(journal, kinds[begin:end], columns, checks[begin:end])
+        yield piece.table(
+            journal, kinds[begin:end], columns, checks[begin:end]
+        )
 
 
 class _Piece:
@@ -142,7 +166,9 @@ class _Piece:
         self._num_rows = num_rows
         self._time_us = np.zeros(num_rows, np.int64)
         self._entity = np.zeros(num_rows, np.int32)
-        self._values: dict[str, tuple[Ints, Ints]] = {}  # and where there is none
+        self._values: dict[
+            str, tuple[Ints, Ints]
+        ] = {}  # and where there is none
 
     def add(self, kind: RecordKind, rows: Ints) -> None:
         if not len(rows):
@@ -151,19 +177,26 @@ class _Piece:
         self._time_us[places], self._entity[places] = rows[:, 1], rows[:, 2]
         for j, column in enumerate(_COLUMNS[kind.id], ROW_HEAD):
             if column not in self._values:
-                nothing = np.zeros(self._num_rows, np.int64), np.ones(self._num_rows, bool)
+                nothing = (
+                    np.zeros(self._num_rows, np.int64),
+                    np.ones(self._num_rows, bool),
+                )
                 self._values[column] = nothing
             values, absent = self._values[column]
             values[places] = rows[:, j]
             absent[places] = False
 
-    def table(self, journal: Journal, kinds: Ints, columns: list[str], checks: Ints) -> pa.Table:
+    def table(
+        self, journal: Journal, kinds: Ints, columns: list[str], checks: Ints
+    ) -> pa.Table:
         names = arrow.words([kind.name for kind in KINDS])
         end = self._begin + self._num_rows
         out: dict[str, pa.Array] = {
             "seq": arrow.numbers(np.arange(self._begin, end, dtype=np.int64)),
             "time_us": arrow.numbers(self._time_us),
-            "kind": pa.DictionaryArray.from_arrays(arrow.numbers(kinds.astype(np.int32)), names),
+            "kind": pa.DictionaryArray.from_arrays(
+                arrow.numbers(kinds.astype(np.int32)), names
+            ),
             "entity": arrow.numbers(self._entity),
         }
         for column in columns:
@@ -174,7 +207,11 @@ class _Piece:
     def _column(self, journal: Journal, column: str) -> pa.Array:
         type_ = _TYPES[column]
         if column not in self._values:
-            nothing = pa.int64() if type_ == "int" else pa.dictionary(pa.int32(), pa.string())
+            nothing = (
+                pa.int64()
+                if type_ == "int"
+                else pa.dictionary(pa.int32(), pa.string())
+            )
             return pa.nulls(self._num_rows, nothing)
         values, absent = self._values[column]
         if type_ == "int":
@@ -184,12 +221,17 @@ class _Piece:
         codes = np.zeros(self._num_rows, np.int32)
         codes[~absent] = ids
         words = arrow.words([texts.all[i] for i in used.tolist()])
-        return pa.DictionaryArray.from_arrays(arrow.numbers(codes, absent), words)
+        return pa.DictionaryArray.from_arrays(
+            arrow.numbers(codes, absent), words
+        )
 
 
 def checks_of(journal: Journal) -> Ints:
     """One 32-bit hash a row, over its place, kind, time, entity and every field with its text."""
-    hashes = {"str": _text_hashes(journal.texts), "seen-text": _text_hashes(journal.seen_texts)}
+    hashes = {
+        "str": _text_hashes(journal.texts),
+        "seen-text": _text_hashes(journal.seen_texts),
+    }
     out = np.zeros(len(journal), dtype=np.uint32)
     with np.errstate(over="ignore"):
         for kind in KINDS:
@@ -202,7 +244,9 @@ def checks_of(journal: Journal) -> Ints:
             for j, (_, type_) in enumerate(kind.fields, ROW_HEAD):
                 raw = rows[:, j]
                 value = (
-                    raw.astype(np.uint64) if type_ in ("int", "seen-int") else hashes[type_][raw]
+                    raw.astype(np.uint64)
+                    if type_ in ("int", "seen-int")
+                    else hashes[type_][raw]
                 )
                 total = _mix(total ^ value)
             out[rows[:, 0]] = (total >> np.uint64(32)).astype(np.uint32)
@@ -231,7 +275,9 @@ def _mix(x: Ints) -> Ints:
 
 
 def _text_hash(text: str) -> int:
-    hashed = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8)
+    hashed = hashlib.blake2b(
+        text.encode("utf-8", "surrogatepass"), digest_size=8
+    )
     return int.from_bytes(hashed.digest(), "little")
 
 
@@ -245,9 +291,19 @@ def _wrong_columns(schema: pa.Schema) -> str:
     if lacking:
         return f"it lacks the column {lacking[0]}"
     for field in schema:
-        of_texts = field.name == "kind" or _TYPES.get(field.name, "int") != "int"
-        type_ = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        right = pa.types.is_string(type_) if of_texts else pa.types.is_integer(type_)
+        of_texts = (
+            field.name == "kind" or _TYPES.get(field.name, "int") != "int"
+        )
+        type_ = (
+            field.type.value_type
+            if pa.types.is_dictionary(field.type)
+            else field.type
+        )
+        right = (
+            pa.types.is_string(type_)
+            if of_texts
+            else pa.types.is_integer(type_)
+        )
         known = field.name in _TYPES or field.name in (*_HEAD, "check")
         if not right or not known:
             return f"its column {field.name} is none of a journal's, or of another type"
@@ -268,10 +324,14 @@ def _ints(file: pq.ParquetFile, column: str) -> tuple[Ints, Ints]:
     if values is None or not num_rows:
         return np.zeros(num_rows, np.int64), np.ones(num_rows, bool)
     absent: Ints = values.is_null().to_numpy(zero_copy_only=False)
-    return values.fill_null(0).cast(pa.int64()).to_numpy(zero_copy_only=False).copy(), absent
+    return values.fill_null(0).cast(pa.int64()).to_numpy(
+        zero_copy_only=False
+    ).copy(), absent
 
 
-def _coded(file: pq.ParquetFile, column: str, codes: dict[str, int]) -> tuple[Ints, Ints]:
+def _coded(
+    file: pq.ParquetFile, column: str, codes: dict[str, int]
+) -> tuple[Ints, Ints]:
     """A column of texts as codes (new ones are given), and where it is absent; all of it if there
     is no such column.
     """
@@ -283,8 +343,13 @@ def _coded(file: pq.ParquetFile, column: str, codes: dict[str, int]) -> tuple[In
         values = values.dictionary_encode()
     absent: Ints = values.is_null().to_numpy(zero_copy_only=False)
     words = values.dictionary.to_pylist()
-    mine = np.array([codes.setdefault(word or "", len(codes)) for word in words] or [0], np.int64)
-    return mine[values.indices.fill_null(0).to_numpy(zero_copy_only=False)], absent
+    mine = np.array(
+        [codes.setdefault(word or "", len(codes)) for word in words] or [0],
+        np.int64,
+    )
+    return mine[
+        values.indices.fill_null(0).to_numpy(zero_copy_only=False)
+    ], absent
 
 
 def _fill(journal: Journal, file: pq.ParquetFile) -> Ints:
@@ -297,13 +362,19 @@ def _fill(journal: Journal, file: pq.ParquetFile) -> Ints:
     for kind in KINDS:
         seqs = of_kind[kind.id]
         if len(seqs):
-            rows[kind.id] = np.zeros((len(seqs), ROW_HEAD + len(kind.fields)), np.int64)
+            rows[kind.id] = np.zeros(
+                (len(seqs), ROW_HEAD + len(kind.fields)), np.int64
+            )
             for j, values in enumerate(head):
                 rows[kind.id][:, j] = values[seqs]
     interned = {"str": _FirstUses(), "seen-text": _FirstUses()}
     for column, type_ in _TYPES.items():
         uses = interned.get(type_)
-        values, absent = _ints(file, column) if uses is None else _coded(file, column, uses.codes)
+        values, absent = (
+            _ints(file, column)
+            if uses is None
+            else _coded(file, column, uses.codes)
+        )
         places = _PLACES[column][kinds]
         odd |= absent == (places >= 0)
         if uses is not None:
@@ -313,7 +384,10 @@ def _fill(journal: Journal, file: pq.ParquetFile) -> Ints:
             place = int(_PLACES[column][kind_id])
             if place >= 0:
                 table[:, ROW_HEAD + place] = values[of_kind[kind_id]]
-    for type_, texts in (("str", journal.texts), ("seen-text", journal.seen_texts)):
+    for type_, texts in (
+        ("str", journal.texts),
+        ("seen-text", journal.seen_texts),
+    ):
         ids = interned[type_].into(texts)
         for kind_id, table in rows.items():
             for j, field in enumerate(KINDS[kind_id].fields, ROW_HEAD):
@@ -346,7 +420,9 @@ class _FirstUses:
 
     def __init__(self) -> None:
         self.codes: dict[str, int] = {"": 0}
-        self._first: dict[int, int] = {}  # by code: the row, and the field in it
+        self._first: dict[
+            int, int
+        ] = {}  # by code: the row, and the field in it
 
     def note(self, codes: Ints, places: Ints) -> None:
         """A column; places: which field of its row each is, -1: it is none."""

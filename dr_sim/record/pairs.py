@@ -54,10 +54,14 @@ class PairJournal:
     def __len__(self) -> int:
         return len(self._journal)
 
-    def append(self, kind_id: int, time_us: int, entity: int, *values: int) -> None:
+    def append(
+        self, kind_id: int, time_us: int, entity: int, *values: int
+    ) -> None:
         self._journal.append(kind_id, time_us, entity + self._offset, *values)
 
-    def note(self, kind_name: str, time_us: int, entity: int, *values: int | str) -> None:
+    def note(
+        self, kind_name: str, time_us: int, entity: int, *values: int | str
+    ) -> None:
         self._journal.note(kind_name, time_us, entity + self._offset, *values)
 
     def record(self, told: Any, time_us: int, entity: int) -> None:
@@ -69,14 +73,18 @@ class PairJournal:
     def take(self, rows: int) -> int:
         return self._journal.take(rows)
 
-    def pattern(self, fields: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Pattern:
+    def pattern(
+        self, fields: tuple[str, ...], rows: Iterable[tuple[str, ...]]
+    ) -> Pattern:
         marked = [
             (kind, seq, time, f"{entity}+{self._offset}", *values)
             for kind, seq, time, entity, *values in rows
         ]
         return self._journal.pattern(fields, marked)
 
-    def as_row(self, told: Any, seq: int, time_us: int, entity: int) -> tuple[int, ...]:
+    def as_row(
+        self, told: Any, seq: int, time_us: int, entity: int
+    ) -> tuple[int, ...]:
         return self._journal.as_row(told, seq, time_us, entity + self._offset)
 
     def as_told(self, row: tuple[int, ...]) -> Any:
@@ -102,11 +110,15 @@ class SharedJournal(PairJournal):
         super().__init__(journal, pairs[0])
         self._offsets = [pair << PAIR_BITS for pair in pairs]
 
-    def append(self, kind_id: int, time_us: int, entity: int, *values: int) -> None:
+    def append(
+        self, kind_id: int, time_us: int, entity: int, *values: int
+    ) -> None:
         for offset in self._offsets:
             self._journal.append(kind_id, time_us, entity + offset, *values)
 
-    def note(self, kind_name: str, time_us: int, entity: int, *values: int | str) -> None:
+    def note(
+        self, kind_name: str, time_us: int, entity: int, *values: int | str
+    ) -> None:
         for offset in self._offsets:
             self._journal.note(kind_name, time_us, entity + offset, *values)
 
@@ -115,7 +127,10 @@ AnyJournal = Journal | PairJournal
 
 
 def rows_of_pair(
-    journal: Journal, pair: int, since_us: int = 0, databases: Sequence[int] | None = None
+    journal: Journal,
+    pair: int,
+    since_us: int = 0,
+    databases: Sequence[int] | None = None,
 ) -> Journal:
     """Return the rows of one pair, as a journal of their own whose instant 0 is since_us.
 
@@ -141,7 +156,9 @@ def rows_of_pair(
         for column, (name, _) in enumerate(kind.fields, ROW_HEAD):
             if name in INSTANTS:
                 at = table[:, column]
-                table[:, column] = np.where((at >= 0) & (at < _NEVER_US), at - since_us, at)
+                table[:, column] = np.where(
+                    (at >= 0) & (at < _NEVER_US), at - since_us, at
+                )
         part.take_columns(kind.id, table)
     return part
 
@@ -171,7 +188,9 @@ class PairRoles:
     lead: int = 0
 
 
-def roles_by_pair(journal: Journal, first: tuple[str, str]) -> dict[int, PairRoles]:
+def roles_by_pair(
+    journal: Journal, first: tuple[str, str]
+) -> dict[int, PairRoles]:
     """The roles of all pairs, by number. first: the primary and the secondary of the first one."""
     found = {0: PairRoles(0, *first)}
     for row in journal.rows("truth.roles"):
@@ -205,4 +224,6 @@ def _mine(rows: Ints, pair: int) -> Ints:
 
 def _renumbered(entities: Ints, databases: Sequence[int]) -> Ints:
     place = {-1: -1, **{database: i for i, database in enumerate(databases)}}
-    return np.array([place.get(entity, -1) for entity in entities.tolist()], dtype=np.int64)
+    return np.array(
+        [place.get(entity, -1) for entity in entities.tolist()], dtype=np.int64
+    )

@@ -42,10 +42,18 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # beside its cut_off: the engine's own words
     (
         "truth.backup_failed",
-        (("file", "int"), ("kind", "int"), ("number", "seen-int"), ("text", "seen-text")),
+        (
+            ("file", "int"),
+            ("kind", "int"),
+            ("number", "seen-int"),
+            ("text", "seen-text"),
+        ),
     ),
     # overrun, paused, 4214 ...; the engine's own words
-    ("truth.backup_skipped", (("kind", "int"), ("reason", "str"), ("words", "seen-text"))),
+    (
+        "truth.backup_skipped",
+        (("kind", "int"), ("reason", "str"), ("words", "seen-text")),
+    ),
     # of the log, in no backup: recovery model SIMPLE, or a backup that the server believed in
     ("truth.log_truncated", (("first_lsn", "int"), ("last_lsn", "int"))),
     # ---- the way of a file to the secondary: from each row to the file's next one it is in this
@@ -66,34 +74,72 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     # where: transit, primary, secondary
-    ("truth.damaged", (("file", "int"), ("where", "str"), ("offset", "int"), ("length", "int"))),
+    (
+        "truth.damaged",
+        (
+            ("file", "int"),
+            ("where", "str"),
+            ("offset", "int"),
+            ("length", "int"),
+        ),
+    ),
     # where: primary, secondary
     ("truth.file_gone", (("file", "int"), ("where", "str"), ("why", "str"))),
     # one a finished or cut transfer: what crossed the link
     ("truth.transfer_bytes", (("file", "int"), ("bytes", "int"))),
     # ---- the secondary ----
-    ("truth.restored", (("file", "int"), ("fork", "int"), ("redo_lsn", "int"), ("commits", "int"))),
+    (
+        "truth.restored",
+        (
+            ("file", "int"),
+            ("fork", "int"),
+            ("redo_lsn", "int"),
+            ("commits", "int"),
+        ),
+    ),
     # what would survive a failure of class at this instant: the fork, the commits and the instant
     # of the first acknowledged commit that would be lacking (a future instant if none is lacking
     # yet). Holds until the next such row.
     (
         "truth.survivable",
-        (("class", "str"), ("fork", "int"), ("commits", "int"), ("lacking_us", "int")),
+        (
+            ("class", "str"),
+            ("fork", "int"),
+            ("commits", "int"),
+            ("lacking_us", "int"),
+        ),
     ),
     # ---- faults, machines, people ----
     # begins 1, ends 0; number 0: drawn
-    ("truth.event", (("number", "int"), ("what", "str"), ("begins", "int"), ("detail", "str"))),
+    (
+        "truth.event",
+        (
+            ("number", "int"),
+            ("what", "str"),
+            ("begins", "int"),
+            ("detail", "str"),
+        ),
+    ),
     ("truth.link", (("up", "int"), ("bit_s", "int"))),  # capacity from now on
-    ("truth.failed", (("class", "str"),)),  # entity: the database, -1: all of the primary
+    (
+        "truth.failed",
+        (("class", "str"),),
+    ),  # entity: the database, -1: all of the primary
     # entries that a failover found missing, and had made by hand
     ("truth.directory", (("missing", "int"),)),
-    ("truth.alert_lost", ()),  # the alert of that database raised at this instant reached nobody
+    (
+        "truth.alert_lost",
+        (),
+    ),  # the alert of that database raised at this instant reached nobody
     ("truth.manager", (("incarnation", "int"), ("up", "int"))),
     # a Save that failed; ok: it is there all the same
     ("truth.store_write", (("key", "str"), ("value", "str"), ("ok", "int"))),
     # a crash fell between two commands of a list
     ("truth.commands_done", (("done", "int"), ("of", "int"))),
-    ("truth.fenced", (("writes_stop", "int"),)),  # the primary takes no more writes from now on
+    (
+        "truth.fenced",
+        (("writes_stop", "int"),),
+    ),  # the primary takes no more writes from now on
     (
         "truth.promoted",
         (
@@ -125,7 +171,11 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # at the end of the run
     (
         "truth.commits_total",
-        (("commits", "int"), ("user_bytes", "int"), ("maintenance_bytes", "int")),
+        (
+            ("commits", "int"),
+            ("user_bytes", "int"),
+            ("maintenance_bytes", "int"),
+        ),
     ),
     # the log is full and commits are refused from here on (refused 1), or they go on and so many
     # were (0)
@@ -133,15 +183,32 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # a promotion that reported success: what had been restored without an error reaches to
     # `claimed` commits, the database itself says that it holds `held`; sound 0: and those are not
     # the primary's
-    ("truth.silent_recovery", (("claimed", "int"), ("held", "int"), ("sound", "int"))),
+    (
+        "truth.silent_recovery",
+        (("claimed", "int"), ("held", "int"), ("sound", "int")),
+    ),
     # a real engine's operation took so long by the clock; file -1: none
-    ("truth.measured", (("file", "int"), ("what", "str"), ("duration_us", "int"))),
+    (
+        "truth.measured",
+        (("file", "int"), ("what", "str"), ("duration_us", "int")),
+    ),
     ("truth.violation", (("invariant", "str"), ("detail", "str"))),
     ("truth.end", ()),
-    ("truth.engine", (("name", "seen-text"), ("version", "seen-text"))),  # what held the databases
+    (
+        "truth.engine",
+        (("name", "seen-text"), ("version", "seen-text")),
+    ),  # what held the databases
     # after a change of roles, of each database in service: the primary's fork, where it begins, and
     # whether the copy behind it stands where the primary's logs go on, and needs no seed
-    ("truth.begins", (("fork", "int"), ("lsn", "int"), ("commits", "int"), ("follows", "int"))),
+    (
+        "truth.begins",
+        (
+            ("fork", "int"),
+            ("lsn", "int"),
+            ("commits", "int"),
+            ("follows", "int"),
+        ),
+    ),
     # ---- what the world tells the journal of the machines ----
     # a late answer to an older incarnation
     ("seen.ignored", (("event", "str"), ("incarnation", "int"))),
@@ -172,7 +239,10 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # from then on)
     ("truth.mistake", (("commit", "int"), ("what", "str"))),
     # an operator ordered a failover that stops before that many commits; -1: none
-    ("truth.stop_ordered", (("operator", "str"), ("commits", "int"), ("stop_us", "int"))),
+    (
+        "truth.stop_ordered",
+        (("operator", "str"), ("commits", "int"), ("stop_us", "int")),
+    ),
     # its job is due, and waits until another of the database is over
     ("truth.backup_waits", (("kind", "int"),)),
     # a SaveAll that failed; entries: a JSON list of [key, value]; ok: all of them are there all the
@@ -180,7 +250,14 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.store_write_all", (("entries", "str"), ("ok", "int"))),
     # ---- a change of roles ----
     # a pair begins: which site is the primary, which the secondary, and when that is in place
-    ("truth.roles", (("primary", "str"), ("secondary", "str"), ("secondary_from_us", "int"))),
+    (
+        "truth.roles",
+        (
+            ("primary", "str"),
+            ("secondary", "str"),
+            ("secondary_from_us", "int"),
+        ),
+    ),
     # of a pair that has others beside it: where its standby is, its place in the order of them, how
     # many there are, and the number of the first one's pair
     (
@@ -196,9 +273,15 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # that site is the second side from now on, in the place of the one that was named before
     ("truth.second_side", (("site", "str"),)),
     # there a copy of the database stands already, and goes on with the primary's logs
-    ("truth.copy_there", (("fork", "int"), ("lsn", "int"), ("commits", "int"))),
+    (
+        "truth.copy_there",
+        (("fork", "int"), ("lsn", "int"), ("commits", "int")),
+    ),
     # a site that is back holds so much of the database that a failover has lost
-    ("truth.still_there", (("site", "str"), ("user_bytes", "int"), ("transactions", "int"))),
+    (
+        "truth.still_there",
+        (("site", "str"), ("user_bytes", "int"), ("transactions", "int")),
+    ),
     # a database that had failed takes writes again at the primary; refused: the number of commits
     # that were refused meanwhile
     ("truth.opened", (("refused", "int"),)),
@@ -235,9 +318,15 @@ CLOUD_TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     # so many calls, all of which only asked and were answered at the first try, since from_us
-    ("truth.cloud_calls", (("client", "str"), ("from_us", "int"), ("calls", "int"))),
+    (
+        "truth.cloud_calls",
+        (("client", "str"), ("from_us", "int"), ("calls", "int")),
+    ),
     # a request was answered: the caller has read it
-    ("truth.cloud_acknowledged", (("client", "str"), ("request", "str"), ("job", "str"))),
+    (
+        "truth.cloud_acknowledged",
+        (("client", "str"), ("request", "str"), ("job", "str")),
+    ),
     # what: begins, done, failed, killed, died, cleaning, cleaned, not cleaned
     (
         "truth.cloud_script",
@@ -268,7 +357,10 @@ CLOUD_TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (("since_us", "int"), ("changes", "int"), ("provision_us", "int")),
     ),
     # a failover waits for its site to be configured (begins 1), and goes on (0): ready, or not
-    ("truth.cloud_provision", (("site", "str"), ("begins", "int"), ("ready", "int"))),
+    (
+        "truth.cloud_provision",
+        (("site", "str"), ("begins", "int"), ("ready", "int")),
+    ),
     # that site is lost, with all its agents
     ("truth.cloud_site_lost", (("site", "str"),)),
     # and it is back: its agents answer again

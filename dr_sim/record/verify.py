@@ -41,7 +41,14 @@ class _Rows:
 
     @property
     def wanted(self) -> list[int]:
-        apart = (self.life, self.done, self.not_saved, self.none_saved, self.copied, self.restored)
+        apart = (
+            self.life,
+            self.done,
+            self.not_saved,
+            self.none_saved,
+            self.copied,
+            self.restored,
+        )
         return [*apart, self.upgraded, *self.told]
 
 
@@ -97,30 +104,44 @@ def verify(
     edited = _first_edit(journal, stored_checks)
     rows = len(journal) if edited is None else edited
     pairs = pairs_by_row(journal)
-    replays = [_Replay(journal, _RECOVERY, build, pairs == pair) for pair, build in builds.items()]
+    replays = [
+        _Replay(journal, _RECOVERY, build, pairs == pair)
+        for pair, build in builds.items()
+    ]
     if cloud is not None:
         lives = _CloudLives(cloud)
-        replays.append(_Replay(journal, _CLOUD, lives.build, pairs == 0, lives.upgraded))
+        replays.append(
+            _Replay(journal, _CLOUD, lives.build, pairs == 0, lives.upgraded)
+        )
     found = [replay.run(rows) for replay in replays]
     found.append(_of_no_pair(journal, pairs, list(builds), rows))
-    mismatch = min((m for m in found if m is not None), key=lambda m: m.seq, default=None)
+    mismatch = min(
+        (m for m in found if m is not None), key=lambda m: m.seq, default=None
+    )
     if edited is not None and mismatch is None:
         row = journal.row(edited)
         mismatch = Mismatch(
-            edited, row.kind, row.time_us, "is not the row that was written: its hash differs"
+            edited,
+            row.kind,
+            row.time_us,
+            "is not the row that was written: its hash differs",
         )
     events = sum(replay.events for replay in replays)
     commands = sum(replay.commands for replay in replays)
     return Verified(len(journal), events, commands, mismatch)
 
 
-def _of_no_pair(journal: Journal, pairs: Ints, known: list[int], rows: int) -> Mismatch | None:
+def _of_no_pair(
+    journal: Journal, pairs: Ints, known: list[int], rows: int
+) -> Mismatch | None:
     """The first row that is marked with a pair that the run has not had."""
     strange = np.flatnonzero(~np.isin(pairs[:rows], known))
     if not len(strange):
         return None
     row = journal.row(int(strange[0]))
-    return Mismatch(row.seq, row.kind, row.time_us, "belongs to no pair of this run")
+    return Mismatch(
+        row.seq, row.kind, row.time_us, "belongs to no pair of this run"
+    )
 
 
 def _first_edit(journal: Journal, stored: np.ndarray | None) -> int | None:
@@ -182,7 +203,10 @@ class _Replay:
                 return Mismatch(seq, row.kind, row.time_us, what)
         if rows == len(journal) and self._next < len(self._expected):
             return Mismatch(
-                rows, "end", 0, f"the machine also commands {self._expected[self._next]}"
+                rows,
+                "end",
+                0,
+                f"the machine also commands {self._expected[self._next]}",
             )
         return None
 
@@ -191,7 +215,10 @@ class _Replay:
             return self._life(seq)
         if kind_id == self._of.done:
             values = self._journal.row(seq).values
-            if (values["done"], values["of"]) != (self._next, len(self._expected)):
+            if (values["done"], values["of"]) != (
+                self._next,
+                len(self._expected),
+            ):
                 return f"{self._next} of {len(self._expected)} commands were recorded before it"
             self._next = len(self._expected)
             return ""
@@ -208,11 +235,15 @@ class _Replay:
             return ""
         if kind_id == self._of.not_saved:
             values = self._journal.row(seq).values
-            return self._failed_save(Save(values["key"], values["value"]), values["ok"])
+            return self._failed_save(
+                Save(values["key"], values["value"]), values["ok"]
+            )
         try:
             if kind_id == self._of.none_saved:
                 values = self._journal.row(seq).values
-                return self._failed_save(SaveAll(pairs_from_text(values["entries"])), values["ok"])
+                return self._failed_save(
+                    SaveAll(pairs_from_text(values["entries"])), values["ok"]
+                )
             told = self._journal.told(seq)
         except ValueError as error:  # an edited row can say anything at all
             return f"is nothing that a machine could be told: {error}"
@@ -230,7 +261,9 @@ class _Replay:
         if not row.values["up"]:
             self._manager = None
             return ""
-        self._manager = self._make(row.values["incarnation"], self._store.load())
+        self._manager = self._make(
+            row.values["incarnation"], self._store.load()
+        )
         self._expect(self._manager.resume())
         return ""
 
@@ -267,7 +300,10 @@ class _Replay:
             self._store.save_all(dict(command.entries))
 
     def _failed_save(self, command: Command, ok: int) -> str:
-        if self._next >= len(self._expected) or self._expected[self._next] != command:
+        if (
+            self._next >= len(self._expected)
+            or self._expected[self._next] != command
+        ):
             return "the machine does not command this"
         if ok:  # the store failed when it was done
             self._save(command)

@@ -36,7 +36,8 @@ def quiet(db: DatabaseReplay, fork: int, first_lsn: int) -> bool:
         and files.in_hand is None
         and db.drain is None
         and db.watch.stuck is None
-        and db.config.log_interval_us <= db.rules.age_us  # so it cannot be restored too late
+        and db.config.log_interval_us
+        <= db.rules.age_us  # so it cannot be restored too late
         and not (
             db.lag.since_us
             or db.promoted
@@ -54,12 +55,18 @@ def quiet(db: DatabaseReplay, fork: int, first_lsn: int) -> bool:
     )
 
 
-def window_alarm_goes_to_us(db: DatabaseReplay, mono_us: int, landed_mono_us: int) -> int:
+def window_alarm_goes_to_us(
+    db: DatabaseReplay, mono_us: int, landed_mono_us: int
+) -> int:
     """Return the instant at which the alarm 'window' is set again if it goes off now and the last
     log landed at landed_mono_us. A result not later than mono_us means that it reports silence
     instead.
     """
-    return mono_us if db.drain is not None else landed_mono_us + db.watch.window_us
+    return (
+        mono_us
+        if db.drain is not None
+        else landed_mono_us + db.watch.window_us
+    )
 
 
 def absorb(
@@ -87,7 +94,8 @@ def absorb(
     db.watch.stands_at(landed[-1])
     db.progress.absorbed(db.files.absorb(logs, landed))
     db.stands_at(
-        replace(db.state, redo_lsn=logs[-1][1].last_lsn), last_restore_from_text(clocks[-1])
+        replace(db.state, redo_lsn=logs[-1][1].last_lsn),
+        last_restore_from_text(clocks[-1]),
     )
     return "1", clocks
 
@@ -118,9 +126,15 @@ class Standing:
     clock: str
     landed_mono_us: int
 
-    def after(self, header: BackupHeader, clock: str, landed_mono_us: int) -> Standing:
+    def after(
+        self, header: BackupHeader, clock: str, landed_mono_us: int
+    ) -> Standing:
         """Return the place at which replay stands when a log has been restored."""
-        return Standing(replace(self.state, redo_lsn=header.last_lsn), clock, landed_mono_us)
+        return Standing(
+            replace(self.state, redo_lsn=header.last_lsn),
+            clock,
+            landed_mono_us,
+        )
 
 
 def standing(db: DatabaseReplay) -> Standing:
@@ -134,11 +148,18 @@ def stand(db: DatabaseReplay, at: Standing) -> None:
     db.watch.stands_at(at.landed_mono_us)
 
 
-def usual_answers(db: DatabaseReplay, log: QuietLog, utc_minus_mono_us: int) -> list[list[Command]]:
+def usual_answers(
+    db: DatabaseReplay, log: QuietLog, utc_minus_mono_us: int
+) -> list[list[Command]]:
     """Return the commands that answer Landed, Validated and Restored of a quiet log, and then the
     alarm 'window'.
     """
-    database, name, header, restored_us = db.name, log.name, log.header, log.restored_us
+    database, name, header, restored_us = (
+        db.name,
+        log.name,
+        log.header,
+        log.restored_us,
+    )
     clock = restore_text(
         restored_us,
         restored_us + utc_minus_mono_us,
@@ -154,7 +175,13 @@ def usual_answers(db: DatabaseReplay, log: QuietLog, utc_minus_mono_us: int) -> 
             Restore(database, name, False),
         ],
         [Save(f"restored/{database}", clock)],
-        [SetAlarm(database, Timer.WINDOW, window_alarm_goes_to_us(db, restored_us, log.landed_us))],
+        [
+            SetAlarm(
+                database,
+                Timer.WINDOW,
+                window_alarm_goes_to_us(db, restored_us, log.landed_us),
+            )
+        ],
     ]
 
 
@@ -164,21 +191,32 @@ def unlike(db: DatabaseReplay, stepped: DatabaseReplay, name: str) -> str:
     """
     for replay in (db, stepped):
         if name not in replay.files:
-            return (
-                f"the machine {'after the steps ' if replay is stepped else ''}knows of no such log"
-            )
+            when = "after the steps " if replay is stepped else ""
+            return f"the machine {when}knows of no such log"
     pairs = {
         "state": (db.state, stepped.state),
         "last restore": (db.last, stepped.last),
-        "last landing": (db.watch.landed_mono_us, stepped.watch.landed_mono_us),
-        "files that wait": (_names(db.files.pending), _names(stepped.files.pending)),
-        "file that is being restored": (db.files.in_hand, stepped.files.in_hand),
+        "last landing": (
+            db.watch.landed_mono_us,
+            stepped.watch.landed_mono_us,
+        ),
+        "files that wait": (
+            _names(db.files.pending),
+            _names(stepped.files.pending),
+        ),
+        "file that is being restored": (
+            db.files.in_hand,
+            stepped.files.in_hand,
+        ),
         "alerts": (db.alerts.begun, stepped.alerts.begun),
     }
     mine, theirs = db.files[name], stepped.files[name]
     pairs.update(
         {
-            f"{field} of the file": (getattr(mine, field), getattr(theirs, field))
+            f"{field} of the file": (
+                getattr(mine, field),
+                getattr(theirs, field),
+            )
             for field in File.__slots__
         }
     )

@@ -9,7 +9,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def utc_text(utc_us: int) -> str:
     """Write an instant as YYYY-MM-DDTHH:MM:SSZ, rounded down to the second."""
-    return (_EPOCH + timedelta(seconds=utc_us // 1_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (_EPOCH + timedelta(seconds=utc_us // 1_000_000)).strftime(
+        "%Y-%m-%dT%H:%M:%SZ"
+    )
 
 
 def error_text(number: int, message: str) -> str:
@@ -19,7 +21,9 @@ def error_text(number: int, message: str) -> str:
 
 # ---- parts that several texts share
 def _passed(minutes: int) -> str:
-    return f"[{minutes}] minutes have passed since the last successful restore."
+    return (
+        f"[{minutes}] minutes have passed since the last successful restore."
+    )
 
 
 def _while_restoring(error: str) -> str:
@@ -31,7 +35,9 @@ def _provided(error: str) -> str:
 
 
 # ---- the chain of one database
-def missing_text(database: str, last_log: str, path: str, minutes: int, error: str) -> str:
+def missing_text(
+    database: str, last_log: str, path: str, minutes: int, error: str
+) -> str:
     """Text (a). last_log: UTC time of the last restored log, as utc_text gives it."""
     return (
         f"For database [{database}] there is a missing transaction log between [{last_log}] and "
@@ -115,7 +121,9 @@ def lagging_text(database: str, path: str, minutes: int) -> str:
     )
 
 
-def waiting_text(database: str, path: str, age: int, logs: int, minutes: int) -> str:
+def waiting_text(
+    database: str, path: str, age: int, logs: int, minutes: int
+) -> str:
     """age: minutes since the oldest log was finished; logs: how many wait."""
     return (
         f"For database [{database}] replay does not get on: [{logs}] backup files wait to be "
@@ -126,7 +134,11 @@ def waiting_text(database: str, path: str, age: int, logs: int, minutes: int) ->
 
 def clocks_differ_text(database: str, path: str, minutes: int) -> str:
     """minutes: by which the primary's clock is ahead; negative if it is behind."""
-    which = f"[{minutes}] minutes ahead of" if minutes >= 0 else f"[{-minutes}] minutes behind"
+    which = (
+        f"[{minutes}] minutes ahead of"
+        if minutes >= 0
+        else f"[{-minutes}] minutes behind"
+    )
     return (
         f"For database [{database}] the primary's clock is {which} the clock here: set right the "
         f"one that is wrong. Until then the age of transaction log [{path}] cannot be told."
@@ -186,7 +198,11 @@ def two_primaries_text(machine: str) -> str:
 
 
 def heard_again_text(goes_on: bool) -> str:
-    what = "goes on, for the old primary has been fenced" if goes_on else "is called off"
+    what = (
+        "goes on, for the old primary has been fenced"
+        if goes_on
+        else "is called off"
+    )
     return f"The machines of the primary are heard again: the failover {what}."
 
 

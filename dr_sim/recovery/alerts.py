@@ -35,18 +35,28 @@ class AlertId(enum.IntEnum):
     NOT_RECOVERED = 5  # a database could not be recovered in a failover
     # a failover went on without files: still on their way, or here and not to be restored
     LEFT_BEHIND = 6
-    WAITS = 7  # a planned failover waits for files that it would otherwise lose
-    LAGGING = 8  # logs are restored, but later than the age limit, and that lasts
+    WAITS = (
+        7  # a planned failover waits for files that it would otherwise lose
+    )
+    LAGGING = (
+        8  # logs are restored, but later than the age limit, and that lasts
+    )
     BACKUP_FAILED = 9  # at the primary, with the engine's error
     WRITES_REFUSED = 10  # by the primary, with the engine's error
     NO_ROOM = 11  # a full does not fit on the disk here
     NOT_FENCED = 12  # it is not certain that the old primary has stopped
-    TWO_PRIMARIES = 13  # one that was not fenced is heard again after the failover
+    TWO_PRIMARIES = (
+        13  # one that was not fenced is heard again after the failover
+    )
     # silent machines are heard again: the failover is called off, or goes on
     HEARD_AGAIN = 14
-    NOTHING_HERE = 15  # the primary is silent, and nothing has been restored here yet
+    NOTHING_HERE = (
+        15  # the primary is silent, and nothing has been restored here yet
+    )
     CLOCKS_DIFFER = 16  # the clocks of the two sides differ, so the ages of logs mean nothing
-    FELL_SHORT = 17  # a backup was restored without an error, but not to its end
+    FELL_SHORT = (
+        17  # a backup was restored without an error, but not to its end
+    )
     WAITING = 18  # logs that have landed wait, the oldest for longer than the age limit
     NOT_PROTECTED = 19  # there is no restored copy: its first full has not come, or it is lost
     SET_UP = 20  # a full or incremental is refused until somebody sets up the secondary
@@ -104,7 +114,9 @@ class AlertBook:
 
     __slots__ = ("begun", "critical_after_us", "database")
 
-    def __init__(self, database: str, critical_after_us: int, saved: dict[str, str]) -> None:
+    def __init__(
+        self, database: str, critical_after_us: int, saved: dict[str, str]
+    ) -> None:
         """saved: the whole store."""
         self.database = database
         self.critical_after_us = critical_after_us
@@ -113,7 +125,9 @@ class AlertBook:
         if text:
             self.begun = read(self._key, text, _begun_from_text)
 
-    def tell(self, e: Event, danger: str, alert: Message, out: list[Command]) -> None:
+    def tell(
+        self, e: Event, danger: str, alert: Message, out: list[Command]
+    ) -> None:
         """Raise the alert, or raise it again. The first time, its clock is made durable before
         anyone is alerted.
         """
@@ -122,10 +136,20 @@ class AlertBook:
             since = self.begun[danger] = (e.mono_us, e.utc_us)
             out.append(self._save())
         lasted_us = elapsed_us(e.mono_us, e.utc_us, *since)
-        level = Level.CRITICAL if lasted_us >= self.critical_after_us else Level.ERROR
+        level = (
+            Level.CRITICAL
+            if lasted_us >= self.critical_after_us
+            else Level.ERROR
+        )
         out.append(
             RaiseAlert(
-                SOURCE, self.database, alert.id, level, alert.minutes, alert.name, alert.text
+                SOURCE,
+                self.database,
+                alert.id,
+                level,
+                alert.minutes,
+                alert.name,
+                alert.text,
             )
         )
 
@@ -140,7 +164,10 @@ class AlertBook:
         return f"alert/{self.database}"
 
     def _save(self) -> Save:
-        return Save(self._key, json.dumps(self.begun, ensure_ascii=False) if self.begun else "")
+        return Save(
+            self._key,
+            json.dumps(self.begun, ensure_ascii=False) if self.begun else "",
+        )
 
 
 def _begun_from_text(text: str) -> dict[str, tuple[int, int]]:

@@ -20,7 +20,11 @@ from dr_sim.machines import CancelAlarm, Command
 from dr_sim.recovery import events
 from dr_sim.recovery.commands import Claim, RefuseOrder, ReleaseClaim
 from dr_sim.recovery.config import Mode
-from dr_sim.recovery.failover_table import BEFORE_RECOVERY, FailoverEvent, FailoverPhase
+from dr_sim.recovery.failover_table import (
+    BEFORE_RECOVERY,
+    FailoverEvent,
+    FailoverPhase,
+)
 from dr_sim.recovery.refusals import OrderRefused, WhyNoFailover
 from dr_sim.recovery.timers import Timer
 
@@ -85,7 +89,9 @@ def refused(f: Failover, e: events.ClaimRefused, out: list[Command]) -> None:
         if operator:
             for db in f.databases.values():
                 db.stop_before(0)
-            reason = OrderRefused(WhyNoFailover.ANOTHER_TAKES_OVER, (e.holder,))
+            reason = OrderRefused(
+                WhyNoFailover.ANOTHER_TAKES_OVER, (e.holder,)
+            )
             out.append(RefuseOrder(operator, reason))
     elif f.phase is FailoverPhase.DECIDING:
         f.abandon(FailoverEvent.DECLINED, out)

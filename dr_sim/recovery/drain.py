@@ -31,7 +31,12 @@ from dr_sim.recovery.commands import Disconnect, TakeBackup
 from dr_sim.recovery.events import NotSent, ValidationOutcome
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import FULL, INCREMENTAL, LOG, File, kind_of
-from dr_sim.recovery.refusals import ENDED_ERRORS, IN_USE_ERRORS, needs_somebody, passes_here
+from dr_sim.recovery.refusals import (
+    ENDED_ERRORS,
+    IN_USE_ERRORS,
+    needs_somebody,
+    passes_here,
+)
 from dr_sim.recovery.timers import Timer
 from dr_sim.recovery.waiting import behind, reached_utc_us, stopped
 
@@ -79,7 +84,9 @@ class Last(enum.StrEnum):
     NOT_WANTED = "not wanted"
     ASKED = "asked"
     TAKEN = "taken"
-    TO_BE_ASKED = "to be asked"  # it was refused, or is of no use: asked for again later
+    TO_BE_ASKED = (
+        "to be asked"  # it was refused, or is of no use: asked for again later
+    )
 
 
 class LastEvent(enum.StrEnum):
@@ -196,7 +203,11 @@ class Drain:
         if e.reachable:
             self._pipe.move(PipeEvent.ANSWERED)
             here = self._db.files
-            self.waiting.update((name, at) for name, at in e.waiting.items() if name not in here)
+            self.waiting.update(
+                (name, at)
+                for name, at in e.waiting.items()
+                if name not in here
+            )
         return True
 
     def await_file(self, name: str, finished_utc_us: int) -> None:
@@ -220,7 +231,9 @@ class Drain:
 
     def shut(self, tail: bool) -> None:
         """Wait for nothing more from the primary. tail: the tail was still awaited too."""
-        lost = len(self.waiting.keys() | self._db.files.recopying) + (tail or self.lacks_last)
+        lost = len(self.waiting.keys() | self._db.files.recopying) + (
+            tail or self.lacks_last
+        )
         self._pipe.move(PipeEvent.GIVEN_UP)
         self._last.move(LastEvent.GIVEN_UP)
         self.left += lost
@@ -252,7 +265,11 @@ class Drain:
     def damaged_before(self, file: File) -> Remedy:
         """Decide about a file that was damaged before the share answered."""
         cut_off = file.failure.outcome is ValidationOutcome.NO_MANIFEST
-        return Remedy.COPY_AGAIN if self.patient and not cut_off else self.damaged(file)
+        return (
+            Remedy.COPY_AGAIN
+            if self.patient and not cut_off
+            else self.damaged(file)
+        )
 
     def not_sent(self, file: File, reason: NotSent) -> Remedy:
         """Decide about a file that could not be copied again."""
@@ -261,7 +278,9 @@ class Drain:
             return Remedy.TAKE_ANEW
         return Remedy.GIVE_UP if not self.patient or missing else Remedy.NONE
 
-    def refused(self, file: File, mono_us: int, out: list[Command]) -> tuple[int, Remedy]:
+    def refused(
+        self, file: File, mono_us: int, out: list[Command]
+    ) -> tuple[int, Remedy]:
         """Return when the file is tried again, and the remedy. It is tried at once while its
         attempts allow, and then no more; at every retry if the refusal passes. Readers are
         disconnected whenever they are in the way: this copy is about to be promoted, and nothing is
@@ -285,7 +304,9 @@ class Drain:
             self.ended.add(file.name)
         if not hopeless:
             return mono_us, Remedy.NONE
-        return NEVER_US, Remedy.TAKE_ANEW if self._is_last(file) else Remedy.NONE
+        return NEVER_US, Remedy.TAKE_ANEW if self._is_last(
+            file
+        ) else Remedy.NONE
 
     def hold(self, file: File) -> None:
         """Keep a file whose refusal passes until its next retry."""
@@ -325,7 +346,10 @@ class Drain:
         asked for has ended.
         """
         self.await_no_longer(file.name)
-        if self._last.state is Last.TO_BE_ASKED and file.kind is self._last_kind:
+        if (
+            self._last.state is Last.TO_BE_ASKED
+            and file.kind is self._last_kind
+        ):
             self.take_last(file.kind, out)
 
     def taken(self, e: events.BackupTaken) -> None:
@@ -354,7 +378,11 @@ class Drain:
         here does not help.
         """
         header = file.header
-        if file.name != self.last or file.kind is not INCREMENTAL or header is None:
+        if (
+            file.name != self.last
+            or file.kind is not INCREMENTAL
+            or header is None
+        ):
             return
         if applies(header, self._db.state) not in (Fit.APPLIES, Fit.STALE):
             self.take_last(FULL, out)
@@ -379,7 +407,10 @@ class Drain:
     def holds(self) -> bool:
         """Tell whether any file has yet to be tried again because its refusal passes."""
         return any(
-            not (file.done or ((h := file.header) is not None and behind(self._db, h)))
+            not (
+                file.done
+                or ((h := file.header) is not None and behind(self._db, h))
+            )
             for file in self.held.values()
         )
 
@@ -397,7 +428,8 @@ class Drain:
         if db.stop_before_utc_us and db.state.exists:
             return False  # nothing beyond this point is wanted
         full_here = any(
-            file.kind is FULL and file.content is Content.WHOLE for file in db.files.values()
+            file.kind is FULL and file.content is Content.WHOLE
+            for file in db.files.values()
         )
         if not db.state.exists and not full_here:
             return True
@@ -407,7 +439,12 @@ class Drain:
     def only_way(self) -> bool:
         """Tell whether nothing here could be brought online while something is awaited."""
         db = self._db
-        awaited = self.waiting or db.files.recopying or db.fetching.asked or self.holds
+        awaited = (
+            self.waiting
+            or db.files.recopying
+            or db.fetching.asked
+            or self.holds
+        )
         return not db.state.exists and (bool(awaited) or self.undecided)
 
     def idle(self) -> bool:
@@ -428,12 +465,17 @@ class Drain:
         further_utc_us = NEVER_US
         if self._without_tail and db.last is not None:
             further_utc_us = reached_utc_us(db)
-        return not self._awaits(needed, further_utc_us) and not self._owes(needed, further_utc_us)
+        return not self._awaits(needed, further_utc_us) and not self._owes(
+            needed, further_utc_us
+        )
 
     def _awaits(self, needed: bool, further_utc_us: int) -> bool:
         """Tell whether anything that leads further is on its way."""
         return any(
-            needed or kind_of(name) is LOG or at > further_utc_us or name == self.last
+            needed
+            or kind_of(name) is LOG
+            or at > further_utc_us
+            or name == self.last
             for name, at in self.waiting.items()
         )
 
@@ -441,7 +483,11 @@ class Drain:
         """Tell whether anything here leads further, once it is known to be whole."""
         unsure = (Content.CHECKING, Content.BAD)
         return any(
-            (needed or file.kind is LOG or file.modified_utc_us > further_utc_us)
+            (
+                needed
+                or file.kind is LOG
+                or file.modified_utc_us > further_utc_us
+            )
             and not file.done
             and file.content in unsure
             and not _in_vain(file)
@@ -469,4 +515,6 @@ def _in_vain(file: File) -> bool:
     """Return whether the file was refused in this drain until somebody acts: even with the right
     bytes it would be refused.
     """
-    return file.retry_at_mono_us == NEVER_US and needs_somebody(file.failure.error_number)
+    return file.retry_at_mono_us == NEVER_US and needs_somebody(
+        file.failure.error_number
+    )

@@ -37,7 +37,9 @@ def start(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     assert db.drain is not None
     for file in db.files.values():
         if file.refused and needs_somebody(file.failure.error_number):
-            db.files.retry_at(file, e.mono_us)  # somebody may have acted meanwhile
+            db.files.retry_at(
+                file, e.mono_us
+            )  # somebody may have acted meanwhile
         elif file.refused:
             refused(db, db.drain, file, e, out)
     if db.files.pending:
@@ -49,7 +51,10 @@ def start(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 
 def share_answered(
-    db: DatabaseReplay, drain: Drain, e: events.ShareAnswered, out: list[Command]
+    db: DatabaseReplay,
+    drain: Drain,
+    e: events.ShareAnswered,
+    out: list[Command],
 ) -> None:
     if not drain.share_answered(e):
         return
@@ -62,17 +67,25 @@ def share_answered(
     db.advance(e, out)
 
 
-def damaged(db: DatabaseReplay, drain: Drain, file: File, out: list[Command]) -> None:
+def damaged(
+    db: DatabaseReplay, drain: Drain, file: File, out: list[Command]
+) -> None:
     _apply(db, drain, file, drain.damaged(file), out)
 
 
 def not_sent(
-    db: DatabaseReplay, drain: Drain, file: File, reason: events.NotSent, out: list[Command]
+    db: DatabaseReplay,
+    drain: Drain,
+    file: File,
+    reason: events.NotSent,
+    out: list[Command],
 ) -> None:
     _apply(db, drain, file, drain.not_sent(file, reason), out)
 
 
-def refused(db: DatabaseReplay, drain: Drain, file: File, e: Event, out: list[Command]) -> None:
+def refused(
+    db: DatabaseReplay, drain: Drain, file: File, e: Event, out: list[Command]
+) -> None:
     """Handle a file that the engine refused."""
     retry_at_us, remedy = drain.refused(file, e.mono_us, out)
     db.files.retry_at(file, retry_at_us)
@@ -80,7 +93,11 @@ def refused(db: DatabaseReplay, drain: Drain, file: File, e: Event, out: list[Co
 
 
 def _apply(
-    db: DatabaseReplay, drain: Drain, file: File, remedy: Remedy, out: list[Command]
+    db: DatabaseReplay,
+    drain: Drain,
+    file: File,
+    remedy: Remedy,
+    out: list[Command],
 ) -> None:
     if remedy is Remedy.COPY_AGAIN:
         db.recopy(file.name, out)
@@ -97,7 +114,9 @@ def _give_up(db: DatabaseReplay, drain: Drain, file: File) -> None:
     db.files.copies_no_more(file.name)
 
 
-def named_rightly(db: DatabaseReplay, file: File, header: BackupHeader) -> bool:
+def named_rightly(
+    db: DatabaseReplay, file: File, header: BackupHeader
+) -> bool:
     """Return whether that log's backup began when its name says (R4). A name that was taken moves a
     later one by a few seconds; an older version is off by an interval of the schedule.
     """
@@ -121,14 +140,18 @@ def _look_at_names(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
         if name > after and file.kind is LOG and file.content is Content.WHOLE
     ]
     for file in logs:
-        if file.header is not None and not named_rightly(db, file, file.header):
+        if file.header is not None and not named_rightly(
+            db, file, file.header
+        ):
             db.files.needed(file)
             db.file_failed(file, OTHER_TIME, e, out)
 
 
 def _bad(db: DatabaseReplay) -> list[File]:
     """Return the damaged files, the oldest first."""
-    bad = [file for file in db.files.bad.values() if file.content is Content.BAD]
+    bad = [
+        file for file in db.files.bad.values() if file.content is Content.BAD
+    ]
     return sorted(bad, key=File.age_order)
 
 
@@ -150,7 +173,9 @@ def wait_no_longer(db: DatabaseReplay, drain: Drain, tail: bool) -> None:
         db.files.retry_at(file, NEVER_US)
 
 
-def again(db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]) -> None:
+def again(
+    db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]
+) -> None:
     """Retry when the drain's alarm goes off: the last backup is asked for again, or tried again."""
     if drain.ask_again(out):
         return
@@ -182,7 +207,9 @@ def fetch(db: DatabaseReplay, out: list[Command]) -> list[str]:
     return names
 
 
-def tell_left(db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]) -> None:
+def tell_left(
+    db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]
+) -> None:
     """Report what stays behind, with its first cause: everything that can be restored has been."""
     if stopped(db):
         return  # what stays behind does so by order
@@ -191,7 +218,11 @@ def tell_left(db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]) ->
     refused_logs = [file for file in pending if file.refused]
     here = len({file.name for file in (*lost, *pending)})
     first = min((*lost, *refused_logs), key=File.age_order, default=None)
-    if first is not None and pending and first.modified_utc_us > pending[0].modified_utc_us:
+    if (
+        first is not None
+        and pending
+        and first.modified_utc_us > pending[0].modified_utc_us
+    ):
         first = None
     if first is not None or pending:
         telling.tell_chain(db, first, e, out)
@@ -199,7 +230,9 @@ def tell_left(db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]) ->
         telling.tell_left_behind(db, drain.left, here, e, out)
 
 
-def call_off(db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]) -> None:
+def call_off(
+    db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]
+) -> None:
     """Let the copy stay a standby: people may read it again, and files that were given up are tried
     again.
     """

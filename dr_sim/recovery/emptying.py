@@ -60,7 +60,9 @@ class Emptying:
         # databases whose drain is done: their tails have been asked for
         self._emptied: set[str] = set()
         self._tails: set[str] = set()  # tails that are still awaited
-        self._tail_tries: dict[str, int] = {}  # how often each tail was cut off
+        self._tail_tries: dict[
+            str, int
+        ] = {}  # how often each tail was cut off
         self.later: set[str] = set()
         # databases whose only way back is waited for beyond the limit
         self._waits_on: set[str] = set()
@@ -73,7 +75,9 @@ class Emptying:
         """Start one limit for draining and the tails together; a restart in the middle of them does
         not start another.
         """
-        left_us = max(0, self._limit_us - elapsed_us(e.mono_us, e.utc_us, *self.since))
+        left_us = max(
+            0, self._limit_us - elapsed_us(e.mono_us, e.utc_us, *self.since)
+        )
         out.append(SetAlarm("", Timer.DRAIN, e.mono_us + left_us))
         for db in self._databases.values():
             if not db.promoted:
@@ -88,7 +92,10 @@ class Emptying:
     # ---- is it done?
     def idle(self) -> bool:
         """Return whether there is nothing to replay or to wait for, except tails."""
-        return all(name in self.later or self._is_empty(db) for name, db in self._databases.items())
+        return all(
+            name in self.later or self._is_empty(db)
+            for name, db in self._databases.items()
+        )
 
     def done(self) -> bool:
         """Return whether the tails are there too."""
@@ -105,7 +112,11 @@ class Emptying:
         """
         for name, db in self._databases.items():
             waits_for_copy = name in self.later and not db.state.exists
-            if name in self._emptied or not self._is_empty(db) or waits_for_copy:
+            if (
+                name in self._emptied
+                or not self._is_empty(db)
+                or waits_for_copy
+            ):
                 continue
             self._emptied.add(name)
             if db.drain is None or db.promoted or stopped(db):
@@ -128,7 +139,9 @@ class Emptying:
         if file is None or file.content in (Content.BAD, Content.LOST):
             db.drain.await_file(e.name, e.utc_us)
 
-    def tail_failed(self, e: events.TailFailed, planned: bool, out: list[Command]) -> None:
+    def tail_failed(
+        self, e: events.TailFailed, planned: bool, out: list[Command]
+    ) -> None:
         """Ask at once for a tail that was cut off, since it truncated nothing. A planned failover
         does not go on without the tail, unless no log backup can be taken at all: then it takes a
         last incremental instead.
@@ -142,7 +155,9 @@ class Emptying:
                 return
         if planned and refusal.passes:
             if awaited:
-                out.append(SetAlarm("", Timer.TAIL, e.mono_us + self._retry_us))
+                out.append(
+                    SetAlarm("", Timer.TAIL, e.mono_us + self._retry_us)
+                )
             return
         self._tails.discard(name)
         if db is None or db.drain is None:
@@ -153,7 +168,9 @@ class Emptying:
 
     def tails_again(self, out: list[Command]) -> None:
         """Retry: whatever was in the way of the tails of a planned failover may be over by now."""
-        out.extend(TakeTail(name) for name in self._databases if name in self._tails)
+        out.extend(
+            TakeTail(name) for name in self._databases if name in self._tails
+        )
 
     # ---- the limit
     def wait_no_longer(self, e: Event, out: list[Command]) -> None:
@@ -161,11 +178,19 @@ class Emptying:
         have nothing to replay. Only the last way back to a database is still waited for, and that
         is reported. If others can be brought online, only that database waits.
         """
-        open_ones = [(n, db, drain) for n, db, drain in self._open() if not db.recovering]
+        open_ones = [
+            (n, db, drain)
+            for n, db, drain in self._open()
+            if not db.recovering
+        ]
         kept = {name for name, _, drain in open_ones if drain.only_way}
         for name, db, drain in open_ones:
             if name in kept:
-                names = len(drain.waiting.keys() | db.files.recopying | drain.held.keys())
+                names = len(
+                    drain.waiting.keys()
+                    | db.files.recopying
+                    | drain.held.keys()
+                )
                 telling.tell_only_way(db, names, e, out)
                 continue
             tail_was_not_asked_for = name not in self._emptied
@@ -192,7 +217,11 @@ class Emptying:
         """Look for files that do not come by themselves. Return True if the base of an only way
         back is restored: then the limit counts anew for the rest of it.
         """
-        restored = {name for name in self._waits_on if self._databases[name].state.exists}
+        restored = {
+            name
+            for name in self._waits_on
+            if self._databases[name].state.exists
+        }
         for name in restored:
             self._databases[name].alerts.over(Danger.ONLY_WAY, out)
         if restored:
@@ -237,7 +266,9 @@ class Emptying:
         return [
             name
             for name, db in self._databases.items()
-            if name in self.later and not db.state.exists and self._is_empty(db)
+            if name in self.later
+            and not db.state.exists
+            and self._is_empty(db)
         ]
 
     # ---- a planned failover

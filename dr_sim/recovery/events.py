@@ -14,7 +14,11 @@ from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.machines import Alarm, Event, Observation, OwnNumber, observed
 from dr_sim.recovery.refusals import Refused
 
-__all__ = ["EVENTS", "Alarm", "Event"]  # some come from machines/; the others are defined here
+__all__ = [
+    "EVENTS",
+    "Alarm",
+    "Event",
+]  # some come from machines/; the others are defined here
 
 
 class ValidationOutcome(enum.StrEnum):
@@ -113,7 +117,9 @@ class RestoreFailed(Event):
     database: str
     name: str
     error_number: OwnNumber
-    position_lost: bool  # a failed restore of a full with replace leaves nothing usable
+    position_lost: (
+        bool  # a failed restore of a full with replace leaves nothing usable
+    )
     error_text: str = observed()
 
 

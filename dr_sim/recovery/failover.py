@@ -24,11 +24,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from dr_sim.machines import Alarm, CancelAlarm, Command, Event, Phase, Save, SetAlarm
-from dr_sim.recovery import claiming, events, orders, stopping, watching, way_over
+from dr_sim.machines import (
+    Alarm,
+    CancelAlarm,
+    Command,
+    Event,
+    Phase,
+    Save,
+    SetAlarm,
+)
+from dr_sim.recovery import (
+    claiming,
+    events,
+    orders,
+    stopping,
+    watching,
+    way_over,
+)
 from dr_sim.recovery.alerts import AlertBook, Danger
 from dr_sim.recovery.claiming import Claiming
-from dr_sim.recovery.commands import Claim, EnterPhase, Fence, PageOperator, Provision, Redirect
+from dr_sim.recovery.commands import (
+    Claim,
+    EnterPhase,
+    Fence,
+    PageOperator,
+    Provision,
+    Redirect,
+)
 from dr_sim.recovery.config import FailoverConfig
 from dr_sim.recovery.emptying import Emptying
 from dr_sim.recovery.failover_table import (
@@ -88,7 +110,9 @@ def stored_from_text(text: str) -> StoredFailover:
     found = of_type(json.loads(text), dict)
     mono_us, utc_us = of_type(found["drain_since"], list)
     stops = of_type(found.get("stop_before", {}), dict)
-    declined = tuple(of_type(machine, str) for machine in of_type(found["declined"], list))
+    declined = tuple(
+        of_type(machine, str) for machine in of_type(found["declined"], list)
+    )
     stop_before = tuple((name, of_type(at, int)) for name, at in stops.items())
     return StoredFailover(
         FailoverPhase(found["state"]),
@@ -135,7 +159,9 @@ class Failover:
     ) -> None:
         """saved: the whole store; alerts: those of the service as a whole."""
         text = saved.get(KEY, "")
-        stored = read(KEY, text, stored_from_text) if text else StoredFailover()
+        stored = (
+            read(KEY, text, stored_from_text) if text else StoredFailover()
+        )
         self.config = config
         self.databases = databases
         self.retry_us = retry_us
@@ -146,7 +172,9 @@ class Failover:
         self.seeking = Seeking()
         self.fencing = Fencing(alerts, stored.fence)
         self.silence = Silence(config, stored.declined)
-        self.emptying = Emptying(databases, config.drain_limit_us, retry_us, stored.drain_since)
+        self.emptying = Emptying(
+            databases, config.drain_limit_us, retry_us, stored.drain_since
+        )
         self.hanging = Hanging(databases, config, retry_us)
         self.online = Online(databases, retry_us)
         for name, at in stored.stop_before:
@@ -179,7 +207,9 @@ class Failover:
         out.append(EnterPhase(phase))
 
     def save(self, out: list[Command]) -> None:
-        stops = [(n, db.stop_before_utc_us) for n, db in self.databases.items()]
+        stops = [
+            (n, db.stop_before_utc_us) for n, db in self.databases.items()
+        ]
         stored = StoredFailover(
             self.phase,
             self.planned,
@@ -196,10 +226,14 @@ class Failover:
         """Return whole minutes since the last successful restore of the database that waits
         longest.
         """
-        return max((db.minutes(e) for db in self.databases.values()), default=0)
+        return max(
+            (db.minutes(e) for db in self.databases.values()), default=0
+        )
 
     # ---- begin, and call off
-    def begin(self, planned: bool, by_silence: bool, out: list[Command]) -> None:
+    def begin(
+        self, planned: bool, by_silence: bool, out: list[Command]
+    ) -> None:
         self.fencing.alerts.over(Danger.NOTHING_HERE, out)
         self.planned, self.by_silence = planned, by_silence
         self.fencing.ask()
@@ -258,7 +292,9 @@ class Failover:
         watching_now = self.phase is FailoverPhase.WATCHING
         if watching_now and at is not None and not self.silence.declined_all:
             turn_us = self.config.rank * self.config.turn_us
-            out.append(SetAlarm("", Timer.SILENT, max(at, e.mono_us) + turn_us))
+            out.append(
+                SetAlarm("", Timer.SILENT, max(at, e.mono_us) + turn_us)
+            )
 
     def page(self, e: Event, out: list[Command]) -> None:
         """Page the operator, at every retry until there is an answer: a page may reach nobody."""
@@ -310,7 +346,9 @@ class Failover:
         if self.on:
             self.hanging.look(e, out)
 
-    def restore_goes_on(self, e: events.RestoreGoesOn, out: list[Command]) -> None:
+    def restore_goes_on(
+        self, e: events.RestoreGoesOn, out: list[Command]
+    ) -> None:
         file = self.hanging.goes_on(e, out)
         if file is not None:
             self.databases[e.database].tell_waits(file, e, out)

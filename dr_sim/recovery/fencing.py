@@ -36,7 +36,9 @@ class Fencing:
 
     __slots__ = ("_phase", "alerts")
 
-    def __init__(self, alerts: AlertBook, status: FenceStatus = FenceStatus.OPEN) -> None:
+    def __init__(
+        self, alerts: AlertBook, status: FenceStatus = FenceStatus.OPEN
+    ) -> None:
         self.alerts = alerts
         self._phase = Phase(FENCE, status)
 
@@ -48,7 +50,10 @@ class Fencing:
     @property
     def asked(self) -> bool:
         """Return whether this incarnation awaits an answer."""
-        return self._phase.state in (FenceStatus.ASKED, FenceStatus.ASKED_AGAIN)
+        return self._phase.state in (
+            FenceStatus.ASKED,
+            FenceStatus.ASKED_AGAIN,
+        )
 
     @property
     def confirmed(self) -> bool:
@@ -63,7 +68,9 @@ class Fencing:
         """Note that the order to stop is about to be sent."""
         self._phase.move(FenceEvent.ASKED)
 
-    def answered(self, e: events.Fenced | events.FenceFailed, out: list[Command]) -> None:
+    def answered(
+        self, e: events.Fenced | events.FenceFailed, out: list[Command]
+    ) -> None:
         if isinstance(e, events.Fenced):
             self._phase.move(FenceEvent.FENCED)
             self.over(out)
@@ -79,25 +86,37 @@ class Fencing:
 
     # ---- telling
     def tell_failed(
-        self, e: events.FenceFailed, minutes: int, serving: bool, out: list[Command]
+        self,
+        e: events.FenceFailed,
+        minutes: int,
+        serving: bool,
+        out: list[Command],
     ) -> None:
         """Report that the fence could not be confirmed. serving: users have been sent here; while
         nothing is heard of the old primary its silence endangers nobody.
         """
         if not serving or Danger.TWO_PRIMARIES in self.alerts.begun:
-            alert = Message(AlertId.NOT_FENCED, minutes, texts.not_fenced_text(e.reason))
+            alert = Message(
+                AlertId.NOT_FENCED, minutes, texts.not_fenced_text(e.reason)
+            )
             self.alerts.tell(e, Danger.FENCE, alert, out)
 
     def ask_again_at(self, mono_us: int, out: list[Command]) -> None:
         out.append(SetAlarm("", Timer.FENCE, mono_us))
 
-    def tell_two_primaries(self, e: events.HeartbeatBack, minutes: int, out: list[Command]) -> None:
+    def tell_two_primaries(
+        self, e: events.HeartbeatBack, minutes: int, out: list[Command]
+    ) -> None:
         text = texts.two_primaries_text(e.machine)
         alert = Message(AlertId.TWO_PRIMARIES, minutes, text)
         self.alerts.tell(e, Danger.TWO_PRIMARIES, alert, out)
 
-    def tell_heard_again(self, e: Event, minutes: int, goes_on: bool, out: list[Command]) -> None:
+    def tell_heard_again(
+        self, e: Event, minutes: int, goes_on: bool, out: list[Command]
+    ) -> None:
         """Report once that a machine is heard again; this is no danger that lasts."""
-        alert = Message(AlertId.HEARD_AGAIN, minutes, texts.heard_again_text(goes_on))
+        alert = Message(
+            AlertId.HEARD_AGAIN, minutes, texts.heard_again_text(goes_on)
+        )
         self.alerts.tell(e, Danger.HEARD_AGAIN, alert, out)
         self.alerts.over(Danger.HEARD_AGAIN, out)

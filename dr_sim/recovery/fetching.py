@@ -94,13 +94,21 @@ class Fetching:
             return []
         way = self._best(list(here.values()), list(away.values()))
         names = {header.backup_id: name for name, header in away.items()}
-        return [names[step.backup_id] for step in way.steps if step.backup_id in names]
+        return [
+            names[step.backup_id]
+            for step in way.steps
+            if step.backup_id in names
+        ]
 
     def _given_up(self, name: str) -> bool:
         file = self._db.files.get(name)
-        return name in self.useless or (file is not None and file.content is Content.LOST)
+        return name in self.useless or (
+            file is not None and file.content is Content.LOST
+        )
 
-    def _best(self, here: list[BackupHeader], away: list[BackupHeader]) -> Plan:
+    def _best(
+        self, here: list[BackupHeader], away: list[BackupHeader]
+    ) -> Plan:
         """Return the way that gets furthest. Of equal ways, prefer one that goes on from the
         database's position, then one on a full that lies here.
         """
@@ -109,10 +117,20 @@ class Fetching:
         fulls = [header for header in here + away if header.kind is FULL]
         ways = []
         if state.exists:
-            ways.append(plan([h for h in here + logs_away if h.kind is not FULL], state))
+            ways.append(
+                plan(
+                    [h for h in here + logs_away if h.kind is not FULL], state
+                )
+            )
         if fulls:
-            fork = max(fulls, key=lambda header: (header.finished_utc_us, header.backup_id)).fork
-            ways += [plan(here + logs_away, fork=fork), plan(here + away, fork=fork)]
+            fork = max(
+                fulls,
+                key=lambda header: (header.finished_utc_us, header.backup_id),
+            ).fork
+            ways += [
+                plan(here + logs_away, fork=fork),
+                plan(here + away, fork=fork),
+            ]
         best = Plan()
         for way in ways:
             if _further(way, best):

@@ -77,10 +77,17 @@ class File:
         "size_bytes",
     )
 
-    copied = True  # for backups.retention: what lies here came from the primary
+    copied = (
+        True  # for backups.retention: what lies here came from the primary
+    )
 
     def __init__(
-        self, name: str, kind: Kind, modified_utc_us: int, size_bytes: int, landed_mono_us: int
+        self,
+        name: str,
+        kind: Kind,
+        modified_utc_us: int,
+        size_bytes: int,
+        landed_mono_us: int,
     ) -> None:
         self.name = name
         self.kind = kind
@@ -145,8 +152,12 @@ class HeldFiles:
 
     def __init__(self, database: str, saved: dict[str, str]) -> None:
         self._by_name: dict[str, File] = {}
-        self._stored_attempts = under(saved, f"attempts/{database}/", attempts_from_text)
-        self._stored_headers = under(saved, f"header/{database}/", header_from_text)
+        self._stored_attempts = under(
+            saved, f"attempts/{database}/", attempts_from_text
+        )
+        self._stored_headers = under(
+            saved, f"header/{database}/", header_from_text
+        )
         self.pending: list[File] = []
         self.bad: dict[str, File] = {}
         self.recopying: set[str] = set()
@@ -185,7 +196,13 @@ class HeldFiles:
         return self.shelves.usual(self._by_name)
 
     # ---- a file appears, or goes
-    def found(self, file: File, known_good_until_utc_us: int, last: str, suspect: bool) -> File:
+    def found(
+        self,
+        file: File,
+        known_good_until_utc_us: int,
+        last: str,
+        suspect: bool,
+    ) -> File:
         """Take up a file that lies here after a restart.
 
         Logs that were finished before the last restored one are taken for restored. suspect: people
@@ -224,7 +241,9 @@ class HeldFiles:
         if self._stored_attempts:
             file.attempts = self._stored_attempts.pop(file.name, 0)
 
-    def arrived_again(self, file: File, modified_utc_us: int, size_bytes: int) -> bool:
+    def arrived_again(
+        self, file: File, modified_utc_us: int, size_bytes: int
+    ) -> bool:
         """Another copy of the file has landed. False: nothing is to be done now, as it is being
         hashed, and will be once more when that is over, or is taken for restored.
 
@@ -283,7 +302,9 @@ class HeldFiles:
             self.look_into(file)
         return unread
 
-    def passed(self, file: File, header: BackupHeader, state: RestoreState) -> bool:
+    def passed(
+        self, file: File, header: BackupHeader, state: RestoreState
+    ) -> bool:
         """Record that the file is whole. Return whether it is for the first time.
 
         Another backup may lie here under that name now: then it is decided anew whether it is
@@ -314,13 +335,17 @@ class HeldFiles:
         if file not in self.pending:
             insort(self.pending, file, key=File.order)
 
-    def failed(self, file: File, failure: Failure, retry_at_mono_us: int) -> bool:
+    def failed(
+        self, file: File, failure: Failure, retry_at_mono_us: int
+    ) -> bool:
         """Validation failed, or somebody knows that the file is not what it seems to be. False:
         nobody needs it, as its range is behind the database's position and it never was whole
         (R10).
         """
         unneeded = file.kind is LOG and file.done and file.header is None
-        self._move(file, FileEvent.FAILED_UNNEEDED if unneeded else FileEvent.FAILED)
+        self._move(
+            file, FileEvent.FAILED_UNNEEDED if unneeded else FileEvent.FAILED
+        )
         self.shelves.tear(file)
         if unneeded:
             return False
@@ -399,12 +424,16 @@ class HeldFiles:
         self._change_need(file, FileEvent.SENT_BACK)
         self.in_hand = None
 
-    def refused(self, file: File, failure: Failure, retry_at_mono_us: int, passes: bool) -> None:
+    def refused(
+        self, file: File, failure: Failure, retry_at_mono_us: int, passes: bool
+    ) -> None:
         """Record that the engine has refused the file. passes: the refusal says nothing about the
         file.
         """
         file.refused = True
-        file.failure = Failure(file.failure.outcome, failure.error_number, failure.error_text)
+        file.failure = Failure(
+            file.failure.outcome, failure.error_number, failure.error_text
+        )
         file.passing += passes
         file.retry_at_mono_us = retry_at_mono_us
 
@@ -429,7 +458,9 @@ class HeldFiles:
         """
         assert file.header is not None
         behind = applies(file.header, state) in _BEHIND
-        self._change_need(file, FileEvent.PASSED_BY if behind else FileEvent.NEEDED)
+        self._change_need(
+            file, FileEvent.PASSED_BY if behind else FileEvent.NEEDED
+        )
         return not behind
 
     def pass_presumed_by(self, file: File) -> None:
@@ -448,7 +479,10 @@ class HeldFiles:
         (R10).
         """
         for file in list(self.bad.values()):
-            if file.kind is not LOG or file.modified_utc_us > finished_until_utc_us:
+            if (
+                file.kind is not LOG
+                or file.modified_utc_us > finished_until_utc_us
+            ):
                 continue
             if not file.done:
                 self._change_need(file, FileEvent.PASSED_BY)
@@ -460,7 +494,9 @@ class HeldFiles:
         logs = [
             file
             for file in self._by_name.values()
-            if file.kind is LOG and file.header is not None and file.content in validated
+            if file.kind is LOG
+            and file.header is not None
+            and file.content in validated
         ]
         self.pending = []
         for file in logs:
@@ -468,13 +504,21 @@ class HeldFiles:
                 self.pending.append(file)
         self.pending.sort(key=File.order)
 
-    def absorb(self, logs: Sequence[tuple[str, BackupHeader]], landed: Sequence[int]) -> File:
+    def absorb(
+        self, logs: Sequence[tuple[str, BackupHeader]], landed: Sequence[int]
+    ) -> File:
         """Record that quiet logs have landed and been restored (absorb.py); return the last of
         them.
         """
         taken: list[File] = []
         for (name, header), landed_us in zip(logs, landed, strict=True):
-            file = File(name, LOG, header.finished_utc_us, header.nominal_bytes, landed_us)
+            file = File(
+                name,
+                LOG,
+                header.finished_utc_us,
+                header.nominal_bytes,
+                landed_us,
+            )
             file.header = header
             file.content = Content.WHOLE
             file.need = Need.DONE

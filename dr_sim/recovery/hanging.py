@@ -37,7 +37,10 @@ class Hanging:
     __slots__ = ("_config", "_databases", "_retry_us", "_waits_since")
 
     def __init__(
-        self, databases: dict[str, DatabaseReplay], config: FailoverConfig, retry_us: int
+        self,
+        databases: dict[str, DatabaseReplay],
+        config: FailoverConfig,
+        retry_us: int,
     ) -> None:
         self._databases = databases
         self._config = config
@@ -59,16 +62,26 @@ class Hanging:
                 begun_before_us = NEVER_BEGUN_US
                 if file.kind is not FULL:
                     begun_before_us = e.mono_us - self._limit_of(db, file)
-                out.append(EndRestore(name, file.name, max(NEVER_BEGUN_US, begun_before_us)))
+                out.append(
+                    EndRestore(
+                        name, file.name, max(NEVER_BEGUN_US, begun_before_us)
+                    )
+                )
         if unfinished:
             out.append(SetAlarm("", Timer.HANGS, e.mono_us + self._retry_us))
 
     def _limit_of(self, db: DatabaseReplay, file: File) -> int:
         """Return how long the file's restore may go on: less when it is tried again."""
         ended = db.drain is not None and file.name in db.drain.ended
-        return self._config.drain_limit_us if ended else self._config.restore_limit_us
+        return (
+            self._config.drain_limit_us
+            if ended
+            else self._config.restore_limit_us
+        )
 
-    def goes_on(self, e: events.RestoreGoesOn, out: list[Command]) -> File | None:
+    def goes_on(
+        self, e: events.RestoreGoesOn, out: list[Command]
+    ) -> File | None:
         """Note that a restore has not gone on for long enough, or waits for a worker. Return the
         file to report if it takes longer than an age limit.
         """
@@ -85,5 +98,7 @@ class Hanging:
             ends_us = since_us + self._limit_of(db, file) + 1
             if e.mono_us < ends_us < e.mono_us + self._retry_us:
                 out.append(SetAlarm("", Timer.HANGS, ends_us))
-        old = age_us(e.mono_us, e.utc_us, since_us, e.utc_us) >= db.rules.age_us
+        old = (
+            age_us(e.mono_us, e.utc_us, since_us, e.utc_us) >= db.rules.age_us
+        )
         return file if old else None

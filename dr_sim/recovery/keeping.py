@@ -22,8 +22,16 @@ def begin(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """Set the alarms at whole multiples of the monotonic clock, so that a restart moves none."""
     every_us = db.rules.reverify_us
     if every_us:
-        out.append(SetAlarm(db.name, Timer.REVERIFY, next_multiple_us(e.mono_us + 1, every_us)))
-    out.append(SetAlarm(db.name, Timer.PRUNE, next_multiple_us(e.mono_us + 1, DAY_US)))
+        out.append(
+            SetAlarm(
+                db.name,
+                Timer.REVERIFY,
+                next_multiple_us(e.mono_us + 1, every_us),
+            )
+        )
+    out.append(
+        SetAlarm(db.name, Timer.PRUNE, next_multiple_us(e.mono_us + 1, DAY_US))
+    )
 
 
 def reverify(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
@@ -31,18 +39,33 @@ def reverify(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     everything after it.
     """
     every_us = db.rules.reverify_us
-    out.append(SetAlarm(db.name, Timer.REVERIFY, next_multiple_us(e.mono_us + 1, every_us)))
-    names = {file.name for file in db.files.pending if file.content is Content.WHOLE}
+    out.append(
+        SetAlarm(
+            db.name, Timer.REVERIFY, next_multiple_us(e.mono_us + 1, every_us)
+        )
+    )
+    names = {
+        file.name for file in db.files.pending if file.content is Content.WHOLE
+    }
     whole = {
         f.header.backup_id: f
         for f in db.files.values()
         if f.content is Content.WHOLE and f.header is not None
     }
-    headers = [file.header for file in whole.values() if file.header is not None]
-    fulls = [(h.finished_utc_us, h.backup_id, h.fork) for h in headers if h.kind is FULL]
+    headers = [
+        file.header for file in whole.values() if file.header is not None
+    ]
+    fulls = [
+        (h.finished_utc_us, h.backup_id, h.fork)
+        for h in headers
+        if h.kind is FULL
+    ]
     if fulls:
         newest_fork = max(fulls)[2]
-        names.update(whole[step.backup_id].name for step in plan(headers, fork=newest_fork).steps)
+        names.update(
+            whole[step.backup_id].name
+            for step in plan(headers, fork=newest_fork).steps
+        )
     out.extend(Validate(db.name, name) for name in sorted(names))
 
 
@@ -51,7 +74,9 @@ def prune(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     counters. Where a restart has lost headers, those files are read first, and nothing is deleted
     until the next time.
     """
-    out.append(SetAlarm(db.name, Timer.PRUNE, next_multiple_us(e.mono_us + 1, DAY_US)))
+    out.append(
+        SetAlarm(db.name, Timer.PRUNE, next_multiple_us(e.mono_us + 1, DAY_US))
+    )
     if db.drain is not None:
         return  # the files here may be the way back
     files, shelves = db.files, db.files.shelves
@@ -65,9 +90,18 @@ def prune(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
         if unread:
             # without them a whole chain looks broken, and the files that it needs look useless
             return
-        names = shelves.prunable_of_each(files.values(), db.config, db.state, e.utc_us)
-    names += [file.name for file in sorted(shelves.useless(old_us), key=File.age_order)]
-    _delete(db, [file for file in map(files.__getitem__, names) if _may_go(db, file)], out)
+        names = shelves.prunable_of_each(
+            files.values(), db.config, db.state, e.utc_us
+        )
+    names += [
+        file.name
+        for file in sorted(shelves.useless(old_us), key=File.age_order)
+    ]
+    _delete(
+        db,
+        [file for file in map(files.__getitem__, names) if _may_go(db, file)],
+        out,
+    )
 
 
 def _may_go(db: DatabaseReplay, file: File) -> bool:

@@ -45,8 +45,12 @@ class Lag:
     def restored(self, e: Event, file: File, out: list[Command]) -> bool:
         """Note that a log has been restored. Return whether to ask for the primary's clock."""
         rules = self._db.rules
-        late_us = e.utc_us - file.modified_utc_us - rules.delay_us - rules.every_us
-        too_new_us = file.modified_utc_us - e.utc_us + e.mono_us - file.landed_mono_us
+        late_us = (
+            e.utc_us - file.modified_utc_us - rules.delay_us - rules.every_us
+        )
+        too_new_us = (
+            file.modified_utc_us - e.utc_us + e.mono_us - file.landed_mono_us
+        )
         in_time = late_us <= rules.age_us and too_new_us <= CLOCKS_AGREE_US
         if in_time or self._db.drain is not None:
             self.over(out)
@@ -65,7 +69,14 @@ class Lag:
         self._tell(e, file, late_us, off_us, out)
         return True  # the clock may be set right before the next retry
 
-    def _tell(self, e: Event, file: File, late_us: int, off_us: int, out: list[Command]) -> None:
+    def _tell(
+        self,
+        e: Event,
+        file: File,
+        late_us: int,
+        off_us: int,
+        out: list[Command],
+    ) -> None:
         db = self._db
         minutes = db.minutes(e)
         path = db.config.share_path + file.name

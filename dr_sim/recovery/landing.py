@@ -42,7 +42,9 @@ def landed(db: DatabaseReplay, e: events.Landed, out: list[Command]) -> None:
     out.append(Validate(db.name, e.name))
 
 
-def _is_new(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
+def _is_new(
+    db: DatabaseReplay, file: File, e: Event, out: list[Command]
+) -> None:
     told = False
     if file.kind is LOG:
         db.watch.log_landed(e.mono_us, out)
@@ -53,7 +55,9 @@ def _is_new(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> Non
         db.lag.told(e.mono_us)
 
 
-def validated(db: DatabaseReplay, e: events.Validated, out: list[Command]) -> None:
+def validated(
+    db: DatabaseReplay, e: events.Validated, out: list[Command]
+) -> None:
     files = db.files
     file = files.get(e.name)
     if file is None:
@@ -64,7 +68,9 @@ def validated(db: DatabaseReplay, e: events.Validated, out: list[Command]) -> No
     header = e.header
     if header.database != db.name:
         text = f"it belongs to {header.database}"
-        failure = Failure(ValidationOutcome.PROPERTIES_MISMATCH, PROPERTIES_MISMATCH, text)
+        failure = Failure(
+            ValidationOutcome.PROPERTIES_MISMATCH, PROPERTIES_MISMATCH, text
+        )
         failed(db, file, failure, e, out)
         return
     if db.drain is not None and not named_rightly(db, file, header):
@@ -80,7 +86,11 @@ def validated(db: DatabaseReplay, e: events.Validated, out: list[Command]) -> No
         if first_time:  # it was never whole: was its range really behind us?
             files.decide(file, db.state)
     if db.rules.delay_us and not file.done:
-        until_utc_us = header.started_utc_us if file.kind is LOG else header.finished_utc_us
+        until_utc_us = (
+            header.started_utc_us
+            if file.kind is LOG
+            else header.finished_utc_us
+        )
         wait_us = max(0, until_utc_us + db.rules.delay_us - e.utc_us)
         # by a clock that is wrong it may seem to come from the future: it was made before it landed
         wait_us = min(wait_us, db.rules.delay_us)
@@ -88,12 +98,18 @@ def validated(db: DatabaseReplay, e: events.Validated, out: list[Command]) -> No
     if file.kind is LOG and not file.done:
         files.queue(file)
     if db.watch.stuck is not None and files.in_hand is not None:
-        db.look(e, out)  # the chain may have waited for this file; advance waits for the restore
+        db.look(
+            e, out
+        )  # the chain may have waited for this file; advance waits for the restore
     db.advance(e, out)
 
 
 def _other_is_whole(
-    db: DatabaseReplay, file: File, first_time: bool, e: Event, out: list[Command]
+    db: DatabaseReplay,
+    file: File,
+    first_time: bool,
+    e: Event,
+    out: list[Command],
 ) -> None:
     """Handle a full or an incremental that is here and whole."""
     header = file.header
@@ -107,18 +123,28 @@ def _other_is_whole(
         db.drain.validated(file, out)
 
 
-def validation_failed(db: DatabaseReplay, e: events.ValidationFailed, out: list[Command]) -> None:
+def validation_failed(
+    db: DatabaseReplay, e: events.ValidationFailed, out: list[Command]
+) -> None:
     file = db.files.get(e.name)
     if file is None:
         return
     if db.files.hashed_in_vain(file):
         out.append(Validate(db.name, e.name))
         return
-    failure = Failure(ValidationOutcome(e.outcome), e.error_number, e.error_text)
+    failure = Failure(
+        ValidationOutcome(e.outcome), e.error_number, e.error_text
+    )
     failed(db, file, failure, e, out)
 
 
-def failed(db: DatabaseReplay, file: File, failure: Failure, e: Event, out: list[Command]) -> None:
+def failed(
+    db: DatabaseReplay,
+    file: File,
+    failure: Failure,
+    e: Event,
+    out: list[Command],
+) -> None:
     """Have a file that failed copied again: at once the first time, then at every retry. Another
     copy does not help a backup that was cut off: the next log covers its range (R10).
     """
@@ -130,13 +156,23 @@ def failed(db: DatabaseReplay, file: File, failure: Failure, e: Event, out: list
         return
     if had_header and file.header is None:
         out.append(Save(f"header/{db.name}/{file.name}", ""))
-    if file.kind is FULL and db.drain is None and telling.waits_for_first_full(db):
+    if (
+        file.kind is FULL
+        and db.drain is None
+        and telling.waits_for_first_full(db)
+    ):
         db.watch.first_full_failed(e, out)
     if db.drain is not None:
         draining.damaged(db, db.drain, file, out)
-    elif failure.outcome is not ValidationOutcome.NO_MANIFEST and file.failures == 1:
+    elif (
+        failure.outcome is not ValidationOutcome.NO_MANIFEST
+        and file.failures == 1
+    ):
         db.recopy(file.name, out)
-        if failure.outcome is ValidationOutcome.MISSING and not _others_are_missing(db, file):
+        if (
+            failure.outcome is ValidationOutcome.MISSING
+            and not _others_are_missing(db, file)
+        ):
             # check whether the other logs are there
             waiting = [f for f in files.pending if f.content is Content.WHOLE]
             out.extend(Validate(db.name, f.name) for f in waiting)
@@ -146,22 +182,33 @@ def failed(db: DatabaseReplay, file: File, failure: Failure, e: Event, out: list
 
 def _others_are_missing(db: DatabaseReplay, file: File) -> bool:
     missing = ValidationOutcome.MISSING
-    return any(f.failure.outcome is missing for f in db.files.bad.values() if f is not file)
+    return any(
+        f.failure.outcome is missing
+        for f in db.files.bad.values()
+        if f is not file
+    )
 
 
 def contradicted(
-    db: DatabaseReplay, e: events.PrimaryAnswered, file: File, out: list[Command]
+    db: DatabaseReplay,
+    e: events.PrimaryAnswered,
+    file: File,
+    out: list[Command],
 ) -> None:
     """The primary's file of that name covers what the one here does not: it is another, whatever
     its hash said.
     """
     db.files.contradicted(file)
     text = "it holds another range than the primary's file of that name"
-    failure = Failure(ValidationOutcome.PROPERTIES_MISMATCH, PROPERTIES_MISMATCH, text)
+    failure = Failure(
+        ValidationOutcome.PROPERTIES_MISMATCH, PROPERTIES_MISMATCH, text
+    )
     failed(db, file, failure, e, out)
 
 
-def recopy_failed(db: DatabaseReplay, e: events.RecopyFailed, out: list[Command]) -> None:
+def recopy_failed(
+    db: DatabaseReplay, e: events.RecopyFailed, out: list[Command]
+) -> None:
     files = db.files
     files.copies_no_more(e.name)
     if e.name in db.fetching.coming:
@@ -179,7 +226,9 @@ def recopy_failed(db: DatabaseReplay, e: events.RecopyFailed, out: list[Command]
     db.advance(e, out)
 
 
-def _missing_there_too(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
+def _missing_there_too(
+    db: DatabaseReplay, file: File, e: Event, out: list[Command]
+) -> None:
     text = "the file is missing in the primary's share"
     db.files.give_up(file, Failure(file.failure.outcome, FILE_MISSING, text))
     if file.kind is not LOG:

@@ -12,7 +12,9 @@ MINUTE_US = 60_000_000
 DAY_US = 86_400_000_000
 
 
-def elapsed_us(mono_us: int, utc_us: int, since_mono_us: int, since_utc_us: int) -> int:
+def elapsed_us(
+    mono_us: int, utc_us: int, since_mono_us: int, since_utc_us: int
+) -> int:
     """Return the time since an instant that was noted on both clocks; never negative. The wall
     clock counts only after a reboot.
     """
@@ -21,7 +23,9 @@ def elapsed_us(mono_us: int, utc_us: int, since_mono_us: int, since_utc_us: int)
     return max(0, utc_us - since_utc_us)
 
 
-def age_us(mono_us: int, utc_us: int, noticed_mono_us: int, finished_utc_us: int) -> int:
+def age_us(
+    mono_us: int, utc_us: int, noticed_mono_us: int, finished_utc_us: int
+) -> int:
     """Return the age since a backup finished by the primary's clock. A wall clock that is behind
     cannot make a file younger than the time since it was noticed here.
     """
@@ -29,10 +33,16 @@ def age_us(mono_us: int, utc_us: int, noticed_mono_us: int, finished_utc_us: int
 
 
 def limit_at_us(
-    mono_us: int, utc_us: int, noticed_mono_us: int, finished_utc_us: int, limit_us: int
+    mono_us: int,
+    utc_us: int,
+    noticed_mono_us: int,
+    finished_utc_us: int,
+    limit_us: int,
 ) -> int:
     """Return the monotonic instant at which that age reaches limit_us; now, if it has."""
-    return mono_us + max(0, limit_us - age_us(mono_us, utc_us, noticed_mono_us, finished_utc_us))
+    return mono_us + max(
+        0, limit_us - age_us(mono_us, utc_us, noticed_mono_us, finished_utc_us)
+    )
 
 
 def next_multiple_us(mono_us: int, every_us: int) -> int:

@@ -36,18 +36,32 @@ class RecoveryManager:
     Raises DamagedStoreError if the store holds what no manager has written.
     """
 
-    __slots__ = ("_early", "config", "databases", "failover", "incarnation", "ready")
+    __slots__ = (
+        "_early",
+        "config",
+        "databases",
+        "failover",
+        "incarnation",
+        "ready",
+    )
 
-    def __init__(self, config: ManagerConfig, incarnation: int, saved: dict[str, str]) -> None:
+    def __init__(
+        self, config: ManagerConfig, incarnation: int, saved: dict[str, str]
+    ) -> None:
         """saved: the store's content at the start, key to value; never written to here."""
         self.config = config
         self.incarnation = incarnation
         self.databases = {
-            each.name: DatabaseReplay(each, config.replay, saved) for each in config.databases
+            each.name: DatabaseReplay(each, config.replay, saved)
+            for each in config.databases
         }
         alerts = AlertBook("", config.replay.critical_after_us, saved)
         self.failover = Failover(
-            config.failover, self.databases, config.replay.retry_us, saved, alerts
+            config.failover,
+            self.databases,
+            config.replay.retry_us,
+            saved,
+            alerts,
         )
         self.ready = False
         self._early: list[Event] = []
@@ -73,7 +87,9 @@ class RecoveryManager:
     def quiet(self, database: str, fork: int, first_lsn: int) -> bool:
         """Return whether a log that begins at that position may be absorbed (absorb.py)."""
         return (
-            self.ready and not self.failover.on and quiet(self.databases[database], fork, first_lsn)
+            self.ready
+            and not self.failover.on
+            and quiet(self.databases[database], fork, first_lsn)
         )
 
     def stand_in(self, database: str, at: Standing) -> RecoveryManager:
@@ -145,7 +161,10 @@ class RecoveryManager:
             if not database.looking or database.promoted:
                 continue
             seen = event.of(name)
-            if name in self.failover.online.ordered_before and seen.state.exists:
+            if (
+                name in self.failover.online.ordered_before
+                and seen.state.exists
+            ):
                 # perhaps our own order brought it online: the failover checks that
                 # (way_over.observed)
                 database.looked_at_copy()

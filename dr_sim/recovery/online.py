@@ -45,7 +45,9 @@ class Online:
         "unrecovered",
     )
 
-    def __init__(self, databases: dict[str, DatabaseReplay], retry_us: int) -> None:
+    def __init__(
+        self, databases: dict[str, DatabaseReplay], retry_us: int
+    ) -> None:
         self._databases = databases
         self._retry_us = retry_us
         self.unanswered: set[str] = set()
@@ -61,7 +63,9 @@ class Online:
         ordered them.
         """
         names = [
-            name for name, db in self._databases.items() if not db.promoted and name not in later
+            name
+            for name, db in self._databases.items()
+            if not db.promoted and name not in later
         ]
         if again:
             self.ordered_before.update(names)
@@ -110,7 +114,9 @@ class Online:
 
     def tell(self, name: str, e: Event, out: list[Command]) -> None:
         """Raise event 5, and again at every retry."""
-        telling.tell_not_recovered(self._databases[name], self._errors[name], e, out)
+        telling.tell_not_recovered(
+            self._databases[name], self._errors[name], e, out
+        )
 
     def nothing_to_recover(self) -> list[str]:
         """Return the databases that could not be recovered because there is no copy of them here,
@@ -136,7 +142,12 @@ class Online:
             if not db.promoted and state.exists and not state.restoring:
                 found.append(
                     events.Recovered(
-                        e.mono_us, e.utc_us, e.incarnation, name, state.fork, state.redo_lsn
+                        e.mono_us,
+                        e.utc_us,
+                        e.incarnation,
+                        name,
+                        state.fork,
+                        state.redo_lsn,
                     )
                 )
         return found

@@ -8,7 +8,11 @@ from dr_sim.machines import Command
 from dr_sim.recovery import events, watching
 from dr_sim.recovery.alert_texts import utc_text
 from dr_sim.recovery.commands import RefuseOrder
-from dr_sim.recovery.failover_table import EMPTYING, FailoverEvent, FailoverPhase
+from dr_sim.recovery.failover_table import (
+    EMPTYING,
+    FailoverEvent,
+    FailoverPhase,
+)
 from dr_sim.recovery.refusals import OrderRefused, WhyNoFailover
 from dr_sim.recovery.waiting import reached_utc_us
 
@@ -19,8 +23,15 @@ if TYPE_CHECKING:
 _MAY_BEGIN = (FailoverPhase.WATCHING, FailoverPhase.DECIDING)
 
 
-def ordered(f: Failover, e: events.FailoverOrdered, out: list[Command]) -> None:
-    if e.operator in f.config.operators and f.planned and not e.planned and f.phase in EMPTYING:
+def ordered(
+    f: Failover, e: events.FailoverOrdered, out: list[Command]
+) -> None:
+    if (
+        e.operator in f.config.operators
+        and f.planned
+        and not e.planned
+        and f.phase in EMPTYING
+    ):
         f.stop_waiting()
         f.save(out)
         f.emptying.lose_patience(e, out)
@@ -36,30 +47,42 @@ def ordered(f: Failover, e: events.FailoverOrdered, out: list[Command]) -> None:
     _begin_or_refuse(f, e.operator, e.planned, refused, out)
 
 
-def ordered_to_point(f: Failover, e: events.FailoverOrderedToPoint, out: list[Command]) -> None:
+def ordered_to_point(
+    f: Failover, e: events.FailoverOrderedToPoint, out: list[Command]
+) -> None:
     """Obey an order to stop replay just before an instant. A copy that already holds later writes
     cannot go back.
     """
     at = e.stop_before_utc_us
-    concerned = [db for name, db in f.databases.items() if e.target in ("", name)]
+    concerned = [
+        db for name, db in f.databases.items() if e.target in ("", name)
+    ]
     refused = _refused(f, e.operator)
     if refused is None and not watching.something_here(f):
         refused = OrderRefused(WhyNoFailover.NOTHING_RESTORED)
-    past = [db.name for db in concerned if db.state.exists and _holds_later(db, at)]
+    past = [
+        db.name for db in concerned if db.state.exists and _holds_later(db, at)
+    ]
     if refused is None and past:
-        refused = OrderRefused(WhyNoFailover.COPY_HOLDS_LATER, (past[0], utc_text(at)))
+        refused = OrderRefused(
+            WhyNoFailover.COPY_HOLDS_LATER, (past[0], utc_text(at))
+        )
     if refused is None:
         for db in concerned:
             db.stop_before(at)
     _begin_or_refuse(f, e.operator, False, refused, out)
 
 
-def answered(f: Failover, e: events.OperatorAnswered, out: list[Command]) -> None:
+def answered(
+    f: Failover, e: events.OperatorAnswered, out: list[Command]
+) -> None:
     """Handle the answer of the operator who was paged."""
     if f.phase is not FailoverPhase.DECIDING:
         return
     if e.operator not in f.config.operators:
-        out.append(RefuseOrder(e.operator, OrderRefused(WhyNoFailover.NOT_AUTHORISED)))
+        out.append(
+            RefuseOrder(e.operator, OrderRefused(WhyNoFailover.NOT_AUTHORISED))
+        )
     elif e.approve:
         f.begin(False, True, out)
         return

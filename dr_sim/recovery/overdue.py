@@ -46,16 +46,26 @@ class Overdue:
         if not self._watched or not db.state.exists:
             return
         assert db.last is not None
-        here = [file.header for file in db.files.values() if file.kind is not LOG and file.header]
-        newest = max(here, key=lambda header: header.started_utc_us, default=None)
+        here = [
+            file.header
+            for file in db.files.values()
+            if file.kind is not LOG and file.header
+        ]
+        newest = max(
+            here, key=lambda header: header.started_utc_us, default=None
+        )
         if newest is None:
-            passed_us = elapsed_us(e.mono_us, e.utc_us, db.last.mono_us, db.last.utc_us)
+            passed_us = elapsed_us(
+                e.mono_us, e.utc_us, db.last.mono_us, db.last.utc_us
+            )
         else:
             self._newest_utc_us = newest.started_utc_us
             passed_us = max(0, e.utc_us - newest.started_utc_us)
         self._expect(e, passed_us, db.config.other_interval_us, out)
 
-    def whole(self, header: BackupHeader, e: Event, out: list[Command]) -> None:
+    def whole(
+        self, header: BackupHeader, e: Event, out: list[Command]
+    ) -> None:
         """A full or an incremental is here and whole."""
         if not self._watched or header.started_utc_us <= self._newest_utc_us:
             return  # an older one that was damaged here, and is whole again
@@ -80,11 +90,18 @@ class Overdue:
             telling.tell_overdue(db, e.mono_us - self.begun_us, e, out)
         self._set(e.mono_us + db.rules.retry_us, out)
 
-    def _expect(self, e: Event, passed_us: int, takes_us: int, out: list[Command]) -> None:
+    def _expect(
+        self, e: Event, passed_us: int, takes_us: int, out: list[Command]
+    ) -> None:
         """The last one was begun so long ago; the next may take so long to come."""
         db = self._db
         self.begun_us = e.mono_us - passed_us
-        late_us = self.begun_us + db.config.other_interval_us + takes_us + db.rules.window_us
+        late_us = (
+            self.begun_us
+            + db.config.other_interval_us
+            + takes_us
+            + db.rules.window_us
+        )
         self.late_us = max(e.mono_us, late_us)
         self._set(self.late_us, out)
 

@@ -23,7 +23,12 @@ from dr_sim.recovery.alert_texts import waiting_text
 from dr_sim.recovery.alerts import AlertId, Danger, Message
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import LOG, File
-from dr_sim.recovery.limits import MINUTE_US, age_us, limit_at_us, whole_minutes
+from dr_sim.recovery.limits import (
+    MINUTE_US,
+    age_us,
+    limit_at_us,
+    whole_minutes,
+)
 from dr_sim.recovery.timers import Timer
 from dr_sim.recovery.waiting import strayed
 
@@ -63,11 +68,17 @@ class Progress:
         earlier, self.newest = self.newest, file
         if earlier is None or earlier.done:
             return False
-        if self.armed_at_us >= 0 or db.watch.stuck is not None or db.drain is not None:
+        if (
+            self.armed_at_us >= 0
+            or db.watch.stuck is not None
+            or db.drain is not None
+        ):
             return False
         pending = db.files.pending
         front = pending[0] if pending else earlier
-        return e.mono_us - self._ready_us(front) >= MINUTE_US and self.look(e, out)
+        return e.mono_us - self._ready_us(front) >= MINUTE_US and self.look(
+            e, out
+        )
 
     def other_landed(self, file: File, e: Event, out: list[Command]) -> bool:
         """Note that a backup of a database without logs has landed; an earlier one may still be
@@ -97,7 +108,11 @@ class Progress:
         """
         db = self._db
         self.armed_at_us = -1
-        if db.drain is not None or db.watch.stuck is not None or not db.state.exists:
+        if (
+            db.drain is not None
+            or db.watch.stuck is not None
+            or not db.state.exists
+        ):
             return False
         file = self._oldest()
         if file is None:
@@ -118,9 +133,20 @@ class Progress:
         db = self._db
         minutes = db.minutes(e)
         path = db.config.share_path + file.name
-        age = whole_minutes(age_us(e.mono_us, e.utc_us, file.landed_mono_us, file.modified_utc_us))
-        text = waiting_text(db.name, path, age, max(1, len(self._waiting())), minutes)
-        db.alerts.tell(e, Danger.LAG, Message(AlertId.WAITING, minutes, text, file.name), out)
+        age = whole_minutes(
+            age_us(
+                e.mono_us, e.utc_us, file.landed_mono_us, file.modified_utc_us
+            )
+        )
+        text = waiting_text(
+            db.name, path, age, max(1, len(self._waiting())), minutes
+        )
+        db.alerts.tell(
+            e,
+            Danger.LAG,
+            Message(AlertId.WAITING, minutes, text, file.name),
+            out,
+        )
 
     def _limit_at_us(self, file: File, e: Event) -> int:
         """Return the instant at which the log has waited too long: past the age limit, and for at
@@ -128,12 +154,20 @@ class Progress:
         """
         rules = self._db.rules
         limit_us = rules.age_us + rules.delay_us + rules.every_us
-        at = limit_at_us(e.mono_us, e.utc_us, file.landed_mono_us, file.modified_utc_us, limit_us)
+        at = limit_at_us(
+            e.mono_us,
+            e.utc_us,
+            file.landed_mono_us,
+            file.modified_utc_us,
+            limit_us,
+        )
         return max(at, self._ready_us(file) + rules.retry_us)
 
     def _ready_us(self, file: File) -> int:
         """Return the instant from which nothing holds the log back on purpose."""
-        free_us = max(file.landed_mono_us, file.due_mono_us, self.copy_since_us)
+        free_us = max(
+            file.landed_mono_us, file.due_mono_us, self.copy_since_us
+        )
         return free_us + self._db.rules.every_us
 
     def _oldest(self) -> File | None:
@@ -146,12 +180,24 @@ class Progress:
         db = self._db
         if not db.config.log_interval_us:
             return [] if db.files.in_hand is None else [db.files.in_hand]
-        logs = [file for file in db.files.values() if file.kind is LOG and not file.done]
+        logs = [
+            file
+            for file in db.files.values()
+            if file.kind is LOG and not file.done
+        ]
         here = (Content.CHECKING, Content.WHOLE)
-        return [file for file in logs if file.content in here and self._needed(file)]
+        return [
+            file
+            for file in logs
+            if file.content in here and self._needed(file)
+        ]
 
     def _needed(self, file: File) -> bool:
         if file.header is None:
             return True
         fit = applies(file.header, self._db.state)
-        return fit is not Fit.STALE and fit is not Fit.EMPTY and not strayed(self._db, file, fit)
+        return (
+            fit is not Fit.STALE
+            and fit is not Fit.EMPTY
+            and not strayed(self._db, file, fit)
+        )

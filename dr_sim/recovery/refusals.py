@@ -44,7 +44,9 @@ class Refusal(enum.Enum):
     @staticmethod
     def of(reason: str) -> Refusal:
         """Return the refusal that an answer's text names."""
-        return next(refusal for refusal in Refusal if reason.startswith(refusal.value))
+        return next(
+            refusal for refusal in Refusal if reason.startswith(refusal.value)
+        )
 
 
 _FOR_GOOD = (
@@ -79,7 +81,9 @@ class WhyNoFailover(enum.StrEnum):
     NOTHING_RESTORED = "no database has been restored here yet"
     CHAIN_BROKEN = "the chain of database [{0}] is broken: data would be lost"
     ANOTHER_TAKES_OVER = "the standby at {0} takes over already"
-    COPY_HOLDS_LATER = "the copy of database [{0}] holds what was written after {1} already"
+    COPY_HOLDS_LATER = (
+        "the copy of database [{0}] holds what was written after {1} already"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,9 @@ class Remake:
         self._db = db
         self.lost: dict[Kind, File] = {}
         self._retry_at_us: dict[Kind, int] = {}  # when it is reported again
-        self._asked: set[Kind] = set()  # kinds that were asked for and are being taken
+        self._asked: set[Kind] = (
+            set()
+        )  # kinds that were asked for and are being taken
         self._ask_at_us: dict[Kind, int] = {}  # when it may be asked for again
 
     def retries(self) -> list[int]:
@@ -51,7 +53,10 @@ class Remake:
         if kind not in self.lost:
             telling.tell_damaged(self._db, file, e, out)
             self._retry_at_us[kind] = e.mono_us + self._db.rules.retry_us
-        if kind not in self.lost or self.lost[kind].modified_utc_us <= file.modified_utc_us:
+        if (
+            kind not in self.lost
+            or self.lost[kind].modified_utc_us <= file.modified_utc_us
+        ):
             self.lost[kind] = file
         self._ask(kind, e.mono_us, out)
 
@@ -66,7 +71,9 @@ class Remake:
     def _ask(self, kind: Kind, mono_us: int, out: list[Command]) -> None:
         db = self._db
         another_asks = db.repair.on or db.drain is not None
-        too_early = kind in self._asked or mono_us < self._ask_at_us.get(kind, 0)
+        too_early = kind in self._asked or mono_us < self._ask_at_us.get(
+            kind, 0
+        )
         if another_asks or db.machine_silent or too_early:
             return
         self._asked.add(kind)
@@ -81,11 +88,15 @@ class Remake:
         """Ask for it again at the next retry."""
         self._asked.discard(e.kind)
 
-    def validated(self, kind: Kind, header: BackupHeader, out: list[Command]) -> None:
+    def validated(
+        self, kind: Kind, header: BackupHeader, out: list[Command]
+    ) -> None:
         """Note that a backup of that kind is here and whole: what was lost before it is not needed
         any more.
         """
-        for each in (Kind.FULL, Kind.INCREMENTAL) if kind is Kind.FULL else (kind,):
+        for each in (
+            (Kind.FULL, Kind.INCREMENTAL) if kind is Kind.FULL else (kind,)
+        ):
             file = self.lost.get(each)
             if file is None or file.modified_utc_us <= header.finished_utc_us:
                 self.lost.pop(each, None)

@@ -291,7 +291,10 @@ class Repair:
         db = self._db
         file = db.files.get(self.name) if self.name else None
         if file is not None:
-            if file.content is Content.LOST or file.failures > db.rules.attempts:
+            if (
+                file.content is Content.LOST
+                or file.failures > db.rules.attempts
+            ):
                 self.useless()  # no copy of it is whole: ask for another one
         elif self.name or self.unanswered:
             out.append(AskShare(db.name))
@@ -312,7 +315,9 @@ class Repair:
         asked = self._asked_mono_us, self._asked_utc_us
         return elapsed_us(e.mono_us, e.utc_us, *asked) > patience_us
 
-    def share_answered(self, e: events.ShareAnswered, out: list[Command]) -> bool:
+    def share_answered(
+        self, e: events.ShareAnswered, out: list[Command]
+    ) -> bool:
         """Handle the list of backups that are finished at the primary and on their way. Return
         whether to ask for the one that is needed.
         """
@@ -360,7 +365,9 @@ class Repair:
         """Take up what an earlier incarnation has stored."""
         stored = object_of(text, _STORED)
         self.policy = OnHole(stored["policy"])
-        self.kind = None if stored["kind"] == _NO_KIND else Kind(stored["kind"])
+        self.kind = (
+            None if stored["kind"] == _NO_KIND else Kind(stored["kind"])
+        )
         self.name = stored["name"]
         self.failures = stored["failures"]
         self._fork = stored["fork"]
@@ -369,7 +376,9 @@ class Repair:
         self._asked_utc_us = stored["asked_utc_us"]
         phase = RepairPhase.COMING if self.name else RepairPhase.SEEKING
         if stored["asked"]:
-            phase = RepairPhase.ASKED_ONE_COMES if self.name else RepairPhase.ASKED
+            phase = (
+                RepairPhase.ASKED_ONE_COMES if self.name else RepairPhase.ASKED
+            )
         self._phase = Phase(REPAIR, phase)
         if stored["asked"]:
             self._phase.move(RepairEvent.RESTARTED)

@@ -24,7 +24,9 @@ def begin(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """Begin by the policy; a database that holds nothing usable has no choice."""
     if db.repair.on or db.drain is not None:
         return
-    db.repair.begin(db.rules.on_hole if db.state.exists else OnHole.RESYNC, out)
+    db.repair.begin(
+        db.rules.on_hole if db.state.exists else OnHole.RESYNC, out
+    )
     pursue(db, e, out)
 
 
@@ -57,7 +59,9 @@ def pursue(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 def _full_is_checked(db: DatabaseReplay) -> bool:
     return any(
-        file.kind is FULL and file.content is Content.CHECKING and not file.refused
+        file.kind is FULL
+        and file.content is Content.CHECKING
+        and not file.refused
         for file in db.files.values()
     )
 
@@ -79,7 +83,9 @@ def _waits_for_somebody(db: DatabaseReplay, kind: Kind) -> bool:
     another one would be refused in the same way.
     """
     return any(
-        file.kind is kind and file.refused and needs_somebody(file.failure.error_number)
+        file.kind is kind
+        and file.refused
+        and needs_somebody(file.failure.error_number)
         for file in db.files.values()
     )
 
@@ -91,7 +97,9 @@ def retry(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
         pursue(db, e, out)
 
 
-def validated(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
+def validated(
+    db: DatabaseReplay, file: File, e: Event, out: list[Command]
+) -> None:
     """Handle a full or an incremental that is here and whole."""
     repair = db.repair
     if not repair.on or db.files.in_hand is not None:
@@ -128,7 +136,9 @@ def restored(db: DatabaseReplay, file: File, out: list[Command]) -> None:
     db.ways.stepped(file.name)
 
 
-def refused(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
+def refused(
+    db: DatabaseReplay, file: File, e: Event, out: list[Command]
+) -> None:
     """Handle a file that the engine did not take."""
     db.ways.drop()
     number, repair = file.failure.error_number, db.repair
@@ -148,7 +158,9 @@ def refused(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> Non
     if file.kind is LOG or not repair.on:
         return
     hopeless = file.hopeless(db.rules.attempts)
-    if repair.policy is OnHole.BRIDGE and (hopeless or number in WRONG_BASE_ERRORS):
+    if repair.policy is OnHole.BRIDGE and (
+        hopeless or number in WRONG_BASE_ERRORS
+    ):
         switch(db, e, out)
     elif hopeless:
         db.files.give_up(file)

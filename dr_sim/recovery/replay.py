@@ -103,7 +103,12 @@ class DatabaseReplay:
         "ways",
     )
 
-    def __init__(self, config: DatabaseConfig, rules: ReplayConfig, saved: dict[str, str]) -> None:
+    def __init__(
+        self,
+        config: DatabaseConfig,
+        rules: ReplayConfig,
+        saved: dict[str, str],
+    ) -> None:
         """saved: the whole store; what belongs to this database is read out of it."""
         self.config = config
         self.rules = rules
@@ -112,7 +117,11 @@ class DatabaseReplay:
         self.clock_key = f"restored/{name}"
         self.state = NO_COPY
         clock = saved.get(self.clock_key, "")
-        self.last = read(self.clock_key, clock, last_restore_from_text) if clock else None
+        self.last = (
+            read(self.clock_key, clock, last_restore_from_text)
+            if clock
+            else None
+        )
         self.files = HeldFiles(name, saved)
         self.alerts = AlertBook(name, rules.critical_after_us, saved)
         self.watch = Watch(self)
@@ -133,7 +142,9 @@ class DatabaseReplay:
         self.job_open = False
 
     # ---- after a start: what is really there
-    def observe(self, e: Event, seen: events.Seen, useless: bool, out: list[Command]) -> None:
+    def observe(
+        self, e: Event, seen: events.Seen, useless: bool, out: list[Command]
+    ) -> None:
         """The position is the engine's. Files finished after the last restored one are validated
         again; older ones are taken for restored, and looked into when the chain turns out to need
         them. useless: there is a copy, and nothing can be restored into it.
@@ -145,7 +156,11 @@ class DatabaseReplay:
             self.last = LastRestore(e.mono_us, e.utc_us)
             out.append(Save(self.clock_key, self.last.text()))
         self._take_up(e, seen, out)
-        gone = [d for d in self.alerts.begun if kind_of(d) is not None and d not in self.files]
+        gone = [
+            d
+            for d in self.alerts.begun
+            if kind_of(d) is not None and d not in self.files
+        ]
         for danger in gone:
             self.alerts.over(danger, out)
         if self.promoted:
@@ -156,16 +171,26 @@ class DatabaseReplay:
         if not self.state.exists:
             self.watch.begin_unprotected(e, out)
         keeping.begin(self, e, out)
-        self.repair.moved(out)  # the engine may have gone on since its state was saved
+        self.repair.moved(
+            out
+        )  # the engine may have gone on since its state was saved
 
-    def _take_up(self, e: Event, seen: events.Seen, out: list[Command]) -> None:
+    def _take_up(
+        self, e: Event, seen: events.Seen, out: list[Command]
+    ) -> None:
         last = self.last
         assert last is not None
         for there in seen.files:
             kind = kind_of(there.name)
             if kind is None:
                 continue
-            file = File(there.name, kind, there.modified_utc_us, there.size_bytes, e.mono_us)
+            file = File(
+                there.name,
+                kind,
+                there.modified_utc_us,
+                there.size_bytes,
+                e.mono_us,
+            )
             suspect = there.name in self.alerts.begun
             self.files.found(file, last.modified_utc_us, last.name, suspect)
             if file.content is Content.CHECKING:
@@ -177,21 +202,35 @@ class DatabaseReplay:
     def advance(self, e: Event, out: list[Command]) -> None:
         """Hand over the next backup that applies, if there is one and none is being restored."""
         files, mono_us = self.files, e.mono_us
-        if files.in_hand is not None or self.promoted or self.recovering or self.looking:
+        if (
+            files.in_hand is not None
+            or self.promoted
+            or self.recovering
+            or self.looking
+        ):
             return
         if waiting.stopped(self):
             return
         file = self.ways.next_step(mono_us) if self.ways.steps else None
-        takes_place = file is not None and file.kind is FULL and self.state.exists
+        takes_place = (
+            file is not None and file.kind is FULL and self.state.exists
+        )
         if file is None:
             file = waiting.next_log(self, mono_us, out)
         if file is None and self._may_jump:
             file, takes_place = self.ways.candidate(mono_us)
         if file is not None and not self._holds_too_much(file):
-            self.hand_over(file, takes_place or (self.replaces and file.kind is FULL), out)
+            self.hand_over(
+                file, takes_place or (self.replaces and file.kind is FULL), out
+            )
             return
         self.job_open = False
-        if files.pending or files.bad or self.watch.stuck is not None or self.remake.lost:
+        if (
+            files.pending
+            or files.bad
+            or self.watch.stuck is not None
+            or self.remake.lost
+        ):
             self.look(e, out)
 
     @property
@@ -209,9 +248,15 @@ class DatabaseReplay:
         cannot be restored in part.
         """
         stop_utc_us = self.stop_before_utc_us
-        return bool(stop_utc_us) and file.kind is not LOG and file.modified_utc_us > stop_utc_us
+        return (
+            bool(stop_utc_us)
+            and file.kind is not LOG
+            and file.modified_utc_us > stop_utc_us
+        )
 
-    def hand_over(self, file: File, takes_place: bool, out: list[Command]) -> None:
+    def hand_over(
+        self, file: File, takes_place: bool, out: list[Command]
+    ) -> None:
         """Hand a file to the engine, in this order: the counter of reads, durable (R5); the working
         copy's name; the read.
         """
@@ -220,20 +265,35 @@ class DatabaseReplay:
         out.append(Save(self._attempts_key + name, str(attempts)))
         out.append(RenameWorkingCopy(self.name, name, attempts))
         stop, header = self.stop_before_utc_us, file.header
-        if stop and file.kind is LOG and header is not None and header.started_utc_us > stop:
+        if (
+            stop
+            and file.kind is LOG
+            and header is not None
+            and header.started_utc_us > stop
+        ):
             out.append(RestoreUntil(self.name, name, stop))
         else:
             out.append(Restore(self.name, name, takes_place))
 
     # ---- where the copy stands
-    def restored_to(self, e: events.Restored, file: File, header: BackupHeader) -> str:
+    def restored_to(
+        self, e: events.Restored, file: File, header: BackupHeader
+    ) -> str:
         """Record that a backup was restored; return what the store keeps of it."""
         old = self.state
         self.state = RestoreState(
-            e.fork, e.redo_lsn, e.differential_base_lsn, old.restoring, old.exists
+            e.fork,
+            e.redo_lsn,
+            e.differential_base_lsn,
+            old.restoring,
+            old.exists,
         )
         self.last = LastRestore(
-            e.mono_us, e.utc_us, file.modified_utc_us, header.started_utc_us, file.name
+            e.mono_us,
+            e.utc_us,
+            file.modified_utc_us,
+            header.started_utc_us,
+            file.name,
         )
         return self.last.text()
 
@@ -289,7 +349,9 @@ class DatabaseReplay:
         for file in self.files.look_into_unread():
             out.append(Validate(self.name, file.name))
 
-    def file_failed(self, file: File, failure: Failure, e: Event, out: list[Command]) -> None:
+    def file_failed(
+        self, file: File, failure: Failure, e: Event, out: list[Command]
+    ) -> None:
         landing.failed(self, file, failure, e, out)
 
     def recopy(self, name: str, out: list[Command]) -> None:
@@ -301,7 +363,9 @@ class DatabaseReplay:
         """Return whole minutes since the last successful restore (R12)."""
         last = self.last
         assert last is not None
-        return whole_minutes(elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us))
+        return whole_minutes(
+            elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us)
+        )
 
     # ---- the primary
     def backup_taken(self, e: events.BackupTaken, out: list[Command]) -> None:
@@ -314,7 +378,9 @@ class DatabaseReplay:
             if self.repair.taken(e, out):
                 self.advance(e, out)
 
-    def backup_failed(self, e: events.BackupFailed, out: list[Command]) -> None:
+    def backup_failed(
+        self, e: events.BackupFailed, out: list[Command]
+    ) -> None:
         if e.kind == LOG:
             self.watch.log_answered()
         elif self.drain is not None:
@@ -324,7 +390,9 @@ class DatabaseReplay:
             if self.repair.refused(e, out):
                 repairs.switch(self, e, out)
 
-    def share_answered(self, e: events.ShareAnswered, out: list[Command]) -> None:
+    def share_answered(
+        self, e: events.ShareAnswered, out: list[Command]
+    ) -> None:
         if self.drain is not None:
             draining.share_answered(self, self.drain, e, out)
         elif self.repair.share_answered(e, out):
@@ -340,7 +408,9 @@ class DatabaseReplay:
         """Replay up to just before that instant; 0: without an end."""
         self.stop_before_utc_us = utc_us
 
-    def start_draining(self, planned: bool, e: Event, out: list[Command]) -> None:
+    def start_draining(
+        self, planned: bool, e: Event, out: list[Command]
+    ) -> None:
         self.drain = Drain(self, planned)
         draining.start(self, e, out)
 
@@ -369,7 +439,9 @@ class DatabaseReplay:
     def brought_online(self, fork: int, lsn: int) -> None:
         """Record that the database is online here, on a new fork that begins at that LSN."""
         self.promoted = True
-        self.state = replace(self.state, restoring=False, fork=fork, redo_lsn=lsn)
+        self.state = replace(
+            self.state, restoring=False, fork=fork, redo_lsn=lsn
+        )
 
     # ---- time
     def alarm(self, e: Alarm, out: list[Command]) -> None:
@@ -398,7 +470,9 @@ class DatabaseReplay:
             draining.again(self, self.drain, e, out)
 
 
-_ON_ALARM: dict[str, Callable[[DatabaseReplay, Event, list[Command]], None]] = {
+_ON_ALARM: dict[
+    str, Callable[[DatabaseReplay, Event, list[Command]], None]
+] = {
     Timer.RETRY: retries.retry,
     Timer.WINDOW: retries.window,
     Timer.UNPROTECTED: retries.unprotected,
@@ -413,7 +487,9 @@ _ON_ALARM: dict[str, Callable[[DatabaseReplay, Event, list[Command]], None]] = {
     Timer.PRUNE: keeping.prune,
 }
 
-ON_EVENT: dict[type[Event], Callable[[DatabaseReplay, Any, list[Command]], None]] = {
+ON_EVENT: dict[
+    type[Event], Callable[[DatabaseReplay, Any, list[Command]], None]
+] = {
     events.Landed: landing.landed,
     events.Validated: landing.validated,
     events.ValidationFailed: landing.validation_failed,

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
 
 
-def restored(db: DatabaseReplay, e: events.Restored, out: list[Command]) -> None:
+def restored(
+    db: DatabaseReplay, e: events.Restored, out: list[Command]
+) -> None:
     file = db.files.in_hand
     if file is None or file.name != e.name:
         return
@@ -38,7 +40,9 @@ def restored(db: DatabaseReplay, e: events.Restored, out: list[Command]) -> None
     db.advance(e, out)
 
 
-def _other_restored(db: DatabaseReplay, e: events.Restored, file: File, out: list[Command]) -> None:
+def _other_restored(
+    db: DatabaseReplay, e: events.Restored, file: File, out: list[Command]
+) -> None:
     """Handle a full or an incremental that was restored."""
     db.has_copy()
     if file.kind is FULL:
@@ -51,7 +55,9 @@ def _other_restored(db: DatabaseReplay, e: events.Restored, file: File, out: lis
     db.files.decide_all(db.state)
 
 
-def _position_moved(db: DatabaseReplay, header: BackupHeader, out: list[Command]) -> None:
+def _position_moved(
+    db: DatabaseReplay, header: BackupHeader, out: list[Command]
+) -> None:
     if db.files.bad:
         pass_covered(db, header)
     if db.watch.stuck is not None or db.alerts.begun:
@@ -60,7 +66,9 @@ def _position_moved(db: DatabaseReplay, header: BackupHeader, out: list[Command]
         db.repair.moved(out)
 
 
-def refused(db: DatabaseReplay, e: events.RestoreFailed, out: list[Command]) -> None:
+def refused(
+    db: DatabaseReplay, e: events.RestoreFailed, out: list[Command]
+) -> None:
     """Handle a refusal: look for damage at rest at once; if there is none, try the same file again
     at the next retry.
     """
@@ -72,7 +80,9 @@ def refused(db: DatabaseReplay, e: events.RestoreFailed, out: list[Command]) -> 
     failure = Failure(None, e.error_number, e.error_text)
     passes = passes_here(e.error_number)
     set_up_here = db.drain is None and needs_somebody(e.error_number)
-    files.refused(file, failure, e.mono_us + db.rules.retry_us, passes or set_up_here)
+    files.refused(
+        file, failure, e.mono_us + db.rules.retry_us, passes or set_up_here
+    )
     files.check_refused(file)
     if db.drain is not None:
         draining.refused(db, db.drain, file, e, out)
@@ -96,7 +106,10 @@ def no_room(db: DatabaseReplay, e: events.NoRoom, out: list[Command]) -> None:
     if file is None or file.name != e.name:
         return
     files.sent_back(file)
-    if e.old_copy_bytes and e.required_bytes <= e.free_bytes + e.old_copy_bytes:
+    if (
+        e.old_copy_bytes
+        and e.required_bytes <= e.free_bytes + e.old_copy_bytes
+    ):
         # the position is asked for when the restore of the new full is answered
         out.append(Drop(db.name))
         db.hand_over(file, True, out)

@@ -67,7 +67,9 @@ def retry(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     watch.arm(e, out)
 
 
-def _retry_stuck(db: DatabaseReplay, stuck: Stuck, e: Event, out: list[Command]) -> None:
+def _retry_stuck(
+    db: DatabaseReplay, stuck: Stuck, e: Event, out: list[Command]
+) -> None:
     if stuck.over:
         telling.tell_chain(db, stuck.file, e, out)
         repairs.retry(db, e, out)
@@ -78,7 +80,9 @@ def _retry_stuck(db: DatabaseReplay, stuck: Stuck, e: Event, out: list[Command])
         db.watch.ask_about_chain(stuck, out)
 
 
-def _retry_damaged(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
+def _retry_damaged(
+    db: DatabaseReplay, file: File, e: Event, out: list[Command]
+) -> None:
     """Have a damaged file copied again while its attempts allow (R8). After that, a log that the
     chain waits for is left to the repair, any other log is reported for the last time, and a full
     or an incremental is asked for anew (remake.py).
@@ -86,7 +90,9 @@ def _retry_damaged(db: DatabaseReplay, file: File, e: Event, out: list[Command])
     files = db.files
     files.retry_at(file, e.mono_us + db.rules.retry_us)
     hopeless = file.failures > db.rules.attempts
-    arrives = file.name in files.recopying  # the copy that was asked for is on its way
+    arrives = (
+        file.name in files.recopying
+    )  # the copy that was asked for is on its way
     waited_for = file.kind is LOG and not file.done
     if file.failure.outcome is ValidationOutcome.NO_MANIFEST:
         if not waited_for:
@@ -95,7 +101,9 @@ def _retry_damaged(db: DatabaseReplay, file: File, e: Event, out: list[Command])
         db.recopy(file.name, out)
     if waited_for:
         return
-    age = age_us(e.mono_us, e.utc_us, file.landed_mono_us, file.modified_utc_us)
+    age = age_us(
+        e.mono_us, e.utc_us, file.landed_mono_us, file.modified_utc_us
+    )
     told_at_the_end = hopeless and file.kind is LOG
     told_by_age = age >= db.rules.age_us and not hopeless and not arrives
     if told_at_the_end or (told_by_age and file.kind not in db.remake.lost):
@@ -130,7 +138,9 @@ def unprotected(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 
 # ---- the primary
-def primary_answered(db: DatabaseReplay, e: events.PrimaryAnswered, out: list[Command]) -> None:
+def primary_answered(
+    db: DatabaseReplay, e: events.PrimaryAnswered, out: list[Command]
+) -> None:
     """Copy again what the primary has and is not on its way; have taken again what its log still
     holds; everything else is lost.
     """
@@ -156,16 +166,26 @@ def primary_answered(db: DatabaseReplay, e: events.PrimaryAnswered, out: list[Co
         watch.cannot_be_had(stuck)
         if stuck.over:
             repairs.begin(db, e, out)
-    elif about is AskedAbout.SILENCE and stuck is None and not e.covering_name and _stale(db, e):
+    elif (
+        about is AskedAbout.SILENCE
+        and stuck is None
+        and not e.covering_name
+        and _stale(db, e)
+    ):
         repairs.begin(db, e, out)
 
 
 def _may_be_copied(db: DatabaseReplay, name: str) -> bool:
     file = db.files.get(name)
-    return file is None or max(file.failures, file.contradictions) <= db.rules.attempts
+    return (
+        file is None
+        or max(file.failures, file.contradictions) <= db.rules.attempts
+    )
 
 
-def _covered(db: DatabaseReplay, e: events.PrimaryAnswered, out: list[Command]) -> None:
+def _covered(
+    db: DatabaseReplay, e: events.PrimaryAnswered, out: list[Command]
+) -> None:
     """Handle an answer that the primary's share holds the range asked for."""
     name = e.covering_name
     file = db.files.get(name)
@@ -193,7 +213,10 @@ def _stale(db: DatabaseReplay, e: events.PrimaryAnswered) -> bool:
     """
     last = db.last
     assert last is not None
-    return elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us) >= db.rules.age_us
+    return (
+        elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us)
+        >= db.rules.age_us
+    )
 
 
 def _covers(file: File, lsn: int) -> bool:

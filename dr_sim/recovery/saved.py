@@ -37,7 +37,9 @@ def read(key: str, text: str, parse: Callable[[str], T]) -> T:
         raise DamagedStoreError(key, text) from None
 
 
-def under(saved: Mapping[str, str], prefix: str, parse: Callable[[str], T]) -> dict[str, T]:
+def under(
+    saved: Mapping[str, str], prefix: str, parse: Callable[[str], T]
+) -> dict[str, T]:
     """Return the values of keys with that prefix, by the rest of the key."""
     return {
         key[len(prefix) :]: read(key, text, parse)
@@ -108,12 +110,20 @@ class LastRestore:
 
     def text(self) -> str:
         return restore_text(
-            self.mono_us, self.utc_us, self.modified_utc_us, self.started_utc_us, self.name
+            self.mono_us,
+            self.utc_us,
+            self.modified_utc_us,
+            self.started_utc_us,
+            self.name,
         )
 
 
 def restore_text(
-    mono_us: int, utc_us: int, modified_utc_us: int, started_utc_us: int, name: str
+    mono_us: int,
+    utc_us: int,
+    modified_utc_us: int,
+    started_utc_us: int,
+    name: str,
 ) -> str:
     return f"{mono_us} {utc_us} {modified_utc_us} {started_utc_us} {name}"
 

@@ -59,7 +59,8 @@ class Shelves:
         self._torn = [
             file
             for file in self._torn
-            if files.get(file.name) is file and file.content is not Content.WHOLE
+            if files.get(file.name) is file
+            and file.content is not Content.WHOLE
         ]
         if any(file.content is Content.UNREAD for file in self._torn):
             return False
@@ -69,23 +70,39 @@ class Shelves:
         self, config: DatabaseConfig, state: RestoreState, utc_us: int
     ) -> list[str] | None:
         """Return the names of whole files that may go; None: each file must be looked at."""
-        return self._shelf.prunable(utc_us, config.retention_us, config.keep_fulls, state)
+        return self._shelf.prunable(
+            utc_us, config.retention_us, config.keep_fulls, state
+        )
 
     def prunable_of_each(
-        self, files: Collection[File], config: DatabaseConfig, state: RestoreState, utc_us: int
+        self,
+        files: Collection[File],
+        config: DatabaseConfig,
+        state: RestoreState,
+        utc_us: int,
     ) -> list[str]:
         """Return the same, having looked at each file."""
-        self._torn = [f for f in files if f.content is not Content.WHOLE or f.header is None]
+        self._torn = [
+            f
+            for f in files
+            if f.content is not Content.WHOLE or f.header is None
+        ]
         whole = cast(
             list[Stored],
-            [f for f in files if f.content is Content.WHOLE and f.header is not None],
+            [
+                f
+                for f in files
+                if f.content is Content.WHOLE and f.header is not None
+            ],
         )
         if not self._shelf.usual or len(self._shelf) != len(whole):
             self._shelf = Shelf.of(whole)
             names = self.prunable(config, state, utc_us)
             if names is not None:
                 return names
-        return prunable(whole, utc_us, config.retention_us, config.keep_fulls, state)
+        return prunable(
+            whole, utc_us, config.retention_us, config.keep_fulls, state
+        )
 
     def useless(self, finished_before_utc_us: int) -> list[File]:
         """Return old files that no copy makes whole and nothing waits for."""
@@ -93,5 +110,8 @@ class Shelves:
             file
             for file in self._torn
             if file.modified_utc_us < finished_before_utc_us
-            and (file.content is Content.LOST or (file.done and file.content is Content.BAD))
+            and (
+                file.content is Content.LOST
+                or (file.done and file.content is Content.BAD)
+            )
         ]

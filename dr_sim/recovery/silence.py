@@ -19,7 +19,9 @@ class Silence:
 
     __slots__ = ("_config", "declined", "silent")
 
-    def __init__(self, config: FailoverConfig, declined: Iterable[str] = ()) -> None:
+    def __init__(
+        self, config: FailoverConfig, declined: Iterable[str] = ()
+    ) -> None:
         self._config = config
         self.silent: dict[str, int] = {}
         self.declined: set[str] = set(declined)
@@ -58,7 +60,11 @@ class Silence:
         """
         needed = self._config.machines_silent or len(self._config.machines)
         seen = sorted(self.silent.values())
-        return seen[needed - 1] + self._config.silent_for_us if len(seen) >= needed else None
+        return (
+            seen[needed - 1] + self._config.silent_for_us
+            if len(seen) >= needed
+            else None
+        )
 
     def is_long(self, mono_us: int) -> bool:
         at_us = self.at_us()

@@ -30,7 +30,9 @@ def lost(db: DatabaseReplay, out: list[Command]) -> None:
     db.look_at_copy(out)
 
 
-def looked(db: DatabaseReplay, e: Event, seen: events.Seen, out: list[Command]) -> None:
+def looked(
+    db: DatabaseReplay, e: Event, seen: events.Seen, out: list[Command]
+) -> None:
     """Take up the inventory: what is observed beats what was believed of the copy and the files."""
     db.looked_at_copy()
     names = {file.name for file in seen.files}
@@ -61,7 +63,9 @@ def tell(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """Raise event 19; the alarm goes off at every retry until there is a copy."""
     telling.tell_unprotected(db, e, out)
     if not telling.copy_is_lost(db):
-        out.append(SetAlarm(db.name, Timer.STANDBY, e.mono_us + db.rules.retry_us))
+        out.append(
+            SetAlarm(db.name, Timer.STANDBY, e.mono_us + db.rules.retry_us)
+        )
 
 
 def alarm(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
@@ -89,12 +93,17 @@ def look_into_logs(db: DatabaseReplay, out: list[Command]) -> None:
     fulls = [
         file.header
         for file in db.files.values()
-        if file.kind is FULL and file.content is Content.WHOLE and file.header is not None
+        if file.kind is FULL
+        and file.content is Content.WHOLE
+        and file.header is not None
     ]
     if not fulls:
         return
     since_utc_us = max(header.started_utc_us for header in fulls)
     for file in db.files.values():
-        if file.content is Content.UNREAD and file.modified_utc_us >= since_utc_us:
+        if (
+            file.content is Content.UNREAD
+            and file.modified_utc_us >= since_utc_us
+        ):
             db.files.look_into(file)
             out.append(Validate(db.name, file.name))

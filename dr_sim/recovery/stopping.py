@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from dr_sim.recovery.failover import Failover
 
 
-def answered(f: Failover, e: events.Fenced | events.FenceFailed, out: list[Command]) -> None:
+def answered(
+    f: Failover, e: events.Fenced | events.FenceFailed, out: list[Command]
+) -> None:
     """Handle the answer to the fence. An unplanned failover goes on whether or not the old primary
     could be reached: two primaries may then accept writes, and people are alerted. But it does not
     go on if it is needless because the primary is heard again.
@@ -42,13 +44,19 @@ def answered(f: Failover, e: events.Fenced | events.FenceFailed, out: list[Comma
         f.save(out)
 
 
-def _failed(f: Failover, e: events.FenceFailed, needless: bool, out: list[Command]) -> bool:
+def _failed(
+    f: Failover, e: events.FenceFailed, needless: bool, out: list[Command]
+) -> bool:
     """Report that the fence failed, and ask again later. Return whether the failover waits for the
     answer.
     """
     first = f.phase is FailoverPhase.FENCING
-    waits = first and (needless or f.planned) and not f.silence.is_long(e.mono_us)
-    f.fencing.tell_failed(e, f.minutes(e), f.phase is FailoverPhase.SERVING, out)
+    waits = (
+        first and (needless or f.planned) and not f.silence.is_long(e.mono_us)
+    )
+    f.fencing.tell_failed(
+        e, f.minutes(e), f.phase is FailoverPhase.SERVING, out
+    )
     # users may have no primary at all
     again_us = f.config.silent_for_us if waits or needless else f.retry_us
     f.fencing.ask_again_at(e.mono_us + again_us, out)
@@ -57,7 +65,9 @@ def _failed(f: Failover, e: events.FenceFailed, needless: bool, out: list[Comman
     return waits
 
 
-def heard_again(f: Failover, e: events.HeartbeatBack, out: list[Command]) -> None:
+def heard_again(
+    f: Failover, e: events.HeartbeatBack, out: list[Command]
+) -> None:
     """Handle a machine of the old primary that is heard again during a failover, or after it."""
     fencing = f.fencing
     if f.phase in BEFORE_RECOVERY:

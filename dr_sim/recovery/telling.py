@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 # ---- the chain
-def tell_chain(db: DatabaseReplay, file: File | None, e: Event, out: list[Command]) -> None:
+def tell_chain(
+    db: DatabaseReplay, file: File | None, e: Event, out: list[Command]
+) -> None:
     """Raise alert (c) for a file, or (a) for a hole before the logs that wait (R13). If the copy is
     lost, that stops the chain: event 19 reports it, with its own clock.
     """
@@ -27,7 +29,9 @@ def tell_chain(db: DatabaseReplay, file: File | None, e: Event, out: list[Comman
         if not db.looking and Danger.UNPROTECTED not in db.alerts.begun:
             tell_unprotected(db, e, out)
     elif file is not None:
-        text = texts.errors_text(db.name, _path(db, file), db.minutes(e), _error(file))
+        text = texts.errors_text(
+            db.name, _path(db, file), db.minutes(e), _error(file)
+        )
         alert = Message(AlertId.ERRORS, db.minutes(e), text, file.name)
         db.alerts.tell(e, Danger.CHAIN, alert, out)
     elif not db.state.exists:
@@ -41,7 +45,11 @@ def _tell_hole(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     assert last is not None
     stuck = db.watch.stuck
     if stuck is not None and db.watch.hole_is_ahead:
-        ahead = [f for f in pending if f.header and f.header.first_lsn > stuck.stuck_lsn]
+        ahead = [
+            f
+            for f in pending
+            if f.header and f.header.first_lsn > stuck.stuck_lsn
+        ]
         after = _first_on_fork(ahead, state.fork)
         until = f"the logs before it end at LSN {stuck.stuck_lsn}."
     else:
@@ -65,7 +73,9 @@ def _first_on_fork(pending: list[File], fork: int) -> File:
     return pending[0]
 
 
-def tell_damaged(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
+def tell_damaged(
+    db: DatabaseReplay, file: File, e: Event, out: list[Command]
+) -> None:
     """Raise event 4 for a file that the chain does not wait for now, but may need later."""
     minutes = db.minutes(e)
     text = texts.damaged_text(db.name, _path(db, file), minutes, _error(file))
@@ -76,10 +86,16 @@ def tell_damaged(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -
 
 def no_whole(kind: Kind) -> Danger:
     """Return the danger of one kind: an empty full after another is one danger that lasts."""
-    return Danger.NO_WHOLE_FULL if kind is Kind.FULL else Danger.NO_WHOLE_INCREMENTAL
+    return (
+        Danger.NO_WHOLE_FULL
+        if kind is Kind.FULL
+        else Danger.NO_WHOLE_INCREMENTAL
+    )
 
 
-def tell_set_up(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
+def tell_set_up(
+    db: DatabaseReplay, file: File, e: Event, out: list[Command]
+) -> None:
     """Raise event 20 for a full or an incremental that is refused until somebody acts; the file is
     tried at every retry.
     """
@@ -90,7 +106,9 @@ def tell_set_up(db: DatabaseReplay, file: File, e: Event, out: list[Command]) ->
     out.append(SetAlarm(db.name, Timer.ROOM, file.retry_at_mono_us))
 
 
-def tell_no_room(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
+def tell_no_room(
+    db: DatabaseReplay, file: File, e: Event, out: list[Command]
+) -> None:
     """Raise event 11 for a full; the file is tried at every retry."""
     minutes = db.minutes(e)
     text = texts.no_room_text(db.name, _path(db, file), minutes, _error(file))
@@ -121,32 +139,46 @@ def tell_unprotected(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     alert = Message(AlertId.NOT_PROTECTED, minutes, say(db.name, minutes))
     db.alerts.tell(e, Danger.UNPROTECTED, alert, out)
     if lost:
-        out.append(SetAlarm(db.name, Timer.STANDBY, e.mono_us + db.rules.retry_us))
+        out.append(
+            SetAlarm(db.name, Timer.STANDBY, e.mono_us + db.rules.retry_us)
+        )
 
 
-def tell_silence(db: DatabaseReplay, quiet_us: int, e: Event, out: list[Command]) -> None:
+def tell_silence(
+    db: DatabaseReplay, quiet_us: int, e: Event, out: list[Command]
+) -> None:
     """Raise alert (b): no log has landed for that long (R9)."""
     text = texts.no_new_logs_text(db.name, whole_minutes(quiet_us))
     alert = Message(AlertId.NO_NEW_LOGS, db.minutes(e), text)
     db.alerts.tell(e, Danger.SILENCE, alert, out)
 
 
-def tell_overdue(db: DatabaseReplay, since_us: int, e: Event, out: list[Command]) -> None:
+def tell_overdue(
+    db: DatabaseReplay, since_us: int, e: Event, out: list[Command]
+) -> None:
     """Raise event 22: the last full or incremental was begun so long ago."""
     interval = whole_minutes(db.config.other_interval_us)
     text = texts.overdue_text(db.name, whole_minutes(since_us), interval)
-    db.alerts.tell(e, Danger.OVERDUE, Message(AlertId.OVERDUE, db.minutes(e), text), out)
+    db.alerts.tell(
+        e, Danger.OVERDUE, Message(AlertId.OVERDUE, db.minutes(e), text), out
+    )
 
 
 def watch_end(
-    db: DatabaseReplay, e: events.Restored, file: File, header: BackupHeader, out: list[Command]
+    db: DatabaseReplay,
+    e: events.Restored,
+    file: File,
+    header: BackupHeader,
+    out: list[Command],
 ) -> None:
     """Check the end of a restore that succeeded: the database may stand before the end of the
     backup. The next log would show the hole, if there is a next one; a failover before that would
     promote the database in silence.
     """
     if e.fork == header.fork and e.redo_lsn < header.last_lsn:
-        text = texts.fell_short_text(db.name, _path(db, file), e.redo_lsn, header.last_lsn)
+        text = texts.fell_short_text(
+            db.name, _path(db, file), e.redo_lsn, header.last_lsn
+        )
         alert = Message(AlertId.FELL_SHORT, db.minutes(e), text, file.name)
         db.alerts.tell(e, Danger.SHORT, alert, out)
     # it begins no later than where the database stood, and all of it is there
@@ -164,11 +196,16 @@ _DANGERS = {
 _HEALED_BY = {  # a backup of that kind ends these dangers
     Kind.FULL: (Danger.PRIMARY_FULL,),
     Kind.INCREMENTAL: (Danger.PRIMARY_INCREMENTAL,),
-    Kind.LOG: (Danger.PRIMARY_LOG, Danger.PRIMARY_WRITES),  # it frees a full log
+    Kind.LOG: (
+        Danger.PRIMARY_LOG,
+        Danger.PRIMARY_WRITES,
+    ),  # it frees a full log
 }
 
 
-def tell_primary_error(db: DatabaseReplay, e: events.PrimaryError, out: list[Command]) -> None:
+def tell_primary_error(
+    db: DatabaseReplay, e: events.PrimaryError, out: list[Command]
+) -> None:
     """Raise an alert for each error of the primary: a backup fails at each of its times, a full log
     at each time of a log.
     """
@@ -183,7 +220,9 @@ def tell_primary_error(db: DatabaseReplay, e: events.PrimaryError, out: list[Com
     db.alerts.tell(e, _DANGERS[e.what], alert, out)
 
 
-def primary_is_well(db: DatabaseReplay, header: BackupHeader, out: list[Command]) -> None:
+def primary_is_well(
+    db: DatabaseReplay, header: BackupHeader, out: list[Command]
+) -> None:
     """End the dangers that a backup heals: it was begun after one of its kind had failed there."""
     for danger in _HEALED_BY[header.kind]:
         begun = db.alerts.begun.get(danger)
@@ -193,26 +232,36 @@ def primary_is_well(db: DatabaseReplay, header: BackupHeader, out: list[Command]
 
 # ---- a failover
 def tell_left_behind(
-    db: DatabaseReplay, on_their_way: int, here: int, e: Event, out: list[Command]
+    db: DatabaseReplay,
+    on_their_way: int,
+    here: int,
+    e: Event,
+    out: list[Command],
 ) -> None:
     text = texts.left_behind_text(db.name, on_their_way, here)
     alert = Message(AlertId.LEFT_BEHIND, db.minutes(e), text)
     db.alerts.tell(e, Danger.LEFT_BEHIND, alert, out)
 
 
-def tell_waits(db: DatabaseReplay, names: int, e: Event, out: list[Command]) -> None:
+def tell_waits(
+    db: DatabaseReplay, names: int, e: Event, out: list[Command]
+) -> None:
     text = texts.waits_text(db.name, names)
     alert = Message(AlertId.WAITS, db.minutes(e), text)
     db.alerts.tell(e, Danger.LEFT_BEHIND, alert, out)
 
 
-def tell_only_way(db: DatabaseReplay, names: int, e: Event, out: list[Command]) -> None:
+def tell_only_way(
+    db: DatabaseReplay, names: int, e: Event, out: list[Command]
+) -> None:
     text = texts.only_way_text(db.name, names)
     alert = Message(AlertId.ONLY_WAY, db.minutes(e), text)
     db.alerts.tell(e, Danger.ONLY_WAY, alert, out)
 
 
-def tell_not_recovered(db: DatabaseReplay, error: str, e: Event, out: list[Command]) -> None:
+def tell_not_recovered(
+    db: DatabaseReplay, error: str, e: Event, out: list[Command]
+) -> None:
     text = texts.not_recovered_text(db.name, error)
     alert = Message(AlertId.NOT_RECOVERED, db.minutes(e), text)
     db.alerts.tell(e, Danger.NOT_RECOVERED, alert, out)

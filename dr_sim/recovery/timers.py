@@ -9,7 +9,9 @@ class Timer(enum.StrEnum):
     """The subject of an alarm."""
 
     # ---- of one database
-    RETRY = "retry"  # something that is stuck, damaged or lost is looked at again
+    RETRY = (
+        "retry"  # something that is stuck, damaged or lost is looked at again
+    )
     WINDOW = "window"  # no log has landed for the window, perhaps
     OVERDUE = "overdue"  # of a database without logs: no backup has come as scheduled, perhaps
     WAITS = "waits"  # a log that has landed waits for too long, perhaps
@@ -18,7 +20,9 @@ class Timer(enum.StrEnum):
     DELAY = "delay"  # the replay delay lets a log go
     JOB = "job"  # the restore job's hour
     ROOM = "room"  # a refusal that passes may be over
-    LAST = "last"  # the last backup of a database without logs is asked for again
+    LAST = (
+        "last"  # the last backup of a database without logs is asked for again
+    )
     REVERIFY = "reverify"
     PRUNE = "prune"
     # ---- of the service

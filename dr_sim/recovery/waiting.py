@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
 
 
-def next_log(db: DatabaseReplay, mono_us: int, out: list[Command]) -> File | None:
+def next_log(
+    db: DatabaseReplay, mono_us: int, out: list[Command]
+) -> File | None:
     """Return the log to hand over now, if there is one; pass by those that would bring nothing."""
     files = db.files
     while files.pending:
@@ -34,7 +36,11 @@ def next_log(db: DatabaseReplay, mono_us: int, out: list[Command]) -> File | Non
             if file.ready(mono_us):
                 return if_due(db, file, mono_us, out)
             return overlapping(db, mono_us, out)
-        if fit is not Fit.STALE and fit is not Fit.EMPTY and not strayed(db, file, fit):
+        if (
+            fit is not Fit.STALE
+            and fit is not Fit.EMPTY
+            and not strayed(db, file, fit)
+        ):
             return overlapping(db, mono_us, out)
         files.pass_front_by()
         if files.bad and behind(db, header):
@@ -57,7 +63,9 @@ def strayed(db: DatabaseReplay, file: File, fit: Fit) -> bool:
     )
 
 
-def overlapping(db: DatabaseReplay, mono_us: int, out: list[Command]) -> File | None:
+def overlapping(
+    db: DatabaseReplay, mono_us: int, out: list[Command]
+) -> File | None:
     """Return a later log in the list that covers the position as well (R10: the next one after a
     backup that was cut off).
     """
@@ -72,7 +80,9 @@ def overlapping(db: DatabaseReplay, mono_us: int, out: list[Command]) -> File | 
     return None
 
 
-def if_due(db: DatabaseReplay, file: File, mono_us: int, out: list[Command]) -> File | None:
+def if_due(
+    db: DatabaseReplay, file: File, mono_us: int, out: list[Command]
+) -> File | None:
     """Return the file unless the replay delay or the restore job's hours hold it back; a failover
     waits for neither.
     """
@@ -97,7 +107,11 @@ def reached_utc_us(db: DatabaseReplay) -> int:
     """
     last = db.last
     assert last is not None
-    return last.started_utc_us if kind_of(last.name) is LOG else last.modified_utc_us
+    return (
+        last.started_utc_us
+        if kind_of(last.name) is LOG
+        else last.modified_utc_us
+    )
 
 
 def stopped(db: DatabaseReplay) -> bool:
@@ -111,7 +125,9 @@ def stopped(db: DatabaseReplay) -> bool:
 
 def behind(db: DatabaseReplay, header: BackupHeader) -> bool:
     """Return whether the database holds everything that was written by the end of that backup."""
-    return header.fork == db.state.fork and header.last_lsn <= db.state.redo_lsn
+    return (
+        header.fork == db.state.fork and header.last_lsn <= db.state.redo_lsn
+    )
 
 
 def pass_covered(db: DatabaseReplay, header: BackupHeader) -> None:
@@ -119,5 +135,7 @@ def pass_covered(db: DatabaseReplay, header: BackupHeader) -> None:
     log was cut has its range behind the position too. A full or an incremental holds everything up
     to its end. If clocks were wrong, the hole shows it.
     """
-    until_utc_us = header.started_utc_us if header.kind is LOG else header.finished_utc_us
+    until_utc_us = (
+        header.started_utc_us if header.kind is LOG else header.finished_utc_us
+    )
     db.files.pass_bad_logs_by(until_utc_us)

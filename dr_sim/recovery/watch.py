@@ -96,7 +96,10 @@ class Stuck:
         file = self.file
         if file is None:
             return True
-        return file.failure.outcome is ValidationOutcome.NO_MANIFEST and not file.refused
+        return (
+            file.failure.outcome is ValidationOutcome.NO_MANIFEST
+            and not file.refused
+        )
 
 
 class Watch:
@@ -131,8 +134,13 @@ class Watch:
         """Return the window. One that is shorter than the schedule would alert constantly, so it is
         counted from the instant at which a log was due.
         """
-        window_us, interval_us = self._db.rules.window_us, self._db.config.log_interval_us
-        return window_us if interval_us < window_us else interval_us + window_us
+        window_us, interval_us = (
+            self._db.rules.window_us,
+            self._db.config.log_interval_us,
+        )
+        return (
+            window_us if interval_us < window_us else interval_us + window_us
+        )
 
     def begin(self, e: Event, out: list[Command]) -> None:
         """Begin after a start. The landing of the last log is known from the last restore, or from
@@ -176,8 +184,14 @@ class Watch:
         if self.landed_mono_us + self.window_us > e.mono_us:
             return False
         telling.tell_silence(db, e.mono_us - self.landed_mono_us, e, out)
-        ends = (h.last_lsn for f in db.files.pending if (h := f.header) is not None)
-        self.ask(AskedAbout.SILENCE, max(max(ends, default=0), db.state.redo_lsn), out)
+        ends = (
+            h.last_lsn for f in db.files.pending if (h := f.header) is not None
+        )
+        self.ask(
+            AskedAbout.SILENCE,
+            max(max(ends, default=0), db.state.redo_lsn),
+            out,
+        )
         return True
 
     def goes_on(self, e: Event, out: list[Command]) -> None:
@@ -197,7 +211,9 @@ class Watch:
         """
         db = self._db
         assert db.last is not None
-        passed_us = elapsed_us(e.mono_us, e.utc_us, db.last.mono_us, db.last.utc_us)
+        passed_us = elapsed_us(
+            e.mono_us, e.utc_us, db.last.mono_us, db.last.utc_us
+        )
         at = e.mono_us + max(0, self._unprotected_us - passed_us)
         out.append(SetAlarm(db.name, Timer.UNPROTECTED, at))
 
@@ -233,10 +249,17 @@ class Watch:
         obstacle = self._culprit()
         stuck: Stuck | None = self.stuck
         file = obstacle.file if obstacle is not None else None
-        if stuck is not None and obstacle is not None and file is not None and file is stuck.file:
+        if (
+            stuck is not None
+            and obstacle is not None
+            and file is not None
+            and file is stuck.file
+        ):
             # logs before the obstacle went on: it waits, and is reported, as before
             stuck.stuck_lsn = obstacle.lsn
-        moved = stuck is not None and (obstacle is None or stuck.stuck_lsn != obstacle.lsn)
+        moved = stuck is not None and (
+            obstacle is None or stuck.stuck_lsn != obstacle.lsn
+        )
         if moved:
             stuck = None
             self.moved(out)
@@ -250,7 +273,11 @@ class Watch:
             return Finding.STUCK
         if stuck is not None and not stuck.over and self._too_often(stuck):
             return Finding.TOO_OFTEN
-        return Finding.GOES_ON if moved and obstacle is None else Finding.NOTHING_NEW
+        return (
+            Finding.GOES_ON
+            if moved and obstacle is None
+            else Finding.NOTHING_NEW
+        )
 
     def restored(self, out: list[Command]) -> None:
         """Note that a backup has been restored. With a replay delay it may lie before the damaged
@@ -274,7 +301,11 @@ class Watch:
         to.
         """
         stuck, state = self.stuck, self._db.state
-        return self.hole_stands and stuck is not None and stuck.stuck_lsn > state.redo_lsn
+        return (
+            self.hole_stands
+            and stuck is not None
+            and stuck.stuck_lsn > state.redo_lsn
+        )
 
     @property
     def hole_stands(self) -> bool:
@@ -292,15 +323,26 @@ class Watch:
         blocker, refused = self._blocker()
         if refused:
             return Obstacle(blocker, here)
-        damaged = [f for f in files.bad.values() if f.kind is LOG and not f.done]
+        damaged = [
+            f for f in files.bad.values() if f.kind is LOG and not f.done
+        ]
         if damaged:
             first = min(damaged, key=File.age_order)
-            if blocker is None or first.modified_utc_us <= blocker.modified_utc_us:
+            if (
+                blocker is None
+                or first.modified_utc_us <= blocker.modified_utc_us
+            ):
                 return Obstacle(first, here)
-        if files.in_hand is not None and stuck is not None and not self._has_come(stuck):
+        if (
+            files.in_hand is not None
+            and stuck is not None
+            and not self._has_come(stuck)
+        ):
             if self.hole_is_ahead:
                 return self._hole_ahead()
-            return Obstacle(stuck.file, here)  # not over before its restore is answered
+            return Obstacle(
+                stuck.file, here
+            )  # not over before its restore is answered
         if blocker is not None:
             landed = stuck is None and self._landed_before(blocker)
             return None if landed else Obstacle(None, here)
@@ -343,7 +385,11 @@ class Watch:
         for waiting in db.files.pending:
             assert waiting.header is not None
             fit = applies(waiting.header, db.state)
-            if fit is Fit.STALE or fit is Fit.EMPTY or strayed(db, waiting, fit):
+            if (
+                fit is Fit.STALE
+                or fit is Fit.EMPTY
+                or strayed(db, waiting, fit)
+            ):
                 continue
             if fit is Fit.APPLIES:
                 return (waiting, True) if waiting.refused else (None, False)
@@ -376,10 +422,18 @@ class Watch:
         elif obstacle.before is not None:
             since = obstacle.before.modified_utc_us + db.config.log_interval_us
         else:  # nobody knows when the missing one was finished: an interval after the one before it
-            since = last.modified_utc_us + db.config.log_interval_us if last.name else e.utc_us
+            since = (
+                last.modified_utc_us + db.config.log_interval_us
+                if last.name
+                else e.utc_us
+            )
         noticed = e.mono_us if file is None else file.landed_mono_us
-        limit_at = limit_at_us(e.mono_us, e.utc_us, noticed, since, db.rules.age_us)
-        return Stuck(file, obstacle.lsn, limit_at, e.mono_us + db.rules.retry_us)
+        limit_at = limit_at_us(
+            e.mono_us, e.utc_us, noticed, since, db.rules.age_us
+        )
+        return Stuck(
+            file, obstacle.lsn, limit_at, e.mono_us + db.rules.retry_us
+        )
 
     def _too_often(self, stuck: Stuck) -> bool:
         return stuck.attempts > self._db.rules.attempts

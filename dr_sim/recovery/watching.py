@@ -103,13 +103,20 @@ def something_here(f: Failover) -> bool:
 def _could_come_online(db: DatabaseReplay) -> bool:
     if db.state.exists:
         return True
-    return any(file.kind is FULL and file.content is Content.WHOLE for file in db.files.values())
+    return any(
+        file.kind is FULL and file.content is Content.WHOLE
+        for file in db.files.values()
+    )
 
 
-def _silent_for_long(f: Failover, found: bool, e: Event, out: list[Command]) -> None:
+def _silent_for_long(
+    f: Failover, found: bool, e: Event, out: list[Command]
+) -> None:
     """Begin, if anything could be brought online; otherwise raise an alert at every retry."""
     if not found:
-        alert = Message(AlertId.NOTHING_HERE, f.minutes(e), nothing_here_text())
+        alert = Message(
+            AlertId.NOTHING_HERE, f.minutes(e), nothing_here_text()
+        )
         f.fencing.alerts.tell(e, Danger.NOTHING_HERE, alert, out)
         out.append(SetAlarm("", Timer.SILENT, e.mono_us + f.retry_us))
     elif not f.claiming.held:
@@ -122,7 +129,9 @@ def _silent_for_long(f: Failover, found: bool, e: Event, out: list[Command]) -> 
 
 
 # ---- what lies in the primary's share
-def look_elsewhere(f: Failover, order: events.FailoverOrdered | None, out: list[Command]) -> None:
+def look_elsewhere(
+    f: Failover, order: events.FailoverOrdered | None, out: list[Command]
+) -> None:
     """Look in the primary's share, as nothing is here: a failover begins only if the share holds a
     way back.
     """
@@ -131,15 +140,22 @@ def look_elsewhere(f: Failover, order: events.FailoverOrdered | None, out: list[
         db.fetching.ask(out)
 
 
-def share_listed(f: Failover, e: events.ShareListed, out: list[Command]) -> None:
+def share_listed(
+    f: Failover, e: events.ShareListed, out: list[Command]
+) -> None:
     db = f.databases.get(e.database)
     if db is None or db.promoted:
         return
     db.share_listed(e, out)
-    if not f.seeking.on or any(one.fetching.asked for one in f.databases.values()):
+    if not f.seeking.on or any(
+        one.fetching.asked for one in f.databases.values()
+    ):
         return
     order = f.seeking.end()
-    found = any(one.fetching.busy or one.fetching.lacking() for one in f.databases.values())
+    found = any(
+        one.fetching.busy or one.fetching.lacking()
+        for one in f.databases.values()
+    )
     if f.phase is not FailoverPhase.WATCHING:
         return
     if order is not None:

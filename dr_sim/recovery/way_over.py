@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
 from dr_sim.recovery import events
 from dr_sim.recovery.commands import Provision, Redirect
-from dr_sim.recovery.failover_table import EMPTYING, FailoverEvent, FailoverPhase
+from dr_sim.recovery.failover_table import (
+    EMPTYING,
+    FailoverEvent,
+    FailoverPhase,
+)
 from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
@@ -45,7 +49,12 @@ def progress(f: Failover, e: Event, out: list[Command]) -> None:
     # wait until the old primary has answered whether it stopped
     undecided = f.needless and not f.fencing.confirmed
     ours = f.claiming.held
-    if f.phase is FailoverPhase.TAIL and emptying.done() and not undecided and ours:
+    if (
+        f.phase is FailoverPhase.TAIL
+        and emptying.done()
+        and not undecided
+        and ours
+    ):
         out.append(CancelAlarm("", Timer.DRAIN))
         emptying.tell_left(e, out)
         f.move(FailoverEvent.TAILS_ARE_IN, out)
@@ -90,7 +99,9 @@ def recovered(f: Failover, e: events.Recovered, out: list[Command]) -> None:
     _recovered_all(f, out)
 
 
-def recover_failed(f: Failover, e: events.RecoverFailed, out: list[Command]) -> None:
+def recover_failed(
+    f: Failover, e: events.RecoverFailed, out: list[Command]
+) -> None:
     f.online.failed(e, out)
     _recovered_all(f, out)
 
@@ -130,7 +141,9 @@ def _recovered_all(f: Failover, out: list[Command]) -> None:
 
 
 # ---- users
-def provisioned(f: Failover, e: events.Provisioned, out: list[Command]) -> None:
+def provisioned(
+    f: Failover, e: events.Provisioned, out: list[Command]
+) -> None:
     """Send users here: the accounts and computers that the directory here lacked are there."""
     if f.phase is FailoverPhase.PROVISIONING:
         f.move(FailoverEvent.PROVISIONED, out)

@@ -39,13 +39,19 @@ class Ways:
 
     def stepped(self, name: str) -> None:
         """Go on to the next step if the restored full or incremental was the plan's."""
-        self.steps = self.steps[1:] if self.steps and self.steps[0] == name else []
+        self.steps = (
+            self.steps[1:] if self.steps and self.steps[0] == name else []
+        )
 
     def next_step(self, mono_us: int) -> File | None:
         """Return the next step of the plan, unless it has become useless."""
         db = self._db
         file = db.files.get(self.steps[0])
-        if file is not None and file.ready(mono_us) and self._due([file], mono_us):
+        if (
+            file is not None
+            and file.ready(mono_us)
+            and self._due([file], mono_us)
+        ):
             header = file.header
             if header is not None and applies(header, db.state) is Fit.APPLIES:
                 return file
@@ -56,7 +62,11 @@ class Ways:
     def candidate(self, mono_us: int) -> Candidate:
         """Return the file that gets the database on where no log does."""
         db = self._db
-        if not db.state.exists or db.drain is not None or not db.config.log_interval_us:
+        if (
+            not db.state.exists
+            or db.drain is not None
+            or not db.config.log_interval_us
+        ):
             return self._by_plan(mono_us, db.state.redo_lsn + 1)
         policy, goal = db.repair.policy, self.goal()
         if policy is OnHole.BRIDGE:
@@ -80,13 +90,18 @@ class Ways:
             if (h := f.header) is not None and h.first_lsn > past_lsn
         ]
         refused = [
-            h.last_lsn for f in db.files.pending if f.refused and (h := f.header) is not None
+            h.last_lsn
+            for f in db.files.pending
+            if f.refused and (h := f.header) is not None
         ]
         return min(beyond + refused, default=db.state.redo_lsn + 1)
 
     def bridges(self, header: BackupHeader) -> bool:
         """Return whether that incremental leads over the hole."""
-        return header.last_lsn >= self.goal() and applies(header, self._db.state) is Fit.APPLIES
+        return (
+            header.last_lsn >= self.goal()
+            and applies(header, self._db.state) is Fit.APPLIES
+        )
 
     def leads_past(self, mono_us: int) -> bool:
         """Return whether the files here lead past the place, even if over another full."""
@@ -116,7 +131,10 @@ class Ways:
             if file.kind is FULL
             and file.ready(mono_us)
             and (header := file.header) is not None
-            and (file.name == asked_for or (header.fork == fork and header.last_lsn >= goal))
+            and (
+                file.name == asked_for
+                or (header.fork == fork and header.last_lsn >= goal)
+            )
         ]
         return (db.files[max(fulls)[2]], True) if fulls else NONE
 
@@ -127,27 +145,46 @@ class Ways:
         db = self._db
         if db.state.exists and not self._anything_ahead(mono_us):
             return NONE
-        usable = [f for f in db.files.values() if f.header is not None and f.ready(mono_us)]
-        by_id = {f.header.backup_id: f for f in self._due(usable, mono_us) if f.header is not None}
-        headers = [file.header for file in by_id.values() if file.header is not None]
+        usable = [
+            f
+            for f in db.files.values()
+            if f.header is not None and f.ready(mono_us)
+        ]
+        by_id = {
+            f.header.backup_id: f
+            for f in self._due(usable, mono_us)
+            if f.header is not None
+        }
+        headers = [
+            file.header for file in by_id.values() if file.header is not None
+        ]
         way = self._way(headers, goal)
         if not way.steps or not self._passes(way, goal):
             return NONE
-        self.steps = [by_id[step.backup_id].name for step in way.steps if step.kind is not LOG]
+        self.steps = [
+            by_id[step.backup_id].name
+            for step in way.steps
+            if step.kind is not LOG
+        ]
         first = by_id[way.steps[0].backup_id]
         return first, first.kind is FULL and db.state.exists
 
     def _way(self, headers: list[BackupHeader], goal: int) -> Plan:
         state = self._db.state
         if state.exists:
-            way = plan([header for header in headers if header.kind is not FULL], state)
+            way = plan(
+                [header for header in headers if header.kind is not FULL],
+                state,
+            )
             if way.steps and self._passes(way, goal):
                 return way
             return plan(headers, state)
         fulls = [header for header in headers if header.kind is FULL]
         if not fulls:
             return Plan()
-        newest = max(fulls, key=lambda full: (full.finished_utc_us, full.backup_id))
+        newest = max(
+            fulls, key=lambda full: (full.finished_utc_us, full.backup_id)
+        )
         return plan(headers, fork=newest.fork)
 
     def _due(self, files: list[File], mono_us: int) -> list[File]:
@@ -159,7 +196,11 @@ class Ways:
         db = self._db
         stop_utc_us = db.stop_before_utc_us
         if stop_utc_us:
-            files = [f for f in files if f.kind is LOG or f.modified_utc_us <= stop_utc_us]
+            files = [
+                f
+                for f in files
+                if f.kind is LOG or f.modified_utc_us <= stop_utc_us
+            ]
         if not db.rules.delay_us or db.state.exists or db.drain is not None:
             return files
         due = [f for f in files if f.kind is LOG or f.due_mono_us <= mono_us]

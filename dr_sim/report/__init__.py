@@ -16,7 +16,12 @@ from dr_sim.figures.charts import Chart, share_below, waterfall
 from dr_sim.figures.failover import zoom_window
 from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import Views
-from dr_sim.measures.summary.types import AlertSummary, CurveSummary, FailoverSummary, Summary
+from dr_sim.measures.summary.types import (
+    AlertSummary,
+    CurveSummary,
+    FailoverSummary,
+    Summary,
+)
 from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Judged, Outcome, Verdict
 from dr_sim.number_text import value_and_bound
@@ -48,17 +53,29 @@ class Shown:
     digest: str
 
 
-def report_html(seen: Views, shown: Shown, examined: Examined | None = None) -> str:
+def report_html(
+    seen: Views, shown: Shown, examined: Examined | None = None
+) -> str:
     """Return the page. examined: which assumptions flip the verdict, if known."""
     summary = shown.summary
     scenario = seen.whole.scenario
     timeline = Timeline(seen)
     lanes = timeline.charts()
-    exposed = seen.whole.exposure().window(scenario.measure_from_us, seen.end_us)
-    shares = [share_below(exposed, timeline.limits())] if exposed.duration_us else []
+    exposed = seen.whole.exposure().window(
+        scenario.measure_from_us, seen.end_us
+    )
+    shares = (
+        [share_below(exposed, timeline.limits())]
+        if exposed.duration_us
+        else []
+    )
     failovers, _ = shown_and_summed(summary.failovers)
     parts = [_failover(f, summary, scenario) for f in failovers]
-    charts = [*lanes, *shares, *(chart for part in parts for chart in part.charts)]
+    charts = [
+        *lanes,
+        *shares,
+        *(chart for part in parts for chart in part.charts),
+    ]
     return rendered(
         "report.html",
         charts,
@@ -112,7 +129,9 @@ def _verdict(shown: Shown, scenario: Scenario) -> tuple[str, str]:
         )
     lines = shown.verdict.lines
     missed = [_line(line) for line in lines if line.outcome is Outcome.FAIL]
-    unknown = [_line(line) for line in lines if line.outcome is Outcome.UNKNOWN]
+    unknown = [
+        _line(line) for line in lines if line.outcome is Outcome.UNKNOWN
+    ]
     if missed:
         return outcome, "The SLA is missed: " + "; ".join(
             f"{x['name']} is {x['value']}, wanted {x['bound']}" for x in missed
@@ -122,7 +141,9 @@ def _verdict(shown: Shown, scenario: Scenario) -> tuple[str, str]:
             f"{x['name']} ({x['reason']})" for x in unknown
         ) + "."
     return outcome, (
-        "The SLA is met in this run." if lines else "The scenario names no SLA to be judged by."
+        "The SLA is met in this run."
+        if lines
+        else "The scenario names no SLA to be judged by."
     ) + _beyond(shown)
 
 
@@ -134,11 +155,15 @@ def _beyond(shown: Shown) -> str:
     for f in shown.summary.failovers:
         of = f"failover {f.number}"
         if f.data_loss_us is None:
-            found.append(f"after {of} it is not known how much was lost ({f.loss_ledger.note})")
+            found.append(
+                f"after {of} it is not known how much was lost ({f.loss_ledger.note})"
+            )
         elif f.loss_ledger.note:
             found.append(f"{of} lost all of a database ({f.loss_ledger.note})")
         if f.outage_us is None:
-            found.append(f"the outage of {of} was not over by the end of the run")
+            found.append(
+                f"the outage of {of} was not over by the end of the run"
+            )
     return (
         f" But {'; '.join(found)}: no line of it asks about that."
         if found and shown.verdict.lines
@@ -152,10 +177,17 @@ def _line(judged: Judged) -> dict[str, str]:
     line = judged.line
     of = "".join(
         f" of {name}"
-        for name in (line.database, line.tenant, line.failure_class, line.fault)
+        for name in (
+            line.database,
+            line.tenant,
+            line.failure_class,
+            line.fault,
+        )
         if name
     )
-    value, bound = value_and_bound(judged.value, line.bound, line.at_most, judged.unit)
+    value, bound = value_and_bound(
+        judged.value, line.bound, line.at_most, judged.unit
+    )
     return {
         "name": f"{line.measure.replace('_', ' ')}{of}",
         "value": value,
@@ -165,7 +197,9 @@ def _line(judged: Judged) -> dict[str, str]:
     }
 
 
-def _failover(f: FailoverSummary, summary: Summary, scenario: Scenario) -> Part:
+def _failover(
+    f: FailoverSummary, summary: Summary, scenario: Scenario
+) -> Part:
     number = f.number
     told = {
         "yes": "Somebody had been told of the danger that it met.",
@@ -174,7 +208,9 @@ def _failover(f: FailoverSummary, summary: Summary, scenario: Scenario) -> Part:
     }[f.told.answer]
     lines, charts = [told], []
     if f.data_loss_us is None:
-        lines.insert(0, f"How much was lost is not known: {f.loss_ledger.note}.")
+        lines.insert(
+            0, f"How much was lost is not known: {f.loss_ledger.note}."
+        )
     else:
         lost = (
             f"{clock(f.data_loss_us)} of data are lost: {size(f.user_bytes_lost or 0)}, "
@@ -182,11 +218,21 @@ def _failover(f: FailoverSummary, summary: Summary, scenario: Scenario) -> Part:
         )
         lines.insert(
             0,
-            lost + (f" ({f.worst_database} is the worst)." if len(summary.databases) > 1 else "."),
+            lost
+            + (
+                f" ({f.worst_database} is the worst)."
+                if len(summary.databases) > 1
+                else "."
+            ),
         )
         if f.loss_ledger.note:
-            lines.insert(1, f"{f.loss_ledger.note[:1].upper()}{f.loss_ledger.note[1:]}.")
-        lines_of = ((line.cause, line.duration_us, line.detail) for line in f.loss_ledger.lines)
+            lines.insert(
+                1, f"{f.loss_ledger.note[:1].upper()}{f.loss_ledger.note[1:]}."
+            )
+        lines_of = (
+            (line.cause, line.duration_us, line.detail)
+            for line in f.loss_ledger.lines
+        )
         ledger = [(each.cause, each.duration_us) for each in summed(lines_of)]
         if ledger:
             words = "; ".join(f"{cause} {clock(us)}" for cause, us in ledger)
@@ -198,11 +244,18 @@ def _failover(f: FailoverSummary, summary: Summary, scenario: Scenario) -> Part:
                     f"Data loss {clock(f.data_loss_us)}: {words}.",
                 )
             )
-    phases = [(name.replace("_", " "), us) for name, us in f.phases_us.items() if us]
+    phases = [
+        (name.replace("_", " "), us) for name, us in f.phases_us.items() if us
+    ]
     total = _outage(f)
     words = "; ".join(f"{name} {clock(us)}" for name, us in phases)
     charts.append(
-        waterfall(f"outage_{number}", "Outage: phase by phase", phases, f"Outage {total}: {words}.")
+        waterfall(
+            f"outage_{number}",
+            "Outage: phase by phase",
+            phases,
+            f"Outage {total}: {words}.",
+        )
     )
     served = (
         f"{f.requests_failed:,} of {f.requests_offered:,} requests failed"
@@ -241,21 +294,36 @@ def _unprotected_chart(f: FailoverSummary) -> list[Chart]:
     why = f.unprotected_ledger
     if why is None or not why.lines:
         return []
-    each = summed((line.cause, line.duration_us, line.detail) for line in why.lines)
+    each = summed(
+        (line.cause, line.duration_us, line.detail) for line in why.lines
+    )
     ledger = [(part.cause, part.duration_us) for part in each]
     words = "; ".join(f"{cause} {clock(us)}" for cause, us in ledger)
     title = "Time unprotected: what was waited for"
     total = clock(f.unprotected_us or 0)
-    return [waterfall(f"unprotected_{f.number}", title, ledger, f"Unprotected {total}: {words}.")]
+    return [
+        waterfall(
+            f"unprotected_{f.number}",
+            title,
+            ledger,
+            f"Unprotected {total}: {words}.",
+        )
+    ]
 
 
 def _outage(f: FailoverSummary) -> str:
-    return "not over by the end of the run" if f.outage_us is None else clock(f.outage_us)
+    return (
+        "not over by the end of the run"
+        if f.outage_us is None
+        else clock(f.outage_us)
+    )
 
 
 def _in_words(curve: CurveSummary) -> str:
     """'p50 3:26, p99 45:35, at most 47:12', of a curve that has them."""
-    half, nearly, most = (clock(curve.known(name)) for name in ("p50", "p99", "max"))
+    half, nearly, most = (
+        clock(curve.known(name)) for name in ("p50", "p99", "max")
+    )
     return f"p50 {half}, p99 {nearly}, at most {most}"
 
 
@@ -277,8 +345,17 @@ def _facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
     ]
     failovers, ended = shown_and_summed(summary.failovers)
     for f in failovers:
-        lost = "an unknown amount" if f.data_loss_us is None else clock(f.data_loss_us)
-        facts.append((f"failover {f.number}", f"{lost} of data lost, outage {_outage(f)}"))
+        lost = (
+            "an unknown amount"
+            if f.data_loss_us is None
+            else clock(f.data_loss_us)
+        )
+        facts.append(
+            (
+                f"failover {f.number}",
+                f"{lost} of data lost, outage {_outage(f)}",
+            )
+        )
     if ended:
         facts.append(("more outages", summed_outages(ended)))
     if e.time_us:
@@ -288,15 +365,32 @@ def _facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
         facts.append(("exposure before the first failure", _in_words(before)))
     o = summary.outage_if_now
     if o.time_us:
-        most = "without end" if o.max_us is None else f"at most {clock(o.max_us)}"
-        half, nearly = ("never" if us is None else clock(us) for us in (o.p50_us, o.p99_us))
-        facts.append(("outage, had the site been lost", f"p50 {half}, p99 {nearly}, {most}"))
+        most = (
+            "without end" if o.max_us is None else f"at most {clock(o.max_us)}"
+        )
+        half, nearly = (
+            "never" if us is None else clock(us) for us in (o.p50_us, o.p99_us)
+        )
+        facts.append(
+            (
+                "outage, had the site been lost",
+                f"p50 {half}, p99 {nearly}, {most}",
+            )
+        )
     if lag.max_us is not None:
         facts.append(("replay lag", _in_words(lag)))
     facts += cloud_facts(summary, scenario)
     if len(summary.legs) > 1:
-        changes = [f"{x.primary} until {instant(x.ends_us, scenario)}" for x in summary.legs[:-1]]
-        facts.append(("primary", ", ".join([*changes, f"then {summary.legs[-1].primary}"])))
+        changes = [
+            f"{x.primary} until {instant(x.ends_us, scenario)}"
+            for x in summary.legs[:-1]
+        ]
+        facts.append(
+            (
+                "primary",
+                ", ".join([*changes, f"then {summary.legs[-1].primary}"]),
+            )
+        )
     facts.append(
         (
             "alerts",
@@ -304,7 +398,11 @@ def _facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
             f"missed, {alerts.late} late; {alerts.false} false",
         )
     )
-    used = "unknown" if link.used_ppm is None else f"{link.used_ppm / 10_000:.1f} %"
+    used = (
+        "unknown"
+        if link.used_ppm is None
+        else f"{link.used_ppm / 10_000:.1f} %"
+    )
     facts.append(
         (
             "link",
@@ -321,7 +419,10 @@ def _facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
     facts.append(
         (
             "backups",
-            ", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in made.items()),
+            ", ".join(
+                f"{count:,} {word.replace('_', ' ')}"
+                for word, count in made.items()
+            ),
         )
     )
     return facts
@@ -381,7 +482,9 @@ def _standings(summary: Summary) -> list[StandingRow]:
             StandingCell(str(row.alerts_missed), row.alerts_missed),
         ]
         index = names.index(row.database) if row.database else -1
-        rows.append(StandingRow(row.database or "service", index, cells, row.cause))
+        rows.append(
+            StandingRow(row.database or "service", index, cells, row.cause)
+        )
     return rows
 
 
@@ -404,11 +507,15 @@ def _alerts(summary: Summary, scenario: Scenario) -> list[dict[str, Any]]:
     groups: dict[tuple[Any, ...], list[AlertSummary]] = {}
     for a in every:
         alone = a.number if len(every) <= MOST_ALERTS else 0
-        groups.setdefault((alone, a.database, a.event_id, a.false), []).append(a)
+        groups.setdefault((alone, a.database, a.event_id, a.false), []).append(
+            a
+        )
     return [_alert_row(of, summary, scenario) for of in groups.values()]
 
 
-def _alert_row(of: list[AlertSummary], summary: Summary, scenario: Scenario) -> dict[str, Any]:
+def _alert_row(
+    of: list[AlertSummary], summary: Summary, scenario: Scenario
+) -> dict[str, Any]:
     """One row: an alert, or several of a kind with the text of the first."""
     first = of[0]
     when = instant(first.time_us, scenario)
@@ -423,7 +530,9 @@ def _alert_row(of: list[AlertSummary], summary: Summary, scenario: Scenario) -> 
         "level": first.level,
         "text": first.text,
         "false": first.false,
-        "of": summary.databases.index(first.database) if first.database else -1,
+        "of": summary.databases.index(first.database)
+        if first.database
+        else -1,
     }
 
 
@@ -434,7 +543,16 @@ def _views(timeline: Timeline, seen: Views) -> list[tuple[str, int, int]]:
         for f in v.found:
             begin, end = zoom_window(v.causes, f)
             views.append(
-                (f"around failover {len(views)}", begin + v.leg.begins_us, end + v.leg.begins_us)
+                (
+                    f"around failover {len(views)}",
+                    begin + v.leg.begins_us,
+                    end + v.leg.begins_us,
+                )
             )
-    views += [(f"unprotected {i}", *span) for i, span in enumerate(seen.unprotected, 1)]
-    return [(name, begin, min(end, timeline.end_us)) for name, begin, end in views]
+    views += [
+        (f"unprotected {i}", *span)
+        for i, span in enumerate(seen.unprotected, 1)
+    ]
+    return [
+        (name, begin, min(end, timeline.end_us)) for name, begin, end in views
+    ]

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 from dr_sim.experiments.comparison import Comparison
 from dr_sim.experiments.distribution import Distribution
-from dr_sim.experiments.paired import PairedDifference, differing, ranked, readable
+from dr_sim.experiments.paired import (
+    PairedDifference,
+    differing,
+    ranked,
+    readable,
+)
 from dr_sim.experiments.words import promise, shown_value_and_bound
 from dr_sim.figures.comparison import comparison_chart
 from dr_sim.number_text import number_texts, signed_text
@@ -42,7 +47,10 @@ def comparison_html(found: Comparison, a: str, b: str) -> str:
     outcome = worst.name.lower() if judged else "done"
     pairs = f"{min(found.a.n, found.b.n):,} pairs of runs on the same luck"
     rows = list(map(_row, ranked(differing(found.found))))
-    resolved = [(a, dump_resolved(found.a.scenario)), (b, dump_resolved(found.b.scenario))]
+    resolved = [
+        (a, dump_resolved(found.a.scenario)),
+        (b, dump_resolved(found.b.scenario)),
+    ]
     return rendered(
         "comparison.html",
         [chart],
@@ -61,20 +69,33 @@ def _lines(found: Comparison) -> list[LineOfBoth]:
     """Each promise of either, those of databases too."""
     of_a, of_b = _verdicts(found.a), _verdicts(found.b)
     names = dict.fromkeys([*of_a, *of_b])
-    return [LineOfBoth(name, of_a.get(name, "–"), of_b.get(name, "–")) for name in names]
+    return [
+        LineOfBoth(name, of_a.get(name, "–"), of_b.get(name, "–"))
+        for name in names
+    ]
 
 
 def _verdicts(of: Distribution) -> dict[str, str]:
     out = {}
     for v in of.verdict:
         word = v.outcome.name.lower()
-        out[promise(v.line)] = f"{MARKS[word]} {word} {shown_value_and_bound(v)[0]}"
+        out[promise(v.line)] = (
+            f"{MARKS[word]} {word} {shown_value_and_bound(v)[0]}"
+        )
     return out
 
 
 def _row(d: PairedDifference) -> DifferenceRow:
     i = d.interval
-    name = " ".join(filter(None, (readable(d.measure), d.database, d.tenant, d.failure_class)))
+    name = " ".join(
+        filter(
+            None, (readable(d.measure), d.database, d.tenant, d.failure_class)
+        )
+    )
     a, b = number_texts([d.a, d.b], d.unit)
-    by, low, high = (signed_text(x, d.unit) for x in (i.estimate, i.low, i.high))
-    return DifferenceRow(name, a, b, f"{by} [{low}, {high}]", f"{d.differing} of {d.pairs}")
+    by, low, high = (
+        signed_text(x, d.unit) for x in (i.estimate, i.low, i.high)
+    )
+    return DifferenceRow(
+        name, a, b, f"{by} [{low}, {high}]", f"{d.differing} of {d.pairs}"
+    )

@@ -94,7 +94,9 @@ class SlaText:
 def _line(v: LineVerdict) -> SlaText:
     line = v.line
     of = "".join(
-        f" of {x}" for x in (line.database, line.tenant, line.failure_class, line.fault) if x
+        f" of {x}"
+        for x in (line.database, line.tenant, line.failure_class, line.fault)
+        if x
     )
     value, bound = value_and_bound(v.value, line.bound, line.at_most, v.unit)
     interval = f"{_shown(v.low, v.unit)} to {_shown(v.high, v.unit)}"
@@ -110,7 +112,11 @@ def _line(v: LineVerdict) -> SlaText:
 
 
 def _shown(value: float | None, unit: str) -> str:
-    return "?" if value is None or not math.isfinite(value) else value_text(round(value), unit)
+    return (
+        "?"
+        if value is None or not math.isfinite(value)
+        else value_text(round(value), unit)
+    )
 
 
 @dataclass(slots=True)
@@ -124,9 +130,14 @@ class TableRow:
 def _estimates(table: pd.DataFrame) -> Iterator[TableRow]:
     """Durations of the whole service, a row a measure and class of failure."""
     of = table[(table["unit"] == "s") & (table["database"] == "")]
-    for (measure, failure_class), rows in of.groupby(["measure", "class"], sort=False):
+    for (measure, failure_class), rows in of.groupby(
+        ["measure", "class"], sort=False
+    ):
         by = {row["statistic"]: row for row in rows.to_dict("records")}
-        cells = [_cell(by[statistic]) if statistic in by else "" for statistic in STATISTICS]
+        cells = [
+            _cell(by[statistic]) if statistic in by else ""
+            for statistic in STATISTICS
+        ]
         yield TableRow(
             str(measure).replace("_", " ").replace(".", ": "),
             str(failure_class),
@@ -138,9 +149,9 @@ def _estimates(table: pd.DataFrame) -> Iterator[TableRow]:
 def _cell(row: Any) -> str:
     if math.isnan(row["estimate"]):
         return "?"
-    return (
-        f"{seconds(row['estimate'], '?')} [{seconds(row['low'], '?')}, {seconds(row['high'], '?')}]"
-    )
+    estimate = seconds(row["estimate"], "?")
+    interval = f"{seconds(row['low'], '?')}, {seconds(row['high'], '?')}"
+    return f"{estimate} [{interval}]"
 
 
 def _missed(found: Distribution) -> Iterator[str]:
@@ -164,4 +175,8 @@ def _worst(found: Distribution) -> Iterator[tuple[str, str, int]]:
         ]
         if of:
             value, number = max(of)
-            yield f"{measure.partition('.')[0].replace('_', ' ')}", clock(value), -number
+            yield (
+                f"{measure.partition('.')[0].replace('_', ' ')}",
+                clock(value),
+                -number,
+            )

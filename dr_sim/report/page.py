@@ -26,7 +26,10 @@ MARKS = {"pass": "✓", "fail": "✗", "unknown": "?", "done": "–"}
 
 
 def rendered(
-    template: str, drawn: Sequence[Chart], axis: dict[str, Any] | None = None, **values: Any
+    template: str,
+    drawn: Sequence[Chart],
+    axis: dict[str, Any] | None = None,
+    **values: Any,
 ) -> str:
     """The template filled in. axis: the time that charts share (from, to, start, zone, midnight,
     views), if any does.
@@ -46,11 +49,17 @@ def rendered(
         "charts": {chart.key: chart.spec for chart in drawn},
     }
     # '<' as an escape: a name may hold '</script>'
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return page.get_template(template).render(data=text, drawing=_drawing(), **values)
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace(
+        "<", "\\u003c"
+    )
+    return page.get_template(template).render(
+        data=text, drawing=_drawing(), **values
+    )
 
 
 @cache
 def _drawing() -> str:
     """Return what draws the charts."""
-    return (files("dr_sim.report") / "templates" / "charts.js").read_text(encoding="utf-8")
+    return (files("dr_sim.report") / "templates" / "charts.js").read_text(
+        encoding="utf-8"
+    )

@@ -73,7 +73,9 @@ def sweep_charts(swept: Swept, measures: Sequence[str]) -> list[Chart]:
         statistic = split(line.measure)[1] or line.measure in COUNTS
         if line.database and not line.tenant:
             measure = line.measure if statistic else f"{line.measure}.max"
-            asked.append(DrawnMeasure(measure, line.database, line.failure_class))
+            asked.append(
+                DrawnMeasure(measure, line.database, line.failure_class)
+            )
     return [sweep_chart(swept, one) for one in dict.fromkeys(asked)]
 
 
@@ -101,7 +103,11 @@ def _points(swept: Swept, measures: Sequence[str]) -> list[PointRow]:
         for v in found.verdict:
             value, _ = shown_value_and_bound(v)
             mark = MARKS[v.outcome.name.lower()]
-            why = "" if v.outcome is Outcome.PASS or not v.reason else f": {v.reason}"
+            why = (
+                ""
+                if v.outcome is Outcome.PASS or not v.reason
+                else f": {v.reason}"
+            )
             verdicts.append(f"{mark} {value}{why}")
         values = [point.values[key] for key in swept.keys]
         rows.append(PointRow(values, table_cells(found, measures), verdicts))

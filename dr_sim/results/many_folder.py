@@ -45,22 +45,43 @@ def folder_of(scenario: Scenario, root: Path = Path("results")) -> Path:
     """results/<scenario>/replications-<key>: the same for the same scenario, seed and version, so
     that it is gone on with.
     """
-    return root / safe_name(scenario.name) / f"replications-{key_of(scenario)[:12]}"
+    return (
+        root
+        / safe_name(scenario.name)
+        / f"replications-{key_of(scenario)[:12]}"
+    )
 
 
 def write_distribution(found: Distribution, folder: Path) -> None:
     """Every file whole or not at all; the summary, which says that all is there, last."""
     try:
         write_whole(folder / SCENARIO_FILE, dump_resolved(found.scenario))
-        write_file(folder / MEASURES_FILE, lambda path: write_parquet(found.measures, path))
+        write_file(
+            folder / MEASURES_FILE,
+            lambda path: write_parquet(found.measures, path),
+        )
         runs = f"{found.scenario.name}: {found.n:,} runs"
         write_whole(folder / PICTURE_FILE, _drawn(runs, many_charts(found)))
         write_whole(folder / REPORT_FILE, report_of(found))
-        about = {"python": platform.python_version(), "dr-sim": VERSION, **found.summary()}
-        write_whole(folder / SUMMARY_FILE, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
+        about = {
+            "python": platform.python_version(),
+            "dr-sim": VERSION,
+            **found.summary(),
+        }
+        write_whole(
+            folder / SUMMARY_FILE,
+            json.dumps(about, indent=1, ensure_ascii=False) + "\n",
+        )
     except OSError as error:
         raise InputError(
-            [Problem(str(folder), 0, 0, f"cannot be written ({error.strerror or error})")]
+            [
+                Problem(
+                    str(folder),
+                    0,
+                    0,
+                    f"cannot be written ({error.strerror or error})",
+                )
+            ]
         ) from None
 
 
@@ -77,7 +98,9 @@ def report_of(found: Distribution) -> str:
     return distribution_html(found)
 
 
-def write_parquet(table: pd.DataFrame, path: Path, about: dict[str, Any] | None = None) -> None:
+def write_parquet(
+    table: pd.DataFrame, path: Path, about: dict[str, Any] | None = None
+) -> None:
     """A table, with a JSON object beside its schema if there is one."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -85,17 +108,24 @@ def write_parquet(table: pd.DataFrame, path: Path, about: dict[str, Any] | None 
     made = pa.Table.from_pandas(table, preserve_index=False)
     if about is not None:
         made = made.replace_schema_metadata(
-            {**(made.schema.metadata or {}), b"dr_sim": json.dumps(about).encode()}
+            {
+                **(made.schema.metadata or {}),
+                b"dr_sim": json.dumps(about).encode(),
+            }
         )
     pq.write_table(made, path, compression="zstd")
 
 
-def sweep_folder(scenario: Scenario, sweeps: Sequence[Sweep], root: Path = Path("results")) -> Path:
+def sweep_folder(
+    scenario: Scenario, sweeps: Sequence[Sweep], root: Path = Path("results")
+) -> Path:
     """results/<scenario>/sweep-<key>: the same for the same scenario and keys; its points keep
     their own keys.
     """
     said = json.dumps([[s.key, s.values] for s in sweeps])
-    name = blake2b((key_of(scenario) + said).encode(), digest_size=6).hexdigest()
+    name = blake2b(
+        (key_of(scenario) + said).encode(), digest_size=6
+    ).hexdigest()
     return root / safe_name(scenario.name) / f"sweep-{name}"
 
 
@@ -114,31 +144,56 @@ def write_sweep(swept: Swept, shown: SweepShown, folder: Path) -> list[str]:
     names = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_file(folder / MEASURES_FILE, lambda path: write_parquet(swept.measures, path))
+        write_file(
+            folder / MEASURES_FILE,
+            lambda path: write_parquet(swept.measures, path),
+        )
         write_whole(folder / REPORT_FILE, sweep_html(swept, shown))
         names.append(REPORT_FILE)
         for chart in sweep_charts(swept, shown.measures):
             names.append(f"{safe_name(chart.key.removeprefix('sweep-'))}.svg")
-            write_whole(folder / names[-1], _drawn(swept.points[0].scenario.name, [chart]))
+            write_whole(
+                folder / names[-1],
+                _drawn(swept.points[0].scenario.name, [chart]),
+            )
         write_whole(
             folder / "answer.json",
-            json.dumps([of.to_json() for of in shown.told], indent=1, ensure_ascii=False) + "\n",
+            json.dumps(
+                [of.to_json() for of in shown.told],
+                indent=1,
+                ensure_ascii=False,
+            )
+            + "\n",
         )
-        write_file(folder / "sweep.parquet", lambda path: write_parquet(swept.table, path))
+        write_file(
+            folder / "sweep.parquet",
+            lambda path: write_parquet(swept.table, path),
+        )
     except OSError as error:
         raise InputError(
-            [Problem(str(folder), 0, 0, f"cannot be written ({error.strerror or error})")]
+            [
+                Problem(
+                    str(folder),
+                    0,
+                    0,
+                    f"cannot be written ({error.strerror or error})",
+                )
+            ]
         ) from None
     return names
 
 
-def comparison_folder(a: Scenario, b: Scenario, root: Path = Path("results")) -> Path:
+def comparison_folder(
+    a: Scenario, b: Scenario, root: Path = Path("results")
+) -> Path:
     """results/<a>/compare-<key>: the same for the same two scenarios."""
     name = blake2b((key_of(a) + key_of(b)).encode(), digest_size=6).hexdigest()
     return root / safe_name(a.name) / f"compare-{name}"
 
 
-def write_comparison(found: Comparison, names: tuple[str, str], folder: Path) -> list[str]:
+def write_comparison(
+    found: Comparison, names: tuple[str, str], folder: Path
+) -> list[str]:
     """The page, the differences as a table, a picture. Returns their names."""
     # here: its library takes longer to import than all the rest
     from dr_sim.report.comparison import comparison_html
@@ -147,13 +202,24 @@ def write_comparison(found: Comparison, names: tuple[str, str], folder: Path) ->
         folder.mkdir(parents=True, exist_ok=True)
         page = comparison_html(found, *names)
         write_whole(folder / REPORT_FILE, page)
-        picture = _drawn(f"{names[1]} against {names[0]}", [comparison_chart(found.changes())])
+        picture = _drawn(
+            f"{names[1]} against {names[0]}",
+            [comparison_chart(found.changes())],
+        )
         write_whole(folder / "differences.svg", picture)
         write_file(
-            folder / "differences.parquet", lambda path: write_parquet(found.differences, path)
+            folder / "differences.parquet",
+            lambda path: write_parquet(found.differences, path),
         )
     except OSError as error:
         raise InputError(
-            [Problem(str(folder), 0, 0, f"cannot be written ({error.strerror or error})")]
+            [
+                Problem(
+                    str(folder),
+                    0,
+                    0,
+                    f"cannot be written ({error.strerror or error})",
+                )
+            ]
         ) from None
     return [REPORT_FILE, "differences.svg", "differences.parquet"]

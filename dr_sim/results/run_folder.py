@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from dr_sim.bugs import BUILT_IN
 from dr_sim.errors import InputError, Problem
-from dr_sim.files.making import making, move_to_free_number, replace_folder, tidy
+from dr_sim.files.making import (
+    making,
+    move_to_free_number,
+    replace_folder,
+    tidy,
+)
 from dr_sim.loading import load_scenario
 from dr_sim.measures.legs import Leg, legs_of
 from dr_sim.measures.summary.plain import summary_json
@@ -36,7 +41,11 @@ SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE = (
     "journal.parquet",
     "summary.json",
 )
-TIMELINE_FILE, EXPOSURE_FILE, REPORT_FILE = "timeline.svg", "exposure.svg", "report.html"
+TIMELINE_FILE, EXPOSURE_FILE, REPORT_FILE = (
+    "timeline.svg",
+    "exposure.svg",
+    "report.html",
+)
 RUN_FILES = (
     SCENARIO_FILE,
     MANIFEST_FILE,
@@ -46,7 +55,15 @@ RUN_FILES = (
     EXPOSURE_FILE,
     REPORT_FILE,
 )
-_LIBRARIES = ("simpy", "numpy", "pandas", "pyarrow", "matplotlib", "pydantic", "ruamel.yaml")
+_LIBRARIES = (
+    "simpy",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "pydantic",
+    "ruamel.yaml",
+)
 
 
 # ---- files
@@ -76,18 +93,26 @@ def check_target(folder: Path, *, replaced: bool = True) -> None:
         elif folder.is_symlink():
             raise _refused(folder, "is a link, which a folder would replace")
         elif Path.cwd().resolve().is_relative_to(folder.resolve()):
-            raise _refused(folder, "is the folder that you are in, or one above it")
+            raise _refused(
+                folder, "is the folder that you are in, or one above it"
+            )
         else:
             tidy(folder)
             if folder.exists() and not _is_run(folder):
                 raise _refused(folder, "is there and holds no run of dr-sim")
-        above = next(parent for parent in folder.absolute().parents if parent.exists())
+        above = next(
+            parent for parent in folder.absolute().parents if parent.exists()
+        )
         if not above.is_dir():
             raise _refused(folder, f"cannot be written ({above} is no folder)")
         if not os.access(above, os.W_OK | os.X_OK):
-            raise _refused(folder, f"cannot be written (nothing may be put into {above})")
+            raise _refused(
+                folder, f"cannot be written (nothing may be put into {above})"
+            )
     except OSError as error:
-        raise _refused(folder, f"cannot be written ({error.strerror})") from None
+        raise _refused(
+            folder, f"cannot be written ({error.strerror})"
+        ) from None
 
 
 def _is_run(folder: Path) -> bool:
@@ -98,14 +123,22 @@ def _is_run(folder: Path) -> bool:
     if not there:
         return True
     try:
-        manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        manifest = json.loads(
+            (folder / MANIFEST_FILE).read_text(encoding="utf-8")
+        )
     except (OSError, ValueError):
         return False
-    return there <= set(RUN_FILES) and isinstance(manifest, dict) and "journal_digest" in manifest
+    return (
+        there <= set(RUN_FILES)
+        and isinstance(manifest, dict)
+        and "journal_digest" in manifest
+    )
 
 
 def _refused(folder: Path, why: str) -> InputError:
-    return InputError([Problem(str(folder), 0, 0, f"{why}; name another folder with --out")])
+    return InputError(
+        [Problem(str(folder), 0, 0, f"{why}; name another folder with --out")]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +153,9 @@ class Drawing:
             self.progress(part)
 
 
-def write_results(result: Result, folder: Path, drawing: Drawing = Drawing()) -> None:
+def write_results(
+    result: Result, folder: Path, drawing: Drawing = Drawing()
+) -> None:
     """Write all files of a run, whole or not at all: made beside the folder, then moved into its
     place.
     """
@@ -131,22 +166,30 @@ def write_results(result: Result, folder: Path, drawing: Drawing = Drawing()) ->
             _fill(result, new, drawing)
             replace_folder(new, folder)
     except OSError as error:
-        raise _refused(folder, f"cannot be written ({error.strerror or error})") from None
+        raise _refused(
+            folder, f"cannot be written ({error.strerror or error})"
+        ) from None
 
 
-def write_next_results(result: Result, parent: Path, drawing: Drawing = Drawing()) -> Path:
+def write_next_results(
+    result: Result, parent: Path, drawing: Drawing = Drawing()
+) -> Path:
     """Write all files of a run into the first of parent/1, parent/2, ... that is free; return
     which.
     """
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        for other in parent.parent.iterdir():  # runs of other scenarios may have been killed
+        for other in (
+            parent.parent.iterdir()
+        ):  # runs of other scenarios may have been killed
             tidy(other)
         with making(parent) as new:
             _fill(result, new, drawing)
             return move_to_free_number(new, parent)
     except OSError as error:
-        raise _refused(parent, f"cannot be written ({error.strerror or error})") from None
+        raise _refused(
+            parent, f"cannot be written ({error.strerror or error})"
+        ) from None
 
 
 def _fill(result: Result, folder: Path, drawing: Drawing) -> None:
@@ -162,7 +205,10 @@ def _fill(result: Result, folder: Path, drawing: Drawing) -> None:
         "journal_rows": len(result.journal),
         "engine": _engine(result.journal),
         "python": platform.python_version(),
-        "versions": {"dr-sim": VERSION, **{name: version(name) for name in _LIBRARIES}},
+        "versions": {
+            "dr-sim": VERSION,
+            **{name: version(name) for name in _LIBRARIES},
+        },
         "scenario_digest": _digest(resolved),
         "summary_digest": _digest(summary),
     }
@@ -233,7 +279,11 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         }
         for j in verdict.lines
     ]
-    return {"outcome": verdict.outcome.name.lower(), "exit_code": verdict.exit_code, "lines": lines}
+    return {
+        "outcome": verdict.outcome.name.lower(),
+        "exit_code": verdict.exit_code,
+        "lines": lines,
+    }
 
 
 def _json_text(content: dict[str, Any]) -> str:
@@ -248,13 +298,18 @@ def _digest(text: str) -> str:
     """Return the digest of a file beside the journal: what is read back is what was written, or it
     is refused.
     """
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return blake2b(
+        text.encode("utf-8", "surrogatepass"), digest_size=16
+    ).hexdigest()
 
 
 def _seal(manifest: dict[str, Any]) -> str:
     """Return the digest of the manifest itself, but for the seal."""
     return _digest(
-        json.dumps({key: value for key, value in manifest.items() if key != "seal"}, sort_keys=True)
+        json.dumps(
+            {key: value for key, value in manifest.items() if key != "seal"},
+            sort_keys=True,
+        )
     )
 
 
@@ -278,7 +333,9 @@ class StoredRun:
         return legs_of(self.journal, self.scenario)
 
 
-def read_results(folder: Path, *, journal_as_written: bool = True) -> StoredRun:
+def read_results(
+    folder: Path, *, journal_as_written: bool = True
+) -> StoredRun:
     """A run of this version from its folder. InputError with one clear line if it is not one, or if
     a file of it is not as it was written. journal_as_written: False leaves the journal to who
     looks at it row by row.
@@ -322,11 +379,25 @@ def _manifest(folder: Path) -> dict[str, Any]:
         ) from None
     except OSError as error:
         raise InputError(
-            [Problem(str(manifest_path), 0, 0, f"cannot be read ({error.strerror})")]
+            [
+                Problem(
+                    str(manifest_path),
+                    0,
+                    0,
+                    f"cannot be read ({error.strerror})",
+                )
+            ]
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InputError(
-            [Problem(str(manifest_path), 0, 0, "is not as dr-sim wrote it; run the scenario again")]
+            [
+                Problem(
+                    str(manifest_path),
+                    0,
+                    0,
+                    "is not as dr-sim wrote it; run the scenario again",
+                )
+            ]
         ) from None
     _unchanged(folder / SCENARIO_FILE, str(manifest["scenario_digest"]))
     return dict(manifest)
@@ -339,7 +410,14 @@ def _unchanged(path: Path, digest: str) -> str:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
         raise InputError(
-            [Problem(str(path), 0, 0, f"cannot be read ({why}); run the scenario again")]
+            [
+                Problem(
+                    str(path),
+                    0,
+                    0,
+                    f"cannot be read ({why}); run the scenario again",
+                )
+            ]
         ) from None
     if _digest(text) != digest:
         raise InputError(

@@ -29,11 +29,15 @@ class Result:
         return self.whole.scenario
 
 
-def run(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Result:
+def run(
+    scenario: Scenario, progress: Callable[[float], None] | None = None
+) -> Result:
     """Simulate a scenario and measure it, on the engine that it names. progress is told the part
     that is done, 0 to 1.
     """
     journal = play(scenario, progress)
     whole = Whole.of(journal, scenario)
     summary = summary_of(whole)
-    return Result(journal, whole, summary, judge(summary, scenario), journal.digest())
+    return Result(
+        journal, whole, summary, judge(summary, scenario), journal.digest()
+    )

@@ -46,7 +46,11 @@ class Bound:
 
 
 def _bandwidth(bit_s: int) -> str:
-    return f"{bit_s // 10**12:,} Tbit/s" if bit_s >= 10**12 else units.format_bandwidth(bit_s)
+    return (
+        f"{bit_s // 10**12:,} Tbit/s"
+        if bit_s >= 10**12
+        else units.format_bandwidth(bit_s)
+    )
 
 
 LONGEST_US = 100 * units.YEAR_US
@@ -57,7 +61,13 @@ DURATION = Bound(
     lambda us: f"{us // units.DAY_US:,} days",
     "the longest run takes 100 years",
 )
-SIZE = Bound("a size", 0, 10**15, units.format_size, "what a run adds up must stay within 64 bits")
+SIZE = Bound(
+    "a size",
+    0,
+    10**15,
+    units.format_size,
+    "what a run adds up must stay within 64 bits",
+)
 BANDWIDTH = Bound(
     "a bandwidth",
     1_000,
@@ -79,8 +89,12 @@ FACTOR = Bound(
     lambda ppm: f"{ppm // units.PPM:,}",
     "a million times longer is never",
 )
-COUNT = Bound("a number", 0, 10**9, "{:,}".format, "nothing in a run is counted further")
-SEED = Bound("a seed", 0, 10**18 - 1, "{:,}".format, "it has 18 digits at most")
+COUNT = Bound(
+    "a number", 0, 10**9, "{:,}".format, "nothing in a run is counted further"
+)
+SEED = Bound(
+    "a seed", 0, 10**18 - 1, "{:,}".format, "it has 18 digits at most"
+)
 PERIOD = Bound(
     "a time between two tries",
     units.SECOND_US,

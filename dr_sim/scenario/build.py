@@ -18,7 +18,9 @@ def start_utc_us(root: schema.Root) -> int:
     """Instant 0, microseconds since 1970 UTC."""
     moment = root.start
     return times.to_utc_us(
-        moment if moment.tzinfo else moment.replace(tzinfo=zoneinfo.ZoneInfo(root.time_zone))
+        moment
+        if moment.tzinfo
+        else moment.replace(tzinfo=zoneinfo.ZoneInfo(root.time_zone))
     )
 
 
@@ -27,12 +29,17 @@ def schedule(value: model.Schedule, zone: str) -> model.Schedule:
 
 
 def database(
-    name: str, keys: schema.DatabaseKeys, zone: str, series: dict[str, tuple[int, ...]]
+    name: str,
+    keys: schema.DatabaseKeys,
+    zone: str,
+    series: dict[str, tuple[int, ...]],
 ) -> model.DatabaseSpec:
     volume = keys.log_volume
     if isinstance(volume, SeriesFile):
         volume = model.LogVolume(
-            "series", series_interval_us=volume.interval_us, series_bytes=series[name]
+            "series",
+            series_interval_us=volume.interval_us,
+            series_bytes=series[name],
         )
     silent = not volume.num_bytes and not any(volume.series_bytes)
     return model.DatabaseSpec(
@@ -40,7 +47,9 @@ def database(
         size_bytes=keys.size,
         machine=keys.machine,
         log_volume=volume,
-        transactions_num=0 if silent else keys.transactions[0],  # an idle database commits nothing
+        transactions_num=0
+        if silent
+        else keys.transactions[0],  # an idle database commits nothing
         transactions_den_us=keys.transactions[1],
         incremental_share_ppm=keys.incremental_share,
         full=schedule(keys.full, zone),
@@ -54,13 +63,18 @@ def database(
 
 
 def primary(keys: schema.PrimaryKeys) -> model.PrimarySpec:
-    costs = {kind: getattr(keys, kind) for kind in ("full", "incremental", "log")}
+    costs = {
+        kind: getattr(keys, kind) for kind in ("full", "incremental", "log")
+    }
     return model.PrimarySpec(
         disk_bytes_s=keys.disk,
         retention_us=keys.retention,
         retention_count=keys.keep_fulls,
         share_capacity_bytes=keys.share_capacity,
-        **{kind: model.BackupCost(cost.fixed, cost.rate) for kind, cost in costs.items()},
+        **{
+            kind: model.BackupCost(cost.fixed, cost.rate)
+            for kind, cost in costs.items()
+        },
     )
 
 
@@ -87,7 +101,12 @@ def replication(keys: schema.ReplicationKeys) -> model.ReplicationSpec:
         delta_ppm=keys.delta,
         folders=tuple(
             model.FolderSpec(
-                group, name, folder.databases, folder.primary, folder.secondary, folder.staging
+                group,
+                name,
+                folder.databases,
+                folder.primary,
+                folder.secondary,
+                folder.staging,
             )
             for group, members in keys.groups.items()
             for name, folder in members.folders.items()
@@ -101,7 +120,11 @@ def secondary(keys: schema.SecondaryKeys) -> model.SecondarySpec:
         disk_bytes_s=keys.disk,
         hash_bytes_s=keys.hash_rate,
         copy_bytes_s=keys.copy_rate,
-        restore=(keys.restore_full or usual, keys.restore_incremental or usual, usual),
+        restore=(
+            keys.restore_full or usual,
+            keys.restore_incremental or usual,
+            usual,
+        ),
         restore_tail=keys.restore_tail,
         retention_us=keys.retention,
         retention_count=keys.keep_fulls,
@@ -183,9 +206,12 @@ def scenario(
     """Return the whole, out of sections without a mistake."""
     recorded, asked = beside.recorded, beside.asked
     databases = tuple(
-        database(name, keys, root.time_zone, beside.series) for name, keys in root.databases.items()
+        database(name, keys, root.time_zone, beside.series)
+        for name, keys in root.databases.items()
     )
-    standbys = tuple(standby(name, keys) for name, keys in (root.copies or {}).items())
+    standbys = tuple(
+        standby(name, keys) for name, keys in (root.copies or {}).items()
+    )
     return model.Scenario(
         name=root.name,
         description=root.description,
@@ -204,12 +230,16 @@ def scenario(
         secondary=secondary(root.secondary),
         replay=replay(root.replay),
         heartbeat=model.Heartbeat(
-            every_us=root.heartbeat.every, own_path=root.heartbeat.path == "own"
+            every_us=root.heartbeat.every,
+            own_path=root.heartbeat.path == "own",
         ),
         failover=failover(root.failover),
         users=model.UsersSpec(*root.users.requests, root.users.utilisation),
         engine=model.EngineSpec(
-            root.engine.kind, root.engine.imitates, root.engine.scale, root.engine.timing
+            root.engine.kind,
+            root.engine.imitates,
+            root.engine.scale,
+            root.engine.timing,
         ),
         new_secondary_us=None
         if root.after_failover.new_secondary == fields.NEVER
@@ -238,7 +268,8 @@ def scenario(
         recorded_outages=recorded["outages"],
         recorded_restores=recorded["restores"],
         change_windows=model.ChangeWindows(
-            schedule(root.change_windows.start, root.time_zone), root.change_windows.length
+            schedule(root.change_windows.start, root.time_zone),
+            root.change_windows.length,
         ),
         events=beside.events,
         faults=beside.faults,
@@ -248,7 +279,10 @@ def scenario(
         sweep=asked.sweep,
         answer=asked.answer,
         prices=model.Prices(
-            root.prices.link, root.prices.storage, root.prices.machine, root.prices.egress
+            root.prices.link,
+            root.prices.storage,
+            root.prices.machine,
+            root.prices.egress,
         ),
         resolved=resolved,
         cloud=cloud_of(root),
@@ -261,8 +295,16 @@ def drawn(line: FaultLine) -> model.DrawnFault | None:
     together = line.together
     if not line.rate[0] and not together.with_site_loss and not line.steady:
         return None
-    windows = -1 if together.in_change_windows is None else together.in_change_windows
-    chance, after = (together.again.chance, together.again.after) if together.again else (0, None)
+    windows = (
+        -1
+        if together.in_change_windows is None
+        else together.in_change_windows
+    )
+    chance, after = (
+        (together.again.chance, together.again.after)
+        if together.again
+        else (0, None)
+    )
     return model.DrawnFault(
         line.kind,
         *line.rate,
@@ -276,6 +318,11 @@ def drawn(line: FaultLine) -> model.DrawnFault | None:
     )
 
 
-def text_of_series(numbers: tuple[int, ...], interval_us: int) -> dict[str, str]:
+def text_of_series(
+    numbers: tuple[int, ...], interval_us: int
+) -> dict[str, str]:
     """A recorded series written out, so that a resolved scenario needs no other file."""
-    return {"bytes": " ".join(map(str, numbers)), "interval": units.format_duration(interval_us)}
+    return {
+        "bytes": " ".join(map(str, numbers)),
+        "interval": units.format_duration(interval_us),
+    }

@@ -25,7 +25,9 @@ MOST_COUNTED = 10**17  # transactions and requests of one run
 MOST_TRIES = 5_000_000
 # what is tried less often than this is not counted: its default is not refused for a long run
 OFTEN_US = units.MINUTE_US
-MOST_JOBS = 50_000_000  # backups in one run: 475 database-years of five-minute logs
+MOST_JOBS = (
+    50_000_000  # backups in one run: 475 database-years of five-minute logs
+)
 
 
 def check_sections(root: Any, tree: Node) -> list[Problem]:
@@ -33,15 +35,24 @@ def check_sections(root: Any, tree: Node) -> list[Problem]:
     it.
     """
     problems: list[Problem] = []
-    run_for, measure_from = value_of(root, "run_for"), value_of(root, "measure_from")
-    if run_for is not None and measure_from is not None and measure_from >= run_for:
+    run_for, measure_from = (
+        value_of(root, "run_for"),
+        value_of(root, "measure_from"),
+    )
+    if (
+        run_for is not None
+        and measure_from is not None
+        and measure_from >= run_for
+    ):
         told = (
             "measure_from: nothing would be measured, the run ends after "
             f"{units.format_duration(run_for)}; write less"
         )
         problems.append(tree.at(("measure_from",)).problem(told))
     for name, database in (value_of(root, "databases") or {}).items():
-        problems.extend(_database(name, database, tree.at(("databases", name))))
+        problems.extend(
+            _database(name, database, tree.at(("databases", name)))
+        )
     problems.extend(_jobs(root, tree, run_for))
     problems.extend(_replication(value_of(root, "replication"), tree))
     problems.extend(_failover(root, tree))
@@ -73,11 +84,21 @@ def _database(name: str, database: Any, node: Node) -> list[Problem]:
                 "a full before them (4214); give it a full, or write none"
             )
             problems.append(_shown(node, kind, "full", "seeded").problem(told))
-    volume, transactions = value_of(database, "log_volume"), value_of(database, "transactions")
-    silent = (
-        isinstance(volume, LogVolume) and volume.num_bytes == 0 and not any(volume.series_bytes)
+    volume, transactions = (
+        value_of(database, "log_volume"),
+        value_of(database, "transactions"),
     )
-    if volume is not None and not silent and transactions and transactions[0] == 0:
+    silent = (
+        isinstance(volume, LogVolume)
+        and volume.num_bytes == 0
+        and not any(volume.series_bytes)
+    )
+    if (
+        volume is not None
+        and not silent
+        and transactions
+        and transactions[0] == 0
+    ):
         told = (
             f"databases.{name}.transactions: log is written by transactions; write more than "
             "0, or log_volume: 0 B/s"
@@ -88,7 +109,11 @@ def _database(name: str, database: Any, node: Node) -> list[Problem]:
 
 def _shown(node: Node, *keys: str) -> Node:
     """The first of these that someone wrote."""
-    written = [child for key in keys if (child := node.get(key)) is not None and not child.source]
+    written = [
+        child
+        for key in keys
+        if (child := node.get(key)) is not None and not child.source
+    ]
     return written[0] if written else node
 
 
@@ -115,7 +140,10 @@ def _jobs(root: Any, tree: Node, run_for: int | None) -> list[Problem]:
 
 
 def _replication(replication: Any, tree: Node) -> list[Problem]:
-    low, high = value_of(replication, "low_watermark"), value_of(replication, "high_watermark")
+    low, high = (
+        value_of(replication, "low_watermark"),
+        value_of(replication, "high_watermark"),
+    )
     if low is None or high is None or low < high:
         return []
     node = _shown(tree.at(("replication",)), "low_watermark", "high_watermark")
@@ -127,7 +155,9 @@ def _replication(replication: Any, tree: Node) -> list[Problem]:
 
 
 def _engine(engine: Any, tree: Node) -> list[Problem]:
-    if value_of(engine, "timing") != "measured" or value_of(engine, "kind") not in (None, "model"):
+    if value_of(engine, "timing") != "measured" or value_of(
+        engine, "kind"
+    ) not in (None, "model"):
         return []
     node = _shown(tree.at(("engine",)), "timing", "kind")
     return [
@@ -141,7 +171,10 @@ def _engine(engine: Any, tree: Node) -> list[Problem]:
 def _failover(root: Any, tree: Node) -> list[Problem]:
     problems = []
     failover, node = value_of(root, "failover"), tree.at(("failover",))
-    operators, on_duty = value_of(failover, "operators"), value_of(failover, "on_duty")
+    operators, on_duty = (
+        value_of(failover, "operators"),
+        value_of(failover, "on_duty"),
+    )
     if operators and on_duty is not None and on_duty not in operators:
         told = (
             f"failover.on_duty: {on_duty!r} is not among failover.operators; "
@@ -163,9 +196,16 @@ def _failover(root: Any, tree: Node) -> list[Problem]:
             else tree.at(("heartbeat", "every"))
         )
         problems.append(shown.problem(told))
-    machines, silent = value_of(root, "machines"), value_of(failover, "machines_silent")
+    machines, silent = (
+        value_of(root, "machines"),
+        value_of(failover, "machines_silent"),
+    )
     if machines and silent and silent > len(machines):
-        count = "is 1 machine" if len(machines) == 1 else f"are {len(machines)} machines"
+        count = (
+            "is 1 machine"
+            if len(machines) == 1
+            else f"are {len(machines)} machines"
+        )
         told = (
             f"failover.machines_silent: there {count}, so {silent} can never be silent; write "
             f"at most {len(machines)}, or all"
@@ -178,15 +218,24 @@ def _capacity(root: Any, tree: Node) -> list[Problem]:
     problems = []
     databases = value_of(root, "databases") or {}
     for name, database in databases.items():
-        log, capacity = value_of(database, "log"), value_of(database, "log_capacity")
+        log, capacity = (
+            value_of(database, "log"),
+            value_of(database, "log_capacity"),
+        )
         if isinstance(log, Schedule) and log.kind == "none" and capacity:
             told = (
                 f"databases.{name}.log_capacity: without log backups nothing frees its log; "
                 "write none, or give it a log"
             )
-            problems.append(tree.at(("databases", name, "log_capacity")).problem(told))
+            problems.append(
+                tree.at(("databases", name, "log_capacity")).problem(told)
+            )
     capacity = value_of(value_of(root, "secondary"), "data_capacity")
-    seeded = [value_of(d, "size") or 0 for d in databases.values() if value_of(d, "seeded")]
+    seeded = [
+        value_of(d, "size") or 0
+        for d in databases.values()
+        if value_of(d, "seeded")
+    ]
     if capacity and sum(seeded) > capacity:
         held = units.format_size(sum(seeded))
         told = (
@@ -209,13 +258,19 @@ def _folders(root: Any, tree: Node) -> list[Problem]:
         unread = (
             unread
             or not folders
-            or any(not value_of(folder, "databases") for folder in folders.values())
+            or any(
+                not value_of(folder, "databases")
+                for folder in folders.values()
+            )
         )
         for name, folder in folders.items():
             where = f"replication.groups.{group}.folders.{name}"
             node = tree.at(("replication", "groups", group, "folders", name))
             held = value_of(folder, "databases") or ()
-            shares = filter(None, (value_of(folder, "primary"), value_of(folder, "secondary")))
+            shares = filter(
+                None,
+                (value_of(folder, "primary"), value_of(folder, "secondary")),
+            )
             unique = [("folder", name)]
             unique += [("database", database) for database in held]
             unique += [("share", share) for share in shares]
@@ -282,16 +337,26 @@ def check_totals(
             f"the run would back up about {bytes_in_all // 10**15:,} PB, more than "
             f"{MOST_BYTES // 10**15:,} PB"
         )
-        problems.append(where.problem(f"{told}; write less, or a shorter run_for"))
+        problems.append(
+            where.problem(f"{told}; write less, or a shorter run_for")
+        )
     rate = value_of(value_of(root, "users"), "requests")
     if rate and rate[0] * run_for > MOST_COUNTED * rate[1]:
         problems.append(
-            _too_many(tree.at(("users", "requests")), "users.requests", "requests", rate, run_for)
+            _too_many(
+                tree.at(("users", "requests")),
+                "users.requests",
+                "requests",
+                rate,
+                run_for,
+            )
         )
     return problems + _tries(root, tree, run_for)
 
 
-def _too_many(node: Node, where: str, what: str, rate: tuple[int, int], run_for: int) -> Problem:
+def _too_many(
+    node: Node, where: str, what: str, rate: tuple[int, int], run_for: int
+) -> Problem:
     return node.problem(
         f"{where}: would be about {rate[0] * run_for // rate[1]:,} {what} in the run, "
         f"more than {MOST_COUNTED:,}; write fewer"
@@ -302,16 +367,28 @@ def _backed_up(database: Any, run_for: int, series: tuple[int, ...]) -> int:
     """Bytes of all fulls, and of the log once in logs and at the most once a day in
     incrementals.
     """
-    size, volume, full = (value_of(database, key) for key in ("size", "log_volume", "full"))
-    fulls = 1 if full is None else 1 + run_for // max(1, mean_gap_us(full) or run_for)
+    size, volume, full = (
+        value_of(database, key) for key in ("size", "log_volume", "full")
+    )
+    fulls = (
+        1
+        if full is None
+        else 1 + run_for // max(1, mean_gap_us(full) or run_for)
+    )
     numbers = series or getattr(volume, "series_bytes", ())
     if numbers:
         period_us = len(numbers) * max(
-            1, getattr(volume, "series_interval_us", 0) or getattr(volume, "interval_us", 1)
+            1,
+            getattr(volume, "series_interval_us", 0)
+            or getattr(volume, "interval_us", 1),
         )
         log = sum(numbers) * (run_for // period_us + 1)
     else:
-        log = getattr(volume, "num_bytes", 0) * run_for // max(1, getattr(volume, "den_us", 1))
+        log = (
+            getattr(volume, "num_bytes", 0)
+            * run_for
+            // max(1, getattr(volume, "den_us", 1))
+        )
     return (size or 0) * fulls + 2 * log
 
 
@@ -322,7 +399,11 @@ def _bursts(
     for event in events:
         yield event.node, int(getattr(event.params, "log", 0) or 0), 1
     for fault in faults:
-        yield fault.node, int(getattr(fault.params, "log", 0) or 0), 1 + times_drawn(fault, run_for)
+        yield (
+            fault.node,
+            int(getattr(fault.params, "log", 0) or 0),
+            1 + times_drawn(fault, run_for),
+        )
 
 
 def times_drawn(fault: FaultLine, run_for: int) -> int:
@@ -343,7 +424,12 @@ def _tries(root: Any, tree: Node, run_for: int) -> list[Problem]:
     databases = max(1, len(value_of(root, "databases") or {}))
     asked = (
         (("replay", "retry"), databases, OFTEN_US, "retries"),
-        (("replay", "reverify"), databases, units.HOUR_US, "checks of all files"),
+        (
+            ("replay", "reverify"),
+            databases,
+            units.HOUR_US,
+            "checks of all files",
+        ),
         (("replication", "retry"), 1, OFTEN_US, "retries"),
         (("directory", "replicate"), 1, OFTEN_US, "replications"),
         (("change_windows", "start"), 1, OFTEN_US, "change windows"),
@@ -354,13 +440,23 @@ def _tries(root: Any, tree: Node, run_for: int) -> list[Problem]:
     for path, each, often_us, what in asked:
         value = value_of(value_of(root, path[0]), path[1])
         every_us = mean_gap_us(value) if isinstance(value, Schedule) else value
-        if every_us and every_us < often_us and each * run_for > MOST_TRIES * every_us:
+        if (
+            every_us
+            and every_us < often_us
+            and each * run_for > MOST_TRIES * every_us
+        ):
             problems.append(
-                tree.at(path).problem(_would_have(".".join(path), each * run_for // every_us, what))
+                tree.at(path).problem(
+                    _would_have(
+                        ".".join(path), each * run_for // every_us, what
+                    )
+                )
             )
     changes = value_of(value_of(root, "directory"), "changes")
     if changes and changes[0] * run_for > MOST_TRIES * changes[1]:
-        told = _would_have("directory.changes", changes[0] * run_for // changes[1], "changes")
+        told = _would_have(
+            "directory.changes", changes[0] * run_for // changes[1], "changes"
+        )
         problems.append(tree.at(("directory", "changes")).problem(told))
     return problems
 
@@ -372,16 +468,26 @@ def _would_have(where: str, count: int, what: str) -> str:
     )
 
 
-def check_recorded(root: Any, tree: Node, read: dict[str, Any]) -> list[Problem]:
+def check_recorded(
+    root: Any, tree: Node, read: dict[str, Any]
+) -> list[Problem]:
     """How often recorded conditions change in the run. read: what lay in files, by key."""
     run_for, problems = value_of(root, "run_for"), []
     for key in ("link", "restores", "outages"):
         found = read.get(key, value_of(value_of(root, "recorded"), key))
         changes = 0
-        if run_for is not None and isinstance(found, Recorded) and found.values:
+        if (
+            run_for is not None
+            and isinstance(found, Recorded)
+            and found.values
+        ):
             changes = run_for // max(1, found.step_us)
-        elif run_for is not None and isinstance(found, Outages) and found.spans:
-            changes = (run_for // max(1, found.period_us) + 1) * len(found.spans)
+        elif (
+            run_for is not None and isinstance(found, Outages) and found.spans
+        ):
+            changes = (run_for // max(1, found.period_us) + 1) * len(
+                found.spans
+            )
         if changes > MOST_TRIES:
             problems.append(
                 tree.at(("recorded", key)).problem(

@@ -9,10 +9,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+)
 
 from dr_sim.errors import Problem
-from dr_sim.scenario.cloud_model import Cloud, CloudClient, CloudJobs, CloudMirror, CloudNetwork
+from dr_sim.scenario.cloud_model import (
+    Cloud,
+    CloudClient,
+    CloudJobs,
+    CloudMirror,
+    CloudNetwork,
+)
 from dr_sim.scenario.fields import (
     NEVER,
     Count,
@@ -27,7 +39,14 @@ from dr_sim.scenario.fields import (
 from dr_sim.scenario.model import SlaLine
 from dr_sim.scenario.sla import needs_cloud
 from dr_sim.scenario.tree import Node
-from dr_sim.scenario.values import NameList, Positive, Rate, Tenants, _name, _names
+from dr_sim.scenario.values import (
+    NameList,
+    Positive,
+    Rate,
+    Tenants,
+    _name,
+    _names,
+)
 
 SECTIONS = ("networks", "cloud", "jobs", "changes", "clients")
 ALL = "all"
@@ -41,7 +60,13 @@ def about(description: str, alias: str | None = None) -> Any:
 
 def _names_or(word: str) -> Any:
     def read(value: Any) -> tuple[str, ...]:
-        return () if value == word else (_name(value),) if isinstance(value, str) else _names(value)
+        return (
+            ()
+            if value == word
+            else (_name(value),)
+            if isinstance(value, str)
+            else _names(value)
+        )
 
     return Annotated[
         tuple[str, ...],
@@ -51,7 +76,11 @@ def _names_or(word: str) -> Any:
                 "anyOf": [
                     {"const": word},
                     {"type": "string"},
-                    {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                    {
+                        "type": "array",
+                        "items": {"type": "string"},
+                        "minItems": 1,
+                    },
                 ]
             }
         ),
@@ -67,9 +96,15 @@ class CloudSection(BaseModel):
 
 
 class NetworkKeys(CloudSection):
-    tenants: SharedOrTenants = about("shared, or the tenants that it is dedicated to")
-    farms: NameList = about("its farms, which changes are made to as well as to its databases")
-    databases: NamesOrAll = about("its databases; all: those that no other network names")
+    tenants: SharedOrTenants = about(
+        "shared, or the tenants that it is dedicated to"
+    )
+    farms: NameList = about(
+        "its farms, which changes are made to as well as to its databases"
+    )
+    databases: NamesOrAll = about(
+        "its databases; all: those that no other network names"
+    )
 
 
 class CloudMirrorKeys(CloudSection):
@@ -77,9 +112,15 @@ class CloudMirrorKeys(CloudSection):
         "how changes reach the secondary: each job is done there too, both sides are "
         "compared and corrected, or people do it"
     )
-    every: PeriodOrAtOnce = about("changes are mirrored at whole multiples of this; 0 s: at once")
-    audit: PeriodOrAtOnce = about("both sides are compared so often; 0 s: never")
-    limit: Annotated[Period, Positive] = about("drift beyond this is told to somebody")
+    every: PeriodOrAtOnce = about(
+        "changes are mirrored at whole multiples of this; 0 s: at once"
+    )
+    audit: PeriodOrAtOnce = about(
+        "both sides are compared so often; 0 s: never"
+    )
+    limit: Annotated[Period, Positive] = about(
+        "drift beyond this is told to somebody"
+    )
     on_failure: Literal["retry", "skip", "rebuild"] = about(
         "what to do about a change that the secondary does not take after all attempts"
     )
@@ -97,27 +138,41 @@ class ProvisionKeys(CloudSection):
 
 
 class CloudKeys(CloudSection):
-    at: Literal["apart", "primary", "secondary"] = about("where the cloud manager runs")
-    rtt: Duration = about("round-trip time between it and its callers, and its agents")
+    at: Literal["apart", "primary", "secondary"] = about(
+        "where the cloud manager runs"
+    )
+    rtt: Duration = about(
+        "round-trip time between it and its callers, and its agents"
+    )
     answers_in: Duration = about("time it takes to answer a call")
-    restart_after: Duration = about("a crashed cloud manager is back after so long")
+    restart_after: Duration = about(
+        "a crashed cloud manager is back after so long"
+    )
     mirror: CloudMirrorKeys = about("how changes reach the secondary")
-    provision: ProvisionKeys = about("what a failover does about changes that did not")
+    provision: ProvisionKeys = about(
+        "what a failover does about changes that did not"
+    )
 
 
 class JobsKeys(CloudSection):
     time_limit: Annotated[Duration, Positive] = about(
         "a job that runs longer is ended, and its clean-up runs"
     )
-    retry: Annotated[Period, Positive] = about("time between attempts, and between questions")
+    retry: Annotated[Period, Positive] = about(
+        "time between attempts, and between questions"
+    )
     attempts: Annotated[Count, Positive] = about("attempts at one job")
     start: Duration = about("time to start the process of a script")
     clean_up: Duration = about("time that a clean-up takes")
-    at_once: Annotated[Count, Positive] = about("scripts at one time at one side of a network")
+    at_once: Annotated[Count, Positive] = about(
+        "scripts at one time at one side of a network"
+    )
     set: Law = about("time to set one thing to what it is at the other side")
     rebuild: Law = about("time to make one thing anew")
     by_hand: Law = about("time that people need for one change")
-    forgotten: Ppm = about("part of the changes that people say are done, and are not")
+    forgotten: Ppm = about(
+        "part of the changes that people say are done, and are not"
+    )
 
 
 class ChangesKeys(CloudSection):
@@ -128,10 +183,16 @@ class ChangesKeys(CloudSection):
 
 class ClientKeys(CloudSection):
     calls: Rate = about("calls, evenly spaced")
-    actions: Ppm = about("part of the calls that ask for a change; the others ask how it stands")
-    timeout: Annotated[Duration, Positive] = about("a call without an answer is given up after")
+    actions: Ppm = about(
+        "part of the calls that ask for a change; the others ask how it stands"
+    )
+    timeout: Annotated[Duration, Positive] = about(
+        "a call without an answer is given up after"
+    )
     retries: Count = about("calls that are tried again, at most so often")
-    tenant: Tenants = about("whose client it is; none: it may use every network")
+    tenant: Tenants = about(
+        "whose client it is; none: it may use every network"
+    )
 
 
 # ---- to plain values
@@ -148,7 +209,11 @@ def cloud_of(root: Any) -> Cloud | None:
         answers_us=keys.answers_in,
         restart_us=keys.restart_after,
         mirror=CloudMirror(
-            mirror.mode, mirror.every, mirror.audit, mirror.limit, mirror.on_failure
+            mirror.mode,
+            mirror.every,
+            mirror.audit,
+            mirror.limit,
+            mirror.on_failure,
         ),
         provision_us=None if at_most == NEVER else at_most,
         jobs=CloudJobs(
@@ -185,13 +250,21 @@ def cloud_of(root: Any) -> Cloud | None:
 
 def _networks(root: Any) -> tuple[CloudNetwork, ...]:
     order = {name: i for i, name in enumerate(root.databases)}
-    named = {name for network in root.networks.values() for name in network.databases}
+    named = {
+        name
+        for network in root.networks.values()
+        for name in network.databases
+    }
     rest = tuple(i for name, i in order.items() if name not in named)
     found = []
     if not root.networks:
         return (CloudNetwork("main", (), FARMS, rest),)
     for name, keys in root.networks.items():
-        mine = tuple(order[database] for database in keys.databases) if keys.databases else rest
+        mine = (
+            tuple(order[database] for database in keys.databases)
+            if keys.databases
+            else rest
+        )
         if not keys.databases:
             rest = ()  # those that nobody names are in the first network that takes all
         found.append(CloudNetwork(name, keys.tenants, keys.farms, mine))
@@ -204,12 +277,18 @@ def things_in(root: Any) -> tuple[str, ...]:
     if getattr(root, "cloud", None) is None:
         return ()
     networks = getattr(root, "networks", None) or {}
-    farms = [farm for keys in networks.values() for farm in getattr(keys, "farms", None) or ()]
+    farms = [
+        farm
+        for keys in networks.values()
+        for farm in getattr(keys, "farms", None) or ()
+    ]
     databases = getattr(root, "databases", None) or {}
     return tuple(dict.fromkeys([*databases, *(farms or FARMS)]))
 
 
-def check_sla(root: Any, tree: Node, sla: tuple[SlaLine, ...]) -> list[Problem]:
+def check_sla(
+    root: Any, tree: Node, sla: tuple[SlaLine, ...]
+) -> list[Problem]:
     """Lines that only a cloud manager could meet or miss, where there is none."""
     if getattr(root, "cloud", None) is not None:
         return []
@@ -221,7 +300,9 @@ def check_sla(root: Any, tree: Node, sla: tuple[SlaLine, ...]) -> list[Problem]:
     ]
 
 
-MOST_CHANGES = 2_000_000  # that are asked for in one run: each leaves about 25 records
+MOST_CHANGES = (
+    2_000_000  # that are asked for in one run: each leaves about 25 records
+)
 
 
 def _clients(root: Any, tree: Node) -> list[Problem]:
@@ -231,20 +312,36 @@ def _clients(root: Any, tree: Node) -> list[Problem]:
     rate = getattr(getattr(root, "changes", None), "rate", None) or (0, 1)
     if rate[0] * run_for // rate[1] > MOST_CHANGES:
         told = f"changes.rate: the run would have more than {MOST_CHANGES:,} changes"
-        problems.append(tree.at(("changes", "rate")).problem(f"{told}; write fewer"))
+        problems.append(
+            tree.at(("changes", "rate")).problem(f"{told}; write fewer")
+        )
     networks = getattr(root, "networks", None) or {}
     for name, client in (getattr(root, "clients", None) or {}).items():
         node = tree.at(("clients", name))
         mine = set(getattr(client, "tenant", None) or ())
-        theirs = [set(getattr(network, "tenants", None) or ()) for network in networks.values()]
-        if mine and theirs and not any(not each or each & mine for each in theirs):
+        theirs = [
+            set(getattr(network, "tenants", None) or ())
+            for network in networks.values()
+        ]
+        if (
+            mine
+            and theirs
+            and not any(not each or each & mine for each in theirs)
+        ):
             told = f"clients.{name}.tenant: no network is shared or its own; name another tenant"
             problems.append(node.at(("tenant",)).problem(told))
         calls = getattr(client, "calls", None) or (0, 1)
         actions = getattr(client, "actions", None) or 0
-        if calls[0] * run_for // calls[1] * actions // 1_000_000 > MOST_CHANGES:
+        if (
+            calls[0] * run_for // calls[1] * actions // 1_000_000
+            > MOST_CHANGES
+        ):
             told = f"clients.{name}.calls: more than {MOST_CHANGES:,} would ask for a change"
-            problems.append(node.at(("calls",)).problem(f"{told}; write fewer, or fewer actions"))
+            problems.append(
+                node.at(("calls",)).problem(
+                    f"{told}; write fewer, or fewer actions"
+                )
+            )
     return problems
 
 
@@ -261,12 +358,20 @@ def check_cloud(root: Any, tree: Node) -> list[Problem]:
         for database in getattr(keys, "databases", None) or ():
             if database not in databases:
                 told = f"networks.{name}.databases: unknown database {database!r}; "
-                problems.append(node.problem(told + did_you_mean(database, databases)))
+                problems.append(
+                    node.problem(told + did_you_mean(database, databases))
+                )
             elif database in seen:
                 told = f"networks.{name}.databases: {database!r} is in {seen[database]!r} already"
-                problems.append(node.problem(f"{told}; a database is in one network"))
+                problems.append(
+                    node.problem(f"{told}; a database is in one network")
+                )
             seen.setdefault(database, name)
-        both = [farm for farm in getattr(keys, "farms", None) or () if farm in databases]
+        both = [
+            farm
+            for farm in getattr(keys, "farms", None) or ()
+            if farm in databases
+        ]
         if both:
             told = f"networks.{name}.farms: {both[0]!r} is a database; give the farm another name"
             problems.append(tree.at(("networks", name, "farms")).problem(told))
@@ -274,7 +379,14 @@ def check_cloud(root: Any, tree: Node) -> list[Problem]:
     jobs = getattr(root, "jobs", None)
     takes = getattr(getattr(root, "changes", None), "takes", None)
     limit = getattr(jobs, "time_limit", None)
-    if limit and takes is not None and takes.kind == "fixed" and takes.a > limit:
+    if (
+        limit
+        and takes is not None
+        and takes.kind == "fixed"
+        and takes.a > limit
+    ):
         told = "jobs.time_limit: every change takes longer than that, and would be ended"
-        problems.append(tree.at(("jobs", "time_limit")).problem(f"{told}; write more"))
+        problems.append(
+            tree.at(("jobs", "time_limit")).problem(f"{told}; write more")
+        )
     return problems

@@ -37,7 +37,11 @@ def multiply(tree: Node, problems: list[Problem]) -> dict[str, str]:
     named: dict[str, list[str]] = {}
     every: dict[str, Node] = {}
     for name, node in databases.value.items():
-        copies = node.value.pop(COPIES, None) if isinstance(node.value, dict) else None
+        copies = (
+            node.value.pop(COPIES, None)
+            if isinstance(node.value, dict)
+            else None
+        )
         count = _count(name, copies, problems) if copies is not None else 0
         if not count:
             every[name] = node
@@ -45,7 +49,12 @@ def multiply(tree: Node, problems: list[Problem]) -> dict[str, str]:
         digits = max(FEWEST_DIGITS, len(str(count)))
         named[name] = [f"{name}-{i:0{digits}d}" for i in range(1, count + 1)]
         taken = next(
-            (each for each in named[name] if each in databases.value or each in every), None
+            (
+                each
+                for each in named[name]
+                if each in databases.value or each in every
+            ),
+            None,
         )
         if taken is not None:
             problems.append(
@@ -57,14 +66,20 @@ def multiply(tree: Node, problems: list[Problem]) -> dict[str, str]:
         every.update((each, deepcopy(node)) for each in named[name])
     databases.value = every
     for _, group in tree.at(("replication", "groups")).items():
-        for _, folder in (group.get("folders") or Node("", 0, 0, None)).items():
+        for _, folder in (
+            group.get("folders") or Node("", 0, 0, None)
+        ).items():
             _put_into(folder.get("databases"), named)
     return {each: name for name, copies in named.items() for each in copies}
 
 
 def _count(name: str, node: Node, problems: list[Problem]) -> int:
     """How many; 0 and a problem if that is not told."""
-    text = node.value.strip().replace(",", "") if isinstance(node.value, str) else ""
+    text = (
+        node.value.strip().replace(",", "")
+        if isinstance(node.value, str)
+        else ""
+    )
     if re.fullmatch(r"[0-9]{1,9}", text) and 1 <= int(text) <= MOST_COPIES:
         return int(text)
     told = (
@@ -82,13 +97,17 @@ def _put_into(folder: Node | None, named: dict[str, list[str]]) -> None:
     databases = []
     for node in folder.value:
         if isinstance(node.value, str) and node.value in named:
-            databases += [replace(node, value=copy) for copy in named[node.value]]
+            databases += [
+                replace(node, value=copy) for copy in named[node.value]
+            ]
         else:
             databases.append(node)
     folder.value = databases
 
 
-def told_once(problems: list[Problem], copies: dict[str, str]) -> list[Problem]:
+def told_once(
+    problems: list[Problem], copies: dict[str, str]
+) -> list[Problem]:
     """A mistake in what was written once is one line, however many copies it has."""
     return [
         replace(problem, message=_of_what_was_written(problem.message, copies))
@@ -99,5 +118,7 @@ def told_once(problems: list[Problem], copies: dict[str, str]) -> list[Problem]:
 def _of_what_was_written(message: str, copies: dict[str, str]) -> str:
     for copy, name in copies.items():
         for end in (".", ":", " "):
-            message = message.replace(f"databases.{copy}{end}", f"databases.{name}{end}")
+            message = message.replace(
+                f"databases.{copy}{end}", f"databases.{name}{end}"
+            )
     return message

@@ -28,11 +28,15 @@ class Resolved(dict[str, Any]):
     by key path.
     """
 
-    def __init__(self, values: dict[str, Any], sources: dict[Path, str]) -> None:
+    def __init__(
+        self, values: dict[str, Any], sources: dict[Path, str]
+    ) -> None:
         super().__init__(values)
         self.sources = sources
 
-    def __reduce__(self) -> tuple[type[Resolved], tuple[dict[str, Any], dict[Path, str]]]:
+    def __reduce__(
+        self,
+    ) -> tuple[type[Resolved], tuple[dict[str, Any], dict[Path, str]]]:
         return (Resolved, (dict(self), self.sources))
 
 
@@ -57,9 +61,16 @@ def resolved_of(tree: Node) -> Resolved:
     }
     for path, source in DERIVED:
         for here, node in _nodes(tree, tuple(path.split("."))):
-            if here not in sources and node.value is not None and node.value == first.get(here[-1]):
+            if (
+                here not in sources
+                and node.value is not None
+                and node.value == first.get(here[-1])
+            ):
                 sources[here] = source
-    return Resolved({name: value for name, value in values.items() if value is not None}, sources)
+    return Resolved(
+        {name: value for name, value in values.items() if value is not None},
+        sources,
+    )
 
 
 def _patterns(path: Path) -> list[Path]:
@@ -76,7 +87,9 @@ def _nodes(tree: Node, pattern: Path) -> list[tuple[Path, Node]]:
         found = [
             ((*path, key), child)
             for path, node in found
-            for key, child in (node.value.items() if isinstance(node.value, dict) else ())
+            for key, child in (
+                node.value.items() if isinstance(node.value, dict) else ()
+            )
             if step in ("*", key)
         ]
     return found
@@ -86,9 +99,15 @@ def _plain(node: Node, path: Path, sources: dict[Path, str]) -> Any:
     if node.source:
         sources[path] = node.source
     if isinstance(node.value, dict):
-        return {key: _plain(child, (*path, key), sources) for key, child in node.value.items()}
+        return {
+            key: _plain(child, (*path, key), sources)
+            for key, child in node.value.items()
+        }
     if isinstance(node.value, list):
-        return [_plain(child, (*path, str(i)), sources) for i, child in enumerate(node.value)]
+        return [
+            _plain(child, (*path, str(i)), sources)
+            for i, child in enumerate(node.value)
+        ]
     return node.value
 
 
@@ -102,29 +121,53 @@ def dump_resolved(scenario: Scenario) -> str:
 
 
 def _mapping(
-    values: dict[str, Any], path: Path, indent: int, sources: dict[Path, str], lines: list[str]
+    values: dict[str, Any],
+    path: Path,
+    indent: int,
+    sources: dict[Path, str],
+    lines: list[str],
 ) -> None:
     for key, value in values.items():
-        _entry(f"{' ' * indent}{_key(key)}:", value, (*path, key), indent + 2, sources, lines)
+        _entry(
+            f"{' ' * indent}{_key(key)}:",
+            value,
+            (*path, key),
+            indent + 2,
+            sources,
+            lines,
+        )
 
 
 def _entry(
-    head: str, value: Any, path: Path, indent: int, sources: dict[Path, str], lines: list[str]
+    head: str,
+    value: Any,
+    path: Path,
+    indent: int,
+    sources: dict[Path, str],
+    lines: list[str],
 ) -> None:
     comment = f"  # default: {sources[path]}" if path in sources else ""
     flow = _flow(value)
     if not isinstance(value, dict | list):
-        if value is not None and len(value) > 4 * _WIDTH and path[-1] == "bytes":
+        if (
+            value is not None
+            and len(value) > 4 * _WIDTH
+            and path[-1] == "bytes"
+        ):
             lines.append(f"{head} >-{comment}")
             lines.extend(
                 textwrap.wrap(
-                    value, _WIDTH, initial_indent=" " * indent, subsequent_indent=" " * indent
+                    value,
+                    _WIDTH,
+                    initial_indent=" " * indent,
+                    subsequent_indent=" " * indent,
                 )
             )
         else:
             lines.append(f"{head} {_scalar(value)}{comment}")
     elif not value or (
-        len(head) + len(flow) < _WIDTH and (comment or _is_short(value, path, sources))
+        len(head) + len(flow) < _WIDTH
+        and (comment or _is_short(value, path, sources))
     ):
         lines.append(f"{head} {flow}{comment}")
     elif isinstance(value, dict):
@@ -136,7 +179,13 @@ def _entry(
             _item(item, (*path, str(i)), indent, sources, lines)
 
 
-def _item(item: Any, path: Path, indent: int, sources: dict[Path, str], lines: list[str]) -> None:
+def _item(
+    item: Any,
+    path: Path,
+    indent: int,
+    sources: dict[Path, str],
+    lines: list[str],
+) -> None:
     if not isinstance(item, dict) or not item:
         lines.append(f"{' ' * indent}- {_flow(item)}")
         return
@@ -166,7 +215,10 @@ def _flow(value: Any) -> str:
     if isinstance(value, dict):
         return (
             "{"
-            + ", ".join(f"{_key(key, flow=True)}: {_flow(child)}" for key, child in value.items())
+            + ", ".join(
+                f"{_key(key, flow=True)}: {_flow(child)}"
+                for key, child in value.items()
+            )
             + "}"
         )
     if isinstance(value, list):

@@ -35,18 +35,25 @@ def check_events(
                 )
             )
         elif at_us >= run_for and line.instant:
-            ends, late = units.format_duration(run_for), units.format_duration(at_us)
+            ends, late = (
+                units.format_duration(run_for),
+                units.format_duration(at_us),
+            )
             told = (
                 f"event {line.number}: would never happen: it is {late} after the start, and "
                 f"the run ends after {ends}"
             )
             problems.append(
-                line.node.problem(f"{told}; write an earlier instant or a longer run_for")
+                line.node.problem(
+                    f"{told}; write an earlier instant or a longer run_for"
+                )
             )
     return instants, problems
 
 
-def check_lost(lines: list[EventLine], instants: list[int], root: Any) -> list[Problem]:
+def check_lost(
+    lines: list[EventLine], instants: list[int], root: Any
+) -> list[Problem]:
     """Find what happens to a primary that is lost: where no new recovery network follows, it is
     lost once, and nothing can be done to it afterwards.
     """
@@ -59,13 +66,17 @@ def check_lost(lines: list[EventLine], instants: list[int], root: Any) -> list[P
         if line.kind.brings_back:
             losses = _still_lost(line, losses)
         if line.kind.loses:
-            before = next((loss for loss in losses if _takes(loss, line)), None)
+            before = next(
+                (loss for loss in losses if _takes(loss, line)), None
+            )
         elif line.kind.needs_primary:
             before = next(
                 (
                     loss
                     for loss in losses
-                    if _has_taken(loss, value_of(line.params, "database"), databases)
+                    if _has_taken(
+                        loss, value_of(line.params, "database"), databases
+                    )
                 ),
                 None,
             )
@@ -76,14 +87,21 @@ def check_lost(lines: list[EventLine], instants: list[int], root: Any) -> list[P
                 f"event {line.number}: {line.kind.name} would change nothing: event "
                 f"{before.number} has taken the {value_of(before.params, 'what')}"
             )
-            problems.append(line.node.problem(f"{told}; write an earlier instant, or leave it out"))
+            problems.append(
+                line.node.problem(
+                    f"{told}; write an earlier instant, or leave it out"
+                )
+            )
         elif line.kind.loses and line.params is not None:
             losses.append(line)
     return problems
 
 
 def _in_time(lines: list[EventLine], instants: list[int]) -> list[EventLine]:
-    each = sorted(zip(instants, lines, strict=True), key=lambda pair: (pair[0], pair[1].number))
+    each = sorted(
+        zip(instants, lines, strict=True),
+        key=lambda pair: (pair[0], pair[1].number),
+    )
     return [line for _, line in each]
 
 
@@ -101,24 +119,38 @@ def check_returns(
             lost.append(line)
         if not line.kind.brings_back or line.params is None:
             continue
-        told = _no_such_site(line, lines) if drawn else _comes_from_nowhere(line, lines, lost)
+        told = (
+            _no_such_site(line, lines)
+            if drawn
+            else _comes_from_nowhere(line, lines, lost)
+        )
         if told:
-            problems.append(line.node.problem(f"event {line.number}: {line.kind.name}: {told}"))
+            problems.append(
+                line.node.problem(
+                    f"event {line.number}: {line.kind.name}: {told}"
+                )
+            )
         lost = _still_lost(line, lost)
     return problems
 
 
-def _comes_from_nowhere(line: EventLine, lines: list[EventLine], lost: list[EventLine]) -> str:
+def _comes_from_nowhere(
+    line: EventLine, lines: list[EventLine], lost: list[EventLine]
+) -> str:
     """Say what is wrong with it; '' if something that it brings back is lost by then."""
     told = _no_such_site(line, lines)
     of_site = line.kind.brings_back == "site"
-    found = any(_loses_a_site(x) if of_site else _brings_back(line, x) for x in lost)
+    found = any(
+        _loses_a_site(x) if of_site else _brings_back(line, x) for x in lost
+    )
     if told or found:
         return told
     what, machine = line.kind.brings_back, value_of(line.params, "machine")
     if any(value_of(loss.params, "what") == "site" for loss in lost):
         return "the whole site is lost by then; write site_returns"
-    if what == "site" and any(value_of(loss.params, "what") == "host" for loss in lost):
+    if what == "site" and any(
+        value_of(loss.params, "what") == "host" for loss in lost
+    ):
         return "no site is lost by then, only a host; write host_returns"
     named = f"machine {machine!r}" if machine else f"a {what}"
     return f"{named} must be lost first; write a later instant, or an event lose: {what} before it"
@@ -161,8 +193,15 @@ def _takes(loss: EventLine, later: EventLine) -> bool:
     then = value_of(later.params, "what")
     if what == then:
         key = {"host": "machine", "database": "database"}[what]
-        return value_of(loss.params, key) in (None, value_of(later.params, key))
-    return bool(what == "host" and then == "database" and value_of(loss.params, "machine") is None)
+        return value_of(loss.params, key) in (
+            None,
+            value_of(later.params, key),
+        )
+    return bool(
+        what == "host"
+        and then == "database"
+        and value_of(loss.params, "machine") is None
+    )
 
 
 def _has_taken(loss: EventLine, database: str | None, databases: Any) -> bool:
@@ -172,17 +211,27 @@ def _has_taken(loss: EventLine, database: str | None, databases: Any) -> bool:
         return value_of(loss.params, "database") in (None, database)
     return bool(
         what == "site"
-        or value_of(loss.params, "machine") in (None, value_of(databases.get(database), "machine"))
+        or value_of(loss.params, "machine")
+        in (None, value_of(databases.get(database), "machine"))
     )
 
 
-def check_logs(lines: Sequence[EventLine | FaultLine], databases: Any) -> list[Problem]:
+def check_logs(
+    lines: Sequence[EventLine | FaultLine], databases: Any
+) -> list[Problem]:
     """Find what is done to the log backups of a database that takes none."""
     problems = []
     for line in lines:
         name = getattr(line.params, "database", None)
-        about_logs = line.kind.needs_log and getattr(line.params, "kind", "log") == "log"
-        log = value_of((databases or {}).get(name), "log") if about_logs else None
+        about_logs = (
+            line.kind.needs_log
+            and getattr(line.params, "kind", "log") == "log"
+        )
+        log = (
+            value_of((databases or {}).get(name), "log")
+            if about_logs
+            else None
+        )
         if log is not None and log.kind == "none":
             told = (
                 f"{_where(line)}: {name} takes no log backups (log: none), so nothing can "
@@ -220,7 +269,9 @@ def _where(line: EventLine | FaultLine) -> str:
     return f"faults.{line.kind.name}"
 
 
-def check_faults(lines: list[FaultLine], run_for: int, windows: Any) -> list[Problem]:
+def check_faults(
+    lines: list[FaultLine], run_for: int, windows: Any
+) -> list[Problem]:
     problems = []
     start = value_of(windows, "start")
     for line in lines:

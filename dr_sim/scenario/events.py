@@ -28,7 +28,9 @@ class EventLine:
 
     number: int
     node: Node  # of its `at` or `every`
-    instant: times.Instant | None  # None: a problem has been told, or it happens again and again
+    instant: (
+        times.Instant | None
+    )  # None: a problem has been told, or it happens again and again
     kind: EventKind
     params: Params | None  # None: a problem has been told
     every: Schedule | None = None
@@ -36,13 +38,17 @@ class EventLine:
 
 
 MOST_AGAIN_PPM = 990_000
-MOST_TIMES_AGAIN = 40_000  # of one line under events: a day's work in a hundred years
+MOST_TIMES_AGAIN = (
+    40_000  # of one line under events: a day's work in a hundred years
+)
 
 
 class Again(Params):
     """A cluster: what has happened once is likely to happen again, at the same place."""
 
-    chance: Ppm = Field(description="how likely each is followed by one more, at most 99 %")
+    chance: Ppm = Field(
+        description="how likely each is followed by one more, at most 99 %"
+    )
     after: Law = Field(description="how much later")
 
     @field_validator("chance")
@@ -60,7 +66,8 @@ class Together(Params):
         None, description="the part of them that falls into change windows"
     )
     with_site_loss: Ppm | None = Field(
-        None, description="how likely one comes with the loss of the primary's site"
+        None,
+        description="how likely one comes with the loss of the primary's site",
     )
     again: Again | None = Field(None, description="clusters")
 
@@ -77,7 +84,10 @@ class FaultLine:
 
 
 def read_events(
-    node: Node | None, kinds: tuple[EventKind, ...], names: Names, problems: list[Problem]
+    node: Node | None,
+    kinds: tuple[EventKind, ...],
+    names: Names,
+    problems: list[Problem],
 ) -> list[EventLine]:
     """Every line of a known kind; whatever is wrong becomes a problem. Fills defaults into the
     tree.
@@ -98,12 +108,20 @@ def read_events(
 
 
 def _event(
-    number: int, item: Node, kinds: tuple[EventKind, ...], names: Names, problems: list[Problem]
+    number: int,
+    item: Node,
+    kinds: tuple[EventKind, ...],
+    names: Names,
+    problems: list[Problem],
 ) -> list[EventLine]:
     """The line, once for each database that it names."""
     where = f"event {number}"
     if not isinstance(item.value, dict):
-        problems.append(item.problem(f"{where}: a line is {{at: Tue 21:30, link_outage: 40 min}}"))
+        problems.append(
+            item.problem(
+                f"{where}: a line is {{at: Tue 21:30, link_outage: 40 min}}"
+            )
+        )
         return []
     instant, every = _when(where, item, problems)
     copy = _copy(where, item, problems)
@@ -111,21 +129,32 @@ def _event(
     known = {kind.name: kind for kind in kinds}
     for word in words:
         if word not in known:
-            problems.append(item.value[word].key_problem(_unknown(where, word, list(known))))
+            problems.append(
+                item.value[word].key_problem(
+                    _unknown(where, word, list(known))
+                )
+            )
     if len(words) != 1:
         listed = " and ".join(words) if words else "none"
         problems.append(
-            item.problem(f"{where} has one kind of event beside 'at', and this has {listed}")
+            item.problem(
+                f"{where} has one kind of event beside 'at', and this has {listed}"
+            )
         )
         return []
     if words[0] not in known:
         return []
     params = _params_of_each(
-        known[words[0]], item.value[words[0]], ("events", str(number), words[0]), names, problems
+        known[words[0]],
+        item.value[words[0]],
+        ("events", str(number), words[0]),
+        names,
+        problems,
     )
     shown = item.value.get("at") or item.value.get("every") or item
     return [
-        EventLine(number, shown, instant, known[words[0]], each, every, copy) for each in params
+        EventLine(number, shown, instant, known[words[0]], each, every, copy)
+        for each in params
     ]
 
 
@@ -140,7 +169,9 @@ def _copy(where: str, item: Node, problems: list[Problem]) -> str:
     if node is None:
         return ""
     if not isinstance(node.value, str):
-        problems.append(node.problem(f"{where}: copy is the name of one standby"))
+        problems.append(
+            node.problem(f"{where}: copy is the name of one standby")
+        )
         return ""
     return node.value
 
@@ -152,7 +183,9 @@ def _when(
     at, every = (item.get(word) for word in _WHEN)
     if at is not None and every is not None:
         problems.append(
-            every.key_problem(f"{where} has both 'at' and 'every'; write one of the two")
+            every.key_problem(
+                f"{where} has both 'at' and 'every'; write one of the two"
+            )
         )
     elif at is None and every is None:
         problems.append(
@@ -163,7 +196,9 @@ def _when(
         )
     elif at is not None:
         if not isinstance(at.value, str):
-            problems.append(at.problem(f"{where}: 'at' is one instant, as in Tue 21:30"))
+            problems.append(
+                at.problem(f"{where}: 'at' is one instant, as in Tue 21:30")
+            )
             return None, None
         try:
             return times.parse_instant(at.value), None
@@ -171,7 +206,11 @@ def _when(
             problems.append(at.problem(f"{where}: {error}"))
     elif every is not None:
         if not isinstance(every.value, str):
-            problems.append(every.problem(f"{where}: 'every' is a schedule, as in daily 02:00"))
+            problems.append(
+                every.problem(
+                    f"{where}: 'every' is a schedule, as in daily 02:00"
+                )
+            )
             return None, None
         try:
             return None, times.parse_recurrence(every.value)
@@ -181,7 +220,10 @@ def _when(
 
 
 def read_faults(
-    node: Node | None, kinds: tuple[EventKind, ...], names: Names, problems: list[Problem]
+    node: Node | None,
+    kinds: tuple[EventKind, ...],
+    names: Names,
+    problems: list[Problem],
 ) -> list[FaultLine]:
     """Every line with a rate; whatever is wrong becomes a problem. Fills defaults into the tree."""
     if node is None or node.value is None:
@@ -199,20 +241,34 @@ def read_faults(
         if word not in drawable:
             scripted = any(kind.name == word for kind in kinds)
             message = (
-                f"faults: {word!r} is not drawn at a rate; put it under events" if scripted else ""
+                f"faults: {word!r} is not drawn at a rate; put it under events"
+                if scripted
+                else ""
             )
-            problems.append(child.key_problem(message or _unknown("faults", word, list(drawable))))
+            problems.append(
+                child.key_problem(
+                    message or _unknown("faults", word, list(drawable))
+                )
+            )
             continue
         for i, item in enumerate(
             child.value if isinstance(child.value, list) else [child], start=1
         ):
-            path = ("faults", word, str(i)) if isinstance(child.value, list) else ("faults", word)
+            path = (
+                ("faults", word, str(i))
+                if isinstance(child.value, list)
+                else ("faults", word)
+            )
             lines += _fault(drawable[word], item, path, names, problems)
     return lines
 
 
 def _fault(
-    kind: EventKind, item: Node, path: Path, names: Names, problems: list[Problem]
+    kind: EventKind,
+    item: Node,
+    path: Path,
+    names: Names,
+    problems: list[Problem],
 ) -> list[FaultLine]:
     """The line, once for each database that it names: each has the rate for itself."""
     where = ".".join(path)
@@ -220,25 +276,40 @@ def _fault(
     with_site = item.get("with_site_loss")
     lasting = rate_node is None and with_site is None
     if not isinstance(item.value, dict) or (lasting and not kind.steady):
-        problems.append(item.problem(f"{where} needs a rate, as in {{rate: 3 per week, ...}}"))
+        problems.append(
+            item.problem(
+                f"{where} needs a rate, as in {{rate: 3 per week, ...}}"
+            )
+        )
         return []
     steady = lasting and kind.steady
     if rate_node is None:
         rate_node = beside(item, "0 per week", "none by itself")
     rate = None
     try:
-        rate = bounds.rate(rate_node.value if isinstance(rate_node.value, str) else "")
+        rate = bounds.rate(
+            rate_node.value if isinstance(rate_node.value, str) else ""
+        )
     except units.UnitError as error:
         problems.append(rate_node.problem(f"{where}.rate: {error}"))
-    apart = {key: child for key, child in item.value.items() if key in Together.model_fields}
+    apart = {
+        key: child
+        for key, child in item.value.items()
+        if key in Together.model_fields
+    }
     copy = _copy(where, item, problems)
     named = {COPY: item.value[COPY]} if COPY in item.value else {}
     others = ("rate", COPY, *apart)
-    rest = beside(item, {key: child for key, child in item.value.items() if key not in others})
+    rest = beside(
+        item,
+        {key: child for key, child in item.value.items() if key not in others},
+    )
     params = _params_of_each(kind, rest, path, names, problems)
     together = Together()
     try:
-        together = Together.model_validate(beside(item, apart).plain(), context=names)
+        together = Together.model_validate(
+            beside(item, apart).plain(), context=names
+        )
     except ValidationError as error:
         problems.extend(told(error, Together, item, path))
     item.value = {
@@ -249,7 +320,10 @@ def _fault(
     }
     if rate is None:
         return []
-    return [FaultLine(rate_node, kind, rate, each, together, steady, copy) for each in params]
+    return [
+        FaultLine(rate_node, kind, rate, each, together, steady, copy)
+        for each in params
+    ]
 
 
 MOST_LISTED = 30
@@ -263,7 +337,9 @@ def _some(known: list[str]) -> str:
 
 
 def _unknown(where: str, word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word.lower().replace("-", "_"), known, 1, 0.6)
+    near = difflib.get_close_matches(
+        word.lower().replace("-", "_"), known, 1, 0.6
+    )
     hint = f"did you mean {near[0]!r}?" if near else f"there is {_some(known)}"
     return f"{where}: unknown kind {word[:60]!r}; {hint}"
 
@@ -272,12 +348,18 @@ ALL_DATABASES = "all"
 
 
 def _params_of_each(
-    kind: EventKind, node: Node, path: Path, names: Names, problems: list[Problem]
+    kind: EventKind,
+    node: Node,
+    path: Path,
+    names: Names,
+    problems: list[Problem],
 ) -> list[Params | None]:
     """The checked params of a kind, once for each database that they name."""
     named = node.get("database")
     several = (
-        _databases(named, path, names, problems) if "database" in keys_of(kind.params) else None
+        _databases(named, path, names, problems)
+        if "database" in keys_of(kind.params)
+        else None
     )
     if named is None or several is None:
         return [_params(kind, node, path, names, problems)]
@@ -307,18 +389,26 @@ def _databases(
         return None
     where = ".".join((*path, "database"))
     if not named.value:
-        problems.append(named.problem(f"{where}: name at least one, or write all"))
+        problems.append(
+            named.problem(f"{where}: name at least one, or write all")
+        )
     seen: set[str] = set()
     for each in named.value:
         if isinstance(each.value, str) and each.value in seen:
-            problems.append(each.problem(f"{where}: {each.value!r} is named twice"))
+            problems.append(
+                each.problem(f"{where}: {each.value!r} is named twice")
+            )
         elif isinstance(each.value, str):
             seen.add(each.value)
     return named.value
 
 
 def each_time(
-    lines: list[EventLine], start_utc_us: int, zone: str, run_for: int, problems: list[Problem]
+    lines: list[EventLine],
+    start_utc_us: int,
+    zone: str,
+    run_for: int,
+    problems: list[Problem],
 ) -> list[EventLine]:
     """The lines, those that happen again and again once for each of their times."""
     found: list[EventLine] = []
@@ -326,7 +416,9 @@ def each_time(
         if line.every is None:
             found.append(line)
             continue
-        schedule = line.every if line.every.zone else replace(line.every, zone=zone)
+        schedule = (
+            line.every if line.every.zone else replace(line.every, zone=zone)
+        )
         about = run_for // mean_gap_us(schedule)
         if about > MOST_TIMES_AGAIN:
             problems.append(
@@ -352,12 +444,18 @@ def each_time(
 
 
 def _params(
-    kind: EventKind, node: Node, path: Path, names: Names, problems: list[Problem]
+    kind: EventKind,
+    node: Node,
+    path: Path,
+    names: Names,
+    problems: list[Problem],
 ) -> Params | None:
     """The checked params of a kind; node is turned into the mapping with every default in it."""
     keys = keys_of(kind.params)
     if isinstance(node.value, str) and kind.scalar is not None:
-        node.value = {kind.scalar: Node(node.file, node.line, node.column, node.value)}
+        node.value = {
+            kind.scalar: Node(node.file, node.line, node.column, node.value)
+        }
     if node.value is None:
         node.value = {}
     if not isinstance(node.value, dict):
@@ -368,7 +466,9 @@ def _params(
         problems.append(node.problem(message))
         return None
     try:
-        params: Params = kind.params.model_validate(node.plain(), context=names)
+        params: Params = kind.params.model_validate(
+            node.plain(), context=names
+        )
     except ValidationError as error:
         problems.extend(told(error, kind.params, node, path))
         return None
@@ -377,8 +477,14 @@ def _params(
         key = field.alias or name
         if key not in node.value and value is not None:
             extra = field.json_schema_extra
-            source = str(extra.get("source", "assumed")) if isinstance(extra, dict) else "assumed"
-            node.value[key] = from_plain(node, _written(value, field.metadata), source)
+            source = (
+                str(extra.get("source", "assumed"))
+                if isinstance(extra, dict)
+                else "assumed"
+            )
+            node.value[key] = from_plain(
+                node, _written(value, field.metadata), source
+            )
     return params
 
 
@@ -386,10 +492,17 @@ def from_plain(near: Node, plain: Any, source: str) -> Node:
     """A default's node, shown at `near` in problems."""
     if isinstance(plain, dict):
         return beside(
-            near, {key: from_plain(near, value, source) for key, value in plain.items()}, source
+            near,
+            {
+                key: from_plain(near, value, source)
+                for key, value in plain.items()
+            },
+            source,
         )
     if isinstance(plain, list | tuple):
-        return beside(near, [from_plain(near, value, source) for value in plain], source)
+        return beside(
+            near, [from_plain(near, value, source) for value in plain], source
+        )
     return beside(near, str(plain), source)
 
 

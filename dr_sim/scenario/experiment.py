@@ -13,8 +13,22 @@ from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario import bounds
 from dr_sim.scenario.fields import did_you_mean
-from dr_sim.scenario.model import Replications, SlaLine, Sweep, SweepAnswer, Until
-from dr_sim.scenario.sla import COUNTED, CURVES, DURATIONS, VALUES, kind_of, parse_bound, split
+from dr_sim.scenario.model import (
+    Replications,
+    SlaLine,
+    Sweep,
+    SweepAnswer,
+    Until,
+)
+from dr_sim.scenario.sla import (
+    COUNTED,
+    CURVES,
+    DURATIONS,
+    VALUES,
+    kind_of,
+    parse_bound,
+    split,
+)
 from dr_sim.scenario.tree import Node
 
 AT_LEAST = 20  # a first look that leaves quartiles an interval of six order statistics
@@ -26,8 +40,12 @@ _RANGE = re.compile(
     r"\s*([\d.,]+)\s*([^\d\s.,][^\s,:]*)?\s*\.\.\s*([\d.,]+)\s*([^\d\s.,][^\s,:]*)?\s*(?:,\s*|:\s*)(.+?)\s*",
     re.DOTALL,
 )
-_ANSWER = re.compile(r"\s*(smallest|largest)\s+(\S+)(?:\s+with\s+(\S+)\s+(.+?))?\s*", re.DOTALL)
-_STEPS = re.compile(r"(?:(\d+)\s*(log|linear)?\s*steps?|(log|lin|linear)(\d+))")
+_ANSWER = re.compile(
+    r"\s*(smallest|largest)\s+(\S+)(?:\s+with\s+(\S+)\s+(.+?))?\s*", re.DOTALL
+)
+_STEPS = re.compile(
+    r"(?:(\d+)\s*(log|linear)?\s*steps?|(log|lin|linear)(\d+))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +63,17 @@ def read_asked(tree: Node, problems: list[Problem]) -> Asked:
     on_unknown = read_on_unknown(tree.get("on_unknown"), problems)
     sweeps = read_sweep(tree.get("sweep"), problems)
     return Asked(
-        replications, on_unknown, sweeps, read_answer(tree.get("answer"), sweeps, problems)
+        replications,
+        on_unknown,
+        sweeps,
+        read_answer(tree.get("answer"), sweeps, problems),
     )
 
 
 # ---- replications
-def read_replications(node: Node | None, problems: list[Problem]) -> Replications | None:
+def read_replications(
+    node: Node | None, problems: list[Problem]
+) -> Replications | None:
     """None if the scenario does not say."""
     if node is None or node.value is None:
         return None
@@ -68,7 +91,9 @@ def read_replications(node: Node | None, problems: list[Problem]) -> Replication
     for key, child in node.value.items():
         if key not in _KEYS:
             problems.append(
-                child.key_problem(f"unknown key 'replications.{key}'; {did_you_mean(key, _KEYS)}")
+                child.key_problem(
+                    f"unknown key 'replications.{key}'; {did_you_mean(key, _KEYS)}"
+                )
             )
     most = (
         _count(node.value["at_most"], "replications.at_most", problems)
@@ -94,7 +119,9 @@ def read_replications(node: Node | None, problems: list[Problem]) -> Replication
             )
             return None
         most = least
-    least = least or (min(AT_LEAST, most) if until or budget is not None else most)
+    least = least or (
+        min(AT_LEAST, most) if until or budget is not None else most
+    )
     if least > most:
         problems.append(
             node.value["at_least"].problem(
@@ -106,10 +133,16 @@ def read_replications(node: Node | None, problems: list[Problem]) -> Replication
 
 
 def _count(node: Node, where: str, problems: list[Problem]) -> int:
-    text = node.value.replace(",", "").replace("_", "") if isinstance(node.value, str) else ""
+    text = (
+        node.value.replace(",", "").replace("_", "")
+        if isinstance(node.value, str)
+        else ""
+    )
     if text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MOST_RUNS:
         return int(text[:9])
-    problems.append(node.problem(f"{where}: write a whole number from 1 to {MOST_RUNS:,}"))
+    problems.append(
+        node.problem(f"{where}: write a whole number from 1 to {MOST_RUNS:,}")
+    )
     return 0
 
 
@@ -118,13 +151,19 @@ def _until(node: Node | None, problems: list[Problem]) -> tuple[Until, ...]:
         return ()
     if not isinstance(node.value, dict):
         problems.append(
-            node.problem("replications.until is a mapping, as in {data_loss.p99: +/- 5 %}")
+            node.problem(
+                "replications.until is a mapping, as in {data_loss.p99: +/- 5 %}"
+            )
         )
         return ()
     out = []
     for measure, child in node.value.items():
         base, statistic = split(measure)
-        if (base not in VALUES and base not in CURVES) or not statistic or statistic == "max":
+        if (
+            (base not in VALUES and base not in CURVES)
+            or not statistic
+            or statistic == "max"
+        ):
             example = (
                 "a measure with a mean or a quantile, as in data_loss.p99, outage.mean or "
                 "exposure.p95"
@@ -135,13 +174,19 @@ def _until(node: Node | None, problems: list[Problem]) -> tuple[Until, ...]:
                 )
             )
             continue
-        match = _WITHIN.fullmatch(child.value) if isinstance(child.value, str) else None
+        match = (
+            _WITHIN.fullmatch(child.value)
+            if isinstance(child.value, str)
+            else None
+        )
         try:
             if match is None:
                 raise units.UnitError("how exact is written '+/- 5 %'")
             out.append(Until(measure, _above_zero(units.parse_ppm(match[1]))))
         except units.UnitError as error:
-            problems.append(child.problem(f"replications.until.{measure}: {error}"))
+            problems.append(
+                child.problem(f"replications.until.{measure}: {error}")
+            )
     return tuple(out)
 
 
@@ -157,7 +202,9 @@ def _budget(node: Node | None, problems: list[Problem]) -> int | None:
     if node is None or node.value is None:
         return None
     try:
-        return bounds.duration(node.value if isinstance(node.value, str) else "")
+        return bounds.duration(
+            node.value if isinstance(node.value, str) else ""
+        )
     except units.UnitError as error:
         problems.append(node.problem(f"replications.budget: {error}"))
         return None
@@ -177,7 +224,9 @@ def read_on_unknown(node: Node | None, problems: list[Problem]) -> str:
 
 
 # ---- sweeps
-def read_sweep(node: Node | None, problems: list[Problem]) -> tuple[Sweep, ...]:
+def read_sweep(
+    node: Node | None, problems: list[Problem]
+) -> tuple[Sweep, ...]:
     """Each key with the texts that it takes in turn."""
     if node is None or node.value is None:
         return ()
@@ -192,18 +241,28 @@ def read_sweep(node: Node | None, problems: list[Problem]) -> tuple[Sweep, ...]:
     for key, child in node.value.items():
         try:
             if isinstance(child.value, list):
-                values = tuple(item.value for item in child.value if isinstance(item.value, str))
+                values = tuple(
+                    item.value
+                    for item in child.value
+                    if isinstance(item.value, str)
+                )
                 if len(values) != len(child.value) or not values:
-                    raise units.UnitError("the list holds values, as in [resync, bridge]")
+                    raise units.UnitError(
+                        "the list holds values, as in [resync, bridge]"
+                    )
             else:
-                values = sweep_values(child.value if isinstance(child.value, str) else "")
+                values = sweep_values(
+                    child.value if isinstance(child.value, str) else ""
+                )
         except units.UnitError as error:
             problems.append(child.problem(f"sweep.{key}: {error}"))
             continue
         out.append(Sweep(key, values))
     if math.prod(len(s.values) for s in out) > MOST_POINTS:
         problems.append(
-            node.problem(f"sweep: has more than {MOST_POINTS:,} points; write fewer values")
+            node.problem(
+                f"sweep: has more than {MOST_POINTS:,} points; write fewer values"
+            )
         )
     return tuple(out)
 
@@ -262,7 +321,9 @@ def sweep_values(text: str) -> tuple[str, ...]:
     """
     match = _RANGE.fullmatch(text)
     if match is None:
-        values = tuple(part.strip() for part in text.split(",") if part.strip())
+        values = tuple(
+            part.strip() for part in text.split(",") if part.strip()
+        )
         if ".." in text or not values:
             raise units.UnitError(
                 f"{text[:60]!r} is no range; write '10..1000 Mbit/s, 9 log steps', or "
@@ -278,12 +339,19 @@ def sweep_values(text: str) -> tuple[str, ...]:
     if not 2 <= count <= MOST_POINTS:
         raise units.UnitError(f"takes 2 to {MOST_POINTS:,} steps")
     try:
-        first, last = float(match[1].replace(",", "")), float(match[3].replace(",", ""))
+        first, last = (
+            float(match[1].replace(",", "")),
+            float(match[3].replace(",", "")),
+        )
     except ValueError:
-        raise units.UnitError(f"{text[:60]!r}: the ends of a range are numbers") from None
+        raise units.UnitError(
+            f"{text[:60]!r}: the ends of a range are numbers"
+        ) from None
     unit = match[4] or match[2] or ""
     if match[2] and match[2] != unit:
-        raise units.UnitError(f"both ends have one unit: {match[2]!r} and {unit!r} are two")
+        raise units.UnitError(
+            f"both ends have one unit: {match[2]!r} and {unit!r} are two"
+        )
     logarithmic = (steps[2] or steps[3]) == "log"
     if logarithmic and not (first > 0 and last > 0):
         raise units.UnitError(
@@ -291,11 +359,23 @@ def sweep_values(text: str) -> tuple[str, ...]:
         )
     parts = [i / (count - 1) for i in range(count)]
     numbers = [
-        first * (last / first) ** x if logarithmic else first + (last - first) * x for x in parts
+        first * (last / first) ** x
+        if logarithmic
+        else first + (last - first) * x
+        for x in parts
     ]
-    if not unit and first.is_integer() and last.is_integer() and abs(last - first) >= count - 1:
-        numbers = [float(round(x)) for x in numbers]  # of databases or workers there are no halves
-    return tuple(dict.fromkeys(f"{_short(number)} {unit}".strip() for number in numbers))
+    if (
+        not unit
+        and first.is_integer()
+        and last.is_integer()
+        and abs(last - first) >= count - 1
+    ):
+        numbers = [
+            float(round(x)) for x in numbers
+        ]  # of databases or workers there are no halves
+    return tuple(
+        dict.fromkeys(f"{_short(number)} {unit}".strip() for number in numbers)
+    )
 
 
 def _short(number: float) -> str:
@@ -306,11 +386,16 @@ def _short(number: float) -> str:
 def schema() -> dict[str, Any]:
     """JSON Schema of the four keys."""
     count = {"type": "integer", "minimum": 1, "maximum": MOST_RUNS}
-    within = {"type": "string", "pattern": r"^\s*(±|\+/-|\+-)\s*.+$", "examples": ["+/- 5 %"]}
+    within = {
+        "type": "string",
+        "pattern": r"^\s*(±|\+/-|\+-)\s*.+$",
+        "examples": ["+/- 5 %"],
+    }
     mapping = {
         "type": "object",
         "properties": {
-            "at_least": count | {"description": "how many runs before the first look"},
+            "at_least": count
+            | {"description": "how many runs before the first look"},
             "at_most": count | {"description": "how many runs at most"},
             "until": {
                 "type": "object",
@@ -346,7 +431,9 @@ def schema() -> dict[str, Any]:
             "type": "string",
             "pattern": r"^\s*(smallest|largest)\s+\S+(\s+with\s+\S+\s+at\s+(most|least)\s+.+)?$",
             "description": "which value a sweep looks for",
-            "examples": ["smallest link.bandwidth with exposure.p99 at most 15 min"],
+            "examples": [
+                "smallest link.bandwidth with exposure.p99 at most 15 min"
+            ],
         },
         "sweep": {
             "type": "object",

@@ -62,10 +62,14 @@ class Params(BaseModel):
     like values.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True
+    )
 
 
-def default(value: Any, source: str, description: str = "", **schema: Any) -> Any:
+def default(
+    value: Any, source: str, description: str = "", **schema: Any
+) -> Any:
     """A field with a default and where that comes from ('assumed' if from nowhere).
 
     value: as written in a file, '3 min'. description: one line for editors and errors.
@@ -81,7 +85,9 @@ def refuse(message: str, *inside: str | int) -> PydanticCustomError:
     """The error a validator raises; inside: the keys (and numbers, in lists) that lead from the
     field to the bad part of its value.
     """
-    return PydanticCustomError("dr_sim", "{message}", {"message": message, "inside": list(inside)})
+    return PydanticCustomError(
+        "dr_sim", "{message}", {"message": message, "inside": list(inside)}
+    )
 
 
 def did_you_mean(word: str, known: list[str] | tuple[str, ...]) -> str:
@@ -96,7 +102,9 @@ def did_you_mean(word: str, known: list[str] | tuple[str, ...]) -> str:
 
 def _listed(words: list[str] | tuple[str, ...]) -> str:
     shown = [repr(word) for word in words[:12]]
-    return ", ".join(shown) + (f" and {len(words) - 12} more" if len(words) > 12 else "")
+    return ", ".join(shown) + (
+        f" and {len(words) - 12} more" if len(words) > 12 else ""
+    )
 
 
 def from_text(parse: Callable[[str], T], value: Any, *inside: str) -> T:
@@ -119,7 +127,9 @@ def from_text(parse: Callable[[str], T], value: Any, *inside: str) -> T:
 
 
 # ---- quantities
-def _reader(parse: Callable[[str], int], bound: Bound | None = None) -> BeforeValidator:
+def _reader(
+    parse: Callable[[str], int], bound: Bound | None = None
+) -> BeforeValidator:
     """bound: for a value from Python code, which `parse` never sees; 0 and the marks below it are
     left as they are.
     """
@@ -143,7 +153,9 @@ def _within(bound: Bound, or_none_at_all: bool = False) -> AfterValidator:
 
     def check(value: int) -> int:
         if value or not or_none_at_all:
-            from_text(lambda text: bound.check(value, text), bound.write(value))
+            from_text(
+                lambda text: bound.check(value, text), bound.write(value)
+            )
         return value
 
     return AfterValidator(check)
@@ -154,7 +166,12 @@ _DECIMAL = r"^\s*[0-9][0-9,]*(\.[0-9]+)?"
 
 def _text(what: str, pattern: str, *examples: str) -> WithJsonSchema:
     return WithJsonSchema(
-        {"type": "string", "description": what, "pattern": pattern, "examples": list(examples)}
+        {
+            "type": "string",
+            "description": what,
+            "pattern": pattern,
+            "examples": list(examples),
+        }
     )
 
 
@@ -181,7 +198,9 @@ Duration = Annotated[
 
 Period = Annotated[Duration, _within(bounds.PERIOD)]
 """Microseconds between two tries, or two of anything that repeats."""
-PeriodOrAtOnce = Annotated[Duration, _within(bounds.PERIOD, or_none_at_all=True)]
+PeriodOrAtOnce = Annotated[
+    Duration, _within(bounds.PERIOD, or_none_at_all=True)
+]
 """A duration too; 0: at once."""
 Reverify = Annotated[Duration, _within(bounds.REVERIFY, or_none_at_all=True)]
 Beat = Annotated[Duration, _within(bounds.BEAT)]
@@ -217,7 +236,10 @@ def _parse_capacity(text: str) -> int:
 Capacity = Annotated[
     int,
     _reader(_parse_capacity),
-    Quantity("capacity", lambda value: units.format_size(value) if value else NO_LIMIT),
+    Quantity(
+        "capacity",
+        lambda value: units.format_size(value) if value else NO_LIMIT,
+    ),
     _text(
         "a size in bytes, or none: not limited",
         rf"{_DECIMAL}\s*({_SIZE_UNITS})\s*$|^\s*none\s*$",
@@ -231,12 +253,25 @@ NEVER = -1
 
 DurationOrNone = Annotated[
     int,
-    _reader(lambda text: NEVER if text.strip().lower() == NO_LIMIT else bounds.duration(text)),
+    _reader(
+        lambda text: (
+            NEVER
+            if text.strip().lower() == NO_LIMIT
+            else bounds.duration(text)
+        )
+    ),
     Quantity(
         "duration or none",
-        lambda value: NO_LIMIT if value == NEVER else units.format_duration(value),
+        lambda value: (
+            NO_LIMIT if value == NEVER else units.format_duration(value)
+        ),
     ),
-    _text("a duration, or none: never", rf"{_DURATION_PATTERN}|^\s*none\s*$", "4 h", "none"),
+    _text(
+        "a duration, or none: never",
+        rf"{_DURATION_PATTERN}|^\s*none\s*$",
+        "4 h",
+        "none",
+    ),
 ]
 """Microseconds; NEVER for none."""
 
@@ -250,11 +285,21 @@ def _parse_amount(text: str) -> int:
 AmountOrAll = Annotated[
     int,
     BeforeValidator(
-        lambda value: value if isinstance(value, int) else from_text(_parse_amount, value)
+        lambda value: (
+            value
+            if isinstance(value, int)
+            else from_text(_parse_amount, value)
+        )
     ),
-    Quantity("size", lambda value: "all" if value == ALL else units.format_size(value)),
+    Quantity(
+        "size",
+        lambda value: "all" if value == ALL else units.format_size(value),
+    ),
     _text(
-        "a size in bytes, or all", rf"{_DECIMAL}\s*({_SIZE_UNITS})\s*$|^\s*all\s*$", "all", "200 GB"
+        "a size in bytes, or all",
+        rf"{_DECIMAL}\s*({_SIZE_UNITS})\s*$|^\s*all\s*$",
+        "all",
+        "200 GB",
     ),
 ]
 """Bytes; ALL: all that there is."""
@@ -286,7 +331,9 @@ def _format_price(value: int) -> str:
 Price = Annotated[
     int,
     BeforeValidator(
-        lambda value: value if isinstance(value, int) else from_text(_parse_price, value)
+        lambda value: (
+            value if isinstance(value, int) else from_text(_parse_price, value)
+        )
     ),
     Quantity("price", _format_price),
     WithJsonSchema(
@@ -348,7 +395,9 @@ Ppb = Annotated[
 
 def _not_all(value: int) -> int:
     if value >= units.PPB:
-        raise refuse("at a loss of 100 % nothing arrives; write less, or an event link_outage")
+        raise refuse(
+            "at a loss of 100 % nothing arrives; write less, or an event link_outage"
+        )
     return value
 
 
@@ -380,9 +429,13 @@ def _parse_yes_no(text: str) -> bool:
 
 Count = Annotated[
     int,
-    _reader(lambda text: bounds.COUNT.check(_parse_count(text), text), bounds.COUNT),
+    _reader(
+        lambda text: bounds.COUNT.check(_parse_count(text), text), bounds.COUNT
+    ),
     Quantity("count", str),
-    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": bounds.COUNT.most}),
+    WithJsonSchema(
+        {"type": "integer", "minimum": 0, "maximum": bounds.COUNT.most}
+    ),
 ]
 """A whole number, not negative, without a unit."""
 
@@ -390,14 +443,20 @@ Seed = Annotated[
     int,
     _reader(_parse_count, bounds.SEED),
     Quantity("count", str),
-    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": bounds.SEED.most}),
+    WithJsonSchema(
+        {"type": "integer", "minimum": 0, "maximum": bounds.SEED.most}
+    ),
 ]
 """A count that may have 18 digits."""
 
 YesNo = Annotated[
     bool,
     PlainValidator(
-        lambda value: value if isinstance(value, bool) else from_text(_parse_yes_no, value)
+        lambda value: (
+            value
+            if isinstance(value, bool)
+            else from_text(_parse_yes_no, value)
+        )
     ),
     Quantity("yes or no", lambda value: "true" if value else "false"),
     WithJsonSchema({"type": "boolean"}),
@@ -430,11 +489,17 @@ def _law_reader(parse: Callable[[str], int], example: str) -> PlainValidator:
             raise refuse(f"a law belongs here: {example}, or {_LAW_WAYS}")
         for keys, kind in _LAW_KEYS:
             if set(value) == set(keys):
-                return _law(kind, keys, [from_text(parse, value[key], key) for key in keys])
+                return _law(
+                    kind,
+                    keys,
+                    [from_text(parse, value[key], key) for key in keys],
+                )
         for key in value:
             if not any(key in keys for keys, _ in _LAW_KEYS):
                 known = [word for keys, _ in _LAW_KEYS for word in keys]
-                raise refuse(f"unknown key {key!r}; {did_you_mean(key, known)}", key)
+                raise refuse(
+                    f"unknown key {key!r}; {did_you_mean(key, known)}", key
+                )
         raise refuse(
             f"a law is {example}, or {_LAW_WAYS}; this has {' and '.join(value) or 'no key'}"
         )
@@ -446,7 +511,8 @@ def _law(kind: str, keys: tuple[str, ...], numbers: list[int]) -> LawValue:
     a, b = numbers[0], numbers[-1] if len(numbers) > 1 else 0
     if kind == "lognormal" and not 0 < a < b:
         raise refuse(
-            "p95 must be above p50, and p50 above 0, as in {p50: 4 min, p95: 20 min}", keys[-1]
+            "p95 must be above p50, and p50 above 0, as in {p50: 4 min, p95: 20 min}",
+            keys[-1],
         )
     if kind == "uniform" and a > b:
         raise refuse("'to' must not be below 'from'", keys[-1])
@@ -460,7 +526,10 @@ def _law_writer(write: Callable[[int], str]) -> Callable[[LawValue], Any]:
         if law.kind == "fixed":
             return write(law.a)
         keys = next(keys for keys, kind in _LAW_KEYS if kind == law.kind)
-        return {key: write(number) for key, number in zip(keys, (law.a, law.b), strict=False)}
+        return {
+            key: write(number)
+            for key, number in zip(keys, (law.a, law.b), strict=False)
+        }
 
     return text
 
@@ -476,7 +545,10 @@ def _law_schema(what: str, one: dict[str, Any]) -> WithJsonSchema:
         }
 
     return WithJsonSchema(
-        {"description": what, "anyOf": [one, *(mapping(*keys) for keys, _ in _LAW_KEYS)]}
+        {
+            "description": what,
+            "anyOf": [one, *(mapping(*keys) for keys, _ in _LAW_KEYS)],
+        }
     )
 
 
@@ -487,7 +559,11 @@ Law = Annotated[
     _law_schema(
         "a duration or its law: fixed, {p50, p95} lognormal, {mean} exponential, {from, "
         "to} uniform",
-        {"type": "string", "pattern": _DURATION_PATTERN, "examples": ["4 min", "30 s"]},
+        {
+            "type": "string",
+            "pattern": _DURATION_PATTERN,
+            "examples": ["4 min", "30 s"],
+        },
     ),
 ]
 """A law of a duration, model.Law in microseconds."""
@@ -505,12 +581,18 @@ FactorLaw = Annotated[
 
 
 # ---- names
-def _name_reader(what: str, known: Callable[[Names], tuple[str, ...]]) -> BeforeValidator:
+def _name_reader(
+    what: str, known: Callable[[Names], tuple[str, ...]]
+) -> BeforeValidator:
     def read(value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, str):
             raise refuse(f"the name of a {what} belongs here")
-        if isinstance(info.context, Names) and value not in known(info.context):
-            raise refuse(f"unknown {what} {value!r}; {did_you_mean(value, known(info.context))}")
+        if isinstance(info.context, Names) and value not in known(
+            info.context
+        ):
+            raise refuse(
+                f"unknown {what} {value!r}; {did_you_mean(value, known(info.context))}"
+            )
         return value
 
     return BeforeValidator(read)
@@ -519,23 +601,37 @@ def _name_reader(what: str, known: Callable[[Names], tuple[str, ...]]) -> Before
 DatabaseName = Annotated[
     str,
     _name_reader("database", lambda names: names.databases),
-    WithJsonSchema({"type": "string", "description": "a database of this scenario"}),
+    WithJsonSchema(
+        {"type": "string", "description": "a database of this scenario"}
+    ),
 ]
 
 MachineName = Annotated[
     str,
     _name_reader("machine", lambda names: names.machines),
-    WithJsonSchema({"type": "string", "description": "a machine of this scenario"}),
+    WithJsonSchema(
+        {"type": "string", "description": "a machine of this scenario"}
+    ),
 ]
 
 GroupName = Annotated[
     str,
     _name_reader("replication group", lambda names: names.groups),
-    WithJsonSchema({"type": "string", "description": "a replication group of this scenario"}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "a replication group of this scenario",
+        }
+    ),
 ]
 
 FolderName = Annotated[
     str,
     _name_reader("replicated folder", lambda names: names.folders),
-    WithJsonSchema({"type": "string", "description": "a replicated folder of this scenario"}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "a replicated folder of this scenario",
+        }
+    ),
 ]

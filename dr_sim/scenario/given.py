@@ -35,13 +35,16 @@ def _node(value: Any, steps: Steps, problems: list[Problem]) -> Node:
     node = Node(".".join(steps) or NAME, 0, 0, None)
     if len(steps) > MAX_DEPTH:
         problems.append(
-            node.problem(f"is nested too deeply; a scenario needs at most {MAX_DEPTH} levels")
+            node.problem(
+                f"is nested too deeply; a scenario needs at most {MAX_DEPTH} levels"
+            )
         )
     elif isinstance(value, Mapping):
         node.value = _mapping(value, steps, node, problems)
     elif isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         node.value = [
-            _node(child, (*steps, str(number)), problems) for number, child in enumerate(value, 1)
+            _node(child, (*steps, str(number)), problems)
+            for number, child in enumerate(value, 1)
         ]
     elif value is not None:
         node.value = _text(value, node, problems)
@@ -56,7 +59,11 @@ def _mapping(
         wrong = "" if isinstance(key, str) else f"is a text, not {key!r:.40}"
         wrong = wrong or (wrong_character(key) if isinstance(key, str) else "")
         if wrong or "\n" in key:
-            problems.append(node.problem(f"a key {wrong or 'holds a line break; leave it out'}"))
+            problems.append(
+                node.problem(
+                    f"a key {wrong or 'holds a line break; leave it out'}"
+                )
+            )
             continue
         children[key] = _node(child, (*steps, key), problems)
     return children
@@ -69,14 +76,24 @@ def _text(value: Any, node: Node, problems: list[Problem]) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float) and math.isfinite(value):
-        return str(int(value)) if value.is_integer() else format(Decimal(repr(value)), "f")
+        return (
+            str(int(value))
+            if value.is_integer()
+            else format(Decimal(repr(value)), "f")
+        )
     if isinstance(value, str):
         wrong = wrong_character(value)
-        if not wrong and "\n" in value and not node.file.endswith("description"):
+        if (
+            not wrong
+            and "\n" in value
+            and not node.file.endswith("description")
+        ):
             wrong = "write it in one line"
         if wrong:
             problems.append(node.problem(wrong))
         return value
     told = f"{value!r:.60} ({type(value).__name__}) is no text, number, list or mapping"
-    problems.append(node.problem(f"{told}; write it as in a file, for example '15 min'"))
+    problems.append(
+        node.problem(f"{told}; write it as in a file, for example '15 min'")
+    )
     return ""

@@ -92,8 +92,12 @@ class DatabaseSpec:
     incremental: Schedule
     log: Schedule
     serial: bool  # its jobs never run side by side: a log waits for a full
-    seeded: bool  # a full of it lies restored at the secondary when the run begins
-    log_capacity_bytes: int = 0  # the most its transaction log holds; 0: not limited
+    seeded: (
+        bool  # a full of it lies restored at the secondary when the run begins
+    )
+    log_capacity_bytes: int = (
+        0  # the most its transaction log holds; 0: not limited
+    )
     tenants: tuple[str, ...] = ()  # whose data it holds; they share it
 
 
@@ -105,7 +109,9 @@ class PrimarySpec:
     log: BackupCost
     retention_us: int
     retention_count: int  # least number of fulls to keep, at any age
-    share_capacity_bytes: int = 0  # of the disk that holds the backup share; 0: not limited
+    share_capacity_bytes: int = (
+        0  # of the disk that holds the backup share; 0: not limited
+    )
 
 
 USUAL_RTT_US = 30_000
@@ -149,7 +155,9 @@ class ReplicationSpec:
     low_watermark_ppm: int
     purge_bytes_s: int
     retry_us: int  # back-off after a cut transfer; 0: goes on as soon as the link is back
-    resume_above_bytes: int  # larger files resume after a cut, others start again
+    resume_above_bytes: (
+        int  # larger files resume after a cut, others start again
+    )
     every_us: int  # 0: as soon as a file is finished; else a copy job at whole multiples
     delta_ppm: int  # part of a changed file that crosses the link; 1_000_000: all of it
     # each database is in one; none: all are in one with the usual names
@@ -160,13 +168,21 @@ class ReplicationSpec:
 class SecondarySpec:
     disk_bytes_s: int  # shared by hashing, copying and restoring
     hash_bytes_s: int
-    copy_bytes_s: int  # into the restore folder; 0: blocks are cloned, in no time
-    restore: tuple[BackupCost, BackupCost, BackupCost]  # by kind: of a full, an incremental, a log
+    copy_bytes_s: (
+        int  # into the restore folder; 0: blocks are cloned, in no time
+    )
+    restore: tuple[
+        BackupCost, BackupCost, BackupCost
+    ]  # by kind: of a full, an incremental, a log
     restore_tail: Law  # factor in millionths on every restore's duration
     retention_us: int
     retention_count: int
-    share_capacity_bytes: int = 0  # of the disk that holds the landing share; 0: not limited
-    data_capacity_bytes: int = 0  # of the disk that holds the restored databases; 0: not limited
+    share_capacity_bytes: int = (
+        0  # of the disk that holds the landing share; 0: not limited
+    )
+    data_capacity_bytes: int = (
+        0  # of the disk that holds the restored databases; 0: not limited
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +197,9 @@ class Replay:
     retry_us: int
     window_us: int  # no new log for so long: alert
     critical_after_us: int
-    validate_hash: bool  # False: neither on arrival nor, by the engine, before a restore
+    validate_hash: (
+        bool  # False: neither on arrival nor, by the engine, before a restore
+    )
     validate_properties: bool
     reverify_us: int  # 0: only on arrival
 
@@ -218,7 +236,9 @@ class FailoverSpec:
     restore_limit_us: int
     recover: Law  # time to bring a database online
     undo_bytes_s: int  # at which open transactions are undone then
-    turn_us: int  # with several standbys: how long each waits for the one before it
+    turn_us: (
+        int  # with several standbys: how long each waits for the one before it
+    )
     lease_us: int  # with several standbys: how long a dead one keeps what it has claimed
     switch_us: int
     ttl_us: int
@@ -239,7 +259,9 @@ class EngineSpec:
     @property
     def postgres_rules(self) -> bool:
         """Do PostgreSQL's rules hold, by the real server or by the model of it?"""
-        return self.kind == "postgres" or (self.kind == "model" and self.imitates == "postgres")
+        return self.kind == "postgres" or (
+            self.kind == "model" and self.imitates == "postgres"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +281,9 @@ class ScriptedEvent:
     at_us: int
     kind: EventKind
     params: Any
-    copy: str = ""  # the standby that it befalls; '': the first one, or none of them
+    copy: str = (
+        ""  # the standby that it befalls; '': the first one, or none of them
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,11 +323,15 @@ class SlaLine:
     at_most: bool
     bound: int  # microseconds, ppm or a count, by measure
     database: str = ""
-    line: int = field(default=0, compare=False)  # where it was written, not what it says
+    line: int = field(
+        default=0, compare=False
+    )  # where it was written, not what it says
     failure_class: str = ""
     fault: str = ""
     file: str = field(default="", compare=False)
-    tenant: str = ""  # only what concerns this tenant: the databases it has data in
+    tenant: str = (
+        ""  # only what concerns this tenant: the databases it has data in
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,7 +449,9 @@ class Scenario:
     description: str
     seed: int
     replication_no: int
-    leg_no: int  # 1 until the first change of roles: see dr_sim/measures/legs.py
+    leg_no: (
+        int  # 1 until the first change of roles: see dr_sim/measures/legs.py
+    )
     start_utc_us: int  # instant 0, microseconds since 1970 UTC
     time_zone: str
     run_for_us: int
@@ -440,11 +470,15 @@ class Scenario:
     # after a promotion a new secondary is in place after so long; None: never
     new_secondary_us: int | None
     manager_restart_us: int  # a crashed recovery manager is back after so long
-    danger_us: int  # true exposure above this is danger that someone must be told of
+    danger_us: (
+        int  # true exposure above this is danger that someone must be told of
+    )
     danger_grace_us: int
     # so is an outage_if_now above this; None: above what the SLA allows
     danger_outage_us: int | None = None
-    danger_behind_us: int = 45 * 60_000_000  # so is a standby that is further behind
+    danger_behind_us: int = (
+        45 * 60_000_000
+    )  # so is a standby that is further behind
     # of a leg after a change of roles: when in the run it begins, and how long after that its
     # second side is in place
     begins_us: int = 0
@@ -466,7 +500,9 @@ class Scenario:
     # as written back to results/, defaults filled in
     resolved: dict[str, Any] = field(default_factory=dict)
     cloud: Cloud | None = None  # the cloud manager and what is around it
-    steps: bool = False  # every fast path is off (--steps): the records are the same
+    steps: bool = (
+        False  # every fast path is off (--steps): the records are the same
+    )
     # the recovery manager of the user's own, 'package.module:Factory' (--manager); '': dr_sim's
     manager: str = ""
     standbys: tuple[StandbySpec, ...] = ()  # none: one, by the sections above
@@ -480,10 +516,16 @@ class Scenario:
         return any(event.kind.brings_back for event in self.events)
 
     def __repr__(self) -> str:
-        databases = f"{len(self.databases)} database{'s' * (len(self.databases) != 1)}"
+        databases = (
+            f"{len(self.databases)} database{'s' * (len(self.databases) != 1)}"
+        )
         days = self.run_for_us / DAY_US
-        return f"Scenario({self.name}, seed {self.seed}, {days:g} d, {databases})"
+        return (
+            f"Scenario({self.name}, seed {self.seed}, {days:g} d, {databases})"
+        )
 
     def spelled_out(self) -> str:
         """Every field with its value: two scenarios with the same text are the same."""
-        return ", ".join(f"{of.name}={getattr(self, of.name)!r}" for of in fields(self))
+        return ", ".join(
+            f"{of.name}={getattr(self, of.name)!r}" for of in fields(self)
+        )

@@ -40,7 +40,15 @@ _HABITS: dict[str, dict[str, str]] = {
             "write 'differential: daily 01:00' (or incremental)",
         ),
         **dict.fromkeys(
-            ("wal", "wals", "archive_timeout", "trn", "tlog", "transaction_log", "log_backup"),
+            (
+                "wal",
+                "wals",
+                "archive_timeout",
+                "trn",
+                "tlog",
+                "transaction_log",
+                "log_backup",
+            ),
             "log backups, WAL segments too, are 'log: every 5 min'",
         ),
         **dict.fromkeys(
@@ -48,7 +56,8 @@ _HABITS: dict[str, dict[str, str]] = {
             "full backups, base backups too, are 'full: weekly Sun 01:00'",
         ),
         **dict.fromkeys(
-            ("wal_rate", "log_rate", "churn", "change_rate"), "write 'log_volume: 350 KiB/s'"
+            ("wal_rate", "log_rate", "churn", "change_rate"),
+            "write 'log_volume: 350 KiB/s'",
         ),
         "retention": "it is set for each side: primary.retention, secondary.retention",
     },
@@ -71,7 +80,9 @@ def keys_of(model: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def model_at(model: type[BaseModel], path: Iterable[str | int]) -> type[BaseModel] | None:
+def model_at(
+    model: type[BaseModel], path: Iterable[str | int]
+) -> type[BaseModel] | None:
     """The section at a key path, None if a value stands there."""
     here: Any = model
     for step in path:
@@ -80,11 +91,18 @@ def model_at(model: type[BaseModel], path: Iterable[str | int]) -> type[BaseMode
             continue
         if not (isinstance(here, type) and issubclass(here, BaseModel)):
             return None
-        named = {field.alias or name: field for name, field in here.model_fields.items()}
+        named = {
+            field.alias or name: field
+            for name, field in here.model_fields.items()
+        }
         if step not in named:
             return None
         here = named[str(step)].annotation
-    return here if isinstance(here, type) and issubclass(here, BaseModel) else None
+    return (
+        here
+        if isinstance(here, type) and issubclass(here, BaseModel)
+        else None
+    )
 
 
 EventLines = Callable[[str], str]
@@ -108,10 +126,19 @@ def told(
     What is missing because it is misspelled is one mistake: only the unknown key is told, with what
     was meant.
     """
-    found: list[dict[str, Any]] = [dict(each) for each in error.errors(include_url=False)]
-    unknown = [each["loc"] for each in found if each["type"] == "extra_forbidden"]
+    found: list[dict[str, Any]] = [
+        dict(each) for each in error.errors(include_url=False)
+    ]
+    unknown = [
+        each["loc"] for each in found if each["type"] == "extra_forbidden"
+    ]
     meant = {
-        (*loc[:-1], _meant(str(loc[-1]), _known(model_at(model, loc[:-1]), len(loc) == 1)))
+        (
+            *loc[:-1],
+            _meant(
+                str(loc[-1]), _known(model_at(model, loc[:-1]), len(loc) == 1)
+            ),
+        )
         for loc in unknown
     }
     return [
@@ -132,28 +159,42 @@ def _one(
     loc: tuple[str | int, ...] = (*found["loc"], *context.get("inside", ()))
     where = ".".join((*path, *(str(step) for step in loc)))
     if found["type"] == "extra_forbidden":
-        said = unknown_key(str(loc[-1]), model_at(model, loc[:-1]), where, event_lines)
+        said = unknown_key(
+            str(loc[-1]), model_at(model, loc[:-1]), where, event_lines
+        )
         return node.at(loc).key_problem(said)
     if found["type"] == "missing":
         example = _example((*path, *loc))
-        remedy = f"; write for example '{loc[-1]}: {example}'" if example else ""
+        remedy = (
+            f"; write for example '{loc[-1]}: {example}'" if example else ""
+        )
         return node.at(loc[:-1]).key_problem(f"{where} is missing{remedy}")
     here = node.at(loc)
     message = (
-        here.key_problem if "inside" in context and loc and _names_key(found, loc) else here.problem
+        here.key_problem
+        if "inside" in context and loc and _names_key(found, loc)
+        else here.problem
     )
     where = ".".join((*path, *node.as_written(loc)))
     reason = _reason(found, here)
     example = _example((*path, *loc)) if reason == NOT_ABOVE_0 else ""
-    return message(f"{where}: {reason}" + (f"; write for example {example}" if example else ""))
+    return message(
+        f"{where}: {reason}"
+        + (f"; write for example {example}" if example else "")
+    )
 
 
 def _names_key(found: dict[str, Any], loc: tuple[str | int, ...]) -> bool:
-    return str(found["ctx"].get("message", "")).startswith(f"unknown key {loc[-1]!r}")
+    return str(found["ctx"].get("message", "")).startswith(
+        f"unknown key {loc[-1]!r}"
+    )
 
 
 def unknown_key(
-    key: str, model: type[BaseModel] | None, where: str, event_lines: EventLines = _no_event
+    key: str,
+    model: type[BaseModel] | None,
+    where: str,
+    event_lines: EventLines = _no_event,
 ) -> str:
     """The line about a key that means nothing there."""
     if where in _MOVED:
@@ -163,7 +204,9 @@ def unknown_key(
     known = _known(model, "." not in where)
     word = _near(key, known)
     return f"unknown key {where!r}; " + (
-        f"did you mean {word!r}?" if word else f"here may stand {', '.join(known)}"
+        f"did you mean {word!r}?"
+        if word
+        else f"here may stand {', '.join(known)}"
     )
 
 
@@ -178,7 +221,11 @@ def _habit(key: str, where: str, event_lines: EventLines) -> str:
     if word in _HABITS.get(section, {}):
         return _HABITS[section][word]
     line = event_lines(word)
-    return f"{word} is an event; put it under events, as in '{line}'" if line else ""
+    return (
+        f"{word} is an event; put it under events, as in '{line}'"
+        if line
+        else ""
+    )
 
 
 def _known(model: type[BaseModel] | None, top: bool) -> list[str]:
@@ -191,14 +238,23 @@ def _near(key: str, known: list[str]) -> str:
     words = dict(zip(known, known, strict=True))
     words.update((alias[-1], name) for alias, name in ALIASES if name in known)
     by_lower = {word.lower().replace("-", "_"): word for word in words}
-    near = difflib.get_close_matches(key[:64].lower().replace("-", "_"), list(by_lower), 1, 0.6)
+    near = difflib.get_close_matches(
+        key[:64].lower().replace("-", "_"), list(by_lower), 1, 0.6
+    )
     return by_lower[near[0]] if near else ""
 
 
 def _meant(key: str, known: list[str]) -> str:
     """The key that the nearest word stands for."""
     word = _near(key, known)
-    return next((name for alias, name in ALIASES if alias[-1] == word and name in known), word)
+    return next(
+        (
+            name
+            for alias, name in ALIASES
+            if alias[-1] == word and name in known
+        ),
+        word,
+    )
 
 
 def _example(steps: tuple[str | int, ...]) -> str:
@@ -215,13 +271,20 @@ def _example(steps: tuple[str | int, ...]) -> str:
 
 
 def _reason(found: dict[str, Any], here: Node) -> str:
-    kind, context, given = found["type"], found.get("ctx", {}), found.get("input")
+    kind, context, given = (
+        found["type"],
+        found.get("ctx", {}),
+        found.get("input"),
+    )
     shown = f"{given[:60]!r}" if isinstance(given, str) else _shape(here)
     if kind == "dr_sim":
         return str(context["message"])
     if kind == "literal_error":
         allowed = [
-            word.strip("'\" ") for word in str(context["expected"]).replace(" or ", ", ").split(",")
+            word.strip("'\" ")
+            for word in str(context["expected"])
+            .replace(" or ", ", ")
+            .split(",")
         ]
         near = (
             difflib.get_close_matches(given.lower(), allowed, 1, 0.6)
@@ -241,9 +304,23 @@ def _reason(found: dict[str, Any], here: Node) -> str:
         return f"{shown} is not a whole number; write for example 3"
     if kind.startswith("bool_"):
         return f"{shown} is neither; write true or false"
-    if kind in ("greater_than_equal", "less_than_equal", "greater_than", "less_than"):
-        words = {"ge": "at least", "le": "at most", "gt": "more than", "lt": "less than"}
-        word, bound = next((words[key], value) for key, value in context.items() if key in words)
+    if kind in (
+        "greater_than_equal",
+        "less_than_equal",
+        "greater_than",
+        "less_than",
+    ):
+        words = {
+            "ge": "at least",
+            "le": "at most",
+            "gt": "more than",
+            "lt": "less than",
+        }
+        word, bound = next(
+            (words[key], value)
+            for key, value in context.items()
+            if key in words
+        )
         return f"{given} must be {word} {bound}"
     text = str(found["msg"])
     return f"{shown}: {text[0].lower()}{text[1:]}"

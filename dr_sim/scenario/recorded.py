@@ -33,7 +33,9 @@ from dr_sim.units import SECOND_US
 MOST_BYTES = 64 * 2**20
 MOST_STEPS = 1_000_000
 LARGEST_VALUE = 10**15  # bit/s, or millionths: as bounds.py says of both
-LONGEST_NUMBER = 40  # characters; a number with a large exponent would fill the memory
+LONGEST_NUMBER = (
+    40  # characters; a number with a large exponent would fill the memory
+)
 LOWEST_BIT_S = 1_000  # a link that is up carries something
 _INLINE_KEYS = (("values", "step"), ("spans", "period"))
 _WORDS = {
@@ -74,7 +76,9 @@ def _reader(what: str) -> Callable[[Any], Recorded | Outages | RecordedFile]:
         if value == "none":
             return Outages() if what == "outages" else Recorded()
         if not isinstance(value, dict):
-            raise refuse(f"write {{file: {what}.csv, at: seconds, value: ...}}, or none")
+            raise refuse(
+                f"write {{file: {what}.csv, at: seconds, value: ...}}, or none"
+            )
         if "file" in value:
             return _file(what, value)
         return _outages(value) if what == "outages" else _values(value)
@@ -85,12 +89,19 @@ def _reader(what: str) -> Callable[[Any], Recorded | Outages | RecordedFile]:
 def _file(what: str, value: dict[str, Any]) -> RecordedFile:
     for key in value:
         if key not in _FILE_KEYS:
-            raise refuse(f"unknown key {key!r}; {did_you_mean(key, _FILE_KEYS)}", key)
+            raise refuse(
+                f"unknown key {key!r}; {did_you_mean(key, _FILE_KEYS)}", key
+            )
         if key != "only" and not isinstance(value[key], str):
             raise refuse("one value belongs here", key)
     only = value.get("only", {})
-    if not isinstance(only, dict) or not all(isinstance(text, str) for text in only.values()):
-        raise refuse("write the column and the text its rows have, as in {site: web}", "only")
+    if not isinstance(only, dict) or not all(
+        isinstance(text, str) for text in only.values()
+    ):
+        raise refuse(
+            "write the column and the text its rows have, as in {site: web}",
+            "only",
+        )
     if ("at" in value) == ("every" in value):
         raise refuse(
             "write either the column of instants (at: seconds) or how far apart the rows "
@@ -102,7 +113,9 @@ def _file(what: str, value: dict[str, Any]) -> RecordedFile:
             "mean: 150 Mbit/s"
         )
     if what == "outages" and "down" not in value:
-        raise refuse("write which text in the column of values means an outage, as in down: down")
+        raise refuse(
+            "write which text in the column of values means an outage, as in down: down"
+        )
     every, step = (
         from_text(bounds.duration, value[key], key) if key in value else 0
         for key in ("every", "step")
@@ -115,22 +128,31 @@ def _file(what: str, value: dict[str, Any]) -> RecordedFile:
         every,
         tuple(only.items()),
         step or every or 60 * SECOND_US,
-        from_text(bounds.bandwidth, value["mean"], "mean") if "mean" in value else 0,
+        from_text(bounds.bandwidth, value["mean"], "mean")
+        if "mean" in value
+        else 0,
         value.get("down", ""),
     )
 
 
 def _is_value(word: str) -> bool:
     return (
-        word.isascii() and word.isdecimal() and len(word) <= 16 and 1 <= int(word) <= LARGEST_VALUE
+        word.isascii()
+        and word.isdecimal()
+        and len(word) <= 16
+        and 1 <= int(word) <= LARGEST_VALUE
     )
 
 
 def _values(value: dict[str, Any]) -> Recorded:
     if set(value) != {"values", "step"}:
-        raise refuse("a series is {file: ...}, or {values: 100000000 90000000, step: 1 min}")
+        raise refuse(
+            "a series is {file: ...}, or {values: 100000000 90000000, step: 1 min}"
+        )
     words = str(value["values"]).split()
-    if not 1 <= len(words) <= MOST_STEPS or not all(_is_value(word) for word in words):
+    if not 1 <= len(words) <= MOST_STEPS or not all(
+        _is_value(word) for word in words
+    ):
         raise refuse(
             f"write 1 to {MOST_STEPS} whole numbers above 0 and at most "
             f"{LARGEST_VALUE:,}, with spaces between",
@@ -151,11 +173,18 @@ def _outages(value: dict[str, Any]) -> Outages:
     reached = 0
     for word in str(value["spans"]).split():
         try:
-            begin, end = (int(_number(part) * SECOND_US) for part in word.split("-"))
+            begin, end = (
+                int(_number(part) * SECOND_US) for part in word.split("-")
+            )
         except ValueError:
-            raise refuse(f"{word[:20]!r} is no span; write 600-1368, in seconds", "spans") from None
+            raise refuse(
+                f"{word[:20]!r} is no span; write 600-1368, in seconds",
+                "spans",
+            ) from None
         if not reached <= begin < end:
-            raise refuse(f"{word[:20]!r} does not come after the one before it", "spans")
+            raise refuse(
+                f"{word[:20]!r} does not come after the one before it", "spans"
+            )
         spans.append((begin, end))
         reached = end
     period_us = from_text(bounds.duration, value["period"], "period")
@@ -171,7 +200,9 @@ def plain(series: Recorded | Outages) -> dict[str, str]:
             "values": " ".join(map(str, series.values)),
             "step": units.format_duration(series.step_us),
         }
-    spans = " ".join(f"{_seconds(begin)}-{_seconds(end)}" for begin, end in series.spans)
+    spans = " ".join(
+        f"{_seconds(begin)}-{_seconds(end)}" for begin, end in series.spans
+    )
     return {"spans": spans, "period": units.format_duration(series.period_us)}
 
 
@@ -181,7 +212,9 @@ def _seconds(us: int) -> str:
 
 
 # ---- files
-def read_recorded(wanted: RecordedFile, scenario_file: str) -> Recorded | Outages:
+def read_recorded(
+    wanted: RecordedFile, scenario_file: str
+) -> Recorded | Outages:
     """Return what the file holds, to scale. Raises SeriesError."""
     path = os.path.join(os.path.dirname(scenario_file), wanted.file)
     rows = _rows(wanted, path)
@@ -194,15 +227,23 @@ def read_recorded(wanted: RecordedFile, scenario_file: str) -> Recorded | Outage
             raise SeriesError(
                 f"{path}: the values are 0 on average; nothing can be scaled to a mean"
             )
-        scaled = (int(value * wanted.mean_bit_s / mean + Fraction(1, 2)) for value in values)
-        return Recorded(wanted.step_us, tuple(max(LOWEST_BIT_S, value) for value in scaled))
+        scaled = (
+            int(value * wanted.mean_bit_s / mean + Fraction(1, 2))
+            for value in values
+        )
+        return Recorded(
+            wanted.step_us, tuple(max(LOWEST_BIT_S, value) for value in scaled)
+        )
     if min(values) <= 0:
         raise SeriesError(
             f"{path}: a rate of restores must be above 0; leave out what did not restore anything"
         )
     usual = median(values)
     return Recorded(
-        wanted.step_us, tuple(int(usual * 1_000_000 / value + Fraction(1, 2)) for value in values)
+        wanted.step_us,
+        tuple(
+            int(usual * 1_000_000 / value + Fraction(1, 2)) for value in values
+        ),
     )
 
 
@@ -214,18 +255,32 @@ def _rows(wanted: RecordedFile, path: str) -> list[tuple[int, str]]:
     names = [cell.strip() for cell in cells[0]]
     value_at = _column(path, names, wanted.value)
     at = _column(path, names, wanted.at) if wanted.at else -1
-    only = [(_column(path, names, column), text) for column, text in wanted.only]
-    named = {wanted.at, wanted.value, *(column for column, _ in wanted.only)} & set(names)
-    heading = bool(named) or (at >= 0 and not _is_number(names[at]) and not _is_instant(names[at]))
+    only = [
+        (_column(path, names, column), text) for column, text in wanted.only
+    ]
+    named = {
+        wanted.at,
+        wanted.value,
+        *(column for column, _ in wanted.only),
+    } & set(names)
+    heading = bool(named) or (
+        at >= 0 and not _is_number(names[at]) and not _is_instant(names[at])
+    )
     last = max(value_at, at, *(i for i, _ in only), 0)
     rows: list[tuple[int, str]] = []
     start = 0
     for number, row in enumerate(cells[heading:], start=1 + heading):
         if len(row) <= last:
-            raise SeriesError(f"{path} row {number}: has {len(row)} cells, its heading has more")
+            raise SeriesError(
+                f"{path} row {number}: has {len(row)} cells, its heading has more"
+            )
         if any(row[i].strip() != text for i, text in only):
             continue
-        instant = len(rows) * wanted.every_us if at < 0 else _instant(path, number, row[at].strip())
+        instant = (
+            len(rows) * wanted.every_us
+            if at < 0
+            else _instant(path, number, row[at].strip())
+        )
         if not rows:
             start = instant
         elif instant - start < rows[-1][0]:
@@ -235,22 +290,34 @@ def _rows(wanted: RecordedFile, path: str) -> list[tuple[int, str]]:
             )
         rows.append((instant - start, row[value_at].strip()))
     if len(rows) < 2:
-        raise SeriesError(f"{path} has {len(rows)} rows to use; a series has 2 at the least")
+        raise SeriesError(
+            f"{path} has {len(rows)} rows to use; a series has 2 at the least"
+        )
     return rows
 
 
 def _column(path: str, names: list[str], wanted: str) -> int:
     if wanted in names:
         return names.index(wanted)
-    if wanted.isascii() and wanted.isdecimal() and 1 <= int(wanted[:4]) <= len(names):
+    if (
+        wanted.isascii()
+        and wanted.isdecimal()
+        and 1 <= int(wanted[:4]) <= len(names)
+    ):
         return int(wanted) - 1
-    raise SeriesError(f"{path} has no column {wanted[:40]!r}; {did_you_mean(wanted, names)}")
+    raise SeriesError(
+        f"{path} has no column {wanted[:40]!r}; {did_you_mean(wanted, names)}"
+    )
 
 
 def _number(text: str) -> Fraction:
     """A decimal number as CSV files hold it. Raises ValueError."""
     mantissa, _, exponent = text.strip().lower().partition("e")
-    if len(text) > LONGEST_NUMBER or "/" in text or (exponent and not -30 <= int(exponent) <= 30):
+    if (
+        len(text) > LONGEST_NUMBER
+        or "/" in text
+        or (exponent and not -30 <= int(exponent) <= 30)
+    ):
         raise ValueError(f"{text[:30]!r} is no number")
     return Fraction(mantissa) * Fraction(10) ** int(exponent or 0)
 
@@ -281,17 +348,23 @@ def _instant(path: str, number: int, text: str) -> int:
         )
     when = datetime.fromisoformat(text)
     since = when - datetime(1970, 1, 1, tzinfo=when.tzinfo)
-    return (since.days * 86_400 + since.seconds) * SECOND_US + since.microseconds
+    return (
+        since.days * 86_400 + since.seconds
+    ) * SECOND_US + since.microseconds
 
 
-def _stepwise(wanted: RecordedFile, path: str, rows: list[tuple[int, str]]) -> list[Fraction]:
+def _stepwise(
+    wanted: RecordedFile, path: str, rows: list[tuple[int, str]]
+) -> list[Fraction]:
     """The mean in each whole step; each value holds until the next, the last as long as the one
     before it.
     """
     numbers = []
     for number, (_, text) in enumerate(rows, start=1):
         if not _is_number(text) or _number(text) < 0:
-            raise SeriesError(f"{path} row {number}: {text[:30]!r} is no number from 0 up")
+            raise SeriesError(
+                f"{path} row {number}: {text[:30]!r} is no number from 0 up"
+            )
         numbers.append(_number(text))
     instants = [at for at, _ in rows]
     instants.append(instants[-1] + max(1, instants[-1] - instants[-2]))
@@ -310,7 +383,9 @@ def _stepwise(wanted: RecordedFile, path: str, rows: list[tuple[int, str]]) -> l
     return [total / min(wanted.step_us, instants[-1]) for total in totals]
 
 
-def _outages_of(wanted: RecordedFile, path: str, rows: list[tuple[int, str]]) -> Outages:
+def _outages_of(
+    wanted: RecordedFile, path: str, rows: list[tuple[int, str]]
+) -> Outages:
     spans: list[tuple[int, int]] = []
     began: int | None = None
     for at, text in rows:
@@ -332,7 +407,9 @@ def _schema(what: str) -> WithJsonSchema:
         return {"type": kind, "description": _WORDS[key]}
 
     keys: dict[str, Any] = {key: text(key) for key in _FILE_KEYS}
-    keys["only"] = text("only", "object") | {"additionalProperties": {"type": "string"}}
+    keys["only"] = text("only", "object") | {
+        "additionalProperties": {"type": "string"}
+    }
     for key in ("value", "at"):
         keys[key] = text(key, ["string", "integer"])
     inline = {key: text(key) for key in _INLINE_KEYS[what == "outages"]}
@@ -357,10 +434,16 @@ def _schema(what: str) -> WithJsonSchema:
     )
 
 
-RecordedLink = Annotated[Recorded | RecordedFile, PlainValidator(_reader("link")), _schema("link")]
+RecordedLink = Annotated[
+    Recorded | RecordedFile, PlainValidator(_reader("link")), _schema("link")
+]
 RecordedRestores = Annotated[
-    Recorded | RecordedFile, PlainValidator(_reader("restores")), _schema("restores")
+    Recorded | RecordedFile,
+    PlainValidator(_reader("restores")),
+    _schema("restores"),
 ]
 RecordedOutages = Annotated[
-    Outages | RecordedFile, PlainValidator(_reader("outages")), _schema("outages")
+    Outages | RecordedFile,
+    PlainValidator(_reader("outages")),
+    _schema("outages"),
 ]

@@ -20,11 +20,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
 LAST = -1  # of a month: its last day, or the last of a weekday
-_FURTHEST_DAYS = 70  # two months and the days around them: every schedule has a day in them
+_FURTHEST_DAYS = (
+    70  # two months and the days around them: every schedule has a day in them
+)
 _MEAN_MONTH_US = 146_097 * DAY_US // 4_800  # of the 4,800 months in 400 years
 
 
-def next_start(schedule: Schedule, after_us: int, start_utc_us: int) -> int | None:
+def next_start(
+    schedule: Schedule, after_us: int, start_utc_us: int
+) -> int | None:
     """The first start strictly after that instant (microseconds since the scenario's start); None:
     never.
     """
@@ -38,7 +42,11 @@ def next_start(schedule: Schedule, after_us: int, start_utc_us: int) -> int | No
     for ahead in range(-1, _FURTHEST_DAYS):
         day = today + ahead * _DAY
         if _is_due(schedule, day):
-            later = [t for t in _instants(schedule, day, zone) if t - start_utc_us > after_us]
+            later = [
+                t
+                for t in _instants(schedule, day, zone)
+                if t - start_utc_us > after_us
+            ]
             if later:
                 return min(later) - start_utc_us
     raise AssertionError("two months have every day that a schedule can name")
@@ -53,7 +61,11 @@ def _is_due(schedule: Schedule, day: date) -> bool:
     next_week, tomorrow = day + 7 * _DAY, day + _DAY
     if schedule.month_day:
         is_last = tomorrow.month != day.month
-        return is_last if schedule.month_day == LAST else day.day == schedule.month_day
+        return (
+            is_last
+            if schedule.month_day == LAST
+            else day.day == schedule.month_day
+        )
     if day.weekday() not in schedule.weekdays:
         return False
     if schedule.nth == LAST:
@@ -66,7 +78,9 @@ def _instants(schedule: Schedule, day: date, zone: ZoneInfo) -> Iterator[int]:
     for at_us in schedule.times_us:
         minutes, rest_us = divmod(at_us, 60_000_000)
         clock = time(*divmod(minutes, 60), *divmod(rest_us, 1_000_000))
-        yield (datetime.combine(day, clock, zone).astimezone(UTC) - _EPOCH) // _US
+        yield (
+            datetime.combine(day, clock, zone).astimezone(UTC) - _EPOCH
+        ) // _US
 
 
 # ---- how far apart starts are, but for changes of the clock
@@ -103,14 +117,23 @@ def _gaps_us(schedule: Schedule) -> list[int]:
     if schedule.kind == "daily":
         return _around(times, DAY_US)
     if schedule.kind == "weekly":
-        return _around([d * DAY_US + t for d in schedule.weekdays for t in times], WEEK_US)
+        return _around(
+            [d * DAY_US + t for d in schedule.weekdays for t in times], WEEK_US
+        )
     within = [later - earlier for earlier, later in pairwise(times)]
     over_night = times[0] - times[-1]
     shortest, longest = (28, 31) if schedule.month_day else (28, 35)
-    return [*within, shortest * DAY_US + over_night, longest * DAY_US + over_night]
+    return [
+        *within,
+        shortest * DAY_US + over_night,
+        longest * DAY_US + over_night,
+    ]
 
 
 def _around(starts: tuple[int, ...] | list[int], period_us: int) -> list[int]:
     """The waits between ascending starts that come again after a period."""
     following = [*starts[1:], starts[0] + period_us]
-    return [later - earlier for earlier, later in zip(starts, following, strict=True)]
+    return [
+        later - earlier
+        for earlier, later in zip(starts, following, strict=True)
+    ]

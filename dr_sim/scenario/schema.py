@@ -40,7 +40,11 @@ from dr_sim.scenario.fields import (
     Size,
     YesNo,
 )
-from dr_sim.scenario.recorded import RecordedLink, RecordedOutages, RecordedRestores
+from dr_sim.scenario.recorded import (
+    RecordedLink,
+    RecordedOutages,
+    RecordedRestores,
+)
 from dr_sim.scenario.values import (
     CopyRate,
     MachinesSilent,
@@ -75,16 +79,28 @@ class Section(BaseModel):
 
 
 class DatabaseKeys(Section):
-    size: Annotated[Size, Positive] = about("size of its data, what a full backup holds")
+    size: Annotated[Size, Positive] = about(
+        "size of its data, what a full backup holds"
+    )
     machine: MachineName = about("the machine it lives on")
     log_volume: LogVolumeField = about("how fast users' commits write log")
-    transactions: Rate = about("users' transactions; they follow the log volume")
-    incremental_share: Ppm = about("of the log written since its base, what an incremental holds")
+    transactions: Rate = about(
+        "users' transactions; they follow the log volume"
+    )
+    incremental_share: Ppm = about(
+        "of the log written since its base, what an incremental holds"
+    )
     full: ScheduleField = about("when full backups start")
-    incremental: ScheduleField = about("when incremental (differential) backups start")
-    log: ScheduleField = about("when log backups start; none: it has no log backups")
+    incremental: ScheduleField = about(
+        "when incremental (differential) backups start"
+    )
+    log: ScheduleField = about(
+        "when log backups start; none: it has no log backups"
+    )
     serial: YesNo = about("its backup jobs never run side by side")
-    seeded: YesNo = about("a full of it lies restored at the secondary when the run begins")
+    seeded: YesNo = about(
+        "a full of it lies restored at the secondary when the run begins"
+    )
     log_capacity: Capacity = about(
         "the most its transaction log may hold; when it is full commits are refused "
         "(9002), and by PostgreSQL's rules the server falls"
@@ -97,15 +113,21 @@ class DatabaseKeys(Section):
 
 class BackupCostKeys(Section):
     fixed: Duration = about("fixed cost of one backup")
-    rate: Annotated[DiskRate, Positive] = about("speed of one backup by itself")
+    rate: Annotated[DiskRate, Positive] = about(
+        "speed of one backup by itself"
+    )
 
 
 class PrimaryKeys(Section):
-    disk: Annotated[DiskRate, Positive] = about("disk of a machine, shared by its backup jobs")
+    disk: Annotated[DiskRate, Positive] = about(
+        "disk of a machine, shared by its backup jobs"
+    )
     full: BackupCostKeys = about("what a full backup costs")
     incremental: BackupCostKeys = about("what an incremental backup costs")
     log: BackupCostKeys = about("what a log backup costs")
-    retention: Duration = about("how long backup files are kept at the primary")
+    retention: Duration = about(
+        "how long backup files are kept at the primary"
+    )
     keep_fulls: Count = about("least number of fulls to keep, at any age")
     share_capacity: Capacity = about(
         "what the backup share's disk holds; a backup that does not fit fails (3202)"
@@ -128,8 +150,12 @@ class LinkKeys(Section):
 class FolderKeys(Section):
     databases: NameList = about("whose backups it holds")
     primary: ShareName = about("the share at the primary")
-    secondary: ShareName = about("the share at the secondary; it bears another name")
-    staging: Annotated[Size, Positive] = about("quota of the folder's own staging area")
+    secondary: ShareName = about(
+        "the share at the secondary; it bears another name"
+    )
+    staging: Annotated[Size, Positive] = about(
+        "quota of the folder's own staging area"
+    )
 
 
 class GroupKeys(Section):
@@ -147,7 +173,9 @@ class ReplicationKeys(Section):
     retry: PeriodOrAtOnce = about(
         "back-off after a cut transfer; 0 s: goes on as soon as the link is back"
     )
-    resume_above: Size = about("larger files resume after a cut, others start again")
+    resume_above: Size = about(
+        "larger files resume after a cut, others start again"
+    )
     every: PeriodOrAtOnce = about(
         "a copy job at whole multiples; 0 s: as soon as a file is finished"
     )
@@ -158,20 +186,30 @@ class ReplicationKeys(Section):
 
 
 class SecondaryKeys(Section):
-    disk: Annotated[DiskRate, Positive] = about("disk shared by hashing, copying and restoring")
-    hash_rate: Annotated[DiskRate, Positive] = about("speed of hashing one file by itself")
+    disk: Annotated[DiskRate, Positive] = about(
+        "disk shared by hashing, copying and restoring"
+    )
+    hash_rate: Annotated[DiskRate, Positive] = about(
+        "speed of hashing one file by itself"
+    )
     copy_rate: CopyRate = about(
         "speed of copying one file into the restore folder by itself; clone: its blocks "
         "are shared, in no time"
     )
-    restore_rate: Annotated[DiskRate, Positive] = about("speed of one restore by itself")
+    restore_rate: Annotated[DiskRate, Positive] = about(
+        "speed of one restore by itself"
+    )
     restore_fixed: Duration = about("fixed cost of one restore")
     restore_full: RestoreCost = about(
         "of fulls, if that is another: {fixed, rate}; none: as restore_fixed and restore_rate"
     )
     restore_incremental: RestoreCost = about("the same for incrementals")
-    restore_tail: FactorLaw = about("law of a factor on every restore's duration")
-    retention: Duration = about("how long backup files are kept at the secondary")
+    restore_tail: FactorLaw = about(
+        "law of a factor on every restore's duration"
+    )
+    retention: Duration = about(
+        "how long backup files are kept at the secondary"
+    )
     keep_fulls: Count = about("least number of fulls to keep, at any age")
     share_capacity: Capacity = about(
         "what the landing share's disk holds; replication stops when it is full"
@@ -182,31 +220,52 @@ class SecondaryKeys(Section):
 
 
 class ReplayKeys(Section):
-    workers: Annotated[Count, Positive] = about("restores that run at one time, one a database")
+    workers: Annotated[Count, Positive] = about(
+        "restores that run at one time, one a database"
+    )
     on_hole: Literal["bridge", "skip_ahead", "resync"] = about(
         "what to do about a log that cannot be had again"
     )
-    otherwise: Literal["bridge", "skip_ahead", "resync"] = about("what to do when on_hole cannot")
-    delay: Duration = about("replay lags on purpose by so much, a defence against mistakes")
+    otherwise: Literal["bridge", "skip_ahead", "resync"] = about(
+        "what to do when on_hole cannot"
+    )
+    delay: Duration = about(
+        "replay lags on purpose by so much, a defence against mistakes"
+    )
     every: PeriodOrAtOnce = about(
         "a restore job at whole multiples; 0 s: as soon as a log has landed"
     )
-    attempts: Annotated[Count, Positive] = about("reads of one log before it is in trouble")
-    age: Duration = about("time since its backup finished after which a log is in trouble")
-    retry: Annotated[Period, Positive] = about("time between retries, and between alerts")
-    window: Annotated[Period, Positive] = about("no new log for so long: alert")
+    attempts: Annotated[Count, Positive] = about(
+        "reads of one log before it is in trouble"
+    )
+    age: Duration = about(
+        "time since its backup finished after which a log is in trouble"
+    )
+    retry: Annotated[Period, Positive] = about(
+        "time between retries, and between alerts"
+    )
+    window: Annotated[Period, Positive] = about(
+        "no new log for so long: alert"
+    )
     critical_after: Duration = about(
         "an alert turns critical after so long without a successful restore"
     )
     validation: Validation = about(
-        "what is compared on arrival; none: the engine meets whatever has landed", alias="validate"
+        "what is compared on arrival; none: the engine meets whatever has landed",
+        alias="validate",
     )
-    reverify: Reverify = about("time between checks of what has landed; 0 s: on arrival only")
+    reverify: Reverify = about(
+        "time between checks of what has landed; 0 s: on arrival only"
+    )
 
 
 class HeartbeatKeys(Section):
-    every: Annotated[Beat, Positive] = about("time between heartbeats of a machine")
-    path: Literal["own", "data link"] = about("whether heartbeats share the link with the data")
+    every: Annotated[Beat, Positive] = about(
+        "time between heartbeats of a machine"
+    )
+    path: Literal["own", "data link"] = about(
+        "whether heartbeats share the link with the data"
+    )
 
 
 class OperatorKeys(Section):
@@ -217,7 +276,9 @@ class OperatorKeys(Section):
 class RedirectKeys(Section):
     switch: Duration = about("time to send requests to the other side")
     ttl: Duration = about("how long clients may keep the old name")
-    reconnect: Duration = about("how long clients take to notice and reconnect")
+    reconnect: Duration = about(
+        "how long clients take to notice and reconnect"
+    )
 
 
 class WarmUpKeys(Section):
@@ -238,7 +299,9 @@ class FailoverKeys(Section):
     on_duty: str = about("the operator who is paged")
     operator: OperatorKeys = about("the person who is paged")
     fence: Duration = about("a fence that is obeyed takes so long")
-    fence_timeout: Duration = about("a fence that reaches nothing is given up after so long")
+    fence_timeout: Duration = about(
+        "a fence that reaches nothing is given up after so long"
+    )
     drain_limit: Period = about(
         "how long a failover waits for files on their way and for the tails, all "
         "together; what has landed is replayed, however long that takes"
@@ -247,7 +310,9 @@ class FailoverKeys(Section):
         "once the drain limit is over, a restore of a log or an incremental that has gone "
         "on for longer hangs: it is ended and tried once more"
     )
-    recover: Law = about("time to bring a database online, without what it must undo")
+    recover: Law = about(
+        "time to bring a database online, without what it must undo"
+    )
     undo_rate: Annotated[DiskRate, Positive] = about(
         "speed at which bringing a database online undoes open transactions, by SQL Server's rules"
     )
@@ -263,9 +328,15 @@ class FailoverKeys(Section):
 
 class CopyKeys(Section):
     link: LinkKeys = about("its link; what is not written is as under link")
-    replication: ReplicationKeys = about("how backup files get there; else as under replication")
-    secondary: SecondaryKeys = about("its disks, what restores cost there; else as under secondary")
-    replay: ReplayKeys = about("how it checks and restores what lands; else as under replay")
+    replication: ReplicationKeys = about(
+        "how backup files get there; else as under replication"
+    )
+    secondary: SecondaryKeys = about(
+        "its disks, what restores cost there; else as under secondary"
+    )
+    replay: ReplayKeys = about(
+        "how it checks and restores what lands; else as under replay"
+    )
 
 
 class AfterFailoverKeys(Section):
@@ -280,23 +351,31 @@ class UsersKeys(Section):
 
 
 class ManagerKeys(Section):
-    restart_after: Duration = about("a crashed recovery manager is back after so long")
+    restart_after: Duration = about(
+        "a crashed recovery manager is back after so long"
+    )
 
 
 class MonitorKeys(Section):
     enabled: YesNo = about(
         "a monitor on a third machine watches the histories of backups and restores"
     )
-    every: Annotated[Period, Positive] = about("its alert job runs at whole multiples of this")
+    every: Annotated[Period, Positive] = about(
+        "its alert job runs at whole multiples of this"
+    )
     backup_threshold: Duration = about("no backup for so long: alert 14420")
     restore_threshold: Duration = about(
         "no restore for so long, or what is not restored is older: alert 14421"
     )
-    repeat: Annotated[Period, Positive] = about("an alert that is up is raised again after so long")
+    repeat: Annotated[Period, Positive] = about(
+        "an alert that is up is raised again after so long"
+    )
 
 
 class DangerKeys(Section):
-    above: Duration = about("true exposure above this is danger that someone must be told of")
+    above: Duration = about(
+        "true exposure above this is danger that someone must be told of"
+    )
     outage_above: DurationOrNone = about(
         "so is an outage, should the site be lost now, above this; none: above the "
         "tightest outage that the SLA allows, or 1 h"
@@ -311,7 +390,9 @@ class EngineKeys(Section):
     kind: Literal["model", "sqlite", "postgres"] = about(
         "what holds the databases: a model in memory, or real ones"
     )
-    imitates: Literal["sql_server", "postgres"] = about("whose chain rules the model follows")
+    imitates: Literal["sql_server", "postgres"] = about(
+        "whose chain rules the model follows"
+    )
     scale: Annotated[Count, Positive] = about(
         "real engines keep this many times fewer bytes on disk"
     )
@@ -329,9 +410,13 @@ class DirectoryKeys(Section):
     changes: Rate = about(
         "accounts and computers that are made or changed; none: no directory to speak of"
     )
-    replicate: ScheduleField = about("when it replicates, apart from the files")
+    replicate: ScheduleField = about(
+        "when it replicates, apart from the files"
+    )
     lag: Duration = about("how long a replication takes")
-    provision: Duration = about("time to make one entry by hand that is missing in a failover")
+    provision: Duration = about(
+        "time to make one entry by hand that is missing in a failover"
+    )
 
 
 class RecordedKeys(Section):
@@ -365,16 +450,26 @@ class Root(Section):
         "the side that works: its disk, what backups cost there, how long they are kept"
     )
     link: LinkKeys = about("the network between the two sides")
-    replication: ReplicationKeys = about("how backup files are copied to the secondary")
-    secondary: SecondaryKeys = about("the side that stands by: its disks, what restores cost there")
+    replication: ReplicationKeys = about(
+        "how backup files are copied to the secondary"
+    )
+    secondary: SecondaryKeys = about(
+        "the side that stands by: its disks, what restores cost there"
+    )
     replay: ReplayKeys = about("how landed backups are checked and restored")
-    heartbeat: HeartbeatKeys = about("how the secondary hears from the primary")
+    heartbeat: HeartbeatKeys = about(
+        "how the secondary hears from the primary"
+    )
     copies: dict[str, CopyKeys] | None = if_any(
         "the standbys by name, the preferred one first, each at a place of its own; none written: "
         "one, as link, replication, secondary and replay say"
     )
-    failover: FailoverKeys = about("who decides on a failover, and what it takes")
-    after_failover: AfterFailoverKeys = about("what is set up after a promotion")
+    failover: FailoverKeys = about(
+        "who decides on a failover, and what it takes"
+    )
+    after_failover: AfterFailoverKeys = about(
+        "what is set up after a promotion"
+    )
     users: UsersKeys = about("the requests that users make")
     manager: ManagerKeys = about("the program that restores and fails over")
     monitor: MonitorKeys = about("a monitor on a third machine")
@@ -382,16 +477,32 @@ class Root(Section):
     engine: EngineKeys = about("what holds the databases")
     change_windows: ChangeWindowKeys = about("when changes are made")
     recorded: RecordedKeys = about("conditions that were recorded elsewhere")
-    directory: DirectoryKeys = about("accounts and computers that the service needs")
+    directory: DirectoryKeys = about(
+        "accounts and computers that the service needs"
+    )
     prices: PriceKeys = about("what things cost, for `dr-sim advise`")
-    networks: dict[str, NetworkKeys] = if_any("networks by name; each has a second one")
-    cloud: CloudKeys = if_any("the cloud manager, and how it mirrors changes to the secondary")
+    networks: dict[str, NetworkKeys] = if_any(
+        "networks by name; each has a second one"
+    )
+    cloud: CloudKeys = if_any(
+        "the cloud manager, and how it mirrors changes to the secondary"
+    )
     jobs: JobsKeys = if_any("what the cloud manager's jobs take")
     changes: ChangesKeys = if_any("administrative changes at the primary")
-    clients: dict[str, ClientKeys] = if_any("who calls the cloud manager, by name")
+    clients: dict[str, ClientKeys] = if_any(
+        "who calls the cloud manager, by name"
+    )
 
 
-APART = ("events", "faults", "sla", "replications", "on_unknown", "sweep", "answer")
+APART = (
+    "events",
+    "faults",
+    "sla",
+    "replications",
+    "on_unknown",
+    "sweep",
+    "answer",
+)
 """Keys beside those of Root, which are read by modules of their own."""
 
 EXAMPLES: dict[str, str] = {

@@ -30,5 +30,9 @@ def csv_rows(path: str, most_bytes: int, delimiters: str) -> list[list[str]]:
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         return [row for row in rows if any(map(str.strip, row))]
     except (OSError, ValueError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        reason = (
+            error.strerror
+            if isinstance(error, OSError) and error.strerror
+            else str(error)
+        )
         raise SeriesError(f"cannot read the series {path}: {reason}") from None

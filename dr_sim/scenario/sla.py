@@ -15,7 +15,16 @@ from dr_sim.scenario.fields import LONGEST_VALUE, did_you_mean
 from dr_sim.scenario.model import Scenario, SlaLine
 from dr_sim.scenario.tree import Node
 
-PHASES = ("detect", "decide", "fence", "drain", "recover", "provision", "redirect", "warm_up")
+PHASES = (
+    "detect",
+    "decide",
+    "fence",
+    "drain",
+    "recover",
+    "provision",
+    "redirect",
+    "warm_up",
+)
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
 VALUES = (
     "data_loss",
@@ -46,11 +55,22 @@ CLASSED_CURVES = (*EXPOSURES, "outage_if_now")
 """Curves that depend on what died; without a class in the line it is the site."""
 DURATIONS = (
     *VALUES,
-    *(f"{measure}.{statistic}" for measure in (*VALUES, *CURVES) for statistic in STATISTICS),
+    *(
+        f"{measure}.{statistic}"
+        for measure in (*VALUES, *CURVES)
+        for statistic in STATISTICS
+    ),
 )
-ABOVE = re.compile(rf"({'|'.join(CURVES)})\.above_(\d{{1,6}})_(ms|s|min|h|days?|weeks?)")
+ABOVE = re.compile(
+    rf"({'|'.join(CURVES)})\.above_(\d{{1,6}})_(ms|s|min|h|days?|weeks?)"
+)
 CLASSES = ("database", "host", "site")
-CLASSED = ("data_loss", "outage", *CLASSED_CURVES, "unprotected")  # what depends on what died
+CLASSED = (
+    "data_loss",
+    "outage",
+    *CLASSED_CURVES,
+    "unprotected",
+)  # what depends on what died
 _KEYS = ("id", "database", "class", "fault", "tenant")
 _BOUND = re.compile(r"\s*at\s+(most|least)\s+(.+?)\s*", re.DOTALL)
 _UNKNOWN_IS = (
@@ -115,7 +135,9 @@ def read_sla(
                 lines.append(line)
     else:
         problems.append(
-            node.problem("sla is {data_loss: at most 15 min, ...} or a list of such lines")
+            node.problem(
+                "sla is {data_loss: at most 15 min, ...} or a list of such lines"
+            )
         )
     return tuple(lines)
 
@@ -128,7 +150,9 @@ def _item(
     problems: list[Problem],
 ) -> SlaLine | None:
     if not isinstance(item.value, dict):
-        problems.append(item.problem("sla: a line is {id: rpo, data_loss: at most 15 min}"))
+        problems.append(
+            item.problem("sla: a line is {id: rpo, data_loss: at most 15 min}")
+        )
         return None
     found = len(problems)
     words: dict[str, str] = {}
@@ -142,7 +166,9 @@ def _item(
     measures = [key for key in item.value if key not in _KEYS]
     if len(measures) != 1:
         named = " and ".join(measures) or "none"
-        problems.append(item.problem(f"sla: a line has one measure, and this has {named}"))
+        problems.append(
+            item.problem(f"sla: a line has one measure, and this has {named}")
+        )
         return None
     measure = measures[0]
     _check_fits(item.value, words, measure.split(".")[0], problems)
@@ -154,7 +180,9 @@ def _item(
     )
     line = _line(name, measure, item.value[measure], database, problems)
     if line is not None:
-        line = replace(line, failure_class=failure_class, fault=fault, tenant=tenant)
+        line = replace(
+            line, failure_class=failure_class, fault=fault, tenant=tenant
+        )
     return line if len(problems) == found else None
 
 
@@ -170,7 +198,11 @@ def _check_names(
     database = words.get("database", "")
     if database and database not in databases:
         hint = did_you_mean(database, databases)
-        problems.append(line["database"].problem(f"sla: unknown database {database!r}; {hint}"))
+        problems.append(
+            line["database"].problem(
+                f"sla: unknown database {database!r}; {hint}"
+            )
+        )
     failure_class = words.get("class", "")
     if failure_class and failure_class not in CLASSES:
         problems.append(
@@ -192,17 +224,31 @@ def _check_names(
             if tenants
             else "no database names any; write 'tenants: [...]' beside its size"
         )
-        problems.append(line["tenant"].problem(f"sla: unknown tenant {tenant[:40]!r}; {known}"))
+        problems.append(
+            line["tenant"].problem(
+                f"sla: unknown tenant {tenant[:40]!r}; {known}"
+            )
+        )
 
 
 def _check_fits(
-    line: dict[str, Node], words: dict[str, str], head: str, problems: list[Problem]
+    line: dict[str, Node],
+    words: dict[str, str],
+    head: str,
+    problems: list[Problem],
 ) -> None:
     """Whether that measure is taken of what a line is about."""
     for word in ("database", "tenant"):
-        if word in words and head in ("jobs_twice", "jobs_lost", "api", *CLOUD_CURVES):
+        if word in words and head in (
+            "jobs_twice",
+            "jobs_lost",
+            "api",
+            *CLOUD_CURVES,
+        ):
             problems.append(
-                line[word].problem(f"sla: {head} is of the whole service; leave {word!r} out")
+                line[word].problem(
+                    f"sla: {head} is of the whole service; leave {word!r} out"
+                )
             )
     if "class" in words and head not in CLASSED:
         problems.append(
@@ -219,7 +265,11 @@ def _check_fits(
 
 
 def _line(
-    name: str, measure: str, bound: Node, database: str, problems: list[Problem]
+    name: str,
+    measure: str,
+    bound: Node,
+    database: str,
+    problems: list[Problem],
 ) -> SlaLine | None:
     kind = kind_of(measure)
     if not kind:
@@ -236,15 +286,25 @@ def _line(
             ),
         )
         hint = near if near.startswith("did") else f"write {_UNKNOWN_IS}"
-        problems.append(bound.key_problem(f"sla: unknown measure {measure[:60]!r}; {hint}"))
+        problems.append(
+            bound.key_problem(f"sla: unknown measure {measure[:60]!r}; {hint}")
+        )
         return None
     try:
-        at_most, value = parse_bound(kind, bound.value if isinstance(bound.value, str) else "")
+        at_most, value = parse_bound(
+            kind, bound.value if isinstance(bound.value, str) else ""
+        )
     except units.UnitError as error:
         problems.append(bound.problem(f"sla.{measure}: {error}"))
         return None
     return SlaLine(
-        name, measure, at_most, value, database, bound.key_line or bound.line, file=bound.file
+        name,
+        measure,
+        at_most,
+        value,
+        database,
+        bound.key_line or bound.line,
+        file=bound.file,
     )
 
 
@@ -280,7 +340,9 @@ def _parse(kind: str, text: str) -> int:
     if kind == "part":
         return units.parse_ppm(text)
     if not (text.isascii() and text.isdecimal()) or len(text) > 18:
-        raise units.UnitError(f"{text[:40]!r} is not a whole number; write for example 'at most 0'")
+        raise units.UnitError(
+            f"{text[:40]!r} is not a whole number; write for example 'at most 0'"
+        )
     return int(text)
 
 
@@ -336,7 +398,10 @@ def schema() -> dict[str, Any]:
         measure: bound | {"description": _in_words(measure)}
         for measure in ("rpo", "rto", *DURATIONS, *COUNTED, *CLOUD_PARTS)
     }
-    patterns = {rf"^{ABOVE.pattern}$": bound | {"description": "the part of the time above it"}}
+    patterns = {
+        rf"^{ABOVE.pattern}$": bound
+        | {"description": "the part of the time above it"}
+    }
 
     def text(description: str) -> dict[str, Any]:
         return {"type": "string", "description": description}
@@ -351,21 +416,37 @@ def schema() -> dict[str, Any]:
         "properties": {
             "id": text("how reports call this line"),
             "database": text("only what concerns this database"),
-            "class": {"enum": list(CLASSES), "description": "only where this was lost"},
+            "class": {
+                "enum": list(CLASSES),
+                "description": "only where this was lost",
+            },
             "fault": text("only runs in which a fault of this kind happened"),
             "tenant": text("only what concerns this tenant"),
             **measures,
         }
     }
-    return {"description": "what is promised", "anyOf": [one, {"type": "array", "items": line}]}
+    return {
+        "description": "what is promised",
+        "anyOf": [one, {"type": "array", "items": line}],
+    }
 
 
-def bound_of(scenario: Scenario, measure: str, database: str = "") -> float | None:
+def bound_of(
+    scenario: Scenario, measure: str, database: str = ""
+) -> float | None:
     """Return the SLA's bound on exactly that measure: seconds, parts of 1, or a count; None if
     there is none.
     """
     for line in scenario.sla:
-        if (line.measure, line.database, line.tenant) != (measure, database, ""):
+        if (line.measure, line.database, line.tenant) != (
+            measure,
+            database,
+            "",
+        ):
             continue
-        return float(line.bound) if kind_of(measure) == "count" else line.bound / units.SECOND_US
+        return (
+            float(line.bound)
+            if kind_of(measure) == "count"
+            else line.bound / units.SECOND_US
+        )
     return None

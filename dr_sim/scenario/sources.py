@@ -53,7 +53,9 @@ def read_tree(
     else:
         plain, name = given_tree(path, problems), given.NAME
         # what is no text, number, list or mapping is told alone: the rest follows from it
-        tree = None if problems else _laid_on_its_base(plain, name, (), problems)
+        tree = (
+            None if problems else _laid_on_its_base(plain, name, (), problems)
+        )
     if tree is None:
         return None
     for text in overrides:
@@ -70,7 +72,9 @@ def read_tree(
     return tree
 
 
-def _names_nobody(tree: Node, path: Path, node: Node, problems: list[Problem]) -> bool:
+def _names_nobody(
+    tree: Node, path: Path, node: Node, problems: list[Problem]
+) -> bool:
     """A problem if one key inside a database, a group or a copy that is not there is set: a slip of
     the pen would add another one.
     """
@@ -80,7 +84,11 @@ def _names_nobody(tree: Node, path: Path, node: Node, problems: list[Problem]) -
         ("copy", ("copies",)),
     )
     for what, above in inside_of:
-        names = names_of(tree.at(above)) if tree.at(above) is not tree.at(above[:-1]) else ()
+        names = (
+            names_of(tree.at(above))
+            if tree.at(above) is not tree.at(above[:-1])
+            else ()
+        )
         inside = len(path) > len(above) + 1 and path[: len(above)] == above
         if inside and names and path[len(above)] not in (*names, "*"):
             name = path[len(above)]
@@ -97,7 +105,10 @@ def _names_nobody(tree: Node, path: Path, node: Node, problems: list[Problem]) -
 
 # ---- files
 def _read_file(
-    path: str, inside: tuple[str, ...], at: Node | None, problems: list[Problem]
+    path: str,
+    inside: tuple[str, ...],
+    at: Node | None,
+    problems: list[Problem],
 ) -> Node | None:
     """inside: the files that extend this one, by their real paths; at: where the nearest of them
     names it.
@@ -106,7 +117,11 @@ def _read_file(
     if text is None:
         return None
     tree = parse_yaml(text, path, problems)
-    return None if tree is None else _laid_on_its_base(tree, path, inside, problems)
+    return (
+        None
+        if tree is None
+        else _laid_on_its_base(tree, path, inside, problems)
+    )
 
 
 def _laid_on_its_base(
@@ -129,9 +144,13 @@ def _laid_on_its_base(
     if extends is None or extends.value is None:
         return tree
     if not isinstance(extends.value, str):
-        problems.append(extends.problem("extends: write the path of one scenario file"))
+        problems.append(
+            extends.problem("extends: write the path of one scenario file")
+        )
         return tree
-    base_path = os.path.normpath(os.path.join(os.path.dirname(path), extends.value))
+    base_path = os.path.normpath(
+        os.path.join(os.path.dirname(path), extends.value)
+    )
     chain = (*inside, _identity(path))
     if _identity(base_path) in chain or len(chain) > MOST_EXTENDS:
         problems.append(
@@ -171,8 +190,15 @@ def _text(path: str, at: Node | None, problems: list[Problem]) -> str | None:
     except UnicodeDecodeError as error:
         before = data[: error.start]
         line = before.count(b"\n") + 1
-        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
-        problem(f"is not UTF-8: byte 0x{data[error.start]:02x}; save it as UTF-8", line, column)
+        column = (
+            len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace"))
+            + 1
+        )
+        problem(
+            f"is not UTF-8: byte 0x{data[error.start]:02x}; save it as UTF-8",
+            line,
+            column,
+        )
         return None
 
 
@@ -189,7 +215,11 @@ def merged(base: Node, over: Node, path: Path) -> Node:
     ):
         children = dict(base.value)
         for key, child in over.value.items():
-            children[key] = merged(children[key], child, (*path, key)) if key in children else child
+            children[key] = (
+                merged(children[key], child, (*path, key))
+                if key in children
+                else child
+            )
         over.value = children
     return over
 
@@ -199,7 +229,9 @@ def _canonical_path(steps: Path) -> Path:
     renamed: list[str] = []
     for step in steps:
         here = (*renamed, step)
-        renamed.append(next((name for alias, name in ALIASES if fits(here, alias)), step))
+        renamed.append(
+            next((name for alias, name in ALIASES if fits(here, alias)), step)
+        )
     return tuple(renamed)
 
 
@@ -246,18 +278,34 @@ def fill_defaults(tree: Node, stem: str) -> None:
         for parent, key in _parents(tree, tuple(path.split("."))):
             assert isinstance(parent.value, dict)
             if key not in parent.value:
-                parent.value[key] = from_plain(parent, default_value(text), source)
+                parent.value[key] = from_plain(
+                    parent, default_value(text), source
+                )
     sources = dict(DERIVED)
     _derive(tree, (), "name", stem, sources["name"])
     first_machine = first_of(tree.get("machines"))
     databases = tree.get("databases")
     for name, _ in (
-        databases.items() if databases is not None and isinstance(databases.value, dict) else ()
+        databases.items()
+        if databases is not None and isinstance(databases.value, dict)
+        else ()
     ):
-        _derive(tree, ("databases", name), "machine", first_machine, sources["databases.*.machine"])
+        _derive(
+            tree,
+            ("databases", name),
+            "machine",
+            first_machine,
+            sources["databases.*.machine"],
+        )
     failover = tree.get("failover")
     operators = failover.get("operators") if failover is not None else None
-    _derive(tree, ("failover",), "on_duty", first_of(operators), sources["failover.on_duty"])
+    _derive(
+        tree,
+        ("failover",),
+        "on_duty",
+        first_of(operators),
+        sources["failover.on_duty"],
+    )
 
 
 def _parents(tree: Node, path: Path) -> list[tuple[Node, str]]:
@@ -281,9 +329,15 @@ def _parents(tree: Node, path: Path) -> list[tuple[Node, str]]:
     return [(node, path[-1]) for node in here]
 
 
-def _derive(tree: Node, path: Path, key: str, value: str | None, source: str) -> None:
+def _derive(
+    tree: Node, path: Path, key: str, value: str | None, source: str
+) -> None:
     parent = tree.at(path)
-    if isinstance(parent.value, dict) and key not in parent.value and value is not None:
+    if (
+        isinstance(parent.value, dict)
+        and key not in parent.value
+        and value is not None
+    ):
         parent.value[key] = beside(parent, value, source)
 
 
@@ -305,4 +359,8 @@ def names_of(node: Node | None) -> tuple[str, ...]:
         return ()
     if isinstance(node.value, dict):
         return tuple(node.value)
-    return tuple(child.value for _, child in node.items() if isinstance(child.value, str))
+    return tuple(
+        child.value
+        for _, child in node.items()
+        if isinstance(child.value, str)
+    )

@@ -44,7 +44,9 @@ def read_copies(tree: Node, problems: list[Problem]) -> None:
         return
     if not isinstance(copies.value, dict) or not copies.value:
         problems.append(
-            copies.problem(f"copies: is a mapping of standbys by name, as in {_EXAMPLE}")
+            copies.problem(
+                f"copies: is a mapping of standbys by name, as in {_EXAMPLE}"
+            )
         )
         del tree.value[COPIES]  # type: ignore[union-attr, arg-type]
         return
@@ -66,14 +68,20 @@ def _whole(name: str, copy: Node, tree: Node, problems: list[Problem]) -> None:
     if copy.value is None:
         copy.value = {}
     if not isinstance(copy.value, dict):
-        problems.append(copy.problem(f"{where}: is a mapping of {', '.join(SECTIONS)}"))
+        problems.append(
+            copy.problem(f"{where}: is a mapping of {', '.join(SECTIONS)}")
+        )
         copy.value = {}
     written = copy.value.get("replication")
     groups = written.get("groups") if written is not None else None
     usual_groups = tree.at(("replication", "groups"))
     if groups is not None and groups.plain() != usual_groups.plain():
-        told = f"{where}.replication.groups: groups are the same for all copies"
-        problems.append(groups.key_problem(f"{told}; write them under replication"))
+        told = (
+            f"{where}.replication.groups: groups are the same for all copies"
+        )
+        problems.append(
+            groups.key_problem(f"{told}; write them under replication")
+        )
         assert written is not None and isinstance(written.value, dict)
         del written.value["groups"]
     for section in SECTIONS:
@@ -82,13 +90,17 @@ def _whole(name: str, copy: Node, tree: Node, problems: list[Problem]) -> None:
             continue
         own = copy.value.get(section)
         base = deepcopy(usual)
-        copy.value[section] = base if own is None else merged(base, own, (section,))
+        copy.value[section] = (
+            base if own is None else merged(base, own, (section,))
+        )
 
 
 def told_once(problems: list[Problem]) -> list[Problem]:
     """Leave out what is told of a copy where the section that it shares tells it already."""
     elsewhere = {
-        (p.file, p.line, p.column) for p in problems if not p.message.startswith("copies.")
+        (p.file, p.line, p.column)
+        for p in problems
+        if not p.message.startswith("copies.")
     }
     return [
         problem
@@ -100,7 +112,10 @@ def told_once(problems: list[Problem]) -> list[Problem]:
 
 # ---- what several standbys do not go with
 def check_copies(
-    root: Any, tree: Node, lines: Sequence[EventLine | FaultLine], names: tuple[str, ...]
+    root: Any,
+    tree: Node,
+    lines: Sequence[EventLine | FaultLine],
+    names: tuple[str, ...],
 ) -> Iterator[Problem]:
     """Find what is not supported with several standbys, and copies that nobody has named."""
     for line in lines:
@@ -128,7 +143,9 @@ def _not_together(root: Any, tree: Node) -> Iterator[str]:
         yield "directory.changes"
 
 
-def _line(line: EventLine | FaultLine, names: tuple[str, ...]) -> Iterator[Problem]:
+def _line(
+    line: EventLine | FaultLine, names: tuple[str, ...]
+) -> Iterator[Problem]:
     if isinstance(line, EventLine):
         where = f"event {line.number}"
     else:
@@ -145,10 +162,14 @@ def _line(line: EventLine | FaultLine, names: tuple[str, ...]) -> Iterator[Probl
         return
     befalls = line.kind.befalls(line.params)
     if not befalls:
-        told = f"{where}: {line.kind.name} does not go with several standbys yet"
+        told = (
+            f"{where}: {line.kind.name} does not go with several standbys yet"
+        )
         yield line.node.problem(f"{told}; leave it out, or all copies but one")
     elif befalls == PRIMARY and line.copy:
-        yield line.node.problem(f"{where}: {line.kind.name} befalls the primary; leave out copy")
+        yield line.node.problem(
+            f"{where}: {line.kind.name} befalls the primary; leave out copy"
+        )
 
 
 # ---- for the world and the measures
@@ -162,11 +183,15 @@ def first_places(scenario: Scenario) -> tuple[str, ...]:
     return tuple(spec.name for spec in scenario.standbys) or (FIRST_SECONDARY,)
 
 
-def as_seen_at(scenario: Scenario, place: str, rank: int = 0, of: int = 1) -> Scenario:
+def as_seen_at(
+    scenario: Scenario, place: str, rank: int = 0, of: int = 1
+) -> Scenario:
     """Return the scenario as it is for the standby at a place. rank: its place in the order of
     those that there are, 0 is preferred; of: how many there are.
     """
-    spec = next((spec for spec in scenario.standbys if spec.name == place), None)
+    spec = next(
+        (spec for spec in scenario.standbys if spec.name == place), None
+    )
     if spec is None:
         return replace(scenario, rank=rank, ranks=of)
     return replace(

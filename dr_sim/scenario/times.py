@@ -19,7 +19,15 @@ from dr_sim.scenario.schedule import LAST
 from dr_sim.units import UnitError
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_FULL_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_FULL_NAMES = (
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = r"(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,6})?)?"
 _TIME_OF_DAY = re.compile(_TIME)
@@ -63,19 +71,23 @@ def _in_any_case(word: str) -> str:
 
 
 _EDITOR_DAY = "|".join(
-    f"{_in_any_case(full[:3])}({_in_any_case(full[3:])})?" for full in _FULL_NAMES
+    f"{_in_any_case(full[:3])}({_in_any_case(full[3:])})?"
+    for full in _FULL_NAMES
 )
 _EDITOR_DAYS = rf"({_EDITOR_DAY})(\s*-\s*({_EDITOR_DAY}))?"
 _EDITOR_TIME = r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?"
 _EDITOR_AND = r"(\s*,\s*|\s+and\s+)"
-_EDITOR_TIMES = rf"{_EDITOR_TIME}({_EDITOR_AND}{_EDITOR_TIME})*(\s+[A-Za-z]\S*)?"
+_EDITOR_TIMES = (
+    rf"{_EDITOR_TIME}({_EDITOR_AND}{_EDITOR_TIME})*(\s+[A-Za-z]\S*)?"
+)
 _EDITOR_WEEK = rf"{_EDITOR_DAYS}({_EDITOR_AND}{_EDITOR_DAYS})*"
 _EDITOR_MONTH = (
     r"((day\s+)?(0?[1-9]|1\d|2[0-8])(st|nd|rd|th)?|last day|"
     rf"(first|second|third|fourth|last)\s+({_EDITOR_DAY}))"
 )
 _EDITOR_CALENDAR = (
-    rf"(daily\s+|(weekly\s+)?{_EDITOR_WEEK}\s+|monthly\s+{_EDITOR_MONTH}\s+){_EDITOR_TIMES}"
+    rf"(daily\s+|(weekly\s+)?{_EDITOR_WEEK}\s+|monthly\s+{_EDITOR_MONTH}\s+)"
+    rf"{_EDITOR_TIMES}"
 )
 SCHEDULE_PATTERN = rf"^\s*(none|every\s+\d.*|{_EDITOR_CALENDAR})\s*$"
 RECURRENCE_PATTERN = rf"^\s*((every\s+)?\d.*|{_EDITOR_CALENDAR})\s*$"
@@ -94,7 +106,10 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        by_lower = {known.lower(): known for known in sorted(zoneinfo.available_timezones())}
+        by_lower = {
+            known.lower(): known
+            for known in sorted(zoneinfo.available_timezones())
+        }
         near = difflib.get_close_matches(name.lower(), list(by_lower), 1, 0.6)
         hint = (
             f"did you mean {by_lower[near[0]]!r}?"
@@ -117,11 +132,17 @@ def parse_schedule(text: str) -> Schedule:
                 f"{text!r}: an interval is at least 1 s; write none for no such backups"
             )
         if offset_us >= interval_us:
-            raise UnitError(f"{text!r}: the offset must be shorter than the interval")
-        return Schedule("every", interval_us=interval_us, offset_us=offset_us, zone="")
+            raise UnitError(
+                f"{text!r}: the offset must be shorter than the interval"
+            )
+        return Schedule(
+            "every", interval_us=interval_us, offset_us=offset_us, zone=""
+        )
     match = _CALENDAR.fullmatch(text)
     if match is None or not (match["word"] or match["days"]):
-        raise UnitError(f"{text[:60]!r} is not a schedule; write {_meant_schedule(text)}")
+        raise UnitError(
+            f"{text[:60]!r} is not a schedule; write {_meant_schedule(text)}"
+        )
     return _on_calendar(match, text)
 
 
@@ -139,7 +160,12 @@ def _on_calendar(match: re.Match[str], text: str) -> Schedule:
     if word == "daily" and not days:
         return Schedule("daily", times_us=times_us, zone=zone_name)
     if word == "weekly" and days:
-        return Schedule("weekly", weekdays=_weekdays(days), times_us=times_us, zone=zone_name)
+        return Schedule(
+            "weekly",
+            weekdays=_weekdays(days),
+            times_us=times_us,
+            zone=zone_name,
+        )
     if word == "monthly" and days:
         month_day, nth, weekdays = _day_of_month(days)
         return Schedule(
@@ -160,7 +186,9 @@ def _times_of_day(words: str, text: str) -> tuple[int, ...]:
         assert match is not None
         times.append(_time_us(match, 1))
     if len(set(times)) < len(times):
-        raise UnitError(f"{text[:60]!r}: one time stands there twice; leave one out")
+        raise UnitError(
+            f"{text[:60]!r}: one time stands there twice; leave one out"
+        )
     if len(times) > MOST_TIMES:
         raise UnitError(
             f"{text[:60]!r}: at most {MOST_TIMES} times a day; write for example 'every 15 min'"
@@ -177,7 +205,9 @@ def _weekdays(words: str) -> tuple[int, ...]:
         end = _weekday(last) if dash else begin
         days = {(begin + i) % 7 for i in range((end - begin) % 7 + 1)}
         if found & days:
-            raise UnitError(f"{words[:60]!r}: one day stands there twice; leave one out")
+            raise UnitError(
+                f"{words[:60]!r}: one day stands there twice; leave one out"
+            )
         found |= days
     return tuple(sorted(found))
 
@@ -197,7 +227,9 @@ def _day_of_month(words: str) -> tuple[int, int, tuple[int, ...]]:
     if match := _NTH_WEEKDAY.fullmatch(words):
         nth = LAST if match[1] == "last" else _NTH.index(match[1]) + 1
         return 0, nth, (_weekday(match[2]),)
-    raise UnitError(f"'monthly {words[:40]}' is no day of a month; write {_MONTH_DAYS}")
+    raise UnitError(
+        f"'monthly {words[:40]}' is no day of a month; write {_MONTH_DAYS}"
+    )
 
 
 def parse_recurrence(text: str) -> Schedule:
@@ -211,7 +243,9 @@ def parse_recurrence(text: str) -> Schedule:
     else:
         found = parse_schedule(f"every {text.strip()}")
     if found.kind == "none":
-        raise UnitError("none: leave the event out, or write how often it happens")
+        raise UnitError(
+            "none: leave the event out, or write how often it happens"
+        )
     return found
 
 
@@ -237,23 +271,34 @@ class Instant:
         if self.kind == "date":
             assert self.moment is not None
             return (
-                to_utc_us(self.moment if self.moment.tzinfo else self.moment.replace(tzinfo=tz))
+                to_utc_us(
+                    self.moment
+                    if self.moment.tzinfo
+                    else self.moment.replace(tzinfo=tz)
+                )
                 - start_utc_us
             )
         start = (_EPOCH + timedelta(microseconds=start_utc_us)).astimezone(tz)
         if self.kind == "day":
-            return self._on(start.date() + timedelta(days=self.number - 1), tz) - start_utc_us
+            return (
+                self._on(start.date() + timedelta(days=self.number - 1), tz)
+                - start_utc_us
+            )
         ahead = (self.number - start.weekday()) % 7
-        at_us = self._on(start.date() + timedelta(days=ahead), tz) - start_utc_us
+        at_us = (
+            self._on(start.date() + timedelta(days=ahead), tz) - start_utc_us
+        )
         return (
             at_us
             if at_us >= 0
-            else self._on(start.date() + timedelta(days=ahead + 7), tz) - start_utc_us
+            else self._on(start.date() + timedelta(days=ahead + 7), tz)
+            - start_utc_us
         )
 
     def _on(self, day: date, tz: zoneinfo.ZoneInfo) -> int:
         return to_utc_us(
-            datetime.combine(day, time()).replace(tzinfo=tz) + timedelta(microseconds=self.us)
+            datetime.combine(day, time()).replace(tzinfo=tz)
+            + timedelta(microseconds=self.us)
         )
 
 
@@ -263,26 +308,39 @@ def parse_instant(text: str) -> Instant:
     """
     text = text.strip()
     if len(text) > _LONGEST:
-        raise UnitError(f"{text[:20]!r}... is too long for an instant; write {_INSTANTS}")
+        raise UnitError(
+            f"{text[:20]!r}... is too long for an instant; write {_INSTANTS}"
+        )
     if match := _ON_DAY.fullmatch(text):
         day = int(match[1])
         if not 1 <= day <= LAST_DAY:
-            raise UnitError(f"{text!r}: days count from 1, the date of the start, to {LAST_DAY}")
-        return Instant("day", us=_time_us(match, 2), number=day, zone=_zone_name(match[6]))
+            raise UnitError(
+                f"{text!r}: days count from 1, the date of the start, to {LAST_DAY}"
+            )
+        return Instant(
+            "day", us=_time_us(match, 2), number=day, zone=_zone_name(match[6])
+        )
     if match := _ON_WEEKDAY.fullmatch(text):
         return Instant(
-            "weekday", us=_time_us(match, 2), number=_weekday(match[1]), zone=_zone_name(match[6])
+            "weekday",
+            us=_time_us(match, 2),
+            number=_weekday(match[1]),
+            zone=_zone_name(match[6]),
         )
     if re.match(r"\d{4}-", text):
         return Instant("date", moment=parse_moment(text))
     if re.match(r"\d+:\d", text):
-        raise UnitError(f"{text[:60]!r} does not say which day; write {_INSTANTS}")
+        raise UnitError(
+            f"{text[:60]!r} does not say which day; write {_INSTANTS}"
+        )
     try:
         return Instant("offset", us=bounds.duration(text))
     except UnitError as error:
         if re.match(r"[+-]?\d", text):
             raise
-        raise UnitError(f"{text[:60]!r} is not an instant; write {_INSTANTS}") from error
+        raise UnitError(
+            f"{text[:60]!r} is not an instant; write {_INSTANTS}"
+        ) from error
 
 
 def parse_moment(text: str) -> datetime:
@@ -296,7 +354,9 @@ def parse_moment(text: str) -> datetime:
             f"{text[:60]!r} is not a date; write for example 2026-01-05 or '2026-01-05 08:00'"
         ) from None
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise UnitError(f"{text[:60]!r}: write a year from {FIRST_YEAR} to {LAST_YEAR}")
+        raise UnitError(
+            f"{text[:60]!r}: write a year from {FIRST_YEAR} to {LAST_YEAR}"
+        )
     return moment
 
 
@@ -306,22 +366,36 @@ def to_utc_us(moment: datetime) -> int:
 
 
 def _weekday(word: str) -> int:
-    for number, (short, full) in enumerate(zip(WEEKDAYS, _FULL_NAMES, strict=True)):
+    for number, (short, full) in enumerate(
+        zip(WEEKDAYS, _FULL_NAMES, strict=True)
+    ):
         if word.lower() in (short.lower(), full):
             return number
     near = difflib.get_close_matches(word.capitalize()[:3], WEEKDAYS, 1, 0.6)
     raise UnitError(
         f"{word[:20]!r} is no day of the week; "
-        + (f"did you mean {near[0]}?" if near else "write " + ", ".join(WEEKDAYS))
+        + (
+            f"did you mean {near[0]}?"
+            if near
+            else "write " + ", ".join(WEEKDAYS)
+        )
     )
 
 
 def _time_us(match: re.Match[str], first: int) -> int:
-    hour, minute, second = int(match[first]), int(match[first + 1]), int(match[first + 2] or 0)
+    hour, minute, second = (
+        int(match[first]),
+        int(match[first + 1]),
+        int(match[first + 2] or 0),
+    )
     if hour > 23 or minute > 59 or second > 59:
-        raise UnitError(f"{match[0]!r}: a time of day runs from 00:00 to 23:59:59")
+        raise UnitError(
+            f"{match[0]!r}: a time of day runs from 00:00 to 23:59:59"
+        )
     decimals = (match[first + 3] or ".0")[1:].ljust(6, "0")
-    return ((hour * 60 + minute) * 60 + second) * units.SECOND_US + int(decimals)
+    return ((hour * 60 + minute) * 60 + second) * units.SECOND_US + int(
+        decimals
+    )
 
 
 def _zone_name(name: str | None) -> str:

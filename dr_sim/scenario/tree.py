@@ -27,7 +27,18 @@ _NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
 _PLAIN_TAGS = {
     f"tag:yaml.org,2002:{kind}"
-    for kind in ["str", "int", "float", "bool", "null", "timestamp", "map", "seq", "merge", "value"]
+    for kind in [
+        "str",
+        "int",
+        "float",
+        "bool",
+        "null",
+        "timestamp",
+        "map",
+        "seq",
+        "merge",
+        "value",
+    ]
 }
 
 Path = tuple[str, ...]
@@ -74,7 +85,11 @@ class Node:
         for step in path:
             if isinstance(node.value, dict) and str(step) in node.value:
                 node = node.value[str(step)]
-            elif isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
+            elif (
+                isinstance(node.value, list)
+                and isinstance(step, int)
+                and step < len(node.value)
+            ):
                 node = node.value[step]
             else:
                 break
@@ -85,7 +100,11 @@ class Node:
         words, node = [], self
         for i, step in enumerate(path):
             child = self.at(path[: i + 1])
-            words.append(child.written if child is not node and child.written else str(step))
+            words.append(
+                child.written
+                if child is not node and child.written
+                else str(step)
+            )
             node = child
         return words
 
@@ -105,9 +124,21 @@ def fits(path: Path, pattern: Path) -> bool:
     )
 
 
-def beside(node: Node, value: str | list[Node] | dict[str, Node] | None, source: str = "") -> Node:
+def beside(
+    node: Node,
+    value: str | list[Node] | dict[str, Node] | None,
+    source: str = "",
+) -> Node:
     """A node that is not written anywhere; problems with it are shown at `node`."""
-    return Node(node.file, node.line, node.column, value, node.key_line, node.key_column, source)
+    return Node(
+        node.file,
+        node.line,
+        node.column,
+        value,
+        node.key_line,
+        node.key_column,
+        source,
+    )
 
 
 def parse_yaml(text: str, file: str, problems: list[Problem]) -> Node | None:
@@ -119,7 +150,10 @@ def parse_yaml(text: str, file: str, problems: list[Problem]) -> Node | None:
     if len(text) > MAX_BYTES:
         problems.append(
             Problem(
-                file, 1, 1, f"is larger than {MAX_BYTES // 2**20} MiB, too large for a scenario"
+                file,
+                1,
+                1,
+                f"is larger than {MAX_BYTES // 2**20} MiB, too large for a scenario",
             )
         )
         return None
@@ -131,17 +165,23 @@ def parse_yaml(text: str, file: str, problems: list[Problem]) -> Node | None:
     except RecursionError:
         problems.append(
             Problem(
-                file, 1, 1, f"is nested too deeply; a scenario needs at most {MAX_DEPTH} levels"
+                file,
+                1,
+                1,
+                f"is nested too deeply; a scenario needs at most {MAX_DEPTH} levels",
             )
         )
         return None
     except YAMLError as error:
         problems.append(_unreadable(text, file, error))
         return None
-    except (
-        Exception
-    ) as error:  # the parser's own slips on broken input: still the input that is wrong
-        problems.append(Problem(file, 1, 1, f"cannot be read as YAML ({type(error).__name__})"))
+    except Exception as error:
+        # the parser's own slips on broken input: still the input that is wrong
+        problems.append(
+            Problem(
+                file, 1, 1, f"cannot be read as YAML ({type(error).__name__})"
+            )
+        )
         return None
     if composed is None:
         return Node(file, 1, 1, None)
@@ -154,20 +194,32 @@ def _syntax(error: MarkedYAMLError, file: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     what = " ".join(
-        (error.problem or error.context or "it cannot be read").removeprefix("but ").split()
+        (error.problem or error.context or "it cannot be read")
+        .removeprefix("but ")
+        .split()
     )
     remedy = ""
     if "tab" in what or "'\\t'" in what:
         remedy = "; indent with spaces, not tabs"
     elif "mapping values are not allowed" in what:
-        remedy = "; put a text that holds ': ' in quotes, or check the indentation"
-    elif "'>'" in what or "'<'" in what or "expected a comment or a line break" in what:
+        remedy = (
+            "; put a text that holds ': ' in quotes, or check the indentation"
+        )
+    elif (
+        "'>'" in what
+        or "'<'" in what
+        or "expected a comment or a line break" in what
+    ):
         remedy = "; a bound is written 'at most 15 min', and any other text with > or | in quotes"
     elif "cannot start any token" in what:
         remedy = "; put the text in quotes"
     elif "another document" in what:
         remedy = "; write one scenario a file, without '---' between"
-    elif "found undefined alias" in what or "unexpected end" in what or "expected" in what:
+    elif (
+        "found undefined alias" in what
+        or "unexpected end" in what
+        or "expected" in what
+    ):
         remedy = "; check brackets, quotes and indentation"
     return Problem(file, line, column, f"is not YAML: {what[:200]}{remedy}")
 
@@ -176,12 +228,22 @@ def _unreadable(text: str, file: str, error: YAMLError) -> Problem:
     position = getattr(error, "position", None)
     if isinstance(position, int) and 0 <= position <= len(text):
         before = text[:position]
-        line, column = before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
-        shown = f"U+{ord(text[position]):04X}" if position < len(text) else "it"
-        return Problem(
-            file, line, column, f"is not YAML: {shown} is no character for a text file; remove it"
+        line, column = (
+            before.count("\n") + 1,
+            position - (before.rfind("\n") + 1) + 1,
         )
-    return Problem(file, 1, 1, f"is not YAML: {' '.join(str(error).split())[:200]}")
+        shown = (
+            f"U+{ord(text[position]):04X}" if position < len(text) else "it"
+        )
+        return Problem(
+            file,
+            line,
+            column,
+            f"is not YAML: {shown} is no character for a text file; remove it",
+        )
+    return Problem(
+        file, 1, 1, f"is not YAML: {' '.join(str(error).split())[:200]}"
+    )
 
 
 def _shown_tag(tag: Any) -> str:
@@ -203,13 +265,17 @@ def wrong_character(text: str) -> str:
         if kind == "Cs":
             return "holds half a character; write the whole one"
         if kind in ("Zl", "Zp") or (kind == "Cc" and char not in _LAYOUT):
-            return f"holds the control character U+{ord(char):04X}; leave it out"
+            return (
+                f"holds the control character U+{ord(char):04X}; leave it out"
+            )
         if char in _DIRECTIONS or ord(char) & 0xFFFE == 0xFFFE:
             return f"holds the invisible character U+{ord(char):04X}; leave it out"
     return ""
 
 
-_DIRECTIONS = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)))
+_DIRECTIONS = frozenset(
+    map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F))
+)
 _ONE_LINE_EXCEPT = ("description",)
 
 
@@ -246,7 +312,9 @@ class _Composer:
             node.value = self.mapping(yaml_node, depth)
         elif isinstance(yaml_node, SequenceNode):
             node.value = [
-                self.node(child, depth + 1) for child in yaml_node.value if not self.full()
+                self.node(child, depth + 1)
+                for child in yaml_node.value
+                if not self.full()
             ]
         elif isinstance(yaml_node, ScalarNode) and yaml_node.tag != _NULL:
             node.value = str(yaml_node.value)
@@ -261,7 +329,9 @@ class _Composer:
 
     def refusal(self, yaml_node: Any, depth: int) -> str:
         if self.full():
-            return f"holds more than {MAX_NODES} values, too many for a scenario"
+            return (
+                f"holds more than {MAX_NODES} values, too many for a scenario"
+            )
         if depth > MAX_DEPTH:
             return f"is nested too deeply; a scenario needs at most {MAX_DEPTH} levels"
         return (
@@ -273,7 +343,9 @@ class _Composer:
     def mapping(self, yaml_node: Any, depth: int) -> dict[str, Node]:
         children: dict[str, Node] = {}
         last: Node | None = None
-        cut: list[Node] = []  # numbers with commas in them, one place for each comma
+        cut: list[
+            Node
+        ] = []  # numbers with commas in them, one place for each comma
         for key_node, value_node in yaml_node.value:
             if self.full():
                 break
@@ -294,9 +366,15 @@ class _Composer:
                     "'<<' (a merge key) is YAML 1.1; write the keys out, or use 'extends: "
                     "other.yaml'"
                 )
-                self.problems.append(Problem(self.file, mark.line + 1, mark.column + 1, merge))
+                self.problems.append(
+                    Problem(self.file, mark.line + 1, mark.column + 1, merge)
+                )
                 continue
-            if yaml_node.flow_style and last is not None and _goes_on(last, key_node, value_node):
+            if (
+                yaml_node.flow_style
+                and last is not None
+                and _goes_on(last, key_node, value_node)
+            ):
                 last.value = f"{last.value},{key}"
                 cut.append(last)
                 continue
@@ -309,8 +387,14 @@ class _Composer:
                 self.unsafe = True
                 continue
             child = self.node(value_node, depth + 1)
-            if isinstance(child.value, str) and "\n" in child.value and key not in _ONE_LINE_EXCEPT:
-                self.problems.append(child.problem(f"{key}: write it in one line"))
+            if (
+                isinstance(child.value, str)
+                and "\n" in child.value
+                and key not in _ONE_LINE_EXCEPT
+            ):
+                self.problems.append(
+                    child.problem(f"{key}: write it in one line")
+                )
             child.key_line, child.key_column = mark.line + 1, mark.column + 1
             if key in children:
                 first = children[key]
@@ -342,14 +426,21 @@ def _goes_on(last: Node, key: ScalarNode, value: Any) -> bool:
         and not key.style
         and str(key.value)[:1].isdecimal()
     )
-    return number and isinstance(value, ScalarNode) and value.tag == _NULL and not value.value
+    return (
+        number
+        and isinstance(value, ScalarNode)
+        and value.tag == _NULL
+        and not value.value
+    )
 
 
 def _without_commas(text: str) -> str:
     """Return what was meant: times of day, thousands, or decimals."""
     if ":" in text:
         return text.replace(",", " and ")
-    return text.replace(",", "" if _THOUSANDS.fullmatch(text) or text.count(",") > 1 else ".")
+    return text.replace(
+        ",", "" if _THOUSANDS.fullmatch(text) or text.count(",") > 1 else "."
+    )
 
 
 # ---- --set
@@ -357,7 +448,9 @@ LONGEST_LABEL = 120  # characters of an override in a message about it
 _STEP = re.compile(r'"([^"]+)"|([^."=]+)')
 
 
-def parse_override(text: str, problems: list[Problem]) -> tuple[Path, Node] | None:
+def parse_override(
+    text: str, problems: list[Problem]
+) -> tuple[Path, Node] | None:
     """'link.loss=1%' -> (('link', 'loss'), node). A step with a dot in it stands in double
     quotes.
     """
@@ -371,7 +464,12 @@ def parse_override(text: str, problems: list[Problem]) -> tuple[Path, Node] | No
         position += 1
     if not steps or not all(steps) or text[position : position + 1] != "=":
         problems.append(
-            Problem(label, 0, 0, "write --set key.path=value, for example --set link.loss=1%")
+            Problem(
+                label,
+                0,
+                0,
+                "write --set key.path=value, for example --set link.loss=1%",
+            )
         )
         return None
     found: list[Problem] = []
@@ -384,12 +482,20 @@ def parse_override(text: str, problems: list[Problem]) -> tuple[Path, Node] | No
 
 
 def _unplace(node: Node, label: str) -> None:
-    node.file, node.line, node.column, node.key_line, node.key_column = label, 0, 0, 0, 0
+    node.file, node.line, node.column, node.key_line, node.key_column = (
+        label,
+        0,
+        0,
+        0,
+        0,
+    )
     for _, child in node.items():
         _unplace(child, label)
 
 
-def apply_override(tree: Node, path: Path, node: Node, problems: list[Problem]) -> None:
+def apply_override(
+    tree: Node, path: Path, node: Node, problems: list[Problem]
+) -> None:
     """Put node at path, making mappings on the way; list items count from 1, as people count them,
     and '*' is all that there are.
     """
@@ -403,16 +509,24 @@ def apply_override(tree: Node, path: Path, node: Node, problems: list[Problem]) 
             ]
             if not inner:
                 problems.append(
-                    node.problem(f"{'.'.join(path[:i])} has nothing inside that * could stand for")
+                    node.problem(
+                        f"{'.'.join(path[:i])} has nothing inside that * could stand for"
+                    )
                 )
             for one in inner:
-                apply_override(here, (one, *path[i + 1 :]), deepcopy(node), problems)
+                apply_override(
+                    here, (one, *path[i + 1 :]), deepcopy(node), problems
+                )
             return
         if isinstance(here.value, list):
-            if not step.isdecimal() or not 1 <= int(step[:9]) <= len(here.value):
+            if not step.isdecimal() or not 1 <= int(step[:9]) <= len(
+                here.value
+            ):
                 where = ".".join(path[:i])
                 problems.append(
-                    node.problem(f"{where} has items 1 to {len(here.value)}, and no {step!r}")
+                    node.problem(
+                        f"{where} has items 1 to {len(here.value)}, and no {step!r}"
+                    )
                 )
                 return
             index = int(step) - 1
@@ -424,7 +538,9 @@ def apply_override(tree: Node, path: Path, node: Node, problems: list[Problem]) 
             here.value = {}
         if not isinstance(here.value, dict):
             problems.append(
-                node.problem(f"{'.'.join(path[:i])} is one value, so it has no {step!r} inside")
+                node.problem(
+                    f"{'.'.join(path[:i])} is one value, so it has no {step!r} inside"
+                )
             )
             return
         if last:

@@ -14,7 +14,13 @@ from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
 from dr_sim import units
 from dr_sim.scenario import bounds, times
-from dr_sim.scenario.fields import Duration, Quantity, did_you_mean, from_text, refuse
+from dr_sim.scenario.fields import (
+    Duration,
+    Quantity,
+    did_you_mean,
+    from_text,
+    refuse,
+)
 from dr_sim.scenario.model import BackupCost, Schedule
 
 LONGEST_RUN_US = bounds.LONGEST_US
@@ -41,7 +47,9 @@ def _zone(text: str) -> str:
 
 def is_name(text: str) -> bool:
     """Whether a database, a machine or an operator can be called so."""
-    return bool(text.strip()) and len(text) <= LONGEST_NAME and text.isprintable()
+    return (
+        bool(text.strip()) and len(text) <= LONGEST_NAME and text.isprintable()
+    )
 
 
 def _name(text: Any) -> str:
@@ -67,10 +75,18 @@ def _schedule(value: Any) -> Schedule:
         if set(value) != {"at", "zone"} or not all(
             isinstance(text, str) for text in value.values()
         ):
-            raise refuse("a schedule is a text, or {at: 'daily 01:00', zone: Europe/Berlin}")
+            raise refuse(
+                "a schedule is a text, or {at: 'daily 01:00', zone: Europe/Berlin}"
+            )
         schedule: Schedule = from_text(times.parse_schedule, value["at"], "at")
-        if schedule.kind not in ("daily", "weekly", "monthly") or schedule.zone:
-            raise refuse("only a schedule by the calendar has a zone, and only one", "zone")
+        if (
+            schedule.kind not in ("daily", "weekly", "monthly")
+            or schedule.zone
+        ):
+            raise refuse(
+                "only a schedule by the calendar has a zone, and only one",
+                "zone",
+            )
         zone = from_text(_zone, value["zone"], "zone")
         return replace(schedule, zone=zone)
     return from_text(times.parse_schedule, value)
@@ -87,8 +103,14 @@ def _validation(value: Any) -> tuple[str, ...]:
 def _machines_silent(value: Any) -> int:
     if value == "all":
         return 0
-    if not isinstance(value, str) or not value.isdecimal() or int(value[:9]) == 0:
-        raise refuse("write how many machines must be silent, 1 or more, or all")
+    if (
+        not isinstance(value, str)
+        or not value.isdecimal()
+        or int(value[:9]) == 0
+    ):
+        raise refuse(
+            "write how many machines must be silent, 1 or more, or all"
+        )
     return int(value[:9])
 
 
@@ -96,7 +118,9 @@ def _copy_rate(value: Any) -> int:
     if value == CLONE:
         return 0
     if isinstance(value, str) and not value.strip()[:1].isdecimal():
-        raise refuse(f"{value[:40]!r} is no rate; write {CLONE}, or for example 300 MB/s")
+        raise refuse(
+            f"{value[:40]!r} is no rate; write {CLONE}, or for example 300 MB/s"
+        )
     rate: int = from_text(bounds.disk_rate, value)
     if rate == 0:
         raise refuse(f"must be above 0, as in 300 MB/s; {CLONE} takes no time")
@@ -115,13 +139,17 @@ def _restore_cost(value: Any) -> BackupCost | None:
         raise refuse("write {fixed: 2 s, rate: 300 MB/s}, or none")
     for key in value:
         if key not in _COST_KEYS:
-            raise refuse(f"unknown key {key!r}; {did_you_mean(key, _COST_KEYS)}", key)
+            raise refuse(
+                f"unknown key {key!r}; {did_you_mean(key, _COST_KEYS)}", key
+            )
     if set(value) != set(_COST_KEYS):
         raise refuse("write both, as in {fixed: 2 s, rate: 300 MB/s}")
     rate: int = from_text(bounds.disk_rate, value["rate"], "rate")
     if rate == 0:
         raise refuse("must be above 0, as in 300 MB/s", "rate")
-    return BackupCost(from_text(bounds.duration, value["fixed"], "fixed"), rate)
+    return BackupCost(
+        from_text(bounds.duration, value["fixed"], "fixed"), rate
+    )
 
 
 def _cost_text(cost: BackupCost | None) -> Any:
@@ -149,7 +177,11 @@ ZoneName = Annotated[
     PlainValidator(lambda value: from_text(_zone, value)),
     _json("string", examples=["UTC", "Europe/Berlin"]),
 ]
-Name = Annotated[str, PlainValidator(_name), _json("string", minLength=1, maxLength=LONGEST_NAME)]
+Name = Annotated[
+    str,
+    PlainValidator(_name),
+    _json("string", minLength=1, maxLength=LONGEST_NAME),
+]
 NameList = Annotated[
     tuple[str, ...],
     PlainValidator(_names),
@@ -158,7 +190,13 @@ NameList = Annotated[
 
 
 def _tenants(value: Any) -> tuple[str, ...]:
-    return () if value == "none" else (_name(value),) if isinstance(value, str) else _names(value)
+    return (
+        ()
+        if value == "none"
+        else (_name(value),)
+        if isinstance(value, str)
+        else _names(value)
+    )
 
 
 Tenants = Annotated[
@@ -168,7 +206,12 @@ Tenants = Annotated[
         {
             "anyOf": [
                 {"type": "string"},
-                {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+                {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "minItems": 1,
+                    "uniqueItems": True,
+                },
             ],
             "examples": ["acme", ["acme", "contoso"], "none"],
         }
@@ -189,7 +232,9 @@ def _share(value: Any) -> str:
         or len(text) > LONGEST_PATH
         or not text.isprintable()
     ):
-        raise refuse(f"{str(value)[:40]!r} is no share; write //server/share, as in //dr1/landing")
+        raise refuse(
+            f"{str(value)[:40]!r} is no share; write //server/share, as in //dr1/landing"
+        )
     if any(step in ("", ".", "..") for step in (server, *rest.split("/"))):
         raise refuse(
             f"{str(value)[:40]!r} is no share; write each folder by its own name, as in "
@@ -206,7 +251,11 @@ ShareName = Annotated[
 Rate = Annotated[
     tuple[int, int],
     PlainValidator(lambda value: from_text(bounds.rate, value)),
-    _json("string", pattern=r"^\s*[0-9].* per .+$", examples=["3 per week", "10 per s"]),
+    _json(
+        "string",
+        pattern=r"^\s*[0-9].* per .+$",
+        examples=["3 per week", "10 per s"],
+    ),
 ]
 _SCHEDULE_TEXT = {
     "type": "string",
@@ -267,13 +316,25 @@ Validation = Annotated[
 MachinesSilent = Annotated[
     int,
     PlainValidator(_machines_silent),
-    WithJsonSchema({"anyOf": [{"const": "all"}, {"type": "integer", "minimum": 1}]}),
+    WithJsonSchema(
+        {"anyOf": [{"const": "all"}, {"type": "integer", "minimum": 1}]}
+    ),
 ]
 CopyRate = Annotated[
     int,
     PlainValidator(_copy_rate),
-    Quantity("copy rate", lambda value: units.format_disk_rate(value) if value else CLONE),
-    WithJsonSchema({"anyOf": [{"const": CLONE}, {"type": "string", "examples": ["300 MB/s"]}]}),
+    Quantity(
+        "copy rate",
+        lambda value: units.format_disk_rate(value) if value else CLONE,
+    ),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": CLONE},
+                {"type": "string", "examples": ["300 MB/s"]},
+            ]
+        }
+    ),
 ]
 """Bytes per second; 0: no time."""
 RestoreCost = Annotated[

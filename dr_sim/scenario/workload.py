@@ -30,7 +30,9 @@ class SeriesFile:
     file: str
     column: str
     interval_us: int
-    mean: tuple[int, int] | None = None  # bytes every so many microseconds; None: as they are
+    mean: tuple[int, int] | None = (
+        None  # bytes every so many microseconds; None: as they are
+    )
 
 
 def _read(value: Any) -> LogVolume | SeriesFile:
@@ -43,38 +45,63 @@ def _read(value: Any) -> LogVolume | SeriesFile:
             "a log volume is '20 MB per 5 min', {mean: 350 KiB/s, profile: "
             "business_hours} or {series: log.csv}"
         )
-    ways = {"mean": ("profile",), "series": ("column", "interval", "mean"), "bytes": ("interval",)}
+    ways = {
+        "mean": ("profile",),
+        "series": ("column", "interval", "mean"),
+        "bytes": ("interval",),
+    }
     # a series may have a mean too
-    way = next((word for word in ("series", "bytes", "mean") if word in value), None)
+    way = next(
+        (word for word in ("series", "bytes", "mean") if word in value), None
+    )
     for key in value:
         known = (
             (way, *ways[way])
             if way
-            else tuple(word for key, more in ways.items() for word in (key, *more))
+            else tuple(
+                word for key, more in ways.items() for word in (key, *more)
+            )
         )
         if key not in known:
-            raise refuse(f"unknown key {key!r}; {did_you_mean(key, known)}", key)
+            raise refuse(
+                f"unknown key {key!r}; {did_you_mean(key, known)}", key
+            )
         if not isinstance(value[key], str):
             raise refuse("one value belongs here", key)
     if way is None:
-        raise refuse("a log volume needs one of mean, series and bytes, as in {mean: 350 KiB/s}")
+        raise refuse(
+            "a log volume needs one of mean, series and bytes, as in {mean: 350 KiB/s}"
+        )
     if way == "mean":
         return _mean(value)
-    interval_us = from_text(bounds.duration, value.get("interval", "5 min"), "interval")
+    interval_us = from_text(
+        bounds.duration, value.get("interval", "5 min"), "interval"
+    )
     if interval_us <= 0:
         raise refuse("must be above 0, as in 5 min", "interval")
     if way == "series":
-        mean = from_text(bounds.volume, value["mean"], "mean") if "mean" in value else None
-        return SeriesFile(value["series"], value.get("column", ""), interval_us, mean)
+        mean = (
+            from_text(bounds.volume, value["mean"], "mean")
+            if "mean" in value
+            else None
+        )
+        return SeriesFile(
+            value["series"], value.get("column", ""), interval_us, mean
+        )
     return LogVolume(
-        "series", series_interval_us=interval_us, series_bytes=_numbers(value["bytes"])
+        "series",
+        series_interval_us=interval_us,
+        series_bytes=_numbers(value["bytes"]),
     )
 
 
 def _mean(value: dict[str, str]) -> LogVolume:
     profile = value.get("profile", "steady")
     if profile not in PROFILES:
-        raise refuse(f"unknown profile {profile!r}; {did_you_mean(profile, PROFILES)}", "profile")
+        raise refuse(
+            f"unknown profile {profile!r}; {did_you_mean(profile, PROFILES)}",
+            "profile",
+        )
     return LogVolume(profile, *from_text(bounds.volume, value["mean"], "mean"))
 
 
@@ -82,7 +109,8 @@ def _numbers(text: str) -> tuple[int, ...]:
     words = text.split()
     if not words or len(words) > MOST_INTERVALS:
         raise refuse(
-            f"write 1 to {MOST_INTERVALS} whole numbers of bytes, with spaces between", "bytes"
+            f"write 1 to {MOST_INTERVALS} whole numbers of bytes, with spaces between",
+            "bytes",
         )
     for word in words:
         if not _is_bytes(word):
@@ -156,7 +184,13 @@ LogVolumeField = Annotated[
                         "additionalProperties": False,
                     }
                     for way, more in (
-                        ("series", {"column": _text_schema("column"), "mean": _VOLUME}),
+                        (
+                            "series",
+                            {
+                                "column": _text_schema("column"),
+                                "mean": _VOLUME,
+                            },
+                        ),
                         ("bytes", {}),
                     )
                 ),
@@ -174,13 +208,20 @@ def read_series(series: SeriesFile, scenario_file: str) -> tuple[int, ...]:
     path = os.path.join(os.path.dirname(scenario_file), series.file)
     rows = csv_rows(path, MOST_BYTES, ",")
     if not rows:
-        raise SeriesError(f"{path} is empty; write a number of bytes in each line")
+        raise SeriesError(
+            f"{path} is empty; write a number of bytes in each line"
+        )
     heading = not all(_is_amount(cell.strip()) for cell in rows[0])
     column = _column(series, path, rows[0], heading)
-    values = [row[column].strip() if column < len(row) else "" for row in rows[heading:]]
+    values = [
+        row[column].strip() if column < len(row) else ""
+        for row in rows[heading:]
+    ]
     for number, value in enumerate(values, start=1 + heading):
         if not _is_amount(value):
-            raise SeriesError(f"{path} row {number}: {value[:20]!r} is no number of bytes")
+            raise SeriesError(
+                f"{path} row {number}: {value[:20]!r} is no number of bytes"
+            )
     if not 1 <= len(values) <= MOST_INTERVALS:
         raise SeriesError(
             f"{path} has {len(values)} rows of numbers; a series has 1 to {MOST_INTERVALS}"
@@ -189,21 +230,29 @@ def read_series(series: SeriesFile, scenario_file: str) -> tuple[int, ...]:
     scale = Fraction(1)
     if series.mean is not None:
         if not any(numbers):
-            raise SeriesError(f"{path} has nothing but zeros, which no mean can be made of", "mean")
-        scale = Fraction(series.mean[0] * series.interval_us * len(numbers), series.mean[1]) / sum(
-            numbers
-        )
-    return tuple(math.floor(number * scale + Fraction(1, 2)) for number in numbers)
+            raise SeriesError(
+                f"{path} has nothing but zeros, which no mean can be made of",
+                "mean",
+            )
+        scale = Fraction(
+            series.mean[0] * series.interval_us * len(numbers), series.mean[1]
+        ) / sum(numbers)
+    return tuple(
+        math.floor(number * scale + Fraction(1, 2)) for number in numbers
+    )
 
 
-def _column(series: SeriesFile, path: str, first: list[str], heading: bool) -> int:
+def _column(
+    series: SeriesFile, path: str, first: list[str], heading: bool
+) -> int:
     names = [cell.strip() for cell in first]
     if series.column:
         if heading and series.column in names:
             return names.index(series.column)
         if not heading:
             raise SeriesError(
-                f"{path} has no heading, so no column {series.column!r}; leave column out", "column"
+                f"{path} has no heading, so no column {series.column!r}; leave column out",
+                "column",
             )
         raise SeriesError(
             f"{path} has no column {series.column[:40]!r}; {did_you_mean(series.column, names)}",
@@ -214,4 +263,6 @@ def _column(series: SeriesFile, path: str, first: list[str], heading: bool) -> i
     likely = [i for i, name in enumerate(names) if "bytes" in name.lower()]
     if len(likely) == 1:
         return likely[0]
-    raise SeriesError(f"{path} has {len(names)} columns; say which with column: {names[-1][:40]}")
+    raise SeriesError(
+        f"{path} has {len(names)} columns; say which with column: {names[-1][:40]}"
+    )

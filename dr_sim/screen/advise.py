@@ -30,7 +30,10 @@ def _table(advice: Advice) -> list[str]:
     heads = [_line_head(v) for v in advice.base.verdicts]
     rows = [["", *heads, "a month"], _row(advice.base, "as it is", "")]
     rows += [_row(tried, tried.name, _cost(tried)) for tried in advice.alone]
-    rows += [_row(tried, tried.name, _cost(tried)) for tried in advice.together[:MOST_SETS]]
+    rows += [
+        _row(tried, tried.name, _cost(tried))
+        for tried in advice.together[:MOST_SETS]
+    ]
     hidden = len(advice.together) - MOST_SETS
     lines = _aligned(rows)
     if hidden > 0:

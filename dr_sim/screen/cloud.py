@@ -24,16 +24,24 @@ def cloud_lines(summary: Summary, scenario: Scenario) -> list[str]:
         out.append(f"DRIFT            {three(drift)}   ({_mode(scenario)})")
         for limit, above in drift.above.items():
             if above.time_us:
-                out.append(f"  above {clock(limit)} for {clock(above.time_us)}")
+                out.append(
+                    f"  above {clock(limit)} for {clock(above.time_us)}"
+                )
         if drift.reported.time_us and _apart(drift, drift.reported):
-            out.append(f"  the cloud manager believed in {three(drift.reported)}")
+            out.append(
+                f"  the cloud manager believed in {three(drift.reported)}"
+            )
         out.append(f"PROVISION IF NOW {three(cloud.provision_if_now)}")
-    out += [f"PROVISIONED IN   {_provisioning(p)}" for p in cloud.provisionings]
+    out += [
+        f"PROVISIONED IN   {_provisioning(p)}" for p in cloud.provisionings
+    ]
     if cloud.api.calls:
         out.append(f"API              {api_words(cloud.api)}")
         for upgrade in cloud.api.while_upgraded:
             part = percent(upgrade.first_try_ppm)
-            out.append(f"  while it was upgraded: {upgrade.calls:,} calls, {part} at first try")
+            out.append(
+                f"  while it was upgraded: {upgrade.calls:,} calls, {part} at first try"
+            )
     out.append(f"JOBS             {jobs_words(cloud.jobs)}")
     return out
 
@@ -49,8 +57,15 @@ def cloud_facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
         if cloud.drift.reported.time_us:
             words += f"; believed {three(cloud.drift.reported)}"
         facts.append(("configuration drift", words))
-        facts.append(("provisioning, had the site been lost", three(cloud.provision_if_now)))
-    facts += [("provisioned in", _provisioning(p)) for p in cloud.provisionings]
+        facts.append(
+            (
+                "provisioning, had the site been lost",
+                three(cloud.provision_if_now),
+            )
+        )
+    facts += [
+        ("provisioned in", _provisioning(p)) for p in cloud.provisionings
+    ]
     if cloud.api.calls:
         facts.append(("calls of the cloud manager", api_words(cloud.api)))
     facts.append(("jobs", jobs_words(cloud.jobs)))
@@ -59,7 +74,9 @@ def cloud_facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
 
 def three(curve: CurveSummary) -> str:
     """'p50 2:31  p99 5:00  max 7:12'."""
-    return "  ".join(f"{name} {clock(curve.known(name))}" for name in ("p50", "p99", "max"))
+    return "  ".join(
+        f"{name} {clock(curve.known(name))}" for name in ("p50", "p99", "max")
+    )
 
 
 def _mode(scenario: Scenario) -> str:
@@ -69,13 +86,20 @@ def _mode(scenario: Scenario) -> str:
 
 def _apart(drift: CurveSummary, reported: CurveSummary) -> bool:
     return any(
-        abs(drift.known(name) - reported.known(name)) >= MINUTE_US for name in ("p50", "p99", "max")
+        abs(drift.known(name) - reported.known(name)) >= MINUTE_US
+        for name in ("p50", "p99", "max")
     )
 
 
 def _provisioning(p: ProvisioningSummary) -> str:
-    lines = ", ".join(f"{line.what} {clock(line.duration_us)}" for line in p.lines)
-    end = "" if p.ready else "; the limit ended the wait, and the site lacks changes"
+    lines = ", ".join(
+        f"{line.what} {clock(line.duration_us)}" for line in p.lines
+    )
+    end = (
+        ""
+        if p.ready
+        else "; the limit ended the wait, and the site lacks changes"
+    )
     return f"{clock(p.ended_us - p.began_us)}: {lines or 'nothing was missing'}{end}"
 
 
@@ -96,7 +120,14 @@ def api_words(api: ApiSummary) -> str:
 def jobs_words(jobs: JobsSummary) -> str:
     """One line about all jobs."""
     parts = [f"{jobs.scripts.get('begins', 0):,} scripts"]
-    for what in ("failed", "killed", "cleaned", "not cleaned", "died", "escaped"):
+    for what in (
+        "failed",
+        "killed",
+        "cleaned",
+        "not cleaned",
+        "died",
+        "escaped",
+    ):
         if jobs.scripts.get(what):
             parts.append(f"{jobs.scripts[what]:,} {what}")
     told = sum(jobs.notices.values())

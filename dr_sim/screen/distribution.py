@@ -69,16 +69,28 @@ def screen(
         list(_missed(found)),
         list(_alerts(found)),
     ]
-    parts += [["SLA", *(line_text(v) for v in found.verdict)]] if found.verdict else []
     parts += (
-        [[f"{folder}/  report.html  measures.parquet summary.json distribution.svg"]]
+        [["SLA", *(line_text(v) for v in found.verdict)]]
+        if found.verdict
+        else []
+    )
+    parts += (
+        [
+            [
+                f"{folder}/  report.html  measures.parquet summary.json distribution.svg"
+            ]
+        ]
         if folder is not None
         else []
     )
-    return "\n\n".join("\n".join(map(str.rstrip, part)) for part in parts if part)
+    return "\n\n".join(
+        "\n".join(map(str.rstrip, part)) for part in parts if part
+    )
 
 
-def _head(found: Distribution, source: Path | None, took_s: float | None) -> str:
+def _head(
+    found: Distribution, source: Path | None, took_s: float | None
+) -> str:
     scenario = found.scenario
     name = scenario.name if source is None else source.name
     took = "" if took_s is None else f"  ({took_s:.1f} s)"
@@ -101,17 +113,33 @@ def _row(head: str, cells: list[str]) -> str:
 def _per_run(found: Distribution) -> Iterator[str]:
     classes = list(
         dict.fromkeys(
-            v.failure_class for v in values_of(found.samples, "outage", Question("outage"))
+            v.failure_class
+            for v in values_of(found.samples, "outage", Question("outage"))
         )
     )
     for failure_class in classes:
-        runs = len(values_of(found.samples, "outage", Question("outage", "", failure_class)))
-        yield _row(f"FAILOVERS  {failure_class}, in {runs:,} of {found.n:,} runs", [])
+        runs = len(
+            values_of(
+                found.samples, "outage", Question("outage", "", failure_class)
+            )
+        )
+        yield _row(
+            f"FAILOVERS  {failure_class}, in {runs:,} of {found.n:,} runs", []
+        )
         yield _row("", [*_STATISTICS, "most"])
-        for measure in ("data_loss", "outage", *(f"outage.{phase}" for phase in PHASES)):
-            if not values_of(found.samples, measure, Question(measure, "", failure_class)):
+        for measure in (
+            "data_loss",
+            "outage",
+            *(f"outage.{phase}" for phase in PHASES),
+        ):
+            if not values_of(
+                found.samples, measure, Question(measure, "", failure_class)
+            ):
                 continue
-            cells = [_cell(found, f"{measure}.{s}", failure_class) for s in _STATISTICS]
+            cells = [
+                _cell(found, f"{measure}.{s}", failure_class)
+                for s in _STATISTICS
+            ]
             most = answer(
                 found.samples, Question(f"{measure}.max", "", failure_class)
             ).interval.estimate
@@ -122,10 +150,14 @@ def _per_run(found: Distribution) -> Iterator[str]:
 
 
 def _over_time(found: Distribution) -> Iterator[str]:
-    rows = [("exposure", c, f" exposure {c}") for c in ("site", "host", "database")] + [
-        ("replay_lag", "", " replay lag")
+    rows = [
+        ("exposure", c, f" exposure {c}") for c in ("site", "host", "database")
+    ] + [("replay_lag", "", " replay lag")]
+    shown = [
+        r
+        for r in rows
+        if curves_of(found.samples, r[0], Question(r[0], "", r[1]))
     ]
-    shown = [r for r in rows if curves_of(found.samples, r[0], Question(r[0], "", r[1]))]
     if not shown:
         return
     yield _row("OVER ALL TIME", [*_STATISTICS, "most"])
@@ -133,7 +165,9 @@ def _over_time(found: Distribution) -> Iterator[str]:
         most = answer(
             found.samples, Question(f"{measure}.max", "", failure_class)
         ).interval.estimate
-        cells = [_cell(found, f"{measure}.{s}", failure_class) for s in _STATISTICS]
+        cells = [
+            _cell(found, f"{measure}.{s}", failure_class) for s in _STATISTICS
+        ]
         yield _row(name, [*cells, clock(round(most))])
 
 
@@ -152,8 +186,16 @@ def _missed(found: Distribution) -> Iterator[str]:
         of = rpo.failure_class
         rate = rates.get(of, 1.0)
         year = miss_in_a_year(found.samples, rpo, rate).interval
-        how = f"{figures(rate)} a year, as drawn" if of in rates else "if 1 comes a year, at random"
-        whose = f" of {rpo.database or rpo.tenant}" if rpo.database or rpo.tenant else ""
+        how = (
+            f"{figures(rate)} a year, as drawn"
+            if of in rates
+            else "if 1 comes a year, at random"
+        )
+        whose = (
+            f" of {rpo.database or rpo.tenant}"
+            if rpo.database or rpo.tenant
+            else ""
+        )
         yield (
             f"RPO {clock(rpo.bound_us)}{whose} missed by a lost {of} ({how}): "
             f"{_percent(year)} in a year"
@@ -183,7 +225,9 @@ def _alerts(found: Distribution) -> Iterator[str]:
 
 
 # ---- comparisons
-def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -> str:
+def comparison(
+    found: Comparison, a: str, b: str, *, everything: bool = False
+) -> str:
     """Which of the two is better in what: a headline, both verdicts, then every measure that
     differs, the largest difference first.
     """
@@ -197,16 +241,29 @@ def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -
         f"{counted(n, 'replication')} of both on the same luck, seed {scenario.seed}",
         "",
     ]
-    out.append(f"{'':<32}{'A':>10}{'B':>10}   {'B - A':<33}{'runs that differ':<18}chance")
+    out.append(
+        f"{'':<32}{'A':>10}{'B':>10}   {'B - A':<33}{'runs that differ':<18}chance"
+    )
     most = len(shown) if everything else _MOST_ROWS
     for d in shown[:most]:
         i = d.interval
-        name = " ".join(filter(None, (readable(d.measure), d.database, d.tenant, d.failure_class)))
+        name = " ".join(
+            filter(
+                None,
+                (readable(d.measure), d.database, d.tenant, d.failure_class),
+            )
+        )
         change = (
             f"{signed_text(i.estimate, d.unit)} [{signed_text(i.low, d.unit)}, "
             f"{signed_text(i.high, d.unit)}]"
         )
-        chance = "" if d.differing == 0 else "< 1 in 10^9" if d.p < 1e-9 else figures(d.p, 2)
+        chance = (
+            ""
+            if d.differing == 0
+            else "< 1 in 10^9"
+            if d.p < 1e-9
+            else figures(d.p, 2)
+        )
         a_text, b_text = number_texts([d.a, d.b], d.unit)
         out.append(
             f"{name:<31} {a_text:>10}{b_text:>10}   {change:<32} "
@@ -215,13 +272,17 @@ def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -
     if not shown:
         out.append("no measure differs in any replication")
     if len(shown) > most:
-        out.append(f"and {len(shown) - most} more that differ; --all shows every measure")
+        out.append(
+            f"and {len(shown) - most} more that differ; --all shows every measure"
+        )
     for name, of in (("A", found.a), ("B", found.b)):
         if of.broken:
             out.append(f"BROKEN in {name}: {of.told_broken}")
         if of.violations:
             who = breaker(of.scenario.manager)
-            out.append(f"INVARIANT BROKEN in {name}: {of.violations} violations, {who}")
+            out.append(
+                f"INVARIANT BROKEN in {name}: {of.violations} violations, {who}"
+            )
     return "\n".join(line.rstrip() for line in out)
 
 
@@ -256,7 +317,9 @@ def headline(found: Comparison) -> str:
     if better:
         told.append(f"B is better: {', '.join(better)} less on average")
     if worse:
-        told.append(f"{'but worse' if better else 'B is worse'}: {', '.join(worse)} more")
+        told.append(
+            f"{'but worse' if better else 'B is worse'}: {', '.join(worse)} more"
+        )
     if told:
         return "; ".join(told)
     if unsure:
@@ -267,7 +330,9 @@ def headline(found: Comparison) -> str:
 def _stands_for(d: PairedDifference, measure: str) -> bool:
     """Whether it is that measure of the whole service (exposure: to the loss of the site)."""
     whole = d.measure == measure and not d.database and not d.tenant
-    return whole and (not measure.startswith("exposure") or d.failure_class == "site")
+    return whole and (
+        not measure.startswith("exposure") or d.failure_class == "site"
+    )
 
 
 def _not_met(of: Distribution) -> str:

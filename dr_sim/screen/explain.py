@@ -77,8 +77,14 @@ def _failover(run: Whole, n: int, database: int | None) -> list[Ledger]:
     for leg in run.legs:
         found = failovers(leg.journal, leg.scenario)
         if before < n <= before + len(found):
-            ledgers = explain_failover(leg.journal, leg.scenario, n - before, database)
-            name = "" if database is None else leg.scenario.databases[database].name
+            ledgers = explain_failover(
+                leg.journal, leg.scenario, n - before, database
+            )
+            name = (
+                ""
+                if database is None
+                else leg.scenario.databases[database].name
+            )
             why = unprotected_ledger(run, leg, found[n - before - 1], name)
             return ledgers if why is None else [*ledgers, why]
         before += len(found)
@@ -102,7 +108,9 @@ def _at(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
             f"{database} was not up at that instant: it was never brought online again"
         )
     promoted = [
-        r for r in leg.journal.rows("truth.promoted") if database in (None, names[r.entity])
+        r
+        for r in leg.journal.rows("truth.promoted")
+        if database in (None, names[r.entity])
     ]
     alone_us = leg.begins_us + max((r.time_us for r in promoted), default=0)
     # no leg follows: there never is a second side
@@ -115,18 +123,28 @@ def _at(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
             "none is ever put in place: all since the promotion would be lost",
         )
         return [Ledger(title, t_us - alone_us, [line])]
-    best = _best(run, leg, lambda one: run.exposure_of_copy(one).at(t_us - leg.begins_us))
+    best = _best(
+        run,
+        leg,
+        lambda one: run.exposure_of_copy(one).at(t_us - leg.begins_us),
+    )
     about = (
         best.journal,
         best.scenario,
         t_us - leg.begins_us,
         None if database is None else names.index(database),
     )
-    provision_us = 0 if run.scenario.cloud is None else run.provision_if_now().at(t_us)
-    return _of_copy(best, [*explain_at(*about), *explain_outage_at(*about, provision_us)])
+    provision_us = (
+        0 if run.scenario.cloud is None else run.provision_if_now().at(t_us)
+    )
+    return _of_copy(
+        best, [*explain_at(*about), *explain_outage_at(*about, provision_us)]
+    )
 
 
-def _best(run: Whole, leg: Leg, value: Callable[[tuple[Leg, Tables]], int]) -> Leg:
+def _best(
+    run: Whole, leg: Leg, value: Callable[[tuple[Leg, Tables]], int]
+) -> Leg:
     """Return the leg of the standby with the smallest value, of several behind one primary."""
     return min(run.at(leg), key=value)[0] if leg.beside else leg
 
@@ -147,7 +165,9 @@ def _lag(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
         raise NoSuchThing(
             f"{database} was not replayed at that instant: it was never brought online again"
         )
-    best = _best(run, leg, lambda one: run.lag_of_copy(one).at(t_us - leg.begins_us))
+    best = _best(
+        run, leg, lambda one: run.lag_of_copy(one).at(t_us - leg.begins_us)
+    )
     found = explain_lag(
         best.journal,
         best.scenario,
@@ -164,7 +184,9 @@ def _alert(run: Whole, n: int) -> list[Ledger]:
         raised = len(alerts.raised(leg.journal, leg.scenario))
         if before < n <= before + raised:
             found = explain_alert(leg.journal, leg.scenario, n - before)
-            found[0].title = found[0].title.replace(f"alert {n - before}:", f"alert {n}:", 1)
+            found[0].title = found[0].title.replace(
+                f"alert {n - before}:", f"alert {n}:", 1
+            )
             return found
         before += raised
     raise NoSuchThing(f"there is no alert {n} in this run: it has {before}")
@@ -176,7 +198,14 @@ def _database(scenario: Scenario, name: str | None) -> int | None:
         return None
     if name not in names:
         raise InputError(
-            [Problem("--database", 0, 0, f"there is no {name!r}; there is {', '.join(names)}")]
+            [
+                Problem(
+                    "--database",
+                    0,
+                    0,
+                    f"there is no {name!r}; there is {', '.join(names)}",
+                )
+            ]
         )
     return names.index(name)
 
@@ -186,26 +215,38 @@ def _instant(scenario: Scenario, text: str, option: str) -> int:
     time of the scenario's zone.
     """
     try:
-        return times.parse_instant(text).resolve(scenario.start_utc_us, scenario.time_zone)
+        return times.parse_instant(text).resolve(
+            scenario.start_utc_us, scenario.time_zone
+        )
     except units.UnitError as error:
         raise InputError([Problem(option, 0, 0, str(error))]) from None
 
 
-def alerts_of(run: Whole, database: str | None = None, *, everything: bool = False) -> str:
+def alerts_of(
+    run: Whole, database: str | None = None, *, everything: bool = False
+) -> str:
     """The alerts of a run: each kind about each database as one line with how many there
     were; everything: a line for each, with its number for --alert, when, event id, level, text.
     """
     scenario = run.scenario
     _database(scenario, database)
-    raised: list[tuple[int, int, alerts.Alert]] = []  # number, instant in the whole run
+    raised: list[
+        tuple[int, int, alerts.Alert]
+    ] = []  # number, instant in the whole run
     before = 0
     for leg, _ in run.every:
         names = {i: d.name for i, d in enumerate(leg.scenario.databases)}
         mine = alerts.raised(leg.journal, leg.scenario)
         wanted = [
-            a for a in mine if database is None or a.database < 0 or names[a.database] == database
+            a
+            for a in mine
+            if database is None
+            or a.database < 0
+            or names[a.database] == database
         ]
-        raised += [(before + a.number, leg.begins_us + a.time_us, a) for a in wanted]
+        raised += [
+            (before + a.number, leg.begins_us + a.time_us, a) for a in wanted
+        ]
         before += len(mine)
     if not raised:
         return "no alert was raised in this run"
@@ -225,13 +266,19 @@ def _sums_of_alerts(
     """One line for each event id about each database: how many, from when to when, the worst
     level, and the first one's number and text.
     """
-    groups: dict[tuple[int, int, bool], list[tuple[int, int, alerts.Alert]]] = {}
+    groups: dict[
+        tuple[int, int, bool], list[tuple[int, int, alerts.Alert]]
+    ] = {}
     for number, at_us, alert in raised:
         key = (alert.database, alert.event_id, alert.delivered)
         groups.setdefault(key, []).append((number, at_us, alert))
     for of in groups.values():
         first, begin_us, alert = of[0]
-        level = "critical" if any(each.level == "critical" for _, _, each in of) else alert.level
+        level = (
+            "critical"
+            if any(each.level == "critical" for _, _, each in of)
+            else alert.level
+        )
         until = f" to {instant(of[-1][1], scenario)}" if len(of) > 1 else ""
         unheard = "" if alert.delivered else "(reached nobody) "
         yield (
@@ -243,9 +290,17 @@ def _sums_of_alerts(
 
 
 def _text(ledger: Ledger, everything: bool) -> str:
-    lines = [f"{ledger.title}: {'unknown' if ledger.total_us is None else _exact(ledger.total_us)}"]
-    each = [(line.cause, line.duration_us, line.detail) for line in ledger.lines]
-    shown = [(x.cause, x.duration_us, x.detail) for x in summed(each)] if not everything else each
+    lines = [
+        f"{ledger.title}: {'unknown' if ledger.total_us is None else _exact(ledger.total_us)}"
+    ]
+    each = [
+        (line.cause, line.duration_us, line.detail) for line in ledger.lines
+    ]
+    shown = (
+        [(x.cause, x.duration_us, x.detail) for x in summed(each)]
+        if not everything
+        else each
+    )
     lines += [
         f"  {_exact(us):>16}  {cause}{f'  ({detail})' if detail else ''}"
         for cause, us, detail in shown

@@ -16,7 +16,9 @@ SHOW_AFTER_S = 1.0
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[tuple[Callable[[float], None] | None, Callable[[], float]]]:
+def progress_bar(
+    what: str,
+) -> Iterator[tuple[Callable[[float], None] | None, Callable[[], float]]]:
     """Yields (progress(part done) or None off a terminal, seconds passed so far)."""
     began = time.monotonic()
     if is_in_cell():

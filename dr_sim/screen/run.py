@@ -48,7 +48,11 @@ _FILES = ("report.html", "timeline.svg", "exposure.svg", "summary.json")
 
 def _files(folder: Path) -> list[str]:
     """Names of what a reader opens there: without pictures, where none were asked for."""
-    return [name for name in _FILES if not folder.is_dir() or (folder / name).exists()]
+    return [
+        name
+        for name in _FILES
+        if not folder.is_dir() or (folder / name).exists()
+    ]
 
 
 def screen(
@@ -76,17 +80,26 @@ def screen(
     parts += [_mistakes(summary, scenario)] if summary.mistakes else []
     parts += [_told(summary, scenario), _exposure(summary, scenario)]
     parts += [lines] if (lines := cloud_lines(summary, scenario)) else []
-    parts += [_writes(summary, scenario)] if summary.writes_refused.time_us else []
+    parts += (
+        [_writes(summary, scenario)] if summary.writes_refused.time_us else []
+    )
     parts += [_overloaded(summary)] if summary.link.overloaded else []
     others = [j for j in verdict.lines if not _shown_beside(j, summary)]
     parts += [_sla(others)] if others else []
-    parts += [[f"{folder}/  {' '.join(_files(folder))}"]] if folder is not None else []
+    parts += (
+        [[f"{folder}/  {' '.join(_files(folder))}"]]
+        if folder is not None
+        else []
+    )
     return "\n\n".join("\n".join(map(str.rstrip, part)) for part in parts)
 
 
 def in_colour() -> bool:
     """Whether a terminal reads what is printed, and one that knows colours."""
-    return sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    return sys.stdout.isatty() and os.environ.get("TERM") not in (
+        "dumb",
+        "unknown",
+    )
 
 
 def coloured(text: str) -> str:
@@ -125,7 +138,11 @@ def _head(
     source: Path | None,
     took_s: float | None,
 ) -> str:
-    word = verdict.outcome.name if scenario.sla or verdict.violations or verdict.silent else "DONE"
+    word = (
+        verdict.outcome.name
+        if scenario.sla or verdict.violations or verdict.silent
+        else "DONE"
+    )
     length = span(summary.measured_us.end)
     many = counted(len(summary.databases), "database")
     name = scenario.name if source is None else source.name
@@ -172,13 +189,19 @@ def _beside(verdict: Verdict, measure: str, own_us: int | None) -> str:
     """Return 'SLA 15:00  FAIL' for the lines that judge this measure of the whole service. own_us:
     what it was in this failover, which is held against the bound; None: it is unknown.
     """
-    lines = [j for j in verdict.lines if j.line.measure == measure and not _of(j)]
+    lines = [
+        j for j in verdict.lines if j.line.measure == measure and not _of(j)
+    ]
     found = []
     for j in lines:
         shown_us = j.value if own_us is None else own_us
-        value, bound = value_and_bound(shown_us, j.line.bound, j.line.at_most, j.unit)
+        value, bound = value_and_bound(
+            shown_us, j.line.bound, j.line.at_most, j.unit
+        )
         limit = bound.removeprefix("at most ").removeprefix("at least ")
-        finer = f"  ({value})" if limit != value_text(j.line.bound, j.unit) else ""
+        finer = (
+            f"  ({value})" if limit != value_text(j.line.bound, j.unit) else ""
+        )
         outcome = j.outcome if own_us is None else _held(own_us, j)
         found.append(f"SLA {limit}  {outcome.name}{finer}")
     return "   ".join(found)
@@ -244,12 +267,22 @@ def _back(f: FailoverSummary, scenario: Scenario) -> list[str]:
 
 def in_words(back: SiteBack, scenario: Scenario) -> str:
     """Say that the old primary was back, and what it still holds of what was lost."""
-    which = f"site {back.site}" if back.what == "site" else f"a host of site {back.site}"
-    role = "the second side from then on" if back.role == "second side" else "a spare"
+    which = (
+        f"site {back.site}"
+        if back.what == "site"
+        else f"a host of site {back.site}"
+    )
+    role = (
+        "the second side from then on"
+        if back.role == "second side"
+        else "a spare"
+    )
     text = f"{which} {instant(back.time_us, scenario)}, {role}"
     if back.transactions:
         lost = f"{size(back.user_bytes)}, {back.transactions:,} tx"
-        text += f"; it still holds {lost} of what was lost; they are not merged"
+        text += (
+            f"; it still holds {lost} of what was lost; they are not merged"
+        )
     return text
 
 
@@ -260,7 +293,9 @@ def shown_and_summed(
     ended by themselves, but for the longest few.
     """
     ended = [f for f in found if f.by_itself]
-    longest = sorted(ended, key=lambda f: (-(f.outage_us or 0), f.number))[:MOST_OUTAGES]
+    longest = sorted(ended, key=lambda f: (-(f.outage_us or 0), f.number))[
+        :MOST_OUTAGES
+    ]
     summed_up = [f for f in ended if f not in longest]
     return [f for f in found if f not in summed_up], summed_up
 
@@ -301,8 +336,16 @@ def headed(f: FailoverSummary, scenario: Scenario) -> str:
     if f.ordered_by and f.ordered_us is not None:
         how = "planned" if f.ordered_planned else "unplanned"
         begun = f"ordered by {f.ordered_by} {instant(f.ordered_us, scenario)}, {how}"
-        return begun if f.ordered_planned and f.failure_class == "planned" else f"{begun}; {failed}"
-    at = "" if f.failure_class in SEVERITY else f" {instant(f.failed_us, scenario)}"
+        return (
+            begun
+            if f.ordered_planned and f.failure_class == "planned"
+            else f"{begun}; {failed}"
+        )
+    at = (
+        ""
+        if f.failure_class in SEVERITY
+        else f" {instant(f.failed_us, scenario)}"
+    )
     return f"{failed}{at}, unplanned, {f.mode}"
 
 
@@ -324,7 +367,9 @@ def _new_secondary(f: FailoverSummary, scenario: Scenario) -> str:
     in_place = f.back is not None and f.back.role == "second side"
     if scenario.new_secondary_us is None and not (in_place or f.follow):
         return "no new secondary"
-    seeded = sum(d.size_bytes for d in scenario.databases if d.name in f.seeded_anew)
+    seeded = sum(
+        d.size_bytes for d in scenario.databases if d.name in f.seeded_anew
+    )
     if seeded:
         return f"seeding {size(seeded)} anew"
     if len(scenario.standbys) > 1:
@@ -338,7 +383,9 @@ def _refused(summary: Summary, scenario: Scenario) -> list[str]:
     for order in summary.orders_refused:
         label = f"  ({order.events})" if order.events else ""
         at = instant(order.time_us, scenario)
-        out.append(f"ORDER REFUSED  {at}, to fail over, by {order.operator}: {order.reason}{label}")
+        out.append(
+            f"ORDER REFUSED  {at}, to fail over, by {order.operator}: {order.reason}{label}"
+        )
     return out
 
 
@@ -349,34 +396,59 @@ def _loss(f: FailoverSummary, summary: Summary, verdict: Verdict) -> list[str]:
             " data loss  unknown".ljust(44) + f" {sla}",
             _fitted(f"   {f.loss_ledger.note}"),
         ]
-    of = f"  ({f.worst_database})" if len(summary.databases) > 1 and f.data_loss_us else ""
+    of = (
+        f"  ({f.worst_database})"
+        if len(summary.databases) > 1 and f.data_loss_us
+        else ""
+    )
     amount = f"{size(f.user_bytes_lost or 0)}   {f.transactions_lost:,} tx"
     if f.maintenance_bytes_lost:
         amount += f"   + {size(f.maintenance_bytes_lost)} of maintenance"
-    out = [f" data loss  {clock(f.data_loss_us):>5}   {amount}{of}".ljust(44) + f" {sla}"]
+    out = [
+        f" data loss  {clock(f.data_loss_us):>5}   {amount}{of}".ljust(44)
+        + f" {sla}"
+    ]
     if f.loss_ledger.note:
         out.append(_fitted(f"   {f.loss_ledger.note}"))
-    causes = summed((line.cause, line.duration_us, line.detail) for line in f.loss_ledger.lines)
-    for us, each in zip(adding_up(x.duration_us for x in causes), causes, strict=True):
-        out.append(_fitted(f"   {clock(us):>7} {_cause(each.cause, each.detail)}"))
+    causes = summed(
+        (line.cause, line.duration_us, line.detail)
+        for line in f.loss_ledger.lines
+    )
+    for us, each in zip(
+        adding_up(x.duration_us for x in causes), causes, strict=True
+    ):
+        out.append(
+            _fitted(f"   {clock(us):>7} {_cause(each.cause, each.detail)}")
+        )
     return out
 
 
 def _outage(f: FailoverSummary, verdict: Verdict) -> list[str]:
     phases = {name: us for name, us in f.phases_us.items() if us}
     total = f.outage_us
-    text = clock(total) if total is not None else f"unknown: at least {clock(sum(phases.values()))}"
-    out = [f" outage     {text:>5}".ljust(44) + f" {_beside(verdict, 'outage', total)}"]
+    text = (
+        clock(total)
+        if total is not None
+        else f"unknown: at least {clock(sum(phases.values()))}"
+    )
+    out = [
+        f" outage     {text:>5}".ljust(44)
+        + f" {_beside(verdict, 'outage', total)}"
+    ]
     words = [
         f"{name.replace('_', ' ')} {clock(us)}"
         for name, us in zip(phases, adding_up(phases.values()), strict=True)
     ]
-    out += ["   " + "  ".join(words[i : i + 4]) for i in range(0, len(words), 4)]
+    out += [
+        "   " + "  ".join(words[i : i + 4]) for i in range(0, len(words), 4)
+    ]
     if f.outage_note and f.outage_note != f.loss_ledger.note:
         out.append(_fitted(f"   {f.outage_note}"))
     out += [f"   {text}" for text in _tenants(f)]
     if f.manager_down_us:
-        out.append(f"   for {clock(f.manager_down_us)} of it the recovery manager was down")
+        out.append(
+            f"   for {clock(f.manager_down_us)} of it the recovery manager was down"
+        )
     return out
 
 
@@ -386,13 +458,15 @@ def _tenants(f: FailoverSummary) -> list[str]:
     """
     found: dict[tuple[bool, int], list[str]] = {}
     for of in f.tenants:
-        found.setdefault((of.outage_us is not None, -sum(of.phases_us.values())), []).append(
-            of.name
-        )
+        found.setdefault(
+            (of.outage_us is not None, -sum(of.phases_us.values())), []
+        ).append(of.name)
     lines = []
     for (known, less_us), names in sorted(found.items()):
         many = ", ".join(names[:MOST_NAMED]) + (
-            f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+            f" and {len(names) - MOST_NAMED} more"
+            if len(names) > MOST_NAMED
+            else ""
         )
         text = (
             "none"
@@ -401,7 +475,11 @@ def _tenants(f: FailoverSummary) -> list[str]:
             if known
             else f"unknown, at least {clock(-less_us)}"
         )
-        lines.append(f"of {many}: {text}" if len(names) == 1 else f"of {many}, each: {text}")
+        lines.append(
+            f"of {many}: {text}"
+            if len(names) == 1
+            else f"of {many}, each: {text}"
+        )
     return lines
 
 
@@ -423,7 +501,10 @@ def _told(summary: Summary, scenario: Scenario) -> list[str]:
         return [f"ALERTS  {due}, {score}"]
     told = summary.failovers[0].told
     if told.answer == "no danger":
-        return [f"TOLD?  {met_no_danger(summary, summary.failovers[0])}", f"       {score}"]
+        return [
+            f"TOLD?  {met_no_danger(summary, summary.failovers[0])}",
+            f"       {score}",
+        ]
     if told.alert is None:
         since = instant(told.onset_us or 0, scenario)
         return [
@@ -431,7 +512,9 @@ def _told(summary: Summary, scenario: Scenario) -> list[str]:
             f"       {score}",
         ]
     alert = told.alert
-    words = ALERT_WORDS.get(alert.event_id) or shorten(alert.text, 60, placeholder=" ...")
+    words = ALERT_WORDS.get(alert.event_id) or shorten(
+        alert.text, 60, placeholder=" ..."
+    )
     after = (
         ""
         if told.after_fault_us is None
@@ -439,7 +522,10 @@ def _told(summary: Summary, scenario: Scenario) -> list[str]:
     )
     first = f'TOLD?  yes: {instant(alert.time_us, scenario)} "{words}",{after}'
     what = "outage" if summary.failovers[0].by_itself else "loss"
-    return [first, f"       {clock(told.before_failure_us or 0)} before the {what}.  {score}"]
+    return [
+        first,
+        f"       {clock(told.before_failure_us or 0)} before the {what}.  {score}",
+    ]
 
 
 def _overloaded(summary: Summary) -> list[str]:
@@ -483,13 +569,18 @@ def _exposure(summary: Summary, scenario: Scenario) -> list[str]:
             out.append(f"  above {clock(limit)} for {clock(above.time_us)}")
     out += _before_and_after(summary)
     reported = summary.exposure.reported
-    if reported.max_us is not None and abs(e.known("max") - reported.max_us) >= MINUTE_US:
+    if (
+        reported.max_us is not None
+        and abs(e.known("max") - reported.max_us) >= MINUTE_US
+    ):
         out.append(
             "  the recovery manager believed in at most "
             f"{clock(reported.max_us)}{_defined(reported, e, scenario)}"
         )
     elif reported.max_us is None:
-        out.append("  the recovery manager could not say: it never validated a log")
+        out.append(
+            "  the recovery manager could not say: it never validated a log"
+        )
     out += _outage_if_now(summary)
     lag = summary.replay_lag
     if lag.max_us is not None:
@@ -511,7 +602,9 @@ def _copies(summary: Summary) -> list[str]:
 
 def _quantiles(curve: CurveSummary) -> str:
     """'p50 3:26  p99 45:35  max 47:12', of a curve that has them."""
-    return "  ".join(f"{name} {clock(curve.known(name))}" for name in ("p50", "p99", "max"))
+    return "  ".join(
+        f"{name} {clock(curve.known(name))}" for name in ("p50", "p99", "max")
+    )
 
 
 def _outage_if_now(summary: Summary) -> list[str]:
@@ -521,10 +614,18 @@ def _outage_if_now(summary: Summary) -> list[str]:
         return []
     words = {
         name: "never" if us is None else clock(us)
-        for name, us in (("p50", o.p50_us), ("p99", o.p99_us), ("max", o.max_us))
+        for name, us in (
+            ("p50", o.p50_us),
+            ("p99", o.p99_us),
+            ("max", o.max_us),
+        )
     }
     text = "  ".join(f"{name} {value}" for name, value in words.items())
-    never = f"   (for {clock(o.never_us)} nothing could be promoted)" if o.never_us else ""
+    never = (
+        f"   (for {clock(o.never_us)} nothing could be promoted)"
+        if o.never_us
+        else ""
+    )
     return [f"OUTAGE IF NOW    {text}{never}"]
 
 
@@ -542,7 +643,9 @@ def _before_and_after(summary: Summary) -> list[str]:
     return out
 
 
-def _defined(reported: ReportedCurve, true: CurveSummary, scenario: Scenario) -> str:
+def _defined(
+    reported: ReportedCurve, true: CurveSummary, scenario: Scenario
+) -> str:
     """' (of 23:54:58 from Mon 00:05:02 on, of 24:00:00)': where it could say nothing, that is
     said.
     """
@@ -556,12 +659,16 @@ def _sla(lines: Sequence[Judged]) -> list[str]:
     out = ["SLA"]
     for j in lines:
         of = f" of {_of(j)}" if _of(j) else ""
-        value, bound = value_and_bound(j.value, j.line.bound, j.line.at_most, j.unit)
+        value, bound = value_and_bound(
+            j.value, j.line.bound, j.line.at_most, j.unit
+        )
         why = f"  ({j.reason})" if j.reason else ""
         name = (
             f"{j.line.measure}{of}"
             if j.line.id == j.line.measure
             else f"{j.line.id}: {j.line.measure}{of}"
         )
-        out.append(f"  {name:<36} {value:>9}  {bound:<20} {j.outcome.name}{why}")
+        out.append(
+            f"  {name:<36} {value:>9}  {bound:<20} {j.outcome.name}{why}"
+        )
     return out

@@ -36,7 +36,9 @@ def standing_table(summary: Summary) -> list[str]:
             f" {_time(row.lag.p99_us):>7} {row.alerts_raised:>7,}  {row.cause}{missed}"
         )
     if len(rows) > len(shown):
-        out.append(f" {len(rows) - len(shown)} more; all of them stand on the page")
+        out.append(
+            f" {len(rows) - len(shown)} more; all of them stand on the page"
+        )
     return out
 
 
@@ -50,11 +52,18 @@ def why_and_help(summary: Summary) -> list[str]:
     lost = service.data_loss.value_us
     number = "the data loss" if lost else "the highest exposure"
     of = f" of {worst}" if len(rows) > 2 else ""
-    out = [f"Why: most of {number}{of} is {service.cause} ({clock(service.cause_us)})."]
+    out = [
+        f"Why: most of {number}{of} is {service.cause} ({clock(service.cause_us)})."
+    ]
     helps = remedy(service.cause)
-    missed = {service.data_loss.outcome, service.outage.outcome} & {"fail", "unknown"}
+    missed = {service.data_loss.outcome, service.outage.outcome} & {
+        "fail",
+        "unknown",
+    }
     if helps and (missed or not lost):
-        out.append(f"What would help: {helps}. `dr-sim advise` tries such changes.")
+        out.append(
+            f"What would help: {helps}. `dr-sim advise` tries such changes."
+        )
     return out
 
 

@@ -34,7 +34,9 @@ LOCK = "lock"
 OWNER = "owner"  # holds the id of the process that has the lock
 PART = ".part"  # of an entry that is being written
 ENTRY = ".entry"
-BATCH = "batch"  # entries that are saved together, on their way to their places
+BATCH = (
+    "batch"  # entries that are saved together, on their way to their places
+)
 _MAGIC = "dr_sim entry 1"
 _MAGIC_OF_BATCH = "dr_sim batch 1"
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
@@ -145,7 +147,8 @@ class FileStore(LockedStore):
                 entries[key] = value
         if damaged:
             raise self._damaged(
-                *damaged[0], f"{len(damaged)} of {len(entries) + len(damaged)} entries"
+                *damaged[0],
+                f"{len(damaged)} of {len(entries) + len(damaged)} entries",
             )
         return entries
 
@@ -182,7 +185,10 @@ class FileStore(LockedStore):
     def save(self, key: str, value: str) -> None:
         self._check_open()
         try:
-            self._put(self.folder / file_name(key), encode(key, value) if value else b"")
+            self._put(
+                self.folder / file_name(key),
+                encode(key, value) if value else b"",
+            )
             self._disk.sync(self.folder)
         except OSError as error:
             raise self._not_saved(repr(key), error) from None
@@ -195,7 +201,9 @@ class FileStore(LockedStore):
         self._check_open()
         content = [[key, value] for key, value in entries.items()]
         try:
-            self._put(self.folder / BATCH, _with_hash(_MAGIC_OF_BATCH, content))
+            self._put(
+                self.folder / BATCH, _with_hash(_MAGIC_OF_BATCH, content)
+            )
         except OSError as error:
             raise self._not_saved(f"{len(entries)} keys", error) from None
         self._unfinished = True
@@ -208,8 +216,13 @@ class FileStore(LockedStore):
         batch = self.folder / BATCH
         try:
             self._disk.sync(self.folder)
-            for key, value in _without_hash(_MAGIC_OF_BATCH, batch.read_bytes()):
-                self._put(self.folder / file_name(key), encode(key, value) if value else b"")
+            for key, value in _without_hash(
+                _MAGIC_OF_BATCH, batch.read_bytes()
+            ):
+                self._put(
+                    self.folder / file_name(key),
+                    encode(key, value) if value else b"",
+                )
             self._disk.sync(self.folder)
             self._disk.remove(batch)
             self._unfinished = False
@@ -217,7 +230,9 @@ class FileStore(LockedStore):
         except OSError as error:
             raise self._not_saved("A batch", error) from None
         except ValueError as error:
-            raise self._damaged(batch, str(error), "A batch of entries") from None
+            raise self._damaged(
+                batch, str(error), "A batch of entries"
+            ) from None
 
     def _put(self, place: Path, data: bytes) -> None:
         """Have a file hold these bytes, or be gone if there are none. It is the old or the new, and
@@ -240,6 +255,8 @@ class FileStore(LockedStore):
 
     def _check_open(self) -> None:
         if self._lock is None:
-            raise StoreError(f"the store in {self.folder} has been closed; open it again")
+            raise StoreError(
+                f"the store in {self.folder} has been closed; open it again"
+            )
         if self._unfinished:
             self._finish()

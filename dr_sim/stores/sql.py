@@ -56,7 +56,9 @@ class SqlStore(LockedStore):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             beside = path.with_name(path.name + ".lock")
-            self._lock = locked(beside, path.with_name(path.name + ".owner"), str(path))
+            self._lock = locked(
+                beside, path.with_name(path.name + ".owner"), str(path)
+            )
             self._db = sqlite3.connect(path, isolation_level=None)
             self._prepare(self._db)
         except OSError as error:
@@ -80,7 +82,9 @@ class SqlStore(LockedStore):
         db.execute(_TABLE)
 
     def _unusable(self, why: str) -> StoreError:
-        return StoreError(f"{self.path} cannot be used as a store: {why}; name another file")
+        return StoreError(
+            f"{self.path} cannot be used as a store: {why}; name another file"
+        )
 
     def close(self) -> None:
         db, self._db = self._db, None
@@ -91,20 +95,29 @@ class SqlStore(LockedStore):
     # ---- reading
     def load(self) -> dict[str, str]:
         rows = self._read("SELECT key, value, hash FROM entries ORDER BY key")
-        damaged = [key for key, value, hashed in rows if hashed != _hash(key, value)]
+        damaged = [
+            key for key, value, hashed in rows if hashed != _hash(key, value)
+        ]
         if damaged:
-            raise self._damaged(damaged[0], f"{len(damaged)} of {len(rows)} entries")
+            raise self._damaged(
+                damaged[0], f"{len(damaged)} of {len(rows)} entries"
+            )
         return {_text(key): _text(value) for key, value, _ in rows}
 
     def get(self, key: str) -> str:
-        rows = self._read("SELECT key, value, hash FROM entries WHERE key = ?", (_bytes(key),))
+        rows = self._read(
+            "SELECT key, value, hash FROM entries WHERE key = ?",
+            (_bytes(key),),
+        )
         for found, value, hashed in rows:
             if hashed != _hash(found, value):
                 raise self._damaged(found, "An entry")
             return _text(value)
         return ""
 
-    def _read(self, query: str, values: Iterable[bytes] = ()) -> list[tuple[bytes, bytes, bytes]]:
+    def _read(
+        self, query: str, values: Iterable[bytes] = ()
+    ) -> list[tuple[bytes, bytes, bytes]]:
         try:
             return self._opened().execute(query, tuple(values)).fetchall()
         except sqlite3.Error as error:
@@ -145,11 +158,15 @@ class SqlStore(LockedStore):
                 "then resume"
             ) from None
 
-    def _do(self, db: sqlite3.Connection, statement: str, *values: bytes) -> None:
+    def _do(
+        self, db: sqlite3.Connection, statement: str, *values: bytes
+    ) -> None:
         """Carry out one step of a save: what a test replaces to have it fail or crash there."""
         db.execute(statement, values)
 
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
-            raise StoreError(f"the store in {self.path} has been closed; open it again")
+            raise StoreError(
+                f"the store in {self.path} has been closed; open it again"
+            )
         return self._db

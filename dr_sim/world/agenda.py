@@ -76,7 +76,14 @@ class Agenda(simpy.Environment):
     def now_us(self) -> int:
         return self._now
 
-    def at(self, time_us: int, cls: int, entity: int, do: Callable[..., None], *args: Any) -> Entry:
+    def at(
+        self,
+        time_us: int,
+        cls: int,
+        entity: int,
+        do: Callable[..., None],
+        *args: Any,
+    ) -> Entry:
         """Put do(*args) on the agenda at that instant, now or later. entity: a database's index, or
         -1.
         """
@@ -130,14 +137,18 @@ class Agenda(simpy.Environment):
         for at_us, _, _, entry in self._entries:
             if id(entry) in these:
                 found[id(entry)] = at_us
-            elif at_us < until_us and not (entry.__class__ is Entry and entry[0] is None):
+            elif at_us < until_us and not (
+                entry.__class__ is Entry and entry[0] is None
+            ):
                 until_us = at_us
         return until_us, found
 
     def _first(self) -> Any:
         """Return the first entry that was not cancelled, with its place."""
         queue = self._entries
-        while queue and queue[0][3].__class__ is Entry and queue[0][3][0] is None:
+        while (
+            queue and queue[0][3].__class__ is Entry and queue[0][3][0] is None
+        ):
             heappop(queue)
         return queue[0] if queue else None
 

@@ -18,17 +18,31 @@ class Arrivals:
     order.
     """
 
-    __slots__ = ("_even", "_inside", "_length_us", "_now", "_outside", "_schedule", "_start_utc_us")
+    __slots__ = (
+        "_even",
+        "_inside",
+        "_length_us",
+        "_now",
+        "_outside",
+        "_schedule",
+        "_start_utc_us",
+    )
 
-    def __init__(self, windows: ChangeWindows, part_ppm: int, start_utc_us: int) -> None:
+    def __init__(
+        self, windows: ChangeWindows, part_ppm: int, start_utc_us: int
+    ) -> None:
         """part_ppm: the part of the occurrences that fall into the windows; negative: at
         any time.
         """
         self._schedule: Schedule | None = (
-            windows.start if part_ppm >= 0 and windows.start.kind != "none" else None
+            windows.start
+            if part_ppm >= 0 and windows.start.kind != "none"
+            else None
         )
         self._start_utc_us = start_utc_us
-        self._now = self._even = 0  # instants that belong together: real, and of the even process
+        self._now = self._even = (
+            0  # instants that belong together: real, and of the even process
+        )
         self._length_us = 0
         self._inside = self._outside = (1, 1)
         if self._schedule is not None:
@@ -49,7 +63,9 @@ class Arrivals:
             ends, (num, den) = self._stretch(self._now)
             passes = (ends - self._now) * num // den
             if self._even + passes >= even_us and num:
-                return min(ends, self._now + (even_us - self._even) * den // num)
+                return min(
+                    ends, self._now + (even_us - self._even) * den // num
+                )
             if ends >= NEVER_US:
                 return NEVER_US
             self._now, self._even = ends, self._even + passes
@@ -57,9 +73,13 @@ class Arrivals:
     def _stretch(self, at_us: int) -> tuple[int, tuple[int, int]]:
         """Return until when the clock runs as it does at that instant, and how fast."""
         assert self._schedule is not None
-        begins = next_start(self._schedule, at_us - self._length_us, self._start_utc_us)
+        begins = next_start(
+            self._schedule, at_us - self._length_us, self._start_utc_us
+        )
         if begins is None:
             return NEVER_US, self._outside
         return (
-            (begins + self._length_us, self._inside) if begins <= at_us else (begins, self._outside)
+            (begins + self._length_us, self._inside)
+            if begins <= at_us
+            else (begins, self._outside)
         )

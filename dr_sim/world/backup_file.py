@@ -57,7 +57,9 @@ class BackupFile:
         self.name = name
         self.header = header
         self.nominal_bytes = header.nominal_bytes
-        self.commits = commits  # 0..commits-1 are in the database up to its end
+        self.commits = (
+            commits  # 0..commits-1 are in the database up to its end
+        )
         self.begun_us = begun_us  # by a clock that cannot be wrong
         # up to when it holds what was written: of a log its cut, of the others their end
         self.ends_us = begun_us
@@ -68,7 +70,9 @@ class BackupFile:
         self.replaced_by: BackupFile | None = None
         self.at_primary = False
         self.at_secondary = False
-        self.sent_bytes = 0  # of the transfer under way, kept over a cut if it resumes
+        self.sent_bytes = (
+            0  # of the transfer under way, kept over a cut if it resumes
+        )
         self.state = ""
         self.validated = False
         self.landings = 0  # how often it has been written at the secondary
@@ -85,7 +89,9 @@ class BackupFile:
         """Return the size and the time of last write, as a share lists them."""
         return self.nominal_bytes, self.modified_utc_us
 
-    def finished(self, header: BackupHeader, made: bytes | Unread, commits: int) -> None:
+    def finished(
+        self, header: BackupHeader, made: bytes | Unread, commits: int
+    ) -> None:
         """Record that the backup is whole."""
         self.header = header
         self.commits = commits
@@ -102,15 +108,21 @@ class BackupFile:
     @property
     def manifest(self) -> bytes | None:
         """Return the hash that was computed when the backup finished, and that is kept with it."""
-        made = self.made.bytes() if isinstance(self.made, Unread) else self.made
+        made = (
+            self.made.bytes() if isinstance(self.made, Unread) else self.made
+        )
         return None if made is None else content_hash(made)
 
     def agrees(self, data: bytes) -> bool:
         """Return whether these bytes have the hash in the manifest. The object that was made itself
         is not hashed.
         """
-        made = self.made.bytes() if isinstance(self.made, Unread) else self.made
-        return made is not None and (data is made or content_hash(data) == content_hash(made))
+        made = (
+            self.made.bytes() if isinstance(self.made, Unread) else self.made
+        )
+        return made is not None and (
+            data is made or content_hash(data) == content_hash(made)
+        )
 
 
 class TwinFile(BackupFile):
@@ -134,7 +146,14 @@ def _as_the_other(name: str) -> property:
     return property(lambda twin: getattr(twin._of, name))
 
 
-_OF_ITS_OWN = ("at_secondary", "landings", "replaced_by", "sent_bytes", "state", "validated")
+_OF_ITS_OWN = (
+    "at_secondary",
+    "landings",
+    "replaced_by",
+    "sent_bytes",
+    "state",
+    "validated",
+)
 for _name in BackupFile.__slots__:
     if _name not in _OF_ITS_OWN:
         setattr(TwinFile, _name, _as_the_other(_name))

@@ -25,7 +25,9 @@ def cut_off(primary: Primary, job: Job) -> None:
     done = job.amount
     if job.flow is not None:
         done -= primary.disks[db.spec.machine].stop(job.flow)
-    job.op.abort(done * 1_000_000 // file.nominal_bytes if file.nominal_bytes else 0)
+    job.op.abort(
+        done * 1_000_000 // file.nominal_bytes if file.nominal_bytes else 0
+    )
     file.nominal_bytes = done
     file.modified_utc_us = context.primary_utc_us()
     context.note("truth.backup_cut_off", db.index, file.number, int(file.kind))
@@ -59,7 +61,12 @@ def no_room(primary: Primary, job: Job) -> None:
     primary.share.end(file.number)
     context.note("truth.backup_cut_off", db.index, file.number, int(file.kind))
     context.note(
-        "truth.backup_failed", db.index, file.number, int(file.kind), error.number, error.text
+        "truth.backup_failed",
+        db.index,
+        file.number,
+        int(file.kind),
+        error.number,
+        error.text,
     )
     primary.next_of(db)
     primary.error_hook(db, file.kind.word, error.number, error.text)
@@ -80,8 +87,12 @@ def finish_hollow(primary: Primary, job: Job) -> None:
     file.header.finished_utc_us = context.primary_utc_us()
     file.finished(file.header, b"", 0)
     file.nominal_bytes, file.hollow = 0, True
-    context.note("truth.backup_cut_off", job.db.index, file.number, int(file.kind))
-    context.note("truth.backup_empty", job.db.index, file.number, int(file.kind))
+    context.note(
+        "truth.backup_cut_off", job.db.index, file.number, int(file.kind)
+    )
+    context.note(
+        "truth.backup_empty", job.db.index, file.number, int(file.kind)
+    )
     primary.ended(job.db, job)
     primary.offer(file)
     if job.order.answer is not None:
@@ -93,25 +104,38 @@ def _believe(primary: Primary, job: Job) -> None:
     be based on it.
     """
     context, db, file = primary.context, job.db, job.file
-    commits, lsn = (file.commits, 0) if file.kind is Kind.LOG else primary.catch_up(db)
+    commits, lsn = (
+        (file.commits, 0) if file.kind is Kind.LOG else primary.catch_up(db)
+    )
     header = job.op.finish(commits, lsn, context.primary_utc_us()).header
-    context.witness.made(context.now_us, db.index, file.number, header, commits)
+    context.witness.made(
+        context.now_us, db.index, file.number, header, commits
+    )
     context.witness.gone(context.now_us, db.index, file.number, "primary")
     if file.kind is Kind.LOG:
-        context.note("truth.log_truncated", db.index, header.first_lsn, header.last_lsn)
+        context.note(
+            "truth.log_truncated", db.index, header.first_lsn, header.last_lsn
+        )
         primary.log_space.changed(db)
     else:
         primary.note_base(db)
 
 
-def show_early(primary: Primary, job: Job, cost: BackupCost, part_ppm: int) -> None:
+def show_early(
+    primary: Primary, job: Job, cost: BackupCost, part_ppm: int
+) -> None:
     """Let the replicator take the file while it is being written: the file is open to readers, and
     after that part of the backup's time alone it is replicated as it is.
     """
     job.db.show_next_ppm = 0
-    after_us = cost.fixed_us + job.amount * 1_000_000 // cost.rate_bytes_s * part_ppm // 1_000_000
+    after_us = (
+        cost.fixed_us
+        + job.amount * 1_000_000 // cost.rate_bytes_s * part_ppm // 1_000_000
+    )
     at = primary.context.now_us + after_us
-    primary.context.agenda.at(at, Class.FAULT, job.db.index, _show, primary, job, part_ppm)
+    primary.context.agenda.at(
+        at, Class.FAULT, job.db.index, _show, primary, job, part_ppm
+    )
 
 
 def _show(primary: Primary, job: Job, part_ppm: int) -> None:

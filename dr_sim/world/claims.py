@@ -50,7 +50,9 @@ class Claims:
         """The recovery manager there is dead: it keeps what it has claimed for a while."""
         if self.holder == place and self._expiry is None:
             at = self._agenda.now_us + self._lease_us
-            self._expiry = self._agenda.at(at, Class.HOUSEKEEPING, -1, self._expired, place)
+            self._expiry = self._agenda.at(
+                at, Class.HOUSEKEEPING, -1, self._expired, place
+            )
 
     def lives(self, place: str) -> None:
         """It is up again."""

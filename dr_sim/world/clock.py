@@ -50,11 +50,21 @@ class Clock:
         result = do()
         return result, max(1, (time.perf_counter_ns() - begun) // 1000)
 
-    def note(self, now_us: int, database: int, file: int, what: str, took_us: int) -> None:
-        self._journal.note("truth.measured", now_us, database, file, what, took_us)
+    def note(
+        self, now_us: int, database: int, file: int, what: str, took_us: int
+    ) -> None:
+        self._journal.note(
+            "truth.measured", now_us, database, file, what, took_us
+        )
 
     def rehearse(
-        self, engine: Engine, files: Any, name: str, order: BackupOrder, commits: int, lsn: int
+        self,
+        engine: Engine,
+        files: Any,
+        name: str,
+        order: BackupOrder,
+        commits: int,
+        lsn: int,
     ) -> int:
         """Measure how long this backup takes, with one that is thrown away. Raises EngineError."""
         scratch = replace(order, path=SCRATCH, backup_id=0, copy_only=True)
@@ -70,7 +80,11 @@ class Clock:
 
 def pace(size: int, took_us: int) -> BackupCost:
     """Return the cost of an operation that takes that long in all, spread evenly over its bytes."""
-    return BackupCost(0, max(1, size * 1_000_000 // took_us)) if size else BackupCost(took_us, 1)
+    return (
+        BackupCost(0, max(1, size * 1_000_000 // took_us))
+        if size
+        else BackupCost(took_us, 1)
+    )
 
 
 class DoneRestore:

@@ -60,7 +60,9 @@ class ComingBack:
 
     def may_open(self, database: int) -> bool:
         """Return whether the database is closed, and not for good."""
-        fenced = any(standby.promotion.fenced for standby in self._pair.together)
+        fenced = any(
+            standby.promotion.fenced for standby in self._pair.together
+        )
         return database in self.closed and not fenced
 
     def lost_again(self, db: PrimaryDatabase) -> None:
@@ -98,7 +100,9 @@ class ComingBack:
         self.closed.add(db.index)
         self._starting.add(db.index)
         draw = context.streams.of(db.spec.name, "start again", "back")
-        takes_us = draw.law(context.now_us // HOUR_US, context.scenario.failover.recover)
+        takes_us = draw.law(
+            context.now_us // HOUR_US, context.scenario.failover.recover
+        )
         at = context.now_us + takes_us + self._pair.remote.round_trip_us
         context.agenda.at(at, Class.FAULT, db.index, self._started, db)
 

@@ -54,16 +54,22 @@ class Context:
     journal: AnyJournal
     streams: Streams
     witness: Witness
-    primary_files: Any  # port.Files, with the faults: see dr_sim/engines/files.py
+    primary_files: (
+        Any  # port.Files, with the faults: see dr_sim/engines/files.py
+    )
     secondary_files: Any
     primary_engine: Engine
     secondary_engine: Engine
     workloads: list[Workload]
     clock: Clock
-    by_name: list[dict[str, BackupFile]]  # per database, while either side has them
+    by_name: list[
+        dict[str, BackupFile]
+    ]  # per database, while either side has them
     primary_shares: list[str]  # per database: where its files lie
     secondary_shares: list[str]
-    out_of_service: frozenset[int] = frozenset()  # databases that no failover brought online
+    out_of_service: frozenset[int] = (
+        frozenset()
+    )  # databases that no failover brought online
     # of the other standbys behind the same primary, in what the primary is given
     beside: list[Context] = field(default_factory=list)
     primary_wall: WallClock = field(default_factory=WallClock)
@@ -87,13 +93,21 @@ class Context:
 
     def utc_us(self) -> int:
         """Return the time on the secondary's wall clock."""
-        return self.scenario.start_utc_us + self.agenda._now + self.secondary_wall.beyond_us
+        return (
+            self.scenario.start_utc_us
+            + self.agenda._now
+            + self.secondary_wall.beyond_us
+        )
 
     def primary_utc_us(self) -> int:
         """Return the time on the primary's wall clock: it goes into names, headers and the files'
         times.
         """
-        return self.scenario.start_utc_us + self.agenda._now + self.primary_wall.beyond_us
+        return (
+            self.scenario.start_utc_us
+            + self.agenda._now
+            + self.primary_wall.beyond_us
+        )
 
     def first_stamped_us(self, utc_us: int) -> int:
         """Return the first instant at which the primary's wall clock, which stamps commits, showed
@@ -127,7 +141,14 @@ class Context:
         now, journal = self.agenda._now, self.journal
         texts = journal.texts
         self.witness.gone(now, file.database, file.number, where)
-        journal.append(_FILE_GONE, now, file.database, file.number, texts[where], texts[why])
+        journal.append(
+            _FILE_GONE,
+            now,
+            file.database,
+            file.number,
+            texts[where],
+            texts[why],
+        )
         if file.at_primary:
             return
         if not file.at_secondary:

@@ -33,9 +33,13 @@ class Directory:
             self._schedule(self._synced_us)
 
     def _schedule(self, after_us: int) -> None:
-        at = next_start(self._spec.replicate, after_us, self._context.scenario.start_utc_us)
+        at = next_start(
+            self._spec.replicate, after_us, self._context.scenario.start_utc_us
+        )
         if at is not None and at <= self._context.scenario.run_for_us:
-            self._context.agenda.at(at, Class.HOUSEKEEPING, -1, self._replicate)
+            self._context.agenda.at(
+                at, Class.HOUSEKEEPING, -1, self._replicate
+            )
 
     def _reachable(self) -> bool:
         return self._primary.share_up and self._link.forward_up
@@ -44,7 +48,9 @@ class Directory:
         now = self._context.now_us
         self._schedule(now)
         if self._reachable():
-            self._context.agenda.at(now + self._spec.lag_us, Class.TRANSFER, -1, self._arrived, now)
+            self._context.agenda.at(
+                now + self._spec.lag_us, Class.TRANSFER, -1, self._arrived, now
+            )
 
     def _arrived(self, made_before_us: int) -> None:
         if self._reachable():
@@ -53,7 +59,9 @@ class Directory:
     def _made(self, from_us: int, until_us: int) -> int:
         """Return the number of entries made in [from, until)."""
         gaps = self._context.streams.of("directory", "change")
-        law = Law("exponential", self._spec.changes_den_us // self._spec.changes_num)
+        law = Law(
+            "exponential", self._spec.changes_den_us // self._spec.changes_num
+        )
         at, index, count = 0, 0, 0
         while (at := at + max(1, gaps.law(index, law))) < until_us:
             count += at >= from_us

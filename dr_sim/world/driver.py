@@ -150,7 +150,9 @@ class Driver(Generic[MachineT]):
         for hook in self.hooks.on_death:
             hook()
         after_us = self._restart_us if down_us is None else down_us
-        self._agenda.at(self._agenda.now_us + after_us, Class.HOUSEKEEPING, -1, self.start)
+        self._agenda.at(
+            self._agenda.now_us + after_us, Class.HOUSEKEEPING, -1, self.start
+        )
 
     def retire(self) -> None:
         """End the machine for good: its subject has ended."""
@@ -175,7 +177,9 @@ class Driver(Generic[MachineT]):
         entity = self._entity_of(event)
         if event.incarnation and event.incarnation != self.incarnation:
             name = type(event).__name__
-            self.place.note(self._records.ignored, now, entity, name, event.incarnation)
+            self.place.note(
+                self._records.ignored, now, entity, name, event.incarnation
+            )
         self._record(event, now, entity)
         commands = machine.handle(event)
         if commands:
@@ -185,7 +189,9 @@ class Driver(Generic[MachineT]):
         """Hand over make(mono, utc, 0, *args) now: an event that nobody asked for."""
         self._tell(0, make, args)
 
-    def answer(self, incarnation: int, make: Callable[..., Event], *args: Any) -> None:
+    def answer(
+        self, incarnation: int, make: Callable[..., Event], *args: Any
+    ) -> None:
         """Hand over make(mono, utc, incarnation, *args) now: the answer to a command of
         that life.
         """
@@ -196,7 +202,11 @@ class Driver(Generic[MachineT]):
         self.answer_after(0, self.incarnation, make, *args)
 
     def answer_after(
-        self, delay_us: int, incarnation: int, make: Callable[..., Event], *args: Any
+        self,
+        delay_us: int,
+        incarnation: int,
+        make: Callable[..., Event],
+        *args: Any,
     ) -> None:
         """Answer a command of that life after a while, at the earliest in the next round of this
         instant.
@@ -205,11 +215,24 @@ class Driver(Generic[MachineT]):
         if args and isinstance(args[0], str):
             entity = self.place.entities.get(args[0], -1)
         self._agenda.at(
-            self._agenda._now + delay_us, Class.ANSWER, entity, self._tell, incarnation, make, args
+            self._agenda._now + delay_us,
+            Class.ANSWER,
+            entity,
+            self._tell,
+            incarnation,
+            make,
+            args,
         )
 
-    def _tell(self, incarnation: int, make: Callable[..., Event], args: tuple[Any, ...]) -> None:
-        self.tell(make(self._agenda._now, self.place.utc_us(), incarnation, *args))
+    def _tell(
+        self,
+        incarnation: int,
+        make: Callable[..., Event],
+        args: tuple[Any, ...],
+    ) -> None:
+        self.tell(
+            make(self._agenda._now, self.place.utc_us(), incarnation, *args)
+        )
 
     # ---- carrying out
     def _run(self, commands: Sequence[Any]) -> None:
@@ -254,10 +277,16 @@ class Driver(Generic[MachineT]):
         """Record that the store reported a failure, and whether the value is there all the same."""
         if isinstance(command, Save):
             there = self.store.get(command.key) == command.value
-            self._note(self._records.not_saved, command.key, command.value, int(there))
+            self._note(
+                self._records.not_saved, command.key, command.value, int(there)
+            )
             return
-        there = all(self.store.get(key) == value for key, value in command.entries)
-        self._note(self._records.none_saved, pairs_text(command.entries), int(there))
+        there = all(
+            self.store.get(key) == value for key, value in command.entries
+        )
+        self._note(
+            self._records.none_saved, pairs_text(command.entries), int(there)
+        )
 
     def _die(self, done: int, of: int) -> None:
         """Kill the machine when that many of these commands have been carried out."""
@@ -275,7 +304,9 @@ class Driver(Generic[MachineT]):
     def put_alarm(self, key: tuple[str, str], at_us: int) -> None:
         """Put the alarm of (scope, name) on the agenda."""
         entity = self.place.entities.get(key[0], -1)
-        self.alarms[key] = self._agenda.at(at_us, Class.ALARM, entity, self._ring, *key)
+        self.alarms[key] = self._agenda.at(
+            at_us, Class.ALARM, entity, self._ring, *key
+        )
 
     def _cancel_alarm(self, command: CancelAlarm) -> None:
         old = self.alarms.pop((command.scope, command.what), None)

@@ -47,7 +47,12 @@ from dr_sim.world.spot_check import SpotCheck, Written
 from dr_sim.world.volume import NO_LIMIT_BYTES
 
 _LOG = Kind.LOG
-_POINT = tuple(map(POINTS.index, ("at_cut", "at_finish", "at_landing", "at_hash", "at_restore")))
+_POINT = tuple(
+    map(
+        POINTS.index,
+        ("at_cut", "at_finish", "at_landing", "at_hash", "at_restore"),
+    )
+)
 """The place of an alarm's rows, by how many of these have passed: the cut, the end of the backup,
 the landing, the hash.
 """
@@ -64,7 +69,9 @@ class _Stretch:
     fixed_us: int  # of a log backup, before its bytes
     rates: tuple[int, int, int, int]  # of backup, transfer, hash and restore
     copy_rate: int  # 0: it takes no time
-    ahead: tuple[int, int]  # instant and priority of the next entry on the agenda
+    ahead: tuple[
+        int, int
+    ]  # instant and priority of the next entry on the agenda
     priority: int  # of the end of a restore
     alarm_us: int
     state: RestoreState  # of the copy at the secondary
@@ -123,7 +130,10 @@ class ExpressLane:
             context.secondary_files, MemoryFiles
         )
         self._at, self._to = context.primary_engine, context.secondary_engine
-        self._at_files, self._to_files = context.primary_files.data, context.secondary_files.data
+        self._at_files, self._to_files = (
+            context.primary_files.data,
+            context.secondary_files.data,
+        )
         self.context = context
         self._witness = context.witness
         self._journal, self._texts = context.journal, context.journal.texts
@@ -158,7 +168,10 @@ class ExpressLane:
         self._show(stretch, lives, left)
         if spots is not None:
             self.spot.look(
-                spots, lives, left, Written(-len(lives.cut), -len(lives.rings), len(lives.rings))
+                spots,
+                lives,
+                left,
+                Written(-len(lives.cut), -len(lives.rings), len(lives.rings)),
             )
         self.taken += len(left.files)
         self.go_on(db, left, stretch.alarm_us if lives.rings else -1)
@@ -198,12 +211,18 @@ class ExpressLane:
             return None
         manager, database = absorbing(self.driver.machine), db.spec.name
         assert manager is not None
-        position = fits(self._at, self._to, database, *self.primary.written(db))
+        position = fits(
+            self._at, self._to, database, *self.primary.written(db)
+        )
         if position is None or not manager.quiet(database, *position):
             return None
         state = self._to.state(database)
         return (
-            state if self._witness.quiet(db.index, state, self._to.read_witness(database)) else None
+            state
+            if self._witness.quiet(
+                db.index, state, self._to.read_witness(database)
+            )
+            else None
         )
 
     def _begin(self, db: PrimaryDatabase) -> _Stretch | None:
@@ -222,7 +241,9 @@ class ExpressLane:
         if state is None:
             return None
         agenda = self.context.agenda
-        ahead, alarm_us = agenda.ahead(self.driver.alarms.get((db.spec.name, "window")))
+        ahead, alarm_us = agenda.ahead(
+            self.driver.alarms.get((db.spec.name, "window"))
+        )
         return _Stretch(
             db,
             self.replay(db),
@@ -268,11 +289,17 @@ class ExpressLane:
             commits, lsn = written(cut_us)
             lsn += FIRST_LSN
             size = lsn - before
-            less = -size * MICRO  # each step is sharing.ends_us, written out: no rate is 0 here
+            less = (
+                -size * MICRO
+            )  # each step is sharing.ends_us, written out: no rate is 0 here
             finished_us = cut_us + stretch.fixed_us - less // finish
             landed_us = finished_us - less * 8 // send
             hashed_us = landed_us - less // hash_
-            copied_us = hashed_us - less // stretch.copy_rate if stretch.copy_rate else hashed_us
+            copied_us = (
+                hashed_us - less // stretch.copy_rate
+                if stretch.copy_rate
+                else hashed_us
+            )
             fixed_us, amount = restore_cost(database, _LOG, cut_us, 1, size)
             restored_us = copied_us + fixed_us - -amount * MICRO // restore
             if not (
@@ -284,11 +311,25 @@ class ExpressLane:
             ):  # fmt: skip
                 break
             if stretch.alarm_us < restored_us:
-                ring = self._ring(stretch, (cut_us, finished_us, landed_us, hashed_us), last_us)
+                ring = self._ring(
+                    stretch,
+                    (cut_us, finished_us, landed_us, hashed_us),
+                    last_us,
+                )
                 if ring.goes_to_us <= restored_us:
                     break
                 rings[len(lives)], stretch.alarm_us = ring, ring.goes_to_us
-            lives.append((commits, lsn, cut_us, finished_us, landed_us, hashed_us, restored_us))
+            lives.append(
+                (
+                    commits,
+                    lsn,
+                    cut_us,
+                    finished_us,
+                    landed_us,
+                    hashed_us,
+                    restored_us,
+                )
+            )
             if following is None:
                 break
             cut_us = following
@@ -299,12 +340,16 @@ class ExpressLane:
         many with copies of them at the secondary.
         """
         there = self.secondary.share.free_bytes
-        staging = min(self.replication.staging_bytes(db.index) for db in databases)
+        staging = min(
+            self.replication.staging_bytes(db.index) for db in databases
+        )
         return min(
             staging, self.primary.share.free_bytes, there
         ), there if self.secondary.copy_rate else NO_LIMIT_BYTES
 
-    def _ring(self, stretch: _Stretch, steps: tuple[int, ...], last_us: int) -> Ring:
+    def _ring(
+        self, stretch: _Stretch, steps: tuple[int, ...], last_us: int
+    ) -> Ring:
         """Return the alarm 'window' that goes off before or during a log's life; steps: the
         instants up to the hash. The log before has just landed.
         """
@@ -313,7 +358,9 @@ class ExpressLane:
         return Ring(
             _POINT[passed],
             t,
-            window_alarm_goes_to_us(stretch.replay, t, steps[2] if passed > 2 else last_us),
+            window_alarm_goes_to_us(
+                stretch.replay, t, steps[2] if passed > 2 else last_us
+            ),
         )
 
     def leave(self, db: PrimaryDatabase, lives: Lives) -> Left:
@@ -325,19 +372,26 @@ class ExpressLane:
         numbers = range(db.next_number, db.next_number + len(lives.cut))
         begun = [start + cut_us for cut_us in lives.cut]
         ended = [start + finished_us for finished_us in lives.finished]
-        logs = zip(lives.commits, lives.lsn, numbers, begun, ended, strict=True)
+        logs = zip(
+            lives.commits, lives.lsn, numbers, begun, ended, strict=True
+        )
         made = ship(self._at, self._to, database, logs)
         files = self.primary.shipped(db, lives.cut, lives.commits, made)
         for file, (_, data) in zip(files, made, strict=True):
             self._at_files[context.at_primary(file)] = data
             self._to_files[context.at_secondary(file)] = data
         self.secondary.took(files)
-        self.secondary.last_restored[index] = lives.restored[-1], files[-1].ends_us
+        self.secondary.last_restored[index] = (
+            lives.restored[-1],
+            files[-1].ends_us,
+        )
         self.primary.last_finished_us[index] = lives.finished[-1]
         headers = [header for header, _ in made]
         names = [file.name for file in files]
         taken = list(zip(names, headers, strict=True))
-        counter, clocks = absorb(self.replay(db), taken, lives.landed, lives.restored, start)
+        counter, clocks = absorb(
+            self.replay(db), taken, lives.landed, lives.restored, start
+        )
         before, clock_key = f"attempts/{database}/", f"restored/{database}"
         keys = [before + name for name in names]
         store = self.driver.store
@@ -349,10 +403,14 @@ class ExpressLane:
             lives.commits,
             lives.hashed[-1],
             LastOfStretch(
-                lives.restored[-1], self._to.state(database), self._to.read_witness(database)
+                lives.restored[-1],
+                self._to.state(database),
+                self._to.read_witness(database),
             ),
         )
-        return Left(files, headers, keys, counter, clock_key, clocks, host_us, site_us)
+        return Left(
+            files, headers, keys, counter, clock_key, clocks, host_us, site_us
+        )
 
     def go_on(self, db: PrimaryDatabase, left: Left, alarm_us: int) -> None:
         """Do what depends on the last log. alarm_us: the instant at which the alarm 'window' is set
@@ -374,13 +432,29 @@ class ExpressLane:
             left.keys,
             left.clocks,
         )
-        first = names[0], "sending", "landed", database, keys[0], left.counter, left.clock_key
-        _, sending, there, scope, _, value, clock_key = [texts[text] for text in first]
+        first = (
+            names[0],
+            "sending",
+            "landed",
+            database,
+            keys[0],
+            left.counter,
+            left.clock_key,
+        )
+        _, sending, there, scope, _, value, clock_key = [
+            texts[text] for text in first
+        ]
         first_ids = texts[names[0]], texts[keys[0]], texts[clocks[0]]
         name, counter_key, clock = ([first_id] for first_id in first_ids)
         if len(names) > 1:
             rest = texts.several(
-                [text for log in zip(names[1:], keys[1:], clocks[1:], strict=True) for text in log]
+                [
+                    text
+                    for log in zip(
+                        names[1:], keys[1:], clocks[1:], strict=True
+                    )
+                    for text in log
+                ]
             )
             for column, i in ((name, 0), (counter_key, 1), (clock, 2)):
                 column += rest[i::3]
@@ -397,7 +471,11 @@ class ExpressLane:
 
     def _show(self, stretch: _Stretch, lives: Lives, left: Left) -> None:
         """Write the rows."""
-        host_us, site_us, ids = left.host_us, left.site_us, self._ids(stretch.db.spec.name, left)
+        host_us, site_us, ids = (
+            left.host_us,
+            left.site_us,
+            self._ids(stretch.db.spec.name, left),
+        )
         places = in_turn(len(self._journal), host_us, site_us, lives.rings)
         self._journal.take(places.rows)
         h, index, rows = left.headers[0], repeat(stretch.db.index), self.rows
@@ -430,8 +508,16 @@ class ExpressLane:
         else:
             rows.logs(columns)
             who = {"index": index, "fork": fork, "commits": lives.commits}
-            rows.survivable("host", host_us, {**who, "seq": places.host, "at": lives.finished})
-            rows.survivable("site", site_us, {**who, "seq": places.site, "at": lives.landed})
+            rows.survivable(
+                "host",
+                host_us,
+                {**who, "seq": places.host, "at": lives.finished},
+            )
+            rows.survivable(
+                "site",
+                site_us,
+                {**who, "seq": places.site, "at": lives.landed},
+            )
         if lives.rings:
             scope = {
                 "index": index,

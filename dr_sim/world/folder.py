@@ -38,11 +38,17 @@ class Folder:
         self.purging = False
         self.off = 0
         self.full = 0
-        self._staged: deque[tuple[int, int]] = deque()  # file number and bytes, the oldest first
+        self._staged: deque[tuple[int, int]] = (
+            deque()
+        )  # file number and bytes, the oldest first
         self._bytes = 0
         self._numbers: set[int] = set()
-        self._high_bytes = spec.staging_bytes * rules.high_watermark_ppm // 1_000_000
-        self._low_bytes = spec.staging_bytes * rules.low_watermark_ppm // 1_000_000
+        self._high_bytes = (
+            spec.staging_bytes * rules.high_watermark_ppm // 1_000_000
+        )
+        self._low_bytes = (
+            spec.staging_bytes * rules.low_watermark_ppm // 1_000_000
+        )
 
     @property
     def blocked(self) -> bool:
@@ -57,7 +63,9 @@ class Folder:
     def fits(self, size_bytes: int) -> bool:
         return size_bytes <= self.free_bytes
 
-    def stage(self, number: int, size_bytes: int, sending: Container[int]) -> int:
+    def stage(
+        self, number: int, size_bytes: int, sending: Container[int]
+    ) -> int:
         """Stage a file; return how many bytes must be purged first (0: it is staged). A file larger
         than the quota passes, and so does one that an interrupted transfer left there.
         """
@@ -92,8 +100,15 @@ def folders_of(scenario: Scenario) -> list[FolderSpec]:
         names = tuple(d.name for d in scenario.databases)
         return [
             FolderSpec(
-                "backups", "backups", names, PRIMARY_SHARE, SECONDARY_SHARE, rules.staging_bytes
+                "backups",
+                "backups",
+                names,
+                PRIMARY_SHARE,
+                SECONDARY_SHARE,
+                rules.staging_bytes,
             )
         ] * len(names)
-    by_name = {name: folder for folder in rules.folders for name in folder.databases}
+    by_name = {
+        name: folder for folder in rules.folders for name in folder.databases
+    }
     return [by_name[d.name] for d in scenario.databases]

@@ -21,7 +21,9 @@ class Happenings:
         self._world = world
         self._with_site: list[tuple[DrawnFault, str]] = []
         self._sites_lost: set[Pair] = set()
-        self._cause_of = {id(fault): i for i, fault in enumerate(world.scenario.faults)}
+        self._cause_of = {
+            id(fault): i for i, fault in enumerate(world.scenario.faults)
+        }
 
     def start(self) -> None:
         """Put every event on the agenda, and the first occurrence of every fault."""
@@ -35,7 +37,16 @@ class Happenings:
         for index, event in enumerate(scenario.events):
             lane = f"at {event.at_us}"
             which = nth(event.kind.name, lane)
-            agenda.at(event.at_us, Class.FAULT, -1, self._happen, event, lane, which, index)
+            agenda.at(
+                event.at_us,
+                Class.FAULT,
+                -1,
+                self._happen,
+                event,
+                lane,
+                which,
+                index,
+            )
         for fault in scenario.faults:
             lane = f"line {nth(fault.kind.name, 'line')}"
             if fault.with_site_ppm:
@@ -44,18 +55,28 @@ class Happenings:
                 agenda.at(0, Class.FAULT, -1, self._arrive, fault, lane, 0)
             if fault.num:
                 arrivals = Arrivals(
-                    scenario.change_windows, fault.in_windows_ppm, scenario.start_utc_us
+                    scenario.change_windows,
+                    fault.in_windows_ppm,
+                    scenario.start_utc_us,
                 )
                 self._draw_next(fault, lane, 0, 0, arrivals)
 
-    def _happen(self, event: ScriptedEvent | DrawnFault, lane: str, nth: int, cause: int) -> None:
+    def _happen(
+        self,
+        event: ScriptedEvent | DrawnFault,
+        lane: str,
+        nth: int,
+        cause: int,
+    ) -> None:
         """Apply an event to the pair that is in service. A database that did not come online in a
         failover does not exist any more: an event about it is recorded and has no effect.
         """
         pair = self._world.pair
         at_copy = self._world.at_copy(event.copy) if event.copy else pair
         number = event.number if isinstance(event, ScriptedEvent) else 0
-        occurrence = Occurrence(at_copy or pair, event.kind.name, number, lane, nth, cause)
+        occurrence = Occurrence(
+            at_copy or pair, event.kind.name, number, lane, nth, cause
+        )
         occurrence.of_all = event.kind.befalls(event.params) == PRIMARY
         if at_copy is None:
             occurrence.nothing(f"no standby is at {event.copy} now")
@@ -73,13 +94,22 @@ class Happenings:
         pair.outside.turn()
 
     def _draw_next(
-        self, fault: DrawnFault, lane: str, index: int, after_us: int, arrivals: Arrivals
+        self,
+        fault: DrawnFault,
+        lane: str,
+        index: int,
+        after_us: int,
+        arrivals: Arrivals,
     ) -> None:
         """Draw the index-th arrival of a Poisson process: exponential gaps, each under its own
         name.
         """
-        gaps = self._world.context.streams.of(f"fault {fault.kind.name}", "arrival", lane)
-        even = after_us + max(1, gaps.law(index, Law("exponential", fault.den_us // fault.num)))
+        gaps = self._world.context.streams.of(
+            f"fault {fault.kind.name}", "arrival", lane
+        )
+        even = after_us + max(
+            1, gaps.law(index, Law("exponential", fault.den_us // fault.num))
+        )
         at = arrivals.real_us(even)
         if at > self._world.scenario.run_for_us:
             return
@@ -88,7 +118,9 @@ class Happenings:
             self._arrive(fault, lane, index)
             self._draw_next(fault, lane, index + 1, even, arrivals)
 
-        self._world.agenda.at(max(at, self._world.agenda.now_us), Class.FAULT, -1, arrive)
+        self._world.agenda.at(
+            max(at, self._world.agenda.now_us), Class.FAULT, -1, arrive
+        )
 
     def _arrive(self, fault: DrawnFault, lane: str, index: int) -> None:
         """Let the fault happen, and perhaps again after a while: the members of a cluster have
@@ -99,18 +131,26 @@ class Happenings:
             return
         streams = self._world.context.streams
         if (
-            streams.of(f"fault {fault.kind.name}", "again", lane).below(index, 1_000_000)
+            streams.of(f"fault {fault.kind.name}", "again", lane).below(
+                index, 1_000_000
+            )
             >= fault.again_ppm
         ):
             return
-        after_us = streams.of(f"fault {fault.kind.name}", "again after", lane).law(
-            index, fault.again_in
-        )
+        after_us = streams.of(
+            f"fault {fault.kind.name}", "again after", lane
+        ).law(index, fault.again_in)
         mine, _, nth = lane.partition(" after ")
         cluster = f"{mine} after {nth or index}"
         at = self._world.agenda.now_us + max(1, after_us)
         self._world.agenda.at(
-            at, Class.FAULT, -1, self._arrive, fault, cluster, index + 1 if nth else 0
+            at,
+            Class.FAULT,
+            -1,
+            self._arrive,
+            fault,
+            cluster,
+            index + 1 if nth else 0,
         )
 
     def site_lost(self) -> None:
@@ -124,6 +164,8 @@ class Happenings:
         self._sites_lost.add(pair)
         streams = self._world.context.streams
         for fault, lane in self._with_site:
-            draw = streams.of(f"fault {fault.kind.name}", "with the site", lane)
+            draw = streams.of(
+                f"fault {fault.kind.name}", "with the site", lane
+            )
             if draw.below(lost_before, 1_000_000) < fault.with_site_ppm:
                 self._arrive(fault, f"{lane} with the site", lost_before)

@@ -33,10 +33,14 @@ class Heartbeats:
         self._lost = lost
         self._back = back
         self._machines_down: set[str] = set()
-        self._servers_down: list[str] = []  # the machine of each server that has fallen
+        self._servers_down: list[
+            str
+        ] = []  # the machine of each server that has fallen
         self._last_seen: dict[str, int] = {}
         self._due: dict[str, Entry] = {}
-        self.silent: dict[str, int] = {}  # reported as lost: machine -> last seen
+        self.silent: dict[
+            str, int
+        ] = {}  # reported as lost: machine -> last seen
         link.on_change.append(self.changed)
 
     def machine_down(self, machine: str) -> None:
@@ -62,26 +66,42 @@ class Heartbeats:
         self.changed()
 
     def _beats(self, machine: str) -> bool:
-        return machine not in self._machines_down and machine not in self._servers_down
+        return (
+            machine not in self._machines_down
+            and machine not in self._servers_down
+        )
 
     @property
     def _on_way_us(self) -> int:
         """Return how long a beat takes beyond the usual time."""
-        return (self._link.distance_us if self._spec.own_path else self._link.wait_us) // 2
+        return (
+            self._link.distance_us
+            if self._spec.own_path
+            else self._link.wait_us
+        ) // 2
 
     def changed(self) -> None:
         """Note that the path or a machine has changed."""
-        path, on_way_us = self._spec.own_path or self._link.forward_up, self._on_way_us
+        path, on_way_us = (
+            self._spec.own_path or self._link.forward_up,
+            self._on_way_us,
+        )
         now, every = self._context.now_us, self._spec.every_us
         for machine in self._context.scenario.machines:
             heard = path and self._beats(machine)
             if not heard and machine not in self._last_seen:
                 self._last_seen[machine] = now // every * every + on_way_us
-                self._plan(machine, self._last_seen[machine] + every, self._missed)
+                self._plan(
+                    machine, self._last_seen[machine] + every, self._missed
+                )
             elif heard and machine in self._last_seen:
                 # a beat that is due is not missed if the path is back in time; this instant's was
                 # over before
-                self._plan(machine, now // every * every + every + on_way_us, self._heard)
+                self._plan(
+                    machine,
+                    now // every * every + every + on_way_us,
+                    self._heard,
+                )
 
     def _plan(self, machine: str, at: int, do: Callable[[str], None]) -> None:
         pending = self._due.pop(machine, None)
@@ -98,7 +118,9 @@ class Heartbeats:
 
     def _heard(self, machine: str) -> None:
         del self._due[machine]
-        if not (self._spec.own_path or self._link.forward_up) or not self._beats(machine):
+        if not (
+            self._spec.own_path or self._link.forward_up
+        ) or not self._beats(machine):
             # it was back and went again before this beat: the beat is missed
             if machine not in self.silent:
                 self.silent[machine] = self._last_seen[machine]

@@ -30,24 +30,38 @@ class Waiting:
     until_us: int
 
 
-def what_lasts(pair: Pair, now_us: int, databases: Collection[str]) -> list[Waiting]:
+def what_lasts(
+    pair: Pair, now_us: int, databases: Collection[str]
+) -> list[Waiting]:
     """Return what outlasts the pair, with the place where it is."""
     going: list[Waiting] = []
     several = len(pair.together) > 1
     for effect in pair.effects:
         if effect.began_us > now_us or 0 <= effect.until_us <= now_us:
             continue
-        event = _event_of(pair.context.scenario, pair.roles.events, effect.cause)
+        event = _event_of(
+            pair.context.scenario, pair.roles.events, effect.cause
+        )
         place = event.kind.place(event.params)
-        if place and getattr(event.params, "database", None) in (None, *databases):
-            sites = {"primary": pair.roles.primary, "secondary": pair.roles.secondary}
+        if place and getattr(event.params, "database", None) in (
+            None,
+            *databases,
+        ):
+            sites = {
+                "primary": pair.roles.primary,
+                "secondary": pair.roles.secondary,
+            }
             if several and place == LINK:
                 place = _link_of(pair.roles.secondary)
-            going.append(Waiting(event, sites.get(place, place), effect.until_us))
+            going.append(
+                Waiting(event, sites.get(place, place), effect.until_us)
+            )
     return going
 
 
-def felt(going: Sequence[Waiting], roles: Roles, now_us: int) -> list[ScriptedEvent]:
+def felt(
+    going: Sequence[Waiting], roles: Roles, now_us: int
+) -> list[ScriptedEvent]:
     """Return what of it is felt in a pair that begins now, as events of that pair."""
     found: list[ScriptedEvent] = []
     for one in going:
@@ -55,18 +69,28 @@ def felt(going: Sequence[Waiting], roles: Roles, now_us: int) -> list[ScriptedEv
             continue
         params = _at_its_side(one, roles)
         if params is not None:
-            left = None if one.until_us < 0 else Law("fixed", one.until_us - now_us)
+            left = (
+                None
+                if one.until_us < 0
+                else Law("fixed", one.until_us - now_us)
+            )
             params = params.model_copy(update={"duration": left})
             found.append(replace(one.event, at_us=now_us, params=params))
     return found
 
 
-def not_felt(going: Sequence[Waiting], each: Sequence[Roles], now_us: int) -> list[Waiting]:
+def not_felt(
+    going: Sequence[Waiting], each: Sequence[Roles], now_us: int
+) -> list[Waiting]:
     """Return what is felt in none of the pairs that begin now, and waits for its site's turn."""
-    sites = {site for roles in each for site in (roles.primary, roles.secondary)}
+    sites = {
+        site for roles in each for site in (roles.primary, roles.secondary)
+    }
     waiting = []
     for one in going:
-        goes_on = one.site in sites and (one.until_us < 0 or one.until_us > now_us)
+        goes_on = one.site in sites and (
+            one.until_us < 0 or one.until_us > now_us
+        )
         if goes_on and all(_at_its_side(one, roles) is None for roles in each):
             waiting.append(one)
     return waiting
@@ -76,7 +100,9 @@ def _link_of(place: str) -> str:
     return f"{LINK} of {place}"
 
 
-def _event_of(scenario: Scenario, events: Sequence[ScriptedEvent], cause: int) -> ScriptedEvent:
+def _event_of(
+    scenario: Scenario, events: Sequence[ScriptedEvent], cause: int
+) -> ScriptedEvent:
     if cause >= 0:
         return events[cause]
     fault = scenario.faults[-1 - cause]
@@ -95,5 +121,7 @@ def _at_its_side(one: Waiting, roles: Roles) -> Any | None:
     if side is None or (side == "primary" and roles.rank):
         return None  # what befalls the primary is felt once, in the first pair
     return (
-        one.event.params if kind.place(one.event.params) == side else kind.turned(one.event.params)
+        one.event.params
+        if kind.place(one.event.params) == side
+        else kind.turned(one.event.params)
     )

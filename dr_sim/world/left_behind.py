@@ -72,7 +72,9 @@ class LeftBehind:
             for file in _files(before, where, database)
         ]
         active = site == pair.roles.primary
-        spec = context.scenario.primary if active else context.scenario.secondary
+        spec = (
+            context.scenario.primary if active else context.scenario.secondary
+        )
         utc_us = context.primary_utc_us() if active else context.utc_us()
         old_us = utc_us - spec.retention_us
         if not any(file.modified_utc_us < old_us for _, _, file in left):
@@ -81,9 +83,13 @@ class LeftBehind:
         there = [file for _, _, file in left] + now
         whole = [file for file in there if file.whole]
         stored = [StoredFile(file.name, file.header) for file in whole]
-        gone = set(prunable(stored, utc_us, spec.retention_us, spec.retention_count))
+        gone = set(
+            prunable(stored, utc_us, spec.retention_us, spec.retention_count)
+        )
         for before, where, file in left:
-            if file.name in gone or not (file.whole or file.modified_utc_us >= old_us):
+            if file.name in gone or not (
+                file.whole or file.modified_utc_us >= old_us
+            ):
                 self._delete(before, where, file, RETENTION)
 
     def _of(self, site: str) -> Iterator[tuple[Pair, str]]:
@@ -95,7 +101,9 @@ class LeftBehind:
             elif before.roles.secondary == site:
                 yield before, "secondary"
 
-    def _delete(self, before: Pair, where: str, file: BackupFile, why: str) -> None:
+    def _delete(
+        self, before: Pair, where: str, file: BackupFile, why: str
+    ) -> None:
         pair = self._pair
         if where == "primary":
             before.primary.delete(file, why)
@@ -109,9 +117,17 @@ class LeftBehind:
 
 def _files(pair: Pair, where: str, database: int) -> list[BackupFile]:
     found = pair.context.by_name[database].values()
-    return [f for f in found if (f.at_primary if where == "primary" else f.at_secondary)]
+    return [
+        f
+        for f in found
+        if (f.at_primary if where == "primary" else f.at_secondary)
+    ]
 
 
 def _bytes(pair: Pair, where: str) -> int:
     databases = range(len(pair.context.scenario.databases))
-    return sum(file.nominal_bytes for i in databases for file in _files(pair, where, i))
+    return sum(
+        file.nominal_bytes
+        for i in databases
+        for file in _files(pair, where, i)
+    )

@@ -39,8 +39,12 @@ class Link:
         self._latencies: list[int] = []
         self._bandwidth_bit_s = spec.bandwidth_bit_s
         self._throttles: list[int] = []
-        self.shared = SharedRate(context.agenda, Class.TRANSFER, spec.bandwidth_bit_s, spec.sharing)
-        self.cap_bit_s = stream_cap_bit_s(spec.mss_bytes, spec.rtt_us, spec.loss_ppb)
+        self.shared = SharedRate(
+            context.agenda, Class.TRANSFER, spec.bandwidth_bit_s, spec.sharing
+        )
+        self.cap_bit_s = stream_cap_bit_s(
+            spec.mss_bytes, spec.rtt_us, spec.loss_ppb
+        )
         self.on_change: list[Callable[[], None]] = []
 
     @property
@@ -93,7 +97,9 @@ class Link:
     def _loss_changed(self) -> None:
         loss = min(999_999_999, self._spec.loss_ppb + sum(self._losses))
         self.cap_bit_s = stream_cap_bit_s(
-            self._spec.mss_bytes, self._spec.rtt_us + sum(self._latencies), loss
+            self._spec.mss_bytes,
+            self._spec.rtt_us + sum(self._latencies),
+            loss,
         )
         self.shared.set_cap(self.cap_bit_s)
 
@@ -114,6 +120,8 @@ class Link:
         capacity = min([self._bandwidth_bit_s, *self._throttles])
         self.shared.set_capacity(capacity)
         context = self._context
-        context.journal.append(_LINK, context.agenda.now_us, -1, int(self.forward_up), capacity)
+        context.journal.append(
+            _LINK, context.agenda.now_us, -1, int(self.forward_up), capacity
+        )
         for listener in self.on_change:
             listener()

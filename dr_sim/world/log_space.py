@@ -44,7 +44,9 @@ class LogSpace:
         self._full_from_us: dict[int, int] = {}
         self._restarts: dict[int, Entry] = {}
         self._falls = context.scenario.engine.postgres_rules
-        self.fallen: Callable[[PrimaryDatabase, bool], None] = lambda db, down: None
+        self.fallen: Callable[[PrimaryDatabase, bool], None] = (
+            lambda db, down: None
+        )
         """Called when the server of a database falls, and when it is up again."""
 
     def limit_bytes(self, db: PrimaryDatabase) -> int:
@@ -61,10 +63,16 @@ class LogSpace:
         """Return the LSN of the oldest byte in its log. The range of its first log backup begins at
         0, which is no LSN: there is no byte there.
         """
-        return max(FIRST_LSN, self._context.primary_engine.log_starts_at(db.spec.name))
+        return max(
+            FIRST_LSN, self._context.primary_engine.log_starts_at(db.spec.name)
+        )
 
     def used_bytes(self, db: PrimaryDatabase, at_us: int) -> int:
-        return self._context.workloads[db.index].lsn(at_us) + FIRST_LSN - self.log_from(db)
+        return (
+            self._context.workloads[db.index].lsn(at_us)
+            + FIRST_LSN
+            - self.log_from(db)
+        )
 
     def full(self, db: PrimaryDatabase) -> bool:
         return db.index in self._full_from_us
@@ -131,7 +139,9 @@ class LogSpace:
         if db.index not in self._restarts:
             context = self._context
             draw = context.streams.of(db.spec.name, "start again", "")
-            takes_us = draw.law(context.now_us // HOUR_US, context.scenario.failover.recover)
+            takes_us = draw.law(
+                context.now_us // HOUR_US, context.scenario.failover.recover
+            )
             at = context.now_us + takes_us
             self._restarts[db.index] = self._context.agenda.at(
                 at, Class.FAULT, db.index, self._started, db

@@ -23,7 +23,9 @@ def _others_due_us(database: DatabaseSpec) -> int:
     return min((gap for gap in gaps if gap), default=0)
 
 
-def manager_config(scenario: Scenario, serving: Container[str] | None = None) -> ManagerConfig:
+def manager_config(
+    scenario: Scenario, serving: Container[str] | None = None
+) -> ManagerConfig:
     """Return the configuration; all of it comes from the scenario. serving: the databases in
     service; None: all.
     """
@@ -39,7 +41,9 @@ def manager_config(scenario: Scenario, serving: Container[str] | None = None) ->
             share_path=folder.secondary_share + "/",
             machine=d.machine,
         )
-        for d, folder in zip(scenario.databases, folders_of(scenario), strict=True)
+        for d, folder in zip(
+            scenario.databases, folders_of(scenario), strict=True
+        )
         if serving is None or d.name in serving
     )
     replay = ReplayConfig(
@@ -63,7 +67,8 @@ def manager_config(scenario: Scenario, serving: Container[str] | None = None) ->
         on_duty=f.on_duty,
         drain_limit_us=f.drain_limit_us,
         restore_limit_us=f.restore_limit_us,
-        directory=scenario.directory.changes_num > 0 or scenario.cloud is not None,
+        directory=scenario.directory.changes_num > 0
+        or scenario.cloud is not None,
         standbys=scenario.ranks,
         rank=scenario.rank,
         turn_us=f.turn_us,

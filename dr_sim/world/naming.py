@@ -18,7 +18,9 @@ def name(context: Context, db: PrimaryDatabase, at_us: int, kind: Kind) -> str:
     nor any in the shares (a clock that was wrong may show a time twice).
     """
     taken = db.names_taken(at_us)
-    utc_us = context.scenario.start_utc_us + at_us + context.primary_wall.beyond_us
+    utc_us = (
+        context.scenario.start_utc_us + at_us + context.primary_wall.beyond_us
+    )
     found = backup_name(db.spec.name, utc_us, kind, 0, taken)
     there = context.by_name[db.index]
     return (
@@ -28,15 +30,21 @@ def name(context: Context, db: PrimaryDatabase, at_us: int, kind: Kind) -> str:
     )
 
 
-def names_of_logs(context: Context, db: PrimaryDatabase, cuts_us: Sequence[int]) -> list[str]:
+def names_of_logs(
+    context: Context, db: PrimaryDatabase, cuts_us: Sequence[int]
+) -> list[str]:
     """Return the names of logs that are cut at these instants, given in their order."""
     names = [name(context, db, cuts_us[0], Kind.LOG)]
     db.name_given(names[0], cuts_us[0])
     if len(cuts_us) == 1:
         return names
-    if all(after - before > NAME_MEMORY_US for before, after in pairwise(cuts_us)):  # nearly always
+    if all(
+        after - before > NAME_MEMORY_US for before, after in pairwise(cuts_us)
+    ):  # nearly always
         utc_us = context.scenario.start_utc_us + context.primary_wall.beyond_us
-        others = names_apart(db.spec.name, [utc_us + at_us for at_us in cuts_us[1:]], Kind.LOG)
+        others = names_apart(
+            db.spec.name, [utc_us + at_us for at_us in cuts_us[1:]], Kind.LOG
+        )
         if context.by_name[db.index].keys().isdisjoint(others):
             names += others
             db.names_taken(cuts_us[-1])

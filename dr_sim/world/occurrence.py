@@ -36,7 +36,13 @@ class Occurrence:
     __slots__ = ("cause", "index", "kind", "lane", "number", "of_all", "world")
 
     def __init__(
-        self, world: Pair, kind: str, number: int, lane: str, index: int, cause: int
+        self,
+        world: Pair,
+        kind: str,
+        number: int,
+        lane: str,
+        index: int,
+        cause: int,
     ) -> None:
         """cause: the index of its line under `events:`, or -1 minus that under `faults:`."""
         self.world = world
@@ -60,16 +66,26 @@ class Occurrence:
         return self._stream(purpose).below(self.index, n)
 
     def _stream(self, purpose: str) -> Stream:
-        return self.world.context.streams.of(f"fault {self.kind}", purpose, self.lane)
+        return self.world.context.streams.of(
+            f"fault {self.kind}", purpose, self.lane
+        )
 
     def begins(self, detail: str, database: int = -1) -> None:
-        self.context.note("truth.event", database, self.number, self.kind, 1, detail)
+        self.context.note(
+            "truth.event", database, self.number, self.kind, 1, detail
+        )
 
     def ends(self, detail: str, database: int = -1) -> None:
-        self.context.note("truth.event", database, self.number, self.kind, 0, detail)
+        self.context.note(
+            "truth.event", database, self.number, self.kind, 0, detail
+        )
 
     def while_on(
-        self, law: Law | None, start: Callable[[], None], stop: Callable[[], None], detail: str
+        self,
+        law: Law | None,
+        start: Callable[[], None],
+        stop: Callable[[], None],
+        detail: str,
     ) -> None:
         """Turn the effect on for a time, as for_a_time does; without a law it lasts to the end of
         the run.
@@ -111,4 +127,6 @@ class Occurrence:
     def lasts(self, for_us: int | None) -> None:
         """Note that an effect which begins now lasts for that long; None: to the end."""
         now = self.world.context.now_us
-        self.world.effects.append(Effect(self.cause, now, -1 if for_us is None else now + for_us))
+        self.world.effects.append(
+            Effect(self.cause, now, -1 if for_us is None else now + for_us)
+        )

@@ -54,7 +54,9 @@ def offered(scenario: Scenario) -> Offered:
         if period := mean_gap_us(database.full):
             fulls += Fraction(database.size_bytes, period)
         incrementals += _incremental(scenario, database, written)
-    return Offered(_bit_s(logs), _bit_s(incrementals), _bit_s(fulls), _carries(scenario))
+    return Offered(
+        _bit_s(logs), _bit_s(incrementals), _bit_s(fulls), _carries(scenario)
+    )
 
 
 def _bit_s(bytes_per_us: Fraction) -> int:
@@ -86,19 +88,31 @@ def overloads(named: Iterable[tuple[str, Scenario]]) -> list[str]:
     """Return a line for each of many scenarios, by what it is called, whose link is offered more
     than it carries; the first few, and how many more.
     """
-    found = [f"{name}: {line}" for name, scenario in named if (line := overload(scenario))]
+    found = [
+        f"{name}: {line}"
+        for name, scenario in named
+        if (line := overload(scenario))
+    ]
     more = len(found) - MOST_TOLD
-    return [*found[:MOST_TOLD], *([f"and {more} more like that"] if more > 0 else [])]
+    return [
+        *found[:MOST_TOLD],
+        *([f"and {more} more like that"] if more > 0 else []),
+    ]
 
 
-def _incremental(scenario: Scenario, database: DatabaseSpec, written: Fraction) -> Fraction:
+def _incremental(
+    scenario: Scenario, database: DatabaseSpec, written: Fraction
+) -> Fraction:
     """Return bytes a microsecond."""
     period = mean_gap_us(database.incremental)
     if not period:
         return Fraction(0)
     share = written * Fraction(database.incremental_share_ppm, 1_000_000)
     since = _since_base_us(scenario, database)
-    held = sum((min(Fraction(database.size_bytes), share * us) for us in since), Fraction(0))
+    held = sum(
+        (min(Fraction(database.size_bytes), share * us) for us in since),
+        Fraction(0),
+    )
     return held / len(since) / period
 
 
@@ -108,7 +122,9 @@ def _since_base_us(scenario: Scenario, database: DatabaseSpec) -> list[int]:
     """
     start_utc_us = scenario.start_utc_us
     cost = scenario.primary.full
-    takes_us = cost.fixed_us + database.size_bytes * SECOND_US // cost.rate_bytes_s
+    takes_us = (
+        cost.fixed_us + database.size_bytes * SECOND_US // cost.rate_bytes_s
+    )
     first = next_start(database.full, -1, start_utc_us) or 0
     end = first + (mean_gap_us(database.full) or scenario.run_for_us)
     found: list[int] = []
@@ -132,7 +148,8 @@ def _since_base_us(scenario: Scenario, database: DatabaseSpec) -> list[int]:
 def _bytes_per_us(volume: LogVolume) -> Fraction:
     if volume.shape == "series":
         return Fraction(
-            sum(volume.series_bytes), len(volume.series_bytes) * volume.series_interval_us
+            sum(volume.series_bytes),
+            len(volume.series_bytes) * volume.series_interval_us,
         )
     return Fraction(volume.num_bytes, volume.den_us)
 
@@ -142,10 +159,13 @@ def _carries(scenario: Scenario) -> int:
     loss takes from that many streams.
     """
     link, recorded = scenario.link, scenario.recorded_link.values
-    bandwidth = sum(recorded) // len(recorded) if recorded else link.bandwidth_bit_s
+    bandwidth = (
+        sum(recorded) // len(recorded) if recorded else link.bandwidth_bit_s
+    )
     return min(
         bandwidth,
-        scenario.replication.slots * stream_cap_bit_s(link.mss_bytes, link.rtt_us, link.loss_ppb),
+        scenario.replication.slots
+        * stream_cap_bit_s(link.mss_bytes, link.rtt_us, link.loss_ppb),
     )
 
 

@@ -13,7 +13,12 @@ and without the lanes: an entry that finds nothing leaves no row.
 from __future__ import annotations
 
 from dr_sim.backups.model import Kind
-from dr_sim.monitor.database import SOURCE, DatabaseMonitor, MonitorConfig, Sight
+from dr_sim.monitor.database import (
+    SOURCE,
+    DatabaseMonitor,
+    MonitorConfig,
+    Sight,
+)
 from dr_sim.scenario.model import DatabaseSpec, Scenario
 from dr_sim.scenario.schedule import longest_gap_us
 from dr_sim.world.agenda import Class, Entry
@@ -23,19 +28,29 @@ from dr_sim.world.primary import Primary
 from dr_sim.world.secondary import Secondary
 
 
-def monitor_config(scenario: Scenario, database: DatabaseSpec) -> MonitorConfig:
+def monitor_config(
+    scenario: Scenario, database: DatabaseSpec
+) -> MonitorConfig:
     """Return the monitor's configuration. A threshold shorter than the schedule would alert
     constantly: then it counts from when the next backup is due.
     """
     spec, replay = scenario.monitor, scenario.replay
     logs = database.log.kind != "none"
-    schedules = [database.log] if logs else [database.full, database.incremental]
-    interval = min((longest_gap_us(s) for s in schedules if s.kind != "none"), default=0)
+    schedules = (
+        [database.log] if logs else [database.full, database.incremental]
+    )
+    interval = min(
+        (longest_gap_us(s) for s in schedules if s.kind != "none"), default=0
+    )
 
     def threshold(us: int) -> int:
         return us if interval < us else interval + us
 
-    restore_us = threshold(spec.restore_threshold_us) + replay.delay_us + replay.every_us
+    restore_us = (
+        threshold(spec.restore_threshold_us)
+        + replay.delay_us
+        + replay.every_us
+    )
     return MonitorConfig(
         name=database.name,
         backup_us=threshold(spec.backup_threshold_us),
@@ -52,14 +67,20 @@ class Outside:
     """The monitor's alert job. Databases without any backup schedule are not watched."""
 
     def __init__(
-        self, context: Context, primary: Primary, secondary: Secondary, people: PeopleHands
+        self,
+        context: Context,
+        primary: Primary,
+        secondary: Secondary,
+        people: PeopleHands,
     ) -> None:
         self._context = context
         self._primary = primary
         self._secondary = secondary
         self._people = people
         self._monitors: dict[int, DatabaseMonitor] = {}
-        self._entries: dict[int, tuple[int, Entry]] = {}  # the instant and the entry on the agenda
+        self._entries: dict[
+            int, tuple[int, Entry]
+        ] = {}  # the instant and the entry on the agenda
 
     def retire(self) -> None:
         """Stop: there is nothing to watch any more."""
@@ -105,7 +126,9 @@ class Outside:
             entry.cancel()
         self._entries[index] = (
             at,
-            self._context.agenda.at(at, Class.HOUSEKEEPING, index, self._look, index),
+            self._context.agenda.at(
+                at, Class.HOUSEKEEPING, index, self._look, index
+            ),
         )
 
     def _look(self, index: int) -> None:
@@ -119,23 +142,40 @@ class Outside:
             return
         sight = self._sight(index)
         for alert in monitor.look(now, sight):
-            values = (SOURCE, name, alert.event_id, alert.level, alert.minutes, "", alert.text)
+            values = (
+                SOURCE,
+                name,
+                alert.event_id,
+                alert.level,
+                alert.minutes,
+                "",
+                alert.text,
+            )
             self._context.note("seen.MonitorAlert", index, *values)
             self._people.deliver(index)
         if self._primary.stands(index) or not monitor.flows(now, sight):
             self._plan(index)
 
     def _sight(self, index: int) -> Sight:
-        restored_us, up_to_us = self._secondary.last_restored.get(index, (-1, -1))
+        restored_us, up_to_us = self._secondary.last_restored.get(
+            index, (-1, -1)
+        )
         missing = self._missing_us(index, up_to_us)
-        return Sight(self._primary.last_finished_us.get(index, -1), restored_us, up_to_us, missing)
+        return Sight(
+            self._primary.last_finished_us.get(index, -1),
+            restored_us,
+            up_to_us,
+            missing,
+        )
 
     def _missing_us(self, index: int, up_to_us: int) -> int:
         """Return the instant up to which the oldest finished backup that is not restored holds the
         writes.
         """
         context = self._context
-        state = context.secondary_engine.state(context.scenario.databases[index].name)
+        state = context.secondary_engine.state(
+            context.scenario.databases[index].name
+        )
         logs = self._monitors[index].config.logs
         oldest_us = -1
         for file in reversed(context.by_name[index].values()):
@@ -143,7 +183,11 @@ class Outside:
             if file.ends_us > up_to_us:
                 waits = file.whole and file.header.last_lsn > state.redo_lsn
                 if waits and (is_log or not logs):
-                    oldest_us = file.ends_us if oldest_us < 0 else min(oldest_us, file.ends_us)
+                    oldest_us = (
+                        file.ends_us
+                        if oldest_us < 0
+                        else min(oldest_us, file.ends_us)
+                    )
             elif logs and is_log and file.header.backup_id == file.number:
                 break  # logs are cut one after the other: all older ones end before it
         return oldest_us

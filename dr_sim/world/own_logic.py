@@ -33,7 +33,12 @@ from dr_sim.recovery.commands import COMMANDS, RaiseAlert
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.standbys import FIRST_PRIMARY, as_seen_at, first_places, several
+from dr_sim.scenario.standbys import (
+    FIRST_PRIMARY,
+    as_seen_at,
+    first_places,
+    several,
+)
 from dr_sim.world.manager_config import manager_config
 
 Factory = Callable[[ManagerConfig, int, dict[str, str]], Machine]
@@ -54,10 +59,14 @@ def factory_of(name: str) -> Factory:
     found: Any = _module(name, module_name)
     for part in attribute.split("."):
         if not hasattr(found, part):
-            raise _refused(name, f"{module_name} has no {attribute!r}{_hint(module_name)}")
+            raise _refused(
+                name, f"{module_name} has no {attribute!r}{_hint(module_name)}"
+            )
         found = getattr(found, part)
     if not callable(found):
-        raise _refused(name, f"{attribute} is not callable, it is {_a_type(found)}")
+        raise _refused(
+            name, f"{attribute} is not callable, it is {_a_type(found)}"
+        )
     return found  # type: ignore[no-any-return]
 
 
@@ -69,9 +78,13 @@ def _module(name: str, module_name: str) -> Any:
         if module_name == missing or module_name.startswith(f"{missing}."):
             told = f"there is no module {missing!r} in this folder or on Python's path"
             raise _refused(name, told) from None
-        raise _refused(name, f"importing {module_name} failed: {in_one_line(error)}") from error
+        raise _refused(
+            name, f"importing {module_name} failed: {in_one_line(error)}"
+        ) from error
     except Exception as error:
-        raise _refused(name, f"importing {module_name} failed: {in_one_line(error)}") from error
+        raise _refused(
+            name, f"importing {module_name} failed: {in_one_line(error)}"
+        ) from error
 
 
 def _hint(module_name: str) -> str:
@@ -86,7 +99,10 @@ def name_of(factory: Factory) -> str:
     """
     name = f"{getattr(factory, '__module__', '')}:{getattr(factory, '__qualname__', '')}"
     if factory_of(name) is not factory:
-        raise _refused(name, "cannot be found by its name; put it at the top level of a module")
+        raise _refused(
+            name,
+            "cannot be found by its name; put it at the top level of a module",
+        )
     return name
 
 
@@ -142,7 +158,11 @@ def source_digest(name: str) -> str:
     digest = blake2b(digest_size=16)
     if file is not None:
         path = Path(file)
-        whole = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+        whole = (
+            sorted(path.parent.rglob("*.py"))
+            if path.name == "__init__.py"
+            else [path]
+        )
         for each in whole:
             digest.update(each.read_bytes() + b"\0")
     return digest.hexdigest()
@@ -164,7 +184,9 @@ class OwnManager:
 
     __slots__ = ("_databases", "_name", "machine")
 
-    def __init__(self, name: str, machine: Machine, config: ManagerConfig) -> None:
+    def __init__(
+        self, name: str, machine: Machine, config: ManagerConfig
+    ) -> None:
         self._name = name
         self.machine = machine
         self._databases = frozenset(each.name for each in config.databases)
@@ -175,11 +197,15 @@ class OwnManager:
     def handle(self, event: Event) -> Sequence[Command]:
         return self._given(lambda: self.machine.handle(event), event)
 
-    def _given(self, ask: Callable[[], Any], occasion: object) -> Sequence[Command]:
+    def _given(
+        self, ask: Callable[[], Any], occasion: object
+    ) -> Sequence[Command]:
         try:
             commands = ask()
         except (Exception, SystemExit) as error:
-            raise self._broke(f"raised {in_one_line(error)}", occasion) from error
+            raise self._broke(
+                f"raised {in_one_line(error)}", occasion
+            ) from error
         if not isinstance(commands, (list, tuple)):
             what = f"returned {_a_type(commands)}, not a list of commands"
             raise self._broke(what, occasion)
@@ -197,17 +223,27 @@ class OwnManager:
         for field, wanted in _types_of(command.__class__):
             value = getattr(command, field)
             if not isinstance(value, wanted):
-                return f"gave {command!r}, whose {field} is no {wanted.__name__}"
+                return (
+                    f"gave {command!r}, whose {field} is no {wanted.__name__}"
+                )
             if isinstance(value, int) and abs(value) > _MOST:
                 return f"gave {command!r}, whose {field} does not fit 63 bits"
         database = getattr(command, "database", None)
         of_the_service = type(command) is RaiseAlert and database == ""
-        if database is not None and database not in self._databases and not of_the_service:
+        if (
+            database is not None
+            and database not in self._databases
+            and not of_the_service
+        ):
             return f"gave {command!r}, but the scenario has no database {database!r}"
         return ""
 
     def _broke(self, what: str, occasion: object) -> OwnLogicError:
-        when = f"in {occasion}" if isinstance(occasion, str) else f"when it was told {occasion!r}"
+        when = (
+            f"in {occasion}"
+            if isinstance(occasion, str)
+            else f"when it was told {occasion!r}"
+        )
         return OwnLogicError(f"your manager {self._name} {what} {when}")
 
 
@@ -232,10 +268,16 @@ def builders(
     names = [d.name for d in scenario.databases]
     serving = serving_by_pair(journal)
     found = {}
-    for pair, roles in roles_by_pair(journal, (FIRST_PRIMARY, first_places(scenario)[0])).items():
+    for pair, roles in roles_by_pair(
+        journal, (FIRST_PRIMARY, first_places(scenario)[0])
+    ).items():
         seen = as_seen_at(scenario, roles.secondary, roles.rank, roles.of)
         databases = serving.get(pair)
-        of = None if not databases else [names[i] for i in databases if i < len(names)]
+        of = (
+            None
+            if not databases
+            else [names[i] for i in databases if i < len(names)]
+        )
         found[pair] = builder(replace(seen, leg_no=pair + 1), of)
     return found
 
@@ -262,7 +304,9 @@ def builder(
     return build
 
 
-def watched(name: str, hands: Mapping[type, Callable[[Any], None]]) -> dict[type, Any]:
+def watched(
+    name: str, hands: Mapping[type, Callable[[Any], None]]
+) -> dict[type, Any]:
     """Return hands that name the command of a user's own machine which they could not carry out."""
 
     def watch(hand: Callable[[Any], None]) -> Callable[[Any], None]:

@@ -128,12 +128,17 @@ class Pair:
         heirs: Mapping[str, Heir] = roles.heirs or {}
         agenda, sides = ground.agenda, roles.sides
         scenario = as_seen_at(
-            ground.scenario, roles.secondary, roles.rank, max(1, len(roles.numbers))
+            ground.scenario,
+            roles.secondary,
+            roles.rank,
+            max(1, len(roles.numbers)),
         )
         if roles.heirs is not None:
             scenario = _as_it_goes_on(scenario, roles.number, heirs)
         self._serving = [
-            i for i, d in enumerate(scenario.databases) if roles.heirs is None or d.name in heirs
+            i
+            for i, d in enumerate(scenario.databases)
+            if roles.heirs is None or d.name in heirs
         ]
         journal: AnyJournal = ground.journal
         if roles.number:
@@ -177,19 +182,27 @@ class Pair:
             primary_wall=lead.context.primary_wall if lead else WallClock(),
         )
         context = self.context
-        self.shared: Context = self._share(ground, context) if several else context
+        self.shared: Context = (
+            self._share(ground, context) if several else context
+        )
         self.journal = journal
         self._index = {names[i]: i for i in self._serving}
         # of each database the last, when by the primary's clock
         self.mistakes: dict[str, int] = lead.mistakes if lead else {}
         self.effects: list[Effect] = []  # what was to last
-        self._comes: Entry | None = None  # the second side, that is not in place yet
+        self._comes: Entry | None = (
+            None  # the second side, that is not in place yet
+        )
         self.retired = False
         self.dismissed = False
         # where somebody stands in the old primary's place after a failover; None: nobody
         self.replaced_by: Roles | None = None
-        self.before: Pair | None = None  # the pair whose failover has put this one on
-        self.left_behind: LeftBehind | None = None  # by earlier pairs, where there are any
+        self.before: Pair | None = (
+            None  # the pair whose failover has put this one on
+        )
+        self.left_behind: LeftBehind | None = (
+            None  # by earlier pairs, where there are any
+        )
         # who is told that the primary's site is lost
         self.site_lost_hook: Callable[[], None] = lambda: None
         # who is told that what was lost is back: Back (world/coming_back.py)
@@ -198,21 +211,36 @@ class Pair:
         self.on_offer: list[Callable[[BackupFile], bool]] = []
         self.on_landing: list[Callable[[BackupFile], None]] = []
         self.link = Link(context, scenario.link)
-        self.primary: Primary = lead.primary if lead else Primary(self.shared, self._offer_to_all)
+        self.primary: Primary = (
+            lead.primary if lead else Primary(self.shared, self._offer_to_all)
+        )
         for db in self.primary.databases:
             if db.index not in self._serving:  # no failover brought it online
                 db.failed, db.writes_until_us = "database", roles.begins_us
         self.secondary = Secondary(
-            context, lambda database, name: self.hands.attempts_in_store(database, name)
+            context,
+            lambda database, name: self.hands.attempts_in_store(
+                database, name
+            ),
         )
-        self.replication = Replication(context, self.link, self._land, self.secondary.share)
-        self.users: Users = lead.users if lead else Users(self.shared, self._serving)
+        self.replication = Replication(
+            context, self.link, self._land, self.secondary.share
+        )
+        self.users: Users = (
+            lead.users if lead else Users(self.shared, self._serving)
+        )
         if lead is None:
             self.users.again_hook = self._users_again
-        self.claims: Claims = lead.claims if lead else Claims(agenda, scenario.failover.lease_us)
-        self.remote = remote = Remote(context, self.link, self.primary, self.replication)
+        self.claims: Claims = (
+            lead.claims if lead else Claims(agenda, scenario.failover.lease_us)
+        )
+        self.remote = remote = Remote(
+            context, self.link, self.primary, self.replication
+        )
         fork = max((heir.lineage.fork for heir in heirs.values()), default=1)
-        reach = self.secondary.reach = Reach(context, self.primary, remote, self.link)
+        reach = self.secondary.reach = Reach(
+            context, self.primary, remote, self.link
+        )
         self.promotion = promotion = Promotion(
             context, self.primary, remote, self.users, reach, fork + 1
         )
@@ -222,9 +250,13 @@ class Pair:
             store or MemoryStore(),
             scenario.manager_restart_us,
         )
-        self.heartbeats = Heartbeats(context, self.link, self._silent, self._heard)
+        self.heartbeats = Heartbeats(
+            context, self.link, self._silent, self._heard
+        )
         self.coming_back = ComingBack(self)
-        remote.may_open = lambda database: self.lead.coming_back.may_open(database)
+        remote.may_open = lambda database: self.lead.coming_back.may_open(
+            database
+        )
         self.directory = Directory(context, self.link, self.primary)
         self.cloud = roles.cloud
         # the cloud manager lives in the first pair's journal, to the run's end
@@ -241,7 +273,9 @@ class Pair:
             None if self.cloud is None else self._provision,
         )
         self.hands: Hands = Hands(context, self.driver, around)
-        self.outside = Outside(context, self.primary, self.secondary, self.hands.people)
+        self.outside = Outside(
+            context, self.primary, self.secondary, self.hands.people
+        )
         self.driver.hooks.on_death.append(self.outside.turn)
         self.secondary.full_hook = self.outside.turn
         if lead is None:
@@ -254,7 +288,9 @@ class Pair:
         if isinstance(sides.primary, ModelEngine) and not several:
             self._open_lanes()
         if ground.express:
-            self.hands.prune_together(Pruning(context, self.primary, self.secondary))
+            self.hands.prune_together(
+                Pruning(context, self.primary, self.secondary)
+            )
 
     def _provision(self, done: Callable[[int], None]) -> None:
         """Let a failover to the second side wait until that is configured."""
@@ -270,7 +306,12 @@ class Pair:
             shared.beside.append(context)
             return shared
         journal = SharedJournal(ground.journal, self.roles.numbers)
-        return replace(context, journal=journal, witness=Witnesses([context.witness]), beside=[])
+        return replace(
+            context,
+            journal=journal,
+            witness=Witnesses([context.witness]),
+            beside=[],
+        )
 
     def _hear_primary(self) -> None:
         """Hear the primary: what it tells, it tells to all of its standbys."""
@@ -313,16 +354,32 @@ class Pair:
         """Begin at this instant. beside: put what else begins with it on the agenda."""
         context, roles = self.context, self.roles
         if roles.number:
-            context.note("truth.roles", -1, roles.primary, roles.secondary, roles.ready_us)
+            context.note(
+                "truth.roles",
+                -1,
+                roles.primary,
+                roles.secondary,
+                roles.ready_us,
+            )
         if len(roles.numbers) > 1:
-            values = (roles.secondary, roles.rank, len(roles.numbers), roles.numbers[0])
+            values = (
+                roles.secondary,
+                roles.rank,
+                len(roles.numbers),
+                roles.numbers[0],
+            )
             context.note("truth.standby", -1, *values)
         engine = context.primary_engine
         context.note("truth.engine", -1, engine.name, engine.version)
         if self.lead is self and roles.heirs is None:
-            seed([(pair.context, pair.secondary) for pair in self.together], self.primary.databases)
+            seed(
+                [(pair.context, pair.secondary) for pair in self.together],
+                self.primary.databases,
+            )
         if roles.heirs is not None:
-            take_over(context, self.primary.databases, self.secondary, roles.heirs)
+            take_over(
+                context, self.primary.databases, self.secondary, roles.heirs
+            )
         if self.left_behind is not None and self.lead is self:
             self.left_behind.primary_begins()
         if roles.ready_us > roles.begins_us:
@@ -350,7 +407,9 @@ class Pair:
     @property
     def handed_over(self) -> bool:
         """Return whether every database is online, and the old primary takes no more writes."""
-        stopped = all(db.writes_until_us is not None for db in self.primary.databases)
+        stopped = all(
+            db.writes_until_us is not None for db in self.primary.databases
+        )
         return self.all_online and stopped
 
     @property
@@ -363,7 +422,10 @@ class Pair:
         """Return whether the old primary stands ready, stopped and with its machines. Then it can
         be the second side at once.
         """
-        lost = any(self.primary.databases[i].failed in ("host", "site") for i in self._serving)
+        lost = any(
+            self.primary.databases[i].failed in ("host", "site")
+            for i in self._serving
+        )
         stopped = self.promotion.fenced or bool(self.lead.coming_back.closed)
         return stopped and not lost and not self.site_lost
 
@@ -408,7 +470,9 @@ class Pair:
             for db in self.primary.databases:
                 self.primary.log_space.changed(db)
 
-    def second_side_is(self, site: str, sides: Sides, copies: Mapping[str, RestoreState]) -> None:
+    def second_side_is(
+        self, site: str, sides: Sides, copies: Mapping[str, RestoreState]
+    ) -> None:
         """That site is in place now, before the one that was to be. copies: of the databases that
         follow there without a new seed.
         """
@@ -417,7 +481,10 @@ class Pair:
         self._comes.cancel()
         roles.secondary, roles.sides, roles.ready_us = site, sides, now
         heirs = roles.heirs or {}
-        roles.heirs = {name: replace(heir, copy=copies.get(name)) for name, heir in heirs.items()}
+        roles.heirs = {
+            name: replace(heir, copy=copies.get(name))
+            for name, heir in heirs.items()
+        }
         context.secondary_files = sides.secondary_files
         context.secondary_engine = sides.secondary
         self.secondary.moved()
@@ -427,9 +494,13 @@ class Pair:
         for name, copy in copies.items():
             index = self._index[name]
             of = roles.heirs[name].lineage
-            self.secondary.copy_of(index, context.scenario.databases[index].size_bytes)
+            self.secondary.copy_of(
+                index, context.scenario.databases[index].size_bytes
+            )
             context.witness.stands_there(now, index, copy, of.commits)
-            context.note("truth.copy_there", index, copy.fork, copy.redo_lsn, of.commits)
+            context.note(
+                "truth.copy_there", index, copy.fork, copy.redo_lsn, of.commits
+            )
         self._no_longer_alone()
 
     def _no_longer_alone(self) -> None:
@@ -443,7 +514,9 @@ class Pair:
         now = self.context.now_us
         if self.left_behind is not None:
             self.left_behind.secondary_begins()
-        clear_second_side(self.context, self.primary.databases, self.roles.heirs or {})
+        clear_second_side(
+            self.context, self.primary.databases, self.roles.heirs or {}
+        )
         self.primary.start()
         # a new recovery network is established: nothing waits for the schedule's next full
         heirs = self.roles.heirs
@@ -451,9 +524,13 @@ class Pair:
             for db in self.primary.databases:
                 heir = heirs.get(db.spec.name)
                 if heir is None or heir.copy is None:
-                    self.context.agenda.at(now, Class.JOB, db.index, self._seed_anew, db)
+                    self.context.agenda.at(
+                        now, Class.JOB, db.index, self._seed_anew, db
+                    )
             if self.cloud is not None:
-                self.cloud.sites.stands(self.roles.primary, self.roles.secondary)
+                self.cloud.sites.stands(
+                    self.roles.primary, self.roles.secondary
+                )
         self.context.agenda.at(now, Class.ANSWER, -1, self.driver.start)
         if self.context.scenario.monitor.enabled:
             self.outside.start()
@@ -466,7 +543,9 @@ class Pair:
         self.primary.begin(db, Kind.FULL)
 
     def _daily(self, at_us: int) -> None:
-        self.context.agenda.at(at_us, Class.HOUSEKEEPING, -1, self._prune, at_us)
+        self.context.agenda.at(
+            at_us, Class.HOUSEKEEPING, -1, self._prune, at_us
+        )
 
     def _prune(self, at_us: int) -> None:
         if self.retired:
@@ -497,7 +576,11 @@ class Pair:
         if self.cloud is not None and not self.roles.number:
             self.cloud.end()
         for db in (self.primary.databases[i] for i in self._serving):
-            t = context.now_us if db.writes_until_us is None else db.writes_until_us
+            t = (
+                context.now_us
+                if db.writes_until_us is None
+                else db.writes_until_us
+            )
             if db.writes_until_us is None:
                 self.primary.log_space.stopped(db)
             w = context.workloads[db.index]
@@ -516,7 +599,9 @@ class Pair:
         if self.cloud is None:
             self.context.agenda.at(at, Class.FAULT, -1, do)
         else:  # it may be about the cloud manager
-            self.context.agenda.at(at, Class.FAULT, -1, self.cloud.context.asked, do)
+            self.context.agenda.at(
+                at, Class.FAULT, -1, self.cloud.context.asked, do
+            )
 
     def has(self, database: str) -> bool:
         """Return whether that database is a part of the service now."""
@@ -527,8 +612,14 @@ class Pair:
 
     def files_at(self, where: str, database: int) -> list[BackupFile]:
         """Return the files at 'primary' or 'secondary', oldest first."""
-        files = sorted(self.context.by_name[database].values(), key=lambda f: f.number)
-        return [f for f in files if (f.at_secondary if where == "secondary" else f.at_primary)]
+        files = sorted(
+            self.context.by_name[database].values(), key=lambda f: f.number
+        )
+        return [
+            f
+            for f in files
+            if (f.at_secondary if where == "secondary" else f.at_primary)
+        ]
 
     def _offer_to_all(self, file: BackupFile) -> None:
         """Offer a file of the primary, which is finished or can be seen, to each standby."""
@@ -548,7 +639,10 @@ class Pair:
             take(file)
 
     def lose_primary(
-        self, what: str, hit: list[PrimaryDatabase], machines: Sequence[str] = ()
+        self,
+        what: str,
+        hit: list[PrimaryDatabase],
+        machines: Sequence[str] = (),
     ) -> None:
         """Let the primary fail: from this instant nothing is acknowledged there.
 
@@ -596,7 +690,9 @@ class Pair:
             self.tell_before(db, up=False)
 
     def _note_failed(self, what: str, hit: list[PrimaryDatabase]) -> None:
-        everything = all(db.failed or db in hit for db in self.primary.databases)
+        everything = all(
+            db.failed or db in hit for db in self.primary.databases
+        )
         for entity in [-1] if everything else [db.index for db in hit]:
             self.shared.note("truth.failed", entity, what)
 
@@ -621,9 +717,15 @@ class Pair:
         """Return whether the primary's site is lost, or a host of it, one of these."""
         if what == "site" or self.site_lost:
             return what == "site" and self.site_lost
-        of = [db for db in self.primary.databases if db.spec.machine in machines]
-        idle = set(machines) - {db.spec.machine for db in self.primary.databases}
-        return any(db.failed == "host" for db in of) or any(map(self.heartbeats.is_down, idle))
+        of = [
+            db for db in self.primary.databases if db.spec.machine in machines
+        ]
+        idle = set(machines) - {
+            db.spec.machine for db in self.primary.databases
+        }
+        return any(db.failed == "host" for db in of) or any(
+            map(self.heartbeats.is_down, idle)
+        )
 
     def server_up(self, db: PrimaryDatabase) -> None:
         """Note that the server of a database, which had fallen before it was lost, has been
@@ -636,7 +738,9 @@ class Pair:
 
     def files_in_share(self) -> list[BackupFile]:
         """Return the files at the primary, of all databases, oldest first."""
-        files = [file for i in self._serving for file in self.files_at("primary", i)]
+        files = [
+            file for i in self._serving for file in self.files_at("primary", i)
+        ]
         return sorted(files, key=lambda f: (f.begun_us, f.number))
 
     def tell_before(self, db: PrimaryDatabase, up: bool) -> None:
@@ -651,9 +755,13 @@ class Pair:
         if self.before is not None:
             self.before.users.served_by_the_next()
 
-    def _primary_error(self, db: PrimaryDatabase, what: str, number: int, text: str) -> None:
+    def _primary_error(
+        self, db: PrimaryDatabase, what: str, number: int, text: str
+    ) -> None:
         for pair in self.together:
-            pair.hands.other_side.primary_error(db.spec.name, what, number, text)
+            pair.hands.other_side.primary_error(
+                db.spec.name, what, number, text
+            )
 
     def wipe_secondary(self, database: int, why: str) -> None:
         """Remove the secondary's copy of a database and all its files: its host is lost, or its
@@ -676,7 +784,12 @@ class Pair:
     def commit_mistake(self, database: str, what: str) -> None:
         """Make a wrong change: the first commit that is acknowledged from now on."""
         context, index = self.shared, self._index[database]
-        context.note("truth.mistake", index, context.workloads[index].commits(context.now_us), what)
+        context.note(
+            "truth.mistake",
+            index,
+            context.workloads[index].commits(context.now_us),
+            what,
+        )
         self.mistakes[database] = context.primary_utc_us()  # as its log says
 
     def order_failover_to_point(
@@ -685,17 +798,28 @@ class Pair:
         """stop_before_utc_us None: before the last mistake, where there was one."""
         context = self.context
         if stop_before_utc_us is None:
-            at = [utc for name, utc in self.mistakes.items() if target in (None, name)]
+            at = [
+                utc
+                for name, utc in self.mistakes.items()
+                if target in (None, name)
+            ]
             if not at:
                 return  # there is nothing to stop before
             stop_before_utc_us = max(at)
         stop_us = context.first_stamped_us(stop_before_utc_us)
         for name, index in self._index.items():
-            if target in (None, name) and operator in context.scenario.failover.operators:
+            if (
+                target in (None, name)
+                and operator in context.scenario.failover.operators
+            ):
                 commits = context.workloads[index].commits(stop_us)
-                context.note("truth.stop_ordered", index, operator, commits, stop_us)
+                context.note(
+                    "truth.stop_ordered", index, operator, commits, stop_us
+                )
                 context.witness.stop_ordered(index, commits)
-        self.hands.people.order_failover_to_point(operator, target or "", stop_before_utc_us)
+        self.hands.people.order_failover_to_point(
+            operator, target or "", stop_before_utc_us
+        )
 
     def _silent(self, machine: str, last_seen_us: int) -> None:
         self.driver.tell_new(HeartbeatLost, machine, last_seen_us)
@@ -709,39 +833,66 @@ def _streams_at(ground: Ground, place: str) -> Streams:
     other.
     """
     others = [spec.name for spec in ground.scenario.standbys[1:]]
-    return StreamsAt(ground.streams, place) if place in others else ground.streams
+    return (
+        StreamsAt(ground.streams, place) if place in others else ground.streams
+    )
 
 
-def _as_it_goes_on(scenario: Scenario, number: int, heirs: Mapping[str, Heir]) -> Scenario:
+def _as_it_goes_on(
+    scenario: Scenario, number: int, heirs: Mapping[str, Heir]
+) -> Scenario:
     """Return the scenario of a later pair: the databases in service are seeded if their copy goes
     on with the primary's logs.
     """
 
     def goes_on(database: DatabaseSpec) -> DatabaseSpec:
         heir = heirs.get(database.name)
-        return replace(database, seeded=heir is not None and heir.copy is not None)
+        return replace(
+            database, seeded=heir is not None and heir.copy is not None
+        )
 
     databases = tuple(goes_on(d) for d in scenario.databases)
     return replace(scenario, leg_no=number + 1, databases=databases)
 
 
 def _workload(
-    database: DatabaseSpec, scenario: Scenario, heir: Heir | None, since_us: int
+    database: DatabaseSpec,
+    scenario: Scenario,
+    heir: Heir | None,
+    since_us: int,
 ) -> Workload:
     if heir is None:
         return Workload(database, scenario)
     of = heir.lineage
-    return Workload(database, scenario, of.commits, of.lsn - FIRST_LSN, since_us)
+    return Workload(
+        database, scenario, of.commits, of.lsn - FIRST_LSN, since_us
+    )
 
 
-def _emitter(journal: AnyJournal) -> Callable[[str, int, int, tuple[Any, ...]], None]:
+def _emitter(
+    journal: AnyJournal,
+) -> Callable[[str, int, int, tuple[Any, ...]], None]:
     """Return the function that writes the witness's records into the journal."""
-    survivable, append, texts = KIND_ID["truth.survivable"], journal.append, journal.texts
+    survivable, append, texts = (
+        KIND_ID["truth.survivable"],
+        journal.append,
+        journal.texts,
+    )
 
-    def emit(kind_name: str, time_us: int, database: int, values: tuple[Any, ...]) -> None:
+    def emit(
+        kind_name: str, time_us: int, database: int, values: tuple[Any, ...]
+    ) -> None:
         if kind_name == "truth.survivable":
             cls, fork, commits, lacking_us = values
-            append(survivable, time_us, database, texts[cls], fork, commits, lacking_us)
+            append(
+                survivable,
+                time_us,
+                database,
+                texts[cls],
+                fork,
+                commits,
+                lacking_us,
+            )
         else:
             journal.note(kind_name, time_us, database, *values)
 

@@ -11,7 +11,9 @@ from dr_sim.scenario.model import Scenario
 from dr_sim.world.world import World
 
 
-def play(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Journal:
+def play(
+    scenario: Scenario, progress: Callable[[float], None] | None = None
+) -> Journal:
     """Build the scenario's world, on the engine that it names, and run it to its end.
 
     progress is called with the part that is done, 0 to 1.

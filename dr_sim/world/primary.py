@@ -27,7 +27,13 @@ from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import pace
 from dr_sim.world.context import Context
 from dr_sim.world.log_space import LogSpace
-from dr_sim.world.primary_database import FIRST_LSN, REFUSED, Job, Order, PrimaryDatabase
+from dr_sim.world.primary_database import (
+    FIRST_LSN,
+    REFUSED,
+    Job,
+    Order,
+    PrimaryDatabase,
+)
 from dr_sim.world.sharing import SharedRate
 from dr_sim.world.volume import BackupShare
 
@@ -43,13 +49,20 @@ enough for a log to be applied in part.
 
 
 class Primary:
-    def __init__(self, context: Context, offer: Callable[[BackupFile], None]) -> None:
+    def __init__(
+        self, context: Context, offer: Callable[[BackupFile], None]
+    ) -> None:
         self.context = context
         self.offer = offer
         scenario = context.scenario
-        self.databases = [PrimaryDatabase(i, d) for i, d in enumerate(scenario.databases)]
+        self.databases = [
+            PrimaryDatabase(i, d) for i, d in enumerate(scenario.databases)
+        ]
         disk = context.clock.disk(scenario.primary.disk_bytes_s)
-        self.disks = {m: SharedRate(context.agenda, Class.DISK, disk) for m in scenario.machines}
+        self.disks = {
+            m: SharedRate(context.agenda, Class.DISK, disk)
+            for m in scenario.machines
+        }
         self._costs: dict[Kind, BackupCost] = {
             Kind.FULL: scenario.primary.full,
             Kind.INCREMENTAL: scenario.primary.incremental,
@@ -57,11 +70,15 @@ class Primary:
         }
         # a model knows its commits by their number; in a real one a damaged log may end after some
         # of its transactions
-        self._transactions = 1 if context.primary_engine.name == "model" else REAL_TRANSACTIONS
+        self._transactions = (
+            1 if context.primary_engine.name == "model" else REAL_TRANSACTIONS
+        )
         self._scheduled = False
         self.share_up = True
         self.share = BackupShare(
-            context.agenda, scenario.primary.share_capacity_bytes, partial(mishaps.no_room, self)
+            context.agenda,
+            scenario.primary.share_capacity_bytes,
+            partial(mishaps.no_room, self),
         )
         self._watch_rates()
         self.share.changed.append(self._watch_rates)
@@ -70,7 +87,9 @@ class Primary:
         )
         self.log_space = LogSpace(
             context,
-            lambda db, number, text: self.error_hook(db, "writes", number, text),
+            lambda db, number, text: self.error_hook(
+                db, "writes", number, text
+            ),
             self.catch_up,
         )
         # after a planned failover: no more writes, but a last backup can be taken
@@ -109,10 +128,18 @@ class Primary:
     def schedule_of(self, db: PrimaryDatabase, kind: Kind) -> Schedule:
         return (db.spec.full, db.spec.incremental, db.spec.log)[kind]
 
-    def _schedule_next(self, db: PrimaryDatabase, kind: Kind, after_us: int) -> None:
-        at = next_start(self.schedule_of(db, kind), after_us, self.context.scenario.start_utc_us)
+    def _schedule_next(
+        self, db: PrimaryDatabase, kind: Kind, after_us: int
+    ) -> None:
+        at = next_start(
+            self.schedule_of(db, kind),
+            after_us,
+            self.context.scenario.start_utc_us,
+        )
         if at is not None:
-            entry = self.context.agenda.at(at, Class.JOB, db.index, self._due, db, kind)
+            entry = self.context.agenda.at(
+                at, Class.JOB, db.index, self._due, db, kind
+            )
             if kind is Kind.LOG:
                 self._log_dues[db.index] = at, entry
 
@@ -123,13 +150,19 @@ class Primary:
 
     def _due(self, db: PrimaryDatabase, kind: Kind) -> None:
         now = self.context.agenda._now
-        if self.stands(db.index):  # nothing is backed up here any more, unless it comes back
+        if self.stands(
+            db.index
+        ):  # nothing is backed up here any more, unless it comes back
             if self._may_come_back and not self.over:
                 self._schedule_next(db, kind, now)
             return
         if kind is Kind.LOG and self.log_space.full(db):
             self.log_space.tell(db)
-        taken_until_us = self.express(db) if kind is Kind.LOG and self.express is not None else -1
+        taken_until_us = (
+            self.express(db)
+            if kind is Kind.LOG and self.express is not None
+            else -1
+        )
         self._schedule_next(db, kind, max(now, taken_until_us))
         if taken_until_us < 0:
             self.stepped_hook(db.index)
@@ -155,14 +188,22 @@ class Primary:
             self.context.note("truth.backup_waits", db.index, int(order.kind))
             return ""
         if reason:
-            self.context.note("truth.backup_skipped", db.index, int(order.kind), reason, "")
+            self.context.note(
+                "truth.backup_skipped", db.index, int(order.kind), reason, ""
+            )
             return reason
         words = self._open(db, order)
         # each engine has its own words, which are recorded; the recovery manager gets the same text
         # for all
         # the same for all
         if words:
-            self.context.note("truth.backup_skipped", db.index, int(order.kind), REFUSED, words)
+            self.context.note(
+                "truth.backup_skipped",
+                db.index,
+                int(order.kind),
+                REFUSED,
+                words,
+            )
         return REFUSED if words else ""
 
     def _obstacle(self, db: PrimaryDatabase, order: Order) -> str:
@@ -170,13 +211,19 @@ class Primary:
         if kind is Kind.LOG and (db.simple or db.log_broken):
             return self._log_refused(4208 if db.simple else 4214)
         if self.context.scenario.engine.postgres_rules:
-            if db.simple:  # wal_level=minimal: no backup of any kind can be made
+            if (
+                db.simple
+            ):  # wal_level=minimal: no backup of any kind can be made
                 return postgres_words.refusal(4208).text
             if kind is Kind.INCREMENTAL and db.log_broken:
                 return postgres_words.refusal(3035).text
         if order.tail:
-            for job in [job for k, job in db.running.items() if k is not Kind.LOG]:
-                mishaps.cut_off(self, job)  # the tail takes the database for itself
+            for job in [
+                job for k, job in db.running.items() if k is not Kind.LOG
+            ]:
+                mishaps.cut_off(
+                    self, job
+                )  # the tail takes the database for itself
             return "waits" if kind in db.running else ""
         if db.failed:
             return "primary lost"
@@ -189,14 +236,20 @@ class Primary:
         if kind in db.running:
             return "overrun"
         if db.spec.serial and not order.elsewhere and db.runs_ours:
-            return "overrun" if any(waiting.kind is kind for waiting in db.waiting) else "waits"
+            return (
+                "overrun"
+                if any(waiting.kind is kind for waiting in db.waiting)
+                else "waits"
+            )
         return ""
 
     def _log_refused(self, number: int) -> str:
         """Return the engine's answer to a log backup where no log is kept. number: SQL Server's."""
         if not self.context.scenario.engine.postgres_rules:
             return f"{number} {ERRORS[number]}"
-        return postgres_words.refusal(number).text  # it begins with the SQLSTATE
+        return postgres_words.refusal(
+            number
+        ).text  # it begins with the SQLSTATE
 
     def _open(self, db: PrimaryDatabase, order: Order) -> str:
         context = self.context
@@ -213,28 +266,50 @@ class Primary:
         name = naming.name(context, db, now, kind)
         path = f"{ELSEWHERE if order.elsewhere else context.primary_shares[db.index]}/{name}"
         size = self._size(db, kind, lsn)
-        wanted = BackupOrder(kind, path, utc, size, number, order.copy_only, order.tail)
+        wanted = BackupOrder(
+            kind, path, utc, size, number, order.copy_only, order.tail
+        )
         clock, took_us = context.clock, 0
         try:
             if clock.measured and not order.tail:
                 files = context.primary_files
-                took_us = clock.rehearse(engine, files, name_of, wanted, commits, lsn)
-            op, began_us = clock.time(lambda: engine.begin_backup(name_of, wanted))
+                took_us = clock.rehearse(
+                    engine, files, name_of, wanted, commits, lsn
+                )
+            op, began_us = clock.time(
+                lambda: engine.begin_backup(name_of, wanted)
+            )
         except EngineError as error:
             return f"{error.number} {error.text}"
-        if not order.elsewhere:  # names collide only where files lie side by side
+        if (
+            not order.elsewhere
+        ):  # names collide only where files lie side by side
             db.name_given(name, now)
         db.files_made += 1
         h = op.header
         file = BackupFile(number, db.index, name, h, commits, now)
         job = db.running[kind] = Job(db, op, file, order, path)
         context.journal.append(
-            _BEGIN, now, db.index, number, kind, h.fork, h.first_lsn, h.last_lsn, commits
+            _BEGIN,
+            now,
+            db.index,
+            number,
+            kind,
+            h.fork,
+            h.first_lsn,
+            h.last_lsn,
+            commits,
         )
         cost = self._costs[kind]
         if clock.measured:
             cost = pace(size, took_us or began_us)
-            clock.note(now, db.index, number, f"{kind.word} backup", took_us or began_us)
+            clock.note(
+                now,
+                db.index,
+                number,
+                f"{kind.word} backup",
+                took_us or began_us,
+            )
         self._read(job, size, cost)
         return ""
 
@@ -245,7 +320,9 @@ class Primary:
         if kind is Kind.INCREMENTAL:
             return min(
                 db.spec.size_bytes,
-                (lsn - db.base_lsn) * db.spec.incremental_share_ppm // 1_000_000,
+                (lsn - db.base_lsn)
+                * db.spec.incremental_share_ppm
+                // 1_000_000,
             )
         return db.spec.size_bytes
 
@@ -263,14 +340,25 @@ class Primary:
         ours = not job.order.elsewhere
         done: Callable[[Job], None] = self._finish
         if kind is Kind.LOG and db.cut_next_ppm and ours:
-            job.amount, db.cut_next_ppm = size * db.cut_next_ppm // 1_000_000, 0
+            job.amount, db.cut_next_ppm = (
+                size * db.cut_next_ppm // 1_000_000,
+                0,
+            )
             done = partial(mishaps.cut_reached, self)
         if db.log_broken and kind is not Kind.LOG:
             recovery_model.begin_chain(self, db)
         if db.show_next_ppm and kind is Kind.LOG and ours:
             mishaps.show_early(self, job, cost, db.show_next_ppm)
         disk = self.disks[db.spec.machine]
-        job.flow = disk.start(db.index, job.amount, cost.rate_bytes_s, done, job, 0, cost.fixed_us)
+        job.flow = disk.start(
+            db.index,
+            job.amount,
+            cost.rate_bytes_s,
+            done,
+            job,
+            0,
+            cost.fixed_us,
+        )
         if self._needs_room(job):
             self.share.begin(number, disk, job.flow, job.amount, job)
 
@@ -331,7 +419,9 @@ class Primary:
         if ours:
             self.offer(file)
         else:
-            context.file_gone(file, "primary", "elsewhere")  # nothing of it was ever in our share
+            context.file_gone(
+                file, "primary", "elsewhere"
+            )  # nothing of it was ever in our share
         if job.order.answer is not None:
             job.order.answer(file)
 
@@ -345,7 +435,9 @@ class Primary:
             return
         self.share.end(file.number)
         self._keep(file)
-        if file.made is not None and (file.kind is Kind.LOG or db.spec.log.kind == "none"):
+        if file.made is not None and (
+            file.kind is Kind.LOG or db.spec.log.kind == "none"
+        ):
             self.last_finished_us[db.index] = now = self.context.agenda._now
             if now - file.begun_us > MINUTE_US:
                 self.finished_hook(db.index)
@@ -366,7 +458,9 @@ class Primary:
         bytes at that rate (0: it is not alone).
         """
         cost = self._costs[Kind.LOG]
-        return cost.fixed_us, self.disks[db.spec.machine].lone_rate(cost.rate_bytes_s)
+        return cost.fixed_us, self.disks[db.spec.machine].lone_rate(
+            cost.rate_bytes_s
+        )
 
     def log_goes_on(self, db: PrimaryDatabase, after_us: int) -> None:
         """Make the first log after that instant the next one, not the one that is due."""
@@ -401,9 +495,15 @@ class Primary:
         index, by_name = db.index, self.context.by_name[db.index]
         files = []
         for name, cut_us, held, (header, data) in zip(
-            naming.names_of_logs(self.context, db, cuts_us), cuts_us, commits, made, strict=True
+            naming.names_of_logs(self.context, db, cuts_us),
+            cuts_us,
+            commits,
+            made,
+            strict=True,
         ):
-            file = BackupFile(header.backup_id, index, name, header, held, cut_us)
+            file = BackupFile(
+                header.backup_id, index, name, header, held, cut_us
+            )
             file.finished(header, data, held)
             file.at_primary = True
             by_name[name] = file
@@ -437,7 +537,9 @@ class Primary:
     def _writes_until(self, db: PrimaryDatabase) -> int:
         """Return now, or when the database acknowledged its last commit."""
         now: int = self.context.agenda._now
-        return now if db.writes_until_us is None else min(now, db.writes_until_us)
+        return (
+            now if db.writes_until_us is None else min(now, db.writes_until_us)
+        )
 
     def written_at(self, db: PrimaryDatabase, t: int) -> tuple[int, int]:
         commits, lsn = self.context.workloads[db.index].written(t)
@@ -453,7 +555,10 @@ class Primary:
             since = db.committed_us
             for i in range(1, self._transactions):
                 engine.commit_to(
-                    name, *self.written_at(db, since + (t - since) * i // self._transactions)
+                    name,
+                    *self.written_at(
+                        db, since + (t - since) * i // self._transactions
+                    ),
                 )
             db.committed_us = t
         written = self.written_at(db, t)
@@ -475,9 +580,15 @@ class Primary:
             mishaps.cut_off(self, job)
         if wrote_until_now:
             self.catch_up(db)
-            if self._may_come_back:  # what is offered until then is not written
-                self.context.workloads[db.index].refuse_from(self.context.now_us)
-                self.context.witness.writes_changed(self.context.now_us, db.index)
+            if (
+                self._may_come_back
+            ):  # what is offered until then is not written
+                self.context.workloads[db.index].refuse_from(
+                    self.context.now_us
+                )
+                self.context.witness.writes_changed(
+                    self.context.now_us, db.index
+                )
 
     def go_on(self, db: PrimaryDatabase) -> None:
         """It is back, and takes writes again."""
@@ -510,7 +621,11 @@ class Primary:
 
     def let_go(self, files: Sequence[BackupFile]) -> None:
         """Forget files of one database that lay in the share."""
-        at, delete, share = self.context.at_primary, self.context.primary_files.delete, self.share
+        at, delete, share = (
+            self.context.at_primary,
+            self.context.primary_files.delete,
+            self.share,
+        )
         db = self.databases[files[0].database]
         for file in files:
             file.at_primary = False

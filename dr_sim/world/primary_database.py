@@ -42,7 +42,12 @@ class Job:
     __slots__ = ("amount", "db", "file", "flow", "op", "order", "path")
 
     def __init__(
-        self, db: PrimaryDatabase, op: Backup, file: BackupFile, order: Order, path: str
+        self,
+        db: PrimaryDatabase,
+        op: Backup,
+        file: BackupFile,
+        order: Order,
+        path: str,
     ) -> None:
         self.db = db
         self.path = path  # where it writes
@@ -50,7 +55,9 @@ class Job:
         self.file = file
         self.order = order
         self.flow: Flow | None = None
-        self.amount = 0  # the bytes that it reads before it ends, or before it dies
+        self.amount = (
+            0  # the bytes that it reads before it ends, or before it dies
+        )
 
 
 class PrimaryDatabase:
@@ -96,9 +103,13 @@ class PrimaryDatabase:
         # names given lately, and when, oldest first: the next must differ from them
         self.named: dict[str, int] = {}
         self.named_us = 0
-        self.base_lsn = FIRST_LSN  # names the backup that the next incremental stands on
+        self.base_lsn = (
+            FIRST_LSN  # names the backup that the next incremental stands on
+        )
         self.committed_us = 0  # up to when a real engine has committed
-        self.crosses_fork = False  # its next log is the first one since it was promoted
+        self.crosses_fork = (
+            False  # its next log is the first one since it was promoted
+        )
         self.cut_next_ppm = 0  # a fault: the next log backup is cut off at this part of its bytes
         # a fault: the next log backup's file is replicated when so much of it is written
         self.show_next_ppm = 0
@@ -106,12 +117,16 @@ class PrimaryDatabase:
         self.hollow: list[Kind] = []
         # those of them of which the server thinks that they were made
         self.believed: list[Kind] = []
-        self.simple = False  # recovery model SIMPLE: there are no log backups (4208)
+        self.simple = (
+            False  # recovery model SIMPLE: there are no log backups (4208)
+        )
         # it was: there are none until a full or an incremental begins a new chain (4214)
         self.log_broken = False
         self.failed = ""  # the failure class that took it
         self.data_lost = False  # its disks do not hold it any more
-        self.down = False  # its server has fallen: its data and its log are whole
+        self.down = (
+            False  # its server has fallen: its data and its log are whole
+        )
         self.writes_until_us: int | None = None
 
     def names_taken(self, now_us: int) -> dict[str, int]:
@@ -119,7 +134,10 @@ class PrimaryDatabase:
         named = self.named
         if now_us - self.named_us > NAME_MEMORY_US:
             named.clear()
-        while named and now_us - named[oldest := next(iter(named))] > LONGEST_MEMORY_US:
+        while (
+            named
+            and now_us - named[oldest := next(iter(named))] > LONGEST_MEMORY_US
+        ):
             del named[oldest]
         return named
 
@@ -144,5 +162,9 @@ class PrimaryDatabase:
     def odd(self) -> bool:
         """Return whether its next backup will be unusual."""
         return bool(
-            self.cut_next_ppm or self.show_next_ppm or self.hollow or self.simple or self.log_broken
+            self.cut_next_ppm
+            or self.show_next_ppm
+            or self.hollow
+            or self.simple
+            or self.log_broken
         )

@@ -42,8 +42,12 @@ class Promotion:
         self._users = users
         # up to where each database's restored state reaches
         self._cut_us = [context.now_us] * len(context.scenario.databases)
-        self._promoted: dict[int, tuple[int, int]] = {}  # database -> commits it holds, cut
-        self.online_us: dict[int, int] = {}  # database -> when it was brought online
+        self._promoted: dict[
+            int, tuple[int, int]
+        ] = {}  # database -> commits it holds, cut
+        self.online_us: dict[
+            int, int
+        ] = {}  # database -> when it was brought online
         # database -> its origin as the next primary
         self.lineages: dict[int, Lineage] = {}
         # database -> users' bytes and commits that the old primary has and this one does not
@@ -51,16 +55,22 @@ class Promotion:
         self._two_primaries = False
         self.reach = reach
         self._fork = fork
-        self.fenced = False  # the primary got the order to stop, and has stopped
+        self.fenced = (
+            False  # the primary got the order to stop, and has stopped
+        )
         # called when a database has been brought online
         self.online_hook: Callable[[], None] = lambda: None
         # called when users have been sent over
         self.redirected_hook: Callable[[], None] = lambda: None
-        self.confirmed = False  # an answer has said that the primary is stopped
+        self.confirmed = (
+            False  # an answer has said that the primary is stopped
+        )
         self.confirmed_hook: Callable[[], None] = lambda: None
 
     def restored(self, file: BackupFile, stop: StopAt | None = None) -> None:
-        self._cut_us[file.database] = max(0, file.ends_us if stop is None else stop.at_us)
+        self._cut_us[file.database] = max(
+            0, file.ends_us if stop is None else stop.at_us
+        )
 
     # ---- fence
     def fence(self, planned: bool) -> tuple[int, str]:
@@ -75,7 +85,11 @@ class Promotion:
         ):
             arrived_us = self._context.now_us + self._remote.round_trip_us // 2
             self._context.agenda.at(
-                arrived_us + spec.fence_us, Class.FAULT, -1, self._fenced, planned
+                arrived_us + spec.fence_us,
+                Class.FAULT,
+                -1,
+                self._fenced,
+                planned,
             )
             if self._remote.path_up():
                 self._confirm_after(takes_us)
@@ -83,7 +97,10 @@ class Promotion:
             return spec.fence_timeout_us, "no answer"
         if not alive and self._primary.share_up and self._remote.path_up():
             self._confirm_after(takes_us)
-            return takes_us, ""  # the machines are dead and their power switch says so
+            return (
+                takes_us,
+                "",
+            )  # the machines are dead and their power switch says so
         return spec.fence_timeout_us, "unreachable"
 
     def _confirm_after(self, takes_us: int) -> None:
@@ -119,7 +136,9 @@ class Promotion:
                 0,
                 "",
                 fork,
-                self._context.secondary_engine.recover(spec.name, fork, spec.size_bytes),
+                self._context.secondary_engine.recover(
+                    spec.name, fork, spec.size_bytes
+                ),
             )
         except EngineError as error:
             return error.number, error.text, 0, 0
@@ -134,7 +153,9 @@ class Promotion:
         draw = context.streams.of(name, "recover", "")
         undo = 0
         if not context.scenario.engine.postgres_rules:
-            written = context.workloads[database].undo_bytes(self._cut_us[database])
+            written = context.workloads[database].undo_bytes(
+                self._cut_us[database]
+            )
             undo = written * SECOND_US // failover.undo_bytes_s
         return draw.law(context.now_us // HOUR_US, failover.recover) + undo
 
@@ -151,9 +172,16 @@ class Promotion:
         stop = now if db.writes_until_us is None else db.writes_until_us
         acknowledged = workload.commits(stop)
         context.witness.promoted(
-            now, database, self._fork, reading, self.reach.due_class(database), acknowledged
+            now,
+            database,
+            self._fork,
+            reading,
+            self.reach.due_class(database),
+            acknowledged,
         )
-        self.lineages[database] = context.witness.lineage(database, self._fork, lsn, reading)
+        self.lineages[database] = context.witness.lineage(
+            database, self._fork, lsn, reading
+        )
         cut = min(self._cut_us[database], stop)
         lacking = min(workload.ack_instant(reading.commits), stop)
         # it holds less than was restored, and said nothing
@@ -210,11 +238,21 @@ class Promotion:
             workload = context.workloads[database]
             more = workload.commits(until) - commits
             if more:
-                discarded = workload.user_bytes(until) - workload.user_bytes(since)
+                discarded = workload.user_bytes(until) - workload.user_bytes(
+                    since
+                )
                 last = workload.ack_instant(commits + more - 1)
-                maintenance = workload.maintenance_bytes(until) - workload.maintenance_bytes(since)
+                maintenance = workload.maintenance_bytes(
+                    until
+                ) - workload.maintenance_bytes(since)
                 context.note(
-                    "truth.discarded", database, self._fork - 1, discarded, maintenance, more, last
+                    "truth.discarded",
+                    database,
+                    self._fork - 1,
+                    discarded,
+                    maintenance,
+                    more,
+                    last,
                 )
                 lost_bytes, lost = self.lost[database]
                 self.lost[database] = lost_bytes + discarded, lost + more

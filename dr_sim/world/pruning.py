@@ -39,7 +39,9 @@ class Pruning:
     either side.
     """
 
-    def __init__(self, context: Context, primary: Primary, secondary: Secondary) -> None:
+    def __init__(
+        self, context: Context, primary: Primary, secondary: Secondary
+    ) -> None:
         self._context = context
         self._primary = primary
         self._secondary = secondary
@@ -47,12 +49,15 @@ class Pruning:
         journal = context.journal
         self._gone = journal.pattern(("seq", "at", *_FILE), [_GONE])
         self._deleted = journal.pattern(
-            ("seq", "at", *_FILE, "database", "name", "key", "nothing"), _DELETED
+            ("seq", "at", *_FILE, "database", "name", "key", "nothing"),
+            _DELETED,
         )
 
     def at_primary(self, files: Sequence[BackupFile]) -> None:
         """Delete files of one database from the primary's share, in that order."""
-        for alike, group in groupby(files, key=lambda file: file.at_primary and _is_log(file)):
+        for alike, group in groupby(
+            files, key=lambda file: file.at_primary and _is_log(file)
+        ):
             logs = list(group)
             if not (alike and self._at_once(logs, "primary")):
                 for file in logs:
@@ -71,7 +76,11 @@ class Pruning:
             self._gone.write(columns)
 
     def at_secondary(
-        self, commands: Sequence[Any], first: int, index: int, store: MemoryStore
+        self,
+        commands: Sequence[Any],
+        first: int,
+        index: int,
+        store: MemoryStore,
     ) -> int:
         """Carry out commands from that one on, as long as each deletes a log of the database and
         the next one its counter; return how many.
@@ -129,11 +138,16 @@ class Pruning:
         """Remove the logs from everything that has them or knows of them. Return False if they are
         still there.
         """
-        context, side = self._context, self._primary if where == "primary" else self._secondary
+        context, side = (
+            self._context,
+            self._primary if where == "primary" else self._secondary,
+        )
         if len(logs) < 2 or side.share.limited:
             return False
         index = logs[0].database
-        if not context.witness.not_missed(index, [file.number for file in logs], where):
+        if not context.witness.not_missed(
+            index, [file.number for file in logs], where
+        ):
             return False
         side.let_go(logs)
         self.together += len(logs)
@@ -154,12 +168,17 @@ def due_at_primary(
     keep = (context.primary_utc_us(), spec.retention_us, spec.retention_count)
     if not db.shelf.usual:
         db.shelf = Shelf.of(_whole(by_name))
-    on_way = {file.number for each in replications for file in each.waiting(db.index)}
+    on_way = {
+        file.number for each in replications for file in each.waiting(db.index)
+    }
     busy = any(replication.busy for replication in replications)
     gone = None if busy else db.shelf.prunable(*keep)
     if gone is None:
         gone = prunable(
-            [StoredFile(f.name, f.header, copied=f.number not in on_way) for f in _whole(by_name)],
+            [
+                StoredFile(f.name, f.header, copied=f.number not in on_way)
+                for f in _whole(by_name)
+            ],
             *keep,
         )
     old_us = context.primary_utc_us() - spec.retention_us
@@ -169,7 +188,9 @@ def due_at_primary(
 
 def _whole(by_name: dict[str, BackupFile]) -> list[BackupFile]:
     """Return the files at the primary."""
-    return [file for file in by_name.values() if file.at_primary and file.whole]
+    return [
+        file for file in by_name.values() if file.at_primary and file.whole
+    ]
 
 
 def _is_log(file: BackupFile) -> bool:

@@ -15,7 +15,14 @@ from itertools import compress, repeat
 
 from dr_sim.record.pairs import AnyJournal
 
-POINTS = ("at_cut", "at_finish", "at_landing", "at_told", "at_hash", "at_restore")
+POINTS = (
+    "at_cut",
+    "at_finish",
+    "at_landing",
+    "at_told",
+    "at_hash",
+    "at_restore",
+)
 _LINE = (
     "index",
     "start",
@@ -79,7 +86,14 @@ _ROWS = (
         _SIZE,
         "name",
     ),
-    ("truth.file_state", "at_finish+1", "finished", "index", "number", "sending"),
+    (
+        "truth.file_state",
+        "at_finish+1",
+        "finished",
+        "index",
+        "number",
+        "sending",
+    ),
     ("truth.transfer_bytes", "at_landing", "landed", "index", "number", _SIZE),
     ("truth.file_state", "at_landing+1", "landed", "index", "number", "there"),
     (
@@ -137,9 +151,26 @@ _ROWS = (
         _SIZE,
     ),
     ("seen.Save", "at_hash+1", "hashed", "-1", "counter_key", "counter"),
-    ("seen.RenameWorkingCopy", "at_hash+2", "hashed", "index", "database", "name", "1"),
+    (
+        "seen.RenameWorkingCopy",
+        "at_hash+2",
+        "hashed",
+        "index",
+        "database",
+        "name",
+        "1",
+    ),
     ("seen.Restore", "at_hash+3", "hashed", "index", "database", "name", "0"),
-    ("truth.restored", "at_restore", "restored", "index", "number", "fork", "last_lsn", "commits"),
+    (
+        "truth.restored",
+        "at_restore",
+        "restored",
+        "index",
+        "number",
+        "fork",
+        "last_lsn",
+        "commits",
+    ),
     (
         "seen.Restored",
         "at_restore+1",
@@ -159,17 +190,63 @@ _ROWS = (
 
 
 _SHOWN = (
-    ("truth.survivable", "at_finish-1", "finished", "index", "host", "fork", "commits", "lacking"),
-    ("truth.survivable", "at_told-1", "landed", "index", "site", "fork", "commits", "lacking"),
+    (
+        "truth.survivable",
+        "at_finish-1",
+        "finished",
+        "index",
+        "host",
+        "fork",
+        "commits",
+        "lacking",
+    ),
+    (
+        "truth.survivable",
+        "at_told-1",
+        "landed",
+        "index",
+        "site",
+        "fork",
+        "commits",
+        "lacking",
+    ),
 )
 """The rows that the witness writes for nearly every log: once the log is finished, and once it has
 landed, a later commit would survive.
 """
-_SURVIVABLE = ("truth.survivable", "seq", "at", "index", "class", "fork", "commits", "lacking")
+_SURVIVABLE = (
+    "truth.survivable",
+    "seq",
+    "at",
+    "index",
+    "class",
+    "fork",
+    "commits",
+    "lacking",
+)
 _SENT = ("truth.file_state", "seq", "at", "index", "number", "state")
-_RING = ("seq", "at", "goes_to", "index", "scope", "what", "incarnation", "start")
+_RING = (
+    "seq",
+    "at",
+    "goes_to",
+    "index",
+    "scope",
+    "what",
+    "incarnation",
+    "start",
+)
 _RING_ROWS = (
-    ("seen.Alarm", "seq", "at", "index", "at", "at+start", "incarnation", "scope", "what"),
+    (
+        "seen.Alarm",
+        "seq",
+        "at",
+        "index",
+        "at",
+        "at+start",
+        "incarnation",
+        "scope",
+        "what",
+    ),
     ("seen.SetAlarm", "seq+1", "at", "-1", "scope", "what", "goes_to"),
 )
 
@@ -202,7 +279,10 @@ class Places:
 
 
 def in_turn(
-    first: int, host_us: Sequence[int], site_us: Sequence[int], rings: Mapping[int, Ring]
+    first: int,
+    host_us: Sequence[int],
+    site_us: Sequence[int],
+    rings: Mapping[int, Ring],
 ) -> Places:
     """Return the places of the rows of consecutive logs of one database; first: the first seq.
 
@@ -239,8 +319,12 @@ def in_turn(
         restore.append(at)
         at += 3
         if rung >= 0:
-            at_ring.append((cut, at_host, landing, at_site, hash_, restore)[rung][log] - 2)
-    points = dict(zip(POINTS, (cut, finish, landing, told, hash_, restore), strict=True))
+            at_ring.append(
+                (cut, at_host, landing, at_site, hash_, restore)[rung][log] - 2
+            )
+    points = dict(
+        zip(POINTS, (cut, finish, landing, told, hash_, restore), strict=True)
+    )
     return Places(points, at_host, at_site, at_ring, at - first)
 
 
@@ -266,7 +350,9 @@ class QuietRows:
         """
         return self._lately.lately(first, last)
 
-    def rings_written(self, first: int, last: int) -> list[list[tuple[int, ...]]]:
+    def rings_written(
+        self, first: int, last: int
+    ) -> list[list[tuple[int, ...]]]:
         """Return the same for alarms."""
         return self._rings.lately(first, last)
 
@@ -281,7 +367,9 @@ class QuietRows:
         """
         self._sent.write(columns)
 
-    def moving_logs(self, columns: Mapping[str, Iterable[int]], lacking_us: Iterable[int]) -> None:
+    def moving_logs(
+        self, columns: Mapping[str, Iterable[int]], lacking_us: Iterable[int]
+    ) -> None:
         """Write logs with the witness's rows of both classes. columns: as in `logs`."""
         texts = self._texts
         self._lately = self._moving
@@ -295,22 +383,35 @@ class QuietRows:
         )
 
     def survivable(
-        self, cls: str, lacking_us: Sequence[int], columns: Mapping[str, Iterable[int]]
+        self,
+        cls: str,
+        lacking_us: Sequence[int],
+        columns: Mapping[str, Iterable[int]],
     ) -> None:
         """Write the witness's rows of one class of failures, where lacking_us is not -1. columns:
         'seq', 'at', 'index', 'fork', 'commits'.
         """
         shows = [at_us >= 0 for at_us in lacking_us]
-        columns = {**columns, "lacking": lacking_us, "class": repeat(self._texts[cls])}
-        shown = {name: compress(column, shows) for name, column in columns.items()}
+        columns = {
+            **columns,
+            "lacking": lacking_us,
+            "class": repeat(self._texts[cls]),
+        }
+        shown = {
+            name: compress(column, shows) for name, column in columns.items()
+        }
         self._survivable.write(shown)
 
-    def rings(self, rings: Sequence[Ring], columns: Mapping[str, Iterable[int]]) -> None:
+    def rings(
+        self, rings: Sequence[Ring], columns: Mapping[str, Iterable[int]]
+    ) -> None:
         """Write alarms. columns: 'seq', 'index', 'scope', 'incarnation', 'start'."""
         at = [ring.at_us for ring in rings]
         goes_to = [ring.goes_to_us for ring in rings]
         what = repeat(self._texts["window"])
-        self._rings.write({**columns, "at": at, "goes_to": goes_to, "what": what})
+        self._rings.write(
+            {**columns, "at": at, "goes_to": goes_to, "what": what}
+        )
 
 
 def _with_base(row: tuple[str, ...], carried: str) -> tuple[str, ...]:

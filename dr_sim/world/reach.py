@@ -40,7 +40,9 @@ _OVER = ("watching", "abandoned")
 
 
 class Reach:
-    def __init__(self, context: Context, primary: Primary, remote: Remote, link: Link) -> None:
+    def __init__(
+        self, context: Context, primary: Primary, remote: Remote, link: Link
+    ) -> None:
         self._context = context
         self._primary = primary
         self._remote = remote
@@ -48,11 +50,15 @@ class Reach:
         self._limit_us = context.scenario.failover.drain_limit_us
         self.on = False  # a failover is
         self.on_phase: Callable[[], None] = lambda: None  # told of each phase
-        self._cut = False  # the path was down at some time since the failover began
+        self._cut = (
+            False  # the path was down at some time since the failover began
+        )
         self._drains_since_us = -1
         # by database and file, copies that landed damaged
         self._damaged: dict[int, dict[int, int]] = {}
-        self._refused: set[int] = set()  # databases for which the engine refused a backup that fits
+        self._refused: set[int] = (
+            set()
+        )  # databases for which the engine refused a backup that fits
         self._tails_cut: dict[int, int] = {}
         link.on_change.append(self._path_changed)
 
@@ -108,9 +114,15 @@ class Reach:
             or database in self._refused
         ):
             return "site"
-        if any(copies > self._attempts for copies in self._damaged.get(database, {}).values()):
+        if any(
+            copies > self._attempts
+            for copies in self._damaged.get(database, {}).values()
+        ):
             return "site"
-        if lost == "database" and self._tails_cut.get(database, 0) > self._attempts:
+        if (
+            lost == "database"
+            and self._tails_cut.get(database, 0) > self._attempts
+        ):
             return "host"
         return lost
 

@@ -17,7 +17,9 @@ from dr_sim.world.secondary import Secondary
 
 
 class Recordings:
-    def __init__(self, context: Context, link: Link, secondary: Secondary) -> None:
+    def __init__(
+        self, context: Context, link: Link, secondary: Secondary
+    ) -> None:
         self._context = context
         self._link = link
         self._secondary = secondary
@@ -31,12 +33,16 @@ class Recordings:
             link = recorded.recorded_link
             self._play(link, self._link.set_bandwidth, now // link.step_us)
         if recorded.recorded_restores.values:
-            self._secondary.slowness.append(lambda of, occurrence: self._factor_ppm)
+            self._secondary.slowness.append(
+                lambda of, occurrence: self._factor_ppm
+            )
             restores = recorded.recorded_restores
             self._play(restores, self._slow, now // restores.step_us)
         if recorded.recorded_outages.spans:
             outages = recorded.recorded_outages
-            self._next_outage(outages, now // outages.period_us * len(outages.spans))
+            self._next_outage(
+                outages, now // outages.period_us * len(outages.spans)
+            )
 
     def stop(self) -> None:
         """Stop: no series acts between these two sides any more."""
@@ -45,18 +51,24 @@ class Recordings:
     def _slow(self, factor_ppm: int) -> None:
         self._factor_ppm = factor_ppm
 
-    def _play(self, series: Recorded, use: Callable[[int], None], step: int) -> None:
+    def _play(
+        self, series: Recorded, use: Callable[[int], None], step: int
+    ) -> None:
         """Apply a step; the next entry is for the next step that differs, or for the next round."""
         if self._stopped:
             return
         values, n = series.values, len(series.values)
         use(values[step % n])
         following = step + 1
-        while values[following % n] == values[step % n] and following - step < n:
+        while (
+            values[following % n] == values[step % n] and following - step < n
+        ):
             following += 1
         at = following * series.step_us
         if at <= self._context.scenario.run_for_us:
-            self._context.agenda.at(at, Class.LINK, -1, self._play, series, use, following)
+            self._context.agenda.at(
+                at, Class.LINK, -1, self._play, series, use, following
+            )
 
     def _next_outage(self, outages: Outages, number: int) -> None:
         agenda, now = self._context.agenda, self._context.now_us
@@ -71,13 +83,17 @@ class Recordings:
             return
 
         def down() -> None:
-            self._context.note("truth.event", -1, 0, RECORDED_OUTAGE, 1, "link down")
+            self._context.note(
+                "truth.event", -1, 0, RECORDED_OUTAGE, 1, "link down"
+            )
             self._link.down()
             agenda.at(since + end, Class.LINK, -1, up)
 
         def up() -> None:
             self._link.up()
-            self._context.note("truth.event", -1, 0, RECORDED_OUTAGE, 0, "link down")
+            self._context.note(
+                "truth.event", -1, 0, RECORDED_OUTAGE, 0, "link down"
+            )
             self._next_outage(outages, number + 1)
 
         agenda.at(max(since + begin, now), Class.LINK, -1, down)

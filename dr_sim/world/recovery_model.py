@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 def set_simple(primary: Primary, db: PrimaryDatabase, simple: bool) -> None:
     if simple:
         _discard_log(primary, db)
-        primary.context.witness.log_kept(primary.context.now_us, db.index, False)
+        primary.context.witness.log_kept(
+            primary.context.now_us, db.index, False
+        )
     db.simple, db.log_broken = simple, not simple
     primary.log_space.changed(db)
 
@@ -28,7 +30,9 @@ def begin_chain(primary: Primary, db: PrimaryDatabase) -> None:
     """
     db.log_broken = False
     _discard_log(primary, db)
-    primary.context.witness.log_kept(primary.context.now_us, db.index, db.spec.log.kind != "none")
+    primary.context.witness.log_kept(
+        primary.context.now_us, db.index, db.spec.log.kind != "none"
+    )
     primary.log_space.changed(db)
 
 
@@ -42,19 +46,29 @@ def _discard_log(primary: Primary, db: PrimaryDatabase) -> None:
     log_from = primary.log_space.log_from(db)
     if lsn <= log_from:
         return
-    number, path = db.next_number, f"{context.primary_shares[db.index]}/discarded"
+    number, path = (
+        db.next_number,
+        f"{context.primary_shares[db.index]}/discarded",
+    )
     try:
         op = engine.begin_backup(
-            db.spec.name, BackupOrder(Kind.LOG, path, utc, lsn - log_from, backup_id=number)
+            db.spec.name,
+            BackupOrder(Kind.LOG, path, utc, lsn - log_from, backup_id=number),
         )
     except EngineError as error:
         context.note(
-            "truth.backup_skipped", db.index, int(Kind.LOG), REFUSED, f"{error.number} {error.text}"
+            "truth.backup_skipped",
+            db.index,
+            int(Kind.LOG),
+            REFUSED,
+            f"{error.number} {error.text}",
         )
         return
     db.files_made += 1
     header = op.finish(commits, lsn, utc).header
     context.primary_files.delete(path)
-    context.note("truth.log_truncated", db.index, header.first_lsn, header.last_lsn)
+    context.note(
+        "truth.log_truncated", db.index, header.first_lsn, header.last_lsn
+    )
     context.witness.made(context.now_us, db.index, number, header, commits)
     context.witness.gone(context.now_us, db.index, number, "primary")

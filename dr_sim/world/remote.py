@@ -22,13 +22,19 @@ from dr_sim.world.replication import Replication
 
 class Remote:
     def __init__(
-        self, context: Context, link: Link, primary: Primary, replication: Replication
+        self,
+        context: Context,
+        link: Link,
+        primary: Primary,
+        replication: Replication,
     ) -> None:
         self._context = context
         self._link = link
         self._primary = primary
         self._replication = replication
-        self._tail_asked: dict[int, list[Callable[[BackupFile | None], None]]] = {}
+        self._tail_asked: dict[
+            int, list[Callable[[BackupFile | None], None]]
+        ] = {}
         self._tails: dict[int, BackupFile] = {}
         # by database, the last answer of ask_primary
         self._covering: dict[int, BackupFile | None] = {}
@@ -40,7 +46,9 @@ class Remote:
         concerned.
         """
         own = self._context.scenario.heartbeat.own_path
-        return self._primary.share_up and (own or (self._link.forward_up and self._link.back_up))
+        return self._primary.share_up and (
+            own or (self._link.forward_up and self._link.back_up)
+        )
 
     @property
     def round_trip_us(self) -> int:
@@ -69,10 +77,17 @@ class Remote:
         covering = self._covering.get(database)
         # asked again and again as long as it is on its way
         if covering is None or not _covers(covering, fork, lsn):
-            covering = self._covering[database] = self._newest_covering(database, fork, lsn)
-        copying = covering is not None and self._replication.on_its_way(covering)
+            covering = self._covering[database] = self._newest_covering(
+                database, fork, lsn
+            )
+        copying = covering is not None and self._replication.on_its_way(
+            covering
+        )
         kept = not (db.simple or db.log_broken)
-        remakeable = kept and self._context.primary_engine.log_starts_at(db.spec.name) <= lsn
+        remakeable = (
+            kept
+            and self._context.primary_engine.log_starts_at(db.spec.name) <= lsn
+        )
         return (
             True,
             covering.name if covering else "",
@@ -82,12 +97,19 @@ class Remote:
             self._context.primary_utc_us(),
         )
 
-    def _newest_covering(self, database: int, fork: int, lsn: int) -> BackupFile | None:
+    def _newest_covering(
+        self, database: int, fork: int, lsn: int
+    ) -> BackupFile | None:
         for file in reversed(self._context.by_name[database].values()):
             if _covers(file, fork, lsn):
                 return file
             h = file.header
-            if h.kind is Kind.LOG and h.fork == fork and h.last_lsn <= lsn and file.whole:
+            if (
+                h.kind is Kind.LOG
+                and h.fork == fork
+                and h.last_lsn <= lsn
+                and file.whole
+            ):
                 break  # a log begins where the one before it ends: all older ones end before it
         return None
 
@@ -102,31 +124,44 @@ class Remote:
         return ""
 
     def take_backup(
-        self, database: int, kind: Kind, answer: Callable[[BackupFile | None], None]
+        self,
+        database: int,
+        kind: Kind,
+        answer: Callable[[BackupFile | None], None],
     ) -> str:
         if not self.path_up():
             return "unreachable"
-        return self._primary.begin(self._primary.databases[database], kind, answer)
+        return self._primary.begin(
+            self._primary.databases[database], kind, answer
+        )
 
     def ask_share(self, database: int) -> tuple[bool, list[BackupFile]]:
         if not self.path_up():
             return False, []
         waiting = self._replication.waiting(database)
         # a full that was cut off is not finished
-        return True, [file for file in waiting if file.whole or file.kind is Kind.LOG]
+        return True, [
+            file for file in waiting if file.whole or file.kind is Kind.LOG
+        ]
 
-    def list_share(self, database: int) -> tuple[bool, dict[str, BackupHeader]]:
+    def list_share(
+        self, database: int
+    ) -> tuple[bool, dict[str, BackupHeader]]:
         """Return the headers of the whole backups in the primary's share, oldest first, read out of
         their bytes.
         """
         if not self.path_up():
             return False, {}
         context, found = self._context, {}
-        for file in sorted(context.by_name[database].values(), key=lambda f: f.number):
+        for file in sorted(
+            context.by_name[database].values(), key=lambda f: f.number
+        ):
             if not file.at_primary or not file.whole:
                 continue
             with suppress(EngineError):  # a header that is damaged is left out
-                found[file.name] = context.primary_engine.read_header(context.at_primary(file))
+                found[file.name] = context.primary_engine.read_header(
+                    context.at_primary(file)
+                )
         return True, found
 
     def fetch(self, database: int, names: Sequence[str]) -> dict[str, str]:
@@ -135,13 +170,17 @@ class Remote:
             return dict.fromkeys(names, "unreachable")
         by_name = self._context.by_name[database]
         files = [
-            file for name in names if (file := by_name.get(name)) is not None and file.at_primary
+            file
+            for name in names
+            if (file := by_name.get(name)) is not None and file.at_primary
         ]
         self._replication.prefer(database, files)
         there = {file.name for file in files}
         return {name: "missing" for name in names if name not in there}
 
-    def take_tail(self, database: int, answer: Callable[[BackupFile | None], None]) -> str:
+    def take_tail(
+        self, database: int, answer: Callable[[BackupFile | None], None]
+    ) -> str:
         """Take the tail-log backup; return why not. It needs the log's files: there is none after a
         host or a site is lost.
 
@@ -161,7 +200,11 @@ class Remote:
             return "takes no log backups"
         if database in self._tails:
             self._context.agenda.at(
-                self._context.now_us, Class.ANSWER, database, answer, self._tails[database]
+                self._context.now_us,
+                Class.ANSWER,
+                database,
+                answer,
+                self._tails[database],
             )
             return ""
         if database in self._tail_asked:
@@ -170,19 +213,28 @@ class Remote:
         _, lsn = self._primary.written(db)
         if lsn <= self._primary.log_space.log_from(db) and not db.crosses_fork:
             on_way = [
-                f for f in self._replication.waiting(database) if f.kind is Kind.LOG and f.whole
+                f
+                for f in self._replication.waiting(database)
+                if f.kind is Kind.LOG and f.whole
             ]
             if not on_way:
                 return "nothing new"
             # an ordinary log backup that finished after the share was listed holds the end of the
             # log
             self._context.agenda.at(
-                self._context.now_us, Class.ANSWER, database, answer, on_way[-1]
+                self._context.now_us,
+                Class.ANSWER,
+                database,
+                answer,
+                on_way[-1],
             )
             return ""
         self._tail_asked[database] = [answer]
         reason = self._primary.begin(
-            db, Kind.LOG, lambda file: self._tail_done(database, file), tail=True
+            db,
+            Kind.LOG,
+            lambda file: self._tail_done(database, file),
+            tail=True,
         )
         if reason:
             del self._tail_asked[database]

@@ -47,16 +47,22 @@ class Replication:
     ) -> None:
         self._context = context
         self._landing = landing  # the share at the other side
-        self._claimed: dict[int, int] = {}  # the room there for files that have not landed
+        self._claimed: dict[
+            int, int
+        ] = {}  # the room there for files that have not landed
         self._spec = context.scenario.replication
         self._link = link
         self._land = land
         self._queue: deque[BackupFile] = deque()
         self._sending: dict[int, tuple[BackupFile, Flow, int]] = {}
-        self._held: dict[int, tuple[BackupFile, Entry]] = {}  # sent, but not delivered yet
+        self._held: dict[
+            int, tuple[BackupFile, Entry]
+        ] = {}  # sent, but not delivered yet
         self._retry: Entry | None = None
         self._copy_job: Entry | None = None
-        self._not_due: list[BackupFile] = []  # finished since the last copy job began
+        self._not_due: list[
+            BackupFile
+        ] = []  # finished since the last copy job began
         specs = folders_of(context.scenario)
         folder_by_spec = {spec: Folder(spec, self._spec) for spec in specs}
         self._folders = list(folder_by_spec.values())
@@ -68,7 +74,9 @@ class Replication:
         self._site_lost = False  # and the replicator with it
         # by database: files that are sent before any other of it
         self._preferred: dict[int, set[int]] = {}
-        self._again: set[int] = set()  # files that have changed while they were being sent
+        self._again: set[int] = (
+            set()
+        )  # files that have changed while they were being sent
         # whose staging area is being purged, and for which file
         self._purged_for: dict[Folder, BackupFile] = {}
         # the last file that found no room at the other side
@@ -110,7 +118,9 @@ class Replication:
             return "staging"
         if self._stops:
             return "stopped"
-        if self._retry is not None or (self._site_lost and self._spec.retry_us):
+        if self._retry is not None or (
+            self._site_lost and self._spec.retry_us
+        ):
             return "backoff"
         return "queued" if self._link.forward_up else "waiting"
 
@@ -118,7 +128,9 @@ class Replication:
         """Record the new state of each file in the queue: the obstacle has changed."""
         for file in self._queue:
             state = self._waits_for(file)
-            if state != file.state and not (state == "queued" and file.state == "no_room"):
+            if state != file.state and not (
+                state == "queued" and file.state == "no_room"
+            ):
                 self._set(file, state)
 
     def prefer(self, database: int, files: Sequence[BackupFile]) -> None:
@@ -136,10 +148,13 @@ class Replication:
         first = [
             file
             for file in files
-            if file.number not in self._sending and file.number not in self._held
+            if file.number not in self._sending
+            and file.number not in self._held
         ]
         rest = [file for file in self._queue if file.number not in wanted]
-        self._not_due = [file for file in self._not_due if file.number not in wanted]
+        self._not_due = [
+            file for file in self._not_due if file.number not in wanted
+        ]
         for file in first:
             if file.state in _AT_REST:
                 file.sent_bytes = 0
@@ -167,7 +182,9 @@ class Replication:
     @property
     def busy(self) -> bool:
         """Return whether any file is on its way."""
-        return bool(self._sending or self._held or self._queue or self._not_due)
+        return bool(
+            self._sending or self._held or self._queue or self._not_due
+        )
 
     def waiting(self, database: int) -> list[BackupFile]:
         """Return the finished files of a database that have not landed, oldest first."""
@@ -218,7 +235,11 @@ class Replication:
     def _pump(self) -> None:
         if self._site_lost:
             return
-        while len(self._sending) < self._spec.slots and self._retry is None and not self._stops:
+        while (
+            len(self._sending) < self._spec.slots
+            and self._retry is None
+            and not self._stops
+        ):
             place = self._first()
             if place is None:
                 return
@@ -254,7 +275,9 @@ class Replication:
             return 0 if self._queue else None
         for place, file in enumerate(self._queue):
             wanted = self._preferred.get(file.database)
-            if not self._of(file).blocked and (wanted is None or file.number in wanted):
+            if not self._of(file).blocked and (
+                wanted is None or file.number in wanted
+            ):
                 return place
         return None
 
@@ -282,7 +305,10 @@ class Replication:
 
     def _send(self, file: BackupFile) -> None:
         amount = file.nominal_bytes - file.sent_bytes
-        if file.at_secondary and file.nominal_bytes > self._spec.resume_above_bytes:
+        if (
+            file.at_secondary
+            and file.nominal_bytes > self._spec.resume_above_bytes
+        ):
             # a changed file: only what differs crosses
             amount = amount * self._spec.delta_ppm // 1_000_000
         if file.sent_bytes:
@@ -304,7 +330,9 @@ class Replication:
     def _arrived(self, file: BackupFile) -> None:
         context = self._context
         _, _, amount = self._sending.pop(file.number)
-        context.journal.append(_SENT, context.agenda._now, file.database, file.number, amount)
+        context.journal.append(
+            _SENT, context.agenda._now, file.database, file.number, amount
+        )
         try:
             data = context.primary_files.read(context.at_primary(file))
         except KeyError:
@@ -314,10 +342,19 @@ class Replication:
             # a fault that is over removes itself from the list
             for damage in list(self.in_transit):
                 data = damage(file, data)
-            until = max(hold(file) for hold in self.hold_until) if self.hold_until else 0
+            until = (
+                max(hold(file) for hold in self.hold_until)
+                if self.hold_until
+                else 0
+            )
             if until > context.agenda._now:
                 entry = context.agenda.at(
-                    until, Class.TRANSFER, file.database, self._released, file, data
+                    until,
+                    Class.TRANSFER,
+                    file.database,
+                    self._released,
+                    file,
+                    data,
                 )
                 self._held[file.number] = (file, entry)
             else:
@@ -335,8 +372,13 @@ class Replication:
         self._landing.remove(self._claimed.pop(file.number, 0))
 
     def _landed(self, file: BackupFile, data: bytes) -> None:
-        if self._claimed.pop(file.number, None) is None and not file.at_secondary:
-            self._landing.put(file.nominal_bytes)  # sent over a copy that was deleted meanwhile
+        if (
+            self._claimed.pop(file.number, None) is None
+            and not file.at_secondary
+        ):
+            self._landing.put(
+                file.nominal_bytes
+            )  # sent over a copy that was deleted meanwhile
         self._set(file, "landed")
         self._no_longer_preferred(file)
         self._land(file, data)
@@ -348,7 +390,11 @@ class Replication:
         file.state = state
         context = self._context
         context.journal.append(
-            _STATE, context.agenda._now, file.database, file.number, context.journal.texts[state]
+            _STATE,
+            context.agenda._now,
+            file.database,
+            file.number,
+            context.journal.texts[state],
         )
 
     # ---- cuts and back-off
@@ -359,7 +405,12 @@ class Replication:
                 self._show_waiting()
             return
         self._cut_all()
-        if self._queue and self._retry is None and not self._stops and not self._site_lost:
+        if (
+            self._queue
+            and self._retry is None
+            and not self._stops
+            and not self._site_lost
+        ):
             self._lost()
 
     def stop(self) -> None:
@@ -380,13 +431,18 @@ class Replication:
                 self._cut(*self._sending[number])
             self._sending.clear()
             self._queue = deque(
-                sorted(self._queue, key=lambda f: (f.number & 0xFFFFFFFF, f.database))
+                sorted(
+                    self._queue,
+                    key=lambda f: (f.number & 0xFFFFFFFF, f.database),
+                )
             )
 
     def _cut(self, file: BackupFile, flow: Flow, amount: int) -> None:
         left_bits = self._link.shared.stop(flow)
         done = amount - -(-left_bits // 8)
-        self._context.note("truth.transfer_bytes", file.database, file.number, done)
+        self._context.note(
+            "truth.transfer_bytes", file.database, file.number, done
+        )
         resumes = file.nominal_bytes > self._spec.resume_above_bytes
         file.sent_bytes = file.nominal_bytes - amount + done if resumes else 0
         self._queue.appendleft(file)
@@ -401,7 +457,9 @@ class Replication:
                 self._set(file, state)
         if self._spec.retry_us:
             at = self._context.now_us + self._spec.retry_us
-            self._retry = self._context.agenda.at(at, Class.TRANSFER, -1, self._try_again)
+            self._retry = self._context.agenda.at(
+                at, Class.TRANSFER, -1, self._try_again
+            )
 
     def _try_again(self) -> None:
         self._retry = None
@@ -444,7 +502,9 @@ class Replication:
         if self._copy_job is None:
             every = self._spec.every_us
             at = -(-self._context.now_us // every) * every
-            self._copy_job = self._context.agenda.at(at, Class.HOUSEKEEPING, -1, self._copy)
+            self._copy_job = self._context.agenda.at(
+                at, Class.HOUSEKEEPING, -1, self._copy
+            )
 
     def _copy(self) -> None:
         self._copy_job = None
@@ -461,7 +521,11 @@ class Replication:
             self._purged_for[folder] = file
             takes = -(-freed * 1_000_000 // self._spec.purge_bytes_s)
             self._context.agenda.at(
-                self._context.now_us + takes, Class.TRANSFER, -1, self._purged, folder
+                self._context.now_us + takes,
+                Class.TRANSFER,
+                -1,
+                self._purged,
+                folder,
             )
         return not freed
 

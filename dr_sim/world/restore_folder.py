@@ -27,10 +27,22 @@ class RestoreFolder:
     on that volume.
     """
 
-    __slots__ = ("_claimed", "_cloned", "_copies", "_files", "_parts", "_share", "_volume")
+    __slots__ = (
+        "_claimed",
+        "_cloned",
+        "_copies",
+        "_files",
+        "_parts",
+        "_share",
+        "_volume",
+    )
 
     def __init__(
-        self, files: Any, share: Callable[[BackupFile], str], volume: Volume, cloned: bool
+        self,
+        files: Any,
+        share: Callable[[BackupFile], str],
+        volume: Volume,
+        cloned: bool,
     ) -> None:
         self._files = files
         self._share = share
@@ -68,10 +80,14 @@ class RestoreFolder:
         """
         old = self._copies.get(file.number)
         if old is not None:
-            new = self._copies[file.number] = f"{FOLDER}/{with_attempts(file.name, attempts)}"
+            new = self._copies[file.number] = (
+                f"{FOLDER}/{with_attempts(file.name, attempts)}"
+            )
             self._files.rename(old, new)
 
-    def leave_part(self, file: BackupFile, attempts: int, done_bytes: int) -> None:
+    def leave_part(
+        self, file: BackupFile, attempts: int, done_bytes: int
+    ) -> None:
         """Leave a partial copy: copying was interrupted after that many of its nominal bytes. It
         has its full size, with zeros in place of the rest.
         """

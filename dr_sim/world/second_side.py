@@ -36,7 +36,9 @@ class SecondSides:
     def __init__(self, world: World) -> None:
         self._world = world
         self._sites = len(world.places)  # that were used so far
-        self._spares: list[Pair] = []  # whose primaries' sites are back, and have no role
+        self._spares: list[
+            Pair
+        ] = []  # whose primaries' sites are back, and have no role
 
     # ---- a change of roles
     def after(self, old: Pair) -> tuple[str, Sides, int]:
@@ -44,9 +46,15 @@ class SecondSides:
         scenario, now = self._world.scenario, self._world.agenda.now_us
         sides = old.roles.sides.turned()
         wait_us = scenario.new_secondary_us
-        later_us = scenario.run_for_us + 1 if wait_us is None else now + wait_us
+        later_us = (
+            scenario.run_for_us + 1 if wait_us is None else now + wait_us
+        )
         if not old.site_lost:
-            return old.roles.primary, sides, now if old.stands_ready else later_us
+            return (
+                old.roles.primary,
+                sides,
+                now if old.stands_ready else later_us,
+            )
         if self._spares:
             spare = self._spares.pop(0)
             return spare.roles.primary, _beside(sides, spare), now
@@ -64,13 +72,21 @@ class SecondSides:
         return name
 
     # ---- what was lost is back
-    def back(self, event: Occurrence, what: str, site: str, machines: Sequence[str]) -> None:
+    def back(
+        self, event: Occurrence, what: str, site: str, machines: Sequence[str]
+    ) -> None:
         pair, on = self._lost(what, site, machines), self._world.pair
         if pair is None:
-            event.nothing(f"{f'site {site}' if site else f'no {what}'} is lost")
+            event.nothing(
+                f"{f'site {site}' if site else f'no {what}'} is lost"
+            )
             return
         name = pair.roles.primary
-        event.begins(f"site {name} is back" if what == "site" else f"a host of site {name} is back")
+        event.begins(
+            f"site {name} is back"
+            if what == "site"
+            else f"a host of site {name} is back"
+        )
         waits = self._waiting_in(on) if pair is not on else None
         role = FIRST if pair is on else SECOND if waits is not None else SPARE
         on.context.note("truth.returned", -1, what, name, role)
@@ -93,16 +109,22 @@ class SecondSides:
 
     def _waiting_in(self, on: Pair) -> Pair | None:
         """The pair behind that primary that waits for its second side."""
-        return next((pair for pair in on.together if pair.waits_for_second_side), None)
+        return next(
+            (pair for pair in on.together if pair.waits_for_second_side), None
+        )
 
     def _stands_behind(self, pair: Pair, waits: Pair) -> None:
         copies = copies_at(pair, waits.roles.heirs or {})
-        waits.second_side_is(pair.roles.primary, _beside(waits.roles.sides, pair), copies)
+        waits.second_side_is(
+            pair.roles.primary, _beside(waits.roles.sides, pair), copies
+        )
         before = waits.lead.before
         if before is not None:
             self._world.end_of(before)
 
-    def _lost(self, what: str, site: str, machines: Sequence[str]) -> Pair | None:
+    def _lost(
+        self, what: str, site: str, machines: Sequence[str]
+    ) -> Pair | None:
         """The pair whose primary is meant, the last one first."""
         for pair in reversed(self._world.pairs):
             named = pair.lead is pair and site in ("", pair.roles.primary)
@@ -113,13 +135,19 @@ class SecondSides:
 
 def note_what_is_there(pair: Pair, on: Pair) -> None:
     """Record what the old primary, that is back, holds of what its failover has lost."""
-    lost = {i: x for each in pair.together for i, x in each.promotion.lost.items()}
+    lost = {
+        i: x for each in pair.together for i, x in each.promotion.lost.items()
+    }
     for index, (user_bytes, transactions) in sorted(lost.items()):
         db = pair.primary.databases[index]
         if transactions and not db.failed:
             site = pair.roles.primary
-            on.context.note("truth.still_there", index, site, user_bytes, transactions)
+            on.context.note(
+                "truth.still_there", index, site, user_bytes, transactions
+            )
 
 
 def _beside(sides: Sides, pair: Pair) -> Sides:
-    return sides.beside(pair.context.primary_files, pair.context.primary_engine)
+    return sides.beside(
+        pair.context.primary_files, pair.context.primary_engine
+    )

@@ -49,7 +49,10 @@ CHANGED = (
     "The file was written again after it was validated; it is not handed over before it "
     "is validated anew.",
 )
-NO_ROOM = (60007, "There is no room in the restore folder for a working copy of the file.")
+NO_ROOM = (
+    60007,
+    "There is no room in the restore folder for a working copy of the file.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +129,21 @@ class Work:
 class Secondary:
     """The secondary. landed_hook is called with every file that lands."""
 
-    def __init__(self, context: Context, attempts_in_store: Callable[[str, str], int]) -> None:
+    def __init__(
+        self, context: Context, attempts_in_store: Callable[[str, str], int]
+    ) -> None:
         self._context = context
         self._spec = context.scenario.secondary
         self.disk = SharedRate(
-            context.agenda, Class.DISK, context.clock.disk(self._spec.disk_bytes_s)
+            context.agenda,
+            Class.DISK,
+            context.clock.disk(self._spec.disk_bytes_s),
         )
         self.share = Volume(self._spec.share_capacity_bytes)
         self.data = Volume(self._spec.data_capacity_bytes)
-        self._copies: dict[int, int] = {}  # the room of each database's copy on the data disk
+        self._copies: dict[
+            int, int
+        ] = {}  # the room of each database's copy on the data disk
         self._workers = context.scenario.replay.workers
         self._hash = context.scenario.replay.validate_hash
         self._properties = context.scenario.replay.validate_properties
@@ -146,7 +155,10 @@ class Secondary:
         self._waiting: deque[Work] = deque()
         self._attempts_in_store = attempts_in_store
         self.restore_folder = RestoreFolder(
-            context.secondary_files, context.at_secondary, self.share, not self._spec.copy_bytes_s
+            context.secondary_files,
+            context.at_secondary,
+            self.share,
+            not self._spec.copy_bytes_s,
         )
         # factors (in millionths) of (name of a draw, its occurrence)
         self.slowness: list[Callable[[str, int], int]] = []
@@ -154,8 +166,12 @@ class Secondary:
         self.readers: list[int] = []
         # databases that the recovery manager holds for itself: nobody else gets in
         self._shut: set[int] = set()
-        self.differences: list[Difference] = []  # changes that it is not set up for
-        self.jobs_off: list[int] = []  # databases whose restore job does not run: no restore begins
+        self.differences: list[
+            Difference
+        ] = []  # changes that it is not set up for
+        self.jobs_off: list[
+            int
+        ] = []  # databases whose restore job does not run: no restore begins
         self._held: list[Work] = []  # restores that the job would have begun
         self._by_hand = False  # a failover restores by its own script
         # a full of that database has been restored
@@ -170,7 +186,10 @@ class Secondary:
         """Another server is the secondary's from now on, and nothing has been done at it yet."""
         context = self._context
         self.restore_folder = RestoreFolder(
-            context.secondary_files, context.at_secondary, self.share, not self._spec.copy_bytes_s
+            context.secondary_files,
+            context.at_secondary,
+            self.share,
+            not self._spec.copy_bytes_s,
         )
 
     # ---- landing
@@ -207,7 +226,10 @@ class Secondary:
 
     def let_go(self, files: Sequence[BackupFile]) -> None:
         """Forget files that lay in the share."""
-        at, delete = self._context.at_secondary, self._context.secondary_files.delete
+        at, delete = (
+            self._context.at_secondary,
+            self._context.secondary_files.delete,
+        )
         for file in files:
             file.at_secondary = False
             self.share.remove(file.nominal_bytes)
@@ -228,7 +250,11 @@ class Secondary:
         """
         work = Work(file, incarnation, done)
         self._hashing.append(work)
-        size = file.content.nominal_bytes if file.at_secondary and self._hash else 0
+        size = (
+            file.content.nominal_bytes
+            if file.at_secondary and self._hash
+            else 0
+        )
         cost = BackupCost(0, self._spec.hash_bytes_s)
         clock, now = self._context.clock, self._context.now_us
         if clock.measured and self._hash:
@@ -236,7 +262,13 @@ class Secondary:
             clock.note(now, file.database, file.number, "hash", took_us)
             cost = pace(size, took_us)
         work.flow = self.disk.start(
-            file.database, size, cost.rate_bytes_s, self._hashed, work, 0, cost.fixed_us
+            file.database,
+            size,
+            cost.rate_bytes_s,
+            self._hashed,
+            work,
+            0,
+            cost.fixed_us,
         )
 
     def _look(self, file: BackupFile) -> None:
@@ -273,12 +305,16 @@ class Secondary:
                 "The hash of the file is not the one in its manifest.",
             )
         elif self._properties and content.properties != file.properties:
-            work.done(work, "properties_mismatch", None, 60002, OTHER_PROPERTIES)
+            work.done(
+                work, "properties_mismatch", None, 60002, OTHER_PROPERTIES
+            )
         else:
             try:
                 header = self._context.secondary_engine.read_header(path)
             except EngineError as error:
-                work.done(work, "hash_mismatch", None, error.number, error.text)
+                work.done(
+                    work, "hash_mismatch", None, error.number, error.text
+                )
                 return
             file.validated = True
             work.done(work, "ok", header, 0, "")
@@ -359,14 +395,18 @@ class Secondary:
             self._not_copied(work, CHANGED)
             return
         try:
-            path = self.restore_folder.path_of(file) or self.restore_folder.make(file, attempts)
+            path = self.restore_folder.path_of(
+                file
+            ) or self.restore_folder.make(file, attempts)
         except KeyError:
             self.restore_folder.drop(file)
             self._not_copied(work, NOT_THERE)
             return
         content = work.content
         intact = content.agrees(context.secondary_files.read(path))
-        handed = HandOver(file.number, attempts, intact, file.validated, content.number)
+        handed = HandOver(
+            file.number, attempts, intact, file.validated, content.number
+        )
         context.witness.handed_over(now, file.database, handed)
         fixed_us, amount = self.restore_cost(
             name, file.kind, file.begun_us, attempts, content.nominal_bytes
@@ -386,9 +426,15 @@ class Secondary:
                 name,
                 path,
                 replace=work.replace,
-                stop_at=None if work.stop is None else (work.stop.commits, work.stop.lsn),
+                stop_at=None
+                if work.stop is None
+                else (work.stop.commits, work.stop.lsn),
             )
-            work.op = DoneRestore(context.clock, op) if context.clock.measured else op
+            work.op = (
+                DoneRestore(context.clock, op)
+                if context.clock.measured
+                else op
+            )
         except EngineError as error:
             self.data.remove(work.claimed_bytes)
             work.claimed_bytes = 0
@@ -396,17 +442,30 @@ class Secondary:
             number, text = error.number, error.text
             self._refused(work, intact and in_use is None)
             work.entry = context.agenda.at(
-                now + fixed_us, Class.DISK, file.database, self._over, work, None, number, text
+                now + fixed_us,
+                Class.DISK,
+                file.database,
+                self._over,
+                work,
+                None,
+                number,
+                text,
             )
             return
         rate = self._spec.restore[file.kind].rate_bytes_s
         if isinstance(work.op, DoneRestore):
             context.clock.note(
-                now, file.database, content.number, f"{file.kind.word} restore", work.op.took_us
+                now,
+                file.database,
+                content.number,
+                f"{file.kind.word} restore",
+                work.op.took_us,
             )
             cost = pace(amount, work.op.took_us)
             fixed_us, rate = cost.fixed_us, cost.rate_bytes_s
-        work.flow = self.disk.start(file.database, amount, rate, self._finish, work, 0, fixed_us)
+        work.flow = self.disk.start(
+            file.database, amount, rate, self._finish, work, 0, fixed_us
+        )
 
     def differs(self, difference: Difference) -> None:
         """Note that the primary was changed, and nobody has set this side up for it."""
@@ -423,7 +482,11 @@ class Secondary:
         )
 
     def _of(self, database: int) -> list[Difference]:
-        return [difference for difference in self.differences if difference.database == database]
+        return [
+            difference
+            for difference in self.differences
+            if difference.database == database
+        ]
 
     def _not_set_up(self, content: BackupFile) -> EngineError | None:
         """Return the engine's error for a backup that holds a change that this side is not set up
@@ -432,7 +495,8 @@ class Secondary:
         for difference in self._of(content.database):
             if content.header.last_lsn > difference.lsn:
                 return difference.error(
-                    content.database_name, self._context.scenario.engine.imitates
+                    content.database_name,
+                    self._context.scenario.engine.imitates,
                 )
         return None
 
@@ -444,7 +508,10 @@ class Secondary:
         state = self._context.secondary_engine.state(work.file.database_name)
         fits = header.kind is Kind.FULL
         if header.kind is Kind.INCREMENTAL:
-            fits = state.exists and header.differential_base_lsn == state.differential_base_lsn
+            fits = (
+                state.exists
+                and header.differential_base_lsn == state.differential_base_lsn
+            )
         elif header.kind is Kind.LOG:
             fits = (
                 state.exists
@@ -460,7 +527,13 @@ class Secondary:
             self.reach.refused(work.file.database)
         work.flow = None
         work.entry = agenda.at(
-            agenda._now, Class.DISK, work.file.database, self._over, work, None, *why
+            agenda._now,
+            Class.DISK,
+            work.file.database,
+            self._over,
+            work,
+            None,
+            *why,
         )
 
     def restore_cost(
@@ -478,16 +551,21 @@ class Secondary:
             minute, rest_us = divmod(begun_us, MINUTE_US)
             quiet = kind is Kind.LOG and attempts == 1 and not rest_us
             lane = "" if quiet else f"{kind.word} {rest_us} {attempts}"
-            factor = self._context.streams.of(name, "restore tail", lane).law(minute, tail)
+            factor = self._context.streams.of(name, "restore tail", lane).law(
+                minute, tail
+            )
         for slow in self.slowness:
             factor = (
                 factor
                 * slow(
-                    f"{name} {kind.word} {attempts} {begun_us % MINUTE_US}", begun_us // MINUTE_US
+                    f"{name} {kind.word} {attempts} {begun_us % MINUTE_US}",
+                    begun_us // MINUTE_US,
                 )
                 // 1_000_000
             )
-        return spec.restore[kind].fixed_us * factor // 1_000_000, size * factor // 1_000_000
+        return spec.restore[
+            kind
+        ].fixed_us * factor // 1_000_000, size * factor // 1_000_000
 
     # ---- the data disk
     def copy_of(self, database: int, size_bytes: int) -> None:
@@ -509,7 +587,11 @@ class Secondary:
             free = self.data.free_bytes
             work.lacks = (size, free, self._copies.get(file.database, 0))
             raise self._context.secondary_engine.no_space(
-                "restore", db=file.database_name, volume=DATA_DISK, required=size, free=free
+                "restore",
+                db=file.database_name,
+                volume=DATA_DISK,
+                required=size,
+                free=free,
             )
         work.claimed_bytes = size
         self.data.put(size)
@@ -524,12 +606,17 @@ class Secondary:
         engine.destroy(name)
         self.unusable.pop(database, None)
         self.copy_of(database, 0)
-        context.witness.restore_failed(context.now_us, database, engine.state(name))
+        context.witness.restore_failed(
+            context.now_us, database, engine.state(name)
+        )
 
     def break_copy(self, database: int, how: Break, why: str) -> None:
         """Break the copy of a database; the files in the landing share stay."""
         context = self._context
-        engine, name = context.secondary_engine, context.scenario.databases[database].name
+        engine, name = (
+            context.secondary_engine,
+            context.scenario.databases[database].name,
+        )
         self.abort(database)
         state = engine.state(name)
         if how is Break.DROPPED or not (state.exists and state.restoring):
@@ -540,7 +627,9 @@ class Secondary:
             engine.recover(name, MISTAKEN_FORK + self._mistakes)
             self._mistakes += 1
         else:
-            engine.destroy(name)  # its disk space stays taken, like that of any suspect database
+            engine.destroy(
+                name
+            )  # its disk space stays taken, like that of any suspect database
             error = (
                 engine.refusal(3456, db=name)
                 if isinstance(engine, ModelEngine)
@@ -558,10 +647,14 @@ class Secondary:
         if work.file.kind is Kind.FULL:
             self.data.remove(work.claimed_bytes)
             work.claimed_bytes = 0
-            if not self._context.secondary_engine.state(work.file.database_name).exists:
+            if not self._context.secondary_engine.state(
+                work.file.database_name
+            ).exists:
                 if work.file.database in self._copies:
                     self._context.note(
-                        "truth.copy_gone", work.file.database, "a restore over it failed"
+                        "truth.copy_gone",
+                        work.file.database,
+                        "a restore over it failed",
                     )
                 self.copy_of(work.file.database, 0)
 
@@ -581,16 +674,20 @@ class Secondary:
         """Return the rates at which a log that is alone here would be hashed and restored; 0: it
         would not be alone.
         """
-        return self.disk.lone_rate(self._spec.hash_bytes_s), self.disk.lone_rate(
-            self._spec.restore[Kind.LOG].rate_bytes_s
-        )
+        return self.disk.lone_rate(
+            self._spec.hash_bytes_s
+        ), self.disk.lone_rate(self._spec.restore[Kind.LOG].rate_bytes_s)
 
     @property
     def copy_rate(self) -> int:
         """Return the rate at which a log that is alone would be copied; 0: copying takes no
         time.
         """
-        return self.disk.lone_rate(self._spec.copy_bytes_s) if self._spec.copy_bytes_s else 0
+        return (
+            self.disk.lone_rate(self._spec.copy_bytes_s)
+            if self._spec.copy_bytes_s
+            else 0
+        )
 
     def took(self, files: Sequence[BackupFile]) -> None:
         """Record that files landed, were hashed, copied and restored."""
@@ -620,11 +717,15 @@ class Secondary:
         engine = self._context.secondary_engine
         if not isinstance(engine, ModelEngine):
             return EngineError(*IN_USE)
-        return engine.refusal(3101, db=self._context.scenario.databases[database].name)
+        return engine.refusal(
+            3101, db=self._context.scenario.databases[database].name
+        )
 
     def disconnect(self, database: int) -> None:
         """Disconnect everyone who reads the database, and let nobody else in (single user)."""
-        self.readers = [reader for reader in self.readers if reader != database]
+        self.readers = [
+            reader for reader in self.readers if reader != database
+        ]
         self._shut.add(database)
 
     def admit(self, database: int) -> None:
@@ -642,7 +743,9 @@ class Secondary:
             state = work.op.finish()
         except EngineError as error:
             self._unclaim(work)
-            context.witness.restore_failed(now, file.database, engine.state(file.database_name))
+            context.witness.restore_failed(
+                now, file.database, engine.state(file.database_name)
+            )
             self._refused(work, work.content.agrees(self._bytes_of(work)))
             self._over(work, None, error.number, error.text)
             return
@@ -664,10 +767,21 @@ class Secondary:
         number = work.content.number
         self.last_restored[file.database] = now, work.content.ends_us
         context.witness.restored(
-            now, file.database, number, state, reading, work.stop.commits if work.stop else None
+            now,
+            file.database,
+            number,
+            state,
+            reading,
+            work.stop.commits if work.stop else None,
         )
         context.journal.append(
-            _RESTORED, now, file.database, number, state.fork, state.redo_lsn, reading.commits
+            _RESTORED,
+            now,
+            file.database,
+            number,
+            state.fork,
+            state.redo_lsn,
+            reading.commits,
         )
         if file.kind is Kind.FULL:
             self.full_hook(file.database)
@@ -680,7 +794,9 @@ class Secondary:
         except KeyError:
             return b""
 
-    def _over(self, work: Work, state: RestoreState | None, number: int, text: str) -> None:
+    def _over(
+        self, work: Work, state: RestoreState | None, number: int, text: str
+    ) -> None:
         del self._restoring[work.file.database]
         if self._waiting:
             self._begin(self._waiting.popleft())
@@ -698,7 +814,13 @@ class Secondary:
         work.op = None
         self._unclaim(work)
         work.entry = self._context.agenda.at(
-            self._context.now_us, Class.DISK, database, self._over, work, None, *GONE
+            self._context.now_us,
+            Class.DISK,
+            database,
+            self._over,
+            work,
+            None,
+            *GONE,
         )
 
     def end_restore(self, database: int, begun_before_us: int) -> int | None:
@@ -716,18 +838,33 @@ class Secondary:
         assert work.flow is not None
         self.disk.stop(work.flow)
         if isinstance(work.op, DoneRestore):  # the server itself has finished
-            work.entry = context.agenda.at(now, Class.DISK, database, self._finish, work)
+            work.entry = context.agenda.at(
+                now, Class.DISK, database, self._finish, work
+            )
             return None
         if work.op is not None:
             work.op.abort(500_000)
         self._unclaim(work)
         engine = context.secondary_engine
-        context.witness.restore_failed(now, database, engine.state(work.file.database_name))
+        context.witness.restore_failed(
+            now, database, engine.state(work.file.database_name)
+        )
         if now - work.begun_us >= context.scenario.failover.restore_limit_us:
             context.witness.restore_hung(database)
-        error = engine.refusal(596) if isinstance(engine, ModelEngine) else own_refusal(60031)
+        error = (
+            engine.refusal(596)
+            if isinstance(engine, ModelEngine)
+            else own_refusal(60031)
+        )
         work.entry = context.agenda.at(
-            now, Class.DISK, database, self._over, work, None, error.number, error.text
+            now,
+            Class.DISK,
+            database,
+            self._over,
+            work,
+            None,
+            error.number,
+            error.text,
         )
         return None
 
@@ -751,10 +888,18 @@ class Secondary:
                 left = self.disk.stop(work.flow)
             if work.op is None and work.flow is not None:
                 file = work.file
-                attempts = self._attempts_in_store(file.database_name, file.name)
-                self.restore_folder.leave_part(file, attempts, file.nominal_bytes - left)
-            elif isinstance(work.op, DoneRestore) and work.op.state is not None:
-                self._restored(work, work.op.state)  # nobody is notified; the next life sees it
+                attempts = self._attempts_in_store(
+                    file.database_name, file.name
+                )
+                self.restore_folder.leave_part(
+                    file, attempts, file.nominal_bytes - left
+                )
+            elif (
+                isinstance(work.op, DoneRestore) and work.op.state is not None
+            ):
+                self._restored(
+                    work, work.op.state
+                )  # nobody is notified; the next life sees it
             elif work.op is not None:
                 work.op.abort(500_000)
                 self._unclaim(work)

@@ -17,7 +17,8 @@ SEED_NUMBER = (1 << FILE_BITS) - 1
 
 
 def seed(
-    standbys: Sequence[tuple[Context, Secondary]], databases: Sequence[PrimaryDatabase]
+    standbys: Sequence[tuple[Context, Secondary]],
+    databases: Sequence[PrimaryDatabase],
 ) -> None:
     """Create the databases, as the run begins. Where a database is seeded the primary and its
     standbys begin with the same full, taken and restored before the run.
@@ -44,11 +45,15 @@ def seed(
         data = context.primary_files.read(path)
         for each, secondary in standbys:
             each.secondary_files.write(path, data)
-            state = each.secondary_engine.begin_restore(name, path, replace=True).finish()
+            state = each.secondary_engine.begin_restore(
+                name, path, replace=True
+            ).finish()
             each.secondary_files.delete(path)
             secondary.copy_of(db.index, size)
             base_lsn = made.header.first_lsn
-            each.witness.seeded(0, db.index, state.fork, state.redo_lsn, 0, base_lsn)
+            each.witness.seeded(
+                0, db.index, state.fork, state.redo_lsn, 0, base_lsn
+            )
         context.primary_files.delete(path)
 
 
@@ -64,7 +69,9 @@ def take_over(
             _take_over(context, db, secondary, heirs[db.spec.name])
 
 
-def _take_over(context: Context, db: PrimaryDatabase, secondary: Secondary, heir: Heir) -> None:
+def _take_over(
+    context: Context, db: PrimaryDatabase, secondary: Secondary, heir: Heir
+) -> None:
     """Take over a database that is online at the new primary; a copy may stand behind it
     already.
     """
@@ -77,11 +84,20 @@ def _take_over(context: Context, db: PrimaryDatabase, secondary: Secondary, heir
     if copy is not None:
         secondary.copy_of(db.index, db.spec.size_bytes)
     context.witness.succeeded(context.now_us, db.index, of, copy)
-    context.note("truth.begins", db.index, of.fork, of.lsn, of.commits, int(copy is not None))
+    context.note(
+        "truth.begins",
+        db.index,
+        of.fork,
+        of.lsn,
+        of.commits,
+        int(copy is not None),
+    )
 
 
 def clear_second_side(
-    context: Context, databases: list[PrimaryDatabase], heirs: Mapping[str, Heir]
+    context: Context,
+    databases: list[PrimaryDatabase],
+    heirs: Mapping[str, Heir],
 ) -> None:
     """Drop whatever a second side has of these databases and cannot go on with."""
     for db in databases:

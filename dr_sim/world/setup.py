@@ -40,7 +40,9 @@ class Difference:
     def error(self, database: str, imitates: str) -> EngineError:
         """Return the secondary engine's error for a backup that holds the change."""
         if imitates == "postgres":
-            return postgres_refusal(5133, path=f"/data/tablespaces/{database}_2")
+            return postgres_refusal(
+                5133, path=f"/data/tablespaces/{database}_2"
+            )
         if self.reason is Reason.NEWER_VERSION:
             return refusal(3169, there="16.00.4165", here="16.00.4085")
         if self.reason is Reason.KEY_MISSING:
@@ -49,4 +51,6 @@ class Difference:
         drive, why = ("F", "3(The system cannot find the path specified.)")
         if self.reason is Reason.DISK_MISSING:
             drive, why = "G", "21(The device is not ready.)"
-        return refusal(5133, path=rf"{drive}:\data\{file}.ndf", why=why, file=file)
+        return refusal(
+            5133, path=rf"{drive}:\data\{file}.ndf", why=why, file=file
+        )

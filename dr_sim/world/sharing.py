@@ -41,7 +41,11 @@ class Flow:
 
 class SharedRate:
     def __init__(
-        self, agenda: Agenda, event_class: int, capacity: int, sharing: str = "fair"
+        self,
+        agenda: Agenda,
+        event_class: int,
+        capacity: int,
+        sharing: str = "fair",
     ) -> None:
         self._agenda = agenda
         self._class = event_class
@@ -51,8 +55,12 @@ class SharedRate:
         self._settled_us = 0
         self._next: Entry | None = None
         self._next_us = -1
-        self._due = False  # the rates of this instant will be known when it is over
-        self.replanned: Callable[[], None] | None = None  # called each time that rates have changed
+        self._due = (
+            False  # the rates of this instant will be known when it is over
+        )
+        self.replanned: Callable[[], None] | None = (
+            None  # called each time that rates have changed
+        )
 
     def start(  # noqa: PLR0913, one of the hottest calls of a run: no object is made for it
         self,
@@ -70,7 +78,9 @@ class SharedRate:
         wait_us: a fixed cost that comes first and takes nothing of the shared rate.
         """
         now = self._agenda._now
-        flow = Flow(entity, amount * MICRO, cap, now + wait_us, priority, done, what)
+        flow = Flow(
+            entity, amount * MICRO, cap, now + wait_us, priority, done, what
+        )
         if self._flows or self._due:
             if self._settled_us != now:
                 self._settle()
@@ -162,7 +172,11 @@ class SharedRate:
         if now == self._settled_us:
             return
         for flow in self._flows:
-            since = flow.begins_us if flow.begins_us > self._settled_us else self._settled_us
+            since = (
+                flow.begins_us
+                if flow.begins_us > self._settled_us
+                else self._settled_us
+            )
             if now > since:
                 left = flow.left - flow.rate * (now - since)
                 flow.left = left if left > 0 else 0
@@ -203,7 +217,9 @@ class SharedRate:
         for flow in self._may_end(begun):
             left, rate = flow.left, flow.rate
             if rate or not left:
-                ends = now - (-left // rate) if left else now  # ends_us, written out
+                ends = (
+                    now - (-left // rate) if left else now
+                )  # ends_us, written out
                 if ends < soonest or soonest < 0:
                     soonest, who = ends, flow.entity
         return soonest, who
@@ -224,7 +240,9 @@ class SharedRate:
             flows[0].rate = min(flows[0].cap, left)
         else:
             for priority in sorted({f.priority for f in flows}):
-                left -= _water_fill([f for f in flows if f.priority == priority], left)
+                left -= _water_fill(
+                    [f for f in flows if f.priority == priority], left
+                )
 
     def _end(self) -> None:
         """End every flow that has nothing left, in the order of entity and arrival."""
@@ -234,7 +252,11 @@ class SharedRate:
         now = self._agenda._now
         if len(flows) == 1 and flows[0].rate:
             flow = flows[0]
-            since = flow.begins_us if flow.begins_us > self._settled_us else self._settled_us
+            since = (
+                flow.begins_us
+                if flow.begins_us > self._settled_us
+                else self._settled_us
+            )
             if flow.left <= flow.rate * (now - since):
                 flows.clear()
                 self._settled_us = now

@@ -26,7 +26,13 @@ from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.machines import Machine
 from dr_sim.record.journal import SEEN_CLASS
 from dr_sim.recovery import events as e
-from dr_sim.recovery.absorb import QuietLog, Standing, standing, unlike, usual_answers
+from dr_sim.recovery.absorb import (
+    QuietLog,
+    Standing,
+    standing,
+    unlike,
+    usual_answers,
+)
 from dr_sim.recovery.commands import Command, Save
 from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.world import naming
@@ -79,7 +85,9 @@ class SpotCheck:
     to fresh machines.
     """
 
-    def __init__(self, context: Context, driver: Driver[Machine], rows: QuietRows) -> None:
+    def __init__(
+        self, context: Context, driver: Driver[Machine], rows: QuietRows
+    ) -> None:
         self._context = context
         self._journal = context.journal
         self._driver = driver
@@ -109,7 +117,9 @@ class SpotCheck:
             self.found(db, str(difference))
         return not self.closed
 
-    def _made_up(self, db: PrimaryDatabase, at: Standing, size_bytes: int, at_us: int) -> QuietLog:
+    def _made_up(
+        self, db: PrimaryDatabase, at: Standing, size_bytes: int, at_us: int
+    ) -> QuietLog:
         """Return a log from the place of the database on; each of its steps takes a microsecond."""
         start, state = self._context.scenario.start_utc_us, at.state
         header = BackupHeader(
@@ -134,7 +144,9 @@ class SpotCheck:
     def _ask(self, db: PrimaryDatabase, at: Standing, log: QuietLog) -> None:
         machine = self._manager.stand_in(db.spec.name, at)
         answers = usual_answers(
-            machine.databases[db.spec.name], log, self._context.scenario.start_utc_us
+            machine.databases[db.spec.name],
+            log,
+            self._context.scenario.start_utc_us,
         )
         told = [
             *self._steps_of(log, at.state.differential_base_lsn),
@@ -144,7 +156,9 @@ class SpotCheck:
             given = machine.handle(event)
             if given == wanted:
                 continue
-            for lane, real in zip([*wanted, None], [*given, None], strict=False):
+            for lane, real in zip(
+                [*wanted, None], [*given, None], strict=False
+            ):
                 if lane != real:
                     raise DifferenceError(
                         f"log {log.name}, {type(event).__name__}: the fast path would "
@@ -153,7 +167,9 @@ class SpotCheck:
                     )
 
     # ---- the sample
-    def choose(self, db: PrimaryDatabase, num_logs: int, rung: Sequence[int]) -> Spots | None:
+    def choose(
+        self, db: PrimaryDatabase, num_logs: int, rung: Sequence[int]
+    ) -> Spots | None:
         """Choose logs of a stretch of num_logs logs that is about to be taken. rung: the logs
         during which an alarm goes off, in order.
         """
@@ -165,12 +181,17 @@ class SpotCheck:
             if self._draws.below(2 * self._stretches, ONE_IN):
                 return None
             first = self._draws.below(2 * self._stretches + 1, num_logs)
-            logs = {*range(first, min(first + SAMPLED_LOGS, num_logs)), num_logs - 1}
+            logs = {
+                *range(first, min(first + SAMPLED_LOGS, num_logs)),
+                num_logs - 1,
+            }
         before = standing(self._manager.databases[db.spec.name])
         return Spots(db, before, _consecutive(sorted(logs)))
 
     # ---- after: are the rows what the machine does?
-    def look(self, spots: Spots, lives: Lives, left: Left, written: Written) -> None:
+    def look(
+        self, spots: Spots, lives: Lives, left: Left, written: Written
+    ) -> None:
         """Check the sampled logs of a stretch that was taken and whose rows are written."""
         for group in spots.groups:
             try:
@@ -180,13 +201,22 @@ class SpotCheck:
                 return
 
     def _look_at(
-        self, spots: Spots, group: range, lives: Lives, left: Left, written: Written
+        self,
+        spots: Spots,
+        group: range,
+        lives: Lives,
+        left: Left,
+        written: Written,
     ) -> None:
         name = spots.db.spec.name
         at = spots.before
         if group.start:
             earlier = group.start - 1
-            at = at.after(left.headers[earlier], left.clocks[earlier], lives.landed[earlier])
+            at = at.after(
+                left.headers[earlier],
+                left.clocks[earlier],
+                lives.landed[earlier],
+            )
         logs = [
             QuietLog(
                 left.files[k].name,
@@ -198,7 +228,9 @@ class SpotCheck:
             for k in group
         ]
         machine = self._manager.stand_in(name, at)
-        saved = self._follow(machine, spots.db, logs, self._rows_of(group, written))
+        saved = self._follow(
+            machine, spots.db, logs, self._rows_of(group, written)
+        )
         self.looked_at += len(logs)
         if group.stop == len(left.files):
             self._left_alike(machine, name, logs[-1].name, saved)
@@ -210,21 +242,32 @@ class SpotCheck:
         first = written.first_log
         before = -1
         if group.start:
-            (earlier,) = self._rows.written(first + group.start - 1, first + group.start)
+            (earlier,) = self._rows.written(
+                first + group.start - 1, first + group.start
+            )
             before = max(row[1] for row in earlier)
         found = [
             row
-            for line in self._rows.written(first + group.start, first + group.stop)
+            for line in self._rows.written(
+                first + group.start, first + group.stop
+            )
             for row in line
         ]
         end = max(row[1] for row in found)
         rings = (
-            self._rows.rings_written(written.first_ring, written.first_ring + written.rings)
+            self._rows.rings_written(
+                written.first_ring, written.first_ring + written.rings
+            )
             if written.rings
             else []
         )
-        found += [row for line in rings for row in line if before < row[1] < end]
-        return sorted((row for row in found if row[0] in SEEN_CLASS), key=lambda row: row[1])
+        found += [
+            row for line in rings for row in line if before < row[1] < end
+        ]
+        return sorted(
+            (row for row in found if row[0] in SEEN_CLASS),
+            key=lambda row: row[1],
+        )
 
     def _follow(
         self,
@@ -238,7 +281,9 @@ class SpotCheck:
         """
         state = self._manager.databases[db.spec.name].state
         steps = deque(
-            step for log in logs for step in self._steps_of(log, state.differential_base_lsn)
+            step
+            for log in logs
+            for step in self._steps_of(log, state.differential_base_lsn)
         )
         saved: dict[str, str] = {}
         place = 0
@@ -257,16 +302,27 @@ class SpotCheck:
             place += 1
             for command in machine.handle(event):
                 seq = rows[place - 1][1] + 1
-                self._same(rows, place, command, (seq, event.mono_us, entity_of(command, db.index)))
+                self._same(
+                    rows,
+                    place,
+                    command,
+                    (seq, event.mono_us, entity_of(command, db.index)),
+                )
                 place += 1
                 if isinstance(command, Save):
                     saved[command.key] = command.value
         if steps:
-            raise DifferenceError(f"{_shown(steps[0])} happened and was not recorded")
+            raise DifferenceError(
+                f"{_shown(steps[0])} happened and was not recorded"
+            )
         return saved
 
     def _same(
-        self, rows: Sequence[_Row], place: int, told: Told, head: tuple[int, int, int]
+        self,
+        rows: Sequence[_Row],
+        place: int,
+        told: Told,
+        head: tuple[int, int, int],
     ) -> None:
         """Compare a row with an event or command. head: the seq, instant and entity that the row
         must have.
@@ -274,20 +330,32 @@ class SpotCheck:
         recorded = rows[place] if place < len(rows) else ()
         if recorded == self._journal.as_row(told, *head):
             return
-        what = "happened" if isinstance(told, e.Event) else "is what the machine did"
+        what = (
+            "happened"
+            if isinstance(told, e.Event)
+            else "is what the machine did"
+        )
         if not recorded:
-            raise DifferenceError(f"row {head[0]}: nothing was recorded; {_shown(told)} {what}")
+            raise DifferenceError(
+                f"row {head[0]}: nothing was recorded; {_shown(told)} {what}"
+            )
         raise DifferenceError(
             f"row {recorded[1]}: {self._recorded(recorded)} was recorded; {_shown(told)} {what}"
         )
 
     def _left_alike(
-        self, machine: RecoveryManager, database: str, log: str, saved: dict[str, str]
+        self,
+        machine: RecoveryManager,
+        database: str,
+        log: str,
+        saved: dict[str, str],
     ) -> None:
         """Check that the real machine stands where the steps would have left it, and that the store
         holds what they saved.
         """
-        what = unlike(self._manager.databases[database], machine.databases[database], log)
+        what = unlike(
+            self._manager.databases[database], machine.databases[database], log
+        )
         if what:
             raise DifferenceError(f"after log {log}: {what}")
         store = self._driver.store
@@ -307,7 +375,11 @@ class SpotCheck:
             log.header,
         )
         database, name = header.database, log.name
-        landed, hashed, restored = log.landed_us, log.hashed_us, log.restored_us
+        landed, hashed, restored = (
+            log.landed_us,
+            log.hashed_us,
+            log.restored_us,
+        )
         return (
             e.Landed(
                 landed,
@@ -318,7 +390,9 @@ class SpotCheck:
                 header.finished_utc_us,
                 header.nominal_bytes,
             ),
-            e.Validated(hashed, start + hashed, incarnation, database, name, header),
+            e.Validated(
+                hashed, start + hashed, incarnation, database, name, header
+            ),
             e.Restored(
                 restored,
                 start + restored,
@@ -333,13 +407,21 @@ class SpotCheck:
 
     def _alarm(self, db: PrimaryDatabase, at_us: int) -> e.Alarm:
         start = self._context.scenario.start_utc_us
-        return e.Alarm(at_us, start + at_us, self._driver.incarnation, db.spec.name, "window")
+        return e.Alarm(
+            at_us,
+            start + at_us,
+            self._driver.incarnation,
+            db.spec.name,
+            "window",
+        )
 
     # ---- a difference
     def found(self, db: PrimaryDatabase, difference: str) -> None:
         """Report a difference, which is a bug: the lanes are closed from now on."""
         self.closed = True
-        self._context.witness.told_otherwise(self._context.now_us, db.index, difference)
+        self._context.witness.told_otherwise(
+            self._context.now_us, db.index, difference
+        )
 
     def _recorded(self, row: _Row) -> str:
         return _shown(self._journal.as_told(row))

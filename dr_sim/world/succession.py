@@ -62,12 +62,18 @@ def heirs_of(pair: Pair) -> dict[str, Heir]:
             and wrote_until_us <= pair.promotion.online_us[index]
         )
         follows = stopped and _stands_at(pair.context, db, lineage)
-        copy = pair.context.primary_engine.state(db.spec.name) if follows else None
+        copy = (
+            pair.context.primary_engine.state(db.spec.name)
+            if follows
+            else None
+        )
         found[db.spec.name] = Heir(lineage, db.files_made, copy)
     return found
 
 
-def copies_at(pair: Pair, heirs: Mapping[str, Heir]) -> dict[str, RestoreState]:
+def copies_at(
+    pair: Pair, heirs: Mapping[str, Heir]
+) -> dict[str, RestoreState]:
     """By name, the databases of a lost primary that is back, which stand where these begin: they
     can follow without a new seed.
     """
@@ -77,7 +83,9 @@ def copies_at(pair: Pair, heirs: Mapping[str, Heir]) -> dict[str, RestoreState]:
         if heir is None or db.failed or db.down:
             continue
         if _stands_at(pair.context, db, heir.lineage):
-            found[db.spec.name] = pair.context.primary_engine.state(db.spec.name)
+            found[db.spec.name] = pair.context.primary_engine.state(
+                db.spec.name
+            )
     return found
 
 
@@ -93,12 +101,19 @@ def heirs_beside(pair: Pair, heirs: Mapping[str, Heir]) -> dict[str, Heir]:
     return found
 
 
-def _copy_beside(pair: Pair, index: int, lineage: Lineage) -> RestoreState | None:
+def _copy_beside(
+    pair: Pair, index: int, lineage: Lineage
+) -> RestoreState | None:
     """Return where that standby's copy stands, if that is exactly where the new primary begins."""
-    engine, name = pair.context.secondary_engine, pair.context.scenario.databases[index].name
+    engine, name = (
+        pair.context.secondary_engine,
+        pair.context.scenario.databases[index].name,
+    )
     state = engine.state(name)
     parent = lineage.parents[lineage.fork][0]
-    if index in pair.secondary.unusable or not (state.exists and state.restoring):
+    if index in pair.secondary.unusable or not (
+        state.exists and state.restoring
+    ):
         return None
     if (state.fork, state.redo_lsn) != (parent, lineage.lsn):
         return None
@@ -106,21 +121,34 @@ def _copy_beside(pair: Pair, index: int, lineage: Lineage) -> RestoreState | Non
         reading = engine.read_witness(name)
     except EngineError:
         return None
-    return state if (reading.commits, reading.digest) == (lineage.commits, lineage.digest) else None
+    return (
+        state
+        if (reading.commits, reading.digest)
+        == (lineage.commits, lineage.digest)
+        else None
+    )
 
 
-def _stands_at(context: Context, db: PrimaryDatabase, lineage: Lineage) -> bool:
+def _stands_at(
+    context: Context, db: PrimaryDatabase, lineage: Lineage
+) -> bool:
     """Return whether the old primary's database is left restoring exactly where the new begins."""
     engine, name = context.primary_engine, db.spec.name
     if db.spec.log.kind == "none":
         return False
     parent = lineage.parents[lineage.fork][0]
     state = engine.state(name)
-    if not state.exists or (state.fork, state.redo_lsn) != (parent, lineage.lsn):
+    if not state.exists or (state.fork, state.redo_lsn) != (
+        parent,
+        lineage.lsn,
+    ):
         return False
     try:
         reading = engine.read_witness(name)
-        if (reading.commits, reading.digest) != (lineage.commits, lineage.digest):
+        if (reading.commits, reading.digest) != (
+            lineage.commits,
+            lineage.digest,
+        ):
             return False
         if not state.restoring:
             _take_empty_tail(context, db, lineage)
@@ -129,11 +157,16 @@ def _stands_at(context: Context, db: PrimaryDatabase, lineage: Lineage) -> bool:
     return True
 
 
-def _take_empty_tail(context: Context, db: PrimaryDatabase, lineage: Lineage) -> None:
+def _take_empty_tail(
+    context: Context, db: PrimaryDatabase, lineage: Lineage
+) -> None:
     engine, utc = context.primary_engine, context.primary_utc_us()
     number = db.next_number
     tail = engine.begin_backup(
-        db.spec.name, BackupOrder(Kind.LOG, _EMPTY_TAIL, utc, 0, backup_id=number, tail=True)
+        db.spec.name,
+        BackupOrder(
+            Kind.LOG, _EMPTY_TAIL, utc, 0, backup_id=number, tail=True
+        ),
     )
     tail.finish(lineage.commits, lineage.lsn, utc)
     context.primary_files.delete(_EMPTY_TAIL)

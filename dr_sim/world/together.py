@@ -23,7 +23,9 @@ class Witnesses(Witness):
     def __init__(self, each: Sequence[Witness]) -> None:
         self.each = list(each)
 
-    def made(self, t: int, db: int, file: int, header: BackupHeader, commits: int) -> None:
+    def made(
+        self, t: int, db: int, file: int, header: BackupHeader, commits: int
+    ) -> None:
         for witness in self.each:
             witness.made(t, db, file, header, commits)
 

@@ -33,9 +33,18 @@ class Users:
         self._online: set[int] = set()  # at the new primary
         self._each = self._databases > 1  # a single database is the service
         self.redirected = False
-        self._ramps: tuple[int, _Ramp, _Ramp] | None = None  # since when, arrived, capacity
-        self._piece = (0, 0, 0, 0)  # the part that an online database gets: begin, end, from, to
-        self._again: set[int] = set()  # databases for which that was recorded, -1: the service
+        self._ramps: tuple[int, _Ramp, _Ramp] | None = (
+            None  # since when, arrived, capacity
+        )
+        self._piece = (
+            0,
+            0,
+            0,
+            0,
+        )  # the part that an online database gets: begin, end, from, to
+        self._again: set[int] = (
+            set()
+        )  # databases for which that was recorded, -1: the service
         self._ended = False  # another failover serves the users
         # when 99 % have arrived at the new primary, once that is under way
         self._arrived_us: int | None = None
@@ -59,7 +68,9 @@ class Users:
             part = ALL_PPM * sum(self._up.values()) // self._databases
             self._context.note("truth.served", -1, part, part)
             if self._each:
-                self._context.note("truth.served", database, served_ppm, served_ppm)
+                self._context.note(
+                    "truth.served", database, served_ppm, served_ppm
+                )
 
     def online(self, database: int) -> None:
         """Let it take requests at the new primary from now on, or as soon as they come."""
@@ -71,7 +82,11 @@ class Users:
     def _note_now(self) -> None:
         now = self._context.now_us
         begin, end, low, high = self._piece
-        at_now = high if now >= end else low + (high - low) * (now - begin) // (end - begin)
+        at_now = (
+            high
+            if now >= end
+            else low + (high - low) * (now - begin) // (end - begin)
+        )
         self._note(now, max(now, end), at_now, high)
 
     def lost_there(self, database: int) -> None:
@@ -101,14 +116,18 @@ class Users:
         """
         if self._arrived_us is not None:
             now = self._context.now_us
-            self._context.agenda.at(max(now, self._arrived_us), Class.ANSWER, -1, done)
+            self._context.agenda.at(
+                max(now, self._arrived_us), Class.ANSWER, -1, done
+            )
             return
         failover = self._context.scenario.failover
         spread = failover.ttl_us + failover.reconnect_us
         arrived = _Ramp(0 if spread else ALL_PPM, spread)
         switched_us = self._context.now_us + failover.switch_us
         self._arrived_us = switched_us + arrived.reaches(SERVED_AGAIN_PPM)
-        self._context.agenda.at(switched_us, Class.ANSWER, -1, self._switched, arrived, done)
+        self._context.agenda.at(
+            switched_us, Class.ANSWER, -1, self._switched, arrived, done
+        )
 
     def _switched(self, arrived: _Ramp, done: Callable[[], None]) -> None:
         self.redirected = True
@@ -117,18 +136,34 @@ class Users:
         scenario = context.scenario
         t0 = context.now_us
         spread, warm = arrived.over, scenario.failover.warm_up_us
-        served = _Ramp(scenario.failover.warm_up_from_ppm if warm else ALL_PPM, warm)
+        served = _Ramp(
+            scenario.failover.warm_up_from_ppm if warm else ALL_PPM, warm
+        )
         load = max(1, scenario.users.utilisation_ppm)
         instants = {0, spread, warm, *_crossings(arrived, served, load)}
         self._ramps = t0, arrived, served
-        marks = [*sorted(t for t in instants if t < max(spread, warm)), max(spread, warm)]
+        marks = [
+            *sorted(t for t in instants if t < max(spread, warm)),
+            max(spread, warm),
+        ]
         for begin, end in pairwise(marks):
-            values = (_served(arrived, served, load, begin), _served(arrived, served, load, end))
+            values = (
+                _served(arrived, served, load, begin),
+                _served(arrived, served, load, end),
+            )
             context.agenda.at(
-                t0 + begin, Class.ANSWER, -1, self._note, t0 + begin, t0 + end, *values
+                t0 + begin,
+                Class.ANSWER,
+                -1,
+                self._note,
+                t0 + begin,
+                t0 + end,
+                *values,
             )
         last = t0 + marks[-1]
-        context.agenda.at(last, Class.ANSWER, -1, self._note, last, last, ALL_PPM, ALL_PPM)
+        context.agenda.at(
+            last, Class.ANSWER, -1, self._note, last, last, ALL_PPM, ALL_PPM
+        )
         self._expect_again()
         context.agenda.at(self._arrived_us, Class.ANSWER, -1, done)
 
@@ -145,14 +180,21 @@ class Users:
     @property
     def _level_ppm(self) -> int:
         """The part that each online database must get for 99 % of all to succeed."""
-        return -(-SERVED_AGAIN_PPM * self._databases // max(1, len(self._online)))
+        return -(
+            -SERVED_AGAIN_PPM * self._databases // max(1, len(self._online))
+        )
 
     def _expect(self, level_ppm: int, entity: int) -> None:
         assert self._ramps is not None
         t0, arrived, served = self._ramps
         load = max(1, self._context.scenario.users.utilisation_ppm)
-        at = max(self._context.now_us, t0 + _first_at_least(arrived, served, load, level_ppm))
-        self._context.agenda.at(at, Class.ANSWER, -1, self._served_again, entity)
+        at = max(
+            self._context.now_us,
+            t0 + _first_at_least(arrived, served, load, level_ppm),
+        )
+        self._context.agenda.at(
+            at, Class.ANSWER, -1, self._served_again, entity
+        )
 
     def _served_again(self, entity: int) -> None:
         enough = bool(self._online) and self._level_ppm <= ALL_PPM
@@ -163,7 +205,9 @@ class Users:
             if entity < 0:
                 self.again_hook()
 
-    def _note(self, begin_us: int, end_us: int, from_ppm: int, to_ppm: int) -> None:
+    def _note(
+        self, begin_us: int, end_us: int, from_ppm: int, to_ppm: int
+    ) -> None:
         """Record that from now on a database that is online gets from_ppm, rising to to_ppm."""
         if self._ended:
             return
@@ -200,7 +244,9 @@ def _served(arrived: _Ramp, capacity: _Ramp, load_ppm: int, t: int) -> int:
     return min(arrived.at(t), capacity.at(t) * ALL_PPM // load_ppm, ALL_PPM)
 
 
-def _first_at_least(arrived: _Ramp, capacity: _Ramp, load_ppm: int, level_ppm: int) -> int:
+def _first_at_least(
+    arrived: _Ramp, capacity: _Ramp, load_ppm: int, level_ppm: int
+) -> int:
     """Return when both have risen far enough; each only rises, so it is the later of the two."""
     need = -(-level_ppm * load_ppm // ALL_PPM)
     return max(arrived.reaches(level_ppm), capacity.reaches(need))
@@ -218,5 +264,7 @@ def _crossings(arrived: _Ramp, capacity: _Ramp, load_ppm: int) -> set[int]:
             ALL_PPM - capacity.low
         ) * ALL_PPM * arrived.over
         if slope:
-            corners.add((c0 - a0) * arrived.over * capacity.over * load_ppm // slope)
+            corners.add(
+                (c0 - a0) * arrived.over * capacity.over * load_ppm // slope
+            )
     return {t for t in corners if t >= 0}

@@ -49,13 +49,20 @@ class Volume:
         """Return the free bytes, never negative; NO_LIMIT_BYTES if the disk is not limited."""
         if not self.limited:
             return NO_LIMIT_BYTES
-        holds = self.capacity_bytes - sum(self._taken) if self.capacity_bytes else NO_LIMIT_BYTES
+        holds = (
+            self.capacity_bytes - sum(self._taken)
+            if self.capacity_bytes
+            else NO_LIMIT_BYTES
+        )
         if self._caps:
             holds = min(holds, *self._caps)
         return max(0, holds - self.used_bytes)
 
     def fits(self, size_bytes: int) -> bool:
-        return not (self.capacity_bytes or self._caps) or size_bytes <= self.free_bytes
+        return (
+            not (self.capacity_bytes or self._caps)
+            or size_bytes <= self.free_bytes
+        )
 
     def put(self, size_bytes: int) -> None:
         self.used_bytes += size_bytes
@@ -74,7 +81,10 @@ class Volume:
         """
         free = self.free_bytes
         if self.capacity_bytes:
-            kept, amount = self._taken, free if size_bytes is None else min(size_bytes, free)
+            kept, amount = (
+                self._taken,
+                free if size_bytes is None else min(size_bytes, free),
+            )
         else:
             kept, amount = self._caps, self.used_bytes + self.writing_bytes()
         kept.append(amount)
@@ -102,7 +112,12 @@ class BackupShare(Volume):
 
     __slots__ = ("_agenda", "_alarm", "_failed", "_writing")
 
-    def __init__(self, agenda: Agenda, capacity_bytes: int, failed: Callable[[Any], None]) -> None:
+    def __init__(
+        self,
+        agenda: Agenda,
+        capacity_bytes: int,
+        failed: Callable[[Any], None],
+    ) -> None:
         super().__init__(capacity_bytes)
         self._agenda = agenda
         self._failed = failed
@@ -113,7 +128,11 @@ class BackupShare(Volume):
 
     @property
     def free_bytes(self) -> int:
-        return max(0, super().free_bytes - self.writing_bytes()) if self.limited else NO_LIMIT_BYTES
+        return (
+            max(0, super().free_bytes - self.writing_bytes())
+            if self.limited
+            else NO_LIMIT_BYTES
+        )
 
     def writing_bytes(self) -> int:
         return -(-self._written() // MICRO)
@@ -121,10 +140,13 @@ class BackupShare(Volume):
     def _written(self) -> int:
         """Return the bytes written, in millionths."""
         return sum(
-            amount * MICRO - disk.left(flow) for disk, flow, amount, _ in self._writing.values()
+            amount * MICRO - disk.left(flow)
+            for disk, flow, amount, _ in self._writing.values()
         )
 
-    def begin(self, number: int, disk: SharedRate, flow: Flow, amount: int, job: Any) -> None:
+    def begin(
+        self, number: int, disk: SharedRate, flow: Flow, amount: int, job: Any
+    ) -> None:
         """Begin to write a backup of that many bytes (or until it dies)."""
         self._writing[number] = (disk, flow, amount, job)
         self.plan()
@@ -162,11 +184,14 @@ class BackupShare(Volume):
         """
         now = self._agenda._now
         free = (super().free_bytes) * MICRO - self._written()
-        total = sum(disk.left(flow) for disk, flow, _, _ in self._writing.values())
+        total = sum(
+            disk.left(flow) for disk, flow, _, _ in self._writing.values()
+        )
         if total <= free:
             return None
         begins = sorted(
-            (max(now, flow.begins_us), flow.rate) for _, flow, _, _ in self._writing.values()
+            (max(now, flow.begins_us), flow.rate)
+            for _, flow, _, _ in self._writing.values()
         )
         at, rate = now, 0
         for begin, its_rate in begins:
@@ -185,6 +210,10 @@ class BackupShare(Volume):
             return
         now = self._agenda._now
         for number, (disk, flow, _, job) in list(self._writing.items()):
-            if number in self._writing and flow.begins_us <= now and disk.left(flow):
+            if (
+                number in self._writing
+                and flow.begins_us <= now
+                and disk.left(flow)
+            ):
                 self._failed(job)
         self.plan()

@@ -67,9 +67,19 @@ class Wave:
     among the things of an instant: 4 * instant, and 2 more if the step comes after the alarms.
     """
 
-    __slots__ = ("at_us", "ends_us", "keys", "kinds", "landing_keys", "logs", "waited")
+    __slots__ = (
+        "at_us",
+        "ends_us",
+        "keys",
+        "kinds",
+        "landing_keys",
+        "logs",
+        "waited",
+    )
 
-    def __init__(self, steps: list[tuple[int, int, int]], num_logs: int) -> None:
+    def __init__(
+        self, steps: list[tuple[int, int, int]], num_logs: int
+    ) -> None:
         table = np.array(steps, dtype=np.int64).reshape(-1, 3).T
         self.kinds, self.logs, self.keys = table
         keys = np.empty((len(Step), num_logs), dtype=np.int64)
@@ -87,11 +97,17 @@ class Planner:
     """
 
     def __init__(
-        self, costs: Costs, disks: dict[str, SharedRate], link: SharedRate, disk: SharedRate
+        self,
+        costs: Costs,
+        disks: dict[str, SharedRate],
+        link: SharedRate,
+        disk: SharedRate,
     ) -> None:
         self._costs = costs
         self._agenda = agenda = Agenda()
-        self._disks = {machine: shared.alike(agenda) for machine, shared in disks.items()}
+        self._disks = {
+            machine: shared.alike(agenda) for machine, shared in disks.items()
+        }
         self._link = link.alike(agenda)
         self._disk = disk.alike(agenda)
         self._steps: list[tuple[int, int, int]] = []
@@ -128,7 +144,12 @@ class Planner:
     def _step(self, kind: Step, i: int) -> None:
         agenda = self._agenda
         self._steps.append(
-            (kind, i, 4 * (agenda.now_us - self._begins_us) + (2 if agenda.round else 0))
+            (
+                kind,
+                i,
+                4 * (agenda.now_us - self._begins_us)
+                + (2 if agenda.round else 0),
+            )
         )
 
     def _finished(self, i: int) -> None:
@@ -141,13 +162,17 @@ class Planner:
     def _send(self, i: int) -> None:
         self._sending += 1
         log = self._wave[i]
-        self._link.start(log.database, log.size * 8, self._costs.link_cap, self._landed, i)
+        self._link.start(
+            log.database, log.size * 8, self._costs.link_cap, self._landed, i
+        )
 
     def _landed(self, i: int) -> None:
         self._sending -= 1
         self._step(Step.LANDED, i)
         log = self._wave[i]
-        self._disk.start(log.database, log.size, self._costs.hash_rate, self._hashed, i)
+        self._disk.start(
+            log.database, log.size, self._costs.hash_rate, self._hashed, i
+        )
         if self._queue:
             following = self._queue.popleft()
             self._step(Step.SENT, following)
@@ -164,7 +189,9 @@ class Planner:
         self._restoring += 1
         if self._costs.copy_rate:
             log = self._wave[i]
-            self._disk.start(log.database, log.size, self._costs.copy_rate, self._restore, i)
+            self._disk.start(
+                log.database, log.size, self._costs.copy_rate, self._restore, i
+            )
         else:
             self._restore(i)
 

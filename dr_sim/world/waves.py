@@ -32,11 +32,15 @@ from dr_sim.world.spot_check import Spots, Written
 from dr_sim.world.wave_plan import Costs, Log, Planner, Step, Wave
 
 Ints = NDArray[np.int64]
-MOST_LOGS = 5_000  # in one stretch: the columns of 5,000 logs take some tens of MB
+MOST_LOGS = (
+    5_000  # in one stretch: the columns of 5,000 logs take some tens of MB
+)
 
 # an enum's own values are slow to ask for
 _FINISHED, _SENT, _LANDED, _HASHED, _RESTORED = map(int, list(Step)[1:])
-_ROWS_OF = np.array([1, 2, 1, 5, 4, 3], dtype=np.int64)  # by Step, without those of the witness
+_ROWS_OF = np.array(
+    [1, 2, 1, 5, 4, 3], dtype=np.int64
+)  # by Step, without those of the witness
 
 
 @dataclass(slots=True)
@@ -95,10 +99,14 @@ class WaveLane:
         if now == self._refused_us:
             return -1
         due = primary.logs_due(now)
-        members = self._members(due) if len(due) > 1 and self._lane.open else []
+        members = (
+            self._members(due) if len(due) > 1 and self._lane.open else []
+        )
         cuts, waves = self._waves(members, now) if members else ([], [])
         if not cuts:
-            self._refused_us = now  # the others that are due now would be refused too
+            self._refused_us = (
+                now  # the others that are due now would be refused too
+            )
             return -1
         if not all(self._usual(member, cuts[0]) for member in members):
             self._refused_us = now
@@ -106,13 +114,19 @@ class WaveLane:
         left = self._leave(members, cuts, waves)
         self.taken += len(cuts) * len(members)
         for member, its in zip(members, left, strict=True):
-            self._lane.go_on(member.db, its, member.alarm_us if member.rings else -1)
-            if member.db is not db:  # whose next log is asked for when this is done
+            self._lane.go_on(
+                member.db, its, member.alarm_us if member.rings else -1
+            )
+            if (
+                member.db is not db
+            ):  # whose next log is asked for when this is done
                 primary.log_goes_on(member.db, cuts[-1])
         return cuts[-1]
 
     # ---- who, and until when
-    def _members(self, due: list[tuple[PrimaryDatabase, Entry]]) -> list[_Member]:
+    def _members(
+        self, due: list[tuple[PrimaryDatabase, Entry]]
+    ) -> list[_Member]:
         """Return all of them, or none: if one is not quiet, all take the ordinary steps."""
         alarms, members = self._lane.driver.alarms, []
         for db, entry in due:
@@ -120,11 +134,19 @@ class WaveLane:
             if state is None:
                 return []
             members.append(
-                _Member(db, entry, state, state.redo_lsn, alarms.get((db.spec.name, "window")))
+                _Member(
+                    db,
+                    entry,
+                    state,
+                    state.redo_lsn,
+                    alarms.get((db.spec.name, "window")),
+                )
             )
         return members
 
-    def _waves(self, members: list[_Member], cut_us: int) -> tuple[list[int], list[Wave]]:
+    def _waves(
+        self, members: list[_Member], cut_us: int
+    ) -> tuple[list[int], list[Wave]]:
         """Return the instants of the cuts and the wave of each.
 
         They end before the first wave in which something else could happen, even at the same
@@ -135,7 +157,9 @@ class WaveLane:
         if planner is None:
             return [], []
         own = {id(m.alarm): m for m in members if m.alarm is not None}
-        until_us, found = self._context.agenda.beside({*own, *(id(m.due) for m in members)})
+        until_us, found = self._context.agenda.beside(
+            {*own, *(id(m.due) for m in members)}
+        )
         for entry, at_us in found.items():
             if entry in own:
                 own[entry].alarm_us = at_us
@@ -149,9 +173,16 @@ class WaveLane:
             if logs is None:
                 break
             wave = planner.plan(logs)
-            starts = {next_start(schedule, cut_us, start) for schedule in schedules}
-            following = min((at for at in starts if at is not None), default=None)
-            ends_us, size = cut_us + wave.ends_us, sum(log.size for log in logs)
+            starts = {
+                next_start(schedule, cut_us, start) for schedule in schedules
+            }
+            following = min(
+                (at for at in starts if at is not None), default=None
+            )
+            ends_us, size = (
+                cut_us + wave.ends_us,
+                sum(log.size for log in logs),
+            )
             if (
                 ends_us >= until_us or (following is not None and ends_us >= following)
                 or used + size > room or used + 2 * size > copies
@@ -168,7 +199,10 @@ class WaveLane:
 
     def _logs(self, members: list[_Member], cut_us: int) -> list[Log] | None:
         """Return the logs that are cut at that instant; None if one of them would be empty."""
-        written_at, restore_cost = self._lane.primary.written_at, self._lane.secondary.restore_cost
+        written_at, restore_cost = (
+            self._lane.primary.written_at,
+            self._lane.secondary.restore_cost,
+        )
         logs = []
         for member in members:
             db = member.db
@@ -192,12 +226,22 @@ class WaveLane:
     def _planner_of(self, machines: set[str]) -> Planner | None:
         """Return the planner; None if the link or a disk that they share is in use."""
         lane = self._lane
-        disks = {machine: lane.primary.disks[machine] for machine in sorted(machines)}
-        link, disk, backup = lane.link.shared, lane.secondary.disk, lane.primary.cost_of_logs
+        disks = {
+            machine: lane.primary.disks[machine]
+            for machine in sorted(machines)
+        }
+        link, disk, backup = (
+            lane.link.shared,
+            lane.secondary.disk,
+            lane.primary.cost_of_logs,
+        )
         shared = [link, disk, *disks.values()]
         if not all(each.idle for each in shared):
             return None
-        spec, scenario = self._context.scenario.secondary, self._context.scenario
+        spec, scenario = (
+            self._context.scenario.secondary,
+            self._context.scenario,
+        )
         costs = Costs(
             backup.fixed_us,
             backup.rate_bytes_s,
@@ -210,11 +254,16 @@ class WaveLane:
         )
         of = (costs, tuple(disks), [each.capacity for each in shared])
         if self._planner is None or self._planner_for != of:
-            self._planner, self._planner_for = Planner(costs, disks, link, disk), of
+            self._planner, self._planner_for = (
+                Planner(costs, disks, link, disk),
+                of,
+            )
         return self._planner
 
     # ---- the alarm 'window'
-    def _rung(self, members: list[_Member], cuts: list[int], waves: list[Wave]) -> int:
+    def _rung(
+        self, members: list[_Member], cuts: list[int], waves: list[Wave]
+    ) -> int:
         """Return how many of the waves are over before an alarm reports silence, and note when the
         alarms go off in these.
         """
@@ -235,7 +284,9 @@ class WaveLane:
             )
         return 0
 
-    def _rings(self, member: _Member, i: int, cuts: list[int], waves: list[Wave]) -> int:
+    def _rings(
+        self, member: _Member, i: int, cuts: list[int], waves: list[Wave]
+    ) -> int:
         """Return the instant at which the member's alarm reports silence; -1: it never does, and
         only sets itself again.
         """
@@ -244,11 +295,20 @@ class WaveLane:
             return -1
         replay = self._lane.replay(member.db)
         last = 4 * cuts[-1] + int(waves[-1].keys[-1])
-        landings = [4 * cut + wave.landing_keys[i] for cut, wave in zip(cuts, waves, strict=False)]
+        landings = [
+            4 * cut + wave.landing_keys[i]
+            for cut, wave in zip(cuts, waves, strict=False)
+        ]
         while (key := 4 * member.alarm_us + 1) < last:
             passed = bisect_left(landings, key)
-            landed_us = landings[passed - 1] >> 2 if passed else replay.watch.landed_mono_us
-            goes_to_us = window_alarm_goes_to_us(replay, member.alarm_us, landed_us)
+            landed_us = (
+                landings[passed - 1] >> 2
+                if passed
+                else replay.watch.landed_mono_us
+            )
+            goes_to_us = window_alarm_goes_to_us(
+                replay, member.alarm_us, landed_us
+            )
             if goes_to_us <= member.alarm_us:
                 return member.alarm_us
             member.rings.append(Ring(-1, member.alarm_us, goes_to_us))
@@ -256,16 +316,30 @@ class WaveLane:
         return -1
 
     # ---- what they leave behind
-    def _leave(self, members: list[_Member], cuts: list[int], waves: list[Wave]) -> list[Left]:
+    def _leave(
+        self, members: list[_Member], cuts: list[int], waves: list[Wave]
+    ) -> list[Left]:
         spots = [self._spots(member, cuts) for member in members]
         all_lives = []
-        at_us = np.stack([wave.at_us + cut for cut, wave in zip(cuts, waves, strict=True)], axis=1)
+        at_us = np.stack(
+            [wave.at_us + cut for cut, wave in zip(cuts, waves, strict=True)],
+            axis=1,
+        )
         left = []
         for i, member in enumerate(members):
             del member.commits[len(cuts) :], member.reached[len(cuts) :]
-            cut, finished, _, landed, hashed, restored = at_us[:, :, i].tolist()
+            cut, finished, _, landed, hashed, restored = at_us[
+                :, :, i
+            ].tolist()
             lives = Lives(
-                {}, member.commits, member.reached, cut, finished, landed, hashed, restored
+                {},
+                member.commits,
+                member.reached,
+                cut,
+                finished,
+                landed,
+                hashed,
+                restored,
             )
             all_lives.append(lives)
             left.append(self._lane.leave(member.db, lives))
@@ -278,10 +352,14 @@ class WaveLane:
     # ---- spot checks
     def _usual(self, member: _Member, cut_us: int) -> bool:
         """Return whether the machine answers the member's first log with the usual commands."""
-        return self._lane.spot.usual(member.db, member.reached[0] - member.state.redo_lsn, cut_us)
+        return self._lane.spot.usual(
+            member.db, member.reached[0] - member.state.redo_lsn, cut_us
+        )
 
     def _spots(self, member: _Member, cuts: list[int]) -> Spots | None:
-        rung = [max(0, bisect_right(cuts, ring.at_us) - 1) for ring in member.rings]
+        rung = [
+            max(0, bisect_right(cuts, ring.at_us) - 1) for ring in member.rings
+        ]
         return self._lane.spot.choose(member.db, len(cuts), rung)
 
     def _look(
@@ -294,42 +372,75 @@ class WaveLane:
         """Compare the sampled lives with the rows, which were written member after member."""
         first_log = -sum(len(each.cut) for each in lives)
         first_ring = -sum(len(member.rings) for member in members)
-        for member, some, its_lives, its in zip(members, spots, lives, left, strict=True):
+        for member, some, its_lives, its in zip(
+            members, spots, lives, left, strict=True
+        ):
             if some is not None and not self._lane.spot.closed:
                 self._lane.spot.look(
-                    some, its_lives, its, Written(first_log, first_ring, len(member.rings))
+                    some,
+                    its_lives,
+                    its,
+                    Written(first_log, first_ring, len(member.rings)),
                 )
             first_log += len(its_lives.cut)
             first_ring += len(member.rings)
 
     def _order(
-        self, members: list[_Member], cuts: list[int], waves: list[Wave], left: list[Left]
+        self,
+        members: list[_Member],
+        cuts: list[int],
+        waves: list[Wave],
+        left: list[Left],
     ) -> _Order:
         """Put steps and alarms in order, with the number of rows that each writes."""
         kinds = np.concatenate([wave.kinds for wave in waves])
         logs = np.concatenate([wave.logs for wave in waves])
-        wave_no = np.repeat(np.arange(len(waves)), [len(wave.kinds) for wave in waves])
-        keys = np.concatenate([wave.keys + 4 * cut for cut, wave in zip(cuts, waves, strict=True)])
+        wave_no = np.repeat(
+            np.arange(len(waves)), [len(wave.kinds) for wave in waves]
+        )
+        keys = np.concatenate(
+            [
+                wave.keys + 4 * cut
+                for cut, wave in zip(cuts, waves, strict=True)
+            ]
+        )
         rows = _ROWS_OF[kinds]
         host_us = [each.host_us for each in left]
         site_us = [each.site_us for each in left]
         for kind, shown in ((Step.FINISHED, host_us), (Step.LANDED, site_us)):
             these = kinds == kind
-            rows[these] += (np.array(shown, dtype=np.int64) >= 0)[logs[these], wave_no[these]]
+            rows[these] += (np.array(shown, dtype=np.int64) >= 0)[
+                logs[these], wave_no[these]
+            ]
         rung = np.array(
-            [4 * ring.at_us + 1 for member in members for ring in member.rings], dtype=np.int64
+            [
+                4 * ring.at_us + 1
+                for member in members
+                for ring in member.rings
+            ],
+            dtype=np.int64,
         )
         # members are in the order of their entities
         order = np.argsort(np.concatenate((keys, rung)), kind="stable")
-        rows = np.concatenate((rows, np.full(len(rung), 2, dtype=np.int64)))[order]
+        rows = np.concatenate((rows, np.full(len(rung), 2, dtype=np.int64)))[
+            order
+        ]
         seqs = np.empty(len(order), dtype=np.int64)
-        seqs[order] = np.cumsum(rows) - rows + self._context.journal.take(int(rows.sum()))
+        seqs[order] = (
+            np.cumsum(rows)
+            - rows
+            + self._context.journal.take(int(rows.sum()))
+        )
         at = np.full((len(Step), len(waves), len(members)), -1, dtype=np.int64)
         at[kinds, wave_no, logs] = seqs[: len(keys)]
         return _Order(kinds, wave_no, logs, at, seqs[len(keys) :].tolist())
 
     def _in_turn(
-        self, members: list[_Member], waves: list[Wave], left: list[Left], order: _Order
+        self,
+        members: list[_Member],
+        waves: list[Wave],
+        left: list[Left],
+        order: _Order,
     ) -> dict[str, Iterable[int]]:
         """Do what depends on the order of all steps: intern texts and stage files. Return the
         columns of texts.
@@ -339,7 +450,12 @@ class WaveLane:
         keys = _table(members, waves)
         clocks = _table(members, waves)
         states = _table(members, waves)
-        steps = zip(order.kinds.tolist(), order.waves.tolist(), order.logs.tolist(), strict=True)
+        steps = zip(
+            order.kinds.tolist(),
+            order.waves.tolist(),
+            order.logs.tolist(),
+            strict=True,
+        )
         for kind, wave, i in steps:
             its = left[i]
             if kind == _FINISHED:
@@ -389,7 +505,9 @@ class WaveLane:
         host = _flat([its.host_us for its in left])
         site = _flat([its.site_us for its in left])
         at = [_column(order.at[step]) for step in Step]
-        cut, finished, sent, landed, hashed, restored = (_column(at_us[step]) for step in Step)
+        cut, finished, sent, landed, hashed, restored = (
+            _column(at_us[step]) for step in Step
+        )
         headers = [header for its in left for header in its.headers]
         bases = [its.headers[0].checkpoint_lsn for its in left]
         forks = [its.headers[0].fork for its in left]
@@ -399,11 +517,17 @@ class WaveLane:
         }
         indices = [member.db.index for member in members]
         commits = [member.commits for member in members]
-        same = {"index": _each(indices, n), "fork": _each(forks, n), "commits": _flat(commits)}
+        same = {
+            "index": _each(indices, n),
+            "fork": _each(forks, n),
+            "commits": _flat(commits),
+        }
         numbers = [header.backup_id for header in headers]
         first_lsns = [header.first_lsn for header in headers]
         last_lsns = [member.reached for member in members]
-        differential_bases = [member.state.differential_base_lsn for member in members]
+        differential_bases = [
+            member.state.differential_base_lsn for member in members
+        ]
         sites = [seq + 3 for seq in at[Step.LANDED]]
         columns = {
             "number": numbers,
@@ -424,19 +548,33 @@ class WaveLane:
             "at_told": _after_shown(sites, site),
         }
         rows.logs(same | who | ids | columns)
-        rows.survivable("host", host, {**same, "seq": at[Step.FINISHED], "at": finished})
+        rows.survivable(
+            "host", host, {**same, "seq": at[Step.FINISHED], "at": finished}
+        )
         rows.survivable("site", site, {**same, "seq": sites, "at": landed})
         if max(at[Step.SENT]) >= 0:
             waited = [seq >= 0 for seq in at[Step.SENT]]
-            some = {"seq": at[Step.SENT], "at": sent, "index": same["index"], "number": numbers}
-            sent_rows = {name: compress(column, waited) for name, column in some.items()}
+            some = {
+                "seq": at[Step.SENT],
+                "at": sent,
+                "index": same["index"],
+                "number": numbers,
+            }
+            sent_rows = {
+                name: compress(column, waited) for name, column in some.items()
+            }
             rows.sent({**sent_rows, "state": repeat(texts["sending"])})
-        rung = [(member.db, ring) for member in members for ring in member.rings]
+        rung = [
+            (member.db, ring) for member in members for ring in member.rings
+        ]
         if rung:
             index = [db.index for db, _ in rung]
             scope = [texts[db.spec.name] for db, _ in rung]
             rings = [ring for _, ring in rung]
-            rows.rings(rings, {"seq": order.rings, "index": index, "scope": scope, **who})
+            rows.rings(
+                rings,
+                {"seq": order.rings, "index": index, "scope": scope, **who},
+            )
 
 
 def _table(members: list[_Member], waves: list[Wave]) -> list[list[int]]:
@@ -461,4 +599,6 @@ def _each(values: list[int], n: int) -> list[int]:
 
 def _after_shown(seqs: list[int], shown_us: list[int]) -> list[int]:
     """Return the seqs, each moved by one where the witness writes a row first."""
-    return [seq + (at_us >= 0) for seq, at_us in zip(seqs, shown_us, strict=True)]
+    return [
+        seq + (at_us >= 0) for seq, at_us in zip(seqs, shown_us, strict=True)
+    ]

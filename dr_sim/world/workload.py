@@ -31,8 +31,58 @@ from dr_sim.world.agenda import NEVER_US
 # Relative write load by local hour of a working day, and of a day at the weekend (assumed: an
 # office's database, busy from 8 to 18 with a dip at noon, batch work at night). Only the shape
 # counts, the mean is the scenario's.
-_WORKING_DAY = (2, 2, 3, 3, 2, 2, 3, 6, 12, 16, 17, 16, 12, 14, 16, 16, 14, 10, 6, 4, 3, 3, 2, 2)
-_WEEKEND = (2, 2, 3, 3, 2, 2, 2, 2, 3, 3, 4, 4, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2)
+_WORKING_DAY = (
+    2,
+    2,
+    3,
+    3,
+    2,
+    2,
+    3,
+    6,
+    12,
+    16,
+    17,
+    16,
+    12,
+    14,
+    16,
+    16,
+    14,
+    10,
+    6,
+    4,
+    3,
+    3,
+    2,
+    2,
+)
+_WEEKEND = (
+    2,
+    2,
+    3,
+    3,
+    2,
+    2,
+    2,
+    2,
+    3,
+    3,
+    4,
+    4,
+    3,
+    3,
+    3,
+    3,
+    3,
+    3,
+    3,
+    3,
+    3,
+    2,
+    2,
+    2,
+)
 
 
 @dataclass(slots=True)
@@ -94,9 +144,14 @@ class Workload:
         self._gaps: list[_Gap] = []
         self._last_ack = (-1, 0)
         if since_us:
-            self._since_us, self._since_bytes = since_us, self._offered_bytes(since_us)
+            self._since_us, self._since_bytes = (
+                since_us,
+                self._offered_bytes(since_us),
+            )
 
-    def add_burst(self, at_us: int, log_bytes: int, over_us: int, open_us: int) -> None:
+    def add_burst(
+        self, at_us: int, log_bytes: int, over_us: int, open_us: int
+    ) -> None:
         """Add one transaction that writes that much log, evenly over that time (all at once if 0),
         and commits after open_us.
         """
@@ -111,27 +166,38 @@ class Workload:
         for at_us, log_bytes, over_us, open_us in self._open:
             done = t - at_us
             if 0 < done < open_us:
-                total += log_bytes if done >= over_us else log_bytes * done // over_us
+                total += (
+                    log_bytes
+                    if done >= over_us
+                    else log_bytes * done // over_us
+                )
         return total
 
     # ---- gaps
     def refuse_from(self, t: int) -> None:
         """Refuse writes from t on, until accept_from."""
         user, maintenance = (
-            (self._gaps[-1].user_bytes, self._gaps[-1].maintenance_bytes) if self._gaps else (0, 0)
+            (self._gaps[-1].user_bytes, self._gaps[-1].maintenance_bytes)
+            if self._gaps
+            else (0, 0)
         )
-        self._gaps.append(_Gap(t, NEVER_US, self.user_bytes(t), user, maintenance))
+        self._gaps.append(
+            _Gap(t, NEVER_US, self.user_bytes(t), user, maintenance)
+        )
         self._last_ack = (-1, 0)
 
     def accept_from(self, t: int) -> int:
         """Accept writes again; return how many commits were refused meanwhile."""
         gap = self._gaps[-1]
         gap.end_us = t
-        before, after = self._offered_bytes(gap.begin_us), self._offered_bytes(t)
-        gap.user_bytes += after - before
-        gap.maintenance_bytes += self._offered_maintenance(t) - self._offered_maintenance(
-            gap.begin_us
+        before, after = (
+            self._offered_bytes(gap.begin_us),
+            self._offered_bytes(t),
         )
+        gap.user_bytes += after - before
+        gap.maintenance_bytes += self._offered_maintenance(
+            t
+        ) - self._offered_maintenance(gap.begin_us)
         self._last_ack = (-1, 0)
         return self._commits_in(after) - self._commits_in(before)
 
@@ -146,11 +212,15 @@ class Workload:
         if t >= gap.end_us:
             return gap.user_bytes, gap.maintenance_bytes
         user, maintenance = (
-            (self._gaps[i - 1].user_bytes, self._gaps[i - 1].maintenance_bytes) if i else (0, 0)
+            (self._gaps[i - 1].user_bytes, self._gaps[i - 1].maintenance_bytes)
+            if i
+            else (0, 0)
         )
         return (
             user + self._offered_bytes(t) - self._offered_bytes(gap.begin_us),
-            maintenance + self._offered_maintenance(t) - self._offered_maintenance(gap.begin_us),
+            maintenance
+            + self._offered_maintenance(t)
+            - self._offered_maintenance(gap.begin_us),
         )
 
     # ---- bytes and commits by time
@@ -173,9 +243,15 @@ class Workload:
             j = bisect_right(self._starts, rest) - 1
             base = self._cum[j]
             step = self._cum[j + 1] - base
-            begun = base - (-step * (rest - self._starts[j]) // self._lengths[j])
+            begun = base - (
+                -step * (rest - self._starts[j]) // self._lengths[j]
+            )
             offered = periods * self._bytes + begun
-        return max(0, offered - self._since_bytes) if self._since_bytes else offered
+        return (
+            max(0, offered - self._since_bytes)
+            if self._since_bytes
+            else offered
+        )
 
     def _offered_maintenance(self, t: int) -> int:
         """Return M(t) without gaps."""
@@ -183,7 +259,11 @@ class Workload:
         for at_us, log_bytes, over_us in self._bursts:
             done = t - at_us
             if done > 0:
-                total += log_bytes if done >= over_us else -(-log_bytes * done // over_us)
+                total += (
+                    log_bytes
+                    if done >= over_us
+                    else -(-log_bytes * done // over_us)
+                )
         return total
 
     def lsn(self, t: int) -> int:
@@ -207,7 +287,9 @@ class Workload:
             lsn += self.maintenance_bytes(t)
         if u <= 0 or not self._tx_num:
             return self._commits_before, lsn
-        return (u - 1) * self._tx_den // self._tx_num + 1 + self._commits_before, lsn
+        return (
+            u - 1
+        ) * self._tx_den // self._tx_num + 1 + self._commits_before, lsn
 
     def _commits_in(self, user_bytes: int) -> int:
         """Return how many commits begin within that many bytes."""
@@ -236,7 +318,9 @@ class Workload:
             return NEVER_US
         byte = self.commit_start(n)
         if self._gaps:
-            passed = bisect_right(self._gaps, byte, key=lambda gap: gap.at_byte)
+            passed = bisect_right(
+                self._gaps, byte, key=lambda gap: gap.at_byte
+            )
             if passed and self._gaps[passed - 1].end_us == NEVER_US:
                 return NEVER_US
             byte += self._gaps[passed - 1].user_bytes if passed else 0
@@ -245,7 +329,11 @@ class Workload:
             return byte * self._period_us // self._bytes
         periods, rest = divmod(byte, self._bytes)
         j = bisect_right(self._cum, rest) - 1
-        dt = (rest - self._cum[j]) * self._lengths[j] // (self._cum[j + 1] - self._cum[j])
+        dt = (
+            (rest - self._cum[j])
+            * self._lengths[j]
+            // (self._cum[j + 1] - self._cum[j])
+        )
         return periods * self._period_us + self._starts[j] + dt
 
     def commit_start(self, n: int) -> int:
@@ -253,7 +341,9 @@ class Workload:
         return -(-n * self._tx_num // self._tx_den)
 
 
-def _segments(volume: LogVolume, scenario: Scenario) -> tuple[list[int], list[int], list[int]]:
+def _segments(
+    volume: LogVolume, scenario: Scenario
+) -> tuple[list[int], list[int], list[int]]:
     """Return one period as (starts, lengths, cumulative bytes at each start and at the end)."""
     if volume.shape == "steady":
         return [0], [volume.den_us], [0, volume.num_bytes]
@@ -266,13 +356,19 @@ def _segments(volume: LogVolume, scenario: Scenario) -> tuple[list[int], list[in
         return [i * step for i in range(n)], [step] * n, cum
     hours = list(_WORKING_DAY) * 5 + list(_WEEKEND) * 2
     total = volume.num_bytes * WEEK_US // volume.den_us
-    local = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=scenario.start_utc_us)
+    local = datetime.fromtimestamp(0, UTC) + timedelta(
+        microseconds=scenario.start_utc_us
+    )
     local = local.astimezone(ZoneInfo(scenario.time_zone))
     hour = local.weekday() * 24 + local.hour
-    into_us = (local.minute * 60 + local.second) * 1_000_000 + local.microsecond
+    into_us = (
+        local.minute * 60 + local.second
+    ) * 1_000_000 + local.microsecond
     weights = hours[hour:] + hours[:hour]
     lengths = [HOUR_US] * 168
-    if into_us:  # begins within an hour: that hour's rest first, its beginning last
+    if (
+        into_us
+    ):  # begins within an hour: that hour's rest first, its beginning last
         weights.append(weights[0])
         lengths = [HOUR_US - into_us] + [HOUR_US] * 167 + [into_us]
     starts, parts = [], [0]

@@ -79,10 +79,17 @@ class World:
         streams = Streams(scenario.seed, scenario.replication_no, block_words)
         self._several = several(scenario)
         express = express and not scenario.steps and not self._several
-        self._ground = Ground(scenario, self.agenda, self.journal, streams, express)
-        sides = sides or model_sides(scenario.replay.validate_hash, scenario.engine.imitates)
+        self._ground = Ground(
+            scenario, self.agenda, self.journal, streams, express
+        )
+        sides = sides or model_sides(
+            scenario.replay.validate_hash, scenario.engine.imitates
+        )
         places = first_places(scenario)
-        self.places = [FIRST_PRIMARY, *places]  # in order: the preferred standby is the first
+        self.places = [
+            FIRST_PRIMARY,
+            *places,
+        ]  # in order: the preferred standby is the first
         self._waiting: list[Waiting] = []
         self._happenings = Happenings(self)
         self._second_sides = SecondSides(self)
@@ -119,7 +126,9 @@ class World:
         return self.journal
 
     # ---- roles
-    def _put_all_on(self, each: Sequence[Roles], store: Store | None = None) -> Pair:
+    def _put_all_on(
+        self, each: Sequence[Roles], store: Store | None = None
+    ) -> Pair:
         """Put on the pairs of all standbys behind one primary; return the first of them. store: its
         manager's.
         """
@@ -132,13 +141,18 @@ class World:
             self._put_on(roles, None, lead)
         return lead
 
-    def _put_on(self, roles: Roles, store: Store | None, lead: Pair | None) -> Pair:
+    def _put_on(
+        self, roles: Roles, store: Store | None, lead: Pair | None
+    ) -> Pair:
         pair = Pair(self._ground, roles, store, lead)
         pair.site_lost_hook = self._happenings.site_lost
         pair.back_hook = self._second_sides.back
         pair.coming_back.opened_hook = self._second_sides.look
         pair.is_on = lambda: pair.lead is self.pair
-        goes_on = self.scenario.new_secondary_us is not None or self.scenario.brings_back
+        goes_on = (
+            self.scenario.new_secondary_us is not None
+            or self.scenario.brings_back
+        )
         if goes_on or self._several:
             pair.promotion.online_hook = lambda: self._soon(pair, False)
             pair.promotion.redirected_hook = lambda: self._soon(pair, True)
@@ -151,7 +165,9 @@ class World:
         settled, roles may change.
         """
         now = self.agenda.now_us
-        self.agenda.at(now, Class.HOUSEKEEPING, -1, self._follows, pair, redirected)
+        self.agenda.at(
+            now, Class.HOUSEKEEPING, -1, self._follows, pair, redirected
+        )
 
     def _follows(self, pair: Pair, redirected: bool) -> None:
         """Put on the next pair if this one's failover has come that far."""
@@ -165,10 +181,15 @@ class World:
         primaries (R15, R16): until the old primary is known to be stopped, or is no more. It is no
         more when its site is lost, or when the next pair's second side is in place.
         """
-        if pair.lead is self.pair or not (pair.users.redirected and pair.all_online):
+        if pair.lead is self.pair or not (
+            pair.users.redirected and pair.all_online
+        ):
             return
         pair.retire()
-        replaced = pair.replaced_by is not None and self.agenda.now_us >= pair.replaced_by.ready_us
+        replaced = (
+            pair.replaced_by is not None
+            and self.agenda.now_us >= pair.replaced_by.ready_us
+        )
         if pair.promotion.confirmed or pair.site_lost or replaced:
             pair.dismiss()
 
@@ -200,7 +221,13 @@ class World:
         for pair in self.pair.together:
             pair.left_behind = LeftBehind(pair, earlier)
         if old.replaced_by is not None:
-            self.agenda.at(old.replaced_by.ready_us, Class.HOUSEKEEPING, -1, self.end_of, old)
+            self.agenda.at(
+                old.replaced_by.ready_us,
+                Class.HOUSEKEEPING,
+                -1,
+                self.end_of,
+                old,
+            )
         for pair in self.pair.together:
             pair.start()
         if old.lead.coming_back.closed:
@@ -215,7 +242,9 @@ class World:
             lane = f"goes on {number} at {now}"
             kind = event.kind
             pair.context.note("truth.goes_on", -1, event.number, kind.name)
-            occurrence = Occurrence(pair, kind.name, event.number, lane, 0, number)
+            occurrence = Occurrence(
+                pair, kind.name, event.number, lane, 0, number
+            )
             kind.happen(occurrence, event.params)
         pair.outside.turn()
 
@@ -225,36 +254,76 @@ class World:
         """
         now, new_us = self.agenda.now_us, self.scenario.new_secondary_us
         sides = old.roles.sides
-        found: list[tuple[str, int, tuple[Any, Engine], Mapping[str, Heir]]] = []
+        found: list[
+            tuple[str, int, tuple[Any, Engine], Mapping[str, Heir]]
+        ] = []
         for pair in old.together:
             if pair is not old:
-                others = pair.roles.sides.secondary_files, pair.roles.sides.secondary
-                found.append((pair.roles.secondary, now, others, heirs_beside(pair, heirs)))
+                others = (
+                    pair.roles.sides.secondary_files,
+                    pair.roles.sides.secondary,
+                )
+                found.append(
+                    (
+                        pair.roles.secondary,
+                        now,
+                        others,
+                        heirs_beside(pair, heirs),
+                    )
+                )
         replaces = ""
-        if new_us is not None or not self._several or self.scenario.brings_back:
+        if (
+            new_us is not None
+            or not self._several
+            or self.scenario.brings_back
+        ):
             replaces, second, ready_us = self._second_sides.after(old)
-            found.append((replaces, ready_us, (second.secondary_files, second.secondary), heirs))
+            found.append(
+                (
+                    replaces,
+                    ready_us,
+                    (second.secondary_files, second.secondary),
+                    heirs,
+                )
+            )
         found.sort(key=lambda one: self.places.index(one[0]))
         each = [
             Roles(
                 number=len(self.pairs) + rank,
                 primary=old.roles.secondary,
                 secondary=place,
-                sides=Sides(sides.secondary_files, files, sides.secondary, engine, sides.another),
+                sides=Sides(
+                    sides.secondary_files,
+                    files,
+                    sides.secondary,
+                    engine,
+                    sides.another,
+                ),
                 begins_us=now,
                 ready_us=ready_us,
                 heirs=theirs,
                 rank=rank,
                 cloud=old.cloud,
             )
-            for rank, (place, ready_us, (files, engine), theirs) in enumerate(found)
+            for rank, (place, ready_us, (files, engine), theirs) in enumerate(
+                found
+            )
         ]
-        old.replaced_by = next((roles for roles in each if roles.secondary == replaces), None)
+        old.replaced_by = next(
+            (roles for roles in each if roles.secondary == replaces), None
+        )
         return each
 
     def at_copy(self, place: str) -> Pair | None:
         """Return the pair that is on whose standby is at that place; None: there is none."""
-        return next((pair for pair in self.pair.together if pair.roles.secondary == place), None)
+        return next(
+            (
+                pair
+                for pair in self.pair.together
+                if pair.roles.secondary == place
+            ),
+            None,
+        )
 
     # ---- of the pair that is on
     @property

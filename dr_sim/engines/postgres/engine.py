@@ -41,7 +41,13 @@ from dr_sim.engines.backup_set import BackupSet, DamagedError
 from dr_sim.engines.headers import header_for
 from dr_sim.engines.own_errors import DAMAGE, OBSTACLES, refusal
 from dr_sim.engines.payload import Payload
-from dr_sim.engines.port import BackupOrder, EngineError, Files, Made, WitnessReading
+from dr_sim.engines.port import (
+    BackupOrder,
+    EngineError,
+    Files,
+    Made,
+    WitnessReading,
+)
 from dr_sim.engines.postgres.database import PostgresDatabase
 from dr_sim.engines.postgres.errors import ServerError
 from dr_sim.engines.postgres.full_disk import no_room_for_a_file
@@ -66,16 +72,34 @@ class Recovery:
 
     @property
     def outcome(self) -> str:
-        return "silent short recovery" if self.lsn < self.offered_lsn else "complete"
+        return (
+            "silent short recovery"
+            if self.lsn < self.offered_lsn
+            else "complete"
+        )
 
 
 class PostgresBackup:
     """A backup that is being made; a log's segments are those closed at its begin."""
 
-    __slots__ = ("_base", "_db", "_engine", "_n0", "_n1", "_native", "_path", "_segments", "header")
+    __slots__ = (
+        "_base",
+        "_db",
+        "_engine",
+        "_n0",
+        "_n1",
+        "_native",
+        "_path",
+        "_segments",
+        "header",
+    )
 
     def __init__(
-        self, engine: PostgresEngine, db: PostgresDatabase, path: str, header: BackupHeader
+        self,
+        engine: PostgresEngine,
+        db: PostgresDatabase,
+        path: str,
+        header: BackupHeader,
     ) -> None:
         self._engine = engine
         self._db = db
@@ -86,7 +110,9 @@ class PostgresBackup:
         self._native = Native(db.timeline, 0, 0)
         self._segments = db.segments
         # another full may finish before this incremental does, which stays on the one it began on
-        self._base = db.manifest.read_bytes() if header.kind is _INCREMENTAL else None
+        self._base = (
+            db.manifest.read_bytes() if header.kind is _INCREMENTAL else None
+        )
         if header.kind is _FULL:
             db.fulls_begun.append(header.first_lsn)
         if header.is_tail:
@@ -96,7 +122,10 @@ class PostgresBackup:
             end = db.cut() if db.unread else 0
             self._segments = list(db.segments)
             self._native = Native(
-                db.timeline, 0, end, db.log_parts(self._segments) if self._segments else []
+                db.timeline,
+                0,
+                end,
+                db.log_parts(self._segments) if self._segments else [],
             )
 
     def finish(self, commits: int, lsn: int, finished_utc_us: int) -> Made:
@@ -105,7 +134,11 @@ class PostgresBackup:
         if header.kind is _LOG:
             if not header.copy_only and header.last_lsn >= db.log_lsn:
                 db.truncate_log(self._segments)
-                db.log_fork, db.log_lsn, db.log_commits = header.fork, header.last_lsn, self._n1
+                db.log_fork, db.log_lsn, db.log_commits = (
+                    header.fork,
+                    header.last_lsn,
+                    self._n1,
+                )
         else:
             if commits > db.at.commits or lsn > db.at.lsn:
                 db.commit_to(max(commits, db.at.commits), max(lsn, db.at.lsn))
@@ -128,7 +161,10 @@ class PostgresBackup:
         if header.copy_only:
             return False
         if header.kind is _INCREMENTAL:
-            return backup_set.base_after(header, db.base_lsn, db.fulls_begun) != db.base_lsn
+            return (
+                backup_set.base_after(header, db.base_lsn, db.fulls_begun)
+                != db.base_lsn
+            )
         db.has_base, db.base_checkpoint_lsn = True, header.checkpoint_lsn
         return True
 
@@ -140,13 +176,20 @@ class PostgresBackup:
         if self.header.kind is not _LOG:
             self._native = self._db.base_backup(self._base)
         data = self._bytes(False)
-        self._engine.files.write(self._path, data[: len(data) * fraction_ppm // 1_000_000])
+        self._engine.files.write(
+            self._path, data[: len(data) * fraction_ppm // 1_000_000]
+        )
 
     def _bytes(self, ended: bool) -> bytes:
         forks, body = self._db.at.forks, self._native.encode()
         written = backup_set.SetContents(forks, self._n0, self._n1)
         return backup_set.encode(
-            MAGIC, self.header, written, body, ended=ended, checksum=self._engine.checksum
+            MAGIC,
+            self.header,
+            written,
+            body,
+            ended=ended,
+            checksum=self._engine.checksum,
         )
 
 
@@ -177,7 +220,9 @@ class PostgresRestore(Restoring["PostgresEngine"]):
 def _apply(db: PostgresDatabase, s: BackupSet, native: Native) -> None:
     base_lsn = db.base_lsn if db.has_base else None
     what = backup_set.obstacle(s, db.at.forks, db.redo_lsn, base_lsn)
-    if what is not None and what != "wrong_base":  # that is for pg_combinebackup to say
+    if (
+        what is not None and what != "wrong_base"
+    ):  # that is for pg_combinebackup to say
         lsn = s.first_lsn if what == "gap" else s.last_lsn
         raise refusal(OBSTACLES[what], lsn=lsn, redo=db.redo_lsn)
     if s.kind == _LOG:
@@ -199,7 +244,9 @@ class PostgresEngine:
 
     name = "postgres"
 
-    def __init__(self, files: Files, *, checksum: bool = False, scale: int = 0) -> None:
+    def __init__(
+        self, files: Files, *, checksum: bool = False, scale: int = 0
+    ) -> None:
         self.files = files
         self.scale = scale
         self.checksum = checksum
@@ -207,7 +254,9 @@ class PostgresEngine:
         self.recoveries: dict[str, Recovery] = {}
         self._home = home()
         self.version = self._home.binaries.version
-        self._finalizer = weakref.finalize(self, _close, self.databases, os.getpid())
+        self._finalizer = weakref.finalize(
+            self, _close, self.databases, os.getpid()
+        )
 
     def close(self) -> None:
         """Stop all servers and delete their files."""
@@ -254,7 +303,9 @@ class PostgresEngine:
             db.has_room()
             db.commit_to(commits, lsn)
 
-    def begin_backup(self, database: str, order: BackupOrder) -> PostgresBackup:
+    def begin_backup(
+        self, database: str, order: BackupOrder
+    ) -> PostgresBackup:
         db = self._online(database)
         if order.tail and order.kind is not _LOG:
             raise ValueError("only a log backup can be a tail")
@@ -308,7 +359,11 @@ class PostgresEngine:
             db.destroy()
             raise
         if not backup_set.is_copy_only(s):
-            db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, s.first_lsn, s.checkpoint_lsn
+            db.has_base, db.base_lsn, db.base_checkpoint_lsn = (
+                True,
+                s.first_lsn,
+                s.checkpoint_lsn,
+            )
         db.offered_lsn = s.last_lsn
         self.destroy(s.database)
         self.databases[s.database] = db
@@ -324,7 +379,10 @@ class PostgresEngine:
         if db is None:
             return RestoreState(0, 0, 0, exists=False)
         return RestoreState(
-            db.at.forks[-1][0], db.redo_lsn, db.base_lsn if db.has_base else 0, not db.online
+            db.at.forks[-1][0],
+            db.redo_lsn,
+            db.base_lsn if db.has_base else 0,
+            not db.online,
         )
 
     def recover(self, database: str, fork: int, size_bytes: int = 0) -> int:
@@ -332,13 +390,17 @@ class PostgresEngine:
         if db.online:
             raise refusal(60019, db=database)
         if any(step[0] == fork for step in db.at.forks):
-            raise ValueError(f"fork {fork} is on the path of {database} already")
+            raise ValueError(
+                f"fork {fork} is on the path of {database} already"
+            )
         db.log_fork = db.at.forks[-1][0]
         native = db.promote(fork)
         if size_bytes and db.payload is None:
             db.payload = Payload.of(size_bytes, self.scale)
         db.log_lsn, db.log_commits = db.at.lsn, db.at.commits
-        self.recoveries[database] = Recovery(native, db.at.lsn, max(db.offered_lsn, db.at.lsn))
+        self.recoveries[database] = Recovery(
+            native, db.at.lsn, max(db.offered_lsn, db.at.lsn)
+        )
         return db.at.lsn
 
     def read_witness(self, database: str) -> WitnessReading:
@@ -361,8 +423,12 @@ class PostgresEngine:
         if what == "log" and db is not None and db.online:
             return db.run_out()
         if what == "backup":
-            return no_room_for_a_file(self._home, self._home.folder / "template/data/PG_VERSION")
-        return refusal(60007)  # the standby's disk is not really full, so it was not asked
+            return no_room_for_a_file(
+                self._home, self._home.folder / "template/data/PG_VERSION"
+            )
+        return refusal(
+            60007
+        )  # the standby's disk is not really full, so it was not asked
 
 
 def _close(databases: dict[str, PostgresDatabase], pid: int) -> None:

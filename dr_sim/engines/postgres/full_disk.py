@@ -20,15 +20,24 @@ from pathlib import Path
 from dr_sim.engines.own_errors import refusal
 from dr_sim.engines.port import EngineError
 from dr_sim.engines.postgres.home import Home, children
-from dr_sim.engines.postgres.server import FULL, GONE_S, SEGMENT_BYTES, PostgresServer
+from dr_sim.engines.postgres.server import (
+    FULL,
+    GONE_S,
+    SEGMENT_BYTES,
+    PostgresServer,
+)
 
 PRLIMIT = Path("/usr/bin/prlimit")
 """A program of util-linux, there on every Linux."""
 BEYOND = 4
 """Segments that pg_wal grows by before its budget is used up."""
 MESSAGE_BYTES = SEGMENT_BYTES // 8
-MOST_MESSAGES = 200  # a server that had made segments in advance uses those up first
-_MESSAGE = "SELECT pg_logical_emit_message(false, 'other work', repeat('x', %s::int))"
+MOST_MESSAGES = (
+    200  # a server that had made segments in advance uses those up first
+)
+_MESSAGE = (
+    "SELECT pg_logical_emit_message(false, 'other work', repeat('x', %s::int))"
+)
 
 
 def run_out(server: PostgresServer) -> EngineError:
@@ -36,7 +45,9 @@ def run_out(server: PostgresServer) -> EngineError:
     it acknowledged is there.
     """
     if not PRLIMIT.exists() or not server.pid:
-        return refusal(60007)  # this system cannot bound another process: it was not asked
+        return refusal(
+            60007
+        )  # this system cannot bound another process: it was not asked
     (server.folder / FULL).touch()
     server.forget()
     with contextlib.suppress(EngineError):  # the one that falls
@@ -56,7 +67,13 @@ def _bound(home: Home, pid: int) -> None:
     (CAP_SYS_RESOURCE) to do that to others. The process leaves no core file when it falls.
     """
     with contextlib.suppress(EngineError):  # one that has ended meanwhile
-        home.run(str(PRLIMIT), "--pid", str(pid), f"--fsize={SEGMENT_BYTES - 1}", "--core=0")
+        home.run(
+            str(PRLIMIT),
+            "--pid",
+            str(pid),
+            f"--fsize={SEGMENT_BYTES - 1}",
+            "--core=0",
+        )
 
 
 def make_room(server: PostgresServer) -> None:

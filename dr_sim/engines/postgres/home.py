@@ -88,16 +88,21 @@ def _temporary(user: User | None, candidates: Sequence[Path]) -> Path:
     """
     for parent in candidates:
         reach = user is None or all(
-            p.stat().st_mode & 0o001 for p in (parent, *parent.parents) if p.exists()
+            p.stat().st_mode & 0o001
+            for p in (parent, *parent.parents)
+            if p.exists()
         )
         if (
             parent.is_dir()
             and reach
-            and len(str(parent)) + len(PREFIX) + 10 + _LONGEST_BELOW < SOCKET_BYTES - 4
+            and len(str(parent)) + len(PREFIX) + 10 + _LONGEST_BELOW
+            < SOCKET_BYTES - 4
         ):
             folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
             if user is not None:
-                folder.chmod(0o711)  # others may pass through, to what belongs to them
+                folder.chmod(
+                    0o711
+                )  # others may pass through, to what belongs to them
             return folder
     tried = ", ".join(map(str, candidates))
     raise ServerError(
@@ -106,7 +111,11 @@ def _temporary(user: User | None, candidates: Sequence[Path]) -> Path:
 
 
 def _on_disk() -> list[Path]:
-    return [Path(tempfile.gettempdir()).resolve(), Path("/tmp"), Path("/var/tmp")]
+    return [
+        Path(tempfile.gettempdir()).resolve(),
+        Path("/tmp"),
+        Path("/var/tmp"),
+    ]
 
 
 def _candidates() -> list[Path]:
@@ -117,13 +126,22 @@ def _candidates() -> list[Path]:
         plenty = shutil.disk_usage(MEMORY).free >= MEMORY_BYTES
     except OSError:
         plenty = False
-    return [MEMORY, *_on_disk()] if plenty and "TMPDIR" not in os.environ else _on_disk()
+    return (
+        [MEMORY, *_on_disk()]
+        if plenty and "TMPDIR" not in os.environ
+        else _on_disk()
+    )
 
 
 def children(pid: int) -> list[int]:
     """The ids of a process's children; none where the system does not tell (no /proc)."""
     try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return [
+            int(word)
+            for word in Path(f"/proc/{pid}/task/{pid}/children")
+            .read_text()
+            .split()
+        ]
     except OSError:
         return []
 
@@ -143,7 +161,10 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
     """End a program and what it has started: first so that it gives its shared memory back, then
     for good.
     """
-    for how, wait_s in ((signal.SIGTERM, GIVE_BACK_S), (signal.SIGKILL, STOP_S)):
+    for how, wait_s in (
+        (signal.SIGTERM, GIVE_BACK_S),
+        (signal.SIGKILL, STOP_S),
+    ):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, how)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -172,7 +193,9 @@ class Watcher:
 
     def tell(self, line: str) -> None:
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # somebody ended it: the notes are still there
+        with contextlib.suppress(
+            BrokenPipeError
+        ):  # somebody ended it: the notes are still there
             self._process.stdin.write(line.encode() + b"\n")
             self._process.stdin.flush()
 
@@ -236,7 +259,9 @@ class Home:
             "cwd": self.folder,
         }
         if self.user is not None:
-            who.update(user=self.user.uid, group=self.user.gid, extra_groups=[])
+            who.update(
+                user=self.user.uid, group=self.user.gid, extra_groups=[]
+            )
         return who
 
     def run(self, program: str, *arguments: str | Path) -> bytes:
@@ -246,7 +271,11 @@ class Home:
         Raises EngineError: its exit code and what it wrote to standard error. OutsideError:
         somebody else ended it.
         """
-        path = program if program.startswith("/") else self.binaries.folder / program
+        path = (
+            program
+            if program.startswith("/")
+            else self.binaries.folder / program
+        )
         process: subprocess.Popen[bytes] = subprocess.Popen(
             [path, *arguments],
             stdin=subprocess.DEVNULL,
@@ -277,12 +306,25 @@ class Home:
                 "and nothing of it is written"
             )
         if process.returncode:
-            words = said.decode(errors="replace").replace(f"{self.folder}/", "").splitlines()
-            lines = [line for line in words if line and not line.startswith("WARNING")]
-            raise EngineError(process.returncode, " / ".join(lines[:3]) or f"{program} failed")
+            words = (
+                said.decode(errors="replace")
+                .replace(f"{self.folder}/", "")
+                .splitlines()
+            )
+            lines = [
+                line
+                for line in words
+                if line and not line.startswith("WARNING")
+            ]
+            raise EngineError(
+                process.returncode,
+                " / ".join(lines[:3]) or f"{program} failed",
+            )
         return output
 
-    def start(self, arguments: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
+    def start(
+        self, arguments: Sequence[str | Path], log: Path
+    ) -> subprocess.Popen[bytes]:
         """Start a server; its output is appended to log. It does not hear the terminal's Ctrl-C: we
         stop it.
         """
@@ -309,7 +351,11 @@ class Home:
         self.watcher.tell(f"+{server.pid}")
         return server
 
-    def stop(self, server: subprocess.Popen[bytes], how: signal.Signals = signal.SIGQUIT) -> None:
+    def stop(
+        self,
+        server: subprocess.Popen[bytes],
+        how: signal.Signals = signal.SIGQUIT,
+    ) -> None:
         """Stop a server, by default as a power failure would, and wait until it is gone."""
         self._end(server, how)
         if server.pid in self._servers:
@@ -350,7 +396,9 @@ class Home:
         servers = [server for server, _ in self._servers.values()]
         for server in servers:
             if server.poll() is None:
-                server.send_signal(signal.SIGQUIT)  # all at once, then wait for each
+                server.send_signal(
+                    signal.SIGQUIT
+                )  # all at once, then wait for each
         for server in servers:
             self.stop(server)
         for folder in self.note.folders:

@@ -25,7 +25,9 @@ from dr_sim.engines.postgres.server import SEGMENT_BYTES
 _TABLE = struct.Struct("<II")
 _PAGE_BYTES = 8192  # XLOG_BLCKSZ
 _PAGE_HEADER_BYTES = 24  # SizeOfXLogShortPHD
-_A_LOG_FILE = (1 << 32) // SEGMENT_BYTES  # segments whose names share the middle eight digits
+_A_LOG_FILE = (
+    1 << 32
+) // SEGMENT_BYTES  # segments whose names share the middle eight digits
 
 
 def lsn(text: str) -> int:
@@ -50,7 +52,9 @@ def segment_number(name: str) -> tuple[int, int]:
     """(timeline, segment) of such a name; timeline 0: it is none."""
     if len(name) != 24 or not all(c in "0123456789ABCDEF" for c in name):
         return 0, 0
-    return int(name[:8], 16), int(name[8:16], 16) * _A_LOG_FILE + int(name[16:], 16)
+    return int(name[:8], 16), int(name[8:16], 16) * _A_LOG_FILE + int(
+        name[16:], 16
+    )
 
 
 def trimmed(segment: bytes) -> bytes:
@@ -58,9 +62,15 @@ def trimmed(segment: bytes) -> bytes:
     a switch).
     """
     end = len(segment)
-    while end > _PAGE_BYTES and _says_nothing(segment[end - _PAGE_BYTES : end]):
+    while end > _PAGE_BYTES and _says_nothing(
+        segment[end - _PAGE_BYTES : end]
+    ):
         end -= _PAGE_BYTES
-    return segment[:end] if end > _PAGE_BYTES or segment[:_PAGE_BYTES].strip(b"\0") else b""
+    return (
+        segment[:end]
+        if end > _PAGE_BYTES or segment[:_PAGE_BYTES].strip(b"\0")
+        else b""
+    )
 
 
 def _says_nothing(page: bytes) -> bool:
@@ -89,7 +99,11 @@ class Native:
         }  # fmt: skip
         table = json.dumps(said, separators=(",", ":")).encode()
         return b"".join(
-            (_TABLE.pack(len(table), crc32(table)), table, *(part for _, part in self.parts))
+            (
+                _TABLE.pack(len(table), crc32(table)),
+                table,
+                *(part for _, part in self.parts),
+            )
         )
 
     @staticmethod
@@ -127,7 +141,9 @@ def extract(tar: bytes, target: Path, owner: tuple[int, int] | None) -> None:
     try:
         with tarfile.open(fileobj=io.BytesIO(tar), mode="r:") as archive:
             for member in archive:
-                if member.name.startswith("/") or ".." in member.name.split("/"):
+                if member.name.startswith("/") or ".." in member.name.split(
+                    "/"
+                ):
                     raise DamagedError("mark")
                 place = root + member.name
                 if member.isdir():
@@ -135,11 +151,17 @@ def extract(tar: bytes, target: Path, owner: tuple[int, int] | None) -> None:
                 elif member.isreg():
                     begin = member.offset_data
                     with open(
-                        os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", 0
+                        os.open(
+                            place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600
+                        ),
+                        "wb",
+                        0,
                     ) as file:
                         file.write(tar[begin : begin + member.size])
                 else:
-                    raise DamagedError("mark")  # we have no tablespaces, so no links either
+                    raise DamagedError(
+                        "mark"
+                    )  # we have no tablespaces, so no links either
                 places.append(place)
     except (tarfile.TarError, OSError, ValueError, EOFError):
         raise DamagedError("mark") from None

@@ -39,7 +39,9 @@ def notes_folder() -> Path:
     the next if we are killed.
     """
     try:
-        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+        state = (
+            os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+        )
     except RuntimeError:
         raise ServerError(
             "servers are noted in the user's home, and this user has none: name a folder "
@@ -71,7 +73,9 @@ class Note:
         self.folders: list[Path] = []
         self._lock = FileLock(self.place.with_suffix(LOCK))
         self._lock.acquire()
-        self._file = os.open(self.place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._file = os.open(
+            self.place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600
+        )
         self._bytes = 0
         self._servers: dict[int, str] = {}
         self._programs: dict[int, str] = {}
@@ -104,7 +108,11 @@ class Note:
     def keep_log(self, title: str, log: Path) -> Path:
         """Put a server's last log lines where they outlast this process; returns where."""
         place = self.place.with_name(LOST)
-        lines = log.read_text(errors="replace").splitlines()[-LAST_LINES:] if log.exists() else []
+        lines = (
+            log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+            if log.exists()
+            else []
+        )
         part = self.place.with_suffix(".lost")
         part.write_text("\n".join([title, *lines, ""]))
         part.replace(place)
@@ -136,8 +144,12 @@ def clear_leftovers() -> list[int]:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             said: dict[str, Any] = json.loads(note.read_text())
             folders = [Path(text) for text in said["folders"]]
-            running = [(_end_server, pid, since) for pid, since in said["servers"]]
-            running += [(_end_program, pid, since) for pid, since in said["programs"]]
+            running = [
+                (_end_server, pid, since) for pid, since in said["servers"]
+            ]
+            running += [
+                (_end_program, pid, since) for pid, since in said["programs"]
+            ]
         for end, pid, since in running:
             if began(pid) == since:
                 stopped.append(pid)

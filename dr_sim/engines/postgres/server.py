@@ -83,7 +83,9 @@ SETTINGS = {
 }
 SETTINGS_BY_VERSION = {18: {"io_method": "sync"}}
 
-_LINE = re.compile(r"^(\d+) (\w{5}) (LOG|WARNING|ERROR|FATAL|PANIC):  (.*)$", re.M)
+_LINE = re.compile(
+    r"^(\d+) (\w{5}) (LOG|WARNING|ERROR|FATAL|PANIC):  (.*)$", re.M
+)
 _SIGNALLED = re.compile(r"terminated by signal (\d+)")
 _ORDERED = re.compile(r"received (smart|fast|immediate) shutdown request")
 _CONSEQUENCE = "57P0"
@@ -147,7 +149,11 @@ class PostgresServer:
     @property
     def pid(self) -> int:
         """0: it is stopped."""
-        return self._process.pid if self._process is not None and self.running else 0
+        return (
+            self._process.pid
+            if self._process is not None and self.running
+            else 0
+        )
 
     @property
     def running(self) -> bool:
@@ -172,12 +178,19 @@ class PostgresServer:
             self.home.own(mark)
         else:
             mark.unlink(missing_ok=True)
-        self._heard = self._started = self.log.stat().st_size if self.log.exists() else 0
-        given = [f"--{name}={value}" for name, value in {**self.settings, **settings}.items()]
+        self._heard = self._started = (
+            self.log.stat().st_size if self.log.exists() else 0
+        )
+        given = [
+            f"--{name}={value}"
+            for name, value in {**self.settings, **settings}.items()
+        ]
         self._process = self.home.start(["-D", self.data, *given], self.log)
         self._connect()
         if standby:
-            row = self.row("SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'")
+            row = self.row(
+                "SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'"
+            )
             self.startup_pid = int(str(row[0]))
 
     def _connect(self) -> None:
@@ -199,7 +212,9 @@ class PostgresServer:
                     return
                 except psycopg.OperationalError as error:
                     if time.monotonic() > until:
-                        raise self.lost(f"was not up after {START_S} s ({error})") from error
+                        raise self.lost(
+                            f"was not up after {START_S} s ({error})"
+                        ) from error
             elif time.monotonic() > until:
                 raise self.lost(f"was not up after {START_S} s")
             time.sleep(0.003)
@@ -221,7 +236,9 @@ class PostgresServer:
                 error.sqlstate or "08006", f"{error}".strip().split("\n")[0]
             ) from error
 
-    def row(self, sql: str, values: tuple[object, ...] = ()) -> tuple[object, ...]:
+    def row(
+        self, sql: str, values: tuple[object, ...] = ()
+    ) -> tuple[object, ...]:
         row = self.execute(sql, values).fetchone()
         if row is None:
             raise server_error("02000", "no row")
@@ -286,11 +303,16 @@ class PostgresServer:
         reasons = [
             line
             for line in lines
-            if line[2] in ("PANIC", "FATAL") and not line[1].startswith(_CONSEQUENCE)
+            if line[2] in ("PANIC", "FATAL")
+            and not line[1].startswith(_CONSEQUENCE)
         ]
         reasons.sort(key=lambda line: line[2] != "PANIC")
         found = [(state, words) for _, state, _, words in reasons]
-        found += [(CRASH_SHUTDOWN, words) for _, _, _, words in lines if _SIGNALLED.search(words)]
+        found += [
+            (CRASH_SHUTDOWN, words)
+            for _, _, _, words in lines
+            if _SIGNALLED.search(words)
+        ]
         return server_error(*found[0]) if found else None
 
     def _ended_from_outside(self, code: int) -> str:
@@ -311,7 +333,11 @@ class PostgresServer:
 
     def _told_to_stop(self) -> str:
         """By somebody else, since it was started."""
-        orders = [words for _, _, _, words in self._lines(self._started) if _ORDERED.search(words)]
+        orders = [
+            words
+            for _, _, _, words in self._lines(self._started)
+            if _ORDERED.search(words)
+        ]
         return f"was told to stop ({orders[0]})" if orders else ""
 
     def check(self) -> None:
@@ -319,7 +345,9 @@ class PostgresServer:
         if that is from outside.
         """
         self.execute("SELECT 1")
-        if self._told_to_stop():  # it waits for us to go, and lets nobody else in
+        if (
+            self._told_to_stop()
+        ):  # it waits for us to go, and lets nobody else in
             raise self.lost(self._told_to_stop())
 
     def _fallen(self) -> EngineError:

@@ -51,5 +51,7 @@ def _make(home: Home, folder: Path) -> None:
             server.execute(f"DROP DATABASE {name}")
         server.execute(SCHEMA)
     finally:
-        server.stop(signal.SIGINT)  # a clean shutdown: a copy starts without recovering
+        server.stop(
+            signal.SIGINT
+        )  # a clean shutdown: a copy starts without recovering
     (folder / "made").touch()

@@ -12,7 +12,13 @@ from fractions import Fraction
 
 from dr_sim.measures.alerts import AlertQuality
 from dr_sim.measures.conservation import Conservation, conservation
-from dr_sim.measures.lag import LinkUse, backlog, backups_made, bytes_offered, link_use
+from dr_sim.measures.lag import (
+    LinkUse,
+    backlog,
+    backups_made,
+    bytes_offered,
+    link_use,
+)
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.owed import not_told
 from dr_sim.measures.summary.alerts import alerts_summary, qualities_of
@@ -59,7 +65,8 @@ def summarise(whole: Whole) -> Summary:
     qualities = qualities_of(whole)
     conserved = [conservation(t, leg.scenario) for leg, t in whole.every]
     parts = [
-        _conserved_parts(leg, found) for (leg, _), found in zip(whole.every, conserved, strict=True)
+        _conserved_parts(leg, found)
+        for (leg, _), found in zip(whole.every, conserved, strict=True)
     ]
     violations = _violations(whole)
     violations += _not_conserved(whole, conserved)
@@ -109,7 +116,9 @@ def _backups(whole: Whole) -> dict[str, int]:
     return dict(made)
 
 
-def _conserved_parts(leg: Leg, conserved: list[Conservation]) -> dict[str, dict[str, int]]:
+def _conserved_parts(
+    leg: Leg, conserved: list[Conservation]
+) -> dict[str, dict[str, int]]:
     """Return the parts of each database's bytes, by the database's name."""
     databases = leg.scenario.databases
     return {databases[each.database].name: each.parts() for each in conserved}
@@ -133,7 +142,9 @@ def _legs(whole: Whole) -> list[LegSummary]:
                 leg.primary,
                 leg.secondary,
                 list(bare) if bare else None,
-                curve_summary(exposed, leg.scenario, run_end_us(t, leg.scenario)),
+                curve_summary(
+                    exposed, leg.scenario, run_end_us(t, leg.scenario)
+                ),
                 _copies(whole, leg),
             )
         )
@@ -149,7 +160,11 @@ def _copies(whole: Whole, leg: Leg) -> list[CopySummary]:
         found.append(
             CopySummary(
                 of.secondary,
-                curve_summary(whole.exposure_of_copy(one, EXPOSED_CLASS), of.scenario, end),
+                curve_summary(
+                    whole.exposure_of_copy(one, EXPOSED_CLASS),
+                    of.scenario,
+                    end,
+                ),
                 curve_summary(whole.outage_of_copy(one), of.scenario, end),
                 curve_summary(whole.lag_of_copy(one), of.scenario, end),
             )
@@ -175,7 +190,11 @@ def _silent_recoveries(whole: Whole) -> list[SilentRecovery]:
 def _violations(whole: Whole) -> list[ViolationSummary]:
     """List the violations that the witness found."""
     return [
-        ViolationSummary(leg.begins_us + r.time_us, r.values["invariant"], r.values["detail"])
+        ViolationSummary(
+            leg.begins_us + r.time_us,
+            r.values["invariant"],
+            r.values["detail"],
+        )
         for leg, t in whole.every
         for r in t.rows("truth.violation")
     ]
@@ -186,7 +205,11 @@ def _requirements_broken(whole: Whole) -> list[ViolationSummary]:
     it, and one sentence.
     """
     return [
-        ViolationSummary(leg.begins_us + b.time_us, b.requirement, f"row {b.seq}: {b.sentence}")
+        ViolationSummary(
+            leg.begins_us + b.time_us,
+            b.requirement,
+            f"row {b.seq}: {b.sentence}",
+        )
         for leg, _ in whole.every
         for b in broken(leg.journal, leg.scenario)
         if whole.still_in(leg, b.time_us)
@@ -199,7 +222,9 @@ def _took_over_twice(whole: Whole) -> list[ViolationSummary]:
     for leg in whole.legs:
         online = []
         for of, t in whole.at(leg):
-            online += [(r.time_us, of.secondary) for r in t.rows("truth.promoted")[:1]]
+            online += [
+                (r.time_us, of.secondary) for r in t.rows("truth.promoted")[:1]
+            ]
         for at_us, place in sorted(online)[1:]:
             said = f"{place} was brought online although {min(online)[1]} has taken over"
             out.append(ViolationSummary(leg.begins_us + at_us, "R16", said))
@@ -215,7 +240,9 @@ def _cloud_broken(whole: Whole) -> list[ViolationSummary]:
     ]
 
 
-def _not_told(whole: Whole, qualities: Sequence[AlertQuality]) -> list[ViolationSummary]:
+def _not_told(
+    whole: Whole, qualities: Sequence[AlertQuality]
+) -> list[ViolationSummary]:
     """List the lasting dangers that nobody was told of in time."""
     out = []
     for (leg, t), quality in zip(whole.every, qualities, strict=True):
@@ -225,18 +252,25 @@ def _not_told(whole: Whole, qualities: Sequence[AlertQuality]) -> list[Violation
             name = leg.scenario.databases[each.database].name
             since = clock(leg.begins_us + each.onset_us)
             said = f"{name} is in danger since {since}, and nobody is told"
-            out.append(ViolationSummary(leg.begins_us + each.deadline_us, "S8", said))
+            out.append(
+                ViolationSummary(leg.begins_us + each.deadline_us, "S8", said)
+            )
     return out
 
 
-def _not_conserved(whole: Whole, conserved: list[list[Conservation]]) -> list[ViolationSummary]:
+def _not_conserved(
+    whole: Whole, conserved: list[list[Conservation]]
+) -> list[ViolationSummary]:
     """List what does not add up at the end of a leg: it breaks an invariant too."""
     out = []
     for (leg, t), found in zip(whole.every, conserved, strict=True):
         at_us = leg.begins_us + run_end_us(t, leg.scenario)
         for c in found:
             name = leg.scenario.databases[c.database].name
-            out += [ViolationSummary(at_us, "conservation", f"{name}: {w}") for w in c.wrong]
+            out += [
+                ViolationSummary(at_us, "conservation", f"{name}: {w}")
+                for w in c.wrong
+            ]
     return out
 
 
@@ -261,7 +295,9 @@ def _happened(whole: Whole) -> dict[str, int]:
     next begins; what goes on in the next has happened once.
     """
     found: Counter[str] = Counter()
-    seen: set[tuple[object, ...]] = set()  # what befalls the primary is in the rows of each standby
+    seen: set[tuple[object, ...]] = (
+        set()
+    )  # what befalls the primary is in the rows of each standby
     for leg, t in whole.every:
         for r in t.rows("truth.event"):
             if not r.values["begins"] or not whole.still_in(leg, r.time_us):
@@ -289,14 +325,22 @@ def _writes_refused(whole: Whole) -> WritesRefusedSummary:
         mine = [r for _, name, r in named if name == d.name]
         time_us = sum(r.end_us - r.begin_us for r in mine)
         transactions = sum(r.transactions for r in mine)
-        by_database[d.name] = RefusedTime(time_us=time_us, transactions=transactions)
+        by_database[d.name] = RefusedTime(
+            time_us=time_us, transactions=transactions
+        )
     by_tenant: dict[str, RefusedTime] = {}
     for tenant, of in asked_of(whole.scenario).items():
         names = [databases[i].name for i in of]
-        time_us = sum(any_refused_us(_of_these(leg, found, names)) for leg, found in each)
+        time_us = sum(
+            any_refused_us(_of_these(leg, found, names)) for leg, found in each
+        )
         transactions = sum(by_database[name].transactions for name in names)
-        by_tenant[tenant] = RefusedTime(time_us=time_us, transactions=transactions)
-    first_us = min((begins_us + r.begin_us for begins_us, _, r in named), default=None)
+        by_tenant[tenant] = RefusedTime(
+            time_us=time_us, transactions=transactions
+        )
+    first_us = min(
+        (begins_us + r.begin_us for begins_us, _, r in named), default=None
+    )
     time_us = sum(any_refused_us(found) for _, found in each)
     transactions = sum(total.transactions for total in by_database.values())
     return WritesRefusedSummary(
@@ -308,14 +352,19 @@ def _writes_refused(whole: Whole) -> WritesRefusedSummary:
     )
 
 
-def _of_these(leg: Leg, found: list[RefusedWrites], names: list[str]) -> list[RefusedWrites]:
-    return [r for r in found if leg.scenario.databases[r.database].name in names]
+def _of_these(
+    leg: Leg, found: list[RefusedWrites], names: list[str]
+) -> list[RefusedWrites]:
+    return [
+        r for r in found if leg.scenario.databases[r.database].name in names
+    ]
 
 
 def _link(whole: Whole) -> LinkSummary:
     """While there was a primary to send from; all links together."""
     uses = [
-        link_use(t, leg.scenario, service_up_until_us(t, leg.scenario)) for leg, t in whole.every
+        link_use(t, leg.scenario, service_up_until_us(t, leg.scenario))
+        for leg, t in whole.every
     ]
     sent = sum(each.bytes_sent for each in uses)
     capacity_bits = sum((each.capacity_bits for each in uses), Fraction(0))

@@ -30,12 +30,23 @@ def qualities_of(whole: Whole) -> list[AlertQuality]:
     for leg, t in whole.every:
         quality = judge(t, leg.scenario)
         if leg.scenario.ranks > 1:
-            due_us = [_due_from_us(whole, leg, t, i) for i in range(len(leg.scenario.databases))]
-            quality.episodes = [e for e in quality.episodes if e.onset_us >= due_us[e.database]]
-            quality.whole_run = [e for e in quality.whole_run if e.onset_us >= due_us[e.database]]
+            due_us = [
+                _due_from_us(whole, leg, t, i)
+                for i in range(len(leg.scenario.databases))
+            ]
+            quality.episodes = [
+                e for e in quality.episodes if e.onset_us >= due_us[e.database]
+            ]
+            quality.whole_run = [
+                e
+                for e in quality.whole_run
+                if e.onset_us >= due_us[e.database]
+            ]
         for alert in quality.alerts:
             alert.number += before
-        before += len(t["seen.RaiseAlert"]["seq"]) + len(t["seen.MonitorAlert"]["seq"])
+        before += len(t["seen.RaiseAlert"]["seq"]) + len(
+            t["seen.MonitorAlert"]["seq"]
+        )
         found.append(quality)
     return found
 
@@ -57,11 +68,15 @@ def _due_from_us(whole: Whole, leg: Leg, t: Tables, database: int) -> int:
     return int(restored[0]) if restored else NEVER_US
 
 
-def alerts_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> AlertsSummary:
+def alerts_summary(
+    whole: Whole, qualities: Sequence[AlertQuality]
+) -> AlertsSummary:
     """Add up all legs: an alert that was missed after a failover was missed. A standby is judged by
     itself: that another one protects the service is no reason not to tell of a broken one.
     """
-    each = [(leg, q) for (leg, _), q in zip(whole.every, qualities, strict=True)]
+    each = [
+        (leg, q) for (leg, _), q in zip(whole.every, qualities, strict=True)
+    ]
     told = [
         in_the_run_s_time(alert_summary(leg.scenario, a), leg.begins_us)
         for leg, q in each
@@ -74,12 +89,18 @@ def alerts_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> AlertsSum
             scores[d.name].append(_score(quality.of(i)))
     by_tenant: dict[str, AlertScore] = {}
     for tenant, of in asked_of(whole.scenario).items():
-        by_tenant[tenant] = _added([score for i in of for score in scores[names[i]]])
+        by_tenant[tenant] = _added(
+            [score for i in of for score in scores[names[i]]]
+        )
     service = _added([_score(q) for q in qualities])
     episodes = []
     for leg, quality in each:
         for episode in quality.episodes:
-            episodes.append(in_the_run_s_time(_episode(leg.scenario, episode), leg.begins_us))
+            episodes.append(
+                in_the_run_s_time(
+                    _episode(leg.scenario, episode), leg.begins_us
+                )
+            )
     return AlertsSummary(
         raised=service.raised,
         due=service.due,
@@ -125,9 +146,18 @@ def _episode(scenario: Scenario, e: Episode) -> EpisodeSummary:
 
 
 def _added(scores: Sequence[AlertScore]) -> AlertScore:
-    delays = [score.max_delay_us for score in scores if score.max_delay_us is not None]
+    delays = [
+        score.max_delay_us
+        for score in scores
+        if score.max_delay_us is not None
+    ]
     total = AlertScore(
-        raised=0, due=0, missed=0, late=0, false=0, max_delay_us=max(delays, default=None)
+        raised=0,
+        due=0,
+        missed=0,
+        late=0,
+        false=0,
+        max_delay_us=max(delays, default=None),
     )
     for score in scores:
         total.raised += score.raised

@@ -32,11 +32,17 @@ def cloud_summary(whole: Whole) -> CloudSummary | None:
     reported = curve_summary(whole.reported_drift(), scenario, whole.end_us)
     provision = curve_summary(whole.provision_if_now(), scenario, whole.end_us)
     return CloudSummary(
-        drift=DriftSummary(**shallow(drift), by_database={}, by_tenant={}, reported=reported),
-        provision_if_now=PartedCurve(**shallow(provision), by_database={}, by_tenant={}),
+        drift=DriftSummary(
+            **shallow(drift), by_database={}, by_tenant={}, reported=reported
+        ),
+        provision_if_now=PartedCurve(
+            **shallow(provision), by_database={}, by_tenant={}
+        ),
         api=_api(t, scenario),
         jobs=_jobs(t, scenario),
-        provisionings=[_provisioning(p) for p in cloud.provisionings(t, scenario)],
+        provisionings=[
+            _provisioning(p) for p in cloud.provisionings(t, scenario)
+        ],
     )
 
 
@@ -48,12 +54,20 @@ def _provisioning(p: cloud.Provisioning) -> ProvisioningSummary:
 def _api(t: Tables, scenario: Scenario) -> ApiSummary:
     end = run_end_us(t, scenario) + 1
     found = cloud.calls(t, scenario, scenario.measure_from_us, end)
-    outcomes = Counter(r.values["outcome"] or "unanswered" for r in t.rows("truth.cloud_call"))
+    outcomes = Counter(
+        r.values["outcome"] or "unanswered" for r in t.rows("truth.cloud_call")
+    )
     upgrades = []
     for begin, until in _upgrades(t, scenario):
         calls = cloud.calls(t, scenario, begin, until)
         upgrades.append(
-            UpgradeSummary(begin, until, calls.calls, calls.first_try_ppm, calls.unanswered)
+            UpgradeSummary(
+                begin,
+                until,
+                calls.calls,
+                calls.first_try_ppm,
+                calls.unanswered,
+            )
         )
     return ApiSummary(
         calls=found.calls,
@@ -76,17 +90,25 @@ def _upgrades(t: Tables, scenario: Scenario) -> list[tuple[int, int]]:
         elif since is not None:
             found.append((since, r.time_us))
             since = None
-    return [*found, *([(since, run_end_us(t, scenario))] if since is not None else [])]
+    return [
+        *found,
+        *([(since, run_end_us(t, scenario))] if since is not None else []),
+    ]
 
 
 def _jobs(t: Tables, scenario: Scenario) -> JobsSummary:
     scripts = Counter(r.values["what"] for r in t.rows("truth.cloud_script"))
     notices = Counter(r.values["notice"] for r in t.rows("cloud.Notify"))
-    effects = Counter((r.values["site"], r.values["how"]) for r in t.rows("truth.cloud_effect"))
+    effects = Counter(
+        (r.values["site"], r.values["how"])
+        for r in t.rows("truth.cloud_effect")
+    )
     return JobsSummary(
         twice=cloud.jobs_twice(t),
         lost=cloud.jobs_lost(t, scenario),
         scripts=dict(sorted(scripts.items())),
         notices=dict(sorted(notices.items())),
-        effects={f"{site} {how}": n for (site, how), n in sorted(effects.items())},
+        effects={
+            f"{site} {how}": n for (site, how), n in sorted(effects.items())
+        },
     )

@@ -45,14 +45,22 @@ def exposure_part(whole: Whole, head: str) -> ClassedCurve:
     """Exposure before the first failure, or from it on: of the service, and of whatever the SLA
     asks it of.
     """
-    asked = [line for line in whole.scenario.sla if split(line.measure)[0] == head]
+    asked = [
+        line for line in whole.scenario.sla if split(line.measure)[0] == head
+    ]
 
     def of(failure_class: str) -> PartedCurve:
-        mine = [line for line in asked if (line.failure_class or EXPOSED_CLASS) == failure_class]
+        mine = [
+            line
+            for line in asked
+            if (line.failure_class or EXPOSED_CLASS) == failure_class
+        ]
 
         def part(database: str = "", tenant: str = "") -> CurveSummary:
             return curve_summary(
-                whole.curve(head, database, failure_class, tenant), whole.scenario, whole.end_us
+                whole.curve(head, database, failure_class, tenant),
+                whole.scenario,
+                whole.end_us,
             )
 
         parted = PartedCurve(**shallow(part()), by_database={}, by_tenant={})
@@ -77,7 +85,9 @@ def _reported(whole: Whole) -> ReportedCurve:
     """
     curve = whole.reported()
     parts = curve.window(whole.scenario.measure_from_us, whole.end_us).parts()
-    defined = [[part.begin_us, part.end_us] for part in parts if part.duration_us]
+    defined = [
+        [part.begin_us, part.end_us] for part in parts if part.duration_us
+    ]
     found = curve_summary(curve, whole.scenario, whole.end_us)
     return ReportedCurve(**shallow(found), defined_us=defined)
 
@@ -89,7 +99,9 @@ def _of_class(whole: Whole, failure_class: str) -> PartedCurve:
 
     def of(database: str = "", tenant: str = "") -> CurveSummary:
         return curve_summary(
-            whole.exposure(database, failure_class, tenant), whole.scenario, whole.end_us
+            whole.exposure(database, failure_class, tenant),
+            whole.scenario,
+            whole.end_us,
         )
 
     parted = PartedCurve(**shallow(of()), by_database={}, by_tenant={})
@@ -112,11 +124,15 @@ def outage_if_now_summary(whole: Whole) -> OutageIfNowSummary:
         if split(line.measure)[0] == "outage_if_now"
     }
     others = {
-        other: _with_parts(partial(whole.outage_if_now, failure_class=other), whole)
+        other: _with_parts(
+            partial(whole.outage_if_now, failure_class=other), whole
+        )
         for other in CLASSES
         if other in asked and other != EXPOSED_CLASS
     }
-    return OutageIfNowSummary(**shallow(found), failure_class=EXPOSED_CLASS, other_classes=others)
+    return OutageIfNowSummary(
+        **shallow(found), failure_class=EXPOSED_CLASS, other_classes=others
+    )
 
 
 def lag_summary(whole: Whole) -> PartedCurve:
@@ -134,11 +150,15 @@ def _with_parts(of: Callable[..., AnyCurve], whole: Whole) -> PartedCurve:
         curve = of(database.name)
         parted.by_database[database.name] = curve_summary(curve, scenario, end)
     for tenant in asked_of(scenario):
-        parted.by_tenant[tenant] = curve_summary(of(tenant=tenant), scenario, end)
+        parted.by_tenant[tenant] = curve_summary(
+            of(tenant=tenant), scenario, end
+        )
     return parted
 
 
-def curve_summary(curve: AnyCurve, scenario: Scenario, end: int) -> CurveSummary:
+def curve_summary(
+    curve: AnyCurve, scenario: Scenario, end: int
+) -> CurveSummary:
     """mean, quantiles, maximum and the shares of time above the limits that the SLA and danger
     name. A curve with no time in the measured part of the run has none of them: None.
     """
@@ -154,7 +174,9 @@ def curve_summary(curve: AnyCurve, scenario: Scenario, end: int) -> CurveSummary
         out.mean_us, out.max_us = half_up(curve.mean_us()), curve.max_us()
         out.mean_s, out.max_s = seconds(out.mean_us), seconds(out.max_us)
     values = curve.quantiles_us([Fraction(q, 100) for q in QUANTILES])
-    known = [half_up(value) if value < NO_WAY_US // 2 else None for value in values]
+    known = [
+        half_up(value) if value < NO_WAY_US // 2 else None for value in values
+    ]
     out.p50_us, out.p90_us, out.p95_us, out.p99_us = known
     for limit in limits_us(scenario):
         above = curve.above_us(limit)
@@ -168,6 +190,14 @@ def limits_us(scenario: Scenario) -> list[int]:
     limits of exposure.
     """
     found = {scenario.danger_us}
-    found |= {line.bound for line in scenario.sla if line.measure.split(".")[0] == "data_loss"}
-    found |= {limit for line in scenario.sla if (limit := limit_of(line.measure)) is not None}
+    found |= {
+        line.bound
+        for line in scenario.sla
+        if line.measure.split(".")[0] == "data_loss"
+    }
+    found |= {
+        limit
+        for line in scenario.sla
+        if (limit := limit_of(line.measure)) is not None
+    }
     return sorted(found)

@@ -41,7 +41,9 @@ FIRST, SECOND = "primary", "second side"
 """The roles of what is back, as truth.returned names them."""
 
 
-def failovers_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> list[FailoverSummary]:
+def failovers_summary(
+    whole: Whole, qualities: Sequence[AlertQuality]
+) -> list[FailoverSummary]:
     """Those of all legs, numbered through."""
     found: list[FailoverSummary] = []
     for (leg, t), quality in zip(whole.every, qualities, strict=True):
@@ -57,12 +59,18 @@ def failovers_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> list[F
             one.unprotected_ledger = None if why is None else _ledger(why)
             one = in_the_run_s_time(one, leg.begins_us)
             one.back = None if f.by_itself else _back(whole, leg)
-            one.number, one.leg, one.primary = len(found) + 1, leg.number, leg.primary
+            one.number, one.leg, one.primary = (
+                len(found) + 1,
+                leg.number,
+                leg.primary,
+            )
             found.append(one)
     return found
 
 
-def _add_unprotected(one: FailoverSummary, found: dict[str, tuple[int, bool]]) -> None:
+def _add_unprotected(
+    one: FailoverSummary, found: dict[str, tuple[int, bool]]
+) -> None:
     """To a failover, its databases and its tenants: of a tenant the worst of its databases, unknown
     (None) with one of them that was never promoted.
     """
@@ -70,12 +78,17 @@ def _add_unprotected(one: FailoverSummary, found: dict[str, tuple[int, bool]]) -
     one.unprotected_us, one.unprotected_censored = found.get("", none)
     for database in one.databases:
         unprotected_us, censored = found.get(database.name, none)
-        database.unprotected_us, database.unprotected_censored = unprotected_us, censored
+        database.unprotected_us, database.unprotected_censored = (
+            unprotected_us,
+            censored,
+        )
     for tenant in one.tenants:
         each = [found[name] for name in tenant.databases if name in found]
         known = len(each) == len(tenant.databases)
         tenant.unprotected_us = max(us for us, _ in each) if known else None
-        tenant.unprotected_censored = known and any(censored for _, censored in each)
+        tenant.unprotected_censored = known and any(
+            censored for _, censored in each
+        )
 
 
 def _back(whole: Whole, leg: Leg) -> SiteBack | None:
@@ -92,9 +105,13 @@ def _back(whole: Whole, leg: Leg) -> SiteBack | None:
     for later, t in whole.each[leg.number - 1 :]:
         for row in t.rows("truth.returned"):
             in_it = later is leg
-            if row.values["site"] != leg.primary or in_it is not (row.values["role"] == FIRST):
+            if row.values["site"] != leg.primary or in_it is not (
+                row.values["role"] == FIRST
+            ):
                 continue
-            if not whole.still_in(later, row.time_us) or (in_it and _opened(t, row.time_us)):
+            if not whole.still_in(later, row.time_us) or (
+                in_it and _opened(t, row.time_us)
+            ):
                 continue
             user_bytes = sum(values["user_bytes"] for values in held)
             transactions = sum(values["transactions"] for values in held)
@@ -119,7 +136,9 @@ def _follow(whole: Whole, leg: Leg) -> list[str]:
     following = whole.after(leg)
     if following is None:
         return []
-    there = sorted(whole.at(following[0]), key=lambda one: one[0].scenario.rank)
+    there = sorted(
+        whole.at(following[0]), key=lambda one: one[0].scenario.rank
+    )
     return [of.secondary for of, t in there if _following(of, t)]
 
 
@@ -130,8 +149,14 @@ def _seeded_anew(whole: Whole, leg: Leg) -> list[str]:
     following = whole.after(leg)
     if following is None:
         return []
-    follows = {d.name for one in whole.at(following[0]) for d in _following(*one)}
-    return [d.name for d in following[0].scenario.databases if d.name not in follows]
+    follows = {
+        d.name for one in whole.at(following[0]) for d in _following(*one)
+    }
+    return [
+        d.name
+        for d in following[0].scenario.databases
+        if d.name not in follows
+    ]
 
 
 def _following(leg: Leg, t: Tables) -> list[DatabaseSpec]:
@@ -141,7 +166,9 @@ def _following(leg: Leg, t: Tables) -> list[DatabaseSpec]:
     return [d for i, d in databases if d.seeded or i in there]
 
 
-def _failover(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> FailoverSummary:
+def _failover(
+    causes: Causes, f: FailoverOutcome, quality: AlertQuality
+) -> FailoverSummary:
     t, scenario = causes.t, causes.scenario
     order = _obeyed(t, f)
     parts = database_outcomes(t, scenario, f)
@@ -151,12 +178,17 @@ def _failover(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> Fail
     maintenance_bytes = sum(loss.maintenance_bytes for loss in f.losses)
     transactions = sum(loss.transactions for loss in f.losses)
     discarded_bytes = sum(loss.discarded_bytes for loss in f.losses)
-    discarded_transactions = sum(loss.discarded_transactions for loss in f.losses)
+    discarded_transactions = sum(
+        loss.discarded_transactions for loss in f.losses
+    )
     databases = [
-        _database(t, scenario, loss, part) for loss, part in zip(f.losses, parts, strict=True)
+        _database(t, scenario, loss, part)
+        for loss, part in zip(f.losses, parts, strict=True)
     ]
     outcomes = tenant_outcomes(t, scenario, f)
-    tenants = [_tenant(scenario, name, outcome) for name, outcome in outcomes.items()]
+    tenants = [
+        _tenant(scenario, name, outcome) for name, outcome in outcomes.items()
+    ]
     return FailoverSummary(
         number=f.number,
         failure_class=f.failure_class,
@@ -231,14 +263,17 @@ def _limit_ended_the_wait(t: Tables, f: FailoverOutcome) -> EndedWait | None:
     for row in t.rows("truth.file_state"):
         if row.time_us <= rang[-1] and row.entity in behind:
             states[row.entity, row.values["file"]] = row.values["state"]
-    reached = {r.entity: r.values["fork_point_lsn"] for r in t.rows("truth.promoted")}
+    reached = {
+        r.entity: r.values["fork_point_lsn"] for r in t.rows("truth.promoted")
+    }
     needed = {
         (r.entity, r.values["file"])
         for r in t.rows("truth.backup_finished")
         if r.values["last_lsn"] > reached.get(r.entity, -1)
     }
     on_their_way = sum(
-        state not in ("landed", "gone") and file in needed for file, state in states.items()
+        state not in ("landed", "gone") and file in needed
+        for file, state in states.items()
     )
     return EndedWait(rang[-1], on_their_way) if on_their_way else None
 
@@ -248,7 +283,11 @@ def _not_online(t: Tables, scenario: Scenario, f: FailoverOutcome) -> str:
     left = [loss.database for loss in f.losses if loss.promoted_us is None]
     if f.outage_us is not None or f.promoted_us is None or not left:
         return ""
-    more = f", and {len(left) - 1} more databases are not online" if len(left) > 1 else ""
+    more = (
+        f", and {len(left) - 1} more databases are not online"
+        if len(left) > 1
+        else ""
+    )
     return why_unknown(t, scenario, left[0]) + more
 
 
@@ -264,16 +303,22 @@ def _tenant(scenario: Scenario, name: str, of: PartOutcome) -> TenantCost:
     )
 
 
-def _events_of(causes: Causes, f: FailoverOutcome, order: tuple[int, str] | None) -> str:
+def _events_of(
+    causes: Causes, f: FailoverOutcome, order: tuple[int, str] | None
+) -> str:
     """'event 3, event 5': what was lost, and the order that was obeyed."""
     found = [causes.during(f.failed_us, f.failed_us + 1, Explains.LOSS)]
     found += [] if order is None else [causes.order(*order)]
     return ", ".join(dict.fromkeys(label for label in found if label))
 
 
-def _database(t: Tables, scenario: Scenario, loss: DatabaseLoss, of: PartOutcome) -> DatabaseCost:
+def _database(
+    t: Tables, scenario: Scenario, loss: DatabaseLoss, of: PartOutcome
+) -> DatabaseCost:
     return DatabaseCost(
-        note=why_unknown(t, scenario, loss.database) if loss.promoted_us is None else "",
+        note=why_unknown(t, scenario, loss.database)
+        if loss.promoted_us is None
+        else "",
         name=scenario.databases[loss.database].name,
         failed_us=loss.failed_us,
         recovery_point_us=loss.recovery_point_us,
@@ -294,7 +339,9 @@ def _ledger(ledger: Ledger) -> LedgerSummary:
     return LedgerSummary(ledger.total_us, ledger.note, ledger.lines)
 
 
-def _told(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> ToldSummary:
+def _told(
+    causes: Causes, f: FailoverOutcome, quality: AlertQuality
+) -> ToldSummary:
     """Whether anyone had been told, before the failure, of the danger that it met."""
     if f.by_itself:  # the danger goes on beyond it
         at_failure = [
@@ -303,11 +350,18 @@ def _told(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> ToldSumm
             if e.due_us is not None and e.due_us <= f.failed_us < e.end_us
         ]
     else:
-        at_failure = [e for e in quality.episodes if e.ended_by_failure and e.due_us is not None]
+        at_failure = [
+            e
+            for e in quality.episodes
+            if e.ended_by_failure and e.due_us is not None
+        ]
     if not at_failure:
         return ToldSummary(answer="no danger")
     scenario = causes.scenario
-    episode = next((e for e in at_failure if e.missed), min(at_failure, key=lambda e: e.onset_us))
+    episode = next(
+        (e for e in at_failure if e.missed),
+        min(at_failure, key=lambda e: e.onset_us),
+    )
     told = ToldSummary(
         answer="no",
         database=scenario.databases[episode.database].name,
@@ -329,7 +383,12 @@ def _told(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> ToldSumm
 def orders_refused(whole: Whole) -> list[RefusedOrder]:
     """List those of every leg until the next one begins: what comes after that is for the next."""
     return [
-        RefusedOrder(leg.begins_us + at, who, why, Causes(t, leg.scenario).order(at, who))
+        RefusedOrder(
+            leg.begins_us + at,
+            who,
+            why,
+            Causes(t, leg.scenario).order(at, who),
+        )
         for leg, t in whole.every
         for at, who, why in _orders(t)
         if why and whole.still_in(leg, at)
@@ -339,15 +398,28 @@ def orders_refused(whole: Whole) -> list[RefusedOrder]:
 def _orders(t: Tables) -> list[tuple[int, str, str]]:
     """(instant, operator, why it was refused or '') of every order to fail over, in order."""
     refused = [
-        (r.time_us, r.values["operator"], r.values["reason"]) for r in t.rows("seen.RefuseOrder")
+        (r.time_us, r.values["operator"], r.values["reason"])
+        for r in t.rows("seen.RefuseOrder")
     ]
     orders = []
-    given = [*t.rows("seen.FailoverOrdered"), *t.rows("seen.FailoverOrderedToPoint")]
+    given = [
+        *t.rows("seen.FailoverOrdered"),
+        *t.rows("seen.FailoverOrderedToPoint"),
+    ]
     for r in sorted(given, key=lambda row: row.seq):
-        mine = next((x for x in refused if x[:2] == (r.time_us, r.values["operator"])), None)
+        mine = next(
+            (x for x in refused if x[:2] == (r.time_us, r.values["operator"])),
+            None,
+        )
         if mine is not None:
             refused.remove(mine)
-        orders.append((r.time_us, r.values["operator"], mine[2] if mine is not None else ""))
+        orders.append(
+            (
+                r.time_us,
+                r.values["operator"],
+                mine[2] if mine is not None else "",
+            )
+        )
     return orders
 
 
@@ -355,12 +427,24 @@ def _obeyed(t: Tables, f: FailoverOutcome) -> tuple[int, str] | None:
     """The order that this failover began with: (instant, operator); None if it was begun without
     one.
     """
-    begun = [r.time_us for r in t.rows("seen.EnterPhase") if r.values["phase"] == "fencing"]
+    begun = [
+        r.time_us
+        for r in t.rows("seen.EnterPhase")
+        if r.values["phase"] == "fencing"
+    ]
     if f.promoted_us is not None:
         begun = [at for at in begun if at <= f.promoted_us]
-    obeyed = [(at, who) for at, who, refused in _orders(t) if not refused and at in begun]
+    obeyed = [
+        (at, who)
+        for at, who, refused in _orders(t)
+        if not refused and at in begun
+    ]
     return obeyed[-1] if obeyed else None
 
 
 def _was_planned(t: Tables, at_us: int) -> bool:
-    return any(r.values["planned"] for r in t.rows("seen.FailoverOrdered") if r.time_us == at_us)
+    return any(
+        r.values["planned"]
+        for r in t.rows("seen.FailoverOrdered")
+        if r.time_us == at_us
+    )

@@ -14,7 +14,10 @@ def mistakes_summary(whole: Whole) -> list[MistakeSummary]:
     """
     found = []
     for leg, t in whole.each:
-        promoted = {row.entity: row.values["commits"] for row in t.rows("truth.promoted")}
+        promoted = {
+            row.entity: row.values["commits"]
+            for row in t.rows("truth.promoted")
+        }
         for row in t.rows("truth.mistake"):
             if not whole.still_in(leg, row.time_us):
                 continue

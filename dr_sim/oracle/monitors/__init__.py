@@ -12,7 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from dr_sim.oracle.monitors import alerts, failovers, keeping, primary, reads, restarts, silence
+from dr_sim.oracle.monitors import (
+    alerts,
+    failovers,
+    keeping,
+    primary,
+    reads,
+    restarts,
+    silence,
+)
 from dr_sim.oracle.monitors.story import Breach, Story
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
@@ -71,7 +79,9 @@ def broken(journal: Journal, scenario: Scenario) -> list[Breach]:
     if not story.lives:
         return []  # nobody managed anything in it
     found = [each for monitor in MONITORS for each in monitor(story)]
-    return sorted(found, key=lambda each: (each.seq, each.requirement, each.sentence))
+    return sorted(
+        found, key=lambda each: (each.seq, each.requirement, each.sentence)
+    )
 
 
 __all__ = ["MONITORS", "Breach", "Monitor", "Story", "broken"]

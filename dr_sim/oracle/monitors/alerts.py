@@ -50,7 +50,14 @@ TEXTS = {
 }
 """The three texts of R13, word for word."""
 
-FAMILIES = ((MISSING, ERRORS), (NO_NEW_LOGS,), (NO_ROOM,), (NOT_PROTECTED,), (SET_UP,), (OVERDUE,))
+FAMILIES = (
+    (MISSING, ERRORS),
+    (NO_NEW_LOGS,),
+    (NO_ROOM,),
+    (NOT_PROTECTED,),
+    (SET_UP,),
+    (OVERDUE,),
+)
 """Events of one danger: a log that is stuck may be a hole first and a refusal then."""
 _FAMILY = {event: family for family in FAMILIES for event in family}
 _STUCK = (MISSING, ERRORS, DAMAGED, NO_ROOM, NOT_PROTECTED, SET_UP)
@@ -85,7 +92,9 @@ def texts_are_right(story: Story) -> Iterator[Breach]:
             yield Breach("R13", row.seq, row.time_us, database, wrong)
 
 
-def _wrong_text(story: Story, row: Row, database: int, form: re.Pattern[str]) -> str:
+def _wrong_text(
+    story: Story, row: Row, database: int, form: re.Pattern[str]
+) -> str:
     event, text = row.values["event_id"], row.values["text"]
     said = form.fullmatch(text)
     if said is None:
@@ -95,9 +104,13 @@ def _wrong_text(story: Story, row: Row, database: int, form: re.Pattern[str]) ->
         return f"event {event} names another database than it is about"
     if "minutes" in parts and int(parts["minutes"]) != row.values["minutes"]:
         return f"event {event} says [{parts['minutes']}] minutes, and {row.values['minutes']}"
-    if "path" in parts and not _is_full_path(story, database, parts["path"], row.values["name"]):
+    if "path" in parts and not _is_full_path(
+        story, database, parts["path"], row.values["name"]
+    ):
         return f"event {event} does not give the full path of its file: [{parts['path']}]"
-    if "since" in parts and parts["since"] not in _last_restored(story, database, row.seq):
+    if "since" in parts and parts["since"] not in _last_restored(
+        story, database, row.seq
+    ):
         return f"event {event}: the last restored log is not of [{parts['since']}]"
     if "quiet" in parts:
         return _wrong_quiet(story, database, row, int(parts["quiet"]))
@@ -105,10 +118,18 @@ def _wrong_text(story: Story, row: Row, database: int, form: re.Pattern[str]) ->
 
 
 def _is_full_path(story: Story, database: int, path: str, name: str) -> bool:
-    if not path.endswith(name) or len(path) <= len(name) or path[-len(name) - 1] not in "/\\":
+    if (
+        not path.endswith(name)
+        or len(path) <= len(name)
+        or path[-len(name) - 1] not in "/\\"
+    ):
         return False
     mine = story.name(database)
-    shares = [f.secondary_share for f in story.scenario.replication.folders if mine in f.databases]
+    shares = [
+        f.secondary_share
+        for f in story.scenario.replication.folders
+        if mine in f.databases
+    ]
     return not shares or path[: -len(name) - 1] in shares
 
 
@@ -135,7 +156,9 @@ def _time_of(story: Story, seq: int) -> int:
     return story.journal.row(seq).time_us
 
 
-def _header(story: Story, database: int, name: int, seq: int) -> tuple[int, int] | None:
+def _header(
+    story: Story, database: int, name: int, seq: int
+) -> tuple[int, int] | None:
     """Return when the backup of that name began and was finished, as its header told last."""
     rows = story.of("seen.Validated", database)
     before = int(np.searchsorted(rows["seq"], seq))
@@ -160,12 +183,18 @@ def _wrong_quiet(story: Story, database: int, row: Row, quiet: int) -> str:
     whole = (row.time_us - landed_us) // MINUTE_US
     # one that has come again, as it was lost here, may be taken for new
     again_us = _last_new_log_us(story, database, row.seq, again=True)
-    if not (row.time_us - max(again_us, landed_us)) // MINUTE_US <= quiet <= whole:
+    if (
+        not (row.time_us - max(again_us, landed_us)) // MINUTE_US
+        <= quiet
+        <= whole
+    ):
         return f"event 2 says [{quiet}] minutes; the last new log landed {whole} whole minutes ago"
     return ""
 
 
-def _last_new_log_us(story: Story, database: int, seq: int, again: bool = False) -> int:
+def _last_new_log_us(
+    story: Story, database: int, seq: int, again: bool = False
+) -> int:
     """Return when a log of a new name (again: of any) was last told to have landed; -1: never."""
     rows = story.of("seen.Landed", database)
     before = int(np.searchsorted(rows["seq"], seq))
@@ -198,12 +227,18 @@ def _minutes_allowed(story: Story, row: Row, database: int) -> set[int]:
     restored = story.of("seen.Restored", database)
     place = story.last_before("seen.Restored", database, row.seq)
     life = story.life_at(row.time_us)[0]
-    times = [int(restored["time_us"][place])] if place >= 0 else [story.first_start_us]
+    times = (
+        [int(restored["time_us"][place])]
+        if place >= 0
+        else [story.first_start_us]
+    )
     if times[0] < life:
         before = restored["time_us"][max(0, place - 2) : place]
         times += before.tolist() + [story.first_start_us] * (place < 3)
         done = story.of("truth.restored", database)["time_us"]
-        times += done[: int(np.searchsorted(done, row.time_us, side="right"))][-1:].tolist()
+        times += done[: int(np.searchsorted(done, row.time_us, side="right"))][
+            -1:
+        ].tolist()
     return {(row.time_us - at) // MINUTE_US for at in times}
 
 
@@ -230,7 +265,11 @@ def levels_are_right(story: Story) -> Iterator[Breach]:
                 f"event {event} is critical {_minutes(row.time_us - first)} after it was first "
                 f"raised; the limit is {_minutes(critical_us)}",
             )  # fmt: skip
-        if not critical and event in _FAMILY and row.time_us - begun[key] >= critical_us:
+        if (
+            not critical
+            and event in _FAMILY
+            and row.time_us - begun[key] >= critical_us
+        ):
             yield Breach(
                 "R12", row.seq, row.time_us, row.entity,
                 f"event {event} is no critical alert {_minutes(row.time_us - begun[key])} after "
@@ -242,7 +281,9 @@ def _could_have_begun(story: Story, time_us: int) -> int:
     """Return when a danger first told then may have been noted: a crash may have fallen between
     the note and the telling.
     """
-    recent = [end for _, end in story.lives if end < time_us <= end + 60 * MINUTE_US]
+    recent = [
+        end for _, end in story.lives if end < time_us <= end + 60 * MINUTE_US
+    ]
     return min(recent, default=time_us)
 
 
@@ -259,7 +300,8 @@ def _goes_on(story: Story, before: Row, row: Row) -> bool:
     if row.values["event_id"] == NO_NEW_LOGS:
         kinds.append("seen.Landed")
     if any(
-        (found := story.between(kind, database, before.seq, row.seq)).stop > found.start
+        (found := story.between(kind, database, before.seq, row.seq)).stop
+        > found.start
         for kind in kinds
     ):
         return False
@@ -280,7 +322,9 @@ def told_again_at_every_retry(story: Story) -> Iterator[Breach]:
             following.setdefault((database, family), []).append(row)
     for (database, _), told in following.items():
         times = [row.time_us for row in told]
-        for row, next_us in zip(told, [*times[1:], story.end_us + DAY_US], strict=True):
+        for row, next_us in zip(
+            told, [*times[1:], story.end_us + DAY_US], strict=True
+        ):
             due_us = row.time_us + story.retry_us + SLACK_US
             if next_us <= due_us:
                 continue
@@ -301,12 +345,19 @@ def _may_be_over(story: Story, row: Row, database: int, due_us: int) -> bool:
     if event == NO_NEW_LOGS:
         kinds = ["seen.Landed", "truth.promoted"]
     if event == OVERDUE:
-        kinds = ["seen.Validated", "seen.ValidationFailed", "truth.copy_gone", "truth.promoted"]
+        kinds = [
+            "seen.Validated",
+            "seen.ValidationFailed",
+            "truth.copy_gone",
+            "truth.promoted",
+        ]
     if story.any_within(kinds, database, row.time_us, due_us):
         return True
     if event == NOT_PROTECTED:
         first = story.last_before("seen.Restored", database, row.seq) < 0
-        return first or story.of("truth.copy_gone", database)["time_us"].size == 0
+        return (
+            first or story.of("truth.copy_gone", database)["time_us"].size == 0
+        )
     if event == NO_NEW_LOGS:
         return False
     others = [
@@ -331,7 +382,11 @@ def _news_of_files(story: Story, row: Row, database: int, due_us: int) -> bool:
         rows = story.of(kind, database)
         if event != MISSING and (rows["name"][found] == name).any():
             return True
-        if event == MISSING and kind == "seen.ValidationFailed" and found.stop > found.start:
+        if (
+            event == MISSING
+            and kind == "seen.ValidationFailed"
+            and found.stop > found.start
+        ):
             return True  # what waited beyond the hole is not whole: there may be none
         if event == MISSING and kind == "seen.Validated":
             redo = position_before(story, database, row.seq)[1]
@@ -343,7 +398,9 @@ def _news_of_files(story: Story, row: Row, database: int, due_us: int) -> bool:
     return False
 
 
-def _fills_hole_ahead(story: Story, database: int, name: int, found: slice) -> bool:
+def _fills_hole_ahead(
+    story: Story, database: int, name: int, found: slice
+) -> bool:
     """Return whether one of those logs leads up to the one behind the hole, which replay that waits
     on purpose has yet to come to.
     """
@@ -354,7 +411,10 @@ def _fills_hole_ahead(story: Story, database: int, name: int, found: slice) -> b
     behind = rows["header.first_lsn"][rows["name"] == name]
     if not behind.size:
         return False
-    first, last = rows["header.first_lsn"][found], rows["header.last_lsn"][found]
+    first, last = (
+        rows["header.first_lsn"][found],
+        rows["header.last_lsn"][found],
+    )
     return bool(((first < behind[-1]) & (last >= behind[-1])).any())
 
 
@@ -382,15 +442,23 @@ def _bad_logs(story: Story, database: int) -> Iterator[Breach]:
     for kind in ("seen.ValidationFailed", "seen.RestoreFailed"):
         for row in story.rows(kind):
             name = row.values["name"]
-            if row.entity != database or name in told or kind_in_name(name) != LOG:
+            if (
+                row.entity != database
+                or name in told
+                or kind_in_name(name) != LOG
+            ):
                 continue
             told.add(name)
-            if row.values.get("outcome") == "no_manifest" or row.values.get("position_lost"):
+            if row.values.get("outcome") == "no_manifest" or row.values.get(
+                "position_lost"
+            ):
                 continue
             due_us = _limit_us(story, row, database)
             if due_us is None or _is_well(story, row, database, due_us):
                 continue
-            if not _told_between(story, database, _STUCK, row.time_us - SLACK_US, due_us):
+            if not _told_between(
+                story, database, _STUCK, row.time_us - SLACK_US, due_us
+            ):
                 yield Breach(
                     "R8", row.seq, row.time_us, database,
                     f"log {name} is in trouble beyond its limits, and no alert is raised",
@@ -405,16 +473,26 @@ def _bad_fulls(story: Story, database: int) -> Iterator[Breach]:
     seen: set[str] = set()
     for row in story.rows("seen.ValidationFailed"):
         name = row.values["name"]
-        if row.entity != database or name in seen or kind_in_name(name) not in (FULL, INCREMENTAL):
+        if (
+            row.entity != database
+            or name in seen
+            or kind_in_name(name) not in (FULL, INCREMENTAL)
+        ):
             continue
         seen.add(name)
         tries_us = (replay.attempts + 3) * story.retry_us
         limit_us = max(tries_us, replay.age_us) + 2 * story.retry_us + SLACK_US
         due_us = _due_without_a_copy(story, row, limit_us)
-        if due_us >= story.end_us or not story.quiet_between(row.time_us, due_us):
+        if due_us >= story.end_us or not story.quiet_between(
+            row.time_us, due_us
+        ):
             continue
-        whole = story.within("seen.Validated", database, row.time_us + 1, due_us)
-        if (story.of("seen.Validated", database)["header.kind"][whole] != LOG).any():
+        whole = story.within(
+            "seen.Validated", database, row.time_us + 1, due_us
+        )
+        if (
+            story.of("seen.Validated", database)["header.kind"][whole] != LOG
+        ).any():
             continue
         ended = ("seen.Delete", "truth.promoted")
         if story.any_within(ended, database, row.time_us, due_us):
@@ -460,7 +538,9 @@ def _limit_us(story: Story, row: Row, database: int) -> int | None:
     """
     landed = story.of("seen.Landed", database)
     before = int(np.searchsorted(landed["seq"], row.seq))
-    found = np.flatnonzero(landed["name"][:before] == story.text_id(row.values["name"]))
+    found = np.flatnonzero(
+        landed["name"][:before] == story.text_id(row.values["name"])
+    )
     if not len(found):
         return None
     modified_us = int(landed["modified_utc_us"][found[-1]])
@@ -473,7 +553,9 @@ def _is_well(story: Story, row: Row, database: int, due_us: int) -> bool:
     if due_us >= story.end_us or not story.quiet_between(row.time_us, due_us):
         return True
     ended = ("truth.promoted", "truth.copy_gone", "seen.Restored")
-    if row.kind == "seen.RestoreFailed" and story.any_within(ended, database, row.time_us, due_us):
+    if row.kind == "seen.RestoreFailed" and story.any_within(
+        ended, database, row.time_us, due_us
+    ):
         return True
     if story.any_within(ended[:2], database, row.time_us, due_us):
         return True
@@ -508,7 +590,11 @@ def log_end(story: Story, database: int, name: str) -> int | None:
 
 
 def _told_between(
-    story: Story, database: int, events: tuple[int, ...], from_us: int, until_us: int
+    story: Story,
+    database: int,
+    events: tuple[int, ...],
+    from_us: int,
+    until_us: int,
 ) -> bool:
     name = story.name(database)
     return any(
@@ -522,19 +608,30 @@ def _told_between(
 def _holes(story: Story, database: int) -> Iterator[Breach]:
     """A log beyond the database's position waits, none that holds the position is here."""
     scenario = story.scenario
-    limit_us = story.log_interval_us(database) + scenario.replay.age_us + 2 * story.retry_us
+    limit_us = (
+        story.log_interval_us(database)
+        + scenario.replay.age_us
+        + 2 * story.retry_us
+    )
     limit_us += SLACK_US
     for begin_us, end_us, seq, redo in standstills(story, database, limit_us):
         rows = story.of("seen.Validated", database)
         here = slice(
-            int(np.searchsorted(rows["seq"], seq)), int(np.searchsorted(rows["time_us"], end_us))
+            int(np.searchsorted(rows["seq"], seq)),
+            int(np.searchsorted(rows["time_us"], end_us)),
         )
         is_log, first = rows["header.kind"] == LOG, rows["header.first_lsn"]
-        beyond = here.start + np.flatnonzero(is_log[here] & (first[here] > redo))
+        beyond = here.start + np.flatnonzero(
+            is_log[here] & (first[here] > redo)
+        )
         if not len(beyond):
             continue
         until = slice(0, here.stop)
-        holds = is_log[until] & (first[until] <= redo) & (rows["header.last_lsn"][until] > redo)
+        holds = (
+            is_log[until]
+            & (first[until] <= redo)
+            & (rows["header.last_lsn"][until] > redo)
+        )
         if holds.any():
             continue
         since_us = max(begin_us, int(rows["time_us"][beyond[0]]))
@@ -543,7 +640,12 @@ def _holes(story: Story, database: int) -> Iterator[Breach]:
         place = story.last_before("seen.Restored", database, seq + 1)
         if int(rows["header.fork"][beyond[0]]) != int(fork[place]):
             continue
-        gone = ("truth.copy_gone", "truth.promoted", "seen.ValidationFailed", "seen.Delete")
+        gone = (
+            "truth.copy_gone",
+            "truth.promoted",
+            "seen.ValidationFailed",
+            "seen.Delete",
+        )
         if due_us >= end_us or not story.quiet_between(since_us, due_us):
             continue
         if story.any_within(gone, database, since_us, due_us):
@@ -556,7 +658,9 @@ def _holes(story: Story, database: int) -> Iterator[Breach]:
             )  # fmt: skip
 
 
-def standstills(story: Story, database: int, longer_us: int) -> Iterator[tuple[int, int, int, int]]:
+def standstills(
+    story: Story, database: int, longer_us: int
+) -> Iterator[tuple[int, int, int, int]]:
     """Yield the times in which nothing was restored for longer than that: begin, end, the row of
     the restore before it, and the position then. After the last restore to the run's end, too.
     """
@@ -582,12 +686,21 @@ def a_standstill_is_told(story: Story) -> Iterator[Breach]:
         if not story.log_interval_us(database):
             continue
         limit_us = scenario.replay.age_us + story.patience_us + story.retry_us
-        for begin_us, end_us, seq, redo in standstills(story, database, limit_us):
+        for begin_us, end_us, seq, redo in standstills(
+            story, database, limit_us
+        ):
             rows = story.of("truth.landed", database)
-            waits = (rows["kind"] == LOG) & (rows["intact"] == 1) & (rows["last_lsn"] > redo)
+            waits = (
+                (rows["kind"] == LOG)
+                & (rows["intact"] == 1)
+                & (rows["last_lsn"] > redo)
+            )
             waits &= rows["time_us"] < end_us
             place = story.last_before("seen.Restored", database, seq + 1)
-            waits &= rows["fork"] == story.of("seen.Restored", database)["fork"][place]
+            waits &= (
+                rows["fork"]
+                == story.of("seen.Restored", database)["fork"][place]
+            )
             found = np.flatnonzero(waits)
             if not len(found):
                 continue
@@ -596,7 +709,9 @@ def a_standstill_is_told(story: Story) -> Iterator[Breach]:
             due_us = since_us + limit_us
             if due_us >= end_us or not story.quiet_between(since_us, due_us):
                 continue
-            if story.any_within(("truth.promoted",), database, begin_us, due_us):
+            if story.any_within(
+                ("truth.promoted",), database, begin_us, due_us
+            ):
                 continue
             if lost_here(story, database, begin_us, due_us):
                 continue
@@ -633,11 +748,15 @@ def _can_be_known(story: Story, database: int, name: str, seq: int) -> bool:
     that log had been finished. Nobody can read the range of one that is not whole.
     """
     landed = story.of("seen.Landed", database)
-    found = np.flatnonzero((landed["name"] == story.text_id(name)) & (landed["seq"] < seq))
+    found = np.flatnonzero(
+        (landed["name"] == story.text_id(name)) & (landed["seq"] < seq)
+    )
     place = story.last_before("seen.Restored", database, seq)
     restored = int(story.of("seen.Restored", database)["name"][place])
     header = _header(story, database, restored, seq)
     if not len(found) or header is None:
         return False
-    until_us = header[0] if kind_in_name(story.text(restored)) == LOG else header[1]
+    until_us = (
+        header[0] if kind_in_name(story.text(restored)) == LOG else header[1]
+    )
     return int(landed["modified_utc_us"][found[-1]]) <= until_us

@@ -81,7 +81,11 @@ def attempts(story: Story) -> list[Attempt]:
 
 
 def _in(story: Story, attempt: Attempt, *kinds: str) -> list[Row]:
-    return [row for row in story.rows(*kinds) if attempt.begin.seq < row.seq < attempt.until_seq]
+    return [
+        row
+        for row in story.rows(*kinds)
+        if attempt.begin.seq < row.seq < attempt.until_seq
+    ]
 
 
 def _accepted(story: Story, row: Row) -> bool:
@@ -108,7 +112,9 @@ def orders_are_obeyed_or_refused(story: Story) -> Iterator[Breach]:
             and each.values["operator"] == operator
         ]
         until_us = row.time_us + 2 * SLACK_US
-        if until_us > story.end_us or not story.up_between(row.time_us, until_us):
+        if until_us > story.end_us or not story.up_between(
+            row.time_us, until_us
+        ):
             continue
         if operator not in operators and not refused:
             yield Breach(
@@ -132,7 +138,11 @@ def begun_for_a_reason(story: Story) -> Iterator[Breach]:
         if begin.phase != "fencing" or _was_on_before(story, begin):
             continue
         order = _order_before(story, begin)
-        if order is None and not _approved(story, begin) and not _silent_for_long(story, begin):
+        if (
+            order is None
+            and not _approved(story, begin)
+            and not _silent_for_long(story, begin)
+        ):
             yield Breach(
                 "R14", begin.seq, begin.time_us, -1,
                 "a failover begins without an order, an operator's word, or silence that is "
@@ -177,7 +187,9 @@ def _long_from_us(story: Story, silent: dict[str, int]) -> int | None:
     spec, machines = story.scenario.failover, story.scenario.machines
     needed = spec.machines_silent or len(machines)
     seen = sorted(at for machine, at in silent.items() if machine in machines)
-    return seen[needed - 1] + spec.silent_for_us if len(seen) >= needed else None
+    return (
+        seen[needed - 1] + spec.silent_for_us if len(seen) >= needed else None
+    )
 
 
 def _silent_for_long(story: Story, begin: PhaseRow) -> bool:
@@ -190,13 +202,22 @@ def _silent_for_long(story: Story, begin: PhaseRow) -> bool:
 def _begun_over_a_hole(story: Story, begin: PhaseRow) -> Iterator[Breach]:
     for row in story.rows("seen.RaiseAlert"):
         database = story.database(row.values["database"])
-        recent = begin.time_us - story.retry_us - SLACK_US <= row.time_us <= begin.time_us
-        if not recent or row.seq > begin.seq or row.values["event_id"] not in (MISSING, ERRORS):
+        recent = (
+            begin.time_us - story.retry_us - SLACK_US
+            <= row.time_us
+            <= begin.time_us
+        )
+        if (
+            not recent
+            or row.seq > begin.seq
+            or row.values["event_id"] not in (MISSING, ERRORS)
+        ):
             continue
         since = story.between("seen.Restored", database, row.seq, begin.seq)
         news = ("seen.Landed", "seen.Validated")
         if since.stop == since.start and not any(
-            (found := story.between(kind, database, row.seq, begin.seq)).stop > found.start
+            (found := story.between(kind, database, row.seq, begin.seq)).stop
+            > found.start
             for kind in news
         ):
             yield Breach(
@@ -211,16 +232,23 @@ def a_silent_primary_is_acted_upon(story: Story) -> Iterator[Breach]:
     answered, or word that there is nothing to fail over to. One of several standbys waits its turn,
     and then claims; another may be there before it.
     """
-    changes = story.rows("seen.HeartbeatLost", "seen.HeartbeatBack", "seen.Inventory")
+    changes = story.rows(
+        "seen.HeartbeatLost", "seen.HeartbeatBack", "seen.Inventory"
+    )
     for row, following in pairwise([*changes, None]):
         assert row is not None
         at = _long_from_us(story, silent_at(story, row.seq + 1))
         if at is None:
             continue
         end_us = following.time_us if following is not None else story.end_us
-        due_us = max(at, row.time_us, story.life_at(max(at, row.time_us))[0]) + 2 * SLACK_US
+        due_us = (
+            max(at, row.time_us, story.life_at(max(at, row.time_us))[0])
+            + 2 * SLACK_US
+        )
         due_us += story.scenario.rank * story.scenario.failover.turn_us
-        if due_us >= end_us or not story.up_between(due_us - 2 * SLACK_US, due_us):
+        if due_us >= end_us or not story.up_between(
+            due_us - 2 * SLACK_US, due_us
+        ):
             continue
         if _acted(story, at, due_us):
             continue
@@ -233,7 +261,11 @@ def a_silent_primary_is_acted_upon(story: Story) -> Iterator[Breach]:
 
 def _acted(story: Story, at_us: int, due_us: int) -> bool:
     if story.failover_within(0, due_us):
-        return any(row.phase not in OFF for row in story.phases if row.time_us <= due_us)
+        return any(
+            row.phase not in OFF
+            for row in story.phases
+            if row.time_us <= due_us
+        )
     declined = any(
         row.time_us <= due_us and not row.values["approve"]
         for row in story.rows("seen.OperatorAnswered")
@@ -242,9 +274,16 @@ def _acted(story: Story, at_us: int, due_us: int) -> bool:
         row.values["event_id"] == NOTHING_HERE and row.time_us <= due_us
         for row in story.rows("seen.RaiseAlert")
     )
-    paged = any(row.time_us <= due_us for row in story.rows("seen.PageOperator"))
-    looked = any(at_us <= row.time_us <= due_us for row in story.rows("seen.ListShare"))
-    no = ("seen.RefuseOrder", "seen.ClaimRefused")  # an order, or another standby takes over
+    paged = any(
+        row.time_us <= due_us for row in story.rows("seen.PageOperator")
+    )
+    looked = any(
+        at_us <= row.time_us <= due_us for row in story.rows("seen.ListShare")
+    )
+    no = (
+        "seen.RefuseOrder",
+        "seen.ClaimRefused",
+    )  # an order, or another standby takes over
     refused = any(row.time_us <= due_us for row in story.rows(*no))
     return declined or told or paged or looked or refused
 
@@ -259,9 +298,13 @@ def _pages_are_repeated(story: Story) -> Iterator[Breach]:
             continue
         if due_us >= story.end_us or not story.up_between(row.time_us, due_us):
             continue
-        later = [(r.seq, r.time_us) for r in story.rows("seen.OperatorAnswered")]
+        later = [
+            (r.seq, r.time_us) for r in story.rows("seen.OperatorAnswered")
+        ]
         later += [(r.seq, r.time_us) for r in story.phases]
-        over = any(row.seq < seq and time_us <= due_us for seq, time_us in later)
+        over = any(
+            row.seq < seq and time_us <= due_us for seq, time_us in later
+        )
         if not over:
             yield Breach(
                 "R14", row.seq, row.time_us, -1,
@@ -273,7 +316,9 @@ def _pages_are_repeated(story: Story) -> Iterator[Breach]:
 def phases_follow_the_order(story: Story) -> Iterator[Breach]:
     """Each phase follows the one before it; nothing is stopped or redirected outside of one."""
     for before, entered in pairwise([PhaseRow(-1, 0, ""), *story.phases]):
-        if entered.phase != before.phase and entered.phase not in NEXT.get(before.phase, ()):
+        if entered.phase != before.phase and entered.phase not in NEXT.get(
+            before.phase, ()
+        ):
             yield Breach(
                 "R15", entered.seq, entered.time_us, -1,
                 f"the failover goes from {before.phase or 'its start'} to {entered.phase}",
@@ -307,14 +352,26 @@ def stopped_before_emptied(story: Story) -> Iterator[Breach]:
 def fenced_until_confirmed(story: Story) -> Iterator[Breach]:
     """A fence that failed is told, and asked for again until it is confirmed (R16)."""
     spec = story.scenario.failover
-    longest_us = max(story.retry_us, spec.silent_for_us) + spec.fence_timeout_us + SLACK_US
+    longest_us = (
+        max(story.retry_us, spec.silent_for_us)
+        + spec.fence_timeout_us
+        + SLACK_US
+    )
     for attempt in attempts(story):
-        confirmed = [r.seq for r in _in(story, attempt, "seen.Fenced") if _accepted(story, r)]
+        confirmed = [
+            r.seq
+            for r in _in(story, attempt, "seen.Fenced")
+            if _accepted(story, r)
+        ]
         for row in _in(story, attempt, "seen.FenceFailed"):
             due_us = row.time_us + longest_us
-            if any(seq < row.seq for seq in confirmed) or not _accepted(story, row):
+            if any(seq < row.seq for seq in confirmed) or not _accepted(
+                story, row
+            ):
                 continue
-            if due_us > attempt.until_us or not story.up_between(row.time_us, due_us):
+            if due_us > attempt.until_us or not story.up_between(
+                row.time_us, due_us
+            ):
                 continue
             again = any(
                 row.seq < each.seq and each.time_us <= due_us
@@ -325,7 +382,9 @@ def fenced_until_confirmed(story: Story) -> Iterator[Breach]:
                     "R16", row.seq, row.time_us, -1,
                     "the fence has failed, and is not asked for again",
                 )  # fmt: skip
-            if story.phase_at(row.seq) != "serving" and not _told(story, NOT_FENCED, row.time_us):
+            if story.phase_at(row.seq) != "serving" and not _told(
+                story, NOT_FENCED, row.time_us
+            ):
                 yield Breach(
                     "R16", row.seq, row.time_us, -1,
                     "the fence has failed, and nobody is told that two may accept writes",
@@ -334,7 +393,8 @@ def fenced_until_confirmed(story: Story) -> Iterator[Breach]:
 
 def _told(story: Story, event: int, at_us: int) -> bool:
     return any(
-        row.values["event_id"] == event and at_us <= row.time_us <= at_us + SLACK_US
+        row.values["event_id"] == event
+        and at_us <= row.time_us <= at_us + SLACK_US
         for row in story.rows("seen.RaiseAlert")
     )
 
@@ -347,7 +407,8 @@ def not_called_off_once_stopped(story: Story) -> Iterator[Breach]:
         stopped = [
             row
             for row in story.rows("truth.fenced")
-            if attempt.begin.seq < row.seq < attempt.until_seq and row.values["writes_stop"]
+            if attempt.begin.seq < row.seq < attempt.until_seq
+            and row.values["writes_stop"]
         ]
         if stopped:
             yield Breach(
@@ -367,7 +428,8 @@ def _recovers(story: Story, attempt: Attempt) -> list[Row]:
 
 def _to_a_point(story: Story, row: Row) -> bool:
     return any(
-        each.seq < row.seq and each.values["target"] in ("", story.name(row.entity))
+        each.seq < row.seq
+        and each.values["target"] in ("", story.name(row.entity))
         for each in story.rows("seen.FailoverOrderedToPoint")
     )
 
@@ -386,7 +448,9 @@ def tails_are_asked_for(story: Story) -> Iterator[Breach]:
         for row in _recovers(story, attempt):
             if row.entity in asked or not story.log_interval_us(row.entity):
                 continue
-            if row.time_us >= _limit_us(story, attempt) or _to_a_point(story, row):
+            if row.time_us >= _limit_us(story, attempt) or _to_a_point(
+                story, row
+            ):
                 continue
             yield Breach(
                 "R15", row.seq, row.time_us, row.entity,
@@ -400,14 +464,24 @@ def _awaited(story: Story, attempt: Attempt, row: Row) -> list[str]:
     """
     names: set[str] = set()
     for each in _in(story, attempt, "seen.ShareAnswered", "seen.TailTaken"):
-        if each.seq > row.seq or each.entity != row.entity or not _accepted(story, each):
+        if (
+            each.seq > row.seq
+            or each.entity != row.entity
+            or not _accepted(story, each)
+        ):
             continue
         if each.kind == "seen.TailTaken":
             names |= {each.values["name"]} - {""}
         elif each.values["reachable"]:
-            names |= {n for n in json.loads(each.values["waiting"]) if kind_in_name(n) == LOG}
+            names |= {
+                n
+                for n in json.loads(each.values["waiting"])
+                if kind_in_name(n) == LOG
+            }
     landed = story.of("seen.Landed", row.entity)
-    here = {story.text(n) for n in landed["name"][landed["seq"] < row.seq].tolist()}
+    here = {
+        story.text(n) for n in landed["name"][landed["seq"] < row.seq].tolist()
+    }
     for each in story.rows("seen.Inventory"):
         if each.seq < row.seq:
             files = json.loads(each.values["files"])
@@ -424,7 +498,9 @@ def nothing_is_given_up_early(story: Story) -> Iterator[Breach]:
     """Check that the drain waits for what is on its way, and the tail, until its limit is over."""
     for attempt in attempts(story):
         for row in _recovers(story, attempt):
-            if row.time_us >= _limit_us(story, attempt) or _to_a_point(story, row):
+            if row.time_us >= _limit_us(story, attempt) or _to_a_point(
+                story, row
+            ):
                 continue
             awaited = _awaited(story, attempt, row)
             if awaited:
@@ -533,16 +609,24 @@ def users_come_last(story: Story) -> Iterator[Breach]:
 def two_primaries_are_told(story: Story) -> Iterator[Breach]:
     """An old primary that was not stopped and is heard again is told at once (event 13)."""
     for attempt in attempts(story):
-        confirmed = [r.seq for r in _in(story, attempt, "seen.Fenced") if _accepted(story, r)]
+        confirmed = [
+            r.seq
+            for r in _in(story, attempt, "seen.Fenced")
+            if _accepted(story, r)
+        ]
         for row in _in(story, attempt, "seen.HeartbeatBack"):
             if any(seq < row.seq for seq in confirmed):
                 continue
             if row.values["machine"] not in silent_at(story, row.seq):
                 continue
             until_us = row.time_us + SLACK_US
-            if until_us > story.end_us or not story.up_between(row.time_us, until_us):
+            if until_us > story.end_us or not story.up_between(
+                row.time_us, until_us
+            ):
                 continue
-            if story.phase_at(row.seq) in _ONLINE and not _told(story, TWO_PRIMARIES, row.time_us):
+            if story.phase_at(row.seq) in _ONLINE and not _told(
+                story, TWO_PRIMARIES, row.time_us
+            ):
                 yield Breach(
                     "R16", row.seq, row.time_us, -1,
                     f"{row.values['machine']} is heard again and was not stopped; nobody is told",
@@ -552,8 +636,12 @@ def two_primaries_are_told(story: Story) -> Iterator[Breach]:
 def a_failover_ends_or_says_why(story: Story) -> Iterator[Breach]:
     """A failover serves in the end, or goes on, or says what it waits for."""
     spec, users = story.scenario.failover, story.scenario.failover
-    longest_us = max(spec.drain_limit_us, spec.restore_limit_us, story.retry_us)
-    longest_us += story.retry_us + spec.fence_timeout_us + users.switch_us + users.ttl_us
+    longest_us = max(
+        spec.drain_limit_us, spec.restore_limit_us, story.retry_us
+    )
+    longest_us += (
+        story.retry_us + spec.fence_timeout_us + users.switch_us + users.ttl_us
+    )
     longest_us += 2 * story.scenario.manager_restart_us + 10 * SLACK_US
     signs = (
         "seen.RaiseAlert", "seen.EnterPhase", "seen.Restored", "seen.Recovered",
@@ -581,7 +669,11 @@ def planned_loses_nothing(story: Story) -> Iterator[Breach]:
     if story.count("truth.failed") or story.count("seen.HeartbeatLost"):
         return
     operators = story.scenario.failover.operators
-    orders = [row for row in story.rows(*_ORDERS) if row.values["operator"] in operators]
+    orders = [
+        row
+        for row in story.rows(*_ORDERS)
+        if row.values["operator"] in operators
+    ]
     if not orders or any(not row.values.get("planned") for row in orders):
         return
     for row in story.rows("truth.promoted"):

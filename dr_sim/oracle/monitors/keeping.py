@@ -34,8 +34,13 @@ def hashed_again(story: Story) -> Iterator[Breach]:
         rows = story.of("seen.Validated", database)
         fulls = np.flatnonzero(rows["header.kind"] == FULL)
         names = list(dict.fromkeys(rows["name"][fulls].tolist()))
-        begun = [int(rows["time_us"][fulls][rows["name"][fulls] == name][0]) for name in names]
-        for name, begin_us, next_us in zip(names, begun, [*begun, story.end_us][1:], strict=True):
+        begun = [
+            int(rows["time_us"][fulls][rows["name"][fulls] == name][0])
+            for name in names
+        ]
+        for name, begin_us, next_us in zip(
+            names, begun, [*begun, story.end_us][1:], strict=True
+        ):
             until_us = _kept_until(story, database, name, begin_us, next_us)
             asked = story.of("seen.Validate", database)
             times = asked["time_us"][asked["name"] == name]
@@ -50,10 +55,14 @@ def hashed_again(story: Story) -> Iterator[Breach]:
                     break
 
 
-def _kept_until(story: Story, database: int, name: int, begin_us: int, until_us: int) -> int:
+def _kept_until(
+    story: Story, database: int, name: int, begin_us: int, until_us: int
+) -> int:
     for kind in ("seen.ValidationFailed", "seen.Delete", "seen.Landed"):
         rows = story.of(kind, database)
-        times = rows["time_us"][(rows["name"] == name) & (rows["time_us"] > begin_us)]
+        times = rows["time_us"][
+            (rows["name"] == name) & (rows["time_us"] > begin_us)
+        ]
         until_us = min([until_us, *times[:1].tolist()])
     for kind in ("truth.promoted", "truth.copy_gone"):
         times = story.of(kind, database)["time_us"]
@@ -97,7 +106,11 @@ class _Shelf:
         bases = self.begun(FULL)
         stands = np.zeros(len(self.kind), dtype=bool)
         while True:
-            more = (self.kind == INCREMENTAL) & np.isin(self.base, bases) & ~stands
+            more = (
+                (self.kind == INCREMENTAL)
+                & np.isin(self.base, bases)
+                & ~stands
+            )
             if not more.any():
                 return stands
             stands |= more
@@ -122,7 +135,9 @@ class _Shelf:
         begin = np.where(stretch >= 0, begins[np.maximum(stretch, 0)], ends)
         place = np.searchsorted(starts, ends, side="right") - 1
         nearest = np.where(place >= 0, starts[np.maximum(place, 0)], -1)
-        led_to: np.ndarray = (place >= 0) & ((nearest >= begin) | (nearest == ends))
+        led_to: np.ndarray = (place >= 0) & (
+            (nearest >= begin) | (nearest == ends)
+        )
         return led_to
 
 
@@ -136,15 +151,27 @@ def deletes_take_nothing_needed(story: Story) -> Iterator[Breach]:
             yield from _deletes_of(story, database, deletes)
 
 
-def _deletes_of(story: Story, database: int, deletes: dict[str, Ints]) -> Iterator[Breach]:
+def _deletes_of(
+    story: Story, database: int, deletes: dict[str, Ints]
+) -> Iterator[Breach]:
     rows = story.of("seen.Validated", database)
     _, oldest_rows = np.unique(rows["name"], return_index=True)
     _, back = np.unique(rows["name"][::-1], return_index=True)
     order = np.argsort(oldest_rows, kind="stable")
-    last_rows = (len(rows["name"]) - 1 - back)[order]  # of each name the last header
+    last_rows = (len(rows["name"]) - 1 - back)[
+        order
+    ]  # of each name the last header
     names, known_seq = rows["name"][last_rows], rows["seq"][oldest_rows[order]]
-    fields = ("kind", "first_lsn", "last_lsn", "differential_base_lsn", "copy_only")
-    kind, first, last, base, copy_only = (rows[f"header.{field}"][last_rows] for field in fields)
+    fields = (
+        "kind",
+        "first_lsn",
+        "last_lsn",
+        "differential_base_lsn",
+        "copy_only",
+    )
+    kind, first, last, base, copy_only = (
+        rows[f"header.{field}"][last_rows] for field in fields
+    )
     finished = rows["header.finished_utc_us"][last_rows]
     links = story.scenario.engine.postgres_rules
     shelf = _Shelf(kind, first, last, base, copy_only, finished, links)
@@ -163,12 +190,16 @@ def _deletes_of(story: Story, database: int, deletes: dict[str, Ints]) -> Iterat
         if before.any():
             oldest += int(np.argmax(before))
         whole = shelf.where(there)
-        wrong = _wrong_delete(story, whole, before, after, _young_since(story, database, at_us))
+        wrong = _wrong_delete(
+            story, whole, before, after, _young_since(story, database, at_us)
+        )
         if wrong:
             yield Breach("R18", seq, at_us, database, wrong)
 
 
-def _gone_seqs(story: Story, database: int, names: Ints, whole_seq: Ints) -> Ints:
+def _gone_seqs(
+    story: Story, database: int, names: Ints, whole_seq: Ints
+) -> Ints:
     """Return the row with which each of these files was deleted, or was found not to be whole any
     more (for good); a row beyond the end if neither.
     """
@@ -191,12 +222,18 @@ def _young_since(story: Story, database: int, at_us: int) -> int:
     """Return what is young then, by the clock that the logic has."""
     found = story.within("seen.Alarm", database, at_us, at_us)
     told = story.of("seen.Alarm", database)["utc_us"][found]
-    utc_us = int(told[-1]) if len(told) else story.scenario.start_utc_us + at_us
+    utc_us = (
+        int(told[-1]) if len(told) else story.scenario.start_utc_us + at_us
+    )
     return utc_us - story.scenario.secondary.retention_us
 
 
 def _wrong_delete(
-    story: Story, whole: _Shelf, before: np.ndarray, after: np.ndarray, young_us: int
+    story: Story,
+    whole: _Shelf,
+    before: np.ndarray,
+    after: np.ndarray,
+    young_us: int,
 ) -> str:
     """Return what a batch of deletes took that was needed; '' if nothing."""
     was, stays = whole.where(before), whole.where(after)
@@ -208,7 +245,9 @@ def _wrong_delete(
     needed = stays.base[stays.kind == INCREMENTAL]
     for kind in (FULL, INCREMENTAL) if whole.links else (FULL,):
         bases_before, bases_after = was.begun(kind), stays.begun(kind)
-        if (np.isin(needed, bases_before) & ~np.isin(needed, bases_after)).any():
+        if (
+            np.isin(needed, bases_before) & ~np.isin(needed, bases_after)
+        ).any():
             return "an incremental is kept, and the backup that it stands on is deleted"
         needed = needed[~np.isin(needed, bases_before)]
     ends = was.last[was.finished_us >= young_us]
@@ -223,13 +262,20 @@ def the_primary_keeps_what_is_not_copied(story: Story) -> Iterator[Breach]:
     landed damaged is sent again (R18).
     """
     gone = story["truth.file_gone"]
-    by_age = (gone["why"] == story.text_id(RETENTION)) & (gone["where"] == story.text_id("primary"))
+    by_age = (gone["why"] == story.text_id(RETENTION)) & (
+        gone["where"] == story.text_id("primary")
+    )
     if not by_age.any():
         return
     landed = story["truth.landed"]
-    came = landed["file"]  # damaged or not: what no copy makes whole is got past otherwise
+    came = landed[
+        "file"
+    ]  # damaged or not: what no copy makes whole is got past otherwise
     torn = np.concatenate(
-        [story[kind]["file"] for kind in ("truth.backup_cut_off", "truth.backup_empty")]
+        [
+            story[kind]["file"]
+            for kind in ("truth.backup_cut_off", "truth.backup_empty")
+        ]
     )
     lost = gone["file"][gone["why"] != story.text_id(RETENTION)]
     never = by_age & ~np.isin(gone["file"], np.concatenate([came, torn, lost]))
@@ -245,7 +291,9 @@ def the_primary_keeps_what_is_not_copied(story: Story) -> Iterator[Breach]:
         )  # fmt: skip
 
 
-def _on_their_way(story: Story, gone: dict[str, Ints], which: np.ndarray) -> np.ndarray:
+def _on_their_way(
+    story: Story, gone: dict[str, Ints], which: np.ndarray
+) -> np.ndarray:
     """Return which of the files that are deleted wait to be sent, or are being sent, then; asked of
     the few that were damaged or lost at the other side.
     """
@@ -276,7 +324,9 @@ def old_files_go(story: Story) -> Iterator[Breach]:
         if len(fulls) < keep or len(np.unique(rows["header.fork"])) > 1:
             continue
         # so many fulls lie past it, all of them old themselves
-        behind = old & (kinds == LOG) & (rows["header.last_lsn"] < fulls[-keep])
+        behind = (
+            old & (kinds == LOG) & (rows["header.last_lsn"] < fulls[-keep])
+        )
         names = rows["name"][behind]
         gone = story.of("seen.Delete", database)["name"]
         left = names[~np.isin(names, gone)]

@@ -9,7 +9,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dr_sim.oracle.monitors.alerts import ERRORS, MISSING, log_end, position_before
+from dr_sim.oracle.monitors.alerts import (
+    ERRORS,
+    MISSING,
+    log_end,
+    position_before,
+)
 from dr_sim.oracle.monitors.story import (
     FULL,
     INCREMENTAL,
@@ -22,7 +27,14 @@ from dr_sim.oracle.monitors.story import (
 from dr_sim.record.journal import Row
 
 _IN_A_ROW = 3
-PASSING = ("unreachable", "paused", "overrun", "cut off", "fenced", "primary lost")
+PASSING = (
+    "unreachable",
+    "paused",
+    "overrun",
+    "cut off",
+    "fenced",
+    "primary lost",
+)
 """How the primary's side begins a refusal that says nothing about whether the backup would help."""
 
 
@@ -31,7 +43,9 @@ def silent_at(story: Story, seq: int) -> dict[str, int]:
     row.
     """
     silent: dict[str, int] = {}
-    for row in story.rows("seen.HeartbeatLost", "seen.HeartbeatBack", "seen.Inventory"):
+    for row in story.rows(
+        "seen.HeartbeatLost", "seen.HeartbeatBack", "seen.Inventory"
+    ):
         if row.seq >= seq:
             break
         if row.kind == "seen.HeartbeatLost":
@@ -62,7 +76,11 @@ def the_silent_are_not_asked(story: Story) -> Iterator[Breach]:
 def _just_answered(story: Story, row: Row) -> bool:
     """Return whether it has answered a question at this very instant: it is alive then."""
     rows = story.of("seen.PrimaryAnswered", row.entity)
-    now = (rows["time_us"] == row.time_us) & (rows["seq"] < row.seq) & (rows["reachable"] == 1)
+    now = (
+        (rows["time_us"] == row.time_us)
+        & (rows["seq"] < row.seq)
+        & (rows["reachable"] == 1)
+    )
     return bool(now.any())
 
 
@@ -71,7 +89,9 @@ def what_lies_there_is_copied(story: Story) -> Iterator[Breach]:
     last: dict[int, tuple[str, list[Row]]] = {}
     for row in story.rows("seen.PrimaryAnswered"):
         name = row.values["covering_name"]
-        lies_there = row.values["reachable"] and name and not row.values["copying"]
+        lies_there = (
+            row.values["reachable"] and name and not row.values["copying"]
+        )
         if not lies_there or _has_landed(story, row.entity, name, row.time_us):
             last.pop(row.entity, None)
             continue
@@ -83,7 +103,8 @@ def what_lies_there_is_copied(story: Story) -> Iterator[Breach]:
         asked = [
             each
             for each in story.rows("seen.Recopy", "seen.Fetch")
-            if rows[0].seq < each.seq <= row.seq + 10 and each.entity == row.entity
+            if rows[0].seq < each.seq <= row.seq + 10
+            and each.entity == row.entity
         ]
         if not asked and story.quiet_between(rows[0].time_us, row.time_us):
             yield Breach(
@@ -94,7 +115,9 @@ def what_lies_there_is_copied(story: Story) -> Iterator[Breach]:
 
 def _has_landed(story: Story, database: int, name: str, until_us: int) -> bool:
     rows = story.of("seen.Landed", database)
-    found = rows["name"][: story.within("seen.Landed", database, 0, until_us).stop]
+    found = rows["name"][
+        : story.within("seen.Landed", database, 0, until_us).stop
+    ]
     return bool((found == story.text_id(name)).any())
 
 
@@ -103,12 +126,17 @@ def what_is_damaged_is_copied_again(story: Story) -> Iterator[Breach]:
     seen: set[tuple[int, str]] = set()
     for row in story.rows("seen.ValidationFailed"):
         name = row.values["name"]
-        whole_elsewhere = row.values["outcome"] not in ("no_manifest", "missing")
+        whole_elsewhere = row.values["outcome"] not in (
+            "no_manifest",
+            "missing",
+        )
         if not whole_elsewhere or (row.entity, name) in seen:
             continue
         seen.add((row.entity, name))
         due_us = row.time_us + story.retry_us + SLACK_US
-        if due_us >= story.end_us or not story.quiet_between(row.time_us, due_us):
+        if due_us >= story.end_us or not story.quiet_between(
+            row.time_us, due_us
+        ):
             continue
         if kind_in_name(name) == LOG:
             ends, redo = (
@@ -127,12 +155,16 @@ def what_is_damaged_is_copied_again(story: Story) -> Iterator[Breach]:
 
 def _copied_or_passed(story: Story, row: Row, due_us: int) -> bool:
     database = row.entity
-    if story.any_within(("seen.Restored", "truth.promoted"), database, row.time_us, due_us):
+    if story.any_within(
+        ("seen.Restored", "truth.promoted"), database, row.time_us, due_us
+    ):
         return True
     name = story.text_id(row.values["name"])
     for kind in ("seen.Recopy", "seen.Validated", "seen.Landed"):
         # a copy that was asked for before may be on its way still
-        found = story.within(kind, database, row.time_us - 4 * story.retry_us, due_us)
+        found = story.within(
+            kind, database, row.time_us - 4 * story.retry_us, due_us
+        )
         if kind != "seen.Recopy":
             found = story.within(kind, database, row.time_us + 1, due_us)
         if (story.of(kind, database)["name"][found] == name).any():
@@ -150,7 +182,10 @@ def dropped_after_its_replacement_is_here(story: Story) -> Iterator[Breach]:
         # the next read is of the replacement
         reads = story.of("seen.Restore", row.entity)
         following = np.flatnonzero(reads["seq"] > row.seq)
-        reading = len(following) and int(reads["time_us"][following[0]]) == row.time_us
+        reading = (
+            len(following)
+            and int(reads["time_us"][following[0]]) == row.time_us
+        )
         if reading and int(reads["name"][following[0]]) in names:
             continue
         yield Breach(
@@ -170,9 +205,13 @@ def a_copy_does_not_go_back(story: Story) -> Iterator[Breach]:
         if place < 0:
             continue
         since_us = int(story.of("seen.Restored", database)["time_us"][place])
-        if story.any_within(("truth.copy_gone",), database, since_us, row.time_us):
+        if story.any_within(
+            ("truth.copy_gone",), database, since_us, row.time_us
+        ):
             continue
-        reach = _reach(story, database, story.text_id(row.values["name"]), row.seq, fork)
+        reach = _reach(
+            story, database, story.text_id(row.values["name"]), row.seq, fork
+        )
         if reach is not None and reach < redo:
             yield Breach(
                 "R11", row.seq, row.time_us, database,
@@ -184,7 +223,9 @@ def _replaces_anything(story: Story) -> bool:
     return bool(story["seen.Restore"]["replace"].any())
 
 
-def _reach(story: Story, database: int, full: int, seq: int, fork: int) -> int | None:
+def _reach(
+    story: Story, database: int, full: int, seq: int, fork: int
+) -> int | None:
     """Return how far a full and what is here leads; None if it lies on another fork."""
     rows = story.of("seen.Validated", database)
     before = rows["seq"] < seq
@@ -195,12 +236,21 @@ def _reach(story: Story, database: int, full: int, seq: int, fork: int) -> int |
     if not len(mine) or int(rows["header.fork"][mine[-1]]) != fork:
         return None
     at = mine[-1]
-    reach, stood_on = int(rows["header.last_lsn"][at]), [int(rows["header.first_lsn"][at])]
-    kinds, first, last = (rows[f"header.{f}"] for f in ("kind", "first_lsn", "last_lsn"))
+    reach, stood_on = (
+        int(rows["header.last_lsn"][at]),
+        [int(rows["header.first_lsn"][at])],
+    )
+    kinds, first, last = (
+        rows[f"header.{f}"] for f in ("kind", "first_lsn", "last_lsn")
+    )
     bases = rows["header.differential_base_lsn"]
     while True:
         stands = (kinds == INCREMENTAL) & np.isin(bases, stood_on)
-        further = here & (last > reach) & ((kinds == LOG) & (first <= reach) | stands)
+        further = (
+            here
+            & (last > reach)
+            & ((kinds == LOG) & (first <= reach) | stands)
+        )
         links = here & stands & ~np.isin(first, stood_on)
         if not story.scenario.engine.postgres_rules:
             links[:] = False
@@ -224,11 +274,15 @@ def a_lost_log_is_got_past(story: Story) -> Iterator[Breach]:
         if waits and story.scenario.databases[database].full.kind != "none":
             continue  # for what comes by itself
         place = story.last_before("seen.Restored", database, row.seq)
-        if (database, place) in seen or not _is_lost_for_good(story, database, row):
+        if (database, place) in seen or not _is_lost_for_good(
+            story, database, row
+        ):
             continue
         seen.add((database, place))
         due_us = row.time_us + 2 * story.retry_us + SLACK_US
-        if due_us >= story.end_us or not story.quiet_between(row.time_us, due_us):
+        if due_us >= story.end_us or not story.quiet_between(
+            row.time_us, due_us
+        ):
             continue
         if _falls_silent(story, database, row, due_us):
             continue  # it may not be asked (R9)
@@ -240,13 +294,16 @@ def a_lost_log_is_got_past(story: Story) -> Iterator[Breach]:
             )  # fmt: skip
 
 
-def _falls_silent(story: Story, database: int, row: Row, until_us: int) -> bool:
+def _falls_silent(
+    story: Story, database: int, row: Row, until_us: int
+) -> bool:
     """Return whether the database's machine is silent at that row, or falls silent after it."""
     machine = story.scenario.databases[database].machine
     if machine in silent_at(story, row.seq):
         return True
     return any(
-        each.values["machine"] == machine and row.time_us <= each.time_us <= until_us
+        each.values["machine"] == machine
+        and row.time_us <= each.time_us <= until_us
         for each in story.rows("seen.HeartbeatLost")
     )
 
@@ -256,14 +313,20 @@ def _is_lost_for_good(story: Story, database: int, row: Row) -> bool:
     holds that stretch of log, and its jobs run.
     """
     place = story.last_before("seen.Restored", database, row.seq)
-    since = int(story.of("seen.Restored", database)["seq"][place]) if place >= 0 else -1
+    since = (
+        int(story.of("seen.Restored", database)["seq"][place])
+        if place >= 0
+        else -1
+    )
     return any(
         since < each.seq
         and each.time_us <= row.time_us + SLACK_US
         and each.entity == database
         and each.values["reachable"]
         and not (
-            each.values["covering_name"] or each.values["remakeable"] or each.values["jobs_paused"]
+            each.values["covering_name"]
+            or each.values["remakeable"]
+            or each.values["jobs_paused"]
         )
         for each in story.rows("seen.PrimaryAnswered")
     )
@@ -273,7 +336,11 @@ def a_refusal_that_passes_changes_nothing(story: Story) -> Iterator[Breach]:
     """A refusal that will pass is no reason to take another remedy (R8, R11)."""
     for row in story.rows("seen.BackupFailed"):
         kind, reason = row.values["kind"], row.values["reason"]
-        if kind == LOG or not reason.startswith(PASSING) or story.failing_over(row.seq):
+        if (
+            kind == LOG
+            or not reason.startswith(PASSING)
+            or story.failing_over(row.seq)
+        ):
             continue
         others = [
             each
@@ -290,21 +357,45 @@ def a_refusal_that_passes_changes_nothing(story: Story) -> Iterator[Breach]:
             )  # fmt: skip
 
 
-def _something_is_done(story: Story, database: int, row: Row, due_us: int) -> bool:
+def _something_is_done(
+    story: Story, database: int, row: Row, due_us: int
+) -> bool:
     place = story.last_before("seen.Restored", database, row.seq)
-    since_us = int(story.of("seen.Restored", database)["time_us"][place]) if place >= 0 else 0
-    kinds = ("seen.TakeBackup", "seen.Fetch", "seen.ListShare", "seen.Recopy", "truth.promoted")
+    since_us = (
+        int(story.of("seen.Restored", database)["time_us"][place])
+        if place >= 0
+        else 0
+    )
+    kinds = (
+        "seen.TakeBackup",
+        "seen.Fetch",
+        "seen.ListShare",
+        "seen.Recopy",
+        "truth.promoted",
+    )
     if story.any_within(kinds, database, since_us, due_us):
         return True
     if _on_its_way(story, database, due_us):
         return True
-    moved = ("seen.Restored", "seen.Restore", "seen.RestoreFailed", "seen.NoRoom")
+    moved = (
+        "seen.Restored",
+        "seen.Restore",
+        "seen.RestoreFailed",
+        "seen.NoRoom",
+    )
     return story.any_within(moved, database, row.time_us, due_us)
 
 
 def _on_its_way(story: Story, database: int, until_us: int) -> bool:
     """Return whether a full or an incremental is finished at the primary, and has not landed."""
-    made, landed = story.of("truth.backup_finished", database), story.of("truth.landed", database)
+    made, landed = (
+        story.of("truth.backup_finished", database),
+        story.of("truth.landed", database),
+    )
     here = landed["file"][landed["time_us"] <= until_us]
-    coming = (made["kind"] != LOG) & (made["time_us"] <= until_us) & ~np.isin(made["file"], here)
+    coming = (
+        (made["kind"] != LOG)
+        & (made["time_us"] <= until_us)
+        & ~np.isin(made["file"], here)
+    )
     return bool(coming.any())

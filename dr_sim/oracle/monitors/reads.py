@@ -9,7 +9,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from dr_sim.oracle.monitors.alerts import position_before
-from dr_sim.oracle.monitors.story import LOG, SECOND_US, Breach, Story, kind_in_name
+from dr_sim.oracle.monitors.story import (
+    LOG,
+    SECOND_US,
+    Breach,
+    Story,
+    kind_in_name,
+)
 
 READS = ("seen.Restore", "seen.RestoreUntil")
 ANSWERS = ("seen.Restored", "seen.RestoreFailed", "seen.NoRoom")
@@ -28,13 +34,20 @@ def counted_before_the_read(story: Story) -> Iterator[Breach]:
     saves = story["seen.Save"]
     for kind in READS:
         rows = story[kind]
-        usual = np.isin(rows["seq"] - 2, saves["seq"]) & _renamed_just_before(story, rows)
+        usual = np.isin(rows["seq"] - 2, saves["seq"]) & _renamed_just_before(
+            story, rows
+        )
         for place in np.flatnonzero(~usual).tolist():
-            database, name = int(rows["entity"][place]), int(rows["name"][place])
+            database, name = (
+                int(rows["entity"][place]),
+                int(rows["name"][place]),
+            )
             seq = int(rows["seq"][place])
             key = f"attempts/{story.name(database)}/{story.text(name)}"
             since = _read_before(story, database, name, seq)
-            mine = (saves["key"] == story.text_id(key)) & (saves["seq"] > since)
+            mine = (saves["key"] == story.text_id(key)) & (
+                saves["seq"] > since
+            )
             if not (mine & (saves["seq"] < seq)).any():
                 yield Breach(
                     "R5", seq, int(rows["time_us"][place]), database,
@@ -42,13 +55,17 @@ def counted_before_the_read(story: Story) -> Iterator[Breach]:
                 )  # fmt: skip
 
 
-def _renamed_just_before(story: Story, rows: dict[str, np.ndarray]) -> np.ndarray:
+def _renamed_just_before(
+    story: Story, rows: dict[str, np.ndarray]
+) -> np.ndarray:
     renames = story["seen.RenameWorkingCopy"]
     if not len(renames["seq"]):
         return np.zeros(len(rows["seq"]), dtype=bool)
     places = np.searchsorted(renames["seq"], rows["seq"]) - 1
     same = renames["name"][places] == rows["name"]
-    just_before: np.ndarray = (places >= 0) & same & (renames["seq"][places] == rows["seq"] - 1)
+    just_before: np.ndarray = (
+        (places >= 0) & same & (renames["seq"][places] == rows["seq"] - 1)
+    )
     return just_before
 
 
@@ -66,12 +83,21 @@ def copies_bear_their_count(story: Story) -> Iterator[Breach]:
     """The working copy is renamed to the attempts in the store before each read (R5)."""
     for kind in READS:
         rows = story[kind]
-        for place in np.flatnonzero(~_renamed_just_before(story, rows)).tolist():
-            database, name = int(rows["entity"][place]), int(rows["name"][place])
+        for place in np.flatnonzero(
+            ~_renamed_just_before(story, rows)
+        ).tolist():
+            database, name = (
+                int(rows["entity"][place]),
+                int(rows["name"][place]),
+            )
             seq = int(rows["seq"][place])
             since = _read_before(story, database, name, seq)
             renames = story.of("seen.RenameWorkingCopy", database)
-            mine = (renames["name"] == name) & (renames["seq"] > since) & (renames["seq"] < seq)
+            mine = (
+                (renames["name"] == name)
+                & (renames["seq"] > since)
+                & (renames["seq"] < seq)
+            )
             if not mine.any():
                 yield Breach(
                     "R5", seq, int(rows["time_us"][place]), database,
@@ -84,20 +110,34 @@ def replay_waits_on_purpose_only(story: Story) -> Iterator[Breach]:
     hours and a retry (R7, R8).
     """
     for database in story.databases:
-        answers = np.sort(np.concatenate([story.of(kind, database)["seq"] for kind in ANSWERS]))
-        reads = np.sort(np.concatenate([story.of(kind, database)["seq"] for kind in READS]))
+        answers = np.sort(
+            np.concatenate(
+                [story.of(kind, database)["seq"] for kind in ANSWERS]
+            )
+        )
+        reads = np.sort(
+            np.concatenate([story.of(kind, database)["seq"] for kind in READS])
+        )
         if not len(answers):
             continue
         at_us = _times(story, database, answers, ANSWERS)
         next_place = np.searchsorted(reads, answers)
-        read_us = np.append(_times(story, database, reads, READS), story.end_us)
+        read_us = np.append(
+            _times(story, database, reads, READS), story.end_us
+        )
         long = np.flatnonzero(read_us[next_place] - at_us > story.patience_us)
         for place in long.tolist():
             next_read = int(next_place[place])
-            if next_read < len(reads) and _came_late(story, database, int(reads[next_read])):
+            if next_read < len(reads) and _came_late(
+                story, database, int(reads[next_read])
+            ):
                 continue
             yield from _idle(
-                story, database, int(answers[place]), int(at_us[place]), int(read_us[next_read])
+                story,
+                database,
+                int(answers[place]),
+                int(at_us[place]),
+                int(read_us[next_read]),
             )
 
 
@@ -105,10 +145,17 @@ def _came_late(story: Story, database: int, seq: int) -> bool:
     """Return whether what is read is a log that was found to be whole just before: so replay had
     waited for it, and for nothing else.
     """
-    rows, whole = story.of("seen.Restore", database), story.of("seen.Validated", database)
+    rows, whole = (
+        story.of("seen.Restore", database),
+        story.of("seen.Validated", database),
+    )
     place = int(np.searchsorted(rows["seq"], seq))
     before = int(np.searchsorted(whole["seq"], seq)) - 1
-    if before < 0 or place >= len(rows["seq"]) or int(rows["seq"][place]) != seq:
+    if (
+        before < 0
+        or place >= len(rows["seq"])
+        or int(rows["seq"][place]) != seq
+    ):
         return False
     is_it = int(whole["name"][before]) == int(rows["name"][place])
     is_log = int(whole["header.kind"][before]) == LOG
@@ -116,15 +163,23 @@ def _came_late(story: Story, database: int, seq: int) -> bool:
     return is_it and is_log and waited_us <= story.patience_us
 
 
-def _times(story: Story, database: int, seqs: np.ndarray, kinds: tuple[str, ...]) -> np.ndarray:
-    all_seqs = np.concatenate([story.of(kind, database)["seq"] for kind in kinds])
-    times = np.concatenate([story.of(kind, database)["time_us"] for kind in kinds])
+def _times(
+    story: Story, database: int, seqs: np.ndarray, kinds: tuple[str, ...]
+) -> np.ndarray:
+    all_seqs = np.concatenate(
+        [story.of(kind, database)["seq"] for kind in kinds]
+    )
+    times = np.concatenate(
+        [story.of(kind, database)["time_us"] for kind in kinds]
+    )
     order = np.argsort(all_seqs, kind="stable")
     found: np.ndarray = times[order][np.searchsorted(all_seqs[order], seqs)]
     return found
 
 
-def _idle(story: Story, database: int, seq: int, from_us: int, until_us: int) -> Iterator[Breach]:
+def _idle(
+    story: Story, database: int, seq: int, from_us: int, until_us: int
+) -> Iterator[Breach]:
     fork, redo = position_before(story, database, seq + 1)
     if fork < 0:
         return
@@ -136,7 +191,9 @@ def _idle(story: Story, database: int, seq: int, from_us: int, until_us: int) ->
     fits &= ~np.isin(rows["name"], done["name"][done["time_us"] < until_us])
     for place in np.flatnonzero(fits).tolist():
         since_us = max(from_us, int(rows["time_us"][place]))
-        since_us = max(since_us, story.life_at(since_us)[0], _free_us(story, rows, place))
+        since_us = max(
+            since_us, story.life_at(since_us)[0], _free_us(story, rows, place)
+        )
         due_us = since_us + story.patience_us
         if due_us >= until_us or not story.quiet_between(since_us, due_us):
             continue
@@ -160,14 +217,23 @@ def _free_us(story: Story, rows: dict[str, np.ndarray], place: int) -> int:
     return int(rows["time_us"][place]) + min(wait_us, delay_us)
 
 
-def _is_gone(story: Story, database: int, name: int, seq: int, until_us: int) -> bool:
+def _is_gone(
+    story: Story, database: int, name: int, seq: int, until_us: int
+) -> bool:
     """Return whether the file, or what it would be restored onto, is no more what it was."""
-    for kind in ("seen.ValidationFailed", "seen.Landed", "seen.Delete", "seen.Validate"):
+    for kind in (
+        "seen.ValidationFailed",
+        "seen.Landed",
+        "seen.Delete",
+        "seen.Validate",
+    ):
         rows = story.of(kind, database)
         later = (rows["seq"] > seq) & (rows["time_us"] <= until_us)
         if (rows["name"][later] == name).any():
             return True
-    return story.any_within(("truth.copy_gone", "truth.promoted"), database, 0, until_us)
+    return story.any_within(
+        ("truth.copy_gone", "truth.promoted"), database, 0, until_us
+    )
 
 
 def replay_delay_is_kept(story: Story) -> Iterator[Breach]:
@@ -175,10 +241,15 @@ def replay_delay_is_kept(story: Story) -> Iterator[Breach]:
     if not story.scenario.replay.delay_us:
         return
     for database in story.databases:
-        rows, whole = story.of("seen.Restore", database), story.of("seen.Validated", database)
+        rows, whole = (
+            story.of("seen.Restore", database),
+            story.of("seen.Validated", database),
+        )
         for place in range(len(rows["seq"])):
             seq, name = int(rows["seq"][place]), int(rows["name"][place])
-            if kind_in_name(story.text(name)) != LOG or story.failing_over(seq):
+            if kind_in_name(story.text(name)) != LOG or story.failing_over(
+                seq
+            ):
                 continue
             before = int(np.searchsorted(whole["seq"], seq))
             found = np.flatnonzero(whole["name"][:before] == name)
@@ -202,7 +273,9 @@ def the_engine_takes_what_it_is_given(story: Story) -> Iterator[Breach]:
             continue
         place = story.last_before("seen.Restored", row.entity, row.seq)
         restored_us = (
-            int(story.of("seen.Restored", row.entity)["time_us"][place]) if place >= 0 else 0
+            int(story.of("seen.Restored", row.entity)["time_us"][place])
+            if place >= 0
+            else 0
         )
         changed = ("truth.copy_gone", "truth.damaged")
         if story.any_within(changed, row.entity, restored_us, row.time_us):

@@ -31,7 +31,10 @@ def late_answers_cause_nothing(story: Story) -> Iterator[Breach]:
     kinds = story.journal.kinds()
     for row in ignored:
         after = row.seq + 2
-        if after < len(kinds) and KINDS[int(kinds[after])].name in COMMAND_KINDS:
+        if (
+            after < len(kinds)
+            and KINDS[int(kinds[after])].name in COMMAND_KINDS
+        ):
             yield Breach(
                 "S1", after, row.time_us, row.entity,
                 f"a late answer ({row.values['event']}) to incarnation "

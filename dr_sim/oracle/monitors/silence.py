@@ -20,7 +20,9 @@ def silence_is_told(story: Story) -> Iterator[Breach]:
             continue
         rows = story.of("truth.landed", database)
         landed = rows["time_us"][rows["kind"] == LOG]
-        times = np.concatenate(([story.first_start_us], landed, [story.end_us]))
+        times = np.concatenate(
+            ([story.first_start_us], landed, [story.end_us])
+        )
         gaps = np.diff(times)
         for place in np.flatnonzero(gaps > window_us + SLACK_US).tolist():
             begin_us, end_us = int(times[place]), int(times[place + 1])
@@ -29,7 +31,9 @@ def silence_is_told(story: Story) -> Iterator[Breach]:
             if life > begin_us:
                 # what it knows of the time before its start is an estimate
                 due_us = max(due_us, life) + story.retry_us + story.patience_us
-            if due_us >= end_us or not story.quiet_between(max(begin_us, life), due_us):
+            if due_us >= end_us or not story.quiet_between(
+                max(begin_us, life), due_us
+            ):
                 continue
             if story.any_within(("truth.promoted",), database, 0, due_us):
                 continue
@@ -61,10 +65,17 @@ def silence_is_looked_into(story: Story) -> Iterator[Breach]:
         database = story.database(row.values["database"])
         if row.values["event_id"] != NO_NEW_LOGS or database < 0:
             continue
-        from_us, until_us = row.time_us - story.retry_us, row.time_us + SLACK_US
-        if until_us > story.end_us or not story.quiet_between(row.time_us, until_us):
+        from_us, until_us = (
+            row.time_us - story.retry_us,
+            row.time_us + SLACK_US,
+        )
+        if until_us > story.end_us or not story.quiet_between(
+            row.time_us, until_us
+        ):
             continue
-        if not story.any_within(("seen.AskPrimary",), database, from_us, until_us):
+        if not story.any_within(
+            ("seen.AskPrimary",), database, from_us, until_us
+        ):
             yield Breach(
                 "R9", row.seq, row.time_us, database,
                 "no new logs are told of, and nobody looks at the backup jobs at the primary",

@@ -78,7 +78,9 @@ class Story:
             PhaseRow(row.seq, row.time_us, row.values["phase"])
             for row in self.rows("seen.EnterPhase")
         ]
-        self._phase_seqs = np.array([row.seq for row in self.phases], dtype=np.int64)
+        self._phase_seqs = np.array(
+            [row.seq for row in self.phases], dtype=np.int64
+        )
         self.lives = self._lives()
         self.retry_us = scenario.replay.retry_us
 
@@ -96,7 +98,9 @@ class Story:
             parts = self._of[kind] = _parted(self[kind])
         found = parts.get(database)
         if found is None:
-            found = parts[database] = {name: c[:0] for name, c in self[kind].items()}
+            found = parts[database] = {
+                name: c[:0] for name, c in self[kind].items()
+            }
         return found
 
     def rows(self, *kinds: str) -> list[Row]:
@@ -133,14 +137,19 @@ class Story:
         """Return the place, among the rows of `of`, of the last one before a seq; -1 if none."""
         return int(np.searchsorted(self.of(kind, database)["seq"], seq)) - 1
 
-    def between(self, kind: str, database: int, first: int, last: int) -> slice:
+    def between(
+        self, kind: str, database: int, first: int, last: int
+    ) -> slice:
         """Return the places of a database's rows of a kind with first < seq < last."""
         seqs = self.of(kind, database)["seq"]
         return slice(
-            int(np.searchsorted(seqs, first, side="right")), int(np.searchsorted(seqs, last))
+            int(np.searchsorted(seqs, first, side="right")),
+            int(np.searchsorted(seqs, last)),
         )
 
-    def within(self, kind: str, database: int, from_us: int, until_us: int) -> slice:
+    def within(
+        self, kind: str, database: int, from_us: int, until_us: int
+    ) -> slice:
         """Return the places of a database's rows of a kind in an interval, both ends included."""
         times = self.of(kind, database)["time_us"]
         return slice(
@@ -148,9 +157,12 @@ class Story:
             int(np.searchsorted(times, until_us, side="right")),
         )
 
-    def any_within(self, kinds: Iterable[str], database: int, from_us: int, until_us: int) -> bool:
+    def any_within(
+        self, kinds: Iterable[str], database: int, from_us: int, until_us: int
+    ) -> bool:
         return any(
-            (found := self.within(kind, database, from_us, until_us)).stop > found.start
+            (found := self.within(kind, database, from_us, until_us)).stop
+            > found.start
             for kind in kinds
         )
 
@@ -164,7 +176,9 @@ class Story:
 
     def quiet_between(self, from_us: int, until_us: int) -> bool:
         """Return whether the manager was up, and no failover on, from one instant to another."""
-        return self.up_between(from_us, until_us) and not self.failover_within(from_us, until_us)
+        return self.up_between(from_us, until_us) and not self.failover_within(
+            from_us, until_us
+        )
 
     def failover_within(self, from_us: int, until_us: int) -> bool:
         phase = ""
@@ -179,7 +193,9 @@ class Story:
 
     def up_between(self, from_us: int, until_us: int) -> bool:
         """Return whether one life of the manager spans an interval."""
-        return any(begin <= from_us and until_us <= end for begin, end in self.lives)
+        return any(
+            begin <= from_us and until_us <= end for begin, end in self.lives
+        )
 
     def life_at(self, time_us: int) -> tuple[int, int]:
         """Return the life of the manager that an instant falls into; (time, time) if none does."""
@@ -214,8 +230,13 @@ class Story:
         """Return for how long no log may land before that must be told (R9): a window shorter than
         the schedule counts from when a log was due.
         """
-        window_us, interval_us = self.scenario.replay.window_us, self.log_interval_us(database)
-        return window_us if interval_us < window_us else interval_us + window_us
+        window_us, interval_us = (
+            self.scenario.replay.window_us,
+            self.log_interval_us(database),
+        )
+        return (
+            window_us if interval_us < window_us else interval_us + window_us
+        )
 
     @property
     def patience_us(self) -> int:
@@ -224,12 +245,16 @@ class Story:
         return replay.delay_us + replay.every_us + replay.retry_us + SLACK_US
 
 
-def lost_here(story: Story, database: int, from_us: int, until_us: int) -> bool:
+def lost_here(
+    story: Story, database: int, from_us: int, until_us: int
+) -> bool:
     """Return whether a file of the secondary's share was lost in that time: not by retention."""
     rows = story.of("truth.file_gone", database)
     found = story.within("truth.file_gone", database, from_us, until_us)
     here = rows["where"][found] == story.text_id("secondary")
-    return bool((here & (rows["why"][found] != story.text_id(RETENTION))).any())
+    return bool(
+        (here & (rows["why"][found] != story.text_id(RETENTION))).any()
+    )
 
 
 def _parted(rows: dict[str, Ints]) -> dict[int, dict[str, Ints]]:
@@ -245,5 +270,7 @@ def _parted(rows: dict[str, Ints]) -> dict[int, dict[str, Ints]]:
     sorted_rows = {name: column[order] for name, column in rows.items()}
     found = {}
     for each, begin, end in zip(which, begins, ends, strict=True):
-        found[int(each)] = {name: column[begin:end] for name, column in sorted_rows.items()}
+        found[int(each)] = {
+            name: column[begin:end] for name, column in sorted_rows.items()
+        }
     return found

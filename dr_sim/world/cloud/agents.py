@@ -13,7 +13,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from dr_sim.cloud.commands import AskScript, CleanUp, CopyScript, KillScript, StartScript
+from dr_sim.cloud.commands import (
+    AskScript,
+    CleanUp,
+    CopyScript,
+    KillScript,
+    StartScript,
+)
 from dr_sim.cloud.words import JobKind, WhyFailed, Word
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.cloud.configuration import Configuration, Thing
@@ -23,7 +29,9 @@ if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
 
 _KILL_US = 1_000_000  # to end a process, and to see that it has ended
-_ESCAPED_US = 300_000_000  # after which a process that escaped has done its work
+_ESCAPED_US = (
+    300_000_000  # after which a process that escaped has done its work
+)
 _PPM = 1_000_000
 Key = tuple[str, int]  # job, attempt
 
@@ -51,7 +59,11 @@ class Mishap:
     limit: int = -1
 
     def befalls(self, kind: str, site: str, script: str) -> bool:
-        wanted = self.kind == kind and self.site in ("", site) and self.script in ("", script)
+        wanted = (
+            self.kind == kind
+            and self.site in ("", site)
+            and self.script in ("", script)
+        )
         if not wanted or not self.limit:
             return False
         self.limit -= 1
@@ -77,7 +89,11 @@ def _read(params: str) -> dict[str, str]:
 
 class Agent:
     def __init__(
-        self, world: CloudWorld, network: int, site: str, configuration: Configuration
+        self,
+        world: CloudWorld,
+        network: int,
+        site: str,
+        configuration: Configuration,
     ) -> None:
         self._world = world
         self._context = world.context
@@ -91,7 +107,9 @@ class Agent:
         self._processes: dict[Key, Process] = {}
         self._cleaning: set[Key] = set()
         self._runs: dict[str, int] = {}  # how often a change was tried here
-        self.scripts: dict[str, int] = {}  # those that are not at version 1; 0: not there
+        self.scripts: dict[
+            str, int
+        ] = {}  # those that are not at version 1; 0: not there
         self._orders: dict[type, Callable[..., None]] = {
             StartScript: self._start,
             AskScript: self._ask,
@@ -130,7 +148,9 @@ class Agent:
             self._begin(key, Process(command, params, entity, None, False))
         self._say(key)
 
-    def _refusal(self, command: StartScript, params: dict[str, str], entity: str) -> WhyFailed:
+    def _refusal(
+        self, command: StartScript, params: dict[str, str], entity: str
+    ) -> WhyFailed:
         """Return why the script does not begin."""
         version = self.scripts.get(command.script, 1)
         if version < 1:
@@ -157,7 +177,9 @@ class Agent:
             self._thing(process).half = command.job
         if not hangs:
             at = now + takes_us
-            process.entry = self._context.agenda.at(at, Class.ANSWER, -1, self._over, key)
+            process.entry = self._context.agenda.at(
+                at, Class.ANSWER, -1, self._over, key
+            )
         self._processes[key] = process
         self.memory[key] = (Word.STARTED, WhyFailed.NONE)
 
@@ -166,15 +188,22 @@ class Agent:
         the side and how often it was tried there: two ways to mirror meet the same luck.
         """
         spec, jobs = self._world.spec, self._world.spec.jobs
-        laws = {JobKind.SET.value: jobs.set, JobKind.REBUILD.value: jobs.rebuild}
+        laws = {
+            JobKind.SET.value: jobs.set,
+            JobKind.REBUILD.value: jobs.rebuild,
+        }
         law = laws.get(command.script, spec.takes)
-        stream = self._context.streams.once(f"cloud {command.change}", "script", self.site)
+        stream = self._context.streams.once(
+            f"cloud {command.change}", "script", self.site
+        )
         runs = self._runs.get(command.change, 0)
         self._runs[command.change] = runs + 1
         nth = 2 * runs
         if not spec.fail_ppm:
             return jobs.start_us + stream.law(nth, law), False
-        return jobs.start_us + stream.law(nth, law), stream.below(nth + 1, _PPM) < spec.fail_ppm
+        return jobs.start_us + stream.law(nth, law), stream.below(
+            nth + 1, _PPM
+        ) < spec.fail_ppm
 
     def _over(self, key: Key) -> None:
         process = self._processes.pop(key)
@@ -189,7 +218,11 @@ class Agent:
         self._say(key)
 
     def _effect(self, process: Process) -> None:
-        command, params, entity = process.command, process.params, process.entity
+        command, params, entity = (
+            process.command,
+            process.params,
+            process.entity,
+        )
         configuration = self._configuration
         if command.script in (JobKind.SET.value, JobKind.REBUILD.value):
             configuration.set(self.site, entity, params["value"])
@@ -200,15 +233,26 @@ class Agent:
             return  # it had taken effect before
         self._thing(process).ids = {params["id"]}
         self._context.note(
-            "truth.cloud_effect", self.network, self.site, entity, what, how, command.params
+            "truth.cloud_effect",
+            self.network,
+            self.site,
+            entity,
+            what,
+            how,
+            command.params,
         )
 
     def _thing(self, process: Process) -> Thing:
         return self._configuration.sides[self.site].things[process.entity]
 
     def _pause(self, process: Process, begins: bool) -> None:
-        if process.command.script == MOVE_DATABASE and self.site == self._world.sites.active:
-            self._world.pause_backups(process.entity, process.command.job, begins)
+        if (
+            process.command.script == MOVE_DATABASE
+            and self.site == self._world.sites.active
+        ):
+            self._world.pause_backups(
+                process.entity, process.command.job, begins
+            )
 
     # ---- other orders
     def _ask(self, command: AskScript) -> None:
@@ -224,9 +268,15 @@ class Agent:
         key = (command.job, command.attempt)
         process = self._processes.get(key)
         if process is None:
-            self._ask(AskScript(command.network, command.site, command.job, command.attempt))
+            self._ask(
+                AskScript(
+                    command.network, command.site, command.job, command.attempt
+                )
+            )
             return
-        if self._world.mishaps.befalls("survives", self.site, process.command.script):
+        if self._world.mishaps.befalls(
+            "survives", self.site, process.command.script
+        ):
             self._lost_sight(key, process)
             return
         if process.entry is not None:
@@ -265,7 +315,10 @@ class Agent:
         key = (command.job, command.attempt)
         if key in self._cleaning:
             return
-        if self.memory.get(key, (Word.UNKNOWN, WhyFailed.NONE))[0] is Word.CLEANED:
+        if (
+            self.memory.get(key, (Word.UNKNOWN, WhyFailed.NONE))[0]
+            is Word.CLEANED
+        ):
             self._say(key)
             return
         self._cleaning.add(key)
@@ -317,9 +370,20 @@ class Agent:
 
     def _note(self, process: Process, what: str) -> None:
         command = process.command
-        self._note_of(command.job, command.attempt, command.script, process.entity, what)
+        self._note_of(
+            command.job, command.attempt, command.script, process.entity, what
+        )
 
-    def _note_of(self, job: str, attempt: int, script: str, entity: str, what: str) -> None:
+    def _note_of(
+        self, job: str, attempt: int, script: str, entity: str, what: str
+    ) -> None:
         self._context.note(
-            "truth.cloud_script", self.network, self.site, job, attempt, script, entity, what
+            "truth.cloud_script",
+            self.network,
+            self.site,
+            job,
+            attempt,
+            script,
+            entity,
+            what,
         )

@@ -21,7 +21,9 @@ ANEW = "made anew"
 
 def after(value: str, change: str) -> str:
     """Return the value of a thing after one more change."""
-    return hashlib.blake2b(f"{value} {change}".encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(
+        f"{value} {change}".encode(), digest_size=8
+    ).hexdigest()
 
 
 @dataclass(slots=True)
@@ -54,7 +56,10 @@ class Side:
     def read(self) -> dict[str, list[object]]:
         """Return the report of an agent: {entity: [value, [identifiers in use]]}."""
         return {
-            entity: [thing.value + (_HALF if thing.half else ""), sorted(thing.ids)]
+            entity: [
+                thing.value + (_HALF if thing.half else ""),
+                sorted(thing.ids),
+            ]
             for entity, thing in self.things.items()
         }
 
@@ -104,7 +109,9 @@ class Configuration:
             return  # there is no other side to be like
         other = self.sides[self.source if site == self.target else self.target]
         its = other.things[entity]
-        found = next((i for i, b in enumerate(its.beyond) if b.value == value), None)
+        found = next(
+            (i for i, b in enumerate(its.beyond) if b.value == value), None
+        )
         if found is not None:
             taken = its.beyond[: found + 1]
             side.applied.update(b.change for b in taken if b.change != ANEW)
@@ -178,5 +185,8 @@ class Configuration:
             thing = theirs[entity]
             thing.base, thing.beyond = thing.value, []
             if mine.value != thing.value:
-                mine.base, mine.beyond = EMPTY, [Beyond(self._now(), ANEW, mine.value)]
+                mine.base, mine.beyond = (
+                    EMPTY,
+                    [Beyond(self._now(), ANEW, mine.value)],
+                )
         self._changed()

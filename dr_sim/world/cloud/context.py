@@ -33,7 +33,9 @@ class CloudContext:
         self.journal: AnyJournal = world.journal
         scenario = world.scenario
         self.streams = Streams(scenario.seed, scenario.replication_no, _WORDS)
-        self.long_streams = world.streams  # of names that many words are asked for
+        self.long_streams = (
+            world.streams
+        )  # of names that many words are asked for
         self.apart = not _felt(scenario)
         self.agenda = Agenda() if self.apart else world.agenda
         self._in_step = False
@@ -80,7 +82,9 @@ class CloudContext:
         first = self.agenda.first_us()
         if first is not None:
             at = max(first, self._world.agenda.now_us)
-            self._next = self._world.agenda.at(at, Class.ANSWER, -1, self._play)
+            self._next = self._world.agenda.at(
+                at, Class.ANSWER, -1, self._play
+            )
 
     def _play(self) -> None:
         self._next = None
@@ -97,4 +101,6 @@ def _felt(scenario: Scenario) -> bool:
         return True
     params = [event.params for event in scenario.events]
     params += [fault.params for fault in scenario.faults]
-    return any(getattr(each, MOVE_DATABASE, None) is not None for each in params)
+    return any(
+        getattr(each, MOVE_DATABASE, None) is not None for each in params
+    )

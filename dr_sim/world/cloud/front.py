@@ -35,7 +35,9 @@ _LONGEST_PAUSE_US = 60 * SECOND_US
 OPERATORS = "operators"
 """The caller of the changes of `changes` and of events: operators do not give up."""
 _OPERATORS = CloudClient(OPERATORS, 0, 1, _PPM, 5 * SECOND_US, 1 << 30, ())
-_AHEAD = 1 << 16  # calls that are looked through at one time for those that ask for a change
+_AHEAD = (
+    1 << 16
+)  # calls that are looked through at one time for those that ask for a change
 
 
 @dataclass(slots=True)
@@ -95,7 +97,9 @@ class Call:
 class Client:
     spec: CloudClient
     next_action: int = 0  # the number of the next call that asks for a change
-    counted_to_us: int = 0  # calls before that instant have been counted or played
+    counted_to_us: int = (
+        0  # calls before that instant have been counted or played
+    )
     last_request: str = ""  # of the last change that it asked for
     entry: Entry | None = None
     asks_for: list[int] = field(default_factory=list)  # found ahead, in order
@@ -143,7 +147,12 @@ class ApiFront:
             client.entry = None
             return
         client.entry = self._context.agenda.at(
-            max(at, self._context.now_us), Class.JOB, -1, self._make, client, number
+            max(at, self._context.now_us),
+            Class.JOB,
+            -1,
+            self._make,
+            client,
+            number,
         )
 
     def _first_after(self, spec: CloudClient, at_us: int) -> int:
@@ -159,7 +168,9 @@ class ApiFront:
         while found and found[0] < number:
             found.pop(0)
         client.next_action = max(client.next_action, number)
-        last = self._first_after(client.spec, self._context.scenario.run_for_us + 1)
+        last = self._first_after(
+            client.spec, self._context.scenario.run_for_us + 1
+        )
         while not found:
             if client.next_action > last:
                 return last
@@ -177,7 +188,9 @@ class ApiFront:
         limit = -((-spec.actions_ppm << 64) // _PPM)
         if limit >= 1 << 64:
             return list(range(first, last))
-        found: list[int] = (np.flatnonzero(words < np.uint64(limit)) + first).tolist()
+        found: list[int] = (
+            np.flatnonzero(words < np.uint64(limit)) + first
+        ).tolist()
         return found
 
     def _asks(self, spec: CloudClient, number: int) -> bool:
@@ -186,7 +199,9 @@ class ApiFront:
 
     def _quiet(self) -> bool:
         """Return whether nothing disturbs calls."""
-        alike = not (self.play_all or self.disturbances or self._world.may_die_midway)
+        alike = not (
+            self.play_all or self.disturbances or self._world.may_die_midway
+        )
         return alike and self._world.lives.up
 
     def count_all(self) -> None:
@@ -219,8 +234,12 @@ class ApiFront:
         first = self._first_after(spec, client.counted_to_us)
         calls = self._first_after(spec, until_us) - first
         if calls:
-            self._world.driver.tell_new(CallsAlike, spec.name, client.last_request, calls)
-            self._context.note("truth.cloud_calls", -1, spec.name, client.counted_to_us, calls)
+            self._world.driver.tell_new(
+                CallsAlike, spec.name, client.last_request, calls
+            )
+            self._context.note(
+                "truth.cloud_calls", -1, spec.name, client.counted_to_us, calls
+            )
         client.counted_to_us = until_us
 
     def end(self) -> None:
@@ -237,7 +256,9 @@ class ApiFront:
             client.last_request = asked.request
             self.call(spec, number, asked)
         else:
-            asked = Request(spec.name, client.last_request, "read", "", "", "{}")
+            asked = Request(
+                spec.name, client.last_request, "read", "", "", "{}"
+            )
             self.call(spec, number, asked)
         self._plan(client)
 
@@ -255,11 +276,17 @@ class ApiFront:
             if disturbance.kind == "other parameters":
                 asked.request = client.last_request or asked.request
             if disturbance.kind == "other tenant":
-                others = [n.name for n in self._world.spec.networks if n.name not in networks]
+                others = [
+                    n.name
+                    for n in self._world.spec.networks
+                    if n.name not in networks
+                ]
                 asked.network = others[0] if others else asked.network
         return asked
 
-    def _drawn(self, caller: str, network: str, words: tuple[int, int]) -> Request:
+    def _drawn(
+        self, caller: str, network: str, words: tuple[int, int]
+    ) -> Request:
         things = self._world.things(network)
         usual = [(name, kind) for name, kind, drawn in OPERATIONS if drawn]
         usual = [(name, kind) for name, kind in usual if things.get(kind)]
@@ -291,7 +318,9 @@ class ApiFront:
         """Let somebody ask for a change now."""
         self._changes += 1
         params = _named(entity)
-        asked = Request(OPERATORS, f"e{self._changes}", operation, network, entity, params)
+        asked = Request(
+            OPERATORS, f"e{self._changes}", operation, network, entity, params
+        )
         self.call(_OPERATORS, -self._changes, asked)
 
     # ---- one call
@@ -304,11 +333,18 @@ class ApiFront:
         now = self._context.now_us
         call.tries += 1
         call.timer = self._context.agenda.at(
-            now + call.client.timeout_us, Class.ANSWER, -1, self._timed_out, call, call.tries
+            now + call.client.timeout_us,
+            Class.ANSWER,
+            -1,
+            self._timed_out,
+            call,
+            call.tries,
         )
         arrives = [now + self._half_us]
         for disturbance in self.disturbances:
-            if not self._befalls(disturbance, call.client, call.number, call.tries):
+            if not self._befalls(
+                disturbance, call.client, call.number, call.tries
+            ):
                 continue
             if disturbance.kind in ("lost request", "hung request"):
                 arrives = []
@@ -316,10 +352,15 @@ class ApiFront:
                 arrives = [*arrives, *arrives[:1]]
             if disturbance.kind == "late duplicate":
                 delay = self._stream(disturbance, call.client, "delay")
-                late_us = delay.law(self._occurrence(call.number, call.tries), disturbance.delay)
+                late_us = delay.law(
+                    self._occurrence(call.number, call.tries),
+                    disturbance.delay,
+                )
                 arrives = [*arrives, now + late_us]
         for at in arrives:
-            self._context.agenda.at(at, Class.ANSWER, -1, self._arrives, call, call.tries)
+            self._context.agenda.at(
+                at, Class.ANSWER, -1, self._arrives, call, call.tries
+            )
 
     def _arrives(self, call: Call, which: int) -> None:
         """Receive a request at the manager. While nobody is up the caller is refused at once."""
@@ -336,7 +377,9 @@ class ApiFront:
         self._calls += 1
         self._connections[self._calls] = call
         now = self._context.now_us
-        self._world.driver.tell(call.request.event(now, self._world.utc_us(), self._calls))
+        self._world.driver.tell(
+            call.request.event(now, self._world.utc_us(), self._calls)
+        )
 
     def answer(self, command: AnswerCall) -> None:
         """Answer a connection."""
@@ -349,7 +392,9 @@ class ApiFront:
             ):
                 return
         at = self._context.now_us + self._world.spec.answers_us + self._half_us
-        self._context.agenda.at(at, Class.ANSWER, -1, self._answered, call, command)
+        self._context.agenda.at(
+            at, Class.ANSWER, -1, self._answered, call, command
+        )
 
     def _answered(self, call: Call, command: AnswerCall) -> None:
         if call.over:
@@ -360,7 +405,11 @@ class ApiFront:
             CallOutcome.AGAIN,
         ):
             self._context.note(
-                "truth.cloud_acknowledged", -1, call.client.name, call.request.request, command.job
+                "truth.cloud_acknowledged",
+                -1,
+                call.client.name,
+                call.request.request,
+                command.job,
             )
 
     def _timed_out(self, call: Call, which: int) -> None:
@@ -402,12 +451,21 @@ class ApiFront:
 
     # ---- draws
     def _befalls(
-        self, disturbance: Disturbance, client: CloudClient, number: int, nth: int
+        self,
+        disturbance: Disturbance,
+        client: CloudClient,
+        number: int,
+        nth: int,
     ) -> bool:
         stream = self._stream(disturbance, client, "befalls")
-        return stream.below(self._occurrence(number, nth), _PPM) < disturbance.share_ppm
+        return (
+            stream.below(self._occurrence(number, nth), _PPM)
+            < disturbance.share_ppm
+        )
 
-    def _stream(self, disturbance: Disturbance, client: CloudClient, purpose: str) -> Stream:
+    def _stream(
+        self, disturbance: Disturbance, client: CloudClient, purpose: str
+    ) -> Stream:
         name = f"{disturbance.kind} of {client.name}"
         return self._context.streams.of(name, purpose, disturbance.lane)
 

@@ -24,15 +24,21 @@ if TYPE_CHECKING:
 class CloudLives:
     """older: a manager that does not know that another one has taken its place."""
 
-    def __init__(self, world: CloudWorld, driver: Driver[CloudManager]) -> None:
+    def __init__(
+        self, world: CloudWorld, driver: Driver[CloudManager]
+    ) -> None:
         self._world = world
         self._context = world.context
         self._driver = driver
-        self._waiting: list[Callable[[], None]] = []  # who tells it as soon as it is up
+        self._waiting: list[
+            Callable[[], None]
+        ] = []  # who tells it as soon as it is up
         self._gone = False  # its site is lost
         self.older: CloudManager | None = None
         self._older_life = 0
-        self._copies: list[tuple[int, dict[str, str]]] = []  # of the store, with their instants
+        self._copies: list[
+            tuple[int, dict[str, str]]
+        ] = []  # of the store, with their instants
         driver.hooks.on_start.append(self._up_or_down)
         driver.hooks.on_death.append(self._dead)
 
@@ -58,7 +64,9 @@ class CloudLives:
             self._gone = False
             self._driver.down -= 1
             at_us = self._context.now_us + self._world.spec.restart_us
-            self._context.agenda.at(at_us, Class.HOUSEKEEPING, -1, self._driver.start)
+            self._context.agenda.at(
+                at_us, Class.HOUSEKEEPING, -1, self._driver.start
+            )
 
     def _up_or_down(self) -> None:
         self._world.front.plan_all()
@@ -76,7 +84,9 @@ class CloudLives:
             self._driver.down += 1
             self.crash()
         at = context.now_us + takes_us
-        context.agenda.at(at, Class.HOUSEKEEPING, -1, self._upgraded, side_by_side)
+        context.agenda.at(
+            at, Class.HOUSEKEEPING, -1, self._upgraded, side_by_side
+        )
 
     def _upgraded(self, side_by_side: bool) -> None:
         """Let the new version resume; one that ran beside it ends at the same instant."""
@@ -117,7 +127,9 @@ class CloudLives:
             return
         for command in older.handle(event):
             if isinstance(command, SaveAll):
-                self._context.note("truth.cloud_older", -1, self._older_life, "save refused")
+                self._context.note(
+                    "truth.cloud_older", -1, self._older_life, "save refused"
+                )
                 self.older = None
                 return
             what = type(command).__name__

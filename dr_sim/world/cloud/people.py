@@ -24,7 +24,9 @@ class People:
         self._context = world.context
         self._list: list[DoByHand] = []
         self._busy: DoByHand | None = None
-        self._said: set[str] = set()  # work of which they have said that it is done
+        self._said: set[str] = (
+            set()
+        )  # work of which they have said that it is done
 
     def asked(self, command: DoByHand) -> None:
         """Add a piece of work to the list; one that is on it, or in hand, is not added twice. Work
@@ -32,7 +34,9 @@ class People:
         """
         if command.work in self._said:
             agenda = self._context.agenda
-            agenda.at(self._context.now_us, Class.ANSWER, -1, self._say, command)
+            agenda.at(
+                self._context.now_us, Class.ANSWER, -1, self._say, command
+            )
             return
         same = [w for w in self._list if w.work == command.work]
         if same and not command.urgent:
@@ -42,7 +46,9 @@ class People:
         if self._busy is not None and self._busy.work == command.work:
             return
         urgent = sum(work.urgent for work in self._list)
-        self._list.insert(urgent if command.urgent else len(self._list), command)
+        self._list.insert(
+            urgent if command.urgent else len(self._list), command
+        )
         self._next()
 
     def takes_us(self, work: str) -> int:

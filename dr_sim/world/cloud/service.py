@@ -34,7 +34,12 @@ from dr_sim.cloud.events import EVENTS, AgentSaid, AgentsObserved, SideRead
 from dr_sim.cloud.jobs import OPEN
 from dr_sim.cloud.words import MirrorMode, OnFailure, WhyFailed, Word
 from dr_sim.machines import Command, TakeInventory
-from dr_sim.scenario.cloud_model import OPERATIONS, Cloud, CloudClient, CloudNetwork
+from dr_sim.scenario.cloud_model import (
+    OPERATIONS,
+    Cloud,
+    CloudClient,
+    CloudNetwork,
+)
 from dr_sim.scenario.model import Scenario
 from dr_sim.stores import MemoryStore, Store
 from dr_sim.world.agenda import Class
@@ -68,7 +73,9 @@ _OF_A_NETWORK = frozenset(
 )
 
 
-def things_of(network: CloudNetwork, scenario: Scenario) -> dict[str, tuple[str, ...]]:
+def things_of(
+    network: CloudNetwork, scenario: Scenario
+) -> dict[str, tuple[str, ...]]:
     """Return the things in a network that can be changed, by kind."""
     names = tuple(scenario.databases[i].name for i in network.databases)
     return {"database": names, "farm": network.farms}
@@ -90,14 +97,19 @@ def may_use(client: CloudClient, network: CloudNetwork) -> bool:
     )
 
 
-def cloud_config(spec: Cloud, scenario: Scenario, sites: tuple[str, str] = SITES) -> CloudConfig:
+def cloud_config(
+    spec: Cloud, scenario: Scenario, sites: tuple[str, str] = SITES
+) -> CloudConfig:
     """Return the manager's configuration."""
     networks = []
     for network in spec.networks:
         entities: list[EntityConfig] = []
         for kind, names in things_of(network, scenario).items():
             for name in names:
-                identifiers = tuple((site, identifier(site, network.name, name)) for site in sites)
+                identifiers = tuple(
+                    (site, identifier(site, network.name, name))
+                    for site in sites
+                )
                 entities.append(EntityConfig(name, kind, identifiers))
         networks.append(NetworkConfig(network.name, sites, tuple(entities)))
     everything = tuple(network.name for network in spec.networks)
@@ -116,7 +128,9 @@ def cloud_config(spec: Cloud, scenario: Scenario, sites: tuple[str, str] = SITES
             mirror.limit_us,
             OnFailure(mirror.on_failure),
         ),
-        jobs=JobsConfig(jobs.time_limit_us, jobs.retry_us, jobs.attempts, jobs.at_once),
+        jobs=JobsConfig(
+            jobs.time_limit_us, jobs.retry_us, jobs.attempts, jobs.at_once
+        ),
         operations=tuple(name for name, _, _ in OPERATIONS),
     )
 
@@ -127,7 +141,11 @@ class CloudWorld:
     """
 
     def __init__(
-        self, context: Context, link: Link, primary: Primary, store: Store | None = None
+        self,
+        context: Context,
+        link: Link,
+        primary: Primary,
+        store: Store | None = None,
     ) -> None:
         scenario = context.scenario
         assert scenario.cloud is not None
@@ -135,11 +153,21 @@ class CloudWorld:
         self.spec = spec = scenario.cloud
         self._start_utc_us = scenario.start_utc_us
         self.mishaps = Mishaps()
-        self._things = {network.name: things_of(network, scenario) for network in spec.networks}
-        self._index = {network.name: i for i, network in enumerate(spec.networks)}
+        self._things = {
+            network.name: things_of(network, scenario)
+            for network in spec.networks
+        }
+        self._index = {
+            network.name: i for i, network in enumerate(spec.networks)
+        }
         self._owner: dict[str, tuple[str, str, str]] = {}
         self.configurations = [
-            Configuration(self.entities(network), SITES, lambda: own.now_us, self._changed_in(i))
+            Configuration(
+                self.entities(network),
+                SITES,
+                lambda: own.now_us,
+                self._changed_in(i),
+            )
             for i, network in enumerate(spec.networks)
         ]
         self.agents: dict[tuple[str, str], Agent] = {}
@@ -149,12 +177,20 @@ class CloudWorld:
         self.people = People(self)
         self._config = cloud_config(spec, scenario)
         self.driver: Driver[CloudManager] = Driver(
-            self._place(), self._build, store or MemoryStore(), spec.restart_us, RECORDS
+            self._place(),
+            self._build,
+            store or MemoryStore(),
+            spec.restart_us,
+            RECORDS,
         )
         self.lives = CloudLives(self, self.driver)
         self.sites = CloudSites(self, link, primary)
-        self._cut: dict[str, int] = {}  # reasons for a site's agents to be out of reach
-        self._paused: dict[str, PrimaryDatabase] = {}  # job -> whose backups it paused
+        self._cut: dict[
+            str, int
+        ] = {}  # reasons for a site's agents to be out of reach
+        self._paused: dict[
+            str, PrimaryDatabase
+        ] = {}  # job -> whose backups it paused
         self.driver.give(
             {
                 **dict.fromkeys(_TO_AGENTS, self._to_agent),
@@ -177,7 +213,14 @@ class CloudWorld:
             return index.get(told.network, -1) if cls in of_a_network else -1
 
         journal = context.journal
-        return Place(context.agenda, self.utc_us, index, entity, journal.record_cloud, journal.note)
+        return Place(
+            context.agenda,
+            self.utc_us,
+            index,
+            entity,
+            journal.record_cloud,
+            journal.note,
+        )
 
     def _build(self, incarnation: int, stored: dict[str, str]) -> CloudManager:
         return CloudManager(self._config, incarnation, stored)
@@ -206,7 +249,9 @@ class CloudWorld:
     def add_site(self, site: str) -> None:
         """Give a site agents of every network, which know nothing yet."""
         for i, network in enumerate(self.spec.networks):
-            self.agents[network.name, site] = Agent(self, i, site, self.configurations[i])
+            self.agents[network.name, site] = Agent(
+                self, i, site, self.configurations[i]
+            )
             for entity in self.entities(network):
                 name = identifier(site, network.name, entity)
                 self._owner[name] = (network.name, site, entity)
@@ -216,12 +261,16 @@ class CloudWorld:
         found = {}
         for network in self.spec.networks:
             names = self.entities(network)
-            found[network.name] = {name: identifier(site, network.name, name) for name in names}
+            found[network.name] = {
+                name: identifier(site, network.name, name) for name in names
+            }
         return found
 
     def entities(self, network: CloudNetwork) -> tuple[str, ...]:
         """Return the things in a network that can be changed."""
-        return tuple(e for names in self._things[network.name].values() for e in names)
+        return tuple(
+            e for names in self._things[network.name].values() for e in names
+        )
 
     def things(self, network: str) -> dict[str, tuple[str, ...]]:
         return self._things[network]
@@ -234,7 +283,11 @@ class CloudWorld:
 
     def networks_of(self, client: CloudClient) -> list[str]:
         """Return the networks that a client may use."""
-        return [network.name for network in self.spec.networks if may_use(client, network)]
+        return [
+            network.name
+            for network in self.spec.networks
+            if may_use(client, network)
+        ]
 
     def network_of(self, entity: str) -> str:
         """Return the first network that has a thing of that name; '' if none has."""
@@ -257,7 +310,10 @@ class CloudWorld:
     def may_die_midway(self) -> bool:
         """Return whether the manager may die in the middle of an event."""
         driver = self.driver
-        return driver.hooks.before_command is not None or type(driver.store) is not MemoryStore
+        return (
+            driver.hooks.before_command is not None
+            or type(driver.store) is not MemoryStore
+        )
 
     def do_for_older(self, command: Command, incarnation: int) -> None:
         """Carry out what an older manager commands: agents are told whose command it is."""
@@ -280,22 +336,32 @@ class CloudWorld:
             return
         agent = self.agents[command.network, command.site]
         at = self.context.now_us + self.spec.rtt_us // 2
-        self.context.agenda.at(at, Class.ANSWER, -1, agent.told, command, incarnation)
+        self.context.agenda.at(
+            at, Class.ANSWER, -1, agent.told, command, incarnation
+        )
 
-    def heard(self, agent: Agent, key: Key, word: Word, reason: WhyFailed) -> None:
+    def heard(
+        self, agent: Agent, key: Key, word: Word, reason: WhyFailed
+    ) -> None:
         """Receive the answer of an agent."""
         if agent.dead or not self.reaches(agent.site):
             return
         at = self.context.now_us + self.spec.rtt_us // 2
-        self.context.agenda.at(at, Class.ANSWER, -1, self._heard, agent, key, (word, reason))
+        self.context.agenda.at(
+            at, Class.ANSWER, -1, self._heard, agent, key, (word, reason)
+        )
 
-    def _heard(self, agent: Agent, key: Key, said: tuple[Word, WhyFailed]) -> None:
+    def _heard(
+        self, agent: Agent, key: Key, said: tuple[Word, WhyFailed]
+    ) -> None:
         network = self.spec.networks[agent.network].name
         self.driver.tell_new(AgentSaid, network, agent.site, *key, *said)
 
     def _take_inventory(self, command: TakeInventory) -> None:
         at = self.context.now_us + self.spec.rtt_us
-        self.context.agenda.at(at, Class.ANSWER, -1, self._observed, self.driver.incarnation)
+        self.context.agenda.at(
+            at, Class.ANSWER, -1, self._observed, self.driver.incarnation
+        )
 
     def _observed(self, incarnation: int) -> None:
         self.driver.answer(incarnation, AgentsObserved, *self._observe())
@@ -307,7 +373,9 @@ class CloudWorld:
         silent.
         """
         stored = self.driver.store.load()
-        wanted = {key.removeprefix(OPEN) for key in stored if key.startswith(OPEN)}
+        wanted = {
+            key.removeprefix(OPEN) for key in stored if key.startswith(OPEN)
+        }
         said: list[tuple[str, int, str, str]] = []
         silent: list[tuple[str, str]] = []
         for (network, site), agent in self.agents.items():
@@ -318,17 +386,29 @@ class CloudWorld:
         return json.dumps(said), json.dumps(silent)
 
     def _read_side(self, command: ReadSide) -> None:
-        at, life = self.context.now_us + self.spec.rtt_us, self.driver.incarnation
-        self.context.agenda.at(at, Class.ANSWER, -1, self._side_read, command, life)
+        at, life = (
+            self.context.now_us + self.spec.rtt_us,
+            self.driver.incarnation,
+        )
+        self.context.agenda.at(
+            at, Class.ANSWER, -1, self._side_read, command, life
+        )
 
     def _side_read(self, command: ReadSide, incarnation: int) -> None:
         index = self._index[command.network]
         agent = self.agents[command.network, command.site]
         entities = ""
         if not agent.dead and self.reaches(command.site):
-            entities = json.dumps(self.configurations[index].sides[command.site].read())
+            entities = json.dumps(
+                self.configurations[index].sides[command.site].read()
+            )
         self.driver.answer(
-            incarnation, SideRead, command.network, command.site, command.number, entities
+            incarnation,
+            SideRead,
+            command.network,
+            command.site,
+            command.number,
+            entities,
         )
 
     def by_hand(self, work: DoByHand) -> None:
@@ -337,11 +417,17 @@ class CloudWorld:
         """
         index = self._index[work.network]
         configuration = self.configurations[index]
-        lacks = [change for entity, change in configuration.missing() if entity == work.entity]
+        lacks = [
+            change
+            for entity, change in configuration.missing()
+            if entity == work.entity
+        ]
         if lacks and lacks[0] != ANEW:
             self._hand(index, work.site, work.entity, lacks[0])
 
-    def changed_by_hand(self, network: str, site: str, entity: str, change: str) -> None:
+    def changed_by_hand(
+        self, network: str, site: str, entity: str, change: str
+    ) -> None:
         """Let somebody change a thing at one side without a report."""
         self._hand(self._index[network], site, entity, change)
 
@@ -352,12 +438,22 @@ class CloudWorld:
         name = identifier(site, self.spec.networks[index].name, entity)
         configuration.sides[site].things[entity].ids = {name}
         self.context.note(
-            "truth.cloud_effect", index, site, entity, change, "hand", json.dumps({"id": name})
+            "truth.cloud_effect",
+            index,
+            site,
+            entity,
+            change,
+            "hand",
+            json.dumps({"id": name}),
         )
 
     # ---- backups of a database that is moved
     def pause_backups(self, database: str, job: str, begins: bool) -> None:
-        index = next(i for i, d in enumerate(self.context.scenario.databases) if d.name == database)
+        index = next(
+            i
+            for i, d in enumerate(self.context.scenario.databases)
+            if d.name == database
+        )
         if begins:
             moved = self.sites.primary.databases[index]
             moved.paused.append("move")
@@ -375,7 +471,9 @@ class CloudWorld:
         def changed() -> None:
             since_us, count = self.configurations[index].behind()
             takes_us = self._would_take_us(index)
-            self.context.note("truth.cloud_drift", index, since_us, count, takes_us)
+            self.context.note(
+                "truth.cloud_drift", index, since_us, count, takes_us
+            )
 
         return changed
 
@@ -388,10 +486,14 @@ class CloudWorld:
         chains: dict[str, int] = {}
         for entity, change in self.configurations[index].missing():
             usual_us = spec.jobs.rebuild.a if change == ANEW else spec.takes.a
-            chains[entity] = chains.get(entity, 0) + spec.jobs.start_us + usual_us
+            chains[entity] = (
+                chains.get(entity, 0) + spec.jobs.start_us + usual_us
+            )
         if not chains:
             return 0
-        return max(max(chains.values()), -(-sum(chains.values()) // spec.jobs.at_once))
+        return max(
+            max(chains.values()), -(-sum(chains.values()) // spec.jobs.at_once)
+        )
 
 
 def _recorded_only(command: Command) -> None:

@@ -29,14 +29,20 @@ class CloudSites:
     (primary). second: the one behind it, '' if there is none. link: between them.
     """
 
-    def __init__(self, world: CloudWorld, link: Link, primary: Primary) -> None:
+    def __init__(
+        self, world: CloudWorld, link: Link, primary: Primary
+    ) -> None:
         self._world = world
         self._context = world.context
         self.active, self.second = FIRST, SECOND
         self.primary = primary
         self.link = link
-        self._manager_at = {"primary": FIRST, "secondary": SECOND}.get(world.spec.at, "")
-        self._goes_to = ""  # where a failover goes that the manager has not ended yet
+        self._manager_at = {"primary": FIRST, "secondary": SECOND}.get(
+            world.spec.at, ""
+        )
+        self._goes_to = (
+            ""  # where a failover goes that the manager has not ended yet
+        )
         self._waits: Callable[[int], None] | None = None  # who waits for it
         self._next = ""  # a second site that is in place, of which the manager is to be told
         self._limit: Entry | None = None
@@ -87,7 +93,9 @@ class CloudSites:
         limit_us = world.spec.provision_us
         if limit_us is not None:
             at = context.now_us + limit_us
-            self._limit = context.agenda.at(at, Class.ANSWER, -1, self._goes_on, False, 0)
+            self._limit = context.agenda.at(
+                at, Class.ANSWER, -1, self._goes_on, False, 0
+            )
         answers = self._answers()
         self._goes_to = site
         world.lives.tell_until_heard(ProvisionAsked, site, answers)
@@ -96,7 +104,11 @@ class CloudSites:
     def _answers(self) -> bool:
         """Return whether the agents of the active site can be reached."""
         world = self._world
-        dead = any(agent.dead for (_, at), agent in world.agents.items() if at == self.active)
+        dead = any(
+            agent.dead
+            for (_, at), agent in world.agents.items()
+            if at == self.active
+        )
         return world.reaches(self.active) and not dead
 
     def provisioned(self, command: SiteProvisioned) -> None:
@@ -109,7 +121,9 @@ class CloudSites:
             configuration.go_over(command.site)
         if self._next:
             self._stands()
-        self._goes_on(True, command.changes + command.rebuilt + command.by_hand)
+        self._goes_on(
+            True, command.changes + command.rebuilt + command.by_hand
+        )
 
     def _goes_on(self, ready: bool, changes: int) -> None:
         done, self._waits = self._waits, None
@@ -144,7 +158,9 @@ class CloudSites:
             self.active, self._goes_to = self._goes_to, ""
             for configuration in world.configurations:
                 configuration.go_over(self.active)
-        known = [agent for (_, at), agent in world.agents.items() if at == site]
+        known = [
+            agent for (_, at), agent in world.agents.items() if at == site
+        ]
         fresh = not known or any(agent.dead for agent in known)
         if fresh:
             world.add_site(site)
@@ -152,4 +168,6 @@ class CloudSites:
         self._context.note("truth.cloud_stands", -1, site)
         for configuration in world.configurations:
             configuration.stands(site, fresh)
-        world.lives.tell_until_heard(SiteStands, site, json.dumps(world.identifiers_at(site)))
+        world.lives.tell_until_heard(
+            SiteStands, site, json.dumps(world.identifiers_at(site))
+        )

@@ -64,7 +64,9 @@ class FailoverHands:
         delay_us, reason = self._promotion.fence(command.planned)
         life = self._driver.incarnation
         if reason:
-            self._driver.answer_after(delay_us, life, e.FenceFailed, NotFenced(reason))
+            self._driver.answer_after(
+                delay_us, life, e.FenceFailed, NotFenced(reason)
+            )
         else:
             self._driver.answer_after(delay_us, life, e.Fenced)
 
@@ -80,10 +82,14 @@ class FailoverHands:
         def configured(changes: int) -> None:
             """Make the directory and the configuration ready side by side."""
             left_us = max(0, ready_us - agenda.now_us)
-            self._driver.answer_after(left_us, life, e.Provisioned, entries + changes)
+            self._driver.answer_after(
+                left_us, life, e.Provisioned, entries + changes
+            )
 
         self._configure(configured)
 
     def _redirect(self, command: c.Redirect) -> None:
         life = self._driver.incarnation
-        self._promotion.redirect(lambda: self._driver.answer(life, e.Redirected))
+        self._promotion.redirect(
+            lambda: self._driver.answer(life, e.Redirected)
+        )

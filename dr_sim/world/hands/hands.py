@@ -25,14 +25,22 @@ class Hands:
     standby: files and the engine here. people: alerts, the operator and orders.
     """
 
-    def __init__(self, context: Context, driver: Driver[Machine], around: Surroundings) -> None:
+    def __init__(
+        self, context: Context, driver: Driver[Machine], around: Surroundings
+    ) -> None:
         self._context = context
         self._driver = driver
         self._promotion = around.promotion
         self.standby = StandbyHands(
-            context, driver, around.secondary, around.promotion, around.heartbeats
+            context,
+            driver,
+            around.secondary,
+            around.promotion,
+            around.heartbeats,
         )
-        self.other_side = OtherSideHands(context, driver, around.remote, around.promotion.reach)
+        self.other_side = OtherSideHands(
+            context, driver, around.remote, around.promotion.reach
+        )
         self.people = PeopleHands(context, driver)
         failover = FailoverHands(driver, around)
         for part in (self.standby, self.other_side, self.people, failover):

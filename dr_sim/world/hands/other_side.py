@@ -26,7 +26,11 @@ class OtherSideHands:
     """Hands for the other side. table: a hand for each class of command."""
 
     def __init__(
-        self, context: Context, driver: Driver[Machine], remote: Remote, reach: Reach
+        self,
+        context: Context,
+        driver: Driver[Machine],
+        remote: Remote,
+        reach: Reach,
     ) -> None:
         self._context = context
         self._driver = driver
@@ -50,7 +54,9 @@ class OtherSideHands:
         context = self._context
         half_us = self._remote.round_trip_us // 2
         if half_us and self._remote.path_up():
-            context.agenda.at(context.now_us + half_us, Class.ANSWER, -1, question, half_us)
+            context.agenda.at(
+                context.now_us + half_us, Class.ANSWER, -1, question, half_us
+            )
         else:
             question(0)
 
@@ -59,8 +65,12 @@ class OtherSideHands:
         life = driver.incarnation
 
         def asked(back_us: int) -> None:
-            answer = self._remote.ask_primary(self._index[database], command.fork, command.lsn)
-            driver.answer_after(back_us, life, e.PrimaryAnswered, database, *answer)
+            answer = self._remote.ask_primary(
+                self._index[database], command.fork, command.lsn
+            )
+            driver.answer_after(
+                back_us, life, e.PrimaryAnswered, database, *answer
+            )
 
         self._ask(asked)
 
@@ -72,7 +82,14 @@ class OtherSideHands:
             file = self._context.by_name[self._index[database]].get(name)
             reason = self._remote.recopy(file)
             if reason:
-                driver.answer_after(back_us, life, e.RecopyFailed, database, name, NotSent(reason))
+                driver.answer_after(
+                    back_us,
+                    life,
+                    e.RecopyFailed,
+                    database,
+                    name,
+                    NotSent(reason),
+                )
 
         self._ask(asked)
 
@@ -90,7 +107,9 @@ class OtherSideHands:
                 else:
                     told(e.BackupTaken, file.name)
 
-            reason = self._remote.take_backup(self._index[database], kind, finished)
+            reason = self._remote.take_backup(
+                self._index[database], kind, finished
+            )
             if reason:
                 told(e.BackupFailed, Refused(reason))
 
@@ -103,18 +122,24 @@ class OtherSideHands:
         def asked(back_us: int) -> None:
             reachable, waiting = self._remote.ask_share(self._index[database])
             listed = {f.name: f.modified_utc_us for f in waiting}
-            driver.answer_after(back_us, life, e.ShareAnswered, database, reachable, listed)
+            driver.answer_after(
+                back_us, life, e.ShareAnswered, database, reachable, listed
+            )
 
         self._ask(asked)
 
     def _list_share(self, command: c.ListShare) -> None:
-        reachable, headers = self._remote.list_share(self._index[command.database])
+        reachable, headers = self._remote.list_share(
+            self._index[command.database]
+        )
         self._driver.soon(e.ShareListed, command.database, reachable, headers)
 
     def _fetch(self, command: c.Fetch) -> None:
         index = self._index[command.database]
         for name, reason in self._remote.fetch(index, command.names).items():
-            self._driver.soon(e.RecopyFailed, command.database, name, NotSent(reason))
+            self._driver.soon(
+                e.RecopyFailed, command.database, name, NotSent(reason)
+            )
 
     def _take_tail(self, command: c.TakeTail) -> None:
         driver, database = self._driver, command.database
@@ -139,7 +164,9 @@ class OtherSideHands:
 
         self._ask(asked)
 
-    def primary_error(self, database: str, what: str, number: int, text: str) -> None:
+    def primary_error(
+        self, database: str, what: str, number: int, text: str
+    ) -> None:
         """Report a line of the primary's error log, if it can be heard here."""
         if not self._remote.path_up():
             return

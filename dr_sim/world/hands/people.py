@@ -30,7 +30,9 @@ class PeopleHands:
         # the hour of the last page to the operator, how many came before it in that hour
         self._pages = (-1, 0)
         self._page_open = 0  # the incarnation that has paged and awaits the operator's answer
-        self._orders: list[Callable[[], None]] = []  # orders that nobody was there to take
+        self._orders: list[
+            Callable[[], None]
+        ] = []  # orders that nobody was there to take
         driver.hooks.on_start.append(self._order_again)
         self.table: dict[type, Callable[[Any], None]] = {
             c.RaiseAlert: self._alert,
@@ -62,14 +64,21 @@ class PeopleHands:
         # a draw named by the hour and, if it is not the first in it, the number of the page: one on
         # another day shifts none
         hour = self._context.now_us // HOUR_US
-        self._pages = (hour, self._pages[1] + 1 if self._pages[0] == hour else 0)
+        self._pages = (
+            hour,
+            self._pages[1] + 1 if self._pages[0] == hour else 0,
+        )
         lane = f"again {self._pages[1]}" if self._pages[1] else ""
         draws = self._context.streams.of("operator", "answers in", lane)
         delay_us = draws.law(hour, failover.answers_in)
         who = (failover.on_duty, failover.approves)
-        driver.answer_after(delay_us, driver.incarnation, self._operator_answered, *who)
+        driver.answer_after(
+            delay_us, driver.incarnation, self._operator_answered, *who
+        )
 
-    def _operator_answered(self, mono_us: int, utc_us: int, incarnation: int, *what: Any) -> Event:
+    def _operator_answered(
+        self, mono_us: int, utc_us: int, incarnation: int, *what: Any
+    ) -> Event:
         self._page_open = 0
         return e.OperatorAnswered(mono_us, utc_us, incarnation, *what)
 
@@ -80,9 +89,13 @@ class PeopleHands:
         """
         self._driver.tell_new(e.FailoverOrdered, operator, planned)
         if self._driver.machine is None:
-            self._orders.append(partial(self.order_failover, operator, planned))
+            self._orders.append(
+                partial(self.order_failover, operator, planned)
+            )
 
-    def order_failover_to_point(self, operator: str, target: str, stop_before_utc_us: int) -> None:
+    def order_failover_to_point(
+        self, operator: str, target: str, stop_before_utc_us: int
+    ) -> None:
         """Order an unplanned failover in which replay stops before an instant. target: the
         database, or '' for all.
         """
@@ -94,7 +107,9 @@ class PeopleHands:
     def _order_again(self) -> None:
         orders, self._orders = self._orders, []
         for order in orders:
-            self._context.agenda.at(self._context.now_us, Class.ANSWER, -1, order)
+            self._context.agenda.at(
+                self._context.now_us, Class.ANSWER, -1, order
+            )
 
 
 def _recorded_only(command: c.Command) -> None:

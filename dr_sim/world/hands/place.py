@@ -32,4 +32,11 @@ def place_of(context: Context) -> Place:
         return index.get(told.database, -1) if cls in of_a_database else -1
 
     journal = context.journal
-    return Place(context.agenda, context.utc_us, index, entity, journal.record, journal.note)
+    return Place(
+        context.agenda,
+        context.utc_us,
+        index,
+        entity,
+        journal.record,
+        journal.note,
+    )

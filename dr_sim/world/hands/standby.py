@@ -41,7 +41,9 @@ class StandbyHands:
         self._promotion = promotion
         self._heartbeats = heartbeats
         self._index = driver.place.entities
-        self._ordered: set[int] = set()  # databases with a restore that is not over
+        self._ordered: set[int] = (
+            set()
+        )  # databases with a restore that is not over
         driver.hooks.on_death.append(self._ordered.clear)
         secondary.landed_hook = self._landed
         self.table: dict[type, Callable[[Any], None]] = {
@@ -62,13 +64,23 @@ class StandbyHands:
     # ---- files
     def file(self, command: Any) -> BackupFile | None:
         """Return the file that a command names."""
-        return self._context.by_name[self._index[command.database]].get(command.name)
+        return self._context.by_name[self._index[command.database]].get(
+            command.name
+        )
 
     def _landed(self, file: BackupFile) -> None:
         now, utc = self._context.agenda._now, self._context.utc_us()
         size_bytes, modified_utc_us = file.content.properties
         self._driver.tell(
-            e.Landed(now, utc, 0, file.database_name, file.name, modified_utc_us, size_bytes)
+            e.Landed(
+                now,
+                utc,
+                0,
+                file.database_name,
+                file.name,
+                modified_utc_us,
+                size_bytes,
+            )
         )
 
     def _validate(self, command: c.Validate) -> None:
@@ -82,16 +94,27 @@ class StandbyHands:
                 *_NOT_THERE,
             )
             return
-        self._secondary.validate(file, self._driver.incarnation, self._validated)
+        self._secondary.validate(
+            file, self._driver.incarnation, self._validated
+        )
 
     def _validated(
-        self, work: Work, outcome: str, header: BackupHeader | None, number: int, text: str
+        self,
+        work: Work,
+        outcome: str,
+        header: BackupHeader | None,
+        number: int,
+        text: str,
     ) -> None:
         file = work.file
         now, utc = self._context.agenda._now, self._context.utc_us()
         who = (now, utc, work.incarnation, file.database_name, file.name)
         if header is None:
-            self._driver.tell(e.ValidationFailed(*who, ValidationOutcome(outcome), number, text))
+            self._driver.tell(
+                e.ValidationFailed(
+                    *who, ValidationOutcome(outcome), number, text
+                )
+            )
         else:
             self._driver.tell(e.Validated(*who, header))
 
@@ -116,7 +139,9 @@ class StandbyHands:
             return
         if not self._refused(command):
             life = self._driver.incarnation
-            self._secondary.restore(file, command.replace, life, self._restored)
+            self._secondary.restore(
+                file, command.replace, life, self._restored
+            )
 
     def _restore_until(self, command: c.RestoreUntil) -> None:
         """Restore a log up to an instant by the primary's clock, as in the log itself; the engine
@@ -132,11 +157,20 @@ class StandbyHands:
         at_us = context.first_stamped_us(command.stop_before_utc_us)
         commits, written = context.workloads[file.database].written(at_us)
         stop = StopAt(commits, written + FIRST_LSN, at_us)
-        self._secondary.restore(file, False, self._driver.incarnation, self._restored, stop)
+        self._secondary.restore(
+            file, False, self._driver.incarnation, self._restored, stop
+        )
 
     def _not_there(self, command: c.Restore | c.RestoreUntil) -> None:
         number, text = _NOT_THERE
-        self._driver.soon(e.RestoreFailed, command.database, command.name, number, False, text)
+        self._driver.soon(
+            e.RestoreFailed,
+            command.database,
+            command.name,
+            number,
+            False,
+            text,
+        )
 
     def _refused(self, command: c.Restore | c.RestoreUntil) -> bool:
         """Refuse the command if another restore into that database is not over yet: no engine takes
@@ -147,18 +181,39 @@ class StandbyHands:
             self._ordered.add(index)
             return False
         refusal = self._secondary.exclusive(index)
-        failed = (command.database, command.name, refusal.number, False, refusal.text)
+        failed = (
+            command.database,
+            command.name,
+            refusal.number,
+            False,
+            refusal.text,
+        )
         self._driver.soon(e.RestoreFailed, *failed)
         return True
 
-    def _restored(self, work: Work, state: RestoreState | None, number: int, text: str) -> None:
+    def _restored(
+        self, work: Work, state: RestoreState | None, number: int, text: str
+    ) -> None:
         context, file, tell = self._context, work.file, self._driver.tell
         self._ordered.discard(file.database)
         now = context.agenda._now
-        who = (now, context.utc_us(), work.incarnation, file.database_name, file.name)
+        who = (
+            now,
+            context.utc_us(),
+            work.incarnation,
+            file.database_name,
+            file.name,
+        )
         if state is not None:
             self._promotion.restored(work.content, work.stop)
-            tell(e.Restored(*who, state.fork, state.redo_lsn, state.differential_base_lsn))
+            tell(
+                e.Restored(
+                    *who,
+                    state.fork,
+                    state.redo_lsn,
+                    state.differential_base_lsn,
+                )
+            )
         elif work.lacks is not None:
             tell(e.NoRoom(*who, number, *work.lacks, text))
         else:
@@ -168,12 +223,18 @@ class StandbyHands:
 
     def _end_restore(self, command: c.EndRestore) -> None:
         index = self._index[command.database]
-        begun_us = self._secondary.end_restore(index, command.begun_before_mono_us)
+        begun_us = self._secondary.end_restore(
+            index, command.begun_before_mono_us
+        )
         if begun_us is not None:
-            self._driver.soon(e.RestoreGoesOn, command.database, command.name, begun_us)
+            self._driver.soon(
+                e.RestoreGoesOn, command.database, command.name, begun_us
+            )
 
     def _drop(self, command: c.Drop) -> None:
-        self._secondary.drop(self._index[command.database], "dropped to make room")
+        self._secondary.drop(
+            self._index[command.database], "dropped to make room"
+        )
 
     # ---- bringing a database online
     def _recover(self, command: c.Recover) -> None:
@@ -182,13 +243,25 @@ class StandbyHands:
         outcome: Online | None = None
         took_us: int | None = None
         if context.clock.measured:
-            outcome, took_us = context.clock.time(lambda: self._bring_online(index))
+            outcome, took_us = context.clock.time(
+                lambda: self._bring_online(index)
+            )
             context.clock.note(context.now_us, index, -1, "recover", took_us)
         at = context.now_us + (took_us or self._promotion.recover_us(index))
         life = self._driver.incarnation
-        context.agenda.at(at, Class.DISK, index, self._recovered, command.database, life, outcome)
+        context.agenda.at(
+            at,
+            Class.DISK,
+            index,
+            self._recovered,
+            command.database,
+            life,
+            outcome,
+        )
 
-    def _recovered(self, database: str, incarnation: int, outcome: Online | None) -> None:
+    def _recovered(
+        self, database: str, incarnation: int, outcome: Online | None
+    ) -> None:
         index = self._index[database]
         in_use = self._secondary.in_use(index)
         if in_use is not None and outcome is None:
@@ -197,7 +270,9 @@ class StandbyHands:
             index, outcome or self._bring_online(index)
         )
         if number:
-            self._driver.answer(incarnation, e.RecoverFailed, database, number, text)
+            self._driver.answer(
+                incarnation, e.RecoverFailed, database, number, text
+            )
         else:
             self._driver.answer(incarnation, e.Recovered, database, fork, lsn)
 
@@ -226,7 +301,9 @@ class StandbyHands:
             there = [f for f in context.by_name[i].values() if f.at_secondary]
             there.sort(key=lambda f: f.number)
             files[d.name] = tuple(_found(file) for file in there)
-        self._driver.soon(e.Inventory, databases, files, dict(self._heartbeats.silent))
+        self._driver.soon(
+            e.Inventory, databases, files, dict(self._heartbeats.silent)
+        )
 
 
 def _found(file: BackupFile) -> FoundFile:
