@@ -13,7 +13,19 @@ import pytest
 from world.build import MINUTE, SECOND, scenario
 
 from dr_sim.oracle import monitors
-from dr_sim.oracle.monitors import Story, alerts, failovers, keeping, primary, reads, restarts
+from dr_sim.oracle.monitors import (
+    Story,
+    alert_levels,
+    alert_texts,
+    failover_causes,
+    failover_emptied,
+    failover_order,
+    keeping,
+    primary,
+    reads,
+    restarts,
+    trouble,
+)
 from dr_sim.oracle.monitors import silence as silences
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.model import Scenario
@@ -133,7 +145,7 @@ def one_of(kind: str, number: int, **wanted: Any) -> Edit:
 
 LOG_15 = "crm_2026_01_05_00_10_00_log_000"
 ALERT = {
-    "source": alerts.SOURCE, "database": "crm", "event_id": 3, "level": "error", "minutes": 0,
+    "source": alert_texts.SOURCE, "database": "crm", "event_id": 3, "level": "error", "minutes": 0,
     "name": LOG_15, "text": "",
 }  # fmt: skip
 TOLD = {"mono_us": 0, "utc_us": 0, "incarnation": 0}
@@ -194,23 +206,23 @@ def damaged_and_wanted_again(row: Row) -> list[Row]:
 
 
 CASES = (
-    Case(alerts.texts_are_right, STUCK, "R13", change("seen.RaiseAlert", {"text": "Oh dear."})),
-    Case(alerts.texts_are_right, STUCK, "R13", change("seen.RaiseAlert", {"source": "me"})),
-    Case(alerts.texts_are_right, PAUSED, "R13", drop("seen.Landed", name=(
+    Case(alert_texts.texts_are_right, STUCK, "R13", change("seen.RaiseAlert", {"text": "Oh dear."})),
+    Case(alert_texts.texts_are_right, STUCK, "R13", change("seen.RaiseAlert", {"source": "me"})),
+    Case(alert_texts.texts_are_right, PAUSED, "R13", drop("seen.Landed", name=(
         "crm_2026_01_05_00_30_00_log_000",))),
-    Case(alerts.minutes_are_right, STUCK, "R12", change("seen.RaiseAlert", {"minutes": 5})),
-    Case(alerts.levels_are_right, STUCK, "R12", change("seen.RaiseAlert", {"level": "error"})),
-    Case(alerts.levels_are_right, STUCK, "R12", change("seen.RaiseAlert", {"level": "critical"})),
-    Case(alerts.told_again_at_every_retry, STUCK, "R12", one_of("seen.RaiseAlert", 2, event_id=1)),
-    Case(alerts.trouble_is_told, STUCK, "R8", drop("seen.RaiseAlert", event_id=1)),
-    Case(alerts.trouble_is_told, DAMAGED, "R8", both(
+    Case(alert_texts.minutes_are_right, STUCK, "R12", change("seen.RaiseAlert", {"minutes": 5})),
+    Case(alert_levels.levels_are_right, STUCK, "R12", change("seen.RaiseAlert", {"level": "error"})),
+    Case(alert_levels.levels_are_right, STUCK, "R12", change("seen.RaiseAlert", {"level": "critical"})),
+    Case(alert_levels.told_again_at_every_retry, STUCK, "R12", one_of("seen.RaiseAlert", 2, event_id=1)),
+    Case(trouble.trouble_is_told, STUCK, "R8", drop("seen.RaiseAlert", event_id=1)),
+    Case(trouble.trouble_is_told, DAMAGED, "R8", both(
         drop("seen.RaiseAlert"), drop("seen.Validated", name="crm_2026_01_05_00_20_00_log_000"),
         drop_after(16 * MINUTE, "seen.Restored"))),
     # nobody sends it again
-    Case(alerts.trouble_is_told, SLOW_FULL, "R12", both(
+    Case(trouble.trouble_is_told, SLOW_FULL, "R12", both(
         drop_after(59 * MINUTE, "truth.file_state"), drop_after(59 * MINUTE, "seen.Validated"))),
-    Case(alerts.a_standstill_is_told, STUCK, "R12", drop("seen.RaiseAlert")),
-    Case(alerts.only_what_lacks_is_told, PLANNED, "R10", insert(
+    Case(trouble.a_standstill_is_told, STUCK, "R12", drop("seen.RaiseAlert")),
+    Case(trouble.only_what_lacks_is_told, PLANNED, "R10", insert(
         "seen.Restored", "seen.RaiseAlert", ALERT, name="crm_2026_01_05_00_30_00_log_000")),
     Case(silences.silence_is_told, PAUSED, "R9", drop("seen.RaiseAlert")),
     Case(silences.silence_is_looked_into, PAUSED, "R9", drop("seen.AskPrimary")),
@@ -241,7 +253,7 @@ CASES = (
         insert("seen.Restored", "seen.TakeBackup", {"database": "crm", "kind": 0}),
         insert("seen.Restored", "seen.BackupFailed", {
             **TOLD, "database": "crm", "kind": 1, "reason": "paused: move"}))),
-    Case(alerts.trouble_is_told, KEPT, "R12", both(
+    Case(trouble.trouble_is_told, KEPT, "R12", both(
         insert("seen.Validated", "seen.ValidationFailed", {
             **TOLD, "database": "crm", "name": "crm_2026_01_05_16_00_00_incremental_000",
             "outcome": "hash_mismatch", "error_number": 60001, "error_text": ""},
@@ -257,36 +269,36 @@ CASES = (
         "truth.landed", name="crm_2026_01_05_10_00_00_log_000")),
     Case(keeping.the_primary_keeps_what_is_not_copied, KEPT, "R18", damaged_and_wanted_again),
     Case(keeping.old_files_go, KEPT, "R18", drop("seen.Delete")),
-    Case(failovers.orders_are_obeyed_or_refused, PLANNED, "R14", drop("seen.RefuseOrder")),
-    Case(failovers.orders_are_obeyed_or_refused, PLANNED, "R14", drop("seen.EnterPhase")),
-    Case(failovers.begun_for_a_reason, SITE, "R14", drop("seen.HeartbeatLost")),
-    Case(failovers.begun_for_a_reason, SITE, "R14", keep, failover(silent_for_us=60 * SECOND)),
-    Case(failovers.a_silent_primary_is_acted_upon, SITE, "R14", drop("seen.EnterPhase")),
-    Case(failovers.phases_follow_the_order, SITE, "R15", drop("seen.EnterPhase", phase="tail")),
-    Case(failovers.phases_follow_the_order, SITE, "R15", drop("seen.EnterPhase")),
-    Case(failovers.stopped_before_emptied, SITE, "R15", drop("seen.FenceFailed")),
-    Case(failovers.fenced_until_confirmed, SITE, "R16", drop_after(70 * MINUTE, "seen.Fence")),
-    Case(failovers.fenced_until_confirmed, SITE, "R16", drop("seen.RaiseAlert", event_id=12)),
-    Case(failovers.not_called_off_once_stopped, PLANNED, "R15", change(
+    Case(failover_causes.orders_are_obeyed_or_refused, PLANNED, "R14", drop("seen.RefuseOrder")),
+    Case(failover_causes.orders_are_obeyed_or_refused, PLANNED, "R14", drop("seen.EnterPhase")),
+    Case(failover_causes.begun_for_a_reason, SITE, "R14", drop("seen.HeartbeatLost")),
+    Case(failover_causes.begun_for_a_reason, SITE, "R14", keep, failover(silent_for_us=60 * SECOND)),
+    Case(failover_causes.a_silent_primary_is_acted_upon, SITE, "R14", drop("seen.EnterPhase")),
+    Case(failover_order.phases_follow_the_order, SITE, "R15", drop("seen.EnterPhase", phase="tail")),
+    Case(failover_order.phases_follow_the_order, SITE, "R15", drop("seen.EnterPhase")),
+    Case(failover_order.stopped_before_emptied, SITE, "R15", drop("seen.FenceFailed")),
+    Case(failover_order.fenced_until_confirmed, SITE, "R16", drop_after(70 * MINUTE, "seen.Fence")),
+    Case(failover_order.fenced_until_confirmed, SITE, "R16", drop("seen.RaiseAlert", event_id=12)),
+    Case(failover_order.not_called_off_once_stopped, PLANNED, "R15", change(
         "seen.EnterPhase", {"phase": "abandoned"}, phase="recovering")),
-    Case(failovers.tails_are_asked_for, PLANNED, "R15", drop("seen.TakeTail")),
-    Case(failovers.nothing_is_given_up_early, PLANNED, "R15", change(
+    Case(failover_emptied.tails_are_asked_for, PLANNED, "R15", drop("seen.TakeTail")),
+    Case(failover_emptied.nothing_is_given_up_early, PLANNED, "R15", change(
         "seen.ShareAnswered", {"waiting": WAITING})),
-    Case(failovers.what_stays_behind_is_told, PLANNED, "R15", change(
+    Case(failover_emptied.what_stays_behind_is_told, PLANNED, "R15", change(
         "seen.ShareAnswered", {"waiting": WAITING})),
-    Case(failovers.nothing_is_restored_after_recovery, PLANNED, "R15", insert(
+    Case(failover_order.nothing_is_restored_after_recovery, PLANNED, "R15", insert(
         "seen.Recover", "seen.Restore", READ)),
-    Case(failovers.users_come_last, PLANNED, "R15", drop("seen.Recovered")),
-    Case(failovers.users_come_last, PLANNED, "R15", keep,
+    Case(failover_order.users_come_last, PLANNED, "R15", drop("seen.Recovered")),
+    Case(failover_order.users_come_last, PLANNED, "R15", keep,
          lambda of: replace(of, directory=replace(of.directory, changes_num=1))),
-    Case(failovers.two_primaries_are_told, SITE, "R16", insert(
+    Case(failover_order.two_primaries_are_told, SITE, "R16", insert(
         "seen.EnterPhase", "seen.HeartbeatBack", {**TOLD, "machine": "sql1"}, -1,
         phase="serving")),
-    Case(failovers.a_failover_ends_or_says_why, PLANNED, "R15", drop_after(
+    Case(failover_order.a_failover_ends_or_says_why, PLANNED, "R15", drop_after(
         61 * MINUTE + SECOND, "seen.EnterPhase", "seen.Landed", "seen.Restored", "seen.Recovered",
         "seen.Redirected", "seen.Recover", "seen.RaiseAlert", "seen.Fence"),
         failover(restore_limit_us=MINUTE)),
-    Case(failovers.planned_loses_nothing, PLANNED, "R15", change(
+    Case(failover_order.planned_loses_nothing, PLANNED, "R15", change(
         "truth.promoted", {"transactions_lost": 3})),
     Case(restarts.late_answers_cause_nothing, LATE, "S1", insert(
         "truth.restored", "seen.ignored", {"event": "Landed", "incarnation": 1})),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dr_sim.oracle.monitors.alerts import (
+from dr_sim.oracle.monitors.alert_rows import (
     ERRORS,
     MISSING,
     log_end,

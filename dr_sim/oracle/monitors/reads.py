@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dr_sim.oracle.monitors.alerts import position_before
+from dr_sim.oracle.monitors.alert_rows import position_before
 from dr_sim.oracle.monitors.story import (
     LOG,
     SECOND_US,

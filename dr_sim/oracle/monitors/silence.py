@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dr_sim.oracle.monitors.alerts import NO_NEW_LOGS
+from dr_sim.oracle.monitors.alert_rows import NO_NEW_LOGS
 from dr_sim.oracle.monitors.story import LOG, SLACK_US, Breach, Story
 
 

@@ -1,0 +1,200 @@
+"""The level of alerts and their repetition (R12): error at first, critical once the same danger has
+lasted, and again at every retry until it is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dr_sim.oracle.monitors.alert_rows import (
+    FAMILY,
+    MISSING,
+    NO_NEW_LOGS,
+    NOT_PROTECTED,
+    OVERDUE,
+    STUCK,
+    alerts_of_databases,
+    minutes_text,
+    position_before,
+)
+from dr_sim.oracle.monitors.story import (
+    DAY_US,
+    MINUTE_US,
+    SLACK_US,
+    Breach,
+    Story,
+)
+from dr_sim.record.journal import Row
+
+
+def levels_are_right(story: Story) -> Iterator[Breach]:
+    """Error at first, critical once the same danger has lasted (R12)."""
+    critical_us = story.scenario.replay.critical_after_us
+    begun: dict[tuple[str, tuple[int, ...]], int] = {}
+    ever: dict[tuple[str, tuple[int, ...]], int] = {}
+    last: dict[tuple[str, tuple[int, ...]], Row] = {}
+    for row in story.rows("seen.RaiseAlert"):
+        event = row.values["event_id"]
+        family = FAMILY.get(event, (6, 7) if event in (6, 7) else (event,))
+        family = (8, 18) if event in (8, 18) else family
+        key = (row.values["database"], family)
+        first = ever.setdefault(key, _could_have_begun(story, row.time_us))
+        before = last.get(key)
+        if before is None or not _goes_on(story, before, row):
+            begun[key] = row.time_us
+        last[key] = row
+        critical = row.values["level"] == "critical"
+        if critical and row.time_us - first < critical_us:
+            yield Breach(
+                "R12", row.seq, row.time_us, row.entity,
+                f"event {event} is critical {minutes_text(row.time_us - first)} after it was first "
+                f"raised; the limit is {minutes_text(critical_us)}",
+            )  # fmt: skip
+        if (
+            not critical
+            and event in FAMILY
+            and row.time_us - begun[key] >= critical_us
+        ):
+            yield Breach(
+                "R12", row.seq, row.time_us, row.entity,
+                f"event {event} is no critical alert "
+                f"{minutes_text(row.time_us - begun[key])} after it was first raised, and nothing "
+                "has changed since",
+            )  # fmt: skip
+
+
+def _could_have_begun(story: Story, time_us: int) -> int:
+    """Return when a danger first told then may have been noted: a crash may have fallen between
+    the note and the telling.
+    """
+    recent = [
+        end for _, end in story.lives if end < time_us <= end + 60 * MINUTE_US
+    ]
+    return min(recent, default=time_us)
+
+
+def _goes_on(story: Story, before: Row, row: Row) -> bool:
+    """Return whether the same danger has lasted from one alert to the next: told again in time,
+    and nothing came between that could have ended it.
+    """
+    if row.time_us - before.time_us > story.retry_us + SLACK_US:
+        return False
+    database = story.database(row.values["database"])
+    if database < 0:
+        return False
+    kinds = ["seen.Restored"]
+    if row.values["event_id"] == NO_NEW_LOGS:
+        kinds.append("seen.Landed")
+    if any(
+        (found := story.between(kind, database, before.seq, row.seq)).stop
+        > found.start
+        for kind in kinds
+    ):
+        return False
+    return story.quiet_between(before.time_us, row.time_us)
+
+
+# ---- R12: again at every retry
+def told_again_at_every_retry(story: Story) -> Iterator[Breach]:
+    """An alert once raised is raised again at every retry, until its danger is over."""
+    following: dict[tuple[int, tuple[int, ...]], list[Row]] = {}
+    for row, database in alerts_of_databases(story):
+        family = FAMILY.get(row.values["event_id"])
+        if family is not None:
+            following.setdefault((database, family), []).append(row)
+    for (database, _), told in following.items():
+        times = [row.time_us for row in told]
+        for row, next_us in zip(
+            told, [*times[1:], story.end_us + DAY_US], strict=True
+        ):
+            due_us = row.time_us + story.retry_us + SLACK_US
+            if next_us <= due_us:
+                continue
+            if _may_be_over(story, row, database, due_us):
+                continue
+            yield Breach(
+                "R12", row.seq, row.time_us, database,
+                f"event {row.values['event_id']} is not raised again at the next retry, and "
+                "nothing has ended its danger",
+            )  # fmt: skip
+
+
+def _may_be_over(story: Story, row: Row, database: int, due_us: int) -> bool:
+    if due_us > story.end_us or not story.quiet_between(row.time_us, due_us):
+        return True
+    event = row.values["event_id"]
+    kinds = ["seen.Restored", "truth.copy_gone", "truth.promoted"]
+    if event == NO_NEW_LOGS:
+        kinds = ["seen.Landed", "truth.promoted"]
+    if event == OVERDUE:
+        kinds = [
+            "seen.Validated",
+            "seen.ValidationFailed",
+            "truth.copy_gone",
+            "truth.promoted",
+        ]
+    if story.any_within(kinds, database, row.time_us, due_us):
+        return True
+    if event == NOT_PROTECTED:
+        first = story.last_before("seen.Restored", database, row.seq) < 0
+        return (
+            first or story.of("truth.copy_gone", database)["time_us"].size == 0
+        )
+    if event == NO_NEW_LOGS:
+        return False
+    others = [
+        each
+        for each in story.rows("seen.RaiseAlert")
+        if row.seq < each.seq
+        and each.time_us <= due_us
+        and each.values["database"] == row.values["database"]
+        and each.values["event_id"] in STUCK
+    ]
+    return bool(others) or _news_of_files(story, row, database, due_us)
+
+
+def _news_of_files(story: Story, row: Row, database: int, due_us: int) -> bool:
+    """Return whether a file came, or was found to be whole or not, that may end the danger: the
+    file that is told of; for a hole, a log that holds the position.
+    """
+    name = story.text_id(row.values["name"])
+    event = row.values["event_id"]
+    for kind in ("seen.Landed", "seen.Validated", "seen.ValidationFailed"):
+        found = story.within(kind, database, row.time_us, due_us)
+        rows = story.of(kind, database)
+        if event != MISSING and (rows["name"][found] == name).any():
+            return True
+        if (
+            event == MISSING
+            and kind == "seen.ValidationFailed"
+            and found.stop > found.start
+        ):
+            return True  # what waited beyond the hole is not whole: there may be none
+        if event == MISSING and kind == "seen.Validated":
+            redo = position_before(story, database, row.seq)[1]
+            first = rows["header.first_lsn"][found]
+            if (first <= redo).any():
+                return True
+            if _fills_hole_ahead(story, database, name, found):
+                return True
+    return False
+
+
+def _fills_hole_ahead(
+    story: Story, database: int, name: int, found: slice
+) -> bool:
+    """Return whether one of those logs leads up to the one behind the hole, which replay that waits
+    on purpose has yet to come to.
+    """
+    replay = story.scenario.replay
+    if not (replay.delay_us or replay.every_us):
+        return False
+    rows = story.of("seen.Validated", database)
+    behind = rows["header.first_lsn"][rows["name"] == name]
+    if not behind.size:
+        return False
+    first, last = (
+        rows["header.first_lsn"][found],
+        rows["header.last_lsn"][found],
+    )
+    return bool(((first < behind[-1]) & (last >= behind[-1])).any())

@@ -1,0 +1,96 @@
+"""Reads what monitors of alerts share: which events there are, which belong to one danger, and
+where a database and a log stood when an alert was raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dr_sim.oracle.monitors.story import (
+    MINUTE_US,
+    Story,
+)
+from dr_sim.record.journal import Row
+
+MISSING, NO_NEW_LOGS, ERRORS, DAMAGED = 1, 2, 3, 4
+NO_ROOM, NOT_PROTECTED, SET_UP, OVERDUE = 11, 19, 20, 22
+
+FAMILIES = (
+    (MISSING, ERRORS),
+    (NO_NEW_LOGS,),
+    (NO_ROOM,),
+    (NOT_PROTECTED,),
+    (SET_UP,),
+    (OVERDUE,),
+)
+"""Events of one danger: a log that is stuck may be a hole first and a refusal then."""
+FAMILY = {event: family for family in FAMILIES for event in family}
+STUCK = (MISSING, ERRORS, DAMAGED, NO_ROOM, NOT_PROTECTED, SET_UP)
+
+
+def alerts_of_databases(story: Story) -> Iterator[tuple[Row, int]]:
+    """Yield each alert that names a database of the run, with that database's id."""
+    for row in story.rows("seen.RaiseAlert"):
+        database = story.database(row.values["database"])
+        if database >= 0:
+            yield row, database
+
+
+def last_header(
+    story: Story, database: int, name: int, seq: int
+) -> tuple[int, int] | None:
+    """Return when the backup of that name began and was finished, as its header told last."""
+    rows = story.of("seen.Validated", database)
+    before = int(np.searchsorted(rows["seq"], seq))
+    found = np.flatnonzero(rows["name"][:before] == name)
+    if not len(found):
+        return None
+    last = found[-1]
+    return (
+        int(rows["header.started_utc_us"][last]),
+        int(rows["header.finished_utc_us"][last]),
+    )
+
+
+def minutes_text(us: int) -> str:
+    """Return a duration in minutes with three digits, as the monitors' sentences say it."""
+    return f"{us / MINUTE_US:.3g} min"
+
+
+def position_before(story: Story, database: int, seq: int) -> tuple[int, int]:
+    """Return where a database stood, as (fork, LSN), by the last restore before a row."""
+    place = story.last_before("seen.Restored", database, seq)
+    if place < 0:
+        return -1, -1
+    rows = story.of("seen.Restored", database)
+    return int(rows["fork"][place]), int(rows["redo_lsn"][place])
+
+
+def log_end(story: Story, database: int, name: str) -> int | None:
+    """Return where the log of that name ends in truth, whole or not; None if nobody knows."""
+    landed = story.of("truth.landed", database)
+    found = np.flatnonzero(landed["name"] == story.text_id(name))
+    if not len(found):
+        return None
+    begun = story.of("truth.backup_begin", database)
+    of_file = np.flatnonzero(begun["file"] == landed["file"][found[-1]])
+    return int(begun["last_lsn"][of_file[-1]]) if len(of_file) else None
+
+
+def told_between(
+    story: Story,
+    database: int,
+    events: tuple[int, ...],
+    from_us: int,
+    until_us: int,
+) -> bool:
+    """Return whether one of those events (none given: any) was raised about a database by then."""
+    name = story.name(database)
+    return any(
+        from_us <= row.time_us <= until_us
+        and row.values["database"] == name
+        and (not events or row.values["event_id"] in events)
+        for row in story.rows("seen.RaiseAlert")
+    )

@@ -1,0 +1,205 @@
+"""The words of alerts (R13) and their minutes (R12): exact texts, whole minutes, what they name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from dr_sim.oracle.monitors.alert_rows import (
+    ERRORS,
+    MISSING,
+    NO_NEW_LOGS,
+    alerts_of_databases,
+    last_header,
+)
+from dr_sim.oracle.monitors.story import (
+    LOG,
+    MINUTE_US,
+    Breach,
+    Story,
+    kind_in_name,
+)
+from dr_sim.record.journal import Row
+
+SOURCE = "DR Log Replay"
+
+_TIME = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z"
+_RESTORE = r"\[(?P<minutes>\d+)\] minutes have passed since the last successful restore\."
+_ERROR = r"The SQL error provided while restoring is: (?P<number>-?\d+) (?P<message>.*)"
+TEXTS = {
+    MISSING: re.compile(
+        r"For database \[(?P<database>.*)\] there is a missing transaction log between "
+        rf"\[(?P<since>none|{_TIME})\] and transaction log \[(?P<path>.*)\]\. {_RESTORE} {_ERROR}",
+        re.DOTALL,
+    ),
+    NO_NEW_LOGS: re.compile(
+        r"For database \[(?P<database>.*)\] no new transaction logs have been produced in the "
+        r"last \[(?P<quiet>\d+)\] minutes\.",
+        re.DOTALL,
+    ),
+    ERRORS: re.compile(
+        r"Errors occurred for database \[(?P<database>.*)\] while restoring transaction log "
+        rf"\[(?P<path>.*)\]\. {_RESTORE} {_ERROR}",
+        re.DOTALL,
+    ),
+}
+"""The three texts of R13, word for word."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _utc_text(utc_us: int) -> str:
+    at = _EPOCH + timedelta(seconds=utc_us // 1_000_000)
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# ---- R13
+def texts_are_right(story: Story) -> Iterator[Breach]:
+    """The three texts, their source, what they name, and the time of the last restored log."""
+    for row in story.rows("seen.RaiseAlert"):
+        if row.values["source"] != SOURCE:
+            yield Breach(
+                "R13", row.seq, row.time_us, row.entity,
+                f"an alert's source is {row.values['source']!r}, not {SOURCE!r}",
+            )  # fmt: skip
+    for row, database in alerts_of_databases(story):
+        form = TEXTS.get(row.values["event_id"])
+        wrong = "" if form is None else _wrong_text(story, row, database, form)
+        if wrong:
+            yield Breach("R13", row.seq, row.time_us, database, wrong)
+
+
+def _wrong_text(
+    story: Story, row: Row, database: int, form: re.Pattern[str]
+) -> str:
+    event, text = row.values["event_id"], row.values["text"]
+    said = form.fullmatch(text)
+    if said is None:
+        return f"the text of event {event} has not its form: {text[:80]!r}"
+    parts = said.groupdict()
+    if parts["database"] != row.values["database"]:
+        return f"event {event} names another database than it is about"
+    if "minutes" in parts and int(parts["minutes"]) != row.values["minutes"]:
+        return f"event {event} says [{parts['minutes']}] minutes, and {row.values['minutes']}"
+    if "path" in parts and not _is_full_path(
+        story, database, parts["path"], row.values["name"]
+    ):
+        return f"event {event} does not give the full path of its file: [{parts['path']}]"
+    if "since" in parts and parts["since"] not in _last_restored(
+        story, database, row.seq
+    ):
+        return f"event {event}: the last restored log is not of [{parts['since']}]"
+    if "quiet" in parts:
+        return _wrong_quiet(story, database, row, int(parts["quiet"]))
+    return ""
+
+
+def _is_full_path(story: Story, database: int, path: str, name: str) -> bool:
+    if (
+        not path.endswith(name)
+        or len(path) <= len(name)
+        or path[-len(name) - 1] not in "/\\"
+    ):
+        return False
+    mine = story.name(database)
+    shares = [
+        f.secondary_share
+        for f in story.scenario.replication.folders
+        if mine in f.databases
+    ]
+    return not shares or path[: -len(name) - 1] in shares
+
+
+def _last_restored(story: Story, database: int, seq: int) -> set[str]:
+    """Return the times that the last restored file may be said to be of: when its backup began or
+    was finished. After a restart the one before it counts too: its record may have been lost.
+    """
+    restored = story.of("seen.Restored", database)
+    place = story.last_before("seen.Restored", database, seq)
+    times: set[str] = set()
+    life = story.life_at(_time_of(story, seq))[0]
+    for at in range(place, max(-1, place - 3), -1):
+        if at < place and restored["time_us"][place] >= life:
+            break
+        header = last_header(story, database, int(restored["name"][at]), seq)
+        if header is not None:
+            times |= {_utc_text(header[0]), _utc_text(header[1])}
+    if place < 0 or (place < 2 and restored["time_us"][place] < life):
+        times.add("none")
+    return times
+
+
+def _time_of(story: Story, seq: int) -> int:
+    return story.journal.row(seq).time_us
+
+
+def _wrong_quiet(story: Story, database: int, row: Row, quiet: int) -> str:
+    """Return what is wrong with the minutes of silence, where one life has seen all of it."""
+    landed_us = _last_new_log_us(story, database, row.seq)
+    life = story.life_at(row.time_us)[0]
+    if landed_us < 0 and life == story.first_start_us:
+        landed_us = life
+    if landed_us < life or story.failover_within(landed_us, row.time_us):
+        return ""
+    whole = (row.time_us - landed_us) // MINUTE_US
+    # one that has come again, as it was lost here, may be taken for new
+    again_us = _last_new_log_us(story, database, row.seq, again=True)
+    if (
+        not (row.time_us - max(again_us, landed_us)) // MINUTE_US
+        <= quiet
+        <= whole
+    ):
+        return f"event 2 says [{quiet}] minutes; the last new log landed {whole} whole minutes ago"
+    return ""
+
+
+def _last_new_log_us(
+    story: Story, database: int, seq: int, again: bool = False
+) -> int:
+    """Return when a log of a new name (again: of any) was last told to have landed; -1: never."""
+    rows = story.of("seen.Landed", database)
+    before = int(np.searchsorted(rows["seq"], seq))
+    names = rows["name"][:before]
+    for place in range(before - 1, -1, -1):
+        if kind_in_name(story.text(names[place])) != LOG:
+            continue
+        if again or not (names[:place] == names[place]).any():
+            return int(rows["time_us"][place])
+    return -1
+
+
+# ---- R12: minutes and levels
+def minutes_are_right(story: Story) -> Iterator[Breach]:
+    """Whole minutes since the last successful restore of that database."""
+    for row, database in alerts_of_databases(story):
+        allowed = _minutes_allowed(story, row, database)
+        if row.values["minutes"] not in allowed:
+            yield Breach(
+                "R12", row.seq, row.time_us, database,
+                f"an alert says {row.values['minutes']} minutes since the last successful "
+                f"restore; it is {min(allowed)}",
+            )  # fmt: skip
+
+
+def _minutes_allowed(story: Story, row: Row, database: int) -> set[int]:
+    """Return what may be said: by the last restore; after a restart since then also by the one
+    before it, as its record may have been lost, and by what the engine did unseen.
+    """
+    restored = story.of("seen.Restored", database)
+    place = story.last_before("seen.Restored", database, row.seq)
+    life = story.life_at(row.time_us)[0]
+    times = (
+        [int(restored["time_us"][place])]
+        if place >= 0
+        else [story.first_start_us]
+    )
+    if times[0] < life:
+        before = restored["time_us"][max(0, place - 2) : place]
+        times += before.tolist() + [story.first_start_us] * (place < 3)
+        done = story.of("truth.restored", database)["time_us"]
+        times += done[: int(np.searchsorted(done, row.time_us, side="right"))][
+            -1:
+        ].tolist()
+    return {(row.time_us - at) // MINUTE_US for at in times}

@@ -1,0 +1,69 @@
+"""Reads the failovers of a run: each from its first phase to its end, with the rows in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dr_sim.oracle.monitors.story import (
+    OFF,
+    PhaseRow,
+    Story,
+)
+from dr_sim.record.journal import Row
+
+LEFT_BEHIND, NOT_FENCED, TWO_PRIMARIES, NOTHING_HERE = 6, 12, 13, 15
+ORDERS = ("seen.FailoverOrdered", "seen.FailoverOrderedToPoint")
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One failover, from its first phase to its end or the run's. until_seq: the row that ended
+    it.
+    """
+
+    begin: PhaseRow
+    phases: list[PhaseRow]
+    until_seq: int
+    until_us: int
+
+    def first(self, phase: str) -> PhaseRow | None:
+        return next((row for row in self.phases if row.phase == phase), None)
+
+    @property
+    def last(self) -> str:
+        return self.phases[-1].phase
+
+
+def attempts(story: Story) -> list[Attempt]:
+    """Return the failovers of a run. What comes after one that serves is part of it."""
+    found: list[Attempt] = []
+    going: Attempt | None = None
+    for row in story.phases:
+        if going is None and row.phase not in OFF:
+            going = Attempt(row, [], len(story.journal), story.end_us)
+            found.append(going)
+        if going is not None:
+            going.phases.append(row)
+            if row.phase == "abandoned":
+                going.until_seq, going.until_us = row.seq, row.time_us
+                going = None
+    return found
+
+
+def rows_in(story: Story, attempt: Attempt, *kinds: str) -> list[Row]:
+    """Return the rows of those kinds from the begin of a failover to its end."""
+    return [
+        row
+        for row in story.rows(*kinds)
+        if attempt.begin.seq < row.seq < attempt.until_seq
+    ]
+
+
+def is_accepted(story: Story, row: Row) -> bool:
+    """Return whether an answer reached the life of the manager that had asked for it."""
+    incarnation = 0
+    for life in story.rows("truth.manager"):
+        if life.seq > row.seq:
+            break
+        incarnation = life.values["incarnation"]
+    return row.values["incarnation"] in (0, incarnation)

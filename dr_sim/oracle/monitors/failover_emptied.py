@@ -1,0 +1,160 @@
+"""What a failover brings over (R15): tails are asked for, nothing is given up early, and what stays
+behind is told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+
+from dr_sim.oracle.monitors.alert_rows import position_before
+from dr_sim.oracle.monitors.attempts import (
+    LEFT_BEHIND,
+    Attempt,
+    attempts,
+    is_accepted,
+    rows_in,
+)
+from dr_sim.oracle.monitors.story import (
+    LOG,
+    Breach,
+    Story,
+    kind_in_name,
+)
+from dr_sim.record.journal import Row
+
+
+def tails_are_asked_for(story: Story) -> Iterator[Breach]:
+    """Whether the old primary's log can be read is known only by trying: its tail is asked for."""
+    for attempt in attempts(story):
+        asked = {
+            row.entity for row in rows_in(story, attempt, "seen.TakeTail")
+        }
+        for row in _recovers(story, attempt):
+            if row.entity in asked or not story.log_interval_us(row.entity):
+                continue
+            if row.time_us >= _limit_us(story, attempt) or _to_a_point(
+                story, row
+            ):
+                continue
+            yield Breach(
+                "R15", row.seq, row.time_us, row.entity,
+                "the database is brought online, and the old primary's tail was never asked for",
+            )  # fmt: skip
+
+
+def _awaited(story: Story, attempt: Attempt, row: Row) -> list[str]:
+    """Return the logs that the primary's share has told of, or the tail, and that have not landed
+    when a database is brought online.
+    """
+    names: set[str] = set()
+    for each in rows_in(
+        story, attempt, "seen.ShareAnswered", "seen.TailTaken"
+    ):
+        if (
+            each.seq > row.seq
+            or each.entity != row.entity
+            or not is_accepted(story, each)
+        ):
+            continue
+        if each.kind == "seen.TailTaken":
+            names |= {each.values["name"]} - {""}
+        elif each.values["reachable"]:
+            names |= {
+                n
+                for n in json.loads(each.values["waiting"])
+                if kind_in_name(n) == LOG
+            }
+    landed = story.of("seen.Landed", row.entity)
+    here = {
+        story.text(n) for n in landed["name"][landed["seq"] < row.seq].tolist()
+    }
+    for each in story.rows("seen.Inventory"):
+        if each.seq < row.seq:
+            files = json.loads(each.values["files"])
+            here |= {file[0] for file in files.get(story.name(row.entity), [])}
+    refused = {
+        each.values["name"]
+        for each in rows_in(story, attempt, "seen.RecopyFailed")
+        if each.entity == row.entity
+    }
+    return sorted(names - here - refused)
+
+
+def nothing_is_given_up_early(story: Story) -> Iterator[Breach]:
+    """Check that the drain waits for what is on its way, and the tail, until its limit is over."""
+    for attempt in attempts(story):
+        for row in _recovers(story, attempt):
+            if row.time_us >= _limit_us(story, attempt) or _to_a_point(
+                story, row
+            ):
+                continue
+            awaited = _awaited(story, attempt, row)
+            if awaited:
+                yield Breach(
+                    "R15", row.seq, row.time_us, row.entity,
+                    f"{awaited[0]} is on its way, the drain's limit is not over, and the "
+                    "database is brought online without it",
+                )  # fmt: skip
+
+
+def what_stays_behind_is_told(story: Story) -> Iterator[Breach]:
+    """Check that event 6 tells what a failover leaves behind when a database is brought online."""
+    for attempt in attempts(story):
+        for row in _recovers(story, attempt):
+            if _to_a_point(story, row):
+                continue
+            told = any(
+                each.values["event_id"] == LEFT_BEHIND
+                and each.values["database"] == story.name(row.entity)
+                and attempt.begin.time_us <= each.time_us <= row.time_us
+                for each in story.rows("seen.RaiseAlert")
+            )
+            left = _awaited(story, attempt, row) or _beyond(story, row)
+            if left and not told:
+                yield Breach(
+                    "R15", row.seq, row.time_us, row.entity,
+                    f"{left[0]} stays behind, and nobody is told",
+                )  # fmt: skip
+
+
+def _beyond(story: Story, row: Row) -> list[str]:
+    """Return the logs that are here and whole and end past the database's position."""
+    fork, redo = position_before(story, row.entity, row.seq)
+    if fork < 0:
+        return []
+    rows = story.of("seen.Validated", row.entity)
+    beyond = (rows["seq"] < row.seq) & (rows["header.kind"] == LOG)
+    beyond &= (rows["header.last_lsn"] > redo) & (rows["header.fork"] == fork)
+    beyond &= rows["header.last_lsn"] > rows["header.first_lsn"]
+    names = rows["name"][beyond]
+    for kind in ("seen.Delete", "seen.ValidationFailed", "seen.Restored"):
+        other = story.of(kind, row.entity)
+        names = names[~np.isin(names, other["name"][other["seq"] < row.seq])]
+    return [story.text(name) for name in names[:1].tolist()]
+
+
+# ---- R15: emptied, the tail, what stays behind
+def _recovers(story: Story, attempt: Attempt) -> list[Row]:
+    """Return the first order to bring each database online."""
+    found: dict[int, Row] = {}
+    for row in rows_in(story, attempt, "seen.Recover"):
+        found.setdefault(row.entity, row)
+    return list(found.values())
+
+
+def _to_a_point(story: Story, row: Row) -> bool:
+    return any(
+        each.seq < row.seq
+        and each.values["target"] in ("", story.name(row.entity))
+        for each in story.rows("seen.FailoverOrderedToPoint")
+    )
+
+
+def _limit_us(story: Story, attempt: Attempt) -> int:
+    """Return when the drain's limit is over: it counts from the first emptying."""
+    draining = attempt.first("draining")
+    begun_us = attempt.begin.time_us if draining is None else draining.time_us
+    return begun_us + story.scenario.failover.drain_limit_us

@@ -1,0 +1,337 @@
+"""Whatever is in trouble is told (R8, R12), and nothing that is in order (R10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dr_sim.oracle.monitors.alert_rows import (
+    ERRORS,
+    STUCK,
+    alerts_of_databases,
+    last_header,
+    log_end,
+    minutes_text,
+    position_before,
+    told_between,
+)
+from dr_sim.oracle.monitors.story import (
+    FULL,
+    INCREMENTAL,
+    LOG,
+    SLACK_US,
+    Breach,
+    Story,
+    kind_in_name,
+    lost_here,
+)
+from dr_sim.record.journal import Row
+
+
+# ---- R8 and R12: whatever is in trouble is told
+def trouble_is_told(story: Story) -> Iterator[Breach]:
+    """A log that is damaged, refused or missing for longer than the age limit is told of."""
+    for database in story.databases:
+        yield from _bad_fulls(story, database)
+        if story.log_interval_us(database):
+            yield from _bad_logs(story, database)
+            yield from _holes(story, database)
+
+
+def _bad_logs(story: Story, database: int) -> Iterator[Breach]:
+    told: set[str] = set()
+    for kind in ("seen.ValidationFailed", "seen.RestoreFailed"):
+        for row in story.rows(kind):
+            name = row.values["name"]
+            if (
+                row.entity != database
+                or name in told
+                or kind_in_name(name) != LOG
+            ):
+                continue
+            told.add(name)
+            if row.values.get("outcome") == "no_manifest" or row.values.get(
+                "position_lost"
+            ):
+                continue
+            due_us = _limit_us(story, row, database)
+            if due_us is None or _is_well(story, row, database, due_us):
+                continue
+            if not told_between(
+                story, database, STUCK, row.time_us - SLACK_US, due_us
+            ):
+                yield Breach(
+                    "R8", row.seq, row.time_us, database,
+                    f"log {name} is in trouble beyond its limits, and no alert is raised",
+                )  # fmt: skip
+
+
+def _bad_fulls(story: Story, database: int) -> Iterator[Breach]:
+    """A full or an incremental that no copy makes whole is told of (R12): event 4, which is not
+    due while another copy of it is really on its way.
+    """
+    replay = story.scenario.replay
+    seen: set[str] = set()
+    for row in story.rows("seen.ValidationFailed"):
+        name = row.values["name"]
+        if (
+            row.entity != database
+            or name in seen
+            or kind_in_name(name) not in (FULL, INCREMENTAL)
+        ):
+            continue
+        seen.add(name)
+        tries_us = (replay.attempts + 3) * story.retry_us
+        limit_us = max(tries_us, replay.age_us) + 2 * story.retry_us + SLACK_US
+        due_us = _due_without_a_copy(story, row, limit_us)
+        if due_us >= story.end_us or not story.quiet_between(
+            row.time_us, due_us
+        ):
+            continue
+        whole = story.within(
+            "seen.Validated", database, row.time_us + 1, due_us
+        )
+        if (
+            story.of("seen.Validated", database)["header.kind"][whole] != LOG
+        ).any():
+            continue
+        ended = ("seen.Delete", "truth.promoted")
+        if story.any_within(ended, database, row.time_us, due_us):
+            continue
+        if not told_between(story, database, STUCK, row.time_us, due_us):
+            yield Breach(
+                "R12", row.seq, row.time_us, database,
+                f"{name} is damaged, no copy has made it whole, and no alert says so",
+            )  # fmt: skip
+
+
+def _due_without_a_copy(story: Story, row: Row, limit_us: int) -> int:
+    """Return when a file has been damaged here for that long, the times not counted in which a copy
+    of it is on its way.
+    """
+    due_us = row.time_us + limit_us
+    for begin_us, end_us in _ways(story, row):
+        if begin_us < due_us:
+            due_us += max(0, end_us - max(begin_us, row.time_us))
+    return due_us
+
+
+def _ways(story: Story, row: Row) -> Iterator[tuple[int, int]]:
+    """Yield when the file of that name was on its way: from when it waited to be sent or was sent
+    until it had landed, or was gone at the primary.
+    """
+    landed = story.of("truth.landed", row.entity)
+    named = np.flatnonzero(landed["name"] == story.text_id(row.values["name"]))
+    if not len(named):
+        return
+    states = story.of("truth.file_state", row.entity)
+    mine = states["file"] == landed["file"][named[0]]
+    at_rest = [story.text_id("landed"), story.text_id("gone")]
+    moves = ~np.isin(states["state"][mine], at_rest)
+    times = np.append(states["time_us"][mine], story.end_us)
+    for place in np.flatnonzero(moves).tolist():
+        yield int(times[place]), int(times[place + 1])
+
+
+def _limit_us(story: Story, row: Row, database: int) -> int | None:
+    """Return when a log in trouble is to be told of: at the age limit since it was finished, by
+    the clocks that the logic has, and a retry.
+    """
+    landed = story.of("seen.Landed", database)
+    before = int(np.searchsorted(landed["seq"], row.seq))
+    found = np.flatnonzero(
+        landed["name"][:before] == story.text_id(row.values["name"])
+    )
+    if not len(found):
+        return None
+    modified_us = int(landed["modified_utc_us"][found[-1]])
+    age_us = max(0, int(row.values["utc_us"]) - modified_us)
+    wait_us = max(0, story.scenario.replay.age_us - age_us)
+    return row.time_us + wait_us + story.retry_us + SLACK_US
+
+
+def _is_well(story: Story, row: Row, database: int, due_us: int) -> bool:
+    if due_us >= story.end_us or not story.quiet_between(row.time_us, due_us):
+        return True
+    ended = ("truth.promoted", "truth.copy_gone", "seen.Restored")
+    if row.kind == "seen.RestoreFailed" and story.any_within(
+        ended, database, row.time_us, due_us
+    ):
+        return True
+    if story.any_within(ended[:2], database, row.time_us, due_us):
+        return True
+    name = story.text_id(row.values["name"])
+    whole = story.within("seen.Validated", database, row.time_us, due_us)
+    if row.kind != "seen.RestoreFailed" and (
+        (story.of("seen.Validated", database)["name"][whole] == name).any()
+    ):
+        return True
+    return _passed(story, database, row.values["name"], due_us)
+
+
+def _passed(story: Story, database: int, name: str, until_us: int) -> bool:
+    """Return whether the database holds by then what that log was made to hold."""
+    ends = log_end(story, database, name)
+    if ends is None:
+        return True
+    done = story.within("seen.Restored", database, 0, until_us)
+    rows = story.of("seen.Restored", database)
+    return done.stop == 0 or int(rows["redo_lsn"][done.stop - 1]) >= ends
+
+
+def _holes(story: Story, database: int) -> Iterator[Breach]:
+    """A log beyond the database's position waits, none that holds the position is here."""
+    scenario = story.scenario
+    limit_us = (
+        story.log_interval_us(database)
+        + scenario.replay.age_us
+        + 2 * story.retry_us
+    )
+    limit_us += SLACK_US
+    for begin_us, end_us, seq, redo in standstills(story, database, limit_us):
+        rows = story.of("seen.Validated", database)
+        here = slice(
+            int(np.searchsorted(rows["seq"], seq)),
+            int(np.searchsorted(rows["time_us"], end_us)),
+        )
+        is_log, first = rows["header.kind"] == LOG, rows["header.first_lsn"]
+        beyond = here.start + np.flatnonzero(
+            is_log[here] & (first[here] > redo)
+        )
+        if not len(beyond):
+            continue
+        until = slice(0, here.stop)
+        holds = (
+            is_log[until]
+            & (first[until] <= redo)
+            & (rows["header.last_lsn"][until] > redo)
+        )
+        if holds.any():
+            continue
+        since_us = max(begin_us, int(rows["time_us"][beyond[0]]))
+        due_us = since_us + limit_us
+        fork = story.of("seen.Restored", database)["fork"]
+        place = story.last_before("seen.Restored", database, seq + 1)
+        if int(rows["header.fork"][beyond[0]]) != int(fork[place]):
+            continue
+        gone = (
+            "truth.copy_gone",
+            "truth.promoted",
+            "seen.ValidationFailed",
+            "seen.Delete",
+        )
+        if due_us >= end_us or not story.quiet_between(since_us, due_us):
+            continue
+        if story.any_within(gone, database, since_us, due_us):
+            continue
+        if not told_between(story, database, STUCK, begin_us, due_us):
+            yield Breach(
+                "R8", int(rows["seq"][beyond[0]]), since_us, database,
+                "a log is missing before one that waits, beyond the age limit, and no alert "
+                "says so",
+            )  # fmt: skip
+
+
+def standstills(
+    story: Story, database: int, longer_us: int
+) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the times in which nothing was restored for longer than that: begin, end, the row of
+    the restore before it, and the position then. After the last restore to the run's end, too.
+    """
+    rows = story.of("seen.Restored", database)
+    times = rows["time_us"]
+    if not len(times):
+        return
+    gaps = np.diff(np.append(times, story.end_us))
+    for place in np.flatnonzero(gaps > longer_us).tolist():
+        begin_us = int(times[place])
+        yield (
+            begin_us,
+            begin_us + int(gaps[place]),
+            int(rows["seq"][place]),
+            int(rows["redo_lsn"][place]),
+        )
+
+
+def a_standstill_is_told(story: Story) -> Iterator[Breach]:
+    """Logs that have landed wait, and nothing is restored for longer than may be (R12)."""
+    scenario = story.scenario
+    for database in story.databases:
+        if not story.log_interval_us(database):
+            continue
+        limit_us = scenario.replay.age_us + story.patience_us + story.retry_us
+        for begin_us, end_us, seq, redo in standstills(
+            story, database, limit_us
+        ):
+            rows = story.of("truth.landed", database)
+            waits = (
+                (rows["kind"] == LOG)
+                & (rows["intact"] == 1)
+                & (rows["last_lsn"] > redo)
+            )
+            waits &= rows["time_us"] < end_us
+            place = story.last_before("seen.Restored", database, seq + 1)
+            waits &= (
+                rows["fork"]
+                == story.of("seen.Restored", database)["fork"][place]
+            )
+            found = np.flatnonzero(waits)
+            if not len(found):
+                continue
+            since_us = max(begin_us, int(rows["time_us"][found[0]]))
+            since_us = max(since_us, story.life_at(since_us)[0])
+            due_us = since_us + limit_us
+            if due_us >= end_us or not story.quiet_between(since_us, due_us):
+                continue
+            if story.any_within(
+                ("truth.promoted",), database, begin_us, due_us
+            ):
+                continue
+            if lost_here(story, database, begin_us, due_us):
+                continue
+            early_us = begin_us - scenario.replay.age_us
+            if not told_between(story, database, (), early_us, due_us):
+                yield Breach(
+                    "R12", int(rows["seq"][found[0]]), since_us, database,
+                    f"logs that have landed wait for {minutes_text(due_us - since_us)}, nothing is "
+                    "restored, and no alert is raised",
+                )  # fmt: skip
+
+
+# ---- R10
+def only_what_lacks_is_told(story: Story) -> Iterator[Breach]:
+    """No alert says that a log cannot be restored whose range the database holds (R10)."""
+    for row, database in alerts_of_databases(story):
+        name = row.values["name"]
+        if row.values["event_id"] != ERRORS or kind_in_name(name) != LOG:
+            continue
+        ends = log_end(story, database, name)
+        _, redo = position_before(story, database, row.seq)
+        gone = story.within("truth.copy_gone", database, 0, row.time_us)
+        if ends is None or redo < ends or gone.stop > gone.start:
+            continue
+        if _can_be_known(story, database, name, row.seq):
+            yield Breach(
+                "R10", row.seq, row.time_us, database,
+                f"an alert says that {name} cannot be restored; the database holds its range",
+            )  # fmt: skip
+
+
+def _can_be_known(story: Story, database: int, name: str, seq: int) -> bool:
+    """Return whether what was restored last was begun (a full or an incremental: finished) when
+    that log had been finished. Nobody can read the range of one that is not whole.
+    """
+    landed = story.of("seen.Landed", database)
+    found = np.flatnonzero(
+        (landed["name"] == story.text_id(name)) & (landed["seq"] < seq)
+    )
+    place = story.last_before("seen.Restored", database, seq)
+    restored = int(story.of("seen.Restored", database)["name"][place])
+    header = last_header(story, database, restored, seq)
+    if not len(found) or header is None:
+        return False
+    until_us = (
+        header[0] if kind_in_name(story.text(restored)) == LOG else header[1]
+    )
+    return int(landed["modified_utc_us"][found[-1]]) <= until_us
