@@ -1,5 +1,5 @@
-"""Why a failover begins (R14): orders are obeyed or refused, it is begun for a reason, and a silent
-primary is acted upon.
+"""Monitors of a failover's begin (R14): orders are obeyed or refused, it is begun for a reason, and
+a silent primary is acted upon.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What a failover brings over (R15): tails are asked for, nothing is given up early, and what stays
-behind is told.
+"""Monitors of what a failover brings over (R15): tails are asked for, nothing is given up early,
+and what stays behind is told.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whatever is in trouble is told (R8, R12), and nothing that is in order (R10)."""
+"""Monitors of telling: whatever is in trouble is told (R8, R12), nothing else is (R10)."""
 
 from __future__ import annotations
 
