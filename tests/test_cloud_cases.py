@@ -121,6 +121,8 @@ CASES = (
     Case("two managers", PLAIN - 6 * S, ("{at: 60 min, two_managers: {}}",)),
     # at 65:00 nobody hears at B; asked each minute, it says at 68:00 that it knows nothing
     Case("silent agents", PLAIN + 180_030 * MS, ("{at: 64 min, agent_silent: {site: B, duration: 4 min}}",)),
+    # the copy of 60:00 is back at 61:10, while the script runs: its agent says so at 61:17
+    Case("old store while a script runs", PLAIN, ("{at: 60 min, cloud_store_restored: 70 s}",)),
     # the copy of 60:00 is back at 63:00: the change is forgotten, and found at 90:00
     Case(
         "old store", 1_740_015 * MS, ("{at: 60 min, cloud_store_restored: 3 min}",),

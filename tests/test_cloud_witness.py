@@ -29,7 +29,7 @@ databases: {crm: {size: 5 GB, log_volume: 1 MB per 5 min}}
 link: {bandwidth: 200 Mbit/s}
 networks: {prod: {farms: [web]}, gov: {tenant: acme, farms: [web]}}
 cloud: {mirror: {every: 5 min, audit: 30 min}}
-jobs: {time_limit: 4 min, retry: 1 min, at_once: 2}
+jobs: {time_limit: 4 min, retry: 1 min, at_once: 2, rebuild: 3 min}
 changes: {takes: {p50: 30 s, p95: 2 min}, fail: 2 %}
 clients: {portal: {calls: 2 per min, actions: 50 %, tenant: contoso}}
 """

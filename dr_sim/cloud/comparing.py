@@ -140,18 +140,20 @@ class SideComparison:
         return Both(source, target, still)
 
     def _is_moving(self, entity: str) -> bool:
-        return entity in self._moved or self._in_a_lane(entity)
+        return entity in self._moved or self._is_changing(entity)
 
-    def _in_a_lane(self, entity: str) -> bool:
+    def _is_changing(self, entity: str) -> bool:
         book, network = self._book, self._network
-        return any(book.in_lane(network, site, entity) for site in self._sites)
+        return any(
+            book.is_changing(network, site, entity) for site in self._sites
+        )
 
     @property
     def is_to_be_repeated(self) -> bool:
         """Whether something that could not be compared stands still by now."""
         if self.under_way:
             return False
-        return not all(self._in_a_lane(entity) for entity in self._unsure)
+        return not all(self._is_changing(entity) for entity in self._unsure)
 
 
 def _side(text: str) -> Side | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from dr_sim.cloud.words import WhyFailed, Word
 from dr_sim.machines import Alarm, Event, Observation
@@ -51,12 +52,49 @@ class AgentSaid(Event):
 
 @dataclass(slots=True)
 class AgentsObserved(Observation):
-    """Answer to TakeInventory. attempts: JSON, [[job, attempt, word, reason], ...] of all that
-    agents know and have not been told to forget; silent: JSON, [[network, site], ...].
+    """Answer to TakeInventory. attempts: JSON, a list of FoundAttempt's fields, of each attempt at
+    a job that the store has open, and of the last attempt at each other job that is not over;
+    silent: JSON, [[network, site], ...].
     """
 
     attempts: str
     silent: str
+
+
+@dataclass(slots=True)
+class FoundAttempt:
+    """An attempt that an agent knows of. From network on: only of a job that the store does not
+    have, so that the manager can take it up again. script, change, params: of its StartScript.
+    """
+
+    job: str
+    attempt: int
+    word: Word
+    reason: WhyFailed
+    network: str = ""
+    site: str = ""
+    script: str = ""
+    change: str = ""
+    params: str = ""
+
+    @classmethod
+    def from_list(cls, listed: list[Any]) -> FoundAttempt:
+        job, attempt, word, reason, *what = listed
+        return cls(job, attempt, Word(word), WhyFailed(reason), *what)
+
+    def said(self, e: Event) -> AgentSaid:
+        """Return it as the answer of an agent, heard with that event."""
+        return AgentSaid(
+            e.mono_us,
+            e.utc_us,
+            0,
+            self.network,
+            self.site,
+            self.job,
+            self.attempt,
+            self.word,
+            self.reason,
+        )
 
 
 @dataclass(slots=True)

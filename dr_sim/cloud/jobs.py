@@ -10,7 +10,10 @@ never started. So a job is given up because its agent says so, never because it 
 passes its time limit is overdue: its agent is asked about it, and only an attempt that still runs
 is ended. Clean-up begins when the agent has said that no process of it is alive.
 
-No instant is stored: after a restart every open job is asked about at once.
+No instant is stored: after a restart every open job is asked about at once. The store may have been
+put back to an old copy, which knows fewer jobs and attempts than the agents do. So agents report
+each attempt that is not over, and a job that the store does not have is taken up again as they know
+it. Nothing is started at an agent that has not answered since the restart: it is asked again.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dr_sim.cloud.commands import (
@@ -40,7 +44,12 @@ from dr_sim.cloud.words import (
     WhyFailed,
     Word,
 )
-from dr_sim.machines import CancelAlarm, SetAlarm, Transitions
+from dr_sim.machines import (
+    CancelAlarm,
+    SetAlarm,
+    TakeInventory,
+    Transitions,
+)
 
 JOBS: Transitions[JobState, JobMove] = Transitions(
     "job",
@@ -48,6 +57,7 @@ JOBS: Transitions[JobState, JobMove] = Transitions(
     {
         JobState.QUEUED: {
             JobMove.START: JobState.STARTING,
+            JobMove.FOUND: JobState.RUNNING,
             JobMove.SIDE_GONE: JobState.CANCELLED,
         },
         JobState.STARTING: {
@@ -93,6 +103,13 @@ BUSY = (
     JobState.KILLING,
     JobState.CLEANING,
 )
+_BEFORE_AN_ATTEMPT = (
+    JobState.QUEUED,
+    JobState.STARTING,
+    JobState.RUNNING,
+    JobState.OVERDUE,
+)
+"""States that another attempt may follow."""
 _LIVE = (
     JobState.STARTING,
     JobState.RUNNING,
@@ -175,6 +192,11 @@ class CloudJob:
         return self.network, self.site
 
 
+def moved_to(change: str, site: str) -> str:
+    """Return the name of the job that makes a change at that site in place of the one before."""
+    return f"{change}@{site}"
+
+
 class JobBook:
     """All open jobs. Whoever hands it an event is told which job ended by it."""
 
@@ -188,6 +210,10 @@ class JobBook:
         self._dues: list[tuple[int, int, str]] = []
         self._alarm_us = 0  # where the alarm stands; 0: nowhere
         self._asleep = True  # until it is known what agents are doing
+        self._unheard: set[tuple[str, str]] = (
+            set()
+        )  # agents that have not said yet what they are doing
+        self._ask_again_us = 0  # when they are asked for it; 0: never
         found = [
             CloudJob.from_text(key.removeprefix(OPEN), text)
             for key, text in stored.items()
@@ -208,9 +234,18 @@ class JobBook:
             self._ready.setdefault(job.agent, deque()).append(job)
 
     # ---- what others ask
-    def in_lane(self, network: str, site: str, entity: str) -> bool:
-        """Tell whether anything is to be done, or under way, to that thing at that side."""
-        return (network, site, entity) in self._lanes
+    def is_changing(self, network: str, site: str, entity: str) -> bool:
+        """Tell whether that thing may be half changed at that side: an attempt at a job of it has
+        begun, and the job is not over.
+        """
+        lane = self._lanes.get((network, site, entity))
+        return lane is not None and lane[0].attempt > 0
+
+    def of_lane(
+        self, network: str, site: str, entity: str
+    ) -> Iterable[CloudJob]:
+        """Return the jobs of that thing at that side, the first one first."""
+        return self._lanes.get((network, site, entity), ())
 
     def add(self, job: CloudJob, out: Out) -> None:
         """Take a job in. Adding one that is open already changes nothing."""
@@ -223,17 +258,50 @@ class JobBook:
         self.pump(job.agent, out)
 
     # ---- life
+    @property
+    def asleep(self) -> bool:
+        """Whether no agent has been heard in this life."""
+        return self._asleep
+
+    def adopt(self, job: CloudJob, out: Out) -> None:
+        """Take up a job that an agent knows and the store does not. It began after all jobs of its
+        lane that the store has.
+        """
+        job.order = self._next_order
+        self._next_order += 1
+        job.state = JOBS.after(JobState.QUEUED, JobMove.FOUND)
+        job.tries = job.attempt - 1
+        lane = self._lanes.setdefault(job.lane, deque())
+        if lane:
+            self._not_ready(lane[0])
+        self.open[job.id] = job
+        lane.appendleft(job)
+        self._busy[job.agent] = self._busy.get(job.agent, 0) + 1
+        self._save(job, out)
+
+    def heard_of(self, site: str) -> None:
+        """What its agents are doing need not be asked: the site is new, or given up."""
+        self._unheard = {agent for agent in self._unheard if agent[1] != site}
+
     def wake(
         self, said: list[AgentSaid], silent: list[tuple[str, str]], out: Out
     ) -> list[CloudJob]:
         """Take up the answers of agents, which beat what is stored. Return the jobs that ended.
 
         Attempts that no agent knows were never started. Agents that are silent are asked again.
+        Nothing is started before all answers are taken up.
         """
-        self._asleep = False
+        first, self._asleep = self._asleep, True
+        self._unheard = set(silent) if first else self._unheard & set(silent)
         known = {(word.job, word.attempt): word for word in said}
+        newest = {
+            word.job: word.attempt
+            for word in sorted(said, key=lambda each: each.attempt)
+        }
         ended = []
         for job in list(self.open.values()):
+            if newest.get(job.id, 0) > job.attempt:
+                self._catch_up(job, newest[job.id], out)
             if job.state is JobState.QUEUED:
                 continue
             if job.agent in silent:
@@ -259,14 +327,40 @@ class JobBook:
                 self._due(job, out)
             elif not job.due_us:
                 self._look_at(job, out.mono_us + self._config.time_limit_us)
+        self._asleep = False
+        self._ask_again_us = 0
+        if self._unheard:
+            self._ask_again_us = out.mono_us + self._config.retry_us
         for agent in list(self._ready):
             self.pump(agent, out)
         self._set_alarm(out)
         return ended
 
+    def _catch_up(self, job: CloudJob, attempt: int, out: Out) -> None:
+        """The agent knows a later attempt at a job than the store."""
+        if job.state not in _BEFORE_AN_ATTEMPT:
+            return
+        if job.state is not JobState.QUEUED:
+            self._move(job, JobMove.AGAIN)
+        self._not_ready(job)
+        self._move(job, JobMove.FOUND)
+        job.attempt = attempt
+        job.tries = max(job.tries, attempt - 1)
+        job.due_us = 0
+        self._save(job, out)
+
+    def _not_ready(self, job: CloudJob) -> None:
+        ready = self._ready.get(job.agent)
+        if ready and job in ready:
+            ready.remove(job)
+
+    def _is_heard(self, agent: tuple[str, str]) -> bool:
+        """Tell whether that agent has said in this life what it is doing."""
+        return agent not in self._unheard
+
     def pump(self, agent: tuple[str, str], out: Out) -> None:
         """Start what may start at that agent."""
-        if self._asleep:
+        if self._asleep or not self._is_heard(agent):
             return
         ready = self._ready.get(agent)
         while ready and self._busy.get(agent, 0) < self._config.at_once:
@@ -294,6 +388,9 @@ class JobBook:
     def look(self, out: Out) -> None:
         """The alarm went off: look at every job whose time has come."""
         self._alarm_us = 0
+        if 0 < self._ask_again_us <= out.mono_us:
+            self._ask_again_us = 0
+            out.commands.append(TakeInventory())
         while self._dues and self._dues[0][0] <= out.mono_us:
             due_us, _, name = heapq.heappop(self._dues)
             job = self.open.get(name)
@@ -356,6 +453,8 @@ class JobBook:
             self._failed(job, e, out)
         elif e.word in (Word.GONE, Word.UNKNOWN, Word.FAILED):
             self._begin_cleaning(job, JobState.CANCELLED, out)
+        elif e.word is Word.CLEANED:  # in a life that the store has forgotten
+            self._begin_cleaning(job, JobState.FAILED, out)
         return None
 
     def _alive(self, job: CloudJob, out: Out) -> None:
@@ -373,18 +472,20 @@ class JobBook:
             self._set_alarm(out)
 
     def _failed(self, job: CloudJob, e: AgentSaid, out: Out) -> None:
-        job.tries += 1
-        if e.reason in (WhyFailed.NO_SCRIPT, WhyFailed.OLD_SCRIPT):
+        wants_script = e.reason in (WhyFailed.NO_SCRIPT, WhyFailed.OLD_SCRIPT)
+        if wants_script:
             out.commands.append(
                 CopyScript(job.network, job.site, job.script, self._version)
             )
+        # a script that is not there says nothing of the change: it is copied, and as many attempts
+        # are free; if the copies do not help the job fails all the same
+        free = (
+            wants_script and job.attempt - job.tries <= self._config.attempts
+        )
+        if not free:
+            job.tries += 1
         if job.tries < self._config.attempts:
-            self._again(
-                job,
-                out,
-                at_once=e.reason
-                in (WhyFailed.NO_SCRIPT, WhyFailed.OLD_SCRIPT),
-            )
+            self._again(job, out, at_once=wants_script)
             return
         out.commands.append(
             Notify(job.network, Notice.JOB_FAILED, job.id, out.utc_us)
@@ -434,6 +535,8 @@ class JobBook:
         """Close the jobs of a site at which nothing is started any more, and return them. gone:
         nothing will ever be heard of it again; otherwise what is under way there goes on.
         """
+        if gone:
+            self.heard_of(site)
         closed = [
             job
             for job in self.open.values()
@@ -468,9 +571,7 @@ class JobBook:
             del self._lanes[job.lane]
         elif first and lane[0].state is JobState.QUEUED:
             self._ready.setdefault(job.agent, deque()).append(lane[0])
-        ready = self._ready.get(job.agent)
-        if ready and job in ready:
-            ready.remove(job)
+        self._not_ready(job)
         self.pump(job.agent, out)
         return job
 
@@ -491,9 +592,12 @@ class JobBook:
             if job is not None and job.due_us == dues[0][0]:
                 break
             heapq.heappop(dues)
-        if not dues and self._alarm_us:
+        first_us = dues[0][0] if dues else 0
+        if self._ask_again_us:
+            first_us = min(first_us or self._ask_again_us, self._ask_again_us)
+        if not first_us and self._alarm_us:
             self._alarm_us = 0
             out.commands.append(CancelAlarm("", LOOK))
-        if dues and (not self._alarm_us or dues[0][0] < self._alarm_us):
-            self._alarm_us = dues[0][0]
+        if first_us and (not self._alarm_us or first_us < self._alarm_us):
+            self._alarm_us = first_us
             out.commands.append(SetAlarm("", LOOK, self._alarm_us))

@@ -15,6 +15,7 @@ from dr_sim.cloud.events import (
     AgentsObserved,
     Called,
     CallsAlike,
+    FoundAttempt,
     HandsDone,
     MappingEdited,
     MirrorSwitched,
@@ -22,11 +23,11 @@ from dr_sim.cloud.events import (
     SideRead,
     SiteStands,
 )
-from dr_sim.cloud.jobs import LOOK, CloudJob, JobBook
+from dr_sim.cloud.jobs import ENDED, LOOK, CloudJob, JobBook, moved_to
 from dr_sim.cloud.mapping import Mapping
 from dr_sim.cloud.mirror import AUDIT, MAPPED, MIRROR_DUE, SITE, Mirror
 from dr_sim.cloud.out import Out
-from dr_sim.cloud.words import JobKind, WhyFailed, Word
+from dr_sim.cloud.words import JobKind
 from dr_sim.machines import Alarm, Command, Event, TakeInventory
 
 PROVISION = "provision"
@@ -55,7 +56,12 @@ class CloudManager:
         self._api = Api(config, incarnation, stored, self._book, mappings)
         self._mirrors = {
             network.name: Mirror(
-                config, network, stored, self._book, mappings[network.name]
+                config,
+                network,
+                stored,
+                self._book,
+                mappings[network.name],
+                incarnation,
             )
             for network in config.networks
         }
@@ -128,23 +134,28 @@ class CloudManager:
             self._mirrors[job.network].ended(job, out)
 
     def _observed(self, e: AgentsObserved, out: Out) -> None:
-        said = [
-            AgentSaid(
-                e.mono_us,
-                e.utc_us,
-                0,
-                "",
-                "",
-                job,
-                attempt,
-                Word(word),
-                WhyFailed(reason),
-            )
-            for job, attempt, word, reason in json.loads(e.attempts)
+        found = [
+            FoundAttempt.from_list(each) for each in json.loads(e.attempts)
         ]
-        silent = [(network, site) for network, site in json.loads(e.silent)]
+        for each in found:
+            if each.script and not self._is_known(each.job):
+                self._book.adopt(self._mirrors[each.network].found(each), out)
+        in_use = {
+            (mirror.name, site)
+            for mirror in self._every
+            for site in (mirror.active, mirror.source, mirror.target)
+        }
+        silent = [
+            (network, site)
+            for network, site in json.loads(e.silent)
+            if (network, site) in in_use
+        ]
+        first = self._book.asleep
+        said = [each.said(e) for each in found]
         for job in self._book.wake(said, silent, out):
             self._mirrors[job.network].ended(job, out)
+        if not first:
+            return
         if self._provision is not None:
             for mirror in self._mirrors.values():
                 mirror.provision(self._provision[0], out)
@@ -154,6 +165,9 @@ class CloudManager:
             out.commands.append(SiteProvisioned(active, 0, 0, 0))
         for mirror in self._mirrors.values():
             mirror.wake(out)
+
+    def _is_known(self, job: str) -> bool:
+        return job in self._book.open or ENDED + job in self._kept
 
     def _side_read(self, e: SideRead, out: Out) -> None:
         self._mirrors[e.network].side_read(e, out)
@@ -209,7 +223,7 @@ class CloudManager:
 
     def _move_to(self, job: CloudJob, site: str, out: Out) -> None:
         """Do at the new side what a caller asked for and the old side did not do."""
-        name = f"{job.change}@{site}"
+        name = moved_to(job.change, site)
         mirror = self._mirrors[job.network]
         params = mirror.translated(job.params, site)
         self._book.add(

@@ -66,6 +66,10 @@ class Mapping:
         """Tell whether an identifier belongs to that site, or to nobody that is known."""
         return self._owner.get(identifier, site) == site
 
+    def entity_of(self, identifier: str) -> str:
+        """Return the thing whose identifier it is, at whichever site; '' if nobody knows."""
+        return self._entity_of.get(identifier, "")
+
     def identifier(self, entity: str, site: str) -> str:
         """Raises UntranslatableError."""
         found = self._rows.get((entity, site), "")

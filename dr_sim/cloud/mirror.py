@@ -21,9 +21,14 @@ from dr_sim.cloud.commands import DoByHand, Notify
 from dr_sim.cloud.comparing import Both, SideComparison, foreign_at, judged
 from dr_sim.cloud.config import CloudConfig, NetworkConfig
 from dr_sim.cloud.drift import DriftWatch
-from dr_sim.cloud.events import HandsDone, MappingEdited, SideRead
+from dr_sim.cloud.events import (
+    FoundAttempt,
+    HandsDone,
+    MappingEdited,
+    SideRead,
+)
 from dr_sim.cloud.inventory import EMPTY, InventoryRow, chained
-from dr_sim.cloud.jobs import CloudJob, JobBook
+from dr_sim.cloud.jobs import CloudJob, JobBook, moved_to
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.pending import Pending, PendingChanges, PendingWay
@@ -68,7 +73,9 @@ class Mirror:
         stored: dict[str, str],
         book: JobBook,
         mapping: Mapping,
+        incarnation: int,
     ) -> None:
+        self._incarnation = incarnation
         self.name = name = network.name
         self._spec = config.mirror
         self._book = book
@@ -139,6 +146,29 @@ class Mirror:
             e.identifier or NO_ROW
         )
         self._submit_when_due(out)
+
+    def found(self, found: FoundAttempt) -> CloudJob:
+        """Return the job, which the store has forgotten, of an attempt that an agent knows."""
+        change, site = found.change, found.site
+        kind = JobKind.MIRROR
+        if found.script in (JobKind.SET, JobKind.REBUILD):
+            kind = JobKind(found.script)
+        elif found.job in (change, moved_to(change, site)):
+            kind = JobKind.CHANGE
+        return CloudJob(
+            id=found.job,
+            order=0,
+            kind=kind,
+            network=self.name,
+            site=site,
+            entity=self._mapping.entity_of(
+                json.loads(found.params).get("id", "")
+            ),
+            script=found.script,
+            params=found.params,
+            change=change,
+            attempt=found.attempt,
+        )
 
     def switched(self, on: bool, out: Out) -> None:
         self.on = on
@@ -285,7 +315,7 @@ class Mirror:
 
     def _ask_people(self, change: Pending, out: Out) -> None:
         params = self.translated(change.params, self.target)
-        work = f"{change.number}#{self.name} {change.change}"
+        work = self._work(change)
         out.commands.append(
             DoByHand(
                 self.name,
@@ -297,21 +327,24 @@ class Mirror:
             )
         )
 
+    def _work(self, change: Pending) -> str:
+        return f"{change.number}#{self.name} {change.change}"
+
     def hands_done(self, e: HandsDone, out: Out) -> None:
         number = int(e.work.partition("#")[0])
         change = self.backlog.changes.get(number)
-        if change is not None:
+        if change is not None and self._work(change) == e.work:
             self.taken.by_hand += 1
             self.backlog.in_effect(number, out)
             self._submit_next(change.entity, out)
 
     def _mirrored(self, job: CloudJob, out: Out) -> None:
-        change = self.backlog.changes.get(job.number)
+        change = self.backlog.made_by(job.number, job.change)
         if change is None:
             return
         if job.state is JobState.DONE:
             self.taken.changes += 1
-            self.backlog.in_effect(job.number, out)
+            self.backlog.in_effect(change.number, out)
             self._submit_next(job.entity, out)
             return
         policy = self._spec.on_failure
@@ -328,11 +361,7 @@ class Mirror:
     def _set(self, entity: str, kind: JobKind, out: Out) -> None:
         """The target's becomes what the source's is. Nothing more if that is under way."""
         known = self.backlog.things.get(entity)
-        if (
-            known
-            and known.number
-            and self._set_name(entity, known.number) in self._book.open
-        ):
+        if known and known.number and self._is_being_set(entity):
             return
         since = known.since_utc_us if known else 0
         mine = [c.since_utc_us for c in self.backlog.of(entity)]
@@ -350,7 +379,9 @@ class Mirror:
         self._sets += 1
         out.saves[SETS + self.name] = str(self._sets)
         self.backlog.to_set(entity, since, self._sets, out)
-        name = self._set_name(entity, self._sets)
+        change = f"set/{self.name}/{entity}>{self.target}.{self._sets}"
+        # a store that was put back gives the same number again, and agents know that job
+        name = f"{change}.{self._incarnation}"
         self._book.add(
             CloudJob(
                 id=name,
@@ -361,14 +392,15 @@ class Mirror:
                 entity=entity,
                 script=kind,
                 params=params,
-                change=name,
+                change=change,
                 number=self._number,
             ),
             out,
         )
 
-    def _set_name(self, entity: str, number: int) -> str:
-        return f"set/{self.name}/{entity}>{self.target}.{number}"
+    def _is_being_set(self, entity: str) -> bool:
+        jobs = self._book.of_lane(self.name, self.target, entity)
+        return any(job.kind in (JobKind.SET, JobKind.REBUILD) for job in jobs)
 
     def _was_set(self, job: CloudJob, out: Out) -> None:
         if job.state is not JobState.DONE:
@@ -465,6 +497,7 @@ class Mirror:
     def stands(self, site: str, ids: dict[str, str], out: Out) -> None:
         """There is a new other side, with those identifiers: everything is made there anew."""
         self._mapping.add_site(site, ids)
+        self._book.heard_of(site)
         out.saves[f"{SITE}{self.name}/{site}"] = json.dumps(ids)
         self.backlog.forget(out)
         self.target = site

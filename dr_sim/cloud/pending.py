@@ -115,6 +115,15 @@ class PendingChanges:
             if change.entity == entity
         ]
 
+    def made_by(self, number: int, change: str) -> Pending | None:
+        """Return the pending change that a job makes. number: of the change, 0 if the job was found
+        at its agent, which knows only the change.
+        """
+        if number:
+            return self.changes.get(number)
+        found = (c for c in self.changes.values() if c.change == change)
+        return next(found, None)
+
     def behind(self) -> tuple[int, int]:
         """(since when the oldest is pending, 0 if nothing is; how many are)."""
         since = [change.since_utc_us for change in self.changes.values()]

@@ -85,6 +85,7 @@ class JobMove(enum.Enum):
     LIMIT = "limit"
     KILL = "kill"
     CLEAN = "clean"  # no process of it is alive any more
+    FOUND = "found"  # its agent knows an attempt that the store does not
     CLEANED_FAILED = "cleaned after the last failure"
     CLEANED_CANCELLED = "cleaned after it was ended"
     SIDE_GONE = "the side it ran at is gone"

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
 from dr_sim.scenario.model import Scenario
-from dr_sim.units import MINUTE_US
+from dr_sim.units import MINUTE_US, clock
 
 _ENDS = ("done", "failed", "killed", "died", "escaped")
 _LAST = ("done", "failed", "cancelled")
@@ -110,6 +110,9 @@ class _Seen:
     )  # job -> the change it makes
     alive: dict[Key, int] = field(default_factory=dict)  # job -> its attempt
     at_once: dict[tuple[int, str], int] = field(default_factory=dict)
+    at_work: dict[Key, str] = field(
+        default_factory=dict
+    )  # thing -> the job whose script changes it
     changing: dict[Key, str] = field(
         default_factory=dict
     )  # change -> the job that makes it
@@ -295,10 +298,11 @@ def _started(row: Row, spec: Cloud, seen: _Seen) -> Broken:
 def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     v = row.values
     job, what = v["job"], v["what"]
-    key: Key = (row.entity, v["site"], job)
-    change = seen.change_of.get(job, job)
-    made: Key = (row.entity, v["site"], change)
     side = (row.entity, v["site"])
+    key: Key = (*side, job)
+    change = seen.change_of.get(job, job)
+    made: Key = (*side, change)
+    thing: Key = (*side, v["entity_name"])
     if what == "begins":
         seen.begun_at[job].add(key)
         seen.begun.setdefault(change, row.time_us)
@@ -312,8 +316,15 @@ def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
                 4,
                 f"{change} is being made by {seen.changing[made]}, and {job} begins",
             )
+        other = seen.at_work.get(thing)
+        if other is not None and key not in seen.alive:
+            yield (
+                9,
+                f"{other} changes {v['entity_name']} at {v['site']}, and {job} begins",
+            )
         seen.alive[key] = v["attempt"]
         seen.changing[made] = job
+        seen.at_work[thing] = job
         seen.at_once[side] = seen.at_once.get(side, 0) + 1
         if seen.at_once[side] > spec.jobs.at_once:
             yield (
@@ -324,6 +335,8 @@ def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         if seen.alive.pop(key, None) is not None:
             seen.at_once[side] -= 1
         seen.changing.pop(made, None)
+        if seen.at_work.get(thing) == job:
+            del seen.at_work[thing]
         if what == "escaped":
             seen.escaped.add(change)
         if what == "done":
@@ -481,11 +494,12 @@ def _told(journal: Journal, scenario: Scenario) -> Iterator[CloudBreach]:
         told = any(e.since_us <= us <= deadline for us in notices[e.network])
         if e.end_us > deadline and not told:
             name = spec.networks[e.network].name
+            since = clock(e.onset_us)
             yield CloudBreach(
                 deadline,
                 e.seq,
                 "cloud 15",
-                f"{name} is behind beyond its limit since {e.onset_us} us, and nobody is told",
+                f"{name} is behind beyond its limit since {since} into the run, and nobody is told",
             )
 
 

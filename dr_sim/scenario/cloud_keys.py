@@ -47,6 +47,7 @@ from dr_sim.scenario.values import (
     _name,
     _names,
 )
+from dr_sim.units import format_duration
 
 SECTIONS = ("networks", "cloud", "jobs", "changes", "clients")
 ALL = "all"
@@ -376,17 +377,31 @@ def check_cloud(root: Any, tree: Node) -> list[Problem]:
             told = f"networks.{name}.farms: {both[0]!r} is a database; give the farm another name"
             problems.append(tree.at(("networks", name, "farms")).problem(told))
     problems += _clients(root, tree)
-    jobs = getattr(root, "jobs", None)
-    takes = getattr(getattr(root, "changes", None), "takes", None)
-    limit = getattr(jobs, "time_limit", None)
-    if (
-        limit
-        and takes is not None
-        and takes.kind == "fixed"
-        and takes.a > limit
-    ):
-        told = "jobs.time_limit: every change takes longer than that, and would be ended"
-        problems.append(
-            tree.at(("jobs", "time_limit")).problem(f"{told}; write more")
-        )
+    problems += _scripts(root, tree)
     return problems
+
+
+def _scripts(root: Any, tree: Node) -> list[Problem]:
+    """Scripts that would be ended at the time limit as a rule: nothing would ever be done."""
+    jobs = getattr(root, "jobs", None)
+    limit_us = getattr(jobs, "time_limit", None)
+    start_us = getattr(jobs, "start", None)
+    if limit_us is None or start_us is None:
+        return []
+    laws = {
+        "changes.takes": getattr(
+            getattr(root, "changes", None), "takes", None
+        ),
+        "jobs.set": getattr(jobs, "set", None),
+        "jobs.rebuild": getattr(jobs, "rebuild", None),
+    }
+    for key, law in laws.items():
+        if law is None or start_us + law.a <= limit_us:
+            continue
+        takes = format_duration(start_us + law.a)
+        told = f"jobs.time_limit: with {key} a script takes longer than that ({takes})"
+        remedy = f"it would be ended; write more, or a shorter {key}"
+        return [
+            tree.at(("jobs", "time_limit")).problem(f"{told}, and {remedy}")
+        ]
+    return []

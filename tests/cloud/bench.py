@@ -30,6 +30,7 @@ def config(
     audit_us: int = 0,
     on_failure: str = "retry",
     attempts: int = 2,
+    at_once: int = 4,
 ) -> CloudConfig:
     entities = tuple(
         EntityConfig(name, kind, (("A", f"{name}-at-A"), ("B", f"{name}-at-B")))
@@ -44,7 +45,7 @@ def config(
         mirror=MirrorConfig(
             MirrorMode(mode), every_us, audit_us, 15 * MINUTE, OnFailure(on_failure)
         ),
-        jobs=JobsConfig(30 * MINUTE, 5 * MINUTE, attempts, 4),
+        jobs=JobsConfig(30 * MINUTE, 5 * MINUTE, attempts, at_once),
         operations=("rotate", "add"),
     )
 

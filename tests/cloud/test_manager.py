@@ -18,11 +18,19 @@ from dr_sim.cloud.commands import (
     SiteProvisioned,
     StartScript,
 )
-from dr_sim.cloud.events import MappingEdited, MirrorSwitched, ProvisionAsked, SideRead
+from dr_sim.cloud.events import (
+    AgentsObserved,
+    HandsDone,
+    MappingEdited,
+    MirrorSwitched,
+    ProvisionAsked,
+    SideRead,
+)
 from dr_sim.cloud.inventory import EMPTY, chained
 from dr_sim.cloud.jobs import JOBS
 from dr_sim.cloud.words import CallOutcome, JobMove, JobState, Notice, WhyFailed, Word
-from dr_sim.machines import IllegalTransitionError, SaveAll
+from dr_sim.machines import IllegalTransitionError, SaveAll, TakeInventory
+from dr_sim.stores import MemoryStore
 
 from .bench import MINUTE, UTC, Bench, config
 
@@ -196,6 +204,89 @@ def test_after_a_crash_what_agents_know_beats_what_is_stored() -> None:
     assert bench.given(AskScript) and not bench.started()
     bench.say("ops/r2", Word.UNKNOWN)
     assert [s.attempt for s in bench.started() if s.job == "ops/r2"] == [2]
+
+
+WHAT = ["prod", "A", "rotate", "ops/r9", '{"id": "crm-at-A"}']
+
+
+def test_what_runs_and_is_not_stored_is_taken_up_where_it_stands() -> None:
+    bench = Bench()
+    bench.start([["ops/r9", 1, "started", "", *WHAT]])
+    bench.call("r2")  # of the same thing: it waits
+    assert bench.started() == []
+    bench.say("ops/r9", Word.DONE)
+    assert {(s.site, s.change) for s in bench.started()} == {("A", "ops/r2"), ("B", "ops/r9")}
+    bench.start([["ops/r9", 1, "gone", "", *WHAT]])  # it is over, and stays so
+    assert "job/ops/r9" not in bench.store.load()
+
+
+def test_a_later_attempt_than_the_stored_one_is_taken_up() -> None:
+    bench = Bench()
+    bench.call("r1")
+    bench.start([["ops/r1", 1, "failed", ""], ["ops/r1", 2, "started", ""]])
+    assert bench.started() == []
+    assert bench.call("r1").state is JobState.RUNNING
+    bench.say("ops/r1", Word.FAILED, 2)  # the last of two attempts
+    assert [c.attempt for c in bench.given(CleanUp)] == [2]
+
+
+def test_nothing_is_started_at_an_agent_that_was_silent_until_it_has_answered() -> None:
+    bench = Bench()
+    bench.start(silent=[["prod", "A"]])
+    bench.call("r1")
+    assert bench.started() == []
+    assert bench.given(TakeInventory) == []
+    bench.look()
+    assert len(bench.given(TakeInventory)) == 1  # asked again after the time between questions
+    now = bench.now_us
+    bench.tell(AgentsObserved(now, UTC + now, bench.life, "[]", "[]"))
+    assert [s.job for s in bench.started()] == ["ops/r1"]
+
+
+def test_a_set_gets_a_new_name_in_each_life() -> None:
+    """A store that is put back gives a number a second time; agents know the first job of it."""
+    names = []
+    bench = Bench(config("reconcile", every_us=MINUTE))
+    for _ in range(2):
+        bench.store = MemoryStore()
+        bench.start()
+        bench.call("r1")
+        bench.say("ops/r1", Word.DONE)
+        bench.alarm("prod", "mirror")
+        read(bench, {"crm": "x"}, {})
+        names += [s.job for s in bench.started()]
+    assert len(set(names)) == 2
+
+
+def test_hands_that_report_work_of_a_forgotten_number_change_nothing() -> None:
+    bench = Bench(config("runbook", every_us=MINUTE))
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    bench.alarm("prod", "mirror")
+    (work,) = bench.given(DoByHand)
+    bench.tell(HandsDone(bench.now_us, UTC + bench.now_us, 0, "prod", "1#prod ops/other"))
+    assert bench.store.get("change/prod/1")
+    bench.tell(HandsDone(bench.now_us, UTC + bench.now_us, 0, "prod", work.work))
+    assert not bench.store.get("change/prod/1")
+
+
+def test_a_thing_whose_changes_only_wait_is_compared() -> None:
+    """In a long queue a thing always has a job in its lane; it stands still all the same."""
+    bench = Bench(config(audit_us=MINUTE, at_once=1))
+    bench.call("r1", "crm")
+    bench.call("r2", "web")  # waits for its turn
+    bench.alarm("prod", "audit")
+    read(bench, {}, {"crm": "by hand", "web": "by hand"})
+    assert [n.about for n in bench.given(Notify)] == ["web"]  # crm is being changed
+
+
+def test_a_script_that_is_not_there_costs_no_attempt() -> None:
+    bench = Bench(config(attempts=1))
+    bench.call("r1")
+    bench.say("ops/r1", Word.FAILED, 1, WhyFailed.OLD_SCRIPT)
+    assert [s.attempt for s in bench.started()] == [2]
+    bench.say("ops/r1", Word.FAILED, 2, WhyFailed.OLD_SCRIPT)  # the copy did not help
+    assert bench.given(CleanUp)
 
 
 def test_a_silent_agent_is_no_reason_to_do_anything() -> None:

@@ -21,6 +21,11 @@ from .conftest import SMALLEST, Write
         ("networks: {a: {databases: zzz}}\n", "unknown database 'zzz'"),
         ("networks: {a: {farms: [crm]}}\n", "'crm' is a database"),
         ("jobs: {time_limit: 10 s}\nchanges: {takes: 1 min}\n", "takes longer than that"),
+        (
+            "jobs: {time_limit: 4 min}\n",
+            "with jobs.rebuild a script takes longer than that (1202 s)",
+        ),
+        ("jobs: {time_limit: 30 min, set: 30 min}\n", "with jobs.set a script takes longer"),
         ("sla: {drift.max: at most 1 min}\n", "there is none; write for example cloud"),
         ("events: [{at: 1 h, mirror_off: 1 min}]\n", "there is no cloud manager"),
         (

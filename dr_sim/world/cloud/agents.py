@@ -8,7 +8,7 @@ than the newest it has heard. It keeps scripts, each with a version.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -105,6 +105,9 @@ class Agent:
         self._newest = 0  # the newest manager that it has heard
         self.memory: dict[Key, tuple[Word, WhyFailed]] = {}
         self._processes: dict[Key, Process] = {}
+        self._not_over: dict[
+            str, StartScript
+        ] = {}  # by job, its last attempt: it runs, or failed and was not cleaned up
         self._cleaning: set[Key] = set()
         self._runs: dict[str, int] = {}  # how often a change was tried here
         self.scripts: dict[
@@ -118,13 +121,35 @@ class Agent:
             CopyScript: self._copy,
         }
 
-    @property
-    def known(self) -> list[tuple[str, int, str, str]]:
-        """Return every attempt whose job may be open, with the agent's answer about it."""
+    def of_jobs(self, wanted: Container[str]) -> list[list[str | int]]:
+        """Return every attempt at those jobs, with the agent's answer about it (FoundAttempt)."""
         return [
-            (job, attempt, word.value, reason.value)
+            [job, attempt, word.value, reason.value]
             for (job, attempt), (word, reason) in self.memory.items()
+            if job in wanted
         ]
+
+    def not_over(self, known: Container[str]) -> list[list[str | int]]:
+        """Return the last attempt at each job that is not over and not one of those."""
+        found: list[list[str | int]] = []
+        for job, command in self._not_over.items():
+            if job in known:
+                continue
+            word, reason = self.memory[job, command.attempt]
+            found.append(
+                [
+                    job,
+                    command.attempt,
+                    word.value,
+                    reason.value,
+                    self._name,
+                    self.site,
+                    command.script,
+                    command.change,
+                    command.params,
+                ]
+            )
+        return found
 
     def told(self, command: object, incarnation: int) -> None:
         """Receive an order."""
@@ -139,6 +164,7 @@ class Agent:
         if key in self.memory:
             self._say(key)
             return
+        self._not_over[command.job] = command
         params = _read(command.params)
         entity = self._world.entity_of(self._name, params.get("id", ""))
         reason = self._refusal(command, params, entity)
@@ -214,6 +240,7 @@ class Agent:
             self._effect(process)
             self._pause(process, False)
             self.memory[key] = (Word.DONE, WhyFailed.NONE)
+            self._not_over.pop(process.command.job, None)
             self._note(process, "done")
         self._say(key)
 
@@ -340,6 +367,7 @@ class Agent:
                 thing.half = ""
         self._world.resume_backups(job)
         self.memory[key] = (Word.CLEANED, WhyFailed.NONE)
+        self._not_over.pop(job, None)
         self._note_of(job, attempt, "", "", "cleaned")
         self._say(key)
 

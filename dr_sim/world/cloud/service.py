@@ -31,7 +31,7 @@ from dr_sim.cloud.commands import (
     StartScript,
 )
 from dr_sim.cloud.events import EVENTS, AgentSaid, AgentsObserved, SideRead
-from dr_sim.cloud.jobs import OPEN
+from dr_sim.cloud.jobs import ENDED, OPEN
 from dr_sim.cloud.words import MirrorMode, OnFailure, WhyFailed, Word
 from dr_sim.machines import Command, TakeInventory
 from dr_sim.scenario.cloud_model import (
@@ -369,20 +369,20 @@ class CloudWorld:
             self.lives.looked()
 
     def _observe(self) -> tuple[str, str]:
-        """Return the agents' answers about the attempts at jobs that the store has open, and who is
-        silent.
+        """Return the agents' answers about the attempts at jobs that the store has open and those
+        that are not over, and who is silent.
         """
         stored = self.driver.store.load()
-        wanted = {
-            key.removeprefix(OPEN) for key in stored if key.startswith(OPEN)
-        }
-        said: list[tuple[str, int, str, str]] = []
+        wanted = _named(OPEN, stored)
+        known = wanted | _named(ENDED, stored)
+        said: list[list[str | int]] = []
         silent: list[tuple[str, str]] = []
         for (network, site), agent in self.agents.items():
             if agent.dead or not self.reaches(site):
                 silent.append((network, site))
             else:
-                said += [each for each in agent.known if each[0] in wanted]
+                said += agent.of_jobs(wanted)
+                said += agent.not_over(known)
         return json.dumps(said), json.dumps(silent)
 
     def _read_side(self, command: ReadSide) -> None:
@@ -494,6 +494,13 @@ class CloudWorld:
         return max(
             max(chains.values()), -(-sum(chains.values()) // spec.jobs.at_once)
         )
+
+
+def _named(prefix: str, stored: dict[str, str]) -> set[str]:
+    """Return what is stored under keys with that prefix."""
+    return {
+        key.removeprefix(prefix) for key in stored if key.startswith(prefix)
+    }
 
 
 def _recorded_only(command: Command) -> None:
