@@ -280,7 +280,7 @@ class JobBook:
         self._save(job, out)
 
     def heard_of(self, site: str) -> None:
-        """What its agents are doing need not be asked: the site is new, or given up."""
+        """Ask no more what its agents are doing: the site is new, or given up."""
         self._unheard = {agent for agent in self._unheard if agent[1] != site}
 
     def wake(
