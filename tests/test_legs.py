@@ -354,8 +354,14 @@ def test_an_alert_that_was_missed_after_a_failover_is_a_missed_alert(tmp_path: P
     missed, exposed = result.verdict.lines
     assert (missed.value, missed.outcome) == (1, Outcome.FAIL)
     assert summary_json(result.summary)["alerts"]["by_database"]["crm"]["missed"] == 1
-    # when the new full has landed, by itself
-    seeded_us = 5 * SECOND_US + -(-500_000 * SECOND_US // 191) + 20_000 * SECOND_US
+    # until the new full has landed, by itself, the whole history, from the first hour on
+    seeded_us = (
+        HOUR_US
+        + 61 * SECOND_US
+        + 5 * SECOND_US
+        + -(-500_000 * SECOND_US // 191)
+        + 20_000 * SECOND_US
+    )
     assert exposed.outcome is Outcome.FAIL
     assert seeded_us <= exposed.value < seeded_us * 11 // 10  # logs cross beside it
 

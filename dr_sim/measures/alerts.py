@@ -350,7 +350,7 @@ def _danger(
     """
     in_place_us = scenario.secondary_from_us
     window = (
-        in_place_us + limit_us if in_place_us else 0,
+        in_place_us + limit_us if scenario.leg_no > 1 else 0,
         run_end_us(t, scenario),
     )
     data = true_exposure(t, scenario, database).window(*window).above(limit_us)

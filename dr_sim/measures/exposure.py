@@ -19,9 +19,17 @@ from operator import mul
 
 import numpy as np
 
+from dr_sim.backups.model import Kind
 from dr_sim.measures.spans import maximal, two_by_two
-from dr_sim.measures.tables import Ints, Record, tables, up_until_us
-from dr_sim.scenario.model import Scenario
+from dr_sim.measures.tables import (
+    Bools,
+    Ints,
+    Record,
+    Tables,
+    tables,
+    up_until_us,
+)
+from dr_sim.scenario.model import HeldElsewhere, Scenario
 
 CLASSES = ("database", "host", "site")
 NEVER_US = (
@@ -298,9 +306,94 @@ def true_exposure(
     rows = t.of("truth.survivable", database)
     where = t.has_text(rows["class"], failure_class)
     time, since = rows["time_us"][where], rows["lacking_us"][where]
+    bare = bare_us(t, scenario, database, failure_class)
+    none = (rows["commits"][where] == 0) & (since >= 0)
+    time, since = _all_lost(scenario, database, (time, since), none, bare)
     # rows say only where the log does not hold all that the files lack
     if failure_class == "database":
         time = np.append(rows["time_us"][:1], time)
         since = np.append(np.full(len(time) - len(since), -1), since)
         since = np.where(since < 0, NEVER_US, since)
     return step_curve(time, since, up_until_us(t, scenario, database))
+
+
+def bare_us(
+    t: Tables, scenario: Scenario, database: int, failure_class: str
+) -> tuple[int, int]:
+    """Return from when until when a row without a commit says that nothing is left. Where something
+    had been written before, it always does. In an empty history it may say as well that nothing has
+    been written: then only where no copy is, and until a full has come.
+    """
+    begins = t.of("truth.begins", database)["commits"]
+    if (begins > 0).any():
+        return 0, NEVER_US
+    if scenario.databases[database].seeded:
+        gone = t.of("truth.copy_gone", database)["time_us"]
+        return int(gone[0]) if len(gone) else NEVER_US, NEVER_US
+    at_site = failure_class == "site"
+    fulls = t.of(
+        "truth.landed" if at_site else "truth.backup_finished", database
+    )
+    whole = fulls["kind"] == Kind.FULL
+    if at_site:
+        whole &= fulls["intact"] == 1
+    return 0, int(fulls["time_us"][whole][0]) if whole.any() else NEVER_US
+
+
+def all_since_us(scenario: Scenario, database: int, at_us: int) -> int:
+    """Return when the first of what would be lost was written, where neither the primary nor what
+    stands behind it is left: the beginning of the run, or what no other place holds. In the
+    leg's time.
+    """
+    held = furthest_elsewhere(scenario, database, at_us)
+    return -scenario.begins_us if held is None else held.lacking_us
+
+
+def furthest_elsewhere(
+    scenario: Scenario, database: int, at_us: int
+) -> HeldElsewhere | None:
+    """Return what the place holds that holds most of a database just before an instant."""
+    there = [
+        held
+        for held in scenario.held_elsewhere
+        if held.database == database
+        and held.from_us < max(at_us, 1) <= held.until_us
+    ]
+    return max(there, key=lambda held: held.lacking_us, default=None)
+
+
+def _all_lost(
+    scenario: Scenario,
+    database: int,
+    rows: tuple[Ints, Ints],
+    none: Bools,
+    bare: tuple[int, int],
+) -> tuple[Ints, Ints]:
+    """Return (time, since) of rows, with all that would be lost where nothing is left. none: the
+    rows without a commit; bare: from when until when these say that nothing is left. There a row
+    holds until another place holds more, or less.
+    """
+    from_us, until_us = bare
+    if from_us == NEVER_US or not none.any():
+        return rows
+    edges = {from_us, until_us}
+    for held in scenario.held_elsewhere:
+        if held.database == database:
+            edges.update((held.from_us, held.until_us))
+    time, since = rows
+    stops = np.append(time, NEVER_US)[1:]
+    columns = (time, stops, since, none)
+    found: list[tuple[int, int]] = []
+    for begin, stop, lacking, nothing in zip(
+        *(column.tolist() for column in columns), strict=True
+    ):
+        if not nothing:
+            found.append((begin, lacking))
+            continue
+        inside = sorted(edge for edge in edges if begin < edge < stop)
+        for at in (begin, *inside):
+            all_us = all_since_us(scenario, database, at + 1)
+            is_bare = from_us <= at < until_us
+            found.append((at, all_us if is_bare else lacking))
+    times, sinces = zip(*found, strict=True)
+    return np.array(times, np.int64), np.array(sinces, np.int64)

@@ -185,14 +185,8 @@ def loss_ledger(causes: Causes, loss: DatabaseLoss) -> Ledger:
                 ordered,
             )
         ]
-    elif loss.recovery_point_us < 0:
-        before = "was written before this primary took over, and nothing is left of it"
-        earlier_us = -loss.recovery_point_us
-        lines = [
-            LedgerLine(
-                loss.recovery_point_us, earlier_us, "earlier history", before
-            )
-        ]
+    elif loss.total and scenario.leg_no > 1:
+        lines = earlier_history(loss.recovery_point_us, 0)
         if scenario.databases[loss.database].seeded:
             lines += cut_up(causes, loss.database, 0, 0, stop)
         else:
@@ -215,7 +209,23 @@ def loss_ledger(causes: Causes, loss: DatabaseLoss) -> Ledger:
             )
         )
     note = why_unknown(t, scenario, loss.database) if loss.total else ""
+    if loss.left_at:
+        name = scenario.databases[loss.database].name
+        note = (
+            f"nothing of {name} is left behind this primary; site {loss.left_at} still holds "
+            "what was written before, and to bring that online is a decision for people"
+        )
     return Ledger(title, loss.data_loss_us, lines, note)
+
+
+def earlier_history(from_us: int, promoted_us: int) -> list[LedgerLine]:
+    """What was written before the primary took over, if that would be lost with it."""
+    if from_us >= promoted_us:
+        return []
+    before = "was written before this primary took over, and no other place holds it"
+    return [
+        LedgerLine(from_us, promoted_us - from_us, "earlier history", before)
+    ]
 
 
 def _stop_ordered(t: Tables, loss: DatabaseLoss) -> str:
@@ -241,15 +251,17 @@ def _exposure_ledger(
     lacking = min(int(rows["lacking_us"][last]), t_us)
     causes, commits = Causes(t, scenario), int(rows["commits"][last])
     alone = scenario.leg_no > 1 and not scenario.databases[database].seeded
+    exposed_us = true_exposure(t, scenario, database).at(t_us)
+    if scenario.leg_no > 1 and not commits and exposed_us:
+        since_us = t_us - exposed_us
+        lines = earlier_history(since_us, 0)
+        lines += _alone(causes, database, max(since_us, 0), t_us)
+        return Ledger(title, exposed_us, lines)
     if not alone or (lacking >= scenario.secondary_from_us and commits):
         return Ledger(
             title,
             t_us - lacking,
             cut_up(causes, database, commits, lacking, t_us),
-        )
-    if not commits:  # see dr_sim/measures/whole.py
-        return Ledger(
-            title, t_us - lacking, _alone(causes, database, lacking, t_us)
         )
     in_place = min(scenario.secondary_from_us, t_us)
     lines = [_none_yet(t, lacking, in_place)]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from dr_sim.measures.elsewhere import held_elsewhere
 from dr_sim.record.journal import Journal, Row
 from dr_sim.record.pairs import (
     PAIR_BITS,
@@ -68,7 +69,13 @@ def legs_of(journal: Journal, scenario: Scenario) -> list[Leg]:
         stretches.setdefault(mine.lead, []).append(
             _leg(journal, scenario, mine, number, of_pair)
         )
-    return [_together(legs) for legs in stretches.values()]
+    found: list[Leg] = []
+    for legs in stretches.values():
+        for leg in legs if found else []:
+            held = held_elsewhere(found, leg)
+            leg.scenario = replace(leg.scenario, held_elsewhere=held)
+        found.append(_together(legs))
+    return found
 
 
 def _together(legs: list[Leg]) -> Leg:

@@ -19,6 +19,12 @@ from dataclasses import dataclass, field
 
 from dr_sim.backups.said import said
 from dr_sim.measures.conservation import FIRST_LSN
+from dr_sim.measures.exposure import (
+    NEVER_US,
+    all_since_us,
+    bare_us,
+    furthest_elsewhere,
+)
 from dr_sim.measures.served import SERVED_AGAIN_PPM, Served, served
 from dr_sim.measures.tables import (
     Record,
@@ -62,7 +68,8 @@ SEVERITY = ("database", "host", "site")
 @dataclass(slots=True)
 class DatabaseLoss:
     """Holds what one database lost. recovery_point_us and data_loss_us are None if it was never
-    promoted, unless nothing is left of it (total): then all that was ever written is lost.
+    promoted, unless nothing is left of it behind its primary (total): then all that was ever
+    written is lost, but what a place of an earlier role still holds (left_at).
     """
 
     database: int
@@ -78,6 +85,7 @@ class DatabaseLoss:
     discarded_bytes: int = 0
     discarded_transactions: int = 0
     total: bool = False
+    left_at: str = ""
 
 
 @dataclass(slots=True)
@@ -379,7 +387,7 @@ def _loss(
 def _total(t: Tables, scenario: Scenario, loss: DatabaseLoss) -> DatabaseLoss:
     """The loss of a database that was not promoted. If nothing is left of it, wherever what it lost
     leaves something (truth.survivable), that is everything that was written: since the run began,
-    and all before.
+    and all before; or since what another place still holds (dr_sim/measures/elsewhere.py).
     """
     database = loss.database
     classes = [cls for _, cls in failed_for_good(t, database)]
@@ -391,29 +399,38 @@ def _total(t: Tables, scenario: Scenario, loss: DatabaseLoss) -> DatabaseLoss:
     if not classes or not totals or _has_a_copy(t, scenario, database):
         return loss
     rows = t.of("truth.survivable", database)
-    mine = t.has_text(rows["class"], max(classes, key=SEVERITY.index))
+    worst = max(classes, key=SEVERITY.index)
+    mine = t.has_text(rows["class"], worst)
     if mine.any() and int(rows["commits"][mine][-1]):
         return loss
-    since_us = -scenario.begins_us
     loss.total = True
-    loss.recovery_point_us, loss.data_loss_us = (
-        since_us,
-        loss.failed_us - since_us,
-    )
-    loss.user_bytes = totals[-1]["user_bytes"] + _written_before(t, database)
+    since_us = all_since_us(scenario, database, loss.failed_us)
+    from_us, until_us = bare_us(t, scenario, database, worst)
+    if mine.any() and not (from_us < NEVER_US and loss.failed_us < until_us):
+        since_us = int(rows["lacking_us"][mine][-1])
+    loss.recovery_point_us = min(since_us, loss.failed_us)
+    loss.data_loss_us = loss.failed_us - loss.recovery_point_us
+    held = furthest_elsewhere(scenario, database, loss.failed_us)
+    from_lsn = FIRST_LSN if held is None else held.lsn
+    loss.left_at = "" if held is None else held.place
+    loss.user_bytes = totals[-1]["user_bytes"]
+    loss.user_bytes += _written_before(t, database, from_lsn)
     loss.maintenance_bytes = totals[-1]["maintenance_bytes"]
     loss.transactions = totals[-1]["commits"]
+    loss.transactions -= 0 if held is None else held.commits
     return loss
 
 
-def _written_before(t: Tables, database: int) -> int:
-    """Return the bytes of log that the history held with which this leg's primary began."""
+def _written_before(t: Tables, database: int, from_lsn: int) -> int:
+    """Return the bytes of log, from a position on, in the history with which this leg's primary
+    began.
+    """
     began = [
         row.values["lsn"]
         for row in t.rows("truth.begins")
         if row.entity == database
     ]
-    return began[0] - FIRST_LSN if began else 0
+    return began[0] - from_lsn if began else 0
 
 
 def _has_a_copy(t: Tables, scenario: Scenario, database: int) -> bool:
@@ -426,7 +443,7 @@ def _has_a_copy(t: Tables, scenario: Scenario, database: int) -> bool:
 
 
 def why_unknown(t: Tables, scenario: Scenario, database: int) -> str:
-    """Why the loss of a database that was not promoted is unknown."""
+    """Why the loss of a database that was not promoted is unknown, or why so much of it is lost."""
     spec = scenario.databases[database]
     if not spec.seeded and not len(t.of("truth.restored", database)["seq"]):
         return f"no copy of {spec.name} was ever restored at the secondary: all of it is lost"

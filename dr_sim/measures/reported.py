@@ -15,7 +15,7 @@ from bisect import insort
 import numpy as np
 
 from dr_sim.backups.model import Kind
-from dr_sim.measures.exposure import Curve, step_curve
+from dr_sim.measures.exposure import Curve, all_since_us, step_curve
 from dr_sim.measures.tables import Ints, Record, Tables, tables, up_until_us
 from dr_sim.scenario.model import Scenario
 
@@ -97,7 +97,9 @@ def reported_exposure(
     # nothing is there, or all that the new primary began with
     known = not believed.seeded or scenario.leg_no > 1
     time_us: list[int] = [0] if known else []
-    since_us: list[int] = [0] if known else []
+    since_us: list[int] = (
+        [_without_copy_us(believed, scenario, database)] if known else []
+    )
     before = None
     for (
         _,
@@ -126,6 +128,17 @@ def reported_exposure(
         np.array(since_us, np.int64),
         up_until_us(t, scenario, database),
     )
+
+
+def _without_copy_us(
+    believed: _Believed, scenario: Scenario, database: int
+) -> int:
+    """Since when all would be lost until a backup has come: a copy that follows holds all that the
+    new primary began with.
+    """
+    if believed.seeded:
+        return 0
+    return all_since_us(scenario, database, 0)
 
 
 def _told(t: Tables, database: int) -> list[tuple[int, ...]]:

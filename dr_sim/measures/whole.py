@@ -3,11 +3,11 @@ lag; time unprotected.
 
 Exposure is defined for all the time in which a primary takes writes: from the start to the failure,
 from each promotion on to the next failure; in between nothing can be lost any more, and the time
-counts for nothing. While there is no second side, a failure would cost all that was written since
-the last promotion at the least: until then the survivor and the primary before it held the same,
-and since then nothing has been in two places. So exposure rises from the promotion on until the new
-network's first full has landed whole (to failures of class host and database: until a full lies in
-the new primary's own share), and to the end of the run where no new secondary ever comes. The
+counts for nothing. While nothing stands behind a new primary, a failure would cost the whole
+history, as it costs where it comes; but what a place of an earlier role still holds
+(elsewhere.py): an old primary that was stopped and whole holds all up to the promotion. That ends
+when the new network's first full has landed whole (for failures of class host and database: when a
+full lies in the new primary's own share), and never where no new secondary ever comes. The
 service at an instant is its worst database of those that are online in that leg. Where there are
 several standbys it is that of the best of them at each instant.
 """
@@ -20,6 +20,7 @@ import numpy as np
 
 from dr_sim.measures import cloud
 from dr_sim.measures.best import best, best_falling
+from dr_sim.measures.elsewhere import held_at_the_end_us
 from dr_sim.measures.exposure import (
     Curve,
     empty_curve,
@@ -309,9 +310,11 @@ class Whole:
             or since_us >= self.end_us
         ):
             return empty_curve(self.end_us)
+        names = [leg.scenario.databases[i].name for i in wanted]
+        lost_us = min(held_at_the_end_us(self.legs, name) for name in names)
         return Curve(
             np.array([since_us], np.int64),
-            np.array([since_us], np.int64),
+            np.array([lost_us], np.int64),
             self.end_us,
         )
 

@@ -443,6 +443,22 @@ class Prices:
     egress: int = -1
 
 
+@dataclass(frozen=True, slots=True)
+class HeldElsewhere:
+    """Holds what a place that is neither the primary's nor behind it holds of a database, for some
+    time of a leg: so many commits, up to that position. lacking_us: when the first that it lacks
+    was written.
+    """
+
+    database: int
+    place: str
+    from_us: int
+    until_us: int
+    lacking_us: int
+    commits: int
+    lsn: int
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Scenario:
     name: str
@@ -479,10 +495,11 @@ class Scenario:
     danger_behind_us: int = (
         45 * 60_000_000
     )  # so is a standby that is further behind
-    # of a leg after a change of roles: when in the run it begins, and how long after that its
-    # second side is in place
+    # of a leg after a change of roles: when in the run it begins, how long after that its second
+    # side is in place, and what other places hold
     begins_us: int = 0
     secondary_from_us: int = 0
+    held_elsewhere: tuple[HeldElsewhere, ...] = ()
     directory: DirectorySpec = DirectorySpec(0, 1, Schedule("none"), 0, 0)
     monitor: Monitor = Monitor(False)
     recorded_link: Recorded = Recorded()

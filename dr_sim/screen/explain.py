@@ -13,6 +13,7 @@ from dr_sim.measures import alerts
 from dr_sim.measures.ledger import (
     Ledger,
     NoSuchThing,
+    earlier_history,
     explain_alert,
     explain_at,
     explain_failover,
@@ -115,14 +116,16 @@ def _at(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
     alone_us = leg.begins_us + max((r.time_us for r in promoted), default=0)
     # no leg follows: there never is a second side
     if promoted and alone_us < t_us <= leg.begins_us + leg.scenario.run_for_us:
-        title = f"exposure of {names[promoted[-1].entity]} (site)"
+        name = names[promoted[-1].entity]
+        exposed_us = run.exposure(name).at(t_us)
         line = LedgerLine(
             alone_us,
             t_us - alone_us,
             "no second side",
-            "none is ever put in place: all since the promotion would be lost",
+            "none is ever put in place",
         )
-        return [Ledger(title, t_us - alone_us, [line])]
+        lines = [*earlier_history(t_us - exposed_us, alone_us), line]
+        return [Ledger(f"exposure of {name} (site)", exposed_us, lines)]
     best = _best(
         run,
         leg,

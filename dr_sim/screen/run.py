@@ -41,6 +41,9 @@ ALERT_WORDS = {
 _WIDTH = 100
 MOST_NAMED = 6  # tenants in one line
 MOST_OUTAGES = 3  # that ended by themselves, shown one by one
+MANY_TOLD = (
+    3  # failures after the first of which it is said whether anyone was told
+)
 _COLOURS = {"PASS": "bold green", "FAIL": "bold red", "UNKNOWN": "bold yellow"}
 
 _FILES = ("report.html", "timeline.svg", "exposure.svg", "summary.json")
@@ -499,18 +502,34 @@ def _told(summary: Summary, scenario: Scenario) -> list[str]:
     if not summary.failovers:
         due = counted(alerts.due, "lasting danger")
         return [f"ALERTS  {due}, {score}"]
-    told = summary.failovers[0].told
+    first, *later = summary.failovers
+    parts = [f"TOLD?  {_told_before(summary, first, scenario)}"]
+    met = [f for f in later if f.told.answer != "no danger"]
+    for f in met[:MANY_TOLD]:
+        said = _told_before(summary, f, scenario)
+        parts.append(f"       before failure {f.number}: {said}")
+    if len(met) > MANY_TOLD:
+        parts.append(
+            f"       {len(met) - MANY_TOLD} later failures met a danger, too"
+        )
+    lines = "\n".join(parts).splitlines()
+    if lines[-1].endswith(("before the loss.", "before the outage.")):
+        lines[-1] += f"  {score}"
+    else:
+        lines.append(f"       {score}")
+    return lines
+
+
+def _told_before(
+    summary: Summary, f: FailoverSummary, scenario: Scenario
+) -> str:
+    """Return whether anyone had been told of the danger that a failure met; in one line or two."""
+    told = f.told
     if told.answer == "no danger":
-        return [
-            f"TOLD?  {met_no_danger(summary, summary.failovers[0])}",
-            f"       {score}",
-        ]
+        return met_no_danger(summary, f)
     if told.alert is None:
         since = instant(told.onset_us or 0, scenario)
-        return [
-            f"TOLD?  no: {told.database} had been in danger since {since}",
-            f"       {score}",
-        ]
+        return f"no: {told.database} had been in danger since {since}"
     alert = told.alert
     words = ALERT_WORDS.get(alert.event_id) or shorten(
         alert.text, 60, placeholder=" ..."
@@ -520,12 +539,11 @@ def _told(summary: Summary, scenario: Scenario) -> list[str]:
         if told.after_fault_us is None
         else f" {clock(told.after_fault_us)} after {told.fault} began,"
     )
-    first = f'TOLD?  yes: {instant(alert.time_us, scenario)} "{words}",{after}'
-    what = "outage" if summary.failovers[0].by_itself else "loss"
-    return [
-        first,
-        f"       {clock(told.before_failure_us or 0)} before the {what}.  {score}",
-    ]
+    what = "outage" if f.by_itself else "loss"
+    return (
+        f'yes: {instant(alert.time_us, scenario)} "{words}",{after}\n'
+        f"       {clock(told.before_failure_us or 0)} before the {what}."
+    )
 
 
 def _overloaded(summary: Summary) -> list[str]:

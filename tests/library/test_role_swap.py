@@ -262,8 +262,8 @@ def test_an_old_primary_that_dies_right_after_is_seeded_anew(rules: str) -> None
     assert Kind.FULL in {r.values["kind"] for r in in_leg(result, 2, "truth.backup_finished")}
     full = next(r for r in in_leg(result, 2, "truth.landed", kind=Kind.FULL))
     curve = true_exposure(second.journal, second.scenario, 0, "site")
-    assert curve.at(full.time_us - 1) == full.time_us - 1, (
-        "since the promotion: its logs alone are of no use"
+    assert curve.at(full.time_us - 1) == second.begins_us + full.time_us - 1, (
+        "the whole history: its logs alone are of no use"
     )
     assert summary_json(result.summary)["violations"] == []
 
@@ -333,8 +333,8 @@ def test_after_an_unplanned_promotion_log_backups_work_at_once(what: str, rules:
 
 @pytest.mark.parametrize("rules", RULES)
 def test_logs_alone_protect_nobody(rules: str) -> None:
-    """They land every five minutes; until the full that they belong to has landed all since the
-    promotion is exposed.
+    """They land every five minutes; until the full that they belong to has landed the whole history
+    is exposed.
     """
     result = swap("events=[{at: 10 h 2 min, lose: site}]", SILENCE, rules=rules)
     second = legs(result)[1]
@@ -342,7 +342,7 @@ def test_logs_alone_protect_nobody(rules: str) -> None:
     full = in_leg(result, 2, "truth.landed", kind=Kind.FULL)[0].time_us
     curve = true_exposure(second.journal, second.scenario, 0, "site")
     assert len([r for r in landed if r.time_us < full]) > 50
-    assert curve.at(full - 1) == full - 1
+    assert curve.at(full - 1) == second.begins_us + full - 1
     assert curve.at(full + 1) < 6 * MINUTE, "the logs that landed before it go on from it"
     (found,) = failovers(result)
     assert found["unprotected_us"] > full

@@ -13,6 +13,8 @@ import pytest
 from dr_sim.experiments.sample import from_summary
 from dr_sim.loading import load_scenario
 from dr_sim.measures.exposure import Curve, joined
+from dr_sim.measures.ledger import explain_failover
+from dr_sim.measures.outcome import failovers
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.whole import unprotected_spans
 from dr_sim.results import run_folder
@@ -56,16 +58,16 @@ def test_joined_curves_have_gaps_that_count_for_nothing() -> None:
     assert joined([]).duration_us == 0 and joined([a]) is a
 
 
-def test_exposure_rises_from_the_promotion_until_the_first_full_has_landed(tmp_path: Path) -> None:
-    """A full of 50 GB is read in 5 s + 50 GB / 191 MB/s, and crosses in 2,000 s and what five logs
-    of 0.8 s take.
+def test_the_whole_history_is_exposed_until_the_first_full_has_landed(tmp_path: Path) -> None:
+    """The run is an hour, 30 s, 21 s and 10 s old at the promotion. A full of 50 GB is read in
+    5 s + 50 GB / 191 MB/s, and crosses in 2,000 s and what five logs of 0.8 s take.
     """
     result = made(tmp_path)
     curve = result.whole.exposure()
     up, then = curve.parts()
     assert (up.begin_us, up.end_us, then.begin_us, then.end_us) == (0, HOUR, PROMOTED, 12 * HOUR)
-    assert curve.at(PROMOTED + 20 * MINUTE) == 20 * MINUTE
-    least = 5 * SECOND + ceil_div(50_000_000_000, 191_000_000) + 2_000 * SECOND
+    assert curve.at(PROMOTED + 20 * MINUTE) == PROMOTED + 20 * MINUTE
+    least = PROMOTED + 5 * SECOND + ceil_div(50_000_000_000, 191_000_000) + 2_000 * SECOND
     assert least <= summary_json(result.summary)["exposure"]["max_us"] < least + 10 * SECOND
     assert (
         summary_json(result.summary)["exposure"]["max_us"]
@@ -76,7 +78,7 @@ def test_exposure_rises_from_the_promotion_until_the_first_full_has_landed(tmp_p
     reported = summary_json(result.summary)["exposure"]["reported"]["max_us"]
     # what has landed is not known to be good until it is restored
     assert reported > summary_json(result.summary)["exposure"]["max_us"]
-    assert reported == summary_json(result.summary)["failovers"][0]["unprotected_us"]
+    assert reported == PROMOTED + summary_json(result.summary)["failovers"][0]["unprotected_us"]
 
 
 def test_to_the_end_of_the_run_where_no_second_side_ever_comes(tmp_path: Path) -> None:
@@ -84,12 +86,9 @@ def test_to_the_end_of_the_run_where_no_second_side_ever_comes(tmp_path: Path) -
     assert (
         summary_json(result.summary)["exposure"]["max_us"]
         == summary_json(result.summary)["exposure"]["reported"]["max_us"]
-        == 12 * HOUR - PROMOTED
+        == 12 * HOUR
     )
-    assert (
-        summary_json(result.summary)["exposure"]["other_classes"]["host"]["max_us"]
-        == 12 * HOUR - PROMOTED
-    )
+    assert summary_json(result.summary)["exposure"]["other_classes"]["host"]["max_us"] == 12 * HOUR
     assert unprotected_spans(result.whole) == {1: (PROMOTED, 12 * HOUR)}
 
 
@@ -106,7 +105,8 @@ def test_later_by_as_much_as_the_new_secondary_is(tmp_path: Path) -> None:
 
 def test_a_loss_while_unprotected_ends_it(tmp_path: Path) -> None:
     result = made(tmp_path, "4 h", ", {at: 2 h, lose: site}")
-    assert summary_json(result.summary)["exposure"]["max_us"] == 2 * HOUR - PROMOTED
+    assert summary_json(result.summary)["exposure"]["max_us"] == 2 * HOUR
+    assert summary_json(result.summary)["failovers"][1]["data_loss_us"] == 2 * HOUR
     assert unprotected_spans(result.whole) == {1: (PROMOTED, 2 * HOUR)}
     assert [leg["unprotected_us"] for leg in summary_json(result.summary)["legs"]] == [
         None,
@@ -153,9 +153,17 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.mark.parametrize(
     ("run_of", "at", "told"),
     [
-        ("run", "1 h 21 min 1 s", ["0:20:00.000000", "seed: full backup", "seed: full transfer"]),
+        (
+            "run",
+            "1 h 21 min 1 s",
+            ["1:01:01.000000  earlier history", "0:15", "seed: full transfer"],
+        ),
         ("run", "11 h 1 min", ["log interval"]),
-        ("alone", "3 h 1 min 1 s", ["2:00:00.000000", "no second side"]),
+        (
+            "alone",
+            "3 h 1 min 1 s",
+            ["1:01:01.000000  earlier history", "2:00:00.000000", "no second side"],
+        ),
     ],
 )
 def test_an_instant_of_any_leg_is_explained_by_what_adds_up(
@@ -179,3 +187,72 @@ def test_alerts_are_numbered_through_all_legs(stored: Any) -> None:
     assert explain(read_results(folder / "run").whole, Wanted(alert=last["number"])).startswith(
         f"alert {last['number']}: {last['text'][:40]}"
     )
+
+
+ELSEWHERE = """\
+run_for: 16 h
+databases: {{crm: {{size: 50 GB, log_volume: 20 MB per 5 min, full: {full}, incremental: none}}}}
+link: {{bandwidth: 200 Mbit/s}}
+failover: {{mode: automatic}}
+after_failover: {{new_secondary: {new}}}
+events: [{events}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("full", "new", "events", "loss", "left_at"),
+    [
+        # the host's share holds the full of 1:00 and each log up to the one cut at 11:55
+        pytest.param(
+            "daily 01:00",
+            "0 s",
+            "{at: 12 h, lose: host}, {at: 12 h 20 min, lose: site}",
+            25 * MINUTE,
+            "A",
+            id="the share of a lost host",
+        ),
+        # without a full the logs in that share are of no use
+        pytest.param(
+            "none",
+            "0 s",
+            "{at: 12 h, lose: host}, {at: 12 h 20 min, lose: site}",
+            12 * HOUR + 20 * MINUTE,
+            "",
+            id="a share without a full",
+        ),
+        # A is back with all that it had; B was promoted at 12:01:01 and is lost at 12:50:00
+        pytest.param(
+            "daily 01:00",
+            "6 h",
+            "{at: 12 h, lose: site}, {at: 12 h 30 min, site_returns: A}, "
+            "{at: 12 h 50 min, lose: site}",
+            48 * MINUTE + 59 * SECOND,
+            "A",
+            id="a site that is back",
+        ),
+        pytest.param(
+            "daily 01:00",
+            "6 h",
+            "{at: 12 h, lose: site}, {at: 12 h 50 min, lose: site}, "
+            "{at: 12 h 55 min, site_returns: A}",
+            12 * HOUR + 50 * MINUTE,
+            "",
+            id="a site that was not back yet",
+        ),
+    ],
+)
+def test_what_an_earlier_place_still_holds_is_not_lost(
+    tmp_path: Path, full: str, new: str, events: str, loss: int, left_at: str
+) -> None:
+    path = tmp_path / "elsewhere.yaml"
+    path.write_text(ELSEWHERE.format(full=full, new=new, events=events), encoding="utf-8")
+    result = run(load_scenario(path))
+    second = result.whole.legs[1]
+    (failover,) = failovers(second.journal, second.scenario)
+    (lost,) = failover.losses
+    assert (lost.data_loss_us, lost.left_at) == (loss, left_at)
+    at_us = second.begins_us + lost.failed_us
+    assert result.whole.exposure().at(at_us) == loss
+    (ledger, *_) = explain_failover(second.journal, second.scenario, 1)
+    assert sum(line.duration_us for line in ledger.lines) == loss
+    assert ("site A still holds" in ledger.note) is (left_at == "A")
