@@ -219,7 +219,7 @@ def loss_ledger(causes: Causes, loss: DatabaseLoss) -> Ledger:
 
 
 def earlier_history(from_us: int, promoted_us: int) -> list[LedgerLine]:
-    """What was written before the primary took over, if that would be lost with it."""
+    """All that was written before the primary took over, if that would be lost with it."""
     if from_us >= promoted_us:
         return []
     before = "was written before this primary took over, and no other place holds it"
