@@ -5,7 +5,9 @@ would what the tests start and interrupt.
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +17,11 @@ from dr_sim.files.reading import outside_allowed
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Many tests start dr-sim as a process of its own, and without compiled files each of them would
+# compile the package anew: a third of its time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A submission must not fail for what somebody else's draw would have found; the long suite does the
 # finding. No deadlines: a shared machine may be slow.

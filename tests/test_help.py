@@ -78,10 +78,10 @@ def completed(line: str, tmp_path: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("dr-sim explai", "explain"),
+        pytest.param("dr-sim explai", "explain", marks=pytest.mark.long),
         ("dr-sim run --no-r", "--no-report"),
         ("dr-sim keys link.ban", "link.bandwidth"),
-        ("dr-sim faults link_o", "link_outage"),
+        pytest.param("dr-sim faults link_o", "link_outage", marks=pytest.mark.long),
         ("dr-sim new x.yaml --template post", "postgres"),
     ],
 )

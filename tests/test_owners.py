@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.syntax import tree_of
+
 ROOM = Path(__file__).parents[1] / "dr_sim" / "recovery"
 MODULES = sorted(ROOM.glob("*.py"))
 MUTATORS = {
@@ -206,7 +208,7 @@ def test_a_breach_in_the_real_text_is_found() -> None:
 def test_no_method_has_the_name_of_one_that_changes_a_list_or_a_dict() -> None:
     """Else the walk would take it for that."""
     for path in MODULES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = tree_of(path)
         names = {node.name for each in classes(tree) for node in functions(each)}
         assert not names & MUTATORS, path.name
 
@@ -219,7 +221,7 @@ def writing_methods() -> set[str]:
     writes: set[str] = set()
     calls: dict[str, set[str]] = {}
     for path in MODULES:
-        for each in classes(ast.parse(path.read_text(encoding="utf-8"))):
+        for each in classes(tree_of(path)):
             for method in functions(each):
                 if method.name == "__init__":
                     continue

@@ -578,7 +578,7 @@ def act(w: Watch, truth: Exhaustive, what: str, number: int, flag: bool) -> None
 
 
 @settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(acts=st.lists(ACTS, min_size=12, max_size=40))
 def test_survivable_is_what_an_exhaustive_search_finds(

@@ -192,23 +192,21 @@ class Pattern:
         self._in_order = itemgetter(*fields)
         self._pack = struct.Struct(f"={len(fields)}q").pack
         self._width = len(fields)
-        place = {name: i for i, name in enumerate(fields)}
-        self._rows: list[tuple[int, list[_Sum]]] = []
-        for kind_name, *columns in rows:
-            sums = [_sum_of(text, place) for text in columns]
-            self._rows.append((KIND_ID[kind_name], sums))
+        self._rows = _rows_as_sums(fields, tuple(rows))
         self._rows_of_line: (
             list[Callable[[tuple[int, ...]], tuple[int, ...]]] | None
         ) = None
         self._blocks: list[Ints] = []  # lines, a column each field
-        self._read = {
-            kind_id: 0 for kind_id, _ in self._rows
-        }  # how many of the blocks
+        self._sums_of_kind: dict[int, list[list[_Sum]]] = {}
         for kind_id, sums in self._rows:
-            if len(sums) != ROW_HEAD + len(KINDS[kind_id].fields):
-                raise ValueError(
-                    f"a row of {KINDS[kind_id].name} has not {len(sums)} columns"
-                )
+            self._sums_of_kind.setdefault(kind_id, []).append(sums)
+        # how many of the blocks each kind has read
+        self._read = dict.fromkeys(self._sums_of_kind, 0)
+
+    @property
+    def kinds(self) -> Iterable[int]:
+        """The ids of the kinds that a line has rows of."""
+        return self._sums_of_kind
 
     def write(self, columns: Mapping[str, Iterable[int]]) -> None:
         """Lines in any order, by columns: of each field its values, or repeat(value), but one at
@@ -237,12 +235,9 @@ class Pattern:
         return found
 
     def unread(self, kind_id: int) -> Iterator[Ints]:
-        """The rows of a kind that lines stand for, of those written since it was last asked for
-        that kind.
+        """Yield the rows of a kind of its own that lines stand for, of those written since it was
+        last asked for that kind.
         """
-        mine = [sums for kind, sums in self._rows if kind == kind_id]
-        if not mine:
-            return
         if self.lines:
             self._blocks.append(
                 np.frombuffer(bytes(self.lines), dtype=np.int64)
@@ -251,7 +246,7 @@ class Pattern:
             )
             self.lines.clear()
         for lines in self._blocks[self._read[kind_id] :]:
-            for sums in mine:
+            for sums in self._sums_of_kind[kind_id]:
                 yield _spread(sums, lines)
         self._read[kind_id] = len(self._blocks)
         if min(self._read.values()) == len(
@@ -259,6 +254,24 @@ class Pattern:
         ):  # nobody needs the lines any more
             self._blocks.clear()
             self._read = dict.fromkeys(self._read, 0)
+
+
+@functools.cache
+def _rows_as_sums(
+    fields: tuple[str, ...], rows: tuple[tuple[str, ...], ...]
+) -> list[tuple[int, list[_Sum]]]:
+    """Return the id of each row's kind, and its columns as sums; each run has the same patterns."""
+    place = {name: i for i, name in enumerate(fields)}
+    found = []
+    for kind_name, *columns in rows:
+        kind_id = KIND_ID[kind_name]
+        sums = [_sum_of(text, place) for text in columns]
+        if len(sums) != ROW_HEAD + len(KINDS[kind_id].fields):
+            raise ValueError(
+                f"a row of {kind_name} has not {len(sums)} columns"
+            )
+        found.append((kind_id, sums))
+    return found
 
 
 def _spread(sums: list[_Sum], lines: Ints) -> Ints:
@@ -344,7 +357,7 @@ class Journal:
             c: (self._fresh[i], _encoder(c)) for i, c in CLOUD_CLASS.items()
         }
         self._index: tuple[int, Ints, Ints] | None = None
-        self._patterns: list[Pattern] = []
+        self._patterns_of: list[list[Pattern]] = [[] for _ in KINDS]
 
     def __len__(self) -> int:
         return self._count
@@ -367,7 +380,8 @@ class Journal:
     ) -> Pattern:
         """A pattern to write lines of; their seqs are to be had from `take`."""
         pattern = Pattern(fields, rows)
-        self._patterns.append(pattern)
+        for kind_id in pattern.kinds:
+            self._patterns_of[kind_id].append(pattern)
         return pattern
 
     def take_columns(self, kind_id: int, rows: Ints) -> None:
@@ -456,7 +470,7 @@ class Journal:
         width = ROW_HEAD + len(KINDS[kind_id].fields)
         by_lines = [
             rows
-            for pattern in self._patterns
+            for pattern in self._patterns_of[kind_id]
             for rows in pattern.unread(kind_id)
         ]
         if by_lines:

@@ -326,13 +326,13 @@ def processes(server: Server) -> dict[str, int]:
             r"was ended by signal 9 \(Killed\)"),
         (0, "client backend", signal.SIGKILL, r"the server fell \(client backend "
             r"\(PID \d+\) was terminated by signal 9"),
-        (0, "checkpointer", signal.SIGKILL, r"the server fell \(checkpointer \w*\s?\(PID "
-            r"\d+\) was terminated by signal 9"),
-        (0, "postmaster", signal.SIGINT, r"was told to stop \(received fast shutdown request\)"),
-        (0, "postmaster", signal.SIGTERM, r"was told to stop \(received smart shutdown request\)"),
+        pytest.param(0, "checkpointer", signal.SIGKILL, r"the server fell \(checkpointer \w*\s?\(PID "
+            r"\d+\) was terminated by signal 9", marks=pytest.mark.long),
+        pytest.param(0, "postmaster", signal.SIGINT, r"was told to stop \(received fast shutdown request\)", marks=pytest.mark.long),
+        pytest.param(0, "postmaster", signal.SIGTERM, r"was told to stop \(received smart shutdown request\)", marks=pytest.mark.long),
         (0, "client backend", signal.SIGTERM, r"has ended our connection, and goes on"),
-        (1, "postmaster", signal.SIGKILL, r"standby of database crm: the "
-            r"server was ended by signal 9"),
+        pytest.param(1, "postmaster", signal.SIGKILL, r"standby of database crm: the "
+            r"server was ended by signal 9", marks=pytest.mark.long),
         (1, "startup", signal.SIGKILL, r"the server fell \(startup process "
             r"\(PID \d+\) was terminated by signal 9"),
         (1, "startup", signal.SIGTERM, r"ended with exit code 1, and its log does not say why"),

@@ -467,6 +467,7 @@ def test_values_in_their_own_order(values: list[str], ordered: list[str]) -> Non
     assert in_order(values) == ordered
 
 
+@pytest.mark.long
 def test_an_edge_does_not_depend_on_the_order_in_which_values_were_given(tmp_path: Path) -> None:
     path = small_file(tmp_path, "sla: {exposure.mean: at most 1 h}\n")
     found = api.sweep(
@@ -479,6 +480,7 @@ def test_an_edge_does_not_depend_on_the_order_in_which_values_were_given(tmp_pat
     assert [at for at, _ in axis["ticks"]] == [5.0, 7.0, 9.0]  # by their logarithm
 
 
+@pytest.mark.long
 def test_a_table_of_cells_says_where_the_sla_is_met(tmp_path: Path) -> None:
     path = small_file(tmp_path, "sla: {exposure.mean: at most 1 h}\n")
     found = api.sweep(
@@ -505,6 +507,7 @@ def test_a_table_of_cells_says_where_the_sla_is_met(tmp_path: Path) -> None:
     calm.plot("outage.p95")
 
 
+@pytest.mark.long
 def test_the_command_answers_for_each_value_of_the_other_key(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.runs.run import Result, run
+from tests.at_length import some_or_all
 
 from .runs import ran, rows
 
@@ -162,7 +163,7 @@ DATABASE_KINDS = (
 )
 
 
-@pytest.mark.parametrize("event", DATABASE_KINDS)
+@pytest.mark.parametrize("event", some_or_all(DATABASE_KINDS, 3))
 @pytest.mark.parametrize("loss", ["lose: database", "lose: site"])
 def test_an_event_on_a_database_that_did_not_come_online_is_a_recorded_nothing(
     event: str, loss: str, played: Played
@@ -178,7 +179,7 @@ def test_an_event_on_a_database_that_did_not_come_online_is_a_recorded_nothing(
     )
 
 
-@pytest.mark.parametrize("event", DATABASE_KINDS)
+@pytest.mark.parametrize("event", some_or_all(DATABASE_KINDS, 3))
 @pytest.mark.parametrize("at", ["1 us", "40 min 45 s", "41 min 55 s", "43 min", "3 h"])
 def test_any_event_at_any_stage_of_a_failover(event: str, at: str, played: Played) -> None:
     """Before, in the drain, between promotion and redirection, before the new primary has a full,

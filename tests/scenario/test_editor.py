@@ -25,6 +25,7 @@ from dr_sim.scenario.times import (
     parse_schedule,
 )
 from dr_sim.units import UnitError
+from tests.at_length import some_or_all
 from tests.scenario.conftest import SMALLEST, Write
 from tests.scenario.examples import EVERYTHING, NIGHTLY, library
 
@@ -47,7 +48,7 @@ def test_it_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("text", [SMALLEST, NIGHTLY, EVERYTHING, *library()])
+@pytest.mark.parametrize("text", [SMALLEST, NIGHTLY, EVERYTHING, *some_or_all(library(), 4)])
 def test_it_accepts_what_loads(write: Write, text: str) -> None:
     # what editors offer
     text = text.replace("serial: yes", "serial: true").replace("approves: no", "approves: false")

@@ -19,11 +19,12 @@ from dr_sim.scenario.cloud_keys import SECTIONS
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
 from dr_sim.scenario.dump import _flow, _key, _scalar
 from dr_sim.scenario.tree import parse_yaml, wrong_character
+from tests.at_length import some_or_all
 from tests.scenario.conftest import SMALLEST, Write
 from tests.scenario.examples import EVERYTHING, NIGHTLY, library
 
 
-@pytest.mark.parametrize("text", [SMALLEST, NIGHTLY, EVERYTHING, *library()])
+@pytest.mark.parametrize("text", [SMALLEST, NIGHTLY, EVERYTHING, *some_or_all(library(), 4)])
 def test_loading_it_again_gives_the_same(write: Write, text: str) -> None:
     scenario = load_scenario(write(text))
     resolved = dump_resolved(scenario)
