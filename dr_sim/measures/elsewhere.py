@@ -167,10 +167,11 @@ def _in_share(
                 int(logs["commits"][i]),
             )
             as_of_us = begun[int(logs["file"][i])]
+    all_of_it = commits >= whole.commits
     yield replace(
         whole,
         from_us=max(whole.from_us, back_us),
-        lacking_us=min(whole.lacking_us, leg.begins_us + as_of_us),
+        lacking_us=whole.lacking_us if all_of_it else leg.begins_us + as_of_us,
         commits=min(whole.commits, commits),
         lsn=min(whole.lsn, reached),
     )
