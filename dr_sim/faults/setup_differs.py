@@ -94,7 +94,7 @@ KIND = EventKind(
     happen,
     needs_primary=True,
     example="database: crm, because: file_added, repaired_after: 4 h",
-    explains=(Explains.RESTORE_REFUSED,),
+    explains=(Explains.RESTORE_REFUSED, Explains.NOT_SET_UP),
     check=check,
     befalls=lambda params: COPY,
 )

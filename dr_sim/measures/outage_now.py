@@ -16,7 +16,9 @@ if it never came to that, what its size costs. The first one that waits begins w
 run, or when the drain begins if that is earlier (a replay delay, a retry or readers hold no longer
 then). So value(t) = max(floor, until - t) between the instants at which something lands, begins or
 is restored (falling.py), and nothing is sampled. Without a restored copy there is no way over until
-a full has landed; its restore comes before the logs'.
+a full has landed; its restore comes before the logs'. What waits behind a hole, behind a file that
+was damaged or deleted, or behind a change that the secondary is not set up for is left behind, as a
+failover would leave it.
 
 If the host or a database is lost, the primary's share is left: what is finished there goes on being
 copied and is waited for, up to failover.drain_limit, and the fence is obeyed. Of a lost database a
@@ -85,7 +87,8 @@ def _with_the_share(life: Life) -> Life:
     if not life.whole or not len(jobs.made_us):
         return life
     there = np.maximum.accumulate(np.minimum(jobs.made_us, jobs.landed_us))
-    return replace(life, jobs=replace(jobs, landed_us=there))
+    barred = [bar for bar in jobs.barred if not bar.again]
+    return replace(life, jobs=replace(jobs, landed_us=there, barred=barred))
 
 
 def outage_at(curve: Falling, scenario: Scenario, t_us: int) -> int:
@@ -129,6 +132,8 @@ def _of_life(life: Life, way: Way, end_us: int) -> Falling:
     cuts.append(jobs.landed_us[more])
     cuts += _where_limits_matter(jobs, way, busy)
     cuts += [np.array(span, np.int64) for span in busy]
+    edges = [(bar.from_us, bar.until_us) for bar in jobs.barred]
+    cuts.append(_within(np.array(edges, np.int64).ravel(), busy))
     if not life.whole:
         cuts += [jobs.landed_us[:1], jobs.done_us[:1]]
     start = np.unique(np.concatenate(cuts))
@@ -195,6 +200,10 @@ def _values(
     floor, until = before.copy(), back.copy()
     passed = np.searchsorted(jobs.done_us, start, side="right")
     landed = np.searchsorted(jobs.landed_us, start, side="right")
+    for bar in jobs.barred:
+        here = (start >= bar.from_us) & (start < bar.until_us)
+        here &= (passed <= bar.place) & (landed > bar.place)
+        landed = np.where(here, bar.place, landed)
     waits = landed > passed
     floor += np.where(~waits & way.reading(start), way.recover_us, 0)
     if waits.any():

@@ -4,7 +4,8 @@ each was or would have been begun, and how long it takes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +28,18 @@ from dr_sim.scenario.model import Scenario
 _ALL_PPM = 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """Says that in [from_us, until_us) neither the job of that place nor any after it can be
+    restored. again: its file can be copied again where the primary's share is left.
+    """
+
+    place: int
+    from_us: int
+    until_us: int
+    again: bool = False
+
+
 @dataclass(slots=True)
 class Jobs:
     """Restores of one database in the order in which they must come. landed_us ascends: when it and
@@ -45,6 +58,7 @@ class Jobs:
     undo_us: Ints
     made_us: Ints  # it was finished at the primary
     ready_us: Ints  # it lay at the secondary: landed_us, but where the primary's share is left
+    barred: Sequence[Barred] = ()
 
     def __post_init__(self) -> None:
         """Cut off what takes so long that a sum of it would leave 64 bits is cut off: it never
@@ -124,7 +138,8 @@ def _jobs(
     if not whole:
         first |= _a_full_that_could_be(files, restored, begin_us, end_us)
     from_lsn = _begins_at(files, restored, first, whole)
-    wanted = (logs & (files["last_lsn"] > from_lsn)) | first
+    empty = files["last_lsn"] <= files["first_lsn"]  # nothing to restore in it
+    wanted = (logs & ~empty & (files["last_lsn"] > from_lsn)) | first
     files = pick(files, wanted)
     order = np.lexsort((files["kind"] == Kind.LOG, files["last_lsn"]))
     files = (
@@ -284,7 +299,88 @@ def _timed(
         undo_us(t, scenario, database, files),
         files["time_us"],
         landed,
+        _barred(t, scenario, database, files, done),
     )
+
+
+def _barred(
+    t: Tables,
+    scenario: Scenario,
+    database: int,
+    files: dict[str, Ints],
+    done_us: Ints,
+) -> list[Barred]:
+    """Return what stands in the way of restores: a hole that nothing has bridged, a file that was
+    damaged or deleted where it waits or before it came, and a set-up that the secondary does not
+    have.
+    """
+    found = [Barred(i, 0, NEVER_US) for i in _after_a_hole(files)]
+    landed = t.of("truth.landed", database)
+    landed = pick(landed, landed["intact"] == 1)
+    place_of = {file: i for i, file in enumerate(files["file"].tolist())}
+    for kind in ("truth.damaged", "truth.file_gone"):
+        bad = t.of(kind, database)
+        bad = pick(bad, t.has_text(bad["where"], "secondary"))
+        # what had been restored by then, as what retention deletes, is in nobody's way
+        waits = first_of(files["file"], done_us, bad["file"], -1)
+        bad = pick(bad, waits > bad["time_us"])
+        for file, at_us in zip(
+            bad["file"].tolist(), bad["time_us"].tolist(), strict=True
+        ):
+            again = (landed["file"] == file) & (landed["time_us"] > at_us)
+            back = landed["time_us"][again]
+            until_us = int(back[0]) if len(back) else NEVER_US
+            found.append(Barred(place_of[file], at_us, until_us, True))
+        found += _not_in_the_share(t, database, files, kind)
+    return found + _refused(t, scenario, database, files)
+
+
+def _not_in_the_share(
+    t: Tables, database: int, files: dict[str, Ints], kind: str
+) -> list[Barred]:
+    """Return the files that went, or were damaged, before they had been copied: they never come."""
+    bad = t.of(kind, database)
+    bad = pick(bad, t.has_text(bad["where"], "primary"))
+    landed = first_of(files["file"], files["landed_us"], bad["file"], -1)
+    bad = pick(bad, landed > bad["time_us"])
+    places = {file: i for i, file in enumerate(files["file"].tolist())}
+    found: list[Barred] = []
+    for file, at_us in zip(
+        bad["file"].tolist(), bad["time_us"].tolist(), strict=True
+    ):
+        place = places[file]
+        until_us = int(files["landed_us"][place])
+        found.append(Barred(place, at_us, until_us))
+    return found
+
+
+def _after_a_hole(files: dict[str, Ints]) -> list[int]:
+    """Find the place of the first log that begins beyond all that comes before it."""
+    reached = np.maximum.accumulate(files["last_lsn"])
+    beyond = files["first_lsn"][1:] > reached[:-1]
+    beyond &= files["kind"][1:] == Kind.LOG
+    first: list[int] = (np.flatnonzero(beyond)[:1] + 1).tolist()
+    return first
+
+
+def _refused(
+    t: Tables, scenario: Scenario, database: int, files: dict[str, Ints]
+) -> list[Barred]:
+    """Whatever was begun after a change at the primary, until the secondary is set up for it."""
+    name = scenario.databases[database].name
+    begun = t.of("truth.backup_begin", database)
+    begun_us = first_of(
+        begun["file"], begun["time_us"], files["file"], NEVER_US
+    )
+    found: list[Barred] = []
+    for row in turns_of(t, scenario, Explains.NOT_SET_UP, name):
+        if row.values["begins"]:
+            later = np.flatnonzero(begun_us >= row.time_us)
+            place = int(later[0]) if len(later) else len(begun_us)
+            found.append(Barred(place, row.time_us, NEVER_US))
+        elif found:
+            found[-1] = replace(found[-1], until_us=row.time_us)
+    return found
 
 
 def _job_off(

@@ -40,6 +40,7 @@ class Explains(enum.Enum):
     REFUSED = "the engine refuses a log backup"
     NO_ROOM = "a disk has no room"
     RESTORE_REFUSED = "nothing can be restored"
+    NOT_SET_UP = "the secondary is not set up for what a backup holds"
     HELD_OPEN = (
         "somebody reads a standby's database and so keeps restores out of it"
     )

@@ -72,6 +72,15 @@ BACKLOGS = {
         "{mode: automatic, silent_for: 1 min}\n".replace(
         "failover: {mode: automatic, silent_for: 1 min}\n", ""
     ),
+    "empty logs of an idle database": BASE.replace("full: none", "log_volume: 0 MB per 5 min, "
+        "full: none"),
+    "files rot before they are restored": BASE + "events:\n  - {at: 61 min, readers: "
+        "{database: crm, duration: 3 h}}\n  - {at: 117 min, corrupt_at_rest: "
+        "{database: crm, files: 8}}\n",
+    "the secondary is not set up for it": BASE + "events:\n  - {at: 62 min, setup_differs: "
+        "{database: crm, repaired_after: 100 min}}\n",
+    "a hole that nobody has bridged": BASE + "replay: {age: 4 h, window: 4 h}\nevents:\n"
+        "  - {at: 61 min, second_log_job: crm}\n",
 }  # fmt: skip
 INSTANTS = [round(m * MINUTE) for m in (61.5, 62.05, 75.123, 100.7, 130.3, 177.77, 200.01)]
 
@@ -129,6 +138,24 @@ def test_of_a_lost_host_or_database_the_share_is_waited_for(failure_class: str) 
         assert real is not None
         early = outage_at(curve, of, at_us) - real
         assert -2 * 1_000_000 <= early <= (60_000_000 if failure_class == "database" else 2_000_000)
+
+
+@pytest.mark.parametrize("failure_class", ["host", "database"])
+def test_nobody_waits_for_what_is_not_in_the_share(failure_class: str) -> None:
+    """Someone else's log backup is in no share of ours: the logs beyond are of no use, and the
+    failover does not wait for it. A tail adds 3.7 s at most, of which 15 MB were written.
+    """
+    text = BACKLOGS["a hole that nobody has bridged"]
+    world = World(scenario(text))
+    world.run()
+    of = world.context.scenario
+    curve = outage_if_now(world.journal, of, 0, failure_class=failure_class)
+    lost = f"  - {{at: 79 min, lose: {failure_class}}}\n"
+    played = World(scenario(text + lost))
+    played.run()
+    real = failovers(played.journal, played.context.scenario)[0].outage_us
+    assert real is not None
+    assert abs(outage_at(curve, of, 79 * MINUTE) - real) < 2 * SECOND
 
 
 def test_backlogs_matter() -> None:
