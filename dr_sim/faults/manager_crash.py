@@ -133,4 +133,5 @@ KIND = EventKind(
     happen,
     draws=lambda r, db: {"before": r.choice(DRAWN), "nth": r.choice("11123")},
     befalls=lambda params: COPY,
+    at_stores=True,
 )

@@ -57,4 +57,5 @@ KIND = EventKind(
     },
     leads_over=True,
     befalls=lambda params: COPY,
+    at_stores=True,
 )

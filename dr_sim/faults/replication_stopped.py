@@ -55,4 +55,5 @@ KIND = EventKind(
     happen,
     explains=(Explains.STOPPED,),
     befalls=lambda params: COPY,
+    at_stores=True,
 )

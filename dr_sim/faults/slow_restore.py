@@ -52,4 +52,5 @@ KIND = EventKind(
         "duration": r.choice(["20 min", "2 h"]),
     },
     befalls=lambda params: COPY,
+    at_stores=True,
 )

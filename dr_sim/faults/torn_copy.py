@@ -93,4 +93,5 @@ KIND = EventKind(
         "files": r.choice(["1", "3"]),
     },
     befalls=lambda params: COPY,
+    at_stores=True,
 )

@@ -84,6 +84,8 @@ def _walk(
         here = (*path, name)
         if len(here) == 1 and name in _APART:
             yield here, node
+            if name == "copies":
+                yield from _walk(_of_a_store(node), (*here, "*", "store"))
             continue
         inside = node.get("additionalProperties")
         if isinstance(inside, dict) and "properties" in inside:
@@ -92,6 +94,14 @@ def _walk(
             yield from _walk(node, here)
         else:
             yield here, node
+
+
+def _of_a_store(copies: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys that no other section has."""
+    found: dict[str, Any] = copies["additionalProperties"]["properties"][
+        "store"
+    ]
+    return found
 
 
 def _forms(node: dict[str, Any]) -> Iterator[str]:

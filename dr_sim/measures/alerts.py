@@ -282,11 +282,12 @@ def _is_false(
 
 def danger_us(scenario: Scenario, database: int) -> int:
     """The exposure above which that database is in danger (-1: the whole service): danger.above,
-    and where its backups come no more often than that, so long after the next is due.
+    and where its backups come no more often than that, so long after the next is due. At a store,
+    so long after the next must have come.
     """
     if database < 0:
         return scenario.danger_us
-    spec = scenario.databases[database]
+    spec, store = scenario.databases[database], scenario.store
     steps = (
         (spec.log,)
         if spec.log.kind != "none"
@@ -295,6 +296,8 @@ def danger_us(scenario: Scenario, database: int) -> int:
     between = min(
         (longest_gap_us(s) for s in steps if s.kind != "none"), default=0
     )
+    if store is not None:
+        return between + store.delay_us + scenario.danger_us
     return (
         scenario.danger_us
         if between < scenario.danger_us
@@ -412,6 +415,8 @@ def _long_outage(
     restore will take three hours when it begins. Before the first copy there is nothing to promote:
     that is no news, and exposure tells of it.
     """
+    if scenario.store is not None:
+        return []  # a restore takes its time by design
     curve = outage_if_now(t, scenario, database, usual=True).window(*window)
     if not len(curve.start_us):
         return []

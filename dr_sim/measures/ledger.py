@@ -371,6 +371,8 @@ def _why(
         return f"{count('seen.Recovered')} of {len(scenario.databases)} databases brought online"
     if phase == "provision" and scenario.cloud is not None:
         return "until the cloud manager has configured the site, or the wait is over"
+    if phase == "provision" and scenario.store is not None:
+        return "until there was a machine to restore onto"
     if phase == "provision":
         made = sum(
             int(r.values["entries"])

@@ -9,6 +9,7 @@ from dr_sim.measures.causes import BackupFate, Causes
 from dr_sim.measures.lag import link_pieces
 from dr_sim.measures.pieces import Piece, noted
 from dr_sim.scenario.kind import Explains
+from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.throughput import stream_cap_bit_s
 from dr_sim.units import format_duration, format_ppb
 
@@ -58,6 +59,12 @@ def waiting(
             noted("replication stopped", stopped),
             "until somebody resumes it",
         ),
+        "before": ("on its way to the store before", _source(causes.scenario)),
+        "kept": ("stays at its source", _fetched(causes.scenario)),
+        "on the road": (
+            "on the road",
+            "a courier, or what else takes transit",
+        ),
         "queued": ("queued", f"waits for one of {replication.slots} slots"),
     }[state]
     over: list[tuple[tuple[int, int], tuple[str, str]]] = []
@@ -78,6 +85,17 @@ def waiting(
             (span, no_room) for span in causes.any_in("no_room", begin, end)
         ]
     yield from _overlaid(begin, end, over, own, prefix)
+
+
+def _source(scenario: Scenario) -> str:
+    return "" if scenario.store is None else scenario.store.source
+
+
+def _fetched(scenario: Scenario) -> str:
+    store = scenario.store
+    if store is None or store.every.kind == "none":
+        return "for the time that it is held"
+    return "until it is fetched"
 
 
 def _folder(causes: Causes, database: int) -> frozenset[int]:

@@ -45,6 +45,10 @@ import numpy as np
 
 from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.falling import Falling, joined_falling, worst_falling
+from dr_sim.measures.outage_from_store import (
+    outage_from_store,
+    outage_of_all_from_store,
+)
 from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import (
     Bools,
@@ -70,6 +74,8 @@ def outage_if_now(
     as long as it was up at the primary.
     """
     t = tables(record)
+    if scenario.store is not None:
+        return outage_from_store(t, scenario, database, usual, failure_class)
     end = up_until_us(t, scenario, database)
     way = way_over(t, scenario, usual, database, failure_class)
     lives = [
@@ -337,8 +343,13 @@ def outage_of_service(
     """
     workers = scenario.replay.workers
     found = list(curves)
+    t = tables(record)
+    if scenario.store is not None:
+        all_of_it = outage_of_all_from_store(t, scenario, found, usual)
+        return worst_falling(
+            found if all_of_it is None else [*found, all_of_it]
+        )
     if len(found) > workers:
-        t = tables(record)
         found.append(_shared(t, scenario, way_over(t, scenario, usual)))
     return worst_falling(found)
 

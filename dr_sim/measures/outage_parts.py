@@ -87,7 +87,9 @@ def _parts(
     heard_us = beat_on_way_us(scenario) + way.late(t_us)
     silent_us = f.silent_for_us + scenario.rank * f.turn_us + heard_us
     detect = silent_us - since_beat
-    decide = before - silent_us - f.fence_timeout_us
+    store = scenario.store
+    machine_us = 0 if store is None else store.machine_us
+    decide = before - silent_us - f.fence_timeout_us - machine_us
     after = way.after_us
     recover = usual_us(f.recover)
     users = after - recover - f.switch_us
@@ -97,8 +99,15 @@ def _parts(
         ("manager down", dead, "it must be back before anything is decided"),
         ("decide", decide, f"{f.on_duty} answers"),
         ("fence", f.fence_timeout_us, "a lost site does not answer"),
-        ("drain", drain, "what has landed and waits is restored"),
+        ("provision", machine_us, "a machine to restore onto"),
+        ("drain", drain, _drained(scenario)),
         ("recover", recover, ""),
         ("redirect", f.switch_us, ""),
         ("users and warm up", users, "until 99 % of requests succeed"),
     ]
+
+
+def _drained(scenario: Scenario) -> str:
+    if scenario.store is None:
+        return "what has landed and waits is restored"
+    return "the newest full, and what follows it, is restored"

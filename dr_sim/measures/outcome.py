@@ -52,6 +52,7 @@ PHASE_OF = {  # the state of recovery/failover.py that the time is spent in -> p
     "deciding": "decide",
     "abandoned": "decide",
     "fencing": "fence",
+    "preparing": "provision",
     "draining": "drain",
     "tail": "drain",
     "recovering": "recover",

@@ -25,10 +25,20 @@ class _Believed:
     was cut.
     """
 
-    __slots__ = ("ahead", "fork", "last_lsn", "seeded", "sets", "since_utc_us")
+    __slots__ = (
+        "ahead",
+        "fork",
+        "keeps",
+        "last_lsn",
+        "seeded",
+        "sets",
+        "since_utc_us",
+    )
 
-    def __init__(self, seeded: bool) -> None:
+    def __init__(self, seeded: bool, keeps: bool = False) -> None:
+        """keeps: at a store a full can be restored as soon as it is whole."""
         self.seeded = seeded
+        self.keeps = keeps
         self.fork = 0
         self.last_lsn = -1  # -1: no position told yet
         self.since_utc_us = 0
@@ -50,6 +60,8 @@ class _Believed:
         started, finished = times
         if kind != Kind.LOG:
             self.sets[name] = (last_lsn, finished)
+            if self.keeps:
+                self.restored(name, fork, last_lsn)
             return
         if self.last_lsn < 0 and not self.seeded:
             insort(self.ahead, (first_lsn, last_lsn, fork, started))
@@ -92,7 +104,8 @@ def reported_exposure(
     told = _told(t, database)
     copies = t.of("truth.copy_there", database)["time_us"]
     believed = _Believed(
-        scenario.databases[database].seeded or bool(len(copies))
+        scenario.databases[database].seeded or bool(len(copies)),
+        scenario.store is not None,
     )
     # nothing is there, or all that the new primary began with
     known = not believed.seeded or scenario.leg_no > 1

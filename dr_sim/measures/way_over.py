@@ -39,8 +39,8 @@ _ALL_PPM = 1_000_000
 @dataclass(slots=True)
 class Way:
     """Holds what a failover takes beside its drain. before_us[i]: detect, decide and fence from
-    start_us[i] on; late_us[i]: so much of it the last heartbeat is on its way beyond what the
-    link's own distance takes, as there was a detour.
+    start_us[i] on, and at a store the time to get a machine; late_us[i]: so much of it the last
+    heartbeat is on its way beyond what the link's own distance takes, as there was a detour.
     """
 
     start_us: Ints
@@ -122,7 +122,8 @@ def way_over(
     fence_us = f.fence_timeout_us
     if failure_class != SITE:
         fence_us = f.fence_us + scenario.link.distance_us
-    fixed = silent_us + fence_us
+    machine_us = 0 if scenario.store is None else scenario.store.machine_us
+    fixed = silent_us + fence_us + machine_us
     start, before = [0], [fixed]
     if f.mode == "manual":
         if not f.approves:

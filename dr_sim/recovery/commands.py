@@ -294,6 +294,11 @@ class TakeTail(Command):
 
 
 @dataclass(slots=True)
+class GetMachine(Command):
+    """Have a machine set up here to restore onto; answered by MachineIsThere."""
+
+
+@dataclass(slots=True)
 class Provision(Command):
     """Have created what the directory here lacks (accounts, computers); answered by Provisioned."""
 
@@ -336,5 +341,6 @@ COMMANDS: tuple[type[Command], ...] = (
     TakeTail,
     Provision,
     Redirect,
+    GetMachine,
 )
 """All commands."""

@@ -58,6 +58,7 @@ class ReplayConfig:
     hole is got past; delay_us: replay delay, counted from the instant the log was cut;
     every_us: restore job at whole multiples of the monotonic clock (0: as soon as a log has
     landed); reverify_us: how often what is still needed is hashed again (0: on arrival only).
+    keeps: this place is a store: files are kept, and restored in a failover only (kept.py).
     """
 
     attempts: int
@@ -70,6 +71,7 @@ class ReplayConfig:
     delay_us: int
     every_us: int
     reverify_us: int
+    keeps: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ class FailoverConfig:
     then it is taken to hang. A planned failover waits on and says so at every limit. directory:
     there is one that replicates apart from the databases, and users need what it lacks. standbys:
     how many there are; rank: which of them this is, 0 is preferred; turn_us: how long each waits
-    for the one before it.
+    for the one before it. gets_machine: no machine stands here: one is got before anything is
+    restored.
     """
 
     mode: Mode
@@ -98,6 +101,7 @@ class FailoverConfig:
     standbys: int
     rank: int
     turn_us: int
+    gets_machine: bool
 
 
 @dataclass(frozen=True, slots=True)

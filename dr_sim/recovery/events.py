@@ -331,6 +331,11 @@ class ClaimFreed(Event):
 
 
 @dataclass(slots=True)
+class MachineIsThere(Event):
+    """A machine to restore onto is there."""
+
+
+@dataclass(slots=True)
 class Provisioned(Event):
     """The directory here is complete. entries: those that were made by hand."""
 
@@ -411,6 +416,7 @@ EVENTS: tuple[type[Event], ...] = (
     ClaimFreed,
     Provisioned,
     Redirected,
+    MachineIsThere,
     Inventory,
     Alarm,
 )

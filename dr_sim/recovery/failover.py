@@ -47,6 +47,7 @@ from dr_sim.recovery.commands import (
     Claim,
     EnterPhase,
     Fence,
+    GetMachine,
     PageOperator,
     Provision,
     Redirect,
@@ -320,6 +321,8 @@ class Failover:
                 self.abandon(FailoverEvent.DECLINED, out)
             else:
                 self.page(e, out)
+        elif phase is FailoverPhase.PREPARING:
+            out.append(GetMachine())
         elif phase in EMPTYING:
             self.emptying.start(e, self.planned, out)
         elif phase in (FailoverPhase.RECOVERING, FailoverPhase.SERVING):
@@ -376,6 +379,7 @@ ON_EVENT: dict[type[Event], Callable[[Failover, Any, list[Command]], None]] = {
     events.ClaimGiven: claiming.given,
     events.ClaimRefused: claiming.refused,
     events.ClaimFreed: claiming.freed,
+    events.MachineIsThere: way_over.machine_is_there,
     events.TailTaken: way_over.tail_taken,
     events.TailFailed: way_over.tail_failed,
     events.Recovered: way_over.recovered,

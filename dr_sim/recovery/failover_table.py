@@ -15,6 +15,7 @@ class FailoverPhase(enum.StrEnum):
     CLAIMING = "claiming"  # one of several standbys asks whether it may
     DECIDING = "deciding"  # the operator was paged
     FENCING = "fencing"
+    PREPARING = "preparing"  # a store has no machine: one is got
     DRAINING = "draining"
     TAIL = "tail"
     RECOVERING = "recovering"
@@ -31,6 +32,8 @@ class FailoverEvent(enum.StrEnum):
     BEGUN = "begun"  # by order, by approval or by silence
     DECLINED = "declined by the operator, or the machines are heard again"
     FENCE_ANSWERED = "the fence is confirmed, or is not waited for"
+    LACKS_MACHINE = "the same, and there is no machine here to restore onto"
+    MACHINE_IS_THERE = "a machine to restore onto is there"
     EMPTIED = "all databases are emptied, but for their tails"
     TAILS_ARE_IN = "all tails are restored"
     ONLINE = "a database is online, and none is awaited"
@@ -63,6 +66,11 @@ FAILOVER: Transitions[FailoverPhase, FailoverEvent] = Transitions(
         },
         _P.FENCING: {
             _E.FENCE_ANSWERED: _P.DRAINING,
+            _E.LACKS_MACHINE: _P.PREPARING,
+            _E.CALLED_OFF: _P.ABANDONED,
+        },
+        _P.PREPARING: {
+            _E.MACHINE_IS_THERE: _P.DRAINING,
             _E.CALLED_OFF: _P.ABANDONED,
         },
         _P.DRAINING: {
@@ -92,7 +100,7 @@ FAILOVER: Transitions[FailoverPhase, FailoverEvent] = Transitions(
 )
 
 OFF = (_P.WATCHING, _P.CLAIMING, _P.DECIDING, _P.ABANDONED)
-BEFORE_RECOVERY = (_P.FENCING, _P.DRAINING, _P.TAIL)
+BEFORE_RECOVERY = (_P.FENCING, _P.PREPARING, _P.DRAINING, _P.TAIL)
 EMPTYING = (_P.DRAINING, _P.TAIL)
 BRINGS_ONLINE = (_P.RECOVERING, _P.PROVISIONING, _P.REDIRECTING, _P.SERVING)
 

@@ -107,6 +107,8 @@ def prune(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 def _may_go(db: DatabaseReplay, file: File) -> bool:
     if file is db.files.in_hand:
         return False
+    if db.rules.keeps:
+        return True  # nothing waits for its turn here
     return file.done or file.kind is not LOG or file.content is Content.LOST
 
 

@@ -43,7 +43,7 @@ class Overdue:
     def begin(self, e: Event, out: list[Command]) -> None:
         """Begin after a start: by the newest one here, else by the last restore."""
         db = self._db
-        if not self._watched or not db.state.exists:
+        if not self._watched or not (db.state.exists or db.rules.keeps):
             return
         assert db.last is not None
         here = [
@@ -86,7 +86,7 @@ class Overdue:
         db = self._db
         if db.drain is not None or e.mono_us < self.late_us:
             return
-        if db.state.exists and not db.remake.lost:
+        if (db.state.exists or db.rules.keeps) and not db.remake.lost:
             telling.tell_overdue(db, e.mono_us - self.begun_us, e, out)
         self._set(e.mono_us + db.rules.retry_us, out)
 

@@ -22,7 +22,7 @@ WRONG_BASE_ERRORS = (3136, 60017)
 
 def begin(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """Begin by the policy; a database that holds nothing usable has no choice."""
-    if db.repair.on or db.drain is not None:
+    if db.repair.on or db.drain is not None or db.rules.keeps:
         return
     db.repair.begin(
         db.rules.on_hole if db.state.exists else OnHole.RESYNC, out

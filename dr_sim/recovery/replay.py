@@ -27,6 +27,7 @@ from dr_sim.recovery import (
     draining,
     events,
     keeping,
+    kept,
     landing,
     repairs,
     restoring,
@@ -168,7 +169,7 @@ class DatabaseReplay:
         self.watch.begin(e, out)
         self.progress.begin()
         self.overdue.begin(e, out)
-        if not self.state.exists:
+        if not self.state.exists and not self.rules.keeps:
             self.watch.begin_unprotected(e, out)
         keeping.begin(self, e, out)
         self.repair.moved(
@@ -207,6 +208,7 @@ class DatabaseReplay:
             or self.promoted
             or self.recovering
             or self.looking
+            or self.only_keeps
         ):
             return
         if waiting.stopped(self):
@@ -232,6 +234,11 @@ class DatabaseReplay:
             or self.remake.lost
         ):
             self.look(e, out)
+
+    @property
+    def only_keeps(self) -> bool:
+        """Return whether files are kept here, and none is restored now."""
+        return self.rules.keeps and self.drain is None and not self.promoted
 
     @property
     def _may_jump(self) -> bool:
@@ -339,7 +346,9 @@ class DatabaseReplay:
     # ---- what several parts need
     def look(self, e: Event, out: list[Command]) -> None:
         """Find what keeps the chain from going on, and do what is due about it."""
-        if self.drain is None and not self.promoted:
+        if self.only_keeps:
+            kept.look(self, e, out)
+        elif self.drain is None and not self.promoted:
             retries.look(self, e, out)
 
     def look_into_unread(self, out: list[Command]) -> None:
@@ -461,7 +470,9 @@ class DatabaseReplay:
             self.lag.told(e.mono_us)
 
     def tell_waits(self, file: File, e: Event, out: list[Command]) -> None:
-        """Report that the restore of that file goes on for long."""
+        """Report that the restore of that file goes on for long. From a store, a full does."""
+        if self.rules.keeps and file.kind is FULL:
+            return
         self.progress.tell(file, e, out)
         self.lag.told(e.mono_us)
 

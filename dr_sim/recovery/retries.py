@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import Command, Event, SetAlarm
-from dr_sim.recovery import events, landing, repairs, telling
+from dr_sim.recovery import events, kept, landing, repairs, telling
 from dr_sim.recovery.events import ValidationOutcome
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import LOG, File
@@ -51,6 +51,9 @@ def retry(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     watch = db.watch
     watch.rang()
     if db.drain is not None:
+        return
+    if db.only_keeps:
+        kept.retry(db, e, out)
         return
     db.look(e, out)
     stuck = watch.stuck

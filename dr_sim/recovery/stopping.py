@@ -39,7 +39,7 @@ def answered(
     elif isinstance(e, events.FenceFailed) and _failed(f, e, needless, out):
         return
     if first:
-        way_over.drain(f, e, out)
+        way_over.go_on(f, e, out)
     else:
         f.save(out)
 

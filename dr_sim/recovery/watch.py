@@ -509,7 +509,16 @@ class Watch:
     def ask(self, about: AskedAbout, lsn: int, out: list[Command]) -> None:
         if self.asked is None:
             self.asked, self.asked_lsn = about, lsn
-            out.append(AskPrimary(self._db.name, self._db.state.fork, lsn))
+            out.append(AskPrimary(self._db.name, self._fork(), lsn))
+
+    def _fork(self) -> int:
+        """Return the fork that is asked about: of the copy, or of the newest log of a store."""
+        db = self._db
+        if not db.rules.keeps or not db.files.pending:
+            return db.state.fork
+        header = db.files.pending[-1].header
+        assert header is not None
+        return header.fork
 
     def ask_about_chain(self, stuck: Stuck, out: list[Command]) -> None:
         """Ask the primary what it has of the missing range."""

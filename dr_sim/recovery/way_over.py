@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
 from dr_sim.recovery import events
-from dr_sim.recovery.commands import Provision, Redirect
+from dr_sim.recovery.commands import GetMachine, Provision, Redirect
 from dr_sim.recovery.failover_table import (
     EMPTYING,
     FailoverEvent,
@@ -21,12 +21,30 @@ if TYPE_CHECKING:
 
 
 # ---- emptying
-def drain(f: Failover, e: Event, out: list[Command]) -> None:
-    """Begin to drain: the old primary is stopped, or not waited for."""
+def go_on(f: Failover, e: Event, out: list[Command]) -> None:
+    """Go on: the old primary is stopped, or not waited for. A store gets a machine first."""
+    if f.config.gets_machine:
+        f.move(FailoverEvent.LACKS_MACHINE, out)
+        out.append(GetMachine())
+    else:
+        _drain(f, FailoverEvent.FENCE_ANSWERED, e, out)
+
+
+def machine_is_there(
+    f: Failover, e: events.MachineIsThere, out: list[Command]
+) -> None:
+    if f.phase is FailoverPhase.PREPARING:
+        _drain(f, FailoverEvent.MACHINE_IS_THERE, e, out)
+
+
+def _drain(
+    f: Failover, why: FailoverEvent, e: Event, out: list[Command]
+) -> None:
+    """Begin to drain."""
     if f.silence.is_long(e.mono_us):
         f.stop_waiting()
     f.emptying.begin(e)
-    f.move(FailoverEvent.FENCE_ANSWERED, out)
+    f.move(why, out)
     f.emptying.start(e, f.planned, out)
     progress(f, e, out)
 

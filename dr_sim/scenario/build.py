@@ -8,6 +8,7 @@ from typing import Any
 
 from dr_sim import units
 from dr_sim.scenario import fields, model, schema, times
+from dr_sim.scenario.backup_stores import PRIMARY_SHARE, with_delays
 from dr_sim.scenario.cloud_keys import cloud_of
 from dr_sim.scenario.events import FaultLine
 from dr_sim.scenario.experiment import Asked
@@ -176,13 +177,29 @@ def failover(keys: schema.FailoverKeys) -> model.FailoverSpec:
     )
 
 
-def standby(name: str, keys: schema.CopyKeys) -> model.StandbySpec:
+def standby(name: str, keys: schema.CopyKeys, zone: str) -> model.StandbySpec:
     return model.StandbySpec(
         name,
         link(keys.link),
         replication(keys.replication),
         secondary(keys.secondary),
         replay(keys.replay),
+        backup_store(keys.store, zone) if keys.store else None,
+    )
+
+
+def backup_store(keys: schema.StoreKeys, zone: str) -> model.BackupStoreSpec:
+    return model.BackupStoreSpec(
+        source="" if keys.source == PRIMARY_SHARE else keys.source,
+        kinds=keys.takes,
+        hold_us=keys.hold,
+        every=schedule(keys.every, zone),
+        transit_us=keys.transit,
+        read_bytes_s=keys.read,
+        machine_us=keys.machine,
+        retention_us=keys.retention,
+        retention_count=keys.keep_fulls,
+        capacity_bytes=keys.capacity,
     )
 
 
@@ -210,7 +227,8 @@ def scenario(
         for name, keys in root.databases.items()
     )
     standbys = tuple(
-        standby(name, keys) for name, keys in (root.copies or {}).items()
+        standby(name, keys, root.time_zone)
+        for name, keys in (root.copies or {}).items()
     )
     return model.Scenario(
         name=root.name,
@@ -286,7 +304,7 @@ def scenario(
         ),
         resolved=resolved,
         cloud=cloud_of(root),
-        standbys=standbys,
+        standbys=with_delays(standbys),
     )
 
 

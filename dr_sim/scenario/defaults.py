@@ -211,6 +211,33 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
         "assumed: a run is the same on every machine",
     ),
     ("after_failover.new_secondary", "0 s", "assumed: a machine stands ready"),
+    # ---- a store; it is one if `store` is written ----
+    ("copies.*.store.from", "primary", "assumed"),
+    (
+        "copies.*.store.takes",
+        "[full, incremental, log]",
+        "assumed: all backups are kept",
+    ),
+    (
+        "copies.*.store.hold",
+        "0 s",
+        "assumed: a backup goes when it is finished",
+    ),
+    ("copies.*.store.every", "none", "assumed: a backup goes when it may"),
+    ("copies.*.store.transit", "0 s", "assumed: nothing but the link"),
+    ("copies.*.store.read", "200 MB/s", "assumed"),
+    (
+        "copies.*.store.machine",
+        "10 min",
+        "assumed: a virtual machine is ordered, started and set up",
+    ),
+    (
+        "copies.*.store.retention",
+        "35 days",
+        "the most that Amazon RDS keeps automated backups",
+    ),
+    ("copies.*.store.keep_fulls", "2", "assumed: as secondary.keep_fulls"),
+    ("copies.*.store.capacity", "none", "assumed: it never fills up"),
     # ---- users, the manager, danger ----
     ("users.requests", "100 per s", "assumed"),
     ("users.utilisation", "60 %", "assumed"),

@@ -94,7 +94,8 @@ class EventKind:
     sentence each. steady: under `faults:` it needs no rate, and is then on from the start to the
     end. draws: parameters, as written, that an exploration draws for a database (dr_sim/explore);
     None: it draws none. leads_over: a failover may come of it. befalls: 'primary' or 'copy', where
-    there are several standbys; '': not known, and it is refused there.
+    there are several standbys; '': not known, and it is refused there. at_stores: it may befall a
+    store, as it is about the way there, its files or a restore, not about replay.
     """
 
     name: str
@@ -117,6 +118,7 @@ class EventKind:
     draws: Drawn | None = None
     leads_over: bool = False
     befalls: Callable[[Any], str] = lambda params: ""
+    at_stores: bool = False
 
     def __repr__(self) -> str:
         return self.name

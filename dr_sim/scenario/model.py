@@ -205,14 +205,43 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupStoreSpec:
+    """A place that keeps backup files and replays none (scenario/backup_stores.py).
+
+    source: the store that feeds it, '' for the primary's share. kinds: words of the backups that it
+    takes. hold_us: how long a file stays at its source before it may go. every: when what may go is
+    fetched; kind 'none': at once. transit_us: on the way, beyond the link. machine_us: until there
+    is a machine to restore onto. delay_us: how much later than it was finished a backup lies here
+    at the worst, by all levels, without the links. seeded: the databases of which a full lies here
+    when the run begins.
+    """
+
+    source: str
+    kinds: tuple[str, ...]
+    hold_us: int
+    every: Schedule
+    transit_us: int
+    read_bytes_s: int
+    machine_us: int
+    retention_us: int
+    retention_count: int
+    capacity_bytes: int
+    delay_us: int = 0
+    seeded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StandbySpec:
-    """One of several standbys, at the place that bears its name (scenario/standbys.py)."""
+    """One of several standbys, at the place that bears its name (scenario/standbys.py). store: it
+    is none, but keeps backup files.
+    """
 
     name: str
     link: LinkSpec
     replication: ReplicationSpec
     secondary: SecondarySpec
     replay: Replay
+    store: BackupStoreSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -526,6 +555,13 @@ class Scenario:
     # of the standby that looks at it: its place in the order of those that there are
     rank: int = 0
     ranks: int = 1
+    # what it is at that place, where that is no standby
+    store: BackupStoreSpec | None = None
+
+    @property
+    def has_stores(self) -> bool:
+        """Does any place keep backup files without replaying them?"""
+        return any(spec.store is not None for spec in self.standbys)
 
     @property
     def brings_back(self) -> bool:

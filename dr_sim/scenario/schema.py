@@ -46,6 +46,7 @@ from dr_sim.scenario.recorded import (
     RecordedRestores,
 )
 from dr_sim.scenario.values import (
+    BackupKinds,
     CopyRate,
     MachinesSilent,
     Moment,
@@ -326,7 +327,39 @@ class FailoverKeys(Section):
     warm_up: WarmUpKeys = about("how caches get warm")
 
 
+class StoreKeys(Section):
+    source: Name = about(
+        "where its backups come from: primary, or the name of a store that is written before it",
+        alias="from",
+    )
+    takes: BackupKinds = about("the kinds of backups that it keeps")
+    hold: Duration = about(
+        "a backup stays at its source for so long before it may go"
+    )
+    every: ScheduleField = about(
+        "when the backups that may go are fetched; none: each as soon as it may go"
+    )
+    transit: Duration = about(
+        "on the way, beyond the link: a courier, for example; what is on its way survives the "
+        "loss of its source"
+    )
+    read: Annotated[DiskRate, Positive] = about(
+        "speed at which it is read, shared by all that is read there"
+    )
+    machine: Duration = about(
+        "time to get a machine there to restore onto, after a failure"
+    )
+    retention: Duration = about("how long backups are kept there")
+    keep_fulls: Count = about("least number of fulls to keep, at any age")
+    capacity: Capacity = about(
+        "what it holds; nothing more is sent when it is full"
+    )
+
+
 class CopyKeys(Section):
+    store: StoreKeys = if_any(
+        "it is no standby, but a store: it keeps backups, and the service is restored from it"
+    )
     link: LinkKeys = about("its link; what is not written is as under link")
     replication: ReplicationKeys = about(
         "how backup files get there; else as under replication"
@@ -461,8 +494,8 @@ class Root(Section):
         "how the secondary hears from the primary"
     )
     copies: dict[str, CopyKeys] | None = if_any(
-        "the standbys by name, the preferred one first, each at a place of its own; none written: "
-        "one, as link, replication, secondary and replay say"
+        "the standbys and stores by name, the preferred one first, each at a place of its own; "
+        "none written: one standby, as link, replication, secondary and replay say"
     )
     failover: FailoverKeys = about(
         "who decides on a failover, and what it takes"

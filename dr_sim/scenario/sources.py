@@ -308,6 +308,10 @@ def fill_defaults(tree: Node, stem: str) -> None:
     )
 
 
+_IF_WRITTEN = ("databases", "copies", "store")
+"""Mappings that no default makes."""
+
+
 def _parents(tree: Node, path: Path) -> list[tuple[Node, str]]:
     """The mappings that the last key of path belongs to, made where they are missing."""
     here = [tree]
@@ -318,7 +322,7 @@ def _parents(tree: Node, path: Path) -> list[tuple[Node, str]]:
                 inner.extend(child for _, child in node.items())
                 continue
             assert isinstance(node.value, dict)
-            if step not in node.value and step != "databases":
+            if step not in node.value and step not in _IF_WRITTEN:
                 node.value[step] = beside(node, {})
             if step in node.value:
                 inner.append(node.value[step])

@@ -17,6 +17,10 @@ from dataclasses import replace
 from typing import Any
 
 from dr_sim.errors import Problem
+from dr_sim.scenario.backup_stores import (
+    as_seen_at_store,
+    check_stores,
+)
 from dr_sim.scenario.cloud_keys import SECTIONS as CLOUD_SECTIONS
 from dr_sim.scenario.events import EventLine, FaultLine
 from dr_sim.scenario.fields import did_you_mean
@@ -120,6 +124,7 @@ def check_copies(
     """Find what is not supported with several standbys, and copies that nobody has named."""
     for line in lines:
         yield from _line(line, names)
+    yield from check_stores(root, tree, lines)
     if len(names) < 2:
         return
     copies = tree.at((COPIES,))
@@ -194,7 +199,7 @@ def as_seen_at(
     )
     if spec is None:
         return replace(scenario, rank=rank, ranks=of)
-    return replace(
+    seen = replace(
         scenario,
         link=spec.link,
         replication=spec.replication,
@@ -203,3 +208,4 @@ def as_seen_at(
         rank=rank,
         ranks=of,
     )
+    return seen if spec.store is None else as_seen_at_store(seen, spec.store)

@@ -100,6 +100,22 @@ def _validation(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _backup_kinds(value: Any) -> tuple[str, ...]:
+    words = {"differential": "incremental"}
+    kinds = ("full", "incremental", "log")
+    if not isinstance(value, list):
+        raise refuse("a list belongs here, as in [full, incremental, log]")
+    found = [words.get(each, each) for each in value]
+    for place, each in enumerate(found):
+        if each not in kinds:
+            raise refuse("write full, incremental or log", place)
+        if each in found[:place]:
+            raise refuse(f"{each!r} is written twice", place)
+    if "full" not in found:
+        raise refuse("nothing can be restored without fulls; add full")
+    return tuple(kind for kind in kinds if kind in found)
+
+
 def _machines_silent(value: Any) -> int:
     if value == "all":
         return 0
@@ -310,6 +326,19 @@ Validation = Annotated[
                 },
                 {"const": "none"},
             ]
+        }
+    ),
+]
+BackupKinds = Annotated[
+    tuple[str, ...],
+    PlainValidator(_backup_kinds),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {"enum": ["full", "incremental", "differential", "log"]},
+            "uniqueItems": True,
+            "contains": {"const": "full"},
+            "examples": ["[full, incremental, log]"],
         }
     ),
 ]

@@ -367,6 +367,9 @@ def met_no_danger(summary: Summary, f: FailoverSummary) -> str:
 
 def _new_secondary(f: FailoverSummary, scenario: Scenario) -> str:
     """How a failover's new recovery network came to be."""
+    stores = [spec.name for spec in scenario.standbys if spec.store]
+    if f.new_primary in stores:
+        return "nothing stands behind it"
     in_place = f.back is not None and f.back.role == "second side"
     if scenario.new_secondary_us is None and not (in_place or f.follow):
         return "no new secondary"

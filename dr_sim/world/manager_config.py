@@ -12,6 +12,7 @@ from dr_sim.recovery.config import (
     OnHole,
     ReplayConfig,
 )
+from dr_sim.scenario.backup_stores import as_kept
 from dr_sim.scenario.model import DatabaseSpec, Scenario
 from dr_sim.scenario.schedule import longest_gap_us
 from dr_sim.world.folder import folders_of
@@ -30,6 +31,10 @@ def manager_config(
     service; None: all.
     """
     r, f, s = scenario.replay, scenario.failover, scenario.secondary
+    store = scenario.store
+    known = [
+        d if store is None else as_kept(d, store) for d in scenario.databases
+    ]
     databases = tuple(
         DatabaseConfig(
             name=d.name,
@@ -41,9 +46,7 @@ def manager_config(
             share_path=folder.secondary_share + "/",
             machine=d.machine,
         )
-        for d, folder in zip(
-            scenario.databases, folders_of(scenario), strict=True
-        )
+        for d, folder in zip(known, folders_of(scenario), strict=True)
         if serving is None or d.name in serving
     )
     replay = ReplayConfig(
@@ -57,6 +60,7 @@ def manager_config(
         delay_us=r.delay_us,
         every_us=r.every_us,
         reverify_us=r.reverify_us,
+        keeps=store is not None,
     )
     failover = FailoverConfig(
         mode=Mode(f.mode),
@@ -72,5 +76,6 @@ def manager_config(
         standbys=scenario.ranks,
         rank=scenario.rank,
         turn_us=f.turn_us,
+        gets_machine=store is not None,
     )
     return ManagerConfig(databases=databases, replay=replay, failover=failover)

@@ -119,6 +119,10 @@ def with_manager(scenario: Scenario, manager: str | Factory) -> Scenario:
     if several(scenario):
         told = "works with one standby; several standbys have to claim before they take over"
         raise _refused(name, told)
+    if scenario.has_stores:
+        raise _refused(
+            name, "works with a standby; stores have a way back of their own"
+        )
     _tried(name, manager_config(scenario))
     return replace(scenario, manager=name)
 

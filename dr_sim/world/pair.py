@@ -20,6 +20,7 @@ from dr_sim.oracle.witness import Witness
 from dr_sim.record.journal import KIND_ID, Journal
 from dr_sim.record.pairs import AnyJournal, PairJournal, SharedJournal
 from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
+from dr_sim.scenario.backup_stores import as_the_primary_has_it
 from dr_sim.scenario.model import DatabaseSpec, Scenario, ScriptedEvent
 from dr_sim.scenario.standbys import as_seen_at
 from dr_sim.stores import MemoryStore, Store
@@ -53,6 +54,7 @@ from dr_sim.world.remote import Remote
 from dr_sim.world.replication import Replication
 from dr_sim.world.secondary import Break, Secondary
 from dr_sim.world.seeding import clear_second_side, seed, take_over
+from dr_sim.world.store_feed import StoreFeed, feed
 from dr_sim.world.succession import Heir
 from dr_sim.world.together import StreamsAt, Witnesses
 from dr_sim.world.users import Users
@@ -133,6 +135,7 @@ class Pair:
             roles.rank,
             max(1, len(roles.numbers)),
         )
+        scenario = as_the_primary_has_it(scenario, ground.scenario)
         if roles.heirs is not None:
             scenario = _as_it_goes_on(scenario, roles.number, heirs)
         self._serving = [
@@ -223,9 +226,16 @@ class Pair:
                 database, name
             ),
         )
-        self.replication = Replication(
-            context, self.link, self._land, self.secondary.share
+        source = self._store_before()
+        self.replication: Replication = feed(
+            context,
+            self.link,
+            self._land,
+            self.secondary.share,
+            None if source is None else source.context,
         )
+        if source is not None and isinstance(self.replication, StoreFeed):
+            source.on_landing.append(self.replication.lies_at_source)
         self.users: Users = (
             lead.users if lead else Users(self.shared, self._serving)
         )
@@ -271,6 +281,7 @@ class Pair:
             self.directory,
             self.claims,
             None if self.cloud is None else self._provision,
+            scenario.store.machine_us if scenario.store else 0,
         )
         self.hands: Hands = Hands(context, self.driver, around)
         self.outside = Outside(
@@ -284,13 +295,25 @@ class Pair:
         self._lanes_used = ground.express and scenario.replay.validate_hash
         self.express: ExpressLane | None = None
         self.waves: WaveLane | None = None
-        # on real files nothing is taken as done, nor where there are several standbys
-        if isinstance(sides.primary, ModelEngine) and not several:
+        # on real files nothing is taken as done, nor where there are several standbys, or a store
+        alone = not several and scenario.store is None
+        if isinstance(sides.primary, ModelEngine) and alone:
             self._open_lanes()
         if ground.express:
             self.hands.prune_together(
                 Pruning(context, self.primary, self.secondary)
             )
+
+    def _store_before(self) -> Pair | None:
+        """Return the pair of the store that feeds this one, where it is fed from a store."""
+        store = self.context.scenario.store
+        if store is None or not store.source:
+            return None
+        return next(
+            pair
+            for pair in self.together
+            if pair.roles.secondary == store.source
+        )
 
     def _provision(self, done: Callable[[int], None]) -> None:
         """Let a failover to the second side wait until that is configured."""
@@ -654,8 +677,9 @@ class Pair:
         if what == "site" and self.primary.share_up:
             self.primary.share_up = False
             for pair in self.together:
-                pair.link.down()
-                pair.replication.hold()
+                if not pair.replication.outlives_primary:
+                    pair.link.down()
+                    pair.replication.hold()
             if self.cloud is not None:
                 self.cloud.sites.lost(self.roles.primary)
         worse: list[PrimaryDatabase] = []
@@ -771,7 +795,8 @@ class Pair:
             self.secondary.delete(file, why)
         if self.left_behind is not None:
             self.left_behind.wiped(database, why)
-        self.break_standby(database, Break.DROPPED, why)
+        if self.context.scenario.store is None:
+            self.break_standby(database, Break.DROPPED, why)
 
     def break_standby(self, database: int, how: Break, why: str) -> None:
         """Break the secondary's copy of a database; the files in the landing share stay."""

@@ -169,7 +169,9 @@ def due_at_primary(
     if not db.shelf.usual:
         db.shelf = Shelf.of(_whole(by_name))
     on_way = {
-        file.number for each in replications for file in each.waiting(db.index)
+        file.number
+        for each in replications
+        for file in each.uncopied(db.index)
     }
     busy = any(replication.busy for replication in replications)
     gone = None if busy else db.shelf.prunable(*keep)

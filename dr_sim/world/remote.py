@@ -117,7 +117,7 @@ class Remote:
         """Send the file again; return why not."""
         if not self.path_up():
             return "unreachable"
-        if file is None or not file.at_primary:
+        if file is None or not self._replication.at_source(file):
             return "missing"
         if not self._replication.on_its_way(file):
             self._replication.offer(file)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from dr_sim.backups.model import Kind
 from dr_sim.record.journal import KIND_ID
@@ -53,6 +54,8 @@ class Replication:
         self._spec = context.scenario.replication
         self._link = link
         self._land = land
+        # it sends from another place, and goes on when the primary's is lost
+        self.outlives_primary = False
         self._queue: deque[BackupFile] = deque()
         self._sending: dict[int, tuple[BackupFile, Flow, int]] = {}
         self._held: dict[
@@ -186,6 +189,18 @@ class Replication:
             self._sending or self._held or self._queue or self._not_due
         )
 
+    def at_source(self, file: BackupFile) -> bool:
+        """Return whether the file lies where it is sent from."""
+        return file.at_primary
+
+    def _read(self, file: BackupFile) -> Any:
+        """Return its bytes there; KeyError: it is gone."""
+        return self._context.primary_files.read(self._context.at_primary(file))
+
+    def uncopied(self, database: int) -> list[BackupFile]:
+        """Return the files of a database that are yet to be copied."""
+        return self.waiting(database)
+
     def waiting(self, database: int) -> list[BackupFile]:
         """Return the finished files of a database that have not landed, oldest first."""
         under_way = [file for file, _, _ in self._sending.values()]
@@ -247,7 +262,7 @@ class Replication:
                 self._lost()
                 return
             file = self._queue[place]
-            if not file.at_primary:
+            if not self.at_source(file):
                 del self._queue[place]
                 self._gone(file)
                 continue
@@ -334,7 +349,7 @@ class Replication:
             _SENT, context.agenda._now, file.database, file.number, amount
         )
         try:
-            data = context.primary_files.read(context.at_primary(file))
+            data = self._read(file)
         except KeyError:
             self._gone(file)
         else:

@@ -10,10 +10,8 @@ from dr_sim.world.backup_file import FILE_BITS
 from dr_sim.world.context import Context
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
 from dr_sim.world.secondary import Secondary
+from dr_sim.world.store_seed import SEED_NUMBER, seed_store
 from dr_sim.world.succession import Heir
-
-SEED_NUMBER = (1 << FILE_BITS) - 1
-"""The number of a seed among its database's files: no other file gets that far."""
 
 
 def seed(
@@ -28,12 +26,16 @@ def seed(
         name, size = db.spec.name, db.spec.size_bytes
         context.primary_engine.create(name, size)
         context.primary_engine.commit_to(name, 0, FIRST_LSN)
+        seeded = [each for each in standbys if _is_seeded(each[0], db)]
         for each, _ in standbys:
             if db.spec.log.kind == "none":
                 each.witness.log_kept(0, db.index, False)
-            if not db.spec.seeded:
+            if not _is_seeded(each, db):
                 each.witness.opened(0, db.index, 1)
-        if not db.spec.seeded:
+            store = each.scenario.store
+            if store is not None and db.spec.name in store.seeded:
+                seed_store(each, db)
+        if not seeded:
             continue
         utc = context.scenario.start_utc_us
         path = f"{context.primary_shares[db.index]}/seed {db.index}"
@@ -43,7 +45,7 @@ def seed(
         )
         made = op.finish(0, FIRST_LSN, utc)
         data = context.primary_files.read(path)
-        for each, secondary in standbys:
+        for each, secondary in seeded:
             each.secondary_files.write(path, data)
             state = each.secondary_engine.begin_restore(
                 name, path, replace=True
@@ -55,6 +57,11 @@ def seed(
                 0, db.index, state.fork, state.redo_lsn, 0, base_lsn
             )
         context.primary_files.delete(path)
+
+
+def _is_seeded(context: Context, db: PrimaryDatabase) -> bool:
+    """Return whether a full of the database lies restored at that place when the run begins."""
+    return context.scenario.databases[db.index].seeded
 
 
 def take_over(

@@ -78,7 +78,8 @@ class World:
         self.agenda = Agenda()
         streams = Streams(scenario.seed, scenario.replication_no, block_words)
         self._several = several(scenario)
-        express = express and not scenario.steps and not self._several
+        alone = not self._several and not scenario.has_stores
+        express = express and not scenario.steps and alone
         self._ground = Ground(
             scenario, self.agenda, self.journal, streams, express
         )
@@ -153,7 +154,9 @@ class World:
             self.scenario.new_secondary_us is not None
             or self.scenario.brings_back
         )
-        if goes_on or self._several:
+        # a database that was restored from a store has no place behind it
+        is_store = pair.context.scenario.store is not None
+        if (goes_on or self._several) and not is_store:
             pair.promotion.online_hook = lambda: self._soon(pair, False)
             pair.promotion.redirected_hook = lambda: self._soon(pair, True)
             pair.promotion.confirmed_hook = lambda: self.end_of(pair)

@@ -50,7 +50,8 @@ def config(
 ) -> ManagerConfig:
     rules: dict[str, Any] = {
         "attempts": 3, "age_us": 15 * MINUTE, "retry_us": 5 * MINUTE, "window_us": 15 * MINUTE,
-        "critical_after_us": 30 * MINUTE, "delay_us": 0, "every_us": 0, "reverify_us": 0, **replay,
+        "critical_after_us": 30 * MINUTE, "delay_us": 0, "every_us": 0, "reverify_us": 0,
+        "keeps": False, **replay,
     }  # fmt: skip
     return ManagerConfig(
         tuple(
@@ -79,6 +80,7 @@ def config(
             False,
             *standbys,
             10 * SECOND,
+            bool(rules["keeps"]),
         ),
     )
 
@@ -165,6 +167,7 @@ class FakeWorld:
     claimed_by: str = ""  # another standby has claimed to take over
     silent: dict[str, int] = field(default_factory=dict)
     recovers: int = 0
+    machine_comes: bool = True  # one to restore onto, where there is only a store
 
     def __post_init__(self) -> None:
         self.manager: RecoveryManager | None = None
@@ -404,6 +407,9 @@ class FakeWorld:
                     self.fail("promoted twice")
                 self.promoted = True
                 self.answer(e.Recovered, DB, 2, self.redo)
+            case c.GetMachine():
+                if self.machine_comes:
+                    self.answer(e.MachineIsThere)
             case c.Redirect():
                 self.answer(e.Redirected)
 

@@ -28,11 +28,14 @@ class FailoverHands:
         self._promotion = around.promotion
         self._directory = around.directory
         self._configure = around.configure
+        self._around = around
+        self._machine_ready_us: int | None = None
         self.table: dict[type, Callable[[Any], None]] = {
             c.EnterPhase: self._enter_phase,
             c.Claim: self._claim,
             c.ReleaseClaim: self._release,
             c.Fence: self._fence,
+            c.GetMachine: self._get_machine,
             c.Provision: self._provision,
             c.Redirect: self._redirect,
         }
@@ -69,6 +72,15 @@ class FailoverHands:
             )
         else:
             self._driver.answer_after(delay_us, life, e.Fenced)
+
+    def _get_machine(self, command: c.GetMachine) -> None:
+        """Set up a machine. It goes on while the recovery manager is dead."""
+        agenda = self._driver.place.agenda
+        if self._machine_ready_us is None:
+            self._machine_ready_us = agenda.now_us + self._around.machine_us
+        left_us = max(0, self._machine_ready_us - agenda.now_us)
+        life = self._driver.incarnation
+        self._driver.answer_after(left_us, life, e.MachineIsThere)
 
     def _provision(self, command: c.Provision) -> None:
         takes_us, entries = self._directory.provision()

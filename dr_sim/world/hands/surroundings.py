@@ -20,7 +20,8 @@ Configure = Callable[[Callable[[int], None]], None]
 class Surroundings:
     """The surroundings of the hands: the standby's side, the other side, and those who are notified
     of a failover. place: where the standby is. configure: has the site that a failover goes to
-    configured, where there is a cloud manager.
+    configured, where there is a cloud manager. machine_us: until there is a machine to restore
+    onto, where the place is a store.
     """
 
     place: str
@@ -31,3 +32,4 @@ class Surroundings:
     directory: Directory
     claims: Claims
     configure: Configure | None = None
+    machine_us: int = 0

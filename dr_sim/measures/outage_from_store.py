@@ -1,0 +1,277 @@
+"""`outage_if_now` at a store: what the outage would be if the service were restored from it now.
+
+Theory of operation. After detect, decide, fence and the time to get a machine (way_over.py) the
+newest full that lies there is restored, the newest incremental that stands on it, and all logs that
+go on from there. Each takes what its kind and size cost; all are read from one device. So the
+outage stands between two instants at which a file lands, is damaged or deleted there. A file that
+is still being hashed is waited for.
+
+Stated differences from a restore that is played: hashing and restoring share the device, so a
+restore that begins while a new full is hashed takes longer; what still lies in the primary's share
+when its host or a database is lost is fetched, and is not counted here; restores are as slow as the
+scenario says, whatever events make them slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from dr_sim.backups.model import Kind
+from dr_sim.measures.falling import Falling
+from dr_sim.measures.tables import Tables, up_until_us
+from dr_sim.measures.way_over import NO_WAY_US, Way, way_over
+from dr_sim.scenario.model import Scenario
+
+_SECOND_US = 1_000_000
+_Turn = tuple[int, int, bool]
+"""An instant, a file, and whether that lies whole at the store from then on."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A backup. base: of an incremental, the number of the full it stands on (-1: of others).
+    checked_us: when its hash had agreed.
+    """
+
+    number: int
+    kind: int
+    first_lsn: int
+    last_lsn: int
+    size_bytes: int
+    takes_us: int
+    base: int
+    checked_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """The cost of a restore from a store, from an instant on. reads_bytes: what it reads. ready_us:
+    when all of it is checked. takes_us None: no full lies there.
+    """
+
+    since_us: int
+    takes_us: int | None
+    reads_bytes: int = 0
+    ready_us: int = 0
+
+
+def outage_from_store(
+    t: Tables,
+    scenario: Scenario,
+    database: int,
+    usual: bool,
+    failure_class: str,
+) -> Falling:
+    """Return the curve of one database by itself."""
+    way = way_over(t, scenario, usual, database, failure_class)
+    backs = list(ways_back(t, scenario, database))
+    return _falling(backs, way, up_until_us(t, scenario, database))
+
+
+def outage_of_all_from_store(
+    t: Tables, scenario: Scenario, curves: Sequence[Falling], usual: bool
+) -> Falling | None:
+    """Return how long it takes to read what all databases need, where there are several."""
+    databases = range(len(scenario.databases))
+    if len(curves) < 2 or scenario.store is None:
+        return None
+    rate = scenario.store.read_bytes_s
+    each = [list(ways_back(t, scenario, i)) for i in databases]
+    instants = sorted({back.since_us for backs in each for back in backs})
+    together = []
+    for at_us in instants:
+        now = [_at(backs, at_us) for backs in each]
+        if any(back.takes_us is None for back in now):
+            together.append(WayBack(at_us, None))
+            continue
+        size = sum(back.reads_bytes for back in now)
+        takes_us = -(-size * _SECOND_US // rate)
+        together.append(WayBack(at_us, takes_us, size))
+    end_us = min(up_until_us(t, scenario, i) for i in databases)
+    return _falling(together, way_over(t, scenario, usual), end_us)
+
+
+def _at(backs: Sequence[WayBack], at_us: int) -> WayBack:
+    return [back for back in backs if back.since_us <= at_us][-1]
+
+
+def _falling(backs: Sequence[WayBack], way: Way, end_us: int) -> Falling:
+    since = np.array([back.since_us for back in backs], np.int64)
+    takes = np.array(
+        [NO_WAY_US if b.takes_us is None else b.takes_us for b in backs],
+        np.int64,
+    )
+    ready = np.array([back.ready_us for back in backs], np.int64)
+    cuts = [since, way.start_us]
+    cuts += [np.array(span, np.int64) for span in way.down]
+    start = np.unique(np.concatenate(cuts))
+    start = start[start < end_us]
+    place = np.searchsorted(since, start, side="right") - 1
+    takes, ready = takes[place], ready[place]
+    before, back_us = way.before(start), way.back_us(start)
+    begins = np.maximum(back_us, np.where(ready > start, ready, 0))
+    lost = takes >= NO_WAY_US
+    floor = np.where(lost, NO_WAY_US, before + takes + way.after_us)
+    until = np.where(begins > 0, begins + takes + way.after_us, 0)
+    until = np.where(lost, 0, until)
+    stop = np.append(start[1:], np.int64(end_us))
+    return Falling(start, stop[: len(start)], floor, until)
+
+
+# ---- what a restore needs
+def ways_back(
+    t: Tables, scenario: Scenario, database: int
+) -> Iterator[WayBack]:
+    """Yield what a restore takes, from instant 0 on, at each change."""
+    files = _files(t, scenario, database)
+    chain = _Chain(files)
+    turns = sorted(_turns(t, database))
+    if not turns or turns[0][0] > 0:
+        yield WayBack(0, None)
+    for at_us, group in groupby(turns, key=lambda turn: turn[0]):
+        chain.turn(group)
+        yield chain.way_back(at_us)
+
+
+class _Chain:
+    """The files that lie whole at a store, and those of them that a restore needs."""
+
+    def __init__(self, files: dict[int, _File]) -> None:
+        self._files = files
+        self._here: dict[int, _File] = {}
+        self._needed: list[_File] = []
+        self._takes_us = self._reads = self._ready_us = 0
+
+    def turn(self, turns: Iterable[_Turn]) -> None:
+        """Take up what happens at one instant."""
+        for _, number, lies in turns:
+            file = self._files.get(number)
+            if file is None:
+                continue
+            if not lies:
+                gone = self._here.pop(number, None)
+                if gone is not None and gone in self._needed:
+                    self._choose()
+            elif number not in self._here:
+                self._here[number] = file
+                self._landed(file)
+
+    def _landed(self, file: _File) -> None:
+        goes_on = bool(self._needed) and (
+            self._needed[-1].last_lsn == file.first_lsn
+        )
+        if file.kind == Kind.LOG and goes_on:
+            self._need(file)
+        else:
+            self._choose()
+
+    def _need(self, file: _File) -> None:
+        self._needed.append(file)
+        self._takes_us += file.takes_us
+        self._reads += file.size_bytes
+        self._ready_us = max(self._ready_us, file.checked_us)
+
+    def _choose(self) -> None:
+        """Choose the newest full, the newest incremental on it, and the logs that go on."""
+        self._needed = []
+        self._takes_us = self._reads = self._ready_us = 0
+        here = self._here.values()
+        fulls = [file for file in here if file.kind == Kind.FULL]
+        if not fulls:
+            return
+        full = max(fulls, key=lambda file: file.last_lsn)
+        self._need(full)
+        on_it = [file for file in here if file.base == full.number]
+        if on_it:
+            self._need(max(on_it, key=lambda file: file.last_lsn))
+        logs = [file for file in here if file.kind == Kind.LOG]
+        for log in sorted(logs, key=lambda file: file.first_lsn):
+            reached = self._needed[-1].last_lsn
+            if log.first_lsn <= reached < log.last_lsn:
+                self._need(log)
+
+    def way_back(self, at_us: int) -> WayBack:
+        if not self._needed:
+            return WayBack(at_us, None)
+        return WayBack(at_us, self._takes_us, self._reads, self._ready_us)
+
+
+def _turns(t: Tables, database: int) -> Iterator[_Turn]:
+    landed = t.of("truth.landed", database)
+    for at, number, intact in zip(
+        landed["time_us"].tolist(),
+        landed["file"].tolist(),
+        landed["intact"].tolist(),
+        strict=True,
+    ):
+        yield at, number, bool(intact)
+    for kind in ("truth.file_gone", "truth.damaged"):
+        rows = t.of(kind, database)
+        there = t.has_text(rows["where"], "secondary")
+        for at, number in zip(
+            rows["time_us"][there].tolist(),
+            rows["file"][there].tolist(),
+            strict=True,
+        ):
+            yield at, number, False
+
+
+def _files(t: Tables, scenario: Scenario, database: int) -> dict[int, _File]:
+    begun = t.of("truth.backup_begin", database)
+    begun_us = dict(
+        zip(begun["file"].tolist(), begun["time_us"].tolist(), strict=True)
+    )
+    made = t.of("truth.backup_finished", database)
+    fields = (
+        "file",
+        "kind",
+        "first_lsn",
+        "last_lsn",
+        "nominal_bytes",
+        "name",
+        "time_us",
+    )
+    rows = list(zip(*(made[each].tolist() for each in fields), strict=True))
+    fulls = [
+        (at_us, number)
+        for number, kind, _, _, _, _, at_us in rows
+        if kind == Kind.FULL
+    ]
+    checked = _checked_us(t, database)
+    found = {}
+    for number, kind, first_lsn, last_lsn, size, name, _ in rows:
+        base = -1
+        if kind == Kind.INCREMENTAL:
+            before = [f for f in fulls if f[0] <= begun_us[number]]
+            base = max(before)[1] if before else -1
+        found[number] = _File(
+            number,
+            kind,
+            first_lsn,
+            last_lsn,
+            size,
+            _takes_us(scenario, kind, size),
+            base,
+            checked.get(name, 0),
+        )
+    return found
+
+
+def _checked_us(t: Tables, database: int) -> dict[int, int]:
+    """By name, when a file's hash agreed first."""
+    rows = t.of("seen.Validated", database)
+    pairs = zip(rows["name"].tolist(), rows["time_us"].tolist(), strict=True)
+    found: dict[int, int] = {}
+    for name, at_us in pairs:
+        found.setdefault(name, at_us)
+    return found
+
+
+def _takes_us(scenario: Scenario, kind: int, size_bytes: int) -> int:
+    cost = scenario.secondary.restore[kind]
+    rate = min(cost.rate_bytes_s, scenario.secondary.disk_bytes_s)
+    return cost.fixed_us + -(-size_bytes * _SECOND_US // rate)

@@ -1,0 +1,82 @@
+"""The files of a store: they are checked when they land, copied again where they are damaged, and
+restored in a failover only.
+
+Theory of operation. A store has no copy of the database, so nothing is ever behind, waits for its
+turn or is passed. A file that landed damaged is copied again at once, then at every retry while its
+attempts allow. Beyond its limits people are told; a full or an incremental is then asked for anew
+(remake.py). A log that nobody can send again leaves a hole, which the next full gets past: until
+one has landed whole, that is told at every retry. Silence and backups that do not come as scheduled
+are watched as at a standby. A log that never came, while later ones did, is found by nobody until
+the service is restored.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.machines import Command, Event, SetAlarm
+from dr_sim.recovery import telling
+from dr_sim.recovery.events import ValidationOutcome
+from dr_sim.recovery.file_life import Content
+from dr_sim.recovery.files import FULL, LOG, File
+from dr_sim.recovery.limits import age_us
+from dr_sim.recovery.timers import Timer
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.replay import DatabaseReplay
+
+
+def look(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """Set the alarm for the next retry of a damaged file."""
+    due = [file.retry_at_mono_us for file in db.files.bad.values()]
+    due += db.remake.retries()
+    later = [at for at in due if at > e.mono_us]
+    if later:
+        out.append(SetAlarm(db.name, Timer.RETRY, min(later)))
+
+
+def retry(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """Handle the alarm 'retry'."""
+    for file in sorted(db.files.bad.values(), key=File.age_order):
+        if file.retry_at_mono_us <= e.mono_us and file.content is Content.BAD:
+            _retry(db, file, e, out)
+    if db.remake.lost:
+        db.remake.retry(e, out)
+    look(db, e, out)
+
+
+def _retry(
+    db: DatabaseReplay, file: File, e: Event, out: list[Command]
+) -> None:
+    files = db.files
+    if _is_passed(db, file):
+        files.give_up(file)
+        db.alerts.over(file.name, out)
+        return
+    files.retry_at(file, e.mono_us + db.rules.retry_us)
+    age = age_us(
+        e.mono_us, e.utc_us, file.landed_mono_us, file.modified_utc_us
+    )
+    if file.failure.outcome is ValidationOutcome.NO_MANIFEST:
+        # the next one holds what it was to hold (R10)
+        files.give_up(file)
+        return
+    hopeless = file.failures > db.rules.attempts
+    if not hopeless:
+        db.recopy(file.name, out)
+    if hopeless or age >= db.rules.age_us:
+        telling.tell_damaged(db, file, e, out)
+    if hopeless and file.kind is not LOG:
+        files.give_up(file)
+        db.remake.gave_up(file, e, out)
+
+
+def _is_passed(db: DatabaseReplay, file: File) -> bool:
+    """Return whether a whole full that was begun after that file was finished is here."""
+    return any(
+        other.kind is FULL
+        and other.content is Content.WHOLE
+        and other.header is not None
+        and other.header.started_utc_us >= file.modified_utc_us
+        for other in db.files.values()
+    )

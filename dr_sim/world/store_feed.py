@@ -1,0 +1,213 @@
+"""The way of backups to a store: they stay at their source, are fetched, cross the link, and may be
+on their way for longer (a courier).
+
+Theory of operation. A store is fed as a standby is (replication.py), with a wait before it and one
+after it. Before: each backup stays at its source for `hold`, and is fetched at the next instant of
+`every`. Then it crosses the link from its source. After: it is on its way for `transit`, and lands.
+What is on its way does not need its source any more. The source is the primary's share, or another
+store: that is a link between two places which outlives the loss of the primary's site.
+
+In a failover the files that the way back lacks are fetched at once, without the first wait. What
+was damaged is fetched again at once, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dr_sim.scenario.model import BackupStoreSpec
+from dr_sim.scenario.schedule import next_start
+from dr_sim.world.agenda import Class, Entry
+from dr_sim.world.backup_file import BackupFile, TwinFile
+from dr_sim.world.context import Context
+from dr_sim.world.link import Link
+from dr_sim.world.replication import Replication
+from dr_sim.world.volume import Volume
+
+BEFORE = "before"
+"""The state of a file that has yet to land at the store that feeds this one."""
+KEPT = "kept"
+"""The state of a file that stays at its source until it is fetched."""
+ON_THE_ROAD = "on the road"
+"""The state of a file that has left its source and crossed the link."""
+
+
+class StoreFeed(Replication):
+    """Feeds one store. source: the context of the store that it is fed from; None: the primary."""
+
+    def __init__(
+        self,
+        context: Context,
+        link: Link,
+        land: Callable[[BackupFile, bytes], None],
+        landing: Volume,
+        source: Context | None,
+    ) -> None:
+        super().__init__(context, link, land, landing)
+        store = context.scenario.store
+        assert store is not None
+        self._store: BackupStoreSpec = store
+        self._source = source
+        self._known: set[int] = set()  # files that have been taken up once
+        # by number, files that stay at their source, and what will fetch them
+        self._kept: dict[int, tuple[BackupFile, Entry]] = {}
+        self._on_the_road: dict[int, BackupFile] = {}
+        self.outlives_primary = source is not None
+
+    # ---- before the link
+    def offer(self, file: BackupFile) -> None:
+        """Take up a file of the primary; or, again, one that was taken up before."""
+        if file.number in self._known:
+            if not self._is_kept(file):
+                super().offer(file)
+        elif self._source is None:
+            self._take_up(file)
+        else:
+            self._set(file, BEFORE)
+
+    def lies_at_source(self, file: BackupFile) -> None:
+        """Take up a file that has landed at the store that feeds this one."""
+        by_name = self._context.by_name[file.database]
+        mine = by_name.get(file.name)
+        if mine is None:
+            of = file._of if isinstance(file, TwinFile) else file
+            mine = by_name[file.name] = TwinFile(of)
+        if mine.number not in self._known:
+            self._take_up(mine)
+
+    def _take_up(self, file: BackupFile) -> None:
+        self._known.add(file.number)
+        file.state = ""
+        if file.kind.word not in self._store.kinds:
+            return
+        at_us = self._fetched_at_us()
+        if at_us <= self._context.now_us:
+            super().offer(file)
+            return
+        entry = self._context.agenda.at(
+            at_us, Class.TRANSFER, file.database, self._fetch, file
+        )
+        self._kept[file.number] = (file, entry)
+        self._set(file, KEPT)
+
+    def _fetched_at_us(self) -> int:
+        may_go_us = self._context.now_us + self._store.hold_us
+        every = self._store.every
+        if every.kind == "none":
+            return may_go_us
+        start_utc_us = self._context.scenario.start_utc_us
+        at_us = next_start(every, may_go_us - 1, start_utc_us)
+        assert at_us is not None
+        return at_us
+
+    def _fetch(self, file: BackupFile) -> None:
+        self._let_go(file)
+        if self.at_source(file):
+            super().offer(file)
+        else:
+            self._set(file, "gone")
+
+    def _is_kept(self, file: BackupFile) -> bool:
+        return file.number in self._kept
+
+    def _let_go(self, file: BackupFile) -> None:
+        _, entry = self._kept.pop(file.number)
+        entry.cancel()
+        file.state = ""
+
+    def prefer(self, database: int, files: Sequence[BackupFile]) -> None:
+        """Fetch these files of a database at once, and send them first."""
+        for file in files:
+            self._known.add(file.number)
+            if self._is_kept(file):
+                self._let_go(file)
+        super().prefer(database, files)
+
+    def release(self, files: Sequence[BackupFile]) -> None:
+        """The primary's site is back: no scenario with stores has that."""
+        raise AssertionError("no site comes back where there are stores")
+
+    # ---- at the source
+    def at_source(self, file: BackupFile) -> bool:
+        if self._source is None:
+            return super().at_source(file)
+        there = self._source.by_name[file.database].get(file.name)
+        return there is not None and there.at_secondary
+
+    def _read(self, file: BackupFile) -> Any:
+        if self._source is None:
+            return super()._read(file)
+        path = self._source.at_secondary(file)
+        return self._source.secondary_files.read(path)
+
+    # ---- after the link
+    def _landed(self, file: BackupFile, data: bytes) -> None:
+        if not self._store.transit_us:
+            self._lands(file, data)
+            return
+        self._on_the_road[file.number] = file
+        self._set(file, ON_THE_ROAD)
+        at_us = self._context.now_us + self._store.transit_us
+        self._context.agenda.at(
+            at_us, Class.TRANSFER, file.database, self._arrives, file, data
+        )
+
+    def _arrives(self, file: BackupFile, data: bytes) -> None:
+        del self._on_the_road[file.number]
+        self._lands(file, data)
+
+    def _lands(self, file: BackupFile, data: bytes) -> None:
+        # it may have been deleted at its source meanwhile, and was forgotten here
+        self._context.by_name[file.database].setdefault(file.name, file)
+        super()._landed(file, data)
+
+    # ---- what is on its way
+    def on_its_way(self, file: BackupFile) -> bool:
+        return (
+            self._is_kept(file)
+            or file.number in self._on_the_road
+            or super().on_its_way(file)
+        )
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._kept) or super().busy
+
+    def waiting(self, database: int) -> list[BackupFile]:
+        """Return the files that come by themselves. Those that stay at their source are fetched by
+        whoever needs them.
+        """
+        files = super().waiting(database)
+        files += [
+            file
+            for file in self._on_the_road.values()
+            if file.database == database
+        ]
+        return sorted(files, key=lambda file: file.number)
+
+    def uncopied(self, database: int) -> list[BackupFile]:
+        kept = [file for file, _ in self._kept.values()]
+        mine = [file for file in kept if file.database == database]
+        return super().uncopied(database) + mine
+
+    def hold(self) -> None:
+        """The primary's site is gone: what stays there, and what crosses the link, is lost."""
+        for file, entry in self._kept.values():
+            entry.cancel()
+            self._set(file, "gone")
+        self._kept.clear()
+        super().hold()
+
+
+def feed(
+    context: Context,
+    link: Link,
+    land: Callable[[BackupFile, bytes], None],
+    landing: Volume,
+    source: Context | None,
+) -> Replication:
+    """Return what brings backups to a place: to a standby, or to a store."""
+    if context.scenario.store is None:
+        return Replication(context, link, land, landing)
+    return StoreFeed(context, link, land, landing, source)

@@ -1,0 +1,111 @@
+"""Stores: backups are kept at places, level by level, and the service is restored from them (W1,
+W2). Every number is worked out by hand.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from dr_sim.measures.summary.plain import summary_json
+from dr_sim.measures.verdict import Outcome
+from dr_sim.record.pairs import pair_of
+
+from .runs import HOUR, MINUTE, SECOND, at, ceil_div, failover, ran, rows
+
+WARM_UP = 8_460_000
+"""From 50 % to 99 % of 60 % of capacity, within 45 s."""
+COMMIT = SECOND // 10
+VAULT = 1
+"""The pair of the store that is written second."""
+
+WORST = [
+    ("split_mirror", "mirror", 12 * HOUR),
+    ("batched_mirror", "mirror", 2 * MINUTE),
+    ("daily_tape", "tape", 37 * HOUR),
+    ("weekly_tape", "tape", 217 * HOUR),
+    ("weekly_tape", "vault", 253 * HOUR),
+    ("incrementals", "tape", 73 * HOUR),
+    ("four_weekly_vault", "vault", 1_429 * HOUR),
+]
+
+
+@pytest.mark.parametrize(("name", "place", "expected"), WORST)
+def test_the_worst_loss_of_keeton_and_merchant_to_one_commit(
+    name: str, place: str, expected: int
+) -> None:
+    result = ran(f"stores/worst_loss/{name}")
+    summary = summary_json(result.summary)
+    assert summary["violations"] == []
+    copies = {copy["place"]: copy["exposure"] for copy in summary["legs"][0]["copies"]}
+    found = copies.get(place, summary["exposure"])
+    assert abs(found["max_us"] - expected) <= COMMIT
+
+
+def phases(name: str) -> dict[str, int]:
+    return {phase: us for phase, us in failover(ran(name))["phases_us"].items() if us}
+
+
+def test_three_terabytes_are_back_after_four_hours_and_ten_minutes_and_their_logs() -> None:
+    name = "stores/vault_only"
+    full = SECOND + ceil_div(3 * 10**12, 200 * 10**6)
+    log = SECOND + ceil_div(20 * 10**6, 200 * 10**6)
+    assert full == 4 * HOUR + 10 * MINUTE + SECOND
+    assert phases(name) == {
+        "detect": 30 * SECOND,
+        "fence": 21 * SECOND,
+        "provision": 10 * MINUTE,
+        "drain": full + 121 * log,
+        "recover": 10 * SECOND,
+        "redirect": 60 * SECOND,
+        "warm_up": WARM_UP,
+    }
+    assert failover(ran(name))["data_loss_us"] == 2 * MINUTE
+    assert ran(name).verdict.outcome is Outcome.PASS
+
+
+def test_what_a_restore_would_take_is_foretold() -> None:
+    """A minute before the site is lost the store holds what it will be restored from."""
+    name = "stores/vault_only"
+    curve = ran(name).whole.outage_if_now()
+    assert curve.at(at(1, "10:06")) == failover(ran(name))["outage_us"]
+
+
+def test_the_farther_store_holds_what_the_courier_has_brought() -> None:
+    name = "stores/levels"
+    result = ran(name)
+    found = failover(result)
+    assert found["new_primary"] == "vault"
+    assert found["data_loss_us"] == at(2, "12:07") - at(1, "09:45")
+    log = SECOND + ceil_div(60 * 10**6, 200 * 10**6)
+    full = SECOND + ceil_div(100 * 10**9, 200 * 10**6)
+    assert phases(name)["drain"] == full + 35 * log
+    assert phases(name)["detect"] == 40 * SECOND  # its turn comes after that of the tapes
+    lines = {line["cause"] for line in found["loss_ledger"]["lines"]}
+    assert {"on its way to the store before", "stays at its source"} <= lines
+    assert sum(line["duration_us"] for line in found["loss_ledger"]["lines"]) == 94_920 * SECOND
+
+
+def test_what_is_on_the_road_survives_the_loss_of_where_it_came_from() -> None:
+    """He left at 12:00 with what the tapes held; they have burned. He arrives at 18:00."""
+    burns = ["events=[{at: 'Mon 13:00', lose_secondary: 20 h, copy: tape}]"]
+    result = ran("stores/levels", *burns)
+    landed = [r for r in rows(result, "truth.landed") if pair_of(r.entity) == VAULT]
+    arrived = [r for r in landed if at(1, "18:00") <= r.time_us < at(2, "00:00")]
+    # the full of 01:00, which the link needs 800 s for, and the logs from 00:15 to 09:45
+    assert len(arrived) == 1 + 39
+
+
+def test_a_store_takes_over_where_the_standby_is_gone() -> None:
+    name = "stores/beside_a_standby"
+    log = SECOND + ceil_div(20 * 10**6, 200 * 10**6)
+    full = SECOND + ceil_div(100 * 10**9, 200 * 10**6)
+    assert failover(ran(name))["new_primary"] == "vault"
+    assert phases(name)["drain"] == full + 121 * log
+    assert failover(ran(name))["data_loss_us"] == 2 * MINUTE
+
+
+def test_a_standby_goes_before_a_store() -> None:
+    """The negative case: nothing has befallen the standby."""
+    lost = "events=[{at: 'Mon 10:07', lose: site}]"
+    found = failover(ran("stores/beside_a_standby", lost))
+    assert found["new_primary"] == "near" and found["phases_us"]["provision"] == 0

@@ -1,0 +1,181 @@
+"""A store: files are kept, checked and copied again, and restored in a failover only (W1, W2)."""
+
+from __future__ import annotations
+
+from dr_sim.backups.model import Kind
+from dr_sim.recovery import commands as c
+from dr_sim.recovery import events as e
+from dr_sim.recovery.failover_table import FAILOVER, FailoverEvent, FailoverPhase
+from tests.recovery.fake_world import MINUTE, FakeWorld, begun, config
+from tests.recovery.test_failover import WAY, dies, phases
+
+WAY_BACK = ["fencing", "preparing", *WAY[1:]]
+DAMAGED = 4
+
+
+def store(**replay: int) -> FakeWorld:
+    """A store in which a full and three logs lie."""
+    world = begun(FakeWorld(config(keeps=True, **replay), exists=False))
+    world.backup(Kind.FULL)
+    world.land_all()
+    for _ in range(3):
+        world.wait(5 * MINUTE)
+        world.backup(Kind.LOG)
+        world.land_all()
+    return world
+
+
+def restored(world: FakeWorld) -> list[str]:
+    return [command.name for command in world.done if isinstance(command, c.Restore)]
+
+
+def recopied(world: FakeWorld) -> int:
+    return sum(isinstance(command, c.Recopy) for command in world.done)
+
+
+def told(world: FakeWorld) -> list[int]:
+    return [alert.event_id for _, alert in world.alerts]
+
+
+def test_what_lands_is_checked_and_not_restored() -> None:
+    world = store()
+    world.wait(9 * MINUTE)
+    checked = [command.name for command in world.done if isinstance(command, c.Validate)]
+    assert checked == sorted(world.backups)
+    assert restored(world) == [] and world.alerts == []
+
+
+def test_a_standby_restores_what_a_store_only_keeps() -> None:
+    """The negative case: the same files at a standby."""
+    world = begun(FakeWorld(config(), exists=False))
+    world.backup(Kind.FULL)
+    world.land_all()
+    assert len(restored(world)) == 1
+
+
+def test_silence_is_told() -> None:
+    world = store()
+    world.wait(15 * MINUTE)
+    assert told(world) == [2]
+
+
+def test_after_a_failure_a_machine_is_got_and_then_the_chain_is_restored() -> None:
+    world = store()
+    dies(world)
+    world.wait(40 * MINUTE)
+    assert phases(world) == WAY_BACK
+    kinds = [type(command) for command in world.done]
+    assert kinds.index(c.GetMachine) < kinds.index(c.Restore)
+    assert restored(world) == sorted(world.backups)
+    assert world.redo == world.written and world.promoted
+
+
+def test_nothing_is_restored_before_the_machine_is_there() -> None:
+    world = store()
+    world.machine_comes = False
+    dies(world)
+    world.wait(40 * MINUTE)
+    assert phases(world) == ["fencing", "preparing"]
+    assert restored(world) == []
+
+
+def test_a_restart_asks_for_the_machine_again() -> None:
+    world = store()
+    world.machine_comes = False
+    dies(world)
+    world.wait(MINUTE)
+    world.machine_comes = True
+    world.start()
+    world.settle()
+    assert phases(world)[-len(WAY) + 1 :] == WAY[1:]
+    assert world.redo == world.written
+
+
+def test_machines_that_are_heard_again_end_it_while_the_machine_is_got() -> None:
+    world = store()
+    world.machine_comes = False
+    dies(world)
+    world.wait(MINUTE)
+    for machine in ("sql1", "sql2"):
+        del world.silent[machine]
+        world.tell(e.HeartbeatBack(world.mono_us, world.utc_us, 0, machine))
+    world.settle()
+    assert phases(world)[-2:] == ["abandoned", "watching"]
+    world.tell(e.MachineIsThere(world.mono_us, world.utc_us, world.incarnation))
+    world.settle()
+    assert phases(world)[-1] == "watching" and restored(world) == []
+
+
+def test_a_damaged_log_is_copied_again_until_it_is_whole() -> None:
+    world = store()
+    name = world.backup(Kind.LOG)
+    world.land(name, damaged=True)
+    world.settle()
+    assert recopied(world) == 1 and world.on_way == [name]
+    world.land(name, damaged=True)
+    world.settle()
+    world.wait(5 * MINUTE)
+    assert recopied(world) == 2
+    world.land(name)
+    world.settle()
+    before = recopied(world)
+    world.wait(10 * MINUTE)
+    assert recopied(world) == before and DAMAGED not in told(world)
+
+
+def test_a_log_that_nobody_can_send_is_told_until_a_full_gets_past_it() -> None:
+    world = store()
+    name = world.backup(Kind.LOG)
+    world.backups[name].bad_at_primary = True
+    world.land(name)
+    for _ in range(8):
+        world.settle()
+        if name in world.on_way:
+            world.land(name)
+            world.settle()
+        world.wait(5 * MINUTE)
+    first = told(world).count(DAMAGED)
+    assert first >= 2
+    world.backup(Kind.FULL)
+    world.land_all()
+    world.wait(5 * MINUTE)
+    at_the_full = told(world).count(DAMAGED)
+    world.wait(30 * MINUTE)
+    assert told(world).count(DAMAGED) == at_the_full
+    assert restored(world) == []
+
+
+def test_a_log_that_was_cut_off_is_no_trouble() -> None:
+    """The next log covers its range (R10)."""
+    world = store()
+    world.backup(Kind.LOG, cut_off=True)
+    world.land_all()
+    world.wait(5 * MINUTE)
+    world.backup(Kind.LOG)
+    world.land_all()
+    world.wait(10 * MINUTE)
+    assert DAMAGED not in told(world)
+    dies(world)
+    world.wait(10 * MINUTE)
+    assert world.redo == world.written
+
+
+def test_retention_deletes_old_files_though_none_was_restored() -> None:
+    world = store()
+    for _ in range(6):
+        world.wait(24 * 60 * MINUTE)
+        world.backup(Kind.FULL)
+        world.land_all()
+    deleted = [command.name for command in world.done if isinstance(command, c.Delete)]
+    assert deleted == sorted(world.backups)[: len(deleted)] and len(deleted) >= 4
+    assert restored(world) == []
+
+
+def test_only_a_store_prepares() -> None:
+    """The table: from the fence on, a standby drains and a store gets a machine first."""
+    fencing, preparing = FailoverPhase.FENCING, FailoverPhase.PREPARING
+    assert FAILOVER.after(fencing, FailoverEvent.LACKS_MACHINE) is preparing
+    assert set(FAILOVER.moves(preparing)) == {
+        FailoverEvent.MACHINE_IS_THERE,
+        FailoverEvent.CALLED_OFF,
+    }
