@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from dr_sim.loading import load_scenario
+from dr_sim.measures.summary import summarise
 from dr_sim.measures.whole import Whole
 from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.screen.cloud import cloud_lines
 from dr_sim.world.world import World
 
 BASE = """\
@@ -72,7 +74,7 @@ CASES = (
     # it is never made at B: 180:00 - 61:32.030
     Case(
         "skip", 7_107_970 * MS, FAILS_TWICE, ("cloud.mirror.on_failure=skip",), {"A script": 1},
-        {"job failed": 1, "drift": 104},
+        {"job failed": 1, "skipped": 1, "drift": 104},
     ),
     # made anew from 67:09.105 on, in 62 s
     Case(
@@ -175,3 +177,11 @@ def test_a_failover_waits_for_what_is_missing_or_as_long_as_it_may(
     # what the limit left out is brought in afterwards, and the new second side is made anew
     effects = counted(whole, "truth.cloud_effect", "site", "how")
     assert effects == {"A script": 1, "B script": 1, "C set": 1}
+
+
+def test_a_skipped_change_is_named_where_drift_is_shown(tmp_path: Path) -> None:
+    for policy, shown in (("skip", 1), ("retry", 0)):
+        case = Case("", 0, FAILS_TWICE, (f"cloud.mirror.on_failure={policy}",))
+        whole = played(case, tmp_path)
+        lines = cloud_lines(summarise(whole), whole.scenario)
+        assert sum("1 change was skipped at the secondary" in line for line in lines) == shown

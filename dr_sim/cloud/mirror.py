@@ -350,6 +350,10 @@ class Mirror:
         policy = self._spec.on_failure
         if policy is OnFailure.SKIP and not self.urgent:
             self.backlog.goes(change, PendingWay.SKIPPED, out)
+            about = f"{change.entity}: {change.change}"
+            out.commands.append(
+                Notify(self.name, Notice.SKIPPED, about, change.since_utc_us)
+            )
             self._submit_next(job.entity, out)
         elif policy is OnFailure.RETRY and not self.urgent:
             self.backlog.anew(change, out)
@@ -408,6 +412,7 @@ class Mirror:
             return
         self.taken.rebuilt += 1
         self.backlog.was_set(job.entity, job.number, out)
+        self._submit_next(job.entity, out)  # what was changed meanwhile
 
     # ---- comparing both sides
     def _read_both(self, out: Out, correcting: bool) -> None:

@@ -98,6 +98,7 @@ class Notice(enum.StrEnum):
     BLOCKED = "blocked"
     DIFFERENT = "different"
     FOREIGN_ID = "foreign identifier"
+    SKIPPED = "skipped"  # a change stays missing at the other side
     JOB_FAILED = "job failed"
     JOB_OVERDUE = "job overdue"
     NOT_CLEANED = "not cleaned"

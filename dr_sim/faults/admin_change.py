@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.faults.cloud_events import check_operation, cloud_of
 from dr_sim.scenario.fields import Params, refuse
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.occurrence import Occurrence
@@ -74,5 +74,5 @@ KIND = EventKind(
     "mission C4, C10, R9",
     happen,
     example="rotate_secret: crm",
-    check=check,
+    check=check_operation,
 )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.faults.cloud_events import check_thing, cloud_of
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.occurrence import Occurrence
@@ -40,5 +40,5 @@ KIND = EventKind(
     "dbatools issues 5555, 9586, 9648: what is synchronised adds, and never removes",
     happen,
     example="entity: crm",
-    check=check,
+    check=check_thing,
 )

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import befall, check
-from dr_sim.scenario.fields import Count, Law, Params
+from dr_sim.scenario.fields import Law, Params, Times
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.cloud.agents import Mishap
 from dr_sim.world.occurrence import Occurrence
@@ -17,8 +17,8 @@ class CleanUpFails(Params):
     site: Literal["A", "B", ""] = Field(
         "", description="only at that site; left out: at both"
     )
-    times: Count = Field(
-        1, description="how many it befalls; 0: all while it is on"
+    times: Times = Field(
+        1, description="how many it befalls; all: each one while it is on"
     )
     duration: Law | None = Field(
         None, description="how long; left out: to the end of the run"
@@ -26,7 +26,7 @@ class CleanUpFails(Params):
 
 
 def happen(event: Occurrence, params: CleanUpFails) -> None:
-    mishap = Mishap("clean-up fails", params.site, "", params.times or -1)
+    mishap = Mishap("clean-up fails", params.site, "", params.times)
     befall(event, mishap, params.duration)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from pydantic import Field
 
 from dr_sim.cloud.words import JobKind
@@ -32,23 +34,56 @@ class Share(Params):
     )
 
 
-def check(params: Params, around: RestOfScenario) -> list[str]:
-    """Refuse an event of the cloud manager where there is none, a thing that nobody has, an
-    operation that is not one of that thing, and a script that there is not.
-    """
-    if not around.things:
-        return ["there is no cloud manager; write for example cloud: {}"]
-    script = getattr(params, "script", "")
-    if script and script not in SCRIPTS:
-        return [f"unknown script {script!r}; {did_you_mean(script, SCRIPTS)}"]
-    thing = getattr(params, "entity", None)
-    if thing is None:
+class OfScripts(Protocol):
+    """Parameters of an event that befalls scripts. script: of that name alone; '': any."""
+
+    @property
+    def script(self) -> str: ...
+
+
+class OfThing(Protocol):
+    """Parameters of an event about one thing that the cloud manager changes."""
+
+    @property
+    def entity(self) -> str: ...
+
+
+class OfOperation(OfThing, Protocol):
+    """Parameters of an event that does an operation to a thing."""
+
+    @property
+    def operation(self) -> str: ...
+
+
+def check(params: object, around: RestOfScenario) -> list[str]:
+    """Refuse an event of the cloud manager where there is none."""
+    if around.things:
         return []
-    if thing not in around.things:
+    return ["there is no cloud manager; write for example cloud: {}"]
+
+
+def check_scripts(params: OfScripts, around: RestOfScenario) -> list[str]:
+    """Refuse a script that there is not, too."""
+    script = params.script
+    if around.things and script and script not in SCRIPTS:
+        return [f"unknown script {script!r}; {did_you_mean(script, SCRIPTS)}"]
+    return check(params, around)
+
+
+def check_thing(params: OfThing, around: RestOfScenario) -> list[str]:
+    """Refuse a thing that nobody has, too."""
+    thing, things = params.entity, around.things
+    if things and thing not in things:
         return [
-            f"unknown database or farm {thing!r}; {did_you_mean(thing, around.things)}"
+            f"unknown database or farm {thing!r}; {did_you_mean(thing, things)}"
         ]
-    return _of_another_kind(getattr(params, "operation", ""), thing, around)
+    return check(params, around)
+
+
+def check_operation(params: OfOperation, around: RestOfScenario) -> list[str]:
+    """Refuse an operation that is not one of that thing, too."""
+    wrong = check_thing(params, around)
+    return wrong or _of_another_kind(params.operation, params.entity, around)
 
 
 def _of_another_kind(

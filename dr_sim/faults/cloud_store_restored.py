@@ -1,4 +1,9 @@
-"""The configuration database is restored from an old copy."""
+"""The configuration database is restored from an old copy.
+
+At the event's instant the copy is made; `after` later it takes the database's place. So both are in
+the run: one that would take its place after the run's end is refused where `after` is one length,
+and does nothing where it is drawn.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,8 @@ from dr_sim.world.occurrence import Occurrence
 
 class CloudStoreRestored(Params):
     after: Law = Field(
-        description="how long after the copy was made it takes the database's place"
+        description="so long after the event's instant, at which a copy of the database was made, "
+        "the copy takes its place"
     )
 
 
@@ -35,8 +41,10 @@ KIND = EventKind(
     CloudStoreRestored,
     "after",
     True,
-    "requests, jobs and changes after the copy are forgotten, although they were done",
+    "requests, jobs and changes after the copy are forgotten, although they were done; what still "
+    "runs its agents report, what was done is found by the next audit",
     "EnterpriseDB/barman issue 1102; bitnami/sealed-secrets issue 25: keys not in the backup",
     happen,
     check=check,
+    last=lambda params: params.after,
 )

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import befall, check
-from dr_sim.scenario.fields import Count, Law, Params
+from dr_sim.faults.cloud_events import befall, check_scripts
+from dr_sim.scenario.fields import Law, Params, Times
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.cloud.agents import Mishap
 from dr_sim.world.occurrence import Occurrence
@@ -20,8 +20,8 @@ class ScriptHangs(Params):
     site: Literal["A", "B", ""] = Field(
         "", description="only at that site; left out: at both"
     )
-    times: Count = Field(
-        1, description="how many it befalls; 0: all while it is on"
+    times: Times = Field(
+        1, description="how many it befalls; all: each one while it is on"
     )
     duration: Law | None = Field(
         None, description="how long; left out: to the end of the run"
@@ -29,7 +29,7 @@ class ScriptHangs(Params):
 
 
 def happen(event: Occurrence, params: ScriptHangs) -> None:
-    mishap = Mishap("hangs", params.site, params.script, params.times or -1)
+    mishap = Mishap("hangs", params.site, params.script, params.times)
     befall(event, mishap, params.duration)
 
 
@@ -42,5 +42,5 @@ KIND = EventKind(
     "kubernetes issues 62772 and 120790",
     happen,
     steady=True,
-    check=check,
+    check=check_scripts,
 )

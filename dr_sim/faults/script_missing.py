@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.faults.cloud_events import check_scripts, cloud_of
 from dr_sim.scenario.cloud_model import OPERATIONS
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind
@@ -39,5 +39,5 @@ KIND = EventKind(
     "a site that was rebuilt without its scripts (C4: the script itself must be there too)",
     "mission C4",
     happen,
-    check=check,
+    check=check_scripts,
 )

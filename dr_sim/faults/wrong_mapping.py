@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.cloud.events import MappingEdited
-from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.faults.cloud_events import check_thing, cloud_of
 from dr_sim.scenario.fields import Law, Params
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.cloud.service import identifier
@@ -73,5 +73,5 @@ KIND = EventKind(
     "mission C5: parameters translated by the mapping table",
     happen,
     example="entity: crm",
-    check=check,
+    check=check_thing,
 )

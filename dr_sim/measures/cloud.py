@@ -9,8 +9,8 @@ it is read from the rows of the first leg, in which the cloud manager lives to t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -18,9 +18,12 @@ import numpy as np
 
 from dr_sim.measures.exposure import NEVER_US, Curve, joined, step_curve, worst
 from dr_sim.measures.falling import Falling
+from dr_sim.measures.legs import Leg
 from dr_sim.measures.tables import Ints, Tables, run_end_us
-from dr_sim.scenario.cloud_model import Cloud, CloudClient
+from dr_sim.measures.way_over import NO_WAY_US, SITE
+from dr_sim.scenario.cloud_model import FIRST, HOMES, Cloud, CloudClient
 from dr_sim.scenario.model import Scenario
+from dr_sim.units import clock
 
 _CLOSE_US = 60_000_000  # acknowledgements that are closer may come in another order than requests
 _ENDS = ("done", "failed", "killed", "died", "escaped")
@@ -92,14 +95,20 @@ def _behind(networks: Sequence[tuple[Ints, Ints]], spans: Spans) -> Curve:
     return joined(parts)
 
 
-def provision_if_now(t: Tables, scenario: Scenario, spans: Spans) -> Falling:
+def provision_if_now(
+    t: Tables, scenario: Scenario, spans: Spans, failure_class: str = SITE
+) -> Falling:
     """How long a failover would wait for its site to be configured, by the usual length of a
-    script; never longer than provision.at_most.
+    script; never longer than provision.at_most. Without the cloud manager it waits all of that.
     """
-    spec = _spec(scenario)
+    most_us = _spec(scenario).provision_us
+    most_us = NO_WAY_US if most_us is None else most_us
+    rows = t["truth.cloud_drift"]
+    without = _without_manager(t, scenario, failure_class)
     begins = np.array([begin for begin, _ in spans], np.int64)
     ends = np.array([end for _, end in spans], np.int64)
-    times = np.unique(np.append(begins, t["truth.cloud_drift"]["time_us"]))
+    edges = np.array([us for stretch in without for us in stretch], np.int64)
+    times = np.unique(np.concatenate((begins, edges, rows["time_us"])))
     span = np.searchsorted(begins, times, side="right") - 1
     inside = (
         (span >= 0) & (times < ends[np.maximum(span, 0)])
@@ -107,19 +116,58 @@ def provision_if_now(t: Tables, scenario: Scenario, spans: Spans) -> Falling:
         else times < 0
     )
     times, span = times[inside], span[inside]
-    most = np.zeros(len(times), np.int64)
-    for i in range(len(spec.networks)):
-        rows = t.of("truth.cloud_drift", i)
-        places = np.searchsorted(rows["time_us"], times, side="right") - 1
-        takes = np.append(
-            rows["provision_us"], 0
-        )  # the last one for what comes before the first
-        most = np.maximum(most, np.where(places < 0, 0, takes[places]))
-    if spec.provision_us is not None:
-        most = np.minimum(most, spec.provision_us)
+    places = np.searchsorted(rows["time_us"], times, side="right") - 1
+    # the last one for what comes before the first
+    takes = np.append(rows["provision_us"], 0)[places]
+    for begin, end in without:
+        takes[(times >= begin) & (times < end)] = NO_WAY_US
+    takes = np.minimum(takes, most_us)
     following = np.append(times[1:], np.int64(NEVER_US))[: len(times)]
     stops = np.minimum(following, ends[span])
-    return Falling(times, stops, most, np.zeros(len(times), np.int64))
+    return Falling(times, stops, takes, np.zeros(len(times), np.int64))
+
+
+def _without_manager(
+    t: Tables, scenario: Scenario, failure_class: str
+) -> list[tuple[int, int]]:
+    """Return when a failover would find no cloud manager: its site is lost, or would be."""
+    home = HOMES.get(_spec(scenario).at, "")
+    if not home:
+        return []
+    end_us = run_end_us(t, scenario) + 1
+    found = []
+    lost_us = -1
+    rows = [
+        *t.rows("truth.cloud_site_lost"),
+        *t.rows("truth.cloud_site_back"),
+    ]
+    for row in sorted(rows, key=lambda each: each.seq):
+        if row.values["site"] != home:
+            continue
+        if row.kind == "truth.cloud_site_lost" and lost_us < 0:
+            lost_us = row.time_us
+        elif row.kind == "truth.cloud_site_back" and lost_us >= 0:
+            found.append((lost_us, row.time_us))
+            lost_us = -1
+    if lost_us >= 0:
+        found.append((lost_us, end_us))
+    if failure_class == SITE:
+        found += _active_at(home, t, end_us)
+    return found
+
+
+def _active_at(home: str, t: Tables, end_us: int) -> list[tuple[int, int]]:
+    """Return when users were served at that site."""
+    begins = [(0, FIRST)]
+    for row in t.rows("truth.cloud_provision"):
+        if row.values["begins"]:
+            begins.append((row.time_us, row.values["site"]))
+    stops = [*(us for us, _ in begins[1:]), end_us]
+    return [
+        (us, stop)
+        for (us, site), stop in zip(begins, stops, strict=True)
+        if site == home
+    ]
 
 
 def raised(curve: Falling, by: Falling) -> Falling:
@@ -315,6 +363,29 @@ def provisionings(t: Tables, scenario: Scenario) -> list[Provisioning]:
             )
             begun = None
     return found
+
+
+def provisionings_in(leg: Leg, t: Tables) -> list[Provisioning]:
+    """Return them in the time of a leg. t: of the first leg, which has their rows."""
+    return [
+        replace(
+            wait,
+            began_us=wait.began_us - leg.begins_us,
+            ended_us=wait.ended_us - leg.begins_us,
+        )
+        for wait in provisionings(t, leg.scenario)
+    ]
+
+
+def provisioned_words(lines: Iterable[tuple[str, int]], ready: bool) -> str:
+    """'changes 0:40, secrets 0:17'."""
+    spent = ", ".join(f"{what} {clock(us)}" for what, us in lines)
+    end = (
+        ""
+        if ready
+        else "; the limit ended the wait, and the site lacks changes"
+    )
+    return f"{spent or 'nothing was missing'}{end}"
 
 
 def _works(

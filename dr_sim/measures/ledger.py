@@ -12,12 +12,14 @@ same way by its phases.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 from dr_sim.measures import alerts
 from dr_sim.measures.causes import Causes
+from dr_sim.measures.cloud import Provisioning, provisioned_words
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.life import cut_up, seeded_anew
@@ -54,10 +56,15 @@ class NoSuchThing(LookupError):  # noqa: N818, it is read as what it says
 
 # ---- the three questions
 def explain_failover(
-    record: Record, scenario: Scenario, n: int, database: int | None = None
+    record: Record,
+    scenario: Scenario,
+    n: int,
+    database: int | None = None,
+    waits: Sequence[Provisioning] = (),
 ) -> list[Ledger]:
     """The ledgers of the n-th failover (1-based): of its data loss, for the worst database or the
-    one asked for, and of its outage. Raises NoSuchThing if there is no such failover.
+    one asked for, and of its outage. waits: see outage_ledger. Raises NoSuchThing if there is no
+    such failover.
     """
     t = tables(record)
     found = failovers(t, scenario)
@@ -69,7 +76,7 @@ def explain_failover(
     loss = failover.worst if database is None else failover.losses[database]
     return [
         loss_ledger(Causes(t, scenario), loss),
-        outage_ledger(t, scenario, failover),
+        outage_ledger(t, scenario, failover, waits),
     ]
 
 
@@ -293,10 +300,13 @@ def _alone(
 
 # ---- outage
 def outage_ledger(
-    t: Tables, scenario: Scenario, failover: FailoverOutcome
+    t: Tables,
+    scenario: Scenario,
+    failover: FailoverOutcome,
+    waits: Sequence[Provisioning] = (),
 ) -> Ledger:
     """The outage by its phases. Of one that outlasted the run the total is unknown and the lines
-    say how far it got.
+    say how far it got. waits: for the cloud manager, in the time of this leg.
     """
     lines = []
     for begin, end, phase in failover.spans:
@@ -305,11 +315,13 @@ def outage_ledger(
             sorted({begin, end, *(x for span in down for x in span)})
         ):
             dead = any(b <= left < e for b, e in down)
-            why = (
-                "the recovery manager was down"
-                if dead
-                else _why(t, scenario, phase, left, right)
-            )
+            if dead:
+                why = "the recovery manager was down"
+            elif phase == "provision":
+                why = _waited(waits, left, right)
+                why = why or _why(t, scenario, phase, left, right)
+            else:
+                why = _why(t, scenario, phase, left, right)
             lines.append(LedgerLine(left, right - left, phase, why))
     note = (
         ""
@@ -322,6 +334,14 @@ def outage_ledger(
 def _recovering(t: Tables) -> Any:
     """Which rows of seen.EnterPhase begin the recovery of databases."""
     return t.has_text(t["seen.EnterPhase"]["phase"], "recovering")
+
+
+def _waited(waits: Sequence[Provisioning], begin: int, end: int) -> str:
+    """Return how a wait for the cloud manager was spent; '' if there was none in that time."""
+    for wait in waits:
+        if wait.began_us < end and begin < wait.ended_us:
+            return provisioned_words(wait.lines, wait.ready)
+    return ""
 
 
 def _why(
@@ -369,8 +389,6 @@ def _why(
         )
     if phase == "recover":
         return f"{count('seen.Recovered')} of {len(scenario.databases)} databases brought online"
-    if phase == "provision" and scenario.cloud is not None:
-        return "until the cloud manager has configured the site, or the wait is over"
     if phase == "provision" and scenario.store is not None:
         return "until there was a machine to restore onto"
     if phase == "provision":

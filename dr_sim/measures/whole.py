@@ -188,7 +188,7 @@ class Whole:
         whole = joined_falling(found)
         if self.scenario.cloud is None:
             return whole
-        return cloud.raised(whole, self.provision_if_now())
+        return cloud.raised(whole, self.provision_if_now(failure_class))
 
     def drift(self) -> Curve:
         """Return that of the configuration; while there are two sides."""
@@ -200,10 +200,10 @@ class Whole:
             self.opened[0], self.scenario, self._two_sides()
         )
 
-    def provision_if_now(self) -> Falling:
+    def provision_if_now(self, failure_class: str = SITE) -> Falling:
         """Return how long a failover would wait for its site to be configured."""
         return cloud.provision_if_now(
-            self.opened[0], self.scenario, self._two_sides()
+            self.opened[0], self.scenario, self._two_sides(), failure_class
         )
 
     def _two_sides(self) -> list[tuple[int, int]]:

@@ -123,7 +123,9 @@ class CloudMirrorKeys(CloudSection):
         "drift beyond this is told to somebody"
     )
     on_failure: Literal["retry", "skip", "rebuild"] = about(
-        "what to do about a change that the secondary does not take after all attempts"
+        "what to do about a change that the secondary does not take after all attempts: retry it "
+        "when the mirror is next due; skip it, and then it stays missing, and counts as drift, "
+        "until a failover makes the thing anew; or rebuild the thing at once"
     )
 
 
@@ -332,6 +334,15 @@ def _clients(root: Any, tree: Node) -> list[Problem]:
             told = f"clients.{name}.tenant: no network is shared or its own; name another tenant"
             problems.append(node.at(("tenant",)).problem(told))
         calls = getattr(client, "calls", None) or (0, 1)
+        if client is not None and not calls[0]:
+            told = (
+                f"clients.{name}.calls: a client that never calls does nothing"
+            )
+            problems.append(
+                node.at(("calls",)).problem(
+                    f"{told}; write more than 0, or leave it out"
+                )
+            )
         actions = getattr(client, "actions", None) or 0
         if (
             calls[0] * run_for // calls[1] * actions // 1_000_000

@@ -20,6 +20,12 @@ OPERATIONS: tuple[tuple[str, str, bool], ...] = (
 """
 
 
+FIRST, SECOND = "A", "B"
+"""Names the sites as they are at first: the primary's and the secondary's."""
+HOMES = {"primary": FIRST, "secondary": SECOND}
+"""Names the site where the cloud manager stands, by cloud.at; apart: at none."""
+
+
 @dataclass(frozen=True, slots=True)
 class CloudNetwork:
     """tenants: () is shared. databases: indices."""

@@ -48,7 +48,29 @@ def check_events(
                     f"{told}; write an earlier instant or a longer run_for"
                 )
             )
+        elif (late_us := _last_us(line, at_us)) >= run_for:
+            ends, late = (
+                units.format_duration(run_for),
+                units.format_duration(late_us),
+            )
+            told = (
+                f"event {line.number}: would do nothing: what it is for happens {late} after the "
+                f"start, and the run ends after {ends}"
+            )
+            problems.append(
+                line.node.problem(
+                    f"{told}; write an earlier instant, a shorter time or a longer run_for"
+                )
+            )
     return instants, problems
+
+
+def _last_us(line: EventLine, at_us: int) -> int:
+    """Return when that happens for which an event is there; its instant where that is drawn."""
+    law = line.kind.last(line.params) if line.params is not None else None
+    if law is None or law.kind != "fixed" or not line.instant:
+        return -1
+    return at_us + int(law.a)
 
 
 def check_lost(

@@ -439,6 +439,45 @@ Count = Annotated[
 ]
 """A whole number, not negative, without a unit."""
 
+ALL_TIMES = -1
+"""The value of Times that stands for all of them."""
+
+
+def _times(value: Any) -> int:
+    if value == ALL_TIMES or (
+        isinstance(value, str) and value.strip() == "all"
+    ):
+        return ALL_TIMES
+    text = str(value) if isinstance(value, int) else value
+    times = from_text(
+        lambda text: bounds.COUNT.check(_parse_count(text), text), text
+    )
+    if not times:
+        raise refuse("0 times is never; write for example 1, or all")
+    return times
+
+
+Times = Annotated[
+    int,
+    BeforeValidator(_times),
+    Quantity(
+        "times", lambda value: "all" if value == ALL_TIMES else str(value)
+    ),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": bounds.COUNT.most,
+                },
+                {"const": "all"},
+            ]
+        }
+    ),
+]
+"""How often something happens: a whole number above 0, or all."""
+
 Seed = Annotated[
     int,
     _reader(_parse_count, bounds.SEED),

@@ -95,7 +95,9 @@ class EventKind:
     end. draws: parameters, as written, that an exploration draws for a database (dr_sim/explore);
     None: it draws none. leads_over: a failover may come of it. befalls: 'primary' or 'copy', where
     there are several standbys; '': not known, and it is refused there. at_stores: it may befall a
-    store, as it is about the way there, its files or a restore, not about replay.
+    store, as it is about the way there, its files or a restore, not about replay. last: how long
+    after its instant that happens for which it is there (a law of scenario/model.py); None: at its
+    instant.
     """
 
     name: str
@@ -119,6 +121,7 @@ class EventKind:
     leads_over: bool = False
     befalls: Callable[[Any], str] = lambda params: ""
     at_stores: bool = False
+    last: Callable[[Any], Any] = lambda params: None
 
     def __repr__(self) -> str:
         return self.name

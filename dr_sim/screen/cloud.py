@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dr_sim.measures.cloud import provisioned_words
 from dr_sim.measures.summary.types import (
     ApiSummary,
     CurveSummary,
@@ -31,6 +32,8 @@ def cloud_lines(summary: Summary, scenario: Scenario) -> list[str]:
             out.append(
                 f"  the cloud manager believed in {three(drift.reported)}"
             )
+        if skipped := cloud.jobs.notices.get("skipped"):
+            out.append(f"  {skipped_words(skipped)}")
         out.append(f"PROVISION IF NOW {three(cloud.provision_if_now)}")
     out += [
         f"PROVISIONED IN   {_provisioning(p)}" for p in cloud.provisionings
@@ -56,6 +59,8 @@ def cloud_facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
         words = f"{three(cloud.drift)} ({_mode(scenario)})"
         if cloud.drift.reported.time_us:
             words += f"; believed {three(cloud.drift.reported)}"
+        if skipped := cloud.jobs.notices.get("skipped"):
+            words += f"; {skipped_words(skipped)}"
         facts.append(("configuration drift", words))
         facts.append(
             (
@@ -70,6 +75,15 @@ def cloud_facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
         facts.append(("calls of the cloud manager", api_words(cloud.api)))
     facts.append(("jobs", jobs_words(cloud.jobs)))
     return facts
+
+
+def skipped_words(skipped: int) -> str:
+    """Say why drift does not end, by itself, where changes were skipped."""
+    changes = "1 change was" if skipped == 1 else f"{skipped:,} changes were"
+    return (
+        f"{changes} skipped at the secondary (on_failure: skip): that is drift until a failover "
+        "makes the thing anew"
+    )
 
 
 def three(curve: CurveSummary) -> str:
@@ -92,15 +106,9 @@ def _apart(drift: CurveSummary, reported: CurveSummary) -> bool:
 
 
 def _provisioning(p: ProvisioningSummary) -> str:
-    lines = ", ".join(
-        f"{line.what} {clock(line.duration_us)}" for line in p.lines
-    )
-    end = (
-        ""
-        if p.ready
-        else "; the limit ended the wait, and the site lacks changes"
-    )
-    return f"{clock(p.ended_us - p.began_us)}: {lines or 'nothing was missing'}{end}"
+    lines = ((line.what, line.duration_us) for line in p.lines)
+    spent = provisioned_words(lines, p.ready)
+    return f"{clock(p.ended_us - p.began_us)}: {spent}"
 
 
 def percent(ppm: int | None) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from dr_sim import units
 from dr_sim.errors import InputError, Problem
 from dr_sim.measures import alerts
+from dr_sim.measures.cloud import provisionings_in
 from dr_sim.measures.ledger import (
     Ledger,
     NoSuchThing,
@@ -78,8 +79,9 @@ def _failover(run: Whole, n: int, database: int | None) -> list[Ledger]:
     for leg in run.legs:
         found = failovers(leg.journal, leg.scenario)
         if before < n <= before + len(found):
+            waits = provisionings_in(leg, run.opened[0])
             ledgers = explain_failover(
-                leg.journal, leg.scenario, n - before, database
+                leg.journal, leg.scenario, n - before, database, waits
             )
             name = (
                 ""

@@ -11,7 +11,7 @@ from dr_sim.experiments.sample import replication as replication_of
 from dr_sim.loading import load_scenario
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
-from dr_sim.units import clock
+from dr_sim.units import MINUTE_US, clock
 from dr_sim.world.world import World
 
 from .runs import SCENARIOS
@@ -58,3 +58,16 @@ def line(mode: str) -> str:
 @pytest.mark.parametrize("mode", ["jobs", "reconcile", "runbook"])
 def test_the_table_of_the_three_modes_is_what_comes_out(mode: str) -> None:
     assert line(mode) in DOCS.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.long
+def test_what_the_scenario_promises_by_arithmetic_holds_in_every_run() -> None:
+    """drift.p90 and provision_if_now.max; outage.provision depends on the luck of a run."""
+    path = SCENARIOS / "cloud" / "drift.yaml"
+    for number in range(RUNS):
+        scenario = replication_of(load_scenario(path), number)
+        whole = Whole.of(World(scenario).run(), scenario)
+        drift = whole.drift()
+        above = sum(end - begin for begin, end in drift.above(25 * MINUTE_US))
+        assert 10 * above <= drift.duration_us
+        assert whole.provision_if_now().window(0, whole.end_us).max_us() <= 30 * MINUTE_US

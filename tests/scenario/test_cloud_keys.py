@@ -26,6 +26,15 @@ from .conftest import SMALLEST, Write
             "with jobs.rebuild a script takes longer than that (1202 s)",
         ),
         ("jobs: {time_limit: 30 min, set: 30 min}\n", "with jobs.set a script takes longer"),
+        ("clients: {p: {calls: 0 per min}}\n", "a client that never calls does nothing"),
+        (
+            "cloud: {}\nevents: [{at: 1 h, script_fails: {times: 0}}]\n",
+            "0 times is never; write for example 1, or all",
+        ),
+        (
+            "cloud: {}\nevents: [{at: 1 h, cloud_store_restored: 2 weeks}]\n",
+            "would do nothing: what it is for happens 337 h after the start",
+        ),
         ("sla: {drift.max: at most 1 min}\n", "there is none; write for example cloud"),
         ("events: [{at: 1 h, mirror_off: 1 min}]\n", "there is no cloud manager"),
         (

@@ -62,6 +62,20 @@ class MemoryBackend(Backend):
         return {}
 
 
+# ---- on a disk
+class OnDisk(Backend):
+    """A store of a folder or a file at that path, which one process at a time may open."""
+
+    second_opener = "refused"
+    opens: type[FileStore | SqlStore]
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def open(self) -> Store:
+        return self.opens(self.path)
+
+
 # ---- a folder
 class PowerCut(BaseException):
     """No code of the store may survive it."""
@@ -148,22 +162,16 @@ FATES = list(itertools.product((True, False), ("all", "none", "half", "zeros")))
 STEPS = 4
 
 
-class FolderBackend(Backend):
-    second_opener = "refused"
+class FolderBackend(OnDisk):
+    opens = FileStore
     remedy = "or remove that file to go on without what it kept"
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def open(self) -> Store:
-        return FileStore(self.folder)
 
     def cut_off(self, entries: dict[str, str]) -> Iterator[tuple[str, bool]]:
         several = len(entries) > 1
         for step, in_part in itertools.product(range(self.steps_of(entries) + 1), (False, True)):
             for fate in FATES[::3] if several else FATES:
                 disk = UnsafeDisk()
-                store = FileStore(self.folder, disk)
+                store = FileStore(self.path, disk)
                 disk.steps, disk.cut_at, disk.in_part = 0, step, in_part
                 returned = False
                 try:
@@ -181,7 +189,7 @@ class FolderBackend(Backend):
     def failing(self, entries: dict[str, str]) -> Iterator[tuple[str, Store]]:
         for step, in_part in itertools.product(range(self.steps_of(entries)), (False, True)):
             disk = UnsafeDisk(fails=True)
-            store = FileStore(self.folder, disk)
+            store = FileStore(self.path, disk)
             disk.steps, disk.cut_at, disk.in_part = 0, step, in_part
             with pytest.raises(StoreError, match="No space left on device; make room"):
                 save(store, entries)
@@ -197,7 +205,7 @@ class FolderBackend(Backend):
         return 4 + sum(each) + 3  # the batch, each entry, force, remove, force
 
     def damages(self) -> dict[str, Callable[[], None]]:
-        entry = self.folder / file_name("a")
+        entry = self.path / file_name("a")
 
         def change(how: Callable[[bytes], bytes]) -> Callable[[], None]:
             return lambda: entry.write_bytes(how(entry.read_bytes())) and None
@@ -240,15 +248,9 @@ class SteppedStore(SqlStore):
         super()._do(db, statement, *values)
 
 
-class SqlBackend(Backend):
-    second_opener = "refused"
+class SqlBackend(OnDisk):
+    opens = SqlStore
     remedy = "or delete that row to go on without what it kept"
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def open(self) -> Store:
-        return SqlStore(self.path)
 
     def files(self) -> dict[Path, bytes]:
         """The database, and the journal that a crash leaves beside it."""

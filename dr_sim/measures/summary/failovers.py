@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from dr_sim.measures.alerts import AlertQuality
 from dr_sim.measures.causes import Causes
+from dr_sim.measures.cloud import Provisioning, provisionings_in
 from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.outcome import (
@@ -50,7 +51,8 @@ def failovers_summary(
         if leg not in whole.legs:
             continue  # of a standby that did not take over
         for f in failovers(t, leg.scenario):
-            one = _failover(Causes(t, leg.scenario), f, quality)
+            waits = provisionings_in(leg, whole.opened[0])
+            one = _failover(Causes(t, leg.scenario), f, quality, waits)
             _add_unprotected(one, unprotected(whole, leg, f))
             one.seeded_anew = _seeded_anew(whole, leg)
             one.new_primary = "" if f.promoted_us is None else leg.secondary
@@ -167,8 +169,12 @@ def _following(leg: Leg, t: Tables) -> list[DatabaseSpec]:
 
 
 def _failover(
-    causes: Causes, f: FailoverOutcome, quality: AlertQuality
+    causes: Causes,
+    f: FailoverOutcome,
+    quality: AlertQuality,
+    waits: Sequence[Provisioning],
 ) -> FailoverSummary:
+    """waits: for the cloud manager, in the time of this leg."""
     t, scenario = causes.t, causes.scenario
     order = _obeyed(t, f)
     parts = database_outcomes(t, scenario, f)
@@ -218,7 +224,7 @@ def _failover(
         outage_note=_not_online(t, scenario, f),
         phases_us=f.phases_us,
         manager_down_us=sum(end - begin for begin, end in away),
-        outage_ledger=_ledger(outage_ledger(t, scenario, f)),
+        outage_ledger=_ledger(outage_ledger(t, scenario, f, waits)),
         limit_ended_the_wait=_limit_ended_the_wait(t, f),
         requests_failed=f.requests_failed,
         requests_offered=f.requests_offered,

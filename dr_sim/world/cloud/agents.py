@@ -129,6 +129,10 @@ class Agent:
             if job in wanted
         ]
 
+    def tried(self, change: str) -> int:
+        """Return how many attempts at a change were begun here."""
+        return self._runs.get(change, 0)
+
     def not_over(self, known: Container[str]) -> list[list[str | int]]:
         """Return the last attempt at each job that is not over and not one of those."""
         found: list[list[str | int]] = []
@@ -369,6 +373,8 @@ class Agent:
         self.memory[key] = (Word.CLEANED, WhyFailed.NONE)
         self._not_over.pop(job, None)
         self._note_of(job, attempt, "", "", "cleaned")
+        if self._world.spec.mirror.on_failure == "skip":
+            self._configuration.tell()  # a change may be given up by this
         self._say(key)
 
     def _copy(self, command: CopyScript) -> None:

@@ -155,16 +155,21 @@ class Configuration:
         return min(since, default=-1), count
 
     def missing(self) -> list[tuple[str, str]]:
-        """Return (entity, change) that the second side lacks, oldest first for each thing."""
+        """Return (entity, change) that the second side lacks, the oldest first."""
         if not self.target:
             return []
         theirs = self.sides[self.target].applied
-        return [
-            (entity, b.change)
-            for entity, thing in self.sides[self.source].things.items()
-            for b in thing.beyond
-            if b.change not in theirs
-        ]
+        found = []
+        for entity, thing in self.sides[self.source].things.items():
+            for b in thing.beyond:
+                if b.change not in theirs:
+                    found.append((b.at_us, entity, b.change))
+        found.sort(key=lambda each: each[0])
+        return [(entity, change) for _, entity, change in found]
+
+    def tell(self) -> None:
+        """Say again how far the second side is behind: what it would take has changed."""
+        self._changed()
 
     def go_over(self, site: str) -> None:
         """Make that side the only one from now on."""

@@ -35,7 +35,9 @@ from dr_sim.cloud.jobs import ENDED, OPEN
 from dr_sim.cloud.words import MirrorMode, OnFailure, WhyFailed, Word
 from dr_sim.machines import Command, TakeInventory
 from dr_sim.scenario.cloud_model import (
+    FIRST,
     OPERATIONS,
+    SECOND,
     Cloud,
     CloudClient,
     CloudNetwork,
@@ -49,7 +51,8 @@ from dr_sim.world.cloud.context import CloudContext
 from dr_sim.world.cloud.front import OPERATORS, ApiFront
 from dr_sim.world.cloud.lives import CloudLives
 from dr_sim.world.cloud.people import People
-from dr_sim.world.cloud.sites import FIRST, SECOND, CloudSites
+from dr_sim.world.cloud.provision import MissingThing, would_take_us
+from dr_sim.world.cloud.sites import CloudSites
 from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver, LifeRecords, Place
 
@@ -470,30 +473,45 @@ class CloudWorld:
     def _changed_in(self, index: int) -> Callable[[], None]:
         def changed() -> None:
             since_us, count = self.configurations[index].behind()
-            takes_us = self._would_take_us(index)
+            takes_us = self._would_take_us()
             self.context.note(
                 "truth.cloud_drift", index, since_us, count, takes_us
             )
 
         return changed
 
-    def _would_take_us(self, index: int) -> int:
-        """Return how long it would take, from now on, to bring in what the second side lacks: by
-        its scripts, as many at one time as are allowed, those of one thing after another. The usual
-        length of a script is used, not the real one.
-        """
-        spec = self.spec
-        chains: dict[str, int] = {}
-        for entity, change in self.configurations[index].missing():
-            usual_us = spec.jobs.rebuild.a if change == ANEW else spec.takes.a
-            chains[entity] = (
-                chains.get(entity, 0) + spec.jobs.start_us + usual_us
-            )
-        if not chains:
-            return 0
-        return max(
-            max(chains.values()), -(-sum(chains.values()) // spec.jobs.at_once)
-        )
+    def _would_take_us(self) -> int:
+        """Return how long a failover would wait now until its site is configured."""
+        lacks = [
+            self._missing(index) for index in range(len(self.configurations))
+        ]
+        return would_take_us(self.spec, lacks) if any(lacks) else 0
+
+    def _missing(self, index: int) -> list[MissingThing]:
+        """Return what the second side of a network lacks, what it lacks longest first."""
+        missing = self.configurations[index].missing()
+        if not missing:
+            return []
+        lacks: dict[str, list[str]] = {}
+        for entity, change in missing:
+            lacks.setdefault(entity, []).append(change)
+        found = []
+        for changes in lacks.values():
+            if any(self._is_skipped(index, change) for change in changes):
+                found.append(MissingThing(True, 0))
+                continue
+            anew = ANEW in changes
+            found.append(MissingThing(anew, len(changes) - anew))
+        return found
+
+    def _is_skipped(self, index: int, change: str) -> bool:
+        """Tell whether a change was given up at the second side: all its attempts were made."""
+        mirror, jobs = self.spec.mirror, self.spec.jobs
+        if mirror.on_failure != "skip" or mirror.mode != "jobs":
+            return False
+        name = self.spec.networks[index].name
+        agent = self.agents[name, self.configurations[index].target]
+        return agent.tried(change) >= jobs.attempts
 
 
 def _named(prefix: str, stored: dict[str, str]) -> set[str]:

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 
 from dr_sim.cloud.commands import SiteProvisioned
 from dr_sim.cloud.events import ProvisionAsked, SiteStands
+from dr_sim.scenario.cloud_model import FIRST, HOMES, SECOND
 from dr_sim.world.agenda import Class, Entry
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
     from dr_sim.world.link import Link
     from dr_sim.world.primary import Primary
-
-FIRST, SECOND = "A", "B"
 
 
 class CloudSites:
@@ -37,9 +36,7 @@ class CloudSites:
         self.active, self.second = FIRST, SECOND
         self.primary = primary
         self.link = link
-        self._manager_at = {"primary": FIRST, "secondary": SECOND}.get(
-            world.spec.at, ""
-        )
+        self._manager_at = HOMES.get(world.spec.at, "")
         self._goes_to = (
             ""  # where a failover goes that the manager has not ended yet
         )

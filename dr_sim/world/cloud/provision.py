@@ -1,0 +1,76 @@
+"""How long a failover that began now would wait for the configuration of its site.
+
+Theory of operation. The manager brings in what the second side lacks in the way of its mirror mode:
+`jobs` runs the script of each change, those of one thing one after another; `reconcile` sets each
+thing once; `runbook` asks people, who do one change after the other, of all networks. A thing of
+which nothing is at a new second side, or a change of which was skipped there, is made anew by a
+script in every mode. At one side of a network a bounded number of scripts run at one time. The
+usual length of each is used, not the drawn one. tests/test_cloud_provision.py plays the failovers.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dr_sim.scenario.cloud_model import Cloud
+from dr_sim.scenario.model import Law
+
+
+@dataclass(frozen=True, slots=True)
+class MissingThing:
+    """Part of one thing that a second side lacks. anew: the thing is made anew. changes: those that
+    are missing beside that.
+    """
+
+    anew: bool
+    changes: int
+
+
+def would_take_us(
+    spec: Cloud, networks: Sequence[Sequence[MissingThing]]
+) -> int:
+    """networks: of each, the things that lack something, the one that lacks it longest first."""
+    by_scripts = 0
+    by_hand = 0
+    for things in networks:
+        chains = [_scripts(spec, thing) for thing in things]
+        by_scripts = max(by_scripts, _run_us(chains, spec.jobs.at_once))
+        if spec.mirror.mode == "runbook":
+            by_hand += sum(thing.changes for thing in things)
+    return max(by_scripts, by_hand * spec.jobs.by_hand.a)
+
+
+def _scripts(spec: Cloud, thing: MissingThing) -> list[int]:
+    """Return the lengths of the scripts that bring a thing in, one after another."""
+    found = [_one_us(spec, spec.jobs.rebuild)] if thing.anew else []
+    if spec.mirror.mode == "jobs":
+        found += [_one_us(spec, spec.takes)] * thing.changes
+    elif spec.mirror.mode == "reconcile" and thing.changes:
+        found.append(_one_us(spec, spec.jobs.set))
+    return found
+
+
+def _one_us(spec: Cloud, usual: Law) -> int:
+    """Return how long a script takes from its order to the word that it is done."""
+    return spec.rtt_us // 2 * 2 + spec.jobs.start_us + usual.a
+
+
+def _run_us(chains: Sequence[Sequence[int]], at_once: int) -> int:
+    """Return how long all chains take, where that many of their links run at one time. The next
+    link of a chain waits behind what waits already, as in the job manager's queue.
+    """
+    ready = deque((number, 0) for number, chain in enumerate(chains) if chain)
+    running: list[tuple[int, int, int]] = []
+    now_us = 0
+    while ready or running:
+        while ready and len(running) < at_once:
+            number, link = ready.popleft()
+            end_us = now_us + chains[number][link]
+            heapq.heappush(running, (end_us, number, link))
+        now_us, number, link = heapq.heappop(running)
+        if link + 1 < len(chains[number]):
+            ready.append((number, link + 1))
+    return now_us
