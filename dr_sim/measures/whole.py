@@ -53,7 +53,10 @@ class Whole:
     worst of a tenant's.
     """
 
-    def __init__(self, legs: Sequence[Leg]) -> None:
+    def __init__(
+        self, legs: Sequence[Leg], scenario: Scenario | None = None
+    ) -> None:
+        """scenario: that of the run; None: as the first leg's standby sees it."""
         self.legs = list(legs)
         self.opened = [tables(leg.journal) for leg in self.legs]
         self.each = list(zip(self.legs, self.opened, strict=True))
@@ -63,7 +66,7 @@ class Whole:
             self._beside.append(
                 [(leg, tables(leg.journal)) for leg in one.beside]
             )
-        self.scenario = self.legs[0].scenario
+        self.scenario = scenario or self.legs[0].scenario
         self.end_us = run_end_us(self.opened[0], self.scenario)
         # by leg, the standby's place in the order, measure and database
         self._kept: dict[tuple[int, int, str, int], Curve] = {}
@@ -73,7 +76,7 @@ class Whole:
     @classmethod
     def of(cls, journal: Journal, scenario: Scenario) -> Whole:
         """A run, from its journal."""
-        return cls(legs_of(journal, scenario))
+        return cls(legs_of(journal, scenario), scenario)
 
     def at(self, leg: Leg) -> list[tuple[Leg, Tables]]:
         """A leg as each of its standbys has recorded it: first the one that took over, if any."""
