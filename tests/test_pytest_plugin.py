@@ -135,6 +135,7 @@ def test_fixtures_build_worlds_and_measure_them(session: pytest.Pytester) -> Non
 
 
 @pytest.mark.skipif("xdist" not in sys.modules, reason="pytest-xdist is not loaded")
+@pytest.mark.long
 def test_beside_xdist(session: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_PLUGINS", "dr_sim.pytest_plugin,xdist.plugin")
     run(session, "--dr-sim", "-n", "2", apart=True).assert_outcomes(passed=2, failed=2)

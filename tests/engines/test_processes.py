@@ -108,6 +108,7 @@ def test_killed_its_servers_end_with_it(tmp_path: Path) -> None:
     assert left(tmp_path) == [] and not (tmp_path / "out").exists()
 
 
+@pytest.mark.long
 def test_killed_together_with_its_watcher_it_is_cleared_away_by_the_next(tmp_path: Path) -> None:
     program = start(tmp_path, "run", LONG, "--out", "out")
     pids = servers(tmp_path, 2)

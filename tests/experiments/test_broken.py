@@ -81,6 +81,7 @@ def test_one_replication_that_breaks_is_told_and_the_others_are_kept(
     assert kept == [0, 1, 3, 4, 5]
 
 
+@pytest.mark.long
 def test_in_processes_of_their_own_likewise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

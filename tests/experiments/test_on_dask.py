@@ -58,6 +58,7 @@ def test_the_same_as_local_to_the_bit(
     assert found == {i: take(scenario, i) for i in range(12)}
 
 
+@pytest.mark.long
 def test_a_worker_killed_in_mid_run_loses_nothing_and_nothing_counts_twice(
     cluster: Any, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +111,7 @@ def _beside() -> list[int]:
     return [process.pid for process in on_dask._idle]
 
 
+@pytest.mark.long
 def test_the_threads_of_one_dask_worker_do_not_share_an_interpreter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +176,7 @@ def test_what_is_timed_by_the_clock_is_not_for_other_machines(
     assert "leave --on out" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_nobody_listens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -232,7 +232,9 @@ def test_a_real_server_refuses_damage_in_its_own_words() -> None:
     assert result.verdict.outcome is Outcome.PASS
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "postgres", "model"])
+@pytest.mark.parametrize(
+    "engine", ["sqlite", "model", pytest.param("postgres", marks=pytest.mark.long)]
+)
 def test_a_silent_short_recovery_is_an_outcome_of_its_own(engine: str) -> None:
     """Nobody validates: the last log is applied up to the damage, called restored, and the
     promotion a success.

@@ -13,6 +13,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.loading import load_scenario
 from dr_sim.record.journal import Row
 from dr_sim.runs.run import Result, run
+from tests.at_length import some_or_all
 
 from .runs import MINUTE, SECOND, at, ran, rows, times
 
@@ -30,7 +31,7 @@ def made(tmp_path: Path, text: str) -> Result:
 
 @pytest.mark.parametrize("imitates", ["sql_server", "postgres"])
 @pytest.mark.parametrize("size", ["50 GB", "500 GB"])
-@pytest.mark.parametrize("lost", ["site", "host", "database"])
+@pytest.mark.parametrize("lost", some_or_all(["site", "host", "database"], 3))
 def test_while_the_first_full_is_on_its_way_that_is_told_and_told_once(
     lost: str, size: str, imitates: str
 ) -> None:

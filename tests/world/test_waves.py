@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dr_sim.world.world import World
+from tests.at_length import some_or_all
 
 from .build import MINUTE, scenario
 from .test_express import both_ways
@@ -105,7 +106,7 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("what", ENDS)
+@pytest.mark.parametrize("what", some_or_all(list(ENDS), 2))
 def test_however_a_wave_ends_the_rows_are_those_of_the_steps(what: str) -> None:
     events, overrides = ENDS[what]
     world = both_ways(scenario(FLEET + events, *overrides))
