@@ -174,8 +174,10 @@ def _at_the_peak(whole: Whole, name: str) -> list[Ledger]:
 
 
 # ---- in words
+NO_SETTING_HELPS = ("failed", "refused", "empty", "cut off")
+"""Words of a cause against which no setting of a scenario is a remedy."""
 HELP = {
-    "paused": "an alert on paused backup jobs (monitor.enabled: true)",
+    "paused": "a shorter replay.window, so that paused backup jobs are told sooner",
     "log interval": "a shorter log interval (databases.*.log)",
     "backup interval": "log backups (databases.*.log), or more frequent incrementals",
     "log backup": "a faster disk or log backup at the primary (primary.disk, primary.log.rate)",
@@ -185,13 +187,20 @@ HELP = {
     "queued": "more link.bandwidth, link.sharing: priority, or more replication.slots",
     "copy job": "a shorter replication.every",
     "staging full": "a larger replication.staging",
-    "replication s": "an alert on replication that stands still (monitor.enabled: true)",
+    "replication s": "a shorter replay.window, so that its standstill is told sooner",
     "hole in the chain": "replay.on_hole: bridge, and incrementals to bridge with",
     "waits for": "more link.bandwidth: a full must cross it",
 }
 """Names what would help against a cause, by words in it; the first that fits counts."""
+ADVISE_TRIES = ("link.bandwidth", "databases.*.log")
+"""Keys that `dr-sim advise` changes (dr_sim/experiments/changes.py)."""
+BRIDGED_SOONER = "a shorter replay.age, after which a hole is bridged"
 
 
-def remedy(cause: str) -> str:
+def remedy(cause: str, scenario: Scenario) -> str:
     """Return what would help against a cause; '' if that is not known."""
+    if any(words in cause for words in NO_SETTING_HELPS):
+        return ""
+    if "hole in the chain" in cause and scenario.replay.on_hole == "bridge":
+        return BRIDGED_SOONER
     return next((helps for words, helps in HELP.items() if words in cause), "")

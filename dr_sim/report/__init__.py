@@ -91,7 +91,7 @@ def report_html(
         failovers=parts,
         facts=_facts(summary, scenario),
         standings=_standings(summary),
-        why=why_and_help(summary),
+        why=why_and_help(summary, scenario),
         alerts=_alerts(summary, scenario),
         raised=summary.alerts.raised,
         standing_heads=STANDING_HEADS,

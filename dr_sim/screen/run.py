@@ -74,7 +74,7 @@ def screen(
     parts += [_silent(summary, scenario)] if summary.silent_recoveries else []
     table = standing_table(summary)
     parts += [table] if table else []
-    reasons = why_and_help(summary)
+    reasons = why_and_help(summary, scenario)
     parts += [reasons] if reasons else []
     failovers, ended = shown_and_summed(summary.failovers)
     parts += [_failover(f, summary, scenario, verdict) for f in failovers]

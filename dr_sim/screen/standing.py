@@ -4,8 +4,9 @@ sentences why, and what would help.
 
 from __future__ import annotations
 
-from dr_sim.measures.standing import remedy
+from dr_sim.measures.standing import ADVISE_TRIES, remedy
 from dr_sim.measures.summary.types import Summary, TargetMet
+from dr_sim.scenario.model import Scenario
 from dr_sim.units import clock
 
 MOST_ROWS = 12
@@ -42,7 +43,7 @@ def standing_table(summary: Summary) -> list[str]:
     return out
 
 
-def why_and_help(summary: Summary) -> list[str]:
+def why_and_help(summary: Summary, scenario: Scenario) -> list[str]:
     """One sentence on why the worst number is what it is, and one on what would help."""
     rows = summary.standings
     service = rows[0] if rows else None
@@ -55,15 +56,15 @@ def why_and_help(summary: Summary) -> list[str]:
     out = [
         f"Why: most of {number}{of} is {service.cause} ({clock(service.cause_us)})."
     ]
-    helps = remedy(service.cause)
+    helps = remedy(service.cause, scenario)
     missed = {service.data_loss.outcome, service.outage.outcome} & {
         "fail",
         "unknown",
     }
     if helps and (missed or not lost):
-        out.append(
-            f"What would help: {helps}. `dr-sim advise` tries such changes."
-        )
+        tries = " `dr-sim advise` tries such changes."
+        tried = any(key in helps for key in ADVISE_TRIES)
+        out.append(f"What would help: {helps}.{tries if tried else ''}")
     return out
 
 

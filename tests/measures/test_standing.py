@@ -11,6 +11,7 @@ from dr_sim.measures.standing import remedy, standings
 from dr_sim.measures.summary.types import DatabaseStanding, Summary
 from dr_sim.runs.run import run
 from dr_sim.screen.standing import MOST_ROWS, standing_table, why_and_help
+from tests.library.runs import SCENARIOS
 from tests.measures.make import TWO_DATABASES
 
 
@@ -62,7 +63,26 @@ def test_the_screen_shows_the_worst_and_says_how_many_more(
 
 
 def test_why_and_what_would_help(found: tuple[list[DatabaseStanding], Summary]) -> None:
-    why, helps = why_and_help(found[1])
+    scenario = load_scenario(SCENARIOS / "quickstart.yaml")
+    why, helps = why_and_help(found[1], scenario)
     assert why.startswith("Why: most of the data loss of loud is log backups paused (event 1)")
-    assert "What would help: an alert on paused backup jobs" in helps
-    assert remedy("nothing that is known") == ""
+    assert "paused backup jobs are told sooner" in helps
+    assert "advise" not in helps, "it does not try that"
+    assert remedy("nothing that is known", scenario) == ""
+
+
+def test_no_remedy_is_named_that_is_set_already_or_is_none() -> None:
+    """A full disk or an empty backup is no matter of the disk's speed, and who bridges holes is not
+    told to bridge them.
+    """
+    bridge = load_scenario(SCENARIOS / "quickstart.yaml", ["replay.on_hole=bridge"])
+    resync = load_scenario(SCENARIOS / "quickstart.yaml", ["replay.on_hole=resync"])
+    for cause in (
+        "log backup failed (event 1)",
+        "empty log backups (event 1)",
+        "log backup refused",
+    ):
+        assert remedy(cause, bridge) == ""
+    assert "primary.log.rate" in remedy("log backup", bridge)
+    assert "replay.age" in remedy("hole in the chain (event 1)", bridge)
+    assert "replay.on_hole: bridge" in remedy("hole in the chain (event 1)", resync)
