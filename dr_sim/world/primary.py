@@ -182,6 +182,16 @@ class Primary:
         return self.begin_order(db, Order(kind, answer, tail))
 
     def begin_order(self, db: PrimaryDatabase, order: Order) -> str:
+        refused = self._refused_by_the_rules(db, order.kind)
+        if refused is not None:
+            words = refused.text
+            if not self.context.scenario.engine.postgres_rules:
+                words = f"{refused.number} {words}"  # else it begins with it
+            self.context.note(
+                "truth.backup_skipped", db.index, int(order.kind), words, ""
+            )
+            self._tell_refused(db, order, refused)
+            return words
         reason = self._obstacle(db, order)
         if reason == "waits":
             db.waiting.append(order)
@@ -192,31 +202,46 @@ class Primary:
                 "truth.backup_skipped", db.index, int(order.kind), reason, ""
             )
             return reason
-        words = self._open(db, order)
+        error = self._open(db, order)
+        if error is None:
+            return ""
         # each engine has its own words, which are recorded; the recovery manager gets the same text
         # for all
-        # the same for all
-        if words:
-            self.context.note(
-                "truth.backup_skipped",
-                db.index,
-                int(order.kind),
-                REFUSED,
-                words,
-            )
-        return REFUSED if words else ""
+        words = f"{error.number} {error.text}"
+        self.context.note(
+            "truth.backup_skipped", db.index, int(order.kind), REFUSED, words
+        )
+        self._tell_refused(db, order, error)
+        return REFUSED
+
+    def _refused_by_the_rules(
+        self, db: PrimaryDatabase, kind: Kind
+    ) -> EngineError | None:
+        """Return the engine's answer where no log is kept, or its chain is broken."""
+        postgres = self.context.scenario.engine.postgres_rules
+        if kind is Kind.LOG and (db.simple or db.log_broken):
+            number = 4208 if db.simple else 4214
+        elif postgres and db.simple:  # wal_level=minimal: no backup at all
+            number = 4208
+        elif postgres and kind is Kind.INCREMENTAL and db.log_broken:
+            number = 3035
+        else:
+            return None
+        if postgres:
+            return postgres_words.refusal(number)
+        return EngineError(number, ERRORS[number])
+
+    def _tell_refused(
+        self, db: PrimaryDatabase, order: Order, error: EngineError
+    ) -> None:
+        """Write it into the primary's error log, which the recovery manager reads."""
+        takes_writes = not db.failed and db.writes_until_us is None
+        if takes_writes and not order.elsewhere and not order.tail:
+            word = order.kind.word
+            self.error_hook(db, word, error.number, error.text)
 
     def _obstacle(self, db: PrimaryDatabase, order: Order) -> str:
         kind = order.kind
-        if kind is Kind.LOG and (db.simple or db.log_broken):
-            return self._log_refused(4208 if db.simple else 4214)
-        if self.context.scenario.engine.postgres_rules:
-            if (
-                db.simple
-            ):  # wal_level=minimal: no backup of any kind can be made
-                return postgres_words.refusal(4208).text
-            if kind is Kind.INCREMENTAL and db.log_broken:
-                return postgres_words.refusal(3035).text
         if order.tail:
             for job in [
                 job for k, job in db.running.items() if k is not Kind.LOG
@@ -243,22 +268,14 @@ class Primary:
             )
         return ""
 
-    def _log_refused(self, number: int) -> str:
-        """Return the engine's answer to a log backup where no log is kept. number: SQL Server's."""
-        if not self.context.scenario.engine.postgres_rules:
-            return f"{number} {ERRORS[number]}"
-        return postgres_words.refusal(
-            number
-        ).text  # it begins with the SQLSTATE
-
-    def _open(self, db: PrimaryDatabase, order: Order) -> str:
+    def _open(self, db: PrimaryDatabase, order: Order) -> EngineError | None:
         context = self.context
         kind = order.kind
         now = context.agenda._now
         try:
             commits, lsn = self.catch_up(db)
         except EngineError as error:  # its tail is taken, it is restoring
-            return f"{error.number} {error.text}"
+            return error
         engine = context.primary_engine
         name_of = db.spec.name
         utc = context.primary_utc_us()
@@ -280,7 +297,7 @@ class Primary:
                 lambda: engine.begin_backup(name_of, wanted)
             )
         except EngineError as error:
-            return f"{error.number} {error.text}"
+            return error
         if (
             not order.elsewhere
         ):  # names collide only where files lie side by side
@@ -311,7 +328,7 @@ class Primary:
                 took_us or began_us,
             )
         self._read(job, size, cost)
-        return ""
+        return None
 
     def _size(self, db: PrimaryDatabase, kind: Kind, lsn: int) -> int:
         """Return the bytes of a backup that begins at that LSN."""

@@ -144,7 +144,13 @@ def test_without_a_log_the_database_is_kept_up_by_incrementals() -> None:
     assert peak_us(result) == bridged("10:20:02.8") - at(1, "10:00") == 1_270_115_643
     first = rows(result, "seen.Restored", name=log_name("11:25"))
     assert len(first) == 1 and rows(result, "seen.Restore", replace=1) == []
-    assert {event for _, event, *_ in alerts(result)} == {2}
+    # each log backup that the engine refuses is told in its words, as any that fails
+    assert {event for _, event, *_ in alerts(result)} == {2, 9}
+    failed = [
+        r.values["text"] for r in rows(result, "seen.RaiseAlert") if r.values["event_id"] == 9
+    ]
+    assert ["4208" in text for text in failed] == [True] * 12 + [False] * 4
+    assert ["4214" in text for text in failed] == [False] * 12 + [True] * 4
 
 
 def test_files_deleted_before_they_were_copied_are_bridged() -> None:
