@@ -6,18 +6,22 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from dr_sim.figures.axes import Calendar, time_axis, value_axis
-from dr_sim.figures.charts import points_of
+from dr_sim.figures.charts import LineStyle, line, packed, points_of
+from dr_sim.figures.comparison import MeasureChange, comparison_chart
 from dr_sim.figures.marks import Frame, mark_shapes
 from dr_sim.figures.on_matplotlib import figure_of
 from dr_sim.figures.pictures import exposure_picture, timeline_picture
 from dr_sim.figures.shapes import Area, Label, Picture, Spot, Stroke
 from dr_sim.figures.style import ALERT_MARKS
 from dr_sim.figures.svg import svg_text
+from dr_sim.figures.timeline import MOST_JOINED, Timeline
 from dr_sim.figures.views import Views, views_of
 from dr_sim.measures.exposure import Curve
 from dr_sim.measures.whole import Whole
@@ -228,3 +232,84 @@ def test_every_alert_that_there_is_has_a_mark_and_a_word() -> None:
         == len({word for *_, word in ALERT_MARKS.values()})
         == len(ALERT_MARKS)
     )
+
+
+def test_a_dense_curve_shows_what_it_does_where_it_has_few_points() -> None:
+    """Two hundred databases land their logs within a second; in between the curve only rises."""
+    minute = 60_000_000
+    start = np.concatenate([minute * at + np.arange(200) for at in (1, 40, 41)]).astype(np.int64)
+    since = start - np.concatenate([np.full(200, back) for back in (0, 0, 0)])
+    mark = curve_mark(Curve(np.insert(start, 0, 0), np.insert(since, 0, 0), 42 * minute))
+    shapes = mark_shapes(mark, frame(42 * minute, 40 * 60_000))
+    edges = [shape for shape in shapes if isinstance(shape, Stroke)]
+    assert len(edges) == 1  # it never breaks
+    points = edges[0].points
+    # from minute 1 to 40 it rises to 39 of 40 minutes: 5 of 200 pixels are left above it
+    assert min(y for _, y in points) == pytest.approx(5, abs=0.5)
+    rises = [(a, b) for a, b in pairwise(points) if b[0] - a[0] > 400]
+    assert len(rises) == 1
+    (_, from_y), (_, to_y) = rises[0]
+    assert from_y == pytest.approx(200, abs=0.5) and to_y == pytest.approx(5, abs=0.5)
+
+
+def test_a_dense_curve_breaks_where_it_is_not_defined() -> None:
+    x = np.concatenate([np.arange(200), [200], 500_000 + np.arange(200)])
+    y = np.concatenate([np.full(200, 5.0), [np.nan], np.full(200, 5.0)])
+    mark = line(packed(x * 1_000, y), LineStyle("x", "blue"))
+    shapes = mark_shapes(mark, frame(500_300_000, 10))
+    strokes = [shape for shape in shapes if isinstance(shape, Stroke)]
+    assert all(a[0] - b[0] < 10 for s in strokes for a, b in pairwise(reversed(s.points)))
+
+
+def test_the_line_of_one_database_is_not_that_of_the_service() -> None:
+    """On a still picture nobody can choose the database, so its line is left out; the legend too.
+    A scenario of one database has one line for both.
+    """
+    lines = (
+        SlaLine("all", "data_loss", True, 40 * MIN),
+        SlaLine("one", "data_loss", True, 20 * MIN, database="b"),
+    )
+    two = a_scenario("a", "b", sla=lines)
+    shown = svg_text(exposure_picture(seen(Journal(), two)))
+    assert "SLA all" in shown and "SLA one" not in shown
+    chart = Timeline(seen(Journal(), two)).exposure()
+    of = {m["label"]: m.get("of") for m in chart.spec["marks"] if m["type"] == "level"}
+    assert of["SLA one 20:00"] == 1 and of["SLA all 40:00"] is None
+    single = a_scenario("b", sla=lines[1:])
+    assert "SLA one" in svg_text(exposure_picture(seen(Journal(), single)))
+
+
+def test_very_many_logs_are_drawn_to_the_end() -> None:
+    """15,000 logs of two databases: few bars, and none of the time is left out."""
+    second = 1_000.0
+    bars = [
+        {"row": 2, "from": k * 300 * second, "to": (k * 300 + 1) * second, "words": "", "of": k % 2}
+        for k in range(15_000)
+    ]
+    timeline = Timeline(seen(Journal(), a_scenario("a", "b")))
+    joined = timeline._joined(bars)
+    whole = [bar for bar in joined if bar["only"] == "service"]
+    assert len(whole) <= MOST_JOINED and len(joined) <= MOST_JOINED + 2 * 5_000
+    assert (whole[0]["from"], whole[-1]["to"]) == (0, bars[-1]["to"])
+    assert sum(int(bar["words"].split()[0].replace(",", "")) for bar in whole) == 15_000
+    for index in (0, 1):
+        mine = [bar for bar in joined if bar["only"] == "chosen" and bar["of"] == index]
+        assert mine[-1]["to"] == bars[-2 + index]["to"]
+    still = mark_shapes(
+        {"type": "bars", "label": "", "colour": "green", "items": joined},
+        frame(15_000 * 300 * 1_000_000, 1),
+    )
+    assert len(still) == 1  # those of single databases are drawn on the page only
+
+
+def test_a_change_beyond_the_axis_is_told_in_its_row() -> None:
+    """One measure changes 70 times as much as the others: theirs can still be told apart."""
+    changes = [MeasureChange("link used", 700, 20, 2_000)]
+    changes += [MeasureChange(f"m{i}", 10, 5, 15) for i in range(4)]
+    spec = comparison_chart(changes).spec
+    assert spec["x"]["to"] < 50  # three times the 15 of the row in the middle, and some room
+    assert spec["y"]["rows"][:2] == ["link used (700 %)", "m0"]
+    far, near = spec["marks"][1]["items"][:2]
+    assert far["above"] and not far["below"] and not (near["above"] or near["below"])
+    shapes = mark_shapes(spec["marks"][1], frame(100_000, 1))
+    assert sum(isinstance(shape, Area) for shape in shapes) == 1  # one tip

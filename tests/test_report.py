@@ -26,6 +26,7 @@ from benchmarks.report import (
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.take import take
 from dr_sim.figures.charts import thinned
+from dr_sim.figures.many import many_charts
 from dr_sim.figures.views import views_of
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
@@ -33,6 +34,7 @@ from dr_sim.measures.verdict import judge
 from dr_sim.record.journal import Journal
 from dr_sim.report import Shown, _verdict, report_html
 from dr_sim.report.many import distribution_html, seconds
+from dr_sim.report.page import coded
 from dr_sim.results.run_folder import REPORT_FILE, write_results
 from dr_sim.runs.run import run
 from dr_sim.scenario.model import SlaLine
@@ -473,7 +475,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_each_database_stands_beside_its_targets_the_worst_first(several: Path) -> None:
     page = several.read_text(encoding="utf-8")
     assert page.index("two databases, one of them") < page.index("<main>")
-    rows = re.findall(r"<tr (?:data-of|class).*?</tr>", page)
+    rows = re.findall(r"<tr (?:data-of|class=.service).*?</tr>", page)
     assert [re.search(r"<td>(.*?)</td>", row)[1] for row in rows] == ["service", "loud", "quiet"]  # type: ignore[index]
     assert "✗ fail" in rows[0] and "✗ fail" in rows[1] and "✗ fail" not in rows[2]
     assert "paused" in rows[1]
@@ -491,6 +493,7 @@ def test_the_selector_is_obeyed_and_tables_sort(browser: Any, several: Path) -> 
 
     browser.get(several.as_uri())
     assert browser.execute_async_script(WAIT_FOR_CHARTS)
+    browser.execute_script("drSim.zoom(0, 2 * 3600e3)")  # before the failure
     whole = browser.execute_script(DRAWN_MOST)
     browser.execute_script(
         "const s = document.getElementById('database'); s.value = '0'; s.onchange()"
@@ -554,3 +557,59 @@ def test_the_bound_lies_inside_the_axis_of_many_runs(tmp_path: Path) -> None:
     spec = json.JSONDecoder().raw_decode(data)[0]["charts"]["many_outage"]
     bound = next(mark for mark in spec["marks"] if mark["type"] == "upright")
     assert bound["x"] == 5 * 3_600_000 < spec["x"]["to"]
+
+
+def test_an_axis_of_many_runs_begins_near_what_it_shows(tmp_path: Path) -> None:
+    """An outage takes longer than a minute in each run: an axis from half a second on would leave
+    two thirds of the chart empty. What has no known limit goes on to the axis' end.
+    """
+    (tmp_path / "s.yaml").write_text(f"{REPLICATED}sla: {{outage: at most 5 h}}\n", "utf-8")
+    scenario = load_scenario(tmp_path / "s.yaml")
+    found = Distribution(scenario, [take(scenario, number) for number in range(4)])
+    (chart,) = [c for c in many_charts(found) if c.key == "many_outage"]
+    assert chart.spec["x"]["from"] == 60_000
+    last = [m for m in chart.spec["marks"] if m["label"] == "interval of a quantile"][-1]
+    assert sum(last["x"]) == pytest.approx(chart.spec["x"]["to"])
+
+
+def test_what_stands_between_backticks_is_code_and_nothing_else_is_markup() -> None:
+    assert coded("`dr-sim advise` <b>") == "<code>dr-sim advise</code> &lt;b&gt;"
+    assert coded("`<i>`") == "<code>&lt;i&gt;</code>"
+
+
+def test_what_is_too_long_for_paper_stays_folded_there(browser: Any, tmp_path: Path) -> None:
+    """A legend is printed, thousands of lines are not: the page holds them."""
+    (tmp_path / "s.yaml").write_text(TWO_DATABASES, encoding="utf-8")
+    write_results(run(load_scenario(tmp_path / "s.yaml")), tmp_path / "run")
+    page = tmp_path / "run" / REPORT_FILE
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace("<details>", '<details class="long">'), encoding="utf-8")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    browser.get(page.as_uri())
+    assert browser.execute_async_script(WAIT_FOR_CHARTS)
+    shown = "return [...document.querySelectorAll('%s')].map(e => e.offsetHeight > 0)"
+    assert not any(browser.execute_script(shown % "details.long pre"))
+    assert any(browser.execute_script(shown % ".legend button"))
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+PAINTED = """
+const c = drSim.charts.find(c => c.holder.id === 'chart-exposure')
+const level = c.spec.marks.find(m => m.label === 'one'), keys = [...c.legend.children]
+return [c.marks.includes(level), !keys.find(k => k.mark === level).hidden]
+"""
+
+
+def test_a_line_of_one_database_is_drawn_while_it_is_chosen(browser: Any, several: Path) -> None:
+    text = several.read_text(encoding="utf-8")
+    mark = '{"type":"level","y":1,"label":"one","colour":"black","dash":"solid","of":0}'
+    place = text.index('"marks":[', text.index('"exposure":{')) + len('"marks":[')
+    page = several.with_name("with_a_line.html")
+    page.write_text(f"{text[:place]}{mark},{text[place:]}", encoding="utf-8")
+    browser.get(page.as_uri())
+    assert browser.execute_async_script(WAIT_FOR_CHARTS)
+    assert browser.execute_script(PAINTED) == [False, False]
+    browser.execute_script("drSim.choose(0)")
+    assert browser.execute_script(PAINTED) == [True, True]
+    browser.execute_script("drSim.choose(1)")
+    assert browser.execute_script(PAINTED) == [False, False]

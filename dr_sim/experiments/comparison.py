@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import isnan
 from typing import TYPE_CHECKING
 
 from dr_sim.cell import in_cell
@@ -17,6 +18,7 @@ from dr_sim.experiments.paired import (
     ranked,
     readable,
     table_of,
+    without_parts,
 )
 from dr_sim.scenario.sla import limit_of
 
@@ -104,12 +106,14 @@ class Comparison:
         )
 
     def changes(self) -> list[MeasureChange]:
-        """Return what differs in parts of its mean in a, in percent, the largest first."""
+        """Return what differs in parts of its mean in a, in percent, the largest first; of single
+        databases only what the whole service does not show.
+        """
         from dr_sim.figures.comparison import MeasureChange
 
         out = []
-        for d in ranked(differing(self.found)):
-            if d.a > 0:
+        for d in ranked(without_parts(differing(self.found))):
+            if d.a > 0 and not isnan(d.interval.estimate):
                 name = " ".join(
                     filter(
                         None,

@@ -469,7 +469,8 @@ def _clipped(n: int, times: float) -> int | None:
 def _undecided(found: LineVerdict, censored: int = 0) -> str:
     straddles = "the interval straddles the bound"
     if found.more:
-        return f"{straddles}; about {found.more:,} more runs would decide"
+        runs = "run" if found.more == 1 else "runs"
+        return f"{straddles}; about {found.more:,} more {runs} would decide"
     if censored:
         return (
             f"{censored} of {found.n} runs ended before it was known: more runs would not "

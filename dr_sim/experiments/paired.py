@@ -27,6 +27,8 @@ from dr_sim.experiments import intervals
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.sample import Sample
 from dr_sim.experiments.tolerance import NO_TOLERANCE, Tolerance
+from dr_sim.measures.way_over import NO_WAY_US
+from dr_sim.number_text import number_texts
 from dr_sim.units import clock
 
 Key = tuple[
@@ -55,7 +57,8 @@ less sure.
 @dataclass(frozen=True, slots=True)
 class PairedDifference:
     """b - a of one measure over the pairs in which both have a value. p: how often chance alone
-    would differ so much, or, with a tolerance, so much more than the tolerance.
+    would differ so much, or, with a tolerance, so much more than the tolerance. A mean is infinite
+    where the value of a run is 'never'; then nothing bounds the difference.
     """
 
     measure: str
@@ -107,21 +110,29 @@ def differences(
         y = np.array([b[key][i][0] for i in numbers], np.float64)
         d = y - x
         interval = intervals.mean(d.tolist(), side, side)
-        before = float(x.mean())
+        before, after = float(x.mean()), float(y.mean())
         least = tolerance.least(before, key[-1])
         beyond = (
             d - math.copysign(least, interval.estimate) if np.any(d) else d
         )
+        if max(x.max(), y.max()) >= NO_WAY_US:
+            before, after = _mean(x), _mean(y)
+            interval = Interval(math.nan, -math.inf, math.inf)
         differing = int(np.count_nonzero(d))
         yield PairedDifference(
             *key,
             before,
-            float(y.mean()),
+            after,
             interval,
             p_value(beyond),
             len(numbers),
             differing,
         )
+
+
+def _mean(values: np.ndarray) -> float:
+    """The mean, infinite where a value is 'never'."""
+    return math.inf if values.max() >= NO_WAY_US else float(values.mean())
 
 
 def p_value(d: np.ndarray) -> float:
@@ -171,14 +182,39 @@ def ranked(found: list[PairedDifference]) -> list[PairedDifference]:
     """
 
     def part(d: PairedDifference) -> float:
+        if math.isnan(d.interval.estimate):
+            return 1.0  # one of them is 'never'
         return abs(d.interval.estimate) / (max(abs(d.a), abs(d.b)) or 1.0)
 
     return sorted(found, key=lambda d: (not is_sure(d), -part(d)))
 
 
+def without_parts(found: list[PairedDifference]) -> list[PairedDifference]:
+    """Return what is shown where there is little room: what differs in single databases or tenants
+    only where the service as a whole does not differ in the same measure.
+    """
+
+    def of_service(d: PairedDifference) -> bool:
+        return not (d.database or d.tenant)
+
+    told = {(d.measure, d.failure_class) for d in found if of_service(d)}
+    return [
+        d
+        for d in found
+        if of_service(d) or (d.measure, d.failure_class) not in told
+    ]
+
+
 def is_sure(d: PairedDifference) -> bool:
     """Whether the interval of the mean difference is on one side of zero."""
     return d.interval.low > 0 or d.interval.high < 0
+
+
+def mean_texts(d: PairedDifference) -> list[str]:
+    """Return both means as texts, fine enough to tell them apart."""
+    known = [x for x in (d.a, d.b) if math.isfinite(x)]
+    texts = iter(number_texts(known, d.unit))
+    return [next(texts) if math.isfinite(x) else "never" for x in (d.a, d.b)]
 
 
 def readable(measure: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dr_sim.experiments.edge import Edge, edge_of
 from dr_sim.experiments.estimates import CONFIDENCE
 from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
-from dr_sim.experiments.words import line_text
+from dr_sim.experiments.words import sentence
 from dr_sim.measures.verdict import UNITS, Outcome
 from dr_sim.number_text import in_order, numbers, value_text
 from dr_sim.scenario.model import SlaLine, SweepAnswer
@@ -225,4 +225,4 @@ def _lines(told: SweepVerdict) -> list[str]:
 
 
 def _why(told: SweepVerdict, value: str) -> str:
-    return " ".join(line_text(told.because[value]).split())
+    return sentence(told.because[value])

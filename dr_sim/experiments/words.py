@@ -42,6 +42,16 @@ def line_text(v: LineVerdict) -> str:
     )
 
 
+def sentence(v: LineVerdict) -> str:
+    """'PASS rto: outage.p95 at most 30:00, found 2:08 [2:07, 2:09]; reason', in one sentence."""
+    line = v.line
+    what = subject(line)
+    name = "" if line.id in (what, line.measure) else f"{line.id}: "
+    value, bound = shown_value_and_bound(v)
+    reason = f"; {v.reason}" if v.reason else ""
+    return f"{v.outcome.name} {name}{what} {bound}, found {value}{reason}"
+
+
 def shown_value_and_bound(v: LineVerdict) -> tuple[str, str]:
     """Return the estimate, with its interval where it has one, and the bound, with the digits that
     tell them apart.

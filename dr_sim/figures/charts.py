@@ -139,16 +139,23 @@ def line(
 
 
 def level(
-    at_us: int, label: str, colour: str, dash: str = "solid"
+    at_us: int,
+    label: str,
+    colour: str,
+    dash: str = "solid",
+    of: int | None = None,
 ) -> dict[str, Any]:
-    """A horizontal line with its name in the legend; the axis reaches it."""
-    return {
+    """A horizontal line with its name in the legend; the axis reaches it. of: the index of the
+    database that it is about; it is drawn while that one is chosen.
+    """
+    mark = {
         "type": "level",
         "y": at_us / MS_US,
         "label": f"{label} {clock(at_us)}",
         "colour": colour,
         "dash": dash,
     }
+    return mark if of is None else {**mark, "of": of}
 
 
 def spans(
@@ -207,22 +214,35 @@ def waterfall(
     return Chart(key, title, words, spec)
 
 
-def share_below(curve: Curve, lines: Sequence[tuple[str, int]]) -> Chart:
-    """For each exposure the share of time at or below it: exact quantiles of the whole run, not a
-    sample's.
-    """
-    shares = [Fraction(i, 200) for i in range(200)]
+def _quantiles(curve: Curve, steps: int) -> tuple[list[int], list[float]]:
+    """(values, percent of the time at or below each), `steps` of them and the highest ones."""
+    shares = [Fraction(i, steps) for i in range(steps)]
     shares += [Fraction(i, 10_000) for i in (9975, 9990, 9999, 10_000)]
     values = [int(value) for value in curve.quantiles_us(shares)]
+    return values, [100 * float(share) for share in shares]
+
+
+def share_below(
+    curve: Curve,
+    lines: Sequence[tuple[str, int]],
+    of_each: Mapping[int, Curve],
+) -> Chart:
+    """For each exposure the share of time at or below it: exact quantiles of the whole run, not a
+    sample's. of_each: the curves of single databases, by their index.
+    """
+    values, shares = _quantiles(curve, 200)
     near = [(word, us) for word, us in lines if us <= 4 * values[-1]]
     right = (
         max([values[-1], *(us for _, us in near)], default=SECOND_US) * 1.05
         or SECOND_US
     )
     looks = LineStyle("time at or below", "orange", width=2.5)
-    marks = [
-        line(packed(values, [100 * float(share) for share in shares]), looks)
-    ]
+    single = {
+        index: packed(*_quantiles(one, 40))
+        for index, one in of_each.items()
+        if one.duration_us
+    }
+    marks = [line(packed(values, shares), looks, single or None)]
     marks += [
         {
             "type": "upright",
@@ -251,8 +271,9 @@ def share_below(curve: Curve, lines: Sequence[tuple[str, int]]) -> Chart:
         int(value)
         for value in curve.quantiles_us([Fraction(1, 2), Fraction(99, 100)])
     )
+    of = " of the whole service" if single else ""
     words = (
-        f"Half of the time exposure was at most {clock(half)}, 99 % of it at most "
+        f"Half of the time exposure{of} was at most {clock(half)}, 99 % of it at most "
         f"{clock(most)}, always at most {clock(curve.max_us())}."
     )
     return Chart(

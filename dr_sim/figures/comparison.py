@@ -14,6 +14,10 @@ from dr_sim.number_text import figures
 MOST_ROWS = 16
 MOST_WORDS = 6
 FARTHEST = 1_000.0  # percent of A's mean: an axis that reached further would show nothing else
+TIMES_THE_MIDDLE = (
+    3.0  # nor does one that reaches much further than the row in the middle
+)
+SHORTEST = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,8 @@ class MeasureChange:
 def comparison_chart(changes: Sequence[MeasureChange]) -> Chart:
     """A row for each measure, in the order given; filled where 0 lies outside of the interval."""
     shown = changes[:MOST_ROWS]
-    items = [_item(row, change) for row, change in enumerate(shown)]
+    limit = _reach(shown)
+    items = [_item(row, change, limit) for row, change in enumerate(shown)]
     ends = [
         x for item in items for x in (item["low"], item["high"], item["at"])
     ]
@@ -49,7 +54,8 @@ def comparison_chart(changes: Sequence[MeasureChange]) -> Chart:
             "title": "",
         },
         "y": {
-            "rows": [change.name for change in shown] or ["no measure differs"]
+            "rows": [_name(change, limit) for change in shown]
+            or ["no measure differs"]
         },
         "marks": [
             {"type": "upright", "x": 0, "label": "", "colour": "black"},
@@ -60,12 +66,31 @@ def comparison_chart(changes: Sequence[MeasureChange]) -> Chart:
     return Chart("changes", title, f"{words or 'No measure differs'}.", spec)
 
 
-def _item(row: int, change: MeasureChange) -> dict[str, Any]:
+def _reach(shown: Sequence[MeasureChange]) -> float:
+    """How far from 0 the axis goes, in percent: to the furthest, but not so far that the row in the
+    middle cannot be seen.
+    """
+    ends = sorted(max(abs(c.low), abs(c.high), abs(c.at)) for c in shown)
+    if not ends:
+        return SHORTEST
+    middle = ends[(len(ends) - 1) // 2]
+    most = max(SHORTEST, TIMES_THE_MIDDLE * middle)
+    return min(FARTHEST, most, max(SHORTEST, ends[-1]))
+
+
+def _name(change: MeasureChange, limit: float) -> str:
+    """A row's name, with the number where the axis does not reach it."""
+    if abs(change.at) <= limit:
+        return change.name
+    return f"{change.name} ({figures(change.at, 2)} %)"
+
+
+def _item(row: int, change: MeasureChange, limit: float) -> dict[str, Any]:
     colour = (
         "blue" if change.high < 0 else "orange" if change.low > 0 else "grey"
     )
     low, high, at = (
-        max(-FARTHEST, min(FARTHEST, x))
+        max(-limit, min(limit, x))
         for x in (change.low, change.high, change.at)
     )
     words = f"{change.name}: {figures(change.at, 2)} %"
@@ -73,6 +98,8 @@ def _item(row: int, change: MeasureChange) -> dict[str, Any]:
     return {
         **item,
         "hollow": colour == "grey",
+        "below": change.low < low,
+        "above": change.high > high,
         "from": low,
         "to": high,
         "words": words,

@@ -17,6 +17,7 @@ from dr_sim.figures.marks import (
     band,
     greatest,
     mark_shapes,
+    of_the_service,
     upright,
 )
 from dr_sim.figures.shapes import (
@@ -83,7 +84,8 @@ def _panel(
     shapes: list[Shape] = [
         Label(chart.title, (MARGIN_PX, top + 9), size=13, bold=True)
     ]
-    legend, top = _legend(spec["marks"], top + TITLE_PX)
+    marks = of_the_service(spec["marks"])
+    legend, top = _legend(marks, top + TITLE_PX)
     shapes += legend
     frame = _frame(panel, top, axis)
     shapes += [
@@ -92,7 +94,7 @@ def _panel(
         if frame.shows(begin, end)
     ]
     shapes += _grid(frame, spec)
-    for mark in spec["marks"]:
+    for mark in marks:
         shapes += mark_shapes(mark, frame)
     shapes += [
         upright(at, frame, "black", "dashed")
@@ -138,8 +140,9 @@ def _x_axis(
 def _y_axis(spec: dict[str, Any], x: Axis, height: float) -> Axis:
     y, top = spec["y"], spec["y"].get("to")
     if top is None:
-        lines = [greatest(m, x) for m in spec["marks"] if m["type"] == "line"]
-        levels = [m["y"] for m in spec["marks"] if m["type"] == "level"]
+        marks = of_the_service(spec["marks"])
+        lines = [greatest(m, x) for m in marks if m["type"] == "line"]
+        levels = [m["y"] for m in marks if m["type"] == "level"]
         top = max(y.get("least", 0.0), *lines, *levels, 0.0) * 1.12 or 1.0
     return value_axis(
         y["kind"], y.get("from", 0.0), top, height / 38, y.get("title", "")

@@ -9,12 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from dr_sim.figures.charts import Chart, LineStyle, line, packed, waterfall
+from dr_sim.figures.axes import LOG_DURATIONS
+from dr_sim.figures.charts import (
+    MS_US,
+    Chart,
+    LineStyle,
+    line,
+    packed,
+    waterfall,
+)
 from dr_sim.figures.many_runs import ManyRuns
 from dr_sim.measures.outcome import PHASES
 from dr_sim.scenario.sla import CLASSES, split
 from dr_sim.units import SECOND_US, clock
 
+LEAST_MS = (
+    500.0  # where an axis of durations begins at the latest: it is logarithmic
+)
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 _COLOURS = {"site": "blue", "host": "green", "database": "purple"}
 _DASHES = {"site": "solid", "host": "dashed", "database": "dotted"}
@@ -37,13 +48,17 @@ def seconds(value_s: float, unlimited: str = "no known limit") -> str:
 
 
 def _axis(
-    most_s: float, bounds: list[dict[str, Any]], title: str
+    ends_s: tuple[float, float], bounds: list[dict[str, Any]], title: str
 ) -> dict[str, Any]:
-    """An axis of durations from half a second on, with room for ten minutes and every bound."""
-    most_ms = max(
-        2_000 * most_s, 600_000.0, *(1.5 * bound["x"] for bound in bounds), 0.0
-    )
-    return {"kind": "log_duration", "from": 500, "to": most_ms, "title": title}
+    """An axis of durations with room for ten minutes, for every bound, and for what lies between
+    ends_s; it begins at the tick below all of them.
+    """
+    at = [bound["x"] for bound in bounds]
+    most_ms = max(2_000 * ends_s[1], 600_000.0, *(1.5 * x for x in at), 0.0)
+    least_ms = min(600_000.0, 1_000 * ends_s[0], *at)
+    below = [tick for tick in LOG_DURATIONS if tick < least_ms]
+    low = max(LEAST_MS, below[-1] if below else 0.0)
+    return {"kind": "log_duration", "from": low, "to": most_ms, "title": title}
 
 
 def _bounds(
@@ -104,7 +119,7 @@ def _exposure(found: ManyRuns) -> Chart:
         )
     bounds = _bounds(found, ("data_loss", "exposure"))
     spec = {
-        "x": _axis(most, bounds, "more than"),
+        "x": _axis((0.0, most), bounds, "more than"),
         "y": {
             "kind": "log_percent",
             "from": 50 * least,
@@ -174,18 +189,19 @@ def _costs(found: ManyRuns) -> Iterator[Chart]:
         marks = [
             line(packed(at_us, shares), LineStyle(name, colour, steps=True))
         ]
+        bounds = _bounds(found, (measure,))
+        each = {s: found.interval(f"{measure}.{s}") for s in QUANTILES}
+        lows = [i.low for i in each.values() if i.low > 0]
+        least_s = min(float(values[0]), *lows)
+        ends_s = least_s, float(values[-1])
+        x_axis = _axis(ends_s, bounds, measure.replace("_", " "))
         told = []
         for statistic, share in QUANTILES.items():
-            i = found.interval(f"{measure}.{statistic}")
-            high = (
-                i.high
-                if math.isfinite(i.high)
-                else 4 * max(float(values[-1]), 150.0)
-            )
-            ends = packed(
-                [max(i.low, 0.5) * SECOND_US, high * SECOND_US],
-                [100 * share] * 2,
-            )
+            i = each[statistic]
+            # without a limit it goes on to the end of the axis
+            low_us = max(i.low * SECOND_US, x_axis["from"] * MS_US)
+            high_us = min(i.high * SECOND_US, x_axis["to"] * MS_US)
+            ends = packed([low_us, high_us], [100 * share] * 2)
             marks.append(
                 line(
                     ends,
@@ -195,9 +211,8 @@ def _costs(found: ManyRuns) -> Iterator[Chart]:
             told.append(
                 f"{statistic} {seconds(i.estimate)} (from {seconds(i.low)} to {seconds(i.high)})"
             )
-        bounds = _bounds(found, (measure,))
         spec = {
-            "x": _axis(float(values[-1]), bounds, measure.replace("_", " ")),
+            "x": x_axis,
             "y": {
                 "kind": "percent",
                 "to": 105,

@@ -6,6 +6,7 @@ pixels, so a saw-tooth becomes an envelope and no peak is lost. Bars have at lea
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -27,7 +28,8 @@ from dr_sim.figures.shapes import (
 
 LEAST_PX = 2.5
 ROW_PX = 22.0
-FAR_PX = 24.0  # columns of a dense curve that lie further apart are not joined
+NEAR_PX = 2.0  # columns of a dense curve that lie further apart have nothing between them
+COLUMN_PX = 1.2
 Mark = dict[str, Any]
 
 
@@ -69,6 +71,11 @@ class Frame:
 def mark_shapes(mark: Mark, frame: Frame) -> list[Shape]:
     """The shapes of one mark."""
     return _KINDS[mark["type"]](mark, frame)
+
+
+def of_the_service(marks: Iterable[Mark]) -> list[Mark]:
+    """The marks that are drawn while no single database is chosen."""
+    return [m for m in marks if not isinstance(m.get("of"), int)]
 
 
 def unpacked(points: dict[str, Any]) -> tuple[Any, Any]:
@@ -150,29 +157,69 @@ def _without_doubles(points: list[Point]) -> list[Point]:
     return kept if len(kept) > 1 else [*kept, *points[-1:]]
 
 
+@dataclass(slots=True)
+class Column:
+    """A column of pixels of a curve: where it comes in, its ends, where it goes on."""
+
+    x: float
+    first: float
+    upper: float
+    lower: float
+    last: float
+
+
+def _columns(points: list[Point]) -> list[Column]:
+    """The columns that a piece passes through, from the left to the right."""
+    columns: list[Column] = []
+    for at, y in points:
+        x = float(round(at))
+        if not columns or columns[-1].x != x:
+            columns.append(Column(x, y, y, y, y))
+        here = columns[-1]
+        here.upper, here.lower = min(here.upper, y), max(here.lower, y)
+        here.last = y
+    return columns
+
+
 def _envelope(points: list[Point], mark: Mark) -> list[Shape]:
-    """The band between least and greatest of each column, and its upper edge as a line."""
-    columns: dict[int, tuple[float, float]] = {}
-    for x, y in points:
-        upper, lower = columns.get(round(x), (y, y))
-        columns[round(x)] = (min(upper, y), max(lower, y))
-    groups: list[list[int]] = []
-    for x in sorted(columns):
-        if groups and x - groups[-1][-1] <= FAR_PX:
-            groups[-1].append(x)
-        else:
-            groups.append([x])
+    """The band between least and greatest of each column, and its upper edge as a line. Columns
+    further apart than NEAR_PX have no band between them, and are joined by what the curve does
+    there.
+    """
+    columns = _columns(points)
+    groups: list[list[Column]] = [columns[:1]]
+    edge = [(columns[0].x, columns[0].upper)]
+    for before, here in pairwise(columns):
+        if here.x - before.x > NEAR_PX:
+            groups.append([])
+            edge.append((before.x, before.last))
+            if mark.get("steps"):
+                edge.append((here.x, before.last))
+            edge.append((here.x, here.first))
+        groups[-1].append(here)
+        edge.append((here.x, here.upper))
     shapes: list[Shape] = []
-    for group in groups:
-        edge = [(float(x), columns[x][0]) for x in group]
-        lower_edge = [(float(x), columns[x][1]) for x in reversed(group)]
-        if not mark.get("edge"):
-            shapes.append(Area([*edge, *lower_edge], mark["colour"], 0.45))
-        if len(edge) > 1:
-            shapes.append(
-                Stroke(edge, mark["colour"], mark["width"], mark["dash"])
+    if not mark.get("edge"):
+        shapes += [_between(group, mark["colour"]) for group in groups]
+    if len(edge) > 1:
+        shapes.append(
+            Stroke(
+                _without_doubles(edge),
+                mark["colour"],
+                mark["width"],
+                mark["dash"],
             )
+        )
     return shapes
+
+
+def _between(group: list[Column], colour: str) -> Area:
+    """The band of neighbouring columns, at least as wide as one of them."""
+    right = group[-1].x + COLUMN_PX
+    above = [(column.x, column.upper) for column in group]
+    below = [(column.x, column.lower) for column in reversed(group)]
+    ends = [(right, group[-1].upper), (right, group[-1].lower)]
+    return Area([*above, *ends, *below], colour, 0.45)
 
 
 def _level(mark: Mark, frame: Frame) -> list[Shape]:
@@ -219,6 +266,8 @@ def _bars(mark: Mark, frame: Frame) -> list[Shape]:
     """Bars in rows. Bars of one colour that touch are one, so 4,000 logs are no 4,000 shapes."""
     rows: dict[tuple[int, str], list[tuple[float, float]]] = {}
     for bar in mark["items"]:
+        if bar.get("only") == "chosen":
+            continue
         if not frame.shows(bar["from"], bar["to"]):
             continue
         left = frame.px(bar["from"])
@@ -290,7 +339,9 @@ def _ranges(mark: Mark, frame: Frame) -> list[Shape]:
 
 
 def _changes(mark: Mark, frame: Frame) -> list[Shape]:
-    """Intervals that lie, each in its row, with the estimate as a dot."""
+    """Intervals that lie, each in its row, with the estimate as a dot; one that goes on beyond the
+    axis has a tip.
+    """
     shapes: list[Shape] = []
     for item in mark["items"]:
         middle = frame.row_top(item["row"]) + 11
@@ -299,9 +350,19 @@ def _changes(mark: Mark, frame: Frame) -> list[Shape]:
             (frame.px(item["high"]), middle),
         ]
         shapes.append(Stroke(ends, item["colour"], 2))
+        if item["below"]:
+            shapes.append(_tip(ends[0], -1, item["colour"]))
+        if item["above"]:
+            shapes.append(_tip(ends[1], 1, item["colour"]))
         dot = (frame.px(item["at"]), middle)
         shapes.append(Spot("circle", dot, item["colour"], item["hollow"]))
     return shapes
+
+
+def _tip(end: Point, way: int, colour: str) -> Area:
+    """A tip at the end of a lying interval that goes on: way 1 to the right, -1 to the left."""
+    x, y = end
+    return Area([(x + 9 * way, y), (x, y - 5), (x, y + 5)], colour)
 
 
 def _cells(mark: Mark, frame: Frame) -> list[Shape]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dr_sim.figures.charts import MS_US, Chart, share_below
+from dr_sim.figures.charts import MS_US, Chart
 from dr_sim.figures.drawing import Panel, picture_of
 from dr_sim.figures.failover import failover_charts, zoom_window
 from dr_sim.figures.shapes import Picture
@@ -22,7 +22,7 @@ NEAR_A_FAILOVER = ("events", "alerts")  # and its exposure
 
 def timeline_picture(seen: Views) -> Picture:
     """Every lane over the run, and some of them around each failover, with its files and phases."""
-    timeline = Timeline(seen)
+    timeline = Timeline(seen, selectable=False)
     lanes = timeline.charts()
     panels = [Panel(chart) for chart in lanes]
     found = [(view, f) for view in seen.legs for f in view.found]
@@ -46,11 +46,7 @@ def timeline_picture(seen: Views) -> Picture:
 
 def exposure_picture(seen: Views) -> Picture:
     """True and reported exposure to the loss of the site with the SLA's lines, and its shares."""
-    timeline = Timeline(seen)
-    scenario = seen.whole.scenario
-    exposed = seen.whole.exposure().window(
-        scenario.measure_from_us, seen.end_us
-    )
+    timeline = Timeline(seen, selectable=False)
     panels = [Panel(timeline.exposure())]
     true = seen.whole.exposure()
     if true.duration_us and seen.end_us > 2 * DAY_US:
@@ -60,8 +56,7 @@ def exposure_picture(seen: Views) -> Picture:
         panels.append(
             Panel(timeline.exposure(window), near, "Around the highest")
         )
-    if exposed.duration_us:
-        panels.append(Panel(share_below(exposed, timeline.limits())))
+    panels += [Panel(chart) for chart in timeline.shares()]
     return picture_of(_title(seen, "exposure"), panels, timeline.axis([]))
 
 

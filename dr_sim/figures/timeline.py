@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ from dr_sim.figures.charts import (
     line,
     packed,
     points_of,
+    share_below,
     spans,
     thinned,
 )
@@ -29,10 +31,13 @@ from dr_sim.measures.exposure import Curve
 from dr_sim.measures.lag import Backlog, backlog
 from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Tables
+from dr_sim.scenario.model import SlaLine
 from dr_sim.units import DAY_US, SECOND_US, clock
 from dr_sim.words import counted, instant, size
 
-MOST_BARS = 10_000  # logs drawn one by one; more than that are left out, and the lane says so
+MOST_BARS = 10_000  # logs drawn one by one; of more those close together are drawn as one bar
+MOST_JOINED = 2_000  # bars of the whole service then, and at least as many per database as:
+FEWEST_JOINED = 24
 LINK_SLICES = 2_000
 MOST_TEXTS = 1_000  # alerts whose texts are told by hovering; of more only their kind is
 MOST_ROWS = 16  # of alerts: a row for each database up to here, for each kind of alert beyond
@@ -43,11 +48,16 @@ FEWEST_POINTS = 240  # of one of them
 
 
 class Timeline:
-    """The lanes of one run, all its legs, over one time axis."""
+    """The lanes of one run, all its legs, over one time axis.
 
-    def __init__(self, seen: Views) -> None:
+    selectable: with the curves of single databases, for a page on which a reader chooses one.
+    """
+
+    def __init__(self, seen: Views, selectable: bool = True) -> None:
         self.seen, self.scenario = seen, seen.whole.legs[0].scenario
         self.end_us = seen.end_us
+        names = [database.name for database in self.scenario.databases]
+        self._choices = names if selectable and len(names) > 1 else []
 
     def axis(self, views: list[tuple[str, int, int]]) -> dict[str, Any]:
         """The time axis that the lanes share. views: (name, from, until) of the buttons above
@@ -91,12 +101,34 @@ class Timeline:
         ]
 
     def limits(self) -> list[tuple[str, int]]:
-        """The SLA's bounds on data loss, by name."""
+        """The SLA's bounds on data loss of the whole service, by name."""
         return [
             (f"SLA {line.id}", line.bound)
             for line in self.scenario.sla
-            if line.measure == "data_loss" and line.at_most
+            if line.measure == "data_loss"
+            and line.at_most
+            and self._database_of(line) is None
         ]
+
+    def shares(self) -> list[Chart]:
+        """How exposure was distributed over the measured time; nothing of a run without any."""
+        measured_us = (self.scenario.measure_from_us, self.end_us)
+        whole = self.seen.whole
+        exposed = whole.exposure().window(*measured_us)
+        if not exposed.duration_us:
+            return []
+        of_each = {
+            i: whole.exposure(name).window(*measured_us)
+            for i, name in enumerate(self._choices)
+        }
+        return [share_below(exposed, self.limits(), of_each)]
+
+    def _database_of(self, line: SlaLine) -> int | None:
+        """The index of the one database that a line is about; None where it is about all."""
+        names = [d.name for d in self.scenario.databases]
+        if len(names) == 1 or not line.database:
+            return None
+        return names.index(line.database)
 
     # ---- parts
     def _lane(
@@ -136,9 +168,9 @@ class Timeline:
     def _of_each(
         self, curve: Callable[[str], Curve]
     ) -> dict[int, dict[str, list[Any]]] | None:
-        """The curves of single databases, for the selector; None if there is only one."""
-        names = [d.name for d in self.scenario.databases]
-        if len(names) == 1:
+        """The curves of single databases, for the selector; None if nothing is to be chosen."""
+        names = self._choices
+        if not names:
             return None
         most = max(
             FEWEST_POINTS, min(MOST_POINTS, MOST_POINTS_OF_ALL // len(names))
@@ -214,7 +246,6 @@ class Timeline:
             Kind.LOG: "log",
         }
         seen = dict.fromkeys(Kind, 0)
-        left_out = 0
         rows: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in Kind}
         names = [d.name for d in self.scenario.databases]
         order = list(words)
@@ -226,9 +257,6 @@ class Timeline:
             ):
                 kind = Kind(file.kind)
                 seen[kind] += 1
-                if kind is Kind.LOG and seen[kind] > MOST_BARS:
-                    left_out += 1
-                    continue
                 stop = file.finished_us or file.cut_off_us or v.ends_us
                 state = (
                     ""
@@ -255,11 +283,31 @@ class Timeline:
             Kind.INCREMENTAL: "sky",
             Kind.LOG: "green",
         }
+        joined = seen[Kind.LOG] > MOST_BARS
+        if joined:
+            rows[Kind.LOG] = self._joined(rows[Kind.LOG])
         marks = [_bars(rows[kind], colours[kind]) for kind in order]
         spec = self._lane({"rows": list(words.values())}, marks)
         told = ", ".join(counted(seen[kind], words[kind]) for kind in order)
-        missing = f" {left_out:,} logs are not drawn." if left_out else ""
-        return Chart("backups", "Backups", f"{told}.{missing}", spec)
+        note = " Logs close together are drawn as one." if joined else ""
+        return Chart("backups", "Backups", f"{told}.{note}", spec)
+
+    def _joined(self, bars: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Few bars in place of very many: those of the whole service, and of each database."""
+        names = self._choices
+        most = max(FEWEST_JOINED, MOST_BARS // max(1, len(names)))
+        out = _together(bars, MOST_JOINED, "the service")
+        for bar in out:
+            bar["only"], bar["of"] = "service", -1
+        if not names:
+            return out
+        each: dict[int, list[dict[str, Any]]] = {}
+        for bar in bars:
+            each.setdefault(bar["of"], []).append(bar)
+        for index, mine in each.items():
+            for bar in _together(mine, most, names[index]):
+                out.append({**bar, "only": "chosen", "of": index})
+        return out
 
     def _link(self) -> Chart:
         capacity = self.scenario.link.bandwidth_bit_s / 1e6
@@ -346,8 +394,13 @@ class Timeline:
             ),
             line(points_of(seen), looks, self._of_each(whole.exposure)),
         ]
-        marks += [level(j.bound, f"SLA {j.id}", "black") for j in lines]
-        if all(j.bound != self.scenario.danger_us for j in lines):
+        dashes = cycle(("solid", "dotdash", "dotted", "dashed"))
+        for j in lines:
+            of = self._database_of(j)
+            dash = "solid" if of is not None else next(dashes)
+            marks.append(level(j.bound, f"SLA {j.id}", "black", dash, of))
+        bounds = {j.bound for j in lines if self._database_of(j) is None}
+        if self.scenario.danger_us not in bounds:
             marks.append(
                 level(self.scenario.danger_us, "danger", "red", "dashed")
             )
@@ -382,9 +435,10 @@ class Timeline:
             marks.append(spans(staging, "staging full", "purple"))
         full = sum(end - begin for begin, end in staging)
         held = f"full for {clock(full)}" if staging else "never full"
+        of = " of all databases" if len(self.scenario.databases) > 1 else ""
         words = (
-            f"At most {counted(landing.most, 'log')} waited to land and {restoring.most:,} to "
-            f"be restored; staging was {held}."
+            f"At most {counted(landing.most, 'log')}{of} waited to land and {restoring.most:,} "
+            f"to be restored; staging was {held}."
         )
         spec = self._lane(
             {"kind": "number", "title": "logs", "least": 1}, marks, 170
@@ -466,6 +520,42 @@ class Timeline:
             if database < 0
             else self.scenario.databases[database].name
         )
+
+
+def _together(
+    bars: list[dict[str, Any]], most: int, of: str
+) -> list[dict[str, Any]]:
+    """Bars of one row, those closer than a gap drawn as one; the gap is the smallest power of two
+    milliseconds that leaves at most `most` of them.
+    """
+    spans = sorted((bar["from"], bar["to"]) for bar in bars)
+    gap, found = 0, _with_gaps(spans, 0)
+    while len(found) > most:
+        gap = 2 * gap or 1
+        found = _with_gaps(spans, gap)
+    return [
+        {
+            "row": bars[0]["row"],
+            "from": begin,
+            "to": end,
+            "words": f"{counted(count, 'log')} of {of}",
+        }
+        for begin, end, count in found
+    ]
+
+
+def _with_gaps(
+    spans: Sequence[tuple[float, float]], gap: float
+) -> list[tuple[float, float, int]]:
+    """(from, until, how many) of what lies no further apart than a gap."""
+    found: list[tuple[float, float, int]] = []
+    for begin, end in spans:
+        if found and begin <= found[-1][1] + gap:
+            first, last, count = found[-1]
+            found[-1] = (first, max(last, end), count + 1)
+        else:
+            found.append((begin, end, 1))
+    return found
 
 
 def _bars(items: list[dict[str, Any]], colour: str) -> dict[str, Any]:

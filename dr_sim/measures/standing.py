@@ -8,13 +8,14 @@ come from the summary where it has them; the rest is measured here from the same
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.exposure import Curve
 from dr_sim.measures.ledger import Ledger, explain_at, loss_ledger
-from dr_sim.measures.outcome import failovers
+from dr_sim.measures.outcome import FailoverOutcome, failovers
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.types import (
     CostSummary,
@@ -29,9 +30,7 @@ from dr_sim.measures.verdict import Outcome
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
 
-MOST_CAUSES_SOUGHT = (
-    12  # databases whose worst cause is looked for: as many as a screen shows
-)
+MOST_CAUSES_SOUGHT = 12  # databases whose highest exposure is explained: as many as a screen shows
 NO_TARGET = "none"  # the SLA says nothing of it, or nothing failed
 
 
@@ -47,8 +46,10 @@ def standings(whole: Whole, summary: Summary) -> list[DatabaseStanding]:
     scenario = whole.scenario
     each = [_standing(whole, summary, d.name) for d in scenario.databases]
     each.sort(key=_badness, reverse=True)
-    for row in each[:MOST_CAUSES_SOUGHT]:
-        _find_cause(whole, row)
+    seen = _seen(whole)
+    sought = each if summary.failovers else each[:MOST_CAUSES_SOUGHT]
+    for row in sought:
+        _find_cause(whole, seen, row)
     service = _standing(whole, summary, "")
     service.cause, service.cause_us = each[0].cause, each[0].cause_us
     return [service, *each]
@@ -133,20 +134,39 @@ def _badness(row: DatabaseStanding) -> tuple[int, int, int]:
     return outcome, cost, max(row.before.max_us or 0, row.after.max_us or 0)
 
 
-def _find_cause(whole: Whole, row: DatabaseStanding) -> None:
+@dataclass(frozen=True, slots=True)
+class _SeenLeg:
+    """One leg, its causes and its failovers: looked up once for all databases."""
+
+    names: list[str]
+    causes: Causes
+    found: list[FailoverOutcome]
+
+
+def _seen(whole: Whole) -> list[_SeenLeg]:
+    legs = []
+    for leg, t in whole.each:
+        scenario = leg.scenario
+        names = [d.name for d in scenario.databases]
+        found = failovers(t, scenario)
+        legs.append(_SeenLeg(names, Causes(t, scenario), found))
+    return legs
+
+
+def _find_cause(
+    whole: Whole, legs: Sequence[_SeenLeg], row: DatabaseStanding
+) -> None:
     """Name what most of its worst data loss is made of; without a failover, of its highest
     exposure.
     """
     found: list[Ledger] = []
-    for leg, t in whole.each:
-        names = [d.name for d in leg.scenario.databases]
-        if row.database not in names:
+    for leg in legs:
+        if row.database not in leg.names:
             continue
-        index = names.index(row.database)
-        causes = Causes(t, leg.scenario)
-        for failover in failovers(t, leg.scenario):
-            mine = [loss for loss in failover.losses if loss.database == index]
-            found += [loss_ledger(causes, loss) for loss in mine]
+        index = leg.names.index(row.database)
+        losses = [x for f in leg.found for x in f.losses]
+        mine = [loss for loss in losses if loss.database == index]
+        found += [loss_ledger(leg.causes, loss) for loss in mine]
     if not found:
         found = _at_the_peak(whole, row.database)
     worst = max(found, key=lambda ledger: ledger.total_us or 0, default=None)
@@ -174,33 +194,130 @@ def _at_the_peak(whole: Whole, name: str) -> list[Ledger]:
 
 
 # ---- in words
+@dataclass(frozen=True, slots=True)
+class CauseRemedy:
+    """A sentence on what happened while a cause lasted, and what would help against it."""
+
+    what: str
+    helps: str
+
+
+REMEDIES = {
+    "paused": CauseRemedy(
+        "the backup jobs were paused",
+        "a shorter replay.window, so that paused backup jobs are told sooner",
+    ),
+    "log interval": CauseRemedy(
+        "what was written since the last log backup began was in no backup",
+        "a shorter log interval (databases.*.log)",
+    ),
+    "backup interval": CauseRemedy(
+        "what was written since the last backup began was in no backup",
+        "log backups (databases.*.log), or more frequent incrementals",
+    ),
+    "log backup": CauseRemedy(
+        "the log backup was still being made",
+        "a faster disk or log backup at the primary (primary.disk, primary.log.rate)",
+    ),
+    "link down": CauseRemedy(
+        "the link was down", "a second path, or a shorter replication.retry"
+    ),
+    "replicator": CauseRemedy(
+        "the replicator waited before it tried again",
+        "a shorter replication.retry",
+    ),
+    "transfer": CauseRemedy(
+        "backups were crossing the link",
+        "more link.bandwidth, or link.sharing: priority",
+    ),
+    "queued": CauseRemedy(
+        "backups waited for a free slot of the replicator",
+        "more link.bandwidth, link.sharing: priority, or more replication.slots",
+    ),
+    "copy job": CauseRemedy(
+        "backups waited for the next copy job", "a shorter replication.every"
+    ),
+    "staging full": CauseRemedy(
+        "the staging area was full", "a larger replication.staging"
+    ),
+    "replication s": CauseRemedy(
+        "replication stood still",
+        "a shorter replay.window, so that its standstill is told sooner",
+    ),
+    "hole in the chain": CauseRemedy(
+        "a backup was missing, and those after it could not be restored",
+        "replay.on_hole: bridge, and incrementals to bridge with",
+    ),
+    "waits for": CauseRemedy(
+        "recovery waited for another backup to come",
+        "more link.bandwidth: a full must cross it",
+    ),
+}
+"""By words in the cause; the first that fits counts."""
 NO_SETTING_HELPS = ("failed", "refused", "empty", "cut off")
 """Words of a cause against which no setting of a scenario is a remedy."""
-HELP = {
-    "paused": "a shorter replay.window, so that paused backup jobs are told sooner",
-    "log interval": "a shorter log interval (databases.*.log)",
-    "backup interval": "log backups (databases.*.log), or more frequent incrementals",
-    "log backup": "a faster disk or log backup at the primary (primary.disk, primary.log.rate)",
-    "link down": "a second path, or a shorter replication.retry",
-    "replicator": "a shorter replication.retry",
-    "transfer": "more link.bandwidth, or link.sharing: priority",
-    "queued": "more link.bandwidth, link.sharing: priority, or more replication.slots",
-    "copy job": "a shorter replication.every",
-    "staging full": "a larger replication.staging",
-    "replication s": "a shorter replay.window, so that its standstill is told sooner",
-    "hole in the chain": "replay.on_hole: bridge, and incrementals to bridge with",
-    "waits for": "more link.bandwidth: a full must cross it",
-}
-"""Names what would help against a cause, by words in it; the first that fits counts."""
-ADVISE_TRIES = ("link.bandwidth", "databases.*.log")
+ADVISE_TRIES = ("link.bandwidth", "databases.*.log", "failover.mode")
 """Keys that `dr-sim advise` changes (dr_sim/experiments/changes.py)."""
 BRIDGED_SOONER = "a shorter replay.age, after which a hole is bridged"
+ANSWERED_SOONER = "operators who answer sooner (failover.operator.answers_in)"
+
+OUTAGE_REMEDIES = {
+    "detect": CauseRemedy(
+        "nobody had noticed the failure yet",
+        "a shorter failover.silent_for, or more frequent heartbeats (heartbeat.every)",
+    ),
+    "decide": CauseRemedy(
+        "somebody had to decide",
+        f"failover.mode: automatic, or {ANSWERED_SOONER}",
+    ),
+    "fence": CauseRemedy(
+        "the old primary had to be stopped", "a shorter failover.fence_timeout"
+    ),
+    "drain": CauseRemedy(
+        "the last backups were still on the way",
+        "more link.bandwidth, or a shorter failover.drain_limit",
+    ),
+    "recover": CauseRemedy(
+        "the secondary restored what it had not restored yet",
+        "more replay.workers, a faster secondary.disk, or more frequent incrementals",
+    ),
+    "provision": CauseRemedy(
+        "the new site was being set up",
+        "a shorter directory.replicate, or machines that are ready before a failure",
+    ),
+    "redirect": CauseRemedy(
+        "users were sent to the new primary",
+        "a shorter failover.redirect.switch or failover.redirect.ttl",
+    ),
+    "warm_up": CauseRemedy(
+        "the new primary was not at its full speed yet",
+        "a shorter failover.warm_up.for",
+    ),
+}
+"""By phase of the outage."""
 
 
-def remedy(cause: str, scenario: Scenario) -> str:
-    """Return what would help against a cause; '' if that is not known."""
+def remedy(cause: str, scenario: Scenario) -> CauseRemedy | None:
+    """Return what would help against a cause; None if nothing is known that is not set already."""
     if any(words in cause for words in NO_SETTING_HELPS):
-        return ""
-    if "hole in the chain" in cause and scenario.replay.on_hole == "bridge":
-        return BRIDGED_SOONER
-    return next((helps for words, helps in HELP.items() if words in cause), "")
+        return None
+    found = next((r for words, r in REMEDIES.items() if words in cause), None)
+    bridged = scenario.replay.on_hole == "bridge"
+    if found is not None and bridged and "hole in the chain" in cause:
+        return replace(found, helps=BRIDGED_SOONER)
+    return found
+
+
+def outage_remedy(phase: str, scenario: Scenario) -> CauseRemedy | None:
+    """Return what would help against a long phase of an outage; None if that is not known."""
+    found = OUTAGE_REMEDIES.get(phase)
+    asked = scenario.failover.mode != "automatic"
+    if found is not None and phase == "decide" and not asked:
+        return replace(found, helps=ANSWERED_SOONER)
+    return found
+
+
+def longest_phase(f: FailoverSummary) -> tuple[str, int] | None:
+    """(phase, how long it took) of the phase that an outage consists of most; None if of none."""
+    phases = max(f.phases_us.items(), key=lambda each: each[1], default=None)
+    return phases if phases is not None and phases[1] else None

@@ -15,6 +15,7 @@ several standbys it is that of the best of them at each instant.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -113,7 +114,7 @@ class Whole:
             *_exposure(failure_class), (database, tenant), alone=True
         )
 
-    @property
+    @cached_property
     def first_failure_us(self) -> int:
         """When the first of the databases took no more writes at the first primary, even if it came
         back by itself; the run's end if none ever did.

@@ -12,7 +12,7 @@ from typing import Any
 
 from dr_sim.bugs import breaker
 from dr_sim.experiments.flips import Examined
-from dr_sim.figures.charts import Chart, share_below, waterfall
+from dr_sim.figures.charts import Chart, waterfall
 from dr_sim.figures.failover import zoom_window
 from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import Views
@@ -61,14 +61,7 @@ def report_html(
     scenario = seen.whole.scenario
     timeline = Timeline(seen)
     lanes = timeline.charts()
-    exposed = seen.whole.exposure().window(
-        scenario.measure_from_us, seen.end_us
-    )
-    shares = (
-        [share_below(exposed, timeline.limits())]
-        if exposed.duration_us
-        else []
-    )
+    shares = timeline.shares()
     failovers, _ = shown_and_summed(summary.failovers)
     parts = [_failover(f, summary, scenario) for f in failovers]
     charts = [
@@ -264,16 +257,7 @@ def _failover(
     )
     lines.insert(1, f"Outage {total}; {served}.")
     if f.unprotected_us is not None:
-        at_least = "at least " if f.unprotected_censored else ""
-        until = (
-            "a new recovery network was seeded"
-            if f.seeded_anew
-            else "the old primary had restored the new one's first log"
-        )
-        lines.append(
-            "After that the service was unprotected for "
-            f"{at_least}{clock(f.unprotected_us)}, until {until}."
-        )
+        lines.append(_unprotected(f.unprotected_us, f))
         charts += _unprotected_chart(f)
     if f.back is not None:
         lines.append(f"{in_words(f.back, scenario)}.")
@@ -287,6 +271,22 @@ def _failover(
             f"{size(f.discarded_bytes)} were thrown away."
         )
     return Part(f"Failover {number}: {headed(f, scenario)}", lines, charts)
+
+
+def _unprotected(unprotected_us: int, f: FailoverSummary) -> str:
+    """How long no standby was there after a failover, and what ended that."""
+    known = clock(unprotected_us)
+    what = (
+        "a new recovery network was seeded"
+        if f.seeded_anew
+        else "the old primary had restored the new one's first log"
+    )
+    if f.unprotected_censored:
+        return (
+            f"After that the service was unprotected for at least {known}: "
+            f"the run ended before {what}."
+        )
+    return f"After that the service was unprotected for {known}, until {what}."
 
 
 def _unprotected_chart(f: FailoverSummary) -> list[Chart]:
@@ -366,7 +366,9 @@ def _facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
     o = summary.outage_if_now
     if o.time_us:
         most = (
-            "without end" if o.max_us is None else f"at most {clock(o.max_us)}"
+            "at worst it would never have ended"
+            if o.max_us is None
+            else f"at most {clock(o.max_us)}"
         )
         half, nearly = (
             "never" if us is None else clock(us) for us in (o.p50_us, o.p99_us)
@@ -394,8 +396,8 @@ def _facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
     facts.append(
         (
             "alerts",
-            f"{alerts.raised} raised; of {alerts.due} due {alerts.missed} "
-            f"missed, {alerts.late} late; {alerts.false} false",
+            f"{alerts.raised:,} raised; of {alerts.due:,} due {alerts.missed:,} "
+            f"missed, {alerts.late:,} late; {alerts.false:,} false",
         )
     )
     used = (
@@ -447,18 +449,13 @@ class StandingRow:
 
 
 STANDING_HEADS = (
-    "data loss",
-    "RPO",
-    "outage",
-    "RTO",
-    "exposure before: p50",
-    "p99",
-    "max",
-    "from the first failure on: p99",
-    "max",
-    "lag p99",
-    "alerts",
-    "missed",
+    ("data loss", ("worst", "RPO")),
+    ("outage", ("worst", "RTO")),
+    ("exposure before the first failure", ("p50", "p99", "max")),
+    ("from then on", ("p99", "max")),
+    ("replay lag", ("p99",)),
+    ("alerts", ("raised", "missed")),
+    ("", ("worst cause",)),
 )
 
 
@@ -478,8 +475,8 @@ def _standings(summary: Summary) -> list[StandingRow]:
             *map(_time_cell, (before.p50_us, before.p99_us, before.max_us)),
             *map(_time_cell, (after.p99_us, after.max_us)),
             _time_cell(row.lag.p99_us),
-            StandingCell(str(row.alerts_raised), row.alerts_raised),
-            StandingCell(str(row.alerts_missed), row.alerts_missed),
+            _count_cell(row.alerts_raised),
+            _count_cell(row.alerts_missed),
         ]
         index = names.index(row.database) if row.database else -1
         rows.append(
@@ -490,6 +487,10 @@ def _standings(summary: Summary) -> list[StandingRow]:
 
 def _time_cell(us: int | None) -> StandingCell:
     return StandingCell("–", -1) if us is None else StandingCell(clock(us), us)
+
+
+def _count_cell(count: int) -> StandingCell:
+    return StandingCell(f"{count:,}", count)
 
 
 def _outcome_cell(outcome: str) -> StandingCell:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from dr_sim.experiments.comparison import Comparison
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.paired import (
     PairedDifference,
     differing,
+    mean_texts,
     ranked,
     readable,
 )
 from dr_sim.experiments.words import promise, shown_value_and_bound
 from dr_sim.figures.comparison import comparison_chart
-from dr_sim.number_text import number_texts, signed_text
+from dr_sim.number_text import signed_text
 from dr_sim.report.page import MARKS, Heading, rendered
 from dr_sim.scenario import dump_resolved
 from dr_sim.screen.distribution import headline
@@ -54,7 +56,7 @@ def comparison_html(found: Comparison, a: str, b: str) -> str:
     return rendered(
         "comparison.html",
         [chart],
-        scenario=Heading(f"{b} against {a}", f"A is {a}, B is {b}; {pairs}."),
+        scenario=Heading(title(a, b), f"A is {a}, B is {b}; {pairs}."),
         verdict=(outcome, f"{headline(found)}."),
         marks=MARKS,
         version=VERSION,
@@ -63,6 +65,13 @@ def comparison_html(found: Comparison, a: str, b: str) -> str:
         rows=rows,
         resolved=resolved,
     )
+
+
+def title(a: str, b: str) -> str:
+    """'new.yaml against old.yaml': with folders only where the files have one name."""
+    names = PurePath(a).name, PurePath(b).name
+    short_a, short_b = names if names[0] != names[1] else (a, b)
+    return f"{short_b} against {short_a}"
 
 
 def _lines(found: Comparison) -> list[LineOfBoth]:
@@ -92,7 +101,7 @@ def _row(d: PairedDifference) -> DifferenceRow:
             None, (readable(d.measure), d.database, d.tenant, d.failure_class)
         )
     )
-    a, b = number_texts([d.a, d.b], d.unit)
+    a, b = mean_texts(d)
     by, low, high = (
         signed_text(x, d.unit) for x in (i.estimate, i.low, i.high)
     )

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from dr_sim.figures.charts import Chart
 
@@ -39,6 +40,7 @@ def rendered(
         autoescape=True,
         undefined=StrictUndefined,
     )
+    page.filters["coded"] = coded
     data = {
         "from": 0,
         "to": 1,
@@ -55,6 +57,14 @@ def rendered(
     return page.get_template(template).render(
         data=text, drawing=_drawing(), **values
     )
+
+
+def coded(text: str) -> Markup:
+    """A sentence of the screen for the page: what stands between backticks is code."""
+    parts = [escape(part) for part in text.split("`")]
+    inner = [f"<code>{part}</code>" for part in parts[1::2]]
+    parts[1::2] = [Markup(part) for part in inner]
+    return Markup("").join(parts)
 
 
 @cache

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dr_sim.experiments.judge import LineVerdict
 from dr_sim.experiments.sweep_answer import SweepVerdict, text
 from dr_sim.experiments.table_text import table_cells
 from dr_sim.experiments.words import promise, shown_value_and_bound
@@ -16,6 +17,7 @@ from dr_sim.report.page import MARKS, Heading, rendered
 from dr_sim.scenario.model import SweepAnswer
 from dr_sim.scenario.sla import COUNTS, split
 from dr_sim.version import VERSION
+from dr_sim.words import counted
 
 if TYPE_CHECKING:
     from dr_sim.experiments.sweep import Swept
@@ -31,9 +33,23 @@ class SweepShown:
     runs: int
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerLine:
+    """A line of the answer below its first, which stands in the verdict."""
+
+    text: str
+
+    @property
+    def heads(self) -> bool:
+        """Whether it names the values of the other keys, for the lines that follow."""
+        return self.text.endswith(":")
+
+
 @dataclass(slots=True)
 class PointRow:
-    """A point: its values, its measures, its verdict line by line."""
+    """A point: its values, its measures, its verdict line by line. Why a line is unknown stands in
+    the answer; a cell says how many more runs it would take.
+    """
 
     values: list[str]
     cells: list[str]
@@ -53,7 +69,7 @@ def sweep_html(swept: Swept, shown: SweepShown) -> str:
         marks=MARKS,
         version=VERSION,
         charts=charts,
-        answer=list(map(str.strip, lines)),
+        answer=[AnswerLine(line.strip()) for line in lines[1:]],
         keys=swept.keys,
         measures=shown.measures,
         promises=list(map(promise, scenario.sla)),
@@ -91,9 +107,17 @@ def _verdict(shown: SweepShown, lines: Sequence[str]) -> tuple[str, str]:
     if not shown.told[0].ordered:
         return "done", f"{wanted}: see below for each value."
     if not found:
-        return "fail", f"{wanted}: none of the values surely does."
+        missed = {v.outcome for of in shown.told for v in of.because.values()}
+        outcome = "fail" if missed == {Outcome.FAIL} else "unknown"
+        return outcome, f"{wanted}: none of the values surely does."
     outcome = "pass" if len(found) == len(shown.told) else "unknown"
     return outcome, f"{wanted}: {'; '.join(found)}."
+
+
+def _why(v: LineVerdict) -> str:
+    if v.outcome is Outcome.PASS or not v.reason:
+        return ""
+    return f"; {counted(v.more, 'more run')}" if v.more else f": {v.reason}"
 
 
 def _points(swept: Swept, measures: Sequence[str]) -> list[PointRow]:
@@ -103,12 +127,7 @@ def _points(swept: Swept, measures: Sequence[str]) -> list[PointRow]:
         for v in found.verdict:
             value, _ = shown_value_and_bound(v)
             mark = MARKS[v.outcome.name.lower()]
-            why = (
-                ""
-                if v.outcome is Outcome.PASS or not v.reason
-                else f": {v.reason}"
-            )
-            verdicts.append(f"{mark} {value}{why}")
+            verdicts.append(f"{mark} {value}{_why(v)}")
         values = [point.values[key] for key in swept.keys]
         rows.append(PointRow(values, table_cells(found, measures), verdicts))
     return rows

@@ -196,14 +196,14 @@ def write_comparison(
 ) -> list[str]:
     """The page, the differences as a table, a picture. Returns their names."""
     # here: its library takes longer to import than all the rest
-    from dr_sim.report.comparison import comparison_html
+    from dr_sim.report.comparison import comparison_html, title
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         page = comparison_html(found, *names)
         write_whole(folder / REPORT_FILE, page)
         picture = _drawn(
-            f"{names[1]} against {names[0]}",
+            title(*names),
             [comparison_chart(found.changes())],
         )
         write_whole(folder / "differences.svg", picture)

@@ -20,10 +20,17 @@ from dr_sim.experiments.estimates import (
     values_of,
 )
 from dr_sim.experiments.intervals import Interval
-from dr_sim.experiments.paired import differing, is_sure, ranked, readable
+from dr_sim.experiments.paired import (
+    differing,
+    is_sure,
+    mean_texts,
+    ranked,
+    readable,
+    without_parts,
+)
 from dr_sim.experiments.words import line_text
 from dr_sim.measures.verdict import Outcome
-from dr_sim.number_text import figures, number_texts, signed_text
+from dr_sim.number_text import figures, signed_text
 from dr_sim.scenario.sla import PHASES
 from dr_sim.units import clock
 from dr_sim.words import counted, span
@@ -232,7 +239,8 @@ def comparison(
     differs, the largest difference first.
     """
     n, scenario = found.a.n, found.a.scenario
-    shown = ranked(found.found if everything else differing(found.found))
+    all_differing = differing(found.found)
+    shown = ranked(found.found if everything else without_parts(all_differing))
     out = [
         headline(found),
         "",
@@ -264,16 +272,17 @@ def comparison(
             if d.p < 1e-9
             else figures(d.p, 2)
         )
-        a_text, b_text = number_texts([d.a, d.b], d.unit)
+        a_text, b_text = mean_texts(d)
         out.append(
             f"{name:<31} {a_text:>10}{b_text:>10}   {change:<32} "
             f"{f'{d.differing} of {d.pairs}':<18}{chance}"
         )
     if not shown:
         out.append("no measure differs in any replication")
-    if len(shown) > most:
+    more = 0 if everything else len(all_differing) - len(shown[:most])
+    if more:
         out.append(
-            f"and {len(shown) - most} more that differ; --all shows every measure"
+            f"and {counted(more, 'measure')} more; --all shows every one"
         )
     for name, of in (("A", found.a), ("B", found.b)):
         if of.broken:

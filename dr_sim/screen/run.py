@@ -27,7 +27,8 @@ from dr_sim.measures.summary.types import (
 from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Judged, Outcome, Verdict
 from dr_sim.number_text import value_and_bound, value_text
-from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.model import Scenario, SlaLine
+from dr_sim.scenario.sla import limit_of
 from dr_sim.screen.cloud import cloud_lines
 from dr_sim.screen.standing import standing_table, why_and_help
 from dr_sim.units import MINUTE_US, SECOND_US, clock
@@ -225,7 +226,12 @@ def _shown_beside(judged: Judged, summary: Summary) -> bool:
 
 
 def _of(judged: Judged) -> str:
-    return judged.line.database or judged.line.tenant
+    return _of_one(judged.line)
+
+
+def _of_one(line: SlaLine) -> str:
+    """The one database or tenant that a line is about, if it is about one."""
+    return line.database or line.tenant
 
 
 def _failover(
@@ -585,8 +591,9 @@ def _exposure(summary: Summary, scenario: Scenario) -> list[str]:
     if not e.time_us:
         return [f"EXPOSURE ({e.failure_class})  nothing was measured"]
     out = [f"EXPOSURE ({e.failure_class})  {_quantiles(e)}"]
+    of_parts = _only_of_parts(scenario)
     for limit, above in e.above.items():
-        if above.time_us:
+        if above.time_us and limit not in of_parts:
             out.append(f"  above {clock(limit)} for {clock(above.time_us)}")
     out += _before_and_after(summary)
     reported = summary.exposure.reported
@@ -608,6 +615,15 @@ def _exposure(summary: Summary, scenario: Scenario) -> list[str]:
         out.append(f"REPLAY LAG       {_quantiles(lag)}")
     out += _copies(summary)
     return out
+
+
+def _only_of_parts(scenario: Scenario) -> set[int]:
+    """The bounds on data loss that are promised for single databases or tenants only."""
+    lines = [x for x in scenario.sla if x.measure.startswith("data_loss")]
+    of_service = {x.bound for x in lines if not _of_one(x)}
+    others = {limit_of(x.measure) for x in scenario.sla}
+    kept = of_service | others | {scenario.danger_us}
+    return {x.bound for x in lines if _of_one(x)} - kept
 
 
 def _copies(summary: Summary) -> list[str]:
@@ -679,14 +695,15 @@ def _defined(
 def _sla(lines: Sequence[Judged]) -> list[str]:
     out = ["SLA"]
     for j in lines:
-        of = f" of {_of(j)}" if _of(j) else ""
+        one = _of_one(j.line)
+        of = f" of {one}" if one else ""
         value, bound = value_and_bound(
             j.value, j.line.bound, j.line.at_most, j.unit
         )
         why = f"  ({j.reason})" if j.reason else ""
         name = (
             f"{j.line.measure}{of}"
-            if j.line.id == j.line.measure
+            if j.line.id in (j.line.measure, f"{j.line.measure} {one}")
             else f"{j.line.id}: {j.line.measure}{of}"
         )
         out.append(

@@ -4,13 +4,27 @@ sentences why, and what would help.
 
 from __future__ import annotations
 
-from dr_sim.measures.standing import ADVISE_TRIES, remedy
-from dr_sim.measures.summary.types import Summary, TargetMet
+import math
+from collections.abc import Sequence
+
+from dr_sim.measures.standing import (
+    ADVISE_TRIES,
+    CauseRemedy,
+    longest_phase,
+    outage_remedy,
+    remedy,
+)
+from dr_sim.measures.summary.types import (
+    DatabaseStanding,
+    Summary,
+    TargetMet,
+)
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import clock
 
 MOST_ROWS = 12
 _WIDEST_NAME = 24
+NOT_MET = {"fail", "unknown"}
 
 
 def standing_table(summary: Summary) -> list[str]:
@@ -44,28 +58,68 @@ def standing_table(summary: Summary) -> list[str]:
 
 
 def why_and_help(summary: Summary, scenario: Scenario) -> list[str]:
-    """One sentence on why the worst number is what it is, and one on what would help."""
+    """One sentence on why the worst number is what it is, and one on what would help; of the
+    outage too where its target is not met.
+    """
     rows = summary.standings
-    service = rows[0] if rows else None
-    if service is None or not service.cause or service.cause_us is None:
+    if not rows:
         return []
-    worst = rows[1].database
-    lost = service.data_loss.value_us
-    number = "the data loss" if lost else "the highest exposure"
-    of = f" of {worst}" if len(rows) > 2 else ""
-    out = [
-        f"Why: most of {number}{of} is {service.cause} ({clock(service.cause_us)})."
-    ]
-    helps = remedy(service.cause, scenario)
-    missed = {service.data_loss.outcome, service.outage.outcome} & {
-        "fail",
-        "unknown",
-    }
-    if helps and (missed or not lost):
-        tries = " `dr-sim advise` tries such changes."
-        tried = any(key in helps for key in ADVISE_TRIES)
-        out.append(f"What would help: {helps}.{tries if tried else ''}")
+    out = _of_the_loss(rows, scenario)
+    if {row.outage.outcome for row in rows} & NOT_MET:
+        out += _of_the_outage(summary, scenario)
     return out
+
+
+def _of_the_loss(
+    rows: Sequence[DatabaseStanding], scenario: Scenario
+) -> list[str]:
+    service = rows[0]
+    if not service.cause or service.cause_us is None:
+        return []
+    worst = rows[1]
+    lost = worst.data_loss.value_us
+    peak = max(worst.before.max_us or 0, worst.after.max_us or 0)
+    number = "the data loss" if lost else "the highest exposure"
+    of = f" of {worst.database}" if len(rows) > 2 else ""
+    part = _part(service.cause_us, lost or peak)
+    known = remedy(service.cause, scenario)
+    what = f": {known.what}" if known else ""
+    out = [
+        f"Why: {part} {number}{of} is {service.cause} "
+        f"({clock(service.cause_us)}){what}."
+    ]
+    missed = {row.data_loss.outcome for row in rows} & NOT_MET
+    if known and (missed or not lost):
+        out.append(_help(known))
+    return out
+
+
+def _of_the_outage(summary: Summary, scenario: Scenario) -> list[str]:
+    """The longest outage; one that was not over by the end of the run, if there is any."""
+    worst = max(
+        summary.failovers,
+        key=lambda f: math.inf if f.outage_us is None else f.outage_us,
+    )
+    found = longest_phase(worst)
+    if found is None:
+        return []
+    phase, us = found
+    part = _part(us, sum(worst.phases_us.values()))
+    known = outage_remedy(phase, scenario)
+    what = f": {known.what}" if known else ""
+    words = phase.replace("_", " ")
+    why = f"Why: {part} the outage is {words} ({clock(us)}){what}."
+    return [why, _help(known)] if known else [why]
+
+
+def _part(us: int, of_us: int) -> str:
+    return "most of" if 2 * us > of_us else "the largest part of"
+
+
+def _help(known: CauseRemedy) -> str:
+    tried = any(key in known.helps for key in ADVISE_TRIES)
+    tries = " `dr-sim advise` tries such changes." if tried else ""
+    return f"What would help: {known.helps}.{tries}"
 
 
 def _target(target: TargetMet) -> str:

@@ -4,13 +4,29 @@ not worse.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from dr_sim.experiments.baseline import changed
-from dr_sim.experiments.paired import JUDGED, Key, differences, p_value, pairs_needed, table_of
+from dr_sim.experiments.intervals import Interval
+from dr_sim.experiments.paired import (
+    JUDGED,
+    Key,
+    PairedDifference,
+    differences,
+    is_sure,
+    mean_texts,
+    p_value,
+    pairs_needed,
+    ranked,
+    table_of,
+    without_parts,
+)
 from dr_sim.experiments.tolerance import DEFAULT, NO_TOLERANCE, Tolerance, parse_tolerance
+from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.units import UnitError
 from tests.experiments.worlds import S, sample
 
@@ -202,3 +218,31 @@ def test_the_difference_has_the_interval_of_a_mean_of_pairs() -> None:
     (found,) = differences(a, b)
     assert found.interval.low < 3 * S < found.interval.high
     assert found.interval.half_width < 0.02 * S
+
+
+def test_a_database_is_shown_only_where_the_service_does_not_say_it() -> None:
+    """With 200 databases the same change would fill every row; the table holds them all."""
+
+    def found(measure: str, database: str, failure_class: str = "") -> PairedDifference:
+        half = Interval(1.0, 0.5, 1.5)
+        key = (measure, database, "", failure_class, "us")
+        return PairedDifference(*key, 1.0, 2.0, half, 0.1, 4, 4)
+
+    service, same = found("replay_lag.p50", ""), found("replay_lag.p50", "crm")
+    other, another_class = found("data_loss", "crm"), found("replay_lag.p50", "crm", "host")
+    assert without_parts([same, service, other, another_class]) == [service, other, another_class]
+    assert without_parts([same, other]) == [same, other]
+
+
+def test_never_has_no_mean() -> None:
+    """In one run of B nothing could be promoted for half of the time: its p90 is 'never'."""
+    key = ("outage_if_now.p90", "", "", "site", "us")
+    a: Cells = {key: {0: (120 * S, 120 * S), 1: (130 * S, 130 * S)}}
+    b: Cells = {key: {0: (120 * S, 120 * S), 1: (NO_WAY_US, None)}}
+    (found,) = differences(a, b)
+    assert mean_texts(found) == ["2:05", "never"]
+    assert (found.interval.low, found.interval.high) == (-math.inf, math.inf)
+    assert found.differing == 1 and not is_sure(found)
+    assert ranked([found]) == [found]
+    (finite,) = differences(a, a)
+    assert mean_texts(finite) == ["2:05", "2:05"] and finite.interval.low == 0

@@ -379,8 +379,9 @@ def test_a_line_that_fails_is_enough_to_miss_an_sla(tmp_path: Path) -> None:
         ),
         None,
     )
-    assert told.edge.meets is None and "alerts_missed at most 0 1 broken in 1 of 60 runs" in text(
-        [told], None, 60
+    assert (
+        told.edge.meets is None
+        and "alerts_missed at most 0, found 1; broken in 1 of 60 runs" in text([told], None, 60)
     )
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from dr_sim.loading import load_scenario
 from dr_sim.measures.standing import remedy, standings
-from dr_sim.measures.summary.types import DatabaseStanding, Summary
+from dr_sim.measures.summary.types import DatabaseStanding, Summary, TargetMet
 from dr_sim.runs.run import run
+from dr_sim.scenario.model import Scenario
 from dr_sim.screen.standing import MOST_ROWS, standing_table, why_and_help
 from tests.library.runs import SCENARIOS
 from tests.measures.make import TWO_DATABASES
@@ -68,7 +69,7 @@ def test_why_and_what_would_help(found: tuple[list[DatabaseStanding], Summary]) 
     assert why.startswith("Why: most of the data loss of loud is log backups paused (event 1)")
     assert "paused backup jobs are told sooner" in helps
     assert "advise" not in helps, "it does not try that"
-    assert remedy("nothing that is known", scenario) == ""
+    assert remedy("nothing that is known", scenario) is None
 
 
 def test_no_remedy_is_named_that_is_set_already_or_is_none() -> None:
@@ -82,7 +83,33 @@ def test_no_remedy_is_named_that_is_set_already_or_is_none() -> None:
         "empty log backups (event 1)",
         "log backup refused",
     ):
-        assert remedy(cause, bridge) == ""
-    assert "primary.log.rate" in remedy("log backup", bridge)
-    assert "replay.age" in remedy("hole in the chain (event 1)", bridge)
-    assert "replay.on_hole: bridge" in remedy("hole in the chain (event 1)", resync)
+        assert remedy(cause, bridge) is None
+    assert "primary.log.rate" in helped("log backup", bridge)
+    assert "replay.age" in helped("hole in the chain (event 1)", bridge)
+    assert "replay.on_hole: bridge" in helped("hole in the chain (event 1)", resync)
+
+
+def helped(cause: str, scenario: Scenario) -> str:
+    found = remedy(cause, scenario)
+    assert found is not None
+    return found.helps
+
+
+def test_a_missed_outage_has_its_own_reason(
+    found: tuple[list[DatabaseStanding], Summary],
+) -> None:
+    """The data loss is met, the outage is not: its longest phase is named, and what helps there."""
+    summary = replace(found[1])
+    missed = TargetMet(3_600_000_000, 60_000_000, "fail")
+    met = TargetMet(1, 2, "pass")
+    summary.standings = [replace(r, data_loss=met, outage=missed) for r in summary.standings]
+    phases = {"detect": 10_000_000, "decide": 50_000_000, "fence": 5_000_000}
+    summary.failovers = [replace(summary.failovers[0], phases_us=phases)]
+    asked = load_scenario(SCENARIOS / "quickstart.yaml", ["failover.mode=manual"])
+    automatic = load_scenario(SCENARIOS / "quickstart.yaml")
+    *_, why, helps = why_and_help(summary, asked)
+    assert why == "Why: most of the outage is decide (0:50): somebody had to decide."
+    assert "failover.mode: automatic" in helps and "advise" in helps
+    assert "failover.mode" not in why_and_help(summary, automatic)[-1]
+    summary.standings = [replace(r, outage=met) for r in summary.standings]
+    assert not any("outage" in line for line in why_and_help(summary, asked))

@@ -4,6 +4,7 @@ into at the primary.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,6 +15,7 @@ from dr_sim.oracle.monitors.story import LOG, SLACK_US, Breach, Story
 
 def silence_is_told(story: Story) -> Iterator[Breach]:
     """No log has landed for the window: event 2 by then, or a retry after a restart."""
+    told = _told(story)
     for database in story.databases:
         window_us = story.window_us(database)
         if not story.log_interval_us(database):
@@ -37,20 +39,27 @@ def silence_is_told(story: Story) -> Iterator[Breach]:
                 continue
             if story.any_within(("truth.promoted",), database, 0, due_us):
                 continue
-            if not _told(story, database, begin_us, due_us):
+            if not _any_in(told.get(database, []), begin_us, due_us):
                 yield Breach(
                     "R9", _row_at(story, database, begin_us), due_us, database,
                     "no log has landed for the whole window, and no alert says so",
                 )  # fmt: skip
 
 
-def _told(story: Story, database: int, from_us: int, until_us: int) -> bool:
-    return any(
-        row.values["event_id"] == NO_NEW_LOGS
-        and row.values["database"] == story.name(database)
-        and from_us <= row.time_us <= until_us
-        for row in story.rows("seen.RaiseAlert")
-    )
+def _told(story: Story) -> dict[int, list[int]]:
+    """When event 2 was raised about each database, in ascending order."""
+    told: dict[int, list[int]] = {}
+    for row in story.rows("seen.RaiseAlert"):
+        if row.values["event_id"] == NO_NEW_LOGS:
+            database = story.database(row.values["database"])
+            told.setdefault(database, []).append(row.time_us)
+    return told
+
+
+def _any_in(times_us: list[int], from_us: int, until_us: int) -> bool:
+    """Whether one of the times, which ascend, lies between the two."""
+    place = bisect_left(times_us, from_us)
+    return place < len(times_us) and times_us[place] <= until_us
 
 
 def _row_at(story: Story, database: int, time_us: int) -> int:

@@ -4,15 +4,19 @@
 // over time share one range, which a drag or a button changes; all of them obey the selector of
 // databases. Axes are chosen anew for what is in sight: their largest value, their unit, their
 // ticks. Where many points of a line fall on one column of pixels, the column's least and greatest
-// are drawn, so a saw-tooth becomes an envelope and no peak is lost. Bars have at least MIN_PX.
+// are drawn, so a saw-tooth becomes an envelope and no peak is lost; columns further apart than
+// NEAR_PX are joined by what the line does between them. Bars have at least MIN_PX. A mark or an
+// item with the number of a database in `of` belongs to it; `only` says that it is drawn while no
+// database is chosen ("service") or while its own is ("chosen").
 "use strict";
 (function () {
-  const MIN_PX = 2.5, LEFT_PX = 116, PAD_RIGHT = 10, PAD_TOP = 8, FONT = "12px system-ui, sans-serif";
+  const MIN_PX = 2.5, PAD_RIGHT = 10, PAD_TOP = 8, FONT = "12px system-ui, sans-serif";
   const LIGHT = {black: "#000000", grey: "#777777", grid: "#E0E0E0", text: "#222222",
     ground: "#DCE6F2", blue: "#0072B2", sky: "#56B4E9", orange: "#E69F00", green: "#009E73",
     red: "#D55E00", purple: "#CC79A7", mint: "#A6DCC8", yellow: "#F0E442"};
   const DARK = {...LIGHT, black: "#F2F2F2", grey: "#9A9A9A", grid: "#3A3A3A", text: "#E6E6E6",
     ground: "#2E2E2E", blue: "#56B4E9", sky: "#0072B2"};
+  const NEAR_PX = 2, NARROWEST_LEFT = 72, WIDEST_LEFT = 190, WIDEST_ROWS = 260;
   const DASHES = {solid: [], dashed: [7, 4], dotted: [2, 3], dotdash: [7, 3, 2, 3]};
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   let printing = false;
@@ -120,8 +124,12 @@
       return mark.of[state.database] ? unpacked(mark.of[state.database]) : {x: [], y: []};
     return unpacked(mark);
   }
-  const chosen = (items) => items.filter((i) => state.database < 0 || i.of === undefined
-    || i.of < 0 || i.of === state.database);
+  const chosen = (items) => items.filter((i) => {
+    if (i.only === "service") return state.database < 0;
+    if (i.only === "chosen") return i.of === state.database;
+    return state.database < 0 || i.of === undefined || i.of < 0 || i.of === state.database;
+  });
+  const ofAnother = (mark) => typeof mark.of === "number" && mark.of !== state.database;
   function firstAt(x, value) {
     let a = 0, b = x.length;
     while (a < b) { const m = (a + b) >> 1; if (x[m] < value) a = m + 1; else b = m; }
@@ -172,25 +180,30 @@
       };
       this.legend.append(key);
     }
-    get marks() { return this.spec.marks.filter((m) => !this.hidden.has(m.label)); }
+    get marks() {
+      return this.spec.marks.filter((m) => !this.hidden.has(m.label) && !ofAnother(m));
+    }
+    get timed() { return this.spec.x.kind === "time"; }
+    labelWidth(c) {  // of its rows, in pixels
+      const rows = this.spec.y.rows || [];
+      return Math.max(0, ...rows.map((row) => c.measureText(row).width));
+    }
 
     axes(width, height) {
       const {x, y} = this.spec, c = this.context;
       const [low, high] = x.kind === "time" ? [state.from, state.to] : [x.from, x.to];
       const labels = y.rows ? y.rows : null;
-      const wide = Math.min(width * 0.34, 150), timed = x.kind === "time";
+      const wide = Math.min(width * 0.34, WIDEST_ROWS), timed = this.timed;
+      c.font = FONT;
       if (labels) {
-        c.font = FONT;
-        this.left = Math.min(wide, 14 + Math.max(...labels.map((l) => c.measureText(l).width)));
-        if (timed) this.left = Math.min(width * 0.28, LEFT_PX);
+        this.left = timed ? leftOfTimed(c, width) : Math.min(wide, 14 + this.labelWidth(c));
         this.y = {rows: labels, title: ""};
       } else {
         let top = y.to;
         if (top === undefined) top = this.mostInSight(low, high) * 1.12 || 1;
         this.y = valueAxis(y.kind, y.from || 0, top, height / 38, y.title);
-        c.font = FONT;
-        this.left = 12 + Math.max(24, ...this.y.ticks.map(([, t]) => c.measureText(t).width));
-        if (timed) this.left = Math.min(width * 0.28, LEFT_PX);  // time axes lie below one another
+        this.left = timed ? leftOfTimed(c, width)
+          : 12 + Math.max(24, ...this.y.ticks.map(([, t]) => c.measureText(t).width));
       }
       const pixels = width - this.left - PAD_RIGHT;
       this.x = x.kind === "time" ? timeAxis(low, high, pixels)
@@ -223,7 +236,10 @@
       const bottom = spec.x.title ? 40 : 24;
       this.axes(box, height - bottom - PAD_TOP);
       this.w = box - this.left - PAD_RIGHT; this.h = height - bottom - PAD_TOP;
-      for (const key of this.legend.children) this.paintKey(key, pal);
+      for (const key of this.legend.children) {
+        key.hidden = ofAnother(key.mark);
+        this.paintKey(key, pal);
+      }
       this.grid(c, pal);
       c.save();
       c.beginPath(); c.rect(this.left, PAD_TOP - 4, this.w, this.h + 4); c.clip();
@@ -327,11 +343,17 @@
         if (high === null) { shape(c, "tip", at, top + 2, 5); c.fill(); }
       }
     }
-    changes(c, m) {  // intervals that lie, the estimate as a dot
+    changes(c, m) {  // intervals that lie, the estimate as a dot; a tip where one goes on
       for (const item of m.items) {
         const y = this.rowTop(item.row) + 11;
         c.strokeStyle = c.fillStyle = colours()[item.colour]; c.lineWidth = 2;
         c.beginPath(); c.moveTo(this.px(item.low), y); c.lineTo(this.px(item.high), y); c.stroke();
+        for (const [on, at, way] of [[item.below, item.low, -1], [item.above, item.high, 1]]) {
+          if (!on) continue;
+          const x = this.px(at);
+          c.beginPath(); c.moveTo(x + 9 * way, y); c.lineTo(x, y - 5); c.lineTo(x, y + 5);
+          c.closePath(); c.fill();
+        }
         if (item.hollow) c.fillStyle = dark.matches && !printing ? "#161616" : "#fff";
         shape(c, "circle", this.px(item.at), y, 4.5); c.fill(); c.stroke();
       }
@@ -367,27 +389,36 @@
       for (let i = first; m.dots && i < last; i++) { shape(c, "circle", this.px(p.x[i]), this.py(p.y[i]), 4); c.fill(); }
     }
     envelope(c, p, first, last, m) {  // least and greatest of each column of pixels
-      const columns = new Map();
+      const columns = [];  // {x, first, top, bottom, last}; null: the line breaks
+      let column = null;
       for (let i = first; i < last; i++) {
-        if (Number.isNaN(p.y[i])) continue;
-        const x = Math.round(this.px(p.x[i])), y = this.py(p.y[i]), found = columns.get(x);
-        if (!found) columns.set(x, [y, y]);
-        else { if (y < found[0]) found[0] = y; if (y > found[1]) found[1] = y; }
-      }
-      const xs = [...columns.keys()].sort((a, b) => a - b);
-      if (!m.edge) {
-        c.globalAlpha = 0.45;
-        for (const x of xs) { const [a, b] = columns.get(x); c.fillRect(x, a, 1.2, Math.max(1, b - a)); }
-        c.globalAlpha = 1;
+        if (Number.isNaN(p.y[i])) { columns.push(column = null); continue; }
+        const x = Math.round(this.px(p.x[i])), y = this.py(p.y[i]);
+        if (column === null || column.x !== x)
+          columns.push(column = {x, first: y, top: y, bottom: y, last: y});
+        column.top = Math.min(column.top, y); column.bottom = Math.max(column.bottom, y);
+        column.last = y;
       }
       c.beginPath();
       let before = null;
-      for (const x of xs) {
-        const y = columns.get(x)[0];
-        if (before === null || x - before > 24) c.moveTo(x, y); else c.lineTo(x, y);
-        before = x;
+      for (const here of columns) {
+        if (here !== null && before === null) c.moveTo(here.x, here.top);
+        else if (here !== null) {
+          if (here.x - before.x > NEAR_PX) {
+            c.lineTo(before.x, before.last);
+            if (m.steps) c.lineTo(here.x, before.last);
+            c.lineTo(here.x, here.first);
+          }
+          c.lineTo(here.x, here.top);
+        }
+        before = here;
       }
       c.stroke();
+      if (m.edge) return;
+      c.globalAlpha = 0.45;
+      for (const here of columns)
+        if (here !== null) c.fillRect(here.x, here.top, 1.2, Math.max(1, here.bottom - here.top));
+      c.globalAlpha = 1;
     }
 
     // ---- what a pointer does
@@ -445,6 +476,10 @@
       return `${+value.toPrecision(4)}${kind.endsWith("percent") ? " %" : ` ${this.spec.y.title || ""}`}`;
     }
   }
+  function leftOfTimed(c, width) {  // one for all: time axes lie below one another
+    const widest = Math.max(...charts.map((chart) => (chart.timed ? chart.labelWidth(c) : 0)));
+    return Math.min(width * 0.3, WIDEST_LEFT, Math.max(NARROWEST_LEFT, 14 + widest));
+  }
   function cut(c, text, wide) {
     if (c.measureText(text).width <= wide) return text;
     let n = text.length;  // the end stays: names often differ there
@@ -484,7 +519,7 @@
     drawAll();
   }
   function sortable(table) {
-    table.querySelectorAll("thead th").forEach((head, column) => {
+    table.querySelectorAll("thead tr:last-child th").forEach((head, column) => {
       const button = document.createElement("button");
       button.type = "button"; button.textContent = head.textContent; head.replaceChildren(button);
       button.onclick = () => {
