@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery import events, kept, landing, repairs, telling
+from dr_sim.recovery.alerts import Danger
 from dr_sim.recovery.events import ValidationOutcome
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import LOG, File
@@ -135,7 +136,12 @@ def window(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 
 def unprotected(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Handle the alarm 'unprotected': perhaps there is still no first copy."""
+    """Handle the alarm 'unprotected': perhaps there is still no first copy. That a copy is lost is
+    told by a clock of its own from the start on (standby.py).
+    """
+    told = Danger.UNPROTECTED in db.alerts.begun
+    if telling.copy_is_lost(db) and told:
+        return
     if not db.state.exists and db.drain is None:
         telling.tell_unprotected(db, e, out)
 

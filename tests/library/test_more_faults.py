@@ -255,6 +255,9 @@ def test_a_secondary_that_is_lost_is_seeded_again() -> None:
     assert full.time_us > back + FULL_US + ceil_div(8 * 50_000_000_000, 200_000_000)
     assert peak_us(result) == full.time_us  # until then nothing would have survived since the start
     assert alerts(result)[0][0] == back
+    # told at once and at each retry, by one clock
+    told = times(result, "seen.RaiseAlert", event_id=19)
+    assert told == [back + i * 5 * MINUTE for i in range(len(told))] and len(told) > 5
     (restored,) = rows(result, "truth.restored", file=full.values["file"])
     assert restored.values["commits"] > 0
 
