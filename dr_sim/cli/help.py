@@ -48,6 +48,15 @@ HELP = {
         _JUDGED,
         (),
     ),
+    "ways": Help(
+        "Says which ways back there would be if a site, a host or a database were lost at an "
+        "instant: which standby could be promoted, which store restored from, what each would "
+        "lose and how long it would take.",
+        (
+            "dr-sim ways mine.yaml --at 'Wed 02:40' --class site",
+            "dr-sim ways mine.yaml --at '2 h' --class host --set link.bandwidth=50Mbit/s",
+        ),
+    ),
     "new": Help(
         "Writes a scenario to start from, and beside it the schema that editors complete and "
         "check it with. In a terminal it asks a few questions; --template asks none.",

@@ -23,6 +23,7 @@ from dr_sim.cli import explore as cli_explore
 from dr_sim.cli import library as cli_library
 from dr_sim.cli import plan as cli_plan
 from dr_sim.cli import reference as cli_reference
+from dr_sim.cli import ways as cli_ways
 from dr_sim.cli.help import HelpFormatter, complete_help, main_epilog
 from dr_sim.engines.sides import ENGINES, TIMINGS
 from dr_sim.errors import DrSimError, InputError, Problem
@@ -43,6 +44,7 @@ _READS_SCENARIOS = (
     "sweep",
     "policies",
     "advise",
+    "ways",
     "compare-engines",
     "report",
     "explore",
@@ -153,6 +155,7 @@ def parser_of_all() -> argparse.ArgumentParser:
     _add_engines(commands)
     _add_import(commands)
     cli_plan.add_plan(commands)
+    cli_ways.add_ways(commands)
     _add_lists(commands)
     cli_reference.add_commands(commands)
     cli_completion.add_commands(commands)
@@ -228,7 +231,10 @@ def _add_files(commands: Any) -> None:
 def _add_results(commands: Any) -> None:
     """Add the commands that look into the results of a run."""
     explain = commands.add_parser(
-        "explain", help="a ledger of causes that adds up to a number of a run"
+        "explain",
+        help="a ledger of causes that adds up to a number of a run",
+        usage="dr-sim explain [-h] [--database DATABASE] [--all] results\n"
+        "       (--failover N | --at T | --lag T | --alert N | --alerts | --ways)",
     )
     explain.add_argument("results", type=Path, help="folder of a run")
     what = explain.add_mutually_exclusive_group(required=True)
@@ -255,6 +261,11 @@ def _add_results(commands: Any) -> None:
         "--alerts",
         action="store_true",
         help="how many alerts of each kind, when, and the text of the first",
+    )
+    what.add_argument(
+        "--ways",
+        action="store_true",
+        help="the ways back of each failover: taken, possible, closed and why",
     )
     explain.add_argument(
         "--database", help="of this database (default: the worst)"
@@ -447,6 +458,11 @@ def _explain(a: argparse.Namespace) -> int:
     from dr_sim.screen.explain import Wanted, alerts_of, explain
 
     run = read_results(a.results).whole
+    if a.ways:
+        from dr_sim.screen.ways import ways_taken
+
+        show(ways_taken(run))
+        return 0
     if a.alerts:
         show(alerts_of(run, a.database, everything=a.all))
         return 0

@@ -49,14 +49,15 @@ class _File:
 
 @dataclass(frozen=True, slots=True)
 class WayBack:
-    """The cost of a restore from a store, from an instant on. reads_bytes: what it reads. ready_us:
-    when all of it is checked. takes_us None: no full lies there.
+    """The cost of a restore from a store, from an instant on. reads_bytes, files: what it reads.
+    ready_us: when all of it is checked. takes_us None: no full lies there.
     """
 
     since_us: int
     takes_us: int | None
     reads_bytes: int = 0
     ready_us: int = 0
+    files: int = 0
 
 
 def outage_from_store(
@@ -197,7 +198,13 @@ class _Chain:
     def way_back(self, at_us: int) -> WayBack:
         if not self._needed:
             return WayBack(at_us, None)
-        return WayBack(at_us, self._takes_us, self._reads, self._ready_us)
+        return WayBack(
+            at_us,
+            self._takes_us,
+            self._reads,
+            self._ready_us,
+            len(self._needed),
+        )
 
 
 def _turns(t: Tables, database: int) -> Iterator[_Turn]:

@@ -149,6 +149,7 @@ class Drain:
         "_pipe",
         "_rebuilds",
         "_shut_us",
+        "_sought",
         "_taken_anew",
         "_without_tail",
         "ended",
@@ -171,6 +172,7 @@ class Drain:
         self.given_up: list[File] = []
         self.held: dict[str, File] = {}
         self._rebuilds = False  # there was no copy here
+        self._sought = False  # what the share has more has been asked for
         self.ended: set[str] = set()
         self._last = Phase(LAST)
         self._last_kind = INCREMENTAL
@@ -216,6 +218,7 @@ class Drain:
 
     def await_fetched(self, names: list[str]) -> None:
         """Note that files of the primary's share were asked for."""
+        self._sought = True
         self.waiting.update(dict.fromkeys(names, 0))
 
     def await_no_longer(self, name: str) -> None:
@@ -417,12 +420,15 @@ class Drain:
     def looks_further(self) -> bool:
         """Tell whether to look in the primary's share for files that lead further: nothing more
         comes by itself, and the chain does not lead on or is restored from its beginning. Where no
-        full is here the share is asked at once, so that nothing else is sent before the full.
+        full is here the share is asked at once, so that nothing else is sent before the full. So it
+        is at a store: what it lacks comes while the full is restored, which takes long.
         """
         db = self._db
         self._rebuilds = self._rebuilds or not db.state.exists
         if self._pipe.state is not Pipe.OPEN or db.looking:
             return False
+        if db.rules.keeps and not self._sought:
+            return not db.fetching.busy
         if db.files.in_hand is not None or db.fetching.busy:
             return False
         if db.stop_before_utc_us and db.state.exists:

@@ -31,6 +31,7 @@ from dr_sim.scenario.model import Scenario, SlaLine
 from dr_sim.scenario.sla import limit_of
 from dr_sim.screen.cloud import cloud_lines
 from dr_sim.screen.standing import standing_table, why_and_help
+from dr_sim.screen.ways import way_lines
 from dr_sim.units import MINUTE_US, SECOND_US, clock
 from dr_sim.words import counted, instant, size, span
 
@@ -264,6 +265,9 @@ def _failover(
         out.append(
             f" unprotected {at_least}{clock(f.unprotected_us)} ({_new_secondary(f, scenario)})"
         )
+    if f.ways:
+        out.append(" ways back")
+        out += [_fitted(f"  {line}") for line in way_lines(f.ways, False)]
     return out + _back(f, scenario)
 
 

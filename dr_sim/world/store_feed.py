@@ -7,8 +7,9 @@ after it. Before: each backup stays at its source for `hold`, and is fetched at 
 What is on its way does not need its source any more. The source is the primary's share, or another
 store: that is a link between two places which outlives the loss of the primary's site.
 
-In a failover the files that the way back lacks are fetched at once, without the first wait. What
-was damaged is fetched again at once, too.
+In a failover the tail and the files that the way back lacks are fetched at once, without the first
+wait, from the primary's share where the store before does not hold them. What was damaged is
+fetched again at once, too.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ class StoreFeed(Replication):
         # by number, files that stay at their source, and what will fetch them
         self._kept: dict[int, tuple[BackupFile, Entry]] = {}
         self._on_the_road: dict[int, BackupFile] = {}
+        # files that a failover fetches from the primary's share, past the store before
+        self._directly: set[int] = set()
         self.outlives_primary = source is not None
 
     # ---- before the link
@@ -61,6 +64,8 @@ class StoreFeed(Replication):
         if file.number in self._known:
             if not self._is_kept(file):
                 super().offer(file)
+        elif file.header.is_tail:
+            self.prefer(file.database, [file])
         elif self._source is None:
             self._take_up(file)
         else:
@@ -122,6 +127,10 @@ class StoreFeed(Replication):
             self._known.add(file.number)
             if self._is_kept(file):
                 self._let_go(file)
+            elif file.state == BEFORE:
+                file.state = ""
+            if not self.at_source(file):
+                self._directly.add(file.number)
         super().prefer(database, files)
 
     def release(self, files: Sequence[BackupFile]) -> None:
@@ -130,13 +139,13 @@ class StoreFeed(Replication):
 
     # ---- at the source
     def at_source(self, file: BackupFile) -> bool:
-        if self._source is None:
+        if self._source is None or file.number in self._directly:
             return super().at_source(file)
         there = self._source.by_name[file.database].get(file.name)
         return there is not None and there.at_secondary
 
     def _read(self, file: BackupFile) -> Any:
-        if self._source is None:
+        if self._source is None or file.number in self._directly:
             return super()._read(file)
         path = self._source.at_secondary(file)
         return self._source.secondary_files.read(path)

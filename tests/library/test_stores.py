@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import pytest
 
+from dr_sim.errors import InputError
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
 from dr_sim.record.pairs import pair_of
+from dr_sim.screen.run import screen
+from dr_sim.screen.ways import ways_if, ways_taken
 
-from .runs import HOUR, MINUTE, SECOND, at, ceil_div, failover, ran, rows
+from .runs import HOUR, MINUTE, SCENARIOS, SECOND, at, ceil_div, failover, ran, rows
 
 WARM_UP = 8_460_000
 """From 50 % to 99 % of 60 % of capacity, within 45 s."""
@@ -109,3 +112,71 @@ def test_a_standby_goes_before_a_store() -> None:
     lost = "events=[{at: 'Mon 10:07', lose: site}]"
     found = failover(ran("stores/beside_a_standby", lost))
     assert found["new_primary"] == "near" and found["phases_us"]["provision"] == 0
+
+
+# ---- the ways back
+def standings(name: str) -> list[tuple[str, str, str]]:
+    ways = failover(ran(name))["ways"]
+    return [(way["how"], way["place"], way["standing"]) for way in ways]
+
+
+def test_all_ways_back_are_listed_and_the_one_that_was_taken_came_true() -> None:
+    name = "stores/beside_a_standby"
+    assert standings(name) == [("promote", "near", "closed"), ("restore", "vault", "taken")]
+    near, vault = failover(ran(name))["ways"]
+    assert near["why"] == "no copy has been restored there, and no full has landed (event 1)"
+    assert (near["loss_us"], near["outage_us"]) == (None, None)
+    assert vault["why"] == "122 files, 102 GB"
+    assert vault["loss_us"] == vault["came_loss_us"] == 2 * MINUTE
+    assert vault["outage_us"] == vault["came_outage_us"] == failover(ran(name))["outage_us"]
+
+
+def test_the_way_that_was_not_taken_is_possible() -> None:
+    name = "copies/two"
+    assert standings(name) == [("promote", "near", "taken"), ("promote", "far", "possible")]
+    result = ran(name)
+    shown = screen(result.summary, result.scenario, result.verdict, SCENARIOS, 1.0, SCENARIOS)
+    assert " ways back\n   promote near  taken: lose 2:00, down 2:09\n" in shown
+
+
+def test_without_named_places_the_one_way_is_listed_when_it_is_asked_for() -> None:
+    name = "sanity/torn_and_lost"
+    assert failover(ran(name))["ways"] == []
+    assert "promote B  taken" in ways_taken(ran(name).whole)
+
+
+def test_ways_are_asked_for_without_a_failure() -> None:
+    """By hand, on Tuesday at 10:00: the tapes hold what was finished by 9:00, so the log cut at
+    08:45. The courier has brought the log cut at 09:45 on Monday.
+    """
+    text = ways_if(ran("stores/levels").whole, "Tue 10:00", "site")
+    head, tape, vault, best = text.splitlines()
+    assert head == "If the site were lost Tue 10:00:00:"
+    assert tape.startswith(" restore tape   possible: lose 1 h 15, down ")
+    assert vault.startswith(" restore vault  possible: lose 24 h 15, down ")
+    assert best == "Least loss: restore tape."
+
+
+def test_ways_need_a_primary() -> None:
+    for when in ("Tue 13:00", "day 9 10:00", "noon"):
+        with pytest.raises(InputError, match="--at"):
+            ways_if(ran("stores/levels").whole, when, "site")
+
+
+# ---- what the primary's share still has
+HOST = "events=[{at: 'Tue 11:07', lose_secondary: 20 h, copy: tape}, {at: 'Tue 12:07', lose: host}]"
+
+
+def test_what_the_share_of_a_dead_host_has_is_fetched_past_the_store_before() -> None:
+    """Without the courier's 6 hours the vault fetches what it lacks itself: nothing is lost but
+    what no log held, since 12:00.
+    """
+    changes = ("copies.vault.store.transit=0 s", "copies.tape.store.hold=1 h", HOST)
+    found = failover(ran("stores/levels", *changes))
+    assert found["new_primary"] == "vault" and found["data_loss_us"] == 7 * MINUTE
+
+
+def test_a_tail_does_not_wait_at_its_source() -> None:
+    lost = "events=[{at: 'Tue 12:07', lose: database}]"
+    found = failover(ran("stores/levels", lost))
+    assert found["new_primary"] == "tape" and found["data_loss_us"] == 0

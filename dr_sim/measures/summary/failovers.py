@@ -34,6 +34,7 @@ from dr_sim.measures.summary.values import in_the_run_s_time, seconds
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.tenants import tenant_outcomes
 from dr_sim.measures.unprotected import unprotected_ledger
+from dr_sim.measures.ways import CameTrue, ways_of
 from dr_sim.measures.whole import Whole, unprotected
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import DatabaseSpec, Scenario
@@ -59,7 +60,16 @@ def failovers_summary(
             one.follow = _follow(whole, leg)
             why = unprotected_ledger(whole, leg, f)
             one.unprotected_ledger = None if why is None else _ledger(why)
+            came = CameTrue(
+                one.failed_us,
+                one.failure_class,
+                one.new_primary,
+                one.data_loss_us,
+                one.outage_us,
+            )
             one = in_the_run_s_time(one, leg.begins_us)
+            if whole.scenario.standbys and not f.by_itself:
+                one.ways = ways_of(whole, leg, came)
             one.back = None if f.by_itself else _back(whole, leg)
             one.number, one.leg, one.primary = (
                 len(found) + 1,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dr_sim.measures.pieces import LedgerLine
+from dr_sim.measures.ways import WaySummary
 from dr_sim.scenario.sla import CLOUD_CURVES
 
 
@@ -280,6 +281,8 @@ class FailoverSummary(CostSummary):
     follow: list[str] = field(default_factory=list)
     unprotected_ledger: LedgerSummary | None = None
     back: SiteBack | None = None
+    # where places are named under `copies`
+    ways: list[WaySummary] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,131 @@
+"""The ways back from a failure at an instant: which copy could be promoted, which store restored
+from, what each would lose and how long it would take.
+
+Theory of operation. Exposure and `outage_if_now` of each place say what that place by itself would
+lose and take, exactly, at each instant (exposure.py, outage_now.py). A way is closed where nothing
+lies there that could be brought online. Of a failure that happened the way that was taken is
+marked, and what came true stands beside what was foretold. The order is that of the places: the
+preferred one first. Where the primary's share is left, what a store lacks is fetched from it: that
+is counted in what is lost, and not in how long it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dr_sim.measures.causes import Causes
+from dr_sim.measures.legs import Leg
+from dr_sim.measures.outage_from_store import WayBack, ways_back
+from dr_sim.measures.outage_now import outage_at
+from dr_sim.measures.tables import Tables
+from dr_sim.measures.way_over import NO_WAY_US, SITE
+from dr_sim.measures.whole import Whole
+from dr_sim.scenario.kind import Explains
+from dr_sim.words import counted, size
+
+CLOSED, POSSIBLE, TAKEN = "closed", "possible", "taken"
+PROMOTE, RESTORE = "promote", "restore"
+
+
+@dataclass(slots=True)
+class WaySummary:
+    """One way back from a failure. how: 'promote' or 'restore'; standing: 'taken', 'possible' or
+    'closed'. why: why it is closed, or what a restore reads. loss_us, outage_us: as foretold at the
+    failure; came_loss_us, came_outage_us: what came true of the way that was taken.
+    """
+
+    place: str
+    how: str
+    standing: str
+    why: str
+    loss_us: int | None = None
+    outage_us: int | None = None
+    came_loss_us: int | None = None
+    came_outage_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CameTrue:
+    """The outcome of a failover. at_us: when its primary failed, in the leg's time."""
+
+    at_us: int
+    failure_class: str
+    place: str
+    loss_us: int | None
+    outage_us: int | None
+
+
+def ways_at(
+    whole: Whole, leg: Leg, t_us: int, failure_class: str
+) -> list[WaySummary]:
+    """List the ways at an instant of a leg, in its time, were that failure to come then. Empty
+    where no primary was up.
+    """
+    places = sorted(whole.at(leg), key=lambda one: one[0].scenario.rank)
+    found = [_way(whole, one, t_us, failure_class) for one in places]
+    return [way for way in found if way is not None]
+
+
+def ways_of(whole: Whole, leg: Leg, came: CameTrue) -> list[WaySummary]:
+    """List the ways that there were when a failover's primary failed."""
+    found = ways_at(whole, leg, came.at_us, came.failure_class)
+    for way in found:
+        if way.place == came.place:
+            way.standing = TAKEN
+            way.came_loss_us = came.loss_us
+            way.came_outage_us = came.outage_us
+    return found
+
+
+def best_of(ways: Sequence[WaySummary]) -> WaySummary | None:
+    """Return the way that loses least; of equal ones, the fastest. None: all are closed."""
+    open_ones = [way for way in ways if way.loss_us is not None]
+    return min(open_ones, key=_loss_then_time, default=None)
+
+
+def _loss_then_time(way: WaySummary) -> tuple[int, int]:
+    assert way.loss_us is not None and way.outage_us is not None
+    return way.loss_us, way.outage_us
+
+
+def _way(
+    whole: Whole, one: tuple[Leg, Tables], t_us: int, failure_class: str
+) -> WaySummary | None:
+    leg, t = one
+    scenario = leg.scenario
+    curve = whole.outage_of_copy(one, failure_class=failure_class)
+    if not len(curve.start_us) or not curve.begin_us <= t_us <= curve.end_us:
+        return None
+    takes_us = outage_at(curve, scenario, t_us)
+    how = PROMOTE if scenario.store is None else RESTORE
+    if takes_us >= NO_WAY_US // 2:
+        why = _why_closed(t, leg, t_us)
+        return WaySummary(leg.secondary, how, CLOSED, why)
+    lost_us = whole.exposure_of_copy(one, failure_class).at(t_us)
+    why = ""
+    if scenario.store is not None:
+        why = _read(t, leg, t_us)
+        why += "" if failure_class == SITE else ", and what the share has"
+    return WaySummary(leg.secondary, how, POSSIBLE, why, lost_us, takes_us)
+
+
+def _why_closed(t: Tables, leg: Leg, t_us: int) -> str:
+    what = "nothing lies there that could be restored"
+    if leg.scenario.store is None:
+        what = "no copy has been restored there, and no full has landed"
+    label = Causes(t, leg.scenario).during(
+        t_us - 1, t_us + 1, Explains.COPY_LOST
+    )
+    return f"{what} ({label})" if label else what
+
+
+def _read(t: Tables, leg: Leg, t_us: int) -> str:
+    """Say what a restore from a store reads."""
+    needed: list[WayBack] = []
+    for database in range(len(leg.scenario.databases)):
+        backs = ways_back(t, leg.scenario, database)
+        needed.append([back for back in backs if back.since_us < t_us][-1])
+    files = sum(back.files for back in needed)
+    read = sum(back.reads_bytes for back in needed)
+    return f"{counted(files, 'file')}, {size(read)}"

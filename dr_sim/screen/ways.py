@@ -1,0 +1,111 @@
+"""The ways back from a failure as lines: of a failure that happened, or of one that might come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dr_sim import units
+from dr_sim.errors import InputError, Problem
+from dr_sim.measures.exposure import CLASSES
+from dr_sim.measures.summary import summarise
+from dr_sim.measures.summary.types import FailoverSummary
+from dr_sim.measures.ways import (
+    CLOSED,
+    TAKEN,
+    CameTrue,
+    WaySummary,
+    best_of,
+    ways_at,
+    ways_of,
+)
+from dr_sim.measures.whole import Whole
+from dr_sim.scenario import times
+from dr_sim.units import clock
+from dr_sim.words import instant
+
+
+def ways_if(whole: Whole, at: str, failure_class: str) -> str:
+    """The ways back if that failure came at an instant, written as under `events:`. Raises
+    InputError where no primary is up then.
+    """
+    scenario = whole.scenario
+    try:
+        when = times.parse_instant(at)
+        t_us = when.resolve(scenario.start_utc_us, scenario.time_zone)
+    except units.UnitError as error:
+        raise InputError([Problem("--at", 0, 0, str(error))]) from None
+    leg = max(
+        (leg for leg in whole.legs if leg.begins_us <= max(t_us, 0)),
+        key=lambda leg: leg.number,
+    )
+    found = ways_at(whole, leg, t_us - leg.begins_us, failure_class)
+    if not found or not 0 <= t_us <= whole.end_us:
+        told = f"{at!r}: no primary is up at that instant of the run; write another one"
+        raise InputError([Problem("--at", 0, 0, told)])
+    lost = f"the {failure_class} were lost" if failure_class in CLASSES else ""
+    head = f"If {lost} {instant(t_us, scenario)}:"
+    best = best_of(found)
+    last = "No way back is open."
+    if best is not None:
+        last = f"Least loss: {best.how} {best.place}."
+    return "\n".join([head, *way_lines(found), last])
+
+
+def ways_taken(whole: Whole) -> str:
+    """The ways back of each failover of a run."""
+    scenario = whole.scenario
+    blocks = []
+    for failover in summarise(whole).failovers:
+        if failover.by_itself:
+            continue
+        when = instant(failover.failed_us, scenario)
+        head = (
+            f"FAILOVER {failover.number}  {failover.failure_class} lost {when}"
+        )
+        found = _of(whole, failover)
+        blocks.append("\n".join([head, *way_lines(found)]))
+    return "\n\n".join(blocks) or "There was no failover in this run."
+
+
+def _of(whole: Whole, failover: FailoverSummary) -> list[WaySummary]:
+    if failover.ways:
+        return failover.ways
+    leg = whole.legs[failover.leg - 1]
+    came = CameTrue(
+        failover.failed_us - leg.begins_us,
+        failover.failure_class,
+        failover.new_primary,
+        failover.data_loss_us,
+        failover.outage_us,
+    )
+    return ways_of(whole, leg, came)
+
+
+def way_lines(ways: Sequence[WaySummary], came_true: bool = True) -> list[str]:
+    """A line for each way. came_true: beside what was foretold, what the one that was taken came
+    to.
+    """
+    width = max((len(way.place) for way in ways), default=0)
+    out = []
+    for way in ways:
+        line = f" {way.how:<7} {way.place:<{width}}  {_told(way)}"
+        if came_true and way.standing == TAKEN:
+            line += _came_true(way)
+        out.append(line)
+    return out
+
+
+def _told(way: WaySummary) -> str:
+    if way.standing == CLOSED:
+        return f"closed: {way.why}"
+    assert way.loss_us is not None and way.outage_us is not None
+    told = f"lose {clock(way.loss_us)}, down {clock(way.outage_us)}"
+    told += f"  ({way.why})" if way.why else ""
+    return f"{way.standing}: {told}"
+
+
+def _came_true(way: WaySummary) -> str:
+    loss_us, outage_us = way.came_loss_us, way.came_outage_us
+    lost = "unknown" if loss_us is None else clock(loss_us)
+    down = "unknown" if outage_us is None else clock(outage_us)
+    return f"; came true: lost {lost}, down {down}"
