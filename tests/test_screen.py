@@ -15,7 +15,8 @@ from dr_sim.measures.summary import Summary, summarise
 from dr_sim.measures.verdict import Verdict, judge
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario, SlaLine
-from dr_sim.screen.run import adding_up, coloured, screen
+from dr_sim.screen.failovers import adding_up
+from dr_sim.screen.run import coloured, screen
 from dr_sim.words import instant, size, span
 from tests.measures.make import (
     DAY,

@@ -29,7 +29,7 @@ from dr_sim.report.page import MARKS, rendered
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.cloud import cloud_facts
-from dr_sim.screen.run import (
+from dr_sim.screen.failovers import (
     headed,
     in_words,
     met_no_danger,

@@ -9,7 +9,8 @@ import pytest
 from dr_sim.cli import experiments
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
-from dr_sim.screen.run import MOST_OUTAGES, screen, shown_and_summed, summed_outages
+from dr_sim.screen.failovers import MOST_OUTAGES, shown_and_summed, summed_outages
+from dr_sim.screen.run import screen
 from dr_sim.units import MINUTE_US
 
 from .runs import SCENARIOS, SECOND, failover, ran
