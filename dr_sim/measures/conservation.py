@@ -226,7 +226,7 @@ def _along_the_log(
 
 def _copy_reaches(t: Tables, database: int, begins: int) -> int:
     """The position of the secondary's copy; the log's beginning if it has been dropped (what then
-    survives is less).
+    survives is less), or is behind that.
     """
     restored, left = (
         t.of("truth.restored", database),
@@ -236,7 +236,7 @@ def _copy_reaches(t: Tables, database: int, begins: int) -> int:
         return begins
     left_commits = left["commits"][t.has_text(left["class"], "site")]
     dropped = len(left_commits) and left_commits[-1] < restored["commits"][-1]
-    return begins if dropped else int(restored["redo_lsn"][-1])
+    return begins if dropped else max(begins, int(restored["redo_lsn"][-1]))
 
 
 def _landed(t: Tables, database: int) -> dict[str, Ints]:

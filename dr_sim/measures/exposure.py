@@ -306,14 +306,14 @@ def true_exposure(
     rows = t.of("truth.survivable", database)
     where = t.has_text(rows["class"], failure_class)
     time, since = rows["time_us"][where], rows["lacking_us"][where]
+    # rows say only where the log does not hold all that the files lack
+    since = np.where(rows["commits"][where] < 0, NEVER_US, since)
     bare = bare_us(t, scenario, database, failure_class)
     none = (rows["commits"][where] == 0) & (since >= 0)
     time, since = _all_lost(scenario, database, (time, since), none, bare)
-    # rows say only where the log does not hold all that the files lack
     if failure_class == "database":
         time = np.append(rows["time_us"][:1], time)
-        since = np.append(np.full(len(time) - len(since), -1), since)
-        since = np.where(since < 0, NEVER_US, since)
+        since = np.append(np.full(len(time) - len(since), NEVER_US), since)
     return step_curve(time, since, up_until_us(t, scenario, database))
 
 

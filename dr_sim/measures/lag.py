@@ -21,6 +21,11 @@ from dr_sim.measures.tables import (
 )
 from dr_sim.scenario.model import Scenario
 
+UNKNOWN_US = -NEVER_US
+"""An instant that no record has. A leg has some before its instant 0: of files that a copy has
+brought along.
+"""
+
 
 def replay_lag(record: Record, scenario: Scenario, database: int) -> Curve:
     """Return the true replay lag: now minus the instant up to which the secondary's copy holds
@@ -31,7 +36,7 @@ def replay_lag(record: Record, scenario: Scenario, database: int) -> Curve:
     t = tables(record)
     restored = t.of("truth.restored", database)
     content_us = _as_of(t, database, restored["file"])
-    known = content_us >= 0
+    known = content_us != UNKNOWN_US
     time = restored["time_us"][known]
     lacking_us = _first_lacking(t, database, restored["commits"])[known]
     since = np.maximum(content_us[known], lacking_us)
@@ -54,7 +59,16 @@ def _with_copy_there(
     """
     there = t.of("truth.copy_there", database)
     begin_us = there["time_us"][:1]
-    if not len(begin_us) or (len(time) and time[0] <= begin_us[0]):
+    if not len(begin_us):
+        return time, since
+    behind_us = t.of("truth.behind", database)["lacking_us"][:1]
+    if len(behind_us):
+        later = time > begin_us[0]
+        return (
+            np.append(begin_us, time[later]),
+            np.append(behind_us, since[later]),
+        )
+    if len(time) and time[0] <= begin_us[0]:
         return time, since
     lacking_us = _first_lacking(t, database, there["commits"][:1])
     time = np.append(begin_us, time)
@@ -69,16 +83,16 @@ def _commits_before(t: Tables, database: int) -> Ints:
 
 
 def _first_lacking(t: Tables, database: int, commits: Ints) -> Ints:
-    """Return for each number of commits the instant of the first one beyond them, -1 where no
-    record has it.
+    """Return for each number of commits the instant of the first one beyond them, UNKNOWN_US where
+    no record has it.
     """
     rows = t.of("truth.survivable", database)
     return _look_up(rows["commits"], rows["lacking_us"], commits)
 
 
 def _as_of(t: Tables, database: int, files: Ints) -> Ints:
-    """Return for each file the instant up to which its content goes; -1 for a file that was never
-    begun in this run.
+    """Return for each file the instant up to which its content goes; UNKNOWN_US for a file that was
+    never begun in this run.
     """
     begun = t.of("truth.backup_begin", database)
     logs = pick(begun, begun["kind"] == Kind.LOG)
@@ -90,16 +104,18 @@ def _as_of(t: Tables, database: int, files: Ints) -> Ints:
 
 
 def _look_up(keys: Ints, values: Ints, wanted: Ints) -> Ints:
-    """Return for each wanted key its value; -1 if there is none, the first if there are several."""
+    """Return for each wanted key its value, an instant; UNKNOWN_US if there is none, the first if
+    there are several.
+    """
     if not len(keys):
-        return np.full(len(wanted), -1, np.int64)
+        return np.full(len(wanted), UNKNOWN_US, np.int64)
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     values = values[order]
     place = np.searchsorted(keys, wanted)
     place = np.minimum(place, len(keys) - 1)
     found = keys[place] == wanted
-    return np.where(found, values[place], -1)
+    return np.where(found, values[place], UNKNOWN_US)
 
 
 @dataclass(slots=True)
@@ -132,6 +148,9 @@ def backlog(record: Record, scenario: Scenario) -> tuple[Backlog, Backlog]:
         logs = pick(backups, backups["kind"] == Kind.LOG)
         landed_us = _landed_us(t, database, logs["file"])
         passed_us = _passed_us(t, database, logs["last_lsn"])
+        # what was there when the leg began counts from then on
+        logs["time_us"] = np.maximum(logs["time_us"], 0)
+        landed_us = np.maximum(landed_us, 0)
         finished.append(logs["time_us"])
         to_land_ends.append(np.minimum(landed_us, passed_us))
         landed.append(landed_us)
@@ -146,7 +165,7 @@ def _landed_us(t: Tables, database: int, logs: Ints) -> Ints:
         landed, (landed["kind"] == Kind.LOG) & (landed["intact"] == 1)
     )
     at_us = _look_up(landed["file"], landed["time_us"], logs)
-    return np.where(at_us < 0, NEVER_US, at_us)
+    return np.where(at_us == UNKNOWN_US, NEVER_US, at_us)
 
 
 def _passed_us(t: Tables, database: int, lsns: Ints) -> Ints:
@@ -255,8 +274,9 @@ def backups_made(record: Record) -> dict[str, int]:
 
 
 def _ours(t: Tables, kind_name: str) -> dict[str, Ints]:
-    """Return the rows about our own backups: those of other people go elsewhere."""
+    """Return the rows about our own backups of this leg: those of other people go elsewhere."""
     gone = t["truth.file_gone"]
     elsewhere = gone["file"][t.has_text(gone["why"], "elsewhere")]
     rows = t[kind_name]
-    return pick(rows, ~np.isin(rows["file"], elsewhere))
+    mine = ~np.isin(rows["file"], elsewhere) & (rows["time_us"] >= 0)
+    return pick(rows, mine)

@@ -2,7 +2,8 @@
 
 A run has one journal. Each pair of a primary and the copy behind it writes its own rows there
 (dr_sim/record/pairs.py), and a new pair begins with a truth.roles row. A leg is what one pair has
-recorded, in the time since the pair began: the measures of one stretch know of no other, and
+recorded, in the time since the pair began (of files that it has taken over from an earlier pair,
+before that too): the measures of one stretch know of no other, and
 whole.py joins them. The first leg is the run's beginning; a run whose roles never change has no
 other. Where there are several standbys each is in a pair of its own, with all that the primary did
 in its rows (dr_sim/world/together.py).
@@ -15,8 +16,11 @@ from dataclasses import dataclass, replace
 from dr_sim.measures.elsewhere import held_elsewhere
 from dr_sim.record.journal import Journal, Row
 from dr_sim.record.pairs import (
+    NOTHING_BROUGHT,
     PAIR_BITS,
+    Brought,
     PairRoles,
+    carried_by_pair,
     pair_of,
     roles_by_pair,
     rows_of_pair,
@@ -62,12 +66,20 @@ def legs_of(journal: Journal, scenario: Scenario) -> list[Leg]:
     begins = [
         (pair_of(row.entity), row) for row in journal.rows("truth.begins")
     ]
+    carried = carried_by_pair(journal, roles)
     stretches: dict[int, list[Leg]] = {}
     for pair, mine in roles.items():
         number = len(stretches) + (mine.lead not in stretches)
         of_pair = [row for number, row in begins if number == pair]
         stretches.setdefault(mine.lead, []).append(
-            _leg(journal, scenario, mine, number, of_pair)
+            _leg(
+                journal,
+                scenario,
+                mine,
+                number,
+                of_pair,
+                carried.get(pair, NOTHING_BROUGHT),
+            )
         )
     found: list[Leg] = []
     for legs in stretches.values():
@@ -105,6 +117,7 @@ def _leg(
     roles: PairRoles,
     number: int,
     begins: list[Row],
+    carried: Brought,
 ) -> Leg:
     pair, begins_us = roles.number, roles.begins_us
     seen = as_seen_at(scenario, roles.secondary, roles.rank, roles.of)
@@ -116,7 +129,7 @@ def _leg(
         for row in begins
     }
     databases = sorted(follows)
-    mine = rows_of_pair(journal, pair, begins_us, databases)
+    mine = rows_of_pair(journal, pair, begins_us, databases, carried)
     # a site that was back before the one that was to be the second side
     taken = list(mine.rows("truth.second_side"))
     from_us = roles.secondary_from_us - begins_us

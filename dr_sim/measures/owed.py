@@ -117,7 +117,7 @@ def _deadline_us(
             deadline_us, _late_us(t, scenario, e) + window_us + 2 * retry_us
         )
     first_us = int(t["truth.manager"]["time_us"][0])
-    if first_us > e.onset_us:  # nobody was in place yet
+    if first_us >= e.onset_us:  # nobody was in place yet
         deadline_us = max(deadline_us, first_us + patience_us + retry_us)
     for died_us, back_us in deaths:
         if died_us <= deadline_us and back_us > e.onset_us:

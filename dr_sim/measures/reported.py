@@ -42,20 +42,27 @@ class _Believed:
         self.fork = 0
         self.last_lsn = -1  # -1: no position told yet
         self.since_utc_us = 0
-        # validated logs: first_lsn, last_lsn, fork, started
-        self.ahead: list[tuple[int, int, int, int]] = []
+        # validated logs: first_lsn, last_lsn, fork, the fork it begins on, started
+        self.ahead: list[tuple[int, int, int, int, int]] = []
         # fulls and incrementals by name id: last_lsn, their time
         self.sets: dict[int, tuple[int, int]] = {}
+
+    def stands_at(self, fork: int, lsn: int) -> None:
+        """The copy stands behind the primary's first position."""
+        self.fork, self.last_lsn = fork, lsn
 
     def validated(
         self,
         name: int,
         kind: int,
-        fork: int,
+        forks: tuple[int, int],
         lsns: tuple[int, int],
         times: tuple[int, int],
     ) -> None:
-        """A backup was validated: from its first LSN to its last, begun and finished at times."""
+        """A backup was validated: from its first LSN to its last, begun and finished at times.
+        forks: the one that it lies on, and the one on which it begins.
+        """
+        fork, first_fork = forks
         first_lsn, last_lsn = lsns
         started, finished = times
         if kind != Kind.LOG:
@@ -64,7 +71,9 @@ class _Believed:
                 self.restored(name, fork, last_lsn)
             return
         if self.last_lsn < 0 and not self.seeded:
-            insort(self.ahead, (first_lsn, last_lsn, fork, started))
+            insort(
+                self.ahead, (first_lsn, last_lsn, fork, first_fork, started)
+            )
             return
         if (
             self.last_lsn < 0
@@ -74,7 +83,7 @@ class _Believed:
         if not self.ahead and first_lsn == self.last_lsn and fork == self.fork:
             self.last_lsn, self.since_utc_us = last_lsn, started
             return
-        insort(self.ahead, (first_lsn, last_lsn, fork, started))
+        insort(self.ahead, (first_lsn, last_lsn, fork, first_fork, started))
         self._follow()
 
     def restored(self, name: int, fork: int, redo_lsn: int) -> None:
@@ -89,9 +98,11 @@ class _Believed:
 
     def _follow(self) -> None:
         while self.ahead and self.ahead[0][0] <= self.last_lsn:
-            _, last_lsn, fork, started = self.ahead.pop(0)
-            if fork == self.fork and last_lsn > self.last_lsn:
-                self.last_lsn, self.since_utc_us = last_lsn, started
+            _, last_lsn, fork, first_fork, started = self.ahead.pop(0)
+            fits = self.fork in (fork, first_fork)
+            if fits and last_lsn > self.last_lsn:
+                self.fork, self.last_lsn = fork, last_lsn
+                self.since_utc_us = started
 
 
 def reported_exposure(
@@ -113,6 +124,11 @@ def reported_exposure(
     since_us: list[int] = (
         [_without_copy_us(believed, scenario, database)] if known else []
     )
+    behind = t.of("truth.behind", database)["lacking_us"][:1].tolist()
+    if behind:
+        there = t.of("truth.copy_there", database)
+        believed.stands_at(int(there["fork"][0]), int(there["lsn"][0]))
+        since_us = behind
     before = None
     for (
         _,
@@ -121,6 +137,7 @@ def reported_exposure(
         name,
         kind,
         fork,
+        first_fork,
         first,
         last,
         started,
@@ -128,7 +145,11 @@ def reported_exposure(
     ) in told:
         if is_validated:
             believed.validated(
-                name, kind, fork, (first, last), (started, finished)
+                name,
+                kind,
+                (fork, first_fork),
+                (first, last),
+                (started, finished),
             )
         else:
             believed.restored(name, fork, last)
@@ -166,6 +187,7 @@ def _told(t: Tables, database: int) -> list[tuple[int, ...]]:
         v["name"],
         v[h + "kind"],
         v[h + "fork"],
+        v[h + "first_fork"],
         v[h + "first_lsn"],
         v[h + "last_lsn"],
         v[h + "started_utc_us"],
@@ -178,6 +200,7 @@ def _told(t: Tables, database: int) -> list[tuple[int, ...]]:
         r["name"],
         0,
         r["fork"],
+        0,
         0,
         r["redo_lsn"],
         0,

@@ -126,6 +126,17 @@ def failed_for_good(t: Tables, database: int) -> list[tuple[int, str]]:
     return found
 
 
+def restored_of_primary_us(t: Tables, database: int) -> Ints:
+    """Return when backups of the leg's own primary were restored: not those of the primary before
+    it, on which a copy catches up.
+    """
+    rows = t.of("truth.restored", database)
+    begins = t.of("truth.begins", database)["fork"][:1]
+    if not len(begins):
+        return rows["time_us"]
+    return pick(rows, rows["fork"] == begins[0])["time_us"]
+
+
 def up_until_us(t: Tables, scenario: Scenario, database: int) -> int:
     """Return how long a database took writes at the primary: until it or the whole primary failed,
     until its writes were stopped for a planned failover, until the secondary was promoted in its

@@ -8,12 +8,13 @@ new seed, the first log comes by its schedule.
 from __future__ import annotations
 
 from dr_sim.measures.causes import Causes
+from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.ledger import Ledger
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.life import cut_up, seeded_anew
 from dr_sim.measures.outcome import FailoverOutcome
 from dr_sim.measures.pieces import LedgerLine
-from dr_sim.measures.tables import Tables
+from dr_sim.measures.tables import Tables, restored_of_primary_us
 from dr_sim.measures.whole import Whole, unprotected
 
 NO_SECOND_SIDE = "no second side"
@@ -52,7 +53,7 @@ def _lines(
         return _some(
             LedgerLine(from_us, until_us - from_us, NO_SECOND_SIDE, detail)
         )
-    later, t = following
+    later, t = _first_to_restore(whole, following, name)
     shift_us = later.begins_us - leg.begins_us
     begins_us, ends_us = from_us - shift_us, until_us - shift_us
     in_place_us = min(
@@ -74,6 +75,21 @@ def _lines(
     for line in lines:
         line.begin_us += shift_us
     return [line for line in lines if line.duration_us]
+
+
+def _first_to_restore(
+    whole: Whole, following: tuple[Leg, Tables], name: str
+) -> tuple[Leg, Tables]:
+    """Return what the standby has recorded that was the first to restore that database: it ended
+    the time.
+    """
+    found, first_us = following, NEVER_US
+    for leg, t in whole.at(following[0]):
+        index = [d.name for d in leg.scenario.databases].index(name)
+        restored_us = restored_of_primary_us(t, index)[:1].tolist()
+        if restored_us and restored_us[0] < first_us:
+            found, first_us = (leg, t), restored_us[0]
+    return found
 
 
 def _some(line: LedgerLine) -> list[LedgerLine]:

@@ -95,10 +95,8 @@ def lives_of(t: Tables, scenario: Scenario, database: int) -> list[Life]:
         (0, scenario.databases[database].seeded),
         *((at, False) for at in lost),
     ]
-    turns += [
-        (at, True)
-        for at in t.of("truth.copy_there", database)["time_us"].tolist()
-    ]
+    there = t.of("truth.copy_there", database)["time_us"].tolist()
+    turns += [(at, True) for at in there if (at, True) not in turns]
     begins, whole = map(list, zip(*sorted(turns), strict=True))
     return [
         Life(
@@ -182,8 +180,9 @@ def _files(t: Tables, database: int, begin_us: int) -> dict[str, Ints]:
     )
     return {
         **{key: f[key] for key in names},
-        "landed_us": first_of(
-            landed["file"], landed["time_us"], f["file"], NEVER_US
+        # what lay there when the leg began counts from then on
+        "landed_us": np.maximum(
+            first_of(landed["file"], landed["time_us"], f["file"], NEVER_US), 0
         ),
     }
 

@@ -37,6 +37,7 @@ from dr_sim.measures.outcome import FailoverOutcome
 from dr_sim.measures.reported import reported_exposure
 from dr_sim.measures.tables import (
     Tables,
+    restored_of_primary_us,
     run_end_us,
     service_up_until_us,
     tables,
@@ -402,9 +403,7 @@ def unprotected(
         for i, database in enumerate(later.scenario.databases):
             firsts: list[int] = []
             for _, of_copy in whole.at(later):
-                firsts += of_copy.of("truth.restored", i)["time_us"][
-                    :1
-                ].tolist()
+                firsts += restored_of_primary_us(of_copy, i)[:1].tolist()
             first[database.name] = sorted(firsts)
         again = next(
             (
@@ -435,7 +434,7 @@ def _restored_us(leg: Leg, t: Tables) -> int | None:
     one never was.
     """
     first = [
-        t.of("truth.restored", i)["time_us"][:1].tolist()
+        restored_of_primary_us(t, i)[:1].tolist()
         for i in range(len(leg.scenario.databases))
     ]
     return max(us for (us,) in first) if all(first) else None

@@ -16,7 +16,7 @@ log does not go on, and one row (no commit lacking, -1) when it does again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.oracle.quiet_logs import (
@@ -86,6 +86,20 @@ class Lineage:
     commits: int
     digest: int
     parents: dict[int, tuple[int, int, int]]
+    anchors: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A log of an earlier primary that is whole, and where intact bytes of it lie: at the new
+    primary, at the secondary.
+    """
+
+    file: int
+    header: BackupHeader
+    commits: int
+    primary: bool
+    secondary: bool
 
 
 @dataclass(slots=True)
@@ -274,7 +288,8 @@ class Witness:
         """
         d = self._databases[db]
         d.clear()
-        d.parents, d.anchors = dict(of.parents), {of.fork: of.digest}
+        d.parents = dict(of.parents)
+        d.anchors = {**of.anchors, of.fork: of.digest}
         d.promoted, d.primary_fork, d.log_lsn = False, of.fork, of.lsn
         if copy is None:
             self._afresh(t, d)
@@ -304,7 +319,29 @@ class Witness:
         """
         parents = dict(self._databases[db].parents)
         parents[fork] = (parents[fork][0], lsn, reading.commits)
-        return Lineage(fork, lsn, reading.commits, reading.digest, parents)
+        anchors = dict(self._databases[db].anchors)
+        return Lineage(
+            fork, lsn, reading.commits, reading.digest, parents, anchors
+        )
+
+    def is_prefix(self, db: int, fork: int, reading: WitnessedReading) -> bool:
+        """Return whether that is what the history along a fork held after so many commits."""
+        digest = self._databases[db].digest(fork, reading.commits)
+        return reading.digest == digest
+
+    def carried(
+        self, t: int, db: int, copy_commits: int, files: Sequence[Carried]
+    ) -> None:
+        """Note a copy that stands behind the new primary's first position, and the logs with which
+        it can get there.
+        """
+        d = self._databases[db]
+        d.commits = d.claimed = copy_commits
+        for each in files:
+            f = d.files[each.file] = SurvivingFile(each.header, each.commits)
+            f.primary, f.secondary = each.primary, each.secondary
+            d.lies_somewhere(f)
+        self._afresh(t, d)
 
     def handed_over(self, t: int, db: int, handed: HandOver) -> None:
         """Check a file that the engine is about to open for restore."""

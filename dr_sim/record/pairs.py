@@ -126,18 +126,48 @@ class SharedJournal(PairJournal):
 AnyJournal = Journal | PairJournal
 
 
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """The files that a pair has taken over from earlier ones, by number, and the numbers of the
+    pairs in which their rows are.
+    """
+
+    files: frozenset[int] = frozenset()
+    pairs: frozenset[int] = frozenset()
+
+
+NOTHING_BROUGHT = Brought()
+OF_FILES = (
+    "truth.backup_begin",
+    "truth.backup_finished",
+    "truth.file_state",
+    "truth.landed",
+    "truth.damaged",
+    "truth.file_gone",
+)
+"""The kinds of rows that a file has brought along when a later pair takes it over."""
+
+
 def rows_of_pair(
     journal: Journal,
     pair: int,
     since_us: int = 0,
     databases: Sequence[int] | None = None,
+    carried: Brought = NOTHING_BROUGHT,
 ) -> Journal:
     """Return the rows of one pair, as a journal of their own whose instant 0 is since_us.
 
     databases: the indexes of those in its service; each gets its place among them as its index.
-    None: all are, and keep theirs. A run of one pair is returned as it is.
+    None: all are, and keep theirs. carried: what was recorded of these files before the pair began
+    is there too, at instants before 0. A run of one pair is returned as it is.
     """
-    found = [_mine(journal.of_kind(kind.id), pair) for kind in KINDS]
+    found = []
+    for kind in KINDS:
+        of_kind = journal.of_kind(kind.id)
+        mine = _mine(of_kind, pair)
+        if carried.files and kind.name in OF_FILES:
+            mine = _with_history(of_kind, mine, pair, carried)
+        found.append(mine)
     rows = sum(len(each) for each in found)
     if rows == len(journal) and not since_us and databases is None:
         return journal
@@ -205,6 +235,25 @@ def roles_by_pair(
     return found
 
 
+def carried_by_pair(
+    journal: Journal, roles: dict[int, PairRoles]
+) -> dict[int, Brought]:
+    """Return what each pair has taken over from earlier pairs of the same standby."""
+    files: dict[int, set[int]] = {}
+    for row in journal.rows("truth.carried"):
+        files.setdefault(pair_of(row.entity), set()).add(row.values["file"])
+    found: dict[int, Brought] = {}
+    for pair, mine in files.items():
+        place = roles[pair].secondary
+        earlier = [
+            number
+            for number, other in roles.items()
+            if number < pair and other.secondary == place
+        ]
+        found[pair] = Brought(frozenset(mine), frozenset(earlier))
+    return found
+
+
 def serving_by_pair(journal: Journal) -> dict[int, list[int]]:
     """The databases that are in service in each pair but the first, by the pair's number."""
     found: dict[int, list[int]] = {}
@@ -220,6 +269,16 @@ def serving_by_pair(journal: Journal) -> dict[int, list[int]]:
 def _mine(rows: Ints, pair: int) -> Ints:
     mine = ((rows[:, 2] + 1) >> PAIR_BITS) == pair
     return rows if mine.all() else rows[mine]
+
+
+def _with_history(rows: Ints, mine: Ints, pair: int, carried: Brought) -> Ints:
+    """Return a pair's rows after those that the files had before, as the pair's own."""
+    of = (rows[:, 2] + 1) >> PAIR_BITS
+    wanted = np.isin(of, sorted(carried.pairs))
+    wanted &= np.isin(rows[:, ROW_HEAD], sorted(carried.files))
+    before = rows[wanted].copy()
+    before[:, 2] += (pair - of[wanted]) << PAIR_BITS
+    return np.concatenate((before, mine))
 
 
 def _renumbered(entities: Ints, databases: Sequence[int]) -> Ints:

@@ -285,6 +285,13 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # a database that had failed takes writes again at the primary; refused: the number of commits
     # that were refused meanwhile
     ("truth.opened", (("refused", "int"),)),
+    # ---- another standby after a failover ----
+    # its copy of the database cannot follow the new primary, and is seeded anew
+    ("truth.cannot_follow", (("why", "str"),)),
+    # its copy stands behind the new primary's first position; since when it lacks something
+    ("truth.behind", (("lacking_us", "int"),)),
+    # it goes on with a log of an earlier pair; here: that lies at the standby already
+    ("truth.carried", (("file", "int"), ("here", "int"))),
 )
 
 

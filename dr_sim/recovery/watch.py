@@ -65,15 +65,23 @@ class Obstacle:
     lsn: int
     before: File | None = None
 
+    def fork(self, stands_on: int) -> int:
+        """Return the fork of the position. stands_on: that of the database."""
+        before = self.before
+        if before is None or before.header is None:
+            return stands_on
+        return before.header.fork
+
 
 @dataclass(slots=True)
 class Stuck:
-    """The obstacle in the chain: `file` (None: a hole), at the position stuck_lsn.
+    """The obstacle in the chain: `file` (None: a hole), at the position stuck_lsn on that fork.
 
     over: a limit was reached; lost: the primary answered that no log holds the range any more.
     """
 
     file: File | None
+    fork: int
     stuck_lsn: int
     limit_at_us: int
     retry_at_us: int
@@ -152,7 +160,8 @@ class Watch:
             return
         last = db.last
         assert last is not None
-        lag_us = db.rules.delay_us + db.rules.every_us
+        # before the first restore `last` is the instant at which this manager took over
+        lag_us = db.rules.delay_us + db.rules.every_us if last.name else 0
         newest = max(
             (f.modified_utc_us for f in db.files.values() if f.kind is LOG),
             default=last.modified_utc_us,
@@ -184,14 +193,13 @@ class Watch:
         if self.landed_mono_us + self.window_us > e.mono_us:
             return False
         telling.tell_silence(db, e.mono_us - self.landed_mono_us, e, out)
-        ends = (
-            h.last_lsn for f in db.files.pending if (h := f.header) is not None
-        )
-        self.ask(
-            AskedAbout.SILENCE,
-            max(max(ends, default=0), db.state.redo_lsn),
-            out,
-        )
+        ends = [
+            (h.last_lsn, h.fork)
+            for f in db.files.pending
+            if (h := f.header) is not None
+        ]
+        end = max([(db.state.redo_lsn, db.state.fork), *ends])
+        self.ask(AskedAbout.SILENCE, end, out)
         return True
 
     def goes_on(self, e: Event, out: list[Command]) -> None:
@@ -257,6 +265,7 @@ class Watch:
         ):
             # logs before the obstacle went on: it waits, and is reported, as before
             stuck.stuck_lsn = obstacle.lsn
+            stuck.fork = obstacle.fork(self._db.state.fork)
         moved = stuck is not None and (
             obstacle is None or stuck.stuck_lsn != obstacle.lsn
         )
@@ -349,20 +358,23 @@ class Watch:
         return self._hole_ahead()
 
     def _hole_ahead(self) -> Obstacle | None:
-        """Return the first hole between logs that wait on purpose, all of one fork."""
+        """Return the first hole between logs that wait on purpose. They may lead from one fork to
+        the next, where the database catches up behind a new primary.
+        """
         db = self._db
         if not (db.rules.delay_us or db.rules.every_us) or not db.state.exists:
             return None
-        end_lsn = db.state.redo_lsn
+        fork, end_lsn = db.state.fork, db.state.redo_lsn
         before: File | None = None
         for waiting in db.files.pending:
             header = waiting.header
             assert header is not None
-            if header.fork != db.state.fork:
-                return None
             if header.first_lsn > end_lsn:
                 landed = self.stuck is None and self._landed_before(waiting)
                 return None if landed else Obstacle(None, end_lsn, before)
+            if fork not in (header.fork, header.first_fork):
+                return None
+            fork = header.fork
             if header.last_lsn > end_lsn:
                 end_lsn, before = header.last_lsn, waiting
         return None
@@ -421,19 +433,29 @@ class Watch:
             since = file.modified_utc_us
         elif obstacle.before is not None:
             since = obstacle.before.modified_utc_us + db.config.log_interval_us
-        else:  # nobody knows when the missing one was finished: an interval after the one before it
-            since = (
-                last.modified_utc_us + db.config.log_interval_us
-                if last.name
-                else e.utc_us
-            )
+        elif last.name:
+            # nobody knows when the missing one was finished: an interval after the one before it
+            since = last.modified_utc_us + db.config.log_interval_us
+        else:
+            since = min([e.utc_us, *self._finished_behind(obstacle.lsn)])
         noticed = e.mono_us if file is None else file.landed_mono_us
         limit_at = limit_at_us(
             e.mono_us, e.utc_us, noticed, since, db.rules.age_us
         )
-        return Stuck(
-            file, obstacle.lsn, limit_at, e.mono_us + db.rules.retry_us
-        )
+        retry_at = e.mono_us + db.rules.retry_us
+        fork = obstacle.fork(db.state.fork)
+        return Stuck(file, fork, obstacle.lsn, limit_at, retry_at)
+
+    def _finished_behind(self, lsn: int) -> list[int]:
+        """Return when the logs behind a hole were finished: after the one that is missing."""
+        db = self._db
+        if not db.state.exists:
+            return []
+        return [
+            file.modified_utc_us
+            for file in db.files.pending
+            if file.header is not None and file.header.first_lsn > lsn
+        ]
 
     def _too_often(self, stuck: Stuck) -> bool:
         return stuck.attempts > self._db.rules.attempts
@@ -506,29 +528,36 @@ class Watch:
             out.append(SetAlarm(db.name, Timer.RETRY, at))
 
     # ---- the primary
-    def ask(self, about: AskedAbout, lsn: int, out: list[Command]) -> None:
+    def ask(
+        self, about: AskedAbout, at: tuple[int, int], out: list[Command]
+    ) -> None:
+        """at: the LSN that is asked about, and its fork."""
         if self.asked is None:
+            lsn, fork = at
             self.asked, self.asked_lsn = about, lsn
-            out.append(AskPrimary(self._db.name, self._fork(), lsn))
+            fork = self._fork_of_store() or fork
+            out.append(AskPrimary(self._db.name, fork, lsn))
 
-    def _fork(self) -> int:
-        """Return the fork that is asked about: of the copy, or of the newest log of a store."""
+    def _fork_of_store(self) -> int:
+        """Return the fork of the newest log of a store, which holds no copy; 0: it is none."""
         db = self._db
         if not db.rules.keeps or not db.files.pending:
-            return db.state.fork
+            return 0
         header = db.files.pending[-1].header
         assert header is not None
         return header.fork
 
     def ask_about_chain(self, stuck: Stuck, out: list[Command]) -> None:
         """Ask the primary what it has of the missing range."""
-        self.ask(AskedAbout.CHAIN, max(stuck.stuck_lsn, 0), out)
+        at = max(stuck.stuck_lsn, 0), stuck.fork
+        self.ask(AskedAbout.CHAIN, at, out)
 
     def ask_clock(self, out: list[Command]) -> None:
         """Ask the primary what its clock shows. Any answer says so; if a question is already out,
         its answer will.
         """
-        self.ask(AskedAbout.CLOCK, max(self._db.state.redo_lsn, 0), out)
+        state = self._db.state
+        self.ask(AskedAbout.CLOCK, (max(state.redo_lsn, 0), state.fork), out)
 
     def answered(self) -> AskedAbout | None:
         """Return the subject of the question that has been answered."""

@@ -276,10 +276,12 @@ def _failover(
 def _unprotected(unprotected_us: int, f: FailoverSummary) -> str:
     """How long no standby was there after a failover, and what ended that."""
     known = clock(unprotected_us)
+    alone = f.follow in ([], [f.primary])
+    who = "the old primary" if alone else " or ".join(f.follow)
     what = (
         "a new recovery network was seeded"
         if f.seeded_anew
-        else "the old primary had restored the new one's first log"
+        else f"{who} had restored the new one's first log"
     )
     if f.unprotected_censored:
         return (

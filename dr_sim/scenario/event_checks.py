@@ -77,9 +77,12 @@ def check_lost(
     lines: list[EventLine], instants: list[int], root: Any
 ) -> list[Problem]:
     """Find what happens to a primary that is lost: where no new recovery network follows, it is
-    lost once, and nothing can be done to it afterwards.
+    lost once, and nothing can be done to it afterwards. Where there are several standbys, another
+    one stands behind the next primary.
     """
     if value_of(value_of(root, "after_failover"), "new_secondary") != NEVER:
+        return []
+    if len(value_of(root, "copies") or ()) > 1:
         return []
     problems: list[Problem] = []
     losses: list[EventLine] = []

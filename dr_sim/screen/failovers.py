@@ -119,10 +119,25 @@ def failover_lines(
         out.append(
             f" unprotected {at_least}{clock(f.unprotected_us)} ({_new_secondary(f, scenario)})"
         )
+    out += _why_seeded(f, scenario)
     if f.ways:
         out.append(" ways back")
         out += [_fitted(f"  {line}") for line in way_lines(f.ways, False)]
     return out + _back(f, scenario)
+
+
+def _why_seeded(f: FailoverSummary, scenario: Scenario) -> list[str]:
+    """Say of each other standby that could not follow the new primary why it is seeded anew."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for one in f.cannot_follow:
+        places.setdefault((one.place, one.why), []).append(one.database)
+    lines = []
+    for (place, why), names in places.items():
+        of = ""
+        if len(names) < len(scenario.databases):
+            of = f" of {counted(len(names), 'database')}"
+        lines.append(_fitted(f"   seeded anew at {place}{of}: {why}"))
+    return lines
 
 
 def _back(f: FailoverSummary, scenario: Scenario) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import blake2b
 
 from dr_sim.backups.model import BackupHeader
@@ -40,6 +41,8 @@ class BackupFile:
     )
 
     copied = True  # to backups.retention, unless it is on its way
+    carried = False  # an earlier pair made it (CarriedFile)
+    folder = ""  # where it lies at the primary; '': in the primary's own share
 
     def __init__(
         self,
@@ -134,12 +137,79 @@ class TwinFile(BackupFile):
 
     def __init__(self, of: BackupFile) -> None:
         self._of = of
-        self.replaced_by = None
-        self.at_secondary = False
-        self.sent_bytes = 0
-        self.state = ""
-        self.validated = False
-        self.landings = 0
+        _lies_not_yet(self)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftFile:
+    """A file that lies at a site since an earlier role of that site: as the pair of that role knows
+    it. side: the site's in that pair; folder: where it lies.
+    """
+
+    file: BackupFile
+    side: str
+    folder: str
+
+    @property
+    def lies(self) -> bool:
+        file = self.file
+        return file.at_primary if self.side == "primary" else file.at_secondary
+
+    def set_lies(self, lies: bool) -> None:
+        if self.side == "primary":
+            self.file.at_primary = lies
+        else:
+            self.file.at_secondary = lies
+
+
+class CarriedFile(BackupFile):
+    """A file of an earlier pair as a later one knows it. What was made is the same. It lies at the
+    primary where that site has kept it in an earlier role, which owns it there.
+
+    there: at the new primary's site, if it lies there; own: at the standby's.
+    """
+
+    __slots__ = ("_of", "folder", "own", "there")
+    carried = True
+
+    def __init__(self, own: LeftFile | None, there: LeftFile | None) -> None:
+        found = own or there
+        assert found is not None
+        self._of = found.file
+        self.own = own
+        self.there = there
+        self.folder = there.folder if there is not None else ""
+        _lies_not_yet(self)
+        if own is not None:
+            self.at_secondary = True
+            self.state = "landed"
+            self.landings = 1
+
+    @property
+    def at_primary(self) -> bool:
+        return self.there is not None and self.there.lies
+
+    @at_primary.setter
+    def at_primary(self, lies: bool) -> None:
+        assert self.there is not None
+        self.there.set_lies(lies)
+
+    @property
+    def lay_in_backup_share(self) -> bool:
+        """Return whether it takes room on the disk of the primary's backups: the site was the
+        primary before.
+        """
+        return self.there is not None and self.there.side == "primary"
+
+
+def _lies_not_yet(file: TwinFile | CarriedFile) -> None:
+    """Begin the life of a file at a standby that has not got it."""
+    file.replaced_by = None
+    file.at_secondary = False
+    file.sent_bytes = 0
+    file.state = ""
+    file.validated = False
+    file.landings = 0
 
 
 def _as_the_other(name: str) -> property:
@@ -157,6 +227,8 @@ _OF_ITS_OWN = (
 for _name in BackupFile.__slots__:
     if _name not in _OF_ITS_OWN:
         setattr(TwinFile, _name, _as_the_other(_name))
+        if _name != "at_primary":
+            setattr(CarriedFile, _name, _as_the_other(_name))
 
 
 def content_hash(data: bytes) -> bytes:

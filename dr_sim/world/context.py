@@ -77,7 +77,8 @@ class Context:
 
     def at_primary(self, file: BackupFile) -> str:
         """Return the file's path at the primary."""
-        return f"{self.primary_shares[file.database]}/{file.name}"
+        folder = file.folder or self.primary_shares[file.database]
+        return f"{folder}/{file.name}"
 
     def at_secondary(self, file: BackupFile) -> str:
         return f"{self.secondary_shares[file.database]}/{file.name}"

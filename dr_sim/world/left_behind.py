@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.retention import StoredFile, prunable
-from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.backup_file import BackupFile, CarriedFile, LeftFile
 from dr_sim.world.pruning import RETENTION
 
 if TYPE_CHECKING:
@@ -27,26 +27,24 @@ class LeftBehind:
     def __init__(self, pair: Pair, earlier: Sequence[Pair]) -> None:
         self._pair = pair
         self._earlier = list(earlier)
-        # of several standbys behind one primary each pair has the same files there
-        self._leads = [before for before in earlier if before.lead is before]
 
     def primary_begins(self) -> None:
         """Note that the primary is in its role: its share holds the files that it has held
         before.
         """
         pair = self._pair
-        for before in self._leads:
-            if before.roles.primary == pair.roles.primary:
-                pair.primary.share.put(_bytes(before, "primary"))
+        for before, side in sides_of(self._earlier, pair.roles.primary):
+            if side == "primary":
+                pair.primary.share.put(_bytes(before, side))
 
     def secondary_begins(self) -> None:
         """Note that the second side is in place: its share holds the files that it has held
         before.
         """
         pair = self._pair
-        for before in self._earlier:
-            if before.roles.secondary == pair.roles.secondary:
-                pair.secondary.share.put(_bytes(before, "secondary"))
+        for before, side in sides_of(self._earlier, pair.roles.secondary):
+            if side == "secondary":
+                pair.secondary.share.put(_bytes(before, side))
 
     def prune(self) -> None:
         """Delete old files, once a day."""
@@ -60,7 +58,8 @@ class LeftBehind:
 
     def wiped(self, database: int, why: str) -> None:
         """Record that the second side's disks are gone, or that somebody has emptied them."""
-        for before, where in self._of(self._pair.roles.secondary):
+        place = self._pair.roles.secondary
+        for before, where in sides_of(self._earlier, place):
             for file in _files(before, where, database):
                 self._delete(before, where, file, why)
 
@@ -68,7 +67,7 @@ class LeftBehind:
         pair, context = self._pair, self._pair.context
         left = [
             (before, where, file)
-            for before, where in self._of(site)
+            for before, where in sides_of(self._earlier, site)
             for file in _files(before, where, database)
         ]
         active = site == pair.roles.primary
@@ -92,15 +91,6 @@ class LeftBehind:
             ):
                 self._delete(before, where, file, RETENTION)
 
-    def _of(self, site: str) -> Iterator[tuple[Pair, str]]:
-        """Yield the earlier pairs of which a site was a side, and which side."""
-        for before in self._earlier:
-            if before.roles.primary == site:
-                if before in self._leads:
-                    yield before, "primary"
-            elif before.roles.secondary == site:
-                yield before, "secondary"
-
     def _delete(
         self, before: Pair, where: str, file: BackupFile, why: str
     ) -> None:
@@ -113,15 +103,45 @@ class LeftBehind:
             before.secondary.delete(file, why)
             if before.roles.secondary == pair.roles.secondary:
                 pair.secondary.share.remove(file.nominal_bytes)
+        for each in pair.together:
+            known = each.context.by_name[file.database].get(file.name)
+            carried = isinstance(known, CarriedFile) and known.there
+            if known is not None and carried and carried.file is file:
+                each.context.file_gone(known, "primary", why)
+
+
+def sides_of(earlier: Sequence[Pair], site: str) -> Iterator[tuple[Pair, str]]:
+    """Yield the earlier pairs of which a site was a side, and which side. Of several standbys
+    behind one primary each pair has the same files there: the first one counts.
+    """
+    for before in earlier:
+        if before.roles.primary == site:
+            if before.lead is before:
+                yield before, "primary"
+        elif before.roles.secondary == site:
+            yield before, "secondary"
+
+
+def left_at(
+    earlier: Sequence[Pair], site: str, database: int
+) -> Iterator[LeftFile]:
+    """Yield the files of a database that lie at a site since its earlier roles."""
+    for before, side in sides_of(earlier, site):
+        shares = before.context.secondary_shares
+        if side == "primary":
+            shares = before.context.primary_shares
+        for file in _files(before, side, database):
+            yield LeftFile(file, side, shares[database])
 
 
 def _files(pair: Pair, where: str, database: int) -> list[BackupFile]:
+    """Return the files of a pair on one side. Those that it has carried along lie at the primary
+    since an earlier role, and count there.
+    """
     found = pair.context.by_name[database].values()
-    return [
-        f
-        for f in found
-        if (f.at_primary if where == "primary" else f.at_secondary)
-    ]
+    if where == "secondary":
+        return [file for file in found if file.at_secondary]
+    return [file for file in found if file.at_primary and not file.carried]
 
 
 def _bytes(pair: Pair, where: str) -> int:

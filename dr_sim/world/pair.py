@@ -59,7 +59,7 @@ from dr_sim.world.succession import Heir
 from dr_sim.world.together import StreamsAt, Witnesses
 from dr_sim.world.users import Users
 from dr_sim.world.waves import WaveLane
-from dr_sim.world.workload import Workload
+from dr_sim.world.workload import Before, Workload
 
 Back = Callable[[Any, str, str, Sequence[str]], None]
 """Told of an event by which what was lost is back: its occurrence, 'site' or 'host', the site's
@@ -85,7 +85,8 @@ class Roles:
     it is the first pair, and every database is created); events: the scenario's, and after them
     what goes on from before. rank: the place of this standby in the order of those behind the same
     primary, 0 is preferred; numbers: of all their pairs, in that order (none: it is the only one).
-    cloud: the cloud manager, which outlives every failover.
+    before: by name, what was written to a database before, where one of the copies catches up on
+    that. cloud: the cloud manager, which outlives every failover.
     """
 
     number: int
@@ -99,6 +100,7 @@ class Roles:
     cloud: CloudWorld | None = None
     rank: int = 0
     numbers: tuple[int, ...] = ()
+    before: Mapping[str, Before] = field(default_factory=dict)
 
 
 SEVERITY = ("database", "host", "site")  # classes of failure, the worst last
@@ -151,7 +153,7 @@ class Pair:
             lead.context.workloads
             if lead
             else [
-                _workload(d, scenario, heirs.get(d.name), roles.begins_us)
+                _workload(d, scenario, heirs.get(d.name), roles)
                 for d in scenario.databases
             ]
         )
@@ -403,6 +405,7 @@ class Pair:
             take_over(
                 context, self.primary.databases, self.secondary, roles.heirs
             )
+            self._catch_up(roles.heirs)
         if self.left_behind is not None and self.lead is self:
             self.left_behind.primary_begins()
         if roles.ready_us > roles.begins_us:
@@ -421,6 +424,17 @@ class Pair:
         self._recordings.start()
         if self.lead is self:
             self._daily(context.now_us + DAY_US)
+
+    def _catch_up(self, heirs: Mapping[str, Heir]) -> None:
+        """Have sent what copies that are behind lack, and lies at the primary."""
+        for name, heir in heirs.items():
+            if heir.behind is None:
+                continue
+            index = self._index[name]
+            self.promotion.begins_behind(index, heir.behind.cut_us)
+            for file in heir.behind.files:
+                if not file.at_secondary:
+                    self._offer(file)
 
     @property
     def all_online(self) -> bool:
@@ -881,16 +895,18 @@ def _as_it_goes_on(
 
 
 def _workload(
-    database: DatabaseSpec,
-    scenario: Scenario,
-    heir: Heir | None,
-    since_us: int,
+    database: DatabaseSpec, scenario: Scenario, heir: Heir | None, roles: Roles
 ) -> Workload:
     if heir is None:
         return Workload(database, scenario)
     of = heir.lineage
     return Workload(
-        database, scenario, of.commits, of.lsn - FIRST_LSN, since_us
+        database,
+        scenario,
+        of.commits,
+        of.lsn - FIRST_LSN,
+        roles.begins_us,
+        roles.before.get(database.name),
     )
 
 

@@ -23,7 +23,7 @@ from dr_sim.units import MINUTE_US
 from dr_sim.world import backup_mishaps as mishaps
 from dr_sim.world import naming, recovery_model
 from dr_sim.world.agenda import Class, Entry
-from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.backup_file import BackupFile, CarriedFile
 from dr_sim.world.clock import pace
 from dr_sim.world.context import Context
 from dr_sim.world.log_space import LogSpace
@@ -646,10 +646,16 @@ class Primary:
         db = self.databases[files[0].database]
         for file in files:
             file.at_primary = False
+            if isinstance(file, CarriedFile):
+                delete(at(file))
+                if file.lay_in_backup_share:
+                    share.remove(file.nominal_bytes)
+                continue
             # seen before it was finished, and not a file of its own yet
             if not share.writing(file.number):
                 share.remove(file.nominal_bytes)
             if not file.whole and file in db.torn:
                 db.torn.remove(file)
             delete(at(file))
-        db.shelf.remove(*[file.name for file in files if file.whole])
+        mine = [file for file in files if file.whole and not file.carried]
+        db.shelf.remove(*[file.name for file in mine])

@@ -72,6 +72,14 @@ class Promotion:
             0, file.ends_us if stop is None else stop.at_us
         )
 
+    def holds_until_us(self, database: int) -> int:
+        """Return the instant up to which the database's copy holds what was written."""
+        return self._cut_us[database]
+
+    def begins_behind(self, database: int, cut_us: int) -> None:
+        """Note that the copy holds what was written up to that instant only."""
+        self._cut_us[database] = cut_us
+
     # ---- fence
     def fence(self, planned: bool) -> tuple[int, str]:
         """Fence the old primary. Return (how long until the answer, '' or why it failed). A fence

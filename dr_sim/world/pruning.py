@@ -189,9 +189,13 @@ def due_at_primary(
 
 
 def _whole(by_name: dict[str, BackupFile]) -> list[BackupFile]:
-    """Return the files at the primary."""
+    """Return the files at the primary. What lies there since an earlier role goes by itself
+    (left_behind.py).
+    """
     return [
-        file for file in by_name.values() if file.at_primary and file.whole
+        file
+        for file in by_name.values()
+        if file.at_primary and file.whole and not file.carried
     ]
 
 

@@ -248,11 +248,14 @@ class Remote:
 
 
 def _covers(file: BackupFile, fork: int, lsn: int) -> bool:
-    """Return whether the file can be sent and holds that position."""
+    """Return whether the file can be sent and holds that position. The first log after a failover
+    holds the last position of the fork before, too.
+    """
     h = file.header
+    crosses = h.first_fork == fork and lsn <= h.fork_point_lsn
     return (
         h.first_lsn <= lsn < h.last_lsn
-        and h.fork == fork
+        and (h.fork == fork or crosses)
         and h.kind is Kind.LOG
         and file.at_primary
         and file.whole

@@ -500,6 +500,16 @@ class Replication:
             self._retry.cancel()
             self._retry = None
 
+    def leave(self) -> None:
+        """Send nothing any more: another site is the primary, and sends what is lacking."""
+        self.stop()
+        self._preferred.clear()
+        self._queue.clear()
+        self._not_due.clear()
+        for _, entry in self._held.values():
+            entry.cancel()
+        self._held.clear()
+
     def release(self, files: Sequence[BackupFile]) -> None:
         """The site is back: whatever lies in its share and has not landed is sent, from its first
         byte on.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dr_sim.backups.model import Kind
 from dr_sim.engines.port import BackupOrder
+from dr_sim.oracle.witness import Carried
 from dr_sim.world.backup_file import FILE_BITS
+from dr_sim.world.catching_up import Behind
 from dr_sim.world.context import Context
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
 from dr_sim.world.secondary import Secondary
@@ -84,6 +87,7 @@ def _take_over(
     """
     name, of, copy = db.spec.name, heir.lineage, heir.copy
     db.files_made = heir.files_made
+    db.committed_us = context.now_us
     db.crosses_fork = True
     db.base_lsn = context.primary_engine.state(name).differential_base_lsn
     if db.spec.log.kind == "none":
@@ -99,6 +103,51 @@ def _take_over(
         of.commits,
         int(copy is not None),
     )
+    if heir.why:
+        context.note("truth.cannot_follow", db.index, heir.why)
+    if heir.behind is not None:
+        _carry(context, db, secondary, heir.behind)
+
+
+def _carry(
+    context: Context, db: PrimaryDatabase, secondary: Secondary, behind: Behind
+) -> None:
+    """Take over a copy that is behind the primary's first position, with the logs that it lacks."""
+    behind.take_files()
+    known, carried = context.by_name[db.index], []
+    for file in behind.files:
+        known[file.name] = file
+        here, there = file.at_secondary, file.at_primary
+        if here:
+            secondary.share.put(file.nominal_bytes)
+            here = file.agrees(
+                _read(context.secondary_files, context.at_secondary(file))
+            )
+        if there:
+            there = file.agrees(
+                _read(context.primary_files, context.at_primary(file))
+            )
+        carried.append(
+            Carried(file.number, file.header, file.commits, there, here)
+        )
+        context.note(
+            "truth.carried", db.index, file.number, int(file.at_secondary)
+        )
+    held, state = behind.commits, behind.state
+    context.witness.carried(context.now_us, db.index, held, carried)
+    lacking_us = context.workloads[db.index].ack_instant(held)
+    note = context.note
+    note("truth.copy_there", db.index, state.fork, state.redo_lsn, held)
+    note("truth.behind", db.index, max(behind.cut_us, lacking_us))
+
+
+def _read(files: Any, path: str) -> bytes:
+    """Return the bytes of a file; none if it is not there."""
+    try:
+        data: bytes = files.read(path)
+    except KeyError:
+        return b""
+    return data
 
 
 def clear_second_side(

@@ -16,21 +16,26 @@ held everything, an empty one is taken now (BACKUP LOG ... WITH NORECOVERY). By 
 it is started as a standby that follows the newest timeline. Whatever else the old primary has is
 dropped and seeded anew: each database is decided on by itself.
 
+Another standby of the same primary is looked at by the same rule; and if it is behind that place it
+may catch up (catching_up.py).
+
 A lost primary that is back later is looked at by the same rule. What it holds beyond the place at
 which the new primary begins is a history of its own: no log of the new primary fits on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import Kind, RestoreState
 from dr_sim.engines.port import BackupOrder, EngineError
 from dr_sim.oracle.witness import Lineage
+from dr_sim.world.catching_up import Behind, look_behind
 from dr_sim.world.context import Context
 from dr_sim.world.primary_database import PrimaryDatabase
+from dr_sim.world.workload import Before
 
 if TYPE_CHECKING:
     from dr_sim.world.pair import Pair
@@ -41,12 +46,16 @@ _EMPTY_TAIL = "//primary/empty tail"
 @dataclass(frozen=True, slots=True)
 class Heir:
     """One database as the next pair takes it over. copy: the old primary's, if it goes on as a
-    copy.
+    copy. before: what was written up to where it begins. behind: what that copy lacks; None: it
+    stands exactly there. why: why another standby's copy cannot follow, '' if it can.
     """
 
     lineage: Lineage
     files_made: int
     copy: RestoreState | None
+    before: Before
+    behind: Behind | None = None
+    why: str = ""
 
 
 def heirs_of(pair: Pair) -> dict[str, Heir]:
@@ -67,7 +76,11 @@ def heirs_of(pair: Pair) -> dict[str, Heir]:
             if follows
             else None
         )
-        found[db.spec.name] = Heir(lineage, db.files_made, copy)
+        until_us = pair.promotion.holds_until_us(index)
+        if wrote_until_us is not None:
+            until_us = min(until_us, wrote_until_us)
+        before = Before(pair.context.workloads[index], until_us)
+        found[db.spec.name] = Heir(lineage, db.files_made, copy, before)
     return found
 
 
@@ -89,15 +102,29 @@ def copies_at(
     return found
 
 
-def heirs_beside(pair: Pair, heirs: Mapping[str, Heir]) -> dict[str, Heir]:
+def heirs_beside(
+    pair: Pair,
+    heirs: Mapping[str, Heir],
+    new_primary: str,
+    earlier: Sequence[Pair],
+) -> dict[str, Heir]:
     """Return the same as they are for another standby of the same primary. copy: its own, if it can
-    follow the new primary.
+    follow the new primary. earlier: all pairs up to now.
     """
     found = {}
     for name, heir in heirs.items():
-        index = pair.index_of(name)
-        copy = _copy_beside(pair, index, heir.lineage)
+        index, of = pair.index_of(name), heir.lineage
+        copy = _copy_beside(pair, index, of)
         found[name] = replace(heir, copy=copy)
+        if copy is not None or pair.context.scenario.store is not None:
+            continue  # it follows; or it is a store, which holds no copy
+        behind = look_behind(pair, index, of, new_primary, earlier)
+        if isinstance(behind, Behind):
+            cut_us = min(behind.cut_us, heir.before.until_us)
+            behind = replace(behind, cut_us=cut_us)
+            found[name] = replace(heir, copy=behind.state, behind=behind)
+        else:
+            found[name] = replace(heir, copy=None, why=behind.value)
     return found
 
 

@@ -14,7 +14,8 @@ have had. Then t_n is still the last instant at which U holds no more than pos(n
 
 After a failover the numbers go on where the new primary began: what is written from since_us on
 comes on top of what was there before, and what was offered before since_us is left out. A commit
-that was there before counts as acknowledged at since_us.
+that was there before counts as acknowledged at since_us; unless a copy catches up on what was
+written before (Before), then it has the instant that it really had.
 """
 
 from __future__ import annotations
@@ -98,10 +99,26 @@ class _Gap:
     maintenance_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The writes before a change of roles: those at the primary before, up to until_us.
+    first_commit: of those from that one on it matters when they were acknowledged.
+    """
+
+    workload: Workload
+    until_us: int
+    first_commit: int = 0
+
+    def part(self, t: int) -> int:
+        """Return that instant, or the last one of which the new primary holds the writes."""
+        return min(t, self.until_us)
+
+
 class Workload:
     """One database's writes."""
 
     __slots__ = (
+        "_before",
         "_bursts",
         "_bytes",
         "_commits_before",
@@ -127,7 +144,10 @@ class Workload:
         commits_before: int = 0,
         lsn_before: int = 0,
         since_us: int = 0,
+        before: Before | None = None,
     ) -> None:
+        """before: where a copy catches up on what was written before since_us."""
+        self._before = before
         self._commits_before, self._lsn_before = commits_before, lsn_before
         self._since_us, self._since_bytes = 0, 0
         volume = database.log_volume
@@ -162,6 +182,8 @@ class Workload:
         """Return what open transactions have written by t: a copy that ends there must undo it to
         come online.
         """
+        if self._before is not None and t < self._since_us:
+            return self._before.workload.undo_bytes(self._before.part(t))
         total = 0
         for at_us, log_bytes, over_us, open_us in self._open:
             done = t - at_us
@@ -225,12 +247,20 @@ class Workload:
 
     # ---- bytes and commits by time
     def user_bytes(self, t: int) -> int:
-        """Return U(t)."""
+        """Return U(t); before since_us it is negative, where that is known."""
+        before = self._before
+        if before is not None and t < self._since_us:
+            written = before.workload.user_bytes
+            return written(before.part(t)) - written(before.until_us)
         offered = self._offered_bytes(t)
         return offered - self._left_out(t)[0] if self._gaps else offered
 
     def maintenance_bytes(self, t: int) -> int:
         """Return M(t)."""
+        before = self._before
+        if before is not None and t < self._since_us:
+            written = before.workload.maintenance_bytes
+            return written(before.part(t)) - written(before.until_us)
         offered = self._offered_maintenance(t)
         return offered - self._left_out(t)[1] if self._gaps else offered
 
@@ -281,6 +311,8 @@ class Workload:
 
     def written(self, t: int) -> tuple[int, int]:
         """Return (commits acknowledged before t, LSN at t)."""
+        if self._before is not None and t < self._since_us:
+            return self._before.workload.written(self._before.part(t))
         u = self.user_bytes(t) if self._gaps else self._offered_bytes(t)
         lsn = u + self._lsn_before
         if self._bursts:
@@ -311,9 +343,13 @@ class Workload:
         return at
 
     def _ack_instant(self, n: int) -> int:
+        before = self._before
+        if n < self._commits_before:
+            known = before is not None and n >= before.first_commit
+            if before is None or not known:
+                return self._since_us
+            return before.workload.ack_instant(n)
         n -= self._commits_before
-        if n < 0:
-            return self._since_us
         if not self._bytes:
             return NEVER_US
         byte = self.commit_start(n)

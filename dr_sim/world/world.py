@@ -24,6 +24,7 @@ is back before that is in place (second_side.py, coming_back.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dr_sim.engines.port import Engine
@@ -55,6 +56,7 @@ from dr_sim.world.secondary import Secondary
 from dr_sim.world.succession import Heir, heirs_beside, heirs_of
 from dr_sim.world.users import Users
 from dr_sim.world.waves import WaveLane
+from dr_sim.world.workload import Before
 
 
 class World:
@@ -137,6 +139,7 @@ class World:
             numbers = tuple(roles.number for roles in each)
             for roles in each:
                 roles.numbers = numbers
+        each[0].before = _what_copies_catch_up_on(each)
         lead = self._put_on(each[0], store, None)
         for roles in each[1:]:
             self._put_on(roles, None, lead)
@@ -211,6 +214,8 @@ class World:
         for pair in old.together:
             if pair is not old:
                 pair.dismiss()
+                if pair.context.scenario.store is None:
+                    pair.replication.leave()
         going = [*self._waiting]
         for pair in old.together:
             going += what_lasts(pair, now, heirs)
@@ -269,9 +274,11 @@ class World:
                 found.append(
                     (
                         pair.roles.secondary,
-                        now,
+                        max(now, pair.roles.ready_us),
                         others,
-                        heirs_beside(pair, heirs),
+                        heirs_beside(
+                            pair, heirs, old.roles.secondary, self.pairs
+                        ),
                     )
                 )
         replaces = ""
@@ -279,6 +286,7 @@ class World:
             new_us is not None
             or not self._several
             or self.scenario.brings_back
+            or old.stands_ready
         ):
             replaces, second, ready_us = self._second_sides.after(old)
             found.append(
@@ -380,3 +388,19 @@ class World:
     @property
     def waves(self) -> WaveLane | None:
         return self.pair.waves
+
+
+def _what_copies_catch_up_on(each: Sequence[Roles]) -> dict[str, Before]:
+    """Return by name what was written to a database before these pairs, from the first commit on
+    that one of the copies lacks.
+    """
+    found: dict[str, Before] = {}
+    for roles in each:
+        for name, heir in (roles.heirs or {}).items():
+            if heir.behind is None:
+                continue
+            first = heir.behind.commits
+            if name in found:
+                first = min(first, found[name].first_commit)
+            found[name] = replace(heir.before, first_commit=first)
+    return found

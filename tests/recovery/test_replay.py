@@ -1192,6 +1192,64 @@ def test_logs_that_wait_on_purpose_without_a_hole_are_no_danger() -> None:
     assert world.alerts == []
 
 
+# ---- behind a new primary, whose logs go on from the old one's
+def as_the_new_primary_s(world: FakeWorld, name: str, crosses: bool = False) -> str:
+    """A log of fork 2. crosses: the first one, which begins where fork 1 was left."""
+    backup = world.backups[name]
+    first_fork, point = (1, backup.header.first_lsn) if crosses else (2, 0)
+    header = replace(backup.header, fork=2, first_fork=first_fork, fork_point_lsn=point)
+    backup.header = header
+    return name
+
+
+def asked_at(world: FakeWorld) -> list[tuple[int, int]]:
+    return [(x.fork, x.lsn) for x in world.done if isinstance(x, c.AskPrimary)]
+
+
+def test_the_question_after_a_silence_is_about_the_end_of_what_waits_on_its_fork() -> None:
+    world = new(delay_us=60 * MINUTE)
+    ship(world, 2)
+    for crosses in (True, False):
+        world.wait(5 * MINUTE)
+        world.land(as_the_new_primary_s(world, world.backup(Kind.LOG), crosses))
+        world.settle()
+    world.wait(15 * MINUTE)
+    assert asked_at(world) == [(2, 400)]
+
+
+@pytest.mark.parametrize("lost", ["of the old primary", "the first", "the second"])
+def test_a_hole_ahead_is_found_across_a_change_of_primaries(lost: str) -> None:
+    """Logs of fork 1 up to 300, then those of fork 2; one of them never comes."""
+    world = new(delay_us=60 * MINUTE)
+    ship(world, 2)
+    holes = {"of the old primary": (1, 200), "the first": (1, 300), "the second": (2, 400)}
+    for at_lsn, crosses in ((200, None), (300, True), (400, False), (500, False)):
+        world.wait(5 * MINUTE)
+        name = world.backup(Kind.LOG)
+        if crosses is not None:
+            as_the_new_primary_s(world, name, crosses)
+        if holes[lost][1] == at_lsn:
+            world.on_way.remove(name)
+            continue
+        world.land(name)
+        world.settle()
+    assert asked_at(world)[0] == holes[lost]
+
+
+def test_a_hole_is_as_old_as_what_lies_behind_it_before_the_first_restore() -> None:
+    """What is missing was finished before the log behind it, which came late."""
+    world = new()
+    lose(world, for_good=False)
+    world.wait(5 * MINUTE)
+    late = world.backup(Kind.LOG)
+    world.wait(12 * MINUTE)
+    world.land(late)
+    world.settle()
+    world.reachable = False
+    world.wait(3 * MINUTE + SECOND)
+    assert [event for minute, event, _ in told(world) if minute == 25] == [1]
+
+
 # ---- no copy (R12)
 def test_where_the_copy_is_lost_that_alone_is_told_once_at_every_retry() -> None:
     """Two backups are cut off; the copy is wiped before the log that covers their range lands."""

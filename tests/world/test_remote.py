@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from dr_sim.world.remote import Remote
+from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.remote import Remote, _covers
 from world.build import MINUTE, ONE, SECOND, World, during, rows, violations
 
 OWN, SHARED = "heartbeat.path=own", "heartbeat.path=data link"
@@ -53,6 +55,28 @@ def test_questions_and_orders_take_the_path_of_the_heartbeats(
     text = f"{ONE}events: [{{at: 41 min, {event}}}]\n"
     during(text, (path, MANUAL, "run_for=1 h"), (42 * MINUTE, look))
     assert seen == [(question, question, question, order)]
+
+
+@pytest.mark.parametrize(
+    ("fork", "lsn", "held"),
+    [
+        (2, 300, True),
+        (2, 399, True),
+        (2, 400, False),
+        (1, 300, True),
+        (1, 301, False),
+        (3, 300, False),
+    ],
+)
+def test_the_first_log_after_a_failover_holds_the_last_position_of_the_fork_before(
+    fork: int, lsn: int, held: bool
+) -> None:
+    """A standby that has caught up to there asks for what goes on from it."""
+    header = BackupHeader("crm", 7, Kind.LOG, 2, 300, 400, 0, 0, 0, 1, 300, 0, 0)
+    file = BackupFile(7, 0, "crm_log", header, 0, 0)
+    file.finished(header, b"it is whole", 0)
+    file.at_primary = True
+    assert _covers(file, fork, lsn) is held
 
 
 def test_a_tail_needs_a_database_that_takes_no_more_writes() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dr_sim.scenario.model import LogVolume
 from dr_sim.world.agenda import NEVER_US
-from dr_sim.world.workload import Workload
+from dr_sim.world.workload import Before, Workload
 from world.build import DAY, HOUR, MINUTE, SECOND, scenario
 
 WEEK = 7 * DAY
@@ -247,3 +247,23 @@ def test_by_hand() -> None:
         15 * SECOND,
         16 * SECOND,
     )
+
+
+def test_behind_a_new_primary_a_copy_meets_the_writes_of_the_old_one_up_to_where_it_ended() -> None:
+    """10 commits of 100 bytes a second; the new primary has the first 60 s, and begins at 100 s. A
+    copy holds 300 of the 600.
+    """
+    s = scenario()
+    volume = LogVolume(shape="steady", num_bytes=1_000, den_us=SECOND)
+    d = dataclasses.replace(
+        s.databases[0], log_volume=volume, transactions_num=10, transactions_den_us=SECOND
+    )
+    old = Workload(d, s)
+    new = Workload(d, s, 600, 60_000, 100 * SECOND, Before(old, 60 * SECOND, 300))
+    assert new.ack_instant(300) == 30 * SECOND
+    assert new.ack_instant(299) == 100 * SECOND, "nobody asks for it: as it was before"
+    assert new.ack_instant(600) == 100 * SECOND
+    assert new.user_bytes(110 * SECOND) - new.user_bytes(30 * SECOND) == 30_000 + 10_000
+    assert new.user_bytes(90 * SECOND) == 0, "what came after was lost"
+    assert new.written(30 * SECOND) == (300, 30_000)
+    assert new.written(90 * SECOND) == new.written(100 * SECOND) == (600, 60_000)

@@ -21,6 +21,7 @@ from dr_sim.measures.outcome import (
 from dr_sim.measures.parts import PartOutcome, database_outcomes
 from dr_sim.measures.summary.alerts import alert_summary
 from dr_sim.measures.summary.types import (
+    CannotFollow,
     DatabaseCost,
     EndedWait,
     FailoverSummary,
@@ -58,6 +59,7 @@ def failovers_summary(
             one.seeded_anew = _seeded_anew(whole, leg)
             one.new_primary = "" if f.promoted_us is None else leg.secondary
             one.follow = _follow(whole, leg)
+            one.cannot_follow = _cannot_follow(whole, leg)
             why = unprotected_ledger(whole, leg, f)
             one.unprotected_ledger = None if why is None else _ledger(why)
             came = CameTrue(
@@ -152,6 +154,19 @@ def _follow(whole: Whole, leg: Leg) -> list[str]:
         whole.at(following[0]), key=lambda one: one[0].scenario.rank
     )
     return [of.secondary for of, t in there if _following(of, t)]
+
+
+def _cannot_follow(whole: Whole, leg: Leg) -> list[CannotFollow]:
+    """List what another standby's copy could not follow the new primary with, and why."""
+    following = whole.after(leg)
+    if following is None:
+        return []
+    found = []
+    for of, t in whole.at(following[0]):
+        for row in t.rows("truth.cannot_follow"):
+            name = of.scenario.databases[row.entity].name
+            found.append(CannotFollow(of.secondary, name, row.values["why"]))
+    return sorted(found, key=lambda one: (one.place, one.database))
 
 
 def _seeded_anew(whole: Whole, leg: Leg) -> list[str]:

@@ -240,6 +240,15 @@ class SiteBack:
     transactions: int
 
 
+@dataclass(slots=True)
+class CannotFollow:
+    """A database whose copy at another standby could not follow the new primary, and why."""
+
+    place: str
+    database: str
+    why: str
+
+
 @dataclass(slots=True, kw_only=True)
 class FailoverSummary(CostSummary):
     """One failover: what began it, what it cost, and why."""
@@ -279,6 +288,7 @@ class FailoverSummary(CostSummary):
     primary: str = ""
     new_primary: str = ""
     follow: list[str] = field(default_factory=list)
+    cannot_follow: list[CannotFollow] = field(default_factory=list)
     unprotected_ledger: LedgerSummary | None = None
     back: SiteBack | None = None
     # where places are named under `copies`

@@ -21,7 +21,11 @@ def silence_is_told(story: Story) -> Iterator[Breach]:
         if not story.log_interval_us(database):
             continue
         rows = story.of("truth.landed", database)
-        landed = rows["time_us"][rows["kind"] == LOG]
+        # what a copy has brought along had landed before
+        here = (rows["kind"] == LOG) & (
+            rows["time_us"] >= story.first_start_us
+        )
+        landed = rows["time_us"][here]
         times = np.concatenate(
             ([story.first_start_us], landed, [story.end_us])
         )
