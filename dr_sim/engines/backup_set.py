@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from zlib import crc32
 
 from dr_sim.backups.model import BackupHeader, Kind
@@ -142,6 +142,51 @@ def base_after(
     if header.first_lsn in fulls_begun:
         return base_lsn
     return max(base_lsn, header.first_lsn)
+
+
+class HasLog(Protocol):
+    """A database at its primary: where its log begins, that no backup holds yet."""
+
+    log_fork: int
+    log_lsn: int
+    log_commits: int
+
+
+class HasBase(Protocol):
+    """A database at its primary: the backup that the next incremental stands on. fulls_begun: where
+    fulls that are being taken began.
+    """
+
+    has_base: bool
+    base_lsn: int
+    base_checkpoint_lsn: int
+    fulls_begun: list[int]
+
+
+def log_ends(db: HasLog, header: BackupHeader, commits: int) -> bool:
+    """Note that a log backup is finished, and return whether its range leaves the log: that of a
+    copy-only one does not, nor that of one which a later one has overtaken.
+    """
+    if header.copy_only or header.last_lsn < db.log_lsn:
+        return False
+    db.log_fork, db.log_lsn = header.fork, header.last_lsn
+    db.log_commits = commits
+    return True
+
+
+def becomes_base(db: HasBase, header: BackupHeader, links: bool) -> bool:
+    """Note that a full or an incremental is finished, and return whether the next incremental
+    stands on it. links: incrementals stand on incrementals (PostgreSQL's rule).
+    """
+    if header.kind is Kind.FULL:
+        db.fulls_begun.remove(header.first_lsn)
+    if header.copy_only:
+        return False
+    if header.kind is Kind.INCREMENTAL:
+        base_lsn = base_after(header, db.base_lsn, db.fulls_begun)
+        return links and base_lsn != db.base_lsn
+    db.has_base, db.base_checkpoint_lsn = True, header.checkpoint_lsn
+    return True
 
 
 class SetContents(NamedTuple):

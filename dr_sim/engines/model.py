@@ -123,9 +123,8 @@ class ModelBackup:
         header.finished_utc_us = finished_utc_us
         if header.kind is _LOG:
             data = self._bytes(True)
-            if not header.copy_only and header.last_lsn >= db.log_lsn:
-                db.log_fork, db.log_lsn = header.fork, header.last_lsn
-                db.log_commits, db.log_digest = self._n1, self._digest
+            if backup_set.log_ends(db, header, self._n1):
+                db.log_digest = self._digest
         else:
             if commits > db.commits or lsn > db.lsn:
                 db.commits, db.lsn = max(commits, db.commits), max(lsn, db.lsn)
@@ -137,28 +136,13 @@ class ModelBackup:
             if header.kind is _FULL:
                 backup_set.told_apart(header, db.has_base, db.base_lsn)
             data = self._bytes(True)
-            if self._is_base():
+            links = not self._engine.carries_base
+            if backup_set.becomes_base(db, header, links):
+                db.needs_full &= header.kind is not _FULL
                 db.base_lsn = header.first_lsn
                 db.base_commits, db.base_digest = self._n1, self._digest
         self._engine.files.write(self._path, data)
         return Made(header, len(data))
-
-    def _is_base(self) -> bool:
-        """Is this full or incremental, which is finished, what the next incremental stands on?"""
-        db, header = self._db, self.header
-        if header.kind is _FULL:
-            db.fulls_begun.remove(header.first_lsn)
-        if header.copy_only:
-            return False
-        if header.kind is _INCREMENTAL:
-            moved = (
-                backup_set.base_after(header, db.base_lsn, db.fulls_begun)
-                != db.base_lsn
-            )
-            return moved and not self._engine.carries_base
-        db.has_base, db.base_checkpoint_lsn = True, header.checkpoint_lsn
-        db.needs_full = False
-        return True
 
     def abort(self, fraction_ppm: int) -> None:
         data = self._bytes(False)

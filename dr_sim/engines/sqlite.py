@@ -152,14 +152,9 @@ class SqliteBackup:
         db, header = self._db, self.header
         header.finished_utc_us = finished_utc_us
         if header.kind is _LOG:
-            if not header.copy_only and header.last_lsn >= db.log_lsn:
+            if backup_set.log_ends(db, header, self._n1):
                 db.truncate_log(
                     sum(segment in self._segments for segment in db.segments)
-                )
-                db.log_fork, db.log_lsn, db.log_commits = (
-                    header.fork,
-                    header.last_lsn,
-                    self._n1,
                 )
         else:
             at = db.store.position

@@ -4,12 +4,15 @@ share.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.engines import backup_set
+from dr_sim.engines.backup_set import becomes_base, log_ends
 from dr_sim.engines.commits import MASK, mark
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
@@ -283,3 +286,60 @@ def test_no_bytes_raise_anything_but_a_refusal(data: bytes, cut: int, put: int) 
         s.restore("log 1")
     except EngineError:
         assert (s.engine.state(DB), s.reading) == (state, reading)
+
+
+@dataclass
+class Backed:
+    """A database whose base began at 100 and whose log begins at 300."""
+
+    has_base: bool = True
+    base_lsn: int = 100
+    base_checkpoint_lsn: int = 100
+    fulls_begun: list[int] = field(default_factory=lambda: [250])
+    log_fork: int = 1
+    log_lsn: int = 300
+    log_commits: int = 30
+
+
+def made(kind: Kind, first: int, last: int, copy_only: bool = False) -> BackupHeader:
+    return BackupHeader("a", 1, kind, 2, first, last, first, 0, 0, 1, 0, 0, 0, copy_only)
+
+
+@pytest.mark.parametrize(
+    ("header", "links", "is_base"),
+    [
+        (made(Kind.FULL, 250, 300), False, True),
+        (made(Kind.FULL, 250, 300), True, True),
+        (made(Kind.FULL, 250, 300, copy_only=True), True, False),
+        (made(Kind.INCREMENTAL, 200, 220), False, False),
+        (made(Kind.INCREMENTAL, 200, 220), True, True),
+        # it began before the base did, or with a full that is being taken
+        (made(Kind.INCREMENTAL, 90, 220), True, False),
+        (made(Kind.INCREMENTAL, 250, 260), True, False),
+    ],
+)
+def test_what_the_next_incremental_stands_on(
+    header: BackupHeader, links: bool, is_base: bool
+) -> None:
+    db = Backed()
+    assert becomes_base(db, header, links) is is_base
+    assert db.fulls_begun == ([] if header.kind is Kind.FULL else [250])
+    assert db.base_checkpoint_lsn == (250 if header.kind is Kind.FULL and is_base else 100)
+
+
+@pytest.mark.parametrize(
+    ("header", "leaves"),
+    [
+        (made(Kind.LOG, 200, 400), True),
+        (made(Kind.LOG, 200, 300), True),
+        (made(Kind.LOG, 200, 299), False),
+        (made(Kind.LOG, 200, 400, copy_only=True), False),
+    ],
+)
+def test_what_leaves_the_log_when_a_backup_of_it_is_finished(
+    header: BackupHeader, leaves: bool
+) -> None:
+    db = Backed()
+    assert log_ends(db, header, 40) is leaves
+    left = (2, header.last_lsn, 40) if leaves else (1, 300, 30)
+    assert (db.log_fork, db.log_lsn, db.log_commits) == left

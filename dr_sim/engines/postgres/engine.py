@@ -132,13 +132,8 @@ class PostgresBackup:
         db, header = self._db, self.header
         header.finished_utc_us = finished_utc_us
         if header.kind is _LOG:
-            if not header.copy_only and header.last_lsn >= db.log_lsn:
+            if backup_set.log_ends(db, header, self._n1):
                 db.truncate_log(self._segments)
-                db.log_fork, db.log_lsn, db.log_commits = (
-                    header.fork,
-                    header.last_lsn,
-                    self._n1,
-                )
         else:
             if commits > db.at.commits or lsn > db.at.lsn:
                 db.commit_to(max(commits, db.at.commits), max(lsn, db.at.lsn))
@@ -146,27 +141,12 @@ class PostgresBackup:
             header.last_lsn, self._n1 = db.at.lsn, db.at.commits
             if header.kind is _FULL:
                 backup_set.told_apart(header, db.has_base, db.base_lsn)
-            if self._is_base():
+            if backup_set.becomes_base(db, header, links=True):
                 db.base_lsn = header.first_lsn
                 db.carry_base(manifest(self._native.parts[0][1]))
         data = self._bytes(True)
         self._engine.files.write(self._path, data)
         return Made(header, len(data))
-
-    def _is_base(self) -> bool:
-        """Is this full or incremental, which is finished, what the next incremental stands on?"""
-        db, header = self._db, self.header
-        if header.kind is _FULL:
-            db.fulls_begun.remove(header.first_lsn)
-        if header.copy_only:
-            return False
-        if header.kind is _INCREMENTAL:
-            return (
-                backup_set.base_after(header, db.base_lsn, db.fulls_begun)
-                != db.base_lsn
-            )
-        db.has_base, db.base_checkpoint_lsn = True, header.checkpoint_lsn
-        return True
 
     def abort(self, fraction_ppm: int) -> None:
         if self.header.is_tail:
