@@ -136,7 +136,7 @@ def _leg(
     for row in taken:
         from_us = min(from_us, row.time_us)
     in_service = tuple(
-        _in_leg(scenario.databases[i], follows[i]) for i in databases
+        _in_leg(seen.databases[i], follows[i]) for i in databases
     )
     part = replace(
         seen,

@@ -64,6 +64,24 @@ def not_told(
             yield NotTold(e.database, e.onset_us, deadline_us)
 
 
+def _found_us(t: Tables, scenario: Scenario, e: Episode) -> int:
+    """Return when damage of files that lie in a store must have been found: nobody looks before
+    they are hashed again, or restored.
+    """
+    damaged = t.of("truth.damaged", e.database)
+    at_rest = damaged["time_us"][
+        t.has_text(damaged["where"], "secondary")
+        & (damaged["time_us"] <= e.onset_us)
+    ]
+    if not len(at_rest):
+        return 0
+    again_us = scenario.replay.reverify_us
+    if not again_us:
+        return e.end_us
+    retry_us = scenario.replay.retry_us
+    return int(at_rest[-1]) + 2 * again_us + 2 * retry_us
+
+
 def _late_us(t: Tables, scenario: Scenario, e: Episode) -> int:
     """Return when it is late that no newer full or incremental of a database without logs has been
     restored: two intervals after the last one that was restored before was begun, and as long as
@@ -119,6 +137,8 @@ def _deadline_us(
     first_us = int(t["truth.manager"]["time_us"][0])
     if first_us >= e.onset_us:  # nobody was in place yet
         deadline_us = max(deadline_us, first_us + patience_us + retry_us)
+    if scenario.store is not None:
+        deadline_us = max(deadline_us, _found_us(t, scenario, e))
     for died_us, back_us in deaths:
         if died_us <= deadline_us and back_us > e.onset_us:
             deadline_us = max(deadline_us, back_us + retry_us)

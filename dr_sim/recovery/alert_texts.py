@@ -106,6 +106,14 @@ def first_full_text(database: str, minutes: int) -> str:
     )
 
 
+def no_full_text(database: str) -> str:
+    """A store holds logs at most."""
+    return (
+        f"Database [{database}] cannot be restored from here: no full backup of it lies in this "
+        "store."
+    )
+
+
 def copy_lost_text(database: str, minutes: int) -> str:
     return (
         f"Database [{database}] is not protected: its copy at the secondary is lost. "

@@ -108,7 +108,8 @@ class Emptying:
     # ---- tails
     def take_tails(self, planned: bool, out: list[Command]) -> None:
         """Ask for the tail of each database that has been emptied. For a database without logs a
-        planned failover takes a last incremental, so that it loses nothing either.
+        planned failover takes a last incremental, so that it loses nothing either. What a store
+        takes says nothing of what the primary has.
         """
         for name, db in self._databases.items():
             waits_for_copy = name in self.later and not db.state.exists
@@ -121,7 +122,7 @@ class Emptying:
             self._emptied.add(name)
             if db.drain is None or db.promoted or stopped(db):
                 continue
-            if db.config.log_interval_us:
+            if db.config.log_interval_us or db.rules.keeps:
                 self._tails.add(name)
                 out.append(TakeTail(name))
             elif planned:

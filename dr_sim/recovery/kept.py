@@ -6,8 +6,8 @@ turn or is passed. A file that landed damaged is copied again at once, then at e
 attempts allow. Beyond its limits people are told; a full or an incremental is then asked for anew
 (remake.py). A log that nobody can send again leaves a hole, which the next full gets past: until
 one has landed whole, that is told at every retry. Silence and backups that do not come as scheduled
-are watched as at a standby. A log that never came, while later ones did, is found by nobody until
-the service is restored.
+are watched as at a standby, and people are told at every retry while no full is here. A log that
+never came, while later ones did, is found by nobody until the service is restored.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import Command, Event, SetAlarm
+from dr_sim.recovery import alert_texts as texts
 from dr_sim.recovery import telling
+from dr_sim.recovery.alerts import AlertId, Danger, Message
 from dr_sim.recovery.events import ValidationOutcome
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import FULL, LOG, File
@@ -69,6 +71,45 @@ def _retry(
     if hopeless and file.kind is not LOG:
         files.give_up(file)
         db.remake.gave_up(file, e, out)
+
+
+def begin(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """Begin after a start: people are told where no full is here."""
+    if not _has_full(db):
+        at = e.mono_us + db.rules.window_us
+        out.append(SetAlarm(db.name, Timer.UNPROTECTED, at))
+
+
+def unprotected(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """Handle the alarm 'unprotected': raise event 19, at every retry, until a full is here."""
+    if _has_full(db) or not db.only_keeps:
+        return
+    text = texts.no_full_text(db.name)
+    alert = Message(AlertId.NOT_PROTECTED, db.minutes(e), text)
+    db.alerts.tell(e, Danger.UNPROTECTED, alert, out)
+    at = e.mono_us + db.rules.retry_us
+    out.append(SetAlarm(db.name, Timer.UNPROTECTED, at))
+
+
+def full_is_whole(db: DatabaseReplay, out: list[Command]) -> None:
+    """Note that a full is here: the database can be restored."""
+    if db.rules.keeps:
+        db.alerts.over(Danger.UNPROTECTED, out)
+
+
+def _has_full(db: DatabaseReplay) -> bool:
+    useful = (Content.WHOLE, Content.CHECKING)
+    return any(
+        file.kind is FULL and file.content in useful
+        for file in db.files.values()
+    )
+
+
+def hopes_on(db: DatabaseReplay, file: File) -> bool:
+    """Return whether a damaged log of a store is not given up though its source lacks it: it is
+    told until a full gets past it.
+    """
+    return db.rules.keeps and db.drain is None and file.kind is LOG
 
 
 def _is_passed(db: DatabaseReplay, file: File) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import Command, Event, Save
-from dr_sim.recovery import draining, events, repairs, telling
+from dr_sim.recovery import draining, events, kept, repairs, telling
 from dr_sim.recovery.alerts import FILE_MISSING, PROPERTIES_MISMATCH
 from dr_sim.recovery.commands import Validate
 from dr_sim.recovery.draining import named_rightly
@@ -117,6 +117,8 @@ def _other_is_whole(
     if first_time:
         out.append(Save(f"header/{db.name}/{file.name}", header_text(header)))
         db.overdue.whole(header, e, out)
+        if file.kind is FULL:
+            kept.full_is_whole(db, out)
     db.remake.validated(file.kind, header, out)
     repairs.validated(db, file, e, out)
     if db.drain is not None:
@@ -220,7 +222,7 @@ def recopy_failed(
         files.retry_at(file, e.mono_us + db.rules.retry_us)
         if db.drain is not None:
             draining.not_sent(db, db.drain, file, e.reason, out)
-        elif e.reason == NotSent.MISSING:
+        elif e.reason == NotSent.MISSING and not kept.hopes_on(db, file):
             _missing_there_too(db, file, e, out)
     db.look(e, out)
     db.advance(e, out)

@@ -169,7 +169,9 @@ class DatabaseReplay:
         self.watch.begin(e, out)
         self.progress.begin()
         self.overdue.begin(e, out)
-        if not self.state.exists and not self.rules.keeps:
+        if self.rules.keeps:
+            kept.begin(self, e, out)
+        elif not self.state.exists:
             self.watch.begin_unprotected(e, out)
         keeping.begin(self, e, out)
         self.repair.moved(

@@ -139,6 +139,9 @@ def unprotected(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """Handle the alarm 'unprotected': perhaps there is still no first copy. That a copy is lost is
     told by a clock of its own from the start on (standby.py).
     """
+    if db.rules.keeps:
+        kept.unprotected(db, e, out)
+        return
     told = Danger.UNPROTECTED in db.alerts.begun
     if telling.copy_is_lost(db) and told:
         return

@@ -60,6 +60,7 @@ def check_stores(
     for name, keys in stores.items():
         yield from _source(name, keys, before, tree)
         yield from _kept_too_short(name, keys, stores, tree)
+        yield from _nothing_comes(name, keys, root, tree)
         before.append(name)
     for wrong in _not_with_stores(root, tree):
         told = f"{COPIES}: stores do not go with {wrong} yet"
@@ -108,6 +109,23 @@ def _kept_too_short(
         )
 
 
+def _nothing_comes(
+    name: str, keys: Any, root: Any, tree: Node
+) -> Iterator[Problem]:
+    """Find a database of which no backup is scheduled that the store takes."""
+    takes = getattr(keys, "takes", None)
+    databases = getattr(root, "databases", None) or {}
+    for database, of in databases.items():
+        schedules = [getattr(of, kind, None) for kind in takes or ()]
+        kinds = {getattr(schedule, "kind", "") for schedule in schedules}
+        if kinds == {"none"}:
+            node = tree.at((COPIES, name, STORE, "takes"))
+            yield node.problem(
+                f"{COPIES}.{name}.{STORE}.takes: none of these is scheduled for {database}; "
+                "add log, for example, or write a schedule"
+            )
+
+
 def _not_with_stores(root: Any, tree: Node) -> Iterator[str]:
     engine = getattr(getattr(root, "engine", None), "kind", "model")
     if engine != "model":
@@ -142,8 +160,11 @@ def _line(
 
 # ---- for the world and the measures
 def with_delays(standbys: Sequence[StandbySpec]) -> tuple[StandbySpec, ...]:
-    """Return them, each store with the time by which its newest backup may be late by design."""
+    """Return them, each store with the time by which its newest backup may be late by design, and
+    with the kinds of backups that its source has.
+    """
     delays: dict[str, int] = {"": 0}
+    kinds: dict[str, tuple[str, ...]] = {}
     found = []
     for spec in standbys:
         store = spec.store
@@ -153,8 +174,11 @@ def with_delays(standbys: Sequence[StandbySpec]) -> tuple[StandbySpec, ...]:
         delay_us = delays[store.source] + store.hold_us + store.transit_us
         if store.every.kind != "none":
             delay_us += longest_gap_us(store.every)
-        delays[spec.name] = delay_us
-        found.append(replace(spec, store=replace(store, delay_us=delay_us)))
+        there = kinds.get(store.source, store.kinds)
+        comes = tuple(kind for kind in store.kinds if kind in there)
+        delays[spec.name], kinds[spec.name] = delay_us, comes
+        of_it = replace(store, delay_us=delay_us, kinds=comes)
+        found.append(replace(spec, store=of_it))
     return tuple(found)
 
 

@@ -98,7 +98,8 @@ def way_lines(ways: Sequence[WaySummary], came_true: bool = True) -> list[str]:
 def _told(way: WaySummary) -> str:
     if way.standing == CLOSED:
         return f"closed: {way.why}"
-    assert way.loss_us is not None and way.outage_us is not None
+    if way.loss_us is None or way.outage_us is None:
+        return f"{way.standing}, though closed at the failure: {way.why}"
     told = f"lose {clock(way.loss_us)}, down {clock(way.outage_us)}"
     told += f"  ({way.why})" if way.why else ""
     return f"{way.standing}: {told}"

@@ -62,7 +62,7 @@ class StoreFeed(Replication):
     def offer(self, file: BackupFile) -> None:
         """Take up a file of the primary; or, again, one that was taken up before."""
         if file.number in self._known:
-            if not self._is_kept(file):
+            if not (self._is_kept(file) or file.number in self._on_the_road):
                 super().offer(file)
         elif file.header.is_tail:
             self.prefer(file.database, [file])
@@ -123,6 +123,7 @@ class StoreFeed(Replication):
 
     def prefer(self, database: int, files: Sequence[BackupFile]) -> None:
         """Fetch these files of a database at once, and send them first."""
+        files = [f for f in files if f.number not in self._on_the_road]
         for file in files:
             self._known.add(file.number)
             if self._is_kept(file):

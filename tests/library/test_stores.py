@@ -180,3 +180,11 @@ def test_a_tail_does_not_wait_at_its_source() -> None:
     lost = "events=[{at: 'Tue 12:07', lose: database}]"
     found = failover(ran("stores/levels", lost))
     assert found["new_primary"] == "tape" and found["data_loss_us"] == 0
+
+
+def test_a_store_of_fulls_alone_gets_the_logs_and_the_tail_in_a_failover() -> None:
+    lost = "events=[{at: 'Tue 12:07', lose: database}]"
+    changes = ("copies.tape.store.takes=[full]", lost)
+    result = ran("stores/levels", *changes)
+    assert failover(result)["data_loss_us"] == 0
+    assert summary_json(result.summary)["violations"] == []

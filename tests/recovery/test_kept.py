@@ -10,7 +10,7 @@ from tests.recovery.fake_world import MINUTE, FakeWorld, begun, config
 from tests.recovery.test_failover import WAY, dies, phases
 
 WAY_BACK = ["fencing", "preparing", *WAY[1:]]
-DAMAGED = 4
+DAMAGED, NOT_PROTECTED = 4, 19
 
 
 def store(**replay: int) -> FakeWorld:
@@ -104,6 +104,20 @@ def test_machines_that_are_heard_again_end_it_while_the_machine_is_got() -> None
     world.tell(e.MachineIsThere(world.mono_us, world.utc_us, world.incarnation))
     world.settle()
     assert phases(world)[-1] == "watching" and restored(world) == []
+
+
+def test_a_store_without_a_full_is_told_of_until_one_comes() -> None:
+    world = begun(FakeWorld(config(keeps=True), exists=False))
+    world.wait(14 * MINUTE)
+    assert told(world) == []
+    world.wait(MINUTE)
+    assert NOT_PROTECTED in told(world)
+    world.wait(5 * MINUTE)
+    assert told(world).count(NOT_PROTECTED) == 2
+    world.backup(Kind.FULL)
+    world.land_all()
+    world.wait(10 * MINUTE)
+    assert told(world).count(NOT_PROTECTED) == 2
 
 
 def test_a_damaged_log_is_copied_again_until_it_is_whole() -> None:

@@ -101,3 +101,14 @@ def test_own_recovery_logic_is_refused_with_stores(write: Write) -> None:
     scenario = load_scenario(write(SMALLEST + STORES_ONLY))
     with pytest.raises(InputError, match="stores"):
         with_manager(scenario, "dr_sim.recovery.manager:RecoveryManager")
+
+
+def test_a_store_that_nothing_comes_to_is_one_clear_line(write: Write) -> None:
+    text = SMALLEST.replace("size: 500 GB", "size: 500 GB, full: none")
+    store = "copies: {vault: {store: {takes: [full]}}}\n"
+    (problem,) = validate(write(text + store))
+    assert problem.message == (
+        "copies.vault.store.takes: none of these is scheduled for crm; add log, for example, or "
+        "write a schedule"
+    )
+    assert validate(write(text + store.replace("[full]", "[full, log]"))) == []

@@ -215,7 +215,28 @@ def _gone_seqs(
             lasting = seqs > whole_seq[which]
             which, seqs = which[lasting], seqs[lasting]
         np.minimum.at(gone, which, seqs)
+    _lost_here(story, database, names, whole_seq, gone)
     return gone
+
+
+def _lost_here(
+    story: Story, database: int, names: Ints, whole_seq: Ints, gone: Ints
+) -> None:
+    """Take out what was lost with its place, and not validated again since."""
+    landed = story.of("truth.landed", database)
+    name_of = dict(
+        zip(landed["file"].tolist(), landed["name"].tolist(), strict=True)
+    )
+    place_of = {name: place for place, name in enumerate(names.tolist())}
+    lost = story.of("truth.file_gone", database)
+    here = lost["where"] == story.text_id("secondary")
+    here &= lost["why"] != story.text_id(RETENTION)
+    for number, seq in zip(
+        lost["file"][here].tolist(), lost["seq"][here].tolist(), strict=True
+    ):
+        place = place_of.get(name_of.get(number, -1), -1)
+        if place >= 0 and seq > whole_seq[place]:
+            gone[place] = min(gone[place], seq)
 
 
 def _young_since(story: Story, database: int, at_us: int) -> int:
