@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.scenario.fields import DatabaseName, Duration, Params
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -51,6 +51,9 @@ def happen(event: Occurrence, params: CarelessCleanUp) -> None:
     event.ends(what, index)
 
 
+# which standby's side goes with the primary's is not known where there are several
+_BEFALLS = {"primary": PRIMARY, "secondary": COPY, "both": ""}
+
 KIND = EventKind(
     "careless_clean_up",
     CarelessCleanUp,
@@ -66,4 +69,5 @@ KIND = EventKind(
         "database": db,
         "older_than": r.choice(["0 s", "3 min", "2 h"]),
     },
+    befalls=lambda params: _BEFALLS[params.where],
 )

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from dr_sim.backups.names import backup_name
 from dr_sim.scenario.fields import DatabaseName, Duration, Params, default
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.occurrence import Occurrence
@@ -76,7 +76,9 @@ def _copy(world: Pair, file: BackupFile) -> None:
         context.primary_files.read(context.at_primary(file)),
     )
     world.primary.made(db, copy, context.now_us)
-    world.replication.offer(copy)
+    for pair in world.together:
+        its = pair.context.by_name[file.database][copy.name]
+        pair.replication.offer(its)
 
 
 KIND = EventKind(
@@ -95,4 +97,5 @@ KIND = EventKind(
         "name": r.choice(["same", "other"]),
         "after": r.choice(["0 s", "1 min", "20 min"]),
     },
+    befalls=lambda params: PRIMARY if params.name == "other" else COPY,
 )

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from dr_sim.scenario.bounds import MOST_FILES
 from dr_sim.scenario.fields import DatabaseName, Params
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.occurrence import Occurrence
 
@@ -82,4 +82,5 @@ KIND = EventKind(
         "kind": r.choice(["log", "incremental", "full"]),
         "files": r.choice(["1", "3"]),
     },
+    befalls=lambda params: COPY,
 )

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.scenario.fields import DatabaseName, Params
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.secondary import Break
 
@@ -65,5 +65,8 @@ KIND = EventKind(
     explains=(Explains.LOSS, Explains.COPY_LOST, Explains.ORDER),
     draws=lambda r, db: r.choice(
         ["wipes the secondary", "wipes the secondary host"]
+    ),
+    befalls=lambda params: (
+        PRIMARY if params.what == "wipes the primary" else COPY
     ),
 )

@@ -5,7 +5,7 @@ it.
 from __future__ import annotations
 
 from dr_sim.faults.some_folders import SomeFolders, for_a_time
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -34,4 +34,5 @@ KIND = EventKind(
     "mission R2; Windows DFS Replication: memberships are enabled and disabled folder by folder",
     happen,
     explains=(Explains.SWITCHED_OFF,),
+    befalls=lambda params: COPY,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dr_sim.faults.some_folders import SomeFolders, for_a_time
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -34,4 +34,5 @@ KIND = EventKind(
     happen,
     explains=(Explains.STAGING_FULL,),
     draws=lambda r, db: r.choice(["3 min", "50 min"]),
+    befalls=lambda params: COPY,
 )

@@ -11,6 +11,7 @@ import pytest
 
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
+from dr_sim.record.journal import KIND_ID
 from dr_sim.record.pairs import pair_of
 from dr_sim.runs.run import Result, run
 from dr_sim.screen.explain import Wanted, explain
@@ -210,3 +211,74 @@ def test_each_standby_has_the_luck_of_its_own_place(rank: int) -> None:
     mine = [r.time_us for r in result.journal.rows("truth.restored") if pair_of(r.entity) == rank]
     other = [r.time_us for r in result.journal.rows("truth.restored") if pair_of(r.entity) != rank]
     assert [b - a for a, b in pairwise(mine)] != [b - a for a, b in pairwise(other)]
+
+
+# ---- events that befall one of them
+QUIET = ("run_for=3 h", "sla=[{exposure.max: at most 3 h}]")
+"""Two standbys, and nothing happens."""
+AT_FAR = [
+    "replication_off: 20 min",
+    "staging_full: 20 min",
+    "older_version: {database: crm}",
+    "duplicate_file: {database: crm}",
+]
+
+
+def told_by(result: Result, rank: int) -> list[tuple[str, int, int, dict[str, Any]]]:
+    """All that a standby's pair has recorded."""
+    found = result.whole.legs[0].every[rank].journal.rows(*KIND_ID)
+    return [(row.kind, row.time_us, row.entity, row.values) for row in found]
+
+
+def by_pair(result: Result, kind: str) -> list[int]:
+    return [pair_of(row.entity) for row in result.journal.rows(kind)]
+
+
+@pytest.mark.parametrize("what", AT_FAR)
+def test_what_befalls_one_on_its_way_leaves_the_other_as_it_was(what: str) -> None:
+    before = ran(TWO, *QUIET, "events=[]")
+    after = ran(TWO, *QUIET, f"events=[{{at: 61 min, {what}, copy: far}}]")
+    sound(after)
+    assert set(by_pair(after, "truth.event")) == {1}
+    assert told_by(before, 0) == told_by(after, 0)
+    assert told_by(before, 1) != told_by(after, 1)
+
+
+def test_a_second_copy_in_the_primary_s_share_goes_to_all_of_them() -> None:
+    other = "duplicate_file: {database: crm, name: other}"
+    result = ran(TWO, *QUIET, f"events=[{{at: 61 min, {other}}}]")
+    sound(result)
+    names = [(pair_of(r.entity), r.values["name"]) for r in result.journal.rows("truth.landed")]
+    logs = {name for pair, name in names if pair == 0}
+    assert logs == {name for pair, name in names if pair == 1}
+    assert len(logs) == len(rows(ran(TWO, *QUIET, "events=[]"), "truth.landed")) // 2 + 1
+
+
+@pytest.mark.parametrize(
+    ("what", "kind"),
+    [
+        ("operator_mistake: wipes the secondary", "truth.copy_gone"),
+        (
+            "careless_clean_up: {where: secondary, database: crm, older_than: 2 min}",
+            "truth.file_gone",
+        ),
+    ],
+)
+def test_a_mistake_at_one_of_them_takes_nothing_at_the_other(what: str, kind: str) -> None:
+    result = ran(TWO, *QUIET, f"events=[{{at: 61 min, {what}, copy: far}}]")
+    sound(result)
+    assert set(by_pair(result, kind)) == {1}
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "careless_clean_up: {where: primary, database: crm, older_than: 2 min}",
+        "operator_mistake: wipes the primary",
+    ],
+)
+def test_what_befalls_the_primary_is_in_the_rows_of_each(what: str) -> None:
+    result = ran(TWO, *QUIET, f"events=[{{at: 61 min, {what}}}]")
+    sound(result)
+    begun = [r for r in result.journal.rows("truth.event") if r.values["begins"]]
+    assert [pair_of(row.entity) for row in begun] == [0, 1]
