@@ -9,7 +9,7 @@ from pydantic import Field
 from dr_sim.scenario.fields import DatabaseName, Params
 from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
-from dr_sim.world.secondary import Break
+from dr_sim.world.standby_copies import Break
 
 
 class OperatorMistake(Params):

@@ -14,15 +14,14 @@ class Readers(Params):
 
 def happen(event: Occurrence, params: Readers) -> None:
     index = event.world.index_of(params.database)
-    secondary = event.world.secondary
-
-    def leave() -> None:
-        if index in secondary.readers:  # else they have been disconnected
-            secondary.readers.remove(index)
-
-    if secondary.enter(index):
+    readers = event.world.secondary.readers
+    if readers.enter(index):
         event.for_a_time(
-            params.duration, lambda: None, leave, "readers hold it open", index
+            params.duration,
+            lambda: None,
+            lambda: readers.leave(index),
+            "readers hold it open",
+            index,
         )
     else:
         event.nothing(

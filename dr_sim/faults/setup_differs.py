@@ -46,7 +46,7 @@ def happen(event: Occurrence, params: SetupDiffers) -> None:
     detail = f"set-up differs: {params.because.replace('_', ' ')}"
 
     def begin() -> None:
-        world.secondary.differs(difference)
+        world.secondary.set_up.differs(difference)
 
     if params.repaired_after is None:
         event.begins(detail, index)
@@ -56,7 +56,7 @@ def happen(event: Occurrence, params: SetupDiffers) -> None:
         event.for_a_time(
             params.repaired_after,
             begin,
-            lambda: world.secondary.set_right(difference),
+            lambda: world.secondary.set_up.set_right(difference),
             detail,
             index,
         )

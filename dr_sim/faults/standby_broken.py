@@ -11,7 +11,7 @@ from pydantic import Field
 from dr_sim.scenario.fields import DatabaseName, Params
 from dr_sim.scenario.kind import COPY, EventKind
 from dr_sim.world.occurrence import Occurrence
-from dr_sim.world.secondary import Break
+from dr_sim.world.standby_copies import Break
 
 
 class StandbyBroken(Params):

@@ -78,7 +78,7 @@ def look_behind(
     engine = pair.context.secondary_engine
     spec = pair.context.scenario.databases[index]
     state = engine.state(spec.name)
-    if index in pair.secondary.unusable or not (
+    if index in pair.secondary.copies.unusable or not (
         state.exists and state.restoring
     ):
         return WhySeeded.NO_COPY

@@ -52,8 +52,9 @@ from dr_sim.world.reach import Reach
 from dr_sim.world.recorded import Recordings
 from dr_sim.world.remote import Remote
 from dr_sim.world.replication import Replication
-from dr_sim.world.secondary import Break, Secondary
+from dr_sim.world.secondary import Secondary
 from dr_sim.world.seeding import clear_second_side, seed, take_over
+from dr_sim.world.standby_copies import Break
 from dr_sim.world.store_feed import StoreFeed, feed
 from dr_sim.world.succession import Heir
 from dr_sim.world.together import StreamsAt, Witnesses
@@ -531,7 +532,7 @@ class Pair:
         for name, copy in copies.items():
             index = self._index[name]
             of = roles.heirs[name].lineage
-            self.secondary.copy_of(
+            self.secondary.copies.put(
                 index, context.scenario.databases[index].size_bytes
             )
             context.witness.stands_there(now, index, copy, of.commits)

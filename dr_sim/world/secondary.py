@@ -6,7 +6,6 @@ left one.
 
 from __future__ import annotations
 
-import enum
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -25,9 +24,11 @@ from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import DoneRestore, pace
 from dr_sim.world.context import Context
+from dr_sim.world.readers import StandbyReaders
 from dr_sim.world.restore_folder import RestoreFolder
-from dr_sim.world.setup import Difference
+from dr_sim.world.setup import SetUp
 from dr_sim.world.sharing import Flow, SharedRate
+from dr_sim.world.standby_copies import DATA_DISK, Break, StandbyCopies
 from dr_sim.world.volume import Volume
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 _LANDED = KIND_ID["truth.landed"]
 _RESTORED = KIND_ID["truth.restored"]
 SHARE = "//secondary/landing"  # where no folder says otherwise
-DATA_DISK = "//secondary/data"
-IN_USE = (60027, "Readers hold the database open.")
 GONE = (60028, "The database is not there any more.")
 NOT_THERE = (60005, "The file is not in the share.")
 OTHER_PROPERTIES = (
@@ -64,19 +63,6 @@ class StopAt:
     commits: int
     lsn: int
     at_us: int
-
-
-class Break(enum.Enum):
-    """The events that make a standby's database unusable while its backup files stay."""
-
-    DROPPED = "dropped"
-    # nothing can be restored into it any more, and it has left the primary's history
-    ONLINE = "brought online"
-    REDO = "redo fails"  # its undo file is gone, or a page of it: it cannot be rolled forward
-
-
-MISTAKEN_FORK = 1 << 20
-"""The first of the forks of standbys that were brought online by mistake."""
 
 
 class Work:
@@ -141,16 +127,11 @@ class Secondary:
         )
         self.share = Volume(self._spec.share_capacity_bytes)
         self.data = Volume(self._spec.data_capacity_bytes)
-        self._copies: dict[
-            int, int
-        ] = {}  # the room of each database's copy on the data disk
+        self.copies = StandbyCopies(context, self.data)
         self._workers = context.scenario.replay.workers
         self._hash = context.scenario.replay.validate_hash
         self._properties = context.scenario.replay.validate_properties
         self._restoring: dict[int, Work] = {}
-        # copies whose redo fails, and the engine's error
-        self.unusable: dict[int, EngineError] = {}
-        self._mistakes = 0  # copies that were brought online by mistake
         self._hashing: list[Work] = []
         self._waiting: deque[Work] = deque()
         self._attempts_in_store = attempts_in_store
@@ -162,13 +143,8 @@ class Secondary:
         )
         # factors (in millionths) of (name of a draw, its occurrence)
         self.slowness: list[Callable[[str, int], int]] = []
-        # databases that are being read: nothing can be restored into them
-        self.readers: list[int] = []
-        # databases that the recovery manager holds for itself: nobody else gets in
-        self._shut: set[int] = set()
-        self.differences: list[
-            Difference
-        ] = []  # changes that it is not set up for
+        self.readers = StandbyReaders(context)
+        self.set_up = SetUp(context)
         self.jobs_off: list[
             int
         ] = []  # databases whose restore job does not run: no restore begins
@@ -412,16 +388,16 @@ class Secondary:
             name, file.kind, file.begun_us, attempts, content.nominal_bytes
         )
         try:
-            in_use = self.in_use(file.database)
+            in_use = self.readers.refusal(file.database)
             if in_use is not None:
                 raise in_use
-            differs = self._not_set_up(content)
+            differs = self.set_up.refusal(content)
             if differs is not None:
                 raise differs
             if file.kind is Kind.FULL:
                 self._claim(work)
-            elif file.database in self.unusable:
-                raise self.unusable[file.database]
+            elif file.database in self.copies.unusable:
+                raise self.copies.unusable[file.database]
             op: RestoreOp = context.secondary_engine.begin_restore(
                 name,
                 path,
@@ -466,39 +442,6 @@ class Secondary:
         work.flow = self.disk.start(
             file.database, amount, rate, self._finish, work, 0, fixed_us
         )
-
-    def differs(self, difference: Difference) -> None:
-        """Note that the primary was changed, and nobody has set this side up for it."""
-        self.differences.append(difference)
-        self._context.witness.stops_at(
-            difference.database, [d.lsn for d in self._of(difference.database)]
-        )
-
-    def set_right(self, difference: Difference) -> None:
-        """Note that somebody has set this side up for the change."""
-        self.differences.remove(difference)
-        self._context.witness.stops_at(
-            difference.database, [d.lsn for d in self._of(difference.database)]
-        )
-
-    def _of(self, database: int) -> list[Difference]:
-        return [
-            difference
-            for difference in self.differences
-            if difference.database == database
-        ]
-
-    def _not_set_up(self, content: BackupFile) -> EngineError | None:
-        """Return the engine's error for a backup that holds a change that this side is not set up
-        for.
-        """
-        for difference in self._of(content.database):
-            if content.header.last_lsn > difference.lsn:
-                return difference.error(
-                    content.database_name,
-                    self._context.scenario.engine.imitates,
-                )
-        return None
 
     def _refused(self, work: Work, whole: bool) -> None:
         """Note that nobody could have done better with the backup: it is whole and fits the copy,
@@ -568,15 +511,6 @@ class Secondary:
         ].fixed_us * factor // 1_000_000, size * factor // 1_000_000
 
     # ---- the data disk
-    def copy_of(self, database: int, size_bytes: int) -> None:
-        """Note that a database of that size lies restored here, in place of what lay there; 0:
-        none.
-        """
-        self.data.remove(self._copies.pop(database, 0))
-        if size_bytes:
-            self.data.put(size_bytes)
-            self._copies[database] = size_bytes
-
     def _claim(self, work: Work) -> None:
         """Claim room for a full beside everything that is there: an old copy is dropped when the
         new one is whole. Raises EngineError.
@@ -585,7 +519,7 @@ class Secondary:
         size = file.nominal_bytes
         if not self.data.fits(size):
             free = self.data.free_bytes
-            work.lacks = (size, free, self._copies.get(file.database, 0))
+            work.lacks = (size, free, self.copies.room_of(file.database))
             raise self._context.secondary_engine.no_space(
                 "restore",
                 db=file.database_name,
@@ -596,49 +530,10 @@ class Secondary:
         work.claimed_bytes = size
         self.data.put(size)
 
-    def drop(self, database: int, why: str) -> None:
-        """Drop the copy of a database: to make room for a new one, or because somebody wiped it."""
-        context = self._context
-        if database in self._copies:
-            context.note("truth.copy_gone", database, why)
-        name = context.scenario.databases[database].name
-        engine = context.secondary_engine
-        engine.destroy(name)
-        self.unusable.pop(database, None)
-        self.copy_of(database, 0)
-        context.witness.restore_failed(
-            context.now_us, database, engine.state(name)
-        )
-
     def break_copy(self, database: int, how: Break, why: str) -> None:
         """Break the copy of a database; the files in the landing share stay."""
-        context = self._context
-        engine, name = (
-            context.secondary_engine,
-            context.scenario.databases[database].name,
-        )
         self.abort(database)
-        state = engine.state(name)
-        if how is Break.DROPPED or not (state.exists and state.restoring):
-            self.drop(database, why)
-            return
-        context.note("truth.copy_gone", database, why)
-        if how is Break.ONLINE:
-            engine.recover(name, MISTAKEN_FORK + self._mistakes)
-            self._mistakes += 1
-        else:
-            engine.destroy(
-                name
-            )  # its disk space stays taken, like that of any suspect database
-            error = (
-                engine.refusal(3456, db=name)
-                if isinstance(engine, ModelEngine)
-                else own_refusal(60030, db=name)
-            )
-            self.unusable[database] = error
-        context.witness.restore_failed(
-            context.now_us, database, RestoreState(0, 0, 0, exists=False)
-        )
+        self.copies.break_one(database, how, why)
 
     def _unclaim(self, work: Work) -> None:
         """Release the room of a restore that failed; an old copy that the attempt has cost is gone
@@ -647,16 +542,9 @@ class Secondary:
         if work.file.kind is Kind.FULL:
             self.data.remove(work.claimed_bytes)
             work.claimed_bytes = 0
-            if not self._context.secondary_engine.state(
-                work.file.database_name
-            ).exists:
-                if work.file.database in self._copies:
-                    self._context.note(
-                        "truth.copy_gone",
-                        work.file.database,
-                        "a restore over it failed",
-                    )
-                self.copy_of(work.file.database, 0)
+            self.copies.lost_by_restore(
+                work.file.database, work.file.database_name
+            )
 
     # ---- for the express lane
     @property
@@ -667,7 +555,7 @@ class Secondary:
             or self._waiting
             or self.readers
             or self.jobs_off
-            or self.differences
+            or self.set_up.differences
         )
 
     def lone_rates(self) -> tuple[int, int]:
@@ -696,42 +584,6 @@ class Secondary:
             file.landings += 1
             file.at_secondary = file.validated = True
 
-    # ---- readers
-    def enter(self, database: int) -> bool:
-        """Let someone read the database; return False if the recovery manager keeps it for
-        itself.
-        """
-        if database in self._shut:
-            return False
-        self.readers.append(database)
-        return True
-
-    def in_use(self, database: int) -> EngineError | None:
-        """Return the engine's error for a restore or a recovery while the database is being read;
-        None: nobody reads it.
-        """
-        return self.exclusive(database) if database in self.readers else None
-
-    def exclusive(self, database: int) -> EngineError:
-        """Return the engine's error where it needs the database for itself and cannot have it."""
-        engine = self._context.secondary_engine
-        if not isinstance(engine, ModelEngine):
-            return EngineError(*IN_USE)
-        return engine.refusal(
-            3101, db=self._context.scenario.databases[database].name
-        )
-
-    def disconnect(self, database: int) -> None:
-        """Disconnect everyone who reads the database, and let nobody else in (single user)."""
-        self.readers = [
-            reader for reader in self.readers if reader != database
-        ]
-        self._shut.add(database)
-
-    def admit(self, database: int) -> None:
-        """Let people read the database again."""
-        self._shut.discard(database)
-
     # ---- the end of a restore
     def _finish(self, work: Work) -> None:
         context = self._context
@@ -758,9 +610,9 @@ class Secondary:
         now: int = context.agenda._now
         if work.claimed_bytes:
             self.data.remove(work.claimed_bytes)
-            self.copy_of(file.database, work.claimed_bytes)
+            self.copies.put(file.database, work.claimed_bytes)
         if file.kind is Kind.FULL:
-            self.unusable.pop(file.database, None)
+            self.copies.unusable.pop(file.database, None)
         self.restore_folder.drop(file)
         self.reach.restored(file.database)
         reading = context.secondary_engine.read_witness(file.database_name)
@@ -874,7 +726,7 @@ class Secondary:
         engine's rules.
         """
         self._waiting.clear()
-        self._shut.clear()
+        self.readers.admit_all()
         self._held.clear()
         for work in self._hashing:
             if work.flow is not None:

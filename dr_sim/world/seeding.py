@@ -54,7 +54,7 @@ def seed(
                 name, path, replace=True
             ).finish()
             each.secondary_files.delete(path)
-            secondary.copy_of(db.index, size)
+            secondary.copies.put(db.index, size)
             base_lsn = made.header.first_lsn
             each.witness.seeded(
                 0, db.index, state.fork, state.redo_lsn, 0, base_lsn
@@ -93,7 +93,7 @@ def _take_over(
     if db.spec.log.kind == "none":
         context.witness.log_kept(context.now_us, db.index, False)
     if copy is not None:
-        secondary.copy_of(db.index, db.spec.size_bytes)
+        secondary.copies.put(db.index, db.spec.size_bytes)
     context.witness.succeeded(context.now_us, db.index, of, copy)
     context.note(
         "truth.begins",

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from dr_sim.engines.port import EngineError
 from dr_sim.engines.postgres_words import refusal as postgres_refusal
 from dr_sim.engines.sql_server_errors import refusal
+from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.context import Context
 
 
 class Reason(enum.Enum):
@@ -54,3 +56,39 @@ class Difference:
         return refusal(
             5133, path=rf"{drive}:\data\{file}.ndf", why=why, file=file
         )
+
+
+class SetUp:
+    """The set-up of the secondary: which changes at the primary it knows nothing of."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.differences: list[Difference] = []
+
+    def differs(self, difference: Difference) -> None:
+        """Note that the primary was changed, and nobody has set this side up for it."""
+        self.differences.append(difference)
+        self._tell_witness(difference.database)
+
+    def set_right(self, difference: Difference) -> None:
+        """Note that somebody has set this side up for the change."""
+        self.differences.remove(difference)
+        self._tell_witness(difference.database)
+
+    def _tell_witness(self, database: int) -> None:
+        stops = [d.lsn for d in self.differences if d.database == database]
+        self._context.witness.stops_at(database, stops)
+
+    def refusal(self, content: BackupFile) -> EngineError | None:
+        """Return the engine's error for a backup that holds a change that this side is not set up
+        for.
+        """
+        for difference in self.differences:
+            if difference.database != content.database:
+                continue
+            if content.header.last_lsn > difference.lsn:
+                return difference.error(
+                    content.database_name,
+                    self._context.scenario.engine.imitates,
+                )
+        return None

@@ -138,7 +138,7 @@ def _copy_beside(
     )
     state = engine.state(name)
     parent = lineage.parents[lineage.fork][0]
-    if index in pair.secondary.unusable or not (
+    if index in pair.secondary.copies.unusable or not (
         state.exists and state.restoring
     ):
         return None

@@ -180,7 +180,7 @@ class StandbyHands:
         if index not in self._ordered:
             self._ordered.add(index)
             return False
-        refusal = self._secondary.exclusive(index)
+        refusal = self._secondary.readers.exclusive(index)
         failed = (
             command.database,
             command.name,
@@ -232,7 +232,7 @@ class StandbyHands:
             )
 
     def _drop(self, command: c.Drop) -> None:
-        self._secondary.drop(
+        self._secondary.copies.drop(
             self._index[command.database], "dropped to make room"
         )
 
@@ -263,7 +263,7 @@ class StandbyHands:
         self, database: str, incarnation: int, outcome: Online | None
     ) -> None:
         index = self._index[database]
-        in_use = self._secondary.in_use(index)
+        in_use = self._secondary.readers.refusal(index)
         if in_use is not None and outcome is None:
             outcome = (in_use.number, in_use.text, 0, 0)
         number, text, fork, lsn = self._promotion.recover(
@@ -277,17 +277,17 @@ class StandbyHands:
             self._driver.answer(incarnation, e.Recovered, database, fork, lsn)
 
     def _bring_online(self, index: int) -> Online:
-        error = self._secondary.unusable.get(index)
+        error = self._secondary.copies.unusable.get(index)
         if error is None:
             return self._promotion.bring_online(index)
         return error.number, error.text, 0, 0
 
     # ---- readers
     def _disconnect(self, command: c.Disconnect) -> None:
-        self._secondary.disconnect(self._index[command.database])
+        self._secondary.readers.disconnect(self._index[command.database])
 
     def _admit(self, command: c.AdmitReaders) -> None:
-        self._secondary.admit(self._index[command.database])
+        self._secondary.readers.admit(self._index[command.database])
 
     # ---- the inventory
     def _take_inventory(self, command: TakeInventory) -> None:

@@ -1,0 +1,102 @@
+"""The copies of the databases at the secondary: the room that each takes on the data disk, and how
+one is lost or broken while the backup files stay.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from dr_sim.backups.model import RestoreState
+from dr_sim.engines.model import ModelEngine
+from dr_sim.engines.own_errors import refusal as own_refusal
+from dr_sim.engines.port import EngineError
+from dr_sim.world.context import Context
+from dr_sim.world.volume import Volume
+
+DATA_DISK = "//secondary/data"
+MISTAKEN_FORK = 1 << 20
+"""The first of the forks of standbys that were brought online by mistake."""
+
+
+class Break(enum.Enum):
+    """The events that make a standby's database unusable while its backup files stay."""
+
+    DROPPED = "dropped"
+    # nothing can be restored into it any more, and it has left the primary's history
+    ONLINE = "brought online"
+    REDO = "redo fails"  # its undo file is gone, or a page of it: it cannot be rolled forward
+
+
+class StandbyCopies:
+    """The databases that lie restored at the secondary. data: its disk."""
+
+    def __init__(self, context: Context, data: Volume) -> None:
+        self._context = context
+        self._data = data
+        self._bytes: dict[int, int] = {}  # the room of each database's copy
+        # copies whose redo fails, and the engine's error
+        self.unusable: dict[int, EngineError] = {}
+        self._mistakes = 0  # copies that were brought online by mistake
+
+    def put(self, database: int, size_bytes: int) -> None:
+        """Note that a database of that size lies restored here, in place of what lay there; 0:
+        none.
+        """
+        self._data.remove(self._bytes.pop(database, 0))
+        if size_bytes:
+            self._data.put(size_bytes)
+            self._bytes[database] = size_bytes
+
+    def room_of(self, database: int) -> int:
+        """Return the bytes that the copy of a database takes."""
+        return self._bytes.get(database, 0)
+
+    def drop(self, database: int, why: str) -> None:
+        """Drop the copy of a database: to make room for a new one, or because somebody wiped it."""
+        context = self._context
+        if database in self._bytes:
+            context.note("truth.copy_gone", database, why)
+        name = context.scenario.databases[database].name
+        engine = context.secondary_engine
+        engine.destroy(name)
+        self.unusable.pop(database, None)
+        self.put(database, 0)
+        context.witness.restore_failed(
+            context.now_us, database, engine.state(name)
+        )
+
+    def lost_by_restore(self, database: int, name: str) -> None:
+        """Note what a restore that failed has left: an old copy under it may be gone."""
+        context = self._context
+        if context.secondary_engine.state(name).exists:
+            return
+        if database in self._bytes:
+            context.note(
+                "truth.copy_gone", database, "a restore over it failed"
+            )
+        self.put(database, 0)
+
+    def break_one(self, database: int, how: Break, why: str) -> None:
+        """Break the copy of a database into which nothing is being restored."""
+        context = self._context
+        engine = context.secondary_engine
+        name = context.scenario.databases[database].name
+        state = engine.state(name)
+        if how is Break.DROPPED or not (state.exists and state.restoring):
+            self.drop(database, why)
+            return
+        context.note("truth.copy_gone", database, why)
+        if how is Break.ONLINE:
+            engine.recover(name, MISTAKEN_FORK + self._mistakes)
+            self._mistakes += 1
+        else:
+            # its disk space stays taken, like that of any suspect database
+            engine.destroy(name)
+            self.unusable[database] = (
+                engine.refusal(3456, db=name)
+                if isinstance(engine, ModelEngine)
+                else own_refusal(60030, db=name)
+            )
+        context.witness.restore_failed(
+            context.now_us, database, RestoreState(0, 0, 0, exists=False)
+        )
