@@ -9,56 +9,49 @@ finds in it.
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.failover_table import FailoverPhase as Phase
+from dr_sim.recovery.own import OwnLogic
 
 
-class Simple:
+class Simple(OwnLogic):
     def __init__(self, config, incarnation, saved):
-        self.incarnation = incarnation
-        self.operators = config.failover.operators
-        self.read = {tuple(key.split("/")[1:]) for key in saved}  # (database, log)
-        self.waiting = {database.name: {} for database in config.databases}  # logs
-        self.tails = set()  # (database, the last log of the old primary)
-        self.offline = set(self.waiting)
+        super().__init__(config, incarnation, saved)
+        self.waiting = {name: {} for name in self.databases}  # logs
+        self.tails = {}  # by database, the last log of the old primary
+        self.offline = set(self.databases)
 
-    def resume(self):
-        return [c.ClearRestoreFolder(), c.TakeInventory()]
-
-    def handle(self, event):
-        if event.incarnation not in (0, self.incarnation):
-            return []  # an answer to an earlier life
+    def decide(self, event):
         match event:
             case e.Inventory(files=files):
-                return [command for name in files for command in self.go_on(name, files[name])]
+                for name in files:
+                    yield from self.go_on(name, files[name])
             case e.Landed(database=name):
-                return self.go_on(name, [event])
+                yield from self.go_on(name, [event])
             case e.Restored(database=name) | e.RestoreFailed(database=name):
                 self.waiting[name].pop(event.name)
-                return self.go_on(name)
-            case e.FailoverOrdered(operator=who) if who in self.operators:
-                return [c.EnterPhase(Phase.FENCING), c.Fence(event.planned)]
+                yield from self.go_on(name)
+            case e.FailoverOrdered(operator=who) if who in self.config.failover.operators:
+                yield from (c.EnterPhase(Phase.FENCING), c.Fence(event.planned))
             case e.Fenced():
-                phases = [c.EnterPhase(Phase.DRAINING), c.EnterPhase(Phase.TAIL)]
-                return phases + [c.TakeTail(name) for name in self.waiting]
+                yield from (c.EnterPhase(Phase.DRAINING), c.EnterPhase(Phase.TAIL))
+                yield from map(c.TakeTail, self.databases)
             case e.TailTaken(database=name, name=log):
-                self.tails.add((name, log))
-                return self.go_on(name)
+                self.tails[name] = log
+                yield from self.go_on(name)
             case e.Recovered(database=name):
                 self.offline.discard(name)
-                return [] if self.offline else [c.EnterPhase(Phase.REDIRECTING), c.Redirect()]
+                if not self.offline:
+                    yield from (c.EnterPhase(Phase.REDIRECTING), c.Redirect())
             case e.Redirected():
-                return [c.EnterPhase(Phase.SERVING)]
-        return []
+                yield c.EnterPhase(Phase.SERVING)
 
     def go_on(self, name, landed=()):
-        """Restore the next log; it counts as read from now on. After the tails, come online."""
+        """Restore the next log, once. After all the tails, come online."""
         logs = self.waiting[name]
-        logs |= {f.name: f for f in landed if "_log_" in f.name and (name, f.name) not in self.read}
+        logs |= self.unread_logs(name, landed)
         log = next(iter(logs), None)
-        if log and (name, log) not in self.read:
-            self.read.add((name, log))
-            count = c.Save(f"attempts/{name}/{log}", "1")
-            return [count, c.RenameWorkingCopy(name, log, 1), c.Restore(name, log, False)]
-        complete = len(self.tails) == len(self.waiting) and self.tails <= self.read
-        if complete and not any(self.waiting.values()):
-            return [c.EnterPhase(Phase.RECOVERING), *(c.Recover(each) for each in self.waiting)]
-        return []
+        tails = all(self.attempts(each, self.tails.get(each, "")) for each in self.databases)
+        if log and not self.attempts(name, log):
+            yield from self.read(name, log)
+        elif tails and not any(self.waiting.values()):
+            yield c.EnterPhase(Phase.RECOVERING)
+            yield from map(c.Recover, self.databases)

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,15 @@ from dr_sim.errors import InputError
 from dr_sim.experiments.store import key_of
 from dr_sim.loading import load_scenario
 from dr_sim.machines import Command, Save, TakeInventory
+from dr_sim.recovery import commands, events
 from dr_sim.recovery.manager import RecoveryManager
+from dr_sim.recovery.own import OwnLogic
 from dr_sim.stores import MemoryStore, StoreError
 from dr_sim.world.own_logic import builder, watched, with_manager
 from dr_sim.world.world import World
 from tests.own_logic import managers
 from tests.own_logic.managers import CountsItsLives, SaysItAbsorbs, Unchanged
+from tests.recovery.fake_world import config
 
 ROOT = Path(__file__).parents[2]
 HERE = "tests.own_logic.managers"
@@ -81,6 +85,25 @@ def test_the_page_shows_the_example_as_it_is() -> None:
         text for text in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "Simple" in text
     ]
     assert code[code.index("class Simple") :] in shown[0]
+
+
+def test_the_base_counts_each_read_before_it_and_leaves_out_answers_to_an_earlier_life() -> None:
+    class Answers(OwnLogic):
+        def decide(self, event: events.Event) -> Iterator[commands.Command]:
+            yield from self.read("crm", "crm_log")
+
+    logic = Answers(config(), 2, {"attempts/crm/crm_log": "1", "restored/crm": "1 2 3 4 "})
+    assert (logic.attempts("crm", "crm_log"), logic.attempts("crm", "another")) == (1, 0)
+    assert logic.handle(events.ClaimFreed(0, 0, 1, False)) == []
+    assert logic.handle(events.ClaimFreed(0, 0, 0, False)) == [
+        commands.Save("attempts/crm/crm_log", "2"),
+        commands.RenameWorkingCopy("crm", "crm_log", 2),
+        commands.Restore("crm", "crm_log", False),
+    ]
+    assert [type(x) for x in logic.resume()] == [
+        commands.ClearRestoreFolder,
+        commands.TakeInventory,
+    ]
 
 
 # ---- before a run
