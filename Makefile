@@ -10,7 +10,13 @@ $(BIN)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
 
-demo: $(BIN)/.ready
+# what dr-sim itself needs; nothing more where the tools for tests are there already
+$(BIN)/.demo: pyproject.toml
+	test -e $(BIN)/.ready || $(PYTHON) -m venv $(VENV)
+	test -e $(BIN)/.ready || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+demo: $(BIN)/.demo
 	$(BIN)/dr-sim run scenarios/quickstart.yaml
 
 test: $(BIN)/.ready

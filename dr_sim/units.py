@@ -378,6 +378,9 @@ def _unknown_duration_unit(text: str, unit: str) -> str:
         return f"{text!r}: 'm' could be minutes or months; write min"
     if unit in ("month", "months", "year", "years"):
         return f"{text!r}: months and years differ in length; write days, as in '30 days'"
+    usual = {"w": "weeks", "wk": "weeks", "hr": "h", "hrs": "h", "mins": "min"}
+    if unit.lower() in usual:
+        return f"{text!r}: {unit!r} is no unit of time; did you mean {usual[unit.lower()]}?"
     return (
         f"{text!r}: {unit!r} is no unit of time; "
         f"{_hint(unit, DURATION_UNITS, 'us, ms, s, min, h, days or weeks')}"

@@ -98,3 +98,21 @@ def test_each_shell_is_told_how(shell: str, capsys: pytest.CaptureFixture[str]) 
     assert "_ARGCOMPLETE" in script and "dr-sim" in script
     if shutil.which(shell) and shell != "powershell":
         subprocess.run([shell, "-n"], input=script, text=True, check=True)
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["rnu", "x.yaml"], "there is no command 'rnu'; did you mean run?"),
+        (["run", "x.yaml", "--output", "y"], "did you mean --out? `dr-sim run --help`"),
+        (["run", "x.yaml", "--runs", "3"], "did you mean --replications?"),
+        (["run", "x.yaml", "--qqq"], "unrecognized arguments: --qqq; `dr-sim run --help` lists"),
+    ],
+)
+def test_an_unknown_word_is_told_with_what_was_meant(
+    argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(argv)
+    assert left.value.code == 2
+    assert said in capsys.readouterr().err

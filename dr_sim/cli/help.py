@@ -5,9 +5,12 @@ codes.
 from __future__ import annotations
 
 import argparse
+import difflib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 WIDTH = 80
 EXIT_CODES = {
@@ -303,6 +306,48 @@ def _codes(codes: tuple[int, ...], means: dict[int, str]) -> list[str]:
             for code in codes
         ),
     ]
+
+
+HABITS = {"--results": "--out", "--runs": "--replications"}
+"""Names of options that people know from other tools."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Names what was meant where a command is unknown."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and leave with exit code 2."""
+        found = re.match(
+            r"argument COMMAND: invalid choice: '(.*?)' \(choose from (.*)\)",
+            message,
+        )
+        if found:
+            known = re.findall(r"[a-z-]+", found[2])
+            near = difflib.get_close_matches(found[1], known, 1, 0.5)
+            hint = f"did you mean {near[0]}? " if near else ""
+            message = (
+                f"there is no command {found[1]!r}; {hint}"
+                "`dr-sim --help` lists all of them"
+            )
+        super().error(message)
+
+
+def next_step(scenario: Path) -> str:
+    """Return what an import leaves to do."""
+    return f"{scenario}: put right what is marked 'guessed', then: dr-sim run {scenario}"
+
+
+def unknown_options(parser: argparse.ArgumentParser, extra: list[str]) -> str:
+    """Return what is wrong with arguments that a command does not take, and what was meant."""
+    known = re.findall(r"--[a-z][a-z-]*", parser.format_help())
+    first = extra[0].partition("=")[0]
+    near = difflib.get_close_matches(first, known, 1, 0.6)
+    meant = HABITS.get(first, near[0] if near else "")
+    hint = f"did you mean {meant}? " if meant in known else ""
+    return (
+        f"unrecognized arguments: {' '.join(extra)}; {hint}"
+        f"`{parser.prog} --help` lists what it takes"
+    )
 
 
 class HelpFormatter(argparse.HelpFormatter):

@@ -62,7 +62,7 @@ def _new(a: argparse.Namespace) -> int:
             show("\n".join(wrapped(f"{name:<12}", new.template_about(name))))
         return 0
     if a.template is not None and a.template not in known:
-        raise unknown("new --list", a.template, known)
+        raise unknown("new --list", a.template, known, "new --template")
     if a.file is None:
         raise _refused(
             "new", "name the file to write, as in `dr-sim new mine.yaml`"

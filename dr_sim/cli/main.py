@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,14 @@ from dr_sim.cli import library as cli_library
 from dr_sim.cli import plan as cli_plan
 from dr_sim.cli import reference as cli_reference
 from dr_sim.cli import ways as cli_ways
-from dr_sim.cli.help import HelpFormatter, complete_help, main_epilog
+from dr_sim.cli.help import (
+    HelpFormatter,
+    Parser,
+    complete_help,
+    main_epilog,
+    next_step,
+    unknown_options,
+)
 from dr_sim.engines.sides import ENGINES, TIMINGS
 from dr_sim.errors import DrSimError, InputError, Problem
 from dr_sim.files.output import mute, printable, show
@@ -75,7 +82,7 @@ def main(
     if "_ARGCOMPLETE" in os.environ:
         cli_completion.answer_shell(parser_of_all())
     try:
-        arguments = parser_of_all().parse_args(argv)
+        arguments = _parsed(argv)
         command: Callable[[argparse.Namespace], int] = arguments.command
         named = getattr(arguments, "manager", "")
         manager = named if isinstance(named, str) else " and ".join(named)
@@ -130,9 +137,18 @@ def _in_printing(error: OSError) -> bool:
     )
 
 
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the arguments; an option that the command does not know is told with its usage."""
+    arguments, extra = parser_of_all().parse_known_args(argv)
+    if extra:
+        of: argparse.ArgumentParser = arguments.parser
+        of.error(unknown_options(of, extra))
+    return arguments
+
+
 def parser_of_all() -> argparse.ArgumentParser:
     """Return the parser of every command."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="dr-sim",
         description="Simulates disaster recovery by log "
         "shipping and measures data loss and outage.",
@@ -159,6 +175,8 @@ def parser_of_all() -> argparse.ArgumentParser:
     _add_lists(commands)
     cli_reference.add_commands(commands)
     cli_completion.add_commands(commands)
+    for one in commands.choices.values():
+        one.set_defaults(parser=one)
     for name in _READS_SCENARIOS:
         commands.choices[name].add_argument(
             "--allow-outside",
@@ -671,6 +689,7 @@ def _import_sqlserver(a: argparse.Namespace) -> int:
     )
     write_together(files)
     show(imported.report)
+    show(next_step(a.out))
     return 0
 
 

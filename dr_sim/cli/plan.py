@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dr_sim import units
+from dr_sim.cli.help import next_step
 from dr_sim.errors import InputError, Problem
 from dr_sim.files.output import show
 from dr_sim.units import UnitError
@@ -164,6 +165,7 @@ def _import(a: argparse.Namespace) -> int:
     keep_apart(files, [a.history])
     write_together(files)
     show(imported.report)
+    show(next_step(a.out))
     return 0
 
 

@@ -148,8 +148,12 @@ def _faults(a: argparse.Namespace) -> int:
     return 0
 
 
-def unknown(command: str, name: str, known: list[str]) -> InputError:
-    """The error about a name that is not there, with the nearest one."""
+def unknown(
+    command: str, name: str, known: list[str], where: str = ""
+) -> InputError:
+    """The error about a name that is not there, with the nearest one. command: lists all of them;
+    where: the command that was given, if it is another one.
+    """
     near = difflib.get_close_matches(name, known, 1, 0.5)
     hint = (
         f"did you mean {near[0]}?"
@@ -159,7 +163,10 @@ def unknown(command: str, name: str, known: list[str]) -> InputError:
     return InputError(
         [
             Problem(
-                f"dr-sim {command}", 0, 0, f"there is no {name[:60]!r}; {hint}"
+                f"dr-sim {where or command}",
+                0,
+                0,
+                f"there is no {name[:60]!r}; {hint}",
             )
         ]
     )

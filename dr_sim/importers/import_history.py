@@ -22,6 +22,7 @@ from dr_sim.importers.restores import RestoreFit, fit_restores, parse_restores
 from dr_sim.importers.sqlserver_history import HistoryEntry, read_history
 from dr_sim.scenario.values import is_name
 from dr_sim.units import HOUR_US, MINUTE_US, SECOND_US
+from dr_sim.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +361,8 @@ def report_of(
     settings: Settings,
 ) -> str:
     """The report's text. rows: of the history; remarks: on the history as a whole."""
-    lines = [f"{_one_line(file)}: {rows} rows, {len(fits)} databases"]
+    found = f"{counted(rows, 'row')}, {counted(len(fits), 'database')}"
+    lines = [f"{_one_line(file)}: {found}"]
     lines += [f"  - {_one_line(remark)}" for remark in remarks]
     for fit in fits:
         span = f"{utc_text(fit.begins_utc_us)} to {utc_text(fit.ends_utc_us)}"

@@ -258,7 +258,8 @@ def _target(source: Source, question: PlanQuestion) -> Target:
     except (UnitError, BadValueError) as wrong:
         raise _refused(
             "--until",
-            f"{wrong}; or write an instant ('2024-05-01 10:00', in UTC) or latest",
+            f"{text[:60]!r} is none ({wrong}); write an instant ('2024-05-01 10:00', in UTC), "
+            "an LSN, or latest",
         ) from None
 
 

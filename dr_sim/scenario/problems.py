@@ -36,7 +36,14 @@ _HABITS: dict[str, dict[str, str]] = {
     },
     "databases.*": {
         **dict.fromkeys(
-            ("diff", "diffs", "differentials", "delta"),
+            (
+                "diff",
+                "diffs",
+                "differentials",
+                "delta",
+                "incr",
+                "incrementals",
+            ),
             "write 'differential: daily 01:00' (or incremental)",
         ),
         **dict.fromkeys(
@@ -48,6 +55,9 @@ _HABITS: dict[str, dict[str, str]] = {
                 "tlog",
                 "transaction_log",
                 "log_backup",
+                "log_backups",
+                "log_interval",
+                "logs",
             ),
             "log backups, WAL segments too, are 'log: every 5 min'",
         ),
@@ -61,6 +71,16 @@ _HABITS: dict[str, dict[str, str]] = {
         ),
         "retention": "it is set for each side: primary.retention, secondary.retention",
     },
+    "failover": {
+        "automatic": "write 'mode: automatic'",
+        "manual": "write 'mode: manual'",
+        "auto": "write 'mode: automatic'",
+        "type": "write 'mode: automatic' or 'mode: manual'",
+        **dict.fromkeys(
+            ("timeout", "after", "detection", "grace", "delay"),
+            "write 'silent_for: 30 s', how long the primary may be silent",
+        ),
+    },
     "link": {
         "latency": "write 'rtt: 30 ms', the time there and back",
         "delay": "write 'rtt: 30 ms', the time there and back",
@@ -73,6 +93,21 @@ _HABITS: dict[str, dict[str, str]] = {
 """Names what people write from habit, by the section (names of their own are '*'), and what to
 write here.
 """
+
+
+_SECTIONS = {
+    "link": "link: {bandwidth: 200 Mbit/s}",
+    "failover": "failover: {mode: automatic}",
+    "sla": "sla: {data_loss: at most 15 min, outage: at most 30 min}",
+    "databases": "databases: {crm: {size: 500 GB}}",
+}
+"""Examples of sections that people write as one value."""
+_CHOICES = {
+    **dict.fromkeys(("datacenter", "data center", "dc", "region"), "site"),
+    **dict.fromkeys(("primary", "server", "machine", "node", "vm"), "host"),
+    "db": "database",
+}
+"""Names that people write from habit in place of one of few words."""
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
@@ -291,11 +326,18 @@ def _reason(found: dict[str, Any], here: Node) -> str:
             if isinstance(given, str)
             else []
         )
+        usual = _CHOICES.get(given.lower()) if isinstance(given, str) else None
+        meant = usual if usual in allowed else near[0] if near else ""
         return f"{shown} is not one of {', '.join(allowed)}" + (
-            f"; did you mean {near[0]!r}?" if near else ""
+            f"; did you mean {meant!r}?" if meant else ""
         )
     if kind in ("model_type", "model_attributes_type", "dict_type"):
-        return f"a mapping of settings belongs here, not {shown}"
+        example = "".join(
+            f"; write {text}"
+            for path, text in _SECTIONS.items()
+            if found["loc"] and path == found["loc"][-1]
+        )
+        return f"a mapping of settings belongs here, not {shown}{example}"
     if kind in ("list_type", "tuple_type"):
         return f"a list belongs here, not {shown}"
     if kind == "string_type":

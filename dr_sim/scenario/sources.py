@@ -183,7 +183,9 @@ def _text(path: str, at: Node | None, problems: list[Problem]) -> str | None:
     try:
         data = read_inside(path, MAX_BYTES)
     except OSError as error:
-        problem(f"cannot be read: {error.strerror}")
+        beside = f"{path}.yaml"
+        hint = f"; did you mean {beside}?" if os.path.isfile(beside) else ""
+        problem(f"cannot be read: {error.strerror}{hint}")
         return None
     try:
         return data.decode("utf-8-sig")

@@ -150,7 +150,16 @@ def _meant_schedule(text: str) -> str:
     """Return what to write instead, by what people know from other tools."""
     if _CRON.fullmatch(text):
         return f"it in words, not as cron does: {_SCHEDULES}"
+    if _is_interval(text):
+        return f"'every {text}'"
     return _HABITS.get(text.lower(), _SCHEDULES)
+
+
+def _is_interval(text: str) -> bool:
+    try:
+        return units.parse_duration(text) > 0
+    except UnitError:
+        return False
 
 
 def _on_calendar(match: re.Match[str], text: str) -> Schedule:
