@@ -114,6 +114,14 @@ def no_full_text(database: str) -> str:
     )
 
 
+def hole_text(database: str) -> str:
+    """A store lacks a log."""
+    return (
+        f"Database [{database}] cannot be restored from here to its newest log backup: a log "
+        "backup before that is missing in this store."
+    )
+
+
 def copy_lost_text(database: str, minutes: int) -> str:
     return (
         f"Database [{database}] is not protected: its copy at the secondary is lost. "

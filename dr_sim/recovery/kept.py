@@ -6,8 +6,8 @@ turn or is passed. A file that landed damaged is copied again at once, then at e
 attempts allow. Beyond its limits people are told; a full or an incremental is then asked for anew
 (remake.py). A log that nobody can send again leaves a hole, which the next full gets past: until
 one has landed whole, that is told at every retry. Silence and backups that do not come as scheduled
-are watched as at a standby, and people are told at every retry while no full is here. A log that
-never came, while later ones did, is found by nobody until the service is restored.
+are watched as at a standby. People are told at every retry while no full is here, and while a log
+is missing that later ones follow on: it is asked for, and the next full gets past it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import FULL, LOG, File
 from dr_sim.recovery.limits import age_us
 from dr_sim.recovery.timers import Timer
+from dr_sim.recovery.watch import AskedAbout
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
@@ -89,6 +90,59 @@ def unprotected(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     db.alerts.tell(e, Danger.UNPROTECTED, alert, out)
     at = e.mono_us + db.rules.retry_us
     out.append(SetAlarm(db.name, Timer.UNPROTECTED, at))
+
+
+def log_is_whole(
+    db: DatabaseReplay, file: File, e: Event, out: list[Command]
+) -> None:
+    """Note that a log is here. One before it that is not may be on its way for a while."""
+    pending = db.files.pending
+    if not db.only_keeps or len(pending) < 2 or pending[-1] is not file:
+        return
+    before, header = pending[-2].header, file.header
+    assert before is not None and header is not None
+    if before.last_lsn < header.first_lsn:
+        at = e.mono_us + db.rules.age_us
+        out.append(SetAlarm(db.name, Timer.CHAIN, at))
+
+
+def chain_rang(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """Handle the alarm 'chain': a log that is still missing is told, and asked for, at every
+    retry.
+    """
+    if not db.only_keeps or not _has_full(db):
+        return
+    hole_lsn = _hole(db)
+    if hole_lsn < 0:
+        db.alerts.over(Danger.UNPROTECTED, out)
+        return
+    text = texts.hole_text(db.name)
+    alert = Message(AlertId.NOT_PROTECTED, db.minutes(e), text)
+    db.alerts.tell(e, Danger.UNPROTECTED, alert, out)
+    db.watch.ask(AskedAbout.SILENCE, (hole_lsn, 0), out)
+    at = e.mono_us + db.rules.retry_us
+    out.append(SetAlarm(db.name, Timer.CHAIN, at))
+
+
+def _hole(db: DatabaseReplay) -> int:
+    """Return where the first log begins that is missing after the newest full; -1: none is."""
+    ends = [
+        file.header.last_lsn
+        for file in db.files.values()
+        if file.kind is FULL
+        and file.content is Content.WHOLE
+        and file.header is not None
+    ]
+    if not ends:
+        return -1
+    reached = max(ends)
+    for log in db.files.pending:
+        header = log.header
+        assert header is not None
+        if header.first_lsn > reached:
+            return reached
+        reached = max(reached, header.last_lsn)
+    return -1
 
 
 def full_is_whole(db: DatabaseReplay, out: list[Command]) -> None:

@@ -97,6 +97,7 @@ def validated(
         files.hold_until(file, e.mono_us + wait_us)
     if file.kind is LOG and not file.done:
         files.queue(file)
+        kept.log_is_whole(db, file, e, out)
     if db.watch.stuck is not None and files.in_hand is not None:
         db.look(
             e, out

@@ -489,6 +489,7 @@ _ON_ALARM: dict[
     Timer.RETRY: retries.retry,
     Timer.WINDOW: retries.window,
     Timer.UNPROTECTED: retries.unprotected,
+    Timer.CHAIN: kept.chain_rang,
     Timer.WAITS: DatabaseReplay.waits_rang,
     Timer.OVERDUE: DatabaseReplay.overdue_rang,
     Timer.DELAY: DatabaseReplay.advance,

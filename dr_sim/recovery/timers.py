@@ -15,6 +15,7 @@ class Timer(enum.StrEnum):
     WINDOW = "window"  # no log has landed for the window, perhaps
     OVERDUE = "overdue"  # of a database without logs: no backup has come as scheduled, perhaps
     WAITS = "waits"  # a log that has landed waits for too long, perhaps
+    CHAIN = "chain"  # a store lacks a log that later ones follow on, perhaps
     UNPROTECTED = "unprotected"  # there is still no first copy, perhaps
     STANDBY = "standby"  # the copy is lost: told again
     DELAY = "delay"  # the replay delay lets a log go

@@ -120,6 +120,43 @@ def test_a_store_without_a_full_is_told_of_until_one_comes() -> None:
     assert told(world).count(NOT_PROTECTED) == 2
 
 
+def test_a_log_that_never_came_is_told_and_asked_for_until_it_comes() -> None:
+    world = store()
+    missing = world.backup(Kind.LOG)
+    world.on_way.remove(missing)
+    for _ in range(4):
+        world.wait(5 * MINUTE)
+        world.backup(Kind.LOG)
+        later = world.on_way[-1]
+        world.land(later)
+        world.settle()
+    assert told(world).count(NOT_PROTECTED) == 1  # 15 minutes after the first later one
+    assert missing in world.on_way  # the primary has it, and sends it
+    world.land(missing)
+    world.settle()
+    before = told(world).count(NOT_PROTECTED)
+    for _ in range(4):
+        world.wait(5 * MINUTE)
+        world.backup(Kind.LOG)
+        world.land_all()
+    assert told(world).count(NOT_PROTECTED) == before
+
+
+def test_a_log_that_comes_late_is_no_trouble() -> None:
+    world = store()
+    late = world.backup(Kind.LOG)
+    world.on_way.remove(late)
+    world.wait(5 * MINUTE)
+    world.backup(Kind.LOG)
+    world.land_all()
+    world.wait(5 * MINUTE)
+    world.on_way.append(late)
+    world.backup(Kind.LOG)
+    world.land_all()
+    world.wait(10 * MINUTE)
+    assert NOT_PROTECTED not in told(world)
+
+
 def test_a_damaged_log_is_copied_again_until_it_is_whole() -> None:
     world = store()
     name = world.backup(Kind.LOG)
