@@ -95,12 +95,14 @@ class OnceStream(Stream):
     times cheaper than to begin a generator for it.
     """
 
-    __slots__ = ()
+    __slots__ = ("_bytes",)
+
+    def __init__(self, key: bytes) -> None:
+        self._bytes = key
 
     def word(self, occurrence: int) -> int:
-        key = self._key.to_bytes(16, "little")
         hashed = blake2b(
-            occurrence.to_bytes(8, "little"), digest_size=8, key=key
+            occurrence.to_bytes(8, "little"), digest_size=8, key=self._bytes
         )
         return int.from_bytes(hashed.digest(), "little")
 
@@ -127,16 +129,15 @@ class Streams:
             if len(self._open) >= MOST_OPEN:
                 self._open.clear()  # any of them can be had again by its name
             stream = self._open[name] = Stream(
-                self._key_of(name), self._block_words
+                int.from_bytes(self._bytes_of(name), "little"),
+                self._block_words,
             )
         return stream
 
     def once(self, entity: str, purpose: str, lane: str = "") -> OnceStream:
         """A stream for a name that is used once or twice, such as that of a single job."""
-        return OnceStream(self._key_of((entity, purpose, lane)))
+        return OnceStream(self._bytes_of((entity, purpose, lane)))
 
-    def _key_of(self, name: tuple[str, str, str]) -> int:
+    def _bytes_of(self, name: tuple[str, str, str]) -> bytes:
         text = self._prefix + "\0".join(name)
-        return int.from_bytes(
-            blake2b(text.encode(), digest_size=16).digest(), "little"
-        )
+        return blake2b(text.encode(), digest_size=16).digest()

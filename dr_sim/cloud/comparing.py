@@ -40,37 +40,18 @@ class Both:
     still: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class JudgedThing:
-    """foreign: an identifier of another site that is in use at the target; '' if none is."""
-
-    foreign: str
-    same: bool
-    as_it_should: bool
-
-
-def judged(
-    source: Read, target: Read, should: tuple[str, str], foreign: str
-) -> JudgedThing:
-    """should: what the source and the target should be."""
-    values = (source.value, target.value)
-    return JudgedThing(
-        foreign,
-        values[0] == values[1] and not foreign,
-        values == should and not foreign,
-    )
-
-
 def foreign_at(site: str, read: Read, mapping: Mapping) -> str:
     """The first identifier in use there that belongs to another site; '' if none does."""
-    return next(
-        (name for name in read.ids if not mapping.is_of(name, site)), ""
-    )
+    for name in read.ids:
+        if not mapping.is_of(name, site):
+            return name
+    return ""
 
 
 class SideComparison:
     """Readings of one network, one at a time. correcting: what differs is to be set, pending or
-    not. upto: the number of the last change when the reading began.
+    not. unsure: what could not be compared, being changed. upto: the number of the last change when
+    the reading began.
     """
 
     def __init__(
@@ -87,14 +68,9 @@ class SideComparison:
         self._moved: set[str] = (
             set()
         )  # things that were changed since the reading began
-        self._unsure: set[str] = (
+        self.unsure: set[str] = (
             set()
         )  # things that could not be compared, being changed
-
-    @property
-    def is_unsure(self) -> bool:
-        """Whether something could not be compared."""
-        return bool(self._unsure)
 
     @property
     def under_way(self) -> bool:
@@ -131,29 +107,23 @@ class SideComparison:
             return None
         source, target = (self._read.get(site) for site in self._sites)
         if source is None or target is None:
-            self._unsure.clear()  # nobody answers there; the next audit will tell
+            self.unsure.clear()  # nobody answers there; the next audit will tell
             return None
-        moving = {thing for thing in self._things if self._is_moving(thing)}
-        self._unsure |= moving
-        self._unsure &= moving
+        moving = self._moved | self._changing()
+        self.unsure |= moving
+        self.unsure &= moving
         still = tuple(thing for thing in self._things if thing not in moving)
         return Both(source, target, still)
 
-    def _is_moving(self, entity: str) -> bool:
-        return entity in self._moved or self._is_changing(entity)
-
-    def _is_changing(self, entity: str) -> bool:
-        book, network = self._book, self._network
-        return any(
-            book.is_changing(network, site, entity) for site in self._sites
-        )
+    def _changing(self) -> set[str]:
+        return self._book.changing(self._network, self._sites)
 
     @property
     def is_to_be_repeated(self) -> bool:
         """Whether something that could not be compared stands still by now."""
         if self.under_way:
             return False
-        return not all(self._is_changing(entity) for entity in self._unsure)
+        return not self.unsure <= self._changing()
 
 
 def _side(text: str) -> Side | None:

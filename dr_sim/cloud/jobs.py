@@ -23,6 +23,7 @@ import json
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as quoted
 
 from dr_sim.cloud.commands import (
     AskScript,
@@ -35,7 +36,6 @@ from dr_sim.cloud.commands import (
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.events import AgentSaid
 from dr_sim.cloud.out import Out
-from dr_sim.cloud.texts import listed
 from dr_sim.cloud.words import (
     JobKind,
     JobMove,
@@ -96,12 +96,14 @@ JOBS: Transitions[JobState, JobMove] = Transitions(
         JobState.CANCELLED: {},
     },
 )
-BUSY = (
-    JobState.STARTING,
-    JobState.RUNNING,
-    JobState.OVERDUE,
-    JobState.KILLING,
-    JobState.CLEANING,
+BUSY = frozenset(
+    (
+        JobState.STARTING,
+        JobState.RUNNING,
+        JobState.OVERDUE,
+        JobState.KILLING,
+        JobState.CLEANING,
+    )
 )
 _BEFORE_AN_ATTEMPT = (
     JobState.QUEUED,
@@ -110,12 +112,22 @@ _BEFORE_AN_ATTEMPT = (
     JobState.OVERDUE,
 )
 """States that another attempt may follow."""
-_LIVE = (
-    JobState.STARTING,
-    JobState.RUNNING,
-    JobState.OVERDUE,
-    JobState.KILLING,
+_LIVE = frozenset(
+    (
+        JobState.STARTING,
+        JobState.RUNNING,
+        JobState.OVERDUE,
+        JobState.KILLING,
+    )
 )
+# members that each word of an agent is compared with: a member costs several times a name
+_QUEUED, _STARTING, _CLEANING = (
+    JobState.QUEUED,
+    JobState.STARTING,
+    JobState.CLEANING,
+)
+_DONE, _UNREACHABLE = Word.DONE, Word.UNREACHABLE
+_ALIVE = frozenset((Word.STARTED, Word.RUNNING))
 OPEN, ENDED = "job/", "ended/"
 """Keys in the store: of a job that is open, and of the state in which one ended."""
 LOOK = "jobs"
@@ -144,20 +156,12 @@ class CloudJob:
     due_us: int = 0  # when it is looked at next; of this life, never stored
 
     def text(self) -> str:
-        return listed(
-            self.order,
-            self.kind,
-            self.network,
-            self.site,
-            self.entity,
-            self.script,
-            self.params,
-            self.change,
-            self.number,
-            self.state,
-            self.attempt,
-            self.tries,
-            self.aim,
+        """Return what `listed` gives for all of it but its id."""
+        return (
+            f"[{self.order}, {quoted(self.kind)}, {quoted(self.network)}, {quoted(self.site)}, "
+            f"{quoted(self.entity)}, {quoted(self.script)}, {quoted(self.params)}, "
+            f"{quoted(self.change)}, {self.number}, {quoted(self.state)}, {self.attempt}, "
+            f"{self.tries}, {quoted(self.aim)}]"
         )
 
     @classmethod
@@ -228,18 +232,21 @@ class JobBook:
         self.open[job.id] = job
         lane = self._lanes.setdefault(job.lane, deque())
         lane.append(job)
-        if job.state is not JobState.QUEUED:
+        if job.state is not _QUEUED:
             self._busy[job.agent] = self._busy.get(job.agent, 0) + 1
         elif len(lane) == 1:
             self._ready.setdefault(job.agent, deque()).append(job)
 
     # ---- what others ask
-    def is_changing(self, network: str, site: str, entity: str) -> bool:
-        """Tell whether that thing may be half changed at that side: an attempt at a job of it has
-        begun, and the job is not over.
+    def changing(self, network: str, sites: tuple[str, str]) -> set[str]:
+        """Return the things that may be half changed at those sides: an attempt at a job of them
+        has begun, and the job is not over.
         """
-        lane = self._lanes.get((network, site, entity))
-        return lane is not None and lane[0].attempt > 0
+        return {
+            entity
+            for (of, site, entity), lane in self._lanes.items()
+            if of == network and site in sites and lane[0].attempt > 0
+        }
 
     def of_lane(
         self, network: str, site: str, entity: str
@@ -360,7 +367,7 @@ class JobBook:
 
     def pump(self, agent: tuple[str, str], out: Out) -> None:
         """Start what may start at that agent."""
-        if self._asleep or not self._is_heard(agent):
+        if self._asleep or (self._unheard and not self._is_heard(agent)):
             return
         ready = self._ready.get(agent)
         while ready and self._busy.get(agent, 0) < self._config.at_once:
@@ -428,20 +435,16 @@ class JobBook:
     def said(self, e: AgentSaid, out: Out) -> CloudJob | None:
         """Return the job if it ended by it."""
         job = self.open.get(e.job)
-        if (
-            job is None
-            or job.attempt != e.attempt
-            or e.word is Word.UNREACHABLE
-        ):
+        if job is None or job.attempt != e.attempt or e.word is _UNREACHABLE:
             return None
         state = job.state
-        if state is JobState.CLEANING:
+        if state is _CLEANING:
             return self._cleaned(job, e, out)
         if state not in _LIVE:
             return None
-        if e.word in (Word.STARTED, Word.RUNNING):
+        if e.word in _ALIVE:
             self._alive(job, out)
-        elif e.word is Word.DONE:
+        elif e.word is _DONE:
             self._move(job, JobMove.DONE)
             return self._ended(job, out)
         elif e.word is Word.UNKNOWN and state is not JobState.KILLING:
@@ -458,7 +461,7 @@ class JobBook:
         return None
 
     def _alive(self, job: CloudJob, out: Out) -> None:
-        if job.state is JobState.STARTING:
+        if job.state is _STARTING:
             self._move(job, JobMove.STARTED)
             self._look_at(job, out.mono_us + self._config.time_limit_us)
             self._set_alarm(out)
@@ -556,9 +559,8 @@ class JobBook:
         job.state = JOBS.after(job.state, move)
         after = job.state in BUSY
         if before != after:
-            self._busy[job.agent] = self._busy.get(job.agent, 0) + (
-                1 if after else -1
-            )
+            agent, busy = job.agent, self._busy
+            busy[agent] = busy.get(agent, 0) + (1 if after else -1)
 
     def _ended(self, job: CloudJob, out: Out) -> CloudJob:
         del self.open[job.id]
@@ -569,7 +571,7 @@ class JobBook:
         lane.remove(job)
         if not lane:
             del self._lanes[job.lane]
-        elif first and lane[0].state is JobState.QUEUED:
+        elif first and lane[0].state is _QUEUED:
             self._ready.setdefault(job.agent, deque()).append(lane[0])
         self._not_ready(job)
         self.pump(job.agent, out)

@@ -96,7 +96,8 @@ class CloudManager:
         out = Out(event.mono_us, event.utc_us)
         self._handlers[event.__class__](event, out)
         for mirror in self._every:
-            mirror.report(out)
+            if mirror.backlog.changed or mirror.comparison.unsure:
+                mirror.report(out)
         if self._provision is not None:
             self._maybe_provisioned(out)
         if not out.saves:

@@ -18,7 +18,7 @@ import json
 from dataclasses import dataclass
 
 from dr_sim.cloud.commands import DoByHand, Notify
-from dr_sim.cloud.comparing import Both, SideComparison, foreign_at, judged
+from dr_sim.cloud.comparing import Both, SideComparison, foreign_at
 from dr_sim.cloud.config import CloudConfig, NetworkConfig
 from dr_sim.cloud.drift import DriftWatch
 from dr_sim.cloud.events import (
@@ -104,7 +104,7 @@ class Mirror:
         self.watch = DriftWatch(
             name, self._spec.limit_us, config.jobs.retry_us
         )
-        self._comparison = SideComparison(name, self.rows, book)
+        self.comparison = SideComparison(name, self.rows, book)
 
     # ---- life
     def wake(self, out: Out) -> None:
@@ -179,7 +179,7 @@ class Mirror:
     # ---- changes
     def ended(self, job: CloudJob, out: Out) -> None:
         """A job of this network has ended."""
-        self._comparison.moved(job.entity)
+        self.comparison.moved(job.entity)
         if job.kind is JobKind.CHANGE:
             if job.state is JobState.DONE:
                 self._done_at_source(job, out)
@@ -417,12 +417,12 @@ class Mirror:
     # ---- comparing both sides
     def _read_both(self, out: Out, correcting: bool) -> None:
         """correcting: what differs is set, pending changes or not."""
-        self._comparison.begin(
+        self.comparison.begin(
             (self.source, self.target), self._number, correcting, out
         )
 
     def side_read(self, e: SideRead, out: Out) -> None:
-        both = self._comparison.heard(e) if self.target else None
+        both = self.comparison.heard(e) if self.target else None
         if both is None:
             return
         for entity in both.still:
@@ -433,20 +433,20 @@ class Mirror:
         source, target = both.source[entity], both.target[entity]
         mine, row = self.backlog.of(entity), self.rows[entity]
         foreign = foreign_at(self.target, target, self._mapping)
-        should = (row.value, mine[0].before if mine else row.value)
-        found = judged(source, target, should, foreign)
         if foreign:
             about = f"{entity}: {foreign}"
             out.commands.append(
                 Notify(self.name, Notice.FOREIGN_ID, about, out.utc_us)
             )
-        if found.same:
+        if source.value == target.value and not foreign:
             for change in mine:
-                if change.number <= self._comparison.upto:
+                if change.number <= self.comparison.upto:
                     self.backlog.in_effect(change.number, out)
             return
-        correcting = self._comparison.correcting
-        if found.as_it_should and not correcting:
+        should = (row.value, mine[0].before if mine else row.value)
+        as_it_should = (source.value, target.value) == should and not foreign
+        correcting = self.comparison.correcting
+        if as_it_should and not correcting:
             return
         skipped = any(c.way is PendingWay.SKIPPED for c in mine)
         if skipped and source.value == row.value and not correcting:
@@ -454,7 +454,7 @@ class Mirror:
         if row.value != source.value:
             row.value = source.value
             out.saves[f"{ROW}{self.name}/{entity}"] = row
-        if not found.as_it_should:
+        if not as_it_should:
             out.commands.append(
                 Notify(self.name, Notice.DIFFERENT, entity, out.utc_us)
             )
@@ -465,7 +465,7 @@ class Mirror:
 
     def audit(self, out: Out) -> None:
         self._set_audit(out)
-        if self.target and not self._comparison.correcting_now:
+        if self.target and not self.comparison.correcting_now:
             self._read_both(out, correcting=False)
 
     def _set_audit(self, out: Out) -> None:
@@ -520,12 +520,8 @@ class Mirror:
     # ---- what is believed
     def report(self, out: Out) -> None:
         """Say how far behind the target is, if that has changed."""
-        comparison = self._comparison
-        if (
-            comparison.is_unsure
-            and self.target
-            and comparison.is_to_be_repeated
-        ):
+        comparison = self.comparison
+        if comparison.unsure and self.target and comparison.is_to_be_repeated:
             self._read_both(out, correcting=False)
         if self.backlog.changed:
             self.backlog.changed = False

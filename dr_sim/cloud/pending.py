@@ -7,6 +7,7 @@ from __future__ import annotations
 import enum
 import json
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as quoted
 
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.texts import listed
@@ -42,15 +43,11 @@ class Pending:
     round: int = 0
 
     def text(self) -> str:
-        return listed(
-            self.entity,
-            self.script,
-            self.params,
-            self.change,
-            self.since_utc_us,
-            self.before,
-            self.way,
-            self.round,
+        """Return what `listed` gives for all of it but its number."""
+        return (
+            f"[{quoted(self.entity)}, {quoted(self.script)}, {quoted(self.params)}, "
+            f"{quoted(self.change)}, {self.since_utc_us}, {quoted(self.before)}, "
+            f"{quoted(self.way)}, {self.round}]"
         )
 
     @classmethod

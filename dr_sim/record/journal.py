@@ -116,7 +116,8 @@ class Texts(dict[str, int]):
         self.all: list[str] = []
 
     def __missing__(self, text: str) -> int:
-        text = str(text)  # an enum's member: its value
+        if text.__class__ is not str:
+            text = str(text)  # an enum's member: its value
         self[text] = number = len(self.all)
         self.all.append(text)
         return number
@@ -150,6 +151,30 @@ def _encoder(cls: type) -> Callable[..., tuple[int, ...]]:
     """A function from an event or command to its row's integers, written out once per class for
     speed.
     """
+    terms, codecs = _terms(cls)
+    encode: Callable[..., tuple[int, ...]] = eval(
+        f"lambda e, seq, time_us, entity, t, o: (seq, time_us, entity, {terms})",
+        codecs,
+    )
+    return encode
+
+
+def _writer(
+    cls: type, rows: list[int], texts: Texts, seen_texts: Texts
+) -> Callable[[Any, int, int, int], None]:
+    """A function that writes an event or command as a row of its kind's: the same integers, and a
+    call less.
+    """
+    terms, codecs = _terms(cls)
+    write: Callable[[Any, int, int, int], None] = eval(
+        f"lambda e, seq, time_us, entity: extend((seq, time_us, entity, {terms}))",
+        {**codecs, "extend": rows.extend, "t": texts, "o": seen_texts},
+    )
+    return write
+
+
+def _terms(cls: type) -> tuple[str, dict[str, Any]]:
+    """The expression of each field's integer, of an event or command e, and what they call."""
     form = {
         "int": "e.{0}",
         "seen-int": "e.{0}",
@@ -169,11 +194,8 @@ def _encoder(cls: type) -> Callable[..., tuple[int, ...]]:
             else form[kind].format(name)
         )
         terms.append(f"{term}, ")
-    encode: Callable[..., tuple[int, ...]] = eval(
-        f"lambda e, seq, time_us, entity, t, o: (seq, time_us, entity, {''.join(terms)})",
-        {f"c_{name}": codec.text for name, codec in codecs.items()},
-    )
-    return encode
+    calls = {f"c_{name}": codec.text for name, codec in codecs.items()}
+    return "".join(terms), calls
 
 
 class Pattern:
@@ -320,6 +342,10 @@ def _sum_of(text: str, place: dict[str, int]) -> _Sum:
     return constant, terms[1], terms[-1]
 
 
+def _number_of(value: int | str, table: Texts) -> int:
+    return value if isinstance(value, int) else table[value]
+
+
 def _packed(numbers: list[int]) -> Ints:
     """The numbers as an array; the list is empty afterwards."""
     packed = array("q")
@@ -349,12 +375,13 @@ class Journal:
         )
         self.texts = Texts()
         self.seen_texts = Texts()
-        self._noted: dict[str, tuple[int, list[Texts]]] = {}
+        self._noted: dict[str, tuple[Callable[..., None], int]] = {}
         self._encoders = {
             c: (self._fresh[i], _encoder(c)) for i, c in SEEN_CLASS.items()
         }
-        self._cloud_encoders = {
-            c: (self._fresh[i], _encoder(c)) for i, c in CLOUD_CLASS.items()
+        self._cloud_writers = {
+            c: _writer(c, self._fresh[i], self.texts, self.seen_texts)
+            for i, c in CLOUD_CLASS.items()
         }
         self._index: tuple[int, Ints, Ints] | None = None
         self._patterns_of: list[list[Pattern]] = [[] for _ in KINDS]
@@ -395,31 +422,42 @@ class Journal:
         self, kind_name: str, time_us: int, entity: int, *values: int | str
     ) -> None:
         """One row with texts as they are; for rows that are rare."""
-        kind_id, tables = self._noted.get(kind_name) or self._tables_of(
-            kind_name
-        )
-        if len(values) != len(tables):
+        write, fields = self._noted.get(kind_name) or self._noter(kind_name)
+        if len(values) != fields:
             raise ValueError(
-                f"{kind_name} takes {len(tables)} values, not {len(values)}"
+                f"{kind_name} takes {fields} values, not {len(values)}"
             )
-        self._fresh[kind_id].extend((self._count, time_us, entity))
-        self._fresh[kind_id].extend(
-            [
-                v if isinstance(v, int) else table[v]
-                for v, table in zip(values, tables, strict=True)
-            ]
-        )
+        write(self._count, time_us, entity, *values)
         self._count += 1
 
-    def _tables_of(self, kind_name: str) -> tuple[int, list[Texts]]:
-        """The kind's id, and for each field where its texts are interned."""
+    def _noter(self, kind_name: str) -> tuple[Callable[..., None], int]:
+        """A function that writes a row of a kind, and how many fields it has."""
         kind = KINDS[KIND_ID[kind_name]]
-        tables = [
-            self.seen_texts if t == "seen-text" else self.texts
-            for _, t in kind.fields
-        ]
-        self._noted[kind_name] = (kind.id, tables)
-        return kind.id, tables
+        names = [f"v{i}" for i in range(len(kind.fields))]
+        terms = []
+        for name, (_, of) in zip(names, kind.fields, strict=True):
+            table = "o" if of == "seen-text" else "t"
+            usual, then = (
+                ("int", name)
+                if of in ("int", "seen-int")
+                else ("str", f"{table}[{name}]")
+            )
+            other = f"number_of({name}, {table})"
+            terms.append(
+                f"{then} if {name}.__class__ is {usual} else {other}, "
+            )
+        write: Callable[..., None] = eval(
+            f"lambda seq, time_us, entity, {', '.join(names)}: "
+            f"extend((seq, time_us, entity, {''.join(terms)}))",
+            {
+                "extend": self._fresh[kind.id].extend,
+                "t": self.texts,
+                "o": self.seen_texts,
+                "number_of": _number_of,
+            },
+        )
+        noted = self._noted[kind_name] = (write, len(names))
+        return noted
 
     def as_row(
         self, told: Any, seq: int, time_us: int, entity: int
@@ -454,12 +492,7 @@ class Journal:
 
     def record_cloud(self, told: Any, time_us: int, entity: int) -> None:
         """One event or command of the cloud manager, whole."""
-        rows, encode = self._cloud_encoders[told.__class__]
-        rows.extend(
-            encode(
-                told, self._count, time_us, entity, self.texts, self.seen_texts
-            )
-        )
+        self._cloud_writers[told.__class__](told, self._count, time_us, entity)
         self._count += 1
 
     # ---- reading

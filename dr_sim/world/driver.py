@@ -187,7 +187,8 @@ class Driver(Generic[MachineT]):
 
     def tell_new(self, make: Callable[..., Event], *args: Any) -> None:
         """Hand over make(mono, utc, 0, *args) now: an event that nobody asked for."""
-        self._tell(0, make, args)
+        now, utc_us = self._agenda._now, self.place.utc_us()
+        self.tell(make(now, utc_us, 0, *args))
 
     def answer(
         self, incarnation: int, make: Callable[..., Event], *args: Any
@@ -239,6 +240,7 @@ class Driver(Generic[MachineT]):
         hands, record, entity_of = self._hands, self._record, self._entity_of
         now: int = self._agenda._now
         before = self.hooks.before_command
+        together = self.together if before is None else {}
         done = 0  # those before it have been carried out
         for number, command in enumerate(commands):
             if number < done:
@@ -253,8 +255,8 @@ class Driver(Generic[MachineT]):
                     return
                 record(command, now, -1)
                 continue
-            if cls in self.together and before is None:
-                done = number + self.together[cls](commands, number)
+            if together and cls in together:
+                done = number + together[cls](commands, number)
                 if done > number:
                     continue
             record(command, now, entity_of(command))

@@ -28,6 +28,9 @@ from dr_sim.world.cloud.context import MOVE_DATABASE
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
 
+_ANSWER = Class.ANSWER  # a member costs several times a name
+_NONE = WhyFailed.NONE
+_SETS = (JobKind.SET.value, JobKind.REBUILD.value)
 _KILL_US = 1_000_000  # to end a process, and to see that it has ended
 _ESCAPED_US = (
     300_000_000  # after which a process that escaped has done its work
@@ -100,7 +103,7 @@ class Agent:
         self.network = network
         self.site = site
         self._configuration = configuration
-        self._name = world.spec.networks[network].name
+        self.name = world.spec.networks[network].name
         self.dead = False
         self._newest = 0  # the newest manager that it has heard
         self.memory: dict[Key, tuple[Word, WhyFailed]] = {}
@@ -113,6 +116,11 @@ class Agent:
         self.scripts: dict[
             str, int
         ] = {}  # those that are not at version 1; 0: not there
+        jobs = world.spec.jobs
+        self._laws = {
+            JobKind.SET.value: jobs.set,
+            JobKind.REBUILD.value: jobs.rebuild,
+        }
         self._orders: dict[type, Callable[..., None]] = {
             StartScript: self._start,
             AskScript: self._ask,
@@ -146,7 +154,7 @@ class Agent:
                     command.attempt,
                     word.value,
                     reason.value,
-                    self._name,
+                    self.name,
                     self.site,
                     command.script,
                     command.change,
@@ -170,9 +178,9 @@ class Agent:
             return
         self._not_over[command.job] = command
         params = _read(command.params)
-        entity = self._world.entity_of(self._name, params.get("id", ""))
+        entity = self._world.entity_of(self.name, params.get("id", ""))
         reason = self._refusal(command, params, entity)
-        if reason is not WhyFailed.NONE:
+        if reason is not _NONE:
             self.memory[key] = (Word.FAILED, reason)
         else:
             self._begin(key, Process(command, params, entity, None, False))
@@ -191,38 +199,37 @@ class Agent:
             owner = self._world.owner_of(value)
             if owner and owner != self.site:
                 return WhyFailed.FOREIGN_ID
-        return WhyFailed.NONE if entity else WhyFailed.UNKNOWN_ID
+        return _NONE if entity else WhyFailed.UNKNOWN_ID
 
     def _begin(self, key: Key, process: Process) -> None:
         now, command = self._context.now_us, process.command
         takes_us, process.fails = self._law(command)
         self._note(process, "begins")
         self._pause(process, True)
-        mishaps = self._world.mishaps
-        hangs = mishaps.befalls("hangs", self.site, command.script)
-        if mishaps.befalls("fails", self.site, command.script):
-            process.fails = True
-        if mishaps.befalls("half", self.site, command.script):
-            process.fails = True
-            self._thing(process).half = command.job
-        if not hangs:
-            at = now + takes_us
+        if not (self._world.mishaps.on and self._meets_mishaps(process)):
             process.entry = self._context.agenda.at(
-                at, Class.ANSWER, -1, self._over, key
+                now + takes_us, _ANSWER, -1, self._over, key
             )
         self._processes[key] = process
-        self.memory[key] = (Word.STARTED, WhyFailed.NONE)
+        self.memory[key] = (Word.STARTED, _NONE)
+
+    def _meets_mishaps(self, process: Process) -> bool:
+        """Let the mishaps that are on befall a script. Return whether it hangs."""
+        mishaps, script = self._world.mishaps, process.command.script
+        hangs = mishaps.befalls("hangs", self.site, script)
+        if mishaps.befalls("fails", self.site, script):
+            process.fails = True
+        if mishaps.befalls("half", self.site, script):
+            process.fails = True
+            self._thing(process).half = process.command.job
+        return hangs
 
     def _law(self, command: StartScript) -> tuple[int, bool]:
         """Return how long the script takes, and whether it fails. The draw is named by the change,
         the side and how often it was tried there: two ways to mirror meet the same luck.
         """
         spec, jobs = self._world.spec, self._world.spec.jobs
-        laws = {
-            JobKind.SET.value: jobs.set,
-            JobKind.REBUILD.value: jobs.rebuild,
-        }
-        law = laws.get(command.script, spec.takes)
+        law = self._laws.get(command.script, spec.takes)
         stream = self._context.streams.once(
             f"cloud {command.change}", "script", self.site
         )
@@ -243,7 +250,7 @@ class Agent:
         else:
             self._effect(process)
             self._pause(process, False)
-            self.memory[key] = (Word.DONE, WhyFailed.NONE)
+            self.memory[key] = (Word.DONE, _NONE)
             self._not_over.pop(process.command.job, None)
             self._note(process, "done")
         self._say(key)
@@ -255,7 +262,7 @@ class Agent:
             process.entity,
         )
         configuration = self._configuration
-        if command.script in (JobKind.SET.value, JobKind.REBUILD.value):
+        if command.script in _SETS:
             configuration.set(self.site, entity, params["value"])
             how, what = "set", params["value"]
         elif configuration.apply(self.site, entity, command.change):
@@ -263,8 +270,9 @@ class Agent:
         else:
             return  # it had taken effect before
         self._thing(process).ids = {params["id"]}
-        self._context.note(
+        self._context.journal.note(
             "truth.cloud_effect",
+            self._context.agenda._now,
             self.network,
             self.site,
             entity,
@@ -289,7 +297,7 @@ class Agent:
     def _ask(self, command: AskScript) -> None:
         key = (command.job, command.attempt)
         if key not in self.memory:
-            self.memory[key] = (Word.UNKNOWN, WhyFailed.NONE)
+            self.memory[key] = (Word.UNKNOWN, _NONE)
         word, reason = self.memory[key]
         if word is Word.STARTED:
             word = Word.RUNNING
@@ -314,13 +322,13 @@ class Agent:
             process.entry.cancel()
         process.entry = None
         at = self._context.now_us + _KILL_US
-        self._context.agenda.at(at, Class.ANSWER, -1, self._killed, key)
+        self._context.agenda.at(at, _ANSWER, -1, self._killed, key)
 
     def _killed(self, key: Key) -> None:
         process = self._processes.pop(key, None)
         if process is None or self.dead:
             return
-        self.memory[key] = (Word.GONE, WhyFailed.NONE)
+        self.memory[key] = (Word.GONE, _NONE)
         self._note(process, "killed")
         self._say(key)
 
@@ -331,11 +339,11 @@ class Agent:
         del self._processes[key]
         if process.entry is not None:
             process.entry.cancel()
-        self.memory[key] = (Word.GONE, WhyFailed.NONE)
+        self.memory[key] = (Word.GONE, _NONE)
         self._note(process, "escaped")
         self._say(key)
         at = self._context.now_us + _ESCAPED_US
-        self._context.agenda.at(at, Class.ANSWER, -1, self._late, process)
+        self._context.agenda.at(at, _ANSWER, -1, self._late, process)
 
     def _late(self, process: Process) -> None:
         if not self.dead:
@@ -346,16 +354,13 @@ class Agent:
         key = (command.job, command.attempt)
         if key in self._cleaning:
             return
-        if (
-            self.memory.get(key, (Word.UNKNOWN, WhyFailed.NONE))[0]
-            is Word.CLEANED
-        ):
+        if self.memory.get(key, (Word.UNKNOWN, _NONE))[0] is Word.CLEANED:
             self._say(key)
             return
         self._cleaning.add(key)
         self._note_of(command.job, command.attempt, "", "", "cleaning")
         at = self._context.now_us + self._world.spec.jobs.clean_up_us
-        self._context.agenda.at(at, Class.ANSWER, -1, self._cleaned, key)
+        self._context.agenda.at(at, _ANSWER, -1, self._cleaned, key)
 
     def _cleaned(self, key: Key) -> None:
         if self.dead or key not in self._cleaning:
@@ -364,13 +369,13 @@ class Agent:
         job, attempt = key
         if self._world.mishaps.befalls("clean-up fails", self.site, ""):
             self._note_of(job, attempt, "", "", "not cleaned")
-            self._world.heard(self, key, Word.NOT_CLEANED, WhyFailed.NONE)
+            self._world.heard(self, key, Word.NOT_CLEANED, _NONE)
             return
         for thing in self._configuration.sides[self.site].things.values():
             if thing.half == job:
                 thing.half = ""
         self._world.resume_backups(job)
-        self.memory[key] = (Word.CLEANED, WhyFailed.NONE)
+        self.memory[key] = (Word.CLEANED, _NONE)
         self._not_over.pop(job, None)
         self._note_of(job, attempt, "", "", "cleaned")
         if self._world.spec.mirror.on_failure == "skip":
@@ -396,7 +401,7 @@ class Agent:
         self.dead = False
         for key, (word, _) in self.memory.items():
             if word is Word.STARTED:
-                self.memory[key] = (Word.GONE, WhyFailed.NONE)
+                self.memory[key] = (Word.GONE, _NONE)
 
     def _say(self, key: Key) -> None:
         word, reason = self.memory[key]
@@ -411,8 +416,9 @@ class Agent:
     def _note_of(
         self, job: str, attempt: int, script: str, entity: str, what: str
     ) -> None:
-        self._context.note(
+        self._context.journal.note(
             "truth.cloud_script",
+            self._context.agenda._now,
             self.network,
             self.site,
             job,

@@ -30,6 +30,7 @@ from dr_sim.world.agenda import Class, Entry
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
 
+_ANSWER = Class.ANSWER  # a member costs several times a name
 _PPM = 1_000_000
 _LONGEST_PAUSE_US = 60 * SECOND_US
 OPERATORS = "operators"
@@ -124,6 +125,22 @@ class ApiFront:
         self.disturbances: list[Disturbance] = []
         self.play_all = False  # no call is only counted
         self._changes = 0
+        self._usual = {
+            network.name: self._usual_in(network.name)
+            for network in spec.networks
+        }
+        self._gaps = Law(
+            "exponential", spec.changes_den_us // (spec.changes_num or 1)
+        )
+
+    def _usual_in(self, network: str) -> list[tuple[str, tuple[str, ...]]]:
+        """Return the operations that are asked for there as a rule, and on what things."""
+        things = self._world.things(network)
+        return [
+            (name, things[kind])
+            for name, kind, drawn in OPERATIONS
+            if drawn and things.get(kind)
+        ]
 
     # ---- calls by themselves
     def start(self) -> None:
@@ -287,20 +304,16 @@ class ApiFront:
     def _drawn(
         self, caller: str, network: str, words: tuple[int, int]
     ) -> Request:
-        things = self._world.things(network)
-        usual = [(name, kind) for name, kind, drawn in OPERATIONS if drawn]
-        usual = [(name, kind) for name, kind in usual if things.get(kind)]
-        operation, kind = usual[words[0] * len(usual) >> 64]
-        entity = things[kind][words[1] * len(things[kind]) >> 64]
+        usual = self._usual[network]
+        operation, things = usual[words[0] * len(usual) >> 64]
+        entity = things[words[1] * len(things) >> 64]
         params = _named(entity)
         return Request(caller, "", operation, network, entity, params)
 
     # ---- changes that people and their tools make
     def _plan_change(self, index: int, after_us: int) -> None:
-        spec = self._world.spec
         gaps = self._context.long_streams.of("changes", "arrival")
-        law = Law("exponential", spec.changes_den_us // spec.changes_num)
-        at = after_us + max(1, gaps.law(index, law))
+        at = after_us + max(1, gaps.law(index, self._gaps))
         if at <= self._context.scenario.run_for_us:
             self._context.agenda.at(at, Class.JOB, -1, self._change, index, at)
 
@@ -334,7 +347,7 @@ class ApiFront:
         call.tries += 1
         call.timer = self._context.agenda.at(
             now + call.client.timeout_us,
-            Class.ANSWER,
+            _ANSWER,
             -1,
             self._timed_out,
             call,
@@ -359,7 +372,7 @@ class ApiFront:
                 arrives = [*arrives, now + late_us]
         for at in arrives:
             self._context.agenda.at(
-                at, Class.ANSWER, -1, self._arrives, call, call.tries
+                at, _ANSWER, -1, self._arrives, call, call.tries
             )
 
     def _arrives(self, call: Call, which: int) -> None:
@@ -392,9 +405,7 @@ class ApiFront:
             ):
                 return
         at = self._context.now_us + self._world.spec.answers_us + self._half_us
-        self._context.agenda.at(
-            at, Class.ANSWER, -1, self._answered, call, command
-        )
+        self._context.agenda.at(at, _ANSWER, -1, self._answered, call, command)
 
     def _answered(self, call: Call, command: AnswerCall) -> None:
         if call.over:
@@ -424,7 +435,7 @@ class ApiFront:
             return
         pause = min(_LONGEST_PAUSE_US, SECOND_US << min(call.tries - 1, 6))
         at = self._context.now_us + pause
-        self._context.agenda.at(at, Class.ANSWER, -1, self._try, call)
+        self._context.agenda.at(at, _ANSWER, -1, self._try, call)
 
     def _over(self, call: Call, outcome: str) -> None:
         call.over = True

@@ -13,14 +13,13 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dr_sim.scenario.cloud_model import Cloud
 from dr_sim.scenario.model import Law
 
 
-@dataclass(frozen=True, slots=True)
-class MissingThing:
+class MissingThing(NamedTuple):
     """Part of one thing that a second side lacks. anew: the thing is made anew. changes: those that
     are missing beside that.
     """

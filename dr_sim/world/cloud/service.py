@@ -68,6 +68,8 @@ RECORDS = LifeRecords(
     none_saved="truth.cloud_store_write",
     ignored="cloud.ignored",
 )
+_ANSWER = Class.ANSWER  # a member costs several times a name
+_MOST_KNOWN = 1_000
 _TO_AGENTS = (StartScript, AskScript, KillScript, CleanUp, CopyScript)
 _OF_A_NETWORK = frozenset(
     cls
@@ -188,9 +190,14 @@ class CloudWorld:
         )
         self.lives = CloudLives(self, self.driver)
         self.sites = CloudSites(self, link, primary)
+        self._half_us = spec.rtt_us // 2  # one way
+        self._is_apart = spec.at == "apart"  # nothing of a site cuts it off
         self._cut: dict[
             str, int
         ] = {}  # reasons for a site's agents to be out of reach
+        self._takes_us: dict[
+            tuple[tuple[MissingThing, ...], ...], int
+        ] = {}  # by what the second side lacks: how long that would take
         self._paused: dict[
             str, PrimaryDatabase
         ] = {}  # job -> whose backups it paused
@@ -325,7 +332,9 @@ class CloudWorld:
 
     def reaches(self, site: str) -> bool:
         """Whether messages between the manager and the agents of a site get through now."""
-        return not self._cut.get(site) and self.sites.connected(site)
+        if self._cut.get(site):
+            return False
+        return self._is_apart or self.sites.connected(site)
 
     def cut(self, site: str, by: int) -> None:
         """One reason more (1) or less (-1) for a site's agents to be out of reach."""
@@ -338,10 +347,9 @@ class CloudWorld:
         if not self.reaches(command.site):
             return
         agent = self.agents[command.network, command.site]
-        at = self.context.now_us + self.spec.rtt_us // 2
-        self.context.agenda.at(
-            at, Class.ANSWER, -1, agent.told, command, incarnation
-        )
+        agenda = self.context.agenda
+        at = agenda._now + self._half_us
+        agenda.at(at, _ANSWER, -1, agent.told, command, incarnation)
 
     def heard(
         self, agent: Agent, key: Key, word: Word, reason: WhyFailed
@@ -349,21 +357,24 @@ class CloudWorld:
         """Receive the answer of an agent."""
         if agent.dead or not self.reaches(agent.site):
             return
-        at = self.context.now_us + self.spec.rtt_us // 2
-        self.context.agenda.at(
-            at, Class.ANSWER, -1, self._heard, agent, key, (word, reason)
-        )
+        agenda = self.context.agenda
+        at = agenda._now + self._half_us
+        agenda.at(at, _ANSWER, -1, self._heard, agent, key, (word, reason))
 
     def _heard(
         self, agent: Agent, key: Key, said: tuple[Word, WhyFailed]
     ) -> None:
-        network = self.spec.networks[agent.network].name
-        self.driver.tell_new(AgentSaid, network, agent.site, *key, *said)
+        now_us = self.context.agenda._now
+        utc_us = self._start_utc_us + now_us
+        event = AgentSaid(
+            now_us, utc_us, 0, agent.name, agent.site, *key, *said
+        )
+        self.driver.tell(event)
 
     def _take_inventory(self, command: TakeInventory) -> None:
         at = self.context.now_us + self.spec.rtt_us
         self.context.agenda.at(
-            at, Class.ANSWER, -1, self._observed, self.driver.incarnation
+            at, _ANSWER, -1, self._observed, self.driver.incarnation
         )
 
     def _observed(self, incarnation: int) -> None:
@@ -393,9 +404,7 @@ class CloudWorld:
             self.context.now_us + self.spec.rtt_us,
             self.driver.incarnation,
         )
-        self.context.agenda.at(
-            at, Class.ANSWER, -1, self._side_read, command, life
-        )
+        self.context.agenda.at(at, _ANSWER, -1, self._side_read, command, life)
 
     def _side_read(self, command: ReadSide, incarnation: int) -> None:
         index = self._index[command.network]
@@ -473,25 +482,34 @@ class CloudWorld:
     def _changed_in(self, index: int) -> Callable[[], None]:
         def changed() -> None:
             since_us, count = self.configurations[index].behind()
-            takes_us = self._would_take_us()
-            self.context.note(
-                "truth.cloud_drift", index, since_us, count, takes_us
+            alone = len(self.configurations) == 1
+            same = alone and since_us < 0
+            takes_us = 0 if same else self._would_take_us()
+            context = self.context
+            now_us = context.agenda._now
+            context.journal.note(
+                "truth.cloud_drift", now_us, index, since_us, count, takes_us
             )
 
         return changed
 
     def _would_take_us(self) -> int:
         """Return how long a failover would wait now until its site is configured."""
-        lacks = [
-            self._missing(index) for index in range(len(self.configurations))
-        ]
-        return would_take_us(self.spec, lacks) if any(lacks) else 0
+        lacks = tuple(
+            [self._missing(index) for index in range(len(self.configurations))]
+        )
+        known = self._takes_us.get(lacks)
+        if known is None:
+            if len(self._takes_us) >= _MOST_KNOWN:
+                self._takes_us.clear()
+            known = self._takes_us[lacks] = would_take_us(self.spec, lacks)
+        return known
 
-    def _missing(self, index: int) -> list[MissingThing]:
+    def _missing(self, index: int) -> tuple[MissingThing, ...]:
         """Return what the second side of a network lacks, what it lacks longest first."""
         missing = self.configurations[index].missing()
         if not missing:
-            return []
+            return ()
         lacks: dict[str, list[str]] = {}
         for entity, change in missing:
             lacks.setdefault(entity, []).append(change)
@@ -502,7 +520,7 @@ class CloudWorld:
                 continue
             anew = ANEW in changes
             found.append(MissingThing(anew, len(changes) - anew))
-        return found
+        return tuple(found)
 
     def _is_skipped(self, index: int, change: str) -> bool:
         """Tell whether a change was given up at the second side: all its attempts were made."""
