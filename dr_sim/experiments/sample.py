@@ -488,6 +488,10 @@ def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
         yield taking.sample(
             ("replay_lag", *about), "", whole.replay_lag(*about)
         )
+    if scenario.cloud is not None:
+        yield taking.sample(("drift", "", ""), "", whole.drift())
+        provision = whole.provision_if_now()
+        yield taking.sample(("provision_if_now", "", ""), "", provision)
 
 
 def _everyone(named: list[str], scenario: Scenario) -> list[tuple[str, str]]:
