@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -62,6 +63,23 @@ def servers(folder: Path, at_least: int = 1) -> list[int]:
                 return [pid for pid, _ in said]
         time.sleep(0.02)
     raise AssertionError("no server was started")
+
+
+def wait_for_log_of(pid: int, folder: Path) -> None:
+    """Wait until a server has written the first line of its log, in which its id stands first."""
+    begins = re.compile(rf"^{pid} .*starting PostgreSQL", re.MULTILINE)
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        for note in (folder / "state").rglob("*.json"):
+            try:
+                places = json.loads(note.read_text())["folders"]
+            except (OSError, ValueError):
+                continue
+            logs = [log for place in places for log in Path(place).glob("*/log")]
+            if any(begins.search(log.read_text()) for log in logs):
+                return
+        time.sleep(0.02)
+    raise AssertionError(f"server {pid} did not write its log")
 
 
 def left(folder: Path) -> list[str]:
@@ -154,6 +172,9 @@ def test_a_program_under_way_is_cleared_away_too(
 def test_a_server_that_somebody_else_kills_ends_the_run(tmp_path: Path, which: int) -> None:
     program = start(tmp_path, "run", LONG, "--out", "out")
     pids = servers(tmp_path, 2)
+    wait_for_log_of(
+        pids[which], tmp_path
+    )  # a process that has only just begun has said nothing yet
     os.kill(pids[which], signal.SIGKILL)
     words, told = program.communicate(timeout=60)
     assert (program.returncode, words, told.count("\n")) == (2, "", 1)
