@@ -37,7 +37,6 @@ from dr_sim.scenario.standbys import (
     FIRST_PRIMARY,
     as_seen_at,
     first_places,
-    several,
 )
 from dr_sim.world.manager_config import manager_config
 
@@ -116,9 +115,6 @@ def with_manager(scenario: Scenario, manager: str | Factory) -> Scenario:
     name = manager if isinstance(manager, str) else name_of(manager)
     if name in ("", BUILT_IN):
         return replace(scenario, manager="")
-    if several(scenario):
-        told = "works with one standby; several standbys have to claim before they take over"
-        raise _refused(name, told)
     if scenario.has_stores:
         raise _refused(
             name, "works with a standby; stores have a way back of their own"

@@ -13,9 +13,11 @@ from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.record.journal import KIND_ID
 from dr_sim.record.pairs import pair_of
+from dr_sim.record.verify import verify
 from dr_sim.runs.run import Result, run
 from dr_sim.screen.explain import Wanted, explain
 from dr_sim.world.claims import Claims
+from dr_sim.world.own_logic import builders, with_manager
 from dr_sim.world.world import World
 
 from .runs import HOUR, MINUTE, SCENARIOS, SECOND, at, ceil_div, failover, ran, rows
@@ -282,3 +284,16 @@ def test_what_befalls_the_primary_is_in_the_rows_of_each(what: str) -> None:
     sound(result)
     begun = [r for r in result.journal.rows("truth.event") if r.values["begins"]]
     assert [pair_of(row.entity) for row in begun] == [0, 1]
+
+
+def test_logic_of_one_s_own_manages_each_of_them() -> None:
+    """The example takes over when it is ordered to; far's life of it goes on behind near."""
+    events = 'events=[{at: "Mon 01:02", order_failover: dba}]'
+    scenario = load_scenario(SCENARIOS / f"{TWO}.yaml", [events, *QUIET], engine="model")
+    result = run(with_manager(scenario, "examples.simple_manager:Simple"))
+    sound(result)
+    found = failover(result)
+    assert (found["data_loss_us"], found["new_primary"]) == (0, "near")
+    assert found["follow"] == ["A", "far"]
+    builds = builders(result.journal, result.scenario)
+    assert verify(result.journal, builds).mismatch is None

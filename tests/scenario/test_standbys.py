@@ -76,11 +76,3 @@ def test_what_is_not_supported_is_one_clear_line(write: Write, text: str, messag
     where, _, said = line.partition(": ")
     assert said.startswith(message)
     assert int(where.partition(":")[0]) in range(LINE, LINE + 2)
-
-
-def test_own_recovery_logic_is_refused_with_several_standbys(write: Write) -> None:
-    from dr_sim.world.own_logic import with_manager
-
-    scenario = load_scenario(write(SMALLEST + TWO))
-    with pytest.raises(InputError, match="several standbys"):
-        with_manager(scenario, "dr_sim.recovery.manager:RecoveryManager")
