@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.cli.main import main
+from dr_sim.experiments import executor
 from dr_sim.screen.progress import part_of
 from tests.at_length import some_or_all
 
@@ -140,7 +141,8 @@ for name in ("fcntl", "pwd", "grp", "resource", "termios"):
 sys.meta_path.insert(0, Lacking())
 for name in ("fork", "getuid", "geteuid", "getgid", "getpgid", "killpg", "setsid", "chown"):
     delattr(os, name)
-for name in ("SIGKILL", "SIGALRM", "SIGHUP", "SIGUSR1", "SIGCHLD", "pthread_sigmask", "alarm"):
+for name in ("SIGKILL", "SIGALRM", "SIGHUP", "SIGUSR1", "SIGCHLD", "pthread_sigmask", "alarm",
+             "setitimer"):
     delattr(signal, name)
 """
 
@@ -151,7 +153,7 @@ for name in ("SIGKILL", "SIGALRM", "SIGHUP", "SIGUSR1", "SIGCHLD", "pthread_sigm
         [
             ["run", "short.yaml", "--out", "run"],
             ["validate", "short.yaml"],
-            ["run", "short.yaml", "--replications", "2", "--workers", "1", "--out", "many"],
+            ["run", "short.yaml", "--replications", "2", "--workers", "2", "--out", "many"],
             ["library", "quickstart"],
             ["new", "mine.yaml", "--template", "postgres"],
             ["keys", "link"],
@@ -169,6 +171,18 @@ def test_nothing_on_the_way_needs_what_windows_lacks(here: Path, argv: list[str]
     )
     assert done.returncode in (0, 3), done.stderr[-2000:]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("several", "workers"), [(True, 4), (False, 1)])
+def test_without_pipes_and_timers_one_process_plays_all(
+    monkeypatch: pytest.MonkeyPatch, several: bool, workers: int
+) -> None:
+    """A worker on Windows would end at once: it has no SIGALRM, and its pipes cannot be waited for."""
+    monkeypatch.setattr(executor, "SEVERAL_PROCESSES", several)
+    opened = executor.open_executor(4)
+    assert isinstance(opened, executor.Processes) and opened.workers == workers
+    assert several or executor.cores() == 1
+    opened.close()
 
 
 def test_what_is_hidden_is_missed_by_what_needs_it(here: Path) -> None:

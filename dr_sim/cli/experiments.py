@@ -45,7 +45,7 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=count,
         metavar="N",
-        help="processes (default: one a core)",
+        help="processes (default: one a core; on Windows always 1)",
     )
     parser.add_argument(
         "--on",

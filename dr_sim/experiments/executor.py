@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import subprocess
 import time
 from collections import deque
@@ -28,6 +29,8 @@ from dr_sim.scenario.model import Scenario
 WORTH_WORKERS_S = (
     2.0  # less work than this is done before a second process has started
 )
+# workers are heard through pipes and end by a timer of the system: Windows has neither
+SEVERAL_PROCESSES = hasattr(signal, "setitimer")
 TRIES = 3  # a batch that ends three processes ends every one
 END_S = 15  # stopping a real server may take ten
 # batches a worker has in hand: it begins the next while this process, which shares its cores, hears
@@ -50,6 +53,8 @@ class Executor(Protocol):
 
 def cores() -> int:
     """How many processes this one may use."""
+    if not SEVERAL_PROCESSES:
+        return 1
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on every system
@@ -66,7 +71,9 @@ def open_executor(
         from dr_sim.experiments.on_dask import DaskExecutor  # here: an extra
 
         return DaskExecutor(on)
-    return Processes(cores() if workers is None else max(1, workers))
+    if workers is None or not SEVERAL_PROCESSES:
+        return Processes(cores())
+    return Processes(max(1, workers))
 
 
 @dataclass(slots=True)
