@@ -166,7 +166,14 @@ def rows_of_pair(
         of_kind = journal.of_kind(kind.id)
         mine = _mine(of_kind, pair)
         if carried.files and kind.name in OF_FILES:
-            mine = _with_history(of_kind, mine, pair, carried)
+            there = of_kind
+            names = [name for name, _ in kind.fields]
+            if (
+                "where" in names
+            ):  # the share of an earlier primary is no more sent from
+                where = of_kind[:, ROW_HEAD + names.index("where")]
+                there = of_kind[where != journal.texts.get("primary", -1)]
+            mine = _with_history(there, mine, pair, carried)
         found.append(mine)
     rows = sum(len(each) for each in found)
     if rows == len(journal) and not since_us and databases is None:

@@ -193,3 +193,12 @@ def test_by_a_planned_swap_too_and_back(imitates: str) -> None:
     assert rows(result, "truth.backup_begin", kind=int(Kind.FULL)) == []
     late = pair_of(rows(result, "truth.standby", place="late")[-1].entity)
     assert [fork for _, fork in restored(result, late)][:15] == [1] * 7 + [2] * 7 + [3]
+
+
+def test_what_befell_the_old_primary_s_share_says_nothing_of_the_new_one_s() -> None:
+    """The log that far lacks was damaged there before the site was lost; near's is whole."""
+    hurt = "corrupt_at_rest: {database: crm, files: 2, where: primary}"
+    events = f'events=[{{at: "Mon 10:06:30", {hurt}}}, {{at: "Mon 10:07", lose: site}}]'
+    result = ran(BEHIND, events, ANY, SHORT)
+    sound(result)
+    assert failover(result)["follow"] == ["far", "late"]
