@@ -202,3 +202,7 @@ def test_what_befell_the_old_primary_s_share_says_nothing_of_the_new_one_s() -> 
     result = ran(BEHIND, events, ANY, SHORT)
     sound(result)
     assert failover(result)["follow"] == ["far", "late"]
+    assert [list(leg.journal.rows("truth.damaged")) for leg in result.whole.legs[1].every] == [
+        [],
+        [],
+    ]
