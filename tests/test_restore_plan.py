@@ -69,6 +69,11 @@ def by_logs(start: int, logs: list[Row]) -> tuple[int, int]:
     return start, count
 
 
+def base_of(differential: Row) -> int:
+    """Return the checkpoint LSN of its base, as the engine compares it."""
+    return int(differential.get("differentialbaselsn") or differential["databasebackuplsn"])
+
+
 def every_chain(rows: list[Row]) -> tuple[int, list[str], int]:
     """(furthest LSN, full and differential of the best chain, its logs): all fulls, all
     differentials on each.
@@ -82,7 +87,7 @@ def every_chain(rows: list[Row]) -> tuple[int, list[str], int]:
         on_it = [
             d
             for d in kinds["Database Differential"]
-            if d["databasebackuplsn"] == full["checkpointlsn"] and d["lastlsn"] > full["lastlsn"]
+            if base_of(d) == full["checkpointlsn"] and d["lastlsn"] > full["lastlsn"]
         ]
         for last in [full, *on_it]:
             lsn, count = by_logs(last["lastlsn"], kinds["Transaction Log"])
@@ -300,6 +305,47 @@ def test_targets(
     assert (found, "".join(name[0] for name in files_of(answer))) == (code, files)
 
 
+@pytest.mark.parametrize("named", [None, 0, 77])
+@pytest.mark.parametrize(
+    ("base", "code", "files"),
+    [(101, 0, "134"), (100, 0, "134"), (102, 1, "1"), (77, 1, "1"), (None, 1, "1")],
+)
+def test_the_base_lsn_decides_what_a_differential_stands_on(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    base: int | None,
+    named: int | None,
+    code: int,
+    files: str,
+) -> None:
+    """Full 1 begins at LSN 100, its checkpoint is 101. DatabaseBackupLSN is absent, 0, or that of
+    a full that is gone. The first log begins behind the full: only the differential leads there.
+    """
+    rows = [
+        sql_row(1, "D", 100, 200, CheckpointLSN=101),
+        sql_row(3, "I", 400, 450, DifferentialBaseLSN=base, DatabaseBackupLSN=named),
+        sql_row(4, "L", 420, 500),
+    ]
+    path = tmp_path / "history.json"
+    path.write_text(json.dumps(rows))
+    found, answer = planned(capsys, str(path))
+    assert (found, "".join(name[0] for name in files_of(answer))) == (code, files)
+    assert [row["file"] for row in answer["unusable"]] == ["3.bak"] * code
+
+
+def test_without_a_base_lsn_the_last_full_is_the_base(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        sql_row(1, "D", 100, 200, CheckpointLSN=101),
+        sql_row(3, "I", 400, 450, DatabaseBackupLSN=101),
+        sql_row(4, "L", 420, 500),
+    ]
+    path = tmp_path / "history.json"
+    path.write_text(json.dumps(rows))
+    assert planned(capsys, str(path))[0] == 0
+
+
 def test_a_missed_instant_says_what_is_lost(
     history: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -364,8 +410,8 @@ def test_assumed_costs_are_the_scenarios_own() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--without", "7.bak"], "--without: '7.bak' is no file in"), (["--until", "soon"], "--until: 'soon' is no LSN"),
-        (["--until", "2024-99-01"], "--until: '2024-99-01' is not a date"), (["--database", "erp"], "it holds crm"),
+        (["--without", "7.bak"], "--without: '7.bak' is no file in"), (["--until", "soon"], "--until: 'soon' is none ('soon' is no LSN"),
+        (["--until", "2024-99-01"], "--until: '2024-99-01' is none ('2024-99-01' is not a date"), (["--database", "erp"], "it holds crm"),
         (["--fork", "zz"], "is no recovery fork"), (["--current", "x"], "is no LSN"), (["--restore-rate", "fast"], "--restore-rate: "),
         (["--restore-fixed", "soon"], "--restore-fixed: "), (["--forks", "nowhere"], "nowhere: cannot be read"),
         (["--until", "9" * 400], "is no LSN"), (["--until", ""], "is no LSN"),

@@ -6,8 +6,8 @@ mark; the case of keys, and underscores in them (FirstLSN, first_lsn); LSNs as n
 texts, texts with a fraction of zeros or an exponent, up to 25 digits (never a float); kinds as
 words (`Database Differential`) or letters (`I`); instants as `/Date(ms)/` (UTC), ISO 8601, or local
 date and time with msdb's time_zone column in quarter hours; the base of a differential by its
-checkpoint (database_backup_lsn, always there) or by its first LSN (differential_base_lsn, newer
-servers only): in headers it is always the latter, as the engine compares it; 0 names none. CLIXML
+checkpoint LSN (differential_base_lsn; without that column database_backup_lsn) or by its first LSN,
+as some tools write it: in headers it is always the first LSN; 0 names none. CLIXML
 of PowerShell; devices as words (Disk) or msdb's numbers.
 
 Foreign rows are skipped with a remark, and never a reason to refuse the rest: backups of files or
@@ -405,27 +405,43 @@ def _name_bases(headers: list[BackupHeader]) -> int:
     """Every incremental names its base by the base's first LSN, as far as its full is in the
     history.
 
-    0 names no full, and becomes NO_BASE, which no full begins at. Returns how many incrementals
-    name none.
+    DifferentialBaseLSN decides where the row has it: the engine compares that. It is the
+    checkpoint LSN of the base; some tools write the base's first LSN instead. Only without it does
+    DatabaseBackupLSN decide. 0 names no full, and becomes NO_BASE, which no full begins at.
+    Returns how many incrementals name none.
     """
-    bases = {
-        (h.database, h.checkpoint_lsn): h.first_lsn
-        for h in headers
-        if h.kind is Kind.FULL and not h.copy_only and h.checkpoint_lsn
-    }
+    fulls = [h for h in headers if h.kind is Kind.FULL and not h.copy_only]
     unknown = 0
     for header in headers:
-        if header.kind is Kind.INCREMENTAL:
-            known = (
-                header.differential_base_lsn
-                or header.database_backup_lsn
-                or NO_BASE
+        if header.kind is not Kind.INCREMENTAL:
+            continue
+        told = header.differential_base_lsn or header.database_backup_lsn
+        base = _base_of(header, told, fulls)
+        header.differential_base_lsn = told or NO_BASE
+        unknown += not told
+        if base is not None:
+            header.differential_base_lsn = base.first_lsn
+            # the planner goes by both: a row may name another full here, or none
+            header.database_backup_lsn = (
+                base.checkpoint_lsn or header.database_backup_lsn
             )
-            header.differential_base_lsn = bases.get(
-                (header.database, header.database_backup_lsn), known
-            )
-            unknown += header.differential_base_lsn == NO_BASE
     return unknown
+
+
+def _base_of(
+    incremental: BackupHeader, told: int, fulls: list[BackupHeader]
+) -> BackupHeader | None:
+    """Return the full whose checkpoint LSN or, where none has it, whose first LSN is told; one on
+    the incremental's own fork before those on others. None: it is not in the history.
+    """
+    own = [full for full in fulls if full.database == incremental.database]
+    found = [full for full in own if told and full.checkpoint_lsn == told]
+    found = found or [full for full in own if told and full.first_lsn == told]
+    return min(
+        found,
+        key=lambda full: full.fork != incremental.first_fork,
+        default=None,
+    )
 
 
 def _as_texts(value: object) -> tuple[str, ...]:
