@@ -101,13 +101,35 @@ CASES = (
         "by hand, reconcile without a change", 7_140 * S, (BY_HAND,), ("cloud.mirror.mode=reconcile",),
         {"B hand": 1}, {}, True,
     ),
-    # found at 90:00 and at every half hour, and people do nothing about it
+    # found at 90:00, heard 30 ms later; people set the thing in two minutes
     Case(
-        "by hand, runbook", 7_140 * S, (BY_HAND,),
-        ("cloud.mirror.mode=runbook", "cloud.mirror.audit=30 min"), {"B hand": 1}, {"different": 3, "drift": 75}, True,
+        "by hand, runbook", 1_860_030 * MS, (BY_HAND,),
+        ("cloud.mirror.mode=runbook", "cloud.mirror.audit=30 min"), {"B hand": 2}, {"different": 1}, True,
+    ),
+    # the audit of 90:00 is missed: up at 90:30, it looks for 30 ms, reads for 30 ms, and sets in 32.015 s
+    Case(
+        "by hand, down when compared", 1_802_075 * MS,
+        (BY_HAND, "{at: 89 min 50 s, cloud_crash: {duration: 40 s}}"), ("cloud.mirror.audit=30 min",),
+        {"B hand": 1, "B set": 1}, {"different": 1}, True,
     ),
     # read at 65:00, heard 30 ms later, set from 65:00.045 on in 32 s
     Case("reconcile", PLAIN + 30 * MS, (), ("cloud.mirror.mode=reconcile",), {"A script": 1, "B set": 1}),
+    # heard at 61:32.045, read in 30 ms, set in 32.015 s: 32.060 s after it was done
+    Case(
+        "reconcile at once", 32_060 * MS, (), ("cloud.mirror.mode=reconcile", "cloud.mirror.every=0 s"),
+        {"A script": 1, "B set": 1},
+    ),
+    # B is silent to 65:30; read each minute, at last from 65:32.165 on: set by 66:04.210
+    Case(
+        "reconcile at once, silent agents", 272_180 * MS,
+        ("{at: 61 min 30 s, agent_silent: {site: B, duration: 4 min}}",),
+        ("cloud.mirror.mode=reconcile", "cloud.mirror.every=0 s"), {"A script": 1, "B set": 1},
+    ),
+    # heard 15 ms after it was done
+    Case(
+        "runbook at once", 120_015 * MS, (), ("cloud.mirror.mode=runbook", "cloud.mirror.every=0 s"),
+        {"A script": 1, "B hand": 1},
+    ),
     # asked at 65:00, done two minutes later
     Case("runbook", 327_970 * MS, (), ("cloud.mirror.mode=runbook",), {"A script": 1, "B hand": 1}),
     # the script goes on while the manager is down, and it hears of that when it is up
@@ -125,9 +147,10 @@ CASES = (
     Case("silent agents", PLAIN + 180_030 * MS, ("{at: 64 min, agent_silent: {site: B, duration: 4 min}}",)),
     # the copy of 60:00 is back at 61:10, while the script runs: its agent says so at 61:17
     Case("old store while a script runs", PLAIN, ("{at: 60 min, cloud_store_restored: 70 s}",)),
-    # the copy of 60:00 is back at 63:00: the change is forgotten, and found at 90:00
+    # the copy of 60:00 is back at 63:00: the change is forgotten. Up at 63:07, the manager looks for
+    # 30 ms, reads for 30 ms, and sets in 32.015 s: that is over at 63:39.075
     Case(
-        "old store", 1_740_015 * MS, ("{at: 60 min, cloud_store_restored: 3 min}",),
+        "old store", 127_045 * MS, ("{at: 60 min, cloud_store_restored: 3 min}",),
         ("cloud.mirror.audit=30 min",), {"A script": 1, "B set": 1}, {"different": 1},
     ),
 )  # fmt: skip

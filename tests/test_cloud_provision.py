@@ -42,6 +42,7 @@ THREE = (
     "{at: 64 min, admin_change: {rotate_secret: crm}}",
     "{at: 64 min, admin_change: {add_machine: web}}",
 )
+ASTRAY = "{at: 62 min, wrong_mapping: {entity: crm}}"
 MS = 1_000
 S = 1_000_000
 
@@ -84,6 +85,17 @@ CASES = (
     Case(
         "skipped", 302_030 * MS, ("{at: 49 min, admin_change: {rotate_secret: crm}}",),
         ("cloud.mirror.on_failure=skip",), others=("{at: 49 min, script_fails: {site: B, times: 2}}",),
+    ),
+    # no script can be given an identifier at B: people do each change, or set the thing as a whole
+    Case("jobs, not translated", 600 * S, others=(ASTRAY,)),
+    Case("jobs, three, two not translated", 1_200 * S, THREE, others=(ASTRAY,)),
+    Case("reconcile, two of three not translated", 600 * S, THREE, of_mode("reconcile"), others=(ASTRAY,)),
+    Case("runbook, three, two not translated", 1_800 * S, THREE, of_mode("runbook"), others=(ASTRAY,)),
+    Case("jobs, translated again", 32_030 * MS, others=(ASTRAY[:-2] + ", duration: 2 min}}",)),
+    Case(
+        "skipped, not translated", 600 * S, ("{at: 49 min, admin_change: {rotate_secret: crm}}",),
+        ("cloud.mirror.on_failure=skip",),
+        others=("{at: 49 min, script_fails: {site: B, times: 2}}", ASTRAY),
     ),
     # the manager dies with the site: nobody configures anything, and the whole wait is over
     *(

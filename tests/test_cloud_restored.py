@@ -101,10 +101,12 @@ def drawn(number: int) -> str:
     draw = random.Random(number)
     pick = draw.choice
     mode = pick(["jobs", "jobs", "reconcile", "runbook"])
+    every = pick(["1 min", "5 min", "10 min"])
+    audit = pick(["0 s", "10 min", "1 h"])
+    policy = pick(["retry", "skip", "rebuild"])
     mirror = (
-        f"{{mode: {mode}, every: {pick(['1 min', '5 min', '10 min'])}, "
-        f"audit: {pick(['0 s', '10 min', '1 h'])}, "
-        f"on_failure: {pick(['retry', 'skip', 'rebuild'])}}}"
+        f"{{mode: {mode}, every: {every}, audit: {audit}, "
+        f"on_failure: {policy if mode == 'jobs' else 'retry'}}}"
     )
     events = [
         f"{{at: {draw.randint(600, 7_000)} s, cloud_store_restored: {pick(['1 us', '5 min', '40 min'])}}}"

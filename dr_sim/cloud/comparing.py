@@ -78,6 +78,11 @@ class SideComparison:
         return self._reading > 0 and len(self._read) < 2
 
     @property
+    def came_to_nothing(self) -> bool:
+        """Whether the last reading is over, and a side did not answer."""
+        return len(self._read) == 2 and None in self._read.values()
+
+    @property
     def correcting_now(self) -> bool:
         return self.correcting and len(self._read) == 1
 

@@ -50,6 +50,10 @@ that was added, of the last change's number, of a row of the configuration datab
 things were set, of the switch, of who is active, source and target.
 """
 MIRROR_DUE, AUDIT = "mirror", "audit"
+WHOLE = "set/"
+"""How the name of the work begins by which people set a thing as a whole:
+set/number.incarnation.upto#network thing.
+"""
 
 
 @dataclass(slots=True)
@@ -78,6 +82,7 @@ class Mirror:
         self._incarnation = incarnation
         self.name = name = network.name
         self._spec = config.mirror
+        self._retry_us = config.jobs.retry_us
         self._book = book
         self._mapping = mapping
         self.active, self.source, self.target = _roles(
@@ -118,8 +123,19 @@ class Mirror:
                 change.way is PendingWay.BY_HAND
             ):  # people may have been asked, and may not
                 self._ask_people(change, out)
+        for entity, thing in self.backlog.things.items():
+            if thing.work:
+                self._ask_to_set(entity, thing.work, out)
+        if self._incarnation > 1:
+            self._look_after_a_crash(out)
         self._set_audit(out)
         self.watch.arm(out)
+
+    def _look_after_a_crash(self, out: Out) -> None:
+        """Compare both sides: an audit may have been due while nobody was there to hear it."""
+        audits = self._spec.audit_us and self.target
+        if audits and not self.comparison.under_way:
+            self._read_both(out, correcting=False)
 
     def _was_due(self, out: Out) -> bool:
         """Whether something waited already when the mirror was last due: that alarm may have come
@@ -213,10 +229,7 @@ class Mirror:
         self._submit_when_due(out)
 
     def _submit_when_due(self, out: Out) -> None:
-        at_once = self.urgent or (
-            self._spec.mode is MirrorMode.JOBS and not self._spec.every_us
-        )
-        if at_once:
+        if self.urgent or not self._spec.every_us:
             self._submit_all(out)
         elif not self._due_set and self._spec.every_us:
             self._due_set = True
@@ -228,6 +241,8 @@ class Mirror:
         """The time of the mirror has come."""
         self._due_set = False
         self._submit_all(out)
+        if not self._spec.every_us:
+            return  # all of it has been submitted
         waits = any(
             c.way is not PendingWay.SUBMITTED
             for c in self.backlog.changes.values()
@@ -248,8 +263,7 @@ class Mirror:
         ):
             self._submit_next(entity, out)
         for entity in list(self.backlog.things):
-            if mode is not MirrorMode.RUNBOOK or self.urgent:
-                self._set(entity, JobKind.SET, out)
+            self._set(entity, JobKind.SET, out)
 
     def _submit_next(self, entity: str, out: Out) -> None:
         """Submit the oldest change of a thing that is pending; the others wait for it."""
@@ -261,11 +275,19 @@ class Mirror:
             if change.way is PendingWay.SKIPPED:
                 if self.urgent:
                     self._set(entity, JobKind.REBUILD, out)
+                if self._is_left_to_people(entity):
+                    return
                 continue
-            due = change.number <= self._due_upto or self.urgent
+            at_once = self.urgent or not self._spec.every_us
+            due = at_once or change.number <= self._due_upto
             if due and change.way in (PendingWay.WAITING, PendingWay.BLOCKED):
                 self._submit(change, out)
             return
+
+    def _is_left_to_people(self, entity: str) -> bool:
+        """Tell whether people set that thing, with all changes of it that are pending."""
+        thing = self.backlog.things.get(entity)
+        return thing is not None and bool(thing.work)
 
     def _submit(self, change: Pending, out: Out) -> None:
         mode = self._spec.mode
@@ -331,6 +353,9 @@ class Mirror:
         return f"{change.number}#{self.name} {change.change}"
 
     def hands_done(self, e: HandsDone, out: Out) -> None:
+        if e.work.startswith(WHOLE):
+            self._was_set_by_hand(e.work, out)
+            return
         number = int(e.work.partition("#")[0])
         change = self.backlog.changes.get(number)
         if change is not None and self._work(change) == e.work:
@@ -367,6 +392,14 @@ class Mirror:
         known = self.backlog.things.get(entity)
         if known and known.number and self._is_being_set(entity):
             return
+        if known and known.work:
+            if self.urgent:  # people do it at once
+                self._ask_to_set(entity, known.work, out)
+            return
+        by_people = self._spec.mode is MirrorMode.RUNBOOK
+        if by_people and kind is JobKind.SET:
+            self._set_by_hand(entity, out)
+            return
         since = known.since_utc_us if known else 0
         mine = [c.since_utc_us for c in self.backlog.of(entity)]
         since = since or min(mine, default=out.utc_us)
@@ -376,6 +409,9 @@ class Mirror:
         try:
             params = self._mapping.translated(asked, self.target)
         except UntranslatableError as why:
+            if self.urgent:
+                self._set_by_hand(entity, out)
+                return
             out.commands.append(
                 Notify(self.name, Notice.BLOCKED, f"{entity}: {why}", since)
             )
@@ -402,6 +438,41 @@ class Mirror:
             out,
         )
 
+    def _set_by_hand(self, entity: str, out: Out) -> None:
+        """People make the target's what the source's is."""
+        known = self.backlog.things.get(entity)
+        mine = [c.since_utc_us for c in self.backlog.of(entity)]
+        found = min(mine, default=out.utc_us)
+        since = known.since_utc_us if known else found
+        self._sets += 1
+        out.saves[SETS + self.name] = str(self._sets)
+        # a store that was put back gives the same number again, and people know that work
+        number = f"{self._sets}.{self._incarnation}.{self._number}"
+        work = f"{WHOLE}{number}#{self.name} {entity}"
+        self.backlog.to_set(entity, since, self._sets, out)
+        self.backlog.asked_of_people(entity, work, out)
+        self._ask_to_set(entity, work, out)
+
+    def _ask_to_set(self, entity: str, work: str, out: Out) -> None:
+        asked = json.dumps({"id": f"@{entity}"})
+        params = self.translated(asked, self.target)
+        out.commands.append(
+            DoByHand(self.name, self.target, work, entity, params, self.urgent)
+        )
+
+    def _was_set_by_hand(self, work: str, out: Out) -> None:
+        """People say that a thing is at the target what it is at the source. Later changes of it
+        are still to be made.
+        """
+        name, _, about = work.partition("#")
+        entity = about.removeprefix(f"{self.name} ")
+        thing = self.backlog.things.get(entity)
+        if thing is None or thing.work != work:
+            return
+        self.taken.by_hand += 1
+        self.backlog.was_set(entity, int(name.rpartition(".")[2]), out)
+        self._submit_next(entity, out)
+
     def _is_being_set(self, entity: str) -> bool:
         jobs = self._book.of_lane(self.name, self.target, entity)
         return any(job.kind in (JobKind.SET, JobKind.REBUILD) for job in jobs)
@@ -415,6 +486,11 @@ class Mirror:
         self._submit_next(job.entity, out)  # what was changed meanwhile
 
     # ---- comparing both sides
+    @property
+    def _corrects_at_once(self) -> bool:
+        at_once = not self._spec.every_us
+        return at_once and self._spec.mode is MirrorMode.RECONCILE
+
     def _read_both(self, out: Out, correcting: bool) -> None:
         """correcting: what differs is set, pending changes or not."""
         self.comparison.begin(
@@ -424,9 +500,19 @@ class Mirror:
     def side_read(self, e: SideRead, out: Out) -> None:
         both = self.comparison.heard(e) if self.target else None
         if both is None:
+            if self.comparison.came_to_nothing:
+                self._read_later(out)
             return
         for entity in both.still:
             self._compare(entity, both, out)
+
+    def _read_later(self, out: Out) -> None:
+        """A side did not answer. Where the mirror has no times it is read again at a retry."""
+        waits = self._spec.mode is MirrorMode.RECONCILE and self.backlog
+        if waits and not self._spec.every_us and not self._due_set:
+            self._due_set = True
+            at = out.mono_us + self._retry_us
+            out.commands.append(SetAlarm(self.name, MIRROR_DUE, at))
 
     def _compare(self, entity: str, both: Both, out: Out) -> None:
         """Compare both sides: what is there beats what is stored."""
@@ -442,6 +528,9 @@ class Mirror:
             for change in mine:
                 if change.number <= self.comparison.upto:
                     self.backlog.in_effect(change.number, out)
+            thing = self.backlog.things.get(entity)
+            if thing is not None and not thing.number:
+                self.backlog.was_set(entity, 0, out)
             return
         should = (row.value, mine[0].before if mine else row.value)
         as_it_should = (source.value, target.value) == should and not foreign
@@ -460,7 +549,7 @@ class Mirror:
             )
             if entity not in self.backlog.things:
                 self.backlog.to_set(entity, out.utc_us, 0, out)
-        if self._spec.mode is not MirrorMode.RUNBOOK and self.on:
+        if self.on:
             self._set(entity, JobKind.SET, out)
 
     def audit(self, out: Out) -> None:
@@ -522,7 +611,7 @@ class Mirror:
         """Say how far behind the target is, if that has changed."""
         comparison = self.comparison
         if comparison.unsure and self.target and comparison.is_to_be_repeated:
-            self._read_both(out, correcting=False)
+            self._read_both(out, correcting=self._corrects_at_once)
         if self.backlog.changed:
             self.backlog.changed = False
             self.watch.report(self.backlog.behind(), out)

@@ -70,13 +70,18 @@ class Pending:
 
 @dataclass(slots=True)
 class ToSet:
-    """A thing that is to be set. number: of the set that does it, 0: none has been submitted."""
+    """A thing that is to be set. number: of the set that does it, 0: none has been submitted.
+    work: the work that people have been asked for, '' if a script does it.
+    """
 
     since_utc_us: int
     number: int
+    work: str = ""
 
     def text(self) -> str:
-        return listed(self.since_utc_us, self.number)
+        if not self.work:
+            return listed(self.since_utc_us, self.number)
+        return listed(self.since_utc_us, self.number, self.work)
 
 
 class PendingChanges:
@@ -154,6 +159,12 @@ class PendingChanges:
         """A thing is to be set, by the set of that number (0: by none yet)."""
         thing = self.things[entity] = ToSet(since_utc_us, number)
         self.changed = True
+        out.saves[f"{self._found_key}{entity}"] = thing
+
+    def asked_of_people(self, entity: str, work: str, out: Out) -> None:
+        """People have been asked to set a thing."""
+        thing = self.things[entity]
+        thing.work = work
         out.saves[f"{self._found_key}{entity}"] = thing
 
     def was_set(self, entity: str, upto: int, out: Out) -> None:

@@ -6,7 +6,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.cloud.events import MappingEdited
 from dr_sim.faults.cloud_events import check_thing, cloud_of
 from dr_sim.scenario.fields import Law, Params
 from dr_sim.scenario.kind import EventKind
@@ -51,9 +50,7 @@ def happen(event: Occurrence, params: WrongMapping) -> None:
     }[params.leads_to]
 
     def edit(leads_to: str) -> None:
-        cloud.lives.tell_until_heard(
-            MappingEdited, network, entity, second, leads_to
-        )
+        cloud.edit_mapping(network, entity, second, leads_to)
 
     event.while_on(
         params.duration,

@@ -39,6 +39,7 @@ _KINDS = (
     "truth.cloud_acknowledged",
     "truth.cloud_script",
     "truth.cloud_effect",
+    "truth.cloud_forgotten",
     "truth.cloud_drift",
     "truth.cloud_provision",
     "truth.cloud_stands",
@@ -485,7 +486,7 @@ def _told(journal: Journal, scenario: Scenario) -> Iterator[CloudBreach]:
             e.since_us - MINUTE_US <= us <= e.end_us
             for us in unseen[e.network]
         ):
-            if not spec.mirror.audit_us or spec.mirror.mode == "runbook":
+            if not spec.mirror.audit_us:
                 continue  # nobody looks, so nobody can know
             grace += 2 * spec.mirror.audit_us + spec.mirror.limit_us
         deadline = e.onset_us + grace
@@ -563,6 +564,8 @@ def _unseen(journal: Journal, networks: int) -> dict[int, list[int]]:
     for row in journal.rows("truth.cloud_script"):
         if row.values["what"] == "done late":
             found[row.entity].append(row.time_us)
+    for row in journal.rows("truth.cloud_forgotten"):
+        found[row.entity].append(row.time_us)
     everywhere = [
         row.time_us for row in journal.rows("truth.cloud_store_restored")
     ]

@@ -357,6 +357,11 @@ CLOUD_TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("params", "str"),
         ),
     ),
+    # people said that work was done which they had forgotten
+    (
+        "truth.cloud_forgotten",
+        (("site", "str"), ("entity_name", "str"), ("work", "str")),
+    ),
     # so many changes are not in effect at the second side, the oldest since then (-1: none); and
     # how long it would take to bring them in
     (

@@ -125,7 +125,8 @@ class CloudMirrorKeys(CloudSection):
     on_failure: Literal["retry", "skip", "rebuild"] = about(
         "what to do about a change that the secondary does not take after all attempts: retry it "
         "when the mirror is next due; skip it, and then it stays missing, and counts as drift, "
-        "until a failover makes the thing anew; or rebuild the thing at once"
+        "until a failover makes the thing anew; or rebuild the thing at once. Mode jobs takes all "
+        "three, the others retry"
     )
 
 
@@ -389,7 +390,22 @@ def check_cloud(root: Any, tree: Node) -> list[Problem]:
             problems.append(tree.at(("networks", name, "farms")).problem(told))
     problems += _clients(root, tree)
     problems += _scripts(root, tree)
+    problems += _on_failure(root, tree)
     return problems
+
+
+def _on_failure(root: Any, tree: Node) -> list[Problem]:
+    """A policy for a change that is refused, where changes are not mirrored one by one."""
+    mirror = getattr(getattr(root, "cloud", None), "mirror", None)
+    policy = getattr(mirror, "on_failure", "retry")
+    mode = getattr(mirror, "mode", "jobs")
+    if policy == "retry" or mode == "jobs":
+        return []
+    told = f"cloud.mirror.on_failure: {policy} is for mode jobs, which mirrors changes one by one"
+    node = tree.at(("cloud", "mirror", "on_failure"))
+    return [
+        node.problem(f"{told}; with mode {mode} write retry, or leave it out")
+    ]
 
 
 def _scripts(root: Any, tree: Node) -> list[Problem]:

@@ -557,6 +557,23 @@ def test_what_cannot_be_translated_people_do_by_hand_in_a_failover() -> None:
     assert [w.urgent for w in bench.given(DoByHand)] == [True]
 
 
+def test_a_thing_that_cannot_be_translated_people_set_in_a_failover() -> None:
+    bench = Bench(config(mode="reconcile", every_us=5 * MINUTE))
+    bench.tell(MappingEdited(bench.now_us, UTC + bench.now_us, 0, "prod", "crm", "B", ""))
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    bench.tell(ProvisionAsked(bench.now_us, UTC + bench.now_us, 0, "B", False))
+    asked = bench.given(DoByHand)
+    assert {(w.entity, w.urgent) for w in asked} == {("crm", True)}
+    (work,) = {w.work for w in asked}
+    bench.start()  # people may not have heard it
+    assert {w.work for w in bench.given(DoByHand)} == {work}
+    bench.tell(HandsDone(bench.now_us, UTC + bench.now_us, 0, "prod", work + "else"))
+    assert not bench.given(SiteProvisioned)
+    bench.tell(HandsDone(bench.now_us, UTC + bench.now_us, 0, "prod", work))
+    assert bench.given(SiteProvisioned) == [SiteProvisioned("B", 0, 0, 1)]
+
+
 def test_nothing_is_mirrored_where_there_is_no_other_side() -> None:
     bench = Bench()
     bench.tell(ProvisionAsked(0, UTC, 0, "B", False))

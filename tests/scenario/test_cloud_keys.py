@@ -35,6 +35,14 @@ from .conftest import SMALLEST, Write
             "cloud: {}\nevents: [{at: 1 h, cloud_store_restored: 2 weeks}]\n",
             "would do nothing: what it is for happens 337 h after the start",
         ),
+        (
+            "cloud: {mirror: {mode: reconcile, on_failure: skip}}\n",
+            "skip is for mode jobs, which mirrors changes one by one; with mode reconcile write retry",
+        ),
+        (
+            "cloud: {mirror: {mode: runbook, on_failure: rebuild}}\n",
+            "rebuild is for mode jobs, which mirrors changes one by one; with mode runbook write retry",
+        ),
         ("sla: {drift.max: at most 1 min}\n", "there is none; write for example cloud"),
         ("events: [{at: 1 h, mirror_off: 1 min}]\n", "there is no cloud manager"),
         (

@@ -67,12 +67,17 @@ class People:
     def _done(self) -> None:
         work, self._busy = self._busy, None
         assert work is not None
-        stream = self._context.streams.once(f"cloud {work.work}", "forgotten")
-        if stream.below(0, _PPM) >= self._world.spec.jobs.forgotten_ppm:
+        if self._forget(work):
+            self._world.forgotten(work)
+        else:
             self._world.by_hand(work)
         self._said.add(work.work)
         self._say(work)
         self._next()
+
+    def _forget(self, work: DoByHand) -> bool:
+        stream = self._context.streams.once(f"cloud {work.work}", "forgotten")
+        return stream.below(0, _PPM) < self._world.spec.jobs.forgotten_ppm
 
     def _say(self, work: DoByHand) -> None:
         self._world.lives.tell_until_heard(HandsDone, work.network, work.work)

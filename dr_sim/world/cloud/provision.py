@@ -4,7 +4,8 @@ Theory of operation. The manager brings in what the second side lacks in the way
 `jobs` runs the script of each change, those of one thing one after another; `reconcile` sets each
 thing once; `runbook` asks people, who do one change after the other, of all networks. A thing of
 which nothing is at a new second side, or a change of which was skipped there, is made anew by a
-script in every mode. At one side of a network a bounded number of scripts run at one time. The
+script in every mode. What cannot be translated people do: each change (`jobs`), or the thing as a
+whole. At one side of a network a bounded number of scripts run at one time. The
 usual length of each is used, not the drawn one. tests/test_cloud_provision.py plays the failovers.
 """
 
@@ -21,11 +22,12 @@ from dr_sim.scenario.model import Law
 
 class MissingThing(NamedTuple):
     """Part of one thing that a second side lacks. anew: the thing is made anew. changes: those that
-    are missing beside that.
+    are missing beside that. by_hand: pieces of work that people do, as no script can.
     """
 
     anew: bool
     changes: int
+    by_hand: int = 0
 
 
 def would_take_us(
@@ -37,6 +39,7 @@ def would_take_us(
     for things in networks:
         chains = [_scripts(spec, thing) for thing in things]
         by_scripts = max(by_scripts, _run_us(chains, spec.jobs.at_once))
+        by_hand += sum(thing.by_hand for thing in things)
         if spec.mirror.mode == "runbook":
             by_hand += sum(thing.changes for thing in things)
     return max(by_scripts, by_hand * spec.jobs.by_hand.a)

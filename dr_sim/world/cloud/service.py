@@ -30,8 +30,15 @@ from dr_sim.cloud.commands import (
     SiteProvisioned,
     StartScript,
 )
-from dr_sim.cloud.events import EVENTS, AgentSaid, AgentsObserved, SideRead
+from dr_sim.cloud.events import (
+    EVENTS,
+    AgentSaid,
+    AgentsObserved,
+    MappingEdited,
+    SideRead,
+)
 from dr_sim.cloud.jobs import ENDED, OPEN
+from dr_sim.cloud.mirror import WHOLE
 from dr_sim.cloud.words import MirrorMode, OnFailure, WhyFailed, Word
 from dr_sim.machines import Command, TakeInventory
 from dr_sim.scenario.cloud_model import (
@@ -192,6 +199,9 @@ class CloudWorld:
         self.sites = CloudSites(self, link, primary)
         self._half_us = spec.rtt_us // 2  # one way
         self._is_apart = spec.at == "apart"  # nothing of a site cuts it off
+        self._astray: set[tuple[int, str, str]] = (
+            set()
+        )  # (network, site, thing) whose row of the mapping table leads to no identifier there
         self._cut: dict[
             str, int
         ] = {}  # reasons for a site's agents to be out of reach
@@ -424,18 +434,60 @@ class CloudWorld:
         )
 
     def by_hand(self, work: DoByHand) -> None:
-        """Let people do a piece of work at the second side: the oldest change it lacks of that
-        thing.
+        """Let people do a piece of work at the second side: the change that it names, or they make
+        the whole thing what it is at the other side.
         """
         index = self._index[work.network]
         configuration = self.configurations[index]
-        lacks = [
-            change
-            for entity, change in configuration.missing()
-            if entity == work.entity
-        ]
-        if lacks and lacks[0] != ANEW:
-            self._hand(index, work.site, work.entity, lacks[0])
+        if work.work.startswith(WHOLE):
+            source = configuration.sides[configuration.source]
+            value = source.things[work.entity].value
+            configuration.set(work.site, work.entity, value)
+            self._done_by_hand(index, work, f"set {value}")
+            return
+        change = work.work.partition(" ")[2]
+        if (work.entity, change) in configuration.missing():
+            self._hand(index, work.site, work.entity, change)
+
+    def forgotten(self, work: DoByHand) -> None:
+        """Note that people say of work that it is done, and have not done it."""
+        self.context.note(
+            "truth.cloud_forgotten",
+            self._index[work.network],
+            work.site,
+            work.entity,
+            work.work,
+        )
+
+    def _done_by_hand(self, index: int, work: DoByHand, what: str) -> None:
+        name = identifier(work.site, work.network, work.entity)
+        side = self.configurations[index].sides[work.site]
+        side.things[work.entity].ids = {name}
+        self.context.note(
+            "truth.cloud_effect",
+            index,
+            work.site,
+            work.entity,
+            what,
+            "hand",
+            json.dumps({"id": name}),
+        )
+
+    def edit_mapping(
+        self, network: str, entity: str, site: str, leads_to: str
+    ) -> None:
+        """Let somebody change a row of the mapping table, and tell the manager."""
+        index = self._index[network]
+        if self.owner_of(leads_to) == site:
+            self._astray.discard((index, site, entity))
+        else:
+            self._astray.add((index, site, entity))
+        self.lives.tell_until_heard(
+            MappingEdited, network, entity, site, leads_to
+        )
+        configuration = self.configurations[index]
+        if any(lacks == entity for lacks, _ in configuration.missing()):
+            configuration.tell()  # other work brings it in
 
     def changed_by_hand(
         self, network: str, site: str, entity: str, change: str
@@ -514,13 +566,24 @@ class CloudWorld:
         for entity, change in missing:
             lacks.setdefault(entity, []).append(change)
         found = []
-        for changes in lacks.values():
-            if any(self._is_skipped(index, change) for change in changes):
-                found.append(MissingThing(True, 0))
-                continue
+        for entity, changes in lacks.items():
             anew = ANEW in changes
-            found.append(MissingThing(anew, len(changes) - anew))
+            one = MissingThing(anew, len(changes) - anew)
+            if any(self._is_skipped(index, change) for change in changes):
+                one = MissingThing(True, 0)
+            if (
+                index,
+                self.configurations[index].target,
+                entity,
+            ) in self._astray:
+                one = self._by_people(one)
+            found.append(one)
         return tuple(found)
+
+    def _by_people(self, lacks: MissingThing) -> MissingThing:
+        """Return it as the work of people: no script can be given the right identifier."""
+        one_by_one = self.spec.mirror.mode != "reconcile" and not lacks.anew
+        return MissingThing(False, 0, lacks.changes if one_by_one else 1)
 
     def _is_skipped(self, index: int, change: str) -> bool:
         """Tell whether a change was given up at the second side: all its attempts were made."""
