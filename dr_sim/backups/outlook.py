@@ -201,19 +201,71 @@ def _unusable(
         if h.kind is Kind.FULL and not h.copy_only
     }
     named = bases_by_lsn(at_hand.values()) | dict(told.bases)
+    carried = _CarriedBases(list(at_hand.values()), told)
     found: list[tuple[BackupHeader, Why]] = []
     for header in sorted(
         headers, key=lambda h: (h.last_lsn, h.kind, h.backup_id)
     ):
         if header.backup_id not in at_hand:
             found.append((header, Why.BEFORE_ITS_FORK))
-        elif header.kind is Kind.INCREMENTAL and not _stands(
-            header, at_hand, bases, named
+        elif header.kind is Kind.INCREMENTAL and not (
+            _stands(header, at_hand, bases, named) or carried.lead_to(header)
         ):
             found.append((header, Why.NO_BASE))
         elif header.backup_id in told.incomplete:
             found.append((header, Why.INCOMPLETE))
     return found
+
+
+class _CarriedBases:
+    """The bases that log at hand carries to a database that was restored from an older full."""
+
+    def __init__(self, at_hand: Sequence[BackupHeader], told: Told) -> None:
+        self.told = told
+        self.full_and_log = [
+            h for h in at_hand if h.kind is not Kind.INCREMENTAL
+        ]
+        self.by_base: dict[int, int | None] = {}
+
+    def lead_to(self, incremental: BackupHeader) -> bool:
+        """Can log be replayed from a full at hand until the database carries the base of this
+        incremental, which is not named by a tool, and not as far as its end?
+        """
+        if incremental.backup_id in self.told.bases:
+            return False
+        found = [
+            self._carried(base)
+            for base in (
+                incremental.database_backup_lsn,
+                incremental.differential_base_lsn,
+            )
+        ]
+        return any(
+            lsn is not None and lsn < incremental.last_lsn for lsn in found
+        )
+
+    def _carried(self, base: int) -> int | None:
+        if base not in self.by_base:
+            self.by_base[base] = self._carried_at(base)
+        return self.by_base[base]
+
+    def _carried_at(self, base: int) -> int | None:
+        """Return the first position that can be reached at which the database carries a base."""
+        logs = [
+            h
+            for h in self.full_and_log
+            if h.kind is Kind.LOG and h.database_backup_lsn == base
+        ]
+        if not base or not logs:
+            return None
+        first = min(logs, key=lambda log: (log.last_lsn, log.backup_id))
+        reached = plan(
+            self.full_and_log,
+            fork=first.fork,
+            target=Target(lsn=first.last_lsn),
+            told=self.told,
+        )
+        return first.last_lsn if reached.met else None
 
 
 def _stands(

@@ -6,9 +6,10 @@ everything not wholly on it is put aside. Then each backup ends at a position, a
 last step to it: a full from nothing, an incremental from any earlier position with its base, a log
 from any position that it covers. Backups are taken in the order of their ends, so every position
 before is settled: for each a best way is kept for each base that the database may carry there. Ways
-have a rank: by the policy the set that they start from, then their cost. A log looks for the best
-position in its range: that is the minimum of a suffix, kept as a stack of ever dearer positions. So
-n backups cost O(n log n) for each base alive.
+have a rank: by the policy the set that they start from, then their cost. An incremental that is
+taken after log belongs to no set: it is taken where that costs less than the log in its place. A
+log looks for the best position in its range: that is the minimum of a suffix, kept as a stack of
+ever dearer positions. So n backups cost O(n log n) for each base alive.
 
 Replaying logs carries the base forward: a log names by its database_backup_lsn the latest full
 before it (0: it names none). A copy-only full is no base and moves none. An incremental whose base
@@ -265,9 +266,21 @@ class _Search:
                 and best.lsn >= target.lsn
             ):
                 return best, True
-        return best, best is not None and self._nothing_was_written_after(
-            best.lsn
-        )
+        if best is None:
+            return None, False
+        met = self._ends_at_the_instant(best)
+        return best, met or self._nothing_was_written_after(best.lsn)
+
+    def _ends_at_the_instant(self, way: _Way) -> bool:
+        """Does a full or an incremental on this way end just at the instant that is wanted? Then it
+        holds all that was committed before.
+        """
+        step: _Way | None = way
+        while step is not None and step.last is not None:
+            if self.target.is_held_by(step.last):
+                return True
+            step = step.before
+        return False
 
     def _nothing_was_written_after(self, lsn: int) -> bool:
         """Does a log that meets the target hold nothing beyond this position? Then nothing was
@@ -333,14 +346,16 @@ class _Search:
         if not found:
             return None
         before = min(found, key=_rank_of_start)
+        after_log = before.last is not None and before.last.kind is Kind.LOG
+        if after_log and named is None:
+            # its base was not restored: log that was replayed carried it here
+            before = self.by_base[header.differential_base_lsn, True].ways[0]
         carries = header.differential_base_lsn
         if named is not None:
             carries = before.base_lsn if by_tool else header.first_lsn
         way = self._step(before, header, carries, True)
-        if way.rank[1] not in (
-            0,
-            self.rank_of_state,
-        ):  # from a state on, cost alone counts
+        # from a state on, or after log, it is no newer set: cost alone counts
+        if not after_log and way.rank[1] not in (0, self.rank_of_state):
             way.rank = (-1 - header.last_lsn, *way.rank[1:])
         self.by_last[header.backup_id] = way
         return way

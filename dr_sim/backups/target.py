@@ -76,6 +76,14 @@ class Target:
             return header.finished_utc_us > self.utc_us
         return self.lsn is not None and header.last_lsn > self.lsn
 
+    def is_held_by(self, header: BackupHeader) -> bool:
+        """Return True for a full or an incremental that ends just at the instant: it holds what was
+        committed until then, and no log is needed.
+        """
+        return header.kind is not Kind.LOG and (
+            header.finished_utc_us == self.utc_us
+        )
+
     @property
     def is_end(self) -> bool:
         return self.utc_us is None and self.lsn is None
@@ -136,9 +144,10 @@ def fork_for(
     start from.
 
     From a state: the one that continues it; if two do, its own. Else, among the forks to which a
-    full leads: for a target, one whose history covers it (for an instant: a log of it met the
-    instant), of several the one with the greatest LSN; for the end, or a target that none covers,
-    the newest.
+    full leads (one that does not lie behind the target, if there is such a full): for a target, one
+    whose history covers it (for an instant: a log of it met the instant, or a full or an
+    incremental ended then), of several the one with the greatest LSN; for the end, or a target that
+    none covers, the newest.
     """
     ends = ends_of_history(headers, forks)
     if state is not None and state.exists:
@@ -149,7 +158,8 @@ def fork_for(
         ]
         return onward[0] if len(onward) == 1 else state.fork
     fulls = [header for header in headers if header.kind is Kind.FULL]
-    begins = {(full.fork, full.last_lsn) for full in fulls}
+    early = [full for full in fulls if not target.is_overshot_by(full)]
+    begins = {(full.fork, full.last_lsn) for full in early or fulls}
     reachable = [end for end in ends if _is_reachable(end, begins, forks)]
     if len(reachable) < 2:
         return reachable[0] if reachable else None
@@ -193,6 +203,8 @@ def _covers(
         if not leads_to(header.fork, header.last_lsn, end, forks):
             continue
         if header.kind is Kind.LOG and target.is_met_by(header):
+            return True
+        if target.is_held_by(header):
             return True
         if target.lsn is not None and header.last_lsn >= target.lsn:
             return True

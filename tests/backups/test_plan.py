@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,7 @@ from dr_sim.backups.chain import (
     type_forks,
 )
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.backups.outlook import look_ahead
 from dr_sim.backups.plan import Plan, plan
 from dr_sim.backups.target import Choice, Policy, Reading, Target, Told
 from tests.backups.standby import History, Made, Standby, histories, reachable
@@ -247,6 +249,62 @@ def test_replaying_logs_carries_the_base_forward() -> None:
     headers = [full(0, 5), log(0, 20), log(20, 40, base=30), incremental(60, 65, 30)]
     assert plan(headers).reaches == (1, 65)  # the full at 30 itself is lost
     assert plan([headers[0], headers[1], headers[3]]).reaches == (1, 20)
+
+
+def test_an_incremental_after_log_is_taken_only_where_it_saves_time() -> None:
+    """The full at 30 is lost. Log carries it to the database; the incremental at 60 stands on it."""
+    crossing = log(20, 62, base=30)
+    incremental_60 = incremental(60, 65, 30)
+    first = [full(0, 5), log(0, 20), crossing]
+    short = [*first, incremental_60, log(62, 80, base=30)]
+    assert [step.first_lsn for step in plan(short).steps] == [0, 0, 20, 62]
+    many = [log(n, n + 1, base=30) for n in range(62, 80)]
+    kinds = [step.kind for step in plan([*first, incremental(60, 79, 30), *many]).steps]
+    # nothing lies in between the incremental and the last log
+    assert kinds == [Kind.FULL, Kind.LOG, Kind.LOG, Kind.INCREMENTAL, Kind.LOG]
+    # with its full at hand it is the newest set, whatever it costs
+    whole = [*short, full(30, 35)]
+    assert [step.first_lsn for step in plan(whole).steps] == [30, 60, 62]
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories(), st.data())
+def test_no_incremental_after_log_only_costs_and_no_step_is_unusable(
+    history: History, data: st.DataObject
+) -> None:
+    kept = [item for item in history.made if data.draw(st.integers(0, 9)) > 1]
+    headers = [item[0] for item in kept]
+    found = look_ahead(headers, fork=data.draw(st.integers(1, history.fork)))
+    steps = found.plan.steps
+    assert not {h.backup_id for h, _ in found.unusable} & {h.backup_id for h in steps}
+    for before, step in pairwise(steps):
+        if step.kind is not Kind.INCREMENTAL or before.kind is not Kind.LOG:
+            continue
+        standby = Standby()
+        rest = Plan([other for other in steps if other is not step])
+        took = carry_out(rest, standby, history.made)
+        reached = None if standby.writes is None else len(standby.writes) * 10
+        assert not took or found.plan.reaches is None or reached != found.plan.reaches[1]
+
+
+def test_a_full_or_an_incremental_that_ends_at_the_instant_meets_it() -> None:
+    """A position is its instant here: the full ends at 10, the incremental at 30."""
+    headers = [full(0, 10), incremental(20, 30, 0)]
+    ends = {at: plan(headers, target=Target(utc_us=at)) for at in (9, 10, 11, 29, 30, 31)}
+    met = {at: (found.met, len(found.steps)) for at, found in ends.items()}
+    assert met == {
+        9: (False, 0), 10: (True, 1), 11: (False, 1),
+        29: (False, 1), 30: (True, 2), 31: (False, 2),
+    }  # fmt: skip
+    # a log that was cut at the instant does not meet what lies after it
+    assert not plan([*headers, log(10, 30)], target=Target(utc_us=31)).met
+
+
+def test_an_instant_at_the_end_of_a_full_chooses_its_fork() -> None:
+    headers = [full(0, 10), full(20, 40, fork=2), log(40, 50, fork=2)]
+    headers[2].started_utc_us = 39
+    found = plan(headers, target=Target(utc_us=10))
+    assert (found.fork, found.met) == (1, True)
 
 
 def test_empty_and_stale_logs_are_ignored() -> None:
