@@ -7,15 +7,17 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dr_sim.measures.pieces import LedgerLine
 from dr_sim.measures.summary import Summary, summarise
+from dr_sim.measures.summary.types import EpisodeSummary
 from dr_sim.measures.verdict import Verdict, judge
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario, SlaLine
-from dr_sim.screen.failovers import adding_up
+from dr_sim.screen.failovers import adding_up, met_no_danger
 from dr_sim.screen.run import coloured, screen
 from dr_sim.words import instant, size, span
 from tests.measures.make import (
@@ -285,6 +287,34 @@ def test_what_was_not_told_or_did_not_end_stands_beside_that_no_alert_was_due() 
             told, scenario, judge(told, scenario), Path("x.yaml"), 0.1, Path("results")
         )
         assert words in shown_text
+
+
+@pytest.mark.parametrize(
+    ("dangers", "words"),
+    [
+        # (due, end, told at) in minutes; the site is lost after 60
+        ([(20, 40, 19)], "when it failed; 1 earlier danger was told in time"),
+        ([(20, 40, 25)], "when it failed; 1 earlier danger was told late"),
+        ([(20, 30, 19), (40, 50, 45)], "when it failed; 2 earlier dangers were told (1 in time, 1 late)"),
+        ([(20, 40, None)], "when it failed"),
+        ([(70, 90, 69)], "before the failure"),  # after it
+        ([(None, 40, None)], "before the failure"),  # too short to be due
+    ],
+)  # fmt: skip
+def test_dangers_that_were_over_when_it_failed_are_not_denied(
+    dangers: list[tuple[int | None, int, int | None]], words: str
+) -> None:
+    _, summary, _ = of_run(ONE + "failover: {mode: automatic}\nevents: [{at: 1 h, lose: site}]\n")
+    minute = 60 * S
+    summary.alerts.episodes = [
+        EpisodeSummary(
+            "crm", 0, end * minute, False, None if due is None else due * minute,
+            None if told is None else 1, None, due is not None and told is None,
+            None not in (due, told) and told > due, "data",
+        )
+        for due, end, told in dangers
+    ]  # fmt: skip
+    assert met_no_danger(summary, summary.failovers[0]) == f"no alert was due {words}"
 
 
 def test_a_loss_in_the_file_is_kept_apart_from_normal_days() -> None:

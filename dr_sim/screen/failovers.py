@@ -226,13 +226,37 @@ def met_no_danger(summary: Summary, f: FailoverSummary) -> str:
     """Return what is said of a failure that met no lasting danger, and what else was not told or
     did not end.
     """
-    found = "no alert was due before the failure"
+    found = _told_of_earlier(summary, f)
     at_other_times = summary.alerts.missed
     if at_other_times:
         found += f", but nobody was told of {at_other_times} at another time"
     if f.outage_us is None:
         found += "; users were not served again"
     return found
+
+
+def _told_of_earlier(summary: Summary, f: FailoverSummary) -> str:
+    """Return what is said of the dangers that were over when it failed."""
+    earlier = [
+        episode
+        for episode in summary.alerts.episodes
+        if episode.due_us is not None
+        and max(episode.due_us, episode.end_us) <= f.failed_us
+    ]
+    told = [episode for episode in earlier if not episode.missed]
+    if not told:
+        return (
+            "no alert was due when it failed"
+            if earlier
+            else "no alert was due before the failure"
+        )
+    late = sum(episode.late for episode in told)
+    how = "late" if late else "in time"
+    if 0 < late < len(told):
+        how = f"({len(told) - late} in time, {late} late)"
+    were = "was" if len(told) == 1 else "were"
+    which = counted(len(told), "earlier danger")
+    return f"no alert was due when it failed; {which} {were} told {how}"
 
 
 def _new_secondary(f: FailoverSummary, scenario: Scenario) -> str:
