@@ -3,7 +3,7 @@ volume, and what is odd.
 
 Every value comes with its origin: measured from the history, or guessed, with the reason. The
 engine cuts a log at its start, so the bytes of a log were written between the previous start and
-its own.
+its own; those of the first log since the full at whose LSN it begins.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ def fit_database(entries: Sequence[HistoryEntry]) -> DatabaseFit:
         interval_us=interval_us,
     )
     if logs:
-        _fill_series(fit, logs)
+        others = [h for h in headers if h.kind is not Kind.LOG]
+        _fill_series(fit, logs, others)
         fit.holes = gaps(logs)
         both = [
             e
@@ -226,16 +227,20 @@ def _size(fulls: Sequence[BackupHeader]) -> Fitted:
     )
 
 
-def _fill_series(fit: DatabaseFit, logs: Sequence[BackupHeader]) -> None:
-    """Each log's bytes go to the interval that ends at its start; what holes swallowed goes to
-    where they end.
+def _fill_series(
+    fit: DatabaseFit,
+    logs: Sequence[BackupHeader],
+    others: Sequence[BackupHeader],
+) -> None:
+    """Each log's bytes go to the intervals from where it began, evenly over its time, to its own
+    start; what holes swallowed goes with the log after them. others: fulls and incrementals.
     """
     interval_us = fit.interval_us
     by_size = sum(log.nominal_bytes > 0 for log in logs) * 2 > len(logs)
-    slots = [
-        (log.started_utc_us + interval_us // 2) // interval_us for log in logs
-    ]
-    first = min(slots)
+    begins = [_first_begin_us(logs[0], others, interval_us)]
+    begins += [log.started_utc_us for log in logs[:-1]]
+    slots = [_slot(log.started_utc_us, interval_us) for log in logs]
+    first = min(slots[0], _slot(begins[0], interval_us) + 1)
     fit.begins_utc_us = (first - 1) * interval_us
     if max(slots) - first >= MOST_INTERVALS:
         raise ValueError(
@@ -243,18 +248,20 @@ def _fill_series(fit: DatabaseFit, logs: Sequence[BackupHeader]) -> None:
         )
     fit.series_bytes = [0] * (max(slots) - first + 1)
     near_exact = assumed = 0
-    for log, slot in zip(logs, slots, strict=True):
-        if by_size:
-            fit.series_bytes[slot - first] += log.nominal_bytes
-        else:
-            size, exact = log_bytes(log)
-            fit.series_bytes[slot - first] += size
-            near_exact, assumed = near_exact + exact, assumed + (not exact)
+    swallowed: Counter[int] = Counter()
     for hole in gaps(logs):
-        slot = (hole.after.started_utc_us + interval_us // 2) // interval_us
-        fit.series_bytes[slot - first] += lsn_bytes(
+        swallowed[hole.after.backup_id] += lsn_bytes(
             hole.first_lsn, hole.last_lsn
         )[0]
+    for log, begin_us in zip(logs, begins, strict=True):
+        size = log.nominal_bytes
+        if not by_size:
+            size, exact = log_bytes(log)
+            near_exact, assumed = near_exact + exact, assumed + (not exact)
+        size += swallowed[log.backup_id]
+        spread = _spread(size, begin_us, log.started_utc_us, interval_us)
+        for slot, part in spread.items():
+            fit.series_bytes[slot - first] += part
     for index, size in enumerate(fit.series_bytes):
         if size > MOST_INTERVAL_BYTES:
             fit.series_bytes[index] = 0
@@ -267,6 +274,51 @@ def _fill_series(fit: DatabaseFit, logs: Sequence[BackupHeader]) -> None:
         fit.series_guess = (
             f"bytes from LSNs: {near}, {assumed} assume VLFs of 64 MiB"
         )
+
+
+def _slot(us: int, interval_us: int) -> int:
+    """Return the interval that ends nearest to an instant, counted from 1970."""
+    return (us + interval_us // 2) // interval_us
+
+
+def _first_begin_us(
+    log: BackupHeader, others: Sequence[BackupHeader], interval_us: int
+) -> int:
+    """Return when what the first log holds began to be written: at the backup at whose LSN it
+    begins; if there is none such in reach, an interval before it.
+    """
+    before = log.started_utc_us - interval_us
+    least = log.started_utc_us - (MOST_INTERVALS - 1) * interval_us
+    for other in others:
+        at = other.started_utc_us
+        if log.first_lsn >= other.last_lsn:
+            at = other.finished_utc_us
+        if (
+            other.first_lsn <= log.first_lsn <= other.last_lsn
+            and other.fork == log.first_fork
+            and least <= at <= before
+        ):
+            return at
+    return before
+
+
+def _spread(
+    size: int, begin_us: int, end_us: int, interval_us: int
+) -> dict[int, int]:
+    """Return the bytes in each interval of what was written evenly from one instant to another;
+    they add up to the size.
+    """
+    last = _slot(end_us, interval_us)
+    first = min(_slot(begin_us, interval_us) + 1, last)
+    found = {}
+    done = 0
+    for slot in range(first, last):
+        written_us = min(max(slot * interval_us, begin_us), end_us) - begin_us
+        so_far = size * written_us // (end_us - begin_us)
+        found[slot] = so_far - done
+        done = so_far
+    found[last] = size - done
+    return found
 
 
 def _remark(

@@ -394,6 +394,40 @@ def imported(tmp_path: Path, data: bytes) -> tuple[Any, str]:
     return load_scenario(tmp_path / "mine.yaml"), made.report
 
 
+@pytest.mark.parametrize(
+    ("first_lsn", "begins", "expected"),
+    [
+        # the full ends 1 min after midnight at LSN 1010, the log begins 19 min later: 4 + 3 x 5 min
+        (1010, "00:00", (400, 500, 500, 500)),
+        (1000, "23:55", (400, 500, 500, 500, 500)),  # where the full began, at 23:56
+        (990, "00:15", (1900,)),  # before the full: nobody knows when
+        (1011, "00:15", (1900,)),
+    ],
+)
+def test_a_long_first_log_begins_where_its_full_does(
+    tmp_path: Path, first_lsn: int, begins: str, expected: tuple[int, ...]
+) -> None:
+    """100 MB a minute up to 00:20; the interval is 5 min, as a single log tells none."""
+    full = row(0, "Database", FirstLSN=1000, LastLSN=1010)
+    full |= {"BackupStartDate": "2024-04-30T23:56:00Z", "BackupFinishDate": "2024-05-01T00:01:00Z"}
+    log = row(1, FirstLSN=first_lsn, LastLSN=2100, BackupSize=sum(expected) * 10**6)
+    log |= {"BackupStartDate": "2024-05-01T00:20:00Z", "BackupFinishDate": "2024-05-01T00:21:00Z"}
+    scenario, _ = imported(tmp_path, json.dumps([full, log]).encode())
+    series = scenario.databases[0].log_volume.series_bytes
+    assert series == tuple(mb * 10**6 for mb in expected)
+    assert f"{begins}:00" in next(
+        line for line in (tmp_path / "mine.yaml").read_text().splitlines() if "start:" in line
+    )
+
+
+def test_a_log_after_a_pause_was_written_during_the_pause(tmp_path: Path) -> None:
+    """Logs every 5 min, 512 kB each; four are left out, and the next one holds theirs as well."""
+    rows = [row(0, "Database"), *(row(n) for n in range(8)), *(row(n) for n in range(13, 18))]
+    rows[9]["FirstLSN"] = rows[8]["LastLSN"]
+    scenario, _ = imported(tmp_path, json.dumps(rows).encode())
+    assert scenario.databases[0].log_volume.series_bytes == (512_000,) * 18
+
+
 @needs_data
 def test_the_real_history_becomes_a_scenario(tmp_path: Path) -> None:
     scenario, report = imported(tmp_path, (DATA / "DiffIssues.json").read_bytes())
@@ -440,8 +474,8 @@ def test_what_is_odd_is_reported(tmp_path: Path) -> None:
     assert "1 copy-only fulls" in report
     assert "foreign device: 1 logs went to device type 2, E:/elsewhere" in report
     series = scenario.databases[0].log_volume.series_bytes
-    # nothing is lost, the hole's bytes come late
-    assert series == (512_000,) * 4 + (0, 1_024_000) + (512_000,) * 6
+    # nothing is lost: the hole's bytes were written before the log after it began
+    assert series == (512_000,) * 12
 
 
 def test_no_logs_and_unknown_sizes_are_marked_as_guessed(tmp_path: Path) -> None:
