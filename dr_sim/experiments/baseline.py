@@ -94,12 +94,13 @@ class Baseline:
 @dataclass(frozen=True, slots=True)
 class Change:
     """One measure that is not what it was, by more than chance makes it. certain: there is no
-    chance in the scenario.
+    chance in the scenario. tolerated: the largest difference that does not count.
     """
 
     difference: PairedDifference
     worse: bool
     certain: bool
+    tolerated: float
 
 
 def _name(path: Path, folder: Path) -> str:
@@ -370,7 +371,8 @@ def changed(
     for d in differences(judged, now, tolerance=tolerance):
         by_chance = not certain and d.p > alarm
         difference = d.interval.estimate
-        if by_chance or abs(difference) <= tolerance.least(d.a, d.unit):
+        tolerated = tolerance.least(d.a, d.unit)
+        if by_chance or abs(difference) <= tolerated:
             continue
-        found.append(Change(d, difference > 0, certain))
+        found.append(Change(d, difference > 0, certain, tolerated))
     return found

@@ -13,10 +13,12 @@ from xml.etree import ElementTree as Xml
 from dr_sim.experiments.baseline import Change
 from dr_sim.experiments.check import Check, Checked, broken, place
 from dr_sim.experiments.judge import LineVerdict
+from dr_sim.experiments.tolerance import Tolerance
 from dr_sim.experiments.words import line_text, shown_value_and_bound, subject
 from dr_sim.files.output import printable
 from dr_sim.measures.verdict import Outcome
 from dr_sim.number_text import figures, number_texts, signed_text
+from dr_sim.words import counted
 
 _MARKS = {
     Outcome.PASS: "✅ pass",
@@ -35,12 +37,13 @@ def change_text(c: Change) -> str:
     what = " ".join(filter(None, (d.measure, d.database, d.tenant)))
     moved = "rose" if i.estimate > 0 else "fell"
     before, now = number_texts([d.a, d.b], d.unit)
+    # with the digits that tell it from what does not count
+    by, _ = number_texts([abs(i.estimate), c.tolerated], d.unit)
+    by = f"{'-' if i.estimate < 0 else '+'}{by}"
     text = f"{what} {moved} from {before} to {now}"
     if c.certain:
-        return f"{text} (nothing in this scenario is left to chance)"
-    by, least, most = (
-        signed_text(x, d.unit) for x in (i.estimate, i.low, i.high)
-    )
+        return f"{text}: by {by} (nothing in this scenario is left to chance)"
+    least, most = (signed_text(x, d.unit) for x in (i.low, i.high))
     often = (
         "less than 1 in 10^9" if d.p < 1e-9 else f"1 in {figures(1 / d.p, 2)}"
     )
@@ -80,10 +83,22 @@ def text(check: Check, took_s: float) -> str:
                 f"  {c.outcome.name:<8} {c.scenario.name}: {'; '.join(why)}"
             )
     if check.tolerance is not None:
-        out.append(
-            f"compared with the baseline: a difference of at most {check.tolerance} does not count"
-        )
+        out.append(_compared(check, check.tolerance))
     return "\n".join(out)
+
+
+def _compared(check: Check, tolerance: Tolerance) -> str:
+    """Return what was compared with the baseline, and how."""
+    compared = sum(c.path not in check.unmatched for c in check.checked)
+    if not compared:
+        return (
+            "nothing was compared: the baseline holds none of these scenarios; it knows each by "
+            "its path from the baseline's folder"
+        )
+    return (
+        f"compared with the baseline: {counted(compared, 'scenario')}; a difference of at most "
+        f"{tolerance} does not count"
+    )
 
 
 def reasons(c: Checked) -> list[str]:

@@ -402,6 +402,31 @@ def test_a_certain_scenario_is_held_to_its_one_value(
     assert "nothing in this scenario is left to chance" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("slower_us", "code", "by"),
+    [
+        (3_000_000, 0, ""),
+        (3_000_001, 1, "by +3.000001 s"),
+        (3_010_000, 1, "by +3.01 s"),
+        (4_000_000, 1, "by +4 s"),
+    ],
+)
+def test_a_difference_reads_as_more_than_the_tolerance(
+    slower_us: int,
+    code: int,
+    by: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = str(scenario("certain", "sla: {outage: at most 3 min}"))
+    assert main(["baseline", path, "-o", "b.parquet"]) == 0
+    monkeypatch.setattr(Made, "slower_us", slower_us)
+    capsys.readouterr()
+    assert main(["check", path, "--against", "b.parquet", "--tolerance", "3 s"]) == code
+    told = capsys.readouterr().out
+    assert (f"{by} (nothing in this" in told) if by else ("WORSE" not in told)
+
+
 def test_few_replications_are_told_to_be_too_few(capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         main(
@@ -438,7 +463,13 @@ def test_what_is_no_baseline(capsys: pytest.CaptureFixture[str]) -> None:
     main(["baseline", other, "-o", "b.parquet"])
     capsys.readouterr()
     assert main(["check", path, "--against", "b.parquet"]) == 0
-    assert "new      s.yaml: not in the baseline" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "new      s.yaml: not in the baseline" in told
+    assert "nothing was compared: the baseline holds none" in told and "compared with" not in told
+    assert main(["check", path, other, "--against", "b.parquet"]) == 0
+    told = capsys.readouterr().out
+    assert "compared with the baseline: 1 scenario; a difference" in told
+    assert "nothing was compared" not in told
 
 
 # ---- compare
