@@ -154,6 +154,9 @@ class CloudJob:
     tries: int = 0
     aim: JobState = JobState.FAILED
     due_us: int = 0  # when it is looked at next; of this life, never stored
+    done_before: bool = (
+        False  # it was done in a life that the store has forgotten
+    )
 
     def text(self) -> str:
         """Return what `listed` gives for all of it but its id."""
@@ -444,7 +447,8 @@ class JobBook:
             return None
         if e.word in _ALIVE:
             self._alive(job, out)
-        elif e.word is _DONE:
+        elif e.word is _DONE or e.word is Word.DONE_BEFORE:
+            job.done_before = e.word is Word.DONE_BEFORE
             self._move(job, JobMove.DONE)
             return self._ended(job, out)
         elif e.word is Word.UNKNOWN and state is not JobState.KILLING:

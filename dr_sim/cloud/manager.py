@@ -206,7 +206,9 @@ class CloudManager:
 
     def _provision_asked(self, e: ProvisionAsked, out: Out) -> None:
         if self._provision is not None:
-            return  # it is under way
+            if self._provision[0] == e.site:
+                return  # it is under way
+            self._over(out)  # the store has forgotten how it ended
         mirrors = list(self._mirrors.values())
         if all(mirror.active == e.site for mirror in mirrors):
             out.commands.append(
@@ -218,9 +220,17 @@ class CloudManager:
         out.saves[PROVISION] = json.dumps(list(self._provision))
         for mirror in mirrors:
             mirror.provision(e.site, out)
-        for job in self._book.withdraw(old, not e.old_answers, out):
+        closed = self._book.withdraw(old, not e.old_answers, out)
+        for site in self._forgotten_sites(old, e.site):
+            closed += self._book.withdraw(site, True, out)
+        for job in closed:
             if job.kind is JobKind.CHANGE:
                 self._move_to(job, e.site, out)
+
+    def _forgotten_sites(self, old: str, new: str) -> list[str]:
+        """Return the other sites of which the store has open jobs: it is an old copy."""
+        sites = {job.site for job in self._book.open.values()}
+        return sorted(sites - {old, new})
 
     def _move_to(self, job: CloudJob, site: str, out: Out) -> None:
         """Do at the new side what a caller asked for and the old side did not do."""

@@ -90,6 +90,7 @@ class Mirror:
         )
         self.on = stored.get(SWITCH + name) != "off"
         self.urgent = False
+        self._is_new_side = False  # the target, until it is compared
         self.taken = Taken()
         self._number = int(stored.get(NUMBER + name, "0"))
         self._sets = int(stored.get(SETS + name, "0"))
@@ -197,7 +198,9 @@ class Mirror:
         """A job of this network has ended."""
         self.comparison.moved(job.entity)
         if job.kind is JobKind.CHANGE:
-            if job.state is JobState.DONE:
+            if job.done_before:
+                self._was_done_before(job, out)
+            elif job.state is JobState.DONE:
                 self._done_at_source(job, out)
         elif job.site != self.target:
             return  # that side is none any more
@@ -205,6 +208,16 @@ class Mirror:
             self._mirrored(job, out)
         else:
             self._was_set(job, out)
+
+    def _was_done_before(self, job: CloudJob, out: Out) -> None:
+        """The store has forgotten a change that was done; it was asked for again. Other changes may
+        have been done since, so it gets no number: both sides are compared.
+        """
+        if not self.target or job.site != self.source:
+            return
+        if job.entity not in self.backlog.things:
+            self.backlog.to_set(job.entity, out.utc_us, 0, out)
+        self._read_both(out, self._corrects_at_once)
 
     def _done_at_source(self, job: CloudJob, out: Out) -> None:
         row = self.rows[job.entity]
@@ -263,7 +276,7 @@ class Mirror:
         ):
             self._submit_next(entity, out)
         for entity in list(self.backlog.things):
-            self._set(entity, JobKind.SET, out)
+            self._set(entity, self._kind_of_set, out)
 
     def _submit_next(self, entity: str, out: Out) -> None:
         """Submit the oldest change of a thing that is pending; the others wait for it."""
@@ -505,11 +518,13 @@ class Mirror:
             return
         for entity in both.still:
             self._compare(entity, both, out)
+        if not self.comparison.unsure:
+            self._is_new_side = False
 
     def _read_later(self, out: Out) -> None:
-        """A side did not answer. Where the mirror has no times it is read again at a retry."""
-        waits = self._spec.mode is MirrorMode.RECONCILE and self.backlog
-        if waits and not self._spec.every_us and not self._due_set:
+        """A side did not answer. Where nothing else will do so, the retry takes up what waits."""
+        waits = self._corrects_at_once and self.backlog
+        if (waits or self._is_new_side) and not self._due_set:
             self._due_set = True
             at = out.mono_us + self._retry_us
             out.commands.append(SetAlarm(self.name, MIRROR_DUE, at))
@@ -528,29 +543,45 @@ class Mirror:
             for change in mine:
                 if change.number <= self.comparison.upto:
                     self.backlog.in_effect(change.number, out)
-            thing = self.backlog.things.get(entity)
-            if thing is not None and not thing.number:
-                self.backlog.was_set(entity, 0, out)
+            self._need_not_be_set(entity, out)
+            self._is_really(entity, source.value, out)
             return
         should = (row.value, mine[0].before if mine else row.value)
         as_it_should = (source.value, target.value) == should and not foreign
         correcting = self.comparison.correcting
         if as_it_should and not correcting:
+            self._need_not_be_set(entity, out)
             return
         skipped = any(c.way is PendingWay.SKIPPED for c in mine)
         if skipped and source.value == row.value and not correcting:
             return  # it is known to differ
-        if row.value != source.value:
-            row.value = source.value
-            out.saves[f"{ROW}{self.name}/{entity}"] = row
+        self._is_really(entity, source.value, out)
         if not as_it_should:
-            out.commands.append(
-                Notify(self.name, Notice.DIFFERENT, entity, out.utc_us)
-            )
+            if not self._is_new_side:
+                out.commands.append(
+                    Notify(self.name, Notice.DIFFERENT, entity, out.utc_us)
+                )
             if entity not in self.backlog.things:
                 self.backlog.to_set(entity, out.utc_us, 0, out)
-        if self.on:
-            self._set(entity, JobKind.SET, out)
+        if self.on or self._is_new_side:
+            self._set(entity, self._kind_of_set, out)
+
+    def _is_really(self, entity: str, value: str, out: Out) -> None:
+        """Take up what is read at the source: it beats what is stored."""
+        row = self.rows[entity]
+        if row.value != value:
+            row.value = value
+            out.saves[f"{ROW}{self.name}/{entity}"] = row
+
+    @property
+    def _kind_of_set(self) -> JobKind:
+        return JobKind.REBUILD if self._is_new_side else JobKind.SET
+
+    def _need_not_be_set(self, entity: str, out: Out) -> None:
+        """A thing is at the target what it should be. A set that has begun goes on."""
+        thing = self.backlog.things.get(entity)
+        if thing is not None and not thing.number:
+            self.backlog.was_set(entity, 0, out)
 
     def audit(self, out: Out) -> None:
         self._set_audit(out)
@@ -584,12 +615,15 @@ class Mirror:
     def finish(self, out: Out) -> None:
         """The failover is over, or given up: there is no other side for now."""
         self.urgent = False
+        self._is_new_side = False
         self.backlog.forget(out)
         self.source, self.target = self.active, ""
         self._save_roles(out)
 
     def stands(self, site: str, ids: dict[str, str], out: Out) -> None:
-        """There is a new other side, with those identifiers: everything is made there anew."""
+        """There is a new other side, with those identifiers: it is compared, and what is not there
+        is made anew.
+        """
         self._mapping.add_site(site, ids)
         self._book.heard_of(site)
         out.saves[f"{SITE}{self.name}/{site}"] = json.dumps(ids)
@@ -599,7 +633,8 @@ class Mirror:
         for entity, row in self.rows.items():
             if row.value != EMPTY:
                 self.backlog.to_set(entity, out.utc_us, 0, out)
-                self._set(entity, JobKind.REBUILD, out)
+        self._is_new_side = True
+        self._read_both(out, correcting=False)
 
     def _save_roles(self, out: Out) -> None:
         out.saves[ROLES + self.name] = listed(

@@ -39,6 +39,7 @@ class Word(enum.StrEnum):
     STARTED = "started"
     RUNNING = "running"
     DONE = "done"
+    DONE_BEFORE = "done before"  # when it was told to start it
     FAILED = "failed"
     GONE = "gone"  # its processes are dead, and it did not end by itself
     UNKNOWN = "unknown"  # it was never started here, and never will be

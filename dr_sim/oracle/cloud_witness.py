@@ -43,6 +43,7 @@ _KINDS = (
     "truth.cloud_drift",
     "truth.cloud_provision",
     "truth.cloud_stands",
+    "truth.cloud_site_back",
     "truth.failed",
     "truth.fenced",
     "truth.event",
@@ -122,6 +123,10 @@ class _Seen:
     )  # change -> the job that made it
     escaped: set[str] = field(default_factory=set)  # changes
     cleaned: set[Key] = field(default_factory=set)
+    made: set[Key] = field(default_factory=set)  # jobs that were done
+    died: set[Key] = field(
+        default_factory=set
+    )  # jobs whose process died with a site that is lost
     begun_at: dict[str, set[Key]] = field(
         default_factory=lambda: defaultdict(set)
     )  # by job
@@ -177,7 +182,7 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         )
         seen.told_done = (
             row.values["job"]
-            if newest and row.values["word"] == "done"
+            if newest and row.values["word"] in ("done", "done before")
             else ""
         )
     elif kind == "cloud.CallsAlike":
@@ -217,6 +222,10 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         seen.order.clear()
         seen.reached.clear()
         seen.last_disturbed_us = row.time_us
+    elif kind == "truth.cloud_site_back":
+        # what died there may be half done, and is to be cleaned up
+        at = row.values["site"]
+        seen.died = {key for key in seen.died if key[1] != at}
     elif kind == "truth.event":
         seen.last_disturbed_us = row.time_us
 
@@ -338,6 +347,8 @@ def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         seen.changing.pop(made, None)
         if seen.at_work.get(thing) == job:
             del seen.at_work[thing]
+        if what == "died":
+            seen.died.add(key)
         if what == "escaped":
             seen.escaped.add(change)
         if what == "done":
@@ -352,6 +363,7 @@ def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
                     f"{change} was made at {v['site']} by {twice}, and again by {job}",
                 )
             seen.done[made] = job
+            seen.made.add(key)
     elif what == "cleaning":
         if key in seen.alive:
             yield (
@@ -378,7 +390,8 @@ def _ended(row: Row, seen: _Seen) -> Broken:
         job = name.removeprefix("ended/")
         if job == name or state not in ("cancelled", "failed"):
             continue
-        if seen.begun_at[job] and not seen.begun_at[job] & seen.cleaned:
+        begun = seen.begun_at[job] - seen.made - seen.died
+        if begun and not begun & seen.cleaned:
             yield 5, f"{job} is {state}, and was never cleaned up"
 
 
@@ -507,7 +520,8 @@ def _told(journal: Journal, scenario: Scenario) -> Iterator[CloudBreach]:
 def _episodes(journal: Journal, scenario: Scenario) -> Iterator[_Episode]:
     spec = scenario.cloud
     assert spec is not None
-    end_us = _until(journal, scenario)
+    ends = [row.time_us for row in journal.rows("truth.end")]
+    end_us = max(ends, default=scenario.run_for_us)
     open_: dict[int, _Episode] = {}
     rows = [*journal.rows("truth.cloud_drift")]
     state: dict[int, tuple[int, int]] = {}  # network -> (since, seq)
@@ -530,17 +544,6 @@ def _episodes(journal: Journal, scenario: Scenario) -> Iterator[_Episode]:
             if network in open_ and not still:
                 yield open_.pop(network)
             state[network] = (new, row.seq if row is not None else 0)
-
-
-def _until(journal: Journal, scenario: Scenario) -> int:
-    """Return the instant until which the first side works."""
-    ends = [row.time_us for row in journal.rows("truth.failed", "truth.end")]
-    ends += [
-        row.time_us
-        for row in journal.rows("truth.fenced")
-        if row.values["writes_stop"]
-    ]
-    return min(ends, default=scenario.run_for_us)
 
 
 def _down(journal: Journal) -> list[tuple[int, int]]:

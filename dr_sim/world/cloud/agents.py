@@ -174,7 +174,7 @@ class Agent:
     def _start(self, command: StartScript) -> None:
         key = (command.job, command.attempt)
         if key in self.memory:
-            self._say(key)
+            self._say_again(key)
             return
         self._not_over[command.job] = command
         params = _read(command.params)
@@ -402,6 +402,13 @@ class Agent:
         for key, (word, _) in self.memory.items():
             if word is Word.STARTED:
                 self.memory[key] = (Word.GONE, _NONE)
+
+    def _say_again(self, key: Key) -> None:
+        """Answer an order to start what was started before: the manager's store forgot it."""
+        word, reason = self.memory[key]
+        if word is Word.DONE:
+            word = Word.DONE_BEFORE
+        self._world.heard(self, key, word, reason)
 
     def _say(self, key: Key) -> None:
         word, reason = self.memory[key]

@@ -81,6 +81,9 @@ class Configuration:
         self.source, self.target = sites
         self._now = now
         self._changed = changed
+        self._before: frozenset[str] = (
+            frozenset()
+        )  # changes that a side has which is made anew
 
     def apply(self, site: str, entity: str, change: str) -> bool:
         """Let a change take effect at a side. Return False, with no effect, if it took effect
@@ -115,6 +118,8 @@ class Configuration:
         if found is not None:
             taken = its.beyond[: found + 1]
             side.applied.update(b.change for b in taken if b.change != ANEW)
+            if any(b.change == ANEW for b in taken):
+                side.applied |= self._before
             its.beyond = its.beyond[found + 1 :]
             thing.base = its.base = value
             thing.beyond = []
@@ -185,6 +190,7 @@ class Configuration:
         if fresh or site not in self.sides:
             self.sides[site] = Side(self._entities)
         self.target = site
+        self._before = frozenset(self.sides[self.source].applied)
         theirs = self.sides[site].things
         for entity, mine in self.sides[self.source].things.items():
             thing = theirs[entity]

@@ -43,6 +43,7 @@ class CloudSites:
         self._waits: Callable[[int], None] | None = None  # who waits for it
         self._next = ""  # a second site that is in place, of which the manager is to be told
         self._limit: Entry | None = None
+        self._has_changed = False  # a failover has begun
 
     def connected(self, site: str) -> bool:
         """Return whether messages between the manager and a site get through now."""
@@ -95,6 +96,7 @@ class CloudSites:
             )
         answers = self._answers()
         self._goes_to = site
+        self._has_changed = True
         world.lives.tell_until_heard(ProvisionAsked, site, answers)
         context.catch_up()
 
@@ -132,6 +134,23 @@ class CloudSites:
         self._context.note("truth.cloud_provision", -1, site, 0, int(ready))
         done(changes)
 
+    def tell_roles(self) -> None:
+        """Tell a manager whose store was put back which site is active, which is second, and where
+        a failover goes. It has just been started, and has not looked yet. Unless roles have ever
+        changed it knows.
+        """
+        if not self._has_changed:
+            return
+        tell = self._world.driver.tell_new
+        tell(ProvisionAsked, self.active, False)
+        if self.second:
+            tell(SiteStands, self.second, self._identifiers(self.second))
+        if self._goes_to:
+            tell(ProvisionAsked, self._goes_to, self._answers())
+
+    def _identifiers(self, site: str) -> str:
+        return json.dumps(self._world.identifiers_at(site))
+
     # ---- after it
     def roles(self, primary: Primary, link: Link) -> None:
         """Change the roles after a failover: users write to that primary."""
@@ -165,6 +184,4 @@ class CloudSites:
         self._context.note("truth.cloud_stands", -1, site)
         for configuration in world.configurations:
             configuration.stands(site, fresh)
-        world.lives.tell_until_heard(
-            SiteStands, site, json.dumps(world.identifiers_at(site))
-        )
+        world.lives.tell_until_heard(SiteStands, site, self._identifiers(site))
