@@ -23,7 +23,11 @@ from dataclasses import dataclass, field
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.errors import Problem
-from dr_sim.importers.apart import Identity, keep_apart
+from dr_sim.importers.apart import (
+    Identity,
+    forks_without_a_tie,
+    keep_apart,
+)
 from dr_sim.importers.cells import (
     BadValueError,
     Row,
@@ -189,10 +193,10 @@ def read_history(data: bytes, file: str = "history") -> ImportedHistory:
             "whole database is needed",
         )
     headers = [entry.header for entry in entries]
-    remarks += keep_apart(
-        [(entry.header, entry.identity) for entry in entries]
-    )
+    rows_by_identity = [(entry.header, entry.identity) for entry in entries]
+    remarks += keep_apart(rows_by_identity)
     remarks += _name_crossings(entries)
+    remarks += forks_without_a_tie(rows_by_identity)
     unknown = _name_bases(headers)
     if unknown:
         remarks.append(
@@ -314,17 +318,19 @@ def _entry(
         copy_only=optional(row, as_bool, "IsCopyOnly") or False,
         nominal_bytes=plain,
     )
+    server = optional(row, as_text, "ServerName", "ComputerName") or ""
     identity = Identity(
         (optional(row, as_text, "family_guid", "FamilyGUID") or "").lower(),
         (optional(row, as_text, "database_guid") or "").lower(),
         tuple({guid.lower(): None for guid in (fork, first_fork) if guid}),
         bool(first_told),
+        server,
     )
     return HistoryEntry(
         number,
         header,
         set_id,
-        optional(row, as_text, "ServerName", "ComputerName") or "",
+        server,
         optional(row, as_text, *_PATH) or "",
         optional(row, _as_device, "device_type"),
         optional(row, as_text, "RecoveryModel") or "",

@@ -317,6 +317,53 @@ def test_a_log_across_a_fork_ties_two_database_guids_together() -> None:
     assert names == ["crm", "crm", "crm", "crm (2)"]
 
 
+def by_server(number: int, server: str | None, fork: str, **more: Any) -> dict[str, Any]:
+    return row(number, ServerName=server, last_recovery_fork_guid=fork, **more)
+
+
+@pytest.mark.parametrize(
+    ("second", "fork", "changes", "apart", "remarks"),
+    [
+        ("s2", "f2", {}, True, 1),
+        ("s1", "f2", {}, False, 1),  # dropped and created anew, or two of one name
+        ("s2", "f1", {}, False, 0),  # two replicas take backups by turns
+        ("s2", "f2", {"kind": "Transaction Log"}, False, 0),  # no full of its own
+        # it goes on where a log of the other ended: a failover
+        ("s2", "f2", {"FirstLSN": 10**15 + 2 * 10**8}, False, 1),
+        (None, "f2", {}, False, 1),  # nobody says where
+    ],
+)
+def test_servers_and_forks_tell_databases_apart_where_no_guid_does(
+    second: str | None, fork: str, changes: dict[str, Any], apart: bool, remarks: int
+) -> None:
+    kind = changes.get("kind", "Database")
+    of_log = {key: value for key, value in changes.items() if key != "kind"}
+    rows = [
+        by_server(0, "s1", "f1", kind="Database"),
+        by_server(1, "s1", "f1"),
+        by_server(20, second, fork, kind=kind),
+        by_server(21, second, fork, **of_log),
+    ]
+    rows[2] |= {key: rows[0][key] for key in ("BackupStartDate", "BackupFinishDate")}
+    found = read_history(json.dumps(rows).encode())
+    names = [entry.header.database for entry in found.entries]
+    assert names == (["crm", "crm", "crm (2)", "crm (2)"] if apart else ["crm"] * 4)
+    assert len(found.remarks) == remarks
+
+
+def test_an_old_fork_that_ended_before_is_no_other_database() -> None:
+    """After a failover the crossing log may be lost: nothing overlaps in time, but it is said."""
+    rows = [
+        by_server(0, "s1", "f1", kind="Database"),
+        by_server(1, "s1", "f1"),
+        by_server(20, "s2", "f2", kind="Database"),
+        by_server(21, "s2", "f2"),
+    ]
+    found = read_history(json.dumps(rows).encode())
+    assert {entry.header.database for entry in found.entries} == {"crm"}
+    assert "crm has fulls on 2 recovery forks that no log joins" in found.remarks[0]
+
+
 def test_a_base_lsn_of_0_names_no_full() -> None:
     """Without a base column an incremental must not stand on the first full."""
     first = row(0, "Database", CheckpointLSN=None, DatabaseBackupLSN=None)
