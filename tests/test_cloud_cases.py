@@ -208,3 +208,16 @@ def test_a_skipped_change_is_named_where_drift_is_shown(tmp_path: Path) -> None:
         whole = played(case, tmp_path)
         lines = cloud_lines(summarise(whole), whole.scenario)
         assert sum("1 change was skipped at the secondary" in line for line in lines) == shown
+
+
+@pytest.mark.parametrize("tenant", ["", ", tenant: other"])
+def test_a_call_in_anothers_network_that_cannot_be_says_so(tenant: str, tmp_path: Path) -> None:
+    """A client without a tenant may use every network; one of another tenant may not."""
+    two = BASE.replace("{prod: {farms: [web]}}", "{prod: {farms: [web]}, gov: {tenant: acme}}")
+    two += f"clients: {{p: {{calls: 1 per min, actions: 50 %{tenant}}}}}\n"
+    case = ("{at: 60 min, wrong_tenant_call: {share: 100 %, duration: 10 min}}",)
+    path = tmp_path / "s.yaml"
+    path.write_text(two + f"events: [{case[0]}]\n")
+    journal = World(load_scenario(path)).run()
+    details = {row.values["detail"] for row in journal.rows("truth.event")}
+    assert ("nothing: each client may use every network" in details) is (not tenant)

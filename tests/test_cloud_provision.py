@@ -16,6 +16,7 @@ import pytest
 from dr_sim.experiments.judge import Errors, judge_line
 from dr_sim.experiments.sample import from_summary
 from dr_sim.loading import load_scenario
+from dr_sim.measures.cloud import provisioned_words
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.verdict import Outcome
 from dr_sim.measures.whole import Whole
@@ -206,7 +207,7 @@ def test_the_ledger_of_an_outage_says_how_the_wait_was_spent(tmp_path: Path) -> 
         [line.detail for line in failover.outage_ledger.lines if line.cause == "provision"]
         for failover in found
     ]
-    assert details == [["waiting 0:00, secrets 0:32"], ["waiting 0:00, changes 0:32"]]
+    assert details == [["secrets 0:32"], ["changes 0:32"]]
 
 
 @pytest.mark.parametrize(
@@ -230,3 +231,20 @@ def test_curves_of_the_cloud_manager_are_judged_over_several_runs(
     verdict = judge_line([sample] * 60, asked, Errors.shared(1, 1))
     assert (verdict.n, verdict.reason) != (0, "no time was measured")
     assert verdict.outcome is not Outcome.FAIL
+
+
+def test_a_wait_that_the_limit_ended_does_not_say_that_nothing_was_missing() -> None:
+    assert provisioned_words((), True) == "nothing was known to be missing"
+    lacks = "the limit ended the wait, and the site lacks changes"
+    assert provisioned_words((), False) == f"nothing was brought in; {lacks}"
+    lines = (("waiting", 15 * MS), ("secrets", 32 * S))
+    assert provisioned_words(lines, True) == "secrets 0:32"
+    assert provisioned_words(lines, False) == f"secrets 0:32; {lacks}"
+
+
+def test_what_a_manager_believes_is_undefined_while_its_site_is_lost(tmp_path: Path) -> None:
+    whole, lost_us = played(Case("", 0, sets=("cloud.at=primary",)), tmp_path)
+    believed = whole.reported_drift()
+    assert believed.duration_us == lost_us
+    apart, _ = played(Case("", 0), tmp_path)
+    assert apart.reported_drift().duration_us > lost_us

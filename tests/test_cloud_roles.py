@@ -118,10 +118,26 @@ def test_a_store_that_was_put_back_while_a_failover_waits_is_told_where_it_goes(
     assert done == ["B", "C"]
 
 
+def test_a_store_that_was_put_back_to_a_copy_of_the_same_wait_goes_on(tmp_path: Path) -> None:
+    """The mirror is off, so B gets the change from 61:00 to 61:32 only. The copy of 61:10, back at
+    once, knows of the failover: the manager goes on with it when it is up.
+    """
+    late = "{at: 59 min, admin_change: {rotate_secret: crm}}"
+    over = "{at: 61 min 10 s, cloud_store_restored: 1 us}"
+    off = "{at: 58 min, mirror_off: 30 min}"
+    whole, broken = played(tmp_path, (EARLY, late, off, over, LOST, LATER))
+    assert broken == set()
+    begins, ends = rows(whole, "truth.cloud_provision")[:2]
+    assert ends.values["ready"] == 1
+    assert 32_000_000 < ends.time_us - begins.time_us < 60_000_000
+    done = [row.values["site"] for row in rows(whole, "truth.cloud_effect", 90 * MINUTE_US)]
+    assert done == ["B", "C"]
+
+
 def test_a_manager_that_is_not_told_again_is_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(CloudSites, "tell_roles", lambda self: None)
+    monkeypatch.setattr(CloudSites, "tell_roles", lambda self, known_us: None)
     assert "cloud 13" in played(tmp_path, (EARLY, OVER, ORDERED, LATER))[1]
 
 

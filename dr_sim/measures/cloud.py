@@ -66,14 +66,25 @@ def drift(t: Tables, scenario: Scenario, spans: Spans) -> Curve:
 
 
 def reported_drift(t: Tables, scenario: Scenario, spans: Spans) -> Curve:
-    """Return the drift that the manager believes in."""
+    """Return the drift that the manager believes in; undefined while its site is lost."""
     found = []
     for i in range(len(_spec(scenario).networks)):
         rows = t.of("cloud.ReportDrift", i)
         since = rows["since_utc_us"]
         since = np.where(since == 0, NEVER_US, since - scenario.start_utc_us)
         found.append((rows["time_us"], since))
-    return _behind(found, spans)
+    without = _without_manager(t, scenario, "host")
+    return _behind(found, _outside(spans, without))
+
+
+def _outside(spans: Spans, without: Sequence[tuple[int, int]]) -> Spans:
+    """Return the part of the spans that is in none of those stretches."""
+    left = list(spans)
+    for begin, end in without:
+        before = [(a, min(b, begin)) for a, b in left]
+        after = [(max(a, end), b) for a, b in left]
+        left = sorted(span for span in before + after if span[0] < span[1])
+    return left
 
 
 def _since(t: Tables, network: int) -> Ints:
@@ -378,14 +389,13 @@ def provisionings_in(leg: Leg, t: Tables) -> list[Provisioning]:
 
 
 def provisioned_words(lines: Iterable[tuple[str, int]], ready: bool) -> str:
-    """'changes 0:40, secrets 0:17'."""
-    spent = ", ".join(f"{what} {clock(us)}" for what, us in lines)
-    end = (
-        ""
-        if ready
-        else "; the limit ended the wait, and the site lacks changes"
-    )
-    return f"{spent or 'nothing was missing'}{end}"
+    """'changes 0:40, secrets 0:17'. What is shorter than it can be shown is left out."""
+    shown = [(what, us) for what, us in lines if clock(us) != clock(0)]
+    spent = ", ".join(f"{what} {clock(us)}" for what, us in shown)
+    if ready:
+        return spent or "nothing was known to be missing"
+    end = "the limit ended the wait, and the site lacks changes"
+    return f"{spent or 'nothing was brought in'}; {end}"
 
 
 def _works(

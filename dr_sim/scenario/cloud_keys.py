@@ -104,7 +104,7 @@ class NetworkKeys(CloudSection):
         "its farms, which changes are made to as well as to its databases"
     )
     databases: NamesOrAll = about(
-        "its databases; all: those that no other network names"
+        "its databases; all: those that no network names, in the first network that takes all"
     )
 
 

@@ -34,7 +34,7 @@ class CloudLives:
             Callable[[], None]
         ] = []  # who tells it as soon as it is up
         self._gone = False  # its site is lost
-        self._put_back = False  # its store may know older roles of the sites
+        self._put_back_to_us = -1  # its store may know the roles of that time
         self.older: CloudManager | None = None
         self._older_life = 0
         self._copies: list[
@@ -71,9 +71,10 @@ class CloudLives:
 
     def _up_or_down(self) -> None:
         self._world.front.plan_all()
-        if self._put_back and self.up:
-            self._world.sites.tell_roles()
-            self._put_back = not self.up
+        if self._put_back_to_us >= 0 and self.up:
+            self._world.sites.tell_roles(self._put_back_to_us)
+            if self.up:
+                self._put_back_to_us = -1
 
     def _dead(self) -> None:
         self._world.front.plan_all()
@@ -155,7 +156,7 @@ class CloudLives:
         gone = dict.fromkeys(store.load(), "")
         store.save_all({**gone, **copy})
         self._context.note("truth.cloud_store_restored", -1, as_of_us)
-        self._put_back = True
+        self._put_back_to_us = as_of_us
         return True
 
     # ---- telling

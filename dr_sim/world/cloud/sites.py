@@ -43,7 +43,7 @@ class CloudSites:
         self._waits: Callable[[int], None] | None = None  # who waits for it
         self._next = ""  # a second site that is in place, of which the manager is to be told
         self._limit: Entry | None = None
-        self._has_changed = False  # a failover has begun
+        self._since_us = -1  # when the roles last changed; -1: never
 
     def connected(self, site: str) -> bool:
         """Return whether messages between the manager and a site get through now."""
@@ -96,7 +96,6 @@ class CloudSites:
             )
         answers = self._answers()
         self._goes_to = site
-        self._has_changed = True
         world.lives.tell_until_heard(ProvisionAsked, site, answers)
         context.catch_up()
 
@@ -116,6 +115,7 @@ class CloudSites:
             return  # it says so again after a crash, and that is known
         self._goes_to = ""
         self.active, self.second = command.site, ""
+        self._since_us = self._context.now_us
         for configuration in self._world.configurations:
             configuration.go_over(command.site)
         if self._next:
@@ -134,17 +134,16 @@ class CloudSites:
         self._context.note("truth.cloud_provision", -1, site, 0, int(ready))
         done(changes)
 
-    def tell_roles(self) -> None:
-        """Tell a manager whose store was put back which site is active, which is second, and where
-        a failover goes. It has just been started, and has not looked yet. Unless roles have ever
-        changed it knows.
+    def tell_roles(self, known_us: int) -> None:
+        """Tell a manager that knows the roles of that instant, as its store was put back, which
+        site is active, which is second, and where a failover goes. It has just been started, and
+        has not looked yet.
         """
-        if not self._has_changed:
-            return
         tell = self._world.driver.tell_new
-        tell(ProvisionAsked, self.active, False)
-        if self.second:
-            tell(SiteStands, self.second, self._identifiers(self.second))
+        if known_us <= self._since_us:
+            tell(ProvisionAsked, self.active, False)
+            if self.second:
+                tell(SiteStands, self.second, self._identifiers(self.second))
         if self._goes_to:
             tell(ProvisionAsked, self._goes_to, self._answers())
 
@@ -181,6 +180,7 @@ class CloudSites:
         if fresh:
             world.add_site(site)
         self.second = site
+        self._since_us = self._context.now_us
         self._context.note("truth.cloud_stands", -1, site)
         for configuration in world.configurations:
             configuration.stands(site, fresh)
