@@ -27,6 +27,7 @@ from dr_sim.measures.summary.types import (
 )
 from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Outcome
+from dr_sim.measures.ways import CLOSED, RESTORE, TAKEN
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
 
@@ -295,6 +296,21 @@ OUTAGE_REMEDIES = {
     ),
 }
 """By phase of the outage."""
+RESTORE_REMEDIES = {
+    "drain": CauseRemedy(
+        "the backups were read and restored",
+        "a faster store (store.read, secondary.restore_rate), or a standby",
+    ),
+    "recover": CauseRemedy(
+        "no full had been hashed at the store yet",
+        "a faster secondary.hash_rate, or a standby",
+    ),
+    "provision": CauseRemedy(
+        "there was no machine to restore onto yet",
+        "a machine that is ready sooner (store.machine), or a standby",
+    ),
+}
+"""By phase of an outage that ends, or would end, with a restore from a store."""
 
 
 def remedy(cause: str, scenario: Scenario) -> CauseRemedy | None:
@@ -308,13 +324,26 @@ def remedy(cause: str, scenario: Scenario) -> CauseRemedy | None:
     return found
 
 
-def outage_remedy(phase: str, scenario: Scenario) -> CauseRemedy | None:
-    """Return what would help against a long phase of an outage; None if that is not known."""
+def outage_remedy(
+    phase: str, scenario: Scenario, restores: bool = False
+) -> CauseRemedy | None:
+    """Return what would help against a long phase of an outage; None if that is not known.
+    restores: its way back is a restore from a store.
+    """
+    if restores and phase in RESTORE_REMEDIES:
+        return RESTORE_REMEDIES[phase]
     found = OUTAGE_REMEDIES.get(phase)
     asked = scenario.failover.mode != "automatic"
     if found is not None and phase == "decide" and not asked:
         return replace(found, helps=ANSWERED_SOONER)
     return found
+
+
+def restores(f: FailoverSummary) -> bool:
+    """Was the way back that was taken, or is each that is still open, a restore from a store?"""
+    taken = [way for way in f.ways if way.standing == TAKEN]
+    opened = taken or [way for way in f.ways if way.standing != CLOSED]
+    return bool(opened) and all(way.how == RESTORE for way in opened)
 
 
 def longest_phase(f: FailoverSummary) -> tuple[str, int] | None:

@@ -11,6 +11,7 @@ from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
 from dr_sim.record.pairs import pair_of
 from dr_sim.screen.run import screen
+from dr_sim.screen.standing import why_and_help
 from dr_sim.screen.ways import ways_if, ways_taken
 
 from .runs import HOUR, MINUTE, SCENARIOS, SECOND, at, ceil_div, failover, ran, rows
@@ -188,3 +189,29 @@ def test_a_store_of_fulls_alone_gets_the_logs_and_the_tail_in_a_failover() -> No
     result = ran("stores/levels", *changes)
     assert failover(result)["data_loss_us"] == 0
     assert summary_json(result.summary)["violations"] == []
+
+
+# ---- what would help
+def why_of(name: str, *overrides: str) -> list[str]:
+    result = ran(name, *overrides, "sla=[{outage: at most 1 min}]")
+    said = why_and_help(result.summary, result.scenario)
+    (first,) = [at for at, line in enumerate(said) if " the outage is " in line]
+    return said[first:]
+
+
+def test_a_slow_restore_is_not_mended_by_a_wider_link() -> None:
+    why, helps = why_of("stores/vault_only")
+    assert why == ("Why: most of the outage is drain (4 h 12): the backups were read and restored.")
+    assert "store.read" in helps and "link.bandwidth" not in helps
+
+
+def test_a_restore_that_is_not_over_is_one_too() -> None:
+    why, _ = why_of("stores/vault_only", "run_for=12 h")
+    assert why.endswith("the backups were read and restored.")
+
+
+def test_a_standby_that_is_promoted_is_no_restore() -> None:
+    """The negative case."""
+    lost = "events=[{at: 'Mon 10:07', lose: site}]"
+    why, _ = why_of("stores/beside_a_standby", lost)
+    assert "restored" not in why and "store" not in why
