@@ -53,7 +53,8 @@ def raw_rows(path: Path) -> list[Row]:
 
 def name_of(row: Row) -> str:
     path = row.get("backuppath")
-    return str(path).replace("\\", "/").rpartition("/")[2] if path else str(row["backupsetguid"])
+    name = str(path).replace("\\", "/").rpartition("/")[2]
+    return name if path else f"set {row['backupsetguid']}"
 
 
 def by_logs(start: int, logs: list[Row]) -> tuple[int, int]:
@@ -392,6 +393,26 @@ def test_a_missing_tail_is_late(history: Path, capsys: pytest.CaptureFixture[str
     assert code == 0 and [
         (gap["state"], gap["first_lsn"], gap["last_lsn"]) for gap in answer["missing"]
     ] == [("late", "600", "900")]
+
+
+@pytest.mark.parametrize(("current", "is_old"), [("550", True), ("600", False), ("900", False)])
+def test_a_current_position_behind_what_is_at_hand_is_remarked(
+    history: Path, capsys: pytest.CaptureFixture[str], current: str, is_old: bool
+) -> None:
+    _, answer = planned(capsys, str(history), "--current", current)
+    told = [r for r in answer["remarks"] if "lies before the end of what is at hand, LSN 600" in r]
+    assert len(told) == is_old
+
+
+def test_a_backup_without_a_path_is_named_as_a_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "history.json"
+    row = sql_row(1, "D", 100, 200, BackupPath=None, BackupSetGUID=None, BackupSetId=1)
+    path.write_text(json.dumps([row]))
+    assert files_of(planned(capsys, str(path))[1]) == ["set 1"]
+    assert planned(capsys, str(path), "--without", "1")[0] == 1
+    assert planned(capsys, str(path), "--without", "set 1")[0] == 1
 
 
 def test_costs_that_are_given(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -851,7 +872,7 @@ def test_a_row_without_lsns_is_skipped(
     (tmp_path / "h.json").write_text(json.dumps(rows))
     code, answer = planned(capsys, str(tmp_path / "h.json"))
     assert code == 0 and files_of(answer) == ["1.bak", "2.bak"]
-    assert "1 incomplete (without LSNs) backups: skipped" in answer["remarks"]
+    assert "1 incomplete (without LSNs) backup: skipped" in answer["remarks"]
 
 
 @pytest.mark.parametrize(

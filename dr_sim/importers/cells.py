@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from dr_sim.errors import InputError, Problem
 from dr_sim.scenario.times import FIRST_YEAR, LAST_YEAR
+from dr_sim.words import counted
 
 T = TypeVar("T")
 Row = tuple[int, Mapping[str, object]]
@@ -59,7 +60,7 @@ def refusal(problems: Sequence[Problem]) -> InputError:
     told: list[Problem] = []
     for first, *others in kinds.values():
         more = (
-            f" (and {len(others)} more rows with this mistake)"
+            f" (and {counted(len(others), 'more row')} with this mistake)"
             if others
             else ""
         )
@@ -104,6 +105,8 @@ def json_rows(text: str, file: str) -> list[Row]:
         and found.keys() <= {"value", "Count"}
     ):
         found = found["value"]  # Windows PowerShell's way to write some lists
+    if found is None:  # what a script writes that found nothing
+        found = []
     rows: list[Any] = found if isinstance(found, list) else [found]
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
@@ -245,7 +248,9 @@ def as_size(value: object) -> int:
         value = folded(value).get("byte")
     number = _whole(value)
     if number is None or not 0 <= number <= _SIZE_LIMIT:
-        raise BadValueError("a whole number of bytes is needed")
+        raise BadValueError(
+            f"a whole number of bytes from 0 to {_SIZE_LIMIT} (1 EiB) is needed"
+        )
     return number
 
 

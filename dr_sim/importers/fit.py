@@ -21,6 +21,7 @@ from dr_sim.importers.sqlserver_history import HistoryEntry
 from dr_sim.scenario.times import WEEKDAYS
 from dr_sim.scenario.workload import MOST_INTERVALS
 from dr_sim.units import HOUR_US, MINUTE_US, SECOND_US
+from dr_sim.words import counted
 
 # An LSN written as a number is VLF * 10^15 + block * 10^5 + slot; a block is 512 bytes into its
 # virtual log file.
@@ -150,7 +151,11 @@ def _log_schedule(logs: Sequence[BackupHeader]) -> tuple[Fitted, int]:
         abs(interval_us - step) > 5 * SECOND_US
     ):  # backups start a little late, but not that much
         interval_us = max(round(step / SECOND_US) * SECOND_US, SECOND_US)
-    guess = "" if len(steps) >= 5 else f"from {len(steps)} intervals only"
+    guess = (
+        ""
+        if len(steps) >= 5
+        else f"from {counted(len(steps), 'interval')} only"
+    )
     return Fitted(f"every {duration_text(interval_us)}", guess), interval_us
 
 
@@ -270,7 +275,7 @@ def _fill_series(
                 f"LSNs at {at} tell of {size} bytes of log in one interval: taken as none"
             )
     if not by_size:
-        near = f"{near_exact} logs near-exact"
+        near = f"{counted(near_exact, 'log')} near-exact"
         fit.series_guess = (
             f"bytes from LSNs: {near}, {assumed} assume VLFs of 64 MiB"
         )
@@ -343,7 +348,7 @@ def _remark(
     ]
     if copies:
         fit.remarks.append(
-            f"{len(copies)} copy-only fulls, the last at "
+            f"{counted(len(copies), 'copy-only full')}, the last at "
             f"{utc_text(copies[-1].started_utc_us)}: left out"
         )
     moved = [e.header for e in entries if e.header.kind is Kind.INCREMENTAL]
@@ -351,7 +356,7 @@ def _remark(
     unknown = [h for h in moved if h.differential_base_lsn not in known]
     if unknown:
         fit.remarks.append(
-            f"{len(unknown)} differentials stand on a full that the history does not hold"
+            f"{counted(len(unknown), 'differential')} on a full that the history does not hold"
         )
     _remark_compression(fit, entries)
     _remark_devices(fit, [e for e in entries if e.header.kind is Kind.LOG])
@@ -359,7 +364,7 @@ def _remark(
     late = [b for a, b in pairwise(starts) if b - a > 3 * fit.interval_us]
     if late:
         fit.remarks.append(
-            f"log backups paused {len(late)} times for over 3 intervals, last until "
+            f"log backups paused {counted(len(late), 'time')} for over 3 intervals, last until "
             f"{utc_text(late[-1])}"
         )
     if any(entry.utc_guessed for entry in entries):
@@ -367,7 +372,7 @@ def _remark(
     simple = sum(entry.recovery_model.upper() == "SIMPLE" for entry in entries)
     if simple:
         fit.remarks.append(
-            f"{simple} backups in simple recovery model: the log chain breaks there"
+            f"{counted(simple, 'backup')} in simple recovery model: the log chain breaks there"
         )
 
 
@@ -400,7 +405,8 @@ def _remark_devices(fit: DatabaseFit, logs: Sequence[HistoryEntry]) -> None:
             server = place[2] or "unknown"
             what = f"device type {place[0]}, {path}, server {server}"
             fit.remarks.append(
-                f"foreign device: {places[place]} logs went to {what}: the secondary lacks them"
+                f"foreign device: {counted(places[place], 'log')} went to {what}: "
+                "the secondary lacks them"
             )
 
 

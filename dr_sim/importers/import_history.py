@@ -366,7 +366,9 @@ def report_of(
     lines += [f"  - {_one_line(remark)}" for remark in remarks]
     for fit in fits:
         span = f"{utc_text(fit.begins_utc_us)} to {utc_text(fit.ends_utc_us)}"
-        lines.append(f"{_one_line(fit.name)}: {fit.entries} backups, {span}")
+        lines.append(
+            f"{_one_line(fit.name)}: {counted(fit.entries, 'backup')}, {span}"
+        )
         values = [
             ("full", fit.full),
             ("incremental", fit.incremental),
@@ -384,7 +386,7 @@ def report_of(
                 f"  (guessed: {fit.series_guess})" if fit.series_guess else ""
             )
             lines.append(
-                f"  log volume  {total} bytes in {len(fit.series_bytes)} intervals, at "
+                f"  log volume  {total} bytes in {counted(len(fit.series_bytes), 'interval')}, at "
                 f"most {most}{guess}"
             )
             lines.append(f"  gaps        {len(fit.holes)}")

@@ -36,6 +36,7 @@ from dr_sim.importers.json_values import json_values
 from dr_sim.importers.postgres_backups import Cluster, Placed, Positions, place
 from dr_sim.scenario.values import is_name
 from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US
+from dr_sim.words import counted
 
 SERIES_INTERVAL_US = HOUR_US
 ASSUMED_LOG_US = 5 * MINUTE_US
@@ -347,5 +348,5 @@ def _backup_rate(clusters: Sequence[Cluster]) -> Fitted | None:
     )
     return Fitted(
         f"{{fixed: 0 s, rate: {text}}}",
-        f"median of {len(rates)} fulls: bytes read over stop minus start",
+        f"median of {counted(len(rates), 'full')}: bytes read over stop minus start",
     )

@@ -23,6 +23,7 @@ from dr_sim.importers.cells import (
 )
 from dr_sim.importers.fit import Fitted
 from dr_sim.units import MINUTE_US, SECOND_US
+from dr_sim.words import counted
 
 _NO_TABLE = (
     "no CSV of log_shipping_monitor_secondary or log_shipping_monitor_primary"
@@ -117,7 +118,8 @@ def read_monitor(
             )
         if ours < len(rows):
             fit.remarks.append(
-                f"{len(rows) - ours} rows of {file} are of databases that the history does not hold"
+                f"{counted(len(rows) - ours, 'row')} of {file} left out: of databases that the "
+                "history does not hold"
             )
     if problems:
         raise refusal(problems)

@@ -12,6 +12,7 @@ from dr_sim.importers.plan_sources import (
     Source,
 )
 from dr_sim.results.run_folder import read_results
+from dr_sim.words import counted
 
 
 def sources_of_run(folder: Path) -> list[Source]:
@@ -59,7 +60,7 @@ def sources_of_run(folder: Path) -> list[Source]:
         remarks = [f"files that lay whole in the secondary's share {when}"]
         if damaged[number]:
             remarks.append(
-                f"{damaged[number]} files had been damaged there: left out"
+                f"{counted(damaged[number], 'file')} damaged there: left out"
             )
         sources.append(
             RunSource(database.name, headers[number], remarks, costs)

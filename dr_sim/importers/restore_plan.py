@@ -336,6 +336,22 @@ def _holds_until_us(header: BackupHeader) -> int:
     )
 
 
+def _remark_current(
+    answer: PlanAnswer, current: tuple[int, int] | None
+) -> None:
+    """Remark that backups at hand lie beyond the position that was given as the primary's."""
+    if current is None:
+        return
+    ends = [h.last_lsn for h in answer.opened.headers if h.fork == current[0]]
+    furthest = max(ends, default=current[1])
+    if furthest > current[1]:
+        position = answer.source.position_text(*current)
+        answer.remarks.append(
+            f"the current position ({position}) lies before the end of what is at hand, LSN "
+            f"{answer.source.lsn_text(furthest)}: it is old, or of another database"
+        )
+
+
 def _remark(answer: PlanAnswer, current: tuple[int, int] | None) -> None:
     source, outlook = answer.source, answer.outlook
     if outlook.newer_fork is not None:
@@ -343,6 +359,7 @@ def _remark(answer: PlanAnswer, current: tuple[int, int] | None) -> None:
             "a newer fork than the one that is followed exists: "
             f"{source.fork_text(outlook.newer_fork)}"
         )
+    _remark_current(answer, current)
     if (
         current is not None
         and outlook.plan.fork not in (None, current[0])

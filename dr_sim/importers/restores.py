@@ -39,6 +39,7 @@ from dr_sim.importers.fit import Fitted, log_bytes
 from dr_sim.importers.rate_interval import slope_interval
 from dr_sim.importers.sqlserver_history import HistoryEntry
 from dr_sim.units import MINUTE_US, SECOND_US
+from dr_sim.words import counted
 
 FEWEST_PAIRS = 5
 REWEIGHTED = 4
@@ -127,8 +128,8 @@ def parse_restores(
             1,
         )
     remarks = [
-        f"{strange} restores are of no backup in the history, or of no date, or only "
-        "verified: left out"
+        f"{counted(strange, 'restore')} left out: of no backup in the history, of no date, or only "
+        "verified"
     ]
     remarks += ["restore dates name no time zone: taken as UTC"]
     told = [
@@ -198,7 +199,7 @@ def _fit_durations(
 ) -> None:
     if len(pairs) < FEWEST_PAIRS:
         fit.remarks.append(
-            f"{len(pairs)} logs were restored back to back, {FEWEST_PAIRS} at least tell "
+            f"{counted(len(pairs), 'log')} restored back to back, {FEWEST_PAIRS} at least tell "
             "how long one takes"
         )
         return

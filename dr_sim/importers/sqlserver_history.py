@@ -48,6 +48,7 @@ from dr_sim.importers.cells import (
     zone_offset,
 )
 from dr_sim.importers.clixml import clixml_rows, is_clixml
+from dr_sim.words import counted
 
 _KINDS = {
     "database": Kind.FULL,
@@ -134,7 +135,7 @@ class HistoryEntry:
         """
         return (
             self.path.replace("\\", "/").rpartition("/")[2]
-            or self.set_id
+            or (self.set_id and f"set {self.set_id}")
             or f"row {self.number}"
         )
 
@@ -161,7 +162,7 @@ def read_history(data: bytes, file: str = "history") -> ImportedHistory:
     gives.
     """
     rows = _rows(decoded(data, file), file)
-    if not rows:
+    if not any(row for _, row in rows):
         raise error(
             file,
             "holds no backups: a history of at least one backup is needed",
@@ -183,7 +184,7 @@ def read_history(data: bytes, file: str = "history") -> ImportedHistory:
     if problems:
         raise refusal(problems)
     remarks = [
-        f"{count} {why} backups: skipped"
+        f"{counted(count, f'{why} backup')}: skipped"
         for why, count in sorted(skipped.items())
     ]
     if not entries:
@@ -200,14 +201,14 @@ def read_history(data: bytes, file: str = "history") -> ImportedHistory:
     unknown = _name_bases(headers)
     if unknown:
         remarks.append(
-            f"{unknown} differentials name no full (their base LSN is 0 or absent): no "
-            "plan uses them"
+            f"{counted(unknown, 'differential')} without a base LSN (it is 0 or absent), which "
+            "no plan uses"
         )
     return ImportedHistory(entries, remarks)
 
 
 def _rows(text: str, file: str) -> list[Row]:
-    if text.lstrip()[:1] in ("[", "{"):
+    if text.lstrip()[:1] in ("[", "{") or text.strip() == "null":
         return json_rows(text, file)
     if is_clixml(text):
         return clixml_rows(text, file)

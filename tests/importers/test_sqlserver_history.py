@@ -180,7 +180,9 @@ def test_a_zone_that_is_none_is_refused(zone: int) -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "no backups"), (b"[]", "no backups"), (b"[1]", "an object"), (b"[{}", "not valid JSON"),
+        (b"", "no backups"), (b"[]", "no backups"), (b"{}", "no backups"), (b"null", "no backups"),
+        (b'{"DatabaseName": "a"}', "has no Type"), (b"nul", "neither JSON"),
+        (b"[1]", "an object"), (b"[{}", "not valid JSON"),
         (b"\xff\xfe\x00", "neither UTF-8"), (b"\x80abc", "neither UTF-8"), (b"a,b\n1,2\n", "neither JSON, CLIXML nor CSV"),
         (b"database_name,type\ncrm\n", "1 columns here"), (b"[" * 100_000, "not a backup history"),
         (b'[{"FirstLSN": ' + b"9" * 5000 + b"}]", "not a backup history"), (b'{"FirstLSN": 1e999999999}', "backup 1"),
@@ -220,11 +222,11 @@ def test_a_damaged_history_never_ends_in_a_traceback(data: st.DataObject) -> Non
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"Type": "F"}, "1 file backups"), ({"Type": "G"}, "1 differential file backups"), ({"Type": "P"}, "1 partial backups"),
-        ({"Type": "Q"}, "1 differential partial backups"), ({"Type": "Partial Full"}, "1 partial backups"),
-        ({"Type": "Differential File"}, "1 differential file backups"), ({"Type": 4}, "1 file backups"),
-        ({"BackupFinishDate": ""}, "1 unfinished backups"), ({"BackupFinishDate": "0001-01-01T00:00:00"}, "1 unfinished backups"),
-        ({"BackupFinishDate": "/Date(-62135596800000)/"}, "1 unfinished backups"), ({"is_damaged": 1}, "1 damaged backups"),
+        ({"Type": "F"}, "1 file backup"), ({"Type": "G"}, "1 differential file backup"), ({"Type": "P"}, "1 partial backup"),
+        ({"Type": "Q"}, "1 differential partial backup"), ({"Type": "Partial Full"}, "1 partial backup"),
+        ({"Type": "Differential File"}, "1 differential file backup"), ({"Type": 4}, "1 file backup"),
+        ({"BackupFinishDate": ""}, "1 unfinished backup"), ({"BackupFinishDate": "0001-01-01T00:00:00"}, "1 unfinished backup"),
+        ({"BackupFinishDate": "/Date(-62135596800000)/"}, "1 unfinished backup"), ({"is_damaged": 1}, "1 damaged backup"),
     ],
 )  # fmt: skip
 def test_foreign_rows_are_skipped_with_a_remark(changes: dict[str, Any], words: str) -> None:
@@ -238,7 +240,7 @@ def test_foreign_rows_are_skipped_with_a_remark(changes: dict[str, Any], words: 
 
 def test_an_unfinished_backup_whose_date_is_null_is_skipped() -> None:
     rows = [row(0, "Database"), row(1) | {"BackupFinishDate": None}]
-    assert read_history(json.dumps(rows).encode()).remarks == ["1 unfinished backups: skipped"]
+    assert read_history(json.dumps(rows).encode()).remarks == ["1 unfinished backup: skipped"]
 
 
 @pytest.mark.parametrize(
@@ -265,6 +267,12 @@ def test_plain_and_compressed_bytes(tmp_path: Path) -> None:
     assert scenario.link.bandwidth_bit_s == 200_000_000 * 214 // 10
     only = read(row(0, CompressedBackupSize=7))[0]
     assert (only.header.nominal_bytes, only.stored_bytes) == (7, 7)
+
+
+def test_a_size_beyond_the_bound_names_the_bound() -> None:
+    assert read(row(0, BackupSize=2**60))[0].header.nominal_bytes == 2**60
+    told = complaint(json.dumps([row(0, BackupSize=2**60 + 1)]).encode())
+    assert f"a whole number of bytes from 0 to {2**60} (1 EiB) is needed" in told
 
 
 def test_a_size_that_cannot_be_widens_no_link(tmp_path: Path) -> None:
@@ -375,7 +383,7 @@ def test_a_base_lsn_of_0_names_no_full() -> None:
     found = read_history(json.dumps([first, later, named, unnamed]).encode())
     bases = [entry.header.differential_base_lsn for entry in found.entries]
     assert bases == [0, 0, later["FirstLSN"], NO_BASE]
-    assert "1 differentials name no full" in found.remarks[0]
+    assert "1 differential without a base LSN" in found.remarks[0]
 
 
 # ---- CLIXML
@@ -518,8 +526,8 @@ def test_what_is_odd_is_reported(tmp_path: Path) -> None:
     del rows[6]
     scenario, report = imported(tmp_path, json.dumps(rows).encode())
     assert "gap: LSN 1000000400000000 to 1000000500000000 (about 512000 bytes), in no log" in report
-    assert "1 copy-only fulls" in report
-    assert "foreign device: 1 logs went to device type 2, E:/elsewhere" in report
+    assert "1 copy-only full, " in report
+    assert "foreign device: 1 log went to device type 2, E:/elsewhere" in report
     series = scenario.databases[0].log_volume.series_bytes
     # nothing is lost: the hole's bytes were written before the log after it began
     assert series == (512_000,) * 12
