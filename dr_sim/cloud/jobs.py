@@ -549,9 +549,10 @@ class JobBook:
             for job in self.open.values()
             if job.site == site and (gone or job.state is JobState.QUEUED)
         ]
-        # those that wait first: none of them takes the place of one that is closed
+        # those that wait first, the last one first: none takes the place of one that is closed
         for job in sorted(
-            closed, key=lambda each: each.state is not JobState.QUEUED
+            closed,
+            key=lambda each: (each.state is not JobState.QUEUED, -each.order),
         ):
             self._move(job, JobMove.SIDE_GONE)
             self._ended(job, out)

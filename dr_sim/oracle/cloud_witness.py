@@ -580,4 +580,33 @@ def _unseen(journal: Journal, networks: int) -> dict[int, list[int]]:
     ]
     for network in range(networks):
         found[network] += everywhere
+        found[network] += _taken_over(journal, network, found[network])
+    return found
+
+
+def _taken_over(
+    journal: Journal, network: int, unseen: list[int]
+) -> list[int]:
+    """When a second side was in place behind one that a failover had made active with something
+    unseen: what the manager takes for right is not what is there.
+    """
+    begun = [
+        row.time_us
+        for row in journal.rows("truth.cloud_provision")
+        if row.values["begins"]
+    ]
+    behind_us = -1
+    last = (-1, -1)  # from when to when the second side was last behind
+    found = []
+    for row in journal.rows("truth.cloud_drift", "truth.cloud_stands"):
+        if row.kind == "truth.cloud_stands":
+            before = [us for us in begun if us <= row.time_us]
+            since, until = last
+            in_failover = bool(before) and until >= before[-1]
+            if in_failover and any(since <= us <= until for us in unseen):
+                found.append(row.time_us)
+        elif row.entity == network:
+            if row.values["since_us"] < 0 <= behind_us:
+                last = (behind_us - MINUTE_US, row.time_us)
+            behind_us = row.values["since_us"]
     return found

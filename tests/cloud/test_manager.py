@@ -536,6 +536,16 @@ def test_what_was_asked_for_and_not_done_is_done_at_the_new_side() -> None:
     assert (answer.outcome, answer.state) == (CallOutcome.AGAIN, JobState.DONE)
 
 
+def test_a_failover_starts_nothing_more_at_the_old_side_where_an_attempt_has_failed() -> None:
+    """The first waits for its next attempt, the second one for the first: both go to the new side."""
+    bench = Bench()
+    bench.call("r1")
+    bench.call("r2")
+    bench.say("ops/r1", Word.FAILED, reason=WhyFailed.SCRIPT)
+    bench.tell(ProvisionAsked(bench.now_us, UTC + bench.now_us, 0, "B", True))
+    assert [(s.site, s.job) for s in bench.started()] == [("B", "ops/r1@B")]
+
+
 def test_a_planned_failover_waits_for_what_is_under_way_at_the_old_side() -> None:
     bench = Bench()
     bench.call("r1")
