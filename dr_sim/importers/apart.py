@@ -99,21 +99,22 @@ def _strangers(rows: Rows) -> list[Rows]:
     are several.
     """
     parts = _tied(rows, by_server=True)
-    spans = [
-        (
-            min(header.started_utc_us for header, _ in part),
-            max(header.finished_utc_us for header, _ in part),
-        )
-        for part in parts
-    ]
-    sure = all(map(_has_full, parts)) and all(
+    spans = [_span_us(part) for part in parts]
+    has_origin = all(
         identity.server and identity.forks for _, identity in rows
     )
+    sure = has_origin and all(map(_has_full, parts))
     latest_begin = max(begin for begin, _ in spans)
     earliest_end = min(end for _, end in spans)
     if sure and latest_begin < earliest_end:
         return parts
     return [rows]
+
+
+def _span_us(part: Rows) -> tuple[int, int]:
+    """Return when the first backup began and the last one ended."""
+    begin = min(header.started_utc_us for header, _ in part)
+    return begin, max(header.finished_utc_us for header, _ in part)
 
 
 def _has_full(part: Rows) -> bool:

@@ -13,6 +13,7 @@ from dr_sim.backups.outlook import Missing, OutlookState
 from dr_sim.importers.plan_sources import Source
 from dr_sim.importers.restore_plan import PlanAnswer
 from dr_sim.units import SECOND_US
+from dr_sim.words import size
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_UNUSABLE = 8  # files that are listed
@@ -133,7 +134,7 @@ def _text(answer: PlanAnswer) -> str:
         finished = utc_text(step.finished_utc_us)
         line = f"  {number:>{width}}  {step.kind.word:<11}  {name}  {finished}"
         if step.nominal_bytes:
-            line += f"  {units.format_size(units.three_figures(step.nominal_bytes))}"
+            line += f"  {size(step.nominal_bytes)}"
         lines.append(line)
     lines.append(f"  reaches   {_reaches(answer)}")
     for gap in outlook.missing:
