@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.cloud.mirror import Mirror
+from dr_sim.cloud.out import Out
 from dr_sim.loading import load_scenario
 from dr_sim.measures.whole import Whole
 from dr_sim.oracle.cloud_witness import cloud_broken
@@ -176,3 +177,29 @@ def test_one_that_is_numbered_as_new_is_caught(
     assert played(tmp_path, (*TWICE, off), audit="0 s")[1] == set()
     monkeypatch.setattr(Agent, "_say_again", Agent._say)
     assert "cloud 9" in played(tmp_path, (*TWICE, off), audit="0 s")[1]
+
+
+def test_what_nobody_could_see_before_a_failover_is_told_of_by_the_next_audits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Web is changed at B by hand a minute before, and C is not compared when it is in place: drift
+    from 61:00 on, above its limit at 76:00. The audit of 90:00 tells of it; where none does, the
+    witness waits two audits and the limit more, not for ever.
+    """
+    by_hand = "{at: 59 min, changed_by_hand: {entity: web, site: B}}"
+
+    def stands(self: Mirror, site: str, ids: dict[str, str], out: Out) -> None:
+        real(self, site, ids, out)
+        self.backlog.forget(out)
+        self.comparison._reading += 1  # its answers are too late
+        self._is_new_side = False
+
+    real = Mirror.stands
+    monkeypatch.setattr(Mirror, "stands", stands)
+    whole, broken = played(tmp_path, (by_hand, LOST), audit="30 min")
+    assert broken == set()
+    assert [r.values["notice"] for r in rows(whole, "cloud.Notify", 70 * MINUTE_US)] == [
+        "different"
+    ]
+    monkeypatch.setattr(Mirror, "_compare", lambda self, *what: None)
+    assert played(tmp_path, (by_hand, LOST), audit="30 min")[1] == {"cloud 15"}
