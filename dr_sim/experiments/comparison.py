@@ -127,7 +127,8 @@ class Comparison:
                 )
                 i = d.interval
                 at, low, high = (
-                    100 * x / d.a for x in (i.estimate, i.low, i.high)
+                    100 * float(x) / float(d.a)
+                    for x in (i.estimate, i.low, i.high)
                 )
                 out.append(
                     MeasureChange(name.replace("_", " "), at, low, high)

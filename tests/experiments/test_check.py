@@ -473,6 +473,7 @@ def test_what_is_no_baseline(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 # ---- compare
+@pytest.mark.usefixtures("files_from_anywhere")
 def test_compare_shows_what_differs_on_the_same_luck(capsys: pytest.CaptureFixture[str]) -> None:
     a, b = str(scenario("a", MET)), str(scenario("certain", MET, seed=9))
     assert main(["compare", a, b, "--replications", "60"]) == 0

@@ -17,6 +17,8 @@ import pytest
 from dr_sim.cli.main import main
 from tests.fuzz.harness import Ended, command, damage, in_bytes, in_text_of_json
 
+pytestmark = pytest.mark.usefixtures("files_from_anywhere")
+
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 SMALL = """\
 name: small

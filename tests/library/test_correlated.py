@@ -15,6 +15,8 @@ from dr_sim.loading import load_scenario
 
 from .runs import DAY, HOUR, SCENARIOS, at, failover, ran, rows, times
 
+pytestmark = pytest.mark.usefixtures("files_from_anywhere")
+
 
 def test_most_losses_fall_into_the_change_window() -> None:
     result = ran("correlated/change_windows")

@@ -7,11 +7,15 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import pytest
+
 from dr_sim.loading import load_scenario
 from dr_sim.runs.run import run
 from dr_sim.streams import Streams
 
 from .runs import DAY, MINUTE, SCENARIOS, SECOND, at, failover, ran, rows
+
+pytestmark = pytest.mark.usefixtures("files_from_anywhere")
 
 
 def made(from_us: int, until_us: int) -> int:

@@ -27,6 +27,8 @@ from .runs import (
     times,
 )
 
+pytestmark = pytest.mark.usefixtures("files_from_anywhere")
+
 DATA = SCENARIOS.parents[1] / "shared/data"
 real = pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not here")
 
