@@ -245,7 +245,7 @@ class _Search:
             final: list[_Way] = []
             while index < count and usable[index].last_lsn == lsn:
                 header = usable[index]
-                is_final = (
+                is_final = target.is_held_by(header) or (
                     header.kind is Kind.LOG
                     and not target.is_end
                     and target.is_met_by(header)
@@ -266,21 +266,9 @@ class _Search:
                 and best.lsn >= target.lsn
             ):
                 return best, True
-        if best is None:
-            return None, False
-        met = self._ends_at_the_instant(best)
-        return best, met or self._nothing_was_written_after(best.lsn)
-
-    def _ends_at_the_instant(self, way: _Way) -> bool:
-        """Does a full or an incremental on this way end just at the instant that is wanted? Then it
-        holds all that was committed before.
-        """
-        step: _Way | None = way
-        while step is not None and step.last is not None:
-            if self.target.is_held_by(step.last):
-                return True
-            step = step.before
-        return False
+        return best, best is not None and self._nothing_was_written_after(
+            best.lsn
+        )
 
     def _nothing_was_written_after(self, lsn: int) -> bool:
         """Does a log that meets the target hold nothing beyond this position? Then nothing was

@@ -296,6 +296,9 @@ def test_a_full_or_an_incremental_that_ends_at_the_instant_meets_it() -> None:
         9: (False, 0), 10: (True, 1), 11: (False, 1),
         29: (False, 1), 30: (True, 2), 31: (False, 2),
     }  # fmt: skip
+    # the newer full is taken, not the older one with the log that was cut as the full ended
+    newer = plan([full(0, 10), log(10, 30), full(20, 30)], target=Target(utc_us=30))
+    assert (newer.met, [step.first_lsn for step in newer.steps]) == (True, [20])
     # a log that was cut at the instant does not meet what lies after it
     assert not plan([*headers, log(10, 30)], target=Target(utc_us=31)).met
 
