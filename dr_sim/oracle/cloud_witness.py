@@ -112,6 +112,7 @@ class _Seen:
     )  # job -> the change it makes
     alive: dict[Key, int] = field(default_factory=dict)  # job -> its attempt
     at_once: dict[tuple[int, str], int] = field(default_factory=dict)
+    wrong_mappings: int = 0  # how many rows of the mapping table are wrong
     at_work: dict[Key, str] = field(
         default_factory=dict
     )  # thing -> the job whose script changes it
@@ -228,6 +229,8 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         seen.died = {key for key in seen.died if key[1] != at}
     elif kind == "truth.event":
         seen.last_disturbed_us = row.time_us
+        if "mapping" in row.values["detail"]:
+            seen.wrong_mappings += 1 if row.values["begins"] else -1
 
 
 def _request(caller: str, row: Row) -> str:
@@ -326,7 +329,9 @@ def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
                 4,
                 f"{change} is being made by {seen.changing[made]}, and {job} begins",
             )
-        other = seen.at_work.get(thing)
+        # a wrong mapping may lead the work of one thing to another
+        astray = seen.wrong_mappings and v["site"] != seen.active
+        other = None if astray else seen.at_work.get(thing)
         if other is not None and key not in seen.alive:
             yield (
                 9,
@@ -334,7 +339,8 @@ def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
             )
         seen.alive[key] = v["attempt"]
         seen.changing[made] = job
-        seen.at_work[thing] = job
+        if not astray:
+            seen.at_work[thing] = job
         seen.at_once[side] = seen.at_once.get(side, 0) + 1
         if seen.at_once[side] > spec.jobs.at_once:
             yield (

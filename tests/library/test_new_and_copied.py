@@ -97,7 +97,10 @@ def test_the_library_is_listed_with_what_each_shows(capsys: pytest.CaptureFixtur
     assert silent == []
 
 
-def test_a_copy_of_the_library_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_copy_of_the_library_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert main(["library", "--copy", str(tmp_path / "mine")]) == 0
     assert validate(tmp_path / "mine/scenarios/faults/link_outage.yaml") == []
     assert (tmp_path / "mine/notebooks/policy.ipynb").exists()

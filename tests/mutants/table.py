@@ -309,12 +309,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "silence_asks_nobody", "R9", "no log within the window, and the primary's jobs are not looked at",
         "recovery/watch.py",
-        "        self.ask(\n"
-        "            AskedAbout.SILENCE,\n"
-        "            max(max(ends, default=0), db.state.redo_lsn),\n"
-        "            out,\n"
-        "        )\n",
-        "        assert max(ends, default=0) >= 0\n",
+        "        self.ask(AskedAbout.SILENCE, end, out)\n",
+        "        assert end\n",
     ),
     Mutant(
         "file_at_the_primary_is_not_copied", "R9", "the log that lies at the primary is not copied again",
@@ -499,8 +495,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "            or self.promoted\n"
         "            or self.recovering\n"
         "            or self.looking\n"
+        "            or self.only_keeps\n"
         "        ):\n",
-        "        if files.in_hand is not None or self.promoted or self.looking:\n",
+        "        if (\n"
+        "            files.in_hand is not None\n"
+        "            or self.promoted\n"
+        "            or self.looking\n"
+        "            or self.only_keeps\n"
+        "        ):\n",
     ),
     _one(
         "left_behind_in_silence", "R15", "nobody is told what a failover leaves behind",
@@ -527,9 +529,9 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "tail_only_if_planned", "R15", "the tail is taken in planned failovers alone",
         "recovery/emptying.py",
-        "            if db.config.log_interval_us:\n"
+        "            if db.config.log_interval_us or db.rules.keeps:\n"
         "                self._tails.add(name)\n",
-        "            if db.config.log_interval_us and planned:\n"
+        "            if planned:\n"
         "                self._tails.add(name)\n",
     ),
     _one(
