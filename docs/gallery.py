@@ -128,9 +128,9 @@ def loss(results: Sequence[Result]) -> str:
     return (
         f"**{shown(failover.data_loss_us)} of data, and {shown(failover.outage_us)} until users "
         f"are served again.** A loss at any other instant of the two weeks would have cost at most "
-        f"{shown(exposed.p99_us)} in 99 % of the time, and {shown(exposed.max_us)} in the worst "
-        f"case: just after the failover, while the new secondary is being seeded "
-        f"({shown(failover.unprotected_us)} without any)."
+        f"{shown(exposed.p99_us)} in 99 % of the time. In the worst case it would have cost all "
+        f"that was ever written ({shown(exposed.max_us)}): just after the failover nothing else holds "
+        f"it while the new secondary is being seeded ({shown(failover.unprotected_us)})."
     )
 
 

@@ -33,6 +33,7 @@ from dr_sim.figures.shapes import (
 )
 
 WIDTH_PX, LEFT_PX, RIGHT_PX, MARGIN_PX = 1100.0, 150.0, 16.0, 14.0
+MOST_LEFT_PX = 400.0  # for the names of rows
 TITLE_PX, LEGEND_PX, TICKS_PX, AXIS_TITLE_PX, GAP_PX = (
     20.0,
     18.0,
@@ -109,10 +110,22 @@ def _frame(panel: Panel, top: float, axis: dict[str, Any]) -> Frame:
     spec = panel.chart.spec
     rows = spec["y"].get("rows")
     height = ROW_PX * len(rows) + 4 if rows else spec.get("height", 220) - 40
-    width = WIDTH_PX - LEFT_PX - RIGHT_PX
+    left = _left_px(spec)
+    width = WIDTH_PX - left - RIGHT_PX
     x = _x_axis(spec["x"], panel.window, width, axis)
     y = None if rows else _y_axis(spec, x, height)
-    return Frame(LEFT_PX, top + 4, width, height, x, y)
+    return Frame(left, top + 4, width, height, x, y)
+
+
+def _left_px(spec: dict[str, Any]) -> float:
+    """The room left of a panel's frame: as much as its rows' names need. Panels that share the axis
+    of time begin at one place.
+    """
+    rows = spec["y"].get("rows")
+    if not rows or spec["x"]["kind"] == "time":
+        return LEFT_PX
+    widest = max(text_width(row) for row in rows)
+    return min(MOST_LEFT_PX, max(LEFT_PX, widest + MARGIN_PX + 8))
 
 
 def _x_axis(
@@ -165,7 +178,7 @@ def _grid(frame: Frame, spec: dict[str, Any]) -> list[Shape]:
             Label(title, (middle, frame.bottom + TICKS_PX + 8), "middle")
         )
     if frame.y is None:
-        room = LEFT_PX - MARGIN_PX - 8
+        room = frame.left - MARGIN_PX - 8
         for i, row in enumerate(spec["y"]["rows"]):
             at_row = (frame.left - 8, frame.row_top(i) + 11)
             shapes.append(Label(fitted(row, room), at_row, "end"))
