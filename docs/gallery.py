@@ -129,8 +129,8 @@ def loss(results: Sequence[Result]) -> str:
         f"**{shown(failover.data_loss_us)} of data, and {shown(failover.outage_us)} until users "
         f"are served again.** A loss at any other instant of the two weeks would have cost at most "
         f"{shown(exposed.p99_us)} in 99 % of the time. In the worst case it would have cost all "
-        f"that was ever written ({shown(exposed.max_us)}): just after the failover nothing else holds "
-        f"it while the new secondary is being seeded ({shown(failover.unprotected_us)})."
+        f"that was ever written ({shown(exposed.max_us)}): just after the failover nothing else "
+        f"holds it while the new secondary is being seeded ({shown(failover.unprotected_us)})."
     )
 
 

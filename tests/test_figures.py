@@ -110,6 +110,25 @@ def test_the_exposure_shows_true_reported_and_the_line_of_the_sla(tmp_path: Path
         assert word in text, f"{word!r} is not in the picture"
 
 
+def test_an_axis_stops_below_what_is_lost_while_nothing_is_protected() -> None:
+    """After the failover of quickstart all its history was at stake for an hour: the usual minutes
+    could not be seen beside it. Looked at closely it is shown.
+    """
+    result = ran("quickstart")
+    timeline = Timeline(views_of(result.whole))
+    chart = timeline.exposure()
+    highest_us = result.summary.exposure.max_us
+    assert highest_us > 200 * HOUR
+    assert 20 * MIN < 1_000 * chart.spec["y"]["most"] < 40 * MIN
+    assert "beyond the axis" in chart.title
+    last_us = result.whole.first_failure_us
+    near = timeline.exposure((last_us - HOUR, last_us + HOUR))
+    assert "most" not in near.spec["y"] and "beyond" not in near.title
+    # without a failure nothing is beyond it
+    quiet = Timeline(seen(Journal(), a_scenario("a"))).exposure()
+    assert "most" not in quiet.spec["y"]
+
+
 def test_an_empty_record_is_drawn_too(tmp_path: Path) -> None:
     for draw in (timeline_svg, exposure_svg):
         draw(seen(Journal()), tmp_path / "empty.svg")

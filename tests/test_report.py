@@ -146,7 +146,7 @@ def test_the_order_is_from_the_verdict_to_how_to_get_it_again(two_weeks: Path) -
         ">Link<",
         ">What happened<",
         ">Replay: how far",
-        ">Exposure: true beside reported<",
+        ">Exposure: true beside reported",
         ">Failover 1: site lost",
         ">Data loss: what",
         ">Outage: phase by phase<",

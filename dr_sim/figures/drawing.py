@@ -157,6 +157,7 @@ def _y_axis(spec: dict[str, Any], x: Axis, height: float) -> Axis:
         lines = [greatest(m, x) for m in marks if m["type"] == "line"]
         levels = [m["y"] for m in marks if m["type"] == "level"]
         top = max(y.get("least", 0.0), *lines, *levels, 0.0) * 1.12 or 1.0
+        top = min(top, y.get("most", top))
     return value_axis(
         y["kind"], y.get("from", 0.0), top, height / 38, y.get("title", "")
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from typing import Any
@@ -35,6 +35,7 @@ from dr_sim.scenario.model import SlaLine
 from dr_sim.units import DAY_US, SECOND_US, clock
 from dr_sim.words import counted, instant, size
 
+FAR_BEYOND = 10  # times the ordinary: an axis that reached there would show nothing else
 MOST_BARS = 10_000  # logs drawn one by one; of more those close together are drawn as one bar
 MOST_JOINED = 2_000  # bars of the whole service then, and at least as many per database as:
 FEWEST_JOINED = 24
@@ -408,12 +409,22 @@ class Timeline:
             f"If the site had been lost, at most {clock(true.max_us())} of data would have "
             f"gone; the recovery manager believed in at most {clock(told.max_us())}."
         )
-        return Chart(
-            "exposure",
-            "Exposure: true beside reported",
-            words,
-            self._lane({"kind": "duration", "title": ""}, marks, 260),
-        )
+        y: dict[str, Any] = {"kind": "duration", "title": ""}
+        title = "Exposure: true beside reported"
+        ordinary_us = self._ordinary_us([*bounds, self.scenario.danger_us])
+        highest_us = max(true.max_us(), told.max_us())
+        if window_us is None and highest_us > FAR_BEYOND * ordinary_us > 0:
+            y["most"] = 1.5 * ordinary_us / MS_US
+            title += f" (after a failure up to {clock(highest_us)}, beyond the axis)"
+        return Chart("exposure", title, words, self._lane(y, marks, 260))
+
+    def _ordinary_us(self, bounds: Iterable[int]) -> int:
+        """Return the highest exposure before the first failure, or the highest bound."""
+        whole = self.seen.whole
+        before = (0, whole.first_failure_us)
+        curves = (whole.exposure(), whole.reported())
+        peaks = [curve.window(*before).max_us() for curve in curves]
+        return max(*peaks, *bounds)
 
     def _backlog(self) -> Chart:
         to_land: list[tuple[int, int, Backlog]] = []

@@ -16,6 +16,7 @@
     red: "#D55E00", purple: "#CC79A7", mint: "#A6DCC8", yellow: "#F0E442"};
   const DARK = {...LIGHT, black: "#F2F2F2", grey: "#9A9A9A", grid: "#3A3A3A", text: "#E6E6E6",
     ground: "#2E2E2E", blue: "#56B4E9", sky: "#0072B2"};
+  const WIDE_PART = 0.2;  // of the run: an axis may stop below what is seen of so much of it
   const NEAR_PX = 2, NARROWEST_LEFT = 72, WIDEST_LEFT = 190, WIDEST_ROWS = 260;
   const DASHES = {solid: [], dashed: [7, 4], dotted: [2, 3], dotdash: [7, 3, 2, 3]};
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
@@ -201,6 +202,7 @@
       } else {
         let top = y.to;
         if (top === undefined) top = this.mostInSight(low, high) * 1.12 || 1;
+        if (y.most && high - low > WIDE_PART * (DATA.to - DATA.from)) top = Math.min(top, y.most);
         this.y = valueAxis(y.kind, y.from || 0, top, height / 38, y.title);
         this.left = timed ? leftOfTimed(c, width)
           : 12 + Math.max(24, ...this.y.ticks.map(([, t]) => c.measureText(t).width));
