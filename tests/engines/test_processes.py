@@ -111,6 +111,7 @@ def gone(pids: list[int], within_s: float = 30) -> bool:
     return not any(began(pid) is not None for pid in pids)
 
 
+@pytest.mark.long
 def test_killed_its_servers_end_with_it(tmp_path: Path) -> None:
     program = start(tmp_path, "run", LONG, "--out", "out")
     pids = servers(tmp_path, 2)

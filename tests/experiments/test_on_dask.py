@@ -44,6 +44,7 @@ def address(cluster: Any) -> str:
     return str(cluster.scheduler_address).replace("tcp://", "dask://")
 
 
+@pytest.mark.long
 def test_the_same_as_local_to_the_bit(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +80,7 @@ def test_a_worker_killed_in_mid_run_loses_nothing_and_nothing_counts_twice(
     assert came == Counter({(key, i): 1 for key in ("a", "b") for i in range(40)})
 
 
+@pytest.mark.long
 def test_a_process_beside_a_dask_worker_that_ends_is_replaced(address: str, tmp_path: Path) -> None:
     """Each thread of a Dask worker has a process of its own, kept from task to task until nobody
     asks for it any more.
@@ -133,6 +135,7 @@ def test_the_threads_of_one_dask_worker_do_not_share_an_interpreter(
     assert len(set(beside)) == 2
 
 
+@pytest.mark.long
 def test_the_command_gives_what_it_gives_at_home(
     address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,6 +147,7 @@ def test_the_command_gives_what_it_gives_at_home(
     assert there == here and json.loads(here)["replications"] == 10
 
 
+@pytest.mark.long
 def test_a_worker_of_another_version_is_refused(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +160,7 @@ def test_a_worker_of_another_version_is_refused(
         list(playing.play([BatchJob("a", small(tmp_path), range(2))]))
 
 
+@pytest.mark.long
 def test_what_is_timed_by_the_clock_is_not_for_other_machines(
     address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ record holds together.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,14 @@ PROMISING = sorted(
     p for p in SCENARIOS.rglob("*.yaml") if not {"negative", "checks", "advice"} & set(p.parts)
 )
 RUNNING = sorted(p for p in SCENARIOS.rglob("*.yaml") if "bad_input" not in p.parts)
+DEAR = {"clustered_by_disk", "rates", "change_windows", "skip_ahead"}  # seconds each
+
+
+def marked(paths: list[Path]) -> list[Any]:
+    """The dear ones are run at length only."""
+    return [
+        pytest.param(path, marks=pytest.mark.long) if path.stem in DEAR else path for path in paths
+    ]
 
 
 LANDED_IN_VAIN_US = {
@@ -72,7 +81,7 @@ def test_it_opens_with_what_it_shows(path: Path) -> None:
     assert len(first) > len(f"# {path.name}: ") + 20
 
 
-@pytest.mark.parametrize("path", PROMISING, ids=name_of)
+@pytest.mark.parametrize("path", marked(PROMISING), ids=name_of)
 def test_it_keeps_its_promise(path: Path) -> None:
     verdict = ran(name_of(path)).verdict
     assert verdict.lines, "a scenario of the library promises something"
@@ -87,7 +96,7 @@ def test_the_checks_keep_theirs_over_many_runs(capsys: pytest.CaptureFixture[str
     assert main(["check", str(SCENARIOS / "checks")]) == 0, capsys.readouterr().out
 
 
-@pytest.mark.parametrize("path", RUNNING, ids=name_of)
+@pytest.mark.parametrize("path", marked(RUNNING), ids=name_of)
 def test_no_invariant_breaks(path: Path) -> None:
     assert summary_json(ran(name_of(path)).summary)["violations"] == []
 
@@ -103,7 +112,7 @@ def test_the_record_verifies(path: Path) -> None:
     assert found.commands == commands_in(result.journal) > 0
 
 
-@pytest.mark.parametrize("path", RUNNING, ids=name_of)
+@pytest.mark.parametrize("path", marked(RUNNING), ids=name_of)
 def test_ledgers_and_phases_add_up(path: Path) -> None:
     for failover in summary_json(ran(name_of(path)).summary)["failovers"]:
         for ledger in (failover["loss_ledger"], failover["outage_ledger"]):
@@ -113,7 +122,7 @@ def test_ledgers_and_phases_add_up(path: Path) -> None:
             assert sum(failover["phases_us"].values()) == failover["outage_us"]
 
 
-@pytest.mark.parametrize("path", RUNNING, ids=name_of)
+@pytest.mark.parametrize("path", marked(RUNNING), ids=name_of)
 def test_what_was_lost_is_what_would_have_been(path: Path) -> None:
     """Exposure is worked out from what lies where; data loss from what the promoted database holds.
     They agree.

@@ -116,6 +116,7 @@ def test_their_scenarios_run_by_themselves(path: Path) -> None:
     assert validate(path) == []
 
 
+@pytest.mark.long
 def test_a_small_run_comes_to_its_two_ends(tmp_path: Path) -> None:
     now = answer_in(executed(tmp_path, "consolidation", **SHORT))
     assert now["conclusions"] == {"1 workers take": "5", "1 workers do not take": "160"}

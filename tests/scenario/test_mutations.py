@@ -26,7 +26,7 @@ from tests.scenario.examples import EVERYTHING, NIGHTLY, library
 
 pytestmark = pytest.mark.usefixtures("files_from_anywhere")
 
-SHORT, LONG = 150, 3000
+SHORT, LONG = 60, 3000
 RUN_US = 11 * 3_600_000_000  # of each that loads: faults in the library begin at 10:00
 MOST_SECONDS = 10.0  # of processor time, on a busy machine
 NASTY = [
