@@ -80,6 +80,12 @@ class LineVerdict:
     reason: str = ""
     more: int | None = None
 
+    @staticmethod
+    def unknown(line: SlaLine, unit: str, reason: str) -> LineVerdict:
+        """Return the verdict on a line of which no run tells anything."""
+        nothing = (math.nan, -math.inf, math.inf)
+        return LineVerdict(line, Outcome.UNKNOWN, *nothing, unit, 0, reason)
+
 
 def judge_line(
     samples: Sequence[Sample],
@@ -109,16 +115,7 @@ def _judged(
         samples = [s for s in samples if line.fault in s.happened]
         if not samples:
             told = f"no {line.fault} happened in any run"
-            return LineVerdict(
-                line,
-                Outcome.UNKNOWN,
-                math.nan,
-                -math.inf,
-                math.inf,
-                unit,
-                0,
-                told,
-            )
+            return LineVerdict.unknown(line, unit, told)
     if single:
         return _one_run(samples, line, base, statistic, unit)
     if base in CURVES and statistic != "mean" and statistic != "max":
@@ -166,16 +163,7 @@ def _one_run(
         own = base
         if statistic not in ("", "max"):
             told = f"one run has no {statistic} of its own; ask for more with replications"
-            return LineVerdict(
-                line,
-                Outcome.UNKNOWN,
-                math.nan,
-                -math.inf,
-                math.inf,
-                unit,
-                0,
-                told,
-            )
+            return LineVerdict.unknown(line, unit, told)
     return _every_run(samples, line, Question.of(line), own, unit)
 
 
@@ -233,16 +221,7 @@ def _every_run(
         )
     ends = [(v.low, v.high) for v in values_of(samples, base, question)]
     if not ends:
-        return LineVerdict(
-            line,
-            Outcome.UNKNOWN,
-            math.nan,
-            -math.inf,
-            math.inf,
-            unit,
-            0,
-            _nothing(base),
-        )
+        return LineVerdict.unknown(line, unit, _nothing(base))
     if line.at_most:
         broken = sum(low > line.bound for low, _ in ends)
         met = sum(high is not None and high <= line.bound for _, high in ends)
@@ -298,16 +277,7 @@ def _on_time(
     unit = UNITS[kind_of(line.measure)]
     found = curves_of(samples, base, question)
     if not found:
-        return LineVerdict(
-            line,
-            Outcome.UNKNOWN,
-            math.nan,
-            -math.inf,
-            math.inf,
-            unit,
-            0,
-            "no time was measured",
-        )
+        return LineVerdict.unknown(line, unit, "no time was measured")
     whole = [float(c.time_us) for c in found]
     if statistic not in QUANTILES:
         of = [

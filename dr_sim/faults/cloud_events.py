@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pydantic import Field
 
 from dr_sim.cloud.words import JobKind
 from dr_sim.scenario.cloud_model import OPERATIONS
-from dr_sim.scenario.fields import Law, Params, Ppm, did_you_mean
+from dr_sim.scenario.fields import Law, Params, Ppm, Times, did_you_mean
 from dr_sim.scenario.kind import RestOfScenario
 from dr_sim.scenario.model import Law as LawValue
 from dr_sim.units import MINUTE_US
@@ -29,6 +29,23 @@ class Share(Params):
     """A share of messages, for a time."""
 
     share: Ppm = Field(description="the part of them that it befalls")
+    duration: Law | None = Field(
+        None, description="how long; left out: to the end of the run"
+    )
+
+
+class ScriptMishap(Params):
+    """A mishap that befalls scripts, for a time."""
+
+    script: str = Field(
+        "", description="only scripts of that name; left out: any"
+    )
+    site: Literal["A", "B", ""] = Field(
+        "", description="only at that site; left out: at both"
+    )
+    times: Times = Field(
+        1, description="how many it befalls; all: each one while it is on"
+    )
     duration: Law | None = Field(
         None, description="how long; left out: to the end of the run"
     )
@@ -143,3 +160,9 @@ def befall(
         lambda: cloud.mishaps.on.remove(mishap),
         mishap.kind,
     )
+
+
+def befall_scripts(event: Occurrence, kind: str, params: ScriptMishap) -> None:
+    """The scripts that the parameters name meet that kind of mishap."""
+    mishap = Mishap(kind, params.site, params.script, params.times)
+    befall(event, mishap, params.duration)

@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import Field
-
-from dr_sim.faults.cloud_events import befall, check_scripts
-from dr_sim.scenario.fields import Law, Params, Times
+from dr_sim.faults.cloud_events import (
+    ScriptMishap,
+    befall_scripts,
+    check_scripts,
+)
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.cloud.agents import Mishap
 from dr_sim.world.occurrence import Occurrence
 
 
-class ScriptEscapes(Params):
-    script: str = Field(
-        "", description="only scripts of that name; left out: any"
-    )
-    site: Literal["A", "B", ""] = Field(
-        "", description="only at that site; left out: at both"
-    )
-    times: Times = Field(
-        1, description="how many it befalls; all: each one while it is on"
-    )
-    duration: Law | None = Field(
-        None, description="how long; left out: to the end of the run"
-    )
-
-
-def happen(event: Occurrence, params: ScriptEscapes) -> None:
-    mishap = Mishap("survives", params.site, params.script, params.times)
-    befall(event, mishap, params.duration)
+def happen(event: Occurrence, params: ScriptMishap) -> None:
+    befall_scripts(event, "survives", params)
 
 
 KIND = EventKind(
     "script_escapes",
-    ScriptEscapes,
+    ScriptMishap,
     "script",
     True,
     "a child that left its process group: its work is done later, behind the manager",
