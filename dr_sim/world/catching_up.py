@@ -77,10 +77,8 @@ def look_behind(
     """
     engine = pair.context.secondary_engine
     spec = pair.context.scenario.databases[index]
-    state = engine.state(spec.name)
-    if index in pair.secondary.copies.unusable or not (
-        state.exists and state.restoring
-    ):
+    state = pair.secondary.copies.standing(index)
+    if state is None:
         return WhySeeded.NO_COPY
     if spec.log.kind == "none":
         return WhySeeded.NO_LOGS

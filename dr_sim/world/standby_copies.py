@@ -51,6 +51,14 @@ class StandbyCopies:
         """Return the bytes that the copy of a database takes."""
         return self._bytes.get(database, 0)
 
+    def standing(self, database: int) -> RestoreState | None:
+        """Return where the copy of a database stands, if logs can be restored into it."""
+        name = self._context.scenario.databases[database].name
+        state = self._context.secondary_engine.state(name)
+        if database in self.unusable or not (state.exists and state.restoring):
+            return None
+        return state
+
     def drop(self, database: int, why: str) -> None:
         """Drop the copy of a database: to make room for a new one, or because somebody wiped it."""
         context = self._context

@@ -136,11 +136,9 @@ def _copy_beside(
         pair.context.secondary_engine,
         pair.context.scenario.databases[index].name,
     )
-    state = engine.state(name)
+    state = pair.secondary.copies.standing(index)
     parent = lineage.parents[lineage.fork][0]
-    if index in pair.secondary.copies.unusable or not (
-        state.exists and state.restoring
-    ):
+    if state is None:
         return None
     if (state.fork, state.redo_lsn) != (parent, lineage.lsn):
         return None
