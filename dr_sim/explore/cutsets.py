@@ -299,7 +299,7 @@ def breaks(
         for name in names:
             if name != COPY and name in files and files[name].at_secondary:
                 pair.secondary.delete(files[name], "taken away")
-        pair.lose_primary(
+        pair.losses.lose(
             "site", list(pair.primary.databases), list(of.machines)
         )
 

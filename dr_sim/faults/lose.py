@@ -54,7 +54,7 @@ def happen(event: Occurrence, params: Lose) -> None:
         and (params.what == "database" or db.spec.machine in dead)
     ]
     event.begins(f"{params.what} lost")
-    world.lose_primary(params.what, hit, dead)
+    world.losses.lose(params.what, hit, dead)
 
 
 def machines_lost(world: Pair, params: Lose) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ def happen(event: Occurrence, params: OperatorMistake) -> None:
     ]
     if params.what == "wipes the primary":
         # the log goes with the database, the backups in the share stay
-        world.lose_primary("host", hit)
+        world.losses.lose("host", hit)
     elif params.what == "wipes the secondary":
         for db in hit:
             world.break_standby(db.index, Break.DROPPED, "wiped")

@@ -157,36 +157,24 @@ def _answer(
     if fork is not None:
         _check_fork(source, fork, forks)
     whole = source.open([], forks) if question.without else opened
-    outlook = look_ahead(
-        opened.headers,
-        fork=fork,
-        target=target,
-        told=opened.told,
-        choice=choice,
-    )
-    current = None
-    if current_lsn is not None:
-        followed = (
-            current_fork if current_fork is not None else outlook.plan.fork
-        )
-        current = (followed if followed is not None else 1, current_lsn)
-        outlook = look_ahead(
-            opened.headers,
+
+    def look(at: Opened, current: tuple[int, int] | None = None) -> Outlook:
+        return look_ahead(
+            at.headers,
             fork=fork,
             target=target,
-            told=opened.told,
+            told=at.told,
             choice=choice,
             current=current,
         )
-    complete = outlook
-    if whole is not opened:
-        complete = look_ahead(
-            whole.headers,
-            fork=fork,
-            target=target,
-            told=whole.told,
-            choice=choice,
-        )
+
+    current = None
+    if current_lsn is not None:
+        if current_fork is None:
+            current_fork = look(opened).plan.fork
+        current = (1 if current_fork is None else current_fork, current_lsn)
+    outlook = look(opened, current)
+    complete = outlook if whole is opened else look(whole)
     reached = _reached_utc_us(outlook, target, opened)
     answer = PlanAnswer(
         source,

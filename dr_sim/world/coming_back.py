@@ -111,7 +111,7 @@ class ComingBack:
             return  # it was lost again
         self._starting.discard(db.index)
         if db.down:
-            self._pair.server_up(db)
+            self._pair.losses.server_up(db)
         self._beats(db.spec.machine)
         self.look()
 
@@ -141,4 +141,4 @@ class ComingBack:
         pair.primary.go_on(db)
         context.witness.writes_changed(context.now_us, index)
         pair.users.back(index)
-        pair.tell_before(db, up=True)
+        pair.losses.tell_before(db, up=True)

@@ -46,6 +46,7 @@ from dr_sim.world.outside import Outside
 from dr_sim.world.own_logic import builder
 from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
+from dr_sim.world.primary_losses import PrimaryLosses
 from dr_sim.world.promotion import Promotion
 from dr_sim.world.pruning import RETENTION, Pruning, due_at_primary
 from dr_sim.world.reach import Reach
@@ -104,9 +105,6 @@ class Roles:
     before: Mapping[str, Before] = field(default_factory=dict)
 
 
-SEVERITY = ("database", "host", "site")  # classes of failure, the worst last
-
-
 class Pair:
     """Build it, then `start` it. world.py runs the agenda.
 
@@ -129,6 +127,7 @@ class Pair:
         self.lead = lead or self
         self.together: list[Pair] = self.lead.together if lead else []
         self.together.append(self)
+        self.losses = PrimaryLosses(self)
         several = len(roles.numbers) > 1
         heirs: Mapping[str, Heir] = roles.heirs or {}
         agenda, sides = ground.agenda, roles.sides
@@ -343,7 +342,7 @@ class Pair:
         """Hear the primary: what it tells, it tells to all of its standbys."""
         primary = self.primary
         primary.error_hook = self._primary_error
-        primary.log_space.fallen = self._fallen
+        primary.log_space.fallen = self.losses.fallen
         primary.stepped_hook = self._stepped
         primary.finished_hook = self._finished
 
@@ -676,119 +675,12 @@ class Pair:
         for take in list(self.on_landing):
             take(file)
 
-    def lose_primary(
-        self,
-        what: str,
-        hit: list[PrimaryDatabase],
-        machines: Sequence[str] = (),
-    ) -> None:
-        """Let the primary fail: from this instant nothing is acknowledged there.
-
-        machines: those that die. They fall silent, whether or not a database lives on them.
-        """
-        if what == "site" and self.primary.share_up:
-            self.site_lost_hook()
-        # whatever of it was lost before, now the rest goes too
-        if what == "site" and self.primary.share_up:
-            self.primary.share_up = False
-            for pair in self.together:
-                if not pair.replication.outlives_primary:
-                    pair.link.down()
-                    pair.replication.hold()
-            if self.cloud is not None:
-                self.cloud.sites.lost(self.roles.primary)
-        worse: list[PrimaryDatabase] = []
-        for db in hit:
-            db.data_lost = db.data_lost or what == "database"
-            if db.failed and SEVERITY.index(what) > SEVERITY.index(db.failed):
-                db.failed = what
-                worse.append(db)
-        if worse:
-            self._note_failed(what, worse)
-        hit = [db for db in hit if not db.failed]
-        self._idle_machines_down(machines)
-        if hit:
-            self._databases_down(what, hit)
-        for machine in (*(db.spec.machine for db in hit), *machines):
-            for pair in self.together:
-                pair.heartbeats.machine_down(machine)
-
-    def _idle_machines_down(self, machines: Sequence[str]) -> None:
-        """Record the dead machines that no database lives on: no other record tells of them."""
-        used = {db.spec.machine for db in self.primary.databases}
-        for machine in machines:
-            if machine not in used and not self.heartbeats.is_down(machine):
-                self.shared.note("truth.machine_lost", -1, machine)
-
-    def _databases_down(self, what: str, hit: list[PrimaryDatabase]) -> None:
-        self._note_failed(what, hit)
-        for db in hit:
-            self.coming_back.lost_again(db)
-            self.primary.fail(db, what)
-            self.users.lost(db.index)
-            self.tell_before(db, up=False)
-
-    def _note_failed(self, what: str, hit: list[PrimaryDatabase]) -> None:
-        everything = all(
-            db.failed or db in hit for db in self.primary.databases
-        )
-        for entity in [-1] if everything else [db.index for db in hit]:
-            self.shared.note("truth.failed", entity, what)
-
-    def _fallen(self, db: PrimaryDatabase, down: bool) -> None:
-        """Note that the server of a database falls, so nobody is served and its machine's beats
-        stop; or that it is up again.
-        """
-        self.shared.note("truth.down", db.index, int(down))
-        self.primary.fallen(db, down)
-        if down:
-            self.users.lost(db.index)
-        else:
-            self.users.back(db.index)
-        self.tell_before(db, up=not down)
-        for pair in self.together:
-            if down:
-                pair.heartbeats.server_down(db.spec.machine)
-            else:
-                pair.heartbeats.server_up(db.spec.machine)
-
-    def has_lost(self, what: str, machines: Sequence[str]) -> bool:
-        """Return whether the primary's site is lost, or a host of it, one of these."""
-        if what == "site" or self.site_lost:
-            return what == "site" and self.site_lost
-        of = [
-            db for db in self.primary.databases if db.spec.machine in machines
-        ]
-        idle = set(machines) - {
-            db.spec.machine for db in self.primary.databases
-        }
-        return any(db.failed == "host" for db in of) or any(
-            map(self.heartbeats.is_down, idle)
-        )
-
-    def server_up(self, db: PrimaryDatabase) -> None:
-        """Note that the server of a database, which had fallen before it was lost, has been
-        started.
-        """
-        self.shared.note("truth.down", db.index, 0)
-        self.primary.fallen(db, False)
-        for pair in self.together:
-            pair.heartbeats.server_up(db.spec.machine)
-
     def files_in_share(self) -> list[BackupFile]:
         """Return the files at the primary, of all databases, oldest first."""
         files = [
             file for i in self._serving for file in self.files_at("primary", i)
         ]
         return sorted(files, key=lambda f: (f.begun_us, f.number))
-
-    def tell_before(self, db: PrimaryDatabase, up: bool) -> None:
-        """Tell the failover before: users whom it sends here may be on their way."""
-        before = self.lead.before
-        if before is not None and up:
-            before.users.back_there(db.index)
-        elif before is not None:
-            before.users.lost_there(db.index)
 
     def _users_again(self) -> None:
         if self.before is not None:

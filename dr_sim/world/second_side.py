@@ -128,7 +128,7 @@ class SecondSides:
         """The pair whose primary is meant, the last one first."""
         for pair in reversed(self._world.pairs):
             named = pair.lead is pair and site in ("", pair.roles.primary)
-            if named and pair.has_lost(what, machines):
+            if named and pair.losses.has_lost(what, machines):
                 return pair
         return None
 
