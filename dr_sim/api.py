@@ -117,7 +117,10 @@ class Run:
         reported, with the SLA's line.
         """
         from dr_sim.figures.on_matplotlib import figure_of
-        from dr_sim.figures.pictures import exposure_picture, timeline_picture
+        from dr_sim.figures.pictures import (
+            exposure_picture,
+            timeline_picture,
+        )
         from dr_sim.figures.views import views_of
 
         drawn = {"timeline": timeline_picture, "exposure": exposure_picture}
@@ -144,7 +147,8 @@ def run(
     api_input.engine_named(engine)
     of = _stepped(
         replication(
-            scenario if seed is None else replace(scenario, seed=seed), number
+            scenario if seed is None else replace(scenario, seed=seed),
+            number,
         ),
         steps,
     )
@@ -186,7 +190,10 @@ def replicate(  # noqa: PLR0913, users name what they set
     course = Course(
         of, None if folder is None else BatchStore(Path(folder), of)
     )
-    with executor(workers, on) as playing, _shown(progress, of.name) as told:
+    with (
+        executor(workers, on) as playing,
+        _shown(progress, of.name) as told,
+    ):
         return some_of(replicate_until(course, plan, playing, told))
 
 
@@ -211,8 +218,15 @@ def compare(  # noqa: PLR0913, users name what they set
     api_input.whole("n", n)
     seed = a.seed if seed is None else seed
     courses = [Course(replace(of, seed=seed)) for of in (a, b)]
-    n = n if n is not None else max(plan_of(of, None).at_most for of in (a, b))
-    with executor(workers, on) as playing, _shown(progress, "compare") as told:
+    n = (
+        n
+        if n is not None
+        else max(plan_of(of, None).at_most for of in (a, b))
+    )
+    with (
+        executor(workers, on) as playing,
+        _shown(progress, "compare") as told,
+    ):
         play_all(courses, n, playing, told)
     first, second = (some_of(c.found(n)) for c in courses)
     return Comparison(first, second)
@@ -254,7 +268,9 @@ def sweep(  # noqa: PLR0913, users name what they set
             f"Mbit/s, 9 log steps'}}, or a 'sweep:' in the file"
         )
     points = [
-        replace(p, scenario=with_manager(_stepped(p.scenario, steps), manager))
+        replace(
+            p, scenario=with_manager(_stepped(p.scenario, steps), manager)
+        )
         for p in points_of(path, sweeps, overrides, seed)
     ]
     return _play_points(
@@ -285,7 +301,8 @@ def side_by_side(  # noqa: PLR0913, users name what they set
         for name, of in scenarios.items()
     ]
     plan = max(
-        (plan_of(p.scenario, n) for p in points), key=lambda plan: plan.at_most
+        (plan_of(p.scenario, n) for p in points),
+        key=lambda plan: plan.at_most,
     )
     return _play_points(points, plan, workers, on, folder, progress)
 
@@ -312,7 +329,9 @@ def _play_points(
 
 
 @contextmanager
-def _shown(progress: Progress | None, what: str) -> Iterator[Progress | None]:
+def _shown(
+    progress: Progress | None, what: str
+) -> Iterator[Progress | None]:
     """Yield what the caller gave; else a bar, on a terminal or in a notebook's cell."""
     if progress is not None:
         yield progress
@@ -325,7 +344,9 @@ def _shown(progress: Progress | None, what: str) -> Iterator[Progress | None]:
 def shown_progress(what: str) -> Iterator[Progress | None]:
     """A bar on a terminal and in a notebook's cell, nothing elsewhere."""
     with progress_bar(what) as (part, _):
-        yield None if part is None else lambda done, whole: part(done / whole)
+        yield (
+            None if part is None else lambda done, whole: part(done / whole)
+        )
 
 
 __all__ = [

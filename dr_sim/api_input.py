@@ -34,7 +34,9 @@ def named_scenarios(given: object) -> None:
 def whole(name: str, given: int | None, least: int = 1) -> None:
     """ValueError if it is given, and no whole number from `least` on."""
     if given is not None and (
-        isinstance(given, bool) or not isinstance(given, int) or given < least
+        isinstance(given, bool)
+        or not isinstance(given, int)
+        or given < least
     ):
         raise ValueError(
             f"{name} is a whole number from {least}, not {_short(given)}"

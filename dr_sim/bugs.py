@@ -87,7 +87,9 @@ def told(broken: Sequence[Broken], of: int = 0) -> str:
     first = broken[0]
     traces = [each.trace for each in broken[:10] if each.trace]
     place = (
-        f"; its traceback is in {put(chr(10).join(traces))}" if traces else ""
+        f"; its traceback is in {put(chr(10).join(traces))}"
+        if traces
+        else ""
     )
     what = ""
     if of and first.number >= 0:
@@ -116,6 +118,7 @@ def report(error: BaseException, manager: str = "") -> int:
     """Say that this is a bug and where its traceback is; the exit code."""
     line = told([broken_by(error, manager=manager)])
     print(
-        f"{line}; nothing that was not finished was written", file=sys.stderr
+        f"{line}; nothing that was not finished was written",
+        file=sys.stderr,
     )
     return EXIT_BUG

@@ -21,7 +21,9 @@ def is_in_cell() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def cell_bar(what: str) -> tuple[Callable[[float], None], Callable[[], None]]:
+def cell_bar(
+    what: str,
+) -> tuple[Callable[[float], None], Callable[[], None]]:
     """Show a bar in the cell; return what moves it (parts from 0 to 1), and what takes it away."""
     # by name: whoever has no notebooks has no IPython
     show: Any = import_module("IPython.display")

@@ -105,7 +105,10 @@ def _all_apart(texts: Sequence[str], values: Sequence[float]) -> bool:
     """Return whether no two different values have the same text."""
     by_text: dict[str, float] = {}
     for text, value in zip(texts, values, strict=True):
-        if math.isfinite(value) and by_text.setdefault(text, value) != value:
+        if (
+            math.isfinite(value)
+            and by_text.setdefault(text, value) != value
+        ):
             return False
     return True
 

@@ -71,7 +71,8 @@ def pytest_collect_file(
     if file_path.suffix not in SUFFIXES:
         return None
     if not (
-        parent.config.getoption("--dr-sim") or parent.config.getini("dr_sim")
+        parent.config.getoption("--dr-sim")
+        or parent.config.getini("dr_sim")
     ):
         return None
     from dr_sim.experiments.check import is_scenario
@@ -107,7 +108,8 @@ class ScenarioFile(pytest.File):
             from dr_sim.experiments.replicate import Course
 
             plan = until.plan_of(
-                self.scenario, self.config.getoption("--dr-sim-replications")
+                self.scenario,
+                self.config.getoption("--dr-sim-replications"),
             )
             with until.executor(
                 self.config.getoption("--dr-sim-workers")
@@ -196,7 +198,9 @@ class SlaItem(pytest.Item):
             raise Missed(_told(verdict))
 
     def repr_failure(
-        self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None
+        self,
+        excinfo: pytest.ExceptionInfo[BaseException],
+        style: Any = None,
     ) -> Any:
         from dr_sim.bugs import broken_by, told
         from dr_sim.errors import DrSimError
@@ -230,7 +234,9 @@ def _told(verdict: LineVerdict) -> str:
 
 # ---- fixtures
 @pytest.fixture
-def dr_sim_scenario(request: pytest.FixtureRequest) -> Callable[..., Scenario]:
+def dr_sim_scenario(
+    request: pytest.FixtureRequest,
+) -> Callable[..., Scenario]:
     """dr_sim_scenario(path or YAML text, *overrides): a scenario. A path is taken from the test's
     own folder first, then from pytest's root; a text of several lines is a scenario itself.
     """
@@ -246,8 +252,12 @@ def dr_sim_scenario(request: pytest.FixtureRequest) -> Callable[..., Scenario]:
             path.write_text(source, encoding="utf-8")
         else:
             near = request.path.parent / source
-            path = near if near.exists() else request.config.rootpath / source
-        return _managed(load_scenario(path, overrides, seed), request.config)
+            path = (
+                near if near.exists() else request.config.rootpath / source
+            )
+        return _managed(
+            load_scenario(path, overrides, seed), request.config
+        )
 
     return load
 

@@ -50,7 +50,10 @@ class Stream:
             bits = np.random.Philox(
                 key=self._key, counter=block * (self._block_words // 4)
             )
-            self._blocks = (block, bits.random_raw(self._block_words).tolist())
+            self._blocks = (
+                block,
+                bits.random_raw(self._block_words).tolist(),
+            )
         return self._blocks[1][place]
 
     def words(self, first: int, last: int) -> NDArray[np.uint64]:
@@ -115,7 +118,10 @@ class Streams:
     """All the streams of one replication of one seed."""
 
     def __init__(
-        self, seed: int, replication: int = 0, block_words: int = BLOCK_WORDS
+        self,
+        seed: int,
+        replication: int = 0,
+        block_words: int = BLOCK_WORDS,
     ) -> None:
         self._prefix = f"{seed}\0{replication}\0"
         self._block_words = block_words

@@ -79,7 +79,11 @@ def parse_duration(text: str) -> int:
     total, position, last_factor = Fraction(0), 0, LARGEST
     while position < len(text):
         number, unit, position = _take(
-            text, position, "a duration", "15 min", ("s", "min", "h", "days")
+            text,
+            position,
+            "a duration",
+            "15 min",
+            ("s", "min", "h", "days"),
         )
         factor = DURATION_UNITS.get(unit)
         if factor is None:
@@ -121,7 +125,9 @@ def parse_bandwidth(text: str) -> int:
         text, "a bandwidth", "100 Mbit/s", ("Mbit/s", "Gbit/s")
     )
     if unit in BIT_RATES:
-        return _whole(number * BIT_RATES[unit], text, "a bandwidth", "bit/s")
+        return _whole(
+            number * BIT_RATES[unit], text, "a bandwidth", "bit/s"
+        )
     if unit.endswith("/s") and unit[:-2] in SIZE_UNITS:
         return _whole(
             number * SIZE_UNITS[unit[:-2]] * 8, text, "a bandwidth", "bit/s"
@@ -144,7 +150,10 @@ def parse_disk_rate(text: str) -> int:
     )
     if unit.endswith("/s") and unit[:-2] in SIZE_UNITS:
         return _whole(
-            number * SIZE_UNITS[unit[:-2]], text, "a rate in bytes", "bytes/s"
+            number * SIZE_UNITS[unit[:-2]],
+            text,
+            "a rate in bytes",
+            "bytes/s",
         )
     if unit in BIT_RATES:
         as_bytes = number * BIT_RATES[unit] / 8
@@ -229,7 +238,8 @@ _SIZE_NAMES = tuple(
     for unit in ("TB", "TiB", "GB", "GiB", "MB", "MiB", "kB", "KiB", "B")
 )
 _BIT_RATE_NAMES = tuple(
-    (unit, BIT_RATES[unit]) for unit in ("Gbit/s", "Mbit/s", "kbit/s", "bit/s")
+    (unit, BIT_RATES[unit])
+    for unit in ("Gbit/s", "Mbit/s", "kbit/s", "bit/s")
 )
 
 
@@ -251,7 +261,10 @@ def format_duration(us: int) -> str:
 def format_size(size: int) -> str:
     return (
         _shortest(
-            [f"{value} {name}" for value, name in _decimals(size, _SIZE_NAMES)]
+            [
+                f"{value} {name}"
+                for value, name in _decimals(size, _SIZE_NAMES)
+            ]
         )
         if size
         else "0 B"
@@ -308,7 +321,9 @@ def clock(us: int) -> str:
 def _clean(text: str, what: str, example: str) -> str:
     text = text.strip()
     if not text:
-        raise UnitError(f"{what} is missing here; write for example {example}")
+        raise UnitError(
+            f"{what} is missing here; write for example {example}"
+        )
     if len(text) > _LONGEST_TEXT:
         raise UnitError(
             f"{text[:20]!r}... is too long for {what}; write for example {example}"
@@ -332,7 +347,9 @@ def _take(
             f"{text!r}: decimals are written with a point, {comma[0].replace(',', '.')}"
         )
     if match is None:
-        raise UnitError(f"{text!r} is not {what}; write for example {example}")
+        raise UnitError(
+            f"{text!r} is not {what}; write for example {example}"
+        )
     sign, digits, unit = match[1], match[2], match[3] or ""
     number = Fraction(digits.replace(",", ""))
     if sign == "-" and number:
@@ -357,7 +374,9 @@ def _single(
 ) -> tuple[Fraction, str]:
     number, unit, position = _take(text, 0, what, example, units)
     if position < len(text):
-        raise UnitError(f"{text!r} is not {what}; write for example {example}")
+        raise UnitError(
+            f"{text!r} is not {what}; write for example {example}"
+        )
     return number, unit
 
 
@@ -378,7 +397,13 @@ def _unknown_duration_unit(text: str, unit: str) -> str:
         return f"{text!r}: 'm' could be minutes or months; write min"
     if unit in ("month", "months", "year", "years"):
         return f"{text!r}: months and years differ in length; write days, as in '30 days'"
-    usual = {"w": "weeks", "wk": "weeks", "hr": "h", "hrs": "h", "mins": "min"}
+    usual = {
+        "w": "weeks",
+        "wk": "weeks",
+        "hr": "h",
+        "hrs": "h",
+        "mins": "min",
+    }
     if unit.lower() in usual:
         return f"{text!r}: {unit!r} is no unit of time; did you mean {usual[unit.lower()]}?"
     return (
@@ -391,7 +416,8 @@ def _hint(unit: str, known: dict[str, int], otherwise: str) -> str:
     same = [
         name
         for name in known
-        if name.lower() == unit.lower() or name.lower() == unit.lower() + "b"
+        if name.lower() == unit.lower()
+        or name.lower() == unit.lower() + "b"
     ]
     near = same[-1:] or difflib.get_close_matches(unit, known, 1, 0.7)
     return f"did you mean {near[0]}?" if near else f"write {otherwise}"
@@ -435,7 +461,9 @@ def _parse_fraction(text: str, parts: int, example: str) -> int:
 def _split_per(text: str, what: str, example: str) -> tuple[str, str]:
     left, word, right = text.partition(" per ")
     if not word or not left.strip() or not right.strip():
-        raise UnitError(f"{text!r} is not {what}; write for example {example}")
+        raise UnitError(
+            f"{text!r} is not {what}; write for example {example}"
+        )
     return left.strip(), right.strip()
 
 

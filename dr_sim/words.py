@@ -6,7 +6,14 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from dr_sim.scenario.model import Scenario
-from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US, WEEK_US, clock
+from dr_sim.units import (
+    DAY_US,
+    HOUR_US,
+    MINUTE_US,
+    SECOND_US,
+    WEEK_US,
+    clock,
+)
 
 
 def instant(us: int, scenario: Scenario, with_day: bool = True) -> str:
@@ -18,7 +25,9 @@ def instant(us: int, scenario: Scenario, with_day: bool = True) -> str:
     if not with_day:
         return local.strftime("%H:%M:%S")
     return local.strftime(
-        "%a %d %b %H:%M:%S" if scenario.run_for_us > WEEK_US else "%a %H:%M:%S"
+        "%a %d %b %H:%M:%S"
+        if scenario.run_for_us > WEEK_US
+        else "%a %H:%M:%S"
     )
 
 
@@ -29,7 +38,9 @@ def size(size_bytes: int) -> str:
         if value < 999.5 or unit == "PB":
             break
         value /= 1000
-    digits = 0 if unit == "B" or value >= 99.95 else 1 if value >= 9.995 else 2
+    digits = (
+        0 if unit == "B" or value >= 99.95 else 1 if value >= 9.995 else 2
+    )
     return f"{value:.{digits}f} {unit}"
 
 

@@ -62,7 +62,9 @@ class Hole:
 
 def stands_on_full(incremental: BackupHeader) -> bool:
     """Return whether an incremental names the last full before it as its base."""
-    return incremental.differential_base_lsn == incremental.database_backup_lsn
+    return (
+        incremental.differential_base_lsn == incremental.database_backup_lsn
+    )
 
 
 def bases_by_lsn(headers: Iterable[BackupHeader]) -> dict[int, int]:
@@ -74,7 +76,9 @@ def bases_by_lsn(headers: Iterable[BackupHeader]) -> dict[int, int]:
     """
     known = list(headers)
     fulls = {
-        h.first_lsn for h in known if h.kind is Kind.FULL and not h.copy_only
+        h.first_lsn
+        for h in known
+        if h.kind is Kind.FULL and not h.copy_only
     }
     begun = {h.first_lsn: h for h in known if h.kind is Kind.INCREMENTAL}
     found: dict[int, int] = {}
@@ -145,7 +149,10 @@ def forks_of(
     """
     forks: dict[int, tuple[int, int]] = {}
     for header in headers:
-        if header.first_fork != header.fork and header.fork not in histories:
+        if (
+            header.first_fork != header.fork
+            and header.fork not in histories
+        ):
             told = (header.first_fork, header.fork_point_lsn)
             known = forks.get(header.fork)
             if known is None or (told[1], told[0]) > (known[1], known[0]):
@@ -237,7 +244,12 @@ def order(header: BackupHeader) -> tuple[int, int, int, int]:
     """Sort key along one path: by end; a full before an incremental before a log; then the longer
     log.
     """
-    return (header.last_lsn, header.kind, header.first_lsn, header.backup_id)
+    return (
+        header.last_lsn,
+        header.kind,
+        header.first_lsn,
+        header.backup_id,
+    )
 
 
 def gaps(
@@ -252,7 +264,10 @@ def gaps(
     """
     pieces: dict[int, list[tuple[int, int, int, BackupHeader]]] = {}
     for header in headers:
-        if header.kind is not Kind.LOG or header.first_lsn >= header.last_lsn:
+        if (
+            header.kind is not Kind.LOG
+            or header.first_lsn >= header.last_lsn
+        ):
             continue
         begin = header.first_lsn
         if header.first_fork != header.fork:
@@ -303,7 +318,9 @@ def chain_is_valid(
     forks = forks_of(headers)
     state = RestoreState(fork, reached, base)
     named_bases = bases_by_lsn(headers) | dict(bases or {})
-    last = {header.backup_id for header in headers if header.kind is Kind.FULL}
+    last = {
+        header.backup_id for header in headers if header.kind is Kind.FULL
+    }
     for header in sorted(headers, key=order):
         if header.kind is Kind.INCREMENTAL:
             named = named_bases.get(header.backup_id)

@@ -23,7 +23,11 @@ class Kind(enum.IntEnum):
         return _WORDS[self]
 
 
-_WORDS = {Kind.FULL: "full", Kind.INCREMENTAL: "incremental", Kind.LOG: "log"}
+_WORDS = {
+    Kind.FULL: "full",
+    Kind.INCREMENTAL: "incremental",
+    Kind.LOG: "log",
+}
 KIND_OF_WORD = {kind.word: kind for kind in Kind}
 
 
@@ -47,7 +51,9 @@ class BackupHeader:
     differential_base_lsn: int
     # fork on which first_lsn lies; differs from fork in the log that crosses a failover
     first_fork: int
-    fork_point_lsn: int  # where fork left first_fork; 0 if first_fork == fork
+    fork_point_lsn: (
+        int  # where fork left first_fork; 0 if first_fork == fork
+    )
     started_utc_us: (
         int  # when the log was cut; when a full or incremental began
     )

@@ -136,7 +136,9 @@ def parse_name(text: str) -> ParsedName:
         raise ValueError(f"not a backup's name: {text!r}")
     year, month, day, hour, minute, second = map(int, numbers)
     if hour > 23 or minute > 59 or second > 59:
-        raise ValueError(f"not a time of day, in the backup's name {text!r}")
+        raise ValueError(
+            f"not a time of day, in the backup's name {text!r}"
+        )
     try:
         ordinal = date(year, month, day).toordinal()
     except ValueError:
@@ -185,7 +187,8 @@ def _token(character: str) -> str:
         return "!" + character.lower()
     # SQL Server's names are UTF-16 units: half a surrogate pair is legal in one
     return "".join(
-        f"%{byte:02x}" for byte in character.encode("utf-8", "surrogatepass")
+        f"%{byte:02x}"
+        for byte in character.encode("utf-8", "surrogatepass")
     )
 
 
@@ -243,7 +246,9 @@ def _decoded(encoded: str) -> tuple[str, bool]:
         # the cut leaves no room for one more character, the longest of which takes 12 bytes
         wrong = (
             wrong
-            or not MAX_DATABASE_BYTES - 12 < len(encoded) <= MAX_DATABASE_BYTES
+            or not MAX_DATABASE_BYTES - 12
+            < len(encoded)
+            <= MAX_DATABASE_BYTES
         )
         if wrong or encode_database(_text(kept)) != kept + "_":
             raise ValueError(f"not a shortened database name: {encoded!r}")
@@ -261,7 +266,9 @@ def _text(encoded: str) -> str:
     while index < len(encoded):
         character = encoded[index]
         if character == "!" and index + 1 < len(encoded):
-            data += encoded[index + 1].upper().encode("utf-8", "surrogatepass")
+            data += (
+                encoded[index + 1].upper().encode("utf-8", "surrogatepass")
+            )
             index += 2
         elif character == "%":
             try:

@@ -99,7 +99,9 @@ def look_ahead(
         return outlook
     path = on_path(known, followed, forks)
     ahead = [
-        h for h in path if h.kind is Kind.LOG and h.last_lsn > found.reaches[1]
+        h
+        for h in path
+        if h.kind is Kind.LOG and h.last_lsn > found.reaches[1]
     ]
     if not found.met:
         goal = _goal(path, ahead, found.reaches[1], target)
@@ -209,7 +211,8 @@ def _unusable(
         if header.backup_id not in at_hand:
             found.append((header, Why.BEFORE_ITS_FORK))
         elif header.kind is Kind.INCREMENTAL and not (
-            _stands(header, at_hand, bases, named) or carried.lead_to(header)
+            _stands(header, at_hand, bases, named)
+            or carried.lead_to(header)
         ):
             found.append((header, Why.NO_BASE))
         elif header.backup_id in told.incomplete:

@@ -166,7 +166,9 @@ def plan(
         step = step.before
     steps.reverse()
     reached_fork = (
-        steps[-1].fork if steps else (state.fork if state is not None else end)
+        steps[-1].fork
+        if steps
+        else (state.fork if state is not None else end)
     )
     if target.is_end:
         met = max((h.last_lsn for h in usable), default=way.lsn) <= way.lsn
@@ -221,7 +223,9 @@ class _Search:
         )
         self.bases.pop(0, None)  # 0 names no full
         # newer than any full
-        self.rank_of_state = -2 - max((h.last_lsn for h in usable), default=0)
+        self.rank_of_state = -2 - max(
+            (h.last_lsn for h in usable), default=0
+        )
 
     def furthest(self, start: _Way | None) -> tuple[_Way | None, bool]:
         """The best way to the furthest position that is wanted; True if that meets the target."""
@@ -276,9 +280,13 @@ class _Search:
         """
         target = self.target
         logs = (
-            h for h in self.usable if h.kind is Kind.LOG and h.last_lsn <= lsn
+            h
+            for h in self.usable
+            if h.kind is Kind.LOG and h.last_lsn <= lsn
         )
-        return not target.is_end and any(target.is_met_by(log) for log in logs)
+        return not target.is_end and any(
+            target.is_met_by(log) for log in logs
+        )
 
     def _ways_by(self, header: BackupHeader) -> list[_Way]:
         """The ways whose last step is this backup, at most one for each base; by_base holds all
@@ -337,7 +345,9 @@ class _Search:
         after_log = before.last is not None and before.last.kind is Kind.LOG
         if after_log and named is None:
             # its base was not restored: log that was replayed carried it here
-            before = self.by_base[header.differential_base_lsn, True].ways[0]
+            before = self.by_base[header.differential_base_lsn, True].ways[
+                0
+            ]
         carries = header.differential_base_lsn
         if named is not None:
             carries = before.base_lsn if by_tool else header.first_lsn
@@ -349,7 +359,11 @@ class _Search:
         return way
 
     def _step(
-        self, before: _Way, header: BackupHeader, base_lsn: int, is_base: bool
+        self,
+        before: _Way,
+        header: BackupHeader,
+        base_lsn: int,
+        is_base: bool,
     ) -> _Way:
         return _Way(
             header.last_lsn,
@@ -377,7 +391,9 @@ def _preference(way: _Way) -> tuple[Rank, bool, int]:
     return (way.rank, not way.is_base, -way.base_lsn)
 
 
-def _hole(usable: Sequence[BackupHeader], fork: int, lsn: int) -> Hole | None:
+def _hole(
+    usable: Sequence[BackupHeader], fork: int, lsn: int
+) -> Hole | None:
     """Return what lies between a position and the next log beyond it."""
     beyond = [
         h
@@ -386,5 +402,7 @@ def _hole(usable: Sequence[BackupHeader], fork: int, lsn: int) -> Hole | None:
     ]
     if not beyond:
         return None
-    after = min(beyond, key=lambda h: (h.first_lsn, h.last_lsn, h.backup_id))
+    after = min(
+        beyond, key=lambda h: (h.first_lsn, h.last_lsn, h.backup_id)
+    )
     return Hole(fork, lsn, after.first_lsn, after)

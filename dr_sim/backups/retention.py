@@ -195,7 +195,10 @@ class Shelf:
         return None if gone is None else _in_order(gone)
 
     def gone(
-        self, old_before_us: int, keep_fulls: int, standby: RestoreState | None
+        self,
+        old_before_us: int,
+        keep_fulls: int,
+        standby: RestoreState | None,
     ) -> list[Stored] | None:
         """Return what goes, where a full or incremental among the old is one from which the logs
         lead on to the end, and every incremental that stays has its base. None: that is not so.
@@ -218,7 +221,9 @@ class Shelf:
             for h in known
         ):
             return None
-        old = {h.backup_id for h in known if h.finished_utc_us < old_before_us}
+        old = {
+            h.backup_id for h in known if h.finished_utc_us < old_before_us
+        }
         old_end = (
             old_logs[-1].header.last_lsn
             if old_logs
@@ -290,7 +295,10 @@ def _needed_from(
     reach = max(
         (h.last_lsn for h in known if h.backup_id in old), default=old_end
     )
-    if any(h.backup_id in old for h in fulls) or max(reach, old_end) > starts:
+    if (
+        any(h.backup_id in old for h in fulls)
+        or max(reach, old_end) > starts
+    ):
         return None
     return max(reach, old_end) + 1
 
@@ -345,7 +353,9 @@ def _stands_on(
         )
     else:
         possible = base.kind is Kind.FULL and not base.copy_only
-    return possible and leads_to(base.fork, base.last_lsn, above.fork, forks)
+    return possible and leads_to(
+        base.fork, base.last_lsn, above.fork, forks
+    )
 
 
 def _generally_gone(
@@ -382,7 +392,9 @@ def _generally_gone(
             )
         is_newest = leads_to(newest.fork, newest.last_lsn, end, forks)
         if is_newest and (anchor is None or not _unbroken(anchor, path)):
-            kept.update(step.backup_id for step in plan(known, fork=end).steps)
+            kept.update(
+                step.backup_id for step in plan(known, fork=end).steps
+            )
     if standby is not None and standby.exists:
         kept |= _ahead(known, standby)
     kept |= _bases_of([headers[i] for i in sorted(kept)], known, forks)
@@ -429,7 +441,9 @@ def _anchor(
             or anchor.kind is Kind.LOG
         ):
             continue
-        if anchor.kind is Kind.FULL or _has_its_chain(anchor, others, forks):
+        if anchor.kind is Kind.FULL or _has_its_chain(
+            anchor, others, forks
+        ):
             return anchor
         if _way_to(anchor, headers):
             return anchor
@@ -464,7 +478,9 @@ def _unbroken(anchor: BackupHeader, path: Sequence[BackupHeader]) -> bool:
     return reached >= path[-1].last_lsn
 
 
-def _ahead(headers: Sequence[BackupHeader], standby: RestoreState) -> set[int]:
+def _ahead(
+    headers: Sequence[BackupHeader], standby: RestoreState
+) -> set[int]:
     """Logs and incrementals past a standby's position, on any fork: whatever goes on from there has
     higher LSNs.
     """
@@ -485,7 +501,9 @@ def _bases_of(
     """
     needed: set[int] = set()
     others = [header for header in headers if header.kind is not Kind.LOG]
-    standing = [header for header in kept if header.kind is Kind.INCREMENTAL]
+    standing = [
+        header for header in kept if header.kind is Kind.INCREMENTAL
+    ]
     while standing:
         incremental = standing.pop()
         bases = _bases_under(incremental, others, forks) or _way_to(
@@ -494,7 +512,8 @@ def _bases_of(
         standing += [
             base
             for base in bases
-            if base.kind is Kind.INCREMENTAL and base.backup_id not in needed
+            if base.kind is Kind.INCREMENTAL
+            and base.backup_id not in needed
         ]
         needed.update(base.backup_id for base in bases)
     return needed
@@ -513,7 +532,9 @@ def _tellers_of_forks(
             header.fork_point_lsn,
         ):
             tellers.setdefault(header.fork, header.backup_id)
-    present = {header.fork for header in headers if header.backup_id in kept}
+    present = {
+        header.fork for header in headers if header.backup_id in kept
+    }
     needed: set[int] = set()
     for fork in present:
         way: list[int] = []

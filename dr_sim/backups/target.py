@@ -169,12 +169,17 @@ def fork_for(
     if covering and not target.is_end:
         return max(
             covering,
-            key=lambda end: (_greatest_lsn(headers, end), birth(headers, end)),
+            key=lambda end: (
+                _greatest_lsn(headers, end),
+                birth(headers, end),
+            ),
         )
     return max(reachable, key=lambda end: birth(headers, end))
 
 
-def newest_fork(headers: Sequence[BackupHeader], histories: type_forks) -> int:
+def newest_fork(
+    headers: Sequence[BackupHeader], histories: type_forks
+) -> int:
     """The fork that was born last, whether anything leads to it or not. headers: at least one."""
     forks = forks_of(headers, histories)
     return max(

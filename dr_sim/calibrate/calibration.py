@@ -63,7 +63,9 @@ class Measured:
 
     def costs(self) -> FittedCosts:
         fits = {
-            what: fit(self.sizes[what], self.durations_s[what], what == "hash")
+            what: fit(
+                self.sizes[what], self.durations_s[what], what == "hash"
+            )
             for what in self.sizes
         }
         return FittedCosts(self.engine, self.version, fits, self.recover_s)
@@ -109,7 +111,8 @@ class _Bench:
 
         def whole() -> None:
             op = self.primary.begin_backup(
-                DATABASE, BackupOrder(kind, path, 0, size, backup_id=self.made)
+                DATABASE,
+                BackupOrder(kind, path, 0, size, backup_id=self.made),
             )
             op.finish(self.commits, self.lsn, 0)
 
@@ -176,7 +179,9 @@ def measure(
         ) as secondary,
     ):
         measured = Measured(engine, f"{PRODUCTS[engine]} {primary.version}")
-        _do_everything(_Bench(primary, secondary, measured), progress, rounds)
+        _do_everything(
+            _Bench(primary, secondary, measured), progress, rounds
+        )
     return measured
 
 

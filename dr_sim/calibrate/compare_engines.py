@@ -188,14 +188,16 @@ def _spans(journal: Journal) -> dict[str, list[int]]:
         at_us, kind = begun[file]
         word = Kind(kind).word
         if row.kind == "truth.backup_finished":
-            spans.setdefault(f"{word} backup", []).append(row.time_us - at_us)
+            spans.setdefault(f"{word} backup", []).append(
+                row.time_us - at_us
+            )
             continue
         spans.setdefault(f"{word} restore", []).append(
             row.time_us - handed_us[row.entity]
         )
-        spans.setdefault(f"{word}: from its begin until restored", []).append(
-            row.time_us - at_us
-        )
+        spans.setdefault(
+            f"{word}: from its begin until restored", []
+        ).append(row.time_us - at_us)
     return spans
 
 
@@ -244,7 +246,9 @@ def _time(us: int | None) -> str:
     if us is None:
         return "unknown"
     return (
-        f"{us / 1e6:.4g} s" if us >= 10**6 or not us else f"{us / 1e3:.3g} ms"
+        f"{us / 1e6:.4g} s"
+        if us >= 10**6 or not us
+        else f"{us / 1e3:.3g} ms"
     )
 
 

@@ -186,7 +186,10 @@ def read_costs(path: Path) -> StoredCosts:
         raise InputError(problems)
     wanted = []
     for kind in Kind:
-        wanted += [f"primary.{kind.word}.fixed", f"primary.{kind.word}.rate"]
+        wanted += [
+            f"primary.{kind.word}.fixed",
+            f"primary.{kind.word}.rate",
+        ]
     wanted.append("secondary.hash_rate")
     for kind in Kind:
         wanted += [f"secondary.{key}" for key in RESTORE_KEYS[kind]]

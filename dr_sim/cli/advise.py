@@ -77,7 +77,10 @@ def _advise(a: argparse.Namespace) -> int:
     if a.json:
         show(
             json.dumps(
-                found.to_json(), indent=1, ensure_ascii=False, allow_nan=False
+                found.to_json(),
+                indent=1,
+                ensure_ascii=False,
+                allow_nan=False,
             )
         )
     else:

@@ -135,7 +135,10 @@ def run_replications(a: argparse.Namespace, scenario: Scenario) -> int:
         until.executor(a.workers, a.on) as playing,
     ):
         found = until.replicate_until(
-            course, until.plan_of(scenario, a.replications), playing, progress
+            course,
+            until.plan_of(scenario, a.replications),
+            playing,
+            progress,
         )
     until.some_of(found)
     write_distribution(found, folder)
@@ -381,7 +384,12 @@ def tolerance(text: str) -> tolerances.Tolerance:
 def _check(a: argparse.Namespace) -> int:
     from dr_sim import api
     from dr_sim.experiments import baseline, report, until
-    from dr_sim.experiments.check import Against, check, load_all, told_before
+    from dr_sim.experiments.check import (
+        Against,
+        check,
+        load_all,
+        told_before,
+    )
     from dr_sim.files.output import check_outputs, printable, write_together
 
     against = baseline.read(a.against) if a.against is not None else None
@@ -411,7 +419,9 @@ def _check(a: argparse.Namespace) -> int:
             playing,
             n=a.replications,
             budget_us=a.budget,
-            against=None if against is None else Against(against, a.tolerance),
+            against=None
+            if against is None
+            else Against(against, a.tolerance),
             progress=progress,
         )
     if files := report.write_reports(found, a.junit, a.markdown):
@@ -468,14 +478,20 @@ def _baseline(a: argparse.Namespace) -> int:
 
 def _compare(a: argparse.Namespace) -> int:
     from dr_sim import api
-    from dr_sim.results.many_folder import comparison_folder, write_comparison
+    from dr_sim.results.many_folder import (
+        comparison_folder,
+        write_comparison,
+    )
     from dr_sim.screen.distribution import comparison
 
     if len(a.manager) > 2:
         raise InputError(
             [
                 Problem(
-                    "--manager", 0, 0, "is given once, or twice: of A and of B"
+                    "--manager",
+                    0,
+                    0,
+                    "is given once, or twice: of A and of B",
                 )
             ]
         )

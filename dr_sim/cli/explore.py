@@ -169,7 +169,10 @@ def _explore(a: argparse.Namespace) -> int:
         raise InputError(
             [
                 Problem(
-                    str(a.scenario), 0, 0, "cannot be run without its events"
+                    str(a.scenario),
+                    0,
+                    0,
+                    "cannot be run without its events",
                 )
             ]
         )

@@ -106,7 +106,9 @@ HELP = {
     "sweep": Help(
         "Varies keys of a scenario over a grid, draws the result, and says which value is the "
         "smallest that meets a goal.",
-        ("dr-sim sweep mine.yaml --vary link.bandwidth=10..1000Mbit/s:log9",),
+        (
+            "dr-sim sweep mine.yaml --vary link.bandwidth=10..1000Mbit/s:log9",
+        ),
         _PLAYED,
         ((0, "done, whatever the answer"),),
     ),
@@ -294,8 +296,13 @@ def main_epilog() -> str:
 
 def _epilog(found: Help) -> str:
     plural = "s" if len(found.examples) > 1 else ""
-    examples = [f"example{plural}:", *(f"  {line}" for line in found.examples)]
-    return "\n".join([*examples, "", *_codes(found.codes, dict(found.means))])
+    examples = [
+        f"example{plural}:",
+        *(f"  {line}" for line in found.examples),
+    ]
+    return "\n".join(
+        [*examples, "", *_codes(found.codes, dict(found.means))]
+    )
 
 
 def _codes(codes: tuple[int, ...], means: dict[int, str]) -> list[str]:
@@ -337,7 +344,9 @@ def next_step(scenario: Path) -> str:
     return f"{scenario}: put right what is marked 'guessed', then: dr-sim run {scenario}"
 
 
-def unknown_options(parser: argparse.ArgumentParser, extra: list[str]) -> str:
+def unknown_options(
+    parser: argparse.ArgumentParser, extra: list[str]
+) -> str:
     """Return what is wrong with arguments that a command does not take, and what was meant."""
     known = re.findall(r"--[a-z][a-z-]*", parser.format_help())
     first = extra[0].partition("=")[0]

@@ -29,11 +29,14 @@ def add_commands(commands: Any) -> None:
         metavar="NAME",
         help="take this one and its usual values; ask nothing",
     )
-    new.add_argument("--list", action="store_true", help="list the templates")
+    new.add_argument(
+        "--list", action="store_true", help="list the templates"
+    )
     new.set_defaults(command=_new)
 
     library = commands.add_parser(
-        "library", help="list the scenarios that come with dr_sim; copy them"
+        "library",
+        help="list the scenarios that come with dr_sim; copy them",
     )
     library.add_argument(
         "word",
@@ -59,7 +62,9 @@ def _new(a: argparse.Namespace) -> int:
     known = new.template_names()
     if a.list:
         for name in known:
-            show("\n".join(wrapped(f"{name:<12}", new.template_about(name))))
+            show(
+                "\n".join(wrapped(f"{name:<12}", new.template_about(name)))
+            )
         return 0
     if a.template is not None and a.template not in known:
         raise unknown("new --list", a.template, known, "new --template")
@@ -69,7 +74,8 @@ def _new(a: argparse.Namespace) -> int:
         )
     if a.file.exists():
         raise _refused(
-            str(a.file), "is there already; name another file, or move it away"
+            str(a.file),
+            "is there already; name another file, or move it away",
         )
     template = a.template or new.DEFAULT_TEMPLATE
     answers: dict[str, str] = {}
@@ -111,7 +117,9 @@ def _ask(known: list[str]) -> tuple[str, dict[str, str]]:
                 f"{question.text} [{new.usual(question, template)}]: "
             )
             try:
-                answers[question.key] = new.checked(question, template, given)
+                answers[question.key] = new.checked(
+                    question, template, given
+                )
             except UnitError as error:
                 show(str(error))
     return template, answers

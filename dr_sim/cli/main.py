@@ -87,7 +87,8 @@ def main(
         named = getattr(arguments, "manager", "")
         manager = named if isinstance(named, str) else " and ".join(named)
         allowed = outside_allowed.set(
-            outside_allowed.get() or getattr(arguments, "allow_outside", False)
+            outside_allowed.get()
+            or getattr(arguments, "allow_outside", False)
         )
         try:
             code = command(arguments)
@@ -192,7 +193,9 @@ def _add_run(commands: Any) -> None:
         "run", help="simulate a scenario; print one screen; write results"
     )
     run.add_argument("scenario", type=Path, help="scenario file (YAML)")
-    run.add_argument("--seed", type=int, help="in place of the scenario's own")
+    run.add_argument(
+        "--seed", type=int, help="in place of the scenario's own"
+    )
     run.add_argument(
         "--set",
         action="append",
@@ -241,7 +244,8 @@ def _add_files(commands: Any) -> None:
     validate.set_defaults(command=_validate)
 
     schema = commands.add_parser(
-        "schema", help="print the JSON Schema of scenario files, for editors"
+        "schema",
+        help="print the JSON Schema of scenario files, for editors",
     )
     schema.set_defaults(command=_schema)
 
@@ -273,7 +277,10 @@ def _add_results(commands: Any) -> None:
         help="how far the secondary's replay was behind at an instant",
     )
     what.add_argument(
-        "--alert", type=int, metavar="N", help="the minutes in the N-th alert"
+        "--alert",
+        type=int,
+        metavar="N",
+        help="the minutes in the N-th alert",
     )
     what.add_argument(
         "--alerts",
@@ -300,7 +307,9 @@ def _add_results(commands: Any) -> None:
         help="look into which assumed inputs would flip a run's verdict; renew its report.html",
     )
     report.add_argument("results", type=Path, help="folder of a run")
-    cli_experiments.add_manager(report, "logic of your own that the run had")
+    cli_experiments.add_manager(
+        report, "logic of your own that the run had"
+    )
     report.set_defaults(command=_report)
 
     verify = commands.add_parser(
@@ -308,7 +317,9 @@ def _add_results(commands: Any) -> None:
         help="feed a run's events to fresh recovery objects: same commands?",
     )
     verify.add_argument("results", type=Path, help="folder of a run")
-    cli_experiments.add_manager(verify, "logic of your own that the run had")
+    cli_experiments.add_manager(
+        verify, "logic of your own that the run had"
+    )
     verify.set_defaults(command=_verify)
 
 
@@ -319,7 +330,9 @@ def _add_engines(commands: Any) -> None:
         help="measure what a real engine costs here; write the costs of a scenario",
     )
     measure.add_argument(
-        "--engine", choices=[e for e in ENGINES if e != "model"], required=True
+        "--engine",
+        choices=[e for e in ENGINES if e != "model"],
+        required=True,
     )
     measure.add_argument(
         "-o",
@@ -354,7 +367,8 @@ def _add_import(commands: Any) -> None:
     )
     kinds = imports.add_subparsers(metavar="KIND", required=True)
     sqlserver = kinds.add_parser(
-        "sqlserver", help="from SQL Server's msdb: JSON, or CSV of backupset"
+        "sqlserver",
+        help="from SQL Server's msdb: JSON, or CSV of backupset",
     )
     sqlserver.add_argument(
         "history", type=Path, nargs="?", help="the exported history"
@@ -440,7 +454,12 @@ def _run(a: argparse.Namespace) -> int:
         )
     else:
         shown = screen(
-            result.summary, scenario, result.verdict, a.scenario, took, folder
+            result.summary,
+            scenario,
+            result.verdict,
+            a.scenario,
+            took,
+            folder,
         )
         shown = coloured(shown) if in_colour() else shown
     show(shown)
@@ -680,12 +699,14 @@ def _import_sqlserver(a: argparse.Namespace) -> int:
     )
     files = {
         **{
-            a.out.parent / name: text for name, text in imported.series.items()
+            a.out.parent / name: text
+            for name, text in imported.series.items()
         },
         a.out: imported.scenario,
     }
     keep_apart(
-        files, [path for path in (a.history, a.restores, *a.monitor) if path]
+        files,
+        [path for path in (a.history, a.restores, *a.monitor) if path],
     )
     write_together(files)
     show(imported.report)

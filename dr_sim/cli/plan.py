@@ -26,7 +26,9 @@ def add_imports(kinds: Any) -> None:
     """Add the tools to `dr-sim import`."""
     for tool, words in TOOLS.items():
         parser = kinds.add_parser(tool, help=words)
-        parser.add_argument("history", type=Path, help="what the tool printed")
+        parser.add_argument(
+            "history", type=Path, help="what the tool printed"
+        )
         parser.add_argument(
             "--archive-timeout",
             metavar="T",
@@ -105,7 +107,9 @@ def add_plan(commands: Any) -> None:
         help="a file's fixed cost, such as '2 s'",
     )
     plan.add_argument(
-        "--json", action="store_true", help="print the plan as one JSON object"
+        "--json",
+        action="store_true",
+        help="print the plan as one JSON object",
     )
     plan.set_defaults(command=_plan)
 
@@ -125,7 +129,10 @@ def _plan(a: argparse.Namespace) -> int:
         tuple(a.forks),
         _option(a.restore_rate, "--restore-rate", units.parse_disk_rate),
         _option(
-            a.restore_fixed, "--restore-fixed", units.parse_duration, least=0
+            a.restore_fixed,
+            "--restore-fixed",
+            units.parse_duration,
+            least=0,
         ),
     )
     answers = restore_plan.plan_restore(a.history, question)
@@ -158,7 +165,8 @@ def _import(a: argparse.Namespace) -> int:
     )
     files = {
         **{
-            a.out.parent / name: text for name, text in imported.series.items()
+            a.out.parent / name: text
+            for name, text in imported.series.items()
         },
         a.out: imported.scenario,
     }

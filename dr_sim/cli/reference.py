@@ -67,7 +67,8 @@ def _inside(path: str, wanted: str) -> bool:
     if len(asked) > len(steps):
         return False
     return all(
-        step in ("*", other) for step, other in zip(steps, asked, strict=False)
+        step in ("*", other)
+        for step, other in zip(steps, asked, strict=False)
     )
 
 
@@ -97,7 +98,9 @@ def _key_text(key: Key, indent: str) -> str:
 def default_text(key: Key) -> str:
     """Return the default with its source, or what it means that there is none."""
     if key.default:
-        return f"{key.default}  ({key.source})" if key.source else key.default
+        return (
+            f"{key.default}  ({key.source})" if key.source else key.default
+        )
     if key.required:
         return "none: it must be written"
     return key.source or "none: it may be left out"
@@ -141,9 +144,19 @@ def _faults(a: argparse.Namespace) -> int:
     ]
     out += ["", "    keys"]
     out += [_key_text(key, "      ") for key in found.keys]
-    out += ["", "    at an instant", "      events:", f"        {found.event}"]
+    out += [
+        "",
+        "    at an instant",
+        "      events:",
+        f"        {found.event}",
+    ]
     if found.fault:
-        out += ["", "    at a rate", "      faults:", f"        {found.fault}"]
+        out += [
+            "",
+            "    at a rate",
+            "      faults:",
+            f"        {found.fault}",
+        ]
     show("\n".join(out))
     return 0
 

@@ -76,7 +76,9 @@ class Api:
         else:
             told = self._put(e, active, out)
         self._calls += 1
-        line = listed(e.caller, e.request, e.operation, told.outcome, told.job)
+        line = listed(
+            e.caller, e.request, e.operation, told.outcome, told.job
+        )
         out.saves[f"{LOG}{self._incarnation}.{self._calls}"] = line
         if told.new is not None:
             self._book.add(told.new, out)
@@ -132,7 +134,9 @@ class Api:
 
     def _put(self, e: Called, active: str, out: Out) -> _Told:
         key = f"{PUT}{e.network}/{e.entity}/{e.operation}"
-        print_of, job, count = json.loads(self._kept.get(key, '["", "", 0]'))
+        print_of, job, count = json.loads(
+            self._kept.get(key, '["", "", 0]')
+        )
         if print_of == fingerprint(e):
             return _Told(CallOutcome.AGAIN, job)
         if e.put_on not in (-1, count):

@@ -97,7 +97,9 @@ class SideComparison:
         self.upto = upto
         self.correcting = correcting
         for site in sites:
-            out.commands.append(ReadSide(self._network, site, self._reading))
+            out.commands.append(
+                ReadSide(self._network, site, self._reading)
+            )
 
     def moved(self, entity: str) -> None:
         """A job of a thing has ended."""
@@ -117,7 +119,9 @@ class SideComparison:
         moving = self._moved | self._changing()
         self.unsure |= moving
         self.unsure &= moving
-        still = tuple(thing for thing in self._things if thing not in moving)
+        still = tuple(
+            thing for thing in self._things if thing not in moving
+        )
         return Both(source, target, still)
 
     def _changing(self) -> set[str]:

@@ -169,9 +169,17 @@ class CloudJob:
 
     @classmethod
     def from_text(cls, name: str, text: str) -> CloudJob:
-        order, kind, network, site, entity, script, params, change, *rest = (
-            json.loads(text)
-        )
+        (
+            order,
+            kind,
+            network,
+            site,
+            entity,
+            script,
+            params,
+            change,
+            *rest,
+        ) = json.loads(text)
         number, state, attempt, tries, aim = rest
         return cls(
             id=name,
@@ -291,7 +299,9 @@ class JobBook:
 
     def heard_of(self, site: str) -> None:
         """Ask no more what its agents are doing: the site is new, or given up."""
-        self._unheard = {agent for agent in self._unheard if agent[1] != site}
+        self._unheard = {
+            agent for agent in self._unheard if agent[1] != site
+        }
 
     def wake(
         self, said: list[AgentSaid], silent: list[tuple[str, str]], out: Out
@@ -302,7 +312,9 @@ class JobBook:
         Nothing is started before all answers are taken up.
         """
         first, self._asleep = self._asleep, True
-        self._unheard = set(silent) if first else self._unheard & set(silent)
+        self._unheard = (
+            set(silent) if first else self._unheard & set(silent)
+        )
         known = {(word.job, word.attempt): word for word in said}
         newest = {
             word.job: word.attempt
@@ -427,7 +439,9 @@ class JobBook:
                 self._move(job, JobMove.LIMIT)
                 self._save(job, out)
                 out.commands.append(
-                    Notify(job.network, Notice.JOB_OVERDUE, job.id, out.utc_us)
+                    Notify(
+                        job.network, Notice.JOB_OVERDUE, job.id, out.utc_us
+                    )
                 )
             out.commands.append(
                 AskScript(job.network, job.site, job.id, job.attempt)
@@ -438,7 +452,11 @@ class JobBook:
     def said(self, e: AgentSaid, out: Out) -> CloudJob | None:
         """Return the job if it ended by it."""
         job = self.open.get(e.job)
-        if job is None or job.attempt != e.attempt or e.word is _UNREACHABLE:
+        if (
+            job is None
+            or job.attempt != e.attempt
+            or e.word is _UNREACHABLE
+        ):
             return None
         state = job.state
         if state is _CLEANING:
@@ -460,7 +478,9 @@ class JobBook:
             self._failed(job, e, out)
         elif e.word in (Word.GONE, Word.UNKNOWN, Word.FAILED):
             self._begin_cleaning(job, JobState.CANCELLED, out)
-        elif e.word is Word.CLEANED:  # in a life that the store has forgotten
+        elif (
+            e.word is Word.CLEANED
+        ):  # in a life that the store has forgotten
             self._begin_cleaning(job, JobState.FAILED, out)
         return None
 
@@ -479,7 +499,10 @@ class JobBook:
             self._set_alarm(out)
 
     def _failed(self, job: CloudJob, e: AgentSaid, out: Out) -> None:
-        wants_script = e.reason in (WhyFailed.NO_SCRIPT, WhyFailed.OLD_SCRIPT)
+        wants_script = e.reason in (
+            WhyFailed.NO_SCRIPT,
+            WhyFailed.OLD_SCRIPT,
+        )
         if wants_script:
             out.commands.append(
                 CopyScript(job.network, job.site, job.script, self._version)
@@ -487,7 +510,8 @@ class JobBook:
         # a script that is not there says nothing of the change: it is copied, and as many attempts
         # are free; if the copies do not help the job fails all the same
         free = (
-            wants_script and job.attempt - job.tries <= self._config.attempts
+            wants_script
+            and job.attempt - job.tries <= self._config.attempts
         )
         if not free:
             job.tries += 1
@@ -509,7 +533,9 @@ class JobBook:
             self._look_at(job, out.mono_us + self._config.retry_us)
         self.pump(job.agent, out)
 
-    def _begin_cleaning(self, job: CloudJob, aim: JobState, out: Out) -> None:
+    def _begin_cleaning(
+        self, job: CloudJob, aim: JobState, out: Out
+    ) -> None:
         self._move(job, JobMove.CLEAN)
         job.aim = aim
         self._save(job, out)
@@ -534,7 +560,9 @@ class JobBook:
         cancelled = job.aim is JobState.CANCELLED
         self._move(
             job,
-            JobMove.CLEANED_CANCELLED if cancelled else JobMove.CLEANED_FAILED,
+            JobMove.CLEANED_CANCELLED
+            if cancelled
+            else JobMove.CLEANED_FAILED,
         )
         return self._ended(job, out)
 
@@ -552,7 +580,10 @@ class JobBook:
         # those that wait first, the last one first: none takes the place of one that is closed
         for job in sorted(
             closed,
-            key=lambda each: (each.state is not JobState.QUEUED, -each.order),
+            key=lambda each: (
+                each.state is not JobState.QUEUED,
+                -each.order,
+            ),
         ):
             self._move(job, JobMove.SIDE_GONE)
             self._ended(job, out)
@@ -601,7 +632,9 @@ class JobBook:
             heapq.heappop(dues)
         first_us = dues[0][0] if dues else 0
         if self._ask_again_us:
-            first_us = min(first_us or self._ask_again_us, self._ask_again_us)
+            first_us = min(
+                first_us or self._ask_again_us, self._ask_again_us
+            )
         if not first_us and self._alarm_us:
             self._alarm_us = 0
             out.commands.append(CancelAlarm("", LOOK))

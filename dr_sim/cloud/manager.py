@@ -140,7 +140,9 @@ class CloudManager:
         ]
         for each in found:
             if each.script and not self._is_known(each.job):
-                self._book.adopt(self._mirrors[each.network].found(each), out)
+                self._book.adopt(
+                    self._mirrors[each.network].found(each), out
+                )
         in_use = {
             (mirror.name, site)
             for mirror in self._every
@@ -184,7 +186,9 @@ class CloudManager:
 
     def _stands(self, e: SiteStands, out: Out) -> None:
         mirrors = list(self._mirrors.values())
-        if all(e.site in (mirror.target, mirror.active) for mirror in mirrors):
+        if all(
+            e.site in (mirror.target, mirror.active) for mirror in mirrors
+        ):
             return  # it is known
         if (
             self._provision is not None
@@ -265,7 +269,9 @@ class CloudManager:
         changes = sum(each.changes for each in taken)
         rebuilt = sum(each.rebuilt for each in taken)
         by_hand = sum(each.by_hand for each in taken)
-        out.commands.append(SiteProvisioned(site, changes, rebuilt, by_hand))
+        out.commands.append(
+            SiteProvisioned(site, changes, rebuilt, by_hand)
+        )
         self._over(out)
 
     def _over(self, out: Out) -> None:
@@ -275,7 +281,9 @@ class CloudManager:
             mirror.finish(out)
 
 
-def _added(network: str, stored: dict[str, str]) -> dict[str, dict[str, str]]:
+def _added(
+    network: str, stored: dict[str, str]
+) -> dict[str, dict[str, str]]:
     """Identifiers of the sites that were added to a network, by site and entity."""
     prefix = f"{SITE}{network}/"
     return {

@@ -33,7 +33,9 @@ class Mapping:
         """changed: rows, (entity, site) to the identifier, that differ from the configuration's.
         added: identifiers by entity, of each site that came later.
         """
-        self._owner: dict[str, str] = {}  # identifier -> the site whose it is
+        self._owner: dict[
+            str, str
+        ] = {}  # identifier -> the site whose it is
         self._entity_of: dict[str, str] = {}
         self._rows: dict[tuple[str, str], str] = {}
         self._known: dict[

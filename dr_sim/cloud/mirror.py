@@ -33,7 +33,13 @@ from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.pending import Pending, PendingChanges, PendingWay
 from dr_sim.cloud.texts import listed
-from dr_sim.cloud.words import JobKind, JobState, MirrorMode, Notice, OnFailure
+from dr_sim.cloud.words import (
+    JobKind,
+    JobState,
+    MirrorMode,
+    Notice,
+    OnFailure,
+)
 from dr_sim.machines import SetAlarm
 
 MAPPED, SITE = "map/", "site/"
@@ -144,7 +150,8 @@ class Mirror:
         """
         every, since = self._spec.every_us, self.backlog.behind()[0]
         return (
-            bool(every and since) and out.utc_us - since >= out.mono_us % every
+            bool(every and since)
+            and out.utc_us - since >= out.mono_us % every
         )
 
     def translated(self, params: str, site: str) -> str:
@@ -293,7 +300,10 @@ class Mirror:
                 continue
             at_once = self.urgent or not self._spec.every_us
             due = at_once or change.number <= self._due_upto
-            if due and change.way in (PendingWay.WAITING, PendingWay.BLOCKED):
+            if due and change.way in (
+                PendingWay.WAITING,
+                PendingWay.BLOCKED,
+            ):
                 self._submit(change, out)
             return
 
@@ -390,7 +400,9 @@ class Mirror:
             self.backlog.goes(change, PendingWay.SKIPPED, out)
             about = f"{change.entity}: {change.change}"
             out.commands.append(
-                Notify(self.name, Notice.SKIPPED, about, change.since_utc_us)
+                Notify(
+                    self.name, Notice.SKIPPED, about, change.since_utc_us
+                )
             )
             self._submit_next(job.entity, out)
         elif policy is OnFailure.RETRY and not self.urgent:
@@ -470,7 +482,9 @@ class Mirror:
         asked = json.dumps({"id": f"@{entity}"})
         params = self.translated(asked, self.target)
         out.commands.append(
-            DoByHand(self.name, self.target, work, entity, params, self.urgent)
+            DoByHand(
+                self.name, self.target, work, entity, params, self.urgent
+            )
         )
 
     def _was_set_by_hand(self, work: str, out: Out) -> None:
@@ -488,7 +502,9 @@ class Mirror:
 
     def _is_being_set(self, entity: str) -> bool:
         jobs = self._book.of_lane(self.name, self.target, entity)
-        return any(job.kind in (JobKind.SET, JobKind.REBUILD) for job in jobs)
+        return any(
+            job.kind in (JobKind.SET, JobKind.REBUILD) for job in jobs
+        )
 
     def _was_set(self, job: CloudJob, out: Out) -> None:
         if job.state is not JobState.DONE:
@@ -547,7 +563,10 @@ class Mirror:
             self._is_really(entity, source.value, out)
             return
         should = (row.value, mine[0].before if mine else row.value)
-        as_it_should = (source.value, target.value) == should and not foreign
+        as_it_should = (
+            source.value,
+            target.value,
+        ) == should and not foreign
         correcting = self.comparison.correcting
         if as_it_should and not correcting:
             self._need_not_be_set(entity, out)
@@ -645,7 +664,11 @@ class Mirror:
     def report(self, out: Out) -> None:
         """Say how far behind the target is, if that has changed."""
         comparison = self.comparison
-        if comparison.unsure and self.target and comparison.is_to_be_repeated:
+        if (
+            comparison.unsure
+            and self.target
+            and comparison.is_to_be_repeated
+        ):
             self._read_both(out, correcting=self._corrects_at_once)
         if self.backlog.changed:
             self.backlog.changed = False

@@ -9,7 +9,9 @@ class MirrorMode(enum.StrEnum):
     """How changes at the active side reach the other one."""
 
     JOBS = "jobs"  # each job that was done is done there too
-    RECONCILE = "reconcile"  # both sides are compared, and what differs is set
+    RECONCILE = (
+        "reconcile"  # both sides are compared, and what differs is set
+    )
     RUNBOOK = "runbook"  # people do it by hand
 
 

@@ -280,7 +280,9 @@ def decode(magic: bytes, data: bytes) -> BackupSet:
         found, version, kind, flags, name_bytes, text_bytes, body_bytes = (
             _PREFIX.unpack_from(data)
         )
-        fixed = _NARROW_BYTES if version == 1 else _PREFIX_BYTES + text_bytes
+        fixed = (
+            _NARROW_BYTES if version == 1 else _PREFIX_BYTES + text_bytes
+        )
         head = fixed + name_bytes
         if found != magic or _CRC.unpack_from(data, head)[0] != crc32(
             data[:head]
@@ -304,7 +306,9 @@ def decode(magic: bytes, data: bytes) -> BackupSet:
             )
         first, _, second = data[_PREFIX_BYTES:fixed].decode().partition(";")
         forks = [int(word) for word in second.split(",")]
-        path = tuple(zip(forks[0::3], forks[1::3], forks[2::3], strict=True))
+        path = tuple(
+            zip(forks[0::3], forks[1::3], forks[2::3], strict=True)
+        )
         return BackupSet(
             name,
             kind,
@@ -365,7 +369,9 @@ def on_path(path: Path, fork: int, lsn: int) -> bool:
 def left_at(path: Path, first_fork: int) -> int:
     """The LSN at which the path left that fork."""
     return next(
-        path[i + 1][1] for i, step in enumerate(path) if step[0] == first_fork
+        path[i + 1][1]
+        for i, step in enumerate(path)
+        if step[0] == first_fork
     )
 
 

@@ -21,7 +21,10 @@ def actual_span(
 
     Raises ValueError if the span does not lie within the nominal file or the actual file is empty.
     """
-    if not 0 <= offset < offset + length <= nominal_bytes or actual_bytes <= 0:
+    if (
+        not 0 <= offset < offset + length <= nominal_bytes
+        or actual_bytes <= 0
+    ):
         raise ValueError(
             f"no span of {length} bytes at {offset} in a file of {nominal_bytes} (actual "
             f"{actual_bytes})"
@@ -31,7 +34,9 @@ def actual_span(
     return begin, max(1, end - begin)
 
 
-def flipped(data: bytes, offset: int, length: int, mask: int = 0xFF) -> bytes:
+def flipped(
+    data: bytes, offset: int, length: int, mask: int = 0xFF
+) -> bytes:
     """data with each byte of the span XORed with mask (1..255), so every byte of it differs from
     what it was.
     """

@@ -127,7 +127,10 @@ class ModelBackup:
                 db.log_digest = self._digest
         else:
             if commits > db.commits or lsn > db.lsn:
-                db.commits, db.lsn = max(commits, db.commits), max(lsn, db.lsn)
+                db.commits, db.lsn = (
+                    max(commits, db.commits),
+                    max(lsn, db.lsn),
+                )
             header.last_lsn, self._n1, self._digest = (
                 db.lsn,
                 db.commits,
@@ -158,7 +161,11 @@ class ModelBackup:
         changed = (self._digest - self._before) & MASK
         checksum = self._engine.checksum
         written = backup_set.SetContents(
-            self._forks, self._n0, self._n1, self._base_lsn, self._base_commits
+            self._forks,
+            self._n0,
+            self._n1,
+            self._base_lsn,
+            self._base_commits,
         )
         return backup_set.encode(
             MAGIC,
@@ -208,7 +215,9 @@ class ModelRestore(Restoring["ModelEngine"]):
             if self._stop_at is not None:
                 stop_log(db, s, *self._stop_at)
         else:
-            restore_incremental(db, s, content_of(body), self._engine.refusal)
+            restore_incremental(
+                db, s, content_of(body), self._engine.refusal
+            )
             if not self._engine.carries_base:
                 stand_on_incremental(db, s)
         return self._engine.state(name)
@@ -288,7 +297,9 @@ class ModelEngine:
         """Forget all databases: they are in memory."""
         self.databases.clear()
 
-    def begin_backup(self, database: str, order: BackupOrder) -> ModelBackup:
+    def begin_backup(
+        self, database: str, order: BackupOrder
+    ) -> ModelBackup:
         db = self._online(database)
         fork, lsn = db.path[-1][0], db.lsn
         if order.kind is _LOG:

@@ -119,7 +119,8 @@ class ModelDatabase:
     def digest(self) -> int:
         if self.online:
             return (
-                mark(self.name, self.path[-1][0], self.commits) + self.offset
+                mark(self.name, self.path[-1][0], self.commits)
+                + self.offset
             ) & MASK
         return self.restored_digest
 
@@ -137,7 +138,9 @@ def restored_full(s: BackupSet, held: int) -> ModelDatabase:
 
 
 def _check(db: ModelDatabase, s: BackupSet, refusal: Words) -> None:
-    what = obstacle(s, db.path, db.lsn, db.base_lsn if db.has_base else None)
+    what = obstacle(
+        s, db.path, db.lsn, db.base_lsn if db.has_base else None
+    )
     if what is not None:
         lsn = s.first_lsn if what == "gap" else s.last_lsn
         base, carried = s.differential_base_lsn, db.base_lsn
@@ -197,7 +200,9 @@ def restore_log(
         _move_base(db, s)
 
 
-def stop_log(db: ModelDatabase, s: BackupSet, commits: int, lsn: int) -> None:
+def stop_log(
+    db: ModelDatabase, s: BackupSet, commits: int, lsn: int
+) -> None:
     """Take back what a log brought after a place in it: the log was applied up to there only
     (STOPAT).
     """

@@ -43,7 +43,10 @@ WORDS: dict[int, tuple[str | int, str]] = {
         60001,
         'pg_verifybackup: error: checksum mismatch for file "{path}"',
     ),
-    3201: ("58P01", 'could not open file "{path}": No such file or directory'),
+    3201: (
+        "58P01",
+        'could not open file "{path}": No such file or directory',
+    ),
     3202: (
         "53100",
         'could not write to file "{path}": No space left on device',

@@ -81,7 +81,8 @@ def clear_leftovers() -> list[Path]:
         folder = place.parent
         try:
             ours = (
-                place.stat().st_uid == os.geteuid() and not folder.is_symlink()
+                place.stat().st_uid == os.geteuid()
+                and not folder.is_symlink()
             )
         except OSError:
             continue

@@ -40,7 +40,9 @@ def fits(
     ):
         return None
     if s.base_lsn < p.base_lsn and at.carries_base:
-        return None  # the first log after a full moves the differential base
+        return (
+            None  # the first log after a full moves the differential base
+        )
     if (
         s.lsn != p.log_lsn
         or s.commits != p.log_commits
@@ -100,7 +102,9 @@ def ship(
             lsn - first_lsn,
         )
         written = SetContents(p.path, before, commits, *base_of)
-        made.append((header, Unread(_log_bytes, header, written, at.checksum)))
+        made.append(
+            (header, Unread(_log_bytes, header, written, at.checksum))
+        )
         first_lsn, before = lsn, commits
     digest = _digest(p, before)
     s.restored_digest = (s.restored_digest + digest - p.log_digest) & MASK

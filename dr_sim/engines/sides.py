@@ -53,20 +53,26 @@ class Sides:
         )
 
 
-def model_sides(checksum: bool = True, imitates: str = "sql_server") -> Sides:
+def model_sides(
+    checksum: bool = True, imitates: str = "sql_server"
+) -> Sides:
     """Everything in memory. Backups are made with checksums: what goes bad between validation and
     read is refused.
     """
 
     def another() -> tuple[MemoryFiles, ModelEngine]:
         files = MemoryFiles()
-        return files, ModelEngine(files, checksum=checksum, imitates=imitates)
+        return files, ModelEngine(
+            files, checksum=checksum, imitates=imitates
+        )
 
     (primary_files, primary), (secondary_files, secondary) = (
         another(),
         another(),
     )
-    return Sides(primary_files, secondary_files, primary, secondary, another)
+    return Sides(
+        primary_files, secondary_files, primary, secondary, another
+    )
 
 
 def open_server(

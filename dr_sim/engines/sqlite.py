@@ -154,7 +154,9 @@ class SqliteBackup:
         if header.kind is _LOG:
             if backup_set.log_ends(db, header, self._n1):
                 db.truncate_log(
-                    sum(segment in self._segments for segment in db.segments)
+                    sum(
+                        segment in self._segments for segment in db.segments
+                    )
                 )
         else:
             at = db.store.position
@@ -206,7 +208,10 @@ class SqliteBackup:
         )
 
     def _bytes(self, ended: bool) -> bytes:
-        forks, checksum = self._db.store.position.forks, self._engine.checksum
+        forks, checksum = (
+            self._db.store.position.forks,
+            self._engine.checksum,
+        )
         written = backup_set.SetContents(
             forks, self._n0, self._n1, self._base_lsn
         )
@@ -238,7 +243,10 @@ class SqliteRestore(Restoring["SqliteEngine"]):
                     raise refusal(60019, db=self._name)
                 at = db.store.position
                 what = obstacle(
-                    s, at.forks, at.lsn, db.base_lsn if db.has_base else None
+                    s,
+                    at.forks,
+                    at.lsn,
+                    db.base_lsn if db.has_base else None,
                 )
                 if what is not None:
                     lsn = s.first_lsn if what == "gap" else s.last_lsn
@@ -383,7 +391,9 @@ class SqliteEngine:
         if commits > at.commits or lsn > at.lsn:
             db.store.commit_to(database, commits, lsn)
 
-    def begin_backup(self, database: str, order: BackupOrder) -> SqliteBackup:
+    def begin_backup(
+        self, database: str, order: BackupOrder
+    ) -> SqliteBackup:
         db = self._online(database)
         if order.tail and order.kind is not _LOG:
             raise ValueError("only a log backup can be a tail")
@@ -419,7 +429,9 @@ class SqliteEngine:
         stop_at: tuple[int, int] | None = None,
     ) -> SqliteRestore:
         assert stop_at is None, "the loader refuses it of this engine"
-        return SqliteRestore(self, database, path, self._read(path), replace)
+        return SqliteRestore(
+            self, database, path, self._read(path), replace
+        )
 
     def take_full(self, s: BackupSet, body: bytes, replace: bool) -> None:
         """Put the full's copy in the place of what is there. Raises EngineError, SQLite's own, if

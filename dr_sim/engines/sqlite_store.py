@@ -57,7 +57,9 @@ def native_errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        code = (
+            getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        )
         raise EngineError(code, str(error)) from error
 
 
@@ -130,7 +132,11 @@ class PageStore:
             self._connection = None
 
     def commit_to(
-        self, database: str, commits: int, lsn: int, forks: Forks | None = None
+        self,
+        database: str,
+        commits: int,
+        lsn: int,
+        forks: Forks | None = None,
     ) -> None:
         """One transaction that holds all commits up to `commits`; forks: the path from now on, if
         it changes.
@@ -231,7 +237,9 @@ class PageStore:
         finally:
             connection.close()
 
-    def pages(self, numbers: set[int]) -> tuple[int, list[tuple[int, bytes]]]:
+    def pages(
+        self, numbers: set[int]
+    ) -> tuple[int, list[tuple[int, bytes]]]:
         """How many pages the database file has (nothing is in the log: after a cut), and those of
         these numbers.
         """
@@ -302,7 +310,8 @@ class PageStore:
         digest = ((high << 32) + low) & MASK
         if held != commits or running != str(digest):
             digest = int.from_bytes(
-                blake2b(repr(row).encode(), digest_size=8).digest(), "little"
+                blake2b(repr(row).encode(), digest_size=8).digest(),
+                "little",
             )
         return WitnessReading(commits, digest)
 
@@ -323,7 +332,9 @@ def _position(connection: sqlite3.Connection) -> tuple[SqlitePosition, int]:
     ).fetchone()
     try:
         commits, lsn, text, running = row
-        steps = [tuple(map(int, step.split(","))) for step in text.split(";")]
+        steps = [
+            tuple(map(int, step.split(","))) for step in text.split(";")
+        ]
         forks = tuple((fork, begins, n) for fork, begins, n in steps)
         return SqlitePosition(commits, int(lsn), forks), int(running)
     except (TypeError, ValueError, AttributeError):

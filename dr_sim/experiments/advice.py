@@ -21,7 +21,9 @@ class Tried:
 
     @property
     def name(self) -> str:
-        return " + ".join(change.name for change in self.changes) or "as it is"
+        return (
+            " + ".join(change.name for change in self.changes) or "as it is"
+        )
 
     @property
     def sets(self) -> list[str]:
@@ -90,7 +92,9 @@ class Advice:
             return "None of the usual changes applies to this scenario."
         best = min(tried, key=Tried.order)
         missed = [
-            v.line.id for v in best.verdicts if v.outcome is not Outcome.PASS
+            v.line.id
+            for v in best.verdicts
+            if v.outcome is not Outcome.PASS
         ]
         return (
             f"None of {len(tried)} sets of usual changes surely meets the SLA. The best is "

@@ -64,7 +64,9 @@ def advise(
     base, *alone = trying.play([(), *((change,) for change in changes)])
     assert base is not None, "a base that cannot be played raises"
     found = [tried for tried in alone if tried is not None]
-    advice = Advice(scenario, asked.runs, base, sorted(found, key=Tried.order))
+    advice = Advice(
+        scenario, asked.runs, base, sorted(found, key=Tried.order)
+    )
     if not base.met:
         advice.smallest = _smallest(advice.alone)
         if advice.smallest is None:
@@ -81,10 +83,14 @@ def _changes_of(chosen: Iterable[Tried]) -> tuple[UsualChange, ...]:
 def _together(advice: Advice, trying: _Trying) -> None:
     """Try sets of several changes, size by size, until one meets the SLA."""
     helped = [
-        tried for tried in advice.alone if tried.order() < advice.base.order()
+        tried
+        for tried in advice.alone
+        if tried.order() < advice.base.order()
     ][:BEST]
     for size in range(2, MOST_TOGETHER + 1):
-        sets = [_changes_of(chosen) for chosen in combinations(helped, size)]
+        sets = [
+            _changes_of(chosen) for chosen in combinations(helped, size)
+        ]
         played = [tried for tried in trying.play(sets) if tried is not None]
         advice.together += sorted(played, key=Tried.order)
         advice.smallest = _smallest(played)
@@ -159,7 +165,10 @@ class _Trying:
         return verdicts
 
     def _judged(
-        self, changes: tuple[UsualChange, ...], found: Distribution, looks: int
+        self,
+        changes: tuple[UsualChange, ...],
+        found: Distribution,
+        looks: int,
     ) -> Tried:
         lines: Sequence[SlaLine] = found.scenario.sla
         errors = Errors.shared(len(lines), looks if changes else 1)
@@ -182,7 +191,11 @@ def _broken(swept: Swept) -> list[str]:
     ]
 
 
-def _load(asked: AdviceQuestion, changes: Sequence[UsualChange]) -> Scenario:
+def _load(
+    asked: AdviceQuestion, changes: Sequence[UsualChange]
+) -> Scenario:
     sets = [text for change in changes for text in change.sets]
-    scenario = load_scenario(asked.path, [*asked.overrides, *sets], asked.seed)
+    scenario = load_scenario(
+        asked.path, [*asked.overrides, *sets], asked.seed
+    )
     return asked.played(scenario)

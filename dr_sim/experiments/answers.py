@@ -121,9 +121,7 @@ def within(
         and low.rpartition(" ")[2] == high.rpartition(" ")[2]
     ):
         low = low.rpartition(" ")[0]
-    return (
-        f"{words(interval.estimate)} ({100 * confidence:g} %: {low} to {high})"
-    )
+    return f"{words(interval.estimate)} ({100 * confidence:g} %: {low} to {high})"
 
 
 def compared(
@@ -157,7 +155,8 @@ def _scaled(
             else f"{'-' if value < 0 else ''}unlimited"
         )
     scale, unit = next(
-        (step for step in steps if abs(value) >= at_least * step[0]), steps[-1]
+        (step for step in steps if abs(value) >= at_least * step[0]),
+        steps[-1],
     )
     return f"{figures(value / scale)} {unit}"
 

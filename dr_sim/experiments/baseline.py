@@ -104,7 +104,9 @@ class Change:
 
 
 def _name(path: Path, folder: Path) -> str:
-    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    return Path(
+        os.path.relpath(path.resolve(), folder.resolve())
+    ).as_posix()
 
 
 def _judged(key: Key) -> bool:
@@ -178,7 +180,9 @@ def make(
     write(rows, about, path)
     broken = [
         (file, course.found(n))
-        for (file, _), course, n in zip(loaded, courses, numbers, strict=True)
+        for (file, _), course, n in zip(
+            loaded, courses, numbers, strict=True
+        )
         if course.broken
     ]
     if broken:
@@ -201,7 +205,9 @@ def make(
 def write(
     rows: list[tuple[Any, ...]], about: dict[str, Any], path: Path
 ) -> None:
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(_COLUMNS)
+    columns = (
+        list(zip(*rows, strict=True)) if rows else [()] * len(_COLUMNS)
+    )
     types = [
         pa.string(),
         pa.int32(),
@@ -248,7 +254,9 @@ def read(path: Path) -> Baseline:
     """InputError if it is no baseline, or is not as it was written."""
     try:
         table = pq.read_table(path)
-        about = json.loads((table.schema.metadata or {})[b"dr_sim_baseline"])
+        about = json.loads(
+            (table.schema.metadata or {})[b"dr_sim_baseline"]
+        )
         kept = {
             str(name): _kept(of) for name, of in about["scenarios"].items()
         }
@@ -352,7 +360,11 @@ def changes(
     play_all([course], n, playing)
     now = table_of(course.first(n))
     return changed(
-        kept.table, now, kept.certain, FALSE_ALARM / max(1, asked), tolerance
+        kept.table,
+        now,
+        kept.certain,
+        FALSE_ALARM / max(1, asked),
+        tolerance,
     )
 
 

@@ -64,7 +64,8 @@ class Batches:
         of one never tried, nothing.
         """
         return sum(
-            self._seconds.get(key, 0.0) * count for key, _, count in self._runs
+            self._seconds.get(key, 0.0) * count
+            for key, _, count in self._runs
         )
 
     def next(self) -> Part | None:

@@ -85,7 +85,9 @@ def _written(
             found.append(WrittenDatabase(name, by_name[name], 1))
             continue
         alike = [
-            d for d in scenario.databases if d.name.rpartition("-")[0] == name
+            d
+            for d in scenario.databases
+            if d.name.rpartition("-")[0] == name
         ]
         found.append(WrittenDatabase(name, alike[0], len(alike)))
     return found
@@ -112,7 +114,9 @@ def _priority(scenario: Scenario) -> Iterator[UsualChange]:
         )
 
 
-def _more_logs(databases: Sequence[WrittenDatabase]) -> Iterator[UsualChange]:
+def _more_logs(
+    databases: Sequence[WrittenDatabase],
+) -> Iterator[UsualChange]:
     sets = []
     for each in databases:
         log = each.one.log
@@ -127,7 +131,8 @@ def _more_workers(scenario: Scenario) -> Iterator[UsualChange]:
     workers = scenario.replay.workers
     if len(scenario.databases) > workers:
         yield UsualChange(
-            "twice as many restore workers", (f"replay.workers={2 * workers}",)
+            "twice as many restore workers",
+            (f"replay.workers={2 * workers}",),
         )
 
 
@@ -193,7 +198,9 @@ def _longer_retention(scenario: Scenario) -> Iterator[UsualChange]:
         f"secondary.retention={format_duration(2 * secondary)}",
     )
     price = scenario.prices.storage
-    bits = Fraction(offered(scenario).total * (primary + secondary), SECOND_US)
+    bits = Fraction(
+        offered(scenario).total * (primary + secondary), SECOND_US
+    )
     cost = None if price < 0 else round(price * bits / _GB_BITS)
     yield UsualChange("backups kept twice as long", sets, cost)
 
@@ -213,7 +220,9 @@ def cost_now(scenario: Scenario) -> int | None:
     if min(prices.link, prices.storage, prices.machine, prices.egress) < 0:
         return None
     offered_bit_s = offered(scenario).total
-    kept_us = scenario.primary.retention_us + scenario.secondary.retention_us
+    kept_us = (
+        scenario.primary.retention_us + scenario.secondary.retention_us
+    )
     link = prices.link * scenario.link.bandwidth_bit_s // 10**6
     kept = round(
         prices.storage

@@ -63,7 +63,9 @@ class Checked:
 
     @property
     def outcome(self) -> Outcome:
-        return Outcome.FAIL if self.regressions else self.distribution.outcome
+        return (
+            Outcome.FAIL if self.regressions else self.distribution.outcome
+        )
 
     @property
     def exit(self) -> Exit:
@@ -102,7 +104,9 @@ class Check:
     def exit_code(self) -> int:
         order = list(Exit)
         return max(
-            (c.exit for c in self.checked), key=order.index, default=Exit.PASS
+            (c.exit for c in self.checked),
+            key=order.index,
+            default=Exit.PASS,
         ).value
 
 
@@ -120,7 +124,9 @@ def scenario_files(paths: Iterable[Path]) -> list[Path]:
                 for p in path.rglob("*")
                 if p.suffix in (".yaml", ".yml") and p.is_file()
             )
-            inside = [p for p in inside if not _is_hidden(p.relative_to(path))]
+            inside = [
+                p for p in inside if not _is_hidden(p.relative_to(path))
+            ]
             of = [p for p in inside if is_scenario(p)]
             if not of:
                 problems.append(
@@ -252,10 +258,14 @@ def check(
     done: list[Checked] = []
     for path, scenario in judged:
         started = time.monotonic()
-        plan = _within(plans[path], None if ends is None else ends - started)
+        plan = _within(
+            plans[path], None if ends is None else ends - started
+        )
         found = _judged(courses[path], plan, playing, progress, lines)
         done.append(
-            Checked(path, scenario, found, share + time.monotonic() - started)
+            Checked(
+                path, scenario, found, share + time.monotonic() - started
+            )
         )
     if against is not None and base is not None:
         asked = sum(base.comparisons(p) for p, _ in judged)
@@ -277,7 +287,9 @@ def check(
                     item.distribution = _ended(item.scenario, error)
                 item.seconds += time.monotonic() - started
     without = [p for p, s in loaded if p not in courses]
-    unmatched = [p for p, _ in loaded if base is not None and not base.has(p)]
+    unmatched = [
+        p for p, _ in loaded if base is not None and not base.has(p)
+    ]
     return Check(
         done,
         without,

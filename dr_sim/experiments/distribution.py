@@ -88,7 +88,10 @@ class Distribution:
         """The verdict line by line, and the service's estimates, for a notebook's cell."""
         from dr_sim.experiments.words import line_text
 
-        lines = [repr(self), *(line_text(verdict) for verdict in self.verdict)]
+        lines = [
+            repr(self),
+            *(line_text(verdict) for verdict in self.verdict),
+        ]
         table = self.estimates
         shown = table[table["database"] == ""].drop(columns="database")
         return in_cell("\n".join(lines)) + str(
@@ -231,7 +234,10 @@ class Distribution:
         for measure, database, failure_class, tenant in curves:
             for statistic in STATISTICS:
                 question = Question(
-                    f"{measure}.{statistic}", database, failure_class, tenant
+                    f"{measure}.{statistic}",
+                    database,
+                    failure_class,
+                    tenant,
                 )
                 yield question, "us", answer(self.samples, question)
         yield from self._missing()
@@ -304,7 +310,9 @@ class Distribution:
                 f"no measure {measure!r}; {did_you_mean(measure, known)}"
             )
         found = values_of(
-            self.samples, measure, Question(measure, database, failure_class)
+            self.samples,
+            measure,
+            Question(measure, database, failure_class),
         )
         return np.array([in_units(v.low, v.unit) for v in found])
 
@@ -321,7 +329,9 @@ class Distribution:
 
         part_of(self.scenario, database, failure_class)
         found = curves_of(
-            self.samples, measure, Question(measure, database, failure_class)
+            self.samples,
+            measure,
+            Question(measure, database, failure_class),
         )
         whole = sum(c.time_us for c in found)
         if not whole:
@@ -341,7 +351,9 @@ class Distribution:
         did.
         """
         return (
-            told(self.broken, self.n + len(self.broken)) if self.broken else ""
+            told(self.broken, self.n + len(self.broken))
+            if self.broken
+            else ""
         )
 
     @property
@@ -378,7 +390,9 @@ class Distribution:
         return (
             Outcome.FAIL
             if self.violations or self.silent or self.broken
-            else max((v.outcome for v in self.verdict), default=Outcome.PASS)
+            else max(
+                (v.outcome for v in self.verdict), default=Outcome.PASS
+            )
         )
 
     @property

@@ -142,7 +142,9 @@ def _most(
         (question.failure_class or "site") if base in CLASSED_CURVES else ""
     )
     found = values_of(
-        samples, f"{base}.max", replace(question, failure_class=failure_class)
+        samples,
+        f"{base}.max",
+        replace(question, failure_class=failure_class),
     )
     if not found or any(v.high is None for v in found):
         return None
@@ -169,7 +171,9 @@ def worst_of(values: Sequence[Value]) -> Value:
     """The largest of one measure, which is unknown to the top as soon as one of them is."""
     low = max(value.low for value in values)
     return replace(
-        values[0], low=low, high=worst_high([value.high for value in values])
+        values[0],
+        low=low,
+        high=worst_high([value.high for value in values]),
     )
 
 
@@ -217,11 +221,15 @@ def _of_curves(
     limit = limit_of(measure)
     if limit is not None:
         return Estimate(
-            share([time_above(c, limit) for c in found], whole, below, above),
+            share(
+                [time_above(c, limit) for c in found], whole, below, above
+            ),
             n,
         )
     if statistic == "mean":
-        return Estimate(_mean_over_time(found, whole, below, above, sure), n)
+        return Estimate(
+            _mean_over_time(found, whole, below, above, sure), n
+        )
     grid = np.stack([c.above_grid() for c in found])
     if statistic == "max":
         return Estimate(Interval(_top(grid), _top(grid), INFINITE), n)
@@ -260,7 +268,9 @@ def _mean_over_time(
     sure: bool,
 ) -> Interval:
     """Where one curve has no end, neither has the mean; those that have one bound it from below."""
-    area = [0.0 if c.twice_area == NO_END else c.twice_area / 2 for c in found]
+    area = [
+        0.0 if c.twice_area == NO_END else c.twice_area / 2 for c in found
+    ]
     bounded = _ratio(area, whole, below, above, sure)
     if all(c.twice_area != NO_END for c in found):
         return bounded
@@ -268,7 +278,11 @@ def _mean_over_time(
 
 
 def _ratio(
-    area: list[float], whole: list[int], below: float, above: float, sure: bool
+    area: list[float],
+    whole: list[int],
+    below: float,
+    above: float,
+    sure: bool,
 ) -> Interval:
     """sum(area) / sum(whole): the mean over time; runs that ended early count for less."""
     estimate = sum(area) / sum(whole)
@@ -300,7 +314,9 @@ def _pooled_quantile(
     """From the shares of time above each limit: the quantile is above a limit if more than 1 - q of
     the time is.
     """
-    estimate = _crossing(lambda k: float(grid[:, k].sum()) / sum(whole), 1 - q)
+    estimate = _crossing(
+        lambda k: float(grid[:, k].sum()) / sum(whole), 1 - q
+    )
     low = _crossing(
         lambda k: share(grid[:, k].tolist(), whole, below, 0.5).low, 1 - q
     )
@@ -311,7 +327,9 @@ def _pooled_quantile(
     # A share that no run shows is bounded less closely than one that many show, though it is
     # smaller: where the largest limit of which enough runs tell is low enough already, the crossing
     # lies at or before it.
-    told = np.flatnonzero(np.count_nonzero(grid, axis=0) >= intervals.ENOUGH)
+    told = np.flatnonzero(
+        np.count_nonzero(grid, axis=0) >= intervals.ENOUGH
+    )
     last = (
         int(told[-1])
         if share is intervals.usual_share
@@ -355,7 +373,9 @@ def any_of(
     found = values_of(samples, base, question)
     side = (1 - CONFIDENCE) / 2
     return Estimate(
-        intervals.part(sum(v.low > 0 for v in found), len(found), side, side),
+        intervals.part(
+            sum(v.low > 0 for v in found), len(found), side, side
+        ),
         len(found),
     )
 
@@ -435,7 +455,9 @@ def failures_per_year(scenario: Scenario) -> dict[str, float]:
         if fault.kind.loses is None:
             continue
         lost = fault.kind.loses(fault.params)
-        found[lost] = found.get(lost, 0.0) + fault.num * YEAR_US / fault.den_us
+        found[lost] = (
+            found.get(lost, 0.0) + fault.num * YEAR_US / fault.den_us
+        )
     return found
 
 

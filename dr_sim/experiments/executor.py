@@ -68,7 +68,9 @@ def open_executor(
     (default: one for each core).
     """
     if on is not None:
-        from dr_sim.experiments.on_dask import DaskExecutor  # here: an extra
+        from dr_sim.experiments.on_dask import (
+            DaskExecutor,
+        )  # here: an extra
 
         return DaskExecutor(on)
     if workers is None or not SEVERAL_PROCESSES:
@@ -204,7 +206,10 @@ class Processes:
         yield from parts_of(finished[0], message[1], message[3])
 
     def _give(
-        self, worker: _Worker, batches: Batches, scenarios: dict[str, Scenario]
+        self,
+        worker: _Worker,
+        batches: Batches,
+        scenarios: dict[str, Scenario],
     ) -> None:
         """Give a worker as many batches as it may have in hand. A scenario may be longer than a
         pipe holds, so it is sent only to a worker that listens: one that has nothing to do.

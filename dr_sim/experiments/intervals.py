@@ -100,7 +100,10 @@ def _lower(ordered: Floats, q: float, error: float, between: bool) -> float:
     else:
         part = 1 / (
             1
-            + r * (1 - q) * (wanted - there) / ((n - r) * q * (here - wanted))
+            + r
+            * (1 - q)
+            * (wanted - there)
+            / ((n - r) * q * (here - wanted))
         )
     return float(ordered[r - 1] + part * (ordered[r] - ordered[r - 1]))
 
@@ -193,7 +196,10 @@ def part(successes: int, n: int, below: float, above: float) -> Interval:
 
 
 def share(
-    over: Sequence[float], whole: Sequence[float], below: float, above: float
+    over: Sequence[float],
+    whole: Sequence[float],
+    below: float,
+    above: float,
 ) -> Interval:
     """The interval of sum(over) / sum(whole), 0 <= over <= whole in each run: a share of time, 0 in
     nearly every run.
@@ -219,7 +225,10 @@ ENOUGH = 10
 
 
 def usual_share(
-    over: Sequence[float], whole: Sequence[float], below: float, above: float
+    over: Sequence[float],
+    whole: Sequence[float],
+    below: float,
+    above: float,
 ) -> Interval:
     """The same share, narrower: the interval of a mean where enough runs tell something of it,
     `share` where they do not. What no run has shown is not in it; a verdict asks `share`.

@@ -122,7 +122,9 @@ def _judged(
         return _on_time(samples, line, question, errors)
     if statistic in ("", "max"):
         return _every_run(samples, line, question, base, unit)
-    wide = answer(samples, question, errors.failing, errors.failing, sure=luck)
+    wide = answer(
+        samples, question, errors.failing, errors.failing, sure=luck
+    )
     narrow = answer(
         samples, question, errors.passing, errors.passing, sure=luck
     )
@@ -157,7 +159,9 @@ def _one_run(
     """
     limit = limit_of(line.measure)
     own = (
-        f"{base}.{statistic}" if limit is None else f"{base}.above_{limit}_us"
+        f"{base}.{statistic}"
+        if limit is None
+        else f"{base}.above_{limit}_us"
     )
     if base not in CURVES:
         own = base
@@ -224,7 +228,9 @@ def _every_run(
         return LineVerdict.unknown(line, unit, _nothing(base))
     if line.at_most:
         broken = sum(low > line.bound for low, _ in ends)
-        met = sum(high is not None and high <= line.bound for _, high in ends)
+        met = sum(
+            high is not None and high <= line.bound for _, high in ends
+        )
         value = max(low for low, _ in ends)
     else:
         broken = sum(
@@ -292,14 +298,20 @@ def _on_time(
             )
             for a in of
         )
-        judged = _decided(line, wide, narrow, of[0], unit, float(line.bound))
+        judged = _decided(
+            line, wide, narrow, of[0], unit, float(line.bound)
+        )
         target = line.bound / 1e6
         share = replace(of[1].interval)
     else:
         above = [time_above(c, line.bound) for c in found]
         target = 1 - QUANTILES[statistic]
-        share = intervals.share(above, whole, errors.passing, errors.passing)
-        strict = intervals.share(above, whole, errors.failing, errors.failing)
+        share = intervals.share(
+            above, whole, errors.passing, errors.passing
+        )
+        strict = intervals.share(
+            above, whole, errors.failing, errors.failing
+        )
         as_share = _decided(
             line, strict, share, Estimate(share, len(found)), unit, target
         )
@@ -329,7 +341,9 @@ def least_runs(line: SlaLine, looks: int) -> int | None:
     base, statistic = split(line.measure)
     if base in CURVES or statistic not in QUANTILES:
         return None
-    share = QUANTILES[statistic] if line.at_most else 1 - QUANTILES[statistic]
+    share = (
+        QUANTILES[statistic] if line.at_most else 1 - QUANTILES[statistic]
+    )
     return math.ceil(
         math.log(Errors.shared(1, looks).passing) / math.log(share)
     )
@@ -346,7 +360,9 @@ def _more_for_quantile(
     n = len(values)
     if line.at_most:
         part, bad = 1 - q, sum(v.low > line.bound for v in values)
-        good = sum(v.high is not None and v.high <= line.bound for v in values)
+        good = sum(
+            v.high is not None and v.high <= line.bound for v in values
+        )
     else:
         part, bad = (
             q,
@@ -371,7 +387,9 @@ def _more_for_quantile(
             _first(
                 n,
                 lambda m: (
-                    special.betainc(m * bad / n, m * (n - bad) / n + 1, part)
+                    special.betainc(
+                        m * bad / n, m * (n - bad) / n + 1, part
+                    )
                     <= errors.failing
                 ),
             )
@@ -393,7 +411,9 @@ def _first(n: int, decided: Callable[[int], bool]) -> int | None:
     return high
 
 
-def _more_for_mean(of: Estimate, line: SlaLine, errors: Errors) -> int | None:
+def _more_for_mean(
+    of: Estimate, line: SlaLine, errors: Errors
+) -> int | None:
     """Intervals narrow with the root of the runs: so many more until the bound lies outside, the
     estimate staying.
     """
@@ -422,7 +442,9 @@ def _more_for_share(
         if met
         else (share.estimate - share.low) * _wider(errors)
     )
-    few = share.estimate == 0  # then the limit falls as 1 / n, not as its root
+    few = (
+        share.estimate == 0
+    )  # then the limit falls as 1 / n, not as its root
     return _clipped(n, wide / gap if few else (wide / gap) ** 2)
 
 

@@ -85,7 +85,8 @@ def table_of(
     for s in samples:
         for v in s.values:
             found.setdefault(
-                (v.measure, v.database, v.tenant, v.failure_class, v.unit), {}
+                (v.measure, v.database, v.tenant, v.failure_class, v.unit),
+                {},
             )[s.number] = (v.low, v.high)
     return found
 
@@ -214,7 +215,9 @@ def mean_texts(d: PairedDifference) -> list[str]:
     """Return both means as texts, fine enough to tell them apart."""
     known = [x for x in (d.a, d.b) if math.isfinite(x)]
     texts = iter(number_texts(known, d.unit))
-    return [next(texts) if math.isfinite(x) else "never" for x in (d.a, d.b)]
+    return [
+        next(texts) if math.isfinite(x) else "never" for x in (d.a, d.b)
+    ]
 
 
 def readable(measure: str) -> str:

@@ -10,7 +10,13 @@ from pathlib import Path
 from dr_sim.bugs import Broken, broken_by
 from dr_sim.errors import DrSimError
 from dr_sim.loading import load_scenario
-from dr_sim.measures.alerts import MONITOR, Alert, AlertQuality, judge, raised
+from dr_sim.measures.alerts import (
+    MONITOR,
+    Alert,
+    AlertQuality,
+    judge,
+    raised,
+)
 from dr_sim.measures.incumbent import judge_incumbent
 from dr_sim.runs.run import Result, run
 from dr_sim.scenario.model import Scenario
@@ -57,7 +63,9 @@ def policy_table(
             if broken is None:
                 raise
             broken.append(broken_by(error, manager=scenario.manager))
-            lines.append((scenario.name, "BROKEN", *[""] * (len(HEADS) - 2)))
+            lines.append(
+                (scenario.name, "BROKEN", *[""] * (len(HEADS) - 2))
+            )
             continue
         exposure = result.summary.exposure
         first = result.whole.legs[0].journal
@@ -102,7 +110,10 @@ def _told(ours: AlertQuality, theirs: AlertQuality) -> tuple[str, ...]:
     return tuple(
         text
         for q in (ours, theirs)
-        for text in (f"{q.due - q.missed - q.late} of {q.due}", str(q.false))
+        for text in (
+            f"{q.due - q.missed - q.late} of {q.due}",
+            str(q.false),
+        )
     )
 
 

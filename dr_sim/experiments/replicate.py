@@ -57,7 +57,9 @@ class Course:
     def found(self, n: int, looks: int = 1, lines: int = 0) -> Distribution:
         """Those, and what broke among them."""
         broken = tuple(self.broken[i] for i in sorted(self.broken) if i < n)
-        return Distribution(self.scenario, self.first(n), looks, lines, broken)
+        return Distribution(
+            self.scenario, self.first(n), looks, lines, broken
+        )
 
     def missing(self, n: int) -> list[int]:
         return [

@@ -14,7 +14,11 @@ from dr_sim.experiments.baseline import Change
 from dr_sim.experiments.check import Check, Checked, broken, place
 from dr_sim.experiments.judge import LineVerdict
 from dr_sim.experiments.tolerance import Tolerance
-from dr_sim.experiments.words import line_text, shown_value_and_bound, subject
+from dr_sim.experiments.words import (
+    line_text,
+    shown_value_and_bound,
+    subject,
+)
 from dr_sim.files.output import printable
 from dr_sim.measures.verdict import Outcome
 from dr_sim.number_text import figures, number_texts, signed_text
@@ -42,10 +46,14 @@ def change_text(c: Change) -> str:
     by = f"{'-' if i.estimate < 0 else '+'}{by}"
     text = f"{what} {moved} from {before} to {now}"
     if c.certain:
-        return f"{text}: by {by} (nothing in this scenario is left to chance)"
+        return (
+            f"{text}: by {by} (nothing in this scenario is left to chance)"
+        )
     least, most = (signed_text(x, d.unit) for x in (i.low, i.high))
     often = (
-        "less than 1 in 10^9" if d.p < 1e-9 else f"1 in {figures(1 / d.p, 2)}"
+        "less than 1 in 10^9"
+        if d.p < 1e-9
+        else f"1 in {figures(1 / d.p, 2)}"
     )
     return (
         f"{text}: by {by} [{least}, {most}]; {d.differing} of {d.pairs} runs differ (by "
@@ -149,7 +157,9 @@ def junit(check: Check) -> str:
             elif v.outcome is Outcome.UNKNOWN:
                 Xml.SubElement(
                     case,
-                    "skipped" if c.scenario.on_unknown == "warn" else "error",
+                    "skipped"
+                    if c.scenario.on_unknown == "warn"
+                    else "error",
                     message=_said(v),
                 )
         for change in c.changes:
@@ -186,7 +196,8 @@ def junit(check: Check) -> str:
             key: _printable(value) for key, value in element.attrib.items()
         }
     return (
-        Xml.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+        Xml.tostring(suites, encoding="unicode", xml_declaration=True)
+        + "\n"
     )
 
 
@@ -239,10 +250,14 @@ def _scenario_table(c: Checked) -> list[str]:
         value, bound = shown_value_and_bound(v)
         file, line = place(v, c.path)
         where = (
-            str(line) if file == os.path.relpath(c.path) else f"{file}:{line}"
+            str(line)
+            if file == os.path.relpath(c.path)
+            else f"{file}:{line}"
         )
         promised = f"{subject(v.line)} {bound}"
-        out.append(_row(_MARKS[v.outcome], where, promised, value, v.reason))
+        out.append(
+            _row(_MARKS[v.outcome], where, promised, value, v.reason)
+        )
     for change in c.changes:
         mark = "❌ worse" if change.worse else "✅ better"
         out.append(
@@ -280,19 +295,25 @@ def github_lines(check: Check) -> list[str]:
 def _annotations(c: Checked) -> list[str]:
     name = c.scenario.name
     if told := broken(c.distribution):
-        return [_command("error", str(c.path), 1, f"{name}: broken", [told])]
+        return [
+            _command("error", str(c.path), 1, f"{name}: broken", [told])
+        ]
     missed = [
         v for v in c.distribution.verdict if v.outcome is not Outcome.PASS
     ]
     out = []
     if missed or c.regressions:
-        file, line = place(missed[0], c.path) if missed else (str(c.path), 1)
+        file, line = (
+            place(missed[0], c.path) if missed else (str(c.path), 1)
+        )
         out.append(
             _command(
                 _level(c), file, line, f"{name}: {_headline(c)}", reasons(c)
             )
         )
-    better = [change_text(change) for change in c.changes if not change.worse]
+    better = [
+        change_text(change) for change in c.changes if not change.worse
+    ]
     if better:
         out.append(
             _command(

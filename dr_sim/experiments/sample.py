@@ -217,7 +217,9 @@ def replication(scenario: Scenario, number: int) -> Scenario:
     return replace(scenario, replication_no=number)
 
 
-def from_summary(whole: Whole, summary: Summary, scenario: Scenario) -> Sample:
+def from_summary(
+    whole: Whole, summary: Summary, scenario: Scenario
+) -> Sample:
     """The sample of a run that is measured already."""
     values, curves = (
         list(_values(summary, scenario)),
@@ -246,7 +248,9 @@ def _values(summary: Summary, scenario: Scenario) -> Iterator[Value]:
         whole = summary.curve(head)
         yield from _of_curve(head, whole, "", of_class)
         for name in named:
-            yield from _of_curve(head, whole.by_database[name], name, of_class)
+            yield from _of_curve(
+                head, whole.by_database[name], name, of_class
+            )
         for tenant, curve in whole.by_tenant.items():
             yield from _of_curve(head, curve, "", of_class, tenant)
     for other, parted in summary.exposure.other_classes.items():
@@ -345,7 +349,10 @@ def _of_failovers(
 
 
 def _costs(
-    database: str, tenant: str, failure_class: str, each: Sequence[CostSummary]
+    database: str,
+    tenant: str,
+    failure_class: str,
+    each: Sequence[CostSummary],
 ) -> Iterator[Value]:
     """Yield the worst of failovers, or of what they were to one database or tenant."""
     about = (database, failure_class)
@@ -494,7 +501,9 @@ def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
         yield taking.sample(("provision_if_now", "", ""), "", provision)
 
 
-def _everyone(named: list[str], scenario: Scenario) -> list[tuple[str, str]]:
+def _everyone(
+    named: list[str], scenario: Scenario
+) -> list[tuple[str, str]]:
     """(database, tenant) of whatever has a curve of its own, the service first."""
     databases = [(name, "") for name in named]
     tenants = [("", tenant) for tenant in asked_of(scenario)]
@@ -516,7 +525,9 @@ class _Taking:
         whole = curve.duration_us
         above = curve.above_each_us(GRID_US)
         first = (
-            int(np.searchsorted(-above, -whole, side="right")) if whole else 0
+            int(np.searchsorted(-above, -whole, side="right"))
+            if whole
+            else 0
         )
         last = int(np.searchsorted(-above, 0, side="left"))
         exactly = [
@@ -528,7 +539,9 @@ class _Taking:
             database,
             failure_class,
             whole,
-            NO_END if curve.above_us(NO_WAY_US >> 1) else curve.twice_area(),
+            NO_END
+            if curve.above_us(NO_WAY_US >> 1)
+            else curve.twice_area(),
             first,
             above[first:last].astype(GRID_TYPE).tobytes(),
             exactly,

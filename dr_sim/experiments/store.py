@@ -114,7 +114,9 @@ class BatchStore:
                     "holds replications of another scenario, seed or version of dr_sim",
                 )
         elif self.folder.is_dir() and any(self.folder.iterdir()):
-            raise _refused(self.folder, "is there and holds no replications")
+            raise _refused(
+                self.folder, "is there and holds no replications"
+            )
         (self.folder / BATCHES).mkdir(parents=True, exist_ok=True)
         tidy(self.folder / BATCHES)
         if not mark.exists():
@@ -131,7 +133,8 @@ class BatchStore:
             )
         except OSError as error:
             raise _refused(
-                self.folder, f"cannot be written ({error.strerror or error})"
+                self.folder,
+                f"cannot be written ({error.strerror or error})",
             ) from None
 
 
@@ -150,5 +153,9 @@ def _hash(packed: bytes) -> bytes:
 
 def _refused(folder: Path, why: str) -> InputError:
     return InputError(
-        [Problem(str(folder), 0, 0, f"{why}; name another folder with --out")]
+        [
+            Problem(
+                str(folder), 0, 0, f"{why}; name another folder with --out"
+            )
+        ]
     )

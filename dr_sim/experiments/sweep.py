@@ -66,13 +66,16 @@ class Swept:
         least = min((found.n for found in self.distributions), default=0)
         values = {key: self.values_of(key) for key in self.keys}
         varied = ", ".join(
-            f"{n} value{'s' * (n != 1)} of {key}" for key, n in values.items()
+            f"{n} value{'s' * (n != 1)} of {key}"
+            for key, n in values.items()
         )
         return f"Swept({varied}, {least:,} runs a point)"
 
     def _repr_html_(self) -> str:
         """The table that `dr-sim sweep` prints, for a notebook's cell."""
-        return in_cell(table_text(self, measures_of(self.points[0].scenario)))
+        return in_cell(
+            table_text(self, measures_of(self.points[0].scenario))
+        )
 
     def values_of(self, key: str) -> int:
         """Return how many values of that key the points have."""
@@ -90,7 +93,9 @@ class Swept:
         """The single replications of every point: the keys, then the columns of
         Distribution.measures.
         """
-        return self._by_point([found.measures for found in self.distributions])
+        return self._by_point(
+            [found.measures for found in self.distributions]
+        )
 
     def _by_point(self, tables: list[pd.DataFrame]) -> pd.DataFrame:
         """One table below the other, each behind its point's values."""
@@ -117,7 +122,9 @@ class Swept:
         import pandas as pd
 
         rows: list[dict[str, Any]] = []
-        for point, found in zip(self.points, self.distributions, strict=True):
+        for point, found in zip(
+            self.points, self.distributions, strict=True
+        ):
             i = found.interval(measure, database, failure_class, confidence)
             rows.append(
                 {
@@ -164,12 +171,18 @@ class Swept:
         verdicts = {
             value: met(low, high, bound)
             for value, low, high in zip(
-                curve[self.keys[0]], curve["low"], curve["high"], strict=True
+                curve[self.keys[0]],
+                curve["low"],
+                curve["high"],
+                strict=True,
             )
         }
         values = in_order(list(verdicts))
         return edge_of(
-            self.keys[0], values, [verdicts[value] for value in values], best
+            self.keys[0],
+            values,
+            [verdicts[value] for value in values],
+            best,
         )
 
     def answer(self, asked: str) -> list[SweepVerdict]:
@@ -392,7 +405,9 @@ def measures_of(
             if split(line.measure)[1] or line.measure in COUNTS
             else f"{line.measure}.max"
         )
-        if kind_of(measure) != "count" and not (line.database or line.tenant):
+        if kind_of(measure) != "count" and not (
+            line.database or line.tenant
+        ):
             found.append(measure)
     return list(dict.fromkeys(found)) or ["exposure.p99"]
 

@@ -45,7 +45,8 @@ class SweepVerdict:
     def to_json(self) -> dict[str, Any]:
         e = self.edge
         verdicts = {
-            value: v.outcome.name.lower() for value, v in self.because.items()
+            value: v.outcome.name.lower()
+            for value, v in self.because.items()
         }
         if not self.ordered:
             return {
@@ -74,7 +75,9 @@ def answers(swept: Swept, asked: SweepAnswer | None) -> list[SweepVerdict]:
     key = (
         asked.key
         if asked is not None
-        else next((k for k in swept.keys if numbers(_values(swept, k))), None)
+        else next(
+            (k for k in swept.keys if numbers(_values(swept, k))), None
+        )
     )
     each = [
         p.scenario.sla
@@ -94,7 +97,9 @@ def answers(swept: Swept, asked: SweepAnswer | None) -> list[SweepVerdict]:
             (1 - CONFIDENCE) / len(sides),
             (1 - CONFIDENCE) / len(sides) / len(lines),
         )
-        others = tuple((k, v) for k, v in point.values.items() if k != along)
+        others = tuple(
+            (k, v) for k, v in point.values.items() if k != along
+        )
         verdicts = [
             judge_line(found.samples, line, errors, luck=found.luck)
             for line in lines
@@ -114,7 +119,8 @@ def answers(swept: Swept, asked: SweepAnswer | None) -> list[SweepVerdict]:
             for at, because in groups.items()
         ]
     return [
-        _told(dict(at), key, sides, because) for at, because in groups.items()
+        _told(dict(at), key, sides, because)
+        for at, because in groups.items()
     ]
 
 
@@ -159,7 +165,9 @@ def text(
         if asked is None or asked.line is None
         else _said(asked.line)
     )
-    confidence = f"{100 * CONFIDENCE:.0f} % confidence, {runs:,} runs a point"
+    confidence = (
+        f"{100 * CONFIDENCE:.0f} % confidence, {runs:,} runs a point"
+    )
     if runs == 1:
         confidence = (
             "one run a point, and nothing is said of other luck: "

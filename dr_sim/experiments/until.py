@@ -11,7 +11,12 @@ from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.estimates import Question, answer
 from dr_sim.experiments.executor import Executor, open_executor
 from dr_sim.experiments.judge import Errors, judge_line
-from dr_sim.experiments.replicate import Course, Progress, look_by_look, looks
+from dr_sim.experiments.replicate import (
+    Course,
+    Progress,
+    look_by_look,
+    looks,
+)
 from dr_sim.measures.verdict import Outcome
 from dr_sim.scenario.model import Replications, Scenario
 

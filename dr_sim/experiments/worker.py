@@ -48,7 +48,9 @@ def start(idle_s: float = 0.0) -> subprocess.Popen[bytes]:
     if sys.platform == "linux":
         import fcntl
 
-        with suppress(OSError):  # a user may have used up what pipes may hold
+        with suppress(
+            OSError
+        ):  # a user may have used up what pipes may hold
             fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)  # type: ignore[arg-type]
     return process
 

@@ -177,7 +177,9 @@ def look(scenario: Scenario) -> Looked:
 
 
 def _sign(requirement: str, sentence: str) -> Sign:
-    return Sign(requirement, " ".join(_NAMES.sub("", sentence).split())[:120])
+    return Sign(
+        requirement, " ".join(_NAMES.sub("", sentence).split())[:120]
+    )
 
 
 def _alerts_reached(tables: Tables) -> set[int]:
@@ -238,7 +240,9 @@ def _probes(tables: Tables, leg: int) -> set[str]:
              if row.values["event_id"] in (1, 3)}  # fmt: skip
     if len(stuck) > 1:
         found.add(PROBES[3])
-    deaths = tables["truth.manager"]["seq"][tables["truth.manager"]["up"] == 0]
+    deaths = tables["truth.manager"]["seq"][
+        tables["truth.manager"]["up"] == 0
+    ]
     phases = tables.rows("seen.EnterPhase")
     for death in deaths.tolist():
         for name, asked, answered in (
@@ -255,7 +259,8 @@ def _probes(tables: Tables, leg: int) -> set[str]:
         ):
             before = int((tables[asked]["seq"] < death).sum())
             done = sum(
-                int((tables[kind]["seq"] < death).sum()) for kind in answered
+                int((tables[kind]["seq"] < death).sum())
+                for kind in answered
             )
             if before > done:
                 found.add(name)

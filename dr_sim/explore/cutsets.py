@@ -128,7 +128,9 @@ def things_at(
         last = story.text(restored["name"][done.stop - 1])
         redo = int(restored["redo_lsn"][done.stop - 1])
         base = int(restored["differential_base_lsn"][done.stop - 1])
-        things.append(Holding(COPY, -1, base, redo, base, holds.get(last, -1)))
+        things.append(
+            Holding(COPY, -1, base, redo, base, holds.get(last, -1))
+        )
     return things
 
 
@@ -147,7 +149,9 @@ def _holds_us(story: Story, database: int) -> dict[str, int]:
     }
 
 
-def a_way(things: Sequence[Holding], needed_us: int) -> list[Holding] | None:
+def a_way(
+    things: Sequence[Holding], needed_us: int
+) -> list[Holding] | None:
     """Return the way of the fewest things that holds everything until an instant, None if none
     does.
     """
@@ -171,7 +175,8 @@ def _starts(things: Sequence[Holding]) -> Iterator[list[Holding]]:
         base = way[-1]
         for inc in things:
             stands = (
-                inc.base_lsn == base.first_lsn and inc.last_lsn > base.last_lsn
+                inc.base_lsn == base.first_lsn
+                and inc.last_lsn > base.last_lsn
             )
             begins_later = len(way) == 1 or inc.first_lsn > base.first_lsn
             if inc.kind == Kind.INCREMENTAL and stands and begins_later:
@@ -280,8 +285,12 @@ def breaks(
     """Run the scenario to that instant, take these things away, lose the site, and see what is
     lost.
     """
-    failover = replace(scenario.failover, mode="automatic", machines_silent=0)
-    events = tuple(event for event in scenario.events if event.at_us < at_us)
+    failover = replace(
+        scenario.failover, mode="automatic", machines_silent=0
+    )
+    events = tuple(
+        event for event in scenario.events if event.at_us < at_us
+    )
     of = replace(
         scenario,
         failover=failover,

@@ -94,7 +94,9 @@ def service(r: random.Random) -> Tree:
     if r.random() < 0.3:
         tree["directory"] = {"changes": "30 per h"}
     if r.random() < 0.4:
-        tree["after_failover"] = {"new_secondary": r.choice(["20 min", "2 h"])}
+        tree["after_failover"] = {
+            "new_secondary": r.choice(["20 min", "2 h"])
+        }
     if r.random() < 0.25:
         held = sum(_MB[database["size"]] for database in databases.values())
         tree["secondary"]["data_capacity"] = (
@@ -153,7 +155,8 @@ def draw(services: Sequence[Service], seed: int, number: int) -> Tree:
     names = list(tree["databases"])
     kinds = r.sample(sorted(FAULTS), r.randint(1, 4))
     events = [
-        _event(r, base, r.choice(kinds), names) for _ in range(r.randint(0, 4))
+        _event(r, base, r.choice(kinds), names)
+        for _ in range(r.randint(0, 4))
     ]
     if r.random() < 0.6:
         at = _instant(r, base, events)
@@ -171,13 +174,19 @@ def draw(services: Sequence[Service], seed: int, number: int) -> Tree:
             for t in around
         ]
     if r.random() < 0.35:
-        at = _instant(r, base, events) if r.random() < 0.5 or not events else 0
+        at = (
+            _instant(r, base, events)
+            if r.random() < 0.5 or not events
+            else 0
+        )
         events.append({"at": _text(at), **_what(r, CRASH, names)})
     tree["events"] = events or [_event(r, base, r.choice(kinds), names)]
     return tree
 
 
-def mutate(tree: Tree, services: Sequence[Service], r: random.Random) -> Tree:
+def mutate(
+    tree: Tree, services: Sequence[Service], r: random.Random
+) -> Tree:
     """A case near one that has reached something new: an event more, less, elsewhere or twice."""
     new = deepcopy(tree)
     base = Service(new, _instants_of(services, new))
@@ -200,8 +209,12 @@ def mutate(tree: Tree, services: Sequence[Service], r: random.Random) -> Tree:
     return new
 
 
-def _instants_of(services: Sequence[Service], tree: Tree) -> tuple[int, ...]:
-    alike = [s for s in services if s.tree["databases"] == tree["databases"]]
+def _instants_of(
+    services: Sequence[Service], tree: Tree
+) -> tuple[int, ...]:
+    alike = [
+        s for s in services if s.tree["databases"] == tree["databases"]
+    ]
     return (alike or services)[0].instants
 
 

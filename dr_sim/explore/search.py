@@ -200,7 +200,8 @@ def _is_over(state: Exploration, budget: Budget, began: float) -> bool:
     if budget.runs is not None and state.runs >= budget.runs:
         return True
     return (
-        budget.wall_s is not None and time.monotonic() - began >= budget.wall_s
+        budget.wall_s is not None
+        and time.monotonic() - began >= budget.wall_s
     )
 
 
@@ -217,7 +218,10 @@ def _next_case(
 
 # ---- what is handed over
 def finish(
-    found: Found, folder: Path, most_runs: int = MOST_RUNS, manager: str = ""
+    found: Found,
+    folder: Path,
+    most_runs: int = MOST_RUNS,
+    manager: str = "",
 ) -> Path:
     """Shrink a found case, replay it on SQLite, and write it as a scenario and a pytest test."""
     shrunk = shrink(found.tree, found.sign, most_runs, manager)
@@ -250,9 +254,13 @@ def write_case(found: Found, folder: Path, manager: str = "") -> Path:
         stem = f"{stem}_{max(found.number, 0)}"
     path = folder / f"{stem}.yaml"
     of_own = f" --manager {manager}" if manager else ""
-    with_it = f"with_manager(scenario, {manager!r})" if manager else "scenario"
+    with_it = (
+        f"with_manager(scenario, {manager!r})" if manager else "scenario"
+    )
     imports = (
-        "from dr_sim.world.own_logic import with_manager\n" if manager else ""
+        "from dr_sim.world.own_logic import with_manager\n"
+        if manager
+        else ""
     )
     comment = (
         f"{found.sign.requirement}: {found.sentence}\n"

@@ -104,7 +104,10 @@ def _shorter_run(tree: Tree) -> Iterator[Tree]:
     length_us = _us(tree.get("run_for"))
     for part in (4, 2):
         if length_us is not None and length_us // part >= 60 * MINUTE_US:
-            yield {**tree, "run_for": f"{length_us // part // MINUTE_US} min"}
+            yield {
+                **tree,
+                "run_for": f"{length_us // part // MINUTE_US} min",
+            }
 
 
 def _fewer_options(tree: Tree) -> Iterator[Tree]:
@@ -129,7 +132,10 @@ def _fewer_options(tree: Tree) -> Iterator[Tree]:
                     for each, below in database.items()
                     if each != key
                 }
-                yield {**tree, "databases": {**tree["databases"], name: rest}}
+                yield {
+                    **tree,
+                    "databases": {**tree["databases"], name: rest},
+                }
     for i, event in enumerate(tree.get("events", [])):
         for kind, params in event.items():
             if not isinstance(params, dict):
@@ -156,7 +162,9 @@ def _rounder(tree: Tree) -> Iterator[Tree]:
                 if rounded != at_us and len(_text(rounded)) < len(
                     _text(at_us)
                 ):
-                    yield _with_event(tree, i, {**event, "at": _text(rounded)})
+                    yield _with_event(
+                        tree, i, {**event, "at": _text(rounded)}
+                    )
     for name, database in tree.get("databases", {}).items():
         if database.get("size") not in ("200 MB", None):
             small = {**database, "size": "200 MB"}

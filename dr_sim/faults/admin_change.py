@@ -16,7 +16,9 @@ class AdminChange(Params):
     move_database: str | None = Field(
         None, description="which database; its backups are paused meanwhile"
     )
-    add_site_collection: str | None = Field(None, description="to which farm")
+    add_site_collection: str | None = Field(
+        None, description="to which farm"
+    )
     set_version: str | None = Field(None, description="of which farm")
     add_machine: str | None = Field(None, description="to which farm")
     network: str = Field(
@@ -56,7 +58,9 @@ def happen(event: Occurrence, params: AdminChange) -> None:
         return
     operation, entity = params.asked
     network = params.network or cloud.network_of(entity)
-    if entity not in {e for names in cloud.all_things(network) for e in names}:
+    if entity not in {
+        e for names in cloud.all_things(network) for e in names
+    }:
         event.nothing(f"no network has {entity}")
         return
     event.begins(f"{operation} of {entity} is asked for")

@@ -33,7 +33,9 @@ def happen(event: Occurrence, params: CarelessCleanUp) -> None:
     event.begins(what, index)
     before_us = world.context.now_us - params.older_than
     places = (
-        ("primary", "secondary") if params.where == "both" else (params.where,)
+        ("primary", "secondary")
+        if params.where == "both"
+        else (params.where,)
     )
     for place in places:
         delete = (

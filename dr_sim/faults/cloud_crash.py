@@ -12,7 +12,8 @@ from dr_sim.world.occurrence import Occurrence
 
 class CloudCrash(Params):
     duration: Law | None = Field(
-        None, description="how long it is down; left out: cloud.restart_after"
+        None,
+        description="how long it is down; left out: cloud.restart_after",
     )
 
 

@@ -83,7 +83,9 @@ def check_scripts(params: OfScripts, around: RestOfScenario) -> list[str]:
     """Refuse a script that there is not, too."""
     script = params.script
     if around.things and script and script not in SCRIPTS:
-        return [f"unknown script {script!r}; {did_you_mean(script, SCRIPTS)}"]
+        return [
+            f"unknown script {script!r}; {did_you_mean(script, SCRIPTS)}"
+        ]
     return check(params, around)
 
 
@@ -97,10 +99,14 @@ def check_thing(params: OfThing, around: RestOfScenario) -> list[str]:
     return check(params, around)
 
 
-def check_operation(params: OfOperation, around: RestOfScenario) -> list[str]:
+def check_operation(
+    params: OfOperation, around: RestOfScenario
+) -> list[str]:
     """Refuse an operation that is not one of that thing, too."""
     wrong = check_thing(params, around)
-    return wrong or _of_another_kind(params.operation, params.entity, around)
+    return wrong or _of_another_kind(
+        params.operation, params.entity, around
+    )
 
 
 def _of_another_kind(
@@ -130,7 +136,10 @@ def cloud_of(event: Occurrence) -> CloudWorld | None:
 
 
 def disturb(
-    event: Occurrence, kind: str, share: Share, delay: LawValue | None = None
+    event: Occurrence,
+    kind: str,
+    share: Share,
+    delay: LawValue | None = None,
 ) -> None:
     """Messages are disturbed while the event is on."""
     cloud = cloud_of(event)
@@ -162,7 +171,9 @@ def befall(
     )
 
 
-def befall_scripts(event: Occurrence, kind: str, params: ScriptMishap) -> None:
+def befall_scripts(
+    event: Occurrence, kind: str, params: ScriptMishap
+) -> None:
     """The scripts that the parameters name meet that kind of mishap."""
     mishap = Mishap(kind, params.site, params.script, params.times)
     befall(event, mishap, params.duration)

@@ -41,7 +41,9 @@ class CorruptAtRest(Params):
 def happen(event: Occurrence, params: CorruptAtRest) -> None:
     world = event.world
     specs = world.context.scenario.databases
-    index = -1 if params.database is None else world.index_of(params.database)
+    index = (
+        -1 if params.database is None else world.index_of(params.database)
+    )
     event.begins("corruption at rest", index)
     hit: list[BackupFile] = []
     for i, database in enumerate(specs):
@@ -59,7 +61,10 @@ def happen(event: Occurrence, params: CorruptAtRest) -> None:
             ][-params.files :]
     for nth, file in enumerate(hit):
         hurt_file(
-            event.context, file, params.where, *draw_extent(event, file, nth)
+            event.context,
+            file,
+            params.where,
+            *draw_extent(event, file, nth),
         )
     event.ends("corruption at rest", index)
 

@@ -29,7 +29,9 @@ class CorruptInTransit(Params):
 def happen(event: Occurrence, params: CorruptInTransit) -> None:
     world = event.world
     left = params.files
-    index = -1 if params.database is None else world.index_of(params.database)
+    index = (
+        -1 if params.database is None else world.index_of(params.database)
+    )
     event.begins("corruption in transit", index)
 
     def damage(file: BackupFile, data: bytes) -> bytes:

@@ -51,10 +51,14 @@ def hurt_file(
         offset,
         max(1, length),
     )
-    context.witness.damaged(context.now_us, file.database, file.number, where)
+    context.witness.damaged(
+        context.now_us, file.database, file.number, where
+    )
 
 
-def hurt(data: bytes, nominal_bytes: int, offset: int, length: int) -> bytes:
+def hurt(
+    data: bytes, nominal_bytes: int, offset: int, length: int
+) -> bytes:
     """Return the bytes with that stretch of the nominal file inverted, to scale; one bit if length
     is 0.
     """

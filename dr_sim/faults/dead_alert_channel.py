@@ -18,7 +18,10 @@ def happen(event: Occurrence, params: DeadAlertChannel) -> None:
         people.dead_channels += n
 
     event.for_a_time(
-        params.duration, lambda: add(1), lambda: add(-1), "alerts reach nobody"
+        params.duration,
+        lambda: add(1),
+        lambda: add(-1),
+        "alerts reach nobody",
     )
 
 

@@ -81,5 +81,7 @@ KIND = EventKind(
     ),
     turned=turned,
     explains=(Explains.NO_ROOM,),
-    befalls=lambda params: PRIMARY if params.disk == "primary_share" else COPY,
+    befalls=lambda params: (
+        PRIMARY if params.disk == "primary_share" else COPY
+    ),
 )

@@ -21,7 +21,9 @@ class HalfWritten(Params):
 def happen(event: Occurrence, params: HalfWritten) -> None:
     index = event.world.index_of(params.database)
     event.begins("half-written file", index)
-    event.world.primary.databases[index].show_next_ppm = max(1, params.after)
+    event.world.primary.databases[index].show_next_ppm = max(
+        1, params.after
+    )
     event.ends("half-written file", index)
 
 

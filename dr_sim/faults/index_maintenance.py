@@ -28,7 +28,9 @@ def happen(event: Occurrence, params: IndexMaintenance) -> None:
     context.workloads[index].add_burst(
         context.now_us, params.log, params.over, params.over
     )
-    event.world.primary.log_space.burst(event.world.primary.databases[index])
+    event.world.primary.log_space.burst(
+        event.world.primary.databases[index]
+    )
     event.world.later(
         params.over, lambda: event.ends("index maintenance", index)
     )
@@ -46,6 +48,9 @@ KIND = EventKind(
     happen,
     needs_primary=True,
     explains=(Explains.UNDO,),
-    draws=lambda r, db: {"database": db, "log": r.choice(["200 MB", "2 GB"])},
+    draws=lambda r, db: {
+        "database": db,
+        "log": r.choice(["200 MB", "2 GB"]),
+    },
     befalls=lambda params: PRIMARY,
 )

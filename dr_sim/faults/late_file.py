@@ -36,7 +36,9 @@ def happen(event: Occurrence, params: LateFile) -> None:
         left -= 1
         if not left:
             event.ends("late files", index)
-            world.later(0, lambda: world.replication.hold_until.remove(hold))
+            world.later(
+                0, lambda: world.replication.hold_until.remove(hold)
+            )
         return world.context.now_us + by_us
 
     world.replication.hold_until.append(hold)

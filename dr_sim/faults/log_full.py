@@ -13,7 +13,9 @@ class LogFull(Params):
     database: DatabaseName
     duration: Law
     room: Size = default(
-        "10 MB", "assumed", "what its file still has beyond what it holds then"
+        "10 MB",
+        "assumed",
+        "what its file still has beyond what it holds then",
     )
 
 
@@ -23,7 +25,9 @@ def happen(event: Occurrence, params: LogFull) -> None:
     give_back: list[Callable[[], None]] = []
     event.for_a_time(
         params.duration,
-        lambda: give_back.append(world.primary.log_space.cap(db, params.room)),
+        lambda: give_back.append(
+            world.primary.log_space.cap(db, params.room)
+        ),
         lambda: give_back.pop()(),
         "its log cannot grow",
     )

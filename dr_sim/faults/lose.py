@@ -30,7 +30,9 @@ class Lose(Params):
         """A key that would say nothing misleads."""
         if self.database is not None and self.what != "database":
             instead = (
-                "; a host is named by machine" if self.what == "host" else ""
+                "; a host is named by machine"
+                if self.what == "host"
+                else ""
             )
             raise refuse(
                 f"only a lost database is named by database{instead}",

@@ -131,7 +131,10 @@ KIND = EventKind(
     "list of commands; it resumes from its store",
     "mission R5; back after manager.restart_after",
     happen,
-    draws=lambda r, db: {"before": r.choice(DRAWN), "nth": r.choice("11123")},
+    draws=lambda r, db: {
+        "before": r.choice(DRAWN),
+        "nth": r.choice("11123"),
+    },
     befalls=lambda params: COPY,
     at_stores=True,
 )

@@ -22,7 +22,9 @@ def happen(event: Occurrence, params: MirrorOff) -> None:
     if cloud is None:
         return
     networks = [
-        n.name for n in cloud.spec.networks if params.network in ("", n.name)
+        n.name
+        for n in cloud.spec.networks
+        if params.network in ("", n.name)
     ]
     if not networks:
         event.nothing(f"there is no network {params.network}")

@@ -21,7 +21,8 @@ from dr_sim.world.occurrence import Occurrence
 class MissingFile(Params):
     database: DatabaseName
     kind: Literal["full", "incremental", "log"] = Field(
-        "log", description="whose file vanishes: the next backup of this kind"
+        "log",
+        description="whose file vanishes: the next backup of this kind",
     )
     where: Literal["primary", "secondary", "both"] = Field(
         "primary",

@@ -31,7 +31,11 @@ def happen(event: Occurrence, params: OlderVersion) -> None:
 
     def swap(file: BackupFile, data: bytes) -> bytes:
         nonlocal left
-        if not left or file.database != index or file.kind.word != params.kind:
+        if (
+            not left
+            or file.database != index
+            or file.kind.word != params.kind
+        ):
             return data
         older = [
             f

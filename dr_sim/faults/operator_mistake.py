@@ -21,7 +21,8 @@ class OperatorMistake(Params):
         "wipes the secondary host",
     ] = Field(description="what the operator does")
     by: str = Field(
-        "dba", description="who orders it; obeyed if among failover.operators"
+        "dba",
+        description="who orders it; obeyed if among failover.operators",
     )
     database: DatabaseName | None = Field(
         None, description="to wipe: which; all of them if left out"

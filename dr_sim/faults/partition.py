@@ -37,7 +37,9 @@ def turned(params: Partition) -> Partition:
         "to_secondary": "to_primary",
         "to_primary": "to_secondary",
     }
-    return params.model_copy(update={"cut": other.get(params.cut, params.cut)})
+    return params.model_copy(
+        update={"cut": other.get(params.cut, params.cut)}
+    )
 
 
 KIND = EventKind(

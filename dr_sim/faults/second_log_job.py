@@ -5,7 +5,13 @@ ours.
 from __future__ import annotations
 
 from dr_sim.backups.model import Kind as BackupKind
-from dr_sim.scenario.fields import Count, DatabaseName, Params, Period, default
+from dr_sim.scenario.fields import (
+    Count,
+    DatabaseName,
+    Params,
+    Period,
+    default,
+)
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.primary_database import Order
@@ -13,7 +19,9 @@ from dr_sim.world.primary_database import Order
 
 class SecondLogJob(Params):
     database: DatabaseName
-    times: Count = default("1", "assumed: found at once", "how often it runs")
+    times: Count = default(
+        "1", "assumed: found at once", "how often it runs"
+    )
     every: Period = default("1 h", "assumed", "between its runs")
 
 

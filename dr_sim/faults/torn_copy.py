@@ -20,7 +20,9 @@ class TornCopy(Params):
     kind: Literal["any", "full", "incremental", "log"] = Field(
         "any", description="which kind of backup file; any: all of them"
     )
-    after: Ppm = default("50 %", "assumed", "part of its bytes that crosses")
+    after: Ppm = default(
+        "50 %", "assumed", "part of its bytes that crosses"
+    )
     leaves: Literal["the part", "whole size"] = Field(
         "the part",
         description="how large the torn file looks: as much as came, or its whole size",
@@ -69,7 +71,9 @@ def happen(event: Occurrence, params: TornCopy) -> None:
             replication.in_transit.remove(tear)
             event.ends("torn copy", index)
         return data[:there] + (
-            bytes(len(data) - there) if params.leaves == "whole size" else b""
+            bytes(len(data) - there)
+            if params.leaves == "whole size"
+            else b""
         )
 
     replication.cut_short.append(cut)

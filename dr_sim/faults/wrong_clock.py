@@ -18,7 +18,9 @@ class WrongClock(Params):
     ahead: Duration | None = Field(
         None, description="it shows so much more than the truth"
     )
-    behind: Duration | None = Field(None, description="it shows so much less")
+    behind: Duration | None = Field(
+        None, description="it shows so much less"
+    )
     duration: Law | None = Field(
         None, description="until it is set right; left out: to the end"
     )
@@ -26,13 +28,17 @@ class WrongClock(Params):
     @model_validator(mode="after")
     def _one(self) -> WrongClock:
         if (self.ahead is None) == (self.behind is None):
-            raise refuse("write how wrong it is: ahead or behind, one of them")
+            raise refuse(
+                "write how wrong it is: ahead or behind, one of them"
+            )
         return self
 
 
 def happen(event: Occurrence, params: WrongClock) -> None:
     context = event.world.context
-    by_us = params.ahead if params.ahead is not None else -(params.behind or 0)
+    by_us = (
+        params.ahead if params.ahead is not None else -(params.behind or 0)
+    )
     detail = f"clock of the {params.side} is wrong"
 
     def move(us: int) -> None:
@@ -40,7 +46,10 @@ def happen(event: Occurrence, params: WrongClock) -> None:
 
     if params.duration is not None:
         event.for_a_time(
-            params.duration, lambda: move(by_us), lambda: move(-by_us), detail
+            params.duration,
+            lambda: move(by_us),
+            lambda: move(-by_us),
+            detail,
         )
     else:
         event.begins(detail)
@@ -50,7 +59,9 @@ def happen(event: Occurrence, params: WrongClock) -> None:
 
 def turned(params: WrongClock) -> WrongClock:
     return params.model_copy(
-        update={"side": "secondary" if params.side == "primary" else "primary"}
+        update={
+            "side": "secondary" if params.side == "primary" else "primary"
+        }
     )
 
 

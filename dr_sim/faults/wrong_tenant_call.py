@@ -17,7 +17,9 @@ def happen(event: Occurrence, params: WrongTenantCall) -> None:
         return
     networks = len(cloud.spec.networks)
     clients = cloud.spec.clients
-    if all(len(cloud.networks_of(client)) == networks for client in clients):
+    if all(
+        len(cloud.networks_of(client)) == networks for client in clients
+    ):
         event.nothing("each client may use every network")
         return
     disturb(event, "other tenant", params)

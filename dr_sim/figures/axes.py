@@ -111,20 +111,27 @@ def value_axis(
     """An axis of values. kind: duration, number or percent, or log_duration or log_percent."""
     if kind == "log_duration":
         shown = tuple(
-            (v, short_duration(v)) for v in LOG_DURATIONS if low <= v <= high
+            (v, short_duration(v))
+            for v in LOG_DURATIONS
+            if low <= v <= high
         )
         return Axis(low, high, shown, logarithmic=True)
     if kind == "log_percent":
         powers = range(math.ceil(math.log10(low)), 3)
         return Axis(
-            low, high, tuple((10.0**p, f"{10.0**p:g} %") for p in powers), True
+            low,
+            high,
+            tuple((10.0**p, f"{10.0**p:g} %") for p in powers),
+            True,
         )
     count = max(2.0, count)
     if kind == "duration":
         return _durations(low, high, count)
     unit = " %" if kind == "percent" else f" {title}" if title else ""
     step = _decimal_step(high - low, count)
-    return Axis(low, high, _stepped(low, high, step, lambda v: f"{v:g}{unit}"))
+    return Axis(
+        low, high, _stepped(low, high, step, lambda v: f"{v:g}{unit}")
+    )
 
 
 def _durations(low: float, high: float, count: float) -> Axis:
@@ -136,7 +143,9 @@ def _durations(low: float, high: float, count: float) -> Axis:
     return Axis(
         low,
         high,
-        _stepped(low, high, step, lambda v: f"{round(v / size, 2):g} {word}"),
+        _stepped(
+            low, high, step, lambda v: f"{round(v / size, 2):g} {word}"
+        ),
     )
 
 
@@ -170,7 +179,9 @@ def _step(length: float, count: float, steps: Sequence[float]) -> float:
 def _decimal_step(length: float, count: float) -> float:
     least = (length or 1.0) / max(1.0, count)
     power = 10.0 ** math.floor(math.log10(least))
-    return next(n * power for n in (1, 2, 5, 10) if n * power >= least * 0.999)
+    return next(
+        n * power for n in (1, 2, 5, 10) if n * power >= least * 0.999
+    )
 
 
 def _stepped(

@@ -102,7 +102,9 @@ def packed(x_us: Any, y: Any) -> dict[str, list[Any]]:
     return {"x": np.diff(x, prepend=0).tolist(), "y": shown}
 
 
-def points_of(curve: Curve, most: int = MOST_POINTS) -> dict[str, list[Any]]:
+def points_of(
+    curve: Curve, most: int = MOST_POINTS
+) -> dict[str, list[Any]]:
     """A curve of durations, broken where it is not defined."""
     x, y = np.empty(0), np.empty(0)
     parts = curve.parts() if curve.duration_us else []
@@ -159,7 +161,10 @@ def level(
 
 
 def spans(
-    each: Sequence[tuple[int, int]], label: str, colour: str, least: float = 0
+    each: Sequence[tuple[int, int]],
+    label: str,
+    colour: str,
+    least: float = 0,
 ) -> dict[str, Any]:
     """Stretches of time as upright bands."""
     items = [[begin / MS_US, end / MS_US] for begin, end in each]
@@ -189,7 +194,8 @@ def waterfall(
                 "words": f"{name} {clock(us)}",
                 "beside": clock(us),
                 "colour": COLOUR_NAMES.get(
-                    style.PHASE_COLOURS.get(name.replace(" ", "_"), ""), "blue"
+                    style.PHASE_COLOURS.get(name.replace(" ", "_"), ""),
+                    "blue",
                 ),
             }
         )

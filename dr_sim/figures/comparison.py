@@ -59,11 +59,18 @@ def comparison_chart(changes: Sequence[MeasureChange]) -> Chart:
         },
         "marks": [
             {"type": "upright", "x": 0, "label": "", "colour": "black"},
-            {"type": "changes", "label": "", "colour": "blue", "items": items},
+            {
+                "type": "changes",
+                "label": "",
+                "colour": "blue",
+                "items": items,
+            },
         ],
     }
     words = "; ".join(str(item["words"]) for item in items[:MOST_WORDS])
-    return Chart("changes", title, f"{words or 'No measure differs'}.", spec)
+    return Chart(
+        "changes", title, f"{words or 'No measure differs'}.", spec
+    )
 
 
 def _reach(shown: Sequence[MeasureChange]) -> float:
@@ -87,14 +94,24 @@ def _name(change: MeasureChange, limit: float) -> str:
 
 def _item(row: int, change: MeasureChange, limit: float) -> dict[str, Any]:
     colour = (
-        "blue" if change.high < 0 else "orange" if change.low > 0 else "grey"
+        "blue"
+        if change.high < 0
+        else "orange"
+        if change.low > 0
+        else "grey"
     )
     low, high, at = (
         max(-limit, min(limit, x))
         for x in (change.low, change.high, change.at)
     )
     words = f"{change.name}: {figures(change.at, 2)} %"
-    item = {"row": row, "at": at, "low": low, "high": high, "colour": colour}
+    item = {
+        "row": row,
+        "at": at,
+        "low": low,
+        "high": high,
+        "colour": colour,
+    }
     return {
         **item,
         "hollow": colour == "grey",

@@ -63,12 +63,16 @@ def picture_of(
         f"{panel.chart.title}: {panel.chart.words}" for panel in panels
     )
     picture = Picture(WIDTH_PX, 0.0, title, words)
-    picture.shapes.append(Label(title, (MARGIN_PX, 20.0), size=16, bold=True))
+    picture.shapes.append(
+        Label(title, (MARGIN_PX, 20.0), size=16, bold=True)
+    )
     top = 40.0
     for panel in panels:
         if panel.heading:
             picture.shapes.append(
-                Label(panel.heading, (MARGIN_PX, top + 12), size=14, bold=True)
+                Label(
+                    panel.heading, (MARGIN_PX, top + 12), size=14, bold=True
+                )
             )
             top += 30.0
         shapes, top = _panel(panel, top, axis or {})
@@ -109,7 +113,9 @@ def _panel(
 def _frame(panel: Panel, top: float, axis: dict[str, Any]) -> Frame:
     spec = panel.chart.spec
     rows = spec["y"].get("rows")
-    height = ROW_PX * len(rows) + 4 if rows else spec.get("height", 220) - 40
+    height = (
+        ROW_PX * len(rows) + 4 if rows else spec.get("height", 220) - 40
+    )
     left = _left_px(spec)
     width = WIDTH_PX - left - RIGHT_PX
     x = _x_axis(spec["x"], panel.window, width, axis)
@@ -218,7 +224,10 @@ def _key(mark: dict[str, Any], x: float, y: float) -> list[Shape]:
         width = min(4.0, mark.get("width", 2.0))
         return [
             Stroke(
-                [(x, y), (x + 22, y)], colour, width, mark.get("dash", "solid")
+                [(x, y), (x + 22, y)],
+                colour,
+                width,
+                mark.get("dash", "solid"),
             )
         ]
     if mark["type"] == "points":

@@ -71,7 +71,9 @@ def _files(view: View, failover: FailoverOutcome) -> Chart:
     window = zoom_window(view.causes, failover)
     # nothing leaves a lost site
     sent_until = (
-        failover.failed_us if failover.failure_class == "site" else window[1]
+        failover.failed_us
+        if failover.failure_class == "site"
+        else window[1]
     )
     there = near(view.t, view.causes, failover, window)
     shown = there[-MOST_FILES:]
@@ -87,7 +89,9 @@ def _files(view: View, failover: FailoverOutcome) -> Chart:
         for begin, end, state in _life(
             view.causes, file, at, sent_until, window[1]
         ):
-            items[state].append(_bar(row, begin + begins_us, end + begins_us))
+            items[state].append(
+                _bar(row, begin + begins_us, end + begins_us)
+            )
         if at is not None:
             ends.append([row, (at + begins_us) / MS_US, -1, 0])
     marks: list[dict[str, Any]] = _lost(view, failover)
@@ -135,11 +139,16 @@ def _files(view: View, failover: FailoverOutcome) -> Chart:
 
 def _lost(view: View, failover: FailoverOutcome) -> list[dict[str, Any]]:
     """The time that was lost, as a band."""
-    point, lost = failover.worst.recovery_point_us, failover.worst.data_loss_us
+    point, lost = (
+        failover.worst.recovery_point_us,
+        failover.worst.data_loss_us,
+    )
     if point is None or not lost:
         return []
     begin = point + view.leg.begins_us
-    return [spans([(begin, begin + lost)], f"lost: {clock(lost)}", "yellow")]
+    return [
+        spans([(begin, begin + lost)], f"lost: {clock(lost)}", "yellow")
+    ]
 
 
 def _name(file: BackupFate, view: View) -> str:
@@ -190,7 +199,9 @@ def _phases(view: View, failover: FailoverOutcome) -> Chart:
         bar["beside"] = clock(end - begin)
         bars.append(bar)
     total = (
-        "unknown" if failover.outage_us is None else clock(failover.outage_us)
+        "unknown"
+        if failover.outage_us is None
+        else clock(failover.outage_us)
     )
     listed = zip(names, failover.spans, strict=True)
     words = "; ".join(

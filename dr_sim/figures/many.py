@@ -23,9 +23,7 @@ from dr_sim.measures.outcome import PHASES
 from dr_sim.scenario.sla import CLASSES, split
 from dr_sim.units import SECOND_US, clock
 
-LEAST_MS = (
-    500.0  # where an axis of durations begins at the latest: it is logarithmic
-)
+LEAST_MS = 500.0  # where an axis of durations begins at the latest: it is logarithmic
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 _COLOURS = {"site": "blue", "host": "green", "database": "purple"}
 _DASHES = {"site": "solid", "host": "dashed", "database": "dotted"}
@@ -58,7 +56,12 @@ def _axis(
     least_ms = min(600_000.0, 1_000 * ends_s[0], *at)
     below = [tick for tick in LOG_DURATIONS if tick < least_ms]
     low = max(LEAST_MS, below[-1] if below else 0.0)
-    return {"kind": "log_duration", "from": low, "to": most_ms, "title": title}
+    return {
+        "kind": "log_duration",
+        "from": low,
+        "to": most_ms,
+        "title": title,
+    }
 
 
 def _bounds(
@@ -68,7 +71,8 @@ def _bounds(
     lines = {
         (line.bound, line.measure, line.database or line.tenant)
         for line in found.scenario.sla
-        if split(line.measure)[0] in measures and ".above_" not in line.measure
+        if split(line.measure)[0] in measures
+        and ".above_" not in line.measure
     }
     return [
         {
@@ -147,7 +151,8 @@ def _phases(found: ManyRuns) -> Iterator[Chart]:
     """
     names = [p for p in PHASES if len(found.values(f"outage.{p}"))]
     means = {
-        p.replace("_", " "): found.interval(f"outage.{p}.mean") for p in names
+        p.replace("_", " "): found.interval(f"outage.{p}.mean")
+        for p in names
     }
     parts = [
         (name, round(i.estimate * SECOND_US))

@@ -81,7 +81,9 @@ def of_the_service(marks: Iterable[Mark]) -> list[Mark]:
 def unpacked(points: dict[str, Any]) -> tuple[Any, Any]:
     """The points of charts.packed, as two arrays."""
     x = np.cumsum(np.asarray(points["x"], np.float64))
-    y = np.array([np.nan if v is None else v for v in points["y"]], np.float64)
+    y = np.array(
+        [np.nan if v is None else v for v in points["y"]], np.float64
+    )
     return x, y
 
 
@@ -90,7 +92,9 @@ def in_sight(mark: Mark, axis: Axis) -> list[tuple[Any, Any]]:
     x, y = unpacked(mark)
     pieces = []
     breaks = np.flatnonzero(np.isnan(y))
-    for begin, end in zip([0, *(breaks + 1)], [*breaks, len(y)], strict=True):
+    for begin, end in zip(
+        [0, *(breaks + 1)], [*breaks, len(y)], strict=True
+    ):
         px, py = x[begin:end], y[begin:end]
         if not len(px) or px[-1] < axis.low or px[0] > axis.high:
             continue
@@ -99,7 +103,9 @@ def in_sight(mark: Mark, axis: Axis) -> list[tuple[Any, Any]]:
             edge for edge in (axis.low, axis.high) if px[0] < edge < px[-1]
         ]
         at = np.searchsorted(px, ends)
-        values = py[at - 1] if mark.get("steps") else np.interp(ends, px, py)
+        values = (
+            py[at - 1] if mark.get("steps") else np.interp(ends, px, py)
+        )
         cut_x = np.concatenate((px[inside], ends))
         cut_y = np.concatenate((py[inside], values))
         order = np.argsort(cut_x, kind="stable")
@@ -109,7 +115,9 @@ def in_sight(mark: Mark, axis: Axis) -> list[tuple[Any, Any]]:
 
 def greatest(mark: Mark, axis: Axis) -> float:
     """The greatest value of a line in sight."""
-    return max((float(y.max()) for _, y in in_sight(mark, axis)), default=0.0)
+    return max(
+        (float(y.max()) for _, y in in_sight(mark, axis)), default=0.0
+    )
 
 
 # ---- kinds of marks
@@ -296,7 +304,9 @@ def _beside(bar: Mark, frame: Frame) -> Label:
     middle = frame.row_top(bar["row"]) + 11
     right = frame.px(bar["to"]) + 6
     if right + text_width(bar["beside"]) > frame.right + 8:
-        return Label(bar["beside"], (frame.px(bar["from"]) - 5, middle), "end")
+        return Label(
+            bar["beside"], (frame.px(bar["from"]) - 5, middle), "end"
+        )
     return Label(bar["beside"], (right, middle))
 
 
@@ -327,7 +337,9 @@ def _ranges(mark: Mark, frame: Frame) -> list[Shape]:
             frame.py(low),
             frame.top if high is None else frame.py(high),
         )
-        shapes.append(Stroke([(at, bottom), (at, top)], mark["colour"], 1.5))
+        shapes.append(
+            Stroke([(at, bottom), (at, top)], mark["colour"], 1.5)
+        )
         if high is None:
             shapes.append(
                 Area(

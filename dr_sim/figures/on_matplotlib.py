@@ -65,7 +65,9 @@ def _draw(ax: Any, shape: Stroke | Area | Spot | Label, order: int) -> None:
         face = "white" if shape.hollow else colour
         round_one = shape.shape == "circle"
         patch = (
-            Circle(shape.at, 4.5) if round_one else Polygon(spot_points(shape))
+            Circle(shape.at, 4.5)
+            if round_one
+            else Polygon(spot_points(shape))
         )
         patch.set(facecolor=face, edgecolor=colour, zorder=order)
         ax.add_patch(patch)

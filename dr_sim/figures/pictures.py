@@ -39,7 +39,9 @@ def timeline_picture(seen: Views) -> Picture:
         ]
         near.insert(1, timeline.exposure(window_us))
         for chart in (*near, *failover_charts(view, failover)):
-            heading = f"Around the failover{which}" if chart is near[0] else ""
+            heading = (
+                f"Around the failover{which}" if chart is near[0] else ""
+            )
             panels.append(Panel(chart, window, heading))
     return picture_of(_title(seen, "the run"), panels, timeline.axis([]))
 
@@ -94,7 +96,11 @@ def _title(seen: Views, what: str) -> str:
     if failures:
         drawn.append(
             "dashed: "
-            + ("the failures, and failback" if failures > 1 else "the failure")
+            + (
+                "the failures, and failback"
+                if failures > 1
+                else "the failure"
+            )
         )
     if seen.unprotected:
         drawn.append("shaded: unprotected")

@@ -90,7 +90,9 @@ class Picture:
     shapes: list[Shape] = field(default_factory=list)
 
 
-def box(left: float, top: float, width: float, height: float) -> list[Point]:
+def box(
+    left: float, top: float, width: float, height: float
+) -> list[Point]:
     """The corners of a rectangle."""
     right, bottom = left + width, top + height
     return [(left, top), (right, top), (right, bottom), (left, bottom)]
@@ -121,6 +123,8 @@ def fitted(text: str, width: float, size: float = TEXT_PX) -> str:
     if text_width(text, size) <= width:
         return text
     kept = len(text)
-    while kept > 1 and text_width(f"{text[:kept]}…{text[-4:]}", size) > width:
+    while (
+        kept > 1 and text_width(f"{text[:kept]}…{text[-4:]}", size) > width
+    ):
         kept -= 1
     return f"{text[:kept]}…{text[-4:]}"

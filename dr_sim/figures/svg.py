@@ -48,7 +48,9 @@ def _drawn(shape: Shape) -> str:
         )
     if isinstance(shape, Area):
         opacity = (
-            f' fill-opacity="{shape.opacity:g}"' if shape.opacity < 1 else ""
+            f' fill-opacity="{shape.opacity:g}"'
+            if shape.opacity < 1
+            else ""
         )
         return f'<path d="{_path(shape.points)}Z" fill="{_colour(shape.colour)}"{opacity}/>'
     if isinstance(shape, Spot):
@@ -58,7 +60,9 @@ def _drawn(shape: Shape) -> str:
 
 def _spot(spot: Spot) -> str:
     colour = _colour(spot.colour)
-    fill = f'fill="{"#FFFFFF" if spot.hollow else colour}" stroke="{colour}"'
+    fill = (
+        f'fill="{"#FFFFFF" if spot.hollow else colour}" stroke="{colour}"'
+    )
     if spot.shape == "circle":
         x, y = spot.at
         return f'<circle cx="{_n(x)}" cy="{_n(y)}" r="4.5" {fill}/>'

@@ -94,7 +94,8 @@ def sweep_chart(swept: DrawnSweep, asked: DrawnMeasure) -> Chart:
     )
     key = "-".join(
         filter(
-            None, ("sweep", asked.measure, asked.database, asked.failure_class)
+            None,
+            ("sweep", asked.measure, asked.database, asked.failure_class),
         )
     )
     return Chart(key.replace(" ", "_"), title, f"{words}.", spec)
@@ -109,7 +110,9 @@ def varied(swept: DrawnSweep) -> list[str]:
 def _cells_of(swept: DrawnSweep, asked: DrawnMeasure) -> list[Cell]:
     table = swept.curve(asked.measure, asked.database, asked.failure_class)
     cells = []
-    for point, row in zip(swept.points, table.to_dict("records"), strict=True):
+    for point, row in zip(
+        swept.points, table.to_dict("records"), strict=True
+    ):
         bound = asked.sla
         if bound is None:  # an SLA may vary too
             bound = bound_of(point.scenario, asked.measure, asked.database)
@@ -139,7 +142,8 @@ def _curve(
         "from": places[0] - room,
         "to": places[-1] + room,
         "ticks": [
-            [place, value] for place, value in zip(places, order, strict=True)
+            [place, value]
+            for place, value in zip(places, order, strict=True)
         ],
         "title": keys[0],
     }
@@ -162,18 +166,28 @@ def _intervals(
     label = "95 % interval"
     if any(high is None for *_, high in items):
         label += " (a tip: no upper limit yet)"
-    return {"type": "ranges", "label": label, "colour": "sky", "items": items}
+    return {
+        "type": "ranges",
+        "label": label,
+        "colour": "sky",
+        "items": items,
+    }
 
 
 def _estimates(
-    places: Sequence[float], cells: Sequence[Cell], scale: float, ordered: bool
+    places: Sequence[float],
+    cells: Sequence[Cell],
+    scale: float,
+    ordered: bool,
 ) -> list[dict[str, Any]]:
     values = [
         cell.estimate * scale if math.isfinite(cell.estimate) else None
         for cell in cells
     ]
     known = [
-        (at, v) for at, v in zip(places, values, strict=True) if v is not None
+        (at, v)
+        for at, v in zip(places, values, strict=True)
+        if v is not None
     ]
     looks = LineStyle("estimate", "blue")
     if ordered:
@@ -208,7 +222,9 @@ def _sla_marks(
     ]
     if not known:
         return []
-    same = len({bound for _, bound in known}) == 1 and len(known) == len(cells)
+    same = len({bound for _, bound in known}) == 1 and len(known) == len(
+        cells
+    )
     label = f"SLA {asked.text(known[0][1])}" if same else "SLA"
     if same:
         level = {"type": "level", "y": known[0][1] * scale, "label": label}
@@ -303,7 +319,11 @@ def _table(
         "ticks": ticks,
         "title": keys[0],
     }
-    return {"x": axis, "y": {"rows": rows, "title": keys[1]}, "marks": marks}
+    return {
+        "x": axis,
+        "y": {"rows": rows, "title": keys[1]},
+        "marks": marks,
+    }
 
 
 def _said(cell: Cell, asked: DrawnMeasure) -> str:

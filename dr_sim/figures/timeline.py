@@ -44,7 +44,9 @@ MOST_TEXTS = 1_000  # alerts whose texts are told by hovering; of more only thei
 MOST_ROWS = 16  # of alerts: a row for each database up to here, for each kind of alert beyond
 ALERT_SHAPES = {1: "triangle", 2: "circle", 3: "square"}
 OTHER_SHAPE = "diamond"
-MOST_POINTS_OF_ALL = 120_000  # of the curves of single databases, all together
+MOST_POINTS_OF_ALL = (
+    120_000  # of the curves of single databases, all together
+)
 FEWEST_POINTS = 240  # of one of them
 
 
@@ -66,7 +68,8 @@ class Timeline:
         """
         start_us = self.scenario.start_utc_us
         local = (
-            datetime.fromtimestamp(0, UTC) + timedelta(microseconds=start_us)
+            datetime.fromtimestamp(0, UTC)
+            + timedelta(microseconds=start_us)
         ).astimezone(ZoneInfo(self.scenario.time_zone))
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
         before_us = (local - midnight) // timedelta(microseconds=1)
@@ -133,7 +136,10 @@ class Timeline:
 
     # ---- parts
     def _lane(
-        self, y: dict[str, Any], marks: list[dict[str, Any]], height: int = 190
+        self,
+        y: dict[str, Any],
+        marks: list[dict[str, Any]],
+        height: int = 190,
     ) -> dict[str, Any]:
         """Return a lane over the time axis; failures and unprotected time lie behind its marks."""
         uprights = [at / MS_US for at in self.seen.failures_us]
@@ -174,7 +180,8 @@ class Timeline:
         if not names:
             return None
         most = max(
-            FEWEST_POINTS, min(MOST_POINTS, MOST_POINTS_OF_ALL // len(names))
+            FEWEST_POINTS,
+            min(MOST_POINTS, MOST_POINTS_OF_ALL // len(names)),
         )
         return {
             i: points_of(curve(name), most) for i, name in enumerate(names)
@@ -193,7 +200,8 @@ class Timeline:
         ]
         spec = self._lane({"rows": names}, [_bars(rows, "grey")])
         told = "; ".join(
-            f"{words} from {self.when(begin)}" for begin, _, words in stretches
+            f"{words} from {self.when(begin)}"
+            for begin, _, words in stretches
         )
         bare = "; ".join(
             f"{clock(end - begin)} from {self.when(begin)}"
@@ -362,8 +370,12 @@ class Timeline:
         whole = self.seen.whole
         lag = whole.replay_lag()
         looks = LineStyle("replay lag", "blue", width=1.5)
-        marks = [line(points_of(lag), looks, self._of_each(whole.replay_lag))]
-        marks.append(level(self.scenario.danger_us, "danger", "red", "dashed"))
+        marks = [
+            line(points_of(lag), looks, self._of_each(whole.replay_lag))
+        ]
+        marks.append(
+            level(self.scenario.danger_us, "danger", "red", "dashed")
+        )
         return Chart(
             "replay",
             "Replay: how far the secondary was behind",
@@ -391,7 +403,9 @@ class Timeline:
         looks = LineStyle("true", "orange", width=1.8)
         marks = [
             line(
-                points_of(believed_in), believed, self._of_each(whole.reported)
+                points_of(believed_in),
+                believed,
+                self._of_each(whole.reported),
             ),
             line(points_of(seen), looks, self._of_each(whole.exposure)),
         ]
@@ -432,7 +446,9 @@ class Timeline:
         for view in self.seen.legs:
             not_landed, not_restored = backlog(view.t, view.leg.scenario)
             to_land.append((view.leg.begins_us, view.ends_us, not_landed))
-            to_restore.append((view.leg.begins_us, view.ends_us, not_restored))
+            to_restore.append(
+                (view.leg.begins_us, view.ends_us, not_restored)
+            )
         landing, restoring = over_legs(to_land), over_legs(to_restore)
         marks = []
         for part, colour, word, dash in (
@@ -479,7 +495,9 @@ class Timeline:
         databases = sorted({alert.database for alert in alerts})
         few = len(databases) <= MOST_ROWS
         keys = sorted({(a.database if few else a.event_id) for a in alerts})
-        names = [(self._subject(key) if few else _event(key)) for key in keys]
+        names = [
+            (self._subject(key) if few else _event(key)) for key in keys
+        ]
         marks = []
         for event_id in sorted({a.event_id for a in alerts}):
             chosen = [a for a in alerts if a.event_id == event_id]
@@ -618,7 +636,9 @@ def sent_rate(
             weights=8.0 * sent["bytes"],
         )
         # what it sent it sent since it began
-        first = int(np.searchsorted(edges, v.leg.begins_us, side="right")) - 1
+        first = (
+            int(np.searchsorted(edges, v.leg.begins_us, side="right")) - 1
+        )
         rate[first:] += spread(bits[first:] / width_s / 1e6, capacity)
     return rate, edges
 

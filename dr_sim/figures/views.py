@@ -79,7 +79,9 @@ def views_of(whole: Whole) -> Views:
             database = _as_at_first(view, legs[0], alert.database)
             alerts.append(
                 replace(
-                    alert, time_us=alert.time_us + begins_us, database=database
+                    alert,
+                    time_us=alert.time_us + begins_us,
+                    database=database,
                 )
             )
     unprotected = list(unprotected_spans(whole).values())

@@ -105,6 +105,8 @@ def _put_back(outer: Path) -> None:
     old, named = outer / _OLD, outer / _PLACE
     if not old.exists() or not named.exists():
         return
-    place = outer.parent / os.path.basename(named.read_text(encoding="utf-8"))
+    place = outer.parent / os.path.basename(
+        named.read_text(encoding="utf-8")
+    )
     if not place.exists():
         old.rename(place)

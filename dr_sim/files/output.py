@@ -72,7 +72,8 @@ def _is_stream(path: Path) -> bool:
     """Return whether a path names a stream of this process, or the place where nothing is kept."""
     text = os.path.normpath(path)
     return (
-        text in _STREAMS or re.fullmatch(r"/dev/fd/[0-9]+", text) is not None
+        text in _STREAMS
+        or re.fullmatch(r"/dev/fd/[0-9]+", text) is not None
     )
 
 
@@ -94,7 +95,9 @@ def check_place(path: Path) -> None:
         if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
             raise PermissionError(13, f"nothing may be put into {above}")
     except (OSError, RuntimeError) as error:
-        why = getattr(error, "strerror", None) or "its links lead in a circle"
+        why = (
+            getattr(error, "strerror", None) or "its links lead in a circle"
+        )
         raise InputError(
             [Problem(str(path), 0, 0, f"cannot be written ({why})")]
         ) from None

@@ -93,9 +93,7 @@ def read_inside(path: str | os.PathLike[str], most_bytes: int) -> bytes:
         and not outside_allowed.get()
         and not _lies_in(path, tree)
     ):
-        remedy = (
-            "run the command from a folder above both, or add --allow-outside"
-        )
+        remedy = "run the command from a folder above both, or add --allow-outside"
         raise OSError(13, f"it lies outside {tree}; {remedy}")
     return read_regular(path, most_bytes)
 

@@ -21,7 +21,11 @@ from dr_sim.importers.json_values import (
     text_of,
     wal_name_of,
 )
-from dr_sim.importers.postgres_backups import BaseBackup, Cluster, wal_timeline
+from dr_sim.importers.postgres_backups import (
+    BaseBackup,
+    Cluster,
+    wal_timeline,
+)
 
 Row = Mapping[str, object]
 
@@ -49,7 +53,9 @@ def _empty_servers(value: object) -> list[str]:
 def _is_list_of_backups(own: object) -> bool:
     if not isinstance(own, list):
         return False
-    return all(isinstance(row, Mapping) and "backup_id" in row for row in own)
+    return all(
+        isinstance(row, Mapping) and "backup_id" in row for row in own
+    )
 
 
 def read_barman(values: Sequence[object], file: str) -> list[Cluster]:
@@ -60,7 +66,9 @@ def read_barman(values: Sequence[object], file: str) -> list[Cluster]:
         for server, row in _backups(value):
             key = (server, str(row.get("backup_id")))
             own = merged.setdefault(key, {})
-            own.update({k: v for k, v in _flat(row).items() if v is not None})
+            own.update(
+                {k: v for k, v in _flat(row).items() if v is not None}
+            )
     found: dict[str, Cluster] = {}
     for (server, backup_id), row in merged.items():
         system_id = str(row.get("systemid") or "")
@@ -72,7 +80,10 @@ def read_barman(values: Sequence[object], file: str) -> list[Cluster]:
         except BadValueError as wrong:
             problems.append(
                 Problem(
-                    file, 0, 0, f"server {server}, backup {backup_id}: {wrong}"
+                    file,
+                    0,
+                    0,
+                    f"server {server}, backup {backup_id}: {wrong}",
                 )
             )
             continue
@@ -86,7 +97,10 @@ def read_barman(values: Sequence[object], file: str) -> list[Cluster]:
     ):
         if named and server not in named:
             found[f"{server} "] = Cluster(
-                server, "", server, remarks=["the list holds no backup of it"]
+                server,
+                "",
+                server,
+                remarks=["the list holds no backup of it"],
             )
     clusters = [
         cluster
@@ -109,7 +123,9 @@ def read_barman(values: Sequence[object], file: str) -> list[Cluster]:
     return clusters
 
 
-def _named_elsewhere(cluster: Cluster, found: Mapping[str, Cluster]) -> bool:
+def _named_elsewhere(
+    cluster: Cluster, found: Mapping[str, Cluster]
+) -> bool:
     """An unfinished backup names no system id: its remarks go to the server's one cluster."""
     others = [
         other
@@ -171,14 +187,18 @@ def _flat(row: Row) -> dict[str, object]:
                     if value is not None
                 }
             )
-    flat["last_available"] = at_path(row, "wal_information", "last_available")
+    flat["last_available"] = at_path(
+        row, "wal_information", "last_available"
+    )
     archived = at_path(row, "wal_information", "disk_usage_bytes")
     if archived is not None:
         flat["wal_size_bytes"] = archived
     return flat
 
 
-def _backup(backup_id: str, row: Row, cluster: Cluster) -> BaseBackup | None:
+def _backup(
+    backup_id: str, row: Row, cluster: Cluster
+) -> BaseBackup | None:
     status = text_of(row, "status")
     if status != "DONE":
         cluster.remarks.append(
@@ -254,7 +274,9 @@ def _bytes(row: Row, *keys: str) -> int:
     return 0
 
 
-def _instant(row: Row, stamp: str, text: str, cluster: Cluster) -> int | None:
+def _instant(
+    row: Row, stamp: str, text: str, cluster: Cluster
+) -> int | None:
     """The epoch seconds where there are any; else the text, whose zone Barman's old lists do not
     name.
     """

@@ -27,7 +27,9 @@ Row = tuple[int, Mapping[str, object]]
 
 _LSN_LIMIT = 10**25  # msdb keeps LSNs as numeric(25, 0)
 _SIZE_LIMIT = 2**60
-_UNKNOWN_ZONE = 127  # msdb's time_zone for a backup that does not know its own
+_UNKNOWN_ZONE = (
+    127  # msdb's time_zone for a backup that does not know its own
+)
 _ZONES = range(
     -48, 57
 )  # the others are quarter hours from UTC: -12 h to +14 h
@@ -93,18 +95,24 @@ def json_rows(text: str, file: str) -> list[Row]:
         found = _json_lists(text)
     except json.JSONDecodeError as wrong:
         raise error(
-            file, f"is not valid JSON: {wrong.msg}", wrong.lineno, wrong.colno
+            file,
+            f"is not valid JSON: {wrong.msg}",
+            wrong.lineno,
+            wrong.colno,
         ) from None
     except (RecursionError, ValueError):
         raise error(
-            file, "is not a backup history: a JSON list of backups is needed"
+            file,
+            "is not a backup history: a JSON list of backups is needed",
         ) from None
     if (
         isinstance(found, dict)
         and isinstance(found.get("value"), list)
         and found.keys() <= {"value", "Count"}
     ):
-        found = found["value"]  # Windows PowerShell's way to write some lists
+        found = found[
+            "value"
+        ]  # Windows PowerShell's way to write some lists
     if found is None:  # what a script writes that found nothing
         found = []
     rows: list[Any] = found if isinstance(found, list) else [found]
@@ -126,9 +134,9 @@ def _json_lists(text: str) -> object:
     start = _BLANK.match(text)
     value, end = decoder.raw_decode(text, start.end() if start else 0)
     found = [value]
-    while (blank := _BLANK.match(text, end)) is not None and blank.end() < len(
-        text
-    ):
+    while (
+        blank := _BLANK.match(text, end)
+    ) is not None and blank.end() < len(text):
         value, end = decoder.raw_decode(text, blank.end())
         found.append(value)
     if len(found) == 1:
@@ -329,7 +337,9 @@ def as_instant(value: object, offset: timedelta | None) -> tuple[int, bool]:
     if isinstance(value, dict):  # a date that was exported as an object
         value = folded(value).get("value")
     match = (
-        _DATE_MS.fullmatch(value.strip()) if isinstance(value, str) else None
+        _DATE_MS.fullmatch(value.strip())
+        if isinstance(value, str)
+        else None
     )
     try:
         if match is not None:

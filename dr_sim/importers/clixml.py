@@ -89,7 +89,9 @@ class _Reader:
         for child in element:
             tag = _tag(child)
             if tag in _LISTS:
-                return [self.value(each, depth + 1, is_row) for each in child]
+                return [
+                    self.value(each, depth + 1, is_row) for each in child
+                ]
             if tag == "ToString":
                 text = _unescaped(child.text or "")
             elif tag in _MEMBERS:

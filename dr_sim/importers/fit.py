@@ -49,7 +49,9 @@ class Fitted:
 class DatabaseFit:
     name: str
     entries: int
-    begins_utc_us: int  # start of the first interval whose log volume is known
+    begins_utc_us: (
+        int  # start of the first interval whose log volume is known
+    )
     ends_utc_us: int
     full: Fitted
     incremental: Fitted
@@ -160,7 +162,10 @@ def _log_schedule(logs: Sequence[BackupHeader]) -> tuple[Fitted, int]:
 
 
 def slow_schedule(
-    headers: Sequence[BackupHeader], alone: str, without: str, span_us: int = 0
+    headers: Sequence[BackupHeader],
+    alone: str,
+    without: str,
+    span_us: int = 0,
 ) -> Fitted:
     """weekly, daily or every so often, from the median distance of the starts; at the most frequent
     time of day.
@@ -318,7 +323,9 @@ def _spread(
     found = {}
     done = 0
     for slot in range(first, last):
-        written_us = min(max(slot * interval_us, begin_us), end_us) - begin_us
+        written_us = (
+            min(max(slot * interval_us, begin_us), end_us) - begin_us
+        )
         so_far = size * written_us // (end_us - begin_us)
         found[slot] = so_far - done
         done = so_far
@@ -369,7 +376,9 @@ def _remark(
         )
     if any(entry.utc_guessed for entry in entries):
         fit.remarks.append("instants name no time zone: taken as UTC")
-    simple = sum(entry.recovery_model.upper() == "SIMPLE" for entry in entries)
+    simple = sum(
+        entry.recovery_model.upper() == "SIMPLE" for entry in entries
+    )
     if simple:
         fit.remarks.append(
             f"{counted(simple, 'backup')} in simple recovery model: the log chain breaks there"

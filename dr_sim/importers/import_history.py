@@ -18,7 +18,11 @@ from dr_sim.importers.fit import (
     utc_text,
 )
 from dr_sim.importers.monitor import MonitorFit, read_monitor
-from dr_sim.importers.restores import RestoreFit, fit_restores, parse_restores
+from dr_sim.importers.restores import (
+    RestoreFit,
+    fit_restores,
+    parse_restores,
+)
 from dr_sim.importers.sqlserver_history import HistoryEntry, read_history
 from dr_sim.scenario.values import is_name
 from dr_sim.units import HOUR_US, MINUTE_US, SECOND_US
@@ -70,7 +74,9 @@ def import_history(
             fit = fit_database(by_database[database])
         except ValueError as wrong:
             problems.append(
-                Problem(file, 0, 0, f"database {_one_line(database)}: {wrong}")
+                Problem(
+                    file, 0, 0, f"database {_one_line(database)}: {wrong}"
+                )
             )
             continue
         if not is_name(database):
@@ -222,7 +228,9 @@ def scenario_of(
         else:
             lines.append(
                 _line(
-                    "log_volume", "1 MB per 5 min", "the history holds no logs"
+                    "log_volume",
+                    "1 MB per 5 min",
+                    "the history holds no logs",
                 )
             )
         for key, schedule in (
@@ -333,9 +341,12 @@ def _busiest(fit: DatabaseFit, begins_us: int) -> _Worst:
     if not any(fit.series_bytes):
         return _Worst(0, 0, 0)
     number = max(
-        range(len(fit.series_bytes)), key=lambda i: (fit.series_bytes[i], -i)
+        range(len(fit.series_bytes)),
+        key=lambda i: (fit.series_bytes[i], -i),
     )
-    per_log = fit.series_bytes[number] * fit.log_interval_us // fit.interval_us
+    per_log = (
+        fit.series_bytes[number] * fit.log_interval_us // fit.interval_us
+    )
     crossing_us = per_log * 8 // LINK_MBIT_S
     cut_us = (
         (number + 1)
@@ -350,7 +361,9 @@ def _busiest(fit: DatabaseFit, begins_us: int) -> _Worst:
 
 
 def _line(key: str, value: str, guess: str) -> str:
-    return f"    {key}: {value}" + (f"  # guessed: {guess}" if guess else "")
+    return f"    {key}: {value}" + (
+        f"  # guessed: {guess}" if guess else ""
+    )
 
 
 def report_of(
@@ -365,7 +378,9 @@ def report_of(
     lines = [f"{_one_line(file)}: {found}"]
     lines += [f"  - {_one_line(remark)}" for remark in remarks]
     for fit in fits:
-        span = f"{utc_text(fit.begins_utc_us)} to {utc_text(fit.ends_utc_us)}"
+        span = (
+            f"{utc_text(fit.begins_utc_us)} to {utc_text(fit.ends_utc_us)}"
+        )
         lines.append(
             f"{_one_line(fit.name)}: {counted(fit.entries, 'backup')}, {span}"
         )
@@ -383,7 +398,9 @@ def report_of(
         if fit.series_bytes:
             total, most = sum(fit.series_bytes), max(fit.series_bytes)
             guess = (
-                f"  (guessed: {fit.series_guess})" if fit.series_guess else ""
+                f"  (guessed: {fit.series_guess})"
+                if fit.series_guess
+                else ""
             )
             lines.append(
                 f"  log volume  {total} bytes in {counted(len(fit.series_bytes), 'interval')}, at "

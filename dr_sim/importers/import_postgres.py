@@ -33,7 +33,12 @@ from dr_sim.importers.import_history import (
     series_of,
 )
 from dr_sim.importers.json_values import json_values
-from dr_sim.importers.postgres_backups import Cluster, Placed, Positions, place
+from dr_sim.importers.postgres_backups import (
+    Cluster,
+    Placed,
+    Positions,
+    place,
+)
 from dr_sim.scenario.values import is_name
 from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from dr_sim.words import counted
@@ -126,7 +131,9 @@ def import_postgres(
         if newest.get(cluster.place) is cluster
     ]
     if not placed:
-        raise error(file, "holds no finished backup: at least one is needed")
+        raise error(
+            file, "holds no finished backup: at least one is needed"
+        )
     fits = [fit_cluster(each, archive_timeout_us) for each in placed]
     taken: set[str] = set()
     for number, fit in enumerate(fits, 1):
@@ -188,15 +195,21 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)[:200]
 
 
-def fit_cluster(placed: Placed, archive_timeout_us: int | None) -> DatabaseFit:
+def fit_cluster(
+    placed: Placed, archive_timeout_us: int | None
+) -> DatabaseFit:
     """Fit the history of one cluster that has backups."""
     cluster = placed.cluster
     backups = cluster.backups
-    headers = sorted(placed.backups.values(), key=lambda h: h.started_utc_us)
+    headers = sorted(
+        placed.backups.values(), key=lambda h: h.started_utc_us
+    )
     fulls = [h for h in headers if h.kind is Kind.FULL]
     incrementals = [h for h in headers if h.kind is Kind.INCREMENTAL]
     ends_us = max(b.finished_utc_us for b in backups)
-    begins_us = max(min(b.started_utc_us for b in backups), ends_us - MOST_US)
+    begins_us = max(
+        min(b.started_utc_us for b in backups), ends_us - MOST_US
+    )
     span_us = ends_us - headers[0].started_utc_us
     stretches = [each for each in _volumes(placed) if each[0] >= begins_us]
     log = _log_interval(cluster, stretches, archive_timeout_us)
@@ -212,7 +225,9 @@ def fit_cluster(placed: Placed, archive_timeout_us: int | None) -> DatabaseFit:
         interval_us=SERIES_INTERVAL_US,
         remarks=list(cluster.remarks),
     )
-    fit.log_interval_us = units.parse_duration(log.text.removeprefix("every "))
+    fit.log_interval_us = units.parse_duration(
+        log.text.removeprefix("every ")
+    )
     if headers[0].started_utc_us < begins_us:
         fit.remarks.append(
             f"of {span_us // DAY_US} days the last {MOST_US // DAY_US} are played"
@@ -261,7 +276,9 @@ def _log_interval(
             if timeout_us
             else "nothing tells the volume of WAL; give --archive-timeout",
         )
-    fills_us = max(round(segment * time_us / total / SECOND_US), 1) * SECOND_US
+    fills_us = (
+        max(round(segment * time_us / total / SECOND_US), 1) * SECOND_US
+    )
     if timeout_us is not None:
         return Fitted(
             f"every {units.format_duration(min(fills_us, timeout_us))}"
@@ -291,7 +308,9 @@ def _size(cluster: Cluster) -> Fitted:
     return Fitted(f"{ASSUMED_SIZE_BYTES} B", "the history tells no size")
 
 
-def _fill(fit: DatabaseFit, stretches: Sequence[tuple[int, int, int]]) -> None:
+def _fill(
+    fit: DatabaseFit, stretches: Sequence[tuple[int, int, int]]
+) -> None:
     """WAL of each hour: evenly between two backups, whole bytes, none lost by rounding."""
     if not stretches:
         return

@@ -28,7 +28,9 @@ def json_values(text: str, file: str) -> list[object]:
     """Every JSON list or object that begins at the start of a line. InputError if there is none, or
     one is broken.
     """
-    decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_number)
+    decoder = json.JSONDecoder(
+        parse_float=Decimal, parse_constant=_no_number
+    )
     found: list[object] = []
     at = 0
     while at < len(text):
@@ -40,7 +42,9 @@ def json_values(text: str, file: str) -> list[object]:
         try:
             value, end = decoder.raw_decode(text, at)
         except json.JSONDecodeError as wrong:
-            if wrong.pos <= line_end and _LOG_LINE.search(text, at, line_end):
+            if wrong.pos <= line_end and _LOG_LINE.search(
+                text, at, line_end
+            ):
                 at = line_end + 1
                 continue
             raise error(
@@ -124,7 +128,8 @@ def instant_of(row: Mapping[str, object], *path: str) -> int | None:
     if value is None or value == "":
         return None
     if isinstance(value, (int, Decimal)) or (
-        isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value.strip())
+        isinstance(value, str)
+        and re.fullmatch(r"\d+(\.\d+)?", value.strip())
     ):
         try:
             us = int(Decimal(str(value)) * 1_000_000)

@@ -25,9 +25,7 @@ from dr_sim.importers.fit import Fitted
 from dr_sim.units import MINUTE_US, SECOND_US
 from dr_sim.words import counted
 
-_NO_TABLE = (
-    "no CSV of log_shipping_monitor_secondary or log_shipping_monitor_primary"
-)
+_NO_TABLE = "no CSV of log_shipping_monitor_secondary or log_shipping_monitor_primary"
 _LONGEST_MINUTES, _LONGEST_S = 60 * 24 * 366, 86_400 * 366
 
 
@@ -101,7 +99,10 @@ def read_monitor(
         ours = 0
         for line, row in rows:
             try:
-                if required(row, as_text, "primary_database").lower() in known:
+                if (
+                    required(row, as_text, "primary_database").lower()
+                    in known
+                ):
                     ours += 1
                     _take(row, found, fit)
             except BadValueError as wrong:

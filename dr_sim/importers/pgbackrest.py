@@ -20,7 +20,11 @@ from dr_sim.importers.json_values import (
     text_of,
     wal_name_of,
 )
-from dr_sim.importers.postgres_backups import BaseBackup, Cluster, wal_timeline
+from dr_sim.importers.postgres_backups import (
+    BaseBackup,
+    Cluster,
+    wal_timeline,
+)
 
 _KINDS = {
     "full": Kind.FULL,
@@ -91,7 +95,8 @@ def _clusters(
         )
         if key not in by_key:
             by_key[key] = found.setdefault(
-                f"id {key[0]} in repository {key[1]}", Cluster(name, "", name)
+                f"id {key[0]} in repository {key[1]}",
+                Cluster(name, "", name),
             )
         return by_key[key]
 
@@ -108,7 +113,9 @@ def _clusters(
             backup = _backup(row)
         except BadValueError as wrong:
             problems.append(
-                Problem(file, 0, 0, f"stanza {name}, backup {number}: {wrong}")
+                Problem(
+                    file, 0, 0, f"stanza {name}, backup {number}: {wrong}"
+                )
             )
             continue
         if backup is None:
@@ -186,7 +193,9 @@ def _backup(row: Mapping[str, object]) -> BaseBackup | None:
         first_wal=first_wal,
         last_wal=last_wal,
         cluster_bytes=max(number_of(row, "info", "size") or 0, 0),
-        moved_bytes=max(number_of(row, "info", "repository", "delta") or 0, 0),
+        moved_bytes=max(
+            number_of(row, "info", "repository", "delta") or 0, 0
+        ),
         read_bytes=max(number_of(row, "info", "delta") or 0, 0),
         has_page_errors=at_path(row, "error") is True,
     )
@@ -198,7 +207,9 @@ def _parent(row: Mapping[str, object]) -> str:
     """
     references = row.get("reference")
     last = (
-        references[-1] if isinstance(references, list) and references else None
+        references[-1]
+        if isinstance(references, list) and references
+        else None
     )
     return text_of(row, "prior") or (
         last

@@ -24,7 +24,9 @@ def sources_of_run(folder: Path) -> list[Source]:
     end_us = min(
         (row.time_us for row in journal.rows("truth.failed")), default=None
     )
-    headers: list[dict[str, BackupHeader]] = [{} for _ in scenario.databases]
+    headers: list[dict[str, BackupHeader]] = [
+        {} for _ in scenario.databases
+    ]
     damaged: list[int] = [0] * len(headers)
     names: list[dict[int, str]] = [{} for _ in headers]
     for row in journal.rows(

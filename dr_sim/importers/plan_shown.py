@@ -40,7 +40,11 @@ def exit_code(answers: Sequence[PlanAnswer]) -> int:
 
 
 def _json(answer: PlanAnswer) -> dict[str, Any]:
-    source, outlook, names = answer.source, answer.outlook, answer.opened.names
+    source, outlook, names = (
+        answer.source,
+        answer.outlook,
+        answer.opened.names,
+    )
     steps = [_step_json(answer, step) for step in outlook.plan.steps]
     missing = [_gap_json(source, gap) for gap in outlook.missing]
     unusable = [
@@ -132,14 +136,18 @@ def _text(answer: PlanAnswer) -> str:
     for number, step in enumerate(outlook.plan.steps, 1):
         name = _line(answer.opened.names[step.backup_id])
         finished = utc_text(step.finished_utc_us)
-        line = f"  {number:>{width}}  {step.kind.word:<11}  {name}  {finished}"
+        line = (
+            f"  {number:>{width}}  {step.kind.word:<11}  {name}  {finished}"
+        )
         if step.nominal_bytes:
             line += f"  {size(step.nominal_bytes)}"
         lines.append(line)
     lines.append(f"  reaches   {_reaches(answer)}")
     for gap in outlook.missing:
         words = (
-            "lost" if gap.state is OutlookState.LOST else "late: not here yet"
+            "lost"
+            if gap.state is OutlookState.LOST
+            else "late: not here yet"
         )
         stretch = source.stretch_text(gap.fork, gap.first_lsn, gap.last_lsn)
         lines.append(f"  missing   {stretch} ({words})")
@@ -196,18 +204,26 @@ def _reaches(answer: PlanAnswer) -> str:
         else ""
     )
     position = f"{at}({answer.source.position_text(*reached)})"
-    return position if answer.is_met else f"{position}: the target is missed"
+    return (
+        position if answer.is_met else f"{position}: the target is missed"
+    )
 
 
 def _why_nothing(answer: PlanAnswer) -> str:
     opened, target = answer.opened, answer.target
-    fulls = [header for header in opened.headers if header.kind is Kind.FULL]
     fulls = [
-        full for full in fulls if full.backup_id not in opened.told.incomplete
+        header for header in opened.headers if header.kind is Kind.FULL
+    ]
+    fulls = [
+        full
+        for full in fulls
+        if full.backup_id not in opened.told.incomplete
     ]
     if not fulls:
         return "no full backup is at hand from which a restore could start"
-    first = min(fulls, key=lambda full: (full.finished_utc_us, full.backup_id))
+    first = min(
+        fulls, key=lambda full: (full.finished_utc_us, full.backup_id)
+    )
     if not target.is_end and all(map(target.is_overshot_by, fulls)):
         name = _line(opened.names[first.backup_id])
         return (

@@ -13,7 +13,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from dr_sim.backups.model import BackupHeader
-from dr_sim.backups.target import ASSUMED_FIXED_US, ASSUMED_RATE_BYTES_S, Told
+from dr_sim.backups.target import (
+    ASSUMED_FIXED_US,
+    ASSUMED_RATE_BYTES_S,
+    Told,
+)
 from dr_sim.errors import InputError
 from dr_sim.importers.cells import (
     BadValueError,
@@ -37,7 +41,9 @@ _WAL_NAME = re.compile(r"[0-9A-Fa-f]{24}")
 _VLF_LSN = re.compile(
     r"([0-9A-Fa-f]{1,8}):([0-9A-Fa-f]{1,8}):([0-9A-Fa-f]{1,4})"
 )
-_HISTORY_LINE = re.compile(r"\s*(\d+)\s+([0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8})\b")
+_HISTORY_LINE = re.compile(
+    r"\s*(\d+)\s+([0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8})\b"
+)
 _HISTORY_NAME = re.compile(r"([0-9A-Fa-f]{8})\.history")
 ASSUMED_COSTS = "assumed, from 500 GB in 23 min 24 s; give --restore-rate and --restore-fixed"
 
@@ -162,7 +168,9 @@ class SqlServerSource:
                     _file_name(path) for path in paths
                 )
         if any(entry.utc_guessed for entry in left):
-            opened.remarks.append("instants name no time zone: taken as UTC")
+            opened.remarks.append(
+                "instants name no time zone: taken as UTC"
+            )
         return opened
 
     def _guids(self) -> dict[str, int]:
@@ -226,9 +234,7 @@ class SqlServerSource:
         return f"{self.fork_text(fork)}, LSN {lsn}"
 
     def stretch_text(self, fork: int, first_lsn: int, last_lsn: int) -> str:
-        return (
-            f"log of {self.fork_text(fork)} from LSN {first_lsn} to {last_lsn}"
-        )
+        return f"log of {self.fork_text(fork)} from LSN {first_lsn} to {last_lsn}"
 
 
 def _paths(entry: HistoryEntry) -> list[str]:
@@ -291,7 +297,8 @@ class PostgresSource:
         for label, header in left.items():
             opened.names[header.backup_id] = label
         moved = {
-            backup.label: backup.moved_bytes for backup in self.cluster.backups
+            backup.label: backup.moved_bytes
+            for backup in self.cluster.backups
         }
         for label, header in left.items():
             opened.stored_bytes[header.backup_id] = moved[label]
@@ -368,7 +375,8 @@ class RunSource:
         }
         names = {header.backup_id: name for name, header in left.items()}
         stored = {
-            header.backup_id: header.nominal_bytes for header in left.values()
+            header.backup_id: header.nominal_bytes
+            for header in left.values()
         }
         return Opened(
             list(left.values()), names, Told(), stored, list(self.remarks)
@@ -376,7 +384,9 @@ class RunSource:
 
     def fork(self, text: str) -> int:
         if not re.fullmatch(r"\d{1,9}", text):
-            raise BadValueError(f"{text[:60]!r} is no fork: write its number")
+            raise BadValueError(
+                f"{text[:60]!r} is no fork: write its number"
+            )
         return int(text)
 
     def fork_text(self, fork: int) -> str:
@@ -480,9 +490,7 @@ def read_forks(data: bytes, file: str, name: str, forks: Forks) -> None:
             zip(children, chain, strict=True) if chain else ()
         )
         return
-    what = (
-        "neither a timeline file (0000000N.history) nor CSV of recovery forks"
-    )
+    what = "neither a timeline file (0000000N.history) nor CSV of recovery forks"
     for line, row in csv_rows(text, file, "fork_point_lsn", what):
         child, parent, point = (
             str(row.get(fold(key)) or "") for key in _FORK_HEADS

@@ -81,7 +81,9 @@ class Cluster:
         self.backups.sort(
             key=lambda b: (b.finished_utc_us, b.started_utc_us, b.label)
         )
-        self.segment_bytes = self.segment_bytes or self._found_segment_size()
+        self.segment_bytes = (
+            self.segment_bytes or self._found_segment_size()
+        )
         by_label = {backup.label: backup for backup in self.backups}
         for backup in self.backups:
             above = by_label.get(backup.parent)
@@ -100,7 +102,9 @@ class Cluster:
                 )
                 backup.first_timeline = backup.timeline = above.timeline
         errors = [
-            backup.label for backup in self.backups if backup.has_page_errors
+            backup.label
+            for backup in self.backups
+            if backup.has_page_errors
         ]
         if errors:
             self.remarks.append(
@@ -145,7 +149,9 @@ class Cluster:
 
 def wal_start(name: str, segment_bytes: int) -> int:
     """The LSN at which a segment of this name begins."""
-    return int(name[8:16], 16) * 2**32 + int(name[16:24], 16) * segment_bytes
+    return (
+        int(name[8:16], 16) * 2**32 + int(name[16:24], 16) * segment_bytes
+    )
 
 
 def wal_timeline(name: str) -> int:
@@ -309,7 +315,9 @@ class _Gone:
             return []
         if timeline == self.oldest[0]:
             first = max(first, self.oldest[1])
-        return _without(first, last, self.starts.get(timeline, []), self.size)
+        return _without(
+            first, last, self.starts.get(timeline, []), self.size
+        )
 
     def touches(self, header: BackupHeader) -> bool:
         """Is WAL gone that was written while this backup ran?"""
@@ -332,7 +340,10 @@ def _ends(
     """First and last position of each backup."""
     if positions is Positions.LSN:
         return {
-            b.label: (b.first_lsn or 0, max(b.last_lsn or 0, b.first_lsn or 0))
+            b.label: (
+                b.first_lsn or 0,
+                max(b.last_lsn or 0, b.first_lsn or 0),
+            )
             for b in cluster.backups
         }
     if positions is Positions.TIME:
@@ -360,7 +371,10 @@ def _ends(
         rank[start] = min(rank.get(start, -1) + 1, size - 1)
         place[label, which] = start + rank[start]
     return {
-        b.label: (place[b.label, 0], max(place[b.label, 0], place[b.label, 1]))
+        b.label: (
+            place[b.label, 0],
+            max(place[b.label, 0], place[b.label, 1]),
+        )
         for b in cluster.backups
     }
 

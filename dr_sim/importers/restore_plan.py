@@ -94,7 +94,9 @@ def plan_restore(history: Path, question: PlanQuestion) -> list[PlanAnswer]:
         try:
             read_forks(read_bytes(path), str(path), path.name, forks)
         except BadValueError as wrong:
-            raise InputError([Problem(str(path), 0, 0, str(wrong))]) from None
+            raise InputError(
+                [Problem(str(path), 0, 0, str(wrong))]
+            ) from None
     if question.database:
         names = [source.database for source in sources]
         sources = [
@@ -215,7 +217,9 @@ def _check_fork(source: Source, fork: int, forks: Forks) -> None:
         known |= {header.fork, header.first_fork}
     if fork in known:
         return
-    written = ", ".join(source.fork_text(each) for each in sorted(known)[:8])
+    written = ", ".join(
+        source.fork_text(each) for each in sorted(known)[:8]
+    )
     message = f"{source.database} has no {source.fork_text(fork)}; it has {written or 'none'}"
     raise _refused("--fork", message)
 
@@ -330,7 +334,9 @@ def _remark_current(
     """Remark that backups at hand lie beyond the position that was given as the primary's."""
     if current is None:
         return
-    ends = [h.last_lsn for h in answer.opened.headers if h.fork == current[0]]
+    ends = [
+        h.last_lsn for h in answer.opened.headers if h.fork == current[0]
+    ]
     furthest = max(ends, default=current[1])
     if furthest > current[1]:
         position = answer.source.position_text(*current)
@@ -355,7 +361,8 @@ def _remark(answer: PlanAnswer, current: tuple[int, int] | None) -> None:
     ):
         where = f"the current position is on {source.fork_text(current[0])}"
         if any(
-            current[0] in (h.fork, h.first_fork) for h in answer.opened.headers
+            current[0] in (h.fork, h.first_fork)
+            for h in answer.opened.headers
         ):
             answer.remarks.append(
                 f"{where}; a newer one exists: {source.fork_text(outlook.plan.fork)}"

@@ -44,10 +44,10 @@ from dr_sim.words import counted
 FEWEST_PAIRS = 5
 REWEIGHTED = 4
 SHORTEST_US = 1_000.0  # msdb counts in steps of 3.3 ms
-MOST_PAIRS = 400  # their slopes are 80,000; of more, an even choice is taken
-ASSUMED_RATE_BYTES_S = (
-    356_000_000  # the default of secondary.restore_rate: 500 GB in 23 min 24 s
+MOST_PAIRS = (
+    400  # their slopes are 80,000; of more, an even choice is taken
 )
+ASSUMED_RATE_BYTES_S = 356_000_000  # the default of secondary.restore_rate: 500 GB in 23 min 24 s
 _NO_TABLE = "no CSV of restorehistory joined to the secondary's backupset"
 
 
@@ -56,7 +56,9 @@ class TimedRestore:
     """One restore of a backup that the history holds. at_utc_us: restore_date."""
 
     at_utc_us: int
-    number: int  # restore_history_id; the row's number if the export has none
+    number: (
+        int  # restore_history_id; the row's number if the export has none
+    )
     header: BackupHeader
 
 
@@ -137,11 +139,15 @@ def parse_restores(
         for remark, count in zip(remarks, (strange, unzoned), strict=True)
         if count
     ]
-    return sorted(found.values(), key=lambda r: (r.at_utc_us, r.number)), told
+    return sorted(
+        found.values(), key=lambda r: (r.at_utc_us, r.number)
+    ), told
 
 
 def _restore(
-    number: int, row: Mapping[str, object], by_id: Mapping[str, BackupHeader]
+    number: int,
+    row: Mapping[str, object],
+    by_id: Mapping[str, BackupHeader],
 ) -> tuple[TimedRestore, bool] | None:
     """(a restore, True if its zone was known); None if it is of nothing in the history."""
     header = by_id.get(
@@ -151,7 +157,9 @@ def _restore(
         optional(row, as_text, "restore_type") or ""
     ).strip().upper() == "V"
     when = optional(
-        row, lambda value: as_instant(value, zone_offset(row)), "restore_date"
+        row,
+        lambda value: as_instant(value, zone_offset(row)),
+        "restore_date",
     )
     own = optional(row, as_whole, "restore_history_id")
     if header is None or verify_only or when is None:
@@ -205,7 +213,8 @@ def _fit_durations(
         return
     step = -(-len(pairs) // MOST_PAIRS)
     took = [
-        second.at_utc_us - first.at_utc_us for first, second in pairs[::step]
+        second.at_utc_us - first.at_utc_us
+        for first, second in pairs[::step]
     ]
     starts = [
         (_bytes(first.header), us)
@@ -226,9 +235,12 @@ def _fit_durations(
         units.format_size(units.three_figures(of(points)[0]))
         for of in (min, max)
     )
-    words = f"{len(took)} logs restored back to back, {smallest} to {largest}"
+    words = (
+        f"{len(took)} logs restored back to back, {smallest} to {largest}"
+    )
     off, others = (
-        f"{100 * _residual(*each):.0f} %" for each in ((line, points), other)
+        f"{100 * _residual(*each):.0f} %"
+        for each in ((line, points), other)
     )
     fit.remarks.append(
         f"restore_date taken as the {means} of a restore: large logs lie {off} off the "
@@ -424,7 +436,9 @@ def _fit_waits(
     )
 
 
-def _between_runs(logs: Sequence[TimedRestore], interval_us: int) -> list[int]:
+def _between_runs(
+    logs: Sequence[TimedRestore], interval_us: int
+) -> list[int]:
     starts = [
         second.at_utc_us
         for first, second in pairwise(logs)

@@ -118,7 +118,9 @@ class HistoryEntry:
     set_id: str  # backup_set_uuid; '' if the export has none
     server: str
     path: str  # of the backup file; '' if the export has none
-    device_type: int | None  # msdb's: 2 disk, 5 tape, 7 virtual device, 9 URL
+    device_type: (
+        int | None
+    )  # msdb's: 2 disk, 5 tape, 7 virtual device, 9 URL
     recovery_model: str
     utc_guessed: bool
     identity: Identity
@@ -179,7 +181,9 @@ def read_history(data: bytes, file: str = "history") -> ImportedHistory:
             skipped[str(why)] += 1
         except BadValueError as wrong:
             problems.append(
-                Problem(file, line, min(line, 1), f"backup {number}: {wrong}")
+                Problem(
+                    file, line, min(line, 1), f"backup {number}: {wrong}"
+                )
             )
     if problems:
         raise refusal(problems)
@@ -214,7 +218,9 @@ def _rows(text: str, file: str) -> list[Row]:
         return clixml_rows(text, file)
     lines = text.split("\n")
     json_lines = [
-        number for number, line in enumerate(lines) if line[:1] in ("[", "{")
+        number
+        for number, line in enumerate(lines)
+        if line[:1] in ("[", "{")
     ]
     if json_lines and "databasename" not in fold(
         lines[0]
@@ -226,7 +232,8 @@ def _rows(text: str, file: str) -> list[Row]:
         ]
         last = max([number + 1 for number in ends], default=len(lines))
         return json_rows(
-            "\n" * json_lines[0] + "\n".join(lines[json_lines[0] : last]), file
+            "\n" * json_lines[0] + "\n".join(lines[json_lines[0] : last]),
+            file,
         )
     return csv_rows(text, file, "database_name", _NEITHER)
 
@@ -381,22 +388,31 @@ def _name_crossings(entries: list[HistoryEntry]) -> list[str]:
             logs.setdefault(key, []).append(entry)
         elif entry.header.kind is Kind.FULL:
             begins[key] = min(
-                begins.get(key, entry.header.first_lsn), entry.header.first_lsn
+                begins.get(key, entry.header.first_lsn),
+                entry.header.first_lsn,
             )
     ends: dict[tuple[str, int], set[int]] = {}
     for (database, fork), own in logs.items():
         for entry in own:
-            ends.setdefault((database, entry.header.last_lsn), set()).add(fork)
+            ends.setdefault((database, entry.header.last_lsn), set()).add(
+                fork
+            )
     for key, own in logs.items():
         first = min(
             own,
-            key=lambda entry: (entry.header.first_lsn, -entry.header.last_lsn),
+            key=lambda entry: (
+                entry.header.first_lsn,
+                -entry.header.last_lsn,
+            ),
         )
-        parents = ends.get((key[0], first.header.first_lsn), set()) - {key[1]}
+        parents = ends.get((key[0], first.header.first_lsn), set()) - {
+            key[1]
+        }
         if (
             key in told
             or len(parents) != 1
-            or begins.get(key, first.header.last_lsn) <= first.header.first_lsn
+            or begins.get(key, first.header.last_lsn)
+            <= first.header.first_lsn
         ):
             continue
         (first.header.first_fork,) = parents
@@ -443,7 +459,9 @@ def _base_of(
     """
     own = [full for full in fulls if full.database == incremental.database]
     found = [full for full in own if told and full.checkpoint_lsn == told]
-    found = found or [full for full in own if told and full.first_lsn == told]
+    found = found or [
+        full for full in own if told and full.first_lsn == told
+    ]
     return min(
         found,
         key=lambda full: full.fork != incremental.first_fork,

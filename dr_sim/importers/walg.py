@@ -19,7 +19,11 @@ from dr_sim.importers.json_values import (
     text_of,
     wal_name_of,
 )
-from dr_sim.importers.postgres_backups import BaseBackup, Cluster, wal_timeline
+from dr_sim.importers.postgres_backups import (
+    BaseBackup,
+    Cluster,
+    wal_timeline,
+)
 
 
 def is_walg(values: Sequence[object]) -> bool:
@@ -51,12 +55,15 @@ def read_walg(values: Sequence[object], file: str) -> list[Cluster]:
             system_id = text_of(row, "system_identifier")
             backup = _backup(row)
         except BadValueError as wrong:
-            problems.append(Problem(file, 0, 0, f"backup {number}: {wrong}"))
+            problems.append(
+                Problem(file, 0, 0, f"backup {number}: {wrong}")
+            )
             continue
         cluster = found.setdefault(
             system_id,
             Cluster(
-                f"cluster {system_id or '(no system identifier)'}", system_id
+                f"cluster {system_id or '(no system identifier)'}",
+                system_id,
             ),
         )
         if (system_id, backup.label) in taken:

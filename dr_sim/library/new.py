@@ -61,7 +61,10 @@ QUESTIONS = (
         "log_volume", "log that each writes", "350 KiB/s", bounds.volume
     ),
     TemplateQuestion(
-        "full", "full backups start", "weekly Sun 01:00", times.parse_schedule
+        "full",
+        "full backups start",
+        "weekly Sun 01:00",
+        times.parse_schedule,
     ),
     TemplateQuestion(
         "log",
@@ -81,7 +84,9 @@ QUESTIONS = (
         "15 min",
         bounds.duration,
     ),
-    TemplateQuestion("rto", "longest outage (RTO)", "30 min", bounds.duration),
+    TemplateQuestion(
+        "rto", "longest outage (RTO)", "30 min", bounds.duration
+    ),
 )
 
 
@@ -99,7 +104,9 @@ _OF_TEMPLATE = {
 
 def usual(question: TemplateQuestion, template: str) -> str:
     """Return the answer that is taken where none is given."""
-    return _OF_TEMPLATE.get(template, {}).get(question.key, question.default)
+    return _OF_TEMPLATE.get(template, {}).get(
+        question.key, question.default
+    )
 
 
 def template_names() -> list[str]:

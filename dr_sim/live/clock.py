@@ -53,10 +53,10 @@ class SystemClock:
                 self._moved_us = int(moved_us)
             else:
                 elapsed_us = max(0, self.utc_us() - int(utc_us))
-                self._moved_us = int(mono_us) + elapsed_us - self.kernel_us()
-        return (
-            f"{boot or '-'} {self._moved_us} {self.mono_us()} {self.utc_us()}"
-        )
+                self._moved_us = (
+                    int(mono_us) + elapsed_us - self.kernel_us()
+                )
+        return f"{boot or '-'} {self._moved_us} {self.mono_us()} {self.utc_us()}"
 
     def mono_us(self) -> int:
         return self.kernel_us() + self._moved_us

@@ -162,7 +162,9 @@ class Live:
             del self._alarms[key]
             clock = self._clock
             self._tell(
-                Alarm(clock.mono_us(), clock.utc_us(), self.incarnation, *key)
+                Alarm(
+                    clock.mono_us(), clock.utc_us(), self.incarnation, *key
+                )
             )
         return bool(due)
 

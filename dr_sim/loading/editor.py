@@ -30,7 +30,9 @@ _MOST_EXAMPLES = 4
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def json_schema(kinds: tuple[EventKind, ...] | None = None) -> dict[str, Any]:
+def json_schema(
+    kinds: tuple[EventKind, ...] | None = None,
+) -> dict[str, Any]:
     """Every key with its description, unit, default and the default's source. kinds: of events, all
     by default.
     """
@@ -56,7 +58,9 @@ def json_schema(kinds: tuple[EventKind, ...] | None = None) -> dict[str, Any]:
     _drop_required(schema)
     # one that extends another may leave out what that one says
     schema["if"] = {"required": ["extends"]}
-    schema["else"] = _required([tuple(path.split(".")) for path in EXAMPLES])
+    schema["else"] = _required(
+        [tuple(path.split(".")) for path in EXAMPLES]
+    )
     properties["events"] = _events(kinds)
     properties["faults"] = _faults(kinds)
     properties["sla"] = sla.schema()
@@ -86,7 +90,8 @@ def _explain_patterns(schema: Any) -> None:
         _explain_patterns(child)
     if isinstance(schema.get("pattern"), str) and schema.get("examples"):
         shown = [
-            f"'{example}'" for example in schema["examples"][:_MOST_EXAMPLES]
+            f"'{example}'"
+            for example in schema["examples"][:_MOST_EXAMPLES]
         ]
         schema["patternErrorMessage"] = (
             f"cannot be read; write for example {' or '.join(shown)}"
@@ -108,7 +113,11 @@ def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
             target = definitions[value["$ref"].rsplit("/", 1)[1]]
             return walk(
                 target
-                | {key: child for key, child in value.items() if key != "$ref"}
+                | {
+                    key: child
+                    for key, child in value.items()
+                    if key != "$ref"
+                }
             )
         return {
             key: walk(child, key == "properties")
@@ -130,7 +139,9 @@ def _at(schema: dict[str, Any], path: Path) -> dict[str, Any]:
     return schema
 
 
-def _tell(schema: dict[str, Any], path: Path, source: str, value: Any) -> None:
+def _tell(
+    schema: dict[str, Any], path: Path, source: str, value: Any
+) -> None:
     here = _at(schema, path)
     if value is not None:
         here["default"] = _typed(here.get("type"), value)

@@ -201,7 +201,9 @@ def _scenario(
     problems.extend(checks.check_totals(root, tree, series, events, faults))
     problems.extend(checks.check_recorded(root, tree, recorded))
     problems.extend(
-        standbys.check_copies(root, tree, lines, names_of(tree.get("copies")))
+        standbys.check_copies(
+            root, tree, lines, names_of(tree.get("copies"))
+        )
     )
     instants = _times(root, events, faults, problems)
     if problems:
@@ -222,7 +224,9 @@ def _scenario(
     return _whole(root, tree, beside)
 
 
-def _whole(root: Root, tree: Node, beside: build.BesideSections) -> Scenario:
+def _whole(
+    root: Root, tree: Node, beside: build.BesideSections
+) -> Scenario:
     """Return the scenario; the tree gets the contents of its files, so that it needs none of
     them.
     """
@@ -279,7 +283,9 @@ def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
                 f"databases: {name[:40]!r} is no name; "
                 f"use 1 to {LONGEST_NAME} printable characters"
             )
-            problems.append(tree.at(("databases", name)).key_problem(no_name))
+            problems.append(
+                tree.at(("databases", name)).key_problem(no_name)
+            )
     try:
         root = Root.model_validate(fixed.plain(), context=names)
     except ValidationError as error:
@@ -318,7 +324,9 @@ def _without_echoes(
     ]
 
 
-def _salvaged(model: type[BaseModel], node: Node, names: Names) -> BaseModel:
+def _salvaged(
+    model: type[BaseModel], node: Node, names: Names
+) -> BaseModel:
     """An instance with what can be read by itself, for the checks across values."""
     values: dict[str, Any] = {}
     for name, field in model.model_fields.items():

@@ -73,7 +73,9 @@ def _with_default(forms: tuple[str, ...], default: str) -> tuple[str, ...]:
     choice = forms and (
         " | " in forms[0] or forms[0].startswith(("a whole", "["))
     )
-    return (default, *forms[1:]) if plain and forms and not choice else forms
+    return (
+        (default, *forms[1:]) if plain and forms and not choice else forms
+    )
 
 
 def _walk(
@@ -172,7 +174,9 @@ def kind_reference(kind: EventKind) -> KindReference:
                 name in required,
             )
         )
-    values = [f"{key.path}: {_example(key)}" for key in found if key.required]
+    values = [
+        f"{key.path}: {_example(key)}" for key in found if key.required
+    ]
     if kind.example:
         values = [kind.example]
     params = "{" + ", ".join(values) + "}"

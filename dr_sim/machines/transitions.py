@@ -58,7 +58,9 @@ class Transitions(Generic[StateT, MoveT]):
         try:
             return self._rows[state][move]
         except KeyError:
-            raise IllegalTransitionError(self._refusal(state, move)) from None
+            raise IllegalTransitionError(
+                self._refusal(state, move)
+            ) from None
 
     def allows(self, state: StateT, move: MoveT) -> bool:
         """Tell whether that event may happen in that state."""

@@ -114,7 +114,9 @@ class Episode:
     @property
     def delay_us(self) -> int | None:
         return (
-            None if self.alert is None else self.alert.time_us - self.onset_us
+            None
+            if self.alert is None
+            else self.alert.time_us - self.onset_us
         )
 
 
@@ -160,7 +162,9 @@ class AlertQuality:
 
     def of(self, database: int) -> AlertQuality:
         """Return the same for one database: its own episodes and the alerts that name it."""
-        alerts = [alert for alert in self.alerts if alert.database == database]
+        alerts = [
+            alert for alert in self.alerts if alert.database == database
+        ]
         episodes = [
             episode
             for episode in self.episodes
@@ -219,7 +223,9 @@ def judge(
     """
     t = tables(record)
     told = [
-        a for a in (raised(t, scenario) if of is None else of) if a.delivered
+        a
+        for a in (raised(t, scenario) if of is None else of)
+        if a.delivered
     ]
     alerts = [a for a in told if a.time_us >= scenario.measure_from_us]
     quality = AlertQuality(alerts)
@@ -356,7 +362,9 @@ def _danger(
         in_place_us + limit_us if scenario.leg_no > 1 else 0,
         run_end_us(t, scenario),
     )
-    data = true_exposure(t, scenario, database).window(*window).above(limit_us)
+    data = (
+        true_exposure(t, scenario, database).window(*window).above(limit_us)
+    )
     behind = _behind(t, scenario, database, window)
     long = _long_outage(t, scenario, database, window)
     up_until = up_until_us(t, scenario, database)

@@ -57,7 +57,9 @@ def way_across(
             if lost is not None and not lost.based:
                 return lost
             prefix = (
-                prefix if prefix.endswith("recopy: ") else prefix + "recopy: "
+                prefix
+                if prefix.endswith("recopy: ")
+                else prefix + "recopy: "
             )
         elif state == "gone":
             offered, lost = None, Lost(begin, True)
@@ -95,9 +97,12 @@ def _landed(
     database = file.database
     lies = holding_at(causes.lies(file), landed)
     if lies is None:
-        return (yield from _landed_damaged(causes, file, landed, end, prefix))
+        return (
+            yield from _landed_damaged(causes, file, landed, end, prefix)
+        )
     kept = holding_at(
-        joined([*causes.lies(file), *causes.holds(database, commits)]), begin
+        joined([*causes.lies(file), *causes.holds(database, commits)]),
+        begin,
     )
     base = (
         kept
@@ -125,7 +130,9 @@ def _landed(
         if (kept or lies).why == "damaged"
         else "deleted at the secondary"
     )
-    label = loser(causes, file, lost_us if kept is not None else lies.end_us)
+    label = loser(
+        causes, file, lost_us if kept is not None else lies.end_us
+    )
     cause = (prefix + noted(word, label), file.name)
     asked = next(
         (
@@ -147,7 +154,11 @@ def _landed(
         None,
     )
     yield asked, *cause
-    yield value_or(given_up, end), prefix + "copy asked for again", file.name
+    yield (
+        value_or(given_up, end),
+        prefix + "copy asked for again",
+        file.name,
+    )
     return None if given_up is None else Lost(given_up, True)
 
 
@@ -182,7 +193,8 @@ def _landed_damaged(
     label = causes.during(begin, begin + 1, Explains.DAMAGED_COPY, database)
     # nobody validates here
     if any(
-        begin <= x < noticed for x in causes.told("seen.Validated", file.name)
+        begin <= x < noticed
+        for x in causes.told("seen.Validated", file.name)
     ):
         yield (
             end,
@@ -200,7 +212,11 @@ def _landed_damaged(
         prefix + noted("damaged copy, nothing done yet", label),
         file.name,
     )
-    yield value_or(given_up, end), prefix + "copy asked for again", file.name
+    yield (
+        value_or(given_up, end),
+        prefix + "copy asked for again",
+        file.name,
+    )
     return None if given_up is None else Lost(given_up, True)
 
 
@@ -209,7 +225,11 @@ def loser(causes: Causes, file: BackupFate, time_us: int) -> str:
     is none.
     """
     database = file.database
-    for why in (Explains.COPY_LOST, Explains.FILE_LOST, Explains.DAMAGED_COPY):
+    for why in (
+        Explains.COPY_LOST,
+        Explains.FILE_LOST,
+        Explains.DAMAGED_COPY,
+    ):
         label = causes.during(time_us, time_us + 1, why, database)
         if label:
             return label

@@ -58,7 +58,9 @@ def _came_to_nothing(
     for time, seq, kind, reason_id, words_id in zip(
         *(skipped[column].tolist() for column in columns), strict=True
     ):
-        if kind in kinds and not _said_already(causes, database, kind, time):
+        if kind in kinds and not _said_already(
+            causes, database, kind, time
+        ):
             why = (
                 causes.t.text(reason_id),
                 causes.t.journal.seen_texts.all[words_id],
@@ -75,16 +77,25 @@ def _came_to_nothing(
         if kind in kinds:
             cause = f"{Kind(kind).word} backup waits"
             found.append(
-                (time, seq, cause, "its job waits for another of the database")
+                (
+                    time,
+                    seq,
+                    cause,
+                    "its job waits for another of the database",
+                )
             )
-    turns = [(time, cause, detail) for time, _, cause, detail in sorted(found)]
+    turns = [
+        (time, cause, detail) for time, _, cause, detail in sorted(found)
+    ]
     for file in causes.files(database):
         if file.kind in kinds and made_nothing(causes, file):
             turns.append(why_nothing(causes, file, database))
     return sorted(turns, key=lambda turn: turn[0])
 
 
-def _said_already(causes: Causes, database: int, kind: int, time: int) -> bool:
+def _said_already(
+    causes: Causes, database: int, kind: int, time: int
+) -> bool:
     """Return whether the reason is in the list already: the job before waits for another one at
     that instant, or is under way and makes no backup.
     """
@@ -127,7 +138,11 @@ def why_nothing(
 
 
 def _why_skipped(
-    causes: Causes, database: int, word: str, time: int, why: tuple[str, str]
+    causes: Causes,
+    database: int,
+    word: str,
+    time: int,
+    why: tuple[str, str],
 ) -> tuple[str, str]:
     """Return (cause, detail) of a skipped backup. why: the reason in the record, and the engine's
     error.
@@ -140,7 +155,10 @@ def _why_skipped(
         label = causes.during(time, time + 1, Explains.REFUSED, database)
         return noted(f"{word} backup refused", label), reason
     if reason == "overrun":
-        return f"{word} backup skipped", "the one before it was still running"
+        return (
+            f"{word} backup skipped",
+            "the one before it was still running",
+        )
     if words:
         return f"{word} backup refused", words
     return f"{word} backup skipped", reason

@@ -41,7 +41,9 @@ def _since_at(curve: Curve, at_us: Ints) -> Ints:
     """since_us of the piece that holds at each instant."""
     piece = np.searchsorted(curve.start_us, at_us, side="right") - 1
     inside = (piece >= 0) & (at_us < curve.stops_us()[np.maximum(piece, 0)])
-    return np.where(inside, curve.since_us[np.maximum(piece, 0)], _NOT_DEFINED)
+    return np.where(
+        inside, curve.since_us[np.maximum(piece, 0)], _NOT_DEFINED
+    )
 
 
 def best_falling(first: Falling, others: Iterable[Falling]) -> Falling:

@@ -105,7 +105,9 @@ class Causes:
         ]
         return given[-1] if given else ""
 
-    def latest_before(self, time_us: int, database: int) -> Happening | None:
+    def latest_before(
+        self, time_us: int, database: int
+    ) -> Happening | None:
         """The last fault that began at or before an instant and concerned the database."""
         before = [
             h
@@ -127,7 +129,9 @@ class Causes:
         return [
             (time, self.t.text(state))
             for time, state in zip(
-                rows["time_us"].tolist(), rows["state"].tolist(), strict=True
+                rows["time_us"].tolist(),
+                rows["state"].tolist(),
+                strict=True,
             )
         ]
 
@@ -141,7 +145,9 @@ class Causes:
         rows = self.t[kind_name]
         return [
             int(x)
-            for x in rows["time_us"][self.t.has_text(rows["name"], file_name)]
+            for x in rows["time_us"][
+                self.t.has_text(rows["name"], file_name)
+            ]
         ]
 
     def turns(
@@ -153,7 +159,8 @@ class Causes:
         mine = [
             h
             for h in self.happenings
-            if why in h.explains and (h.database < 0 or h.database == database)
+            if why in h.explains
+            and (h.database < 0 or h.database == database)
         ]
         return {
             x
@@ -196,7 +203,9 @@ class Causes:
             turns.append((0, ""))
         there = self.t.of("truth.copy_there", database)
         for time, held in zip(
-            there["time_us"].tolist(), there["commits"].tolist(), strict=True
+            there["time_us"].tolist(),
+            there["commits"].tolist(),
+            strict=True,
         ):
             turns += [(time, "")] if held > commits else []
         rows = self.t.of("truth.restored", database)
@@ -281,7 +290,8 @@ class Causes:
         return [
             int(x)
             for x in rows["time_us"][
-                (rows["file"] == file) & self.t.has_text(rows["where"], where)
+                (rows["file"] == file)
+                & self.t.has_text(rows["where"], where)
             ]
         ]
 
@@ -339,7 +349,9 @@ class Causes:
             # after its last byte it may be held back, and takes nothing of the link
             until = min([until, *crossed])
             if until > begin_us:
-                found.append((max(since, begin_us), min(until, end_us), other))
+                found.append(
+                    (max(since, begin_us), min(until, end_us), other)
+                )
         return found
 
     def file(self, number: int) -> BackupFate | None:
@@ -359,7 +371,11 @@ class Causes:
             begun["file"] >> FILE_BITS, return_index=True
         )
         return dict(
-            zip(of_run.tolist(), begun["entity"][places].tolist(), strict=True)
+            zip(
+                of_run.tolist(),
+                begun["entity"][places].tolist(),
+                strict=True,
+            )
         )
 
 
@@ -382,7 +398,9 @@ def joined(kept: list[SafeTime]) -> list[SafeTime]:
     for one in sorted(kept, key=lambda k: (k.begin_us, k.end_us)):
         if found and one.begin_us <= found[-1].end_us:
             if one.end_us >= found[-1].end_us:
-                found[-1] = SafeTime(found[-1].begin_us, one.end_us, one.why)
+                found[-1] = SafeTime(
+                    found[-1].begin_us, one.end_us, one.why
+                )
         else:
             found.append(one)
     return found
@@ -408,7 +426,10 @@ def _files(t: Tables, database: int) -> list[BackupFate]:
     begin = t.of("truth.backup_begin", database)
     files: dict[int, BackupFate] = {}
     for number, kind, time, commits in zip(
-        *(begin[c].tolist() for c in ("file", "kind", "time_us", "commits")),
+        *(
+            begin[c].tolist()
+            for c in ("file", "kind", "time_us", "commits")
+        ),
         strict=True,
     ):
         files[number] = BackupFate(

@@ -16,7 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from dr_sim.measures.exposure import NEVER_US, Curve, joined, step_curve, worst
+from dr_sim.measures.exposure import (
+    NEVER_US,
+    Curve,
+    joined,
+    step_curve,
+    worst,
+)
 from dr_sim.measures.falling import Falling
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.tables import Ints, Tables, run_end_us
@@ -42,7 +48,9 @@ Spans = Sequence[tuple[int, int]]
 """Stretches of the run, one after the other."""
 
 
-def both_sides_us(t: Tables, until_us: Sequence[int]) -> list[tuple[int, int]]:
+def both_sides_us(
+    t: Tables, until_us: Sequence[int]
+) -> list[tuple[int, int]]:
     """Return when there are two sides: from the run's beginning, and from each instant on at which
     a second site was in place again; until the next of the instants at which a primary failed.
     """
@@ -71,7 +79,9 @@ def reported_drift(t: Tables, scenario: Scenario, spans: Spans) -> Curve:
     for i in range(len(_spec(scenario).networks)):
         rows = t.of("cloud.ReportDrift", i)
         since = rows["since_utc_us"]
-        since = np.where(since == 0, NEVER_US, since - scenario.start_utc_us)
+        since = np.where(
+            since == 0, NEVER_US, since - scenario.start_utc_us
+        )
         found.append((rows["time_us"], since))
     without = _without_manager(t, scenario, "host")
     return _behind(found, _outside(spans, without))
@@ -118,7 +128,9 @@ def provision_if_now(
     without = _without_manager(t, scenario, failure_class)
     begins = np.array([begin for begin, _ in spans], np.int64)
     ends = np.array([end for _, end in spans], np.int64)
-    edges = np.array([us for stretch in without for us in stretch], np.int64)
+    edges = np.array(
+        [us for stretch in without for us in stretch], np.int64
+    )
     times = np.unique(np.concatenate((begins, edges, rows["time_us"])))
     span = np.searchsorted(begins, times, side="right") - 1
     inside = (
@@ -239,7 +251,9 @@ class Calls:
         )
 
 
-def calls(t: Tables, scenario: Scenario, from_us: int, until_us: int) -> Calls:
+def calls(
+    t: Tables, scenario: Scenario, from_us: int, until_us: int
+) -> Calls:
     """Count the calls that were begun in [from_us, until_us) and are over."""
     clients = {client.name: client for client in _spec(scenario).clients}
     if not clients:
@@ -320,9 +334,9 @@ def jobs_lost(t: Tables, scenario: Scenario) -> int:
     names = [network.name for network in spec.networks]
     for r in t.rows("truth.cloud_script"):
         job = r.values["job"].partition("@")[0]
-        busy.setdefault((names[r.entity], r.values["entity_name"]), []).append(
-            r.time_us
-        )
+        busy.setdefault(
+            (names[r.entity], r.values["entity_name"]), []
+        ).append(r.time_us)
         if r.values["what"] == "begins":
             begun.setdefault(job, r.time_us)
     acknowledged: dict[str, int] = {}
@@ -368,7 +382,9 @@ def provisionings(t: Tables, scenario: Scenario) -> list[Provisioning]:
             begun = row
         elif begun is not None:
             window = (begun.time_us, row.time_us)
-            lines = _spent(_works(t, scenario, begun.values["site"]), window)
+            lines = _spent(
+                _works(t, scenario, begun.values["site"]), window
+            )
             found.append(
                 Provisioning(*window, bool(row.values["ready"]), lines)
             )

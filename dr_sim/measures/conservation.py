@@ -118,7 +118,11 @@ def _of(t: Tables, database: int) -> Conservation:
     )
     logs = _tiles(t, database, found)
     promoted = next(
-        (r.values for r in t.rows("truth.promoted") if r.entity == database),
+        (
+            r.values
+            for r in t.rows("truth.promoted")
+            if r.entity == database
+        ),
         None,
     )
     if promoted is None:
@@ -235,7 +239,9 @@ def _copy_reaches(t: Tables, database: int, begins: int) -> int:
     if not len(restored["seq"]):
         return begins
     left_commits = left["commits"][t.has_text(left["class"], "site")]
-    dropped = len(left_commits) and left_commits[-1] < restored["commits"][-1]
+    dropped = (
+        len(left_commits) and left_commits[-1] < restored["commits"][-1]
+    )
     return begins if dropped else max(begins, int(restored["redo_lsn"][-1]))
 
 
@@ -261,7 +267,8 @@ def _landed(t: Tables, database: int) -> dict[str, Ints]:
         return rows
     seqs = zip(rows["file"].tolist(), rows["seq"].tolist(), strict=True)
     return pick(
-        rows, np.array([spoilt.get(f, -1) < seq for f, seq in seqs], np.bool_)
+        rows,
+        np.array([spoilt.get(f, -1) < seq for f, seq in seqs], np.bool_),
     )
 
 

@@ -119,7 +119,9 @@ def _index(leg: Leg, name: str) -> int:
     return names.index(name) if name in names else -1
 
 
-def _back_us(leg: Leg, classes: set[str], later: Sequence[Leg]) -> int | None:
+def _back_us(
+    leg: Leg, classes: set[str], later: Sequence[Leg]
+) -> int | None:
     """Return from when on the old primary's place stands again; -1: it was never away, though its
     machines may be. None: it is lost.
     """
@@ -171,7 +173,9 @@ def _in_share(
     yield replace(
         whole,
         from_us=max(whole.from_us, back_us),
-        lacking_us=whole.lacking_us if all_of_it else leg.begins_us + as_of_us,
+        lacking_us=whole.lacking_us
+        if all_of_it
+        else leg.begins_us + as_of_us,
         commits=min(whole.commits, commits),
         lsn=min(whole.lsn, reached),
     )

@@ -85,7 +85,8 @@ class Curve:
                 stop,
             )
         first = max(
-            0, int(np.searchsorted(self.start_us, from_us, side="right")) - 1
+            0,
+            int(np.searchsorted(self.start_us, from_us, side="right")) - 1,
         )
         last = int(np.searchsorted(self.start_us, end, side="left"))
         if end <= from_us or first >= last:
@@ -132,9 +133,13 @@ class Curve:
         """The value just before t_us is overtaken by a change at t_us: a failure at t_us meets this
         one.
         """
-        i = max(0, int(np.searchsorted(self.start_us, t_us, side="left")) - 1)
+        i = max(
+            0, int(np.searchsorted(self.start_us, t_us, side="left")) - 1
+        )
         return (
-            max(0, t_us - int(self.since_us[i])) if len(self.start_us) else 0
+            max(0, t_us - int(self.since_us[i]))
+            if len(self.start_us)
+            else 0
         )
 
     def _ramps(self) -> tuple[int, Ints, Ints]:
@@ -249,7 +254,9 @@ def joined(curves: Sequence[Curve]) -> Curve:
     """
     level = [curve for curve in curves if len(curve.start_us)]
     if not level:
-        return empty_curve(max((curve.end_us for curve in curves), default=0))
+        return empty_curve(
+            max((curve.end_us for curve in curves), default=0)
+        )
     if len(level) == 1:
         return level[0]
     start = np.concatenate([curve.start_us for curve in level])
@@ -288,8 +295,12 @@ def _worse(a: Curve, b: Curve) -> Curve:
     if not a.duration_us:
         return empty_curve(end)
     start = np.union1d(a.start_us, b.start_us)
-    since_a = a.since_us[np.searchsorted(a.start_us, start, side="right") - 1]
-    since_b = b.since_us[np.searchsorted(b.start_us, start, side="right") - 1]
+    since_a = a.since_us[
+        np.searchsorted(a.start_us, start, side="right") - 1
+    ]
+    since_b = b.since_us[
+        np.searchsorted(b.start_us, start, side="right") - 1
+    ]
     return Curve(start, np.minimum(since_a, since_b), end)
 
 

@@ -49,7 +49,9 @@ class Falling:
         there = (self.stop_us > from_us) & (self.start_us < until_us)
         start = np.maximum(self.start_us[there], from_us)
         stop = np.minimum(self.stop_us[there], until_us)
-        return Falling(start, stop, self.floor_us[there], self.until_us[there])
+        return Falling(
+            start, stop, self.floor_us[there], self.until_us[there]
+        )
 
     def shifted(self, by_us: int) -> Falling:
         """The same curve, that much later."""
@@ -87,7 +89,9 @@ class Falling:
         """
         if not len(self.start_us):
             return 0
-        i = max(0, int(np.searchsorted(self.start_us, t_us, side="left")) - 1)
+        i = max(
+            0, int(np.searchsorted(self.start_us, t_us, side="left")) - 1
+        )
         return int(max(int(self.floor_us[i]), int(self.until_us[i]) - t_us))
 
     def _ends(self) -> tuple[Ints, Ints]:
@@ -207,7 +211,11 @@ class Falling:
         )
         over = stop > self.start_us
         return maximal(
-            zip(self.start_us[over].tolist(), stop[over].tolist(), strict=True)
+            zip(
+                self.start_us[over].tolist(),
+                stop[over].tolist(),
+                strict=True,
+            )
         )
 
 

@@ -35,7 +35,9 @@ class Happening:
         )
 
 
-def happenings(t: Tables, scenario: Scenario, end_us: int) -> list[Happening]:
+def happenings(
+    t: Tables, scenario: Scenario, end_us: int
+) -> list[Happening]:
     """Return everything that happened, in order; what has not ended lasts until end_us."""
     kinds = kinds_of(scenario)
     found: list[Happening] = []

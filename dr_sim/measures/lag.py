@@ -42,8 +42,12 @@ def replay_lag(record: Record, scenario: Scenario, database: int) -> Curve:
     since = np.maximum(content_us[known], lacking_us)
     since = np.maximum.accumulate(since) if len(since) else since
     # a seeded copy holds everything up to instant 0
-    if scenario.databases[database].seeded and (not len(time) or time[0] > 0):
-        seeded_us = _first_lacking(t, database, _commits_before(t, database))
+    if scenario.databases[database].seeded and (
+        not len(time) or time[0] > 0
+    ):
+        seeded_us = _first_lacking(
+            t, database, _commits_before(t, database)
+        )
         time = np.append(np.int64(0), time)
         since = np.append(np.maximum(seeded_us, 0), since)
     time, since = _with_copy_there(t, database, time, since)
@@ -234,7 +238,9 @@ def link_down(t: Tables, scenario: Scenario) -> list[tuple[int, int]]:
     """Return the maximal intervals in which the link carried nothing."""
     pieces = link_pieces(t, scenario)
     return maximal(
-        (begin, end) for begin, end, up, bit_s in pieces if not (up and bit_s)
+        (begin, end)
+        for begin, end, up, bit_s in pieces
+        if not (up and bit_s)
     )
 
 

@@ -81,7 +81,10 @@ def explain_failover(
 
 
 def explain_at(
-    record: Record, scenario: Scenario, t_us: int, database: int | None = None
+    record: Record,
+    scenario: Scenario,
+    t_us: int,
+    database: int | None = None,
 ) -> list[Ledger]:
     """The ledger of the exposure to the loss of the site at one instant, for the worst database or
     the one asked for. Raises NoSuchThing if the service was not up then.
@@ -105,7 +108,10 @@ def explain_at(
 
 
 def explain_lag(
-    record: Record, scenario: Scenario, t_us: int, database: int | None = None
+    record: Record,
+    scenario: Scenario,
+    t_us: int,
+    database: int | None = None,
 ) -> list[Ledger]:
     """The ledger of the true replay lag at one instant, for the worst database or the one asked
     for. A replay delay that was asked for is no part of the lag. Raises NoSuchThing if nothing had
@@ -145,7 +151,9 @@ def explain_lag(
     return [Ledger(title, lag_us, lines, note)]
 
 
-def explain_alert(record: Record, scenario: Scenario, n: int) -> list[Ledger]:
+def explain_alert(
+    record: Record, scenario: Scenario, n: int
+) -> list[Ledger]:
     """The ledger of the exposure of the alert's database when the n-th alert (1-based) was raised.
     An alert after the primary failed is explained by the exposure at the failure. Raises
     NoSuchThing if there is no such alert.
@@ -166,9 +174,7 @@ def explain_alert(record: Record, scenario: Scenario, n: int) -> list[Ledger]:
     (ledger,) = explain_at(t, scenario, min(alert.time_us, until), database)
     ledger.title = f"alert {n}: {alert.text}"
     if alert.time_us > until:
-        ledger.note = (
-            "the primary had failed before this alert: exposure at the failure"
-        )
+        ledger.note = "the primary had failed before this alert: exposure at the failure"
     return [ledger]
 
 
@@ -231,7 +237,9 @@ def earlier_history(from_us: int, promoted_us: int) -> list[LedgerLine]:
         return []
     before = "was written before this primary took over, and no other place holds it"
     return [
-        LedgerLine(from_us, promoted_us - from_us, "earlier history", before)
+        LedgerLine(
+            from_us, promoted_us - from_us, "earlier history", before
+        )
     ]
 
 
@@ -250,7 +258,9 @@ def _exposure_ledger(
     t: Tables, scenario: Scenario, database: int, t_us: int
 ) -> Ledger:
     rows = t.of("truth.survivable", database)
-    mine = t.has_text(rows["class"], "site") & (rows["time_us"] < max(t_us, 1))
+    mine = t.has_text(rows["class"], "site") & (
+        rows["time_us"] < max(t_us, 1)
+    )
     title = f"exposure of {scenario.databases[database].name} (site)"
     if not mine.any():
         return Ledger(title, 0)
@@ -292,7 +302,9 @@ def _alone(
     causes: Causes, database: int, from_us: int, until_us: int
 ) -> list[LedgerLine]:
     """The way of the first full to a new secondary, from the promotion on."""
-    in_place = min(max(causes.scenario.secondary_from_us, from_us), until_us)
+    in_place = min(
+        max(causes.scenario.secondary_from_us, from_us), until_us
+    )
     none_yet = _none_yet(causes.t, from_us, in_place)
     seeding = seeded_anew(causes, database, in_place, until_us)
     return [line for line in (none_yet, *seeding) if line.duration_us]
@@ -382,11 +394,11 @@ def _why(
         )
     if (
         phase == "recover"
-        and not (t["seen.EnterPhase"]["time_us"][_recovering(t)] < end).any()
+        and not (
+            t["seen.EnterPhase"]["time_us"][_recovering(t)] < end
+        ).any()
     ):
-        return (
-            "there is no copy of a database to promote: it waits for a re-seed"
-        )
+        return "there is no copy of a database to promote: it waits for a re-seed"
     if phase == "recover":
         return f"{count('seen.Recovered')} of {len(scenario.databases)} databases brought online"
     if phase == "provision" and scenario.store is not None:

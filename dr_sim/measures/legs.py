@@ -62,7 +62,9 @@ class Leg:
 
 def legs_of(journal: Journal, scenario: Scenario) -> list[Leg]:
     """Return the legs of a run, the first one first."""
-    roles = roles_by_pair(journal, (FIRST_PRIMARY, first_places(scenario)[0]))
+    roles = roles_by_pair(
+        journal, (FIRST_PRIMARY, first_places(scenario)[0])
+    )
     begins = [
         (pair_of(row.entity), row) for row in journal.rows("truth.begins")
     ]

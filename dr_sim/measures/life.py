@@ -64,31 +64,48 @@ def _life(
 ) -> Iterator[Piece]:
     """Yield what the first lacking commit waited for, piece after piece."""
     if causes.scenario.databases[database].log.kind == "none":
-        yield from _without_logs(causes, database, commits, from_us, until_us)
+        yield from _without_logs(
+            causes, database, commits, from_us, until_us
+        )
         return
     kinds = (Kind.LOG,)
     log = _log_with(causes, database, commits, from_us, until_us)
     until_cut = until_us if log is None else log.begin_us
     truncated = next(
-        (at for at in causes.truncated(database) if from_us <= at < until_cut),
+        (
+            at
+            for at in causes.truncated(database)
+            if from_us <= at < until_cut
+        ),
         None,
     )
     if truncated is not None:  # the commit is in no log
-        own = ("log interval", "until the log was truncated without a backup")
+        own = (
+            "log interval",
+            "until the log was truncated without a backup",
+        )
         yield from until_begun(
             causes, database, kinds, from_us, truncated, own
         )
         lost = Lost(
-            truncated, based=True, cause=_broken(causes, database, truncated)
+            truncated,
+            based=True,
+            cause=_broken(causes, database, truncated),
         )
-        yield from _repair(causes, database, lost, (commits, None), until_us)
+        yield from _repair(
+            causes, database, lost, (commits, None), until_us
+        )
         return
     if log is None:
         own = ("log interval", "the next log was not cut yet")
-        yield from until_begun(causes, database, kinds, from_us, until_us, own)
+        yield from until_begun(
+            causes, database, kinds, from_us, until_us, own
+        )
         return
     own = ("log interval", f"until {name_of(causes, log)} was cut")
-    yield from until_begun(causes, database, kinds, from_us, log.begin_us, own)
+    yield from until_begun(
+        causes, database, kinds, from_us, log.begin_us, own
+    )
     if log.finished_us is None or log.finished_us >= until_us:
         yield (
             until_us,
@@ -122,7 +139,9 @@ def _broken(causes: Causes, database: int, time: int) -> tuple[str, str]:
         file.empty and file.cut_off_us == time
         for file in causes.files(database)
     ):
-        label = causes.during(time, time + 1, Explains.EMPTY_BACKUP, database)
+        label = causes.during(
+            time, time + 1, Explains.EMPTY_BACKUP, database
+        )
         detail = (
             "a log backup was empty, and its log was truncated all the same"
         )

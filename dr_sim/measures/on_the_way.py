@@ -59,7 +59,10 @@ def waiting(
             noted("replication stopped", stopped),
             "until somebody resumes it",
         ),
-        "before": ("on its way to the store before", _source(causes.scenario)),
+        "before": (
+            "on its way to the store before",
+            _source(causes.scenario),
+        ),
         "kept": ("stays at its source", _fetched(causes.scenario)),
         "on the road": (
             "on the road",
@@ -104,7 +107,9 @@ def _folder(causes: Causes, database: int) -> frozenset[int]:
     for folder in causes.scenario.replication.folders:
         if names[database] in folder.databases:
             return frozenset(
-                i for i, name in enumerate(names) if name in folder.databases
+                i
+                for i, name in enumerate(names)
+                if name in folder.databases
             )
     return frozenset(range(len(names)))
 

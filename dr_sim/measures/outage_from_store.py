@@ -228,7 +228,9 @@ def _turns(t: Tables, database: int) -> Iterator[_Turn]:
             yield at, number, False
 
 
-def _files(t: Tables, scenario: Scenario, database: int) -> dict[int, _File]:
+def _files(
+    t: Tables, scenario: Scenario, database: int
+) -> dict[int, _File]:
     begun = t.of("truth.backup_begin", database)
     begun_us = dict(
         zip(begun["file"].tolist(), begun["time_us"].tolist(), strict=True)
@@ -272,7 +274,9 @@ def _files(t: Tables, scenario: Scenario, database: int) -> dict[int, _File]:
 def _checked_us(t: Tables, database: int) -> dict[int, int]:
     """By name, when a file's hash agreed first."""
     rows = t.of("seen.Validated", database)
-    pairs = zip(rows["name"].tolist(), rows["time_us"].tolist(), strict=True)
+    pairs = zip(
+        rows["name"].tolist(), rows["time_us"].tolist(), strict=True
+    )
     found: dict[int, int] = {}
     for name, at_us in pairs:
         found.setdefault(name, at_us)

@@ -75,11 +75,15 @@ def outage_if_now(
     """
     t = tables(record)
     if scenario.store is not None:
-        return outage_from_store(t, scenario, database, usual, failure_class)
+        return outage_from_store(
+            t, scenario, database, usual, failure_class
+        )
     end = up_until_us(t, scenario, database)
     way = way_over(t, scenario, usual, database, failure_class)
     lives = [
-        life for life in lives_of(t, scenario, database) if life.begin_us < end
+        life
+        for life in lives_of(t, scenario, database)
+        if life.begin_us < end
     ]
     if failure_class != SITE:
         lives = [_with_the_share(life) for life in lives]
@@ -174,7 +178,9 @@ def _where_limits_matter(
     return [_within(times, busy) for times in found]
 
 
-def _busy(jobs: Jobs, shortest_us: int, end_us: int) -> list[tuple[int, int]]:
+def _busy(
+    jobs: Jobs, shortest_us: int, end_us: int
+) -> list[tuple[int, int]]:
     """When something waits, or is restored, for longer than a failover takes before its drain:
     elsewhere nothing is left to be restored then, and the jobs need not be looked at.
     """
@@ -217,11 +223,15 @@ def _values(
         f, u = _with_a_drain(jobs, way, start[i], passed[i], landed[i])
         floor[i], until[i] = f, u
     if jobs.undo_us.any():
-        undo = np.where(landed > 0, jobs.undo_us[np.maximum(landed - 1, 0)], 0)
+        undo = np.where(
+            landed > 0, jobs.undo_us[np.maximum(landed - 1, 0)], 0
+        )
         floor, until = floor + undo, np.where(until > 0, until + undo, 0)
     tail = way.tail(start)
     floor, until = floor + tail, np.where(until > 0, until + tail, 0)
-    if not life.whole:  # until a full has landed there is nothing to promote
+    if (
+        not life.whole
+    ):  # until a full has landed there is nothing to promote
         there = jobs.landed_us[0] if len(jobs.landed_us) else NEVER_US
         floor[start < there] = NO_WAY_US
     return floor, until
@@ -303,7 +313,9 @@ def _ended_by_the_limit(
         drained_from + way.drain_limit_us, begins + way.restore_limit_us
     )
     slow = way.slow.slowed(jobs.plain_us[first], drained_from) > limit
-    ended: Bools = np.where(by_itself, ends > latest, slow) & ~jobs.full[first]
+    ended: Bools = (
+        np.where(by_itself, ends > latest, slow) & ~jobs.full[first]
+    )
     return ended
 
 

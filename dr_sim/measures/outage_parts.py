@@ -40,7 +40,10 @@ def explain_outage_at(
     ]
     curves = [outage_if_now(t, scenario, i) for i in wanted]
     curve = outage_of_service(t, scenario, curves)
-    if not len(curve.start_us) or not curve.begin_us <= t_us <= curve.end_us:
+    if (
+        not len(curve.start_us)
+        or not curve.begin_us <= t_us <= curve.end_us
+    ):
         return []
     of = (
         f" of {scenario.databases[wanted[0]].name}"
@@ -96,7 +99,11 @@ def _parts(
     drain = total_us - before + since_beat - dead - after
     return [
         ("detect", detect, "silent for long enough"),
-        ("manager down", dead, "it must be back before anything is decided"),
+        (
+            "manager down",
+            dead,
+            "it must be back before anything is decided",
+        ),
         ("decide", decide, f"{f.on_duty} answers"),
         ("fence", f.fence_timeout_us, "a lost site does not answer"),
         ("provision", machine_us, "a machine to restore onto"),

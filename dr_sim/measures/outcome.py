@@ -123,7 +123,9 @@ class FailoverOutcome:
     @property
     def worst(self) -> DatabaseLoss:
         """The database with the largest loss; of unknown losses the first."""
-        unknown = [loss for loss in self.losses if loss.data_loss_us is None]
+        unknown = [
+            loss for loss in self.losses if loss.data_loss_us is None
+        ]
         return (
             unknown[0]
             if unknown
@@ -311,7 +313,9 @@ def _beginning(t: Tables, scenario: Scenario) -> tuple[int, str] | None:
     before = promoted["time_us"][0] if len(promoted["time_us"]) else None
     each = range(len(scenario.databases))
     dead = list(
-        dict.fromkeys(failed for i in each for failed in failed_for_good(t, i))
+        dict.fromkeys(
+            failed for i in each for failed in failed_for_good(t, i)
+        )
     )
     dead += [(begin, "database") for begin, end in _down(t) if end is None]
     dead = sorted(d for d in dead if before is None or d[0] <= before)
@@ -385,7 +389,9 @@ def _loss(
     return loss
 
 
-def _total(t: Tables, scenario: Scenario, loss: DatabaseLoss) -> DatabaseLoss:
+def _total(
+    t: Tables, scenario: Scenario, loss: DatabaseLoss
+) -> DatabaseLoss:
     """The loss of a database that was not promoted. If nothing is left of it, wherever what it lost
     leaves something (truth.survivable), that is everything that was written: since the run began,
     and all before; or since what another place still holds (dr_sim/measures/elsewhere.py).
@@ -407,7 +413,9 @@ def _total(t: Tables, scenario: Scenario, loss: DatabaseLoss) -> DatabaseLoss:
     loss.total = True
     since_us = all_since_us(scenario, database, loss.failed_us)
     from_us, until_us = bare_us(t, scenario, database, worst)
-    if mine.any() and not (from_us < NEVER_US and loss.failed_us < until_us):
+    if mine.any() and not (
+        from_us < NEVER_US and loss.failed_us < until_us
+    ):
         since_us = int(rows["lacking_us"][mine][-1])
     loss.recovery_point_us = min(since_us, loss.failed_us)
     loss.data_loss_us = loss.failed_us - loss.recovery_point_us
@@ -449,7 +457,9 @@ def why_unknown(t: Tables, scenario: Scenario, database: int) -> str:
     if not spec.seeded and not len(t.of("truth.restored", database)["seq"]):
         return f"no copy of {spec.name} was ever restored at the secondary: all of it is lost"
     failed = [
-        r.values for r in t.rows("seen.RecoverFailed") if r.entity == database
+        r.values
+        for r in t.rows("seen.RecoverFailed")
+        if r.entity == database
     ]
     if failed:
         error = said(failed[-1]["error_number"], failed[-1]["error_text"])

@@ -107,7 +107,10 @@ def _late_us(t: Tables, scenario: Scenario, e: Episode) -> int:
     from_us = int(begun["time_us"][mine][0]) if mine.any() else 0
     first_us = DAY_US if len(ends_us) < 2 else 0
     return (
-        from_us + 2 * interval_us + 2 * (int(ends_us[-1]) - from_us) + first_us
+        from_us
+        + 2 * interval_us
+        + 2 * (int(ends_us[-1]) - from_us)
+        + first_us
     )
 
 

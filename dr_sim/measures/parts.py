@@ -51,7 +51,10 @@ class PartOutcome:
 
 
 def part_outcome(
-    t: Tables, scenario: Scenario, f: FailoverOutcome, databases: Sequence[int]
+    t: Tables,
+    scenario: Scenario,
+    f: FailoverOutcome,
+    databases: Sequence[int],
 ) -> PartOutcome:
     """Requests are offered evenly to the databases."""
     mine = [loss for loss in f.losses if loss.database in databases]
@@ -93,7 +96,9 @@ def database_outcomes(
         if key not in worked_out:
             worked_out[key] = _outage(t, scenario, f, s, [loss])
         found.append(
-            PartOutcome([loss.database], *worked_out[key], loss.data_loss_us)
+            PartOutcome(
+                [loss.database], *worked_out[key], loss.data_loss_us
+            )
         )
     return found
 

@@ -66,7 +66,8 @@ def as_lines(
 def holding_at(kept: list[SafeTime], time_us: int) -> SafeTime | None:
     """Return the time that holds at an instant; None if there is none."""
     return next(
-        (each for each in kept if each.begin_us <= time_us < each.end_us), None
+        (each for each in kept if each.begin_us <= time_us < each.end_us),
+        None,
     )
 
 

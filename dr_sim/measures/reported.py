@@ -80,7 +80,11 @@ class _Believed:
         ):  # the first log of a seeded copy fits on what was seeded
             self.fork, self.last_lsn = fork, first_lsn
         # the next one, as nearly always
-        if not self.ahead and first_lsn == self.last_lsn and fork == self.fork:
+        if (
+            not self.ahead
+            and first_lsn == self.last_lsn
+            and fork == self.fork
+        ):
             self.last_lsn, self.since_utc_us = last_lsn, started
             return
         insort(self.ahead, (first_lsn, last_lsn, fork, first_fork, started))
@@ -88,7 +92,9 @@ class _Believed:
 
     def restored(self, name: int, fork: int, redo_lsn: int) -> None:
         last_lsn, finished = self.sets.get(name, (-1, 0))
-        if last_lsn >= 0 and (fork != self.fork or redo_lsn > self.last_lsn):
+        if last_lsn >= 0 and (
+            fork != self.fork or redo_lsn > self.last_lsn
+        ):
             self.fork, self.last_lsn, self.since_utc_us = (
                 fork,
                 redo_lsn,
@@ -214,7 +220,10 @@ def _zip(*parts: Ints | int) -> list[tuple[int, ...]]:
     n = next(len(p) for p in parts if not isinstance(p, int))
     return list(
         zip(
-            *(([p] * n) if isinstance(p, int) else p.tolist() for p in parts),
+            *(
+                ([p] * n) if isinstance(p, int) else p.tolist()
+                for p in parts
+            ),
             strict=True,
         )
     )

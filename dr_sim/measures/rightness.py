@@ -128,7 +128,8 @@ def _clock_is_wrong(said: _Said) -> bool:
             since[number] = 0 if row.values["begins"] else row.time_us
     reach = said.scenario.replay.age_us + said.scenario.replay.retry_us
     return any(
-        not ended or said.time_us - ended <= reach for ended in since.values()
+        not ended or said.time_us - ended <= reach
+        for ended in since.values()
     )
 
 
@@ -136,7 +137,9 @@ def _file_is_bad(said: _Said) -> bool:
     """It landed damaged, was cut off or is empty, or is not there."""
     files = said.files()
     landed = said.t.of("truth.landed", said.database)
-    mine = np.isin(landed["file"], files) & (landed["time_us"] <= said.time_us)
+    mine = np.isin(landed["file"], files) & (
+        landed["time_us"] <= said.time_us
+    )
     if (landed["intact"][mine] == 0).any():
         return True
     kinds = (
@@ -173,7 +176,9 @@ def _a_log_is_lost(said: _Said) -> bool:
     ]
     gone = t.of("truth.file_gone", said.database)
     before = gone["time_us"] <= said.time_us
-    from_there = gone["file"][before & t.has_text(gone["where"], "secondary")]
+    from_there = gone["file"][
+        before & t.has_text(gone["where"], "secondary")
+    ]
     lacking = [int(f) for f in needed if f not in whole or f in from_there]
     if bool(np.isin(lacking, gone["file"][before]).any()):
         return True
@@ -217,7 +222,9 @@ def _out_of_sync(said: _Said) -> bool:
     before = restored["file"][restored["time_us"] <= said.time_us]
     made = said.t.of("truth.backup_finished", said.database)
     ended = (
-        made["time_us"][made["file"] == before[-1]] if len(before) else before
+        made["time_us"][made["file"] == before[-1]]
+        if len(before)
+        else before
     )
     old = (
         bool(len(ended))

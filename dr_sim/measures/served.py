@@ -84,7 +84,9 @@ class Served:
         for begin, end, a, b in self._from(from_us):
             stop = min(end, until_us)
             if stop > begin:
-                at_stop = a + Fraction((b - a) * (stop - begin), end - begin)
+                at_stop = a + Fraction(
+                    (b - a) * (stop - begin), end - begin
+                )
                 twice_ppm_us += (2 * _PPM - a - at_stop) * (stop - begin)
         return (
             twice_ppm_us

@@ -56,11 +56,15 @@ def standings(whole: Whole, summary: Summary) -> list[DatabaseStanding]:
     return [service, *each]
 
 
-def _standing(whole: Whole, summary: Summary, name: str) -> DatabaseStanding:
+def _standing(
+    whole: Whole, summary: Summary, name: str
+) -> DatabaseStanding:
     alerts = summary.alerts.by_database[name] if name else summary.alerts
     return DatabaseStanding(
         name,
-        _target(summary, whole.scenario, name, ("data_loss", "data_loss_us")),
+        _target(
+            summary, whole.scenario, name, ("data_loss", "data_loss_us")
+        ),
         _target(summary, whole.scenario, name, ("outage", "outage_us")),
         _spread(whole.curve("exposure_before", name)),
         _spread(whole.curve("exposure_after", name)),
@@ -75,7 +79,8 @@ def _spread(curve: Any) -> Spread:
     if not curve.duration_us:
         return Spread(None, None, None)
     half, most = (
-        int(x) for x in curve.quantiles_us([Fraction(1, 2), Fraction(99, 100)])
+        int(x)
+        for x in curve.quantiles_us([Fraction(1, 2), Fraction(99, 100)])
     )
     return Spread(half, most, int(curve.max_us()))
 
@@ -170,7 +175,9 @@ def _find_cause(
         found += [loss_ledger(leg.causes, loss) for loss in mine]
     if not found:
         found = _at_the_peak(whole, row.database)
-    worst = max(found, key=lambda ledger: ledger.total_us or 0, default=None)
+    worst = max(
+        found, key=lambda ledger: ledger.total_us or 0, default=None
+    )
     if worst is None or not worst.lines:
         return
     sums = summed(
@@ -236,7 +243,8 @@ REMEDIES = {
         "more link.bandwidth, link.sharing: priority, or more replication.slots",
     ),
     "copy job": CauseRemedy(
-        "backups waited for the next copy job", "a shorter replication.every"
+        "backups waited for the next copy job",
+        "a shorter replication.every",
     ),
     "staging full": CauseRemedy(
         "the staging area was full", "a larger replication.staging"
@@ -260,7 +268,9 @@ NO_SETTING_HELPS = ("failed", "refused", "empty", "cut off")
 ADVISE_TRIES = ("link.bandwidth", "databases.*.log", "failover.mode")
 """Keys that `dr-sim advise` changes (dr_sim/experiments/changes.py)."""
 BRIDGED_SOONER = "a shorter replay.age, after which a hole is bridged"
-ANSWERED_SOONER = "operators who answer sooner (failover.operator.answers_in)"
+ANSWERED_SOONER = (
+    "operators who answer sooner (failover.operator.answers_in)"
+)
 
 OUTAGE_REMEDIES = {
     "detect": CauseRemedy(
@@ -272,7 +282,8 @@ OUTAGE_REMEDIES = {
         f"failover.mode: automatic, or {ANSWERED_SOONER}",
     ),
     "fence": CauseRemedy(
-        "the old primary had to be stopped", "a shorter failover.fence_timeout"
+        "the old primary had to be stopped",
+        "a shorter failover.fence_timeout",
     ),
     "drain": CauseRemedy(
         "the last backups were still on the way",
@@ -317,7 +328,9 @@ def remedy(cause: str, scenario: Scenario) -> CauseRemedy | None:
     """Return what would help against a cause; None if nothing is known that is not set already."""
     if any(words in cause for words in NO_SETTING_HELPS):
         return None
-    found = next((r for words, r in REMEDIES.items() if words in cause), None)
+    found = next(
+        (r for words, r in REMEDIES.items() if words in cause), None
+    )
     bridged = scenario.replay.on_hole == "bridge"
     if found is not None and bridged and "hole in the chain" in cause:
         return replace(found, helps=BRIDGED_SOONER)
@@ -348,5 +361,7 @@ def restores(f: FailoverSummary) -> bool:
 
 def longest_phase(f: FailoverSummary) -> tuple[str, int] | None:
     """(phase, how long it took) of the phase that an outage consists of most; None if of none."""
-    phases = max(f.phases_us.items(), key=lambda each: each[1], default=None)
+    phases = max(
+        f.phases_us.items(), key=lambda each: each[1], default=None
+    )
     return phases if phases is not None and phases[1] else None

@@ -34,7 +34,9 @@ class Tables:
     def __getitem__(self, kind_name: str) -> dict[str, Ints]:
         found = self._columns.get(kind_name)
         if found is None:
-            found = self._columns[kind_name] = columns(self.journal, kind_name)
+            found = self._columns[kind_name] = columns(
+                self.journal, kind_name
+            )
         return found
 
     def of(self, kind_name: str, entity: int) -> dict[str, Ints]:
@@ -47,13 +49,17 @@ class Tables:
             self._by_entity[kind_name] = parts
         if entity in parts:
             return parts[entity]
-        return {name: column[:0] for name, column in self[kind_name].items()}
+        return {
+            name: column[:0] for name, column in self[kind_name].items()
+        }
 
     def rows(self, kind_name: str) -> list[Row]:
         """Return all rows of a kind one by one, with texts: for kinds with few rows in a run."""
         found = self._rows.get(kind_name)
         if found is None:
-            found = self._rows[kind_name] = list(self.journal.rows(kind_name))
+            found = self._rows[kind_name] = list(
+                self.journal.rows(kind_name)
+            )
         return found
 
     def text(self, text_id: int) -> str:

@@ -61,7 +61,9 @@ def _lines(
     )
     detail = until_in_place(t, later)
     lines = _some(
-        LedgerLine(begins_us, in_place_us - begins_us, NO_SECOND_SIDE, detail)
+        LedgerLine(
+            begins_us, in_place_us - begins_us, NO_SECOND_SIDE, detail
+        )
     )
     index = [d.name for d in later.scenario.databases].index(name)
     causes = Causes(t, later.scenario)

@@ -49,7 +49,9 @@ class Outcome(IntEnum):
 
 
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.UNKNOWN: 3}
-EXIT_VIOLATION = 4  # an invariant broke: no number of this run can be trusted
+EXIT_VIOLATION = (
+    4  # an invariant broke: no number of this run can be trusted
+)
 # a promotion reported success and the database holds less than was restored, or something else
 EXIT_SILENT = 5
 
@@ -120,7 +122,11 @@ def _judge_line(summary: Summary, line: SlaLine) -> Judged:
     if found.at_least and met == line.at_most:
         return Judged(line, Outcome.UNKNOWN, value, unit, found.reason)
     return Judged(
-        line, Outcome.PASS if met else Outcome.FAIL, value, unit, found.reason
+        line,
+        Outcome.PASS if met else Outcome.FAIL,
+        value,
+        unit,
+        found.reason,
     )
 
 
@@ -164,7 +170,9 @@ def _value(summary: Summary, line: SlaLine) -> _Found:
         if line.failure_class in ("", f.failure_class)
     ]
     if not met:
-        which = f" of class {line.failure_class}" if summary.failovers else ""
+        which = (
+            f" of class {line.failure_class}" if summary.failovers else ""
+        )
         return _Found(
             None,
             f"no failover{which} happened in this run; exposure says what one would have cost",
@@ -239,13 +247,17 @@ def _of_alerts(score: AlertScore, head: str) -> _Found:
     if head in counts:
         return _Found(counts[head])
     if not score.due:
-        return _Found(None, "no danger lasted long enough to ask for an alert")
+        return _Found(
+            None, "no danger lasted long enough to ask for an alert"
+        )
     missed = score.missed > 0
     why = "an alert was missed: at least this long" if missed else ""
     return _Found(score.max_delay_us, why, missed)
 
 
-def _concerned(failover: FailoverSummary, line: SlaLine) -> list[CostSummary]:
+def _concerned(
+    failover: FailoverSummary, line: SlaLine
+) -> list[CostSummary]:
     """Return what the failover was to whom the line is about; a database that was never brought
     online is in no later failover.
     """
@@ -266,10 +278,14 @@ def _of_failover(
     note = own_note or failover.outage_note
     if head == "data_loss":
         worst = next(
-            d for d in failover.databases if d.name == failover.worst_database
+            d
+            for d in failover.databases
+            if d.name == failover.worst_database
         )
         why = own_note or (worst.note if of is failover else _NOT_ONLINE)
-        return _Found(of.data_loss_us, why if of.data_loss_us is None else "")
+        return _Found(
+            of.data_loss_us, why if of.data_loss_us is None else ""
+        )
     if head == "unprotected":
         if of.unprotected_us is None:
             return _Found(None, note or _NOT_ONLINE)
@@ -290,5 +306,7 @@ _NO_TIME = {
 _NOT_PROTECTED = (
     "the run ended before it was protected again: at least this long"
 )
-_NOT_AGAIN = "the run ended before users were served again: at least this long"
+_NOT_AGAIN = (
+    "the run ended before users were served again: at least this long"
+)
 _NOT_ONLINE = "a database that it concerns was never brought online"

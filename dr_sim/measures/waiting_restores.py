@@ -136,7 +136,9 @@ def _jobs(
     if not whole:
         first |= _a_full_that_could_be(files, restored, begin_us, end_us)
     from_lsn = _begins_at(files, restored, first, whole)
-    empty = files["last_lsn"] <= files["first_lsn"]  # nothing to restore in it
+    empty = (
+        files["last_lsn"] <= files["first_lsn"]
+    )  # nothing to restore in it
     wanted = (logs & ~empty & (files["last_lsn"] > from_lsn)) | first
     files = pick(files, wanted)
     order = np.lexsort((files["kind"] == Kind.LOG, files["last_lsn"]))
@@ -159,7 +161,8 @@ def _files(t: Tables, database: int, begin_us: int) -> dict[str, Ints]:
     gone = t.of("truth.file_gone", database)
     gone = pick(
         gone,
-        t.has_text(gone["where"], "secondary") & (gone["time_us"] <= begin_us),
+        t.has_text(gone["where"], "secondary")
+        & (gone["time_us"] <= begin_us),
     )
     if len(gone["file"]):
         last = -first_of(
@@ -182,7 +185,10 @@ def _files(t: Tables, database: int, begin_us: int) -> dict[str, Ints]:
         **{key: f[key] for key in names},
         # what lay there when the leg began counts from then on
         "landed_us": np.maximum(
-            first_of(landed["file"], landed["time_us"], f["file"], NEVER_US), 0
+            first_of(
+                landed["file"], landed["time_us"], f["file"], NEVER_US
+            ),
+            0,
         ),
     }
 
@@ -268,7 +274,9 @@ def _timed(
         begun[own] = done[own] - took
         takes = np.where(there, 0, takes)
         takes[own] = took
-    last_us = int(commands["time_us"][-1]) if len(commands["time_us"]) else 0
+    last_us = (
+        int(commands["time_us"][-1]) if len(commands["time_us"]) else 0
+    )
     if not any(
         off_us <= last_us < on_us
         for off_us, on_us in _job_off(t, scenario, database)
@@ -280,7 +288,9 @@ def _timed(
         else done
     )
     delay = scenario.replay.delay_us
-    due = files["time_us"] + delay if delay else np.zeros(len(done), np.int64)
+    due = (
+        files["time_us"] + delay if delay else np.zeros(len(done), np.int64)
+    )
     plain = (
         takes
         * _ALL_PPM
@@ -407,7 +417,9 @@ def _job_off(
         spans.append(
             (
                 begin,
-                min((at for at in drains if begin <= at < end), default=end),
+                min(
+                    (at for at in drains if begin <= at < end), default=end
+                ),
             )
         )
     return spans

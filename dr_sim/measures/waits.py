@@ -27,7 +27,8 @@ def unrestored(
         (at, "ordered", "") for at in causes.told("seen.Restore", file.name)
     ]
     restored = [
-        (at, "restored", "") for at in causes.told("seen.Restored", file.name)
+        (at, "restored", "")
+        for at in causes.told("seen.Restored", file.name)
     ]
     turns = validated + ordered + restored + _refusals(causes, file)
     turns.sort(key=lambda turn: turn[0])
@@ -35,7 +36,9 @@ def unrestored(
     turns = [
         turn
         for i, turn in enumerate(turns)
-        if not (i and turn[1] == "validated" and turns[i - 1][1] == "refused")
+        if not (
+            i and turn[1] == "validated" and turns[i - 1][1] == "refused"
+        )
     ]
     down = manager_down(causes.t, begin, end)
     spans = [(begin, "landed", ""), *turns, (end, "", "")]
@@ -45,7 +48,9 @@ def unrestored(
         )
 
 
-def _refusals(causes: Causes, file: BackupFate) -> list[tuple[int, str, str]]:
+def _refusals(
+    causes: Causes, file: BackupFate
+) -> list[tuple[int, str, str]]:
     rows = causes.t.rows("seen.RestoreFailed")
     return [
         (
@@ -169,7 +174,9 @@ def _restores(causes: Causes, database: int) -> list[tuple[int, int, str]]:
     return kept[database]
 
 
-def _served_before(causes: Causes, database: int, ordered: int) -> list[int]:
+def _served_before(
+    causes: Causes, database: int, ordered: int
+) -> list[int]:
     """The instant at which a worker takes up a restore that was ordered then; none if one was free
     at once.
     """
@@ -179,7 +186,8 @@ def _served_before(causes: Causes, database: int, ordered: int) -> list[int]:
         for i in range(len(causes.scenario.databases))
         if i != database
         for span in _restores(causes, i)
-        if span[0] <= ordered < span[1] and (span[0] < ordered or i < database)
+        if span[0] <= ordered < span[1]
+        and (span[0] < ordered or i < database)
     ]
     over = sorted(e for _, e, _ in others)
     return [over[len(over) - workers]] if len(over) >= workers else []

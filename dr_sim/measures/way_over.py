@@ -57,7 +57,9 @@ class Way:
     )  # when readers held the copy open
     late_us: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
     # what a tail adds, and from when on it adds so much
-    tail_from_us: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
+    tail_from_us: Ints = field(
+        default_factory=lambda: np.zeros(1, np.int64)
+    )
     tail_us: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
 
     def reading(self, at_us: Ints) -> Bools:
@@ -117,7 +119,9 @@ def way_over(
     """
     f = scenario.failover
     silent_us = (
-        f.silent_for_us + scenario.rank * f.turn_us + beat_on_way_us(scenario)
+        f.silent_for_us
+        + scenario.rank * f.turn_us
+        + beat_on_way_us(scenario)
     )
     fence_us = f.fence_timeout_us
     if failure_class != SITE:
@@ -268,8 +272,12 @@ def _by_the_hour(
     began_us = scenario.begins_us
     last_us = began_us + scenario.run_for_us + silent_us
     hours = range(began_us // HOUR_US, last_us // HOUR_US + 1)
-    start = [max(0, hour * HOUR_US - began_us - silent_us) for hour in hours]
-    return start, [fixed_us + draws.law(hour, f.answers_in) for hour in hours]
+    start = [
+        max(0, hour * HOUR_US - began_us - silent_us) for hour in hours
+    ]
+    return start, [
+        fixed_us + draws.law(hour, f.answers_in) for hour in hours
+    ]
 
 
 def usual_us(law: Law) -> int:

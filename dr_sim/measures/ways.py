@@ -95,7 +95,10 @@ def _way(
     leg, t = one
     scenario = leg.scenario
     curve = whole.outage_of_copy(one, failure_class=failure_class)
-    if not len(curve.start_us) or not curve.begin_us <= t_us <= curve.end_us:
+    if (
+        not len(curve.start_us)
+        or not curve.begin_us <= t_us <= curve.end_us
+    ):
         return None
     takes_us = outage_at(curve, scenario, t_us)
     how = PROMOTE if scenario.store is None else RESTORE

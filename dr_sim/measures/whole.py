@@ -91,7 +91,9 @@ class Whole:
 
     def after(self, leg: Leg) -> tuple[Leg, Tables] | None:
         """The leg that follows that one."""
-        return self.each[leg.number] if leg.number < len(self.each) else None
+        return (
+            self.each[leg.number] if leg.number < len(self.each) else None
+        )
 
     def until_us(self, leg: Leg) -> int:
         """When the next leg begins, or the run ends; in the run's time."""
@@ -109,7 +111,10 @@ class Whole:
         )
 
     def exposure(
-        self, database: str = "", failure_class: str = "site", tenant: str = ""
+        self,
+        database: str = "",
+        failure_class: str = "site",
+        tenant: str = "",
     ) -> Curve:
         return self._over(
             *_exposure(failure_class), (database, tenant), alone=True
@@ -137,9 +142,9 @@ class Whole:
         """
         begin, end = self.scenario.measure_from_us, self.end_us
         if head == "outage_if_now":
-            return self.outage_if_now(database, tenant, failure_class).window(
-                begin, end
-            )
+            return self.outage_if_now(
+                database, tenant, failure_class
+            ).window(begin, end)
         if head == "drift":
             return self.drift().window(begin, end)
         if head == "provision_if_now":
@@ -165,10 +170,15 @@ class Whole:
 
     def replay_lag(self, database: str = "", tenant: str = "") -> Curve:
         """Return it for the time in which there is a copy at a secondary."""
-        return self._over("lag", replay_lag, (database, tenant), alone=False)
+        return self._over(
+            "lag", replay_lag, (database, tenant), alone=False
+        )
 
     def outage_if_now(
-        self, database: str = "", tenant: str = "", failure_class: str = SITE
+        self,
+        database: str = "",
+        tenant: str = "",
+        failure_class: str = SITE,
     ) -> Falling:
         """Return it for the time in which a primary is up; where no second side ever comes again,
         there is no way over. With a cloud manager it holds what a failover would wait for it.
@@ -227,7 +237,10 @@ class Whole:
         return best_falling(first, others)
 
     def _outage_at(
-        self, one: tuple[Leg, Tables], database: int, failure_class: str = SITE
+        self,
+        one: tuple[Leg, Tables],
+        database: int,
+        failure_class: str = SITE,
     ) -> Falling:
         leg, t = one
         key = (leg.number, leg.scenario.rank, database, failure_class)
@@ -241,7 +254,8 @@ class Whole:
         self, leg: Leg, of: tuple[str, str], failure_class: str = SITE
     ) -> Falling:
         first, *others = [
-            self.outage_of_copy(one, of, failure_class) for one in self.at(leg)
+            self.outage_of_copy(one, of, failure_class)
+            for one in self.at(leg)
         ]
         return best_falling(first, others)
 
@@ -308,7 +322,9 @@ class Whole:
         leg, t = self.each[-1]
         wanted = _databases(leg.scenario, of)
         online = [r for r in t.rows("truth.promoted") if r.entity in wanted]
-        since_us = leg.begins_us + max((r.time_us for r in online), default=0)
+        since_us = leg.begins_us + max(
+            (r.time_us for r in online), default=0
+        )
         if (
             leg.scenario.new_secondary_us is not None
             or not online
@@ -355,7 +371,9 @@ def unprotected_spans(whole: Whole) -> dict[int, tuple[int, int]]:
         begin, end = leg.begins_us + min(promoted), whole.end_us
         following = whole.after(leg)
         if following is not None:
-            restored = [_restored_us(*one) for one in whole.at(following[0])]
+            restored = [
+                _restored_us(*one) for one in whole.at(following[0])
+            ]
             until = min(
                 (us for us in restored if us is not None), default=None
             )

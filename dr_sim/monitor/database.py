@@ -88,7 +88,8 @@ class DatabaseMonitor:
             since = self.begun.setdefault(event_id, now_us)
             if (
                 event_id in self.raised_us
-                and now_us < self.raised_us[event_id] + self.config.repeat_us
+                and now_us
+                < self.raised_us[event_id] + self.config.repeat_us
             ):
                 continue
             self.raised_us[event_id] = now_us
@@ -127,7 +128,8 @@ class DatabaseMonitor:
         """Is nothing up, and everything restored but what was made within the last interval?"""
         interval_us = self.config.interval_us
         recent = (
-            now_us - sight.last_backup_us <= 2 * interval_us and not self.begun
+            now_us - sight.last_backup_us <= 2 * interval_us
+            and not self.begun
         )
         return recent and (
             sight.missing_since_us < 0
@@ -150,7 +152,9 @@ class DatabaseMonitor:
             sight.last_restore_us,
             sight.missing_since_us - self.config.interval_us,
         )
-        return min(in_sync_us, sight.missing_since_us) + self.config.restore_us
+        return (
+            min(in_sync_us, sight.missing_since_us) + self.config.restore_us
+        )
 
     def _alert(
         self, event_id: int, level: str, now_us: int, sight: Sight
@@ -161,7 +165,9 @@ class DatabaseMonitor:
                 now_us - max(sight.last_backup_us, self.watched_from_us)
             ) // MINUTE_US
             what = (
-                "backup log operation" if config.logs else "backup operation"
+                "backup log operation"
+                if config.logs
+                else "backup operation"
             )
             text = (
                 f"The log shipping primary database {config.name} has backup threshold of "

@@ -104,13 +104,13 @@ class _Seen:
         default_factory=set
     )  # requests of callers who may make them
     restored_us: int = -1  # when the store was last put back
-    told_done: str = (
-        ""  # the job of which the manager has just been told that it is done
-    )
+    told_done: str = ""  # the job of which the manager has just been told that it is done
     change_of: dict[str, str] = field(
         default_factory=dict
     )  # job -> the change it makes
-    alive: dict[Key, int] = field(default_factory=dict)  # job -> its attempt
+    alive: dict[Key, int] = field(
+        default_factory=dict
+    )  # job -> its attempt
     at_once: dict[tuple[int, str], int] = field(default_factory=dict)
     wrong_mappings: int = 0  # how many rows of the mapping table are wrong
     at_work: dict[Key, str] = field(
@@ -179,7 +179,8 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         yield from _called(row, spec, seen)
     elif kind == "cloud.AgentSaid":
         newest = (
-            seen.known.attempt.get(row.values["job"]) == row.values["attempt"]
+            seen.known.attempt.get(row.values["job"])
+            == row.values["attempt"]
         )
         seen.told_done = (
             row.values["job"]
@@ -302,10 +303,16 @@ def _started(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         yield 6, f"{job} was {seen.known.over[job]}, and is started"
     asks = seen.known.asked.get(change)
     if asks is not None and v["script"] != asks[0]:
-        yield 3, f"{change} asks for {asks[0]}, and {v['script']} is started"
+        yield (
+            3,
+            f"{change} asks for {asks[0]}, and {v['script']} is started",
+        )
     by_mirror = ">" in job
     if v["site"] != seen.active and seen.second and not by_mirror:
-        yield 13, f"{job} is done at {v['site']}, which is not the active side"
+        yield (
+            13,
+            f"{job} is done at {v['site']}, which is not the active side",
+        )
 
 
 def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
@@ -437,7 +444,9 @@ def _effect(row: Row, spec: Cloud, seen: _Seen) -> Broken:
 _CLOSE_US = MINUTE_US  # acknowledgements that are closer may come in another order than requests
 
 
-def _at_end(journal: Journal, spec: Cloud, seen: _Seen, end_us: int) -> Broken:
+def _at_end(
+    journal: Journal, spec: Cloud, seen: _Seen, end_us: int
+) -> Broken:
     newest: dict[tuple[str, str], int] = {}
     for name, at_us in seen.known.acknowledged.items():
         if name in seen.begun and name in seen.lane_of:
@@ -445,7 +454,10 @@ def _at_end(journal: Journal, spec: Cloud, seen: _Seen, end_us: int) -> Broken:
             newest[lane] = max(newest.get(lane, -1), at_us)
     for name, at_us in seen.known.acknowledged.items():
         lane = seen.lane_of.get(name, ("", ""))
-        if name not in seen.begun and newest.get(lane, -1) > at_us + _CLOSE_US:
+        if (
+            name not in seen.begun
+            and newest.get(lane, -1) > at_us + _CLOSE_US
+        ):
             yield (
                 1,
                 f"{name} was acknowledged and never begun, and later requests were",
@@ -455,7 +467,10 @@ def _at_end(journal: Journal, spec: Cloud, seen: _Seen, end_us: int) -> Broken:
     if spec.mirror.mode == "runbook" or spec.mirror.on_failure == "skip":
         return
     for key, attempt in seen.alive.items():
-        yield 14, f"after a long calm attempt {attempt} of {key[2]} still runs"
+        yield (
+            14,
+            f"after a long calm attempt {attempt} of {key[2]} still runs",
+        )
     if not spec.mirror.audit_us:
         return
     behind: dict[int, Row] = {
@@ -474,7 +489,8 @@ def _calm_us(spec: Cloud) -> int:
     """After so long without a change, an event or a crash nothing should be left to do."""
     jobs, mirror = spec.jobs, spec.mirror
     attempts = (
-        jobs.attempts * (jobs.time_limit_us + jobs.retry_us) + jobs.clean_up_us
+        jobs.attempts * (jobs.time_limit_us + jobs.retry_us)
+        + jobs.clean_up_us
     )
     return 3 * attempts + 2 * (mirror.audit_us + mirror.every_us)
 
@@ -511,7 +527,9 @@ def _told(journal: Journal, scenario: Scenario) -> Iterator[CloudBreach]:
         deadline = e.onset_us + grace
         overlaps = [min(b, e.end_us) - max(a, e.since_us) for a, b in down]
         deadline += sum(us for us in overlaps if us > 0)
-        told = any(e.since_us <= us <= deadline for us in notices[e.network])
+        told = any(
+            e.since_us <= us <= deadline for us in notices[e.network]
+        )
         if e.end_us > deadline and not told:
             name = spec.networks[e.network].name
             since = clock(e.onset_us)

@@ -76,7 +76,9 @@ class SurvivingFile:
         self.spoilt = False  # the copy at the secondary landed damaged
         self.attempts = 0  # in the store at the last hand-over
         self.restored = False
-        self.listed = False  # among those of which intact bytes lie somewhere
+        self.listed = (
+            False  # among those of which intact bytes lie somewhere
+        )
 
 
 class Front:
@@ -99,9 +101,7 @@ class Front:
         self.lsn = -1  # nothing survives
         self.commits = 0
         self.stuck = False
-        self.by_logs = (
-            False  # it rests on a base that only logs bring, replayed or not
-        )
+        self.by_logs = False  # it rests on a base that only logs bring, replayed or not
         self.shown_fork = self.shown_commits = -1
 
     def follows(self, f: SurvivingFile) -> bool:
@@ -206,12 +206,12 @@ class History:
         self.claimed = 0  # commits that it should hold, by what was restored without an error
         # no backup that ends past it can be restored at the secondary, as that is set up
         self.stops_lsn = -1
-        self.due_commits = -1  # what a promotion owes, once recovery has begun
+        self.due_commits = (
+            -1
+        )  # what a promotion owes, once recovery has begun
         # a restore hung and was ended, and no other has come since: what it holds
         self.hung_commits = -1
-        self.stop_commits = (
-            -1
-        )  # a failover was ordered that holds no more than these; -1: none was
+        self.stop_commits = -1  # a failover was ordered that holds no more than these; -1: none was
 
     # ---- forks
     def on_path(self, of: int, fork: int, lsn: int) -> bool:
@@ -484,7 +484,10 @@ class History:
             front.commits != front.shown_commits
             or front.fork != front.shown_fork
         ):
-            front.shown_commits, front.shown_fork = front.commits, front.fork
+            front.shown_commits, front.shown_fork = (
+                front.commits,
+                front.fork,
+            )
             self.show(t, self, front)
 
     def forget(self, full: SurvivingFile) -> None:
@@ -499,7 +502,9 @@ class History:
                 if f.last_lsn > cut or f.first_lsn >= cut
             }
             self.bases = [
-                f for f in self.bases if f.last_lsn > cut or f.first_lsn >= cut
+                f
+                for f in self.bases
+                if f.last_lsn > cut or f.first_lsn >= cut
             ]
             self.somewhere = [
                 f

@@ -261,7 +261,13 @@ class Witness:
         self._afresh(t, d)
 
     def seeded(
-        self, t: int, db: int, fork: int, lsn: int, commits: int, base_lsn: int
+        self,
+        t: int,
+        db: int,
+        fork: int,
+        lsn: int,
+        commits: int,
+        base_lsn: int,
     ) -> None:
         """Begin a run, or after a promotion the watch over a new pair, with a full restored at the
         secondary.
@@ -324,7 +330,9 @@ class Witness:
             fork, lsn, reading.commits, reading.digest, parents, anchors
         )
 
-    def is_prefix(self, db: int, fork: int, reading: WitnessedReading) -> bool:
+    def is_prefix(
+        self, db: int, fork: int, reading: WitnessedReading
+    ) -> bool:
         """Return whether that is what the history along a fork held after so many commits."""
         digest = self._databases[db].digest(fork, reading.commits)
         return reading.digest == digest
@@ -338,7 +346,9 @@ class Witness:
         d = self._databases[db]
         d.commits = d.claimed = copy_commits
         for each in files:
-            f = d.files[each.file] = SurvivingFile(each.header, each.commits)
+            f = d.files[each.file] = SurvivingFile(
+                each.header, each.commits
+            )
             f.primary, f.secondary = each.primary, each.secondary
             d.lies_somewhere(f)
         self._afresh(t, d)
@@ -373,7 +383,9 @@ class Witness:
                 f"file {file}: handed over, validated {int(validated)}",
             )
         if d.promoted:
-            self._fault(t, d, "after_promotion", f"file {file}: handed over")
+            self._fault(
+                t, d, "after_promotion", f"file {file}: handed over"
+            )
         if f is None:
             d.strays[file] = attempts_in_store
             if file in d.foreign:
@@ -705,6 +717,8 @@ class Witness:
         """Record that a spot check found rows of a fast path that differ from the machine."""
         self._fault(t, self._databases[db], "fast_path", difference)
 
-    def _fault(self, t: int, d: History, invariant: str, detail: str) -> None:
+    def _fault(
+        self, t: int, d: History, invariant: str, detail: str
+    ) -> None:
         self.violations.append(Violation(t, d.index, invariant, detail))
         self._emit("truth.violation", t, d.index, (invariant, detail))

@@ -117,7 +117,10 @@ _STATE = {
 
 def _states_text(states: dict[str, RestoreState]) -> str:
     return json.dumps(
-        {database: _state_values(state) for database, state in states.items()}
+        {
+            database: _state_values(state)
+            for database, state in states.items()
+        }
     )
 
 
@@ -168,7 +171,9 @@ _CODECS: dict[Any, Codec] = {
     dict[str, RestoreState]: Codec(_states_text, _checked(_states)),
     dict[str, tuple[FoundFile, ...]]: Codec(_files_text, _checked(_files)),
     Refused: Codec(lambda reason: reason.words, Refused.from_words),
-    OrderRefused: Codec(lambda reason: reason.words, OrderRefused.from_words),
+    OrderRefused: Codec(
+        lambda reason: reason.words, OrderRefused.from_words
+    ),
     PageReason: Codec(lambda reason: reason.words, PageReason.from_words),
 }
 """By type, as typing.get_type_hints gives it."""

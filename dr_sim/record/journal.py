@@ -72,7 +72,9 @@ def _fields_of(cls: type) -> tuple[tuple[str, str], ...]:
     flat: list[tuple[str, str]] = []
     for name, hint in _hints(cls):
         if hint is BackupHeader:
-            flat += [(f"{name}.{n}", t) for n, t in _fields_of(BackupHeader)]
+            flat += [
+                (f"{name}.{n}", t) for n, t in _fields_of(BackupHeader)
+            ]
         elif hint is str or codec_of(hint) is not None:
             flat.append((name, "seen-text" if name in observed else "str"))
         else:
@@ -90,7 +92,8 @@ def _all_kinds() -> tuple[RecordKind, ...]:
         for c in (*CLOUD_EVENTS, *CLOUD_COMMANDS)
     ]
     return tuple(
-        RecordKind(i, name, fields) for i, (name, fields) in enumerate(named)
+        RecordKind(i, name, fields)
+        for i, (name, fields) in enumerate(named)
     )
 
 
@@ -100,7 +103,8 @@ SEEN_CLASS: dict[int, type] = {
     KIND_ID[f"seen.{c.__name__}"]: c for c in (*EVENTS, *COMMANDS)
 }
 CLOUD_CLASS: dict[int, type] = {
-    KIND_ID[f"cloud.{c.__name__}"]: c for c in (*CLOUD_EVENTS, *CLOUD_COMMANDS)
+    KIND_ID[f"cloud.{c.__name__}"]: c
+    for c in (*CLOUD_EVENTS, *CLOUD_COMMANDS)
 }
 """Names what the cloud manager is told and commands: rows of its own, though it shares some
 classes.
@@ -324,7 +328,9 @@ def _row_of_line(
 
 
 @functools.cache
-def _compiled(function: str) -> Callable[[tuple[int, ...]], tuple[int, ...]]:
+def _compiled(
+    function: str,
+) -> Callable[[tuple[int, ...]], tuple[int, ...]]:
     made: Callable[[tuple[int, ...]], tuple[int, ...]] = eval(function)
     return made
 
@@ -485,14 +491,21 @@ class Journal:
         rows, encode = self._encoders[told.__class__]
         rows.extend(
             encode(
-                told, self._count, time_us, entity, self.texts, self.seen_texts
+                told,
+                self._count,
+                time_us,
+                entity,
+                self.texts,
+                self.seen_texts,
             )
         )
         self._count += 1
 
     def record_cloud(self, told: Any, time_us: int, entity: int) -> None:
         """One event or command of the cloud manager, whole."""
-        self._cloud_writers[told.__class__](told, self._count, time_us, entity)
+        self._cloud_writers[told.__class__](
+            told, self._count, time_us, entity
+        )
         self._count += 1
 
     # ---- reading
@@ -561,9 +574,9 @@ class Journal:
             values[name] = (
                 raw
                 if type_ in ("int", "seen-int")
-                else (self.texts if type_ == "str" else self.seen_texts).all[
-                    raw
-                ]
+                else (
+                    self.texts if type_ == "str" else self.seen_texts
+                ).all[raw]
             )
         return Row(data[0], kind.name, data[1], data[2], values)
 

@@ -94,7 +94,8 @@ _TYPES = _types()
 def _places_of(column: str) -> Ints:
     """Return, for each kind, the place of that column among the kind's fields; -1: it has none."""
     places = [
-        dict(zip(_COLUMNS[kind.id], count(), strict=False)) for kind in KINDS
+        dict(zip(_COLUMNS[kind.id], count(), strict=False))
+        for kind in KINDS
     ]
     return np.array([place.get(column, -1) for place in places])
 
@@ -187,12 +188,18 @@ class _Piece:
             absent[places] = False
 
     def table(
-        self, journal: Journal, kinds: Ints, columns: list[str], checks: Ints
+        self,
+        journal: Journal,
+        kinds: Ints,
+        columns: list[str],
+        checks: Ints,
     ) -> pa.Table:
         names = arrow.words([kind.name for kind in KINDS])
         end = self._begin + self._num_rows
         out: dict[str, pa.Array] = {
-            "seq": arrow.numbers(np.arange(self._begin, end, dtype=np.int64)),
+            "seq": arrow.numbers(
+                np.arange(self._begin, end, dtype=np.int64)
+            ),
             "time_us": arrow.numbers(self._time_us),
             "kind": pa.DictionaryArray.from_arrays(
                 arrow.numbers(kinds.astype(np.int32)), names
@@ -238,7 +245,9 @@ def checks_of(journal: Journal) -> Ints:
             rows = journal.of_kind(kind.id)
             if not len(rows):
                 continue
-            total = np.full(len(rows), _text_hash(kind.name), dtype=np.uint64)
+            total = np.full(
+                len(rows), _text_hash(kind.name), dtype=np.uint64
+            )
             for j in range(ROW_HEAD):
                 total = _mix(total ^ rows[:, j].astype(np.uint64))
             for j, (_, type_) in enumerate(kind.fields, ROW_HEAD):
@@ -282,7 +291,9 @@ def _text_hash(text: str) -> int:
 
 
 def _text_hashes(texts: Texts) -> Ints:
-    return np.array([_text_hash(text) for text in texts.all], dtype=np.uint64)
+    return np.array(
+        [_text_hash(text) for text in texts.all], dtype=np.uint64
+    )
 
 
 def _wrong_columns(schema: pa.Schema) -> str:

@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dr_sim.record.journal import KINDS, ROW_HEAD, Journal, Pattern, Row, Texts
+from dr_sim.record.journal import (
+    KINDS,
+    ROW_HEAD,
+    Journal,
+    Pattern,
+    Row,
+    Texts,
+)
 
 Ints = NDArray[Any]
 PAIR_BITS = 20  # as many as the agenda leaves for databases
@@ -57,12 +64,16 @@ class PairJournal:
     def append(
         self, kind_id: int, time_us: int, entity: int, *values: int
     ) -> None:
-        self._journal.append(kind_id, time_us, entity + self._offset, *values)
+        self._journal.append(
+            kind_id, time_us, entity + self._offset, *values
+        )
 
     def note(
         self, kind_name: str, time_us: int, entity: int, *values: int | str
     ) -> None:
-        self._journal.note(kind_name, time_us, entity + self._offset, *values)
+        self._journal.note(
+            kind_name, time_us, entity + self._offset, *values
+        )
 
     def record(self, told: Any, time_us: int, entity: int) -> None:
         self._journal.record(told, time_us, entity + self._offset)
@@ -85,7 +96,9 @@ class PairJournal:
     def as_row(
         self, told: Any, seq: int, time_us: int, entity: int
     ) -> tuple[int, ...]:
-        return self._journal.as_row(told, seq, time_us, entity + self._offset)
+        return self._journal.as_row(
+            told, seq, time_us, entity + self._offset
+        )
 
     def as_told(self, row: tuple[int, ...]) -> Any:
         return self._journal.as_told(row)
@@ -234,7 +247,9 @@ def roles_by_pair(
         pair = pair_of(row.entity)
         sites = row.values["primary"], row.values["secondary"]
         ready_us = row.values["secondary_from_us"]
-        found[pair] = PairRoles(pair, *sites, row.time_us, ready_us, lead=pair)
+        found[pair] = PairRoles(
+            pair, *sites, row.time_us, ready_us, lead=pair
+        )
     for row in journal.rows("truth.standby"):
         pair = pair_of(row.entity)
         order = {name: row.values[name] for name in ("rank", "of", "lead")}
@@ -278,7 +293,9 @@ def _mine(rows: Ints, pair: int) -> Ints:
     return rows if mine.all() else rows[mine]
 
 
-def _with_history(rows: Ints, mine: Ints, pair: int, carried: Brought) -> Ints:
+def _with_history(
+    rows: Ints, mine: Ints, pair: int, carried: Brought
+) -> Ints:
     """Return a pair's rows after those that the files had before, as the pair's own."""
     of = (rows[:, 2] + 1) >> PAIR_BITS
     wanted = np.isin(of, sorted(carried.pairs))
@@ -289,7 +306,11 @@ def _with_history(rows: Ints, mine: Ints, pair: int, carried: Brought) -> Ints:
 
 
 def _renumbered(entities: Ints, databases: Sequence[int]) -> Ints:
-    place = {-1: -1, **{database: i for i, database in enumerate(databases)}}
+    place = {
+        -1: -1,
+        **{database: i for i, database in enumerate(databases)},
+    }
     return np.array(
-        [place.get(entity, -1) for entity in entities.tolist()], dtype=np.int64
+        [place.get(entity, -1) for entity in entities.tolist()],
+        dtype=np.int64,
     )

@@ -84,7 +84,10 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     # where: primary, secondary
-    ("truth.file_gone", (("file", "int"), ("where", "str"), ("why", "str"))),
+    (
+        "truth.file_gone",
+        (("file", "int"), ("where", "str"), ("why", "str")),
+    ),
     # one a finished or cut transfer: what crossed the link
     ("truth.transfer_bytes", (("file", "int"), ("bytes", "int"))),
     # ---- the secondary ----
@@ -120,7 +123,10 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("detail", "str"),
         ),
     ),
-    ("truth.link", (("up", "int"), ("bit_s", "int"))),  # capacity from now on
+    (
+        "truth.link",
+        (("up", "int"), ("bit_s", "int")),
+    ),  # capacity from now on
     (
         "truth.failed",
         (("class", "str"),),
@@ -133,7 +139,10 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ),  # the alert of that database raised at this instant reached nobody
     ("truth.manager", (("incarnation", "int"), ("up", "int"))),
     # a Save that failed; ok: it is there all the same
-    ("truth.store_write", (("key", "str"), ("value", "str"), ("ok", "int"))),
+    (
+        "truth.store_write",
+        (("key", "str"), ("value", "str"), ("ok", "int")),
+    ),
     # a crash fell between two commands of a list
     ("truth.commands_done", (("done", "int"), ("of", "int"))),
     (

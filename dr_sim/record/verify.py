@@ -111,12 +111,16 @@ def verify(
     if cloud is not None:
         lives = _CloudLives(cloud)
         replays.append(
-            _Replay(journal, _CLOUD, lives.build, pairs == 0, lives.upgraded)
+            _Replay(
+                journal, _CLOUD, lives.build, pairs == 0, lives.upgraded
+            )
         )
     found = [replay.run(rows) for replay in replays]
     found.append(_of_no_pair(journal, pairs, list(builds), rows))
     mismatch = min(
-        (m for m in found if m is not None), key=lambda m: m.seq, default=None
+        (m for m in found if m is not None),
+        key=lambda m: m.seq,
+        default=None,
     )
     if edited is not None and mismatch is None:
         row = journal.row(edited)
@@ -157,11 +161,15 @@ class _CloudLives:
     def __init__(self, config: CloudConfig) -> None:
         self._config = config
 
-    def build(self, incarnation: int, stored: dict[str, str]) -> CloudManager:
+    def build(
+        self, incarnation: int, stored: dict[str, str]
+    ) -> CloudManager:
         return CloudManager(self._config, incarnation, stored)
 
     def upgraded(self) -> None:
-        self._config = replace(self._config, version=self._config.version + 1)
+        self._config = replace(
+            self._config, version=self._config.version + 1
+        )
 
 
 class _Replay:
@@ -242,7 +250,8 @@ class _Replay:
             if kind_id == self._of.none_saved:
                 values = self._journal.row(seq).values
                 return self._failed_save(
-                    SaveAll(pairs_from_text(values["entries"])), values["ok"]
+                    SaveAll(pairs_from_text(values["entries"])),
+                    values["ok"],
                 )
             told = self._journal.told(seq)
         except ValueError as error:  # an edited row can say anything at all

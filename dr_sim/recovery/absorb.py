@@ -139,7 +139,9 @@ class Standing:
 
 def standing(db: DatabaseReplay) -> Standing:
     assert db.last is not None
-    return Standing(replace(db.state), db.last.text(), db.watch.landed_mono_us)
+    return Standing(
+        replace(db.state), db.last.text(), db.watch.landed_mono_us
+    )
 
 
 def stand(db: DatabaseReplay, at: Standing) -> None:

@@ -21,9 +21,7 @@ def error_text(number: int, message: str) -> str:
 
 # ---- parts that several texts share
 def _passed(minutes: int) -> str:
-    return (
-        f"[{minutes}] minutes have passed since the last successful restore."
-    )
+    return f"[{minutes}] minutes have passed since the last successful restore."
 
 
 def _while_restoring(error: str) -> str:
@@ -90,7 +88,9 @@ def set_up_text(database: str, path: str, minutes: int, error: str) -> str:
     )
 
 
-def fell_short_text(database: str, path: str, lsn: int, last_lsn: int) -> str:
+def fell_short_text(
+    database: str, path: str, lsn: int, last_lsn: int
+) -> str:
     return (
         f"For database [{database}] backup file [{path}] was restored without an error, but the "
         f"database stands at [{lsn}] and the file ends at [{last_lsn}]: what lies between is "
@@ -219,7 +219,9 @@ def heard_again_text(goes_on: bool) -> str:
         if goes_on
         else "is called off"
     )
-    return f"The machines of the primary are heard again: the failover {what}."
+    return (
+        f"The machines of the primary are heard again: the failover {what}."
+    )
 
 
 def nothing_here_text() -> str:

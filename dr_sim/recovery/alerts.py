@@ -166,7 +166,9 @@ class AlertBook:
     def _save(self) -> Save:
         return Save(
             self._key,
-            json.dumps(self.begun, ensure_ascii=False) if self.begun else "",
+            json.dumps(self.begun, ensure_ascii=False)
+            if self.begun
+            else "",
         )
 
 

@@ -81,7 +81,9 @@ def given(f: Failover, e: events.ClaimGiven, out: list[Command]) -> None:
         f.page(e, out)
 
 
-def refused(f: Failover, e: events.ClaimRefused, out: list[Command]) -> None:
+def refused(
+    f: Failover, e: events.ClaimRefused, out: list[Command]
+) -> None:
     """Leave it to the standby that takes over, with what was begun here before a crash."""
     operator = f.claiming.answered(False)
     if f.phase is FailoverPhase.CLAIMING:

@@ -84,9 +84,7 @@ class Last(enum.StrEnum):
     NOT_WANTED = "not wanted"
     ASKED = "asked"
     TAKEN = "taken"
-    TO_BE_ASKED = (
-        "to be asked"  # it was refused, or is of no use: asked for again later
-    )
+    TO_BE_ASKED = "to be asked"  # it was refused, or is of no use: asked for again later
 
 
 class LastEvent(enum.StrEnum):
@@ -259,11 +257,17 @@ class Drain:
             return Remedy.NONE  # decided when the share has answered
         cut_off = file.failure.outcome is ValidationOutcome.NO_MANIFEST
         open_ = self._pipe.state is Pipe.OPEN
-        if open_ and not cut_off and file.failures <= self._db.rules.attempts:
+        if (
+            open_
+            and not cut_off
+            and file.failures <= self._db.rules.attempts
+        ):
             return Remedy.COPY_AGAIN
         if self._is_last(file):
             return Remedy.TAKE_ANEW
-        return Remedy.GIVE_UP if not self.patient or cut_off else Remedy.NONE
+        return (
+            Remedy.GIVE_UP if not self.patient or cut_off else Remedy.NONE
+        )
 
     def damaged_before(self, file: File) -> Remedy:
         """Decide about a file that was damaged before the share answered."""
@@ -279,7 +283,9 @@ class Drain:
         missing = reason == NotSent.MISSING
         if missing and self._is_last(file):
             return Remedy.TAKE_ANEW
-        return Remedy.GIVE_UP if not self.patient or missing else Remedy.NONE
+        return (
+            Remedy.GIVE_UP if not self.patient or missing else Remedy.NONE
+        )
 
     def refused(
         self, file: File, mono_us: int, out: list[Command]
@@ -398,7 +404,11 @@ class Drain:
         if self._last.state in (Last.ASKED, Last.TO_BE_ASKED):
             return True
         file = self._db.files.get(self.last)
-        if file is None or file.done or file.name in self._db.files.recopying:
+        if (
+            file is None
+            or file.done
+            or file.name in self._db.files.recopying
+        ):
             return False
         return file.header is None or not behind(self._db, file.header)
 
@@ -461,7 +471,9 @@ class Drain:
         db = self._db
         if stopped(db):
             return db.files.in_hand is None
-        busy = db.files.in_hand is not None or db.looking or db.fetching.asked
+        busy = (
+            db.files.in_hand is not None or db.looking or db.fetching.asked
+        )
         if self.undecided or busy:
             return False
         stuck = bool(db.files.pending) or not db.state.exists

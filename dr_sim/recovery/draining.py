@@ -84,7 +84,11 @@ def not_sent(
 
 
 def refused(
-    db: DatabaseReplay, drain: Drain, file: File, e: Event, out: list[Command]
+    db: DatabaseReplay,
+    drain: Drain,
+    file: File,
+    e: Event,
+    out: list[Command],
 ) -> None:
     """Handle a file that the engine refused."""
     retry_at_us, remedy = drain.refused(file, e.mono_us, out)
@@ -128,7 +132,9 @@ def named_rightly(
     return -SECOND_US < off_us < most_us
 
 
-def _look_at_names(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+def _look_at_names(
+    db: DatabaseReplay, e: Event, out: list[Command]
+) -> None:
     """Compare the names of what came after the last restore with the headers. During a failover
     there is no next log, whose hole would show that an older file came under a newer file's name.
     """
@@ -137,7 +143,9 @@ def _look_at_names(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     logs = [
         file
         for name, file in db.files.items()
-        if name > after and file.kind is LOG and file.content is Content.WHOLE
+        if name > after
+        and file.kind is LOG
+        and file.content is Content.WHOLE
     ]
     for file in logs:
         if file.header is not None and not named_rightly(
@@ -150,7 +158,9 @@ def _look_at_names(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 def _bad(db: DatabaseReplay) -> list[File]:
     """Return the damaged files, the oldest first."""
     bad = [
-        file for file in db.files.bad.values() if file.content is Content.BAD
+        file
+        for file in db.files.bad.values()
+        if file.content is Content.BAD
     ]
     return sorted(bad, key=File.age_order)
 
@@ -160,7 +170,9 @@ def shut(db: DatabaseReplay, drain: Drain, tail: bool) -> None:
     drain.shut(tail)
     db.fetching.expect_nothing()
     db.files.expect_no_copies()
-    for file in [f for f in db.files.bad.values() if f.content is Content.BAD]:
+    for file in [
+        f for f in db.files.bad.values() if f.content is Content.BAD
+    ]:
         _give_up(db, drain, file)
 
 
@@ -185,7 +197,9 @@ def again(
         db.advance(e, out)
 
 
-def look_further(db: DatabaseReplay, drain: Drain, out: list[Command]) -> None:
+def look_further(
+    db: DatabaseReplay, drain: Drain, out: list[Command]
+) -> None:
     """Look in the primary's share for files that do not come by themselves."""
     if not drain.looks_further():
         return

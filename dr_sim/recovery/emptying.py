@@ -150,7 +150,9 @@ class Emptying:
         name, refusal = e.database, e.reason.refusal
         db, awaited = self._databases.get(name), name in self._tails
         if awaited and db is not None and refusal is Refusal.CUT_OFF:
-            tries = self._tail_tries[name] = self._tail_tries.get(name, 0) + 1
+            tries = self._tail_tries[name] = (
+                self._tail_tries.get(name, 0) + 1
+            )
             if tries <= db.rules.attempts:
                 out.append(TakeTail(name))
                 return
@@ -170,7 +172,9 @@ class Emptying:
     def tails_again(self, out: list[Command]) -> None:
         """Retry: whatever was in the way of the tails of a planned failover may be over by now."""
         out.extend(
-            TakeTail(name) for name in self._databases if name in self._tails
+            TakeTail(name)
+            for name in self._databases
+            if name in self._tails
         )
 
     # ---- the limit
@@ -204,9 +208,13 @@ class Emptying:
             db.advance(e, out)
         self._waits_on |= kept
         if self._tails:
-            out.append(SetAlarm("", Timer.DRAIN, e.mono_us + self._limit_us))
+            out.append(
+                SetAlarm("", Timer.DRAIN, e.mono_us + self._limit_us)
+            )
         if kept:
-            out.append(SetAlarm("", Timer.DRAIN, e.mono_us + self._retry_us))
+            out.append(
+                SetAlarm("", Timer.DRAIN, e.mono_us + self._retry_us)
+            )
         if any(
             db.state.exists or db.files.in_hand is not None
             for name, db, _ in open_ones
@@ -228,14 +236,18 @@ class Emptying:
         if restored:
             self._waits_on -= restored
             self.begin(e)
-            out.append(SetAlarm("", Timer.DRAIN, e.mono_us + self._limit_us))
+            out.append(
+                SetAlarm("", Timer.DRAIN, e.mono_us + self._limit_us)
+            )
         for _, db, drain in self._open():
             if not db.recovering:
                 draining.look_further(db, drain, out)
         return bool(restored)
 
     # ---- databases of which nothing could be brought online
-    def restore_first(self, name: str, e: Event, out: list[Command]) -> None:
+    def restore_first(
+        self, name: str, e: Event, out: list[Command]
+    ) -> None:
         """Restore the database first, as there is no copy of it here: from what is here, what
         lands, and what the primary's share holds.
         """

@@ -117,9 +117,7 @@ class RestoreFailed(Event):
     database: str
     name: str
     error_number: OwnNumber
-    position_lost: (
-        bool  # a failed restore of a full with replace leaves nothing usable
-    )
+    position_lost: bool  # a failed restore of a full with replace leaves nothing usable
     error_text: str = observed()
 
 

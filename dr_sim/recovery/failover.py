@@ -112,9 +112,12 @@ def stored_from_text(text: str) -> StoredFailover:
     mono_us, utc_us = of_type(found["drain_since"], list)
     stops = of_type(found.get("stop_before", {}), dict)
     declined = tuple(
-        of_type(machine, str) for machine in of_type(found["declined"], list)
+        of_type(machine, str)
+        for machine in of_type(found["declined"], list)
     )
-    stop_before = tuple((name, of_type(at, int)) for name, at in stops.items())
+    stop_before = tuple(
+        (name, of_type(at, int)) for name, at in stops.items()
+    )
     return StoredFailover(
         FailoverPhase(found["state"]),
         of_type(found["planned"], bool),
@@ -241,7 +244,9 @@ class Failover:
         self.move(FailoverEvent.BEGUN, out)
         out.append(Fence(planned))
 
-    def claim(self, planned: bool, operator: str, out: list[Command]) -> None:
+    def claim(
+        self, planned: bool, operator: str, out: list[Command]
+    ) -> None:
         """Claim a failover that is due, by the order of an operator or ('') by silence: there are
         other standbys.
         """
@@ -291,7 +296,11 @@ class Failover:
     def watch_silence(self, e: Event, out: list[Command]) -> None:
         at = self.silence.at_us()
         watching_now = self.phase is FailoverPhase.WATCHING
-        if watching_now and at is not None and not self.silence.declined_all:
+        if (
+            watching_now
+            and at is not None
+            and not self.silence.declined_all
+        ):
             turn_us = self.config.rank * self.config.turn_us
             out.append(
                 SetAlarm("", Timer.SILENT, max(at, e.mono_us) + turn_us)
@@ -367,7 +376,9 @@ _ON_ALARM: dict[str, Callable[[Failover, Event, list[Command]], None]] = {
     Timer.RECOVER: way_over.recover_rang,
 }
 
-ON_EVENT: dict[type[Event], Callable[[Failover, Any, list[Command]], None]] = {
+ON_EVENT: dict[
+    type[Event], Callable[[Failover, Any, list[Command]], None]
+] = {
     events.HeartbeatLost: watching.lost,
     events.HeartbeatBack: watching.back,
     events.ShareListed: watching.share_listed,

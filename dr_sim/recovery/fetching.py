@@ -119,13 +119,17 @@ class Fetching:
         if state.exists:
             ways.append(
                 plan(
-                    [h for h in here + logs_away if h.kind is not FULL], state
+                    [h for h in here + logs_away if h.kind is not FULL],
+                    state,
                 )
             )
         if fulls:
             fork = max(
                 fulls,
-                key=lambda header: (header.finished_utc_us, header.backup_id),
+                key=lambda header: (
+                    header.finished_utc_us,
+                    header.backup_id,
+                ),
             ).fork
             ways += [
                 plan(here + logs_away, fork=fork),

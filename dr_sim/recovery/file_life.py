@@ -31,10 +31,10 @@ class Need(enum.StrEnum):
 
     WAITED_FOR = "waited for"
     IN_HAND = "in hand"  # the engine is reading it
-    DONE = "done"  # restored, or its range is behind the database's position
-    IN_HAND_AGAIN = (
-        "in hand again"  # the engine is reading it, and nothing waits for it
+    DONE = (
+        "done"  # restored, or its range is behind the database's position
     )
+    IN_HAND_AGAIN = "in hand again"  # the engine is reading it, and nothing waits for it
 
 
 class FileEvent(enum.StrEnum):

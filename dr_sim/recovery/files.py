@@ -14,10 +14,25 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from dr_sim.backups.chain import Fit, applies
-from dr_sim.backups.model import KIND_OF_WORD, BackupHeader, Kind, RestoreState
+from dr_sim.backups.model import (
+    KIND_OF_WORD,
+    BackupHeader,
+    Kind,
+    RestoreState,
+)
 from dr_sim.recovery.events import ValidationOutcome
-from dr_sim.recovery.file_life import CONTENT, NEED, Content, FileEvent, Need
-from dr_sim.recovery.saved import attempts_from_text, header_from_text, under
+from dr_sim.recovery.file_life import (
+    CONTENT,
+    NEED,
+    Content,
+    FileEvent,
+    Need,
+)
+from dr_sim.recovery.saved import (
+    attempts_from_text,
+    header_from_text,
+    under,
+)
 from dr_sim.recovery.shelves import Shelves
 
 FULL, INCREMENTAL, LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
@@ -212,7 +227,8 @@ class HeldFiles:
         file.header = header
         file.attempts = self._stored_attempts.pop(file.name, 0)
         old = file.kind is LOG and (
-            file.modified_utc_us < known_good_until_utc_us or file.name == last
+            file.modified_utc_us < known_good_until_utc_us
+            or file.name == last
         )
         if suspect:
             self._move(file, FileEvent.FOUND)
@@ -290,13 +306,17 @@ class HeldFiles:
         file.presumed = True
         self._change_need(file, FileEvent.NEEDED)
 
-    def look_into_unread(self, until_utc_us: int | None = None) -> list[File]:
+    def look_into_unread(
+        self, until_utc_us: int | None = None
+    ) -> list[File]:
         """Look into all such logs that were finished before that instant (None: all of them)."""
         unread = [
             file
             for file in self._by_name.values()
             if file.content is Content.UNREAD
-            and (until_utc_us is None or file.modified_utc_us < until_utc_us)
+            and (
+                until_utc_us is None or file.modified_utc_us < until_utc_us
+            )
         ]
         for file in unread:
             self.look_into(file)
@@ -344,7 +364,8 @@ class HeldFiles:
         """
         unneeded = file.kind is LOG and file.done and file.header is None
         self._move(
-            file, FileEvent.FAILED_UNNEEDED if unneeded else FileEvent.FAILED
+            file,
+            FileEvent.FAILED_UNNEEDED if unneeded else FileEvent.FAILED,
         )
         self.shelves.tear(file)
         if unneeded:
@@ -425,7 +446,11 @@ class HeldFiles:
         self.in_hand = None
 
     def refused(
-        self, file: File, failure: Failure, retry_at_mono_us: int, passes: bool
+        self,
+        file: File,
+        failure: Failure,
+        retry_at_mono_us: int,
+        passes: bool,
     ) -> None:
         """Record that the engine has refused the file. passes: the refusal says nothing about the
         file.
@@ -505,7 +530,9 @@ class HeldFiles:
         self.pending.sort(key=File.order)
 
     def absorb(
-        self, logs: Sequence[tuple[str, BackupHeader]], landed: Sequence[int]
+        self,
+        logs: Sequence[tuple[str, BackupHeader]],
+        landed: Sequence[int],
     ) -> File:
         """Record that quiet logs have landed and been restored (absorb.py); return the last of
         them.

@@ -64,11 +64,15 @@ class Hanging:
                     begun_before_us = e.mono_us - self._limit_of(db, file)
                 out.append(
                     EndRestore(
-                        name, file.name, max(NEVER_BEGUN_US, begun_before_us)
+                        name,
+                        file.name,
+                        max(NEVER_BEGUN_US, begun_before_us),
                     )
                 )
         if unfinished:
-            out.append(SetAlarm("", Timer.HANGS, e.mono_us + self._retry_us))
+            out.append(
+                SetAlarm("", Timer.HANGS, e.mono_us + self._retry_us)
+            )
 
     def _limit_of(self, db: DatabaseReplay, file: File) -> int:
         """Return how long the file's restore may go on: less when it is tried again."""
@@ -99,6 +103,7 @@ class Hanging:
             if e.mono_us < ends_us < e.mono_us + self._retry_us:
                 out.append(SetAlarm("", Timer.HANGS, ends_us))
         old = (
-            age_us(e.mono_us, e.utc_us, since_us, e.utc_us) >= db.rules.age_us
+            age_us(e.mono_us, e.utc_us, since_us, e.utc_us)
+            >= db.rules.age_us
         )
         return file if old else None

@@ -30,7 +30,9 @@ def begin(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
             )
         )
     out.append(
-        SetAlarm(db.name, Timer.PRUNE, next_multiple_us(e.mono_us + 1, DAY_US))
+        SetAlarm(
+            db.name, Timer.PRUNE, next_multiple_us(e.mono_us + 1, DAY_US)
+        )
     )
 
 
@@ -41,11 +43,15 @@ def reverify(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     every_us = db.rules.reverify_us
     out.append(
         SetAlarm(
-            db.name, Timer.REVERIFY, next_multiple_us(e.mono_us + 1, every_us)
+            db.name,
+            Timer.REVERIFY,
+            next_multiple_us(e.mono_us + 1, every_us),
         )
     )
     names = {
-        file.name for file in db.files.pending if file.content is Content.WHOLE
+        file.name
+        for file in db.files.pending
+        if file.content is Content.WHOLE
     }
     whole = {
         f.header.backup_id: f
@@ -75,7 +81,9 @@ def prune(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     until the next time.
     """
     out.append(
-        SetAlarm(db.name, Timer.PRUNE, next_multiple_us(e.mono_us + 1, DAY_US))
+        SetAlarm(
+            db.name, Timer.PRUNE, next_multiple_us(e.mono_us + 1, DAY_US)
+        )
     )
     if db.drain is not None:
         return  # the files here may be the way back
@@ -99,7 +107,11 @@ def prune(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     ]
     _delete(
         db,
-        [file for file in map(files.__getitem__, names) if _may_go(db, file)],
+        [
+            file
+            for file in map(files.__getitem__, names)
+            if _may_go(db, file)
+        ],
         out,
     )
 
@@ -112,7 +124,9 @@ def _may_go(db: DatabaseReplay, file: File) -> bool:
     return file.done or file.kind is not LOG or file.content is Content.LOST
 
 
-def _delete(db: DatabaseReplay, files: list[File], out: list[Command]) -> None:
+def _delete(
+    db: DatabaseReplay, files: list[File], out: list[Command]
+) -> None:
     database, told = db.name, bool(db.alerts.begun)
     for file in files:
         name = file.name

@@ -41,7 +41,10 @@ def look(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 def retry(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """Handle the alarm 'retry'."""
     for file in sorted(db.files.bad.values(), key=File.age_order):
-        if file.retry_at_mono_us <= e.mono_us and file.content is Content.BAD:
+        if (
+            file.retry_at_mono_us <= e.mono_us
+            and file.content is Content.BAD
+        ):
             _retry(db, file, e, out)
     if db.remake.lost:
         db.remake.retry(e, out)

@@ -46,10 +46,16 @@ class Lag:
         """Note that a log has been restored. Return whether to ask for the primary's clock."""
         rules = self._db.rules
         late_us = (
-            e.utc_us - file.modified_utc_us - rules.delay_us - rules.every_us
+            e.utc_us
+            - file.modified_utc_us
+            - rules.delay_us
+            - rules.every_us
         )
         too_new_us = (
-            file.modified_utc_us - e.utc_us + e.mono_us - file.landed_mono_us
+            file.modified_utc_us
+            - e.utc_us
+            + e.mono_us
+            - file.landed_mono_us
         )
         in_time = late_us <= rules.age_us and too_new_us <= CLOCKS_AGREE_US
         if in_time or self._db.drain is not None:

@@ -23,14 +23,18 @@ if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
 
 
-def landed(db: DatabaseReplay, e: events.Landed, out: list[Command]) -> None:
+def landed(
+    db: DatabaseReplay, e: events.Landed, out: list[Command]
+) -> None:
     files = db.files
     file = files.get(e.name)
     if file is None:
         kind = kind_of(e.name)
         if kind is None:
             return
-        file = File(e.name, kind, e.modified_utc_us, e.size_bytes, e.mono_us)
+        file = File(
+            e.name, kind, e.modified_utc_us, e.size_bytes, e.mono_us
+        )
         files.arrived(file)
         _is_new(db, file, e, out)
     elif not files.arrived_again(file, e.modified_utc_us, e.size_bytes):
@@ -83,7 +87,9 @@ def validated(
         _other_is_whole(db, file, first_time, e, out)
     elif file.done:
         db.alerts.over(file.name, out)
-        if first_time:  # it was never whole: was its range really behind us?
+        if (
+            first_time
+        ):  # it was never whole: was its range really behind us?
             files.decide(file, db.state)
     if db.rules.delay_us and not file.done:
         until_utc_us = (
@@ -116,7 +122,9 @@ def _other_is_whole(
     header = file.header
     assert header is not None
     if first_time:
-        out.append(Save(f"header/{db.name}/{file.name}", header_text(header)))
+        out.append(
+            Save(f"header/{db.name}/{file.name}", header_text(header))
+        )
         db.overdue.whole(header, e, out)
         if file.kind is FULL:
             kept.full_is_whole(db, out)
@@ -177,7 +185,9 @@ def failed(
             and not _others_are_missing(db, file)
         ):
             # check whether the other logs are there
-            waiting = [f for f in files.pending if f.content is Content.WHOLE]
+            waiting = [
+                f for f in files.pending if f.content is Content.WHOLE
+            ]
             out.extend(Validate(db.name, f.name) for f in waiting)
     db.look(e, out)
     db.advance(e, out)
@@ -233,7 +243,9 @@ def _missing_there_too(
     db: DatabaseReplay, file: File, e: Event, out: list[Command]
 ) -> None:
     text = "the file is missing in the primary's share"
-    db.files.give_up(file, Failure(file.failure.outcome, FILE_MISSING, text))
+    db.files.give_up(
+        file, Failure(file.failure.outcome, FILE_MISSING, text)
+    )
     if file.kind is not LOG:
         db.remake.gave_up(file, e, out)
     elif file.done:

@@ -41,7 +41,9 @@ def limit_at_us(
 ) -> int:
     """Return the monotonic instant at which that age reaches limit_us; now, if it has."""
     return mono_us + max(
-        0, limit_us - age_us(mono_us, utc_us, noticed_mono_us, finished_utc_us)
+        0,
+        limit_us
+        - age_us(mono_us, utc_us, noticed_mono_us, finished_utc_us),
     )
 
 

@@ -97,7 +97,9 @@ class RecoveryManager:
         file.
         """
         config = self.config
-        alone = replace(config, databases=(self.databases[database].config,))
+        alone = replace(
+            config, databases=(self.databases[database].config,)
+        )
         machine = type(self)(alone, self.incarnation, {})
         machine._begin_at(database, at)
         return machine
@@ -133,7 +135,9 @@ class RecoveryManager:
         if database is not None:
             database.alarm(event, out)
 
-    def _inventory(self, event: events.Inventory, out: list[Command]) -> None:
+    def _inventory(
+        self, event: events.Inventory, out: list[Command]
+    ) -> None:
         """Take up the inventory: what is observed beats what is stored."""
         self.ready = True
         for name, database in self.databases.items():
@@ -147,13 +151,19 @@ class RecoveryManager:
         self.failover.resume(event, out)
         for database in self.databases.values():
             had_one = database.last is not None and database.last.name
-            if not database.state.exists and had_one and not self.failover.on:
+            if (
+                not database.state.exists
+                and had_one
+                and not self.failover.on
+            ):
                 standby.begin_again(database, event, out)
         early, self._early = self._early, []
         for kept in early:
             self._route(kept, out)
 
-    def _look_again(self, event: events.Inventory, out: list[Command]) -> None:
+    def _look_again(
+        self, event: events.Inventory, out: list[Command]
+    ) -> None:
         """Take up a later inventory, which was asked for because a copy here has turned out to be
         gone.
         """

@@ -58,7 +58,9 @@ class Online:
         # the last error of the engine for each database that was not recovered
         self._errors: dict[str, str] = {}
 
-    def begin(self, later: set[str], again: bool, out: list[Command]) -> None:
+    def begin(
+        self, later: set[str], again: bool, out: list[Command]
+    ) -> None:
         """Order all databases but those that come later. again: an earlier incarnation may have
         ordered them.
         """
@@ -101,7 +103,10 @@ class Online:
         db = self._databases.get(e.database)
         if db is None:
             return
-        if e.error_number in IN_USE_ERRORS and e.database not in self._in_use:
+        if (
+            e.error_number in IN_USE_ERRORS
+            and e.database not in self._in_use
+        ):
             self._in_use.add(e.database)
             out.extend((Disconnect(e.database), Recover(e.database)))
             return

@@ -61,7 +61,9 @@ def ordered_to_point(
     if refused is None and not watching.something_here(f):
         refused = OrderRefused(WhyNoFailover.NOTHING_RESTORED)
     past = [
-        db.name for db in concerned if db.state.exists and _holds_later(db, at)
+        db.name
+        for db in concerned
+        if db.state.exists and _holds_later(db, at)
     ]
     if refused is None and past:
         refused = OrderRefused(
@@ -81,7 +83,9 @@ def answered(
         return
     if e.operator not in f.config.operators:
         out.append(
-            RefuseOrder(e.operator, OrderRefused(WhyNoFailover.NOT_AUTHORISED))
+            RefuseOrder(
+                e.operator, OrderRefused(WhyNoFailover.NOT_AUTHORISED)
+            )
         )
     elif e.approve:
         f.begin(False, True, out)

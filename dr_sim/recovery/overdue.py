@@ -67,7 +67,10 @@ class Overdue:
         self, header: BackupHeader, e: Event, out: list[Command]
     ) -> None:
         """A full or an incremental is here and whole."""
-        if not self._watched or header.started_utc_us <= self._newest_utc_us:
+        if (
+            not self._watched
+            or header.started_utc_us <= self._newest_utc_us
+        ):
             return  # an older one that was damaged here, and is whole again
         self._newest_utc_us = header.started_utc_us
         self._db.alerts.over(Danger.OVERDUE, out)

@@ -34,7 +34,10 @@ class OwnLogic:
     """A manager that decides nothing yet. databases: their names."""
 
     def __init__(
-        self, config: ManagerConfig, incarnation: int, saved: Mapping[str, str]
+        self,
+        config: ManagerConfig,
+        incarnation: int,
+        saved: Mapping[str, str],
     ) -> None:
         self.config = config
         self.incarnation = incarnation

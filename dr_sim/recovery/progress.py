@@ -53,7 +53,9 @@ class Progress:
 
     def begin(self) -> None:
         """Find out, after a start, which of the logs that lie here landed last."""
-        logs = [file for file in self._db.files.values() if file.kind is LOG]
+        logs = [
+            file for file in self._db.files.values() if file.kind is LOG
+        ]
         self.newest = max(logs, key=File.age_order, default=None)
 
     def absorbed(self, newest: File) -> None:
@@ -80,7 +82,9 @@ class Progress:
             e, out
         )
 
-    def other_landed(self, file: File, e: Event, out: list[Command]) -> bool:
+    def other_landed(
+        self, file: File, e: Event, out: list[Command]
+    ) -> bool:
         """Note that a backup of a database without logs has landed; an earlier one may still be
         being restored.
         """
@@ -135,7 +139,10 @@ class Progress:
         path = db.config.share_path + file.name
         age = whole_minutes(
             age_us(
-                e.mono_us, e.utc_us, file.landed_mono_us, file.modified_utc_us
+                e.mono_us,
+                e.utc_us,
+                file.landed_mono_us,
+                file.modified_utc_us,
             )
         )
         text = waiting_text(

@@ -31,8 +31,12 @@ class Refusal(enum.Enum):
     LOST = "primary lost"
     SIMPLE_MODEL = "4208"  # the recovery model keeps no log
     NO_CHAIN = "4214"  # there is no full that a log could follow
-    WAL_LEVEL = "55000"  # PostgreSQL: wal_level keeps, or kept, too little log
-    ENGINE = "refused by the engine"  # no full to build on, or the wrong one
+    WAL_LEVEL = (
+        "55000"  # PostgreSQL: wal_level keeps, or kept, too little log
+    )
+    ENGINE = (
+        "refused by the engine"  # no full to build on, or the wrong one
+    )
     NO_LOGS = "takes no log backups"
     OTHER = ""
 
@@ -45,7 +49,9 @@ class Refusal(enum.Enum):
     def of(reason: str) -> Refusal:
         """Return the refusal that an answer's text names."""
         return next(
-            refusal for refusal in Refusal if reason.startswith(refusal.value)
+            refusal
+            for refusal in Refusal
+            if reason.startswith(refusal.value)
         )
 
 
@@ -79,11 +85,11 @@ class WhyNoFailover(enum.StrEnum):
     NOT_AUTHORISED = "not authorised"
     ONE_IS_ON = "a failover is {0} already"
     NOTHING_RESTORED = "no database has been restored here yet"
-    CHAIN_BROKEN = "the chain of database [{0}] is broken: data would be lost"
-    ANOTHER_TAKES_OVER = "the standby at {0} takes over already"
-    COPY_HOLDS_LATER = (
-        "the copy of database [{0}] holds what was written after {1} already"
+    CHAIN_BROKEN = (
+        "the chain of database [{0}] is broken: data would be lost"
     )
+    ANOTHER_TAKES_OVER = "the standby at {0} takes over already"
+    COPY_HOLDS_LATER = "the copy of database [{0}] holds what was written after {1} already"
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,9 @@ class Remake:
         self._asked: set[Kind] = (
             set()
         )  # kinds that were asked for and are being taken
-        self._ask_at_us: dict[Kind, int] = {}  # when it may be asked for again
+        self._ask_at_us: dict[
+            Kind, int
+        ] = {}  # when it may be asked for again
 
     def retries(self) -> list[int]:
         """Return when something is reported again."""
@@ -64,7 +66,9 @@ class Remake:
         """Report it again, and ask again if it is time."""
         for kind, file in self.lost.items():
             if self._retry_at_us[kind] <= e.mono_us:
-                self._retry_at_us[kind] = e.mono_us + self._db.rules.retry_us
+                self._retry_at_us[kind] = (
+                    e.mono_us + self._db.rules.retry_us
+                )
                 telling.tell_damaged(self._db, file, e, out)
                 self._ask(kind, e.mono_us, out)
 
@@ -98,7 +102,10 @@ class Remake:
             (Kind.FULL, Kind.INCREMENTAL) if kind is Kind.FULL else (kind,)
         ):
             file = self.lost.get(each)
-            if file is None or file.modified_utc_us <= header.finished_utc_us:
+            if (
+                file is None
+                or file.modified_utc_us <= header.finished_utc_us
+            ):
                 self.lost.pop(each, None)
                 self._ask_at_us.pop(each, None)
                 self._db.alerts.over(telling.no_whole(each), out)

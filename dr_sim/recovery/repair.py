@@ -269,7 +269,10 @@ class Repair:
         if refusal is Refusal.RUNNING and not self._db.state.exists:
             # its first full is being made: it is looked for before another is asked for
             self.sought_first = False
-        self.failures += refusal not in (Refusal.UNREACHABLE, Refusal.RUNNING)
+        self.failures += refusal not in (
+            Refusal.UNREACHABLE,
+            Refusal.RUNNING,
+        )
         self._save(out)
         return not refusal.passes and self.policy is not OnHole.RESYNC
 
@@ -377,7 +380,9 @@ class Repair:
         phase = RepairPhase.COMING if self.name else RepairPhase.SEEKING
         if stored["asked"]:
             phase = (
-                RepairPhase.ASKED_ONE_COMES if self.name else RepairPhase.ASKED
+                RepairPhase.ASKED_ONE_COMES
+                if self.name
+                else RepairPhase.ASKED
             )
         self._phase = Phase(REPAIR, phase)
         if stored["asked"]:

@@ -66,7 +66,9 @@ def _full_is_checked(db: DatabaseReplay) -> bool:
     )
 
 
-def _ask(db: DatabaseReplay, kind: Kind, e: Event, out: list[Command]) -> None:
+def _ask(
+    db: DatabaseReplay, kind: Kind, e: Event, out: list[Command]
+) -> None:
     repair = db.repair
     if repair.asked or repair.unanswered or db.fetching.busy:
         return

@@ -49,7 +49,14 @@ from dr_sim.recovery.config import DatabaseConfig, ReplayConfig
 from dr_sim.recovery.drain import Drain
 from dr_sim.recovery.fetching import Fetching
 from dr_sim.recovery.file_life import Content
-from dr_sim.recovery.files import FULL, LOG, Failure, File, HeldFiles, kind_of
+from dr_sim.recovery.files import (
+    FULL,
+    LOG,
+    Failure,
+    File,
+    HeldFiles,
+    kind_of,
+)
 from dr_sim.recovery.lag import Lag
 from dr_sim.recovery.limits import elapsed_us, whole_minutes
 from dr_sim.recovery.overdue import Overdue
@@ -225,7 +232,9 @@ class DatabaseReplay:
             file, takes_place = self.ways.candidate(mono_us)
         if file is not None and not self._holds_too_much(file):
             self.hand_over(
-                file, takes_place or (self.replaces and file.kind is FULL), out
+                file,
+                takes_place or (self.replaces and file.kind is FULL),
+                out,
             )
             return
         self.job_open = False
@@ -379,7 +388,9 @@ class DatabaseReplay:
         )
 
     # ---- the primary
-    def backup_taken(self, e: events.BackupTaken, out: list[Command]) -> None:
+    def backup_taken(
+        self, e: events.BackupTaken, out: list[Command]
+    ) -> None:
         if e.kind == LOG:
             self.watch.log_answered()
         elif self.drain is not None:
@@ -409,7 +420,9 @@ class DatabaseReplay:
         elif self.repair.share_answered(e, out):
             repairs.pursue(self, e, out)
 
-    def share_listed(self, e: events.ShareListed, out: list[Command]) -> None:
+    def share_listed(
+        self, e: events.ShareListed, out: list[Command]
+    ) -> None:
         self.fetching.listed(e)
         if self.drain is None and self.repair.on and not self.state.exists:
             draining.fetch(self, out)

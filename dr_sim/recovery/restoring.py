@@ -28,7 +28,9 @@ def restored(
     db.files.restored(file)
     clock = db.restored_to(e, file, header)
     out.append(Save(db.clock_key, clock))
-    if (e.redo_lsn != header.last_lsn or db.alerts.begun) and not stopped(db):
+    if (e.redo_lsn != header.last_lsn or db.alerts.begun) and not stopped(
+        db
+    ):
         telling.watch_end(db, e, file, header, out)
     if file.kind is LOG:
         if db.lag.restored(e, file, out):
@@ -96,7 +98,9 @@ def refused(
     db.advance(e, out)
 
 
-def no_room(db: DatabaseReplay, e: events.NoRoom, out: list[Command]) -> None:
+def no_room(
+    db: DatabaseReplay, e: events.NoRoom, out: list[Command]
+) -> None:
     """Handle a full for which the disk has no room beside the old copy. If the disk can hold the
     full alone, the old copy is dropped: the new one has landed and its hash agreed, or it would not
     have been handed over (R11). Otherwise people are alerted at every retry.

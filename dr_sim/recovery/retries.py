@@ -63,7 +63,10 @@ def retry(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     elif stuck is not None and watch.try_again(stuck, e):
         _retry_stuck(db, stuck, e, out)
     for file in sorted(db.files.bad.values(), key=File.age_order):
-        if file.retry_at_mono_us <= e.mono_us and file.content is Content.BAD:
+        if (
+            file.retry_at_mono_us <= e.mono_us
+            and file.content is Content.BAD
+        ):
             _retry_damaged(db, file, e, out)
     if db.remake.lost:
         db.remake.retry(e, out)

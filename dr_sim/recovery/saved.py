@@ -130,4 +130,6 @@ def restore_text(
 
 def last_restore_from_text(text: str) -> LastRestore:
     mono, utc, modified, started, name = text.split(" ", 4)
-    return LastRestore(int(mono), int(utc), int(modified), int(started), name)
+    return LastRestore(
+        int(mono), int(utc), int(modified), int(started), name
+    )

@@ -36,7 +36,9 @@ def looked(
     """Take up the inventory: what is observed beats what was believed of the copy and the files."""
     db.looked_at_copy()
     names = {file.name for file in seen.files}
-    for file in [file for file in db.files.values() if file.name not in names]:
+    for file in [
+        file for file in db.files.values() if file.name not in names
+    ]:
         _forget(db, file, out)
     if db.state.exists and not (seen.state.exists and seen.state.restoring):
         db.lose_copy()

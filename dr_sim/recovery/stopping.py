@@ -52,7 +52,9 @@ def _failed(
     """
     first = f.phase is FailoverPhase.FENCING
     waits = (
-        first and (needless or f.planned) and not f.silence.is_long(e.mono_us)
+        first
+        and (needless or f.planned)
+        and not f.silence.is_long(e.mono_us)
     )
     f.fencing.tell_failed(
         e, f.minutes(e), f.phase is FailoverPhase.SERVING, out

@@ -60,7 +60,9 @@ def _tell_hole(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     since = texts.utc_text(last.started_utc_us) if last.name else "none"
     minutes = db.minutes(e)
     error = texts.error_text(HOLE, message)
-    text = texts.missing_text(db.name, since, _path(db, after), minutes, error)
+    text = texts.missing_text(
+        db.name, since, _path(db, after), minutes, error
+    )
     alert = Message(AlertId.MISSING, minutes, text, after.name)
     db.alerts.tell(e, Danger.CHAIN, alert, out)
 
@@ -78,7 +80,9 @@ def tell_damaged(
 ) -> None:
     """Raise event 4 for a file that the chain does not wait for now, but may need later."""
     minutes = db.minutes(e)
-    text = texts.damaged_text(db.name, _path(db, file), minutes, _error(file))
+    text = texts.damaged_text(
+        db.name, _path(db, file), minutes, _error(file)
+    )
     danger = file.name if file.kind is LOG else no_whole(file.kind)
     alert = Message(AlertId.DAMAGED, minutes, text, file.name)
     db.alerts.tell(e, danger, alert, out)
@@ -100,7 +104,9 @@ def tell_set_up(
     tried at every retry.
     """
     minutes = db.minutes(e)
-    text = texts.set_up_text(db.name, _path(db, file), minutes, _error(file))
+    text = texts.set_up_text(
+        db.name, _path(db, file), minutes, _error(file)
+    )
     alert = Message(AlertId.SET_UP, minutes, text, file.name)
     db.alerts.tell(e, Danger.SET_UP, alert, out)
     out.append(SetAlarm(db.name, Timer.ROOM, file.retry_at_mono_us))
@@ -111,7 +117,9 @@ def tell_no_room(
 ) -> None:
     """Raise event 11 for a full; the file is tried at every retry."""
     minutes = db.minutes(e)
-    text = texts.no_room_text(db.name, _path(db, file), minutes, _error(file))
+    text = texts.no_room_text(
+        db.name, _path(db, file), minutes, _error(file)
+    )
     alert = Message(AlertId.NO_ROOM, minutes, text, file.name)
     db.alerts.tell(e, Danger.ROOM, alert, out)
     out.append(SetAlarm(db.name, Timer.ROOM, file.retry_at_mono_us))
@@ -119,7 +127,9 @@ def tell_no_room(
 
 def copy_is_lost(db: DatabaseReplay) -> bool:
     """Tell whether there is no copy here, and there was one."""
-    return not db.state.exists and db.last is not None and bool(db.last.name)
+    return (
+        not db.state.exists and db.last is not None and bool(db.last.name)
+    )
 
 
 def waits_for_first_full(db: DatabaseReplay) -> bool:
@@ -127,7 +137,9 @@ def waits_for_first_full(db: DatabaseReplay) -> bool:
     return not db.state.exists and not copy_is_lost(db)
 
 
-def tell_unprotected(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+def tell_unprotected(
+    db: DatabaseReplay, e: Event, out: list[Command]
+) -> None:
     """Raise event 19: there is no copy here that logs could be missing from. For a first full that
     is on its way it is raised once; for a copy that is lost it is raised again at every retry.
     """
@@ -160,7 +172,10 @@ def tell_overdue(
     interval = whole_minutes(db.config.other_interval_us)
     text = texts.overdue_text(db.name, whole_minutes(since_us), interval)
     db.alerts.tell(
-        e, Danger.OVERDUE, Message(AlertId.OVERDUE, db.minutes(e), text), out
+        e,
+        Danger.OVERDUE,
+        Message(AlertId.OVERDUE, db.minutes(e), text),
+        out,
     )
 
 
@@ -272,4 +287,6 @@ def _path(db: DatabaseReplay, file: File) -> str:
 
 
 def _error(file: File) -> str:
-    return texts.error_text(file.failure.error_number, file.failure.error_text)
+    return texts.error_text(
+        file.failure.error_number, file.failure.error_text
+    )

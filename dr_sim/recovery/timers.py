@@ -9,25 +9,25 @@ class Timer(enum.StrEnum):
     """The subject of an alarm."""
 
     # ---- of one database
-    RETRY = (
-        "retry"  # something that is stuck, damaged or lost is looked at again
-    )
+    RETRY = "retry"  # something that is stuck, damaged or lost is looked at again
     WINDOW = "window"  # no log has landed for the window, perhaps
     OVERDUE = "overdue"  # of a database without logs: no backup has come as scheduled, perhaps
     WAITS = "waits"  # a log that has landed waits for too long, perhaps
-    CHAIN = "chain"  # a store lacks a log that later ones follow on, perhaps
+    CHAIN = (
+        "chain"  # a store lacks a log that later ones follow on, perhaps
+    )
     UNPROTECTED = "unprotected"  # there is still no first copy, perhaps
     STANDBY = "standby"  # the copy is lost: told again
     DELAY = "delay"  # the replay delay lets a log go
     JOB = "job"  # the restore job's hour
     ROOM = "room"  # a refusal that passes may be over
-    LAST = (
-        "last"  # the last backup of a database without logs is asked for again
-    )
+    LAST = "last"  # the last backup of a database without logs is asked for again
     REVERIFY = "reverify"
     PRUNE = "prune"
     # ---- of the service
-    SILENT = "silent"  # the machines have been silent for long enough, perhaps
+    SILENT = (
+        "silent"  # the machines have been silent for long enough, perhaps
+    )
     PAGE = "page"  # the operator has not answered
     FENCE = "fence"  # the fence is asked for again
     DRAIN = "drain"  # the limit for emptying the pipe

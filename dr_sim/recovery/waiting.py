@@ -126,7 +126,8 @@ def stopped(db: DatabaseReplay) -> bool:
 def behind(db: DatabaseReplay, header: BackupHeader) -> bool:
     """Return whether the database holds everything that was written by the end of that backup."""
     return (
-        header.fork == db.state.fork and header.last_lsn <= db.state.redo_lsn
+        header.fork == db.state.fork
+        and header.last_lsn <= db.state.redo_lsn
     )
 
 
@@ -136,6 +137,8 @@ def pass_covered(db: DatabaseReplay, header: BackupHeader) -> None:
     to its end. If clocks were wrong, the hole shows it.
     """
     until_utc_us = (
-        header.started_utc_us if header.kind is LOG else header.finished_utc_us
+        header.started_utc_us
+        if header.kind is LOG
+        else header.finished_utc_us
     )
     db.files.pass_bad_logs_by(until_utc_us)

@@ -30,7 +30,11 @@ from dr_sim.recovery.events import ValidationOutcome
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import LOG, File
 from dr_sim.recovery.limits import DAY_US, elapsed_us, limit_at_us
-from dr_sim.recovery.refusals import IN_USE_ERRORS, needs_somebody, passes_here
+from dr_sim.recovery.refusals import (
+    IN_USE_ERRORS,
+    needs_somebody,
+    passes_here,
+)
 from dr_sim.recovery.timers import Timer
 from dr_sim.recovery.waiting import strayed
 
@@ -147,7 +151,9 @@ class Watch:
             self._db.config.log_interval_us,
         )
         return (
-            window_us if interval_us < window_us else interval_us + window_us
+            window_us
+            if interval_us < window_us
+            else interval_us + window_us
         )
 
     def begin(self, e: Event, out: list[Command]) -> None:
@@ -166,11 +172,15 @@ class Watch:
             (f.modified_utc_us for f in db.files.values() if f.kind is LOG),
             default=last.modified_utc_us,
         )
-        quiet_us = elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us)
+        quiet_us = elapsed_us(
+            e.mono_us, e.utc_us, last.mono_us, last.utc_us
+        )
         if newest > last.modified_utc_us:
             quiet_us = min(quiet_us + lag_us, max(0, e.utc_us - newest))
         elif last.name:
-            quiet_us = max(quiet_us, min(quiet_us + lag_us, e.utc_us - newest))
+            quiet_us = max(
+                quiet_us, min(quiet_us + lag_us, e.utc_us - newest)
+            )
         if quiet_us < self.window_us:
             db.alerts.over(Danger.SILENCE, out)
         self.landed_mono_us = e.mono_us - quiet_us
@@ -237,7 +247,9 @@ class Watch:
     def _unprotected_us(self) -> int:
         """For how long there may be no copy before that is told."""
         db = self._db
-        return db.rules.age_us + (0 if db.config.log_interval_us else DAY_US)
+        return db.rules.age_us + (
+            0 if db.config.log_interval_us else DAY_US
+        )
 
     # ---- what the chain waits for
     @property
@@ -272,7 +284,9 @@ class Watch:
         if moved:
             stuck = None
             self.moved(out)
-        if obstacle is not None and (stuck is None or stuck.file is not file):
+        if obstacle is not None and (
+            stuck is None or stuck.file is not file
+        ):
             noticed: Stuck = self._noticed(obstacle, e)
             if stuck is not None and stuck.over:
                 # another file holds it up at the same place: the alert goes on at the next retry
@@ -362,7 +376,10 @@ class Watch:
         the next, where the database catches up behind a new primary.
         """
         db = self._db
-        if not (db.rules.delay_us or db.rules.every_us) or not db.state.exists:
+        if (
+            not (db.rules.delay_us or db.rules.every_us)
+            or not db.state.exists
+        ):
             return None
         fork, end_lsn = db.state.fork, db.state.redo_lsn
         before: File | None = None
@@ -432,7 +449,9 @@ class Watch:
         if file is not None:
             since = file.modified_utc_us
         elif obstacle.before is not None:
-            since = obstacle.before.modified_utc_us + db.config.log_interval_us
+            since = (
+                obstacle.before.modified_utc_us + db.config.log_interval_us
+            )
         elif last.name:
             # nobody knows when the missing one was finished: an interval after the one before it
             since = last.modified_utc_us + db.config.log_interval_us
@@ -504,7 +523,9 @@ class Watch:
         if file.name in self._db.files.recopying:
             return True
         number = file.failure.error_number
-        return file.refused and (passes_here(number) or needs_somebody(number))
+        return file.refused and (
+            passes_here(number) or needs_somebody(number)
+        )
 
     # ---- the alarm 'retry'
     def rang(self) -> None:
@@ -557,7 +578,9 @@ class Watch:
         its answer will.
         """
         state = self._db.state
-        self.ask(AskedAbout.CLOCK, (max(state.redo_lsn, 0), state.fork), out)
+        self.ask(
+            AskedAbout.CLOCK, (max(state.redo_lsn, 0), state.fork), out
+        )
 
     def answered(self) -> AskedAbout | None:
         """Return the subject of the question that has been answered."""

@@ -79,11 +79,15 @@ def progress(f: Failover, e: Event, out: list[Command]) -> None:
         recover(f, out)
 
 
-def tail_taken(f: Failover, e: events.TailTaken, out: list[Command]) -> None:
+def tail_taken(
+    f: Failover, e: events.TailTaken, out: list[Command]
+) -> None:
     f.emptying.tail_taken(e)
 
 
-def tail_failed(f: Failover, e: events.TailFailed, out: list[Command]) -> None:
+def tail_failed(
+    f: Failover, e: events.TailFailed, out: list[Command]
+) -> None:
     f.emptying.tail_failed(e, f.planned, out)
 
 
@@ -168,6 +172,8 @@ def provisioned(
         out.append(Redirect())
 
 
-def redirected(f: Failover, e: events.Redirected, out: list[Command]) -> None:
+def redirected(
+    f: Failover, e: events.Redirected, out: list[Command]
+) -> None:
     if f.phase is FailoverPhase.REDIRECTING:
         f.move(FailoverEvent.REDIRECTED, out)

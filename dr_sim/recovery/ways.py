@@ -53,7 +53,10 @@ class Ways:
             and self._due([file], mono_us)
         ):
             header = file.header
-            if header is not None and applies(header, db.state) is Fit.APPLIES:
+            if (
+                header is not None
+                and applies(header, db.state) is Fit.APPLIES
+            ):
                 return file
         self.steps = []
         return None
@@ -156,7 +159,9 @@ class Ways:
             if f.header is not None
         }
         headers = [
-            file.header for file in by_id.values() if file.header is not None
+            file.header
+            for file in by_id.values()
+            if file.header is not None
         ]
         way = self._way(headers, goal)
         if not way.steps or not self._passes(way, goal):
@@ -203,7 +208,9 @@ class Ways:
             ]
         if not db.rules.delay_us or db.state.exists or db.drain is not None:
             return files
-        due = [f for f in files if f.kind is LOG or f.due_mono_us <= mono_us]
+        due = [
+            f for f in files if f.kind is LOG or f.due_mono_us <= mono_us
+        ]
         return due if any(f.kind is FULL for f in due) else files
 
     def _anything_ahead(self, mono_us: int) -> bool:
@@ -216,7 +223,10 @@ class Ways:
             file.kind is not LOG
             and file.ready(mono_us)
             and (header := file.header) is not None
-            and (header.last_lsn > state.redo_lsn or header.fork != state.fork)
+            and (
+                header.last_lsn > state.redo_lsn
+                or header.fork != state.fork
+            )
             for file in self._db.files.values()
         )
 

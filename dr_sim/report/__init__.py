@@ -127,7 +127,8 @@ def _verdict(shown: Shown, scenario: Scenario) -> tuple[str, str]:
     ]
     if missed:
         return outcome, "The SLA is missed: " + "; ".join(
-            f"{x['name']} is {x['value']}, wanted {x['bound']}" for x in missed
+            f"{x['name']} is {x['value']}, wanted {x['bound']}"
+            for x in missed
         ) + "."
     if unknown:
         return outcome, "This run cannot tell: " + "; ".join(
@@ -152,7 +153,9 @@ def _beyond(shown: Shown) -> str:
                 f"after {of} it is not known how much was lost ({f.loss_ledger.note})"
             )
         elif f.loss_ledger.note:
-            found.append(f"{of} lost all of a database ({f.loss_ledger.note})")
+            found.append(
+                f"{of} lost all of a database ({f.loss_ledger.note})"
+            )
         if f.outage_us is None:
             found.append(
                 f"the outage of {of} was not over by the end of the run"
@@ -220,15 +223,20 @@ def _failover(
         )
         if f.loss_ledger.note:
             lines.insert(
-                1, f"{f.loss_ledger.note[:1].upper()}{f.loss_ledger.note[1:]}."
+                1,
+                f"{f.loss_ledger.note[:1].upper()}{f.loss_ledger.note[1:]}.",
             )
         lines_of = (
             (line.cause, line.duration_us, line.detail)
             for line in f.loss_ledger.lines
         )
-        ledger = [(each.cause, each.duration_us) for each in summed(lines_of)]
+        ledger = [
+            (each.cause, each.duration_us) for each in summed(lines_of)
+        ]
         if ledger:
-            words = "; ".join(f"{cause} {clock(us)}" for cause, us in ledger)
+            words = "; ".join(
+                f"{cause} {clock(us)}" for cause, us in ledger
+            )
             charts.append(
                 waterfall(
                     f"loss_{number}",
@@ -238,7 +246,9 @@ def _failover(
                 )
             )
     phases = [
-        (name.replace("_", " "), us) for name, us in f.phases_us.items() if us
+        (name.replace("_", " "), us)
+        for name, us in f.phases_us.items()
+        if us
     ]
     total = _outage(f)
     words = "; ".join(f"{name} {clock(us)}" for name, us in phases)
@@ -288,7 +298,9 @@ def _unprotected(unprotected_us: int, f: FailoverSummary) -> str:
             f"After that the service was unprotected for at least {known}: "
             f"the run ended before {what}."
         )
-    return f"After that the service was unprotected for {known}, until {what}."
+    return (
+        f"After that the service was unprotected for {known}, until {what}."
+    )
 
 
 def _unprotected_chart(f: FailoverSummary) -> list[Chart]:
@@ -364,7 +376,9 @@ def _facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
         facts.append((f"exposure ({e.failure_class})", _in_words(e)))
     before = summary.exposure_before
     if summary.failovers and before.time_us:
-        facts.append(("exposure before the first failure", _in_words(before)))
+        facts.append(
+            ("exposure before the first failure", _in_words(before))
+        )
     o = summary.outage_if_now
     if o.time_us:
         most = (
@@ -373,7 +387,8 @@ def _facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
             else f"at most {clock(o.max_us)}"
         )
         half, nearly = (
-            "never" if us is None else clock(us) for us in (o.p50_us, o.p99_us)
+            "never" if us is None else clock(us)
+            for us in (o.p50_us, o.p99_us)
         )
         facts.append(
             (
@@ -488,7 +503,9 @@ def _standings(summary: Summary) -> list[StandingRow]:
 
 
 def _time_cell(us: int | None) -> StandingCell:
-    return StandingCell("–", -1) if us is None else StandingCell(clock(us), us)
+    return (
+        StandingCell("–", -1) if us is None else StandingCell(clock(us), us)
+    )
 
 
 def _count_cell(count: int) -> StandingCell:
@@ -510,9 +527,9 @@ def _alerts(summary: Summary, scenario: Scenario) -> list[dict[str, Any]]:
     groups: dict[tuple[Any, ...], list[AlertSummary]] = {}
     for a in every:
         alone = a.number if len(every) <= MOST_ALERTS else 0
-        groups.setdefault((alone, a.database, a.event_id, a.false), []).append(
-            a
-        )
+        groups.setdefault(
+            (alone, a.database, a.event_id, a.false), []
+        ).append(a)
     return [_alert_row(of, summary, scenario) for of in groups.values()]
 
 
@@ -557,5 +574,6 @@ def _views(timeline: Timeline, seen: Views) -> list[tuple[str, int, int]]:
         for i, span in enumerate(seen.unprotected, 1)
     ]
     return [
-        (name, begin, min(end, timeline.end_us)) for name, begin, end in views
+        (name, begin, min(end, timeline.end_us))
+        for name, begin, end in views
     ]

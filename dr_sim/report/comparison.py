@@ -98,7 +98,8 @@ def _row(d: PairedDifference) -> DifferenceRow:
     i = d.interval
     name = " ".join(
         filter(
-            None, (readable(d.measure), d.database, d.tenant, d.failure_class)
+            None,
+            (readable(d.measure), d.database, d.tenant, d.failure_class),
         )
     )
     a, b = mean_texts(d)

@@ -95,10 +95,17 @@ def _line(v: LineVerdict) -> SlaText:
     line = v.line
     of = "".join(
         f" of {x}"
-        for x in (line.database, line.tenant, line.failure_class, line.fault)
+        for x in (
+            line.database,
+            line.tenant,
+            line.failure_class,
+            line.fault,
+        )
         if x
     )
-    value, bound = value_and_bound(v.value, line.bound, line.at_most, v.unit)
+    value, bound = value_and_bound(
+        v.value, line.bound, line.at_most, v.unit
+    )
     interval = f"{_shown(v.low, v.unit)} to {_shown(v.high, v.unit)}"
     return SlaText(
         f"{line.measure.replace('_', ' ')}{of}",

@@ -51,9 +51,9 @@ def rendered(
         "charts": {chart.key: chart.spec for chart in drawn},
     }
     # '<' as an escape: a name may hold '</script>'
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace(
-        "<", "\\u003c"
-    )
+    text = json.dumps(
+        data, ensure_ascii=False, separators=(",", ":")
+    ).replace("<", "\\u003c")
     return page.get_template(template).render(
         data=text, drawing=_drawing(), **values
     )

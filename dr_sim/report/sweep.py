@@ -103,11 +103,15 @@ def _verdict(shown: SweepShown, lines: Sequence[str]) -> tuple[str, str]:
     found = []
     for of in shown.told:
         at = f"{', '.join(of.at.values())}: " if of.at else ""
-        found += [f"{at}{of.edge.meets}"] if of.edge.meets is not None else []
+        found += (
+            [f"{at}{of.edge.meets}"] if of.edge.meets is not None else []
+        )
     if not shown.told[0].ordered:
         return "done", f"{wanted}: see below for each value."
     if not found:
-        missed = {v.outcome for of in shown.told for v in of.because.values()}
+        missed = {
+            v.outcome for of in shown.told for v in of.because.values()
+        }
         outcome = "fail" if missed == {Outcome.FAIL} else "unknown"
         return outcome, f"{wanted}: none of the values surely does."
     outcome = "pass" if len(found) == len(shown.told) else "unknown"
@@ -129,5 +133,7 @@ def _points(swept: Swept, measures: Sequence[str]) -> list[PointRow]:
             mark = MARKS[v.outcome.name.lower()]
             verdicts.append(f"{mark} {value}{_why(v)}")
         values = [point.values[key] for key in swept.keys]
-        rows.append(PointRow(values, table_cells(found, measures), verdicts))
+        rows.append(
+            PointRow(values, table_cells(found, measures), verdicts)
+        )
     return rows

@@ -117,7 +117,9 @@ def write_parquet(
 
 
 def sweep_folder(
-    scenario: Scenario, sweeps: Sequence[Sweep], root: Path = Path("results")
+    scenario: Scenario,
+    sweeps: Sequence[Sweep],
+    root: Path = Path("results"),
 ) -> Path:
     """results/<scenario>/sweep-<key>: the same for the same scenario and keys; its points keep
     their own keys.
@@ -151,7 +153,9 @@ def write_sweep(swept: Swept, shown: SweepShown, folder: Path) -> list[str]:
         write_whole(folder / REPORT_FILE, sweep_html(swept, shown))
         names.append(REPORT_FILE)
         for chart in sweep_charts(swept, shown.measures):
-            names.append(f"{safe_name(chart.key.removeprefix('sweep-'))}.svg")
+            names.append(
+                f"{safe_name(chart.key.removeprefix('sweep-'))}.svg"
+            )
             write_whole(
                 folder / names[-1],
                 _drawn(swept.points[0].scenario.name, [chart]),
@@ -187,7 +191,9 @@ def comparison_folder(
     a: Scenario, b: Scenario, root: Path = Path("results")
 ) -> Path:
     """results/<a>/compare-<key>: the same for the same two scenarios."""
-    name = blake2b((key_of(a) + key_of(b)).encode(), digest_size=6).hexdigest()
+    name = blake2b(
+        (key_of(a) + key_of(b)).encode(), digest_size=6
+    ).hexdigest()
     return root / safe_name(a.name) / f"compare-{name}"
 
 

@@ -91,7 +91,9 @@ def check_target(folder: Path, *, replaced: bool = True) -> None:
         if not replaced:
             folder = folder.parent
         elif folder.is_symlink():
-            raise _refused(folder, "is a link, which a folder would replace")
+            raise _refused(
+                folder, "is a link, which a folder would replace"
+            )
         elif Path.cwd().resolve().is_relative_to(folder.resolve()):
             raise _refused(
                 folder, "is the folder that you are in, or one above it"
@@ -99,15 +101,22 @@ def check_target(folder: Path, *, replaced: bool = True) -> None:
         else:
             tidy(folder)
             if folder.exists() and not _is_run(folder):
-                raise _refused(folder, "is there and holds no run of dr-sim")
+                raise _refused(
+                    folder, "is there and holds no run of dr-sim"
+                )
         above = next(
-            parent for parent in folder.absolute().parents if parent.exists()
+            parent
+            for parent in folder.absolute().parents
+            if parent.exists()
         )
         if not above.is_dir():
-            raise _refused(folder, f"cannot be written ({above} is no folder)")
+            raise _refused(
+                folder, f"cannot be written ({above} is no folder)"
+            )
         if not os.access(above, os.W_OK | os.X_OK):
             raise _refused(
-                folder, f"cannot be written (nothing may be put into {above})"
+                folder,
+                f"cannot be written (nothing may be put into {above})",
             )
     except OSError as error:
         raise _refused(
@@ -137,7 +146,11 @@ def _is_run(folder: Path) -> bool:
 
 def _refused(folder: Path, why: str) -> InputError:
     return InputError(
-        [Problem(str(folder), 0, 0, f"{why}; name another folder with --out")]
+        [
+            Problem(
+                str(folder), 0, 0, f"{why}; name another folder with --out"
+            )
+        ]
     )
 
 
@@ -307,7 +320,11 @@ def _seal(manifest: dict[str, Any]) -> str:
     """Return the digest of the manifest itself, but for the seal."""
     return _digest(
         json.dumps(
-            {key: value for key, value in manifest.items() if key != "seal"},
+            {
+                key: value
+                for key, value in manifest.items()
+                if key != "seal"
+            },
             sort_keys=True,
         )
     )
@@ -388,7 +405,13 @@ def _manifest(folder: Path) -> dict[str, Any]:
                 )
             ]
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ):
         raise InputError(
             [
                 Problem(
@@ -437,4 +460,6 @@ def check_summary(folder: Path) -> None:
     """InputError with one clear line if a run's summary.json cannot be read, or is not as it was
     written.
     """
-    _unchanged(folder / SUMMARY_FILE, str(_manifest(folder)["summary_digest"]))
+    _unchanged(
+        folder / SUMMARY_FILE, str(_manifest(folder)["summary_digest"])
+    )

@@ -154,7 +154,9 @@ def _line(
     place = line.copy or names[0]
     at_a_store = kind.befalls(line.params) != PRIMARY and place in stores
     if at_a_store and not kind.at_stores:
-        told = f"{where}: {kind.name} does not go with the store {place} yet"
+        told = (
+            f"{where}: {kind.name} does not go with the store {place} yet"
+        )
         yield line.node.problem(f"{told}; name a standby, or leave it out")
 
 
@@ -182,7 +184,9 @@ def with_delays(standbys: Sequence[StandbySpec]) -> tuple[StandbySpec, ...]:
     return tuple(found)
 
 
-def as_seen_at_store(scenario: Scenario, store: BackupStoreSpec) -> Scenario:
+def as_seen_at_store(
+    scenario: Scenario, store: BackupStoreSpec
+) -> Scenario:
     """Return the scenario for the place of a store: no copy stands there, it is read at its own
     rate, nobody watches restores, and nothing stands behind what is restored there.
     """

@@ -90,7 +90,11 @@ FACTOR = Bound(
     "a million times longer is never",
 )
 COUNT = Bound(
-    "a number", 0, 10**9, "{:,}".format, "nothing in a run is counted further"
+    "a number",
+    0,
+    10**9,
+    "{:,}".format,
+    "nothing in a run is counted further",
 )
 SEED = Bound(
     "a seed", 0, 10**18 - 1, "{:,}".format, "it has 18 digits at most"

@@ -177,7 +177,9 @@ def failover(keys: schema.FailoverKeys) -> model.FailoverSpec:
     )
 
 
-def standby(name: str, keys: schema.CopyKeys, zone: str) -> model.StandbySpec:
+def standby(
+    name: str, keys: schema.CopyKeys, zone: str
+) -> model.StandbySpec:
     return model.StandbySpec(
         name,
         link(keys.link),
@@ -188,7 +190,9 @@ def standby(name: str, keys: schema.CopyKeys, zone: str) -> model.StandbySpec:
     )
 
 
-def backup_store(keys: schema.StoreKeys, zone: str) -> model.BackupStoreSpec:
+def backup_store(
+    keys: schema.StoreKeys, zone: str
+) -> model.BackupStoreSpec:
     return model.BackupStoreSpec(
         source="" if keys.source == PRIMARY_SHARE else keys.source,
         kinds=keys.takes,

@@ -83,7 +83,9 @@ def _database(name: str, database: Any, node: Node) -> list[Problem]:
                 f"databases.{name}.{' '.join(node.as_written((kind,)))}: {kind} backups need "
                 "a full before them (4214); give it a full, or write none"
             )
-            problems.append(_shown(node, kind, "full", "seeded").problem(told))
+            problems.append(
+                _shown(node, kind, "full", "seeded").problem(told)
+            )
     volume, transactions = (
         value_of(database, "log_volume"),
         value_of(database, "transactions"),
@@ -146,7 +148,9 @@ def _replication(replication: Any, tree: Node) -> list[Problem]:
     )
     if low is None or high is None or low < high:
         return []
-    node = _shown(tree.at(("replication",)), "low_watermark", "high_watermark")
+    node = _shown(
+        tree.at(("replication",)), "low_watermark", "high_watermark"
+    )
     told = (
         f"replication: low_watermark ({units.format_ppm(low)}) must be below high_watermark "
         f"({units.format_ppm(high)})"
@@ -242,7 +246,9 @@ def _capacity(root: Any, tree: Node) -> list[Problem]:
             f"secondary.data_capacity: the databases seeded there take {held}; write at least "
             "that, or none"
         )
-        problems.append(tree.at(("secondary", "data_capacity")).problem(told))
+        problems.append(
+            tree.at(("secondary", "data_capacity")).problem(told)
+        )
     return problems
 
 
@@ -265,11 +271,16 @@ def _folders(root: Any, tree: Node) -> list[Problem]:
         )
         for name, folder in folders.items():
             where = f"replication.groups.{group}.folders.{name}"
-            node = tree.at(("replication", "groups", group, "folders", name))
+            node = tree.at(
+                ("replication", "groups", group, "folders", name)
+            )
             held = value_of(folder, "databases") or ()
             shares = filter(
                 None,
-                (value_of(folder, "primary"), value_of(folder, "secondary")),
+                (
+                    value_of(folder, "primary"),
+                    value_of(folder, "secondary"),
+                ),
             )
             unique = [("folder", name)]
             unique += [("database", database) for database in held]
@@ -439,7 +450,9 @@ def _tries(root: Any, tree: Node, run_for: int) -> list[Problem]:
     problems = []
     for path, each, often_us, what in asked:
         value = value_of(value_of(root, path[0]), path[1])
-        every_us = mean_gap_us(value) if isinstance(value, Schedule) else value
+        every_us = (
+            mean_gap_us(value) if isinstance(value, Schedule) else value
+        )
         if (
             every_us
             and every_us < often_us
@@ -455,7 +468,9 @@ def _tries(root: Any, tree: Node, run_for: int) -> list[Problem]:
     changes = value_of(value_of(root, "directory"), "changes")
     if changes and changes[0] * run_for > MOST_TRIES * changes[1]:
         told = _would_have(
-            "directory.changes", changes[0] * run_for // changes[1], "changes"
+            "directory.changes",
+            changes[0] * run_for // changes[1],
+            "changes",
         )
         problems.append(tree.at(("directory", "changes")).problem(told))
     return problems
@@ -483,7 +498,9 @@ def check_recorded(
         ):
             changes = run_for // max(1, found.step_us)
         elif (
-            run_for is not None and isinstance(found, Outages) and found.spans
+            run_for is not None
+            and isinstance(found, Outages)
+            and found.spans
         ):
             changes = (run_for // max(1, found.period_us) + 1) * len(
                 found.spans

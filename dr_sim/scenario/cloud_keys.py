@@ -171,7 +171,9 @@ class JobsKeys(CloudSection):
     at_once: Annotated[Count, Positive] = about(
         "scripts at one time at one side of a network"
     )
-    set: Law = about("time to set one thing to what it is at the other side")
+    set: Law = about(
+        "time to set one thing to what it is at the other side"
+    )
     rebuild: Law = about("time to make one thing anew")
     by_hand: Law = about("time that people need for one change")
     forgotten: Ppm = about(
@@ -181,7 +183,9 @@ class JobsKeys(CloudSection):
 
 class ChangesKeys(CloudSection):
     rate: Rate = about("administrative changes, at the primary")
-    takes: Law = about("time that the script of a change takes, at each side")
+    takes: Law = about(
+        "time that the script of a change takes, at each side"
+    )
     fail: Ppm = about("part of the attempts that fail")
 
 
@@ -336,9 +340,7 @@ def _clients(root: Any, tree: Node) -> list[Problem]:
             problems.append(node.at(("tenant",)).problem(told))
         calls = getattr(client, "calls", None) or (0, 1)
         if client is not None and not calls[0]:
-            told = (
-                f"clients.{name}.calls: a client that never calls does nothing"
-            )
+            told = f"clients.{name}.calls: a client that never calls does nothing"
             problems.append(
                 node.at(("calls",)).problem(
                     f"{told}; write more than 0, or leave it out"
@@ -387,7 +389,9 @@ def check_cloud(root: Any, tree: Node) -> list[Problem]:
         ]
         if both:
             told = f"networks.{name}.farms: {both[0]!r} is a database; give the farm another name"
-            problems.append(tree.at(("networks", name, "farms")).problem(told))
+            problems.append(
+                tree.at(("networks", name, "farms")).problem(told)
+            )
     problems += _clients(root, tree)
     problems += _scripts(root, tree)
     problems += _on_failure(root, tree)
@@ -404,7 +408,9 @@ def _on_failure(root: Any, tree: Node) -> list[Problem]:
     told = f"cloud.mirror.on_failure: {policy} is for mode jobs, which mirrors changes one by one"
     node = tree.at(("cloud", "mirror", "on_failure"))
     return [
-        node.problem(f"{told}; with mode {mode} write retry, or leave it out")
+        node.problem(
+            f"{told}; with mode {mode} write retry, or leave it out"
+        )
     ]
 
 

@@ -47,7 +47,9 @@ def multiply(tree: Node, problems: list[Problem]) -> dict[str, str]:
             every[name] = node
             continue
         digits = max(FEWEST_DIGITS, len(str(count)))
-        named[name] = [f"{name}-{i:0{digits}d}" for i in range(1, count + 1)]
+        named[name] = [
+            f"{name}-{i:0{digits}d}" for i in range(1, count + 1)
+        ]
         taken = next(
             (
                 each
@@ -110,7 +112,9 @@ def told_once(
 ) -> list[Problem]:
     """A mistake in what was written once is one line, however many copies it has."""
     return [
-        replace(problem, message=_of_what_was_written(problem.message, copies))
+        replace(
+            problem, message=_of_what_was_written(problem.message, copies)
+        )
         for problem in problems
     ]
 

@@ -48,7 +48,11 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
         "none",
         "assumed: its log grows as it needs to",
     ),
-    ("databases.*.tenants", "none", "assumed: nobody asks whose data it is"),
+    (
+        "databases.*.tenants",
+        "none",
+        "assumed: nobody asks whose data it is",
+    ),
     # ---- the primary ----
     ("primary.disk", "400 MB/s", "assumed"),
     ("primary.full.fixed", "5 s", "assumed"),
@@ -75,7 +79,11 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     # ---- the link ----
     ("link.rtt", "30 ms", "assumed"),
     ("link.loss", "0 %", "assumed"),
-    ("link.mss", "1460 B", "Ethernet's 1,500 less 40 of TCP and IP headers"),
+    (
+        "link.mss",
+        "1460 B",
+        "Ethernet's 1,500 less 40 of TCP and IP headers",
+    ),
     (
         "link.sharing",
         "fair",
@@ -117,7 +125,11 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
         "assumed: the restore folder is on the share's volume, whose file system clones "
         "blocks (ReFS, XFS, Btrfs)",
     ),
-    ("secondary.restore_rate", "356 MB/s", "assumed: 500 GB in 23 min 24 s"),
+    (
+        "secondary.restore_rate",
+        "356 MB/s",
+        "assumed: 500 GB in 23 min 24 s",
+    ),
     ("secondary.restore_fixed", "1 s", "assumed"),
     (
         "secondary.restore_full",
@@ -132,7 +144,11 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ),
     ("secondary.retention", "72 h", "built-in SQL Server log shipping"),
     ("secondary.keep_fulls", "2", "assumed"),
-    ("secondary.share_capacity", "none", "assumed: the share never fills up"),
+    (
+        "secondary.share_capacity",
+        "none",
+        "assumed: the share never fills up",
+    ),
     (
         "secondary.data_capacity",
         "none",
@@ -166,10 +182,18 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("failover.silent_for", "30 s", "AWS: health probes every 10 or 30 s"),
     ("failover.machines_silent", "all", "assumed"),
     ("failover.operators", "[dba]", "assumed"),
-    ("failover.operator.answers_in", "{p50: 4 min, p95: 20 min}", "assumed"),
+    (
+        "failover.operator.answers_in",
+        "{p50: 4 min, p95: 20 min}",
+        "assumed",
+    ),
     ("failover.operator.approves", "true", "assumed"),
     ("failover.fence", "5 s", "assumed"),
-    ("failover.fence_timeout", "21 s", "Microsoft: a TCP attempt takes 21 s"),
+    (
+        "failover.fence_timeout",
+        "21 s",
+        "Microsoft: a TCP attempt takes 21 s",
+    ),
     ("failover.drain_limit", "10 min", "assumed"),
     (
         "failover.restore_limit",
@@ -204,13 +228,21 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     # ---- what holds the databases ----
     ("engine.kind", "model", "assumed: a run takes about a second"),
     ("engine.imitates", "sql_server", "the recovery service's own engine"),
-    ("engine.scale", "100000", "assumed: a service of 500 GB is 5 MB on disk"),
+    (
+        "engine.scale",
+        "100000",
+        "assumed: a service of 500 GB is 5 MB on disk",
+    ),
     (
         "engine.timing",
         "modelled",
         "assumed: a run is the same on every machine",
     ),
-    ("after_failover.new_secondary", "0 s", "assumed: a machine stands ready"),
+    (
+        "after_failover.new_secondary",
+        "0 s",
+        "assumed: a machine stands ready",
+    ),
     # ---- a store; it is one if `store` is written ----
     ("copies.*.store.from", "primary", "assumed"),
     (
@@ -252,7 +284,11 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
         "2 min",
         "built-in SQL Server log shipping: the alert job",
     ),
-    ("monitor.backup_threshold", "60 min", "built-in SQL Server log shipping"),
+    (
+        "monitor.backup_threshold",
+        "60 min",
+        "built-in SQL Server log shipping",
+    ),
     (
         "monitor.restore_threshold",
         "45 min",
@@ -371,7 +407,11 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("clients.*.timeout", "5 s", "assumed"),
     ("clients.*.retries", "6", "assumed"),
     ("clients.*.tenant", "none", "assumed: it may use every network"),
-    ("change_windows.start", "none", "assumed: changes are made at any time"),
+    (
+        "change_windows.start",
+        "none",
+        "assumed: changes are made at any time",
+    ),
     ("change_windows.length", "4 h", "assumed"),
 )
 

@@ -53,11 +53,15 @@ def resolved_of(tree: Node) -> Resolved:
     for path, text, source in DEFAULTS:
         for pattern in _patterns(tuple(path.split("."))):
             for here, node in _nodes(tree, pattern):
-                if here not in sources and node.plain() == default_value(text):
+                if here not in sources and node.plain() == default_value(
+                    text
+                ):
                     sources[here] = source
     first = {
         "machine": first_of(tree.get("machines")),
-        "on_duty": first_of((tree.get("failover") or tree).get("operators")),
+        "on_duty": first_of(
+            (tree.get("failover") or tree).get("operators")
+        ),
     }
     for path, source in DERIVED:
         for here, node in _nodes(tree, tuple(path.split("."))):
@@ -68,7 +72,11 @@ def resolved_of(tree: Node) -> Resolved:
             ):
                 sources[here] = source
     return Resolved(
-        {name: value for name, value in values.items() if value is not None},
+        {
+            name: value
+            for name, value in values.items()
+            if value is not None
+        },
         sources,
     )
 

@@ -25,7 +25,9 @@ def check_events(
     """The instant of each event, and what is wrong with them."""
     instants, problems = [], []
     for line in lines:
-        at_us = line.instant.resolve(start_utc_us, zone) if line.instant else 0
+        at_us = (
+            line.instant.resolve(start_utc_us, zone) if line.instant else 0
+        )
         instants.append(at_us)
         if at_us < 0:
             early = units.format_duration(-at_us)
@@ -122,7 +124,9 @@ def check_lost(
     return problems
 
 
-def _in_time(lines: list[EventLine], instants: list[int]) -> list[EventLine]:
+def _in_time(
+    lines: list[EventLine], instants: list[int]
+) -> list[EventLine]:
     each = sorted(
         zip(instants, lines, strict=True),
         key=lambda pair: (pair[0], pair[1].number),
@@ -229,7 +233,9 @@ def _takes(loss: EventLine, later: EventLine) -> bool:
     )
 
 
-def _has_taken(loss: EventLine, database: str | None, databases: Any) -> bool:
+def _has_taken(
+    loss: EventLine, database: str | None, databases: Any
+) -> bool:
     """Is that database at the primary lost by it?"""
     what = value_of(loss.params, "what")
     if what == "database":
@@ -267,7 +273,9 @@ def check_logs(
 
 
 def check_kinds(
-    lines: Sequence[EventLine | FaultLine], events: list[EventLine], root: Any
+    lines: Sequence[EventLine | FaultLine],
+    events: list[EventLine],
+    root: Any,
 ) -> list[Problem]:
     """Ask each line's own kind what is wrong with its parameters in this scenario."""
     engine = value_of(root, "engine")

@@ -79,7 +79,9 @@ class FaultLine:
     rate: tuple[int, int]
     params: Params | None  # None: a problem has been told
     together: Together
-    steady: bool = False  # without a rate: it is on from the start to the end
+    steady: bool = (
+        False  # without a rate: it is on from the start to the end
+    )
     copy: str = ""  # the standby that it befalls
 
 
@@ -125,7 +127,9 @@ def _event(
         return []
     instant, every = _when(where, item, problems)
     copy = _copy(where, item, problems)
-    words = [word for word in item.value if word not in _WHEN and word != COPY]
+    words = [
+        word for word in item.value if word not in _WHEN and word != COPY
+    ]
     known = {kind.name: kind for kind in kinds}
     for word in words:
         if word not in known:
@@ -153,7 +157,9 @@ def _event(
     )
     shown = item.value.get("at") or item.value.get("every") or item
     return [
-        EventLine(number, shown, instant, known[words[0]], each, every, copy)
+        EventLine(
+            number, shown, instant, known[words[0]], each, every, copy
+        )
         for each in params
     ]
 
@@ -252,7 +258,8 @@ def read_faults(
             )
             continue
         for i, item in enumerate(
-            child.value if isinstance(child.value, list) else [child], start=1
+            child.value if isinstance(child.value, list) else [child],
+            start=1,
         ):
             path = (
                 ("faults", word, str(i))
@@ -302,7 +309,11 @@ def _fault(
     others = ("rate", COPY, *apart)
     rest = beside(
         item,
-        {key: child for key, child in item.value.items() if key not in others},
+        {
+            key: child
+            for key, child in item.value.items()
+            if key not in others
+        },
     )
     params = _params_of_each(kind, rest, path, names, problems)
     together = Together()
@@ -332,7 +343,9 @@ MOST_LISTED = 30
 def _some(known: list[str]) -> str:
     """The first of many words, in one line that can be read."""
     rest = len(known) - MOST_LISTED
-    more = f" and {rest} more, which `dr-sim faults` lists" if rest > 0 else ""
+    more = (
+        f" and {rest} more, which `dr-sim faults` lists" if rest > 0 else ""
+    )
     return ", ".join(known[:MOST_LISTED]) + more
 
 
@@ -340,7 +353,9 @@ def _unknown(where: str, word: str, known: list[str]) -> str:
     near = difflib.get_close_matches(
         word.lower().replace("-", "_"), known, 1, 0.6
     )
-    hint = f"did you mean {near[0]!r}?" if near else f"there is {_some(known)}"
+    hint = (
+        f"did you mean {near[0]!r}?" if near else f"there is {_some(known)}"
+    )
     return f"{where}: unknown kind {word[:60]!r}; {hint}"
 
 
@@ -383,7 +398,10 @@ def _databases(
     """The databases that a list, or the word all, stands for; None if it is one name."""
     if named is None:
         return None
-    if named.value == ALL_DATABASES and ALL_DATABASES not in names.databases:
+    if (
+        named.value == ALL_DATABASES
+        and ALL_DATABASES not in names.databases
+    ):
         return [beside(named, name) for name in names.databases]
     if not isinstance(named.value, list):
         return None
@@ -417,7 +435,9 @@ def each_time(
             found.append(line)
             continue
         schedule = (
-            line.every if line.every.zone else replace(line.every, zone=zone)
+            line.every
+            if line.every.zone
+            else replace(line.every, zone=zone)
         )
         about = run_for // mean_gap_us(schedule)
         if about > MOST_TIMES_AGAIN:
@@ -501,7 +521,9 @@ def from_plain(near: Node, plain: Any, source: str) -> Node:
         )
     if isinstance(plain, list | tuple):
         return beside(
-            near, [from_plain(near, value, source) for value in plain], source
+            near,
+            [from_plain(near, value, source) for value in plain],
+            source,
         )
     return beside(near, str(plain), source)
 
@@ -510,4 +532,6 @@ def _written(value: Any, metadata: list[Any]) -> Any:
     for mark in metadata:
         if isinstance(mark, Quantity):
             return mark.write(value)
-    return ("true" if value else "false") if isinstance(value, bool) else value
+    return (
+        ("true" if value else "false") if isinstance(value, bool) else value
+    )

@@ -41,7 +41,8 @@ _RANGE = re.compile(
     re.DOTALL,
 )
 _ANSWER = re.compile(
-    r"\s*(smallest|largest)\s+(\S+)(?:\s+with\s+(\S+)\s+(.+?))?\s*", re.DOTALL
+    r"\s*(smallest|largest)\s+(\S+)(?:\s+with\s+(\S+)\s+(.+?))?\s*",
+    re.DOTALL,
 )
 _STEPS = re.compile(
     r"(?:(\d+)\s*(log|linear)?\s*steps?|(log|lin|linear)(\d+))"
@@ -138,10 +139,16 @@ def _count(node: Node, where: str, problems: list[Problem]) -> int:
         if isinstance(node.value, str)
         else ""
     )
-    if text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MOST_RUNS:
+    if (
+        text.isascii()
+        and text.isdecimal()
+        and 1 <= int(text[:9]) <= MOST_RUNS
+    ):
         return int(text[:9])
     problems.append(
-        node.problem(f"{where}: write a whole number from 1 to {MOST_RUNS:,}")
+        node.problem(
+            f"{where}: write a whole number from 1 to {MOST_RUNS:,}"
+        )
     )
     return 0
 
@@ -182,7 +189,9 @@ def _until(node: Node | None, problems: list[Problem]) -> tuple[Until, ...]:
         try:
             if match is None:
                 raise units.UnitError("how exact is written '+/- 5 %'")
-            out.append(Until(measure, _above_zero(units.parse_ppm(match[1]))))
+            out.append(
+                Until(measure, _above_zero(units.parse_ppm(match[1])))
+            )
         except units.UnitError as error:
             problems.append(
                 child.problem(f"replications.until.{measure}: {error}")
@@ -274,7 +283,9 @@ def read_answer(
     if node is None or node.value is None:
         return None
     try:
-        found = parse_answer(node.value if isinstance(node.value, str) else "")
+        found = parse_answer(
+            node.value if isinstance(node.value, str) else ""
+        )
         check_answer(found, [s.key for s in sweeps])
     except units.UnitError as error:
         problems.append(node.problem(f"answer: {error}"))
@@ -374,7 +385,9 @@ def sweep_values(text: str) -> tuple[str, ...]:
             float(round(x)) for x in numbers
         ]  # of databases or workers there are no halves
     return tuple(
-        dict.fromkeys(f"{_short(number)} {unit}".strip() for number in numbers)
+        dict.fromkeys(
+            f"{_short(number)} {unit}".strip() for number in numbers
+        )
     )
 
 
@@ -412,7 +425,10 @@ def schema() -> dict[str, Any]:
     }
     several = {
         "anyOf": [
-            {"type": "string", "examples": ["10..1000 Mbit/s, 9 log steps"]},
+            {
+                "type": "string",
+                "examples": ["10..1000 Mbit/s, 9 log steps"],
+            },
             {"type": "array"},
         ]
     }

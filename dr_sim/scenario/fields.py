@@ -119,7 +119,9 @@ def from_text(parse: Callable[[str], T], value: Any, *inside: str) -> T:
         )
         raise refuse(f"one value belongs here, not {kind}", *inside)
     if len(value) > LONGEST_VALUE:
-        raise refuse(f"{value[:20]!r}... is too long for one value", *inside)
+        raise refuse(
+            f"{value[:20]!r}... is too long for one value", *inside
+        )
     try:
         return parse(value)
     except units.UnitError as error:
@@ -202,7 +204,9 @@ PeriodOrAtOnce = Annotated[
     Duration, _within(bounds.PERIOD, or_none_at_all=True)
 ]
 """A duration too; 0: at once."""
-Reverify = Annotated[Duration, _within(bounds.REVERIFY, or_none_at_all=True)]
+Reverify = Annotated[
+    Duration, _within(bounds.REVERIFY, or_none_at_all=True)
+]
 Beat = Annotated[Duration, _within(bounds.BEAT)]
 
 Size = Annotated[
@@ -332,7 +336,9 @@ Price = Annotated[
     int,
     BeforeValidator(
         lambda value: (
-            value if isinstance(value, int) else from_text(_parse_price, value)
+            value
+            if isinstance(value, int)
+            else from_text(_parse_price, value)
         )
     ),
     Quantity("price", _format_price),
@@ -423,14 +429,17 @@ def _parse_count(text: str) -> int:
 def _parse_yes_no(text: str) -> bool:
     word = text.strip().lower()
     if word not in ("true", "false", "yes", "no"):
-        raise units.UnitError(f"{text[:40]!r} is neither; write true or false")
+        raise units.UnitError(
+            f"{text[:40]!r} is neither; write true or false"
+        )
     return word in ("true", "yes")
 
 
 Count = Annotated[
     int,
     _reader(
-        lambda text: bounds.COUNT.check(_parse_count(text), text), bounds.COUNT
+        lambda text: bounds.COUNT.check(_parse_count(text), text),
+        bounds.COUNT,
     ),
     Quantity("count", str),
     WithJsonSchema(
@@ -518,7 +527,9 @@ _LAW_WORDS = {
 _LAW_WAYS = "{p50: ..., p95: ...}, {mean: ...} or {from: ..., to: ...}"
 
 
-def _law_reader(parse: Callable[[str], int], example: str) -> PlainValidator:
+def _law_reader(
+    parse: Callable[[str], int], example: str
+) -> PlainValidator:
     def read(value: Any) -> LawValue:
         if isinstance(value, LawValue):
             return value
@@ -556,7 +567,9 @@ def _law(kind: str, keys: tuple[str, ...], numbers: list[int]) -> LawValue:
     if kind == "uniform" and a > b:
         raise refuse("'to' must not be below 'from'", keys[-1])
     if kind == "exponential" and a == 0:
-        raise refuse("a mean must be above 0, as in {mean: 10 min}", keys[0])
+        raise refuse(
+            "a mean must be above 0, as in {mean: 10 min}", keys[0]
+        )
     return LawValue(kind, a, b)
 
 
@@ -575,7 +588,9 @@ def _law_writer(write: Callable[[int], str]) -> Callable[[LawValue], Any]:
 
 def _law_schema(what: str, one: dict[str, Any]) -> WithJsonSchema:
     def mapping(*keys: str) -> dict[str, Any]:
-        fields = {key: one | {"description": _LAW_WORDS[key]} for key in keys}
+        fields = {
+            key: one | {"description": _LAW_WORDS[key]} for key in keys
+        }
         return {
             "type": "object",
             "properties": fields,

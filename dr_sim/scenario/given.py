@@ -26,7 +26,9 @@ def given_tree(given: Mapping[str, Any], problems: list[Problem]) -> Node:
 def without_echo(problem: Problem) -> Problem:
     """A problem whose message begins with a path: that is its place, and is said once."""
     path, colon, rest = problem.message.partition(": ")
-    if colon and (path == problem.file or path.startswith(f"{problem.file}.")):
+    if colon and (
+        path == problem.file or path.startswith(f"{problem.file}.")
+    ):
         return Problem(path, problem.line, problem.column, rest)
     return problem
 
@@ -41,7 +43,9 @@ def _node(value: Any, steps: Steps, problems: list[Problem]) -> Node:
         )
     elif isinstance(value, Mapping):
         node.value = _mapping(value, steps, node, problems)
-    elif isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+    elif isinstance(value, Sequence) and not isinstance(
+        value, (str, bytes)
+    ):
         node.value = [
             _node(child, (*steps, str(number)), problems)
             for number, child in enumerate(value, 1)
@@ -52,12 +56,19 @@ def _node(value: Any, steps: Steps, problems: list[Problem]) -> Node:
 
 
 def _mapping(
-    value: Mapping[Any, Any], steps: Steps, node: Node, problems: list[Problem]
+    value: Mapping[Any, Any],
+    steps: Steps,
+    node: Node,
+    problems: list[Problem],
 ) -> dict[str, Node]:
     children = {}
     for key, child in value.items():
-        wrong = "" if isinstance(key, str) else f"is a text, not {key!r:.40}"
-        wrong = wrong or (wrong_character(key) if isinstance(key, str) else "")
+        wrong = (
+            "" if isinstance(key, str) else f"is a text, not {key!r:.40}"
+        )
+        wrong = wrong or (
+            wrong_character(key) if isinstance(key, str) else ""
+        )
         if wrong or "\n" in key:
             problems.append(
                 node.problem(

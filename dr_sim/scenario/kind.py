@@ -41,9 +41,7 @@ class Explains(enum.Enum):
     NO_ROOM = "a disk has no room"
     RESTORE_REFUSED = "nothing can be restored"
     NOT_SET_UP = "the secondary is not set up for what a backup holds"
-    HELD_OPEN = (
-        "somebody reads a standby's database and so keeps restores out of it"
-    )
+    HELD_OPEN = "somebody reads a standby's database and so keeps restores out of it"
     RESTORES_OFF = "restores that are ordered are not begun"
     SLOW_RESTORE = "a restore takes longer"
     UNDO = "a transaction is open, and is undone if its copy is promoted"

@@ -92,9 +92,7 @@ class DatabaseSpec:
     incremental: Schedule
     log: Schedule
     serial: bool  # its jobs never run side by side: a log waits for a full
-    seeded: (
-        bool  # a full of it lies restored at the secondary when the run begins
-    )
+    seeded: bool  # a full of it lies restored at the secondary when the run begins
     log_capacity_bytes: int = (
         0  # the most its transaction log holds; 0: not limited
     )
@@ -197,9 +195,7 @@ class Replay:
     retry_us: int
     window_us: int  # no new log for so long: alert
     critical_after_us: int
-    validate_hash: (
-        bool  # False: neither on arrival nor, by the engine, before a restore
-    )
+    validate_hash: bool  # False: neither on arrival nor, by the engine, before a restore
     validate_properties: bool
     reverify_us: int  # 0: only on arrival
 
@@ -265,9 +261,7 @@ class FailoverSpec:
     restore_limit_us: int
     recover: Law  # time to bring a database online
     undo_bytes_s: int  # at which open transactions are undone then
-    turn_us: (
-        int  # with several standbys: how long each waits for the one before it
-    )
+    turn_us: int  # with several standbys: how long each waits for the one before it
     lease_us: int  # with several standbys: how long a dead one keeps what it has claimed
     switch_us: int
     ttl_us: int
@@ -282,7 +276,9 @@ class EngineSpec:
 
     kind: str  # 'model', 'sqlite', 'postgres'
     imitates: str  # the model: 'sql_server', 'postgres'
-    scale: int  # real engines: bytes on disk are nominal ones divided by this
+    scale: (
+        int  # real engines: bytes on disk are nominal ones divided by this
+    )
     timing: str  # 'modelled': durations by the scenario's costs; 'measured': by the clock
 
     @property
@@ -310,9 +306,7 @@ class ScriptedEvent:
     at_us: int
     kind: EventKind
     params: Any
-    copy: str = (
-        ""  # the standby that it befalls; '': the first one, or none of them
-    )
+    copy: str = ""  # the standby that it befalls; '': the first one, or none of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -494,9 +488,7 @@ class Scenario:
     description: str
     seed: int
     replication_no: int
-    leg_no: (
-        int  # 1 until the first change of roles: see dr_sim/measures/legs.py
-    )
+    leg_no: int  # 1 until the first change of roles: see dr_sim/measures/legs.py
     start_utc_us: int  # instant 0, microseconds since 1970 UTC
     time_zone: str
     run_for_us: int
@@ -514,10 +506,10 @@ class Scenario:
     engine: EngineSpec
     # after a promotion a new secondary is in place after so long; None: never
     new_secondary_us: int | None
-    manager_restart_us: int  # a crashed recovery manager is back after so long
-    danger_us: (
-        int  # true exposure above this is danger that someone must be told of
+    manager_restart_us: (
+        int  # a crashed recovery manager is back after so long
     )
+    danger_us: int  # true exposure above this is danger that someone must be told of
     danger_grace_us: int
     # so is an outage_if_now above this; None: above what the SLA allows
     danger_outage_us: int | None = None
@@ -551,7 +543,9 @@ class Scenario:
     )
     # the recovery manager of the user's own, 'package.module:Factory' (--manager); '': dr_sim's
     manager: str = ""
-    standbys: tuple[StandbySpec, ...] = ()  # none: one, by the sections above
+    standbys: tuple[
+        StandbySpec, ...
+    ] = ()  # none: one, by the sections above
     # of the standby that looks at it: its place in the order of those that there are
     rank: int = 0
     ranks: int = 1
@@ -569,13 +563,9 @@ class Scenario:
         return any(event.kind.brings_back for event in self.events)
 
     def __repr__(self) -> str:
-        databases = (
-            f"{len(self.databases)} database{'s' * (len(self.databases) != 1)}"
-        )
+        databases = f"{len(self.databases)} database{'s' * (len(self.databases) != 1)}"
         days = self.run_for_us / DAY_US
-        return (
-            f"Scenario({self.name}, seed {self.seed}, {days:g} d, {databases})"
-        )
+        return f"Scenario({self.name}, seed {self.seed}, {days:g} d, {databases})"
 
     def spelled_out(self) -> str:
         """Every field with its value: two scenarios with the same text are the same."""

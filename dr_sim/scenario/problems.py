@@ -112,7 +112,9 @@ _CHOICES = {
 
 def keys_of(model: type[BaseModel]) -> list[str]:
     """The keys that may stand in it."""
-    return [field.alias or name for name, field in model.model_fields.items()]
+    return [
+        field.alias or name for name, field in model.model_fields.items()
+    ]
 
 
 def model_at(
@@ -171,7 +173,8 @@ def told(
         (
             *loc[:-1],
             _meant(
-                str(loc[-1]), _known(model_at(model, loc[:-1]), len(loc) == 1)
+                str(loc[-1]),
+                _known(model_at(model, loc[:-1]), len(loc) == 1),
             ),
         )
         for loc in unknown
@@ -271,7 +274,9 @@ def _known(model: type[BaseModel] | None, top: bool) -> list[str]:
 def _near(key: str, known: list[str]) -> str:
     """Return the key whose name, or another word for it, is nearest; '' if none is near."""
     words = dict(zip(known, known, strict=True))
-    words.update((alias[-1], name) for alias, name in ALIASES if name in known)
+    words.update(
+        (alias[-1], name) for alias, name in ALIASES if name in known
+    )
     by_lower = {word.lower().replace("-", "_"): word for word in words}
     near = difflib.get_close_matches(
         key[:64].lower().replace("-", "_"), list(by_lower), 1, 0.6
@@ -326,7 +331,9 @@ def _reason(found: dict[str, Any], here: Node) -> str:
             if isinstance(given, str)
             else []
         )
-        usual = _CHOICES.get(given.lower()) if isinstance(given, str) else None
+        usual = (
+            _CHOICES.get(given.lower()) if isinstance(given, str) else None
+        )
         meant = usual if usual in allowed else near[0] if near else ""
         return f"{shown} is not one of {', '.join(allowed)}" + (
             f"; did you mean {meant!r}?" if meant else ""

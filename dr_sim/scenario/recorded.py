@@ -51,7 +51,16 @@ _WORDS = {
     "spans": "begin and end of each outage, with spaces between",
     "period": "after so long it begins anew",
 }
-_FILE_KEYS = ("file", "at", "value", "every", "only", "step", "mean", "down")
+_FILE_KEYS = (
+    "file",
+    "at",
+    "value",
+    "every",
+    "only",
+    "step",
+    "mean",
+    "down",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,9 @@ class RecordedFile:
     down: str
 
 
-def _reader(what: str) -> Callable[[Any], Recorded | Outages | RecordedFile]:
+def _reader(
+    what: str,
+) -> Callable[[Any], Recorded | Outages | RecordedFile]:
     def read(value: Any) -> Recorded | Outages | RecordedFile:
         if isinstance(value, Recorded | Outages | RecordedFile):
             return value
@@ -183,7 +194,8 @@ def _outages(value: dict[str, Any]) -> Outages:
             ) from None
         if not reached <= begin < end:
             raise refuse(
-                f"{word[:20]!r} does not come after the one before it", "spans"
+                f"{word[:20]!r} does not come after the one before it",
+                "spans",
             )
         spans.append((begin, end))
         reached = end
@@ -203,7 +215,10 @@ def plain(series: Recorded | Outages) -> dict[str, str]:
     spans = " ".join(
         f"{_seconds(begin)}-{_seconds(end)}" for begin, end in series.spans
     )
-    return {"spans": spans, "period": units.format_duration(series.period_us)}
+    return {
+        "spans": spans,
+        "period": units.format_duration(series.period_us),
+    }
 
 
 def _seconds(us: int) -> str:
@@ -232,7 +247,8 @@ def read_recorded(
             for value in values
         )
         return Recorded(
-            wanted.step_us, tuple(max(LOWEST_BIT_S, value) for value in scaled)
+            wanted.step_us,
+            tuple(max(LOWEST_BIT_S, value) for value in scaled),
         )
     if min(values) <= 0:
         raise SeriesError(
@@ -242,7 +258,8 @@ def read_recorded(
     return Recorded(
         wanted.step_us,
         tuple(
-            int(usual * 1_000_000 / value + Fraction(1, 2)) for value in values
+            int(usual * 1_000_000 / value + Fraction(1, 2))
+            for value in values
         ),
     )
 
@@ -435,7 +452,9 @@ def _schema(what: str) -> WithJsonSchema:
 
 
 RecordedLink = Annotated[
-    Recorded | RecordedFile, PlainValidator(_reader("link")), _schema("link")
+    Recorded | RecordedFile,
+    PlainValidator(_reader("link")),
+    _schema("link"),
 ]
 RecordedRestores = Annotated[
     Recorded | RecordedFile,

@@ -20,10 +20,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
 LAST = -1  # of a month: its last day, or the last of a weekday
-_FURTHEST_DAYS = (
-    70  # two months and the days around them: every schedule has a day in them
-)
-_MEAN_MONTH_US = 146_097 * DAY_US // 4_800  # of the 4,800 months in 400 years
+_FURTHEST_DAYS = 70  # two months and the days around them: every schedule has a day in them
+_MEAN_MONTH_US = (
+    146_097 * DAY_US // 4_800
+)  # of the 4,800 months in 400 years
 
 
 def next_start(
@@ -38,7 +38,9 @@ def next_start(
         k = (after_us - schedule.offset_us) // schedule.interval_us + 1
         return schedule.offset_us + k * schedule.interval_us
     zone = ZoneInfo(schedule.zone)
-    today = (_EPOCH + (start_utc_us + after_us) * _US).astimezone(zone).date()
+    today = (
+        (_EPOCH + (start_utc_us + after_us) * _US).astimezone(zone).date()
+    )
     for ahead in range(-1, _FURTHEST_DAYS):
         day = today + ahead * _DAY
         if _is_due(schedule, day):
@@ -49,7 +51,9 @@ def next_start(
             ]
             if later:
                 return min(later) - start_utc_us
-    raise AssertionError("two months have every day that a schedule can name")
+    raise AssertionError(
+        "two months have every day that a schedule can name"
+    )
 
 
 def _is_due(schedule: Schedule, day: date) -> bool:
@@ -73,7 +77,9 @@ def _is_due(schedule: Schedule, day: date) -> bool:
     return (day.day - 1) // 7 + 1 == schedule.nth
 
 
-def _instants(schedule: Schedule, day: date, zone: ZoneInfo) -> Iterator[int]:
+def _instants(
+    schedule: Schedule, day: date, zone: ZoneInfo
+) -> Iterator[int]:
     """Its starts on one local day, in microseconds since 1970 UTC."""
     for at_us in schedule.times_us:
         minutes, rest_us = divmod(at_us, 60_000_000)
@@ -118,7 +124,8 @@ def _gaps_us(schedule: Schedule) -> list[int]:
         return _around(times, DAY_US)
     if schedule.kind == "weekly":
         return _around(
-            [d * DAY_US + t for d in schedule.weekdays for t in times], WEEK_US
+            [d * DAY_US + t for d in schedule.weekdays for t in times],
+            WEEK_US,
         )
     within = [later - earlier for earlier, later in pairwise(times)]
     over_night = times[0] - times[-1]
@@ -130,7 +137,9 @@ def _gaps_us(schedule: Schedule) -> list[int]:
     ]
 
 
-def _around(starts: tuple[int, ...] | list[int], period_us: int) -> list[int]:
+def _around(
+    starts: tuple[int, ...] | list[int], period_us: int
+) -> list[int]:
     """The waits between ascending starts that come again after a period."""
     following = [*starts[1:], starts[0] + period_us]
     return [

@@ -136,7 +136,9 @@ class PrimaryKeys(Section):
 
 
 class LinkKeys(Section):
-    bandwidth: Annotated[Bandwidth, Positive] = about("capacity of the link")
+    bandwidth: Annotated[Bandwidth, Positive] = about(
+        "capacity of the link"
+    )
     rtt: Duration = about(
         "round-trip time; what exceeds 30 ms delays whatever crosses (up to there it is part of "
         "the costs and time-outs that are written), and with loss all of it slows each stream"
@@ -271,7 +273,9 @@ class HeartbeatKeys(Section):
 
 class OperatorKeys(Section):
     answers_in: Law = about("time an operator takes to answer")
-    approves: YesNo = about("whether the operator on duty agrees to fail over")
+    approves: YesNo = about(
+        "whether the operator on duty agrees to fail over"
+    )
 
 
 class RedirectKeys(Section):
@@ -489,7 +493,9 @@ class Root(Section):
     secondary: SecondaryKeys = about(
         "the side that stands by: its disks, what restores cost there"
     )
-    replay: ReplayKeys = about("how landed backups are checked and restored")
+    replay: ReplayKeys = about(
+        "how landed backups are checked and restored"
+    )
     heartbeat: HeartbeatKeys = about(
         "how the secondary hears from the primary"
     )
@@ -509,7 +515,9 @@ class Root(Section):
     danger: DangerKeys = about("what somebody must be alerted of")
     engine: EngineKeys = about("what holds the databases")
     change_windows: ChangeWindowKeys = about("when changes are made")
-    recorded: RecordedKeys = about("conditions that were recorded elsewhere")
+    recorded: RecordedKeys = about(
+        "conditions that were recorded elsewhere"
+    )
     directory: DirectoryKeys = about(
         "accounts and computers that the service needs"
     )

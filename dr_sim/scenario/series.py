@@ -18,7 +18,9 @@ class SeriesError(ValueError):
         self.inside = inside
 
 
-def csv_rows(path: str, most_bytes: int, delimiters: str) -> list[list[str]]:
+def csv_rows(
+    path: str, most_bytes: int, delimiters: str
+) -> list[list[str]]:
     """The rows that are not blank. delimiters: what may stand between cells; that which the first
     line has most of does.
 
@@ -27,7 +29,9 @@ def csv_rows(path: str, most_bytes: int, delimiters: str) -> list[list[str]]:
     try:
         text = read_inside(path, most_bytes).decode("utf-8-sig")
         delimiter = max(delimiters, key=text.partition("\n")[0].count)
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        rows = csv.reader(
+            io.StringIO(text, newline=""), delimiter=delimiter
+        )
         return [row for row in rows if any(map(str.strip, row))]
     except (OSError, ValueError, csv.Error) as error:
         reason = (
@@ -35,4 +39,6 @@ def csv_rows(path: str, most_bytes: int, delimiters: str) -> list[list[str]]:
             if isinstance(error, OSError) and error.strerror
             else str(error)
         )
-        raise SeriesError(f"cannot read the series {path}: {reason}") from None
+        raise SeriesError(
+            f"cannot read the series {path}: {reason}"
+        ) from None

@@ -151,14 +151,20 @@ def _item(
 ) -> SlaLine | None:
     if not isinstance(item.value, dict):
         problems.append(
-            item.problem("sla: a line is {id: rpo, data_loss: at most 15 min}")
+            item.problem(
+                "sla: a line is {id: rpo, data_loss: at most 15 min}"
+            )
         )
         return None
     found = len(problems)
     words: dict[str, str] = {}
     for key in _KEYS:
         child = item.value.get(key)
-        if child is not None and isinstance(child.value, str) and child.value:
+        if (
+            child is not None
+            and isinstance(child.value, str)
+            and child.value
+        ):
             words[key] = child.value
         elif child is not None:
             problems.append(child.problem(f"sla: {key} is a name"))
@@ -167,13 +173,16 @@ def _item(
     if len(measures) != 1:
         named = " and ".join(measures) or "none"
         problems.append(
-            item.problem(f"sla: a line has one measure, and this has {named}")
+            item.problem(
+                f"sla: a line has one measure, and this has {named}"
+            )
         )
         return None
     measure = measures[0]
     _check_fits(item.value, words, measure.split(".")[0], problems)
     database, failure_class, fault, tenant = (
-        words.get(key, "") for key in ("database", "class", "fault", "tenant")
+        words.get(key, "")
+        for key in ("database", "class", "fault", "tenant")
     )
     name = words.get("id") or " ".join(
         filter(None, (measure, database, tenant, failure_class, fault))
@@ -287,7 +296,9 @@ def _line(
         )
         hint = near if near.startswith("did") else f"write {_UNKNOWN_IS}"
         problems.append(
-            bound.key_problem(f"sla: unknown measure {measure[:60]!r}; {hint}")
+            bound.key_problem(
+                f"sla: unknown measure {measure[:60]!r}; {hint}"
+            )
         )
         return None
     try:
@@ -420,7 +431,9 @@ def schema() -> dict[str, Any]:
                 "enum": list(CLASSES),
                 "description": "only where this was lost",
             },
-            "fault": text("only runs in which a fault of this kind happened"),
+            "fault": text(
+                "only runs in which a fault of this kind happened"
+            ),
             "tenant": text("only what concerns this tenant"),
             **measures,
         }

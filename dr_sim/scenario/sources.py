@@ -54,7 +54,9 @@ def read_tree(
         plain, name = given_tree(path, problems), given.NAME
         # what is no text, number, list or mapping is told alone: the rest follows from it
         tree = (
-            None if problems else _laid_on_its_base(plain, name, (), problems)
+            None
+            if problems
+            else _laid_on_its_base(plain, name, (), problems)
         )
     if tree is None:
         return None
@@ -171,7 +173,9 @@ def _identity(path: str) -> str:
         return path  # no file: reading it says why
 
 
-def _text(path: str, at: Node | None, problems: list[Problem]) -> str | None:
+def _text(
+    path: str, at: Node | None, problems: list[Problem]
+) -> str | None:
     def problem(message: str, line: int = 1, column: int = 1) -> None:
         told = (
             at.problem(f"extends: {path} {message}")
@@ -193,7 +197,9 @@ def _text(path: str, at: Node | None, problems: list[Problem]) -> str | None:
         before = data[: error.start]
         line = before.count(b"\n") + 1
         column = (
-            len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace"))
+            len(
+                before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")
+            )
             + 1
         )
         problem(
@@ -232,7 +238,9 @@ def _canonical_path(steps: Path) -> Path:
     for step in steps:
         here = (*renamed, step)
         renamed.append(
-            next((name for alias, name in ALIASES if fits(here, alias)), step)
+            next(
+                (name for alias, name in ALIASES if fits(here, alias)), step
+            )
         )
     return tuple(renamed)
 

@@ -61,7 +61,9 @@ def read_copies(tree: Node, problems: list[Problem]) -> None:
         _whole(name, copy, tree, problems)
 
 
-def _whole(name: str, copy: Node, tree: Node, problems: list[Problem]) -> None:
+def _whole(
+    name: str, copy: Node, tree: Node, problems: list[Problem]
+) -> None:
     where = f"copies.{name}"
     if name == FIRST_PRIMARY:
         told = f"{where}: {FIRST_PRIMARY} is the place of the first primary; write another name"
@@ -80,9 +82,7 @@ def _whole(name: str, copy: Node, tree: Node, problems: list[Problem]) -> None:
     groups = written.get("groups") if written is not None else None
     usual_groups = tree.at(("replication", "groups"))
     if groups is not None and groups.plain() != usual_groups.plain():
-        told = (
-            f"{where}.replication.groups: groups are the same for all copies"
-        )
+        told = f"{where}.replication.groups: groups are the same for all copies"
         problems.append(
             groups.key_problem(f"{told}; write them under replication")
         )
@@ -167,10 +167,10 @@ def _line(
         return
     befalls = line.kind.befalls(line.params)
     if not befalls:
-        told = (
-            f"{where}: {line.kind.name} does not go with several standbys yet"
+        told = f"{where}: {line.kind.name} does not go with several standbys yet"
+        yield line.node.problem(
+            f"{told}; leave it out, or all copies but one"
         )
-        yield line.node.problem(f"{told}; leave it out, or all copies but one")
     elif befalls == PRIMARY and line.copy:
         yield line.node.problem(
             f"{where}: {line.kind.name} befalls the primary; leave out copy"
@@ -185,7 +185,9 @@ def several(scenario: Scenario) -> bool:
 
 def first_places(scenario: Scenario) -> tuple[str, ...]:
     """Where the standbys are when the run begins, the preferred one first."""
-    return tuple(spec.name for spec in scenario.standbys) or (FIRST_SECONDARY,)
+    return tuple(spec.name for spec in scenario.standbys) or (
+        FIRST_SECONDARY,
+    )
 
 
 def as_seen_at(
@@ -208,4 +210,6 @@ def as_seen_at(
         rank=rank,
         ranks=of,
     )
-    return seen if spec.store is None else as_seen_at_store(seen, spec.store)
+    return (
+        seen if spec.store is None else as_seen_at_store(seen, spec.store)
+    )

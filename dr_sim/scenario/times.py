@@ -110,13 +110,17 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
             known.lower(): known
             for known in sorted(zoneinfo.available_timezones())
         }
-        near = difflib.get_close_matches(name.lower(), list(by_lower), 1, 0.6)
+        near = difflib.get_close_matches(
+            name.lower(), list(by_lower), 1, 0.6
+        )
         hint = (
             f"did you mean {by_lower[near[0]]!r}?"
             if near
             else "write one such as Europe/Berlin or UTC"
         )
-        raise UnitError(f"unknown time zone {name[:60]!r}; {hint}") from None
+        raise UnitError(
+            f"unknown time zone {name[:60]!r}; {hint}"
+        ) from None
 
 
 def parse_schedule(text: str) -> Schedule:
@@ -287,7 +291,9 @@ class Instant:
                 )
                 - start_utc_us
             )
-        start = (_EPOCH + timedelta(microseconds=start_utc_us)).astimezone(tz)
+        start = (_EPOCH + timedelta(microseconds=start_utc_us)).astimezone(
+            tz
+        )
         if self.kind == "day":
             return (
                 self._on(start.date() + timedelta(days=self.number - 1), tz)
@@ -295,7 +301,8 @@ class Instant:
             )
         ahead = (self.number - start.weekday()) % 7
         at_us = (
-            self._on(start.date() + timedelta(days=ahead), tz) - start_utc_us
+            self._on(start.date() + timedelta(days=ahead), tz)
+            - start_utc_us
         )
         return (
             at_us
@@ -327,7 +334,10 @@ def parse_instant(text: str) -> Instant:
                 f"{text!r}: days count from 1, the date of the start, to {LAST_DAY}"
             )
         return Instant(
-            "day", us=_time_us(match, 2), number=day, zone=_zone_name(match[6])
+            "day",
+            us=_time_us(match, 2),
+            number=day,
+            zone=_zone_name(match[6]),
         )
     if match := _ON_WEEKDAY.fullmatch(text):
         return Instant(
@@ -380,7 +390,9 @@ def _weekday(word: str) -> int:
     ):
         if word.lower() in (short.lower(), full):
             return number
-    near = difflib.get_close_matches(word.capitalize()[:3], WEEKDAYS, 1, 0.6)
+    near = difflib.get_close_matches(
+        word.capitalize()[:3], WEEKDAYS, 1, 0.6
+    )
     raise UnitError(
         f"{word[:20]!r} is no day of the week; "
         + (

@@ -65,7 +65,9 @@ class Node:
     def key_problem(self, message: str) -> Problem:
         """At its key, if it has one."""
         if self.key_line:
-            return Problem(self.file, self.key_line, self.key_column, message)
+            return Problem(
+                self.file, self.key_line, self.key_column, message
+            )
         return self.problem(message)
 
     def get(self, key: str) -> Node | None:
@@ -141,7 +143,9 @@ def beside(
     )
 
 
-def parse_yaml(text: str, file: str, problems: list[Problem]) -> Node | None:
+def parse_yaml(
+    text: str, file: str, problems: list[Problem]
+) -> Node | None:
     """The tree of one YAML document; None (and a problem) if there is none to work with.
 
     file: how problems name it. Duplicate keys, aliases to themselves, tags and keys that are no
@@ -179,7 +183,10 @@ def parse_yaml(text: str, file: str, problems: list[Problem]) -> Node | None:
         # the parser's own slips on broken input: still the input that is wrong
         problems.append(
             Problem(
-                file, 1, 1, f"cannot be read as YAML ({type(error).__name__})"
+                file,
+                1,
+                1,
+                f"cannot be read as YAML ({type(error).__name__})",
             )
         )
         return None
@@ -202,9 +209,7 @@ def _syntax(error: MarkedYAMLError, file: str) -> Problem:
     if "tab" in what or "'\\t'" in what:
         remedy = "; indent with spaces, not tabs"
     elif "mapping values are not allowed" in what:
-        remedy = (
-            "; put a text that holds ': ' in quotes, or check the indentation"
-        )
+        remedy = "; put a text that holds ': ' in quotes, or check the indentation"
     elif (
         "'>'" in what
         or "'<'" in what
@@ -265,16 +270,17 @@ def wrong_character(text: str) -> str:
         if kind == "Cs":
             return "holds half a character; write the whole one"
         if kind in ("Zl", "Zp") or (kind == "Cc" and char not in _LAYOUT):
-            return (
-                f"holds the control character U+{ord(char):04X}; leave it out"
-            )
+            return f"holds the control character U+{ord(char):04X}; leave it out"
         if char in _DIRECTIONS or ord(char) & 0xFFFE == 0xFFFE:
             return f"holds the invisible character U+{ord(char):04X}; leave it out"
     return ""
 
 
 _DIRECTIONS = frozenset(
-    map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F))
+    map(
+        chr,
+        (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F),
+    )
 )
 _ONE_LINE_EXCEPT = ("description",)
 
@@ -329,9 +335,7 @@ class _Composer:
 
     def refusal(self, yaml_node: Any, depth: int) -> str:
         if self.full():
-            return (
-                f"holds more than {MAX_NODES} values, too many for a scenario"
-            )
+            return f"holds more than {MAX_NODES} values, too many for a scenario"
         if depth > MAX_DEPTH:
             return f"is nested too deeply; a scenario needs at most {MAX_DEPTH} levels"
         return (
@@ -367,7 +371,9 @@ class _Composer:
                     "other.yaml'"
                 )
                 self.problems.append(
-                    Problem(self.file, mark.line + 1, mark.column + 1, merge)
+                    Problem(
+                        self.file, mark.line + 1, mark.column + 1, merge
+                    )
                 )
                 continue
             if (
@@ -395,7 +401,10 @@ class _Composer:
                 self.problems.append(
                     child.problem(f"{key}: write it in one line")
                 )
-            child.key_line, child.key_column = mark.line + 1, mark.column + 1
+            child.key_line, child.key_column = (
+                mark.line + 1,
+                mark.column + 1,
+            )
             if key in children:
                 first = children[key]
                 self.problems.append(
@@ -406,7 +415,10 @@ class _Composer:
                 continue
             children[key] = last = child
         for node in {id(node): node for node in cut}.values():
-            written, node.value = node.value, _without_commas(str(node.value))
+            written, node.value = (
+                node.value,
+                _without_commas(str(node.value)),
+            )
             self.problems.append(
                 node.problem(
                     f"{written!r}: between braces a comma ends the value; write {node.value}"
@@ -439,7 +451,8 @@ def _without_commas(text: str) -> str:
     if ":" in text:
         return text.replace(",", " and ")
     return text.replace(
-        ",", "" if _THOUSANDS.fullmatch(text) or text.count(",") > 1 else "."
+        ",",
+        "" if _THOUSANDS.fullmatch(text) or text.count(",") > 1 else ".",
     )
 
 
@@ -474,7 +487,9 @@ def parse_override(
         return None
     found: list[Problem] = []
     node = parse_yaml(text[position + 1 :], label, found)
-    problems.extend(Problem(label, 0, 0, problem.message) for problem in found)
+    problems.extend(
+        Problem(label, 0, 0, problem.message) for problem in found
+    )
     if node is None:
         return None
     _unplace(node, label)

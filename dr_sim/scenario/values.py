@@ -48,7 +48,9 @@ def _zone(text: str) -> str:
 def is_name(text: str) -> bool:
     """Whether a database, a machine or an operator can be called so."""
     return (
-        bool(text.strip()) and len(text) <= LONGEST_NAME and text.isprintable()
+        bool(text.strip())
+        and len(text) <= LONGEST_NAME
+        and text.isprintable()
     )
 
 
@@ -78,7 +80,9 @@ def _schedule(value: Any) -> Schedule:
             raise refuse(
                 "a schedule is a text, or {at: 'daily 01:00', zone: Europe/Berlin}"
             )
-        schedule: Schedule = from_text(times.parse_schedule, value["at"], "at")
+        schedule: Schedule = from_text(
+            times.parse_schedule, value["at"], "at"
+        )
         if (
             schedule.kind not in ("daily", "weekly", "monthly")
             or schedule.zone
@@ -95,7 +99,11 @@ def _schedule(value: Any) -> Schedule:
 def _validation(value: Any) -> tuple[str, ...]:
     if value == "none":
         return ()
-    if value not in (["hash"], ["hash", "properties"], ["properties", "hash"]):
+    if value not in (
+        ["hash"],
+        ["hash", "properties"],
+        ["properties", "hash"],
+    ):
         raise refuse("write [hash] or [hash, properties], or none")
     return tuple(value)
 
@@ -139,7 +147,9 @@ def _copy_rate(value: Any) -> int:
         )
     rate: int = from_text(bounds.disk_rate, value)
     if rate == 0:
-        raise refuse(f"must be above 0, as in 300 MB/s; {CLONE} takes no time")
+        raise refuse(
+            f"must be above 0, as in 300 MB/s; {CLONE} takes no time"
+        )
     return rate
 
 
@@ -262,7 +272,9 @@ def _share(value: Any) -> str:
 ShareName = Annotated[
     str,
     PlainValidator(_share),
-    _json("string", pattern=r"^//[^/]+(/[^/]+)+$", examples=["//dr1/landing"]),
+    _json(
+        "string", pattern=r"^//[^/]+(/[^/]+)+$", examples=["//dr1/landing"]
+    ),
 ]
 Rate = Annotated[
     tuple[int, int],
@@ -335,7 +347,9 @@ BackupKinds = Annotated[
     WithJsonSchema(
         {
             "type": "array",
-            "items": {"enum": ["full", "incremental", "differential", "log"]},
+            "items": {
+                "enum": ["full", "incremental", "differential", "log"]
+            },
             "uniqueItems": True,
             "contains": {"const": "full"},
             "examples": ["[full, incremental, log]"],

@@ -52,7 +52,8 @@ def _read(value: Any) -> LogVolume | SeriesFile:
     }
     # a series may have a mean too
     way = next(
-        (word for word in ("series", "bytes", "mean") if word in value), None
+        (word for word in ("series", "bytes", "mean") if word in value),
+        None,
     )
     for key in value:
         known = (
@@ -102,7 +103,9 @@ def _mean(value: dict[str, str]) -> LogVolume:
             f"unknown profile {profile!r}; {did_you_mean(profile, PROFILES)}",
             "profile",
         )
-    return LogVolume(profile, *from_text(bounds.volume, value["mean"], "mean"))
+    return LogVolume(
+        profile, *from_text(bounds.volume, value["mean"], "mean")
+    )
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -114,7 +117,9 @@ def _numbers(text: str) -> tuple[int, ...]:
         )
     for word in words:
         if not _is_bytes(word):
-            raise refuse(f"{word[:20]!r} is no whole number of bytes", "bytes")
+            raise refuse(
+                f"{word[:20]!r} is no whole number of bytes", "bytes"
+            )
     return tuple(map(int, words))
 
 
@@ -122,7 +127,8 @@ def _is_amount(word: str) -> bool:
     """Bytes, perhaps with a fraction, as monitoring writes means."""
     whole, _, part = word.partition(".")
     return _is_bytes(whole) and (
-        not part or (part.isascii() and part.isdecimal() and len(part) <= 12)
+        not part
+        or (part.isascii() and part.isdecimal() and len(part) <= 12)
     )
 
 
@@ -235,7 +241,8 @@ def read_series(series: SeriesFile, scenario_file: str) -> tuple[int, ...]:
                 "mean",
             )
         scale = Fraction(
-            series.mean[0] * series.interval_us * len(numbers), series.mean[1]
+            series.mean[0] * series.interval_us * len(numbers),
+            series.mean[1],
         ) / sum(numbers)
     return tuple(
         math.floor(number * scale + Fraction(1, 2)) for number in numbers

@@ -15,7 +15,9 @@ MOST_SETS = 8
 
 def advice_text(advice: Advice, seconds: float, scenario: str) -> str:
     """Return the whole screen."""
-    runs = f"{advice.runs:,} run{'s' if advice.runs != 1 else ''} of each set"
+    runs = (
+        f"{advice.runs:,} run{'s' if advice.runs != 1 else ''} of each set"
+    )
     head = f"ADVICE  {scenario}  seed {advice.scenario.seed}  {runs}  ({seconds:.1f} s)"
     parts = [head, "", *_table(advice), ""]
     now = cost_now(advice.scenario)
@@ -29,7 +31,9 @@ def advice_text(advice: Advice, seconds: float, scenario: str) -> str:
 def _table(advice: Advice) -> list[str]:
     heads = [_line_head(v) for v in advice.base.verdicts]
     rows = [["", *heads, "a month"], _row(advice.base, "as it is", "")]
-    rows += [_row(tried, tried.name, _cost(tried)) for tried in advice.alone]
+    rows += [
+        _row(tried, tried.name, _cost(tried)) for tried in advice.alone
+    ]
     rows += [
         _row(tried, tried.name, _cost(tried))
         for tried in advice.together[:MOST_SETS]

@@ -49,7 +49,9 @@ def cloud_lines(summary: Summary, scenario: Scenario) -> list[str]:
     return out
 
 
-def cloud_facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
+def cloud_facts(
+    summary: Summary, scenario: Scenario
+) -> list[tuple[str, str]]:
     """The same for the head of a page."""
     cloud = summary.cloud
     if cloud is None:
@@ -79,7 +81,9 @@ def cloud_facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
 
 def skipped_words(skipped: int) -> str:
     """Say why drift does not end, by itself, where changes were skipped."""
-    changes = "1 change was" if skipped == 1 else f"{skipped:,} changes were"
+    changes = (
+        "1 change was" if skipped == 1 else f"{skipped:,} changes were"
+    )
     return (
         f"{changes} skipped at the secondary (on_failure: skip): that is drift until a failover "
         "makes the thing anew"
@@ -89,7 +93,8 @@ def skipped_words(skipped: int) -> str:
 def three(curve: CurveSummary) -> str:
     """'p50 2:31  p99 5:00  max 7:12'."""
     return "  ".join(
-        f"{name} {clock(curve.known(name))}" for name in ("p50", "p99", "max")
+        f"{name} {clock(curve.known(name))}"
+        for name in ("p50", "p99", "max")
     )
 
 
@@ -118,7 +123,9 @@ def percent(ppm: int | None) -> str:
 
 def api_words(api: ApiSummary) -> str:
     """One line about all calls."""
-    lives = "" if api.lives == 1 else f", by {api.lives} lives of the manager"
+    lives = (
+        "" if api.lives == 1 else f", by {api.lives} lives of the manager"
+    )
     return (
         f"{api.calls:,} calls, {percent(api.first_try_ppm)} at first try, "
         f"{api.unanswered:,} never answered{lives}"

@@ -102,7 +102,8 @@ def _copies(summary: Summary) -> list[str]:
 def _quantiles(curve: CurveSummary) -> str:
     """'p50 3:26  p99 45:35  max 47:12', of a curve that has them."""
     return "  ".join(
-        f"{name} {clock(curve.known(name))}" for name in ("p50", "p99", "max")
+        f"{name} {clock(curve.known(name))}"
+        for name in ("p50", "p99", "max")
     )
 
 

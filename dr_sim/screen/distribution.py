@@ -114,7 +114,9 @@ def _head(
 
 
 def _row(head: str, cells: list[str]) -> str:
-    return f"{head:<{_HEAD}}" + "".join(f"{cell:<{_WIDE}}" for cell in cells)
+    return f"{head:<{_HEAD}}" + "".join(
+        f"{cell:<{_WIDE}}" for cell in cells
+    )
 
 
 def _per_run(found: Distribution) -> Iterator[str]:
@@ -127,11 +129,14 @@ def _per_run(found: Distribution) -> Iterator[str]:
     for failure_class in classes:
         runs = len(
             values_of(
-                found.samples, "outage", Question("outage", "", failure_class)
+                found.samples,
+                "outage",
+                Question("outage", "", failure_class),
             )
         )
         yield _row(
-            f"FAILOVERS  {failure_class}, in {runs:,} of {found.n:,} runs", []
+            f"FAILOVERS  {failure_class}, in {runs:,} of {found.n:,} runs",
+            [],
         )
         yield _row("", [*_STATISTICS, "most"])
         for measure in (
@@ -158,7 +163,8 @@ def _per_run(found: Distribution) -> Iterator[str]:
 
 def _over_time(found: Distribution) -> Iterator[str]:
     rows = [
-        ("exposure", c, f" exposure {c}") for c in ("site", "host", "database")
+        ("exposure", c, f" exposure {c}")
+        for c in ("site", "host", "database")
     ] + [("replay_lag", "", " replay lag")]
     shown = [
         r
@@ -173,7 +179,8 @@ def _over_time(found: Distribution) -> Iterator[str]:
             found.samples, Question(f"{measure}.max", "", failure_class)
         ).interval.estimate
         cells = [
-            _cell(found, f"{measure}.{s}", failure_class) for s in _STATISTICS
+            _cell(found, f"{measure}.{s}", failure_class)
+            for s in _STATISTICS
         ]
         yield _row(name, [*cells, clock(round(most))])
 
@@ -211,7 +218,9 @@ def _missed(found: Distribution) -> Iterator[str]:
 
 def _percent(i: Interval) -> str:
     """Rounded away from certainty: 99.97 % is not 100 %."""
-    return f"{_figures(i.estimate)} % [{_figures(i.low)}, {_figures(i.high)}]"
+    return (
+        f"{_figures(i.estimate)} % [{_figures(i.low)}, {_figures(i.high)}]"
+    )
 
 
 def _figures(part: float) -> str:
@@ -240,7 +249,9 @@ def comparison(
     """
     n, scenario = found.a.n, found.a.scenario
     all_differing = differing(found.found)
-    shown = ranked(found.found if everything else without_parts(all_differing))
+    shown = ranked(
+        found.found if everything else without_parts(all_differing)
+    )
     out = [
         headline(found),
         "",
@@ -258,7 +269,12 @@ def comparison(
         name = " ".join(
             filter(
                 None,
-                (readable(d.measure), d.database, d.tenant, d.failure_class),
+                (
+                    readable(d.measure),
+                    d.database,
+                    d.tenant,
+                    d.failure_class,
+                ),
             )
         )
         change = (

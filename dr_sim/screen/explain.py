@@ -57,8 +57,12 @@ def explain(run: Whole, wanted: Wanted) -> str:
     try:
         ledgers = _ledgers(run, wanted)
     except NoSuchThing as error:
-        raise InputError([Problem(wanted.source, 0, 0, str(error))]) from None
-    return "\n\n".join(_text(ledger, wanted.everything) for ledger in ledgers)
+        raise InputError(
+            [Problem(wanted.source, 0, 0, str(error))]
+        ) from None
+    return "\n\n".join(
+        _text(ledger, wanted.everything) for ledger in ledgers
+    )
 
 
 def _ledgers(run: Whole, wanted: Wanted) -> list[Ledger]:
@@ -91,7 +95,9 @@ def _failover(run: Whole, n: int, database: int | None) -> list[Ledger]:
             why = unprotected_ledger(run, leg, found[n - before - 1], name)
             return ledgers if why is None else [*ledgers, why]
         before += len(found)
-    raise NoSuchThing(f"there is no failover {n} in this run: it has {before}")
+    raise NoSuchThing(
+        f"there is no failover {n} in this run: it has {before}"
+    )
 
 
 def _leg_at(run: Whole, t_us: int) -> Leg:
@@ -117,7 +123,10 @@ def _at(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
     ]
     alone_us = leg.begins_us + max((r.time_us for r in promoted), default=0)
     # no leg follows: there never is a second side
-    if promoted and alone_us < t_us <= leg.begins_us + leg.scenario.run_for_us:
+    if (
+        promoted
+        and alone_us < t_us <= leg.begins_us + leg.scenario.run_for_us
+    ):
         name = names[promoted[-1].entity]
         exposed_us = run.exposure(name).at(t_us)
         line = LedgerLine(
@@ -143,7 +152,8 @@ def _at(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
         0 if run.scenario.cloud is None else run.provision_if_now().at(t_us)
     )
     return _of_copy(
-        best, [*explain_at(*about), *explain_outage_at(*about, provision_us)]
+        best,
+        [*explain_at(*about), *explain_outage_at(*about, provision_us)],
     )
 
 
@@ -250,7 +260,8 @@ def alerts_of(
             or names[a.database] == database
         ]
         raised += [
-            (before + a.number, leg.begins_us + a.time_us, a) for a in wanted
+            (before + a.number, leg.begins_us + a.time_us, a)
+            for a in wanted
         ]
         before += len(mine)
     if not raised:
@@ -266,7 +277,9 @@ def alerts_of(
 
 
 def _sums_of_alerts(
-    raised: list[tuple[int, int, alerts.Alert]], scenario: Scenario, wide: int
+    raised: list[tuple[int, int, alerts.Alert]],
+    scenario: Scenario,
+    wide: int,
 ) -> Iterator[str]:
     """One line for each event id about each database: how many, from when to when, the worst
     level, and the first one's number and text.

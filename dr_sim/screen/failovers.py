@@ -57,7 +57,9 @@ def _beside(verdict: Verdict, measure: str, own_us: int | None) -> str:
         )
         limit = bound.removeprefix("at most ").removeprefix("at least ")
         finer = (
-            f"  ({value})" if limit != value_text(j.line.bound, j.unit) else ""
+            f"  ({value})"
+            if limit != value_text(j.line.bound, j.unit)
+            else ""
         )
         outcome = j.outcome if own_us is None else _held(own_us, j)
         found.append(f"SLA {limit}  {outcome.name}{finer}")
@@ -89,7 +91,10 @@ def of_one_line(line: SlaLine) -> str:
 
 
 def failover_lines(
-    f: FailoverSummary, summary: Summary, scenario: Scenario, verdict: Verdict
+    f: FailoverSummary,
+    summary: Summary,
+    scenario: Scenario,
+    verdict: Verdict,
 ) -> list[str]:
     """Return the section of one failover."""
     label = f"  ({f.events})" if f.events else ""
@@ -203,7 +208,9 @@ def headed(f: FailoverSummary, scenario: Scenario) -> str:
         else f"{f.failure_class} lost {instant(f.failed_us, scenario)}"
     )
     if f.fell:
-        failed = f"the database server fell {instant(f.failed_us, scenario)}"
+        failed = (
+            f"the database server fell {instant(f.failed_us, scenario)}"
+        )
     if f.by_itself:
         return f"{failed} and came back by itself, without a failover"
     if f.ordered_by and f.ordered_us is not None:
@@ -229,7 +236,9 @@ def met_no_danger(summary: Summary, f: FailoverSummary) -> str:
     found = _told_of_earlier(summary, f)
     at_other_times = summary.alerts.missed
     if at_other_times:
-        found += f", but nobody was told of {at_other_times} at another time"
+        found += (
+            f", but nobody was told of {at_other_times} at another time"
+        )
     if f.outage_us is None:
         found += "; users were not served again"
     return found
@@ -278,7 +287,9 @@ def _new_secondary(f: FailoverSummary, scenario: Scenario) -> str:
     return "the old primary follows, no new seed"
 
 
-def _loss(f: FailoverSummary, summary: Summary, verdict: Verdict) -> list[str]:
+def _loss(
+    f: FailoverSummary, summary: Summary, verdict: Verdict
+) -> list[str]:
     sla = _beside(verdict, "data_loss", f.data_loss_us)
     if f.data_loss_us is None:
         return [

@@ -8,7 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from dr_sim.cell import cell_bar, is_in_cell
 
@@ -39,7 +44,10 @@ def progress_bar(
     task = bar.add_task(what, total=1.0)
 
     def progress(part: float) -> None:
-        if not bar.live.is_started and time.monotonic() - began > SHOW_AFTER_S:
+        if (
+            not bar.live.is_started
+            and time.monotonic() - began > SHOW_AFTER_S
+        ):
             bar.start()
         bar.update(task, completed=part)
 

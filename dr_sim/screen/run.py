@@ -24,7 +24,11 @@ from dr_sim.measures.verdict import Judged, Verdict
 from dr_sim.number_text import value_and_bound
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.cloud import cloud_lines
-from dr_sim.screen.curves import exposure_lines, overload_lines, writes_lines
+from dr_sim.screen.curves import (
+    exposure_lines,
+    overload_lines,
+    writes_lines,
+)
 from dr_sim.screen.failovers import (
     failover_lines,
     met_no_danger,
@@ -42,10 +46,12 @@ ALERT_WORDS = {
     2: "no new transaction logs",
     3: "errors while restoring",
 }
-MANY_TOLD = (
-    3  # failures after the first of which it is said whether anyone was told
-)
-_COLOURS = {"PASS": "bold green", "FAIL": "bold red", "UNKNOWN": "bold yellow"}
+MANY_TOLD = 3  # failures after the first of which it is said whether anyone was told
+_COLOURS = {
+    "PASS": "bold green",
+    "FAIL": "bold red",
+    "UNKNOWN": "bold yellow",
+}
 
 _FILES = ("report.html", "timeline.svg", "exposure.svg", "summary.json")
 
@@ -72,13 +78,17 @@ def screen(
     """
     parts = [[_head(summary, scenario, verdict, source, took_s)]]
     parts += [_violations(summary, scenario)] if summary.violations else []
-    parts += [_silent(summary, scenario)] if summary.silent_recoveries else []
+    parts += (
+        [_silent(summary, scenario)] if summary.silent_recoveries else []
+    )
     table = standing_table(summary)
     parts += [table] if table else []
     reasons = why_and_help(summary, scenario)
     parts += [reasons] if reasons else []
     failovers, ended = shown_and_summed(summary.failovers)
-    parts += [failover_lines(f, summary, scenario, verdict) for f in failovers]
+    parts += [
+        failover_lines(f, summary, scenario, verdict) for f in failovers
+    ]
     parts += [[summed_outages(ended)]] if ended else []
     parts += [_refused(summary, scenario)] if summary.orders_refused else []
     parts += [_mistakes(summary, scenario)] if summary.mistakes else []
@@ -112,7 +122,9 @@ def coloured(text: str) -> str:
     out = Text(text)
     for word, style in _COLOURS.items():
         out.highlight_regex(rf"\b{word}\b", style)
-    console = Console(force_terminal=True, color_system="standard", width=400)
+    console = Console(
+        force_terminal=True, color_system="standard", width=400
+    )
     with console.capture() as capture:
         console.print(out, end="")
     return capture.get()

@@ -44,7 +44,9 @@ def standing_table(summary: Summary) -> list[str]:
     for row in shown:
         name = row.database or "service"
         cut = name if len(name) <= wide else f"{name[: wide - 1]}…"
-        missed = f" ({row.alerts_missed} missed)" if row.alerts_missed else ""
+        missed = (
+            f" ({row.alerts_missed} missed)" if row.alerts_missed else ""
+        )
         out.append(
             f" {cut:<{wide}}  {_target(row.data_loss):<15} {_target(row.outage):<15}"
             f" {_time(row.before.p50_us):>7} {_time(row.before.p99_us):>7}"

@@ -42,7 +42,9 @@ def ways_if(whole: Whole, at: str, failure_class: str) -> str:
     if not found or not 0 <= t_us <= whole.end_us:
         told = f"{at!r}: no primary is up at that instant of the run; write another one"
         raise InputError([Problem("--at", 0, 0, told)])
-    lost = f"the {failure_class} were lost" if failure_class in CLASSES else ""
+    lost = (
+        f"the {failure_class} were lost" if failure_class in CLASSES else ""
+    )
     head = f"If {lost} {instant(t_us, scenario)}:"
     best = best_of(found)
     last = "No way back is open."
@@ -59,9 +61,7 @@ def ways_taken(whole: Whole) -> str:
         if failover.by_itself:
             continue
         when = instant(failover.failed_us, scenario)
-        head = (
-            f"FAILOVER {failover.number}  {failover.failure_class} lost {when}"
-        )
+        head = f"FAILOVER {failover.number}  {failover.failure_class} lost {when}"
         found = _of(whole, failover)
         blocks.append("\n".join([head, *way_lines(found)]))
     return "\n\n".join(blocks) or "There was no failover in this run."
@@ -81,7 +81,9 @@ def _of(whole: Whole, failover: FailoverSummary) -> list[WaySummary]:
     return ways_of(whole, leg, came)
 
 
-def way_lines(ways: Sequence[WaySummary], came_true: bool = True) -> list[str]:
+def way_lines(
+    ways: Sequence[WaySummary], came_true: bool = True
+) -> list[str]:
     """A line for each way. came_true: beside what was foretold, what the one that was taken came
     to.
     """

@@ -169,7 +169,9 @@ class FileStore(LockedStore):
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise ValueError(f"it cannot be read: {error.strerror}") from None
+            raise ValueError(
+                f"it cannot be read: {error.strerror}"
+            ) from None
         key, value = decode(data)
         if path.name != file_name(key):
             raise ValueError(f"it holds the entry of another key, {key!r}")

@@ -22,7 +22,9 @@ def locked(lock_file: Path, owner: Path, what: str) -> FileLock:
     except Timeout:
         pid = "unknown"
         if owner.exists():
-            pid = owner.read_text(encoding="ascii", errors="replace").strip()
+            pid = owner.read_text(
+                encoding="ascii", errors="replace"
+            ).strip()
         raise StoreError(
             f"the store in {what} is in use by process {pid}; end that one first"
         ) from None

@@ -37,7 +37,9 @@ def _text(data: bytes) -> str:
 
 
 def _hash(key: bytes, value: bytes) -> bytes:
-    return blake2b(value, key=blake2b(key).digest(), digest_size=16).digest()
+    return blake2b(
+        value, key=blake2b(key).digest(), digest_size=16
+    ).digest()
 
 
 class SqlStore(LockedStore):
@@ -74,7 +76,9 @@ class SqlStore(LockedStore):
     def _prepare(self, db: sqlite3.Connection) -> None:
         db.execute("PRAGMA synchronous=EXTRA")
         (found,) = db.execute("PRAGMA application_id").fetchone()
-        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (tables,) = db.execute(
+            "SELECT count(*) FROM sqlite_master"
+        ).fetchone()
         if found != _APPLICATION and tables:
             raise self._unusable("it is a database of something else")
         if found != _APPLICATION:
@@ -94,9 +98,13 @@ class SqlStore(LockedStore):
 
     # ---- reading
     def load(self) -> dict[str, str]:
-        rows = self._read("SELECT key, value, hash FROM entries ORDER BY key")
+        rows = self._read(
+            "SELECT key, value, hash FROM entries ORDER BY key"
+        )
         damaged = [
-            key for key, value, hashed in rows if hashed != _hash(key, value)
+            key
+            for key, value, hashed in rows
+            if hashed != _hash(key, value)
         ]
         if damaged:
             raise self._damaged(

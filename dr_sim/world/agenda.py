@@ -90,7 +90,9 @@ class Agenda(simpy.Environment):
         priority = _CLASS[cls] + entity + 1
         if time_us <= self._now:
             if time_us < self._now:
-                raise ValueError(f"{time_us} us is past, it is {self._now} us")
+                raise ValueError(
+                    f"{time_us} us is past, it is {self._now} us"
+                )
             priority += (self.round + 1) * _ROUND
         entry = Entry((do, args))
         heappush(self._entries, (time_us, priority, next(self._eid), entry))
@@ -147,7 +149,9 @@ class Agenda(simpy.Environment):
         """Return the first entry that was not cancelled, with its place."""
         queue = self._entries
         while (
-            queue and queue[0][3].__class__ is Entry and queue[0][3][0] is None
+            queue
+            and queue[0][3].__class__ is Entry
+            and queue[0][3][0] is None
         ):
             heappop(queue)
         return queue[0] if queue else None

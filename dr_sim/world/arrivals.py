@@ -9,7 +9,11 @@ slowly that the mean stays: where windows take the part f of all time, at p / f 
 from __future__ import annotations
 
 from dr_sim.scenario.model import ChangeWindows, Schedule
-from dr_sim.scenario.schedule import mean_gap_us, next_start, shortest_gap_us
+from dr_sim.scenario.schedule import (
+    mean_gap_us,
+    next_start,
+    shortest_gap_us,
+)
 from dr_sim.world.agenda import NEVER_US
 
 

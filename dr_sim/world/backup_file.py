@@ -42,7 +42,9 @@ class BackupFile:
 
     copied = True  # to backups.retention, unless it is on its way
     carried = False  # an earlier pair made it (CarriedFile)
-    folder = ""  # where it lies at the primary; '': in the primary's own share
+    folder = (
+        ""  # where it lies at the primary; '': in the primary's own share
+    )
 
     def __init__(
         self,
@@ -67,7 +69,9 @@ class BackupFile:
         # up to when it holds what was written: of a log its cut, of the others their end
         self.ends_us = begun_us
         self.made: bytes | Unread | None = None
-        self.hollow = False  # its job reported success, but it holds no backup
+        self.hollow = (
+            False  # its job reported success, but it holds no backup
+        )
         self.modified_utc_us = 0
         # what arrived at the secondary under this name, if not itself
         self.replaced_by: BackupFile | None = None
@@ -112,7 +116,9 @@ class BackupFile:
     def manifest(self) -> bytes | None:
         """Return the hash that was computed when the backup finished, and that is kept with it."""
         made = (
-            self.made.bytes() if isinstance(self.made, Unread) else self.made
+            self.made.bytes()
+            if isinstance(self.made, Unread)
+            else self.made
         )
         return None if made is None else content_hash(made)
 
@@ -121,7 +127,9 @@ class BackupFile:
         is not hashed.
         """
         made = (
-            self.made.bytes() if isinstance(self.made, Unread) else self.made
+            self.made.bytes()
+            if isinstance(self.made, Unread)
+            else self.made
         )
         return made is not None and (
             data is made or content_hash(data) == content_hash(made)
@@ -153,7 +161,9 @@ class LeftFile:
     @property
     def lies(self) -> bool:
         file = self.file
-        return file.at_primary if self.side == "primary" else file.at_secondary
+        return (
+            file.at_primary if self.side == "primary" else file.at_secondary
+        )
 
     def set_lies(self, lies: bool) -> None:
         if self.side == "primary":
@@ -172,7 +182,9 @@ class CarriedFile(BackupFile):
     __slots__ = ("_of", "folder", "own", "there")
     carried = True
 
-    def __init__(self, own: LeftFile | None, there: LeftFile | None) -> None:
+    def __init__(
+        self, own: LeftFile | None, there: LeftFile | None
+    ) -> None:
         found = own or there
         assert found is not None
         self._of = found.file

@@ -30,7 +30,9 @@ def cut_off(primary: Primary, job: Job) -> None:
     )
     file.nominal_bytes = done
     file.modified_utc_us = context.primary_utc_us()
-    context.note("truth.backup_cut_off", db.index, file.number, int(file.kind))
+    context.note(
+        "truth.backup_cut_off", db.index, file.number, int(file.kind)
+    )
     primary.ended(db, job)
     if job.order.elsewhere:
         context.file_gone(file, "primary", "elsewhere")
@@ -59,7 +61,9 @@ def no_room(primary: Primary, job: Job) -> None:
     context.primary_files.delete(path)
     del db.running[file.kind]
     primary.share.end(file.number)
-    context.note("truth.backup_cut_off", db.index, file.number, int(file.kind))
+    context.note(
+        "truth.backup_cut_off", db.index, file.number, int(file.kind)
+    )
     context.note(
         "truth.backup_failed",
         db.index,
@@ -114,7 +118,10 @@ def _believe(primary: Primary, job: Job) -> None:
     context.witness.gone(context.now_us, db.index, file.number, "primary")
     if file.kind is Kind.LOG:
         context.note(
-            "truth.log_truncated", db.index, header.first_lsn, header.last_lsn
+            "truth.log_truncated",
+            db.index,
+            header.first_lsn,
+            header.last_lsn,
         )
         primary.log_space.changed(db)
     else:
@@ -130,7 +137,11 @@ def show_early(
     job.db.show_next_ppm = 0
     after_us = (
         cost.fixed_us
-        + job.amount * 1_000_000 // cost.rate_bytes_s * part_ppm // 1_000_000
+        + job.amount
+        * 1_000_000
+        // cost.rate_bytes_s
+        * part_ppm
+        // 1_000_000
     )
     at = primary.context.now_us + after_us
     primary.context.agenda.at(

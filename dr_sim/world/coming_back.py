@@ -84,7 +84,9 @@ class ComingBack:
     def host(self, machines: Sequence[str]) -> None:
         self._machines(("host",), machines)
 
-    def _machines(self, lost: Sequence[str], machines: Sequence[str]) -> None:
+    def _machines(
+        self, lost: Sequence[str], machines: Sequence[str]
+    ) -> None:
         for db in self._pair.primary.databases:
             if db.failed in lost and db.spec.machine in machines:
                 self._back(db)

@@ -85,7 +85,9 @@ class Context:
 
     def move_clock(self, side: str, by_us: int) -> None:
         """Move the wall clock of 'primary' or 'secondary' by that much from now on."""
-        wall = self.primary_wall if side == "primary" else self.secondary_wall
+        wall = (
+            self.primary_wall if side == "primary" else self.secondary_wall
+        )
         wall.move(self.now_us, by_us)
 
     @property
@@ -123,7 +125,9 @@ class Context:
             since_us = until_us
         return max(since_us, shown_us - self.primary_wall.beyond_us)
 
-    def note(self, kind_name: str, database: int, *values: int | str) -> None:
+    def note(
+        self, kind_name: str, database: int, *values: int | str
+    ) -> None:
         """Write one record at this instant; for rows that are rare."""
         self.journal.note(kind_name, self.now_us, database, *values)
 

@@ -18,7 +18,9 @@ from dr_sim.world.primary import Primary
 
 
 class Directory:
-    def __init__(self, context: Context, link: Link, primary: Primary) -> None:
+    def __init__(
+        self, context: Context, link: Link, primary: Primary
+    ) -> None:
         self._context = context
         self._spec = context.scenario.directory
         self._link = link
@@ -34,7 +36,9 @@ class Directory:
 
     def _schedule(self, after_us: int) -> None:
         at = next_start(
-            self._spec.replicate, after_us, self._context.scenario.start_utc_us
+            self._spec.replicate,
+            after_us,
+            self._context.scenario.start_utc_us,
         )
         if at is not None and at <= self._context.scenario.run_for_us:
             self._context.agenda.at(
@@ -49,7 +53,11 @@ class Directory:
         self._schedule(now)
         if self._reachable():
             self._context.agenda.at(
-                now + self._spec.lag_us, Class.TRANSFER, -1, self._arrived, now
+                now + self._spec.lag_us,
+                Class.TRANSFER,
+                -1,
+                self._arrived,
+                now,
             )
 
     def _arrived(self, made_before_us: int) -> None:
@@ -60,7 +68,8 @@ class Directory:
         """Return the number of entries made in [from, until)."""
         gaps = self._context.streams.of("directory", "change")
         law = Law(
-            "exponential", self._spec.changes_den_us // self._spec.changes_num
+            "exponential",
+            self._spec.changes_den_us // self._spec.changes_num,
         )
         at, index, count = 0, 0, 0
         while (at := at + max(1, gaps.law(index, law))) < until_us:

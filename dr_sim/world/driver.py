@@ -151,7 +151,10 @@ class Driver(Generic[MachineT]):
             hook()
         after_us = self._restart_us if down_us is None else down_us
         self._agenda.at(
-            self._agenda.now_us + after_us, Class.HOUSEKEEPING, -1, self.start
+            self._agenda.now_us + after_us,
+            Class.HOUSEKEEPING,
+            -1,
+            self.start,
         )
 
     def retire(self) -> None:
@@ -237,7 +240,11 @@ class Driver(Generic[MachineT]):
 
     # ---- carrying out
     def _run(self, commands: Sequence[Any]) -> None:
-        hands, record, entity_of = self._hands, self._record, self._entity_of
+        hands, record, entity_of = (
+            self._hands,
+            self._record,
+            self._entity_of,
+        )
         now: int = self._agenda._now
         before = self.hooks.before_command
         together = self.together if before is None else {}
@@ -280,14 +287,19 @@ class Driver(Generic[MachineT]):
         if isinstance(command, Save):
             there = self.store.get(command.key) == command.value
             self._note(
-                self._records.not_saved, command.key, command.value, int(there)
+                self._records.not_saved,
+                command.key,
+                command.value,
+                int(there),
             )
             return
         there = all(
             self.store.get(key) == value for key, value in command.entries
         )
         self._note(
-            self._records.none_saved, pairs_text(command.entries), int(there)
+            self._records.none_saved,
+            pairs_text(command.entries),
+            int(there),
         )
 
     def _die(self, done: int, of: int) -> None:
@@ -320,7 +332,9 @@ class Driver(Generic[MachineT]):
         machine = self.machine
         assert machine is not None, "alarms end with the machine"
         now = self._agenda._now
-        event = Alarm(now, self.place.utc_us(), self.incarnation, scope, what)
+        event = Alarm(
+            now, self.place.utc_us(), self.incarnation, scope, what
+        )
         self._record(event, now, self.place.entities.get(scope, -1))
         self._run(machine.handle(event))
 

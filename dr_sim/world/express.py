@@ -67,7 +67,9 @@ class _Stretch:
     db: PrimaryDatabase
     replay: DatabaseReplay
     fixed_us: int  # of a log backup, before its bytes
-    rates: tuple[int, int, int, int]  # of backup, transfer, hash and restore
+    rates: tuple[
+        int, int, int, int
+    ]  # of backup, transfer, hash and restore
     copy_rate: int  # 0: it takes no time
     ahead: tuple[
         int, int
@@ -123,13 +125,16 @@ class ExpressLane:
         promotion: Promotion,
         on_offer: list[Any],
     ) -> None:
-        assert isinstance(context.primary_engine, ModelEngine) and isinstance(
-            context.secondary_engine, ModelEngine
+        assert isinstance(
+            context.primary_engine, ModelEngine
+        ) and isinstance(context.secondary_engine, ModelEngine)
+        assert isinstance(
+            context.primary_files, MemoryFiles
+        ) and isinstance(context.secondary_files, MemoryFiles)
+        self._at, self._to = (
+            context.primary_engine,
+            context.secondary_engine,
         )
-        assert isinstance(context.primary_files, MemoryFiles) and isinstance(
-            context.secondary_files, MemoryFiles
-        )
-        self._at, self._to = context.primary_engine, context.secondary_engine
         self._at_files, self._to_files = (
             context.primary_files.data,
             context.secondary_files.data,
@@ -171,7 +176,9 @@ class ExpressLane:
                 spots,
                 lives,
                 left,
-                Written(-len(lives.cut), -len(lives.rings), len(lives.rings)),
+                Written(
+                    -len(lives.cut), -len(lives.rings), len(lives.rings)
+                ),
             )
         self.taken += len(left.files)
         self.go_on(db, left, stretch.alarm_us if lives.rings else -1)
@@ -396,7 +403,9 @@ class ExpressLane:
         keys = [before + name for name in names]
         store = self.driver.store
         assert isinstance(store, MemoryStore)
-        store.save_all({**dict.fromkeys(keys, counter), clock_key: clocks[-1]})
+        store.save_all(
+            {**dict.fromkeys(keys, counter), clock_key: clocks[-1]}
+        )
         host_us, site_us = self._witness.shipped(
             index,
             headers,
@@ -409,7 +418,14 @@ class ExpressLane:
             ),
         )
         return Left(
-            files, headers, keys, counter, clock_key, clocks, host_us, site_us
+            files,
+            headers,
+            keys,
+            counter,
+            clock_key,
+            clocks,
+            host_us,
+            site_us,
         )
 
     def go_on(self, db: PrimaryDatabase, left: Left, alarm_us: int) -> None:
@@ -478,7 +494,11 @@ class ExpressLane:
         )
         places = in_turn(len(self._journal), host_us, site_us, lives.rings)
         self._journal.take(places.rows)
-        h, index, rows = left.headers[0], repeat(stretch.db.index), self.rows
+        h, index, rows = (
+            left.headers[0],
+            repeat(stretch.db.index),
+            self.rows,
+        )
         fork, start, incarnation = (
             repeat(h.fork),
             repeat(self._start_utc_us),
@@ -496,7 +516,9 @@ class ExpressLane:
             "last_lsn": lives.lsn,
             "commits": lives.commits,
             "base": repeat(h.checkpoint_lsn),
-            "differential_base": repeat(stretch.state.differential_base_lsn),
+            "differential_base": repeat(
+                stretch.state.differential_base_lsn
+            ),
             "cut": lives.cut,
             "finished": lives.finished,
             "landed": lives.landed,
@@ -525,4 +547,6 @@ class ExpressLane:
                 "start": start,
                 "incarnation": incarnation,
             }
-            rows.rings([*lives.rings.values()], {**scope, "seq": places.rings})
+            rows.rings(
+                [*lives.rings.values()], {**scope, "seq": places.rings}
+            )

@@ -73,7 +73,9 @@ class Folder:
             return 0
         freed = 0
         if not self.fits(size_bytes):
-            while self._staged and self._bytes + size_bytes > self._low_bytes:
+            while (
+                self._staged and self._bytes + size_bytes > self._low_bytes
+            ):
                 oldest, its_size = self._staged[0]
                 if oldest in sending:
                     break
@@ -109,6 +111,8 @@ def folders_of(scenario: Scenario) -> list[FolderSpec]:
             )
         ] * len(names)
     by_name = {
-        name: folder for folder in rules.folders for name in folder.databases
+        name: folder
+        for folder in rules.folders
+        for name in folder.databases
     }
     return [by_name[d.name] for d in scenario.databases]

@@ -108,7 +108,8 @@ class Happenings:
             f"fault {fault.kind.name}", "arrival", lane
         )
         even = after_us + max(
-            1, gaps.law(index, Law("exponential", fault.den_us // fault.num))
+            1,
+            gaps.law(index, Law("exponential", fault.den_us // fault.num)),
         )
         at = arrivals.real_us(even)
         if at > self._world.scenario.run_for_us:

@@ -103,7 +103,9 @@ class Heartbeats:
                     self._heard,
                 )
 
-    def _plan(self, machine: str, at: int, do: Callable[[str], None]) -> None:
+    def _plan(
+        self, machine: str, at: int, do: Callable[[str], None]
+    ) -> None:
         pending = self._due.pop(machine, None)
         if pending is not None:
             pending.cancel()

@@ -91,7 +91,9 @@ def not_felt(
         goes_on = one.site in sites and (
             one.until_us < 0 or one.until_us > now_us
         )
-        if goes_on and all(_at_its_side(one, roles) is None for roles in each):
+        if goes_on and all(
+            _at_its_side(one, roles) is None for roles in each
+        ):
             waiting.append(one)
     return waiting
 
@@ -119,7 +121,9 @@ def _at_its_side(one: Waiting, roles: Roles) -> Any | None:
     sides = {roles.primary: "primary", roles.secondary: "secondary"}
     side = sides.get(one.site)
     if side is None or (side == "primary" and roles.rank):
-        return None  # what befalls the primary is felt once, in the first pair
+        return (
+            None  # what befalls the primary is felt once, in the first pair
+        )
     return (
         one.event.params
         if kind.place(one.event.params) == side

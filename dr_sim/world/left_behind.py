@@ -53,7 +53,9 @@ class LeftBehind:
         if self._pair.context.now_us >= roles.ready_us:
             sites.append(roles.secondary)
         for site in sites:
-            for database in range(len(self._pair.context.scenario.databases)):
+            for database in range(
+                len(self._pair.context.scenario.databases)
+            ):
                 self._prune(site, database)
 
     def wiped(self, database: int, why: str) -> None:
@@ -72,7 +74,9 @@ class LeftBehind:
         ]
         active = site == pair.roles.primary
         spec = (
-            context.scenario.primary if active else context.scenario.secondary
+            context.scenario.primary
+            if active
+            else context.scenario.secondary
         )
         utc_us = context.primary_utc_us() if active else context.utc_us()
         old_us = utc_us - spec.retention_us
@@ -83,7 +87,9 @@ class LeftBehind:
         whole = [file for file in there if file.whole]
         stored = [StoredFile(file.name, file.header) for file in whole]
         gone = set(
-            prunable(stored, utc_us, spec.retention_us, spec.retention_count)
+            prunable(
+                stored, utc_us, spec.retention_us, spec.retention_count
+            )
         )
         for before, where, file in left:
             if file.name in gone or not (
@@ -110,7 +116,9 @@ class LeftBehind:
                 each.context.file_gone(known, "primary", why)
 
 
-def sides_of(earlier: Sequence[Pair], site: str) -> Iterator[tuple[Pair, str]]:
+def sides_of(
+    earlier: Sequence[Pair], site: str
+) -> Iterator[tuple[Pair, str]]:
     """Yield the earlier pairs of which a site was a side, and which side. Of several standbys
     behind one primary each pair has the same files there: the first one counts.
     """

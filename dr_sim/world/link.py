@@ -40,7 +40,10 @@ class Link:
         self._bandwidth_bit_s = spec.bandwidth_bit_s
         self._throttles: list[int] = []
         self.shared = SharedRate(
-            context.agenda, Class.TRANSFER, spec.bandwidth_bit_s, spec.sharing
+            context.agenda,
+            Class.TRANSFER,
+            spec.bandwidth_bit_s,
+            spec.sharing,
         )
         self.cap_bit_s = stream_cap_bit_s(
             spec.mss_bytes, spec.rtt_us, spec.loss_ppb
@@ -58,7 +61,9 @@ class Link:
     @property
     def wait_us(self) -> int:
         """Return how much longer a round trip takes than the usual one."""
-        return max(0, self._spec.rtt_us + sum(self._latencies) - USUAL_RTT_US)
+        return max(
+            0, self._spec.rtt_us + sum(self._latencies) - USUAL_RTT_US
+        )
 
     @property
     def distance_us(self) -> int:

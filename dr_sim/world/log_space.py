@@ -64,7 +64,8 @@ class LogSpace:
         0, which is no LSN: there is no byte there.
         """
         return max(
-            FIRST_LSN, self._context.primary_engine.log_starts_at(db.spec.name)
+            FIRST_LSN,
+            self._context.primary_engine.log_starts_at(db.spec.name),
         )
 
     def used_bytes(self, db: PrimaryDatabase, at_us: int) -> int:
@@ -154,7 +155,9 @@ class LogSpace:
         self.changed(db)
 
     def tell(self, db: PrimaryDatabase) -> None:
-        error = self._context.primary_engine.no_space("log", db=db.spec.name)
+        error = self._context.primary_engine.no_space(
+            "log", db=db.spec.name
+        )
         self._told(db, error.number, error.text)
 
     def _resume(self, db: PrimaryDatabase) -> None:
@@ -175,7 +178,9 @@ class LogSpace:
         if self.full(db):
             self._resume(db)
 
-    def cap(self, db: PrimaryDatabase, room_bytes: int) -> Callable[[], None]:
+    def cap(
+        self, db: PrimaryDatabase, room_bytes: int
+    ) -> Callable[[], None]:
         """Fill the log's disk except that much room beyond what the log holds now. Return a
         function that gives the room back.
         """

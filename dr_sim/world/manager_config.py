@@ -20,7 +20,9 @@ from dr_sim.world.folder import folders_of
 
 def _others_due_us(database: DatabaseSpec) -> int:
     """Return how often a full or an incremental is due, at the longest; 0 if none is scheduled."""
-    gaps = [longest_gap_us(s) for s in (database.full, database.incremental)]
+    gaps = [
+        longest_gap_us(s) for s in (database.full, database.incremental)
+    ]
     return min((gap for gap in gaps if gap), default=0)
 
 
@@ -33,7 +35,8 @@ def manager_config(
     r, f, s = scenario.replay, scenario.failover, scenario.secondary
     store = scenario.store
     known = [
-        d if store is None else as_kept(d, store) for d in scenario.databases
+        d if store is None else as_kept(d, store)
+        for d in scenario.databases
     ]
     databases = tuple(
         DatabaseConfig(
@@ -78,4 +81,6 @@ def manager_config(
         turn_us=f.turn_us,
         gets_machine=store is not None,
     )
-    return ManagerConfig(databases=databases, replay=replay, failover=failover)
+    return ManagerConfig(
+        databases=databases, replay=replay, failover=failover
+    )

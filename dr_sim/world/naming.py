@@ -13,13 +13,17 @@ from dr_sim.world.context import Context
 from dr_sim.world.primary_database import NAME_MEMORY_US, PrimaryDatabase
 
 
-def name(context: Context, db: PrimaryDatabase, at_us: int, kind: Kind) -> str:
+def name(
+    context: Context, db: PrimaryDatabase, at_us: int, kind: Kind
+) -> str:
     """Return the name of a backup that begins at that instant. No file of the last minute has it,
     nor any in the shares (a clock that was wrong may show a time twice).
     """
     taken = db.names_taken(at_us)
     utc_us = (
-        context.scenario.start_utc_us + at_us + context.primary_wall.beyond_us
+        context.scenario.start_utc_us
+        + at_us
+        + context.primary_wall.beyond_us
     )
     found = backup_name(db.spec.name, utc_us, kind, 0, taken)
     there = context.by_name[db.index]
@@ -39,11 +43,16 @@ def names_of_logs(
     if len(cuts_us) == 1:
         return names
     if all(
-        after - before > NAME_MEMORY_US for before, after in pairwise(cuts_us)
+        after - before > NAME_MEMORY_US
+        for before, after in pairwise(cuts_us)
     ):  # nearly always
-        utc_us = context.scenario.start_utc_us + context.primary_wall.beyond_us
+        utc_us = (
+            context.scenario.start_utc_us + context.primary_wall.beyond_us
+        )
         others = names_apart(
-            db.spec.name, [utc_us + at_us for at_us in cuts_us[1:]], Kind.LOG
+            db.spec.name,
+            [utc_us + at_us for at_us in cuts_us[1:]],
+            Kind.LOG,
         )
         if context.by_name[db.index].keys().isdisjoint(others):
             names += others

@@ -33,7 +33,15 @@ class Occurrence:
     the number of the arrival. So one more event or fault shifts no other draw.
     """
 
-    __slots__ = ("cause", "index", "kind", "lane", "number", "of_all", "world")
+    __slots__ = (
+        "cause",
+        "index",
+        "kind",
+        "lane",
+        "number",
+        "of_all",
+        "world",
+    )
 
     def __init__(
         self,

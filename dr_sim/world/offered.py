@@ -55,7 +55,10 @@ def offered(scenario: Scenario) -> Offered:
             fulls += Fraction(database.size_bytes, period)
         incrementals += _incremental(scenario, database, written)
     return Offered(
-        _bit_s(logs), _bit_s(incrementals), _bit_s(fulls), _carries(scenario)
+        _bit_s(logs),
+        _bit_s(incrementals),
+        _bit_s(fulls),
+        _carries(scenario),
     )
 
 

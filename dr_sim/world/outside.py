@@ -40,7 +40,8 @@ def monitor_config(
         [database.log] if logs else [database.full, database.incremental]
     )
     interval = min(
-        (longest_gap_us(s) for s in schedules if s.kind != "none"), default=0
+        (longest_gap_us(s) for s in schedules if s.kind != "none"),
+        default=0,
     )
 
     def threshold(us: int) -> int:
@@ -94,7 +95,10 @@ class Outside:
         scenario, now = self._context.scenario, self._context.now_us
         for index, database in enumerate(scenario.databases):
             config = monitor_config(scenario, database)
-            if not config.interval_us or self._primary.databases[index].failed:
+            if (
+                not config.interval_us
+                or self._primary.databases[index].failed
+            ):
                 continue
             self._monitors[index] = DatabaseMonitor(config, now)
             if self._context.secondary_engine.state(database.name).exists:

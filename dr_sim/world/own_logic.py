@@ -59,7 +59,8 @@ def factory_of(name: str) -> Factory:
     for part in attribute.split("."):
         if not hasattr(found, part):
             raise _refused(
-                name, f"{module_name} has no {attribute!r}{_hint(module_name)}"
+                name,
+                f"{module_name} has no {attribute!r}{_hint(module_name)}",
             )
         found = getattr(found, part)
     if not callable(found):
@@ -117,7 +118,8 @@ def with_manager(scenario: Scenario, manager: str | Factory) -> Scenario:
         return replace(scenario, manager="")
     if scenario.has_stores:
         raise _refused(
-            name, "works with a standby; stores have a way back of their own"
+            name,
+            "works with a standby; stores have a way back of their own",
         )
     _tried(name, manager_config(scenario))
     return replace(scenario, manager=name)
@@ -223,11 +225,11 @@ class OwnManager:
         for field, wanted in _types_of(command.__class__):
             value = getattr(command, field)
             if not isinstance(value, wanted):
-                return (
-                    f"gave {command!r}, whose {field} is no {wanted.__name__}"
-                )
+                return f"gave {command!r}, whose {field} is no {wanted.__name__}"
             if isinstance(value, int) and abs(value) > _MOST:
-                return f"gave {command!r}, whose {field} does not fit 63 bits"
+                return (
+                    f"gave {command!r}, whose {field} does not fit 63 bits"
+                )
         database = getattr(command, "database", None)
         of_the_service = type(command) is RaiseAlert and database == ""
         if (
@@ -291,7 +293,9 @@ def builder(
     name, config = scenario.manager, manager_config(scenario, serving)
     factory = factory_of(name)
     if not name:
-        return lambda incarnation, saved: factory(config, incarnation, saved)
+        return lambda incarnation, saved: factory(
+            config, incarnation, saved
+        )
 
     def build(incarnation: int, saved: dict[str, str]) -> Machine:
         try:
@@ -315,7 +319,9 @@ def watched(
                 hand(command)
             except Exception as error:
                 what = f"{command!r} of your manager {name} could not be carried out"
-                raise OwnLogicError(f"{what}: {in_one_line(error)}") from error
+                raise OwnLogicError(
+                    f"{what}: {in_one_line(error)}"
+                ) from error
 
         return carry_out
 
@@ -330,6 +336,9 @@ def absorbing(machine: Machine | None) -> RecoveryManager | None:
     if isinstance(machine, OwnManager):
         machine = machine.machine
     cls = type(machine)
-    if cls is RecoveryManager or vars(cls).get("absorbs_quiet_logs") is True:
+    if (
+        cls is RecoveryManager
+        or vars(cls).get("absorbs_quiet_logs") is True
+    ):
         return machine if isinstance(machine, RecoveryManager) else None
     return None

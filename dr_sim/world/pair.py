@@ -183,7 +183,8 @@ class Pair:
             by_name=by_name,
             primary_shares=primary_shares,
             secondary_shares=secondary_shares,
-            out_of_service=frozenset(range(len(names))) - set(self._serving),
+            out_of_service=frozenset(range(len(names)))
+            - set(self._serving),
             primary_wall=lead.context.primary_wall if lead else WallClock(),
         )
         context = self.context
@@ -217,10 +218,14 @@ class Pair:
         self.on_landing: list[Callable[[BackupFile], None]] = []
         self.link = Link(context, scenario.link)
         self.primary: Primary = (
-            lead.primary if lead else Primary(self.shared, self._offer_to_all)
+            lead.primary
+            if lead
+            else Primary(self.shared, self._offer_to_all)
         )
         for db in self.primary.databases:
-            if db.index not in self._serving:  # no failover brought it online
+            if (
+                db.index not in self._serving
+            ):  # no failover brought it online
                 db.failed, db.writes_until_us = "database", roles.begins_us
         self.secondary = Secondary(
             context,
@@ -244,12 +249,16 @@ class Pair:
         if lead is None:
             self.users.again_hook = self._users_again
         self.claims: Claims = (
-            lead.claims if lead else Claims(agenda, scenario.failover.lease_us)
+            lead.claims
+            if lead
+            else Claims(agenda, scenario.failover.lease_us)
         )
         self.remote = remote = Remote(
             context, self.link, self.primary, self.replication
         )
-        fork = max((heir.lineage.fork for heir in heirs.values()), default=1)
+        fork = max(
+            (heir.lineage.fork for heir in heirs.values()), default=1
+        )
         reach = self.secondary.reach = Reach(
             context, self.primary, remote, self.link
         )
@@ -411,7 +420,10 @@ class Pair:
         if roles.ready_us > roles.begins_us:
             self._alone()
             self._comes = context.agenda.at(
-                roles.ready_us, Class.HOUSEKEEPING, -1, self._no_longer_alone
+                roles.ready_us,
+                Class.HOUSEKEEPING,
+                -1,
+                self._no_longer_alone,
             )
         else:
             self._protect()
@@ -463,7 +475,9 @@ class Pair:
             self.primary.databases[i].failed in ("host", "site")
             for i in self._serving
         )
-        stopped = self.promotion.fenced or bool(self.lead.coming_back.closed)
+        stopped = self.promotion.fenced or bool(
+            self.lead.coming_back.closed
+        )
         return stopped and not lost and not self.site_lost
 
     @property
@@ -536,7 +550,11 @@ class Pair:
             )
             context.witness.stands_there(now, index, copy, of.commits)
             context.note(
-                "truth.copy_there", index, copy.fork, copy.redo_lsn, of.commits
+                "truth.copy_there",
+                index,
+                copy.fork,
+                copy.redo_lsn,
+                of.commits,
             )
         self._no_longer_alone()
 
@@ -678,7 +696,9 @@ class Pair:
     def files_in_share(self) -> list[BackupFile]:
         """Return the files at the primary, of all databases, oldest first."""
         files = [
-            file for i in self._serving for file in self.files_at("primary", i)
+            file
+            for i in self._serving
+            for file in self.files_at("primary", i)
         ]
         return sorted(files, key=lambda f: (f.begun_us, f.number))
 
@@ -722,10 +742,15 @@ class Pair:
             context.workloads[index].commits(context.now_us),
             what,
         )
-        self.mistakes[database] = context.primary_utc_us()  # as its log says
+        self.mistakes[database] = (
+            context.primary_utc_us()
+        )  # as its log says
 
     def order_failover_to_point(
-        self, operator: str, target: str | None, stop_before_utc_us: int | None
+        self,
+        operator: str,
+        target: str | None,
+        stop_before_utc_us: int | None,
     ) -> None:
         """stop_before_utc_us None: before the last mistake, where there was one."""
         context = self.context
@@ -766,7 +791,9 @@ def _streams_at(ground: Ground, place: str) -> Streams:
     """
     others = [spec.name for spec in ground.scenario.standbys[1:]]
     return (
-        StreamsAt(ground.streams, place) if place in others else ground.streams
+        StreamsAt(ground.streams, place)
+        if place in others
+        else ground.streams
     )
 
 
@@ -788,7 +815,10 @@ def _as_it_goes_on(
 
 
 def _workload(
-    database: DatabaseSpec, scenario: Scenario, heir: Heir | None, roles: Roles
+    database: DatabaseSpec,
+    scenario: Scenario,
+    heir: Heir | None,
+    roles: Roles,
 ) -> Workload:
     if heir is None:
         return Workload(database, scenario)

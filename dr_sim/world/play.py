@@ -25,7 +25,10 @@ def play(
     spec = scenario.engine
     try:
         with open_sides(
-            spec.kind, spec.scale, scenario.replay.validate_hash, spec.imitates
+            spec.kind,
+            spec.scale,
+            scenario.replay.validate_hash,
+            spec.imitates,
         ) as sides:
             return World(scenario, sides=sides).run(progress)
     finally:

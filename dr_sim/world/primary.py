@@ -71,7 +71,9 @@ class Primary:
         # a model knows its commits by their number; in a real one a damaged log may end after some
         # of its transactions
         self._transactions = (
-            1 if context.primary_engine.name == "model" else REAL_TRANSACTIONS
+            1
+            if context.primary_engine.name == "model"
+            else REAL_TRANSACTIONS
         )
         self._scheduled = False
         self.share_up = True
@@ -82,9 +84,9 @@ class Primary:
         )
         self._watch_rates()
         self.share.changed.append(self._watch_rates)
-        self.error_hook: Callable[[PrimaryDatabase, str, int, str], None] = (
-            lambda db, what, number, text: None
-        )
+        self.error_hook: Callable[
+            [PrimaryDatabase, str, int, str], None
+        ] = lambda db, what, number, text: None
         self.log_space = LogSpace(
             context,
             lambda db, number, text: self.error_hook(
@@ -186,7 +188,9 @@ class Primary:
         if refused is not None:
             words = refused.text
             if not self.context.scenario.engine.postgres_rules:
-                words = f"{refused.number} {words}"  # else it begins with it
+                words = (
+                    f"{refused.number} {words}"  # else it begins with it
+                )
             self.context.note(
                 "truth.backup_skipped", db.index, int(order.kind), words, ""
             )
@@ -195,11 +199,17 @@ class Primary:
         reason = self._obstacle(db, order)
         if reason == "waits":
             db.waiting.append(order)
-            self.context.note("truth.backup_waits", db.index, int(order.kind))
+            self.context.note(
+                "truth.backup_waits", db.index, int(order.kind)
+            )
             return ""
         if reason:
             self.context.note(
-                "truth.backup_skipped", db.index, int(order.kind), reason, ""
+                "truth.backup_skipped",
+                db.index,
+                int(order.kind),
+                reason,
+                "",
             )
             return reason
         error = self._open(db, order)
@@ -209,7 +219,11 @@ class Primary:
         # for all
         words = f"{error.number} {error.text}"
         self.context.note(
-            "truth.backup_skipped", db.index, int(order.kind), REFUSED, words
+            "truth.backup_skipped",
+            db.index,
+            int(order.kind),
+            REFUSED,
+            words,
         )
         self._tell_refused(db, order, error)
         return REFUSED
@@ -268,7 +282,9 @@ class Primary:
             )
         return ""
 
-    def _open(self, db: PrimaryDatabase, order: Order) -> EngineError | None:
+    def _open(
+        self, db: PrimaryDatabase, order: Order
+    ) -> EngineError | None:
         context = self.context
         kind = order.kind
         now = context.agenda._now
@@ -383,7 +399,9 @@ class Primary:
         """Return whether the backup needs room in our share. Someone else's needs none here, nor
         does a tail by PostgreSQL's rules: its segments lie in pg_wal, and are sent from there.
         """
-        tail = job.order.tail and self.context.scenario.engine.postgres_rules
+        tail = (
+            job.order.tail and self.context.scenario.engine.postgres_rules
+        )
         return not (job.order.elsewhere or tail)
 
     def _finish(self, job: Job) -> None:
@@ -530,7 +548,9 @@ class Primary:
         db.shelf.add_logs(files)
         return files
 
-    def made(self, db: PrimaryDatabase, file: BackupFile, cut_us: int) -> None:
+    def made(
+        self, db: PrimaryDatabase, file: BackupFile, cut_us: int
+    ) -> None:
         """Record that the log was cut at that instant and is finished."""
         db.name_given(file.name, cut_us)
         db.files_made += 1
@@ -555,7 +575,9 @@ class Primary:
         """Return now, or when the database acknowledged its last commit."""
         now: int = self.context.agenda._now
         return (
-            now if db.writes_until_us is None else min(now, db.writes_until_us)
+            now
+            if db.writes_until_us is None
+            else min(now, db.writes_until_us)
         )
 
     def written_at(self, db: PrimaryDatabase, t: int) -> tuple[int, int]:

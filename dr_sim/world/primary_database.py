@@ -103,9 +103,7 @@ class PrimaryDatabase:
         # names given lately, and when, oldest first: the next must differ from them
         self.named: dict[str, int] = {}
         self.named_us = 0
-        self.base_lsn = (
-            FIRST_LSN  # names the backup that the next incremental stands on
-        )
+        self.base_lsn = FIRST_LSN  # names the backup that the next incremental stands on
         self.committed_us = 0  # up to when a real engine has committed
         self.crosses_fork = (
             False  # its next log is the first one since it was promoted
@@ -136,7 +134,8 @@ class PrimaryDatabase:
             named.clear()
         while (
             named
-            and now_us - named[oldest := next(iter(named))] > LONGEST_MEMORY_US
+            and now_us - named[oldest := next(iter(named))]
+            > LONGEST_MEMORY_US
         ):
             del named[oldest]
         return named

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from dr_sim.world.pair import Pair
 
 
-SEVERITY = ("database", "host", "site")  # classes of failure, the worst last
+SEVERITY = (
+    "database",
+    "host",
+    "site",
+)  # classes of failure, the worst last
 
 
 class PrimaryLosses:
@@ -46,7 +50,9 @@ class PrimaryLosses:
         worse: list[PrimaryDatabase] = []
         for db in hit:
             db.data_lost = db.data_lost or what == "database"
-            if db.failed and SEVERITY.index(what) > SEVERITY.index(db.failed):
+            if db.failed and SEVERITY.index(what) > SEVERITY.index(
+                db.failed
+            ):
                 db.failed = what
                 worse.append(db)
         if worse:
@@ -68,7 +74,9 @@ class PrimaryLosses:
             ):
                 self._pair.shared.note("truth.machine_lost", -1, machine)
 
-    def _databases_down(self, what: str, hit: list[PrimaryDatabase]) -> None:
+    def _databases_down(
+        self, what: str, hit: list[PrimaryDatabase]
+    ) -> None:
         self._note_failed(what, hit)
         for db in hit:
             self._pair.coming_back.lost_again(db)

@@ -67,7 +67,9 @@ class Promotion:
         )
         self.confirmed_hook: Callable[[], None] = lambda: None
 
-    def restored(self, file: BackupFile, stop: StopAt | None = None) -> None:
+    def restored(
+        self, file: BackupFile, stop: StopAt | None = None
+    ) -> None:
         self._cut_us[file.database] = max(
             0, file.ends_us if stop is None else stop.at_us
         )
@@ -91,7 +93,9 @@ class Promotion:
         if self._remote.order_arrives() and any(
             db.failed != "host" for db in self._primary.databases
         ):
-            arrived_us = self._context.now_us + self._remote.round_trip_us // 2
+            arrived_us = (
+                self._context.now_us + self._remote.round_trip_us // 2
+            )
             self._context.agenda.at(
                 arrived_us + spec.fence_us,
                 Class.FAULT,
@@ -113,7 +117,9 @@ class Promotion:
 
     def _confirm_after(self, takes_us: int) -> None:
         at_us = self._context.now_us + takes_us
-        self._context.agenda.at(at_us, Class.HOUSEKEEPING, -1, self._confirmed)
+        self._context.agenda.at(
+            at_us, Class.HOUSEKEEPING, -1, self._confirmed
+        )
 
     def _confirmed(self) -> None:
         self.confirmed = True
@@ -203,7 +209,8 @@ class Promotion:
             reading.commits,
             lacking,
             workload.user_bytes(stop) - workload.user_bytes(cut),
-            workload.maintenance_bytes(stop) - workload.maintenance_bytes(cut),
+            workload.maintenance_bytes(stop)
+            - workload.maintenance_bytes(cut),
             acknowledged - reading.commits,
         )
         self._promoted[database] = (acknowledged, stop)
@@ -246,9 +253,9 @@ class Promotion:
             workload = context.workloads[database]
             more = workload.commits(until) - commits
             if more:
-                discarded = workload.user_bytes(until) - workload.user_bytes(
-                    since
-                )
+                discarded = workload.user_bytes(
+                    until
+                ) - workload.user_bytes(since)
                 last = workload.ack_instant(commits + more - 1)
                 maintenance = workload.maintenance_bytes(
                     until

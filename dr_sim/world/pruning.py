@@ -92,7 +92,10 @@ class Pruning:
         for at in range(first, len(commands) - 1, 2):
             delete, save = commands[at], commands[at + 1]
             if (
-                not (isinstance(delete, c.Delete) and isinstance(save, c.Save))
+                not (
+                    isinstance(delete, c.Delete)
+                    and isinstance(save, c.Save)
+                )
                 or delete.database != database
             ):
                 break
@@ -114,7 +117,9 @@ class Pruning:
         texts, seq = journal.texts, journal.take(3 * len(logs))
         # texts get their ids in the order in which the steps would first use them
         used = (database, logs[0].name, "secondary", RETENTION, keys[0], "")
-        database_id, _, where, why, _, nothing = (texts[text] for text in used)
+        database_id, _, where, why, _, nothing = (
+            texts[text] for text in used
+        )
         numbers = [file.number for file in logs]
         names = [texts[file.name] for file in logs]
         saved = [texts[key] for key in keys]
@@ -159,13 +164,19 @@ class Pruning:
 
 
 def due_at_primary(
-    context: Context, db: PrimaryDatabase, replications: Sequence[Replication]
+    context: Context,
+    db: PrimaryDatabase,
+    replications: Sequence[Replication],
 ) -> list[BackupFile]:
     """Return the files that retention deletes from the primary's share now (R18): never one that a
     chain still needs, or that is yet to be copied to one of the standbys.
     """
     spec, by_name = context.scenario.primary, context.by_name[db.index]
-    keep = (context.primary_utc_us(), spec.retention_us, spec.retention_count)
+    keep = (
+        context.primary_utc_us(),
+        spec.retention_us,
+        spec.retention_count,
+    )
     if not db.shelf.usual:
         db.shelf = Shelf.of(_whole(by_name))
     on_way = {

@@ -94,8 +94,22 @@ _ROWS = (
         "number",
         "sending",
     ),
-    ("truth.transfer_bytes", "at_landing", "landed", "index", "number", _SIZE),
-    ("truth.file_state", "at_landing+1", "landed", "index", "number", "there"),
+    (
+        "truth.transfer_bytes",
+        "at_landing",
+        "landed",
+        "index",
+        "number",
+        _SIZE,
+    ),
+    (
+        "truth.file_state",
+        "at_landing+1",
+        "landed",
+        "index",
+        "number",
+        "there",
+    ),
     (
         "truth.landed",
         "at_landing+2",
@@ -160,7 +174,15 @@ _ROWS = (
         "name",
         "1",
     ),
-    ("seen.Restore", "at_hash+3", "hashed", "index", "database", "name", "0"),
+    (
+        "seen.Restore",
+        "at_hash+3",
+        "hashed",
+        "index",
+        "database",
+        "name",
+        "0",
+    ),
     (
         "truth.restored",
         "at_restore",
@@ -320,10 +342,15 @@ def in_turn(
         at += 3
         if rung >= 0:
             at_ring.append(
-                (cut, at_host, landing, at_site, hash_, restore)[rung][log] - 2
+                (cut, at_host, landing, at_site, hash_, restore)[rung][log]
+                - 2
             )
     points = dict(
-        zip(POINTS, (cut, finish, landing, told, hash_, restore), strict=True)
+        zip(
+            POINTS,
+            (cut, finish, landing, told, hash_, restore),
+            strict=True,
+        )
     )
     return Places(points, at_host, at_site, at_ring, at - first)
 
@@ -368,7 +395,9 @@ class QuietRows:
         self._sent.write(columns)
 
     def moving_logs(
-        self, columns: Mapping[str, Iterable[int]], lacking_us: Iterable[int]
+        self,
+        columns: Mapping[str, Iterable[int]],
+        lacking_us: Iterable[int],
     ) -> None:
         """Write logs with the witness's rows of both classes. columns: as in `logs`."""
         texts = self._texts
@@ -398,7 +427,8 @@ class QuietRows:
             "class": repeat(self._texts[cls]),
         }
         shown = {
-            name: compress(column, shows) for name, column in columns.items()
+            name: compress(column, shows)
+            for name, column in columns.items()
         }
         self._survivable.write(shown)
 
@@ -415,4 +445,6 @@ class QuietRows:
 
 
 def _with_base(row: tuple[str, ...], carried: str) -> tuple[str, ...]:
-    return tuple(carried if column is _CARRIED else column for column in row)
+    return tuple(
+        carried if column is _CARRIED else column for column in row
+    )

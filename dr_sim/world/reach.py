@@ -49,7 +49,9 @@ class Reach:
         self._attempts = context.scenario.replay.attempts
         self._limit_us = context.scenario.failover.drain_limit_us
         self.on = False  # a failover is
-        self.on_phase: Callable[[], None] = lambda: None  # told of each phase
+        self.on_phase: Callable[[], None] = lambda: (
+            None
+        )  # told of each phase
         self._cut = (
             False  # the path was down at some time since the failover began
         )
@@ -106,7 +108,9 @@ class Reach:
         had failed or been stopped by plan, only what had landed is due.
         """
         db = self._primary.databases[database]
-        lost = db.failed or ("database" if self._primary.quiesced else "site")
+        lost = db.failed or (
+            "database" if self._primary.quiesced else "site"
+        )
         if (
             self._cut
             or not self._remote.path_up()
@@ -129,5 +133,6 @@ class Reach:
     def _limit_is_over(self) -> bool:
         return (
             self._drains_since_us >= 0
-            and self._context.now_us - self._drains_since_us >= self._limit_us
+            and self._context.now_us - self._drains_since_us
+            >= self._limit_us
         )

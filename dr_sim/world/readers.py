@@ -42,7 +42,9 @@ class StandbyReaders:
         """Return the engine's error for a restore or a recovery while the database is being read;
         None: nobody reads it.
         """
-        return self.exclusive(database) if database in self._reading else None
+        return (
+            self.exclusive(database) if database in self._reading else None
+        )
 
     def exclusive(self, database: int) -> EngineError:
         """Return the engine's error where it needs the database for itself and cannot have it."""

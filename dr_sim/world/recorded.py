@@ -61,7 +61,8 @@ class Recordings:
         use(values[step % n])
         following = step + 1
         while (
-            values[following % n] == values[step % n] and following - step < n
+            values[following % n] == values[step % n]
+            and following - step < n
         ):
             following += 1
         at = following * series.step_us
@@ -78,8 +79,13 @@ class Recordings:
             since = periods * outages.period_us
             if since + end > now:
                 break
-            number += 1  # the step was over when the two sides came together
-        if self._stopped or since + begin > self._context.scenario.run_for_us:
+            number += (
+                1  # the step was over when the two sides came together
+            )
+        if (
+            self._stopped
+            or since + begin > self._context.scenario.run_for_us
+        ):
             return
 
         def down() -> None:

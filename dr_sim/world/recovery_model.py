@@ -53,7 +53,9 @@ def _discard_log(primary: Primary, db: PrimaryDatabase) -> None:
     try:
         op = engine.begin_backup(
             db.spec.name,
-            BackupOrder(Kind.LOG, path, utc, lsn - log_from, backup_id=number),
+            BackupOrder(
+                Kind.LOG, path, utc, lsn - log_from, backup_id=number
+            ),
         )
     except EngineError as error:
         context.note(

@@ -86,7 +86,8 @@ class Remote:
         kept = not (db.simple or db.log_broken)
         remakeable = (
             kept
-            and self._context.primary_engine.log_starts_at(db.spec.name) <= lsn
+            and self._context.primary_engine.log_starts_at(db.spec.name)
+            <= lsn
         )
         return (
             True,
@@ -158,7 +159,9 @@ class Remote:
         ):
             if not file.at_primary or not file.whole:
                 continue
-            with suppress(EngineError):  # a header that is damaged is left out
+            with suppress(
+                EngineError
+            ):  # a header that is damaged is left out
                 found[file.name] = context.primary_engine.read_header(
                     context.at_primary(file)
                 )
@@ -211,7 +214,10 @@ class Remote:
             self._tail_asked[database].append(answer)
             return ""
         _, lsn = self._primary.written(db)
-        if lsn <= self._primary.log_space.log_from(db) and not db.crosses_fork:
+        if (
+            lsn <= self._primary.log_space.log_from(db)
+            and not db.crosses_fork
+        ):
             on_way = [
                 f
                 for f in self._replication.waiting(database)

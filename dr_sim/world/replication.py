@@ -108,7 +108,9 @@ class Replication:
     def _not_due_yet(self, file: BackupFile) -> str:
         """Return the state of a file that waits for the next copy job."""
         folder = self._of(file)
-        return "off" if folder.off else "staging" if folder.full else "queued"
+        return (
+            "off" if folder.off else "staging" if folder.full else "queued"
+        )
 
     def _waits_for(self, file: BackupFile) -> str:
         """Return the state of a file in the queue: the thing that it waits for now. If only a slot
@@ -195,7 +197,9 @@ class Replication:
 
     def _read(self, file: BackupFile) -> Any:
         """Return its bytes there; KeyError: it is gone."""
-        return self._context.primary_files.read(self._context.at_primary(file))
+        return self._context.primary_files.read(
+            self._context.at_primary(file)
+        )
 
     def uncopied(self, database: int) -> list[BackupFile]:
         """Return the files of a database that are yet to be copied."""
@@ -459,7 +463,9 @@ class Replication:
             "truth.transfer_bytes", file.database, file.number, done
         )
         resumes = file.nominal_bytes > self._spec.resume_above_bytes
-        file.sent_bytes = file.nominal_bytes - amount + done if resumes else 0
+        file.sent_bytes = (
+            file.nominal_bytes - amount + done if resumes else 0
+        )
         self._queue.appendleft(file)
 
     def _lost(self) -> None:

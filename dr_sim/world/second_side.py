@@ -73,7 +73,11 @@ class SecondSides:
 
     # ---- what was lost is back
     def back(
-        self, event: Occurrence, what: str, site: str, machines: Sequence[str]
+        self,
+        event: Occurrence,
+        what: str,
+        site: str,
+        machines: Sequence[str],
     ) -> None:
         pair, on = self._lost(what, site, machines), self._world.pair
         if pair is None:
@@ -88,7 +92,9 @@ class SecondSides:
             else f"a host of site {name} is back"
         )
         waits = self._waiting_in(on) if pair is not on else None
-        role = FIRST if pair is on else SECOND if waits is not None else SPARE
+        role = (
+            FIRST if pair is on else SECOND if waits is not None else SPARE
+        )
         on.context.note("truth.returned", -1, what, name, role)
         if what == "site":
             pair.coming_back.site()
@@ -110,7 +116,8 @@ class SecondSides:
     def _waiting_in(self, on: Pair) -> Pair | None:
         """The pair behind that primary that waits for its second side."""
         return next(
-            (pair for pair in on.together if pair.waits_for_second_side), None
+            (pair for pair in on.together if pair.waits_for_second_side),
+            None,
         )
 
     def _stands_behind(self, pair: Pair, waits: Pair) -> None:
@@ -136,7 +143,9 @@ class SecondSides:
 def note_what_is_there(pair: Pair, on: Pair) -> None:
     """Record what the old primary, that is back, holds of what its failover has lost."""
     lost = {
-        i: x for each in pair.together for i, x in each.promotion.lost.items()
+        i: x
+        for each in pair.together
+        for i, x in each.promotion.lost.items()
     }
     for index, (user_bytes, transactions) in sorted(lost.items()):
         db = pair.primary.databases[index]

@@ -148,7 +148,9 @@ class Secondary:
         self.jobs_off: list[
             int
         ] = []  # databases whose restore job does not run: no restore begins
-        self._held: list[Work] = []  # restores that the job would have begun
+        self._held: list[
+            Work
+        ] = []  # restores that the job would have begun
         self._by_hand = False  # a failover restores by its own script
         # a full of that database has been restored
         self.full_hook: Callable[[int], None] = lambda database: None
@@ -355,7 +357,11 @@ class Secondary:
             self._hand_over(work)
         elif self.restore_folder.claim(file):
             work.flow = self.disk.start(
-                file.database, file.nominal_bytes, rate, self._hand_over, work
+                file.database,
+                file.nominal_bytes,
+                rate,
+                self._hand_over,
+                work,
             )
         else:
             self._not_copied(work, NO_ROOM)
@@ -448,12 +454,15 @@ class Secondary:
         or there is no room for it.
         """
         header = work.content.header
-        state = self._context.secondary_engine.state(work.file.database_name)
+        state = self._context.secondary_engine.state(
+            work.file.database_name
+        )
         fits = header.kind is Kind.FULL
         if header.kind is Kind.INCREMENTAL:
             fits = (
                 state.exists
-                and header.differential_base_lsn == state.differential_base_lsn
+                and header.differential_base_lsn
+                == state.differential_base_lsn
             )
         elif header.kind is Kind.LOG:
             fits = (
@@ -494,9 +503,9 @@ class Secondary:
             minute, rest_us = divmod(begun_us, MINUTE_US)
             quiet = kind is Kind.LOG and attempts == 1 and not rest_us
             lane = "" if quiet else f"{kind.word} {rest_us} {attempts}"
-            factor = self._context.streams.of(name, "restore tail", lane).law(
-                minute, tail
-            )
+            factor = self._context.streams.of(
+                name, "restore tail", lane
+            ).law(minute, tail)
         for slow in self.slowness:
             factor = (
                 factor
@@ -675,7 +684,9 @@ class Secondary:
             *GONE,
         )
 
-    def end_restore(self, database: int, begun_before_us: int) -> int | None:
+    def end_restore(
+        self, database: int, begun_before_us: int
+    ) -> int | None:
         """Kill the session that restores into a database, if it began before that instant; the
         restore then fails. Return when it began if it goes on, -1 if it waits for a worker; None:
         it was killed.
@@ -689,7 +700,9 @@ class Secondary:
             return work.begun_us
         assert work.flow is not None
         self.disk.stop(work.flow)
-        if isinstance(work.op, DoneRestore):  # the server itself has finished
+        if isinstance(
+            work.op, DoneRestore
+        ):  # the server itself has finished
             work.entry = context.agenda.at(
                 now, Class.DISK, database, self._finish, work
             )
@@ -701,7 +714,10 @@ class Secondary:
         context.witness.restore_failed(
             now, database, engine.state(work.file.database_name)
         )
-        if now - work.begun_us >= context.scenario.failover.restore_limit_us:
+        if (
+            now - work.begun_us
+            >= context.scenario.failover.restore_limit_us
+        ):
             context.witness.restore_hung(database)
         error = (
             engine.refusal(596)
@@ -747,7 +763,8 @@ class Secondary:
                     file, attempts, file.nominal_bytes - left
                 )
             elif (
-                isinstance(work.op, DoneRestore) and work.op.state is not None
+                isinstance(work.op, DoneRestore)
+                and work.op.state is not None
             ):
                 self._restored(
                     work, work.op.state

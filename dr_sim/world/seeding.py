@@ -44,7 +44,8 @@ def seed(
         path = f"{context.primary_shares[db.index]}/seed {db.index}"
         backup_id = (db.index << FILE_BITS) | SEED_NUMBER
         op = context.primary_engine.begin_backup(
-            name, BackupOrder(Kind.FULL, path, utc, size, backup_id=backup_id)
+            name,
+            BackupOrder(Kind.FULL, path, utc, size, backup_id=backup_id),
         )
         made = op.finish(0, FIRST_LSN, utc)
         data = context.primary_files.read(path)
@@ -110,7 +111,10 @@ def _take_over(
 
 
 def _carry(
-    context: Context, db: PrimaryDatabase, secondary: Secondary, behind: Behind
+    context: Context,
+    db: PrimaryDatabase,
+    secondary: Secondary,
+    behind: Behind,
 ) -> None:
     """Take over a copy that is behind the primary's first position, with the logs that it lacks."""
     behind.take_files()

@@ -96,7 +96,9 @@ class SharedRate:
         flow.rate = rate = self._rate_alone(cap)
         if rate or not flow.left:
             self._next_us = at_us = ends_us(now + wait_us, flow.left, rate)
-            self._next = self._agenda.at(at_us, self._class, entity, self._end)
+            self._next = self._agenda.at(
+                at_us, self._class, entity, self._end
+            )
         return flow
 
     def _plan_later(self) -> None:
@@ -119,7 +121,9 @@ class SharedRate:
         """Return a rate of the same capacity, shared in the same way, on that agenda; it has no
         flows.
         """
-        return SharedRate(agenda, self._class, self._capacity, self._sharing)
+        return SharedRate(
+            agenda, self._class, self._capacity, self._sharing
+        )
 
     @property
     def capacity(self) -> int:
@@ -194,7 +198,9 @@ class SharedRate:
         soonest, who = self._plan_each()
         if soonest >= 0:
             self._next_us = soonest
-            self._next = self._agenda.at(soonest, self._class, who, self._end)
+            self._next = self._agenda.at(
+                soonest, self._class, who, self._end
+            )
         if self.replanned is not None:
             self.replanned()
 

@@ -48,7 +48,9 @@ if TYPE_CHECKING:
 
 # logs of a database's first stretch, beside its last log and the first with an alarm
 FIRST_LOGS = 2
-SAMPLED_LOGS = 1  # logs of another stretch that is drawn, beside its last log
+SAMPLED_LOGS = (
+    1  # logs of another stretch that is drawn, beside its last log
+)
 ONE_IN = 16  # one of this many other stretches is drawn
 _Row = tuple[int, ...]
 Told = e.Event | Command
@@ -96,12 +98,16 @@ class SpotCheck:
         self._stretches = 0
         # by database: the incarnation of the recovery manager that was asked last
         self._asked: dict[int, int] = {}
-        self._begun: set[int] = set()  # databases whose first stretch is over
+        self._begun: set[int] = (
+            set()
+        )  # databases whose first stretch is over
         self.closed = False
         self.looked_at = 0
 
     # ---- before: would the machine do what the lane can write?
-    def usual(self, db: PrimaryDatabase, size_bytes: int, at_us: int) -> bool:
+    def usual(
+        self, db: PrimaryDatabase, size_bytes: int, at_us: int
+    ) -> bool:
         """Return whether a fresh machine answers a log that is cut now as the lane would
         write it.
         """
@@ -141,7 +147,9 @@ class SpotCheck:
         name = naming.name(self._context, db, at_us, Kind.LOG)
         return QuietLog(name, header, at_us + 2, at_us + 3, at_us + 4)
 
-    def _ask(self, db: PrimaryDatabase, at: Standing, log: QuietLog) -> None:
+    def _ask(
+        self, db: PrimaryDatabase, at: Standing, log: QuietLog
+    ) -> None:
         machine = self._manager.stand_in(db.spec.name, at)
         answers = usual_answers(
             machine.databases[db.spec.name],
@@ -175,7 +183,11 @@ class SpotCheck:
         """
         if db.index not in self._begun:
             self._begun.add(db.index)
-            logs = {*range(min(FIRST_LOGS, num_logs)), *rung[:1], num_logs - 1}
+            logs = {
+                *range(min(FIRST_LOGS, num_logs)),
+                *rung[:1],
+                num_logs - 1,
+            }
         else:
             self._stretches += 1
             if self._draws.below(2 * self._stretches, ONE_IN):
@@ -298,7 +310,9 @@ class SpotCheck:
                     f"row {row[1]}, {self._recorded(row)}, was recorded; nothing of the "
                     "kind happened"
                 )
-            self._same(rows, place, event, (row[1], event.mono_us, db.index))
+            self._same(
+                rows, place, event, (row[1], event.mono_us, db.index)
+            )
             place += 1
             for command in machine.handle(event):
                 seq = rows[place - 1][1] + 1
@@ -354,7 +368,9 @@ class SpotCheck:
         holds what they saved.
         """
         what = unlike(
-            self._manager.databases[database], machine.databases[database], log
+            self._manager.databases[database],
+            machine.databases[database],
+            log,
         )
         if what:
             raise DifferenceError(f"after log {log}: {what}")
@@ -367,7 +383,9 @@ class SpotCheck:
                 )
 
     # ---- the events of a log's life
-    def _steps_of(self, log: QuietLog, base_lsn: int) -> tuple[e.Event, ...]:
+    def _steps_of(
+        self, log: QuietLog, base_lsn: int
+    ) -> tuple[e.Event, ...]:
         """Return the events of a log's life. base_lsn: of the full that the copy carries."""
         start, incarnation, header = (
             self._context.scenario.start_utc_us,

@@ -55,7 +55,9 @@ class StandbyCopies:
         """Return where the copy of a database stands, if logs can be restored into it."""
         name = self._context.scenario.databases[database].name
         state = self._context.secondary_engine.state(name)
-        if database in self.unusable or not (state.exists and state.restoring):
+        if database in self.unusable or not (
+            state.exists and state.restoring
+        ):
             return None
         return state
 

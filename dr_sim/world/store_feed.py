@@ -62,7 +62,9 @@ class StoreFeed(Replication):
     def offer(self, file: BackupFile) -> None:
         """Take up a file of the primary; or, again, one that was taken up before."""
         if file.number in self._known:
-            if not (self._is_kept(file) or file.number in self._on_the_road):
+            if not (
+                self._is_kept(file) or file.number in self._on_the_road
+            ):
                 super().offer(file)
         elif file.header.is_tail:
             self.prefer(file.database, [file])

@@ -37,7 +37,9 @@ def seed_store(context: Context, db: PrimaryDatabase) -> None:
     file.finished(header, data, 0)
     context.by_name[db.index][file_name] = file
     begins = (number, int(Kind.FULL), header.fork, header.first_lsn)
-    context.note("truth.backup_begin", db.index, *begins, header.last_lsn, 0)
+    context.note(
+        "truth.backup_begin", db.index, *begins, header.last_lsn, 0
+    )
     context.note(
         "truth.backup_finished",
         db.index,

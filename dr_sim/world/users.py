@@ -212,7 +212,11 @@ class Users:
         if self._ended:
             return
         self._piece = begin_us, end_us, from_ppm, to_ppm
-        part, of, note = len(self._online), self._databases, self._context.note
+        part, of, note = (
+            len(self._online),
+            self._databases,
+            self._context.note,
+        )
         note("truth.served", -1, from_ppm * part // of, to_ppm * part // of)
         for database in self._serving if self._each else ():
             there = int(database in self._online)

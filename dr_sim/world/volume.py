@@ -29,7 +29,13 @@ class Volume:
     takes room.
     """
 
-    __slots__ = ("_caps", "_taken", "capacity_bytes", "changed", "used_bytes")
+    __slots__ = (
+        "_caps",
+        "_taken",
+        "capacity_bytes",
+        "changed",
+        "used_bytes",
+    )
 
     def __init__(self, capacity_bytes: int) -> None:
         """capacity_bytes 0: not limited."""
@@ -86,7 +92,10 @@ class Volume:
                 free if size_bytes is None else min(size_bytes, free),
             )
         else:
-            kept, amount = self._caps, self.used_bytes + self.writing_bytes()
+            kept, amount = (
+                self._caps,
+                self.used_bytes + self.writing_bytes(),
+            )
         kept.append(amount)
         self._tell()
 
@@ -145,7 +154,12 @@ class BackupShare(Volume):
         )
 
     def begin(
-        self, number: int, disk: SharedRate, flow: Flow, amount: int, job: Any
+        self,
+        number: int,
+        disk: SharedRate,
+        flow: Flow,
+        amount: int,
+        job: Any,
     ) -> None:
         """Begin to write a backup of that many bytes (or until it dies)."""
         self._writing[number] = (disk, flow, amount, job)

@@ -106,7 +106,8 @@ class Planner:
         self._costs = costs
         self._agenda = agenda = Agenda()
         self._disks = {
-            machine: shared.alike(agenda) for machine, shared in disks.items()
+            machine: shared.alike(agenda)
+            for machine, shared in disks.items()
         }
         self._link = link.alike(agenda)
         self._disk = disk.alike(agenda)
@@ -163,7 +164,11 @@ class Planner:
         self._sending += 1
         log = self._wave[i]
         self._link.start(
-            log.database, log.size * 8, self._costs.link_cap, self._landed, i
+            log.database,
+            log.size * 8,
+            self._costs.link_cap,
+            self._landed,
+            i,
         )
 
     def _landed(self, i: int) -> None:
@@ -190,7 +195,11 @@ class Planner:
         if self._costs.copy_rate:
             log = self._wave[i]
             self._disk.start(
-                log.database, log.size, self._costs.copy_rate, self._restore, i
+                log.database,
+                log.size,
+                self._costs.copy_rate,
+                self._restore,
+                i,
             )
         else:
             self._restore(i)

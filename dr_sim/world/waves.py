@@ -174,7 +174,8 @@ class WaveLane:
                 break
             wave = planner.plan(logs)
             starts = {
-                next_start(schedule, cut_us, start) for schedule in schedules
+                next_start(schedule, cut_us, start)
+                for schedule in schedules
             }
             following = min(
                 (at for at in starts if at is not None), default=None
@@ -197,7 +198,9 @@ class WaveLane:
         keep = self._rung(members, cuts, waves)
         return cuts[:keep], waves[:keep]
 
-    def _logs(self, members: list[_Member], cut_us: int) -> list[Log] | None:
+    def _logs(
+        self, members: list[_Member], cut_us: int
+    ) -> list[Log] | None:
         """Return the logs that are cut at that instant; None if one of them would be empty."""
         written_at, restore_cost = (
             self._lane.primary.written_at,
@@ -322,7 +325,10 @@ class WaveLane:
         spots = [self._spots(member, cuts) for member in members]
         all_lives = []
         at_us = np.stack(
-            [wave.at_us + cut for cut, wave in zip(cuts, waves, strict=True)],
+            [
+                wave.at_us + cut
+                for cut, wave in zip(cuts, waves, strict=True)
+            ],
             axis=1,
         )
         left = []
@@ -358,7 +364,8 @@ class WaveLane:
 
     def _spots(self, member: _Member, cuts: list[int]) -> Spots | None:
         rung = [
-            max(0, bisect_right(cuts, ring.at_us) - 1) for ring in member.rings
+            max(0, bisect_right(cuts, ring.at_us) - 1)
+            for ring in member.rings
         ]
         return self._lane.spot.choose(member.db, len(cuts), rung)
 
@@ -407,7 +414,10 @@ class WaveLane:
         rows = _ROWS_OF[kinds]
         host_us = [each.host_us for each in left]
         site_us = [each.site_us for each in left]
-        for kind, shown in ((Step.FINISHED, host_us), (Step.LANDED, site_us)):
+        for kind, shown in (
+            (Step.FINISHED, host_us),
+            (Step.LANDED, site_us),
+        ):
             these = kinds == kind
             rows[these] += (np.array(shown, dtype=np.int64) >= 0)[
                 logs[these], wave_no[these]
@@ -422,16 +432,18 @@ class WaveLane:
         )
         # members are in the order of their entities
         order = np.argsort(np.concatenate((keys, rung)), kind="stable")
-        rows = np.concatenate((rows, np.full(len(rung), 2, dtype=np.int64)))[
-            order
-        ]
+        rows = np.concatenate(
+            (rows, np.full(len(rung), 2, dtype=np.int64))
+        )[order]
         seqs = np.empty(len(order), dtype=np.int64)
         seqs[order] = (
             np.cumsum(rows)
             - rows
             + self._context.journal.take(int(rows.sum()))
         )
-        at = np.full((len(Step), len(waves), len(members)), -1, dtype=np.int64)
+        at = np.full(
+            (len(Step), len(waves), len(members)), -1, dtype=np.int64
+        )
         at[kinds, wave_no, logs] = seqs[: len(keys)]
         return _Order(kinds, wave_no, logs, at, seqs[len(keys) :].tolist())
 
@@ -445,7 +457,10 @@ class WaveLane:
         """Do what depends on the order of all steps: intern texts and stage files. Return the
         columns of texts.
         """
-        texts, sent = self._context.journal.texts, self._lane.replication.sent
+        texts, sent = (
+            self._context.journal.texts,
+            self._lane.replication.sent,
+        )
         names = _table(members, waves)
         keys = _table(members, waves)
         clocks = _table(members, waves)
@@ -561,7 +576,8 @@ class WaveLane:
                 "number": numbers,
             }
             sent_rows = {
-                name: compress(column, waited) for name, column in some.items()
+                name: compress(column, waited)
+                for name, column in some.items()
             }
             rows.sent({**sent_rows, "state": repeat(texts["sending"])})
         rung = [
@@ -600,5 +616,6 @@ def _each(values: list[int], n: int) -> list[int]:
 def _after_shown(seqs: list[int], shown_us: list[int]) -> list[int]:
     """Return the seqs, each moved by one where the witness writes a row first."""
     return [
-        seq + (at_us >= 0) for seq, at_us in zip(seqs, shown_us, strict=True)
+        seq + (at_us >= 0)
+        for seq, at_us in zip(seqs, shown_us, strict=True)
     ]

@@ -234,12 +234,17 @@ class Workload:
         if t >= gap.end_us:
             return gap.user_bytes, gap.maintenance_bytes
         user, maintenance = (
-            (self._gaps[i - 1].user_bytes, self._gaps[i - 1].maintenance_bytes)
+            (
+                self._gaps[i - 1].user_bytes,
+                self._gaps[i - 1].maintenance_bytes,
+            )
             if i
             else (0, 0)
         )
         return (
-            user + self._offered_bytes(t) - self._offered_bytes(gap.begin_us),
+            user
+            + self._offered_bytes(t)
+            - self._offered_bytes(gap.begin_us),
             maintenance
             + self._offered_maintenance(t)
             - self._offered_maintenance(gap.begin_us),

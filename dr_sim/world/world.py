@@ -78,7 +78,9 @@ class World:
         self.scenario = scenario
         self.journal = Journal()
         self.agenda = Agenda()
-        streams = Streams(scenario.seed, scenario.replication_no, block_words)
+        streams = Streams(
+            scenario.seed, scenario.replication_no, block_words
+        )
         self._several = several(scenario)
         alone = not self._several and not scenario.has_stores
         express = express and not scenario.steps and alone
@@ -111,7 +113,9 @@ class World:
         self.pair = self._put_all_on(each, store)
 
     # ---- the run
-    def run(self, progress: Callable[[float], None] | None = None) -> Journal:
+    def run(
+        self, progress: Callable[[float], None] | None = None
+    ) -> Journal:
         """From instant 0 to the scenario's end. progress is told the part that is done, 0 to 1, now
         and then.
         """
@@ -316,9 +320,12 @@ class World:
                 rank=rank,
                 cloud=old.cloud,
             )
-            for rank, (place, ready_us, (files, engine), theirs) in enumerate(
-                found
-            )
+            for rank, (
+                place,
+                ready_us,
+                (files, engine),
+                theirs,
+            ) in enumerate(found)
         ]
         old.replaced_by = next(
             (roles for roles in each if roles.secondary == replaces), None

@@ -572,12 +572,10 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "drain_waits_for_the_damaged", "R15", "a failover waits for a damaged log that nobody sends",
         "recovery/drain.py",
-        "        return Remedy.GIVE_UP if not self.patient or cut_off else Remedy.NONE\n"
-        "\n"
-        "    def damaged_before",
-        "        return Remedy.GIVE_UP if cut_off else Remedy.NONE\n"
-        "\n"
-        "    def damaged_before",
+        "        return (\n"
+        "            Remedy.GIVE_UP if not self.patient or cut_off else Remedy.NONE\n"
+        "        )\n",
+        "        return Remedy.GIVE_UP if cut_off else Remedy.NONE\n",
     ),
     # ---- a restart
     _one(

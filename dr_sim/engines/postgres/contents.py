@@ -43,9 +43,7 @@ WITH batch AS (
     ARRAY(SELECT hashint8extended(n, b.seed) FROM generate_series(b.first, b.next - 1, b.step) n)
   FROM (SELECT %s::int8, %s::int8, %s::int8, %s::int8) b(next, first, step, seed))
 UPDATE position SET commits = %s::int8, lsn = %s::text"""
-_MOVE = (
-    "UPDATE position SET commits = %s::int8, lsn = %s::text, forks = %s::text"
-)
+_MOVE = "UPDATE position SET commits = %s::int8, lsn = %s::text, forks = %s::text"
 _FILL = (
     f"INSERT INTO payload SELECT n, repeat(md5(n::text), {ROW_BYTES // 32}) FROM "
     "generate_series(0, %s::int8 - 1) n"
@@ -91,7 +89,9 @@ def commit(
     digest after it.
     """
     if commits == at.commits:
-        server.execute(_MOVE, (str(commits), str(lsn), _forks_text(at.forks)))
+        server.execute(
+            _MOVE, (str(commits), str(lsn), _forks_text(at.forks))
+        )
         return running
     first, fork = at.commits, at.forks[-1][0]
     added = content(database, fork, first, commits)
@@ -148,7 +148,9 @@ def position(server: PostgresServer) -> PostgresPosition:
         str, server.row("SELECT commits, lsn, forks FROM position")
     )
     try:
-        steps = [tuple(map(int, step.split(","))) for step in text.split(";")]
+        steps = [
+            tuple(map(int, step.split(","))) for step in text.split(";")
+        ]
         return PostgresPosition(
             int(commits),
             int(lsn),
@@ -161,7 +163,10 @@ def position(server: PostgresServer) -> PostgresPosition:
 
 
 def read(
-    server: PostgresServer, database: str, forks: Forks, since: WitnessReading
+    server: PostgresServer,
+    database: str,
+    forks: Forks,
+    since: WitnessReading,
 ) -> tuple[WitnessReading, bool]:
     """Return what it holds, every row after those of `since` checked, and whether all is in order.
 
@@ -169,7 +174,8 @@ def read(
     """
     names = [fork for fork, _, _ in forks]
     rows = server.execute(
-        _READ, (names, [seed(database, fork) for fork in names], since.commits)
+        _READ,
+        (names, [seed(database, fork) for fork in names], since.commits),
     ).fetchall()
     commits, digest, sound = since.commits, since.digest, True
     for row in rows:

@@ -91,13 +91,13 @@ class PostgresDatabase:
         self.next_segment = 0  # the first that is not in the spool
         self.segments: list[Segment] = []
         self.unread = False  # something has been written since the last cut
-        self.offered_lsn = (
-            0  # the furthest end of a backup that was handed over for restore
-        )
+        self.offered_lsn = 0  # the furthest end of a backup that was handed over for restore
         # all of the last log's commits are there, but the server has not come to its end
         self.short = False
         self.verified = _NOTHING
-        self.fell: EngineError | None = None  # its disk is full: what it said
+        self.fell: EngineError | None = (
+            None  # its disk is full: what it said
+        )
         self.payload: Payload | None = (
             None  # a standby's, and a promoted one's, is not written to
         )
@@ -365,7 +365,9 @@ class PostgresDatabase:
         try:
             laid.append(self.lay_out(self.base.read_bytes(), "base"))
             for number, link in enumerate(self.links):
-                laid.append(self.lay_out(link.read_bytes(), f"link {number}"))
+                laid.append(
+                    self.lay_out(link.read_bytes(), f"link {number}")
+                )
             laid.append(self.lay_out(tar, "incremental"))
             self.home.run(
                 "pg_combinebackup",
@@ -455,9 +457,10 @@ class PostgresDatabase:
             if end:
                 return stands >= end or bool(words)
             self.look()
-            return (self.at.lsn, self.at.forks) == (last_lsn, forks) or bool(
-                words
-            )
+            return (self.at.lsn, self.at.forks) == (
+                last_lsn,
+                forks,
+            ) or bool(words)
 
         in_time = server.wait(done, REPLAY_S)
         if not server.running:
@@ -468,7 +471,10 @@ class PostgresDatabase:
         ):
             return None
         if words:
-            return 60024, {"native": native.lsn_text(stands), "words": words}
+            return 60024, {
+                "native": native.lsn_text(stands),
+                "words": words,
+            }
         if in_time:
             return None
         return 60025, {
@@ -530,9 +536,13 @@ class PostgresDatabase:
         if (
             was_stopped
         ):  # it answers before it has replayed all that its own log holds
-            server.wait(lambda: contents.position(server) == self.at, REPLAY_S)
+            server.wait(
+                lambda: contents.position(server) == self.at, REPLAY_S
+            )
         since = _NOTHING if self.online else self.verified
-        reading, sound = contents.read(server, self.name, self.at.forks, since)
+        reading, sound = contents.read(
+            server, self.name, self.at.forks, since
+        )
         if sound and reading.commits == self.at.commits:
             self.verified = reading
         elif sound:

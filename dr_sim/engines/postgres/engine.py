@@ -111,7 +111,9 @@ class PostgresBackup:
         self._segments = db.segments
         # another full may finish before this incremental does, which stays on the one it began on
         self._base = (
-            db.manifest.read_bytes() if header.kind is _INCREMENTAL else None
+            db.manifest.read_bytes()
+            if header.kind is _INCREMENTAL
+            else None
         )
         if header.kind is _FULL:
             db.fulls_begun.append(header.first_lsn)
@@ -136,7 +138,9 @@ class PostgresBackup:
                 db.truncate_log(self._segments)
         else:
             if commits > db.at.commits or lsn > db.at.lsn:
-                db.commit_to(max(commits, db.at.commits), max(lsn, db.at.lsn))
+                db.commit_to(
+                    max(commits, db.at.commits), max(lsn, db.at.lsn)
+                )
             self._native = db.base_backup(self._base)
             header.last_lsn, self._n1 = db.at.lsn, db.at.commits
             if header.kind is _FULL:
@@ -243,7 +247,9 @@ class PostgresEngine:
         self._finalizer()
 
     def _new(self, database: str) -> PostgresDatabase:
-        return PostgresDatabase(self._home, database, self._home.new_folder())
+        return PostgresDatabase(
+            self._home, database, self._home.new_folder()
+        )
 
     def create(self, database: str, size_bytes: int = 0) -> None:
         if database in self.databases:
@@ -253,7 +259,9 @@ class PostgresEngine:
         try:
             copy_template(self._home, db.server.data)
             db.open()
-        except EngineError as error:  # nothing of the scenario has met it yet
+        except (
+            EngineError
+        ) as error:  # nothing of the scenario has met it yet
             db.destroy()
             raise ServerError(
                 f"PostgreSQL {self.version} makes no database here: {error.text}"
@@ -295,7 +303,9 @@ class PostgresEngine:
             db.has_room()
         if order.kind is _INCREMENTAL:
             db.check_incremental()
-        header = header_for(database, order, db.at, db, logs_carry_base=False)
+        header = header_for(
+            database, order, db.at, db, logs_carry_base=False
+        )
         return PostgresBackup(self, db, order.path, header)
 
     def log_starts_at(self, database: str) -> int:
@@ -319,9 +329,13 @@ class PostgresEngine:
         stop_at: tuple[int, int] | None = None,
     ) -> PostgresRestore:
         assert stop_at is None, "the loader refuses it of this engine"
-        return PostgresRestore(self, database, path, self._read(path), replace)
+        return PostgresRestore(
+            self, database, path, self._read(path), replace
+        )
 
-    def take_full(self, s: BackupSet, native: Native, replace: bool) -> None:
+    def take_full(
+        self, s: BackupSet, native: Native, replace: bool
+    ) -> None:
         """Put the full's copy in the place of what is there. Raises EngineError, DamagedError:
         nothing has changed.
         """
@@ -412,5 +426,7 @@ class PostgresEngine:
 
 
 def _close(databases: dict[str, PostgresDatabase], pid: int) -> None:
-    while databases and os.getpid() == pid:  # a forked child does not own them
+    while (
+        databases and os.getpid() == pid
+    ):  # a forked child does not own them
         databases.popitem()[1].destroy()

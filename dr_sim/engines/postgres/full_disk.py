@@ -35,9 +35,7 @@ MESSAGE_BYTES = SEGMENT_BYTES // 8
 MOST_MESSAGES = (
     200  # a server that had made segments in advance uses those up first
 )
-_MESSAGE = (
-    "SELECT pg_logical_emit_message(false, 'other work', repeat('x', %s::int))"
-)
+_MESSAGE = "SELECT pg_logical_emit_message(false, 'other work', repeat('x', %s::int))"
 
 
 def run_out(server: PostgresServer) -> EngineError:

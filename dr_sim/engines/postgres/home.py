@@ -28,7 +28,12 @@ from dr_sim.engines.port import EngineError
 from dr_sim.engines.postgres import binaries
 from dr_sim.engines.postgres.binaries import User
 from dr_sim.engines.postgres.errors import OutsideError, ServerError
-from dr_sim.engines.postgres.notes import PREFIX, STOP_S, Note, clear_leftovers
+from dr_sim.engines.postgres.notes import (
+    PREFIX,
+    STOP_S,
+    Note,
+    clear_leftovers,
+)
 
 # the longest path of a Unix socket on Linux, less its end (sys/un.h); 103 on macOS
 SOCKET_BYTES = 107
@@ -413,7 +418,11 @@ _home: Home | None = None
 def home() -> Home:
     """This process's home; opened when it is first asked for, closed when the process ends."""
     global _home
-    if _home is None or _home.pid != os.getpid() or not _home.folder.exists():
+    if (
+        _home is None
+        or _home.pid != os.getpid()
+        or not _home.folder.exists()
+    ):
         _home = Home()
         atexit.register(_home.close)
     return _home

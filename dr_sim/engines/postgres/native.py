@@ -76,7 +76,8 @@ def trimmed(segment: bytes) -> bytes:
 def _says_nothing(page: bytes) -> bool:
     # xlp_rem_len in the header: a record that goes on into this page may consist of zeros
     return (
-        page.count(0, _PAGE_HEADER_BYTES) == _PAGE_BYTES - _PAGE_HEADER_BYTES
+        page.count(0, _PAGE_HEADER_BYTES)
+        == _PAGE_BYTES - _PAGE_HEADER_BYTES
         and page[16:20] == b"\0\0\0\0"
     )
 
@@ -131,7 +132,9 @@ class Native:
 MANIFEST = "backup_manifest"
 
 
-def extract(tar: bytes, target: Path, owner: tuple[int, int] | None) -> None:
+def extract(
+    tar: bytes, target: Path, owner: tuple[int, int] | None
+) -> None:
     """Lay out a base backup. Raises DamagedError 'mark' if this is no tar; a tar that ends early is
     left to its manifest.
     """
@@ -152,7 +155,9 @@ def extract(tar: bytes, target: Path, owner: tuple[int, int] | None) -> None:
                     begin = member.offset_data
                     with open(
                         os.open(
-                            place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600
+                            place,
+                            os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
+                            0o600,
                         ),
                         "wb",
                         0,
@@ -175,7 +180,9 @@ def manifest(tar: bytes) -> bytes:
     try:
         with tarfile.open(fileobj=io.BytesIO(tar), mode="r:") as archive:
             member = archive.getmember(MANIFEST)
-            return tar[member.offset_data : member.offset_data + member.size]
+            return tar[
+                member.offset_data : member.offset_data + member.size
+            ]
     except (tarfile.TarError, KeyError):
         return b""
 
@@ -184,4 +191,8 @@ def log_range(manifest: bytes) -> tuple[int, int, int]:
     """The timeline and the LSNs between which the base backup of that manifest was taken."""
     ranges = json.loads(manifest)["WAL-Ranges"]
     last = ranges[-1]
-    return last["Timeline"], lsn(ranges[0]["Start-LSN"]), lsn(last["End-LSN"])
+    return (
+        last["Timeline"],
+        lsn(ranges[0]["Start-LSN"]),
+        lsn(last["End-LSN"]),
+    )

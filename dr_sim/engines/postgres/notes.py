@@ -148,7 +148,8 @@ def clear_leftovers() -> list[int]:
                 (_end_server, pid, since) for pid, since in said["servers"]
             ]
             running += [
-                (_end_program, pid, since) for pid, since in said["programs"]
+                (_end_program, pid, since)
+                for pid, since in said["programs"]
             ]
         for end, pid, since in running:
             if began(pid) == since:

@@ -127,7 +127,9 @@ class PostgresServer:
         self.standby = False
         self.startup_pid = 0
         self._process: subprocess.Popen[bytes] | None = None
-        self._connection: psycopg.Connection[tuple[object, ...]] | None = None
+        self._connection: psycopg.Connection[tuple[object, ...]] | None = (
+            None
+        )
         # bytes of the log: looked at already; from before it was started
         self._heard = self._started = 0
         self.settings = dict(SETTINGS)
@@ -292,7 +294,8 @@ class PostgresServer:
     def last_words(self) -> EngineError:
         """Why a server that fell is gone, by its log."""
         return self._reason() or server_error(
-            CRASH_SHUTDOWN, "the server is gone and its log does not say why"
+            CRASH_SHUTDOWN,
+            "the server is gone and its log does not say why",
         )
 
     def _reason(self) -> EngineError | None:
@@ -328,7 +331,9 @@ class PostgresServer:
         if self._told_to_stop():
             return self._told_to_stop()
         if code >= 0 and self._reason() is None:
-            return f"ended with exit code {code}, and its log does not say why"
+            return (
+                f"ended with exit code {code}, and its log does not say why"
+            )
         return ""
 
     def _told_to_stop(self) -> str:

@@ -20,7 +20,9 @@ def copy_template(home: Home, data: Path) -> None:
     """Make `data` a fresh cluster. Raises EngineError, initdb's or the server's."""
     folder = home.folder / "template"
     if not (folder / "made").exists():
-        shutil.rmtree(folder, ignore_errors=True)  # of an attempt that failed
+        shutil.rmtree(
+            folder, ignore_errors=True
+        )  # of an attempt that failed
         _make(home, folder)
     home.run("/bin/cp", "-Rp", folder / "data", data)
 

@@ -31,7 +31,10 @@ from dr_sim.measures.summary.curves import (
     lag_summary,
     outage_if_now_summary,
 )
-from dr_sim.measures.summary.failovers import failovers_summary, orders_refused
+from dr_sim.measures.summary.failovers import (
+    failovers_summary,
+    orders_refused,
+)
 from dr_sim.measures.summary.mistakes import mistakes_summary
 from dr_sim.measures.summary.types import (
     BacklogSummary,
@@ -121,7 +124,9 @@ def _conserved_parts(
 ) -> dict[str, dict[str, int]]:
     """Return the parts of each database's bytes, by the database's name."""
     databases = leg.scenario.databases
-    return {databases[each.database].name: each.parts() for each in conserved}
+    return {
+        databases[each.database].name: each.parts() for each in conserved
+    }
 
 
 def _legs(whole: Whole) -> list[LegSummary]:
@@ -223,7 +228,8 @@ def _took_over_twice(whole: Whole) -> list[ViolationSummary]:
         online = []
         for of, t in whole.at(leg):
             online += [
-                (r.time_us, of.secondary) for r in t.rows("truth.promoted")[:1]
+                (r.time_us, of.secondary)
+                for r in t.rows("truth.promoted")[:1]
             ]
         for at_us, place in sorted(online)[1:]:
             said = f"{place} was brought online although {min(online)[1]} has taken over"
@@ -235,7 +241,9 @@ def _cloud_broken(whole: Whole) -> list[ViolationSummary]:
     """List what the witness of the cloud manager found (dr_sim/oracle/cloud_witness.py)."""
     first = whole.legs[0]
     return [
-        ViolationSummary(b.time_us, b.invariant, f"row {b.seq}: {b.sentence}")
+        ViolationSummary(
+            b.time_us, b.invariant, f"row {b.seq}: {b.sentence}"
+        )
         for b in cloud_broken(first.journal, first.scenario)
     ]
 
@@ -253,7 +261,9 @@ def _not_told(
             since = clock(leg.begins_us + each.onset_us)
             said = f"{name} is in danger since {since}, and nobody is told"
             out.append(
-                ViolationSummary(leg.begins_us + each.deadline_us, "S8", said)
+                ViolationSummary(
+                    leg.begins_us + each.deadline_us, "S8", said
+                )
             )
     return out
 
@@ -277,7 +287,9 @@ def _not_conserved(
 def _backlog(whole: Whole) -> BacklogSummary:
     """Take the standby that has most."""
     backlogs = [backlog(t, leg.scenario) for leg, t in whole.every]
-    at_end = [backlog(t, leg.scenario) for leg, t in whole.at(whole.legs[-1])]
+    at_end = [
+        backlog(t, leg.scenario) for leg, t in whole.at(whole.legs[-1])
+    ]
     not_landed_max = max(to_land.most for to_land, _ in backlogs)
     not_restored_max = max(to_restore.most for _, to_restore in backlogs)
     not_landed_at_end = max(to_land.last for to_land, _ in at_end)
@@ -303,7 +315,9 @@ def _happened(whole: Whole) -> dict[str, int]:
             if not r.values["begins"] or not whole.still_in(leg, r.time_us):
                 continue
             which = (leg.number, r.time_us, r.entity, *r.values.values())
-            found[r.values["what"]] += which not in seen or leg in whole.legs
+            found[r.values["what"]] += (
+                which not in seen or leg in whole.legs
+            )
             seen.add(which)
         found.subtract(what for _, what in leg.goes_on)
     return dict(sorted((what, n) for what, n in found.items() if n))
@@ -332,7 +346,8 @@ def _writes_refused(whole: Whole) -> WritesRefusedSummary:
     for tenant, of in asked_of(whole.scenario).items():
         names = [databases[i].name for i in of]
         time_us = sum(
-            any_refused_us(_of_these(leg, found, names)) for leg, found in each
+            any_refused_us(_of_these(leg, found, names))
+            for leg, found in each
         )
         transactions = sum(by_database[name].transactions for name in names)
         by_tenant[tenant] = RefusedTime(

@@ -35,7 +35,9 @@ def qualities_of(whole: Whole) -> list[AlertQuality]:
                 for i in range(len(leg.scenario.databases))
             ]
             quality.episodes = [
-                e for e in quality.episodes if e.onset_us >= due_us[e.database]
+                e
+                for e in quality.episodes
+                if e.onset_us >= due_us[e.database]
             ]
             quality.whole_run = [
                 e
@@ -121,7 +123,9 @@ def alert_summary(scenario: Scenario, alert: Alert) -> AlertSummary:
         alert.number,
         alert.time_us,
         alert.source,
-        "" if alert.database < 0 else scenario.databases[alert.database].name,
+        ""
+        if alert.database < 0
+        else scenario.databases[alert.database].name,
         alert.event_id,
         alert.level,
         alert.minutes,

@@ -30,10 +30,15 @@ def cloud_summary(whole: Whole) -> CloudSummary | None:
     t = whole.opened[0]
     drift = curve_summary(whole.drift(), scenario, whole.end_us)
     reported = curve_summary(whole.reported_drift(), scenario, whole.end_us)
-    provision = curve_summary(whole.provision_if_now(), scenario, whole.end_us)
+    provision = curve_summary(
+        whole.provision_if_now(), scenario, whole.end_us
+    )
     return CloudSummary(
         drift=DriftSummary(
-            **shallow(drift), by_database={}, by_tenant={}, reported=reported
+            **shallow(drift),
+            by_database={},
+            by_tenant={},
+            reported=reported,
         ),
         provision_if_now=PartedCurve(
             **shallow(provision), by_database={}, by_tenant={}
@@ -55,7 +60,8 @@ def _api(t: Tables, scenario: Scenario) -> ApiSummary:
     end = run_end_us(t, scenario) + 1
     found = cloud.calls(t, scenario, scenario.measure_from_us, end)
     outcomes = Counter(
-        r.values["outcome"] or "unanswered" for r in t.rows("truth.cloud_call")
+        r.values["outcome"] or "unanswered"
+        for r in t.rows("truth.cloud_call")
     )
     upgrades = []
     for begin, until in _upgrades(t, scenario):
@@ -97,7 +103,9 @@ def _upgrades(t: Tables, scenario: Scenario) -> list[tuple[int, int]]:
 
 
 def _jobs(t: Tables, scenario: Scenario) -> JobsSummary:
-    scripts = Counter(r.values["what"] for r in t.rows("truth.cloud_script"))
+    scripts = Counter(
+        r.values["what"] for r in t.rows("truth.cloud_script")
+    )
     notices = Counter(r.values["notice"] for r in t.rows("cloud.Notify"))
     effects = Counter(
         (r.values["site"], r.values["how"])

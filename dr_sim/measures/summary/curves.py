@@ -32,7 +32,9 @@ EXPOSED_CLASS = "site"
 
 def exposure_summary(whole: Whole) -> ExposureSummary:
     service = _with_parts(whole.exposure, whole)
-    others = {other: _of_class(whole, other) for other in ("database", "host")}
+    others = {
+        other: _of_class(whole, other) for other in ("database", "host")
+    }
     return ExposureSummary(
         **shallow(service),
         failure_class=EXPOSED_CLASS,
@@ -46,7 +48,9 @@ def exposure_part(whole: Whole, head: str) -> ClassedCurve:
     asks it of.
     """
     asked = [
-        line for line in whole.scenario.sla if split(line.measure)[0] == head
+        line
+        for line in whole.scenario.sla
+        if split(line.measure)[0] == head
     ]
 
     def of(failure_class: str) -> PartedCurve:
@@ -63,7 +67,9 @@ def exposure_part(whole: Whole, head: str) -> ClassedCurve:
                 whole.end_us,
             )
 
-        parted = PartedCurve(**shallow(part()), by_database={}, by_tenant={})
+        parted = PartedCurve(
+            **shallow(part()), by_database={}, by_tenant={}
+        )
         for line in mine:
             if line.database:
                 parted.by_database[line.database] = part(line.database)
@@ -84,7 +90,9 @@ def _reported(whole: Whole) -> ReportedCurve:
     validated.
     """
     curve = whole.reported()
-    parts = curve.window(whole.scenario.measure_from_us, whole.end_us).parts()
+    parts = curve.window(
+        whole.scenario.measure_from_us, whole.end_us
+    ).parts()
     defined = [
         [part.begin_us, part.end_us] for part in parts if part.duration_us
     ]
@@ -148,7 +156,9 @@ def _with_parts(of: Callable[..., AnyCurve], whole: Whole) -> PartedCurve:
     parted = PartedCurve(**shallow(worst), by_database={}, by_tenant={})
     for database in scenario.databases:
         curve = of(database.name)
-        parted.by_database[database.name] = curve_summary(curve, scenario, end)
+        parted.by_database[database.name] = curve_summary(
+            curve, scenario, end
+        )
     for tenant in asked_of(scenario):
         parted.by_tenant[tenant] = curve_summary(
             of(tenant=tenant), scenario, end
@@ -165,7 +175,9 @@ def curve_summary(
     curve = curve.window(scenario.measure_from_us, end)
     total = curve.duration_us
     out = CurveSummary(time_us=total)
-    never = curve.above_us(NO_WAY_US // 2) if isinstance(curve, Falling) else 0
+    never = (
+        curve.above_us(NO_WAY_US // 2) if isinstance(curve, Falling) else 0
+    )
     if isinstance(curve, Falling):
         out.never_us = never
     if not total:
@@ -175,7 +187,8 @@ def curve_summary(
         out.mean_s, out.max_s = seconds(out.mean_us), seconds(out.max_us)
     values = curve.quantiles_us([Fraction(q, 100) for q in QUANTILES])
     known = [
-        half_up(value) if value < NO_WAY_US // 2 else None for value in values
+        half_up(value) if value < NO_WAY_US // 2 else None
+        for value in values
     ]
     out.p50_us, out.p90_us, out.p95_us, out.p99_us = known
     for limit in limits_us(scenario):

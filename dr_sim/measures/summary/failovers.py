@@ -165,7 +165,9 @@ def _cannot_follow(whole: Whole, leg: Leg) -> list[CannotFollow]:
     for of, t in whole.at(following[0]):
         for row in t.rows("truth.cannot_follow"):
             name = of.scenario.databases[row.entity].name
-            found.append(CannotFollow(of.secondary, name, row.values["why"]))
+            found.append(
+                CannotFollow(of.secondary, name, row.values["why"])
+            )
     return sorted(found, key=lambda one: (one.place, one.database))
 
 
@@ -218,7 +220,8 @@ def _failover(
     ]
     outcomes = tenant_outcomes(t, scenario, f)
     tenants = [
-        _tenant(scenario, name, outcome) for name, outcome in outcomes.items()
+        _tenant(scenario, name, outcome)
+        for name, outcome in outcomes.items()
     ]
     return FailoverSummary(
         number=f.number,
@@ -228,7 +231,9 @@ def _failover(
         mode=scenario.failover.mode,
         ordered_by=None if order is None else order[1],
         ordered_us=None if order is None else order[0],
-        ordered_planned=None if order is None else _was_planned(t, order[0]),
+        ordered_planned=None
+        if order is None
+        else _was_planned(t, order[0]),
         failed_us=f.failed_us,
         events=_events_of(causes, f, order),
         data_loss_us=f.data_loss_us,
@@ -265,7 +270,9 @@ they judge.
 """
 
 
-def _limit_ended_the_wait(t: Tables, f: FailoverOutcome) -> EndedWait | None:
+def _limit_ended_the_wait(
+    t: Tables, f: FailoverOutcome
+) -> EndedWait | None:
     """Where the drain limit decided what was lost: the instant, and how many files of databases
     that were then brought online without them were still on their way, and hold what those lack.
     None where nothing that was left behind could have come, or it would have brought nothing.
@@ -295,7 +302,8 @@ def _limit_ended_the_wait(t: Tables, f: FailoverOutcome) -> EndedWait | None:
         if row.time_us <= rang[-1] and row.entity in behind:
             states[row.entity, row.values["file"]] = row.values["state"]
     reached = {
-        r.entity: r.values["fork_point_lsn"] for r in t.rows("truth.promoted")
+        r.entity: r.values["fork_point_lsn"]
+        for r in t.rows("truth.promoted")
     }
     needed = {
         (r.entity, r.values["file"])
@@ -439,7 +447,11 @@ def _orders(t: Tables) -> list[tuple[int, str, str]]:
     ]
     for r in sorted(given, key=lambda row: row.seq):
         mine = next(
-            (x for x in refused if x[:2] == (r.time_us, r.values["operator"])),
+            (
+                x
+                for x in refused
+                if x[:2] == (r.time_us, r.values["operator"])
+            ),
             None,
         )
         if mine is not None:

@@ -526,7 +526,9 @@ class CloudSummary:
 
     def count(self, measure: str) -> int:
         """Return 'jobs_twice' or 'jobs_lost'."""
-        return self.jobs.twice if measure == "jobs_twice" else self.jobs.lost
+        return (
+            self.jobs.twice if measure == "jobs_twice" else self.jobs.lost
+        )
 
     def part(self, measure: str) -> int | None:
         """Return 'api.first_try' or 'api.unanswered'."""

@@ -49,7 +49,9 @@ def _moved(told: Any, by_us: int) -> Any:
     for each in fields(told):
         value = getattr(told, each.name)
         instant = each.name in _INSTANTS and isinstance(value, int)
-        changes[each.name] = value + by_us if instant else _moved(value, by_us)
+        changes[each.name] = (
+            value + by_us if instant else _moved(value, by_us)
+        )
     return replace(told, **changes)
 
 

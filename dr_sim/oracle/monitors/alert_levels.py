@@ -68,7 +68,9 @@ def _could_have_begun(story: Story, time_us: int) -> int:
     the note and the telling.
     """
     recent = [
-        end for _, end in story.lives if end < time_us <= end + 60 * MINUTE_US
+        end
+        for _, end in story.lives
+        if end < time_us <= end + 60 * MINUTE_US
     ]
     return min(recent, default=time_us)
 
@@ -119,8 +121,12 @@ def told_again_at_every_retry(story: Story) -> Iterator[Breach]:
             )  # fmt: skip
 
 
-def _may_be_over(story: Story, row: Row, database: int, due_us: int) -> bool:
-    if due_us > story.end_us or not story.quiet_between(row.time_us, due_us):
+def _may_be_over(
+    story: Story, row: Row, database: int, due_us: int
+) -> bool:
+    if due_us > story.end_us or not story.quiet_between(
+        row.time_us, due_us
+    ):
         return True
     event = row.values["event_id"]
     kinds = ["seen.Restored", "truth.copy_gone", "truth.promoted"]
@@ -138,7 +144,8 @@ def _may_be_over(story: Story, row: Row, database: int, due_us: int) -> bool:
     if event == NOT_PROTECTED:
         first = story.last_before("seen.Restored", database, row.seq) < 0
         return (
-            first or story.of("truth.copy_gone", database)["time_us"].size == 0
+            first
+            or story.of("truth.copy_gone", database)["time_us"].size == 0
         )
     if event == NO_NEW_LOGS:
         return False
@@ -153,7 +160,9 @@ def _may_be_over(story: Story, row: Row, database: int, due_us: int) -> bool:
     return bool(others) or _news_of_files(story, row, database, due_us)
 
 
-def _news_of_files(story: Story, row: Row, database: int, due_us: int) -> bool:
+def _news_of_files(
+    story: Story, row: Row, database: int, due_us: int
+) -> bool:
     """Return whether a file came, or was found to be whole or not, that may end the danger: the
     file that is told of; for a hole, a log that holds the position.
     """

@@ -59,7 +59,9 @@ def minutes_text(us: int) -> str:
     return f"{us / MINUTE_US:.3g} min"
 
 
-def position_before(story: Story, database: int, seq: int) -> tuple[int, int]:
+def position_before(
+    story: Story, database: int, seq: int
+) -> tuple[int, int]:
     """Return where a database stood, as (fork, LSN), by the last restore before a row."""
     place = story.last_before("seen.Restored", database, seq)
     if place < 0:

@@ -66,7 +66,9 @@ def texts_are_right(story: Story) -> Iterator[Breach]:
             )  # fmt: skip
     for row, database in alerts_of_databases(story):
         form = TEXTS.get(row.values["event_id"])
-        wrong = "" if form is None else _wrong_text(story, row, database, form)
+        wrong = (
+            "" if form is None else _wrong_text(story, row, database, form)
+        )
         if wrong:
             yield Breach("R13", row.seq, row.time_us, database, wrong)
 
@@ -81,7 +83,10 @@ def _wrong_text(
     parts = said.groupdict()
     if parts["database"] != row.values["database"]:
         return f"event {event} names another database than it is about"
-    if "minutes" in parts and int(parts["minutes"]) != row.values["minutes"]:
+    if (
+        "minutes" in parts
+        and int(parts["minutes"]) != row.values["minutes"]
+    ):
         return f"event {event} says [{parts['minutes']}] minutes, and {row.values['minutes']}"
     if "path" in parts and not _is_full_path(
         story, database, parts["path"], row.values["name"]
@@ -96,7 +101,9 @@ def _wrong_text(
     return ""
 
 
-def _is_full_path(story: Story, database: int, path: str, name: str) -> bool:
+def _is_full_path(
+    story: Story, database: int, path: str, name: str
+) -> bool:
     if (
         not path.endswith(name)
         or len(path) <= len(name)
@@ -123,7 +130,9 @@ def _last_restored(story: Story, database: int, seq: int) -> set[str]:
     for at in range(place, max(-1, place - 3), -1):
         if at < place and restored["time_us"][place] >= life:
             break
-        header = last_header(story, database, int(restored["name"][at]), seq)
+        header = last_header(
+            story, database, int(restored["name"][at]), seq
+        )
         if header is not None:
             times |= {_utc_text(header[0]), _utc_text(header[1])}
     if place < 0 or (place < 2 and restored["time_us"][place] < life):
@@ -199,7 +208,7 @@ def _minutes_allowed(story: Story, row: Row, database: int) -> set[int]:
         before = restored["time_us"][max(0, place - 2) : place]
         times += before.tolist() + [story.first_start_us] * (place < 3)
         done = story.of("truth.restored", database)["time_us"]
-        times += done[: int(np.searchsorted(done, row.time_us, side="right"))][
-            -1:
-        ].tolist()
+        times += done[
+            : int(np.searchsorted(done, row.time_us, side="right"))
+        ][-1:].tolist()
     return {(row.time_us - at) // MINUTE_US for at in times}

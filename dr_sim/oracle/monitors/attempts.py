@@ -27,7 +27,9 @@ class Attempt:
     until_us: int
 
     def first(self, phase: str) -> PhaseRow | None:
-        return next((row for row in self.phases if row.phase == phase), None)
+        return next(
+            (row for row in self.phases if row.phase == phase), None
+        )
 
     @property
     def last(self) -> str:

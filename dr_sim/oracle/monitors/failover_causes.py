@@ -109,9 +109,13 @@ def _long_from_us(story: Story, silent: dict[str, int]) -> int | None:
     """Return from when on enough machines have been silent for long enough; None: too few are."""
     spec, machines = story.scenario.failover, story.scenario.machines
     needed = spec.machines_silent or len(machines)
-    seen = sorted(at for machine, at in silent.items() if machine in machines)
+    seen = sorted(
+        at for machine, at in silent.items() if machine in machines
+    )
     return (
-        seen[needed - 1] + spec.silent_for_us if len(seen) >= needed else None
+        seen[needed - 1] + spec.silent_for_us
+        if len(seen) >= needed
+        else None
     )
 
 
@@ -139,7 +143,9 @@ def _begun_over_a_hole(story: Story, begin: PhaseRow) -> Iterator[Breach]:
         since = story.between("seen.Restored", database, row.seq, begin.seq)
         news = ("seen.Landed", "seen.Validated")
         if since.stop == since.start and not any(
-            (found := story.between(kind, database, row.seq, begin.seq)).stop
+            (
+                found := story.between(kind, database, row.seq, begin.seq)
+            ).stop
             > found.start
             for kind in news
         ):
@@ -163,7 +169,9 @@ def a_silent_primary_is_acted_upon(story: Story) -> Iterator[Breach]:
         at = _long_from_us(story, silent_at(story, row.seq + 1))
         if at is None:
             continue
-        end_us = following.time_us if following is not None else story.end_us
+        end_us = (
+            following.time_us if following is not None else story.end_us
+        )
         due_us = (
             max(at, row.time_us, story.life_at(max(at, row.time_us))[0])
             + 2 * SLACK_US
@@ -201,7 +209,8 @@ def _acted(story: Story, at_us: int, due_us: int) -> bool:
         row.time_us <= due_us for row in story.rows("seen.PageOperator")
     )
     looked = any(
-        at_us <= row.time_us <= due_us for row in story.rows("seen.ListShare")
+        at_us <= row.time_us <= due_us
+        for row in story.rows("seen.ListShare")
     )
     no = (
         "seen.RefuseOrder",
@@ -219,7 +228,9 @@ def _pages_are_repeated(story: Story) -> Iterator[Breach]:
         due_us = row.time_us + story.retry_us + SLACK_US
         if following is not None and following.time_us <= due_us:
             continue
-        if due_us >= story.end_us or not story.up_between(row.time_us, due_us):
+        if due_us >= story.end_us or not story.up_between(
+            row.time_us, due_us
+        ):
             continue
         later = [
             (r.seq, r.time_us) for r in story.rows("seen.OperatorAnswered")

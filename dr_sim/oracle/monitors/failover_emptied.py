@@ -69,12 +69,15 @@ def _awaited(story: Story, attempt: Attempt, row: Row) -> list[str]:
             }
     landed = story.of("seen.Landed", row.entity)
     here = {
-        story.text(n) for n in landed["name"][landed["seq"] < row.seq].tolist()
+        story.text(n)
+        for n in landed["name"][landed["seq"] < row.seq].tolist()
     }
     for each in story.rows("seen.Inventory"):
         if each.seq < row.seq:
             files = json.loads(each.values["files"])
-            here |= {file[0] for file in files.get(story.name(row.entity), [])}
+            here |= {
+                file[0] for file in files.get(story.name(row.entity), [])
+            }
     refused = {
         each.values["name"]
         for each in rows_in(story, attempt, "seen.RecopyFailed")
@@ -127,12 +130,16 @@ def _beyond(story: Story, row: Row) -> list[str]:
         return []
     rows = story.of("seen.Validated", row.entity)
     beyond = (rows["seq"] < row.seq) & (rows["header.kind"] == LOG)
-    beyond &= (rows["header.last_lsn"] > redo) & (rows["header.fork"] == fork)
+    beyond &= (rows["header.last_lsn"] > redo) & (
+        rows["header.fork"] == fork
+    )
     beyond &= rows["header.last_lsn"] > rows["header.first_lsn"]
     names = rows["name"][beyond]
     for kind in ("seen.Delete", "seen.ValidationFailed", "seen.Restored"):
         other = story.of(kind, row.entity)
-        names = names[~np.isin(names, other["name"][other["seq"] < row.seq])]
+        names = names[
+            ~np.isin(names, other["name"][other["seq"] < row.seq])
+        ]
     return [story.text(name) for name in names[:1].tolist()]
 
 
@@ -156,5 +163,7 @@ def _to_a_point(story: Story, row: Row) -> bool:
 def _limit_us(story: Story, attempt: Attempt) -> int:
     """Return when the drain's limit is over: it counts from the first emptying."""
     draining = attempt.first("draining")
-    begun_us = attempt.begin.time_us if draining is None else draining.time_us
+    begun_us = (
+        attempt.begin.time_us if draining is None else draining.time_us
+    )
     return begun_us + story.scenario.failover.drain_limit_us

@@ -160,7 +160,9 @@ def nothing_is_restored_after_recovery(story: Story) -> Iterator[Breach]:
             since = ordered[-1].seq
             undone = any(
                 since < each.seq < row.seq
-                for each in story.rows("seen.RecoverFailed", "seen.Inventory")
+                for each in story.rows(
+                    "seen.RecoverFailed", "seen.Inventory"
+                )
             )
             if not undone:
                 yield Breach(
@@ -196,7 +198,9 @@ def users_come_last(story: Story) -> Iterator[Breach]:
                     "R15", row.seq, row.time_us, min(open_ones),
                     f"users are sent here before {name} is online",
                 )  # fmt: skip
-            complete = any(each.kind == "seen.Provisioned" for each in before)
+            complete = any(
+                each.kind == "seen.Provisioned" for each in before
+            )
             if story.scenario.directory.changes_num and not complete:
                 yield Breach(
                     "R15", row.seq, row.time_us, -1,
@@ -239,7 +243,10 @@ def a_failover_ends_or_says_why(story: Story) -> Iterator[Breach]:
         spec.drain_limit_us, spec.restore_limit_us, story.retry_us
     )
     longest_us += (
-        story.retry_us + spec.fence_timeout_us + users.switch_us + users.ttl_us
+        story.retry_us
+        + spec.fence_timeout_us
+        + users.switch_us
+        + users.ttl_us
     )
     longest_us += 2 * story.scenario.manager_restart_us + 10 * SLACK_US
     signs = (

@@ -98,7 +98,9 @@ class _Shelf:
 
     def begun(self, kind: int) -> Ints:
         """Return the LSNs by which incrementals name bases of that kind."""
-        begun: Ints = self.first[(self.kind == kind) & (self.copy_only == 0)]
+        begun: Ints = self.first[
+            (self.kind == kind) & (self.copy_only == 0)
+        ]
         return begun
 
     def stands(self) -> np.ndarray:
@@ -161,7 +163,10 @@ def _deletes_of(
     last_rows = (len(rows["name"]) - 1 - back)[
         order
     ]  # of each name the last header
-    names, known_seq = rows["name"][last_rows], rows["seq"][oldest_rows[order]]
+    names, known_seq = (
+        rows["name"][last_rows],
+        rows["seq"][oldest_rows[order]],
+    )
     fields = (
         "kind",
         "first_lsn",
@@ -191,7 +196,11 @@ def _deletes_of(
             oldest += int(np.argmax(before))
         whole = shelf.where(there)
         wrong = _wrong_delete(
-            story, whole, before, after, _young_since(story, database, at_us)
+            story,
+            whole,
+            before,
+            after,
+            _young_since(story, database, at_us),
         )
         if wrong:
             yield Breach("R18", seq, at_us, database, wrong)
@@ -299,10 +308,14 @@ def the_primary_keeps_what_is_not_copied(story: Story) -> Iterator[Breach]:
         ]
     )
     lost = gone["file"][gone["why"] != story.text_id(RETENTION)]
-    never = by_age & ~np.isin(gone["file"], np.concatenate([came, torn, lost]))
+    never = by_age & ~np.isin(
+        gone["file"], np.concatenate([came, torn, lost])
+    )
     bad = landed["file"][landed["intact"] == 0]
     again = by_age & np.isin(gone["file"], np.concatenate([bad, lost]))
-    coming = _on_their_way(story, gone, again & ~np.isin(gone["file"], torn))
+    coming = _on_their_way(
+        story, gone, again & ~np.isin(gone["file"], torn)
+    )
     for place in np.flatnonzero(never | coming)[:1].tolist():
         what = "has never landed" if never[place] else "is on its way"
         yield Breach(
@@ -323,7 +336,9 @@ def _on_their_way(
     for place in np.flatnonzero(which).tolist():
         states = story.of("truth.file_state", int(gone["entity"][place]))
         mine = states["file"] == gone["file"][place]
-        before = states["state"][mine & (states["seq"] < gone["seq"][place])]
+        before = states["state"][
+            mine & (states["seq"] < gone["seq"][place])
+        ]
         found[place] = len(before) > 0 and int(before[-1]) not in at_rest
     return found
 
@@ -338,7 +353,10 @@ def old_files_go(story: Story) -> Iterator[Breach]:
     old_us = story.scenario.start_utc_us + since_us - retention_us
     for database in story.databases:
         rows = story.of("seen.Validated", database)
-        finished, kinds = rows["header.finished_utc_us"], rows["header.kind"]
+        finished, kinds = (
+            rows["header.finished_utc_us"],
+            rows["header.kind"],
+        )
         old = finished < old_us
         fulls = np.unique(rows["header.last_lsn"][old & (kinds == FULL)])
         keep = max(1, story.scenario.secondary.retention_count)

@@ -92,7 +92,9 @@ def what_lies_there_is_copied(story: Story) -> Iterator[Breach]:
         lies_there = (
             row.values["reachable"] and name and not row.values["copying"]
         )
-        if not lies_there or _has_landed(story, row.entity, name, row.time_us):
+        if not lies_there or _has_landed(
+            story, row.entity, name, row.time_us
+        ):
             last.pop(row.entity, None)
             continue
         known, rows = last.get(row.entity, ("", []))
@@ -113,7 +115,9 @@ def what_lies_there_is_copied(story: Story) -> Iterator[Breach]:
             )  # fmt: skip
 
 
-def _has_landed(story: Story, database: int, name: str, until_us: int) -> bool:
+def _has_landed(
+    story: Story, database: int, name: str, until_us: int
+) -> bool:
     rows = story.of("seen.Landed", database)
     found = rows["name"][
         : story.within("seen.Landed", database, 0, until_us).stop
@@ -196,7 +200,9 @@ def dropped_after_its_replacement_is_here(story: Story) -> Iterator[Breach]:
 
 def a_copy_does_not_go_back(story: Story) -> Iterator[Breach]:
     """A full that ends before where the copy stands replaces it only if what follows leads on."""
-    for row in story.rows("seen.Restore") if _replaces_anything(story) else ():
+    for row in (
+        story.rows("seen.Restore") if _replaces_anything(story) else ()
+    ):
         if not row.values["replace"]:
             continue
         database = row.entity
@@ -204,13 +210,19 @@ def a_copy_does_not_go_back(story: Story) -> Iterator[Breach]:
         fork, redo = position_before(story, database, row.seq)
         if place < 0:
             continue
-        since_us = int(story.of("seen.Restored", database)["time_us"][place])
+        since_us = int(
+            story.of("seen.Restored", database)["time_us"][place]
+        )
         if story.any_within(
             ("truth.copy_gone",), database, since_us, row.time_us
         ):
             continue
         reach = _reach(
-            story, database, story.text_id(row.values["name"]), row.seq, fork
+            story,
+            database,
+            story.text_id(row.values["name"]),
+            row.seq,
+            fork,
         )
         if reach is not None and reach < redo:
             yield Breach(

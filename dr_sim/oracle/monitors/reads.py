@@ -34,9 +34,9 @@ def counted_before_the_read(story: Story) -> Iterator[Breach]:
     saves = story["seen.Save"]
     for kind in READS:
         rows = story[kind]
-        usual = np.isin(rows["seq"] - 2, saves["seq"]) & _renamed_just_before(
-            story, rows
-        )
+        usual = np.isin(
+            rows["seq"] - 2, saves["seq"]
+        ) & _renamed_just_before(story, rows)
         for place in np.flatnonzero(~usual).tolist():
             database, name = (
                 int(rows["entity"][place]),
@@ -116,7 +116,9 @@ def replay_waits_on_purpose_only(story: Story) -> Iterator[Breach]:
             )
         )
         reads = np.sort(
-            np.concatenate([story.of(kind, database)["seq"] for kind in READS])
+            np.concatenate(
+                [story.of(kind, database)["seq"] for kind in READS]
+            )
         )
         if not len(answers):
             continue
@@ -125,7 +127,9 @@ def replay_waits_on_purpose_only(story: Story) -> Iterator[Breach]:
         read_us = np.append(
             _times(story, database, reads, READS), story.end_us
         )
-        long = np.flatnonzero(read_us[next_place] - at_us > story.patience_us)
+        long = np.flatnonzero(
+            read_us[next_place] - at_us > story.patience_us
+        )
         for place in long.tolist():
             next_read = int(next_place[place])
             if next_read < len(reads) and _came_late(
@@ -186,13 +190,17 @@ def _idle(
     rows = story.of("seen.Validated", database)
     fits = (rows["header.kind"] == LOG) & (rows["header.first_lsn"] <= redo)
     fits &= (rows["header.last_lsn"] > redo) & (rows["time_us"] < until_us)
-    fits &= (rows["header.fork"] == fork) & (rows["header.first_fork"] == fork)
+    fits &= (rows["header.fork"] == fork) & (
+        rows["header.first_fork"] == fork
+    )
     done = story.of("seen.Restored", database)
     fits &= ~np.isin(rows["name"], done["name"][done["time_us"] < until_us])
     for place in np.flatnonzero(fits).tolist():
         since_us = max(from_us, int(rows["time_us"][place]))
         since_us = max(
-            since_us, story.life_at(since_us)[0], _free_us(story, rows, place)
+            since_us,
+            story.life_at(since_us)[0],
+            _free_us(story, rows, place),
         )
         due_us = since_us + story.patience_us
         if due_us >= until_us or not story.quiet_between(since_us, due_us):

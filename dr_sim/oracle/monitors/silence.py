@@ -36,7 +36,9 @@ def silence_is_told(story: Story) -> Iterator[Breach]:
             life = story.life_at(due_us)[0]
             if life > begin_us:
                 # what it knows of the time before its start is an estimate
-                due_us = max(due_us, life) + story.retry_us + story.patience_us
+                due_us = (
+                    max(due_us, life) + story.retry_us + story.patience_us
+                )
             if due_us >= end_us or not story.quiet_between(
                 max(begin_us, life), due_us
             ):

@@ -158,7 +158,11 @@ class Story:
         )
 
     def any_within(
-        self, kinds: Iterable[str], database: int, from_us: int, until_us: int
+        self,
+        kinds: Iterable[str],
+        database: int,
+        from_us: int,
+        until_us: int,
     ) -> bool:
         return any(
             (found := self.within(kind, database, from_us, until_us)).stop
@@ -176,9 +180,9 @@ class Story:
 
     def quiet_between(self, from_us: int, until_us: int) -> bool:
         """Return whether the manager was up, and no failover on, from one instant to another."""
-        return self.up_between(from_us, until_us) and not self.failover_within(
+        return self.up_between(
             from_us, until_us
-        )
+        ) and not self.failover_within(from_us, until_us)
 
     def failover_within(self, from_us: int, until_us: int) -> bool:
         phase = ""
@@ -194,7 +198,8 @@ class Story:
     def up_between(self, from_us: int, until_us: int) -> bool:
         """Return whether one life of the manager spans an interval."""
         return any(
-            begin <= from_us and until_us <= end for begin, end in self.lives
+            begin <= from_us and until_us <= end
+            for begin, end in self.lives
         )
 
     def life_at(self, time_us: int) -> tuple[int, int]:
@@ -235,14 +240,18 @@ class Story:
             self.log_interval_us(database),
         )
         return (
-            window_us if interval_us < window_us else interval_us + window_us
+            window_us
+            if interval_us < window_us
+            else interval_us + window_us
         )
 
     @property
     def patience_us(self) -> int:
         """How long a log may wait on purpose, and until the retry after that."""
         replay = self.scenario.replay
-        return replay.delay_us + replay.every_us + replay.retry_us + SLACK_US
+        return (
+            replay.delay_us + replay.every_us + replay.retry_us + SLACK_US
+        )
 
 
 def lost_here(

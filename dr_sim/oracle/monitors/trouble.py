@@ -83,7 +83,9 @@ def _bad_fulls(story: Story, database: int) -> Iterator[Breach]:
             continue
         seen.add(name)
         tries_us = (replay.attempts + 3) * story.retry_us
-        limit_us = max(tries_us, replay.age_us) + 2 * story.retry_us + SLACK_US
+        limit_us = (
+            max(tries_us, replay.age_us) + 2 * story.retry_us + SLACK_US
+        )
         due_us = _due_without_a_copy(story, row, limit_us)
         if due_us >= story.end_us or not story.quiet_between(
             row.time_us, due_us
@@ -93,7 +95,8 @@ def _bad_fulls(story: Story, database: int) -> Iterator[Breach]:
             "seen.Validated", database, row.time_us + 1, due_us
         )
         if (
-            story.of("seen.Validated", database)["header.kind"][whole] != LOG
+            story.of("seen.Validated", database)["header.kind"][whole]
+            != LOG
         ).any():
             continue
         ended = ("seen.Delete", "truth.promoted")
@@ -122,7 +125,9 @@ def _ways(story: Story, row: Row) -> Iterator[tuple[int, int]]:
     until it had landed, or was gone at the primary.
     """
     landed = story.of("truth.landed", row.entity)
-    named = np.flatnonzero(landed["name"] == story.text_id(row.values["name"]))
+    named = np.flatnonzero(
+        landed["name"] == story.text_id(row.values["name"])
+    )
     if not len(named):
         return
     states = story.of("truth.file_state", row.entity)
@@ -152,7 +157,9 @@ def _limit_us(story: Story, row: Row, database: int) -> int | None:
 
 
 def _is_well(story: Story, row: Row, database: int, due_us: int) -> bool:
-    if due_us >= story.end_us or not story.quiet_between(row.time_us, due_us):
+    if due_us >= story.end_us or not story.quiet_between(
+        row.time_us, due_us
+    ):
         return True
     ended = ("truth.promoted", "truth.copy_gone", "seen.Restored")
     if row.kind == "seen.RestoreFailed" and story.any_within(
@@ -189,7 +196,9 @@ def _holes(story: Story, database: int) -> Iterator[Breach]:
         + 2 * story.retry_us
     )
     limit_us += SLACK_US
-    for begin_us, end_us, seq, redo in standstills(story, database, limit_us):
+    for begin_us, end_us, seq, redo in standstills(
+        story, database, limit_us
+    ):
         rows = story.of("seen.Validated", database)
         here = slice(
             int(np.searchsorted(rows["seq"], seq)),
@@ -260,7 +269,9 @@ def a_standstill_is_told(story: Story) -> Iterator[Breach]:
     for database in story.databases:
         if not story.log_interval_us(database):
             continue
-        limit_us = scenario.replay.age_us + story.patience_us + story.retry_us
+        limit_us = (
+            scenario.replay.age_us + story.patience_us + story.retry_us
+        )
         for begin_us, end_us, seq, redo in standstills(
             story, database, limit_us
         ):
@@ -282,7 +293,9 @@ def a_standstill_is_told(story: Story) -> Iterator[Breach]:
             since_us = max(begin_us, int(rows["time_us"][found[0]]))
             since_us = max(since_us, story.life_at(since_us)[0])
             due_us = since_us + limit_us
-            if due_us >= end_us or not story.quiet_between(since_us, due_us):
+            if due_us >= end_us or not story.quiet_between(
+                since_us, due_us
+            ):
                 continue
             if story.any_within(
                 ("truth.promoted",), database, begin_us, due_us
@@ -332,6 +345,8 @@ def _can_be_known(story: Story, database: int, name: str, seq: int) -> bool:
     if not len(found) or header is None:
         return False
     until_us = (
-        header[0] if kind_in_name(story.text(restored)) == LOG else header[1]
+        header[0]
+        if kind_in_name(story.text(restored)) == LOG
+        else header[1]
     )
     return int(landed["modified_utc_us"][found[-1]]) <= until_us

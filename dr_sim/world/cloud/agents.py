@@ -309,7 +309,10 @@ class Agent:
         if process is None:
             self._ask(
                 AskScript(
-                    command.network, command.site, command.job, command.attempt
+                    command.network,
+                    command.site,
+                    command.job,
+                    command.attempt,
                 )
             )
             return
@@ -417,7 +420,11 @@ class Agent:
     def _note(self, process: Process, what: str) -> None:
         command = process.command
         self._note_of(
-            command.job, command.attempt, command.script, process.entity, what
+            command.job,
+            command.attempt,
+            command.script,
+            process.entity,
+            what,
         )
 
     def _note_of(

@@ -110,7 +110,9 @@ class Configuration:
         thing.value = value
         if not self.target or site not in (self.source, self.target):
             return  # there is no other side to be like
-        other = self.sides[self.source if site == self.target else self.target]
+        other = self.sides[
+            self.source if site == self.target else self.target
+        ]
         its = other.things[entity]
         found = next(
             (i for i, b in enumerate(its.beyond) if b.value == value), None
@@ -156,7 +158,9 @@ class Configuration:
             changes = {each.change for each in mine.beyond}
             changes ^= {each.change for each in theirs.beyond}
             count += max(1, len(changes))
-            since += [b.at_us for b in (*mine.beyond[:1], *theirs.beyond[:1])]
+            since += [
+                b.at_us for b in (*mine.beyond[:1], *theirs.beyond[:1])
+            ]
         return min(since, default=-1), count
 
     def missing(self) -> list[tuple[str, str]]:

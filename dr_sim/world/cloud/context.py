@@ -32,7 +32,9 @@ class CloudContext:
         self.scenario: Scenario = world.scenario
         self.journal: AnyJournal = world.journal
         scenario = world.scenario
-        self.streams = Streams(scenario.seed, scenario.replication_no, _WORDS)
+        self.streams = Streams(
+            scenario.seed, scenario.replication_no, _WORDS
+        )
         self.long_streams = (
             world.streams
         )  # of names that many words are asked for

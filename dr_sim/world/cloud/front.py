@@ -97,13 +97,17 @@ class Call:
 @dataclass(slots=True)
 class Client:
     spec: CloudClient
-    next_action: int = 0  # the number of the next call that asks for a change
+    next_action: int = (
+        0  # the number of the next call that asks for a change
+    )
     counted_to_us: int = (
         0  # calls before that instant have been counted or played
     )
     last_request: str = ""  # of the last change that it asked for
     entry: Entry | None = None
-    asks_for: list[int] = field(default_factory=list)  # found ahead, in order
+    asks_for: list[int] = field(
+        default_factory=list
+    )  # found ahead, in order
 
 
 @lru_cache(1024)
@@ -196,7 +200,9 @@ class ApiFront:
             client.next_action = first + _AHEAD
         return found[0]
 
-    def _asking(self, spec: CloudClient, first: int, last: int) -> list[int]:
+    def _asking(
+        self, spec: CloudClient, first: int, last: int
+    ) -> list[int]:
         """Return the calls in [first, last) that ask for a change."""
         if not spec.actions_ppm:
             return []
@@ -255,7 +261,11 @@ class ApiFront:
                 CallsAlike, spec.name, client.last_request, calls
             )
             self._context.note(
-                "truth.cloud_calls", -1, spec.name, client.counted_to_us, calls
+                "truth.cloud_calls",
+                -1,
+                spec.name,
+                client.counted_to_us,
+                calls,
             )
         client.counted_to_us = until_us
 
@@ -281,7 +291,9 @@ class ApiFront:
 
     def _change_of(self, client: Client, number: int) -> Request:
         spec = client.spec
-        draw = self._context.long_streams.of(f"client {spec.name}", "change")
+        draw = self._context.long_streams.of(
+            f"client {spec.name}", "change"
+        )
         networks = self._world.networks_of(spec)
         network = networks[draw.below(3 * number, len(networks))]
         words = (draw.word(3 * number + 1), draw.word(3 * number + 2))
@@ -315,7 +327,9 @@ class ApiFront:
         gaps = self._context.long_streams.of("changes", "arrival")
         at = after_us + max(1, gaps.law(index, self._gaps))
         if at <= self._context.scenario.run_for_us:
-            self._context.agenda.at(at, Class.JOB, -1, self._change, index, at)
+            self._context.agenda.at(
+                at, Class.JOB, -1, self._change, index, at
+            )
 
     def _change(self, index: int, at_us: int) -> None:
         self._plan_change(index + 1, at_us)
@@ -332,12 +346,19 @@ class ApiFront:
         self._changes += 1
         params = _named(entity)
         asked = Request(
-            OPERATORS, f"e{self._changes}", operation, network, entity, params
+            OPERATORS,
+            f"e{self._changes}",
+            operation,
+            network,
+            entity,
+            params,
         )
         self.call(_OPERATORS, -self._changes, asked)
 
     # ---- one call
-    def call(self, client: CloudClient, number: int, request: Request) -> None:
+    def call(
+        self, client: CloudClient, number: int, request: Request
+    ) -> None:
         self._try(Call(client, number, request, self._context.now_us))
 
     def _try(self, call: Call) -> None:
@@ -381,7 +402,9 @@ class ApiFront:
         if lives.older is not None and call.number % 2:
             # this caller still knows the older manager; nothing it says is heard
             now = self._context.now_us
-            lives.tell_older(call.request.event(now, self._world.utc_us(), 0))
+            lives.tell_older(
+                call.request.event(now, self._world.utc_us(), 0)
+            )
             return
         if not lives.up:
             if which == call.tries and not call.over:
@@ -404,8 +427,14 @@ class ApiFront:
                 disturbance, call.client, call.number, call.tries
             ):
                 return
-        at = self._context.now_us + self._world.spec.answers_us + self._half_us
-        self._context.agenda.at(at, _ANSWER, -1, self._answered, call, command)
+        at = (
+            self._context.now_us
+            + self._world.spec.answers_us
+            + self._half_us
+        )
+        self._context.agenda.at(
+            at, _ANSWER, -1, self._answered, call, command
+        )
 
     def _answered(self, call: Call, command: AnswerCall) -> None:
         if call.over:

@@ -34,7 +34,9 @@ class CloudLives:
             Callable[[], None]
         ] = []  # who tells it as soon as it is up
         self._gone = False  # its site is lost
-        self._put_back_to_us = -1  # its store may know the roles of that time
+        self._put_back_to_us = (
+            -1
+        )  # its store may know the roles of that time
         self.older: CloudManager | None = None
         self._older_life = 0
         self._copies: list[
@@ -133,17 +135,24 @@ class CloudLives:
         for command in older.handle(event):
             if isinstance(command, SaveAll):
                 self._context.note(
-                    "truth.cloud_older", -1, self._older_life, "save refused"
+                    "truth.cloud_older",
+                    -1,
+                    self._older_life,
+                    "save refused",
                 )
                 self.older = None
                 return
             what = type(command).__name__
-            self._context.note("truth.cloud_older", -1, self._older_life, what)
+            self._context.note(
+                "truth.cloud_older", -1, self._older_life, what
+            )
             self._world.do_for_older(command, self._older_life)
 
     # ---- old copies of the store
     def keep_copy(self) -> None:
-        self._copies.append((self._context.now_us, self._driver.store.load()))
+        self._copies.append(
+            (self._context.now_us, self._driver.store.load())
+        )
         self._context.note("truth.cloud_store_copied", -1)
 
     def restore_copy(self) -> bool:
@@ -160,7 +169,9 @@ class CloudLives:
         return True
 
     # ---- telling
-    def tell_until_heard(self, make: Callable[..., Event], *args: Any) -> None:
+    def tell_until_heard(
+        self, make: Callable[..., Event], *args: Any
+    ) -> None:
         """Hand over make(mono, utc, 0, *args), again at each start until the manager
         survives it.
         """
@@ -168,7 +179,9 @@ class CloudLives:
         if self.up:
             driver.tell_new(make, *args)
         if not self.up:
-            self._waiting.append(partial(self.tell_until_heard, make, *args))
+            self._waiting.append(
+                partial(self.tell_until_heard, make, *args)
+            )
 
     def looked(self) -> None:
         """It is up, and has seen what is there: it is told what waits."""

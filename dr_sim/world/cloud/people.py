@@ -76,8 +76,12 @@ class People:
         self._next()
 
     def _forget(self, work: DoByHand) -> bool:
-        stream = self._context.streams.once(f"cloud {work.work}", "forgotten")
+        stream = self._context.streams.once(
+            f"cloud {work.work}", "forgotten"
+        )
         return stream.below(0, _PPM) < self._world.spec.jobs.forgotten_ppm
 
     def _say(self, work: DoByHand) -> None:
-        self._world.lives.tell_until_heard(HandsDone, work.network, work.work)
+        self._world.lives.tell_until_heard(
+            HandsDone, work.network, work.work
+        )

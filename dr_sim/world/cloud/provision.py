@@ -64,7 +64,9 @@ def _run_us(chains: Sequence[Sequence[int]], at_once: int) -> int:
     """Return how long all chains take, where that many of their links run at one time. The next
     link of a chain waits behind what waits already, as in the job manager's queue.
     """
-    ready = deque((number, 0) for number, chain in enumerate(chains) if chain)
+    ready = deque(
+        (number, 0) for number, chain in enumerate(chains) if chain
+    )
     running: list[tuple[int, int, int]] = []
     now_us = 0
     while ready or running:

@@ -230,7 +230,9 @@ class CloudWorld:
 
         def entity(told: Any) -> int:
             cls: type = told.__class__
-            return index.get(told.network, -1) if cls in of_a_network else -1
+            return (
+                index.get(told.network, -1) if cls in of_a_network else -1
+            )
 
         journal = context.journal
         return Place(
@@ -242,12 +244,16 @@ class CloudWorld:
             journal.note,
         )
 
-    def _build(self, incarnation: int, stored: dict[str, str]) -> CloudManager:
+    def _build(
+        self, incarnation: int, stored: dict[str, str]
+    ) -> CloudManager:
         return CloudManager(self._config, incarnation, stored)
 
     def newer_version(self) -> None:
         """From its next life on the manager is of a newer version."""
-        self._config = replace(self._config, version=self._config.version + 1)
+        self._config = replace(
+            self._config, version=self._config.version + 1
+        )
 
     def start(self) -> None:
         self.driver.start()
@@ -289,7 +295,9 @@ class CloudWorld:
     def entities(self, network: CloudNetwork) -> tuple[str, ...]:
         """Return the things in a network that can be changed."""
         return tuple(
-            e for names in self._things[network.name].values() for e in names
+            e
+            for names in self._things[network.name].values()
+            for e in names
         )
 
     def things(self, network: str) -> dict[str, tuple[str, ...]]:
@@ -414,7 +422,9 @@ class CloudWorld:
             self.context.now_us + self.spec.rtt_us,
             self.driver.incarnation,
         )
-        self.context.agenda.at(at, _ANSWER, -1, self._side_read, command, life)
+        self.context.agenda.at(
+            at, _ANSWER, -1, self._side_read, command, life
+        )
 
     def _side_read(self, command: ReadSide, incarnation: int) -> None:
         index = self._index[command.network]
@@ -495,7 +505,9 @@ class CloudWorld:
         """Let somebody change a thing at one side without a report."""
         self._hand(self._index[network], site, entity, change)
 
-    def _hand(self, index: int, site: str, entity: str, change: str) -> None:
+    def _hand(
+        self, index: int, site: str, entity: str, change: str
+    ) -> None:
         configuration = self.configurations[index]
         if not configuration.apply(site, entity, change):
             return
@@ -540,7 +552,12 @@ class CloudWorld:
             context = self.context
             now_us = context.agenda._now
             context.journal.note(
-                "truth.cloud_drift", now_us, index, since_us, count, takes_us
+                "truth.cloud_drift",
+                now_us,
+                index,
+                since_us,
+                count,
+                takes_us,
             )
 
         return changed
@@ -548,7 +565,10 @@ class CloudWorld:
     def _would_take_us(self) -> int:
         """Return how long a failover would wait now until its site is configured."""
         lacks = tuple(
-            [self._missing(index) for index in range(len(self.configurations))]
+            [
+                self._missing(index)
+                for index in range(len(self.configurations))
+            ]
         )
         known = self._takes_us.get(lacks)
         if known is None:

@@ -143,7 +143,9 @@ class CloudSites:
         if known_us <= self._since_us:
             tell(ProvisionAsked, self.active, False)
             if self.second:
-                tell(SiteStands, self.second, self._identifiers(self.second))
+                tell(
+                    SiteStands, self.second, self._identifiers(self.second)
+                )
         if self._goes_to:
             tell(ProvisionAsked, self._goes_to, self._answers())
 
@@ -184,4 +186,6 @@ class CloudSites:
         self._context.note("truth.cloud_stands", -1, site)
         for configuration in world.configurations:
             configuration.stands(site, fresh)
-        world.lives.tell_until_heard(SiteStands, site, self._identifiers(site))
+        world.lives.tell_until_heard(
+            SiteStands, site, self._identifiers(site)
+        )

@@ -17,7 +17,9 @@ from dr_sim.world.hands.surroundings import Surroundings
 class FailoverHands:
     """Hands for the failover. table: a hand for each class of command."""
 
-    def __init__(self, driver: Driver[Machine], around: Surroundings) -> None:
+    def __init__(
+        self, driver: Driver[Machine], around: Surroundings
+    ) -> None:
         place, claims = around.place, around.claims
         self._place = place
         self._claims = claims
@@ -47,7 +49,10 @@ class FailoverHands:
         self._promotion.reach.phase(command.phase)
         if command.phase is FailoverPhase.RECOVERING:
             self._claims.kept = True
-        if command.phase in (FailoverPhase.DRAINING, FailoverPhase.ABANDONED):
+        if command.phase in (
+            FailoverPhase.DRAINING,
+            FailoverPhase.ABANDONED,
+        ):
             self._secondary.by_hand(command.phase is FailoverPhase.DRAINING)
 
     def _claim(self, command: c.Claim) -> None:
@@ -86,7 +91,9 @@ class FailoverHands:
         takes_us, entries = self._directory.provision()
         life = self._driver.incarnation
         if self._configure is None:
-            self._driver.answer_after(takes_us, life, e.Provisioned, entries)
+            self._driver.answer_after(
+                takes_us, life, e.Provisioned, entries
+            )
             return
         agenda = self._driver.place.agenda
         ready_us = agenda.now_us + takes_us

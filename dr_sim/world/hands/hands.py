@@ -26,7 +26,10 @@ class Hands:
     """
 
     def __init__(
-        self, context: Context, driver: Driver[Machine], around: Surroundings
+        self,
+        context: Context,
+        driver: Driver[Machine],
+        around: Surroundings,
     ) -> None:
         self._context = context
         self._driver = driver
@@ -65,7 +68,9 @@ class Hands:
 
     def attempts_in_store(self, database: str, name: str) -> int:
         """Return the read counter of a file, as it is stored."""
-        return int(self._driver.store.get(f"attempts/{database}/{name}") or 0)
+        return int(
+            self._driver.store.get(f"attempts/{database}/{name}") or 0
+        )
 
     def is_promoted(self, index: int) -> bool:
         return self._promotion.is_promoted(index)

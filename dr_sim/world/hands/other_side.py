@@ -55,7 +55,11 @@ class OtherSideHands:
         half_us = self._remote.round_trip_us // 2
         if half_us and self._remote.path_up():
             context.agenda.at(
-                context.now_us + half_us, Class.ANSWER, -1, question, half_us
+                context.now_us + half_us,
+                Class.ANSWER,
+                -1,
+                question,
+                half_us,
             )
         else:
             question(0)
@@ -75,7 +79,11 @@ class OtherSideHands:
         self._ask(asked)
 
     def _recopy(self, command: c.Recopy) -> None:
-        driver, database, name = self._driver, command.database, command.name
+        driver, database, name = (
+            self._driver,
+            command.database,
+            command.name,
+        )
         life = driver.incarnation
 
         def asked(back_us: int) -> None:
@@ -94,12 +102,20 @@ class OtherSideHands:
         self._ask(asked)
 
     def _take_backup(self, command: c.TakeBackup) -> None:
-        driver, database, kind = self._driver, command.database, command.kind
+        driver, database, kind = (
+            self._driver,
+            command.database,
+            command.kind,
+        )
         life = driver.incarnation
 
         def asked(back_us: int) -> None:
-            def told(make: Callable[..., Event], what: str | Refused) -> None:
-                driver.answer_after(back_us, life, make, database, kind, what)
+            def told(
+                make: Callable[..., Event], what: str | Refused
+            ) -> None:
+                driver.answer_after(
+                    back_us, life, make, database, kind, what
+                )
 
             def finished(file: BackupFile | None) -> None:
                 if file is None:
@@ -120,7 +136,9 @@ class OtherSideHands:
         life = driver.incarnation
 
         def asked(back_us: int) -> None:
-            reachable, waiting = self._remote.ask_share(self._index[database])
+            reachable, waiting = self._remote.ask_share(
+                self._index[database]
+            )
             listed = {f.name: f.modified_utc_us for f in waiting}
             driver.answer_after(
                 back_us, life, e.ShareAnswered, database, reachable, listed
@@ -132,11 +150,15 @@ class OtherSideHands:
         reachable, headers = self._remote.list_share(
             self._index[command.database]
         )
-        self._driver.soon(e.ShareListed, command.database, reachable, headers)
+        self._driver.soon(
+            e.ShareListed, command.database, reachable, headers
+        )
 
     def _fetch(self, command: c.Fetch) -> None:
         index = self._index[command.database]
-        for name, reason in self._remote.fetch(index, command.names).items():
+        for name, reason in self._remote.fetch(
+            index, command.names
+        ).items():
             self._driver.soon(
                 e.RecopyFailed, command.database, name, NotSent(reason)
             )
@@ -146,7 +168,9 @@ class OtherSideHands:
         life, index = driver.incarnation, self._index[database]
 
         def asked(back_us: int) -> None:
-            def told(make: Callable[..., Event], what: str | Refused) -> None:
+            def told(
+                make: Callable[..., Event], what: str | Refused
+            ) -> None:
                 driver.answer_after(back_us, life, make, database, what)
 
             def finished(file: BackupFile | None) -> None:

@@ -102,7 +102,9 @@ class PeopleHands:
         what = (operator, target, stop_before_utc_us)
         self._driver.tell_new(e.FailoverOrderedToPoint, *what)
         if self._driver.machine is None:
-            self._orders.append(partial(self.order_failover_to_point, *what))
+            self._orders.append(
+                partial(self.order_failover_to_point, *what)
+            )
 
     def _order_again(self) -> None:
         orders, self._orders = self._orders, []

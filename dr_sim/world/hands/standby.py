@@ -246,7 +246,9 @@ class StandbyHands:
             outcome, took_us = context.clock.time(
                 lambda: self._bring_online(index)
             )
-            context.clock.note(context.now_us, index, -1, "recover", took_us)
+            context.clock.note(
+                context.now_us, index, -1, "recover", took_us
+            )
         at = context.now_us + (took_us or self._promotion.recover_us(index))
         life = self._driver.incarnation
         context.agenda.at(
@@ -274,7 +276,9 @@ class StandbyHands:
                 incarnation, e.RecoverFailed, database, number, text
             )
         else:
-            self._driver.answer(incarnation, e.Recovered, database, fork, lsn)
+            self._driver.answer(
+                incarnation, e.Recovered, database, fork, lsn
+            )
 
     def _bring_online(self, index: int) -> Online:
         error = self._secondary.copies.unusable.get(index)
@@ -297,8 +301,12 @@ class StandbyHands:
         for i, d in enumerate(context.scenario.databases):
             if i in context.out_of_service:
                 continue
-            databases[d.name] = replace(context.secondary_engine.state(d.name))
-            there = [f for f in context.by_name[i].values() if f.at_secondary]
+            databases[d.name] = replace(
+                context.secondary_engine.state(d.name)
+            )
+            there = [
+                f for f in context.by_name[i].values() if f.at_secondary
+            ]
             there.sort(key=lambda f: f.number)
             files[d.name] = tuple(_found(file) for file in there)
         self._driver.soon(
