@@ -20,10 +20,10 @@ demo: $(BIN)/.demo
 	$(BIN)/dr-sim run scenarios/quickstart.yaml
 
 test: $(BIN)/.ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not long'
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not long'
 
 test-all: $(BIN)/.ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile --hypothesis-profile new
+	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile new
 
 lint: $(BIN)/.ready
 	$(BIN)/ruff check .

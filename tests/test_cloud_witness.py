@@ -231,6 +231,8 @@ PLANTED: list[tuple[Patch, str, str]] = [
     (submitted_and_forgotten, CALM, "cloud 14"),
     (nobody_is_told, "events: [{at: 1 h, mirror_off: 2 h}]\n", "cloud 15"),
 ]
+SOUND: set[tuple[str, str]] = set()
+"""The scenarios that were found sound already: several bugs are planted into the same one."""
 
 
 @pytest.mark.parametrize(
@@ -246,7 +248,9 @@ def test_a_planted_bug_is_caught(
             "networks: {prod: {farms: [web]}, gov: {tenant: acme, farms: [web]}}\n", ""
         )
     )
-    assert broken(world(tmp_path, more, base)) == set(), "it is sound without the bug"
+    if (more, base) not in SOUND:
+        assert broken(world(tmp_path, more, base)) == set(), "it is sound without the bug"
+        SOUND.add((more, base))
     plant(monkeypatch)
     assert caught in broken(world(tmp_path, more, base))
 

@@ -472,7 +472,7 @@ def test_what_is_no_history_is_one_line(
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.integers(0, 2), st.integers(0, 900), st.integers(0, 12), st.text(max_size=4))
 def test_a_damaged_history_never_ends_in_a_traceback(

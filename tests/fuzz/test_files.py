@@ -54,7 +54,7 @@ recorded:
   restores: {file: link.csv, at: seconds, value: value}
   outages: {file: link.csv, at: seconds, value: state, down: down}
 """
-BUDGET_S = 2.0  # of processor time for each kind, in the short suite
+BUDGET_S = 1.0  # of processor time for each kind, in the short suite
 LONG = 2_000
 
 Run = Callable[..., Ended]

@@ -307,7 +307,7 @@ def test_many_mutants_load_or_are_refused(write: Write) -> None:
 
 def test_overrides_are_as_robust(write: Write) -> None:
     path = write(EVERYTHING)
-    for i in range(40):
+    for i in range(20):
         rng = random.Random(f"override {i}")
         where = rng.choice(
             [

@@ -58,7 +58,7 @@ def test_a_mute_manager_is_found_out(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert {"R9", "S8"} <= {violation.invariant for violation in broken}
 
 
-@pytest.mark.parametrize("decade", some_or_all(range(5), 3))
+@pytest.mark.parametrize("decade", some_or_all(range(5), 5))
 def test_storms(decade: int, tmp_path: Path) -> None:
     for seed in range(decade * 10, decade * 10 + 10):
         weathers(seed, tmp_path)
