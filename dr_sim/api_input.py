@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dr_sim.engines.sides import ENGINES
-from dr_sim.record.journal import KIND_ID
+from dr_sim.record.kinds import KIND_ID
 from dr_sim.scenario.experiment import sweep_values
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.model import Scenario, Sweep

@@ -22,7 +22,8 @@ from world.build import ONE, ran
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.errors import InputError
 from dr_sim.record import frames, journal_file
-from dr_sim.record.journal import KIND_ID, KINDS, Journal
+from dr_sim.record.journal import Journal
+from dr_sim.record.kinds import KIND_ID, KINDS
 from dr_sim.recovery import commands, events
 from dr_sim.recovery.failover_table import FailoverPhase
 from dr_sim.recovery.refusals import OrderRefused, Refused, WhyNoFailover

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from world.build import World, ran
 
 from dr_sim.record import journal_file
-from dr_sim.record.journal import KIND_ID, KINDS, SEEN_CLASS, Journal
+from dr_sim.record.journal import Journal
+from dr_sim.record.kinds import KIND_ID, KINDS, SEEN_CLASS
 from dr_sim.record.verify import Verified, verify
 from dr_sim.recovery.commands import COMMANDS
 from dr_sim.world.own_logic import builder

@@ -24,7 +24,7 @@ from dr_sim.measures.owed import not_told
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.whole import Whole
 from dr_sim.oracle.monitors import broken
-from dr_sim.record.journal import KIND_ID, KINDS
+from dr_sim.record.kinds import KIND_ID, KINDS
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.own_logic import with_manager
 from dr_sim.world.play import play

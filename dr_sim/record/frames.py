@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dr_sim.record.journal import KIND_ID, KINDS, ROW_HEAD, Journal
+from dr_sim.record.journal import Journal
+from dr_sim.record.kinds import KIND_ID, KINDS, ROW_HEAD
 from dr_sim.record.pairs import PAIR_BITS
 
 if TYPE_CHECKING:

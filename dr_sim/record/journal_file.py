@@ -26,14 +26,9 @@ from numpy.typing import NDArray
 
 from dr_sim.errors import InputError, Problem
 from dr_sim.record import arrow
-from dr_sim.record.journal import (
-    KIND_ID,
-    KINDS,
-    ROW_HEAD,
-    Journal,
-    RecordKind,
-    Texts,
-)
+from dr_sim.record.journal import Journal
+from dr_sim.record.kinds import KIND_ID, KINDS, ROW_HEAD, RecordKind
+from dr_sim.record.texts import Texts
 
 Ints = NDArray[Any]
 

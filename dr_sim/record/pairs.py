@@ -16,14 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dr_sim.record.journal import (
-    KINDS,
-    ROW_HEAD,
-    Journal,
-    Pattern,
-    Row,
-    Texts,
-)
+from dr_sim.record.journal import Journal, Row
+from dr_sim.record.kinds import KINDS, ROW_HEAD
+from dr_sim.record.patterns import Pattern
+from dr_sim.record.texts import Texts
 
 Ints = NDArray[Any]
 PAIR_BITS = 20  # as many as the agenda leaves for databases

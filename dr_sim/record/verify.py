@@ -15,8 +15,9 @@ import numpy as np
 from dr_sim.cloud import CloudConfig, CloudManager
 from dr_sim.machines import Command, Machine, Save, SaveAll
 from dr_sim.record.encoding import pairs_from_text
-from dr_sim.record.journal import CLOUD_CLASS, KIND_ID, SEEN_CLASS, Journal
+from dr_sim.record.journal import Journal
 from dr_sim.record.journal_file import checks_of
+from dr_sim.record.kinds import CLOUD_CLASS, KIND_ID, SEEN_CLASS
 from dr_sim.record.pairs import Ints, pairs_by_row
 from dr_sim.stores import MemoryStore
 

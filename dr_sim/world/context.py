@@ -9,7 +9,7 @@ from typing import Any
 
 from dr_sim.engines.port import Engine
 from dr_sim.oracle.witness import Witness
-from dr_sim.record.journal import KIND_ID
+from dr_sim.record.kinds import KIND_ID
 from dr_sim.record.pairs import AnyJournal
 from dr_sim.scenario.model import Scenario
 from dr_sim.streams import Streams

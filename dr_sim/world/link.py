@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dr_sim.record.journal import KIND_ID
+from dr_sim.record.kinds import KIND_ID
 from dr_sim.scenario.model import USUAL_RTT_US, LinkSpec
 from dr_sim.scenario.throughput import stream_cap_bit_s
 from dr_sim.world.agenda import Class

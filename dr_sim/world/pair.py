@@ -17,7 +17,8 @@ from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.sides import Sides
 from dr_sim.machines import Machine
 from dr_sim.oracle.witness import Witness
-from dr_sim.record.journal import KIND_ID, Journal
+from dr_sim.record.journal import Journal
+from dr_sim.record.kinds import KIND_ID
 from dr_sim.record.pairs import AnyJournal, PairJournal, SharedJournal
 from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
 from dr_sim.scenario.backup_stores import as_the_primary_has_it

@@ -16,7 +16,7 @@ from dr_sim.engines import postgres_words
 from dr_sim.engines.files import Unread
 from dr_sim.engines.port import BackupOrder, EngineError
 from dr_sim.engines.sql_server_errors import ERRORS
-from dr_sim.record.journal import KIND_ID
+from dr_sim.record.kinds import KIND_ID
 from dr_sim.scenario.model import BackupCost, Schedule
 from dr_sim.scenario.schedule import next_start
 from dr_sim.units import MINUTE_US

@@ -373,7 +373,7 @@ class QuietRows:
 
     def written(self, first: int, last: int) -> list[list[tuple[int, ...]]]:
         """Return the rows of some of the logs written last, a list for each log: see
-        journal.Pattern.lately.
+        `Pattern.lately`.
         """
         return self._lately.lately(first, last)
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dr_sim.backups.model import Kind
-from dr_sim.record.journal import KIND_ID
+from dr_sim.record.kinds import KIND_ID
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context

@@ -17,7 +17,7 @@ from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.own_errors import refusal as own_refusal
 from dr_sim.engines.port import EngineError, RestoreOp
 from dr_sim.oracle.witness import HandOver
-from dr_sim.record.journal import KIND_ID
+from dr_sim.record.kinds import KIND_ID
 from dr_sim.scenario.model import BackupCost
 from dr_sim.units import MINUTE_US
 from dr_sim.world.agenda import Class, Entry

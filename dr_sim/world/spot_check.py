@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.machines import Machine
-from dr_sim.record.journal import SEEN_CLASS
+from dr_sim.record.kinds import SEEN_CLASS
 from dr_sim.recovery import events as e
 from dr_sim.recovery.absorb import (
     QuietLog,

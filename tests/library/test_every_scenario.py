@@ -15,7 +15,8 @@ from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.tables import tables
 from dr_sim.measures.verdict import Outcome
-from dr_sim.record.journal import CLOUD_CLASS, KINDS, SEEN_CLASS, Journal
+from dr_sim.record.journal import Journal
+from dr_sim.record.kinds import CLOUD_CLASS, KINDS, SEEN_CLASS
 from dr_sim.record.verify import verify
 from dr_sim.world.cloud.service import cloud_config
 from dr_sim.world.own_logic import builders

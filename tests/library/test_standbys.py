@@ -11,7 +11,7 @@ import pytest
 
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
-from dr_sim.record.journal import KIND_ID
+from dr_sim.record.kinds import KIND_ID
 from dr_sim.record.pairs import pair_of
 from dr_sim.record.verify import verify
 from dr_sim.runs.run import Result, run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dr_sim.oracle.monitors.story import Breach, Story
-from dr_sim.record.journal import KINDS, RecordKind
+from dr_sim.record.kinds import KINDS, RecordKind
 
 NO_COMMANDS = ("seen.ignored", "seen.MonitorAlert")
 
