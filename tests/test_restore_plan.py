@@ -663,6 +663,61 @@ def pgbackrest(tmp_path: Path, oldest: int, *rows: dict[str, Any]) -> Path:
     return tmp_path / "info.json"
 
 
+# ---- rows of absurd instants and sizes
+ABSURD = "9999-12-31T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "until", "files"),
+    [(3, "latest", "1456"), (1, "latest", ""), (2, "400", ""), (3, "350", ""), (4, "latest", "12356"), (5, "450", "14"),
+     (5, "latest", ""), (6, "latest", "145"), (6, "500", "145"), (6, "601", ""), (5, "2024-05-01 05:00", ""),
+     (2, "2024-05-02 05:00", "1456")],
+)  # fmt: skip
+def test_a_row_of_an_absurd_instant_matters_where_a_plan_needs_it(
+    history: Path, capsys: pytest.CaptureFixture[str], wrong: int, until: str, files: str
+) -> None:
+    """A full 1, logs 2, 3, 5, 6, an incremental 4. files '': the history is refused."""
+    rows = json.loads(history.read_text())
+    rows[wrong - 1]["BackupStartDate"] = ABSURD
+    history.write_text(json.dumps(rows))
+    if files:
+        code, answer = planned(capsys, str(history), "--until", until)
+        assert "".join(name[0] for name in files_of(answer)) == files
+        assert code == (until == "2024-05-02 05:00")
+        assert answer["remarks"][0].startswith(f"backup {wrong}: BackupStartDate is '9999")
+        return
+    assert main(["plan", str(history), "--until", until]) == 2
+    told = capsys.readouterr()
+    assert not told.out and told.err.count("\n") == 1
+    assert f"backup {wrong}: BackupStartDate is '9999" in told.err
+    assert "the plan misses its target, and may need this backup" in told.err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "without", "files"),
+    [("A", (), "B"), ("F", (), "B"), ("B", (), "FA"), ("B", (5,), ""), ("F", (7,), "B")],
+)
+def test_a_base_backup_of_an_absurd_instant_matters_where_a_plan_needs_it(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    wrong: str,
+    without: tuple[int, ...],
+    files: str,
+) -> None:
+    """Fulls F and B, A on F; B runs at segment 6. files '': the history is refused."""
+    rows = [pgbackrest_row("F", 2), pgbackrest_row("A", 4, "F"), pgbackrest_row("B", 6)]
+    next(row for row in rows if row["label"] == wrong)["timestamp"]["start"] = 9e11
+    path = pgbackrest(tmp_path, 1, *rows)
+    gone = [part for n in without for part in ("--without", wal(1, n))]
+    if files:
+        _, answer = planned(capsys, str(path), *gone)
+        assert "".join(files_of(answer, "full", "incremental")) == files
+        assert "timestamp.start is '900000000000.0', epoch seconds" in answer["remarks"][0]
+        return
+    assert main(["plan", str(path), *gone]) == 2
+    assert "may need this backup" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("gone", "code", "files", "unusable"),
     [
@@ -719,6 +774,10 @@ def test_incrementals_that_stand_on_each_other_stand_on_nothing(
     ("changes", "files"),
     [
         ({"timestamp": {"start": None, "stop": 1714559700}}, "FI"),
+        ({"timestamp": {"start": 9e11, "stop": 1714559700}}, "F"),
+        ({"timestamp": {"start": 1714559600, "stop": "soon"}}, "F"),
+        ({"timestamp": {"start": 1714559600, "stop": 1714559500}}, "F"),
+        ({"info": {"size": 10**40, "delta": "NaN", "repository": {"delta": True}}}, "FI"),
         ({"timestamp": None}, "F"),
         ({"type": None}, "FI"),
         ({"lsn": None}, "FI"),

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from dr_sim.backups.model import Kind
-from dr_sim.errors import Problem
-from dr_sim.importers.cells import BadValueError, refusal
+from dr_sim.importers.cells import BadInstantError, BadValueError
 from dr_sim.importers.json_values import (
     at_path,
     instant_of,
     lsn_of,
+    lsns_of,
     number_of,
+    size_of,
     text_of,
     wal_name_of,
 )
@@ -26,6 +27,7 @@ from dr_sim.importers.postgres_backups import (
     Cluster,
     wal_timeline,
 )
+from dr_sim.importers.strange_rows import Mistakes, RowPlace, StrangeRow
 
 Row = Mapping[str, object]
 
@@ -61,7 +63,7 @@ def _is_list_of_backups(own: object) -> bool:
 def read_barman(values: Sequence[object], file: str) -> list[Cluster]:
     """The servers' backups. Raises InputError with every kind of mistake found."""
     merged: dict[tuple[str, str], dict[str, object]] = {}
-    problems: list[Problem] = []
+    mistakes = Mistakes()
     for value in values:
         for server, row in _backups(value):
             key = (server, str(row.get("backup_id")))
@@ -75,22 +77,26 @@ def read_barman(values: Sequence[object], file: str) -> list[Cluster]:
         cluster = found.setdefault(
             f"{server} {system_id}", Cluster(server, system_id, server)
         )
+        place = RowPlace(file, f"server {server}, backup {backup_id}")
         try:
-            backup = _backup(backup_id, row, cluster)
-        except BadValueError as wrong:
-            problems.append(
-                Problem(
-                    file,
-                    0,
-                    0,
-                    f"server {server}, backup {backup_id}: {wrong}",
-                )
+            backup = _backup(backup_id, row, cluster, place)
+        except BadInstantError as wrong:
+            strange = StrangeRow(
+                place.problem(wrong),
+                _kind(row),
+                backup_id,
+                lsns_of(*_lsns(row)),
             )
+            cluster.strange.append(strange)
+            mistakes.skip(place.problem(wrong))
+            continue
+        except BadValueError as wrong:
+            mistakes.refuse(place.problem(wrong))
             continue
         if backup is not None:
+            mistakes.forget(backup.size_mistakes)
             cluster.backups.append(backup)
-    if problems:
-        raise refusal(problems)
+    mistakes.check(sum(len(cluster.backups) for cluster in found.values()))
     named = {cluster.place for cluster in found.values()}
     for server in dict.fromkeys(
         server for value in values for server in _empty_servers(value)
@@ -196,8 +202,25 @@ def _flat(row: Row) -> dict[str, object]:
     return flat
 
 
+def _kind(row: Row) -> Kind:
+    is_incremental = text_of(row, "backup_type") == "incremental"
+    return Kind.INCREMENTAL if is_incremental or _parent(row) else Kind.FULL
+
+
+def _parent(row: Row) -> str:
+    return text_of(row, "parent_backup_id").strip("- ")
+
+
+def _lsns(row: Row) -> tuple[int | None, int | None]:
+    """First and last LSN."""
+    return (
+        lsn_of(row, "begin_lsn") or lsn_of(row, "begin_xlog"),
+        lsn_of(row, "end_lsn") or lsn_of(row, "end_xlog"),
+    )
+
+
 def _backup(
-    backup_id: str, row: Row, cluster: Cluster
+    backup_id: str, row: Row, cluster: Cluster, place: RowPlace
 ) -> BaseBackup | None:
     status = text_of(row, "status")
     if status != "DONE":
@@ -205,35 +228,36 @@ def _backup(
             f"{backup_id} has the status {status[:30] or 'none'}: skipped"
         )
         return None
+    first_lsn, last_lsn = _lsns(row)
     finished = _instant(row, "end_time_timestamp", "end_time", cluster)
     if finished is None:
         cluster.remarks.append(f"{backup_id} has no end: skipped")
         return None
     started = _instant(row, "begin_time_timestamp", "begin_time", cluster)
     if started is not None and started > finished:
-        raise BadValueError(
+        raise BadInstantError(
             "it ends before it starts: end_time lies before begin_time"
         )
-    parent = text_of(row, "parent_backup_id").strip("- ")
-    is_incremental = text_of(row, "backup_type") == "incremental" or bool(
-        parent
-    )
+    kind = _kind(row)
     first_wal, last_wal = (
         wal_name_of(row, "begin_wal"),
         wal_name_of(row, "end_wal"),
     )
-    size = _bytes(row, "cluster_size_bytes", "cluster_size", "size")
+    mistakes: list[str] = []
+    size = _bytes(
+        row, mistakes, "cluster_size_bytes", "cluster_size", "size"
+    )
     stored = _bytes(
         row,
+        mistakes,
         "backup_size_bytes",
         "incremental_size_bytes",
         "disk_usage_bytes",
         "deduplicated_size",
     )
-    wal = number_of(row, "wal_size_bytes")
+    wal = size_of(row, mistakes, "wal_size_bytes")
     # of the list: the backup with the WAL that it needs itself
-    with_wal = number_of(row, "size_bytes") or 0
-    moved = stored or max(with_wal, 0)
+    moved = stored or size_of(row, mistakes, "size_bytes") or 0
     timeline = number_of(row, "timeline") or wal_timeline(
         last_wal or first_wal
     )
@@ -246,31 +270,32 @@ def _backup(
         cluster.archive.append((first_wal, last_archived))
     return BaseBackup(
         backup_id,
-        Kind.INCREMENTAL if is_incremental else Kind.FULL,
-        parent,
+        kind,
+        _parent(row),
         started if started is not None else finished,
         finished,
         started is not None,
         first_timeline=wal_timeline(first_wal) or timeline,
         timeline=timeline,
-        first_lsn=lsn_of(row, "begin_lsn") or lsn_of(row, "begin_xlog"),
-        last_lsn=lsn_of(row, "end_lsn") or lsn_of(row, "end_xlog"),
+        first_lsn=first_lsn,
+        last_lsn=last_lsn,
         first_wal=first_wal,
         last_wal=last_wal,
-        cluster_bytes=size or (moved if not is_incremental else 0),
+        cluster_bytes=size or (moved if kind is Kind.FULL else 0),
         moved_bytes=moved,
         read_bytes=moved,
         wal_bytes=wal,
+        size_mistakes=[place.problem(wrong) for wrong in mistakes],
     )
 
 
-def _bytes(row: Row, *keys: str) -> int:
+def _bytes(row: Row, mistakes: list[str], *keys: str) -> int:
     """The first of these that is a number; some outputs have a text for people under such a key
     ('52.7 MiB').
     """
     for key in keys:
         if row.get(key) is not None and not isinstance(row[key], str):
-            return max(number_of(row, key) or 0, 0)
+            return size_of(row, mistakes, key) or 0
     return 0
 
 

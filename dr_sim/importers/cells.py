@@ -44,6 +44,10 @@ class BadValueError(Exception):
     """Holds what is wrong with one value of one row."""
 
 
+class BadInstantError(BadValueError):
+    """Holds what is wrong with the instants of one row: the others can be read without it."""
+
+
 def error(
     file: str, message: str, line: int = 0, column: int = 0
 ) -> InputError:
@@ -51,8 +55,13 @@ def error(
 
 
 def refusal(problems: Sequence[Problem]) -> InputError:
-    """Return, of all mistakes in the rows, one line for each kind of mistake, which tells of the
-    rows that make it too.
+    """Return an error that tells each kind of mistake in the rows once."""
+    return InputError(one_of_each(problems))
+
+
+def one_of_each(problems: Sequence[Problem]) -> list[Problem]:
+    """Return, of all mistakes in the rows, one for each kind of mistake, which tells of the rows
+    that make it too.
     """
     kinds: dict[tuple[str, str], list[Problem]] = {}
     for problem in problems:
@@ -67,7 +76,7 @@ def refusal(problems: Sequence[Problem]) -> InputError:
             else ""
         )
         told.append(replace(first, message=first.message + more))
-    return InputError(told)
+    return told
 
 
 def decoded(data: bytes, file: str) -> str:
@@ -260,6 +269,19 @@ def as_size(value: object) -> int:
             f"a whole number of bytes from 0 to {_SIZE_LIMIT} (1 EiB) is needed"
         )
     return number
+
+
+def known_size(
+    row: Mapping[str, object], mistakes: list[str], *keys: str
+) -> int:
+    """The first of these sizes that is told; 0 if none is. One that cannot be is a mistake, and
+    counts as not told.
+    """
+    try:
+        return optional(row, as_size, *keys) or 0
+    except BadValueError as wrong:
+        mistakes.append(str(wrong))
+        return 0
 
 
 def as_int(value: object) -> int:

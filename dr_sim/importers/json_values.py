@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
-from dr_sim.importers.cells import BadValueError, error
+from dr_sim.importers.cells import BadInstantError, BadValueError, error
 from dr_sim.scenario.times import FIRST_YEAR, LAST_YEAR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -100,6 +100,20 @@ def number_of(row: Mapping[str, object], *path: str) -> int | None:
     return int(value)
 
 
+def size_of(
+    row: Mapping[str, object], mistakes: list[str], *path: str
+) -> int | None:
+    """A number of bytes at a path of keys, at least 0; None if it is absent or null. One that
+    cannot be is a mistake, and counts as absent.
+    """
+    try:
+        found = number_of(row, *path)
+    except BadValueError as wrong:
+        mistakes.append(str(wrong))
+        return None
+    return None if found is None else max(found, 0)
+
+
 def text_of(row: Mapping[str, object], *path: str) -> str:
     """A text at a path of keys, '' if it is absent or null."""
     value = at_path(row, *path)
@@ -135,11 +149,11 @@ def instant_of(row: Mapping[str, object], *path: str) -> int | None:
             us = int(Decimal(str(value)) * 1_000_000)
             when = _EPOCH + timedelta(microseconds=us)
         except (InvalidOperation, OverflowError):
-            raise BadValueError(_no_instant(path, value)) from None
+            raise BadInstantError(_no_instant(path, value)) from None
     else:
         when = _from_text(path, value)
     if not FIRST_YEAR <= when.year < LAST_YEAR:
-        raise BadValueError(_no_instant(path, value))
+        raise BadInstantError(_no_instant(path, value))
     return (when - _EPOCH) // timedelta(microseconds=1)
 
 
@@ -158,7 +172,7 @@ def _from_text(path: tuple[str, ...], value: object) -> datetime:
             )
         except (ValueError, OverflowError):
             continue
-    raise BadValueError(_no_instant(path, value))
+    raise BadInstantError(_no_instant(path, value))
 
 
 def _no_instant(path: tuple[str, ...], value: object) -> str:
@@ -178,6 +192,11 @@ def lsn_of(row: Mapping[str, object], *path: str) -> int | None:
     if isinstance(value, str) and "/" in value:
         return parse_lsn(value, ".".join(path)) or None
     return number_of(row, *path) or None
+
+
+def lsns_of(first: int | None, last: int | None) -> tuple[int, int] | None:
+    """Both LSNs of a backup, if both are told."""
+    return None if first is None or last is None else (first, last)
 
 
 def parse_lsn(text: str, what: str) -> int:

@@ -11,12 +11,18 @@ from collections.abc import Mapping, Sequence
 
 from dr_sim.backups.model import Kind
 from dr_sim.errors import Problem
-from dr_sim.importers.cells import BadValueError, error, refusal
+from dr_sim.importers.cells import (
+    BadInstantError,
+    BadValueError,
+    error,
+)
 from dr_sim.importers.json_values import (
     at_path,
     instant_of,
     lsn_of,
+    lsns_of,
     number_of,
+    size_of,
     text_of,
     wal_name_of,
 )
@@ -25,6 +31,7 @@ from dr_sim.importers.postgres_backups import (
     Cluster,
     wal_timeline,
 )
+from dr_sim.importers.strange_rows import Mistakes, RowPlace, StrangeRow
 
 _KINDS = {
     "full": Kind.FULL,
@@ -53,7 +60,7 @@ def is_pgbackrest(values: Sequence[object]) -> bool:
 def read_pgbackrest(values: Sequence[object], file: str) -> list[Cluster]:
     """The clusters of all stanzas. Raises InputError with every kind of mistake found."""
     clusters: list[Cluster] = []
-    problems: list[Problem] = []
+    mistakes = Mistakes()
     for stanza in (
         row
         for value in values
@@ -66,9 +73,9 @@ def read_pgbackrest(values: Sequence[object], file: str) -> list[Cluster]:
                 "backups is needed",
             )
         try:
-            clusters += _clusters(stanza, file, problems)
+            clusters += _clusters(stanza, file, mistakes)
         except BadValueError as wrong:
-            problems.append(
+            mistakes.refuse(
                 Problem(
                     file,
                     0,
@@ -76,13 +83,12 @@ def read_pgbackrest(values: Sequence[object], file: str) -> list[Cluster]:
                     f"a stanza, its databases or its archives: {wrong}",
                 )
             )
-    if problems:
-        raise refusal(problems)
+    mistakes.check(sum(len(cluster.backups) for cluster in clusters))
     return clusters
 
 
 def _clusters(
-    stanza: Mapping[str, object], file: str, problems: list[Problem]
+    stanza: Mapping[str, object], file: str, mistakes: Mistakes
 ) -> list[Cluster]:
     name = text_of(stanza, "name") or "stanza"
     by_key: dict[tuple[int, int], Cluster] = {}
@@ -108,15 +114,16 @@ def _clusters(
         )
     taken: set[tuple[int, str]] = set()
     for number, row in enumerate(_rows(stanza, "backup"), 1):
+        place = RowPlace(file, f"stanza {name}, backup {number}")
         try:
             cluster = cluster_of(row, "database")
-            backup = _backup(row)
+            backup = _backup(row, place)
+        except BadInstantError as wrong:
+            cluster.strange.append(_strange(row, place.problem(wrong)))
+            mistakes.skip(place.problem(wrong))
+            continue
         except BadValueError as wrong:
-            problems.append(
-                Problem(
-                    file, 0, 0, f"stanza {name}, backup {number}: {wrong}"
-                )
-            )
+            mistakes.refuse(place.problem(wrong))
             continue
         if backup is None:
             cluster.remarks.append(
@@ -128,6 +135,7 @@ def _clusters(
             )
         else:
             taken.add((id(cluster), backup.label))
+            mistakes.forget(backup.size_mistakes)
             cluster.backups.append(backup)
     for row in _rows(stanza, "archive"):
         first, last = wal_name_of(row, "min"), wal_name_of(row, "max")
@@ -154,15 +162,34 @@ def _rows(
     )
 
 
-def _backup(row: Mapping[str, object]) -> BaseBackup | None:
+def _label(row: Mapping[str, object]) -> str:
     label = text_of(row, "label")
     if not label:
         raise BadValueError("it has no label")
-    kind = _KINDS.get(text_of(row, "type") or _TYPES.get(label[-1], ""))
+    return label
+
+
+def _kind(row: Mapping[str, object]) -> Kind:
+    last = _label(row)[-1]
+    kind = _KINDS.get(text_of(row, "type") or _TYPES.get(last, ""))
     if kind is None:
         raise BadValueError(
             f"type is {text_of(row, 'type')[:40]!r}, one of full, diff, incr is needed"
         )
+    return kind
+
+
+def _strange(row: Mapping[str, object], problem: Problem) -> StrangeRow:
+    lsns = lsns_of(lsn_of(row, "lsn", "start"), lsn_of(row, "lsn", "stop"))
+    return StrangeRow(problem, _kind(row), _label(row), lsns)
+
+
+def _backup(
+    row: Mapping[str, object], place: RowPlace
+) -> BaseBackup | None:
+    label, kind = _label(row), _kind(row)
+    first_lsn = lsn_of(row, "lsn", "start")
+    last_lsn = lsn_of(row, "lsn", "stop")
     started, finished = (
         instant_of(row, "timestamp", "start"),
         instant_of(row, "timestamp", "stop"),
@@ -172,13 +199,17 @@ def _backup(row: Mapping[str, object]) -> BaseBackup | None:
     starts_are_known = started is not None
     started = finished if started is None else started
     if finished < started:
-        raise BadValueError(
+        raise BadInstantError(
             "it ends before it starts: timestamp.stop lies before timestamp.start"
         )
     first_wal, last_wal = (
         wal_name_of(row, "archive", "start"),
         wal_name_of(row, "archive", "stop"),
     )
+    mistakes: list[str] = []
+    cluster_bytes = size_of(row, mistakes, "info", "size") or 0
+    moved_bytes = size_of(row, mistakes, "info", "repository", "delta") or 0
+    read_bytes = size_of(row, mistakes, "info", "delta") or 0
     return BaseBackup(
         label,
         kind,
@@ -188,16 +219,15 @@ def _backup(row: Mapping[str, object]) -> BaseBackup | None:
         starts_are_known,
         first_timeline=wal_timeline(first_wal),
         timeline=wal_timeline(last_wal or first_wal),
-        first_lsn=lsn_of(row, "lsn", "start"),
-        last_lsn=lsn_of(row, "lsn", "stop"),
+        first_lsn=first_lsn,
+        last_lsn=last_lsn,
         first_wal=first_wal,
         last_wal=last_wal,
-        cluster_bytes=max(number_of(row, "info", "size") or 0, 0),
-        moved_bytes=max(
-            number_of(row, "info", "repository", "delta") or 0, 0
-        ),
-        read_bytes=max(number_of(row, "info", "delta") or 0, 0),
+        cluster_bytes=cluster_bytes,
+        moved_bytes=moved_bytes,
+        read_bytes=read_bytes,
         has_page_errors=at_path(row, "error") is True,
+        size_mistakes=[place.problem(wrong) for wrong in mistakes],
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from dr_sim.backups.model import BackupHeader
@@ -36,6 +36,7 @@ from dr_sim.importers.postgres_backups import (
     wal_start,
 )
 from dr_sim.importers.sqlserver_history import HistoryEntry, read_history
+from dr_sim.importers.strange_rows import StrangeRow
 
 _WAL_NAME = re.compile(r"[0-9A-Fa-f]{24}")
 _VLF_LSN = re.compile(
@@ -90,6 +91,8 @@ class Source(Protocol):
     def kind(self) -> str: ...
     @property
     def costs(self) -> RestoreCosts: ...
+    @property
+    def strange(self) -> Sequence[StrangeRow]: ...
 
     def knows(self, name: str) -> bool:
         """Is there a file of that name?"""
@@ -119,6 +122,7 @@ class SqlServerSource:
     remarks: list[str]
     kind: str = "sqlserver"
     costs: RestoreCosts = field(default_factory=RestoreCosts)
+    strange: Sequence[StrangeRow] = ()
 
     def knows(self, name: str) -> bool:
         return bool(self._named(name))
@@ -266,6 +270,13 @@ class PostgresSource:
     def database(self) -> str:
         return self.cluster.name
 
+    @property
+    def strange(self) -> Sequence[StrangeRow]:
+        rows = self.cluster.strange
+        if self.positions is Positions.LSN:
+            return rows
+        return [replace(row, lsns=None) for row in rows]
+
     def knows(self, name: str) -> bool:
         if any(backup.label == name for backup in self.cluster.backups):
             return True
@@ -363,6 +374,7 @@ class RunSource:
     remarks: list[str]
     costs: RestoreCosts
     kind: str = "run of dr_sim"
+    strange: Sequence[StrangeRow] = ()
 
     def knows(self, name: str) -> bool:
         return name in self.files
@@ -437,10 +449,18 @@ def sources_in(data: bytes, file: str) -> list[Source]:
     by_database: dict[str, list[HistoryEntry]] = {}
     for entry in history.entries:
         by_database.setdefault(entry.header.database, []).append(entry)
-    return [
-        SqlServerSource(name, entries, history.remarks)
-        for name, entries in by_database.items()
-    ]
+    found_there: list[Source] = []
+    for name, entries in by_database.items():
+        # of several of one name any may be the row's
+        strange = [
+            row
+            for row in history.strange
+            if name == row.name or name.startswith(f"{row.name} (")
+        ]
+        found_there.append(
+            SqlServerSource(name, entries, history.remarks, strange=strange)
+        )
+    return found_there
 
 
 def _is_sql_server(text: str, file: str) -> bool:

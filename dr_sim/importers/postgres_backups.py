@@ -14,12 +14,14 @@ one segment in the order of time.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.errors import Problem
 from dr_sim.importers.json_values import lsn_text
+from dr_sim.importers.strange_rows import StrangeRow, remarks_on
 
 SEGMENT_SIZES = tuple(2**n * 2**20 for n in range(11))  # 1 MiB to 1 GiB
 USUAL_SEGMENT = 16 * 2**20
@@ -54,6 +56,8 @@ class BaseBackup:
     read_bytes: int = 0  # what it read of the database
     wal_bytes: int | None = None  # archived since, up to the next one
     has_page_errors: bool = False
+    # what is wrong with its sizes, which are then unknown
+    size_mistakes: Sequence[Problem] = ()
 
 
 @dataclass(slots=True)
@@ -73,6 +77,8 @@ class Cluster:
     oldest_wal: str = ""
     segment_bytes: int = 0  # 0: to be found out
     remarks: list[str] = field(default_factory=list)
+    # backups that were skipped for their instants
+    strange: list[StrangeRow] = field(default_factory=list)
 
     def settle(self) -> None:
         """Put what was read in order: backups by time, segment size, timelines, incrementals
@@ -85,6 +91,18 @@ class Cluster:
             self.segment_bytes or self._found_segment_size()
         )
         by_label = {backup.label: backup for backup in self.backups}
+        # a copy of it in another repository may be told rightly
+        self.strange = [
+            row for row in self.strange if row.name not in by_label
+        ]
+        sizes = [
+            problem
+            for backup in self.backups
+            for problem in backup.size_mistakes
+        ]
+        self.remarks += remarks_on(
+            [row.problem for row in self.strange], sizes
+        )
         for backup in self.backups:
             above = by_label.get(backup.parent)
             for name in ("first_timeline", "timeline"):

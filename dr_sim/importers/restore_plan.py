@@ -25,6 +25,7 @@ from dr_sim.importers.plan_sources import (
     read_forks,
     sources_in,
 )
+from dr_sim.importers.strange_rows import refuse_if_needed
 from dr_sim.results.run_folder import MANIFEST_FILE
 from dr_sim.scenario.times import parse_moment, to_utc_us
 from dr_sim.units import UnitError
@@ -176,6 +177,7 @@ def _answer(
             current_fork = look(opened).plan.fork
         current = (1 if current_fork is None else current_fork, current_lsn)
     outlook = look(opened, current)
+    refuse_if_needed(source.strange, outlook)
     complete = outlook if whole is opened else look(whole)
     reached = _reached_utc_us(outlook, target, opened)
     answer = PlanAnswer(

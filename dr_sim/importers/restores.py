@@ -24,6 +24,7 @@ from dr_sim import units
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.errors import Problem
 from dr_sim.importers.cells import (
+    BadInstantError,
     BadValueError,
     as_instant,
     as_text,
@@ -32,12 +33,12 @@ from dr_sim.importers.cells import (
     decoded,
     error,
     optional,
-    refusal,
     zone_offset,
 )
 from dr_sim.importers.fit import Fitted, log_bytes
 from dr_sim.importers.rate_interval import slope_interval
 from dr_sim.importers.sqlserver_history import HistoryEntry
+from dr_sim.importers.strange_rows import Mistakes, RowPlace, remarks_on
 from dr_sim.units import MINUTE_US, SECOND_US
 from dr_sim.words import counted
 
@@ -103,15 +104,19 @@ def parse_restores(
         if entry.set_id
     }
     found: dict[int, TimedRestore] = {}
-    problems: list[Problem] = []
+    mistakes = Mistakes()
+    skipped: list[Problem] = []
     strange = unzoned = 0
     for number, (line, row) in enumerate(rows, 1):
+        place = RowPlace(file, f"restore {number}", line)
         try:
             read = _restore(number, row, by_id)
+        except BadInstantError as wrong:
+            skipped.append(place.problem(wrong))
+            mistakes.skip(place.problem(wrong))
+            continue
         except BadValueError as wrong:
-            problems.append(
-                Problem(file, line, 1, f"restore {number}: {wrong}")
-            )
+            mistakes.refuse(place.problem(wrong))
             continue
         if read is None:
             strange += 1
@@ -120,8 +125,7 @@ def parse_restores(
                 0
             ]  # a striped backup has a row for every file
             unzoned += not read[1]
-    if problems:
-        raise refusal(problems)
+    mistakes.check(strange + len(found))
     if not found:
         raise error(
             file,
@@ -139,6 +143,7 @@ def parse_restores(
         for remark, count in zip(remarks, (strange, unzoned), strict=True)
         if count
     ]
+    told += remarks_on(skipped, [])
     return sorted(
         found.values(), key=lambda r: (r.at_utc_us, r.number)
     ), told
@@ -156,17 +161,24 @@ def _restore(
     verify_only = (
         optional(row, as_text, "restore_type") or ""
     ).strip().upper() == "V"
-    when = optional(
-        row,
-        lambda value: as_instant(value, zone_offset(row)),
-        "restore_date",
-    )
+    when = _when(row)
     own = optional(row, as_whole, "restore_history_id")
     if header is None or verify_only or when is None:
         return None
     return TimedRestore(
         when[0], own if own is not None else -number, header
     ), when[1]
+
+
+def _when(row: Mapping[str, object]) -> tuple[int, bool] | None:
+    """Return its restore_date, and True if the zone was known; None: it has none."""
+    zone = zone_offset(row)
+    try:
+        return optional(
+            row, lambda value: as_instant(value, zone), "restore_date"
+        )
+    except BadValueError as wrong:
+        raise BadInstantError(str(wrong)) from None
 
 
 def fit_restores(

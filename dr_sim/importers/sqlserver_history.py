@@ -29,25 +29,31 @@ from dr_sim.importers.apart import (
     keep_apart,
 )
 from dr_sim.importers.cells import (
+    BadInstantError,
     BadValueError,
     Row,
     as_bool,
     as_instant,
     as_int,
     as_lsn,
-    as_size,
     as_text,
     csv_rows,
     decoded,
     error,
     fold,
     json_rows,
+    known_size,
     optional,
-    refusal,
     required,
     zone_offset,
 )
 from dr_sim.importers.clixml import clixml_rows, is_clixml
+from dr_sim.importers.strange_rows import (
+    Mistakes,
+    RowPlace,
+    StrangeRow,
+    remarks_on,
+)
 from dr_sim.words import counted
 
 _KINDS = {
@@ -129,6 +135,8 @@ class HistoryEntry:
     ] = ()  # of each file: a striped backup has several; those of one row
     # of the file, compressed; the header's nominal_bytes are plain. 0: unknown
     stored_bytes: int = 0
+    # what is wrong with its sizes, which are then unknown
+    size_mistakes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -144,10 +152,13 @@ class HistoryEntry:
 
 @dataclass(slots=True)
 class ImportedHistory:
-    """entries in the order of the file; remarks: what was skipped, and what was kept apart."""
+    """entries in the order of the file; remarks: what was skipped, and what was kept apart.
+    strange: rows that were skipped for their instants.
+    """
 
     entries: list[HistoryEntry]
     remarks: list[str] = field(default_factory=list)
+    strange: list[StrangeRow] = field(default_factory=list)
 
 
 class _SkippedError(Exception):
@@ -171,26 +182,33 @@ def read_history(data: bytes, file: str = "history") -> ImportedHistory:
         )
     entries: list[HistoryEntry] = []
     skipped: Counter[str] = Counter()
-    problems: list[Problem] = []
+    mistakes = Mistakes()
+    strange: list[StrangeRow] = []
+    sizes: list[Problem] = []
     ids: dict[str, int] = {}
     forks: dict[str, int] = {}
     for number, (line, row) in enumerate(rows, 1):
+        place = RowPlace(file, f"backup {number}", line)
         try:
-            entries.append(_entry(number, row, ids, forks))
+            entry = _entry(number, row, ids, forks)
         except _SkippedError as why:
             skipped[str(why)] += 1
+        except BadInstantError as wrong:
+            strange.append(_strange(row, place.problem(wrong)))
+            mistakes.skip(place.problem(wrong))
         except BadValueError as wrong:
-            problems.append(
-                Problem(
-                    file, line, min(line, 1), f"backup {number}: {wrong}"
-                )
-            )
-    if problems:
-        raise refusal(problems)
+            mistakes.refuse(place.problem(wrong))
+        else:
+            entries.append(entry)
+            unknown = list(map(place.problem, entry.size_mistakes))
+            mistakes.forget(unknown)
+            sizes += unknown
+    mistakes.check(len(entries))
     remarks = [
         f"{counted(count, f'{why} backup')}: skipped"
         for why, count in sorted(skipped.items())
     ]
+    remarks += remarks_on([row.problem for row in strange], sizes)
     if not entries:
         raise error(
             file,
@@ -202,13 +220,13 @@ def read_history(data: bytes, file: str = "history") -> ImportedHistory:
     remarks += keep_apart(rows_by_identity)
     remarks += _name_crossings(entries)
     remarks += forks_without_a_tie(rows_by_identity)
-    unknown = _name_bases(headers)
-    if unknown:
+    without_base = _name_bases(headers)
+    if without_base:
         remarks.append(
-            f"{counted(unknown, 'differential')} without a base LSN (it is 0 or absent), which "
-            "no plan uses"
+            f"{counted(without_base, 'differential')} without a base LSN (it is 0 or absent), "
+            "which no plan uses"
         )
-    return ImportedHistory(entries, remarks)
+    return ImportedHistory(entries, remarks, strange)
 
 
 def _rows(text: str, file: str) -> list[Row]:
@@ -255,31 +273,15 @@ def _entry(
     finishes = [row[fold(key)] for key in _FINISH if fold(key) in row]
     if finishes and all(map(_is_open, finishes)):
         raise _SkippedError("unfinished")
-    offset = zone_offset(row)
-    started, started_known = required(
-        row, lambda v: as_instant(v, offset), "BackupStartDate", "Start"
-    )
-    finished, finished_known = required(
-        row, lambda v: as_instant(v, offset), *_FINISH
-    )
-    if finished < started:
-        raise BadValueError(
-            "it ends before it starts: BackupFinishDate lies before BackupStartDate"
-        )
     if any(
         fold(key) in row and row[fold(key)] in (None, "")
         for key in ("FirstLSN", "LastLSN")
     ):
         raise _SkippedError("incomplete (without LSNs)")
-    first_lsn, last_lsn = (
-        required(row, as_lsn, "FirstLSN"),
-        required(row, as_lsn, "LastLSN"),
-    )
-    if first_lsn > last_lsn:
-        raise BadValueError(
-            f"FirstLSN {first_lsn} lies behind LastLSN {last_lsn}"
-        )
-    plain, stored = _sizes(row)
+    first_lsn, last_lsn = _lsns(row)
+    started, finished, zone_known = _instants(row)
+    size_mistakes: list[str] = []
+    plain, stored = _sizes(row, size_mistakes)
     set_id = (
         optional(
             row, as_text, "BackupSetGUID", "backup_set_uuid", "BackupSetId"
@@ -342,19 +344,66 @@ def _entry(
         optional(row, as_text, *_PATH) or "",
         optional(row, _as_device, "device_type"),
         optional(row, as_text, "RecoveryModel") or "",
-        not (started_known and finished_known),
+        not zone_known,
         identity,
         optional(row, _as_texts, *_PATH) or (),
         stored,
+        tuple(size_mistakes),
     )
 
 
-def _sizes(row: Mapping[str, object]) -> tuple[int, int]:
+def _lsns(row: Mapping[str, object]) -> tuple[int, int]:
+    first_lsn = required(row, as_lsn, "FirstLSN")
+    last_lsn = required(row, as_lsn, "LastLSN")
+    if first_lsn > last_lsn:
+        raise BadValueError(
+            f"FirstLSN {first_lsn} lies behind LastLSN {last_lsn}"
+        )
+    return first_lsn, last_lsn
+
+
+def _instants(row: Mapping[str, object]) -> tuple[int, int, bool]:
+    """(start, finish, True if their zone was known). Raises BadInstantError."""
+    try:
+        offset = zone_offset(row)
+        started, started_known = required(
+            row,
+            lambda v: as_instant(v, offset),
+            "BackupStartDate",
+            "Start",
+        )
+        finished, finished_known = required(
+            row, lambda v: as_instant(v, offset), *_FINISH
+        )
+    except BadValueError as wrong:
+        raise BadInstantError(str(wrong)) from None
+    if finished < started:
+        raise BadInstantError(
+            "it ends before it starts: BackupFinishDate lies before BackupStartDate"
+        )
+    return started, finished, started_known and finished_known
+
+
+def _strange(row: Mapping[str, object], problem: Problem) -> StrangeRow:
+    """Keep what else the row tells, all of which could be read."""
+    return StrangeRow(
+        problem,
+        required(
+            row, _as_kind, "Type", "BackupTypeDescription", "BackupType"
+        ),
+        required(row, as_text, "DatabaseName", "Database"),
+        _lsns(row),
+    )
+
+
+def _sizes(
+    row: Mapping[str, object], mistakes: list[str]
+) -> tuple[int, int]:
     """(plain bytes, bytes of the file). Where the export tells one of them only, it stands for
     both.
     """
-    plain = optional(row, as_size, "BackupSize", "TotalSize") or 0
-    stored = optional(row, as_size, "CompressedBackupSize") or 0
+    plain = known_size(row, mistakes, "BackupSize", "TotalSize")
+    stored = known_size(row, mistakes, "CompressedBackupSize")
     return plain or stored, stored or plain
 
 

@@ -11,11 +11,16 @@ from collections.abc import Mapping, Sequence
 
 from dr_sim.backups.model import Kind
 from dr_sim.errors import Problem
-from dr_sim.importers.cells import BadValueError, error, refusal
+from dr_sim.importers.cells import (
+    BadInstantError,
+    BadValueError,
+    error,
+)
 from dr_sim.importers.json_values import (
     instant_of,
     lsn_of,
-    number_of,
+    lsns_of,
+    size_of,
     text_of,
     wal_name_of,
 )
@@ -24,6 +29,7 @@ from dr_sim.importers.postgres_backups import (
     Cluster,
     wal_timeline,
 )
+from dr_sim.importers.strange_rows import Mistakes, RowPlace, StrangeRow
 
 
 def is_walg(values: Sequence[object]) -> bool:
@@ -39,7 +45,7 @@ def read_walg(values: Sequence[object], file: str) -> list[Cluster]:
     """The clusters in the list. Raises InputError with every kind of mistake found."""
     found: dict[str, Cluster] = {}
     taken: set[tuple[str, str]] = set()
-    problems: list[Problem] = []
+    mistakes = Mistakes()
     rows = [
         row
         for value in values
@@ -51,40 +57,60 @@ def read_walg(values: Sequence[object], file: str) -> list[Cluster]:
                 file,
                 f"backup {number} is {str(row)[:40]!r}, an object with keys is needed",
             )
+        place = RowPlace(file, f"backup {number}")
         try:
             system_id = text_of(row, "system_identifier")
-            backup = _backup(row)
-        except BadValueError as wrong:
-            problems.append(
-                Problem(file, 0, 0, f"backup {number}: {wrong}")
-            )
-            continue
-        cluster = found.setdefault(
-            system_id,
-            Cluster(
-                f"cluster {system_id or '(no system identifier)'}",
+            cluster = found.setdefault(
                 system_id,
-            ),
-        )
+                Cluster(
+                    f"cluster {system_id or '(no system identifier)'}",
+                    system_id,
+                ),
+            )
+            backup = _backup(row, place)
+        except BadInstantError as wrong:
+            cluster.strange.append(_strange(row, place.problem(wrong)))
+            mistakes.skip(place.problem(wrong))
+            continue
+        except BadValueError as wrong:
+            mistakes.refuse(place.problem(wrong))
+            continue
         if (system_id, backup.label) in taken:
             cluster.remarks.append(
                 f"{backup.label} is listed twice (in two storages, say): counted once"
             )
         else:
             taken.add((system_id, backup.label))
+            mistakes.forget(backup.size_mistakes)
             cluster.backups.append(backup)
-    if problems:
-        raise refusal(problems)
+    mistakes.check(sum(len(cluster.backups) for cluster in found.values()))
     for cluster in found.values():
         _name_parents(cluster)
         cluster.settle()
     return list(found.values())
 
 
-def _backup(row: Mapping[str, object]) -> BaseBackup:
+def _label(row: Mapping[str, object]) -> str:
     label = text_of(row, "backup_name")
     if not label:
         raise BadValueError("it has no backup_name")
+    return label
+
+
+def _kind(label: str) -> Kind:
+    return Kind.INCREMENTAL if "_D_" in label else Kind.FULL
+
+
+def _strange(row: Mapping[str, object], problem: Problem) -> StrangeRow:
+    label = _label(row)
+    lsns = lsns_of(lsn_of(row, "start_lsn"), lsn_of(row, "finish_lsn"))
+    return StrangeRow(problem, _kind(label), label, lsns)
+
+
+def _backup(row: Mapping[str, object], place: RowPlace) -> BaseBackup:
+    label = _label(row)
+    first_lsn = lsn_of(row, "start_lsn")
+    last_lsn = lsn_of(row, "finish_lsn")
     uploaded = instant_of(row, "time")
     started, finished = (
         instant_of(row, "start_time"),
@@ -92,35 +118,35 @@ def _backup(row: Mapping[str, object]) -> BaseBackup:
     )
     end = finished if finished is not None else uploaded
     if end is None:
-        raise BadValueError("it has neither finish_time nor time")
+        raise BadInstantError("it has neither finish_time nor time")
     begin = started if started is not None else end
     if end < begin:
-        raise BadValueError(
+        raise BadInstantError(
             "it ends before it starts: finish_time lies before start_time"
         )
     first_wal = wal_name_of(row, "wal_file_name") or wal_name_of(
         {"of": label.removeprefix("base_")}, "of"
     )
-    is_delta = "_D_" in label
-    plain, stored = (
-        number_of(row, "uncompressed_size") or 0,
-        number_of(row, "compressed_size") or 0,
-    )
+    is_delta = _kind(label) is Kind.INCREMENTAL
+    mistakes: list[str] = []
+    plain = size_of(row, mistakes, "uncompressed_size") or 0
+    stored = size_of(row, mistakes, "compressed_size") or 0
     return BaseBackup(
         label,
-        Kind.INCREMENTAL if is_delta else Kind.FULL,
+        _kind(label),
         label.partition("_D_")[2],
         begin,
         end,
         started is not None,
         first_timeline=wal_timeline(first_wal),
         timeline=wal_timeline(first_wal),
-        first_lsn=lsn_of(row, "start_lsn"),
-        last_lsn=lsn_of(row, "finish_lsn"),
+        first_lsn=first_lsn,
+        last_lsn=last_lsn,
         first_wal=first_wal,
-        cluster_bytes=0 if is_delta else max(plain, 0),
-        moved_bytes=max(stored, 0),
-        read_bytes=max(plain, 0),
+        cluster_bytes=0 if is_delta else plain,
+        moved_bytes=stored,
+        read_bytes=plain,
+        size_mistakes=[place.problem(wrong) for wrong in mistakes],
     )
 
 

@@ -260,7 +260,7 @@ ROW = "restore_date,backup_set_uuid\n"
 @pytest.mark.parametrize(
     ("log", "words"),
     [
-        (ROW + "2026-03-02 01:00,ab-0\nsoon,ab-1\n", "r.csv:3:1: restore 2: restore_date "
+        (ROW + "soon,ab-0\n2026-03-02 01:00,ab-0\n1/2/26,ab-1\n", "r.csv:2:1: restore 1: restore_date "
             "is 'soon', an instant like"),
         (ROW + "2026-03-02 01:00\n", "r.csv:2:1: has 1 columns here, 2 in its first line"),
         (ROW + "2026-03-02 01:00,zz\n", "r.csv:1:1: holds no restore of a backup in the history"),
@@ -275,6 +275,11 @@ def test_restores_that_cannot_be_read(log: str, words: str) -> None:
     with pytest.raises(InputError) as caught:
         made(log.encode())
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_restore_of_an_absurd_date_is_skipped() -> None:
+    log = ROW + "2026-03-02 01:00,ab-0\n9999-12-31,ab-1\n"
+    assert "restore 2: restore_date is '9999-12-31', an instant like" in made(log.encode()).report
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,48 @@ def test_foreign_rows_are_skipped_with_a_remark(changes: dict[str, Any], words: 
     assert "no backup that can be restored (1 " in complaint(json.dumps([rows[2]]).encode())
 
 
+ABSURD = (
+    {"BackupFinishDate": "9999-12-31T00:00:00"},
+    {"BackupFinishDate": "/Date(0)/"},
+    {"BackupStartDate": None},
+    {"BackupStartDate": "13/07/2017"},
+    {"BackupStartDate": 10**40},
+    {"time_zone": 9999},
+)
+
+
+@pytest.mark.parametrize("changes", ABSURD)
+def test_a_row_of_an_absurd_instant_is_skipped_with_a_remark(changes: dict[str, Any]) -> None:
+    rows = [row(0, "Database"), row(1), row(2, **changes), row(3)]
+    found = read_history(json.dumps(rows).encode())
+    assert [entry.number for entry in found.entries] == [1, 2, 4]
+    (remark,) = found.remarks
+    assert remark.startswith("backup 3: ") and remark.endswith(": skipped")
+    assert remark in import_history(json.dumps(rows).encode()).report
+    assert [(each.name, each.lsns) for each in found.strange] == [
+        ("crm", (10**15 + 2 * 10**8, 10**15 + 3 * 10**8))
+    ]
+
+
+def test_a_history_most_rows_of_which_have_absurd_instants_is_a_wrong_export() -> None:
+    wrong = [row(n, BackupStartDate="13/07/2017 03:00") for n in range(3)]
+    assert "(and 2 more rows with this mistake)" in complaint(
+        json.dumps([row(3), row(4), *wrong]).encode()
+    )
+    remarks = read_history(json.dumps([row(3), row(4), row(5), *wrong]).encode()).remarks
+    assert remarks[0].endswith("(and 2 more rows with this mistake): skipped")
+
+
+@pytest.mark.parametrize("size", [2**60 + 1, -1, "a lot", 1.5, True])
+def test_an_absurd_size_is_unknown(size: object) -> None:
+    rows = [row(0, "Database"), row(1), row(2, BackupSize=size, CompressedBackupSize=size)]
+    found = read_history(json.dumps(rows).encode())
+    assert [entry.header.nominal_bytes for entry in found.entries][2:] == [0]
+    for key, remark in zip(("BackupSize", "CompressedBackupSize"), found.remarks, strict=True):
+        assert remark.startswith(f"backup 3: {key} is '{size}', a whole number of bytes")
+        assert remark.endswith(": taken as unknown")
+
+
 def test_an_unfinished_backup_whose_date_is_null_is_skipped() -> None:
     rows = [row(0, "Database"), row(1) | {"BackupFinishDate": None}]
     assert read_history(json.dumps(rows).encode()).remarks == ["1 unfinished backup: skipped"]
