@@ -20,9 +20,11 @@ from dr_sim.backups.names import backup_name
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.port import BackupOrder
+from dr_sim.machines import Command
 from dr_sim.recovery import alerts, draining, emptying, events, failover, landing, replay, waiting
 from dr_sim.recovery.commands import RenameWorkingCopy, Restore
 from dr_sim.recovery.drain import Drain, Remedy
+from dr_sim.recovery.files import File
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
@@ -436,6 +438,13 @@ def with_damage_on_every_way() -> set[str]:
     )
 
 
+def with_a_mistake() -> set[str]:
+    """It is made in the middle of a log, and a store is restored to just before it."""
+    text = TEXT.replace("full: none", "full: daily 00:00")
+    event = "{at: 62 min, mistake: {database: crm, noticed: 20 min, then: restore_before}}"
+    return broken(text + f"copies: {{vault: {{store: {{}}}}}}\nevents: [{event}]\n")
+
+
 EXCUSED = [
     with_a_lost_host_behind_a_dead_link,
     with_a_lost_host_and_no_path,
@@ -460,7 +469,39 @@ def test_without_its_excuse_it_would_be(world: Callable[[], set[str]]) -> None:
         assert "short_recovery" in world()
 
 
+def restore_the_mistake_s_log_whole(patch: Patch) -> None:
+    hand_over = DatabaseReplay.hand_over
+
+    def whole(self: DatabaseReplay, file: File, takes_place: bool, out: list[Command]) -> None:
+        stop, self.stop_before_utc_us = self.stop_before_utc_us, 0
+        hand_over(self, file, takes_place, out)
+        self.stop_before_utc_us = stop
+
+    patch.setattr(DatabaseReplay, "hand_over", whole)
+
+
+def stop_one_log_too_early(patch: Patch) -> None:
+    ordered = DatabaseReplay.stop_before
+    patch.setattr(
+        DatabaseReplay,
+        "stop_before",
+        lambda self, utc_us: ordered(self, utc_us and utc_us - 5 * MINUTE),
+    )
+
+
+def replay_one_log_too_many(patch: Patch) -> None:
+    ordered = DatabaseReplay.stop_before
+    patch.setattr(
+        DatabaseReplay,
+        "stop_before",
+        lambda self, utc_us: ordered(self, utc_us and utc_us + 5 * MINUTE),
+    )
+
+
 MUTANTS = [
+    (restore_the_mistake_s_log_whole, with_a_mistake, "past_the_stop"),
+    (replay_one_log_too_many, with_a_mistake, "past_the_stop"),
+    (stop_one_log_too_early, with_a_mistake, "short_recovery"),
     (skip_the_gap_check, with_a_hole, "gap"),
     (replay_twice, with_a_hole, "replayed_twice"),
     (forget_the_counter, with_a_hole, "attempts"),

@@ -240,6 +240,19 @@ def break_short_recovery_over_a_hole(w: Watch) -> None:
     w.promote(1)  # the hole was bridged by what had landed
 
 
+def break_past_the_stop(w: Watch) -> None:
+    w.witness.stop_ordered(0, 2)
+    w.restore(w.made(LOG, 1, 3))
+    w.promote(3)
+
+
+def break_short_recovery_of_an_order_that_was_refused(w: Watch) -> None:
+    before = w.witness.stop_ordered(0, 1)
+    w.witness.stop_ordered(0, before)
+    w.made(LOG, 1, 3)
+    w.promote(1)
+
+
 def break_unacknowledged(w: Watch) -> None:
     w.restore(w.made(LOG, 1, 3))
     w.promote(3, acknowledged=2)

@@ -85,5 +85,5 @@ KIND = EventKind(
         "files": r.choice(["1", "3", "9"]),
     },
     befalls=lambda params: PRIMARY if params.where == "primary" else COPY,
-    at_stores=True,
+    at_stores=lambda params: True,
 )

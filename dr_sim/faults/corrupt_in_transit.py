@@ -74,5 +74,5 @@ KIND = EventKind(
         "files": r.choice(["1", "2", "5", "12"]),
     },
     befalls=lambda params: COPY,
-    at_stores=True,
+    at_stores=lambda params: True,
 )

@@ -31,5 +31,5 @@ KIND = EventKind(
         ["1 min", "4 min", "11 min", "40 min", "3 h"]
     ),
     befalls=lambda params: COPY,
-    at_stores=True,
+    at_stores=lambda params: True,
 )

@@ -48,5 +48,5 @@ KIND = EventKind(
     explains=(Explains.STOPPED, Explains.COPY_LOST),
     draws=lambda r, db: r.choice(["5 min", "90 min"]),
     befalls=lambda params: COPY,
-    at_stores=True,
+    at_stores=lambda params: True,
 )

@@ -136,5 +136,5 @@ KIND = EventKind(
         "nth": r.choice("11123"),
     },
     befalls=lambda params: COPY,
-    at_stores=True,
+    at_stores=lambda params: True,
 )

@@ -1,14 +1,68 @@
 """Somebody commits a change that should not have been made: a dropped table, a bad migration,
-deleted rows.
+deleted rows. Somebody notices it later, and a way back is tried.
 """
 
 from __future__ import annotations
 
-from pydantic import Field
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any
 
-from dr_sim.scenario.fields import DatabaseName, Params
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+
+from dr_sim.scenario.fields import (
+    DatabaseName,
+    Law,
+    Params,
+    Quantity,
+    default,
+    did_you_mean,
+    refuse,
+)
 from dr_sim.scenario.kind import PRIMARY, EventKind
+from dr_sim.scenario.mistakes import NOTHING, MistakeWay
+from dr_sim.world.mistakes import Reply
 from dr_sim.world.occurrence import Occurrence
+
+_WORDS = (NOTHING, *MistakeWay)
+
+
+def _ways(value: Any) -> tuple[MistakeWay, ...]:
+    """Read one way, or a list of ways that are tried one after the other."""
+    words = value if isinstance(value, (list, tuple)) else [value]
+    for word in words:
+        if word not in _WORDS:
+            raise refuse(
+                f"{str(word)[:40]!r} is no way back; {did_you_mean(str(word), _WORDS)}"
+            )
+    if NOTHING in words and len(words) > 1:
+        raise refuse(f"{NOTHING} goes with no other way; leave it out")
+    return tuple(MistakeWay(word) for word in words if word != NOTHING)
+
+
+def _written(ways: Sequence[MistakeWay]) -> str | list[str]:
+    words = [str(way) for way in ways] or [NOTHING]
+    return words[0] if len(words) == 1 else words
+
+
+Ways = Annotated[
+    tuple[MistakeWay, ...],
+    PlainValidator(_ways),
+    Quantity("ways back", _written),
+    WithJsonSchema(
+        {
+            "description": "a way back, or several that are tried one after the other",
+            "anyOf": [
+                {"enum": list(_WORDS)},
+                {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"enum": [str(way) for way in MistakeWay]},
+                },
+            ],
+        }
+    ),
+]
 
 
 class Mistake(Params):
@@ -18,14 +72,39 @@ class Mistake(Params):
         description="what was done, in a few words, for the screen",
         max_length=60,
     )
+    noticed: Law | None = Field(
+        None,
+        description="how long until somebody notices it; left out: nobody does",
+    )
+    decided: Law = default(
+        "0 s", "assumed", "how long people then take to decide"
+    )
+    then: Ways = default(
+        NOTHING, "assumed", "the way back that is ordered then"
+    )
+
+    @model_validator(mode="after")
+    def _is_noticed(self) -> Mistake:
+        if self.then and self.noticed is None:
+            raise refuse(
+                "nobody orders a way back from what nobody notices: write noticed, as in "
+                "noticed: 90 min",
+                "then",
+            )
+        return self
 
 
 def happen(event: Occurrence, params: Mistake) -> None:
     """It is the first transaction that is acknowledged from now on; every standby will copy it."""
     world = event.world
     event.begins(f"{params.what} in {params.database}")
-    world.commit_mistake(params.database, params.what)
+    made = world.mistakes.commit(params.database, params.what)
     event.ends(f"{params.what} in {params.database}")
+    if params.noticed is None:
+        return
+    reply = Reply(params.then, event.law(params.decided, "decided"))
+    noticed_us = event.law(params.noticed, "noticed")
+    world.later(noticed_us, partial(world.mistakes.noticed, made, reply))
 
 
 KIND = EventKind(
@@ -33,9 +112,8 @@ KIND = EventKind(
     Mistake,
     "database",
     True,
-    "a change that is committed like any other, and copied by every standby; a replay "
-    "delay leaves time to stop before it"
-    " (order_failover with stop_before)",
+    "a change that is committed like any other, and copied by every standby; once it is noticed"
+    " people order a way back to just before it",
     "CrunchyData/postgres-operator issue 3957; Uptime Institute: human error is part of "
     "66-80 % of serious incidents",
     happen,

@@ -92,8 +92,8 @@ def happen(event: Occurrence, params: OrderFailover) -> None:
     if params.stop_before is None:
         world.hands.people.order_failover(params.by, params.planned)
     else:
-        world.order_failover_to_point(
-            params.by, params.database, params._stop_before_utc_us
+        world.mistakes.order_by_hand(
+            world, params.by, params.database, params._stop_before_utc_us
         )
     event.ends(f"failover ordered by {params.by}")
 
@@ -140,4 +140,5 @@ KIND = EventKind(
     },
     leads_over=True,
     befalls=lambda params: COPY,
+    at_stores=lambda params: params.stop_before is not None,
 )

@@ -33,5 +33,5 @@ KIND = EventKind(
     place=lambda params: "link",
     explains=(Explains.SLOW_LINK,),
     befalls=lambda params: COPY,
-    at_stores=True,
+    at_stores=lambda params: True,
 )

@@ -59,5 +59,5 @@ KIND = EventKind(
     },
     leads_over=True,
     befalls=lambda params: COPY,
-    at_stores=True,
+    at_stores=lambda params: True,
 )

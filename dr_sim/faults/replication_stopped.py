@@ -55,5 +55,5 @@ KIND = EventKind(
     happen,
     explains=(Explains.STOPPED,),
     befalls=lambda params: COPY,
-    at_stores=True,
+    at_stores=lambda params: True,
 )

@@ -52,5 +52,5 @@ KIND = EventKind(
         "duration": r.choice(["20 min", "2 h"]),
     },
     befalls=lambda params: COPY,
-    at_stores=True,
+    at_stores=lambda params: True,
 )

@@ -37,5 +37,5 @@ KIND = EventKind(
         "duration": "25 min",
     },
     befalls=lambda params: COPY,
-    at_stores=True,
+    at_stores=lambda params: True,
 )

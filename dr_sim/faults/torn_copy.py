@@ -97,5 +97,5 @@ KIND = EventKind(
         "files": r.choice(["1", "3"]),
     },
     befalls=lambda params: COPY,
-    at_stores=True,
+    at_stores=lambda params: True,
 )

@@ -47,6 +47,7 @@ INVARIANTS = {
     "short_restore": "after a restore the database holds all commits that the file reaches to",
     "short_recovery": "a promotion leaves nothing behind that had survived and could be replayed",
     "unacknowledged": "a promoted database holds no commit that the primary never acknowledged",
+    "past_the_stop": "a promotion that was ordered to stop before an instant holds no later commit",
     "after_promotion": "nothing is restored into a promoted database, nor is it promoted again",
     "fast_path": "what a fast path recorded is what the recovery machine does, step by step",
 }
@@ -634,6 +635,13 @@ class Witness:
                 "short_recovery",
                 f"promoted with {n} commits, {could} had survived ({drained_class})",
             )
+        if 0 <= d.stop_commits < n:
+            self._fault(
+                t,
+                d,
+                "past_the_stop",
+                f"promoted with {n} commits, {d.stop_commits} were ordered",
+            )
         if n > acknowledged_commits:
             self._fault(
                 t,
@@ -646,11 +654,14 @@ class Witness:
         d.clear()
         d.promoted, d.primary_fork = True, fork
 
-    def stop_ordered(self, db: int, commits: int) -> None:
+    def stop_ordered(self, db: int, commits: int) -> int:
         """Record that an authorised operator ordered a failover with that many commits and no more:
-        no more are due.
+        no more are due, and no more may be there. -1: no such order holds any more. Return what was
+        ordered before.
         """
-        self._databases[db].stop_commits = commits
+        d = self._databases[db]
+        before, d.stop_commits = d.stop_commits, commits
+        return before
 
     def writes_changed(self, t: int, db: int) -> None:
         """Record that commits are refused from now on, or go on: the instant of the first commit

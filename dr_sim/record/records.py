@@ -247,6 +247,8 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # a wrong change was committed: it is the commit of that number (the first that is acknowledged
     # from then on)
     ("truth.mistake", (("commit", "int"), ("what", "str"))),
+    # somebody has noticed that mistake
+    ("truth.mistake_noticed", (("commit", "int"),)),
     # an operator ordered a failover that stops before that many commits; -1: none
     (
         "truth.stop_ordered",

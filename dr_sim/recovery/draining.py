@@ -17,7 +17,7 @@ from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import LOG, Failure, File
 from dr_sim.recovery.limits import MINUTE_US, SECOND_US
 from dr_sim.recovery.refusals import needs_somebody
-from dr_sim.recovery.waiting import stopped
+from dr_sim.recovery.waiting import holds_later, stopped
 
 if TYPE_CHECKING:
     from dr_sim.backups.model import BackupHeader
@@ -32,9 +32,13 @@ OTHER_TIME = Failure(
 
 def start(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """Ask what is on its way, and go on with what is here. From now on neither the replay delay nor
-    the retry interval applies.
+    the retry interval applies. A copy that is past the instant before which the failover stops is
+    of no use: it is restored anew.
     """
     assert db.drain is not None
+    stop_utc_us = db.stop_before_utc_us
+    if stop_utc_us and holds_later(db, stop_utc_us):
+        db.lose_copy()
     for file in db.files.values():
         if file.refused and needs_somebody(file.failure.error_number):
             db.files.retry_at(

@@ -263,12 +263,14 @@ class FailoverOrdered(Event):
 @dataclass(slots=True)
 class FailoverOrderedToPoint(Event):
     """An unplanned failover in which replay stops just before an instant, by the primary's clock.
-    target: the database that stops there; '': every one.
+    target: the database that stops there; '': every one. anew: a copy that holds later writes is
+    restored anew, from a full of before.
     """
 
     operator: str
     target: str
     stop_before_utc_us: int
+    anew: bool
 
 
 @dataclass(slots=True)

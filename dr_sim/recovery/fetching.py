@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import BackupHeader
 from dr_sim.backups.plan import Plan, plan
+from dr_sim.backups.target import THE_END, Target
 from dr_sim.machines import Command
 from dr_sim.recovery import events
 from dr_sim.recovery.commands import Fetch, ListShare
@@ -112,15 +113,20 @@ class Fetching:
         """Return the way that gets furthest. Of equal ways, prefer one that goes on from the
         database's position, then one on a full that lies here.
         """
-        state = self._db.state
+        state, target = self._db.state, self._target()
         logs_away = [header for header in away if header.kind is not FULL]
-        fulls = [header for header in here + away if header.kind is FULL]
+        fulls = [
+            header
+            for header in here + away
+            if header.kind is FULL and not target.is_overshot_by(header)
+        ]
         ways = []
         if state.exists:
             ways.append(
                 plan(
                     [h for h in here + logs_away if h.kind is not FULL],
                     state,
+                    target=target,
                 )
             )
         if fulls:
@@ -132,14 +138,19 @@ class Fetching:
                 ),
             ).fork
             ways += [
-                plan(here + logs_away, fork=fork),
-                plan(here + away, fork=fork),
+                plan(here + logs_away, fork=fork, target=target),
+                plan(here + away, fork=fork, target=target),
             ]
         best = Plan()
         for way in ways:
             if _further(way, best):
                 best = way
         return best
+
+    def _target(self) -> Target:
+        """Return the end, or the instant before which a failover stops."""
+        stop_utc_us = self._db.stop_before_utc_us
+        return Target(utc_us=stop_utc_us) if stop_utc_us else THE_END
 
     def choose(self) -> tuple[list[File], list[str]]:
         """Return the files that lie here and were taken for restored, which are read first, and the

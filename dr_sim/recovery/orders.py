@@ -14,7 +14,7 @@ from dr_sim.recovery.failover_table import (
     FailoverPhase,
 )
 from dr_sim.recovery.refusals import OrderRefused, WhyNoFailover
-from dr_sim.recovery.waiting import reached_utc_us
+from dr_sim.recovery.waiting import has_full_before, holds_later
 
 if TYPE_CHECKING:
     from dr_sim.recovery.failover import Failover
@@ -51,7 +51,7 @@ def ordered_to_point(
     f: Failover, e: events.FailoverOrderedToPoint, out: list[Command]
 ) -> None:
     """Obey an order to stop replay just before an instant. A copy that already holds later writes
-    cannot go back.
+    cannot go back: where the order allows it, it is restored anew.
     """
     at = e.stop_before_utc_us
     concerned = [
@@ -60,15 +60,8 @@ def ordered_to_point(
     refused = _refused(f, e.operator)
     if refused is None and not watching.something_here(f):
         refused = OrderRefused(WhyNoFailover.NOTHING_RESTORED)
-    past = [
-        db.name
-        for db in concerned
-        if db.state.exists and _holds_later(db, at)
-    ]
-    if refused is None and past:
-        refused = OrderRefused(
-            WhyNoFailover.COPY_HOLDS_LATER, (past[0], utc_text(at))
-        )
+    if refused is None:
+        refused = _past_the_point(concerned, e)
     if refused is None:
         for db in concerned:
             db.stop_before(at)
@@ -126,12 +119,17 @@ def _broken_chain(f: Failover) -> OrderRefused | None:
     return None
 
 
-def _holds_later(db: DatabaseReplay, at_utc_us: int) -> bool:
-    """Return whether the copy holds, or is being given, what was written at that instant or
-    later.
-    """
-    if reached_utc_us(db) > at_utc_us:
-        return True
-    file = db.files.in_hand
-    header = file.header if file is not None else None
-    return header is not None and header.started_utc_us > at_utc_us
+def _past_the_point(
+    concerned: list[DatabaseReplay], e: events.FailoverOrderedToPoint
+) -> OrderRefused | None:
+    """Return why one of these databases cannot be had as of before the instant."""
+    at = e.stop_before_utc_us
+    for db in concerned:
+        about = (db.name, utc_text(at))
+        past = holds_later(db, at)
+        if past and not e.anew:
+            return OrderRefused(WhyNoFailover.COPY_HOLDS_LATER, about)
+        restores = past or not db.state.exists
+        if restores and not has_full_before(db, at):
+            return OrderRefused(WhyNoFailover.NO_FULL_BEFORE, about)
+    return None

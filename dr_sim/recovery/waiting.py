@@ -14,7 +14,8 @@ from dr_sim.backups.chain import Fit, applies
 from dr_sim.backups.model import BackupHeader
 from dr_sim.machines import Command, SetAlarm
 from dr_sim.recovery.alerts import Danger
-from dr_sim.recovery.files import LOG, File, kind_of
+from dr_sim.recovery.file_life import Content
+from dr_sim.recovery.files import FULL, LOG, File, kind_of
 from dr_sim.recovery.limits import next_multiple_us
 from dr_sim.recovery.timers import Timer
 
@@ -120,6 +121,29 @@ def stopped(db: DatabaseReplay) -> bool:
         bool(db.stop_before_utc_us)
         and db.state.exists
         and reached_utc_us(db) >= db.stop_before_utc_us
+    )
+
+
+def holds_later(db: DatabaseReplay, at_utc_us: int) -> bool:
+    """Return whether the copy holds, or is being given, what was written at that instant or
+    later.
+    """
+    if not db.state.exists:
+        return False
+    if reached_utc_us(db) > at_utc_us:
+        return True
+    file = db.files.in_hand
+    header = file.header if file is not None else None
+    return header is not None and header.started_utc_us > at_utc_us
+
+
+def has_full_before(db: DatabaseReplay, at_utc_us: int) -> bool:
+    """Return whether a whole full lies here that holds nothing of that instant or later."""
+    return any(
+        file.kind is FULL
+        and file.content is Content.WHOLE
+        and file.modified_utc_us <= at_utc_us
+        for file in db.files.values()
     )
 
 

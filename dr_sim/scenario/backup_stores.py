@@ -153,7 +153,7 @@ def _line(
         return
     place = line.copy or names[0]
     at_a_store = kind.befalls(line.params) != PRIMARY and place in stores
-    if at_a_store and not kind.at_stores:
+    if at_a_store and not kind.at_stores(line.params):
         told = (
             f"{where}: {kind.name} does not go with the store {place} yet"
         )

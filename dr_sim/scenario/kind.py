@@ -118,7 +118,7 @@ class EventKind:
     draws: Drawn | None = None
     leads_over: bool = False
     befalls: Callable[[Any], str] = lambda params: ""
-    at_stores: bool = False
+    at_stores: Callable[[Any], bool] = lambda params: False
     last: Callable[[Any], Any] = lambda params: None
 
     def __repr__(self) -> str:

@@ -42,6 +42,7 @@ from dr_sim.world.hands import Hands, Surroundings, place_of
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.left_behind import LeftBehind
 from dr_sim.world.link import Link
+from dr_sim.world.mistakes import Mistakes
 from dr_sim.world.occurrence import Effect
 from dr_sim.world.outside import Outside
 from dr_sim.world.own_logic import builder
@@ -194,8 +195,7 @@ class Pair:
         )
         self.journal = journal
         self._index = {names[i]: i for i in self._serving}
-        # of each database the last, when by the primary's clock
-        self.mistakes: dict[str, int] = lead.mistakes if lead else {}
+        self.mistakes: Mistakes = lead.mistakes if lead else Mistakes(self)
         self.effects: list[Effect] = []  # what was to last
         self._comes: Entry | None = (
             None  # the second side, that is not in place yet
@@ -666,6 +666,12 @@ class Pair:
     def index_of(self, database: str) -> int:
         return self._index[database]
 
+    def indexes_of(self, target: str) -> list[int]:
+        """Return the index of a database in service; '': of all of them."""
+        return [
+            i for name, i in self._index.items() if target in ("", name)
+        ]
+
     def files_at(self, where: str, database: int) -> list[BackupFile]:
         """Return the files at 'primary' or 'secondary', oldest first."""
         files = sorted(
@@ -733,51 +739,6 @@ class Pair:
         if database not in self._serving:
             return
         self.secondary.break_copy(database, how, why)
-
-    def commit_mistake(self, database: str, what: str) -> None:
-        """Make a wrong change: the first commit that is acknowledged from now on."""
-        context, index = self.shared, self._index[database]
-        context.note(
-            "truth.mistake",
-            index,
-            context.workloads[index].commits(context.now_us),
-            what,
-        )
-        self.mistakes[database] = (
-            context.primary_utc_us()
-        )  # as its log says
-
-    def order_failover_to_point(
-        self,
-        operator: str,
-        target: str | None,
-        stop_before_utc_us: int | None,
-    ) -> None:
-        """stop_before_utc_us None: before the last mistake, where there was one."""
-        context = self.context
-        if stop_before_utc_us is None:
-            at = [
-                utc
-                for name, utc in self.mistakes.items()
-                if target in (None, name)
-            ]
-            if not at:
-                return  # there is nothing to stop before
-            stop_before_utc_us = max(at)
-        stop_us = context.first_stamped_us(stop_before_utc_us)
-        for name, index in self._index.items():
-            if (
-                target in (None, name)
-                and operator in context.scenario.failover.operators
-            ):
-                commits = context.workloads[index].commits(stop_us)
-                context.note(
-                    "truth.stop_ordered", index, operator, commits, stop_us
-                )
-                context.witness.stop_ordered(index, commits)
-        self.hands.people.order_failover_to_point(
-            operator, target or "", stop_before_utc_us
-        )
 
     def _silent(self, machine: str, last_seen_us: int) -> None:
         self.driver.tell_new(HeartbeatLost, machine, last_seen_us)

@@ -137,6 +137,12 @@ class Promotion:
         self._context.note("truth.fenced", -1, int(stopped))
         self._end_two_primaries()
 
+    def called_off(self) -> None:
+        """Note that a failover was called off: an order to stop before an instant holds no more."""
+        context = self._context
+        for index in range(len(context.scenario.databases)):
+            context.witness.stop_ordered(index, -1)
+
     # ---- promote
     def is_promoted(self, database: int) -> bool:
         """Return whether a failover has brought the database online here."""

@@ -32,6 +32,8 @@ class FailoverHands:
         self._configure = around.configure
         self._around = around
         self._machine_ready_us: int | None = None
+        # called when a failover begins
+        self.begins_hook: Callable[[], None] = lambda: None
         self.table: dict[type, Callable[[Any], None]] = {
             c.EnterPhase: self._enter_phase,
             c.Claim: self._claim,
@@ -47,6 +49,10 @@ class FailoverHands:
         by its own script.
         """
         self._promotion.reach.phase(command.phase)
+        if command.phase is FailoverPhase.FENCING:
+            self.begins_hook()
+        if command.phase is FailoverPhase.ABANDONED:
+            self._promotion.called_off()
         if command.phase is FailoverPhase.RECOVERING:
             self._claims.kept = True
         if command.phase in (

@@ -46,6 +46,7 @@ class Hands:
         )
         self.people = PeopleHands(context, driver)
         failover = FailoverHands(driver, around)
+        failover.begins_hook = self.people.obeyed
         for part in (self.standby, self.other_side, self.people, failover):
             own = context.scenario.manager
             driver.give(watched(own, part.table) if own else part.table)

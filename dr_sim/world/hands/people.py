@@ -33,11 +33,13 @@ class PeopleHands:
         self._orders: list[
             Callable[[], None]
         ] = []  # orders that nobody was there to take
+        # what is done if the order that is given next is refused
+        self._if_refused: list[Callable[[], None]] = []
         driver.hooks.on_start.append(self._order_again)
         self.table: dict[type, Callable[[Any], None]] = {
             c.RaiseAlert: self._alert,
             c.PageOperator: self._page,
-            c.RefuseOrder: _recorded_only,
+            c.RefuseOrder: self._refused,
         }
 
     # ---- alerts and pages
@@ -94,17 +96,35 @@ class PeopleHands:
             )
 
     def order_failover_to_point(
-        self, operator: str, target: str, stop_before_utc_us: int
+        self,
+        operator: str,
+        target: str,
+        stop_before_utc_us: int,
+        anew: bool = False,
     ) -> None:
         """Order an unplanned failover in which replay stops before an instant. target: the
-        database, or '' for all.
+        database, or '' for all. anew: a copy that is past it is restored anew.
         """
-        what = (operator, target, stop_before_utc_us)
+        what = (operator, target, stop_before_utc_us, anew)
         self._driver.tell_new(e.FailoverOrderedToPoint, *what)
         if self._driver.machine is None:
             self._orders.append(
                 partial(self.order_failover_to_point, *what)
             )
+
+    def if_refused(self, do: Callable[[], None]) -> None:
+        """Do that if the order is refused that is given next."""
+        self._if_refused.append(do)
+
+    def obeyed(self) -> None:
+        """Note that a failover has begun: the last order was not refused."""
+        self._if_refused.clear()
+
+    def _refused(self, command: c.RefuseOrder) -> None:
+        """Let those act who gave the order; the refusal itself is read from the journal."""
+        waiting, self._if_refused = self._if_refused, []
+        for do in waiting:
+            do()
 
     def _order_again(self) -> None:
         orders, self._orders = self._orders, []
@@ -112,7 +132,3 @@ class PeopleHands:
             self._context.agenda.at(
                 self._context.now_us, Class.ANSWER, -1, order
             )
-
-
-def _recorded_only(command: c.Command) -> None:
-    """Do nothing more: refusals are read from the journal."""

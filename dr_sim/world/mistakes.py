@@ -1,0 +1,178 @@
+"""Mistakes that were committed, who notices them, and what people then order.
+
+Theory of operation. A mistake is a commit like any other. Somebody notices it after a time, and
+people decide after another. Then they try the ways back that the scenario names, one after the
+other. Each way is an order at one place, in the order of the places: to fail over there and stop
+just before the mistake, or to restore the database there, in place of the service or beside it. A
+place that refuses is passed over. Whether an order is obeyed is for the recovery manager at that
+place to say.
+
+The instant is that of the mistake by the clock that stamped it, as it stands in the log. What an
+order asks for is told to the witness of that place. If the order is refused, what the witness was
+told before holds again: it excuses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dr_sim.scenario.mistakes import MistakeWay
+
+if TYPE_CHECKING:
+    from dr_sim.oracle.witness import Witness
+    from dr_sim.world.pair import Pair
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedMistake:
+    """A mistake in a database: it is the commit of that number. utc_us: when its log says that it
+    was made.
+    """
+
+    database: str
+    commit: int
+    utc_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The reply to a mistake. ways: tried one after the other."""
+
+    ways: Sequence[MistakeWay]
+    decided_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopOrder:
+    """An order to fail over and stop before an instant. target: the database, '' for all of them.
+    anew: a copy that is past it is restored anew.
+    """
+
+    operator: str
+    target: str
+    stop_before_utc_us: int
+    anew: bool = False
+
+
+class Mistakes:
+    """The mistakes at one primary. lead: the first of the pairs of that primary."""
+
+    def __init__(self, lead: Pair) -> None:
+        self._lead = lead
+        self.last: dict[str, CommittedMistake] = {}  # by database
+
+    def commit(self, database: str, what: str) -> CommittedMistake:
+        """Make a wrong change: the first commit that is acknowledged from now on."""
+        context, index = self._lead.shared, self._lead.index_of(database)
+        number = context.workloads[index].commits(context.now_us)
+        context.note("truth.mistake", index, number, what)
+        made = CommittedMistake(database, number, context.primary_utc_us())
+        self.last[database] = made
+        return made
+
+    # ---- somebody notices
+    def noticed(self, mistake: CommittedMistake, reply: Reply) -> None:
+        """Note that somebody has noticed a mistake. People decide after a while."""
+        context, lead = self._lead.shared, self._lead
+        index = lead.index_of(mistake.database)
+        context.note("truth.mistake_noticed", index, mistake.commit)
+        if reply.ways:
+            tries = list(self._tries(reply.ways))
+            lead.later(reply.decided_us, partial(self._try, mistake, tries))
+
+    def _tries(
+        self, ways: Sequence[MistakeWay]
+    ) -> Iterator[tuple[MistakeWay, Pair]]:
+        """Yield each way at each place where it may lead back."""
+        pairs = self._lead.together
+        stores = [p for p in pairs if p.context.scenario.store is not None]
+        standbys = [p for p in pairs if p not in stores]
+        for way in ways:
+            at_stores = [] if way is MistakeWay.FAILOVER_BEFORE else stores
+            for pair in (*at_stores, *standbys):
+                yield way, pair
+
+    def _try(
+        self,
+        mistake: CommittedMistake,
+        tries: list[tuple[MistakeWay, Pair]],
+    ) -> None:
+        """Order the next of these ways. Where the roles have changed meanwhile, nobody knows what
+        the new primary holds: nothing is ordered.
+        """
+        while tries and not tries[0][1].stands_by:
+            del tries[0]
+        if not tries or not self._lead.is_on():
+            return
+        (way, pair), *others = tries
+        failover = pair.context.scenario.failover
+        if not failover.approves:
+            return
+        order = StopOrder(
+            failover.on_duty,
+            mistake.database,
+            mistake.utc_us,
+            way is MistakeWay.RESTORE_BEFORE,
+        )
+        self.order(pair, order, partial(self._try, mistake, others))
+
+    # ---- orders
+    def order_by_hand(
+        self,
+        pair: Pair,
+        operator: str,
+        target: str | None,
+        stop_before_utc_us: int | None,
+    ) -> None:
+        """Order a failover to that pair's standby. stop_before_utc_us None: before the last
+        mistake, where there was one.
+        """
+        if stop_before_utc_us is None:
+            made = [
+                mistake.utc_us
+                for name, mistake in self.last.items()
+                if target in (None, name)
+            ]
+            if not made:
+                return  # there is nothing to stop before
+            stop_before_utc_us = max(made)
+        self.order(
+            pair, StopOrder(operator, target or "", stop_before_utc_us)
+        )
+
+    def order(
+        self,
+        pair: Pair,
+        order: StopOrder,
+        refused: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Order a failover that stops before an instant; tell the witness what is due then.
+        refused: called if the order is refused.
+        """
+        context, at = pair.context, order.stop_before_utc_us
+        stop_us = context.first_stamped_us(at)
+        if order.operator in context.scenario.failover.operators:
+            for index in pair.indexes_of(order.target):
+                commits = context.workloads[index].commits(stop_us)
+                context.note(
+                    "truth.stop_ordered",
+                    index,
+                    order.operator,
+                    commits,
+                    stop_us,
+                )
+                before = context.witness.stop_ordered(index, commits)
+                lift = partial(_as_before, context.witness, index, before)
+                pair.hands.people.if_refused(lift)
+        pair.hands.people.if_refused(refused)
+        pair.hands.people.order_failover_to_point(
+            order.operator, order.target, at, order.anew
+        )
+
+
+def _as_before(witness: Witness, index: int, commits: int) -> None:
+    """Let what was ordered before hold again."""
+    witness.stop_ordered(index, commits)

@@ -1,0 +1,174 @@
+"""A mistake that is noticed, and the way back that people then order (W3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dr_sim.errors import InputError
+from dr_sim.loading import load_scenario
+from dr_sim.measures.summary.plain import summary_json
+from dr_sim.runs.run import Result, run
+from tests.library.runs import ran
+
+SECOND = 1_000_000
+MIN = 60 * SECOND
+HOUR = 60 * MIN
+
+BASE = """
+run_for: 1 day
+databases:
+  app: {size: 50 GB, log_volume: 20 MB per 5 min, full: daily 01:00, incremental: none, log: every 5 min}
+link: {bandwidth: 200 Mbit/s}
+"""
+STORE = BASE + "copies: {vault: {store: {read: 200 MB/s, machine: 10 min}}}\n"
+
+
+def outcome(tmp_path: Path, text: str, *events: str) -> Result:
+    path = tmp_path / "s.yaml"
+    lines = "".join(f"  - {event}\n" for event in events)
+    path.write_text(f"{text}events:\n{lines}", encoding="utf-8")
+    return run(load_scenario(path))
+
+
+def noticed(at: str = "Mon 14:00", after: str = "90 min", then: str = "restore_before") -> str:
+    return f"{{at: {at}, mistake: {{database: app, noticed: {after}, then: {then}}}}}"
+
+
+def losses(result: Result) -> list[int]:
+    summary = summary_json(result.summary)
+    assert summary["violations"] == []
+    assert summary["mistakes"][0]["gone"]
+    (failover,) = summary["failovers"]
+    return [failover["data_loss_us"], failover["outage_us"]]
+
+
+def stands_just_before(result: Result) -> bool:
+    """Return whether all before the mistake are there, and it is the first that is missing."""
+    promoted = next(result.journal.rows("truth.promoted")).values
+    return bool(promoted["commits"] == next(result.journal.rows("truth.mistake")).values["commit"])
+
+
+def test_a_failover_is_ordered_when_the_mistake_is_noticed() -> None:
+    """The fence takes 5 s; 18 logs of 1.05618 s are replayed, then 10 s, 60 s and 8.46 s."""
+    result = ran("mistakes/failover_before")
+    log_us = SECOND + -(-20_000_000 * SECOND // 356_000_000)
+    lost, down = losses(result)
+    assert lost == 90 * MIN + 5 * SECOND
+    assert down == pytest.approx(18 * log_us + 78_460_000, abs=100)
+    assert stands_just_before(result)
+
+
+def test_a_store_is_restored_to_just_before_the_mistake() -> None:
+    """10 min for the machine, 3 TB at 200 MB/s, 121 logs of 1.1 s, then 10 s, 60 s and 8.46 s."""
+    result = ran("mistakes/restore_before")
+    restored_us = 15_001 * SECOND + 121 * 1_100_000
+    lost, down = losses(result)
+    assert lost == 90 * MIN + 5 * SECOND
+    assert down == pytest.approx(10 * MIN + restored_us + 78_460_000, abs=100_000)
+    assert stands_just_before(result)
+
+
+def test_people_need_time_to_decide(tmp_path: Path) -> None:
+    """Noticed after 90 min, decided 20 min later: 110 min and the fence are lost."""
+    event = noticed().replace("then:", "decided: 20 min, then:")
+    lost, _ = losses(outcome(tmp_path, STORE, event))
+    assert lost == 110 * MIN + 5 * SECOND
+
+
+@pytest.mark.parametrize("after", ["1 min", "4 min 59 s", "30 min"])
+def test_a_log_that_no_backup_holds_yet_is_taken_as_the_tail(tmp_path: Path, after: str) -> None:
+    result = outcome(tmp_path, STORE, noticed(after=after))
+    losses(result)
+    assert stands_just_before(result)
+
+
+def test_the_newest_full_may_hold_the_mistake(tmp_path: Path) -> None:
+    """It was made between the mistake and the order: the one before it is restored."""
+    text = STORE.replace("daily 01:00", "every 90 min")
+    result = outcome(tmp_path, text, noticed(after="3 h"))
+    losses(result)
+    assert stands_just_before(result)
+    first = next(
+        row.values["name"] for row in result.journal.rows("seen.Restore") if row.time_us > 17 * HOUR
+    )
+    assert "_13_30_00_full" in first
+
+
+def test_what_stays_at_the_source_is_fetched(tmp_path: Path) -> None:
+    """The store takes backups a day late: those from before the mistake are fetched at once."""
+    text = STORE.replace("machine: 10 min", "machine: 10 min, hold: 20 h")
+    result = outcome(tmp_path, text, noticed())
+    losses(result)
+    assert stands_just_before(result)
+
+
+def test_a_standby_that_is_past_the_mistake_is_restored_anew(tmp_path: Path) -> None:
+    """It keeps its backups: the full of 01:00 and 156 logs are restored again. 50 GB at 356 MB/s
+    are 141.4 s; the next log and all others take 1.05618 s.
+    """
+    result = outcome(tmp_path, BASE, noticed())
+    lost, down = losses(result)
+    log_us = SECOND + -(-20_000_000 * SECOND // 356_000_000)
+    full_us = SECOND + 50_000_000_000 * SECOND // 356_000_000
+    assert lost == 90 * MIN + 5 * SECOND
+    assert down == pytest.approx(full_us + 156 * log_us + 78_460_000, abs=2 * log_us)
+    assert stands_just_before(result)
+
+
+def test_ways_are_tried_one_after_the_other(tmp_path: Path) -> None:
+    """A standby that is an hour behind holds the mistake already: it refuses, and is restored."""
+    text = BASE + "replay: {delay: 1 h}\n"
+    result = outcome(tmp_path, text, noticed(then="[failover_before, restore_before]"))
+    (refused,) = summary_json(result.summary)["orders_refused"]
+    assert "holds what was written after 2026-01-05T14:00:00Z already" in refused["reason"]
+    losses(result)
+    assert stands_just_before(result)
+
+
+def test_nothing_is_ordered_where_no_way_leads_back(tmp_path: Path) -> None:
+    """No full lies there: the copy was there when the run began."""
+    text = BASE.replace("daily 01:00", "none")
+    result = outcome(tmp_path, text, noticed())
+    (refused,) = summary_json(result.summary)["orders_refused"]
+    assert "no whole full of database [app] that ended before" in refused["reason"]
+    assert summary_json(result.summary)["failovers"] == []
+
+
+def test_an_order_that_was_refused_excuses_nothing(tmp_path: Path) -> None:
+    """The standby refuses to go back; later its site's primary is lost, and all must be there."""
+    result = outcome(
+        tmp_path,
+        BASE + "failover: {mode: automatic}\n",
+        noticed(then="failover_before"),
+        "{at: Mon 20:00, lose: database}",
+    )
+    summary = summary_json(result.summary)
+    assert summary["violations"] == []
+    assert summary["failovers"][0]["data_loss_us"] == 0
+    assert not summary["mistakes"][0]["gone"]
+
+
+def test_the_manager_may_die_in_the_middle_of_the_restore(tmp_path: Path) -> None:
+    events = ("{at: Mon 15:35, manager_crash: {}}", "{at: Mon 15:50, manager_crash: {}}")
+    for text in (BASE, STORE):
+        result = outcome(tmp_path, text + "manager: {restart_after: 30 s}\n", noticed(), *events)
+        losses(result)
+        assert stands_just_before(result)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("{database: app, then: restore_before}", "nobody notices: write noticed"),
+        ("{database: app, noticed: 1 h, then: restore}", "'restore' is no way back; did you mean"),
+        ("{database: app, noticed: 1 h, then: [nothing, restore_before]}", "goes with no other"),
+        ("{database: app, noticed: soon}", "'soon' is"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_when_it_is_read(
+    tmp_path: Path, line: str, told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        outcome(tmp_path, BASE, f"{{at: Mon 14:00, mistake: {line}}}")
