@@ -61,3 +61,8 @@ class InputError(DrSimError):
         self,
     ) -> tuple[type[InputError], tuple[tuple[Problem, ...]]]:
         return (InputError, (self.problems,))
+
+
+def input_error(place: str, message: str) -> InputError:
+    """Return the error about something that has no line: an option, a whole file or folder."""
+    return InputError([Problem(place, 0, 0, message)])

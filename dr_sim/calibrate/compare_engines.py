@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from dr_sim.backups.model import Kind
 from dr_sim.calibrate.calibration import Measured, measure
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import input_error
 from dr_sim.loading import load_scenario
 from dr_sim.record.journal import Journal
 from dr_sim.runs.run import Result, run
@@ -90,7 +90,7 @@ def compare(
                 "names no real engine to compare the model with; write engine: {kind: sqlite} "
                 "or {kind: postgres}"
             )
-            raise InputError([Problem(str(path), 0, 0, what)])
+            raise input_error(str(path), what)
     kinds = sorted({scenario.engine.kind for _, scenario in scenarios})
     for engine in stored or {}:
         if engine not in kinds:
@@ -98,7 +98,7 @@ def compare(
                 f"no scenario here runs on {engine}, only on {' and '.join(kinds)}; give the "
                 "costs of that, or leave them out"
             )
-            raise InputError([Problem("--costs", 0, 0, what)])
+            raise input_error("--costs", what)
     measuring = _Measuring(say)
     out: list[Compared] = []
     for path, scenario in scenarios:

@@ -20,7 +20,7 @@ from dr_sim.calibrate.cost_line import (
     rate_text,
     time_text,
 )
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import InputError, Problem, input_error
 from dr_sim.files.reading import read_regular
 from dr_sim.scenario import bounds
 from dr_sim.scenario.tree import MAX_BYTES, Node, parse_yaml
@@ -165,9 +165,7 @@ def read_costs(path: Path) -> StoredCosts:
             if isinstance(error, OSError) and error.strerror
             else "is not UTF-8"
         )
-        raise InputError(
-            [Problem(str(path), 0, 0, f"cannot be read: {reason}")]
-        ) from None
+        raise input_error(str(path), f"cannot be read: {reason}") from None
     problems: list[Problem] = []
     tree = parse_yaml(text, str(path), problems)
     values: dict[str, str] = {}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dr_sim.bugs import EXIT_BUG
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import input_error
 from dr_sim.experiments import tolerance as tolerances
 from dr_sim.files.output import printable, show
 from dr_sim.scenario.model import Scenario
@@ -102,15 +102,9 @@ def wants_replications(a: argparse.Namespace, scenario: Scenario) -> bool:
     """Whether `run` is asked for more than one run."""
     if a.replications is not None:
         if a.replication is not None:
-            raise InputError(
-                [
-                    Problem(
-                        "--replications",
-                        0,
-                        0,
-                        "does not go with --replication: leave one out",
-                    )
-                ]
+            raise input_error(
+                "--replications",
+                "does not go with --replication: leave one out",
             )
         return True
     return scenario.replications is not None and a.replication is None
@@ -485,15 +479,8 @@ def _compare(a: argparse.Namespace) -> int:
     from dr_sim.screen.distribution import comparison
 
     if len(a.manager) > 2:
-        raise InputError(
-            [
-                Problem(
-                    "--manager",
-                    0,
-                    0,
-                    "is given once, or twice: of A and of B",
-                )
-            ]
+        raise input_error(
+            "--manager", "is given once, or twice: of A and of B"
         )
     managers = (a.manager * 2)[:2] or ["", ""]
     first, second = (
@@ -537,7 +524,7 @@ def _sweep(a: argparse.Namespace) -> int:
             "says nothing to vary; write --vary link.bandwidth=10..1000Mbit/s:log9, or a "
             "'sweep:' in the file"
         )
-        raise InputError([Problem(str(a.scenario), 0, 0, told)])
+        raise input_error(str(a.scenario), told)
     sweep.check_measures(a.measure)
     asked = sweep.asked_of(a.answer, base, sweeps)
     points = [

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dr_sim.cli.experiments import add_manager, count, duration, managed
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import input_error
 from dr_sim.files.output import show
 
 if TYPE_CHECKING:
@@ -116,13 +116,11 @@ def _cutsets(a: argparse.Namespace) -> int:
     scenario = stored.scenario
     names = [d.name for d in scenario.databases]
     if a.database not in (None, *names):
-        raise InputError(
-            [Problem("--database", 0, 0, f"is one of {', '.join(names)}")]
-        )
+        raise input_error("--database", f"is one of {', '.join(names)}")
     index = 0 if a.database is None else names.index(a.database)
     at_us = stored.whole.first_failure_us - 1 if a.at is None else a.at
     if not 0 < at_us <= stored.whole.end_us:
-        raise InputError([Problem("--at", 0, 0, "is not within the run")])
+        raise input_error("--at", "is not within the run")
     found = cut_sets(
         stored.legs[0].journal, scenario, index, at_us, a.rpo, a.count
     )
@@ -161,20 +159,15 @@ def _explore(a: argparse.Namespace) -> int:
     _check_folder(folder)
     state = search.Exploration.read(folder, a.seed)
     if state.seed != a.seed:
-        raise InputError([Problem(str(folder), 0, 0,
-                                  f"holds an exploration of seed {state.seed}: write --seed "
-                                  f"{state.seed}, or another --out")])  # fmt: skip
+        raise input_error(
+            str(folder),
+            f"holds an exploration of seed {state.seed}: write --seed "
+            f"{state.seed}, or another --out",
+        )
     services = search.services_of(a.seed, a.scenario, a.manager)
     if not services:
-        raise InputError(
-            [
-                Problem(
-                    str(a.scenario),
-                    0,
-                    0,
-                    "cannot be run without its events",
-                )
-            ]
+        raise input_error(
+            str(a.scenario), "cannot be run without its events"
         )
     workers = a.workers or os.cpu_count() or 1
     budget = search.Budget(a.budget / 1_000_000, a.runs, a.manager)
@@ -204,7 +197,7 @@ def _explore(a: argparse.Namespace) -> int:
 
 def _check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        raise InputError([Problem(str(folder), 0, 0, "is no folder")])
+        raise input_error(str(folder), "is no folder")
 
 
 def _report(state: Exploration, folder: Path) -> str:
@@ -233,15 +226,8 @@ def _shrink(a: argparse.Namespace) -> int:
     tree = read_tree(a.scenario)
     scenario = load(tree, a.manager)
     if scenario is None:
-        raise InputError(
-            [
-                Problem(
-                    str(a.scenario),
-                    0,
-                    0,
-                    "names files, and cannot be cut down",
-                )
-            ]
+        raise input_error(
+            str(a.scenario), "names files, and cannot be cut down"
         )
     signs = look(scenario).signs
     if not signs:

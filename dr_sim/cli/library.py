@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dr_sim.cli.reference import unknown, wrapped
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import input_error
 from dr_sim.files.output import show
 
 
@@ -69,11 +69,11 @@ def _new(a: argparse.Namespace) -> int:
     if a.template is not None and a.template not in known:
         raise unknown("new --list", a.template, known, "new --template")
     if a.file is None:
-        raise _refused(
+        raise input_error(
             "new", "name the file to write, as in `dr-sim new mine.yaml`"
         )
     if a.file.exists():
-        raise _refused(
+        raise input_error(
             str(a.file),
             "is there already; name another file, or move it away",
         )
@@ -129,7 +129,7 @@ def _answer(prompt: str) -> str:
     try:
         return input(prompt).strip()
     except EOFError:
-        raise _refused(
+        raise input_error(
             "new", "the answers ended early; nothing was written"
         ) from None
 
@@ -145,7 +145,7 @@ def _library(a: argparse.Namespace) -> int:
         if a.word.lower() in f"{each.path} {each.about}".lower()
     ]
     if not found:
-        raise _refused(
+        raise input_error(
             "library",
             f"no scenario has {a.word[:40]!r} in its path or description",
         )
@@ -162,7 +162,9 @@ def _copy(folder: Path, files: dict[str, Path]) -> int:
         (folder / name for name in files if (folder / name).exists()), None
     )
     if taken is not None:
-        raise _refused(str(taken), "is there already; name another folder")
+        raise input_error(
+            str(taken), "is there already; name another folder"
+        )
     write_together(
         {folder / name: path.read_bytes() for name, path in files.items()}
     )
@@ -170,7 +172,3 @@ def _copy(folder: Path, files: dict[str, Path]) -> int:
         f"{folder}/  {len(files)} files; now: dr-sim run {folder / 'scenarios/quickstart.yaml'}"
     )
     return 0
-
-
-def _refused(where: str, why: str) -> InputError:
-    return InputError([Problem(where, 0, 0, why)])

@@ -33,7 +33,7 @@ from dr_sim.cli.help import (
     unknown_options,
 )
 from dr_sim.engines.sides import ENGINES, TIMINGS
-from dr_sim.errors import DrSimError, InputError, Problem
+from dr_sim.errors import DrSimError, input_error
 from dr_sim.files.output import mute, printable, show
 from dr_sim.files.reading import outside_allowed
 from dr_sim.version import VERSION
@@ -610,7 +610,7 @@ def _same_manager(a: argparse.Namespace, scenario: Scenario) -> None:
         return
     if a.manager != scenario.manager:
         had = f"was run with --manager {scenario.manager or BUILT_IN}; write that here too"
-        raise InputError([Problem(str(a.results), 0, 0, had)])
+        raise input_error(str(a.results), had)
     cli_experiments.managed(scenario, a.manager)
 
 
@@ -637,26 +637,13 @@ def _compare_engines(a: argparse.Namespace) -> int:
     for text in a.costs:
         engine, _, path = text.partition("=")
         if engine not in ENGINES[1:] or not path:
-            raise InputError(
-                [
-                    Problem(
-                        "--costs",
-                        0,
-                        0,
-                        f"{text!r}: write the engine and its file, as in {ENGINES[1]}=costs.yaml",
-                    )
-                ]
+            raise input_error(
+                "--costs",
+                f"{text!r}: write the engine and its file, as in {ENGINES[1]}=costs.yaml",
             )
         if engine in stored:
-            raise InputError(
-                [
-                    Problem(
-                        "--costs",
-                        0,
-                        0,
-                        f"the costs of {engine} are given twice",
-                    )
-                ]
+            raise input_error(
+                "--costs", f"the costs of {engine} are given twice"
             )
         stored[engine] = read_costs(Path(path))
     show(
@@ -680,15 +667,9 @@ def _import_sqlserver(a: argparse.Namespace) -> int:
         print(HOW_TSQL, end="")
         return 0
     if a.history is None or a.out is None:
-        raise InputError(
-            [
-                Problem(
-                    "import sqlserver",
-                    0,
-                    0,
-                    "takes HISTORY and -o SCENARIO.yaml, or --how",
-                )
-            ]
+        raise input_error(
+            "import sqlserver",
+            "takes HISTORY and -o SCENARIO.yaml, or --how",
         )
     restores = (
         (read_bytes(a.restores), str(a.restores)) if a.restores else None

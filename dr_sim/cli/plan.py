@@ -10,7 +10,7 @@ from typing import Any
 
 from dr_sim import units
 from dr_sim.cli.help import next_step
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import input_error
 from dr_sim.files.output import show
 from dr_sim.units import UnitError
 
@@ -188,5 +188,5 @@ def _option(
         if value < least:
             raise UnitError(f"{text[:60]!r} is nothing: more is needed")
     except UnitError as wrong:
-        raise InputError([Problem(name, 0, 0, str(wrong))]) from None
+        raise input_error(name, str(wrong)) from None
     return value

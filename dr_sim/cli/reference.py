@@ -8,7 +8,7 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import InputError, input_error
 from dr_sim.files.output import show
 
 if TYPE_CHECKING:
@@ -173,13 +173,6 @@ def unknown(
         if near
         else f"`dr-sim {command}` lists all of them"
     )
-    return InputError(
-        [
-            Problem(
-                f"dr-sim {where or command}",
-                0,
-                0,
-                f"there is no {name[:60]!r}; {hint}",
-            )
-        ]
+    return input_error(
+        f"dr-sim {where or command}", f"there is no {name[:60]!r}; {hint}"
     )

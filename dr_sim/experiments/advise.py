@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import input_error
 from dr_sim.experiments.advice import Advice, Tried
 from dr_sim.experiments.changes import UsualChange, usual_changes
 from dr_sim.experiments.distribution import Distribution
@@ -58,7 +58,7 @@ def advise(
     scenario = _load(asked, ())
     if not scenario.sla:
         told = "has no sla; write what must be met, as in sla: {data_loss: at most 15 min}"
-        raise InputError([Problem(str(asked.path), 0, 0, told)])
+        raise input_error(str(asked.path), told)
     trying = _Trying(asked, executor, folder, progress)
     changes = usual_changes(asked.path, scenario, asked.overrides)
     base, *alone = trying.play([(), *((change,) for change in changes)])

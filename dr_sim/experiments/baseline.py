@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dr_sim.bugs import BrokenReplicationError
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import input_error
 from dr_sim.experiments.estimates import has_luck
 from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.judge import FALSE_ALARM
@@ -35,7 +35,7 @@ from dr_sim.experiments.paired import (
 )
 from dr_sim.experiments.replicate import Course, play_all
 from dr_sim.experiments.tolerance import Tolerance
-from dr_sim.files.output import write_file
+from dr_sim.files.output import write_file, writing
 from dr_sim.measures.tenants import asked_of
 from dr_sim.scenario.bounds import SEED
 from dr_sim.scenario.experiment import MOST_RUNS
@@ -229,7 +229,7 @@ def write(
     table = table.replace_schema_metadata(
         {b"dr_sim_baseline": json.dumps(sealed).encode()}
     )
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(
             path,
@@ -237,17 +237,6 @@ def write(
                 table, temporary, compression="zstd"
             ),
         )
-    except OSError as error:
-        raise InputError(
-            [
-                Problem(
-                    str(path),
-                    0,
-                    0,
-                    f"cannot be written ({error.strerror or error})",
-                )
-            ]
-        ) from None
 
 
 def read(path: Path) -> Baseline:
@@ -286,15 +275,9 @@ def read(path: Path) -> Baseline:
                 raise TypeError("a name is no text")
             kept[name].table.setdefault(key, {})[number] = (low, high)
     except FileNotFoundError:
-        raise InputError(
-            [
-                Problem(
-                    str(path),
-                    0,
-                    0,
-                    "is not there; make it with dr-sim baseline PATH -o FILE",
-                )
-            ]
+        raise input_error(
+            str(path),
+            "is not there; make it with dr-sim baseline PATH -o FILE",
         ) from None
     except (
         OSError,
@@ -305,15 +288,9 @@ def read(path: Path) -> Baseline:
         RecursionError,
         pa.ArrowException,
     ) as error:
-        raise InputError(
-            [
-                Problem(
-                    str(path),
-                    0,
-                    0,
-                    f"is no baseline of dr-sim ({type(error).__name__}); make it again",
-                )
-            ]
+        raise input_error(
+            str(path),
+            f"is no baseline of dr-sim ({type(error).__name__}); make it again",
         ) from None
     return Baseline(path.parent, kept)
 

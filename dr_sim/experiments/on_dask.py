@@ -14,7 +14,7 @@ from subprocess import Popen
 from typing import Any
 
 from dr_sim.bugs import Broken, BrokenReplicationError
-from dr_sim.errors import DrSimError, InputError, Problem
+from dr_sim.errors import DrSimError, input_error
 from dr_sim.experiments.batches import Batches, BatchJob, Part
 from dr_sim.experiments.executor import Batch, parts_of
 from dr_sim.experiments.store import code_digest
@@ -96,30 +96,17 @@ class DaskExecutor:
         """
         address = on.removeprefix(SCHEME)
         if address == on or ":" not in address:
-            raise InputError(
-                [
-                    Problem(
-                        f"--on {on}",
-                        0,
-                        0,
-                        "write dask://HOST:PORT, the address of a Dask scheduler",
-                    )
-                ]
+            raise input_error(
+                f"--on {on}",
+                "write dask://HOST:PORT, the address of a Dask scheduler",
             )
         try:
             distributed: Any = importlib.import_module(
                 "distributed"
             )  # without types
         except ImportError:
-            raise InputError(
-                [
-                    Problem(
-                        f"--on {on}",
-                        0,
-                        0,
-                        "needs Dask: pip install 'dr-sim[dask]'",
-                    )
-                ]
+            raise input_error(
+                f"--on {on}", "needs Dask: pip install 'dr-sim[dask]'"
             ) from None
         try:
             self._completed = distributed.as_completed
@@ -127,15 +114,8 @@ class DaskExecutor:
                 f"tcp://{address}", timeout=CONNECT_S, set_as_default=False
             )
         except (OSError, ValueError) as error:
-            raise InputError(
-                [
-                    Problem(
-                        f"--on {on}",
-                        0,
-                        0,
-                        f"no Dask scheduler answers there ({error})",
-                    )
-                ]
+            raise input_error(
+                f"--on {on}", f"no Dask scheduler answers there ({error})"
             ) from None
 
     def play(self, jobs: Sequence[BatchJob]) -> Iterator[Batch]:
@@ -144,7 +124,7 @@ class DaskExecutor:
                 "durations by the clock would be those of whichever machine plays them; leave "
                 "--on out, or write --timing modelled"
             )
-            raise InputError([Problem("--on", 0, 0, told)])
+            raise input_error("--on", told)
         client = self._client
         code = code_digest()
         # with every task: what is scattered dies with its worker

@@ -14,7 +14,7 @@ from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import InputError, input_error
 from dr_sim.experiments.sample import Sample, unpack
 from dr_sim.files.making import tidy
 from dr_sim.files.output import write_whole
@@ -152,10 +152,6 @@ def _hash(packed: bytes) -> bytes:
 
 
 def _refused(folder: Path, why: str) -> InputError:
-    return InputError(
-        [
-            Problem(
-                str(folder), 0, 0, f"{why}; name another folder with --out"
-            )
-        ]
+    return input_error(
+        str(folder), f"{why}; name another folder with --out"
     )

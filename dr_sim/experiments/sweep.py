@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from dr_sim.bugs import BrokenReplicationError
 from dr_sim.cell import in_cell
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import InputError, Problem, input_error
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.edge import Best, Edge, edge_of, met
 from dr_sim.experiments.estimates import CONFIDENCE
@@ -267,15 +267,9 @@ def points_of(
         )
     combinations = list(product(*(s.values for s in sweeps)))
     if len(combinations) > MOST_POINTS:
-        raise InputError(
-            [
-                Problem(
-                    str(path) if isinstance(path, (str, Path)) else "vary",
-                    0,
-                    0,
-                    f"has {len(combinations):,} points, more than {MOST_POINTS:,}; vary less",
-                )
-            ]
+        raise input_error(
+            str(path) if isinstance(path, (str, Path)) else "vary",
+            f"has {len(combinations):,} points, more than {MOST_POINTS:,}; vary less",
         )
     points: list[Point] = []
     known: dict[str, dict[str, str]] = {}
@@ -289,9 +283,7 @@ def points_of(
             ) from None
         if (same := known.setdefault(_said(scenario), at)) is not at:
             told = f"makes the same runs as {' '.join(_set(same))}; leave one of them out"
-            raise InputError(
-                [Problem(f"--vary {' '.join(_set(at))}", 0, 0, told)]
-            )
+            raise input_error(f"--vary {' '.join(_set(at))}", told)
         points.append(Point(at, scenario))
     return points
 
@@ -372,15 +364,8 @@ def asked_of(
                     "the scenario has no sla to meet; write '... with exposure.p99 at most 15 min'"
                 )
     except UnitError as error:
-        raise InputError(
-            [
-                Problem(
-                    "--answer" if text is not None else "answer",
-                    0,
-                    0,
-                    str(error),
-                )
-            ]
+        raise input_error(
+            "--answer" if text is not None else "answer", str(error)
         ) from None
     return asked
 

@@ -8,15 +8,17 @@ device, pipe or socket is refused: replacing it by a file would break whoever us
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import input_error
 from dr_sim.files.making import making
 from dr_sim.files.reading import read_regular
 
@@ -30,8 +32,8 @@ def read_bytes(path: Path) -> bytes:
     try:
         return read_regular(path, MOST_BYTES)
     except OSError as error:
-        raise InputError(
-            [Problem(str(path), 0, 0, f"cannot be read ({error.strerror})")]
+        raise input_error(
+            str(path), f"cannot be read ({error.strerror})"
         ) from None
 
 
@@ -49,6 +51,11 @@ def printable(text: str) -> str:
         return found if len(found) > 1 else ascii(found)[1:-1]
 
     return _CONTROL.sub(shown, text)
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON that people can read: a line each, letters as they are."""
+    return json.dumps(value, indent=1, ensure_ascii=False)
 
 
 def show(text: str) -> None:
@@ -98,8 +105,18 @@ def check_place(path: Path) -> None:
         why = (
             getattr(error, "strerror", None) or "its links lead in a circle"
         )
-        raise InputError(
-            [Problem(str(path), 0, 0, f"cannot be written ({why})")]
+        raise input_error(str(path), f"cannot be written ({why})") from None
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Raise InputError about a file or folder if something in this block cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or error
+        raise input_error(
+            str(place), f"cannot be written ({why})"
         ) from None
 
 
@@ -146,15 +163,9 @@ def keep_apart(written: Iterable[Path], read: Iterable[Path]) -> None:
     sources = {path.resolve() for path in read}
     for path in written:
         if path.resolve() in sources:
-            raise InputError(
-                [
-                    Problem(
-                        str(path),
-                        0,
-                        0,
-                        "is what was read: another name is needed for what is written",
-                    )
-                ]
+            raise input_error(
+                str(path),
+                "is what was read: another name is needed for what is written",
             )
 
 
@@ -168,15 +179,9 @@ def check_outputs(
     keep_apart(places, read)
     for i, path in enumerate(places):
         if path.resolve() in (other.resolve() for other in places[:i]):
-            raise InputError(
-                [
-                    Problem(
-                        str(path),
-                        0,
-                        0,
-                        "is written twice: each file needs a name of its own",
-                    )
-                ]
+            raise input_error(
+                str(path),
+                "is written twice: each file needs a name of its own",
             )
         check_place(path)
 
@@ -208,6 +213,4 @@ def write_together(files: Mapping[Path, str | bytes]) -> None:
                 write_whole(path, content)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise InputError(
-            [Problem(str(path), 0, 0, f"cannot be written ({why})")]
-        ) from None
+        raise input_error(str(path), f"cannot be written ({why})") from None

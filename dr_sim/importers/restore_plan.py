@@ -13,7 +13,7 @@ from pathlib import Path
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.backups.outlook import Outlook, look_ahead
 from dr_sim.backups.target import Choice, Policy, Reading, Target
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import input_error
 from dr_sim.files.output import read_bytes
 from dr_sim.importers.cells import BadValueError
 from dr_sim.importers.plan_of_run import sources_of_run
@@ -95,9 +95,7 @@ def plan_restore(history: Path, question: PlanQuestion) -> list[PlanAnswer]:
         try:
             read_forks(read_bytes(path), str(path), path.name, forks)
         except BadValueError as wrong:
-            raise InputError(
-                [Problem(str(path), 0, 0, str(wrong))]
-            ) from None
+            raise input_error(str(path), str(wrong)) from None
     if question.database:
         names = [source.database for source in sources]
         sources = [
@@ -107,7 +105,7 @@ def plan_restore(history: Path, question: PlanQuestion) -> list[PlanAnswer]:
         ]
         if not sources:
             known = ", ".join(names[:8])
-            raise _refused(
+            raise input_error(
                 "--database",
                 f"{question.database[:60]!r} is not in {history}; it holds {known}",
             )
@@ -132,15 +130,11 @@ def _check_names(
         try:
             known = any(source.knows(name) for source in sources)
         except BadValueError as wrong:
-            raise _refused("--without", str(wrong)) from None
+            raise input_error("--without", str(wrong)) from None
         if not known:
-            raise _refused(
+            raise input_error(
                 "--without", f"{name[:200]!r} is no file in {history}"
             )
-
-
-def _refused(option: str, message: str) -> InputError:
-    return InputError([Problem(option, 0, 0, message)])
 
 
 def _answer(
@@ -153,7 +147,7 @@ def _answer(
         fork = source.fork(question.fork) if question.fork else None
         current_fork, current_lsn = _current(source, question.current)
     except BadValueError as wrong:
-        raise _refused("--fork or --current", str(wrong)) from None
+        raise input_error("--fork or --current", str(wrong)) from None
     opened = source.open(
         [name for name in question.without if source.knows(name)], forks
     )
@@ -223,7 +217,7 @@ def _check_fork(source: Source, fork: int, forks: Forks) -> None:
         source.fork_text(each) for each in sorted(known)[:8]
     )
     message = f"{source.database} has no {source.fork_text(fork)}; it has {written or 'none'}"
-    raise _refused("--fork", message)
+    raise input_error("--fork", message)
 
 
 def _target(source: Source, question: PlanQuestion) -> Target:
@@ -235,7 +229,7 @@ def _target(source: Source, question: PlanQuestion) -> Target:
             r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", text
         ):
             date = f"{text[:4]}-{text[4:6]}-{text[6:]}"
-            raise _refused(
+            raise input_error(
                 "--until",
                 f"{text!r} may be a date or an LSN; write '{date} 00:00' (UTC), or the "
                 "LSN with a 0 before it",
@@ -250,7 +244,7 @@ def _target(source: Source, question: PlanQuestion) -> Target:
             )
         return Target(lsn=source.lsn(text), reading=question.reading)
     except (UnitError, BadValueError) as wrong:
-        raise _refused(
+        raise input_error(
             "--until",
             f"{text[:60]!r} is none ({wrong}); write an instant ('2024-05-01 10:00', in UTC), "
             "an LSN, or latest",

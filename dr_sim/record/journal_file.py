@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import InputError, input_error
 from dr_sim.record import arrow
 from dr_sim.record.journal import Journal
 from dr_sim.record.kinds import KIND_ID, KINDS, ROW_HEAD, RecordKind
@@ -258,15 +258,9 @@ def checks_of(journal: Journal) -> Ints:
 
 
 def _unreadable(path: Path, why: str) -> InputError:
-    return InputError(
-        [
-            Problem(
-                str(path),
-                0,
-                0,
-                f"is not a journal that can be read ({why}); run the scenario again",
-            )
-        ]
+    return input_error(
+        str(path),
+        f"is not a journal that can be read ({why}); run the scenario again",
     )
 
 

@@ -11,7 +11,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.store import key_of
 from dr_sim.experiments.sweep import Swept
@@ -20,7 +19,7 @@ from dr_sim.figures.comparison import comparison_chart
 from dr_sim.figures.drawing import Panel, picture_of
 from dr_sim.figures.many import many_charts
 from dr_sim.figures.svg import svg_text
-from dr_sim.files.output import write_file, write_whole
+from dr_sim.files.output import json_text, write_file, write_whole, writing
 from dr_sim.results.run_folder import safe_name
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario, Sweep
@@ -54,7 +53,7 @@ def folder_of(scenario: Scenario, root: Path = Path("results")) -> Path:
 
 def write_distribution(found: Distribution, folder: Path) -> None:
     """Every file whole or not at all; the summary, which says that all is there, last."""
-    try:
+    with writing(folder):
         write_whole(folder / SCENARIO_FILE, dump_resolved(found.scenario))
         write_file(
             folder / MEASURES_FILE,
@@ -70,19 +69,8 @@ def write_distribution(found: Distribution, folder: Path) -> None:
         }
         write_whole(
             folder / SUMMARY_FILE,
-            json.dumps(about, indent=1, ensure_ascii=False) + "\n",
+            json_text(about) + "\n",
         )
-    except OSError as error:
-        raise InputError(
-            [
-                Problem(
-                    str(folder),
-                    0,
-                    0,
-                    f"cannot be written ({error.strerror or error})",
-                )
-            ]
-        ) from None
 
 
 def _drawn(title: str, charts: Sequence[Chart]) -> str:
@@ -144,7 +132,7 @@ def write_sweep(swept: Swept, shown: SweepShown, folder: Path) -> list[str]:
     from dr_sim.report.sweep import sweep_charts, sweep_html
 
     names = []
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_file(
             folder / MEASURES_FILE,
@@ -162,28 +150,12 @@ def write_sweep(swept: Swept, shown: SweepShown, folder: Path) -> list[str]:
             )
         write_whole(
             folder / "answer.json",
-            json.dumps(
-                [of.to_json() for of in shown.told],
-                indent=1,
-                ensure_ascii=False,
-            )
-            + "\n",
+            json_text([of.to_json() for of in shown.told]) + "\n",
         )
         write_file(
             folder / "sweep.parquet",
             lambda path: write_parquet(swept.table, path),
         )
-    except OSError as error:
-        raise InputError(
-            [
-                Problem(
-                    str(folder),
-                    0,
-                    0,
-                    f"cannot be written ({error.strerror or error})",
-                )
-            ]
-        ) from None
     return names
 
 
@@ -204,7 +176,7 @@ def write_comparison(
     # here: its library takes longer to import than all the rest
     from dr_sim.report.comparison import comparison_html, title
 
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         page = comparison_html(found, *names)
         write_whole(folder / REPORT_FILE, page)
@@ -217,15 +189,4 @@ def write_comparison(
             folder / "differences.parquet",
             lambda path: write_parquet(found.differences, path),
         )
-    except OSError as error:
-        raise InputError(
-            [
-                Problem(
-                    str(folder),
-                    0,
-                    0,
-                    f"cannot be written ({error.strerror or error})",
-                )
-            ]
-        ) from None
     return [REPORT_FILE, "differences.svg", "differences.parquet"]

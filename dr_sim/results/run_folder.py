@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dr_sim.bugs import BUILT_IN
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import InputError, input_error
 from dr_sim.files.making import (
     making,
     move_to_free_number,
@@ -145,12 +145,8 @@ def _is_run(folder: Path) -> bool:
 
 
 def _refused(folder: Path, why: str) -> InputError:
-    return InputError(
-        [
-            Problem(
-                str(folder), 0, 0, f"{why}; name another folder with --out"
-            )
-        ]
+    return input_error(
+        str(folder), f"{why}; name another folder with --out"
     )
 
 
@@ -369,7 +365,7 @@ def read_results(
             "is not as dr-sim wrote it: its digest is another; `dr-sim verify` says where, "
             "and the scenario can be run again"
         )
-        raise InputError([Problem(str(path), 0, 0, told)])
+        raise input_error(str(path), told)
     return StoredRun(scenario, journal, checks, digest)
 
 
@@ -383,27 +379,14 @@ def _manifest(folder: Path) -> dict[str, Any]:
         if manifest["seal"] != _seal(manifest) or not manifest["manager"]:
             raise ValueError("it has been changed")
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError(
-            [
-                Problem(
-                    str(folder),
-                    0,
-                    0,
-                    f"holds no {MANIFEST_FILE}; name the folder of a run, as `dr-sim run` "
-                    "printed it",
-                )
-            ]
+        raise input_error(
+            str(folder),
+            f"holds no {MANIFEST_FILE}; name the folder of a run, as `dr-sim run` "
+            "printed it",
         ) from None
     except OSError as error:
-        raise InputError(
-            [
-                Problem(
-                    str(manifest_path),
-                    0,
-                    0,
-                    f"cannot be read ({error.strerror})",
-                )
-            ]
+        raise input_error(
+            str(manifest_path), f"cannot be read ({error.strerror})"
         ) from None
     except (
         ValueError,
@@ -412,15 +395,9 @@ def _manifest(folder: Path) -> dict[str, Any]:
         AttributeError,
         RecursionError,
     ):
-        raise InputError(
-            [
-                Problem(
-                    str(manifest_path),
-                    0,
-                    0,
-                    "is not as dr-sim wrote it; run the scenario again",
-                )
-            ]
+        raise input_error(
+            str(manifest_path),
+            "is not as dr-sim wrote it; run the scenario again",
         ) from None
     _unchanged(folder / SCENARIO_FILE, str(manifest["scenario_digest"]))
     return dict(manifest)
@@ -432,26 +409,13 @@ def _unchanged(path: Path, digest: str) -> str:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
-        raise InputError(
-            [
-                Problem(
-                    str(path),
-                    0,
-                    0,
-                    f"cannot be read ({why}); run the scenario again",
-                )
-            ]
+        raise input_error(
+            str(path), f"cannot be read ({why}); run the scenario again"
         ) from None
     if _digest(text) != digest:
-        raise InputError(
-            [
-                Problem(
-                    str(path),
-                    0,
-                    0,
-                    "has been changed since dr-sim wrote it; run the scenario again",
-                )
-            ]
+        raise input_error(
+            str(path),
+            "has been changed since dr-sim wrote it; run the scenario again",
         )
     return text
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dr_sim import units
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import input_error
 from dr_sim.measures import alerts
 from dr_sim.measures.cloud import provisionings_in
 from dr_sim.measures.ledger import (
@@ -57,9 +57,7 @@ def explain(run: Whole, wanted: Wanted) -> str:
     try:
         ledgers = _ledgers(run, wanted)
     except NoSuchThing as error:
-        raise InputError(
-            [Problem(wanted.source, 0, 0, str(error))]
-        ) from None
+        raise input_error(wanted.source, str(error)) from None
     return "\n\n".join(
         _text(ledger, wanted.everything) for ledger in ledgers
     )
@@ -212,15 +210,9 @@ def _database(scenario: Scenario, name: str | None) -> int | None:
     if name is None:
         return None
     if name not in names:
-        raise InputError(
-            [
-                Problem(
-                    "--database",
-                    0,
-                    0,
-                    f"there is no {name!r}; there is {', '.join(names)}",
-                )
-            ]
+        raise input_error(
+            "--database",
+            f"there is no {name!r}; there is {', '.join(names)}",
         )
     return names.index(name)
 
@@ -234,7 +226,7 @@ def _instant(scenario: Scenario, text: str, option: str) -> int:
             scenario.start_utc_us, scenario.time_zone
         )
     except units.UnitError as error:
-        raise InputError([Problem(option, 0, 0, str(error))]) from None
+        raise input_error(option, str(error)) from None
 
 
 def alerts_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dr_sim import units
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import input_error
 from dr_sim.measures.exposure import CLASSES
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.types import FailoverSummary
@@ -33,7 +33,7 @@ def ways_if(whole: Whole, at: str, failure_class: str) -> str:
         when = times.parse_instant(at)
         t_us = when.resolve(scenario.start_utc_us, scenario.time_zone)
     except units.UnitError as error:
-        raise InputError([Problem("--at", 0, 0, str(error))]) from None
+        raise input_error("--at", str(error)) from None
     leg = max(
         (leg for leg in whole.legs if leg.begins_us <= max(t_us, 0)),
         key=lambda leg: leg.number,
@@ -41,7 +41,7 @@ def ways_if(whole: Whole, at: str, failure_class: str) -> str:
     found = ways_at(whole, leg, t_us - leg.begins_us, failure_class)
     if not found or not 0 <= t_us <= whole.end_us:
         told = f"{at!r}: no primary is up at that instant of the run; write another one"
-        raise InputError([Problem("--at", 0, 0, told)])
+        raise input_error("--at", told)
     lost = (
         f"the {failure_class} were lost" if failure_class in CLASSES else ""
     )

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
 from dr_sim.bugs import BUILT_IN, OwnLogicError, in_one_line
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import InputError, input_error
 from dr_sim.machines import Command, Event, Machine
 from dr_sim.record.journal import Journal
 from dr_sim.record.pairs import roles_by_pair, serving_by_pair
@@ -171,7 +171,7 @@ def source_digest(name: str) -> str:
 
 
 def _refused(name: str, why: str) -> InputError:
-    return InputError([Problem(f"{OPTION} {name}", 0, 0, why)])
+    return input_error(f"{OPTION} {name}", why)
 
 
 def _a_type(value: object) -> str:
