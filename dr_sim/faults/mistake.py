@@ -21,7 +21,7 @@ from dr_sim.scenario.fields import (
 )
 from dr_sim.scenario.kind import PRIMARY, EventKind
 from dr_sim.scenario.mistakes import NOTHING, MistakeWay
-from dr_sim.world.mistakes import Reply
+from dr_sim.world.mistakes import ReplyToMistake
 from dr_sim.world.occurrence import Occurrence
 
 _WORDS = (NOTHING, *MistakeWay)
@@ -102,7 +102,9 @@ def happen(event: Occurrence, params: Mistake) -> None:
     event.ends(f"{params.what} in {params.database}")
     if params.noticed is None:
         return
-    reply = Reply(params.then, event.law(params.decided, "decided"))
+    reply = ReplyToMistake(
+        params.then, event.law(params.decided, "decided")
+    )
     noticed_us = event.law(params.noticed, "noticed")
     world.later(noticed_us, partial(world.mistakes.noticed, made, reply))
 

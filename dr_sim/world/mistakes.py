@@ -38,7 +38,7 @@ class CommittedMistake:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ReplyToMistake:
     """The reply to a mistake. ways: tried one after the other."""
 
     ways: Sequence[MistakeWay]
@@ -57,7 +57,7 @@ class StopOrder:
     anew: bool = False
 
 
-class Mistakes:
+class MistakesMade:
     """The mistakes at one primary. lead: the first of the pairs of that primary."""
 
     def __init__(self, lead: Pair) -> None:
@@ -74,7 +74,9 @@ class Mistakes:
         return made
 
     # ---- somebody notices
-    def noticed(self, mistake: CommittedMistake, reply: Reply) -> None:
+    def noticed(
+        self, mistake: CommittedMistake, reply: ReplyToMistake
+    ) -> None:
         """Note that somebody has noticed a mistake. People decide after a while."""
         context, lead = self._lead.shared, self._lead
         index = lead.index_of(mistake.database)

@@ -42,7 +42,7 @@ from dr_sim.world.hands import Hands, Surroundings, place_of
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.left_behind import LeftBehind
 from dr_sim.world.link import Link
-from dr_sim.world.mistakes import Mistakes
+from dr_sim.world.mistakes import MistakesMade
 from dr_sim.world.occurrence import Effect
 from dr_sim.world.outside import Outside
 from dr_sim.world.own_logic import builder
@@ -195,7 +195,9 @@ class Pair:
         )
         self.journal = journal
         self._index = {names[i]: i for i in self._serving}
-        self.mistakes: Mistakes = lead.mistakes if lead else Mistakes(self)
+        self.mistakes: MistakesMade = (
+            lead.mistakes if lead else MistakesMade(self)
+        )
         self.effects: list[Effect] = []  # what was to last
         self._comes: Entry | None = (
             None  # the second side, that is not in place yet
