@@ -56,10 +56,16 @@ class Whole:
     """
 
     def __init__(
-        self, legs: Sequence[Leg], scenario: Scenario | None = None
+        self,
+        legs: Sequence[Leg],
+        scenario: Scenario | None = None,
+        journal: Journal | None = None,
     ) -> None:
-        """scenario: that of the run; None: as the first leg's standby sees it."""
+        """scenario: that of the run; None: as the first leg's standby sees it. journal: of the run;
+        None: the first leg's.
+        """
         self.legs = list(legs)
+        self.journal = self.legs[0].journal if journal is None else journal
         self.opened = [tables(leg.journal) for leg in self.legs]
         self.each = list(zip(self.legs, self.opened, strict=True))
         # of other standbys in the same time, by leg
@@ -78,7 +84,7 @@ class Whole:
     @classmethod
     def of(cls, journal: Journal, scenario: Scenario) -> Whole:
         """A run, from its journal."""
-        return cls(legs_of(journal, scenario), scenario)
+        return cls(legs_of(journal, scenario), scenario, journal)
 
     def at(self, leg: Leg) -> list[tuple[Leg, Tables]]:
         """A leg as each of its standbys has recorded it: first the one that took over, if any."""

@@ -238,13 +238,14 @@ def _took_over_twice(whole: Whole) -> list[ViolationSummary]:
 
 
 def _cloud_broken(whole: Whole) -> list[ViolationSummary]:
-    """List what the witness of the cloud manager found (dr_sim/oracle/cloud_witness.py)."""
-    first = whole.legs[0]
+    """List what the witness of the cloud manager found (dr_sim/oracle/cloud_witness.py). It reads
+    the whole run: events befall whichever primary there is.
+    """
     return [
         ViolationSummary(
             b.time_us, b.invariant, f"row {b.seq}: {b.sentence}"
         )
-        for b in cloud_broken(first.journal, first.scenario)
+        for b in cloud_broken(whole.journal, whole.legs[0].scenario)
     ]
 
 
