@@ -19,11 +19,18 @@ from ruamel.yaml import YAML
 
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
-from dr_sim.measures.alerts import judge
-from dr_sim.measures.owed import not_told
+from dr_sim.measures.summary.alerts import qualities_of
+from dr_sim.measures.summary.violations import (
+    cloud_invariants_broken,
+    conserved_in,
+    never_told,
+    not_conserved,
+    requirements_broken,
+    seen_by_the_witness,
+    took_over_twice,
+)
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.whole import Whole
-from dr_sim.oracle.monitors import broken
 from dr_sim.record.kinds import KIND_ID, KINDS
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.own_logic import with_manager
@@ -33,6 +40,8 @@ Tree = dict[str, Any]
 SEEN = np.array([kind.name.startswith("seen.") for kind in KINDS])
 _NAMES = re.compile(r"\S*\d\S*|\[[^]]*\]")
 """Names what differs from case to case in a sentence: names of files, numbers."""
+_ROW = re.compile(r"^row \d+: ")
+NOBODY_IS_TOLD = "a database is in lasting danger, and nobody is told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,41 +148,41 @@ def look(scenario: Scenario) -> Looked:
         where = f"{type(error).__name__}: {error}"
         found.signs[_sign("raises", where)] = where
         return found
+    found.signs = _signs(whole)
     reached: set[int] = set()
     probes: set[str] = set()
-    for leg in whole.legs:
-        journal = leg.journal
-        for row in journal.rows("truth.violation"):
-            words = f"{row.values['invariant']}: {row.values['detail']}"
-            found.signs.setdefault(
-                Sign("witness", row.values["invariant"]), words
-            )
-        for row in journal.rows("truth.silent_recovery"):
-            found.signs.setdefault(
-                Sign("silent recovery", "short or wrong"), str(row.values)
-            )
-        for each in broken(journal, leg.scenario):
-            if not whole.still_in(leg, each.time_us):
-                continue  # its roles had ended
-            found.signs.setdefault(
-                _sign(each.requirement, each.sentence), each.sentence
-            )
-        tables = Tables(journal)
-        episodes = judge(tables, leg.scenario).whole_run
-        for danger in not_told(tables, leg.scenario, episodes):
-            if not whole.still_in(leg, danger.deadline_us):
-                continue
-            words = "a database is in lasting danger, and nobody is told"
-            found.signs.setdefault(
-                _sign("S8", words), f"{words} (database {danger.database})"
-            )
-        kinds = journal.kinds()
+    for leg, tables in whole.every:
+        kinds = leg.journal.kinds()
         seen = kinds[SEEN[kinds]]
         reached.update((seen[:-1] * 1000 + seen[1:]).tolist())
         reached.update(_alerts_reached(tables))
         probes.update(_probes(tables, leg.number))
     found.reached, found.probes = frozenset(reached), frozenset(probes)
     return found
+
+
+def _signs(whole: Whole) -> dict[Sign, str]:
+    """Return what a run breaks: each sign with the whole sentence of its first row."""
+    signs: dict[Sign, str] = {}
+    for each in seen_by_the_witness(whole):
+        words = f"{each.invariant}: {each.detail}"
+        signs.setdefault(Sign("witness", each.invariant), words)
+    for leg, tables in whole.every:
+        for row in tables.rows("truth.silent_recovery"):
+            words = f"{leg.secondary}: {row.values}"
+            signs.setdefault(
+                Sign("silent recovery", "short or wrong"), words
+            )
+    laws = requirements_broken(whole)
+    laws += not_conserved(whole, conserved_in(whole))
+    laws += took_over_twice(whole)
+    laws += cloud_invariants_broken(whole)
+    for each in laws:
+        sentence = _ROW.sub("", each.detail)
+        signs.setdefault(_sign(each.invariant, sentence), sentence)
+    for each in never_told(whole, qualities_of(whole)):
+        signs.setdefault(_sign(each.invariant, NOBODY_IS_TOLD), each.detail)
+    return signs
 
 
 def _sign(requirement: str, sentence: str) -> Sign:

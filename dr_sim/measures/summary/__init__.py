@@ -7,11 +7,9 @@ A mean or a quantile that is no whole microsecond is rounded half up, once, here
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from fractions import Fraction
 
-from dr_sim.measures.alerts import AlertQuality
-from dr_sim.measures.conservation import Conservation, conservation
+from dr_sim.measures.conservation import Conservation
 from dr_sim.measures.lag import (
     LinkUse,
     backlog,
@@ -20,7 +18,6 @@ from dr_sim.measures.lag import (
     link_use,
 )
 from dr_sim.measures.legs import Leg
-from dr_sim.measures.owed import not_told
 from dr_sim.measures.summary.alerts import alerts_summary, qualities_of
 from dr_sim.measures.summary.cloud import cloud_summary
 from dr_sim.measures.summary.curves import (
@@ -45,17 +42,22 @@ from dr_sim.measures.summary.types import (
     RefusedTime,
     SilentRecovery,
     Summary,
-    ViolationSummary,
     WritesRefusedSummary,
 )
 from dr_sim.measures.summary.values import half_up
+from dr_sim.measures.summary.violations import (
+    cloud_invariants_broken,
+    conserved_in,
+    never_told,
+    not_conserved,
+    requirements_broken,
+    seen_by_the_witness,
+    took_over_twice,
+)
 from dr_sim.measures.tables import run_end_us, service_up_until_us
 from dr_sim.measures.tenants import asked_of
 from dr_sim.measures.whole import Whole, unprotected_spans
 from dr_sim.measures.writes import RefusedWrites, any_refused_us, refusals
-from dr_sim.oracle.cloud_witness import cloud_broken
-from dr_sim.oracle.monitors import broken
-from dr_sim.units import clock
 
 __all__ = ["Summary", "summarise"]
 
@@ -66,17 +68,17 @@ def summarise(whole: Whole) -> Summary:
     """
     scenario = whole.scenario
     qualities = qualities_of(whole)
-    conserved = [conservation(t, leg.scenario) for leg, t in whole.every]
+    conserved = conserved_in(whole)
     parts = [
         _conserved_parts(leg, found)
         for (leg, _), found in zip(whole.every, conserved, strict=True)
     ]
-    violations = _violations(whole)
-    violations += _not_conserved(whole, conserved)
-    violations += _requirements_broken(whole)
-    violations += _took_over_twice(whole)
-    violations += _cloud_broken(whole)
-    violations += _not_told(whole, qualities)
+    violations = seen_by_the_witness(whole)
+    violations += not_conserved(whole, conserved)
+    violations += requirements_broken(whole)
+    violations += took_over_twice(whole)
+    violations += cloud_invariants_broken(whole)
+    violations += never_told(whole, qualities)
     return Summary(
         name=scenario.name,
         seed=scenario.seed,
@@ -190,99 +192,6 @@ def _silent_recoveries(whole: Whole) -> list[SilentRecovery]:
         for leg, t in whole.every
         for r in t.rows("truth.silent_recovery")
     ]
-
-
-def _violations(whole: Whole) -> list[ViolationSummary]:
-    """List the violations that the witness found."""
-    return [
-        ViolationSummary(
-            leg.begins_us + r.time_us,
-            r.values["invariant"],
-            r.values["detail"],
-        )
-        for leg, t in whole.every
-        for r in t.rows("truth.violation")
-    ]
-
-
-def _requirements_broken(whole: Whole) -> list[ViolationSummary]:
-    """List what the monitors found (dr_sim/oracle/monitors): the requirement, the row that shows
-    it, and one sentence.
-    """
-    return [
-        ViolationSummary(
-            leg.begins_us + b.time_us,
-            b.requirement,
-            f"row {b.seq}: {b.sentence}",
-        )
-        for leg, _ in whole.every
-        for b in broken(leg.journal, leg.scenario)
-        if whole.still_in(leg, b.time_us)
-    ]
-
-
-def _took_over_twice(whole: Whole) -> list[ViolationSummary]:
-    """List the failovers in which a second standby of one primary was brought online too."""
-    out = []
-    for leg in whole.legs:
-        online = []
-        for of, t in whole.at(leg):
-            online += [
-                (r.time_us, of.secondary)
-                for r in t.rows("truth.promoted")[:1]
-            ]
-        for at_us, place in sorted(online)[1:]:
-            said = f"{place} was brought online although {min(online)[1]} has taken over"
-            out.append(ViolationSummary(leg.begins_us + at_us, "R16", said))
-    return out
-
-
-def _cloud_broken(whole: Whole) -> list[ViolationSummary]:
-    """List what the witness of the cloud manager found (dr_sim/oracle/cloud_witness.py). It reads
-    the whole run: events befall whichever primary there is.
-    """
-    return [
-        ViolationSummary(
-            b.time_us, b.invariant, f"row {b.seq}: {b.sentence}"
-        )
-        for b in cloud_broken(whole.journal, whole.legs[0].scenario)
-    ]
-
-
-def _not_told(
-    whole: Whole, qualities: Sequence[AlertQuality]
-) -> list[ViolationSummary]:
-    """List the lasting dangers that nobody was told of in time."""
-    out = []
-    for (leg, t), quality in zip(whole.every, qualities, strict=True):
-        for each in not_told(t, leg.scenario, quality.whole_run):
-            if not whole.still_in(leg, each.deadline_us):
-                continue
-            name = leg.scenario.databases[each.database].name
-            since = clock(leg.begins_us + each.onset_us)
-            said = f"{name} is in danger since {since}, and nobody is told"
-            out.append(
-                ViolationSummary(
-                    leg.begins_us + each.deadline_us, "S8", said
-                )
-            )
-    return out
-
-
-def _not_conserved(
-    whole: Whole, conserved: list[list[Conservation]]
-) -> list[ViolationSummary]:
-    """List what does not add up at the end of a leg: it breaks an invariant too."""
-    out = []
-    for (leg, t), found in zip(whole.every, conserved, strict=True):
-        at_us = leg.begins_us + run_end_us(t, leg.scenario)
-        for c in found:
-            name = leg.scenario.databases[c.database].name
-            out += [
-                ViolationSummary(at_us, "conservation", f"{name}: {w}")
-                for w in c.wrong
-            ]
-    return out
 
 
 def _backlog(whole: Whole) -> BacklogSummary:
