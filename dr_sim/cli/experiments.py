@@ -525,7 +525,7 @@ def _sweep(a: argparse.Namespace) -> int:
             "'sweep:' in the file"
         )
         raise input_error(str(a.scenario), told)
-    sweep.check_measures(a.measure)
+    sweep.check_measures(a.measure, base)
     asked = sweep.asked_of(a.answer, base, sweeps)
     points = [
         replace(p, scenario=as_asked(p.scenario, a))

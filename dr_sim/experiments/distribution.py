@@ -39,7 +39,15 @@ from dr_sim.measures.verdict import (
 )
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.sla import COUNTS, STATISTICS, VALUES, kind_of, split
+from dr_sim.scenario.sla import (
+    COUNTS,
+    STATISTICS,
+    VALUES,
+    kind_of,
+    split,
+    unknown_place,
+)
+from dr_sim.scenario.standbys import copy_names
 from dr_sim.units import SECOND_US
 
 if TYPE_CHECKING:
@@ -280,6 +288,9 @@ class Distribution:
                 "'exposure.above_15_min'"
             )
         part_of(self.scenario, database, failure_class, tenant)
+        told = unknown_place(measure, copy_names(self.scenario))
+        if told:
+            raise ValueError(told)
         side = (1 - confidence) / 2
         i = answer(
             self.samples,

@@ -28,12 +28,12 @@ from dr_sim.experiments.sample import (
 )
 from dr_sim.scenario.model import Scenario, SlaLine
 from dr_sim.scenario.sla import (
-    CLASSED_CURVES,
     CLASSES,
     COUNTS,
-    CURVES,
+    is_curve,
     limit_of,
     split,
+    usual_class,
 )
 from dr_sim.units import YEAR_US
 
@@ -92,7 +92,7 @@ def answer(
         side if above is None else above,
     )
     base, statistic = split(question.measure)
-    if base in CURVES:
+    if is_curve(base):
         if statistic == "max" and (exact := _most(samples, base, question)):
             return exact
         return _of_curves(
@@ -138,9 +138,7 @@ def _most(
     """The greatest value of a curve in these runs, to the microsecond; None where they kept the
     curve on its grid alone.
     """
-    failure_class = (
-        (question.failure_class or "site") if base in CLASSED_CURVES else ""
-    )
+    failure_class = _class_of(base, question)
     found = values_of(
         samples,
         f"{base}.max",
@@ -181,15 +179,19 @@ def curves_of(
     samples: Sequence[Sample], base: str, question: Question
 ) -> list[CurveSample]:
     """One curve for each run that has measured time."""
-    wanted = (
-        (question.failure_class or "site") if base in CLASSED_CURVES else ""
-    )
+    wanted = _class_of(base, question)
     return [
         c
         for s in samples
         for c in s.curves_of(base, question.database, question.tenant)
         if c.failure_class == wanted and c.time_us
     ]
+
+
+def _class_of(base: str, question: Question) -> str:
+    """Return the class of failure for which a curve is kept; '' for one that depends on none."""
+    usual = usual_class(base)
+    return question.failure_class or usual if usual else ""
 
 
 def shares_above(

@@ -35,11 +35,12 @@ from dr_sim.experiments.sample import Sample, Value
 from dr_sim.measures.verdict import UNITS, Outcome
 from dr_sim.scenario.model import SlaLine
 from dr_sim.scenario.sla import (
-    CLASSED_CURVES,
-    CURVES,
+    WAYS_OPEN,
+    is_curve,
     kind_of,
     limit_of,
     split,
+    usual_class,
 )
 
 # of one whole check: the issue asks for it as a default; 1 build in 1,000 goes red by chance
@@ -118,7 +119,7 @@ def _judged(
             return LineVerdict.unknown(line, unit, told)
     if single:
         return _one_run(samples, line, base, statistic, unit)
-    if base in CURVES and statistic != "mean" and statistic != "max":
+    if is_curve(base) and statistic != "mean" and statistic != "max":
         return _on_time(samples, line, question, errors)
     if statistic in ("", "max"):
         return _every_run(samples, line, question, base, unit)
@@ -163,7 +164,7 @@ def _one_run(
         if limit is None
         else f"{base}.above_{limit}_us"
     )
-    if base not in CURVES:
+    if not is_curve(base):
         own = base
         if statistic not in ("", "max"):
             told = f"one run has no {statistic} of its own; ask for more with replications"
@@ -214,15 +215,13 @@ def _every_run(
     base: str,
     unit: str,
 ) -> LineVerdict:
-    head, _, statistic = base.partition(".")
-    if head in CURVES:
+    head, statistic = split(base)
+    if is_curve(head):
         base = f"{head}.{statistic or 'max'}"
-        question = replace(
-            question,
-            failure_class=(line.failure_class or "site")
-            if head in CLASSED_CURVES
-            else "",
-        )
+    if is_curve(head) or head in WAYS_OPEN:
+        usual = usual_class(head)
+        of = line.failure_class or usual if usual else ""
+        question = replace(question, failure_class=of)
     ends = [(v.low, v.high) for v in values_of(samples, base, question)]
     if not ends:
         return LineVerdict.unknown(line, unit, _nothing(base))
@@ -247,7 +246,8 @@ def _every_run(
         else Outcome.UNKNOWN
     )
     if broken:
-        reason = f"broken in {broken} of {n} runs" if n > 1 else ""
+        told = f"broken in {broken} of {n} runs" if n > 1 else ""
+        reason = _with_the_worst(told, samples, head, question)
     elif met < n:
         reason = f"{n - met} of {n} runs ended before it was known"
     elif n > 1:
@@ -268,6 +268,22 @@ def _every_run(
         n,
         reason,
     )
+
+
+def _with_the_worst(
+    told: str, samples: Sequence[Sample], head: str, question: Question
+) -> str:
+    """Add what the run with the fewest open ways says of them; other measures have no such note."""
+    if head not in WAYS_OPEN:
+        return told
+    each = [
+        (value.low, sample.number, value.note)
+        for sample in samples
+        for value in values_of([sample], head, question)
+    ]
+    _, number, note = min(each)
+    alone = len(samples) == 1
+    return note if alone else f"{told}; in run {number} {note}"
 
 
 def _on_time(
@@ -339,7 +355,7 @@ def least_runs(line: SlaLine, looks: int) -> int | None:
     None for other lines. looks: how often it is judged, each time with a part of the error.
     """
     base, statistic = split(line.measure)
-    if base in CURVES or statistic not in QUANTILES:
+    if is_curve(base) or statistic not in QUANTILES:
         return None
     share = (
         QUANTILES[statistic] if line.at_most else 1 - QUANTILES[statistic]

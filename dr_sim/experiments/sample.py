@@ -19,7 +19,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from dr_sim.measures.exposure import CLASSES
-from dr_sim.measures.summary.curves import limits_us
+from dr_sim.measures.summary.curves import (
+    limits_us,
+    place_curve,
+    places_of,
+)
 from dr_sim.measures.summary.types import (
     AlertScore,
     CostSummary,
@@ -37,9 +41,11 @@ from dr_sim.scenario.sla import (
     CLOUD_COUNTS,
     CLOUD_CURVES,
     CLOUD_PARTS,
-    CURVES,
     PHASES,
+    PLACED_CURVES,
     STATISTICS,
+    WAYS_OPEN,
+    is_curve,
     split,
 )
 
@@ -57,7 +63,7 @@ Of = tuple[str, str, str]  # measure, database, tenant
 @dataclass(slots=True)
 class Value:
     """One measure of one replication. unit: 'us', 'ppm', 'count', 'bytes'. high is None if it may
-    be any more.
+    be any more. note: why it is so, of the few that say it.
     """
 
     measure: str
@@ -67,6 +73,7 @@ class Value:
     low: int
     high: int | None
     tenant: str = ""
+    note: str = ""
 
 
 NO_END = -1
@@ -253,6 +260,8 @@ def _values(summary: Summary, scenario: Scenario) -> Iterator[Value]:
             )
         for tenant, curve in whole.by_tenant.items():
             yield from _of_curve(head, curve, "", of_class, tenant)
+        for place, curve in whole.by_copy.items():
+            yield from _of_curve(f"{head}@{place}", curve, "", of_class)
     for other, parted in summary.exposure.other_classes.items():
         yield from _of_class("exposure", parted, other)
     for other, parted in summary.outage_if_now.other_classes.items():
@@ -280,6 +289,7 @@ def _values(summary: Summary, scenario: Scenario) -> Iterator[Value]:
         yield Value(
             "writes_refused", "", "", "us", of.time_us, of.time_us, tenant
         )
+    yield from _of_ways(summary)
     yield from _of_cloud(summary)
     for measure, unit, value in (
         ("link_sent", "bytes", summary.link.bytes_sent),
@@ -289,6 +299,19 @@ def _values(summary: Summary, scenario: Scenario) -> Iterator[Value]:
     ):
         if value is not None:
             yield Value(measure, "", "", unit, value, value)
+
+
+def _of_ways(summary: Summary) -> Iterator[Value]:
+    """How many ways back were open. Of the time in which no primary was up nothing is known: there
+    may have been none.
+    """
+    for measure in WAYS_OPEN:
+        for failure_class, of in summary.ways_open_of(measure).items():
+            if of.fewest is None:
+                continue
+            least = 0 if of.not_known else of.fewest
+            about = ("", failure_class, "count", least, of.fewest)
+            yield Value(measure, *about, note=of.note)
 
 
 def _of_cloud(summary: Summary) -> Iterator[Value]:
@@ -314,6 +337,8 @@ def _of_class(
     yield from _of_curve(head, curve, "", failure_class)
     for name, each in curve.by_database.items():
         yield from _of_curve(head, each, name, failure_class)
+    for place, each in curve.by_copy.items():
+        yield from _of_curve(f"{head}@{place}", each, "", failure_class)
     for tenant, each in curve.by_tenant.items():
         yield from _of_curve(head, each, "", failure_class, tenant)
 
@@ -491,6 +516,13 @@ def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
     yield taking.sample(
         ("outage_if_now", "", ""), "site", whole.outage_if_now()
     )
+    for failure_class in CLASSES:
+        for head in PLACED_CURVES:
+            for place in places_of(scenario, head, failure_class):
+                by_itself = place_curve(whole, head, place, failure_class)
+                yield taking.sample(
+                    (f"{head}@{place}", "", ""), failure_class, by_itself
+                )
     for about in _everyone(named, scenario):
         yield taking.sample(
             ("replay_lag", *about), "", whole.replay_lag(*about)
@@ -556,6 +588,6 @@ def limits_of(scenario: Scenario) -> list[int]:
     bounds = {
         line.bound
         for line in scenario.sla
-        if line.measure.partition(".")[0] in CURVES
+        if is_curve(split(line.measure)[0])
     }
     return sorted({*limits_us(scenario), *bounds})

@@ -35,7 +35,8 @@ from dr_sim.scenario.experiment import (
     sweep_values,
 )
 from dr_sim.scenario.model import Prices, Scenario, Sweep, SweepAnswer
-from dr_sim.scenario.sla import COUNTS, bound_of, kind_of, split
+from dr_sim.scenario.sla import bound_of, kind_of, split, unknown_place
+from dr_sim.scenario.standbys import copy_names
 from dr_sim.units import UnitError
 
 if TYPE_CHECKING:
@@ -363,6 +364,12 @@ def asked_of(
                 raise UnitError(
                     "the scenario has no sla to meet; write '... with exposure.p99 at most 15 min'"
                 )
+            told = ""
+            if asked.line is not None:
+                names = copy_names(scenario)
+                told = unknown_place(asked.line.measure, names)
+            if told:
+                raise UnitError(told)
     except UnitError as error:
         raise input_error(
             "--answer" if text is not None else "answer", str(error)
@@ -385,29 +392,31 @@ def measures_of(
         ),
         *scenario.sla,
     ):
-        measure = (
-            line.measure
-            if split(line.measure)[1] or line.measure in COUNTS
-            else f"{line.measure}.max"
+        if kind_of(line.measure) == "count" or line.database or line.tenant:
+            continue
+        has_statistic = bool(split(line.measure)[1])
+        found.append(
+            line.measure if has_statistic else f"{line.measure}.max"
         )
-        if kind_of(measure) != "count" and not (
-            line.database or line.tenant
-        ):
-            found.append(measure)
     return list(dict.fromkeys(found)) or ["exposure.p99"]
 
 
-def check_measures(measures: Sequence[str]) -> None:
+def check_measures(measures: Sequence[str], scenario: Scenario) -> None:
     """InputError for what a sweep cannot draw."""
-    wrong = [m for m in measures if not kind_of(m) or not split(m)[1]]
-    if wrong:
-        told = (
-            "is no measure with a statistic; write for example exposure.p99, outage.p95 or "
-            "exposure.above_15_min"
-        )
-        raise InputError(
-            [Problem(f"--measure {m}", 0, 0, told) for m in wrong]
-        )
+    problems = []
+    for measure in measures:
+        told = ""
+        if not kind_of(measure) or not split(measure)[1]:
+            told = (
+                "is no measure with a statistic; write for example exposure.p99, outage.p95 or "
+                "exposure.above_15_min"
+            )
+        else:
+            told = unknown_place(measure, copy_names(scenario))
+        if told:
+            problems.append(Problem(f"--measure {measure}", 0, 0, told))
+    if problems:
+        raise InputError(problems)
 
 
 def table_text(swept: Swept, measures: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from dr_sim.experiments.words import sentence
 from dr_sim.measures.verdict import UNITS, Outcome
 from dr_sim.number_text import in_order, numbers, value_text
 from dr_sim.scenario.model import SlaLine, SweepAnswer
-from dr_sim.scenario.sla import CURVES, kind_of
+from dr_sim.scenario.sla import is_curve, kind_of, split
 
 if TYPE_CHECKING:
     from dr_sim.experiments.sweep import Swept
@@ -180,7 +180,7 @@ def text(
         f"({confidence})"
     ]
     if runs > 1 and any(
-        v.line.measure.partition(".")[0] in CURVES
+        is_curve(split(v.line.measure)[0])
         for of in told
         for v in of.because.values()
     ):

@@ -6,6 +6,7 @@ import math
 
 from dr_sim.experiments.judge import LineVerdict
 from dr_sim.measures.verdict import UNITS
+from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.number_text import value_and_bound, value_text
 from dr_sim.scenario.model import SlaLine
 from dr_sim.scenario.sla import kind_of, split
@@ -59,6 +60,9 @@ def shown_value_and_bound(v: LineVerdict) -> tuple[str, str]:
     value, bound = value_and_bound(
         v.value, v.line.bound, v.line.at_most, v.unit
     )
+    if v.unit == "us" and v.value >= NO_WAY_US:
+        at = "at most" if v.line.at_most else "at least"
+        return "never", f"{at} {value_text(v.line.bound, v.unit)}"
     if math.isnan(v.value):
         return value, bound
     # a maximum is that of these runs, or of this one: it has no interval

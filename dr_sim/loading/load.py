@@ -40,7 +40,7 @@ from dr_sim.scenario.problems import told
 from dr_sim.scenario.recorded import RecordedFile, plain, read_recorded
 from dr_sim.scenario.schema import APART, Root
 from dr_sim.scenario.series import SeriesError
-from dr_sim.scenario.sla import read_sla
+from dr_sim.scenario.sla import SlaNames, read_sla
 from dr_sim.scenario.sources import Options, names_of, read_tree
 from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import LONGEST_NAME, is_name
@@ -182,9 +182,12 @@ def _scenario(
     )
     sla = read_sla(
         tree.get("sla"),
-        names.databases,
-        tuple(kind.name for kind in kinds),
-        tenants,
+        SlaNames(
+            names.databases,
+            tuple(kind.name for kind in kinds),
+            tenants,
+            names_of(tree.get("copies")),
+        ),
         problems,
     )
     problems.extend(check_sla(root, tree, sla))

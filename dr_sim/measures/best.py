@@ -29,7 +29,7 @@ def _better(a: Curve, b: Curve) -> Curve:
     starts, stops = (a.start_us, b.start_us), (a.stops_us(), b.stops_us())
     edges = np.unique(np.concatenate((*starts, *stops)))
     start, stop = edges[:-1], edges[1:]
-    since = np.maximum(_since_at(a, start), _since_at(b, start))
+    since = np.maximum(since_at(a, start), since_at(b, start))
     there = since > _NOT_DEFINED
     start, stop, since = start[there], stop[there], since[there]
     if (stop[:-1] == start[1:]).all():
@@ -37,8 +37,10 @@ def _better(a: Curve, b: Curve) -> Curve:
     return Curve(start, since, int(stop[-1]), stop)
 
 
-def _since_at(curve: Curve, at_us: Ints) -> Ints:
-    """since_us of the piece that holds at each instant."""
+def since_at(curve: Curve, at_us: Ints) -> Ints:
+    """Return since_us of the piece that holds at each instant; -NEVER_US where there is none."""
+    if not len(curve.start_us):
+        return np.full(len(at_us), _NOT_DEFINED, np.int64)
     piece = np.searchsorted(curve.start_us, at_us, side="right") - 1
     inside = (piece >= 0) & (at_us < curve.stops_us()[np.maximum(piece, 0)])
     return np.where(
@@ -68,13 +70,16 @@ def _better_falling(a: Falling, b: Falling) -> Falling:
     crossings = [
         until - floor
         for (_, until), (floor, _) in _both_ways(
-            _at(a, edges[:-1]), _at(b, edges[:-1])
+            falling_at(a, edges[:-1]), falling_at(b, edges[:-1])
         )
     ]
     inside = [np.clip(each, edges[:-1], edges[1:]) for each in crossings]
     edges = np.unique(np.concatenate((edges, *inside)))
     start, stop = edges[:-1], edges[1:]
-    (floor_a, until_a), (floor_b, until_b) = _at(a, start), _at(b, start)
+    (floor_a, until_a), (floor_b, until_b) = (
+        falling_at(a, start),
+        falling_at(b, start),
+    )
     # pieces do not cross any more: the lower one at the begin or, if equal, at the end
     begin_a, begin_b = (
         np.maximum(floor_a, until_a - start),
@@ -101,8 +106,13 @@ def _both_ways(
     return [(a, b), (b, a)]
 
 
-def _at(curve: Falling, at_us: Ints) -> tuple[Ints, Ints]:
-    """(floor, until) of the piece that holds at each instant; where there is none, never."""
+def falling_at(curve: Falling, at_us: Ints) -> tuple[Ints, Ints]:
+    """Return (floor, until) of the piece that holds at each instant; where there is none the floor
+    is NEVER_US.
+    """
+    if not len(curve.start_us):
+        never = np.full(len(at_us), NEVER_US, np.int64)
+        return never, np.zeros(len(at_us), np.int64)
     piece = np.searchsorted(curve.start_us, at_us, side="right") - 1
     near = np.maximum(piece, 0)
     inside = (piece >= 0) & (at_us < curve.stop_us[near])

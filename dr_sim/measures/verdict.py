@@ -26,15 +26,20 @@ from dr_sim.measures.summary.types import (
     PartedCurve,
     RefusedTime,
     Summary,
+    WaysOpenSummary,
     WritesRefusedSummary,
 )
+from dr_sim.measures.way_over import SITE
 from dr_sim.scenario.model import Scenario, SlaLine
 from dr_sim.scenario.sla import (
     CLOUD_COUNTS,
     CLOUD_PARTS,
-    CURVES,
+    WAYS_OPEN,
+    head_of,
+    is_curve,
     kind_of,
     limit_of,
+    place_of,
     split,
 )
 from dr_sim.units import clock
@@ -118,8 +123,11 @@ def _judge_line(summary: Summary, line: SlaLine) -> Judged:
     if value is None:
         return Judged(line, Outcome.UNKNOWN, None, unit, found.reason)
     met = value <= line.bound if line.at_most else value >= line.bound
-    # a lower bound can only prove that a value is too large or large enough
-    if found.at_least and met == line.at_most:
+    # a lower bound can only prove that a value is too large or large enough, an upper bound that
+    # it is small enough or too small
+    if (found.at_least and met == line.at_most) or (
+        found.at_most and met != line.at_most
+    ):
         return Judged(line, Outcome.UNKNOWN, value, unit, found.reason)
     return Judged(
         line,
@@ -132,11 +140,12 @@ def _judge_line(summary: Summary, line: SlaLine) -> Judged:
 
 @dataclass(slots=True)
 class _Found:
-    """A measure's value in a run: None, or only a lower bound, for a reason."""
+    """A measure's value in a run: None, or only a lower or upper bound, for a reason."""
 
     value: int | None
     reason: str = ""
     at_least: bool = False
+    at_most: bool = False
     never: bool = False  # it is without end, and so above every bound
 
 
@@ -144,10 +153,12 @@ def _value(summary: Summary, line: SlaLine) -> _Found:
     base, statistic = split(line.measure)
     if line.fault and line.fault not in summary.happened:
         return _Found(None, f"no {line.fault} happened in this run")
-    if base in CURVES:
-        return _of_curve(
-            summary.curve(base), statistic, limit_of(line.measure), line
-        )
+    if is_curve(base):
+        curve = summary.curve(head_of(base))
+        return _of_curve(curve, statistic, limit_of(line.measure), line)
+    if base in WAYS_OPEN:
+        found = summary.ways_open_of(base)
+        return _of_ways(found[line.failure_class or SITE], line)
     if statistic not in ("", "max"):
         return _Found(
             None,
@@ -207,21 +218,35 @@ def _of_curve(
     ):
         service = service.other_classes[line.failure_class]
     curve: CurveSummary = service
-    if line.database:
+    place = place_of(line.measure)
+    if place:
+        curve = service.by_copy[place]
+    elif line.database:
         curve = service.by_database[line.database]
     elif line.tenant:
         curve = service.by_tenant[line.tenant]
     if not curve.time_us:
-        return _Found(
-            None, _NO_TIME.get(split(line.measure)[0], _NO_TIME_AT_ALL)
-        )
+        why = _NO_TIME.get(split(line.measure)[0], _NO_TIME_AT_ALL)
+        return _Found(None, why)
     if limit is not None:
         return _Found(curve.above[limit].ppm)
     value = curve.statistic(statistic)
     if value is None:  # longer than any bound
-        why = f"for {clock(curve.never_us or 0)} nothing could have been promoted at all"
+        why = (
+            f"for {clock(curve.never_us or 0)} there was no way back at all"
+        )
         return _Found(None, why, never=True)
     return _Found(value)
+
+
+def _of_ways(found: WaysOpenSummary, line: SlaLine) -> _Found:
+    if found.fewest is None:
+        return _Found(None, _NO_TIME.get(line.measure, _NO_TIME_AT_ALL))
+    if found.fewest < line.bound:
+        return _Found(found.fewest, found.note)
+    if found.not_known:
+        return _Found(found.fewest, found.not_known, at_most=True)
+    return _Found(found.fewest)
 
 
 def _score(alerts: AlertsSummary, line: SlaLine) -> AlertScore:
@@ -300,6 +325,7 @@ def _of_failover(
 
 _NO_TIME_AT_ALL = "no time was measured: the service was not up after the start of the measurement"
 _NO_TIME = {
+    "ways_open_before": "no time was measured: the first failure came before the measurement began",
     "exposure_before": "no time was measured: the first failure came before the measurement began",
     "exposure_after": "no time was measured: no database was up again after a failure",
 }

@@ -5,7 +5,8 @@ databases.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dr_sim import units
@@ -48,11 +49,17 @@ COUNTED = (
         if statistic != "mean"
     ),
 )
+WAYS_OPEN = ("ways_open", "ways_open_before")
+"""The fewest ways back that were open at any instant: over all the measured time, and before the
+run's first failure.
+"""
 EXPOSURES = ("exposure", "exposure_before", "exposure_after")
 """Exposure over all the measured time, before the run's first failure, and from it on."""
 CURVES = (*EXPOSURES, "replay_lag", "outage_if_now", *CLOUD_CURVES)
 CLASSED_CURVES = (*EXPOSURES, "outage_if_now")
 """Curves that depend on what died; without a class in the line it is the site."""
+PLACED_CURVES = ("exposure", "outage_if_now")
+"""Curves that are taken of each place by itself, too: 'outage_if_now@vault.max'."""
 DURATIONS = (
     *VALUES,
     *(
@@ -61,17 +68,22 @@ DURATIONS = (
         for statistic in STATISTICS
     ),
 )
+_AT_A_PLACE = rf"(?:{'|'.join(PLACED_CURVES)})@.+"
 ABOVE = re.compile(
-    rf"({'|'.join(CURVES)})\.above_(\d{{1,6}})_(ms|s|min|h|days?|weeks?)"
+    rf"({'|'.join(CURVES)}|{_AT_A_PLACE})"
+    r"\.above_(\d{1,6})_(ms|s|min|h|days?|weeks?)"
 )
+PLACED = re.compile(rf"{_AT_A_PLACE}\.(?:{'|'.join(STATISTICS)})")
 CLASSES = ("database", "host", "site")
 CLASSED = (
     "data_loss",
     "outage",
     *CLASSED_CURVES,
+    *WAYS_OPEN,
     "unprotected",
 )  # what depends on what died
 _KEYS = ("id", "database", "class", "fault", "tenant")
+_OF_SERVICE = ("jobs_twice", "jobs_lost", "api")
 _BOUND = re.compile(r"\s*at\s+(most|least)\s+(.+?)\s*", re.DOTALL)
 _UNKNOWN_IS = (
     "data_loss, outage, outage.detect (and the other phases), unprotected, alert_delay, "
@@ -79,7 +91,8 @@ _UNKNOWN_IS = (
     "with .mean, .p50, .p90, .p95, .p99, .max; exposure.p99, exposure.above_15_min, "
     "exposure_before.p99 (before the first failure), "
     "exposure_after.p99, replay_lag.p99, outage_if_now.p99, outage_if_now.above_30_min, "
-    "alerts_missed, alerts_late or alerts_false; with a cloud manager drift.max, "
+    "alerts_missed, alerts_late, alerts_false or ways_open; of one of several copies "
+    "outage_if_now@NAME.p99 or exposure@NAME.p99; with a cloud manager drift.max, "
     "provision_if_now.max, jobs_twice, jobs_lost, api.first_try or api.unanswered"
 )
 
@@ -94,6 +107,41 @@ def split(measure: str) -> tuple[str, str]:
     )
 
 
+def head_of(base: str) -> str:
+    """'outage_if_now@vault' -> 'outage_if_now'; what is of no place stays as it is."""
+    return base.partition("@")[0]
+
+
+def place_of(measure: str) -> str:
+    """'outage_if_now@vault.p99' -> 'vault', the place that it is about; '' if it is about none."""
+    return split(measure)[0].partition("@")[2]
+
+
+def unknown_place(measure: str, places: Sequence[str]) -> str:
+    """Say that there is no such copy; '' if the measure is about none, or about one of these."""
+    place = place_of(measure) if kind_of(measure) else ""
+    if not place or place in places:
+        return ""
+    known = (
+        "this scenario names no copies; write copies: {near: {}, far: {}}"
+    )
+    if places:
+        known = did_you_mean(place, list(places))
+    return f"unknown copy {place[:40]!r}; {known}"
+
+
+def is_curve(base: str) -> bool:
+    """Tell whether a measure, without its statistic, is a curve over time."""
+    return head_of(base) in CURVES
+
+
+def usual_class(base: str) -> str:
+    """Return the class of failure that a measure means where none is named; '' where it depends on
+    none, or where every class counts.
+    """
+    return "site" if head_of(base) in (*CLASSED_CURVES, *WAYS_OPEN) else ""
+
+
 def limit_of(measure: str) -> int | None:
     """The limit in 'exposure.above_15_min', microseconds; None if the measure is no such share."""
     match = ABOVE.fullmatch(measure)
@@ -106,15 +154,21 @@ def needs_cloud(measure: str) -> bool:
     return base in (*CLOUD_CURVES, *CLOUD_COUNTS, *CLOUD_PARTS)
 
 
+@dataclass(frozen=True, slots=True)
+class SlaNames:
+    """Names of what a line may be about. kinds: of events and faults; places: of copies."""
+
+    databases: tuple[str, ...]
+    kinds: tuple[str, ...]
+    tenants: tuple[str, ...]
+    places: tuple[str, ...]
+
+
 def read_sla(
-    node: Node | None,
-    databases: tuple[str, ...],
-    kinds: tuple[str, ...],
-    tenants: tuple[str, ...],
-    problems: list[Problem],
+    node: Node | None, names: SlaNames, problems: list[Problem]
 ) -> tuple[SlaLine, ...]:
-    """databases, kinds (of events and faults), tenants: what a line may be about. Every line that
-    is right; the others become problems. Aliases (rpo, rto) are already resolved.
+    """Return every line that is right; the others become problems. Aliases (rpo, rto) are already
+    resolved.
     """
     if node is None or node.value is None:
         return ()
@@ -123,9 +177,10 @@ def read_sla(
         for measure, bound in node.value.items():
             if line := _line(measure, measure, bound, "", problems):
                 lines.append(line)
+                _check_place(bound, measure, names.places, problems)
     elif isinstance(node.value, list):
         for item in node.value:
-            if line := _item(item, databases, kinds, tenants, problems):
+            if line := _item(item, names, problems):
                 if any(line.id == other.id for other in lines):
                     problems.append(
                         item.problem(
@@ -143,11 +198,7 @@ def read_sla(
 
 
 def _item(
-    item: Node,
-    databases: tuple[str, ...],
-    kinds: tuple[str, ...],
-    tenants: tuple[str, ...],
-    problems: list[Problem],
+    item: Node, names: SlaNames, problems: list[Problem]
 ) -> SlaLine | None:
     if not isinstance(item.value, dict):
         problems.append(
@@ -168,18 +219,18 @@ def _item(
             words[key] = child.value
         elif child is not None:
             problems.append(child.problem(f"sla: {key} is a name"))
-    _check_names(item.value, words, databases, kinds, tenants, problems)
+    _check_names(item.value, words, names, problems)
     measures = [key for key in item.value if key not in _KEYS]
     if len(measures) != 1:
         named = " and ".join(measures) or "none"
-        problems.append(
-            item.problem(
-                f"sla: a line has one measure, and this has {named}"
-            )
-        )
+        told = f"sla: a line has one measure, and this has {named}"
+        if "copy" in measures:
+            told += "; of one copy write outage_if_now@NAME.max"
+        problems.append(item.problem(told))
         return None
     measure = measures[0]
     _check_fits(item.value, words, measure.split(".")[0], problems)
+    _check_place(item.value[measure], measure, names.places, problems)
     database, failure_class, fault, tenant = (
         words.get(key, "")
         for key in ("database", "class", "fault", "tenant")
@@ -198,15 +249,13 @@ def _item(
 def _check_names(
     line: dict[str, Node],
     words: dict[str, str],
-    databases: tuple[str, ...],
-    kinds: tuple[str, ...],
-    tenants: tuple[str, ...],
+    names: SlaNames,
     problems: list[Problem],
 ) -> None:
     """Whether there is what a line is about."""
     database = words.get("database", "")
-    if database and database not in databases:
-        hint = did_you_mean(database, databases)
+    if database and database not in names.databases:
+        hint = did_you_mean(database, names.databases)
         problems.append(
             line["database"].problem(
                 f"sla: unknown database {database!r}; {hint}"
@@ -220,17 +269,18 @@ def _check_names(
             )
         )
     fault = words.get("fault", "")
-    if fault and fault not in kinds:
+    if fault and fault not in names.kinds:
         problems.append(
             line["fault"].problem(
-                f"sla: unknown kind of event or fault {fault[:40]!r}; {did_you_mean(fault, kinds)}"
+                f"sla: unknown kind of event or fault {fault[:40]!r}; "
+                f"{did_you_mean(fault, names.kinds)}"
             )
         )
     tenant = words.get("tenant", "")
-    if tenant and tenant not in tenants:
+    if tenant and tenant not in names.tenants:
         known = (
-            did_you_mean(tenant, tenants)
-            if tenants
+            did_you_mean(tenant, names.tenants)
+            if names.tenants
             else "no database names any; write 'tenants: [...]' beside its size"
         )
         problems.append(
@@ -240,6 +290,18 @@ def _check_names(
         )
 
 
+def _check_place(
+    bound: Node,
+    measure: str,
+    places: tuple[str, ...],
+    problems: list[Problem],
+) -> None:
+    """Whether there is the place that a measure is about, if it is about one."""
+    told = unknown_place(measure, places)
+    if told:
+        problems.append(bound.key_problem(f"sla: {told}"))
+
+
 def _check_fits(
     line: dict[str, Node],
     words: dict[str, str],
@@ -247,19 +309,15 @@ def _check_fits(
     problems: list[Problem],
 ) -> None:
     """Whether that measure is taken of what a line is about."""
+    of_service = (*_OF_SERVICE, *CLOUD_CURVES, *WAYS_OPEN)
     for word in ("database", "tenant"):
-        if word in words and head in (
-            "jobs_twice",
-            "jobs_lost",
-            "api",
-            *CLOUD_CURVES,
-        ):
+        if word in words and (head in of_service or "@" in head):
             problems.append(
                 line[word].problem(
-                    f"sla: {head} is of the whole service; leave {word!r} out"
+                    f"sla: {head[:60]} is of the whole service; leave {word!r} out"
                 )
             )
-    if "class" in words and head not in CLASSED:
+    if "class" in words and head_of(head) not in CLASSED:
         problems.append(
             line["class"].problem(
                 f"sla: {head[:60]} is the same for every class; leave 'class' out"
@@ -288,7 +346,6 @@ def _line(
                 *DURATIONS,
                 *COUNTED,
                 *CLOUD_PARTS,
-                *CLOUD_PARTS,
                 "exposure.above_15_min",
                 "rpo",
                 "rto",
@@ -301,10 +358,11 @@ def _line(
             )
         )
         return None
+    text = bound.value if isinstance(bound.value, str) else ""
     try:
-        at_most, value = parse_bound(
-            kind, bound.value if isinstance(bound.value, str) else ""
-        )
+        at_most, value = parse_bound(kind, text)
+        if measure in WAYS_OPEN and at_most:
+            raise units.UnitError("a bound is written 'at least 1'")
     except units.UnitError as error:
         problems.append(bound.problem(f"sla.{measure}: {error}"))
         return None
@@ -338,11 +396,11 @@ def parse_bound(kind: str, text: str) -> tuple[bool, int]:
 
 def kind_of(measure: str) -> str:
     """'duration', 'part', 'count'; '' if there is no such measure."""
-    if measure in DURATIONS:
+    if measure in DURATIONS or PLACED.fullmatch(measure):
         return "duration"
     if measure in CLOUD_PARTS or ABOVE.fullmatch(measure):
         return "part"
-    return "count" if measure in COUNTED else ""
+    return "count" if measure in (*COUNTED, *WAYS_OPEN) else ""
 
 
 def _parse(kind: str, text: str) -> int:
@@ -377,6 +435,8 @@ _MEANINGS = {
     "exposure_after": "exposure from the first failure on",
     "replay_lag": "how far the secondary's databases are behind",
     "outage_if_now": "how long an outage would last, should the site be lost now",
+    "ways_open": "the fewest ways back that were open at any instant",
+    "ways_open_before": "the same before the first failure",
     "alerts_missed": "dangers that nobody was alerted of in time",
     "alerts_late": "alerts that came later than danger.grace",
     "alerts_false": "alerts of dangers that were none",
@@ -409,9 +469,18 @@ def schema() -> dict[str, Any]:
         measure: bound | {"description": _in_words(measure)}
         for measure in ("rpo", "rto", *DURATIONS, *COUNTED, *CLOUD_PARTS)
     }
+    at_least = {
+        "pattern": r"^\s*at\s+least\s+.+$",
+        "examples": ["at least 1"],
+    }
+    for measure in WAYS_OPEN:
+        words = {"description": _in_words(measure)}
+        measures[measure] = bound | at_least | words
     patterns = {
         rf"^{ABOVE.pattern}$": bound
-        | {"description": "the part of the time above it"}
+        | {"description": "the part of the time above it"},
+        rf"^{PLACED.pattern}$": bound
+        | {"description": "of one of several copies by itself"},
     }
 
     def text(description: str) -> dict[str, Any]:

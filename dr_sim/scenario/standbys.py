@@ -183,11 +183,14 @@ def several(scenario: Scenario) -> bool:
     return len(scenario.standbys) > 1
 
 
+def copy_names(scenario: Scenario) -> list[str]:
+    """Return the names under `copies`, as they are written; none where there are none."""
+    return [spec.name for spec in scenario.standbys]
+
+
 def first_places(scenario: Scenario) -> tuple[str, ...]:
     """Where the standbys are when the run begins, the preferred one first."""
-    return tuple(spec.name for spec in scenario.standbys) or (
-        FIRST_SECONDARY,
-    )
+    return tuple(copy_names(scenario)) or (FIRST_SECONDARY,)
 
 
 def as_seen_at(

@@ -54,6 +54,7 @@ from dr_sim.measures.summary.violations import (
     seen_by_the_witness,
     took_over_twice,
 )
+from dr_sim.measures.summary.ways import ways_open_summary
 from dr_sim.measures.tables import run_end_us, service_up_until_us
 from dr_sim.measures.tenants import asked_of
 from dr_sim.measures.whole import Whole, unprotected_spans
@@ -108,6 +109,8 @@ def summarise(whole: Whole) -> Summary:
         happened=_happened(whole),
         silent_recoveries=_silent_recoveries(whole),
         violations=violations,
+        ways_open=ways_open_summary(whole, "ways_open"),
+        ways_open_before=ways_open_summary(whole, "ways_open_before"),
         cloud=cloud_summary(whole),
         conservation=parts,
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 
+from dr_sim.measures.each_way import exposure_of_place, outage_of_place
 from dr_sim.measures.falling import Falling
 from dr_sim.measures.summary.types import (
     ClassedCurve,
@@ -23,7 +24,14 @@ from dr_sim.measures.tenants import asked_of, asked_of_class
 from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.measures.whole import AnyCurve, Whole
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.sla import CLASSES, limit_of, split
+from dr_sim.scenario.sla import (
+    CLASSES,
+    head_of,
+    limit_of,
+    place_of,
+    split,
+)
+from dr_sim.scenario.standbys import copy_names
 
 QUANTILES = (50, 90, 95, 99)  # per cent
 # the class that exposure means where none is named: only what has landed survives
@@ -32,9 +40,12 @@ EXPOSED_CLASS = "site"
 
 def exposure_summary(whole: Whole) -> ExposureSummary:
     service = _with_parts(whole.exposure, whole)
+    _add_copies(service, whole, "exposure", EXPOSED_CLASS)
     others = {
         other: _of_class(whole, other) for other in ("database", "host")
     }
+    for other, parted in others.items():
+        _add_copies(parted, whole, "exposure", other)
     return ExposureSummary(
         **shallow(service),
         failure_class=EXPOSED_CLASS,
@@ -126,10 +137,11 @@ def outage_if_now_summary(whole: Whole) -> OutageIfNowSummary:
     falls there is None.
     """
     found = _with_parts(whole.outage_if_now, whole)
+    _add_copies(found, whole, "outage_if_now", EXPOSED_CLASS)
     asked = {
         line.failure_class
         for line in whole.scenario.sla
-        if split(line.measure)[0] == "outage_if_now"
+        if head_of(split(line.measure)[0]) == "outage_if_now"
     }
     others = {
         other: _with_parts(
@@ -138,6 +150,8 @@ def outage_if_now_summary(whole: Whole) -> OutageIfNowSummary:
         for other in CLASSES
         if other in asked and other != EXPOSED_CLASS
     }
+    for other, parted in others.items():
+        _add_copies(parted, whole, "outage_if_now", other)
     return OutageIfNowSummary(
         **shallow(found), failure_class=EXPOSED_CLASS, other_classes=others
     )
@@ -145,6 +159,45 @@ def outage_if_now_summary(whole: Whole) -> OutageIfNowSummary:
 
 def lag_summary(whole: Whole) -> PartedCurve:
     return _with_parts(whole.replay_lag, whole)
+
+
+def _add_copies(
+    parted: PartedCurve, whole: Whole, head: str, failure_class: str
+) -> None:
+    """Add the curve of each named copy; for other classes than the usual one of those of which the
+    SLA asks it.
+    """
+    for place in places_of(whole.scenario, head, failure_class):
+        curve = place_curve(whole, head, place, failure_class)
+        found = curve_summary(curve, whole.scenario, whole.end_us)
+        parted.by_copy[place] = found
+
+
+def places_of(
+    scenario: Scenario, head: str, failure_class: str
+) -> list[str]:
+    """Return the named copies of which a curve is taken by itself: for the usual class all of
+    them, else those of which the SLA asks it.
+    """
+    names = copy_names(scenario)
+    if failure_class == EXPOSED_CLASS:
+        return names
+    asked = {
+        place_of(line.measure)
+        for line in scenario.sla
+        if line.failure_class == failure_class
+        and head_of(split(line.measure)[0]) == head
+    }
+    return [name for name in names if name in asked]
+
+
+def place_curve(
+    whole: Whole, head: str, place: str, failure_class: str
+) -> AnyCurve:
+    """Return the exposure or the outage_if_now of one copy by itself."""
+    if head == "exposure":
+        return exposure_of_place(whole, place, failure_class)
+    return outage_of_place(whole, place, failure_class)
 
 
 def _with_parts(of: Callable[..., AnyCurve], whole: Whole) -> PartedCurve:

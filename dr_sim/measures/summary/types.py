@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from dr_sim.measures.pieces import LedgerLine
 from dr_sim.measures.ways import WaySummary
-from dr_sim.scenario.sla import CLOUD_CURVES
+from dr_sim.scenario.sla import CLOUD_CURVES, WAYS_OPEN
 
 
 def _key(name: str) -> dict[str, object]:
@@ -64,10 +64,13 @@ class CurveSummary:
 
 @dataclass(slots=True, kw_only=True)
 class PartedCurve(CurveSummary):
-    """The worst of all databases' curves, each of them, and the worst of each tenant's."""
+    """The worst of all databases' curves, each of them, and the worst of each tenant's. by_copy: of
+    each named copy, were it the only way back.
+    """
 
     by_database: dict[str, CurveSummary]
     by_tenant: dict[str, CurveSummary]
+    by_copy: dict[str, CurveSummary] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,6 +100,23 @@ class OutageIfNowSummary(ClassedCurve):
     """Holds what an outage would have been, had the site been lost at any time; of other classes of
     failure where the SLA asks for them.
     """
+
+
+@dataclass(slots=True, kw_only=True)
+class WaysOpenSummary:
+    """How many ways back from one class of failure were open. fewest: at the worst instant; None:
+    no time was measured. first_us: from when to when there were so few for the first time, ways:
+    each of them then, with_fewest_us: for how long there were so few in all; note: that in words.
+    not_known: from when to the end of the run no primary was up, in words; '' if one was.
+    """
+
+    time_us: int
+    fewest: int | None
+    with_fewest_us: int
+    note: str
+    not_known: str = ""
+    first_us: list[int] = field(default_factory=list)
+    ways: list[WaySummary] = field(default_factory=list)
 
 
 # ---- alerts
@@ -569,6 +589,8 @@ class Summary:
     silent_recoveries: list[SilentRecovery]
     violations: list[ViolationSummary]
     conservation: list[dict[str, dict[str, int]]]
+    ways_open: dict[str, WaysOpenSummary]
+    ways_open_before: dict[str, WaysOpenSummary]
     cloud: CloudSummary | None = field(default=None, metadata=OMITTED)
     standings: list[DatabaseStanding] = field(default_factory=list)
 
@@ -577,3 +599,10 @@ class Summary:
         of = self.cloud if head in CLOUD_CURVES else self
         found: PartedCurve = getattr(of, head)
         return found
+
+    def ways_open_of(self, measure: str) -> dict[str, WaysOpenSummary]:
+        """Return 'ways_open' or 'ways_open_before', by class of failure."""
+        whole, before = WAYS_OPEN
+        return {whole: self.ways_open, before: self.ways_open_before}[
+            measure
+        ]

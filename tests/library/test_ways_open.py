@@ -1,0 +1,204 @@
+"""How many ways back are open, and each of them by itself (W7). Instants are worked out by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from dr_sim.cli.main import main
+from dr_sim.loading import load_scenario
+from dr_sim.measures.each_way import exposure_of_place, open_ways, outage_of_place
+from dr_sim.measures.outage_now import outage_at
+from dr_sim.measures.verdict import Outcome
+from dr_sim.measures.way_over import NO_WAY_US
+from dr_sim.runs.run import Result, run
+
+from .runs import DAY, HOUR, MINUTE, SCENARIOS, SECOND, at, failover, ran
+
+CLOSES = SCENARIOS / "negative" / "last_way_closes.yaml"
+COMMIT = SECOND // 10
+CLASSES = ("site", "host", "database")
+
+
+def played(tmp_path: Path, text: str) -> Result:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    return run(load_scenario(path))
+
+
+def ways(result: Result, failure_class: str = "site") -> dict[int, list[tuple[int, int]]]:
+    """When so many ways were open."""
+    found = open_ways(result.whole, failure_class)
+    return {int(n): found.spans_with(int(n)) for n in np.unique(found.number)}
+
+
+# ---- how many are open
+@pytest.mark.parametrize("failure_class", CLASSES)
+def test_a_standby_and_then_the_store_are_lost(failure_class: str) -> None:
+    assert ways(ran("negative/last_way_closes"), failure_class) == {
+        2: [(0, at(1, "11:00"))],
+        1: [(at(1, "11:00"), at(1, "14:00"))],
+        0: [(at(1, "14:00"), DAY)],
+    }
+
+
+ONE = """
+run_for: 1 day
+databases:
+  crm: {size: 50 GB, log_volume: 20 MB per 5 min, full: none, differential: none, log: every 5 min}
+link: {bandwidth: 200 Mbit/s}
+failover: {mode: automatic}
+"""
+
+
+def test_a_single_standby_is_the_only_way_until_it_is_lost(tmp_path: Path) -> None:
+    text = ONE + 'events: [{at: "Mon 09:00", lose_secondary: 20 h}]\nsla: {ways_open: at least 1}\n'
+    result = played(tmp_path, text)
+    assert ways(result) == {1: [(0, at(1, "09:00"))], 0: [(at(1, "09:00"), DAY)]}
+    (line,) = result.verdict.lines
+    assert (line.outcome, line.value) == (Outcome.FAIL, 0)
+    assert "from Mon 09:00:00 for 15 h 00" in line.reason
+    assert "promote B" in line.reason
+    assert "event 1" in line.reason
+
+
+def test_a_lost_standby_is_a_way_again_when_a_full_has_landed_there() -> None:
+    """near burns at 9:00 for eight hours. The site is lost at 10:07; far takes over, and nothing
+    stands behind it until C, a new site, holds a full.
+    """
+    result = ran("copies/lost")
+    found = ways(result)
+    assert found[2][0] == (0, at(1, "09:00"))
+    assert found[1][0] == (at(1, "09:00"), at(1, "10:07"))
+    ((begin, end), *_) = found[0]
+    assert begin == result.whole.legs[1].begins_us
+    landed = [
+        leg.begins_us + row.time_us
+        for leg, t in result.whole.at(result.whole.legs[1])
+        for row in t.rows("truth.landed")
+        if row.values["intact"]
+    ]
+    assert end in landed
+
+
+def test_two_standbys_are_two_ways_before_the_failure() -> None:
+    found = open_ways(ran("copies/two").whole).window(0, at(1, "10:07"))
+    assert found.fewest() == 2
+
+
+def test_an_outage_to_the_end_of_the_run_is_not_known_and_no_pass() -> None:
+    result = ran("negative/ways_not_known")
+    (line,) = result.verdict.lines
+    assert (line.outcome, line.value) == (Outcome.UNKNOWN, 1)
+    assert "from Mon 11:59:30 to the end of the run" in line.reason
+
+
+def test_what_was_closed_before_such_an_outage_fails_all_the_same(tmp_path: Path) -> None:
+    text = ONE + (
+        'events: [{at: "Mon 09:00", lose_secondary: 20 h}, {at: "Mon 10:07", lose: site}]\n'
+        "sla: [{ways_open: at least 1}, {ways_open_before: at least 1, class: host}]\n"
+    )
+    result = played(tmp_path, text)
+    assert [line.outcome for line in result.verdict.lines] == [Outcome.FAIL, Outcome.FAIL]
+    assert result.summary.ways_open["site"].with_fewest_us == 67 * MINUTE
+
+
+def test_before_the_first_failure_is_judged_by_itself(tmp_path: Path) -> None:
+    text = ONE + (
+        'events: [{at: "Mon 10:07", lose: site}]\n'
+        "sla: [{ways_open_before: at least 1}, {ways_open: at least 1}]\n"
+    )
+    before, whole = played(tmp_path, text).verdict.lines
+    assert (before.outcome, before.value) == (Outcome.PASS, 1)
+    assert (whole.outcome, whole.value) == (Outcome.FAIL, 0)  # until the new site is seeded
+
+
+# ---- in a build
+def test_a_build_fails_when_the_last_way_back_closes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    junit = tmp_path / "junit.xml"
+    assert main(["check", str(CLOSES), "--replications", "2", "--junit", str(junit)]) == 1
+    (failure,) = ElementTree.parse(junit).iter("failure")
+    wanted = "no way back is open from Mon 14:00:00 for 10 h 00; closed: promote near: "
+    assert "broken in 2 of 2 runs; in run 0 " + wanted in failure.attrib["message"]
+    shown = capsys.readouterr().out
+    (command,) = [line for line in shown.splitlines() if line.startswith("::error")]
+    assert wanted in command
+    written = CLOSES.read_text(encoding="utf-8").splitlines()
+    line = next(i for i, text in enumerate(written, 1) if "ways_open" in text)
+    assert f"last_way_closes.yaml,line={line}," in command
+
+
+def test_runs_that_end_in_an_outage_leave_a_check_unknown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = SCENARIOS / "negative" / "ways_not_known.yaml"
+    assert main(["check", str(path), "--replications", "2"]) == 3
+    assert "2 of 2 runs ended before it was known" in capsys.readouterr().out
+
+
+# ---- each by itself
+def test_the_vault_by_itself() -> None:
+    """levels.yaml says by hand what the vault would lose and take when the site is lost."""
+    whole = ran("stores/levels").whole
+    failed = at(2, "12:07")
+    assert abs(exposure_of_place(whole, "vault").at(failed) - (26 * HOUR + 22 * MINUTE)) <= COMMIT
+    outage_us = failover(ran("stores/levels"))["outage_us"]
+    assert outage_at(outage_of_place(whole, "vault"), whole.scenario, failed) == outage_us
+
+
+def test_a_place_is_no_way_while_it_is_lost_and_not_counted_while_it_is_the_primary() -> None:
+    """near is lost from 9:00 to 17:00; far is the primary from its promotion on."""
+    whole = ran("copies/lost").whole
+    near, far = (outage_of_place(whole, place) for place in ("near", "far"))
+    assert near.at(at(1, "08:59")) < HOUR
+    assert near.at(at(1, "09:30")) >= NO_WAY_US
+    assert near.at(at(1, "16:59")) >= NO_WAY_US
+    assert far.end_us == at(1, "10:07")
+
+
+@pytest.mark.parametrize("name", ["copies/lost", "stores/beside_a_standby", "stores/levels"])
+def test_the_service_is_as_good_as_its_best_way(name: str) -> None:
+    whole = ran(name).whole
+    failed = whole.first_failure_us
+    names = [copy.name for copy in whole.scenario.standbys]
+    service = whole.outage_if_now().window(0, failed)
+    exposed = whole.exposure().window(0, failed)
+    for t_us in range(MINUTE, failed, 17 * MINUTE):
+        each = [outage_of_place(whole, place).at(t_us) for place in names]
+        assert service.at(t_us) == min(each)
+        lost = [exposure_of_place(whole, place).at(t_us) for place in names]
+        assert exposed.at(t_us) == min(lost)
+
+
+LINES = """
+copies:
+  near: {}
+  vault: {store: {hold: 1 h}}
+events: [{at: "Mon 12:00", lose_secondary: 40 h, copy: near}]
+sla:
+  - {id: slow, outage_if_now@vault.max: at most 5 min}
+  - {id: never, outage_if_now@near.max: at most 5 min, class: host}
+  - {id: half, outage_if_now@near.above_1_h: at most 49.9 %}
+  - {id: met, outage_if_now@near.above_1_h: at most 50 %}
+  - {id: held, exposure@vault.max: at least 1 h}
+"""
+
+
+def test_lines_on_one_copy_are_judged_in_one_run_and_in_many(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(ONE + LINES, encoding="utf-8")
+    outcomes = {"slow": "fail", "never": "fail", "half": "fail", "met": "pass", "held": "pass"}
+    found = run(load_scenario(path)).verdict.lines
+    assert {line.line.id: line.outcome.name.lower() for line in found} == outcomes
+    out = tmp_path / "many"
+    main(["run", str(path), "--replications", "1", "--out", str(out)])
+    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    lines = summary["verdict"]["lines"]
+    assert {line["id"]: line["outcome"] for line in lines} == outcomes
