@@ -234,9 +234,9 @@ def test_130_whatever_a_module_that_is_loaded_makes_of_the_interruption(
     what: str, tmp_path: Path
 ) -> None:
     code = (
-        "import os, sys, time\nfrom dr_sim.cli import main as cli\nfrom dr_sim.__main__ import run\n"
+        "import os, sys, time\nfrom dr_sim.cli import scenario_files\nfrom dr_sim.__main__ import run\n"
         f"def schema(arguments):\n    {what}\n"
-        "cli._schema = schema\nsys.argv = ['dr-sim', 'schema']\nsys.exit(run())\n"
+        "scenario_files._schema = schema\nsys.argv = ['dr-sim', 'schema']\nsys.exit(run())\n"
     )
     (tmp_path / "as_a_module.py").write_text(code, encoding="utf-8")
     env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}

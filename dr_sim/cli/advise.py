@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from dr_sim.bugs import EXIT_BUG
-from dr_sim.cli.experiments import add_executor, add_played, as_asked, count
+from dr_sim.cli.options import (
+    add_executor,
+    add_json,
+    add_played,
+    add_replications,
+    add_seed,
+    add_set,
+)
+from dr_sim.cli.playing import as_asked, finished_is_kept
 from dr_sim.files.output import show
 from dr_sim.scenario.model import Scenario
 
@@ -22,25 +29,13 @@ def add_advise(commands: Any) -> None:
         help="what would help: tries the usual changes on the same luck",
     )
     parser.add_argument("scenario", type=Path)
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="override one key",
+    add_set(parser)
+    add_seed(parser)
+    add_replications(
+        parser,
+        "runs of each set (default: as many as the scenario asks for at least)",
     )
-    parser.add_argument(
-        "--seed", type=int, help="in place of the scenario's own"
-    )
-    parser.add_argument(
-        "--replications",
-        type=count,
-        metavar="N",
-        help="runs of each set (default: as many as the scenario asks for at least)",
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print the advice as JSON"
-    )
+    add_json(parser, "the advice as JSON")
     add_executor(parser)
     add_played(parser)
     parser.set_defaults(command=_advise)
@@ -62,18 +57,12 @@ def _advise(a: argparse.Namespace) -> int:
     asked = AdviceQuestion(a.scenario, tuple(a.set), a.seed, runs, played)
     folder = advice_folder(base)
     began = time.monotonic()
-    try:
-        with (
-            api.shown_progress("advise") as progress,
-            until.executor(a.workers, a.on) as playing,
-        ):
-            found = advise(asked, playing, folder, progress)
-    except KeyboardInterrupt:
-        print(
-            f"what is finished is kept in {folder}; the same command goes on from there",
-            file=sys.stderr,
-        )
-        raise
+    with (
+        finished_is_kept(folder),
+        api.shown_progress("advise") as progress,
+        until.executor(a.workers, a.on) as playing,
+    ):
+        found = advise(asked, playing, folder, progress)
     if a.json:
         show(
             json.dumps(

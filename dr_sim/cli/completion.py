@@ -11,7 +11,8 @@ from dr_sim.files.output import show
 SHELLS = ("bash", "zsh", "fish", "powershell")
 
 
-def add_commands(commands: Any) -> None:
+def add_completion(commands: Any) -> None:
+    """Add `dr-sim completion`."""
     completion = commands.add_parser(
         "completion", help="print what makes a shell complete dr-sim"
     )

@@ -8,15 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dr_sim.cli.experiments import add_manager, count, duration, managed
+from dr_sim.cli.options import add_manager, count, duration
+from dr_sim.cli.playing import managed
 from dr_sim.errors import input_error
 from dr_sim.files.output import show
 
 if TYPE_CHECKING:
     from dr_sim.explore.search import Exploration
-
-EPILOG = """exit codes: 0 nothing was found (or: no case shows anything); 2 the input is wrong;
-4 something was found: each case lies in the folder as a scenario and a pytest test"""
 
 
 def add_explore(commands: Any) -> None:
@@ -24,11 +22,6 @@ def add_explore(commands: Any) -> None:
     explore = commands.add_parser(
         "explore",
         help="look for what breaks a requirement; hand over the smallest case",
-        description="Draws cases (options, faults at instants that matter, crashes between two "
-        "commands), runs them step by step, keeps what reaches something new, and shrinks what "
-        "breaks a requirement. The same command goes on where it was stopped.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     explore.add_argument(
         "scenario",
@@ -69,8 +62,6 @@ def add_explore(commands: Any) -> None:
     shrink = commands.add_parser(
         "shrink",
         help="cut a scenario that breaks a requirement down to its smallest form",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     shrink.add_argument("scenario", type=Path)
     shrink.add_argument("-o", "--out", type=Path, metavar="FOLDER", default=Path(),

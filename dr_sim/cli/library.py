@@ -10,10 +10,11 @@ from typing import Any
 
 from dr_sim.cli.reference import unknown, wrapped
 from dr_sim.errors import input_error
-from dr_sim.files.output import show
+from dr_sim.files.output import show, write_together
 
 
-def add_commands(commands: Any) -> None:
+def add_library(commands: Any) -> None:
+    """Add `dr-sim new` and `dr-sim library`."""
     new = commands.add_parser(
         "new", help="write a scenario of your own, from a template"
     )
@@ -55,7 +56,6 @@ def add_commands(commands: Any) -> None:
 
 
 def _new(a: argparse.Namespace) -> int:
-    from dr_sim.files.output import write_together
     from dr_sim.library import new
     from dr_sim.loading.editor import SCHEMA_FILE, json_schema
 
@@ -156,7 +156,6 @@ def _library(a: argparse.Namespace) -> int:
 
 
 def _copy(folder: Path, files: dict[str, Path]) -> int:
-    from dr_sim.files.output import write_together
 
     taken = next(
         (folder / name for name in files if (folder / name).exists()), None

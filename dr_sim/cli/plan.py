@@ -1,48 +1,14 @@
-"""The face of what reads backup histories: a restore plan, and imports from PostgreSQL's tools."""
+"""The face of `dr-sim plan`: which backups to restore, and in which order."""
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from dr_sim import units
-from dr_sim.cli.help import next_step
-from dr_sim.errors import input_error
-from dr_sim.files.output import show
-from dr_sim.units import UnitError
-
-TOOLS = {
-    "pgbackrest": "from the output of `pgbackrest info --output=json`",
-    "walg": "from the output of `wal-g backup-list --json --detail`",
-    "barman": "from the output of `barman list-backups` or `show-backup` with `-f json`, or of "
-    "barman-cloud-backup-list",
-}
-
-
-def add_imports(kinds: Any) -> None:
-    """Add the tools to `dr-sim import`."""
-    for tool, words in TOOLS.items():
-        parser = kinds.add_parser(tool, help=words)
-        parser.add_argument(
-            "history", type=Path, help="what the tool printed"
-        )
-        parser.add_argument(
-            "--archive-timeout",
-            metavar="T",
-            help="the server's archive_timeout, such as '60 s'",
-        )
-        parser.add_argument(
-            "-o",
-            "-o",
-            "--out",
-            type=Path,
-            required=True,
-            help="scenario file to write; its series lie beside it",
-        )
-        parser.set_defaults(command=_import, tool=tool)
+from dr_sim.cli.options import add_json, value_of
+from dr_sim.files.output import json_text, show
 
 
 def add_plan(commands: Any) -> None:
@@ -50,7 +16,6 @@ def add_plan(commands: Any) -> None:
     plan = commands.add_parser(
         "plan",
         help="which backups to restore, in which order, from a real history or a run",
-        epilog="exit codes: 0 the target can be reached; 1 it cannot; 2 the input is wrong",
     )
     plan.add_argument(
         "history",
@@ -106,11 +71,7 @@ def add_plan(commands: Any) -> None:
         metavar="T",
         help="a file's fixed cost, such as '2 s'",
     )
-    plan.add_argument(
-        "--json",
-        action="store_true",
-        help="print the plan as one JSON object",
-    )
+    add_json(plan, "the plan as one JSON object")
     plan.set_defaults(command=_plan)
 
 
@@ -127,8 +88,8 @@ def _plan(a: argparse.Namespace) -> int:
         Policy(a.policy),
         Reading(a.reading),
         tuple(a.forks),
-        _option(a.restore_rate, "--restore-rate", units.parse_disk_rate),
-        _option(
+        value_of(a.restore_rate, "--restore-rate", units.parse_disk_rate),
+        value_of(
             a.restore_fixed,
             "--restore-fixed",
             units.parse_duration,
@@ -137,56 +98,7 @@ def _plan(a: argparse.Namespace) -> int:
     )
     answers = restore_plan.plan_restore(a.history, question)
     if a.json:
-        show(
-            json.dumps(
-                plan_shown.as_json(answers, a.history),
-                indent=1,
-                ensure_ascii=False,
-            )
-        )
+        show(json_text(plan_shown.as_json(answers, a.history)))
     else:
         show(plan_shown.as_text(answers))
     return plan_shown.exit_code(answers)
-
-
-def _import(a: argparse.Namespace) -> int:
-    from dr_sim.files.output import keep_apart, read_bytes, write_together
-    from dr_sim.importers.import_postgres import Tool, import_postgres
-
-    timeout_us = _option(
-        a.archive_timeout, "--archive-timeout", units.parse_duration
-    )
-    imported = import_postgres(
-        read_bytes(a.history),
-        str(a.history),
-        a.out.stem,
-        Tool(a.tool),
-        timeout_us,
-    )
-    files = {
-        **{
-            a.out.parent / name: text
-            for name, text in imported.series.items()
-        },
-        a.out: imported.scenario,
-    }
-    keep_apart(files, [a.history])
-    write_together(files)
-    show(imported.report)
-    show(next_step(a.out))
-    return 0
-
-
-def _option(
-    text: str | None, name: str, read: Callable[[str], int], least: int = 1
-) -> int | None:
-    """The value of an option, at least so much of its unit; None if it is not given."""
-    if text is None:
-        return None
-    try:
-        value = read(text)
-        if value < least:
-            raise UnitError(f"{text[:60]!r} is nothing: more is needed")
-    except UnitError as wrong:
-        raise input_error(name, str(wrong)) from None
-    return value

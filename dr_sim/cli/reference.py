@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _NARROW, _WIDE = 60, 100
 
 
-def add_commands(commands: Any) -> None:
+def add_reference(commands: Any) -> None:
+    """Add `dr-sim keys` and `dr-sim faults`."""
     keys = commands.add_parser(
         "keys",
         help="list the keys of a scenario file, with defaults and sources",

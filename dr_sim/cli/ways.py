@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from dr_sim.cli.options import add_seed, add_set
 from dr_sim.files.output import show
 
 
@@ -29,16 +30,8 @@ def add_ways(commands: Any) -> None:
         default="site",
         help="what would be lost (default: the site)",
     )
-    ways.add_argument(
-        "--seed", type=int, help="in place of the scenario's own"
-    )
-    ways.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="override one key, e.g. link.loss=1%%",
-    )
+    add_seed(ways)
+    add_set(ways, "one key, e.g. link.loss=1%%")
     ways.set_defaults(command=_ways)
 
 

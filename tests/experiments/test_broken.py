@@ -18,7 +18,7 @@ import pytest
 
 from dr_sim import api, bugs
 from dr_sim.bugs import EXIT_BUG, BrokenReplicationError
-from dr_sim.cli import main as cli
+from dr_sim.cli import scenario_files
 from dr_sim.cli.main import main
 from dr_sim.experiments import executor as executors
 from dr_sim.experiments import policies, until
@@ -349,7 +349,7 @@ def test_an_error_that_nobody_caught_has_a_code_and_a_line_of_its_own(
     def validate(arguments: object) -> int:
         raise error
 
-    monkeypatch.setattr(cli, "_validate", validate)
+    monkeypatch.setattr(scenario_files, "_validate", validate)
     assert main(["validate", "x.yaml"]) == EXIT_BUG
     told = capsys.readouterr().err
     assert (
@@ -373,7 +373,7 @@ def test_where_no_file_can_be_written_the_traceback_is_shown(
 
 def test_the_whole_process_leaves_with_it(tmp_path: Path) -> None:
     made = (
-        "import dr_sim.cli.main as cli, dr_sim.__main__ as m, sys\ndef f(a): raise "
+        "import dr_sim.cli.scenario_files as cli, dr_sim.__main__ as m, sys\ndef f(a): raise "
         "KeyError('erp')\ncli._validate = f\nsys.argv = ['dr-sim', 'validate', "
         "'x.yaml']\nsys.exit(m.run())"
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dr_sim.cli import experiments
+from dr_sim.cli.playing import warn_of_overload
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
 from dr_sim.screen.failovers import MOST_OUTAGES, shown_and_summed, summed_outages
@@ -99,12 +99,12 @@ def test_links_that_are_offered_too_much_are_named_and_counted(
 ) -> None:
     base = ran("faults/base").scenario
     slow = replace(base, link=replace(base.link, bandwidth_bit_s=1_000))
-    lines = experiments.warn_of_overload(
+    lines = warn_of_overload(
         (f"{n}", scenario) for n, scenario in enumerate([base, slow, slow, slow, slow, slow])
     )
     assert [line.split(":")[0] for line in lines] == ["1", "2", "3", "and 2 more like that"]
     assert capsys.readouterr().err.splitlines() == lines
-    assert experiments.warn_of_overload([("base", base)]) == []
+    assert warn_of_overload([("base", base)]) == []
 
 
 def test_an_sla_may_ask_for_the_outage_of_a_lost_host_or_database() -> None:

@@ -1,0 +1,132 @@
+"""The face of what plays scenarios on the same luck: `dr-sim compare`, `dr-sim policies`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dr_sim import bugs
+from dr_sim.cli.options import (
+    add_executor,
+    add_json,
+    add_played,
+    add_replications,
+    add_seed,
+    add_set,
+    add_steps,
+)
+from dr_sim.cli.playing import as_asked, managed
+from dr_sim.errors import input_error
+from dr_sim.files.output import show
+
+
+def add_compare(commands: Any) -> None:
+    """Add `dr-sim compare`."""
+    compare = commands.add_parser(
+        "compare",
+        help="two scenarios on the same luck: differences with intervals",
+    )
+    compare.add_argument("a", type=Path, metavar="A.yaml")
+    compare.add_argument("b", type=Path, metavar="B.yaml")
+    add_replications(
+        compare, "of each (default: the larger number they ask for)"
+    )
+    add_seed(compare, "of both (default: A's)")
+    compare.add_argument(
+        "--all", action="store_true", help="show what does not differ, too"
+    )
+    add_json(compare, "the differences as JSON")
+    compare.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        help="folder for the page (default: results/<A>/compare-<key>)",
+    )
+    add_executor(compare)
+    add_steps(compare)
+    compare.add_argument(
+        "--manager",
+        action="append",
+        default=[],
+        metavar="MODULE:FACTORY",
+        help="logic of your own in the recovery manager's place, of both; given twice: of A and of "
+        "B ('dr_sim' is dr_sim's own)",
+    )
+    compare.set_defaults(command=_compare)
+
+
+def add_policies(commands: Any) -> None:
+    """Add `dr-sim policies`."""
+    policies = commands.add_parser(
+        "policies",
+        help="run scenarios on the same luck; a table with a row each",
+    )
+    policies.add_argument(
+        "scenarios", type=Path, nargs="+", metavar="scenario"
+    )
+    add_seed(policies, "in place of the first scenario's own")
+    add_set(policies, "one key in each")
+    add_played(policies)
+    policies.set_defaults(command=_policies)
+
+
+def _compare(a: argparse.Namespace) -> int:
+    from dr_sim import api
+    from dr_sim.results.many_folder import (
+        comparison_folder,
+        write_comparison,
+    )
+    from dr_sim.screen.distribution import comparison
+
+    if len(a.manager) > 2:
+        raise input_error(
+            "--manager", "is given once, or twice: of A and of B"
+        )
+    managers = (a.manager * 2)[:2] or ["", ""]
+    first, second = (
+        managed(replace(api.load_scenario(path), steps=a.steps), manager)
+        for path, manager in zip((a.a, a.b), managers, strict=True)
+    )
+    with api.shown_progress("compare") as progress:
+        found = api.compare(
+            first,
+            second,
+            a.replications,
+            seed=a.seed,
+            workers=a.workers,
+            on=a.on,
+            progress=progress,
+        )
+    folder = a.out or comparison_folder(found.a.scenario, found.b.scenario)
+    names = write_comparison(found, (str(a.a), str(a.b)), folder)
+    if a.json:
+        show(found.differences.to_json(orient="records", indent=1))
+    else:
+        show(comparison(found, str(a.a), str(a.b), everything=a.all))
+        show(f"\n{folder}/  {' '.join(names)}")
+    if found.a.broken or found.b.broken:
+        return bugs.EXIT_BUG
+    return 4 if found.a.violations or found.b.violations else 0
+
+
+def _policies(a: argparse.Namespace) -> int:
+    from dr_sim.experiments.policies import policy_table
+
+    broken: list[bugs.Broken] = []
+    show(
+        policy_table(
+            a.scenarios,
+            a.set,
+            a.seed,
+            broken,
+            lambda scenario: as_asked(scenario, a),
+        )
+    )
+    for each in broken:
+        print(bugs.told([each]), file=sys.stderr)
+    if broken:
+        return bugs.EXIT_BUG
+    return 0

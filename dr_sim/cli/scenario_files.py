@@ -1,0 +1,50 @@
+"""The face of commands that look at scenario files alone: `dr-sim validate`, `dr-sim schema`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from dr_sim.cli.playing import warn_of_overload
+from dr_sim.files.output import json_text
+
+
+def add_files(commands: Any) -> None:
+    """Add `dr-sim validate` and `dr-sim schema`."""
+    validate = commands.add_parser(
+        "validate", help="check scenario files: one line for each mistake"
+    )
+    validate.add_argument(
+        "scenarios", type=Path, nargs="+", metavar="scenario"
+    )
+    validate.set_defaults(command=_validate)
+
+    schema = commands.add_parser(
+        "schema",
+        help="print the JSON Schema of scenario files, for editors",
+    )
+    schema.set_defaults(command=_schema)
+
+
+def _validate(a: argparse.Namespace) -> int:
+    from dr_sim.loading import load_scenario, validate
+
+    problems = [p for path in a.scenarios for p in validate(path)]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if not problems:
+        loaded = [load_scenario(path) for path in a.scenarios]
+        warn_of_overload((scenario.name, scenario) for scenario in loaded)
+        print(
+            f"{len(a.scenarios)} scenario{'s' * (len(a.scenarios) > 1)}: no mistakes"
+        )
+    return 2 if problems else 0
+
+
+def _schema(a: argparse.Namespace) -> int:
+    from dr_sim.loading import json_schema
+
+    print(json_text(json_schema()))
+    return 0
