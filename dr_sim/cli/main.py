@@ -79,7 +79,7 @@ _COMMANDS = (
     add_reference,
     add_completion,
 )
-"""What adds the commands, in the order in which help lists them."""
+"""Adders of commands, in the order in which help lists them."""
 
 
 def main(
