@@ -14,11 +14,12 @@ import random
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 from dr_sim.explore.case import Tree, load
 from dr_sim.faults import KINDS
 from dr_sim.faults.manager_crash import KIND as CRASH_KIND
-from dr_sim.scenario.kind import Drawn
+from dr_sim.scenario.kind import COPY, EventKind
 from dr_sim.world.play import play
 
 CRASH = CRASH_KIND.name
@@ -28,12 +29,16 @@ SERVICES = 48
 """How many sets of options one exploration draws from."""
 
 
-FAULTS: dict[str, Drawn] = {
-    kind.name: kind.draws for kind in KINDS if kind.draws is not None
+FAULTS: dict[str, EventKind] = {
+    kind.name: kind for kind in KINDS if kind.draws is not None
 }
-"""Names what each kind of event says of its own draws (dr_sim/faults)."""
+"""Names the kinds of event that say what to draw for them (dr_sim/faults)."""
 ENDS = tuple(kind.name for kind in KINDS if kind.leads_over)
 """Names what a failover may come of."""
+RETURNS = {
+    kind.brings_back: kind.name for kind in KINDS if kind.brings_back
+}
+"""Names what brings back what was lost, by the class of failure that it undoes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +102,60 @@ def service(r: random.Random) -> Tree:
         tree["after_failover"] = {
             "new_secondary": r.choice(["20 min", "2 h"])
         }
+    if r.random() < 0.3:
+        tree["engine"] = {"imitates": "postgres"}
     if r.random() < 0.25:
         held = sum(_MB[database["size"]] for database in databases.values())
         tree["secondary"]["data_capacity"] = (
             f"{held * r.choice([10, 15, 18]) // 10} MB"
         )
+    beside = r.choices(
+        (_alone, _several_standbys, _a_store, _a_cloud_manager),
+        (6, 1, 1, 2),
+    )
+    beside[0](r, tree)
     return tree
+
+
+def _alone(r: random.Random, tree: Tree) -> None:
+    """Leave it at one standby, and no cloud manager."""
+
+
+def _several_standbys(r: random.Random, tree: Tree) -> None:
+    """Put a second standby at another place; the directory does not go with it."""
+    tree.pop("directory", None)
+    far = {"replay": {"delay": r.choice(["0 s", "0 s", "20 min"])}}
+    tree["copies"] = {"near": {}, "far": far}
+
+
+def _a_store(r: random.Random, tree: Tree) -> None:
+    """Put a store behind the standby."""
+    tree.pop("directory", None)
+    store = {
+        "hold": r.choice(["0 s", "1 h"]),
+        "every": r.choice(["none", "every 4 h"]),
+        "transit": r.choice(["0 s", "30 min"]),
+        "retention": "7 days",
+    }
+    tree["copies"] = {"near": {}, "vault": {"store": store}}
+
+
+def _a_cloud_manager(r: random.Random, tree: Tree) -> None:
+    """Let a cloud manager keep both sides configured the same."""
+    mirror = {
+        "mode": r.choice(["jobs", "reconcile", "runbook"]),
+        "every": r.choice(["0 s", "5 min"]),
+        "audit": "1 h",
+    }
+    tree["cloud"] = {"mirror": mirror}
+    tree["jobs"] = {
+        "time_limit": "8 min",
+        "retry": "1 min",
+        "at_once": r.choice("28"),
+        "rebuild": "3 min",
+    }
+    tree["changes"] = {"takes": "1 min", "fail": r.choice(["0 %", "2 %"])}
+    tree["clients"] = {"portal": {"calls": "20 per h", "actions": "50 %"}}
 
 
 _MB = {"200 MB": 200, "1 GB": 1000, "5 GB": 5000}
@@ -152,36 +205,70 @@ def draw(services: Sequence[Service], seed: int, number: int) -> Tree:
     r = random.Random(f"{seed} case {number}")
     base = services[r.randrange(len(services))]
     tree = deepcopy(base.tree)
-    names = list(tree["databases"])
-    kinds = r.sample(sorted(FAULTS), r.randint(1, 4))
+    possible = kinds_for(tree)
+    kinds = r.sample(possible, r.randint(1, 4))
     events = [
-        _event(r, base, r.choice(kinds), names)
-        for _ in range(r.randint(0, 4))
+        _event(r, base, r.choice(kinds)) for _ in range(r.randint(0, 4))
     ]
     if r.random() < 0.6:
-        at = _instant(r, base, events)
-        events.append({"at": _text(at), **_what(r, r.choice(ENDS), names)})
-        around = [_near(r, at) for _ in range(r.choice([0, 0, 1, 2]))]
-        events += [
-            {
-                "at": _text(t),
-                **_what(
-                    r,
-                    r.choice([CRASH, *kinds, r.choice(sorted(FAULTS))]),
-                    names,
-                ),
-            }
-            for t in around
-        ]
+        events += _end(r, base, kinds, possible)
     if r.random() < 0.35:
         at = (
             _instant(r, base, events)
             if r.random() < 0.5 or not events
             else 0
         )
-        events.append({"at": _text(at), **_what(r, CRASH, names)})
-    tree["events"] = events or [_event(r, base, r.choice(kinds), names)]
+        events.append({"at": _text(at), **_what(r, CRASH, tree)})
+    tree["events"] = events or [_event(r, base, r.choice(kinds))]
     return tree
+
+
+def kinds_for(tree: Tree) -> list[str]:
+    """Names of the kinds of event that a service may meet."""
+    if "copies" in tree:
+        return sorted(name for name in FAULTS if _befalls(name))
+    cloud = "cloud" in tree
+    return sorted(
+        name
+        for name, kind in FAULTS.items()
+        if cloud or not kind.needs_cloud
+    )
+
+
+def _befalls(name: str) -> str:
+    """Whom a kind of event befalls where there are several copies; '': it does not go with them."""
+    kind = FAULTS[name]
+    assert kind.draws is not None
+    value = kind.draws(random.Random(0), "any")
+    return kind.befalls(_params(kind, value))
+
+
+def _params(kind: EventKind, value: Any) -> Any:
+    """The parameters that people write, as their kind reads them."""
+    written = value if isinstance(value, dict) else {kind.scalar: value}
+    return kind.params.model_validate(written)
+
+
+def _end(
+    r: random.Random, base: Service, kinds: list[str], possible: list[str]
+) -> list[Tree]:
+    """Draw what a failover may come of, what happens around it, and perhaps the return of what was
+    lost.
+    """
+    at = _instant(r, base, [])
+    kind = FAULTS[r.choice(ENDS)]
+    end = _what(r, kind.name, base.tree)
+    events = [{"at": _text(at), **end}]
+    for _ in range(r.choice([0, 0, 1, 2])):
+        near = _near(r, at)
+        name = r.choice([CRASH, *kinds, r.choice(possible)])
+        events.append({"at": _text(near), **_what(r, name, base.tree)})
+    lost = kind.loses(_params(kind, end[kind.name])) if kind.loses else ""
+    returns = RETURNS.get(lost)
+    if returns and r.random() < 0.4:
+        later = at + r.choice([20, 300, 3600, 14_400]) * SECOND_US
+        events.append({"at": _text(later), returns: {}})
+    return events
 
 
 def mutate(
@@ -190,19 +277,18 @@ def mutate(
     """A case near one that has reached something new: an event more, less, elsewhere or twice."""
     new = deepcopy(tree)
     base = Service(new, _instants_of(services, new))
-    events, names = new["events"], list(new["databases"])
+    events = new["events"]
     for _ in range(r.randint(1, 2)):
         how = r.randrange(5)
         if how == 0 and len(events) > 1:
             events.pop(r.randrange(len(events)))
         elif how == 1:
-            events.append(_event(r, base, r.choice(sorted(FAULTS)), names))
+            events.append(_event(r, base, r.choice(kinds_for(new))))
         elif how == 2:
-            events.append(
-                {"at": r.choice(events)["at"], **_what(r, CRASH, names)}
-            )
+            at = r.choice(events)["at"]
+            events.append({"at": at, **_what(r, CRASH, new)})
         elif how == 3:
-            events.append(_event(r, base, r.choice(ENDS), names))
+            events.append(_event(r, base, r.choice(ENDS)))
         else:
             event = r.choice(events)
             event["at"] = _text(_instant(r, base, []))
@@ -218,14 +304,30 @@ def _instants_of(
     return (alike or services)[0].instants
 
 
-def _event(
-    r: random.Random, base: Service, kind: str, names: list[str]
-) -> Tree:
-    return {"at": _text(_instant(r, base, [])), **_what(r, kind, names)}
+def _event(r: random.Random, base: Service, name: str) -> Tree:
+    return {"at": _text(_instant(r, base, [])), **_what(r, name, base.tree)}
 
 
-def _what(r: random.Random, kind: str, names: list[str]) -> Tree:
-    return {kind: FAULTS[kind](r, r.choice(names))}
+def _what(r: random.Random, name: str, tree: Tree) -> Tree:
+    """An event of that kind, without its instant; where there are several copies, it befalls one
+    of those that it may befall.
+    """
+    kind = FAULTS[name]
+    assert kind.draws is not None
+    value = kind.draws(r, r.choice(list(tree["databases"])))
+    copies = tree.get("copies")
+    if not copies:
+        return {name: value}
+    params = _params(kind, value)
+    if kind.befalls(params) != COPY:
+        return {name: value}
+    at_stores = kind.at_stores(params)
+    places = [
+        place
+        for place, of in copies.items()
+        if at_stores or "store" not in of
+    ]
+    return {name: value, "copy": r.choice(places)}
 
 
 def _instant(r: random.Random, base: Service, events: list[Tree]) -> int:

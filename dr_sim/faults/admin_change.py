@@ -79,4 +79,8 @@ KIND = EventKind(
     happen,
     example="rotate_secret: crm",
     check=check_operation,
+    needs_cloud=True,
+    draws=lambda r, db: {
+        r.choice(["rotate_secret", "change_schema", "move_database"]): db
+    },
 )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.faults.cloud_events import cloud_of
 from dr_sim.scenario.fields import Law, Params
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.occurrence import Occurrence
@@ -37,5 +37,9 @@ KIND = EventKind(
     "a management network that is down: orders and words of agents are lost, scripts go on",
     "riverqueue/river issues 1302 and 1258: jobs that are rescued while they live",
     happen,
-    check=check,
+    needs_cloud=True,
+    draws=lambda r, db: {
+        "duration": r.choice(["3 min", "30 min"]),
+        "site": r.choice("AB"),
+    },
 )

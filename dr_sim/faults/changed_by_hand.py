@@ -41,4 +41,6 @@ KIND = EventKind(
     happen,
     example="entity: crm",
     check=check_thing,
+    needs_cloud=True,
+    draws=lambda r, db: {"entity": db, "site": r.choice("AB")},
 )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import befall, check
+from dr_sim.faults.cloud_events import befall, draw_mishap
 from dr_sim.scenario.fields import Law, Params, Times
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.cloud.agents import Mishap
@@ -39,5 +39,6 @@ KIND = EventKind(
     "mission C3: past its time limit a job is cancelled and its clean-up runs",
     happen,
     steady=True,
-    check=check,
+    needs_cloud=True,
+    draws=draw_mishap,
 )

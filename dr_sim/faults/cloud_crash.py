@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.faults.cloud_events import cloud_of
 from dr_sim.scenario.fields import Law, Params
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.occurrence import Occurrence
@@ -36,5 +36,6 @@ KIND = EventKind(
     "a crash of the cloud manager at any instant; it resumes from its store",
     "mission C2; Sieve: crashes between two writes",
     happen,
-    check=check,
+    needs_cloud=True,
+    draws=lambda r, db: r.choice([{}, {"duration": "5 min"}]),
 )

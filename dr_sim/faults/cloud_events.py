@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Literal, Protocol
 
 from pydantic import Field
@@ -72,31 +73,34 @@ class OfOperation(OfThing, Protocol):
     def operation(self) -> str: ...
 
 
-def check(params: object, around: RestOfScenario) -> list[str]:
-    """Refuse an event of the cloud manager where there is none."""
-    if around.things:
-        return []
-    return ["there is no cloud manager; write for example cloud: {}"]
+def draw_share(r: Random, db: str) -> dict[str, str]:
+    """Draw what an exploration disturbs of the messages."""
+    return {"share": r.choice(["5 %", "50 %"]), "duration": "1 h"}
+
+
+def draw_mishap(r: Random, db: str) -> dict[str, str]:
+    """Draw what an exploration makes scripts meet."""
+    return {"times": r.choice("13"), "duration": "40 min"}
 
 
 def check_scripts(params: OfScripts, around: RestOfScenario) -> list[str]:
-    """Refuse a script that there is not, too."""
+    """Refuse a script that there is not."""
     script = params.script
-    if around.things and script and script not in SCRIPTS:
+    if script and script not in SCRIPTS:
         return [
             f"unknown script {script!r}; {did_you_mean(script, SCRIPTS)}"
         ]
-    return check(params, around)
+    return []
 
 
 def check_thing(params: OfThing, around: RestOfScenario) -> list[str]:
-    """Refuse a thing that nobody has, too."""
+    """Refuse a database or farm that nobody has."""
     thing, things = params.entity, around.things
-    if things and thing not in things:
+    if thing not in things:
         return [
             f"unknown database or farm {thing!r}; {did_you_mean(thing, things)}"
         ]
-    return check(params, around)
+    return []
 
 
 def check_operation(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.faults.cloud_events import cloud_of
 from dr_sim.scenario.fields import Law, Params
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.occurrence import Occurrence
@@ -45,6 +45,7 @@ KIND = EventKind(
     "runs its agents report, what was done is found by the next audit",
     "EnterpriseDB/barman issue 1102; bitnami/sealed-secrets issue 25: keys not in the backup",
     happen,
-    check=check,
+    needs_cloud=True,
     last=lambda params: params.after,
+    draws=lambda r, db: {"after": r.choice(["1 s", "10 min", "1 h"])},
 )

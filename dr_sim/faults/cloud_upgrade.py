@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.faults.cloud_events import cloud_of
 from dr_sim.scenario.fields import Law, Params, default
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.occurrence import Occurrence
@@ -42,5 +42,9 @@ KIND = EventKind(
     "the cloud manager upgraded while it serves (C2): side by side, or in place",
     "mission C2, C9",
     happen,
-    check=check,
+    needs_cloud=True,
+    draws=lambda r, db: {
+        "style": r.choice(["side_by_side", "in_place"]),
+        "takes": r.choice(["20 s", "4 min"]),
+    },
 )

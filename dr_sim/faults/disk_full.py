@@ -84,4 +84,10 @@ KIND = EventKind(
     befalls=lambda params: (
         PRIMARY if params.disk == "primary_share" else COPY
     ),
+    draws=lambda r, db: {
+        "disk": r.choice(
+            ["primary_share", "secondary_share", "secondary_data"]
+        ),
+        "duration": r.choice(["10 min", "90 min"]),
+    },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.cloud_events import Share, check, disturb
+from dr_sim.faults.cloud_events import Share, disturb, draw_share
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.occurrence import Occurrence
 
@@ -24,5 +24,6 @@ KIND = EventKind(
     "mission C1: the same call may arrive many times",
     happen,
     steady=True,
-    check=check,
+    needs_cloud=True,
+    draws=draw_share,
 )

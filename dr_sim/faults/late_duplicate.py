@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.cloud_events import Share, check, disturb
+from dr_sim.faults.cloud_events import Share, disturb, draw_share
 from dr_sim.scenario.fields import Law, default
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.occurrence import Occurrence
@@ -27,5 +27,8 @@ KIND = EventKind(
     "mission C1: the same call may arrive many times",
     happen,
     steady=True,
-    check=check,
+    needs_cloud=True,
+    draws=lambda r, db: (
+        draw_share(r, db) | {"later": r.choice(["2 min", "20 min"])}
+    ),
 )

@@ -35,4 +35,8 @@ KIND = EventKind(
     explains=(Explains.SLOW_LINK,),
     befalls=lambda params: COPY,
     at_stores=lambda params: True,
+    draws=lambda r, db: {
+        "more": r.choice(["200 ms", "2 s"]),
+        "duration": "40 min",
+    },
 )

@@ -49,4 +49,8 @@ KIND = EventKind(
     place=lambda params: "primary",
     turned=lambda params: None,
     befalls=lambda params: PRIMARY,
+    draws=lambda r, db: {
+        "database": db,
+        "duration": r.choice(["10 min", "40 min"]),
+    },
 )

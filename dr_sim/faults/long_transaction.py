@@ -57,4 +57,9 @@ KIND = EventKind(
     needs_primary=True,
     explains=(Explains.UNDO,),
     befalls=lambda params: PRIMARY,
+    draws=lambda r, db: {
+        "database": db,
+        "log": r.choice(["50 MB", "800 MB"]),
+        "open_for": r.choice(["0 s", "20 min"]),
+    },
 )

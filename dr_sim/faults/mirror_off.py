@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from dr_sim.cloud.events import MirrorSwitched
-from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.faults.cloud_events import cloud_of
 from dr_sim.scenario.fields import Law, Params
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.cloud.service import CloudWorld
@@ -50,5 +50,6 @@ KIND = EventKind(
     "the mirror switched off for a change, or a move, and perhaps forgotten",
     "operators: schedules change, thresholds and people are left behind",
     happen,
-    check=check,
+    needs_cloud=True,
+    draws=lambda r, db: {"duration": r.choice(["10 min", "1 h"])},
 )

@@ -34,4 +34,8 @@ KIND = EventKind(
     explains=(Explains.SLOW_LINK,),
     befalls=lambda params: COPY,
     at_stores=lambda params: True,
+    draws=lambda r, db: {
+        "loss": r.choice(["0.1 %", "1 %", "5 %"]),
+        "duration": "30 min",
+    },
 )

@@ -35,4 +35,5 @@ KIND = EventKind(
     happen,
     explains=(Explains.SWITCHED_OFF,),
     befalls=lambda params: COPY,
+    draws=lambda r, db: {"duration": r.choice(["5 min", "50 min"])},
 )

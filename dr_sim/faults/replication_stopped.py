@@ -56,4 +56,8 @@ KIND = EventKind(
     explains=(Explains.STOPPED,),
     befalls=lambda params: COPY,
     at_stores=lambda params: True,
+    draws=lambda r, db: {
+        "resumed_in": r.choice(["0 s", "20 min"]),
+        "at_latest": "3 h",
+    },
 )

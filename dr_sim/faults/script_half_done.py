@@ -6,6 +6,7 @@ from dr_sim.faults.cloud_events import (
     ScriptMishap,
     befall_scripts,
     check_scripts,
+    draw_mishap,
 )
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.occurrence import Occurrence
@@ -25,4 +26,6 @@ KIND = EventKind(
     happen,
     steady=True,
     check=check_scripts,
+    needs_cloud=True,
+    draws=draw_mishap,
 )

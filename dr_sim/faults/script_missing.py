@@ -40,4 +40,6 @@ KIND = EventKind(
     "mission C4",
     happen,
     check=check_scripts,
+    needs_cloud=True,
+    draws=lambda r, db: {"site": r.choice("AB")},
 )

@@ -97,4 +97,9 @@ KIND = EventKind(
     explains=(Explains.RESTORE_REFUSED, Explains.NOT_SET_UP),
     check=check,
     befalls=lambda params: COPY,
+    draws=lambda r, db: {
+        "database": db,
+        "because": r.choice(["file_added", "disk_missing"]),
+        "repaired_after": r.choice(["10 min", "3 h"]),
+    },
 )

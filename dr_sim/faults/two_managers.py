@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.faults.cloud_events import cloud_of
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.occurrence import Occurrence
@@ -30,5 +30,6 @@ KIND = EventKind(
     "takes nothing from it any more, and agents obey the newest",
     "cilium PR 42920: two leaders act",
     happen,
-    check=check,
+    needs_cloud=True,
+    draws=lambda r, db: {},
 )

@@ -80,4 +80,9 @@ KIND = EventKind(
     explains=(Explains.WRONG_TIME,),
     example="side: primary, behind: 10 min",
     befalls=lambda params: PRIMARY if params.side == "primary" else COPY,
+    draws=lambda r, db: {
+        "side": r.choice(["primary", "secondary"]),
+        **r.choice([{"ahead": "7 min"}, {"behind": "1 h"}]),
+        "duration": r.choice(["30 min", "150 min"]),
+    },
 )

@@ -71,4 +71,10 @@ KIND = EventKind(
     happen,
     example="entity: crm",
     check=check_thing,
+    needs_cloud=True,
+    draws=lambda r, db: {
+        "entity": db,
+        "leads_to": r.choice(["primary", "nothing", "other"]),
+        "duration": "1 h",
+    },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.cloud_events import Share, check, cloud_of, disturb
+from dr_sim.faults.cloud_events import Share, cloud_of, disturb, draw_share
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.occurrence import Occurrence
 
@@ -34,5 +34,6 @@ KIND = EventKind(
     "LinuxForHealth/FHIR issue 4226: tenants read each other",
     happen,
     steady=True,
-    check=check,
+    needs_cloud=True,
+    draws=draw_share,
 )

@@ -17,6 +17,7 @@ from dr_sim.scenario.kind import RestOfScenario
 from dr_sim.scenario.sites import site_name
 
 MOST_FAULTS = 1_000_000
+NO_CLOUD = "there is no cloud manager; write for example cloud: {}"
 
 
 def check_events(
@@ -290,7 +291,11 @@ def check_kinds(
     for line in lines:
         if line.params is None:
             continue
-        for told in line.kind.check(line.params, around):
+        if line.kind.needs_cloud and not around.things:
+            wrong = [NO_CLOUD]
+        else:
+            wrong = line.kind.check(line.params, around)
+        for told in wrong:
             problems.append(line.node.problem(f"{_where(line)}: {told}"))
     return problems
 

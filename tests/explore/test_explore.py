@@ -36,16 +36,16 @@ SMALL: Tree = {
 
 def test_every_service_and_every_event_that_can_be_drawn_is_a_scenario(tmp_path: Path) -> None:
     path = tmp_path / "drawn.yaml"
-    for i in range(12):
+    for i in range(24):
         tree = draw.service(random.Random(i))
-        events = [{"at": "5 min", k: f(random.Random(i), "crm")} for k, f in draw.FAULTS.items()]
-        tree["events"] = events
+        r = random.Random(i)
+        tree["events"] = [{"at": "5 min", **draw._what(r, k, tree)} for k in draw.kinds_for(tree)]
         path.write_text(yaml_text(tree), encoding="utf-8")
         assert validate(path) == []
 
 
 def test_a_case_is_a_function_of_its_seed_and_number() -> None:
-    services = [draw.Service({"databases": {"crm": {}}}, (5, 70_000_000))]
+    services = [draw.Service({"databases": {"crm": {}}, "cloud": {}}, (5, 70_000_000))]
     cases = [draw.draw(services, 3, n) for n in range(30)]
     assert cases == [draw.draw(services, 3, n) for n in range(30)]
     assert len({json.dumps(case) for case in cases}) > 25
