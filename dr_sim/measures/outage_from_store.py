@@ -28,7 +28,7 @@ from dr_sim.measures.way_over import NO_WAY_US, Way, way_over
 from dr_sim.scenario.model import Scenario
 
 _SECOND_US = 1_000_000
-_Turn = tuple[int, int, bool]
+Turn = tuple[int, int, bool]
 """An instant, a file, and whether that lies whole at the store from then on."""
 
 
@@ -46,12 +46,14 @@ class _File:
     takes_us: int
     base: int
     checked_us: int
+    made_us: int
 
 
 @dataclass(frozen=True, slots=True)
 class WayBack:
     """The cost of a restore from a store, from an instant on. reads_bytes, files: what it reads.
-    ready_us: when all of it is checked. takes_us None: no full lies there.
+    full_bytes: of these the full's; full_us: when that was made. ready_us: when all of it is
+    checked. takes_us None: no full lies there.
     """
 
     since_us: int
@@ -59,6 +61,8 @@ class WayBack:
     reads_bytes: int = 0
     ready_us: int = 0
     files: int = 0
+    full_bytes: int = 0
+    full_us: int = 0
 
 
 def outage_from_store(
@@ -128,10 +132,19 @@ def _falling(backs: Sequence[WayBack], way: Way, end_us: int) -> Falling:
 def ways_back(
     t: Tables, scenario: Scenario, database: int
 ) -> Iterator[WayBack]:
-    """Yield what a restore takes, from instant 0 on, at each change."""
+    """Yield what a restore from the store takes, from instant 0 on, at each change."""
+    return ways_back_by(t, scenario, database, _at_the_store(t, database))
+
+
+def ways_back_by(
+    t: Tables, scenario: Scenario, database: int, changes: Iterable[Turn]
+) -> Iterator[WayBack]:
+    """Yield what a restore from a place takes at which files come to lie and go at those turns,
+    from instant 0 on, at each change.
+    """
     files = _files(t, scenario, database)
     chain = _Chain(files)
-    turns = sorted(_turns(t, database))
+    turns = sorted(changes)
     if not turns or turns[0][0] > 0:
         yield WayBack(0, None)
     for at_us, group in groupby(turns, key=lambda turn: turn[0]):
@@ -148,7 +161,7 @@ class _Chain:
         self._needed: list[_File] = []
         self._takes_us = self._reads = self._ready_us = 0
 
-    def turn(self, turns: Iterable[_Turn]) -> None:
+    def turn(self, turns: Iterable[Turn]) -> None:
         """Take up what happens at one instant."""
         for _, number, lies in turns:
             file = self._files.get(number)
@@ -205,10 +218,12 @@ class _Chain:
             self._reads,
             self._ready_us,
             len(self._needed),
+            self._needed[0].size_bytes,
+            self._needed[0].made_us,
         )
 
 
-def _turns(t: Tables, database: int) -> Iterator[_Turn]:
+def _at_the_store(t: Tables, database: int) -> Iterator[Turn]:
     landed = t.of("truth.landed", database)
     for at, number, intact in zip(
         landed["time_us"].tolist(),
@@ -217,9 +232,14 @@ def _turns(t: Tables, database: int) -> Iterator[_Turn]:
         strict=True,
     ):
         yield at, number, bool(intact)
+    yield from lost_at(t, database, "secondary")
+
+
+def lost_at(t: Tables, database: int, where: str) -> Iterator[Turn]:
+    """Yield when files are deleted or damaged in the primary's share or at the secondary."""
     for kind in ("truth.file_gone", "truth.damaged"):
         rows = t.of(kind, database)
-        there = t.has_text(rows["where"], "secondary")
+        there = t.has_text(rows["where"], where)
         for at, number in zip(
             rows["time_us"][there].tolist(),
             rows["file"][there].tolist(),
@@ -253,7 +273,7 @@ def _files(
     ]
     checked = _checked_us(t, database)
     found = {}
-    for number, kind, first_lsn, last_lsn, size, name, _ in rows:
+    for number, kind, first_lsn, last_lsn, size, name, at_us in rows:
         base = -1
         if kind == Kind.INCREMENTAL:
             before = [f for f in fulls if f[0] <= begun_us[number]]
@@ -267,6 +287,7 @@ def _files(
             _takes_us(scenario, kind, size),
             base,
             checked.get(name, 0),
+            at_us,
         )
     return found
 

@@ -23,7 +23,9 @@ failover would leave it.
 If the host or a database is lost, the primary's share is left: what is finished there goes on being
 copied and is waited for, up to failover.drain_limit, and the fence is obeyed. Of a lost database a
 tail is taken, copied and restored: it counts as long as one of all that the next log holds. A copy
-that is being rebuilt counts as if the site were lost.
+that is gone is rebuilt from that share: from the full that is on its way in the run, if that is the
+newest by then, else from what lies there (outage_from_share.py); the drain's limit strands nothing
+then.
 
 Stated differences from a failover that is played: the curve counts a whole heartbeat for detect
 (the failure comes just after a beat), so it lies at most one beat above. Restores of several
@@ -32,6 +34,8 @@ sum of all divided by the workers, which is off by up to one restore. Accounts t
 lacks are left out. A detour of the link counts where heartbeats share it: the last one is so much
 longer on its way. What a cloud manager would still have to configure is added to the whole curve
 (cloud.py), in full: it is done after the drain, and what is done of it until then is not taken off.
+A lost host's full or incremental that is on its way and reaches past the last log is waited for, up
+to the drain's limit, until the next log is finished: the curve does not count that.
 A failover ends a restore that hangs (failover.restore_limit), tries it once more, and leaves behind
 what hangs again; the curve counts that for the first restore that waits, not for later ones.
 """
@@ -45,6 +49,10 @@ import numpy as np
 
 from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.falling import Falling, joined_falling, worst_falling
+from dr_sim.measures.outage_from_share import (
+    Fetched,
+    fetched_from_share,
+)
 from dr_sim.measures.outage_from_store import (
     outage_from_store,
     outage_of_all_from_store,
@@ -85,16 +93,31 @@ def outage_if_now(
         for life in lives_of(t, scenario, database)
         if life.begin_us < end
     ]
+    share = None
     if failure_class != SITE:
         lives = [_with_the_share(life) for life in lives]
-    found = [_of_life(life, way, min(end, life.end_us)) for life in lives]
+        if not all(life.whole for life in lives):
+            parts = _without_copies(t, scenario)
+            share = fetched_from_share(t, scenario, database, parts)
+    found = [
+        _of_life(life, way, min(end, life.end_us), share) for life in lives
+    ]
     return joined_falling(found)
+
+
+def _without_copies(t: Tables, scenario: Scenario) -> int:
+    """Return how many databases have no copy at some time, which have to share the link then."""
+    rebuilt = []
+    for number in range(len(scenario.databases)):
+        lives = lives_of(t, scenario, number)
+        rebuilt.append(any(not life.whole for life in lives))
+    return max(1, sum(rebuilt))
 
 
 def _with_the_share(life: Life) -> Life:
     """Have what is finished at the primary waited for: it comes when it came in the run."""
     jobs = life.jobs
-    if not life.whole or not len(jobs.made_us):
+    if not len(jobs.made_us):
         return life
     there = np.maximum.accumulate(np.minimum(jobs.made_us, jobs.landed_us))
     barred = [bar for bar in jobs.barred if not bar.again]
@@ -114,7 +137,10 @@ def outage_at(curve: Falling, scenario: Scenario, t_us: int) -> int:
     )
 
 
-def _of_life(life: Life, way: Way, end_us: int) -> Falling:
+def _of_life(
+    life: Life, way: Way, end_us: int, share: Fetched | None = None
+) -> Falling:
+    """share: what the primary's share holds, where that is left."""
     jobs = life.jobs
     near = np.array(life.begin_us, np.int64)
     cuts = [
@@ -146,9 +172,11 @@ def _of_life(life: Life, way: Way, end_us: int) -> Falling:
     cuts.append(_within(np.array(edges, np.int64).ravel(), busy))
     if not life.whole:
         cuts += [jobs.landed_us[:1], jobs.done_us[:1]]
+        cuts += [jobs.ready_us[:1]]
+        cuts += [share.since_us] if share is not None else []
     start = np.unique(np.concatenate(cuts))
     start = start[(start >= life.begin_us) & (start < end_us)]
-    floor, until = _values(life, way, start, busy)
+    floor, until = _values(life, way, start, share)
     return Falling(
         start,
         np.append(start[1:], np.int64(end_us)),
@@ -204,7 +232,7 @@ def _within(times: Ints, spans: Sequence[tuple[int, int]]) -> Ints:
 
 
 def _values(
-    life: Life, way: Way, start: Ints, busy: list[tuple[int, int]]
+    life: Life, way: Way, start: Ints, share: Fetched | None
 ) -> tuple[Ints, Ints]:
     """Floor and until of each piece, without what comes after the drain."""
     jobs = life.jobs
@@ -218,10 +246,16 @@ def _values(
         landed = np.where(here, bar.place, landed)
     waits = landed > passed
     floor += np.where(~waits & way.reading(start), way.recover_us, 0)
-    if waits.any():
-        i = np.flatnonzero(waits)
-        f, u = _with_a_drain(jobs, way, start[i], passed[i], landed[i])
-        floor[i], until[i] = f, u
+    # no limit strands the only copy
+    only = waits & (passed == 0) & (not life.whole)
+    unlimited = replace(way, drain_limit_us=NO_WAY_US)
+    for those, limits in ((waits & ~only, way), (only, unlimited)):
+        i = np.flatnonzero(those)
+        if len(i):
+            f, u = _with_a_drain(
+                jobs, limits, start[i], passed[i], landed[i]
+            )
+            floor[i], until[i] = f, u
     if jobs.undo_us.any():
         undo = np.where(
             landed > 0, jobs.undo_us[np.maximum(landed - 1, 0)], 0
@@ -233,7 +267,14 @@ def _values(
         not life.whole
     ):  # until a full has landed there is nothing to promote
         there = jobs.landed_us[0] if len(jobs.landed_us) else NEVER_US
-        floor[start < there] = NO_WAY_US
+        early = start < there
+        if share is not None and len(jobs.made_us):
+            on_way = start < jobs.ready_us[0]
+            made_us = int(jobs.made_us[0])
+            early |= on_way & share.takes_the_place(start, made_us)
+        floor[early], until[early] = NO_WAY_US, 0
+        if share is not None:
+            floor[early], until[early] = share.values(start[early], way)
     return floor, until
 
 

@@ -512,6 +512,22 @@ class Drain:
             for file in self._db.files.values()
         )
 
+    @property
+    def checks(self) -> bool:
+        """Tell whether a file that may lead further is here and is being checked."""
+        db = self._db
+        needed = (
+            bool(db.files.pending)
+            or not db.state.exists
+            or not db.config.log_interval_us
+        )
+        return any(
+            (needed or file.kind is LOG)
+            and not file.done
+            and file.content is Content.CHECKING
+            for file in db.files.values()
+        )
+
     def lost_files(self) -> list[File]:
         """Return the damaged files that hold what the database lacks, without those that were made
         before the last restored one was cut.

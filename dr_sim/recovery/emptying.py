@@ -332,8 +332,9 @@ class Emptying:
 
 
 def _replays_on(db: DatabaseReplay) -> bool:
-    """Return whether replaying what has landed takes longer than the limit. Then there is time for
-    the database's tail, for at most one more limit.
+    """Return whether checking and replaying what has landed takes longer than the limit. Then there
+    is time for the database's tail, for at most one more limit.
     """
-    busy = db.files.in_hand is not None
+    checks = db.drain is not None and db.drain.checks
+    busy = checks or db.files.in_hand is not None
     return busy and db.config.log_interval_us > 0 and not stopped(db)

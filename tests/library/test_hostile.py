@@ -134,6 +134,22 @@ def test_what_lands_while_a_file_is_restored_is_not_what_was_restored(
     assert summary_json(result.summary)["alerts"]["missed"] == 0
 
 
+@pytest.mark.parametrize("at", ["1 h 31 min", "1 h 33 min", "1 h 38 min"])
+def test_a_limit_that_is_over_while_a_base_is_checked_costs_no_tail(
+    at: str, played: Played
+) -> None:
+    """A full of 5 GB is 3 min 20 on its way and hashed for 8 min 20: the drain's limit of 10 min is
+    over, and the limit of a retry, before anything is restored. The log can still be read.
+    """
+    result = played(
+        "failover: {mode: automatic}\nsecondary: {hash_rate: 10 MB/s}\nevents:\n"
+        f"  - {{at: 90 min, operator_mistake: wipes the secondary host}}\n  - {{at: {at}, lose: "
+        "database}",
+        "{crm: {size: 5 GB, full: every 1 h, incremental: none}}", "4 h",
+    )  # fmt: skip
+    assert summary_json(result.summary)["failovers"][0]["data_loss_us"] == 0
+
+
 def test_readers_come_back() -> None:
     result = ran("faults/readers_come_back")
     assert len(rows(result, "seen.Disconnect")) == 1 and len(rows(result, "truth.promoted")) == 1

@@ -192,6 +192,56 @@ def test_what_was_wiped_with_the_standby_is_no_way_over() -> None:
     assert curve.at(280 * MINUTE) < 10 * MINUTE
 
 
+# ---- a copy that is rebuilt from the primary's share
+GONE = """\
+run_for: 5 h
+databases: {crm: {size: 5 GB, full: every 90 min, incremental: none}}
+link: {bandwidth: 20 Mbit/s}
+failover: {mode: automatic}
+events:
+"""
+REBUILT = {
+    "back after a while": "  - {at: 125 min, lose_secondary: {duration: 30 min}}\n",
+    "empty at once": "  - {at: 125 min, operator_mistake: wipes the secondary host}\n",
+    "the link is out": "  - {at: 125 min, operator_mistake: wipes the secondary host}\n"
+    "  - {at: 130 min, link_outage: 15 min}\n",
+}
+
+
+@pytest.mark.parametrize("failure_class", ["host", "database"])
+@pytest.mark.parametrize("gone", REBUILT)
+def test_a_lost_copy_is_rebuilt_from_the_share_that_is_left(gone: str, failure_class: str) -> None:
+    """A full takes 33 min 20 to send and the drain's limit is 10 min: it strands nothing. At first
+    only that of 90 min lies in the share, then one that the manager has asked for is on its way,
+    and by 200 min it is restored. That of 180 min, which is newer, is fetched in its place. The
+    logs of 2 h that come too, beside the chain, delay the run's full: up to 11 min.
+    """
+    text = GONE + REBUILT[gone]
+    world = World(scenario(text))
+    world.run()
+    of = world.context.scenario
+    curve = outage_if_now(world.journal, of, 0, failure_class=failure_class)
+    for minutes in (121.0, 126.0, 140.3, 158.0, 171.7, 186.0, 200.0):
+        at_us = round(minutes * MINUTE)
+        played = World(scenario(text + f"  - {{at: {at_us // 1000} ms, lose: {failure_class}}}\n"))
+        played.run()
+        (found,) = failovers(played.journal, played.context.scenario)[:1]
+        assert found.outage_us is not None
+        away = outage_at(curve, of, at_us) - found.outage_us
+        assert -20 * SECOND <= away <= max(found.outage_us // 20, 11 * MINUTE), minutes
+
+
+@pytest.mark.parametrize("failure_class", ["host", "database"])
+def test_without_a_full_in_the_share_or_a_standby_nothing_is_rebuilt(failure_class: str) -> None:
+    seeding = BASE.replace("full: none", "full: every 1 h, seeded: false")
+    for text in (seeding, GONE + "  - {at: 50 min, lose_secondary: {duration: 9 h}}\n"):
+        world = World(scenario(text))
+        world.run()
+        of = world.context.scenario
+        curve = outage_if_now(world.journal, of, 0, failure_class=failure_class)
+        assert curve.at(59 * MINUTE) >= NO_WAY_US
+
+
 # ---- by hand
 def a_way(before_us: int, after_us: int, down: tuple[tuple[int, int], ...] = ()) -> Way:
     start, factor = np.zeros(1, np.int64), np.full(1, 1_000_000)
