@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from dr_sim.experiments.changes import UsualChange, cost_now
+from dr_sim.experiments.costs import cost_now
 from dr_sim.experiments.judge import LineVerdict
+from dr_sim.experiments.usual_change import UsualChange, sets_of
 from dr_sim.measures.verdict import Outcome
 from dr_sim.scenario.model import Scenario
 
@@ -28,7 +29,7 @@ class Tried:
     @property
     def sets(self) -> list[str]:
         """Return what to write after --set."""
-        return [text for change in self.changes for text in change.sets]
+        return sets_of(self.changes)
 
     @property
     def cost(self) -> int | None:

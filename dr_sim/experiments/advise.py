@@ -17,12 +17,13 @@ from pathlib import Path
 
 from dr_sim.errors import input_error
 from dr_sim.experiments.advice import Advice, Tried
-from dr_sim.experiments.changes import UsualChange, usual_changes
+from dr_sim.experiments.changes import usual_changes
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.judge import Errors, judge_line
 from dr_sim.experiments.replicate import Progress
 from dr_sim.experiments.sweep import Point, Swept, play_sweep
+from dr_sim.experiments.usual_change import UsualChange, sets_of
 from dr_sim.loading import load_scenario
 from dr_sim.scenario.model import Scenario, SlaLine
 
@@ -194,7 +195,7 @@ def _broken(swept: Swept) -> list[str]:
 def _load(
     asked: AdviceQuestion, changes: Sequence[UsualChange]
 ) -> Scenario:
-    sets = [text for change in changes for text in change.sets]
+    sets = sets_of(changes)
     scenario = load_scenario(
         asked.path, [*asked.overrides, *sets], asked.seed
     )

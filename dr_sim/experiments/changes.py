@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from dr_sim.errors import Problem
+from dr_sim.experiments.costs import cost_of_links, cost_of_retention
+from dr_sim.experiments.more_copies import one_more_copy
+from dr_sim.experiments.usual_change import UsualChange, step
 from dr_sim.scenario.copies import COPIES
 from dr_sim.scenario.model import DatabaseSpec, Scenario, Schedule
 from dr_sim.scenario.sources import read_tree
+from dr_sim.scenario.tree import Node
 from dr_sim.units import (
     DAY_US,
     MINUTE_US,
@@ -22,25 +26,11 @@ from dr_sim.units import (
     format_bandwidth,
     format_duration,
 )
-from dr_sim.world.offered import offered
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _QUARTER_US = 15 * MINUTE_US
 _SHORTEST_LOG_US = MINUTE_US
 """Log shipping jobs run at whole minutes."""
-_MONTH_US = Fraction(365 * DAY_US, 12)
-_GB_BITS = 8 * 10**9
-
-
-@dataclass(frozen=True, slots=True)
-class UsualChange:
-    """One change. sets: as after `--set`. cost: more money a month, in millionths of the unit in
-    which the scenario's prices are; None: a price is not known.
-    """
-
-    name: str
-    sets: tuple[str, ...]
-    cost: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,64 +44,106 @@ class WrittenDatabase:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class _ScenarioFile:
+    """A scenario, and the tree of the file that it was made of."""
+
+    scenario: Scenario
+    tree: Node
+
+    def each_own(
+        self, section: str, key: str, attribute: str, stores: bool = True
+    ) -> Iterator[tuple[str, Any]]:
+        """Yield ('link', value) of a section and ('copies.far.link', value) of each copy that
+        writes that key itself; without the first where all copies do. stores: of stores too.
+        """
+        own = []
+        inherited = not self.scenario.standbys
+        for spec in self.scenario.standbys:
+            if spec.store is not None and not stores:
+                continue
+            if self._writes(spec.name, section, key):
+                where = f"{COPIES}.{step(spec.name)}.{section}"
+                own.append((where, getattr(spec, section)))
+            else:
+                inherited = True
+        if inherited:
+            yield (
+                section,
+                getattr(getattr(self.scenario, section), attribute),
+            )
+        for where, keys in own:
+            yield where, getattr(keys, attribute)
+
+    def _writes(self, copy: str, *path: str) -> bool:
+        here = self.tree.get(COPIES)
+        for name in (copy, *path):
+            here = here.get(name) if here is not None else None
+        return here is not None
+
+
 def usual_changes(
     path: Path | str, scenario: Scenario, overrides: Sequence[str] = ()
 ) -> list[UsualChange]:
     """Return the changes that could make a difference to this scenario, the plainest first."""
-    databases = _written(path, scenario, overrides)
+    ignored: list[Problem] = []
+    tree = read_tree(str(path), tuple(overrides), (), ignored)
+    assert tree is not None, "it has been loaded"
+    file = _ScenarioFile(scenario, tree)
+    databases = _written(file)
     return [
-        *_wider_link(scenario),
-        *_priority(scenario),
+        *_wider_link(file),
+        *_priority(file),
         *_more_logs(databases),
-        *_more_workers(scenario),
+        *_more_workers(file),
         *_staggered_fulls(scenario, databases),
-        *_no_delay(scenario),
-        *_longer_retention(scenario),
+        *_no_delay(file),
+        *_longer_retention(file),
         *_automatic(scenario),
+        *one_more_copy(path, scenario, overrides),
     ]
 
 
-def _written(
-    path: Path | str, scenario: Scenario, overrides: Sequence[str]
-) -> list[WrittenDatabase]:
+def _written(file: _ScenarioFile) -> list[WrittenDatabase]:
     """Return the databases by the names in the file, which are the names that `--set` takes."""
-    ignored: list[Problem] = []
-    tree = read_tree(str(path), tuple(overrides), (), ignored)
-    by_name = {database.name: database for database in scenario.databases}
+    databases = file.scenario.databases
+    by_name = {database.name: database for database in databases}
     found = []
-    written = tree.get("databases") if tree is not None else None
+    written = file.tree.get("databases")
     for name, node in written.items() if written is not None else ():
         if node.get(COPIES) is None:
             found.append(WrittenDatabase(name, by_name[name], 1))
             continue
-        alike = [
-            d
-            for d in scenario.databases
-            if d.name.rpartition("-")[0] == name
-        ]
+        alike = [d for d in databases if d.name.rpartition("-")[0] == name]
         found.append(WrittenDatabase(name, alike[0], len(alike)))
     return found
 
 
 # ---- the changes
-def _wider_link(scenario: Scenario) -> Iterator[UsualChange]:
+def _wider_link(file: _ScenarioFile) -> Iterator[UsualChange]:
+    scenario = file.scenario
     if scenario.recorded_link.values:
         return
-    now = scenario.link.bandwidth_bit_s
-    price = scenario.prices.link
-    cost = None if price < 0 else price * now // 10**6
-    yield UsualChange(
-        "a link twice as wide",
-        (f"link.bandwidth={format_bandwidth(2 * now)}",),
-        cost,
-    )
-
-
-def _priority(scenario: Scenario) -> Iterator[UsualChange]:
-    if scenario.link.sharing != "priority":
-        yield UsualChange(
-            "priority to logs on the link", ("link.sharing=priority",)
+    sets = [
+        f"{link}.bandwidth={format_bandwidth(2 * now)}"
+        for link, now in file.each_own(
+            "link", "bandwidth", "bandwidth_bit_s"
         )
+    ]
+    name = "a link twice as wide"
+    if len(scenario.standbys) > 1:
+        name = "links twice as wide"
+    yield UsualChange(name, tuple(sets), cost_of_links(scenario))
+
+
+def _priority(file: _ScenarioFile) -> Iterator[UsualChange]:
+    sets = [
+        f"{link}.sharing=priority"
+        for link, now in file.each_own("link", "sharing", "sharing")
+        if now != "priority"
+    ]
+    if sets:
+        yield UsualChange("priority to logs on the link", tuple(sets))
 
 
 def _more_logs(
@@ -122,18 +154,19 @@ def _more_logs(
         log = each.one.log
         if log.kind == "every" and log.interval_us >= 2 * _SHORTEST_LOG_US:
             interval = format_duration(log.interval_us // 2)
-            sets.append(f"databases.{each.name}.log=every {interval}")
+            sets.append(f"databases.{step(each.name)}.log=every {interval}")
     if sets:
         yield UsualChange("log backups twice as often", tuple(sets))
 
 
-def _more_workers(scenario: Scenario) -> Iterator[UsualChange]:
-    workers = scenario.replay.workers
-    if len(scenario.databases) > workers:
-        yield UsualChange(
-            "twice as many restore workers",
-            (f"replay.workers={2 * workers}",),
-        )
+def _more_workers(file: _ScenarioFile) -> Iterator[UsualChange]:
+    sets = [
+        f"{replay}.workers={2 * now}"
+        for replay, now in file.each_own("replay", "workers", "workers")
+        if len(file.scenario.databases) > now
+    ]
+    if sets:
+        yield UsualChange("twice as many restore workers", tuple(sets))
 
 
 def _staggered_fulls(
@@ -153,7 +186,7 @@ def _staggered_fulls(
         for each in group:
             if later_us:
                 text = _schedule_text(schedule, later_us)
-                sets.append(f"databases.{each.name}.full={text}")
+                sets.append(f"databases.{step(each.name)}.full={text}")
             later_us += _sending_us(scenario, each.one)
     if sets:
         yield UsualChange("fulls one after the other", tuple(sets))
@@ -184,25 +217,36 @@ def _schedule_text(schedule: Schedule, later_us: int) -> str:
     return f"{{at: {day} {hours:02}:{minutes:02}, zone: {schedule.zone}}}"
 
 
-def _no_delay(scenario: Scenario) -> Iterator[UsualChange]:
-    if scenario.replay.delay_us:
-        yield UsualChange("no replay delay", ("replay.delay=0 s",))
+def _no_delay(file: _ScenarioFile) -> Iterator[UsualChange]:
+    sets = [
+        f"{replay}.delay=0 s"
+        for replay, now in file.each_own(
+            "replay", "delay", "delay_us", False
+        )
+        if now
+    ]
+    if sets:
+        yield UsualChange("no replay delay", tuple(sets))
 
 
-def _longer_retention(scenario: Scenario) -> Iterator[UsualChange]:
-    """Both sides keep files for twice as long. What they keep more is what the backups offer."""
-    primary = scenario.primary.retention_us
-    secondary = scenario.secondary.retention_us
-    sets = (
-        f"primary.retention={format_duration(2 * primary)}",
-        f"secondary.retention={format_duration(2 * secondary)}",
+def _longer_retention(file: _ScenarioFile) -> Iterator[UsualChange]:
+    """All sides keep files for twice as long. What they keep more is what the backups offer."""
+    scenario = file.scenario
+    kept = [("primary", scenario.primary.retention_us)]
+    kept += file.each_own("secondary", "retention", "retention_us", False)
+    for spec in scenario.standbys:
+        if spec.store is not None:
+            place = f"{COPIES}.{step(spec.name)}.store"
+            kept.append((place, spec.store.retention_us))
+    sets = [
+        f"{where}.retention={format_duration(2 * now)}"
+        for where, now in kept
+    ]
+    yield UsualChange(
+        "backups kept twice as long",
+        tuple(sets),
+        cost_of_retention(scenario),
     )
-    price = scenario.prices.storage
-    bits = Fraction(
-        offered(scenario).total * (primary + secondary), SECOND_US
-    )
-    cost = None if price < 0 else round(price * bits / _GB_BITS)
-    yield UsualChange("backups kept twice as long", sets, cost)
 
 
 def _automatic(scenario: Scenario) -> Iterator[UsualChange]:
@@ -210,30 +254,3 @@ def _automatic(scenario: Scenario) -> Iterator[UsualChange]:
         yield UsualChange(
             "failover without asking a person", ("failover.mode=automatic",)
         )
-
-
-def cost_now(scenario: Scenario) -> int | None:
-    """Return what the service's recovery costs a month as it is: link, kept backups, one standby
-    machine and what is sent, in millionths of the money's unit. None: a price is not known.
-    """
-    prices = scenario.prices
-    if min(prices.link, prices.storage, prices.machine, prices.egress) < 0:
-        return None
-    offered_bit_s = offered(scenario).total
-    kept_us = (
-        scenario.primary.retention_us + scenario.secondary.retention_us
-    )
-    link = prices.link * scenario.link.bandwidth_bit_s // 10**6
-    kept = round(
-        prices.storage
-        * Fraction(offered_bit_s * kept_us, SECOND_US)
-        / _GB_BITS
-    )
-    sent = round(
-        prices.egress
-        * Fraction(offered_bit_s)
-        * _MONTH_US
-        / SECOND_US
-        / _GB_BITS
-    )
-    return link + kept + sent + prices.machine

@@ -265,8 +265,6 @@ REMEDIES = {
 """By words in the cause; the first that fits counts."""
 NO_SETTING_HELPS = ("failed", "refused", "empty", "cut off")
 """Words of a cause against which no setting of a scenario is a remedy."""
-ADVISE_TRIES = ("link.bandwidth", "databases.*.log", "failover.mode")
-"""Keys that `dr-sim advise` changes (dr_sim/experiments/changes.py)."""
 BRIDGED_SOONER = "a shorter replay.age, after which a hole is bridged"
 ANSWERED_SOONER = (
     "operators who answer sooner (failover.operator.answers_in)"

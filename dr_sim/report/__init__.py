@@ -36,7 +36,7 @@ from dr_sim.screen.failovers import (
     shown_and_summed,
     summed_outages,
 )
-from dr_sim.screen.standing import why_and_help
+from dr_sim.screen.standing import how_to_meet, why_and_help
 from dr_sim.units import clock
 from dr_sim.version import VERSION
 from dr_sim.words import instant, size, span
@@ -84,7 +84,10 @@ def report_html(
         failovers=parts,
         facts=_facts(summary, scenario),
         standings=_standings(summary),
-        why=why_and_help(summary, scenario),
+        why=[
+            *why_and_help(summary, scenario),
+            *how_to_meet(shown.verdict, "scenario.yaml"),
+        ],
         alerts=_alerts(summary, scenario),
         raised=summary.alerts.raised,
         standing_heads=STANDING_HEADS,

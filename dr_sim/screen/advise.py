@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dr_sim.experiments.advice import Advice, Tried, money_text
-from dr_sim.experiments.changes import cost_now
+from dr_sim.experiments.costs import cost_now
 from dr_sim.experiments.judge import LineVerdict
 from dr_sim.experiments.words import shown_value_and_bound
 

@@ -37,7 +37,11 @@ from dr_sim.screen.failovers import (
     shown_beside,
     summed_outages,
 )
-from dr_sim.screen.standing import standing_table, why_and_help
+from dr_sim.screen.standing import (
+    how_to_meet,
+    standing_table,
+    why_and_help,
+)
 from dr_sim.units import clock
 from dr_sim.words import counted, instant, span
 
@@ -84,6 +88,9 @@ def screen(
     table = standing_table(summary)
     parts += [table] if table else []
     reasons = why_and_help(summary, scenario)
+    reasons += how_to_meet(
+        verdict, _scenario_file(scenario, source, folder)
+    )
     parts += [reasons] if reasons else []
     failovers, ended = shown_and_summed(summary.failovers)
     parts += [
@@ -108,6 +115,17 @@ def screen(
         else []
     )
     return "\n\n".join("\n".join(map(str.rstrip, part)) for part in parts)
+
+
+def _scenario_file(
+    scenario: Scenario, source: Path | None, folder: Path | None
+) -> str:
+    """Return a file that makes this run: the one in its folder, which holds what was overridden,
+    too.
+    """
+    if folder is not None:
+        return str(folder / "scenario.yaml")
+    return f"{scenario.name}.yaml" if source is None else str(source)
 
 
 def in_colour() -> bool:

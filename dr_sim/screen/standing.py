@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from shlex import quote
 
 from dr_sim.measures.standing import (
-    ADVISE_TRIES,
     CauseRemedy,
     longest_phase,
     outage_remedy,
@@ -20,6 +20,7 @@ from dr_sim.measures.summary.types import (
     Summary,
     TargetMet,
 )
+from dr_sim.measures.verdict import Outcome, Verdict
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import clock
 
@@ -73,6 +74,18 @@ def why_and_help(summary: Summary, scenario: Scenario) -> list[str]:
     return out
 
 
+def how_to_meet(verdict: Verdict, scenario_file: str) -> list[str]:
+    """Name the command that tells which changes meet an SLA that is missed: it plays many runs, so
+    nobody has it played unasked.
+    """
+    if not any(line.outcome is Outcome.FAIL for line in verdict.lines):
+        return []
+    file = quote(scenario_file)
+    return [
+        f"`dr-sim advise {file}` tells which changes would meet the SLA."
+    ]
+
+
 def _of_the_loss(
     rows: Sequence[DatabaseStanding], scenario: Scenario
 ) -> list[str]:
@@ -120,9 +133,7 @@ def _part(us: int, of_us: int) -> str:
 
 
 def _help(known: CauseRemedy) -> str:
-    tried = any(key in known.helps for key in ADVISE_TRIES)
-    tries = " `dr-sim advise` tries such changes." if tried else ""
-    return f"What would help: {known.helps}.{tries}"
+    return f"What would help: {known.helps}."
 
 
 def _target(target: TargetMet) -> str:

@@ -12,8 +12,10 @@ from dr_sim.cli.main import main
 from dr_sim.errors import InputError
 from dr_sim.experiments.advice import Advice, money_text
 from dr_sim.experiments.advise import AdviceQuestion, advise
-from dr_sim.experiments.changes import cost_now, usual_changes
+from dr_sim.experiments.changes import usual_changes
+from dr_sim.experiments.costs import cost_now
 from dr_sim.experiments.executor import open_executor
+from dr_sim.experiments.usual_change import UsualChange, sets_of
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.world.offered import offered
@@ -103,7 +105,8 @@ def test_only_what_makes_a_difference_is_tried(
     path = tmp_path / "alike.yaml"
     path.write_text(ALIKE + text)
     changes = usual_changes(path, load_scenario(path))
-    assert [change.name for change in changes][1:] == expected
+    copies = ["a second standby at another place", "a store at another place"]
+    assert [change.name for change in changes][1:] == [*expected, *copies]
     assert changes[0].sets == ("link.bandwidth=400 Mbit/s",)
     for change in changes:
         load_scenario(path, change.sets)  # --set takes each of them, copies of a database too
@@ -173,3 +176,138 @@ def test_the_command(
     found = json.loads(capsys.readouterr().out)
     assert found["smallest"]["set"] == ["link.sharing=priority", "failover.mode=automatic"]
     assert found["cost_now"] == pytest.approx(758.4, abs=1)
+
+
+# ---- one more copy
+def test_what_one_more_copy_costs_by_hand() -> None:
+    """A standby: a link of 200 x 1.5, a machine of 300, 3 days of backups at 0.02 a GB, and each GB
+    sent at 0.05. A store needs no machine before a failure, and keeps 35 days.
+    """
+    scenario = load_scenario(NARROW)
+    cost = {c.name: c.cost for c in usual_changes(NARROW, scenario)}
+    gb_a_day = offered(scenario).total / 8 / 1e9 * 86_400
+    sent = 0.05 * gb_a_day * 365 / 12
+    standby = 300 + 300 + 0.02 * gb_a_day * 3 + sent
+    store = 300 + 0.02 * gb_a_day * 35 + sent
+    found = cost["a second standby at another place"], cost["a store at another place"]
+    assert [x / 1e6 for x in found if x is not None] == pytest.approx([standby, store], rel=1e-6)
+
+
+def test_a_second_standby_meets_the_same_luck() -> None:
+    """What befalls the first standby is what befell it, to the microsecond."""
+    changes = {c.name: c for c in usual_changes(NARROW, load_scenario(NARROW))}
+    sets = changes["a second standby at another place"].sets
+    assert sets == ("copies.B={}", "copies.another={}")
+    alone, beside = (
+        summary_json(api.run(load_scenario(NARROW, more)).summary)["failovers"][0]
+        for more in ((), sets)
+    )
+    assert beside["new_primary"] == "B"
+    for measure in ("data_loss_us", "phases_us"):
+        assert beside[measure] == alone[measure]
+
+
+TWICE = """\
+run_for: 1 day
+databases: {crm: {size: 50 GB, log_volume: 20 MB per 5 min, full: daily 01:00, log: every 5 min}}
+link: {bandwidth: 1 Gbit/s}
+prices: {link: 1, storage: 1, machine: 1000, egress: 0}
+failover: {mode: automatic}
+"""
+LOST_TWICE = TWICE + (
+    'events: [{at: "Mon 09:00", lose_secondary: 20 h}, {at: "Mon 10:02", lose: site}]\n'
+    "sla: {data_loss: at most 5 min, outage: at most 5 min}\n"
+)
+
+
+def test_a_second_standby_is_what_meets_it_where_the_first_is_gone(tmp_path: Path) -> None:
+    """A store loses as little, but needs 10 min for a machine; nothing else helps the lost one."""
+    path = tmp_path / "twice.yaml"
+    path.write_text(LOST_TWICE)
+    found = asked(path)
+    assert found.smallest is not None
+    assert found.smallest.name == "a second standby at another place"
+    met = {tried.name: tried.met for tried in found.alone}
+    assert [name for name, is_met in met.items() if is_met] == [found.smallest.name]
+
+
+STORES = TWICE + (
+    "copies: {tape: {store: {}}, vault: {store: {from: tape, takes: [full]}}}\n"
+    'events: [{at: "Mon 05:00", link_outage: 30 min}, {at: "Mon 10:02", lose: site}]\n'
+    "faults: {slow_restore: {rate: 1 per week, by: 2, duration: 1 h}}\n"
+    "sla: {outage: at most 5 min}\n"
+)
+
+
+def test_a_standby_stands_before_the_stores_and_what_befalls_them_stays(tmp_path: Path) -> None:
+    path = tmp_path / "stores.yaml"
+    path.write_text(STORES.replace("faults", "description: x\n#"))
+    scenario = load_scenario(path)
+    (change,) = [c for c in usual_changes(path, scenario) if "standby" in c.name]
+    with_it = load_scenario(path, change.sets)
+    assert [copy.name for copy in with_it.standbys] == ["another", "tape", "vault"]
+    assert [event.copy for event in with_it.events] == ["tape", ""]
+    assert with_it.standbys[1:] == scenario.standbys
+    found = asked(path)
+    assert found.smallest is not None
+    assert found.smallest.changes == (change,)
+
+
+def test_a_store_pays_for_the_kinds_of_backups_that_it_takes(tmp_path: Path) -> None:
+    """A link is 1 a Mbit/s: 1,000 for each. tape keeps a full of 50 GB and 5.76 GB of logs a day
+    for 35 days, the primary both for 3; vault keeps the fulls for 35. No incrementals are made.
+    """
+    path = tmp_path / "stores.yaml"
+    text = STORES.replace("faults", "description: x\n#")
+    path.write_text(text.replace("full: daily 01:00", "full: daily 01:00, differential: none"))
+    both, fulls = 55.76, 50
+    by_hand = 2 * 1000 + both * (3 + 35) + fulls * 35
+    now = cost_now(load_scenario(path))
+    assert now is not None
+    assert now / 1e6 == pytest.approx(by_hand, rel=1e-6)
+
+
+def test_each_copy_with_keys_of_its_own_is_changed_too(tmp_path: Path) -> None:
+    path = tmp_path / "copies.yaml"
+    copies = "copies: {near: {}, far.off: {link: {bandwidth: 20 Mbit/s}, replay: {delay: 1 h}}}\n"
+    path.write_text(TWICE + copies)
+    sets = {c.name: c.sets for c in usual_changes(path, load_scenario(path))}
+    far = 'copies."far.off"'
+    assert sets["links twice as wide"] == (
+        "link.bandwidth=2 Gbit/s",
+        f"{far}.link.bandwidth=40 Mbit/s",
+    )
+    assert sets["no replay delay"] == (f"{far}.replay.delay=0 s",)
+    assert sets["one more standby at another place"] == ("copies.another={}",)
+    wider = load_scenario(path, sets["links twice as wide"])
+    assert [copy.link.bandwidth_bit_s for copy in wider.standbys] == [2 * 10**9, 40 * 10**6]
+
+
+def test_a_whole_section_is_set_before_what_is_inside_it() -> None:
+    inside = UsualChange("kept longer", ("copies.vault.store.retention=70 days",))
+    whole = UsualChange("a standby", ("copies={another: {}, vault: {store: {}}}",))
+    assert sets_of((inside, whole)) == [*whole.sets, *inside.sets]
+
+
+def test_no_copy_is_tried_where_the_scenario_refuses_it() -> None:
+    path = NARROW.parents[1] / "cloud/drift.yaml"
+    names = [change.name for change in usual_changes(path, load_scenario(path))]
+    assert not [name for name in names if "another place" in name]
+
+
+# ---- after a run
+def test_a_run_that_misses_its_sla_names_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, folder = tmp_path / "mine.yaml", tmp_path / "r"
+    path.write_text(LOST_TWICE)
+    overrides = ["--set", "sla.outage=at most 2 min"]
+    assert main(["run", str(path), *overrides, "--out", str(folder)]) == 1
+    command = f"dr-sim advise {folder / 'scenario.yaml'}"
+    assert command in capsys.readouterr().out
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "<code>dr-sim advise scenario.yaml</code>" in page
+    overridden = load_scenario(folder / "scenario.yaml")
+    assert [line.bound for line in overridden.sla] == [300_000_000, 120_000_000]
+    main(["run", str(path), "--set", "sla={data_loss: at most 20 h}", "--out", str(folder)])
+    assert "dr-sim advise" not in capsys.readouterr().out
