@@ -20,10 +20,12 @@ from dr_sim.backups.names import backup_name
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.port import BackupOrder
-from dr_sim.machines import Command
+from dr_sim.machines import Command, Event
 from dr_sim.recovery import alerts, draining, emptying, events, failover, landing, replay, waiting
-from dr_sim.recovery.commands import RenameWorkingCopy, Restore
+from dr_sim.recovery.beside import Beside
+from dr_sim.recovery.commands import RenameWorkingCopy, Restore, RestoreBeside
 from dr_sim.recovery.drain import Drain, Remedy
+from dr_sim.recovery.events import BesideOrdered
 from dr_sim.recovery.files import File
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.world.agenda import Class
@@ -445,6 +447,15 @@ def with_a_mistake() -> set[str]:
     return broken(text + f"copies: {{vault: {{store: {{}}}}}}\nevents: [{event}]\n")
 
 
+def with_a_restore_beside() -> set[str]:
+    """The same mistake; the store is restored beside the service."""
+    text = TEXT.replace("full: none", "full: daily 00:00")
+    event = (
+        "{at: 62 min, mistake: {database: crm, noticed: 10 min, then: restore_beside, lost: 1 GB}}"
+    )
+    return broken(text + f"copies: {{vault: {{store: {{}}}}}}\nevents: [{event}]\n")
+
+
 EXCUSED = [
     with_a_lost_host_behind_a_dead_link,
     with_a_lost_host_and_no_path,
@@ -498,7 +509,42 @@ def replay_one_log_too_many(patch: Patch) -> None:
     )
 
 
+def restore_the_mistake_s_log_whole_beside(patch: Patch) -> None:
+    go_on = Beside.go_on
+
+    def whole(self: Beside, e: Event, out: list[Command]) -> None:
+        go_on(self, e, out)
+        for command in out:
+            if isinstance(command, RestoreBeside):
+                command.stop_before_utc_us = 0
+
+    patch.setattr(Beside, "go_on", whole)
+
+
+def restore_beside_up_to_another_instant(minutes: int, patch: Patch) -> None:
+    ordered = Beside.ordered
+
+    def moved(
+        self: Beside, e: BesideOrdered, operators: tuple[str, ...], out: list[Command]
+    ) -> None:
+        later = e.stop_before_utc_us + minutes * MINUTE
+        ordered(self, dataclasses.replace(e, stop_before_utc_us=later), operators, out)
+
+    patch.setattr(Beside, "ordered", moved)
+
+
+def restore_one_log_too_many_beside(patch: Patch) -> None:
+    restore_beside_up_to_another_instant(5, patch)
+
+
+def restore_one_log_too_few_beside(patch: Patch) -> None:
+    restore_beside_up_to_another_instant(-5, patch)
+
+
 MUTANTS = [
+    (restore_the_mistake_s_log_whole_beside, with_a_restore_beside, "beside"),
+    (restore_one_log_too_many_beside, with_a_restore_beside, "beside"),
+    (restore_one_log_too_few_beside, with_a_restore_beside, "beside"),
     (restore_the_mistake_s_log_whole, with_a_mistake, "past_the_stop"),
     (replay_one_log_too_many, with_a_mistake, "past_the_stop"),
     (stop_one_log_too_early, with_a_mistake, "short_recovery"),

@@ -29,7 +29,7 @@ such a name (there is a test).
 """
 WRITES_BY_NAME = {"setattr", "delattr", "vars", "__setattr__", "__dict__"}
 PARTS = (
-    "drain", "fencing", "fetching", "files", "hanging", "lag", "progress", "remake", "repair",
+    "beside", "drain", "fencing", "fetching", "files", "hanging", "lag", "progress", "remake", "repair",
     "shelves", "silence", "watch", "ways",
 )  # fmt: skip
 """Modules whose classes write to themselves alone and return what they have found."""

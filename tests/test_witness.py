@@ -253,6 +253,18 @@ def break_short_recovery_of_an_order_that_was_refused(w: Watch) -> None:
     w.promote(1)
 
 
+def break_beside_too_late(w: Watch) -> None:
+    w.witness.copies_back(9, 0, 1, WitnessReading(3, mark(DB, 1, 3)), 2)
+
+
+def break_beside_too_early(w: Watch) -> None:
+    w.witness.copies_back(9, 0, 1, WitnessReading(1, mark(DB, 1, 1)), 2)
+
+
+def break_beside_with_other_commits(w: Watch) -> None:
+    w.witness.copies_back(9, 0, 1, WitnessReading(2, 12345), 2)
+
+
 def break_unacknowledged(w: Watch) -> None:
     w.restore(w.made(LOG, 1, 3))
     w.promote(3, acknowledged=2)
@@ -293,6 +305,11 @@ def test_each_breach_is_found_and_nothing_else(w: Watch, case: str) -> None:
 def test_every_invariant_has_a_case() -> None:
     for invariant in INVARIANTS:
         assert any(case.startswith(invariant) for case in BREAKS), invariant
+
+
+def test_a_restore_beside_with_all_before_the_mistake_breaks_nothing(w: Watch) -> None:
+    w.witness.copies_back(9, 0, 1, WitnessReading(2, mark(DB, 1, 2)), 2)
+    assert w.broken == []
 
 
 # ---- what would survive

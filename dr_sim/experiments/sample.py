@@ -29,6 +29,7 @@ from dr_sim.measures.summary.types import (
     CostSummary,
     CurveSummary,
     FailoverSummary,
+    MistakeSummary,
     PartedCurve,
     Summary,
 )
@@ -290,6 +291,7 @@ def _values(summary: Summary, scenario: Scenario) -> Iterator[Value]:
             "writes_refused", "", "", "us", of.time_us, of.time_us, tenant
         )
     yield from _of_ways(summary)
+    yield from _of_mistakes(summary.mistakes, named)
     yield from _of_cloud(summary)
     for measure, unit, value in (
         ("link_sent", "bytes", summary.link.bytes_sent),
@@ -312,6 +314,18 @@ def _of_ways(summary: Summary) -> Iterator[Value]:
             least = 0 if of.not_known else of.fewest
             about = ("", failure_class, "count", least, of.fewest)
             yield Value(measure, *about, note=of.note)
+
+
+def _of_mistakes(
+    mistakes: Sequence[MistakeSummary], named: Sequence[str]
+) -> Iterator[Value]:
+    """Yield how long the service ran with each mistake."""
+    for mistake in mistakes:
+        low = mistake.degraded_us
+        high = None if mistake.right_us is None else low
+        yield Value("degraded", "", "", "us", low, high)
+        if mistake.database in named:
+            yield Value("degraded", mistake.database, "", "us", low, high)
 
 
 def _of_cloud(summary: Summary) -> Iterator[Value]:

@@ -15,12 +15,14 @@ from dr_sim.scenario.fields import (
     Law,
     Params,
     Quantity,
+    Size,
     default,
     did_you_mean,
     refuse,
 )
 from dr_sim.scenario.kind import PRIMARY, EventKind
 from dr_sim.scenario.mistakes import NOTHING, MistakeWay
+from dr_sim.scenario.values import CopyCost
 from dr_sim.world.mistakes import ReplyToMistake
 from dr_sim.world.occurrence import Occurrence
 
@@ -83,12 +85,27 @@ class Mistake(Params):
         NOTHING, "assumed", "the way back that is ordered then"
     )
 
+    lost: Size | None = Field(
+        None,
+        description="with restore_beside: what it destroyed, which is copied back",
+    )
+    copy_back: CopyCost = default(
+        {"fixed": "0 s", "rate": "50 MB/s"},
+        "assumed",
+        "with restore_beside: what copying back costs; no faster than the link",
+    )
+
     @model_validator(mode="after")
     def _is_noticed(self) -> Mistake:
         if self.then and self.noticed is None:
             raise refuse(
                 "nobody orders a way back from what nobody notices: write noticed, as in "
                 "noticed: 90 min",
+                "then",
+            )
+        if MistakeWay.RESTORE_BESIDE in self.then and self.lost is None:
+            raise refuse(
+                "what was destroyed is copied back: write how much that is, as in lost: 5 GB",
                 "then",
             )
         return self
@@ -102,8 +119,9 @@ def happen(event: Occurrence, params: Mistake) -> None:
     event.ends(f"{params.what} in {params.database}")
     if params.noticed is None:
         return
+    decided_us = event.law(params.decided, "decided")
     reply = ReplyToMistake(
-        params.then, event.law(params.decided, "decided")
+        params.then, decided_us, params.lost or 0, params.copy_back
     )
     noticed_us = event.law(params.noticed, "noticed")
     world.later(noticed_us, partial(world.mistakes.noticed, made, reply))

@@ -149,6 +149,21 @@ class _Found:
     never: bool = False  # it is without end, and so above every bound
 
 
+def _degraded(summary: Summary, line: SlaLine) -> _Found:
+    """The longest time that the service ran with a mistake."""
+    made = [
+        mistake
+        for mistake in summary.mistakes
+        if line.database in ("", mistake.database)
+    ]
+    if not made:
+        return _Found(None, "no mistake happened in this run")
+    worst = max(made, key=lambda mistake: mistake.degraded_us)
+    lasts = any(mistake.right_us is None for mistake in made)
+    reason = "a mistake was not put right by the run's end" if lasts else ""
+    return _Found(worst.degraded_us, reason, at_least=lasts)
+
+
 def _value(summary: Summary, line: SlaLine) -> _Found:
     base, statistic = split(line.measure)
     if line.fault and line.fault not in summary.happened:
@@ -175,6 +190,8 @@ def _value(summary: Summary, line: SlaLine) -> _Found:
         return _of_alerts(_score(summary.alerts, line), base)
     if base == "writes_refused":
         return _Found(_refused(summary.writes_refused, line).time_us)
+    if base == "degraded":
+        return _degraded(summary, line)
     met = [
         f
         for f in summary.failovers

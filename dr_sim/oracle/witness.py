@@ -48,6 +48,7 @@ INVARIANTS = {
     "short_recovery": "a promotion leaves nothing behind that had survived and could be replayed",
     "unacknowledged": "a promoted database holds no commit that the primary never acknowledged",
     "past_the_stop": "a promotion that was ordered to stop before an instant holds no later commit",
+    "beside": "what is copied back comes from all commits before the mistake, and from no other",
     "after_promotion": "nothing is restored into a promoted database, nor is it promoted again",
     "fast_path": "what a fast path recorded is what the recovery machine does, step by step",
 }
@@ -662,6 +663,29 @@ class Witness:
         d = self._databases[db]
         before, d.stop_commits = d.stop_commits, commits
         return before
+
+    def copies_back(
+        self,
+        t: int,
+        db: int,
+        fork: int,
+        reading: WitnessedReading,
+        commits: int,
+    ) -> None:
+        """Check a database that was restored beside the service, and from which what was lost is
+        about to be copied back. commits: those before the mistake, which it is to hold, and no
+        other.
+        """
+        d = self._databases[db]
+        sound = reading.digest == d.digest(fork, reading.commits)
+        if reading.commits != commits or not (sound or not self._validated):
+            held = "the primary's" if sound else "not the primary's"
+            self._fault(
+                t,
+                d,
+                "beside",
+                f"restored beside with {reading.commits} commits, {held}; {commits} were before",
+            )
 
     def writes_changed(self, t: int, db: int) -> None:
         """Record that commits are refused from now on, or go on: the instant of the first commit

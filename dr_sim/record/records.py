@@ -249,6 +249,17 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.mistake", (("commit", "int"), ("what", "str"))),
     # somebody has noticed that mistake
     ("truth.mistake_noticed", (("commit", "int"),)),
+    # beside the service: a backup was restored there, and what was lost is back at the primary
+    (
+        "truth.restored_beside",
+        (
+            ("file", "int"),
+            ("fork", "int"),
+            ("lsn", "int"),
+            ("commits", "int"),
+        ),
+    ),
+    ("truth.copied_back", (("commit", "int"), ("nominal_bytes", "int"))),
     # an operator ordered a failover that stops before that many commits; -1: none
     (
         "truth.stop_ordered",

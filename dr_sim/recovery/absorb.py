@@ -48,6 +48,7 @@ def quiet(db: DatabaseReplay, fork: int, first_lsn: int) -> bool:
             or files.awaits_counts
             or db.alerts.begun
             or db.repair.on
+            or db.beside.on
             or db.ways.steps
             or db.rules.delay_us
             or db.rules.every_us

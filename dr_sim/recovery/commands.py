@@ -308,6 +308,55 @@ class Redirect(Command):
     """Send users' requests to this side; answered by Redirected."""
 
 
+# ---- a restore beside the service
+@dataclass(slots=True)
+class GetServerBeside(Command):
+    """Have an empty server set up here beside the service; answered by ServerBesideIsThere. What
+    was on it before is gone.
+    """
+
+    database: str
+
+
+@dataclass(slots=True)
+class RestoreBeside(Command):
+    """Restore a backup onto the server beside the service; answered by RestoredBeside or
+    NotRestoredBeside. stop_before_utc_us: a log is restored up to just before that instant only; 0:
+    all of it.
+    """
+
+    database: str
+    name: str
+    stop_before_utc_us: int
+
+
+@dataclass(slots=True)
+class CopyBack(Command):
+    """Copy what was lost from the server beside to the primary; answered by CopiedBack or
+    NotCopiedBack.
+    """
+
+    database: str
+
+
+@dataclass(slots=True)
+class RefuseBeside(Command):
+    """Record that an order to restore beside the service was not obeyed."""
+
+    database: str
+    operator: str
+    reason: OrderRefused
+
+
+@dataclass(slots=True)
+class GiveUpBeside(Command):
+    """Tell people that the backups here do not lead to the instant: a restore beside is given
+    up.
+    """
+
+    database: str
+
+
 COMMANDS: tuple[type[Command], ...] = (
     Save,
     SaveAll,
@@ -342,5 +391,10 @@ COMMANDS: tuple[type[Command], ...] = (
     Provision,
     Redirect,
     GetMachine,
+    GetServerBeside,
+    RestoreBeside,
+    CopyBack,
+    RefuseBeside,
+    GiveUpBeside,
 )
 """All commands."""

@@ -274,6 +274,17 @@ class FailoverOrderedToPoint(Event):
 
 
 @dataclass(slots=True)
+class BesideOrdered(Event):
+    """A restore of one database beside the service, up to just before an instant, by the primary's
+    clock.
+    """
+
+    operator: str
+    database: str
+    stop_before_utc_us: int
+
+
+@dataclass(slots=True)
 class OperatorAnswered(Event):
     """Answer to PageOperator."""
 
@@ -347,6 +358,49 @@ class Redirected(Event):
     """Users' requests are being sent to this side."""
 
 
+# ---- a restore beside the service
+@dataclass(slots=True)
+class ServerBesideIsThere(Event):
+    """Answer to GetServerBeside: it is empty."""
+
+    database: str
+
+
+@dataclass(slots=True)
+class RestoredBeside(Event):
+    """The server beside has applied the backup; the state is its own."""
+
+    database: str
+    name: str
+    fork: int
+    redo_lsn: int
+    differential_base_lsn: int
+
+
+@dataclass(slots=True)
+class NotRestoredBeside(Event):
+    """The server beside has refused the backup; its database stands where it stood."""
+
+    database: str
+    name: str
+    error_number: OwnNumber
+    error_text: str = observed()
+
+
+@dataclass(slots=True)
+class CopiedBack(Event):
+    """The data that was lost is back at the primary."""
+
+    database: str
+
+
+@dataclass(slots=True)
+class NotCopiedBack(Event):
+    """The primary could not be reached, or takes no writes."""
+
+    database: str
+
+
 # ---- restart
 @dataclass(frozen=True, slots=True)
 class FoundFile:
@@ -406,6 +460,7 @@ EVENTS: tuple[type[Event], ...] = (
     HeartbeatBack,
     FailoverOrdered,
     FailoverOrderedToPoint,
+    BesideOrdered,
     OperatorAnswered,
     Fenced,
     FenceFailed,
@@ -417,6 +472,11 @@ EVENTS: tuple[type[Event], ...] = (
     Provisioned,
     Redirected,
     MachineIsThere,
+    ServerBesideIsThere,
+    RestoredBeside,
+    NotRestoredBeside,
+    CopiedBack,
+    NotCopiedBack,
     Inventory,
     Alarm,
 )

@@ -384,6 +384,7 @@ ON_EVENT: dict[
     events.ShareListed: watching.share_listed,
     events.FailoverOrdered: orders.ordered,
     events.FailoverOrderedToPoint: orders.ordered_to_point,
+    events.BesideOrdered: orders.ordered_beside,
     events.OperatorAnswered: orders.answered,
     events.Fenced: stopping.answered,
     events.FenceFailed: stopping.answered,

@@ -11,6 +11,7 @@ what they told is in the inventory. What is durable lies in the store under thes
   alert/<database>             since when each danger has been told; alert/ alone: of the service as
                                a whole
   repair/<database>            the repair that is on
+  beside/<database>            the restore beside the service: its phase, and the instant
   failover                     its phase
 """
 
@@ -118,6 +119,8 @@ class RecoveryManager:
             if database is None or database.promoted:
                 return
             handler(database, event, out)
+            if database.beside.on:
+                database.beside.go_on(event, out)
         elif isinstance(event, Alarm):
             self._alarm(event, out)
         elif kind in OF_FAILOVER:

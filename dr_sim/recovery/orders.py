@@ -68,6 +68,18 @@ def ordered_to_point(
     _begin_or_refuse(f, e.operator, False, refused, out)
 
 
+def ordered_beside(
+    f: Failover, e: events.BesideOrdered, out: list[Command]
+) -> None:
+    """Obey an order to restore a database beside the service, or refuse it."""
+    db = f.databases.get(e.database)
+    if db is None or db.promoted:
+        return
+    db.beside.ordered(e, f.config.operators, out)
+    if db.beside.on:
+        db.look_into_unread(out)
+
+
 def answered(
     f: Failover, e: events.OperatorAnswered, out: list[Command]
 ) -> None:

@@ -90,6 +90,9 @@ class WhyNoFailover(enum.StrEnum):
     )
     ANOTHER_TAKES_OVER = "the standby at {0} takes over already"
     COPY_HOLDS_LATER = "the copy of database [{0}] holds what was written after {1} already"
+    BESIDE_IS_ON = (
+        "database [{0}] is being restored beside the service already"
+    )
     NO_FULL_BEFORE = (
         "no whole full of database [{0}] that ended before {1} lies here"
     )

@@ -9,10 +9,10 @@ what cannot be restored, `keeping` re-verifies and prunes, `drain` empties the p
 On the quiet path a log costs three events and no more than six commands.
 
 Owners. `DatabaseReplay` owns where the copy here stands; `HeldFiles` owns the files. The parts
-(`Watch`, `Repair`, `Ways`, `Remake`, `Fetching`, `Progress`, `Overdue`, `Lag`, `Drain`) write to
-nothing but themselves and return what they have found. What follows from that is done in one place:
-by the functions of landing.py, restoring.py, retries.py, repairs.py, draining.py and standby.py,
-which get the whole replay and call its owners' methods.
+(`Watch`, `Repair`, `Ways`, `Remake`, `Fetching`, `Progress`, `Overdue`, `Lag`, `Drain`, `Beside`)
+write to nothing but themselves and return what they have found. What follows from that is done in
+one place: by the functions of landing.py, restoring.py, retries.py, repairs.py, draining.py and
+standby.py, which get the whole replay and call its owners' methods.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any
 from dr_sim.backups.model import BackupHeader, RestoreState
 from dr_sim.machines import Alarm, Command, Event, Save, TakeInventory
 from dr_sim.recovery import (
+    besides,
     draining,
     events,
     keeping,
@@ -37,6 +38,7 @@ from dr_sim.recovery import (
     waiting,
 )
 from dr_sim.recovery.alerts import AlertBook
+from dr_sim.recovery.beside import Beside
 from dr_sim.recovery.commands import (
     Recopy,
     Recover,
@@ -86,6 +88,7 @@ class DatabaseReplay:
     __slots__ = (
         "_attempts_key",
         "alerts",
+        "beside",
         "clock_key",
         "config",
         "drain",
@@ -140,6 +143,7 @@ class DatabaseReplay:
         self.repair = Repair(self, saved)
         self.ways = Ways(self)
         self.fetching = Fetching(self)
+        self.beside = Beside(self, saved)
         self.drain: Drain | None = None
         self.stop_before_utc_us = 0
         self.replaces = False
@@ -181,6 +185,7 @@ class DatabaseReplay:
         elif not self.state.exists:
             self.watch.begin_unprotected(e, out)
         keeping.begin(self, e, out)
+        self.beside.resume(out)
         self.repair.moved(
             out
         )  # the engine may have gone on since its state was saved
@@ -510,6 +515,7 @@ _ON_ALARM: dict[
     Timer.STANDBY: standby.alarm,
     Timer.LAST: DatabaseReplay.last_rang,
     Timer.JOB: DatabaseReplay.job_rang,
+    Timer.BESIDE: besides.rang,
     Timer.REVERIFY: keeping.reverify,
     Timer.PRUNE: keeping.prune,
 }
@@ -529,4 +535,5 @@ ON_EVENT: dict[
     events.BackupFailed: DatabaseReplay.backup_failed,
     events.ShareAnswered: DatabaseReplay.share_answered,
     events.PrimaryError: telling.tell_primary_error,
+    **besides.ON_EVENT,
 }

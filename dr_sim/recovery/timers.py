@@ -22,6 +22,7 @@ class Timer(enum.StrEnum):
     JOB = "job"  # the restore job's hour
     ROOM = "room"  # a refusal that passes may be over
     LAST = "last"  # the last backup of a database without logs is asked for again
+    BESIDE = "beside"  # a restore beside the service waits: a log is missing, or the primary
     REVERIFY = "reverify"
     PRUNE = "prune"
     # ---- of the service

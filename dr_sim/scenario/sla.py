@@ -34,6 +34,7 @@ VALUES = (
     "unprotected",
     "alert_delay",
     "writes_refused",
+    "degraded",
 )
 CLOUD_CURVES = ("drift", "provision_if_now")
 """Measures of the whole service, where there is a cloud manager."""
@@ -87,7 +88,7 @@ _OF_SERVICE = ("jobs_twice", "jobs_lost", "api")
 _BOUND = re.compile(r"\s*at\s+(most|least)\s+(.+?)\s*", re.DOTALL)
 _UNKNOWN_IS = (
     "data_loss, outage, outage.detect (and the other phases), unprotected, alert_delay, "
-    "writes_refused, each for every run or "
+    "writes_refused, degraded, each for every run or "
     "with .mean, .p50, .p90, .p95, .p99, .max; exposure.p99, exposure.above_15_min, "
     "exposure_before.p99 (before the first failure), "
     "exposure_after.p99, replay_lag.p99, outage_if_now.p99, outage_if_now.above_30_min, "
@@ -430,6 +431,7 @@ _MEANINGS = {
     "unprotected": "how long after a failover there was no second copy",
     "alert_delay": "how long it took until somebody was alerted",
     "writes_refused": "how long users could not write",
+    "degraded": "how long the service ran without what a mistake had destroyed",
     "exposure": "what a failure now would lose",
     "exposure_before": "exposure before the first failure",
     "exposure_after": "exposure from the first failure on",

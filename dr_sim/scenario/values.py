@@ -410,3 +410,37 @@ RestoreCost = Annotated[
     ),
 ]
 """None: the same as any other restore's."""
+
+
+def _copy_cost(value: Any) -> BackupCost:
+    cost = _restore_cost(value)
+    if cost is None:
+        raise refuse("write {fixed: 2 s, rate: 300 MB/s}")
+    return cost
+
+
+CopyCost = Annotated[
+    BackupCost,
+    PlainValidator(_copy_cost),
+    Quantity("cost of a copy", _cost_text),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {
+                "fixed": {
+                    "type": "string",
+                    "description": "fixed cost of one copy",
+                    "examples": ["2 s"],
+                },
+                "rate": {
+                    "type": "string",
+                    "description": "speed of one copy by itself",
+                    "examples": ["50 MB/s"],
+                },
+            },
+            "required": list(_COST_KEYS),
+            "additionalProperties": False,
+        }
+    ),
+]
+"""The cost of a copy: a fixed time, and its bytes at a rate."""

@@ -18,6 +18,7 @@ from rich.text import Text
 from dr_sim.bugs import breaker
 from dr_sim.measures.summary.types import (
     FailoverSummary,
+    MistakeSummary,
     Summary,
 )
 from dr_sim.measures.verdict import Judged, Verdict
@@ -43,7 +44,7 @@ from dr_sim.screen.standing import (
     why_and_help,
 )
 from dr_sim.units import clock
-from dr_sim.words import counted, instant, span
+from dr_sim.words import counted, instant, size, span
 
 ALERT_WORDS = {
     1: "missing transaction log",
@@ -203,12 +204,31 @@ def _silent(summary: Summary, scenario: Scenario) -> list[str]:
 
 
 def _mistakes(summary: Summary, scenario: Scenario) -> list[str]:
-    """One line for each wrong change that was committed: gone, or still there."""
-    return [
-        f"MISTAKE  {instant(m.time_us, scenario)} in {m.database}, {m.what}: "
-        + ("gone, replay stopped before it" if m.gone else "still there")
-        for m in summary.mistakes
-    ]
+    """Lines for each wrong change that was committed: what became of it."""
+    out = []
+    for m in summary.mistakes:
+        at = instant(m.time_us, scenario)
+        out.append(f"MISTAKE  {at} in {m.database}, {m.what}: {_became(m)}")
+        if m.noticed_us is None:
+            continue
+        after = clock(m.noticed_us - m.time_us)
+        least = "" if m.right_us is not None else "at least "
+        lasted = f"degraded for {least}{clock(m.degraded_us)}"
+        out[-1] += f"\n noticed after {after}, {lasted}"
+        for place in m.given_up:
+            out[-1] += (
+                f"\n given up at {place}: the backups there do not lead up to it"
+            )
+    return out
+
+
+def _became(m: MistakeSummary) -> str:
+    if m.gone:
+        return "gone, replay stopped before it"
+    if m.copied_back_bytes is None:
+        return "still there"
+    copied = size(m.copied_back_bytes)
+    return f"restored beside at {m.place}, {copied} copied back"
 
 
 def _refused(summary: Summary, scenario: Scenario) -> list[str]:
@@ -217,7 +237,7 @@ def _refused(summary: Summary, scenario: Scenario) -> list[str]:
         label = f"  ({order.events})" if order.events else ""
         at = instant(order.time_us, scenario)
         out.append(
-            f"ORDER REFUSED  {at}, to fail over, by {order.operator}: {order.reason}{label}"
+            f"ORDER REFUSED  {at}, {order.what}, by {order.operator}: {order.reason}{label}"
         )
     return out
 

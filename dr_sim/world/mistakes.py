@@ -19,7 +19,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dr_sim.recovery.events import BesideOrdered, FailoverOrderedToPoint
 from dr_sim.scenario.mistakes import MistakeWay
+from dr_sim.scenario.model import BackupCost
+from dr_sim.world.hands.beside import CopyingBack
 
 if TYPE_CHECKING:
     from dr_sim.oracle.witness import Witness
@@ -39,10 +42,23 @@ class CommittedMistake:
 
 @dataclass(frozen=True, slots=True)
 class ReplyToMistake:
-    """The reply to a mistake. ways: tried one after the other."""
+    """The reply to a mistake. ways: tried one after the other. lost_bytes, copy_back: what was
+    lost, and how long it takes to copy that back.
+    """
 
     ways: Sequence[MistakeWay]
     decided_us: int
+    lost_bytes: int
+    copy_back: BackupCost
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """The ways back from a mistake that have not been tried yet, each with its place."""
+
+    mistake: CommittedMistake
+    reply: ReplyToMistake
+    left: list[tuple[MistakeWay, Pair]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +98,8 @@ class MistakesMade:
         index = lead.index_of(mistake.database)
         context.note("truth.mistake_noticed", index, mistake.commit)
         if reply.ways:
-            tries = list(self._tries(reply.ways))
-            lead.later(reply.decided_us, partial(self._try, mistake, tries))
+            tries = Tries(mistake, reply, list(self._tries(reply.ways)))
+            lead.later(reply.decided_us, partial(self._try, tries))
 
     def _tries(
         self, ways: Sequence[MistakeWay]
@@ -97,21 +113,22 @@ class MistakesMade:
             for pair in (*at_stores, *standbys):
                 yield way, pair
 
-    def _try(
-        self,
-        mistake: CommittedMistake,
-        tries: list[tuple[MistakeWay, Pair]],
-    ) -> None:
+    def _try(self, tries: Tries) -> None:
         """Order the next of these ways. Where the roles have changed meanwhile, nobody knows what
         the new primary holds: nothing is ordered.
         """
-        while tries and not tries[0][1].stands_by:
-            del tries[0]
-        if not tries or not self._lead.is_on():
+        left = tries.left
+        while left and not left[0][1].stands_by:
+            del left[0]
+        if not left or not self._lead.is_on():
             return
-        (way, pair), *others = tries
-        failover = pair.context.scenario.failover
+        way, pair = left.pop(0)
+        failover, mistake = pair.context.scenario.failover, tries.mistake
         if not failover.approves:
+            return
+        next_one = partial(self._try, tries)
+        if way is MistakeWay.RESTORE_BESIDE:
+            self._order_beside(pair, tries, next_one)
             return
         order = StopOrder(
             failover.on_duty,
@@ -119,7 +136,24 @@ class MistakesMade:
             mistake.utc_us,
             way is MistakeWay.RESTORE_BEFORE,
         )
-        self.order(pair, order, partial(self._try, mistake, others))
+        self.order(pair, order, next_one)
+
+    def _order_beside(
+        self, pair: Pair, tries: Tries, next_one: Callable[[], None]
+    ) -> None:
+        """Order a restore beside the service. next_one: called if it is refused, or given up."""
+        mistake, reply, hands = tries.mistake, tries.reply, pair.hands
+        copy = CopyingBack(
+            mistake.commit, reply.lost_bytes, reply.copy_back, next_one
+        )
+        hands.beside.expect(pair.index_of(mistake.database), copy)
+        hands.people.if_refused(next_one)
+        hands.people.order(
+            BesideOrdered,
+            pair.context.scenario.failover.on_duty,
+            mistake.database,
+            mistake.utc_us,
+        )
 
     # ---- orders
     def order_by_hand(
@@ -170,9 +204,8 @@ class MistakesMade:
                 lift = partial(_as_before, context.witness, index, before)
                 pair.hands.people.if_refused(lift)
         pair.hands.people.if_refused(refused)
-        pair.hands.people.order_failover_to_point(
-            order.operator, order.target, at, order.anew
-        )
+        what = (order.operator, order.target, at, order.anew)
+        pair.hands.people.order(FailoverOrderedToPoint, *what)
 
 
 def _as_before(witness: Witness, index: int, commits: int) -> None:

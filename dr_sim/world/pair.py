@@ -296,6 +296,7 @@ class Pair:
             self.claims,
             None if self.cloud is None else self._provision,
             scenario.store.machine_us if scenario.store else 0,
+            another=sides.another,
         )
         self.hands: Hands = Hands(context, self.driver, around)
         self.outside = Outside(
@@ -677,7 +678,8 @@ class Pair:
     def files_at(self, where: str, database: int) -> list[BackupFile]:
         """Return the files at 'primary' or 'secondary', oldest first."""
         files = sorted(
-            self.context.by_name[database].values(), key=lambda f: f.number
+            self.context.by_name[database].values(),
+            key=lambda f: (f.begun_us, f.number),
         )
         return [
             f

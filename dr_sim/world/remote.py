@@ -59,6 +59,16 @@ class Remote:
             else self._link.wait_us
         )
 
+    def takes_writes(self, database: int) -> bool:
+        """Return whether a database is reached over the data link from here, and takes writes."""
+        db, link = self._primary.databases[database], self._link
+        open_ = not db.failed and db.writes_until_us is None
+        return open_ and link.forward_up and link.back_up
+
+    def writes_more(self, database: int) -> None:
+        """Note that more is going to be written to a database than was known."""
+        self._primary.log_space.burst(self._primary.databases[database])
+
     def order_arrives(self) -> bool:
         """Return whether an order gets there; its answer may still be lost."""
         return self._primary.share_up and (

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import dr_sim
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
@@ -172,3 +173,130 @@ def test_what_makes_no_sense_is_refused_when_it_is_read(
 ) -> None:
     with pytest.raises(InputError, match=told):
         outcome(tmp_path, BASE, f"{{at: Mon 14:00, mistake: {line}}}")
+
+
+# ---- beside the service
+def put_right(result: Result) -> int:
+    """Return how long the service ran with the mistake; nothing was lost, and it was never down."""
+    summary = summary_json(result.summary)
+    assert summary["violations"] == []
+    assert summary["failovers"] == []
+    (mistake,) = summary["mistakes"]
+    assert not mistake["gone"]
+    assert mistake["right_us"] == mistake["time_us"] + mistake["degraded_us"]
+    return int(mistake["degraded_us"])
+
+
+def beside(at: str = "Mon 14:00", after: str = "90 min", lost: str = "5 GB") -> str:
+    return noticed(at, after, "restore_beside").replace("}}", f", lost: {lost}}}}}")
+
+
+def test_a_store_is_restored_beside_the_service() -> None:
+    """90 min until it is noticed, 10 min for the server, 15,001 s for 3 TB at 200 MB/s, 121 logs of
+    1.1 s, 100 logs that are hashed meanwhile, 5 GB at 25 MB/s.
+    """
+    result = ran("mistakes/restore_beside")
+    by_hand_us = 100 * MIN + 15_001 * SECOND + 121 * 1_100_000 + 10 * SECOND + 200 * SECOND
+    assert put_right(result) == pytest.approx(by_hand_us, abs=100)
+
+
+def test_copying_back_is_no_faster_than_its_own_rate(tmp_path: Path) -> None:
+    """1 GB at 10 MB/s after 1 min: 160 s; at the link's 25 MB/s it would be 100 s."""
+    slow = beside(lost="1 GB").replace("}}", ", copy_back: {fixed: 1 min, rate: 10 MB/s}}}")
+    fast = beside(lost="1 GB").replace("}}", ", copy_back: {fixed: 1 min, rate: 80 MB/s}}}")
+    took = [put_right(outcome(tmp_path, STORE, event)) for event in (slow, fast)]
+    assert took[0] - took[1] == 60 * SECOND
+
+
+def test_at_a_standby_replay_goes_on_beside_it(tmp_path: Path) -> None:
+    """Its own copy holds the mistake and goes on with the primary's logs."""
+    result = outcome(tmp_path, BASE, beside())
+    put_right(result)
+    last = [row.values["name"] for row in result.journal.rows("seen.Restored")][-1]
+    assert last.endswith("23_55_00_log_000")
+
+
+def test_the_log_of_the_mistake_is_waited_for(tmp_path: Path) -> None:
+    """It is cut at 14:05, and the restore is ordered at 14:03: the rest is restored meanwhile."""
+    result = outcome(tmp_path, STORE, beside(at="Mon 14:02", after="1 min"))
+    put_right(result)
+    (until,) = [
+        row for row in result.journal.rows("seen.RestoreBeside") if row.values["stop_before_utc_us"]
+    ]
+    assert until.values["name"].endswith("14_05_00_log_000")
+
+
+def test_a_damaged_full_is_passed_over(tmp_path: Path) -> None:
+    """It rots after it was hashed: the server refuses it, and the one of the day before leads on."""
+    text = STORE.replace("1 day", "2 days")
+    rots = "{at: Tue 13:00, corrupt_at_rest: {database: app, kind: full, where: secondary}}"
+    result = outcome(tmp_path, text, rots, beside("Tue 14:00"))
+    put_right(result)
+    assert [row.values["name"] for row in result.journal.rows("seen.NotRestoredBeside")] == [
+        "app_2026_01_06_01_00_00_full_000"
+    ]
+
+
+def test_over_a_hole_it_is_given_up_and_the_next_way_is_tried(tmp_path: Path) -> None:
+    """A log at `near` has rotted: after `replay.age` that is given up, and `far` leads there."""
+    text = BASE + "copies: {near: {store: {}}, far: {store: {}}}\n"
+    rots = (
+        "{at: Mon 09:04, corrupt_at_rest: {database: app, kind: log, where: secondary}, copy: near}"
+    )
+    result = outcome(tmp_path, text, rots, beside())
+    put_right(result)
+    (mistake,) = summary_json(result.summary)["mistakes"]
+    assert (mistake["given_up"], mistake["place"]) == (["near"], "far")
+
+
+def test_while_the_link_is_down_nothing_is_copied_back(tmp_path: Path) -> None:
+    """It is tried again at every retry until the primary is reached."""
+    whole = put_right(outcome(tmp_path, STORE, beside()))
+    result = outcome(
+        tmp_path,
+        STORE,
+        beside(),
+        "{at: Mon 15:30, link_outage: 2 h}",
+    )
+    assert put_right(result) > whole
+    assert next(result.journal.rows("seen.NotCopiedBack")).time_us < 17.5 * HOUR
+
+
+@pytest.mark.parametrize("at", ["15:34", "15:50", "16:02"])
+def test_the_manager_may_die_while_it_restores_beside(tmp_path: Path, at: str) -> None:
+    """It begins again with an empty server, or copies back again."""
+    text = STORE + "manager: {restart_after: 30 s}\n"
+    calm = put_right(outcome(tmp_path, STORE, beside()))
+    result = outcome(tmp_path, text, beside(), f"{{at: Mon {at}, manager_crash: {{}}}}")
+    assert put_right(result) >= calm
+
+
+def test_a_stranger_restores_nothing_beside(tmp_path: Path) -> None:
+    text = STORE + "failover: {operators: [dba], on_duty: guest}\n"
+    with pytest.raises(InputError):
+        outcome(tmp_path, text, beside())
+
+
+def test_steps_and_lanes_agree(tmp_path: Path) -> None:
+    """The fast path leaves alone what is restored beside."""
+    path = tmp_path / "s.yaml"
+    path.write_text(f"{BASE}events:\n  - {beside()}\n", encoding="utf-8")
+    scenario = load_scenario(path)
+    assert dr_sim.run(scenario).digest == dr_sim.run(scenario, steps=True).digest
+
+
+def test_an_sla_on_degraded_time(tmp_path: Path) -> None:
+    text = STORE + "sla: {degraded: at most 1 h 30 min}\n"
+    met = outcome(tmp_path, text, beside(after="5 min"))
+    assert met.verdict.exit_code == 0
+    missed = outcome(tmp_path, text, beside())
+    assert missed.verdict.exit_code == 1
+    for_ever = outcome(tmp_path, text, "{at: Mon 14:00, mistake: app}")
+    assert for_ever.verdict.exit_code == 1
+    not_judged = outcome(tmp_path, text, "{at: Mon 23:00, mistake: app}")
+    assert not_judged.verdict.exit_code == 3
+
+
+def test_what_is_lost_is_said_for_a_restore_beside(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="write how much that is, as in lost: 5 GB"):
+        outcome(tmp_path, STORE, noticed(then="restore_beside"))

@@ -69,6 +69,7 @@ def summarise(whole: Whole) -> Summary:
     """
     scenario = whole.scenario
     qualities = qualities_of(whole)
+    failovers = failovers_summary(whole, qualities)
     conserved = conserved_in(whole)
     parts = [
         _conserved_parts(leg, found)
@@ -93,9 +94,9 @@ def summarise(whole: Whole) -> Summary:
             service_up_until_us(whole.opened[0], scenario),
         ),
         legs=_legs(whole),
-        failovers=failovers_summary(whole, qualities),
+        failovers=failovers,
         orders_refused=orders_refused(whole),
-        mistakes=mistakes_summary(whole),
+        mistakes=mistakes_summary(whole, failovers),
         exposure=exposure_summary(whole),
         exposure_before=exposure_part(whole, "exposure_before"),
         exposure_after=exposure_part(whole, "exposure_after"),

@@ -4,7 +4,7 @@ the danger it met.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from dr_sim.measures.alerts import AlertQuality
 from dr_sim.measures.causes import Causes
@@ -421,7 +421,7 @@ def _told(
 # ---- orders
 def orders_refused(whole: Whole) -> list[RefusedOrder]:
     """List those of every leg until the next one begins: what comes after that is for the next."""
-    return [
+    found = [
         RefusedOrder(
             leg.begins_us + at,
             who,
@@ -432,6 +432,24 @@ def orders_refused(whole: Whole) -> list[RefusedOrder]:
         for at, who, why in _orders(t)
         if why and whole.still_in(leg, at)
     ]
+    found += _refused_beside(whole)
+    return sorted(found, key=lambda order: order.time_us)
+
+
+def _refused_beside(whole: Whole) -> Iterator[RefusedOrder]:
+    """Yield the orders to restore a database beside the service that were refused."""
+    for leg, t in whole.every:
+        for row in t.rows("seen.RefuseBeside"):
+            if not whole.still_in(leg, row.time_us):
+                continue
+            name = leg.scenario.databases[row.entity].name
+            yield RefusedOrder(
+                leg.begins_us + row.time_us,
+                row.values["operator"],
+                row.values["reason"],
+                "",
+                f"to restore {name} beside the service",
+            )
 
 
 def _orders(t: Tables) -> list[tuple[int, str, str]]:

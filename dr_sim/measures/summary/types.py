@@ -317,22 +317,34 @@ class FailoverSummary(CostSummary):
 
 @dataclass(slots=True)
 class RefusedOrder:
-    """An order to fail over that was refused."""
+    """An order that was refused. what: what was ordered."""
 
     time_us: int
     operator: str
     reason: str
     events: str
+    what: str = "to fail over"
 
 
 @dataclass(slots=True)
 class MistakeSummary:
-    """A wrong change that was committed. gone: a failover left it behind."""
+    """A wrong change that was committed. gone: a failover left it behind. copied_back_bytes: so
+    much was copied back from a database that was restored beside the service. place: where the way
+    back was. given_up: places where such a restore was given up. noticed_us: when somebody noticed
+    it. right_us: when users had again what it had destroyed. degraded_us: how long the service ran
+    without that, the time in which it was down left out; at least that where right_us is None.
+    """
 
     time_us: int
     database: str
     what: str
     gone: bool
+    noticed_us: int | None = None
+    right_us: int | None = None
+    degraded_us: int = 0
+    place: str = ""
+    copied_back_bytes: int | None = None
+    given_up: list[str] = field(default_factory=list)
 
 
 # ---- how each database stands (measures/standing.py)

@@ -10,6 +10,7 @@ from dr_sim.recovery.commands import Delete
 from dr_sim.stores import MemoryStore
 from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver
+from dr_sim.world.hands.beside import BesideHands
 from dr_sim.world.hands.failover import FailoverHands
 from dr_sim.world.hands.other_side import OtherSideHands
 from dr_sim.world.hands.people import PeopleHands
@@ -22,7 +23,8 @@ from dr_sim.world.pruning import Pruning
 class Hands:
     """All hands, one for each class of command, for the driver.
 
-    standby: files and the engine here. people: alerts, the operator and orders.
+    standby: files and the engine here. people: alerts, the operator and orders. beside: servers
+    beside the service.
     """
 
     def __init__(
@@ -47,7 +49,16 @@ class Hands:
         self.people = PeopleHands(context, driver)
         failover = FailoverHands(driver, around)
         failover.begins_hook = self.people.obeyed
-        for part in (self.standby, self.other_side, self.people, failover):
+        self.beside = BesideHands(context, driver, around)
+        self.beside.obeyed = self.people.obeyed
+        self.beside.refused = self.people.refused
+        for part in (
+            self.standby,
+            self.other_side,
+            self.people,
+            failover,
+            self.beside,
+        ):
             own = context.scenario.manager
             driver.give(watched(own, part.table) if own else part.table)
         driver.hooks.on_death.append(around.secondary.abort_all)

@@ -39,7 +39,7 @@ class PeopleHands:
         self.table: dict[type, Callable[[Any], None]] = {
             c.RaiseAlert: self._alert,
             c.PageOperator: self._page,
-            c.RefuseOrder: self._refused,
+            c.RefuseOrder: self.refused,
         }
 
     # ---- alerts and pages
@@ -86,31 +86,15 @@ class PeopleHands:
 
     # ---- orders
     def order_failover(self, operator: str, planned: bool) -> None:
-        """Order a failover. If the recovery manager is down, or dies of it, the order is given
-        again when it is back.
-        """
-        self._driver.tell_new(e.FailoverOrdered, operator, planned)
-        if self._driver.machine is None:
-            self._orders.append(
-                partial(self.order_failover, operator, planned)
-            )
+        self.order(e.FailoverOrdered, operator, planned)
 
-    def order_failover_to_point(
-        self,
-        operator: str,
-        target: str,
-        stop_before_utc_us: int,
-        anew: bool = False,
-    ) -> None:
-        """Order an unplanned failover in which replay stops before an instant. target: the
-        database, or '' for all. anew: a copy that is past it is restored anew.
+    def order(self, order: type[Event], *what: Any) -> None:
+        """Give an order. If the recovery manager is down, or dies of it, the order is given again
+        when it is back.
         """
-        what = (operator, target, stop_before_utc_us, anew)
-        self._driver.tell_new(e.FailoverOrderedToPoint, *what)
+        self._driver.tell_new(order, *what)
         if self._driver.machine is None:
-            self._orders.append(
-                partial(self.order_failover_to_point, *what)
-            )
+            self._orders.append(partial(self.order, order, *what))
 
     def if_refused(self, do: Callable[[], None]) -> None:
         """Do that if the order is refused that is given next."""
@@ -120,7 +104,7 @@ class PeopleHands:
         """Note that a failover has begun: the last order was not refused."""
         self._if_refused.clear()
 
-    def _refused(self, command: c.RefuseOrder) -> None:
+    def refused(self, command: c.RefuseOrder | c.RefuseBeside) -> None:
         """Let those act who gave the order; the refusal itself is read from the journal."""
         waiting, self._if_refused = self._if_refused, []
         for do in waiting:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from dr_sim.engines.port import Engine
 from dr_sim.world.claims import Claims
 from dr_sim.world.directory import Directory
 from dr_sim.world.heartbeat import Heartbeats
@@ -21,7 +23,7 @@ class Surroundings:
     """The surroundings of the hands: the standby's side, the other side, and those who are notified
     of a failover. place: where the standby is. configure: has the site that a failover goes to
     configured, where there is a cloud manager. machine_us: until there is a machine to restore
-    onto, where the place is a store.
+    onto, where the place is a store. another: an empty server of its own, and its files.
     """
 
     place: str
@@ -33,3 +35,4 @@ class Surroundings:
     claims: Claims
     configure: Configure | None = None
     machine_us: int = 0
+    another: Callable[[], tuple[Any, Engine]] = field(kw_only=True)

@@ -1,0 +1,264 @@
+"""A server beside the service: backups are restored onto it, and what was lost is copied back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dr_sim.backups.model import Kind, RestoreState
+from dr_sim.engines.port import Engine, EngineError, RestoreOp
+from dr_sim.machines import Machine
+from dr_sim.recovery import commands as c
+from dr_sim.recovery import events as e
+from dr_sim.scenario.model import BackupCost
+from dr_sim.units import SECOND_US
+from dr_sim.world.agenda import Class
+from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.context import Context
+from dr_sim.world.driver import Driver
+from dr_sim.world.hands.surroundings import Surroundings
+from dr_sim.world.primary_database import FIRST_LSN
+from dr_sim.world.sharing import Flow
+
+NOT_THERE = (60005, "The file is not in the share.")
+
+
+@dataclass(frozen=True, slots=True)
+class CopyingBack:
+    """The copy back to the primary when a database has been restored beside the service.
+    commit: the mistake; all before it are to be there. lost_bytes, cost: what is copied, and how
+    long that takes. given_up: called when the backups do not lead there.
+    """
+
+    commit: int
+    lost_bytes: int
+    cost: BackupCost
+    given_up: Callable[[], None]
+
+
+@dataclass(slots=True)
+class _Restore:
+    """A restore that is under way. flow: its part of the disk."""
+
+    file: BackupFile
+    op: RestoreOp
+    life: int
+    stop_commits: int | None
+    flow: Flow | None = None
+
+
+class BesideHands:
+    """Hands for servers beside the service. table: a hand for each class of command. obeyed: called
+    when an order has been obeyed; refused: called when one is refused.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        driver: Driver[Machine],
+        around: Surroundings,
+    ) -> None:
+        self._context = context
+        self._driver = driver
+        self._around = around
+        self._index = driver.place.entities
+        self._servers: dict[int, tuple[Any, Engine]] = {}
+        self._ready_us: dict[int, int] = {}
+        self._restores: dict[int, _Restore] = {}
+        self._copies: dict[int, CopyingBack] = {}
+        driver.hooks.on_death.append(self._abort_all)
+        self.obeyed: Callable[[], None] = lambda: None
+        self.refused: Callable[[Any], None] = lambda command: None
+        self.table: dict[type, Callable[[Any], None]] = {
+            c.GetServerBeside: self._get_server,
+            c.RestoreBeside: self._restore,
+            c.CopyBack: self._copy_back,
+            c.RefuseBeside: lambda command: self.refused(command),
+            c.GiveUpBeside: self._give_up,
+        }
+
+    def expect(self, database: int, what: CopyingBack) -> None:
+        """Note what an order that is about to be given copies back."""
+        self._copies[database] = what
+
+    # ---- the server
+    def _get_server(self, command: c.GetServerBeside) -> None:
+        """Set up an empty server. It goes on while the recovery manager is dead."""
+        self.obeyed()
+        context, index = self._context, self._index[command.database]
+        now = context.now_us
+        ready_us = self._ready_us.setdefault(
+            index, now + self._around.machine_us
+        )
+        old = self._servers.pop(index, None)
+        if old is not None:
+            old[1].close()
+        self._servers[index] = self._around.another()
+        self._driver.answer_after(
+            max(0, ready_us - now),
+            self._driver.incarnation,
+            e.ServerBesideIsThere,
+            command.database,
+        )
+
+    def _abort_all(self) -> None:
+        for restore in self._restores.values():
+            assert restore.flow is not None
+            self._around.secondary.disk.stop(restore.flow)
+        self._restores.clear()
+
+    # ---- restores
+    def _restore(self, command: c.RestoreBeside) -> None:
+        context, index = self._context, self._index[command.database]
+        file = context.by_name[index].get(command.name)
+        files, engine = self._servers[index]
+        stop_at, stop_commits = None, None
+        if command.stop_before_utc_us:
+            at_us = context.first_stamped_us(command.stop_before_utc_us)
+            commits, written = context.workloads[index].written(at_us)
+            stop_at = commits, written + FIRST_LSN
+            stop_commits = commits
+        try:
+            if file is None:
+                raise EngineError(*NOT_THERE)
+            path = context.at_secondary(file)
+            files.write(path, context.secondary_files.read(path))
+            op = engine.begin_restore(
+                command.database,
+                path,
+                replace=file.kind is Kind.FULL,
+                stop_at=stop_at,
+            )
+        except KeyError:
+            self._not_restored(command, EngineError(*NOT_THERE))
+            return
+        except EngineError as error:
+            self._not_restored(command, error)
+            return
+        self._begin(index, _Restore(file, op, 0, stop_commits))
+
+    def _begin(self, index: int, restore: _Restore) -> None:
+        """Read the backup: it takes what any restore here takes."""
+        secondary, file = self._around.secondary, restore.file
+        restore.life = self._driver.incarnation
+        fixed_us, amount = secondary.restore_cost(
+            file.database_name,
+            file.kind,
+            file.begun_us,
+            1,
+            file.content.nominal_bytes,
+        )
+        spec = self._context.scenario.secondary.restore[file.kind]
+        self._restores[index] = restore
+        restore.flow = secondary.disk.start(
+            index,
+            amount,
+            spec.rate_bytes_s,
+            self._finish,
+            restore,
+            0,
+            fixed_us,
+        )
+
+    def _not_restored(
+        self, command: c.RestoreBeside, error: EngineError
+    ) -> None:
+        self._driver.soon(
+            e.NotRestoredBeside,
+            command.database,
+            command.name,
+            error.number,
+            error.text,
+        )
+
+    def _finish(self, restore: _Restore) -> None:
+        file, driver = restore.file, self._driver
+        index = file.database
+        del self._restores[index]
+        files, engine = self._servers[index]
+        who = (restore.life,)
+        try:
+            state: RestoreState = restore.op.finish()
+        except EngineError as error:
+            driver.answer(
+                *who,
+                e.NotRestoredBeside,
+                file.database_name,
+                file.name,
+                error.number,
+                error.text,
+            )
+            return
+        finally:
+            files.delete(self._context.at_secondary(file))
+        reading = engine.read_witness(file.database_name)
+        self._context.note(
+            "truth.restored_beside",
+            index,
+            file.content.number,
+            state.fork,
+            state.redo_lsn,
+            reading.commits,
+        )
+        driver.answer(
+            *who,
+            e.RestoredBeside,
+            file.database_name,
+            file.name,
+            state.fork,
+            state.redo_lsn,
+            state.differential_base_lsn,
+        )
+
+    # ---- back to the primary
+    def _copy_back(self, command: c.CopyBack) -> None:
+        """Copy what was lost to the primary, which writes log for it."""
+        context, index = self._context, self._index[command.database]
+        copy = self._copies[index]
+        _, engine = self._servers[index]
+        state = engine.state(command.database)
+        reading = engine.read_witness(command.database)
+        context.witness.copies_back(
+            context.now_us, index, state.fork, reading, copy.commit
+        )
+        if not self._can_write(index):
+            self._driver.soon(e.NotCopiedBack, command.database)
+            return
+        bits = context.scenario.link.bandwidth_bit_s
+        rate = max(1, min(copy.cost.rate_bytes_s, bits // 8))
+        over_us = -(-copy.lost_bytes * SECOND_US // rate)
+        begins_us = context.now_us + copy.cost.fixed_us
+        context.workloads[index].add_burst(
+            begins_us, copy.lost_bytes, over_us, 0
+        )
+        self._around.remote.writes_more(index)
+        context.agenda.at(
+            begins_us + over_us,
+            Class.DISK,
+            index,
+            self._copied,
+            command.database,
+            self._driver.incarnation,
+        )
+
+    def _copied(self, database: str, life: int) -> None:
+        context, index = self._context, self._index[database]
+        if not self._can_write(index):
+            self._driver.answer(life, e.NotCopiedBack, database)
+            return
+        copy = self._copies[index]
+        context.note(
+            "truth.copied_back", index, copy.commit, copy.lost_bytes
+        )
+        self._ready_us.pop(index, None)
+        self._driver.answer(life, e.CopiedBack, database)
+
+    def _can_write(self, index: int) -> bool:
+        """Return whether the primary is reached from here and takes writes."""
+        return self._around.remote.takes_writes(index)
+
+    def _give_up(self, command: c.GiveUpBeside) -> None:
+        index = self._index[command.database]
+        self._ready_us.pop(index, None)
+        self._copies[index].given_up()
