@@ -46,10 +46,10 @@ from dr_sim.measures.tables import (
 )
 from dr_sim.measures.way_over import way_over
 from dr_sim.measures.writes import refusals
-from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.model import DatabaseSpec, Scenario
 from dr_sim.scenario.schedule import longest_gap_us
 from dr_sim.scenario.sla import split
-from dr_sim.units import HOUR_US
+from dr_sim.units import HOUR_US, SECOND_US
 
 DAY_US = 86_400_000_000
 DEFAULT_OUTAGE_US = HOUR_US
@@ -289,7 +289,7 @@ def _is_false(
 def danger_us(scenario: Scenario, database: int) -> int:
     """The exposure above which that database is in danger (-1: the whole service): danger.above,
     and where its backups come no more often than that, so long after the next is due. At a store,
-    so long after the next must have come.
+    and where it has nothing but fulls, so long after the next must have come.
     """
     if database < 0:
         return scenario.danger_us
@@ -304,11 +304,25 @@ def danger_us(scenario: Scenario, database: int) -> int:
     )
     if store is not None:
         return between + store.delay_us + scenario.danger_us
+    if between < scenario.danger_us:
+        return scenario.danger_us
     return (
-        scenario.danger_us
-        if between < scenario.danger_us
-        else between + scenario.danger_us
+        between + _fulls_on_the_way_us(scenario, spec) + scenario.danger_us
     )
+
+
+def _fulls_on_the_way_us(scenario: Scenario, spec: DatabaseSpec) -> int:
+    """How long the link takes to send a full of a database that has nothing else, with those of
+    all that begin with it.
+    """
+    if {spec.log.kind, spec.incremental.kind} != {"none"}:
+        return 0
+    size = sum(
+        other.size_bytes
+        for other in scenario.databases
+        if other.full == spec.full
+    )
+    return -(-size * 8 * SECOND_US // scenario.link.bandwidth_bit_s)
 
 
 def behind_us(scenario: Scenario, database: int) -> int:

@@ -2,10 +2,10 @@
 
 Theory of operation. Silence of logs is told within a window. Fulls and incrementals come hours or a
 week apart, and take hours to be made and sent. So when one is here and whole, the next is expected
-an interval after that one was begun, and may take twice as long to come; beyond that the window
-counts. Until one has come, nobody knows how long it takes: a whole interval more. One alarm,
-'overdue', stands at the instant at which the next one is late; from then on event 22 is raised at
-every retry until one is here and whole.
+an interval after that one was begun, and may take as long to come, after an incremental twice as
+long, as those grow; beyond that the window counts. Until one has come, nobody knows how long it
+takes: a whole interval more. One alarm, 'overdue', stands at the instant at which the next one is
+late; from then on event 22 is raised at every retry until one is here and whole.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery import telling
 from dr_sim.recovery.alerts import Danger
-from dr_sim.recovery.files import LOG
+from dr_sim.recovery.files import FULL, LOG
 from dr_sim.recovery.limits import elapsed_us
 from dr_sim.recovery.timers import Timer
 
@@ -75,7 +75,8 @@ class Overdue:
         self._newest_utc_us = header.started_utc_us
         self._db.alerts.over(Danger.OVERDUE, out)
         took_us = max(0, e.utc_us - header.started_utc_us)
-        self._expect(e, took_us, 2 * took_us, out)
+        grows = header.kind is not FULL
+        self._expect(e, took_us, (1 + grows) * took_us, out)
 
     def goes_on(self, e: Event, out: list[Command]) -> None:
         """A failover that has been called off held every alarm."""

@@ -63,6 +63,26 @@ def test_fulls_of_a_database_without_logs_that_do_not_come_are_told(
     assert {v.invariant for v in mute.summary.violations} == {"S8"}
 
 
+LARGE_FULLS = """\
+run_for: 5 days
+databases: {a: {size: 30 GB, full: daily 02:30, incremental: none, log: none, copies: 3}}
+link: {bandwidth: 200 Mbit/s}
+replication: {staging: 640 GB}
+"""
+
+
+def test_fulls_that_are_long_on_their_way_are_no_danger_and_missed_ones_are_told_in_time(
+    tmp_path: Path,
+) -> None:
+    """Three fulls of 30 GB are an hour on their way, each day: exposure is 25 h by design."""
+    quiet = made(tmp_path, LARGE_FULLS).summary.alerts
+    assert (quiet.due, quiet.raised) == (0, 0)
+    paused = "events: [{at: 47 h, paused_backups: {database: all, duration: 30 h}}]\n"
+    alerts = made(tmp_path, LARGE_FULLS + paused).summary.alerts
+    assert alerts.due == 3
+    assert (alerts.missed, alerts.late, alerts.false) == (0, 0, 0)
+
+
 def test_a_restore_that_never_ends_is_told_of_to_the_end_of_the_run() -> None:
     result = ran("faults/slow_restore_hours", "events.1.slow_restore.by=1000000")
     assert times(result, "truth.restored")[-1] < at(1, "10:06")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
@@ -87,12 +88,18 @@ NEVER = Schedule("none")
             Schedule("daily", times_us=(0,)),
             24 * 60 + 15,
         ),
-        (NEVER, Schedule("weekly", weekdays=(0,), times_us=(0,)), NEVER, 7 * 24 * 60 + 15),
+        (
+            NEVER,
+            Schedule("weekly", weekdays=(0,), times_us=(0,)),
+            NEVER,
+            # 500 GB are 20,000 s on their way at 200 Mbit/s
+            7 * 24 * 60 + 15 + Fraction(20_000, 60),
+        ),
         (NEVER, NEVER, NEVER, 15),
     ],
 )
 def test_where_backups_are_rarer_than_the_limit_it_counts_from_when_the_next_is_due(
-    log: Schedule, full: Schedule, incremental: Schedule, minutes: int
+    log: Schedule, full: Schedule, incremental: Schedule, minutes: Fraction
 ) -> None:
     database = replace(a_database(), log=log, full=full, incremental=incremental)
     assert danger_us(replace(a_scenario(), databases=(database,)), 0) == minutes * MIN

@@ -1339,13 +1339,13 @@ HOUR = 60 * MINUTE
     ("came", "crash", "expected"),
     [
         # (hour that it is begun, minutes until it is here); crash at an hour; minutes told
-        ([(0, 4), (6, 4)], None, [(12 * 60 + 8 + 15)]),
+        ([(0, 4), (6, 4)], None, [(12 * 60 + 4 + 15)]),
         # the second takes fifteen times as long as the first
-        ([(0, 4), (6, 60)], None, [6 * 60 + 23 + 5 * i for i in range(8)]),
-        ([(0, 4)], None, [6 * 60 + 8 + 15]),
+        ([(0, 4), (6, 60)], None, [6 * 60 + 19 + 5 * i for i in range(9)]),
+        ([(0, 4)], None, [6 * 60 + 4 + 15]),
         ([], None, [12 * 60 + 15]),  # nobody knows yet how long one takes
         ([(0, 4), (6, 4)], 7, [18 * 60 + 15]),  # nor after a restart
-        ([(0, 4), (6, 4), (13, 4)], None, [12 * 60 + 23 + 5 * i for i in range(9)]),
+        ([(0, 4), (6, 4), (13, 4)], None, [12 * 60 + 19 + 5 * i for i in range(10)]),
     ],
 )
 def test_a_full_that_does_not_come_as_scheduled_is_told_at_every_retry(
