@@ -68,12 +68,12 @@ def results_of(entry: Entry) -> list[Result]:
 # ---- panels
 def exposure(result: Result, heading: str = "") -> Panel:
     """True and reported exposure over the whole run."""
-    return Panel(Timeline(views_of(result.whole)).exposure(), None, heading)
+    return Panel(Timeline(views_of(result.whole)).exposure, None, heading)
 
 
 def lanes(result: Result, *keys: str) -> list[Panel]:
     """Lanes of the timeline, by their keys."""
-    charts = Timeline(views_of(result.whole)).charts()
+    charts = Timeline(views_of(result.whole)).lanes
     return [Panel(chart) for chart in charts if chart.key in keys]
 
 

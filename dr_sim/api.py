@@ -121,6 +121,7 @@ class Run:
             exposure_picture,
             timeline_picture,
         )
+        from dr_sim.figures.timeline import Timeline
         from dr_sim.figures.views import views_of
 
         drawn = {"timeline": timeline_picture, "exposure": exposure_picture}
@@ -128,7 +129,8 @@ class Run:
             raise ValueError(
                 f"a picture of a run is 'timeline' or 'exposure', not {what!r}"
             )
-        return figure_of(drawn[what](views_of(self.whole)))
+        timeline = Timeline(views_of(self.whole), selectable=False)
+        return figure_of(drawn[what](timeline))
 
 
 def run(

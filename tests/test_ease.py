@@ -112,21 +112,34 @@ def test_the_bar_goes_on_while_pages_are_drawn() -> None:
     assert part_of(None, 0.8, 1.0) is None
 
 
-HEAVY = ("pandas", "matplotlib", "bokeh", "scipy.stats", "distributed", "psycopg")
+HEAVY = ("pandas", "matplotlib", "bokeh", "scipy.stats", "distributed", "psycopg", "rich")
+NEEDED_BY_RUNS = ("pydantic", "numpy", "simpy", "pyarrow", "ruamel.yaml", "jinja2")
 
 
-def test_a_run_without_a_report_loads_nothing_heavy(here: Path) -> None:
-    """They take longer to import than a short run takes: what is not needed must not be loaded."""
+def loaded_by(*argv: str) -> set[str]:
+    """The modules that a process of its own has loaded after that command."""
     code = (
-        "import sys; from dr_sim.cli.main import main;"
-        "main(['run', 'short.yaml', '--no-report', '--out', 'bare']);"
-        f"print([name for name in {HEAVY} if name in sys.modules])"
+        f"import sys; from dr_sim.cli.main import main;main({argv!r}); print(); print(*sys.modules)"
     )
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     told = subprocess.run(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
     )
-    assert told.stdout.splitlines()[-1] == "[]"
+    return set(told.stdout.splitlines()[-1].split())
+
+
+def test_a_run_loads_nothing_heavy(here: Path) -> None:
+    """They take longer to import than a short run takes: what is not needed must not be loaded."""
+    loaded = loaded_by("run", "short.yaml", "--out", "all")
+    assert not loaded & set(HEAVY)
+    assert loaded >= set(NEEDED_BY_RUNS)
+
+
+def test_what_plays_nothing_loads_nothing_that_plays() -> None:
+    """A shell asks for completions while somebody types."""
+    loaded = loaded_by("completion", "bash")
+    assert "argparse" in loaded
+    assert not loaded & {*HEAVY, *NEEDED_BY_RUNS}
 
 
 # what Windows has not, so that nothing on the way may need it (engines of PostgreSQL apart)

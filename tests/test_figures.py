@@ -39,11 +39,11 @@ def seen(journal: Journal, scenario: Scenario | None = None) -> Views:
 
 
 def timeline_svg(views: Views, path: Path) -> None:
-    path.write_text(svg_text(timeline_picture(views)), encoding="utf-8")
+    path.write_text(svg_text(timeline_picture(Timeline(views))), encoding="utf-8")
 
 
 def exposure_svg(views: Views, path: Path) -> None:
-    path.write_text(svg_text(exposure_picture(views)), encoding="utf-8")
+    path.write_text(svg_text(exposure_picture(Timeline(views))), encoding="utf-8")
 
 
 def text_of(path: Path) -> str:
@@ -116,16 +116,16 @@ def test_an_axis_stops_below_what_is_lost_while_nothing_is_protected() -> None:
     """
     result = ran("quickstart")
     timeline = Timeline(views_of(result.whole))
-    chart = timeline.exposure()
+    chart = timeline.exposure
     highest_us = result.summary.exposure.max_us
     assert highest_us > 200 * HOUR
     assert 20 * MIN < 1_000 * chart.spec["y"]["most"] < 40 * MIN
     assert "beyond the axis" in chart.title
     last_us = result.whole.first_failure_us
-    near = timeline.exposure((last_us - HOUR, last_us + HOUR))
+    near = timeline.exposure_near((last_us - HOUR, last_us + HOUR))
     assert "most" not in near.spec["y"] and "beyond" not in near.title
     # without a failure nothing is beyond it
-    quiet = Timeline(seen(Journal(), a_scenario("a"))).exposure()
+    quiet = Timeline(seen(Journal(), a_scenario("a"))).exposure
     assert "most" not in quiet.spec["y"]
 
 
@@ -289,13 +289,13 @@ def test_the_line_of_one_database_is_not_that_of_the_service() -> None:
         SlaLine("one", "data_loss", True, 20 * MIN, database="b"),
     )
     two = a_scenario("a", "b", sla=lines)
-    shown = svg_text(exposure_picture(seen(Journal(), two)))
+    shown = svg_text(exposure_picture(Timeline(seen(Journal(), two))))
     assert "SLA all" in shown and "SLA one" not in shown
-    chart = Timeline(seen(Journal(), two)).exposure()
+    chart = Timeline(seen(Journal(), two)).exposure
     of = {m["label"]: m.get("of") for m in chart.spec["marks"] if m["type"] == "level"}
     assert of["SLA one 20:00"] == 1 and of["SLA all 40:00"] is None
     single = a_scenario("b", sla=lines[1:])
-    assert "SLA one" in svg_text(exposure_picture(seen(Journal(), single)))
+    assert "SLA one" in svg_text(exposure_picture(Timeline(seen(Journal(), single))))
 
 
 def test_very_many_logs_are_drawn_to_the_end() -> None:

@@ -27,6 +27,7 @@ from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.take import take
 from dr_sim.figures.charts import thinned
 from dr_sim.figures.many import many_charts
+from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import views_of
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
@@ -57,7 +58,9 @@ def two_weeks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def a_page(tmp_path: Path, text: str) -> str:
     (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
     result = run(load_scenario(tmp_path / "s.yaml"))
-    return report_html(views_of(result.whole), Shown(result.summary, result.verdict, result.digest))
+    return report_html(
+        Timeline(views_of(result.whole)), Shown(result.summary, result.verdict, result.digest)
+    )
 
 
 # ---- what stands on it
@@ -168,7 +171,9 @@ def test_a_met_sla_does_not_hide_what_it_does_not_ask() -> None:
     others.
     """
     result = ran("after_failover/tenants")
-    page = report_html(views_of(result.whole), Shown(result.summary, result.verdict, result.digest))
+    page = report_html(
+        Timeline(views_of(result.whole)), Shown(result.summary, result.verdict, result.digest)
+    )
     assert (
         "The SLA is met in this run. But failover 1 lost all of a database "
         "(no copy of erp was ever restored at the secondary" in page
@@ -451,7 +456,9 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, two_weeks: Pa
 
 def test_the_page_shows_every_leg_of_a_run() -> None:
     result = ran("after_failover/failback")
-    page = report_html(views_of(result.whole), Shown(result.summary, result.verdict, result.digest))
+    page = report_html(
+        Timeline(views_of(result.whole)), Shown(result.summary, result.verdict, result.digest)
+    )
     for word in (
         "Which site is the primary",
         "primary B, secondary C",

@@ -6,7 +6,7 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dr_sim.bugs import EXIT_BUG
 from dr_sim.cli.options import (
@@ -19,7 +19,9 @@ from dr_sim.cli.options import (
 )
 from dr_sim.cli.playing import as_asked, finished_is_kept
 from dr_sim.files.output import show
-from dr_sim.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    from dr_sim.scenario.model import Scenario
 
 
 def add_advise(commands: Any) -> None:

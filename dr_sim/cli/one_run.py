@@ -116,6 +116,7 @@ def _explain(a: argparse.Namespace) -> int:
 
 def _report(a: argparse.Namespace) -> int:
     from dr_sim.experiments.assumptions import examine
+    from dr_sim.figures.timeline import Timeline
     from dr_sim.figures.views import views_of
     from dr_sim.measures.standing import summary_of
     from dr_sim.measures.verdict import judge
@@ -150,7 +151,7 @@ def _report(a: argparse.Namespace) -> int:
     write_together(
         {
             a.results / REPORT_FILE: report_html(
-                views_of(whole), shown, examined
+                Timeline(views_of(whole)), shown, examined
             )
         }
     )

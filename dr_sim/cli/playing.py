@@ -10,9 +10,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dr_sim.files.output import printable
-from dr_sim.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    from dr_sim.scenario.model import Scenario
 
 _GOES_ON = "the same command goes on from there"
 

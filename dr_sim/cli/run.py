@@ -6,7 +6,7 @@ import argparse
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dr_sim.cli.options import (
     add_executor,
@@ -20,7 +20,9 @@ from dr_sim.cli.playing import as_asked, kept, warn_of_overload
 from dr_sim.engines.sides import ENGINES, TIMINGS
 from dr_sim.errors import input_error
 from dr_sim.files.output import json_text, show
-from dr_sim.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    from dr_sim.scenario.model import Scenario
 
 _PLAYED = 0.8  # of the bar: the rest is for measuring and drawing
 

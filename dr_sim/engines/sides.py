@@ -15,7 +15,6 @@ from dr_sim.engines.files import DiskFiles, MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.port import Engine
 from dr_sim.engines.scratch import scratch_folder
-from dr_sim.engines.sqlite import SqliteEngine
 
 ENGINES = ("model", "sqlite", "postgres")
 TIMINGS = ("modelled", "measured")
@@ -79,11 +78,12 @@ def open_server(
     engine: str, files: DiskFiles, home: Path, scale: int, checksum: bool
 ) -> Engine:
     """One real server; home: a folder of its own that it may make. To be closed by close()."""
+    # only here: a run on the model needs neither
     if engine == "sqlite":
+        from dr_sim.engines.sqlite import SqliteEngine
+
         return SqliteEngine(files, home, checksum=checksum, scale=scale)
-    from dr_sim.engines.postgres import (
-        PostgresEngine,
-    )  # only here: it brings a server with it
+    from dr_sim.engines.postgres import PostgresEngine
 
     return PostgresEngine(files, checksum=checksum, scale=scale)
 

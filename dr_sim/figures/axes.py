@@ -10,7 +10,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
+
+import numpy as np
 
 SECOND, MINUTE, HOUR, DAY = (
     1_000.0,
@@ -60,12 +63,13 @@ class Axis:
     ticks: tuple[Tick, ...]
     logarithmic: bool = False
 
-    def place(self, value: float) -> float:
-        """Where a value lies: 0 at low, 1 at high."""
+    def place(self, value: Any) -> Any:
+        """Where a value lies, or each of an array of values: 0 at low, 1 at high."""
         if self.logarithmic:
             low = math.log(self.low)
-            return (math.log(max(value, self.low)) - low) / (
-                (math.log(self.high) - low) or 1
+            length = math.log(self.high) - low
+            return (np.log(np.maximum(value, self.low)) - low) / (
+                length or 1
             )
         return (value - self.low) / ((self.high - self.low) or 1)
 

@@ -54,12 +54,22 @@ class Frame:
 
     def px(self, value: float) -> float:
         """The pixel of a value; inside the frame."""
-        place = min(1.0, max(0.0, self.x.place(value)))
+        place = min(1.0, max(0.0, float(self.x.place(value))))
         return self.left + place * self.width
 
     def py(self, value: float) -> float:
-        place = self.y.place(value) if self.y is not None else 0.0
+        place = float(self.y.place(value)) if self.y is not None else 0.0
         return self.top + (1 - min(1.0, max(0.0, place))) * self.height
+
+    def pixels(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """The pixels of many points, given as two arrays; the chart has no rows."""
+        assert self.y is not None
+        across = np.clip(self.x.place(x), 0.0, 1.0)
+        down = 1 - np.clip(self.y.place(y), 0.0, 1.0)
+        return (
+            self.left + across * self.width,
+            self.top + down * self.height,
+        )
 
     def row_top(self, row: int) -> float:
         return self.top + row * ROW_PX
@@ -124,13 +134,11 @@ def greatest(mark: Mark, axis: Axis) -> float:
 def _line(mark: Mark, frame: Frame) -> list[Shape]:
     shapes: list[Shape] = []
     for x, y in in_sight(mark, frame.x):
-        points = [
-            (frame.px(a), frame.py(b))
-            for a, b in zip(x.tolist(), y.tolist(), strict=True)
-        ]
-        if len(points) > 3 * (points[-1][0] - points[0][0]) + 12:
-            shapes += _envelope(points, mark)
+        px, py = frame.pixels(x, y)
+        if len(px) > 3 * (px[-1] - px[0]) + 12:
+            shapes += _envelope(_columns(px, py), mark)
             continue
+        points = list(zip(px.tolist(), py.tolist(), strict=True))
         if mark.get("steps"):
             points = _stairs(points)
         shapes.append(
@@ -176,25 +184,23 @@ class Column:
     last: float
 
 
-def _columns(points: list[Point]) -> list[Column]:
+def _columns(px: Any, py: Any) -> list[Column]:
     """The columns that a piece passes through, from the left to the right."""
-    columns: list[Column] = []
-    for at, y in points:
-        x = float(round(at))
-        if not columns or columns[-1].x != x:
-            columns.append(Column(x, y, y, y, y))
-        here = columns[-1]
-        here.upper, here.lower = min(here.upper, y), max(here.lower, y)
-        here.last = y
-    return columns
+    x = np.rint(px)
+    first = np.append(0, np.flatnonzero(x[1:] != x[:-1]) + 1)
+    last = np.append(first[1:], len(x)) - 1
+    upper = np.minimum.reduceat(py, first)
+    lower = np.maximum.reduceat(py, first)
+    each = (x[first], py[first], upper, lower, py[last])
+    columns = zip(*(part.tolist() for part in each), strict=True)
+    return [Column(*column) for column in columns]
 
 
-def _envelope(points: list[Point], mark: Mark) -> list[Shape]:
+def _envelope(columns: list[Column], mark: Mark) -> list[Shape]:
     """The band between least and greatest of each column, and its upper edge as a line. Columns
     further apart than NEAR_PX have no band between them, and are joined by what the curve does
     there.
     """
-    columns = _columns(points)
     groups: list[list[Column]] = [columns[:1]]
     edge = [(columns[0].x, columns[0].upper)]
     for before, here in pairwise(columns):

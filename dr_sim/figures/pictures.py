@@ -20,10 +20,9 @@ MOST_FAILOVERS = 4  # of which each has panels of its own
 NEAR_A_FAILOVER = ("events", "alerts")  # and its exposure
 
 
-def timeline_picture(seen: Views) -> Picture:
+def timeline_picture(timeline: Timeline) -> Picture:
     """Every lane over the run, and some of them around each failover, with its files and phases."""
-    timeline = Timeline(seen, selectable=False)
-    lanes = timeline.charts()
+    seen, lanes = timeline.seen, timeline.lanes
     panels = [Panel(chart) for chart in lanes]
     found = [(view, f) for view in seen.legs for f in view.found]
     for number, (view, failover) in enumerate(found[:MOST_FAILOVERS], 1):
@@ -37,7 +36,7 @@ def timeline_picture(seen: Views) -> Picture:
             for chart in lanes
             if chart.key in NEAR_A_FAILOVER
         ]
-        near.insert(1, timeline.exposure(window_us))
+        near.insert(1, timeline.exposure_near(window_us))
         for chart in (*near, *failover_charts(view, failover)):
             heading = (
                 f"Around the failover{which}" if chart is near[0] else ""
@@ -46,19 +45,18 @@ def timeline_picture(seen: Views) -> Picture:
     return picture_of(_title(seen, "the run"), panels, timeline.axis([]))
 
 
-def exposure_picture(seen: Views) -> Picture:
+def exposure_picture(timeline: Timeline) -> Picture:
     """True and reported exposure to the loss of the site with the SLA's lines, and its shares."""
-    timeline = Timeline(seen, selectable=False)
-    panels = [Panel(timeline.exposure())]
+    seen = timeline.seen
+    panels = [Panel(timeline.exposure)]
     true = seen.whole.exposure()
     if true.duration_us and seen.end_us > 2 * DAY_US:
         peak, reach = _peak(true), max(3 * true.max_us(), 2 * HOUR_US)
         window = max(0, peak - reach), min(seen.end_us, peak + reach // 2)
         near = window[0] / MS_US, window[1] / MS_US
-        panels.append(
-            Panel(timeline.exposure(window), near, "Around the highest")
-        )
-    panels += [Panel(chart) for chart in timeline.shares()]
+        chart = timeline.exposure_near(window)
+        panels.append(Panel(chart, near, "Around the highest"))
+    panels += [Panel(chart) for chart in timeline.shares]
     return picture_of(_title(seen, "exposure"), panels, timeline.axis([]))
 
 

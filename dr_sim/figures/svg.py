@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from xml.sax.saxutils import escape
+from html import escape
 
 from dr_sim.figures.shapes import (
     COLOURS,
@@ -99,4 +99,5 @@ def _colour(name: str) -> str:
 
 def _plain(text: str) -> str:
     """A text without markup, and without what XML has no room for."""
-    return escape("".join(c if c.isprintable() else "?" for c in text))
+    shown = "".join(c if c.isprintable() else "?" for c in text)
+    return escape(shown, quote=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import cycle
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -51,7 +52,8 @@ FEWEST_POINTS = 240  # of one of them
 
 
 class Timeline:
-    """The lanes of one run, all its legs, over one time axis.
+    """The lanes of one run, all its legs, over one time axis. Each is made once: a page and still
+    pictures may share them.
 
     selectable: with the curves of single databases, for a page on which a reader chooses one.
     """
@@ -90,7 +92,8 @@ class Timeline:
     def when(self, us: int) -> str:
         return instant(us, self.scenario)
 
-    def charts(self) -> list[Chart]:
+    @cached_property
+    def lanes(self) -> list[Chart]:
         """Every lane, from what happened down to what it did to recovery."""
         sites = [self._sites()] if len(self.seen.legs) > 1 else []
         return [
@@ -99,7 +102,7 @@ class Timeline:
             self._backups(),
             self._link(),
             self._behind(),
-            self.exposure(),
+            self.exposure,
             self._backlog(),
             self._alerts(),
         ]
@@ -114,6 +117,7 @@ class Timeline:
             and self._database_of(line) is None
         ]
 
+    @cached_property
     def shares(self) -> list[Chart]:
         """How exposure was distributed over the measured time; nothing of a run without any."""
         measured_us = (self.scenario.measure_from_us, self.end_us)
@@ -383,8 +387,16 @@ class Timeline:
             self._lane({"kind": "duration", "title": ""}, marks),
         )
 
-    def exposure(self, window_us: tuple[int, int] | None = None) -> Chart:
-        """True and reported exposure. window_us: all that is drawn, to the point."""
+    @cached_property
+    def exposure(self) -> Chart:
+        """True and reported exposure."""
+        return self._exposure(None)
+
+    def exposure_near(self, window_us: tuple[int, int]) -> Chart:
+        """The same, of a part of the run: all that is drawn, to the point."""
+        return self._exposure(window_us)
+
+    def _exposure(self, window_us: tuple[int, int] | None) -> Chart:
         whole = self.seen.whole
         true, told = whole.exposure(), whole.reported()
         seen, believed_in = true, told

@@ -54,14 +54,12 @@ class Shown:
 
 
 def report_html(
-    seen: Views, shown: Shown, examined: Examined | None = None
+    timeline: Timeline, shown: Shown, examined: Examined | None = None
 ) -> str:
     """Return the page. examined: which assumptions flip the verdict, if known."""
-    summary = shown.summary
+    summary, seen = shown.summary, timeline.seen
     scenario = seen.whole.scenario
-    timeline = Timeline(seen)
-    lanes = timeline.charts()
-    shares = timeline.shares()
+    lanes, shares = timeline.lanes, timeline.shares
     failovers, _ = shown_and_summed(summary.failovers)
     parts = [_failover(f, summary, scenario) for f in failovers]
     charts = [

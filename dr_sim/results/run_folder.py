@@ -33,7 +33,7 @@ from dr_sim.scenario.model import Scenario
 from dr_sim.version import VERSION
 
 if TYPE_CHECKING:
-    from dr_sim.figures.views import Views
+    from dr_sim.figures.timeline import Timeline
 
 SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE = (
     "scenario.yaml",
@@ -235,24 +235,27 @@ def draw_pictures(result: Result, folder: Path, drawing: Drawing) -> None:
     # here: a run without them need not import what draws
     from dr_sim.figures.pictures import exposure_picture, timeline_picture
     from dr_sim.figures.svg import svg_text
+    from dr_sim.figures.timeline import Timeline
     from dr_sim.figures.views import views_of
 
-    views = views_of(result.whole)
-    _write_text(folder / TIMELINE_FILE, svg_text(timeline_picture(views)))
+    timeline = Timeline(views_of(result.whole))
+    still = svg_text(timeline_picture(timeline))
+    _write_text(folder / TIMELINE_FILE, still)
     drawing.done(0.4)
-    _write_text(folder / EXPOSURE_FILE, svg_text(exposure_picture(views)))
+    still = svg_text(exposure_picture(timeline))
+    _write_text(folder / EXPOSURE_FILE, still)
     drawing.done(0.6)
-    write_report(views, result, folder / REPORT_FILE)
+    write_report(timeline, result, folder / REPORT_FILE)
     drawing.done(1.0)
 
 
-def write_report(views: Views, result: Result, path: Path) -> None:
+def write_report(timeline: Timeline, result: Result, path: Path) -> None:
     """Write the page about one run."""
     # here: its library takes longer to import than all the rest
     from dr_sim.report import Shown, report_html
 
     shown = Shown(result.summary, result.verdict, result.digest)
-    path.write_text(report_html(views, shown), encoding="utf-8")
+    path.write_text(report_html(timeline, shown), encoding="utf-8")
 
 
 def _engine(journal: Journal) -> dict[str, str]:

@@ -63,7 +63,10 @@ class Params(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        defer_build=True,
     )
 
 

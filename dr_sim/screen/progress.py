@@ -6,16 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from typing import TYPE_CHECKING
 
 from dr_sim.cell import cell_bar, is_in_cell
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 SHOW_AFTER_S = 1.0
 
@@ -33,6 +29,32 @@ def progress_bar(
     if not sys.stderr.isatty():
         yield None, lambda: time.monotonic() - began
         return
+    shown: list[Progress] = []
+
+    def progress(part: float) -> None:
+        if not shown and time.monotonic() - began > SHOW_AFTER_S:
+            shown.append(_started_bar(what))
+        for bar in shown:
+            bar.update(bar.task_ids[0], completed=part)
+
+    try:
+        yield progress, lambda: time.monotonic() - began
+    finally:
+        for bar in shown:
+            bar.stop()
+
+
+def _started_bar(what: str) -> Progress:
+    """Show a bar on the terminal, with one task."""
+    # here: what is over before a bar is due need not import what draws it
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -41,21 +63,9 @@ def progress_bar(
         console=Console(stderr=True),
         transient=True,
     )
-    task = bar.add_task(what, total=1.0)
-
-    def progress(part: float) -> None:
-        if (
-            not bar.live.is_started
-            and time.monotonic() - began > SHOW_AFTER_S
-        ):
-            bar.start()
-        bar.update(task, completed=part)
-
-    try:
-        yield progress, lambda: time.monotonic() - began
-    finally:
-        if bar.live.is_started:
-            bar.stop()
+    bar.add_task(what, total=1.0)
+    bar.start()
+    return bar
 
 
 @contextmanager

@@ -7,13 +7,11 @@ total. Instants are in the scenario's time zone, with the date where the run is 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import shorten
-
-from rich.console import Console
-from rich.text import Text
 
 from dr_sim.bugs import breaker
 from dr_sim.measures.summary.types import (
@@ -53,10 +51,11 @@ ALERT_WORDS = {
 }
 MANY_TOLD = 3  # failures after the first of which it is said whether anyone was told
 _COLOURS = {
-    "PASS": "bold green",
-    "FAIL": "bold red",
-    "UNKNOWN": "bold yellow",
+    "PASS": "\x1b[1;32m",
+    "FAIL": "\x1b[1;31m",
+    "UNKNOWN": "\x1b[1;33m",
 }
+_PLAIN = "\x1b[0m"
 
 _FILES = ("report.html", "timeline.svg", "exposure.svg", "summary.json")
 
@@ -138,15 +137,9 @@ def in_colour() -> bool:
 
 
 def coloured(text: str) -> str:
-    out = Text(text)
-    for word, style in _COLOURS.items():
-        out.highlight_regex(rf"\b{word}\b", style)
-    console = Console(
-        force_terminal=True, color_system="standard", width=400
-    )
-    with console.capture() as capture:
-        console.print(out, end="")
-    return capture.get()
+    for word, colour in _COLOURS.items():
+        text = re.sub(rf"\b{word}\b", f"{colour}{word}{_PLAIN}", text)
+    return text
 
 
 def _head(
