@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import groupby
 from operator import attrgetter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.engines.commits import MASK, content, mark
@@ -39,6 +39,22 @@ class WitnessedReading(Protocol):
 
     commits: int
     digest: int
+
+
+class Branch(NamedTuple):
+    """Where a fork began: the fork that it left, and the LSN and the number of commits there."""
+
+    left: int
+    lsn: int
+    commits: int
+
+
+class _Reached(NamedTuple):
+    """How far a database gets. An LSN of -1: nothing can be restored."""
+
+    lsn: int
+    commits: int
+    fork: int
 
 
 class SurvivingFile:
@@ -76,9 +92,8 @@ class SurvivingFile:
         self.spoilt = False  # the copy at the secondary landed damaged
         self.attempts = 0  # in the store at the last hand-over
         self.restored = False
-        self.listed = (
-            False  # among those of which intact bytes lie somewhere
-        )
+        # among those of which intact bytes lie somewhere
+        self.listed = False
 
 
 class Front:
@@ -169,8 +184,7 @@ class History:
         self.links = links
         self.name = name
         self.show = show
-        # fork -> fork it left, LSN and commits there
-        self.parents: dict[int, tuple[int, int, int]] = {}
+        self.parents: dict[int, Branch] = {}  # by the fork that began
         # fork -> the digest with which it really began, where that is known
         self.anchors: dict[int, int] = {}
         self.primary_fork = 1
@@ -186,16 +200,14 @@ class History:
         self.files: dict[int, SurvivingFile] = {}
         # those of which intact bytes lie somewhere, and some that have gone since
         self.somewhere: list[SurvivingFile] = []
-        self.bases: list[
-            SurvivingFile
-        ] = []  # those of them that are fulls and not copy-only
+        # those of them that are fulls and not copy-only
+        self.bases: list[SurvivingFile] = []
         # first_lsn of the newest fulls that once were intact on both sides
         self.whole: list[int] = []
         # attempts of files that never were finished, or are none of this history
         self.strays: dict[int, int] = {}
-        self.foreign: dict[
-            int, int
-        ] = {}  # the forks of files that are none of this history
+        # the forks of files that are none of this history
+        self.foreign: dict[int, int] = {}
         self.site = Front("site")
         self.host = Front("host")
         self.exists = False  # the secondary's copy, from here on
@@ -206,9 +218,8 @@ class History:
         self.claimed = 0  # commits that it should hold, by what was restored without an error
         # no backup that ends past it can be restored at the secondary, as that is set up
         self.stops_lsn = -1
-        self.due_commits = (
-            -1
-        )  # what a promotion owes, once recovery has begun
+        # what a promotion owes, once recovery has begun
+        self.due_commits = -1
         # a restore hung and was ended, and no other has come since: what it holds
         self.hung_commits = -1
         self.stop_commits = -1  # a failover was ordered that holds no more than these; -1: none was
@@ -221,7 +232,7 @@ class History:
             parent = self.parents.get(of)
             if parent is None:
                 return False
-            of, limit = parent[0], parent[1]
+            of, limit = parent.left, parent.lsn
         return lsn <= limit
 
     def digest(self, fork: int, commits: int) -> int:
@@ -306,9 +317,8 @@ class History:
         }
         if self.sound and self.has_base:
             bases.add(self.base_lsn)
-        for f in (
-            self._that_lie_somewhere()
-        ):  # in the order in which they were made
+        # in the order in which they were made
+        for f in self._that_lie_somewhere():
             there = f.secondary or (host and f.primary)
             if (
                 self.links
@@ -357,43 +367,29 @@ class History:
         host, fork = front is self.host, self.primary_fork
         there = [f for f in self._that_lie_somewhere() if (f.secondary or (host and f.primary))
                  and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))]  # fmt: skip
-        lsn, commits = -1, 0
-        if (
-            self.exists
-            and self.sound
-            and self.on_path(fork, self.fork, self.lsn)
-        ):
-            lsn, commits, fork = self.lsn, self.commits, self.fork
         bases = self._bases(front)
-        for f in there:
-            if f.last_lsn > lsn and (
-                f.kind is _FULL
-                or (f.kind is _INCREMENTAL and f.base_lsn in bases)
-            ):
-                lsn, commits, fork = f.last_lsn, f.commits, f.fork
-        lsn, commits, fork = self._replayed(there, lsn, commits, fork)
+        reached = self._replayed(there, self._best_start(there, bases))
         front.by_logs = False
         if any(
             f.kind is _INCREMENTAL
-            and f.last_lsn > lsn
+            and f.last_lsn > reached.lsn
             and f.base_lsn not in bases
             for f in there
         ):
             far = self._by_logs(there)
-            if far is not None and far.last_lsn > lsn:
+            if far is not None and far.last_lsn > reached.lsn:
                 front.by_logs = True
-                lsn, commits, fork = self._replayed(
-                    there, far.last_lsn, far.commits, far.fork
-                )
-        front.lsn, front.commits, front.fork = lsn, commits, fork
-        front.stuck = any(f.last_lsn > lsn for f in there)
+                start = _Reached(far.last_lsn, far.commits, far.fork)
+                reached = self._replayed(there, start)
+        front.lsn, front.commits, front.fork = reached
+        front.stuck = any(f.last_lsn > front.lsn for f in there)
         self._show(t, front)
 
     def commits_before(self, limit_lsn: int) -> int:
         """Return what can be restored at the secondary from backups there that end no further than
         that LSN.
         """
-        fork, lsn, commits = self.primary_fork, -1, 0
+        fork = self.primary_fork
         there = [
             f
             for f in self._that_lie_somewhere()
@@ -401,37 +397,53 @@ class History:
             and f.last_lsn <= limit_lsn
             and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))
         ]
-        if (
-            self.exists
-            and self.sound
-            and self.on_path(fork, self.fork, self.lsn)
-        ):
-            lsn, commits, fork = self.lsn, self.commits, self.fork
-        bases = self._bases(self.site)
+        start = self._best_start(there, self._bases(self.site))
+        return self._replayed(there, start).commits
+
+    def _best_start(
+        self, there: list[SurvivingFile], bases: set[int]
+    ) -> _Reached:
+        """The furthest position without a log: the copy as it stands, a full, or an incremental on
+        one of the bases.
+        """
+        fork = self.primary_fork
+        best = _Reached(-1, 0, fork)
+        if self._copy_is_of_use():
+            best = _Reached(self.lsn, self.commits, self.fork)
         for f in there:
-            if f.last_lsn > lsn and (
+            if f.last_lsn > best.lsn and (
                 f.kind is _FULL
                 or (f.kind is _INCREMENTAL and f.base_lsn in bases)
             ):
-                lsn, commits, fork = f.last_lsn, f.commits, f.fork
-        return self._replayed(there, lsn, commits, fork)[1]
+                best = _Reached(f.last_lsn, f.commits, f.fork)
+        return best
+
+    def _copy_is_of_use(self) -> bool:
+        """Return whether the secondary's copy is sound and on the primary's path of forks."""
+        return (
+            self.exists
+            and self.sound
+            and self.on_path(self.primary_fork, self.fork, self.lsn)
+        )
 
     def _replayed(
-        self, there: list[SurvivingFile], lsn: int, commits: int, fork: int
-    ) -> tuple[int, int, int]:
-        """Where every log that fits leads from that position (an LSN of -1: there is none)."""
-        if lsn >= 0:
-            for f in sorted(
-                (f for f in there if f.kind is _LOG and f.last_lsn >= lsn),
-                key=_BEGIN,
+        self, there: list[SurvivingFile], start: _Reached
+    ) -> _Reached:
+        """Where every log that fits leads from a position."""
+        if start.lsn < 0:
+            return start
+        lsn, commits, fork = start
+        for f in sorted(
+            (f for f in there if f.kind is _LOG and f.last_lsn >= lsn),
+            key=_BEGIN,
+        ):
+            if f.first_lsn > lsn:
+                break
+            if (f.last_lsn > lsn or f.fork != fork) and self.on_path(
+                f.fork, fork, lsn
             ):
-                if f.first_lsn > lsn:
-                    break
-                if (f.last_lsn > lsn or f.fork != fork) and self.on_path(
-                    f.fork, fork, lsn
-                ):
-                    lsn, commits, fork = f.last_lsn, f.commits, f.fork
-        return lsn, commits, fork
+                lsn, commits, fork = f.last_lsn, f.commits, f.fork
+        return _Reached(lsn, commits, fork)
 
     def _by_logs(self, there: list[SurvivingFile]) -> SurvivingFile | None:
         """The file that gets furthest, bases that logs bring included; None if none can be
@@ -442,11 +454,7 @@ class History:
         furthest position with it counts.
         """
         tops: dict[tuple[int, bool], int] = {}
-        held = (
-            self.exists
-            and self.sound
-            and self.on_path(self.primary_fork, self.fork, self.lsn)
-        )
+        held = self._copy_is_of_use()
         far: SurvivingFile | None = None
         for lsn, group in groupby(sorted(there, key=_END), key=_END):
             if held and lsn > self.lsn:
@@ -497,17 +505,14 @@ class History:
             self.whole = sorted(self.whole)[-KEPT_CHAINS:]
             cut = self.whole[0]
             self.files = {
-                i: f
-                for i, f in self.files.items()
-                if f.last_lsn > cut or f.first_lsn >= cut
+                i: f for i, f in self.files.items() if _outlives(f, cut)
             }
-            self.bases = [
-                f
-                for f in self.bases
-                if f.last_lsn > cut or f.first_lsn >= cut
-            ]
+            self.bases = [f for f in self.bases if _outlives(f, cut)]
             self.somewhere = [
-                f
-                for f in self.somewhere
-                if f.last_lsn > cut or f.first_lsn >= cut
+                f for f in self.somewhere if _outlives(f, cut)
             ]
+
+
+def _outlives(f: SurvivingFile, cut_lsn: int) -> bool:
+    """Return whether a file ends after that LSN or begins there."""
+    return f.last_lsn > cut_lsn or f.first_lsn >= cut_lsn

@@ -1,11 +1,12 @@
 """The independent oracle: it knows every commit and every file, and checks the recovery logic
 against them.
 
-The world reports the truth to it as it happens. It shares no code with recovery/ or with the chain
-logic and never speaks to them. After each restore and promotion the database's own reading must be
-the mark of a prefix of the primary's history along its forks (dr_sim/engines/commits.py); before
-each hand-over the read counter must have gone up; INVARIANTS lists all rules. A broken rule is a
-Violation and a truth.violation row: a bug has been found.
+The world reports the truth to it as it happens (witnessed.py). It shares no code with recovery/ or
+with the chain logic and never speaks to them. After each restore and promotion the database's own
+reading must be the mark of a prefix of the primary's history along its forks
+(dr_sim/engines/commits.py); before each hand-over the read counter must have gone up. All rules,
+and what breaks them, are in laws.py: the witness notes what happened, after it has asked them. A
+broken rule is a Violation and a truth.violation row: a bug has been found.
 
 The witness also reports what would survive a failure now (survival.py), in a truth.survivable row
 each time that this changes. A failure of class 'database' loses nothing as long as the log goes on
@@ -16,99 +17,47 @@ log does not go on, and one row (no commit lacking, -1) when it does again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.oracle.laws import (
+    BrokenLaw,
+    CopiedBack,
+    PromotionSeen,
+    RestoreSeen,
+    broken_by_copying_back,
+    broken_by_failed_restore,
+    broken_by_hand_over,
+    broken_by_promotion,
+    broken_by_restore,
+)
 from dr_sim.oracle.quiet_logs import (
     delete_unnoticed,
     is_quiet,
     take_quiet_logs,
 )
 from dr_sim.oracle.survival import (
+    Branch,
     Front,
     History,
     SurvivingFile,
     WitnessedReading,
 )
+from dr_sim.oracle.witnessed import (
+    Carried,
+    HandOver,
+    LastOfStretch,
+    Lineage,
+)
 
 _FULL, _LOG = Kind.FULL, Kind.LOG
-
-INVARIANTS = {
-    "attempts": "the read counter went up in the store before the file was handed over (R5)",
-    "damaged_file": "nothing is handed over that validation should have caught (R6)",
-    "gap": "no log is handed over that begins past the position (R7)",
-    "wrong_fork": "nothing is handed over that lies on another path of forks than the position",
-    "replayed_twice": "no log or incremental that is restored "
-    "already is handed over or restored again",
-    "regression": "the position goes back by the restore of a full only",
-    "position": "after a restore the database stands where "
-    "the file ends; a failed one moves nothing",
-    "prefix": "what the database holds is exactly a prefix of the primary's history",
-    "short_restore": "after a restore the database holds all commits that the file reaches to",
-    "short_recovery": "a promotion leaves nothing behind that had survived and could be replayed",
-    "unacknowledged": "a promoted database holds no commit that the primary never acknowledged",
-    "past_the_stop": "a promotion that was ordered to stop before an instant holds no later commit",
-    "beside": "what is copied back comes from all commits before the mistake, and from no other",
-    "after_promotion": "nothing is restored into a promoted database, nor is it promoted again",
-    "fast_path": "what a fast path recorded is what the recovery machine does, step by step",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class HandOver:
-    """A file that an engine is about to open for restore. validated: these bytes have passed
-    validation. content: the backup in these bytes, if it is not the one that the file was made as.
-    """
-
-    file: int
-    attempts_in_store: int
-    bytes_intact: bool
-    validated: bool
-    content: int = -1
-
-
-@dataclass(frozen=True, slots=True)
-class LastOfStretch:
-    """The restore of the last of some logs: its instant, and the state and reading after it."""
-
-    at_us: int
-    state: RestoreState
-    reading: WitnessedReading
-
-
-@dataclass(frozen=True, slots=True)
-class Lineage:
-    """The origin of a primary that a failover has brought online: its fork, where that begins and
-    with what digest. parents: for each fork, on its path and off it, the fork that it left, and the
-    LSN and the commits there.
-    """
-
-    fork: int
-    lsn: int
-    commits: int
-    digest: int
-    parents: dict[int, tuple[int, int, int]]
-    anchors: dict[int, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """A log of an earlier primary that is whole, and where intact bytes of it lie: at the new
-    primary, at the secondary.
-    """
-
-    file: int
-    header: BackupHeader
-    commits: int
-    primary: bool
-    secondary: bool
 
 
 @dataclass(slots=True)
 class Violation:
     time_us: int
     db: int
-    invariant: str  # a key of INVARIANTS
+    invariant: str  # a key of laws.INVARIANTS
     detail: str
 
 
@@ -277,14 +226,9 @@ class Witness:
         d = self._databases[db]
         d.clear()
         d.promoted, d.primary_fork = False, fork
-        d.exists, d.fork, d.lsn, d.commits, d.base_lsn, d.has_base = (
-            True,
-            fork,
-            lsn,
-            commits,
-            base_lsn,
-            True,
-        )
+        d.exists = d.has_base = True
+        d.fork, d.lsn, d.commits = fork, lsn, commits
+        d.base_lsn = base_lsn
         self._afresh(t, d)
 
     def succeeded(
@@ -313,10 +257,8 @@ class Witness:
         d = self._databases[db]
         d.exists, d.fork, d.lsn = True, copy.fork, copy.redo_lsn
         d.commits = d.claimed = commits
-        d.base_lsn, d.has_base = (
-            copy.differential_base_lsn,
-            copy.differential_base_lsn != 0,
-        )
+        d.base_lsn = copy.differential_base_lsn
+        d.has_base = d.base_lsn != 0
         self._afresh(t, d)
 
     def lineage(
@@ -326,7 +268,7 @@ class Witness:
         which begins at that LSN.
         """
         parents = dict(self._databases[db].parents)
-        parents[fork] = (parents[fork][0], lsn, reading.commits)
+        parents[fork] = Branch(parents[fork].left, lsn, reading.commits)
         anchors = dict(self._databases[db].anchors)
         return Lineage(
             fork, lsn, reading.commits, reading.digest, parents, anchors
@@ -357,72 +299,14 @@ class Witness:
 
     def handed_over(self, t: int, db: int, handed: HandOver) -> None:
         """Check a file that the engine is about to open for restore."""
-        file, content = handed.file, handed.content
-        attempts_in_store, bytes_intact = (
-            handed.attempts_in_store,
-            handed.bytes_intact,
-        )
-        validated = handed.validated
         d = self._databases[db]
-        f = d.files.get(file)
-        before = d.strays.get(file, 0) if f is None else f.attempts
-        if attempts_in_store <= before:
-            self._fault(
-                t,
-                d,
-                "attempts",
-                f"file {file}: {attempts_in_store} in the store, {before} at the last read",
-            )
-        if (
-            not bytes_intact
-            and self._validated
-            and (not validated or f is None or f.spoilt)
-        ):
-            self._fault(
-                t,
-                d,
-                "damaged_file",
-                f"file {file}: handed over, validated {int(validated)}",
-            )
-        if d.promoted:
-            self._fault(
-                t, d, "after_promotion", f"file {file}: handed over"
-            )
+        for law in broken_by_hand_over(d, handed, self._validated):
+            self._broken(t, d, law)
+        f = d.files.get(handed.file)
         if f is None:
-            d.strays[file] = attempts_in_store
-            if file in d.foreign:
-                self._fault(
-                    t,
-                    d,
-                    "wrong_fork",
-                    f"file {file}: fork {d.foreign[file]}, the primary is on {d.primary_fork}",
-                )
-            return
-        f.attempts = attempts_in_store
-        f = d.files.get(content, f)
-        if f.kind is _FULL or not d.exists:
-            return
-        if f.restored and f.last_lsn <= d.lsn:
-            self._fault(
-                t,
-                d,
-                "replayed_twice",
-                f"file {file}: ends at {f.last_lsn}, position {d.lsn}",
-            )
-        elif f.fork != d.fork and not d.on_path(f.fork, d.fork, d.lsn):
-            self._fault(
-                t,
-                d,
-                "wrong_fork",
-                f"file {file}: fork {f.fork}, position {d.fork, d.lsn}",
-            )
-        elif f.first_lsn > d.lsn and f.kind is _LOG:
-            self._fault(
-                t,
-                d,
-                "gap",
-                f"file {file}: begins at {f.first_lsn}, position {d.lsn}",
-            )
+            d.strays[handed.file] = handed.attempts_in_store
+        else:
+            f.attempts = handed.attempts_in_store
 
     def restored(
         self,
@@ -440,114 +324,58 @@ class Witness:
         if d.promoted:
             self._fault(t, d, "after_promotion", f"file {file}: restored")
             return
-        d.hung_commits = -1
         f = d.files.get(file)
-        full = f is not None and f.kind is _FULL
-        if (
-            not full
-            and d.exists
-            and (
-                state.redo_lsn < d.lsn
-                or (
-                    state.fork != d.fork
-                    and not d.on_path(state.fork, d.fork, d.lsn)
-                )
-            )
-        ):
-            self._fault(
-                t,
-                d,
-                "regression",
-                f"file {file}: {d.fork, d.lsn} -> {state.fork, state.redo_lsn}",
-            )
+        reaches = 0 if f is None else f.commits
+        if stop_commits is not None:
+            reaches = min(reaches, stop_commits)
+        prefix = reading.digest == d.digest(state.fork, reading.commits)
+        seen = RestoreSeen(file, f, state, reading.commits, reaches, prefix)
+        for law in broken_by_restore(d, seen, self._validated):
+            self._broken(t, d, law)
+        quiet = self._stands_where(d, seen)
         if f is not None:
-            reaches = (
-                f.commits
-                if stop_commits is None
-                else min(f.commits, stop_commits)
-            )
-            self._check_file(t, d, file, f, state, reaches)
-            d.claimed = f.commits if full else max(d.claimed, reaches)
-        sound = reading.digest == d.digest(state.fork, reading.commits)
-        if not self._validated:
-            pass
-        elif not sound:
-            self._fault(
-                t,
-                d,
-                "prefix",
-                f"file {file}: {reading.commits} commits, but not the primary's",
-            )
-        elif f is not None and reading.commits != reaches:
-            self._fault(
-                t,
-                d,
-                "short_restore",
-                f"file {file}: {reading.commits} commits of {reaches}",
-            )
-            sound = False
+            f.restored = True
+            d.claimed = f.commits if seen.full else max(d.claimed, reaches)
+        if not quiet:
+            self._afresh(t, d)
+
+    def _stands_where(self, d: History, seen: RestoreSeen) -> bool:
+        """Note where the database stands after a restore. Return whether that is nothing new for
+        what would survive.
+        """
+        state = seen.state
+        sound = seen.prefix and (seen.whole or not self._validated)
         quiet = (
             sound
             and d.sound
-            and not full
+            and not seen.full
             and d.exists
             and state.redo_lsn <= d.site.lsn
             and not d.site.by_logs
             and not d.host.by_logs
         )
-        d.exists, d.sound, d.fork, d.lsn, d.commits = (
-            True,
-            sound,
-            state.fork,
-            state.redo_lsn,
-            reading.commits,
-        )
-        base_lsn = state.differential_base_lsn
-        if full:
-            assert f is not None
-            d.base_lsn, d.has_base = (
-                (f.first_lsn, False) if f.copy_only else (base_lsn, True)
-            )
-        elif base_lsn != d.base_lsn and (
-            base_lsn or d.has_base
-        ):  # a log has brought it
-            d.base_lsn, d.has_base = base_lsn, base_lsn != 0
-            quiet = False
-        if not quiet:
-            self._afresh(t, d)
+        d.hung_commits = -1
+        d.exists = True
+        d.sound = sound
+        d.fork, d.lsn = state.fork, state.redo_lsn
+        d.commits = seen.commits
+        same_base = self._carries(d, seen)
+        return quiet and same_base
 
-    def _check_file(
-        self,
-        t: int,
-        d: History,
-        file: int,
-        f: SurvivingFile,
-        state: RestoreState,
-        reaches: int,
-    ) -> None:
-        if (
-            f.restored
-            and f.kind is not _FULL
-            and f.first_lsn < f.last_lsn <= d.lsn
-        ):
-            self._fault(
-                t,
-                d,
-                "replayed_twice",
-                f"file {file}: restored again, position {d.lsn}",
-            )
-        short = state.redo_lsn != f.last_lsn and reaches == f.commits
-        if self._validated and (
-            short or state.redo_lsn > f.last_lsn or state.fork != f.fork
-        ):
-            ends = f"file ends at {f.fork, f.last_lsn}"
-            self._fault(
-                t,
-                d,
-                "position",
-                f"file {file}: database at {state.fork, state.redo_lsn}, {ends}",
-            )
-        f.restored = True
+    def _carries(self, d: History, seen: RestoreSeen) -> bool:
+        """Note which base the database carries after a restore. Return whether it is the one that
+        it carried before, or a full has brought it.
+        """
+        base_lsn = seen.state.differential_base_lsn
+        if seen.full:
+            assert seen.known is not None
+            d.has_base = not seen.known.copy_only
+            d.base_lsn = base_lsn if d.has_base else seen.known.first_lsn
+            return True
+        if base_lsn == d.base_lsn or not (base_lsn or d.has_base):
+            return True
+        d.base_lsn, d.has_base = base_lsn, base_lsn != 0
+        return False
 
     def restore_failed(self, t: int, db: int, state: RestoreState) -> None:
         """Check a restore that the engine refused or that was killed: the database must stand where
@@ -560,14 +388,9 @@ class Witness:
             d.exists = d.has_base = False
             d.fork = d.lsn = d.commits = d.base_lsn = d.claimed = 0
             self._afresh(t, d)
-        elif state.fork != d.fork or state.redo_lsn != d.lsn:
-            moved = f"{d.fork, d.lsn} -> {state.fork, state.redo_lsn}"
-            self._fault(
-                t,
-                d,
-                "position",
-                f"a failed restore moved the database: {moved}",
-            )
+            return
+        for law in broken_by_failed_restore(d, state):
+            self._broken(t, d, law)
 
     def stops_at(self, db: int, lsns: Iterable[int]) -> None:
         """Record that the secondary is not set up for changes in the primary's log at these LSNs:
@@ -608,49 +431,20 @@ class Witness:
             )
             return
         n = reading.commits
-        sound = reading.digest == d.digest(d.fork, n)
-        if not sound or n < d.claimed:
+        prefix = reading.digest == d.digest(d.fork, n)
+        if not prefix or n < d.claimed:
             self._emit(
-                "truth.silent_recovery", t, db, (d.claimed, n, int(sound))
+                "truth.silent_recovery", t, db, (d.claimed, n, int(prefix))
             )
-        if not sound and self._validated:
-            self._fault(
-                t,
-                d,
-                "prefix",
-                f"promoted with {n} commits, but not the primary's",
-            )
-        _, could = self.survivable(db, drained_class, acknowledged_commits)
-        if drained_class == "site" and d.due_commits >= 0:
-            could = min(could, d.due_commits)
-        if d.stops_lsn >= 0:
-            could = min(could, d.commits_before(d.stops_lsn))
-        if d.hung_commits >= 0:
-            could = min(could, d.hung_commits)
-        if d.stop_commits >= 0:
-            could = min(could, d.stop_commits)
-        if n < could:
-            self._fault(
-                t,
-                d,
-                "short_recovery",
-                f"promoted with {n} commits, {could} had survived ({drained_class})",
-            )
-        if 0 <= d.stop_commits < n:
-            self._fault(
-                t,
-                d,
-                "past_the_stop",
-                f"promoted with {n} commits, {d.stop_commits} were ordered",
-            )
-        if n > acknowledged_commits:
-            self._fault(
-                t,
-                d,
-                "unacknowledged",
-                f"promoted with {n} commits, {acknowledged_commits} acknowledged",
-            )
-        d.parents[fork] = (d.fork, d.lsn, n)
+        _, survived = self.survivable(
+            db, drained_class, acknowledged_commits
+        )
+        seen = PromotionSeen(
+            n, survived, drained_class, acknowledged_commits, prefix
+        )
+        for law in broken_by_promotion(d, seen, self._validated):
+            self._broken(t, d, law)
+        d.parents[fork] = Branch(d.fork, d.lsn, n)
         d.log_lsn = d.lsn
         d.clear()
         d.promoted, d.primary_fork = True, fork
@@ -677,15 +471,10 @@ class Witness:
         other.
         """
         d = self._databases[db]
-        sound = reading.digest == d.digest(fork, reading.commits)
-        if reading.commits != commits or not (sound or not self._validated):
-            held = "the primary's" if sound else "not the primary's"
-            self._fault(
-                t,
-                d,
-                "beside",
-                f"restored beside with {reading.commits} commits, {held}; {commits} were before",
-            )
+        prefix = reading.digest == d.digest(fork, reading.commits)
+        seen = CopiedBack(reading.commits, commits, prefix)
+        for law in broken_by_copying_back(seen, self._validated):
+            self._broken(t, d, law)
 
     def writes_changed(self, t: int, db: int) -> None:
         """Record that commits are refused from now on, or go on: the instant of the first commit
@@ -751,6 +540,9 @@ class Witness:
     def told_otherwise(self, t: int, db: int, difference: str) -> None:
         """Record that a spot check found rows of a fast path that differ from the machine."""
         self._fault(t, self._databases[db], "fast_path", difference)
+
+    def _broken(self, t: int, d: History, law: BrokenLaw) -> None:
+        self._fault(t, d, law.invariant, law.detail)
 
     def _fault(
         self, t: int, d: History, invariant: str, detail: str

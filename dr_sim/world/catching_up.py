@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 from dr_sim.backups.chain import Fit, applies, leads_to
 from dr_sim.backups.model import Kind, RestoreState
 from dr_sim.engines.port import EngineError, WitnessReading
-from dr_sim.oracle.witness import Lineage
+from dr_sim.oracle.witnessed import Lineage
 from dr_sim.world.backup_file import BackupFile, CarriedFile, LeftFile
 from dr_sim.world.left_behind import left_at
 
@@ -83,8 +83,8 @@ def look_behind(
     if spec.log.kind == "none":
         return WhySeeded.NO_LOGS
     forks = {
-        fork: (parent, lsn)
-        for fork, (parent, lsn, _) in lineage.parents.items()
+        fork: (branch.left, branch.lsn)
+        for fork, branch in lineage.parents.items()
     }
     if not leads_to(state.fork, state.redo_lsn, lineage.fork, forks):
         return WhySeeded.FURTHER
@@ -170,6 +170,6 @@ def _order(file: CarriedFile) -> tuple[int, int, int]:
 
 def _is_right(pair: Pair, index: int, lineage: Lineage) -> bool:
     """Return whether the new primary holds what its logs say, no less and nothing else."""
-    parent = lineage.parents[lineage.fork][0]
+    parent = lineage.parents[lineage.fork].left
     held = WitnessReading(lineage.commits, lineage.digest)
     return pair.context.witness.is_prefix(index, parent, held)

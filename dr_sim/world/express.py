@@ -25,7 +25,7 @@ from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.shipping import fits, ship
 from dr_sim.machines import Machine
-from dr_sim.oracle.witness import LastOfStretch
+from dr_sim.oracle.witnessed import LastOfStretch
 from dr_sim.recovery.absorb import absorb, window_alarm_goes_to_us
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.scenario.schedule import next_start

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dr_sim.engines.port import EngineError
-from dr_sim.oracle.witness import Lineage
+from dr_sim.oracle.witnessed import Lineage
 from dr_sim.units import HOUR_US, SECOND_US
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile

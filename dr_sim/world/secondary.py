@@ -16,7 +16,7 @@ from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.own_errors import refusal as own_refusal
 from dr_sim.engines.port import EngineError, RestoreOp
-from dr_sim.oracle.witness import HandOver
+from dr_sim.oracle.witnessed import HandOver
 from dr_sim.record.kinds import KIND_ID
 from dr_sim.scenario.model import BackupCost
 from dr_sim.units import MINUTE_US

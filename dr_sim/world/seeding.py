@@ -7,7 +7,7 @@ from typing import Any
 
 from dr_sim.backups.model import Kind
 from dr_sim.engines.port import BackupOrder
-from dr_sim.oracle.witness import Carried
+from dr_sim.oracle.witnessed import Carried
 from dr_sim.world.backup_file import FILE_BITS
 from dr_sim.world.catching_up import Behind
 from dr_sim.world.context import Context

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import Kind, RestoreState
 from dr_sim.engines.port import BackupOrder, EngineError
-from dr_sim.oracle.witness import Lineage
+from dr_sim.oracle.witnessed import Lineage
 from dr_sim.world.catching_up import Behind, look_behind
 from dr_sim.world.context import Context
 from dr_sim.world.primary_database import PrimaryDatabase
@@ -137,7 +137,7 @@ def _copy_beside(
         pair.context.scenario.databases[index].name,
     )
     state = pair.secondary.copies.standing(index)
-    parent = lineage.parents[lineage.fork][0]
+    parent = lineage.parents[lineage.fork].left
     if state is None:
         return None
     if (state.fork, state.redo_lsn) != (parent, lineage.lsn):
@@ -161,7 +161,7 @@ def _stands_at(
     engine, name = context.primary_engine, db.spec.name
     if db.spec.log.kind == "none":
         return False
-    parent = lineage.parents[lineage.fork][0]
+    parent = lineage.parents[lineage.fork].left
     state = engine.state(name)
     if not state.exists or (state.fork, state.redo_lsn) != (
         parent,

@@ -15,7 +15,7 @@ from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.plain import summary_json
-from dr_sim.oracle.witness import Lineage
+from dr_sim.oracle.witnessed import Lineage
 from dr_sim.record.journal import Row
 from dr_sim.record.pairs import pair_of
 from dr_sim.results.run_folder import read_results, write_results
