@@ -260,7 +260,7 @@ def _due(d: History, seen: PromotionSeen) -> int:
 
 # ---- what is copied back
 @dataclass(frozen=True, slots=True)
-class CopiedBack:
+class BesideSeen:
     """Commits that a database restored beside the service holds, and those before the mistake,
     which it should hold. prefix: whether it holds a prefix of the primary's history.
     """
@@ -271,7 +271,7 @@ class CopiedBack:
 
 
 def broken_by_copying_back(
-    seen: CopiedBack, validated: bool
+    seen: BesideSeen, validated: bool
 ) -> Iterator[BrokenLaw]:
     """Yield what is wrong with a database from which what was lost is about to be copied back.
     validated: files are validated before they are restored.

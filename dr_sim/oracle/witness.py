@@ -21,8 +21,8 @@ from dataclasses import dataclass
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.oracle.laws import (
+    BesideSeen,
     BrokenLaw,
-    CopiedBack,
     PromotionSeen,
     RestoreSeen,
     broken_by_copying_back,
@@ -472,7 +472,7 @@ class Witness:
         """
         d = self._databases[db]
         prefix = reading.digest == d.digest(fork, reading.commits)
-        seen = CopiedBack(reading.commits, commits, prefix)
+        seen = BesideSeen(reading.commits, commits, prefix)
         for law in broken_by_copying_back(seen, self._validated):
             self._broken(t, d, law)
 
