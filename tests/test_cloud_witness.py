@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.cloud import api, drift, jobs, manager, mapping, mirror, out, pending
+from dr_sim.cloud.commands import Notify
 from dr_sim.cloud.words import JobMove, JobState
 from dr_sim.loading import load_scenario
 from dr_sim.machines import Command, Event, SaveAll
@@ -253,6 +254,27 @@ def test_a_planted_bug_is_caught(
         SOUND.add((more, base))
     plant(monkeypatch)
     assert caught in broken(world(tmp_path, more, base))
+
+
+UNHEARD = "events: [{at: 1 h, agent_silent: {site: A, duration: 3 h}}]\n"
+
+
+def test_a_job_of_which_nobody_hears_is_told_at_its_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change is done, and nobody can hear it: it is known as overdue, later than drift is told of
+    otherwise. A manager that tells nothing at all is caught.
+    """
+    base = BASE.replace("time_limit: 4 min", "time_limit: 30 min")
+    assert broken(world(tmp_path, UNHEARD, base)) == set()
+    nobody_is_told(monkeypatch)
+    real = out.Out.all
+
+    def without_notices(self: out.Out, texts: dict[str, str]) -> list[Command]:
+        return [each for each in real(self, texts) if not isinstance(each, Notify)]
+
+    monkeypatch.setattr(out.Out, "all", without_notices)
+    assert broken(world(tmp_path, UNHEARD, base)) == {"cloud 15"}
 
 
 def test_a_store_that_is_put_back_must_know_what_it_knew_when_the_copy_was_made(

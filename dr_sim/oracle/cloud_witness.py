@@ -12,6 +12,7 @@ manager.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from dr_sim.units import MINUTE_US, clock
 _ENDS = ("done", "failed", "killed", "died", "escaped")
 _LAST = ("done", "failed", "cancelled")
 _READ = "read"
+_SILENT = re.compile(r"the agents of (\w+) are silent")
 _KINDS = (
     "cloud.Called",
     "cloud.CallsAlike",
@@ -515,6 +517,7 @@ def _told(journal: Journal, scenario: Scenario) -> Iterator[CloudBreach]:
         notices[row.entity].append(row.time_us)
     down = _down(journal)
     unseen = _unseen(journal, len(spec.networks))
+    unheard = _unheard(journal)
     for e in _episodes(journal, scenario):
         grace = spec.jobs.retry_us + MINUTE_US
         if any(
@@ -524,6 +527,11 @@ def _told(journal: Journal, scenario: Scenario) -> Iterator[CloudBreach]:
             if not spec.mirror.audit_us:
                 continue  # nobody looks, so nobody can know
             grace += 2 * spec.mirror.audit_us + spec.mirror.limit_us
+        if any(
+            e.since_us - MINUTE_US <= us <= e.onset_us
+            for us in unheard[e.network]
+        ):  # of a job that nobody hears it is known at its limit
+            grace += spec.jobs.time_limit_us
         deadline = e.onset_us + grace
         overlaps = [min(b, e.end_us) - max(a, e.since_us) for a, b in down]
         deadline += sum(us for us in overlaps if us > 0)
@@ -605,6 +613,22 @@ def _unseen(journal: Journal, networks: int) -> dict[int, list[int]]:
     for network in range(networks):
         found[network] += everywhere
         found[network] += _taken_over(journal, network, found[network])
+    return found
+
+
+def _unheard(journal: Journal) -> dict[int, list[int]]:
+    """By network, when a script was done and no manager could hear it: the agents of its site were
+    silent.
+    """
+    silent: dict[str, int] = defaultdict(int)
+    found: dict[int, list[int]] = defaultdict(list)
+    for row in journal.rows("truth.event", "truth.cloud_script"):
+        v = row.values
+        if row.kind == "truth.cloud_script":
+            if v["what"] == "done" and silent[v["site"]]:
+                found[row.entity].append(row.time_us)
+        elif agents := _SILENT.search(v["detail"]):
+            silent[agents[1]] += 1 if v["begins"] else -1
     return found
 
 
