@@ -110,7 +110,7 @@ def test_the_sla_is_drawn_where_exposure_is(two_weeks: Path) -> None:
 def test_every_chart_is_told_in_words(two_weeks: Path) -> None:
     page = two_weeks.read_text(encoding="utf-8")
     labels = re.findall(r'role="img" aria-label="([^"]+)"', page)
-    assert len(labels) == 12  # with which site is the primary, and the time unprotected
+    assert len(labels) == 13  # with which site is the primary, and the time unprotected
     assert all(len(label) > 30 for label in labels)
 
 
@@ -339,7 +339,7 @@ def test_it_lives_offline_in_a_real_browser(browser: Any, two_weeks: Path) -> No
     browser.get(two_weeks.as_uri())
     assert browser.execute_async_script(WAIT_FOR_CHARTS)
     charts = browser.find_elements(By.CSS_SELECTOR, "main figure")
-    assert len(charts) == 12
+    assert len(charts) == 13
     assert all(chart.size["height"] > 60 for chart in charts)
 
     whole = browser.execute_script(TIME_RANGE)

@@ -17,6 +17,7 @@ import numpy as np
 
 from dr_sim.figures import style
 from dr_sim.measures.exposure import Curve
+from dr_sim.measures.falling import Falling
 from dr_sim.units import SECOND_US, clock
 
 MOST_POINTS = 8_000  # of one curve
@@ -103,7 +104,7 @@ def packed(x_us: Any, y: Any) -> dict[str, list[Any]]:
 
 
 def points_of(
-    curve: Curve, most: int = MOST_POINTS
+    curve: Curve | Falling, most: int = MOST_POINTS
 ) -> dict[str, list[Any]]:
     """A curve of durations, broken where it is not defined."""
     x, y = np.empty(0), np.empty(0)

@@ -28,10 +28,10 @@ from dr_sim.figures.charts import (
 )
 from dr_sim.figures.style import ALERT_MARKS
 from dr_sim.figures.views import Views
-from dr_sim.measures.exposure import Curve
 from dr_sim.measures.lag import Backlog, backlog
 from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Tables
+from dr_sim.measures.whole import AnyCurve
 from dr_sim.scenario.model import SlaLine
 from dr_sim.units import DAY_US, SECOND_US, clock
 from dr_sim.words import counted, instant, size
@@ -139,7 +139,7 @@ class Timeline:
         return names.index(line.database)
 
     # ---- parts
-    def _lane(
+    def lane(
         self,
         y: dict[str, Any],
         marks: list[dict[str, Any]],
@@ -176,8 +176,8 @@ class Timeline:
             "of": database,
         }
 
-    def _of_each(
-        self, curve: Callable[[str], Curve]
+    def of_each(
+        self, curve: Callable[[str], AnyCurve]
     ) -> dict[int, dict[str, list[Any]]] | None:
         """The curves of single databases, for the selector; None if nothing is to be chosen."""
         names = self._choices
@@ -202,7 +202,7 @@ class Timeline:
                 self.seen.legs, stretches, strict=True
             )
         ]
-        spec = self._lane({"rows": names}, [_bars(rows, "grey")])
+        spec = self.lane({"rows": names}, [_bars(rows, "grey")])
         told = "; ".join(
             f"{words} from {self.when(begin)}"
             for begin, _, words in stretches
@@ -233,7 +233,7 @@ class Timeline:
                 self._bar(row, h.begin_us, end_us, words, h.database)
             )
         marks = [_bars(rows[False], "red"), _bars(rows[True], "black")]
-        spec = self._lane({"rows": labels or ["nothing"]}, marks)
+        spec = self.lane({"rows": labels or ["nothing"]}, marks)
         listed = "; ".join(
             f"{h.what.replace('_', ' ')} {self.when(h.begin_us)}"
             for h in happenings[:12]
@@ -300,7 +300,7 @@ class Timeline:
         if joined:
             rows[Kind.LOG] = self._joined(rows[Kind.LOG])
         marks = [_bars(rows[kind], colours[kind]) for kind in order]
-        spec = self._lane({"rows": list(words.values())}, marks)
+        spec = self.lane({"rows": list(words.values())}, marks)
         told = ", ".join(counted(seen[kind], words[kind]) for kind in order)
         note = " Logs close together are drawn as one." if joined else ""
         return Chart("backups", "Backups", f"{told}.{note}", spec)
@@ -365,7 +365,7 @@ class Timeline:
             f"{size(sum(int(v.t['truth.transfer_bytes']['bytes'].sum()) for v in self.seen.legs))} "
             f"crossed a link of {capacity:g} Mbit/s; it was "
             f"{f'down for {clock(total)}' if total else 'never down'}.",
-            self._lane(
+            self.lane(
                 {"kind": "number", "title": "Mbit/s", "least": 0.001}, marks
             ),
         )
@@ -375,7 +375,7 @@ class Timeline:
         lag = whole.replay_lag()
         looks = LineStyle("replay lag", "blue", width=1.5)
         marks = [
-            line(points_of(lag), looks, self._of_each(whole.replay_lag))
+            line(points_of(lag), looks, self.of_each(whole.replay_lag))
         ]
         marks.append(
             level(self.scenario.danger_us, "danger", "red", "dashed")
@@ -384,7 +384,7 @@ class Timeline:
             "replay",
             "Replay: how far the secondary was behind",
             f"Replay lag was at most {clock(lag.max_us())}.",
-            self._lane({"kind": "duration", "title": ""}, marks),
+            self.lane({"kind": "duration", "title": ""}, marks),
         )
 
     @cached_property
@@ -417,9 +417,9 @@ class Timeline:
             line(
                 points_of(believed_in),
                 believed,
-                self._of_each(whole.reported),
+                self.of_each(whole.reported),
             ),
-            line(points_of(seen), looks, self._of_each(whole.exposure)),
+            line(points_of(seen), looks, self.of_each(whole.exposure)),
         ]
         dashes = cycle(("solid", "dotdash", "dotted", "dashed"))
         for j in lines:
@@ -442,7 +442,7 @@ class Timeline:
         if window_us is None and highest_us > FAR_BEYOND * ordinary_us > 0:
             y["most"] = 1.5 * ordinary_us / MS_US
             title += f" (after a failure up to {clock(highest_us)}, beyond the axis)"
-        return Chart("exposure", title, words, self._lane(y, marks, 260))
+        return Chart("exposure", title, words, self.lane(y, marks, 260))
 
     def _ordinary_us(self, bounds: Iterable[int]) -> int:
         """Return the highest exposure before the first failure, or the highest bound."""
@@ -479,7 +479,7 @@ class Timeline:
             f"At most {counted(landing.most, 'log')}{of} waited to land and {restoring.most:,} "
             f"to be restored; staging was {held}."
         )
-        spec = self._lane(
+        spec = self.lane(
             {"kind": "number", "title": "logs", "least": 1}, marks, 170
         )
         return Chart("backlog", "Backlog and staging", words, spec)
@@ -552,7 +552,7 @@ class Timeline:
             "alerts",
             "Alerts",
             told,
-            self._lane({"rows": names or ["none"]}, marks),
+            self.lane({"rows": names or ["none"]}, marks),
         )
 
     def _subject(self, database: int) -> str:

@@ -16,6 +16,7 @@ from dr_sim.figures.charts import Chart, waterfall
 from dr_sim.figures.failover import zoom_window
 from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import Views
+from dr_sim.figures.ways import way_charts
 from dr_sim.measures.summary.types import (
     AlertSummary,
     CurveSummary,
@@ -59,7 +60,7 @@ def report_html(
     """Return the page. examined: which assumptions flip the verdict, if known."""
     summary, seen = shown.summary, timeline.seen
     scenario = seen.whole.scenario
-    lanes, shares = timeline.lanes, timeline.shares
+    lanes, shares = _with_ways(timeline), timeline.shares
     failovers, _ = shown_and_summed(summary.failovers)
     parts = [_failover(f, summary, scenario) for f in failovers]
     charts = [
@@ -93,6 +94,13 @@ def report_html(
         resolved=dump_resolved(scenario),
         examined=examined,
     )
+
+
+def _with_ways(timeline: Timeline) -> list[Chart]:
+    """Return the lanes, those of the ways back behind exposure."""
+    lanes = timeline.lanes
+    place = [chart.key for chart in lanes].index("exposure") + 1
+    return [*lanes[:place], *way_charts(timeline), *lanes[place:]]
 
 
 @dataclass(slots=True)

@@ -10,12 +10,18 @@ import numpy as np
 import pytest
 
 from dr_sim.cli.main import main
+from dr_sim.figures.charts import Chart
+from dr_sim.figures.timeline import Timeline
+from dr_sim.figures.views import views_of
+from dr_sim.figures.ways import way_charts
 from dr_sim.loading import load_scenario
 from dr_sim.measures.each_way import exposure_of_place, open_ways, outage_of_place
 from dr_sim.measures.outage_now import outage_at
 from dr_sim.measures.verdict import Outcome
 from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.runs.run import Result, run
+from dr_sim.scenario.model import SlaLine
+from dr_sim.units import clock
 
 from .runs import DAY, HOUR, MINUTE, SCENARIOS, SECOND, at, failover, ran
 
@@ -202,3 +208,48 @@ def test_lines_on_one_copy_are_judged_in_one_run_and_in_many(tmp_path: Path) -> 
     summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     lines = summary["verdict"]["lines"]
     assert {line["id"]: line["outcome"] for line in lines} == outcomes
+
+
+# ---- on the page
+def lines_of(chart: Chart) -> tuple[list[int], list[int | None]]:
+    """The instants (ms) and values (ms) of a lane's line."""
+    (mark,) = [mark for mark in chart.spec["marks"] if mark["type"] == "line"]
+    return np.cumsum(mark["x"]).tolist(), mark["y"]
+
+
+def closed_in(chart: Chart) -> list[list[float]]:
+    return [item for m in chart.spec["marks"] if m["type"] == "spans" for item in m["items"]]
+
+
+def test_each_way_has_a_lane_which_breaks_off_where_it_is_closed() -> None:
+    timeline = Timeline(views_of(ran("negative/last_way_closes").whole))
+    service, near, vault = way_charts(timeline)
+    ms = 1_000
+    assert closed_in(service) == closed_in(vault) == [[at(1, "14:00") / ms, DAY / ms]]
+    assert closed_in(near) == [[at(1, "11:00") / ms, DAY / ms]]
+    for chart, until in ((service, "14:00"), (near, "11:00"), (vault, "14:00")):
+        x, y = lines_of(chart)
+        assert x[-1] == at(1, until) / ms
+        assert max(value for value in y if value is not None) < DAY / ms
+    assert "by promoting near" in near.title
+    assert "by a restore from vault" in vault.title
+    assert near.words.endswith("for 13 h 00 there was no way back.")
+
+
+def test_one_way_has_no_second_lane_and_the_bounds_are_drawn() -> None:
+    (service,) = way_charts(Timeline(views_of(ran("stores/vault_only").whole)))
+    labels = [mark["label"] for mark in service.spec["marks"] if mark["type"] == "level"]
+    assert labels == [f"SLA outage {clock(line.bound)}" for line in outage_lines("vault_only")]
+
+
+def outage_lines(name: str) -> list[SlaLine]:
+    return [line for line in ran(f"stores/{name}").scenario.sla if line.measure == "outage"]
+
+
+def test_a_bound_on_one_copy_stands_in_its_own_lane(tmp_path: Path) -> None:
+    result = played(tmp_path, ONE + LINES)
+    drawn = [
+        [mark["label"] for mark in chart.spec["marks"] if mark["type"] == "level"]
+        for chart in way_charts(Timeline(views_of(result.whole)))
+    ]
+    assert drawn == [[], [], ["SLA slow 5:00"]]
