@@ -6,8 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.scenario.fields import DatabaseName, Duration, Params
+from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
+from dr_sim.scenario.named import DatabaseName
+from dr_sim.scenario.quantities import Duration
 from dr_sim.world.occurrence import Occurrence
 
 

@@ -7,8 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import befall, draw_mishap
-from dr_sim.scenario.fields import Law, Params, Times
+from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind
+from dr_sim.scenario.laws import Law
+from dr_sim.scenario.quantities import Times
 from dr_sim.world.cloud.agents import Mishap
 from dr_sim.world.occurrence import Occurrence
 

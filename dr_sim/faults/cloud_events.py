@@ -9,9 +9,11 @@ from pydantic import Field
 
 from dr_sim.cloud.words import JobKind
 from dr_sim.scenario.cloud_model import OPERATIONS
-from dr_sim.scenario.fields import Law, Params, Ppm, Times, did_you_mean
+from dr_sim.scenario.fields import Params, did_you_mean
 from dr_sim.scenario.kind import RestOfScenario
+from dr_sim.scenario.laws import Law
 from dr_sim.scenario.model import Law as LawValue
+from dr_sim.scenario.quantities import Ppm, Times
 from dr_sim.units import MINUTE_US
 from dr_sim.world.cloud.agents import Mishap
 from dr_sim.world.cloud.front import Disturbance

@@ -8,8 +8,9 @@ from pydantic import Field
 
 from dr_sim.faults.damage import draw_extent, hurt
 from dr_sim.scenario.bounds import MOST_FILES
-from dr_sim.scenario.fields import DatabaseName, Params
+from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import COPY, EventKind, Explains
+from dr_sim.scenario.named import DatabaseName
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.occurrence import Occurrence
 

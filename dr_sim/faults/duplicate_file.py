@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from dr_sim.backups.names import backup_name
-from dr_sim.scenario.fields import DatabaseName, Duration, Params, default
+from dr_sim.scenario.fields import Params, default
 from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
+from dr_sim.scenario.named import DatabaseName
+from dr_sim.scenario.quantities import Duration
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.occurrence import Occurrence

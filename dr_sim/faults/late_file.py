@@ -5,8 +5,10 @@ from __future__ import annotations
 from pydantic import Field
 
 from dr_sim.scenario.bounds import MOST_FILES
-from dr_sim.scenario.fields import DatabaseName, Law, Params
+from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import COPY, EventKind, Explains
+from dr_sim.scenario.laws import Law
+from dr_sim.scenario.named import DatabaseName
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.occurrence import Occurrence
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from dr_sim.scenario.fields import DatabaseName, MachineName, Params, refuse
+from dr_sim.scenario.fields import Params, refuse
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
+from dr_sim.scenario.named import DatabaseName, MachineName
 from dr_sim.world.occurrence import Occurrence
 
 if TYPE_CHECKING:

@@ -11,17 +11,17 @@ from typing import Annotated, Any
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from dr_sim.scenario.fields import (
-    DatabaseName,
-    Law,
     Params,
     Quantity,
-    Size,
     default,
     did_you_mean,
     refuse,
 )
 from dr_sim.scenario.kind import PRIMARY, EventKind
+from dr_sim.scenario.laws import Law
 from dr_sim.scenario.mistakes import NOTHING, MistakeWay
+from dr_sim.scenario.named import DatabaseName
+from dr_sim.scenario.quantities import Size
 from dr_sim.scenario.values import CopyCost
 from dr_sim.world.mistakes import ReplyToMistake
 from dr_sim.world.occurrence import Occurrence

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dr_sim.scenario.fields import Law, Loss, Params
+from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import COPY, EventKind, Explains
+from dr_sim.scenario.laws import Law
+from dr_sim.scenario.quantities import Loss
 from dr_sim.world.occurrence import Occurrence
 
 

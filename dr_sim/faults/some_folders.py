@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from pydantic import Field
 
-from dr_sim.scenario.fields import FolderName, GroupName, Law, Params
+from dr_sim.scenario.fields import Params
+from dr_sim.scenario.laws import Law
+from dr_sim.scenario.named import FolderName, GroupName
 from dr_sim.world.folder import Folder
 from dr_sim.world.occurrence import Occurrence
 

@@ -9,8 +9,10 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.scenario.bounds import MOST_FILES
-from dr_sim.scenario.fields import DatabaseName, Params, Ppm, default
+from dr_sim.scenario.fields import Params, default
 from dr_sim.scenario.kind import COPY, EventKind, Explains
+from dr_sim.scenario.named import DatabaseName
+from dr_sim.scenario.quantities import Ppm
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.occurrence import Occurrence
 

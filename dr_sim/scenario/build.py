@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dr_sim import units
-from dr_sim.scenario import fields, model, schema, times
+from dr_sim.scenario import model, quantities, schema, times
 from dr_sim.scenario.backup_stores import PRIMARY_SHARE, with_delays
 from dr_sim.scenario.cloud_keys import cloud_of
 from dr_sim.scenario.events import FaultLine
@@ -264,13 +264,13 @@ def scenario(
             root.engine.timing,
         ),
         new_secondary_us=None
-        if root.after_failover.new_secondary == fields.NEVER
+        if root.after_failover.new_secondary == quantities.NEVER
         else root.after_failover.new_secondary,
         manager_restart_us=root.manager.restart_after,
         danger_us=root.danger.above,
         danger_grace_us=root.danger.grace,
         danger_outage_us=None
-        if root.danger.outage_above == fields.NEVER
+        if root.danger.outage_above == quantities.NEVER
         else root.danger.outage_above,
         danger_behind_us=root.danger.behind,
         directory=model.DirectorySpec(

@@ -25,18 +25,18 @@ from dr_sim.scenario.cloud_model import (
     CloudMirror,
     CloudNetwork,
 )
-from dr_sim.scenario.fields import (
+from dr_sim.scenario.fields import did_you_mean
+from dr_sim.scenario.laws import Law
+from dr_sim.scenario.model import SlaLine
+from dr_sim.scenario.quantities import (
     NEVER,
     Count,
     Duration,
     DurationOrNone,
-    Law,
     Period,
     PeriodOrAtOnce,
     Ppm,
-    did_you_mean,
 )
-from dr_sim.scenario.model import SlaLine
 from dr_sim.scenario.sla import needs_cloud
 from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import (

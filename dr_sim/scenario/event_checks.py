@@ -12,8 +12,9 @@ from dr_sim.errors import Problem
 from dr_sim.scenario.checks import times_drawn, value_of
 from dr_sim.scenario.cloud_keys import things_in
 from dr_sim.scenario.events import EventLine, FaultLine
-from dr_sim.scenario.fields import NEVER, did_you_mean
+from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.kind import RestOfScenario
+from dr_sim.scenario.quantities import NEVER
 from dr_sim.scenario.sites import site_name
 
 MOST_FAULTS = 1_000_000

@@ -14,10 +14,12 @@ from pydantic import Field, ValidationError, field_validator
 from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario import bounds, times
-from dr_sim.scenario.fields import Law, Names, Params, Ppm, Quantity, refuse
+from dr_sim.scenario.fields import Names, Params, Quantity, refuse
 from dr_sim.scenario.kind import EventKind
+from dr_sim.scenario.laws import Law
 from dr_sim.scenario.model import Schedule
 from dr_sim.scenario.problems import keys_of, told
+from dr_sim.scenario.quantities import Ppm
 from dr_sim.scenario.schedule import mean_gap_us, next_start
 from dr_sim.scenario.tree import Node, Path, beside
 

@@ -19,7 +19,9 @@ from dr_sim.scenario.cloud_keys import (
     JobsKeys,
     NetworkKeys,
 )
-from dr_sim.scenario.fields import (
+from dr_sim.scenario.laws import FactorLaw, Law
+from dr_sim.scenario.named import MachineName
+from dr_sim.scenario.quantities import (
     Bandwidth,
     Beat,
     Capacity,
@@ -27,10 +29,7 @@ from dr_sim.scenario.fields import (
     DiskRate,
     Duration,
     DurationOrNone,
-    FactorLaw,
-    Law,
     Loss,
-    MachineName,
     Period,
     PeriodOrAtOnce,
     Ppm,

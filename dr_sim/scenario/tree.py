@@ -1,7 +1,7 @@
 """A scenario file as a tree of texts that knows where each of them stands.
 
 Every leaf is the text that was written (YAML 1.2, so `yes`, `1:30` and `0.10` arrive as people
-wrote them); the types in fields.py make values of it. Duplicate keys are refused. Nothing here
+wrote them); the types of fields make values of it. Duplicate keys are refused. Nothing here
 knows what a key means.
 """
 

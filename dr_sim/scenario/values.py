@@ -1,7 +1,7 @@
 """The types of values that only a scenario's own sections use: instants, zones, names, schedules,
 rates.
 
-What events and faults may use as well stands in fields.py.
+What events and faults may use as well stands in quantities.py, laws.py and named.py.
 """
 
 from __future__ import annotations
@@ -14,14 +14,9 @@ from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
 from dr_sim import units
 from dr_sim.scenario import bounds, times
-from dr_sim.scenario.fields import (
-    Duration,
-    Quantity,
-    did_you_mean,
-    from_text,
-    refuse,
-)
+from dr_sim.scenario.fields import Quantity, did_you_mean, from_text, refuse
 from dr_sim.scenario.model import BackupCost, Schedule
+from dr_sim.scenario.quantities import Duration
 
 LONGEST_RUN_US = bounds.LONGEST_US
 CLONE = "clone"  # how a copy that takes no time is written
