@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import re
-import tempfile
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -128,13 +127,10 @@ def load(
     """The scenario that a tree stands for, run step by step; None if it is none. manager: logic of
     the user's own, as after --manager.
     """
-    with tempfile.TemporaryDirectory(prefix="dr_sim-explore-") as folder:
-        path = Path(folder) / "case.yaml"
-        path.write_text(yaml_text(tree), encoding="utf-8")
-        try:
-            scenario = load_scenario(path, engine=engine, timing="modelled")
-        except InputError:
-            return None
+    try:
+        scenario = load_scenario(tree, engine=engine, timing="modelled")
+    except InputError:
+        return None
     scenario = replace(scenario, steps=True)
     return with_manager(scenario, manager) if manager else scenario
 

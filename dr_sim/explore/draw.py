@@ -206,7 +206,7 @@ def draw(services: Sequence[Service], seed: int, number: int) -> Tree:
     base = services[r.randrange(len(services))]
     tree = deepcopy(base.tree)
     possible = kinds_for(tree)
-    kinds = r.sample(possible, r.randint(1, 4))
+    kinds = r.sample(_fewer(r, tree, possible), r.randint(1, 4))
     events = [
         _event(r, base, r.choice(kinds)) for _ in range(r.randint(0, 4))
     ]
@@ -221,6 +221,13 @@ def draw(services: Sequence[Service], seed: int, number: int) -> Tree:
         events.append({"at": _text(at), **_what(r, CRASH, tree)})
     tree["events"] = events or [_event(r, base, r.choice(kinds))]
     return tree
+
+
+def _fewer(r: random.Random, tree: Tree, possible: list[str]) -> list[str]:
+    """Keep to what befalls the cloud manager, where there is one, in most cases."""
+    if "cloud" not in tree or r.random() < 0.4:
+        return possible
+    return [name for name in possible if FAULTS[name].needs_cloud]
 
 
 def kinds_for(tree: Tree) -> list[str]:
