@@ -302,13 +302,12 @@ def danger_us(scenario: Scenario, database: int) -> int:
     between = min(
         (longest_gap_us(s) for s in steps if s.kind != "none"), default=0
     )
+    sent_us = _fulls_on_the_way_us(scenario, spec)
     if store is not None:
-        return between + store.delay_us + scenario.danger_us
+        return between + store.delay_us + sent_us + scenario.danger_us
     if between < scenario.danger_us:
         return scenario.danger_us
-    return (
-        between + _fulls_on_the_way_us(scenario, spec) + scenario.danger_us
-    )
+    return between + sent_us + scenario.danger_us
 
 
 def _fulls_on_the_way_us(scenario: Scenario, spec: DatabaseSpec) -> int:

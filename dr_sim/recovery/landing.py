@@ -125,7 +125,7 @@ def _other_is_whole(
         out.append(
             Save(f"header/{db.name}/{file.name}", header_text(header))
         )
-        db.overdue.whole(header, e, out)
+        db.overdue.whole(file, e, out)
         if file.kind is FULL:
             kept.full_is_whole(db, out)
     db.remake.validated(file.kind, header, out)

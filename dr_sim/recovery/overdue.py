@@ -3,9 +3,11 @@
 Theory of operation. Silence of logs is told within a window. Fulls and incrementals come hours or a
 week apart, and take hours to be made and sent. So when one is here and whole, the next is expected
 an interval after that one was begun, and may take as long to come, after an incremental twice as
-long, as those grow; beyond that the window counts. Until one has come, nobody knows how long it
-takes: a whole interval more. One alarm, 'overdue', stands at the instant at which the next one is
-late; from then on event 22 is raised at every retry until one is here and whole.
+long, as those grow; beyond that the window counts (at a store, whose window holds how long files
+are held and on their way, the age at which a log is in trouble). Until one has come, nobody knows
+how long it takes: a whole interval more. What lay here when the manager began does not tell it. One
+alarm, 'overdue', stands at the instant at which the next one is late; from then on event 22 is
+raised at every retry until one is here and whole.
 """
 
 from __future__ import annotations
@@ -15,25 +17,26 @@ from typing import TYPE_CHECKING
 from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery import telling
 from dr_sim.recovery.alerts import Danger
-from dr_sim.recovery.files import FULL, LOG
+from dr_sim.recovery.files import FULL, LOG, File
 from dr_sim.recovery.limits import elapsed_us
 from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
-    from dr_sim.backups.model import BackupHeader
     from dr_sim.recovery.replay import DatabaseReplay
 
 
 class Overdue:
     """begun_us: when the last one was begun, on the monotonic clock. late_us: when the next is."""
 
-    __slots__ = ("_db", "_newest_utc_us", "begun_us", "late_us")
+    __slots__ = ("_db", "_newest_utc_us", "_there", "begun_us", "late_us")
 
     def __init__(self, db: DatabaseReplay) -> None:
         self._db = db
         self.begun_us = 0
         self.late_us = 0
         self._newest_utc_us = 0
+        # names of the files that lay here when the manager began
+        self._there: frozenset[str] = frozenset()
 
     @property
     def _watched(self) -> bool:
@@ -46,6 +49,7 @@ class Overdue:
         if not self._watched or not (db.state.exists or db.rules.keeps):
             return
         assert db.last is not None
+        self._there = frozenset(file.name for file in db.files.values())
         here = [
             file.header
             for file in db.files.values()
@@ -63,10 +67,10 @@ class Overdue:
             passed_us = max(0, e.utc_us - newest.started_utc_us)
         self._expect(e, passed_us, db.config.other_interval_us, out)
 
-    def whole(
-        self, header: BackupHeader, e: Event, out: list[Command]
-    ) -> None:
+    def whole(self, file: File, e: Event, out: list[Command]) -> None:
         """A full or an incremental is here and whole."""
+        header = file.header
+        assert header is not None
         if (
             not self._watched
             or header.started_utc_us <= self._newest_utc_us
@@ -75,8 +79,10 @@ class Overdue:
         self._newest_utc_us = header.started_utc_us
         self._db.alerts.over(Danger.OVERDUE, out)
         took_us = max(0, e.utc_us - header.started_utc_us)
-        grows = header.kind is not FULL
-        self._expect(e, took_us, (1 + grows) * took_us, out)
+        takes_us = took_us if header.kind is FULL else 2 * took_us
+        if file.name in self._there:
+            takes_us = self._db.config.other_interval_us
+        self._expect(e, took_us, takes_us, out)
 
     def goes_on(self, e: Event, out: list[Command]) -> None:
         """A failover that has been called off held every alarm."""
@@ -99,12 +105,13 @@ class Overdue:
     ) -> None:
         """The last one was begun so long ago; the next may take so long to come."""
         db = self._db
+        rules = db.rules
         self.begun_us = e.mono_us - passed_us
         late_us = (
             self.begun_us
             + db.config.other_interval_us
             + takes_us
-            + db.rules.window_us
+            + (rules.age_us if rules.keeps else rules.window_us)
         )
         self.late_us = max(e.mono_us, late_us)
         self._set(self.late_us, out)

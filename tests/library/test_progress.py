@@ -83,6 +83,29 @@ def test_fulls_that_are_long_on_their_way_are_no_danger_and_missed_ones_are_told
     assert (alerts.missed, alerts.late, alerts.false) == (0, 0, 0)
 
 
+HELD = """\
+run_for: 6 days
+databases: {crm: {size: 50 GB, full: daily 00:00, incremental: none, log: none}}
+link: {bandwidth: 200 Mbit/s}
+copies: {vault: {store: {hold: 1 h, transit: 12 h}}}
+"""
+
+
+def test_fulls_that_come_late_to_a_store_by_design_are_no_danger(tmp_path: Path) -> None:
+    """They lie there after 13:38. Without that of Thursday 00:00 exposure is beyond the design from
+    Thursday 13:53 on (the end of that of Wednesday, 00:04:27, and 24 h, 13 h, 33:20 and 15 min).
+    """
+    quiet = made(tmp_path, HELD).summary.alerts
+    assert (quiet.due, quiet.raised) == (0, 0)
+    paused = "events: [{at: 59 h, paused_backups: {database: crm, duration: 30 h}}]\n"
+    alerts = made(tmp_path, HELD + paused).summary.alerts
+    (episode,) = [each for each in alerts.episodes if each.due_us is not None]
+    full_us = 5 * SECOND + -(-50_000 * SECOND // 191)
+    onset = 48 * HOUR + full_us + 37 * HOUR + 2_000 * SECOND + 15 * MINUTE
+    assert abs(episode.onset_us - onset) < SECOND
+    assert (alerts.missed, alerts.late, alerts.false) == (0, 0, 0)
+
+
 def test_a_restore_that_never_ends_is_told_of_to_the_end_of_the_run() -> None:
     result = ran("faults/slow_restore_hours", "events.1.slow_restore.by=1000000")
     assert times(result, "truth.restored")[-1] < at(1, "10:06")
