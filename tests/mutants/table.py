@@ -538,4 +538,4 @@ MUTANTS: tuple[Mutant, ...] = (
         "        self._begin_cleaning(job, JobState.FAILED, out)\n",
         "        self._begin_cleaning(job, JobState.FAILED, out)\n",
     ),
-)
+)  # fmt: skip
