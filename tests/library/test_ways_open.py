@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -253,3 +254,24 @@ def test_a_bound_on_one_copy_stands_in_its_own_lane(tmp_path: Path) -> None:
         for chart in way_charts(Timeline(views_of(result.whole)))
     ]
     assert drawn == [[], [], ["SLA slow 5:00"]]
+
+
+# ---- the time limb at a store
+def test_a_restore_that_grows_is_caught_by_a_line_on_the_store_alone() -> None:
+    """Each day without a good full adds 96 logs, of 1 GB in 6 s each, and exposure does not move."""
+    result = ran("negative/restore_grows")
+    vault = outage_of_place(result.whole, "vault")
+    # a little after a log has landed, so that it is checked
+    each = [vault.at(at(day, "12:14")) for day in (2, 3, 4, 5)]
+    assert [b - a for a, b in pairwise(each)] == 3 * [96 * 6 * SECOND]
+    outcomes = {line.line.id: line.outcome for line in result.verdict.lines}
+    assert outcomes == {
+        "the store": Outcome.FAIL,
+        "told": Outcome.PASS,
+        "data": Outcome.PASS,
+    }
+    assert result.summary.alerts.due == 0
+    assert (
+        result.summary.alerts.raised > 0
+    )  # the empty fulls are told of, and that is no false alarm
+    assert result.summary.alerts.false == 0
