@@ -409,15 +409,19 @@ def kinds_written_in(path: Path) -> list[str]:
     return found
 
 
+BY_CHANCE = {"scenario/problems.py", "cli/ways.py"}
+
+
 def test_no_kind_of_event_is_written_outside_of_its_own_file() -> None:
     """A measure, a picture or a check asks a kind what it explains, where it is and what it loses:
     a new fault is one new file, and nothing else. problems.py names what people write from habit
-    in place of a key: some of those words are kinds, and that is chance.
+    in place of a key, and cli/ways.py a class of failure that is asked about: some of those words
+    are kinds, and that is chance.
     """
     outside = [
         path
         for path in sorted((ROOT / "dr_sim").rglob("*.py"))
-        if path.parent.name != "faults" and path.name != "problems.py"
+        if path.parent.name != "faults" and f"{path.parent.name}/{path.name}" not in BY_CHANCE
     ]
     assert len(outside) > 200
     for path in outside:

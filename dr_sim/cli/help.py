@@ -54,10 +54,12 @@ HELP = {
     "ways": Help(
         "Says which ways back there would be if a site, a host or a database were lost at an "
         "instant: which standby could be promoted, which store restored from, what each would "
-        "lose and how long it would take.",
+        "lose and how long it would take. Or the ways back from a mistake: each is tried in a run "
+        "of its own.",
         (
             "dr-sim ways mine.yaml --at 'Wed 02:40' --class site",
             "dr-sim ways mine.yaml --at '2 h' --class host --set link.bandwidth=50Mbit/s",
+            "dr-sim ways mine.yaml --at 'Mon 14:00' --class mistake --noticed '90 min'",
         ),
     ),
     "new": Help(

@@ -9,6 +9,8 @@ from typing import Any
 from dr_sim.cli.options import add_seed, add_set
 from dr_sim.files.output import show
 
+MISTAKE = "mistake"
+
 
 def add_ways(commands: Any) -> None:
     """Add `dr-sim ways`."""
@@ -26,9 +28,27 @@ def add_ways(commands: Any) -> None:
     ways.add_argument(
         "--class",
         dest="failure_class",
-        choices=("site", "host", "database"),
+        choices=("site", "host", "database", MISTAKE),
         default="site",
-        help="what would be lost (default: the site)",
+        help="what would be lost (default: the site), or a mistake",
+    )
+    ways.add_argument(
+        "--noticed",
+        default="",
+        metavar="D",
+        help="of a mistake: how long until it is noticed, e.g. '90 min'",
+    )
+    ways.add_argument(
+        "--database",
+        default="",
+        metavar="NAME",
+        help="of a mistake: where it is made (default: the first one)",
+    )
+    ways.add_argument(
+        "--lost",
+        default="0 B",
+        metavar="SIZE",
+        help="of a mistake: what it destroys, which a restore beside copies back",
     )
     add_seed(ways)
     add_set(ways, "one key, e.g. link.loss=1%%")
@@ -36,10 +56,21 @@ def add_ways(commands: Any) -> None:
 
 
 def _ways(a: argparse.Namespace) -> int:
+    from dr_sim.experiments.mistake_ways import (
+        mistake_asked_about,
+        mistake_ways,
+    )
     from dr_sim.loading import load_scenario
     from dr_sim.runs.run import run
+    from dr_sim.screen.mistake_ways import mistake_ways_text
     from dr_sim.screen.ways import ways_if
 
     scenario = load_scenario(a.scenario, a.set, a.seed)
+    if a.failure_class == MISTAKE:
+        of = mistake_asked_about(
+            scenario, a.at, a.noticed, a.database, a.lost
+        )
+        show(mistake_ways_text(scenario, of, mistake_ways(scenario, of)))
+        return 0
     show(ways_if(run(scenario).whole, a.at, a.failure_class))
     return 0

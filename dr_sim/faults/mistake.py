@@ -17,13 +17,13 @@ from dr_sim.scenario.fields import (
     did_you_mean,
     refuse,
 )
-from dr_sim.scenario.kind import PRIMARY, EventKind
+from dr_sim.scenario.kind import PRIMARY, EventKind, RestOfScenario
 from dr_sim.scenario.laws import Law
 from dr_sim.scenario.mistakes import NOTHING, MistakeWay
 from dr_sim.scenario.named import DatabaseName
 from dr_sim.scenario.quantities import Size
 from dr_sim.scenario.values import CopyCost
-from dr_sim.world.mistakes import ReplyToMistake
+from dr_sim.world.mistakes import CopyBackSpec, ReplyToMistake
 from dr_sim.world.occurrence import Occurrence
 
 _WORDS = (NOTHING, *MistakeWay)
@@ -85,6 +85,10 @@ class Mistake(Params):
         NOTHING, "assumed", "the way back that is ordered then"
     )
 
+    place: str | None = Field(
+        None,
+        description="the standby or store where the way back is; left out: each in turn",
+    )
     lost: Size | None = Field(
         None,
         description="with restore_beside: what it destroyed, which is copied back",
@@ -121,10 +125,34 @@ def happen(event: Occurrence, params: Mistake) -> None:
         return
     decided_us = event.law(params.decided, "decided")
     reply = ReplyToMistake(
-        params.then, decided_us, params.lost or 0, params.copy_back
+        params.then,
+        decided_us,
+        params.place or "",
+        CopyBackSpec(params.lost or 0, params.copy_back),
     )
     noticed_us = event.law(params.noticed, "noticed")
     world.later(noticed_us, partial(world.mistakes.noticed, made, reply))
+
+
+def check(params: Mistake, around: RestOfScenario) -> list[str]:
+    """Refuse a way back that no place of the scenario has."""
+    places = (*around.stores, *around.standbys)
+    place = params.place
+    if place is not None and place not in places:
+        return [
+            f"there is no copy {place[:40]!r}; {did_you_mean(place, places)}"
+        ]
+    found = []
+    for way in params.then:
+        has_way = around.standbys
+        if way is not MistakeWay.FAILOVER_BEFORE:
+            has_way = places
+        if not has_way or (place is not None and place not in has_way):
+            found.append(
+                f"then: {way} is to a standby, and there is none; write "
+                f"{MistakeWay.RESTORE_BEFORE}"
+            )
+    return found
 
 
 KIND = EventKind(
@@ -138,5 +166,6 @@ KIND = EventKind(
     "66-80 % of serious incidents",
     happen,
     needs_primary=True,
+    check=check,
     befalls=lambda params: PRIMARY,
 )

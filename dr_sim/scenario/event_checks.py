@@ -4,7 +4,7 @@ right by itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dr_sim import units
@@ -16,6 +16,7 @@ from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.kind import RestOfScenario
 from dr_sim.scenario.quantities import NEVER
 from dr_sim.scenario.sites import site_name
+from dr_sim.scenario.standbys import FIRST_SECONDARY
 
 MOST_FAULTS = 1_000_000
 NO_CLOUD = "there is no cloud manager; write for example cloud: {}"
@@ -287,6 +288,7 @@ def check_kinds(
         things_in(root),
         tuple(value_of(root, "databases") or ()),
         [(line.kind, line.params) for line in events],
+        *_places(value_of(root, "copies") or {}),
     )
     problems = []
     for line in lines:
@@ -299,6 +301,17 @@ def check_kinds(
         for told in wrong:
             problems.append(line.node.problem(f"{_where(line)}: {told}"))
     return problems
+
+
+def _places(
+    copies: Mapping[str, Any],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the places of standbys, and those of stores."""
+    if not copies:
+        return (FIRST_SECONDARY,), ()
+    stores = [name for name in copies if value_of(copies[name], "store")]
+    standbys = [name for name in copies if name not in stores]
+    return tuple(standbys), tuple(stores)
 
 
 def _where(line: EventLine | FaultLine) -> str:

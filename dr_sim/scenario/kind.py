@@ -55,7 +55,8 @@ class RestOfScenario:
     """The rest of a scenario that a kind may look at when it checks its parameters. engine, rules:
     '' where they could not be read. things: what the cloud manager changes, databases and farms;
     none where there is no cloud manager. databases: those of them that are databases. events: kind
-    and parameters of every line under `events:`.
+    and parameters of every line under `events:`. standbys, stores: the places behind the first
+    primary.
     """
 
     engine: str
@@ -63,6 +64,8 @@ class RestOfScenario:
     things: tuple[str, ...]
     databases: tuple[str, ...]
     events: Sequence[tuple[EventKind, Any]]
+    standbys: tuple[str, ...] = ()
+    stores: tuple[str, ...] = ()
 
 
 Drawn = Callable[[Random, str], Any]

@@ -41,15 +41,23 @@ class CommittedMistake:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyBackSpec:
+    """The bytes that a mistake has destroyed, and how long it takes to copy them back."""
+
+    lost_bytes: int
+    cost: BackupCost
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyToMistake:
-    """The reply to a mistake. ways: tried one after the other. lost_bytes, copy_back: what was
-    lost, and how long it takes to copy that back.
+    """The reply to a mistake. ways: tried one after the other. place: where; '': at each place that
+    has such a way. copy_back: what was lost.
     """
 
     ways: Sequence[MistakeWay]
     decided_us: int
-    lost_bytes: int
-    copy_back: BackupCost
+    place: str
+    copy_back: CopyBackSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +106,22 @@ class MistakesMade:
         index = lead.index_of(mistake.database)
         context.note("truth.mistake_noticed", index, mistake.commit)
         if reply.ways:
-            tries = Tries(mistake, reply, list(self._tries(reply.ways)))
+            tries = Tries(mistake, reply, list(self._tries(reply)))
             lead.later(reply.decided_us, partial(self._try, tries))
 
     def _tries(
-        self, ways: Sequence[MistakeWay]
+        self, reply: ReplyToMistake
     ) -> Iterator[tuple[MistakeWay, Pair]]:
         """Yield each way at each place where it may lead back."""
-        pairs = self._lead.together
+        place = reply.place
+        pairs = [
+            pair
+            for pair in self._lead.together
+            if place in ("", pair.roles.secondary)
+        ]
         stores = [p for p in pairs if p.context.scenario.store is not None]
         standbys = [p for p in pairs if p not in stores]
-        for way in ways:
+        for way in reply.ways:
             at_stores = [] if way is MistakeWay.FAILOVER_BEFORE else stores
             for pair in (*at_stores, *standbys):
                 yield way, pair
@@ -144,7 +157,10 @@ class MistakesMade:
         """Order a restore beside the service. next_one: called if it is refused, or given up."""
         mistake, reply, hands = tries.mistake, tries.reply, pair.hands
         copy = CopyingBack(
-            mistake.commit, reply.lost_bytes, reply.copy_back, next_one
+            mistake.commit,
+            reply.copy_back.lost_bytes,
+            reply.copy_back.cost,
+            next_one,
         )
         hands.beside.expect(pair.index_of(mistake.database), copy)
         hands.people.if_refused(next_one)

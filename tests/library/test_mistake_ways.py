@@ -8,7 +8,12 @@ import pytest
 
 import dr_sim
 from dr_sim.errors import InputError
+from dr_sim.experiments.mistake_ways import (
+    mistake_asked_about,
+    mistake_ways,
+)
 from dr_sim.loading import load_scenario
+from dr_sim.measures.mistake_ways import MistakeThatMightCome, best_mistake_way
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.runs.run import Result, run
 from tests.library.runs import ran
@@ -300,3 +305,73 @@ def test_an_sla_on_degraded_time(tmp_path: Path) -> None:
 def test_what_is_lost_is_said_for_a_restore_beside(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="write how much that is, as in lost: 5 GB"):
         outcome(tmp_path, STORE, noticed(then="restore_beside"))
+
+
+# ---- which ways there would be
+def test_each_way_is_tried_at_each_place_that_has_it(tmp_path: Path) -> None:
+    """The standby of now holds the mistake; the late one, the store and a restore beside do not."""
+    path = tmp_path / "s.yaml"
+    copies = "copies: {near: {}, late: {replay: {delay: 2 h}}, vault: {store: {machine: 10 min}}}\n"
+    path.write_text(BASE + copies, encoding="utf-8")
+    scenario = load_scenario(path)
+    found = mistake_ways(scenario, MistakeThatMightCome("app", 14 * HOUR, 90 * MIN, 10**9))
+    assert [(way.way.value, way.place, not way.closed) for way in found] == [
+        ("failover_before", "near", False),
+        ("failover_before", "late", True),
+        ("restore_before", "near", True),
+        ("restore_before", "late", True),
+        ("restore_before", "vault", True),
+        ("restore_beside", "near", True),
+        ("restore_beside", "late", True),
+        ("restore_beside", "vault", True),
+    ]
+    losses = {way.way.value: way.loss_us for way in found if not way.closed}
+    after_it = 90 * MIN + 5 * SECOND
+    assert losses == {
+        "failover_before": after_it,
+        "restore_before": after_it,
+        "restore_beside": 0,
+    }
+    best = best_mistake_way(found)
+    assert best is not None and best.way.value == "restore_beside"
+
+
+def test_the_ways_of_the_library_are_what_the_page_says() -> None:
+    """The standby of now refuses; the late one replays 6 logs and takes over."""
+    result = ran("mistakes/ways")
+    lost, down = losses(result)
+    log_us = SECOND + -(-20_000_000 * SECOND // 356_000_000)
+    assert lost == 90 * MIN + 5 * SECOND
+    assert down == pytest.approx(6 * log_us + 78_460_000, abs=log_us)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("Mon 14:00", "", "", "0 B"), "--noticed '90 min'"),
+        (("Mon 14:00", "soon", "", "0 B"), "'soon' is not a duration"),
+        (("Mon 14:00", "1 h", "crm", "0 B"), "unknown database 'crm'"),
+        (("Mon 23:30", "1 h", "", "0 B"), "is not within the run"),
+        (("Mon 14:00", "1 h", "", "much"), "'much' is not a size"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_one_line(
+    tmp_path: Path, options: tuple[str, str, str, str], told: str
+) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(BASE, encoding="utf-8")
+    with pytest.raises(InputError, match=told):
+        mistake_asked_about(load_scenario(path), *options)
+
+
+@pytest.mark.parametrize(
+    ("then", "told"),
+    [
+        ("restore_before, place: vaults", "no copy 'vaults'; did you mean 'vault'"),
+        ("failover_before, place: vault", "failover_before is to a standby"),
+        ("failover_before", "failover_before is to a standby, and there is none"),
+    ],
+)
+def test_a_place_without_such_a_way_is_refused(tmp_path: Path, then: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        outcome(tmp_path, STORE, noticed(then=then))

@@ -69,8 +69,10 @@ def failovers_summary(
                 one.data_loss_us,
                 one.outage_us,
             )
+            to_an_instant = _was_to_an_instant(t, one.ordered_us)
             one = in_the_run_s_time(one, leg.begins_us)
-            if whole.scenario.standbys and not f.by_itself:
+            foretold = not f.by_itself and not to_an_instant
+            if whole.scenario.standbys and foretold:
                 one.ways = ways_of(whole, leg, came)
             one.back = None if f.by_itself else _back(whole, leg)
             one.number, one.leg, one.primary = (
@@ -501,6 +503,16 @@ def _obeyed(t: Tables, f: FailoverOutcome) -> tuple[int, str] | None:
         if not refused and at in begun
     ]
     return obeyed[-1] if obeyed else None
+
+
+def _was_to_an_instant(t: Tables, ordered_us: int | None) -> bool:
+    """Return whether that order was to stop before an instant: ways back are foretold of failures,
+    up to the end.
+    """
+    return any(
+        row.time_us == ordered_us
+        for row in t.rows("seen.FailoverOrderedToPoint")
+    )
 
 
 def _was_planned(t: Tables, at_us: int) -> bool:

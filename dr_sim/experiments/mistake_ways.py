@@ -1,0 +1,146 @@
+"""The ways back from a mistake that might come: each is tried in a run of its own.
+
+The scenario is run up to the mistake as it stands, with what is drawn in it. Its events after the
+instant at which the mistake is noticed are left out. Each way is tried at each place that has it,
+and what came true is read off that run: what was lost, how long the service was down, and how long
+it ran without what the mistake had destroyed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from dr_sim import units
+from dr_sim.errors import InputError, Problem
+from dr_sim.faults import mistake
+from dr_sim.measures.mistake_ways import (
+    MistakeThatMightCome,
+    MistakeWayTried,
+)
+from dr_sim.measures.summary.types import Summary
+from dr_sim.runs.run import run
+from dr_sim.scenario import bounds, times
+from dr_sim.scenario.fields import did_you_mean
+from dr_sim.scenario.mistakes import MistakeWay
+from dr_sim.scenario.model import Law, Scenario, ScriptedEvent
+from dr_sim.scenario.standbys import FIRST_SECONDARY
+
+WHAT = "a mistake that might come"
+
+
+def mistake_asked_about(
+    scenario: Scenario, at: str, noticed: str, database: str, lost: str
+) -> MistakeThatMightCome:
+    """Return the mistake that is asked about, from texts as people write them. Raises
+    InputError.
+    """
+    names = [spec.name for spec in scenario.databases]
+    name = database or names[0]
+    if name not in names:
+        told = (
+            f"unknown database {name[:40]!r}; {did_you_mean(name, names)}"
+        )
+        raise InputError([Problem("--database", 0, 0, told)])
+    if not noticed:
+        told = "a mistake is noticed after a time; write for example --noticed '90 min'"
+        raise InputError([Problem("--class mistake", 0, 0, told)])
+    option = "--at"
+    try:
+        start = scenario.start_utc_us
+        at_us = times.parse_instant(at).resolve(start, scenario.time_zone)
+        option = "--noticed"
+        noticed_us = bounds.duration(noticed)
+        option = "--lost"
+        lost_bytes = bounds.size(lost)
+    except units.UnitError as error:
+        raise InputError([Problem(option, 0, 0, str(error))]) from None
+    if at_us < 0 or at_us + noticed_us >= scenario.run_for_us:
+        told = f"{at!r}, with the time until it is noticed, is not within the run"
+        raise InputError(
+            [Problem("--at", 0, 0, f"{told}; write another one")]
+        )
+    return MistakeThatMightCome(name, at_us, noticed_us, lost_bytes)
+
+
+def mistake_ways(
+    scenario: Scenario, of: MistakeThatMightCome
+) -> list[MistakeWayTried]:
+    """Try each way at each place."""
+    return [
+        _tried(scenario, of, way, place)
+        for way in MistakeWay
+        for place in _places(scenario, way)
+    ]
+
+
+def _places(scenario: Scenario, way: MistakeWay) -> Iterator[str]:
+    if not scenario.standbys:
+        yield FIRST_SECONDARY
+    for spec in scenario.standbys:
+        if way is not MistakeWay.FAILOVER_BEFORE or spec.store is None:
+            yield spec.name
+
+
+def _tried(
+    scenario: Scenario,
+    of: MistakeThatMightCome,
+    way: MistakeWay,
+    place: str,
+) -> MistakeWayTried:
+    noticed_us = of.at_us + of.noticed_us
+    params = mistake.Mistake(
+        database=of.database,
+        what=WHAT,
+        noticed=Law("fixed", of.noticed_us),
+        then=(way,),
+        place=place,
+        lost=of.lost_bytes,
+    )
+    before = [e for e in scenario.events if e.at_us <= noticed_us]
+    number = len(scenario.events) + 1
+    made = ScriptedEvent(number, of.at_us, mistake.KIND, params)
+    played = replace(scenario, events=(*before, made))
+    return _outcome(run(played).summary, way, place, noticed_us)
+
+
+def _outcome(
+    summary: Summary, way: MistakeWay, place: str, noticed_us: int
+) -> MistakeWayTried:
+    found = next(
+        (each for each in summary.mistakes if each.what == WHAT), None
+    )
+    if found is None:
+        return MistakeWayTried(way, place, "no primary was up")
+    refused = [
+        order.reason
+        for order in summary.orders_refused
+        if order.time_us >= noticed_us
+    ]
+    if refused:
+        return MistakeWayTried(way, place, refused[-1])
+    if found.given_up:
+        told = "the backups there do not lead up to it"
+        return MistakeWayTried(way, place, told)
+    lasts = found.right_us is None
+    if way is MistakeWay.RESTORE_BESIDE:
+        return MistakeWayTried(
+            way, place, "", 0, 0, found.degraded_us, lasts
+        )
+    over = [
+        each
+        for each in summary.failovers
+        if each.ordered_us is not None and each.ordered_us >= noticed_us
+    ]
+    if not over:
+        return MistakeWayTried(way, place, "nothing was brought online")
+    loss_us = over[0].data_loss_us
+    return MistakeWayTried(
+        way,
+        place,
+        "",
+        0 if loss_us is None else loss_us,
+        over[0].outage_us,
+        found.degraded_us,
+        lasts,
+    )

@@ -1,0 +1,46 @@
+"""A way back from a mistake that might come, as it came true in a run of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dr_sim.scenario.mistakes import MistakeWay
+
+
+@dataclass(frozen=True, slots=True)
+class MistakeThatMightCome:
+    """A mistake in a database at an instant, noticed after a time. lost_bytes: what it destroys."""
+
+    database: str
+    at_us: int
+    noticed_us: int
+    lost_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MistakeWayTried:
+    """A way back from a mistake, and what came of it. closed: why it is closed; '' if it is open.
+    outage_us None: it was still going on when the run ended. at_least: so was degraded_us.
+    """
+
+    way: MistakeWay
+    place: str
+    closed: str
+    loss_us: int = 0
+    outage_us: int | None = 0
+    degraded_us: int = 0
+    at_least: bool = False
+
+
+def best_mistake_way(
+    ways: Sequence[MistakeWayTried],
+) -> MistakeWayTried | None:
+    """Return the way that loses least; of equal ones, the one that is over first."""
+    open_ones = [way for way in ways if not way.closed]
+    return min(open_ones, key=_loss_then_time, default=None)
+
+
+def _loss_then_time(way: MistakeWayTried) -> tuple[int, bool, int, int]:
+    lasts = way.at_least or way.outage_us is None
+    return way.loss_us, lasts, way.outage_us or 0, way.degraded_us

@@ -1,0 +1,52 @@
+"""The ways back from a mistake that might come, as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dr_sim.measures.mistake_ways import (
+    MistakeThatMightCome,
+    MistakeWayTried,
+    best_mistake_way,
+)
+from dr_sim.scenario.model import Scenario
+from dr_sim.units import clock
+from dr_sim.words import instant
+
+
+def mistake_ways_text(
+    scenario: Scenario,
+    of: MistakeThatMightCome,
+    found: Sequence[MistakeWayTried],
+) -> str:
+    """The ways back from a mistake, a line each, and the best of them."""
+    when = instant(of.at_us, scenario)
+    head = f"If a mistake were made in {of.database} {when}"
+    after = f"and noticed after {clock(of.noticed_us)}:"
+    best = best_mistake_way(found)
+    last = "No way back is open."
+    if best is not None:
+        last = f"Least loss: {best.way} {best.place}."
+    return "\n".join([f"{head}, {after}", *_lines(found), last])
+
+
+def _lines(ways: Sequence[MistakeWayTried]) -> list[str]:
+    width = max(len(way.place) for way in ways)
+    out = []
+    for way in ways:
+        head = f" {way.way:<15}  {way.place:<{width}}"
+        out.append(f"{head}  {_told(way)}")
+    return out
+
+
+def _told(way: MistakeWayTried) -> str:
+    if way.closed:
+        return f"closed: {way.closed}"
+    lost = f"lose {clock(way.loss_us)}" if way.loss_us else "lose nothing"
+    down = "down beyond the run's end"
+    if way.outage_us is not None:
+        down = f"down {clock(way.outage_us)}"
+    if not way.outage_us and way.outage_us is not None:
+        down = "not down"
+    least = "at least " if way.at_least else ""
+    return f"possible: {lost}, {down}, degraded {least}{clock(way.degraded_us)}"
