@@ -19,7 +19,7 @@ from dr_sim.figures.charts import (
     waterfall,
 )
 from dr_sim.figures.many_runs import ManyRuns
-from dr_sim.measures.outcome import PHASES
+from dr_sim.measures.phases import PHASES
 from dr_sim.scenario.sla import CLASSES, split
 from dr_sim.units import SECOND_US, clock
 

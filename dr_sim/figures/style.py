@@ -61,4 +61,5 @@ PHASE_COLOURS = {
     "provision": GREY,
     "redirect": GREEN,
     "warm_up": "#A6DCC8",
+    "attempt": RED,
 }

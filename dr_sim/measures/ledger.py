@@ -30,6 +30,7 @@ from dr_sim.measures.outcome import (
     manager_down,
     why_unknown,
 )
+from dr_sim.measures.phases import ATTEMPT
 from dr_sim.measures.pieces import LedgerLine
 from dr_sim.measures.tables import Record, Tables, tables
 from dr_sim.scenario.model import Scenario
@@ -322,6 +323,9 @@ def outage_ledger(
     """
     lines = []
     for begin, end, phase in failover.spans:
+        if phase == ATTEMPT:
+            lines += _attempt_lines(scenario, begin, end)
+            continue
         down = manager_down(t, begin, end)
         for left, right in pairwise(
             sorted({begin, end, *(x for span in down for x in span)})
@@ -341,6 +345,19 @@ def outage_ledger(
         else "not served again by the end of the run: unknown, at least the sum"
     )
     return Ledger("outage", failover.outage_us, lines, note)
+
+
+def _attempt_lines(
+    scenario: Scenario, begin: int, end: int
+) -> list[LedgerLine]:
+    """Return what attempts that failed were spent on in that time, stretch by stretch."""
+    lines = []
+    for each in scenario.failed_attempts:
+        left, right = max(each.from_us, begin), min(each.until_us, end)
+        if left < right:
+            said = f"at {each.place}: {each.what}"
+            lines.append(LedgerLine(left, right - left, ATTEMPT, said))
+    return lines
 
 
 def _recovering(t: Tables) -> Any:
@@ -365,6 +382,8 @@ def _why(
         time = t[kind_name]["time_us"]
         return int(((time >= begin) & (time <= end)).sum())
 
+    if phase == "detect" and count("seen.ClaimFreed"):
+        return "another copy has let go, and its turn comes"
     if phase == "detect":
         return (
             "heartbeats missing"

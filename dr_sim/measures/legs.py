@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from dr_sim.measures.attempts import failed_attempts
 from dr_sim.measures.elsewhere import held_elsewhere
 from dr_sim.record.journal import Journal, Row
 from dr_sim.record.pairs import (
@@ -96,6 +97,9 @@ def _together(legs: list[Leg]) -> Leg:
     """One leg of those of all standbys: that of the one that took over, or has begun to."""
     main = max(legs, key=_took_over)
     main.beside = tuple(leg for leg in legs if leg is not main)
+    if main.beside:
+        failed = failed_attempts(main)
+        main.scenario = replace(main.scenario, failed_attempts=failed)
     return main
 
 

@@ -6,11 +6,10 @@ go on from there. Each takes what its kind and size cost; all are read from one 
 outage stands between two instants at which a file lands, is damaged or deleted there. A file that
 is still being hashed is waited for.
 
-Stated differences from a restore that is played: while no full has been hashed there the fence
-and the machine are not begun, and here they go on meanwhile; hashing and restoring share the
-device, so a restore that begins while a new full is hashed takes longer; what still lies in the
-primary's share when its host or a database is lost is fetched, and is not counted here; restores
-are as slow as the scenario says, whatever events make them slower.
+Stated differences from a restore that is played: hashing and restoring share the device, so a
+restore that begins while a new full is hashed takes longer; what still lies in the primary's share
+when its host or a database is lost is fetched, and is not counted here; restores are as slow as the
+scenario says, whatever events make them slower.
 """
 
 from __future__ import annotations

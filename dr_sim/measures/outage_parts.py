@@ -17,11 +17,10 @@ from dr_sim.measures.tables import Record, tables
 from dr_sim.measures.way_over import (
     NO_WAY_US,
     Way,
-    beat_on_way_us,
-    usual_us,
     way_over,
 )
 from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.usual import beat_on_way_us, turn_us, usual_us
 
 
 def explain_outage_at(
@@ -88,7 +87,7 @@ def _parts(
     back = int(way.back_us(np.array([t_us]))[0])
     dead = max(0, back - t_us - (before - since_beat))
     heard_us = beat_on_way_us(scenario) + way.late(t_us)
-    silent_us = f.silent_for_us + scenario.rank * f.turn_us + heard_us
+    silent_us = f.silent_for_us + turn_us(scenario) + heard_us
     detect = silent_us - since_beat
     store = scenario.store
     machine_us = 0 if store is None else store.machine_us

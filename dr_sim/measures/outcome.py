@@ -25,6 +25,12 @@ from dr_sim.measures.exposure import (
     bare_us,
     furthest_elsewhere,
 )
+from dr_sim.measures.phases import (
+    PHASE_OF,
+    lengths_us,
+    nothing_there,
+    phase_spans,
+)
 from dr_sim.measures.served import SERVED_AGAIN_PPM, Served, served
 from dr_sim.measures.tables import (
     Record,
@@ -36,33 +42,7 @@ from dr_sim.measures.tables import (
 )
 from dr_sim.scenario.model import Scenario
 
-PHASES = (
-    "detect",
-    "decide",
-    "fence",
-    "drain",
-    "recover",
-    "provision",
-    "redirect",
-    "warm_up",
-)
-PHASE_OF = {  # the state of recovery/failover.py that the time is spent in -> phase of the outage
-    "watching": "detect",
-    "claiming": "detect",
-    "deciding": "decide",
-    "abandoned": "decide",
-    "fencing": "fence",
-    "preparing": "provision",
-    "draining": "drain",
-    "tail": "drain",
-    "recovering": "recover",
-    "provisioning": "provision",
-    "redirecting": "redirect",
-    "serving": "warm_up",
-}
 ROUNDING_US = 1_000  # two millionths of a rise that takes up to ten minutes
-NOTHING_TO_PROMOTE = 15  # event id of the alert that says so
-NOTHING_THERE = "nothing there"
 SEVERITY = ("database", "host", "site")
 
 
@@ -176,7 +156,7 @@ def _failover(
     if failure_class in SEVERITY and not promoted:
         again = None
     until = s.end_us if again is None else again
-    spans = phase_spans(t, outage_from, until, lacking(s, losses))
+    spans = phase_spans(t, scenario, outage_from, until, lacking(s, losses))
     users = scenario.users
     return FailoverOutcome(
         number=number,
@@ -259,7 +239,7 @@ def _came_back(
     for begin, end, cls, fell in sorted(ended):
         if before_us is not None and begin >= before_us:
             continue
-        spans = phase_spans(t, begin, end)
+        spans = phase_spans(t, scenario, begin, end)
         each = range(len(scenario.databases))
         losses = [
             DatabaseLoss(i, begin, recovery_point_us=begin, data_loss_us=0)
@@ -508,14 +488,6 @@ def manager_down(
     ]
 
 
-def lengths_us(spans: list[tuple[int, int, str]]) -> dict[str, int]:
-    """By phase; all of them are there."""
-    lengths = dict.fromkeys(PHASES, 0)
-    for begin, end, name in spans:
-        lengths[name] += end - begin
-    return lengths
-
-
 def lacking(
     s: Served, losses: Sequence[DatabaseLoss]
 ) -> list[tuple[int, int]]:
@@ -531,81 +503,6 @@ def lacking(
         (begin, min(end, last_us))
         for begin, end, a, b in s.lines
         if a == b < SERVED_AGAIN_PPM and begin < last_us
-    ]
-
-
-def phase_spans(
-    t: Tables,
-    from_us: int,
-    until_us: int,
-    not_online: Sequence[tuple[int, int]] = (),
-) -> list[tuple[int, int, str]]:
-    """[from_us, until_us) cut by the states the failover entered: (begin, end, phase) without a
-    gap. While users are served and it is no warmth that is lacking (not_online) the phase is
-    recover.
-    """
-    spans = _states(t, from_us, until_us)
-    if not not_online or not spans or spans[-1][2] != "warm_up":
-        return spans
-    begin, until, _ = spans.pop()
-    for left, right in not_online:
-        left, right = max(left, begin), min(right, until)
-        if left < right:
-            spans += [(begin, left, "warm_up"), (left, right, "recover")]
-            begin = right
-    return [
-        span
-        for span in [*spans, (begin, until, "warm_up")]
-        if span[1] > span[0]
-    ]
-
-
-def _states(
-    t: Tables, from_us: int, until_us: int
-) -> list[tuple[int, int, str]]:
-    rows = t["seen.EnterPhase"]
-    cuts = list(
-        zip(
-            rows["time_us"].tolist(),
-            (PHASE_OF[t.text(i)] for i in rows["phase"].tolist()),
-            strict=True,
-        )
-    )
-    cuts = sorted(
-        [*cuts, *((time, NOTHING_THERE) for time in nothing_there(t))],
-        key=lambda cut: cut[0],
-    )
-    current = "detect"
-    spans: list[tuple[int, int, str]] = []
-    begin = from_us
-    for time, phase in [*cuts, (until_us, "")]:
-        if phase == NOTHING_THERE:
-            if current != "detect" or time < from_us:
-                continue
-            phase = "recover"  # it was detected, and what is waited for is a copy to recover
-        if phase == "detect" and current == "decide" and time > from_us:
-            phase = (
-                "decide"  # it was detected, and nobody decided to fail over
-            )
-        stop = min(max(time, from_us), until_us)
-        if stop > begin:
-            if spans and spans[-1][2] == current:
-                spans[-1] = (spans[-1][0], stop, current)
-            else:
-                spans.append((begin, stop, current))
-            begin = stop
-        current = phase
-    return spans
-
-
-def nothing_there(t: Tables) -> list[int]:
-    """The instants at which it was told that the primary is silent and that there is no copy to
-    promote.
-    """
-    return [
-        r.time_us
-        for r in t.rows("seen.RaiseAlert")
-        if r.values["event_id"] == NOTHING_TO_PROMOTE
     ]
 
 

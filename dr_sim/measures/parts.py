@@ -17,9 +17,8 @@ from dr_sim.measures.outcome import (
     FailoverOutcome,
     exact,
     lacking,
-    lengths_us,
-    phase_spans,
 )
+from dr_sim.measures.phases import lengths_us, phase_spans
 from dr_sim.measures.served import Served, served, served_by
 from dr_sim.measures.tables import Tables, run_end_us
 from dr_sim.scenario.model import Scenario
@@ -121,7 +120,11 @@ def _outage(
         []
         if begin is None
         else phase_spans(
-            t, begin, end if again is None else again, lacking(s, losses)
+            t,
+            scenario,
+            begin,
+            end if again is None else again,
+            lacking(s, losses),
         )
     )
     return begin, again, lengths_us(spans)

@@ -25,6 +25,12 @@ from dr_sim.measures.tables import (
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import USUAL_RTT_US, Law, Scenario
 from dr_sim.scenario.throughput import stream_cap_bit_s
+from dr_sim.scenario.usual import (
+    after_the_drain_us,
+    beat_on_way_us,
+    turn_us,
+    usual_us,
+)
 from dr_sim.streams import Streams
 from dr_sim.units import HOUR_US
 
@@ -32,7 +38,6 @@ SITE = "site"
 NO_WAY_US = 1 << 60
 """The outage where nothing can be promoted: longer than any run."""
 _MOST_PPM = 10**12  # a factor of a million, the largest in a scenario
-SERVED_AGAIN_PPM = 990_000
 _ALL_PPM = 1_000_000
 
 
@@ -119,9 +124,7 @@ def way_over(
     """
     f = scenario.failover
     silent_us = (
-        f.silent_for_us
-        + scenario.rank * f.turn_us
-        + beat_on_way_us(scenario)
+        f.silent_for_us + turn_us(scenario) + beat_on_way_us(scenario)
     )
     fence_us = f.fence_timeout_us
     if failure_class != SITE:
@@ -254,11 +257,6 @@ def _readers(
     return [*found, (since, NO_WAY_US)] if since is not None else found
 
 
-def beat_on_way_us(scenario: Scenario) -> int:
-    """How long the last heartbeat is on its way, beyond what is usual."""
-    return scenario.link.distance_us // 2
-
-
 def _by_the_hour(
     scenario: Scenario, fixed_us: int, silent_us: int
 ) -> tuple[list[int], list[int]]:
@@ -278,27 +276,6 @@ def _by_the_hour(
     return start, [
         fixed_us + draws.law(hour, f.answers_in) for hour in hours
     ]
-
-
-def usual_us(law: Law) -> int:
-    """A law's median, for an exponential one its mean."""
-    return (law.a + law.b) // 2 if law.kind == "uniform" else law.a
-
-
-def after_the_drain_us(scenario: Scenario) -> int:
-    """From the last restore until 99 % of requests succeed again, all databases online, where no
-    transaction must be undone.
-    """
-    f = scenario.failover
-    spread = f.ttl_us + f.reconnect_us
-    arrived = -(-SERVED_AGAIN_PPM * spread // _ALL_PPM)
-    load = max(1, scenario.users.utilisation_ppm)
-    needed = -(-SERVED_AGAIN_PPM * load // _ALL_PPM)
-    cold = f.warm_up_from_ppm
-    warm = 0
-    if f.warm_up_us and needed > cold:
-        warm = -(-(needed - cold) * f.warm_up_us // (_ALL_PPM - cold))
-    return usual_us(f.recover) + f.switch_us + max(arrived, warm)
 
 
 def _manager_down(t: Tables, end_us: int) -> list[tuple[int, int]]:

@@ -4,9 +4,9 @@ from, what each would lose and how long it would take.
 Theory of operation. Exposure and `outage_if_now` of each place say what that place by itself would
 lose and take, exactly, at each instant (exposure.py, outage_now.py). A way is closed where nothing
 lies there that could be brought online. Of a failure that happened the way that was taken is
-marked, and what came true stands beside what was foretold. The order is that of the places: the
-preferred one first. Where the primary's share is left, what a store lacks is fetched from it: that
-is counted in what is lost, and not in how long it takes.
+marked, and what came true stands beside what was foretold; so are those that were tried in vain.
+The order is that of the places: the preferred one first. Where the primary's share is left, what a
+store lacks is fetched from it: that is counted in what is lost, and not in how long it takes.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from dr_sim.measures.whole import Whole
 from dr_sim.scenario.kind import Explains
 from dr_sim.words import counted, size
 
-CLOSED, POSSIBLE, TAKEN = "closed", "possible", "taken"
+CLOSED, POSSIBLE, TAKEN, FAILED = "closed", "possible", "taken", "failed"
 PROMOTE, RESTORE = "promote", "restore"
 
 
 @dataclass(slots=True)
 class WaySummary:
-    """One way back from a failure. how: 'promote' or 'restore'; standing: 'taken', 'possible' or
-    'closed'. why: why it is closed, or what a restore reads. loss_us, outage_us: as foretold at the
-    failure; came_loss_us, came_outage_us: what came true of the way that was taken.
+    """One way back from a failure. how: 'promote' or 'restore'; standing: 'taken', 'failed' (it was
+    tried, and left), 'possible' or 'closed'. why: why it is closed, or what a restore reads.
+    loss_us, outage_us: as foretold at the failure; came_loss_us, came_outage_us: what came true of
+    the way that was taken. tried_us: how long it was tried in vain.
     """
 
     place: str
@@ -43,6 +44,7 @@ class WaySummary:
     outage_us: int | None = None
     came_loss_us: int | None = None
     came_outage_us: int | None = None
+    tried_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,13 @@ def ways_of(whole: Whole, leg: Leg, came: CameTrue) -> list[WaySummary]:
     """List the ways that there were when a failover's primary failed."""
     found = ways_at(whole, leg, came.at_us, came.failure_class)
     for way in found:
+        way.tried_us = sum(
+            each.until_us - each.from_us
+            for each in leg.scenario.failed_attempts
+            if each.place == way.place and each.from_us >= came.at_us
+        )
+        if way.tried_us:
+            way.standing = FAILED
         if way.place == came.place:
             way.standing = TAKEN
             way.came_loss_us = came.loss_us

@@ -16,6 +16,7 @@ from typing import Any
 from dr_sim.backups.model import BackupHeader, RestoreState
 from dr_sim.recovery.commands import PageReason
 from dr_sim.recovery.events import FoundFile
+from dr_sim.recovery.policy import Offer
 from dr_sim.recovery.refusals import OrderRefused, Refused
 from dr_sim.recovery.saved import (
     header_from_text,
@@ -163,6 +164,32 @@ def _files(found: Any) -> dict[str, tuple[FoundFile, ...]]:
     return files
 
 
+# ---- offers
+_OFFER = {
+    "place": str,
+    "rank": int,
+    "open": bool,
+    "holds_until_utc_us": int,
+    "takes_us": int,
+}
+
+
+def _offers_text(offers: tuple[Offer, ...]) -> str:
+    values = [_offer_values(offer) for offer in offers]
+    return json.dumps(values, ensure_ascii=False)
+
+
+def _offer_values(offer: Offer) -> dict[str, Any]:
+    return {key: getattr(offer, key) for key in _OFFER}
+
+
+def _offers(found: Any) -> tuple[Offer, ...]:
+    return tuple(
+        Offer(**object_of(json.dumps(one), _OFFER))
+        for one in of_type(found, list)
+    )
+
+
 _CODECS: dict[Any, Codec] = {
     tuple[tuple[str, str], ...]: Codec(pairs_text, pairs_from_text),
     tuple[str, ...]: Codec(_names_text, _checked(_names)),
@@ -170,6 +197,7 @@ _CODECS: dict[Any, Codec] = {
     dict[str, BackupHeader]: Codec(_headers_text, _checked(_headers)),
     dict[str, RestoreState]: Codec(_states_text, _checked(_states)),
     dict[str, tuple[FoundFile, ...]]: Codec(_files_text, _checked(_files)),
+    tuple[Offer, ...]: Codec(_offers_text, _checked(_offers)),
     Refused: Codec(lambda reason: reason.words, Refused.from_words),
     OrderRefused: Codec(
         lambda reason: reason.words, OrderRefused.from_words

@@ -14,6 +14,18 @@ def utc_text(utc_us: int) -> str:
     )
 
 
+def long_text(us: int) -> str:
+    """Write how long something takes as H:MM:SS, rounded down to the second."""
+    minutes, seconds = divmod(us // 1_000_000, 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+
+
+def way_text(place: str, lost_us: int | None, takes_us: int) -> str:
+    """Say what a way back would cost. lost_us: None: all of a database."""
+    lost = "all of a database" if lost_us is None else long_text(lost_us)
+    return f"{place} loses {lost} and is back in {long_text(takes_us)}"
+
+
 def error_text(number: int, message: str) -> str:
     """Write an error as all texts name it."""
     return f"{number} {message}"

@@ -4,7 +4,8 @@ Theory of operation. Before a failover begins here, by silence or by order, this
 at a place that all standbys reach (as etcd is for Patroni). One of them is given it; the others are
 refused, and told when it is free again. So two never take over from one primary. The order of
 preference is kept by time: after the silence that counts as a failure, the preferred one claims at
-once, the next one a turn later, and so on. An order to this standby claims at once.
+once, the next one a turn later, and so on. By another policy than 'preferred' that order is found
+first (choosing.py). An order to this standby claims at once.
 
 The claim is let go when the failover is called off or declined, and lost when this manager is dead
 for long. So a manager that resumes in the middle of a failover claims again, and brings nothing
@@ -32,7 +33,11 @@ if TYPE_CHECKING:
     from dr_sim.recovery.failover import Failover
 
 
-_NOT_BEGUN = (FailoverPhase.WATCHING, FailoverPhase.ABANDONED)
+_NOT_BEGUN = (
+    FailoverPhase.WATCHING,
+    FailoverPhase.CHOOSING,
+    FailoverPhase.ABANDONED,
+)
 
 
 class Claiming:

@@ -40,23 +40,31 @@ class Level(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PageReason:
-    """Why the operator is paged: these machines are silent."""
+    """Why the operator is paged: these machines are silent. ways: the ways back that are open, in
+    words, where the copies have said what they offer; the one that will be taken comes first.
+    """
 
     machines: tuple[str, ...]
+    ways: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
-        return _NO_HEARTBEAT + ", ".join(self.machines)
+        ways = _WAYS + _NEXT_WAY.join(self.ways) if self.ways else ""
+        return _NO_HEARTBEAT + ", ".join(self.machines) + ways
 
     @classmethod
     def from_words(cls, words: str) -> PageReason:
         """Return the reason that was written so. Raises ValueError."""
         if not words.startswith(_NO_HEARTBEAT):
             raise ValueError(f"{words!r} is no reason for a page")
-        return cls(tuple(words.removeprefix(_NO_HEARTBEAT).split(", ")))
+        silent, *ways = words.removeprefix(_NO_HEARTBEAT).split(_WAYS, 1)
+        found = tuple(ways[0].split(_NEXT_WAY)) if ways else ()
+        return cls(tuple(silent.split(", ")), found)
 
 
 _NO_HEARTBEAT = "no heartbeat of "
+_WAYS = "; the first of these ways will be taken: "
+_NEXT_WAY = "; "
 
 
 # ---- files
@@ -268,13 +276,27 @@ class EnterPhase(Command):
 
 
 @dataclass(slots=True)
+class MakeOffer(Command):
+    """Say to all other copies what this one offers (policy.Offer, whose place is this one); each of
+    them that has said so too hears it, and so does this one (OffersHeard).
+    """
+
+    rank: int
+    open: bool
+    holds_until_utc_us: int
+    takes_us: int
+
+
+@dataclass(slots=True)
 class Claim(Command):
     """Claim to take over, as there are other standbys; answered by ClaimGiven or ClaimRefused."""
 
 
 @dataclass(slots=True)
 class ReleaseClaim(Command):
-    """Let go what was claimed: another standby may take over. declined: the operator said no."""
+    """Let go what was claimed: another standby may take over. What was offered is withdrawn.
+    declined: the operator said no.
+    """
 
     declined: bool
 
@@ -396,5 +418,6 @@ COMMANDS: tuple[type[Command], ...] = (
     CopyBack,
     RefuseBeside,
     GiveUpBeside,
+    MakeOffer,
 )
 """All commands."""

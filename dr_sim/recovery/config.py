@@ -9,6 +9,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from dr_sim.recovery.policy import CopyChoice
+
 
 class OnHole(enum.StrEnum):
     """How to get past a hole in the chain (R11)."""
@@ -75,6 +77,33 @@ class ReplayConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreCost:
+    """The known cost of a restore of one kind of backup: a fixed part, and its bytes."""
+
+    fixed_us: int
+    rate_bytes_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailoverCosts:
+    """The known costs of a failover to this place, for what it says of itself (policy.py).
+
+    restore: by kind, of a full, an incremental and a log. workers: how many restores run at once;
+    one_device: all of them read from one device, at device_bytes_s. before_us: what passes between
+    silence that is long enough and the first restore; after_us: between the last restore and
+    service.
+    """
+
+    restore: tuple[RestoreCost, RestoreCost, RestoreCost]
+    workers: int
+    hash_bytes_s: int
+    one_device: bool
+    device_bytes_s: int
+    before_us: int
+    after_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class FailoverConfig:
     """When and by whom the service is failed over (R14).
 
@@ -86,7 +115,7 @@ class FailoverConfig:
     there is one that replicates apart from the databases, and users need what it lacks. standbys:
     how many there are; rank: which of them this is, 0 is preferred; turn_us: how long each waits
     for the one before it. gets_machine: no machine stands here: one is got before anything is
-    restored.
+    restored. choose: by what one of them is chosen; costs: what this one is known to cost.
     """
 
     mode: Mode
@@ -102,6 +131,8 @@ class FailoverConfig:
     rank: int
     turn_us: int
     gets_machine: bool
+    choose: CopyChoice
+    costs: FailoverCosts
 
 
 @dataclass(frozen=True, slots=True)

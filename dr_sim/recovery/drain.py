@@ -460,8 +460,18 @@ class Drain:
             or db.files.recopying
             or db.fetching.asked
             or self.holds
+            or self.hashed_yet
         )
         return not db.state.exists and (bool(awaited) or self.undecided)
+
+    @property
+    def hashed_yet(self) -> set[str]:
+        """Return the names of the fulls that are here and still being hashed."""
+        return {
+            file.name
+            for file in self._db.files.values()
+            if file.kind is FULL and file.content is Content.CHECKING
+        }
 
     def idle(self) -> bool:
         """Tell whether everything that can be replayed has been. Fulls and incrementals are waited

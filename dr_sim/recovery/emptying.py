@@ -195,6 +195,7 @@ class Emptying:
                     drain.waiting.keys()
                     | db.files.recopying
                     | drain.held.keys()
+                    | drain.hashed_yet
                 )
                 telling.tell_only_way(db, names, e, out)
                 continue

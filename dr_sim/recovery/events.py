@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.machines import Alarm, Event, Observation, OwnNumber, observed
+from dr_sim.recovery.policy import Offer
 from dr_sim.recovery.refusals import Refused
 
 __all__ = [
@@ -342,6 +343,16 @@ class ClaimFreed(Event):
 
 
 @dataclass(slots=True)
+class OffersHeard(Event):
+    """The open offers of all copies that have made one by now, this one's too. awaited: how many
+    copies could make one yet: those whose managers are not known to be dead.
+    """
+
+    offers: tuple[Offer, ...]
+    awaited: int
+
+
+@dataclass(slots=True)
 class MachineIsThere(Event):
     """A machine to restore onto is there."""
 
@@ -479,5 +490,6 @@ EVENTS: tuple[type[Event], ...] = (
     NotCopiedBack,
     Inventory,
     Alarm,
+    OffersHeard,
 )
 """All events."""

@@ -34,6 +34,7 @@ from dr_sim.machines import (
     SetAlarm,
 )
 from dr_sim.recovery import (
+    choosing,
     claiming,
     events,
     orders,
@@ -42,6 +43,7 @@ from dr_sim.recovery import (
     way_over,
 )
 from dr_sim.recovery.alerts import AlertBook, Danger
+from dr_sim.recovery.choosing import Choosing
 from dr_sim.recovery.claiming import Claiming
 from dr_sim.recovery.commands import (
     Claim,
@@ -140,6 +142,7 @@ class Failover:
     __slots__ = (
         "_phase",
         "by_silence",
+        "choosing",
         "claiming",
         "config",
         "databases",
@@ -173,6 +176,7 @@ class Failover:
         self.planned = stored.planned
         self.by_silence = stored.by_silence
         self.claiming = Claiming(config.standbys, stored.claims_for)
+        self.choosing = Choosing(config.choose, config.rank)
         self.seeking = Seeking()
         self.fencing = Fencing(alerts, stored.fence)
         self.silence = Silence(config, stored.declined)
@@ -255,6 +259,11 @@ class Failover:
         self.move(FailoverEvent.CLAIMS, out)
         out.append(Claim())
 
+    def offers(self, out: list[Command]) -> None:
+        """Move on to wait for the offers of other copies: a failover is due by silence."""
+        self.planned, self.by_silence = False, True
+        self.move(FailoverEvent.OFFERS, out)
+
     def stop_waiting(self) -> None:
         """Change a planned failover to an unplanned one: what cannot be had stays behind."""
         self.planned = False
@@ -301,14 +310,15 @@ class Failover:
             and at is not None
             and not self.silence.declined_all
         ):
-            turn_us = self.config.rank * self.config.turn_us
-            out.append(
-                SetAlarm("", Timer.SILENT, max(at, e.mono_us) + turn_us)
-            )
+            begin_us = max(at, e.mono_us, self.choosing.rests_until_us)
+            if self.choosing.by_order:
+                begin_us += self.config.rank * self.config.turn_us
+            out.append(SetAlarm("", Timer.SILENT, begin_us))
 
     def page(self, e: Event, out: list[Command]) -> None:
         """Page the operator, at every retry until there is an answer: a page may reach nobody."""
-        out.append(PageOperator(self.silence.reason()))
+        ways = choosing.ways_in_words(self, e)
+        out.append(PageOperator(self.silence.reason(ways)))
         out.append(SetAlarm("", Timer.PAGE, e.mono_us + self.retry_us))
 
     # ---- a restart
@@ -325,6 +335,8 @@ class Failover:
         claiming.resume(self, out)
         if phase is FailoverPhase.ABANDONED:
             self.move(FailoverEvent.OVER, out)
+        elif phase is FailoverPhase.CHOOSING:
+            self.move(FailoverEvent.NOT_HERE, out)
         elif phase is FailoverPhase.DECIDING:
             if self.silence.at_us() is None:
                 self.abandon(FailoverEvent.DECLINED, out)
@@ -368,6 +380,7 @@ class Failover:
 
 _ON_ALARM: dict[str, Callable[[Failover, Event, list[Command]], None]] = {
     Timer.SILENT: watching.silent_rang,
+    Timer.CHOOSE: choosing.rang,
     Timer.PAGE: watching.page_rang,
     Timer.FENCE: stopping.fence_rang,
     Timer.DRAIN: way_over.drain_rang,
@@ -391,6 +404,7 @@ ON_EVENT: dict[
     events.ClaimGiven: claiming.given,
     events.ClaimRefused: claiming.refused,
     events.ClaimFreed: claiming.freed,
+    events.OffersHeard: choosing.heard,
     events.MachineIsThere: way_over.machine_is_there,
     events.TailTaken: way_over.tail_taken,
     events.TailFailed: way_over.tail_failed,

@@ -12,6 +12,7 @@ from dr_sim.machines import Transitions
 
 class FailoverPhase(enum.StrEnum):
     WATCHING = "watching"
+    CHOOSING = "choosing"  # one of several copies has said what it offers, and waits its turn
     CLAIMING = "claiming"  # one of several standbys asks whether it may
     DECIDING = "deciding"  # the operator was paged
     FENCING = "fencing"
@@ -27,6 +28,7 @@ class FailoverPhase(enum.StrEnum):
 
 class FailoverEvent(enum.StrEnum):
     SILENT_FOR_LONG = "the machines have been silent for long"
+    OFFERS = "one of several copies says what it offers"
     CLAIMS = "one of several standbys claims to take over"
     NOT_HERE = "another standby takes over, or it is needless"
     BEGUN = "begun"  # by order, by approval or by silence
@@ -53,7 +55,12 @@ FAILOVER: Transitions[FailoverPhase, FailoverEvent] = Transitions(
         _P.WATCHING: {
             _E.SILENT_FOR_LONG: _P.DECIDING,
             _E.BEGUN: _P.FENCING,
+            _E.OFFERS: _P.CHOOSING,
             _E.CLAIMS: _P.CLAIMING,
+        },
+        _P.CHOOSING: {
+            _E.CLAIMS: _P.CLAIMING,
+            _E.NOT_HERE: _P.WATCHING,
         },
         _P.CLAIMING: {
             _E.SILENT_FOR_LONG: _P.DECIDING,
@@ -99,7 +106,13 @@ FAILOVER: Transitions[FailoverPhase, FailoverEvent] = Transitions(
     },
 )
 
-OFF = (_P.WATCHING, _P.CLAIMING, _P.DECIDING, _P.ABANDONED)
+OFF = (
+    _P.WATCHING,
+    _P.CHOOSING,
+    _P.CLAIMING,
+    _P.DECIDING,
+    _P.ABANDONED,
+)
 BEFORE_RECOVERY = (_P.FENCING, _P.PREPARING, _P.DRAINING, _P.TAIL)
 EMPTYING = (_P.DRAINING, _P.TAIL)
 BRINGS_ONLINE = (_P.RECOVERING, _P.PROVISIONING, _P.REDIRECTING, _P.SERVING)
@@ -142,6 +155,9 @@ FENCE: Transitions[FenceStatus, FenceEvent] = Transitions(
             FenceEvent.UNREACHABLE: FenceStatus.UNKNOWN,
             FenceEvent.NO_ANSWER: FenceStatus.UNKNOWN,
         },
-        FenceStatus.CONFIRMED: {},
+        # a failover that was left to another copy begins anew
+        FenceStatus.CONFIRMED: {
+            FenceEvent.ASKED: FenceStatus.ASKED_AGAIN,
+        },
     },
 )

@@ -111,6 +111,15 @@ class Fencing:
         alert = Message(AlertId.TWO_PRIMARIES, minutes, text)
         self.alerts.tell(e, Danger.TWO_PRIMARIES, alert, out)
 
+    def tell_nothing_here(
+        self, e: Event, minutes: int, out: list[Command]
+    ) -> None:
+        """Report that the primary is silent, and that nothing here could be brought online."""
+        alert = Message(
+            AlertId.NOTHING_HERE, minutes, texts.nothing_here_text()
+        )
+        self.alerts.tell(e, Danger.NOTHING_HERE, alert, out)
+
     def tell_heard_again(
         self, e: Event, minutes: int, goes_on: bool, out: list[Command]
     ) -> None:

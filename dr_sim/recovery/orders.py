@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from dr_sim.recovery.failover import Failover
     from dr_sim.recovery.replay import DatabaseReplay
 
-_MAY_BEGIN = (FailoverPhase.WATCHING, FailoverPhase.DECIDING)
+_MAY_BEGIN = (
+    FailoverPhase.WATCHING,
+    FailoverPhase.CHOOSING,
+    FailoverPhase.DECIDING,
+)
 
 
 def ordered(

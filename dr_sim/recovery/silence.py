@@ -58,17 +58,21 @@ class Silence:
         """Return the instant from which enough machines have been silent for long enough; None if
         too few are silent.
         """
+        since_us = self.since_us()
+        if since_us is None:
+            return None
+        return since_us + self._config.silent_for_us
+
+    def since_us(self) -> int | None:
+        """Return the instant at which the last machine needed fell silent; None if too few are."""
         needed = self._config.machines_silent or len(self._config.machines)
         seen = sorted(self.silent.values())
-        return (
-            seen[needed - 1] + self._config.silent_for_us
-            if len(seen) >= needed
-            else None
-        )
+        return seen[needed - 1] if len(seen) >= needed else None
 
     def is_long(self, mono_us: int) -> bool:
         at_us = self.at_us()
         return at_us is not None and at_us <= mono_us
 
-    def reason(self) -> PageReason:
-        return PageReason(tuple(sorted(self.silent)))
+    def reason(self, ways: tuple[str, ...]) -> PageReason:
+        """ways: the ways back, in words."""
+        return PageReason(tuple(sorted(self.silent)), ways)

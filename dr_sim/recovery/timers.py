@@ -29,6 +29,7 @@ class Timer(enum.StrEnum):
     SILENT = (
         "silent"  # the machines have been silent for long enough, perhaps
     )
+    CHOOSE = "choose"  # other copies have had time to say what they offer; or this one's turn is
     PAGE = "page"  # the operator has not answered
     FENCE = "fence"  # the fence is asked for again
     DRAIN = "drain"  # the limit for emptying the pipe

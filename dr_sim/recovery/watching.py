@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
-from dr_sim.recovery import events, stopping
-from dr_sim.recovery.alert_texts import nothing_here_text
-from dr_sim.recovery.alerts import AlertId, Danger, Message
+from dr_sim.recovery import choosing, events, stopping
+from dr_sim.recovery.alerts import Danger
 from dr_sim.recovery.commands import RefuseOrder
 from dr_sim.recovery.config import Mode
+from dr_sim.recovery.estimate import is_hashed_yet
 from dr_sim.recovery.failover_table import FailoverEvent, FailoverPhase
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import FULL
@@ -60,6 +60,8 @@ def back(f: Failover, e: events.HeartbeatBack, out: list[Command]) -> None:
     over = f.silence.at_us() is None
     if f.phase is FailoverPhase.DECIDING and over:
         f.abandon(FailoverEvent.DECLINED, out)
+    if f.phase is FailoverPhase.CHOOSING and over:
+        choosing.withdraw(f, out)
     if f.phase is FailoverPhase.WATCHING and over:
         out.append(CancelAlarm("", Timer.SILENT))
         f.fencing.alerts.over(Danger.NOTHING_HERE, out)
@@ -83,6 +85,7 @@ def silent_rang(f: Failover, e: Event, out: list[Command]) -> None:
     elif something_here(f):
         _silent_for_long(f, True, e, out)
     else:
+        choosing.say_nothing_is_here(f, out)
         look_elsewhere(f, None, out)
 
 
@@ -94,8 +97,8 @@ def page_rang(f: Failover, e: Event, out: list[Command]) -> None:
 
 def something_here(f: Failover) -> bool:
     """Return whether any database could be brought online here. If not, a failover would only stop
-    a primary that may be alive. A full that has not been validated does not count: it may have been
-    cut off.
+    a primary that may be alive. At a standby a full that has not been validated does not count: it
+    may have been cut off. At a store that takes hours, and the machine is got meanwhile.
     """
     return any(map(_could_come_online, f.databases.values()))
 
@@ -104,7 +107,8 @@ def _could_come_online(db: DatabaseReplay) -> bool:
     if db.state.exists:
         return True
     return any(
-        file.kind is FULL and file.content is Content.WHOLE
+        file.kind is FULL
+        and (file.content is Content.WHOLE or is_hashed_yet(db, file))
         for file in db.files.values()
     )
 
@@ -114,11 +118,10 @@ def _silent_for_long(
 ) -> None:
     """Begin, if anything could be brought online; otherwise raise an alert at every retry."""
     if not found:
-        alert = Message(
-            AlertId.NOTHING_HERE, f.minutes(e), nothing_here_text()
-        )
-        f.fencing.alerts.tell(e, Danger.NOTHING_HERE, alert, out)
+        f.fencing.tell_nothing_here(e, f.minutes(e), out)
         out.append(SetAlarm("", Timer.SILENT, e.mono_us + f.retry_us))
+    elif not f.claiming.held and not f.choosing.by_order:
+        choosing.begin(f, e, out)
     elif not f.claiming.held:
         f.claim(False, "", out)
     elif f.config.mode is Mode.AUTOMATIC:

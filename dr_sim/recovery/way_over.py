@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
-from dr_sim.recovery import events
+from dr_sim.recovery import choosing, events
 from dr_sim.recovery.commands import GetMachine, Provision, Redirect
 from dr_sim.recovery.failover_table import (
     EMPTYING,
@@ -73,6 +73,8 @@ def progress(f: Failover, e: Event, out: list[Command]) -> None:
         and not undecided
         and ours
     ):
+        if choosing.leaves(f, e, out):
+            return
         out.append(CancelAlarm("", Timer.DRAIN))
         emptying.tell_left(e, out)
         f.move(FailoverEvent.TAILS_ARE_IN, out)

@@ -169,6 +169,7 @@ def failover(keys: schema.FailoverKeys) -> model.FailoverSpec:
         undo_bytes_s=keys.undo_rate,
         turn_us=keys.turn,
         lease_us=keys.lease,
+        choose=keys.choose,
         switch_us=keys.redirect.switch,
         ttl_us=keys.redirect.ttl,
         reconnect_us=keys.redirect.reconnect,

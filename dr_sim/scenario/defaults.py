@@ -202,6 +202,11 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ),
     ("failover.turn", "10 s", "Patroni: loop_wait is 10 s by default"),
     ("failover.lease", "30 s", "Patroni: ttl is 30 s by default"),
+    (
+        "failover.choose",
+        "preferred",
+        "assumed: people know which copy is their first",
+    ),
     ("failover.recover", "10 s", "assumed"),
     (
         "failover.undo_rate",

@@ -247,6 +247,18 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
+class Choose:
+    """Which of several copies takes over.
+
+    policy: 'preferred', 'least_loss', 'fastest', 'least_loss_within'; within_us: of the last one,
+    how long the outage may be.
+    """
+
+    policy: str
+    within_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class FailoverSpec:
     mode: str  # 'manual', 'automatic'
     silent_for_us: int
@@ -263,6 +275,7 @@ class FailoverSpec:
     undo_bytes_s: int  # at which open transactions are undone then
     turn_us: int  # with several standbys: how long each waits for the one before it
     lease_us: int  # with several standbys: how long a dead one keeps what it has claimed
+    choose: Choose  # with several copies: which of them takes over
     switch_us: int
     ttl_us: int
     reconnect_us: int
@@ -482,6 +495,18 @@ class HeldElsewhere:
     lsn: int
 
 
+@dataclass(frozen=True, slots=True)
+class FailedAttempt:
+    """A stretch of a failover that was begun at a place and failed there, in the leg's time. what:
+    what it was spent on.
+    """
+
+    place: str
+    from_us: int
+    until_us: int
+    what: str
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Scenario:
     name: str
@@ -521,6 +546,8 @@ class Scenario:
     begins_us: int = 0
     secondary_from_us: int = 0
     held_elsewhere: tuple[HeldElsewhere, ...] = ()
+    # of a leg with several copies: attempts to take over that failed
+    failed_attempts: tuple[FailedAttempt, ...] = ()
     directory: DirectorySpec = DirectorySpec(0, 1, Schedule("none"), 0, 0)
     monitor: Monitor = Monitor(False)
     recorded_link: Recorded = Recorded()

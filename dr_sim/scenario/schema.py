@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dr_sim.scenario.choose_field import ChooseField
 from dr_sim.scenario.cloud_keys import (
     ChangesKeys,
     ClientKeys,
@@ -325,6 +326,10 @@ class FailoverKeys(Section):
     )
     lease: Annotated[Period, Positive] = about(
         "with several standbys, one that began a failover and died loses its turn after so long"
+    )
+    choose: ChooseField = about(
+        "with several copies, which of them takes over: the first in their order, or by what each "
+        "says that it would lose and how long it would take"
     )
     redirect: RedirectKeys = about("how requests get to the other side")
     warm_up: WarmUpKeys = about("how caches get warm")

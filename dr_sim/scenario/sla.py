@@ -25,6 +25,7 @@ PHASES = (
     "provision",
     "redirect",
     "warm_up",
+    "attempt",
 )
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
 VALUES = (

@@ -11,6 +11,7 @@ from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.types import FailoverSummary
 from dr_sim.measures.ways import (
     CLOSED,
+    FAILED,
     TAKEN,
     CameTrue,
     WaySummary,
@@ -101,10 +102,16 @@ def _told(way: WaySummary) -> str:
     if way.standing == CLOSED:
         return f"closed: {way.why}"
     if way.loss_us is None or way.outage_us is None:
-        return f"{way.standing}, though closed at the failure: {way.why}"
+        return f"{_standing(way)}, though closed at the failure: {way.why}"
     told = f"lose {clock(way.loss_us)}, down {clock(way.outage_us)}"
     told += f"  ({way.why})" if way.why else ""
-    return f"{way.standing}: {told}"
+    return f"{_standing(way)}: {told}"
+
+
+def _standing(way: WaySummary) -> str:
+    if way.standing == FAILED:
+        return f"failed after {clock(way.tried_us)}"
+    return way.standing
 
 
 def _came_true(way: WaySummary) -> str:

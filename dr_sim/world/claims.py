@@ -5,13 +5,21 @@ It is reached by every standby that is there, in no time, whatever befalls the l
 claims has it, and asks for it again at will. It lets go by itself, or loses it: if its recovery
 manager is dead for the length of the lease, and nothing has been brought online there. Then
 everybody who was refused is told.
+
+What each copy offers is written down there, too, for as long as its manager lives, or is dead for
+less than the lease. Whoever has an offer there hears of each new one, and how many of those who
+live have made none yet. When the claim is let go all offers are void.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from dr_sim.recovery.policy import Offer
 from dr_sim.world.agenda import Agenda, Class, Entry
+
+Heard = Callable[[tuple[Offer, ...], int], None]
+"""Hears the open offers, and how many more there could be."""
 
 
 class Claims:
@@ -26,6 +34,24 @@ class Claims:
         self._lease_us = lease_us
         self._refused: dict[str, Callable[[bool], None]] = {}
         self._expiry: Entry | None = None
+        # by place, since when its manager is dead; None: it lives
+        self._dead_since_us: dict[str, int | None] = {}
+        self._offers: dict[str, tuple[Offer, Heard]] = {}
+
+    def offer(self, offer: Offer, heard: Heard) -> None:
+        """Write down what a copy offers, and tell all that have made an offer."""
+        self._offers[offer.place] = (offer, heard)
+        there = [p for p in self._dead_since_us if self._is_there(p)]
+        made = [self._offers[p][0] for p in there if p in self._offers]
+        opened = tuple(sorted((o for o in made if o.open), key=_rank))
+        for place in there:
+            if place in self._offers:
+                self._offers[place][1](opened, len(there) - len(made))
+
+    def _is_there(self, place: str) -> bool:
+        since_us = self._dead_since_us[place]
+        dead_us = 0 if since_us is None else self._agenda.now_us - since_us
+        return since_us is None or dead_us < self._lease_us
 
     def claim(self, place: str, freed: Callable[[bool], None]) -> str:
         """Return the place that has it now: that of the claimant, or another's. freed(declined) is
@@ -38,9 +64,11 @@ class Claims:
         return self.holder
 
     def release(self, place: str, declined: bool) -> None:
+        self._offers.pop(place, None)
         if self.holder != place or self.kept:
             return
         self.holder = ""
+        self._offers.clear()
         self._refused.pop(place, None)
         refused, self._refused = self._refused, {}
         for freed in refused.values():
@@ -48,6 +76,7 @@ class Claims:
 
     def died(self, place: str) -> None:
         """The recovery manager there is dead: it keeps what it has claimed for a while."""
+        self._dead_since_us[place] = self._agenda.now_us
         if self.holder == place and self._expiry is None:
             at = self._agenda.now_us + self._lease_us
             self._expiry = self._agenda.at(
@@ -55,7 +84,8 @@ class Claims:
             )
 
     def lives(self, place: str) -> None:
-        """It is up again."""
+        """It is up, or up again."""
+        self._dead_since_us[place] = None
         if self.holder == place and self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
@@ -63,3 +93,7 @@ class Claims:
     def _expired(self, place: str) -> None:
         self._expiry = None
         self.release(place, False)
+
+
+def _rank(offer: Offer) -> int:
+    return offer.rank

@@ -7,14 +7,18 @@ from collections.abc import Container
 from dr_sim.recovery.config import (
     DatabaseConfig,
     FailoverConfig,
+    FailoverCosts,
     ManagerConfig,
     Mode,
     OnHole,
     ReplayConfig,
+    RestoreCost,
 )
+from dr_sim.recovery.policy import CopyChoice, CopyPolicy
 from dr_sim.scenario.backup_stores import as_kept
 from dr_sim.scenario.model import DatabaseSpec, Scenario
 from dr_sim.scenario.schedule import longest_gap_us
+from dr_sim.scenario.usual import after_the_drain_us, usual_us
 from dr_sim.world.folder import folders_of
 
 
@@ -80,7 +84,33 @@ def manager_config(
         rank=scenario.rank,
         turn_us=f.turn_us,
         gets_machine=store is not None,
+        choose=CopyChoice(CopyPolicy(f.choose.policy), f.choose.within_us),
+        costs=_costs(scenario),
     )
     return ManagerConfig(
         databases=databases, replay=replay, failover=failover
+    )
+
+
+def _costs(scenario: Scenario) -> FailoverCosts:
+    """Return what is known of the costs of a failover: as they usually are, whatever befalls it."""
+    f, s, store = scenario.failover, scenario.secondary, scenario.store
+    disk_bytes_s = s.disk_bytes_s
+    full, incremental, log = (
+        RestoreCost(cost.fixed_us, min(cost.rate_bytes_s, disk_bytes_s))
+        for cost in s.restore
+    )
+    before_us = f.fence_timeout_us
+    if f.mode == Mode.MANUAL:
+        before_us += usual_us(f.answers_in)
+    if store is not None:
+        before_us += store.machine_us
+    return FailoverCosts(
+        restore=(full, incremental, log),
+        workers=scenario.replay.workers,
+        hash_bytes_s=min(s.hash_bytes_s, disk_bytes_s),
+        one_device=store is not None,
+        device_bytes_s=disk_bytes_s,
+        before_us=before_us,
+        after_us=after_the_drain_us(scenario),
     )

@@ -14,6 +14,7 @@ from dr_sim.measures.summary.plain import summary_json
 from dr_sim.record.kinds import KIND_ID
 from dr_sim.record.pairs import pair_of
 from dr_sim.record.verify import verify
+from dr_sim.recovery.policy import KEYS, CopyPolicy
 from dr_sim.runs.run import Result, run
 from dr_sim.screen.explain import Wanted, explain
 from dr_sim.world.claims import Claims
@@ -297,3 +298,109 @@ def test_logic_of_one_s_own_manages_each_of_them() -> None:
     assert found["follow"] == ["A", "far"]
     builds = builders(result.journal, result.scenario)
     assert verify(result.journal, builds).mismatch is None
+
+
+# ---- the policy
+LEAST = "copies/least_loss"
+RESTORES = 356_000_000
+ARRIVES = 25_000
+"""late and far hear the silence so much later: half of what 80 ms of way are beyond the usual 30."""
+ONLINE_AND_SERVED = (10 + 60) * SECOND + 8_460_000
+
+
+def test_the_copy_that_loses_least_takes_over() -> None:
+    """48 logs from 06:10 to 10:05 wait at late: a second each, and 20 MB at 356 MB/s."""
+    result = ran(LEAST)
+    sound(result)
+    found = failover(result)
+    assert found["new_primary"] == "late" and found["data_loss_us"] == 120 * SECOND
+    drain = 48 * (SECOND + ceil_div(20_000_000, RESTORES))
+    assert found["phases_us"]["drain"] == drain
+    before = (30 + 21) * SECOND + ARRIVES
+    assert found["outage_us"] == before + drain + ONLINE_AND_SERVED
+
+
+@pytest.mark.parametrize(
+    ("choose", "place", "lost"),
+    [
+        ("preferred", "near", at(1, "10:07") - at(1, "08:00")),
+        ("fastest", "near", at(1, "10:07") - at(1, "08:00")),
+        ("{least_loss_within: 3 min}", "near", at(1, "10:07") - at(1, "08:00")),
+        ("{least_loss_within: 3 min 1 s}", "late", 120 * SECOND),
+        ("{least_loss_within: 1 h}", "late", 120 * SECOND),
+    ],
+)
+def test_each_policy_takes_its_own(choose: str, place: str, lost: int) -> None:
+    result = ran(LEAST, f"failover.choose={choose}")
+    sound(result)
+    found = failover(result)
+    assert (found["new_primary"], found["data_loss_us"]) == (place, lost)
+
+
+@pytest.mark.parametrize("choose", ["least_loss", "fastest"])
+def test_what_was_foretold_comes_true_whatever_the_policy(choose: str) -> None:
+    ways = failover(ran(LEAST, f"failover.choose={choose}"))["ways"]
+    (taken,) = [way for way in ways if way["standing"] == "taken"]
+    assert taken["came_loss_us"] == taken["loss_us"]
+    assert taken["came_outage_us"] == taken["outage_us"]
+
+
+def test_what_a_copy_says_of_itself_is_what_it_comes_to() -> None:
+    """It knows the costs of restores, and counts the silence from when it has heard of it."""
+    result = ran(LEAST)
+    (offer,) = [r for r in result.journal.rows("seen.MakeOffer") if pair_of(r.entity) == 1]
+    assert offer.values["takes_us"] + ARRIVES == failover(result)["outage_us"]
+    start = result.scenario.start_utc_us
+    assert offer.values["holds_until_utc_us"] - start == at(1, "10:05")
+
+
+@pytest.mark.parametrize(("burns", "waits"), [("10:07:01", 10 * SECOND), ("10:06:59", 0)])
+def test_the_dead_are_waited_for_a_turn_and_only_if_they_may_live(burns: str, waits: int) -> None:
+    """The lease of 30 s is over at 10:07:31 or 10:07:29; the offers are made at 10:07:30."""
+    near = f"{{at: 'Mon {burns}', lose_secondary: 5 h, copy: near}}"
+    result = ran(LEAST, f"events=[{near}, {{at: 'Mon 10:07', lose: site}}]")
+    sound(result)
+    found = failover(result)["phases_us"]
+    assert found["detect"] == 30 * SECOND + ARRIVES
+    assert found["decide"] == waits
+
+
+def test_by_hand_the_operator_is_paged_with_the_ways() -> None:
+    result = ran(LEAST, "failover.mode=manual", "failover.operator.answers_in=4 min")
+    sound(result)
+    assert failover(result)["new_primary"] == "late"
+    (page,) = result.journal.rows("seen.PageOperator")
+    ways = page.values["reason"].split("taken: ")[1].split("; ")
+    assert [way.split(" loses ")[0] for way in ways] == ["late", "vault", "near"]
+    assert ways[0] == "late loses 0:02:00 and is back in 0:07:00"
+    assert ways[2] == "near loses 2:07:00 and is back in 0:06:09"
+
+
+def test_the_policy_holds_for_real_engines() -> None:
+    changes = [
+        "copies={near: {}, late: {link: {rtt: 80 ms}, replay: {delay: 1 h}}}",
+        "run_for=4 h",
+        "databases.crm.size=5 GB",
+        "events=[{at: 'Mon 01:02', link_outage: 2 h, copy: near}, {at: 'Mon 02:07', lose: site}]",
+    ]
+    model = ran(LEAST, *changes)
+    scenario = load_scenario(
+        SCENARIOS / f"{LEAST}.yaml", [*changes, "engine.kind=sqlite"], timing="modelled"
+    )
+    real = run(scenario)
+    assert failover(real)["new_primary"] == "late"
+    assert real.digest == model.digest
+
+
+def test_a_copy_that_claims_before_its_turn_would_be_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The policy takes the worst: near, whose turn is the last."""
+    worst = (lambda offer, choose: offer.holds_until_utc_us,)
+    monkeypatch.setitem(KEYS, CopyPolicy.LEAST_LOSS, worst)
+    scenario = load_scenario(SCENARIOS / f"{LEAST}.yaml", [])
+    found = summary_json(run(scenario).summary)["violations"]
+    assert [one["invariant"] for one in found] == ["R14"]
+    assert found[0]["detail"].endswith(
+        "a copy claims to take over before its turn: 2 are before it"
+    )

@@ -215,3 +215,174 @@ def test_a_standby_that_is_promoted_is_no_restore() -> None:
     lost = "events=[{at: 'Mon 10:07', lose: site}]"
     why, _ = why_of("stores/beside_a_standby", lost)
     assert "restored" not in why and "store" not in why
+
+
+# ---- an attempt that fails
+CHANGE = "stores/change_over"
+FULL, LOG = SECOND + ceil_div(100 * 10**9, 200 * 10**6), SECOND + ceil_div(60 * 10**6, 200 * 10**6)
+FROM_THE_VAULT = {
+    "fence": 21 * SECOND,
+    "provision": 10 * MINUTE,
+    "drain": FULL + 35 * LOG,
+    "recover": 10 * SECOND,
+    "redirect": 60 * SECOND,
+    "warm_up": WARM_UP,
+}
+
+
+def attempt_lines(*overrides: str) -> list[tuple[int, str]]:
+    """(seconds, what) of the lines that an attempt has in the outage's ledger, which adds up."""
+    found = failover(ran(CHANGE, *overrides))
+    lines = found["outage_ledger"]["lines"]
+    assert sum(line["duration_us"] for line in lines) == found["outage_us"]
+    assert sum(found["phases_us"].values()) == found["outage_us"]
+    tried = [line for line in lines if line["cause"] == "attempt"]
+    assert sum(line["duration_us"] for line in tried) == found["phases_us"]["attempt"]
+    return [(line["duration_us"] // SECOND, line["detail"]) for line in tried]
+
+
+def test_where_the_nearer_store_burns_in_the_restore_the_farther_takes_over() -> None:
+    result = ran(CHANGE)
+    found = failover(result)
+    assert summary_json(result.summary)["violations"] == []
+    assert found["new_primary"] == "vault"
+    assert phases(CHANGE) == {
+        **FROM_THE_VAULT,
+        "detect": (30 + 10) * SECOND,
+        "attempt": 15 * MINUTE,
+    }
+    assert found["outage_us"] == sum(phases(CHANGE).values())
+    assert found["data_loss_us"] == at(2, "12:07") - at(1, "09:45")
+
+
+def test_the_first_attempt_is_in_the_ledger_of_the_outage() -> None:
+    assert attempt_lines() == [
+        (21, "at tape: the old primary is stopped"),
+        (600, "at tape: a machine is got"),
+        (249, "at tape: backups are restored"),
+        (30, "at tape: its recovery manager has died, and its claim lapses"),
+    ]
+
+
+def test_the_way_that_failed_is_listed_as_such() -> None:
+    tape, vault = failover(ran(CHANGE))["ways"]
+    assert (tape["standing"], tape["tried_us"]) == ("failed", 15 * MINUTE)
+    assert (tape["came_loss_us"], tape["came_outage_us"]) == (None, None)
+    assert vault["standing"] == "taken"
+    told = ways_taken(ran(CHANGE).whole).splitlines()
+    assert told[1].startswith(" restore tape   failed after 15:00: lose 1 h 07, down 21:22")
+
+
+DAMAGED = (
+    "events=[{at: 'Tue 09:00', corrupt_at_rest: {database: crm, kind: full, files: 9}, copy: tape},"
+    " {at: 'Tue 12:07', lose: site}]"
+)
+
+
+def test_where_every_full_is_damaged_the_farther_store_takes_over() -> None:
+    """Three fulls lie there: the one from before the run, Monday's and Tuesday's. Each is read until
+    the damage shows, and hashed again, which takes 500 s each time, and a second.
+    """
+    found = failover(ran(CHANGE, DAMAGED))
+    assert found["new_primary"] == "vault"
+    each = 2 * ceil_div(100 * 10**9, 200 * 10**6)
+    assert [us for us, _ in attempt_lines(DAMAGED)][:2] == [21, 600]
+    tried = found["phases_us"]["attempt"] - 621 * SECOND
+    assert 3 * each <= tried <= 3 * each + 3 * SECOND
+    spent = {phase: us for phase, us in found["phases_us"].items() if phase in FROM_THE_VAULT}
+    assert spent == FROM_THE_VAULT
+    told = ways_taken(ran(CHANGE, DAMAGED).whole)
+    assert "restore tape   failed after 1 h 00, though closed at the failure: nothing lies" in told
+
+
+def test_where_the_primary_s_share_is_left_the_next_one_is_restored_from_it() -> None:
+    """Only the host is lost, and no courier is needed: the vault fetches what it lacks past the
+    tapes, which have burned.
+    """
+    lost = DAMAGED.replace("lose: site", "lose: host")
+    burns = lost.replace("]", ", {at: 'Tue 12:22', lose_secondary: 20 h, copy: tape}]")
+    result = ran(CHANGE, burns, "copies.vault.store.transit=0 s")
+    found = failover(result)
+    assert summary_json(result.summary)["violations"] == []
+    assert (found["new_primary"], found["data_loss_us"]) == ("vault", 7 * MINUTE)
+
+
+def test_nobody_else_takes_over_from_one_that_succeeds() -> None:
+    """The negative case: the tapes burn once they have been brought online."""
+    late = "events=[{at: 'Tue 12:07', lose: site}, {at: 'Tue 12:40', lose_secondary: 20 h, copy: tape}]"
+    found = failover(ran(CHANGE, late))
+    assert (found["new_primary"], found["phases_us"]["attempt"]) == ("tape", 0)
+
+
+# ---- less than was offered
+def test_a_shorter_chain_than_was_offered_is_left_for_a_better_copy() -> None:
+    """By least loss the vault is taken first, as it is written first and holds as much as deep. Its
+    log of 06:00 turns out to be damaged: 4 h 07 would be lost there, and 2:00 at deep.
+    """
+    changes = [
+        "copies={vault: {store: {}}, deep: {store: {machine: 20 min}}}",
+        "failover.choose=least_loss",
+        "databases.crm.log=every 5 min",
+        "events=[{at: 'Tue 06:06', corrupt_at_rest: {database: crm, kind: log}, copy: vault},"
+        " {at: 'Tue 10:07', lose: site}]",
+        "sla=[]",
+    ]
+    result = ran(CHANGE, *changes)
+    found = failover(result)
+    assert summary_json(result.summary)["violations"] == []
+    assert (found["new_primary"], found["data_loss_us"]) == ("deep", 2 * MINUTE)
+    vault = found["ways"][0]
+    assert vault["standing"] == "failed" and vault["tried_us"] > 10 * MINUTE
+    by_order = failover(ran(CHANGE, *changes, "failover.choose=preferred"))
+    assert by_order["new_primary"] == "vault"
+    assert by_order["data_loss_us"] == at(2, "10:07") - at(2, "06:00")
+
+
+# ---- a full that is still being hashed
+HASHED = ("databases.crm.size=500 GB", "sla=[]")
+
+
+@pytest.mark.parametrize(("lost", "logs"), [("00:03", 0), ("00:22", 4), ("00:40", 7)])
+def test_the_machine_is_got_while_the_only_full_is_hashed(lost: str, logs: int) -> None:
+    """500 GB at 200 MB/s: 2,500 s, from 0:00 on, and 0.1 s for each log that lands meanwhile. The
+    fence and the machine are over 651 s after the loss, at 0:50:51 at the latest.
+    """
+    changes = (*HASHED, f"events=[{{at: 'Mon {lost}', lose: site}}]")
+    result = ran("stores/vault_only", *changes)
+    assert summary_json(result.summary)["violations"] == []
+    found = failover(result)
+    began = at(1, lost) + (30 + 21 + 600) * SECOND
+    hashed = 2_500 * SECOND + logs * SECOND // 10
+    assert found["phases_us"]["fence"] == 21 * SECOND
+    assert found["phases_us"]["provision"] == 600 * SECOND
+    log = SECOND + ceil_div(20 * 10**6, 200 * 10**6)
+    drain = max(0, hashed - began) + SECOND + 2_500 * SECOND + logs * log
+    assert abs(found["phases_us"]["drain"] - drain) <= SECOND
+    (vault,) = found["ways"]
+    assert vault["outage_us"] == vault["came_outage_us"]
+
+
+def test_people_are_told_that_the_hash_is_waited_for() -> None:
+    changes = (*HASHED, "events=[{at: 'Mon 00:03', lose: site}]")
+    told = rows(ran("stores/vault_only", *changes), "seen.RaiseAlert", event_id=21)
+    limit = at(1, "00:03") + (30 + 21 + 600) * SECOND + 10 * MINUTE
+    hashed = 2_500 * SECOND
+    assert [row.time_us for row in told] == list(range(limit, hashed, 5 * MINUTE))
+    assert "waits beyond its limit for [1] files" in told[0].values["text"]
+
+
+def test_a_full_whose_hash_does_not_agree_is_no_way_back() -> None:
+    """The vault begins, as it is preferred; deep has hashed its full when the run began."""
+    changes = (
+        *HASHED,
+        "copies={vault: {store: {}}, deep: {store: {machine: 20 min}, replay: {validate: none}}}",
+        "events=[{at: 'Mon 00:01', corrupt_at_rest: {database: crm, kind: full}, copy: vault},"
+        " {at: 'Mon 00:03', lose: site}]",
+    )
+    result = ran("stores/vault_only", *changes)
+    assert summary_json(result.summary)["violations"] == []
+    found = failover(result)
+    assert found["new_primary"] == "deep" and found["phases_us"]["attempt"] > 0
+    assert found["outage_us"] == sum(
+        line["duration_us"] for line in found["outage_ledger"]["lines"]
+    )

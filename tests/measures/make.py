@@ -110,6 +110,7 @@ def a_scenario(*names: str, **changes: Any) -> model.Scenario:
             10**8,
             MIN,
             5 * MIN,
+            model.Choose("preferred"),
             5 * S,
             30 * S,
             30 * S,

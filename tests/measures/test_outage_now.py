@@ -19,8 +19,9 @@ from dr_sim.measures.outage_now import (
 )
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.waiting_restores import Jobs, Life
-from dr_sim.measures.way_over import NO_WAY_US, Slowness, Way, after_the_drain_us
+from dr_sim.measures.way_over import NO_WAY_US, Slowness, Way
 from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.usual import after_the_drain_us
 from dr_sim.world.world import World
 from tests.world.build import MINUTE, SECOND, scenario
 

@@ -8,7 +8,8 @@ from fractions import Fraction
 
 import pytest
 
-from dr_sim.measures.outcome import PHASES, failovers
+from dr_sim.measures.outcome import failovers
+from dr_sim.measures.phases import PHASES
 from dr_sim.measures.served import Served
 from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import Fence
@@ -61,6 +62,7 @@ def test_a_site_failure_in_exact_numbers() -> None:
         "provision": 0,
         "redirect": 69 * S,
         "warm_up": 900_000,
+        "attempt": 0,
     }
     assert sum(f.phases_us.values()) == f.outage_us
     # 1,000 requests a second: all fail for 375 s, then on average 50.5 % for 9.9 s

@@ -4,6 +4,7 @@ nothing about the journal as it was.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -18,6 +19,7 @@ from dr_sim.oracle.monitors import (
     alert_levels,
     alert_texts,
     failover_causes,
+    failover_choice,
     failover_emptied,
     failover_order,
     keeping,
@@ -28,7 +30,7 @@ from dr_sim.oracle.monitors import (
 )
 from dr_sim.oracle.monitors import silence as silences
 from dr_sim.record.journal import Journal, Row
-from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.model import Choose, Scenario
 from dr_sim.world.world import World
 
 CRM = """\
@@ -162,6 +164,27 @@ WAITING = '{"crm_2026_01_05_00_59_00_log_000": 0}'
 DELETE_NEWEST = {"database": "crm", "name": "crm_2026_01_07_12_00_00_full_000"}
 
 
+OFFER = {"rank": 0, "open": 1, "holds_until_utc_us": 5, "takes_us": 9}
+OTHER = {**OFFER, "place": "other", "rank": 1, "holds_until_utc_us": 6}
+OFFERS = {**TOLD, "offers": json.dumps([{**OFFER, "place": "here"}, OTHER]), "awaited": 0}
+
+
+def claims(row: Row) -> list[Row]:
+    """It claims when it has begun."""
+    if not _is(row, "seen.EnterPhase", {"phase": "fencing"}):
+        return [row]
+    return [row, Row(0, "seen.Claim", row.time_us, -1, {})]
+
+
+def offers_and_claims(row: Row) -> list[Row]:
+    """It claims although it has heard of a copy that loses less."""
+    first, *more = claims(row)
+    if not more:
+        return [first]
+    said = Row(0, "seen.MakeOffer", row.time_us, -1, OFFER)
+    return [first, said, Row(0, "seen.OffersHeard", row.time_us, -1, OFFERS), *more]
+
+
 def replay(**changed: Any) -> Callable[[Scenario], Scenario]:
     return lambda of: replace(of, replay=replace(of.replay, **changed))
 
@@ -274,6 +297,10 @@ CASES = (
     Case(failover_causes.begun_for_a_reason, SITE, "R14", drop("seen.HeartbeatLost")),
     Case(failover_causes.begun_for_a_reason, SITE, "R14", keep, failover(silent_for_us=60 * SECOND)),
     Case(failover_causes.a_silent_primary_is_acted_upon, SITE, "R14", drop("seen.EnterPhase")),
+    Case(failover_choice.claimed_in_its_turn, SITE, "R14", claims, lambda of: replace(
+        of, rank=1, ranks=2)),
+    Case(failover_choice.claimed_in_its_turn, SITE, "R14", offers_and_claims, lambda of: replace(
+        failover(choose=Choose("least_loss"))(of), ranks=2)),
     Case(failover_order.phases_follow_the_order, SITE, "R15", drop("seen.EnterPhase", phase="tail")),
     Case(failover_order.phases_follow_the_order, SITE, "R15", drop("seen.EnterPhase")),
     Case(failover_order.stopped_before_emptied, SITE, "R15", drop("seen.FenceFailed")),

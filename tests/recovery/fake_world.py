@@ -19,13 +19,16 @@ from dr_sim.recovery import events as e
 from dr_sim.recovery.config import (
     DatabaseConfig,
     FailoverConfig,
+    FailoverCosts,
     ManagerConfig,
     Mode,
     OnHole,
     ReplayConfig,
+    RestoreCost,
 )
 from dr_sim.recovery.events import FoundFile, NotFenced, NotSent, ValidationOutcome
 from dr_sim.recovery.manager import RecoveryManager
+from dr_sim.recovery.policy import CopyChoice, CopyPolicy, Offer
 from dr_sim.recovery.refusals import Refused
 
 SECOND = 1_000_000
@@ -33,6 +36,16 @@ MINUTE = 60 * SECOND
 START_UTC = 1_788_220_800 * SECOND  # 2026-09-01T00:00:00Z
 DB = "crm"
 OPERATORS = ("anna", "ben")
+PREFERRED = CopyChoice(CopyPolicy.PREFERRED)
+COSTS = FailoverCosts(
+    restore=(RestoreCost(SECOND, 1000), RestoreCost(SECOND, 1000), RestoreCost(SECOND, 1000)),
+    workers=2,
+    hash_bytes_s=1000,
+    one_device=False,
+    device_bytes_s=1000,
+    before_us=20 * SECOND,
+    after_us=MINUTE,
+)
 
 
 def config(
@@ -46,6 +59,7 @@ def config(
     machines: tuple[str, ...] = ("sql1", "sql2"),
     machines_silent: int = 0,
     standbys: tuple[int, int] = (1, 0),
+    choose: CopyChoice = PREFERRED,
     **replay: int,
 ) -> ManagerConfig:
     rules: dict[str, Any] = {
@@ -81,6 +95,8 @@ def config(
             *standbys,
             10 * SECOND,
             bool(rules["keeps"]),
+            choose,
+            COSTS,
         ),
     )
 
@@ -165,6 +181,8 @@ class FakeWorld:
     fenced: bool = False
     fence_hangs: bool = False
     claimed_by: str = ""  # another standby has claimed to take over
+    claims: Any = None  # the place where several standbys claim (world/claims.py)
+    place: str = ""  # where this one is
     silent: dict[str, int] = field(default_factory=dict)
     recovers: int = 0
     machine_comes: bool = True  # one to restore onto, where there is only a store
@@ -379,6 +397,19 @@ class FakeWorld:
                     self.answer(e.TailTaken, DB, "")
                 else:
                     self.answer(e.TailTaken, DB, self.backup(Kind.LOG))
+            case c.MakeOffer(rank, opened, holds, takes) if self.claims is not None:
+                offer = Offer(self.place, rank, opened, holds, takes)
+                self.claims.offer(offer, self.hear_offers)
+            case c.Claim() if self.claims is not None:
+                holder = self.claims.claim(self.place, self.hear_freed)
+                if holder == self.place:
+                    self.answer(e.ClaimGiven)
+                else:
+                    self.answer(e.ClaimRefused, holder)
+            case c.ReleaseClaim(declined) if self.claims is not None:
+                self.claims.release(self.place, declined)
+            case c.EnterPhase("recovering") if self.claims is not None:
+                self.claims.kept = True
             case c.Claim():
                 if self.claimed_by:
                     self.answer(e.ClaimRefused, self.claimed_by)
@@ -412,6 +443,12 @@ class FakeWorld:
                     self.answer(e.MachineIsThere)
             case c.Redirect():
                 self.answer(e.Redirected)
+
+    def hear_offers(self, offers: tuple[Offer, ...], awaited: int) -> None:
+        self.answer(e.OffersHeard, offers, awaited)
+
+    def hear_freed(self, declined: bool) -> None:
+        self.answer(e.ClaimFreed, declined)
 
     def check_save(self, key: str, value: str) -> None:
         if (

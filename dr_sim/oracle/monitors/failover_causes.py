@@ -176,7 +176,7 @@ def a_silent_primary_is_acted_upon(story: Story) -> Iterator[Breach]:
             max(at, row.time_us, story.life_at(max(at, row.time_us))[0])
             + 2 * SLACK_US
         )
-        due_us += story.scenario.rank * story.scenario.failover.turn_us
+        due_us += _turns(story) * story.scenario.failover.turn_us
         if due_us >= end_us or not story.up_between(
             due_us - 2 * SLACK_US, due_us
         ):
@@ -188,6 +188,16 @@ def a_silent_primary_is_acted_upon(story: Story) -> Iterator[Breach]:
             "the primary has been silent for long enough, and nothing is done",
         )  # fmt: skip
     yield from _pages_are_repeated(story)
+
+
+def _turns(story: Story) -> int:
+    """Return how many turns this copy may wait at the longest: in the order of the copies; or else
+    one in which the others may say what they offer, and those of all others.
+    """
+    spec = story.scenario
+    if spec.failover.choose.policy == "preferred":
+        return spec.rank
+    return spec.ranks if spec.ranks > 1 else 0
 
 
 def _acted(story: Story, at_us: int, due_us: int) -> bool:

@@ -25,8 +25,9 @@ from dr_sim.oracle.monitors.story import (
 )
 
 NEXT = {
-    "": ("watching", "claiming", "deciding", "fencing"),
-    "watching": ("claiming", "deciding", "fencing"),
+    "": ("watching", "choosing", "claiming", "deciding", "fencing"),
+    "watching": ("choosing", "claiming", "deciding", "fencing"),
+    "choosing": ("watching", "claiming"),
     "claiming": ("watching", "deciding", "fencing"),
     "deciding": ("fencing", "abandoned"),
     "fencing": ("preparing", "draining", "abandoned"),

@@ -30,7 +30,7 @@ FULL, INCREMENTAL, LOG = 0, 1, 2
 _KINDS = {"full": FULL, "incremental": INCREMENTAL, "log": LOG}
 RETENTION = "retention"
 """Why a file is gone that was deleted by age and count."""
-OFF = ("", "watching", "claiming", "deciding", "abandoned")
+OFF = ("", "watching", "choosing", "claiming", "deciding", "abandoned")
 """Phases in which no failover is on."""
 
 

@@ -10,6 +10,7 @@ from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.events import NotFenced
 from dr_sim.recovery.failover_table import FailoverPhase
+from dr_sim.recovery.policy import Offer
 from dr_sim.world.driver import Driver
 from dr_sim.world.hands.surroundings import Surroundings
 
@@ -36,6 +37,7 @@ class FailoverHands:
         self.begins_hook: Callable[[], None] = lambda: None
         self.table: dict[type, Callable[[Any], None]] = {
             c.EnterPhase: self._enter_phase,
+            c.MakeOffer: self._offer,
             c.Claim: self._claim,
             c.ReleaseClaim: self._release,
             c.Fence: self._fence,
@@ -60,6 +62,19 @@ class FailoverHands:
             FailoverPhase.ABANDONED,
         ):
             self._secondary.by_hand(command.phase is FailoverPhase.DRAINING)
+
+    def _offer(self, command: c.MakeOffer) -> None:
+        offer = Offer(
+            self._place,
+            command.rank,
+            command.open,
+            command.holds_until_utc_us,
+            command.takes_us,
+        )
+        self._claims.offer(offer, self._heard)
+
+    def _heard(self, offers: tuple[Offer, ...], awaited: int) -> None:
+        self._driver.answer_after(0, 0, e.OffersHeard, offers, awaited)
 
     def _claim(self, command: c.Claim) -> None:
         holder = self._claims.claim(self._place, self._freed)

@@ -1,0 +1,100 @@
+"""Attempts to take over that failed, where there are several copies.
+
+Theory of operation. A copy that has claimed fences the old primary, gets a machine where it is a
+store, and restores. If nothing can be restored, if less comes than another copy has, or if the
+place is lost meanwhile, the claim is let go or lapses, and another copy begins from the beginning.
+Each copy has a record of its own. So the record of the copy that took over in the end says nothing
+of the time before; it is read off the records of the others. An attempt lasts from its first phase
+until it is abandoned, or until its recovery manager has died and the claim has lapsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from dr_sim.scenario.model import FailedAttempt
+
+if TYPE_CHECKING:
+    from dr_sim.measures.legs import Leg
+
+_NOT_BEGUN = ("watching", "choosing", "claiming", "deciding")
+_WORDS = {
+    "fencing": "the old primary is stopped",
+    "preparing": "a machine is got",
+    "draining": "backups are restored",
+    "tail": "the last backups are waited for",
+}
+_LAPSES = "its recovery manager has died, and its claim lapses"
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A failover that a copy began: its phases, and when it was over for certain."""
+
+    phases: list[tuple[int, str]]
+    over_us: int
+
+
+def failed_attempts(leg: Leg) -> tuple[FailedAttempt, ...]:
+    """Return what the copies of a leg have begun in vain, in the order of time. leg: that of the
+    copy that took over, or of the last one that has begun to.
+    """
+    given = sorted(
+        row.time_us
+        for one in leg.every
+        for row in one.journal.rows("seen.ClaimGiven")
+    )
+    found: list[FailedAttempt] = []
+    for one in leg.every:
+        for begun in _begun(one, given):
+            found += _stretches(one, begun)
+    return tuple(sorted(found, key=lambda each: each.from_us))
+
+
+def _begun(leg: Leg, given: list[int]) -> Iterator[_Begun]:
+    """Yield what that copy has begun and not brought to its end: abandoned, or given to another."""
+    phases: list[tuple[int, str]] = []
+    for row in leg.journal.rows("seen.EnterPhase"):
+        phase = row.values["phase"]
+        if phase == "abandoned" and phases:
+            yield _Begun(phases, _first_after(given, phases, row.time_us))
+            phases = []
+        elif phases or phase not in (*_NOT_BEGUN, "abandoned"):
+            phases.append((row.time_us, phase))
+    over_us = _first_after(given, phases, -1) if phases else -1
+    if over_us >= 0:
+        yield _Begun(phases, over_us)
+
+
+def _first_after(
+    given: list[int], phases: list[tuple[int, str]], until_us: int
+) -> int:
+    """Return when another copy was given the claim after these phases began; until_us if that is
+    earlier, or if none was.
+    """
+    later = [at for at in given if at > phases[0][0]]
+    if until_us >= 0:
+        later.append(until_us)
+    return min(later, default=-1)
+
+
+def _stretches(leg: Leg, begun: _Begun) -> Iterator[FailedAttempt]:
+    """Yield the stretches of an attempt. After its recovery manager died its claim lapses."""
+    begin_us, end_us = begun.phases[0][0], begun.over_us
+    died = [
+        row.time_us
+        for row in leg.journal.rows("truth.manager")
+        if not row.values["up"] and begin_us <= row.time_us < end_us
+    ]
+    dead_us = died[-1] if died else end_us
+    lapsed_us = min(end_us, dead_us + leg.scenario.failover.lease_us)
+    cuts = [cut for cut in begun.phases if cut[0] < dead_us]
+    for (left, phase), (right, _) in pairwise([*cuts, (dead_us, "")]):
+        if left < right:
+            what = _WORDS.get(phase, phase)
+            yield FailedAttempt(leg.secondary, left, right, what)
+    if dead_us < lapsed_us:
+        yield FailedAttempt(leg.secondary, dead_us, lapsed_us, _LAPSES)

@@ -1,0 +1,109 @@
+"""Monitors of the choice between several copies (W2): each claims in the turn that the policy gives
+it, by what it has heard of the others.
+
+What is better is said here once more, pair by pair, and not as the recovery logic says it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from dr_sim.oracle.monitors.attempts import ORDERS
+from dr_sim.oracle.monitors.primary import silent_at
+from dr_sim.oracle.monitors.story import SLACK_US, Breach, Story
+from dr_sim.record.journal import Row
+from dr_sim.scenario.model import Choose
+
+_ORDER = "preferred"
+
+
+def claimed_in_its_turn(story: Story) -> Iterator[Breach]:
+    """A copy that nobody has ordered to take over claims no sooner than the policy lets it: a turn
+    later for each copy that is better.
+    """
+    spec = story.scenario
+    if spec.ranks == 1:
+        return
+    for row in story.rows("seen.Claim"):
+        if _ordered(story, row) or _claims_again(story, row):
+            continue
+        if spec.failover.choose.policy == _ORDER:
+            before, since_us = spec.rank, _long_since_us(story, row)
+        else:
+            before, since_us = _better_ones(story, row)
+        if since_us is None:
+            continue
+        due_us = since_us + before * spec.failover.turn_us
+        if row.time_us < due_us:
+            yield Breach(
+                "R14", row.seq, row.time_us, -1,
+                f"a copy claims to take over before its turn: {before} are before it",
+            )  # fmt: skip
+
+
+def _ordered(story: Story, claim: Row) -> bool:
+    return any(
+        claim.time_us - 2 * SLACK_US <= row.time_us <= claim.time_us
+        for row in story.rows(*ORDERS)
+    )
+
+
+def _claims_again(story: Story, claim: Row) -> bool:
+    """Return whether a restart only claims again what a life before had begun."""
+    return claim.time_us == story.life_at(claim.time_us)[0]
+
+
+def _long_since_us(story: Story, claim: Row) -> int | None:
+    """Return from when on the silence has been long enough."""
+    spec = story.scenario
+    needed = spec.failover.machines_silent or len(spec.machines)
+    silent = silent_at(story, claim.seq)
+    seen = sorted(
+        at for machine, at in silent.items() if machine in spec.machines
+    )
+    if len(seen) < needed:
+        return None
+    return seen[needed - 1] + spec.failover.silent_for_us
+
+
+def _better_ones(story: Story, claim: Row) -> tuple[int, int | None]:
+    """Return how many of the copies that this one has heard of are better, and when it has made its
+    offer.
+    """
+    mine = _last_before(story, "seen.MakeOffer", claim)
+    heard = _last_before(story, "seen.OffersHeard", claim)
+    if mine is None or heard is None:
+        return 0, None
+    offers = json.loads(heard.values["offers"])
+    own = [each for each in offers if each["rank"] == story.scenario.rank]
+    if not own:
+        return 0, None
+    choose = story.scenario.failover.choose
+    better = [each for each in offers if _is_better(each, own[0], choose)]
+    return len(better), mine.time_us
+
+
+def _last_before(story: Story, kind: str, claim: Row) -> Row | None:
+    before = [row for row in story.rows(kind) if row.seq < claim.seq]
+    return before[-1] if before else None
+
+
+def _is_better(
+    one: dict[str, Any], than: dict[str, Any], choose: Choose
+) -> bool:
+    loses = than["holds_until_utc_us"] - one["holds_until_utc_us"]
+    slower = one["takes_us"] - than["takes_us"]
+    by_rank = one["rank"] - than["rank"]
+    in_order = [loses, slower, by_rank]
+    if choose.policy == "fastest":
+        in_order = [slower, loses, by_rank]
+    elif choose.policy == "least_loss_within":
+        late = [each["takes_us"] > choose.within_us for each in (one, than)]
+        if late[0] != late[1]:
+            return bool(late[1])
+        if late[0]:
+            in_order = [slower, loses, by_rank]
+    first: int = next((each for each in in_order if each), 0)
+    return first < 0

@@ -1,0 +1,244 @@
+"""Several copies, of which the policy chooses one: each says what it offers, and waits its turn in
+the order that follows from all offers (W2).
+
+Theory of operation. When the silence is long enough a copy makes its offer at the place that all
+copies reach, and hears those of the others. It waits for the copies whose managers live and have
+said nothing yet, for one turn at most: one that has nothing says so at once, and the dead are not
+waited for. Then every copy knows the same offers and puts them in the same order (policy.py). The
+first claims at once, the next a turn later, and so on, as with copies that are taken in the order
+in which they are written. So if the best one dies at that moment, the next takes over in its turn.
+
+An attempt can fail: nothing could be restored, or less than was offered. Then, as long as nothing
+has been brought online, it is left to another copy that is better by the same policy, if there is
+one. By the policy 'preferred' only an attempt that restored nothing is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
+from dr_sim.recovery import events
+from dr_sim.recovery.alert_texts import way_text
+from dr_sim.recovery.commands import MakeOffer, ReleaseClaim
+from dr_sim.recovery.estimate import CopyEstimate, estimate, restores_us
+from dr_sim.recovery.failover_table import FailoverEvent, FailoverPhase
+from dr_sim.recovery.policy import CopyChoice, CopyPolicy, Offer, best_first
+from dr_sim.recovery.timers import Timer
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.failover import Failover
+
+
+class Choosing:
+    """heard: the offers that were heard last, at heard_us. settled_us: since when no other offer is
+    waited for; -1: some still are. rests_until_us: an attempt here has failed, and none begins
+    before that instant.
+    """
+
+    __slots__ = (
+        "_rank",
+        "choose",
+        "heard",
+        "heard_us",
+        "rests_until_us",
+        "settled_us",
+    )
+
+    def __init__(self, choose: CopyChoice, rank: int) -> None:
+        self.choose = choose
+        self._rank = rank
+        self.heard: tuple[Offer, ...] = ()
+        self.heard_us = 0
+        self.settled_us = -1
+        self.rests_until_us = 0
+
+    @property
+    def by_order(self) -> bool:
+        """Return whether copies are taken as they are written: nobody says what he offers."""
+        return self.choose.policy is CopyPolicy.PREFERRED
+
+    def begin(self) -> None:
+        self.heard, self.settled_us = (), -1
+
+    def hear(self, e: events.OffersHeard) -> None:
+        self.heard, self.heard_us = e.offers, e.mono_us
+        if not e.awaited:
+            self.settle(e)
+
+    def settle(self, e: Event) -> None:
+        """Wait for no other offer."""
+        if self.settled_us < 0:
+            self.settled_us = e.mono_us
+
+    def rest(self, until_us: int) -> None:
+        self.rests_until_us = until_us
+
+    @property
+    def turn(self) -> int:
+        """Return the place of this copy among all offers, 0 is the best."""
+        ranks = [o.rank for o in best_first(self.heard, self.choose)]
+        return (
+            ranks.index(self._rank) if self._rank in ranks else len(ranks)
+        )
+
+    @property
+    def own(self) -> Offer | None:
+        """Return what this copy has offered."""
+        mine = [o for o in self.heard if o.rank == self._rank]
+        return mine[0] if mine else None
+
+    def others(self, mono_us: int) -> list[Offer]:
+        """Return what the others would offer now, if nothing has changed there."""
+        later_us = mono_us - self.heard_us
+        return [
+            replace(o, takes_us=o.takes_us + later_us)
+            for o in self.heard
+            if o.rank != self._rank
+        ]
+
+
+# ---- offers
+def begin(f: Failover, e: Event, out: list[Command]) -> None:
+    """Say what this copy offers, as the silence is long enough."""
+    f.choosing.begin()
+    f.offers(out)
+    offer = _offer(f, e, f.config.costs.before_us)
+    _say(offer, out)
+    out.append(SetAlarm("", Timer.CHOOSE, e.mono_us + f.config.turn_us))
+
+
+def say_nothing_is_here(f: Failover, out: list[Command]) -> None:
+    """Say that nothing could be brought online here, so that nobody waits for this copy."""
+    if not f.claiming.alone and not f.choosing.by_order:
+        _say(Offer("", f.config.rank, False), out)
+
+
+def _say(offer: Offer, out: list[Command]) -> None:
+    out.append(
+        MakeOffer(
+            offer.rank,
+            offer.open,
+            offer.holds_until_utc_us,
+            offer.takes_us,
+        )
+    )
+
+
+def _offer(f: Failover, e: Event, before_us: int) -> Offer:
+    """Return what this copy offers now. before_us: what passes before its first restore."""
+    costs, rank = f.config.costs, f.config.rank
+    each = _estimates(f, e)
+    if not each:
+        return Offer("", rank, False)
+    # of a database of which nothing is here nobody can say anything
+    holds = min(one.holds_until_utc_us for one in each)
+    if len(each) < len(f.databases):
+        holds = 0
+    takes_us = _silent_us(f, e) + before_us
+    takes_us += restores_us(each, costs) + costs.after_us
+    return Offer("", rank, True, holds, takes_us)
+
+
+def _estimates(f: Failover, e: Event) -> list[CopyEstimate]:
+    found = [
+        estimate(db, f.config.costs, e.mono_us)
+        for db in f.databases.values()
+    ]
+    return [one for one in found if one is not None]
+
+
+def _silent_us(f: Failover, e: Event) -> int:
+    """Return how long the machines have been silent."""
+    since = f.silence.since_us()
+    return 0 if since is None else e.mono_us - since
+
+
+# ---- turns
+def heard(f: Failover, e: events.OffersHeard, out: list[Command]) -> None:
+    f.choosing.hear(e)
+    if (
+        f.phase is FailoverPhase.CHOOSING
+        and f.choosing.settled_us == e.mono_us
+    ):
+        _take_turn(f, e, out)
+
+
+def rang(f: Failover, e: Event, out: list[Command]) -> None:
+    """Handle the alarm 'choose'."""
+    if f.phase is not FailoverPhase.CHOOSING:
+        return
+    f.choosing.settle(e)
+    _take_turn(f, e, out)
+
+
+def _take_turn(f: Failover, e: Event, out: list[Command]) -> None:
+    """Claim if it is this copy's turn; otherwise wait for it."""
+    choosing = f.choosing
+    at = choosing.settled_us + choosing.turn * f.config.turn_us
+    if at <= e.mono_us:
+        out.append(CancelAlarm("", Timer.CHOOSE))
+        f.claim(False, "", out)
+    else:
+        out.append(SetAlarm("", Timer.CHOOSE, at))
+
+
+def withdraw(f: Failover, out: list[Command]) -> None:
+    """Withdraw the offer: the machines are heard again."""
+    out.append(CancelAlarm("", Timer.CHOOSE))
+    f.move(FailoverEvent.NOT_HERE, out)
+    out.append(ReleaseClaim(False))
+
+
+# ---- a page
+def ways_in_words(f: Failover, e: Event) -> tuple[str, ...]:
+    """Return the ways that are open, the one that the policy names first, as a page says them."""
+    failed_utc_us = e.utc_us - _silent_us(f, e)
+    return tuple(
+        _in_words(offer, failed_utc_us)
+        for offer in best_first(f.choosing.heard, f.choosing.choose)
+    )
+
+
+def _in_words(offer: Offer, failed_utc_us: int) -> str:
+    holds = offer.holds_until_utc_us
+    lost_us = max(0, failed_utc_us - holds) if holds else None
+    return way_text(offer.place, lost_us, offer.takes_us)
+
+
+# ---- an attempt that fails
+def leaves(f: Failover, e: Event, out: list[Command]) -> bool:
+    """Leave the attempt to another copy, if it has failed and another is better. Return whether it
+    was left. It is the last moment: nothing has been brought online.
+    """
+    if f.claiming.alone or not f.silence.is_long(e.mono_us):
+        return False
+    if not any(db.state.exists for db in f.databases.values()):
+        f.choosing.rest(e.mono_us + f.retry_us)
+        f.fencing.tell_nothing_here(e, f.minutes(e), out)
+        _leave(f, e, out)
+        say_nothing_is_here(f, out)
+        return True
+    if f.choosing.by_order or not _another_is_better(f, e):
+        return False
+    _leave(f, e, out)
+    return True
+
+
+def _another_is_better(f: Failover, e: Event) -> bool:
+    """Return whether less came than was offered, and another copy is better now."""
+    offered, now = f.choosing.own, _offer(f, e, 0)
+    if (
+        offered is None
+        or now.holds_until_utc_us >= offered.holds_until_utc_us
+    ):
+        return False
+    all_now = [*f.choosing.others(e.mono_us), now]
+    return best_first(all_now, f.choosing.choose)[0].rank != now.rank
+
+
+def _leave(f: Failover, e: Event, out: list[Command]) -> None:
+    f.fencing.over(out)
+    out.append(CancelAlarm("", Timer.FENCE))
+    f.leave_off(e, out)
