@@ -433,7 +433,164 @@ MUTANTS: tuple[Mutant, ...] = (
         "    if db.drain is not None:\n        return",
         "    if db.drain is not None or db.state.exists:\n        return",
     ),
-    # ---- failover (R14, R15, R16    # ---- the cloud manager (C1 to C5)
+    # ---- failover (R14, R15, R16)
+    _one(
+        "anyone_may_order", "R14", "an order of somebody who may not is obeyed",
+        "recovery/orders.py",
+        "    if operator not in f.config.operators:\n"
+        "        return",
+        "    if not operator:\n"
+        "        return",
+    ),
+    _one(
+        "one_machine_is_enough", "R14", "one silent machine begins a failover that needs all",
+        "recovery/silence.py",
+        "needed = self._config.machines_silent or len(self._config.machines)",
+        "needed = 1",
+    ),
+    _one(
+        "impatient", "R14", "a failover begins after half the silence",
+        "recovery/silence.py",
+        "since_us + self._config.silent_for_us",
+        "since_us + self._config.silent_for_us // 2",
+    ),
+    _one(
+        "no_means_yes", "R14", "an operator who says no is not heard",
+        "recovery/orders.py",
+        "    elif e.approve:\n",
+        "    elif e.approve or f.config.on_duty:\n",
+    ),
+    _one(
+        "paged_once", "R14", "a page that reached nobody is not sent again",
+        "recovery/failover.py",
+        '        out.append(SetAlarm("", Timer.PAGE, e.mono_us + self.retry_us))\n',
+        "",
+    ),
+    _one(
+        "planned_over_a_hole", "R15", "a planned failover begins though the chain is broken",
+        "recovery/orders.py",
+        "    if refused is None and e.planned:\n",
+        "    if refused is None and e.planned and not e.operator:\n",
+    ),
+    _one(
+        "drained_before_the_fence", "R15", "the pipe is emptied before the old primary is stopped",
+        "recovery/failover.py",
+        "        self.move(FailoverEvent.BEGUN, out)\n"
+        "        out.append(Fence(planned))\n",
+        "        self.move(FailoverEvent.BEGUN, out)\n"
+        "        self.move(FailoverEvent.FENCE_ANSWERED, out)\n"
+        "        self.emptying.start(Event(0, 0, 0), planned, out)\n"
+        "        out.append(Fence(planned))\n",
+    ),
+    _one(
+        "redirected_too_early", "R15", "users are sent here when the first database is online",
+        "recovery/way_over.py",
+        "    if f.phase is not FailoverPhase.RECOVERING or f.online.unanswered:\n",
+        "    if f.phase is not FailoverPhase.RECOVERING:\n",
+    ),
+    _one(
+        "restored_after_recovery_began", "R15", "logs are handed over while the database is brought online",
+        "recovery/replay.py",
+        "        if (\n"
+        "            files.in_hand is not None\n"
+        "            or self.promoted\n"
+        "            or self.recovering\n"
+        "            or self.looking\n"
+        "            or self.only_keeps\n"
+        "        ):\n",
+        "        if (\n"
+        "            files.in_hand is not None\n"
+        "            or self.promoted\n"
+        "            or self.looking\n"
+        "            or self.only_keeps\n"
+        "        ):\n",
+    ),
+    _one(
+        "left_behind_in_silence", "R15", "nobody is told what a failover leaves behind",
+        "recovery/way_over.py",
+        "        emptying.tell_left(e, out)\n",
+        "",
+    ),
+    _one(
+        "called_off_after_the_fence", "R15", "a failover is called off though the old primary is stopped",
+        "recovery/stopping.py",
+        "        if fencing.confirmed:\n"
+        "            fencing.tell_heard_again(e, f.minutes(e), True, out)\n"
+        "        elif fencing.open:\n",
+        "        if fencing.confirmed or fencing.open:\n",
+    ),
+    _one(
+        "drain_gives_up_early", "R15", "the drain waits for a tenth of its limit",
+        "recovery/emptying.py",
+        "            0, self._limit_us - elapsed_us(e.mono_us, e.utc_us, *self.since)\n",
+        "            0,\n"
+        "            self._limit_us // 10\n"
+        "            - elapsed_us(e.mono_us, e.utc_us, *self.since),\n",
+    ),
+    _one(
+        "tail_only_if_planned", "R15", "the tail is taken in planned failovers alone",
+        "recovery/emptying.py",
+        "            if db.config.log_interval_us or db.rules.keeps:\n"
+        "                self._tails.add(name)\n",
+        "            if planned:\n"
+        "                self._tails.add(name)\n",
+    ),
+    _one(
+        "fence_is_saved_too_late", "R15", "that a fence may have been obeyed is saved after it was asked for",
+        "recovery/failover.py",
+        "        self.fencing.ask()\n"
+        "        self.move(FailoverEvent.BEGUN, out)\n"
+        "        out.append(Fence(planned))\n",
+        "        self.move(FailoverEvent.BEGUN, out)\n"
+        "        out.append(Fence(planned))\n"
+        "        self.fencing.ask()\n"
+        "        self.save(out)\n",
+    ),
+    _one(
+        "fenced_once", "R16", "a fence that failed is not asked for again",
+        "recovery/fencing.py",
+        '        out.append(SetAlarm("", Timer.FENCE, mono_us))\n',
+        "        assert mono_us >= 0\n",
+    ),
+    _one(
+        "two_primaries_in_silence", "R16", "nobody is told that the old primary is heard again",
+        "recovery/stopping.py",
+        "        fencing.tell_two_primaries(e, f.minutes(e), out)\n",
+        "",
+    ),
+    _one(
+        "users_before_their_accounts", "R15", "users are sent here before the directory is complete",
+        "recovery/way_over.py",
+        "    if f.config.directory:\n",
+        "    if f.config.directory and not f.databases:\n",
+    ),
+    _one(
+        "recovering_is_not_gone_on_with", "R15", "a restart while databases are brought online orders none",
+        "recovery/failover.py",
+        "        elif phase in (FailoverPhase.RECOVERING, FailoverPhase.SERVING):\n",
+        "        elif phase is FailoverPhase.SERVING:\n",
+    ),
+    _one(
+        "drain_waits_for_the_damaged", "R15", "a failover waits for a damaged log that nobody sends",
+        "recovery/drain.py",
+        "        return (\n"
+        "            Remedy.GIVE_UP if not self.patient or cut_off else Remedy.NONE\n"
+        "        )\n",
+        "        return Remedy.GIVE_UP if cut_off else Remedy.NONE\n",
+    ),
+    # ---- a restart
+    _one(
+        "last_restore_is_not_saved", "R12", "after a restart nobody knows when the last restore was",
+        "recovery/restoring.py",
+        "    out.append(Save(db.clock_key, clock))\n",
+        "    assert clock\n",
+    ),
+    _one(
+        "late_answers_are_obeyed", "S1", "an answer to an earlier incarnation causes commands",
+        "recovery/manager.py",
+        "        if incarnation and incarnation != self.incarnation:\n            return []\n", "        assert incarnation >= 0\n",
+    ),
+    # ---- the cloud manager (C1 to C5)
     _one(
         "same_id_other_request", "C1", "a request under an id that was used for another one is taken for that one",
         "cloud/api.py",
