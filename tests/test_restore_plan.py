@@ -592,6 +592,18 @@ def test_timeline_files_and_wal_that_is_gone(
     assert code == 0 and answer["reaches"]["fork"] == "timeline 5"
 
 
+@pytest.mark.parametrize(("switch", "code"), [("0/5000028", 1), ("0/2000028", 0)])
+def test_a_timeline_of_which_nothing_is_at_hand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], switch: str, code: int
+) -> None:
+    """The failover came after the last backup: the end is on timeline 2. Or that is an old one."""
+    path, history = tmp_path / "list.json", tmp_path / "00000002.history"
+    path.write_text(json.dumps([walg_row(1, 3, 10)]))
+    history.write_text(f"1\t{switch}\tno recovery target specified\n")
+    found, answer = planned(capsys, str(path), "--forks", str(history))
+    assert found == code and answer["newer_fork"] == ("timeline 2" if code else None)
+
+
 def test_a_wrong_timeline_file_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

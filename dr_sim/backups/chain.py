@@ -202,20 +202,53 @@ def _leads_to(
 def ends_of_history(
     headers: Sequence[BackupHeader], forks: type_forks
 ) -> list[int]:
-    """The forks on which some history ends: those that no other fork continues from their last
-    position at hand.
+    """The forks on which some history ends: those that no other fork of which something is at hand
+    continues from their last position at hand.
     """
+    ends = _last_lsns(headers)
+    seen = _leading_to(ends, forks)
+    continued = {
+        parent
+        for child, (parent, point) in forks.items()
+        if child in seen and point >= ends.get(parent, point)
+    }
+    return [fork for fork in sorted(ends) if fork not in continued]
+
+
+def unseen_continuations(
+    headers: Sequence[BackupHeader], forks: type_forks
+) -> dict[int, int]:
+    """Return the forks of which nothing is at hand and that continue another from its last position
+    at hand, or from beyond: fork -> child.
+    """
+    ends = _last_lsns(headers)
+    seen = _leading_to(ends, forks)
+    return {
+        parent: child
+        for child, (parent, point) in sorted(forks.items())
+        if child not in seen and parent in ends and point >= ends[parent]
+    }
+
+
+def _last_lsns(headers: Iterable[BackupHeader]) -> dict[int, int]:
+    """By fork, the last position at hand."""
     ends: dict[int, int] = {}
     for header in headers:
         ends[header.fork] = max(
             ends.get(header.fork, header.last_lsn), header.last_lsn
         )
-    continued = {
-        parent
-        for parent, point in forks.values()
-        if point >= ends.get(parent, point)
-    }
-    return [fork for fork in sorted(ends) if fork not in continued]
+    return ends
+
+
+def _leading_to(ends: Iterable[int], forks: type_forks) -> set[int]:
+    """Those forks and all from which they come."""
+    found: set[int] = set()
+    for end in ends:
+        fork = end
+        while fork not in found:
+            found.add(fork)
+            fork = forks.get(fork, (fork, 0))[0]
+    return found
 
 
 def on_path(

@@ -18,6 +18,7 @@ from dr_sim.backups.chain import (
     leads_to,
     on_path,
     type_forks,
+    unseen_continuations,
 )
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.backups.plan import Plan, plan
@@ -61,7 +62,8 @@ class Missing:
 @dataclass(slots=True)
 class Outlook:
     """plan, and beside it: missing log before the target, in order; unusable backups; newer_fork:
-    one that was born later than the one that is followed (None: that is the newest).
+    one that was born later than the one that is followed (None: that is the newest), be it one that
+    only a fork history tells of.
     """
 
     plan: Plan
@@ -90,6 +92,7 @@ def look_ahead(
     found = plan(known, fork=fork, target=target, told=told, choice=choice)
     outlook = Outlook(found, unusable=_unusable(known, forks, told))
     newest = newest_fork(known, told.forks)
+    newest = unseen_continuations(known, forks).get(newest, newest)
     followed = found.fork if found.fork is not None else newest
     if newest != followed:
         outlook.newer_fork = newest
