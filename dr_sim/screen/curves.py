@@ -4,6 +4,7 @@ that are offered more than they carry.
 
 from __future__ import annotations
 
+from dr_sim.measures.summary.curves import EXPOSED_CLASS
 from dr_sim.measures.summary.types import (
     CurveSummary,
     ReportedCurve,
@@ -89,13 +90,21 @@ def _only_of_parts(scenario: Scenario) -> set[int]:
 
 
 def _copies(summary: Summary) -> list[str]:
-    """Show what each of several standbys would have lost by itself, while it was one."""
+    """Show what each of several standbys would have lost and taken by itself, while it was one, and
+    how few of them were ways back at the worst.
+    """
     out = []
     for leg in summary.legs:
         for copy in leg.copies:
             if copy.exposure.time_us:
                 of = f"  {copy.place} behind {leg.primary}"
                 out.append(f"{of}  exposure {_quantiles(copy.exposure)}")
+                wide = " " * len(of)
+                most = _or_never(copy.outage_if_now)
+                out.append(f"{wide}  outage if now {most}")
+    fewest = summary.ways_open.get(EXPOSED_CLASS)
+    if out and fewest is not None and fewest.fewest is not None:
+        out.append(f"  {fewest.since_when}")
     return ["COPIES, each by itself", *out] if out else []
 
 
@@ -112,21 +121,26 @@ def _outage_if_now(summary: Summary) -> list[str]:
     o = summary.outage_if_now
     if not o.time_us:
         return []
-    words = {
-        name: "never" if us is None else clock(us)
-        for name, us in (
-            ("p50", o.p50_us),
-            ("p99", o.p99_us),
-            ("max", o.max_us),
-        )
-    }
-    text = "  ".join(f"{name} {value}" for name, value in words.items())
+    text = _or_never(o)
     never = (
         f"   (for {clock(o.never_us)} nothing could be promoted)"
         if o.never_us
         else ""
     )
     return [f"OUTAGE IF NOW    {text}{never}"]
+
+
+def _or_never(curve: CurveSummary) -> str:
+    """'p50 2:09  p99 2:19  max never', of an outage that may have no end."""
+    words = {
+        name: "never" if us is None else clock(us)
+        for name, us in (
+            ("p50", curve.p50_us),
+            ("p99", curve.p99_us),
+            ("max", curve.max_us),
+        )
+    }
+    return "  ".join(f"{name} {value}" for name, value in words.items())
 
 
 def _before_and_after(summary: Summary) -> list[str]:

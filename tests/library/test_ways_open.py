@@ -22,6 +22,7 @@ from dr_sim.measures.verdict import Outcome
 from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.runs.run import Result, run
 from dr_sim.scenario.model import SlaLine
+from dr_sim.screen.run import screen
 from dr_sim.units import clock
 
 from .runs import DAY, HOUR, MINUTE, SCENARIOS, SECOND, at, failover, ran
@@ -275,3 +276,56 @@ def test_a_restore_that_grows_is_caught_by_a_line_on_the_store_alone() -> None:
         result.summary.alerts.raised > 0
     )  # the empty fulls are told of, and that is no false alarm
     assert result.summary.alerts.false == 0
+
+
+TWO = """
+run_for: 1 day
+databases:
+  crm: {size: 10 GB, log_volume: 2 MB per 5 min, full: daily 01:00, differential: none, log: every 5 min}
+  erp: {size: 10 GB, log_volume: 2 MB per 5 min, full: daily 06:00, differential: none, log: every 5 min,
+        seeded: false}
+link: {bandwidth: 1 Gbit/s}
+copies: {near: {}, vault: {store: {}}}
+sla: [{ways_open: at least 1}, {id: later, ways_open: at least 1, class: host}]
+"""
+
+
+def test_a_way_is_open_when_every_database_is_there(tmp_path: Path) -> None:
+    """Nothing of erp lies anywhere until its first full has landed, a little after 6:00. The loss of
+    the host leaves the primary's share: then near waits for what is finished there.
+    """
+    result = played(tmp_path, TWO)
+    finished, landed = (
+        min(
+            row.time_us for row in result.journal.rows(kind) if row.values["name"].startswith("erp")
+        )
+        for kind in ("truth.backup_finished", "truth.landed")
+    )
+    assert landed - finished == 80 * SECOND  # 10 GB at 1 Gbit/s
+    assert ways(result, "site") == {0: [(0, landed)], 2: [(landed, DAY)]}
+    for failure_class in ("host", "database"):
+        assert ways(result, failure_class) == {
+            0: [(0, finished)],
+            1: [(finished, landed)],
+            2: [(landed, DAY)],
+        }
+
+
+def test_with_a_cloud_manager_there_is_one_way() -> None:
+    """The site is lost at 10:30; then nothing stands behind the new primary until it is seeded."""
+    whole = ran("cloud/drift").whole
+    before = open_ways(whole).window(0, at(1, "04:30"))
+    assert set(before.number.tolist()) == {1}
+    assert open_ways(whole).fewest() == 0
+
+
+def test_the_screen_shows_each_copy_and_the_fewest_ways() -> None:
+    result = ran("negative/last_way_closes")
+    text = screen(result.summary, result.scenario, result.verdict)
+    assert "near behind A  exposure p50 12 h 00" in text
+    assert "outage if now p50 never" in text
+    assert "\n  no way back is open from Mon 14:00:00 for 10 h 00\n" in text
+    always = screen(
+        *(lambda r: (r.summary, r.scenario, r.verdict))(ran("stores/worst_loss/weekly_tape"))
+    )
+    assert "ways back are open all the time" in always

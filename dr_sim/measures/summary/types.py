@@ -106,17 +106,24 @@ class OutageIfNowSummary(ClassedCurve):
 class WaysOpenSummary:
     """How many ways back from one class of failure were open. fewest: at the worst instant; None:
     no time was measured. first_us: from when to when there were so few for the first time, ways:
-    each of them then, with_fewest_us: for how long there were so few in all; note: that in words.
-    not_known: from when to the end of the run no primary was up, in words; '' if one was.
+    each of them then, with_fewest_us: for how long there were so few in all. In words, since_when:
+    that, why: which were closed then and why, not_known: from when to the end of the run no primary
+    was up ('' if one was).
     """
 
     time_us: int
     fewest: int | None
     with_fewest_us: int
-    note: str
+    since_when: str = ""
+    why: str = ""
     not_known: str = ""
     first_us: list[int] = field(default_factory=list)
     ways: list[WaySummary] = field(default_factory=list)
+
+    @property
+    def note(self) -> str:
+        """Return since when there were so few, and why."""
+        return "; ".join(filter(None, (self.since_when, self.why)))
 
 
 # ---- alerts

@@ -4,6 +4,8 @@ were closed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dr_sim.measures.each_way import OpenWays, open_ways
 from dr_sim.measures.summary.types import WaysOpenSummary
 from dr_sim.measures.way_over import SITE
@@ -46,9 +48,7 @@ def _of_class(
     not_known_us = found.end_us if found.end_us < until_us else None
     found = found.window(whole.scenario.measure_from_us, until_us)
     if not found.duration_us:
-        return WaysOpenSummary(
-            time_us=0, fewest=None, with_fewest_us=0, note=""
-        )
+        return WaysOpenSummary(time_us=0, fewest=None, with_fewest_us=0)
     return _fewest(whole, found, not_known_us, failure_class)
 
 
@@ -67,9 +67,9 @@ def _fewest(
         first_us=list(first_us),
         with_fewest_us=sum(end - begin for begin, end in spans),
         ways=_ways_then(whole, first_us[0], failure_class),
-        note="",
     )
-    of.note = _in_words(of, whole.scenario)
+    of.since_when = _since_when(of, whole.scenario)
+    of.why = _why(of.ways)
     if not_known_us is not None:
         since = instant(not_known_us, whole.scenario)
         of.not_known = (
@@ -90,22 +90,29 @@ def _ways_then(
     return ways_at(whole, leg, at_us - leg.begins_us + 1, failure_class)
 
 
-def _in_words(of: WaysOpenSummary, scenario: Scenario) -> str:
-    """'no way back is open from Tue 14:00:00 for 2 h 00; closed: promote near: ...'."""
+def _since_when(of: WaysOpenSummary, scenario: Scenario) -> str:
+    """'no way back is open from Tue 14:00:00 for 2 h 00 (in all for 3 h 00)'."""
     begin_us, end_us = of.first_us
-    many = f"only {counted(of.fewest, 'way')}" if of.fewest else "no way"
+    many = counted(of.fewest, "way") if of.fewest else "no way"
     is_open = "are" if of.fewest and of.fewest > 1 else "is"
-    told = f"{many} back {is_open} open from {instant(begin_us, scenario)}"
+    if of.with_fewest_us == of.time_us:
+        return f"{many} back {is_open} open all the time"
+    only = "only " if of.fewest else ""
+    since = instant(begin_us, scenario)
+    told = f"{only}{many} back {is_open} open from {since}"
     told += f" for {clock(end_us - begin_us)}"
     if of.with_fewest_us > end_us - begin_us:
         told += f" (in all for {clock(of.with_fewest_us)})"
+    return told
+
+
+def _why(ways: Sequence[WaySummary]) -> str:
+    """'closed: promote near: no copy has been restored there; ...'."""
+    if not ways:
+        return "nothing stands behind the primary"
     closed = [
         f"{way.how} {way.place}: {way.why}"
-        for way in of.ways
+        for way in ways
         if way.standing == CLOSED
     ]
-    if closed:
-        told += f"; closed: {'; '.join(closed)}"
-    elif not of.ways:
-        told += "; nothing stands behind the primary"
-    return told
+    return f"closed: {'; '.join(closed)}" if closed else ""
