@@ -206,7 +206,7 @@ def test_what_nobody_could_see_before_a_failover_is_told_of_by_the_next_audits(
         real(self, site, ids, out)
         self.backlog.forget(out)
         self.comparison._reading += 1  # its answers are too late
-        self._is_new_side = False
+        self.direction.is_new_side = False
 
     real = Mirror.stands
     monkeypatch.setattr(Mirror, "stands", stands)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.cloud import api, drift, jobs, manager, mapping, mirror, out, pending
+from dr_sim.cloud import api, drift, jobs, manager, mapping, out, pending, sending
 from dr_sim.cloud.commands import Notify
 from dr_sim.cloud.words import JobMove, JobState
 from dr_sim.loading import load_scenario
@@ -146,10 +146,10 @@ def untranslated(patch: pytest.MonkeyPatch) -> None:
 
 def no_lanes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(jobs.CloudJob, "lane", property(lambda self: (self.network, self.site, self.id)))
-    patch.setattr(mirror.Mirror, "_submit_next", all_at_once)
+    patch.setattr(sending.Sending, "_submit_next", all_at_once)
 
 
-def all_at_once(self: mirror.Mirror, entity: str, o: out.Out) -> None:
+def all_at_once(self: sending.Sending, entity: str, o: out.Out) -> None:
     for change in reversed(self.backlog.of(entity)):
         if change.way is pending.PendingWay.WAITING:
             self._submit(change, o)
@@ -187,10 +187,10 @@ def at_the_other_side(patch: pytest.MonkeyPatch) -> None:
 
 
 def submitted_and_forgotten(patch: pytest.MonkeyPatch) -> None:
-    def submit(self: mirror.Mirror, change: pending.Pending, o: out.Out) -> None:
+    def submit(self: sending.Sending, change: pending.Pending, o: out.Out) -> None:
         self.backlog.goes(change, pending.PendingWay.SUBMITTED, o)
 
-    patch.setattr(mirror.Mirror, "_submit", submit)
+    patch.setattr(sending.Sending, "_submit", submit)
 
 
 def nobody_is_told(patch: pytest.MonkeyPatch) -> None:
@@ -200,16 +200,16 @@ def nobody_is_told(patch: pytest.MonkeyPatch) -> None:
 def done_twice(patch: pytest.MonkeyPatch) -> None:
     """A change that was mirrored is submitted once more."""
 
-    def mirrored(self: mirror.Mirror, job: jobs.CloudJob, o: out.Out) -> None:
+    def mirrored(self: sending.Sending, job: jobs.CloudJob, o: out.Out) -> bool:
         change = self.backlog.changes.get(job.number)
         if change is not None and job.state is JobState.DONE and not change.round:
             change.round = 1
             self._submit(change, o)
-            return
-        real(self, job, o)
+            return False
+        return real(self, job, o)
 
-    real = mirror.Mirror._mirrored
-    patch.setattr(mirror.Mirror, "_mirrored", mirrored)
+    real = sending.Sending.mirrored
+    patch.setattr(sending.Sending, "mirrored", mirrored)
 
 
 CALM = "events: [{at: 4 h, hung_request: {share: 100 %}}]\n"

@@ -27,6 +27,7 @@ from dr_sim.cloud.jobs import ENDED, LOOK, CloudJob, JobBook, moved_to
 from dr_sim.cloud.mapping import Mapping
 from dr_sim.cloud.mirror import AUDIT, MAPPED, MIRROR_DUE, SITE, Mirror
 from dr_sim.cloud.out import Out
+from dr_sim.cloud.sending import Means
 from dr_sim.cloud.words import JobKind
 from dr_sim.machines import Alarm, Command, Event, TakeInventory
 
@@ -59,17 +60,14 @@ class CloudManager:
                 config,
                 network,
                 stored,
-                self._book,
-                mappings[network.name],
-                incarnation,
+                Means(self._book, mappings[network.name], incarnation),
             )
             for network in config.networks
         }
         self._every = tuple(self._mirrors.values())
         waiting = stored.get(PROVISION)
-        self._provision: tuple[str, str, bool] | None = (
-            None  # to where, from where, it answers
-        )
+        # to where, from where, it answers
+        self._provision: tuple[str, str, bool] | None = None
         if waiting:
             site, old, answers = json.loads(waiting)
             self._provision = (site, old, answers)
@@ -124,7 +122,7 @@ class CloudManager:
 
     def _called(self, e: Called, out: Out) -> None:
         mirror = self._mirrors.get(e.network)
-        self._api.called(e, mirror.active if mirror else "", out)
+        self._api.called(e, mirror.direction.active if mirror else "", out)
 
     def _calls_alike(self, e: CallsAlike, out: Out) -> None:
         self._api.alike(e, out)
@@ -146,7 +144,11 @@ class CloudManager:
         in_use = {
             (mirror.name, site)
             for mirror in self._every
-            for site in (mirror.active, mirror.source, mirror.target)
+            for site in (
+                mirror.direction.active,
+                mirror.direction.source,
+                mirror.direction.target,
+            )
         }
         silent = [
             (network, site)
@@ -187,7 +189,8 @@ class CloudManager:
     def _stands(self, e: SiteStands, out: Out) -> None:
         mirrors = list(self._mirrors.values())
         if all(
-            e.site in (mirror.target, mirror.active) for mirror in mirrors
+            e.site in (mirror.direction.target, mirror.direction.active)
+            for mirror in mirrors
         ):
             return  # it is known
         if (
@@ -203,8 +206,8 @@ class CloudManager:
         """The active site, if a failover has ended and no second side stands yet; else ''."""
         mirrors = list(self._mirrors.values())
         return (
-            mirrors[0].active
-            if not any(mirror.target for mirror in mirrors)
+            mirrors[0].direction.active
+            if not any(mirror.direction.target for mirror in mirrors)
             else ""
         )
 
@@ -214,12 +217,12 @@ class CloudManager:
                 return  # it is under way
             self._over(out)  # the store has forgotten how it ended
         mirrors = list(self._mirrors.values())
-        if all(mirror.active == e.site for mirror in mirrors):
+        if all(mirror.direction.active == e.site for mirror in mirrors):
             out.commands.append(
                 SiteProvisioned(e.site, 0, 0, 0)
             )  # it has been done
             return
-        old = mirrors[0].source
+        old = mirrors[0].direction.source
         self._provision = (e.site, old, e.old_answers)
         out.saves[PROVISION] = json.dumps(list(self._provision))
         for mirror in mirrors:

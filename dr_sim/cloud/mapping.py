@@ -33,14 +33,12 @@ class Mapping:
         """changed: rows, (entity, site) to the identifier, that differ from the configuration's.
         added: identifiers by entity, of each site that came later.
         """
-        self._owner: dict[
-            str, str
-        ] = {}  # identifier -> the site whose it is
+        # identifier -> the site whose it is
+        self._owner: dict[str, str] = {}
         self._entity_of: dict[str, str] = {}
         self._rows: dict[tuple[str, str], str] = {}
-        self._known: dict[
-            tuple[str, str], str
-        ] = {}  # what was translated before
+        # what was translated before
+        self._known: dict[tuple[str, str], str] = {}
         for entity in network.entities:
             for site, identifier in entity.ids:
                 self._enter(entity.name, site, identifier)
@@ -104,3 +102,12 @@ class Mapping:
             self._known.clear()
         found = self._known[params, site] = json.dumps(plain)
         return found
+
+    def translated_if_known(self, params: str, site: str) -> str:
+        """Parameters as that site takes them; as they are where there is no translation, and then
+        the agent there refuses them.
+        """
+        try:
+            return self.translated(params, site)
+        except UntranslatableError:
+            return params

@@ -38,7 +38,7 @@ from dr_sim.cloud.events import (
     SideRead,
 )
 from dr_sim.cloud.jobs import ENDED, OPEN
-from dr_sim.cloud.mirror import WHOLE
+from dr_sim.cloud.sending import WHOLE
 from dr_sim.cloud.words import MirrorMode, OnFailure, WhyFailed, Word
 from dr_sim.machines import Command, TakeInventory
 from dr_sim.scenario.cloud_model import (
