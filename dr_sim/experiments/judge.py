@@ -283,7 +283,7 @@ def _with_the_worst(
     ]
     _, number, note = min(each)
     alone = len(samples) == 1
-    return note if alone else f"{told}; in run {number} {note}"
+    return note if alone else f"{told}; in replication {number} {note}"
 
 
 def _on_time(

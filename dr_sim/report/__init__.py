@@ -61,6 +61,7 @@ def report_html(
     summary, seen = shown.summary, timeline.seen
     scenario = seen.whole.scenario
     lanes, shares = _with_ways(timeline), timeline.shares
+    outcomes = [line.outcome for line in shown.verdict.lines]
     failovers, _ = shown_and_summed(summary.failovers)
     parts = [_failover(f, summary, scenario) for f in failovers]
     charts = [
@@ -85,7 +86,7 @@ def report_html(
         standings=_standings(summary),
         why=[
             *why_and_help(summary, scenario),
-            *how_to_meet(shown.verdict, "scenario.yaml"),
+            *how_to_meet(outcomes, "scenario.yaml"),
         ],
         alerts=_alerts(summary, scenario),
         raised=summary.alerts.raised,

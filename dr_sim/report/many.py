@@ -17,6 +17,7 @@ from dr_sim.figures.many import many_charts, seconds
 from dr_sim.number_text import figures, value_and_bound, value_text
 from dr_sim.report.page import MARKS, rendered
 from dr_sim.scenario import dump_resolved
+from dr_sim.screen.standing import how_to_meet
 from dr_sim.units import clock
 from dr_sim.version import VERSION
 from dr_sim.words import span
@@ -43,6 +44,9 @@ def distribution_html(found: Distribution) -> str:
         statistics=STATISTICS,
         estimates=list(_estimates(found.estimates)),
         missed=list(_missed(found)),
+        how=how_to_meet(
+            [v.outcome for v in found.verdict], "scenario.yaml", found.n
+        ),
         worst=list(_worst(found)),
         confidence=round(100 * CONFIDENCE),
         runs=found.n,

@@ -32,6 +32,7 @@ from dr_sim.experiments.words import line_text
 from dr_sim.measures.verdict import Outcome
 from dr_sim.number_text import figures, signed_text
 from dr_sim.scenario.sla import PHASES
+from dr_sim.screen.standing import how_to_meet, scenario_file
 from dr_sim.units import clock
 from dr_sim.words import counted, span
 
@@ -76,11 +77,12 @@ def screen(
         list(_missed(found)),
         list(_alerts(found)),
     ]
-    parts += (
-        [["SLA", *(line_text(v) for v in found.verdict)]]
-        if found.verdict
-        else []
-    )
+    if found.verdict:
+        outcomes = [v.outcome for v in found.verdict]
+        file = scenario_file(found.scenario, source, folder)
+        how = how_to_meet(outcomes, file, found.n)
+        lines = [line_text(v) for v in found.verdict]
+        parts.append(["SLA", *lines, *(f" {line}" for line in how)])
     parts += (
         [
             [

@@ -38,6 +38,7 @@ from dr_sim.screen.failovers import (
 )
 from dr_sim.screen.standing import (
     how_to_meet,
+    scenario_file,
     standing_table,
     why_and_help,
 )
@@ -88,9 +89,9 @@ def screen(
     table = standing_table(summary)
     parts += [table] if table else []
     reasons = why_and_help(summary, scenario)
-    reasons += how_to_meet(
-        verdict, _scenario_file(scenario, source, folder)
-    )
+    outcomes = [line.outcome for line in verdict.lines]
+    file = scenario_file(scenario, source, folder)
+    reasons += how_to_meet(outcomes, file)
     parts += [reasons] if reasons else []
     failovers, ended = shown_and_summed(summary.failovers)
     parts += [
@@ -115,17 +116,6 @@ def screen(
         else []
     )
     return "\n\n".join("\n".join(map(str.rstrip, part)) for part in parts)
-
-
-def _scenario_file(
-    scenario: Scenario, source: Path | None, folder: Path | None
-) -> str:
-    """Return a file that makes this run: the one in its folder, which holds what was overridden,
-    too.
-    """
-    if folder is not None:
-        return str(folder / "scenario.yaml")
-    return f"{scenario.name}.yaml" if source is None else str(source)
 
 
 def in_colour() -> bool:

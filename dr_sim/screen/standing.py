@@ -5,7 +5,8 @@ sentences why, and what would help.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from shlex import quote
 
 from dr_sim.measures.standing import (
@@ -20,7 +21,7 @@ from dr_sim.measures.summary.types import (
     Summary,
     TargetMet,
 )
-from dr_sim.measures.verdict import Outcome, Verdict
+from dr_sim.measures.verdict import Outcome
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import clock
 
@@ -74,16 +75,29 @@ def why_and_help(summary: Summary, scenario: Scenario) -> list[str]:
     return out
 
 
-def how_to_meet(verdict: Verdict, scenario_file: str) -> list[str]:
+def how_to_meet(
+    outcomes: Iterable[Outcome], file: str, runs: int = 1
+) -> list[str]:
     """Name the command that tells which changes meet an SLA that is missed: it plays many runs, so
-    nobody has it played unasked.
+    nobody has it played unasked. outcomes: of the SLA's lines.
     """
-    if not any(line.outcome is Outcome.FAIL for line in verdict.lines):
+    if Outcome.FAIL not in outcomes:
         return []
-    file = quote(scenario_file)
-    return [
-        f"`dr-sim advise {file}` tells which changes would meet the SLA."
-    ]
+    command = f"dr-sim advise {quote(file)}"
+    if runs > 1:
+        command += f" --replications {runs}"
+    return [f"`{command}` tells which changes would meet the SLA."]
+
+
+def scenario_file(
+    scenario: Scenario, source: Path | None, folder: Path | None
+) -> str:
+    """Return a file that makes these results: the one in their folder, which holds what was
+    overridden, too.
+    """
+    if folder is not None:
+        return str(folder / "scenario.yaml")
+    return f"{scenario.name}.yaml" if source is None else str(source)
 
 
 def _of_the_loss(

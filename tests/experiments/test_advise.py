@@ -311,3 +311,14 @@ def test_a_run_that_misses_its_sla_names_the_command(
     assert [line.bound for line in overridden.sla] == [300_000_000, 120_000_000]
     main(["run", str(path), "--set", "sla={data_loss: at most 20 h}", "--out", str(folder)])
     assert "dr-sim advise" not in capsys.readouterr().out
+
+
+def test_many_runs_that_miss_their_sla_name_it_with_their_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, folder = tmp_path / "mine.yaml", tmp_path / "r"
+    path.write_text(LOST_TWICE)
+    assert main(["run", str(path), "--replications", "2", "--out", str(folder)]) == 1
+    assert f"dr-sim advise {folder / 'scenario.yaml'} --replications 2" in capsys.readouterr().out
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "<code>dr-sim advise scenario.yaml --replications 2</code>" in page

@@ -134,7 +134,7 @@ def test_a_build_fails_when_the_last_way_back_closes(
     assert main(["check", str(CLOSES), "--replications", "2", "--junit", str(junit)]) == 1
     (failure,) = ElementTree.parse(junit).iter("failure")
     wanted = "no way back is open from Mon 14:00:00 for 10 h 00; closed: promote near: "
-    assert "broken in 2 of 2 runs; in run 0 " + wanted in failure.attrib["message"]
+    assert "broken in 2 of 2 runs; in replication 0 " + wanted in failure.attrib["message"]
     shown = capsys.readouterr().out
     (command,) = [line for line in shown.splitlines() if line.startswith("::error")]
     assert wanted in command
