@@ -54,6 +54,7 @@ class ManagerCrash(Params):
             "MakeOffer",
             "Claim",
             "ReleaseClaim",
+            "YieldClaim",
             "GetMachine",
             "Fence",
             "TakeTail",

@@ -39,6 +39,7 @@ from dr_sim.measures.tables import (
     opened_us,
     run_end_us,
     tables,
+    writes_stopped_us,
 )
 from dr_sim.scenario.model import Scenario
 
@@ -301,9 +302,7 @@ def _beginning(t: Tables, scenario: Scenario) -> tuple[int, str] | None:
     dead = sorted(d for d in dead if before is None or d[0] <= before)
     if dead:
         return dead[0][0], max((c for _, c in dead), key=SEVERITY.index)
-    fenced = t["truth.fenced"]["time_us"][
-        t["truth.fenced"]["writes_stop"] == 1
-    ].tolist()
+    fenced = writes_stopped_us(t)
     if fenced and (before is None or fenced[0] <= before):
         planned = bool(t["seen.Fence"]["planned"].any())
         return fenced[0], "planned" if planned else "none"
@@ -336,9 +335,7 @@ def _loss(
         if len(down["seq"]) and down["begins"][-1]
         else []
     )
-    fenced = [
-        r.time_us for r in t.rows("truth.fenced") if r.values["writes_stop"]
-    ]
+    fenced = writes_stopped_us(t)
     promoted = next(
         (r for r in t.rows("truth.promoted") if r.entity == database), None
     )

@@ -155,15 +155,22 @@ def up_until_us(t: Tables, scenario: Scenario, database: int) -> int:
         promoted["entity"] == WHOLE_SERVICE
     )
     ends.extend(promoted["time_us"][concerned][:1].tolist())
-    fenced = t["truth.fenced"]
-    stopped = fenced["writes_stop"] == 1
-    ends.extend(fenced["time_us"][stopped][:1].tolist())
+    ends.extend(writes_stopped_us(t)[:1])
     down = t.of("truth.down", database)
     if (
         len(down["seq"]) and down["begins"][-1]
     ):  # it did not come back by itself
         ends.append(int(down["time_us"][-1]))
     return min(ends)
+
+
+def writes_stopped_us(t: Tables) -> list[int]:
+    """Return when a fence has stopped the primary's writes: that of this copy, or of another one
+    that had begun a failover before.
+    """
+    fenced = t["truth.fenced"]
+    own = fenced["time_us"][fenced["writes_stop"] == 1].tolist()
+    return sorted([*own, *t["truth.stopped_before"]["stop_us"].tolist()])
 
 
 def service_up_until_us(t: Tables, scenario: Scenario) -> int:

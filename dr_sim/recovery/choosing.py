@@ -21,14 +21,19 @@ from typing import TYPE_CHECKING
 from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
 from dr_sim.recovery import events
 from dr_sim.recovery.alert_texts import way_text
-from dr_sim.recovery.commands import MakeOffer, ReleaseClaim
+from dr_sim.recovery.commands import MakeOffer, ReleaseClaim, YieldClaim
 from dr_sim.recovery.estimate import CopyEstimate, estimate, restores_us
-from dr_sim.recovery.failover_table import FailoverEvent, FailoverPhase
+from dr_sim.recovery.failover_table import (
+    EMPTYING,
+    FailoverEvent,
+    FailoverPhase,
+)
 from dr_sim.recovery.policy import CopyChoice, CopyPolicy, Offer, best_first
 from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
     from dr_sim.recovery.failover import Failover
+    from dr_sim.recovery.replay import DatabaseReplay
 
 
 class Choosing:
@@ -215,15 +220,44 @@ def leaves(f: Failover, e: Event, out: list[Command]) -> bool:
     if f.claiming.alone or not f.silence.is_long(e.mono_us):
         return False
     if not any(db.state.exists for db in f.databases.values()):
-        f.choosing.rest(e.mono_us + f.retry_us)
-        f.fencing.tell_nothing_here(e, f.minutes(e), out)
-        _leave(f, e, out)
-        say_nothing_is_here(f, out)
+        _fail(f, e, out)
         return True
     if f.choosing.by_order or not _another_is_better(f, e):
         return False
     _leave(f, e, out)
     return True
+
+
+def waits_in_vain(f: Failover, e: Event, out: list[Command]) -> None:
+    """Yield to a copy that waits for its turn, if there is one: the limit is over, nothing has been
+    restored here, and what could be is still at the primary.
+    """
+    if f.claiming.alone or not f.silence.is_long(e.mono_us):
+        return
+    if not any(map(_gets_on, f.databases.values())):
+        out.append(YieldClaim())
+
+
+def _gets_on(db: DatabaseReplay) -> bool:
+    """Return whether a copy is here, or a file of which it can be had."""
+    hashed_yet = db.drain is not None and bool(db.drain.hashed_yet)
+    return db.state.exists or db.files.in_hand is not None or hashed_yet
+
+
+def yielded(
+    f: Failover, e: events.ClaimYielded, out: list[Command]
+) -> None:
+    """Leave it to the copy that has waited."""
+    if f.phase in EMPTYING:
+        _fail(f, e, out)
+
+
+def _fail(f: Failover, e: Event, out: list[Command]) -> None:
+    """Leave an attempt that has restored nothing."""
+    f.choosing.rest(e.mono_us + f.retry_us)
+    f.fencing.tell_nothing_here(e, f.minutes(e), out)
+    _leave(f, e, out)
+    say_nothing_is_here(f, out)
 
 
 def _another_is_better(f: Failover, e: Event) -> bool:

@@ -302,6 +302,11 @@ class ReleaseClaim(Command):
 
 
 @dataclass(slots=True)
+class YieldClaim(Command):
+    """Let go what was claimed if another copy waits for it; answered by ClaimYielded if so."""
+
+
+@dataclass(slots=True)
 class Fence(Command):
     """Stop the old primary from taking writes; answered by Fenced or FenceFailed."""
 
@@ -419,5 +424,6 @@ COMMANDS: tuple[type[Command], ...] = (
     RefuseBeside,
     GiveUpBeside,
     MakeOffer,
+    YieldClaim,
 )
 """All commands."""

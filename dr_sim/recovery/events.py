@@ -343,6 +343,11 @@ class ClaimFreed(Event):
 
 
 @dataclass(slots=True)
+class ClaimYielded(Event):
+    """Another copy has waited for the claim: it may take over now."""
+
+
+@dataclass(slots=True)
 class OffersHeard(Event):
     """The open offers of all copies that have made one by now, this one's too. awaited: how many
     copies could make one yet: those whose managers are not known to be dead.
@@ -491,5 +496,6 @@ EVENTS: tuple[type[Event], ...] = (
     Inventory,
     Alarm,
     OffersHeard,
+    ClaimYielded,
 )
 """All events."""

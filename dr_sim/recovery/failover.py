@@ -405,6 +405,7 @@ ON_EVENT: dict[
     events.ClaimRefused: claiming.refused,
     events.ClaimFreed: claiming.freed,
     events.OffersHeard: choosing.heard,
+    events.ClaimYielded: choosing.yielded,
     events.MachineIsThere: way_over.machine_is_there,
     events.TailTaken: way_over.tail_taken,
     events.TailFailed: way_over.tail_failed,

@@ -107,6 +107,7 @@ def drain_rang(f: Failover, e: Event, out: list[Command]) -> None:
         f.emptying.wait_on(e, out)
         return
     f.stop_waiting()  # if it was planned, the primary died in the middle of it
+    choosing.waits_in_vain(f, e, out)
     f.emptying.wait_no_longer(e, out)
     f.hanging.look(e, out)
     progress(f, e, out)

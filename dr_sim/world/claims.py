@@ -74,6 +74,18 @@ class Claims:
         for freed in refused.values():
             freed(declined)
 
+    def yields(self, place: str) -> bool:
+        """Let go if another copy was refused, and its manager lives. Return whether that is so."""
+        waits = [
+            other
+            for other in self._refused
+            if other != place and self._dead_since_us.get(other) is None
+        ]
+        if self.holder != place or self.kept or not waits:
+            return False
+        self.release(place, False)
+        return True
+
     def died(self, place: str) -> None:
         """The recovery manager there is dead: it keeps what it has claimed for a while."""
         self._dead_since_us[place] = self._agenda.now_us

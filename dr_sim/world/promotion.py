@@ -58,6 +58,9 @@ class Promotion:
         self.fenced = (
             False  # the primary got the order to stop, and has stopped
         )
+        self._stopped_before = (
+            False  # another copy had fenced the primary before
+        )
         # called when a database has been brought online
         self.online_hook: Callable[[], None] = lambda: None
         # called when users have been sent over
@@ -90,6 +93,7 @@ class Promotion:
         spec = self._context.scenario.failover
         takes_us = spec.fence_us + self._remote.round_trip_us
         alive = [db for db in self._primary.databases if not db.failed]
+        self._note_stopped_before()
         if self._remote.order_arrives() and any(
             db.failed != "host" for db in self._primary.databases
         ):
@@ -114,6 +118,17 @@ class Promotion:
                 "",
             )  # the machines are dead and their power switch says so
         return spec.fence_timeout_us, "unreachable"
+
+    def _note_stopped_before(self) -> None:
+        """Note since when the primary takes no writes, if another copy has fenced it before."""
+        stopped = [
+            db.writes_until_us
+            for db in self._primary.databases
+            if not db.failed and db.writes_until_us is not None
+        ]
+        if stopped and not self.fenced and not self._stopped_before:
+            self._stopped_before = True
+            self._context.note("truth.stopped_before", -1, min(stopped))
 
     def _confirm_after(self, takes_us: int) -> None:
         at_us = self._context.now_us + takes_us

@@ -7,8 +7,12 @@ from __future__ import annotations
 import pytest
 
 from dr_sim.errors import InputError
+from dr_sim.measures.legs import Leg
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
+from dr_sim.oracle.monitors import Story
+from dr_sim.oracle.monitors.failover_left import left_alone
+from dr_sim.record.journal import KIND_ID, Journal
 from dr_sim.record.pairs import pair_of
 from dr_sim.screen.run import screen
 from dr_sim.screen.standing import why_and_help
@@ -386,3 +390,78 @@ def test_a_full_whose_hash_does_not_agree_is_no_way_back() -> None:
     assert found["outage_us"] == sum(
         line["duration_us"] for line in found["outage_ledger"]["lines"]
     )
+
+
+# ---- what cannot come is not waited for
+TWO_MACHINES = (
+    "machines=[sql1, sql2]",
+    "databases={crm: {machine: sql1, size: 5 GB, log_volume: 2 MB per 5 min, full: none,"
+    " differential: none, log: every 5 min}, erp: {machine: sql2, size: 2 GB,"
+    " log_volume: 1 MB per 5 min, full: none, differential: none, log: every 10 min}}",
+    "copies={vault: {store: {machine: 2 min}}, deep: {store: {machine: 3 min}}}",
+    "failover.machines_silent=1",
+    "run_for=14 h",
+    "sla=[]",
+)
+
+
+def damaged_and(*more: str) -> tuple[str, ...]:
+    """All that lies in the vault is damaged; and more happens."""
+    each = [
+        f"{{at: 'Mon 08:00', corrupt_at_rest: {{database: {name}, files: 200}}, copy: vault}}"
+        for name in ("crm", "erp")
+    ]
+    return (*TWO_MACHINES, f"events=[{', '.join([*each, *more])}]")
+
+
+def test_a_store_waits_no_longer_than_the_limit_for_files_that_another_one_has() -> None:
+    """Copies are asked for from the primary's share, and the vault's link is down: after the limit
+    of 10 min deep, which has waited for its turn, takes over.
+    """
+    lost = "{at: 'Mon 09:02', lose: database}"
+    down = "{at: 'Mon 09:02', link_outage: 5 h, copy: vault}"
+    result = ran("stores/vault_only", *damaged_and(lost, down))
+    assert summary_json(result.summary)["violations"] == []
+    found = failover(result)
+    assert (found["new_primary"], found["data_loss_us"]) == ("deep", 0)
+    assert found["phases_us"]["attempt"] == (5 + 120 + 600) * SECOND
+
+
+def test_a_store_alone_waits_for_what_may_come() -> None:
+    """The negative case: deep is gone, and nobody waits for the claim."""
+    lost = "{at: 'Mon 09:02', lose: database}"
+    down = "{at: 'Mon 09:02', link_outage: 1 h, copy: vault}"
+    gone = "{at: 'Mon 08:30', lose_secondary: 10 h, copy: deep}"
+    result = ran("stores/vault_only", *damaged_and(lost, down, gone))
+    assert len(rows(result, "seen.YieldClaim")) > 1
+    assert rows(result, "seen.ClaimYielded") == []
+
+
+def test_writes_that_the_first_attempt_has_stopped_were_stopped_then() -> None:
+    """crm's machine is lost; erp's lives, and the vault's fence stops it at 09:02:35. Nothing of erp
+    is lost: its tail is taken, and it was not written to while deep was restored.
+    """
+    lost = "{at: 'Mon 09:02', lose: {what: host, machine: sql1}}"
+    result = ran("stores/vault_only", *damaged_and(lost))
+    assert summary_json(result.summary)["violations"] == []
+    found = failover(result)
+    assert found["new_primary"] == "deep" and found["phases_us"]["attempt"] > 0
+    losses = {one["name"]: one["data_loss_us"] for one in found["databases"]}
+    assert losses == {"crm": 2 * MINUTE, "erp": 0}
+
+
+def test_a_stopped_primary_that_is_left_alone_would_be_found() -> None:
+    """As if deep had not taken over, and nobody had been told."""
+    lost = "{at: 'Mon 09:02', lose: {what: host, machine: sql1}}"
+    result = ran("stores/vault_only", *damaged_and(lost))
+    vault, deep = (leg for leg in result.whole.legs[0].every)
+    assert list(left_alone([of(vault.journal, vault), of(deep.journal, deep)])) == []
+    mute = Journal()
+    for row in vault.journal.rows(*KIND_ID):
+        if row.kind != "seen.RaiseAlert":
+            mute.note(row.kind, row.time_us, row.entity, *row.values.values())
+    assert [breach.requirement for breach in left_alone([of(mute, vault)])] == ["R15"]
+
+
+def of(journal: Journal, leg: Leg) -> Story:
+    return Story(journal, leg.scenario)

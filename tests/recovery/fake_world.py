@@ -408,6 +408,9 @@ class FakeWorld:
                     self.answer(e.ClaimRefused, holder)
             case c.ReleaseClaim(declined) if self.claims is not None:
                 self.claims.release(self.place, declined)
+            case c.YieldClaim() if self.claims is not None:
+                if self.claims.yields(self.place):
+                    self.answer(e.ClaimYielded)
             case c.EnterPhase("recovering") if self.claims is not None:
                 self.claims.kept = True
             case c.Claim():

@@ -225,3 +225,25 @@ def test_where_less_came_than_was_offered_a_better_copy_takes_over(
         assert count(world, c.Recover) == 0
         world.wait(MINUTE)  # the other has died meanwhile: it is not waited for
     assert phases(world)[-1] == "serving"
+
+
+@pytest.mark.parametrize("another_waits", [True, False])
+def test_what_may_never_come_is_not_waited_for_while_another_copy_waits(
+    another_waits: bool,
+) -> None:
+    """The full here is damaged, and another copy of it is on its way that does not come."""
+    world = store(choose=CopyChoice(CopyPolicy.PREFERRED))
+    full = next(n for n, x in world.share.items() if x.backup.header.kind is Kind.FULL)
+    world.share[full].damaged = True
+    dies(world)
+    world.reachable = world.host_lost = True
+    world.wait(30 * SECOND + 10 * MINUTE - 1)
+    assert phases(world)[-1] == "draining" and count(world, c.YieldClaim) == 0
+    world.wait(1)
+    assert count(world, c.YieldClaim) == 1
+    if another_waits:
+        world.tell(e.ClaimYielded(world.mono_us, world.utc_us, world.incarnation))
+        assert phases(world)[-2:] == ["abandoned", "watching"]
+    else:
+        world.wait(5 * MINUTE)
+        assert phases(world)[-1] == "draining" and count(world, c.YieldClaim) == 2

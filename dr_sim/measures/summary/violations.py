@@ -8,12 +8,14 @@ from collections.abc import Sequence
 
 from dr_sim.measures.alerts import AlertQuality
 from dr_sim.measures.conservation import Conservation, conservation
+from dr_sim.measures.legs import Leg
 from dr_sim.measures.owed import not_told
 from dr_sim.measures.summary.types import ViolationSummary
 from dr_sim.measures.tables import run_end_us
 from dr_sim.measures.whole import Whole
 from dr_sim.oracle.cloud_witness import cloud_broken
-from dr_sim.oracle.monitors import broken
+from dr_sim.oracle.monitors import Breach, Story, broken
+from dr_sim.oracle.monitors.failover_left import left_alone
 from dr_sim.units import clock
 
 
@@ -39,16 +41,25 @@ def requirements_broken(whole: Whole) -> list[ViolationSummary]:
     """List what the monitors found (dr_sim/oracle/monitors): the requirement, the row that shows
     it, and one sentence.
     """
-    return [
-        ViolationSummary(
-            leg.begins_us + b.time_us,
-            b.requirement,
-            f"row {b.seq}: {b.sentence}",
-        )
+    found = [
+        _requirement(leg, b)
         for leg, _ in whole.every
         for b in broken(leg.journal, leg.scenario)
         if whole.still_in(leg, b.time_us)
     ]
+    for leg in whole.legs:
+        if leg.beside:
+            each = [Story(of.journal, of.scenario) for of in leg.every]
+            found += [_requirement(leg, b) for b in left_alone(each)]
+    return found
+
+
+def _requirement(leg: Leg, breach: Breach) -> ViolationSummary:
+    return ViolationSummary(
+        leg.begins_us + breach.time_us,
+        breach.requirement,
+        f"row {breach.seq}: {breach.sentence}",
+    )
 
 
 def took_over_twice(whole: Whole) -> list[ViolationSummary]:

@@ -128,7 +128,11 @@ def fenced_until_confirmed(story: Story) -> Iterator[Breach]:
 
 
 def not_called_off_once_stopped(story: Story) -> Iterator[Breach]:
-    """A primary that has been stopped is not left without a successor."""
+    """A primary that has been stopped is not left without a successor. One of several copies may
+    leave it to another (failover_left.py).
+    """
+    if story.scenario.ranks > 1:
+        return
     for attempt in attempts(story):
         if attempt.last != "abandoned":
             continue

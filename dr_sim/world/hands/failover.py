@@ -40,6 +40,7 @@ class FailoverHands:
             c.MakeOffer: self._offer,
             c.Claim: self._claim,
             c.ReleaseClaim: self._release,
+            c.YieldClaim: self._yield,
             c.Fence: self._fence,
             c.GetMachine: self._get_machine,
             c.Provision: self._provision,
@@ -88,6 +89,10 @@ class FailoverHands:
 
     def _release(self, command: c.ReleaseClaim) -> None:
         self._claims.release(self._place, command.declined)
+
+    def _yield(self, command: c.YieldClaim) -> None:
+        if self._claims.yields(self._place):
+            self._driver.soon(e.ClaimYielded)
 
     def _fence(self, command: c.Fence) -> None:
         delay_us, reason = self._promotion.fence(command.planned)

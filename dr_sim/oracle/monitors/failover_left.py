@@ -1,0 +1,54 @@
+"""A monitor of several copies together: where one of them has stopped the old primary and leaves
+its failover, another takes over, or people are told that nothing could be brought online (R15).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dr_sim.oracle.monitors.attempts import NOTHING_HERE, Attempt, attempts
+from dr_sim.oracle.monitors.story import SLACK_US, Breach, Story
+
+
+def left_alone(stories: Sequence[Story]) -> Iterator[Breach]:
+    """stories: those of all copies behind one primary."""
+    for story in stories:
+        for attempt in attempts(story):
+            if attempt.last != "abandoned" or not _stopped(story, attempt):
+                continue
+            if _goes_on(stories, attempt.until_us) or _told(
+                story, attempt.until_us
+            ):
+                continue
+            yield Breach(
+                "R15", attempt.until_seq, attempt.until_us, -1,
+                "the failover is left, the old primary has been stopped, and no other copy takes "
+                "over: nobody serves",
+            )  # fmt: skip
+
+
+def _stopped(story: Story, attempt: Attempt) -> bool:
+    return any(
+        attempt.begin.seq < row.seq < attempt.until_seq
+        and row.values["writes_stop"]
+        for row in story.rows("truth.fenced")
+    )
+
+
+def _goes_on(stories: Sequence[Story], left_us: int) -> bool:
+    """Return whether a copy begins a failover soon, or the run ends before."""
+    spec = stories[0].scenario
+    turns = spec.ranks * spec.failover.turn_us
+    due_us = left_us + turns + spec.failover.lease_us + 2 * SLACK_US
+    if due_us >= stories[0].end_us:
+        return True
+    begun = [each.begin for story in stories for each in attempts(story)]
+    return any(left_us < each.time_us <= due_us for each in begun)
+
+
+def _told(story: Story, left_us: int) -> bool:
+    return any(
+        row.values["event_id"] == NOTHING_HERE
+        and abs(row.time_us - left_us) <= SLACK_US
+        for row in story.rows("seen.RaiseAlert")
+    )
