@@ -149,8 +149,8 @@ class Engine(Protocol):
         raised at finish.
 
         stop_at: for a log, (commits, LSN): stop where the database holds that many commits, up to
-        that LSN. Only the model can do it; the loader refuses scenarios that ask another engine for
-        it.
+        that LSN. The model can stop anywhere, a real engine where a transaction has ended
+        (commit_to).
         """
 
     def state(self, database: str) -> RestoreState: ...

@@ -226,8 +226,20 @@ class SqliteBackup:
 
 
 class SqliteRestore(Restoring["SqliteEngine"]):
-    __slots__ = ()
+    __slots__ = ("_stop_lsn",)
     magic = MAGIC
+
+    def __init__(
+        self,
+        engine: SqliteEngine,
+        name: str,
+        path: str,
+        data: bytes,
+        replace: bool,
+        stop_lsn: int | None,
+    ) -> None:
+        super().__init__(engine, name, path, data, replace)
+        self._stop_lsn = stop_lsn
 
     def finish(self) -> RestoreState:
         db = self._engine.databases.get(self._name)
@@ -251,7 +263,10 @@ class SqliteRestore(Restoring["SqliteEngine"]):
                 if what is not None:
                     lsn = s.first_lsn if what == "gap" else s.last_lsn
                     raise refusal(OBSTACLES[what], lsn=lsn, redo=at.lsn)
-                (_replay if s.kind == _LOG else _put_pages)(db, s, body)
+                if s.kind == _LOG:
+                    _replay(db, s, body, self._stop_lsn)
+                else:
+                    _put_pages(db, s, body)
         except DamagedError as damage:
             raise refusal(DAMAGE[damage.what], path=self._path) from None
         return self._engine.state(self._name)
@@ -269,9 +284,11 @@ def _log_body(segments: list[_Segment]) -> bytes:
     return b"".join((struct.pack("<I", len(table)), table, *parts))
 
 
-def _replay(db: _Database, s: BackupSet, body: bytes) -> None:
+def _replay(
+    db: _Database, s: BackupSet, body: bytes, stop_lsn: int | None
+) -> None:
     """Apply the segments that the database lacks, as long as each brings it to where that segment
-    ends.
+    ends. stop_lsn: no transaction that ends beyond it is applied.
 
     Once all are in, the base that the log tells of is the database's, if it is newer than its own;
     `changed` then holds pages that were touched before it too: too many do no harm. Raises
@@ -292,6 +309,9 @@ def _replay(db: _Database, s: BackupSet, body: bytes) -> None:
         at = db.store.position
         if lsn > at.lsn or (lsn == at.lsn and s.path != at.forks):
             db.changed |= segment_pages(segment)
+            if stop_lsn is not None and lsn > stop_lsn:
+                db.store.apply_until(segment, stop_lsn)
+                return
             db.store.apply(segment)
             if (
                 db.store.position.lsn != lsn
@@ -428,9 +448,9 @@ class SqliteEngine:
         replace: bool = False,
         stop_at: tuple[int, int] | None = None,
     ) -> SqliteRestore:
-        assert stop_at is None, "the loader refuses it of this engine"
+        stop_lsn = None if stop_at is None else stop_at[1]
         return SqliteRestore(
-            self, database, path, self._read(path), replace
+            self, database, path, self._read(path), replace, stop_lsn
         )
 
     def take_full(self, s: BackupSet, body: bytes, replace: bool) -> None:

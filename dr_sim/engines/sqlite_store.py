@@ -14,6 +14,7 @@ no bound.
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import struct
 from collections.abc import Iterator
@@ -280,6 +281,24 @@ class PageStore:
             # closing the last connection moves the recovered pages into the file and removes the
             # log
 
+    def apply_until(self, segment: bytes, lsn: int) -> None:
+        """Have SQLite recover the database from those transactions of a segment that end at that
+        LSN or before it. Each is looked at in a copy first: nothing takes a transaction back.
+        """
+        probe = PageStore(self.file.parent / "probe")
+        good = 0
+        try:
+            for end in _transaction_ends(segment):
+                probe.file.write_bytes(self.file.read_bytes())
+                probe.apply(segment[:end])
+                if probe.position.lsn > lsn:
+                    break
+                good = end
+        finally:
+            shutil.rmtree(probe.file.parent)
+        if good:
+            self.apply(segment[:good])
+
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
         if self._connection is not None:
@@ -314,6 +333,16 @@ class PageStore:
                 "little",
             )
         return WitnessReading(commits, digest)
+
+
+def _transaction_ends(segment: bytes) -> Iterator[int]:
+    """Yield where each transaction in a segment ends: its last frame says how large the database
+    is.
+    """
+    step = _FRAME_HEADER_BYTES + PAGE_BYTES
+    for at in range(_WAL_HEADER_BYTES, len(segment) - step + 1, step):
+        if struct.unpack_from(">I", segment, at + 4)[0]:
+            yield at + step
 
 
 def _row(lsn: int) -> bytes:

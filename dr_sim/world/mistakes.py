@@ -89,9 +89,12 @@ class MistakesMade:
         self.last: dict[str, CommittedMistake] = {}  # by database
 
     def commit(self, database: str, what: str) -> CommittedMistake:
-        """Make a wrong change: the first commit that is acknowledged from now on."""
+        """Make a wrong change: the first commit that is acknowledged from now on. A real engine has
+        committed all before it.
+        """
         context, index = self._lead.shared, self._lead.index_of(database)
-        number = context.workloads[index].commits(context.now_us)
+        primary = self._lead.primary
+        number, _ = primary.catch_up(primary.databases[index])
         context.note("truth.mistake", index, number, what)
         made = CommittedMistake(database, number, context.primary_utc_us())
         self.last[database] = made

@@ -775,6 +775,36 @@ class Conformance:
         servers.refuses(s, names[2], "recovered")
         servers.refuses(s, names[3], "recovered")
 
+    @pytest.mark.parametrize("stop", [14, 17, 20])
+    def test_a_log_is_restored_up_to_where_a_transaction_has_ended(
+        self, servers: Servers, stop: int
+    ) -> None:
+        """Transactions end at 14, 17 and 20 commits; the log goes on to 23. Brought online there,
+        the database holds that and no more, and is written to.
+        """
+        p, s = servers.pair()
+        chain(p, s, 0)
+        for commits in (14, 17, 20, 23):
+            p.write(commits)
+        p.log("log 1")
+        ship("log 1", p, s)
+        at = (stop, stop * LSN_A_COMMIT)
+        state = s.engine.begin_restore(DB, "log 1", stop_at=at).finish()
+        holds(s, stop)
+        if servers.behaviour.lsn_exact:
+            assert state.redo_lsn == at[1]
+        s.engine.recover(DB, 2)
+        assert s.reading == WitnessReading(stop, mark(DB, 1, stop))
+        s.write(30)
+        assert s.reading.commits == 30
+
+    def test_a_stop_beyond_a_log_s_end_restores_all_of_it(self, servers: Servers) -> None:
+        p, s = servers.pair()
+        (name,) = chain(p, s, 1)
+        at = (25, 25 * LSN_A_COMMIT)
+        s.engine.begin_restore(DB, name, stop_at=at).finish()
+        holds(s, 20)
+
     def test_nothing_restored_nothing_recovered(self, servers: Servers) -> None:
         _, s = servers.pair()
         with pytest.raises(EngineError):

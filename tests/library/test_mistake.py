@@ -177,9 +177,9 @@ def test_what_makes_no_sense_is_refused_when_it_is_read(
         outcome(tmp_path, f"{BASE}events: [{line}]\n")
 
 
-def test_engines_that_cannot_stop_in_a_log_are_named(tmp_path: Path) -> None:
+def test_engines_that_cannot_stop_anywhere_in_a_log_are_named(tmp_path: Path) -> None:
     line = "{at: Mon 15:30, order_failover: {by: dba, planned: false, stop_before: Mon 14:00}}"
-    with pytest.raises(InputError, match="works on the model only, not on sqlite"):
+    with pytest.raises(InputError, match="sqlite stops where a transaction has ended: write"):
         outcome(tmp_path, f"{BASE}engine: {{kind: sqlite}}\nevents: [{line}]\n")
 
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dr_sim.backups.model import BackupHeader
 from dr_sim.engines.backup_set import Path as Forks
 from dr_sim.engines.own_errors import refusal
 from dr_sim.engines.payload import Payload
@@ -31,6 +33,12 @@ nothing.
 """
 PROMOTE_S = 60
 _NOTHING = WitnessReading(0, 0)
+TARGET = (
+    "recovery_target_lsn",
+    "recovery_target_inclusive",
+    "recovery_target_action",
+)
+"""The settings by which a standby stops in the middle of a log."""
 
 
 @dataclass(slots=True)
@@ -47,6 +55,7 @@ class PostgresDatabase:
         "base_checkpoint_lsn",
         "base_lsn",
         "base_timeline",
+        "ends",
         "fell",
         "folder",
         "fulls_begun",
@@ -91,6 +100,8 @@ class PostgresDatabase:
         self.next_segment = 0  # the first that is not in the spool
         self.segments: list[Segment] = []
         self.unread = False  # something has been written since the last cut
+        # where each transaction ends that no finished log holds: our LSN, and the server's
+        self.ends: list[tuple[int, int]] = []
         self.offered_lsn = 0  # the furthest end of a backup that was handed over for restore
         # all of the last log's commits are there, but the server has not come to its end
         self.short = False
@@ -152,6 +163,16 @@ class PostgresDatabase:
         )
         self.at = PostgresPosition(commits, lsn, self.at.forks)
         self.unread = True
+        here = self.server.row("SELECT pg_current_wal_insert_lsn()")[0]
+        self.ends.append((lsn, native.lsn(str(here))))
+
+    def ends_in(self, header: BackupHeader) -> list[tuple[int, int]]:
+        """Return where the transactions of a log end."""
+        return [
+            (lsn, own)
+            for lsn, own in self.ends
+            if header.first_lsn < lsn <= header.last_lsn
+        ]
 
     def cut(self) -> int:
         """Close the segment that is being written and wait until the archiver has it; returns where
@@ -225,6 +246,7 @@ class PostgresDatabase:
         ]
         for segment in segments:
             (self.folder / "spool" / segment.name).unlink(missing_ok=True)
+        self.ends = [end for end in self.ends if end[0] > self.log_lsn]
 
     def tail(self) -> Native:
         """Stop the server at once and take what its log holds on disk, the segment it was writing
@@ -408,23 +430,10 @@ class PostgresDatabase:
         Got somewhere and stopped: `at` says how far, and the same log given again is refused.
         """
         server = self.up()
-        released = self.folder / "released"
         before = self.at, self.short
         server.forget()
-        try:
-            for name, part in log.parts:
-                place = released / name
-                with (released / "part").open("wb") as file:
-                    file.write(part)
-                    if native.segment_number(name)[0]:
-                        file.truncate(SEGMENT_BYTES)
-                (released / "part").chmod(0o644)
-                (released / "part").rename(place)
-            server.wake()
+        with self._released(log):
             said = self._wait_for(log.end, last_lsn, forks)
-        finally:
-            for name, _ in log.parts:
-                (released / name).unlink(missing_ok=True)
         if not server.running:
             words = server.last_words()
             self.up()
@@ -436,6 +445,53 @@ class PostgresDatabase:
         )
         if said is not None and (self.at, self.short) == before:
             raise refusal(said[0], **said[1])
+
+    @contextlib.contextmanager
+    def _released(self, log: Native) -> Iterator[None]:
+        """Release a log's segments to the standby, and take them away again."""
+        released = self.folder / "released"
+        try:
+            for name, part in log.parts:
+                with (released / "part").open("wb") as file:
+                    file.write(part)
+                    if native.segment_number(name)[0]:
+                        file.truncate(SEGMENT_BYTES)
+                (released / "part").chmod(0o644)
+                (released / "part").rename(released / name)
+            self.server.wake()
+            yield
+        finally:
+            for name, _ in log.parts:
+                (released / name).unlink(missing_ok=True)
+
+    def replay_until(self, log: Native, lsn: int) -> None:
+        """Have the standby replay the transactions of a log that end at that LSN or before it: it
+        is started again with a recovery target, and pauses there. Raises EngineError.
+        """
+        ends = [own for world, own in log.ends if world <= lsn]
+        if not ends:
+            return
+        server = self.server
+        server.stop()
+        target = (native.lsn_text(max(ends)), "off", "pause")
+        server.settings |= dict(zip(TARGET, target, strict=True))
+        server.start(standby=True)
+        with self._released(log):
+            paused = server.wait(self._is_paused, REPLAY_S)
+        if not server.running:
+            raise server.last_words()
+        if not paused:
+            raise server.lost(
+                f"had not come to its target after {REPLAY_S} s"
+            )
+        self.look()
+
+    def _is_paused(self) -> bool:
+        server = self.server
+        if not server.running:
+            return True
+        state = server.row("SELECT pg_get_wal_replay_pause_state()")[0]
+        return state == "paused"
 
     def _wait_for(
         self, end: int, last_lsn: int, forks: Forks
@@ -495,6 +551,8 @@ class PostgresDatabase:
         ):
             raise server.lost(f"was not promoted after {PROMOTE_S} s")
         server.standby, server.startup_pid = False, 0
+        for name in TARGET:
+            server.settings.pop(name, None)
         here = str(
             server.row(
                 "SELECT pg_walfile_name(pg_current_wal_insert_lsn() + 1)"

@@ -119,6 +119,7 @@ class PostgresBackup:
             db.fulls_begun.append(header.first_lsn)
         if header.is_tail:
             self._native = db.tail()
+            self._native.ends = db.ends_in(header)
             db.online = False
         elif header.kind is _LOG:
             end = db.cut() if db.unread else 0
@@ -128,6 +129,7 @@ class PostgresBackup:
                 0,
                 end,
                 db.log_parts(self._segments) if self._segments else [],
+                db.ends_in(header),
             )
 
     def finish(self, commits: int, lsn: int, finished_utc_us: int) -> Made:
@@ -178,8 +180,20 @@ class PostgresBackup:
 
 
 class PostgresRestore(Restoring["PostgresEngine"]):
-    __slots__ = ()
+    __slots__ = ("_stop_lsn",)
     magic = MAGIC
+
+    def __init__(
+        self,
+        engine: PostgresEngine,
+        name: str,
+        path: str,
+        data: bytes,
+        replace: bool,
+        stop_lsn: int | None,
+    ) -> None:
+        super().__init__(engine, name, path, data, replace)
+        self._stop_lsn = stop_lsn
 
     def finish(self) -> RestoreState:
         try:
@@ -195,13 +209,15 @@ class PostgresRestore(Restoring["PostgresEngine"]):
             else:
                 if db is None or db.online:
                     raise refusal(60019, db=self._name)
-                _apply(db, s, log)
+                _apply(db, s, log, self._stop_lsn)
         except DamagedError as damage:
             raise refusal(DAMAGE[damage.what], path=self._path) from None
         return self._engine.state(self._name)
 
 
-def _apply(db: PostgresDatabase, s: BackupSet, native: Native) -> None:
+def _apply(
+    db: PostgresDatabase, s: BackupSet, native: Native, stop_lsn: int | None
+) -> None:
     base_lsn = db.base_lsn if db.has_base else None
     what = backup_set.obstacle(s, db.at.forks, db.redo_lsn, base_lsn)
     if (
@@ -210,7 +226,9 @@ def _apply(db: PostgresDatabase, s: BackupSet, native: Native) -> None:
         lsn = s.first_lsn if what == "gap" else s.last_lsn
         raise refusal(OBSTACLES[what], lsn=lsn, redo=db.redo_lsn)
     if s.kind == _LOG:
-        if native.parts:
+        if stop_lsn is not None and s.last_lsn > stop_lsn:
+            db.replay_until(native, stop_lsn)
+        elif native.parts:
             db.replay(native, s.last_lsn, s.path)
     elif not db.base.exists():
         raise refusal(60017)  # a stopped primary: its full is not here
@@ -328,9 +346,9 @@ class PostgresEngine:
         replace: bool = False,
         stop_at: tuple[int, int] | None = None,
     ) -> PostgresRestore:
-        assert stop_at is None, "the loader refuses it of this engine"
+        stop_lsn = None if stop_at is None else stop_at[1]
         return PostgresRestore(
-            self, database, path, self._read(path), replace
+            self, database, path, self._read(path), replace, stop_lsn
         )
 
     def take_full(

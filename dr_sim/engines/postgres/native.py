@@ -85,18 +85,21 @@ def _says_nothing(page: bytes) -> bool:
 @dataclass(slots=True)
 class Native:
     """timeline and the LSNs [begin, end) of what a backup holds; end 0: as far as its segments
-    go.
+    go. ends: of a log, where each transaction ends: the world's LSN, and PostgreSQL's.
     """
 
     timeline: int
     begin: int
     end: int
     parts: list[tuple[str, bytes]] = field(default_factory=list)
+    ends: list[tuple[int, int]] = field(default_factory=list)
 
     def encode(self) -> bytes:
+        ends = [(str(world), own) for world, own in self.ends]
         said = {
             "timeline": self.timeline, "begin": self.begin, "end": self.end,
             "parts": [(name, len(part)) for name, part in self.parts],
+            "ends": ends,
         }  # fmt: skip
         table = json.dumps(said, separators=(",", ":")).encode()
         return b"".join(
@@ -118,6 +121,8 @@ class Native:
                 raise DamagedError("mark")
             said: dict[str, Any] = json.loads(table)
             native = Native(said["timeline"], said["begin"], said["end"])
+            for world, own in said["ends"]:
+                native.ends.append((int(world), int(own)))
             for name, size in said["parts"]:
                 native.parts.append((name, body[at : at + size]))
                 at += size
