@@ -32,6 +32,7 @@ def distribution_html(found: Distribution) -> str:
     """The page of these replications."""
     scenario = found.scenario
     charts = many_charts(found)
+    outcomes = [v.outcome for v in found.verdict]
     return rendered(
         "many.html",
         charts,
@@ -44,9 +45,7 @@ def distribution_html(found: Distribution) -> str:
         statistics=STATISTICS,
         estimates=list(_estimates(found.estimates)),
         missed=list(_missed(found)),
-        how=how_to_meet(
-            [v.outcome for v in found.verdict], "scenario.yaml", found.n
-        ),
+        how=how_to_meet(outcomes, "scenario.yaml", found.n),
         worst=list(_worst(found)),
         confidence=round(100 * CONFIDENCE),
         runs=found.n,
