@@ -77,14 +77,15 @@ class Stream:
         """A value of a law, as its unit's whole number. A tail that has no end is cut off at
         MOST_DRAWN.
         """
-        if law.kind == "fixed":
+        kind = law.kind
+        if kind == "fixed":
             return law.a
         u = self.uniform(occurrence)
-        if law.kind == "exponential":
+        if kind == "exponential":
             return min(MOST_DRAWN, half_up(-law.a * math.log(u)))
-        if law.kind == "uniform":
+        if kind == "uniform":
             return half_up(law.a + (law.b - law.a) * u)
-        if law.kind == "lognormal":
+        if kind == "lognormal":
             sigma = math.log(law.b / law.a) / _Z95
             return min(
                 MOST_DRAWN,

@@ -14,7 +14,7 @@ from dr_sim.cloud import api, drift, jobs, manager, mapping, out, pending, sendi
 from dr_sim.cloud.commands import Notify
 from dr_sim.cloud.words import JobMove, JobState
 from dr_sim.loading import load_scenario
-from dr_sim.machines import Command, Event, SaveAll
+from dr_sim.machines import Command, Event
 from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.record.verify import verify
 from dr_sim.units import HOUR_US
@@ -129,9 +129,11 @@ def forget_requests(patch: pytest.MonkeyPatch) -> None:
 
 
 def save_after_start(patch: pytest.MonkeyPatch) -> None:
-    def last(self: out.Out, texts: dict[str, str]) -> list[Command]:
-        return [*self.commands, SaveAll(tuple(texts.items()))] if texts else self.commands
+    def last(self: out.Out, kept: dict[str, str]) -> list[Command]:
+        save, *others = real(self, kept)
+        return [*others, save]
 
+    real = out.Out.all
     patch.setattr(out.Out, "all", last)
 
 
@@ -145,7 +147,11 @@ def untranslated(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_lanes(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(jobs.CloudJob, "lane", property(lambda self: (self.network, self.site, self.id)))
+    def in_one_of_its_own(self: jobs.CloudJob) -> None:
+        self.lane = (self.network, self.site, self.id)
+        self.agent = (self.network, self.site)
+
+    patch.setattr(jobs.CloudJob, "__post_init__", in_one_of_its_own)
     patch.setattr(sending.Sending, "_submit_next", all_at_once)
 
 

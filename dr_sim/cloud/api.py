@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as quoted
 
 from dr_sim.cloud.commands import AnswerCall
 from dr_sim.cloud.config import CloudConfig
@@ -21,16 +22,19 @@ from dr_sim.cloud.out import Out
 from dr_sim.cloud.texts import listed
 from dr_sim.cloud.words import CallOutcome, JobKind, JobState
 
+# members that each call meets: a member costs several times a name
+_CHANGE, _ACCEPTED = JobKind.CHANGE, CallOutcome.ACCEPTED
 READ = "read"
 REQUEST, PUT, LOG = "request/", "put/", "log/"
 
 
 def fingerprint(e: Called) -> str:
     """Return what tells one request from another under the same id."""
-    asked = listed(e.operation, e.network, e.entity, e.params)
-    return hashlib.blake2b(
-        asked.encode("utf-8", "surrogatepass"), digest_size=8
-    ).hexdigest()
+    asked = (
+        f"[{quoted(e.operation)}, {quoted(e.network)}, {quoted(e.entity)}, "
+        f"{quoted(e.params)}]"
+    )
+    return hashlib.blake2b(asked.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(slots=True)
@@ -76,8 +80,9 @@ class Api:
         else:
             told = self._put(e, active, out)
         self._calls += 1
-        line = listed(
-            e.caller, e.request, e.operation, told.outcome, told.job
+        line = (
+            f"[{quoted(e.caller)}, {quoted(e.request)}, {quoted(e.operation)}, "
+            f"{quoted(told.outcome)}, {quoted(told.job)}]"
         )
         out.saves[f"{LOG}{self._incarnation}.{self._calls}"] = line
         if told.new is not None:
@@ -159,7 +164,7 @@ class Api:
         job = CloudJob(
             id=name,
             order=0,
-            kind=JobKind.CHANGE,
+            kind=_CHANGE,
             network=e.network,
             site=active,
             entity=e.entity,
@@ -167,4 +172,4 @@ class Api:
             params=params,
             change=name,
         )
-        return _Told(CallOutcome.ACCEPTED, name, job)
+        return _Told(_ACCEPTED, name, job)

@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-
-from dr_sim.cloud.texts import listed
+from json.encoder import encode_basestring_ascii as quoted
 
 EMPTY = "0" * 16
 
@@ -32,7 +31,9 @@ class InventoryRow:
     value: str = EMPTY
 
     def text(self) -> str:
-        return listed(self.kind, self.version, self.value)
+        return (
+            f"[{quoted(self.kind)}, {self.version}, {quoted(self.value)}]"
+        )
 
     @classmethod
     def from_text(cls, text: str) -> InventoryRow:

@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from json.encoder import encode_basestring_ascii as quoted
 
 from dr_sim.cloud.commands import (
@@ -127,6 +127,8 @@ _QUEUED, _STARTING, _CLEANING = (
     JobState.CLEANING,
 )
 _DONE, _UNREACHABLE = Word.DONE, Word.UNREACHABLE
+_DONE_BEFORE = Word.DONE_BEFORE
+_START, _STARTED, _MADE = JobMove.START, JobMove.STARTED, JobMove.DONE
 _ALIVE = frozenset((Word.STARTED, Word.RUNNING))
 OPEN, ENDED = "job/", "ended/"
 """Keys in the store: of a job that is open, and of the state in which one ended."""
@@ -157,6 +159,12 @@ class CloudJob:
     done_before: bool = (
         False  # it was done in a life that the store has forgotten
     )
+    lane: tuple[str, str, str] = field(init=False)
+    agent: tuple[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lane = (self.network, self.site, self.entity)
+        self.agent = (self.network, self.site)
 
     def text(self) -> str:
         """Return what `listed` gives for all of it but its id."""
@@ -198,14 +206,6 @@ class CloudJob:
             aim=JobState(aim),
         )
 
-    @property
-    def lane(self) -> tuple[str, str, str]:
-        return self.network, self.site, self.entity
-
-    @property
-    def agent(self) -> tuple[str, str]:
-        return self.network, self.site
-
 
 def moved_to(change: str, site: str) -> str:
     """Return the name of the job that makes a change at that site in place of the one before."""
@@ -220,8 +220,10 @@ class JobBook:
         self._version = config.version
         self.open: dict[str, CloudJob] = {}
         self._lanes: dict[tuple[str, str, str], deque[CloudJob]] = {}
-        self._ready: dict[tuple[str, str], deque[CloudJob]] = {}
-        self._busy: dict[tuple[str, str], int] = {}
+        self._ready: dict[tuple[str, str], deque[CloudJob]] = defaultdict(
+            deque
+        )
+        self._busy: dict[tuple[str, str], int] = defaultdict(int)
         self._dues: list[tuple[int, int, str]] = []
         self._alarm_us = 0  # where the alarm stands; 0: nowhere
         self._asleep = True  # until it is known what agents are doing
@@ -241,12 +243,14 @@ class JobBook:
 
     def _enter(self, job: CloudJob) -> None:
         self.open[job.id] = job
-        lane = self._lanes.setdefault(job.lane, deque())
+        lane = self._lanes.get(job.lane)
+        if lane is None:
+            lane = self._lanes[job.lane] = deque()
         lane.append(job)
         if job.state is not _QUEUED:
-            self._busy[job.agent] = self._busy.get(job.agent, 0) + 1
+            self._busy[job.agent] += 1
         elif len(lane) == 1:
-            self._ready.setdefault(job.agent, deque()).append(job)
+            self._ready[job.agent].append(job)
 
     # ---- what others ask
     def changing(self, network: str, sites: tuple[str, str]) -> set[str]:
@@ -294,7 +298,7 @@ class JobBook:
             self._not_ready(lane[0])
         self.open[job.id] = job
         lane.appendleft(job)
-        self._busy[job.agent] = self._busy.get(job.agent, 0) + 1
+        self._busy[job.agent] += 1
         self._save(job, out)
 
     def heard_of(self, site: str) -> None:
@@ -385,12 +389,12 @@ class JobBook:
         if self._asleep or (self._unheard and not self._is_heard(agent)):
             return
         ready = self._ready.get(agent)
-        while ready and self._busy.get(agent, 0) < self._config.at_once:
+        while ready and self._busy[agent] < self._config.at_once:
             self._start(ready.popleft(), out)
         self._set_alarm(out)
 
     def _start(self, job: CloudJob, out: Out) -> None:
-        self._move(job, JobMove.START)
+        self._move(job, _START)
         job.attempt += 1
         self._save(job, out)
         out.commands.append(
@@ -425,7 +429,7 @@ class JobBook:
     def _due(self, job: CloudJob, out: Out) -> None:
         state, again_us = job.state, out.mono_us + self._config.retry_us
         if state is JobState.QUEUED:
-            self._ready.setdefault(job.agent, deque()).append(job)
+            self._ready[job.agent].append(job)
             self.pump(job.agent, out)
         elif state is JobState.CLEANING:
             self._clean(job, out)
@@ -465,9 +469,9 @@ class JobBook:
             return None
         if e.word in _ALIVE:
             self._alive(job, out)
-        elif e.word is _DONE or e.word is Word.DONE_BEFORE:
-            job.done_before = e.word is Word.DONE_BEFORE
-            self._move(job, JobMove.DONE)
+        elif e.word is _DONE or e.word is _DONE_BEFORE:
+            job.done_before = e.word is _DONE_BEFORE
+            self._move(job, _MADE)
             return self._ended(job, out)
         elif e.word is Word.UNKNOWN and state is not JobState.KILLING:
             self._again(job, out, at_once=True)
@@ -486,7 +490,7 @@ class JobBook:
 
     def _alive(self, job: CloudJob, out: Out) -> None:
         if job.state is _STARTING:
-            self._move(job, JobMove.STARTED)
+            self._move(job, _STARTED)
             self._look_at(job, out.mono_us + self._config.time_limit_us)
             self._set_alarm(out)
         elif job.state is JobState.OVERDUE:
@@ -528,7 +532,7 @@ class JobBook:
         self._save(job, out)
         job.due_us = 0
         if at_once:
-            self._ready.setdefault(job.agent, deque()).append(job)
+            self._ready[job.agent].append(job)
         else:
             self._look_at(job, out.mono_us + self._config.retry_us)
         self.pump(job.agent, out)
@@ -592,23 +596,22 @@ class JobBook:
     # ---- bookkeeping
     def _move(self, job: CloudJob, move: JobMove) -> None:
         before = job.state in BUSY
-        job.state = JOBS.after(job.state, move)
-        after = job.state in BUSY
-        if before != after:
-            agent, busy = job.agent, self._busy
-            busy[agent] = busy.get(agent, 0) + (1 if after else -1)
+        job.state = state = JOBS.after(job.state, move)
+        after = state in BUSY
+        if before is not after:
+            self._busy[job.agent] += 1 if after else -1
 
     def _ended(self, job: CloudJob, out: Out) -> CloudJob:
         del self.open[job.id]
         out.saves[OPEN + job.id] = ""
-        out.saves[ENDED + job.id] = job.state.value
+        out.saves[ENDED + job.id] = job.state._value_
         lane = self._lanes[job.lane]
         first = lane[0] is job
         lane.remove(job)
         if not lane:
             del self._lanes[job.lane]
         elif first and lane[0].state is _QUEUED:
-            self._ready.setdefault(job.agent, deque()).append(lane[0])
+            self._ready[job.agent].append(lane[0])
         self._not_ready(job)
         self.pump(job.agent, out)
         return job
@@ -624,20 +627,22 @@ class JobBook:
         """One alarm, at the first instant at which a job is to be looked at. It is never later
         than it should be; where it is too early it finds nothing to do.
         """
-        dues = self._dues
+        dues, first_us = self._dues, 0
         while dues:
-            job = self.open.get(dues[0][2])
-            if job is not None and job.due_us == dues[0][0]:
+            due_us, _, name = dues[0]
+            job = self.open.get(name)
+            if job is not None and job.due_us == due_us:
+                first_us = due_us
                 break
             heapq.heappop(dues)
-        first_us = dues[0][0] if dues else 0
         if self._ask_again_us:
             first_us = min(
                 first_us or self._ask_again_us, self._ask_again_us
             )
-        if not first_us and self._alarm_us:
-            self._alarm_us = 0
-            out.commands.append(CancelAlarm("", LOOK))
-        if first_us and (not self._alarm_us or first_us < self._alarm_us):
+        if not first_us:
+            if self._alarm_us:
+                self._alarm_us = 0
+                out.commands.append(CancelAlarm("", LOOK))
+        elif not self._alarm_us or first_us < self._alarm_us:
             self._alarm_us = first_us
-            out.commands.append(SetAlarm("", LOOK, self._alarm_us))
+            out.commands.append(SetAlarm("", LOOK, first_us))

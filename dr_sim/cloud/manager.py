@@ -65,6 +65,13 @@ class CloudManager:
             for network in config.networks
         }
         self._every = tuple(self._mirrors.values())
+        self._alarms: dict[tuple[str, str], Callable[[Out], None]] = {
+            ("", LOOK): self._book.look
+        }
+        for name, mirror in self._mirrors.items():
+            self._alarms[name, MIRROR_DUE] = mirror.due
+            self._alarms[name, LIMIT] = mirror.watch.rings
+            self._alarms[name, AUDIT] = mirror.audit
         waiting = stored.get(PROVISION)
         # to where, from where, it answers
         self._provision: tuple[str, str, bool] | None = None
@@ -98,27 +105,11 @@ class CloudManager:
                 mirror.report(out)
         if self._provision is not None:
             self._maybe_provisioned(out)
-        if not out.saves:
-            return out.commands
-        texts = out.texts()
-        self._kept.update(texts)
-        for key, value in texts.items():
-            if not value:
-                del self._kept[key]
-        return out.all(texts)
+        return out.all(self._kept) if out.saves else out.commands
 
     # ---- events
     def _alarm(self, e: Alarm, out: Out) -> None:
-        if e.what == LOOK:
-            self._book.look(out)
-            return
-        mirror = self._mirrors[e.scope]
-        does = {
-            MIRROR_DUE: mirror.due,
-            LIMIT: mirror.watch.rings,
-            AUDIT: mirror.audit,
-        }
-        does[e.what](out)
+        self._alarms[e.scope, e.what](out)
 
     def _called(self, e: Called, out: Out) -> None:
         mirror = self._mirrors.get(e.network)

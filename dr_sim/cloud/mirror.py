@@ -41,6 +41,10 @@ that was added, of a row of the configuration database, of the switch, of who is
 target.
 """
 MIRROR_DUE, AUDIT = "mirror", "audit"
+# members that each change meets: a member costs several times a name
+_CHANGE, _MIRROR = JobKind.CHANGE, JobKind.MIRROR
+_DONE, _SUBMITTED = JobState.DONE, PendingWay.SUBMITTED
+_RECONCILE = MirrorMode.RECONCILE
 
 
 class Mirror:
@@ -160,10 +164,10 @@ class Mirror:
     def ended(self, job: CloudJob, out: Out) -> None:
         """A job of this network has ended."""
         self.comparison.moved(job.entity)
-        if job.kind is JobKind.CHANGE:
+        if job.kind is _CHANGE:
             if job.done_before:
                 self._was_done_before(job, out)
-            elif job.state is JobState.DONE:
+            elif job.state is _DONE:
                 self._done_at_source(job, out)
         elif job.site != self.direction.target:
             return  # that side is none any more
@@ -172,7 +176,7 @@ class Mirror:
 
     def _sent(self, job: CloudJob, out: Out) -> bool:
         """A job at the target has ended. Return whether what it was for is to be tried again."""
-        if job.kind is JobKind.MIRROR:
+        if job.kind is _MIRROR:
             return self._sending.mirrored(job, out)
         return self._sending.was_set(job, out)
 
@@ -217,8 +221,7 @@ class Mirror:
         if not self._spec.every_us:
             return  # all of it has been submitted
         waits = any(
-            c.way is not PendingWay.SUBMITTED
-            for c in self.backlog.changes.values()
+            c.way is not _SUBMITTED for c in self.backlog.changes.values()
         )
         if self.backlog.things or waits:
             self._submit_when_due(out)
@@ -227,7 +230,7 @@ class Mirror:
         if not self.direction.target or not self.direction.is_open:
             return
         mode = self._spec.mode
-        if mode is MirrorMode.RECONCILE and not self.direction.urgent:
+        if mode is _RECONCILE and not self.direction.urgent:
             self._read_both(out, correcting=True)
             return
         self._sending.all(out)

@@ -28,15 +28,14 @@ class Out:
         self.saves: dict[str, str | Kept] = {}
         self.commands: list[Command] = []
 
-    def texts(self) -> dict[str, str]:
-        """Return the values to save, by key."""
-        return {
-            key: value if isinstance(value, str) else value.text()
-            for key, value in self.saves.items()
-        }
-
-    def all(self, texts: dict[str, str]) -> list[Command]:
-        """Save first."""
-        if not texts:
-            return self.commands
-        return [SaveAll(tuple(texts.items())), *self.commands]
+    def all(self, kept: dict[str, str]) -> list[Command]:
+        """Return the commands, the save first; what is saved is kept from now on."""
+        entries = []
+        for key, value in self.saves.items():
+            text = value if isinstance(value, str) else value.text()
+            entries.append((key, text))
+            if text:
+                kept[key] = text
+            else:
+                kept.pop(key, None)
+        return [SaveAll(tuple(entries)), *self.commands]

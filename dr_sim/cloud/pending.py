@@ -129,8 +129,9 @@ class PendingChanges:
     def behind(self) -> tuple[int, int]:
         """(since when the oldest is pending, 0 if nothing is; how many are)."""
         since = [change.since_utc_us for change in self.changes.values()]
-        since += [thing.since_utc_us for thing in self.things.values()]
-        return min(since, default=0), len(since)
+        if self.things:
+            since += [thing.since_utc_us for thing in self.things.values()]
+        return (min(since), len(since)) if since else (0, 0)
 
     # ---- what alters it
     def add(self, change: Pending, out: Out) -> None:

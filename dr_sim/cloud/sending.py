@@ -32,6 +32,11 @@ from dr_sim.cloud.words import (
     OnFailure,
 )
 
+# members that each change meets: a member costs several times a name
+_MIRROR, _DONE = JobKind.MIRROR, JobState.DONE
+_RECONCILE, _RUNBOOK = MirrorMode.RECONCILE, MirrorMode.RUNBOOK
+_SUBMITTED, _SKIPPED = PendingWay.SUBMITTED, PendingWay.SKIPPED
+_WAITS = (PendingWay.WAITING, PendingWay.BLOCKED)
 NUMBER, SETS = "number/", "sets/"
 """Keys in the store: of the last change's number, of how many things were set."""
 WHOLE = "set/"
@@ -155,7 +160,7 @@ class Sending:
         for change in self.backlog.changes.values():
             if change.entity != entity:
                 continue
-            if change.way is PendingWay.SKIPPED:
+            if change.way is _SKIPPED:
                 if self._direction.urgent:
                     self.set(entity, JobKind.REBUILD, out)
                 if self._is_left_to_people(entity):
@@ -163,10 +168,7 @@ class Sending:
                 continue
             at_once = self._direction.urgent or not self._spec.every_us
             due = at_once or change.number <= self._due_upto
-            if due and change.way in (
-                PendingWay.WAITING,
-                PendingWay.BLOCKED,
-            ):
+            if due and change.way in _WAITS:
                 self._submit(change, out)
             return
 
@@ -177,7 +179,7 @@ class Sending:
 
     def _submit(self, change: Pending, out: Out) -> None:
         mode = self._spec.mode
-        if mode is MirrorMode.RECONCILE:
+        if mode is _RECONCILE:
             self.set(change.entity, JobKind.SET, out)
             return
         try:
@@ -187,15 +189,15 @@ class Sending:
         except UntranslatableError as why:
             self._untranslatable(change, str(why), out)
             return
-        if mode is MirrorMode.RUNBOOK:
+        if mode is _RUNBOOK:
             self._by_hand(change, out)
             return
-        self.backlog.goes(change, PendingWay.SUBMITTED, out)
+        self.backlog.goes(change, _SUBMITTED, out)
         self._book.add(
             CloudJob(
                 id=f"{change.change}>{self._direction.target}.{change.round}",
                 order=0,
-                kind=JobKind.MIRROR,
+                kind=_MIRROR,
                 network=self.name,
                 site=self._direction.target,
                 entity=change.entity,
@@ -260,7 +262,7 @@ class Sending:
         change = self.backlog.made_by(job.number, job.change)
         if change is None:
             return False
-        if job.state is JobState.DONE:
+        if job.state is _DONE:
             self.taken.changes += 1
             self.backlog.in_effect(change.number, out)
             self._submit_next(job.entity, out)

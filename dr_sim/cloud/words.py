@@ -80,7 +80,7 @@ class JobState(enum.StrEnum):
     CANCELLED = "cancelled"
 
 
-class JobMove(enum.Enum):
+class JobMove(enum.StrEnum):
     START = "start"
     STARTED = "started"
     DONE = "done"

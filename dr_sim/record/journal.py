@@ -2,22 +2,22 @@
 computed from it.
 
 In memory each kind (kinds.py) has its rows one after the other, as plain integers: (seq, time,
-entity, then the kind's fields in order), seq counting all rows of the run. They are appended to a
-list, which is five times as fast as to an array, and `pack` turns lists into arrays now and then.
-Rows that always come together are written as one line of a pattern (patterns.py). Texts are
-interned (texts.py), so a field holds a text's id. Texts that real engines word differently from
-run to run (fields marked seen-text) are interned apart, and the numbers of their errors are marked
-seen-int.
+entity, then the kind's fields in order), seq counting all rows of the run. Each row is appended as
+bytes, 64 bits a number, by a function that is written out for its kind (row_code.py); `pack` turns
+the bytes of each kind into an array now and then. Rows that always come together are written as one
+line of a pattern (patterns.py). Texts are interned (texts.py), so a field holds a text's id. Texts
+that real engines word differently from run to run (fields marked seen-text) are interned apart, and
+the numbers of their errors are marked seen-int.
 The digest is BLAKE2b over the rows of each kind and the first table of texts, with seen-text and
 seen-int fields blanked; it never sees Parquet bytes. LSNs in a simulated world are bytes of log
-since the start and fit 63 bits (nine exabytes); an append of more raises OverflowError.
+since the start and fit 63 bits (nine exabytes); an append of more raises struct.error.
 journal_file.py writes it to a Parquet file and reads it back.
 """
 
 from __future__ import annotations
 
 import hashlib
-from array import array
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -34,20 +34,37 @@ from dr_sim.record.kinds import (
     RecordKind,
 )
 from dr_sim.record.patterns import Pattern
-from dr_sim.record.row_code import encoder_of, noter_of, rebuilt, writer_of
+from dr_sim.record.row_code import (
+    Recorder,
+    Subject,
+    encoder_of,
+    noter_of,
+    rebuilt,
+    recorder_of,
+)
 from dr_sim.record.texts import KnownTexts, Texts
 
 Ints = NDArray[Any]
 
 _KIND_OF_CLASS = {cls: kind_id for kind_id, cls in SEEN_CLASS.items()}
+_CLOUD_KIND_OF_CLASS = {
+    cls: kind_id for kind_id, cls in CLOUD_CLASS.items()
+}
+_PACKS = [
+    struct.Struct(f"={ROW_HEAD + len(kind.fields)}q").pack for kind in KINDS
+]
+NOBODY = Subject()
 
 
-def _packed(numbers: list[int]) -> Ints:
-    """The numbers as an array; the list is empty afterwards."""
-    packed = array("q")
-    packed.fromlist(numbers)  # twice as fast as numpy from a list
-    numbers.clear()
-    return np.frombuffer(packed, dtype=np.int64)
+def _packed(fresh: bytearray) -> Ints:
+    """The numbers as an array; nothing is left of the bytes."""
+    packed = np.frombuffer(bytes(fresh), dtype=np.int64)
+    fresh.clear()
+    return packed
+
+
+def _number_of(value: int | str, table: Texts) -> int:
+    return value if isinstance(value, int) else table[value]
 
 
 @dataclass(slots=True)
@@ -63,22 +80,13 @@ class Journal:
     """Append-only records of one run. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._fresh: list[list[int]] = [[] for _ in KINDS]
+        self._fresh = [bytearray() for _ in KINDS]
         self._packed: list[list[Ints]] = [[] for _ in KINDS]
         self._count = 0
         # the rows that there were when it was last packed
         self._packed_count = 0
         self.texts = Texts()
         self.seen_texts = Texts()
-        self._noted: dict[str, tuple[Callable[..., None], int]] = {}
-        self._encoders = {
-            c: (self._fresh[i], encoder_of(c))
-            for i, c in SEEN_CLASS.items()
-        }
-        self._cloud_writers = {
-            c: writer_of(c, self._fresh[i], self.texts, self.seen_texts)
-            for i, c in CLOUD_CLASS.items()
-        }
         self._index: tuple[int, Ints, Ints] | None = None
         self._patterns_of: list[list[Pattern]] = [[] for _ in KINDS]
 
@@ -89,7 +97,9 @@ class Journal:
         self, kind_id: int, time_us: int, entity: int, *values: int
     ) -> None:
         """One row; values are the kind's fields in order, texts already interned."""
-        self._fresh[kind_id].extend((self._count, time_us, entity, *values))
+        self._fresh[kind_id].extend(
+            _PACKS[kind_id](self._count, time_us, entity, *values)
+        )
         self._count += 1
 
     def take(self, rows: int) -> int:
@@ -118,22 +128,52 @@ class Journal:
         self, kind_name: str, time_us: int, entity: int, *values: int | str
     ) -> None:
         """One row with texts as they are; for rows that are rare."""
-        write, fields = self._noted.get(kind_name) or self._noter(kind_name)
-        if len(values) != fields:
+        kind_id = KIND_ID[kind_name]
+        fields = KINDS[kind_id].fields
+        if len(values) != len(fields):
             raise ValueError(
-                f"{kind_name} takes {fields} values, not {len(values)}"
+                f"{kind_name} takes {len(fields)} values, not {len(values)}"
             )
-        write(self._count, time_us, entity, *values)
-        self._count += 1
+        numbers = []
+        for value, (_, of) in zip(values, fields, strict=True):
+            table = self.seen_texts if of == "seen-text" else self.texts
+            numbers.append(_number_of(value, table))
+        self.append(kind_id, time_us, entity, *numbers)
 
-    def _noter(self, kind_name: str) -> tuple[Callable[..., None], int]:
-        """A function that writes a row of a kind, and how many fields it has."""
+    def noter(self, kind_name: str) -> Callable[..., None]:
+        """Return a function that writes a row of that kind: note(time_us, entity, *values), each
+        value a text or a whole number as its field is. For rows that are many.
+        """
         kind = KINDS[KIND_ID[kind_name]]
-        write = noter_of(
-            kind, self._fresh[kind.id], self.texts, self.seen_texts
-        )
-        noted = self._noted[kind_name] = (write, len(kind.fields))
-        return noted
+        return noter_of(kind, self._names_of(kind.id))
+
+    def recorder(self, cls: type, subject: Subject = NOBODY) -> Recorder:
+        """Return a function that writes an event or command of that class as a row, at an
+        instant.
+        """
+        names = self._names_of(_KIND_OF_CLASS[cls])
+        return recorder_of(cls, subject, names)
+
+    def cloud_recorder(
+        self, cls: type, subject: Subject = NOBODY
+    ) -> Recorder:
+        """Return the same for what the cloud manager is told and commands: rows of its own, though
+        it shares some classes.
+        """
+        names = self._names_of(_CLOUD_KIND_OF_CLASS[cls])
+        return recorder_of(cls, subject, names)
+
+    def _names_of(self, kind_id: int) -> dict[str, Any]:
+        """Return the names by which a function that is written out knows this journal: itself, how
+        a row of that kind is packed and appended, and the tables of texts.
+        """
+        return {
+            "journal": self,
+            "extend": self._fresh[kind_id].extend,
+            "pack": _PACKS[kind_id],
+            "t": self.texts,
+            "o": self.seen_texts,
+        }
 
     def as_row(
         self, told: Any, seq: int, time_us: int, entity: int
@@ -141,7 +181,7 @@ class Journal:
         """The row that `record` would write of it, after its kind's id; -1 for a text that no row
         has.
         """
-        _, encode = self._encoders[told.__class__]
+        encode = encoder_of(told.__class__)
         texts = KnownTexts(self.texts)
         seen_texts = KnownTexts(self.seen_texts)
         return (
@@ -154,28 +194,6 @@ class Journal:
         kind_id, *data = row
         values = self._row(KINDS[kind_id], data).values
         return rebuilt(SEEN_CLASS[kind_id], values)
-
-    def record(self, told: Any, time_us: int, entity: int) -> None:
-        """One event or command, whole."""
-        rows, encode = self._encoders[told.__class__]
-        rows.extend(
-            encode(
-                told,
-                self._count,
-                time_us,
-                entity,
-                self.texts,
-                self.seen_texts,
-            )
-        )
-        self._count += 1
-
-    def record_cloud(self, told: Any, time_us: int, entity: int) -> None:
-        """One event or command of the cloud manager, whole."""
-        self._cloud_writers[told.__class__](
-            told, self._count, time_us, entity
-        )
-        self._count += 1
 
     # ---- reading
     def of_kind(self, kind_id: int) -> Ints:

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dr_sim.record.journal import Journal, Row
+from dr_sim.record.journal import NOBODY, Journal, Row
 from dr_sim.record.kinds import KINDS, ROW_HEAD
 from dr_sim.record.patterns import Pattern
+from dr_sim.record.row_code import Recorder, Subject
 from dr_sim.record.texts import Texts
 
 Ints = NDArray[Any]
@@ -71,11 +72,14 @@ class PairJournal:
             kind_name, time_us, entity + self._offset, *values
         )
 
-    def record(self, told: Any, time_us: int, entity: int) -> None:
-        self._journal.record(told, time_us, entity + self._offset)
-
-    def record_cloud(self, told: Any, time_us: int, entity: int) -> None:
-        self._journal.record_cloud(told, time_us, entity + self._offset)
+    def recorder(self, cls: type, subject: Subject = NOBODY) -> Recorder:
+        marked = {
+            name: i + self._offset for name, i in subject.index.items()
+        }
+        otherwise = subject.otherwise + self._offset
+        return self._journal.recorder(
+            cls, Subject(subject.named_by, marked, otherwise)
+        )
 
     def take(self, rows: int) -> int:
         return self._journal.take(rows)

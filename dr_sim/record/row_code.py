@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any
 
 from dr_sim.backups.model import BackupHeader
 from dr_sim.record.encoding import codec_of
 from dr_sim.record.kinds import RecordKind, fields_of, hints_of
-from dr_sim.record.texts import Texts
 
 _TERM = {
     "int": "e.{0}",
@@ -24,6 +25,16 @@ _TERM = {
     "seen-text": "o[e.{0}]",
 }
 """The integer of a field of an event e; t and o are the tables of texts."""
+
+_VALUE = {
+    "int": "{0}",
+    "seen-int": "{0}",
+    "str": "t[{0}]",
+    "seen-text": "o[{0}]",
+}
+"""The integer of a value of a field."""
+Recorder = Callable[[Any, int], None]
+"""A function that writes one class of event or command: record(told, time_us)."""
 
 
 @functools.cache
@@ -37,18 +48,55 @@ def encoder_of(cls: type) -> Callable[..., tuple[int, ...]]:
     return encode
 
 
-def writer_of(
-    cls: type, rows: list[int], texts: Texts, seen_texts: Texts
-) -> Callable[[Any, int, int, int], None]:
-    """A function that writes an event or command as a row of its kind's: the same integers, and a
-    call less.
+_RECORD = """\
+def record(e, time_us):
+    seq = journal._count
+    journal._count = seq + 1
+    extend(pack(seq, time_us, {entity}, {terms}))
+"""
+_NOTE = """\
+def note(time_us, entity, {names}):
+    seq = journal._count
+    journal._count = seq + 1
+    extend(pack(seq, time_us, entity, {terms}))
+"""
+
+
+@functools.cache
+def _code(function: str) -> CodeType:
+    return compile(function, "<a row of the journal>", "exec")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The subject of a row. named_by: the field that names it, or nothing. index: the entity of
+    each name; otherwise: that of other names, and where no field names one.
+    """
+
+    named_by: str = ""
+    index: Mapping[str, int] = field(default_factory=dict)
+    otherwise: int = -1
+
+
+def recorder_of(
+    cls: type, subject: Subject, journal: dict[str, Any]
+) -> Recorder:
+    """A function that writes an event or command of that class as the next row of a journal, at an
+    instant. journal: its names, as Journal._names_of gives them.
     """
     terms, codecs = _terms(cls)
-    write: Callable[[Any, int, int, int], None] = eval(
-        f"lambda e, seq, time_us, entity: extend((seq, time_us, entity, {terms}))",
-        {**codecs, "extend": rows.extend, "t": texts, "o": seen_texts},
-    )
-    return write
+    entity = "otherwise"
+    if subject.named_by:
+        entity = f"index.get(e.{subject.named_by}, otherwise)"
+    calls = {
+        **journal,
+        **codecs,
+        "index": subject.index,
+        "otherwise": subject.otherwise,
+    }
+    exec(_code(_RECORD.format(entity=entity, terms=terms)), calls)
+    recorder: Recorder = calls["record"]
+    return recorder
 
 
 def _terms(cls: type) -> tuple[str, dict[str, Any]]:
@@ -71,37 +119,20 @@ def _terms(cls: type) -> tuple[str, dict[str, Any]]:
 
 
 def noter_of(
-    kind: RecordKind, rows: list[int], texts: Texts, seen_texts: Texts
+    kind: RecordKind, journal: dict[str, Any]
 ) -> Callable[..., None]:
-    """A function that writes a row of a kind from its values, texts as they are."""
+    """A function that writes the next row of a journal from its values, each a text or a whole
+    number as its field is. journal: its names, as Journal._names_of gives them.
+    """
     names = [f"v{i}" for i in range(len(kind.fields))]
     terms = []
     for name, (_, of) in zip(names, kind.fields, strict=True):
-        table = "o" if of == "seen-text" else "t"
-        usual, then = (
-            ("int", name)
-            if of in ("int", "seen-int")
-            else ("str", f"{table}[{name}]")
-        )
-        other = f"number_of({name}, {table})"
-        terms.append(
-            f"{then} if {name}.__class__ is {usual} else {other}, "
-        )
-    write: Callable[..., None] = eval(
-        f"lambda seq, time_us, entity, {', '.join(names)}: "
-        f"extend((seq, time_us, entity, {''.join(terms)}))",
-        {
-            "extend": rows.extend,
-            "t": texts,
-            "o": seen_texts,
-            "number_of": _number_of,
-        },
-    )
-    return write
-
-
-def _number_of(value: int | str, table: Texts) -> int:
-    return value if isinstance(value, int) else table[value]
+        terms.append(_VALUE[of].format(name))
+    calls = dict(journal)
+    function = _NOTE.format(names=", ".join(names), terms=", ".join(terms))
+    exec(_code(function), calls)
+    note: Callable[..., None] = calls["note"]
+    return note
 
 
 def rebuilt(cls: type, values: dict[str, Any], prefix: str = "") -> Any:

@@ -30,7 +30,9 @@ class MemoryStore:
     def save_all(self, entries: Mapping[str, str]) -> None:
         self._entries.update(entries)
         if "" in entries.values():
-            self.forget(key for key, value in entries.items() if not value)
+            for key, value in entries.items():
+                if not value:
+                    self._entries.pop(key, None)
 
     def forget(self, keys: Iterable[str]) -> None:
         """Remove each of these keys."""

@@ -70,6 +70,7 @@ class Agenda(simpy.Environment):
         self.until_us = -1  # how far it is being run
         # SimPy's own queue: (time, priority, order of entry, event or Entry)
         self._entries: list[Any] = self._queue
+        self._next_id = self._eid.__next__
         self._leaving: list[Callable[[], None]] = []
 
     @property
@@ -95,7 +96,7 @@ class Agenda(simpy.Environment):
                 )
             priority += (self.round + 1) * _ROUND
         entry = Entry((do, args))
-        heappush(self._entries, (time_us, priority, next(self._eid), entry))
+        heappush(self._entries, (time_us, priority, self._next_id(), entry))
         return entry
 
     def before_leaving(self, do: Callable[[], None]) -> None:
@@ -168,11 +169,14 @@ class Agenda(simpy.Environment):
         while True:
             if leaving and (not queue or queue[0][0] > self._now):
                 self._leave()
-            if not queue or queue[0][0] > until_us:
+            if not queue:
                 break
-            entry = queue[0][3]
+            at_us, priority, _, entry = queue[0]
+            if at_us > until_us:
+                break
             if entry.__class__ is Entry:
-                self._now, priority, _, _ = heappop(queue)
+                heappop(queue)
+                self._now = at_us
                 do, args = entry
                 if do is not None:
                     self.round = priority // _ROUND

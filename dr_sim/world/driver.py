@@ -33,10 +33,13 @@ from dr_sim.machines import (
     SetAlarm,
 )
 from dr_sim.record.encoding import pairs_text
+from dr_sim.record.row_code import Recorder
 from dr_sim.stores import Store, StoreError
 from dr_sim.world.agenda import Agenda, Class, Entry
 
 MachineT = TypeVar("MachineT", bound=Machine)
+_ALARM = Class.ALARM  # a member costs several times a name
+_SAVES = (Save, SaveAll)
 Hand = Callable[[Any], None]
 Several = Callable[[Sequence[Any], int], int]
 """A function that carries out several commands of a list at once, from that place on, and records
@@ -49,17 +52,32 @@ class Place:
     """The place where a machine runs, and the way its life is recorded.
 
     utc_us: the wall clock there. entities: the entity that each name stands for, such as a
-    database's; -1 for other names. entity_of: the entity that an event or command is about.
-    record(told, now_us, entity) and note(kind, now_us, entity, *values): write a record, as
-    Journal's do.
+    database's; -1 for other names. recorder: gives the function that writes an event or command of
+    a class as a record, and note(kind, now_us, entity, *values) writes another one, as Journal's
+    do. entity_of: what an event is about.
     """
 
     agenda: Agenda
     utc_us: Callable[[], int]
     entities: Mapping[str, int]
+    recorder: Callable[[type], Recorder]
     entity_of: Callable[[Any], int]
-    record: Callable[[Any, int, int], None]
     note: Callable[..., None]
+
+
+_NONE: dict[type, Several] = {}
+
+
+class _Recorders(dict[type, Recorder]):
+    """The function that writes a record of each class, made when the class is first met."""
+
+    def __init__(self, make: Callable[[type], Recorder]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, cls: type) -> Recorder:
+        recorder = self[cls] = self._make(cls)
+        return recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +139,8 @@ class Driver(Generic[MachineT]):
         self._restart_us = restart_us
         self._records = records or LifeRecords()
         self._agenda = place.agenda
-        self._record = place.record
-        self._entity_of = place.entity_of
+        self._entities = place.entities
+        self._recorders = _Recorders(place.recorder)
 
     def give(self, hands: Mapping[type, Hand]) -> None:
         """Add the functions that carry out these classes of command."""
@@ -177,13 +195,9 @@ class Driver(Generic[MachineT]):
         if machine is None:
             return
         now = self._agenda._now
-        entity = self._entity_of(event)
         if event.incarnation and event.incarnation != self.incarnation:
-            name = type(event).__name__
-            self.place.note(
-                self._records.ignored, now, entity, name, event.incarnation
-            )
-        self._record(event, now, entity)
+            self._note_ignored(event)
+        self._recorders[event.__class__](event, now)
         commands = machine.handle(event)
         if commands:
             self._run(commands)
@@ -240,14 +254,10 @@ class Driver(Generic[MachineT]):
 
     # ---- carrying out
     def _run(self, commands: Sequence[Any]) -> None:
-        hands, record, entity_of = (
-            self._hands,
-            self._record,
-            self._entity_of,
-        )
+        hands, recorders = self._hands, self._recorders
         now: int = self._agenda._now
         before = self.hooks.before_command
-        together = self.together if before is None else {}
+        together = self.together if before is None else _NONE
         done = 0  # those before it have been carried out
         for number, command in enumerate(commands):
             if number < done:
@@ -256,27 +266,27 @@ class Driver(Generic[MachineT]):
                 self._die(number, len(commands))
                 return
             cls = command.__class__
-            if cls is Save or cls is SaveAll:
+            if cls in _SAVES:
                 if not self._saved(command):
                     self._die(number, len(commands))
                     return
-                record(command, now, -1)
+                recorders[cls](command, now)
                 continue
-            if together and cls in together:
+            if cls in together:
                 done = number + together[cls](commands, number)
                 if done > number:
                     continue
-            record(command, now, entity_of(command))
+            recorders[cls](command, now)
             hands[cls](command)
 
-    def _saved(self, command: Save | SaveAll) -> bool:
+    def _saved(self, command: Any) -> bool:
         """Save; return False if that failed, which is recorded."""
         store = self.store
         try:
-            if isinstance(command, Save):
-                store.save(command.key, command.value)
-            else:
+            if command.__class__ is SaveAll:
                 store.save_all(dict(command.entries))
+            else:
+                store.save(command.key, command.value)
         except StoreError:
             self._note_not_saved(command)
             return False
@@ -313,13 +323,14 @@ class Driver(Generic[MachineT]):
         old = self.alarms.get(key)
         if old is not None:
             old.cancel()
-        self.put_alarm(key, max(command.at_mono_us, self._agenda._now))
+        now, at_us = self._agenda._now, command.at_mono_us
+        self.put_alarm(key, at_us if at_us > now else now)
 
     def put_alarm(self, key: tuple[str, str], at_us: int) -> None:
         """Put the alarm of (scope, name) on the agenda."""
-        entity = self.place.entities.get(key[0], -1)
+        entity = self._entities.get(key[0], -1)
         self.alarms[key] = self._agenda.at(
-            at_us, Class.ALARM, entity, self._ring, *key
+            at_us, _ALARM, entity, self._ring, *key
         )
 
     def _cancel_alarm(self, command: CancelAlarm) -> None:
@@ -335,9 +346,21 @@ class Driver(Generic[MachineT]):
         event = Alarm(
             now, self.place.utc_us(), self.incarnation, scope, what
         )
-        self._record(event, now, self.place.entities.get(scope, -1))
+        self._recorders[Alarm](event, now)
         self._run(machine.handle(event))
 
     # ---- records
+    def _note_ignored(self, event: Event) -> None:
+        """Record that a late answer, to an earlier life, arrives."""
+        name = type(event).__name__
+        about = self.place.entity_of(event)
+        self.place.note(
+            self._records.ignored,
+            self._agenda._now,
+            about,
+            name,
+            event.incarnation,
+        )
+
     def _note(self, kind: str, *values: int | str) -> None:
         self.place.note(kind, self._agenda._now, -1, *values)

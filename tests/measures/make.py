@@ -9,8 +9,10 @@ from typing import Any
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.faults import BY_NAME
+from dr_sim.machines import Command, Event
 from dr_sim.measures.whole import Whole
 from dr_sim.record.journal import Journal
+from dr_sim.record.row_code import Subject
 from dr_sim.recovery.commands import EnterPhase, Level, RaiseAlert
 from dr_sim.recovery.events import Validated
 from dr_sim.recovery.failover_table import FailoverPhase
@@ -139,8 +141,12 @@ def survivable(
     journal.note("truth.survivable", time_us, entity, failure_class, 1, commits, lacking_us)
 
 
+def record(journal: Journal, told: Event | Command, time_us: int, entity: int) -> None:
+    journal.recorder(type(told), Subject(otherwise=entity))(told, time_us)
+
+
 def phase(journal: Journal, time_us: int, name: str) -> None:
-    journal.record(EnterPhase(FailoverPhase(name)), time_us, -1)
+    record(journal, EnterPhase(FailoverPhase(name)), time_us, -1)
 
 
 def alert(
@@ -151,8 +157,11 @@ def alert(
     text: str = "no new logs",
     name: str = "",
 ) -> None:
-    journal.record(
-        RaiseAlert("DR Log Replay", database, event_id, Level.ERROR, 10, name, text), time_us, 0
+    record(
+        journal,
+        RaiseAlert("DR Log Replay", database, event_id, Level.ERROR, 10, name, text),
+        time_us,
+        0,
     )
 
 
@@ -180,7 +189,8 @@ def validated(
     journal: Journal, time_us: int, header: BackupHeader, name: str = "", entity: int = 0
 ) -> None:
     name = name or f"{header.database}_{header.last_lsn}_log_0"
-    journal.record(
+    record(
+        journal,
         Validated(time_us, START_UTC_US + time_us, 1, header.database, name, header),
         time_us,
         entity,

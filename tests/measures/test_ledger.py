@@ -19,7 +19,7 @@ from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import Recopy
 from dr_sim.recovery.events import ValidationFailed, ValidationOutcome
 from dr_sim.world.world import World
-from tests.measures.make import MIN, S, a_log, a_scenario, alert, survivable
+from tests.measures.make import MIN, S, a_log, a_scenario, alert, record, survivable
 from tests.world.build import ONE, ran
 
 
@@ -131,12 +131,13 @@ def test_a_damaged_copy_is_validated_recopied_and_sent_again() -> None:
     journal.note("truth.transfer_bytes", 10 * MIN + 3 * S, 0, 2, 100)
     state(journal, 2, 10 * MIN + 3 * S, "landed")
     journal.note("truth.landed", 10 * MIN + 3 * S, 0, 2, 2, 1, 300, 600, 0, "file2")
-    journal.record(
+    record(
+        journal,
         ValidationFailed(0, 0, 1, "crm", "file2", ValidationOutcome.HASH_MISMATCH, 60001, ""),
         10 * MIN + 4 * S,
         0,
     )
-    journal.record(Recopy("crm", "file2"), 10 * MIN + 9 * S, 0)
+    record(journal, Recopy("crm", "file2"), 10 * MIN + 9 * S, 0)
     state(journal, 2, 10 * MIN + 10 * S, "sending")
     assert lost(journal, 10 * MIN + 12 * S, 5 * MIN, 300) == [
         (5 * MIN, "log interval"),

@@ -13,7 +13,7 @@ from dr_sim.measures.phases import PHASES
 from dr_sim.measures.served import Served
 from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import Fence
-from tests.measures.make import HOUR, MIN, S, a_scenario, phase
+from tests.measures.make import HOUR, MIN, S, a_scenario, phase, record
 
 SPREAD = 10 * S
 ALL = 1_000_000
@@ -121,7 +121,7 @@ def test_nothing_lacking_is_nothing_lost() -> None:
 def test_a_planned_failover_counts_from_the_first_lost_request() -> None:
     journal = Journal()
     journal.note("truth.served", 0, -1, ALL, ALL)
-    journal.record(Fence(True), 9 * MIN, -1)
+    record(journal, Fence(True), 9 * MIN, -1)
     phase(journal, 9 * MIN, "fencing")
     journal.note("truth.fenced", 9 * MIN + S, -1, 1)
     journal.note("truth.served", 9 * MIN + S, -1, 0, 0)

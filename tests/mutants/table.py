@@ -621,14 +621,14 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "started_before_it_is_saved", "C2", "commands go out before what they rest on is durable",
         "cloud/out.py",
-        "        return [SaveAll(tuple(texts.items())), *self.commands]",
-        "        return [*self.commands, SaveAll(tuple(texts.items()))]",
+        "        return [SaveAll(tuple(entries)), *self.commands]",
+        "        return [*self.commands, SaveAll(tuple(entries))]",
     ),
     _one(
         "one_script_too_many", "C3", "one script more than allowed runs at one side",
         "cloud/jobs.py",
-        "self._busy.get(agent, 0) < self._config.at_once",
-        "self._busy.get(agent, 0) <= self._config.at_once",
+        "self._busy[agent] < self._config.at_once",
+        "self._busy[agent] <= self._config.at_once",
     ),
     _one(
         "limit_begins_another_attempt", "C3", "a job past its limit is begun again while its script still runs",
@@ -653,14 +653,14 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "how_a_job_ended_is_forgotten", "C1", "after a job has ended nobody can learn how",
         "cloud/jobs.py",
-        "        out.saves[ENDED + job.id] = job.state.value\n",
+        "        out.saves[ENDED + job.id] = job.state._value_\n",
         "",
     ),
     _one(
         "all_jobs_at_once", "C5", "two changes of one thing are made at the same time",
         "cloud/jobs.py",
-        "        return self.network, self.site, self.entity\n",
-        "        return self.network, self.site, self.id\n",
+        "        self.lane = (self.network, self.site, self.entity)\n",
+        "        self.lane = (self.network, self.site, self.id)\n",
     ),
     _one(
         "asked_for_at_the_second_side", "C5", "a change that is asked for is made at the secondary",
@@ -677,13 +677,13 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "unknown_attempts_are_done", "C2", "an attempt that no agent knows counts as done",
         "cloud/jobs.py",
-        "        elif e.word is _DONE or e.word is Word.DONE_BEFORE:\n",
+        "        elif e.word is _DONE or e.word is _DONE_BEFORE:\n",
         "        elif e.word in (_DONE, Word.DONE_BEFORE, Word.UNKNOWN):\n",
     ),
     _one(
         "failed_counts_as_done", "C3", "a script that failed counts as done",
         "cloud/jobs.py",
-        "        elif e.word is _DONE or e.word is Word.DONE_BEFORE:\n",
+        "        elif e.word is _DONE or e.word is _DONE_BEFORE:\n",
         "        elif e.word in (_DONE, Word.DONE_BEFORE, Word.FAILED):\n",
     ),
     _one(

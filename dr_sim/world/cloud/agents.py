@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _ANSWER = Class.ANSWER  # a member costs several times a name
 _NONE = WhyFailed.NONE
+_STARTED, _DONE = (Word.STARTED, _NONE), (Word.DONE, _NONE)
 _SETS = (JobKind.SET.value, JobKind.REBUILD.value)
 _KILL_US = 1_000_000  # to end a process, and to see that it has ended
 _ESCAPED_US = (
@@ -37,6 +38,7 @@ _ESCAPED_US = (
 )
 _PPM = 1_000_000
 Key = tuple[str, int]  # job, attempt
+Said = tuple[Word, WhyFailed]
 
 
 @dataclass(slots=True)
@@ -106,7 +108,7 @@ class Agent:
         self.name = world.spec.networks[network].name
         self.dead = False
         self._newest = 0  # the newest manager that it has heard
-        self.memory: dict[Key, tuple[Word, WhyFailed]] = {}
+        self.memory: dict[Key, Said] = {}
         self._processes: dict[Key, Process] = {}
         self._not_over: dict[
             str, StartScript
@@ -116,6 +118,9 @@ class Agent:
         self.scripts: dict[
             str, int
         ] = {}  # those that are not at version 1; 0: not there
+        journal = world.context.journal
+        self._note_script = journal.noter("truth.cloud_script")
+        self._note_effect = journal.noter("truth.cloud_effect")
         jobs = world.spec.jobs
         self._laws = {
             JobKind.SET.value: jobs.set,
@@ -180,11 +185,12 @@ class Agent:
         params = _read(command.params)
         entity = self._world.entity_of(self.name, params.get("id", ""))
         reason = self._refusal(command, params, entity)
-        if reason is not _NONE:
-            self.memory[key] = (Word.FAILED, reason)
-        else:
+        if reason is _NONE:
             self._begin(key, Process(command, params, entity, None, False))
-        self._say(key)
+            self.memory[key] = said = _STARTED
+        else:
+            self.memory[key] = said = (Word.FAILED, reason)
+        self._world.heard(self, key, said)
 
     def _refusal(
         self, command: StartScript, params: dict[str, str], entity: str
@@ -202,16 +208,16 @@ class Agent:
         return _NONE if entity else WhyFailed.UNKNOWN_ID
 
     def _begin(self, key: Key, process: Process) -> None:
-        now, command = self._context.now_us, process.command
-        takes_us, process.fails = self._law(command)
+        agenda = self._context.agenda
+        takes_us, process.fails = self._law(process.command)
         self._note(process, "begins")
-        self._pause(process, True)
+        if process.command.script == MOVE_DATABASE:
+            self._pause(process, True)
         if not (self._world.mishaps.on and self._meets_mishaps(process)):
-            process.entry = self._context.agenda.at(
-                now + takes_us, _ANSWER, -1, self._over, key
+            process.entry = agenda.at(
+                agenda._now + takes_us, _ANSWER, -1, self._over, key
             )
         self._processes[key] = process
-        self.memory[key] = (Word.STARTED, _NONE)
 
     def _meets_mishaps(self, process: Process) -> bool:
         """Let the mishaps that are on befall a script. Return whether it hangs."""
@@ -228,19 +234,18 @@ class Agent:
         """Return how long the script takes, and whether it fails. The draw is named by the change,
         the side and how often it was tried there: two ways to mirror meet the same luck.
         """
-        spec, jobs = self._world.spec, self._world.spec.jobs
+        spec, change = self._world.spec, command.change
         law = self._laws.get(command.script, spec.takes)
         stream = self._context.streams.once(
-            f"cloud {command.change}", "script", self.site
+            f"cloud {change}", "script", self.site
         )
-        runs = self._runs.get(command.change, 0)
-        self._runs[command.change] = runs + 1
-        nth = 2 * runs
+        runs = self._runs.get(change, 0)
+        self._runs[change] = runs + 1
+        takes_us = spec.jobs.start_us + stream.law(2 * runs, law)
         if not spec.fail_ppm:
-            return jobs.start_us + stream.law(nth, law), False
-        return jobs.start_us + stream.law(nth, law), stream.below(
-            nth + 1, _PPM
-        ) < spec.fail_ppm
+            return takes_us, False
+        fails = stream.below(2 * runs + 1, _PPM) < spec.fail_ppm
+        return takes_us, fails
 
     def _over(self, key: Key) -> None:
         process = self._processes.pop(key)
@@ -249,8 +254,9 @@ class Agent:
             self._note(process, "failed")
         else:
             self._effect(process)
-            self._pause(process, False)
-            self.memory[key] = (Word.DONE, _NONE)
+            if process.command.script == MOVE_DATABASE:
+                self._pause(process, False)
+            self.memory[key] = _DONE
             self._not_over.pop(process.command.job, None)
             self._note(process, "done")
         self._say(key)
@@ -270,8 +276,7 @@ class Agent:
         else:
             return  # it had taken effect before
         self._thing(process).ids = {params["id"]}
-        self._context.journal.note(
-            "truth.cloud_effect",
+        self._note_effect(
             self._context.agenda._now,
             self.network,
             self.site,
@@ -285,10 +290,8 @@ class Agent:
         return self._configuration.sides[self.site].things[process.entity]
 
     def _pause(self, process: Process, begins: bool) -> None:
-        if (
-            process.command.script == MOVE_DATABASE
-            and self.site == self._world.sites.active
-        ):
+        """Pause the backups of a database that is moved, or go on with them."""
+        if self.site == self._world.sites.active:
             self._world.pause_backups(
                 process.entity, process.command.job, begins
             )
@@ -298,10 +301,10 @@ class Agent:
         key = (command.job, command.attempt)
         if key not in self.memory:
             self.memory[key] = (Word.UNKNOWN, _NONE)
-        word, reason = self.memory[key]
-        if word is Word.STARTED:
-            word = Word.RUNNING
-        self._world.heard(self, key, word, reason)
+        said = self.memory[key]
+        if said[0] is Word.STARTED:
+            said = (Word.RUNNING, said[1])
+        self._world.heard(self, key, said)
 
     def _kill(self, command: KillScript) -> None:
         key = (command.job, command.attempt)
@@ -361,7 +364,7 @@ class Agent:
             self._say(key)
             return
         self._cleaning.add(key)
-        self._note_of(command.job, command.attempt, "", "", "cleaning")
+        self._note_cleaning(command.job, command.attempt, "cleaning")
         at = self._context.now_us + self._world.spec.jobs.clean_up_us
         self._context.agenda.at(at, _ANSWER, -1, self._cleaned, key)
 
@@ -371,8 +374,8 @@ class Agent:
         self._cleaning.discard(key)
         job, attempt = key
         if self._world.mishaps.befalls("clean-up fails", self.site, ""):
-            self._note_of(job, attempt, "", "", "not cleaned")
-            self._world.heard(self, key, Word.NOT_CLEANED, _NONE)
+            self._note_cleaning(job, attempt, "not cleaned")
+            self._world.heard(self, key, (Word.NOT_CLEANED, _NONE))
             return
         for thing in self._configuration.sides[self.site].things.values():
             if thing.half == job:
@@ -380,7 +383,7 @@ class Agent:
         self._world.resume_backups(job)
         self.memory[key] = (Word.CLEANED, _NONE)
         self._not_over.pop(job, None)
-        self._note_of(job, attempt, "", "", "cleaned")
+        self._note_cleaning(job, attempt, "cleaned")
         if self._world.spec.mirror.on_failure == "skip":
             self._configuration.tell()  # a change may be given up by this
         self._say(key)
@@ -408,18 +411,20 @@ class Agent:
 
     def _say_again(self, key: Key) -> None:
         """Answer an order to start what was started before: the manager's store forgot it."""
-        word, reason = self.memory[key]
-        if word is Word.DONE:
-            word = Word.DONE_BEFORE
-        self._world.heard(self, key, word, reason)
+        said = self.memory[key]
+        if said[0] is Word.DONE:
+            said = (Word.DONE_BEFORE, said[1])
+        self._world.heard(self, key, said)
 
     def _say(self, key: Key) -> None:
-        word, reason = self.memory[key]
-        self._world.heard(self, key, word, reason)
+        self._world.heard(self, key, self.memory[key])
 
     def _note(self, process: Process, what: str) -> None:
         command = process.command
-        self._note_of(
+        self._note_script(
+            self._context.agenda._now,
+            self.network,
+            self.site,
             command.job,
             command.attempt,
             command.script,
@@ -427,17 +432,14 @@ class Agent:
             what,
         )
 
-    def _note_of(
-        self, job: str, attempt: int, script: str, entity: str, what: str
-    ) -> None:
-        self._context.journal.note(
-            "truth.cloud_script",
+    def _note_cleaning(self, job: str, attempt: int, what: str) -> None:
+        self._note_script(
             self._context.agenda._now,
             self.network,
             self.site,
             job,
             attempt,
-            script,
-            entity,
+            "",
+            "",
             what,
         )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring_ascii as quoted
 
 EMPTY = "0" * 16
 _HALF = "~half"
@@ -53,15 +54,14 @@ class Side:
         self.things = {entity: Thing() for entity in entities}
         self.applied: set[str] = set()
 
-    def read(self) -> dict[str, list[object]]:
-        """Return the report of an agent: {entity: [value, [identifiers in use]]}."""
-        return {
-            entity: [
-                thing.value + (_HALF if thing.half else ""),
-                sorted(thing.ids),
-            ]
-            for entity, thing in self.things.items()
-        }
+    def text(self) -> str:
+        """Return the report of an agent: JSON, {entity: [value, [identifiers in use]]}."""
+        found = []
+        for entity, thing in self.things.items():
+            value = thing.value + _HALF if thing.half else thing.value
+            ids = ", ".join([quoted(name) for name in sorted(thing.ids)])
+            found.append(f"{quoted(entity)}: [{quoted(value)}, [{ids}]]")
+        return f"{{{', '.join(found)}}}"
 
 
 class Configuration:
@@ -81,6 +81,7 @@ class Configuration:
         self.source, self.target = sites
         self._now = now
         self._changed = changed
+        self._apart: set[str] = set()  # things that differ
         self._before: frozenset[str] = (
             frozenset()
         )  # changes that a side has which is made anew
@@ -99,6 +100,7 @@ class Configuration:
         if self.target and site in (self.source, self.target):
             thing.beyond.append(Beyond(self._now(), change, thing.value))
             self._agree(entity)
+            self._see_whether_apart(entity)
             self._changed()
         return True
 
@@ -130,7 +132,17 @@ class Configuration:
             thing.beyond = []
         else:
             thing.beyond = [Beyond(self._now(), f"set {value}", value)]
+        self._see_whether_apart(entity)
         self._changed()
+
+    def _see_whether_apart(self, entity: str) -> None:
+        """Note whether the two sides differ in a thing."""
+        mine = self.sides[self.source].things[entity]
+        theirs = self.sides[self.target].things[entity]
+        if mine.beyond or theirs.beyond:
+            self._apart.add(entity)
+        else:
+            self._apart.discard(entity)
 
     def _agree(self, entity: str) -> None:
         """Forget what both sides have in the same order."""
@@ -148,18 +160,19 @@ class Configuration:
         """
         if not self.target:
             return -1, 0
+        if not self._apart:
+            return -1, 0
         since: list[int] = []
         count = 0
-        source, target = self.sides[self.source], self.sides[self.target]
-        for entity, mine in source.things.items():
-            theirs = target.things[entity]
-            if not mine.beyond and not theirs.beyond:
-                continue
-            changes = {each.change for each in mine.beyond}
-            changes ^= {each.change for each in theirs.beyond}
+        sources = self.sides[self.source].things
+        targets = self.sides[self.target].things
+        for entity in self._apart:
+            mine, theirs = sources[entity].beyond, targets[entity].beyond
+            changes = {each.change for each in mine}
+            changes ^= {each.change for each in theirs}
             count += max(1, len(changes))
             since += [
-                b.at_us for b in (*mine.beyond[:1], *theirs.beyond[:1])
+                beyond[0].at_us for beyond in (mine, theirs) if beyond
             ]
         return min(since, default=-1), count
 
@@ -168,12 +181,16 @@ class Configuration:
         if not self.target:
             return []
         theirs = self.sides[self.target].applied
+        things = self.sides[self.source].things
         found = []
-        for entity, thing in self.sides[self.source].things.items():
-            for b in thing.beyond:
+        for entity in self._entities:
+            if entity not in self._apart:
+                continue
+            for b in things[entity].beyond:
                 if b.change not in theirs:
                     found.append((b.at_us, entity, b.change))
-        found.sort(key=lambda each: each[0])
+        if len(found) > 1:
+            found.sort(key=lambda each: each[0])
         return [(entity, change) for _, entity, change in found]
 
     def tell(self) -> None:
@@ -187,6 +204,7 @@ class Configuration:
         self.source, self.target = site, ""
         for thing in self.sides[site].things.values():
             thing.base, thing.beyond = thing.value, []
+        self._apart.clear()
         self._changed()
 
     def stands(self, site: str, fresh: bool) -> None:
@@ -204,4 +222,5 @@ class Configuration:
                     EMPTY,
                     [Beyond(self._now(), ANEW, mine.value)],
                 )
+            self._see_whether_apart(entity)
         self._changed()

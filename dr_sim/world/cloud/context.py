@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dr_sim.record.pairs import AnyJournal
+from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
 from dr_sim.streams import Streams
 from dr_sim.world.agenda import Agenda, Class, Entry
@@ -30,7 +30,8 @@ class CloudContext:
     def __init__(self, world: Context) -> None:
         self._world = world
         self.scenario: Scenario = world.scenario
-        self.journal: AnyJournal = world.journal
+        assert isinstance(world.journal, Journal), "it is the first pair's"
+        self.journal = world.journal
         scenario = world.scenario
         self.streams = Streams(
             scenario.seed, scenario.replication_no, _WORDS

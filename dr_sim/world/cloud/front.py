@@ -30,7 +30,11 @@ from dr_sim.world.agenda import Class, Entry
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
 
-_ANSWER = Class.ANSWER  # a member costs several times a name
+_ANSWER, _JOB = (
+    Class.ANSWER,
+    Class.JOB,
+)  # a member costs several times a name
+_TAKEN = (CallOutcome.ACCEPTED, CallOutcome.AGAIN)
 _PPM = 1_000_000
 _LONGEST_PAUSE_US = 60 * SECOND_US
 OPERATORS = "operators"
@@ -120,6 +124,10 @@ class ApiFront:
     def __init__(self, world: CloudWorld) -> None:
         self._world = world
         self._context = world.context
+        self._agenda = world.context.agenda
+        journal = world.context.journal
+        self._note_call = journal.noter("truth.cloud_call")
+        self._note_acknowledged = journal.noter("truth.cloud_acknowledged")
         spec = world.spec
         self._half_us = spec.rtt_us // 2
         self.clients = [Client(client) for client in spec.clients]
@@ -133,6 +141,9 @@ class ApiFront:
             network.name: self._usual_in(network.name)
             for network in spec.networks
         }
+        draws = world.context.long_streams
+        self._change_draws = draws.of("changes", "what")
+        self._gap_draws = draws.of("changes", "arrival")
         self._gaps = Law(
             "exponential", spec.changes_den_us // (spec.changes_num or 1)
         )
@@ -167,9 +178,9 @@ class ApiFront:
         if at > self._context.scenario.run_for_us:
             client.entry = None
             return
-        client.entry = self._context.agenda.at(
-            max(at, self._context.now_us),
-            Class.JOB,
+        client.entry = self._agenda.at(
+            max(at, self._agenda._now),
+            _JOB,
             -1,
             self._make,
             client,
@@ -230,7 +241,7 @@ class ApiFront:
     def count_all(self) -> None:
         """Count the calls before this instant that were not played."""
         for client in self.clients:
-            self._count(client, self._context.now_us)
+            self._count(client, self._agenda._now)
 
     def plan_all(self) -> None:
         """Plan the next call anew: calls are disturbed from now on, or not any more."""
@@ -271,10 +282,10 @@ class ApiFront:
 
     def end(self) -> None:
         for client in self.clients:
-            self._count(client, self._context.now_us + 1)
+            self._count(client, self._agenda._now + 1)
 
     def _make(self, client: Client, number: int) -> None:
-        now = self._context.now_us
+        now = self._agenda._now
         self._count(client, now)
         client.counted_to_us = now + 1
         spec = client.spec
@@ -324,16 +335,13 @@ class ApiFront:
 
     # ---- changes that people and their tools make
     def _plan_change(self, index: int, after_us: int) -> None:
-        gaps = self._context.long_streams.of("changes", "arrival")
-        at = after_us + max(1, gaps.law(index, self._gaps))
+        at = after_us + max(1, self._gap_draws.law(index, self._gaps))
         if at <= self._context.scenario.run_for_us:
-            self._context.agenda.at(
-                at, Class.JOB, -1, self._change, index, at
-            )
+            self._agenda.at(at, _JOB, -1, self._change, index, at)
 
     def _change(self, index: int, at_us: int) -> None:
         self._plan_change(index + 1, at_us)
-        draw = self._context.long_streams.of("changes", "what")
+        draw = self._change_draws
         networks = self._world.spec.networks
         network = networks[draw.below(3 * index, len(networks))].name
         words = (draw.word(3 * index + 1), draw.word(3 * index + 2))
@@ -359,14 +367,14 @@ class ApiFront:
     def call(
         self, client: CloudClient, number: int, request: Request
     ) -> None:
-        self._try(Call(client, number, request, self._context.now_us))
+        self._try(Call(client, number, request, self._agenda._now))
 
     def _try(self, call: Call) -> None:
         if call.over:
             return
-        now = self._context.now_us
+        now = self._agenda._now
         call.tries += 1
-        call.timer = self._context.agenda.at(
+        call.timer = self._agenda.at(
             now + call.client.timeout_us,
             _ANSWER,
             -1,
@@ -392,7 +400,7 @@ class ApiFront:
                 )
                 arrives = [*arrives, now + late_us]
         for at in arrives:
-            self._context.agenda.at(
+            self._agenda.at(
                 at, _ANSWER, -1, self._arrives, call, call.tries
             )
 
@@ -401,7 +409,7 @@ class ApiFront:
         lives = self._world.lives
         if lives.older is not None and call.number % 2:
             # this caller still knows the older manager; nothing it says is heard
-            now = self._context.now_us
+            now = self._agenda._now
             lives.tell_older(
                 call.request.event(now, self._world.utc_us(), 0)
             )
@@ -412,7 +420,7 @@ class ApiFront:
             return
         self._calls += 1
         self._connections[self._calls] = call
-        now = self._context.now_us
+        now = self._agenda._now
         self._world.driver.tell(
             call.request.event(now, self._world.utc_us(), self._calls)
         )
@@ -427,25 +435,16 @@ class ApiFront:
                 disturbance, call.client, call.number, call.tries
             ):
                 return
-        at = (
-            self._context.now_us
-            + self._world.spec.answers_us
-            + self._half_us
-        )
-        self._context.agenda.at(
-            at, _ANSWER, -1, self._answered, call, command
-        )
+        at = self._agenda._now + self._world.spec.answers_us + self._half_us
+        self._agenda.at(at, _ANSWER, -1, self._answered, call, command)
 
     def _answered(self, call: Call, command: AnswerCall) -> None:
         if call.over:
             return
-        self._over(call, command.outcome.value)
-        if call.request.operation != "read" and command.outcome in (
-            CallOutcome.ACCEPTED,
-            CallOutcome.AGAIN,
-        ):
-            self._context.note(
-                "truth.cloud_acknowledged",
+        self._over(call, command.outcome)
+        if command.outcome in _TAKEN and call.request.operation != "read":
+            self._note_acknowledged(
+                self._agenda._now,
                 -1,
                 call.client.name,
                 call.request.request,
@@ -463,21 +462,22 @@ class ApiFront:
             self._over(call, "")
             return
         pause = min(_LONGEST_PAUSE_US, SECOND_US << min(call.tries - 1, 6))
-        at = self._context.now_us + pause
-        self._context.agenda.at(at, _ANSWER, -1, self._try, call)
+        at = self._agenda._now + pause
+        self._agenda.at(at, _ANSWER, -1, self._try, call)
 
     def _over(self, call: Call, outcome: str) -> None:
         call.over = True
         if call.timer is not None:
             call.timer.cancel()
-        self._context.note(
-            "truth.cloud_call",
+        now = self._agenda._now
+        self._note_call(
+            now,
             -1,
             call.client.name,
             call.number,
             int(call.request.operation != "read"),
             call.tries,
-            self._context.now_us - call.began_us,
+            now - call.began_us,
             outcome,
         )
 

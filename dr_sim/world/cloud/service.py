@@ -39,8 +39,9 @@ from dr_sim.cloud.events import (
 )
 from dr_sim.cloud.jobs import ENDED, OPEN
 from dr_sim.cloud.sending import WHOLE
-from dr_sim.cloud.words import MirrorMode, OnFailure, WhyFailed, Word
-from dr_sim.machines import Command, TakeInventory
+from dr_sim.cloud.words import MirrorMode, OnFailure
+from dr_sim.machines import Alarm, Command, TakeInventory
+from dr_sim.record.row_code import Recorder, Subject
 from dr_sim.scenario.cloud_model import (
     FIRST,
     OPERATIONS,
@@ -52,7 +53,7 @@ from dr_sim.scenario.cloud_model import (
 from dr_sim.scenario.model import Scenario
 from dr_sim.stores import MemoryStore, Store
 from dr_sim.world.agenda import Class
-from dr_sim.world.cloud.agents import Agent, Key, Mishaps
+from dr_sim.world.cloud.agents import Agent, Key, Mishaps, Said
 from dr_sim.world.cloud.configuration import ANEW, Configuration
 from dr_sim.world.cloud.context import CloudContext
 from dr_sim.world.cloud.front import OPERATORS, ApiFront
@@ -162,6 +163,8 @@ class CloudWorld:
         scenario = context.scenario
         assert scenario.cloud is not None
         self.context = own = CloudContext(context)
+        self._agenda = own.agenda
+        self._note_drift = own.journal.noter("truth.cloud_drift")
         self.spec = spec = scenario.cloud
         self._start_utc_us = scenario.start_utc_us
         self.mishaps = Mishaps()
@@ -177,7 +180,7 @@ class CloudWorld:
             Configuration(
                 self.entities(network),
                 SITES,
-                lambda: own.now_us,
+                lambda: own.agenda._now,
                 self._changed_in(i),
             )
             for i, network in enumerate(spec.networks)
@@ -226,21 +229,23 @@ class CloudWorld:
 
     def _place(self) -> Place:
         context, index = self.context, self._index
-        of_a_network = _OF_A_NETWORK
-
-        def entity(told: Any) -> int:
-            cls: type = told.__class__
-            return (
-                index.get(told.network, -1) if cls in of_a_network else -1
-            )
-
         journal = context.journal
+
+        def recorder(cls: type) -> Recorder:
+            about = "network" if cls in _OF_A_NETWORK else ""
+            if cls is Alarm:
+                about = "scope"
+            return journal.cloud_recorder(cls, Subject(about, index))
+
+        def entity(event: Any) -> int:
+            return index.get(getattr(event, "network", ""), -1)
+
         return Place(
             context.agenda,
             self.utc_us,
             index,
+            recorder,
             entity,
-            journal.record_cloud,
             journal.note,
         )
 
@@ -350,13 +355,15 @@ class CloudWorld:
 
     def reaches(self, site: str) -> bool:
         """Whether messages between the manager and the agents of a site get through now."""
-        if self._cut.get(site):
+        if site in self._cut:
             return False
         return self._is_apart or self.sites.connected(site)
 
     def cut(self, site: str, by: int) -> None:
         """One reason more (1) or less (-1) for a site's agents to be out of reach."""
-        self._cut[site] = self._cut.get(site, 0) + by
+        reasons = self._cut.pop(site, 0) + by
+        if reasons:
+            self._cut[site] = reasons
 
     def _to_agent(self, command: Any) -> None:
         self._send(command, self.driver.incarnation)
@@ -365,24 +372,20 @@ class CloudWorld:
         if not self.reaches(command.site):
             return
         agent = self.agents[command.network, command.site]
-        agenda = self.context.agenda
+        agenda = self._agenda
         at = agenda._now + self._half_us
         agenda.at(at, _ANSWER, -1, agent.told, command, incarnation)
 
-    def heard(
-        self, agent: Agent, key: Key, word: Word, reason: WhyFailed
-    ) -> None:
+    def heard(self, agent: Agent, key: Key, said: Said) -> None:
         """Receive the answer of an agent."""
         if agent.dead or not self.reaches(agent.site):
             return
-        agenda = self.context.agenda
+        agenda = self._agenda
         at = agenda._now + self._half_us
-        agenda.at(at, _ANSWER, -1, self._heard, agent, key, (word, reason))
+        agenda.at(at, _ANSWER, -1, self._heard, agent, key, said)
 
-    def _heard(
-        self, agent: Agent, key: Key, said: tuple[Word, WhyFailed]
-    ) -> None:
-        now_us = self.context.agenda._now
+    def _heard(self, agent: Agent, key: Key, said: Said) -> None:
+        now_us = self._agenda._now
         utc_us = self._start_utc_us + now_us
         event = AgentSaid(
             now_us, utc_us, 0, agent.name, agent.site, *key, *said
@@ -431,9 +434,7 @@ class CloudWorld:
         agent = self.agents[command.network, command.site]
         entities = ""
         if not agent.dead and self.reaches(command.site):
-            entities = json.dumps(
-                self.configurations[index].sides[command.site].read()
-            )
+            entities = self.configurations[index].sides[command.site].text()
         self.driver.answer(
             incarnation,
             SideRead,
@@ -549,15 +550,8 @@ class CloudWorld:
             alone = len(self.configurations) == 1
             same = alone and since_us < 0
             takes_us = 0 if same else self._would_take_us()
-            context = self.context
-            now_us = context.agenda._now
-            context.journal.note(
-                "truth.cloud_drift",
-                now_us,
-                index,
-                since_us,
-                count,
-                takes_us,
+            self._note_drift(
+                self._agenda._now, index, since_us, count, takes_us
             )
 
         return changed
@@ -579,7 +573,8 @@ class CloudWorld:
 
     def _missing(self, index: int) -> tuple[MissingThing, ...]:
         """Return what the second side of a network lacks, what it lacks longest first."""
-        missing = self.configurations[index].missing()
+        configuration = self.configurations[index]
+        missing = configuration.missing()
         if not missing:
             return ()
         lacks: dict[str, list[str]] = {}
@@ -589,13 +584,10 @@ class CloudWorld:
         for entity, changes in lacks.items():
             anew = ANEW in changes
             one = MissingThing(anew, len(changes) - anew)
-            if any(self._is_skipped(index, change) for change in changes):
+            if self._may_skip and self._has_skipped(index, changes):
                 one = MissingThing(True, 0)
-            if (
-                index,
-                self.configurations[index].target,
-                entity,
-            ) in self._astray:
+            at = (index, configuration.target, entity)
+            if at in self._astray:
                 one = self._by_people(one)
             found.append(one)
         return tuple(found)
@@ -605,14 +597,20 @@ class CloudWorld:
         one_by_one = self.spec.mirror.mode != "reconcile" and not lacks.anew
         return MissingThing(False, 0, lacks.changes if one_by_one else 1)
 
-    def _is_skipped(self, index: int, change: str) -> bool:
-        """Tell whether a change was given up at the second side: all its attempts were made."""
-        mirror, jobs = self.spec.mirror, self.spec.jobs
-        if mirror.on_failure != "skip" or mirror.mode != "jobs":
-            return False
+    @property
+    def _may_skip(self) -> bool:
+        """Whether the second side may be left without a change."""
+        mirror = self.spec.mirror
+        return mirror.on_failure == "skip" and mirror.mode == "jobs"
+
+    def _has_skipped(self, index: int, changes: list[str]) -> bool:
+        """Tell whether one of these changes was given up at the second side: all its attempts were
+        made.
+        """
         name = self.spec.networks[index].name
         agent = self.agents[name, self.configurations[index].target]
-        return agent.tried(change) >= jobs.attempts
+        attempts = self.spec.jobs.attempts
+        return any(agent.tried(change) >= attempts for change in changes)
 
 
 def _named(prefix: str, stored: dict[str, str]) -> set[str]:

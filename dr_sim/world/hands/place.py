@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from dr_sim.machines import Command, Event
+from dr_sim.machines import Alarm, Command, Event
+from dr_sim.record.row_code import Recorder, Subject
 from dr_sim.recovery.commands import COMMANDS
 from dr_sim.recovery.events import EVENTS
 from dr_sim.world.context import Context
@@ -17,6 +16,11 @@ _OF_A_DATABASE = frozenset(
 )
 
 
+_SCOPE: dict[type, str] = {
+    Alarm: "scope"
+}  # an alarm is about what it was set for
+
+
 def entity_of(told: Event | Command, database: int) -> int:
     """Return the entity of a row about that database."""
     return database if told.__class__ in _OF_A_DATABASE else -1
@@ -25,18 +29,23 @@ def entity_of(told: Event | Command, database: int) -> int:
 def place_of(context: Context) -> Place:
     """Return the secondary, with its clocks."""
     index = {d.name: i for i, d in enumerate(context.scenario.databases)}
-    of_a_database = _OF_A_DATABASE
-
-    def entity(told: Any) -> int:
-        cls: type = told.__class__
-        return index.get(told.database, -1) if cls in of_a_database else -1
-
     journal = context.journal
+
+    def recorder(cls: type) -> Recorder:
+        about = "database" if cls in _OF_A_DATABASE else ""
+        subject = Subject(_SCOPE.get(cls, about), index)
+        return journal.recorder(cls, subject)
+
+    def entity(event: Event) -> int:
+        return entity_of(
+            event, index.get(getattr(event, "database", ""), -1)
+        )
+
     return Place(
         context.agenda,
         context.utc_us,
         index,
+        recorder,
         entity,
-        journal.record,
         journal.note,
     )
