@@ -9,8 +9,7 @@ from dr_sim.engines.sides import ENGINES
 from dr_sim.record.kinds import KIND_ID
 from dr_sim.scenario.experiment import sweep_values
 from dr_sim.scenario.fields import did_you_mean
-from dr_sim.scenario.model import Scenario, Sweep
-from dr_sim.scenario.sla import CLASSES
+from dr_sim.scenario.model import FAILURE_CLASSES, Scenario, Sweep
 
 
 def a_scenario(given: object) -> Scenario:
@@ -63,7 +62,7 @@ def part_of(
     tenants = sorted({t for d in scenario.databases for t in d.tenants})
     for what, given, known in (
         ("database", database, databases),
-        ("class of failure", failure_class, list(CLASSES)),
+        ("class of failure", failure_class, list(FAILURE_CLASSES)),
         ("tenant", tenant, tenants),
     ):
         if given and given not in known:

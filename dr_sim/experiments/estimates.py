@@ -26,9 +26,8 @@ from dr_sim.experiments.sample import (
     Value,
     worst_high,
 )
-from dr_sim.scenario.model import Scenario, SlaLine
+from dr_sim.scenario.model import FAILURE_CLASSES, Scenario, SlaLine
 from dr_sim.scenario.sla import (
-    CLASSES,
     COUNTS,
     is_curve,
     limit_of,
@@ -435,7 +434,7 @@ def rpos_of(scenario: Scenario, samples: Sequence[Sample]) -> list[Rpo]:
         if split(x.measure)[0] == "data_loss" and x.at_most
     ]
     found: dict[tuple[str, str, str], Rpo] = {}
-    for failure_class in CLASSES:
+    for failure_class in FAILURE_CLASSES:
         for x in lines:
             if x.failure_class in ("", failure_class):
                 rpo = Rpo(x.bound, failure_class, x.database, x.tenant)

@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from dr_sim.measures.exposure import CLASSES
 from dr_sim.measures.summary.curves import (
     limits_us,
     place_curve,
@@ -36,7 +35,7 @@ from dr_sim.measures.summary.types import (
 from dr_sim.measures.tenants import asked_of, asked_of_class
 from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.measures.whole import AnyCurve, Whole
-from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
 from dr_sim.scenario.sla import (
     CLASSED_CURVES,
     CLOUD_COUNTS,
@@ -191,33 +190,14 @@ def _sample(
     happened: Any,
 ) -> Sample:
     values = [Value(*each) for each in values]
-    curves = [_curve(*each) for each in curves]
+    curves = [_curve(each) for each in curves]
     return Sample(number, values, curves, violations, silent, happened)
 
 
-def _curve(*parts: Any) -> CurveSample:
-    (
-        measure,
-        database,
-        failure_class,
-        time,
-        area,
-        first,
-        above,
-        exactly,
-        tenant,
-    ) = parts
-    return CurveSample(
-        measure,
-        database,
-        failure_class,
-        time,
-        area,
-        first,
-        b64decode(above),
-        exactly,
-        tenant,
-    )
+def _curve(parts: list[Any]) -> CurveSample:
+    curve = CurveSample(*parts)
+    curve.above_us = b64decode(curve.above_us)
+    return curve
 
 
 def replication(scenario: Scenario, number: int) -> Scenario:
@@ -499,7 +479,7 @@ def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
     """Yield the curves of all legs."""
     taking = _Taking(scenario, whole.end_us)
     named = _named(scenario)
-    for failure_class in CLASSES:
+    for failure_class in FAILURE_CLASSES:
         if failure_class != "site":
             curve = whole.exposure("", failure_class)
             yield taking.sample(("exposure", "", ""), failure_class, curve)
@@ -530,7 +510,7 @@ def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
     yield taking.sample(
         ("outage_if_now", "", ""), "site", whole.outage_if_now()
     )
-    for failure_class in CLASSES:
+    for failure_class in FAILURE_CLASSES:
         for head in PLACED_CURVES:
             for place in places_of(scenario, head, failure_class):
                 by_itself = place_curve(whole, head, place, failure_class)

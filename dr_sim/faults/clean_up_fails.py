@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import Field
-
-from dr_sim.faults.cloud_events import befall, draw_mishap
+from dr_sim.faults.cloud_events import (
+    AtSite,
+    HowLong,
+    HowMany,
+    befall,
+    draw_mishap,
+)
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind
-from dr_sim.scenario.laws import Law
-from dr_sim.scenario.quantities import Times
 from dr_sim.world.cloud.agents import Mishap
 from dr_sim.world.occurrence import Occurrence
 
 
 class CleanUpFails(Params):
-    site: Literal["A", "B", ""] = Field(
-        "", description="only at that site; left out: at both"
-    )
-    times: Times = Field(
-        1, description="how many it befalls; all: each one while it is on"
-    )
-    duration: Law | None = Field(
-        None, description="how long; left out: to the end of the run"
-    )
+    site: AtSite = ""
+    times: HowMany = 1
+    duration: HowLong = None
 
 
 def happen(event: Occurrence, params: CleanUpFails) -> None:

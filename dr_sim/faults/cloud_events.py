@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
@@ -28,13 +28,25 @@ SCRIPTS = (
 """Names the scripts of jobs: one for each operation, and those that set a thing or make it anew."""
 
 
+AtSite = Annotated[
+    Literal["A", "B", ""],
+    Field(description="only at that site; left out: at both"),
+]
+HowMany = Annotated[
+    Times,
+    Field(description="how many it befalls; all: each one while it is on"),
+]
+HowLong = Annotated[
+    Law | None,
+    Field(description="how long; left out: to the end of the run"),
+]
+
+
 class Share(Params):
     """A share of messages, for a time."""
 
     share: Ppm = Field(description="the part of them that it befalls")
-    duration: Law | None = Field(
-        None, description="how long; left out: to the end of the run"
-    )
+    duration: HowLong = None
 
 
 class ScriptMishap(Params):
@@ -43,15 +55,9 @@ class ScriptMishap(Params):
     script: str = Field(
         "", description="only scripts of that name; left out: any"
     )
-    site: Literal["A", "B", ""] = Field(
-        "", description="only at that site; left out: at both"
-    )
-    times: Times = Field(
-        1, description="how many it befalls; all: each one while it is on"
-    )
-    duration: Law | None = Field(
-        None, description="how long; left out: to the end of the run"
-    )
+    site: AtSite = ""
+    times: HowMany = 1
+    duration: HowLong = None
 
 
 class OfScripts(Protocol):

@@ -6,10 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import check_thing, cloud_of
+from dr_sim.faults.cloud_events import HowLong, check_thing, cloud_of
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind
-from dr_sim.scenario.laws import Law
 from dr_sim.world.cloud.service import identifier
 from dr_sim.world.occurrence import Occurrence
 
@@ -20,9 +19,7 @@ class WrongMapping(Params):
         "primary",
         description="its identifier at the primary, none at all, or that of another thing",
     )
-    duration: Law | None = Field(
-        None, description="how long; left out: to the end of the run"
-    )
+    duration: HowLong = None
 
 
 def happen(event: Occurrence, params: WrongMapping) -> None:

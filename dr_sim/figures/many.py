@@ -20,7 +20,8 @@ from dr_sim.figures.charts import (
 )
 from dr_sim.figures.many_runs import ManyRuns
 from dr_sim.measures.phases import PHASES
-from dr_sim.scenario.sla import CLASSES, split
+from dr_sim.scenario.model import FAILURE_CLASSES
+from dr_sim.scenario.sla import split
 from dr_sim.units import SECOND_US, clock
 
 LEAST_MS = 500.0  # where an axis of durations begins at the latest: it is logarithmic
@@ -93,7 +94,7 @@ def _bounds(
 
 
 def _exposure(found: ManyRuns) -> Chart:
-    curves = {c: found.exposure_curve(c) for c in CLASSES}
+    curves = {c: found.exposure_curve(c) for c in FAILURE_CLASSES}
     curves = {c: curve for c, curve in curves.items() if len(curve)}
     most = max(
         (float(curve["above"].iloc[-1]) for curve in curves.values()),

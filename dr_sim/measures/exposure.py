@@ -31,7 +31,6 @@ from dr_sim.measures.tables import (
 )
 from dr_sim.scenario.model import HeldElsewhere, Scenario
 
-CLASSES = ("database", "host", "site")
 NEVER_US = (
     1 << 62
 )  # the instant of what never was: in no run, and with room to add to it

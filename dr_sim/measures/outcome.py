@@ -41,10 +41,9 @@ from dr_sim.measures.tables import (
     tables,
     writes_stopped_us,
 )
-from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
 
 ROUNDING_US = 1_000  # two millionths of a rise that takes up to ten minutes
-SEVERITY = ("database", "host", "site")
 
 
 @dataclass(slots=True)
@@ -150,11 +149,11 @@ def _failover(
     ]
     outage_from = (
         failed_us
-        if failure_class in SEVERITY
+        if failure_class in FAILURE_CLASSES
         else _first_lost(t, s, failed_us)
     )
     again = exact(t, s.again(outage_from, run_end_us(t, scenario)))
-    if failure_class in SEVERITY and not promoted:
+    if failure_class in FAILURE_CLASSES and not promoted:
         again = None
     until = s.end_us if again is None else again
     spans = phase_spans(t, scenario, outage_from, until, lacking(s, losses))
@@ -218,7 +217,7 @@ def _away(t: Tables, scenario: Scenario) -> list[tuple[int, int, str]]:
         begin, end, cls = row.time_us, max(back), row.values["class"]
         if found and begin < found[-1][1]:
             before = found.pop()
-            cls = max(cls, before[2], key=SEVERITY.index)
+            cls = max(cls, before[2], key=FAILURE_CLASSES.index)
             begin, end = before[0], max(end, before[1])
         found.append((begin, end, cls))
     return found
@@ -301,7 +300,9 @@ def _beginning(t: Tables, scenario: Scenario) -> tuple[int, str] | None:
     dead += [(begin, "database") for begin, end in _down(t) if end is None]
     dead = sorted(d for d in dead if before is None or d[0] <= before)
     if dead:
-        return dead[0][0], max((c for _, c in dead), key=SEVERITY.index)
+        return dead[0][0], max(
+            (c for _, c in dead), key=FAILURE_CLASSES.index
+        )
     fenced = writes_stopped_us(t)
     if fenced and (before is None or fenced[0] <= before):
         planned = bool(t["seen.Fence"]["planned"].any())
@@ -383,7 +384,7 @@ def _total(
     if not classes or not totals or _has_a_copy(t, scenario, database):
         return loss
     rows = t.of("truth.survivable", database)
-    worst = max(classes, key=SEVERITY.index)
+    worst = max(classes, key=FAILURE_CLASSES.index)
     mine = t.has_text(rows["class"], worst)
     if mine.any() and int(rows["commits"][mine][-1]):
         return loss

@@ -5,6 +5,7 @@ right by itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from dr_sim import units
@@ -40,34 +41,35 @@ def check_events(
                 )
             )
         elif at_us >= run_for and line.instant:
-            ends, late = (
-                units.format_duration(run_for),
-                units.format_duration(at_us),
-            )
-            told = (
-                f"event {line.number}: would never happen: it is {late} after the start, and "
-                f"the run ends after {ends}"
-            )
-            problems.append(
-                line.node.problem(
-                    f"{told}; write an earlier instant or a longer run_for"
-                )
-            )
+            late = _Late("would never happen: it is", at_us, "")
+            problems.append(late.problem(line, run_for))
         elif (late_us := _last_us(line, at_us)) >= run_for:
-            ends, late = (
-                units.format_duration(run_for),
-                units.format_duration(late_us),
+            late = _Late(
+                "would do nothing: what it is for happens",
+                late_us,
+                "a shorter time ",
             )
-            told = (
-                f"event {line.number}: would do nothing: what it is for happens {late} after the "
-                f"start, and the run ends after {ends}"
-            )
-            problems.append(
-                line.node.problem(
-                    f"{told}; write an earlier instant, a shorter time or a longer run_for"
-                )
-            )
+            problems.append(late.problem(line, run_for))
     return instants, problems
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """An instant after the end of the run: what is wrong with it, and what else would be right."""
+
+    wrong: str
+    at_us: int
+    other: str
+
+    def problem(self, line: EventLine, run_for: int) -> Problem:
+        late = units.format_duration(self.at_us)
+        ends = units.format_duration(run_for)
+        right = "an earlier instant"
+        right += f", {self.other}" if self.other else " "
+        return line.node.problem(
+            f"event {line.number}: {self.wrong} {late} after the start, and the run ends "
+            f"after {ends}; write {right}or a longer run_for"
+        )
 
 
 def _last_us(line: EventLine, at_us: int) -> int:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 from dr_sim.scenario.kind import EventKind
 
+FAILURE_CLASSES = ("database", "host", "site")
+"""Classes of failure, by what is lost: the worst last."""
+
 
 @dataclass(frozen=True, slots=True)
 class Law:

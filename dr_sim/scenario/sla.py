@@ -13,7 +13,7 @@ from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario import bounds
 from dr_sim.scenario.fields import LONGEST_VALUE, did_you_mean
-from dr_sim.scenario.model import Scenario, SlaLine
+from dr_sim.scenario.model import FAILURE_CLASSES, Scenario, SlaLine
 from dr_sim.scenario.tree import Node
 
 PHASES = (
@@ -76,7 +76,6 @@ ABOVE = re.compile(
     r"\.above_(\d{1,6})_(ms|s|min|h|days?|weeks?)"
 )
 PLACED = re.compile(rf"{_AT_A_PLACE}\.(?:{'|'.join(STATISTICS)})")
-CLASSES = ("database", "host", "site")
 CLASSED = (
     "data_loss",
     "outage",
@@ -264,7 +263,7 @@ def _check_names(
             )
         )
     failure_class = words.get("class", "")
-    if failure_class and failure_class not in CLASSES:
+    if failure_class and failure_class not in FAILURE_CLASSES:
         problems.append(
             line["class"].problem(
                 f"sla: no class of failure {failure_class[:40]!r}; write site, host or database"
@@ -500,7 +499,7 @@ def schema() -> dict[str, Any]:
             "id": text("how reports call this line"),
             "database": text("only what concerns this database"),
             "class": {
-                "enum": list(CLASSES),
+                "enum": list(FAILURE_CLASSES),
                 "description": "only where this was lost",
             },
             "fault": text(

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from dr_sim.measures.outcome import SEVERITY
 from dr_sim.measures.summary.types import (
     FailoverSummary,
     SiteBack,
@@ -15,7 +14,7 @@ from dr_sim.measures.summary.types import (
 from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Judged, Outcome, Verdict
 from dr_sim.number_text import value_and_bound, value_text
-from dr_sim.scenario.model import Scenario, SlaLine
+from dr_sim.scenario.model import FAILURE_CLASSES, Scenario, SlaLine
 from dr_sim.screen.ways import way_lines
 from dr_sim.units import SECOND_US, clock
 from dr_sim.words import counted, instant, size
@@ -223,7 +222,7 @@ def headed(f: FailoverSummary, scenario: Scenario) -> str:
         )
     at = (
         ""
-        if f.failure_class in SEVERITY
+        if f.failure_class in FAILURE_CLASSES
         else f" {instant(f.failed_us, scenario)}"
     )
     return f"{failed}{at}, unplanned, {f.mode}"

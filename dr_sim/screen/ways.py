@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from dr_sim import units
 from dr_sim.errors import input_error
-from dr_sim.measures.exposure import CLASSES
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.types import FailoverSummary
 from dr_sim.measures.ways import (
@@ -21,6 +20,7 @@ from dr_sim.measures.ways import (
 )
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario import times
+from dr_sim.scenario.model import FAILURE_CLASSES
 from dr_sim.units import clock
 from dr_sim.words import instant
 
@@ -44,7 +44,9 @@ def ways_if(whole: Whole, at: str, failure_class: str) -> str:
         told = f"{at!r}: no primary is up at that instant of the run; write another one"
         raise input_error("--at", told)
     lost = (
-        f"the {failure_class} were lost" if failure_class in CLASSES else ""
+        f"the {failure_class} were lost"
+        if failure_class in FAILURE_CLASSES
+        else ""
     )
     head = f"If {lost} {instant(t_us, scenario)}:"
     best = best_of(found)

@@ -7,17 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dr_sim.scenario.model import FAILURE_CLASSES
 from dr_sim.world.primary_database import PrimaryDatabase
 
 if TYPE_CHECKING:
     from dr_sim.world.pair import Pair
-
-
-SEVERITY = (
-    "database",
-    "host",
-    "site",
-)  # classes of failure, the worst last
 
 
 class PrimaryLosses:
@@ -50,9 +44,9 @@ class PrimaryLosses:
         worse: list[PrimaryDatabase] = []
         for db in hit:
             db.data_lost = db.data_lost or what == "database"
-            if db.failed and SEVERITY.index(what) > SEVERITY.index(
-                db.failed
-            ):
+            if db.failed and FAILURE_CLASSES.index(
+                what
+            ) > FAILURE_CLASSES.index(db.failed):
                 db.failed = what
                 worse.append(db)
         if worse:

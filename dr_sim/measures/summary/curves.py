@@ -23,14 +23,8 @@ from dr_sim.measures.summary.values import half_up, seconds, shallow
 from dr_sim.measures.tenants import asked_of, asked_of_class
 from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.measures.whole import AnyCurve, Whole
-from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.sla import (
-    CLASSES,
-    head_of,
-    limit_of,
-    place_of,
-    split,
-)
+from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
+from dr_sim.scenario.sla import head_of, limit_of, place_of, split
 from dr_sim.scenario.standbys import copy_names
 
 QUANTILES = (50, 90, 95, 99)  # per cent
@@ -91,7 +85,9 @@ def exposure_part(whole: Whole, head: str) -> ClassedCurve:
     return ClassedCurve(
         **shallow(of(EXPOSED_CLASS)),
         failure_class=EXPOSED_CLASS,
-        other_classes={c: of(c) for c in CLASSES if c != EXPOSED_CLASS},
+        other_classes={
+            c: of(c) for c in FAILURE_CLASSES if c != EXPOSED_CLASS
+        },
     )
 
 
@@ -147,7 +143,7 @@ def outage_if_now_summary(whole: Whole) -> OutageIfNowSummary:
         other: _with_parts(
             partial(whole.outage_if_now, failure_class=other), whole
         )
-        for other in CLASSES
+        for other in FAILURE_CLASSES
         if other in asked and other != EXPOSED_CLASS
     }
     for other, parted in others.items():
