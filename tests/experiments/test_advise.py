@@ -295,6 +295,14 @@ def test_no_copy_is_tried_where_the_scenario_refuses_it() -> None:
     assert not [name for name in names if "another place" in name]
 
 
+def test_a_last_way_that_closes_is_met_by_one_more_standby() -> None:
+    found = asked(NARROW.parents[1] / "negative/last_way_closes.yaml")
+    assert found.smallest is not None
+    assert found.smallest.sets == ["copies.another={}"]
+    (line,) = found.smallest.verdicts
+    assert line.value == 1  # near and the vault are gone
+
+
 # ---- after a run
 def test_a_run_that_misses_its_sla_names_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from dr_sim.cli.main import main
+from dr_sim.errors import InputError
+from dr_sim.experiments.sweep import check_measures
 from dr_sim.figures.charts import Chart
 from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import views_of
@@ -210,6 +212,51 @@ def test_lines_on_one_copy_are_judged_in_one_run_and_in_many(tmp_path: Path) -> 
     summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     lines = summary["verdict"]["lines"]
     assert {line["id"]: line["outcome"] for line in lines} == outcomes
+
+
+ODD = """
+copies: {"far.off": {}, "a@b max": {store: {}}}
+sla:
+  - {outage_if_now@far.off.max: at most 1 h}
+  - {"outage_if_now@a@b max.max": at most 1 h}
+  - {"exposure@far.off.above_15_min": at most 0 %}
+"""
+
+
+def test_names_with_dots_and_signs_in_them(tmp_path: Path) -> None:
+    verdict = played(tmp_path, ONE.replace("full: none", "full: daily 01:00") + ODD).verdict
+    assert [line.outcome for line in verdict.lines] == 3 * [Outcome.PASS]
+
+
+WRONG = [
+    ("{ways_open: at most 1}", "a bound is written 'at least 1'"),
+    ("{ways_open: at least 1, database: crm}", "ways_open is of the whole service"),
+    ("{outage_if_now.max: at most 1 h, copy: near}", "of one copy write outage_if_now@NAME.max"),
+    ("{outage_if_now@nera.max: at most 1 h}", "unknown copy 'nera'; did you mean 'near'?"),
+    ("{replay_lag@near.max: at most 1 h}", "unknown measure 'replay_lag@near.max'"),
+    ("{exposure@near.max: at most 1 h, tenant: x}", "exposure@near is of the whole service"),
+]
+
+
+@pytest.mark.parametrize(("line", "told"), WRONG)
+def test_a_line_that_cannot_be_is_told_in_one_sentence(
+    tmp_path: Path, line: str, told: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        played(tmp_path, f"{ONE}copies: {{near: {{}}}}\nsla: [{line}]\n")
+    assert told in error.value.problems[-1].message or told in error.value.problems[0].message
+
+
+def test_without_copies_no_place_has_a_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="names no copies; write copies: "):
+        played(tmp_path, f"{ONE}sla: {{outage_if_now@B.max: at most 1 h}}\n")
+
+
+def test_a_sweep_takes_the_outage_of_one_copy_and_no_other(tmp_path: Path) -> None:
+    scenario = ran("stores/levels").scenario
+    check_measures(["outage_if_now@vault.p99"], scenario)
+    with pytest.raises(InputError, match="unknown copy 'valt'; did you mean 'vault'"):
+        check_measures(["outage_if_now@valt.p99"], scenario)
 
 
 # ---- on the page
