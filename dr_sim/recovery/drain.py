@@ -7,7 +7,8 @@ it is given up at once (17 minutes of outage instead of 2 is what the ordinary r
 Past a hole the best way among all landed files is taken. What stays behind is told before the
 database is recovered. A planned failover loses nothing, so its drain is patient: it asks again
 until the share answers, and gives up nothing. Of a database without logs it takes one last
-incremental, or a full where that does not fit. If that cannot be begun because another one is
+incremental, or a full where that does not fit; of a database with logs it does so where a log is
+missing that nobody has. If that cannot be begun because another one is
 running, it is asked for again when that lands. One that is damaged at the primary or that the
 engine refuses is taken anew, at once within the attempts limit, then whenever the drain's alarm
 rings. A refusal that passes (refusals.py) is no reason to take another remedy: the same one is
@@ -330,6 +331,15 @@ class Drain:
         self.last = ""
         out.append(TakeBackup(self._db.name, kind))
 
+    def take_past_hole(self, out: list[Command]) -> None:
+        """Take a backup that leads past a log which nobody has: an incremental, or a full where
+        that was of no use.
+        """
+        if self._last.state is Last.NOT_WANTED:
+            self.take_last(INCREMENTAL, out)
+        else:
+            self.take_anew(FULL, out)
+
     def take_anew(self, kind: Kind, out: list[Command]) -> None:
         """Ask for another last backup in place of one that is of no use: at once while its attempts
         allow, then whenever the drain's alarm goes off.
@@ -449,7 +459,8 @@ class Drain:
         )
         if not db.state.exists and not full_here:
             return True
-        return self.idle() and (bool(db.files.pending) or self._rebuilds)
+        stuck = bool(db.files.pending) or self._rebuilds
+        return stuck and self._has_nothing_to_do()
 
     @property
     def only_way(self) -> bool:
@@ -473,10 +484,23 @@ class Drain:
             if file.kind is FULL and file.content is Content.CHECKING
         }
 
+    @property
+    def _is_stuck(self) -> bool:
+        """Tell whether what is here does not lead on."""
+        return bool(self._db.files.pending) or not self._db.state.exists
+
     def idle(self) -> bool:
-        """Tell whether everything that can be replayed has been. Fulls and incrementals are waited
-        for where the chain of logs does not lead on, and where no tail can be had and they were
-        finished after the last restored log was cut.
+        """Tell whether everything that can be replayed has been; of a planned failover, whether
+        nothing is lost either.
+        """
+        if self.patient and self._is_stuck and not stopped(self._db):
+            return False
+        return self._has_nothing_to_do()
+
+    def _has_nothing_to_do(self) -> bool:
+        """Tell whether nothing that is here or on its way leads further. Fulls and incrementals are
+        waited for where the chain of logs does not lead on, and where no tail can be had and they
+        were finished after the last restored log was cut.
         """
         db = self._db
         if stopped(db):
@@ -486,10 +510,9 @@ class Drain:
         )
         if self.undecided or busy:
             return False
-        stuck = bool(db.files.pending) or not db.state.exists
-        if (stuck and self.patient) or self.lacks_last or self.holds:
+        if self.lacks_last or self.holds:
             return False
-        needed = stuck or not db.config.log_interval_us
+        needed = self._is_stuck or not db.config.log_interval_us
         further_utc_us = NEVER_US
         if self._without_tail and db.last is not None:
             further_utc_us = reached_utc_us(db)

@@ -210,7 +210,10 @@ def look_further(
     if db.fetching.there is None:
         db.fetching.ask(out)
         return
-    drain.await_fetched(fetch(db, out))
+    names = fetch(db, out)
+    drain.await_fetched(names)
+    if drain.patient and not names:
+        drain.take_past_hole(out)
 
 
 def fetch(db: DatabaseReplay, out: list[Command]) -> list[str]:
