@@ -18,7 +18,7 @@ from dr_sim.world.world import World
 
 from .runs import SCENARIOS, ran
 
-CLOUD_KINDS = {kind.name for kind in KINDS if kind.check.__module__.endswith("cloud_events")}
+CLOUD_KINDS = {kind.name for kind in KINDS if kind.needs_cloud}
 HERE = SCENARIOS / "cloud" / "faults"
 
 
