@@ -67,6 +67,11 @@ class ManagerCrash(Params):
             "ListShare",
             "Fetch",
             "EndRestore",
+            "GetServerBeside",
+            "RestoreBeside",
+            "CopyBack",
+            "RefuseBeside",
+            "GiveUpBeside",
         ]
         | None
     ) = Field(

@@ -10,11 +10,13 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
+from dr_sim.scenario import bounds
 from dr_sim.scenario.fields import (
     Params,
     Quantity,
     default,
     did_you_mean,
+    from_text,
     refuse,
 )
 from dr_sim.scenario.kind import PRIMARY, EventKind, RestOfScenario
@@ -23,6 +25,7 @@ from dr_sim.scenario.mistakes import NOTHING, MistakeWay
 from dr_sim.scenario.named import DatabaseName
 from dr_sim.scenario.quantities import Size
 from dr_sim.scenario.values import CopyCost
+from dr_sim.units import format_duration
 from dr_sim.world.mistakes import CopyBackSpec, ReplyToMistake
 from dr_sim.world.occurrence import Occurrence
 
@@ -67,6 +70,31 @@ Ways = Annotated[
 ]
 
 
+def _misjudged(value: Any) -> tuple[int, ...]:
+    """Read a duration, or a list of durations."""
+    each = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(
+        one if isinstance(one, int) else from_text(bounds.duration, one)
+        for one in each
+    )
+
+
+Misjudged = Annotated[
+    tuple[int, ...],
+    PlainValidator(_misjudged),
+    Quantity("durations", lambda value: [*map(format_duration, value)]),
+    WithJsonSchema(
+        {
+            "description": "a duration, or a list of durations",
+            "anyOf": [
+                {"type": "string", "examples": ["10 min"]},
+                {"type": "array", "items": {"type": "string"}},
+            ],
+        }
+    ),
+]
+
+
 class Mistake(Params):
     database: DatabaseName
     what: str = Field(
@@ -93,6 +121,11 @@ class Mistake(Params):
         None,
         description="with restore_beside: what it destroyed, which is copied back",
     )
+    misjudged: Misjudged | None = Field(
+        None,
+        description="with restore_beside: the first restore stops so much too late, which is seen "
+        "when it is over; it is begun again. A list: one after the other",
+    )
     copy_back: CopyCost = default(
         {"fixed": "0 s", "rate": "50 MB/s"},
         "assumed",
@@ -112,6 +145,11 @@ class Mistake(Params):
                 "what was destroyed is copied back: write how much that is, as in lost: 5 GB",
                 "then",
             )
+        if self.misjudged and self.then != (MistakeWay.RESTORE_BESIDE,):
+            raise refuse(
+                f"a restore that is begun again goes with then: {MistakeWay.RESTORE_BESIDE} alone",
+                "misjudged",
+            )
         return self
 
 
@@ -128,7 +166,9 @@ def happen(event: Occurrence, params: Mistake) -> None:
         params.then,
         decided_us,
         params.place or "",
-        CopyBackSpec(params.lost or 0, params.copy_back),
+        CopyBackSpec(
+            params.lost or 0, params.copy_back, params.misjudged or ()
+        ),
     )
     noticed_us = event.law(params.noticed, "noticed")
     world.later(noticed_us, partial(world.mistakes.noticed, made, reply))
@@ -143,6 +183,11 @@ def check(params: Mistake, around: RestOfScenario) -> list[str]:
             f"there is no copy {place[:40]!r}; {did_you_mean(place, places)}"
         ]
     found = []
+    if params.misjudged and around.engine not in ("", "model"):
+        found.append(
+            f"misjudged: {around.engine} stops where a transaction has ended; leave out "
+            "engine.kind, or misjudged"
+        )
     for way in params.then:
         has_way = around.standbys
         if way is not MistakeWay.FAILOVER_BEFORE:

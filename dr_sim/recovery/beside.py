@@ -187,6 +187,14 @@ class Beside:
         if self._phase.state is BesidePhase.COPYING:
             self._move(BesideEvent.COPIED_BACK, out)
 
+    def wrong(self, e: events.BesideIsWrong, out: list[Command]) -> None:
+        """Begin again, with an empty server and another instant."""
+        if self._phase.state is BesidePhase.COPYING:
+            self.stop_before_utc_us = e.stop_before_utc_us
+            self._begin_empty()
+            self._move(BesideEvent.WRONG_INSTANT, out)
+            out.append(GetServerBeside(self._db.name))
+
     def not_copied_back(
         self, e: events.NotCopiedBack, out: list[Command]
     ) -> None:

@@ -22,6 +22,7 @@ class BesideEvent(enum.StrEnum):
     SERVER_IS_THERE = "an empty server is there"
     REACHED = "all before the instant is restored"
     COPIED_BACK = "what was lost is back at the primary"
+    WRONG_INSTANT = "people have looked at it, and want another instant"
     BEGUN_AGAIN = "begun again: nobody knows what the server holds"
     GIVEN_UP = "given up: the backups here lead no further"
 
@@ -46,6 +47,7 @@ BESIDE: Transitions[BesidePhase, BesideEvent] = Transitions(
         },
         _P.COPYING: {
             _E.COPIED_BACK: _P.NONE,
+            _E.WRONG_INSTANT: _P.PREPARING,
         },
     },
 )

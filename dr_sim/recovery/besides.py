@@ -41,6 +41,12 @@ def _copied_back(
     db.beside.copied_back(e, out)
 
 
+def _wrong(
+    db: DatabaseReplay, e: events.BesideIsWrong, out: list[Command]
+) -> None:
+    db.beside.wrong(e, out)
+
+
 def _not_copied_back(
     db: DatabaseReplay, e: events.NotCopiedBack, out: list[Command]
 ) -> None:
@@ -54,5 +60,6 @@ ON_EVENT: dict[
     events.RestoredBeside: _restored,
     events.NotRestoredBeside: _refused,
     events.CopiedBack: _copied_back,
+    events.BesideIsWrong: _wrong,
     events.NotCopiedBack: _not_copied_back,
 }

@@ -359,8 +359,8 @@ class RestoreBeside(Command):
 
 @dataclass(slots=True)
 class CopyBack(Command):
-    """Copy what was lost from the server beside to the primary; answered by CopiedBack or
-    NotCopiedBack.
+    """Copy what was lost from the server beside to the primary; answered by CopiedBack,
+    NotCopiedBack or BesideIsWrong.
     """
 
     database: str

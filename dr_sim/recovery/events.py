@@ -411,6 +411,16 @@ class CopiedBack(Event):
 
 
 @dataclass(slots=True)
+class BesideIsWrong(Event):
+    """Answer to CopyBack: people have looked at what was restored, and it is not what they want.
+    stop_before_utc_us: the instant that they want.
+    """
+
+    database: str
+    stop_before_utc_us: int
+
+
+@dataclass(slots=True)
 class NotCopiedBack(Event):
     """The primary could not be reached, or takes no writes."""
 
@@ -492,6 +502,7 @@ EVENTS: tuple[type[Event], ...] = (
     RestoredBeside,
     NotRestoredBeside,
     CopiedBack,
+    BesideIsWrong,
     NotCopiedBack,
     Inventory,
     Alarm,

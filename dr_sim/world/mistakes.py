@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from dr_sim.recovery.events import BesideOrdered, FailoverOrderedToPoint
 from dr_sim.scenario.mistakes import MistakeWay
 from dr_sim.scenario.model import BackupCost
-from dr_sim.world.hands.beside import CopyingBack
+from dr_sim.world.hands.beside import CopyingBack, StopBeside
 
 if TYPE_CHECKING:
     from dr_sim.oracle.witness import Witness
@@ -42,10 +42,13 @@ class CommittedMistake:
 
 @dataclass(frozen=True, slots=True)
 class CopyBackSpec:
-    """The bytes that a mistake has destroyed, and how long it takes to copy them back."""
+    """The bytes that a mistake has destroyed, and how long it takes to copy them back.
+    misjudged_us: how much too late the restores before the right one stop.
+    """
 
     lost_bytes: int
     cost: BackupCost
+    misjudged_us: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +162,13 @@ class MistakesMade:
     ) -> None:
         """Order a restore beside the service. next_one: called if it is refused, or given up."""
         mistake, reply, hands = tries.mistake, tries.reply, pair.hands
+        stops = [
+            self._too_late(mistake, by_us)
+            for by_us in reply.copy_back.misjudged_us
+        ]
+        stops.append(StopBeside(mistake.utc_us, mistake.commit))
         copy = CopyingBack(
-            mistake.commit,
+            stops,
             reply.copy_back.lost_bytes,
             reply.copy_back.cost,
             next_one,
@@ -171,8 +179,18 @@ class MistakesMade:
             BesideOrdered,
             pair.context.scenario.failover.on_duty,
             mistake.database,
-            mistake.utc_us,
+            stops[0].utc_us,
         )
+
+    def _too_late(
+        self, mistake: CommittedMistake, by_us: int
+    ) -> StopBeside:
+        """Return an instant that is too late by that much, at the latest now."""
+        context = self._lead.shared
+        index = self._lead.index_of(mistake.database)
+        utc_us = min(mistake.utc_us + by_us, context.primary_utc_us())
+        at_us = context.first_stamped_us(utc_us)
+        return StopBeside(utc_us, context.workloads[index].commits(at_us))
 
     # ---- orders
     def order_by_hand(

@@ -121,10 +121,24 @@ def test_the_page_shows_what_the_runs_give() -> None:
     for name, cells in rows:
         shown.setdefault(name, set()).update(cells.split(" | "))
     assert set(shown) == {path.stem for path in (SCENARIOS / "incidents").glob("*.yaml")}
+    del shown[RESTORED_TWICE]
     for name, cells in shown.items():
         found = failover(ran(f"incidents/{name}"))
         loss = clock(found["databases"][0]["data_loss_us"])
         assert {loss, clock(found["outage_us"])} <= cells, name
+
+
+RESTORED_TWICE = "resend_2024_restored_twice"
+
+
+def test_a_restore_to_a_wrong_instant_is_begun_again() -> None:
+    """4:33, then 6 h 01 and 61 logs, then 6 h 01 and 60 logs."""
+    result = ran(f"incidents/{RESTORED_TWICE}")
+    (mistake,) = result.summary.mistakes
+    restores = 2 * (6 * HOUR + MINUTE) + 121 * log_at(356 * MB)
+    assert abs(mistake.degraded_us - (4 * MINUTE + 33 * SECOND + restores)) <= SOME_READS
+    assert f"| none | {clock(mistake.degraded_us)} |" in PAGE
+    assert result.summary.violations == []
 
 
 def test_without_its_store_gitlab_would_have_lost_everything() -> None:

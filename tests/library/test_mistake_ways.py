@@ -375,3 +375,55 @@ def test_a_question_that_makes_no_sense_is_one_line(
 def test_a_place_without_such_a_way_is_refused(tmp_path: Path, then: str, told: str) -> None:
     with pytest.raises(InputError, match=told):
         outcome(tmp_path, STORE, noticed(then=then))
+
+
+# ---- a restore to a wrong instant
+def misjudged(by: str) -> str:
+    return beside().replace("}}", f", misjudged: {by}}}}}")
+
+
+def test_a_restore_to_a_wrong_instant_is_begun_again(tmp_path: Path) -> None:
+    """Stopped 10 min too late it needs two logs more, 5 min too late one, of 1.1 s each."""
+    once = put_right(outcome(tmp_path, STORE, beside()))
+    result = outcome(tmp_path, STORE, misjudged("[10 min, 5 min]"))
+    three_times = put_right(result)
+    # read of 50 GB at 200 MB/s and a second, 156 logs; the machine is there, and 5 GB are copied once
+    one_restore = 251 * SECOND + 156 * 1_100_000
+    hashed_meanwhile = 3 * SECOND
+    by_hand = once + 2 * one_restore + 3 * 1_100_000
+    assert by_hand <= three_times <= by_hand + hashed_meanwhile
+    wanted = [row.values["stop_before_utc_us"] for row in result.journal.rows("seen.BesideIsWrong")]
+    assert [at - wanted[-1] for at in wanted] == [5 * MIN, 0]
+
+
+@pytest.mark.parametrize("at", ["15:45", "15:50", "15:56"])
+def test_the_manager_may_die_between_two_attempts(tmp_path: Path, at: str) -> None:
+    text = STORE + "manager: {restart_after: 30 s}\n"
+    put_right(
+        outcome(tmp_path, text, misjudged("10 min"), f"{{at: Mon {at}, manager_crash: {{}}}}")
+    )
+
+
+@pytest.mark.parametrize("command", ["CopyBack", "GetServerBeside", "RestoreBeside"])
+def test_the_manager_may_die_before_any_command_of_a_restore_beside(
+    tmp_path: Path, command: str
+) -> None:
+    text = STORE + "manager: {restart_after: 30 s}\n"
+    crash = f"{{at: Mon 15:00, manager_crash: {{before: {command}, nth: 2}}}}"
+    put_right(outcome(tmp_path, text, misjudged("10 min"), crash))
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("then: restore_before, misjudged: 4 min", "goes with then: restore_beside alone"),
+        ("then: restore_beside, lost: 1 GB, misjudged: later", "'later' is not a duration"),
+    ],
+)
+def test_a_wrong_instant_that_makes_no_sense_is_refused(
+    tmp_path: Path, line: str, told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        outcome(
+            tmp_path, STORE, f"{{at: Mon 14:00, mistake: {{database: app, noticed: 1 h, {line}}}}}"
+        )

@@ -25,13 +25,24 @@ NOT_THERE = (60005, "The file is not in the share.")
 
 
 @dataclass(frozen=True, slots=True)
-class CopyingBack:
-    """The copy back to the primary when a database has been restored beside the service.
-    commit: the mistake; all before it are to be there. lost_bytes, cost: what is copied, and how
-    long that takes. given_up: called when the backups do not lead there.
+class StopBeside:
+    """An instant up to which a database is restored beside the service, and the commits before
+    it.
     """
 
-    commit: int
+    utc_us: int
+    commits: int
+
+
+@dataclass(frozen=True, slots=True)
+class CopyingBack:
+    """The copy back to the primary when a database has been restored beside the service.
+    stops: the instants that people try, one after the other; the last is that of the mistake.
+    lost_bytes, cost: what is copied, and how long that takes. given_up: called when the backups do
+    not lead there.
+    """
+
+    stops: list[StopBeside]
     lost_bytes: int
     cost: BackupCost
     given_up: Callable[[], None]
@@ -67,6 +78,7 @@ class BesideHands:
         self._ready_us: dict[int, int] = {}
         self._restores: dict[int, _Restore] = {}
         self._copies: dict[int, CopyingBack] = {}
+        self._wrong: set[int] = set()  # the first of their stops is wrong
         driver.hooks.on_death.append(self._abort_all)
         self.obeyed: Callable[[], None] = lambda: None
         self.refused: Callable[[Any], None] = lambda command: None
@@ -88,6 +100,9 @@ class BesideHands:
         self.obeyed()
         context, index = self._context, self._index[command.database]
         now = context.now_us
+        if index in self._wrong:
+            self._wrong.remove(index)
+            del self._copies[index].stops[0]
         ready_us = self._ready_us.setdefault(
             index, now + self._around.machine_us
         )
@@ -220,8 +235,17 @@ class BesideHands:
         state = engine.state(command.database)
         reading = engine.read_witness(command.database)
         context.witness.copies_back(
-            context.now_us, index, state.fork, reading, copy.commit
+            context.now_us,
+            index,
+            state.fork,
+            reading,
+            copy.stops[0].commits,
         )
+        if len(copy.stops) > 1:
+            self._wrong.add(index)
+            wanted_us = copy.stops[1].utc_us
+            self._driver.soon(e.BesideIsWrong, command.database, wanted_us)
+            return
         if not self._can_write(index):
             self._driver.soon(e.NotCopiedBack, command.database)
             return
@@ -249,7 +273,10 @@ class BesideHands:
             return
         copy = self._copies[index]
         context.note(
-            "truth.copied_back", index, copy.commit, copy.lost_bytes
+            "truth.copied_back",
+            index,
+            copy.stops[0].commits,
+            copy.lost_bytes,
         )
         self._ready_us.pop(index, None)
         self._driver.answer(life, e.CopiedBack, database)
