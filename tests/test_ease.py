@@ -4,6 +4,7 @@ asked for.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from dr_sim.cli.main import main
 from dr_sim.experiments import executor
+from dr_sim.files.output import json_rows
 from dr_sim.screen.progress import part_of
 from tests.at_length import some_or_all
 
@@ -110,6 +112,26 @@ def test_the_bar_goes_on_while_pages_are_drawn() -> None:
         drawing(part)
     assert told == pytest.approx([0.8, 0.9, 1.0])
     assert part_of(None, 0.8, 1.0) is None
+
+
+def test_a_line_of_json_holds_one_item_of_a_list() -> None:
+    alerts = [{"id": 1, "of": ["a", "b"]}, {"id": 2, "of": []}]
+    value = {"name": "ü", "none": {}, "two": {"x": [1, 2], "alerts": alerts}, "last": None}
+    assert json.loads(json_rows(value)) == value
+    assert json_rows(value).splitlines() == [
+        "{",
+        ' "name": "ü",',
+        ' "none": {},',
+        ' "two": {',
+        '  "x": [1, 2],',
+        '  "alerts": [',
+        '   {"id": 1, "of": ["a", "b"]},',
+        '   {"id": 2, "of": []}',
+        "  ]",
+        " },",
+        ' "last": null',
+        "}",
+    ]
 
 
 HEAVY = ("pandas", "matplotlib", "bokeh", "scipy.stats", "distributed", "psycopg", "rich")

@@ -21,8 +21,9 @@ from dr_sim.figures.pictures import exposure_picture, timeline_picture
 from dr_sim.figures.shapes import Area, Label, Picture, Spot, Stroke
 from dr_sim.figures.style import ALERT_MARKS
 from dr_sim.figures.svg import svg_text
-from dr_sim.figures.timeline import MOST_JOINED, Timeline
+from dr_sim.figures.timeline import MOST_JOINED, Timeline, far_apart
 from dr_sim.figures.views import Views, views_of
+from dr_sim.measures.alerts import Alert
 from dr_sim.measures.exposure import Curve
 from dr_sim.measures.whole import Whole
 from dr_sim.monitor.database import BACKUP_OVERDUE, OUT_OF_SYNC
@@ -319,6 +320,34 @@ def test_very_many_logs_are_drawn_to_the_end() -> None:
         frame(15_000 * 300 * 1_000_000, 1),
     )
     assert len(still) == 1  # those of single databases are drawn on the page only
+
+
+def test_of_very_many_alerts_those_close_together_are_drawn_as_one() -> None:
+    """Four a second of one kind about one database for 100 s, two of another, one false."""
+    often = [Alert(k, k * S // 4, "log", 0, 2, "error", 0, "", "") for k in range(400)]
+    other = [Alert(k, k * 50 * S, "log", 1, 2, "error", 0, "", "") for k in range(2)]
+    false = [Alert(0, 7 * S, "log", 0, 2, "error", 0, "", "", false_alarm=True)]
+    every = sorted([*often, *other, *false], key=lambda a: a.time_us)
+    assert far_apart(every, len(every)) == every
+    # a slot of 2 s leaves 50 of the first, of 1 s 100; the others are far apart
+    kept = far_apart(every, 60)
+    assert [a.time_us for a in kept if a in often] == [2 * k * S for k in range(50)]
+    assert all(a in kept for a in (*other, *false)) and len(kept) == 53
+    # fewer than one of each kind about each database cannot be
+    last = far_apart(every, 1)
+    assert {(a.database, a.false_alarm) for a in last} == {(0, False), (1, False), (0, True)}
+    assert len(last) <= 4
+
+
+def test_alerts_of_many_databases_leave_no_holes_where_there_were_none() -> None:
+    """64 databases, an alert of each every second for 1,024 s; 1,024 are drawn."""
+    every = [
+        Alert(0, k * S, "log", d, 2, "error", 0, "", "") for k in range(1024) for d in range(64)
+    ]
+    kept = far_apart(every, 1100)
+    assert len(kept) <= 1100
+    times = sorted({a.time_us for a in kept})
+    assert max(b - a for a, b in pairwise(times)) <= 2 * S
 
 
 def test_a_change_beyond_the_axis_is_told_in_its_row() -> None:

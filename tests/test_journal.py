@@ -321,6 +321,24 @@ def test_a_file_that_is_no_journal_gives_one_clear_line(tmp_path: Path, content:
         journal_file.load(path)
 
 
+def test_a_file_with_damaged_bytes_is_refused_or_read(tmp_path: Path) -> None:
+    """Two hundred bytes are damaged, one after the other. What is read all the same has another
+    digest, which whoever reads a run compares.
+    """
+    landed = BASE[1]
+    path = tmp_path / "journal.parquet"
+    journal = journal_of([(*landed[:-1], f"log {n % 9}") for n in range(300)])
+    journal_file.save(journal, path)
+    content, refused = path.read_bytes(), 0
+    for at in range(4, len(content), len(content) // 200):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
+        try:
+            journal_file.load(path)
+        except InputError:
+            refused += 1
+    assert refused > 50
+
+
 def cast(table: pa.Table, column: str, type_: pa.DataType) -> pa.Table:
     return table.set_column(table.column_names.index(column), column, table[column].cast(type_))
 

@@ -19,7 +19,7 @@ from dr_sim.cli.options import (
 from dr_sim.cli.playing import as_asked, kept, warn_of_overload
 from dr_sim.engines.sides import ENGINES, TIMINGS
 from dr_sim.errors import input_error
-from dr_sim.files.output import json_text, show
+from dr_sim.files.output import json_rows, json_text, show
 
 if TYPE_CHECKING:
     from dr_sim.scenario.model import Scenario
@@ -101,7 +101,7 @@ def _run(a: argparse.Namespace) -> int:
             runs.write_results(result, folder, drawing)
         took = seconds()
     if a.json:
-        shown = json_text(runs.full_summary(result))
+        shown = json_rows(runs.full_summary(result))
     else:
         shown = screen(
             result.summary,

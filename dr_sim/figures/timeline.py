@@ -28,6 +28,7 @@ from dr_sim.figures.charts import (
 )
 from dr_sim.figures.style import ALERT_MARKS
 from dr_sim.figures.views import Views
+from dr_sim.measures.alerts import Alert
 from dr_sim.measures.lag import Backlog, backlog
 from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Tables
@@ -42,6 +43,9 @@ MOST_JOINED = 2_000  # bars of the whole service then, and at least as many per 
 FEWEST_JOINED = 24
 LINK_SLICES = 2_000
 MOST_TEXTS = 1_000  # alerts whose texts are told by hovering; of more only their kind is
+MOST_SIGNS = (
+    30_000  # of alerts; of more those close together are drawn as one
+)
 MOST_ROWS = 16  # of alerts: a row for each database up to here, for each kind of alert beyond
 ALERT_SHAPES = {1: "triangle", 2: "circle", 3: "square"}
 OTHER_SHAPE = "diamond"
@@ -510,9 +514,10 @@ class Timeline:
         names = [
             (self._subject(key) if few else _event(key)) for key in keys
         ]
+        drawn = far_apart(alerts, MOST_SIGNS)
         marks = []
         for event_id in sorted({a.event_id for a in alerts}):
-            chosen = [a for a in alerts if a.event_id == event_id]
+            chosen = [a for a in drawn if a.event_id == event_id]
             items = [
                 [
                     keys.index(a.database if few else event_id),
@@ -548,6 +553,8 @@ class Timeline:
         )
         if not few:
             told += f" They are about {len(databases)} subjects, so they are drawn by kind."
+        if len(drawn) < len(alerts):
+            told += " Those of one kind about one database close together are drawn as one."
         return Chart(
             "alerts",
             "Alerts",
@@ -561,6 +568,30 @@ class Timeline:
             if database < 0
             else self.scenario.databases[database].name
         )
+
+
+def far_apart(alerts: Sequence[Alert], most: int) -> list[Alert]:
+    """Alerts to be drawn, in their order: all where there are at most `most`. Else time is cut into
+    slots of the smallest power of two seconds that leaves no more, and of one kind about one
+    database the first in each slot is drawn. Slots of different databases begin at different
+    instants, so that together they leave no holes. False alerts do not stand for true ones.
+    """
+    slot_us, drawn = 0, list(alerts)
+    databases = 1 + max((alert.database for alert in alerts), default=0)
+    while len(drawn) > most:
+        slot_us = 2 * slot_us or SECOND_US
+        last: dict[tuple[int, int, bool], int] = {}
+        drawn = []
+        for alert in alerts:
+            key = (alert.event_id, alert.database, alert.false_alarm)
+            shift_us = slot_us * max(0, alert.database) // databases
+            slot = (alert.time_us + shift_us) // slot_us
+            if last.get(key) != slot:
+                last[key] = slot
+                drawn.append(alert)
+        if slot_us > 2 * alerts[-1].time_us:
+            break  # all instants of a database are in one slot, or in two
+    return drawn
 
 
 def _together(

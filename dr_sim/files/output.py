@@ -58,6 +58,36 @@ def json_text(value: Any) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False)
 
 
+def json_rows(value: Any, indent: int = 0) -> str:
+    """Return a value as JSON with a line for each entry, and one for each item of a list: of very
+    many items, such as alerts, that takes a fraction of the time and room of `json_text`.
+    """
+    if isinstance(value, dict) and value:
+        ends = "{}"
+        items = [
+            f"{_on_a_line(str(key))}: {json_rows(each, indent + 1)}"
+            for key, each in value.items()
+        ]
+    elif _holds_more(value):
+        ends = "[]"
+        items = [_on_a_line(each) for each in value]
+    else:
+        return _on_a_line(value)
+    inside = "\n" + " " * (indent + 1)
+    body = f",{inside}".join(items)
+    return f"{ends[0]}{inside}{body}\n{' ' * indent}{ends[1]}"
+
+
+_on_a_line = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _holds_more(value: Any) -> bool:
+    """Whether it is a list of more than numbers and texts."""
+    return isinstance(value, list | tuple) and any(
+        isinstance(each, dict | list | tuple) for each in value
+    )
+
+
 def show(text: str) -> None:
     """Print it; a reader who has gone away (| head) changes nothing of what was found, nor of its
     exit code.

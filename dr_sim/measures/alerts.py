@@ -229,16 +229,17 @@ def judge(
     ]
     alerts = [a for a in told if a.time_us >= scenario.measure_from_us]
     quality = AlertQuality(alerts)
+    answers = _answers(told, len(scenario.databases))
     dangers: list[list[tuple[int, int]]] = []
     for database in range(len(scenario.databases)):
         limit = danger_us(scenario, database)
         found, failed_us = _danger(t, scenario, database, limit)
         quality.whole_run += [
-            _episode(scenario, told, database, span, failed_us)
+            _episode(scenario, answers[database], database, span, failed_us)
             for span in found
         ]
         quality.episodes += [
-            _episode(scenario, told, database, span, failed_us)
+            _episode(scenario, answers[database], database, span, failed_us)
             for span in _measured(scenario, found)
         ]
         spans = [(span.onset_us, span.end_us) for span in found]
@@ -261,6 +262,18 @@ def judge(
         alert.false_alarm = _is_false(t, scenario, alert, near)
     quality.episodes.sort(key=lambda e: (e.onset_us, e.database))
     return quality
+
+
+def _answers(told: Sequence[Alert], databases: int) -> list[list[Alert]]:
+    """The alerts that may answer a danger of each database, in their order."""
+    each: list[list[Alert]] = [[] for _ in range(databases)]
+    for alert in told:
+        if alert.event_id in ABOUT_FAILOVER:
+            continue
+        about = each if alert.database < 0 else [each[alert.database]]
+        for those in about:
+            those.append(alert)
+    return each
 
 
 def _is_false(
@@ -481,20 +494,19 @@ def _both(
 
 def _episode(
     scenario: Scenario,
-    alerts: list[Alert],
+    answers: list[Alert],
     database: int,
     span: Span,
     failed_us: int | None,
 ) -> Episode:
+    """answers: the alerts that may be about that database."""
     onset, end = span.onset_us, span.end_us
     due = onset + scenario.danger_grace_us
     answer = next(
         (
-            a
-            for a in alerts
-            if a.database in (database, -1)
-            and span.since_us <= a.time_us <= end
-            and a.event_id not in ABOUT_FAILOVER
+            alert
+            for alert in answers
+            if span.since_us <= alert.time_us <= end
         ),
         None,
     )

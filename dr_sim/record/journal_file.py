@@ -137,7 +137,7 @@ def load(path: Path) -> tuple[Journal, Ints]:
             journal = Journal()
             checks, absent = _ints(file, "check")
             checks[_fill(journal, file) | absent] = -1
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise _unreadable(path, str(error)) from None
     return journal, checks
 
@@ -327,10 +327,14 @@ def _wrong_columns(schema: pa.Schema) -> str:
 
 
 def _column_of(file: pq.ParquetFile, column: str) -> pa.Array | None:
-    """A column of a file; None if it has none of that name."""
+    """A column of a file; None if it has none of that name. Raises ArrowException if it is
+    damaged.
+    """
     if column not in file.schema_arrow.names:
         return None
-    return file.read(columns=[column])[column].combine_chunks()
+    values = file.read(columns=[column])[column].combine_chunks()
+    values.validate(full=True)  # damaged codes would point at no text
+    return values
 
 
 def _ints(file: pq.ParquetFile, column: str) -> tuple[Ints, Ints]:

@@ -20,6 +20,7 @@ from dr_sim.files.making import (
     replace_folder,
     tidy,
 )
+from dr_sim.files.output import json_rows
 from dr_sim.loading import load_scenario
 from dr_sim.measures.legs import Leg, legs_of
 from dr_sim.measures.summary.plain import summary_json
@@ -204,7 +205,7 @@ def write_next_results(
 def _fill(result: Result, folder: Path, drawing: Drawing) -> None:
     resolved = dump_resolved(result.scenario)
     (folder / SCENARIO_FILE).write_text(resolved, encoding="utf-8")
-    summary = _json_text(full_summary(result))
+    summary = json_rows(full_summary(result)) + "\n"
     manifest = {
         "scenario": result.scenario.name,
         "seed": result.scenario.seed,
@@ -222,7 +223,7 @@ def _fill(result: Result, folder: Path, drawing: Drawing) -> None:
         "summary_digest": _digest(summary),
     }
     manifest["seal"] = _seal(manifest)
-    _write_text(folder / MANIFEST_FILE, _json_text(manifest))
+    _write_text(folder / MANIFEST_FILE, json_rows(manifest) + "\n")
     journal_file.save(result.journal, folder / JOURNAL_FILE)
     _write_text(folder / SUMMARY_FILE, summary)
     drawing.done(0.2)
@@ -296,10 +297,6 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "exit_code": verdict.exit_code,
         "lines": lines,
     }
-
-
-def _json_text(content: dict[str, Any]) -> str:
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def _write_text(path: Path, text: str) -> None:
