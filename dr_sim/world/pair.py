@@ -9,35 +9,26 @@ the whole run shares, is in world.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from dr_sim.backups.model import Kind, RestoreState
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.sides import Sides
 from dr_sim.machines import Machine
-from dr_sim.oracle.witness import Witness
-from dr_sim.record.journal import Journal
-from dr_sim.record.kinds import KIND_ID
-from dr_sim.record.pairs import AnyJournal, PairJournal, SharedJournal
+from dr_sim.record.pairs import SharedJournal
 from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
-from dr_sim.scenario.backup_stores import as_the_primary_has_it
-from dr_sim.scenario.model import DatabaseSpec, Scenario, ScriptedEvent
-from dr_sim.scenario.standbys import as_seen_at
 from dr_sim.stores import MemoryStore, Store
-from dr_sim.streams import Streams
 from dr_sim.units import DAY_US
-from dr_sim.world.agenda import Agenda, Class, Entry
+from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.claims import Claims
-from dr_sim.world.clock import Clock
 from dr_sim.world.cloud.service import CloudWorld
 from dr_sim.world.coming_back import ComingBack
-from dr_sim.world.context import Context, WallClock
+from dr_sim.world.context import Context
 from dr_sim.world.directory import Directory
 from dr_sim.world.driver import Driver
 from dr_sim.world.express import ExpressLane
-from dr_sim.world.folder import folders_of
 from dr_sim.world.hands import Hands, Surroundings, place_of
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.left_behind import LeftBehind
@@ -46,8 +37,9 @@ from dr_sim.world.mistakes import MistakesMade
 from dr_sim.world.occurrence import Effect
 from dr_sim.world.outside import Outside
 from dr_sim.world.own_logic import builder
+from dr_sim.world.pair_context import Ground, Roles, context_of
 from dr_sim.world.primary import Primary
-from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
+from dr_sim.world.primary_database import PrimaryDatabase
 from dr_sim.world.primary_losses import PrimaryLosses
 from dr_sim.world.promotion import Promotion
 from dr_sim.world.pruning import RETENTION, Pruning, due_at_primary
@@ -60,51 +52,14 @@ from dr_sim.world.seeding import clear_second_side, seed, take_over
 from dr_sim.world.standby_copies import Break
 from dr_sim.world.store_feed import StoreFeed, feed
 from dr_sim.world.succession import Heir
-from dr_sim.world.together import StreamsAt, Witnesses
+from dr_sim.world.together import Witnesses
 from dr_sim.world.users import Users
 from dr_sim.world.waves import WaveLane
-from dr_sim.world.workload import Before, Workload
 
 Back = Callable[[Any, str, str, Sequence[str]], None]
 """Told of an event by which what was lost is back: its occurrence, 'site' or 'host', the site's
 name ('': the one that was lost last), the machines.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """The ground that all pairs of a run stand on. express: quiet logs may take the lanes."""
-
-    scenario: Scenario
-    agenda: Agenda
-    journal: Journal
-    streams: Streams
-    express: bool
-
-
-@dataclass(slots=True)
-class Roles:
-    """Who is who in a pair. begins_us: from when on users write to that primary; ready_us: when the
-    second side is in place; sides: the engines; heirs: what an earlier pair leaves, by name (None:
-    it is the first pair, and every database is created); events: the scenario's, and after them
-    what goes on from before. rank: the place of this standby in the order of those behind the same
-    primary, 0 is preferred; numbers: of all their pairs, in that order (none: it is the only one).
-    before: by name, what was written to a database before, where one of the copies catches up on
-    that. cloud: the cloud manager, which outlives every failover.
-    """
-
-    number: int
-    primary: str
-    secondary: str
-    sides: Sides
-    begins_us: int = 0
-    ready_us: int = 0
-    heirs: Mapping[str, Heir] | None = None
-    events: list[ScriptedEvent] = field(default_factory=list)
-    cloud: CloudWorld | None = None
-    rank: int = 0
-    numbers: tuple[int, ...] = ()
-    before: Mapping[str, Before] = field(default_factory=dict)
 
 
 class Pair:
@@ -133,85 +88,35 @@ class Pair:
         several = len(roles.numbers) > 1
         heirs: Mapping[str, Heir] = roles.heirs or {}
         agenda, sides = ground.agenda, roles.sides
-        scenario = as_seen_at(
-            ground.scenario,
-            roles.secondary,
-            roles.rank,
-            max(1, len(roles.numbers)),
-        )
-        scenario = as_the_primary_has_it(scenario, ground.scenario)
-        if roles.heirs is not None:
-            scenario = _as_it_goes_on(scenario, roles.number, heirs)
-        self._serving = [
-            i
-            for i, d in enumerate(scenario.databases)
-            if roles.heirs is None or d.name in heirs
-        ]
-        journal: AnyJournal = ground.journal
-        if roles.number:
-            journal = PairJournal(ground.journal, roles.number)
-        names = [d.name for d in scenario.databases]
-        workloads = (
-            lead.context.workloads
-            if lead
-            else [
-                _workload(d, scenario, heirs.get(d.name), roles)
-                for d in scenario.databases
-            ]
-        )
-        acks = [w.ack_instant for w in workloads]
-        folders = folders_of(scenario)
-        primary_shares = [folder.primary_share for folder in folders]
-        secondary_shares = [folder.secondary_share for folder in folders]
-        by_name: list[dict[str, BackupFile]] = [{} for _ in names]
-        self.context: Context = Context(
-            scenario=scenario,
-            agenda=agenda,
-            journal=journal,
-            streams=_streams_at(ground, roles.secondary),
-            witness=Witness(
-                names,
-                _emitter(journal),
-                lambda db, fork, n: acks[db](n),
-                scenario.replay.validate_hash,
-                scenario.engine.postgres_rules,
-            ),
-            primary_files=sides.primary_files,
-            secondary_files=sides.secondary_files,
-            primary_engine=sides.primary,
-            secondary_engine=sides.secondary,
-            workloads=workloads,
-            clock=Clock(journal, scenario.engine.timing == "measured"),
-            by_name=by_name,
-            primary_shares=primary_shares,
-            secondary_shares=secondary_shares,
-            out_of_service=frozenset(range(len(names)))
-            - set(self._serving),
-            primary_wall=lead.context.primary_wall if lead else WallClock(),
+        self.context: Context = context_of(
+            ground, roles, lead.context if lead else None
         )
         context = self.context
+        scenario = context.scenario
+        self._serving = [
+            db
+            for db in range(len(scenario.databases))
+            if db not in context.out_of_service
+        ]
         self.shared: Context = (
             self._share(ground, context) if several else context
         )
-        self.journal = journal
-        self._index = {names[i]: i for i in self._serving}
+        self.journal = context.journal
+        self._index = {scenario.databases[i].name: i for i in self._serving}
         self.mistakes: MistakesMade = (
             lead.mistakes if lead else MistakesMade(self)
         )
         self.effects: list[Effect] = []  # what was to last
-        self._comes: Entry | None = (
-            None  # the second side, that is not in place yet
-        )
+        # the second side, that is not in place yet
+        self._comes: Entry | None = None
         self.retired = False
         self.dismissed = False
         # where somebody stands in the old primary's place after a failover; None: nobody
         self.replaced_by: Roles | None = None
-        self.before: Pair | None = (
-            None  # the pair whose failover has put this one on
-        )
-        self.left_behind: LeftBehind | None = (
-            None  # by earlier pairs, where there are any
-        )
+        # the pair whose failover has put this one on
+        self.before: Pair | None = None
+        # by earlier pairs, where there are any
+        self.left_behind: LeftBehind | None = None
         # who is told that the primary's site is lost
         self.site_lost_hook: Callable[[], None] = lambda: None
         # who is told that what was lost is back: Back (world/coming_back.py)
@@ -226,9 +131,8 @@ class Pair:
             else Primary(self.shared, self._offer_to_all)
         )
         for db in self.primary.databases:
-            if (
-                db.index not in self._serving
-            ):  # no failover brought it online
+            if db.index not in self._serving:
+                # no failover brought it online
                 db.failed, db.writes_until_us = "database", roles.begins_us
         self.secondary = Secondary(
             context,
@@ -749,81 +653,3 @@ class Pair:
 
     def _heard(self, machine: str) -> None:
         self.driver.tell_new(HeartbeatBack, machine)
-
-
-def _streams_at(ground: Ground, place: str) -> Streams:
-    """Return the draws of a place. The first standby's, and the primary's, are as if there were no
-    other.
-    """
-    others = [spec.name for spec in ground.scenario.standbys[1:]]
-    return (
-        StreamsAt(ground.streams, place)
-        if place in others
-        else ground.streams
-    )
-
-
-def _as_it_goes_on(
-    scenario: Scenario, number: int, heirs: Mapping[str, Heir]
-) -> Scenario:
-    """Return the scenario of a later pair: the databases in service are seeded if their copy goes
-    on with the primary's logs.
-    """
-
-    def goes_on(database: DatabaseSpec) -> DatabaseSpec:
-        heir = heirs.get(database.name)
-        return replace(
-            database, seeded=heir is not None and heir.copy is not None
-        )
-
-    databases = tuple(goes_on(d) for d in scenario.databases)
-    return replace(scenario, leg_no=number + 1, databases=databases)
-
-
-def _workload(
-    database: DatabaseSpec,
-    scenario: Scenario,
-    heir: Heir | None,
-    roles: Roles,
-) -> Workload:
-    if heir is None:
-        return Workload(database, scenario)
-    of = heir.lineage
-    return Workload(
-        database,
-        scenario,
-        of.commits,
-        of.lsn - FIRST_LSN,
-        roles.begins_us,
-        roles.before.get(database.name),
-    )
-
-
-def _emitter(
-    journal: AnyJournal,
-) -> Callable[[str, int, int, tuple[Any, ...]], None]:
-    """Return the function that writes the witness's records into the journal."""
-    survivable, append, texts = (
-        KIND_ID["truth.survivable"],
-        journal.append,
-        journal.texts,
-    )
-
-    def emit(
-        kind_name: str, time_us: int, database: int, values: tuple[Any, ...]
-    ) -> None:
-        if kind_name == "truth.survivable":
-            cls, fork, commits, lacking_us = values
-            append(
-                survivable,
-                time_us,
-                database,
-                texts[cls],
-                fork,
-                commits,
-                lacking_us,
-            )
-        else:
-            journal.note(kind_name, time_us, database, *values)
-
-    return emit

@@ -15,7 +15,7 @@ from dr_sim.world.context import Context
 from dr_sim.world.primary import Primary
 from dr_sim.world.reach import Reach
 from dr_sim.world.remote import Remote
-from dr_sim.world.secondary import StopAt
+from dr_sim.world.secondary_work import StopAt
 from dr_sim.world.users import Users
 
 Online = tuple[int, str, int, int]

@@ -1,5 +1,5 @@
-"""The secondary: files land, and are hashed, copied and restored. Hashing, copying and restoring
-share its disk. Restores share the redo workers, and a database has one restore at a time. A restore
+"""The secondary: files land, are validated (validation.py), copied and restored. All of that shares
+its disk. Restores share the redo workers, and a database has one restore at a time. A restore
 reads a working copy (restore_folder.py), which its worker makes first if no earlier attempt has
 left one.
 """
@@ -8,27 +8,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.backups.model import Kind, RestoreState
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.own_errors import refusal as own_refusal
 from dr_sim.engines.port import EngineError, RestoreOp
 from dr_sim.oracle.witnessed import HandOver
 from dr_sim.record.kinds import KIND_ID
-from dr_sim.scenario.model import BackupCost
 from dr_sim.units import MINUTE_US
-from dr_sim.world.agenda import Class, Entry
+from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import DoneRestore, pace
 from dr_sim.world.context import Context
 from dr_sim.world.readers import StandbyReaders
 from dr_sim.world.restore_folder import RestoreFolder
+from dr_sim.world.secondary_work import NOT_THERE, StopAt, Work
 from dr_sim.world.setup import SetUp
-from dr_sim.world.sharing import Flow, SharedRate
+from dr_sim.world.sharing import SharedRate
 from dr_sim.world.standby_copies import DATA_DISK, Break, StandbyCopies
+from dr_sim.world.validation import Validation
 from dr_sim.world.volume import Volume
 
 if TYPE_CHECKING:
@@ -38,11 +37,6 @@ _LANDED = KIND_ID["truth.landed"]
 _RESTORED = KIND_ID["truth.restored"]
 SHARE = "//secondary/landing"  # where no folder says otherwise
 GONE = (60028, "The database is not there any more.")
-NOT_THERE = (60005, "The file is not in the share.")
-OTHER_PROPERTIES = (
-    "The size and the time of last write of the file are not those that the primary's share "
-    "lists for it."
-)
 CHANGED = (
     60029,
     "The file was written again after it was validated; it is not handed over before it "
@@ -52,64 +46,6 @@ NO_ROOM = (
     60007,
     "There is no room in the restore folder for a working copy of the file.",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class StopAt:
-    """The place where a restore of a log stops: the database then holds that many commits, up to
-    that LSN. at_us: the instant.
-    """
-
-    commits: int
-    lsn: int
-    at_us: int
-
-
-class Work:
-    """A hash or a restore under way, or waiting for a worker. done(work, ...) is called with the
-    outcome; incarnation is that of the recovery manager that asked for it. A restore whose op is
-    None has not been handed over: it is being copied.
-    """
-
-    __slots__ = (
-        "begun_us",
-        "claimed_bytes",
-        "content",
-        "done",
-        "entry",
-        "file",
-        "flow",
-        "incarnation",
-        "lacks",
-        "landings",
-        "op",
-        "replace",
-        "stop",
-    )
-
-    def __init__(
-        self,
-        file: BackupFile,
-        incarnation: int,
-        done: Callable[..., None],
-        replace: bool = False,
-        stop: StopAt | None = None,
-    ) -> None:
-        self.file = file
-        # the backup that was read, whatever lands under its name meanwhile
-        self.content = file.content
-        self.landings = file.landings
-        self.incarnation = incarnation
-        self.done = done
-        self.replace = replace
-        self.stop = stop
-        self.op: RestoreOp | None = None
-        self.begun_us = -1  # when a worker took it up
-        self.flow: Flow | None = None
-        self.entry: Entry | None = None
-        self.claimed_bytes = 0  # of the data disk, for the restore
-        # why there was no room: bytes required, free, of the old copy
-        self.lacks: tuple[int, int, int] | None = None
 
 
 class Secondary:
@@ -125,14 +61,12 @@ class Secondary:
             Class.DISK,
             context.clock.disk(self._spec.disk_bytes_s),
         )
+        self.validation = Validation(context, self.disk)
         self.share = Volume(self._spec.share_capacity_bytes)
         self.data = Volume(self._spec.data_capacity_bytes)
         self.copies = StandbyCopies(context, self.data)
         self._workers = context.scenario.replay.workers
-        self._hash = context.scenario.replay.validate_hash
-        self._properties = context.scenario.replay.validate_properties
         self._restoring: dict[int, Work] = {}
-        self._hashing: list[Work] = []
         self._waiting: deque[Work] = deque()
         self._attempts_in_store = attempts_in_store
         self.restore_folder = RestoreFolder(
@@ -145,12 +79,10 @@ class Secondary:
         self.slowness: list[Callable[[str, int], int]] = []
         self.readers = StandbyReaders(context)
         self.set_up = SetUp(context)
-        self.jobs_off: list[
-            int
-        ] = []  # databases whose restore job does not run: no restore begins
-        self._held: list[
-            Work
-        ] = []  # restores that the job would have begun
+        # databases whose restore job does not run: no restore begins
+        self.jobs_off: list[int] = []
+        # restores that the job would have begun
+        self._held: list[Work] = []
         self._by_hand = False  # a failover restores by its own script
         # a full of that database has been restored
         self.full_hook: Callable[[int], None] = lambda database: None
@@ -213,89 +145,6 @@ class Secondary:
             self.share.remove(file.nominal_bytes)
             delete(at(file))
             self.restore_folder.drop(file)
-
-    # ---- validation
-    def validate(
-        self,
-        file: BackupFile,
-        incarnation: int,
-        done: Callable[[Work, str, BackupHeader | None, int, str], None],
-    ) -> None:
-        """Read and hash the file; done(work, outcome, header, error number, error text), outcome
-        'ok' if it passed.
-
-        Without validation nothing but the header is read, which takes no time.
-        """
-        work = Work(file, incarnation, done)
-        self._hashing.append(work)
-        size = (
-            file.content.nominal_bytes
-            if file.at_secondary and self._hash
-            else 0
-        )
-        cost = BackupCost(0, self._spec.hash_bytes_s)
-        clock, now = self._context.clock, self._context.now_us
-        if clock.measured and self._hash:
-            _, took_us = clock.time(lambda: self._look(file))
-            clock.note(now, file.database, file.number, "hash", took_us)
-            cost = pace(size, took_us)
-        work.flow = self.disk.start(
-            file.database,
-            size,
-            cost.rate_bytes_s,
-            self._hashed,
-            work,
-            0,
-            cost.fixed_us,
-        )
-
-    def _look(self, file: BackupFile) -> None:
-        """Do validation's work on a file, only for the time that it takes."""
-        path = self._context.at_secondary(file)
-        with suppress(KeyError, EngineError):
-            file.content.agrees(self._context.secondary_files.read(path))
-            self._context.secondary_engine.read_header(path)
-
-    def _hashed(self, work: Work) -> None:
-        self._hashing.remove(work)
-        file = work.file
-        path = self._context.at_secondary(file)
-        try:
-            data = self._context.secondary_files.read(path)
-        except KeyError:
-            work.done(work, "missing", None, *NOT_THERE)
-            return
-        content = file.content
-        if content.made is None:
-            work.done(
-                work,
-                "no_manifest",
-                None,
-                60003,
-                "The backup has no manifest: it was cut off while it was being made.",
-            )
-        elif self._hash and not content.agrees(data):
-            work.done(
-                work,
-                "hash_mismatch",
-                None,
-                60001,
-                "The hash of the file is not the one in its manifest.",
-            )
-        elif self._properties and content.properties != file.properties:
-            work.done(
-                work, "properties_mismatch", None, 60002, OTHER_PROPERTIES
-            )
-        else:
-            try:
-                header = self._context.secondary_engine.read_header(path)
-            except EngineError as error:
-                work.done(
-                    work, "hash_mismatch", None, error.number, error.text
-                )
-                return
-            file.validated = True
-            work.done(work, "ok", header, 0, "")
 
     # ---- restore
     def restore(
@@ -560,7 +409,7 @@ class Secondary:
     def idle(self) -> bool:
         return not (
             self._restoring
-            or self._hashing
+            or self.validation.under_way
             or self._waiting
             or self.readers
             or self.jobs_off
@@ -744,10 +593,7 @@ class Secondary:
         self._waiting.clear()
         self.readers.admit_all()
         self._held.clear()
-        for work in self._hashing:
-            if work.flow is not None:
-                self.disk.stop(work.flow)
-        self._hashing.clear()
+        self.validation.abort_all()
         for work in list(self._restoring.values()):
             left = 0
             if work.entry is not None:

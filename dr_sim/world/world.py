@@ -47,7 +47,8 @@ from dr_sim.world.lasting import Waiting, felt, not_felt, what_lasts
 from dr_sim.world.left_behind import LeftBehind
 from dr_sim.world.link import Link
 from dr_sim.world.occurrence import Occurrence
-from dr_sim.world.pair import Ground, Pair, Roles
+from dr_sim.world.pair import Pair
+from dr_sim.world.pair_context import Ground, Roles
 from dr_sim.world.primary import Primary
 from dr_sim.world.promotion import Promotion
 from dr_sim.world.replication import Replication

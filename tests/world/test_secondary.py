@@ -155,7 +155,7 @@ def test_outcomes_of_validation(event: str, outcome: str, number: int) -> None:
 
 def validated(built: World, told: list[Any]) -> None:
     """Have the newest file hashed beside the manager's own asking; `told` is how that ended."""
-    built.secondary.validate(
+    built.secondary.validation.begin(
         built.pair.files_at("secondary", 0)[-1], 1, lambda work, *what: told.append(what)
     )
 

@@ -19,7 +19,8 @@ from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.primary_database import FIRST_LSN
 from dr_sim.world.promotion import Online, Promotion
 from dr_sim.world.pruning import RETENTION
-from dr_sim.world.secondary import Secondary, StopAt, Work
+from dr_sim.world.secondary import Secondary
+from dr_sim.world.secondary_work import StopAt, Work
 
 _NOT_THERE = (60005, "The file is not in the share.")
 
@@ -94,7 +95,7 @@ class StandbyHands:
                 *_NOT_THERE,
             )
             return
-        self._secondary.validate(
+        self._secondary.validation.begin(
             file, self._driver.incarnation, self._validated
         )
 
