@@ -18,6 +18,7 @@ from dr_sim.experiments.usual_change import UsualChange, step
 from dr_sim.scenario.copies import COPIES
 from dr_sim.scenario.model import DatabaseSpec, Scenario, Schedule
 from dr_sim.scenario.sources import read_tree
+from dr_sim.scenario.standbys import several
 from dr_sim.scenario.tree import Node
 from dr_sim.units import (
     DAY_US,
@@ -100,6 +101,7 @@ def usual_changes(
         *_no_delay(file),
         *_longer_retention(file),
         *_automatic(scenario),
+        *_by_policy(scenario),
         *one_more_copy(path, scenario, overrides),
     ]
 
@@ -254,3 +256,15 @@ def _automatic(scenario: Scenario) -> Iterator[UsualChange]:
         yield UsualChange(
             "failover without asking a person", ("failover.mode=automatic",)
         )
+
+
+def _by_policy(scenario: Scenario) -> Iterator[UsualChange]:
+    """Have what each of several copies offers say which takes over, not their order."""
+    if not several(scenario):
+        return
+    for policy, name in (
+        ("least_loss", "the copy that loses least takes over"),
+        ("fastest", "the fastest copy takes over"),
+    ):
+        if scenario.failover.choose.policy != policy:
+            yield UsualChange(name, (f"failover.choose={policy}",))

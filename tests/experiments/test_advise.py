@@ -303,6 +303,19 @@ def test_a_last_way_that_closes_is_met_by_one_more_standby() -> None:
     assert line.value == 1  # near and the vault are gone
 
 
+def test_a_policy_that_chooses_is_tried_where_there_are_several_copies() -> None:
+    """least_loss.yaml says by hand: in their order near takes over, and 2 h 07 are lost."""
+    path = NARROW.parents[1] / "copies/least_loss.yaml"
+    found = asked(path, "failover.choose=preferred")
+    assert not found.base.met
+    assert found.smallest is not None
+    assert found.smallest.sets == ["failover.choose=least_loss"]
+    tried = {name for each in found.alone for name in each.sets}
+    assert "failover.choose=fastest" in tried
+    names = [c.sets for c in usual_changes(path, load_scenario(path))]
+    assert ("failover.choose=least_loss",) not in names  # it is so already
+
+
 # ---- after a run
 def test_a_run_that_misses_its_sla_names_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
