@@ -47,6 +47,7 @@ from dr_sim.record import frames
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Replications, Scenario
 from dr_sim.screen.progress import progress_bar
+from dr_sim.words import counted
 from dr_sim.world.own_logic import Factory, with_manager
 from dr_sim.world.play import play
 
@@ -70,7 +71,7 @@ class Run:
     def __repr__(self) -> str:
         of = self.scenario
         return (
-            f"Run({of.name}, seed {of.seed}, {len(self.summary.failovers)} failovers, "
+            f"Run({of.name}, seed {of.seed}, {counted(len(self.summary.failovers), 'failover')}, "
             f"{self.verdict.outcome.name if of.sla else 'no SLA'})"
         )
 

@@ -98,9 +98,9 @@ def test_words() -> None:
     assert [sign(Interval(0, *x)) for x in ((1, 2), (-2, -1), (-1, 1))] == [
         "more",
         "less",
-        "no telling",
+        "no sure difference",
     ]
     assert compared(Interval(130, 125, 140)) == "2.17 min more (95 %: 2.08 to 2.33 min)"
     assert compared(Interval(-2e9, -3e9, -1e9), size) == "2 GB less (95 %: 1 to 3 GB)"
     assert compared(Interval(0, 0, 0)) == "the same in every run"
-    assert compared(Interval(5, -1, 9)) == "no telling, 5 s (95 %: -1 to 9 s)"
+    assert compared(Interval(5, -1, 9)) == "no sure difference: 5 s (95 %: -1 to 9 s)"

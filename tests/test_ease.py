@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from dr_sim.cli.help import next_step
 from dr_sim.cli.main import main
 from dr_sim.experiments import executor
-from dr_sim.files.output import json_rows
+from dr_sim.files.output import argument, json_rows
 from dr_sim.screen.progress import part_of
 from tests.at_length import some_or_all
 
@@ -132,6 +133,20 @@ def test_a_line_of_json_holds_one_item_of_a_list() -> None:
         ' "last": null',
         "}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("scenarios/mine-2.yaml", "scenarios/mine-2.yaml"),
+        ("Sicherung Müller/mein szenario.yaml", '"Sicherung Müller/mein szenario.yaml"'),
+        (r"D:\Backup\mine.yaml", r'"D:\Backup\mine.yaml"'),
+        ("for $5.yaml", "'for $5.yaml'"),
+    ],
+)
+def test_a_command_that_people_copy_names_its_file_whole(path: str, shown: str) -> None:
+    assert argument(path) == shown
+    assert next_step(Path(path)).endswith(f"dr-sim run {shown}")
 
 
 HEAVY = ("pandas", "matplotlib", "bokeh", "scipy.stats", "distributed", "psycopg", "rich")

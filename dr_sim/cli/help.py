@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from dr_sim.files.output import argument
+
 WIDTH = 80
 EXIT_CODES = {
     0: "done; the SLA is met, or none is given",
@@ -343,7 +345,7 @@ class Parser(argparse.ArgumentParser):
 
 def next_step(scenario: Path) -> str:
     """Return what an import leaves to do."""
-    return f"{scenario}: put right what is marked 'guessed', then: dr-sim run {scenario}"
+    return f"{scenario}: put right what is marked 'guessed', then: dr-sim run {argument(scenario)}"
 
 
 def unknown_options(

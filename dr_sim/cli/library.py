@@ -10,7 +10,7 @@ from typing import Any
 
 from dr_sim.cli.reference import unknown, wrapped
 from dr_sim.errors import input_error
-from dr_sim.files.output import show, write_together
+from dr_sim.files.output import argument, show, write_together
 
 
 def add_library(commands: Any) -> None:
@@ -167,7 +167,6 @@ def _copy(folder: Path, files: dict[str, Path]) -> int:
     write_together(
         {folder / name: path.read_bytes() for name, path in files.items()}
     )
-    show(
-        f"{folder}/  {len(files)} files; now: dr-sim run {folder / 'scenarios/quickstart.yaml'}"
-    )
+    first = argument(folder / "scenarios/quickstart.yaml")
+    show(f"{folder}/  {len(files)} files; now: dr-sim run {first}")
     return 0

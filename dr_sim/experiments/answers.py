@@ -83,10 +83,10 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 # ---- words
 def sign(difference: Interval) -> str:
-    """Return the sign of b - a: 'more', 'less', or 'no telling' where 0 is in the interval."""
+    """Return the sign of b - a: 'more', 'less', or 'no sure difference' where it may be 0."""
     if difference.low > 0:
         return "more"
-    return "less" if difference.high < 0 else "no telling"
+    return "less" if difference.high < 0 else "no sure difference"
 
 
 def seconds(value: float) -> str:
@@ -128,13 +128,15 @@ def compared(
     difference: Interval, words: Any = seconds, confidence: float = 0.95
 ) -> str:
     """A paired difference: '13.1 min more (95 %: ...)', '11 GB less (95 %: ...)', 'the same in
-    every run', 'no telling, ...'.
+    every run', 'no sure difference: ...'.
     """
     if difference.low == difference.high == 0:
         return "the same in every run"
     told = sign(difference)
-    if told == "no telling":
-        return f"no telling, {within(difference, words, confidence)}"
+    if told == "no sure difference":
+        return (
+            f"no sure difference: {within(difference, words, confidence)}"
+        )
     if told == "less":
         difference = Interval(
             -difference.estimate, -difference.high, -difference.low

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from dr_sim.errors import input_error
@@ -51,6 +52,16 @@ def printable(text: str) -> str:
         return found if len(found) > 1 else ascii(found)[1:-1]
 
     return _CONTROL.sub(shown, text)
+
+
+def argument(path: object) -> str:
+    """A path as an argument of a command that people copy: in double quotes where it needs them,
+    which cmd, PowerShell and the shells of Unix read alike.
+    """
+    text = str(path)
+    if quote(text) == text or any(char in text for char in '"$`!'):
+        return quote(text)
+    return f'"{text}"'
 
 
 def json_text(value: Any) -> str:

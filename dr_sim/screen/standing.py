@@ -7,8 +7,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from shlex import quote
 
+from dr_sim.files.output import argument
 from dr_sim.measures.standing import (
     CauseRemedy,
     longest_phase,
@@ -83,7 +83,7 @@ def how_to_meet(
     """
     if Outcome.FAIL not in outcomes:
         return []
-    command = f"dr-sim advise {quote(file)}"
+    command = f"dr-sim advise {argument(file)}"
     if runs > 1:
         command += f" --replications {runs}"
     return [f"`{command}` tells which changes would meet the SLA."]
