@@ -202,7 +202,7 @@ def dropped(results: Sequence[Result]) -> str:
         f"**{'Yes' if gone else 'No'}: the table is {'there' if gone else 'gone'} again after "
         f"{shown(failover.outage_us)}.** What was written after the mistake is lost: "
         f"{shown(failover.data_loss_us)}. Without the delay the standby would have dropped the "
-        f"table, too."
+        f"table, too. Restored [beside the service](mistakes.md) nothing is lost."
     )
 
 

@@ -427,3 +427,17 @@ def test_a_wrong_instant_that_makes_no_sense_is_refused(
         outcome(
             tmp_path, STORE, f"{{at: Mon 14:00, mistake: {{database: app, noticed: 1 h, {line}}}}}"
         )
+
+
+# ---- noticed late
+@pytest.mark.parametrize(("kept", "leads_back"), [("1 day", False), ("4 days", True)])
+def test_what_is_noticed_late_needs_backups_that_are_kept(
+    tmp_path: Path, kept: str, leads_back: bool
+) -> None:
+    """After 60 h a store that keeps a day has no full of before the first wrong row."""
+    text = STORE.replace("machine: 10 min", f"machine: 10 min, retention: {kept}")
+    result = outcome(tmp_path, text.replace("1 day", "4 days", 1), beside(after="60 h"))
+    (mistake,) = summary_json(result.summary)["mistakes"]
+    assert (mistake["right_us"] is not None) == leads_back
+    refused = [order["reason"] for order in summary_json(result.summary)["orders_refused"]]
+    assert any("no whole full" in reason for reason in refused) != leads_back
