@@ -10,10 +10,15 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 DRAWS = 400
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 def slope_interval(
@@ -25,40 +30,70 @@ def slope_interval(
     points: (bytes, us) of each restore; fixed_us, slope_us: the line through them. A line through
     zero stays one.
     """
-    size = np.array([float(b) for b, _ in points])
-    took = np.array([float(us) for _, us in points])
-    expected = np.maximum(fixed_us + slope_us * size, 1.0)
-    if fixed_us > 0:
-        first, second = np.triu_indices(len(points), 1)
-    else:
-        first = second = np.flatnonzero(size)
-    apart = size[second] - size[first] if fixed_us > 0 else size[first]
-    differ = np.flatnonzero(apart)
-    first, second, apart = first[differ], second[differ], apart[differ]
-    slope = (
-        (took[second] - took[first]) if fixed_us > 0 else took[first]
-    ) / apart
-    weight = np.abs(apart) / np.hypot(expected[first], expected[second])
-    by_slope = np.argsort(slope, kind="stable")
-    first, second, slope, weight = (
-        first[by_slope],
-        second[by_slope],
-        slope[by_slope],
-        weight[by_slope],
-    )
-    draw, found = random.Random("slope_interval"), []
+    slopes = _slopes(points, fixed_us, slope_us)
+    draw = random.Random("slope_interval")
+    found = []
     for _ in range(DRAWS):
         times = Counter(draw.choices(range(len(points)), k=len(points)))
         counts = np.array([float(times[n]) for n in range(len(points))])
-        mass = np.cumsum(
-            weight
-            * (
-                counts[first] * counts[second]
-                if fixed_us > 0
-                else counts[first]
-            )
-        )
-        if mass[-1] > 0:
-            found.append(float(slope[np.searchsorted(mass, mass[-1] / 2)]))
+        median = slopes.median(counts)
+        if median is not None:
+            found.append(median)
     found.sort()
-    return found[len(found) // 40], found[-1 - len(found) // 40]
+    outside = len(found) // 40
+    return found[outside], found[-1 - outside]
+
+
+@dataclass(frozen=True, slots=True)
+class _Slopes:
+    """Slopes in ascending order, each with its weight, and the points that it leads through: two,
+    or one where all lines lead through zero (second is None).
+    """
+
+    slope: Floats
+    weight: Floats
+    first: Ints
+    second: Ints | None
+
+    def median(self, counts: Floats) -> float | None:
+        """Return the weighted median; None if nothing has weight. counts: how often each point was
+        drawn.
+        """
+        drawn = counts[self.first]
+        if self.second is not None:
+            drawn = drawn * counts[self.second]
+        mass = np.cumsum(self.weight * drawn)
+        if mass[-1] <= 0:
+            return None
+        return float(self.slope[np.searchsorted(mass, mass[-1] / 2)])
+
+
+def _slopes(
+    points: Sequence[tuple[int, int]], fixed_us: float, slope_us: float
+) -> _Slopes:
+    """Return all slopes between two points, or between zero and a point if nothing is fixed."""
+    size = np.array([float(b) for b, _ in points])
+    took = np.array([float(us) for _, us in points])
+    expected = np.maximum(fixed_us + slope_us * size, 1.0)
+    through_zero = not fixed_us > 0
+    if through_zero:
+        first = second = np.flatnonzero(size)
+        apart = size[first]
+        rise = took[first]
+    else:
+        first, second = np.triu_indices(len(points), 1)
+        apart = size[second] - size[first]
+        rise = took[second] - took[first]
+    differ = np.flatnonzero(apart)
+    slope = rise[differ] / apart[differ]
+    first = first[differ]
+    second = second[differ]
+    spread = np.hypot(expected[first], expected[second])
+    weight = np.abs(apart[differ]) / spread
+    order = np.argsort(slope, kind="stable")
+    return _Slopes(
+        slope[order],
+        weight[order],
+        first[order],
+        None if through_zero else second[order],
+    )

@@ -14,6 +14,7 @@ from dr_sim.measures.tables import (
     Ints,
     Record,
     Tables,
+    first_of,
     pick,
     run_end_us,
     tables,
@@ -91,7 +92,9 @@ def _first_lacking(t: Tables, database: int, commits: Ints) -> Ints:
     no record has it.
     """
     rows = t.of("truth.survivable", database)
-    return _look_up(rows["commits"], rows["lacking_us"], commits)
+    return first_of(
+        rows["commits"], rows["lacking_us"], commits, UNKNOWN_US
+    )
 
 
 def _as_of(t: Tables, database: int, files: Ints) -> Ints:
@@ -104,22 +107,7 @@ def _as_of(t: Tables, database: int, files: Ints) -> Ints:
     others = pick(finished, finished["kind"] != Kind.LOG)
     number = np.concatenate((logs["file"], others["file"]))
     instant = np.concatenate((logs["time_us"], others["time_us"]))
-    return _look_up(number, instant, files)
-
-
-def _look_up(keys: Ints, values: Ints, wanted: Ints) -> Ints:
-    """Return for each wanted key its value, an instant; UNKNOWN_US if there is none, the first if
-    there are several.
-    """
-    if not len(keys):
-        return np.full(len(wanted), UNKNOWN_US, np.int64)
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    values = values[order]
-    place = np.searchsorted(keys, wanted)
-    place = np.minimum(place, len(keys) - 1)
-    found = keys[place] == wanted
-    return np.where(found, values[place], UNKNOWN_US)
+    return first_of(number, instant, files, UNKNOWN_US)
 
 
 @dataclass(slots=True)
@@ -168,8 +156,7 @@ def _landed_us(t: Tables, database: int, logs: Ints) -> Ints:
     landed = pick(
         landed, (landed["kind"] == Kind.LOG) & (landed["intact"] == 1)
     )
-    at_us = _look_up(landed["file"], landed["time_us"], logs)
-    return np.where(at_us == UNKNOWN_US, NEVER_US, at_us)
+    return first_of(landed["file"], landed["time_us"], logs, NEVER_US)
 
 
 def _passed_us(t: Tables, database: int, lsns: Ints) -> Ints:
