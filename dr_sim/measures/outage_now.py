@@ -100,7 +100,8 @@ def outage_if_now(
             parts = _without_copies(t, scenario)
             share = fetched_from_share(t, scenario, database, parts)
     found = [
-        _of_life(life, way, min(end, life.end_us), share) for life in lives
+        curve_of_life(life, way, min(end, life.end_us), share)
+        for life in lives
     ]
     return joined_falling(found)
 
@@ -137,7 +138,7 @@ def outage_at(curve: Falling, scenario: Scenario, t_us: int) -> int:
     )
 
 
-def _of_life(
+def curve_of_life(
     life: Life, way: Way, end_us: int, share: Fetched | None = None
 ) -> Falling:
     """share: what the primary's share holds, where that is left."""
@@ -403,20 +404,31 @@ def outage_of_service(
             found if all_of_it is None else [*found, all_of_it]
         )
     if len(found) > workers:
-        found.append(_shared(t, scenario, way_over(t, scenario, usual)))
+        all_lives = [
+            lives_of(t, scenario, i) for i in databases_of(scenario)
+        ]
+        way = way_over(t, scenario, usual)
+        found.append(shared_by_workers(t, scenario, way, all_lives))
     return worst_falling(found)
 
 
-def _shared(t: Tables, scenario: Scenario, way: Way) -> Falling:
+def databases_of(scenario: Scenario) -> range:
+    return range(len(scenario.databases))
+
+
+def shared_by_workers(
+    t: Tables,
+    scenario: Scenario,
+    way: Way,
+    all_lives: Sequence[Sequence[Life]],
+) -> Falling:
     """The sum of what waits in all databases, as steps, done by all workers at once. What is held
     back until the drain begins comes after all that goes on by itself.
     """
-    end = min(
-        up_until_us(t, scenario, i) for i in range(len(scenario.databases))
-    )
+    end = min(up_until_us(t, scenario, i) for i in databases_of(scenario))
     prompt, held = _Steps(), _Steps()
-    for i in range(len(scenario.databases)):
-        for life in lives_of(t, scenario, i):
+    for lives in all_lives:
+        for life in lives:
             jobs = life.jobs
             long = (jobs.done_us - jobs.landed_us > way.shortest_us) & (
                 jobs.landed_us < end

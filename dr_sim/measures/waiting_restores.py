@@ -247,7 +247,7 @@ def _timed(
     there = at < len(reached)
     row = np.minimum(at, max(0, len(reached) - 1))
     done = np.full(len(at), NEVER_US, np.int64)
-    begun, takes = done.copy(), _cost_us(scenario, files)
+    begun, takes = done.copy(), cost_us(scenario, files)
     if len(reached):
         done[there] = restored["time_us"][row[there]]
         own = there & (restored["file"][row] == files["file"])
@@ -296,7 +296,7 @@ def _timed(
         * _ALL_PPM
         // Slowness.of(t, scenario).at(np.minimum(begun, NEVER_US - 1))
     )
-    plain = np.where(there, plain, _cost_us(scenario, files))
+    plain = np.where(there, plain, cost_us(scenario, files))
     return Jobs(
         landed,
         begun,
@@ -425,7 +425,7 @@ def _job_off(
     return spans
 
 
-def _cost_us(scenario: Scenario, files: dict[str, Ints]) -> Ints:
+def cost_us(scenario: Scenario, files: dict[str, Ints]) -> Ints:
     """Return what each restore costs by its kind and size."""
     spec = scenario.secondary
     takes = np.zeros(len(files["file"]), np.int64)

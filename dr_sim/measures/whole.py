@@ -29,12 +29,16 @@ from dr_sim.measures.exposure import (
     true_exposure,
     worst,
 )
-from dr_sim.measures.falling import Falling, joined_falling
+from dr_sim.measures.falling import Falling, joined_falling, no_curve
 from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.legs import Leg, legs_of
 from dr_sim.measures.outage_now import outage_if_now, outage_of_service
 from dr_sim.measures.outcome import FailoverOutcome
 from dr_sim.measures.reported import reported_exposure
+from dr_sim.measures.reported_outage import (
+    reported_outage,
+    reported_outage_of_service,
+)
 from dr_sim.measures.tables import (
     Tables,
     restored_of_primary_us,
@@ -195,21 +199,55 @@ class Whole:
             )
             for leg in self.legs
         ]
-        alone = self._never_again((database, tenant))
-        if alone.duration_us:
-            stop = alone.stops_us()
-            found.append(
-                Falling(
-                    alone.start_us,
-                    stop,
-                    np.full(len(stop), NO_WAY_US, np.int64),
-                    np.zeros(len(stop), np.int64),
-                )
-            )
+        found.append(self._no_way_again((database, tenant)))
         whole = joined_falling(found)
         if self.scenario.cloud is None:
             return whole
         return cloud.raised(whole, self.provision_if_now(failure_class))
+
+    def reported_outage(
+        self, database: str = "", tenant: str = ""
+    ) -> Falling:
+        """Return what the recovery managers believe it to be, of the loss of the site. Where there
+        is no second side, everybody knows that; what a cloud manager has to do is known, too.
+        """
+        of = (database, tenant)
+        found = [
+            self._believed_in(leg, of).shifted(leg.begins_us)
+            for leg in self.legs
+        ]
+        found.append(self._no_way_again(of))
+        whole = joined_falling(found)
+        if self.scenario.cloud is None:
+            return whole
+        return cloud.raised(whole, self.provision_if_now())
+
+    def _believed_in(self, leg: Leg, of: tuple[str, str]) -> Falling:
+        """By the best standby at each instant."""
+        found = []
+        for one, t in self.at(leg):
+            curves = [
+                reported_outage(t, one.scenario, i)
+                for i in _databases(one.scenario, of)
+            ]
+            found.append(
+                reported_outage_of_service(t, one.scenario, curves)
+            )
+        known = [curve for curve in found if len(curve.start_us)]
+        return best_falling(known[0], known[1:]) if known else no_curve()
+
+    def _no_way_again(self, of: tuple[str, str]) -> Falling:
+        """From the last promotion to the end of the run, where no leg follows it: no way over."""
+        alone = self._never_again(of)
+        if not alone.duration_us:
+            return no_curve()
+        stop = alone.stops_us()
+        return Falling(
+            alone.start_us,
+            stop,
+            np.full(len(stop), NO_WAY_US, np.int64),
+            np.zeros(len(stop), np.int64),
+        )
 
     def drift(self) -> Curve:
         """Return that of the configuration; while there are two sides."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dr_sim.measures.summary.curves import EXPOSED_CLASS
 from dr_sim.measures.summary.types import (
     CurveSummary,
+    OutageIfNowSummary,
     ReportedCurve,
     Summary,
 )
@@ -127,7 +128,27 @@ def _outage_if_now(summary: Summary) -> list[str]:
         if o.never_us
         else ""
     )
-    return [f"OUTAGE IF NOW    {text}{never}"]
+    return [f"OUTAGE IF NOW    {text}{never}", *_believed_outage(o)]
+
+
+def _believed_outage(o: OutageIfNowSummary) -> list[str]:
+    """Return a line where the recovery manager believed in something else."""
+    reported = o.reported
+    never_us = reported.never_us or 0
+    if abs((o.never_us or 0) - never_us) < MINUTE_US:
+        true_us, told_us = o.max_us, reported.max_us
+        if true_us is None or told_us is None:
+            return []
+        if abs(true_us - told_us) < MINUTE_US:
+            return []
+    if reported.max_us is not None:
+        return [
+            "  the recovery manager believed in at most "
+            f"{clock(reported.max_us)}"
+        ]
+    return [
+        f"  the recovery manager believed for {clock(never_us)} that nothing could be promoted"
+    ]
 
 
 def _or_never(curve: CurveSummary) -> str:

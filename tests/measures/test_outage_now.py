@@ -12,7 +12,7 @@ import pytest
 from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.falling import Falling, joined_falling, worst_falling
 from dr_sim.measures.outage_now import (
-    _of_life,
+    curve_of_life,
     outage_at,
     outage_if_now,
     outage_of_service,
@@ -278,7 +278,7 @@ def test_a_restore_that_is_under_way_falls_to_the_floor() -> None:
     """It lands at 100, is restored from 100 to 400; a failover takes 50 before its drain and 20
     after it.
     """
-    curve = _of_life(a_life((100, 100, 400)), a_way(50 * SECOND, 20 * SECOND), 1000 * SECOND)
+    curve = curve_of_life(a_life((100, 100, 400)), a_way(50 * SECOND, 20 * SECOND), 1000 * SECOND)
     at = {t: curve.at(t * SECOND + 1) / SECOND for t in (99, 100, 200, 349, 351, 400)}
     assert at == {
         99: 70,
@@ -298,20 +298,22 @@ def test_a_restore_that_is_under_way_falls_to_the_floor() -> None:
 def test_what_waits_for_its_turn_is_counted_from_the_first_begin() -> None:
     """Three logs of 100 s each: after the first one's begin two more wait."""
     jobs = ((0, 0, 100), (10, 100, 200), (20, 200, 300))
-    curve = _of_life(a_life(*jobs), a_way(50 * SECOND, 0), 1000 * SECOND)
+    curve = curve_of_life(a_life(*jobs), a_way(50 * SECOND, 0), 1000 * SECOND)
     assert curve.at(21 * SECOND) == 279 * SECOND
     assert curve.at(15 * SECOND) == 185 * SECOND  # the third has not landed
 
 
 def test_a_delay_holds_until_the_drain_begins() -> None:
     """Due at 3600 only; in a failover its 10 s come after what is before the drain."""
-    curve = _of_life(a_life((0, 3600, 3610), due=(3600,)), a_way(50 * SECOND, 0), 7200 * SECOND)
+    curve = curve_of_life(
+        a_life((0, 3600, 3610), due=(3600,)), a_way(50 * SECOND, 0), 7200 * SECOND
+    )
     assert curve.at(1000 * SECOND) == 60 * SECOND
     assert curve.at(3605 * SECOND) == 50 * SECOND
 
 
 def test_a_dead_manager_must_be_back_first() -> None:
-    curve = _of_life(
+    curve = curve_of_life(
         a_life((0, 0, 1)), a_way(50 * SECOND, 0, ((100 * SECOND, 500 * SECOND),)), 1000 * SECOND
     )
     assert curve.at(200 * SECOND) == (300 + 20) * SECOND  # and fences after that
@@ -339,8 +341,8 @@ def test_quantiles_of_a_curve_that_stands_and_falls() -> None:
 
 
 def test_the_worst_of_two_is_the_larger_at_every_instant() -> None:
-    a = _of_life(a_life((100, 100, 400)), a_way(50 * SECOND, 0), 1000 * SECOND)
-    b = _of_life(a_life((0, 50, 250), (300, 300, 700)), a_way(60 * SECOND, 0), 1000 * SECOND)
+    a = curve_of_life(a_life((100, 100, 400)), a_way(50 * SECOND, 0), 1000 * SECOND)
+    b = curve_of_life(a_life((0, 50, 250), (300, 300, 700)), a_way(60 * SECOND, 0), 1000 * SECOND)
     both = worst_falling([a, b])
     for t in range(1, 1000, 7):
         assert both.at(t * SECOND) == max(a.at(t * SECOND), b.at(t * SECOND))

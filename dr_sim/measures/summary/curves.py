@@ -44,7 +44,7 @@ def exposure_summary(whole: Whole) -> ExposureSummary:
         **shallow(service),
         failure_class=EXPOSED_CLASS,
         other_classes=others,
-        reported=_reported(whole),
+        reported=_reported(whole.reported(), whole),
     )
 
 
@@ -91,12 +91,11 @@ def exposure_part(whole: Whole, head: str) -> ClassedCurve:
     )
 
 
-def _reported(whole: Whole) -> ReportedCurve:
+def _reported(curve: AnyCurve, whole: Whole) -> ReportedCurve:
     """Return what the manager believed, and in which stretches of the time in which a primary was
     up it could say anything: a copy that was seeded says nothing until its first log has been
     validated.
     """
-    curve = whole.reported()
     parts = curve.window(
         whole.scenario.measure_from_us, whole.end_us
     ).parts()
@@ -149,7 +148,10 @@ def outage_if_now_summary(whole: Whole) -> OutageIfNowSummary:
     for other, parted in others.items():
         _add_copies(parted, whole, "outage_if_now", other)
     return OutageIfNowSummary(
-        **shallow(found), failure_class=EXPOSED_CLASS, other_classes=others
+        **shallow(found),
+        failure_class=EXPOSED_CLASS,
+        other_classes=others,
+        reported=_reported(whole.reported_outage(), whole),
     )
 
 
