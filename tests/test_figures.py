@@ -25,6 +25,7 @@ from dr_sim.figures.timeline import MOST_JOINED, Timeline, far_apart
 from dr_sim.figures.views import Views, views_of
 from dr_sim.measures.alerts import Alert
 from dr_sim.measures.exposure import Curve
+from dr_sim.measures.happenings import Happening
 from dr_sim.measures.whole import Whole
 from dr_sim.monitor.database import BACKUP_OVERDUE, OUT_OF_SYNC
 from dr_sim.record.journal import Journal
@@ -337,6 +338,16 @@ def test_of_very_many_alerts_those_close_together_are_drawn_as_one() -> None:
     last = far_apart(every, 1)
     assert {(a.database, a.false_alarm) for a in last} == {(0, False), (1, False), (0, True)}
     assert len(last) <= 4
+
+
+def test_what_befalls_many_databases_at_once_is_told_once() -> None:
+    """Index maintenance of three databases at one instant; and once more later."""
+    views = seen(Journal(), a_scenario("a", "b", "c"))
+    work = Happening(1, "index_maintenance", HOUR // 2, HOUR, 0, "")
+    views.happenings = [replace(work, database=d) for d in range(3)]
+    views.happenings.append(replace(work, begin_us=HOUR - 1))
+    words = next(c for c in Timeline(views).lanes if c.key == "events").words
+    assert words.count("index maintenance") == 2 and "00:30:00 (3 times); " in words
 
 
 def test_alerts_of_many_databases_leave_no_holes_where_there_were_none() -> None:

@@ -201,7 +201,8 @@ def told_before(
             continue
         most = max(needed.values())
         which = ", ".join(
-            f"{least:,} for {measure}" for measure, least in needed.items()
+            f"{least:,} runs for {measure}"
+            for measure, least in needed.items()
         )
         told = f"{path}: needs at least {which} to pass, and plays {_planned(plan)}"
         if plan.at_most < most:

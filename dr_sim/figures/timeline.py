@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -238,15 +239,17 @@ class Timeline:
             )
         marks = [_bars(rows[False], "red"), _bars(rows[True], "black")]
         spec = self.lane({"rows": labels or ["nothing"]}, marks)
-        listed = "; ".join(
+        each = Counter(
             f"{h.what.replace('_', ' ')} {self.when(h.begin_us)}"
-            for h in happenings[:12]
+            for h in happenings
         )
-        more = (
-            f"; and {len(happenings) - 12} more"
-            if len(happenings) > 12
-            else ""
+        shown = list(each.items())[:12]
+        listed = "; ".join(
+            f"{words} ({count} times)" if count > 1 else words
+            for words, count in shown
         )
+        left_out = len(happenings) - sum(count for _, count in shown)
+        more = f"; and {left_out} more" if left_out else ""
         return Chart(
             "events",
             "What happened",

@@ -285,9 +285,9 @@ def test_how_many_runs_a_quantile_needs_is_told_before_they_are_played(
     main(["check", few, enough, str(scenario("none", "sla: {outage: at most 3 min}"))])
     told = capsys.readouterr().err.splitlines()
     assert told[:2] == [
-        "few.yaml: needs at least 59 for outage.p95 to pass, and plays 1 run; more with "
+        "few.yaml: needs at least 59 runs for outage.p95 to pass, and plays 1 run; more with "
         "--replications 59, or 'replications: 59' in the file",
-        "enough.yaml: needs at least 59 for outage.p95 to pass, and plays 59 runs",
+        "enough.yaml: needs at least 59 runs for outage.p95 to pass, and plays 59 runs",
     ]
     assert not any("none.yaml" in line for line in told)
     assert main(["check", enough]) == 0
