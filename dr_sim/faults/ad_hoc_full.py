@@ -29,7 +29,7 @@ def happen(event: Occurrence, params: AdHocFull) -> None:
         params.copy_only or world.context.scenario.engine.postgres_rules
     )
     order = Order(BackupKind.FULL, copy_only=copy_only, elsewhere=True)
-    world.primary.begin_order(world.primary.databases[index], order)
+    world.primary.backups.begin_order(world.primary.databases[index], order)
     event.ends("ad-hoc full", index)
 
 

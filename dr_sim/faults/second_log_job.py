@@ -28,7 +28,9 @@ def happen(event: Occurrence, params: SecondLogJob) -> None:
 
     def run(left: int) -> None:
         db = world.primary.databases[index]
-        world.primary.begin_order(db, Order(BackupKind.LOG, elsewhere=True))
+        world.primary.backups.begin_order(
+            db, Order(BackupKind.LOG, elsewhere=True)
+        )
         if left > 1:
             world.later(params.every, lambda: run(left - 1))
         else:

@@ -33,7 +33,7 @@ def cut_off(primary: Primary, job: Job) -> None:
     context.note(
         "truth.backup_cut_off", db.index, file.number, int(file.kind)
     )
-    primary.ended(db, job)
+    primary.backups.ended(db, job)
     if job.order.elsewhere:
         context.file_gone(file, "primary", "elsewhere")
     else:
@@ -72,7 +72,7 @@ def no_room(primary: Primary, job: Job) -> None:
         error.number,
         error.text,
     )
-    primary.next_of(db)
+    primary.backups.next_of(db)
     primary.error_hook(db, file.kind.word, error.number, error.text)
     if job.order.answer is not None:
         job.order.answer(None)
@@ -97,7 +97,7 @@ def finish_hollow(primary: Primary, job: Job) -> None:
     context.note(
         "truth.backup_empty", job.db.index, file.number, int(file.kind)
     )
-    primary.ended(job.db, job)
+    primary.backups.ended(job.db, job)
     primary.offer(file)
     if job.order.answer is not None:
         job.order.answer(file)
@@ -125,7 +125,7 @@ def _believe(primary: Primary, job: Job) -> None:
         )
         primary.log_space.changed(db)
     else:
-        primary.note_base(db)
+        primary.backups.note_base(db)
 
 
 def show_early(

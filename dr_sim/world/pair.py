@@ -503,7 +503,7 @@ class Pair:
             return
         if len(self.together) > 1 and Kind.FULL in db.running:
             return  # it will be sent to this standby, too
-        self.primary.begin(db, Kind.FULL)
+        self.primary.backups.begin(db, Kind.FULL)
 
     def _daily(self, at_us: int) -> None:
         self.context.agenda.at(

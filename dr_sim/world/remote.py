@@ -142,7 +142,7 @@ class Remote:
     ) -> str:
         if not self.path_up():
             return "unreachable"
-        return self._primary.begin(
+        return self._primary.backups.begin(
             self._primary.databases[database], kind, answer
         )
 
@@ -246,7 +246,7 @@ class Remote:
             )
             return ""
         self._tail_asked[database] = [answer]
-        reason = self._primary.begin(
+        reason = self._primary.backups.begin(
             db,
             Kind.LOG,
             lambda file: self._tail_done(database, file),
