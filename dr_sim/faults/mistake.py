@@ -156,6 +156,10 @@ class Mistake(Params):
 def happen(event: Occurrence, params: Mistake) -> None:
     """It is the first transaction that is acknowledged from now on; every standby will copy it."""
     world = event.world
+    db = world.primary.databases[world.index_of(params.database)]
+    if db.failed or db.writes_until_us is not None:
+        event.nothing(f"{params.database} takes no writes")
+        return
     event.begins(f"{params.what} in {params.database}")
     made = world.mistakes.commit(params.database, params.what)
     event.ends(f"{params.what} in {params.database}")
@@ -213,4 +217,5 @@ KIND = EventKind(
     needs_primary=True,
     check=check,
     befalls=lambda params: PRIMARY,
+    goes_back=lambda params: bool(params.then),
 )

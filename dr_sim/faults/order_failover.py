@@ -142,5 +142,6 @@ KIND = EventKind(
     },
     leads_over=True,
     befalls=lambda params: COPY,
+    goes_back=lambda params: params.stop_before is not None,
     at_stores=lambda params: params.stop_before is not None,
 )

@@ -70,7 +70,8 @@ class Witness:
     that a survivor with that many commits lacks. validated: files are validated before they are
     restored. If not, the engine's handling of damaged files is no bug of the recovery logic: it
     shows in the content of a promoted database (truth.silent_recovery). links: incrementals may be
-    based on incrementals (PostgreSQL's rule).
+    based on incrementals (PostgreSQL's rule). forgets: old files are forgotten once newer fulls are
+    intact on both sides; not so where somebody may order to go back to an instant before those.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Witness:
         ack_instant: Callable[[int, int, int], int],
         validated: bool = True,
         links: bool = False,
+        forgets: bool = True,
     ) -> None:
         self.violations: list[Violation] = []
         self._databases = [
@@ -89,6 +91,7 @@ class Witness:
         self._emit = emit
         self._ack_instant = ack_instant
         self._validated = validated
+        self._forgets = forgets
 
     # ---- files
     def made(
@@ -134,7 +137,7 @@ class Witness:
             if not f.primary:
                 d.usable(t, d.host, f)
                 self._log_turned(t, d)
-            elif f.kind is _FULL and not f.copy_only:
+            elif f.kind is _FULL and not f.copy_only and self._forgets:
                 d.forget(f)
 
     def damaged(self, t: int, db: int, file: int, where: str) -> None:

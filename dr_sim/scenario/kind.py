@@ -99,7 +99,7 @@ class EventKind:
     there are several standbys; '': not known, and it is refused there. at_stores: it may befall a
     store, as it is about the way there, its files or a restore, not about replay. last: how long
     after its instant that happens for which it is there (a law of scenario/model.py); None: at its
-    instant.
+    instant. goes_back: somebody may order by it to restore a database as of an earlier instant.
     """
 
     name: str
@@ -125,6 +125,7 @@ class EventKind:
     befalls: Callable[[Any], str] = lambda params: ""
     at_stores: Callable[[Any], bool] = lambda params: False
     last: Callable[[Any], Any] = lambda params: None
+    goes_back: Callable[[Any], bool] = lambda params: False
 
     def __repr__(self) -> str:
         return self.name

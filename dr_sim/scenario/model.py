@@ -592,6 +592,13 @@ class Scenario:
         """May what was lost come back later?"""
         return any(event.kind.brings_back for event in self.events)
 
+    @property
+    def goes_back(self) -> bool:
+        """May somebody order to restore a database as of an earlier instant?"""
+        lines = [(event.kind, event.params) for event in self.events]
+        lines += [(fault.kind, fault.params) for fault in self.faults]
+        return any(kind.goes_back(params) for kind, params in lines)
+
     def __repr__(self) -> str:
         databases = f"{len(self.databases)} database{'s' * (len(self.databases) != 1)}"
         days = self.run_for_us / DAY_US

@@ -97,6 +97,7 @@ def context_of(
             lambda db, fork, n: acks[db](n),
             scenario.replay.validate_hash,
             scenario.engine.postgres_rules,
+            forgets=not scenario.goes_back,
         ),
         primary_files=sides.primary_files,
         secondary_files=sides.secondary_files,

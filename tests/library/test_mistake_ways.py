@@ -441,3 +441,26 @@ def test_what_is_noticed_late_needs_backups_that_are_kept(
     assert (mistake["right_us"] is not None) == leads_back
     refused = [order["reason"] for order in summary_json(result.summary)["orders_refused"]]
     assert any("no whole full" in reason for reason in refused) != leads_back
+
+
+def test_the_witness_remembers_the_fulls_that_a_restore_may_go_back_to(tmp_path: Path) -> None:
+    """Two newer fulls have landed since: going back to an older one is no regression, and the
+    witness knows what it holds.
+    """
+    text = BASE.replace("daily 01:00", "every 40 min")
+    result = outcome(tmp_path, text, noticed("Mon 14:10", after="3 h"))
+    losses(result)
+    assert stands_just_before(result)
+
+
+def test_nobody_makes_a_mistake_where_nobody_writes(tmp_path: Path) -> None:
+    """The database's tail is taken when the mistake comes."""
+    result = outcome(
+        tmp_path,
+        BASE,
+        "{at: Mon 14:00, order_failover: dba}",
+        '{at: "Mon 14:00:06", mistake: {database: app, noticed: 1 h, then: restore_before}}',
+    )
+    summary = summary_json(result.summary)
+    assert summary["violations"] == []
+    assert summary["mistakes"] == []
