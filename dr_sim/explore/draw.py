@@ -126,6 +126,7 @@ def _several_standbys(r: random.Random, tree: Tree) -> None:
     tree.pop("directory", None)
     far = {"replay": {"delay": r.choice(["0 s", "0 s", "20 min"])}}
     tree["copies"] = {"near": {}, "far": far}
+    _a_policy(r, tree)
 
 
 def _a_store(r: random.Random, tree: Tree) -> None:
@@ -138,6 +139,15 @@ def _a_store(r: random.Random, tree: Tree) -> None:
         "retention": "7 days",
     }
     tree["copies"] = {"near": {}, "vault": {"store": store}}
+    _a_policy(r, tree)
+
+
+def _a_policy(r: random.Random, tree: Tree) -> None:
+    """Say which of the two takes over."""
+    within = {"least_loss_within": r.choice(["3 min", "1 h"])}
+    tree["failover"]["choose"] = r.choice(
+        ["preferred", "least_loss", "fastest", within]
+    )
 
 
 def _a_cloud_manager(r: random.Random, tree: Tree) -> None:
