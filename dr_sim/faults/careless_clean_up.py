@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.scenario.fields import Params
-from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
+from dr_sim.scenario.kind import BOTH, COPY, PRIMARY, EventKind, Explains
 from dr_sim.scenario.named import DatabaseName
 from dr_sim.scenario.quantities import Duration
 from dr_sim.world.occurrence import Occurrence
@@ -40,12 +40,13 @@ def happen(event: Occurrence, params: CarelessCleanUp) -> None:
         else (params.where,)
     )
     for place in places:
+        of = world.lead if place == "primary" else world
         delete = (
             world.primary.delete
             if place == "primary"
             else world.secondary.delete
         )
-        for file in world.files_at(place, index):
+        for file in of.files_at(place, index):
             if (
                 params.kind in ("any", file.kind.word)
                 and file.ends_us < before_us
@@ -55,8 +56,7 @@ def happen(event: Occurrence, params: CarelessCleanUp) -> None:
     event.ends(what, index)
 
 
-# which standby's side goes with the primary's is not known where there are several
-_BEFALLS = {"primary": PRIMARY, "secondary": COPY, "both": ""}
+_BEFALLS = {"primary": PRIMARY, "secondary": COPY, "both": BOTH}
 
 KIND = EventKind(
     "careless_clean_up",

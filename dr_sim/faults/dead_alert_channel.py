@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dr_sim.scenario.fields import Params
-from dr_sim.scenario.kind import EventKind
+from dr_sim.scenario.kind import ALL, EventKind
 from dr_sim.scenario.laws import Law
 from dr_sim.world.occurrence import Occurrence
 
@@ -13,10 +13,11 @@ class DeadAlertChannel(Params):
 
 
 def happen(event: Occurrence, params: DeadAlertChannel) -> None:
-    people = event.world.hands.people
+    pairs = event.world.together if event.of_all else [event.world]
 
     def add(n: int) -> None:
-        people.dead_channels += n
+        for pair in pairs:
+            pair.hands.people.dead_channels += n
 
     event.for_a_time(
         params.duration,
@@ -36,5 +37,6 @@ KIND = EventKind(
     "operators' threads: the monitor itself down, mail rejected",
     happen,
     place=lambda params: "alerts",
+    befalls=lambda params: ALL,
     draws=lambda r, db: "2 h",
 )

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from dr_sim.backups.model import KIND_OF_WORD
 from dr_sim.scenario.fields import Params
-from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.scenario.kind import BOTH, COPY, PRIMARY, EventKind, Explains
 from dr_sim.scenario.named import DatabaseName
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.occurrence import Occurrence
@@ -62,7 +62,9 @@ def happen(event: Occurrence, params: MissingFile) -> None:
             return
         world.on_landing.remove(landed)
         if params.where == "both":
-            world.primary.delete(file, "lost")
+            there = world.lead.context.by_name[index].get(file.name)
+            if there is not None:
+                world.primary.delete(there, "lost")
         world.secondary.delete(file, "lost")
         over(file)
 
@@ -72,6 +74,8 @@ def happen(event: Occurrence, params: MissingFile) -> None:
 
     world.on_offer.append(offered)
 
+
+_BEFALLS = {"primary": PRIMARY, "secondary": COPY, "both": BOTH}
 
 KIND = EventKind(
     "missing_file",
@@ -87,5 +91,6 @@ KIND = EventKind(
     happen,
     needs_log=True,
     explains=(Explains.FILE_LOST,),
+    befalls=lambda params: _BEFALLS[params.where],
     draws=lambda r, db: db,
 )

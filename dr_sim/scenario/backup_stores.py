@@ -19,7 +19,7 @@ from dr_sim.errors import Problem
 from dr_sim.scenario.cloud_keys import SECTIONS as CLOUD_SECTIONS
 from dr_sim.scenario.events import EventLine, FaultLine
 from dr_sim.scenario.fields import did_you_mean
-from dr_sim.scenario.kind import PRIMARY
+from dr_sim.scenario.kind import ALL, PRIMARY
 from dr_sim.scenario.model import (
     BackupStoreSpec,
     DatabaseSpec,
@@ -152,7 +152,8 @@ def _line(
         yield line.node.problem(f"{told}; leave it out")
         return
     place = line.copy or names[0]
-    at_a_store = kind.befalls(line.params) != PRIMARY and place in stores
+    at_one = kind.befalls(line.params) not in (PRIMARY, ALL)
+    at_a_store = at_one and place in stores
     if at_a_store and not kind.at_stores(line.params):
         told = (
             f"{where}: {kind.name} does not go with the store {place} yet"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-PRIMARY, COPY = "primary", "copy"
+PRIMARY, COPY, BOTH, ALL = "primary", "copy", "both", "all"
 """Whom an event befalls where there are several standbys: the primary, or one of the copies."""
 RECORDED_OUTAGE = "recorded_outage"
 """An outage of the link that a recorded series holds (world/recorded.py): no line under `events:`
@@ -95,8 +95,9 @@ class EventKind:
     ('site', 'host'); None: nothing. check: what is wrong with its parameters in this scenario, a
     sentence each. steady: under `faults:` it needs no rate, and is then on from the start to the
     end. draws: parameters, as written, that an exploration draws for a database (dr_sim/explore);
-    None: it draws none. leads_over: a failover may come of it. befalls: 'primary' or 'copy', where
-    there are several standbys; '': not known, and it is refused there. at_stores: it may befall a
+    None: it draws none. leads_over: a failover may come of it. befalls: 'primary', 'copy', 'both'
+    (the primary and one copy) or 'all' (whatever copies there are), where there are several
+    standbys; '': not known, and it is refused there. at_stores: it may befall a
     store, as it is about the way there, its files or a restore, not about replay. last: how long
     after its instant that happens for which it is there (a law of scenario/model.py); None: at its
     instant. goes_back: somebody may order by it to restore a database as of an earlier instant.

@@ -24,7 +24,7 @@ from dr_sim.scenario.backup_stores import (
 from dr_sim.scenario.cloud_keys import SECTIONS as CLOUD_SECTIONS
 from dr_sim.scenario.events import EventLine, FaultLine
 from dr_sim.scenario.fields import did_you_mean
-from dr_sim.scenario.kind import PRIMARY
+from dr_sim.scenario.kind import ALL, PRIMARY
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sources import merged
 from dr_sim.scenario.tree import Node
@@ -171,10 +171,13 @@ def _line(
         yield line.node.problem(
             f"{told}; leave it out, or all copies but one"
         )
-    elif befalls == PRIMARY and line.copy:
+    elif befalls in _WHOM and line.copy:
         yield line.node.problem(
-            f"{where}: {line.kind.name} befalls the primary; leave out copy"
+            f"{where}: {line.kind.name} befalls {_WHOM[befalls]}; leave out copy"
         )
+
+
+_WHOM = {PRIMARY: "the primary", ALL: "all copies"}
 
 
 # ---- for the world and the measures

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dr_sim.scenario.kind import PRIMARY
+from dr_sim.scenario.kind import ALL, BOTH, PRIMARY
 from dr_sim.scenario.model import DrawnFault, Law, ScriptedEvent
 from dr_sim.world.agenda import Class
 from dr_sim.world.arrivals import Arrivals
@@ -77,7 +77,8 @@ class Happenings:
         occurrence = Occurrence(
             at_copy or pair, event.kind.name, number, lane, nth, cause
         )
-        occurrence.of_all = event.kind.befalls(event.params) == PRIMARY
+        befalls = event.kind.befalls(event.params)
+        occurrence.of_all = befalls in (PRIMARY, BOTH, ALL)
         if at_copy is None:
             occurrence.nothing(f"no standby is at {event.copy} now")
             return

@@ -595,7 +595,9 @@ class Pair:
         """Offer a file of the primary, which is finished or can be seen, to each standby."""
         self._offer(file)
         for pair in self.together[1:]:
-            pair._offer(pair.context.by_name[file.database][file.name])
+            known = pair.context.by_name[file.database].get(file.name)
+            if known is not None:  # it may have been deleted by now
+                pair._offer(known)
 
     def _offer(self, file: BackupFile) -> None:
         for take in list(self.on_offer):

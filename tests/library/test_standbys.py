@@ -404,3 +404,64 @@ def test_a_copy_that_claims_before_its_turn_would_be_found(
     assert found[0]["detail"].endswith(
         "a copy claims to take over before its turn: 2 are before it"
     )
+
+
+def test_alerts_of_all_copies_reach_nobody_while_the_channel_is_dead() -> None:
+    """Both links are down from 1:01 on: each copy tells of silence, to nobody for an hour."""
+    down = "{at: 61 min, link_outage: 90 min}, {at: 61 min, link_outage: 90 min, copy: far}"
+    dead = "{at: 60 min, dead_alert_channel: 1 h}"
+    result = ran(TWO, *QUIET, f"events=[{dead}, {down}]")
+    told = list(result.journal.rows("seen.RaiseAlert", "seen.MonitorAlert"))
+    assert {pair_of(row.entity) for row in told} == {0, 1}
+    lost = list(result.journal.rows("truth.alert_lost"))
+    early = [row for row in told if HOUR <= row.time_us < 2 * HOUR]
+    assert sorted(row.time_us for row in lost) == sorted(row.time_us for row in early)
+    assert early and len(early) < len(told)
+    assert [pair_of(r.entity) for r in result.journal.rows("truth.event")
+            if r.values["what"] == "dead_alert_channel" and r.values["begins"]] == [0, 1]  # fmt: skip
+
+
+def test_a_dead_alert_channel_outlasts_a_failover() -> None:
+    dead = "{at: 'Mon 10:00', dead_alert_channel: 3 h}, {at: 'Mon 10:07', lose: site}"
+    result = ran(TWO, f"events=[{dead}]", "sla=[]")
+    lost = [r.time_us for r in result.journal.rows("truth.alert_lost")]
+    told = [r.time_us for r in result.journal.rows("seen.RaiseAlert", "seen.MonitorAlert")]
+    assert sorted(lost) == sorted(
+        at_us for at_us in told if at(1, "10:00") <= at_us < at(1, "13:00")
+    )
+
+
+@pytest.mark.parametrize(("where", "gone"), [("primary", {0, 1}), ("secondary", {1})])
+def test_a_file_that_is_lost_at_the_primary_comes_to_no_copy(where: str, gone: set[int]) -> None:
+    """The log of 1:05. far can have another copy of it only if it lies at the primary."""
+    copy = "" if where == "primary" else ", copy: far"
+    lost = f"{{at: 61 min, missing_file: {{database: crm, where: {where}}}{copy}}}"
+    result = ran(TWO, *QUIET, f"events=[{lost}]", "databases.crm.incremental=every 2 h")
+    assert summary_json(result.summary)["violations"] == []
+    name = "crm_2026_01_05_01_05_00_log_000"
+    landed = [r for r in result.journal.rows("truth.landed") if r.values["name"] == name]
+    came = [pair_of(row.entity) for row in landed]
+    assert came == ([] if where == "primary" else [0, 1, 1])
+    rows_gone = [r for r in result.journal.rows("truth.file_gone") if r.values["why"] == "lost"]
+    assert {pair_of(row.entity) for row in rows_gone} == gone
+
+
+def test_a_file_that_is_lost_at_both_sides_is_left_at_the_other_copy() -> None:
+    lost = "{at: 61 min, missing_file: {database: crm, where: both}, copy: far}"
+    result = ran(TWO, *QUIET, f"events=[{lost}]", "databases.crm.incremental=every 2 h")
+    assert summary_json(result.summary)["violations"] == []
+    name = "crm_2026_01_05_01_05_00_log_000"
+    landed = [r for r in result.journal.rows("truth.landed") if r.values["name"] == name]
+    assert sorted(pair_of(row.entity) for row in landed) == [0, 1]
+    restored = [pair_of(r.entity) for r in result.journal.rows("seen.Restored")
+                if r.values["name"] == name]  # fmt: skip
+    assert restored == [0]
+
+
+def test_a_clean_up_at_both_sides_takes_the_primary_s_and_those_of_one_copy() -> None:
+    what = "careless_clean_up: {where: both, database: crm, older_than: 2 min}"
+    result = ran(TWO, *QUIET, f"events=[{{at: 62 min, {what}, copy: far}}]")
+    assert summary_json(result.summary)["violations"] == []
+    taken = [r for r in result.journal.rows("truth.file_gone") if r.values["why"] == "clean-up"]
+    found = {(pair_of(row.entity), row.values["where"]) for row in taken}
+    assert found == {(0, "primary"), (1, "primary"), (1, "secondary")}
