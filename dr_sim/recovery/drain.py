@@ -215,10 +215,10 @@ class Drain:
         """Note that a file is on its way."""
         self.waiting[name] = finished_utc_us
 
-    def await_fetched(self, names: list[str]) -> None:
-        """Note that files of the primary's share were asked for."""
+    def await_fetched(self, finished_utc_us: dict[str, int]) -> None:
+        """Note that files of the primary's share were asked for; when each was finished."""
         self._sought = True
-        self.waiting.update(dict.fromkeys(names, 0))
+        self.waiting.update(finished_utc_us)
 
     def await_no_longer(self, name: str) -> None:
         """Note that the file has landed, or is not sent."""

@@ -211,7 +211,7 @@ def look_further(
         db.fetching.ask(out)
         return
     names = fetch(db, out)
-    drain.await_fetched(names)
+    drain.await_fetched(db.fetching.finished_utc_us(names))
     if drain.patient and not names:
         drain.take_past_hole(out)
 

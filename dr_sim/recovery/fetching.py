@@ -95,11 +95,29 @@ class Fetching:
             return []
         way = self._best(list(here.values()), list(away.values()))
         names = {header.backup_id: name for name, header in away.items()}
-        return [
+        steps = [*self._from_here(here, away), *way.steps]
+        lacking = [
             names[step.backup_id]
-            for step in way.steps
+            for step in steps
             if step.backup_id in names
         ]
+        return list(dict.fromkeys(lacking))
+
+    def _from_here(
+        self, here: dict[str, BackupHeader], away: dict[str, BackupHeader]
+    ) -> list[BackupHeader]:
+        """Return the way of a store that needs no full from there: it comes first. A full may take
+        longer on its way than it is waited for.
+        """
+        if not self._db.rules.keeps:
+            return []
+        logs = [h for h in away.values() if h.kind is not FULL]
+        return self._best(list(here.values()), logs).steps
+
+    def finished_utc_us(self, names: list[str]) -> dict[str, int]:
+        """Return when each of these was finished, by the primary's clock."""
+        there = self.there or {}
+        return {name: there[name].finished_utc_us for name in names}
 
     def _given_up(self, name: str) -> bool:
         file = self._db.files.get(name)

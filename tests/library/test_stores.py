@@ -465,3 +465,20 @@ def test_a_stopped_primary_that_is_left_alone_would_be_found() -> None:
 
 def of(journal: Journal, leg: Leg) -> Story:
     return Story(journal, leg.scenario)
+
+
+def test_logs_of_the_share_are_fetched_before_a_full_that_takes_too_long() -> None:
+    """The vault holds what is an hour old; the share of the dead host has the logs since, and a full
+    of 20 GB that was begun at 09:00: 800 s over the link. After the limit of 10 min it is left.
+    """
+    changes = (
+        "databases.crm.size=20 GB",
+        "databases.crm.full=daily 09:00",
+        "copies.vault.store.hold=1 h",
+        "events=[{at: 'Mon 09:04', lose: host}]",
+        "sla=[]",
+    )
+    result = ran("stores/vault_only", *changes)
+    assert summary_json(result.summary)["violations"] == []
+    found = failover(result)
+    assert (found["data_loss_us"], found["phases_us"]["drain"]) == (4 * MINUTE, 10 * MINUTE)
