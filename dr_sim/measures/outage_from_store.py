@@ -6,10 +6,11 @@ go on from there. Each takes what its kind and size cost; all are read from one 
 outage stands between two instants at which a file lands, is damaged or deleted there. A file that
 is still being hashed is waited for.
 
-Stated differences from a restore that is played: hashing and restoring share the device, so a
-restore that begins while a new full is hashed takes longer; what still lies in the primary's share
-when its host or a database is lost is fetched, and is not counted here; restores are as slow as the
-scenario says, whatever events make them slower.
+Stated differences from a restore that is played: a newer full that is still hashed is waited for
+here, and the manager restores an older one and its logs at once, on the device that hashes, which
+takes about as long; what still lies in the primary's share when its host or a database is lost is
+fetched, and is not counted here; restores are as slow as the scenario says, whatever events make
+them slower.
 """
 
 from __future__ import annotations
@@ -270,7 +271,8 @@ def _files(
         for number, kind, _, _, _, _, at_us in rows
         if kind == Kind.FULL
     ]
-    checked = _checked_us(t, database)
+    sizes = {name: size for _, _, _, _, size, name, _ in rows}
+    checked = _checked_us(t, scenario, database, sizes)
     found = {}
     for number, kind, first_lsn, last_lsn, size, name, at_us in rows:
         base = -1
@@ -291,14 +293,34 @@ def _files(
     return found
 
 
-def _checked_us(t: Tables, database: int) -> dict[int, int]:
-    """By name, when a file's hash agreed first."""
+def _checked_us(
+    t: Tables, scenario: Scenario, database: int, sizes: dict[int, int]
+) -> dict[int, int]:
+    """By name, when a file's hash agreed first. A restore that was played beside it has made it
+    slower: then, when it would have agreed by itself.
+    """
     rows = t.of("seen.Validated", database)
     pairs = zip(
         rows["name"].tolist(), rows["time_us"].tolist(), strict=True
     )
+    played = t.of("seen.Restore", database)["time_us"][:1].tolist()
+    landed = t.of("truth.landed", database)
+    landed_us = dict(
+        zip(
+            landed["name"].tolist(),
+            landed["time_us"].tolist(),
+            strict=True,
+        )
+    )
+    rate = min(
+        scenario.secondary.hash_bytes_s, scenario.secondary.disk_bytes_s
+    )
     found: dict[int, int] = {}
     for name, at_us in pairs:
+        if played and at_us > played[0]:
+            takes_us = -(-sizes.get(name, 0) * _SECOND_US // rate)
+            alone_us = landed_us.get(name, at_us) + takes_us
+            at_us = min(at_us, max(played[0], alone_us))
         found.setdefault(name, at_us)
     return found
 

@@ -482,3 +482,25 @@ def test_logs_of_the_share_are_fetched_before_a_full_that_takes_too_long() -> No
     assert summary_json(result.summary)["violations"] == []
     found = failover(result)
     assert (found["data_loss_us"], found["phases_us"]["drain"]) == (4 * MINUTE, 10 * MINUTE)
+
+
+@pytest.mark.parametrize("lost", ["01:21", "01:23", "01:28", "01:31"])
+def test_an_older_full_that_is_restored_beside_a_hash_is_foretold(lost: str) -> None:
+    """The full of 01:00 lands at 01:22:09 and is hashed for 500 s. Where the restore begins 61 s after
+    the loss in that time, the full from before the run and 16 logs are restored beside the hash,
+    from one device. What is foretold waits for the newer full: at most the older one's logs less.
+    """
+    changes = (
+        "databases.crm.size=100 GB",
+        "databases.crm.full=daily 01:00",
+        "link.bandwidth=1 Gbit/s",
+        "copies.vault.store.machine=10 s",
+        "run_for=6 h",
+        f"events=[{{at: 'Mon {lost}', lose: site}}]",
+        "sla=[]",
+    )
+    (vault,) = failover(ran("stores/vault_only", *changes))["ways"]
+    logs = 17 * (SECOND + ceil_div(20 * 10**6, 200 * 10**6))
+    assert 0 <= vault["came_outage_us"] - vault["outage_us"] <= logs
+    exact = lost in ("01:21", "01:31")
+    assert (vault["came_outage_us"] == vault["outage_us"]) is exact
