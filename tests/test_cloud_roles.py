@@ -12,6 +12,7 @@ import pytest
 
 from dr_sim.cloud.mirror import Mirror
 from dr_sim.cloud.out import Out
+from dr_sim.cloud.words import WhyFailed, Word
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.whole import Whole
@@ -39,10 +40,17 @@ ORDERED = "{at: 60 min, order_failover: dba}"
 
 
 def played(
-    folder: Path, events: tuple[str, ...], mode: str = "jobs", audit: str = "20 min", more: str = ""
+    folder: Path,
+    events: tuple[str, ...],
+    mode: str = "jobs",
+    audit: str = "20 min",
+    more: str = "",
+    takes: str = "30 s",
+    base: str = BASE,
 ) -> tuple[Whole, set[str]]:
     path = folder / "s.yaml"
-    text = BASE.replace("MODE", mode).replace("AUDIT", audit) + more
+    text = base.replace("MODE", mode).replace("AUDIT", audit) + more
+    text = text.replace("takes: 30 s", f"takes: {takes}")
     path.write_text(text + "events:\n" + "".join(f"  - {event}\n" for event in events))
     scenario = load_scenario(path)
     journal = World(scenario).run()
@@ -217,3 +225,73 @@ def test_what_nobody_could_see_before_a_failover_is_told_of_by_the_next_audits(
     ]
     monkeypatch.setattr(Mirror, "_compare", lambda self, *what: None)
     assert played(tmp_path, (by_hand, LOST), audit="30 min")[1] == {"cloud 15"}
+
+
+SILENT = "{at: 4920010 ms, agent_silent: {site: A, duration: 1 min}}"
+"""Begins 10 ms after the late request has come: the answer 'done before' is on its way, and is lost."""
+
+
+def test_an_answer_that_it_was_done_before_is_given_again_when_it_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The manager asks at 87:00 and is told again that it was done before."""
+    off = "{at: 61 min, mirror_off: 12 min}"
+    events = (*TWICE, off, SILENT)
+    whole, broken = played(tmp_path, events, audit="0 s")
+    assert broken == set()
+    words = [r.values["word"] for r in rows(whole, "cloud.AgentSaid", 82 * MINUTE_US)]
+    assert words[0] == "done before"
+    assert rows(whole, "truth.cloud_drift")[-1].values["changes"] == 0
+
+    def forgetful(self: Agent, key: tuple[str, int]) -> None:
+        self._world.heard(self, key, (Word.DONE_BEFORE, WhyFailed.NONE))
+
+    monkeypatch.setattr(Agent, "_say_again", forgetful)
+    assert "cloud 9" in played(tmp_path, events, audit="0 s")[1]
+
+
+# ---- upgrades, and things that are changed all the time
+def test_an_upgrade_within_another_one_does_nothing_and_says_so(tmp_path: Path) -> None:
+    for style in ("in_place", "side_by_side"):
+        first = f"{{at: 60 min, cloud_upgrade: {{style: {style}, takes: 10 min}}}}"
+        within = "{at: 65 min, cloud_upgrade: {style: in_place, takes: 1 min}}"
+        after = "{at: 71 min, cloud_upgrade: {style: in_place, takes: 1 min}}"
+        whole, broken = played(tmp_path, (first, within, after))
+        assert broken == set()
+        marks = rows(whole, "truth.cloud_upgrade")
+        assert [row.time_us // MINUTE_US for row in marks] == [60, 70, 71, 72]
+        told = [row.values["detail"] for row in rows(whole, "truth.event")]
+        assert any("upgraded already" in detail for detail in told)
+
+
+def test_a_thing_that_is_changed_all_the_time_is_named_until_it_can_be_compared(
+    tmp_path: Path,
+) -> None:
+    """Twenty changes of web, of 5:02 each, are under way from 30:00 to 130:40. What was done to it by
+    hand at B is found when it stands still.
+    """
+    often = [f"{{at: {30 + i} min, admin_change: {{set_version: web}}}}" for i in range(20)]
+    by_hand = "{at: 35 min, changed_by_hand: {entity: web, site: B}}"
+    base = BASE.replace("audit: AUDIT", "audit: AUDIT, limit: 3 h")
+    whole, broken = played(tmp_path, (*often, by_hand), takes="5 min", base=base)
+    assert broken == set()
+    notices = rows(whole, "cloud.Notify")
+    named = [
+        row.time_us // MINUTE_US
+        for row in notices
+        if (row.values["notice"], row.values["about"]) == ("not compared", "web")
+    ]
+    assert named == [60, 80, 100, 120, 140]
+    assert "different" in {row.values["notice"] for row in notices}
+    assert rows(whole, "truth.cloud_drift")[-1].values["changes"] == 0
+
+
+def test_farms_of_one_name_in_two_networks_are_told_apart(tmp_path: Path) -> None:
+    base = BASE.replace("{prod: {farms: [web]}}", "{prod: {farms: [web]}, gov: {farms: [web]}}")
+    of_gov = "{at: 30 min, changed_by_hand: {entity: web, network: gov}}"
+    of_first = "{at: 40 min, changed_by_hand: {entity: web}}"
+    whole, _ = played(tmp_path, (of_gov, of_first), base=base)
+    found = rows(whole, "truth.cloud_effect")
+    assert [row.entity for row in found if row.values["how"] == "hand"] == [1, 0]
+    told = {row.values["detail"] for row in rows(whole, "truth.event")}
+    assert {"web of gov changed by hand at A", "web of prod changed by hand at A"} <= told

@@ -12,7 +12,7 @@ import pytest
 
 from dr_sim.cloud import api, drift, jobs, manager, mapping, out, pending, sending
 from dr_sim.cloud.commands import Notify
-from dr_sim.cloud.words import JobMove, JobState
+from dr_sim.cloud.words import JobMove, JobState, Notice
 from dr_sim.loading import load_scenario
 from dr_sim.machines import Command, Event
 from dr_sim.oracle.cloud_witness import cloud_broken
@@ -203,6 +203,19 @@ def nobody_is_told(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(drift.DriftWatch, "rings", lambda self, o: None)
 
 
+def told_of_something_else(patch: pytest.MonkeyPatch) -> None:
+    """Somebody is told, and of a job instead of the drift."""
+
+    def rings(self: drift.DriftWatch, o: out.Out) -> None:
+        real(self, o)
+        for command in o.commands:
+            if isinstance(command, Notify):
+                command.notice = Notice.JOB_FAILED
+
+    real = drift.DriftWatch.rings
+    patch.setattr(drift.DriftWatch, "rings", rings)
+
+
 def done_twice(patch: pytest.MonkeyPatch) -> None:
     """A change that was mirrored is submitted once more."""
 
@@ -237,6 +250,7 @@ PLANTED: list[tuple[Patch, str, str]] = [
     (at_the_other_side, "", "cloud 13"),
     (submitted_and_forgotten, CALM, "cloud 14"),
     (nobody_is_told, "events: [{at: 1 h, mirror_off: 2 h}]\n", "cloud 15"),
+    (told_of_something_else, "events: [{at: 1 h, mirror_off: 2 h}]\n", "cloud 15"),
 ]
 SOUND: set[tuple[str, str]] = set()
 """The scenarios that were found sound already: several bugs are planted into the same one."""

@@ -71,6 +71,9 @@ class SideComparison:
         self.unsure: set[str] = (
             set()
         )  # things that could not be compared, being changed
+        self._compared: set[str] = (
+            set()
+        )  # things that were, since the last audit
 
     @property
     def under_way(self) -> bool:
@@ -122,7 +125,14 @@ class SideComparison:
         still = tuple(
             thing for thing in self._things if thing not in moving
         )
+        self._compared.update(still)
         return Both(source, target, still)
+
+    def never_still(self) -> list[str]:
+        """Return the things that were being changed at each look since this was last asked."""
+        left = sorted(self.unsure - self._compared)
+        self._compared.clear()
+        return left
 
     def _changing(self) -> set[str]:
         return self._book.changing(self._network, self._sites)

@@ -318,7 +318,13 @@ class Mirror:
 
     def audit(self, out: Out) -> None:
         self._set_audit(out)
-        if self.direction.target and not self.comparison.correcting_now:
+        if not self.direction.target:
+            return
+        for entity in self.comparison.never_still():
+            out.commands.append(
+                Notify(self.name, Notice.NOT_COMPARED, entity, out.utc_us)
+            )
+        if not self.comparison.correcting_now:
             self._read_both(out, correcting=False)
 
     def _set_audit(self, out: Out) -> None:

@@ -101,6 +101,7 @@ class Notice(enum.StrEnum):
     BLOCKED = "blocked"
     DIFFERENT = "different"
     FOREIGN_ID = "foreign identifier"
+    NOT_COMPARED = "not compared"  # it was being changed at each look
     SKIPPED = "skipped"  # a change stays missing at the other side
     JOB_FAILED = "job failed"
     JOB_OVERDUE = "job overdue"

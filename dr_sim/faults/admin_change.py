@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from dr_sim.faults.cloud_events import check_operation, cloud_of
+from dr_sim.faults.cloud_events import (
+    OfNetwork,
+    check_operation,
+    cloud_of,
+)
 from dr_sim.scenario.fields import Params, refuse
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.occurrence import Occurrence
@@ -21,9 +25,7 @@ class AdminChange(Params):
     )
     set_version: str | None = Field(None, description="of which farm")
     add_machine: str | None = Field(None, description="to which farm")
-    network: str = Field(
-        "", description="of which network; left out: the first that has it"
-    )
+    network: OfNetwork = ""
 
     @property
     def entity(self) -> str:
@@ -63,9 +65,10 @@ def happen(event: Occurrence, params: AdminChange) -> None:
     }:
         event.nothing(f"no network has {entity}")
         return
-    event.begins(f"{operation} of {entity} is asked for")
+    told = f"{operation} of {cloud.named(network, entity)} is asked for"
+    event.begins(told)
     cloud.front.ask(operation, network, entity)
-    event.ends(f"{operation} of {entity} is asked for")
+    event.ends(told)
 
 
 KIND = EventKind(

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import check_thing, cloud_of
+from dr_sim.faults.cloud_events import OfNetwork, check_thing, cloud_of
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.occurrence import Occurrence
@@ -14,6 +14,7 @@ from dr_sim.world.occurrence import Occurrence
 
 class ChangedByHand(Params):
     entity: str = Field(description="a database or a farm")
+    network: OfNetwork = ""
     site: Literal["A", "B"] = Field("A", description="at which side")
 
 
@@ -21,14 +22,15 @@ def happen(event: Occurrence, params: ChangedByHand) -> None:
     cloud = cloud_of(event)
     if cloud is None:
         return
-    network = cloud.network_of(params.entity)
+    network = params.network or cloud.network_of(params.entity)
     if not network:
         event.nothing(f"no network has {params.entity}")
         return
-    event.begins(f"{params.entity} changed by hand at {params.site}")
+    told = f"{cloud.named(network, params.entity)} changed by hand at {params.site}"
+    event.begins(told)
     change = f"hand/{event.world.context.now_us}/{event.index}"
     cloud.changed_by_hand(network, params.site, params.entity, change)
-    event.ends(f"{params.entity} changed by hand at {params.site}")
+    event.ends(told)
 
 
 KIND = EventKind(

@@ -40,6 +40,10 @@ HowLong = Annotated[
     Law | None,
     Field(description="how long; left out: to the end of the run"),
 ]
+OfNetwork = Annotated[
+    str,
+    Field(description="of which network; left out: the first that has it"),
+]
 
 
 class Share(Params):
@@ -72,6 +76,8 @@ class OfThing(Protocol):
 
     @property
     def entity(self) -> str: ...
+    @property
+    def network(self) -> str: ...
 
 
 class OfOperation(OfThing, Protocol):
@@ -108,7 +114,23 @@ def check_thing(params: OfThing, around: RestOfScenario) -> list[str]:
         return [
             f"unknown database or farm {thing!r}; {did_you_mean(thing, things)}"
         ]
-    return []
+    return _not_there(params, around)
+
+
+def _not_there(params: OfThing, around: RestOfScenario) -> list[str]:
+    """Refuse a network that there is not, or one that does not have the thing."""
+    network, thing = params.network, params.entity
+    if not network:
+        return []
+    if network not in around.networks:
+        names = tuple(around.networks)
+        return [
+            f"unknown network {network!r}; {did_you_mean(network, names)}"
+        ]
+    if thing in around.networks[network]:
+        return []
+    has = [n for n, things in around.networks.items() if thing in things]
+    return [f"network {network!r} has no {thing!r}; {has[0]!r} has one"]
 
 
 def check_operation(

@@ -27,6 +27,9 @@ def happen(event: Occurrence, params: CloudUpgrade) -> None:
     cloud = cloud_of(event)
     if cloud is None:
         return
+    if cloud.lives.upgrading:
+        event.nothing("the cloud manager is being upgraded already")
+        return
     event.begins(f"the cloud manager is upgraded, {params.style}")
     takes_us = event.law(params.takes, "takes")
     cloud.lives.upgrade(params.style == "side_by_side", takes_us)

@@ -6,7 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import HowLong, check_thing, cloud_of
+from dr_sim.faults.cloud_events import (
+    HowLong,
+    OfNetwork,
+    check_thing,
+    cloud_of,
+)
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.cloud.service import identifier
@@ -15,6 +20,7 @@ from dr_sim.world.occurrence import Occurrence
 
 class WrongMapping(Params):
     entity: str = Field(description="a database or a farm, whose row it is")
+    network: OfNetwork = ""
     leads_to: Literal["primary", "nothing", "other"] = Field(
         "primary",
         description="its identifier at the primary, none at all, or that of another thing",
@@ -26,7 +32,8 @@ def happen(event: Occurrence, params: WrongMapping) -> None:
     cloud = cloud_of(event)
     if cloud is None:
         return
-    entity, network = params.entity, cloud.network_of(params.entity)
+    entity = params.entity
+    network = params.network or cloud.network_of(entity)
     if not network:
         event.nothing(f"no network has {entity}")
         return
@@ -54,7 +61,7 @@ def happen(event: Occurrence, params: WrongMapping) -> None:
         params.duration,
         lambda: edit(wrong),
         lambda: edit(right),
-        f"wrong mapping of {entity}",
+        f"wrong mapping of {cloud.named(network, entity)}",
     )
 
 

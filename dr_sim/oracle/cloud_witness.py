@@ -432,6 +432,8 @@ def _effect(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         return
     if site != seen.second or change not in seen.order[thing]:
         return
+    if change in seen.escaped:
+        return  # it comes when it comes: nobody can hold it back
     place = seen.order[thing].index(change)
     if place < seen.reached.get(thing, -1):
         later = seen.order[thing][seen.reached[thing]]
@@ -498,32 +500,43 @@ def _calm_us(spec: Cloud) -> int:
 
 
 # ---- drift is told: 15
+_OF_A_THING = (
+    "blocked",
+    "different",
+    "foreign identifier",
+    "not compared",
+    "skipped",
+)
+"""The notices that name a thing of which the two sides differ, or may."""
+
+
 @dataclass(slots=True)
 class _Episode:
-    """Drift of a network beyond its limit, from onset on."""
+    """Drift of a network beyond its limit, from onset on. oldest_us: when the oldest change that
+    was behind had been made, one after another.
+    """
 
     network: int
     since_us: int
     onset_us: int
     end_us: int
     seq: int
+    oldest_us: set[int] = field(default_factory=set)
 
 
 def _told(journal: Journal, scenario: Scenario) -> Iterator[CloudBreach]:
     spec = scenario.cloud
     assert spec is not None
-    notices: dict[int, list[int]] = defaultdict(list)
-    for row in journal.rows("cloud.Notify"):
-        notices[row.entity].append(row.time_us)
+    notices = [*journal.rows("cloud.Notify")]
+    changed, made_by = _changed_at(journal), _things_of_jobs(journal)
     down = _down(journal)
     unseen = _unseen(journal, len(spec.networks))
     unheard = _unheard(journal)
     for e in _episodes(journal, scenario):
         grace = spec.jobs.retry_us + MINUTE_US
-        if any(
-            e.since_us - MINUTE_US <= us <= e.end_us
-            for us in unseen[e.network]
-        ):
+        # where nobody looks, what was not seen stays so, and later work builds on it
+        from_us = e.since_us - MINUTE_US if spec.mirror.audit_us else 0
+        if any(from_us <= us <= e.end_us for us in unseen[e.network]):
             if not spec.mirror.audit_us:
                 continue  # nobody looks, so nobody can know
             grace += 2 * spec.mirror.audit_us + spec.mirror.limit_us
@@ -535,8 +548,16 @@ def _told(journal: Journal, scenario: Scenario) -> Iterator[CloudBreach]:
         deadline = e.onset_us + grace
         overlaps = [min(b, e.end_us) - max(a, e.since_us) for a, b in down]
         deadline += sum(us for us in overlaps if us > 0)
+        behind = {
+            thing
+            for since_us in e.oldest_us
+            for thing in changed[e.network, since_us]
+        }
         told = any(
-            e.since_us <= us <= deadline for us in notices[e.network]
+            e.since_us <= row.time_us <= deadline
+            and row.entity == e.network
+            and _tells_of(row, behind, made_by)
+            for row in notices
         )
         if e.end_us > deadline and not told:
             name = spec.networks[e.network].name
@@ -549,20 +570,78 @@ def _told(journal: Journal, scenario: Scenario) -> Iterator[CloudBreach]:
             )
 
 
+def _changed_at(journal: Journal) -> dict[tuple[int, int], set[str]]:
+    """Return the things that were changed in a network at an instant."""
+    found: dict[tuple[int, int], set[str]] = defaultdict(set)
+    for row in journal.rows("truth.cloud_effect"):
+        found[row.entity, row.time_us].add(row.values["entity_name"])
+    return found
+
+
+def _things_of_jobs(journal: Journal) -> dict[tuple[int, str], str]:
+    """Return the thing that each job of a network changes."""
+    found = {}
+    for row in journal.rows("truth.cloud_script"):
+        if row.values["what"] == "begins":
+            job = (row.entity, row.values["job"])
+            found[job] = row.values["entity_name"]
+    return found
+
+
+def _tells_of(
+    notice: Row, behind: set[str], made_by: dict[tuple[int, str], str]
+) -> bool:
+    """Tell whether a notice is about drift, about one of the things that are behind, or about a job
+    that changes one of them.
+    """
+    kind, about = notice.values["notice"], notice.values["about"]
+    if kind == "drift":
+        return True
+    if made_by.get((notice.entity, about)) in behind:
+        return True
+    return kind in _OF_A_THING and any(
+        about == thing or about.startswith(f"{thing}: ") for thing in behind
+    )
+
+
+def _drift_of_two_sides(journal: Journal, networks: int) -> list[Row]:
+    """Return the rows about drift while there is a second side. From when a failover begins until a
+    new second side is in place nothing is behind: the side that was second is becoming the active
+    one, and is changed by itself.
+    """
+    found = []
+    in_failover = False
+    kinds = (
+        "truth.cloud_drift",
+        "truth.cloud_provision",
+        "truth.cloud_stands",
+    )
+    for row in journal.rows(*kinds):
+        if row.kind == "truth.cloud_stands":
+            in_failover = False
+        elif row.kind == "truth.cloud_drift":
+            found += [] if in_failover else [row]
+        elif row.values["begins"] and not in_failover:
+            in_failover = True
+            for network in range(networks):
+                none = {"since_us": -1}
+                found.append(
+                    Row(row.seq, row.kind, row.time_us, network, none)
+                )
+    return found
+
+
 def _episodes(journal: Journal, scenario: Scenario) -> Iterator[_Episode]:
     spec = scenario.cloud
     assert spec is not None
     ends = [row.time_us for row in journal.rows("truth.end")]
     end_us = max(ends, default=scenario.run_for_us)
     open_: dict[int, _Episode] = {}
-    rows = [*journal.rows("truth.cloud_drift")]
+    rows = _drift_of_two_sides(journal, len(spec.networks))
     state: dict[int, tuple[int, int]] = {}  # network -> (since, seq)
     for row in [*rows, None]:
-        networks = (
-            [row.entity]
-            if row is not None
-            else list(range(len(spec.networks)))
-        )
+        everywhere = list(range(len(spec.networks)))
+        networks = [row.entity] if row is not None else everywhere
         now = min(row.time_us, end_us) if row is not None else end_us
         for network in networks:
             since, seq = state.get(network, (-1, 0))
@@ -571,6 +650,7 @@ def _episodes(journal: Journal, scenario: Scenario) -> Iterator[_Episode]:
                 open_[network] = _Episode(network, since, onset, now, seq)
             if network in open_:
                 open_[network].end_us = now
+                open_[network].oldest_us.add(since)
             new = row.values["since_us"] if row is not None else -1
             still = new >= 0 and new + spec.mirror.limit_us <= now
             if network in open_ and not still:

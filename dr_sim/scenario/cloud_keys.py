@@ -51,8 +51,9 @@ from dr_sim.units import format_duration
 
 SECTIONS = ("networks", "cloud", "jobs", "changes", "clients")
 ALL = "all"
+MAIN = "main"
 FARMS = ("content", "services", "directory")
-"""The name of the network that is there if none is named."""
+"""The network that is there if none is named, and its farms."""
 
 
 def about(description: str, alias: str | None = None) -> Any:
@@ -266,7 +267,7 @@ def _networks(root: Any) -> tuple[CloudNetwork, ...]:
     rest = tuple(i for name, i in order.items() if name not in named)
     found = []
     if not root.networks:
-        return (CloudNetwork("main", (), FARMS, rest),)
+        return (CloudNetwork(MAIN, (), FARMS, rest),)
     for name, keys in root.networks.items():
         mine = (
             tuple(order[database] for database in keys.databases)
@@ -280,18 +281,36 @@ def _networks(root: Any) -> tuple[CloudNetwork, ...]:
 
 
 # ---- checks
+def things_by_network(root: Any) -> dict[str, tuple[str, ...]]:
+    """Return what changes are made to, by network, as far as it could be read."""
+    databases = tuple(getattr(root, "databases", None) or ())
+    networks = getattr(root, "networks", None) or {}
+    if not networks:
+        return {MAIN: (*databases, *FARMS)}
+    named: set[str] = set()
+    for keys in networks.values():
+        named.update(getattr(keys, "databases", None) or ())
+    rest = tuple(name for name in databases if name not in named)
+    found = {}
+    for name, keys in networks.items():
+        mine = getattr(keys, "databases", None)
+        if not mine:
+            mine, rest = rest, ()
+        found[name] = (*mine, *(getattr(keys, "farms", None) or ()))
+    return found
+
+
 def things_in(root: Any) -> tuple[str, ...]:
     """Return what changes are made to; () where there is no cloud manager."""
     if getattr(root, "cloud", None) is None:
         return ()
-    networks = getattr(root, "networks", None) or {}
-    farms = [
-        farm
-        for keys in networks.values()
-        for farm in getattr(keys, "farms", None) or ()
-    ]
     databases = getattr(root, "databases", None) or {}
-    return tuple(dict.fromkeys([*databases, *(farms or FARMS)]))
+    things = [
+        thing
+        for network in things_by_network(root).values()
+        for thing in network
+    ]
+    return tuple(dict.fromkeys([*databases, *things]))
 
 
 def check_sla(
@@ -392,10 +411,50 @@ def check_cloud(root: Any, tree: Node) -> list[Problem]:
             problems.append(
                 tree.at(("networks", name, "farms")).problem(told)
             )
+    problems += _left_out(root, tree)
+    problems += _same_identifiers(root, tree)
     problems += _clients(root, tree)
     problems += _scripts(root, tree)
     problems += _on_failure(root, tree)
     return problems
+
+
+def _left_out(root: Any, tree: Node) -> list[Problem]:
+    """Databases that are in no network, where no network takes all: nobody could change them."""
+    networks = getattr(root, "networks", None) or {}
+    named: set[str] = set()
+    for keys in networks.values():
+        mine = getattr(keys, "databases", None)
+        if not mine:
+            return []  # it takes all, or could not be read
+        named.update(mine)
+    databases = getattr(root, "databases", None) or {}
+    if not networks or not named <= set(databases):
+        return []  # a name is wrong, which is said by itself
+    left_out = [name for name in databases if name not in named]
+    if not left_out:
+        return []
+    told = f"networks: database {left_out[0]!r} is in no network"
+    remedy = "name it in one, or write databases: all in one"
+    return [tree.at(("networks",)).problem(f"{told}; {remedy}")]
+
+
+def _same_identifiers(root: Any, tree: Node) -> list[Problem]:
+    """Things of two networks that would have one identifier: it is the names of both, joined."""
+    seen: dict[str, tuple[str, str]] = {}
+    for network, things in things_by_network(root).items():
+        for thing in things:
+            first = seen.setdefault(f"{network}-{thing}", (network, thing))
+            if first[0] == network:
+                continue
+            told = f"networks.{network}: its {thing!r} and {first[1]!r} of {first[0]!r}"
+            remedy = "give one another name"
+            return [
+                tree.at(("networks", network)).problem(
+                    f"{told} would have the same identifier, {network}-{thing}; {remedy}"
+                )
+            ]
+    return []
 
 
 def _on_failure(root: Any, tree: Node) -> list[Problem]:

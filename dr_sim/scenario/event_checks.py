@@ -11,7 +11,7 @@ from typing import Any
 from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario.checks import times_drawn, value_of
-from dr_sim.scenario.cloud_keys import things_in
+from dr_sim.scenario.cloud_keys import things_by_network, things_in
 from dr_sim.scenario.events import EventLine, FaultLine
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.kind import RestOfScenario
@@ -291,6 +291,7 @@ def check_kinds(
         tuple(value_of(root, "databases") or ()),
         [(line.kind, line.params) for line in events],
         *_places(value_of(root, "copies") or {}),
+        networks=things_by_network(root),
     )
     problems = []
     for line in lines:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import enum
 import importlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -56,7 +56,7 @@ class RestOfScenario:
     '' where they could not be read. things: what the cloud manager changes, databases and farms;
     none where there is no cloud manager. databases: those of them that are databases. events: kind
     and parameters of every line under `events:`. standbys, stores: the places behind the first
-    primary.
+    primary. networks: the things in each network of the cloud manager.
     """
 
     engine: str
@@ -66,6 +66,7 @@ class RestOfScenario:
     events: Sequence[tuple[EventKind, Any]]
     standbys: tuple[str, ...] = ()
     stores: tuple[str, ...] = ()
+    networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 Drawn = Callable[[Random, str], Any]

@@ -20,6 +20,20 @@ from .conftest import SMALLEST, Write
         ("clients: {p: {calls: 1000 per s}}\n", "would ask for a change"),
         ("networks: {a: {databases: zzz}}\n", "unknown database 'zzz'"),
         ("networks: {a: {farms: [crm]}}\n", "'crm' is a database"),
+        (
+            "networks: {a-b: {farms: [c]}, a: {farms: [b-c]}}\n",
+            "networks.a: its 'b-c' and 'c' of 'a-b' would have the same identifier, a-b-c",
+        ),
+        (
+            "networks: {a: {farms: [w]}, b: {farms: [v]}}\n"
+            "events: [{at: 1 h, changed_by_hand: {entity: w, network: b}}]\n",
+            "network 'b' has no 'w'; 'a' has one",
+        ),
+        (
+            "networks: {a: {farms: [w]}}\n"
+            "events: [{at: 1 h, wrong_mapping: {entity: w, network: c}}]\n",
+            "unknown network 'c'; ",
+        ),
         ("jobs: {time_limit: 10 s}\nchanges: {takes: 1 min}\n", "takes longer than that"),
         (
             "jobs: {time_limit: 4 min}\n",
@@ -62,3 +76,10 @@ from .conftest import SMALLEST, Write
 def test_one_line_says_what_is_wrong(text: str, told: str, write: Write) -> None:
     (problem,) = validate(write(SMALLEST + text))
     assert told in str(problem)
+
+
+def test_a_database_that_is_in_no_network_is_one_line(write: Write) -> None:
+    two = SMALLEST.replace("{size: 500 GB}", "{size: 500 GB}, web: {size: 1 GB}")
+    (problem,) = validate(write(two + "networks: {a: {databases: web}}\n"))
+    assert "networks: database 'crm' is in no network; name it in one" in str(problem)
+    assert validate(write(two + "networks: {a: {databases: web}, b: {}}\n")) == []

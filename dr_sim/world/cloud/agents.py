@@ -109,6 +109,9 @@ class Agent:
         self.dead = False
         self._newest = 0  # the newest manager that it has heard
         self.memory: dict[Key, Said] = {}
+        self._done_before: set[Key] = (
+            set()
+        )  # asked for again when they were done
         self._processes: dict[Key, Process] = {}
         self._not_over: dict[
             str, StartScript
@@ -304,6 +307,8 @@ class Agent:
         said = self.memory[key]
         if said[0] is Word.STARTED:
             said = (Word.RUNNING, said[1])
+        elif key in self._done_before:
+            said = (Word.DONE_BEFORE, said[1])
         self._world.heard(self, key, said)
 
     def _kill(self, command: KillScript) -> None:
@@ -413,6 +418,7 @@ class Agent:
         """Answer an order to start what was started before: the manager's store forgot it."""
         said = self.memory[key]
         if said[0] is Word.DONE:
+            self._done_before.add(key)
             said = (Word.DONE_BEFORE, said[1])
         self._world.heard(self, key, said)
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 class CloudLives:
-    """older: a manager that does not know that another one has taken its place."""
+    """older: a manager that does not know that another one has taken its place. upgrading: a new
+    version is about to take over.
+    """
 
     def __init__(
         self, world: CloudWorld, driver: Driver[CloudManager]
@@ -38,6 +40,7 @@ class CloudLives:
             -1
         )  # its store may know the roles of that time
         self.older: CloudManager | None = None
+        self.upgrading = False
         self._older_life = 0
         self._copies: list[
             tuple[int, dict[str, str]]
@@ -86,6 +89,7 @@ class CloudLives:
     def upgrade(self, side_by_side: bool, takes_us: int) -> None:
         """Let a new version take over from this one: after it has stopped, or beside it."""
         context = self._context
+        self.upgrading = True
         context.note("truth.cloud_upgrade", -1, 1)
         if not side_by_side:
             self._driver.down += 1
@@ -98,6 +102,7 @@ class CloudLives:
     def _upgraded(self, side_by_side: bool) -> None:
         """Let the new version resume; one that ran beside it ends at the same instant."""
         self._context.note("truth.cloud_upgrade", -1, 0)
+        self.upgrading = False
         self._world.newer_version()
         if side_by_side:
             self.crash(0)

@@ -329,6 +329,15 @@ class CloudWorld:
                 return network
         return ""
 
+    def named(self, network: str, entity: str) -> str:
+        """Return the name of a thing for people, with its network where another one has a thing of
+        that name.
+        """
+        having = 0
+        for things in self._things.values():
+            having += any(entity in names for names in things.values())
+        return entity if having == 1 else f"{entity} of {network}"
+
     def owner_of(self, name: str) -> str:
         """Return the site that the identifier belongs to; '' if there is none."""
         return self._owner[name][1] if name in self._owner else ""
