@@ -59,7 +59,7 @@ def add_results(commands: Any) -> None:
     what.add_argument(
         "--ways",
         action="store_true",
-        help="the ways back of each failover: taken, possible, closed and why",
+        help="the ways back of each failover: taken, failed, possible, closed and why",
     )
     explain.add_argument(
         "--database", help="of this database (default: the worst)"
