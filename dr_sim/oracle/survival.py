@@ -315,19 +315,19 @@ class History:
             for f in self.bases
             if f.secondary or (host and f.primary)
         }
-        if self.sound and self.has_base:
-            bases.add(self.base_lsn)
+        on_copy = {self.base_lsn} if self.sound and self.has_base else set()
+        if not self.links:
+            return bases | on_copy
         # in the order in which they were made
         for f in self._that_lie_somewhere():
             there = f.secondary or (host and f.primary)
-            if (
-                self.links
-                and there
-                and f.kind is _INCREMENTAL
-                and f.base_lsn in bases
-            ):
+            if f.kind is not _INCREMENTAL or not there:
+                continue
+            if f.base_lsn in bases:
                 bases.add(f.first_lsn)
-        return bases
+            elif f.base_lsn in on_copy and f.last_lsn > self.lsn:
+                on_copy.add(f.first_lsn)  # the copy is not past it yet
+        return bases | on_copy
 
     def lost(self, t: int, f: SurvivingFile, where: str) -> None:
         """Intact bytes of f are no longer there."""

@@ -489,6 +489,13 @@ class Drain:
         """Tell whether what is here does not lead on."""
         return bool(self._db.files.pending) or not self._db.state.exists
 
+    @property
+    def stands_before_hole(self) -> bool:
+        """Tell whether a planned failover would lose something, as nothing that is here or on its
+        way leads on.
+        """
+        return self.patient and self._is_stuck and self._has_nothing_to_do()
+
     def idle(self) -> bool:
         """Tell whether everything that can be replayed has been; of a planned failover, whether
         nothing is lost either.

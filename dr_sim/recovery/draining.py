@@ -212,7 +212,7 @@ def look_further(
         return
     names = fetch(db, out)
     drain.await_fetched(db.fetching.finished_utc_us(names))
-    if drain.patient and not names:
+    if drain.stands_before_hole:
         drain.take_past_hole(out)
 
 

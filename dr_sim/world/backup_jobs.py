@@ -137,7 +137,7 @@ class BackupJobs:
             self._primary.error_hook(db, word, error.number, error.text)
 
     def _obstacle(self, db: PrimaryDatabase, order: Order) -> str:
-        kind = order.kind
+        kind, primary = order.kind, self._primary
         if order.tail:
             for job in [
                 job for k, job in db.running.items() if k is not Kind.LOG
@@ -146,7 +146,9 @@ class BackupJobs:
             return "waits" if kind in db.running else ""
         if db.failed:
             return "primary lost"
-        if db.writes_until_us is not None and not self._primary.quiesced:
+        stopped = db.writes_until_us is not None
+        backs_up_yet = primary.quiesced and not primary.succeeded
+        if stopped and not backs_up_yet:
             return "fenced"
         if db.down and (kind is not Kind.LOG or order.elsewhere):
             return "its server is down"

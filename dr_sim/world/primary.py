@@ -80,6 +80,7 @@ class Primary:
         # after a planned failover: no more writes, but a last backup can be taken
         self.quiesced = False
         self._may_come_back = scenario.brings_back
+        self.succeeded = False  # another one is the primary
         self.over = False  # another one is the primary, for good
         # by database: its next log, on the agenda
         self._log_dues: dict[int, tuple[int, Entry]] = {}

@@ -216,6 +216,7 @@ class World:
         each = self._behind(old, heirs)
         if not each:
             return
+        old.primary.succeeded = True
         for pair in old.together:
             if pair is not old:
                 pair.dismiss()

@@ -60,3 +60,16 @@ def test_behind_a_tail_that_does_not_fit_it_waits_and_says_so(tmp_path: Path) ->
     assert summary_json(result.summary)["violations"] == []
     told = [(t, event) for t, event, _, _ in alerts(result) if event == 7]
     assert [t // MINUTE for t, _ in told[:3]] == [115, 125, 135]
+
+
+def test_somebody_elses_log_job_takes_nothing_once_another_one_is_the_primary(
+    tmp_path: Path,
+) -> None:
+    """Its server follows by then, and refuses: the job's second run is after the swap."""
+    path = tmp_path / "s.yaml"
+    job = "{at: 104 min, second_log_job: {database: crm, times: 2, every: 20 min}}"
+    path.write_text(BASE + f"events: [{job}, {{at: 105 min, order_failover: dba}}]\n")
+    result = run(load_scenario(path))
+    assert summary_json(result.summary)["violations"] == []
+    (skipped,) = rows(result, "truth.backup_skipped", reason="fenced")
+    assert skipped.time_us == 124 * MINUTE
