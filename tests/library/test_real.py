@@ -159,6 +159,7 @@ def kept_by_the_primary(event: str) -> tuple[int, list[int], World]:
     return max(kept), kept, world
 
 
+@pytest.mark.long
 def test_a_damaged_link_never_fills_the_primary() -> None:
     """Segments are let go when a backup in the local share holds them, wherever that has got to;
     unless there is no room.

@@ -256,7 +256,14 @@ def _does_not_claim(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Claims, "claim", lambda claims, place, freed: place)
 
 
-@pytest.mark.parametrize("plant", [_takes_the_worse, _never_changes_over, _does_not_claim])
+@pytest.mark.parametrize(
+    "plant",
+    [
+        _takes_the_worse,
+        pytest.param(_never_changes_over, marks=pytest.mark.long),
+        _does_not_claim,
+    ],
+)
 def test_a_planted_bug_is_found(plant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
     with pytest.raises(AssertionError):

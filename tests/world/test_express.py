@@ -381,7 +381,7 @@ acknowledged before.
 """
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(storms())
 @example((FENCED_THEN_LOST, ()))
 @example((ONE, ("secondary.copy_rate=5 MB/s",)))

@@ -226,7 +226,7 @@ def fleets(draw: st.DrawFn) -> tuple[str, tuple[str, ...]]:
     return "\n".join(lines) + "\n", tuple(f"{key}={value}" for key, value in draw(OPTIONS).items())
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(fleets())
 @example((FLEET, ("run_for=40 min", "link.bandwidth=3 Mbit/s")))
 def test_any_fleet_is_alike_by_waves_and_by_steps(fleet: tuple[str, tuple[str, ...]]) -> None:

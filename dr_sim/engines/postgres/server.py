@@ -96,7 +96,7 @@ CRASH_SHUTDOWN = "57P02"
 _CHATTER = re.compile(
     r"restored log file|redo (starts|done|in progress)|entering standby|starting "
     r"(backup|archive|point)|consistent recovery"
-    r"|completed backup|database system|new target timeline|switched WAL|last completed "
+    r"|completed backup|database system (was|is) |new target timeline|switched WAL|last completed "
     r"transaction|backup label"
     r"|waiting for WAL|successfully skipped missing contrecord|received promote|selected "
     r"new timeline|archive recovery complete|invalid checkpoint|parameter .* "
