@@ -14,6 +14,9 @@ No instant is stored: after a restart every open job is asked about at once. The
 put back to an old copy, which knows fewer jobs and attempts than the agents do. So agents report
 each attempt that is not over, and a job that the store does not have is taken up again as they know
 it. Nothing is started at an agent that has not answered since the restart: it is asked again.
+
+A job that took the place of one at another site, and has no identifiers of its own site yet, waits
+for the mapping table: its agent would only refuse it, until all attempts are used up.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ from dr_sim.cloud.commands import (
 )
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.events import AgentSaid
+from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.words import (
     JobKind,
@@ -156,6 +160,12 @@ class CloudJob:
     tries: int = 0
     aim: JobState = JobState.FAILED
     due_us: int = 0  # when it is looked at next; of this life, never stored
+    copies: int = (
+        0  # of its script, that this life has ordered; never stored
+    )
+    waits: bool = (
+        False  # for the mapping table, as this life has told; never stored
+    )
     done_before: bool = (
         False  # it was done in a life that the store has forgotten
     )
@@ -165,6 +175,11 @@ class CloudJob:
     def __post_init__(self) -> None:
         self.lane = (self.network, self.site, self.entity)
         self.agent = (self.network, self.site)
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether it took the place of a job at another site."""
+        return self.id == moved_to(self.change, self.site)
 
     def text(self) -> str:
         """Return what `listed` gives for all of it but its id."""
@@ -215,8 +230,14 @@ def moved_to(change: str, site: str) -> str:
 class JobBook:
     """All open jobs. Whoever hands it an event is told which job ended by it."""
 
-    def __init__(self, config: CloudConfig, stored: dict[str, str]) -> None:
+    def __init__(
+        self,
+        config: CloudConfig,
+        stored: dict[str, str],
+        mappings: dict[str, Mapping],
+    ) -> None:
         self._config = config.jobs
+        self._mappings = mappings
         self._version = config.version
         self.open: dict[str, CloudJob] = {}
         self._lanes: dict[tuple[str, str, str], deque[CloudJob]] = {}
@@ -390,8 +411,30 @@ class JobBook:
             return
         ready = self._ready.get(agent)
         while ready and self._busy[agent] < self._config.at_once:
-            self._start(ready.popleft(), out)
+            job = ready.popleft()
+            if not job.is_moved or self._has_identifiers(job, out):
+                self._start(job, out)
         self._set_alarm(out)
+
+    def _has_identifiers(self, job: CloudJob, out: Out) -> bool:
+        """Translate a job that was moved here. Where the mapping table does not lead to identifiers
+        of this site the job waits, and somebody is told.
+        """
+        mapping = self._mappings[job.network]
+        if mapping.are_of(job.params, job.site):
+            return True
+        try:
+            job.params = mapping.translated(job.params, job.site)
+        except UntranslatableError as why:
+            if not job.waits:
+                about = f"{job.id}: {why}"
+                out.commands.append(
+                    Notify(job.network, Notice.BLOCKED, about, out.utc_us)
+                )
+            job.waits = True
+            self._look_at(job, out.mono_us + self._config.retry_us)
+            return False
+        return True
 
     def _start(self, job: CloudJob, out: Out) -> None:
         self._move(job, _START)
@@ -512,11 +555,11 @@ class JobBook:
                 CopyScript(job.network, job.site, job.script, self._version)
             )
         # a script that is not there says nothing of the change: it is copied, and as many attempts
-        # are free; if the copies do not help the job fails all the same
-        free = (
-            wants_script
-            and job.attempt - job.tries <= self._config.attempts
-        )
+        # are free; if the copies do not help the job fails all the same. A copy that an earlier
+        # life ordered may be lost with it, so only those of this life count
+        free = wants_script and job.copies < self._config.attempts
+        if wants_script:
+            job.copies += 1
         if not free:
             job.tries += 1
         if job.tries < self._config.attempts:

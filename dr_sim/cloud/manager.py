@@ -53,7 +53,7 @@ class CloudManager:
             )
             for network in config.networks
         }
-        self._book = JobBook(config, stored)
+        self._book = JobBook(config, stored, mappings)
         self._api = Api(config, incarnation, stored, self._book, mappings)
         self._mirrors = {
             network.name: Mirror(

@@ -66,6 +66,11 @@ class Mapping:
         """Tell whether an identifier belongs to that site, or to nobody that is known."""
         return self._owner.get(identifier, site) == site
 
+    def are_of(self, params: str, site: str) -> bool:
+        """Tell whether no parameter is an identifier of another site."""
+        values = json.loads(params).values()
+        return all(self.is_of(value, site) for value in values)
+
     def entity_of(self, identifier: str) -> str:
         """Return the thing whose identifier it is, at whichever site; '' if nobody knows."""
         return self._entity_of.get(identifier, "")
@@ -104,9 +109,7 @@ class Mapping:
         return found
 
     def translated_if_known(self, params: str, site: str) -> str:
-        """Parameters as that site takes them; as they are where there is no translation, and then
-        the agent there refuses them.
-        """
+        """Parameters as that site takes them; as they are where there is no translation."""
         try:
             return self.translated(params, site)
         except UntranslatableError:

@@ -119,7 +119,7 @@ class Mirror:
 
     def translated(self, params: str, site: str) -> str:
         """Parameters as that site takes them; as they are where there is no translation, and then
-        the agent there refuses them.
+        the job waits for one.
         """
         return self._mapping.translated_if_known(params, site)
 

@@ -289,6 +289,18 @@ def test_a_script_that_is_not_there_costs_no_attempt() -> None:
     assert bench.given(CleanUp)
 
 
+def test_a_copy_that_was_ordered_in_an_earlier_life_is_ordered_again() -> None:
+    bench = Bench(config(attempts=1))
+    bench.call("r1")
+    bench.say("ops/r1", Word.FAILED, 1, WhyFailed.NO_SCRIPT)
+    bench.start()  # it died before it ordered the copy and the second attempt
+    bench.say("ops/r1", Word.UNKNOWN, 2)
+    bench.say("ops/r1", Word.FAILED, 3, WhyFailed.NO_SCRIPT)
+    assert len(bench.given(CopyScript)) == 1 and [s.attempt for s in bench.started()] == [4]
+    bench.say("ops/r1", Word.FAILED, 4, WhyFailed.NO_SCRIPT)  # the copy did not help
+    assert bench.given(CleanUp)
+
+
 def test_a_silent_agent_is_no_reason_to_do_anything() -> None:
     bench = Bench()
     bench.call("r1")
@@ -534,6 +546,28 @@ def test_what_was_asked_for_and_not_done_is_done_at_the_new_side() -> None:
     assert [s.job for s in bench.started()] == ["ops/r2@B"]
     answer = bench.call("r1")
     assert (answer.outcome, answer.state) == (CallOutcome.AGAIN, JobState.DONE)
+
+
+@pytest.mark.parametrize("wrong", ["crm-at-A", ""])
+def test_what_was_promised_waits_for_its_identifier_at_the_new_side(wrong: str) -> None:
+    bench = Bench(config(attempts=1))
+    bench.tell(MappingEdited(0, UTC, 0, "prod", "crm", "B", wrong))
+    bench.call("r1")
+    bench.call("r2")
+    bench.call("r3", entity="web")
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", False))
+    assert [s.job for s in bench.started()] == ["ops/r3@B"]
+    (notice,) = bench.given(Notify)
+    assert notice.notice is Notice.BLOCKED and notice.about.startswith("ops/r1@B: ")
+    bench.look()  # r3 is asked about
+    assert not bench.given(Notify) and not bench.started()
+    bench.start([["ops/r3@B", 1, "done", ""]])  # who dies has not told for ever
+    assert len(bench.given(Notify)) == 1 and not bench.started()
+    bench.tell(MappingEdited(bench.now_us, UTC, 0, "prod", "crm", "B", "crm-at-B"))
+    bench.look()
+    assert [(s.job, s.params) for s in bench.started()] == [("ops/r1@B", '{"id": "crm-at-B"}')]
+    bench.say("ops/r1@B", Word.DONE)
+    assert [(s.job, s.params) for s in bench.started()] == [("ops/r2@B", '{"id": "crm-at-B"}')]
 
 
 def test_a_failover_starts_nothing_more_at_the_old_side_where_an_attempt_has_failed() -> None:
