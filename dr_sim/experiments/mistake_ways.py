@@ -1,14 +1,15 @@
 """The ways back from a mistake that might come: each is tried in a run of its own.
 
 The scenario is run up to the mistake as it stands, with what is drawn in it. Its events after the
-instant at which the mistake is noticed are left out. Each way is tried at each place that has it,
-and what came true is read off that run: what was lost, how long the service was down, and how long
-it ran without what the mistake had destroyed.
+instant at which the mistake is noticed are left out. So are its own mistakes from the mistake on,
+and what people would order later because of an earlier one. Each way is tried at each place that
+has it, and what came true is read off that run: what was lost, how long the service was down, and
+how long it ran without what the mistake had destroyed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dr_sim import units
@@ -18,8 +19,8 @@ from dr_sim.measures.mistake_ways import (
     MistakeThatMightCome,
     MistakeWayTried,
 )
-from dr_sim.measures.summary.types import Summary
-from dr_sim.runs.run import run
+from dr_sim.record.journal import Journal
+from dr_sim.runs.run import Result, run
 from dr_sim.scenario import bounds, times
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.mistakes import MistakeWay
@@ -27,6 +28,11 @@ from dr_sim.scenario.model import Law, Scenario, ScriptedEvent
 from dr_sim.scenario.standbys import FIRST_SECONDARY
 
 WHAT = "a mistake that might come"
+ORDERS = ("seen.FailoverOrderedToPoint", "seen.BesideOrdered")
+NOBODY = (
+    "nothing stands by there then: it is the primary, it is lost, or its "
+    "recovery manager is dead"
+)
 
 
 def mistake_asked_about(
@@ -97,21 +103,49 @@ def _tried(
         place=place,
         lost=of.lost_bytes,
     )
-    before = [e for e in scenario.events if e.at_us <= noticed_us]
+    before = _before(scenario.events, of)
     number = len(scenario.events) + 1
     made = ScriptedEvent(number, of.at_us, mistake.KIND, params)
-    played = replace(scenario, events=(*before, made))
-    return _outcome(run(played).summary, way, place, noticed_us)
+    result = run(replace(scenario, events=(*before, made)))
+    return _outcome(result, way, place, noticed_us)
+
+
+def _before(
+    events: Sequence[ScriptedEvent], of: MistakeThatMightCome
+) -> Iterator[ScriptedEvent]:
+    """Yield what happens beside the mistake until it is noticed."""
+    noticed_us = of.at_us + of.noticed_us
+    for event in events:
+        if event.kind is not mistake.KIND:
+            if event.at_us <= noticed_us:
+                yield event
+        elif event.at_us < of.at_us:
+            yield _until(event, noticed_us)
+
+
+def _until(event: ScriptedEvent, noticed_us: int) -> ScriptedEvent:
+    """Return that mistake, without the way back that is surely ordered no earlier."""
+    laws = (event.params.noticed, event.params.decided)
+    if None in laws or any(law.kind != "fixed" for law in laws):
+        return event
+    ordered_us = event.at_us + sum(law.a for law in laws)
+    if ordered_us < noticed_us:
+        return event
+    nothing = {"then": (), "misjudged": None}
+    return replace(event, params=event.params.model_copy(update=nothing))
 
 
 def _outcome(
-    summary: Summary, way: MistakeWay, place: str, noticed_us: int
+    result: Result, way: MistakeWay, place: str, noticed_us: int
 ) -> MistakeWayTried:
+    summary = result.summary
     found = next(
         (each for each in summary.mistakes if each.what == WHAT), None
     )
     if found is None:
         return MistakeWayTried(way, place, "no primary was up")
+    if not _is_ordered(result.journal, noticed_us):
+        return MistakeWayTried(way, place, NOBODY)
     refused = [
         order.reason
         for order in summary.orders_refused
@@ -134,13 +168,18 @@ def _outcome(
     ]
     if not over:
         return MistakeWayTried(way, place, "nothing was brought online")
-    loss_us = over[0].data_loss_us
     return MistakeWayTried(
         way,
         place,
         "",
-        0 if loss_us is None else loss_us,
+        over[0].data_loss_us,
         over[0].outage_us,
         found.degraded_us,
         lasts,
     )
+
+
+def _is_ordered(journal: Journal, noticed_us: int) -> bool:
+    """Return whether a recovery manager was given an order from then on."""
+    rows = (row for kind in ORDERS for row in journal.rows(kind))
+    return any(row.time_us >= noticed_us for row in rows)

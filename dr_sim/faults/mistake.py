@@ -30,15 +30,20 @@ from dr_sim.world.mistakes import CopyBackSpec, ReplyToMistake
 from dr_sim.world.occurrence import Occurrence
 
 _WORDS = (NOTHING, *MistakeWay)
+_NAMES = [str(word) for word in _WORDS]
 
 
 def _ways(value: Any) -> tuple[MistakeWay, ...]:
     """Read one way, or a list of ways that are tried one after the other."""
     words = value if isinstance(value, (list, tuple)) else [value]
+    if value == []:
+        raise refuse(
+            f"no way back is written; write {NOTHING}, or leave it out"
+        )
     for word in words:
         if word not in _WORDS:
             raise refuse(
-                f"{str(word)[:40]!r} is no way back; {did_you_mean(str(word), _WORDS)}"
+                f"{str(word)[:40]!r} is no way back; {did_you_mean(str(word), _NAMES)}"
             )
     if NOTHING in words and len(words) > 1:
         raise refuse(f"{NOTHING} goes with no other way; leave it out")
@@ -196,10 +201,15 @@ def check(params: Mistake, around: RestOfScenario) -> list[str]:
         has_way = around.standbys
         if way is not MistakeWay.FAILOVER_BEFORE:
             has_way = places
-        if not has_way or (place is not None and place not in has_way):
+        if not has_way:
             found.append(
                 f"then: {way} is to a standby, and there is none; write "
                 f"{MistakeWay.RESTORE_BEFORE}"
+            )
+        elif place is not None and place not in has_way:
+            found.append(
+                f"then: {way} is to a standby, and {place} is a store; write "
+                f"{MistakeWay.RESTORE_BEFORE}, or place: {has_way[0]}"
             )
     return found
 

@@ -21,13 +21,13 @@ class MistakeThatMightCome:
 @dataclass(frozen=True, slots=True)
 class MistakeWayTried:
     """A way back from a mistake, and what came of it. closed: why it is closed; '' if it is open.
-    outage_us None: it was still going on when the run ended. at_least: so was degraded_us.
+    loss_us, outage_us None: it was still going on when the run ended. at_least: so was degraded_us.
     """
 
     way: MistakeWay
     place: str
     closed: str
-    loss_us: int = 0
+    loss_us: int | None = 0
     outage_us: int | None = 0
     degraded_us: int = 0
     at_least: bool = False
@@ -36,11 +36,17 @@ class MistakeWayTried:
 def best_mistake_way(
     ways: Sequence[MistakeWayTried],
 ) -> MistakeWayTried | None:
-    """Return the way that loses least; of equal ones, the one that is over first."""
-    open_ones = [way for way in ways if not way.closed]
-    return min(open_ones, key=_loss_then_time, default=None)
+    """Return the way that loses least; of equal ones, the one that is over first. One that was
+    still going on when the run ended is none.
+    """
+    over = [way for way in ways if not (way.closed or lasts(way))]
+    return min(over, key=_loss_then_time, default=None)
 
 
-def _loss_then_time(way: MistakeWayTried) -> tuple[int, bool, int, int]:
-    lasts = way.at_least or way.outage_us is None
-    return way.loss_us, lasts, way.outage_us or 0, way.degraded_us
+def lasts(way: MistakeWayTried) -> bool:
+    """Return whether it was still going on when the run ended."""
+    return way.at_least or None in (way.loss_us, way.outage_us)
+
+
+def _loss_then_time(way: MistakeWayTried) -> tuple[int, int, int]:
+    return way.loss_us or 0, way.outage_us or 0, way.degraded_us

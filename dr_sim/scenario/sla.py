@@ -341,18 +341,7 @@ def _line(
 ) -> SlaLine | None:
     kind = kind_of(measure)
     if not kind:
-        near = did_you_mean(
-            measure,
-            (
-                *DURATIONS,
-                *COUNTED,
-                *CLOUD_PARTS,
-                "exposure.above_15_min",
-                "rpo",
-                "rto",
-            ),
-        )
-        hint = near if near.startswith("did") else f"write {_UNKNOWN_IS}"
+        hint = _meant(measure)
         problems.append(
             bound.key_problem(
                 f"sla: unknown measure {measure[:60]!r}; {hint}"
@@ -363,9 +352,12 @@ def _line(
     try:
         at_most, value = parse_bound(kind, text)
         if measure in WAYS_OPEN and at_most:
-            raise units.UnitError("a bound is written 'at least 1'")
+            raise units.UnitError("so many ways are no danger")
     except units.UnitError as error:
-        problems.append(bound.problem(f"sla.{measure}: {error}"))
+        told = str(error)
+        if measure in WAYS_OPEN:
+            told = "a bound is written 'at least 1'"
+        problems.append(bound.problem(f"sla.{measure}: {told}"))
         return None
     return SlaLine(
         name,
@@ -376,6 +368,26 @@ def _line(
         bound.key_line or bound.line,
         file=bound.file,
     )
+
+
+def _meant(measure: str) -> str:
+    """Return what someone who writes this measure may mean."""
+    if "@" in measure:
+        return (
+            "of one copy write outage_if_now@NAME.max or exposure@NAME.max"
+        )
+    near = did_you_mean(
+        measure,
+        (
+            *DURATIONS,
+            *COUNTED,
+            *CLOUD_PARTS,
+            "exposure.above_15_min",
+            "rpo",
+            "rto",
+        ),
+    )
+    return near if near.startswith("did") else f"write {_UNKNOWN_IS}"
 
 
 def parse_bound(kind: str, text: str) -> tuple[bool, int]:

@@ -8,6 +8,7 @@ from dr_sim.measures.mistake_ways import (
     MistakeThatMightCome,
     MistakeWayTried,
     best_mistake_way,
+    lasts,
 )
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import clock
@@ -25,6 +26,8 @@ def mistake_ways_text(
     after = f"and noticed after {clock(of.noticed_us)}:"
     best = best_mistake_way(found)
     last = "No way back is open."
+    if any(lasts(way) for way in found if not way.closed):
+        last = "No way back is over before the run ends: let it run for longer."
     if best is not None:
         last = f"Least loss: {best.way} {best.place}."
     return "\n".join([f"{head}, {after}", *_lines(found), last])
@@ -42,11 +45,9 @@ def _lines(ways: Sequence[MistakeWayTried]) -> list[str]:
 def _told(way: MistakeWayTried) -> str:
     if way.closed:
         return f"closed: {way.closed}"
+    if lasts(way):
+        degraded = f"degraded at least {clock(way.degraded_us)}"
+        return f"possible, and not over when the run ends: {degraded}"
     lost = f"lose {clock(way.loss_us)}" if way.loss_us else "lose nothing"
-    down = "down beyond the run's end"
-    if way.outage_us is not None:
-        down = f"down {clock(way.outage_us)}"
-    if not way.outage_us and way.outage_us is not None:
-        down = "not down"
-    least = "at least " if way.at_least else ""
-    return f"possible: {lost}, {down}, degraded {least}{clock(way.degraded_us)}"
+    down = f"down {clock(way.outage_us)}" if way.outage_us else "not down"
+    return f"possible: {lost}, {down}, degraded {clock(way.degraded_us)}"

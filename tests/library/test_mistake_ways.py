@@ -13,7 +13,7 @@ from dr_sim.experiments.mistake_ways import (
     mistake_ways,
 )
 from dr_sim.loading import load_scenario
-from dr_sim.measures.mistake_ways import MistakeThatMightCome, best_mistake_way
+from dr_sim.measures.mistake_ways import MistakeThatMightCome, MistakeWayTried, best_mistake_way
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.runs.run import Result, run
 from tests.library.runs import ran
@@ -168,7 +168,11 @@ def test_the_manager_may_die_in_the_middle_of_the_restore(tmp_path: Path) -> Non
     ("line", "told"),
     [
         ("{database: app, then: restore_before}", "nobody notices: write noticed"),
-        ("{database: app, noticed: 1 h, then: restore}", "'restore' is no way back; did you mean"),
+        (
+            "{database: app, noticed: 1 h, then: restore}",
+            "'restore' is no way back; did you mean 'restore",
+        ),
+        ("{database: app, noticed: 1 h, then: []}", "no way back is written; write nothing"),
         ("{database: app, noticed: 1 h, then: [nothing, restore_before]}", "goes with no other"),
         ("{database: app, noticed: soon}", "'soon' is"),
     ],
@@ -336,6 +340,64 @@ def test_each_way_is_tried_at_each_place_that_has_it(tmp_path: Path) -> None:
     assert best is not None and best.way.value == "restore_beside"
 
 
+SHORT = BASE.replace("1 day", "4 h").replace("daily 01:00", "none") + (
+    "copies: {late: {replay: {delay: 2 h}}, vault: {store: {machine: 10 min}}}\n"
+)
+
+
+def ways_of(
+    tmp_path: Path, at_us: int, noticed_us: int, own: str = ""
+) -> dict[str, MistakeWayTried]:
+    """Return the ways back from a mistake at an instant. own: a mistake that the scenario makes."""
+    path = tmp_path / "s.yaml"
+    events = f"events: [{own}]\n" if own else ""
+    path.write_text(SHORT + events, encoding="utf-8")
+    of = MistakeThatMightCome("app", at_us, noticed_us, 10**9)
+    return {f"{way.way} {way.place}": way for way in mistake_ways(load_scenario(path), of)}
+
+
+def own_mistake(at: str, after: str) -> str:
+    return f"{{at: {at}, mistake: {{database: app, noticed: {after}, then: failover_before}}}}"
+
+
+def test_the_scenarios_own_mistake_is_not_made_beside_the_one_asked_about(tmp_path: Path) -> None:
+    """It is made at the same instant: the ways are those of a scenario that makes none."""
+    found = ways_of(tmp_path, 2 * HOUR, HOUR, own_mistake("2 h", "1 h"))
+    assert found == ways_of(tmp_path, 2 * HOUR, HOUR)
+    closed = {key: way.closed for key, way in found.items() if way.closed}
+    assert closed["restore_beside late"].startswith("no whole full") and len(closed) == 1
+
+
+def test_what_people_would_order_later_is_left_out(tmp_path: Path) -> None:
+    """An earlier mistake would be noticed after the one asked about: its failover is not ordered.
+    The standby restores up to the one asked about.
+    """
+    found = ways_of(tmp_path, 2 * HOUR, MIN, own_mistake("1 h", "70 min"))
+    assert found == ways_of(tmp_path, 2 * HOUR, MIN)
+
+
+def test_a_place_that_is_the_primary_by_then_is_closed(tmp_path: Path) -> None:
+    """The standby took over at 1:30 because of an earlier mistake."""
+    found = ways_of(tmp_path, 2 * HOUR, MIN, own_mistake("1 h", "30 min"))
+    closed = [key for key, way in found.items() if "it is the primary" in way.closed]
+    assert closed == ["failover_before late", "restore_before late", "restore_beside late"]
+
+
+def test_a_store_is_no_standby(tmp_path: Path) -> None:
+    told = "to a standby, and vault is a store; write restore_before, or place: late"
+    with pytest.raises(InputError, match=told):
+        outcome(tmp_path, SHORT, noticed("1 h", then="failover_before, place: vault"))
+
+
+def test_a_way_that_is_not_over_is_not_the_best(tmp_path: Path) -> None:
+    """The run ends 5 min after somebody notices: a machine for the store needs 10."""
+    found = ways_of(tmp_path, 230 * MIN, 5 * MIN)
+    unfinished = found["restore_before vault"]
+    assert (unfinished.closed, unfinished.loss_us, unfinished.outage_us) == ("", None, None)
+    assert best_mistake_way(list(found.values())) == found["failover_before late"]
+    assert best_mistake_way([unfinished]) is None
+
+
 def test_the_ways_of_the_library_are_what_the_page_says() -> None:
     """The standby of now refuses; the late one replays 6 logs and takes over."""
     result = ran("mistakes/ways")
@@ -368,7 +430,7 @@ def test_a_question_that_makes_no_sense_is_one_line(
     ("then", "told"),
     [
         ("restore_before, place: vaults", "no copy 'vaults'; did you mean 'vault'"),
-        ("failover_before, place: vault", "failover_before is to a standby"),
+        ("failover_before, place: vault", "failover_before is to a standby, and there is none"),
         ("failover_before", "failover_before is to a standby, and there is none"),
     ],
 )

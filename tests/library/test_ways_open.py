@@ -230,6 +230,9 @@ def test_names_with_dots_and_signs_in_them(tmp_path: Path) -> None:
 
 WRONG = [
     ("{ways_open: at most 1}", "a bound is written 'at least 1'"),
+    ("{ways_open: at least 1.5}", "a bound is written 'at least 1'"),
+    ("{data_loss@near: at most 1 h}", "of one copy write outage_if_now@NAME.max"),
+    ("{outage_if_now@near: at most 1 h}", "of one copy write outage_if_now@NAME.max"),
     ("{ways_open: at least 1, database: crm}", "ways_open is of the whole service"),
     ("{outage_if_now.max: at most 1 h, copy: near}", "of one copy write outage_if_now@NAME.max"),
     ("{outage_if_now@nera.max: at most 1 h}", "unknown copy 'nera'; did you mean 'near'?"),
