@@ -38,6 +38,7 @@ from dr_sim.cloud.commands import (
 )
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.events import AgentSaid
+from dr_sim.cloud.inventory import chained
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.words import (
@@ -100,6 +101,8 @@ JOBS: Transitions[JobState, JobMove] = Transitions(
         JobState.CANCELLED: {},
     },
 )
+AS_A_WHOLE = (JobKind.SET, JobKind.REBUILD)
+"""Jobs that set a thing as a whole."""
 BUSY = frozenset(
     (
         JobState.STARTING,
@@ -130,6 +133,7 @@ _QUEUED, _STARTING, _CLEANING = (
     JobState.STARTING,
     JobState.CLEANING,
 )
+_CHANGE, _JOB_DONE = JobKind.CHANGE, JobState.DONE
 _DONE, _UNREACHABLE = Word.DONE, Word.UNREACHABLE
 _DONE_BEFORE = Word.DONE_BEFORE
 _START, _STARTED, _MADE = JobMove.START, JobMove.STARTED, JobMove.DONE
@@ -651,6 +655,8 @@ class JobBook:
         lane = self._lanes[job.lane]
         first = lane[0] is job
         lane.remove(job)
+        if job.kind is _CHANGE and job.state is _JOB_DONE:
+            self._sets_have(job, out)
         if not lane:
             del self._lanes[job.lane]
         elif first and lane[0].state is _QUEUED:
@@ -658,6 +664,17 @@ class JobBook:
         self._not_ready(job)
         self.pump(job.agent, out)
         return job
+
+    def _sets_have(self, change: CloudJob, out: Out) -> None:
+        """A change was done. A set of the thing that waits at that side was made without it, and
+        would undo it: it sets the thing with that change. (A failover brings both to one side.)
+        """
+        for job in self._lanes[change.lane]:
+            if job.kind in AS_A_WHOLE and not change.done_before:
+                asked = json.loads(job.params)
+                asked["value"] = chained(asked["value"], change.change)
+                job.params = json.dumps(asked)
+                self._save(job, out)
 
     def _save(self, job: CloudJob, out: Out) -> None:
         out.saves[OPEN + job.id] = job

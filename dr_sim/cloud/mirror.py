@@ -103,7 +103,7 @@ class Mirror:
 
     def _look_after_a_crash(self, out: Out) -> None:
         """Compare both sides: an audit may have been due while nobody was there to hear it."""
-        audits = self._spec.audit_us and self.direction.target
+        audits = self._spec.audit_us and self.direction.is_comparable
         if audits and not self.comparison.under_way:
             self._read_both(out, correcting=False)
 
@@ -184,7 +184,8 @@ class Mirror:
         """The store has forgotten a change that was done; it was asked for again. Other changes may
         have been done since, so it gets no number: both sides are compared.
         """
-        if not self.direction.target or job.site != self.direction.source:
+        of_source = job.site == self.direction.source
+        if not self.direction.is_comparable or not of_source:
             return
         if job.entity not in self.backlog.things:
             self.backlog.to_set(job.entity, out.utc_us, 0, out)
@@ -251,7 +252,9 @@ class Mirror:
         )
 
     def side_read(self, e: SideRead, out: Out) -> None:
-        both = self.comparison.heard(e) if self.direction.target else None
+        if not self.direction.is_comparable:
+            return
+        both = self.comparison.heard(e)
         if both is None:
             if self.comparison.came_to_nothing:
                 self._read_later(out)
@@ -318,7 +321,7 @@ class Mirror:
 
     def audit(self, out: Out) -> None:
         self._set_audit(out)
-        if not self.direction.target:
+        if not self.direction.is_comparable:
             return
         for entity in self.comparison.never_still():
             out.commands.append(
@@ -390,7 +393,7 @@ class Mirror:
         comparison = self.comparison
         if (
             comparison.unsure
-            and self.direction.target
+            and self.direction.is_comparable
             and comparison.is_to_be_repeated
         ):
             self._read_both(out, correcting=self._corrects_at_once)

@@ -20,7 +20,7 @@ from dr_sim.cloud.commands import DoByHand, Notify
 from dr_sim.cloud.config import MirrorConfig
 from dr_sim.cloud.events import HandsDone
 from dr_sim.cloud.inventory import InventoryRow
-from dr_sim.cloud.jobs import CloudJob, JobBook
+from dr_sim.cloud.jobs import AS_A_WHOLE, CloudJob, JobBook
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.pending import Pending, PendingChanges, PendingWay
@@ -64,6 +64,13 @@ class Direction:
     def is_open(self) -> bool:
         """Whether changes may go to the target."""
         return self.on or self.urgent
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether the target is to be what the source is. In a failover changes are made at the
+        target already: what differs there may be one of them.
+        """
+        return self.target not in ("", self.active)
 
     @property
     def kind_of_set(self) -> JobKind:
@@ -382,9 +389,7 @@ class Sending:
 
     def _is_being_set(self, entity: str) -> bool:
         jobs = self._book.of_lane(self.name, self._direction.target, entity)
-        return any(
-            job.kind in (JobKind.SET, JobKind.REBUILD) for job in jobs
-        )
+        return any(job.kind in AS_A_WHOLE for job in jobs)
 
     def was_set(self, job: CloudJob, out: Out) -> bool:
         """A thing was set as a whole, or could not be. Return whether it is to be tried again."""

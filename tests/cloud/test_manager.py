@@ -548,6 +548,44 @@ def test_what_was_asked_for_and_not_done_is_done_at_the_new_side() -> None:
     assert (answer.outcome, answer.state) == (CallOutcome.AGAIN, JobState.DONE)
 
 
+def test_in_a_failover_a_thing_that_is_set_keeps_what_was_done_at_the_new_side() -> None:
+    bench = Bench(config(every_us=60 * MINUTE, attempts=1))
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    bench.call("r2")
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", False))
+    bench.say("ops/r1>B.0", Word.FAILED, reason=WhyFailed.SCRIPT)
+    bench.say("ops/r1>B.0", Word.CLEANED)  # crm is to be made anew, after r2
+    assert [s.job for s in bench.started()] == ["ops/r2@B"]
+    bench.start([["ops/r2@B", 1, "running", ""]])
+    bench.say("ops/r2@B", Word.DONE)
+    (rebuild,) = bench.started()
+    value = chained(chained(EMPTY, "ops/r1"), "ops/r2")
+    assert json.loads(rebuild.params) == {"id": "crm-at-B", "value": value}
+
+
+def test_in_a_failover_nothing_is_compared() -> None:
+    """The new side has changes of its own by then: what is set to the old side's would lose them."""
+    bench = Bench(config(every_us=60 * MINUTE, audit_us=30 * MINUTE))
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    bench.alarm("prod", "audit")
+    reads = bench.given(ReadSide)
+    assert len(reads) == 2
+    bench.tell(ProvisionAsked(bench.now_us, UTC + bench.now_us, 0, "B", True))
+    bench.call("r2", entity="web")
+    bench.say("ops/r2", Word.DONE)
+    for of in reads:  # the answers come when it has begun
+        entities = {name: [EMPTY, [f"{name}-at-{of.site}"]] for name in ("crm", "web")}
+        text = json.dumps(entities)
+        bench.tell(SideRead(bench.now_us, UTC, bench.life, "prod", of.site, of.number, text))
+        assert not bench.started() and not bench.given(Notify)
+    bench.alarm("prod", "audit")
+    assert not bench.given(ReadSide)
+    bench.start()
+    assert not bench.given(ReadSide)
+
+
 @pytest.mark.parametrize("wrong", ["crm-at-A", ""])
 def test_what_was_promised_waits_for_its_identifier_at_the_new_side(wrong: str) -> None:
     bench = Bench(config(attempts=1))
