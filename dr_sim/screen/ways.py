@@ -20,7 +20,7 @@ from dr_sim.measures.ways import (
 )
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario import times
-from dr_sim.scenario.model import FAILURE_CLASSES
+from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
 from dr_sim.units import clock
 from dr_sim.words import instant
 
@@ -63,11 +63,20 @@ def ways_taken(whole: Whole) -> str:
     for failover in summarise(whole).failovers:
         if failover.by_itself:
             continue
-        when = instant(failover.failed_us, scenario)
-        head = f"FAILOVER {failover.number}  {failover.failure_class} lost {when}"
+        head = f"FAILOVER {failover.number}  {_headed(failover, scenario)}"
         found = _of(whole, failover)
         blocks.append("\n".join([head, *way_lines(found)]))
     return "\n\n".join(blocks) or "There was no failover in this run."
+
+
+def _headed(failover: FailoverSummary, scenario: Scenario) -> str:
+    """Return what was lost and when, or that nothing was."""
+    when = instant(failover.failed_us, scenario)
+    if failover.failure_class in FAILURE_CLASSES:
+        return f"{failover.failure_class} lost {when}"
+    if failover.ordered_by:
+        return f"ordered by {failover.ordered_by}, begun {when}; nothing had failed"
+    return f"begun {when}; nothing had failed"
 
 
 def _of(whole: Whole, failover: FailoverSummary) -> list[WaySummary]:

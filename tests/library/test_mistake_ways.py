@@ -16,6 +16,7 @@ from dr_sim.loading import load_scenario
 from dr_sim.measures.mistake_ways import MistakeThatMightCome, MistakeWayTried, best_mistake_way
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.runs.run import Result, run
+from dr_sim.screen.ways import ways_taken
 from tests.library.runs import ran
 
 SECOND = 1_000_000
@@ -381,6 +382,12 @@ def test_a_place_that_is_the_primary_by_then_is_closed(tmp_path: Path) -> None:
     found = ways_of(tmp_path, 2 * HOUR, MIN, own_mistake("1 h", "30 min"))
     closed = [key for key, way in found.items() if "it is the primary" in way.closed]
     assert closed == ["failover_before late", "restore_before late", "restore_beside late"]
+
+
+def test_ways_of_a_failover_that_was_ordered_say_that_nothing_had_failed(tmp_path: Path) -> None:
+    result = outcome(tmp_path, SHORT, own_mistake("1 h", "30 min"))
+    head = ways_taken(result.whole).splitlines()[0]
+    assert head == "FAILOVER 1  ordered by dba, begun Mon 01:30:05; nothing had failed"
 
 
 def test_a_store_is_no_standby(tmp_path: Path) -> None:
