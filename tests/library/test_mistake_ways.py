@@ -390,6 +390,17 @@ def test_ways_of_a_failover_that_was_ordered_say_that_nothing_had_failed(tmp_pat
     assert head == "FAILOVER 1  ordered by dba, begun Mon 01:30:05; nothing had failed"
 
 
+def test_nothing_more_is_exposed_once_a_fence_has_stopped_the_writes(tmp_path: Path) -> None:
+    """The restore of the store needs more than 10 min for its machine. The standby beside it holds
+    every log but the last one meanwhile, and what is written is no more.
+    """
+    event = noticed("1 h", "59 min", "restore_before, place: vault")
+    (late, vault) = outcome(tmp_path, SHORT, event).summary.legs[0].copies
+    assert (late.place, vault.place) == ("late", "vault")
+    assert late.exposure.max_us == vault.exposure.max_us
+    assert vault.exposure.max_us is not None and vault.exposure.max_us < 6 * MIN
+
+
 def test_a_store_is_no_standby(tmp_path: Path) -> None:
     told = "to a standby, and vault is a store; write restore_before, or place: late"
     with pytest.raises(InputError, match=told):

@@ -55,7 +55,11 @@ from dr_sim.measures.summary.violations import (
     took_over_twice,
 )
 from dr_sim.measures.summary.ways import ways_open_summary
-from dr_sim.measures.tables import run_end_us, service_up_until_us
+from dr_sim.measures.tables import (
+    run_end_us,
+    service_up_until_us,
+    writes_stopped_us,
+)
 from dr_sim.measures.tenants import asked_of
 from dr_sim.measures.whole import Whole, unprotected_spans
 from dr_sim.measures.writes import RefusedWrites, any_refused_us, refusals
@@ -163,11 +167,15 @@ def _legs(whole: Whole) -> list[LegSummary]:
 
 
 def _copies(whole: Whole, leg: Leg) -> list[CopySummary]:
-    """List several standbys by themselves; one alone is the leg."""
+    """List several standbys by themselves, until a fence at the order of any of them has stopped
+    the primary's writes; one alone is the leg.
+    """
     found = []
-    for one in whole.at(leg) if leg.beside else ():
+    together = list(whole.at(leg)) if leg.beside else []
+    stops = [at_us for _, t in together for at_us in writes_stopped_us(t)]
+    for one in together:
         of, t = one
-        end = run_end_us(t, of.scenario)
+        end = min([run_end_us(t, of.scenario), *stops])
         found.append(
             CopySummary(
                 of.secondary,
