@@ -297,6 +297,24 @@ def test_a_job_of_which_nobody_hears_is_told_at_its_limit(
     assert broken(world(tmp_path, UNHEARD, base)) == {"cloud 15"}
 
 
+def test_what_nobody_could_see_excuses_no_other_thing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody audits. The web farm is changed by hand, and put right; hours later the database is
+    behind beyond the limit. A manager that does not tell of the database is caught.
+    """
+    base = BASE.replace("every: 5 min, audit: 30 min", "mode: reconcile, audit: 0 s")
+    base = base.replace("changes: {", "changes: {rate: 0 per day, ").replace("clients:", "#")
+    more = (
+        "events: [{at: 20 min, changed_by_hand: {entity: web, network: prod}}, "
+        "{at: 30 min, admin_change: {rotate_secret: crm}}, {at: 1 h, mirror_off: 2 h}, "
+        "{at: 65 min, admin_change: {rotate_secret: crm}}]\n"
+    )
+    assert broken(world(tmp_path, more, base)) == set()
+    nobody_is_told(monkeypatch)
+    assert broken(world(tmp_path, more, base)) == {"cloud 15"}
+
+
 def test_a_store_that_is_put_back_must_know_what_it_knew_when_the_copy_was_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

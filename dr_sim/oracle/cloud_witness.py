@@ -124,7 +124,7 @@ class _Seen:
     done: dict[Key, str] = field(
         default_factory=dict
     )  # change -> the job that made it
-    escaped: set[str] = field(default_factory=set)  # changes
+    escaped: set[Key] = field(default_factory=set)  # changes, by side
     cleaned: set[Key] = field(default_factory=set)
     made: set[Key] = field(default_factory=set)  # jobs that were done
     died: set[Key] = field(
@@ -365,12 +365,12 @@ def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         if what == "died":
             seen.died.add(key)
         if what == "escaped":
-            seen.escaped.add(change)
+            seen.escaped.add(made)
         if what == "done":
             twice = seen.done.get(made)
             if (
                 twice is not None
-                and change not in seen.escaped
+                and made not in seen.escaped
                 and seen.restored_us < 0
             ):
                 yield (
@@ -432,7 +432,7 @@ def _effect(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         return
     if site != seen.second or change not in seen.order[thing]:
         return
-    if change in seen.escaped:
+    if (row.entity, site, change) in seen.escaped:
         return  # it comes when it comes: nobody can hold it back
     place = seen.order[thing].index(change)
     if place < seen.reached.get(thing, -1):
@@ -510,6 +510,14 @@ _OF_A_THING = (
 """The notices that name a thing of which the two sides differ, or may."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Unseen:
+    """Something that no manager could see but by comparing. thing: '' if it may be any one."""
+
+    time_us: int
+    thing: str = ""
+
+
 @dataclass(slots=True)
 class _Episode:
     """Drift of a network beyond its limit, from onset on. oldest_us: when the oldest change that
@@ -534,11 +542,18 @@ def _told(journal: Journal, scenario: Scenario) -> Iterator[CloudBreach]:
     unheard = _unheard(journal)
     for e in _episodes(journal, scenario):
         grace = spec.jobs.retry_us + MINUTE_US
-        # where nobody looks, what was not seen stays so, and later work builds on it
-        from_us = e.since_us - MINUTE_US if spec.mirror.audit_us else 0
-        if any(from_us <= us <= e.end_us for us in unseen[e.network]):
-            if not spec.mirror.audit_us:
-                continue  # nobody looks, so nobody can know
+        behind = {
+            thing
+            for since_us in e.oldest_us
+            for thing in changed[e.network, since_us]
+        }
+        if not spec.mirror.audit_us:
+            if _nobody_can_know(e, behind, unseen[e.network]):
+                continue
+        elif any(
+            e.since_us - MINUTE_US <= each.time_us <= e.end_us
+            for each in unseen[e.network]
+        ):
             grace += 2 * spec.mirror.audit_us + spec.mirror.limit_us
         if any(
             e.since_us - MINUTE_US <= us <= e.onset_us
@@ -548,11 +563,6 @@ def _told(journal: Journal, scenario: Scenario) -> Iterator[CloudBreach]:
         deadline = e.onset_us + grace
         overlaps = [min(b, e.end_us) - max(a, e.since_us) for a, b in down]
         deadline += sum(us for us in overlaps if us > 0)
-        behind = {
-            thing
-            for since_us in e.oldest_us
-            for thing in changed[e.network, since_us]
-        }
         told = any(
             e.since_us <= row.time_us <= deadline
             and row.entity == e.network
@@ -568,6 +578,22 @@ def _told(journal: Journal, scenario: Scenario) -> Iterator[CloudBreach]:
                 "cloud 15",
                 f"{name} is behind beyond its limit since {since} into the run, and nobody is told",
             )
+
+
+def _nobody_can_know(
+    e: _Episode, behind: set[str], unseen: list[_Unseen]
+) -> bool:
+    """Tell whether something that was not seen explains that these things are behind, where nobody
+    looks: it stays unseen, and later work on the same thing builds on it. Of what was behind
+    from the start, as a new side was in place, it is not known what happened to them.
+    """
+    for each in unseen:
+        if each.time_us > e.end_us:
+            continue
+        lasts = not each.thing or not behind or each.thing in behind
+        if lasts or each.time_us >= e.since_us - MINUTE_US:
+            return True
+    return False
 
 
 def _changed_at(journal: Journal) -> dict[tuple[int, int], set[str]]:
@@ -670,17 +696,22 @@ def _down(journal: Journal) -> list[tuple[int, int]]:
     return [*found, *([(since, 1 << 62)] if since >= 0 else [])]
 
 
-def _unseen(journal: Journal, networks: int) -> dict[int, list[int]]:
-    """By network, when something came about that no manager could see but by comparing."""
-    found: dict[int, list[int]] = defaultdict(list)
-    for row in journal.rows("truth.cloud_effect"):
-        if row.values["how"] == "hand":
-            found[row.entity].append(row.time_us)
-    for row in journal.rows("truth.cloud_script"):
-        if row.values["what"] == "done late":
-            found[row.entity].append(row.time_us)
-    for row in journal.rows("truth.cloud_forgotten"):
-        found[row.entity].append(row.time_us)
+def _unseen(journal: Journal, networks: int) -> dict[int, list[_Unseen]]:
+    """By network, what came about that no manager could see but by comparing."""
+    found: dict[int, list[_Unseen]] = defaultdict(list)
+    kinds = (
+        "truth.cloud_effect",
+        "truth.cloud_script",
+        "truth.cloud_forgotten",
+    )
+    for row in journal.rows(*kinds):
+        v = row.values
+        if (
+            row.kind == "truth.cloud_forgotten"
+            or v.get("how") == "hand"
+            or v.get("what") == "done late"
+        ):
+            found[row.entity].append(_Unseen(row.time_us, v["entity_name"]))
     everywhere = [
         row.time_us for row in journal.rows("truth.cloud_store_restored")
     ]
@@ -691,7 +722,7 @@ def _unseen(journal: Journal, networks: int) -> dict[int, list[int]]:
         in row.values["detail"]  # changes hit the wrong thing meanwhile
     ]
     for network in range(networks):
-        found[network] += everywhere
+        found[network] += [_Unseen(us) for us in everywhere]
         found[network] += _taken_over(journal, network, found[network])
     return found
 
@@ -713,8 +744,8 @@ def _unheard(journal: Journal) -> dict[int, list[int]]:
 
 
 def _taken_over(
-    journal: Journal, network: int, unseen: list[int]
-) -> list[int]:
+    journal: Journal, network: int, unseen: list[_Unseen]
+) -> list[_Unseen]:
     """When a second side was in place behind one that a failover had made active with something
     unseen: what the manager takes for right is not what is there.
     """
@@ -731,8 +762,12 @@ def _taken_over(
             before = [us for us in begun if us <= row.time_us]
             since, until = last
             in_failover = bool(before) and until >= before[-1]
-            if in_failover and any(since <= us <= until for us in unseen):
-                found.append(row.time_us)
+            if in_failover:
+                found += [
+                    _Unseen(row.time_us, each.thing)
+                    for each in unseen
+                    if since <= each.time_us <= until
+                ]
         elif row.entity == network:
             if row.values["since_us"] < 0 <= behind_us:
                 last = (behind_us - MINUTE_US, row.time_us)
