@@ -136,8 +136,13 @@ def _per_run(found: Distribution) -> Iterator[str]:
                 Question("outage", "", failure_class),
             )
         )
+        failed = (
+            "nothing had failed"
+            if failure_class == "none"
+            else failure_class
+        )
         yield _row(
-            f"FAILOVERS  {failure_class}, in {runs:,} of {found.n:,} runs",
+            f"FAILOVERS  {failed}, in {runs:,} of {found.n:,} runs",
             [],
         )
         yield _row("", [*_STATISTICS, "most"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import dr_sim
+from dr_sim.cli.main import main
 from dr_sim.errors import InputError
 from dr_sim.experiments.mistake_ways import (
     mistake_asked_about,
@@ -388,6 +389,16 @@ def test_ways_of_a_failover_that_was_ordered_say_that_nothing_had_failed(tmp_pat
     result = outcome(tmp_path, SHORT, own_mistake("1 h", "30 min"))
     head = ways_taken(result.whole).splitlines()[0]
     assert head == "FAILOVER 1  ordered by dba, begun Mon 01:30:05; nothing had failed"
+
+
+def test_many_runs_say_that_nothing_had_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(f"{SHORT}events: [{own_mistake('1 h', '30 min')}]\n", encoding="utf-8")
+    many = ["--replications", "2", "--workers", "1", "--no-report", "--out", str(tmp_path / "out")]
+    assert main(["run", str(path), *many]) == 0
+    assert "FAILOVERS  nothing had failed, in 2 of 2 runs" in capsys.readouterr().out
 
 
 def test_nothing_more_is_exposed_once_a_fence_has_stopped_the_writes(tmp_path: Path) -> None:
