@@ -147,9 +147,10 @@ def _failover(
     promoted = [
         loss.promoted_us for loss in losses if loss.promoted_us is not None
     ]
+    stopped_us = min(writes_stopped_us(t), default=failed_us)
     outage_from = (
         failed_us
-        if failure_class in FAILURE_CLASSES
+        if failure_class in FAILURE_CLASSES and stopped_us >= failed_us
         else _first_lost(t, s, failed_us)
     )
     again = exact(t, s.again(outage_from, run_end_us(t, scenario)))
@@ -311,8 +312,8 @@ def _beginning(t: Tables, scenario: Scenario) -> tuple[int, str] | None:
 
 
 def _first_lost(t: Tables, s: Served, failed_us: int) -> int:
-    """Where nothing died: the first instant users lost service, from the failover's first own act
-    on.
+    """Where nothing died before a fence stopped the writes: the first instant users lost service,
+    from the failover's first own act on.
     """
     begins = [
         r.time_us

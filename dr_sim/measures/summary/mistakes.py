@@ -100,8 +100,8 @@ def _left_behind(
         return None
     of_leg = [f for f in failovers if f.leg == leg.number]
     for failover in of_leg:
-        if not failover.by_itself and failover.outage_us is not None:
-            at_us = failover.failed_us + failover.outage_us
+        at_us = failover.served_again_us
+        if not failover.by_itself and at_us is not None:
             return _Right(at_us, failover.new_primary)
     return _Right(None, leg.secondary)
 
@@ -131,9 +131,13 @@ def _down_us(
     """Return how long the service was down between two instants."""
     total = 0
     for failover in failovers:
-        ends_us = until_us
-        if failover.outage_us is not None:
-            ends_us = failover.failed_us + failover.outage_us
-        begins_us = max(from_us, failover.failed_us)
-        total += max(0, min(until_us, ends_us) - begins_us)
+        begins_us, ends_us = (
+            failover.outage_from_us,
+            failover.served_again_us,
+        )
+        if begins_us is None:
+            continue
+        if ends_us is None:
+            ends_us = until_us
+        total += max(0, min(until_us, ends_us) - max(from_us, begins_us))
     return total
