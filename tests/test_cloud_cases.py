@@ -18,6 +18,7 @@ from dr_sim.measures.summary import summarise
 from dr_sim.measures.whole import Whole
 from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.screen.cloud import cloud_lines
+from dr_sim.world.cloud.configuration import Configuration
 from dr_sim.world.world import World
 
 BASE = """\
@@ -221,3 +222,22 @@ def test_a_call_in_anothers_network_that_cannot_be_says_so(tenant: str, tmp_path
     journal = World(load_scenario(path)).run()
     details = {row.values["detail"] for row in journal.rows("truth.event")}
     assert ("nothing: each client may use every network" in details) is (not tenant)
+
+
+def test_two_sides_of_one_value_are_the_same_however_they_came_to_it() -> None:
+    """A new side is set to what the active one was before its last change, and gets that change."""
+    told: list[int] = []
+    of = Configuration(("crm",), ("A", "B"), lambda: 7, lambda: told.append(1))
+    of.apply("A", "crm", "c1")
+    before = of.sides["A"].things["crm"].value
+    of.apply("A", "crm", "c2")
+    of.go_over("A")
+    of.stands("C", True)
+    of.set("C", "crm", before)
+    assert of.behind() == (7, 2)
+    of.apply("A", "crm", "c3")
+    of.apply("C", "crm", "c2")
+    assert of.behind() == (7, 1) and of.missing() == [("crm", "c3")]
+    assert not of.apply("C", "crm", "c1"), "it is in the value that both have"
+    of.apply("C", "crm", "c3")
+    assert of.behind() == (-1, 0)

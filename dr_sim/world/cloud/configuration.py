@@ -100,6 +100,8 @@ class Configuration:
         if self.target and site in (self.source, self.target):
             thing.beyond.append(Beyond(self._now(), change, thing.value))
             self._agree(entity)
+            if thing.beyond:
+                self._is_like_the_other(site, entity)
             self._see_whether_apart(entity)
             self._changed()
         return True
@@ -112,28 +114,37 @@ class Configuration:
         thing.value = value
         if not self.target or site not in (self.source, self.target):
             return  # there is no other side to be like
-        other = self.sides[
-            self.source if site == self.target else self.target
-        ]
-        its = other.things[entity]
-        found = next(
-            (i for i, b in enumerate(its.beyond) if b.value == value), None
-        )
-        if found is not None:
-            taken = its.beyond[: found + 1]
-            side.applied.update(b.change for b in taken if b.change != ANEW)
-            if any(b.change == ANEW for b in taken):
-                side.applied |= self._before
-            its.beyond = its.beyond[found + 1 :]
-            thing.base = its.base = value
-            thing.beyond = []
-        elif value == its.base:
+        if value == self._other(site).things[entity].base:
             thing.base = value
             thing.beyond = []
-        else:
+        elif not self._is_like_the_other(site, entity):
             thing.beyond = [Beyond(self._now(), f"set {value}", value)]
         self._see_whether_apart(entity)
         self._changed()
+
+    def _other(self, site: str) -> Side:
+        return self.sides[
+            self.source if site == self.target else self.target
+        ]
+
+    def _is_like_the_other(self, site: str, entity: str) -> bool:
+        """Tell whether a thing is what the other side's is, or was since they were last the same;
+        forget what both have then.
+        """
+        side, its = self.sides[site], self._other(site).things[entity]
+        thing = side.things[entity]
+        values = [b.value for b in its.beyond]
+        if thing.value not in values:
+            return False
+        upto = values.index(thing.value) + 1
+        taken = {b.change for b in its.beyond[:upto]}
+        if ANEW in taken:
+            side.applied |= self._before
+        side.applied |= taken - {ANEW}
+        its.beyond = its.beyond[upto:]
+        thing.base = its.base = thing.value
+        thing.beyond = []
+        return True
 
     def _see_whether_apart(self, entity: str) -> None:
         """Note whether the two sides differ in a thing."""
