@@ -87,6 +87,8 @@ class Journal:
         self._packed_count = 0
         self.texts = Texts()
         self.seen_texts = Texts()
+        # of a part of a run: its instant 0, in the run's time. Instants inside texts are the run's.
+        self.since_us = 0
         self._index: tuple[int, Ints, Ints] | None = None
         self._patterns_of: list[list[Pattern]] = [[] for _ in KINDS]
 

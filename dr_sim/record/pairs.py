@@ -194,6 +194,7 @@ def rows_of_pair(
     seqs = np.sort(np.concatenate([each[:, 0] for each in found]))
     part = Journal()
     part.texts, part.seen_texts = journal.texts, journal.seen_texts
+    part.since_us = since_us
     for kind, table in zip(KINDS, found, strict=True):
         if not len(table):
             continue

@@ -53,7 +53,13 @@ def silent_at(story: Story, seq: int) -> dict[str, int]:
         elif row.kind == "seen.HeartbeatBack":
             silent.pop(row.values["machine"], None)
         else:
-            silent = dict(json.loads(row.values["silent"]))
+            since_us = story.journal.since_us
+            silent = {
+                machine: at_us - since_us
+                for machine, at_us in json.loads(
+                    row.values["silent"]
+                ).items()
+            }
     return silent
 
 

@@ -1,0 +1,29 @@
+"""A second loss, after the first one's failover: what a later pair's logic was told is read in its own
+time (found by exploration).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dr_sim.loading import load_scenario
+from dr_sim.measures.summary.plain import summary_json
+from dr_sim.runs.run import run
+
+
+def test_silence_that_a_restarted_manager_is_told_of_is_long_enough(tmp_path: Path) -> None:
+    """The manager is dead from 20 s before the second loss until 10 s after it. Its inventory says
+    since when the primary is silent, so the failover begins 30 s after the last heartbeat.
+    """
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "run_for: 6 h\n"
+        "databases: {web: {size: 200 MB}}\n"
+        "link: {bandwidth: 200 Mbit/s}\n"
+        "failover: {mode: automatic}\n"
+        "events: [{at: 1 min, lose: site}, {at: 16180 s, manager_crash: {}}, {at: 270 min, lose: site}]\n"
+    )
+    summary = summary_json(run(load_scenario(path)).summary)
+    assert summary["violations"] == []
+    second = summary["failovers"][1]
+    assert second["phases_us"]["detect"] == 30_000_000
