@@ -48,3 +48,23 @@ class Restoring(Generic[E]):
             and (db is None or self._replace or not db.online)
         ):
             self._engine.destroy(self._name)
+
+
+class RestoringUntil(Restoring[E]):
+    """A restore of a real engine, which may stop in the middle of a log. stop_lsn: where; None: at
+    its end.
+    """
+
+    __slots__ = ("_stop_lsn",)
+
+    def __init__(
+        self,
+        engine: E,
+        name: str,
+        path: str,
+        data: bytes,
+        replace: bool,
+        stop_lsn: int | None,
+    ) -> None:
+        super().__init__(engine, name, path, data, replace)
+        self._stop_lsn = stop_lsn

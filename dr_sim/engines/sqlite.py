@@ -42,7 +42,7 @@ from dr_sim.engines.port import (
     Made,
     WitnessReading,
 )
-from dr_sim.engines.restoring import Restoring
+from dr_sim.engines.restoring import RestoringUntil
 from dr_sim.engines.sqlite_store import PAGE_BYTES, PageStore, segment_pages
 
 MAGIC = b"DRBL"
@@ -225,21 +225,9 @@ class SqliteBackup:
         )
 
 
-class SqliteRestore(Restoring["SqliteEngine"]):
-    __slots__ = ("_stop_lsn",)
+class SqliteRestore(RestoringUntil["SqliteEngine"]):
+    __slots__ = ()
     magic = MAGIC
-
-    def __init__(
-        self,
-        engine: SqliteEngine,
-        name: str,
-        path: str,
-        data: bytes,
-        replace: bool,
-        stop_lsn: int | None,
-    ) -> None:
-        super().__init__(engine, name, path, data, replace)
-        self._stop_lsn = stop_lsn
 
     def finish(self) -> RestoreState:
         db = self._engine.databases.get(self._name)

@@ -14,6 +14,7 @@ import random
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from dr_sim.explore.case import Tree, load
@@ -252,6 +253,7 @@ def kinds_for(tree: Tree) -> list[str]:
     )
 
 
+@cache
 def _befalls(name: str) -> str:
     """Whom a kind of event befalls where there are several copies; '': it does not go with them."""
     kind = FAULTS[name]

@@ -19,9 +19,8 @@ from dr_sim.figures.charts import (
     waterfall,
 )
 from dr_sim.figures.many_runs import ManyRuns
-from dr_sim.measures.phases import PHASES
 from dr_sim.scenario.model import FAILURE_CLASSES
-from dr_sim.scenario.sla import split
+from dr_sim.scenario.sla import PHASES, split
 from dr_sim.units import SECOND_US, clock
 
 LEAST_MS = 500.0  # where an axis of durations begins at the latest: it is logarithmic

@@ -93,7 +93,7 @@ _on_a_line = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _holds_more(value: Any) -> bool:
-    """Whether it is a list of more than numbers and texts."""
+    """Return whether a value is a list in which lists or mappings stand."""
     return isinstance(value, list | tuple) and any(
         isinstance(each, dict | list | tuple) for each in value
     )

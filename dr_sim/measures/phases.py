@@ -11,18 +11,8 @@ from collections.abc import Sequence
 
 from dr_sim.measures.tables import Tables
 from dr_sim.scenario.model import FailedAttempt, Scenario
+from dr_sim.scenario.sla import PHASES
 
-PHASES = (
-    "detect",
-    "decide",
-    "fence",
-    "drain",
-    "recover",
-    "provision",
-    "redirect",
-    "warm_up",
-    "attempt",
-)
 ATTEMPT = "attempt"
 """The phase of an attempt that failed."""
 PHASE_OF = {  # the state of recovery/failover.py that the time is spent in -> phase of the outage

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from dr_sim.machines import Command, Event
 from dr_sim.recovery import events
+from dr_sim.recovery.beside import Beside
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
+
+    Handler = Callable[[DatabaseReplay, Any, list[Command]], None]
 
 
 def rang(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
@@ -17,49 +20,20 @@ def rang(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     db.beside.rang(e, out)
 
 
-def _server_is_there(
-    db: DatabaseReplay, e: events.ServerBesideIsThere, out: list[Command]
-) -> None:
-    db.beside.server_is_there(e, out)
+def _to(handle: Callable[[Beside, Any, list[Command]], None]) -> Handler:
+    """Return what hands an event of a database to that method of its part."""
+
+    def handed(db: DatabaseReplay, e: Any, out: list[Command]) -> None:
+        handle(db.beside, e, out)
+
+    return handed
 
 
-def _restored(
-    db: DatabaseReplay, e: events.RestoredBeside, out: list[Command]
-) -> None:
-    db.beside.restored(e, out)
-
-
-def _refused(
-    db: DatabaseReplay, e: events.NotRestoredBeside, out: list[Command]
-) -> None:
-    db.beside.refused(e, out)
-
-
-def _copied_back(
-    db: DatabaseReplay, e: events.CopiedBack, out: list[Command]
-) -> None:
-    db.beside.copied_back(e, out)
-
-
-def _wrong(
-    db: DatabaseReplay, e: events.BesideIsWrong, out: list[Command]
-) -> None:
-    db.beside.wrong(e, out)
-
-
-def _not_copied_back(
-    db: DatabaseReplay, e: events.NotCopiedBack, out: list[Command]
-) -> None:
-    db.beside.not_copied_back(e, out)
-
-
-ON_EVENT: dict[
-    type[Event], Callable[[DatabaseReplay, Any, list[Command]], None]
-] = {
-    events.ServerBesideIsThere: _server_is_there,
-    events.RestoredBeside: _restored,
-    events.NotRestoredBeside: _refused,
-    events.CopiedBack: _copied_back,
-    events.BesideIsWrong: _wrong,
-    events.NotCopiedBack: _not_copied_back,
+ON_EVENT: dict[type[Event], Handler] = {
+    events.ServerBesideIsThere: _to(Beside.server_is_there),
+    events.RestoredBeside: _to(Beside.restored),
+    events.NotRestoredBeside: _to(Beside.refused),
+    events.CopiedBack: _to(Beside.copied_back),
+    events.BesideIsWrong: _to(Beside.wrong),
+    events.NotCopiedBack: _to(Beside.not_copied_back),
 }

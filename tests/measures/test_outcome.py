@@ -9,10 +9,10 @@ from fractions import Fraction
 import pytest
 
 from dr_sim.measures.outcome import failovers
-from dr_sim.measures.phases import PHASES
 from dr_sim.measures.served import Served
 from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import Fence
+from dr_sim.scenario.sla import PHASES
 from tests.measures.make import HOUR, MIN, S, a_scenario, phase, record
 
 SPREAD = 10 * S

@@ -54,7 +54,7 @@ from dr_sim.engines.postgres.full_disk import no_room_for_a_file
 from dr_sim.engines.postgres.home import home
 from dr_sim.engines.postgres.native import MANIFEST, Native, manifest
 from dr_sim.engines.postgres.template import copy_template
-from dr_sim.engines.restoring import Restoring
+from dr_sim.engines.restoring import RestoringUntil
 
 MAGIC = b"DRBP"
 _FULL, _INCREMENTAL, _LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
@@ -179,21 +179,9 @@ class PostgresBackup:
         )
 
 
-class PostgresRestore(Restoring["PostgresEngine"]):
-    __slots__ = ("_stop_lsn",)
+class PostgresRestore(RestoringUntil["PostgresEngine"]):
+    __slots__ = ()
     magic = MAGIC
-
-    def __init__(
-        self,
-        engine: PostgresEngine,
-        name: str,
-        path: str,
-        data: bytes,
-        replace: bool,
-        stop_lsn: int | None,
-    ) -> None:
-        super().__init__(engine, name, path, data, replace)
-        self._stop_lsn = stop_lsn
 
     def finish(self) -> RestoreState:
         try:
