@@ -63,6 +63,11 @@ class BackupHeader:
     nominal_bytes: int = 0
 
 
+def finishing_order(header: BackupHeader) -> tuple[int, int]:
+    """Sort backups by when they were finished; those of one instant by their numbers."""
+    return header.finished_utc_us, header.backup_id
+
+
 @dataclass(slots=True)
 class RestoreState:
     """Where a database that is being restored stands, as its engine reports it."""

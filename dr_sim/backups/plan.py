@@ -32,7 +32,12 @@ from dr_sim.backups.chain import (
     leads_to,
     on_path,
 )
-from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.backups.model import (
+    BackupHeader,
+    Kind,
+    RestoreState,
+    finishing_order,
+)
 from dr_sim.backups.target import (
     NEWEST_SET,
     NOTHING_ELSE,
@@ -178,6 +183,17 @@ def plan(
         else _hole(usable, reached_fork, way.lsn)
     )
     return Plan(steps, (reached_fork, way.lsn), hole, end, met)
+
+
+def plan_from_newest_full(headers: Sequence[BackupHeader]) -> Plan:
+    """Plan a restore where there is no copy yet, on the fork of the newest full. Without a full the
+    plan is empty.
+    """
+    fulls = [header for header in headers if header.kind is Kind.FULL]
+    if not fulls:
+        return Plan()
+    newest = max(fulls, key=finishing_order)
+    return plan(headers, fork=newest.fork)
 
 
 def _goes_on(state: RestoreState, target: Target) -> bool:

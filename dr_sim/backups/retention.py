@@ -31,7 +31,12 @@ from dr_sim.backups.chain import (
     stands_on_full,
     type_forks,
 )
-from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.backups.model import (
+    BackupHeader,
+    Kind,
+    RestoreState,
+    finishing_order,
+)
 from dr_sim.backups.plan import plan
 
 _LOG = Kind.LOG
@@ -374,9 +379,7 @@ def _generally_gone(
         return []
     known = list(headers.values())
     forks = forks_of(known)
-    newest = max(
-        known, key=lambda header: (header.finished_utc_us, header.backup_id)
-    )
+    newest = max(known, key=finishing_order)
     kept = headers.keys() - old | {newest.backup_id}
     kept |= {file.header.backup_id for file in files if not file.copied}
     kept |= _newest_fulls(known, keep_fulls)
@@ -408,7 +411,7 @@ def _newest_fulls(headers: Sequence[BackupHeader], count: int) -> set[int]:
         for header in headers
         if header.kind is Kind.FULL and not header.copy_only
     ]
-    fulls.sort(key=lambda full: (full.finished_utc_us, full.backup_id))
+    fulls.sort(key=finishing_order)
     return {full.backup_id for full in fulls[max(len(fulls) - count, 0) :]}
 
 

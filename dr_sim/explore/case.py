@@ -20,13 +20,10 @@ from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.alerts import qualities_of
 from dr_sim.measures.summary.violations import (
-    cloud_invariants_broken,
     conserved_in,
+    laws_broken,
     never_told,
-    not_conserved,
-    requirements_broken,
     seen_by_the_witness,
-    took_over_twice,
 )
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.whole import Whole
@@ -169,11 +166,7 @@ def _signs(whole: Whole) -> dict[Sign, str]:
             signs.setdefault(
                 Sign("silent recovery", "short or wrong"), words
             )
-    laws = requirements_broken(whole)
-    laws += not_conserved(whole, conserved_in(whole))
-    laws += took_over_twice(whole)
-    laws += cloud_invariants_broken(whole)
-    for each in laws:
+    for each in laws_broken(whole, conserved_in(whole)):
         sentence = _ROW.sub("", each.detail)
         signs.setdefault(_sign(each.invariant, sentence), sentence)
     for each in never_told(whole, qualities_of(whole)):

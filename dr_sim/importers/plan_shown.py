@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dr_sim import units
-from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.backups.model import BackupHeader, Kind, finishing_order
 from dr_sim.backups.outlook import Missing, OutlookState
 from dr_sim.importers.plan_sources import Source
 from dr_sim.importers.restore_plan import PlanAnswer
@@ -221,9 +221,7 @@ def _why_nothing(answer: PlanAnswer) -> str:
     ]
     if not fulls:
         return "no full backup is at hand from which a restore could start"
-    first = min(
-        fulls, key=lambda full: (full.finished_utc_us, full.backup_id)
-    )
+    first = min(fulls, key=finishing_order)
     if not target.is_end and all(map(target.is_overshot_by, fulls)):
         name = _line(opened.names[first.backup_id])
         return (

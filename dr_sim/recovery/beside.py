@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from dr_sim.backups.model import BackupHeader, RestoreState
+from dr_sim.backups.model import BackupHeader, RestoreState, finishing_order
 from dr_sim.backups.plan import Plan, plan
 from dr_sim.backups.target import Target
 from dr_sim.machines import (
@@ -52,10 +52,6 @@ if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
 
 _EMPTY = RestoreState(0, 0, 0, exists=False)
-
-
-def _newest(header: BackupHeader) -> tuple[int, int]:
-    return header.finished_utc_us, header.backup_id
 
 
 def _stored(text: str) -> tuple[BesidePhase, int]:
@@ -250,7 +246,7 @@ class Beside:
         before = [h for h in headers if h.finished_utc_us <= self._stop]
         if not before:
             return Plan()
-        fork = max(before, key=_newest).fork
+        fork = max(before, key=finishing_order).fork
         state = self.state if self.state.exists else None
         target = Target(utc_us=self._stop)
         return plan(headers, state, fork=fork, target=target)

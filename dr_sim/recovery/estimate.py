@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.backups.plan import Plan, plan
+from dr_sim.backups.plan import Plan, plan, plan_from_newest_full
 from dr_sim.recovery.config import FailoverCosts
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import FULL, LOG, File
@@ -77,13 +77,7 @@ def estimate(
 def _way(db: DatabaseReplay, headers: Sequence[BackupHeader]) -> Plan:
     if db.state.exists:
         return plan(headers, db.state)
-    fulls = [header for header in headers if header.kind is FULL]
-    if not fulls:
-        return Plan()
-    newest = max(
-        fulls, key=lambda full: (full.finished_utc_us, full.backup_id)
-    )
-    return plan(headers, fork=newest.fork)
+    return plan_from_newest_full(headers)
 
 
 def _holds_until(db: DatabaseReplay, way: Plan) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dr_sim.backups.model import BackupHeader
+from dr_sim.backups.model import BackupHeader, finishing_order
 from dr_sim.backups.plan import Plan, plan
 from dr_sim.backups.target import THE_END, Target
 from dr_sim.machines import Command
@@ -150,10 +150,7 @@ class Fetching:
         if fulls:
             fork = max(
                 fulls,
-                key=lambda header: (
-                    header.finished_utc_us,
-                    header.backup_id,
-                ),
+                key=finishing_order,
             ).fork
             ways += [
                 plan(here + logs_away, fork=fork, target=target),

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.chain import Fit, applies
-from dr_sim.backups.plan import Plan, plan
+from dr_sim.backups.plan import Plan, plan, plan_from_newest_full
 from dr_sim.recovery.config import OnHole
 from dr_sim.recovery.files import FULL, INCREMENTAL, LOG, File
 
@@ -184,13 +184,7 @@ class Ways:
             if way.steps and self._passes(way, goal):
                 return way
             return plan(headers, state)
-        fulls = [header for header in headers if header.kind is FULL]
-        if not fulls:
-            return Plan()
-        newest = max(
-            fulls, key=lambda full: (full.finished_utc_us, full.backup_id)
-        )
-        return plan(headers, fork=newest.fork)
+        return plan_from_newest_full(headers)
 
     def _due(self, files: list[File], mono_us: int) -> list[File]:
         """Return the files that bring the copy no further than it may go. A failover that stops

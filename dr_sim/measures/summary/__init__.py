@@ -46,13 +46,10 @@ from dr_sim.measures.summary.types import (
 )
 from dr_sim.measures.summary.values import half_up
 from dr_sim.measures.summary.violations import (
-    cloud_invariants_broken,
     conserved_in,
+    laws_broken,
     never_told,
-    not_conserved,
-    requirements_broken,
     seen_by_the_witness,
-    took_over_twice,
 )
 from dr_sim.measures.summary.ways import ways_open_summary
 from dr_sim.measures.tables import (
@@ -80,10 +77,7 @@ def summarise(whole: Whole) -> Summary:
         for (leg, _), found in zip(whole.every, conserved, strict=True)
     ]
     violations = seen_by_the_witness(whole)
-    violations += not_conserved(whole, conserved)
-    violations += requirements_broken(whole)
-    violations += took_over_twice(whole)
-    violations += cloud_invariants_broken(whole)
+    violations += laws_broken(whole, conserved)
     violations += never_told(whole, qualities)
     return Summary(
         name=scenario.name,

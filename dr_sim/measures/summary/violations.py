@@ -24,6 +24,18 @@ def conserved_in(whole: Whole) -> list[list[Conservation]]:
     return [conservation(t, leg.scenario) for leg, t in whole.every]
 
 
+def laws_broken(
+    whole: Whole, conserved: list[list[Conservation]]
+) -> list[ViolationSummary]:
+    """List what breaks a law of the record, whoever is told of it. conserved: of conserved_in."""
+    return [
+        *_not_conserved(whole, conserved),
+        *_requirements_broken(whole),
+        *_took_over_twice(whole),
+        *_cloud_invariants_broken(whole),
+    ]
+
+
 def seen_by_the_witness(whole: Whole) -> list[ViolationSummary]:
     """List the violations that the witness found."""
     return [
@@ -37,7 +49,7 @@ def seen_by_the_witness(whole: Whole) -> list[ViolationSummary]:
     ]
 
 
-def requirements_broken(whole: Whole) -> list[ViolationSummary]:
+def _requirements_broken(whole: Whole) -> list[ViolationSummary]:
     """List what the monitors found (dr_sim/oracle/monitors): the requirement, the row that shows
     it, and one sentence.
     """
@@ -62,7 +74,7 @@ def _requirement(leg: Leg, breach: Breach) -> ViolationSummary:
     )
 
 
-def took_over_twice(whole: Whole) -> list[ViolationSummary]:
+def _took_over_twice(whole: Whole) -> list[ViolationSummary]:
     """List the failovers in which a second standby of one primary was brought online too."""
     out = []
     for leg in whole.legs:
@@ -78,7 +90,7 @@ def took_over_twice(whole: Whole) -> list[ViolationSummary]:
     return out
 
 
-def cloud_invariants_broken(whole: Whole) -> list[ViolationSummary]:
+def _cloud_invariants_broken(whole: Whole) -> list[ViolationSummary]:
     """List what the witness of the cloud manager found (dr_sim/oracle/cloud_witness.py). It reads
     the whole run: events befall whichever primary there is.
     """
@@ -110,7 +122,7 @@ def never_told(
     return out
 
 
-def not_conserved(
+def _not_conserved(
     whole: Whole, conserved: list[list[Conservation]]
 ) -> list[ViolationSummary]:
     """List what does not add up at the end of a leg: it breaks an invariant too."""
