@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.cloud import api, drift, jobs, manager, mapping, out, pending, sending
+from dr_sim.cloud import job as job_room
 from dr_sim.cloud.commands import Notify
 from dr_sim.cloud.words import JobMove, JobState, Notice
 from dr_sim.loading import load_scenario
@@ -57,7 +58,7 @@ def no_fingerprint(patch: pytest.MonkeyPatch) -> None:
 
 
 def rescue_by_age(patch: pytest.MonkeyPatch) -> None:
-    def due(self: jobs.JobBook, job: jobs.CloudJob, o: out.Out) -> None:
+    def due(self: jobs.JobBook, job: job_room.CloudJob, o: out.Out) -> None:
         if job.state in (JobState.STARTING, JobState.RUNNING):
             self._again(job, o, at_once=True)
         else:
@@ -68,7 +69,7 @@ def rescue_by_age(patch: pytest.MonkeyPatch) -> None:
 
 
 def clean_before_gone(patch: pytest.MonkeyPatch) -> None:
-    def alive(self: jobs.JobBook, job: jobs.CloudJob, o: out.Out) -> None:
+    def alive(self: jobs.JobBook, job: job_room.CloudJob, o: out.Out) -> None:
         if job.state is JobState.OVERDUE:
             self._begin_cleaning(job, JobState.CANCELLED, o)
         else:
@@ -81,7 +82,7 @@ def clean_before_gone(patch: pytest.MonkeyPatch) -> None:
 def forget_to_go_on_with_backups(patch: pytest.MonkeyPatch) -> None:
     """What a job has paused stays so: its clean-up is not run."""
 
-    def clean(self: jobs.JobBook, job: jobs.CloudJob, o: out.Out) -> None:
+    def clean(self: jobs.JobBook, job: job_room.CloudJob, o: out.Out) -> None:
         self._move(job, JobMove.CLEANED_CANCELLED)
         self._ended(job, o)
 
@@ -99,9 +100,9 @@ def older_manager_acts(patch: pytest.MonkeyPatch) -> None:
 
 
 def forget_how_jobs_end(patch: pytest.MonkeyPatch) -> None:
-    def ended(self: jobs.JobBook, job: jobs.CloudJob, o: out.Out) -> jobs.CloudJob:
+    def ended(self: jobs.JobBook, job: job_room.CloudJob, o: out.Out) -> job_room.CloudJob:
         found = real(self, job, o)
-        del o.saves[jobs.ENDED + job.id]
+        del o.saves[job_room.ENDED + job.id]
         return found
 
     real = jobs.JobBook._ended
@@ -147,11 +148,11 @@ def untranslated(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_lanes(patch: pytest.MonkeyPatch) -> None:
-    def in_one_of_its_own(self: jobs.CloudJob) -> None:
+    def in_one_of_its_own(self: job_room.CloudJob) -> None:
         self.lane = (self.network, self.site, self.id)
         self.agent = (self.network, self.site)
 
-    patch.setattr(jobs.CloudJob, "__post_init__", in_one_of_its_own)
+    patch.setattr(job_room.CloudJob, "__post_init__", in_one_of_its_own)
     patch.setattr(sending.Sending, "_submit_next", all_at_once)
 
 
@@ -219,7 +220,7 @@ def told_of_something_else(patch: pytest.MonkeyPatch) -> None:
 def done_twice(patch: pytest.MonkeyPatch) -> None:
     """A change that was mirrored is submitted once more."""
 
-    def mirrored(self: sending.Sending, job: jobs.CloudJob, o: out.Out) -> bool:
+    def mirrored(self: sending.Sending, job: job_room.CloudJob, o: out.Out) -> bool:
         change = self.backlog.changes.get(job.number)
         if change is not None and job.state is JobState.DONE and not change.round:
             change.round = 1

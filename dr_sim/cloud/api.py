@@ -16,7 +16,8 @@ from json.encoder import encode_basestring_ascii as quoted
 from dr_sim.cloud.commands import AnswerCall
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.events import Called, CallsAlike
-from dr_sim.cloud.jobs import ENDED, CloudJob, JobBook
+from dr_sim.cloud.job import ENDED, CloudJob
+from dr_sim.cloud.jobs import JobBook
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.texts import listed

@@ -25,8 +25,6 @@ import heapq
 import json
 from collections import defaultdict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from json.encoder import encode_basestring_ascii as quoted
 
 from dr_sim.cloud.commands import (
     AskScript,
@@ -39,6 +37,13 @@ from dr_sim.cloud.commands import (
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.events import AgentSaid
 from dr_sim.cloud.inventory import chained
+from dr_sim.cloud.job import (
+    AS_A_WHOLE,
+    ENDED,
+    JOBS,
+    OPEN,
+    CloudJob,
+)
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.words import (
@@ -53,56 +58,8 @@ from dr_sim.machines import (
     CancelAlarm,
     SetAlarm,
     TakeInventory,
-    Transitions,
 )
 
-JOBS: Transitions[JobState, JobMove] = Transitions(
-    "job",
-    JobState.QUEUED,
-    {
-        JobState.QUEUED: {
-            JobMove.START: JobState.STARTING,
-            JobMove.FOUND: JobState.RUNNING,
-            JobMove.SIDE_GONE: JobState.CANCELLED,
-        },
-        JobState.STARTING: {
-            JobMove.STARTED: JobState.RUNNING,
-            JobMove.DONE: JobState.DONE,
-            JobMove.AGAIN: JobState.QUEUED,
-            JobMove.CLEAN: JobState.CLEANING,
-            JobMove.SIDE_GONE: JobState.CANCELLED,
-        },
-        JobState.RUNNING: {
-            JobMove.DONE: JobState.DONE,
-            JobMove.AGAIN: JobState.QUEUED,
-            JobMove.CLEAN: JobState.CLEANING,
-            JobMove.LIMIT: JobState.OVERDUE,
-            JobMove.SIDE_GONE: JobState.CANCELLED,
-        },
-        JobState.OVERDUE: {
-            JobMove.DONE: JobState.DONE,
-            JobMove.AGAIN: JobState.QUEUED,
-            JobMove.CLEAN: JobState.CLEANING,
-            JobMove.KILL: JobState.KILLING,
-            JobMove.SIDE_GONE: JobState.CANCELLED,
-        },
-        JobState.KILLING: {
-            JobMove.DONE: JobState.DONE,
-            JobMove.CLEAN: JobState.CLEANING,
-            JobMove.SIDE_GONE: JobState.CANCELLED,
-        },
-        JobState.CLEANING: {
-            JobMove.CLEANED_FAILED: JobState.FAILED,
-            JobMove.CLEANED_CANCELLED: JobState.CANCELLED,
-            JobMove.SIDE_GONE: JobState.CANCELLED,
-        },
-        JobState.DONE: {},
-        JobState.FAILED: {},
-        JobState.CANCELLED: {},
-    },
-)
-AS_A_WHOLE = (JobKind.SET, JobKind.REBUILD)
-"""Jobs that set a thing as a whole."""
 BUSY = frozenset(
     (
         JobState.STARTING,
@@ -138,97 +95,7 @@ _DONE, _UNREACHABLE = Word.DONE, Word.UNREACHABLE
 _DONE_BEFORE = Word.DONE_BEFORE
 _START, _STARTED, _MADE = JobMove.START, JobMove.STARTED, JobMove.DONE
 _ALIVE = frozenset((Word.STARTED, Word.RUNNING))
-OPEN, ENDED = "job/", "ended/"
-"""Keys in the store: of a job that is open, and of the state in which one ended."""
 LOOK = "jobs"
-
-
-@dataclass(slots=True)
-class CloudJob:
-    """change: the change that it makes, the same at both sides. number: of the change in its
-    network, 0 if it has none. tries: attempts that failed. aim: how it ends once it is clean.
-    """
-
-    id: str
-    order: int
-    kind: JobKind
-    network: str
-    site: str
-    entity: str
-    script: str
-    params: str
-    change: str
-    number: int = 0
-    state: JobState = JobState.QUEUED
-    attempt: int = 0
-    tries: int = 0
-    aim: JobState = JobState.FAILED
-    due_us: int = 0  # when it is looked at next; of this life, never stored
-    copies: int = (
-        0  # of its script, that this life has ordered; never stored
-    )
-    waits: bool = (
-        False  # for the mapping table, as this life has told; never stored
-    )
-    done_before: bool = (
-        False  # it was done in a life that the store has forgotten
-    )
-    lane: tuple[str, str, str] = field(init=False)
-    agent: tuple[str, str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.lane = (self.network, self.site, self.entity)
-        self.agent = (self.network, self.site)
-
-    @property
-    def is_moved(self) -> bool:
-        """Whether it took the place of a job at another site."""
-        return self.id == moved_to(self.change, self.site)
-
-    def text(self) -> str:
-        """Return what `listed` gives for all of it but its id."""
-        return (
-            f"[{self.order}, {quoted(self.kind)}, {quoted(self.network)}, {quoted(self.site)}, "
-            f"{quoted(self.entity)}, {quoted(self.script)}, {quoted(self.params)}, "
-            f"{quoted(self.change)}, {self.number}, {quoted(self.state)}, {self.attempt}, "
-            f"{self.tries}, {quoted(self.aim)}]"
-        )
-
-    @classmethod
-    def from_text(cls, name: str, text: str) -> CloudJob:
-        (
-            order,
-            kind,
-            network,
-            site,
-            entity,
-            script,
-            params,
-            change,
-            *rest,
-        ) = json.loads(text)
-        number, state, attempt, tries, aim = rest
-        return cls(
-            id=name,
-            order=order,
-            kind=JobKind(kind),
-            network=network,
-            site=site,
-            entity=entity,
-            script=script,
-            params=params,
-            change=change,
-            number=number,
-            state=JobState(state),
-            attempt=attempt,
-            tries=tries,
-            aim=JobState(aim),
-        )
-
-
-def moved_to(change: str, site: str) -> str:
-    """Return the name of the job that makes a change at that site in place of the one before."""
-    return f"{change}@{site}"
 
 
 class JobBook:

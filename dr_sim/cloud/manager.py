@@ -23,7 +23,8 @@ from dr_sim.cloud.events import (
     SideRead,
     SiteStands,
 )
-from dr_sim.cloud.jobs import ENDED, LOOK, CloudJob, JobBook, moved_to
+from dr_sim.cloud.job import ENDED, CloudJob, moved_to
+from dr_sim.cloud.jobs import LOOK, JobBook
 from dr_sim.cloud.mapping import Mapping
 from dr_sim.cloud.mirror import AUDIT, MAPPED, MIRROR_DUE, SITE, Mirror
 from dr_sim.cloud.out import Out

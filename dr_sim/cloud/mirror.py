@@ -25,7 +25,7 @@ from dr_sim.cloud.events import (
     SideRead,
 )
 from dr_sim.cloud.inventory import EMPTY, InventoryRow, chained
-from dr_sim.cloud.jobs import CloudJob, moved_to
+from dr_sim.cloud.job import CloudJob, moved_to
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.pending import PendingWay
 from dr_sim.cloud.sending import Direction, Means, Sending, Taken

@@ -20,7 +20,8 @@ from dr_sim.cloud.commands import DoByHand, Notify
 from dr_sim.cloud.config import MirrorConfig
 from dr_sim.cloud.events import HandsDone
 from dr_sim.cloud.inventory import InventoryRow
-from dr_sim.cloud.jobs import AS_A_WHOLE, CloudJob, JobBook
+from dr_sim.cloud.job import AS_A_WHOLE, CloudJob
+from dr_sim.cloud.jobs import JobBook
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.pending import Pending, PendingChanges, PendingWay

@@ -27,7 +27,7 @@ from dr_sim.cloud.events import (
     SideRead,
 )
 from dr_sim.cloud.inventory import EMPTY, chained
-from dr_sim.cloud.jobs import JOBS
+from dr_sim.cloud.job import JOBS
 from dr_sim.cloud.words import CallOutcome, JobMove, JobState, Notice, WhyFailed, Word
 from dr_sim.machines import IllegalTransitionError, SaveAll, TakeInventory
 from dr_sim.stores import MemoryStore

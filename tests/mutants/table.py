@@ -658,7 +658,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _one(
         "all_jobs_at_once", "C5", "two changes of one thing are made at the same time",
-        "cloud/jobs.py",
+        "cloud/job.py",
         "        self.lane = (self.network, self.site, self.entity)\n",
         "        self.lane = (self.network, self.site, self.id)\n",
     ),

@@ -37,7 +37,7 @@ from dr_sim.cloud.events import (
     MappingEdited,
     SideRead,
 )
-from dr_sim.cloud.jobs import ENDED, OPEN
+from dr_sim.cloud.job import ENDED, OPEN
 from dr_sim.cloud.sending import WHOLE
 from dr_sim.cloud.words import MirrorMode, OnFailure
 from dr_sim.machines import Alarm, Command, TakeInventory
