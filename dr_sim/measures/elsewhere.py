@@ -25,7 +25,6 @@ from dr_sim.measures.tables import (
     Tables,
     failed_for_good,
     pick,
-    tables,
 )
 from dr_sim.scenario.model import HeldElsewhere
 
@@ -83,7 +82,7 @@ def _left_in(
     leg: Leg, name: str, later: Sequence[Leg]
 ) -> Iterator[HeldElsewhere]:
     """Yield what is left of a database at the places of one leg, in the run's time."""
-    t = tables(leg.journal)
+    t = leg.tables
     database = _index(leg, name)
     promoted = t.of("truth.promoted", database)
     if database < 0 or not len(promoted["seq"]):
@@ -128,7 +127,7 @@ def _back_us(
     if not classes & {"host", "site"}:
         return -1
     for each in (leg, *later):
-        for row in tables(each.journal).rows("truth.returned"):
+        for row in each.tables.rows("truth.returned"):
             what = row.values["what"]
             mine = row.values["site"] == leg.primary
             if mine and (what == "site" or "site" not in classes):
@@ -193,7 +192,7 @@ def _of_standby(
     other: Leg, name: str, whole: HeldElsewhere
 ) -> Iterator[HeldElsewhere]:
     """Yield what a standby holds that did not take over."""
-    t = tables(other.journal)
+    t = other.tables
     rows = t.of("truth.survivable", _index(other, name))
     rows = pick(
         rows,
@@ -228,7 +227,7 @@ def _replaced_us(place: str, name: str, later: Sequence[Leg]) -> int:
     """
     found = [FOREVER_US]
     for leg in [each for part in later for each in part.every]:
-        t = tables(leg.journal)
+        t = leg.tables
         for kind in ("truth.restored", "truth.copy_gone"):
             if leg.secondary == place:
                 rows = t.of(kind, _index(leg, name))

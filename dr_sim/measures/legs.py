@@ -11,10 +11,11 @@ in its rows (dr_sim/world/together.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dr_sim.measures.attempts import failed_attempts
 from dr_sim.measures.elsewhere import held_elsewhere
+from dr_sim.measures.tables import Tables
 from dr_sim.record.journal import Journal, Row
 from dr_sim.record.pairs import (
     NOTHING_BROUGHT,
@@ -41,7 +42,8 @@ class Leg:
     primary, secondary: the sites' names; the secondary is the last one that was it. goes_on:
     (number, kind) of the events that had begun in an earlier leg and go on in it. beside: where
     there are several standbys, the same stretch as the others have recorded it; the leg itself is
-    that of the standby that took over, or else of the preferred one.
+    that of the standby that took over, or else of the preferred one. tables: those of its journal,
+    opened once for all measures.
     """
 
     number: int
@@ -52,6 +54,10 @@ class Leg:
     secondary: str = FIRST_SECONDARY
     goes_on: tuple[tuple[int, str], ...] = ()
     beside: tuple[Leg, ...] = ()
+    tables: Tables = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tables = Tables(self.journal)
 
     @property
     def every(self) -> tuple[Leg, ...]:

@@ -44,7 +44,6 @@ from dr_sim.measures.tables import (
     restored_of_primary_us,
     run_end_us,
     service_up_until_us,
-    tables,
 )
 from dr_sim.measures.way_over import NO_WAY_US, SITE
 from dr_sim.record.journal import Journal
@@ -70,14 +69,12 @@ class Whole:
         """
         self.legs = list(legs)
         self.journal = self.legs[0].journal if journal is None else journal
-        self.opened = [tables(leg.journal) for leg in self.legs]
+        self.opened = [leg.tables for leg in self.legs]
         self.each = list(zip(self.legs, self.opened, strict=True))
         # of other standbys in the same time, by leg
         self._beside: list[list[tuple[Leg, Tables]]] = []
         for one in self.legs:
-            self._beside.append(
-                [(leg, tables(leg.journal)) for leg in one.beside]
-            )
+            self._beside.append([(leg, leg.tables) for leg in one.beside])
         self.scenario = scenario or self.legs[0].scenario
         self.end_us = run_end_us(self.opened[0], self.scenario)
         # by leg, the standby's place in the order, measure and database

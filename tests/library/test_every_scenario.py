@@ -135,7 +135,7 @@ def test_what_was_lost_is_what_would_have_been(path: Path) -> None:
         if failure_class not in ("database", "host", "site"):
             continue
         leg = legs[failover["leg"] - 1]
-        t = tables(leg.journal)
+        t = leg.tables
         promoted = {r.entity for r in leg.journal.rows("truth.promoted")}
         for index, database in enumerate(failover["databases"]):
             if index in promoted:

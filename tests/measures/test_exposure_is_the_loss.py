@@ -19,7 +19,6 @@ from dr_sim.measures import outcome
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.legs import legs_of
 from dr_sim.measures.outcome import failovers
-from dr_sim.measures.tables import tables
 from dr_sim.world.world import World
 
 MINUTE = 60_000_000
@@ -76,7 +75,7 @@ def differing(seed: int, folder: Path) -> tuple[int, list[str]]:
         return 0, []
     compared, out = 0, []
     for leg in legs_of(World(scenario).run(), scenario):
-        t = tables(leg.journal)
+        t = leg.tables
         without = [r for r in t.rows("seen.RaiseAlert") if r.values["event_id"] == GOES_ON_WITHOUT]
         for failover in failovers(t, leg.scenario):
             cls = failover.failure_class
