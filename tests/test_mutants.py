@@ -129,7 +129,7 @@ def promote_over_a_hole(patch: Patch) -> None:
 
 def go_without_the_tail(patch: Patch) -> None:
     """What the old primary's log still holds is not asked for."""
-    patch.setattr(emptying.Emptying, "take_tails", lambda self, planned, out: None)
+    patch.setattr(emptying.Emptying, "take_tails", lambda self, e, planned, out: None)
 
 
 def skip_the_hash(patch: Patch) -> None:

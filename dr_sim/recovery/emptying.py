@@ -8,10 +8,10 @@ any other on its way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from dr_sim.machines import Command, Event, SetAlarm
+from dr_sim.machines import Alarm, Command, Event, SetAlarm
 from dr_sim.recovery import draining, events, telling
 from dr_sim.recovery.alerts import Danger
 from dr_sim.recovery.commands import AskShare, TakeTail
@@ -92,26 +92,42 @@ class Emptying:
     # ---- is it done?
     def idle(self) -> bool:
         """Return whether there is nothing to replay or to wait for, except tails."""
-        return all(
-            name in self.later or self._is_empty(db)
-            for name, db in self._databases.items()
-        )
+        # those that were never empty yet come first, as they are the likely ones
+        likely = (n for n in self._databases if n not in self._emptied)
+        if any(map(self._is_busy, likely)):
+            return False
+        return not any(map(self._is_busy, self._emptied))
 
     def done(self) -> bool:
         """Return whether the tails are there too."""
         return self.idle() and not self._tails - self.later
 
+    def _is_busy(self, name: str) -> bool:
+        return name not in self.later and not self._is_empty(
+            self._databases[name]
+        )
+
     @staticmethod
     def _is_empty(db: DatabaseReplay) -> bool:
         return db.drain is None or db.promoted or db.drain.idle()
 
+    def _concerned(self, e: Event) -> Iterable[str]:
+        """Return the databases that an event may have moved on: the one that it names, or all."""
+        name = (
+            e.scope if isinstance(e, Alarm) else getattr(e, "database", "")
+        )
+        return (name,) if name in self._databases else self._databases
+
     # ---- tails
-    def take_tails(self, planned: bool, out: list[Command]) -> None:
+    def take_tails(
+        self, e: Event, planned: bool, out: list[Command]
+    ) -> None:
         """Ask for the tail of each database that has been emptied. For a database without logs a
         planned failover takes a last incremental, so that it loses nothing either. What a store
         takes says nothing of what the primary has.
         """
-        for name, db in self._databases.items():
+        for name in self._concerned(e):
+            db = self._databases[name]
             waits_for_copy = name in self.later and not db.state.exists
             if (
                 name in self._emptied
@@ -240,8 +256,10 @@ class Emptying:
             out.append(
                 SetAlarm("", Timer.DRAIN, e.mono_us + self._limit_us)
             )
-        for _, db, drain in self._open():
-            if not db.recovering:
+        for name in self._concerned(e):
+            db = self._databases[name]
+            drain = db.drain
+            if drain is not None and not db.promoted and not db.recovering:
                 draining.look_further(db, drain, out)
         return bool(restored)
 

@@ -58,7 +58,7 @@ def progress(f: Failover, e: Event, out: list[Command]) -> None:
     if f.phase is FailoverPhase.DRAINING and emptying.idle():
         f.move(FailoverEvent.EMPTIED, out)
     if empties or emptying.later:
-        emptying.take_tails(f.planned, out)
+        emptying.take_tails(e, f.planned, out)
     if f.brings_online:
         for name in emptying.restored_by_now():
             emptying.comes_now(name)
