@@ -40,13 +40,13 @@ def happen(event: Occurrence, params: DiskFull) -> None:
         "secondary_share": world.secondary.share,
         "secondary_data": world.secondary.data,
     }
+    volume = volumes[params.disk]
+    event.acts_on(volume)
     give_back: list[Callable[[], None]] = []
     event.for_a_time(
         params.duration,
         lambda: give_back.append(
-            volumes[params.disk].take(
-                None if params.amount == ALL else params.amount
-            )
+            volume.take(None if params.amount == ALL else params.amount)
         ),
         lambda: give_back.pop()(),
         f"something else fills {PLACES[params.disk]}",

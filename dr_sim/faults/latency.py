@@ -16,6 +16,7 @@ class Latency(Params):
 
 def happen(event: Occurrence, params: Latency) -> None:
     link = event.world.link
+    event.acts_on(link.link)
     event.for_a_time(
         params.duration,
         lambda: link.add_latency(params.more),

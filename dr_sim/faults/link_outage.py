@@ -14,6 +14,7 @@ class LinkOutage(Params):
 
 def happen(event: Occurrence, params: LinkOutage) -> None:
     link = event.world.link
+    event.acts_on(link.link, link.notify)
     event.for_a_time(params.duration, link.down, link.up, "link down")
 
 

@@ -16,6 +16,7 @@ class PacketLoss(Params):
 
 def happen(event: Occurrence, params: PacketLoss) -> None:
     link = event.world.link
+    event.acts_on(link.link)
     event.for_a_time(
         params.duration,
         lambda: link.add_loss(params.loss),

@@ -21,6 +21,7 @@ class Partition(Params):
 
 def happen(event: Occurrence, params: Partition) -> None:
     link = event.world.link
+    event.acts_on(link.link, link.notify)
     forward, back = params.cut != "to_primary", params.cut != "to_secondary"
     event.for_a_time(
         params.duration,

@@ -28,6 +28,7 @@ def happen(event: Occurrence, params: SlowRestore) -> None:
             f"{event.lane} {event.index}",
         ).law(occurrence, params.by)
 
+    event.acts_on(slowness)
     event.for_a_time(
         params.duration,
         lambda: slowness.append(factor),

@@ -16,6 +16,7 @@ class Throttle(Params):
 
 def happen(event: Occurrence, params: Throttle) -> None:
     link = event.world.link
+    event.acts_on(link.link, link.notify)
     event.for_a_time(
         params.duration,
         lambda: link.throttle(params.to),

@@ -43,20 +43,14 @@ def happen(event: Occurrence, params: WrongClock) -> None:
     )
     detail = f"clock of the {params.side} is wrong"
 
-    def move(us: int) -> None:
-        context.move_clock(params.side, us)
-
-    if params.duration is not None:
-        event.for_a_time(
-            params.duration,
-            lambda: move(by_us),
-            lambda: move(-by_us),
-            detail,
-        )
-    else:
-        event.begins(detail)
-        move(by_us)
-        event.lasts(None)
+    wall = context.site_of(params.side).wall
+    event.acts_on(wall)
+    event.while_on(
+        params.duration,
+        lambda: wall.move(context.now_us, by_us),
+        lambda: wall.move(context.now_us, -by_us),
+        detail,
+    )
 
 
 def turned(params: WrongClock) -> WrongClock:

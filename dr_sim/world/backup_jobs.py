@@ -29,6 +29,7 @@ from dr_sim.world.primary_database import (
     Order,
     PrimaryDatabase,
 )
+from dr_sim.world.volume import Writing
 
 if TYPE_CHECKING:
     from dr_sim.world.primary import Primary
@@ -275,8 +276,9 @@ class BackupJobs:
             cost.fixed_us,
         )
         if self._needs_room(job):
+            failed = partial(mishaps.no_room, self._primary, job)
             self._primary.share.begin(
-                number, disk, job.flow, job.amount, job
+                number, Writing(disk, job.flow, job.amount, failed)
             )
 
     def _needs_room(self, job: Job) -> bool:

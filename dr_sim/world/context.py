@@ -5,7 +5,7 @@ draws, the oracle, both sides' files.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dr_sim.engines.port import Engine
 from dr_sim.oracle.witness import Witness
@@ -13,38 +13,16 @@ from dr_sim.record.kinds import KIND_ID
 from dr_sim.record.pairs import AnyJournal
 from dr_sim.scenario.model import Scenario
 from dr_sim.streams import Streams
-from dr_sim.units import YEAR_US
 from dr_sim.world.agenda import Agenda
 from dr_sim.world.backup_file import BackupFile, TwinFile
 from dr_sim.world.clock import Clock
+from dr_sim.world.wall_clock import WallClock
 from dr_sim.world.workload import Workload
 
+if TYPE_CHECKING:
+    from dr_sim.world.site import Site
+
 _FILE_GONE = KIND_ID["truth.file_gone"]
-FARTHEST_US = 100 * YEAR_US
-"""The most that a wall clock can be wrong: a clock that has lost its battery shows 1970, 1980 or
-2000.
-"""
-
-
-class WallClock:
-    """Holds by how much the wall clock of a place differs from the truth. before: until when it
-    differed by how much.
-    """
-
-    __slots__ = ("_moved_us", "before", "beyond_us")
-
-    def __init__(self) -> None:
-        self.beyond_us = 0
-        self.before: list[tuple[int, int]] = []
-        self._moved_us = 0  # by how much all that moved it have moved it
-
-    def move(self, now_us: int, by_us: int) -> None:
-        """Move it by that much from now on. It stays within the calendar: a move beyond FARTHEST_US
-        leaves it there until enough is moved back.
-        """
-        self._moved_us += by_us
-        self.before.append((now_us, self.beyond_us))
-        self.beyond_us = max(-FARTHEST_US, min(FARTHEST_US, self._moved_us))
 
 
 @dataclass(slots=True)
@@ -54,12 +32,8 @@ class Context:
     journal: AnyJournal
     streams: Streams
     witness: Witness
-    primary_files: (
-        Any  # port.Files, with the faults: see dr_sim/engines/files.py
-    )
-    secondary_files: Any
-    primary_engine: Engine
-    secondary_engine: Engine
+    primary_site: Site
+    secondary_site: Site
     workloads: list[Workload]
     clock: Clock
     by_name: list[
@@ -72,8 +46,27 @@ class Context:
     )  # databases that no failover brought online
     # of the other standbys behind the same primary, in what the primary is given
     beside: list[Context] = field(default_factory=list)
-    primary_wall: WallClock = field(default_factory=WallClock)
-    secondary_wall: WallClock = field(default_factory=WallClock)
+
+    @property
+    def primary_files(self) -> Any:
+        """Return the files at the primary: port.Files, with what faults need (engines/files.py)."""
+        return self.primary_site.files
+
+    @property
+    def secondary_files(self) -> Any:
+        return self.secondary_site.files
+
+    @property
+    def primary_engine(self) -> Engine:
+        return self.primary_site.engine
+
+    @property
+    def secondary_engine(self) -> Engine:
+        return self.secondary_site.engine
+
+    @property
+    def primary_wall(self) -> WallClock:
+        return self.primary_site.wall
 
     def at_primary(self, file: BackupFile) -> str:
         """Return the file's path at the primary."""
@@ -83,12 +76,11 @@ class Context:
     def at_secondary(self, file: BackupFile) -> str:
         return f"{self.secondary_shares[file.database]}/{file.name}"
 
-    def move_clock(self, side: str, by_us: int) -> None:
-        """Move the wall clock of 'primary' or 'secondary' by that much from now on."""
-        wall = (
-            self.primary_wall if side == "primary" else self.secondary_wall
+    def site_of(self, side: str) -> Site:
+        """Return the site of 'primary' or 'secondary'."""
+        return (
+            self.primary_site if side == "primary" else self.secondary_site
         )
-        wall.move(self.now_us, by_us)
 
     @property
     def now_us(self) -> int:
@@ -99,7 +91,7 @@ class Context:
         return (
             self.scenario.start_utc_us
             + self.agenda._now
-            + self.secondary_wall.beyond_us
+            + self.secondary_site.wall.beyond_us
         )
 
     def primary_utc_us(self) -> int:
@@ -109,7 +101,7 @@ class Context:
         return (
             self.scenario.start_utc_us
             + self.agenda._now
-            + self.primary_wall.beyond_us
+            + self.primary_site.wall.beyond_us
         )
 
     def first_stamped_us(self, utc_us: int) -> int:

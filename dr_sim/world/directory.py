@@ -13,13 +13,13 @@ from dr_sim.scenario.model import Law
 from dr_sim.scenario.schedule import next_start
 from dr_sim.world.agenda import Class
 from dr_sim.world.context import Context
-from dr_sim.world.link import Link
+from dr_sim.world.link import PairLink
 from dr_sim.world.primary import Primary
 
 
 class Directory:
     def __init__(
-        self, context: Context, link: Link, primary: Primary
+        self, context: Context, link: PairLink, primary: Primary
     ) -> None:
         self._context = context
         self._spec = context.scenario.directory

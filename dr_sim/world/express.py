@@ -34,7 +34,7 @@ from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver
-from dr_sim.world.link import Link
+from dr_sim.world.link import PairLink
 from dr_sim.world.own_logic import absorbing
 from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
@@ -118,7 +118,7 @@ class ExpressLane:
         self,
         context: Context,
         primary: Primary,
-        link: Link,
+        link: PairLink,
         replication: Replication,
         secondary: Secondary,
         driver: Driver[Machine],
@@ -199,7 +199,7 @@ class ExpressLane:
             or not self.link.forward_up
             or self.link.wait_us
             or context.primary_wall.beyond_us
-            or context.secondary_wall.beyond_us
+            or context.secondary_site.wall.beyond_us
         )
 
     def quiet(self, db: PrimaryDatabase) -> RestoreState | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.context import Context
-from dr_sim.world.link import Link
+from dr_sim.world.link import PairLink
 
 
 class Heartbeats:
@@ -23,7 +23,7 @@ class Heartbeats:
     def __init__(
         self,
         context: Context,
-        link: Link,
+        link: PairLink,
         lost: Callable[[str, int], None],
         back: Callable[[str], None],
     ) -> None:

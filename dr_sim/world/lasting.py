@@ -1,5 +1,9 @@
 """Effects that last longer than a pair, and where they are felt in the next one.
 
+An effect on a disk, a clock or a link is on something that outlives the pair (site.py, link.py): it
+goes on there by itself, and the next pair only records it. Any other effect begins anew in the next
+pair.
+
 An effect on the link or the alert channel goes on there. An effect on a site's disks or clock goes
 on while the site is a side of the service. An effect that is not felt on the other side (restores
 are slow, and nothing is restored there) waits until the site is on its old side again. Effects on
@@ -24,11 +28,22 @@ EVERYWHERE = (LINK, "alerts")  # places that belong to no site
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An effect at a site that is on the other side now. until_us -1: to the run's end."""
+    """An effect at a site that is on the other side now. until_us -1: to the run's end. on: the
+    disks, clocks or links that it is on (Effect).
+    """
 
     event: ScriptedEvent
     site: str
     until_us: int
+    on: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GoesOn:
+    """An effect that goes on in a pair. on: the disks, clocks or links that it is on already."""
+
+    event: ScriptedEvent
+    on: tuple[object, ...]
 
 
 def what_lasts(
@@ -54,17 +69,16 @@ def what_lasts(
             }
             if several and place == LINK:
                 place = _link_of(pair.roles.secondary)
-            going.append(
-                Waiting(event, sites.get(place, place), effect.until_us)
-            )
+            site = sites.get(place, place)
+            going.append(Waiting(event, site, effect.until_us, effect.on))
     return going
 
 
 def felt(
     going: Sequence[Waiting], roles: Roles, now_us: int
-) -> list[ScriptedEvent]:
+) -> list[GoesOn]:
     """Return what of it is felt in a pair that begins now, as events of that pair."""
-    found: list[ScriptedEvent] = []
+    found: list[GoesOn] = []
     for one in going:
         if 0 <= one.until_us <= now_us:
             continue
@@ -76,7 +90,8 @@ def felt(
                 else Law("fixed", one.until_us - now_us)
             )
             params = params.model_copy(update={"duration": left})
-            found.append(replace(one.event, at_us=now_us, params=params))
+            event = replace(one.event, at_us=now_us, params=params)
+            found.append(GoesOn(event, one.on))
     return found
 
 

@@ -2,9 +2,9 @@
 
 Theory of operation. A site keeps its files when the roles change. A primary's backups lie in its
 backup share, what landed at a secondary in its landing share: two disks, each with the capacity
-that the scenario gives to that role. When a site has a role again, the disk of that role begins
-with what still lies there. Once a day what an earlier role has left goes by the rules of retention,
-over all of a database that lies at the site: what the new chain does not need, and is old enough.
+that the scenario gives to that role (site.py). Once a day the files of earlier roles are deleted by
+the rules of retention, together with all other files of the database at the site: those that the
+new chain does not need, and that are old enough.
 Nothing is deleted while nobody is in charge of the site: while it is lost, or a spare.
 """
 
@@ -27,24 +27,6 @@ class LeftBehind:
     def __init__(self, pair: Pair, earlier: Sequence[Pair]) -> None:
         self._pair = pair
         self._earlier = list(earlier)
-
-    def primary_begins(self) -> None:
-        """Note that the primary is in its role: its share holds the files that it has held
-        before.
-        """
-        pair = self._pair
-        for before, side in sides_of(self._earlier, pair.roles.primary):
-            if side == "primary":
-                pair.primary.share.put(_bytes(before, side))
-
-    def secondary_begins(self) -> None:
-        """Note that the second side is in place: its share holds the files that it has held
-        before.
-        """
-        pair = self._pair
-        for before, side in sides_of(self._earlier, pair.roles.secondary):
-            if side == "secondary":
-                pair.secondary.share.put(_bytes(before, side))
 
     def prune(self) -> None:
         """Delete old files, once a day."""
@@ -103,12 +85,8 @@ class LeftBehind:
         pair = self._pair
         if where == "primary":
             before.primary.delete(file, why)
-            if before.roles.primary == pair.roles.primary:
-                pair.primary.share.remove(file.nominal_bytes)
         else:
             before.secondary.delete(file, why)
-            if before.roles.secondary == pair.roles.secondary:
-                pair.secondary.share.remove(file.nominal_bytes)
         for each in pair.together:
             known = each.context.by_name[file.database].get(file.name)
             carried = isinstance(known, CarriedFile) and known.there
@@ -150,12 +128,3 @@ def _files(pair: Pair, where: str, database: int) -> list[BackupFile]:
     if where == "secondary":
         return [file for file in found if file.at_secondary]
     return [file for file in found if file.at_primary and not file.carried]
-
-
-def _bytes(pair: Pair, where: str) -> int:
-    databases = range(len(pair.context.scenario.databases))
-    return sum(
-        file.nominal_bytes
-        for i in databases
-        for file in _files(pair, where, i)
-    )

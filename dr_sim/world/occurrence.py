@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Effect:
     """An effect that lasts. cause: the index of its line under `events:`, or -1 minus that under
-    `faults:`; until_us -1: to the end.
+    `faults:`; until_us -1: to the end. on: the disks, clocks or links that it is on, which
+    outlive the pair; none: it ends with the pair, and begins anew in the next one.
     """
 
     cause: int
     began_us: int
     until_us: int
+    on: tuple[object, ...] = ()
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 class Occurrence:
@@ -34,6 +40,9 @@ class Occurrence:
     """
 
     __slots__ = (
+        "_on",
+        "_show",
+        "already_on",
         "cause",
         "index",
         "kind",
@@ -59,6 +68,10 @@ class Occurrence:
         self.lane = lane
         self.index = index
         self.cause = cause
+        # what an earlier pair's effect is on already, where this one is the same that goes on
+        self.already_on: tuple[object, ...] = ()
+        self._on: object | None = None
+        self._show: Callable[[], None] = _nothing
         self.of_all = False  # it befalls the primary: each of its standbys has it in its rows
 
     @property
@@ -88,6 +101,14 @@ class Occurrence:
             "truth.event", database, self.number, self.kind, 0, detail
         )
 
+    def acts_on(
+        self, what: object, show: Callable[[], None] = _nothing
+    ) -> None:
+        """Note what the effect acts on, that outlives the pair. show: called instead of the start
+        where the effect of an earlier pair is on there already.
+        """
+        self._on, self._show = what, show
+
     def while_on(
         self,
         law: Law | None,
@@ -102,7 +123,7 @@ class Occurrence:
             self.for_a_time(law, start, stop, detail)
             return
         self.begins(detail)
-        start()
+        self._started(start)
         self.lasts(None)
 
     def nothing(self, why: str) -> None:
@@ -122,19 +143,38 @@ class Occurrence:
         concerns, -1: the service.
         """
         self.begins(detail, database)
-        start()
+        ours = self._started(start)
         lasts_us = self.law(law, "duration")
         self.lasts(lasts_us)
 
         def end() -> None:
-            stop()
+            if ours:
+                stop()
             self.ends(detail, database)
 
         self.world.later(lasts_us, end)
+
+    def _started(self, start: Callable[[], None]) -> bool:
+        """Start the effect; return False if it was on already, and stops by itself."""
+        if any(self._on is one for one in self.already_on):
+            self._show()
+            return False
+        start()
+        return True
 
     def lasts(self, for_us: int | None) -> None:
         """Note that an effect which begins now lasts for that long; None: to the end."""
         now = self.world.context.now_us
         self.world.effects.append(
-            Effect(self.cause, now, -1 if for_us is None else now + for_us)
+            Effect(
+                self.cause,
+                now,
+                -1 if for_us is None else now + for_us,
+                self._all_on(),
+            )
         )
+
+    def _all_on(self) -> tuple[object, ...]:
+        if self._on is None or any(self._on is o for o in self.already_on):
+            return self.already_on
+        return *self.already_on, self._on

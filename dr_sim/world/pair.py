@@ -9,30 +9,26 @@ the whole run shares, is in world.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from dr_sim.backups.model import Kind, RestoreState
 from dr_sim.engines.model import ModelEngine
-from dr_sim.engines.sides import Sides
 from dr_sim.machines import Machine
-from dr_sim.record.pairs import SharedJournal
 from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
-from dr_sim.stores import MemoryStore, Store
-from dr_sim.units import DAY_US
-from dr_sim.world.agenda import Class, Entry
+from dr_sim.stores import Store
+from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.claims import Claims
 from dr_sim.world.cloud.service import CloudWorld
 from dr_sim.world.coming_back import ComingBack
 from dr_sim.world.context import Context
+from dr_sim.world.daily import DailyWork
 from dr_sim.world.directory import Directory
 from dr_sim.world.driver import Driver
 from dr_sim.world.express import ExpressLane
 from dr_sim.world.hands import Hands, Surroundings, place_of
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.left_behind import LeftBehind
-from dr_sim.world.link import Link
+from dr_sim.world.link import PairLink
 from dr_sim.world.mistakes import MistakesMade
 from dr_sim.world.occurrence import Effect
 from dr_sim.world.outside import Outside
@@ -42,17 +38,18 @@ from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import PrimaryDatabase
 from dr_sim.world.primary_losses import PrimaryLosses
 from dr_sim.world.promotion import Promotion
-from dr_sim.world.pruning import RETENTION, Pruning, due_at_primary
+from dr_sim.world.protection import Protection
+from dr_sim.world.pruning import Pruning
 from dr_sim.world.reach import Reach
 from dr_sim.world.recorded import Recordings
 from dr_sim.world.remote import Remote
 from dr_sim.world.replication import Replication
 from dr_sim.world.secondary import Secondary
-from dr_sim.world.seeding import clear_second_side, seed, take_over
+from dr_sim.world.seeding import seed, take_over
 from dr_sim.world.standby_copies import Break
 from dr_sim.world.store_feed import StoreFeed, feed
 from dr_sim.world.succession import Heir
-from dr_sim.world.together import Witnesses
+from dr_sim.world.together import hear_primary, shared_context
 from dr_sim.world.users import Users
 from dr_sim.world.waves import WaveLane
 
@@ -87,7 +84,8 @@ class Pair:
         self.losses = PrimaryLosses(self)
         several = len(roles.numbers) > 1
         heirs: Mapping[str, Heir] = roles.heirs or {}
-        agenda, sides = ground.agenda, roles.sides
+        agenda = ground.agenda
+        self.sites = ground.sites
         self.context: Context = context_of(
             ground, roles, lead.context if lead else None
         )
@@ -99,7 +97,9 @@ class Pair:
             if db not in context.out_of_service
         ]
         self.shared: Context = (
-            self._share(ground, context) if several else context
+            shared_context(lead, ground, context, roles)
+            if several
+            else context
         )
         self.journal = context.journal
         self._index = {scenario.databases[i].name: i for i in self._serving}
@@ -107,8 +107,7 @@ class Pair:
             lead.mistakes if lead else MistakesMade(self)
         )
         self.effects: list[Effect] = []  # what was to last
-        # the second side, that is not in place yet
-        self._comes: Entry | None = None
+        self.protection = Protection(self)
         self.retired = False
         self.dismissed = False
         # where somebody stands in the old primary's place after a failover; None: nobody
@@ -124,7 +123,12 @@ class Pair:
         self.is_on: Callable[[], bool] = lambda: True
         self.on_offer: list[Callable[[BackupFile], bool]] = []
         self.on_landing: list[Callable[[BackupFile], None]] = []
-        self.link = Link(context, scenario.link)
+        self.link = PairLink(
+            context,
+            ground.sites.link(self._fed_from, roles.secondary),
+            self._fed_from,
+            roles.secondary,
+        )
         self.primary: Primary = (
             lead.primary
             if lead
@@ -175,7 +179,7 @@ class Pair:
         self.driver: Driver[Machine] = Driver(
             place_of(context),
             builder(scenario, self._index),
-            store or MemoryStore(),
+            roles.secondary_site.store_of(roles.number, store),
             scenario.manager_restart_us,
         )
         self.heartbeats = Heartbeats(
@@ -200,7 +204,7 @@ class Pair:
             self.claims,
             None if self.cloud is None else self._provision,
             scenario.store.machine_us if scenario.store else 0,
-            another=sides.another,
+            another=ground.sites.another_server,
         )
         self.hands: Hands = Hands(context, self.driver, around)
         self.outside = Outside(
@@ -209,19 +213,26 @@ class Pair:
         self.driver.hooks.on_death.append(self.outside.turn)
         self.secondary.full_hook = self.outside.turn
         if lead is None:
-            self._hear_primary()
+            hear_primary(self)
         self._recordings = Recordings(context, self.link, self.secondary)
         self._lanes_used = ground.express and scenario.replay.validate_hash
         self.express: ExpressLane | None = None
         self.waves: WaveLane | None = None
         # on real files nothing is taken as done, nor where there are several standbys, or a store
         alone = not several and scenario.store is None
-        if isinstance(sides.primary, ModelEngine) and alone:
-            self._open_lanes()
+        if isinstance(context.primary_engine, ModelEngine) and alone:
+            self.open_lanes()
         if ground.express:
             self.hands.prune_together(
                 Pruning(context, self.primary, self.secondary)
             )
+
+    @property
+    def _fed_from(self) -> str:
+        """Return the name of the site that sends backups: the primary's, or that of a store."""
+        store = self.context.scenario.store
+        source = store.source if store is not None else ""
+        return source or self.roles.primary
 
     def _store_before(self) -> Pair | None:
         """Return the pair of the store that feeds this one, where it is fed from a store."""
@@ -239,39 +250,7 @@ class Pair:
         assert self.cloud is not None
         self.cloud.sites.provision(self.roles.secondary, done)
 
-    def _share(self, ground: Ground, context: Context) -> Context:
-        """Return the context of the primary: what it does is recorded for each of its standbys."""
-        if self.lead is not self:
-            shared = self.lead.shared
-            assert isinstance(shared.witness, Witnesses)
-            shared.witness.each.append(context.witness)
-            shared.beside.append(context)
-            return shared
-        journal = SharedJournal(ground.journal, self.roles.numbers)
-        return replace(
-            context,
-            journal=journal,
-            witness=Witnesses([context.witness]),
-            beside=[],
-        )
-
-    def _hear_primary(self) -> None:
-        """Hear the primary: what it tells, it tells to all of its standbys."""
-        primary = self.primary
-        primary.error_hook = self._primary_error
-        primary.log_space.fallen = self.losses.fallen
-        primary.stepped_hook = self._stepped
-        primary.finished_hook = self._finished
-
-    def _stepped(self, database: int) -> None:
-        for pair in self.together:
-            pair.outside.stir(database)
-
-    def _finished(self, database: int) -> None:
-        for pair in self.together:
-            pair.outside.turn(database)
-
-    def _open_lanes(self) -> None:
+    def open_lanes(self) -> None:
         self.express = ExpressLane(
             self.context,
             self.primary,
@@ -323,18 +302,7 @@ class Pair:
                 context, self.primary.databases, self.secondary, roles.heirs
             )
             self._catch_up(roles.heirs)
-        if self.left_behind is not None and self.lead is self:
-            self.left_behind.primary_begins()
-        if roles.ready_us > roles.begins_us:
-            self._alone()
-            self._comes = context.agenda.at(
-                roles.ready_us,
-                Class.HOUSEKEEPING,
-                -1,
-                self._no_longer_alone,
-            )
-        else:
-            self._protect()
+        self.protection.begin()
         beside()
         self.directory.start()
         if self.cloud is not None and not roles.number:
@@ -343,7 +311,7 @@ class Pair:
             self.cloud.sites.roles(self.primary, self.link)
         self._recordings.start()
         if self.lead is self:
-            self._daily(context.now_us + DAY_US)
+            DailyWork(self).begin()
 
     def _catch_up(self, heirs: Mapping[str, Heir]) -> None:
         """Have sent what copies that are behind lack, and lies at the primary."""
@@ -392,7 +360,8 @@ class Pair:
     def waits_for_second_side(self) -> bool:
         """Return whether a serving primary waits for its second side to be put in place."""
         alive = any(not self.primary.stands(i) for i in self._serving)
-        return self._comes is not None and alive and not self.site_lost
+        waits = self.protection.waits
+        return waits and alive and not self.site_lost
 
     def crash_managers(self) -> None:
         """Kill the recovery manager, and one that has yet to end its failover."""
@@ -420,116 +389,7 @@ class Pair:
             self.dismissed = True
             self.driver.retire()
             self._recordings.stop()
-
-    def _alone(self) -> None:
-        """Run without another side: nobody watches, and nothing is backed up or sent."""
-        self.driver.down += 1
-        self.replication.stop()
-        if self.lead is self:
-            for db in self.primary.databases:
-                self.primary.log_space.changed(db)
-
-    def second_side_is(
-        self, site: str, sides: Sides, copies: Mapping[str, RestoreState]
-    ) -> None:
-        """That site is in place now, before the one that was to be. copies: of the databases that
-        follow there without a new seed.
-        """
-        context, roles, now = self.context, self.roles, self.context.now_us
-        assert self._comes is not None
-        self._comes.cancel()
-        roles.secondary, roles.sides, roles.ready_us = site, sides, now
-        heirs = roles.heirs or {}
-        roles.heirs = {
-            name: replace(heir, copy=copies.get(name))
-            for name, heir in heirs.items()
-        }
-        context.secondary_files = sides.secondary_files
-        context.secondary_engine = sides.secondary
-        self.secondary.moved()
-        if self.express is not None:
-            self._open_lanes()
-        context.note("truth.second_side", -1, site)
-        for name, copy in copies.items():
-            index = self._index[name]
-            of = roles.heirs[name].lineage
-            self.secondary.copies.put(
-                index, context.scenario.databases[index].size_bytes
-            )
-            context.witness.stands_there(now, index, copy, of.commits)
-            context.note(
-                "truth.copy_there",
-                index,
-                copy.fork,
-                copy.redo_lsn,
-                of.commits,
-            )
-        self._no_longer_alone()
-
-    def _no_longer_alone(self) -> None:
-        self._comes = None
-        self.driver.down -= 1
-        self.replication.resume()
-        self._protect()
-
-    def _protect(self) -> None:
-        """Begin the backups by their schedules, and the watch over them."""
-        now = self.context.now_us
-        if self.left_behind is not None:
-            self.left_behind.secondary_begins()
-        clear_second_side(
-            self.context, self.primary.databases, self.roles.heirs or {}
-        )
-        self.primary.start()
-        # a new recovery network is established: nothing waits for the schedule's next full
-        heirs = self.roles.heirs
-        if heirs is not None:
-            for db in self.primary.databases:
-                heir = heirs.get(db.spec.name)
-                if heir is None or heir.copy is None:
-                    self.context.agenda.at(
-                        now, Class.JOB, db.index, self._seed_anew, db
-                    )
-            if self.cloud is not None:
-                self.cloud.sites.stands(
-                    self.roles.primary, self.roles.secondary
-                )
-        self.context.agenda.at(now, Class.ANSWER, -1, self.driver.start)
-        if self.context.scenario.monitor.enabled:
-            self.outside.start()
-
-    def _seed_anew(self, db: PrimaryDatabase) -> None:
-        if db.failed or db.writes_until_us is not None:
-            return
-        if len(self.together) > 1 and Kind.FULL in db.running:
-            return  # it will be sent to this standby, too
-        self.primary.backups.begin(db, Kind.FULL)
-
-    def _daily(self, at_us: int) -> None:
-        self.context.agenda.at(
-            at_us, Class.HOUSEKEEPING, -1, self._prune, at_us
-        )
-
-    def _prune(self, at_us: int) -> None:
-        if self.retired:
-            return
-        self._daily(at_us + DAY_US)
-        if self.cloud is not None:
-            self.cloud.catch_up()
-        self.journal.pack()
-        for pair in self.together:
-            if pair.left_behind is not None and not self.site_lost:
-                pair.left_behind.prune()
-        for db in self.primary.databases:
-            if db.failed in ("host", "site"):
-                continue  # who would delete there is dead
-            replications = [pair.replication for pair in self.together]
-            files = due_at_primary(self.context, db, replications)
-            if self.hands.pruning is not None:
-                self.hands.pruning.at_primary(files)
-                continue
-            for file in files:
-                self.primary.delete(file, RETENTION)
+            self.link.recorded = False
 
     def end(self) -> None:
         """End the run."""
@@ -622,14 +482,6 @@ class Pair:
     def _users_again(self) -> None:
         if self.before is not None:
             self.before.users.served_by_the_next()
-
-    def _primary_error(
-        self, db: PrimaryDatabase, what: str, number: int, text: str
-    ) -> None:
-        for pair in self.together:
-            pair.hands.other_side.primary_error(
-                db.spec.name, what, number, text
-            )
 
     def wipe_secondary(self, database: int, why: str) -> None:
         """Remove the secondary's copy of a database and all its files: its host is lost, or its

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dr_sim.engines.sides import Sides
 from dr_sim.oracle.witness import Witness
 from dr_sim.record.journal import Journal
 from dr_sim.record.kinds import KIND_ID
@@ -24,9 +23,10 @@ from dr_sim.world.agenda import Agenda
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import Clock
 from dr_sim.world.cloud.service import CloudWorld
-from dr_sim.world.context import Context, WallClock
+from dr_sim.world.context import Context
 from dr_sim.world.folder import folders_of
 from dr_sim.world.primary_database import FIRST_LSN
+from dr_sim.world.site import Site, Sites
 from dr_sim.world.succession import Heir
 from dr_sim.world.together import StreamsAt
 from dr_sim.world.workload import Before, Workload
@@ -37,6 +37,7 @@ class Ground:
     """The ground that all pairs of a run stand on. express: quiet logs may take the lanes."""
 
     scenario: Scenario
+    sites: Sites
     agenda: Agenda
     journal: Journal
     streams: Streams
@@ -46,7 +47,7 @@ class Ground:
 @dataclass(slots=True)
 class Roles:
     """Who is who in a pair. begins_us: from when on users write to that primary; ready_us: when the
-    second side is in place; sides: the engines; heirs: what an earlier pair leaves, by name (None:
+    second side is in place; heirs: what an earlier pair leaves, by name (None:
     it is the first pair, and every database is created); events: the scenario's, and after them
     what goes on from before. rank: the place of this standby in the order of those behind the same
     primary, 0 is preferred; numbers: of all their pairs, in that order (none: it is the only one).
@@ -55,9 +56,8 @@ class Roles:
     """
 
     number: int
-    primary: str
-    secondary: str
-    sides: Sides
+    primary_site: Site
+    secondary_site: Site
     begins_us: int = 0
     ready_us: int = 0
     heirs: Mapping[str, Heir] | None = None
@@ -67,6 +67,15 @@ class Roles:
     numbers: tuple[int, ...] = ()
     before: Mapping[str, Before] = field(default_factory=dict)
 
+    @property
+    def primary(self) -> str:
+        """Return the name of the primary's site."""
+        return self.primary_site.name
+
+    @property
+    def secondary(self) -> str:
+        return self.secondary_site.name
+
 
 def context_of(
     ground: Ground, roles: Roles, lead: Context | None
@@ -74,7 +83,6 @@ def context_of(
     """Return what the parts of a pair share. lead: of the first pair behind the same primary, if
     this is another one.
     """
-    sides = roles.sides
     scenario = _scenario_of(ground, roles)
     names = [d.name for d in scenario.databases]
     journal: AnyJournal = ground.journal
@@ -99,17 +107,14 @@ def context_of(
             scenario.engine.postgres_rules,
             forgets=not scenario.goes_back,
         ),
-        primary_files=sides.primary_files,
-        secondary_files=sides.secondary_files,
-        primary_engine=sides.primary,
-        secondary_engine=sides.secondary,
+        primary_site=roles.primary_site,
+        secondary_site=roles.secondary_site,
         workloads=workloads,
         clock=Clock(journal, scenario.engine.timing == "measured"),
         by_name=by_name,
         primary_shares=primary_shares,
         secondary_shares=secondary_shares,
         out_of_service=_out_of_service(names, roles),
-        primary_wall=lead.primary_wall if lead else WallClock(),
     )
 
 

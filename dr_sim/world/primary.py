@@ -6,7 +6,6 @@ The jobs that back them up are in backup_jobs.py, the room that logs need in log
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.engines.files import Unread
@@ -23,8 +22,6 @@ from dr_sim.world.primary_database import (
     FIRST_LSN,
     PrimaryDatabase,
 )
-from dr_sim.world.sharing import SharedRate
-from dr_sim.world.volume import BackupShare
 
 SHARE = "//primary/backup"  # where no folder says otherwise
 REAL_TRANSACTIONS = 4
@@ -45,11 +42,10 @@ class Primary:
         self.databases = [
             PrimaryDatabase(i, d) for i, d in enumerate(scenario.databases)
         ]
-        disk = context.clock.disk(scenario.primary.disk_bytes_s)
-        self.disks = {
-            m: SharedRate(context.agenda, Class.DISK, disk)
-            for m in scenario.machines
-        }
+        disks = context.primary_site.primary_disks(
+            scenario, context.agenda, context.clock
+        )
+        self.disks = disks.machines
         self.backups = BackupJobs(self)
         # a model knows its commits by their number; in a real one a damaged log may end after some
         # of its transactions
@@ -60,11 +56,7 @@ class Primary:
         )
         self._scheduled = False
         self.share_up = True
-        self.share = BackupShare(
-            context.agenda,
-            scenario.primary.share_capacity_bytes,
-            partial(mishaps.no_room, self),
-        )
+        self.share = disks.share
         self._watch_rates()
         self.share.changed.append(self._watch_rates)
         self.error_hook: Callable[
@@ -338,8 +330,12 @@ class Primary:
             file.at_primary = False
             if isinstance(file, CarriedFile):
                 delete(at(file))
-                if file.lay_in_backup_share:
-                    share.remove(file.nominal_bytes)
+                where = (
+                    share
+                    if file.lay_in_backup_share
+                    else self.context.primary_site.landing_share
+                )
+                where.remove(file.nominal_bytes)
                 continue
             # seen before it was finished, and not a file of its own yet
             if not share.writing(file.number):

@@ -30,7 +30,7 @@ from collections.abc import Callable
 
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
-from dr_sim.world.link import Link
+from dr_sim.world.link import PairLink
 from dr_sim.world.primary import Primary
 from dr_sim.world.remote import Remote
 
@@ -41,7 +41,11 @@ _OVER = ("watching", "abandoned")
 
 class Reach:
     def __init__(
-        self, context: Context, primary: Primary, remote: Remote, link: Link
+        self,
+        context: Context,
+        primary: Primary,
+        remote: Remote,
+        link: PairLink,
     ) -> None:
         self._context = context
         self._primary = primary

@@ -12,13 +12,13 @@ from dr_sim.scenario.kind import RECORDED_OUTAGE
 from dr_sim.scenario.model import Outages, Recorded
 from dr_sim.world.agenda import Class
 from dr_sim.world.context import Context
-from dr_sim.world.link import Link
+from dr_sim.world.link import PairLink
 from dr_sim.world.secondary import Secondary
 
 
 class Recordings:
     def __init__(
-        self, context: Context, link: Link, secondary: Secondary
+        self, context: Context, link: PairLink, secondary: Secondary
     ) -> None:
         self._context = context
         self._link = link
@@ -33,9 +33,7 @@ class Recordings:
             link = recorded.recorded_link
             self._play(link, self._link.set_bandwidth, now // link.step_us)
         if recorded.recorded_restores.values:
-            self._secondary.slowness.append(
-                lambda of, occurrence: self._factor_ppm
-            )
+            self._secondary.slowness.append(self._factor)
             restores = recorded.recorded_restores
             self._play(restores, self._slow, now // restores.step_us)
         if recorded.recorded_outages.spans:
@@ -47,6 +45,11 @@ class Recordings:
     def stop(self) -> None:
         """Stop: no series acts between these two sides any more."""
         self._stopped = True
+        if self._factor in self._secondary.slowness:
+            self._secondary.slowness.remove(self._factor)
+
+    def _factor(self, of: str, occurrence: int) -> int:
+        return self._factor_ppm
 
     def _slow(self, factor_ppm: int) -> None:
         self._factor_ppm = factor_ppm

@@ -15,7 +15,7 @@ from dr_sim.engines.port import EngineError
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
-from dr_sim.world.link import Link
+from dr_sim.world.link import PairLink
 from dr_sim.world.primary import Primary
 from dr_sim.world.replication import Replication
 
@@ -24,7 +24,7 @@ class Remote:
     def __init__(
         self,
         context: Context,
-        link: Link,
+        link: PairLink,
         primary: Primary,
         replication: Replication,
     ) -> None:

@@ -22,7 +22,7 @@ from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.folder import Folder, folders_of
-from dr_sim.world.link import Link
+from dr_sim.world.link import PairLink
 from dr_sim.world.sharing import Flow
 from dr_sim.world.volume import Volume
 
@@ -42,7 +42,7 @@ class Replication:
     def __init__(
         self,
         context: Context,
-        link: Link,
+        link: PairLink,
         land: Callable[[BackupFile, bytes], None],
         landing: Volume,
     ) -> None:
@@ -86,6 +86,12 @@ class Replication:
         self._lacks_room: BackupFile | None = None
         link.on_change.append(self._link_changed)
         landing.changed.append(self._room_changed)
+
+    def lands_in(self, share: Volume) -> None:
+        """Send to another share from now on. Nothing has been sent yet."""
+        self._landing.changed.remove(self._room_changed)
+        self._landing = share
+        share.changed.append(self._room_changed)
 
     def offer(self, file: BackupFile) -> None:
         """Take up a file that is finished (or wanted again): it will be sent."""
@@ -515,6 +521,8 @@ class Replication:
         for _, entry in self._held.values():
             entry.cancel()
         self._held.clear()
+        self._landing.remove(sum(self._claimed.values()))
+        self._claimed.clear()
 
     def release(self, files: Sequence[BackupFile]) -> None:
         """The site is back: whatever lies in its share and has not landed is sent, from its first

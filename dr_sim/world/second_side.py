@@ -19,10 +19,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dr_sim.engines.sides import Sides
-from dr_sim.scenario.sites import site_name
 from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.pair import Pair
+from dr_sim.world.site import Site
 from dr_sim.world.succession import copies_at
 
 if TYPE_CHECKING:
@@ -35,41 +34,28 @@ FIRST, SECOND, SPARE = "primary", "second side", "spare"
 class SecondSides:
     def __init__(self, world: World) -> None:
         self._world = world
-        self._sites = len(world.places)  # that were used so far
         self._spares: list[
             Pair
         ] = []  # whose primaries' sites are back, and have no role
 
     # ---- a change of roles
-    def after(self, old: Pair) -> tuple[str, Sides, int]:
-        """(the site's name, the engines, when it is in place) in the pair that follows."""
+    def after(self, old: Pair) -> tuple[Site, int]:
+        """Return (the site, when it is in place) in the pair that follows."""
         scenario, now = self._world.scenario, self._world.agenda.now_us
-        sides = old.roles.sides.turned()
         wait_us = scenario.new_secondary_us
         later_us = (
             scenario.run_for_us + 1 if wait_us is None else now + wait_us
         )
         if not old.site_lost:
             return (
-                old.roles.primary,
-                sides,
+                old.roles.primary_site,
                 now if old.stands_ready else later_us,
             )
         if self._spares:
-            spare = self._spares.pop(0)
-            return spare.roles.primary, _beside(sides, spare), now
+            return self._spares.pop(0).roles.primary_site, now
         if not scenario.brings_back:
-            old.roles.sides.primary.close()
-        return self._new_site(), sides.beside(*sides.another()), later_us
-
-    def _new_site(self) -> str:
-        """Return the next name that no other place has."""
-        places = self._world.places
-        while (name := site_name(self._sites)) in places:
-            self._sites += 1
-        self._sites += 1
-        places.append(name)
-        return name
+            old.roles.primary_site.engine.close()
+        return self._world.sites.put_up_another(), later_us
 
     # ---- what was lost is back
     def back(
@@ -122,9 +108,7 @@ class SecondSides:
 
     def _stands_behind(self, pair: Pair, waits: Pair) -> None:
         copies = copies_at(pair, waits.roles.heirs or {})
-        waits.second_side_is(
-            pair.roles.primary, _beside(waits.roles.sides, pair), copies
-        )
+        waits.protection.second_side_is(pair.roles.primary_site, copies)
         before = waits.lead.before
         if before is not None:
             self._world.end_of(before)
@@ -154,9 +138,3 @@ def note_what_is_there(pair: Pair, on: Pair) -> None:
             on.context.note(
                 "truth.still_there", index, site, user_bytes, transactions
             )
-
-
-def _beside(sides: Sides, pair: Pair) -> Sides:
-    return sides.beside(
-        pair.context.primary_files, pair.context.primary_engine
-    )

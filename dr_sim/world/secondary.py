@@ -25,10 +25,8 @@ from dr_sim.world.readers import StandbyReaders
 from dr_sim.world.restore_folder import RestoreFolder
 from dr_sim.world.secondary_work import NOT_THERE, StopAt, Work
 from dr_sim.world.setup import SetUp
-from dr_sim.world.sharing import SharedRate
 from dr_sim.world.standby_copies import DATA_DISK, Break, StandbyCopies
 from dr_sim.world.validation import Validation
-from dr_sim.world.volume import Volume
 
 if TYPE_CHECKING:
     from dr_sim.world.reach import Reach
@@ -56,27 +54,10 @@ class Secondary:
     ) -> None:
         self._context = context
         self._spec = context.scenario.secondary
-        self.disk = SharedRate(
-            context.agenda,
-            Class.DISK,
-            context.clock.disk(self._spec.disk_bytes_s),
-        )
-        self.validation = Validation(context, self.disk)
-        self.share = Volume(self._spec.share_capacity_bytes)
-        self.data = Volume(self._spec.data_capacity_bytes)
-        self.copies = StandbyCopies(context, self.data)
         self._workers = context.scenario.replay.workers
         self._restoring: dict[int, Work] = {}
         self._waiting: deque[Work] = deque()
         self._attempts_in_store = attempts_in_store
-        self.restore_folder = RestoreFolder(
-            context.secondary_files,
-            context.at_secondary,
-            self.share,
-            not self._spec.copy_bytes_s,
-        )
-        # factors (in millionths) of (name of a draw, its occurrence)
-        self.slowness: list[Callable[[str, int], int]] = []
         self.readers = StandbyReaders(context)
         self.set_up = SetUp(context)
         # databases whose restore job does not run: no restore begins
@@ -91,16 +72,33 @@ class Secondary:
         self.last_restored: dict[int, tuple[int, int]] = {}
         self.reach: Reach  # it looks at the whole world, so it is set later
         self.landed_hook: Callable[[BackupFile], None] = lambda file: None
+        self.stands_at_its_site()
 
-    def moved(self) -> None:
-        """Another server is the secondary's from now on, and nothing has been done at it yet."""
+    def stands_at_its_site(self) -> None:
+        """Stand at the site that the context names. Nothing has been done there yet."""
         context = self._context
+        disks = context.secondary_site.standby_disks(
+            context.scenario, context.agenda, context.clock
+        )
+        self.disk, self.share, self.data = (
+            disks.rate,
+            disks.share,
+            disks.data,
+        )
+        self.slowness = disks.slowness
+        self.validation = Validation(context, self.disk)
+        self.copies = StandbyCopies(context, self.data)
         self.restore_folder = RestoreFolder(
             context.secondary_files,
             context.at_secondary,
             self.share,
             not self._spec.copy_bytes_s,
         )
+
+    def lets_go(self) -> None:
+        """Leave the role: roles have changed. What lies in the share and in the databases stays."""
+        self.copies.let_go()
+        self.restore_folder.clear()
 
     # ---- landing
     def land(self, file: BackupFile, data: bytes) -> None:

@@ -122,8 +122,7 @@ def _carry(
     for file in behind.files:
         known[file.name] = file
         here, there = file.at_secondary, file.at_primary
-        if here:
-            secondary.share.put(file.nominal_bytes)
+        if here:  # it has taken its room in the share since it landed
             here = file.agrees(
                 _read(context.secondary_files, context.at_secondary(file))
             )

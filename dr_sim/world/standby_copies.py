@@ -47,6 +47,13 @@ class StandbyCopies:
             self._data.put(size_bytes)
             self._bytes[database] = size_bytes
 
+    def let_go(self) -> None:
+        """Count none of these databases as a copy any more: roles have changed, and a copy that
+        goes on is counted by the next pair.
+        """
+        for database in list(self._bytes):
+            self.put(database, 0)
+
     def room_of(self, database: int) -> int:
         """Return the bytes that the copy of a database takes."""
         return self._bytes.get(database, 0)

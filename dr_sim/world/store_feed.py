@@ -22,7 +22,7 @@ from dr_sim.scenario.schedule import next_start
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile, TwinFile
 from dr_sim.world.context import Context
-from dr_sim.world.link import Link
+from dr_sim.world.link import PairLink
 from dr_sim.world.replication import Replication
 from dr_sim.world.volume import Volume
 
@@ -40,7 +40,7 @@ class StoreFeed(Replication):
     def __init__(
         self,
         context: Context,
-        link: Link,
+        link: PairLink,
         land: Callable[[BackupFile, bytes], None],
         landing: Volume,
         source: Context | None,
@@ -214,7 +214,7 @@ class StoreFeed(Replication):
 
 def feed(
     context: Context,
-    link: Link,
+    link: PairLink,
     land: Callable[[BackupFile, bytes], None],
     landing: Volume,
     source: Context | None,

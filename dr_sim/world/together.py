@@ -9,10 +9,19 @@ pair finds all that happened to it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import BackupHeader
 from dr_sim.oracle.witness import Witness
+from dr_sim.record.pairs import SharedJournal
 from dr_sim.streams import OnceStream, Stream, Streams
+from dr_sim.world.context import Context
+
+if TYPE_CHECKING:
+    from dr_sim.world.pair import Pair
+    from dr_sim.world.pair_context import Ground, Roles
+    from dr_sim.world.primary_database import PrimaryDatabase
 
 
 class Witnesses(Witness):
@@ -60,3 +69,49 @@ class StreamsAt(Streams):
 
     def once(self, entity: str, purpose: str, lane: str = "") -> OnceStream:
         return self._streams.once(entity + self._at, purpose, lane)
+
+
+def shared_context(
+    lead: Pair | None, ground: Ground, context: Context, roles: Roles
+) -> Context:
+    """Return the context of the primary: what it does is recorded for each of its standbys. lead:
+    the first pair behind that primary; None: it is this one, with that context.
+    """
+    if lead is not None:
+        shared = lead.shared
+        assert isinstance(shared.witness, Witnesses)
+        shared.witness.each.append(context.witness)
+        shared.beside.append(context)
+        return shared
+    return replace(
+        context,
+        journal=SharedJournal(ground.journal, roles.numbers),
+        witness=Witnesses([context.witness]),
+        beside=[],
+    )
+
+
+def hear_primary(lead: Pair) -> None:
+    """Pass on what the primary reports to all of its standbys."""
+
+    def error(
+        db: PrimaryDatabase, what: str, number: int, text: str
+    ) -> None:
+        for pair in lead.together:
+            pair.hands.other_side.primary_error(
+                db.spec.name, what, number, text
+            )
+
+    def stepped(database: int) -> None:
+        for pair in lead.together:
+            pair.outside.stir(database)
+
+    def finished(database: int) -> None:
+        for pair in lead.together:
+            pair.outside.turn(database)
+
+    primary = lead.primary
+    primary.error_hook = error
+    primary.log_space.fallen = lead.losses.fallen
+    primary.stepped_hook = stepped
+    primary.finished_hook = finished

@@ -13,7 +13,8 @@ file's size before it writes (assumed, as Windows' own copying does).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dr_sim.world.agenda import Agenda, Class, Entry
 from dr_sim.world.sharing import MICRO
@@ -114,24 +115,29 @@ class Volume:
             do()
 
 
-class BackupShare(Volume):
-    """The primary's share, where files grow. failed(job) is called for each job that finds no room,
-    at that instant.
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A file that is being written: the flow that it comes by, on which disk, and its bytes (or
+    those until it dies). failed() is called when there is no room for it.
     """
 
-    __slots__ = ("_agenda", "_alarm", "_failed", "_writing")
+    disk: SharedRate
+    flow: Flow
+    amount: int
+    failed: Callable[[], None]
 
-    def __init__(
-        self,
-        agenda: Agenda,
-        capacity_bytes: int,
-        failed: Callable[[Any], None],
-    ) -> None:
+
+class BackupShare(Volume):
+    """The primary's share, where files grow. Each of them that finds no room fails at that
+    instant.
+    """
+
+    __slots__ = ("_agenda", "_alarm", "_writing")
+
+    def __init__(self, agenda: Agenda, capacity_bytes: int) -> None:
         super().__init__(capacity_bytes)
         self._agenda = agenda
-        self._failed = failed
-        # by number: disk, flow, whole amount, job
-        self._writing: dict[int, tuple[SharedRate, Flow, int, Any]] = {}
+        self._writing: dict[int, Writing] = {}  # by the file's number
         self._alarm: Entry | None = None
         self.changed.append(self.plan)
 
@@ -149,20 +155,13 @@ class BackupShare(Volume):
     def _written(self) -> int:
         """Return the bytes written, in millionths."""
         return sum(
-            amount * MICRO - disk.left(flow)
-            for disk, flow, amount, _ in self._writing.values()
+            file.amount * MICRO - file.disk.left(file.flow)
+            for file in self._writing.values()
         )
 
-    def begin(
-        self,
-        number: int,
-        disk: SharedRate,
-        flow: Flow,
-        amount: int,
-        job: Any,
-    ) -> None:
-        """Begin to write a backup of that many bytes (or until it dies)."""
-        self._writing[number] = (disk, flow, amount, job)
+    def begin(self, number: int, file: Writing) -> None:
+        """Begin to write a file."""
+        self._writing[number] = file
         self.plan()
 
     def writing(self, number: int) -> bool:
@@ -199,13 +198,13 @@ class BackupShare(Volume):
         now = self._agenda._now
         free = (super().free_bytes) * MICRO - self._written()
         total = sum(
-            disk.left(flow) for disk, flow, _, _ in self._writing.values()
+            file.disk.left(file.flow) for file in self._writing.values()
         )
         if total <= free:
             return None
         begins = sorted(
-            (max(now, flow.begins_us), flow.rate)
-            for _, flow, _, _ in self._writing.values()
+            (max(now, file.flow.begins_us), file.flow.rate)
+            for file in self._writing.values()
         )
         at, rate = now, 0
         for begin, its_rate in begins:
@@ -223,11 +222,8 @@ class BackupShare(Volume):
             self.plan()  # a flow ended before its time
             return
         now = self._agenda._now
-        for number, (disk, flow, _, job) in list(self._writing.items()):
-            if (
-                number in self._writing
-                and flow.begins_us <= now
-                and disk.left(flow)
-            ):
-                self._failed(job)
+        for number, file in list(self._writing.items()):
+            grows = file.flow.begins_us <= now and file.disk.left(file.flow)
+            if number in self._writing and grows:
+                file.failed()
         self.plan()

@@ -25,13 +25,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from dr_sim.engines.port import Engine
 from dr_sim.engines.sides import Sides, model_sides
 from dr_sim.machines import Machine
 from dr_sim.record.journal import Journal
-from dr_sim.scenario.model import Scenario, ScriptedEvent
+from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.standbys import FIRST_PRIMARY, first_places, several
 from dr_sim.stores import Store
 from dr_sim.streams import BLOCK_WORDS, Streams
@@ -43,9 +41,15 @@ from dr_sim.world.express import ExpressLane
 from dr_sim.world.hands import Hands
 from dr_sim.world.happenings import Happenings
 from dr_sim.world.heartbeat import Heartbeats
-from dr_sim.world.lasting import Waiting, felt, not_felt, what_lasts
+from dr_sim.world.lasting import (
+    GoesOn,
+    Waiting,
+    felt,
+    not_felt,
+    what_lasts,
+)
 from dr_sim.world.left_behind import LeftBehind
-from dr_sim.world.link import Link
+from dr_sim.world.link import PairLink
 from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.pair import Pair
 from dr_sim.world.pair_context import Ground, Roles
@@ -54,6 +58,7 @@ from dr_sim.world.promotion import Promotion
 from dr_sim.world.replication import Replication
 from dr_sim.world.second_side import SecondSides, note_what_is_there
 from dr_sim.world.secondary import Secondary
+from dr_sim.world.site import Site, Sites
 from dr_sim.world.succession import Heir, heirs_beside, heirs_of
 from dr_sim.world.users import Users
 from dr_sim.world.waves import WaveLane
@@ -85,17 +90,21 @@ class World:
         self._several = several(scenario)
         alone = not self._several and not scenario.has_stores
         express = express and not scenario.steps and alone
-        self._ground = Ground(
-            scenario, self.agenda, self.journal, streams, express
-        )
         sides = sides or model_sides(
             scenario.replay.validate_hash, scenario.engine.imitates
         )
-        places = first_places(scenario)
-        self.places = [
-            FIRST_PRIMARY,
-            *places,
-        ]  # in order: the preferred standby is the first
+        self.sites = Sites(self.agenda, sides)
+        self._ground = Ground(
+            scenario,
+            self.sites,
+            self.agenda,
+            self.journal,
+            streams,
+            express,
+        )
+        first = self.sites.put_up(FIRST_PRIMARY)
+        # in order: the preferred standby is the first
+        standbys = [self.sites.put_up(n) for n in first_places(scenario)]
         self._waiting: list[Waiting] = []
         self._happenings = Happenings(self)
         self._second_sides = SecondSides(self)
@@ -103,13 +112,12 @@ class World:
         each = [
             Roles(
                 number=rank,
-                primary=FIRST_PRIMARY,
-                secondary=place,
-                sides=sides.beside(*sides.another()) if rank else sides,
+                primary_site=first,
+                secondary_site=site,
                 events=list(scenario.events),
                 rank=rank,
             )
-            for rank, place in enumerate(places)
+            for rank, site in enumerate(standbys)
         ]
         self.pair = self._put_all_on(each, store)
 
@@ -216,6 +224,8 @@ class World:
         each = self._behind(old, heirs)
         if not each:
             return
+        for pair in old.together:
+            pair.secondary.lets_go()
         old.primary.succeeded = True
         for pair in old.together:
             if pair is not old:
@@ -227,7 +237,8 @@ class World:
             going += what_lasts(pair, now, heirs)
         self._waiting = not_felt(going, each, now)
         carried = [felt(going, roles, now) for roles in each]
-        for roles, events in zip(each, carried, strict=True):
+        for roles, going_on in zip(each, carried, strict=True):
+            events = [one.event for one in going_on]
             roles.events = [*self.scenario.events, *events]
         earlier = list(self.pairs)
         self.pair = self._put_all_on(each)
@@ -246,19 +257,21 @@ class World:
             pair.start()
         if old.lead.coming_back.closed:
             note_what_is_there(old, self.pair)
-        for pair, events in zip(self.pair.together, carried, strict=True):
-            self._go_on(pair, events)
+        for pair, going_on in zip(self.pair.together, carried, strict=True):
+            self._go_on(pair, going_on)
 
-    def _go_on(self, pair: Pair, events: Sequence[ScriptedEvent]) -> None:
+    def _go_on(self, pair: Pair, going_on: Sequence[GoesOn]) -> None:
         """Let things that had begun before go on in a new pair."""
         now = self.agenda.now_us
-        for number, event in enumerate(events, len(self.scenario.events)):
+        for number, one in enumerate(going_on, len(self.scenario.events)):
             lane = f"goes on {number} at {now}"
+            event = one.event
             kind = event.kind
             pair.context.note("truth.goes_on", -1, event.number, kind.name)
             occurrence = Occurrence(
                 pair, kind.name, event.number, lane, 0, number
             )
+            occurrence.already_on = one.on
             kind.happen(occurrence, event.params)
         pair.outside.turn()
 
@@ -267,70 +280,40 @@ class World:
         or the old primary, or a new site where that is lost.
         """
         now, new_us = self.agenda.now_us, self.scenario.new_secondary_us
-        sides = old.roles.sides
-        found: list[
-            tuple[str, int, tuple[Any, Engine], Mapping[str, Heir]]
-        ] = []
+        found: list[tuple[Site, int, Mapping[str, Heir]]] = []
         for pair in old.together:
             if pair is not old:
-                others = (
-                    pair.roles.sides.secondary_files,
-                    pair.roles.sides.secondary,
+                ready_us = max(now, pair.roles.ready_us)
+                theirs = heirs_beside(
+                    pair, heirs, old.roles.secondary, self.pairs
                 )
-                found.append(
-                    (
-                        pair.roles.secondary,
-                        max(now, pair.roles.ready_us),
-                        others,
-                        heirs_beside(
-                            pair, heirs, old.roles.secondary, self.pairs
-                        ),
-                    )
-                )
-        replaces = ""
+                found.append((pair.roles.secondary_site, ready_us, theirs))
+        replaces: Site | None = None
         if (
             new_us is not None
             or not self._several
             or self.scenario.brings_back
             or old.stands_ready
         ):
-            replaces, second, ready_us = self._second_sides.after(old)
-            found.append(
-                (
-                    replaces,
-                    ready_us,
-                    (second.secondary_files, second.secondary),
-                    heirs,
-                )
-            )
-        found.sort(key=lambda one: self.places.index(one[0]))
+            replaces, ready_us = self._second_sides.after(old)
+            found.append((replaces, ready_us, heirs))
+        found.sort(key=lambda one: self.sites.order(one[0]))
         each = [
             Roles(
                 number=len(self.pairs) + rank,
-                primary=old.roles.secondary,
-                secondary=place,
-                sides=Sides(
-                    sides.secondary_files,
-                    files,
-                    sides.secondary,
-                    engine,
-                    sides.another,
-                ),
+                primary_site=old.roles.secondary_site,
+                secondary_site=site,
                 begins_us=now,
                 ready_us=ready_us,
                 heirs=theirs,
                 rank=rank,
                 cloud=old.cloud,
             )
-            for rank, (
-                place,
-                ready_us,
-                (files, engine),
-                theirs,
-            ) in enumerate(found)
+            for rank, (site, ready_us, theirs) in enumerate(found)
         ]
         old.replaced_by = next(
-            (roles for roles in each if roles.secondary == replaces), None
+            (roles for roles in each if roles.secondary_site is replaces),
+            None,
         )
         return each
 
@@ -359,7 +342,7 @@ class World:
         return self.pair.secondary
 
     @property
-    def link(self) -> Link:
+    def link(self) -> PairLink:
         return self.pair.link
 
     @property

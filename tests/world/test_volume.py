@@ -4,12 +4,14 @@ is free again.
 
 from __future__ import annotations
 
+from functools import partial
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dr_sim.world.agenda import Agenda, Class
 from dr_sim.world.sharing import Flow, SharedRate
-from dr_sim.world.volume import NO_LIMIT_BYTES, BackupShare, Volume
+from dr_sim.world.volume import NO_LIMIT_BYTES, BackupShare, Volume, Writing
 
 from .build import MINUTE, ONE, SECOND, ran, rows, scenario
 from .test_express import both_ways, taken
@@ -70,9 +72,9 @@ def written(
     def begin(who: int) -> None:
         _, size, rate = jobs[who]
         flows[who] = disks[who].start(who, size, rate, done, who)
-        share.begin(who, disks[who], flows[who], size, who)
+        share.begin(who, Writing(disks[who], flows[who], size, partial(fail, who)))
 
-    share = BackupShare(agenda, free, fail)
+    share = BackupShare(agenda, free)
     for who, (at, _, _) in enumerate(jobs):
         disks.append(SharedRate(agenda, Class.DISK, 1 << 40))
         disks[-1].replanned = share.plan

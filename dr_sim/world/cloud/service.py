@@ -65,7 +65,7 @@ from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver, LifeRecords, Place
 
 if TYPE_CHECKING:
-    from dr_sim.world.link import Link
+    from dr_sim.world.link import PairLink
     from dr_sim.world.primary import Primary
     from dr_sim.world.primary_database import PrimaryDatabase
 
@@ -156,7 +156,7 @@ class CloudWorld:
     def __init__(
         self,
         context: Context,
-        link: Link,
+        link: PairLink,
         primary: Primary,
         store: Store | None = None,
     ) -> None:

@@ -19,7 +19,7 @@ from dr_sim.world.agenda import Class, Entry
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
-    from dr_sim.world.link import Link
+    from dr_sim.world.link import PairLink
     from dr_sim.world.primary import Primary
 
 
@@ -29,7 +29,7 @@ class CloudSites:
     """
 
     def __init__(
-        self, world: CloudWorld, link: Link, primary: Primary
+        self, world: CloudWorld, link: PairLink, primary: Primary
     ) -> None:
         self._world = world
         self._context = world.context
@@ -153,7 +153,7 @@ class CloudSites:
         return json.dumps(self._world.identifiers_at(site))
 
     # ---- after it
-    def roles(self, primary: Primary, link: Link) -> None:
+    def roles(self, primary: Primary, link: PairLink) -> None:
         """Change the roles after a failover: users write to that primary."""
         self.primary, self.link = primary, link
 
