@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dr_sim import api_input
+from dr_sim.api_input import ScenarioInput
 from dr_sim.cell import in_cell
 from dr_sim.experiments.comparison import Comparison
 from dr_sim.experiments.distribution import Distribution
@@ -135,17 +136,19 @@ class Run:
 
 
 def run(
-    scenario: Scenario,
+    scenario: ScenarioInput,
     seed: int | None = None,
     number: int = 0,
     engine: str = "",
     steps: bool = False,
 ) -> Run:
-    """One replication of a scenario. seed: in place of the scenario's own; number: which
-    replication; engine: the engine in place of its own; steps: every fast path is off, which is
-    slower and gives the same records.
+    """Return one replication of a scenario, whole.
+
+    scenario: a scenario, its file's path, or a mapping; seed: in place of the scenario's own;
+    number: which replication; engine: the engine in place of its own; steps: every fast path is
+    off, which is slower and gives the same records.
     """
-    api_input.a_scenario(scenario)
+    scenario = api_input.a_scenario(scenario)
     api_input.whole("number", number, 0)
     api_input.engine_named(engine)
     of = _stepped(
@@ -169,7 +172,7 @@ def _stepped(scenario: Scenario, steps: bool) -> Scenario:
 
 
 def replicate(  # noqa: PLR0913, users name what they set
-    scenario: Scenario,
+    scenario: ScenarioInput,
     n: int | None = None,
     *,
     seed: int | None = None,
@@ -186,8 +189,7 @@ def replicate(  # noqa: PLR0913, users name what they set
     folder: keeps finished batches, so that the same call goes on where it was interrupted; steps:
     as of run.
     """
-    api_input.a_scenario(scenario)
-    scenario = _stepped(scenario, steps)
+    scenario = _stepped(api_input.a_scenario(scenario), steps)
     of = scenario if seed is None else replace(scenario, seed=seed)
     plan = plan_of(of, n)
     course = Course(
@@ -202,8 +204,8 @@ def replicate(  # noqa: PLR0913, users name what they set
 
 # ---- comparisons
 def compare(  # noqa: PLR0913, users name what they set
-    a: Scenario,
-    b: Scenario,
+    a: ScenarioInput,
+    b: ScenarioInput,
     n: int | None = None,
     *,
     seed: int | None = None,
@@ -215,17 +217,13 @@ def compare(  # noqa: PLR0913, users name what they set
     """n replications of both, on the same luck: b gets a's seed (or the seed given). n: by default
     the larger number that they ask for; steps: as of run.
     """
-    for one in (a, b):
-        api_input.a_scenario(one)
-    a, b = _stepped(a, steps), _stepped(b, steps)
     api_input.whole("n", n)
-    seed = a.seed if seed is None else seed
-    courses = [Course(replace(of, seed=seed)) for of in (a, b)]
-    n = (
-        n
-        if n is not None
-        else max(plan_of(of, None).at_most for of in (a, b))
-    )
+    given = [api_input.a_scenario(one) for one in (a, b)]
+    seed = given[0].seed if seed is None else seed
+    both = [replace(_stepped(of, steps), seed=seed) for of in given]
+    courses = [Course(of) for of in both]
+    if n is None:
+        n = max(plan_of(of, None).at_most for of in both)
     with (
         executor(workers, on) as playing,
         _shown(progress, "compare") as told,
@@ -282,7 +280,7 @@ def sweep(  # noqa: PLR0913, users name what they set
 
 
 def side_by_side(  # noqa: PLR0913, users name what they set
-    scenarios: Mapping[str, Scenario],
+    scenarios: Mapping[str, ScenarioInput],
     n: int | None = None,
     *,
     seed: int | None = None,
@@ -295,13 +293,11 @@ def side_by_side(  # noqa: PLR0913, users name what they set
     the first: a sweep whose one key is 'scenario'. n: by default the largest number that they ask
     for. ValueError if there are none.
     """
-    api_input.named_scenarios(scenarios)
-    if not scenarios:
-        raise ValueError("no scenarios to put side by side")
-    seed = next(iter(scenarios.values())).seed if seed is None else seed
+    given = api_input.named_scenarios(scenarios)
+    seed = next(iter(given.values())).seed if seed is None else seed
     points = [
         Point({"scenario": name}, replace(of, seed=seed))
-        for name, of in scenarios.items()
+        for name, of in given.items()
     ]
     plan = max(
         (plan_of(p.scenario, n) for p in points),

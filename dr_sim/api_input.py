@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dr_sim.engines.sides import ENGINES
+from dr_sim.loading.load import Source, load_scenario
 from dr_sim.record.kinds import KIND_ID
 from dr_sim.scenario.experiment import sweep_values
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario, Sweep
 
-
-def a_scenario(given: object) -> Scenario:
-    """TypeError for anything else."""
-    if not isinstance(given, Scenario):
-        raise TypeError(
-            f"takes a scenario, as load_scenario('mine.yaml') gives it, not {_short(given)}"
-        )
-    return given
+ScenarioInput = Scenario | Source
+"""A scenario, the path of its file, or a mapping that holds what the file would."""
 
 
-def named_scenarios(given: object) -> None:
+def a_scenario(given: ScenarioInput) -> Scenario:
+    """Return the scenario; a file or a mapping is loaded. TypeError for anything else."""
+    if isinstance(given, Scenario):
+        return given
+    if isinstance(given, (str, os.PathLike, Mapping)):
+        return load_scenario(given)
+    raise TypeError(
+        f"takes a scenario, its file's path or a mapping, not {_short(given)}"
+    )
+
+
+def named_scenarios(
+    given: Mapping[str, ScenarioInput],
+) -> dict[str, Scenario]:
+    """Return scenarios by name. ValueError if there are none."""
     if not isinstance(given, Mapping):
         raise TypeError(
             f"takes scenarios by name, as in {{'now': a, 'then': b}}, not {_short(given)}"
         )
-    for one in given.values():
-        a_scenario(one)
+    if not given:
+        raise ValueError("no scenarios to put side by side")
+    return {name: a_scenario(one) for name, one in given.items()}
 
 
 def whole(name: str, given: int | None, least: int = 1) -> None:

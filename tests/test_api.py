@@ -93,13 +93,13 @@ WRONG: list[tuple[str, Callable[[dr_sim.Scenario, Path], object], type[Exception
         "overrides is a list of texts",
     ),  # type: ignore[arg-type]
     (
-        "run a path",
-        lambda s, p: dr_sim.run(p),
+        "run a number",
+        lambda s, p: dr_sim.run(3),
         TypeError,
-        r"takes a scenario, as load_scenario\('mine.yaml'\) gives it, not ",
+        "takes a scenario, its file's path or a mapping, not 3",
     ),  # type: ignore[arg-type]
-    ("replicate a path", lambda s, p: dr_sim.replicate(str(p), 2), TypeError, "takes a scenario"),  # type: ignore[arg-type]
-    ("compare a path", lambda s, p: dr_sim.compare(s, str(p), 2), TypeError, "takes a scenario"),  # type: ignore[arg-type]
+    ("replicate a list", lambda s, p: dr_sim.replicate([s], 2), TypeError, "takes a scenario"),  # type: ignore[arg-type]
+    ("compare a list", lambda s, p: dr_sim.compare(s, [p], 2), TypeError, "takes a scenario"),  # type: ignore[arg-type]
     (
         "side by side",
         lambda s, p: dr_sim.side_by_side([s, s], 2),
@@ -107,8 +107,8 @@ WRONG: list[tuple[str, Callable[[dr_sim.Scenario, Path], object], type[Exception
         "takes scenarios by name",
     ),  # type: ignore[arg-type]
     (
-        "a path by name",
-        lambda s, p: dr_sim.side_by_side({"a": p}, 2),
+        "a number by name",
+        lambda s, p: dr_sim.side_by_side({"a": 3}, 2),
         TypeError,
         "takes a scenario",
     ),  # type: ignore[dict-item]
@@ -305,3 +305,25 @@ def test_a_cell_has_a_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> Non
         assert told is not None
         told(0.25)
     assert "&lt;many&gt;" in shown[0] and "25 %" in shown[1] and shown[-1] == ""
+
+
+def test_a_path_or_a_mapping_may_stand_where_a_scenario_may(tmp_path: Path) -> None:
+    file = small_file(tmp_path)
+    loaded = dr_sim.load_scenario(file)
+    one = dr_sim.run(loaded)
+    assert dr_sim.run(file).digest == dr_sim.run(str(file)).digest == one.digest
+    found = dr_sim.replicate(file, 2, workers=1)
+    assert found.interval("exposure.p50") == dr_sim.replicate(loaded, 2, workers=1).interval(
+        "exposure.p50"
+    )
+    same = dr_sim.compare(str(file), loaded, 2, workers=1)
+    assert "no measure differs" in text_of(same.plot())
+    assert len(dr_sim.side_by_side({"a": file, "b": loaded}, 1, workers=1).points) == 2
+    mapping = {
+        "run_for": "1 h",
+        "databases": {"crm": {"size": "1 GB", "full": "none", "incremental": "none"}},
+        "link": {"bandwidth": "100 Mbit/s"},
+    }
+    assert dr_sim.run(mapping).scenario.run_for_us == 3_600_000_000
+    with pytest.raises(InputError, match="nowhere"):
+        dr_sim.run(tmp_path / "nowhere.yaml")
