@@ -47,7 +47,7 @@ def run() -> int:
         return 130
     except Exception as error:
         if not interrupted:
-            from dr_sim.bugs import report
+            from dr_sim.errors.bugs import report
 
             return report(error)
         # a module being loaded made another error of it

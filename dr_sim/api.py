@@ -22,11 +22,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dr_sim import api_input
-from dr_sim.api_input import ScenarioInput
-from dr_sim.cell import in_cell
+from dr_sim.experiments import input_checks
 from dr_sim.experiments.comparison import Comparison
 from dr_sim.experiments.distribution import Distribution
+from dr_sim.experiments.input_checks import ScenarioInput
 from dr_sim.experiments.replicate import Course, Progress, play_all
 from dr_sim.experiments.sample import Sample, from_summary, replication
 from dr_sim.experiments.store import BatchStore
@@ -37,6 +36,8 @@ from dr_sim.experiments.until import (
     replicate_until,
     some_of,
 )
+from dr_sim.formatting.cell import in_cell
+from dr_sim.formatting.words import counted
 from dr_sim.loading import load_scenario
 from dr_sim.measures.exposure import Curve
 from dr_sim.measures.legs import Leg
@@ -48,7 +49,6 @@ from dr_sim.record import frames
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Replications, Scenario
 from dr_sim.screen.progress import progress_bar
-from dr_sim.words import counted
 from dr_sim.world.own_logic import Factory, with_manager
 from dr_sim.world.play import play
 
@@ -104,14 +104,14 @@ class Run:
         """All records of one kind, as 'truth.failed' or 'seen.RaiseAlert'; time_us since the start,
         leg: which of the legs' pairs of sites wrote it.
         """
-        api_input.kind_of_record(kind)
+        input_checks.kind_of_record(kind)
         return frames.frame(self.journal, kind)
 
     def exposure(
         self, database: str = "", failure_class: str = "site"
     ) -> Curve:
         """True exposure over time, of a database or of the service ('')."""
-        api_input.part_of(self.scenario, database, failure_class)
+        input_checks.part_of(self.scenario, database, failure_class)
         return self.whole.exposure(database, failure_class)
 
     def plot(self, what: str = "timeline") -> Figure:
@@ -148,9 +148,9 @@ def run(
     number: which replication; engine: the engine in place of its own; steps: every fast path is
     off, which is slower and gives the same records.
     """
-    scenario = api_input.a_scenario(scenario)
-    api_input.whole("number", number, 0)
-    api_input.engine_named(engine)
+    scenario = input_checks.a_scenario(scenario)
+    input_checks.whole("number", number, 0)
+    input_checks.engine_named(engine)
     of = _stepped(
         replication(
             scenario if seed is None else replace(scenario, seed=seed),
@@ -189,7 +189,7 @@ def replicate(  # noqa: PLR0913, users name what they set
     folder: keeps finished batches, so that the same call goes on where it was interrupted; steps:
     as of run.
     """
-    scenario = _stepped(api_input.a_scenario(scenario), steps)
+    scenario = _stepped(input_checks.a_scenario(scenario), steps)
     of = scenario if seed is None else replace(scenario, seed=seed)
     plan = plan_of(of, n)
     course = Course(
@@ -217,8 +217,8 @@ def compare(  # noqa: PLR0913, users name what they set
     """n replications of both, on the same luck: b gets a's seed (or the seed given). n: by default
     the larger number that they ask for; steps: as of run.
     """
-    api_input.whole("n", n)
-    given = [api_input.a_scenario(one) for one in (a, b)]
+    input_checks.whole("n", n)
+    given = [input_checks.a_scenario(one) for one in (a, b)]
     seed = given[0].seed if seed is None else seed
     both = [replace(_stepped(of, steps), seed=seed) for of in given]
     courses = [Course(of) for of in both]
@@ -262,7 +262,7 @@ def sweep(  # noqa: PLR0913, users name what they set
             "it anew, not a scenario"
         )
     base = load_scenario(path, overrides, seed)
-    sweeps = base.sweep if vary is None else api_input.swept(vary)
+    sweeps = base.sweep if vary is None else input_checks.swept(vary)
     if not sweeps:
         raise ValueError(
             f"{base.name} says nothing to vary; give vary={{'link.bandwidth': '10..1000 "
@@ -293,7 +293,7 @@ def side_by_side(  # noqa: PLR0913, users name what they set
     the first: a sweep whose one key is 'scenario'. n: by default the largest number that they ask
     for. ValueError if there are none.
     """
-    given = api_input.named_scenarios(scenarios)
+    given = input_checks.named_scenarios(scenarios)
     seed = next(iter(given.values())).seed if seed is None else seed
     points = [
         Point({"scenario": name}, replace(of, seed=seed))

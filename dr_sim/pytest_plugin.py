@@ -145,7 +145,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.config.stash.get(_BUG, False)
         and exitstatus == pytest.ExitCode.TESTS_FAILED
     ):
-        from dr_sim.bugs import EXIT_BUG
+        from dr_sim.errors.bugs import EXIT_BUG
 
         session.exitstatus = EXIT_BUG
 
@@ -202,8 +202,8 @@ class SlaItem(pytest.Item):
         excinfo: pytest.ExceptionInfo[BaseException],
         style: Any = None,
     ) -> Any:
-        from dr_sim.bugs import broken_by, told
         from dr_sim.errors import DrSimError
+        from dr_sim.errors.bugs import broken_by, told
 
         if isinstance(excinfo.value, Exception) and not isinstance(
             excinfo.value, (Missed, DrSimError, pytest.fail.Exception)

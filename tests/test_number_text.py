@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dr_sim.number_text import figures, number_text, number_texts, value_and_bound
+from dr_sim.formatting.numbers import figures, number_text, number_texts, value_and_bound
 
 S = 1_000_000
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import dr_sim.api  # noqa: F401 - a session in this process would otherwise load numpy anew, and more than once
-from dr_sim.bugs import EXIT_BUG
+from dr_sim.errors.bugs import EXIT_BUG
 from tests.experiments.worlds import SMALL
 
 pytest_plugins = ["pytester"]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dr_sim.formatting.words import instant, size, span
 from dr_sim.measures.pieces import LedgerLine
 from dr_sim.measures.summary import Summary, summarise
 from dr_sim.measures.summary.types import EpisodeSummary
@@ -19,7 +20,6 @@ from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario, SlaLine
 from dr_sim.screen.failovers import adding_up, met_no_danger
 from dr_sim.screen.run import coloured, screen
-from dr_sim.words import instant, size, span
 from tests.measures.make import (
     DAY,
     HOUR,

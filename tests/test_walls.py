@@ -261,6 +261,24 @@ def circle(graph: dict[str, dict[str, str]]) -> list[str]:
     return next((found for room in graph if (found := walk(room, []))), [])
 
 
+AT_THE_ROOT = {
+    "__init__",
+    "__main__",
+    "api",
+    "pytest_plugin",
+    "streams",
+    "units",
+    "version",
+}
+
+
+def test_the_root_holds_a_handful_of_modules_and_everything_else_has_a_room() -> None:
+    assert {path.stem for path in (ROOT / "dr_sim").glob("*.py")} == AT_THE_ROOT
+    for path in (ROOT / "dr_sim").iterdir():
+        if path.is_dir() and path.name != "__pycache__":
+            assert (path / "__init__.py").exists() or not list(path.glob("*.py")), path
+
+
 def test_no_rooms_import_each_other_in_a_circle() -> None:
     graph = rooms()
     assert len(graph) > 20

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dr_sim.bugs import EXIT_BUG
 from dr_sim.cli.options import (
     add_executor,
     add_json,
@@ -18,6 +17,7 @@ from dr_sim.cli.options import (
     add_set,
 )
 from dr_sim.cli.playing import as_asked, finished_is_kept
+from dr_sim.errors.bugs import EXIT_BUG
 from dr_sim.files.output import show
 
 if TYPE_CHECKING:

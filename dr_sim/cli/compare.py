@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dr_sim import bugs
 from dr_sim.cli.options import (
     add_executor,
     add_json,
@@ -19,7 +18,7 @@ from dr_sim.cli.options import (
     add_steps,
 )
 from dr_sim.cli.playing import as_asked, managed
-from dr_sim.errors import input_error
+from dr_sim.errors import bugs, input_error
 from dr_sim.files.output import show
 
 

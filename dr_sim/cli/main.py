@@ -14,7 +14,6 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from dr_sim import bugs
 from dr_sim.cli.advise import add_advise
 from dr_sim.cli.check import add_baseline, add_check
 from dr_sim.cli.compare import add_compare, add_policies
@@ -37,7 +36,7 @@ from dr_sim.cli.run import add_run
 from dr_sim.cli.scenario_files import add_files
 from dr_sim.cli.sweep import add_sweep
 from dr_sim.cli.ways import add_ways
-from dr_sim.errors import DrSimError
+from dr_sim.errors import DrSimError, bugs
 from dr_sim.files.output import mute, printable, show
 from dr_sim.files.reading import outside_allowed
 from dr_sim.version import VERSION

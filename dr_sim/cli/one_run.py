@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dr_sim.bugs import BUILT_IN
 from dr_sim.cli.options import add_manager
 from dr_sim.cli.playing import managed
 from dr_sim.errors import input_error
+from dr_sim.errors.bugs import BUILT_IN
 from dr_sim.files.output import show, write_together
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dr_sim.bugs import EXIT_BUG
 from dr_sim.cli.options import (
     add_executor,
     add_played,
@@ -18,6 +17,7 @@ from dr_sim.cli.options import (
 )
 from dr_sim.cli.playing import as_asked, finished_is_kept, warn_of_overload
 from dr_sim.errors import input_error
+from dr_sim.errors.bugs import EXIT_BUG
 from dr_sim.files.output import show
 
 

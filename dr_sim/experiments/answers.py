@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dr_sim.experiments.intervals import Interval
-from dr_sim.number_text import figures
+from dr_sim.formatting.numbers import figures
 
 MIME = "application/vnd.dr-sim.answer+json"
 _STEPS_S = ((86400.0, "days"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))

@@ -20,9 +20,9 @@ from typing import Any
 
 from dr_sim.errors import InputError
 from dr_sim.experiments.flips import Examined, Flip
+from dr_sim.formatting.numbers import value_text
 from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import Verdict
-from dr_sim.number_text import value_text
 from dr_sim.runs.run import run
 from dr_sim.scenario.dump import Resolved
 

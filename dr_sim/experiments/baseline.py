@@ -19,8 +19,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dr_sim.bugs import BrokenReplicationError
 from dr_sim.errors import input_error
+from dr_sim.errors.bugs import BrokenReplicationError
 from dr_sim.experiments.estimates import has_luck
 from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.judge import FALSE_ALARM

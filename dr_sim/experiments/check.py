@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 
-from dr_sim.bugs import EXIT_BUG, breaker, broken_by
 from dr_sim.errors import DrSimError, InputError, Problem
+from dr_sim.errors.bugs import EXIT_BUG, breaker, broken_by
 from dr_sim.experiments.baseline import Baseline, Change, changes
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.executor import Executor

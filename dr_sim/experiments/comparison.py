@@ -7,7 +7,6 @@ from functools import cached_property
 from math import isnan
 from typing import TYPE_CHECKING
 
-from dr_sim.cell import in_cell
 from dr_sim.experiments.distribution import Distribution, in_units
 from dr_sim.experiments.estimates import CONFIDENCE, Question, shares_above
 from dr_sim.experiments.intervals import Interval, mean
@@ -20,6 +19,7 @@ from dr_sim.experiments.paired import (
     table_of,
     without_parts,
 )
+from dr_sim.formatting.cell import in_cell
 from dr_sim.scenario.sla import limit_of
 
 if TYPE_CHECKING:

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dr_sim.api_input import part_of
-from dr_sim.bugs import EXIT_BUG, Broken, told
-from dr_sim.cell import in_cell
+from dr_sim.errors.bugs import EXIT_BUG, Broken, told
 from dr_sim.experiments.estimates import (
     CONFIDENCE,
     Estimate,
@@ -28,9 +26,11 @@ from dr_sim.experiments.estimates import (
     rpos_of,
     values_of,
 )
+from dr_sim.experiments.input_checks import part_of
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
 from dr_sim.experiments.sample import GRID_US, Sample
+from dr_sim.formatting.cell import in_cell
 from dr_sim.measures.verdict import (
     EXIT_CODES,
     EXIT_SILENT,

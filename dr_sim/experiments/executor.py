@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from dr_sim.bugs import Broken, BrokenReplicationError
+from dr_sim.errors.bugs import Broken, BrokenReplicationError
 from dr_sim.experiments.batches import Batches, BatchJob, Part
 from dr_sim.experiments.sample import pack
 from dr_sim.experiments.take import take_several

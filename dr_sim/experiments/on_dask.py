@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from subprocess import Popen
 from typing import Any
 
-from dr_sim.bugs import Broken, BrokenReplicationError
 from dr_sim.errors import DrSimError, input_error
+from dr_sim.errors.bugs import Broken, BrokenReplicationError
 from dr_sim.experiments.batches import Batches, BatchJob, Part
 from dr_sim.experiments.executor import Batch, parts_of
 from dr_sim.experiments.store import code_digest

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from dr_sim.bugs import Broken, broken_by
 from dr_sim.errors import DrSimError
+from dr_sim.errors.bugs import Broken, broken_by
 from dr_sim.loading import load_scenario
 from dr_sim.measures.alerts import (
     MONITOR,

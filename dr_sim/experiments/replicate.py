@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dr_sim.bugs import Broken
+from dr_sim.errors.bugs import Broken
 from dr_sim.experiments.batches import BatchJob
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.executor import Executor

@@ -20,9 +20,9 @@ from dr_sim.experiments.words import (
     subject,
 )
 from dr_sim.files.output import printable
+from dr_sim.formatting.numbers import figures, number_texts, signed_text
+from dr_sim.formatting.words import counted
 from dr_sim.measures.verdict import Outcome
-from dr_sim.number_text import figures, number_texts, signed_text
-from dr_sim.words import counted
 
 _MARKS = {
     Outcome.PASS: "✅ pass",

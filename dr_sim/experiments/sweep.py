@@ -15,9 +15,8 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dr_sim.bugs import BrokenReplicationError
-from dr_sim.cell import in_cell
 from dr_sim.errors import InputError, Problem, input_error
+from dr_sim.errors.bugs import BrokenReplicationError
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.edge import Best, Edge, edge_of, met
 from dr_sim.experiments.estimates import CONFIDENCE
@@ -26,8 +25,9 @@ from dr_sim.experiments.replicate import Course, Progress, play_all
 from dr_sim.experiments.store import BatchStore, key_of
 from dr_sim.experiments.sweep_answer import SweepVerdict, answers
 from dr_sim.experiments.table_text import table_cells
+from dr_sim.formatting.cell import in_cell
+from dr_sim.formatting.numbers import in_order
 from dr_sim.loading import load_scenario
-from dr_sim.number_text import in_order
 from dr_sim.scenario.experiment import (
     MOST_POINTS,
     check_answer,

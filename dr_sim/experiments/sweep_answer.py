@@ -17,8 +17,8 @@ from dr_sim.experiments.edge import Edge, edge_of
 from dr_sim.experiments.estimates import CONFIDENCE
 from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
 from dr_sim.experiments.words import sentence
+from dr_sim.formatting.numbers import in_order, numbers, value_text
 from dr_sim.measures.verdict import UNITS, Outcome
-from dr_sim.number_text import in_order, numbers, value_text
 from dr_sim.scenario.model import SlaLine, SweepAnswer
 from dr_sim.scenario.sla import is_curve, kind_of, split
 

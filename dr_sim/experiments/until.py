@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dr_sim import api_input
-from dr_sim.bugs import BrokenReplicationError
+from dr_sim.errors.bugs import BrokenReplicationError
+from dr_sim.experiments import input_checks
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.estimates import Question, answer
 from dr_sim.experiments.executor import Executor, open_executor
@@ -23,7 +23,7 @@ from dr_sim.scenario.model import Replications, Scenario
 
 def plan_of(scenario: Scenario, n: int | None) -> Replications:
     """Return what the scenario asks for; exactly n if that is given."""
-    api_input.whole("n", n)
+    input_checks.whole("n", n)
     if n is not None:
         return Replications(n, n)
     return scenario.replications or Replications(1, 1)
@@ -34,7 +34,7 @@ def executor(
     workers: int | None = None, on: str | None = None
 ) -> Iterator[Executor]:
     """Open what plays replications; it is closed at the end."""
-    api_input.whole("workers", workers)
+    input_checks.whole("workers", workers)
     playing = open_executor(workers, on)
     try:
         yield playing

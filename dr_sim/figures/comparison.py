@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dr_sim.figures.charts import Chart
-from dr_sim.number_text import figures
+from dr_sim.formatting.numbers import figures
 
 MOST_ROWS = 16
 MOST_WORDS = 6

@@ -11,8 +11,8 @@ from typing import Any
 
 from dr_sim.figures.charts import Chart, LineStyle, line
 from dr_sim.figures.many_runs import DrawnSweep
+from dr_sim.formatting.numbers import in_order, numbers, value_text
 from dr_sim.measures.verdict import UNITS
-from dr_sim.number_text import in_order, numbers, value_text
 from dr_sim.scenario.sla import bound_of, kind_of
 from dr_sim.units import SECOND_US
 

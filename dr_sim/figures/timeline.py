@@ -29,6 +29,7 @@ from dr_sim.figures.charts import (
 )
 from dr_sim.figures.style import ALERT_MARKS
 from dr_sim.figures.views import Views
+from dr_sim.formatting.words import counted, instant, size
 from dr_sim.measures.alerts import Alert
 from dr_sim.measures.lag import Backlog, backlog
 from dr_sim.measures.spans import maximal
@@ -36,7 +37,6 @@ from dr_sim.measures.tables import Tables
 from dr_sim.measures.whole import AnyCurve
 from dr_sim.scenario.model import SlaLine
 from dr_sim.units import DAY_US, SECOND_US, clock
-from dr_sim.words import counted, instant, size
 
 FAR_BEYOND = 10  # times the ordinary: an axis that reached there would show nothing else
 MOST_BARS = 10_000  # logs drawn one by one; of more those close together are drawn as one bar

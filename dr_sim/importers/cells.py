@@ -18,8 +18,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 from dr_sim.errors import InputError, Problem
+from dr_sim.formatting.words import counted
 from dr_sim.scenario.times import FIRST_YEAR, LAST_YEAR
-from dr_sim.words import counted
 
 T = TypeVar("T")
 Row = tuple[int, Mapping[str, object]]

@@ -17,11 +17,11 @@ from statistics import median_low
 
 from dr_sim.backups.chain import Hole, gaps
 from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.formatting.words import counted
 from dr_sim.importers.sqlserver_history import HistoryEntry
 from dr_sim.scenario.times import WEEKDAYS
 from dr_sim.scenario.workload import MOST_INTERVALS
 from dr_sim.units import HOUR_US, MINUTE_US, SECOND_US
-from dr_sim.words import counted
 
 # An LSN written as a number is VLF * 10^15 + block * 10^5 + slot; a block is 512 bytes into its
 # virtual log file.

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dr_sim.errors import InputError, Problem
+from dr_sim.formatting.words import counted
 from dr_sim.importers.fit import (
     DatabaseFit,
     Fitted,
@@ -26,7 +27,6 @@ from dr_sim.importers.restores import (
 from dr_sim.importers.sqlserver_history import HistoryEntry, read_history
 from dr_sim.scenario.values import is_name
 from dr_sim.units import HOUR_US, MINUTE_US, SECOND_US
-from dr_sim.words import counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from statistics import median
 
 from dr_sim import units
 from dr_sim.backups.model import Kind
+from dr_sim.formatting.words import counted
 from dr_sim.importers import barman, pgbackrest, walg
 from dr_sim.importers.cells import decoded, error
 from dr_sim.importers.fit import (
@@ -41,7 +42,6 @@ from dr_sim.importers.postgres_backups import (
 )
 from dr_sim.scenario.values import is_name
 from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US
-from dr_sim.words import counted
 
 SERIES_INTERVAL_US = HOUR_US
 ASSUMED_LOG_US = 5 * MINUTE_US

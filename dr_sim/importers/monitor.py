@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from dr_sim import units
 from dr_sim.errors import Problem
+from dr_sim.formatting.words import counted
 from dr_sim.importers.cells import (
     BadValueError,
     as_text,
@@ -23,7 +24,6 @@ from dr_sim.importers.cells import (
 )
 from dr_sim.importers.fit import Fitted
 from dr_sim.units import MINUTE_US, SECOND_US
-from dr_sim.words import counted
 
 _NO_TABLE = "no CSV of log_shipping_monitor_secondary or log_shipping_monitor_primary"
 _LONGEST_MINUTES, _LONGEST_S = 60 * 24 * 366, 86_400 * 366

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.formatting.words import counted
 from dr_sim.importers.plan_sources import (
     RestoreCosts,
     RunSource,
     Source,
 )
 from dr_sim.results.run_folder import read_results
-from dr_sim.words import counted
 
 
 def sources_of_run(folder: Path) -> list[Source]:

@@ -10,10 +10,10 @@ from typing import Any
 from dr_sim import units
 from dr_sim.backups.model import BackupHeader, Kind, finishing_order
 from dr_sim.backups.outlook import Missing, OutlookState
+from dr_sim.formatting.words import size
 from dr_sim.importers.plan_sources import Source
 from dr_sim.importers.restore_plan import PlanAnswer
 from dr_sim.units import SECOND_US
-from dr_sim.words import size
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_UNUSABLE = 8  # files that are listed

@@ -23,6 +23,7 @@ from statistics import median, median_low
 from dr_sim import units
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.errors import Problem
+from dr_sim.formatting.words import counted
 from dr_sim.importers.cells import (
     BadInstantError,
     BadValueError,
@@ -40,7 +41,6 @@ from dr_sim.importers.rate_interval import slope_interval
 from dr_sim.importers.sqlserver_history import HistoryEntry
 from dr_sim.importers.strange_rows import Mistakes, RowPlace, remarks_on
 from dr_sim.units import MINUTE_US, SECOND_US
-from dr_sim.words import counted
 
 FEWEST_PAIRS = 5
 REWEIGHTED = 4

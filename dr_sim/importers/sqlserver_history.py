@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.errors import Problem
+from dr_sim.formatting.words import counted
 from dr_sim.importers.apart import (
     Identity,
     forks_without_a_tie,
@@ -54,7 +55,6 @@ from dr_sim.importers.strange_rows import (
     StrangeRow,
     remarks_on,
 )
-from dr_sim.words import counted
 
 _KINDS = {
     "database": Kind.FULL,

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dr_sim.formatting.words import counted, size
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.outage_from_store import WayBack, ways_back
@@ -22,7 +23,6 @@ from dr_sim.measures.tables import Tables
 from dr_sim.measures.way_over import NO_WAY_US, SITE
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.kind import Explains
-from dr_sim.words import counted, size
 
 CLOSED, POSSIBLE, TAKEN, FAILED = "closed", "possible", "taken", "failed"
 PROMOTE, RESTORE = "promote", "restore"

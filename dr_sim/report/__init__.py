@@ -10,13 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dr_sim.bugs import breaker
+from dr_sim.errors.bugs import breaker
 from dr_sim.experiments.flips import Examined
 from dr_sim.figures.charts import Chart, waterfall
 from dr_sim.figures.failover import zoom_window
 from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import Views
 from dr_sim.figures.ways import way_charts
+from dr_sim.formatting.numbers import value_and_bound
+from dr_sim.formatting.words import instant, size, span
 from dr_sim.measures.summary.types import (
     AlertSummary,
     CurveSummary,
@@ -25,7 +27,6 @@ from dr_sim.measures.summary.types import (
 )
 from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Judged, Outcome, Verdict
-from dr_sim.number_text import value_and_bound
 from dr_sim.report.page import MARKS, rendered
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
@@ -40,7 +41,6 @@ from dr_sim.screen.failovers import (
 from dr_sim.screen.standing import how_to_meet, why_and_help
 from dr_sim.units import clock
 from dr_sim.version import VERSION
-from dr_sim.words import instant, size, span
 
 __all__ = ["Shown", "report_html"]
 

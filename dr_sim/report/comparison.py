@@ -16,7 +16,7 @@ from dr_sim.experiments.paired import (
 )
 from dr_sim.experiments.words import promise, shown_value_and_bound
 from dr_sim.figures.comparison import comparison_chart
-from dr_sim.number_text import signed_text
+from dr_sim.formatting.numbers import signed_text
 from dr_sim.report.page import MARKS, Heading, rendered
 from dr_sim.scenario import dump_resolved
 from dr_sim.screen.distribution import headline

@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dr_sim.bugs import breaker
+from dr_sim.errors.bugs import breaker
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.estimates import CONFIDENCE
 from dr_sim.experiments.judge import LineVerdict
 from dr_sim.figures.many import many_charts, seconds
-from dr_sim.number_text import figures, value_and_bound, value_text
+from dr_sim.formatting.numbers import figures, value_and_bound, value_text
+from dr_sim.formatting.words import span
 from dr_sim.report.page import MARKS, rendered
 from dr_sim.scenario import dump_resolved
 from dr_sim.screen.standing import how_to_meet
 from dr_sim.units import clock
 from dr_sim.version import VERSION
-from dr_sim.words import span
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,12 +12,12 @@ from dr_sim.experiments.table_text import table_cells
 from dr_sim.experiments.words import promise, shown_value_and_bound
 from dr_sim.figures.charts import Chart
 from dr_sim.figures.sweep import DrawnMeasure, sweep_chart, varied
+from dr_sim.formatting.words import counted
 from dr_sim.measures.verdict import Outcome
 from dr_sim.report.page import MARKS, Heading, rendered
 from dr_sim.scenario.model import SweepAnswer
 from dr_sim.scenario.sla import COUNTS, split
 from dr_sim.version import VERSION
-from dr_sim.words import counted
 
 if TYPE_CHECKING:
     from dr_sim.experiments.sweep import Swept

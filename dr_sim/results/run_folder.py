@@ -12,8 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dr_sim.bugs import BUILT_IN
 from dr_sim.errors import InputError, input_error
+from dr_sim.errors.bugs import BUILT_IN
 from dr_sim.files.making import (
     making,
     move_to_free_number,

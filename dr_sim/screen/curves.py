@@ -4,6 +4,7 @@ that are offered more than they carry.
 
 from __future__ import annotations
 
+from dr_sim.formatting.words import instant, size
 from dr_sim.measures.summary.curves import EXPOSED_CLASS
 from dr_sim.measures.summary.types import (
     CurveSummary,
@@ -15,7 +16,6 @@ from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import limit_of
 from dr_sim.screen.failovers import of_one_line
 from dr_sim.units import MINUTE_US, clock
-from dr_sim.words import instant, size
 
 
 def overload_lines(summary: Summary) -> list[str]:

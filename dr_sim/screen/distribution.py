@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dr_sim.bugs import breaker
+from dr_sim.errors.bugs import breaker
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.estimates import (
     Question,
@@ -29,12 +29,12 @@ from dr_sim.experiments.paired import (
     without_parts,
 )
 from dr_sim.experiments.words import line_text
+from dr_sim.formatting.numbers import figures, signed_text
+from dr_sim.formatting.words import counted, span
 from dr_sim.measures.verdict import Outcome
-from dr_sim.number_text import figures, signed_text
 from dr_sim.scenario.sla import PHASES
 from dr_sim.screen.standing import how_to_meet, scenario_file
 from dr_sim.units import clock
-from dr_sim.words import counted, span
 
 if TYPE_CHECKING:
     from dr_sim.experiments.comparison import Comparison

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from dr_sim import units
 from dr_sim.errors import input_error
+from dr_sim.formatting.words import instant
 from dr_sim.measures import alerts
 from dr_sim.measures.cloud import provisionings_in
 from dr_sim.measures.ledger import (
@@ -30,7 +31,6 @@ from dr_sim.measures.unprotected import unprotected_ledger
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario import times
 from dr_sim.scenario.model import Scenario
-from dr_sim.words import instant
 
 _US = 1_000_000
 

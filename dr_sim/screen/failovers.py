@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from dr_sim.formatting.numbers import value_and_bound, value_text
+from dr_sim.formatting.words import counted, instant, size
 from dr_sim.measures.summary.types import (
     FailoverSummary,
     SiteBack,
@@ -13,11 +15,9 @@ from dr_sim.measures.summary.types import (
 )
 from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Judged, Outcome, Verdict
-from dr_sim.number_text import value_and_bound, value_text
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario, SlaLine
 from dr_sim.screen.ways import way_lines
 from dr_sim.units import SECOND_US, clock
-from dr_sim.words import counted, instant, size
 
 _WIDTH = 100
 MOST_NAMED = 6  # tenants in one line

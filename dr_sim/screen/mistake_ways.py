@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dr_sim.formatting.words import instant
 from dr_sim.measures.mistake_ways import (
     MistakeThatMightCome,
     MistakeWayTried,
@@ -12,7 +13,6 @@ from dr_sim.measures.mistake_ways import (
 )
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import clock
-from dr_sim.words import instant
 
 
 def mistake_ways_text(

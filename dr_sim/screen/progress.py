@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dr_sim.cell import cell_bar, is_in_cell
+from dr_sim.formatting.cell import cell_bar, is_in_cell
 
 if TYPE_CHECKING:
     from rich.progress import Progress

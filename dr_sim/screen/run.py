@@ -13,14 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from textwrap import shorten
 
-from dr_sim.bugs import breaker
+from dr_sim.errors.bugs import breaker
+from dr_sim.formatting.numbers import value_and_bound
+from dr_sim.formatting.words import counted, instant, size, span
 from dr_sim.measures.summary.types import (
     FailoverSummary,
     MistakeSummary,
     Summary,
 )
 from dr_sim.measures.verdict import Judged, Verdict
-from dr_sim.number_text import value_and_bound
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.cloud import cloud_lines
 from dr_sim.screen.curves import (
@@ -43,7 +44,6 @@ from dr_sim.screen.standing import (
     why_and_help,
 )
 from dr_sim.units import clock
-from dr_sim.words import counted, instant, size, span
 
 ALERT_WORDS = {
     1: "missing transaction log",

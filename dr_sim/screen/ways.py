@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from dr_sim import units
 from dr_sim.errors import input_error
+from dr_sim.formatting.words import instant
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.types import FailoverSummary
 from dr_sim.measures.ways import (
@@ -22,7 +23,6 @@ from dr_sim.measures.whole import Whole
 from dr_sim.scenario import times
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
 from dr_sim.units import clock
-from dr_sim.words import instant
 
 
 def ways_if(whole: Whole, at: str, failure_class: str) -> str:

@@ -24,8 +24,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
-from dr_sim.bugs import BUILT_IN, OwnLogicError, in_one_line
 from dr_sim.errors import InputError, input_error
+from dr_sim.errors.bugs import BUILT_IN, OwnLogicError, in_one_line
 from dr_sim.machines import Command, Event, Machine
 from dr_sim.record.journal import Journal
 from dr_sim.record.pairs import roles_by_pair, serving_by_pair

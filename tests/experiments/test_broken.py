@@ -16,10 +16,11 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from dr_sim import api, bugs
-from dr_sim.bugs import EXIT_BUG, BrokenReplicationError
+from dr_sim import api
 from dr_sim.cli import scenario_files
 from dr_sim.cli.main import main
+from dr_sim.errors import bugs
+from dr_sim.errors.bugs import EXIT_BUG, BrokenReplicationError
 from dr_sim.experiments import executor as executors
 from dr_sim.experiments import policies, until
 from dr_sim.experiments import take as taking

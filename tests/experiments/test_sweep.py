@@ -15,7 +15,7 @@ from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.sweep import Point, Swept, points_of, vary
 from dr_sim.experiments.sweep_answer import SweepVerdict, answers, text
 from dr_sim.figures.sweep import DrawnMeasure, sweep_chart
-from dr_sim.number_text import in_order
+from dr_sim.formatting.numbers import in_order
 from dr_sim.scenario.experiment import parse_answer, sweep_values
 from dr_sim.units import UnitError
 from tests.experiments.worlds import S, sample, small, small_file

@@ -21,8 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dr_sim import bugs
 from dr_sim.cli.main import main
+from dr_sim.errors import bugs
 
 MOST_CPU_S = 20.0  # without progress
 MOST_BYTES = 2 * 2**30

@@ -18,9 +18,9 @@ import pandas as pd
 import pytest
 
 import dr_sim
-from dr_sim.bugs import OwnLogicError
 from dr_sim.cli.main import main
 from dr_sim.errors import InputError
+from dr_sim.errors.bugs import OwnLogicError
 from dr_sim.experiments.store import key_of
 from dr_sim.loading import load_scenario
 from dr_sim.machines import Command, Save, TakeInventory

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dr_sim.formatting.words import counted, instant
 from dr_sim.measures.each_way import OpenWays, open_ways
 from dr_sim.measures.summary.types import WaysOpenSummary
 from dr_sim.measures.way_over import SITE
@@ -14,7 +15,6 @@ from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import split
 from dr_sim.units import clock
-from dr_sim.words import counted, instant
 
 
 def ways_open_summary(

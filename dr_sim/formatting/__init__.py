@@ -1,0 +1,1 @@
+"""Instants, sizes and numbers as texts, for screens, pages, pictures and tables."""
