@@ -13,15 +13,15 @@ from typing import Any
 
 
 def _at_once(number: int, frame: Any) -> None:
-    """While modules are loaded nothing is there to be tidied, and some of them would make another
-    error of an interrupt.
+    """Let a stop signal end the program while modules are loaded: nothing is there to be tidied,
+    and some of them would make another error of an interrupt.
     """
     os.write(2, b"interrupted; nothing was written\n")
     os._exit(130)
 
 
 def run() -> int:
-    """The whole process; returns its exit code."""
+    """Run the whole process and return its exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _at_once)
     from dr_sim.cli.main import main

@@ -110,7 +110,7 @@ class Run:
     def exposure(
         self, database: str = "", failure_class: str = "site"
     ) -> Curve:
-        """True exposure over time, of a database or of the service ('')."""
+        """Return the true exposure over time, of a database or of the service ('')."""
         input_checks.part_of(self.scenario, database, failure_class)
         return self.whole.exposure(database, failure_class)
 

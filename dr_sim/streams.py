@@ -66,7 +66,7 @@ class Stream:
         return found
 
     def uniform(self, occurrence: int) -> float:
-        """In the open interval (0, 1): 53 bits, never 0 and never 1."""
+        """Return a value in the open interval (0, 1): 53 bits, never 0 and never 1."""
         return ((self.word(occurrence) >> 11) + 0.5) / 9007199254740992.0
 
     def below(self, occurrence: int, n: int) -> int:

@@ -66,7 +66,7 @@ _LONGEST_TEXT = 120
 
 
 class UnitError(ValueError):
-    """A text that is no such quantity; says what would be right."""
+    """Signals a text that is not a valid quantity, and says what would be valid."""
 
 
 def parse_duration(text: str) -> int:
@@ -306,8 +306,8 @@ def format_factor_ppm(ppm: int) -> str:
 
 
 def clock(us: int) -> str:
-    """For screens, rounded half up: '0:30', '47:12' (minutes:seconds) below an hour, '7 h 19' from
-    there on.
+    """Format a duration for screens, rounded half up: '0:30', '47:12' (minutes:seconds) below an
+    hour, '7 h 19' from there on.
     """
     sign, us = ("-", -us) if us < 0 else ("", us)
     seconds = (us + SECOND_US // 2) // SECOND_US

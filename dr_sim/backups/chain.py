@@ -72,7 +72,7 @@ def bases_by_lsn(headers: Iterable[BackupHeader]) -> dict[int, int]:
     one: its base LSN is that of no full, and an incremental began there.
 
     A full and an incremental may begin at one instant, and at one LSN. So one that stands on the
-    full, which may not be here, is told by that full's own LSN.
+    full, which may not be here, is known by that full's own LSN.
     """
     known = list(headers)
     fulls = {
@@ -175,8 +175,8 @@ def is_possible(header: BackupHeader, forks: type_forks) -> bool:
 
 
 def leads_to(fork: int, lsn: int, end: int, forks: type_forks) -> bool:
-    """Does position (fork, lsn) lie on the path that leads to fork `end`? A fork point lies on both
-    its forks.
+    """Return whether position (fork, lsn) lies on the path that leads to fork `end`. A fork point
+    lies on both its forks.
     """
     seen = set()  # headers of damaged origin may name forks in a circle
     while end != fork:
@@ -231,7 +231,7 @@ def unseen_continuations(
 
 
 def _last_lsns(headers: Iterable[BackupHeader]) -> dict[int, int]:
-    """By fork, the last position at hand."""
+    """Return, by fork, the last position at hand."""
     ends: dict[int, int] = {}
     for header in headers:
         ends[header.fork] = max(
@@ -241,7 +241,7 @@ def _last_lsns(headers: Iterable[BackupHeader]) -> dict[int, int]:
 
 
 def _leading_to(ends: Iterable[int], forks: type_forks) -> set[int]:
-    """Those forks and all from which they come."""
+    """Return these forks and all from which they come."""
     found: set[int] = set()
     for end in ends:
         fork = end
@@ -330,8 +330,8 @@ def gaps(
 def chain_is_valid(
     headers: Sequence[BackupHeader], bases: Mapping[int, int] | None = None
 ) -> bool:
-    """Is this one unbroken restore: one full (it may stand in several files), incrementals on it,
-    logs without a hole?
+    """Return whether this is one unbroken restore: one full (it may stand in several files),
+    incrementals on it, and logs without a hole.
 
     bases: the backup on which an incremental stands, by backup_id, where a tool names it
     (PostgreSQL): it must be the one just before it in the chain, a full or another incremental.

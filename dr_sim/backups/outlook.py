@@ -280,8 +280,8 @@ def _stands(
     bases: set[int],
     named_bases: Mapping[int, int],
 ) -> bool:
-    """Does an incremental stand on a full, be it by other incrementals? Damaged lists may name them
-    in a circle.
+    """Return whether an incremental depends on a full, directly or by other incrementals. Damaged
+    lists may name them in a circle.
     """
     seen: set[int] = set()
     below: BackupHeader | None = header

@@ -197,7 +197,9 @@ def plan_from_newest_full(headers: Sequence[BackupHeader]) -> Plan:
 
 
 def _goes_on(state: RestoreState, target: Target) -> bool:
-    """May logs and incrementals be added to this state, and does it hold no more than is wanted?"""
+    """Return whether logs and incrementals may be added to this state, and it holds no more than is
+    wanted.
+    """
     return (
         state.exists
         and state.restoring
@@ -291,8 +293,8 @@ class _Search:
         )
 
     def _nothing_was_written_after(self, lsn: int) -> bool:
-        """Does a log that meets the target hold nothing beyond this position? Then nothing was
-        written until then.
+        """Return whether a log that meets the target holds nothing beyond this position. Then
+        nothing was written until then.
         """
         target = self.target
         logs = (

@@ -1,5 +1,5 @@
-"""Which backup files may be deleted: by age and count, never one that a chain or an uncopied file
-still needs (R18).
+"""The rules of retention: which backup files may be deleted, by age and count, never one that a
+chain or an uncopied file still needs (R18).
 
 Theory of operation. A file is young until retention_us after it finished. Every position at which a
 young file ends and that could be restored before must be restorable afterwards. What that takes
@@ -280,9 +280,9 @@ def _needed_from(
     first_end: int,
     old_end: int,
 ) -> int | None:
-    """Where the anchor ends: the newest old full, or incremental with its base, that ends in there.
-    Beyond all old logs if there is none and nothing old can be needed: nothing restores from the
-    start before the first young full ends. None: it is not that simple.
+    """Return where the anchor ends: the newest old full, or incremental with its base, that ends in
+    there. Beyond all old logs if there is none and nothing old can be needed: nothing restores from
+    the start before the first young full ends. None: it is not that simple.
     """
     for header in reversed(known):
         if (
@@ -311,7 +311,7 @@ def _needed_from(
 def _may_be_led_to(
     incremental: BackupHeader, known: Sequence[BackupHeader]
 ) -> bool:
-    """Is there any full from which logs could lead to where it ends?"""
+    """Return whether there is a full from which logs could lead to where it ends."""
     return any(
         h.kind is Kind.FULL and h.last_lsn <= incremental.last_lsn
         for h in known
@@ -323,7 +323,7 @@ def _has_its_chain(
     known: Sequence[BackupHeader],
     forks: type_forks = NO_FORKS,
 ) -> bool:
-    """Is everything here that an incremental stands on, down to a full?"""
+    """Return whether everything is here that an incremental depends on, down to a full."""
     under = _bases_under(incremental, known, forks)
     while under and under[0].kind is Kind.INCREMENTAL:
         under = _bases_under(under[0], known, forks)

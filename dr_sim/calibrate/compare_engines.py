@@ -166,8 +166,8 @@ def _quantities(
 
 
 def _spans(journal: Journal) -> dict[str, list[int]]:
-    """How long each backup and each restore took, and from a backup's begin until it was restored,
-    by what it was.
+    """Return how long each backup and each restore took, and from a backup's begin until it was
+    restored, by what it was.
     """
     begun: dict[int, tuple[int, int]] = {}
     handed_us: dict[int, int] = {}  # by database: it restores one at a time

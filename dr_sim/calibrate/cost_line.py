@@ -54,7 +54,7 @@ class LineFit:
         )
 
     def words(self) -> str:
-        """Its uncertainty, for a comment."""
+        """Return its uncertainty, for a comment."""
         of = (
             f"{self.count} of {units.format_size(self.smallest)} to "
             f"{units.format_size(self.largest)}"
@@ -100,8 +100,8 @@ def fit(
 
 
 def _huber(columns: list[Any], t: Any) -> tuple[list[float], list[float]]:
-    """t as a sum of so much of each column, and half the 95 % interval of each: Huber's estimate of
-    relative distances.
+    """Fit t as a sum of an amount of each column, and half the 95 % interval of each: Huber's
+    estimate of relative distances.
     """
     of = np.stack(columns, axis=1)
     count, terms = of.shape

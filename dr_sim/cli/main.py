@@ -157,7 +157,7 @@ def _in_printing(error: OSError) -> bool:
 
 
 def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Return the arguments; an option that the command does not know is told with its usage."""
+    """Return the arguments; an option that the command does not know is reported with its usage."""
     arguments, extra = parser_of_all().parse_known_args(argv)
     if extra:
         of: argparse.ArgumentParser = arguments.parser

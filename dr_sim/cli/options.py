@@ -105,7 +105,7 @@ def duration(text: str) -> int:
 def value_of(
     text: str | None, name: str, read: Callable[[str], int], least: int = 1
 ) -> int | None:
-    """The value of an option, at least so much of its unit; None if it is not given."""
+    """Return the value of an option, at least that much of its unit; None if it is not given."""
     if text is None:
         return None
     try:

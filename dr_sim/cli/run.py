@@ -117,7 +117,7 @@ def _run(a: argparse.Namespace) -> int:
 
 
 def _wants_replications(a: argparse.Namespace, scenario: Scenario) -> bool:
-    """Whether `run` is asked for more than one run."""
+    """Return whether `run` is asked for more than one run."""
     if a.replications is not None:
         if a.replication is not None:
             raise input_error(

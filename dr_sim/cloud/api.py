@@ -103,7 +103,7 @@ class Api:
         out.saves[f"{LOG}{self._incarnation}.{self._calls}"] = line
 
     def state(self, job: str) -> JobState:
-        """How it stands with a job; QUEUED if there is none of that name."""
+        """Return how it stands with a job; QUEUED if there is none of that name."""
         found = self._book.open.get(job)
         if found is not None:
             return found.state

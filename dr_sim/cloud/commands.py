@@ -115,7 +115,7 @@ class Notify(Command):
 
 @dataclass(slots=True)
 class ReportDrift(Command):
-    """Say what the manager believes: so many changes are not in effect at the other side, the
+    """Say what the manager believes: that many changes are not in effect at the other side, the
     oldest since then (0: none).
     """
 

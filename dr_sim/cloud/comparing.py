@@ -77,12 +77,12 @@ class SideComparison:
 
     @property
     def under_way(self) -> bool:
-        """Whether a reading has begun that is not over."""
+        """Return whether a reading has begun that is not over."""
         return self._reading > 0 and len(self._read) < 2
 
     @property
     def came_to_nothing(self) -> bool:
-        """Whether the last reading is over, and a side did not answer."""
+        """Return whether the last reading is over, and a side did not answer."""
         return len(self._read) == 2 and None in self._read.values()
 
     @property
@@ -139,7 +139,7 @@ class SideComparison:
 
     @property
     def is_to_be_repeated(self) -> bool:
-        """Whether something that could not be compared stands still by now."""
+        """Return whether something that could not be compared stands still by now."""
         if self.under_way:
             return False
         return not self.unsure <= self._changing()

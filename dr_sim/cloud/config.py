@@ -35,7 +35,7 @@ class CallerConfig:
 
 @dataclass(frozen=True, slots=True)
 class MirrorConfig:
-    """every_us, audit_us: 0 is at once and never. limit_us: drift beyond it is told to somebody."""
+    """every_us, audit_us: 0 is at once and never. limit_us: drift beyond it is reported."""
 
     mode: MirrorMode
     every_us: int

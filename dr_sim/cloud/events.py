@@ -1,4 +1,4 @@
-"""Events that the cloud manager is told. Fields are flat: texts, whole numbers, truths."""
+"""Events that the cloud manager receives. Fields are flat: texts, whole numbers, truths."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class CloudJob:
 
     @property
     def is_moved(self) -> bool:
-        """Whether it took the place of a job at another site."""
+        """Return whether it took the place of a job at another site."""
         return self.id == moved_to(self.change, self.site)
 
     def text(self) -> str:

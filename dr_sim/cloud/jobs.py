@@ -99,7 +99,7 @@ LOOK = "jobs"
 
 
 class JobBook:
-    """All open jobs. Whoever hands it an event is told which job ended by it."""
+    """All open jobs. A caller that hands it an event learns which job ended by it."""
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ class JobBook:
     # ---- life
     @property
     def asleep(self) -> bool:
-        """Whether no agent has been heard in this life."""
+        """Return whether no agent has been heard in this life."""
         return self._asleep
 
     def adopt(self, job: CloudJob, out: Out) -> None:
@@ -289,7 +289,7 @@ class JobBook:
 
     def _has_identifiers(self, job: CloudJob, out: Out) -> bool:
         """Translate a job that was moved here. Where the mapping table does not lead to identifiers
-        of this site the job waits, and somebody is told.
+        of this site the job waits, and somebody is notified.
         """
         mapping = self._mappings[job.network]
         if mapping.are_of(job.params, job.site):

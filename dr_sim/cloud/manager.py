@@ -158,7 +158,7 @@ class CloudManager:
                 mirror.provision(self._provision[0], out)
         elif (
             active := self._without_second()
-        ):  # whoever waits for that may not have been told
+        ):  # a caller that waits for that may not have been answered
             out.commands.append(SiteProvisioned(active, 0, 0, 0))
         for mirror in self._mirrors.values():
             mirror.wake(out)

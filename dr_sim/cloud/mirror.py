@@ -108,8 +108,8 @@ class Mirror:
             self._read_both(out, correcting=False)
 
     def _was_due(self, out: Out) -> bool:
-        """Whether something waited already when the mirror was last due: that alarm may have come
-        while nobody was there to hear it.
+        """Return whether something waited already when the mirror was last due: that alarm may have
+        come while nobody was there to hear it.
         """
         every, since = self._spec.every_us, self.backlog.behind()[0]
         return (
@@ -365,7 +365,7 @@ class Mirror:
         self._save_roles(out)
 
     def stands(self, site: str, ids: dict[str, str], out: Out) -> None:
-        """There is a new other side, with those identifiers: it is compared, and what is not there
+        """Take up a new other side, with those identifiers: it is compared, and what is not there
         is made anew.
         """
         self._mapping.add_site(site, ids)

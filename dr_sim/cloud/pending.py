@@ -178,7 +178,7 @@ class PendingChanges:
                 self.in_effect(change.number, out)
 
     def forget(self, out: Out) -> None:
-        """There is no other side any more."""
+        """Note that there is no other side any more."""
         for number in list(self.changes):
             self.in_effect(number, out)
         for entity in list(self.things):

@@ -63,19 +63,19 @@ class Direction:
 
     @property
     def is_open(self) -> bool:
-        """Whether changes may go to the target."""
+        """Return whether changes may go to the target."""
         return self.on or self.urgent
 
     @property
     def is_comparable(self) -> bool:
-        """Whether the target is to be what the source is. In a failover changes are made at the
-        target already: what differs there may be one of them.
+        """Return whether the target is to be what the source is. In a failover changes are made at
+        the target already: what differs there may be one of them.
         """
         return self.target not in ("", self.active)
 
     @property
     def kind_of_set(self) -> JobKind:
-        """How a thing becomes at the target what it is at the source."""
+        """Return how a thing becomes at the target what it is at the source."""
         return JobKind.REBUILD if self.is_new_side else JobKind.SET
 
 
@@ -218,7 +218,7 @@ class Sending:
         )
 
     def _untranslatable(self, change: Pending, why: str, out: Out) -> None:
-        """It waits until the mapping table is put right; a failover has people do it."""
+        """Let it wait until the mapping table is put right; in a failover people do it."""
         if self._direction.urgent:
             self._by_hand(change, out)
             return

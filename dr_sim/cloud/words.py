@@ -41,7 +41,7 @@ class Word(enum.StrEnum):
     STARTED = "started"
     RUNNING = "running"
     DONE = "done"
-    DONE_BEFORE = "done before"  # when it was told to start it
+    DONE_BEFORE = "done before"  # when it was ordered to start it
     FAILED = "failed"
     GONE = "gone"  # its processes are dead, and it did not end by itself
     UNKNOWN = "unknown"  # it was never started here, and never will be
@@ -95,7 +95,7 @@ class JobMove(enum.StrEnum):
 
 
 class Notice(enum.StrEnum):
-    """Dangers that people are told of."""
+    """Dangers that people are notified of."""
 
     DRIFT = "drift"
     BLOCKED = "blocked"

@@ -357,8 +357,8 @@ def read_body(s: BackupSet, data: bytes) -> bytes:
 
 
 def on_path(path: Path, fork: int, lsn: int) -> bool:
-    """Does the position (fork, lsn) lie on that path of forks? The LSN where a fork begins lies on
-    both.
+    """Return whether the position (fork, lsn) lies on that path of forks. The LSN where a fork
+    begins lies on both.
     """
     for i, step in enumerate(path):
         if step[0] == fork:
@@ -378,8 +378,8 @@ def left_at(path: Path, first_fork: int) -> int:
 def obstacle(
     s: BackupSet, path: Path, redo_lsn: int, base_lsn: int | None
 ) -> str | None:
-    """Why a log or an incremental does not fit a database that is being restored and stands at
-    redo_lsn on that path.
+    """Return why a log or an incremental does not fit a database that is being restored and stands
+    at redo_lsn on that path.
 
     'wrong_fork', 'wrong_base' (incrementals; base_lsn None: it carries none), 'gap' (logs),
     'stale'; None: it fits. Forks come before LSNs. A log fits if it covers the position; an empty

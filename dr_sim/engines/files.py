@@ -1,4 +1,4 @@
-"""Where one side's files lie: in memory for the model, in a folder for real engines.
+"""The files of one side: in memory for the model, in a folder for real engines.
 
 Beside what engines need (port.Files) they carry what faults need: real bytes are flipped and cut
 off. Faults speak of nominal offsets (a 500 GB full), files hold actual bytes: `actual_span` maps

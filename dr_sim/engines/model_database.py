@@ -1,6 +1,6 @@
 """A database of the model engine, the pages of its backups, and what a restore makes of it.
 
-The rules are told in model.py.
+The rules are described in model.py.
 """
 
 from __future__ import annotations

@@ -28,9 +28,7 @@ class EngineError(Exception):
 
 
 class Files(Protocol):
-    """Where one side's files lie: bytes by path. Paths are plain strings with '/' between
-    folders.
-    """
+    """The files of one side: bytes by path. Paths are plain strings with '/' between folders."""
 
     def read(self, path: str) -> bytes: ...  # KeyError if it is not there
     def write(self, path: str, data: bytes) -> None: ...

@@ -26,7 +26,7 @@ _open: dict[Path, int] = {}
 
 
 def began(pid: int) -> str | None:
-    """When that process began, in the system's own terms; None if there is none (or only its
+    """Return when that process began, in the system's own terms; None if there is none (or only its
     remains).
     """
     try:

@@ -52,7 +52,7 @@ def fits(
     ):
         return None
     if p.log_digest != _digest(p, p.log_commits):
-        return None  # what the next log holds is not told by the numbers of its commits
+        return None  # the numbers of its commits do not say what the next log holds
     return p.log_fork, p.log_lsn
 
 

@@ -261,7 +261,7 @@ class SqliteRestore(RestoringUntil["SqliteEngine"]):
 
 
 def _log_body(segments: list[_Segment]) -> bytes:
-    """Where each segment ends and how long it is, as text (LSNs have no bound), then the
+    """Return where each segment ends and how long it is, as text (LSNs have no bound), then the
     segments.
     """
     parts = [segment.file.read_bytes() for segment in segments]

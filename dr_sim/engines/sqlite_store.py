@@ -241,8 +241,8 @@ class PageStore:
     def pages(
         self, numbers: set[int]
     ) -> tuple[int, list[tuple[int, bytes]]]:
-        """How many pages the database file has (nothing is in the log: after a cut), and those of
-        these numbers.
+        """Return how many pages the database file has (nothing is in the log: after a cut), and
+        those of these numbers.
         """
         data = self.file.read_bytes()
         total = len(data) // PAGE_BYTES
@@ -314,8 +314,8 @@ class PageStore:
             self.position, self.running = _position(connection)
 
     def read_witness(self) -> WitnessReading:
-        """Through SQL, all rows. A digest that disagrees with the running one in the last row is no
-        digest at all.
+        """Read all rows through SQL. A digest that disagrees with the running one in the last row
+        is no digest at all.
         """
         with native_errors(), self._reader() as connection:
             row = connection.execute(

@@ -30,8 +30,8 @@ class BrokenReplicationError(DrSimError):
 
 
 class OwnLogicError(Exception):
-    """Recovery logic of the user's own raised, or gave what is no command. The text says what it
-    did and on which occasion.
+    """Signals that the user's own recovery logic has raised an exception, or has returned something
+    else than a command. The text says what it did and on which occasion.
     """
 
 

@@ -82,7 +82,7 @@ class Baseline:
         return self.name(path) in self.scenarios
 
     def comparisons(self, path: Path) -> int:
-        """How many measures are judged: what the false-alarm rate is shared by."""
+        """Return how many measures are judged: what the false-alarm rate is shared by."""
         kept = self.scenarios.get(self.name(path))
         return (
             0
@@ -126,8 +126,8 @@ def make(
     playing: Executor,
     path: Path,
 ) -> list[str]:
-    """Play so many replications of each (at least two) and write the file. Returns what a user
-    should be told.
+    """Play that number of replications of each (at least two) and write the file. Returns what a
+    user should be told.
     """
     courses = [Course(s) for _, s in loaded]
     play_all(courses, [max(LEAST, n) for n in numbers], playing)
@@ -296,7 +296,7 @@ def read(path: Path) -> Baseline:
 
 
 def _kept(of: Any) -> BaselineEntry:
-    """Return what is told of one scenario. Raises TypeError or ValueError."""
+    """Return what a baseline records of one scenario. Raises TypeError or ValueError."""
     seed, n, certain = of["seed"], of["n"], of["certain"]
     if not (_is_whole(seed) and _is_whole(n) and isinstance(certain, bool)):
         raise TypeError("a number is none")

@@ -150,8 +150,8 @@ def _is_hidden(path: Path) -> bool:
 
 
 def is_scenario(path: Path) -> bool:
-    """Whether a YAML file is meant as one: it says how long to run, on which databases, or what it
-    extends.
+    """Return whether a YAML file is meant as one: it says how long to run, on which databases, or
+    what it extends.
     """
     try:
         text = read_regular(path, MAX_BYTES).decode("utf-8-sig")

@@ -130,7 +130,7 @@ class Distribution:
 
     @cached_property
     def luck(self) -> bool:
-        """Whether anything that is measured may be otherwise in another run."""
+        """Return whether anything that is measured may be otherwise in another run."""
         return has_luck(self.scenario, self.samples)
 
     @cached_property
@@ -369,8 +369,8 @@ class Distribution:
 
     @property
     def silent(self) -> int:
-        """Recoveries that were short of what they claimed and told nobody, in all replications
-        together.
+        """Recoveries that were short of what they claimed, of which nobody was notified, in all
+        replications together.
         """
         return sum(s.silent for s in self.samples)
 

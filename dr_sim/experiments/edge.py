@@ -1,5 +1,5 @@
-"""Where a sweep passes from points that surely miss a bound to points that surely meet it, and what
-lies between.
+"""The edge at which a sweep passes from points that surely miss a bound to points that surely meet
+it, and what lies between.
 
 The points of one key are in order, from the worst to the best (or the other way round). The answer
 is looked for from the best on, point by point, until the first that does not surely meet the bound:

@@ -196,7 +196,7 @@ def _class_of(base: str, question: Question) -> str:
 def shares_above(
     samples: Sequence[Sample], question: Question, limit_us: int
 ) -> dict[int, float]:
-    """By replication, the share of its time that a curve spent above a limit."""
+    """Return, by replication, the share of its time that a curve spent above a limit."""
     base = split(question.measure)[0]
     return {
         s.number: time_above(c, limit_us) / c.time_us
@@ -243,8 +243,8 @@ def _of_curves(
 
 
 def time_above(curve: CurveSample, limit_us: int) -> float:
-    """For how long a run was above a limit: exactly where the SLA names it, interpolated on the
-    grid elsewhere.
+    """Return for how long a run was above a limit: exactly where the SLA names it, interpolated on
+    the grid elsewhere.
     """
     for limit, above in curve.exactly:
         if limit == limit_us:
@@ -268,7 +268,9 @@ def _mean_over_time(
     above: float,
     sure: bool,
 ) -> Interval:
-    """Where one curve has no end, neither has the mean; those that have one bound it from below."""
+    """Return the bounds of a mean of curves. Where one curve has no end, neither has the mean;
+    those that have one bound it from below.
+    """
     area = [
         0.0 if c.twice_area == NO_END else c.twice_area / 2 for c in found
     ]
@@ -312,8 +314,8 @@ def _pooled_quantile(
     above: float,
     share: Callable[..., Interval],
 ) -> Interval:
-    """From the shares of time above each limit: the quantile is above a limit if more than 1 - q of
-    the time is.
+    """Return the bounds of a quantile from the shares of time above each limit: the quantile is
+    above a limit if more than 1 - q of the time is.
     """
     estimate = _crossing(
         lambda k: float(grid[:, k].sum()) / sum(whole), 1 - q
@@ -425,8 +427,8 @@ class Rpo:
 
 
 def rpos_of(scenario: Scenario, samples: Sequence[Sample]) -> list[Rpo]:
-    """Those of which there are curves: of whatever the SLA bounds the data loss of, its first
-    bound; of the service without one what the scenario calls danger.
+    """Return those of which there are curves: of whatever the SLA bounds the data loss of, its
+    first bound; of the service without one what the scenario calls danger.
     """
     lines = [
         x
@@ -463,8 +465,8 @@ def failures_per_year(scenario: Scenario) -> dict[str, float]:
 
 
 def has_luck(scenario: Scenario, samples: Sequence[Sample]) -> bool:
-    """Whether anything that is measured may be otherwise in another run: not if nothing is drawn
-    and two agree in everything.
+    """Return whether anything that is measured may be otherwise in another run: not if nothing is
+    drawn and two agree in everything.
     """
     first = samples[0]
     return (

@@ -1,5 +1,5 @@
-"""Who plays the replications: this process, several of this machine, or a Dask cluster
-(on_dask.py).
+"""The processes that play the replications: this process, several of this machine, or a Dask
+cluster (on_dask.py).
 
 Every executor does the same to the bit: a replication depends on its scenario and its number alone.
 An executor is given jobs (which numbers of which scenario) and yields batches as they are finished,
@@ -52,7 +52,7 @@ class Executor(Protocol):
 
 
 def cores() -> int:
-    """How many processes this one may use."""
+    """Return how many processes this one may use."""
     if not SEVERAL_PROCESSES:
         return 1
     try:

@@ -109,7 +109,7 @@ def _lower(ordered: Floats, q: float, error: float, between: bool) -> float:
 
 
 def runs_for_quantile(q: float, error: float) -> int:
-    """How many runs it takes until the largest is an upper limit of the q-quantile, but for
+    """Return how many runs it takes until the largest is an upper limit of the q-quantile, but for
     probability `error`.
     """
     return math.ceil(math.log(error) / math.log(q))

@@ -57,7 +57,7 @@ class Errors:
 
     @staticmethod
     def shared(lines: int, looks: int) -> Errors:
-        """For each of so many lines (of a whole check) at each of so many looks."""
+        """Return the error that each line (of a whole check) may have at each look."""
         return Errors(
             (1 - CONFIDENCE) / max(1, looks),
             FALSE_ALARM / max(1, lines) / max(1, looks),
@@ -465,7 +465,7 @@ def _more_for_share(
 
 
 def _wider(errors: Errors) -> float:
-    """How much wider the interval that may fail a line is than the one that may pass it."""
+    """Return how much wider the interval that may fail a line is than the one that may pass it."""
     return math.sqrt(math.log(errors.failing) / math.log(errors.passing))
 
 

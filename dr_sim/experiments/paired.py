@@ -80,7 +80,7 @@ Table = Mapping[Key, Mapping[int, tuple[int, int | None]]]
 def table_of(
     samples: Sequence[Sample],
 ) -> dict[Key, dict[int, tuple[int, int | None]]]:
-    """By measure, what each replication has of it, at least and at most."""
+    """Return, by measure, what each replication has of it, at least and at most."""
     found: dict[Key, dict[int, tuple[int, int | None]]] = {}
     for s in samples:
         for v in s.values:
@@ -137,7 +137,7 @@ def _mean(values: np.ndarray) -> float:
 
 
 def p_value(d: np.ndarray) -> float:
-    """How often chance alone gives differences at least as lopsided, either way."""
+    """Return how often chance alone gives differences at least as lopsided, either way."""
     d = d[d != 0]
     n = len(d)
     if not n:
@@ -152,7 +152,9 @@ def p_value(d: np.ndarray) -> float:
 
 
 def pairs_needed(alarm: float) -> int:
-    """How many pairs must differ, all one way, until the sign test alone can be as sure as that."""
+    """Return how many pairs must differ, all one way, until the sign test alone can be as sure as
+    that.
+    """
     return 1 + math.ceil(
         math.log2(2 / alarm)
     )  # both directions, and two tests
@@ -207,7 +209,7 @@ def without_parts(found: list[PairedDifference]) -> list[PairedDifference]:
 
 
 def is_sure(d: PairedDifference) -> bool:
-    """Whether the interval of the mean difference is on one side of zero."""
+    """Return whether the interval of the mean difference is on one side of zero."""
     return d.interval.low > 0 or d.interval.high < 0
 
 

@@ -104,8 +104,8 @@ def _managers(result: Result) -> list[Alert]:
 
 
 def _told(ours: AlertQuality, theirs: AlertQuality) -> tuple[str, ...]:
-    """How many of the dangers that lasted were told before they fell due, and how many alerts were
-    for nothing.
+    """Return how many of the dangers that lasted were reported before they fell due, and how many
+    alerts were for nothing.
     """
     return tuple(
         text

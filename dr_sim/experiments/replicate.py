@@ -27,7 +27,7 @@ Progress = Callable[
 
 
 def looks(plan: Replications) -> list[int]:
-    """How many replications there are at each look; the last is at_most."""
+    """Return how many replications there are at each look; the last is at_most."""
     found = [plan.at_least]
     while found[-1] < plan.at_most:
         found.append(

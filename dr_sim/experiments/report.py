@@ -110,7 +110,7 @@ def _compared(check: Check, tolerance: Tolerance) -> str:
 
 
 def reasons(c: Checked) -> list[str]:
-    """Why a scenario does not pass, a sentence for each reason; empty if it passes."""
+    """Return why a scenario does not pass, a sentence for each reason; empty if it passes."""
     told = broken(c.distribution)
     if told:
         return [told]

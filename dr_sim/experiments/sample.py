@@ -131,8 +131,8 @@ class Sample:
     def values_of(
         self, measure: str, database: str, tenant: str
     ) -> Sequence[Value]:
-        """One for each class of failure that it is told of. Found by name: a farm has thousands of
-        values, and as many questions.
+        """Return one for each class of failure that it is given. Found by name: a farm has
+        thousands of values, and as many questions.
         """
         if not self._found:
             _by_name(self.values, self._found)
@@ -284,8 +284,8 @@ def _values(summary: Summary, scenario: Scenario) -> Iterator[Value]:
 
 
 def _of_ways(summary: Summary) -> Iterator[Value]:
-    """How many ways back were open. Of the time in which no primary was up nothing is known: there
-    may have been none.
+    """Return how many ways back were open. Of the time in which no primary was up nothing is known:
+    there may have been none.
     """
     for measure in WAYS_OPEN:
         for failure_class, of in summary.ways_open_of(measure).items():
@@ -309,7 +309,7 @@ def _of_mistakes(
 
 
 def _of_cloud(summary: Summary) -> Iterator[Value]:
-    """Where there is a cloud manager."""
+    """Yield the measures of a cloud manager, where there is one."""
     cloud = summary.cloud
     if cloud is None:
         return
@@ -347,8 +347,8 @@ def _named(scenario: Scenario) -> list[str]:
 def _of_failovers(
     failovers: list[FailoverSummary], named: list[str]
 ) -> Iterator[Value]:
-    """By class of failure, measure by measure, the worst of the run's failovers: of the service,
-    its databases and tenants.
+    """Return, by class of failure, measure by measure, the worst of the run's failovers: of the
+    service, its databases and tenants.
     """
     for of in dict.fromkeys(f.failure_class for f in failovers):
         mine = [f for f in failovers if f.failure_class == of]

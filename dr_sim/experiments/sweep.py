@@ -309,7 +309,7 @@ def _set(at: dict[str, str]) -> list[str]:
 
 
 def _as_varied(problem: Problem, at: dict[str, str]) -> Problem:
-    """A mistake at one point, told in the words of a sweep."""
+    """An error in the input at one point, in the words of a sweep."""
     for said in _set(at):
         if problem.file == f"--set {said}":
             return replace(problem, file=f"--vary {said}")
@@ -355,7 +355,9 @@ def play_sweep(
 def asked_of(
     text: str | None, scenario: Scenario, sweeps: Sequence[Sweep]
 ) -> SweepAnswer | None:
-    """After --answer, or as the scenario says. InputError if it asks for what is not varied."""
+    """Parse the question after --answer, or in the scenario. InputError if it asks for what is not
+    varied.
+    """
     try:
         asked = scenario.answer if text is None else parse_answer(text)
         if asked is not None:

@@ -78,7 +78,7 @@ def some_of(found: Distribution) -> Distribution:
 
 
 def undecided(found: Distribution, lines: int, total: int) -> bool:
-    """Whether more runs could decide a line."""
+    """Return whether more runs could decide a line."""
     errors = Errors.shared(lines or len(found.scenario.sla), total)
     verdicts = [
         judge_line(found.samples, line, errors, luck=found.luck)

@@ -29,8 +29,8 @@ PIPE_BYTES = 1 << 20
 
 
 def start(idle_s: float = 0.0) -> subprocess.Popen[bytes]:
-    """A new worker; first it says ('ready',). idle_s: it ends when it was told nothing for so long;
-    0: it waits for ever.
+    """A new worker; first it says ('ready',). idle_s: it ends when it was given nothing for that
+    long; 0: it waits for ever.
     """
     root = str(Path(__file__).parents[2])
     paths = [root, *(path for path in sys.path if path)]
@@ -83,7 +83,7 @@ def _exactly(stream: IO[bytes] | RawIOBase, length: int) -> bytes:
 
 
 def main() -> None:
-    """Until the parent ends, however it does."""
+    """Wait until the parent process ends, however it ends."""
     # Ctrl-C reaches the whole group; the parent decides
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGALRM):

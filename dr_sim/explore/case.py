@@ -37,7 +37,7 @@ SEEN = np.array([kind.name.startswith("seen.") for kind in KINDS])
 _NAMES = re.compile(r"\S*\d\S*|\[[^]]*\]")
 """Names what differs from case to case in a sentence: names of files, numbers."""
 _ROW = re.compile(r"^row \d+: ")
-NOBODY_IS_TOLD = "a database is in lasting danger, and nobody is told"
+NOBODY_IS_TOLD = "a database is in lasting danger, and nobody is notified"
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,8 +72,8 @@ class CutSets:
 
 
 def likely(names: Sequence[str], scenario: Scenario) -> float:
-    """How often in an hour all of these are lost, were each lost by itself, by the scenario's
-    rates.
+    """Return how often in an hour all of these are lost, were each lost by itself, by the
+    scenario's rates.
     """
     copies = _rate(scenario, Explains.COPY_LOST, Explains.RESTORE_REFUSED)
     files = _rate(scenario, Explains.DAMAGED_COPY, Explains.FILE_LOST)
@@ -135,7 +135,9 @@ def things_at(
 
 
 def _holds_us(story: Story, database: int) -> dict[str, int]:
-    """By name: a log holds what was written before it was cut, any other before it was finished."""
+    """Return the files by name: a log holds what was written before it was cut, any other before it
+    was finished.
+    """
     cut = {
         row.values["file"]: row.time_us
         for row in story.rows("truth.backup_begin")

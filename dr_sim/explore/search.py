@@ -159,8 +159,8 @@ def explore(
     budget: Budget,
     tell: Callable[[Exploration], None],
 ) -> Iterator[Found]:
-    """Explore until the budget is used up; yields what is found, not shrunk yet. tell: is told of
-    the state after each round.
+    """Explore until the budget is used up; yield what is found, not shrunk yet. tell: is called
+    with the state after each round.
     """
     began = time.monotonic()
     known = {each.sign for each in state.found}
@@ -231,7 +231,9 @@ def finish(
 
 
 def on_sqlite(tree: Tree, sign: Sign, manager: str = "") -> str:
-    """Does the same show with real database files? 'yes', 'no' or why that cannot be said."""
+    """Return whether the same shows with real database files: 'yes', 'no' or why that cannot be
+    said.
+    """
     engine = {"kind": "sqlite", "scale": "100000"}
     scenario = load({**tree, "engine": engine}, manager, "sqlite")
     if scenario is None:

@@ -83,7 +83,7 @@ def _fewer_events(tree: Tree) -> Iterator[Tree]:
 
 
 def _no_options(tree: Tree) -> Iterator[Tree]:
-    """Nothing but the databases, the events and the length of the run."""
+    """Keep nothing but the databases, the events and the length of the run."""
     bare = {key: value for key, value in tree.items() if key in KEPT}
     if len(bare) < len(tree):
         yield bare

@@ -31,7 +31,7 @@ KIND = EventKind(
     CleanUpFails,
     None,
     True,
-    "a clean-up that ends with an error; it is tried again, and somebody is told",
+    "a clean-up that ends with an error; it is tried again, and somebody is notified",
     "mission C3: past its time limit a job is cancelled and its clean-up runs",
     happen,
     steady=True,

@@ -41,7 +41,7 @@ def happen(event: Occurrence, params: MissingFile) -> None:
     chosen: list[BackupFile] = []
 
     def offered(file: BackupFile) -> bool:
-        """Is the file lost before anybody copies it?"""
+        """Return whether the file is lost before anybody copies it."""
         if (
             chosen
             or file.database != index

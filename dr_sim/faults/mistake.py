@@ -159,7 +159,9 @@ class Mistake(Params):
 
 
 def happen(event: Occurrence, params: Mistake) -> None:
-    """It is the first transaction that is acknowledged from now on; every standby will copy it."""
+    """Return the mistake's transaction: the first one that is acknowledged from now on; every
+    standby will copy it.
+    """
     world = event.world
     db = world.primary.databases[world.index_of(params.database)]
     if db.failed or db.writes_until_us is not None:

@@ -64,7 +64,7 @@ class Axis:
     logarithmic: bool = False
 
     def place(self, value: Any) -> Any:
-        """Where a value lies, or each of an array of values: 0 at low, 1 at high."""
+        """Return where a value lies, or each of an array of values: 0 at low, 1 at high."""
         if self.logarithmic:
             low = math.log(self.low)
             length = math.log(self.high) - low

@@ -234,8 +234,8 @@ def share_below(
     lines: Sequence[tuple[str, int]],
     of_each: Mapping[int, Curve],
 ) -> Chart:
-    """For each exposure the share of time at or below it: exact quantiles of the whole run, not a
-    sample's. of_each: the curves of single databases, by their index.
+    """Return, for each exposure, the share of time at or below it: exact quantiles of the whole
+    run, not a sample's. of_each: the curves of single databases, by their index.
     """
     values, shares = _quantiles(curve, 200)
     near = [(word, us) for word, us in lines if us <= 4 * values[-1]]

@@ -74,8 +74,8 @@ def comparison_chart(changes: Sequence[MeasureChange]) -> Chart:
 
 
 def _reach(shown: Sequence[MeasureChange]) -> float:
-    """How far from 0 the axis goes, in percent: to the furthest, but not so far that the row in the
-    middle cannot be seen.
+    """Return how far from 0 the axis goes, in percent: to the furthest, but not so far that the row
+    in the middle cannot be seen.
     """
     ends = sorted(max(abs(c.low), abs(c.high), abs(c.at)) for c in shown)
     if not ends:

@@ -29,8 +29,8 @@ Window = tuple[int, int]
 
 
 def zoom_window(causes: Causes, failover: FailoverOutcome) -> Window:
-    """From some logs before the recovery point, and the link outage before it if there was one,
-    until served again.
+    """Return the stretch from some logs before the recovery point, and the link outage before it if
+    there was one, until served again.
     """
     point = failover.worst.recovery_point_us
     point = failover.failed_us if point is None else point

@@ -46,7 +46,9 @@ def timeline_picture(timeline: Timeline) -> Picture:
 
 
 def exposure_picture(timeline: Timeline) -> Picture:
-    """True and reported exposure to the loss of the site with the SLA's lines, and its shares."""
+    """Draw the true and the reported exposure to the loss of the site with the SLA's lines, and its
+    shares.
+    """
     seen = timeline.seen
     panels = [Panel(timeline.exposure)]
     true = seen.whole.exposure()
@@ -107,6 +109,6 @@ def _title(seen: Views, what: str) -> str:
 
 
 def _peak(curve: Curve) -> int:
-    """When a curve is at its highest."""
+    """Return when a curve is at its highest."""
     x, y = curve.points()
     return int(x[int(np.argmax(y))])

@@ -110,7 +110,7 @@ def spot_points(spot: Spot, radius: float = 4.5) -> list[Point]:
 
 
 def text_width(text: str, size: float = TEXT_PX) -> float:
-    """How wide a text is, at most about: fonts differ from machine to machine."""
+    """Return how wide a text is, at most about: fonts differ from machine to machine."""
     narrow = sum(c in "iljt.,:;'|!()[] " for c in text)
     wide = sum(c in "mwMW%@" or ord(c) > 0x2E80 for c in text)
     return size * (

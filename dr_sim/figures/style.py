@@ -1,4 +1,4 @@
-"""Colours, the marks of alerts, and what matplotlib is told."""
+"""Colours, the marks of alerts, and the settings of matplotlib."""
 
 from __future__ import annotations
 

@@ -256,9 +256,9 @@ def _y_axis(
 
 
 def _places(values: list[str]) -> tuple[list[float], bool]:
-    """Where each value stands on the axis, and whether they are in an order of their own: numbers
-    of one kind by their logarithm if they span more than a factor of 20, by themselves otherwise;
-    words side by side.
+    """Return where each value stands on the axis, and whether they are in an order of their own:
+    numbers of one kind by their logarithm if they span more than a factor of 20, by themselves
+    otherwise; words side by side.
     """
     found = numbers(values)
     if not found:

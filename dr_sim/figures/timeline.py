@@ -43,7 +43,7 @@ MOST_BARS = 10_000  # logs drawn one by one; of more those close together are dr
 MOST_JOINED = 2_000  # bars of the whole service then, and at least as many per database as:
 FEWEST_JOINED = 24
 LINK_SLICES = 2_000
-MOST_TEXTS = 1_000  # alerts whose texts are told by hovering; of more only their kind is
+MOST_TEXTS = 1_000  # of so many alerts the texts are shown by hovering; of more only their kind
 MOST_SIGNS = (
     30_000  # of alerts; of more those close together are drawn as one
 )
@@ -124,7 +124,9 @@ class Timeline:
 
     @cached_property
     def shares(self) -> list[Chart]:
-        """How exposure was distributed over the measured time; nothing of a run without any."""
+        """Return how exposure was distributed over the measured time; nothing of a run without
+        any.
+        """
         measured_us = (self.scenario.measure_from_us, self.end_us)
         whole = self.seen.whole
         exposed = whole.exposure().window(*measured_us)
@@ -198,7 +200,7 @@ class Timeline:
 
     # ---- lanes
     def _sites(self) -> Chart:
-        """Which site is the primary, and where the service was unprotected."""
+        """Return which site is the primary, and where the service was unprotected."""
         stretches = self.seen.sites()
         names = sorted({v.leg.primary for v in self.seen.legs})
         rows = [
@@ -396,7 +398,7 @@ class Timeline:
 
     @cached_property
     def exposure(self) -> Chart:
-        """True and reported exposure."""
+        """Draw the true and the reported exposure."""
         return self._exposure(None)
 
     def exposure_near(self, window_us: tuple[int, int]) -> Chart:
@@ -643,7 +645,7 @@ def _event(event_id: int) -> str:
 
 
 def _held(t: Tables, end_us: int) -> list[tuple[int, int]]:
-    """When single files waited because staging was full."""
+    """Return when single files waited because staging was full."""
     rows = t["truth.file_state"]
     order = np.lexsort((rows["seq"], rows["file"]))
     file, time = rows["file"][order], rows["time_us"][order]

@@ -101,7 +101,7 @@ def _tidy_one(outer: Path) -> None:
 
 
 def _put_back(outer: Path) -> None:
-    """Where a replacement was interrupted between its two renames, the older folder returns."""
+    """Put the older folder back where a replacement was interrupted between its two renames."""
     old, named = outer / _OLD, outer / _PLACE
     if not old.exists() or not named.exists():
         return

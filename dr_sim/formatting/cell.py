@@ -15,7 +15,7 @@ def in_cell(text: str) -> str:
 
 
 def is_in_cell() -> bool:
-    """Whether this process runs a notebook's cells."""
+    """Return whether this process runs a notebook's cells."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return getattr(shell, "kernel", None) is not None

@@ -274,8 +274,8 @@ def as_size(value: object) -> int:
 def known_size(
     row: Mapping[str, object], mistakes: list[str], *keys: str
 ) -> int:
-    """The first of these sizes that is told; 0 if none is. One that cannot be is a mistake, and
-    counts as not told.
+    """The first of these sizes that is given; 0 if none is. One that cannot be is a mistake, and
+    counts as not given.
     """
     try:
         return optional(row, as_size, *keys) or 0
@@ -326,8 +326,8 @@ def _whole(value: object) -> int | None:
 
 
 def _is_rounded(value: object) -> bool:
-    """Is it written with an exponent, and fewer digits than it has? Python's and a spreadsheet's
-    floats are.
+    """Return whether it is written with an exponent and with fewer digits than it has. Python's and
+    a spreadsheet's floats are.
     """
     exponent = Decimal(str(value).strip()).as_tuple().exponent
     return isinstance(exponent, int) and exponent > 0

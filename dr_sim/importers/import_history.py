@@ -311,7 +311,7 @@ class _Worst:
 
 
 def _worst(fit: DatabaseFit, begins_us: int, tenths: int) -> _Worst:
-    """Just before a log lands, where the last one that landed was cut longest ago.
+    """Return the time just before a log lands, where the last one that landed was cut longest ago.
 
     Logs cross the guessed link one after the other, each cut at the end of its interval.
     """
@@ -335,8 +335,8 @@ def _worst(fit: DatabaseFit, begins_us: int, tenths: int) -> _Worst:
 
 
 def _busiest(fit: DatabaseFit, begins_us: int) -> _Worst:
-    """Just before a log is cut at the end of the busiest interval of a series that does not tell of
-    single logs.
+    """Return the time just before a log is cut at the end of the busiest interval of a series that
+    does not tell of single logs.
     """
     if not any(fit.series_bytes):
         return _Worst(0, 0, 0)

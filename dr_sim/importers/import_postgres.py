@@ -83,7 +83,7 @@ _READERS: dict[
 
 
 def tool_of(values: Sequence[object]) -> Tool | None:
-    """Which tool wrote these values; None if it is none of them."""
+    """Return which tool wrote these values; None if it is none of them."""
     return next(
         (tool for tool, (is_it, _, _) in _READERS.items() if is_it(values)),
         None,
@@ -264,7 +264,7 @@ def _log_interval(
     stretches: Sequence[tuple[int, int, int]],
     timeout_us: int | None,
 ) -> Fitted:
-    """How long a segment takes to fill, at most archive_timeout."""
+    """Return how long a segment takes to fill, at most archive_timeout."""
     total = sum(size for _, _, size in stretches)
     time_us = sum(end - begin for begin, end, _ in stretches)
     segment = cluster.segment_bytes
@@ -333,7 +333,7 @@ def _fill(
 
 
 def _remark_bytes(fit: DatabaseFit, cluster: Cluster) -> None:
-    """Which bytes drive what, where plain and stored ones are both told."""
+    """Return which bytes drive what, where plain and stored ones are both given."""
     both = [
         b
         for b in cluster.backups
@@ -345,7 +345,7 @@ def _remark_bytes(fit: DatabaseFit, cluster: Cluster) -> None:
     stored = sum(b.moved_bytes for b in both)
     fit.remarks.append(
         f"{plain} plain bytes lie in {stored} stored ones: plain bytes drive size and "
-        "restores; how far WAL is compressed is not told"
+        "restores; the history does not say how far WAL is compressed"
     )
 
 

@@ -195,7 +195,7 @@ def lsn_of(row: Mapping[str, object], *path: str) -> int | None:
 
 
 def lsns_of(first: int | None, last: int | None) -> tuple[int, int] | None:
-    """Both LSNs of a backup, if both are told."""
+    """Return both LSNs of a backup, if both are given."""
     return None if first is None or last is None else (first, last)
 
 

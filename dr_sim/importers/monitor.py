@@ -1,5 +1,5 @@
-"""Tells what built-in log shipping was set to: rows of its monitor tables, each told from the other
-by its columns.
+"""The settings of built-in log shipping: rows of its monitor tables, each distinguished from the
+other by its columns.
 """
 
 from __future__ import annotations

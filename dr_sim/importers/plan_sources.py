@@ -95,7 +95,7 @@ class Source(Protocol):
     def strange(self) -> Sequence[StrangeRow]: ...
 
     def knows(self, name: str) -> bool:
-        """Is there a file of that name?"""
+        """Return whether there is a file of that name."""
 
     def open(self, without: Sequence[str], forks: Forks) -> Opened: ...
 

@@ -91,7 +91,7 @@ class Cluster:
             self.segment_bytes or self._found_segment_size()
         )
         by_label = {backup.label: backup for backup in self.backups}
-        # a copy of it in another repository may be told rightly
+        # a copy of it in another repository may be described rightly
         self.strange = [
             row for row in self.strange if row.name not in by_label
         ]
@@ -338,7 +338,7 @@ class _Gone:
         )
 
     def touches(self, header: BackupHeader) -> bool:
-        """Is WAL gone that was written while this backup ran?"""
+        """Return whether WAL is gone that was written while this backup ran."""
         point = (
             header.fork_point_lsn
             if header.first_fork != header.fork
@@ -400,8 +400,8 @@ def _ends(
 def _place_forks(
     placed: Placed, histories: Mapping[int, tuple[int, int]]
 ) -> None:
-    """Where each timeline left the one before it: as told, else at the end of what the history has
-    of that.
+    """Return where each timeline left the one before it: as the history says, else at the end of
+    what the history has of that.
     """
     if placed.positions is Positions.TIME:
         histories = {}
@@ -445,7 +445,7 @@ def _place_forks(
             if placed.positions is Positions.TIME:
                 continue
             placed.remarks.append(
-                f"where timeline {child} left {parents[-1].fork} is not told: taken as "
+                f"where timeline {child} left {parents[-1].fork} is not in the history: taken as "
                 "the end of the last backup before; "
                 "give its .history file with --forks"
             )

@@ -357,8 +357,8 @@ def _residual(
 def _words_on_rate(
     fixed_us: float, slope_us: float, points: Sequence[tuple[int, int]]
 ) -> str:
-    """How surely the rate is known, and how many logs it rests on: those whose bytes take longer
-    than the fixed cost.
+    """Return how precisely the rate is known, and how many logs it rests on: those whose bytes take
+    longer than the fixed cost.
     """
     slow, fast = reversed(slope_interval(points, fixed_us, slope_us))
     lowest = (
@@ -409,7 +409,7 @@ def _fit_waits(
     if latencies[len(latencies) // 20] < 0:
         fit.remarks.append(
             "logs were restored before their backup ended: clocks or time zones disagree, "
-            "no delay is told"
+            "no delay is given"
         )
         return
     steps = [

@@ -45,7 +45,7 @@ class StrangeRow:
     lsns: tuple[int, int] | None = None
 
     def could_help(self, outlook: Outlook) -> bool:
-        """Whether a plan that misses its target might reach further with this backup."""
+        """Return whether a plan that misses its target might reach further with this backup."""
         reached = outlook.plan.reaches
         if self.lsns is None:
             return True

@@ -311,7 +311,7 @@ def _event_line(name: str) -> str:
 def _without_echoes(
     problems: list[Problem], tree: Node, lacking: bool
 ) -> list[Problem]:
-    """Without those that only follow from another: defaults derived from a list that nobody could
+    """Leave out those that only follow from another: defaults derived from a list that nobody could
     read, and what a base that is lacking may hold.
     """
     readable = names_of(tree.get("machines"))

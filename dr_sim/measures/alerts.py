@@ -1,5 +1,5 @@
-"""Alerts judged by danger: was everyone told who had to be, in time, and was anyone told for
-nothing?
+"""Alerts judged by danger: was everyone notified who had to be, in time, and was anyone notified
+for nothing?
 
 Danger has two limbs. *Data*: true exposure (class 'site') of a database above scenario.danger_us.
 Where backups come no more often than that, exposure is above it by design: then it counts from when
@@ -324,8 +324,8 @@ def danger_us(scenario: Scenario, database: int) -> int:
 
 
 def _fulls_on_the_way_us(scenario: Scenario, spec: DatabaseSpec) -> int:
-    """How long the link takes to send a full of a database that has nothing else, with those of
-    all that begin with it.
+    """Return how long the link takes to send a full of a database that has nothing else, with those
+    of all that begin with it.
     """
     if {spec.log.kind, spec.incremental.kind} != {"none"}:
         return 0
@@ -338,8 +338,8 @@ def _fulls_on_the_way_us(scenario: Scenario, spec: DatabaseSpec) -> int:
 
 
 def behind_us(scenario: Scenario, database: int) -> int:
-    """How far the standby may be behind: danger.behind, and where its backups come no more often
-    than that, so long after the next is due.
+    """Return how far the standby may be behind: danger.behind, and where its backups come no more
+    often than that, so long after the next is due.
     """
     beyond = danger_us(
         replace(scenario, danger_us=scenario.danger_behind_us), database
@@ -445,9 +445,9 @@ def _behind(
 def _long_outage(
     t: Tables, scenario: Scenario, database: int, window: tuple[int, int]
 ) -> list[tuple[int, int]]:
-    """While what the standby lacks is older than the danger limit, too: nobody can know that a
-    restore will take three hours when it begins. Before the first copy there is nothing to promote:
-    that is no news, and exposure tells of it.
+    """Return the times at which what the standby lacks is older than the danger limit, too: nobody
+    can know that a restore will take three hours when it begins. Before the first copy there is
+    nothing to promote: that is no news, and exposure tells of it.
     """
     if scenario.store is not None:
         return []  # a restore takes its time by design

@@ -39,8 +39,8 @@ class _Begun:
 
 
 def failed_attempts(leg: Leg) -> tuple[FailedAttempt, ...]:
-    """Return what the copies of a leg have begun in vain, in the order of time. leg: that of the
-    copy that took over, or of the last one that has begun to.
+    """Return the ways that the copies of a leg have begun without success, in the order of time.
+    leg: that of the copy that took over, or of the last one that has begun to.
     """
     given = sorted(
         row.time_us

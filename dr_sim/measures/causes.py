@@ -171,7 +171,7 @@ class Causes:
 
     # ---- what is safe at the secondary
     def lies(self, file: BackupFate) -> list[SafeTime]:
-        """When a copy of the file lay whole at the secondary."""
+        """Return when a copy of the file lay whole at the secondary."""
         rows = self.t["truth.landed"]
         mine = rows["file"] == file.number
         turns = [
@@ -195,8 +195,8 @@ class Causes:
         return _kept(sorted(turns, key=lambda turn: turn[0]), self.end_us)
 
     def holds(self, database: int, commits: int) -> list[SafeTime]:
-        """When the secondary's copy of a database existed and held more than so many commits; with
-        -1: when it existed.
+        """Return when the secondary's copy of a database existed and held more than that many
+        commits; with -1: when it existed.
         """
         turns: list[tuple[int, str]] = []
         if self.scenario.databases[database].seeded and commits < 0:
@@ -228,8 +228,8 @@ class Causes:
         return _kept(sorted(turns, key=lambda turn: turn[0]), self.end_us)
 
     def based(self, database: int) -> list[SafeTime]:
-        """When there was anything at the secondary to restore a log onto: a copy of the database,
-        or a whole full.
+        """Return when there was anything at the secondary to restore a log onto: a copy of the
+        database, or a whole full.
         """
         if database not in self._based:
             fulls = [f for f in self.files(database) if f.kind == Kind.FULL]
@@ -250,8 +250,8 @@ class Causes:
 
     # ---- one file
     def gone_unlanded(self, file: BackupFate) -> int | None:
-        """When a file went from the primary's share before any copy of it had landed; None if it
-        did not.
+        """Return when a file went from the primary's share before any copy of it had landed; None
+        if it did not.
         """
         landed = min(
             self.times("truth.landed", file.number), default=self.end_us
@@ -268,8 +268,8 @@ class Causes:
         )
 
     def intact(self, file: int, time_us: int) -> bool:
-        """Whether the copy at the secondary is whole at an instant: as it landed last, if nothing
-        damaged it since.
+        """Return whether the copy at the secondary is whole at an instant: as it landed last, if
+        nothing damaged it since.
         """
         rows = self.t["truth.landed"]
         mine = np.flatnonzero(
@@ -365,7 +365,7 @@ class Causes:
 
     @cached_property
     def _in_leg(self) -> dict[int, int]:
-        """By a database's index in the run, its index in the leg."""
+        """Return, by a database's index in the run, its index in the leg."""
         begun = self.t["truth.backup_begin"]
         of_run, places = np.unique(
             begun["file"] >> FILE_BITS, return_index=True
@@ -380,7 +380,9 @@ class Causes:
 
 
 def _kept(turns: list[tuple[int, str]], end_us: int) -> list[SafeTime]:
-    """From each turn to the better ('') until the next one to the worse, which says why."""
+    """Return the intervals from each turn to the better ('') until the next one to the worse, which
+    says why.
+    """
     found: list[SafeTime] = []
     since: int | None = None
     for time, why in turns:

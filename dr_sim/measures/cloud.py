@@ -119,7 +119,7 @@ def _behind(networks: Sequence[tuple[Ints, Ints]], spans: Spans) -> Curve:
 def provision_if_now(
     t: Tables, scenario: Scenario, spans: Spans, failure_class: str = SITE
 ) -> Falling:
-    """How long a failover would wait for its site to be configured, by the usual length of a
+    """Return how long a failover would wait for its site to be configured, by the usual length of a
     script; never longer than provision.at_most. Without the cloud manager it waits all of that.
     """
     most_us = _spec(scenario).provision_us
@@ -285,14 +285,14 @@ def calls(
 
 
 def _called(client: CloudClient, from_us: int, until_us: int) -> int:
-    """How many calls a client begins in [from_us, until_us)."""
+    """Return how many calls a client begins in [from_us, until_us)."""
     if not client.calls_num or until_us <= from_us:
         return 0
     return _before(client, until_us) - _before(client, from_us)
 
 
 def _before(client: CloudClient, us: int) -> int:
-    """How many calls a client has begun before an instant: the n-th, from 0 on, is made at
+    """Return how many calls a client has begun before an instant: the n-th, from 0 on, is made at
     (n + 1) * den // num.
     """
     number = max(0, us * client.calls_num // client.calls_den_us - 1)

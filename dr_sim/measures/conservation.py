@@ -286,7 +286,7 @@ def _primary_holds(t: Tables, database: int) -> tuple[Ints, bool]:
 
 
 def _covered(first: Ints, end: Ints) -> int:
-    """How many positions lie in at least one of [first, end)."""
+    """Return how many positions lie in at least one of [first, end)."""
     order = np.argsort(first, kind="stable")
     first, end = first[order], end[order]
     before = np.concatenate((first[:1], np.maximum.accumulate(end)[:-1]))

@@ -92,7 +92,7 @@ def _stretches_of(whole: Whole, place: str) -> Iterator[tuple[Leg, Tables]]:
 
 
 def _as_primary(whole: Whole, place: str) -> list[tuple[int, int]]:
-    """When the service is at that place."""
+    """Return when the service is at that place."""
     spans = []
     for leg in whole.legs:
         if leg.primary == place:
@@ -157,7 +157,7 @@ class OpenWays:
         return int(self.number.min())
 
     def spans_with(self, number: int) -> list[tuple[int, int]]:
-        """The maximal intervals [from, until) in which exactly so many were open."""
+        """Return the maximal intervals [from, until) in which exactly that many were open."""
         there = self.number == number
         pairs = zip(
             self.start_us[there].tolist(),

@@ -213,7 +213,7 @@ def _of_standby(
 
 
 def _lsn_of(t: Tables, whole: HeldElsewhere, commits: int) -> int:
-    """Return the position at which so many commits end: where a backup was cut."""
+    """Return the position at which that many commits end: where a backup was cut."""
     if commits >= whole.commits:
         return whole.lsn
     made = t.of("truth.backup_finished", whole.database)

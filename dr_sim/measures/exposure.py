@@ -61,7 +61,7 @@ class Curve:
         return self.end_us - self.begin_us
 
     def stops_us(self) -> Ints:
-        """Where each piece ends."""
+        """Return where each piece ends."""
         if self.stop_us is not None:
             return self.stop_us
         return np.append(self.start_us[1:], np.int64(self.end_us))[
@@ -95,7 +95,7 @@ class Curve:
         return Curve(start, self.since_us[first:last], end)
 
     def shifted(self, by_us: int) -> Curve:
-        """The same so much later."""
+        """Return the same curve, that much later."""
         stop = None if self.stop_us is None else self.stop_us + by_us
         return (
             Curve(
@@ -156,7 +156,9 @@ class Curve:
         return Fraction(self.twice_area(), 2 * self.duration_us)
 
     def twice_area(self) -> int:
-        """Twice the integral of the value over time, microseconds squared: a whole number."""
+        """Return twice the integral of the value over time, microseconds squared: a whole
+        number.
+        """
         _, low, high = self._ramps()
         # Python integers: a day squared in microseconds does not fit 64 bits
         return sum(map(mul, (high - low).tolist(), (high + low).tolist()))
@@ -167,12 +169,12 @@ class Curve:
         return int(high.max()) if len(high) else 0
 
     def above_us(self, limit_us: int) -> int:
-        """For how long the value is above the limit."""
+        """Return for how long the value is above the limit."""
         _, low, high = self._ramps()
         return int(np.sum(np.maximum(high - np.maximum(low, limit_us), 0)))
 
     def above_each_us(self, limits_us: Ints) -> Ints:
-        """For how long the value is above each of many limits, which ascend."""
+        """Return for how long the value is above each of many limits, which ascend."""
         at_zero, low, high = self._ramps()
         if not len(low):
             return np.zeros(len(limits_us), np.int64)
@@ -188,8 +190,8 @@ class Curve:
         return np.asarray(self.duration_us - at_zero - below)
 
     def quantiles_us(self, shares: Sequence[Fraction]) -> list[Fraction]:
-        """For each share the smallest x such that the time spent at or below x is at least that
-        share of all time.
+        """Return, for each share, the smallest x such that the time spent at or below x is at least
+        that share of all time.
         """
         if not self.duration_us:
             raise ValueError(

@@ -110,7 +110,9 @@ class Falling:
         return Fraction(self.twice_area(), 2 * self.duration_us)
 
     def twice_area(self) -> int:
-        """Twice the integral of the value over time, microseconds squared: a whole number."""
+        """Return twice the integral of the value over time, microseconds squared: a whole
+        number.
+        """
         high, low = self._ends()
         falling: int = sum(
             map(mul, (high - low).tolist(), (high + low).tolist())
@@ -125,14 +127,14 @@ class Falling:
         return int(high.max()) if len(high) else 0
 
     def above_us(self, limit_us: int) -> int:
-        """For how long the value is above the limit."""
+        """Return for how long the value is above the limit."""
         high, low = self._ends()
         falling = np.maximum(high - np.maximum(low, limit_us), 0)
         standing = (self.stop_us - self.start_us) - (high - low)
         return int(np.sum(falling) + np.sum(standing[low > limit_us]))
 
     def above_each_us(self, limits_us: Ints) -> Ints:
-        """For how long the value is above each of many limits, which ascend."""
+        """Return for how long the value is above each of many limits, which ascend."""
         knots, _, up_to = self._spent(limits_us)
         below = up_to[np.searchsorted(knots, limits_us)]
         return np.asarray(self.duration_us - below)
@@ -155,8 +157,8 @@ class Falling:
         return knots, up_to - at, up_to
 
     def quantiles_us(self, shares: Sequence[Fraction]) -> list[Fraction]:
-        """For each share the smallest x such that the time spent at or below x is at least that
-        share of all time.
+        """Return, for each share, the smallest x such that the time spent at or below x is at least
+        that share of all time.
         """
         if not self.duration_us:
             raise ValueError(

@@ -1,5 +1,5 @@
-"""Tells what SQL Server's built-in log shipping would have told of a run: its two alerts, at its
-defaults.
+"""The alerts that SQL Server's built-in log shipping would have raised in a run: its two alerts, at
+its defaults.
 
 The monitor's alert job runs every 2 minutes. 14420: no log backup for 60 minutes. 14421: no restore
 for 45 minutes. There is no alert on copying, and nobody looks into a file. Both count from the end
@@ -73,7 +73,7 @@ def incumbent_alerts(record: Record, scenario: Scenario) -> list[Alert]:
 
 
 def judge_incumbent(record: Record, scenario: Scenario) -> AlertQuality:
-    """Its alerts against the danger there was."""
+    """Compare its alerts with the danger that there was."""
     return judge(record, scenario, incumbent_alerts(record, scenario))
 
 

@@ -361,7 +361,7 @@ def _attempt_lines(
 
 
 def _recovering(t: Tables) -> Any:
-    """Which rows of seen.EnterPhase begin the recovery of databases."""
+    """Return which rows of seen.EnterPhase begin the recovery of databases."""
     return t.has_text(t["seen.EnterPhase"]["phase"], "recovering")
 
 

@@ -110,7 +110,9 @@ def _together(legs: list[Leg]) -> Leg:
 
 
 def _took_over(leg: Leg) -> tuple[bool, int]:
-    """For the preferred standby the largest where none has done anything."""
+    """Return the order in which standbys took over, for max(): the preferred standby's is the
+    largest where none has done anything.
+    """
     promoted = any(True for _ in leg.journal.rows("truth.promoted"))
     begun = [
         r.time_us

@@ -43,8 +43,8 @@ class Fetched:
     full_us: Ints
 
     def takes_the_place(self, start: Ints, made_us: int) -> Bools:
-        """Whether the full there is newer than one that was made then: it is fetched, though the
-        other is on its way.
+        """Return whether the full there is newer than one that was made then: it is fetched, though
+        the other is on its way.
         """
         place = np.searchsorted(self.since_us, start, side="right") - 1
         newer: Bools = self.full_us[place] > made_us
@@ -81,7 +81,9 @@ def fetched_from_share(
 
 
 def _fetch_us(back: WayBack, scenario: Scenario, parts: int) -> int:
-    """To send all of it, the full as one stream, and to hash the full, which comes last."""
+    """Return the time to send all of it, the full as one stream, and to hash the full, which comes
+    last.
+    """
     link = scenario.link
     width = max(1, link.bandwidth_bit_s // parts)
     stream = min(

@@ -296,8 +296,8 @@ def _files(
 def _checked_us(
     t: Tables, scenario: Scenario, database: int, sizes: dict[int, int]
 ) -> dict[int, int]:
-    """By name, when a file's hash agreed first. A restore that was played beside it has made it
-    slower: then, when it would have agreed by itself.
+    """Return, by name, when a file's hash agreed first. A restore that was played beside it has
+    made it slower: then, when it would have agreed by itself.
     """
     rows = t.of("seen.Validated", database)
     pairs = zip(

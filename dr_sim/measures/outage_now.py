@@ -189,8 +189,9 @@ def curve_of_life(
 def _where_limits_matter(
     jobs: Jobs, way: Way, busy: list[tuple[int, int]]
 ) -> list[Ints]:
-    """From when on a restore that goes on for longer than its limit would end by itself before the
-    drain's limit is over, and when restores become slow, or are so no longer, before it is.
+    """Return from when on a restore that goes on for longer than its limit would end by itself
+    before the drain's limit is over, and when restores become slow, or are so no longer, before it
+    is.
     """
     long = jobs.takes_us > way.restore_limit_us
     if not long.any():
@@ -210,8 +211,8 @@ def _where_limits_matter(
 def _busy(
     jobs: Jobs, shortest_us: int, end_us: int
 ) -> list[tuple[int, int]]:
-    """When something waits, or is restored, for longer than a failover takes before its drain:
-    elsewhere nothing is left to be restored then, and the jobs need not be looked at.
+    """Return when something waits, or is restored, for longer than a failover takes before its
+    drain: elsewhere nothing is left to be restored then, and the jobs need not be looked at.
     """
     waits = (jobs.done_us - jobs.landed_us > shortest_us) & (
         jobs.landed_us < end_us
@@ -476,7 +477,7 @@ class _Steps:
         self.by += [amount, -amount]
 
     def sum_at(self, times: Ints) -> Ints:
-        """At each instant; what begins or ends there is counted."""
+        """Return the number at each instant; what begins or ends there is counted."""
         if not self.at:
             return np.zeros(len(times), np.int64)
         at, by = np.concatenate(self.at), np.concatenate(self.by)

@@ -289,7 +289,7 @@ def exact(t: Tables, computed_us: int | None) -> int | None:
 
 
 def _beginning(t: Tables, scenario: Scenario) -> tuple[int, str] | None:
-    """When the failover began and what had died by the promotion."""
+    """Return when the failover began and what had died by the promotion."""
     promoted = t["truth.promoted"]
     before = promoted["time_us"][0] if len(promoted["time_us"]) else None
     each = range(len(scenario.databases))
@@ -422,7 +422,7 @@ def _written_before(t: Tables, database: int, from_lsn: int) -> int:
 
 
 def _has_a_copy(t: Tables, scenario: Scenario, database: int) -> bool:
-    """Is there a copy at the secondary when the run ends?"""
+    """Return whether there is a copy at the secondary when the run ends."""
     gone = t.of("truth.copy_gone", database)["time_us"]
     since_us = int(gone[-1]) if len(gone) else -1
     restored = t.of("truth.restored", database)["time_us"]
@@ -431,7 +431,9 @@ def _has_a_copy(t: Tables, scenario: Scenario, database: int) -> bool:
 
 
 def why_unknown(t: Tables, scenario: Scenario, database: int) -> str:
-    """Why the loss of a database that was not promoted is unknown, or why so much of it is lost."""
+    """Return why the loss of a database that was not promoted is unknown, or why so much of it is
+    lost.
+    """
     spec = scenario.databases[database]
     if not spec.seeded and not len(t.of("truth.restored", database)["seq"]):
         return f"no copy of {spec.name} was ever restored at the secondary: all of it is lost"
@@ -463,8 +465,8 @@ def why_unknown(t: Tables, scenario: Scenario, database: int) -> str:
 def manager_down(
     t: Tables, begin_us: int, end_us: int
 ) -> list[tuple[int, int]]:
-    """When in [begin_us, end_us) the recovery manager was dead, and had anything to do: once it has
-    sent users over nobody waits for it.
+    """Return when in [begin_us, end_us) the recovery manager was dead, and had anything to do: once
+    it has sent users over nobody waits for it.
     """
     serving = [
         r.time_us
@@ -490,8 +492,8 @@ def manager_down(
 def lacking(
     s: Served, losses: Sequence[DatabaseLoss]
 ) -> list[tuple[int, int]]:
-    """When nothing gets better and a database is not online: what users wait for then is that
-    one.
+    """Return when nothing gets better and a database is not online: what users wait for then is
+    that one.
     """
     online_us = [
         s.end_us if loss.promoted_us is None else loss.promoted_us
@@ -506,7 +508,7 @@ def lacking(
 
 
 def two_primaries_us(t: Tables, end_us: int) -> int:
-    """For how long two primaries accepted writes."""
+    """Return for how long two primaries accepted writes."""
     total, began = 0, None
     for r in t.rows("truth.two_primaries"):
         if r.values["begins"] and began is None:

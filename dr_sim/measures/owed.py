@@ -1,4 +1,4 @@
-"""Alerts that were owed: every lasting danger is told to somebody in time (S8).
+"""Alerts that were due: every lasting danger is reported to somebody in time (S8).
 
 A danger that is due an alert (alerts.py) must be told when it falls due; where a log landed so late
 that the window after it and a retry are not over by then, when they are. A manager that was dead
@@ -23,7 +23,7 @@ from dr_sim.scenario.schedule import longest_gap_us
 
 @dataclass(frozen=True, slots=True)
 class NotTold:
-    """A database was in danger from an instant on, and nobody was told by the deadline."""
+    """A database was in danger from an instant on, and nobody was notified by the deadline."""
 
     database: int
     onset_us: int
@@ -33,8 +33,8 @@ class NotTold:
 def not_told(
     t: Tables, scenario: Scenario, episodes: Sequence[Episode]
 ) -> Iterator[NotTold]:
-    """Every danger of a run (or of one leg of it) that nobody was told of in time. episodes: those
-    of the whole run, whatever part of it is measured.
+    """Return every danger of a run (or of one leg of it) of which nobody was notified in time.
+    episodes: those of the whole run, whatever part of it is measured.
     """
     due = [e for e in episodes if e.due_us is not None]
     if not due:
@@ -53,7 +53,7 @@ def not_told(
         deadline_us = _deadline_us(t, scenario, e, deaths)
         promoted = t.of("truth.promoted", e.database)["time_us"]
         if (promoted <= deadline_us).any():
-            continue  # what an old primary still writes then is thrown away, whoever is told
+            continue  # what an old primary still writes then is thrown away, whoever is notified
         told = [
             a.time_us
             for a in alerts

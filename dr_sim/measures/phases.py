@@ -35,7 +35,7 @@ NOTHING_THERE = "nothing there"
 
 
 def lengths_us(spans: list[tuple[int, int, str]]) -> dict[str, int]:
-    """By phase; all of them are there."""
+    """Return how long each phase lasted in all; every phase is there."""
     lengths = dict.fromkeys(PHASES, 0)
     for begin, end, name in spans:
         lengths[name] += end - begin
@@ -140,8 +140,8 @@ def _joined(
 
 
 def nothing_there(t: Tables) -> list[int]:
-    """The instants at which it was told that the primary is silent and that there is no copy to
-    promote.
+    """Return the instants at which it was reported that the primary is silent and that there is no
+    copy to promote.
     """
     return [
         r.time_us

@@ -1,5 +1,5 @@
-"""Reported exposure: what the recovery manager believes the exposure to be, from what it was told
-and nothing else.
+"""Reported exposure: what the recovery manager believes the exposure to be, from the events that it
+has received and nothing else.
 
 It believes in the unbroken chain of validated logs from where its copy of the database stands:
 whatever that chain holds was there when the chain's last log was cut, by that log's own header. The
@@ -40,7 +40,7 @@ class _Believed:
         self.seeded = seeded
         self.keeps = keeps
         self.fork = 0
-        self.last_lsn = -1  # -1: no position told yet
+        self.last_lsn = -1  # -1: no position reported yet
         self.since_utc_us = 0
         # validated logs: first_lsn, last_lsn, fork, the fork it begins on, started
         self.ahead: list[tuple[int, int, int, int, int]] = []

@@ -91,7 +91,9 @@ def reported_outage_of_service(
 
 
 def _believed_way(t: Tables, scenario: Scenario, database: int) -> Way:
-    """Without what only the record tells: slow restores, readers, a manager that is dead."""
+    """Estimate it without what only the record knows: slow restores, readers, a manager that is
+    dead.
+    """
     way = way_over(t, scenario, database=database)
     usual = Slowness(np.zeros(1, np.int64), np.full(1, _ALL_PPM, np.int64))
     return replace(way, down=[], readers=[], slow=usual)
@@ -116,8 +118,8 @@ def believed_lives(
 def _known_as_gone(
     t: Tables, scenario: Scenario, database: int, whole: bool
 ) -> list[int]:
-    """When the manager learnt that its copy is gone: by a restore, or when it looked after it had
-    been dead.
+    """Return when the manager learnt that its copy is gone: by a restore, or when it looked after
+    it had been dead.
     """
     name = scenario.databases[database].name
     failed = t.of("seen.RestoreFailed", database)
@@ -182,7 +184,9 @@ def _jobs(
 
 
 def _due_us(scenario: Scenario, files: dict[str, Ints]) -> Ints:
-    """Until when a replay delay holds each, by the clock of the primary; 0 where there is none."""
+    """Return until when a replay delay holds each, by the clock of the primary; 0 where there is
+    none.
+    """
     delay_us = scenario.replay.delay_us
     if not delay_us:
         return np.zeros(len(files["name"]), np.int64)
@@ -215,7 +219,7 @@ def _validated(t: Tables, database: int, until_us: int) -> dict[str, Ints]:
 def _landed_us(
     t: Tables, database: int, validated: dict[str, Ints]
 ) -> Ints:
-    """When each landed last before it was validated; what lay there at first: at 0."""
+    """Return when each landed last before it was validated; what lay there at first: at 0."""
     landed = t.of("seen.Landed", database)
     at = last_before(
         (landed["name"], landed["time_us"]),
@@ -239,7 +243,7 @@ def _first_end(files: dict[str, Ints], first: Bools) -> int:
 
 
 def _done_us(last_lsn: Ints, restored: dict[str, Ints]) -> Ints:
-    """When the copy had reached the end of each; NEVER_US: it never did."""
+    """Return when the copy had reached the end of each; NEVER_US: it never did."""
     done = np.full(len(last_lsn), NEVER_US, np.int64)
     if not len(restored["redo_lsn"]):
         return done
@@ -251,8 +255,8 @@ def _done_us(last_lsn: Ints, restored: dict[str, Ints]) -> Ints:
 
 
 def last_before(told: tuple[Ints, Ints], wanted: tuple[Ints, Ints]) -> Ints:
-    """For each wanted (name, instant) the last instant up to it at which that name was told; its
-    own where there is none.
+    """Return, for each wanted (name, instant), the last instant up to it at which that name was
+    told; its own where there is none.
     """
     names = np.concatenate((told[0], wanted[0]))
     times = np.concatenate((told[1], wanted[1]))

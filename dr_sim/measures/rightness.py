@@ -58,8 +58,8 @@ def says_the_truth(
     time_us: int,
     name: str,
 ) -> bool:
-    """Is what that alert says true at that instant? name: of the file that it is about, '' if it is
-    about none.
+    """Return whether what that alert says is true at that instant. name: of the file that it is
+    about, '' if it is about none.
     """
     check = _CHECKS.get(event_id)
     return (
@@ -87,7 +87,7 @@ class _Said:
         self.name = name
 
     def times(self, kind: str) -> list[int]:
-        """When rows of that kind of the database were written, up to the alert."""
+        """Return when rows of that kind of the database were written, up to the alert."""
         times = self.t.of(kind, self.database)["time_us"]
         return [int(at) for at in times[times <= self.time_us]]
 
@@ -134,7 +134,7 @@ def _clock_is_wrong(said: _Said) -> bool:
 
 
 def _file_is_bad(said: _Said) -> bool:
-    """It landed damaged, was cut off or is empty, or is not there."""
+    """Return whether it landed damaged, was cut off or is empty, or is not there."""
     files = said.files()
     landed = said.t.of("truth.landed", said.database)
     mine = np.isin(landed["file"], files) & (

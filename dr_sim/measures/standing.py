@@ -213,7 +213,7 @@ class CauseRemedy:
 REMEDIES = {
     "paused": CauseRemedy(
         "the backup jobs were paused",
-        "a shorter replay.window, so that paused backup jobs are told sooner",
+        "a shorter replay.window, so that paused backup jobs are reported sooner",
     ),
     "log interval": CauseRemedy(
         "what was written since the last log backup began was in no backup",
@@ -251,7 +251,7 @@ REMEDIES = {
     ),
     "replication s": CauseRemedy(
         "replication stood still",
-        "a shorter replay.window, so that its standstill is told sooner",
+        "a shorter replay.window, so that its standstill is reported sooner",
     ),
     "hole in the chain": CauseRemedy(
         "a backup was missing, and those after it could not be restored",

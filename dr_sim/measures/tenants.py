@@ -13,7 +13,7 @@ from dr_sim.scenario.model import Scenario
 
 
 def databases_of(scenario: Scenario) -> dict[str, list[int]]:
-    """By tenant, in the order in which they are named, the databases that hold its data."""
+    """Return, by tenant, in the order in which they are named, the databases that hold its data."""
     found: dict[str, list[int]] = {}
     for i, database in enumerate(scenario.databases):
         for tenant in database.tenants:

@@ -40,8 +40,8 @@ class OpenWrites:
 def undo_us(
     t: Tables, scenario: Scenario, database: int, files: dict[str, Ints]
 ) -> Ints:
-    """How long undo takes if each of these backups is the last to be restored: their columns are
-    those of truth.backup_finished.
+    """Return how long undo takes if each of these backups is the last to be restored: their columns
+    are those of truth.backup_finished.
     """
     none = np.zeros(len(files["file"]), np.int64)
     if scenario.engine.postgres_rules:

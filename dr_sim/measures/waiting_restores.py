@@ -219,7 +219,7 @@ def _begins_at(
     first: Bools,
     whole: bool,
 ) -> int:
-    """Where the first log begins that this copy needs."""
+    """Return where the first log begins that this copy needs."""
     if whole or not first.any():
         return -1 if whole else NEVER_US
     return int(files["last_lsn"][np.flatnonzero(first)[0]])
@@ -395,8 +395,8 @@ def _refused(
 def _job_off(
     t: Tables, scenario: Scenario, database: int
 ) -> list[tuple[int, int]]:
-    """When no restore of that database began, as its job did not run: until it ran again, or a
-    failover drained by its own script.
+    """Return when no restore of that database began, as its job did not run: until it ran again, or
+    a failover drained by its own script.
     """
     name = scenario.databases[database].name
     drains = [

@@ -68,8 +68,8 @@ class Way:
     tail_us: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
 
     def reading(self, at_us: Ints) -> Bools:
-        """Whether readers hold the copy open when the drain begins. They are noticed by the first
-        restore, or else by the recovery, which is then begun again.
+        """Return whether readers hold the copy open when the drain begins. They are noticed by the
+        first restore, or else by the recovery, which is then begun again.
         """
         found = np.zeros(len(at_us), np.bool_)
         then = at_us + self.before(at_us)
@@ -96,8 +96,8 @@ class Way:
         return int(self.before_us.min())
 
     def back_us(self, at_us: Ints) -> Ints:
-        """For each instant when the drain can begin at the earliest, as the manager was dead then;
-        0 if it was not.
+        """Return, for each instant when the drain can begin at the earliest, as the manager was
+        dead then; 0 if it was not.
         """
         found = np.zeros(len(at_us), np.int64)
         for begin, end in self.down:
@@ -171,8 +171,8 @@ def way_over(
 def _tails(
     t: Tables, scenario: Scenario, database: int
 ) -> tuple[Ints, Ints] | tuple[()]:
-    """From when on a tail of that database takes so long: the log until the next backup of it is
-    cut, and after the last as much as that held.
+    """Return from when on a tail of that database takes so long: the log until the next backup of
+    it is cut, and after the last as much as that held.
     """
     if database < 0 or scenario.databases[database].log.kind == "none":
         return ()
@@ -193,7 +193,9 @@ def _tails(
 
 
 def _tail_us(scenario: Scenario, size: int) -> int:
-    """To back up so much log, send it alone over the link, hash and restore it."""
+    """Return the time to back up that much log, to send it alone over the link, hash and restore
+    it.
+    """
     backup, restore, link = (
         scenario.primary.log,
         scenario.secondary.restore[Kind.LOG],
@@ -215,8 +217,9 @@ def _tail_us(scenario: Scenario, size: int) -> int:
 
 
 def _detours(t: Tables, scenario: Scenario) -> tuple[list[int], list[int]]:
-    """From when on the last heartbeat is so much longer on its way than the link's own distance
-    takes: where heartbeats share the link, and events or faults make its round trips longer.
+    """Return from when on the last heartbeat is longer on its way than the link's own distance
+    takes, and by how much: where heartbeats share the link, and events or faults make its round
+    trips longer.
     """
     at, late = [0], [0]
     if scenario.heartbeat.own_path:
@@ -241,8 +244,8 @@ def _detours(t: Tables, scenario: Scenario) -> tuple[list[int], list[int]]:
 def _readers(
     t: Tables, scenario: Scenario, database: int
 ) -> list[tuple[int, int]]:
-    """When events let readers hold that database's copy open; faults that are drawn may name it,
-    too.
+    """Return when events let readers hold that database's copy open; faults that are drawn may name
+    it, too.
     """
     if database < 0:
         return []
@@ -327,8 +330,8 @@ class Slowness:
         )
 
     def slowed(self, us: Ints, times: Ints) -> Ints:
-        """How long work of so many microseconds takes then: exact, and about NO_WAY_US where that
-        is more.
+        """Return how long work of that many microseconds takes then: exact, and about NO_WAY_US
+        where that is more.
         """
         whole, rest = us // _ALL_PPM, us % _ALL_PPM
         factor = self.at(times)

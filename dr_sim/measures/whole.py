@@ -103,13 +103,13 @@ class Whole:
         )
 
     def until_us(self, leg: Leg) -> int:
-        """When the next leg begins, or the run ends; in the run's time."""
+        """Return when the next leg begins, or the run ends; in the run's time."""
         following = self.after(leg)
         return self.end_us if following is None else following[0].begins_us
 
     def still_in(self, leg: Leg, time_us: int) -> bool:
-        """Whether an instant of a leg's time is before the next one begins: its world is played on
-        to the run's end.
+        """Return whether an instant of a leg's time is before the next one begins: its world is
+        played on to the run's end.
         """
         following = self.after(leg)
         return (
@@ -129,8 +129,8 @@ class Whole:
 
     @cached_property
     def first_failure_us(self) -> int:
-        """When the first of the databases took no more writes at the first primary, even if it came
-        back by itself; the run's end if none ever did.
+        """Return when the first of the databases took no more writes at the first primary, even if
+        it came back by itself; the run's end if none ever did.
         """
         t = self.opened[0]
         fell: list[int] = t["truth.down"]["time_us"][:1].tolist()
@@ -220,7 +220,7 @@ class Whole:
         return cloud.raised(whole, self.provision_if_now())
 
     def _believed_in(self, leg: Leg, of: tuple[str, str]) -> Falling:
-        """By the best standby at each instant."""
+        """Measure by the best standby at each instant."""
         found = []
         for one, t in self.at(leg):
             curves = [
@@ -234,7 +234,9 @@ class Whole:
         return best_falling(known[0], known[1:]) if known else no_curve()
 
     def _no_way_again(self, of: tuple[str, str]) -> Falling:
-        """From the last promotion to the end of the run, where no leg follows it: no way over."""
+        """Return the time from the last promotion to the end of the run, where no leg follows it:
+        no way over.
+        """
         alone = self._never_again(of)
         if not alone.duration_us:
             return no_curve()
@@ -263,7 +265,7 @@ class Whole:
         )
 
     def _two_sides(self) -> list[tuple[int, int]]:
-        """When configuration is mirrored from one side to another."""
+        """Return when configuration is mirrored from one side to another."""
         fails = [
             leg.begins_us + service_up_until_us(t, leg.scenario)
             for leg, t in self.each
@@ -326,7 +328,7 @@ class Whole:
     def _in_leg(
         self, leg: Leg, what: str, measure: Measure, of: tuple[str, str]
     ) -> Curve:
-        """By the best standby at each instant."""
+        """Measure by the best standby at each instant."""
         first, *others = [
             self._of_copy(one, what, measure, of) for one in self.at(leg)
         ]
@@ -359,7 +361,9 @@ class Whole:
         return worst(self._kept[*which, database] for database in wanted)
 
     def _never_again(self, of: tuple[str, str]) -> Curve:
-        """From the last promotion to the end of the run, where no leg follows it."""
+        """Return the time from the last promotion to the end of the run, where no leg follows
+        it.
+        """
         leg, t = self.each[-1]
         wanted = _databases(leg.scenario, of)
         online = [r for r in t.rows("truth.promoted") if r.entity in wanted]
@@ -382,7 +386,9 @@ class Whole:
 
 
 def _exposure(failure_class: str) -> tuple[str, Measure]:
-    """True exposure to a class of failure: under which name it is kept, and the measure."""
+    """Return the true exposure to a class of failure: under which name it is kept, and the
+    measure.
+    """
 
     def of(t: Tables, scenario: Scenario, i: int) -> Curve:
         return true_exposure(t, scenario, i, failure_class)
@@ -391,7 +397,7 @@ def _exposure(failure_class: str) -> tuple[str, Measure]:
 
 
 def _databases(scenario: Scenario, of: tuple[str, str]) -> list[int]:
-    """Those of a name ('': any) and a tenant ('': any)."""
+    """Return those of a name ('': any) and a tenant ('': any)."""
     name, tenant = of
     return [
         i
@@ -401,8 +407,8 @@ def _databases(scenario: Scenario, of: tuple[str, str]) -> list[int]:
 
 
 def unprotected_spans(whole: Whole) -> dict[int, tuple[int, int]]:
-    """By leg: [from its first promotion, until every database is restored at the new secondary, or
-    its end), in the run's time.
+    """Return, by leg, [from its first promotion, until every database is restored at the new
+    secondary, or its end), in the run's time.
     """
     found: dict[int, tuple[int, int]] = {}
     for leg, t in whole.each:
@@ -435,10 +441,10 @@ def unprotected_spans(whole: Whole) -> dict[int, tuple[int, int]]:
 def unprotected(
     whole: Whole, leg: Leg, failover: FailoverOutcome
 ) -> dict[str, tuple[int, bool]]:
-    """By database that was promoted, (for how long the new primary had nothing of it restored
-    behind it, whether the run ended before it had; the primary's own failure ends that time too);
-    and of the service under '': from the first promotion until every one of them is restored at the
-    new secondary. Empty if nothing was promoted.
+    """Return, by database that was promoted, (for how long the new primary had nothing of it
+    restored behind it, whether the run ended before it had; the primary's own failure ends that
+    time too); and of the service under '': from the first promotion until every one of them is
+    restored at the new secondary. Empty if nothing was promoted.
     """
     names = [d.name for d in leg.scenario.databases]
     promoted = {
@@ -489,8 +495,8 @@ def unprotected(
 
 
 def _restored_us(leg: Leg, t: Tables) -> int | None:
-    """When the last of a leg's databases was restored at its secondary for the first time; None if
-    one never was.
+    """Return when the last of a leg's databases was restored at its secondary for the first time;
+    None if one never was.
     """
     first = [
         restored_of_primary_us(t, i)[:1].tolist()

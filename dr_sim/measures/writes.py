@@ -1,4 +1,4 @@
-"""When a database took no writes because its transaction log was full.
+"""The times at which a database took no writes because its transaction log was full.
 
 By SQL Server's rules (9002) it was up and reads went on: apart from the outage of a failover
 nothing failed, nobody is sent anywhere, and it ends by itself with the next log backup. By

@@ -125,7 +125,9 @@ class DatabaseMonitor:
         return -(-max(min(dues), now_us + 1) // every) * every
 
     def flows(self, now_us: int, sight: Sight) -> bool:
-        """Is nothing up, and everything restored but what was made within the last interval?"""
+        """Return whether nothing is up, and everything is restored but what was made within the
+        last interval.
+        """
         interval_us = self.config.interval_us
         recent = (
             now_us - sight.last_backup_us <= 2 * interval_us

@@ -1,5 +1,5 @@
-"""The witness of drift (15): where the two sides differ beyond the limit, somebody is told of that
-very thing.
+"""The witness of drift (15): where the two sides differ beyond the limit, somebody is notified of
+that very thing.
 
 Only truth excuses: the manager was down, or what happened could be seen by comparing alone.
 """
@@ -204,7 +204,7 @@ def _episodes(journal: Journal, scenario: Scenario) -> Iterator[_Episode]:
 
 
 def _down(journal: Journal) -> list[tuple[int, int]]:
-    """When the manager was down."""
+    """Return when the manager was down."""
     found, since = [], -1
     for row in journal.rows("truth.cloud_manager"):
         if not row.values["up"]:
@@ -216,7 +216,7 @@ def _down(journal: Journal) -> list[tuple[int, int]]:
 
 
 def _unseen(journal: Journal, networks: int) -> dict[int, list[_Unseen]]:
-    """By network, what came about that no manager could see but by comparing."""
+    """Return, by network, what came about that no manager could see but by comparing."""
     found: dict[int, list[_Unseen]] = defaultdict(list)
     kinds = (
         "truth.cloud_effect",
@@ -247,8 +247,8 @@ def _unseen(journal: Journal, networks: int) -> dict[int, list[_Unseen]]:
 
 
 def _unheard(journal: Journal) -> dict[int, list[int]]:
-    """By network, when a script was done and no manager could hear it: the agents of its site were
-    silent.
+    """Return, by network, when a script was done and no manager could hear it: the agents of its
+    site were silent.
     """
     silent: dict[str, int] = defaultdict(int)
     found: dict[int, list[int]] = defaultdict(list)
@@ -265,8 +265,8 @@ def _unheard(journal: Journal) -> dict[int, list[int]]:
 def _taken_over(
     journal: Journal, network: int, unseen: list[_Unseen]
 ) -> list[_Unseen]:
-    """When a second side was in place behind one that a failover had made active with something
-    unseen: what the manager takes for right is not what is there.
+    """Return when a second side was in place behind one that a failover had made active with
+    something unseen: what the manager takes for right is not what is there.
     """
     begun = [
         row.time_us

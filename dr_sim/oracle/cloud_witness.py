@@ -91,12 +91,16 @@ class _Seen:
     calls: dict[int, Row] = field(
         default_factory=dict
     )  # those not answered yet
-    logged: bool = True  # the last call that was told has a line in the log
+    logged: bool = (
+        True  # the last call that was received has a line in the log
+    )
     may_be: set[str] = field(
         default_factory=set
     )  # requests of callers who may make them
     restored_us: int = -1  # when the store was last put back
-    told_done: str = ""  # the job of which the manager has just been told that it is done
+    told_done: str = (
+        ""  # the job of which the manager has just heard that it is done
+    )
     change_of: dict[str, str] = field(
         default_factory=dict
     )  # job -> the change it makes
@@ -480,7 +484,9 @@ def _at_end(
 
 
 def _calm_us(spec: Cloud) -> int:
-    """After so long without a change, an event or a crash nothing should be left to do."""
+    """Return whether nothing should be left to do, after that long without a change, an event or a
+    crash.
+    """
     jobs, mirror = spec.jobs, spec.mirror
     attempts = (
         jobs.attempts * (jobs.time_limit_us + jobs.retry_us)

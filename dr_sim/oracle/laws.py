@@ -63,12 +63,12 @@ class RestoreSeen:
 
     @property
     def full(self) -> bool:
-        """Whether a full was restored, which may take the database back."""
+        """Return whether a full was restored, which may take the database back."""
         return self.known is not None and self.known.kind is _FULL
 
     @property
     def whole(self) -> bool:
-        """Whether the database holds all that the file reaches to."""
+        """Return whether the database holds all that the file reaches to."""
         return self.known is None or self.commits == self.reaches
 
 

@@ -226,7 +226,7 @@ class History:
 
     # ---- forks
     def on_path(self, of: int, fork: int, lsn: int) -> bool:
-        """Does the position (fork, lsn) lie in the history of fork `of`?"""
+        """Return whether the position (fork, lsn) lies in the history of fork `of`."""
         limit = lsn
         while of != fork:
             parent = self.parents.get(of)
@@ -298,7 +298,9 @@ class History:
             self._show(t, front)
 
     def _fits(self, front: Front, f: SurvivingFile, same: bool) -> bool:
-        """Can f, which ends past the front, be restored from there (or from its base)?"""
+        """Return whether f, which ends past the front, can be restored from there (or from its
+        base).
+        """
         if f.kind is _LOG:
             return f.first_lsn <= front.lsn and (
                 same or self.on_path(f.fork, front.fork, front.lsn)
@@ -357,8 +359,8 @@ class History:
         self.compute(t, self.host)
 
     def log_follows(self) -> bool:
-        """Does the primary's log go on from where the front of class 'host' ends? Then a tail makes
-        it whole.
+        """Return whether the primary's log goes on from where the front of class 'host' ends. Then
+        a tail makes it whole.
         """
         return self.keeps_log and self.host.lsn >= self.log_lsn
 
@@ -429,7 +431,7 @@ class History:
     def _replayed(
         self, there: list[SurvivingFile], start: _Reached
     ) -> _Reached:
-        """Where every log that fits leads from a position."""
+        """Return where every log that fits leads from a position."""
         if start.lsn < 0:
             return start
         lsn, commits, fork = start

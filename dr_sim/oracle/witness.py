@@ -280,7 +280,7 @@ class Witness:
     def is_prefix(
         self, db: int, fork: int, reading: WitnessedReading
     ) -> bool:
-        """Return whether that is what the history along a fork held after so many commits."""
+        """Return whether that is what the history along a fork held after that many commits."""
         digest = self._databases[db].digest(fork, reading.commits)
         return reading.digest == digest
 

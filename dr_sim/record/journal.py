@@ -159,7 +159,7 @@ class Journal:
     def cloud_recorder(
         self, cls: type, subject: Subject = NOBODY
     ) -> Recorder:
-        """Return the same for what the cloud manager is told and commands: rows of its own, though
+        """Return the same for what the cloud manager receives and commands: rows of its own, though
         it shares some classes.
         """
         names = self._names_of(_CLOUD_KIND_OF_CLASS[cls])
@@ -237,7 +237,7 @@ class Journal:
         return self._places()[0]
 
     def _places(self) -> tuple[Ints, Ints]:
-        """For every seq: its kind, and its place among the rows of that kind."""
+        """Return, for every seq, its kind, and its place among the rows of that kind."""
         if self._index is None or self._index[0] != self._count:
             kinds = np.full(self._count, -1, dtype=np.int64)
             places = np.zeros(self._count, dtype=np.int64)

@@ -107,8 +107,9 @@ def save(journal: Journal, path: Path) -> None:
 
 
 def _kept_as(table: pa.Table) -> dict[str, Any]:
-    """How a file keeps the columns. Numbers mostly grow from row to row: their differences take
-    less time and room than a dictionary of them. Nobody looks for a range of values in the file.
+    """Return how a file keeps the columns. Numbers mostly grow from row to row: their differences
+    take less time and room than a dictionary of them. Nobody looks for a range of values in the
+    file.
     """
     texts: list[str] = []
     numbers: list[str] = []
@@ -302,7 +303,7 @@ def _text_hashes(texts: Texts) -> Ints:
 
 
 def _wrong_columns(schema: pa.Schema) -> str:
-    """Why these are not the columns of a journal; '' if they are."""
+    """Return why these are not the columns of a journal; '' if they are."""
     lacking = sorted({*_HEAD, "check"} - set(schema.names))
     if lacking:
         return f"it lacks the column {lacking[0]}"

@@ -1,4 +1,4 @@
-"""Does a recorded run hold together? Every row against its stored hash; every recorded event into
+"""Verification of a recorded run. Every row against its stored hash; every recorded event into
 fresh machines, the recovery manager and the cloud manager, which must give the recorded commands,
 across crashes too: each store is rebuilt from the recorded saves, and each incarnation resumes from
 it.
@@ -174,7 +174,7 @@ class _CloudLives:
 
 
 class _Replay:
-    """One machine, told again what it was told in its own rows (mine)."""
+    """One machine, given again the events in its own rows (mine)."""
 
     def __init__(
         self,

@@ -111,7 +111,7 @@ def fell_short_text(
 
 
 def first_full_text(database: str, minutes: int) -> str:
-    """Nothing has been restored since the secondary was put in place."""
+    """Say that nothing has been restored since the secondary was put in place."""
     return (
         f"Database [{database}] is not protected yet: no full backup of it has been restored in "
         f"the [{minutes}] minutes since the secondary was put in place."

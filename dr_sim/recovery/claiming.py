@@ -2,7 +2,7 @@
 
 Theory of operation. Before a failover begins here, by silence or by order, this standby claims it
 at a place that all standbys reach (as etcd is for Patroni). One of them is given it; the others are
-refused, and told when it is free again. So two never take over from one primary. The order of
+refused, and notified when it is free again. So two never take over from one primary. The order of
 preference is kept by time: after the silence that counts as a failure, the preferred one claims at
 once, the next one a turn later, and so on. By another policy than 'preferred' that order is found
 first (choosing.py). An order to this standby claims at once.

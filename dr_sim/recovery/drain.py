@@ -4,7 +4,7 @@ replayed.
 Theory of operation. There is no next log and no waiting for one, and no retry of a primary that
 does not answer: a damaged file is copied again only if the primary's share was reached, otherwise
 it is given up at once (17 minutes of outage instead of 2 is what the ordinary retries would cost).
-Past a hole the best way among all landed files is taken. What stays behind is told before the
+Past a hole the best way among all landed files is taken. What stays behind is reported before the
 database is recovered. A planned failover loses nothing, so its drain is patient: it asks again
 until the share answers, and gives up nothing. Of a database without logs it takes one last
 incremental, or a full where that does not fit; of a database with logs it does so where a log is

@@ -395,7 +395,7 @@ class HeldFiles:
             self.recopying.discard(name)
 
     def expect_no_copies(self) -> None:
-        """Nothing more comes from the primary."""
+        """Note that nothing more comes from the primary."""
         self.recopying.clear()
 
     def retry_at(self, file: File, mono_us: int) -> None:

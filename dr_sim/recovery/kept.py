@@ -3,11 +3,11 @@ restored in a failover only.
 
 Theory of operation. A store has no copy of the database, so nothing is ever behind, waits for its
 turn or is passed. A file that landed damaged is copied again at once, then at every retry while its
-attempts allow. Beyond its limits people are told; a full or an incremental is then asked for anew
-(remake.py). A log that nobody can send again leaves a hole, which the next full gets past: until
-one has landed whole, that is told at every retry. Silence and backups that do not come as scheduled
-are watched as at a standby. People are told at every retry while no full is here, and while a log
-is missing that later ones follow on: it is asked for, and the next full gets past it.
+attempts allow. Beyond its limits people are notified; a full or an incremental is then asked for
+anew (remake.py). A log that nobody can send again leaves a hole, which the next full gets past:
+until one has landed whole, that is reported at every retry. Silence and backups that do not come as
+scheduled are watched as at a standby. People are notified at every retry while no full is here, and
+while a log is missing that later ones follow on: it is asked for, and the next full gets past it.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _retry(
 
 
 def begin(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Begin after a start: people are told where no full is here."""
+    """Begin after a start: people are notified where no full is here."""
     if not _has_full(db):
         at = e.mono_us + db.rules.window_us
         out.append(SetAlarm(db.name, Timer.UNPROTECTED, at))
@@ -110,7 +110,7 @@ def log_is_whole(
 
 
 def chain_rang(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Handle the alarm 'chain': a log that is still missing is told, and asked for, at every
+    """Handle the alarm 'chain': a log that is still missing is reported, and asked for, at every
     retry.
     """
     if not db.only_keeps or not _has_full(db):

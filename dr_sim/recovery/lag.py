@@ -2,7 +2,7 @@
 differ (event 16).
 
 Theory of operation. The link or the replay is too slow for the load; a backlog that drains after an
-outage is over sooner. A log is dated by the primary's clock: before anyone is told of lag, the
+outage is over sooner. A log is dated by the primary's clock: before lag is reported, the
 primary is asked what its clock shows; and a log from the future tells by itself that one of the two
 is wrong.
 """

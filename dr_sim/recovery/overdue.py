@@ -1,13 +1,13 @@
 """Backups of a database without logs that do not come as scheduled (R12).
 
-Theory of operation. Silence of logs is told within a window. Fulls and incrementals come hours or a
-week apart, and take hours to be made and sent. So when one is here and whole, the next is expected
-an interval after that one was begun, and may take as long to come, after an incremental twice as
-long, as those grow; beyond that the window counts (at a store, whose window holds how long files
-are held and on their way, the age at which a log is in trouble). Until one has come, nobody knows
-how long it takes: a whole interval more. What lay here when the manager began does not tell it. One
-alarm, 'overdue', stands at the instant at which the next one is late; from then on event 22 is
-raised at every retry until one is here and whole.
+Theory of operation. Silence of logs is reported within a window. Fulls and incrementals come hours
+or a week apart, and take hours to be made and sent. So when one is here and whole, the next is
+expected an interval after that one was begun, and may take as long to come, after an incremental
+twice as long, as those grow; beyond that the window counts (at a store, whose window holds how long
+files are held and on their way, the age at which a log is in trouble). Until one has come, nobody
+knows how long it takes: a whole interval more. What lay here when the manager began does not tell
+it. One alarm, 'overdue', stands at the instant at which the next one is late; from then on event 22
+is raised at every retry until one is here and whole.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class Overdue:
             self._set(max(e.mono_us, self.late_us), out)
 
     def rang(self, e: Event, out: list[Command]) -> None:
-        """Tell, if it is time, unless it is told already that none is whole, or that the copy is
-        lost.
+        """Report it, if it is time, unless it is known already that none is whole, or that the copy
+        is lost.
         """
         db = self._db
         if db.drain is not None or e.mono_us < self.late_us:

@@ -1,4 +1,4 @@
-"""Which of several copies takes over, by what each says of itself (W2).
+"""The choice among several copies: which of them takes over, by what each says of itself (W2).
 
 Theory of operation. Each copy makes an offer: up to when it holds all writes, and how long the
 outage would be if it took over. A copy of which nothing could be brought online says so, and is not

@@ -1,5 +1,5 @@
-"""Which files of a database are whole and which are not, kept up to date so that retention need not
-look at each file (R18).
+"""The lists of a database's files: which are whole and which are not, kept up to date so that
+retention need not look at each file (R18).
 """
 
 from __future__ import annotations

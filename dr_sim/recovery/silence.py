@@ -1,4 +1,5 @@
-"""Which machines of the primary are silent, and from when on that is a reason for a failover (R14).
+"""The machines of the primary that are silent, and from when on that is a reason for a failover
+(R14).
 
 The silence that counts is one instant: the one at which the last machine needed will have been
 silent for long enough.

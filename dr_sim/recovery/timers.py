@@ -17,7 +17,7 @@ class Timer(enum.StrEnum):
         "chain"  # a store lacks a log that later ones follow on, perhaps
     )
     UNPROTECTED = "unprotected"  # there is still no first copy, perhaps
-    STANDBY = "standby"  # the copy is lost: told again
+    STANDBY = "standby"  # the copy is lost: reported again
     DELAY = "delay"  # the replay delay lets a log go
     JOB = "job"  # the restore job's hour
     ROOM = "room"  # a refusal that passes may be over

@@ -94,7 +94,7 @@ class Stuck:
 
     @property
     def attempts(self) -> int:
-        """Return how often the obstacle was read or validated in vain."""
+        """Return how often the obstacle was read or validated without success."""
         file = self.file
         if file is None:
             return 0
@@ -236,7 +236,7 @@ class Watch:
         out.append(SetAlarm(db.name, Timer.UNPROTECTED, at))
 
     def first_full_failed(self, e: Event, out: list[Command]) -> None:
-        """The first full had landed, and is of no use: what has been told of it begins anew."""
+        """Begin the reports on the first full anew: it had landed, and is of no use."""
         db = self._db
         if Danger.UNPROTECTED in db.alerts.begun:
             db.alerts.over(Danger.UNPROTECTED, out)
@@ -245,7 +245,7 @@ class Watch:
 
     @property
     def _unprotected_us(self) -> int:
-        """For how long there may be no copy before that is told."""
+        """Return for how long there may be no copy before that is reported."""
         db = self._db
         return db.rules.age_us + (
             0 if db.config.log_interval_us else DAY_US

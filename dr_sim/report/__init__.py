@@ -294,7 +294,7 @@ def _failover(
 
 
 def _unprotected(unprotected_us: int, f: FailoverSummary) -> str:
-    """How long no standby was there after a failover, and what ended that."""
+    """Return how long no standby was there after a failover, and what ended that."""
     known = clock(unprotected_us)
     alone = f.follow in ([], [f.primary])
     who = "the old primary" if alone else " or ".join(f.follow)

@@ -41,7 +41,7 @@ class AnswerLine:
 
     @property
     def heads(self) -> bool:
-        """Whether it names the values of the other keys, for the lines that follow."""
+        """Return whether it names the values of the other keys, for the lines that follow."""
         return self.text.endswith(":")
 
 

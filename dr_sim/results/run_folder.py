@@ -153,7 +153,7 @@ def _refused(folder: Path, why: str) -> InputError:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Whether a run's page and pictures are drawn too, and who is told how far that is."""
+    """Whether a run's page and pictures are drawn too, and who is notified of the progress."""
 
     pictures: bool = True
     progress: Callable[[float], None] | None = None

@@ -32,8 +32,8 @@ class Result:
 def run(
     scenario: Scenario, progress: Callable[[float], None] | None = None
 ) -> Result:
-    """Simulate a scenario and measure it, on the engine that it names. progress is told the part
-    that is done, 0 to 1.
+    """Simulate a scenario and measure it, on the engine that it names. progress is called with the
+    part that is done, 0 to 1.
     """
     journal = play(scenario, progress)
     whole = Whole.of(journal, scenario)

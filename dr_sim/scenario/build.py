@@ -1,4 +1,4 @@
-"""From checked sections to the plain values of model.py."""
+"""The plain values of model.py, made from checked sections."""
 
 from __future__ import annotations
 
@@ -314,7 +314,7 @@ def scenario(
 
 
 def drawn(line: FaultLine) -> model.DrawnFault | None:
-    """None if it never happens."""
+    """Return the fault as it is drawn; None if it never happens."""
     together = line.together
     if not line.rate[0] and not together.with_site_loss and not line.steady:
         return None

@@ -486,7 +486,7 @@ def _would_have(where: str, count: int, what: str) -> str:
 def check_recorded(
     root: Any, tree: Node, read: dict[str, Any]
 ) -> list[Problem]:
-    """How often recorded conditions change in the run. read: what lay in files, by key."""
+    """Return how often recorded conditions change in the run. read: what lay in files, by key."""
     run_for, problems = value_of(root, "run_for"), []
     for key in ("link", "restores", "outages"):
         found = read.get(key, value_of(value_of(root, "recorded"), key))

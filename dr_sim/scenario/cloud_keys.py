@@ -121,7 +121,7 @@ class CloudMirrorKeys(CloudSection):
         "both sides are compared so often; 0 s: never"
     )
     limit: Annotated[Period, Positive] = about(
-        "drift beyond this is told to somebody"
+        "drift beyond this is reported to somebody"
     )
     on_failure: Literal["retry", "skip", "rebuild"] = about(
         "what to do about a change that the secondary does not take after all attempts: retry it "
@@ -206,7 +206,7 @@ class ClientKeys(CloudSection):
 
 # ---- to plain values
 def cloud_of(root: Any) -> Cloud | None:
-    """None if it is no part of the run. root: schema.Root."""
+    """Return the cloud manager; None if it is no part of the run. root: schema.Root."""
     keys = root.cloud
     if keys is None:
         return None

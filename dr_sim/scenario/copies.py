@@ -76,7 +76,7 @@ def multiply(tree: Node, problems: list[Problem]) -> dict[str, str]:
 
 
 def _count(name: str, node: Node, problems: list[Problem]) -> int:
-    """How many; 0 and a problem if that is not told."""
+    """Return how many; 0 and a problem if that is not told."""
     text = (
         node.value.strip().replace(",", "")
         if isinstance(node.value, str)

@@ -211,7 +211,7 @@ def _still_lost(line: EventLine, lost: list[EventLine]) -> list[EventLine]:
 
 
 def _brings_back(line: EventLine, loss: EventLine) -> bool:
-    """Is what that loss took there again by it? Data that were destroyed are not."""
+    """Return whether what that loss took is there again by it. Data that were destroyed are not."""
     what = value_of(loss.params, "what")
     if line.kind.brings_back == "site":
         return what in ("site", "host")
@@ -241,7 +241,7 @@ def _takes(loss: EventLine, later: EventLine) -> bool:
 def _has_taken(
     loss: EventLine, database: str | None, databases: Any
 ) -> bool:
-    """Is that database at the primary lost by it?"""
+    """Return whether that database at the primary is lost by it."""
     what = value_of(loss.params, "what")
     if what == "database":
         return value_of(loss.params, "database") in (None, database)

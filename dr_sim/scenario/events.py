@@ -32,9 +32,9 @@ class EventLine:
     node: Node  # of its `at` or `every`
     instant: (
         times.Instant | None
-    )  # None: a problem has been told, or it happens again and again
+    )  # None: a problem has been reported, or it happens again and again
     kind: EventKind
-    params: Params | None  # None: a problem has been told
+    params: Params | None  # None: a problem has been reported
     every: Schedule | None = None
     copy: str = ""  # the standby that it befalls
 
@@ -79,7 +79,7 @@ class FaultLine:
     node: Node  # of its `rate`
     kind: EventKind
     rate: tuple[int, int]
-    params: Params | None  # None: a problem has been told
+    params: Params | None  # None: a problem has been reported
     together: Together
     steady: bool = (
         False  # without a rate: it is on from the start to the end
@@ -187,7 +187,9 @@ def _copy(where: str, item: Node, problems: list[Problem]) -> str:
 def _when(
     where: str, item: Node, problems: list[Problem]
 ) -> tuple[times.Instant | None, Schedule | None]:
-    """When a line happens: at an instant, or by a schedule; neither if a problem was told."""
+    """Return when a line happens: at an instant, or by a schedule; neither if a problem was
+    told.
+    """
     at, every = (item.get(word) for word in _WHEN)
     if at is not None and every is not None:
         problems.append(

@@ -75,7 +75,7 @@ def read_asked(tree: Node, problems: list[Problem]) -> Asked:
 def read_replications(
     node: Node | None, problems: list[Problem]
 ) -> Replications | None:
-    """None if the scenario does not say."""
+    """Return how many replications are to be run; None if the scenario does not say."""
     if node is None or node.value is None:
         return None
     if isinstance(node.value, str):

@@ -115,7 +115,7 @@ def from_text(parse: Callable[[str], T], value: Any, *inside: str) -> T:
 
 
 def _shape(value: Any) -> str:
-    """Return what a value is that is no text."""
+    """Return the type, in words, of a value that is not a text."""
     if isinstance(value, list):
         return "a list"
     return "a mapping" if isinstance(value, Mapping) else "nothing"

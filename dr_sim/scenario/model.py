@@ -537,7 +537,7 @@ class Scenario:
     manager_restart_us: (
         int  # a crashed recovery manager is back after so long
     )
-    danger_us: int  # true exposure above this is danger that someone must be told of
+    danger_us: int  # true exposure above this is a danger of which somebody must be notified
     danger_grace_us: int
     # so is an outage_if_now above this; None: above what the SLA allows
     danger_outage_us: int | None = None
@@ -584,17 +584,17 @@ class Scenario:
 
     @property
     def has_stores(self) -> bool:
-        """Does any place keep backup files without replaying them?"""
+        """Return whether any place keeps backup files without replaying them."""
         return any(spec.store is not None for spec in self.standbys)
 
     @property
     def brings_back(self) -> bool:
-        """May what was lost come back later?"""
+        """Return whether what was lost may come back later."""
         return any(event.kind.brings_back for event in self.events)
 
     @property
     def goes_back(self) -> bool:
-        """May somebody order to restore a database as of an earlier instant?"""
+        """Return whether somebody may order to restore a database as of an earlier instant."""
         lines = [(event.kind, event.params) for event in self.events]
         lines += [(fault.kind, fault.params) for fault in self.faults]
         return any(kind.goes_back(params) for kind, params in lines)

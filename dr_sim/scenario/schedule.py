@@ -1,5 +1,5 @@
-"""When jobs start: instants computed from their number, never accumulated, in UTC or by a named
-zone's clock.
+"""The instants at which jobs start, instants computed from their number, never accumulated, in UTC
+or by a named zone's clock.
 
 A job on the calendar runs once at each of its times on each of its local days. A local time that
 the clock skips in spring counts as the instant the clock would have shown it without the change;
@@ -57,7 +57,7 @@ def next_start(
 
 
 def _is_due(schedule: Schedule, day: date) -> bool:
-    """Whether a job of that schedule starts on that local day."""
+    """Return whether a job of that schedule starts on that local day."""
     if schedule.kind == "daily":
         return True
     if schedule.kind == "weekly":
@@ -80,7 +80,7 @@ def _is_due(schedule: Schedule, day: date) -> bool:
 def _instants(
     schedule: Schedule, day: date, zone: ZoneInfo
 ) -> Iterator[int]:
-    """Its starts on one local day, in microseconds since 1970 UTC."""
+    """Return its starts on one local day, in microseconds since 1970 UTC."""
     for at_us in schedule.times_us:
         minutes, rest_us = divmod(at_us, 60_000_000)
         clock = time(*divmod(minutes, 60), *divmod(rest_us, 1_000_000))
@@ -91,17 +91,17 @@ def _instants(
 
 # ---- how far apart starts are, but for changes of the clock
 def longest_gap_us(schedule: Schedule) -> int:
-    """How long one start waits for the next at the most; 0: there are none."""
+    """Return how long one start waits for the next at the most; 0: there are none."""
     return max(_gaps_us(schedule), default=0)
 
 
 def shortest_gap_us(schedule: Schedule) -> int:
-    """How long one start waits for the next at the least; 0: there are none."""
+    """Return how long one start waits for the next at the least; 0: there are none."""
     return min(_gaps_us(schedule), default=0)
 
 
 def mean_gap_us(schedule: Schedule) -> int:
-    """How long one start waits for the next on average; 0: there are none."""
+    """Return how long one start waits for the next on average; 0: there are none."""
     if schedule.kind == "none":
         return 0
     if schedule.kind == "every":

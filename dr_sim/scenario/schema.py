@@ -415,7 +415,7 @@ class MonitorKeys(Section):
 
 class DangerKeys(Section):
     above: Duration = about(
-        "true exposure above this is danger that someone must be told of"
+        "true exposure above this is a danger of which somebody must be notified"
     )
     outage_above: DurationOrNone = about(
         "so is an outage, should the site be lost now, above this; none: above the "

@@ -1,4 +1,4 @@
-"""From files and `--set` to one complete tree: extends, overrides, other words for keys,
+"""One complete tree, made from files and `--set`: extends, overrides, other words for keys,
 defaults.
 """
 
@@ -52,7 +52,7 @@ def read_tree(
         name = os.path.splitext(os.path.basename(path))[0]
     else:
         plain, name = given_tree(path, problems), given.NAME
-        # what is no text, number, list or mapping is told alone: the rest follows from it
+        # a value of another type is reported alone: the other problems follow from it
         tree = (
             None
             if problems
@@ -356,7 +356,7 @@ def _derive(
 
 
 def first_of(node: Node | None) -> str | None:
-    """The first text of a list, None if it cannot be told."""
+    """Return the first text of a list, None if it cannot be known."""
     if (
         node is not None
         and isinstance(node.value, list)

@@ -100,7 +100,7 @@ def _whole(
 
 
 def told_once(problems: list[Problem]) -> list[Problem]:
-    """Leave out what is told of a copy where the section that it shares tells it already."""
+    """Leave out a problem of a copy where the section that it shares has it already."""
     elsewhere = {
         (p.file, p.line, p.column)
         for p in problems
@@ -192,7 +192,7 @@ def copy_names(scenario: Scenario) -> list[str]:
 
 
 def first_places(scenario: Scenario) -> tuple[str, ...]:
-    """Where the standbys are when the run begins, the preferred one first."""
+    """Return where the standbys are when the run begins, the preferred one first."""
     return tuple(copy_names(scenario)) or (FIRST_SECONDARY,)
 
 

@@ -120,7 +120,7 @@ class Node:
 
 
 def fits(path: Path, pattern: Path) -> bool:
-    """Is it that key path, in which '*' is any key?"""
+    """Return whether it is that key path, in which '*' is any key."""
     return len(path) == len(pattern) and all(
         p in ("*", step) for p, step in zip(pattern, path, strict=True)
     )
@@ -304,7 +304,7 @@ class _Composer:
         self.count += 1
         refusal = self.refusal(yaml_node, depth)
         if refusal:
-            if self.count <= MAX_NODES + 1:  # a bomb is told of once
+            if self.count <= MAX_NODES + 1:  # a bomb is reported once
                 self.problems.append(node.problem(refusal))
             return node
         if str(yaml_node.tag) not in _PLAIN_TAGS:
@@ -431,7 +431,7 @@ _THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\D.*)?")
 
 
 def _goes_on(last: Node, key: ScalarNode, value: Any) -> bool:
-    """Is it no key but the rest of a number, as in {size: 1,5 GB}?"""
+    """Return whether it is no key but the rest of a number, as in {size: 1,5 GB}."""
     number = (
         isinstance(last.value, str)
         and last.value[-1:].isdecimal()

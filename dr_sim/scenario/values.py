@@ -41,7 +41,7 @@ def _zone(text: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether a database, a machine or an operator can be called so."""
+    """Return whether a database, a machine or an operator can be called so."""
     return (
         bool(text.strip())
         and len(text) <= LONGEST_NAME

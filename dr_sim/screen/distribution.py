@@ -251,7 +251,7 @@ def _alerts(found: Distribution) -> Iterator[str]:
 def comparison(
     found: Comparison, a: str, b: str, *, everything: bool = False
 ) -> str:
-    """Which of the two is better in what: a headline, both verdicts, then every measure that
+    """Return which of the two is better in what: a headline, both verdicts, then every measure that
     differs, the largest difference first.
     """
     n, scenario = found.a.n, found.a.scenario
@@ -360,7 +360,9 @@ def headline(found: Comparison) -> str:
 
 
 def _stands_for(d: PairedDifference, measure: str) -> bool:
-    """Whether it is that measure of the whole service (exposure: to the loss of the site)."""
+    """Return whether it is that measure of the whole service (exposure: to the loss of the
+    site).
+    """
     whole = d.measure == measure and not d.database and not d.tenant
     return whole and (
         not measure.startswith("exposure") or d.failure_class == "site"

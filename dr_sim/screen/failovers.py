@@ -229,8 +229,8 @@ def headed(f: FailoverSummary, scenario: Scenario) -> str:
 
 
 def met_no_danger(summary: Summary, f: FailoverSummary) -> str:
-    """Return what is said of a failure that met no lasting danger, and what else was not told or
-    did not end.
+    """Return the words on a failure before which no lasting danger was there, and what else was not
+    reported or did not end.
     """
     found = _told_of_earlier(summary, f)
     at_other_times = summary.alerts.missed
@@ -268,7 +268,7 @@ def _told_of_earlier(summary: Summary, f: FailoverSummary) -> str:
 
 
 def _new_secondary(f: FailoverSummary, scenario: Scenario) -> str:
-    """How a failover's new recovery network came to be."""
+    """Return how a failover's new recovery network came to be."""
     stores = [spec.name for spec in scenario.standbys if spec.store]
     if f.new_primary in stores:
         return "nothing stands behind it"

@@ -97,7 +97,7 @@ def _in_cell(what: str, began: float) -> Iterator[Callable[[float], None]]:
 def part_of(
     progress: Callable[[float], None] | None, begins: float, ends: float
 ) -> Callable[[float], None] | None:
-    """The progress of one stretch of a bar: what is told 0 to 1 moves it from begins to ends."""
+    """The progress of one stretch of a bar: a value from 0 to 1 moves it from begins to ends."""
     if progress is None:
         return None
 

@@ -50,7 +50,7 @@ ALERT_WORDS = {
     2: "no new transaction logs",
     3: "errors while restoring",
 }
-MANY_TOLD = 3  # failures after the first of which it is said whether anyone was told
+MANY_TOLD = 3  # failures after the first, of which it is said whether anybody was notified
 _COLOURS = {
     "PASS": "\x1b[1;32m",
     "FAIL": "\x1b[1;31m",
@@ -119,7 +119,7 @@ def screen(
 
 
 def in_colour() -> bool:
-    """Whether a terminal reads what is printed, and one that knows colours."""
+    """Return whether a terminal reads what is printed, and one that knows colours."""
     return sys.stdout.isatty() and os.environ.get("TERM") not in (
         "dumb",
         "unknown",
@@ -167,7 +167,7 @@ def _violations(summary: Summary, scenario: Scenario) -> list[str]:
 
 
 def _silent(summary: Summary, scenario: Scenario) -> list[str]:
-    """Recoveries that called themselves a success, and were none: nobody is told of these but
+    """Return the lines on recoveries that reported success and had none: nobody hears of these but
     here.
     """
     out = []
@@ -255,7 +255,9 @@ def _told(summary: Summary, scenario: Scenario) -> list[str]:
 def _told_before(
     summary: Summary, f: FailoverSummary, scenario: Scenario
 ) -> str:
-    """Return whether anyone had been told of the danger that a failure met; in one line or two."""
+    """Return whether anyone had been notified of the danger that was there when the failure
+    happened; in one line or two.
+    """
     told = f.told
     if told.answer == "no danger":
         return met_no_danger(summary, f)

@@ -1,4 +1,4 @@
-"""Where a machine's state is kept: one port, in memory, in a folder or in an SQLite file."""
+"""The stores of a machine's state: one port, in memory, in a folder or in an SQLite file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""When drawn faults happen: evenly, or more often within change windows, at the same mean rate.
+"""The instants at which drawn faults happen, evenly, or more often within change windows, at the
+same mean rate.
 
 A Poisson process of another intensity is an even one on a clock that runs at that intensity. Within
 the windows the clock runs so fast that the wanted part of all occurrences falls there, outside so

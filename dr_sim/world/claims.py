@@ -4,7 +4,7 @@ standbys is written down, as in etcd or a witness share.
 It is reached by every standby that is there, in no time, whatever befalls the links. The first that
 claims has it, and asks for it again at will. It lets go by itself, or loses it: if its recovery
 manager is dead for the length of the lease, and nothing has been brought online there. Then
-everybody who was refused is told.
+everybody who was refused is notified.
 
 What each copy offers is written down there, too, for as long as its manager lives, or is dead for
 less than the lease. Whoever has an offer there hears of each new one, and how many of those who
@@ -96,7 +96,7 @@ class Claims:
             )
 
     def lives(self, place: str) -> None:
-        """It is up, or up again."""
+        """Note that it is up, or up again."""
         self._dead_since_us[place] = None
         if self.holder == place and self._expiry is not None:
             self._expiry.cancel()

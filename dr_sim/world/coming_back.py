@@ -40,7 +40,7 @@ class ComingBack:
         self._pair = pair
         self.closed: set[int] = set()
         self._starting: set[int] = set()
-        # told when databases take writes again
+        # called when databases take writes again
         self.opened_hook: Callable[[], None] = lambda: None
         pair.link.on_change.append(self._lead_looks)
         pair.promotion.reach.on_phase = self._lead_looks

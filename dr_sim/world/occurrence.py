@@ -76,7 +76,7 @@ class Occurrence:
 
     @property
     def context(self) -> Context:
-        """Where it is recorded, and what it is done to."""
+        """Return the context in which it is recorded, and to which it is done."""
         return self.world.shared if self.of_all else self.world.context
 
     def law(self, law: Law, purpose: str) -> int:

@@ -116,9 +116,9 @@ class Pair:
         self.before: Pair | None = None
         # by earlier pairs, where there are any
         self.left_behind: LeftBehind | None = None
-        # who is told that the primary's site is lost
+        # called when the primary's site is lost
         self.site_lost_hook: Callable[[], None] = lambda: None
-        # who is told that what was lost is back: Back (world/coming_back.py)
+        # called when what was lost is back: Back (world/coming_back.py)
         self.back_hook: Back = lambda event, what, site, machines: None
         self.is_on: Callable[[], bool] = lambda: True
         self.on_offer: list[Callable[[BackupFile], bool]] = []

@@ -290,7 +290,7 @@ class Primary:
                 )
 
     def go_on(self, db: PrimaryDatabase) -> None:
-        """It is back, and takes writes again."""
+        """Let it take writes again: it is back."""
         db.writes_until_us = None
         db.committed_us = self.context.now_us
         self.log_space.changed(db)

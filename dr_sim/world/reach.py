@@ -55,7 +55,7 @@ class Reach:
         self.on = False  # a failover is
         self.on_phase: Callable[[], None] = lambda: (
             None
-        )  # told of each phase
+        )  # called at each phase
         self._cut = (
             False  # the path was down at some time since the failover began
         )

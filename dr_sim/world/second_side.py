@@ -1,4 +1,5 @@
-"""Which place stands behind a new primary: the old one, a site that is back, or a new one.
+"""The choice of the second side behind a new primary: the old one, a site that is back, or a new
+one.
 
 Theory of operation. After a failover the old primary's place is the second side if its site is
 there: at once if it stands by, stopped and whole, else `after_failover.new_secondary` later (a new

@@ -87,8 +87,8 @@ def heirs_of(pair: Pair) -> dict[str, Heir]:
 def copies_at(
     pair: Pair, heirs: Mapping[str, Heir]
 ) -> dict[str, RestoreState]:
-    """By name, the databases of a lost primary that is back, which stand where these begin: they
-    can follow without a new seed.
+    """Return, by name, the databases of a lost primary that is back, which stand where these begin:
+    they can follow without a new seed.
     """
     found: dict[str, RestoreState] = {}
     for db in pair.primary.databases:

@@ -48,7 +48,7 @@ class Users:
         self._ended = False  # another failover serves the users
         # when 99 % have arrived at the new primary, once that is under way
         self._arrived_us: int | None = None
-        # told when 99 % of all are served again
+        # called when 99 % of all are served again
         self.again_hook: Callable[[], None] = lambda: None
         context.note("truth.served", -1, ALL_PPM, ALL_PPM)
 

@@ -125,8 +125,8 @@ class World:
     def run(
         self, progress: Callable[[float], None] | None = None
     ) -> Journal:
-        """From instant 0 to the scenario's end. progress is told the part that is done, 0 to 1, now
-        and then.
+        """Run from instant 0 to the scenario's end. progress is called with the part that is done,
+        0 to 1, now and then.
         """
         self.pair.start(self._happenings.start)
         for pair in self.pair.together[1:]:

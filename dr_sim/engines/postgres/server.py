@@ -46,7 +46,7 @@ FULL = "full"
 POLL_S = 0.0005
 
 SETTINGS = {
-    # the first, so that what is wrong with the others is told in this form too
+    # the first, so that what is wrong with the others is reported in this form too
     "log_line_prefix": "%p %e ",
     "listen_addresses": "",
     "unix_socket_directories": "..",
@@ -263,7 +263,9 @@ class PostgresServer:
                 os.kill(self.startup_pid, signal.SIGHUP)
 
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
-        """By default at once, as a power failure would: what it has flushed is in its files."""
+        """Stop it. By default that happens at once, as in a power failure: what it has flushed is
+        in its files.
+        """
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -292,7 +294,7 @@ class PostgresServer:
             return _LINE.findall(file.read().decode(errors="replace"))
 
     def last_words(self) -> EngineError:
-        """Why a server that fell is gone, by its log."""
+        """Return why a server that fell is gone, by its log."""
         return self._reason() or server_error(
             CRASH_SHUTDOWN,
             "the server is gone and its log does not say why",
@@ -319,8 +321,8 @@ class PostgresServer:
         return server_error(*found[0]) if found else None
 
     def _ended_from_outside(self, code: int) -> str:
-        """How it was ended by somebody else, after 'the server'; '' if it fell by itself. code: as
-        of subprocess.
+        """Return how it was ended by somebody else, after 'the server'; '' if it fell by itself.
+        code: as of subprocess.
         """
         if sent(code):
             return sent(code)
@@ -337,7 +339,9 @@ class PostgresServer:
         return ""
 
     def _told_to_stop(self) -> str:
-        """By somebody else, since it was started."""
+        """Return that somebody else has stopped the server since it was started; '' if nobody
+        has.
+        """
         orders = [
             words
             for _, _, _, words in self._lines(self._started)

@@ -134,7 +134,7 @@ def _conserved_parts(
 
 
 def _legs(whole: Whole) -> list[LegSummary]:
-    """Which site is the primary and which the secondary, from when to when, and since when
+    """Return which site is the primary and which the secondary, from when to when, and since when
     unprotected until when.
     """
     spans = unprotected_spans(whole)
@@ -219,8 +219,8 @@ def _backlog(whole: Whole) -> BacklogSummary:
 
 
 def _happened(whole: Whole) -> dict[str, int]:
-    """How often each kind of event and fault happened, scripted or drawn, in each leg until the
-    next begins; what goes on in the next has happened once.
+    """Return how often each kind of event and fault happened, scripted or drawn, in each leg until
+    the next begins; what goes on in the next has happened once.
     """
     found: Counter[str] = Counter()
     seen: set[tuple[object, ...]] = (
@@ -292,7 +292,7 @@ def _of_these(
 
 
 def _link(whole: Whole) -> LinkSummary:
-    """While there was a primary to send from; all links together."""
+    """Return the traffic of all links while there was a primary to send from."""
     uses = [
         link_use(t, leg.scenario, service_up_until_us(t, leg.scenario))
         for leg, t in whole.every

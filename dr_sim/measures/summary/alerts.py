@@ -1,5 +1,5 @@
-"""Alerts and dangers in a summary: every one, and how well people were told, of all databases, of
-each, of tenants.
+"""Alerts and dangers in a summary: every one, and how well people were notified, of all databases,
+of each, of tenants.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def qualities_of(whole: Whole) -> list[AlertQuality]:
 
 
 def _due_from_us(whole: Whole, leg: Leg, t: Tables, database: int) -> int:
-    """From when on a danger at that standby is to be told. One that is being seeded, while another
-    one stands behind the primary, is not counted on yet.
+    """Return from when on a danger at that standby must be reported. One that is being seeded,
+    while another one stands behind the primary, is not counted on yet.
     """
     name = leg.scenario.databases[database].name
     standing = [

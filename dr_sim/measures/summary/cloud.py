@@ -23,7 +23,7 @@ from dr_sim.scenario.model import Scenario
 
 
 def cloud_summary(whole: Whole) -> CloudSummary | None:
-    """None where there is no cloud manager."""
+    """Return the measures of the cloud manager; None where there is none."""
     scenario = whole.scenario
     if scenario.cloud is None:
         return None
@@ -88,7 +88,7 @@ def _api(t: Tables, scenario: Scenario) -> ApiSummary:
 
 
 def _upgrades(t: Tables, scenario: Scenario) -> list[tuple[int, int]]:
-    """When the manager was being upgraded."""
+    """Return when the manager was being upgraded."""
     found, since = [], None
     for r in t.rows("truth.cloud_upgrade"):
         if r.values["begins"]:

@@ -1,5 +1,5 @@
-"""Failovers in a summary: what each cost, why, by whose word, and whether anyone had been told of
-the danger it met.
+"""Failovers in a summary: what each cost, why, who ordered it, and whether anyone had been notified
+of the danger it met.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ FIRST, SECOND = "primary", "second side"
 def failovers_summary(
     whole: Whole, qualities: Sequence[AlertQuality]
 ) -> list[FailoverSummary]:
-    """Those of all legs, numbered through."""
+    """Return those of all legs, numbered throughout."""
     found: list[FailoverSummary] = []
     for (leg, t), quality in zip(whole.every, qualities, strict=True):
         if leg not in whole.legs:
@@ -275,7 +275,7 @@ they judge.
 def _limit_ended_the_wait(
     t: Tables, f: FailoverOutcome
 ) -> EndedWait | None:
-    """Where the drain limit decided what was lost: the instant, and how many files of databases
+    """Say where the drain limit decided what was lost: the instant, and how many files of databases
     that were then brought online without them were still on their way, and hold what those lack.
     None where nothing that was left behind could have come, or it would have brought nothing.
     """
@@ -320,7 +320,7 @@ def _limit_ended_the_wait(
 
 
 def _not_online(t: Tables, scenario: Scenario, f: FailoverOutcome) -> str:
-    """Why users are not served again though databases were promoted: others could not be."""
+    """Return why users are not served again though databases were promoted: others could not be."""
     left = [loss.database for loss in f.losses if loss.promoted_us is None]
     if f.outage_us is not None or f.promoted_us is None or not left:
         return ""
@@ -383,7 +383,7 @@ def _ledger(ledger: Ledger) -> LedgerSummary:
 def _told(
     causes: Causes, f: FailoverOutcome, quality: AlertQuality
 ) -> ToldSummary:
-    """Whether anyone had been told, before the failure, of the danger that it met."""
+    """Return whether anyone had been notified, before the failure, of the danger that was there."""
     if f.by_itself:  # the danger goes on beyond it
         at_failure = [
             e

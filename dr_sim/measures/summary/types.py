@@ -132,7 +132,7 @@ class WaysOpenSummary:
 # ---- alerts
 @dataclass(slots=True, kw_only=True)
 class AlertScore:
-    """How well people were told."""
+    """How well people were notified."""
 
     raised: int
     due: int
@@ -159,7 +159,7 @@ class AlertSummary:
 
 @dataclass(slots=True)
 class EpisodeSummary:
-    """One danger that lasted. alert: the number of the one that told of it."""
+    """One danger that lasted. alert: the number of the alert that reported it."""
 
     database: str
     onset_us: int

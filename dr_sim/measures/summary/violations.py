@@ -27,7 +27,9 @@ def conserved_in(whole: Whole) -> list[list[Conservation]]:
 def laws_broken(
     whole: Whole, conserved: list[list[Conservation]]
 ) -> list[ViolationSummary]:
-    """List what breaks a law of the record, whoever is told of it. conserved: of conserved_in."""
+    """List what breaks a law of the record, whether or not anybody was notified. conserved: of
+    conserved_in.
+    """
     return [
         *_not_conserved(whole, conserved),
         *_requirements_broken(whole),
@@ -105,7 +107,7 @@ def _cloud_invariants_broken(whole: Whole) -> list[ViolationSummary]:
 def never_told(
     whole: Whole, qualities: Sequence[AlertQuality]
 ) -> list[ViolationSummary]:
-    """List the lasting dangers that nobody was told of in time."""
+    """List the lasting dangers of which nobody was notified in time."""
     out = []
     for (leg, t), quality in zip(whole.every, qualities, strict=True):
         for each in not_told(t, leg.scenario, quality.whole_run):

@@ -64,7 +64,7 @@ def levels_are_right(story: Story) -> Iterator[Breach]:
 
 
 def _could_have_begun(story: Story, time_us: int) -> int:
-    """Return when a danger first told then may have been noted: a crash may have fallen between
+    """Return when a danger first reported then may have been noted: a crash may have fallen between
     the note and the telling.
     """
     recent = [
@@ -76,7 +76,7 @@ def _could_have_begun(story: Story, time_us: int) -> int:
 
 
 def _goes_on(story: Story, before: Row, row: Row) -> bool:
-    """Return whether the same danger has lasted from one alert to the next: told again in time,
+    """Return whether the same danger has lasted from one alert to the next: reported again in time,
     and nothing came between that could have ended it.
     """
     if row.time_us - before.time_us > story.retry_us + SLACK_US:

@@ -41,7 +41,9 @@ def alerts_of_databases(story: Story) -> Iterator[tuple[Row, int]]:
 def last_header(
     story: Story, database: int, name: int, seq: int
 ) -> tuple[int, int] | None:
-    """Return when the backup of that name began and was finished, as its header told last."""
+    """Return when the backup of that name began and was finished, by the header that was reported
+    last.
+    """
     rows = story.of("seen.Validated", database)
     before = int(np.searchsorted(rows["seq"], seq))
     found = np.flatnonzero(rows["name"][:before] == name)

@@ -27,7 +27,9 @@ from dr_sim.record.journal import Row
 
 
 def tails_are_asked_for(story: Story) -> Iterator[Breach]:
-    """Whether the old primary's log can be read is known only by trying: its tail is asked for."""
+    """Return whether the old primary's log can be read is known only by trying: its tail is asked
+    for.
+    """
     for attempt in attempts(story):
         asked = {
             row.entity for row in rows_in(story, attempt, "seen.TakeTail")

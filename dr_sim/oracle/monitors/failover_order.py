@@ -84,7 +84,7 @@ def stopped_before_emptied(story: Story) -> Iterator[Breach]:
 
 
 def fenced_until_confirmed(story: Story) -> Iterator[Breach]:
-    """A fence that failed is told, and asked for again until it is confirmed (R16)."""
+    """A fence that failed is reported, and asked for again until it is confirmed (R16)."""
     spec = story.scenario.failover
     longest_us = (
         max(story.retry_us, spec.silent_for_us)
@@ -215,7 +215,7 @@ def users_come_last(story: Story) -> Iterator[Breach]:
 
 # ---- R16, and the end
 def two_primaries_are_told(story: Story) -> Iterator[Breach]:
-    """An old primary that was not stopped and is heard again is told at once (event 13)."""
+    """An old primary that was not stopped and is heard again is reported at once (event 13)."""
     for attempt in attempts(story):
         confirmed = [
             r.seq

@@ -144,8 +144,8 @@ class _Shelf:
 
 
 def deletes_take_nothing_needed(story: Story) -> Iterator[Breach]:
-    """After every delete what was restorable and young is restorable still; incrementals keep
-    their base, and the newest fulls stay by count (R18).
+    """Check that after every delete what was restorable and young is restorable still; incrementals
+    keep their base, and the newest fulls stay by count (R18).
     """
     for database in story.databases:
         deletes = story.of("seen.Delete", database)

@@ -39,8 +39,8 @@ PASSING = (
 
 
 def silent_at(story: Story, seq: int) -> dict[str, int]:
-    """Return the machines that the logic was told are silent, and when each was last seen, as of a
-    row.
+    """Return the machines that were reported to the logic as silent, and when each was last seen,
+    as of a row.
     """
     silent: dict[str, int] = {}
     for row in story.rows(

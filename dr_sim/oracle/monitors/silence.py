@@ -1,5 +1,5 @@
-"""Silence of the backups (R9): no log within the window is told, again at every retry, and looked
-into at the primary.
+"""Silence of the backups (R9): no log within the window is reported, again at every retry, and
+looked into at the primary.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def silence_is_told(story: Story) -> Iterator[Breach]:
 
 
 def _told(story: Story) -> dict[int, list[int]]:
-    """When event 2 was raised about each database, in ascending order."""
+    """Return when event 2 was raised about each database, in ascending order."""
     told: dict[int, list[int]] = {}
     for row in story.rows("seen.RaiseAlert"):
         if row.values["event_id"] == NO_NEW_LOGS:
@@ -63,7 +63,7 @@ def _told(story: Story) -> dict[int, list[int]]:
 
 
 def _any_in(times_us: list[int], from_us: int, until_us: int) -> bool:
-    """Whether one of the times, which ascend, lies between the two."""
+    """Return whether one of the times, which ascend, lies between the two."""
     place = bisect_left(times_us, from_us)
     return place < len(times_us) and times_us[place] <= until_us
 
@@ -75,7 +75,7 @@ def _row_at(story: Story, database: int, time_us: int) -> int:
 
 
 def silence_is_looked_into(story: Story) -> Iterator[Breach]:
-    """Whoever is told that no logs come has looked at the jobs of the primary, or is about to."""
+    """Whoever reports that no logs come has looked at the jobs of the primary, or is about to."""
     for row in story.rows("seen.RaiseAlert"):
         database = story.database(row.values["database"])
         if row.values["event_id"] != NO_NEW_LOGS or database < 0:

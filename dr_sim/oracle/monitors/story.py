@@ -232,8 +232,8 @@ class Story:
         return longest_gap_us(self.scenario.databases[database].log)
 
     def window_us(self, database: int) -> int:
-        """Return for how long no log may land before that must be told (R9): a window shorter than
-        the schedule counts from when a log was due.
+        """Return for how long no log may land before that must be reported (R9): a window shorter
+        than the schedule counts from when a log was due.
         """
         window_us, interval_us = (
             self.scenario.replay.window_us,
@@ -247,7 +247,7 @@ class Story:
 
     @property
     def patience_us(self) -> int:
-        """How long a log may wait on purpose, and until the retry after that."""
+        """Return how long a log may wait on purpose, and until the retry after that."""
         replay = self.scenario.replay
         return (
             replay.delay_us + replay.every_us + replay.retry_us + SLACK_US

@@ -1,4 +1,4 @@
-"""Monitors of telling: whatever is in trouble is told (R8, R12), nothing else is (R10)."""
+"""Monitors of alerts: whatever is in trouble is reported (R8, R12), nothing else is (R10)."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from dr_sim.oracle.monitors.story import (
 from dr_sim.record.journal import Row
 
 
-# ---- R8 and R12: whatever is in trouble is told
+# ---- R8 and R12: whatever is in trouble is reported
 def trouble_is_told(story: Story) -> Iterator[Breach]:
-    """A log that is damaged, refused or missing for longer than the age limit is told of."""
+    """A log that is damaged, refused or missing for longer than the age limit is reported."""
     for database in story.databases:
         yield from _bad_fulls(story, database)
         if story.log_interval_us(database):
@@ -68,7 +68,7 @@ def _bad_logs(story: Story, database: int) -> Iterator[Breach]:
 
 
 def _bad_fulls(story: Story, database: int) -> Iterator[Breach]:
-    """A full or an incremental that no copy makes whole is told of (R12): event 4, which is not
+    """A full or an incremental that no copy makes whole is reported (R12): event 4, which is not
     due while another copy of it is really on its way.
     """
     replay = story.scenario.replay
@@ -140,8 +140,8 @@ def _ways(story: Story, row: Row) -> Iterator[tuple[int, int]]:
 
 
 def _limit_us(story: Story, row: Row, database: int) -> int | None:
-    """Return when a log in trouble is to be told of: at the age limit since it was finished, by
-    the clocks that the logic has, and a retry.
+    """Return when a log in trouble must be reported: at the age limit since it was finished, by the
+    clocks that the logic has, and a retry.
     """
     landed = story.of("seen.Landed", database)
     before = int(np.searchsorted(landed["seq"], row.seq))

@@ -189,7 +189,7 @@ class CloudLives:
             )
 
     def looked(self) -> None:
-        """It is up, and has seen what is there: it is told what waits."""
+        """Give it the events that wait: it is up, and has seen what is there."""
         waiting, self._waiting = self._waiting, []
         for tell in waiting:
             tell()

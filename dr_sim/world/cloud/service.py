@@ -255,7 +255,7 @@ class CloudWorld:
         return CloudManager(self._config, incarnation, stored)
 
     def newer_version(self) -> None:
-        """From its next life on the manager is of a newer version."""
+        """Make the manager one of a newer version from its next life on."""
         self._config = replace(
             self._config, version=self._config.version + 1
         )
@@ -358,12 +358,12 @@ class CloudWorld:
         )
 
     def do_for_older(self, command: Command, incarnation: int) -> None:
-        """Carry out what an older manager commands: agents are told whose command it is."""
+        """Carry out what an older manager commands: agents know whose command it is."""
         if command.__class__ in _TO_AGENTS:
             self._send(command, incarnation)
 
     def reaches(self, site: str) -> bool:
-        """Whether messages between the manager and the agents of a site get through now."""
+        """Return whether messages between the manager and the agents of a site get through now."""
         if site in self._cut:
             return False
         return self._is_apart or self.sites.connected(site)
@@ -608,7 +608,7 @@ class CloudWorld:
 
     @property
     def _may_skip(self) -> bool:
-        """Whether the second side may be left without a change."""
+        """Return whether the second side may be left without a change."""
         mirror = self.spec.mirror
         return mirror.on_failure == "skip" and mirror.mode == "jobs"
 

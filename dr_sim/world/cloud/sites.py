@@ -1,4 +1,4 @@
-"""Which site is active and which is second, for the cloud manager, and how that changes.
+"""The active and the second site for the cloud manager, and how that changes.
 
 Theory of operation. A failover waits until the site that it goes to is configured, at most until a
 limit; what is left is brought in afterwards. Then there is no second side, until a new one is in
@@ -41,7 +41,7 @@ class CloudSites:
             ""  # where a failover goes that the manager has not ended yet
         )
         self._waits: Callable[[int], None] | None = None  # who waits for it
-        self._next = ""  # a second site that is in place, of which the manager is to be told
+        self._next = ""  # a second site that is in place, of which the manager is to be notified
         self._limit: Entry | None = None
         self._since_us = -1  # when the roles last changed; -1: never
 
@@ -158,8 +158,8 @@ class CloudSites:
         self.primary, self.link = primary, link
 
     def stands(self, active: str, site: str) -> None:
-        """A second site is in place behind that active one: the manager is told of it when it has
-        ended the failover there.
+        """Take up a second site that is in place behind that active one: the manager hears of it
+        when it has ended the failover there.
         """
         self._world.catch_up()
         self._next = site
@@ -168,7 +168,7 @@ class CloudSites:
         self._context.catch_up()
 
     def _stands(self) -> None:
-        """The manager is told of it, and what is there is compared with the active side."""
+        """Report it to the manager, and compare what is there with the active side."""
         world, site = self._world, self._next
         self._next = ""
         if self._goes_to:
