@@ -25,7 +25,11 @@ from typing import TYPE_CHECKING, Any
 from dr_sim.experiments import input_checks
 from dr_sim.experiments.comparison import Comparison
 from dr_sim.experiments.distribution import Distribution
-from dr_sim.experiments.input_checks import ScenarioInput
+from dr_sim.experiments.given_scenarios import (
+    ScenarioInput,
+    a_scenario,
+    named_scenarios,
+)
 from dr_sim.experiments.replicate import Course, Progress, play_all
 from dr_sim.experiments.sample import Sample, from_summary, replication
 from dr_sim.experiments.store import BatchStore
@@ -148,7 +152,7 @@ def run(
     number: which replication; engine: the engine in place of its own; steps: every fast path is
     off, which is slower and gives the same records.
     """
-    scenario = input_checks.a_scenario(scenario)
+    scenario = a_scenario(scenario)
     input_checks.whole("number", number, 0)
     input_checks.engine_named(engine)
     of = _stepped(
@@ -189,7 +193,7 @@ def replicate(  # noqa: PLR0913, users name what they set
     folder: keeps finished batches, so that the same call goes on where it was interrupted; steps:
     as of run.
     """
-    scenario = _stepped(input_checks.a_scenario(scenario), steps)
+    scenario = _stepped(a_scenario(scenario), steps)
     of = scenario if seed is None else replace(scenario, seed=seed)
     plan = plan_of(of, n)
     course = Course(
@@ -218,7 +222,7 @@ def compare(  # noqa: PLR0913, users name what they set
     the larger number that they ask for; steps: as of run.
     """
     input_checks.whole("n", n)
-    given = [input_checks.a_scenario(one) for one in (a, b)]
+    given = [a_scenario(one) for one in (a, b)]
     seed = given[0].seed if seed is None else seed
     both = [replace(_stepped(of, steps), seed=seed) for of in given]
     courses = [Course(of) for of in both]
@@ -293,7 +297,7 @@ def side_by_side(  # noqa: PLR0913, users name what they set
     the first: a sweep whose one key is 'scenario'. n: by default the largest number that they ask
     for. ValueError if there are none.
     """
-    given = input_checks.named_scenarios(scenarios)
+    given = named_scenarios(scenarios)
     seed = next(iter(given.values())).seed if seed is None else seed
     points = [
         Point({"scenario": name}, replace(of, seed=seed))

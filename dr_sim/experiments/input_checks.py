@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dr_sim.engines.sides import ENGINES
-from dr_sim.loading.load import Source, load_scenario
 from dr_sim.record.kinds import KIND_ID
 from dr_sim.scenario.experiment import sweep_values
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario, Sweep
-
-ScenarioInput = Scenario | Source
-"""A scenario, the path of its file, or a mapping that holds what the file would."""
-
-
-def a_scenario(given: ScenarioInput) -> Scenario:
-    """Return the scenario; a file or a mapping is loaded. TypeError for anything else."""
-    if isinstance(given, Scenario):
-        return given
-    if isinstance(given, (str, os.PathLike, Mapping)):
-        return load_scenario(given)
-    raise TypeError(
-        f"takes a scenario, its file's path or a mapping, not {_short(given)}"
-    )
-
-
-def named_scenarios(
-    given: Mapping[str, ScenarioInput],
-) -> dict[str, Scenario]:
-    """Return scenarios by name. ValueError if there are none."""
-    if not isinstance(given, Mapping):
-        raise TypeError(
-            f"takes scenarios by name, as in {{'now': a, 'then': b}}, not {_short(given)}"
-        )
-    if not given:
-        raise ValueError("no scenarios to put side by side")
-    return {name: a_scenario(one) for name, one in given.items()}
 
 
 def whole(name: str, given: int | None, least: int = 1) -> None:
@@ -49,7 +20,7 @@ def whole(name: str, given: int | None, least: int = 1) -> None:
         or given < least
     ):
         raise ValueError(
-            f"{name} is a whole number from {least}, not {_short(given)}"
+            f"{name} is a whole number from {least}, not {shortened(given)}"
         )
 
 
@@ -58,7 +29,7 @@ def engine_named(given: str) -> None:
     if given and given not in ENGINES:
         raise ValueError(
             f"engine is {', '.join(repr(e) for e in ENGINES[:-1])} or {ENGINES[-1]!r}, "
-            f"not {_short(given)}"
+            f"not {shortened(given)}"
         )
 
 
@@ -94,7 +65,7 @@ def swept(vary: Mapping[str, Any]) -> tuple[Sweep, ...]:
     if not isinstance(vary, Mapping):
         raise TypeError(
             f"vary is a mapping, as in {{'link.bandwidth': '10..1000 Mbit/s, 9 log "
-            f"steps'}}, not {_short(vary)}"
+            f"steps'}}, not {shortened(vary)}"
         )
     found = tuple(
         Sweep(
@@ -114,11 +85,12 @@ def swept(vary: Mapping[str, Any]) -> tuple[Sweep, ...]:
 def _listed(key: str, values: Any) -> Sequence[Any]:
     if not isinstance(values, Sequence):
         raise TypeError(
-            f"{key} takes a range as a text, or a list of values, not {_short(values)}"
+            f"{key} takes a range as a text, or a list of values, not {shortened(values)}"
         )
     return values
 
 
-def _short(given: object) -> str:
+def shortened(given: object) -> str:
+    """Return a value as code shows it, or its type where that is long."""
     text = repr(given)
     return text if len(text) <= 60 else f"a {type(given).__name__}"
