@@ -221,7 +221,7 @@ def test_what_two_jobs_explain_is_no_delay(tmp_path: Path) -> None:
 def test_restores_before_their_backups_tell_no_delay() -> None:
     imported = made(restores([300 * n - 1000 for n in range(8)]))
     assert (
-        "clocks or time zones disagree, no delay is told" in imported.report
+        "clocks or time zones disagree, no delay is given" in imported.report
         and "delay:" not in imported.scenario
     )
 

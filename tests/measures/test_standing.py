@@ -67,7 +67,7 @@ def test_why_and_what_would_help(found: tuple[list[DatabaseStanding], Summary]) 
     scenario = load_scenario(SCENARIOS / "quickstart.yaml")
     why, helps = why_and_help(found[1], scenario)
     assert why.startswith("Why: most of the data loss of loud is log backups paused (event 1)")
-    assert "paused backup jobs are told sooner" in helps
+    assert "paused backup jobs are reported sooner" in helps
     assert "advise" not in helps, "it does not try that"
     assert remedy("nothing that is known", scenario) is None
 
