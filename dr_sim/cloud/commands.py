@@ -134,6 +134,25 @@ class SiteProvisioned(Command):
     by_hand: int
 
 
+@dataclass(slots=True)
+class CopyImage(Command):
+    """Copy an image from the active site's install point to that site's; once, as often as it is
+    said.
+    """
+
+    site: str
+    image: str
+
+
+@dataclass(slots=True)
+class ReadMachines(Command):
+    """Read which machines of a network there are at a site, and which images."""
+
+    network: str
+    site: str
+    number: int
+
+
 COMMANDS: tuple[type[Command], ...] = (
     Save,
     SaveAll,
@@ -151,4 +170,6 @@ COMMANDS: tuple[type[Command], ...] = (
     Notify,
     ReportDrift,
     SiteProvisioned,
+    CopyImage,
+    ReadMachines,
 )

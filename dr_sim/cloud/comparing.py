@@ -135,7 +135,8 @@ class SideComparison:
         return left
 
     def _changing(self) -> set[str]:
-        return self._book.changing(self._network, self._sites)
+        changing = self._book.changing(self._network, self._sites)
+        return changing.intersection(self._things)
 
     @property
     def is_to_be_repeated(self) -> bool:

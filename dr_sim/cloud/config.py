@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dr_sim.cloud.machine_config import MachinesConfig
 from dr_sim.cloud.words import MirrorMode, OnFailure
 
 
@@ -62,3 +63,4 @@ class CloudConfig:
     jobs: JobsConfig
     operations: tuple[str, ...]  # that a caller may ask for
     version: int = 1  # of the scripts: those of a newer manager are newer
+    machines: MachinesConfig | None = None

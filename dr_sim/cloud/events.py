@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dr_sim.cloud.words import WhyFailed, Word
+from dr_sim.cloud.words import ImageWord, WhyFailed, Word
 from dr_sim.machines import Alarm, Event, Observation
 
 
@@ -157,6 +157,45 @@ class SiteStands(Event):
     identifiers: str
 
 
+@dataclass(slots=True)
+class MachinesRead(Event):
+    """Answer to ReadMachines. machines: JSON, {"machines": [[name, "running" or another state,
+    physical machine, image, farm, role], ...], "images": [name, ...]}; '' if nobody answers.
+    """
+
+    network: str
+    site: str
+    number: int
+    machines: str
+
+
+@dataclass(slots=True)
+class MachinesSilent(Event):
+    """Virtual machines have not answered for a while. machines: JSON, a list of names."""
+
+    network: str
+    site: str
+    machines: str
+
+
+@dataclass(slots=True)
+class MachinesBack(Event):
+    """Virtual machines answer again. machines: JSON, a list of names."""
+
+    network: str
+    site: str
+    machines: str
+
+
+@dataclass(slots=True)
+class ImageSaid(Event):
+    """Answer to CopyImage: the image lies at the site's install point, or why not."""
+
+    site: str
+    image: str
+    word: ImageWord
+
+
 EVENTS: tuple[type[Event], ...] = (
     Alarm,
     Called,
@@ -169,4 +208,8 @@ EVENTS: tuple[type[Event], ...] = (
     MappingEdited,
     ProvisionAsked,
     SiteStands,
+    MachinesRead,
+    MachinesSilent,
+    MachinesBack,
+    ImageSaid,
 )

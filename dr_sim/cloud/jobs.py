@@ -91,6 +91,9 @@ _QUEUED, _STARTING, _CLEANING = (
     JobState.CLEANING,
 )
 _CHANGE, _JOB_DONE = JobKind.CHANGE, JobState.DONE
+_DEPLOY = (
+    JobKind.DEPLOY
+)  # it is tried once: then the machine goes elsewhere
 _DONE, _UNREACHABLE = Word.DONE, Word.UNREACHABLE
 _DONE_BEFORE = Word.DONE_BEFORE
 _START, _STARTED, _MADE = JobMove.START, JobMove.STARTED, JobMove.DONE
@@ -433,7 +436,8 @@ class JobBook:
             job.copies += 1
         if not free:
             job.tries += 1
-        if job.tries < self._config.attempts:
+        attempts = 1 if job.kind is _DEPLOY else self._config.attempts
+        if job.tries < attempts:
             self._again(job, out, at_once=wants_script)
             return
         out.commands.append(

@@ -17,6 +17,10 @@ from dr_sim.cloud.events import (
     CallsAlike,
     FoundAttempt,
     HandsDone,
+    ImageSaid,
+    MachinesBack,
+    MachinesRead,
+    MachinesSilent,
     MappingEdited,
     MirrorSwitched,
     ProvisionAsked,
@@ -25,11 +29,12 @@ from dr_sim.cloud.events import (
 )
 from dr_sim.cloud.job import ENDED, CloudJob, moved_to
 from dr_sim.cloud.jobs import LOOK, JobBook
+from dr_sim.cloud.machines import LOOK_AT_MACHINES, MachineManager
 from dr_sim.cloud.mapping import Mapping
 from dr_sim.cloud.mirror import AUDIT, MAPPED, MIRROR_DUE, SITE, Mirror
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.sending import Means
-from dr_sim.cloud.words import JobKind
+from dr_sim.cloud.words import MACHINE_SCRIPTS, OF_MACHINES, JobKind
 from dr_sim.machines import Alarm, Command, Event, TakeInventory
 
 PROVISION = "provision"
@@ -73,6 +78,12 @@ class CloudManager:
             self._alarms[name, MIRROR_DUE] = mirror.due
             self._alarms[name, LIMIT] = mirror.watch.rings
             self._alarms[name, AUDIT] = mirror.audit
+        self._machines: MachineManager | None = None
+        if config.machines is not None:
+            self._machines = MachineManager(
+                config, stored, self._book, self._sides
+            )
+            self._alarms["", LOOK_AT_MACHINES] = self._machines.look
         waiting = stored.get(PROVISION)
         # to where, from where, it answers
         self._provision: tuple[str, str, bool] | None = None
@@ -92,6 +103,11 @@ class CloudManager:
             ProvisionAsked: self._provision_asked,
             SiteStands: self._stands,
         }
+        if self._machines is not None:
+            self._handlers[MachinesRead] = self._machines.read
+            self._handlers[MachinesSilent] = self._machines.silent
+            self._handlers[MachinesBack] = self._machines.back
+            self._handlers[ImageSaid] = self._machines.image_said
 
     def resume(self) -> list[Command]:
         return [TakeInventory()]
@@ -122,7 +138,19 @@ class CloudManager:
     def _said(self, e: AgentSaid, out: Out) -> None:
         job = self._book.said(e, out)
         if job is not None:
+            self._ended(job, out)
+
+    def _ended(self, job: CloudJob, out: Out) -> None:
+        if self._machines is not None and job.kind in OF_MACHINES:
+            self._machines.ended(job, out)
+        else:
             self._mirrors[job.network].ended(job, out)
+
+    def _sides(self, network: str) -> tuple[str, ...]:
+        """Return the sites of a network that are in use, the active one first."""
+        direction = self._mirrors[network].direction
+        second = (direction.target,) if direction.target else ()
+        return tuple(dict.fromkeys((direction.active, *second)))
 
     def _observed(self, e: AgentsObserved, out: Out) -> None:
         found = [
@@ -130,9 +158,7 @@ class CloudManager:
         ]
         for each in found:
             if each.script and not self._is_known(each.job):
-                self._book.adopt(
-                    self._mirrors[each.network].found(each), out
-                )
+                self._book.adopt(self._job_found(each), out)
         in_use = {
             (mirror.name, site)
             for mirror in self._every
@@ -150,7 +176,7 @@ class CloudManager:
         first = self._book.asleep
         said = [each.said(e) for each in found]
         for job in self._book.wake(said, silent, out):
-            self._mirrors[job.network].ended(job, out)
+            self._ended(job, out)
         if not first:
             return
         if self._provision is not None:
@@ -162,6 +188,14 @@ class CloudManager:
             out.commands.append(SiteProvisioned(active, 0, 0, 0))
         for mirror in self._mirrors.values():
             mirror.wake(out)
+        if self._machines is not None:
+            self._machines.wake(out)
+
+    def _job_found(self, found: FoundAttempt) -> CloudJob:
+        """Return the job, which the store has forgotten, of an attempt that an agent knows."""
+        if self._machines is not None and found.script in MACHINE_SCRIPTS:
+            return self._machines.found(found)
+        return self._mirrors[found.network].found(found)
 
     def _is_known(self, job: str) -> bool:
         return job in self._book.open or ENDED + job in self._kept
@@ -192,6 +226,11 @@ class CloudManager:
         identifiers = json.loads(e.identifiers)
         for mirror in mirrors:
             mirror.stands(e.site, identifiers.get(mirror.name, {}), out)
+        self._sides_changed(out)
+
+    def _sides_changed(self, out: Out) -> None:
+        if self._machines is not None:
+            self._machines.sides_changed(out)
 
     # ---- a failover
     def _without_second(self) -> str:
@@ -225,6 +264,9 @@ class CloudManager:
         for job in closed:
             if job.kind is JobKind.CHANGE:
                 self._move_to(job, e.site, out)
+            elif self._machines is not None and job.kind in OF_MACHINES:
+                self._machines.closed(job, out)
+        self._sides_changed(out)
 
     def _forgotten_sites(self, old: str, new: str) -> list[str]:
         """Return the other sites of which the store has open jobs: it is an old copy."""
@@ -257,7 +299,10 @@ class CloudManager:
             return
         site, old, _ = self._provision
         mirrors = list(self._mirrors.values())
-        busy = any(job.site == old for job in self._book.open.values())
+        busy = any(
+            job.site == old and job.kind not in OF_MACHINES
+            for job in self._book.open.values()
+        )
         if busy or not all(mirror.provisioned() for mirror in mirrors):
             return
         taken = [mirror.taken for mirror in mirrors]

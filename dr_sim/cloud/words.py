@@ -59,6 +59,9 @@ class WhyFailed(enum.StrEnum):
     OLD_SCRIPT = "the script there is older"
     FOREIGN_ID = "an identifier of the other side"
     UNKNOWN_ID = "no such identifier"
+    NO_IMAGE = "the image is not at the install point"
+    NO_PHYSICAL = "the physical machine does not answer"
+    NO_ROOM = "the physical machine has no room"
 
 
 class JobKind(enum.StrEnum):
@@ -66,6 +69,25 @@ class JobKind(enum.StrEnum):
     MIRROR = "mirror"  # a change that was done, done at the other side
     SET = "set"  # one entity of the other side becomes what it is at the active side
     REBUILD = "rebuild"  # likewise, made from nothing
+    DEPLOY = "deploy"  # a virtual machine is made of an image
+    REMOVE = "remove"  # a virtual machine is removed
+
+
+OF_MACHINES = frozenset((JobKind.DEPLOY, JobKind.REMOVE))
+"""Jobs of the machine manager: nothing of them is mirrored, as the same goals hold at both sides.
+"""
+DEPLOY_MACHINE, REMOVE_MACHINE = "deploy_machine", "remove_machine"
+MACHINE_SCRIPTS = frozenset((DEPLOY_MACHINE, REMOVE_MACHINE))
+"""Scripts of those jobs."""
+
+
+class ImageWord(enum.StrEnum):
+    """How a copy of an image to a site's install point stands."""
+
+    THERE = "there"
+    COPYING = "copying"
+    INTERRUPTED = "interrupted"
+    NO_SOURCE = "no source"  # the active site's install point lacks it
 
 
 class JobState(enum.StrEnum):
@@ -106,3 +128,7 @@ class Notice(enum.StrEnum):
     JOB_FAILED = "job failed"
     JOB_OVERDUE = "job overdue"
     NOT_CLEANED = "not cleaned"
+    NO_ROOM = "no room"  # for machines, at a site
+    NO_IMAGE = "no image"  # at a site, nor where it could be copied from
+    NOT_DEPLOYED = "not deployed"
+    MANY_FAILED = "many failed"  # so many machines that none is replaced

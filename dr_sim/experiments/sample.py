@@ -25,6 +25,7 @@ from dr_sim.measures.summary.curves import (
 )
 from dr_sim.measures.summary.types import (
     AlertScore,
+    CloudSummary,
     CostSummary,
     CurveSummary,
     FailoverSummary,
@@ -313,6 +314,7 @@ def _of_cloud(summary: Summary) -> Iterator[Value]:
     cloud = summary.cloud
     if cloud is None:
         return
+    yield from _of_machines(cloud)
     for head in CLOUD_CURVES:
         yield from _of_curve(head, summary.curve(head), "", "")
     for measure in CLOUD_COUNTS:
@@ -322,6 +324,24 @@ def _of_cloud(summary: Summary) -> Iterator[Value]:
         part = cloud.part(measure)
         if part is not None:
             yield Value(measure, "", "", "ppm", part, part)
+
+
+def _of_machines(cloud: CloudSummary) -> Iterator[Value]:
+    """Pauses of backups, and what is measured of machines."""
+    for pause in cloud.pauses:
+        low, high = pause.lasted_us, pause.lasted_us if pause.over else None
+        yield Value("pause", "", "", "us", low, high)
+        yield Value("pause", pause.database, "", "us", low, high)
+        for tenant in pause.tenants:
+            yield Value("pause", "", "", "us", low, high, tenant)
+    if cloud.machines is None:
+        return
+    for short in cloud.machines.degraded:
+        low, high = short.lasted_us, short.lasted_us if short.over else None
+        yield Value("degraded", "", "", "us", low, high)
+    for way in cloud.machines.to_goal:
+        low, high = way.lasted_us, way.lasted_us if way.over else None
+        yield Value("to_goal", "", "", "us", low, high)
 
 
 def _of_class(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
-from dr_sim.cloud.words import JobKind
+from dr_sim.cloud.words import DEPLOY_MACHINE, REMOVE_MACHINE, JobKind
 from dr_sim.scenario.cloud_model import OPERATIONS
 from dr_sim.scenario.fields import Params, did_you_mean
 from dr_sim.scenario.kind import RestOfScenario
@@ -24,8 +24,12 @@ SCRIPTS = (
     *(name for name, _, _ in OPERATIONS),
     JobKind.SET.value,
     JobKind.REBUILD.value,
+    DEPLOY_MACHINE,
+    REMOVE_MACHINE,
 )
-"""Names the scripts of jobs: one for each operation, and those that set a thing or make it anew."""
+"""Names the scripts of jobs: one for each operation, those that set a thing or make it anew, and
+those that deploy and remove a machine.
+"""
 
 
 AtSite = Annotated[

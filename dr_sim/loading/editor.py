@@ -194,7 +194,9 @@ def _required(paths: list[Path]) -> dict[str, Any]:
         if first == "*":
             demands["additionalProperties"] = _required(inside)
             continue
-        demands.setdefault("required", []).append(first)
+        named = any(path[0] == "*" for path in inside)
+        if (first,) in paths or not named:  # else: there may be no entry
+            demands.setdefault("required", []).append(first)
         if inside:
             demands.setdefault("properties", {})[first] = _required(inside)
     return demands

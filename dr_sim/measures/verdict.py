@@ -150,18 +150,57 @@ class _Found:
 
 
 def _degraded(summary: Summary, line: SlaLine) -> _Found:
-    """The longest time that the service ran with a mistake."""
+    """The longest time that the service ran with a mistake, or with too few front ends."""
     made = [
         mistake
         for mistake in summary.mistakes
         if line.database in ("", mistake.database)
     ]
-    if not made:
+    found = [
+        (mistake.degraded_us, mistake.right_us is not None)
+        for mistake in made
+    ]
+    machines = summary.cloud.machines if summary.cloud else None
+    if machines is not None and not line.database:
+        found += [(each.lasted_us, each.over) for each in machines.degraded]
+    if not found and (machines is None or line.database):
         return _Found(None, "no mistake happened in this run")
-    worst = max(made, key=lambda mistake: mistake.degraded_us)
     lasts = any(mistake.right_us is None for mistake in made)
-    reason = "a mistake was not put right by the run's end" if lasts else ""
-    return _Found(worst.degraded_us, reason, at_least=lasts)
+    reason = "a mistake was not put right by the run's end"
+    if not lasts:
+        reason = "it was degraded at the run's end"
+    return _longest(found, reason)
+
+
+def _longest(found: list[tuple[int, bool]], reason: str) -> _Found:
+    """The longest of these stretches, (how long, whether it is over); nothing if there is none."""
+    lasts = any(not over for _, over in found)
+    longest = max((us for us, _ in found), default=0)
+    return _Found(longest, reason if lasts else "", at_least=lasts)
+
+
+def _pause(summary: Summary, line: SlaLine) -> _Found:
+    """The longest pause of backups, of a database or a tenant if the line names one."""
+    assert summary.cloud is not None
+    found = [
+        (each.lasted_us, each.over)
+        for each in summary.cloud.pauses
+        if line.database in ("", each.database)
+        and (not line.tenant or line.tenant in each.tenants)
+    ]
+    return _longest(found, "backups were paused at the run's end")
+
+
+def _to_goal(summary: Summary) -> _Found:
+    """The longest time that a farm lacked machines at a side."""
+    assert summary.cloud is not None and summary.cloud.machines is not None
+    found = [
+        (each.lasted_us, each.over)
+        for each in summary.cloud.machines.to_goal
+    ]
+    return _longest(
+        found, "a farm had not reached its goal by the run's end"
+    )
 
 
 def _value(summary: Summary, line: SlaLine) -> _Found:
@@ -192,6 +231,10 @@ def _value(summary: Summary, line: SlaLine) -> _Found:
         return _Found(_refused(summary.writes_refused, line).time_us)
     if base == "degraded":
         return _degraded(summary, line)
+    if base == "pause":
+        return _pause(summary, line)
+    if base == "to_goal":
+        return _to_goal(summary)
     met = [
         f
         for f in summary.failovers

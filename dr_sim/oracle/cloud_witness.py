@@ -5,8 +5,7 @@ It knows what really happened (`truth.cloud_*`) and what the manager was told an
 excused by truth alone: a store that was put back to an old copy, a process that escaped its agent,
 a change by hand, a manager that was down.
 
-The numbers are those of docs/cloud.md. 12 (one version for each farm) comes with the machine
-manager.
+The numbers are those of docs/cloud.md. What concerns machines is in cloud_machines.py.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 
 from dr_sim.oracle.cloud_breach import CloudBreach
 from dr_sim.oracle.cloud_drift import drift_is_told
+from dr_sim.oracle.cloud_machines import MACHINE_SCRIPTS, machines_broken
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
 from dr_sim.scenario.model import Scenario
@@ -146,6 +146,7 @@ def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
         return []
     found = list(_over_rows(journal, scenario.cloud, _Seen()))
     found += drift_is_told(journal, scenario)
+    found += machines_broken(journal, scenario)
     return sorted(found, key=lambda breach: (breach.time_us, breach.seq))
 
 
@@ -303,7 +304,7 @@ def _started(row: Row, spec: Cloud, seen: _Seen) -> Broken:
             3,
             f"{change} asks for {asks[0]}, and {v['script']} is started",
         )
-    by_mirror = ">" in job
+    by_mirror = ">" in job or v["script"] in MACHINE_SCRIPTS
     if v["site"] != seen.active and seen.second and not by_mirror:
         yield (
             13,

@@ -403,4 +403,28 @@ CLOUD_TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.cloud_site_back", (("site", "str"),)),
     # a new second site is in place, and is to be configured
     ("truth.cloud_stands", (("site", "str"),)),
+    # a virtual machine; what: provisioning, running, down, stopped, removed
+    (
+        "truth.cloud_machine",
+        (
+            ("site", "str"),
+            ("machine", "str"),
+            ("farm", "str"),
+            ("role", "str"),
+            ("image", "str"),
+            ("physical", "str"),
+            ("what", "str"),
+        ),
+    ),
+    # an image on its way to a site's install point; what: copying, there, interrupted; so many
+    # bytes have crossed
+    (
+        "truth.cloud_image",
+        (
+            ("site", "str"),
+            ("image", "str"),
+            ("what", "str"),
+            ("sent_bytes", "int"),
+        ),
+    ),
 )

@@ -13,8 +13,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    PlainValidator,
-    WithJsonSchema,
 )
 
 from dr_sim.errors import Problem
@@ -27,6 +25,8 @@ from dr_sim.scenario.cloud_model import (
 )
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.laws import Law
+from dr_sim.scenario.machine_keys import SECTIONS as MACHINE_SECTIONS
+from dr_sim.scenario.machine_keys import check_machines, machines_of
 from dr_sim.scenario.model import SlaLine
 from dr_sim.scenario.quantities import (
     NEVER,
@@ -37,20 +37,26 @@ from dr_sim.scenario.quantities import (
     PeriodOrAtOnce,
     Ppm,
 )
-from dr_sim.scenario.sla import needs_cloud
+from dr_sim.scenario.sla import needs_cloud, needs_machines
 from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import (
     NameList,
+    NamesOrAll,
     Positive,
     Rate,
     Tenants,
-    _name,
-    _names,
+    names_or,
 )
 from dr_sim.units import format_duration
 
-SECTIONS = ("networks", "cloud", "jobs", "changes", "clients")
-ALL = "all"
+SECTIONS = (
+    "networks",
+    "cloud",
+    "jobs",
+    "changes",
+    "clients",
+    *MACHINE_SECTIONS,
+)
 MAIN = "main"
 FARMS = ("content", "services", "directory")
 """The network that is there if none is named, and its farms."""
@@ -60,37 +66,7 @@ def about(description: str, alias: str | None = None) -> Any:
     return Field(description=description, alias=alias)
 
 
-def _names_or(word: str) -> Any:
-    def read(value: Any) -> tuple[str, ...]:
-        return (
-            ()
-            if value == word
-            else (_name(value),)
-            if isinstance(value, str)
-            else _names(value)
-        )
-
-    return Annotated[
-        tuple[str, ...],
-        PlainValidator(read),
-        WithJsonSchema(
-            {
-                "anyOf": [
-                    {"const": word},
-                    {"type": "string"},
-                    {
-                        "type": "array",
-                        "items": {"type": "string"},
-                        "minItems": 1,
-                    },
-                ]
-            }
-        ),
-    ]
-
-
-SharedOrTenants: Any = _names_or("shared")
-NamesOrAll: Any = _names_or(ALL)
+SharedOrTenants: Any = names_or("shared")
 
 
 class CloudSection(BaseModel):
@@ -212,6 +188,7 @@ def cloud_of(root: Any) -> Cloud | None:
         return None
     mirror, jobs = keys.mirror, root.jobs
     at_most = keys.provision.at_most
+    networks = _networks(root)
     return Cloud(
         at=keys.at,
         rtt_us=keys.rtt,
@@ -241,7 +218,7 @@ def cloud_of(root: Any) -> Cloud | None:
         changes_den_us=root.changes.rate[1],
         takes=root.changes.takes,
         fail_ppm=root.changes.fail,
-        networks=_networks(root),
+        networks=networks,
         clients=tuple(
             CloudClient(
                 name,
@@ -254,6 +231,7 @@ def cloud_of(root: Any) -> Cloud | None:
             )
             for name, client in root.clients.items()
         ),
+        machines=machines_of(root, networks),
     )
 
 
@@ -316,15 +294,22 @@ def things_in(root: Any) -> tuple[str, ...]:
 def check_sla(
     root: Any, tree: Node, sla: tuple[SlaLine, ...]
 ) -> list[Problem]:
-    """Lines that only a cloud manager could meet or miss, where there is none."""
-    if getattr(root, "cloud", None) is not None:
-        return []
-    told = "is measured of a cloud manager, and there is none; write for example cloud: {}"
-    return [
-        Problem(line.file, line.line, 1, f"sla: {line.measure} {told}")
-        for line in sla
-        if needs_cloud(line.measure)
-    ]
+    """Lines that only a cloud manager could meet or miss, or machines, where there are none."""
+    problems = []
+    for line in sla:
+        told = ""
+        if needs_machines(line.measure):
+            if getattr(root, "deployment", None) is None:
+                told = "is measured of machines, and there are none; write physical, images, farms"
+        elif needs_cloud(line.measure) and not getattr(root, "cloud", None):
+            told = (
+                "is measured of a cloud manager, and there is none; "
+                "write for example cloud: {}"
+            )
+        if told:
+            told = f"sla: {line.measure} {told}"
+            problems.append(Problem(line.file, line.line, 1, told))
+    return problems
 
 
 MOST_CHANGES = (
@@ -416,7 +401,18 @@ def check_cloud(root: Any, tree: Node) -> list[Problem]:
     problems += _clients(root, tree)
     problems += _scripts(root, tree)
     problems += _on_failure(root, tree)
+    problems += check_machines(root, tree, _farms_by_network(root))
     return problems
+
+
+def _farms_by_network(root: Any) -> dict[str, tuple[str, ...]]:
+    networks = getattr(root, "networks", None) or {}
+    if not networks:
+        return {MAIN: FARMS}
+    return {
+        name: tuple(getattr(keys, "farms", None) or ())
+        for name, keys in networks.items()
+    }
 
 
 def _left_out(root: Any, tree: Node) -> list[Problem]:

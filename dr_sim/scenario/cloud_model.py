@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dr_sim.scenario.machine_model import Machines
 from dr_sim.scenario.model import Law
 
 OPERATIONS: tuple[tuple[str, str, bool], ...] = (
@@ -87,3 +88,4 @@ class Cloud:
     fail_ppm: int
     networks: tuple[CloudNetwork, ...]
     clients: tuple[CloudClient, ...]
+    machines: Machines | None = None

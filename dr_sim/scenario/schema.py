@@ -21,6 +21,12 @@ from dr_sim.scenario.cloud_keys import (
     NetworkKeys,
 )
 from dr_sim.scenario.laws import FactorLaw, Law
+from dr_sim.scenario.machine_keys import (
+    DeploymentKeys,
+    FarmKeys,
+    ImageKeys,
+    PhysicalKeys,
+)
 from dr_sim.scenario.named import MachineName
 from dr_sim.scenario.quantities import (
     Bandwidth,
@@ -537,6 +543,18 @@ class Root(Section):
     clients: dict[str, ClientKeys] = if_any(
         "who calls the cloud manager, by name"
     )
+    physical: dict[str, PhysicalKeys] = if_any(
+        "physical machines, by site; a later site has as many as A, if it is not named"
+    )
+    images: dict[str, ImageKeys] = if_any(
+        "images that machines are made of, by name and version"
+    )
+    farms: dict[str, FarmKeys] = if_any(
+        "farms by name, and how many machines of each role they are to have"
+    )
+    deployment: DeploymentKeys = if_any(
+        "what it takes to deploy a machine, and to replace a silent one"
+    )
 
 
 APART = (
@@ -555,6 +573,8 @@ EXAMPLES: dict[str, str] = {
     "databases": "{crm: {size: 500 GB}}",
     "link.bandwidth": "200 Mbit/s",
     "databases.*.size": "500 GB",
+    "images.*.size": "40 GB",
+    "farms.*.image": "web 12.3",
 }
 """Names what to write where something required is missing."""
 
@@ -586,6 +606,8 @@ WHOLE: tuple[tuple[str, ...], ...] = (
     ("jobs", "rebuild"),
     ("jobs", "by_hand"),
     ("changes", "takes"),
+    ("deployment", "takes"),
+    ("deployment", "remove"),
     ("recorded", "link"),
     ("recorded", "outages"),
     ("recorded", "restores"),

@@ -36,6 +36,8 @@ VALUES = (
     "alert_delay",
     "writes_refused",
     "degraded",
+    "pause",
+    "to_goal",
 )
 CLOUD_CURVES = ("drift", "provision_if_now")
 """Measures of the whole service, where there is a cloud manager."""
@@ -84,7 +86,7 @@ CLASSED = (
     "unprotected",
 )  # what depends on what died
 _KEYS = ("id", "database", "class", "fault", "tenant")
-_OF_SERVICE = ("jobs_twice", "jobs_lost", "api")
+_OF_SERVICE = ("jobs_twice", "jobs_lost", "api", "to_goal")
 _BOUND = re.compile(r"\s*at\s+(most|least)\s+(.+?)\s*", re.DOTALL)
 _UNKNOWN_IS = (
     "data_loss, outage, outage.detect (and the other phases), unprotected, alert_delay, "
@@ -94,7 +96,8 @@ _UNKNOWN_IS = (
     "exposure_after.p99, replay_lag.p99, outage_if_now.p99, outage_if_now.above_30_min, "
     "alerts_missed, alerts_late, alerts_false or ways_open; of one of several copies "
     "outage_if_now@NAME.p99 or exposure@NAME.p99; with a cloud manager drift.max, "
-    "provision_if_now.max, jobs_twice, jobs_lost, api.first_try or api.unanswered"
+    "provision_if_now.max, jobs_twice, jobs_lost, api.first_try, api.unanswered or pause.max; "
+    "with machines to_goal.max"
 )
 
 
@@ -152,7 +155,12 @@ def limit_of(measure: str) -> int | None:
 def needs_cloud(measure: str) -> bool:
     """Tell whether a measure is only taken where there is a cloud manager."""
     base, _ = split(measure)
-    return base in (*CLOUD_CURVES, *CLOUD_COUNTS, *CLOUD_PARTS)
+    return base in (*CLOUD_CURVES, *CLOUD_COUNTS, *CLOUD_PARTS, "pause")
+
+
+def needs_machines(measure: str) -> bool:
+    """Tell whether a measure is only taken where there are machines."""
+    return split(measure)[0] == "to_goal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,7 +451,10 @@ _MEANINGS = {
     "unprotected": "how long after a failover there was no second copy",
     "alert_delay": "how long it took until somebody was alerted",
     "writes_refused": "how long users could not write",
-    "degraded": "how long the service ran without what a mistake had destroyed",
+    "degraded": "how long the service ran without what a mistake had destroyed, or with fewer "
+    "front ends than its farms' goals say",
+    "pause": "how long a database's backups stood still because it was moved",
+    "to_goal": "how long a farm lacked machines, at a side that is in use",
     "exposure": "what a failure now would lose",
     "exposure_before": "exposure before the first failure",
     "exposure_after": "exposure from the first failure on",

@@ -17,6 +17,7 @@ from dr_sim.scenario.defaults import DEFAULTS, DERIVED
 from dr_sim.scenario.events import from_plain
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.given import given_tree
+from dr_sim.scenario.machine_keys import SECTIONS as MACHINE_SECTIONS
 from dr_sim.scenario.schema import ALIASES, WHOLE
 from dr_sim.scenario.tree import (
     MAX_BYTES,
@@ -282,8 +283,14 @@ def fill_defaults(tree: Node, stem: str) -> None:
     """
     assert isinstance(tree.value, dict)
     with_cloud = any(section in tree.value for section in CLOUD_SECTIONS)
+    with_machines = any(
+        section in tree.value for section in MACHINE_SECTIONS
+    )
     for path, text, source in DEFAULTS:
-        if path.split(".")[0] in CLOUD_SECTIONS and not with_cloud:
+        section = path.split(".")[0]
+        if section in MACHINE_SECTIONS and not with_machines:
+            continue
+        if section in CLOUD_SECTIONS and not with_cloud:
             continue
         for parent, key in _parents(tree, tuple(path.split("."))):
             assert isinstance(parent.value, dict)

@@ -439,3 +439,33 @@ CopyCost = Annotated[
     ),
 ]
 """The cost of a copy: a fixed time, and its bytes at a rate."""
+
+
+def names_or(word: str) -> Any:
+    """Return the type of a list of names in place of which a word may stand: then it is empty."""
+
+    def read(value: Any) -> tuple[str, ...]:
+        if value == word:
+            return ()
+        return (_name(value),) if isinstance(value, str) else _names(value)
+
+    return Annotated[
+        tuple[str, ...],
+        PlainValidator(read),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"const": word},
+                    {"type": "string"},
+                    {
+                        "type": "array",
+                        "items": {"type": "string"},
+                        "minItems": 1,
+                    },
+                ]
+            }
+        ),
+    ]
+
+
+NamesOrAll: Any = names_or("all")

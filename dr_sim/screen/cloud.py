@@ -11,6 +11,7 @@ from dr_sim.measures.summary.types import (
     Summary,
 )
 from dr_sim.scenario.model import Scenario
+from dr_sim.screen.machines import machine_facts, machine_lines
 from dr_sim.units import MINUTE_US, clock
 
 
@@ -45,6 +46,7 @@ def cloud_lines(summary: Summary, scenario: Scenario) -> list[str]:
             out.append(
                 f"  while it was upgraded: {upgrade.calls:,} calls, {part} at first try"
             )
+    out += machine_lines(cloud)
     out.append(f"JOBS             {jobs_words(cloud.jobs)}")
     return out
 
@@ -75,6 +77,7 @@ def cloud_facts(
     ]
     if cloud.api.calls:
         facts.append(("calls of the cloud manager", api_words(cloud.api)))
+    facts += machine_facts(cloud)
     facts.append(("jobs", jobs_words(cloud.jobs)))
     return facts
 

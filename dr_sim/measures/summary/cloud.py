@@ -6,6 +6,10 @@ from collections import Counter
 
 from dr_sim.measures import cloud
 from dr_sim.measures.summary.curves import curve_summary
+from dr_sim.measures.summary.machines import (
+    machines_summary,
+    pauses_summary,
+)
 from dr_sim.measures.summary.types import (
     ApiSummary,
     CloudSummary,
@@ -48,6 +52,8 @@ def cloud_summary(whole: Whole) -> CloudSummary | None:
         provisionings=[
             _provisioning(p) for p in cloud.provisionings(t, scenario)
         ],
+        pauses=pauses_summary(t, scenario),
+        machines=machines_summary(t, scenario),
     )
 
 

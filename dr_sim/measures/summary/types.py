@@ -556,6 +556,68 @@ class ProvisioningSummary:
     lines: list[ProvisioningLine]
 
 
+@dataclass(slots=True)
+class ShortSummary:
+    """A stretch in which fewer front ends ran at a site than they should. over: it ended within the
+    run. least_ppm: the least part of them.
+    """
+
+    site: str
+    began_us: int
+    lasted_us: int
+    over: bool
+    least_ppm: int
+
+
+@dataclass(slots=True)
+class ToGoalSummary:
+    """A stretch in which a farm lacked machines at a site. over: it reached its goal."""
+
+    farm: str
+    site: str
+    began_us: int
+    lasted_us: int
+    over: bool
+
+
+@dataclass(slots=True)
+class ImageSummary:
+    """A copy of an image to a site."""
+
+    image: str
+    site: str
+    began_us: int
+    lasted_us: int
+    sent_bytes: int
+    arrived: bool
+
+
+@dataclass(slots=True)
+class PauseSummary:
+    """Backups of a database that stood still while it was moved. over: they went on."""
+
+    database: str
+    tenants: list[str]
+    began_us: int
+    lasted_us: int
+    over: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class MachinesSummary:
+    """degraded: at the active side. second_short: at the second one; second_least_ppm: the least
+    part of the front ends that a failover would have found. counts: of machines, by what became of
+    them.
+    """
+
+    degraded: list[ShortSummary]
+    second_short: list[ShortSummary]
+    second_least_ppm: int | None
+    to_goal: list[ToGoalSummary]
+    images: list[ImageSummary]
+    counts: dict[str, int]
+
+
 @dataclass(slots=True, kw_only=True)
 class CloudSummary:
     """Holds what is measured of the cloud manager."""
@@ -565,6 +627,8 @@ class CloudSummary:
     api: ApiSummary
     jobs: JobsSummary
     provisionings: list[ProvisioningSummary]
+    pauses: list[PauseSummary]
+    machines: MachinesSummary | None = field(default=None, metadata=OMITTED)
 
     def count(self, measure: str) -> int:
         """Return 'jobs_twice' or 'jobs_lost'."""

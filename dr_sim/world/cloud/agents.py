@@ -20,12 +20,20 @@ from dr_sim.cloud.commands import (
     KillScript,
     StartScript,
 )
-from dr_sim.cloud.words import JobKind, WhyFailed, Word
+from dr_sim.cloud.words import (
+    DEPLOY_MACHINE,
+    MACHINE_SCRIPTS,
+    REMOVE_MACHINE,
+    JobKind,
+    WhyFailed,
+    Word,
+)
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.cloud.configuration import Configuration, Thing
 from dr_sim.world.cloud.context import MOVE_DATABASE
 
 if TYPE_CHECKING:
+    from dr_sim.world.cloud.hardware import Hardware
     from dr_sim.world.cloud.service import CloudWorld
 
 _ANSWER = Class.ANSWER  # a member costs several times a name
@@ -129,6 +137,10 @@ class Agent:
             JobKind.SET.value: jobs.set,
             JobKind.REBUILD.value: jobs.rebuild,
         }
+        machines = world.spec.machines
+        if machines is not None:
+            self._laws[DEPLOY_MACHINE] = machines.takes
+            self._laws[REMOVE_MACHINE] = machines.remove
         self._orders: dict[type, Callable[..., None]] = {
             StartScript: self._start,
             AskScript: self._ask,
@@ -186,7 +198,9 @@ class Agent:
             return
         self._not_over[command.job] = command
         params = _read(command.params)
-        entity = self._world.entity_of(self.name, params.get("id", ""))
+        entity = params.get("machine") or self._world.entity_of(
+            self.name, params.get("id", "")
+        )
         reason = self._refusal(command, params, entity)
         if reason is _NONE:
             self._begin(key, Process(command, params, entity, None, False))
@@ -204,6 +218,8 @@ class Agent:
             return WhyFailed.NO_SCRIPT
         if version < command.version:
             return WhyFailed.OLD_SCRIPT
+        if command.script in MACHINE_SCRIPTS:
+            return self._hardware.refusal(self.site, command, params)
         for value in params.values():
             owner = self._world.owner_of(value)
             if owner and owner != self.site:
@@ -216,11 +232,29 @@ class Agent:
         self._note(process, "begins")
         if process.command.script == MOVE_DATABASE:
             self._pause(process, True)
+        elif process.command.script in MACHINE_SCRIPTS:
+            self._begin_machine(process)
         if not (self._world.mishaps.on and self._meets_mishaps(process)):
             process.entry = agenda.at(
                 agenda._now + takes_us, _ANSWER, -1, self._over, key
             )
         self._processes[key] = process
+
+    def _begin_machine(self, process: Process) -> None:
+        """A machine is deployed or removed."""
+        command, params, hardware = (
+            process.command,
+            process.params,
+            self._hardware,
+        )
+        hardware.begins(self.network, self.site, command, params)
+        process.fails = hardware.fails(self.site, command, params)
+
+    @property
+    def _hardware(self) -> Hardware:
+        hardware = self._world.hardware
+        assert hardware is not None
+        return hardware
 
     def _meets_mishaps(self, process: Process) -> bool:
         """Let the mishaps that are on befall a script. Return whether it hangs."""
@@ -230,7 +264,8 @@ class Agent:
             process.fails = True
         if mishaps.befalls("half", self.site, script):
             process.fails = True
-            self._thing(process).half = process.command.job
+            if script not in MACHINE_SCRIPTS:
+                self._thing(process).half = process.command.job
         return hangs
 
     def _law(self, command: StartScript) -> tuple[int, bool]:
@@ -245,7 +280,9 @@ class Agent:
         runs = self._runs.get(change, 0)
         self._runs[change] = runs + 1
         takes_us = spec.jobs.start_us + stream.law(2 * runs, law)
-        if not spec.fail_ppm:
+        if command.script == DEPLOY_MACHINE:
+            takes_us += self._hardware.copy_us(_read(command.params))
+        if not spec.fail_ppm or command.script in MACHINE_SCRIPTS:
             return takes_us, False
         fails = stream.below(2 * runs + 1, _PPM) < spec.fail_ppm
         return takes_us, fails
@@ -271,6 +308,9 @@ class Agent:
             process.entity,
         )
         configuration = self._configuration
+        if command.script in MACHINE_SCRIPTS:
+            self._hardware.effect(self.site, command, params)
+            return
         if command.script in _SETS:
             configuration.set(self.site, entity, params["value"])
             how, what = "set", params["value"]
@@ -386,6 +426,10 @@ class Agent:
             if thing.half == job:
                 thing.half = ""
         self._world.resume_backups(job)
+        command = self._not_over.get(job)
+        if command is not None and command.script == DEPLOY_MACHINE:
+            machine = _read(command.params)["machine"]
+            self._hardware.cleaned(self.site, machine)
         self.memory[key] = (Word.CLEANED, _NONE)
         self._not_over.pop(job, None)
         self._note_cleaning(job, attempt, "cleaned")

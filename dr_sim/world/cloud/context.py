@@ -6,8 +6,8 @@ somebody asks something of the cloud manager, and at the end. So quiet logs take
 if there were no cloud manager: a lane looks only at what may disturb a log. From the first failover
 on both agendas are played in step.
 
-Where one can feel the other (the manager stands at one of the sites, or a database is moved, which
-pauses its backups) there is one agenda.
+Where one can feel the other (the manager stands at one of the sites, a database is moved, which
+pauses its backups, or images cross the link) there is one agenda.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _felt(scenario: Scenario) -> bool:
     failover.
     """
     assert scenario.cloud is not None
-    if scenario.cloud.at != "apart":
+    if scenario.cloud.at != "apart" or scenario.cloud.machines:
         return True
     params = [event.params for event in scenario.events]
     params += [fault.params for fault in scenario.faults]

@@ -21,10 +21,12 @@ from dr_sim.cloud.commands import (
     AnswerCall,
     AskScript,
     CleanUp,
+    CopyImage,
     CopyScript,
     DoByHand,
     KillScript,
     Notify,
+    ReadMachines,
     ReadSide,
     ReportDrift,
     SiteProvisioned,
@@ -37,7 +39,14 @@ from dr_sim.cloud.events import (
     MappingEdited,
     SideRead,
 )
+from dr_sim.cloud.first_machines import with_first
 from dr_sim.cloud.job import ENDED, OPEN
+from dr_sim.cloud.machine_config import (
+    FarmConfig,
+    ImageConfig,
+    MachinesConfig,
+    PhysicalConfig,
+)
 from dr_sim.cloud.sending import WHOLE
 from dr_sim.cloud.words import MirrorMode, OnFailure
 from dr_sim.machines import Alarm, Command, TakeInventory
@@ -57,6 +66,7 @@ from dr_sim.world.cloud.agents import Agent, Key, Mishaps, Said
 from dr_sim.world.cloud.configuration import ANEW, Configuration
 from dr_sim.world.cloud.context import CloudContext
 from dr_sim.world.cloud.front import OPERATORS, ApiFront
+from dr_sim.world.cloud.hardware import Hardware
 from dr_sim.world.cloud.lives import CloudLives
 from dr_sim.world.cloud.people import People
 from dr_sim.world.cloud.provision import MissingThing, would_take_us
@@ -145,7 +155,60 @@ def cloud_config(
             jobs.time_limit_us, jobs.retry_us, jobs.attempts, jobs.at_once
         ),
         operations=tuple(name for name, _, _ in OPERATIONS),
+        machines=machines_config(spec, scenario, sites),
     )
+
+
+def machines_config(
+    spec: Cloud, scenario: Scenario, sites: tuple[str, str]
+) -> MachinesConfig | None:
+    """Return the machine manager's configuration; None where there are no machines."""
+    machines = spec.machines
+    if machines is None:
+        return None
+    sizes = {of.name: of for of in machines.classes}
+    physical = {}
+    for at in machines.physical:
+        physical[at.site] = tuple(
+            PhysicalConfig(
+                f"{at.site}-{name}-{number}",
+                name,
+                sizes[name].cpus,
+                sizes[name].ram_bytes,
+            )
+            for name, count in at.counts
+            for number in range(1, count + 1)
+        )
+    config = MachinesConfig(
+        physical=physical,
+        images=tuple(
+            ImageConfig(
+                image.name,
+                image.role,
+                image.size_bytes,
+                image.cpus,
+                image.ram_bytes,
+                image.machine_class,
+                image.sites,
+            )
+            for image in machines.images
+        ),
+        farms=tuple(
+            FarmConfig(
+                farm.name,
+                farm.network,
+                farm.image,
+                farm.goals,
+                tuple(scenario.databases[i].name for i in farm.databases),
+            )
+            for farm in machines.farms
+        ),
+        attempts=spec.jobs.attempts,
+        repair_after_us=machines.repair_us,
+        retry_us=spec.jobs.retry_us,
+        most_silent_ppm=machines.most_silent_ppm,
+    )
+    return with_first(config, sites)
 
 
 class CloudWorld:
@@ -185,12 +248,18 @@ class CloudWorld:
             )
             for i, network in enumerate(spec.networks)
         ]
+        self._config = cloud_config(spec, scenario)
+        self.hardware: Hardware | None = None
+        if spec.machines is not None:
+            assert self._config.machines is not None
+            self.hardware = Hardware(
+                self, spec.machines, self._config.machines
+            )
         self.agents: dict[tuple[str, str], Agent] = {}
         for site in SITES:
             self.add_site(site)
         self.front = ApiFront(self)
         self.people = People(self)
-        self._config = cloud_config(spec, scenario)
         self.driver: Driver[CloudManager] = Driver(
             self._place(),
             self._build,
@@ -226,6 +295,13 @@ class CloudWorld:
                 SiteProvisioned: self.sites.provisioned,
             }
         )
+        if self.hardware is not None:
+            self.driver.give(
+                {
+                    CopyImage: self.hardware.order_copy,
+                    ReadMachines: self.hardware.read,
+                }
+            )
 
     def _place(self) -> Place:
         context, index = self.context, self._index
@@ -261,6 +337,8 @@ class CloudWorld:
         )
 
     def start(self) -> None:
+        if self.hardware is not None:
+            self.hardware.start()
         self.driver.start()
         self.front.start()
 
@@ -271,6 +349,12 @@ class CloudWorld:
     def catch_up(self) -> None:
         """Play all that is before the present; whoever asks something of it does this first."""
         self.context.catch_up()
+
+    def soon(
+        self, at_us: int, do: Callable[..., None], *values: object
+    ) -> None:
+        """Do something at that instant."""
+        self._agenda.at(at_us, _ANSWER, -1, do, *values)
 
     def utc_us(self) -> int:
         """Return the time on the manager's wall clock."""
@@ -373,6 +457,8 @@ class CloudWorld:
         reasons = self._cut.pop(site, 0) + by
         if reasons:
             self._cut[site] = reasons
+        if self.hardware is not None:
+            self.hardware.look_at(site)
 
     def _to_agent(self, command: Any) -> None:
         self._send(command, self.driver.incarnation)

@@ -59,6 +59,8 @@ class CloudSites:
         for (_, at), agent in world.agents.items():
             if at == site:
                 agent.die()
+        if world.hardware is not None:
+            world.hardware.lose_site(site)
         if site == self._manager_at:
             world.lives.lost()
 
@@ -70,6 +72,8 @@ class CloudSites:
         for (_, at), agent in world.agents.items():
             if at == site:
                 agent.come_back()
+        if world.hardware is not None:
+            world.hardware.site_back(site)
         if site == self._manager_at:
             world.lives.site_back()
 
@@ -156,6 +160,8 @@ class CloudSites:
     def roles(self, primary: Primary, link: PairLink) -> None:
         """Change the roles after a failover: users write to that primary."""
         self.primary, self.link = primary, link
+        if self._world.hardware is not None:
+            self._world.hardware.roles_changed()
 
     def stands(self, active: str, site: str) -> None:
         """Take up a second site that is in place behind that active one: the manager hears of it
@@ -181,6 +187,8 @@ class CloudSites:
         fresh = not known or any(agent.dead for agent in known)
         if fresh:
             world.add_site(site)
+            if world.hardware is not None:
+                world.hardware.new_site(site)
         self.second = site
         self._since_us = self._context.now_us
         self._context.note("truth.cloud_stands", -1, site)

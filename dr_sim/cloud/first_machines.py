@@ -1,0 +1,43 @@
+"""The machines that run when the service is first started: each farm's goals, as far as a side has
+room and the image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dr_sim.cloud.machine_config import FirstMachine, MachinesConfig
+from dr_sim.cloud.placing import Used, WantedPlace, place
+
+
+def with_first(
+    config: MachinesConfig, sites: tuple[str, str]
+) -> MachinesConfig:
+    """Return the configuration with them, placed in the order of the farms."""
+    images = {image.name: image for image in config.images}
+    found: list[FirstMachine] = []
+    for site in sites:
+        used: dict[str, Used] = {}
+        for farm in config.farms:
+            image = images[farm.image]
+            if site not in image.sites:
+                continue
+            for role, count in farm.goals:
+                for _ in range(count):
+                    wanted = WantedPlace(image, farm.name, role)
+                    at = place(wanted, config.at(site), used)
+                    if not at:
+                        break
+                    used.setdefault(at, Used()).take(image, farm.name, role)
+                    found.append(
+                        FirstMachine(
+                            f"{farm.name}-{role}-{len(found) + 1}",
+                            farm.network,
+                            site,
+                            farm.name,
+                            role,
+                            image.name,
+                            at,
+                        )
+                    )
+    return replace(config, first=tuple(found))

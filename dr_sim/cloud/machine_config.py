@@ -1,0 +1,90 @@
+"""Configuration of the machine manager: integers and names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """An image, and what a machine that is made of it needs. sites: where an install point has it
+    at first.
+    """
+
+    name: str
+    role: str
+    size_bytes: int
+    cpus: int
+    ram_bytes: int
+    machine_class: str
+    sites: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PhysicalConfig:
+    """A physical machine."""
+
+    name: str
+    machine_class: str
+    cpus: int
+    ram_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FarmConfig:
+    """A farm: its network, the image of its machines, how many of each role it is to have, and the
+    databases that it serves.
+    """
+
+    name: str
+    network: str
+    image: str
+    goals: tuple[tuple[str, int], ...]
+    databases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FirstMachine:
+    """A virtual machine that runs when the service is first started."""
+
+    name: str
+    network: str
+    site: str
+    farm: str
+    role: str
+    image: str
+    physical: str
+
+
+@dataclass(frozen=True, slots=True)
+class MachinesConfig:
+    """physical: by site; a site that is not named has what the first one has. first: what runs
+    when the service is first started. most_silent_ppm: where a larger part of a network's
+    machines at a site is silent nothing is repaired there.
+    """
+
+    physical: Mapping[str, tuple[PhysicalConfig, ...]]
+    images: tuple[ImageConfig, ...]
+    farms: tuple[FarmConfig, ...]
+    attempts: int
+    repair_after_us: int
+    retry_us: int
+    most_silent_ppm: int
+    first: tuple[FirstMachine, ...] = field(default=())
+
+    def at(self, site: str) -> tuple[PhysicalConfig, ...]:
+        """Return the physical machines of a site."""
+        found = self.physical.get(site)
+        if found is not None:
+            return found
+        like = next(iter(self.physical))
+        return tuple(
+            PhysicalConfig(
+                site + each.name.removeprefix(like),
+                each.machine_class,
+                each.cpus,
+                each.ram_bytes,
+            )
+            for each in self.physical[like]
+        )

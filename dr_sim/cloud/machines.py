@@ -1,0 +1,647 @@
+"""The machine manager: virtual machines by farm, role and image, at both sides of each network.
+
+Theory of operation. A farm has goals: how many machines of each role. At each side that is in use,
+the active one and the second, the manager counts the machines that it has a record of, makes
+records for those that are missing and retires those that are too many. A machine waits until its
+image lies at the site's install point and a physical machine has room (placing.py); then a job runs
+the script that deploys it. Each deployment is one attempt: if it fails, its clean-up removes what
+is there, and the machine is placed anew, never on a physical machine on which it failed.
+
+An image is copied to the install point of a site once, from the active site's, over the link
+between the sites. At the second side the same goals hold; it serves nobody until it is active.
+
+A machine that falls silent is replaced after a while, unless a large part of the network's machines
+at that site is silent. Then the site or its network is gone, not so many machines, and whoever
+repairs them all would only make it worse: somebody is told.
+
+What a site says of itself beats the records (MachinesRead). It is asked at each start of the
+manager, when a side is new, and when a deployment has failed there. Until it has answered nothing
+is decided about it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from dr_sim.cloud.commands import CopyImage, Notify, ReadMachines
+from dr_sim.cloud.config import CloudConfig
+from dr_sim.cloud.events import (
+    FoundAttempt,
+    ImageSaid,
+    MachinesBack,
+    MachinesRead,
+    MachinesSilent,
+)
+from dr_sim.cloud.job import CloudJob
+from dr_sim.cloud.jobs import JobBook
+from dr_sim.cloud.machine_config import FarmConfig, ImageConfig
+from dr_sim.cloud.out import Out
+from dr_sim.cloud.placing import Used, WantedPlace, place
+from dr_sim.cloud.vm import COUNTS, TAKES_ROOM, VMS, Vm, VmMove, VmState
+from dr_sim.cloud.words import (
+    DEPLOY_MACHINE,
+    REMOVE_MACHINE,
+    ImageWord,
+    JobKind,
+    JobState,
+    Notice,
+)
+from dr_sim.machines import SetAlarm
+
+VM, IMAGE, NEXT = "vm/", "image/", "machines/next"
+"""Keys in the store: of a machine's record, of an image at a site, of the next machine's number."""
+LOOK_AT_MACHINES = "machines"
+Side = tuple[str, str]  # network, site
+_PPM = 1_000_000
+_RETIRED_FIRST = (
+    VmState.WAITING,
+    VmState.FAILED,
+    VmState.RUNNING,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """How many machines of a role, made of an image, a farm is to have at a side."""
+
+    farm: str
+    role: str
+    image: str
+    count: int
+
+
+class MachineManager:
+    """All virtual machines. sides: returns the sites of a network that are in use, the active one
+    first.
+    """
+
+    def __init__(
+        self,
+        config: CloudConfig,
+        stored: dict[str, str],
+        book: JobBook,
+        sides: Callable[[str], tuple[str, ...]],
+    ) -> None:
+        assert config.machines is not None
+        self.config = config.machines
+        self._book = book
+        self._sides = sides
+        self._images: dict[str, ImageConfig] = {
+            image.name: image for image in self.config.images
+        }
+        self.vms: dict[tuple[str, str], Vm] = {}
+        self._is_first = NEXT not in stored
+        self._next = int(stored.get(NEXT, "1"))
+        self._there = _images_there(self.config.images, stored)
+        self._copying = _images_copying(stored)
+        for vm in self._recorded(stored):
+            self.vms[vm.site, vm.name] = vm
+        self._known: set[Side] = set()  # sides that have been read
+        self._asked: set[Side] = set()  # sides that are being read
+        self._again_us: dict[Side, int] = {}  # when a side is read again
+        self._reading = 0
+        self._retry_us = 0  # when images are asked for again; 0: never
+        self._alarm_us = 0
+        self._told: dict[tuple[str, ...], int] = {}
+        self._awake = False
+
+    def _recorded(self, stored: dict[str, str]) -> Iterator[Vm]:
+        if self._is_first:
+            for each in self.config.first:
+                yield Vm(
+                    name=each.name,
+                    network=each.network,
+                    site=each.site,
+                    farm=each.farm,
+                    role=each.role,
+                    image=each.image,
+                    physical=each.physical,
+                    state=VmState.RUNNING,
+                )
+            return
+        for key, text in stored.items():
+            if key.startswith(VM):
+                site, _, name = key.removeprefix(VM).partition("/")
+                yield Vm.from_text(site, name, text)
+
+    # ---- life
+    def wake(self, out: Out) -> None:
+        """Ask what is really there. Copies of images that were under way are ordered again."""
+        self._awake = True
+        if self._is_first:
+            self._is_first = False
+            self._next = 1 + len(self.vms)
+            out.saves[NEXT] = str(self._next)
+            for vm in self.vms.values():
+                self._save(vm, out)
+        for vm in self.vms.values():
+            if vm.state is VmState.FAILED:
+                vm.repair_us = out.mono_us + self.config.repair_after_us
+        for site, image in sorted(self._copying):
+            self._order_copy(site, image, out)
+        self.sides_changed(out)
+
+    def sides_changed(self, out: Out) -> None:
+        """Sides have changed their roles: plan for those in use, once they have been read."""
+        if not self._awake:
+            return
+        in_use = set(self._sides_in_use())
+        self._known &= in_use
+        self._asked &= in_use
+        for side in set(self._again_us) - in_use:
+            del self._again_us[side]
+        self._told.clear()
+        for side in sorted(in_use - self._known - self._asked):
+            self._read(side, out)
+        for side in sorted(self._known):
+            self._plan(side, out)
+        self._set_alarm(out)
+
+    def _sides_in_use(self) -> Iterator[Side]:
+        for network in {farm.network for farm in self.config.farms}:
+            for site in self._sides(network):
+                yield network, site
+
+    def _read(self, side: Side, out: Out) -> None:
+        self._reading += 1
+        self._known.discard(side)
+        self._asked.add(side)
+        self._again_us.pop(side, None)
+        out.commands.append(ReadMachines(*side, self._reading))
+
+    # ---- what a site says of itself
+    def read(self, e: MachinesRead, out: Out) -> None:
+        side = (e.network, e.site)
+        if side not in self._asked:
+            return
+        self._asked.discard(side)
+        if not e.machines:
+            self._again_us[side] = out.mono_us + self.config.retry_us
+            self._set_alarm(out)
+            return
+        found = json.loads(e.machines)
+        self._images_at(e.site, found["images"], out)
+        there = {each[0]: each for each in found["machines"]}
+        for vm in self._at(side):
+            if not self._is_at_work(vm):
+                self._compare(vm, there.get(vm.name), out)
+        for name in sorted(there):
+            if (e.site, name) not in self.vms:
+                self._take_up(side, there[name], out)
+        self._known.add(side)
+        self._plan(side, out)
+        self._set_alarm(out)
+
+    def _images_at(self, site: str, images: list[str], out: Out) -> None:
+        for image in self._images:
+            key = (site, image)
+            if image in images:
+                self._has(key, out)
+            elif key in self._there:
+                self._there.discard(key)
+                out.saves[_image_key(key)] = "gone"
+
+    def _is_at_work(self, vm: Vm) -> bool:
+        """Whether a job of it is open: it is half made, or half removed."""
+        return bool(self._book.of_lane(vm.network, vm.site, vm.name))
+
+    def _compare(self, vm: Vm, there: list[str] | None, out: Out) -> None:
+        """Compare a record with what is there."""
+        if there is None:
+            if vm.physical and VMS.allows(vm.state, VmMove.NOT_THERE):
+                self._move(vm, VmMove.NOT_THERE, out)
+            return
+        vm.physical = there[2]
+        runs = there[1] == "running"
+        if runs and VMS.allows(vm.state, VmMove.HEARD):
+            self._move(vm, VmMove.HEARD, out)
+        elif not runs and vm.state is VmState.RUNNING:
+            self._silent(vm, out)
+        elif vm.state is VmState.STOPPED:
+            self._add_job(vm, JobKind.REMOVE, REMOVE_MACHINE, out)
+
+    def _take_up(self, side: Side, there: list[str], out: Out) -> None:
+        """Make a record of a machine that has none: the store has forgotten it. It counts as one of
+        its farm, and if the farm has enough it is retired.
+        """
+        name, _, physical, image, farm, role = there
+        vm = Vm(name, *side, farm, role, image, physical)
+        if self._is_at_work(vm):
+            return
+        vm.state = VmState.RUNNING
+        self.vms[vm.site, name] = vm
+        self._save(vm, out)
+
+    # ---- goals
+    def goals(self, network: str) -> Iterator[Goal]:
+        for farm in self.config.farms:
+            if farm.network == network:
+                yield from self._goals_of(farm)
+
+    def _goals_of(self, farm: FarmConfig) -> Iterator[Goal]:
+        for role, count in farm.goals:
+            yield Goal(farm.name, role, farm.image, count)
+
+    def _plan(self, side: Side, out: Out) -> None:
+        """Make records of machines that are missing, and retire those that are too many."""
+        if side not in self._known:
+            return
+        wanted = {
+            (goal.farm, goal.role, goal.image): goal.count
+            for goal in self.goals(side[0])
+        }
+        have: dict[tuple[str, str, str], list[Vm]] = {
+            of: [] for of in wanted
+        }
+        for vm in self._at(side):
+            if vm.state in COUNTS:
+                have.setdefault((vm.farm, vm.role, vm.image), []).append(vm)
+        for of, mine in have.items():
+            missing = wanted.get(of, 0) - len(mine)
+            for _ in range(missing):
+                self._new(side, of, (), out)
+            if missing < 0:
+                self._retire_some(mine, -missing, out)
+        self._place_waiting(side[1], out)
+
+    def _new(
+        self,
+        side: Side,
+        of: tuple[str, str, str],
+        not_on: tuple[str, ...],
+        out: Out,
+    ) -> None:
+        farm, role, image = of
+        name = f"{farm}-{role}-{self._next}"
+        self._next += 1
+        out.saves[NEXT] = str(self._next)
+        vm = Vm(name, *side, farm, role, image, not_on=not_on)
+        self.vms[vm.site, name] = vm
+        self._save(vm, out)
+
+    def _retire_some(self, mine: list[Vm], count: int, out: Out) -> None:
+        """Retire that many, the newest first; those that wait or have failed before the others."""
+        order = [
+            vm
+            for state in _RETIRED_FIRST
+            for vm in reversed(mine)
+            if vm.state is state
+        ]
+        for vm in order[:count]:
+            self._retire(vm, out)
+
+    def _retire(self, vm: Vm, out: Out) -> None:
+        self._move(vm, VmMove.RETIRE, out)
+        if vm.state is VmState.STOPPED:
+            self._add_job(vm, JobKind.REMOVE, REMOVE_MACHINE, out)
+
+    # ---- placement and deployment
+    def _place_waiting(self, site: str, out: Out) -> None:
+        waiting = [
+            vm
+            for vm in self.vms.values()
+            if vm.site == site
+            and vm.state is VmState.WAITING
+            and (vm.network, site) in self._known
+        ]
+        used = self._used(site) if waiting else {}
+        no_room: dict[tuple[str, str], int] = {}
+        for vm in waiting:
+            if (site, vm.image) not in self._there:
+                self._want_image(vm, out)
+                continue
+            image = self._images[vm.image]
+            wanted = WantedPlace(image, vm.farm, vm.role, vm.not_on)
+            found = place(wanted, self.config.at(site), used)
+            if not found:
+                of = (vm.network, vm.farm)
+                no_room[of] = no_room.get(of, 0) + 1
+                continue
+            used.setdefault(found, Used()).take(image, vm.farm, vm.role)
+            vm.physical = found
+            self._move(vm, VmMove.PLACED, out)
+            self._add_job(vm, JobKind.DEPLOY, DEPLOY_MACHINE, out)
+        self._tell_no_room(site, no_room, out)
+
+    def _used(self, site: str) -> dict[str, Used]:
+        used: dict[str, Used] = {}
+        for vm in self.vms.values():
+            if vm.site == site and vm.state in TAKES_ROOM and vm.physical:
+                of = used.setdefault(vm.physical, Used())
+                of.take(self._images[vm.image], vm.farm, vm.role)
+        return used
+
+    def _tell_no_room(
+        self, site: str, no_room: dict[tuple[str, str], int], out: Out
+    ) -> None:
+        for farm in self.config.farms:
+            count = no_room.get((farm.network, farm.name), 0)
+            about = (
+                f"{count} machines of {farm.name} have no room at {site}"
+            )
+            key = ("room", site, farm.name)
+            self._tell(
+                farm.network, Notice.NO_ROOM, key, (count, about), out
+            )
+
+    def _tell(
+        self,
+        network: str,
+        notice: Notice,
+        key: tuple[str, ...],
+        what: tuple[int, str],
+        out: Out,
+    ) -> None:
+        """Tell somebody, if the number is another than the last time; 0: it is over."""
+        count, about = what
+        if self._told.get(key, 0) == count:
+            return
+        self._told[key] = count
+        if count:
+            out.commands.append(Notify(network, notice, about, out.utc_us))
+
+    def _add_job(
+        self, vm: Vm, kind: JobKind, script: str, out: Out
+    ) -> None:
+        vm.jobs += 1
+        self._save(vm, out)
+        word = kind.value
+        name = f"{word} {vm.name} at {vm.site} {vm.jobs}"
+        params = {
+            "machine": vm.name,
+            "farm": vm.farm,
+            "role": vm.role,
+            "image": vm.image,
+            "physical": vm.physical,
+        }
+        self._book.add(
+            CloudJob(
+                id=name,
+                order=0,
+                kind=kind,
+                network=vm.network,
+                site=vm.site,
+                entity=vm.name,
+                script=script,
+                params=json.dumps(params),
+                change=name,
+            ),
+            out,
+        )
+
+    def found(self, found: FoundAttempt) -> CloudJob:
+        """Return the job, which the store has forgotten, of an attempt that an agent knows."""
+        deploys = found.script == DEPLOY_MACHINE
+        return CloudJob(
+            id=found.job,
+            order=0,
+            kind=JobKind.DEPLOY if deploys else JobKind.REMOVE,
+            network=found.network,
+            site=found.site,
+            entity=json.loads(found.params)["machine"],
+            script=found.script,
+            params=found.params,
+            change=found.change,
+            attempt=found.attempt,
+        )
+
+    # ---- jobs that are over
+    def ended(self, job: CloudJob, out: Out) -> None:
+        """A job of a machine has ended."""
+        side = (job.network, job.site)
+        vm = self.vms.get((job.site, job.entity))
+        if vm is None:  # the store has forgotten it: the site knows
+            if side in self._known:
+                self._read(side, out)
+            return
+        done = job.state is JobState.DONE
+        if job.kind is JobKind.REMOVE:
+            self._removed(vm, done, out)
+        elif done:
+            self._deployed(vm, out)
+        elif vm.state is VmState.PROVISIONING:
+            self._not_deployed(vm, out)
+        self._plan(side, out)
+        self._set_alarm(out)
+
+    def _removed(self, vm: Vm, done: bool, out: Out) -> None:
+        move = VmMove.REMOVED if done else VmMove.NOT_REMOVED
+        if VMS.allows(vm.state, move):
+            self._move(vm, move, out)
+
+    def _deployed(self, vm: Vm, out: Out) -> None:
+        vm.tries = 0
+        if VMS.allows(vm.state, VmMove.DEPLOYED):
+            self._move(vm, VmMove.DEPLOYED, out)
+
+    def _not_deployed(self, vm: Vm, out: Out) -> None:
+        """Place it anew, on another physical machine. After as many attempts as a job has it has
+        failed: somebody is told, and it is replaced later.
+        """
+        vm.tries += 1
+        vm.not_on = (*vm.not_on, vm.physical)
+        vm.physical = ""
+        if vm.tries >= self.config.attempts:
+            self._move(vm, VmMove.GIVEN_UP, out)
+            about = f"{vm.name} at {vm.site}, after {vm.tries} attempts"
+            out.commands.append(
+                Notify(vm.network, Notice.NOT_DEPLOYED, about, out.utc_us)
+            )
+        else:
+            self._move(vm, VmMove.NOT_DEPLOYED, out)
+        side = (vm.network, vm.site)
+        if side in self._known:
+            self._read(side, out)
+
+    def closed(self, job: CloudJob, out: Out) -> None:
+        """A job was closed because its side is not used any more; when the side is used again it
+        is read.
+        """
+        vm = self.vms.get((job.site, job.entity))
+        if vm is None:
+            return
+        if vm.state is VmState.PROVISIONING:
+            vm.physical = ""
+            self._move(vm, VmMove.NOT_DEPLOYED, out)
+        elif vm.state is VmState.STOPPED:
+            self._move(vm, VmMove.NOT_REMOVED, out)
+
+    # ---- images
+    def _want_image(self, vm: Vm, out: Out) -> None:
+        key = (vm.site, vm.image)
+        if key in self._copying:
+            return
+        active = self._sides(vm.network)[0]
+        if vm.site == active or (active, vm.image) not in self._there:
+            about = f"{vm.image} at {vm.site}"
+            told = ("image", *key)
+            self._tell(vm.network, Notice.NO_IMAGE, told, (1, about), out)
+            self._retry_us = self._retry_us or self._later(out)
+            return
+        self._copying.add(key)
+        out.saves[_image_key(key)] = ImageWord.COPYING
+        self._order_copy(*key, out)
+
+    def _order_copy(self, site: str, image: str, out: Out) -> None:
+        out.commands.append(CopyImage(site, image))
+
+    def image_said(self, e: ImageSaid, out: Out) -> None:
+        """A copy of an image is there, or came to nothing."""
+        key = (e.site, e.image)
+        if key not in self._copying:
+            return
+        if e.word is ImageWord.THERE:
+            self._has(key, out)
+        else:
+            self._copying.discard(key)
+            out.saves[_image_key(key)] = "gone"
+            self._retry_us = self._retry_us or self._later(out)
+        for side in sorted(self._known):
+            if side[1] == e.site and e.word is ImageWord.THERE:
+                self._plan(side, out)
+        self._set_alarm(out)
+
+    def _has(self, key: tuple[str, str], out: Out) -> None:
+        if key in self._there and key not in self._copying:
+            return
+        self._there.add(key)
+        self._copying.discard(key)
+        self._told.pop(("image", *key), None)
+        out.saves[_image_key(key)] = ImageWord.THERE
+
+    def _later(self, out: Out) -> int:
+        return out.mono_us + self.config.retry_us
+
+    # ---- machines that fall silent
+    def silent(self, e: MachinesSilent, out: Out) -> None:
+        """Machines do not answer any more."""
+        for name in json.loads(e.machines):
+            vm = self.vms.get((e.site, name))
+            if vm is not None and vm.state is VmState.RUNNING:
+                self._silent(vm, out)
+        self._set_alarm(out)
+
+    def _silent(self, vm: Vm, out: Out) -> None:
+        self._move(vm, VmMove.SILENT, out)
+
+    def back(self, e: MachinesBack, out: Out) -> None:
+        """Machines answer again."""
+        for name in json.loads(e.machines):
+            vm = self.vms.get((e.site, name))
+            if vm is not None and VMS.allows(vm.state, VmMove.HEARD):
+                self._move(vm, VmMove.HEARD, out)
+        for side in sorted(self._known):
+            if side[1] == e.site:
+                self._plan(side, out)
+        self._set_alarm(out)
+
+    def look(self, out: Out) -> None:
+        """The alarm went off: do what is due."""
+        self._alarm_us = 0
+        for side, at_us in sorted(self._again_us.items()):
+            if at_us <= out.mono_us:
+                self._read(side, out)
+        again = 0 < self._retry_us <= out.mono_us
+        if again:
+            self._retry_us = 0
+        for side in sorted(self._known):
+            self._repair(side, out)
+            if again:
+                self._plan(side, out)
+        self._set_alarm(out)
+
+    def _repair(self, side: Side, out: Out) -> None:
+        """Replace the machines that have been silent for long, if they are few."""
+        due = [
+            vm
+            for vm in self._at(side)
+            if vm.state is VmState.FAILED and vm.repair_us <= out.mono_us
+        ]
+        if not due:
+            return
+        up = [vm for vm in self._at(side) if vm.state is VmState.RUNNING]
+        failed = [vm for vm in self._at(side) if vm.state is VmState.FAILED]
+        all_of_them = len(up) + len(failed)
+        many = (
+            len(failed) * _PPM > self.config.most_silent_ppm * all_of_them
+        )
+        about = (
+            f"{len(failed)} of {all_of_them} machines at {side[1]}: "
+            "none is replaced"
+        )
+        told = (len(failed) if many else 0, about)
+        self._tell(side[0], Notice.MANY_FAILED, ("many", *side), told, out)
+        if many:
+            for vm in due:
+                vm.repair_us = self._later(out)
+            return
+        for vm in due:
+            not_on = (vm.physical,) if vm.physical else ()
+            self._new(side, (vm.farm, vm.role, vm.image), not_on, out)
+            self._retire(vm, out)
+        self._plan(side, out)
+
+    # ---- bookkeeping
+    def _at(self, side: Side) -> list[Vm]:
+        return [
+            vm for vm in self.vms.values() if (vm.network, vm.site) == side
+        ]
+
+    def _move(self, vm: Vm, move: VmMove, out: Out) -> None:
+        vm.state = VMS.after(vm.state, move)
+        vm.repair_us = 0
+        if vm.state is VmState.FAILED:
+            vm.repair_us = out.mono_us + self.config.repair_after_us
+        if vm.state is VmState.RETIRED:
+            del self.vms[vm.site, vm.name]
+        self._save(vm, out)
+
+    def _save(self, vm: Vm, out: Out) -> None:
+        key = f"{VM}{vm.site}/{vm.name}"
+        retired = vm.state is VmState.RETIRED
+        out.saves[key] = "" if retired else vm.text()
+
+    def _set_alarm(self, out: Out) -> None:
+        """One alarm, at the first instant at which something is due."""
+        dues = [
+            vm.repair_us
+            for vm in self.vms.values()
+            if vm.repair_us and (vm.network, vm.site) in self._known
+        ]
+        dues += self._again_us.values()
+        if self._retry_us:
+            dues.append(self._retry_us)
+        first = min(dues, default=0)
+        if first and (not self._alarm_us or first < self._alarm_us):
+            self._alarm_us = first
+            out.commands.append(SetAlarm("", LOOK_AT_MACHINES, first))
+
+
+def _image_key(key: tuple[str, str]) -> str:
+    site, image = key
+    return f"{IMAGE}{site}/{image}"
+
+
+def _images_there(
+    images: tuple[ImageConfig, ...], stored: dict[str, str]
+) -> set[tuple[str, str]]:
+    """Return (site, image) of every install point that has an image, as far as is known."""
+    there = {(site, image.name) for image in images for site in image.sites}
+    for key, text in stored.items():
+        if key.startswith(IMAGE):
+            site, _, image = key.removeprefix(IMAGE).partition("/")
+            there.discard((site, image))
+            if text == ImageWord.THERE:
+                there.add((site, image))
+    return there
+
+
+def _images_copying(stored: dict[str, str]) -> set[tuple[str, str]]:
+    found = set()
+    for key, text in stored.items():
+        if key.startswith(IMAGE) and text == ImageWord.COPYING:
+            site, _, image = key.removeprefix(IMAGE).partition("/")
+            found.add((site, image))
+    return found

@@ -1,0 +1,309 @@
+"""Tells what is measured of machines: how much of its goal serves users, what is missing at the
+second side, how long a farm is on its way to its goal, images that crossed the link, and pauses of
+backups.
+
+Front ends that run, divided by their goal, are what serves users: below that the service is
+degraded. It is known while the active side is there; while it is lost there is an outage instead.
+The same part at the second side says what a failover would find.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dr_sim.measures.tables import Tables, run_end_us
+from dr_sim.record.journal import Row
+from dr_sim.scenario.cloud_model import FIRST, SECOND
+from dr_sim.scenario.machine_model import FRONT_END, Farm, Machines
+from dr_sim.scenario.model import Scenario
+
+ALL_PPM = 1_000_000
+_ROWS = (
+    "truth.cloud_machine",
+    "truth.cloud_provision",
+    "truth.cloud_stands",
+    "truth.cloud_site_lost",
+    "truth.cloud_site_back",
+)
+_MOVE = "move_database"
+_OVER = ("done", "cleaned", "died")
+
+
+@dataclass(frozen=True, slots=True)
+class Short:
+    """A stretch in which fewer front ends ran than they should. ended_us: None if it lasted to the
+    run's end. least_ppm: the least part of the goal.
+    """
+
+    site: str
+    began_us: int
+    ended_us: int | None
+    least_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToGoal:
+    """A stretch in which a farm lacked machines at a side. ended_us: None: to the run's end."""
+
+    farm: str
+    site: str
+    began_us: int
+    ended_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageMoved:
+    """A copy of an image to a site. ended_us: None if it was not over. arrived: it is whole."""
+
+    image: str
+    site: str
+    began_us: int
+    ended_us: int | None
+    sent_bytes: int
+    arrived: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Backups of a database that stood still because it was moved. ended_us: None: to the end."""
+
+    database: int
+    began_us: int
+    ended_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MachineLevel:
+    """From an instant on: part of the goal that runs at the active side and at the second one;
+    None: there is no such side, or it is lost.
+    """
+
+    at_us: int
+    active: str
+    second: str
+    serves_ppm: int | None
+    would_serve_ppm: int | None
+    lacking: frozenset[tuple[str, str]]  # farm, site
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMachines:
+    """Everything about machines in a run."""
+
+    levels: tuple[MachineLevel, ...]
+    degraded: tuple[Short, ...]
+    second_short: tuple[Short, ...]
+    to_goal: tuple[ToGoal, ...]
+    images: tuple[ImageMoved, ...]
+    counts: Counter[str]  # machines, by what became of them
+
+
+class _Sides:
+    """Which machines run where, as the rows are read."""
+
+    def __init__(self, machines: Machines) -> None:
+        self._farms = machines.farms
+        self.active, self.second = FIRST, SECOND
+        self._lost: set[str] = set()
+        self._running: dict[tuple[str, str], tuple[str, str, str]] = {}
+        self._counts: Counter[tuple[str, str, str]] = Counter()
+
+    def read(self, row: Row) -> None:
+        v = row.values
+        if row.kind == "truth.cloud_machine":
+            self._machine(v["site"], v["machine"], v)
+        elif row.kind == "truth.cloud_provision" and v["begins"]:
+            self.active, self.second = v["site"], ""
+        elif row.kind == "truth.cloud_stands":
+            self.second = v["site"]
+        elif row.kind == "truth.cloud_site_lost":
+            self._lost.add(v["site"])
+        elif row.kind == "truth.cloud_site_back":
+            self._lost.discard(v["site"])
+
+    def _machine(self, site: str, name: str, v: dict[str, str]) -> None:
+        before = self._running.pop((site, name), None)
+        if before is not None:
+            self._counts[before] -= 1
+        if v["what"] == "running":
+            of = (site, v["farm"], v["role"])
+            self._running[site, name] = of
+            self._counts[of] += 1
+
+    def level(self, at_us: int) -> MachineLevel:
+        sides = [
+            site
+            for site in (self.active, self.second)
+            if site and site not in self._lost
+        ]
+        lacking = {
+            (farm.name, site)
+            for site in sides
+            for farm in self._farms
+            if self._lacks(farm, site)
+        }
+        return MachineLevel(
+            at_us,
+            self.active,
+            self.second,
+            self._part(self.active),
+            self._part(self.second),
+            frozenset(lacking),
+        )
+
+    def _lacks(self, farm: Farm, site: str) -> bool:
+        return any(
+            self._counts[site, farm.name, role] < count
+            for role, count in farm.goals
+        )
+
+    def _part(self, site: str) -> int | None:
+        """Return the part of all front ends' goals that runs there."""
+        goal = sum(farm.goal(FRONT_END) for farm in self._farms)
+        if not site or site in self._lost or not goal:
+            return None
+        runs = 0
+        for farm in self._farms:
+            there = self._counts[site, farm.name, FRONT_END]
+            runs += min(there, farm.goal(FRONT_END))
+        return runs * ALL_PPM // goal
+
+
+def machines_found(t: Tables, scenario: Scenario) -> FoundMachines | None:
+    """None where there are no machines. t: of the first leg, in which the cloud manager lives."""
+    machines = scenario.cloud.machines if scenario.cloud else None
+    if machines is None:
+        return None
+    levels = tuple(_levels(t, machines))
+    end_us = run_end_us(t, scenario)
+    what = Counter(
+        row.values["what"] for row in t.rows("truth.cloud_machine")
+    )
+    return FoundMachines(
+        levels=levels,
+        degraded=tuple(_short(levels, end_us, at_second=False)),
+        second_short=tuple(_short(levels, end_us, at_second=True)),
+        to_goal=tuple(_to_goal(levels)),
+        images=tuple(_images(t)),
+        counts=what,
+    )
+
+
+def _levels(t: Tables, machines: Machines) -> Iterator[MachineLevel]:
+    """Yield each level that differs from the one before, at its instant."""
+    rows = sorted(
+        (row for kind in _ROWS for row in t.rows(kind)),
+        key=lambda row: row.seq,
+    )
+    sides = _Sides(machines)
+    last: MachineLevel | None = None
+    for i, row in enumerate(rows):
+        sides.read(row)
+        if i + 1 < len(rows) and rows[i + 1].time_us == row.time_us:
+            continue
+        level = sides.level(row.time_us)
+        if last is None or _differs(level, last):
+            last = level
+            yield level
+
+
+def _differs(level: MachineLevel, last: MachineLevel) -> bool:
+    return (
+        level.active,
+        level.second,
+        level.serves_ppm,
+        level.would_serve_ppm,
+        level.lacking,
+    ) != (
+        last.active,
+        last.second,
+        last.serves_ppm,
+        last.would_serve_ppm,
+        last.lacking,
+    )
+
+
+def _short(
+    levels: tuple[MachineLevel, ...], end_us: int, at_second: bool
+) -> Iterator[Short]:
+    """Yield the stretches in which one side ran less than its goal."""
+    begun: Short | None = None
+    for level in levels:
+        site = level.second if at_second else level.active
+        part = level.would_serve_ppm if at_second else level.serves_ppm
+        over = part is None or part == ALL_PPM
+        if begun is not None and (over or begun.site != site):
+            yield _ended(begun, level.at_us)
+            begun = None
+        if part is None or over:
+            continue
+        least = part if begun is None else min(part, begun.least_ppm)
+        began_us = level.at_us if begun is None else begun.began_us
+        begun = Short(site, began_us, None, least)
+    if begun is not None and begun.began_us < end_us:
+        yield begun
+
+
+def _ended(short: Short, at_us: int) -> Short:
+    return Short(short.site, short.began_us, at_us, short.least_ppm)
+
+
+def _to_goal(levels: tuple[MachineLevel, ...]) -> Iterator[ToGoal]:
+    """Yield how long each farm lacked machines at a side that was in use."""
+    begun: dict[tuple[str, str], int] = {}
+    for level in levels:
+        for of in sorted(set(begun) - level.lacking):
+            yield ToGoal(*of, begun.pop(of), level.at_us)
+        for of in level.lacking:
+            begun.setdefault(of, level.at_us)
+    for of, began_us in sorted(begun.items()):
+        yield ToGoal(*of, began_us, None)
+
+
+def _images(t: Tables) -> Iterator[ImageMoved]:
+    begun: dict[tuple[str, str], int] = {}
+    for row in t.rows("truth.cloud_image"):
+        v = row.values
+        of = (v["image"], v["site"])
+        if v["what"] == "copying":
+            begun[of] = row.time_us
+        elif of in begun:
+            yield ImageMoved(
+                *of,
+                begun.pop(of),
+                row.time_us,
+                v["sent_bytes"],
+                v["what"] == "there",
+            )
+    for of, began_us in begun.items():
+        yield ImageMoved(*of, began_us, None, 0, False)
+
+
+# ---- pauses of backups
+def pauses(t: Tables, scenario: Scenario) -> list[Pause]:
+    """Return how long the backups of each database stood still while it was moved. A move begins
+    at the active side; it is over when it is done, or when its clean-up has run.
+    """
+    index = {d.name: i for i, d in enumerate(scenario.databases)}
+    active = FIRST
+    begun: dict[str, tuple[int, int]] = {}
+    found = []
+    rows = [
+        *t.rows("truth.cloud_script"),
+        *t.rows("truth.cloud_provision"),
+    ]
+    for row in sorted(rows, key=lambda each: each.seq):
+        v = row.values
+        if row.kind == "truth.cloud_provision":
+            active = v["site"]
+            continue
+        job = v["job"]
+        if v["what"] == "begins" and v["script"] == _MOVE:
+            if v["site"] == active and job not in begun:
+                begun[job] = (index[v["entity_name"]], row.time_us)
+        elif v["what"] in _OVER and job in begun:
+            found.append(Pause(*begun.pop(job), row.time_us))
+    found += [Pause(*each, None) for each in begun.values()]
+    return sorted(found, key=lambda pause: pause.began_us)

@@ -1,0 +1,90 @@
+"""The machines' part of a summary, and pauses of backups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dr_sim.measures.machines import Short, machines_found, pauses
+from dr_sim.measures.summary.types import (
+    ImageSummary,
+    MachinesSummary,
+    PauseSummary,
+    ShortSummary,
+    ToGoalSummary,
+)
+from dr_sim.measures.tables import Tables, run_end_us
+from dr_sim.scenario.model import Scenario
+
+
+def machines_summary(
+    t: Tables, scenario: Scenario
+) -> MachinesSummary | None:
+    """None where there are no machines."""
+    found = machines_found(t, scenario)
+    if found is None:
+        return None
+    end_us = run_end_us(t, scenario)
+    known = [
+        level.would_serve_ppm
+        for level in found.levels
+        if level.would_serve_ppm is not None
+    ]
+    return MachinesSummary(
+        degraded=_shorts(found.degraded, end_us),
+        second_short=_shorts(found.second_short, end_us),
+        second_least_ppm=min(known, default=None),
+        to_goal=[
+            ToGoalSummary(
+                each.farm,
+                each.site,
+                each.began_us,
+                _lasted(each.began_us, each.ended_us, end_us),
+                each.ended_us is not None,
+            )
+            for each in found.to_goal
+        ],
+        images=[
+            ImageSummary(
+                each.image,
+                each.site,
+                each.began_us,
+                _lasted(each.began_us, each.ended_us, end_us),
+                each.sent_bytes,
+                each.arrived,
+            )
+            for each in found.images
+        ],
+        counts=dict(sorted(found.counts.items())),
+    )
+
+
+def pauses_summary(t: Tables, scenario: Scenario) -> list[PauseSummary]:
+    """Return the pauses of backups while databases were moved."""
+    end_us = run_end_us(t, scenario)
+    return [
+        PauseSummary(
+            scenario.databases[pause.database].name,
+            list(scenario.databases[pause.database].tenants),
+            pause.began_us,
+            _lasted(pause.began_us, pause.ended_us, end_us),
+            pause.ended_us is not None,
+        )
+        for pause in pauses(t, scenario)
+    ]
+
+
+def _shorts(found: Iterable[Short], end_us: int) -> list[ShortSummary]:
+    return [
+        ShortSummary(
+            each.site,
+            each.began_us,
+            _lasted(each.began_us, each.ended_us, end_us),
+            each.ended_us is not None,
+            each.least_ppm,
+        )
+        for each in found
+    ]
+
+
+def _lasted(began_us: int, ended_us: int | None, end_us: int) -> int:
+    return (end_us if ended_us is None else ended_us) - began_us

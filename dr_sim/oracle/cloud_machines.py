@@ -1,0 +1,267 @@
+"""The witness of the machine manager: what must never happen to machines, checked in every run.
+
+It reads what really happened to machines (`truth.cloud_machine`), what the manager was told and
+what it saved. Nothing of how it decides is imported. The numbers are those of docs/machines.md: 10
+capacity, 11 records and machines, 12 one version for each farm, 16 a machine where it failed, 17
+repair of many.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dr_sim.oracle.cloud_breach import CloudBreach
+from dr_sim.record.journal import Journal, Row
+from dr_sim.scenario.cloud_model import FIRST, SECOND, Cloud
+from dr_sim.scenario.model import Scenario
+
+MACHINE_SCRIPTS = ("deploy_machine", "remove_machine")
+_PPM = 1_000_000
+_VM, _REMOVES = "vm/", "job/remove "
+_KINDS = (
+    "truth.cloud_machine",
+    "cloud.MachinesSilent",
+    "cloud.MachinesBack",
+    "cloud.StartScript",
+    "cloud.SaveAll",
+    "truth.cloud_store_copied",
+    "truth.cloud_store_restored",
+    "truth.cloud_provision",
+    "truth.cloud_stands",
+    "truth.cloud_site_lost",
+    "truth.cloud_site_back",
+    "truth.event",
+    "truth.end",
+)
+Place = tuple[
+    str, str
+]  # a site and a machine there, or a network and a site
+Broken = Iterator[tuple[int, str]]
+
+
+@dataclass(slots=True)
+class _There:
+    """A virtual machine that takes room. up: it runs; was_up: it has run."""
+
+    farm: str
+    role: str
+    image: str
+    physical: str
+    network: str
+    up: bool = False
+    was_up: bool = False
+
+
+@dataclass(slots=True)
+class _Watched:
+    """Holds what has been read of the journal so far. silent: by network and site, the machines of
+    which the manager was told that they are. jobs: that remove a machine.
+    """
+
+    machines: dict[Place, _There] = field(default_factory=dict)
+    failed_on: dict[Place, set[str]] = field(default_factory=dict)
+    records: dict[str, str] = field(default_factory=dict)
+    copied: dict[str, str] = field(default_factory=dict)
+    silent: dict[Place, set[str]] = field(default_factory=dict)
+    jobs: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
+    active: str = FIRST
+    second: str = SECOND
+    last_us: int = 0  # when something last happened
+
+
+def machines_broken(
+    journal: Journal, scenario: Scenario
+) -> Iterator[CloudBreach]:
+    """Yield everything that broke; nothing where there are no machines."""
+    if scenario.cloud is None or scenario.cloud.machines is None:
+        return
+    seen = _Watched()
+    for row in journal.rows(*_KINDS):
+        for number, sentence in _row(row, scenario.cloud, seen):
+            yield CloudBreach(
+                row.time_us, row.seq, f"cloud {number}", sentence
+            )
+
+
+def _row(row: Row, spec: Cloud, seen: _Watched) -> Broken:
+    kind, v = row.kind, row.values
+    if kind == "truth.cloud_machine":
+        seen.last_us = row.time_us
+        yield from _machine(row, spec, seen)
+    elif kind == "cloud.MachinesSilent":
+        _silent_at(v, seen).update(json.loads(v["machines"]))
+    elif kind == "cloud.MachinesBack":
+        _silent_at(v, seen).difference_update(json.loads(v["machines"]))
+    elif kind == "cloud.StartScript":
+        yield from _started(row, seen)
+    elif kind == "cloud.SaveAll":
+        yield from _saved(row, spec, seen)
+    elif kind == "truth.cloud_store_copied":
+        seen.copied = dict(seen.records)
+    elif kind == "truth.cloud_store_restored":
+        seen.records = dict(seen.copied)
+        seen.last_us = row.time_us
+    elif kind == "truth.end":
+        yield from _at_end(row, spec, seen)
+    else:
+        seen.last_us = row.time_us
+        _roles(row, seen)
+
+
+def _roles(row: Row, seen: _Watched) -> None:
+    v = row.values
+    if row.kind == "truth.cloud_provision" and v["begins"]:
+        seen.active, seen.second = v["site"], ""
+    elif row.kind == "truth.cloud_stands":
+        seen.second = v["site"]
+    elif row.kind == "truth.cloud_site_lost":
+        seen.lost.add(v["site"])
+    elif row.kind == "truth.cloud_site_back":
+        seen.lost.discard(v["site"])
+
+
+def _silent_at(v: dict[str, str], seen: _Watched) -> set[str]:
+    return seen.silent.setdefault((v["network"], v["site"]), set())
+
+
+# ---- 10, 12
+def _machine(row: Row, spec: Cloud, seen: _Watched) -> Broken:
+    v = row.values
+    at: Place = (v["site"], v["machine"])
+    if v["what"] == "removed":
+        gone = seen.machines.pop(at, None)
+        if gone is not None and not gone.was_up:
+            seen.failed_on.setdefault(at, set()).add(gone.physical)
+        return
+    there = seen.machines.get(at)
+    if there is None:
+        network = spec.networks[row.entity].name
+        there = seen.machines[at] = _There(
+            v["farm"], v["role"], v["image"], v["physical"], network
+        )
+        yield from _over_capacity(at, there, spec, seen)
+    there.up = v["what"] == "running"
+    there.was_up = there.was_up or there.up
+    if there.up:
+        yield from _of_one_version(at, there, seen)
+
+
+def _over_capacity(
+    at: Place, new: _There, spec: Cloud, seen: _Watched
+) -> Broken:
+    """What runs or is being made on a physical machine has room there."""
+    machines = spec.machines
+    assert machines is not None
+    site, physical = at[0], new.physical
+    kind = machines.image(new.image).machine_class
+    size = next(of for of in machines.classes if of.name == kind)
+    cpus = ram = 0
+    for (where, _), there in seen.machines.items():
+        if where == site and there.physical == physical:
+            image = machines.image(there.image)
+            cpus, ram = cpus + image.cpus, ram + image.ram_bytes
+    if f"-{kind}-" not in physical:
+        yield 10, f"{at[1]} is put on {physical}, which is not of {kind}"
+    if cpus > size.cpus or ram > size.ram_bytes:
+        yield 10, f"{physical} has no room for {at[1]}, which is put there"
+
+
+def _of_one_version(at: Place, new: _There, seen: _Watched) -> Broken:
+    """All machines of a farm at a site are made of one image."""
+    images = {
+        there.image
+        for (site, _), there in seen.machines.items()
+        if site == at[0] and there.farm == new.farm and there.up
+    }
+    if len(images) > 1:
+        named = " and ".join(sorted(images))
+        yield 12, f"{new.farm} at {at[0]} has machines of {named}"
+
+
+# ---- 16, 17
+def _started(row: Row, seen: _Watched) -> Broken:
+    v = row.values
+    if v["script"] != "deploy_machine":
+        return
+    params = json.loads(v["params"])
+    at: Place = (v["site"], params["machine"])
+    if params["physical"] in seen.failed_on.get(at, ()):
+        yield (
+            16,
+            f"{at[1]} failed on {params['physical']}, and is put there again",
+        )
+
+
+def _saved(row: Row, spec: Cloud, seen: _Watched) -> Broken:
+    """Records are kept. A job that removes a silent machine is a repair."""
+    entries = row.values["entries"]
+    if _VM not in entries:
+        return
+    for key, value in json.loads(entries):
+        if key.startswith(_VM):
+            seen.records[key.removeprefix(_VM)] = value
+        elif key.startswith(_REMOVES) and value and key not in seen.jobs:
+            seen.jobs.add(key)
+            _, _, network, site, machine, *_ = json.loads(value)
+            yield from _repaired((network, site), machine, spec, seen)
+
+
+def _repaired(
+    side: Place, machine: str, spec: Cloud, seen: _Watched
+) -> Broken:
+    """While a large part of a network's machines at a site is silent none of them is replaced."""
+    assert spec.machines is not None
+    network, site = side
+    silent = seen.silent.get(side, set())
+    if machine not in silent:
+        return
+    there = {
+        name
+        for (where, name), each in seen.machines.items()
+        if where == site and each.network == network
+    }
+    part = len(silent & there) * _PPM
+    if part > spec.machines.most_silent_ppm * len(there):
+        yield (
+            17,
+            f"{len(silent & there)} of {len(there)} machines at {site} are silent, and "
+            f"{machine} is replaced",
+        )
+
+
+# ---- 11
+def _at_end(row: Row, spec: Cloud, seen: _Watched) -> Broken:
+    """After a calm each machine has a record, and each record has a machine."""
+    if row.time_us - seen.last_us < _calm_us(spec):
+        return
+    sides = {seen.active, seen.second} - seen.lost - {""}
+    recorded = {
+        name
+        for name, text in seen.records.items()
+        if text and name.partition("/")[0] in sides and _is_made(text)
+    }
+    there = {
+        f"{site}/{name}" for site, name in seen.machines if site in sides
+    }
+    for name in sorted(there - recorded):
+        yield 11, f"machine {name} has no record"
+    for name in sorted(recorded - there):
+        yield 11, f"record {name} has no machine"
+
+
+def _is_made(text: str) -> bool:
+    """Whether a record says that there is a machine: it has a place."""
+    _, _, _, _, physical, state, *_ = json.loads(text)
+    return bool(physical) and state not in ("waiting", "retired")
+
+
+def _calm_us(spec: Cloud) -> int:
+    """After so long without an event nothing should be left to do."""
+    jobs, machines = spec.jobs, spec.machines
+    assert machines is not None
+    attempts = jobs.attempts * (jobs.time_limit_us + jobs.retry_us)
+    waits = machines.silent_us + machines.repair_us + spec.restart_us
+    return 3 * (attempts + jobs.clean_up_us) + 2 * waits

@@ -1,0 +1,397 @@
+"""The sections of a scenario that are about machines: what may stand there, the plain values they
+become, and checks across them.
+
+Machines are part of a run if any of these sections is written; then there is a cloud manager, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dr_sim.errors import Problem
+from dr_sim.scenario.cloud_model import FIRST, CloudNetwork
+from dr_sim.scenario.fields import did_you_mean
+from dr_sim.scenario.laws import Law
+from dr_sim.scenario.machine_model import (
+    CLASSES,
+    ROLES,
+    Farm,
+    Image,
+    MachineClass,
+    Machines,
+    PhysicalSite,
+)
+from dr_sim.scenario.quantities import (
+    Bandwidth,
+    Count,
+    Duration,
+    Period,
+    Ppm,
+    Size,
+)
+from dr_sim.scenario.tree import Node
+from dr_sim.scenario.values import NameList, NamesOrAll, Positive
+from dr_sim.units import format_duration
+
+SECTIONS = ("physical", "images", "farms", "deployment")
+MOST_MACHINES = 2_000  # virtual or physical, at one site
+_FIRST_OF_SECTIONS = ("physical", "images", "farms")
+
+
+def about(description: str, alias: str | None = None) -> Any:
+    return Field(description=description, alias=alias)
+
+
+class MachineSection(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PhysicalKeys(MachineSection):
+    compute: Count = about("physical machines of the class compute")
+    storage: Count = about("physical machines of the class storage")
+
+
+class ImageKeys(MachineSection):
+    role: Literal[
+        "front_end", "application", "timer", "search", "directory"
+    ] = about(
+        "the role that it is made for; a farm's machines of other roles are made of the farm's "
+        "image as well"
+    )
+    size: Annotated[Size, Positive] = about(
+        "how much is copied to a site's install point, and from there to a physical machine"
+    )
+    cpus: Annotated[Count, Positive] = about(
+        "processors that a machine made of it needs"
+    )
+    ram: Annotated[Size, Positive] = about(
+        "memory that a machine made of it needs"
+    )
+    machine_class: Literal["compute", "storage"] = about(
+        "the class of physical machine that it runs on", alias="class"
+    )
+    at: NameList = about(
+        "sites whose install points have it at first; it is copied to others over the link"
+    )
+
+
+class FarmKeys(MachineSection):
+    network: str = about("the network that its machines are in")
+    image: str = about("the image that its machines are made of")
+    databases: NamesOrAll = about(
+        "the databases whose users it serves; all: those of its network that no farm names, in "
+        "the network's first farm that takes all"
+    )
+    front_end: Count = about(
+        "how many front ends; users are served by them"
+    )
+    application: Count = about("how many application servers")
+    timer: Count = about("how many timer machines")
+    search: Count = about("how many search machines")
+    directory: Count = about("how many directory machines")
+
+
+class SizeKeys(MachineSection):
+    cpus: Annotated[Count, Positive] = about("processors of each")
+    ram: Annotated[Size, Positive] = about("memory of each")
+
+
+class DeploymentKeys(MachineSection):
+    takes: Law = about(
+        "time that the scripts of a deployment take, after the copy of its image"
+    )
+    remove: Law = about("time that it takes to remove a machine")
+    install_rate: Annotated[Bandwidth, Positive] = about(
+        "rate at which an image comes from the install point to a physical machine"
+    )
+    silent_for: Duration = about(
+        "a machine is known to be silent after so long"
+    )
+    repair_after: Annotated[Period, Positive] = about(
+        "a silent machine is replaced after so long"
+    )
+    most_silent: Ppm = about(
+        "where more of a network's machines at a site are silent none is replaced: that is a "
+        "site loss"
+    )
+    compute: SizeKeys = about("physical machines of the class compute")
+    storage: SizeKeys = about("physical machines of the class storage")
+
+
+# ---- to plain values
+def machines_of(
+    root: Any, networks: tuple[CloudNetwork, ...]
+) -> Machines | None:
+    """None if they are no part of the run. root: schema.Root."""
+    keys = root.deployment
+    if keys is None:
+        return None
+    classes = tuple(
+        MachineClass(name, size.cpus, size.ram)
+        for name, size in ((name, getattr(keys, name)) for name in CLASSES)
+    )
+    return Machines(
+        classes=classes,
+        physical=tuple(
+            PhysicalSite(
+                site, tuple((name, getattr(of, name)) for name in CLASSES)
+            )
+            for site, of in root.physical.items()
+        ),
+        images=tuple(
+            Image(
+                name,
+                image.role,
+                image.size,
+                image.cpus,
+                image.ram,
+                image.machine_class,
+                image.at,
+            )
+            for name, image in root.images.items()
+        ),
+        farms=_farms(root, networks),
+        takes=keys.takes,
+        remove=keys.remove,
+        install_bit_s=keys.install_rate,
+        silent_us=keys.silent_for,
+        repair_us=keys.repair_after,
+        most_silent_ppm=keys.most_silent,
+    )
+
+
+def _farms(
+    root: Any, networks: tuple[CloudNetwork, ...]
+) -> tuple[Farm, ...]:
+    order = {name: i for i, name in enumerate(root.databases)}
+    in_network = {network.name: network.databases for network in networks}
+    named = {
+        name for farm in root.farms.values() for name in farm.databases
+    }
+    rest = {
+        name: tuple(i for i in databases if _name_of(order, i) not in named)
+        for name, databases in in_network.items()
+    }
+    found = []
+    for name, farm in root.farms.items():
+        mine = tuple(order[database] for database in farm.databases)
+        if not farm.databases:
+            mine, rest[farm.network] = rest[farm.network], ()
+        goals = tuple((role, getattr(farm, role)) for role in ROLES)
+        found.append(
+            Farm(
+                name,
+                farm.network,
+                farm.image,
+                tuple((role, count) for role, count in goals if count),
+                mine,
+            )
+        )
+    return tuple(found)
+
+
+def _name_of(order: dict[str, int], index: int) -> str:
+    return next(name for name, i in order.items() if i == index)
+
+
+# ---- checks
+def check_machines(
+    root: Any, tree: Node, farms_of: dict[str, tuple[str, ...]]
+) -> list[Problem]:
+    """Return what is wrong although each value is right by itself. root: schema.Root, or what could
+    be read of it. farms_of: by network, the farms that it has.
+    """
+    if getattr(root, "deployment", None) is None:
+        return []
+    problems = list(_left_out(root, tree))
+    if problems:
+        return problems
+    problems += _sites(root, tree)
+    for name, farm in _items(root, "farms"):
+        problems += _farm(root, tree, name, farm, farms_of)
+    problems += _databases(root, tree)
+    problems += _too_long(root, tree)
+    return problems or list(_room(root, tree))
+
+
+def _items(root: Any, section: str) -> list[tuple[str, Any]]:
+    """Return the entries of a section that could be read."""
+    found = getattr(root, section, None) or {}
+    return [
+        (name, keys) for name, keys in found.items() if keys is not None
+    ]
+
+
+def _left_out(root: Any, tree: Node) -> Iterator[Problem]:
+    """Sections without which nothing can be deployed."""
+    examples = {
+        "physical": "physical: {A: {compute: 10}, B: {compute: 10}}",
+        "images": "images: {web 12.3: {size: 40 GB, at: [A, B]}}",
+        "farms": "farms: {content: {image: web 12.3, front_end: 12}}",
+    }
+    for section in _FIRST_OF_SECTIONS:
+        if getattr(root, section, None) == {}:
+            written = next(
+                each for each in SECTIONS if tree.get(each) is not None
+            )
+            told = (
+                f"{section}: none is written, so no machine can be deployed"
+            )
+            yield tree.at((written,)).key_problem(
+                f"{told}; write for example {examples[section]}"
+            )
+            return
+
+
+def _sites(root: Any, tree: Node) -> Iterator[Problem]:
+    """Sites that there cannot be, and images where nobody has them."""
+    physical = dict(_items(root, "physical"))
+    for site, keys in physical.items():
+        node = tree.at(("physical", site))
+        if len(site) != 1 or not "A" <= site <= "Z":
+            yield node.key_problem(
+                f"physical: {site[:40]!r} is no site; sites are A, B, C and so on"
+            )
+        for name in CLASSES:
+            count = getattr(keys, name, 0) or 0
+            if count > MOST_MACHINES:
+                told = f"physical.{site}.{name}: {count:,} machines are more than can be played"
+                yield node.at((name,)).problem(
+                    f"{told}; write {MOST_MACHINES:,} at most"
+                )
+    if FIRST not in physical:
+        yield tree.at(("physical",)).problem(
+            "physical: A is missing, where the primary is; write for example "
+            "A: {compute: 10}"
+        )
+        return
+    for name, image in _items(root, "images"):
+        node = tree.at(("images", name, "at"))
+        at = getattr(image, "at", None) or ()
+        for site in at:
+            if site not in physical:
+                told = (
+                    f"images.{name}.at: {site!r} has no physical machines"
+                )
+                hint = did_you_mean(site, tuple(physical))
+                yield node.problem(f"{told}; {hint}")
+        if at and FIRST not in at:
+            told = f"images.{name}.at: A is missing, from where other sites get it"
+            yield node.problem(f"{told}; add A")
+
+
+def _farm(
+    root: Any,
+    tree: Node,
+    name: str,
+    farm: Any,
+    farms_of: dict[str, tuple[str, ...]],
+) -> Iterator[Problem]:
+    node = tree.at(("farms", name))
+    images = tuple(dict(_items(root, "images")))
+    network, image = getattr(farm, "network", None), farm.image
+    if network is not None and network not in farms_of:
+        told = f"farms.{name}.network: unknown network {network!r}"
+        hint = did_you_mean(network, tuple(farms_of))
+        yield node.at(("network",)).problem(f"{told}; {hint}")
+    elif network is not None and name not in farms_of[network]:
+        told = f"farms.{name}: the network {network!r} has no farm of that name"
+        hint = did_you_mean(name, farms_of[network])
+        yield node.key_problem(
+            f"{told}; {hint}, or write it in networks.{network}.farms"
+        )
+    if image is not None and image not in images:
+        told = f"farms.{name}.image: unknown image {image!r}"
+        yield node.at(("image",)).problem(
+            f"{told}; {did_you_mean(image, images)}"
+        )
+    goals = [getattr(farm, role, None) for role in ROLES]
+    if not any(goals) and None not in goals:
+        told = f"farms.{name}: a farm without machines does nothing"
+        yield node.key_problem(f"{told}; write for example front_end: 12")
+    if sum(goal or 0 for goal in goals) > MOST_MACHINES:
+        told = f"farms.{name}: more machines than can be played"
+        yield node.key_problem(
+            f"{told}; write {MOST_MACHINES:,} in all at most"
+        )
+
+
+def _databases(root: Any, tree: Node) -> Iterator[Problem]:
+    known = tuple(getattr(root, "databases", None) or ())
+    seen: dict[str, str] = {}
+    for name, farm in _items(root, "farms"):
+        node = tree.at(("farms", name, "databases"))
+        for database in getattr(farm, "databases", None) or ():
+            if database not in known:
+                told = (
+                    f"farms.{name}.databases: unknown database {database!r}"
+                )
+                hint = did_you_mean(database, known)
+                yield node.problem(f"{told}; {hint}")
+            elif database in seen:
+                told = f"farms.{name}.databases: {database!r} is in {seen[database]!r} already"
+                yield node.problem(
+                    f"{told}; one farm serves a database's users"
+                )
+            seen.setdefault(database, name)
+
+
+def _too_long(root: Any, tree: Node) -> Iterator[Problem]:
+    """Deployments that would be ended at the time limit as a rule."""
+    limit_us = getattr(getattr(root, "jobs", None), "time_limit", None)
+    rate = getattr(root.deployment, "install_rate", None)
+    takes = getattr(root.deployment, "takes", None)
+    if limit_us is None or not rate or takes is None:
+        return
+    for name, image in _items(root, "images"):
+        size = getattr(image, "size", None) or 0
+        usual_us = -(-size * 8 * 1_000_000 // rate) + takes.a
+        if usual_us <= limit_us:
+            continue
+        told = f"images.{name}: a deployment of it takes {format_duration(usual_us)}"
+        more = "longer than jobs.time_limit, so it would be ended"
+        yield tree.at(("images", name)).key_problem(
+            f"{told}, {more}; write a longer limit, or a higher deployment.install_rate"
+        )
+
+
+def _room(root: Any, tree: Node) -> Iterator[Problem]:
+    """Farms for which the primary's site has no room: the run would begin without them."""
+    if any(getattr(root, section, None) is None for section in SECTIONS):
+        return
+    left = _slots(root)
+    for name, farm in _items(root, "farms"):
+        image = root.images[farm.image]
+        wanted = sum(getattr(farm, role) for role in ROLES)
+        for _ in range(wanted):
+            slot = next(
+                (
+                    slot
+                    for slot in left[image.machine_class]
+                    if slot[0] >= image.cpus and slot[1] >= image.ram
+                ),
+                None,
+            )
+            if slot is None:
+                told = (
+                    f"farms.{name}: its {wanted} machines have no room at A"
+                )
+                yield tree.at(("farms", name)).key_problem(
+                    f"{told}; write fewer, or more of physical.A.{image.machine_class}"
+                )
+                return
+            slot[0] -= image.cpus
+            slot[1] -= image.ram
+
+
+def _slots(root: Any) -> dict[str, list[list[int]]]:
+    """Return processors and memory of the primary's physical machines, by class."""
+    found = {}
+    for name in CLASSES:
+        size = getattr(root.deployment, name)
+        count = getattr(root.physical[FIRST], name)
+        found[name] = [[size.cpus, size.ram] for _ in range(count)]
+    return found

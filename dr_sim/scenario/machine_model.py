@@ -1,0 +1,86 @@
+"""Machines, images and farms as the rest of dr_sim sees them: plain values in integers (see
+cloud_model.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dr_sim.scenario.model import Law
+
+ROLES = ("front_end", "application", "timer", "search", "directory")
+FRONT_END = "front_end"
+"""Names the roles of machines; users are served by those of the first."""
+CLASSES = ("compute", "storage")
+"""Names the classes of physical machines."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineClass:
+    """How large each physical machine of a class is."""
+
+    name: str
+    cpus: int
+    ram_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhysicalSite:
+    """How many physical machines a site has, by class."""
+
+    site: str
+    counts: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """sites: whose install points have it at first."""
+
+    name: str
+    role: str
+    size_bytes: int
+    cpus: int
+    ram_bytes: int
+    machine_class: str
+    sites: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Farm:
+    """goals: by role. databases: indices, of those whose users it serves."""
+
+    name: str
+    network: str
+    image: str
+    goals: tuple[tuple[str, int], ...]
+    databases: tuple[int, ...]
+
+    def goal(self, role: str) -> int:
+        return dict(self.goals).get(role, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Machines:
+    """install_bit_s: at which an image comes from the install point to a physical machine."""
+
+    classes: tuple[MachineClass, ...]
+    physical: tuple[PhysicalSite, ...]
+    images: tuple[Image, ...]
+    farms: tuple[Farm, ...]
+    takes: Law
+    remove: Law
+    install_bit_s: int
+    silent_us: int
+    repair_us: int
+    most_silent_ppm: int
+
+    def image(self, name: str) -> Image:
+        return next(image for image in self.images if image.name == name)
+
+    def deploy_us(self, image: Image) -> int:
+        """Return the usual time of a deployment: the copy of its image, and its scripts."""
+        return self.copy_us(image) + self.takes.a
+
+    def copy_us(self, image: Image) -> int:
+        """Return how long an image takes from the install point to a physical machine."""
+        return -(-image.size_bytes * 8 * 1_000_000 // self.install_bit_s)

@@ -1,0 +1,108 @@
+"""Tells what the screen and the page say of machines, images and pauses of backups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dr_sim.measures.summary.types import (
+    CloudSummary,
+    ImageSummary,
+    PauseSummary,
+    ShortSummary,
+    ToGoalSummary,
+)
+from dr_sim.units import clock
+from dr_sim.words import counted, size
+
+_MOST = 4  # lines of one kind
+
+
+def machine_lines(cloud: CloudSummary) -> list[str]:
+    """The screen's lines; empty where there are no machines, and no database was moved."""
+    return [f"{name.upper():<16} {words}" for name, words in _facts(cloud)]
+
+
+def machine_facts(cloud: CloudSummary) -> list[tuple[str, str]]:
+    """The same for the head of a page."""
+    return _facts(cloud)
+
+
+def _facts(cloud: CloudSummary) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    machines = cloud.machines
+    if machines is not None:
+        found.append(("degraded", degraded_words(machines.degraded)))
+        found.append(("second side", second_words(machines.second_short)))
+        found += [
+            ("to goal", _to_goal(each))
+            for each in _longest(machines.to_goal)
+        ]
+        found += [
+            ("image", _image(each)) for each in machines.images[:_MOST]
+        ]
+    found += [
+        ("backups paused", _pause(each))
+        for each in _longest_pauses(cloud.pauses)
+    ]
+    return found
+
+
+def degraded_words(stretches: Sequence[ShortSummary]) -> str:
+    """'for 31:10 in all, at least 66 % of the front ends ran'."""
+    if not stretches:
+        return "never: as many front ends ran as the goals say"
+    all_us = sum(each.lasted_us for each in stretches)
+    least = min(each.least_ppm for each in stretches)
+    more = (
+        ""
+        if all(each.over for each in stretches)
+        else "; it lasted to the end"
+    )
+    return (
+        f"for {clock(all_us)}, {counted(len(stretches), 'time')}; "
+        f"at the worst {_part(least)} of the front ends ran{more}"
+    )
+
+
+def second_words(stretches: Sequence[ShortSummary]) -> str:
+    """How much of the goal a failover would have found."""
+    if not stretches:
+        return "always as many front ends as the goals say"
+    worst = min(stretches, key=lambda each: each.least_ppm)
+    all_us = sum(each.lasted_us for each in stretches)
+    return (
+        f"short of front ends for {clock(all_us)}; at the worst "
+        f"{_part(worst.least_ppm)} of them ran at {worst.site}"
+    )
+
+
+def _part(ppm: int) -> str:
+    return f"{ppm // 10_000} %"
+
+
+def _longest(found: Sequence[ToGoalSummary]) -> list[ToGoalSummary]:
+    by_length = sorted(found, key=lambda each: -each.lasted_us)
+    return sorted(by_length[:_MOST], key=lambda each: each.began_us)
+
+
+def _to_goal(each: ToGoalSummary) -> str:
+    least = "" if each.over else "not reached after "
+    return f"{each.farm} at {each.site}: {least}{clock(each.lasted_us)}"
+
+
+def _image(each: ImageSummary) -> str:
+    how = "in" if each.arrived else "cut off after"
+    sent = f" ({size(each.sent_bytes)})" if each.sent_bytes else ""
+    return (
+        f"{each.image} to {each.site} {how} {clock(each.lasted_us)}{sent}"
+    )
+
+
+def _longest_pauses(found: Sequence[PauseSummary]) -> list[PauseSummary]:
+    by_length = sorted(found, key=lambda each: -each.lasted_us)
+    return sorted(by_length[:_MOST], key=lambda each: each.began_us)
+
+
+def _pause(each: PauseSummary) -> str:
+    least = "for" if each.over else "and still paused at the end, after"
+    return f"{each.database} {least} {clock(each.lasted_us)}"

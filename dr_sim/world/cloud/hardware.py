@@ -1,0 +1,345 @@
+"""What really stands at the sites: virtual machines on physical ones, and images at install points.
+
+Theory of operation. Scripts of the machine manager make virtual machines and remove them; agents
+run those scripts (agents.py). A machine is up from the end of its deployment until it is removed,
+its physical machine dies or its site is lost. One that cannot be heard for `deployment.silent_for`
+is reported to the manager, and again when it is heard. The manager learns all of it when it asks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dr_sim.cloud.commands import CopyImage, ReadMachines, StartScript
+from dr_sim.cloud.events import MachinesBack, MachinesRead, MachinesSilent
+from dr_sim.cloud.machine_config import MachinesConfig, PhysicalConfig
+from dr_sim.cloud.words import DEPLOY_MACHINE, WhyFailed
+from dr_sim.scenario.machine_model import Machines
+from dr_sim.world.cloud.image_copies import ImageCopies
+
+if TYPE_CHECKING:
+    from dr_sim.world.cloud.service import CloudWorld
+
+NO_ONE_US = -1
+
+
+@dataclass(slots=True)
+class RealMachine:
+    """A virtual machine. unheard_us: since when it cannot be heard, -1 if it can. told: the manager
+    has been told that it is silent.
+    """
+
+    name: str
+    network: int
+    site: str
+    farm: str
+    role: str
+    image: str
+    physical: str
+    up: bool = False
+    unheard_us: int = NO_ONE_US
+    told: bool = False
+
+
+class Hardware:
+    """machines: by site and name, those that are up, half made, or down."""
+
+    def __init__(
+        self, world: CloudWorld, spec: Machines, config: MachinesConfig
+    ) -> None:
+        self._world = world
+        self._context = world.context
+        self.spec = spec
+        self._config = config
+        self.machines: dict[tuple[str, str], RealMachine] = {}
+        self._images: dict[str, set[str]] = {}
+        self._lost: set[str] = set()  # sites
+        self.dead: set[tuple[str, str]] = set()  # physical machines
+        self.bad: set[tuple[str, str]] = (
+            set()
+        )  # physical machines on which no deployment succeeds
+        self.taken: dict[tuple[str, str], int] = {}  # processors, by others
+        self.copies = ImageCopies(world, self)
+        for image in spec.images:
+            for site in image.sites:
+                self._images.setdefault(site, set()).add(image.name)
+
+    def start(self) -> None:
+        """Record what runs when the run begins."""
+        names = [network.name for network in self._world.spec.networks]
+        for each in self._config.first:
+            machine = RealMachine(
+                each.name,
+                names.index(each.network),
+                each.site,
+                each.farm,
+                each.role,
+                each.image,
+                each.physical,
+                up=True,
+            )
+            self.machines[machine.site, machine.name] = machine
+            self._note(machine, "running")
+
+    # ---- what scripts do
+    def refusal(
+        self, site: str, command: StartScript, params: dict[str, str]
+    ) -> WhyFailed:
+        """Return why a script cannot begin."""
+        if command.script != DEPLOY_MACHINE:
+            return WhyFailed.NONE
+        if params["image"] not in self._images.get(site, ()):
+            return WhyFailed.NO_IMAGE
+        at = (site, params["physical"])
+        if at in self.dead:
+            return WhyFailed.NO_PHYSICAL
+        if not self._has_room(site, params):
+            return WhyFailed.NO_ROOM
+        return WhyFailed.NONE
+
+    def _has_room(self, site: str, params: dict[str, str]) -> bool:
+        """Tell whether a physical machine has room for one more machine."""
+        physical = self._physical(site, params["physical"])
+        image = self.spec.image(params["image"])
+        cpus = image.cpus + self.taken.get((site, physical.name), 0)
+        ram = image.ram_bytes
+        for machine in self.machines.values():
+            if (machine.site, machine.physical) == (site, physical.name):
+                of = self.spec.image(machine.image)
+                cpus, ram = cpus + of.cpus, ram + of.ram_bytes
+        return cpus <= physical.cpus and ram <= physical.ram_bytes
+
+    def _physical(self, site: str, name: str) -> PhysicalConfig:
+        return next(
+            each for each in self._config.at(site) if each.name == name
+        )
+
+    def begins(
+        self,
+        network: int,
+        site: str,
+        command: StartScript,
+        of: dict[str, str],
+    ) -> None:
+        """Begin a deployment: a half-made machine takes room. A removal takes it out of service."""
+        key = (site, of["machine"])
+        machine = self.machines.get(key)
+        if command.script != DEPLOY_MACHINE:
+            if machine is not None and machine.up:
+                machine.up = False
+                self._note(machine, "stopped")
+            return
+        if machine is None:
+            machine = self.machines[key] = RealMachine(
+                of["machine"],
+                network,
+                site,
+                of["farm"],
+                of["role"],
+                of["image"],
+                of["physical"],
+            )
+        self._note(machine, "provisioning")
+
+    def copy_us(self, of: dict[str, str]) -> int:
+        """Return how long the image of a deployment takes from the install point."""
+        return self.spec.copy_us(self.spec.image(of["image"]))
+
+    def fails(
+        self, site: str, command: StartScript, of: dict[str, str]
+    ) -> bool:
+        """Tell whether a deployment is bound to fail where it is."""
+        deploys = command.script == DEPLOY_MACHINE
+        return deploys and (site, of["physical"]) in self.bad
+
+    def effect(
+        self, site: str, command: StartScript, of: dict[str, str]
+    ) -> None:
+        """Let a script take effect."""
+        key = (site, of["machine"])
+        machine = self.machines.get(key)
+        if machine is None:
+            return
+        if command.script == DEPLOY_MACHINE:
+            machine.up = (site, machine.physical) not in self.dead
+            if machine.up:
+                self._note(machine, "running")
+            return
+        del self.machines[key]
+        self._note(machine, "removed")
+
+    def cleaned(self, site: str, name: str) -> None:
+        """Remove a half-made machine: its deployment was cleaned up."""
+        machine = self.machines.get((site, name))
+        if machine is not None and not machine.up:
+            del self.machines[site, name]
+            self._note(machine, "removed")
+
+    # ---- images
+    def has_image(self, site: str, image: str) -> bool:
+        return site not in self._lost and image in self._images.get(
+            site, ()
+        )
+
+    def image_arrives(self, site: str, image: str) -> None:
+        self._images.setdefault(site, set()).add(image)
+
+    def order_copy(self, command: CopyImage) -> None:
+        image = self.spec.image(command.image)
+        self.copies.order(command.site, image.name, image.size_bytes)
+
+    # ---- sites
+    def lose_site(self, site: str) -> None:
+        self._lost.add(site)
+        self.copies.interrupt()
+        self._down(m for m in self._at(site) if m.up)
+
+    def site_back(self, site: str) -> None:
+        """Bring a site back: its machines start again."""
+        self._lost.discard(site)
+        for machine in self._at(site):
+            if (site, machine.physical) in self.dead or machine.up:
+                continue
+            machine.up = True
+            self._note(machine, "running")
+        self.look_at(site)
+
+    def new_site(self, site: str) -> None:
+        """Add a site, or put a new one in the place of what was there: it has no machines yet."""
+        self._lost.discard(site)
+        for machine in self._at(site):
+            del self.machines[site, machine.name]
+        self._images[site] = set()
+
+    def roles_changed(self) -> None:
+        self.copies.interrupt()
+
+    def lose_physical(self, site: str, name: str) -> int:
+        """Let a physical machine die. Return how many virtual machines were up on it."""
+        self.dead.add((site, name))
+        on_it = [m for m in self._at(site) if m.physical == name and m.up]
+        self._down(on_it)
+        return len(on_it)
+
+    def physical_back(self, site: str, name: str) -> None:
+        self.dead.discard((site, name))
+        for machine in self._at(site):
+            if machine.physical == name and machine.unheard_us >= 0:
+                machine.up = True
+                self._note(machine, "running")
+        self.look_at(site)
+
+    def _at(self, site: str) -> list[RealMachine]:
+        return [m for m in self.machines.values() if m.site == site]
+
+    def _down(self, machines: Iterable[RealMachine]) -> None:
+        sites = set()
+        for machine in machines:
+            machine.up = False
+            self._note(machine, "down")
+            sites.add(machine.site)
+        for site in sorted(sites):
+            self.look_at(site)
+
+    # ---- who can be heard
+    def look_at(self, site: str) -> None:
+        """Something has changed about who can be heard at a site."""
+        now = self._context.now_us
+        reached = site not in self._lost and self._world.reaches(site)
+        any_unheard = False
+        for machine in self._at(site):
+            if machine.up and reached:
+                machine.unheard_us = NO_ONE_US
+            elif machine.unheard_us < 0:
+                machine.unheard_us = now
+                any_unheard = True
+        back = [m for m in self._at(site) if m.told and m.unheard_us < 0]
+        self._tell(MachinesBack, site, back)
+        if any_unheard:
+            at = now + self.spec.silent_us
+            self._world.soon(at, self._silent, site)
+
+    def _silent(self, site: str) -> None:
+        now = self._context.now_us
+        silent = [
+            m
+            for m in self._at(site)
+            if not m.told
+            and m.unheard_us >= 0
+            and m.unheard_us + self.spec.silent_us <= now
+        ]
+        self._tell(MachinesSilent, site, silent)
+
+    def _tell(
+        self,
+        event: type[MachinesSilent] | type[MachinesBack],
+        site: str,
+        machines: list[RealMachine],
+    ) -> None:
+        """Tell the manager, if it is up; one that is down reads it all when it is up again."""
+        by_network: dict[int, list[str]] = {}
+        for machine in machines:
+            machine.told = event is MachinesSilent
+            by_network.setdefault(machine.network, []).append(machine.name)
+        if not self._world.lives.up:
+            return
+        for network, names in sorted(by_network.items()):
+            name = self._world.spec.networks[network].name
+            self._world.driver.tell_new(
+                event, name, site, json.dumps(names)
+            )
+
+    # ---- what the manager reads
+    def read(self, command: ReadMachines) -> None:
+        at = self._context.now_us + self._world.spec.rtt_us
+        life = self._world.driver.incarnation
+        self._world.soon(at, self._read, command, life)
+
+    def _read(self, command: ReadMachines, incarnation: int) -> None:
+        site = command.site
+        text = ""
+        agent = self._world.agents[command.network, site]
+        if not agent.dead and self._world.reaches(site):
+            text = self._text(command.network, site)
+        self._world.driver.answer(
+            incarnation,
+            MachinesRead,
+            command.network,
+            site,
+            command.number,
+            text,
+        )
+
+    def _text(self, network: str, site: str) -> str:
+        names = [each.name for each in self._world.spec.networks]
+        index = names.index(network)
+        found = [
+            [
+                m.name,
+                "running" if m.up else "down",
+                m.physical,
+                m.image,
+                m.farm,
+                m.role,
+            ]
+            for m in self._at(site)
+            if m.network == index
+        ]
+        images = sorted(self._images.get(site, ()))
+        return json.dumps({"machines": found, "images": images})
+
+    def _note(self, machine: RealMachine, what: str) -> None:
+        self._context.note(
+            "truth.cloud_machine",
+            machine.network,
+            machine.site,
+            machine.name,
+            machine.farm,
+            machine.role,
+            machine.image,
+            machine.physical,
+            what,
+        )

@@ -1,0 +1,126 @@
+"""Images on their way from the active site's install point to the second one's, over the link that
+the backups use as well.
+
+Theory of operation. A copy is a flow of the link's shared rate, of the priority of a full backup.
+While the link is down it stands still, and it goes on from where it stopped. It is interrupted when
+one of the two sites is lost, and when the roles of the sites change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dr_sim.cloud.events import ImageSaid
+from dr_sim.cloud.words import ImageWord
+from dr_sim.world.sharing import Flow
+
+if TYPE_CHECKING:
+    from dr_sim.world.cloud.hardware import Hardware
+    from dr_sim.world.cloud.service import CloudWorld
+    from dr_sim.world.link import Link
+
+_PRIORITY = 2  # as a full backup
+
+
+@dataclass(slots=True, eq=False)
+class ImageCopy:
+    """A copy that is under way. flow: None while the link is down."""
+
+    site: str
+    image: str
+    bits: int
+    left_bits: int
+    flow: Flow | None = None
+
+
+class ImageCopies:
+    def __init__(self, world: CloudWorld, hardware: Hardware) -> None:
+        self._world = world
+        self._hardware = hardware
+        self._under_way: dict[tuple[str, str], ImageCopy] = {}
+        self._link: Link | None = None
+
+    def order(self, site: str, image: str, size_bytes: int) -> None:
+        """Begin a copy, unless the image is there or on its way."""
+        if (site, image) in self._under_way:
+            return
+        if self._hardware.has_image(site, image):
+            self._say(site, image, ImageWord.THERE)
+            return
+        sites = self._world.sites
+        if site != sites.second or not self._hardware.has_image(
+            sites.active, image
+        ):
+            self._say(site, image, ImageWord.NO_SOURCE)
+            return
+        self._hear_link(sites.link)
+        bits = size_bytes * 8
+        copy = ImageCopy(site, image, bits, bits)
+        self._under_way[site, image] = copy
+        self._note(copy, "copying")
+        if sites.link.forward_up:
+            self._send(copy)
+
+    def _hear_link(self, link: Link) -> None:
+        if link is not self._link:
+            self._link = link
+            link.on_change.append(self._link_changed)
+
+    def _send(self, copy: ImageCopy) -> None:
+        link = self._link
+        assert link is not None
+        copy.flow = link.shared.start(
+            -1,
+            copy.left_bits,
+            link.cap_bit_s,
+            self._arrived,
+            copy,
+            _PRIORITY,
+            link.wait_us,
+        )
+
+    def _link_changed(self) -> None:
+        link = self._link
+        assert link is not None
+        for copy in self._under_way.values():
+            if not link.forward_up:
+                self._stop(copy)
+            elif copy.flow is None:
+                self._send(copy)
+
+    def _stop(self, copy: ImageCopy) -> None:
+        if copy.flow is not None and self._link is not None:
+            copy.left_bits = self._link.shared.stop(copy.flow)
+            copy.flow = None
+
+    def _arrived(self, copy: ImageCopy) -> None:
+        copy.flow, copy.left_bits = None, 0
+        del self._under_way[copy.site, copy.image]
+        self._hardware.image_arrives(copy.site, copy.image)
+        self._note(copy, "there")
+        self._say(copy.site, copy.image, ImageWord.THERE)
+
+    def interrupt(self) -> None:
+        """Cut off all copies: a site is lost, or the sites have changed their roles."""
+        for key, copy in list(self._under_way.items()):
+            self._stop(copy)
+            del self._under_way[key]
+            self._note(copy, "interrupted")
+            self._say(copy.site, copy.image, ImageWord.INTERRUPTED)
+
+    def _note(self, copy: ImageCopy, what: str) -> None:
+        sent_bytes = (copy.bits - copy.left_bits) // 8
+        self._world.context.note(
+            "truth.cloud_image", -1, copy.site, copy.image, what, sent_bytes
+        )
+
+    def _say(self, site: str, image: str, word: ImageWord) -> None:
+        """Tell the manager; one that is down asks again when it is up."""
+        world = self._world
+        at = world.context.now_us + world.spec.rtt_us // 2
+        world.soon(at, self._heard, site, image, word)
+
+    def _heard(self, site: str, image: str, word: ImageWord) -> None:
+        if self._world.lives.up:
+            self._world.driver.tell_new(ImageSaid, site, image, word)

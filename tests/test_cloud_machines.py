@@ -1,0 +1,326 @@
+"""Machines, images and farms in whole runs: small cases with the right answer by hand, to the
+microsecond; restarts; and bugs that the witness catches.
+
+An order to an agent takes 15 ms, and so does its word. A deployment takes 2 s to start, 320 s for
+the copy of 40 GB at 1 Gbit/s, and 360 s: 682 s. Four scripts run at one time at a side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dr_sim.cloud import machines as room
+from dr_sim.cloud import placing
+from dr_sim.loading import load_scenario
+from dr_sim.measures.summary import summarise
+from dr_sim.measures.whole import Whole
+from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.record.verify import verify
+from dr_sim.screen.cloud import cloud_lines
+from dr_sim.stores import MemoryStore, StoreError
+from dr_sim.world.cloud.service import cloud_config
+from dr_sim.world.own_logic import builders
+from dr_sim.world.world import World
+
+MS, S = 1_000, 1_000_000
+MINUTE = 60 * S
+DEPLOY = 682 * S
+COPY = 1_600 * S  # 40 GB at 200 Mbit/s, alone
+BASE = """\
+run_for: 4 h
+databases: {crm: {size: 1 GB, log: none, incremental: none}}
+link: {bandwidth: 200 Mbit/s}
+networks: {prod: {farms: [content]}}
+cloud: {mirror: {every: 5 min, audit: 30 min}}
+jobs: {at_once: 4, attempts: 3, retry: 5 min, clean_up: 10 s}
+changes: {fail: 0 %}
+physical: {A: {compute: 10}, B: {compute: 4}}
+images: {web 12.3: {size: 40 GB, at: [A, B]}}
+farms: {content: {network: prod, image: web 12.3, front_end: 12, timer: 2}}
+deployment: {takes: 6 min, remove: 1 min, silent_for: 1 min, repair_after: 5 min}
+failover: {mode: automatic}
+"""
+IMAGE_AT_A = ("at: [A, B]", "at: [A]")
+SMALL_B = ("B: {compute: 4}", "B: {compute: 2}")
+LOST = "after_failover: {new_secondary: 10 min}\nevents: [{at: 2 h, lose: site}]\n"
+Edits = tuple[tuple[str, str], ...]
+
+
+def world(folder: Path, more: str = "", edits: Edits = ()) -> World:
+    text = BASE
+    for old, new in edits:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    path = folder / "s.yaml"
+    path.write_text(text + more)
+    return World(load_scenario(path))
+
+
+def ran(folder: Path, more: str = "", edits: Edits = ()) -> World:
+    of = world(folder, more, edits)
+    of.run()
+    assert cloud_broken(of.journal, of.scenario) == []
+    return of
+
+
+def rows(of: World, kind: str) -> list[tuple[int, dict[str, Any]]]:
+    return [(row.time_us, row.values) for row in of.journal.rows(kind)]
+
+
+def summary(of: World) -> Any:
+    return summarise(Whole.of(of.journal, of.scenario))
+
+
+def told(of: World) -> list[tuple[str, str]]:
+    return [(v["notice"], v["about"]) for _, v in rows(of, "cloud.Notify")]
+
+
+# ---- physics
+def test_where_both_sides_stand_nothing_is_deployed(tmp_path: Path) -> None:
+    of = ran(tmp_path)
+    found = summary(of).cloud.machines
+    assert found.counts == {"running": 28}
+    assert found.degraded == found.second_short == found.to_goal == found.images == []
+    assert told(of) == []
+
+
+def test_an_image_crosses_once_and_machines_follow_in_rounds(tmp_path: Path) -> None:
+    """Read at 60 ms, copied by 1600.060 s; said and ordered in 30 ms; four rounds, 30 ms apart."""
+    of = ran(tmp_path, edits=(IMAGE_AT_A,))
+    found = summary(of).cloud.machines
+    (image,) = found.images
+    assert (image.began_us, image.lasted_us, image.sent_bytes) == (60 * MS, COPY, 40 * 10**9)
+    (goal,) = found.to_goal
+    by = 60 * MS + COPY + 30 * MS + 4 * DEPLOY + 3 * 30 * MS
+    assert (goal.site, goal.began_us, goal.lasted_us, goal.over) == ("B", 0, by, True)
+
+
+def test_an_image_shares_the_link_with_backups(tmp_path: Path) -> None:
+    """A full of 1 GB at 10 min has half of the link: 80 s instead of 40 s, and the image is 40 s later."""
+    full = "{size: 1 GB, log: none, incremental: none, full: every 1 week offset 10 min}"
+    edits = (IMAGE_AT_A, ("{size: 1 GB, log: none, incremental: none}", full))
+    of = ran(tmp_path, edits=edits)
+    (image,) = summary(of).cloud.machines.images
+    assert abs(image.lasted_us - (COPY + 40 * S)) <= 1
+
+
+def test_a_link_that_is_down_holds_an_image_up_and_it_goes_on_from_there(tmp_path: Path) -> None:
+    of = ran(tmp_path, "events: [{at: 10 min, link_outage: 7 min}]\n", (IMAGE_AT_A,))
+    (image,) = summary(of).cloud.machines.images
+    assert (image.lasted_us, image.arrived) == (COPY + 7 * MINUTE, True)
+
+
+def test_a_site_that_is_lost_cuts_the_image_off_and_nobody_can_be_served(tmp_path: Path) -> None:
+    lost = "events: [{at: 10 min, lose: site}]\n"
+    of = ran(tmp_path, lost, (IMAGE_AT_A,))
+    found = summary(of).cloud.machines
+    (image,) = found.images
+    assert (image.lasted_us, image.arrived) == (10 * MINUTE - 60 * MS, False)
+    assert ("no image", "web 12.3 at B") in told(of)
+    assert found.degraded[-1].least_ppm == 0 and not found.degraded[-1].over
+
+
+def test_after_a_failover_users_are_served_by_what_has_room(tmp_path: Path) -> None:
+    """Two machines of 32 processors hold 8 of 14: 8 of 12 front ends are 66.6666 %."""
+    of = ran(tmp_path, LOST, (SMALL_B,))
+    found = summary(of).cloud.machines
+    assert found.second_least_ppm == 0  # the new second site begins with nothing
+    (short, new) = found.second_short
+    assert (short.site, short.began_us, short.least_ppm) == ("B", 0, 8 * 10**6 // 12)
+    (degraded,) = found.degraded
+    (begun,) = [at for at, v in rows(of, "truth.cloud_provision") if v["begins"]]
+    assert (degraded.site, degraded.began_us, degraded.least_ppm) == ("B", begun, 666_666)
+    assert short.lasted_us == begun and not degraded.over
+    assert new.site == "C" and new.over
+    assert told(of)[0] == ("no room", "6 machines of content have no room at B")
+    lines = "\n".join(cloud_lines(summary(of), of.scenario))
+    assert "at the worst 66 % of the front ends ran; it lasted to the end" in lines
+
+
+def test_a_deployment_that_fails_goes_elsewhere(tmp_path: Path) -> None:
+    """It fails after 682 s at B; 10 s of clean-up; the side is read; 682 s on another machine."""
+    fails = "events: [{at: 1 s, script_fails: {script: deploy_machine, site: B, times: 1}}]\n"
+    of = ran(tmp_path, fails, (IMAGE_AT_A,))
+    made = [v for _, v in rows(of, "truth.cloud_machine") if v["what"] == "provisioning"]
+    first = next(v for v in made if v["site"] == "B")
+    again = [v for v in made if v["machine"] == first["machine"]]
+    assert len(again) == 2 and again[0]["physical"] != again[1]["physical"]
+    (goal,) = summary(of).cloud.machines.to_goal
+    assert goal.over
+
+
+def test_a_silent_network_of_machines_is_not_rebuilt(tmp_path: Path) -> None:
+    """The management network of A is down for 20 min: after 1 + 5 min all 14 are silent."""
+    of = ran(tmp_path, "events: [{at: 1 h, agent_silent: {site: A, duration: 20 min}}]\n")
+    assert summary(of).cloud.machines.counts == {"running": 28}
+    (many,) = [(at, v) for at, v in rows(of, "cloud.Notify") if v["notice"] == "many failed"]
+    assert many[1]["about"] == "14 of 14 machines at A: none is replaced"
+    assert many[0] == 66 * MINUTE
+
+
+def test_the_record_of_a_run_with_machines_holds(tmp_path: Path) -> None:
+    of = ran(tmp_path, LOST, (SMALL_B, IMAGE_AT_A))
+    assert of.scenario.cloud is not None
+    config = cloud_config(of.scenario.cloud, of.scenario)
+    found = verify(of.journal, builders(of.journal, of.scenario), None, config)
+    assert found.mismatch is None
+
+
+# ---- restarts
+class Failing(MemoryStore):
+    """Its nth save fails; done: though it was done."""
+
+    __slots__ = ("done", "left")
+
+    def __init__(self, nth: int, done: bool) -> None:
+        super().__init__()
+        self.left = nth
+        self.done = done
+
+    def save_all(self, entries: Any) -> None:
+        self.left -= 1
+        if self.left:
+            super().save_all(entries)
+            return
+        if self.done:
+            super().save_all(entries)
+        raise StoreError("no answer")
+
+
+TALE = "farms: {content: {network: prod, image: web 12.3, front_end: 12, timer: 2}}"
+FEW = (TALE, TALE.replace("front_end: 12, timer: 2", "front_end: 3"))
+TALES = {
+    "image": (
+        "events: [{at: 30 min, script_fails: {script: deploy_machine, times: 1}}]\n",
+        (IMAGE_AT_A, FEW),
+    ),
+    "failover": (LOST, (FEW, SMALL_B)),
+}
+
+
+def end(of: World) -> Any:
+    """How many machines of each farm run at each side in use, which records there are, what is open."""
+    assert cloud_broken(of.journal, of.scenario) == []
+    cloud = of.pairs[0].cloud
+    assert cloud is not None and cloud.hardware is not None
+    sides = {cloud.sites.active, cloud.sites.second}
+    stored = cloud.driver.store.load()
+    up = sorted(
+        (m.site, m.role) for m in cloud.hardware.machines.values() if m.up and m.site in sides
+    )
+    records = [key for key in stored if key.startswith("vm/") and key.split("/")[1] in sides]
+    return up, len(records), [key for key in stored if key.startswith("job/")]
+
+
+def dies_before(of: World, nth: int) -> list[int]:
+    seen = [0]
+    assert of.pair.cloud is not None
+
+    def now(command: object) -> bool:
+        seen[0] += 1
+        return seen[0] == nth
+
+    of.pair.cloud.driver.hooks.before_command = now
+    return seen
+
+
+@pytest.mark.parametrize("tale", TALES)
+def test_dead_before_any_command_it_ends_as_if_it_had_not_been(tale: str, tmp_path: Path) -> None:
+    usual = world(tmp_path, *TALES[tale])
+    commands = dies_before(usual, 0)
+    usual.run()
+    wanted = end(usual)
+    assert not wanted[2]
+    for nth in range(1, commands[0] + 1, 3):
+        of = world(tmp_path, *TALES[tale])
+        dies_before(of, nth)
+        of.run()
+        assert end(of) == wanted, nth
+
+
+@pytest.mark.parametrize("tale", TALES)
+def test_at_a_save_that_fails_it_ends_as_if_it_had_not(tale: str, tmp_path: Path) -> None:
+    usual = world(tmp_path, *TALES[tale])
+    usual.run()
+    wanted = end(usual)
+    saves = sum(1 for _ in usual.journal.rows("cloud.SaveAll"))
+    for nth in range(1, saves + 1, 2):
+        of = world(tmp_path, *TALES[tale])
+        assert of.pair.cloud is not None
+        of.pair.cloud.driver.store = Failing(nth, done=bool(nth % 4 == 1))
+        of.run()
+        assert end(of) == wanted, nth
+
+
+# ---- planted bugs
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+def count_of_nothing(patch: pytest.MonkeyPatch) -> None:
+    """Room is counted as if nothing else were there."""
+    patch.setattr(room.MachineManager, "_used", lambda self, site: {})
+
+
+def any_class(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(placing, "_fits", lambda wanted, physical, of: True)
+
+
+def where_it_failed(patch: pytest.MonkeyPatch) -> None:
+    """A machine is put again where it failed."""
+
+    def fits(wanted: placing.WantedPlace, physical: Any, of: placing.Used) -> bool:
+        again = placing.WantedPlace(wanted.image, wanted.farm, wanted.role)
+        return real(again, physical, of)
+
+    real = placing._fits
+    patch.setattr(placing, "_fits", fits)
+
+
+def repair_them_all(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(room, "_PPM", 0)
+
+
+def forget_records(patch: pytest.MonkeyPatch) -> None:
+    """A machine that runs has no record."""
+
+    def moved(self: room.MachineManager, vm: Any, move: Any, out: Any) -> None:
+        real(self, vm, move, out)
+        if move is room.VmMove.DEPLOYED:
+            out.saves[f"vm/{vm.site}/{vm.name}"] = ""
+
+    real = room.MachineManager._move
+    patch.setattr(room.MachineManager, "_move", moved)
+
+
+PLANTED: tuple[tuple[str, Patch, str, Edits], ...] = (
+    ("cloud 10", any_class, LOST, (SMALL_B,)),
+    ("cloud 11", forget_records, "", (IMAGE_AT_A, FEW, ("run_for: 4 h", "run_for: 12 h"))),
+    (
+        "cloud 16",
+        where_it_failed,
+        "events: [{at: 1 s, script_fails: {script: deploy_machine, site: B, times: 1}}]\n",
+        (IMAGE_AT_A, FEW, ("B: {compute: 4}", "B: {compute: 3}")),
+    ),
+    (
+        "cloud 17",
+        repair_them_all,
+        "events: [{at: 1 h, agent_silent: {site: A, duration: 20 min}}]\n",
+        (),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("law", "bug", "more", "edits"), PLANTED, ids=lambda v: getattr(v, "__name__", "")
+)
+def test_a_planted_bug_is_caught(
+    law: str, bug: Patch, more: str, edits: Edits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bug(monkeypatch)
+    of = world(tmp_path, more, edits)
+    of.run()
+    assert law in {breach.invariant for breach in cloud_broken(of.journal, of.scenario)}
