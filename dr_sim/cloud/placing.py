@@ -17,7 +17,7 @@ from dr_sim.cloud.machine_config import ImageConfig, PhysicalConfig
 
 @dataclass(slots=True)
 class Used:
-    """What is taken of one physical machine. alike: machines there, by farm and role."""
+    """Part of one physical machine that is taken. alike: machines there, by farm and role."""
 
     cpus: int = 0
     ram_bytes: int = 0

@@ -152,7 +152,7 @@ def _machine(row: Row, spec: Cloud, seen: _Watched) -> Broken:
 def _over_capacity(
     at: Place, new: _There, spec: Cloud, seen: _Watched
 ) -> Broken:
-    """What runs or is being made on a physical machine has room there."""
+    """Check that what runs or is being made on a physical machine has room there."""
     machines = spec.machines
     assert machines is not None
     site, physical = at[0], new.physical

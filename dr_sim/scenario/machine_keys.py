@@ -129,30 +129,13 @@ def machines_of(
     keys = root.deployment
     if keys is None:
         return None
-    classes = tuple(
-        MachineClass(name, size.cpus, size.ram)
-        for name, size in ((name, getattr(keys, name)) for name in CLASSES)
-    )
+    classes = tuple(_class(name, getattr(keys, name)) for name in CLASSES)
+    physical = tuple(_site(site, of) for site, of in root.physical.items())
+    images = tuple(_image(name, of) for name, of in root.images.items())
     return Machines(
         classes=classes,
-        physical=tuple(
-            PhysicalSite(
-                site, tuple((name, getattr(of, name)) for name in CLASSES)
-            )
-            for site, of in root.physical.items()
-        ),
-        images=tuple(
-            Image(
-                name,
-                image.role,
-                image.size,
-                image.cpus,
-                image.ram,
-                image.machine_class,
-                image.at,
-            )
-            for name, image in root.images.items()
-        ),
+        physical=physical,
+        images=images,
         farms=_farms(root, networks),
         takes=keys.takes,
         remove=keys.remove,
@@ -163,6 +146,21 @@ def machines_of(
     )
 
 
+def _class(name: str, size: Any) -> MachineClass:
+    return MachineClass(name, size.cpus, size.ram)
+
+
+def _image(name: str, of: Any) -> Image:
+    return Image(
+        name, of.role, of.size, of.cpus, of.ram, of.machine_class, of.at
+    )
+
+
+def _site(site: str, of: Any) -> PhysicalSite:
+    counts = tuple((name, getattr(of, name)) for name in CLASSES)
+    return PhysicalSite(site, counts)
+
+
 def _farms(
     root: Any, networks: tuple[CloudNetwork, ...]
 ) -> tuple[Farm, ...]:
@@ -171,10 +169,10 @@ def _farms(
     named = {
         name for farm in root.farms.values() for name in farm.databases
     }
-    rest = {
-        name: tuple(i for i in databases if _name_of(order, i) not in named)
-        for name, databases in in_network.items()
-    }
+    taken = {order[name] for name in named}
+    rest = {}
+    for name, databases in in_network.items():
+        rest[name] = tuple(i for i in databases if i not in taken)
     found = []
     for name, farm in root.farms.items():
         mine = tuple(order[database] for database in farm.databases)
@@ -191,10 +189,6 @@ def _farms(
             )
         )
     return tuple(found)
-
-
-def _name_of(order: dict[str, int], index: int) -> str:
-    return next(name for name, i in order.items() if i == index)
 
 
 # ---- checks

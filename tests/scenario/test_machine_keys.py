@@ -23,7 +23,10 @@ def text(**more: str) -> str:
 @pytest.mark.parametrize(
     ("parts", "told"),
     [
-        ({"farms": ""}, "farms: none is written, so no machine can be deployed; write for example farms:"),
+        (
+            {"farms": ""},
+            "farms: none is written, so no machine can be deployed; write for example farms:",
+        ),
         ({"images": ""}, "images: none is written"),
         ({"physical": ""}, "physical: none is written"),
         ({"physical": "{B: {compute: 2}}"}, "physical: A is missing, where the primary is"),
@@ -35,11 +38,26 @@ def text(**more: str) -> str:
             {"physical": "{A: {compute: 90000}, B: {}}"},
             "physical.A.compute: 90,000 machines are more than can be played; write 2,000 at most",
         ),
-        ({"images": "{web 1: {size: 40 GB, at: [A, D]}}"}, "images.web 1.at: 'D' has no physical machines"),
-        ({"images": "{web 1: {size: 40 GB, at: [B]}}"}, "images.web 1.at: A is missing, from where"),
-        ({"images": "{web 1: {at: [A]}}"}, "images.web 1.size is missing; write for example 'size: 40 GB'"),
-        ({"farms": "{content: {image: web 2, front_end: 4}}"}, "unknown image 'web 2'; did you mean 'web 1'"),
-        ({"farms": "{content: {image: web 1}}"}, "farms.content: a farm without machines does nothing"),
+        (
+            {"images": "{web 1: {size: 40 GB, at: [A, D]}}"},
+            "images.web 1.at: 'D' has no physical machines",
+        ),
+        (
+            {"images": "{web 1: {size: 40 GB, at: [B]}}"},
+            "images.web 1.at: A is missing, from where",
+        ),
+        (
+            {"images": "{web 1: {at: [A]}}"},
+            "images.web 1.size is missing; write for example 'size: 40 GB'",
+        ),
+        (
+            {"farms": "{content: {image: web 2, front_end: 4}}"},
+            "unknown image 'web 2'; did you mean 'web 1'",
+        ),
+        (
+            {"farms": "{content: {image: web 1}}"},
+            "farms.content: a farm without machines does nothing",
+        ),
         (
             {"farms": "{contents: {image: web 1, front_end: 4}}"},
             "farms.contents: the network 'main' has no farm of that name; did you mean 'content'?",

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dr_sim.measures.machines import Short, machines_found, pauses
+from dr_sim.measures.machines import (
+    ImageMoved,
+    Short,
+    ToGoal,
+    machines_found,
+    pauses,
+)
 from dr_sim.measures.summary.types import (
     ImageSummary,
     MachinesSummary,
@@ -29,31 +35,14 @@ def machines_summary(
         for level in found.levels
         if level.would_serve_ppm is not None
     ]
+    to_goal = [_to_goal(each, end_us) for each in found.to_goal]
+    images = [_image(each, end_us) for each in found.images]
     return MachinesSummary(
         degraded=_shorts(found.degraded, end_us),
         second_short=_shorts(found.second_short, end_us),
         second_least_ppm=min(known, default=None),
-        to_goal=[
-            ToGoalSummary(
-                each.farm,
-                each.site,
-                each.began_us,
-                _lasted(each.began_us, each.ended_us, end_us),
-                each.ended_us is not None,
-            )
-            for each in found.to_goal
-        ],
-        images=[
-            ImageSummary(
-                each.image,
-                each.site,
-                each.began_us,
-                _lasted(each.began_us, each.ended_us, end_us),
-                each.sent_bytes,
-                each.arrived,
-            )
-            for each in found.images
-        ],
+        to_goal=to_goal,
+        images=images,
         counts=dict(sorted(found.counts.items())),
     )
 
@@ -71,6 +60,26 @@ def pauses_summary(t: Tables, scenario: Scenario) -> list[PauseSummary]:
         )
         for pause in pauses(t, scenario)
     ]
+
+
+def _to_goal(each: ToGoal, end_us: int) -> ToGoalSummary:
+    lasted_us = _lasted(each.began_us, each.ended_us, end_us)
+    over = each.ended_us is not None
+    return ToGoalSummary(
+        each.farm, each.site, each.began_us, lasted_us, over
+    )
+
+
+def _image(each: ImageMoved, end_us: int) -> ImageSummary:
+    lasted_us = _lasted(each.began_us, each.ended_us, end_us)
+    return ImageSummary(
+        each.image,
+        each.site,
+        each.began_us,
+        lasted_us,
+        each.sent_bytes,
+        each.arrived,
+    )
 
 
 def _shorts(found: Iterable[Short], end_us: int) -> list[ShortSummary]:

@@ -1,4 +1,5 @@
-"""What really stands at the sites: virtual machines on physical ones, and images at install points.
+"""The hardware that really stands at the sites: virtual machines on physical ones, and images at
+install points.
 
 Theory of operation. Scripts of the machine manager make virtual machines and remove them; agents
 run those scripts (agents.py). A machine is up from the end of its deployment until it is removed,

@@ -18,7 +18,7 @@ from dr_sim.world.sharing import Flow
 if TYPE_CHECKING:
     from dr_sim.world.cloud.hardware import Hardware
     from dr_sim.world.cloud.service import CloudWorld
-    from dr_sim.world.link import Link
+    from dr_sim.world.link import PairLink
 
 _PRIORITY = 2  # as a full backup
 
@@ -39,7 +39,7 @@ class ImageCopies:
         self._world = world
         self._hardware = hardware
         self._under_way: dict[tuple[str, str], ImageCopy] = {}
-        self._link: Link | None = None
+        self._link: PairLink | None = None
 
     def order(self, site: str, image: str, size_bytes: int) -> None:
         """Begin a copy, unless the image is there or on its way."""
@@ -62,7 +62,7 @@ class ImageCopies:
         if sites.link.forward_up:
             self._send(copy)
 
-    def _hear_link(self, link: Link) -> None:
+    def _hear_link(self, link: PairLink) -> None:
         if link is not self._link:
             self._link = link
             link.on_change.append(self._link_changed)

@@ -39,14 +39,7 @@ from dr_sim.cloud.events import (
     MappingEdited,
     SideRead,
 )
-from dr_sim.cloud.first_machines import with_first
 from dr_sim.cloud.job import ENDED, OPEN
-from dr_sim.cloud.machine_config import (
-    FarmConfig,
-    ImageConfig,
-    MachinesConfig,
-    PhysicalConfig,
-)
 from dr_sim.cloud.sending import WHOLE
 from dr_sim.cloud.words import MirrorMode, OnFailure
 from dr_sim.machines import Alarm, Command, TakeInventory
@@ -68,6 +61,7 @@ from dr_sim.world.cloud.context import CloudContext
 from dr_sim.world.cloud.front import OPERATORS, ApiFront
 from dr_sim.world.cloud.hardware import Hardware
 from dr_sim.world.cloud.lives import CloudLives
+from dr_sim.world.cloud.machine_manager_config import machines_config
 from dr_sim.world.cloud.people import People
 from dr_sim.world.cloud.provision import MissingThing, would_take_us
 from dr_sim.world.cloud.sites import CloudSites
@@ -157,58 +151,6 @@ def cloud_config(
         operations=tuple(name for name, _, _ in OPERATIONS),
         machines=machines_config(spec, scenario, sites),
     )
-
-
-def machines_config(
-    spec: Cloud, scenario: Scenario, sites: tuple[str, str]
-) -> MachinesConfig | None:
-    """Return the machine manager's configuration; None where there are no machines."""
-    machines = spec.machines
-    if machines is None:
-        return None
-    sizes = {of.name: of for of in machines.classes}
-    physical = {}
-    for at in machines.physical:
-        physical[at.site] = tuple(
-            PhysicalConfig(
-                f"{at.site}-{name}-{number}",
-                name,
-                sizes[name].cpus,
-                sizes[name].ram_bytes,
-            )
-            for name, count in at.counts
-            for number in range(1, count + 1)
-        )
-    config = MachinesConfig(
-        physical=physical,
-        images=tuple(
-            ImageConfig(
-                image.name,
-                image.role,
-                image.size_bytes,
-                image.cpus,
-                image.ram_bytes,
-                image.machine_class,
-                image.sites,
-            )
-            for image in machines.images
-        ),
-        farms=tuple(
-            FarmConfig(
-                farm.name,
-                farm.network,
-                farm.image,
-                farm.goals,
-                tuple(scenario.databases[i].name for i in farm.databases),
-            )
-            for farm in machines.farms
-        ),
-        attempts=spec.jobs.attempts,
-        repair_after_us=machines.repair_us,
-        retry_us=spec.jobs.retry_us,
-        most_silent_ppm=machines.most_silent_ppm,
-    )
-    return with_first(config, sites)
 
 
 class CloudWorld:

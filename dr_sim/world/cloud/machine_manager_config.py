@@ -1,0 +1,81 @@
+"""The machine manager's configuration, from the scenario."""
+
+from __future__ import annotations
+
+from dr_sim.cloud.first_machines import with_first
+from dr_sim.cloud.machine_config import (
+    FarmConfig,
+    ImageConfig,
+    MachinesConfig,
+    PhysicalConfig,
+)
+from dr_sim.scenario.cloud_model import Cloud
+from dr_sim.scenario.machine_model import (
+    Farm,
+    Image,
+    Machines,
+    PhysicalSite,
+)
+from dr_sim.scenario.model import Scenario
+
+
+def machines_config(
+    spec: Cloud, scenario: Scenario, sites: tuple[str, str]
+) -> MachinesConfig | None:
+    """Return the configuration; None where there are no machines."""
+    machines = spec.machines
+    if machines is None:
+        return None
+    physical = {
+        at.site: _physical(at, machines) for at in machines.physical
+    }
+    images = tuple(_image(image) for image in machines.images)
+    farms = tuple(_farm(farm, scenario) for farm in machines.farms)
+    config = MachinesConfig(
+        physical=physical,
+        images=images,
+        farms=farms,
+        attempts=spec.jobs.attempts,
+        repair_after_us=machines.repair_us,
+        retry_us=spec.jobs.retry_us,
+        most_silent_ppm=machines.most_silent_ppm,
+    )
+    return with_first(config, sites)
+
+
+def _physical(
+    at: PhysicalSite, machines: Machines
+) -> tuple[PhysicalConfig, ...]:
+    sizes = {of.name: of for of in machines.classes}
+    found = []
+    for name, count in at.counts:
+        size = sizes[name]
+        for number in range(1, count + 1):
+            found.append(
+                PhysicalConfig(
+                    f"{at.site}-{name}-{number}",
+                    name,
+                    size.cpus,
+                    size.ram_bytes,
+                )
+            )
+    return tuple(found)
+
+
+def _image(image: Image) -> ImageConfig:
+    return ImageConfig(
+        image.name,
+        image.role,
+        image.size_bytes,
+        image.cpus,
+        image.ram_bytes,
+        image.machine_class,
+        image.sites,
+    )
+
+
+def _farm(farm: Farm, scenario: Scenario) -> FarmConfig:
+    databases = tuple(scenario.databases[i].name for i in farm.databases)
+    return FarmConfig(
+        farm.name, farm.network, farm.image, farm.goals, databases
+    )
