@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dr_sim.formatting.words import counted, size
 from dr_sim.measures.summary.types import (
     CloudSummary,
     ImageSummary,
@@ -12,7 +13,6 @@ from dr_sim.measures.summary.types import (
     ToGoalSummary,
 )
 from dr_sim.units import clock
-from dr_sim.words import counted, size
 
 _MOST = 4  # lines of one kind
 
