@@ -295,7 +295,7 @@ def side_by_side(  # noqa: PLR0913, users name what they set
 ) -> Swept:
     """Scenarios that differ in more than a key or two, by name, n replications each on the luck of
     the first: a sweep whose one key is 'scenario'. n: by default the largest number that they ask
-    for. ValueError if there are none.
+    for. Raises ValueError if there are none.
     """
     given = named_scenarios(scenarios)
     seed = next(iter(given.values())).seed if seed is None else seed

@@ -46,7 +46,7 @@ def add_check(commands: Any) -> None:
         "--budget",
         type=duration,
         metavar="TIME",
-        help="after so much time, e.g. '5 min', nothing is begun beyond the runs that each "
+        help="after this time, e.g. '5 min', nothing is begun beyond the runs that each "
         "asks for at least",
     )
     check.add_argument(

@@ -64,7 +64,7 @@ class _Faults:
         self, path: str, offset: int, length: int, mask: int = 0xFF
     ) -> None:
         """XOR the bytes of a span (cut at the file's end). Raises KeyError if there is no file,
-        ValueError if no span.
+        Raises ValueError if no span.
         """
         self.write(path, flipped(self.read(path), offset, length, mask))
 

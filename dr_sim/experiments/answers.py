@@ -54,7 +54,7 @@ class Answer:
 
 def answer_in(notebook: Mapping[str, Any]) -> dict[str, Any]:
     """The conclusions and numbers of an executed notebook (its JSON, or what nbformat reads).
-    ValueError if it has none.
+    Raises ValueError if it has none.
     """
     found = [
         output["data"][MIME]

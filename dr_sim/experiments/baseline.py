@@ -240,7 +240,7 @@ def write(
 
 
 def read(path: Path) -> Baseline:
-    """InputError if it is no baseline, or is not as it was written."""
+    """Raises InputError if it is no baseline, or is not as it was written."""
     try:
         table = pq.read_table(path)
         about = json.loads(

@@ -112,8 +112,8 @@ class Check:
 
 # ---- which files
 def scenario_files(paths: Iterable[Path]) -> list[Path]:
-    """The files named, and below folders every YAML file that is meant as a scenario. InputError if
-    there is none.
+    """The files named, and below folders every YAML file that is meant as a scenario. Raises
+    InputError if there is none.
     """
     found: list[Path] = []
     problems = []

@@ -145,7 +145,7 @@ class Comparison:
     ) -> Interval:
         """Return the interval of b - a, the mean over the pairs: 'outage', 'exposure.mean',
         'exposure.above_15_min', 'link_sent' ...; seconds, parts, bytes. failure_class: of exposure
-        by default site, else any. ValueError if they have no such measure in common.
+        by default site, else any. Raises ValueError if they have no such measure in common.
         """
         limit = limit_of(measure)
         name = (

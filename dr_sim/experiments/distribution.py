@@ -277,7 +277,7 @@ class Distribution:
     ) -> Interval:
         """Return the interval of 'data_loss.p99', 'outage.mean', 'exposure.above_15_min',
         'link_sent.mean' ...: estimate, low, high; durations in seconds, shares in parts of 1,
-        link_sent in bytes. ValueError if there is no such measure.
+        link_sent in bytes. Raises ValueError if there is no such measure.
         """
         recorded = (
             RECORDED.get(split(measure)[0]) if split(measure)[1] else None
@@ -309,7 +309,8 @@ class Distribution:
         self, measure: str, database: str = "", failure_class: str = ""
     ) -> np.ndarray:
         """One number a run ('data_loss', 'outage.fence', 'alerts_missed'), in the order of the
-        replications; seconds. Empty if no run has one. ValueError if there is no such measure.
+        replications; seconds. Empty if no run has one. Raises ValueError if there is no such
+        measure.
         """
         part_of(self.scenario, database, failure_class)
         known = list(

@@ -14,7 +14,7 @@ ScenarioInput = Scenario | Source
 
 
 def a_scenario(given: ScenarioInput) -> Scenario:
-    """Return the scenario; a file or a mapping is loaded. TypeError for anything else."""
+    """Return the scenario; a file or a mapping is loaded. Raises TypeError for anything else."""
     if isinstance(given, Scenario):
         return given
     if isinstance(given, (str, os.PathLike, Mapping)):
@@ -27,7 +27,7 @@ def a_scenario(given: ScenarioInput) -> Scenario:
 def named_scenarios(
     given: Mapping[str, ScenarioInput],
 ) -> dict[str, Scenario]:
-    """Return scenarios by name. ValueError if there are none."""
+    """Return scenarios by name. Raises ValueError if there are none."""
     if not isinstance(given, Mapping):
         raise TypeError(
             f"takes scenarios by name, as in {{'now': a, 'then': b}}, not {shortened(given)}"

@@ -13,7 +13,7 @@ from dr_sim.scenario.model import FAILURE_CLASSES, Scenario, Sweep
 
 
 def whole(name: str, given: int | None, least: int = 1) -> None:
-    """ValueError if it is given, and no whole number from `least` on."""
+    """Raises ValueError if it is given, and no whole number from `least` on."""
     if given is not None and (
         isinstance(given, bool)
         or not isinstance(given, int)

@@ -1,7 +1,7 @@
 """One more copy, as a change: a second standby at another place, and a store where there is none.
 
 The new copy has the scenario's own `link`, `replication`, `secondary` and `replay`. It is written
-behind the others, so that what befalls the first copy befalls the same one as before. Only where
+behind the others, so that what affects the first copy affects the same one as before. Only where
 there are nothing but stores the new standby is written before them, because places take over in
 the order in which they are written; then every event that names no copy is given the store's name,
 so that the luck is the same.
@@ -108,10 +108,10 @@ def _before_the_stores(
     first = step(names[0])
     sets = [f"{COPIES}={json.dumps(copies, ensure_ascii=False)}"]
     for event in scenario.events:
-        if not event.copy and event.kind.befalls(event.params) == COPY:
+        if not event.copy and event.kind.affects(event.params) == COPY:
             sets.append(f"events.{event.number}.copy={first}")
     for fault in scenario.faults:
-        if not fault.copy and fault.kind.befalls(fault.params) == COPY:
+        if not fault.copy and fault.kind.affects(fault.params) == COPY:
             sets.append(f"faults.{fault.kind.name}.copy={first}")
     return tuple(dict.fromkeys(sets))
 

@@ -91,7 +91,7 @@ class DaskExecutor:
     """On the cluster whose scheduler listens at dask://HOST:PORT."""
 
     def __init__(self, on: str) -> None:
-        """InputError if the address is none, nobody listens there, or the extra is not
+        """Raises InputError if the address is none, nobody listens there, or the extra is not
         installed.
         """
         address = on.removeprefix(SCHEME)

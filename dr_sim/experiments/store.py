@@ -85,7 +85,7 @@ class BatchStore:
     """The batches in one folder. `samples` holds every replication that is there, by number."""
 
     def __init__(self, folder: Path, scenario: Scenario) -> None:
-        """Opens the folder, made if need be. InputError if it holds something else."""
+        """Opens the folder, made if need be. Raises InputError if it holds something else."""
         self.folder = folder
         self.key = key_of(scenario)
         self.samples: dict[int, Sample] = {}

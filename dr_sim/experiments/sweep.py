@@ -150,8 +150,8 @@ class Swept:
         """Look along one key that varies: which values surely meet a bound (seconds, parts; by
         default the scenario's SLA on that measure), which surely miss it, and which are between.
         best: the end of the values at which it is met most easily, from the smallest to the largest
-        where they are numbers, else as they were given. ValueError if there are several keys or no
-        bound.
+        where they are numbers, else as they were given. Raises ValueError if there are several keys
+        or no bound.
         """
         if len(self.keys) != 1:
             raise ValueError(
@@ -250,8 +250,8 @@ def points_of(
     overrides: Iterable[str] = (),
     seed: int | None = None,
 ) -> list[Point]:
-    """Every combination of the values, the last key's changing fastest. InputError if any of them
-    is no scenario.
+    """Every combination of the values, the last key's changing fastest. Raises InputError if any of
+    them is no scenario.
     """
     keys = [s.key for s in sweeps]
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
@@ -355,8 +355,8 @@ def play_sweep(
 def asked_of(
     text: str | None, scenario: Scenario, sweeps: Sequence[Sweep]
 ) -> SweepAnswer | None:
-    """Parse the question after --answer, or in the scenario. InputError if it asks for what is not
-    varied.
+    """Parse the question after --answer, or in the scenario. Raises InputError if it asks for what
+    is not varied.
     """
     try:
         asked = scenario.answer if text is None else parse_answer(text)

@@ -235,7 +235,7 @@ def draw(services: Sequence[Service], seed: int, number: int) -> Tree:
 
 
 def _fewer(r: random.Random, tree: Tree, possible: list[str]) -> list[str]:
-    """Keep to what befalls the cloud manager, where there is one, in most cases."""
+    """Keep to what affects the cloud manager, where there is one, in most cases."""
     if "cloud" not in tree or r.random() < 0.4:
         return possible
     return [name for name in possible if FAULTS[name].needs_cloud]
@@ -255,11 +255,11 @@ def kinds_for(tree: Tree) -> list[str]:
 
 @cache
 def _befalls(name: str) -> str:
-    """Whom a kind of event befalls where there are several copies; '': it does not go with them."""
+    """Whom a kind of event affects where there are several copies; '': it does not go with them."""
     kind = FAULTS[name]
     assert kind.draws is not None
     value = kind.draws(random.Random(0), "any")
-    return kind.befalls(_params(kind, value))
+    return kind.affects(_params(kind, value))
 
 
 def _params(kind: EventKind, value: Any) -> Any:
@@ -328,8 +328,8 @@ def _event(r: random.Random, base: Service, name: str) -> Tree:
 
 
 def _what(r: random.Random, name: str, tree: Tree) -> Tree:
-    """An event of that kind, without its instant; where there are several copies, it befalls one
-    of those that it may befall.
+    """An event of that kind, without its instant; where there are several copies, it affects one
+    of those that it may affect.
     """
     kind = FAULTS[name]
     assert kind.draws is not None
@@ -338,7 +338,7 @@ def _what(r: random.Random, name: str, tree: Tree) -> Tree:
     if not copies:
         return {name: value}
     params = _params(kind, value)
-    if kind.befalls(params) != COPY:
+    if kind.affects(params) != COPY:
         return {name: value}
     at_stores = kind.at_stores(params)
     places = [

@@ -48,5 +48,5 @@ KIND = EventKind(
         "database": db,
         "copy_only": r.choice(["true", "false"]),
     },
-    befalls=lambda params: PRIMARY,
+    affects=lambda params: PRIMARY,
 )

@@ -49,5 +49,5 @@ KIND = EventKind(
         "database": db,
         "after": r.choice(["0 %", "30 %", "99 %"]),
     },
-    befalls=lambda params: PRIMARY,
+    affects=lambda params: PRIMARY,
 )

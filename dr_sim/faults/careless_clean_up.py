@@ -73,5 +73,5 @@ KIND = EventKind(
         "database": db,
         "older_than": r.choice(["0 s", "3 min", "2 h"]),
     },
-    befalls=lambda params: _BEFALLS[params.where],
+    affects=lambda params: _BEFALLS[params.where],
 )

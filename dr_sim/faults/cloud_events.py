@@ -38,7 +38,7 @@ AtSite = Annotated[
 ]
 HowMany = Annotated[
     Times,
-    Field(description="how many it befalls; all: each one while it is on"),
+    Field(description="how many it affects; all: each one while it is on"),
 ]
 HowLong = Annotated[
     Law | None,
@@ -53,12 +53,12 @@ OfNetwork = Annotated[
 class Share(Params):
     """A share of messages, for a time."""
 
-    share: Ppm = Field(description="the part of them that it befalls")
+    share: Ppm = Field(description="the part of them that it affects")
     duration: HowLong = None
 
 
 class ScriptMishap(Params):
-    """A mishap that befalls scripts, for a time."""
+    """A mishap that affects scripts, for a time."""
 
     script: str = Field(
         "", description="only scripts of that name; left out: any"
@@ -69,7 +69,7 @@ class ScriptMishap(Params):
 
 
 class OfScripts(Protocol):
-    """Parameters of an event that befalls scripts. script: of that name alone; '': any."""
+    """Parameters of an event that affects scripts. script: of that name alone; '': any."""
 
     @property
     def script(self) -> str: ...

@@ -85,6 +85,6 @@ KIND = EventKind(
         "where": r.choice(["primary", "secondary"]),
         "files": r.choice(["1", "3", "9"]),
     },
-    befalls=lambda params: PRIMARY if params.where == "primary" else COPY,
+    affects=lambda params: PRIMARY if params.where == "primary" else COPY,
     at_stores=lambda params: True,
 )

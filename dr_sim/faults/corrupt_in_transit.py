@@ -74,6 +74,6 @@ KIND = EventKind(
         "database": db,
         "files": r.choice(["1", "2", "5", "12"]),
     },
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
     at_stores=lambda params: True,
 )

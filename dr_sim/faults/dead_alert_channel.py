@@ -37,6 +37,6 @@ KIND = EventKind(
     "operators' threads: the monitor itself down, mail rejected",
     happen,
     place=lambda params: "alerts",
-    befalls=lambda params: ALL,
+    affects=lambda params: ALL,
     draws=lambda r, db: "2 h",
 )

@@ -29,7 +29,7 @@ class DiskFull(Params):
     amount: AmountOrAll = default(
         "all",
         "assumed",
-        "so much of what is free then; of a disk without a capacity all",
+        "how much of the free room is taken; on a disk without a capacity always all",
     )
 
 
@@ -83,7 +83,7 @@ KIND = EventKind(
     ),
     turned=turned,
     explains=(Explains.NO_ROOM,),
-    befalls=lambda params: (
+    affects=lambda params: (
         PRIMARY if params.disk == "primary_share" else COPY
     ),
     draws=lambda r, db: {

@@ -99,5 +99,5 @@ KIND = EventKind(
         "name": r.choice(["same", "other"]),
         "after": r.choice(["0 s", "1 min", "20 min"]),
     },
-    befalls=lambda params: PRIMARY if params.name == "other" else COPY,
+    affects=lambda params: PRIMARY if params.name == "other" else COPY,
 )

@@ -45,5 +45,5 @@ KIND = EventKind(
         "database": db,
         "after": r.choice(["1 %", "50 %", "99 %"]),
     },
-    befalls=lambda params: PRIMARY,
+    affects=lambda params: PRIMARY,
 )

@@ -34,6 +34,6 @@ KIND = EventKind(
     "is the primary no more; Microsoft's 'Automatic Failover' of database mirroring: a former "
     "principal that is back takes the mirror's role",
     happen,
-    befalls=lambda params: PRIMARY,
+    affects=lambda params: PRIMARY,
     brings_back="host",
 )

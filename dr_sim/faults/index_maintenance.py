@@ -48,5 +48,5 @@ KIND = EventKind(
         "database": db,
         "log": r.choice(["200 MB", "2 GB"]),
     },
-    befalls=lambda params: PRIMARY,
+    affects=lambda params: PRIMARY,
 )

@@ -61,5 +61,5 @@ KIND = EventKind(
         "by": r.choice(["20 s", "6 min", "33 min"]),
         "files": r.choice(["1", "3"]),
     },
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
 )

@@ -30,13 +30,13 @@ KIND = EventKind(
     Latency,
     None,
     True,
-    "a detour: so much is added to the round trip, and a stream carries MSS / RTT * 1.22 / sqrt(p)",
+    "a detour: this is added to the round trip, and a stream carries MSS / RTT * 1.22 / sqrt(p)",
     "Mathis et al. 1997; round trips between cloud regions: 0.93 / 153 / 491 ms (min, "
     "median, max of 8,010; Skyplane)",
     happen,
     place=lambda params: "link",
     explains=(Explains.SLOW_LINK,),
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
     at_stores=lambda params: True,
     draws=lambda r, db: {
         "more": r.choice(["200 ms", "2 s"]),

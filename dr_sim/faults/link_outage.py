@@ -32,6 +32,6 @@ KIND = EventKind(
     draws=lambda r, db: r.choice(
         ["1 min", "4 min", "11 min", "40 min", "3 h"]
     ),
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
     at_stores=lambda params: True,
 )

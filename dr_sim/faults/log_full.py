@@ -51,7 +51,7 @@ KIND = EventKind(
     needs_primary=True,
     place=lambda params: "primary",
     turned=lambda params: None,
-    befalls=lambda params: PRIMARY,
+    affects=lambda params: PRIMARY,
     draws=lambda r, db: {
         "database": db,
         "duration": r.choice(["10 min", "40 min"]),

@@ -52,7 +52,7 @@ KIND = EventKind(
     happen,
     needs_primary=True,
     explains=(Explains.UNDO,),
-    befalls=lambda params: PRIMARY,
+    affects=lambda params: PRIMARY,
     draws=lambda r, db: {
         "database": db,
         "log": r.choice(["50 MB", "800 MB"]),

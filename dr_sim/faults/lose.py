@@ -83,5 +83,5 @@ KIND = EventKind(
     loses=lambda params: str(params.what),
     draws=lambda r, db: r.choice(["site", "host", "database"]),
     leads_over=True,
-    befalls=lambda params: PRIMARY,
+    affects=lambda params: PRIMARY,
 )

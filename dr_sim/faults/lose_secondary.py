@@ -48,6 +48,6 @@ KIND = EventKind(
     turned=lambda params: None,
     explains=(Explains.STOPPED, Explains.COPY_LOST),
     draws=lambda r, db: r.choice(["5 min", "90 min"]),
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
     at_stores=lambda params: True,
 )

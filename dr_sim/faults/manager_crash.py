@@ -144,6 +144,6 @@ KIND = EventKind(
         "before": r.choice(DRAWN),
         "nth": r.choice("11123"),
     },
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
     at_stores=lambda params: True,
 )

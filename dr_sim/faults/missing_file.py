@@ -91,6 +91,6 @@ KIND = EventKind(
     happen,
     needs_log=True,
     explains=(Explains.FILE_LOST,),
-    befalls=lambda params: _BEFALLS[params.where],
+    affects=lambda params: _BEFALLS[params.where],
     draws=lambda r, db: db,
 )

@@ -128,8 +128,8 @@ class Mistake(Params):
     )
     misjudged: Misjudged | None = Field(
         None,
-        description="with restore_beside: the first restore stops so much too late, which is seen "
-        "when it is over; it is begun again. A list: one after the other",
+        description="with restore_beside: the first restore stops this much too late, which is "
+        "seen when it is over; it is begun again. A list: one after the other",
     )
     copy_back: CopyCost = default(
         {"fixed": "0 s", "rate": "50 MB/s"},
@@ -228,6 +228,6 @@ KIND = EventKind(
     happen,
     needs_primary=True,
     check=check,
-    befalls=lambda params: PRIMARY,
+    affects=lambda params: PRIMARY,
     goes_back=lambda params: bool(params.then),
 )

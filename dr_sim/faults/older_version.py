@@ -87,5 +87,5 @@ KIND = EventKind(
         "kind": r.choice(["log", "incremental", "full"]),
         "files": r.choice(["1", "3"]),
     },
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
 )

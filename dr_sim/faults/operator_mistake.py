@@ -68,7 +68,7 @@ KIND = EventKind(
     draws=lambda r, db: r.choice(
         ["wipes the secondary", "wipes the secondary host"]
     ),
-    befalls=lambda params: (
+    affects=lambda params: (
         PRIMARY if params.what == "wipes the primary" else COPY
     ),
 )

@@ -141,7 +141,7 @@ KIND = EventKind(
         "planned": r.choice(["true", "false"]),
     },
     leads_over=True,
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
     goes_back=lambda params: params.stop_before is not None,
     at_stores=lambda params: params.stop_before is not None,
 )

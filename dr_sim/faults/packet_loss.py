@@ -35,7 +35,7 @@ KIND = EventKind(
     happen,
     place=lambda params: "link",
     explains=(Explains.SLOW_LINK,),
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
     at_stores=lambda params: True,
     draws=lambda r, db: {
         "loss": r.choice(["0.1 %", "1 %", "5 %"]),

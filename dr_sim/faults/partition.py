@@ -60,6 +60,6 @@ KIND = EventKind(
         "duration": r.choice(["40 s", "3 min", "6 min", "20 min"]),
     },
     leads_over=True,
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
     at_stores=lambda params: True,
 )

@@ -46,5 +46,5 @@ KIND = EventKind(
         "database": db,
         "duration": r.choice(["7 min", "50 min"]),
     },
-    befalls=lambda params: PRIMARY,
+    affects=lambda params: PRIMARY,
 )

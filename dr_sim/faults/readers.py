@@ -45,5 +45,5 @@ KIND = EventKind(
         "database": db,
         "duration": r.choice(["3 min", "45 min"]),
     },
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
 )

@@ -57,5 +57,5 @@ KIND = EventKind(
         "database": db,
         "duration": r.choice(["2 min", "50 min"]),
     },
-    befalls=lambda params: PRIMARY,
+    affects=lambda params: PRIMARY,
 )

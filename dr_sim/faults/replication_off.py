@@ -34,6 +34,6 @@ KIND = EventKind(
     "mission R2; Windows DFS Replication: memberships are enabled and disabled folder by folder",
     happen,
     explains=(Explains.SWITCHED_OFF,),
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
     draws=lambda r, db: {"duration": r.choice(["5 min", "50 min"])},
 )

@@ -51,11 +51,11 @@ KIND = EventKind(
     None,
     True,
     "an unclean stop of the replication service that waits for a human (event 2213); he "
-    "comes when an alert has told him",
+    "comes when an alert has reached him",
     "Windows DFS Replication event pages: 2213, the default in the 2012 release",
     happen,
     explains=(Explains.STOPPED,),
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
     at_stores=lambda params: True,
     draws=lambda r, db: {
         "resumed_in": r.choice(["0 s", "20 min"]),

@@ -65,5 +65,5 @@ KIND = EventKind(
         "database": db,
         "duration": r.choice(["20 min", "90 min"]),
     },
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
 )

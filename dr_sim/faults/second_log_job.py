@@ -58,5 +58,5 @@ KIND = EventKind(
         "times": r.choice(["1", "3"]),
         "every": "17 min",
     },
-    befalls=lambda params: PRIMARY,
+    affects=lambda params: PRIMARY,
 )

@@ -98,7 +98,7 @@ KIND = EventKind(
     example="database: crm, because: file_added, repaired_after: 4 h",
     explains=(Explains.RESTORE_REFUSED, Explains.NOT_SET_UP),
     check=check,
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
     draws=lambda r, db: {
         "database": db,
         "because": r.choice(["file_added", "disk_missing"]),

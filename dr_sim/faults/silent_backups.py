@@ -87,5 +87,5 @@ KIND = EventKind(
         "kind": r.choice(["any", "full", "log"]),
         "duration": r.choice(["4 min", "40 min", "200 min"]),
     },
-    befalls=lambda params: PRIMARY,
+    affects=lambda params: PRIMARY,
 )

@@ -33,6 +33,6 @@ KIND = EventKind(
     "is the primary no more; Uptime Institute 2025: 54 % of the costly site outages are power, "
     "which comes back",
     happen,
-    befalls=lambda params: PRIMARY,
+    affects=lambda params: PRIMARY,
     brings_back="site",
 )

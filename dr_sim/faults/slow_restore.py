@@ -53,6 +53,6 @@ KIND = EventKind(
         "by": r.choice(["3", "40", "2000"]),
         "duration": r.choice(["20 min", "2 h"]),
     },
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
     at_stores=lambda params: True,
 )

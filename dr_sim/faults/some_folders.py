@@ -1,4 +1,4 @@
-"""Tells what befalls replicated folders for a while: which of them, as a scenario names them."""
+"""Tells what affects replicated folders for a while: which of them, as a scenario names them."""
 
 from __future__ import annotations
 

@@ -34,5 +34,5 @@ KIND = EventKind(
     happen,
     explains=(Explains.STAGING_FULL,),
     draws=lambda r, db: r.choice(["3 min", "50 min"]),
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
 )

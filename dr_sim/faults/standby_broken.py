@@ -45,5 +45,5 @@ KIND = EventKind(
         "database": db,
         "how": r.choice(["dropped", "brought online", "redo fails"]),
     },
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
 )

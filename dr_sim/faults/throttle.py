@@ -39,6 +39,6 @@ KIND = EventKind(
         "to": r.choice(["300 kbit/s", "2 Mbit/s"]),
         "duration": "25 min",
     },
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
     at_stores=lambda params: True,
 )

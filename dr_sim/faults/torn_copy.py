@@ -98,6 +98,6 @@ KIND = EventKind(
         "leaves": r.choice(["the part", "whole size"]),
         "files": r.choice(["1", "3"]),
     },
-    befalls=lambda params: COPY,
+    affects=lambda params: COPY,
     at_stores=lambda params: True,
 )

@@ -18,10 +18,10 @@ class WrongClock(Params):
         description="whose clock is wrong"
     )
     ahead: Duration | None = Field(
-        None, description="it shows so much more than the truth"
+        None, description="how far it is ahead of the truth"
     )
     behind: Duration | None = Field(
-        None, description="it shows so much less"
+        None, description="how far it is behind the truth"
     )
     duration: Law | None = Field(
         None, description="until it is set right; left out: to the end"
@@ -75,7 +75,7 @@ KIND = EventKind(
     turned=turned,
     explains=(Explains.WRONG_TIME,),
     example="side: primary, behind: 10 min",
-    befalls=lambda params: PRIMARY if params.side == "primary" else COPY,
+    affects=lambda params: PRIMARY if params.side == "primary" else COPY,
     draws=lambda r, db: {
         "side": r.choice(["primary", "secondary"]),
         **r.choice([{"ahead": "7 min"}, {"behind": "1 h"}]),

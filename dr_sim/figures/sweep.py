@@ -69,7 +69,7 @@ class DrawnMeasure:
 
 
 def sweep_chart(swept: DrawnSweep, asked: DrawnMeasure) -> Chart:
-    """The chart of one measure. ValueError if more than two keys vary."""
+    """The chart of one measure. Raises ValueError if more than two keys vary."""
     keys = varied(swept)
     if len(keys) > 2:
         raise ValueError(

@@ -29,7 +29,7 @@ _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/null")
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return a file's content. InputError if it cannot be read."""
+    """Return a file's content. Raises InputError if it cannot be read."""
     try:
         return read_regular(path, MOST_BYTES)
     except OSError as error:
@@ -126,8 +126,8 @@ def _is_stream(path: Path) -> bool:
 
 
 def check_place(path: Path) -> None:
-    """InputError if a file cannot be written there: before the work that would be lost. Nothing is
-    left there.
+    """Raises InputError if a file cannot be written there: before the work that would be lost.
+    Nothing is left there.
     """
     if _is_stream(path):
         return
@@ -200,7 +200,7 @@ def _put(path: Path, data: bytes) -> None:
 
 
 def keep_apart(written: Iterable[Path], read: Iterable[Path]) -> None:
-    """InputError if a file that was read would be written over."""
+    """Raises InputError if a file that was read would be written over."""
     sources = {path.resolve() for path in read}
     for path in written:
         if path.resolve() in sources:
@@ -213,8 +213,8 @@ def keep_apart(written: Iterable[Path], read: Iterable[Path]) -> None:
 def check_outputs(
     written: Iterable[Path | None], read: Iterable[Path]
 ) -> None:
-    """Before work that takes long: InputError if a file that was read, or one place twice, would be
-    written, or could not be.
+    """Raise InputError, before work that takes long, if a file that was read, or one place twice,
+    would be written, or could not be.
     """
     places = [path for path in written if path is not None]
     keep_apart(places, read)
@@ -231,7 +231,7 @@ def write_together(files: Mapping[Path, str | bytes]) -> None:
     """Write every file, or none: all are made beside their places first and then moved there, the
     last one last.
 
-    InputError if a place cannot be written.
+    Raises InputError if a place cannot be written.
     """
     path = next(iter(files))
     try:

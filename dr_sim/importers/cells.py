@@ -99,7 +99,7 @@ def decoded(data: bytes, file: str) -> str:
 
 
 def json_rows(text: str, file: str) -> list[Row]:
-    """The backups in a JSON list. InputError if it is none."""
+    """The backups in a JSON list. Raises InputError if it is none."""
     try:
         found = _json_lists(text)
     except json.JSONDecodeError as wrong:

@@ -25,7 +25,7 @@ def is_clixml(text: str) -> bool:
 
 
 def clixml_rows(text: str, file: str) -> list[Row]:
-    """The backups in a CLIXML file. InputError if it is none."""
+    """The backups in a CLIXML file. Raises InputError if it is none."""
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise error(
             file,

@@ -91,8 +91,8 @@ def tool_of(values: Sequence[object]) -> Tool | None:
 
 
 def read_clusters(data: bytes, file: str, tool: Tool) -> list[Cluster]:
-    """The clusters in the output of a tool. InputError if it is not that tool's, or nothing can be
-    made of it.
+    """The clusters in the output of a tool. Raises InputError if it is not that tool's, or nothing
+    can be made of it.
     """
     values = json_values(decoded(data, file), file)
     is_it, read, what = _READERS[tool]

@@ -25,8 +25,8 @@ NO_LSN = 0  # InvalidXLogRecPtr
 
 
 def json_values(text: str, file: str) -> list[object]:
-    """Every JSON list or object that begins at the start of a line. InputError if there is none, or
-    one is broken.
+    """Every JSON list or object that begins at the start of a line. Raises InputError if there is
+    none, or one is broken.
     """
     decoder = json.JSONDecoder(
         parse_float=Decimal, parse_constant=_no_number

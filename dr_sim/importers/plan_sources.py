@@ -421,8 +421,8 @@ class RunSource:
 
 # ---- files in
 def sources_in(data: bytes, file: str) -> list[Source]:
-    """One source for each database in a history, whichever tool wrote it. InputError if it is none
-    that is known.
+    """One source for each database in a history, whichever tool wrote it. Raises InputError if it
+    is none that is known.
     """
     text = decoded(data, file)
     first = next(

@@ -114,7 +114,9 @@ def remarks_on(
 
 
 def refuse_if_needed(rows: Sequence[StrangeRow], outlook: Outlook) -> None:
-    """Raise InputError if a plan misses its target and rows that were skipped could have helped."""
+    """Raise Raises InputError if a plan misses its target and rows that were skipped could have
+    helped.
+    """
     if outlook.plan.met:
         return
     needed = [row.problem for row in rows if row.could_help(outlook)]

@@ -22,7 +22,7 @@ MODELINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
 """The line by which editors find the schema: a file of that name beside the scenario."""
 COPY_SCHEMA = {
     "type": "string",
-    "description": "the standby that it befalls, where there are several: its name under copies; "
+    "description": "the standby that it affects, where there are several: its name under copies; "
     "left out: the first one that there is",
     "examples": ["near"],
 }

@@ -285,7 +285,7 @@ class Causes:
         )
 
     def _befell(self, kind_name: str, file: int, where: str) -> list[int]:
-        """The instants at which something of that kind befell a file's copy on one side."""
+        """The instants at which something of that kind affected a file's copy on one side."""
         rows = self.t[kind_name]
         return [
             int(x)

@@ -1,4 +1,4 @@
-"""Laws that every run keeps, whatever befalls it, and what breaks them.
+"""Laws that every run keeps, whatever happens to it, and what breaks them.
 
 Each function looks at one act (a hand-over to the engine, a restore, a promotion) against the
 history of the database as the witness has it, before the act is noted there. It yields the laws

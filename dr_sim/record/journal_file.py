@@ -127,8 +127,8 @@ def _kept_as(table: pa.Table) -> dict[str, Any]:
 
 def load(path: Path) -> tuple[Journal, Ints]:
     """A journal from its file, and the row hashes that were stored with it (-1 where a row has not
-    the shape of its kind: a field that it lacks or should not have, another place). InputError if
-    it is not one.
+    the shape of its kind: a field that it lacks or should not have, another place). Raises
+    InputError if it is not one.
     """
     try:
         with pq.ParquetFile(path) as file:

@@ -404,7 +404,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 
 def _unchanged(path: Path, digest: str) -> str:
-    """A file's text. InputError if it cannot be read, or is another than was written."""
+    """A file's text. Raises InputError if it cannot be read, or is another than was written."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:

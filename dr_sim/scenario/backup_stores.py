@@ -139,7 +139,7 @@ def _line(
     names: Sequence[str],
     stores: Sequence[str],
 ) -> Iterator[Problem]:
-    """Find an event that is about replay and befalls a store, or that is back after a restore."""
+    """Find an event that is about replay and affects a store, or that is back after a restore."""
     if line.params is None:
         return
     kind = line.kind
@@ -152,7 +152,7 @@ def _line(
         yield line.node.problem(f"{told}; leave it out")
         return
     place = line.copy or names[0]
-    at_one = kind.befalls(line.params) not in (PRIMARY, ALL)
+    at_one = kind.affects(line.params) not in (PRIMARY, ALL)
     at_a_store = at_one and place in stores
     if at_a_store and not kind.at_stores(line.params):
         told = (

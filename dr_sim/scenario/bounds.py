@@ -122,7 +122,7 @@ BEAT = Bound(
 )
 MOST_PER_S = 10**9  # of anything that has a rate: a clock of 1 GHz
 MOST_VOLUME_BYTES_S = 10**12  # of log: 1 TB/s
-MOST_FILES = 1_000_000  # that one event befalls
+MOST_FILES = 1_000_000  # that one event affects
 
 
 def duration(text: str) -> int:

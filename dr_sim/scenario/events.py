@@ -36,7 +36,7 @@ class EventLine:
     kind: EventKind
     params: Params | None  # None: a problem has been reported
     every: Schedule | None = None
-    copy: str = ""  # the standby that it befalls
+    copy: str = ""  # the standby that it affects
 
 
 MOST_AGAIN_PPM = 990_000
@@ -84,7 +84,7 @@ class FaultLine:
     steady: bool = (
         False  # without a rate: it is on from the start to the end
     )
-    copy: str = ""  # the standby that it befalls
+    copy: str = ""  # the standby that it affects
 
 
 def read_events(
@@ -168,7 +168,7 @@ def _event(
 
 _WHEN = ("at", "every")
 COPY = "copy"
-"""Beside a kind of event: the name of the standby that it befalls."""
+"""Beside a kind of event: the name of the standby that it affects."""
 
 
 def _copy(where: str, item: Node, problems: list[Problem]) -> str:

@@ -418,7 +418,7 @@ def schema() -> dict[str, Any]:
             "budget": {
                 "type": "string",
                 "examples": ["5 min"],
-                "description": "no further look after so much time",
+                "description": "no further look after this time",
             },
         },
         "additionalProperties": False,

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 PRIMARY, COPY, BOTH, ALL = "primary", "copy", "both", "all"
-"""Whom an event befalls where there are several standbys: the primary, or one of the copies."""
+"""Whom an event affects where there are several standbys: the primary, or one of the copies."""
 RECORDED_OUTAGE = "recorded_outage"
 """An outage of the link that a recorded series holds (world/recorded.py): no line under `events:`
 brings it.
@@ -86,22 +86,22 @@ class EventKind:
     makes it happen, given an Occurrence of the world and the parameters. needs_log: it does
     something to log backups, so its database must have some. needs_primary: it does something to a
     database of the primary or to its backup jobs, so nothing is left to do when that has been lost.
-    needs_cloud: it befalls the cloud manager, or what that works with.
-    place: where something that lasts is, so that it outlasts a failover: 'link', 'alerts',
-    'primary' or 'secondary' for the site on that side, '' for what it befell and ends with. turned:
-    the parameters by which it is the same when the two sides have changed places; None: it is not
-    felt there. example: of its keys, where the required ones alone say too little. explains: the
-    causes in a ledger whose reason it is. loses: the class of failure that it is ('site', 'host',
-    'database'); None: it is no failure. brings_back: what of a lost primary is there again by it
-    ('site', 'host'); None: nothing. check: what is wrong with its parameters in this scenario, a
-    sentence each. steady: under `faults:` it needs no rate, and is then on from the start to the
-    end. draws: parameters, as written, that an exploration draws for a database (dr_sim/explore);
-    None: it draws none. leads_over: a failover may come of it. befalls: 'primary', 'copy', 'both'
-    (the primary and one copy) or 'all' (whatever copies there are), where there are several
-    standbys; '': not known, and it is refused there. at_stores: it may befall a
-    store, as it is about the way there, its files or a restore, not about replay. last: how long
-    after its instant that happens for which it is there (a law of scenario/model.py); None: at its
-    instant. goes_back: somebody may order by it to restore a database as of an earlier instant.
+    needs_cloud: it affects the cloud manager, or what that works with. place: where something that
+    lasts is, so that it outlasts a failover: 'link', 'alerts', 'primary' or 'secondary' for the
+    site on that side, '' for what it affected and ends with. turned: the parameters by which it is
+    the same when the two sides have changed places; None: it is not felt there. example: of its
+    keys, where the required ones alone say too little. explains: the causes in a ledger whose
+    reason it is. loses: the class of failure that it is ('site', 'host', 'database'); None: it is
+    no failure. brings_back: what of a lost primary is there again by it ('site', 'host'); None:
+    nothing. check: what is wrong with its parameters in this scenario, a sentence each. steady:
+    under `faults:` it needs no rate, and is then on from the start to the end. draws: parameters,
+    as written, that an exploration draws for a database (dr_sim/explore); None: it draws none.
+    leads_over: a failover may come of it. affects: 'primary', 'copy', 'both' (the primary and one
+    copy) or 'all' (whatever copies there are), where there are several standbys; '': not known, and
+    it is refused there. at_stores: it may affect a store, as it is about the way there, its files
+    or a restore, not about replay. last: how long after its instant that happens for which it is
+    there (a law of scenario/model.py); None: at its instant. goes_back: somebody may order by it to
+    restore a database as of an earlier instant.
     """
 
     name: str
@@ -124,7 +124,7 @@ class EventKind:
     steady: bool = False
     draws: Drawn | None = None
     leads_over: bool = False
-    befalls: Callable[[Any], str] = lambda params: ""
+    affects: Callable[[Any], str] = lambda params: ""
     at_stores: Callable[[Any], bool] = lambda params: False
     last: Callable[[Any], Any] = lambda params: None
     goes_back: Callable[[Any], bool] = lambda params: False

@@ -130,7 +130,7 @@ class LinkSpec:
 
     @property
     def distance_us(self) -> int:
-        """Return what a round trip lasts beyond the usual one, whatever befalls the link."""
+        """Return what a round trip lasts beyond the usual one, whatever happens to the link."""
         return max(0, self.rtt_us - USUAL_RTT_US)
 
 
@@ -322,7 +322,7 @@ class ScriptedEvent:
     at_us: int
     kind: EventKind
     params: Any
-    copy: str = ""  # the standby that it befalls; '': the first one, or none of them
+    copy: str = ""  # the standby that it affects; '': the first one, or none of them
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,7 +239,7 @@ class ReplayKeys(Section):
         "what to do when on_hole cannot"
     )
     delay: Duration = about(
-        "replay lags on purpose by so much, a defence against mistakes"
+        "how far replay lags on purpose, as a defence against mistakes"
     )
     every: PeriodOrAtOnce = about(
         "a restore job at whole multiples; 0 s: as soon as a log has landed"

@@ -360,7 +360,7 @@ def _line(
     try:
         at_most, value = parse_bound(kind, text)
         if measure in WAYS_OPEN and at_most:
-            raise units.UnitError("so many ways are no danger")
+            raise units.UnitError("this number of ways is no danger")
     except units.UnitError as error:
         told = str(error)
         if measure in WAYS_OPEN:

@@ -165,15 +165,15 @@ def _line(
         )
     if line.params is None or len(names) < 2:
         return
-    befalls = line.kind.befalls(line.params)
-    if not befalls:
+    affects = line.kind.affects(line.params)
+    if not affects:
         told = f"{where}: {line.kind.name} does not go with several standbys yet"
         yield line.node.problem(
             f"{told}; leave it out, or all copies but one"
         )
-    elif befalls in _WHOM and line.copy:
+    elif affects in _WHOM and line.copy:
         yield line.node.problem(
-            f"{where}: {line.kind.name} befalls {_WHOM[befalls]}; leave out copy"
+            f"{where}: {line.kind.name} affects {_WHOM[affects]}; leave out copy"
         )
 
 

@@ -51,8 +51,8 @@ class Wanted:
 
 
 def explain(run: Whole, wanted: Wanted) -> str:
-    """Return the wanted ledgers as text. InputError if there is no such failover, alert, instant or
-    database.
+    """Return the wanted ledgers as text. Raises InputError if there is no such failover, alert,
+    instant or database.
     """
     try:
         ledgers = _ledgers(run, wanted)

@@ -1,10 +1,10 @@
 """The claim to take over from one primary: a place outside of all sites where one of several
 standbys is written down, as in etcd or a witness share.
 
-It is reached by every standby that is there, in no time, whatever befalls the links. The first that
-claims has it, and asks for it again at will. It lets go by itself, or loses it: if its recovery
-manager is dead for the length of the lease, and nothing has been brought online there. Then
-everybody who was refused is notified.
+It is reached by every standby that is there, in no time, whatever happens to the links. The first
+that claims has it, and asks for it again at will. It lets go by itself, or loses it: if its
+recovery manager is dead for the length of the lease, and nothing has been brought online there.
+Then everybody who was refused is notified.
 
 What each copy offers is written down there, too, for as long as its manager lives, or is dead for
 less than the lease. Whoever has an offer there hears of each new one, and how many of those who

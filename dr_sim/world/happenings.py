@@ -77,8 +77,8 @@ class Happenings:
         occurrence = Occurrence(
             at_copy or pair, event.kind.name, number, lane, nth, cause
         )
-        befalls = event.kind.befalls(event.params)
-        occurrence.of_all = befalls in (PRIMARY, BOTH, ALL)
+        affects = event.kind.affects(event.params)
+        occurrence.of_all = affects in (PRIMARY, BOTH, ALL)
         if at_copy is None:
             occurrence.nothing(f"no standby is at {event.copy} now")
             return

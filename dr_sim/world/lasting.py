@@ -138,7 +138,7 @@ def _at_its_side(one: Waiting, roles: Roles) -> Any | None:
     side = sides.get(one.site)
     if side is None or (side == "primary" and roles.rank):
         return (
-            None  # what befalls the primary is felt once, in the first pair
+            None  # what affects the primary is felt once, in the first pair
         )
     return (
         one.event.params

@@ -1,8 +1,8 @@
 """The link between two sites: capacity, loss, outages, one-way partitions.
 
 A link outlives the pairs that use it. It carries data in both directions, each with a capacity of
-its own. Each pair uses it in one of them, and refers to it by a `PairLink`. An event that befalls
-the link of a pair befalls the link itself, and so every pair that uses it: a failover to the other
+its own. Each pair uses it in one of them, and refers to it by a `PairLink`. An event that affects
+the link of a pair affects the link itself, and so every pair that uses it: a failover to the other
 side does not mend a line.
 
 Packet loss slows a stream before it loses a file (dr_sim/scenario/throughput.py).
@@ -139,7 +139,7 @@ class PairLink:
 
     def moved(self, link: Link, receiver: str) -> None:
         """Use another link from now on: another site is the second side. Nothing has been sent yet.
-        What has befallen the pair's link goes along.
+        What has affected the pair's link goes along.
         """
         before, trouble = self.link, self.trouble
         before.users.remove(self)

@@ -93,7 +93,7 @@ def manager_config(
 
 
 def _costs(scenario: Scenario) -> FailoverCosts:
-    """Return what is known of the costs of a failover: as they usually are, whatever befalls it."""
+    """Return the known costs of a failover: the usual ones, whatever happens to it."""
     f, s, store = scenario.failover, scenario.secondary, scenario.store
     disk_bytes_s = s.disk_bytes_s
     full, incremental, log = (

@@ -72,7 +72,7 @@ class Occurrence:
         self.already_on: tuple[object, ...] = ()
         self._on: object | None = None
         self._show: Callable[[], None] = _nothing
-        self.of_all = False  # it befalls the primary: each of its standbys has it in its rows
+        self.of_all = False  # it affects the primary: each of its standbys has it in its rows
 
     @property
     def context(self) -> Context:

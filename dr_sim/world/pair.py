@@ -2,7 +2,7 @@
 it, from one change of roles to the next.
 
 Everything is built from the scenario and wired together here. What goes from one pair to the next
-is in succession.py (databases) and lasting.py (what befell a place); when that happens, and what
+is in succession.py (databases) and lasting.py (what affected a place); when that happens, and what
 the whole run shares, is in world.py.
 """
 

@@ -194,7 +194,7 @@ def test_what_one_more_copy_costs_by_hand() -> None:
 
 
 def test_a_second_standby_meets_the_same_luck() -> None:
-    """What befalls the first standby is what befell it, to the microsecond."""
+    """What affects the first standby is what befell it, to the microsecond."""
     changes = {c.name: c for c in usual_changes(NARROW, load_scenario(NARROW))}
     sets = changes["a second standby at another place"].sets
     assert sets == ("copies.B={}", "copies.another={}")

@@ -392,7 +392,7 @@ def test_ways_of_a_failover_that_was_ordered_say_that_nothing_had_failed(tmp_pat
 
 
 def test_the_outage_begins_with_the_fence_though_the_site_is_lost_later(tmp_path: Path) -> None:
-    """A store is restored: what befalls the old primary's site meanwhile makes no outage shorter."""
+    """A store is restored: what affects the old primary's site meanwhile makes no outage shorter."""
     event = noticed("1 h", "59 min", "restore_before, place: vault")
     lost = "{at: 2 h 5 min, lose: site}"
     alone, both = (outcome(tmp_path, SHORT, *events).summary for events in ([event], [event, lost]))

@@ -200,7 +200,7 @@ def unit(rng: random.Random, text: str) -> str:
     return text[: match.start()] + rng.choice(units) + text[match.end() :]
 
 
-def befalls(rng: random.Random, text: str) -> str:
+def affects(rng: random.Random, text: str) -> str:
     """Something inside one line of `events:` or `faults:`, with every field of its kind written
     out.
     """
@@ -230,9 +230,9 @@ MUTATIONS: list[Callable[[random.Random, str], str]] = [
     key,
     number,
     unit,
-    befalls,
-    befalls,
-    befalls,
+    affects,
+    affects,
+    affects,
 ]
 
 

@@ -59,9 +59,9 @@ REFUSED = [
     (TWO + "events: [{at: 1 h, link_outage: 5 min, copy: fra}]",
      "event 1: unknown copy 'fra'; did you mean 'far'?"),
     (TWO + "events: [{at: 1 h, lose: site, copy: far}]",
-     "event 1: lose befalls the primary; leave out copy"),
+     "event 1: lose affects the primary; leave out copy"),
     (TWO + "events: [{at: 1 h, lose: site}, {at: 2 h, dead_alert_channel: 2 h, copy: far}]",
-     "event 2: dead_alert_channel befalls all copies; leave out copy"),
+     "event 2: dead_alert_channel affects all copies; leave out copy"),
     (TWO + "faults: {late_file: {rate: 1 per week, database: crm, by: 5 min, copy: fra}}",
      "faults.late_file: unknown copy 'fra'; did you mean 'far'?"),
     ("events: [{at: 1 h, link_outage: 5 min, copy: far}]", "event 1: this scenario names no "

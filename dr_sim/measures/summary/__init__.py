@@ -225,7 +225,7 @@ def _happened(whole: Whole) -> dict[str, int]:
     found: Counter[str] = Counter()
     seen: set[tuple[object, ...]] = (
         set()
-    )  # what befalls the primary is in the rows of each standby
+    )  # what affects the primary is in the rows of each standby
     for leg, t in whole.every:
         for r in t.rows("truth.event"):
             if not r.values["begins"] or not whole.still_in(leg, r.time_us):

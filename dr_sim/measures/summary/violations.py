@@ -94,7 +94,7 @@ def _took_over_twice(whole: Whole) -> list[ViolationSummary]:
 
 def _cloud_invariants_broken(whole: Whole) -> list[ViolationSummary]:
     """List what the witness of the cloud manager found (dr_sim/oracle/cloud_witness.py). It reads
-    the whole run: events befall whichever primary there is.
+    the whole run: events affect whichever primary there is.
     """
     return [
         ViolationSummary(

@@ -71,7 +71,7 @@ class Mishap:
     script: str
     limit: int = -1
 
-    def befalls(self, kind: str, site: str, script: str) -> bool:
+    def affects(self, kind: str, site: str, script: str) -> bool:
         wanted = (
             self.kind == kind
             and self.site in ("", site)
@@ -89,8 +89,8 @@ class Mishaps:
 
     on: list[Mishap] = field(default_factory=list)
 
-    def befalls(self, kind: str, site: str, script: str) -> bool:
-        return any(mishap.befalls(kind, site, script) for mishap in self.on)
+    def affects(self, kind: str, site: str, script: str) -> bool:
+        return any(mishap.affects(kind, site, script) for mishap in self.on)
 
 
 @lru_cache(256)
@@ -257,12 +257,12 @@ class Agent:
         return hardware
 
     def _meets_mishaps(self, process: Process) -> bool:
-        """Let the mishaps that are on befall a script. Return whether it hangs."""
+        """Let the mishaps that are on affect a script. Return whether it hangs."""
         mishaps, script = self._world.mishaps, process.command.script
-        hangs = mishaps.befalls("hangs", self.site, script)
-        if mishaps.befalls("fails", self.site, script):
+        hangs = mishaps.affects("hangs", self.site, script)
+        if mishaps.affects("fails", self.site, script):
             process.fails = True
-        if mishaps.befalls("half", self.site, script):
+        if mishaps.affects("half", self.site, script):
             process.fails = True
             if script not in MACHINE_SCRIPTS:
                 self._thing(process).half = process.command.job
@@ -364,7 +364,7 @@ class Agent:
                 )
             )
             return
-        if self._world.mishaps.befalls(
+        if self._world.mishaps.affects(
             "survives", self.site, process.command.script
         ):
             self._lost_sight(key, process)
@@ -418,7 +418,7 @@ class Agent:
             return
         self._cleaning.discard(key)
         job, attempt = key
-        if self._world.mishaps.befalls("clean-up fails", self.site, ""):
+        if self._world.mishaps.affects("clean-up fails", self.site, ""):
             self._note_cleaning(job, attempt, "not cleaned")
             self._world.heard(self, key, (Word.NOT_CLEANED, _NONE))
             return
