@@ -31,7 +31,8 @@ from dr_sim.experiments.given_scenarios import (
     named_scenarios,
 )
 from dr_sim.experiments.replicate import Course, Progress, play_all
-from dr_sim.experiments.sample import Sample, from_summary, replication
+from dr_sim.experiments.sample import Sample
+from dr_sim.experiments.sampling import from_summary, replication
 from dr_sim.experiments.store import BatchStore
 from dr_sim.experiments.sweep import Point, Swept, play_sweep, points_of
 from dr_sim.experiments.until import (

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.experiments.judge import Errors, judge_line
-from dr_sim.experiments.sample import from_summary
+from dr_sim.experiments.sampling import from_summary
 from dr_sim.loading import load_scenario
 from dr_sim.measures.cloud import provisioned_words
 from dr_sim.measures.summary import summarise

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dr_sim.figures.alert_lane import far_apart
 from dr_sim.figures.axes import Calendar, time_axis, value_axis
+from dr_sim.figures.backup_lane import MOST_JOINED, joined_bars
 from dr_sim.figures.charts import LineStyle, line, packed, points_of
 from dr_sim.figures.comparison import MeasureChange, comparison_chart
 from dr_sim.figures.marks import Frame, mark_shapes
@@ -21,7 +23,7 @@ from dr_sim.figures.pictures import exposure_picture, timeline_picture
 from dr_sim.figures.shapes import Area, Label, Picture, Spot, Stroke
 from dr_sim.figures.style import ALERT_MARKS
 from dr_sim.figures.svg import svg_text
-from dr_sim.figures.timeline import MOST_JOINED, Timeline, far_apart
+from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import Views, views_of
 from dr_sim.measures.alerts import Alert
 from dr_sim.measures.exposure import Curve
@@ -308,7 +310,7 @@ def test_very_many_logs_are_drawn_to_the_end() -> None:
         for k in range(15_000)
     ]
     timeline = Timeline(seen(Journal(), a_scenario("a", "b")))
-    joined = timeline._joined(bars)
+    joined = joined_bars(timeline.choices, bars)
     whole = [bar for bar in joined if bar["only"] == "service"]
     assert len(whole) <= MOST_JOINED and len(joined) <= MOST_JOINED + 2 * 5_000
     assert (whole[0]["from"], whole[-1]["to"]) == (0, bars[-1]["to"])

@@ -24,8 +24,8 @@ from dr_sim.experiments.sample import (
     CurveSample,
     Sample,
     Value,
-    worst_high,
 )
+from dr_sim.experiments.sampling import worst_high
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario, SlaLine
 from dr_sim.scenario.sla import (
     COUNTS,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dr_sim.errors import DrSimError
 from dr_sim.errors.bugs import Broken, broken_by
-from dr_sim.experiments.sample import Sample, from_summary, replication
+from dr_sim.experiments.sample import Sample
+from dr_sim.experiments.sampling import from_summary, replication
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario

@@ -15,7 +15,8 @@ import pytest
 
 from dr_sim.errors import InputError
 from dr_sim.experiments.judge import Errors, judge_line
-from dr_sim.experiments.sample import Sample, from_summary
+from dr_sim.experiments.sample import Sample
+from dr_sim.experiments.sampling import from_summary
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import Summary, summarise
 from dr_sim.measures.summary.plain import summary_json
