@@ -6,17 +6,13 @@ does not answer: a damaged file is copied again only if the primary's share was 
 it is given up at once (17 minutes of outage instead of 2 is what the ordinary retries would cost).
 Past a hole the best way among all landed files is taken. What stays behind is reported before the
 database is recovered. A planned failover loses nothing, so its drain is patient: it asks again
-until the share answers, and gives up nothing. Of a database without logs it takes one last
-incremental, or a full where that does not fit; of a database with logs it does so where a log is
-missing that nobody has. If that cannot be begun because another one is
-running, it is asked for again when that lands. One that is damaged at the primary or that the
-engine refuses is taken anew, at once within the attempts limit, then whenever the drain's alarm
-rings. A refusal that passes (refusals.py) is no reason to take another remedy: the same one is
-tried again at every retry, until the drain's limit ends the wait.
+until the share answers, and gives up nothing. A refusal that passes (refusals.py) is no reason to
+take another remedy: the same one is tried again at every retry, until the drain's limit ends the
+wait.
 
-Two literal tables say how a drain goes: what comes from the primary's share (PIPE), and the last
-backup of a database without logs (LAST). A `Drain` writes to nothing but itself. What is to become
-of a file is a `Remedy`, which draining.py applies.
+A literal table (PIPE) says what is known of the primary's share. The last backup of a database
+without logs has a module of its own (last_backup.py). A `Drain` writes to nothing but itself. What
+is to become of a file is a `Remedy`, which draining.py applies.
 """
 
 from __future__ import annotations
@@ -24,14 +20,13 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from dr_sim.backups.chain import Fit, applies
-from dr_sim.backups.model import Kind
 from dr_sim.machines import Command, Phase, SetAlarm, Transitions
 from dr_sim.recovery import events
-from dr_sim.recovery.commands import Disconnect, TakeBackup
+from dr_sim.recovery.commands import Disconnect
 from dr_sim.recovery.events import NotSent, ValidationOutcome
 from dr_sim.recovery.file_life import Content
-from dr_sim.recovery.files import FULL, INCREMENTAL, LOG, File, kind_of
+from dr_sim.recovery.files import FULL, LOG, File, kind_of
+from dr_sim.recovery.last_backup import LastBackup
 from dr_sim.recovery.refusals import (
     ENDED_ERRORS,
     IN_USE_ERRORS,
@@ -79,49 +74,6 @@ PIPE: Transitions[Pipe, PipeEvent] = Transitions(
 )
 
 
-class Last(enum.StrEnum):
-    """The last backup of a database without logs."""
-
-    NOT_WANTED = "not wanted"
-    ASKED = "asked"
-    TAKEN = "taken"
-    TO_BE_ASKED = "to be asked"  # it was refused, or is of no use: asked for again later
-
-
-class LastEvent(enum.StrEnum):
-    ASKED = "asked"
-    TAKEN = "taken"
-    REFUSED = "refused"
-    USELESS = "useless"
-    GIVEN_UP = "given up"
-
-
-LAST: Transitions[Last, LastEvent] = Transitions(
-    "the last backup of a drain",
-    Last.NOT_WANTED,
-    {
-        Last.NOT_WANTED: {
-            LastEvent.ASKED: Last.ASKED,
-            LastEvent.GIVEN_UP: Last.NOT_WANTED,
-        },
-        Last.ASKED: {
-            LastEvent.TAKEN: Last.TAKEN,
-            LastEvent.REFUSED: Last.TO_BE_ASKED,
-            LastEvent.GIVEN_UP: Last.NOT_WANTED,
-        },
-        Last.TAKEN: {
-            LastEvent.ASKED: Last.ASKED,  # an incremental that does not fit: a full
-            LastEvent.USELESS: Last.TO_BE_ASKED,
-            LastEvent.GIVEN_UP: Last.NOT_WANTED,
-        },
-        Last.TO_BE_ASKED: {
-            LastEvent.ASKED: Last.ASKED,
-            LastEvent.GIVEN_UP: Last.NOT_WANTED,
-        },
-    },
-)
-
-
 class Remedy(enum.Enum):
     """The decision about a file that is damaged, refused or not sent."""
 
@@ -137,19 +89,16 @@ class Drain:
     waiting: names still to land, and when each was finished, by the primary's clock. left: how many
     were still on their way when they were given up. given_up: damaged files that nobody sends
     again. held: files whose refusal passes, by name; they are tried again at the next retry. last:
-    the name of the last backup once it is finished. ended: names of files whose restore hung and
+    the last backup of a database without logs. ended: names of files whose restore hung and
     was ended; each is tried again once. patient: the failover is planned.
     """
 
     __slots__ = (
         "_db",
-        "_last",
-        "_last_kind",
         "_pipe",
         "_rebuilds",
         "_shut_us",
         "_sought",
-        "_taken_anew",
         "_without_tail",
         "ended",
         "given_up",
@@ -173,10 +122,7 @@ class Drain:
         self._rebuilds = False  # there was no copy here
         self._sought = False  # what the share has more has been asked for
         self.ended: set[str] = set()
-        self._last = Phase(LAST)
-        self._last_kind = INCREMENTAL
-        self.last = ""
-        self._taken_anew = 0
+        self.last = LastBackup(db)
 
     # ---- what is known
     @property
@@ -234,13 +180,12 @@ class Drain:
     def shut(self, tail: bool) -> None:
         """Wait for nothing more from the primary. tail: the tail was still awaited too."""
         lost = len(self.waiting.keys() | self._db.files.recopying) + (
-            tail or self.lacks_last
+            tail or self.last.is_lacking
         )
         self._pipe.move(PipeEvent.GIVEN_UP)
-        self._last.move(LastEvent.GIVEN_UP)
+        self.last.give_up()
         self.left += lost
         self.patient = False
-        self.last = ""
         self.waiting.clear()
 
     def drop_held(self) -> list[File]:
@@ -325,105 +270,20 @@ class Drain:
     def gave_up(self, file: File) -> None:
         self.given_up.append(file)
 
-    # ---- the last backup of a database without logs
-    def take_last(self, kind: Kind, out: list[Command]) -> None:
-        self._last.move(LastEvent.ASKED)
-        self.last = ""
-        out.append(TakeBackup(self._db.name, kind))
+    def _is_last(self, file: File) -> bool:
+        return self.patient and file.name == self.last.name
 
-    def take_past_hole(self, out: list[Command]) -> None:
-        """Take a backup that leads past a log which nobody has: an incremental, or a full where
-        that was of no use.
-        """
-        if self._last.state is Last.NOT_WANTED:
-            self.take_last(INCREMENTAL, out)
-        else:
-            self.take_anew(FULL, out)
-
-    def take_anew(self, kind: Kind, out: list[Command]) -> None:
-        """Ask for another last backup in place of one that is of no use: at once while its attempts
-        allow, then whenever the drain's alarm goes off.
-        """
-        self._last.move(LastEvent.USELESS)
-        self.last = ""
-        self._last_kind = kind
-        self._taken_anew += 1
-        if self._taken_anew <= self._db.rules.attempts:
-            self.take_last(kind, out)
-
-    def ask_again(self, out: list[Command]) -> bool:
-        """Retry, since whatever was in the way of the last backup may be over by now. Return
-        whether the last backup was waiting to be asked for again.
-        """
-        if self._last.state is not Last.TO_BE_ASKED:
-            return False
-        self.take_last(self._last_kind, out)
-        return True
-
+    # ---- the last backup
     def landed(self, file: File, out: list[Command]) -> None:
-        """Note that a backup has landed: one of that kind that was running when the last backup was
-        asked for has ended.
-        """
+        """Note that a backup has landed."""
         self.await_no_longer(file.name)
-        if (
-            self._last.state is Last.TO_BE_ASKED
-            and file.kind is self._last_kind
-        ):
-            self.take_last(file.kind, out)
+        self.last.landed(file, out)
 
     def taken(self, e: events.BackupTaken) -> None:
-        if self._last.state is Last.ASKED:
-            self._last.move(LastEvent.TAKEN)
-            self.last = e.name
-            if e.name not in self._db.files:
-                self.await_file(e.name, e.utc_us)
-
-    def failed(self, e: events.BackupFailed, out: list[Command]) -> None:
-        """Note that the last backup failed. It is asked for again when one of its kind lands, and
-        at every retry. Where an incremental cannot help, a full is asked for.
-        """
-        if self._last.state is not Last.ASKED:
-            return
-        self._last.move(LastEvent.REFUSED)
-        if e.kind == INCREMENTAL and not e.reason.refusal.passes:
-            self.take_last(FULL, out)
-            return
-        self._last_kind = Kind(e.kind)
-        at = e.mono_us + self._db.rules.retry_us
-        out.append(SetAlarm(self._db.name, Timer.LAST, at))
-
-    def validated(self, file: File, out: list[Command]) -> None:
-        """Note that a backup is whole. An incremental that is based on another full than the one
-        here does not help.
-        """
-        header = file.header
-        if (
-            file.name != self.last
-            or file.kind is not INCREMENTAL
-            or header is None
-        ):
-            return
-        if applies(header, self._db.state) not in (Fit.APPLIES, Fit.STALE):
-            self.take_last(FULL, out)
-
-    @property
-    def lacks_last(self) -> bool:
-        """Tell whether the last backup has yet to be taken, or is here and not restored. (While on
-        its way it is one of `waiting`.)
-        """
-        if self._last.state in (Last.ASKED, Last.TO_BE_ASKED):
-            return True
-        file = self._db.files.get(self.last)
-        if (
-            file is None
-            or file.done
-            or file.name in self._db.files.recopying
-        ):
-            return False
-        return file.header is None or not behind(self._db, file.header)
-
-    def _is_last(self, file: File) -> bool:
-        return self.patient and file.name == self.last
+        """Note that the last backup, or another one, has been taken."""
+        is_last = self.last.taken(e)
+        if is_last and e.name not in self._db.files:
+            self.await_file(e.name, e.utc_us)
 
     # ---- is it over?
     @property
@@ -517,7 +377,7 @@ class Drain:
         )
         if self.undecided or busy:
             return False
-        if self.lacks_last or self.holds:
+        if self.last.is_lacking or self.holds:
             return False
         needed = self._is_stuck or not db.config.log_interval_us
         further_utc_us = NEVER_US
@@ -533,7 +393,7 @@ class Drain:
             needed
             or kind_of(name) is LOG
             or at > further_utc_us
-            or name == self.last
+            or name == self.last.name
             for name, at in self.waiting.items()
         )
 

@@ -111,7 +111,7 @@ def _apply(
         db.recopy(file.name, out)
     elif remedy is Remedy.TAKE_ANEW:
         _give_up(db, drain, file)
-        drain.take_anew(file.kind, out)
+        drain.last.ask_anew(file.kind, out)
     elif remedy is Remedy.GIVE_UP:
         _give_up(db, drain, file)
 
@@ -193,9 +193,9 @@ def again(
     db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]
 ) -> None:
     """Retry when the drain's alarm goes off: the last backup is asked for again, or tried again."""
-    if drain.ask_again(out):
+    if drain.last.ask_again(out):
         return
-    file = db.files.get(drain.last)
+    file = db.files.get(drain.last.name)
     if file is not None and file.refused:
         db.files.retry_at(file, e.mono_us)
         db.advance(e, out)
@@ -213,7 +213,7 @@ def look_further(
     names = fetch(db, out)
     drain.await_fetched(db.fetching.finished_utc_us(names))
     if drain.stands_before_hole:
-        drain.take_past_hole(out)
+        drain.last.ask_past_hole(out)
 
 
 def fetch(db: DatabaseReplay, out: list[Command]) -> list[str]:

@@ -142,7 +142,7 @@ class Emptying:
                 self._tails.add(name)
                 out.append(TakeTail(name))
             elif planned:
-                db.drain.take_last(INCREMENTAL, out)
+                db.drain.last.ask(INCREMENTAL, out)
 
     def tail_taken(self, e: events.TailTaken) -> None:
         """Wait for the tail's file, if it is not here yet. If it is here and damaged, it was sent
@@ -182,7 +182,7 @@ class Emptying:
         if db is None or db.drain is None:
             return
         if planned and awaited:
-            db.drain.take_last(INCREMENTAL, out)
+            db.drain.last.ask(INCREMENTAL, out)
         db.drain.lacks_tail()
 
     def tails_again(self, out: list[Command]) -> None:
@@ -311,7 +311,7 @@ class Emptying:
         out.append(SetAlarm("", Timer.DRAIN, e.mono_us + self._limit_us))
         for name, db, drain in self._open():
             waits = len(drain.waiting.keys() | db.files.recopying)
-            waits += name in self._tails or drain.lacks_last
+            waits += name in self._tails or drain.last.is_lacking
             if waits or drain.undecided:
                 telling.tell_waits(db, waits, e, out)
             out.append(AskShare(name))

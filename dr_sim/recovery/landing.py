@@ -131,7 +131,7 @@ def _other_is_whole(
     db.remake.validated(file.kind, header, out)
     repairs.validated(db, file, e, out)
     if db.drain is not None:
-        db.drain.validated(file, out)
+        db.drain.last.validated(file, out)
 
 
 def validation_failed(

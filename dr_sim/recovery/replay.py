@@ -411,7 +411,7 @@ class DatabaseReplay:
         if e.kind == LOG:
             self.watch.log_answered()
         elif self.drain is not None:
-            self.drain.failed(e, out)
+            self.drain.last.failed(e, out)
         else:
             self.remake.failed(e)
             if self.repair.refused(e, out):
