@@ -22,7 +22,8 @@ from dr_sim.measures.verdict import Outcome
 from dr_sim.measures.whole import Whole
 from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.scenario.cloud_model import Cloud
-from dr_sim.world.cloud import service
+from dr_sim.world.cloud import missing
+from dr_sim.world.cloud.missing import Missing
 from dr_sim.world.cloud.provision import MissingThing, would_take_us
 from dr_sim.world.world import World
 
@@ -43,6 +44,10 @@ THREE = (
     "{at: 64 min, admin_change: {rotate_secret: crm}}",
     "{at: 64 min, admin_change: {add_machine: web}}",
 )
+OF_WEB = ("{at: 63 min, admin_change: {add_machine: web}}",)
+OFF = "{at: 45 min, mirror_off: 1 h}"
+BY_HAND_AT_A = "{at: 50 min, changed_by_hand: {entity: crm, site: A}}"
+BY_HAND_AT_B = "{at: 50 min, changed_by_hand: {entity: crm, site: B}}"
 ASTRAY = "{at: 62 min, wrong_mapping: {entity: crm}}"
 MS = 1_000
 S = 1_000_000
@@ -97,6 +102,18 @@ CASES = (
         "skipped, not translated", 600 * S, ("{at: 49 min, admin_change: {rotate_secret: crm}}",),
         ("cloud.mirror.on_failure=skip",),
         others=("{at: 49 min, script_fails: {site: B, times: 2}}", ASTRAY),
+    ),
+    # the audit at 60:00 finds crm: it is set once, whatever is missing of it; and what is done later
+    *(
+        Case(f"{mode}, {name}, found", waits_us, changes, (*of_mode(mode), "cloud.mirror.audit=1 h"), others=(OFF, *others))
+        for name, others, changes, waits in (
+            ("two changes at A", (BY_HAND_AT_A, BY_HAND_AT_A), (), (122_030, 122_030, 600_000)),
+            ("a change at B", (BY_HAND_AT_B,), (), (122_030, 122_030, 600_000)),
+            ("a change, and one more of it", (BY_HAND_AT_A,), ONE, (122_030, 122_030, 600_000)),
+            ("a change, and of another", (BY_HAND_AT_A,), OF_WEB, (122_030, 122_030, 1_200_000)),
+            ("two changes, not translated", (BY_HAND_AT_A, BY_HAND_AT_A, ASTRAY), (), (600_000,) * 3),
+        )
+        for mode, waits_us in zip(("jobs", "reconcile", "runbook"), [ms * MS for ms in waits], strict=True)
     ),
     # the manager dies with the site: nobody configures anything, and the whole wait is over
     *(
@@ -175,9 +192,21 @@ def test_a_mode_that_is_not_looked_at_is_caught(
     path.write_text(BASE)
     jobs_spec = load_scenario(path).cloud
     assert jobs_spec is not None
-    monkeypatch.setattr(service, "would_take_us", as_jobs)
+    monkeypatch.setattr(missing, "would_take_us", as_jobs)
     whole, lost_us = played(Case("", 0, sets=of_mode("runbook")), tmp_path)
     assert whole.provision_if_now().at(lost_us) != waited_us(whole)
+
+
+def test_a_find_that_is_not_counted_as_one_piece_of_work_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it was: each change that is missing was counted, found or not."""
+    monkeypatch.setattr(Missing, "found", lambda self, at: None)
+    sets = (*of_mode("runbook"), "cloud.mirror.audit=1 h")
+    others = (OFF, BY_HAND_AT_A, BY_HAND_AT_A)
+    whole, lost_us = played(Case("", 0, (), sets, others=others), tmp_path)
+    assert whole.provision_if_now().at(lost_us) == 1_200 * S
+    assert waited_us(whole) == 600 * S
 
 
 def test_several_networks_wait_for_the_same_people(tmp_path: Path) -> None:

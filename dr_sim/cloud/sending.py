@@ -162,8 +162,10 @@ class Sending:
             self.set(entity, self._direction.kind_of_set, out)
 
     def _submit_next(self, entity: str, out: Out) -> None:
-        """Submit the oldest change of a thing that is pending; the others wait for it."""
-        if not self._direction.is_open:
+        """Submit the oldest change of a thing that is pending; the others wait for it. Where the
+        thing is to be set as a whole, that brings all of them in.
+        """
+        if not self._direction.is_open or entity in self.backlog.things:
             return
         for change in self.backlog.changes.values():
             if change.entity != entity:
@@ -171,7 +173,6 @@ class Sending:
             if change.way is _SKIPPED:
                 if self._direction.urgent:
                     self.set(entity, JobKind.REBUILD, out)
-                if self._is_left_to_people(entity):
                     return
                 continue
             at_once = self._direction.urgent or not self._spec.every_us
@@ -179,11 +180,6 @@ class Sending:
             if due and change.way in _WAITS:
                 self._submit(change, out)
             return
-
-    def _is_left_to_people(self, entity: str) -> bool:
-        """Tell whether people set that thing, with all changes of it that are pending."""
-        thing = self.backlog.things.get(entity)
-        return thing is not None and bool(thing.work)
 
     def _submit(self, change: Pending, out: Out) -> None:
         mode = self._spec.mode

@@ -220,9 +220,9 @@ class Agent:
             return WhyFailed.OLD_SCRIPT
         if command.script in MACHINE_SCRIPTS:
             return self._hardware.refusal(self.site, command, params)
+        owner_of = self._world.owner_of
         for value in params.values():
-            owner = self._world.owner_of(value)
-            if owner and owner != self.site:
+            if owner_of(value) not in ("", self.site):
                 return WhyFailed.FOREIGN_ID
         return _NONE if entity else WhyFailed.UNKNOWN_ID
 
@@ -234,6 +234,9 @@ class Agent:
             self._pause(process, True)
         elif process.command.script in MACHINE_SCRIPTS:
             self._begin_machine(process)
+        elif process.command.script in _SETS:
+            at = (self.network, self.site, process.entity)
+            self._world.missing.set_is_ordered(at)
         if not (self._world.mishaps.on and self._meets_mishaps(process)):
             process.entry = agenda.at(
                 agenda._now + takes_us, _ANSWER, -1, self._over, key
@@ -299,7 +302,7 @@ class Agent:
             self.memory[key] = _DONE
             self._not_over.pop(process.command.job, None)
             self._note(process, "done")
-        self._say(key)
+        self._world.heard(self, key, self.memory[key])
 
     def _effect(self, process: Process) -> None:
         command, params, entity = (
@@ -312,13 +315,14 @@ class Agent:
             self._hardware.effect(self.site, command, params)
             return
         if command.script in _SETS:
+            self._world.missing.was_set((self.network, self.site, entity))
             configuration.set(self.site, entity, params["value"])
             how, what = "set", params["value"]
         elif configuration.apply(self.site, entity, command.change):
             how, what = "script", command.change
         else:
             return  # it had taken effect before
-        self._thing(process).ids = {params["id"]}
+        configuration.sides[self.site].things[entity].ids = {params["id"]}
         self._note_effect(
             self._context.agenda._now,
             self.network,

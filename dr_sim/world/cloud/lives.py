@@ -170,6 +170,7 @@ class CloudLives:
         gone = dict.fromkeys(store.load(), "")
         store.save_all({**gone, **copy})
         self._context.note("truth.cloud_store_restored", -1, as_of_us)
+        self._world.missing.forget()
         self._put_back_to_us = as_of_us
         return True
 

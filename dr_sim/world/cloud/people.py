@@ -45,6 +45,7 @@ class People:
             self._list.remove(work)
         if self._busy is not None and self._busy.work == command.work:
             return
+        self._world.is_asked(command)
         urgent = sum(work.urgent for work in self._list)
         self._list.insert(
             urgent if command.urgent else len(self._list), command

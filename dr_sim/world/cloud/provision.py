@@ -1,12 +1,13 @@
 """How long a failover that began now would wait for the configuration of its site.
 
-Theory of operation. The manager brings in what the second side lacks in the way of its mirror mode:
-`jobs` runs the script of each change, those of one thing one after another; `reconcile` sets each
-thing once; `runbook` asks people, who do one change after the other, of all networks. A thing of
-which nothing is at a new second side, or a change of which was skipped there, is made anew by a
-script in every mode. What cannot be translated people do: each change (`jobs`), or the thing as a
-whole. At one side of a network a bounded number of scripts run at one time. The
-usual length of each is used, not the drawn one. tests/test_cloud_provision.py plays the failovers.
+Theory of operation. The manager brings in what the second side lacks (missing.py) in the way of its
+mirror mode: `jobs` runs the script of each change, those of one thing one after another;
+`reconcile` sets each thing once; `runbook` asks people, who do one change after the other, of all
+networks. A thing that was found to differ is set once in every mode (by people in `runbook`). A
+thing of which nothing is at a new second side, or a change of which was skipped there, is made anew
+by a script in every mode. What cannot be translated people do: each change (`jobs`), or the thing
+as a whole. At one side of a network a bounded number of scripts run at one time. The usual length
+of each is used, not the drawn one. tests/test_cloud_provision.py plays the failovers.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from dr_sim.scenario.model import Law
 
 
 class MissingThing(NamedTuple):
-    """Part of one thing that a second side lacks. anew: the thing is made anew. changes: those that
-    are missing beside that. by_hand: pieces of work that people do, as no script can.
+    """Part of one thing that a second side lacks. anew: the thing is made anew. is_set: it is set
+    as a whole, as it was found to differ. changes: those that are missing beside that. by_hand:
+    pieces of work that people do, as no script can.
     """
 
     anew: bool
     changes: int
     by_hand: int = 0
+    is_set: bool = False
 
 
 def would_take_us(
@@ -41,13 +44,15 @@ def would_take_us(
         by_scripts = max(by_scripts, _run_us(chains, spec.jobs.at_once))
         by_hand += sum(thing.by_hand for thing in things)
         if spec.mirror.mode == "runbook":
-            by_hand += sum(thing.changes for thing in things)
+            by_hand += sum(thing.changes + thing.is_set for thing in things)
     return max(by_scripts, by_hand * spec.jobs.by_hand.a)
 
 
 def _scripts(spec: Cloud, thing: MissingThing) -> list[int]:
     """Return the lengths of the scripts that bring a thing in, one after another."""
     found = [_one_us(spec, spec.jobs.rebuild)] if thing.anew else []
+    if thing.is_set and spec.mirror.mode != "runbook":
+        found.append(_one_us(spec, spec.jobs.set))
     if spec.mirror.mode == "jobs":
         found += [_one_us(spec, spec.takes)] * thing.changes
     elif spec.mirror.mode == "reconcile" and thing.changes:

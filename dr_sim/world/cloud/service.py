@@ -41,7 +41,7 @@ from dr_sim.cloud.events import (
 )
 from dr_sim.cloud.job import ENDED, OPEN
 from dr_sim.cloud.sending import WHOLE
-from dr_sim.cloud.words import MirrorMode, OnFailure
+from dr_sim.cloud.words import MirrorMode, Notice, OnFailure
 from dr_sim.machines import Alarm, Command, TakeInventory
 from dr_sim.record.row_code import Recorder, Subject
 from dr_sim.scenario.cloud_model import (
@@ -56,14 +56,14 @@ from dr_sim.scenario.model import Scenario
 from dr_sim.stores import MemoryStore, Store
 from dr_sim.world.agenda import Class
 from dr_sim.world.cloud.agents import Agent, Key, Mishaps, Said
-from dr_sim.world.cloud.configuration import ANEW, Configuration
+from dr_sim.world.cloud.configuration import Configuration
 from dr_sim.world.cloud.context import CloudContext
 from dr_sim.world.cloud.front import OPERATORS, ApiFront
 from dr_sim.world.cloud.hardware import Hardware
 from dr_sim.world.cloud.lives import CloudLives
 from dr_sim.world.cloud.machine_manager_config import machines_config
+from dr_sim.world.cloud.missing import Missing
 from dr_sim.world.cloud.people import People
-from dr_sim.world.cloud.provision import MissingThing, would_take_us
 from dr_sim.world.cloud.sites import CloudSites
 from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver, LifeRecords, Place
@@ -81,7 +81,6 @@ RECORDS = LifeRecords(
     ignored="cloud.ignored",
 )
 _ANSWER = Class.ANSWER  # a member costs several times a name
-_MOST_KNOWN = 1_000
 _TO_AGENTS = (StartScript, AskScript, KillScript, CleanUp, CopyScript)
 _OF_A_NETWORK = frozenset(
     cls
@@ -213,15 +212,11 @@ class CloudWorld:
         self.sites = CloudSites(self, link, primary)
         self._half_us = spec.rtt_us // 2  # one way
         self._is_apart = spec.at == "apart"  # nothing of a site cuts it off
-        self._astray: set[tuple[int, str, str]] = (
-            set()
-        )  # (network, site, thing) whose row of the mapping table leads to no identifier there
+        self._reaches_all = self._is_apart
+        self.missing = Missing(self)
         self._cut: dict[
             str, int
         ] = {}  # reasons for a site's agents to be out of reach
-        self._takes_us: dict[
-            tuple[tuple[MissingThing, ...], ...], int
-        ] = {}  # by what the second side lacks: how long that would take
         self._paused: dict[
             str, PrimaryDatabase
         ] = {}  # job -> whose backups it paused
@@ -232,7 +227,7 @@ class CloudWorld:
                 AnswerCall: self.front.answer,
                 ReadSide: self._read_side,
                 DoByHand: self.people.asked,
-                Notify: _recorded_only,
+                Notify: self._notified,
                 ReportDrift: _recorded_only,
                 SiteProvisioned: self.sites.provisioned,
             }
@@ -401,12 +396,13 @@ class CloudWorld:
             self._cut[site] = reasons
         if self.hardware is not None:
             self.hardware.look_at(site)
+        self._reaches_all = self._is_apart and not self._cut
 
     def _to_agent(self, command: Any) -> None:
         self._send(command, self.driver.incarnation)
 
     def _send(self, command: Any, incarnation: int) -> None:
-        if not self.reaches(command.site):
+        if not (self._reaches_all or self.reaches(command.site)):
             return
         agent = self.agents[command.network, command.site]
         agenda = self._agenda
@@ -415,7 +411,9 @@ class CloudWorld:
 
     def heard(self, agent: Agent, key: Key, said: Said) -> None:
         """Receive the answer of an agent."""
-        if agent.dead or not self.reaches(agent.site):
+        if agent.dead:
+            return
+        if not (self._reaches_all or self.reaches(agent.site)):
             return
         agenda = self._agenda
         at = agenda._now + self._half_us
@@ -490,6 +488,7 @@ class CloudWorld:
         if work.work.startswith(WHOLE):
             source = configuration.sides[configuration.source]
             value = source.things[work.entity].value
+            self.missing.was_set((index, work.site, work.entity))
             configuration.set(work.site, work.entity, value)
             self._done_by_hand(index, work, f"set {value}")
             return
@@ -497,11 +496,21 @@ class CloudWorld:
         if (work.entity, change) in configuration.missing():
             self._hand(index, work.site, work.entity, change)
 
+    def is_asked(self, work: DoByHand) -> None:
+        """Take note that people have been asked for a piece of work."""
+        if work.work.startswith(WHOLE):
+            index = self._index[work.network]
+            self.missing.set_is_ordered((index, work.site, work.entity))
+
     def forgotten(self, work: DoByHand) -> None:
         """Note that people say of work that it is done, and have not done it."""
+        index = self._index[work.network]
+        if work.work.startswith(WHOLE):
+            self.missing.was_set((index, work.site, work.entity))
+            self.configurations[index].tell()
         self.context.note(
             "truth.cloud_forgotten",
-            self._index[work.network],
+            index,
             work.site,
             work.entity,
             work.work,
@@ -526,10 +535,8 @@ class CloudWorld:
     ) -> None:
         """Let somebody change a row of the mapping table, and tell the manager."""
         index = self._index[network]
-        if self.owner_of(leads_to) == site:
-            self._astray.discard((index, site, entity))
-        else:
-            self._astray.add((index, site, entity))
+        astray = self.owner_of(leads_to) != site
+        self.missing.lead_astray((index, site, entity), astray)
         self.lives.tell_until_heard(
             MappingEdited, network, entity, site, leads_to
         )
@@ -542,6 +549,13 @@ class CloudWorld:
     ) -> None:
         """Let somebody change a thing at one side without a report."""
         self._hand(self._index[network], site, entity, change)
+
+    def _notified(self, command: Notify) -> None:
+        """Take note of what the manager has found: it is set as a whole."""
+        if command.notice is Notice.DIFFERENT:
+            index = self._index[command.network]
+            site = self.configurations[index].target
+            self.missing.found((index, site, command.about))
 
     def _hand(
         self, index: int, site: str, entity: str, change: str
@@ -585,69 +599,13 @@ class CloudWorld:
         def changed() -> None:
             since_us, count = self.configurations[index].behind()
             alone = len(self.configurations) == 1
-            same = alone and since_us < 0
-            takes_us = 0 if same else self._would_take_us()
+            same = alone and since_us < 0 and not self.missing.is_found()
+            takes_us = 0 if same else self.missing.takes_us()
             self._note_drift(
                 self._agenda._now, index, since_us, count, takes_us
             )
 
         return changed
-
-    def _would_take_us(self) -> int:
-        """Return how long a failover would wait now until its site is configured."""
-        lacks = tuple(
-            [
-                self._missing(index)
-                for index in range(len(self.configurations))
-            ]
-        )
-        known = self._takes_us.get(lacks)
-        if known is None:
-            if len(self._takes_us) >= _MOST_KNOWN:
-                self._takes_us.clear()
-            known = self._takes_us[lacks] = would_take_us(self.spec, lacks)
-        return known
-
-    def _missing(self, index: int) -> tuple[MissingThing, ...]:
-        """Return what the second side of a network lacks, what it lacks longest first."""
-        configuration = self.configurations[index]
-        missing = configuration.missing()
-        if not missing:
-            return ()
-        lacks: dict[str, list[str]] = {}
-        for entity, change in missing:
-            lacks.setdefault(entity, []).append(change)
-        found = []
-        for entity, changes in lacks.items():
-            anew = ANEW in changes
-            one = MissingThing(anew, len(changes) - anew)
-            if self._may_skip and self._has_skipped(index, changes):
-                one = MissingThing(True, 0)
-            at = (index, configuration.target, entity)
-            if at in self._astray:
-                one = self._by_people(one)
-            found.append(one)
-        return tuple(found)
-
-    def _by_people(self, lacks: MissingThing) -> MissingThing:
-        """Return it as the work of people: no script can be given the right identifier."""
-        one_by_one = self.spec.mirror.mode != "reconcile" and not lacks.anew
-        return MissingThing(False, 0, lacks.changes if one_by_one else 1)
-
-    @property
-    def _may_skip(self) -> bool:
-        """Return whether the second side may be left without a change."""
-        mirror = self.spec.mirror
-        return mirror.on_failure == "skip" and mirror.mode == "jobs"
-
-    def _has_skipped(self, index: int, changes: list[str]) -> bool:
-        """Tell whether one of these changes was given up at the second side: all its attempts were
-        made.
-        """
-        name = self.spec.networks[index].name
-        agent = self.agents[name, self.configurations[index].target]
-        attempts = self.spec.jobs.attempts
-        return any(agent.tried(change) >= attempts for change in changes)
 
 
 def _named(prefix: str, stored: dict[str, str]) -> set[str]:

@@ -192,6 +192,7 @@ class CloudSites:
         self.second = site
         self._since_us = self._context.now_us
         self._context.note("truth.cloud_stands", -1, site)
+        world.missing.forget()
         for configuration in world.configurations:
             configuration.stands(site, fresh)
         world.lives.tell_until_heard(
