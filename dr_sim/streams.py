@@ -26,6 +26,9 @@ MOST_OPEN = 20_000  # streams that are kept, of about 8 kB each
 # 1.6449: the lognormal's 95th percentile lies 1.6449 sigmas above its median
 _Z95 = NormalDist().inv_cdf(0.95)
 _NORMAL = NormalDist()
+_WORDS = (
+    9007199254740992.0  # 2 to the 53: the bits of a word that a float holds
+)
 
 
 class Stream:
@@ -67,7 +70,7 @@ class Stream:
 
     def uniform(self, occurrence: int) -> float:
         """Return a value in the open interval (0, 1): 53 bits, never 0 and never 1."""
-        return ((self.word(occurrence) >> 11) + 0.5) / 9007199254740992.0
+        return ((self.word(occurrence) >> 11) + 0.5) / _WORDS
 
     def below(self, occurrence: int, n: int) -> int:
         """A whole number in 0..n-1 (by multiplication; the bias is below n / 2**64)."""
@@ -80,7 +83,7 @@ class Stream:
         kind = law.kind
         if kind == "fixed":
             return law.a
-        u = self.uniform(occurrence)
+        u = ((self.word(occurrence) >> 11) + 0.5) / _WORDS
         if kind == "exponential":
             return min(MOST_DRAWN, half_up(-law.a * math.log(u)))
         if kind == "uniform":
@@ -143,7 +146,8 @@ class Streams:
 
     def once(self, entity: str, purpose: str, lane: str = "") -> OnceStream:
         """A stream for a name that is used once or twice, such as that of a single job."""
-        return OnceStream(self._bytes_of((entity, purpose, lane)))
+        text = f"{self._prefix}{entity}\0{purpose}\0{lane}"
+        return OnceStream(blake2b(text.encode(), digest_size=16).digest())
 
     def _bytes_of(self, name: tuple[str, str, str]) -> bytes:
         text = self._prefix + "\0".join(name)

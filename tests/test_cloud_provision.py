@@ -23,7 +23,7 @@ from dr_sim.measures.whole import Whole
 from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.scenario.cloud_model import Cloud
 from dr_sim.world.cloud import missing
-from dr_sim.world.cloud.missing import Missing
+from dr_sim.world.cloud.missing import Shortfall
 from dr_sim.world.cloud.provision import MissingThing, would_take_us
 from dr_sim.world.world import World
 
@@ -201,7 +201,7 @@ def test_a_find_that_is_not_counted_as_one_piece_of_work_is_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it was: each change that is missing was counted, found or not."""
-    monkeypatch.setattr(Missing, "found", lambda self, at: None)
+    monkeypatch.setattr(Shortfall, "found", lambda self, at: None)
     sets = (*of_mode("runbook"), "cloud.mirror.audit=1 h")
     others = (OFF, BY_HAND_AT_A, BY_HAND_AT_A)
     whole, lost_us = played(Case("", 0, (), sets, others=others), tmp_path)

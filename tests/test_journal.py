@@ -23,6 +23,7 @@ from world.build import ONE, ran
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.errors import InputError
 from dr_sim.record import frames, journal_file
+from dr_sim.record.encoding import pairs_from_text, pairs_text
 from dr_sim.record.journal import Journal
 from dr_sim.record.kinds import KIND_ID, KINDS
 from dr_sim.record.row_code import Subject
@@ -371,3 +372,26 @@ def test_a_frame_spells_texts_out_and_columns_keep_ids() -> None:
     columns = frames.columns(journal, "truth.landed")
     assert [journal.text(i) for i in columns["name"].tolist()] == ["a_log", "b_log"]
     assert frames.frame(journal, "truth.end").empty
+
+
+@pytest.mark.parametrize(
+    ("pairs", "text"),
+    [
+        ((), "[]"),
+        ((("a", "1"), ("b", "")), "\na\n1\nb\n"),
+        ((("", ""),), "\n\n"),
+        ((("a", "1\n2"),), '[["a", "1\\n2"]]'),  # of several lines
+        ((("[", "[]"), ("数据库", '"')), '\n[\n[]\n数据库\n"'),
+    ],
+)
+def test_pairs_that_are_saved_together_come_back(
+    pairs: tuple[tuple[str, str], ...], text: str
+) -> None:
+    assert pairs_text(pairs) == text
+    assert pairs_from_text(text) == pairs
+
+
+@pytest.mark.parametrize("text", ["", "\na", "\na\n1\nb", '[["a"]]', '{"a": 1}', "a\n1"])
+def test_a_text_that_holds_no_pairs_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        pairs_from_text(text)

@@ -83,7 +83,7 @@ class Api:
         self._calls += 1
         line = (
             f"[{quoted(e.caller)}, {quoted(e.request)}, {quoted(e.operation)}, "
-            f"{quoted(told.outcome)}, {quoted(told.job)}]"
+            f'"{told.outcome._value_}", {quoted(told.job)}]'
         )
         out.saves[f"{LOG}{self._incarnation}.{self._calls}"] = line
         if told.new is not None:
@@ -135,7 +135,7 @@ class Api:
             )
         told = self._new(e, f"{e.caller}/{e.request}", active)
         if told.new is not None:
-            out.saves[key] = listed(fingerprint(e), told.job)
+            out.saves[key] = f'["{fingerprint(e)}", {quoted(told.job)}]'
         return told
 
     def _put(self, e: Called, active: str, out: Out) -> _Told:

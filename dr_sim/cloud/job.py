@@ -101,15 +101,16 @@ class CloudJob:
     @property
     def is_moved(self) -> bool:
         """Return whether it took the place of a job at another site."""
-        return self.id == moved_to(self.change, self.site)
+        moved = self.id != self.change
+        return moved and self.id == moved_to(self.change, self.site)
 
     def text(self) -> str:
         """Return what `listed` gives for all of it but its id."""
         return (
-            f"[{self.order}, {quoted(self.kind)}, {quoted(self.network)}, {quoted(self.site)}, "
+            f'[{self.order}, "{self.kind._value_}", {quoted(self.network)}, {quoted(self.site)}, '
             f"{quoted(self.entity)}, {quoted(self.script)}, {quoted(self.params)}, "
-            f"{quoted(self.change)}, {self.number}, {quoted(self.state)}, {self.attempt}, "
-            f"{self.tries}, {quoted(self.aim)}]"
+            f'{quoted(self.change)}, {self.number}, "{self.state._value_}", {self.attempt}, '
+            f'{self.tries}, "{self.aim._value_}"]'
         )
 
     @classmethod

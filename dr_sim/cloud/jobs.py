@@ -408,8 +408,10 @@ class JobBook:
     def _alive(self, job: CloudJob, out: Out) -> None:
         if job.state is _STARTING:
             self._move(job, _STARTED)
-            self._look_at(job, out.mono_us + self._config.time_limit_us)
-            self._set_alarm(out)
+            due_us = out.mono_us + self._config.time_limit_us
+            self._look_at(job, due_us)
+            if due_us < self._alarm_us:  # else it is early enough
+                self._set_alarm(out)
         elif job.state is JobState.OVERDUE:
             self._move(job, JobMove.KILL)
             self._save(job, out)

@@ -47,7 +47,7 @@ class Pending:
         return (
             f"[{quoted(self.entity)}, {quoted(self.script)}, {quoted(self.params)}, "
             f"{quoted(self.change)}, {self.since_utc_us}, {quoted(self.before)}, "
-            f"{quoted(self.way)}, {self.round}]"
+            f'"{self.way._value_}", {self.round}]'
         )
 
     @classmethod
@@ -128,10 +128,13 @@ class PendingChanges:
 
     def behind(self) -> tuple[int, int]:
         """(since when the oldest is pending, 0 if nothing is; how many are)."""
-        since = [change.since_utc_us for change in self.changes.values()]
-        if self.things:
-            since += [thing.since_utc_us for thing in self.things.values()]
-        return (min(since), len(since)) if since else (0, 0)
+        waits: list[Pending | ToSet] = [
+            *self.changes.values(),
+            *self.things.values(),
+        ]
+        if not waits:
+            return 0, 0
+        return min([each.since_utc_us for each in waits]), len(waits)
 
     # ---- what alters it
     def add(self, change: Pending, out: Out) -> None:

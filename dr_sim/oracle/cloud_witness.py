@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from dr_sim.oracle.cloud_breach import CloudBreach
 from dr_sim.oracle.cloud_drift import drift_is_told
 from dr_sim.oracle.cloud_machines import MACHINE_SCRIPTS, machines_broken
+from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
 from dr_sim.scenario.model import Scenario
@@ -189,7 +190,7 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     elif kind == "cloud.AnswerCall":
         yield from _answered(row, seen)
     elif kind == "cloud.SaveAll":
-        seen.logged = seen.logged or '["log/' in row.values["entries"]
+        seen.logged = seen.logged or _has_log_line(row.values["entries"])
         yield from _ended(row, seen)
         if seen.told_done:
             seen.known.over[seen.told_done], seen.told_done = "done", ""
@@ -254,6 +255,13 @@ def _may_call(caller: str, network: str, spec: Cloud) -> bool:
     if theirs is None:
         return False
     return not mine or not theirs or bool(set(mine) & set(theirs))
+
+
+def _has_log_line(entries: str) -> bool:
+    """Return whether a save keeps a line of the log."""
+    return any(
+        key.startswith("log/") for key, _ in pairs_from_text(entries)
+    )
 
 
 def _answered(row: Row, seen: _Seen) -> Broken:
@@ -393,10 +401,10 @@ def _ended(row: Row, seen: _Seen) -> Broken:
     """
     entries = row.values["entries"]
     if not seen.second or (
-        '"cancelled"' not in entries and '"failed"' not in entries
+        "cancelled" not in entries and "failed" not in entries
     ):
         return
-    for name, state in json.loads(entries):
+    for name, state in pairs_from_text(entries):
         job = name.removeprefix("ended/")
         if job == name or state not in ("cancelled", "failed"):
             continue

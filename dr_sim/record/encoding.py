@@ -10,7 +10,7 @@ import enum
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from json.encoder import encode_basestring_ascii as quoted
+from itertools import chain
 from typing import Any
 
 from dr_sim.backups.model import BackupHeader, RestoreState
@@ -24,6 +24,8 @@ from dr_sim.recovery.saved import (
     object_of,
     of_type,
 )
+
+_LINE = "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +59,13 @@ def _checked(read: Callable[[Any], Any]) -> Callable[[str], Any]:
 
 # ---- pairs of texts (SaveAll)
 def pairs_text(pairs: tuple[tuple[str, str], ...]) -> str:
-    """Pairs of texts as a record keeps them."""
-    return (
-        "["
-        + ", ".join(
-            [f"[{quoted(key)}, {quoted(value)}]" for key, value in pairs]
-        )
-        + "]"
-    )
+    """Return pairs of texts as a record keeps them: each text on a line of its own, after an empty
+    line; as JSON, [[key, value], ...], if a text has several lines.
+    """
+    text = _LINE + _LINE.join(chain.from_iterable(pairs))
+    if pairs and text.count(_LINE) == 2 * len(pairs):
+        return text
+    return json.dumps(pairs)
 
 
 def _pairs(found: Any) -> tuple[tuple[str, str], ...]:
@@ -74,7 +75,16 @@ def _pairs(found: Any) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-pairs_from_text = _checked(_pairs)
+_pairs_of_json = _checked(_pairs)
+
+
+def pairs_from_text(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of which that is the text. Raises ValueError."""
+    if not text.startswith(_LINE):
+        pairs: tuple[tuple[str, str], ...] = _pairs_of_json(text)
+        return pairs
+    _, *texts = text.split(_LINE)
+    return tuple(zip(texts[::2], texts[1::2], strict=True))
 
 
 # ---- names

@@ -267,8 +267,7 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ),
     # its job is due, and waits until another of the database is over
     ("truth.backup_waits", (("kind", "int"),)),
-    # a SaveAll that failed; entries: a JSON list of [key, value]; ok: all of them are there all the
-    # same
+    # a SaveAll that failed; entries: as a SaveAll's; ok: all of them are there all the same
     ("truth.store_write_all", (("entries", "str"), ("ok", "int"))),
     # ---- a change of roles ----
     # a pair begins: which site is the primary, which the secondary, and when that is in place

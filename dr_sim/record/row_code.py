@@ -105,6 +105,7 @@ def _terms(cls: type) -> tuple[str, dict[str, Any]]:
         name: codec
         for name, hint in hints_of(cls)
         if (codec := codec_of(hint)) is not None
+        and codec.text is not str  # the table takes a member for its text
     }
     terms = []
     for name, kind in fields_of(cls):

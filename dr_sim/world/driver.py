@@ -258,6 +258,9 @@ class Driver(Generic[MachineT]):
         now: int = self._agenda._now
         before = self.hooks.before_command
         together = self.together if before is None else _NONE
+        if before is None and not together:
+            self._run_each(commands, now)
+            return
         done = 0  # those before it have been carried out
         for number, command in enumerate(commands):
             if number < done:
@@ -278,6 +281,20 @@ class Driver(Generic[MachineT]):
                     continue
             recorders[cls](command, now)
             hands[cls](command)
+
+    def _run_each(self, commands: Sequence[Any], now: int) -> None:
+        """Carry out commands that nobody watches, one after the other."""
+        hands, recorders = self._hands, self._recorders
+        for command in commands:
+            cls = command.__class__
+            if cls not in _SAVES:
+                recorders[cls](command, now)
+                hands[cls](command)
+            elif self._saved(command):
+                recorders[cls](command, now)
+            else:
+                self._die(commands.index(command), len(commands))
+                return
 
     def _saved(self, command: Any) -> bool:
         """Save; return False if that failed, which is recorded."""

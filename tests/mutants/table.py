@@ -602,7 +602,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "cloud/api.py",
         "        told = self._new(e, f\"{e.caller}/{e.request}\", active)\n"
         "        if told.new is not None:\n"
-        "            out.saves[key] = listed(fingerprint(e), told.job)\n",
+        "            out.saves[key] = f'[\"{fingerprint(e)}\", {quoted(told.job)}]'\n",
         "        told = self._new(e, f\"{e.caller}/{e.request}/{self._calls}\", active)\n",
     ),
     _one(

@@ -99,10 +99,13 @@ class Configuration:
         thing.half = ""
         if self.target and site in (self.source, self.target):
             thing.beyond.append(Beyond(self._now(), change, thing.value))
-            self._agree(entity)
-            if thing.beyond:
-                self._is_like_the_other(site, entity)
-            self._see_whether_apart(entity)
+            if self._other(site).things[entity].beyond:
+                self._agree(entity)
+                if thing.beyond:
+                    self._is_like_the_other(site, entity)
+                self._see_whether_apart(entity)
+            else:
+                self._apart.add(entity)
             self._changed()
         return True
 
@@ -169,9 +172,7 @@ class Configuration:
         """Return (since when the second side is behind, -1 if it is not; how many changes only one
         side has).
         """
-        if not self.target:
-            return -1, 0
-        if not self._apart:
+        if not self.target or not self._apart:
             return -1, 0
         since: list[int] = []
         count = 0
@@ -179,9 +180,12 @@ class Configuration:
         targets = self.sides[self.target].things
         for entity in self._apart:
             mine, theirs = sources[entity].beyond, targets[entity].beyond
-            changes = {each.change for each in mine}
-            changes ^= {each.change for each in theirs}
-            count += max(1, len(changes))
+            if mine and theirs:
+                changes = {each.change for each in mine}
+                changes ^= {each.change for each in theirs}
+                count += max(1, len(changes))
+            else:
+                count += len(mine) or len(theirs)
             since += [
                 beyond[0].at_us for beyond in (mine, theirs) if beyond
             ]

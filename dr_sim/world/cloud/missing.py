@@ -23,7 +23,7 @@ At = tuple[int, str, str]
 """A thing at a site of a network."""
 
 
-class Missing:
+class Shortfall:
     def __init__(self, world: CloudWorld) -> None:
         self._world = world
         self._spec = world.spec

@@ -62,7 +62,7 @@ from dr_sim.world.cloud.front import OPERATORS, ApiFront
 from dr_sim.world.cloud.hardware import Hardware
 from dr_sim.world.cloud.lives import CloudLives
 from dr_sim.world.cloud.machine_manager_config import machines_config
-from dr_sim.world.cloud.missing import Missing
+from dr_sim.world.cloud.missing import Shortfall
 from dr_sim.world.cloud.people import People
 from dr_sim.world.cloud.sites import CloudSites
 from dr_sim.world.context import Context
@@ -213,7 +213,7 @@ class CloudWorld:
         self._half_us = spec.rtt_us // 2  # one way
         self._is_apart = spec.at == "apart"  # nothing of a site cuts it off
         self._reaches_all = self._is_apart
-        self.missing = Missing(self)
+        self.missing = Shortfall(self)
         self._cut: dict[
             str, int
         ] = {}  # reasons for a site's agents to be out of reach
