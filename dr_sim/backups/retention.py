@@ -421,7 +421,10 @@ def _anchor(
     headers: Sequence[BackupHeader],
     forks: type_forks,
 ) -> BackupHeader | None:
-    """The newest old backup from which logs without a hole lead into the young logs of a path."""
+    """The newest old backup from which logs without a hole lead into the young logs of a path. An
+    incremental whose base is not here (someone took a full to a place of his own) needs older logs
+    to be led to: it is the last resort.
+    """
     logs = [header for header in path if header.kind is Kind.LOG]
     young = [log for log in logs if log.backup_id not in old]
     if not young:
@@ -435,6 +438,7 @@ def _anchor(
             break
         begin = min(begin, log.first_lsn)
     others = [header for header in path if header.kind is not Kind.LOG]
+    last_resort: BackupHeader | None = None
     for anchor in reversed(path):
         if anchor.last_lsn < begin:
             break
@@ -448,9 +452,9 @@ def _anchor(
             anchor, others, forks
         ):
             return anchor
-        if _way_to(anchor, headers):
-            return anchor
-    return None
+        if last_resort is None and _way_to(anchor, headers):
+            last_resort = anchor
+    return last_resort
 
 
 def _way_to(

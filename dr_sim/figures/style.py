@@ -38,6 +38,8 @@ ALERT_MARKS = {  # by their event ids in the README
     20: ("P", ORANGE, "not set up for it"),
     21: ("p", BLACK, "waits for the only way back"),
     22: ("d", ORANGE, "no backup came"),
+    23: ("^", RED, "landed too late"),
+    24: ("d", PURPLE, "no full came"),
     14420: ("s", ORANGE, "monitor: no backup"),
     14421: ("D", RED, "monitor: out of sync"),
 }

@@ -10,7 +10,7 @@ it warns of.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from dr_sim.measures.happenings import turns_of
 from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.tables import Tables
 from dr_sim.scenario.kind import Explains
-from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.model import Scenario, Schedule
 from dr_sim.scenario.schedule import longest_gap_us
 
 (
@@ -43,7 +43,7 @@ from dr_sim.scenario.schedule import longest_gap_us
     17,
     18,
 )
-NOT_PROTECTED, OVERDUE = 19, 22
+NOT_PROTECTED, OVERDUE, LANDED_LATE, FULL_OVERDUE = 19, 22, 23, 24
 OUT_OF_SYNC = 14421  # of the monitor
 """Event ids as documented in dr_sim/recovery/alerts.py: measures import nothing of the logic that
 they judge.
@@ -294,16 +294,37 @@ def _fell_short(said: _Said) -> bool:
 def _none_came(said: _Said) -> bool:
     """Return whether no full or incremental has landed whole for longer than they are apart."""
     spec = said.scenario.databases[said.database]
-    gaps = [
-        longest_gap_us(s)
-        for s in (spec.full, spec.incremental)
-        if s.kind != "none"
-    ]
+    kinds = {Kind.FULL: spec.full, Kind.INCREMENTAL: spec.incremental}
+    return _none_of_came(said, kinds)
+
+
+def _no_full_came(said: _Said) -> bool:
+    """Return whether no full has landed whole for longer than they are apart."""
+    spec = said.scenario.databases[said.database]
+    return _none_of_came(said, {Kind.FULL: spec.full})
+
+
+def _none_of_came(said: _Said, kinds: Mapping[Kind, Schedule]) -> bool:
+    gaps = [longest_gap_us(s) for s in kinds.values() if s.kind != "none"]
     landed = said.t.of("truth.landed", said.database)
-    came = (landed["kind"] != int(Kind.LOG)) & (landed["intact"] == 1)
+    came = np.isin(landed["kind"], list(kinds)) & (landed["intact"] == 1)
     came &= landed["time_us"] <= said.time_us
     last_us = int(landed["time_us"][came][-1]) if came.any() else 0
     return said.time_us - last_us > min(gaps, default=0)
+
+
+def _landed_late(said: _Said) -> bool:
+    """Return whether that log landed more than the age limit after it was finished."""
+    t = said.t
+    files = said.files()
+    landed = t.of("truth.landed", said.database)
+    made = t.of("truth.backup_finished", said.database)
+    came_us = landed["time_us"][np.isin(landed["file"], files)]
+    done_us = made["time_us"][np.isin(made["file"], files)]
+    if not len(came_us) or not len(done_us):
+        return False
+    late_us = int(came_us[0]) - int(done_us[-1])
+    return late_us > said.scenario.replay.age_us
 
 
 _CHECKS: dict[int, Callable[[_Said], bool]] = {
@@ -318,5 +339,7 @@ _CHECKS: dict[int, Callable[[_Said], bool]] = {
     WAITING: _out_of_sync,
     NOT_PROTECTED: _copy_is_gone,
     OVERDUE: _none_came,
+    LANDED_LATE: _landed_late,
+    FULL_OVERDUE: _no_full_came,
     OUT_OF_SYNC: _out_of_sync,
 }

@@ -39,7 +39,7 @@ def quiet(db: DatabaseReplay, fork: int, first_lsn: int) -> bool:
         and db.config.log_interval_us
         <= db.rules.age_us  # so it cannot be restored too late
         and not (
-            db.lag.since_us
+            db.lag.late
             or db.promoted
             or db.recovering
             or files.pending

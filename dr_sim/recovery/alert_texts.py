@@ -71,6 +71,14 @@ def overdue_text(database: str, minutes: int, interval: int) -> str:
     )
 
 
+def full_overdue_text(database: str, minutes: int, interval: int) -> str:
+    """minutes: since the last one was begun; interval: minutes between two of them."""
+    return (
+        f"For database [{database}] no full backup has come to this store: the last one was begun "
+        f"[{minutes}] minutes ago, and one is due every [{interval}] minutes."
+    )
+
+
 def errors_text(database: str, path: str, minutes: int, error: str) -> str:
     """Text (c)."""
     return (
@@ -146,6 +154,13 @@ def lagging_text(database: str, path: str, minutes: int) -> str:
     return (
         f"For database [{database}] replay lags: transaction log [{path}] was restored "
         f"[{minutes}] minutes after it was finished."
+    )
+
+
+def landed_late_text(database: str, path: str, minutes: int) -> str:
+    return (
+        f"For database [{database}] backups come late: transaction log [{path}] landed [{minutes}] "
+        "minutes after it was finished."
     )
 
 

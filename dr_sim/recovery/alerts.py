@@ -62,6 +62,8 @@ class AlertId(enum.IntEnum):
     SET_UP = 20  # a full or incremental is refused until somebody sets up the secondary
     ONLY_WAY = 21  # a failover waits beyond its limit for the only way back to a database
     OVERDUE = 22  # no full or incremental of a database without logs has come as scheduled
+    LANDED_LATE = 23  # logs land later than they should, where none is restored at once
+    FULL_OVERDUE = 24  # no full has come to a store as scheduled, while other backups have
 
 
 class Danger(enum.StrEnum):
@@ -72,7 +74,9 @@ class Danger(enum.StrEnum):
     CHAIN = "chain"
     SILENCE = "silence"
     OVERDUE = "overdue"
+    FULL_OVERDUE = "full overdue"
     LAG = "lag"
+    LANDING = "landing"
     CLOCK = "clock"
     SHORT = "short"
     ROOM = "room"

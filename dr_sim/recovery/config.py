@@ -33,8 +33,9 @@ class DatabaseConfig:
 
     log_interval_us 0: the database takes no log backups (a search index, for example), so no log is
     missed and no tail is taken. other_interval_us: how often a full or an incremental is due, at
-    the longest; 0: none is scheduled. full_scheduled: the primary takes fulls on a schedule, so
-    `skip_ahead` has something to wait for. share_path: what comes before a replicated name in a
+    the longest; 0: none is scheduled. full_interval_us: how often a full is due, at the longest; 0:
+    none is scheduled, so `skip_ahead` has nothing to wait for. landing_us: a log that lands later
+    than that after it was finished is late. share_path: what comes before a replicated name in a
     full path at the secondary, with its last separator. machine: the machine it lives on; while
     that is silent, nobody asks it for a backup. retention_us, keep_fulls: how long files stay in
     the secondary's share, and the least number of fulls that stay.
@@ -43,7 +44,8 @@ class DatabaseConfig:
     name: str
     log_interval_us: int
     other_interval_us: int
-    full_scheduled: bool
+    full_interval_us: int
+    landing_us: int
     retention_us: int
     keep_fulls: int
     share_path: str

@@ -1,18 +1,26 @@
-"""Logs that are restored, but too late, and for longer than a retry (event 8); and clocks that
-differ (event 16).
+"""Logs that are restored, or land, too late, and for longer than a retry (events 8 and 23); and
+clocks that differ (event 16).
 
 Theory of operation. The link or the replay is too slow for the load; a backlog that drains after an
-outage is over sooner. A log is dated by the primary's clock: before lag is reported, the
-primary is asked what its clock shows; and a log from the future tells by itself that one of the two
-is wrong.
+outage is over sooner. Where logs are restored as soon as they land, a late restore tells of both.
+Where replay waits on purpose, or nothing is replayed (a store), a restore tells nothing of the
+link: there each landing is looked at, with a clock of its own. A log is dated by the primary's
+clock: before lag is reported, the primary is asked what its clock shows; and a log from the
+future tells by itself that one of the two is wrong.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import Command, Event
-from dr_sim.recovery.alert_texts import clocks_differ_text, lagging_text
+from dr_sim.recovery.alert_texts import (
+    clocks_differ_text,
+    lagging_text,
+    landed_late_text,
+)
 from dr_sim.recovery.alerts import AlertId, Danger, Message
 from dr_sim.recovery.limits import MINUTE_US, whole_minutes
 
@@ -26,89 +34,156 @@ CLOCKS_AGREE_US = 5 * MINUTE_US
 """
 
 
-class Lag:
-    """Late restores of one database.
-
-    since_us: since when every log has been restored too late; 0: the last one was in time. told_us:
-    when people were last alerted to lag, by this part or by `Progress`. clock_off_us: how far the
-    primary's clock was ahead of ours when it was last asked; 0: it was not asked.
+@dataclass(frozen=True, slots=True)
+class _Lateness:
+    """How late a log is, and when that is too late. too_new_us: how far its date is in the
+    future.
     """
 
-    __slots__ = ("_clock_off_us", "_db", "since_us", "told_us")
+    late_us: int
+    limit_us: int
+    too_new_us: int
+
+    @property
+    def in_time(self) -> bool:
+        return (
+            self.late_us <= self.limit_us
+            and self.too_new_us <= CLOCKS_AGREE_US
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Respect:
+    """A respect in which logs are late, and how people are alerted to it."""
+
+    danger: Danger
+    alert_id: AlertId
+    text: Callable[[str, str, int], str]
+
+
+_RESTORING = _Respect(Danger.LAG, AlertId.LAGGING, lagging_text)
+_LANDING = _Respect(Danger.LANDING, AlertId.LANDED_LATE, landed_late_text)
+
+
+class Lag:
+    """Late restores and late landings of one database.
+
+    since_us: since when every log has been restored, or has landed, too late; empty: the last one
+    was in time. told_us: when people were last alerted to it, by this part or by `Progress`.
+    clock_off_us: how far the primary's clock was ahead of ours when it was last asked; 0: it was
+    not asked.
+    """
+
+    __slots__ = ("_clock_off_us", "_db", "_since_us", "_told_us")
 
     def __init__(self, db: DatabaseReplay) -> None:
         self._db = db
-        self.since_us = 0
-        self.told_us = 0
+        self._since_us: dict[Danger, int] = {}
+        self._told_us: dict[Danger, int] = {}
         self._clock_off_us = 0
+
+    @property
+    def late(self) -> bool:
+        """Return whether the last log was restored, or has landed, too late."""
+        return bool(self._since_us)
+
+    @property
+    def told_us(self) -> int:
+        return self._told_us.get(_RESTORING.danger, 0)
 
     def restored(self, e: Event, file: File, out: list[Command]) -> bool:
         """Note that a log has been restored. Return whether to ask for the primary's clock."""
         rules = self._db.rules
-        late_us = (
-            e.utc_us
-            - file.modified_utc_us
-            - rules.delay_us
-            - rules.every_us
+        modified_us = file.modified_utc_us
+        lateness = _Lateness(
+            e.utc_us - modified_us - rules.delay_us - rules.every_us,
+            rules.age_us,
+            modified_us - e.utc_us + e.mono_us - file.landed_mono_us,
         )
-        too_new_us = (
-            file.modified_utc_us
-            - e.utc_us
-            + e.mono_us
-            - file.landed_mono_us
+        return self._look(_RESTORING, lateness, e, file, out)
+
+    def landed(self, e: Event, file: File, out: list[Command]) -> bool:
+        """Note that a new log has landed. Return whether to ask for the primary's clock."""
+        rules = self._db.rules
+        if not (rules.keeps or self._db.replay_waits):
+            return False  # it is restored at once
+        modified_us = file.modified_utc_us
+        lateness = _Lateness(
+            e.utc_us - modified_us,
+            self._db.config.landing_us,
+            modified_us - e.utc_us,
         )
-        in_time = late_us <= rules.age_us and too_new_us <= CLOCKS_AGREE_US
-        if in_time or self._db.drain is not None:
-            self.over(out)
+        return self._look(_LANDING, lateness, e, file, out)
+
+    def _look(
+        self,
+        of: _Respect,
+        lateness: _Lateness,
+        e: Event,
+        file: File,
+        out: list[Command],
+    ) -> bool:
+        if lateness.in_time or self._db.drain is not None:
+            self._end(of, out)
             return False
-        if not self.since_us:
-            self.since_us = e.mono_us
+        since_us = self._since_us.get(of.danger)
+        if since_us is None:
+            self._since_us[of.danger] = e.mono_us
             return True
-        if e.mono_us - max(self.since_us, self.told_us) < rules.retry_us:
+        last_us = max(since_us, self._told_us.get(of.danger, 0))
+        if e.mono_us - last_us < self._db.rules.retry_us:
             return False
-        self.told_us = e.mono_us
-        off_us = self._clock_off_us
-        if too_new_us > CLOCKS_AGREE_US:
-            off_us = max(off_us, too_new_us)
-        if abs(off_us) > CLOCKS_AGREE_US:
-            late_us += off_us
-        self._tell(e, file, late_us, off_us, out)
+        self._told_us[of.danger] = e.mono_us
+        self._tell(of, lateness, e, file, out)
         return True  # the clock may be set right before the next retry
 
     def _tell(
         self,
+        of: _Respect,
+        lateness: _Lateness,
         e: Event,
         file: File,
-        late_us: int,
-        off_us: int,
         out: list[Command],
     ) -> None:
         db = self._db
+        late_us, off_us = lateness.late_us, self._clock_off_us
+        if lateness.too_new_us > CLOCKS_AGREE_US:
+            off_us = max(off_us, lateness.too_new_us)
+        if abs(off_us) > CLOCKS_AGREE_US:
+            late_us += off_us
         minutes = db.minutes(e)
         path = db.config.share_path + file.name
-        if late_us > db.rules.age_us:
+        if late_us > lateness.limit_us:
             db.alerts.over(Danger.CLOCK, out)
-            text = lagging_text(db.name, path, whole_minutes(late_us))
-            alert = Message(AlertId.LAGGING, minutes, text, file.name)
-            db.alerts.tell(e, Danger.LAG, alert, out)
+            text = of.text(db.name, path, whole_minutes(late_us))
+            alert = Message(of.alert_id, minutes, text, file.name)
+            db.alerts.tell(e, of.danger, alert, out)
         else:
-            db.alerts.over(Danger.LAG, out)
+            db.alerts.over(of.danger, out)
             ahead = whole_minutes(abs(off_us)) * (1 if off_us > 0 else -1)
             text = clocks_differ_text(db.name, path, ahead)
             alert = Message(AlertId.CLOCKS_DIFFER, minutes, text, file.name)
             db.alerts.tell(e, Danger.CLOCK, alert, out)
 
     def over(self, out: list[Command]) -> None:
-        """Note that the last restored log was in time, or that nothing is lacking."""
-        self.since_us = self.told_us = self._clock_off_us = 0
+        """Note that nothing is lacking."""
+        self._end(_RESTORING, out)
+
+    def _end(self, of: _Respect, out: list[Command]) -> None:
+        """Note that the last log was in time."""
+        self._since_us.pop(of.danger, None)
+        self._told_us.pop(of.danger, None)
+        if not self.late:
+            self._clock_off_us = 0
         alerts = self._db.alerts
         if alerts.begun:
-            alerts.over(Danger.LAG, out)
-            alerts.over(Danger.CLOCK, out)
+            alerts.over(of.danger, out)
+            if not self.late:
+                alerts.over(Danger.CLOCK, out)
 
     def told(self, mono_us: int) -> None:
         """Note that people have been alerted to logs that wait."""
-        self.told_us = mono_us
+        self._told_us[_RESTORING.danger] = mono_us
 
     def clock_seen(self, ahead_us: int) -> None:
         """Note what the primary's clock shows."""

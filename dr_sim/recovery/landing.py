@@ -53,6 +53,8 @@ def _is_new(
     if file.kind is LOG:
         db.watch.log_landed(e.mono_us, out)
         told = db.progress.log_landed(file, e, out)
+        if db.lag.landed(e, file, out):
+            db.watch.ask_clock(out)
     elif not db.config.log_interval_us:
         told = db.progress.other_landed(file, e, out)
     if told:
@@ -125,7 +127,8 @@ def _other_is_whole(
         out.append(
             Save(f"header/{db.name}/{file.name}", header_text(header))
         )
-        db.overdue.whole(file, e, out)
+        for watch in db.overdue:
+            watch.whole(file, e, out)
         if file.kind is FULL:
             kept.full_is_whole(db, out)
     db.remake.validated(file.kind, header, out)

@@ -5,6 +5,7 @@ start or a restart it asks for an inventory first and does nothing else until th
 that nobody asked for are kept meanwhile. Answers to commands of an earlier incarnation are dropped;
 what they told is in the inventory. What is durable lies in the store under these keys:
   attempts/<database>/<name>   times the file was handed to the engine (R5)
+  copy/<database>              there was a copy at the start (where replay waits on purpose)
   restored/<database>          the last successful restore: mono_us utc_us modified_utc_us
                                started_utc_us name
   header/<database>/<name>     headers of validated fulls and incrementals
@@ -153,10 +154,9 @@ class RecoveryManager:
             database.observe(event, seen, useless, out)
         self.failover.resume(event, out)
         for database in self.databases.values():
-            had_one = database.last is not None and database.last.name
             if (
                 not database.state.exists
-                and had_one
+                and database.had_copy
                 and not self.failover.on
             ):
                 standby.begin_again(database, event, out)

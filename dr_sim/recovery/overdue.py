@@ -1,23 +1,28 @@
-"""Backups of a database without logs that do not come as scheduled (R12).
+"""Fulls and incrementals that do not come as scheduled (R12).
 
-Theory of operation. Silence of logs is reported within a window. Fulls and incrementals come hours
-or a week apart, and take hours to be made and sent. So when one is here and whole, the next is
-expected an interval after that one was begun, and may take as long to come, after an incremental
-twice as long, as those grow; beyond that the window counts (at a store, whose window holds how long
-files are held and on their way, the age at which a log is in trouble). Until one has come, nobody
-knows how long it takes: a whole interval more. What lay here when the manager began does not tell
-it. One alarm, 'overdue', stands at the instant at which the next one is late; from then on event 22
-is raised at every retry until one is here and whole.
+Theory of operation. Silence of logs is reported within a window. Two things are watched here: of a
+database without logs, that the next full or incremental comes (event 22); at a store, that the next
+full comes (event 24), for what lies there is restored from a full with all that followed it. A
+standby that goes on needs no newer full. Fulls and incrementals come hours or a week apart, and
+take hours to be made and sent. So when one is here and whole, the next is expected
+an interval after that one was begun, and may take as long to come, after an incremental twice as
+long, as those grow; beyond that the window counts (at a store, whose window holds how long files
+are held and on their way, the age at which a log is in trouble). Until one has come, nobody knows
+how long it takes: a whole interval more. What lay here when the manager began does not tell it. One
+alarm stands at the instant at which the next one is late; from then on the event is raised at every
+retry until one is here and whole.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from dr_sim.backups.model import Kind
 from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery import telling
 from dr_sim.recovery.alerts import Danger
-from dr_sim.recovery.files import FULL, LOG, File
+from dr_sim.recovery.files import FULL, INCREMENTAL, File
 from dr_sim.recovery.limits import elapsed_us
 from dr_sim.recovery.timers import Timer
 
@@ -26,12 +31,34 @@ if TYPE_CHECKING:
 
 
 class Overdue:
-    """begun_us: when the last one was begun, on the monotonic clock. late_us: when the next is."""
+    """Backups of some kinds of one database.
 
-    __slots__ = ("_db", "_newest_utc_us", "_there", "begun_us", "late_us")
+    interval_us: how often one is due; 0: they are not watched. begun_us: when the last one was
+    begun, on the monotonic clock. late_us: when the next is late.
+    """
 
-    def __init__(self, db: DatabaseReplay) -> None:
+    __slots__ = (
+        "_db",
+        "_kinds",
+        "_newest_utc_us",
+        "_there",
+        "_timer",
+        "begun_us",
+        "interval_us",
+        "late_us",
+    )
+
+    def __init__(
+        self,
+        db: DatabaseReplay,
+        kinds: Collection[Kind],
+        interval_us: int,
+        timer: Timer,
+    ) -> None:
         self._db = db
+        self._kinds = kinds
+        self.interval_us = interval_us
+        self._timer = timer
         self.begun_us = 0
         self.late_us = 0
         self._newest_utc_us = 0
@@ -39,21 +66,20 @@ class Overdue:
         self._there: frozenset[str] = frozenset()
 
     @property
-    def _watched(self) -> bool:
-        config = self._db.config
-        return config.other_interval_us > 0 and not config.log_interval_us
+    def only_fulls(self) -> bool:
+        return INCREMENTAL not in self._kinds
 
     def begin(self, e: Event, out: list[Command]) -> None:
         """Begin after a start: by the newest one here, else by the last restore."""
         db = self._db
-        if not self._watched or not (db.state.exists or db.rules.keeps):
+        if not self.interval_us or not (db.state.exists or db.rules.keeps):
             return
         assert db.last is not None
         self._there = frozenset(file.name for file in db.files.values())
         here = [
             file.header
             for file in db.files.values()
-            if file.kind is not LOG and file.header
+            if file.kind in self._kinds and file.header
         ]
         newest = max(
             here, key=lambda header: header.started_utc_us, default=None
@@ -65,23 +91,25 @@ class Overdue:
         else:
             self._newest_utc_us = newest.started_utc_us
             passed_us = max(0, e.utc_us - newest.started_utc_us)
-        self._expect(e, passed_us, db.config.other_interval_us, out)
+        self._expect(e, passed_us, self.interval_us, out)
 
     def whole(self, file: File, e: Event, out: list[Command]) -> None:
         """A full or an incremental is here and whole."""
         header = file.header
         assert header is not None
         if (
-            not self._watched
+            not self.interval_us
+            or file.kind not in self._kinds
             or header.started_utc_us <= self._newest_utc_us
         ):
             return  # an older one that was damaged here, and is whole again
         self._newest_utc_us = header.started_utc_us
-        self._db.alerts.over(Danger.OVERDUE, out)
+        danger = Danger.FULL_OVERDUE if self.only_fulls else Danger.OVERDUE
+        self._db.alerts.over(danger, out)
         took_us = max(0, e.utc_us - header.started_utc_us)
         takes_us = took_us if header.kind is FULL else 2 * took_us
         if file.name in self._there:
-            takes_us = self._db.config.other_interval_us
+            takes_us = self.interval_us
         self._expect(e, took_us, takes_us, out)
 
     def goes_on(self, e: Event, out: list[Command]) -> None:
@@ -97,7 +125,7 @@ class Overdue:
         if db.drain is not None or e.mono_us < self.late_us:
             return
         if (db.state.exists or db.rules.keeps) and not db.remake.lost:
-            telling.tell_overdue(db, e.mono_us - self.begun_us, e, out)
+            telling.tell_overdue(db, self, e, out)
         self._set(e.mono_us + db.rules.retry_us, out)
 
     def _expect(
@@ -109,7 +137,7 @@ class Overdue:
         self.begun_us = e.mono_us - passed_us
         late_us = (
             self.begun_us
-            + db.config.other_interval_us
+            + self.interval_us
             + takes_us
             + (rules.age_us if rules.keeps else rules.window_us)
         )
@@ -117,4 +145,17 @@ class Overdue:
         self._set(self.late_us, out)
 
     def _set(self, at_us: int, out: list[Command]) -> None:
-        out.append(SetAlarm(self._db.name, Timer.OVERDUE, at_us))
+        out.append(SetAlarm(self._db.name, self._timer, at_us))
+
+
+def overdue_watches(db: DatabaseReplay) -> tuple[Overdue, Overdue]:
+    """Return the watches over one database: over all kinds, and over fulls at a store."""
+    config = db.config
+    others_us = 0 if config.log_interval_us else config.other_interval_us
+    fulls_us = config.full_interval_us if db.rules.keeps else 0
+    if fulls_us == others_us:
+        fulls_us = 0  # nothing else comes
+    return (
+        Overdue(db, (FULL, INCREMENTAL), others_us, Timer.OVERDUE),
+        Overdue(db, (FULL,), fulls_us, Timer.FULL_OVERDUE),
+    )

@@ -53,7 +53,7 @@ def pursue(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
             repair.seek_first(out)
         else:
             _ask(db, FULL, e, out)
-    elif not db.config.full_scheduled:
+    elif not db.config.full_interval_us:
         switch(db, e, out)
 
 

@@ -61,7 +61,7 @@ from dr_sim.recovery.files import (
 )
 from dr_sim.recovery.lag import Lag
 from dr_sim.recovery.limits import elapsed_us, whole_minutes
-from dr_sim.recovery.overdue import Overdue
+from dr_sim.recovery.overdue import overdue_watches
 from dr_sim.recovery.progress import Progress
 from dr_sim.recovery.remake import Remake
 from dr_sim.recovery.repair import Repair
@@ -82,11 +82,12 @@ class DatabaseReplay:
     handed over, whatever lands. promoted: it is online here. drain: how the pipe is emptied in a
     failover. stop_before_utc_us: a failover replays up to just before this instant; 0: everything.
     machine_silent: its machine at the primary is not heard. job_open: the restore job's hour is not
-    over.
+    over. had_copy: there is a copy here, or there was one.
     """
 
     __slots__ = (
         "_attempts_key",
+        "_copy_key",
         "alerts",
         "beside",
         "clock_key",
@@ -94,6 +95,7 @@ class DatabaseReplay:
         "drain",
         "fetching",
         "files",
+        "had_copy",
         "job_open",
         "lag",
         "last",
@@ -133,10 +135,13 @@ class DatabaseReplay:
             if clock
             else None
         )
+        self._copy_key = f"copy/{name}"
+        restored = self.last is not None and bool(self.last.name)
+        self.had_copy = restored or bool(saved.get(self._copy_key))
         self.files = HeldFiles(name, saved)
         self.alerts = AlertBook(name, rules.critical_after_us, saved)
         self.watch = Watch(self)
-        self.overdue = Overdue(self)
+        self.overdue = overdue_watches(self)
         self.progress = Progress(self)
         self.lag = Lag(self)
         self.remake = Remake(self)
@@ -167,6 +172,10 @@ class DatabaseReplay:
         if self.last is None:
             self.last = LastRestore(e.mono_us, e.utc_us)
             out.append(Save(self.clock_key, self.last.text()))
+        if seen.state.exists and not self.had_copy:
+            self.had_copy = True
+            if self.replay_waits:  # else a restore is saved soon
+                out.append(Save(self._copy_key, "1"))
         self._take_up(e, seen, out)
         gone = [
             d
@@ -179,7 +188,8 @@ class DatabaseReplay:
             return
         self.watch.begin(e, out)
         self.progress.begin()
-        self.overdue.begin(e, out)
+        for watch in self.overdue:
+            watch.begin(e, out)
         if self.rules.keeps:
             kept.begin(self, e, out)
         elif not self.state.exists:
@@ -250,6 +260,11 @@ class DatabaseReplay:
             or self.remake.lost
         ):
             self.look(e, out)
+
+    @property
+    def replay_waits(self) -> bool:
+        """Return whether replay waits on purpose: for a delay, or for the restore job's hour."""
+        return bool(self.rules.delay_us or self.rules.every_us)
 
     @property
     def only_keeps(self) -> bool:
@@ -323,6 +338,7 @@ class DatabaseReplay:
     def has_copy(self) -> None:
         """Record that a full or an incremental was restored."""
         self.state = replace(self.state, exists=True)
+        self.had_copy = True
         self.replaces = False
 
     def stands_at(self, state: RestoreState, last: LastRestore) -> None:
@@ -347,6 +363,14 @@ class DatabaseReplay:
         if not self.looking:
             self.looking = True
             out.append(TakeInventory())
+
+    def look_in_on_copy(self, out: list[Command]) -> None:
+        """Find out from time to time whether the copy is still there, where replay waits on
+        purpose: a restore, which would show that it is gone, may be hours away.
+        """
+        busy = self.files.in_hand is not None or self.recovering
+        if self.replay_waits and self.state.exists and not busy:
+            self.look_at_copy(out)
 
     def looked_at_copy(self) -> None:
         self.looking = False
@@ -452,7 +476,8 @@ class DatabaseReplay:
             return
         draining.call_off(self, drain, e, out)
         self.watch.goes_on(e, out)
-        self.overdue.goes_on(e, out)
+        for watch in self.overdue:
+            watch.goes_on(e, out)
         self.look(e, out)
         self.advance(e, out)
 
@@ -478,8 +503,12 @@ class DatabaseReplay:
             _ON_ALARM[e.what](self, e, out)
 
     def overdue_rang(self, e: Event, out: list[Command]) -> None:
-        """The alarm 'overdue' went off."""
-        self.overdue.rang(e, out)
+        """Handle the alarm 'overdue'."""
+        self.overdue[0].rang(e, out)
+
+    def full_overdue_rang(self, e: Event, out: list[Command]) -> None:
+        """Handle the alarm 'full overdue'."""
+        self.overdue[1].rang(e, out)
 
     def job_rang(self, e: Event, out: list[Command]) -> None:
         self.open_job()
@@ -510,6 +539,7 @@ _ON_ALARM: dict[
     Timer.CHAIN: kept.chain_rang,
     Timer.WAITS: DatabaseReplay.waits_rang,
     Timer.OVERDUE: DatabaseReplay.overdue_rang,
+    Timer.FULL_OVERDUE: DatabaseReplay.full_overdue_rang,
     Timer.DELAY: DatabaseReplay.advance,
     Timer.ROOM: DatabaseReplay.advance,
     Timer.STANDBY: standby.alarm,

@@ -135,6 +135,7 @@ def window(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
         at = e.mono_us + db.rules.retry_us
     if db.progress.window(e, out):
         db.lag.told(e.mono_us)
+    db.look_in_on_copy(out)
     out.append(SetAlarm(db.name, Timer.WINDOW, at))
 
 

@@ -15,6 +15,7 @@ from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
     from dr_sim.recovery import events
+    from dr_sim.recovery.overdue import Overdue
     from dr_sim.recovery.replay import DatabaseReplay
 
 
@@ -127,9 +128,7 @@ def tell_no_room(
 
 def copy_is_lost(db: DatabaseReplay) -> bool:
     """Tell whether there is no copy here, and there was one."""
-    return (
-        not db.state.exists and db.last is not None and bool(db.last.name)
-    )
+    return not db.state.exists and db.had_copy
 
 
 def waits_for_first_full(db: DatabaseReplay) -> bool:
@@ -166,17 +165,21 @@ def tell_silence(
 
 
 def tell_overdue(
-    db: DatabaseReplay, since_us: int, e: Event, out: list[Command]
+    db: DatabaseReplay, of: Overdue, e: Event, out: list[Command]
 ) -> None:
-    """Raise event 22: the last full or incremental was begun so long ago."""
-    interval = whole_minutes(db.config.other_interval_us)
-    text = texts.overdue_text(db.name, whole_minutes(since_us), interval)
-    db.alerts.tell(
-        e,
-        Danger.OVERDUE,
-        Message(AlertId.OVERDUE, db.minutes(e), text),
-        out,
-    )
+    """Raise event 22: the last full or incremental was begun long ago; or event 24: the last full
+    in a store was.
+    """
+    begun = whole_minutes(e.mono_us - of.begun_us)
+    interval = whole_minutes(of.interval_us)
+    if of.only_fulls:
+        danger, alert_id = Danger.FULL_OVERDUE, AlertId.FULL_OVERDUE
+        text = texts.full_overdue_text(db.name, begun, interval)
+    else:
+        danger, alert_id = Danger.OVERDUE, AlertId.OVERDUE
+        text = texts.overdue_text(db.name, begun, interval)
+    alert = Message(alert_id, db.minutes(e), text)
+    db.alerts.tell(e, danger, alert, out)
 
 
 def watch_end(

@@ -12,6 +12,9 @@ class Timer(enum.StrEnum):
     RETRY = "retry"  # something that is stuck, damaged or lost is looked at again
     WINDOW = "window"  # no log has landed for the window, perhaps
     OVERDUE = "overdue"  # of a database without logs: no backup has come as scheduled, perhaps
+    FULL_OVERDUE = (
+        "full overdue"  # no full has come to a store as scheduled, perhaps
+    )
     WAITS = "waits"  # a log that has landed waits for too long, perhaps
     CHAIN = (
         "chain"  # a store lacks a log that later ones follow on, perhaps

@@ -376,10 +376,7 @@ class Watch:
         the next, where the database catches up behind a new primary.
         """
         db = self._db
-        if (
-            not (db.rules.delay_us or db.rules.every_us)
-            or not db.state.exists
-        ):
+        if not db.replay_waits or not db.state.exists:
             return None
         fork, end_lsn = db.state.fork, db.state.redo_lsn
         before: File | None = None

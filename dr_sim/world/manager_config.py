@@ -30,6 +30,17 @@ def _others_due_us(database: DatabaseSpec) -> int:
     return min((gap for gap in gaps if gap), default=0)
 
 
+def _landing_us(scenario: Scenario, database: DatabaseSpec) -> int:
+    """Return by when a log must have landed since it was finished. At a store a log that is held
+    back, or on the road, is not late.
+    """
+    store = scenario.store
+    if store is None:
+        return scenario.replay.age_us
+    by_design_us = longest_gap_us(database.log) + store.delay_us
+    return scenario.replay.age_us + by_design_us
+
+
 def manager_config(
     scenario: Scenario, serving: Container[str] | None = None
 ) -> ManagerConfig:
@@ -47,7 +58,8 @@ def manager_config(
             name=d.name,
             log_interval_us=longest_gap_us(d.log),
             other_interval_us=_others_due_us(d),
-            full_scheduled=d.full.kind != "none",
+            full_interval_us=longest_gap_us(d.full),
+            landing_us=_landing_us(scenario, d),
             retention_us=s.retention_us,
             keep_fulls=s.retention_count,
             share_path=folder.secondary_share + "/",

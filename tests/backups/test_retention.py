@@ -204,6 +204,18 @@ def test_nothing_is_deleted_while_everything_is_young() -> None:
     assert prunable([], 0, 0, 0) == []
 
 
+def test_logs_are_kept_rather_than_an_incremental_on_a_full_that_someone_else_has() -> None:
+    """His full began at 30. The incremental on it could be led to by the logs from 5 to 35, and go
+    on at 40. But the logs lead all the way from our full, and they stay.
+    """
+    full = header(Kind.FULL, 0, 5, 0, 0, 1)
+    logs = [header(Kind.LOG, 5 * i, 5 * i + 5, 0, i * MINUTE_US, 1 + i) for i in range(1, 9)]
+    on_his = header(Kind.INCREMENTAL, 38, 40, 30, 8 * MINUTE_US, 20)
+    young = header(Kind.LOG, 45, 50, 30, 600 * MINUTE_US, 21)
+    files = [stored(h) for h in (full, *logs, on_his, young)]
+    assert prunable(files, 601 * MINUTE_US, 60 * MINUTE_US, 0) == [files[9].name]
+
+
 def test_an_incremental_whose_full_is_lost_still_stands_on_an_older_one_and_its_logs() -> None:
     old_full = header(Kind.FULL, 0, 5, 0, 0, 1)
     # names the full that began at 8, which is lost

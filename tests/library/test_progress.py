@@ -178,3 +178,70 @@ def test_a_replay_delay_is_no_standing_replay() -> None:
     late = ran("faults/slow_restore_hours", "replay.delay=3 h")
     assert told(late)[0] == at(1, "10:25") + 2 * SECOND
     assert rows(late, "seen.RaiseAlert")[0].values["name"].endswith("07_10_00_log_000")
+
+
+# ---- files that land late, where none is restored at once
+SLIGHTLY_TOO_SLOW = """\
+run_for: 3 h
+databases: {d00: {size: 20 GB, log_volume: 20 MB per 5 min}}
+link: {bandwidth: 500 kbit/s}
+copies: {far: REST}
+"""
+WAITS = ["{replay: {delay: 2 h}}", "{replay: {every: 4 h}}", "{store: {}}"]
+
+
+@pytest.mark.parametrize("rest", WAITS)
+def test_logs_that_land_ever_later_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rest: str
+) -> None:
+    """A log of 20 MB takes 5:20 on the link at least, and one is cut every 5 min: each lands later
+    than the one before, and none is silent for 15 min.
+    """
+    text = SLIGHTLY_TOO_SLOW.replace("REST", rest)
+    result = made(tmp_path, text)
+    told = times(result, "seen.RaiseAlert", event_id=23, database="d00")
+    assert told and not result.summary.violations
+    (episode,) = [each for each in result.summary.alerts.episodes if each.due_us is not None]
+    # two landings, 8 minutes apart, after the first one that is too late
+    assert told[0] <= episode.onset_us + 20 * MINUTE
+    assert (result.summary.alerts.missed, result.summary.alerts.false) == (0, 0)
+    monkeypatch.setattr(AlertBook, "tell", lambda *args: None)
+    mute = made(tmp_path, text)
+    assert {v.invariant for v in mute.summary.violations} == {"S8"}
+
+
+NO_FULL_LANDS = """\
+run_for: 3 days
+databases: {d00: {size: 1 TB, log_volume: 20 MB per 5 min, full: daily 01:00, incremental: none}}
+link: {bandwidth: 10 Mbit/s, sharing: priority}
+copies: {vault: {store: {retention: 30 d}}}
+"""
+
+
+def test_fulls_that_never_land_in_a_store_are_told_though_logs_do(tmp_path: Path) -> None:
+    """A full takes 222 h. One is there at 0, so the next is late at 24 h, 24 h that nobody knows
+    better, and 15 min.
+    """
+    result = made(tmp_path, NO_FULL_LANDS)
+    told = times(result, "seen.RaiseAlert", event_id=24, database="d00")
+    assert told[0] == 48 * HOUR + 15 * MINUTE
+    assert result.summary.alerts.false == 0 and not result.summary.violations
+
+
+BOTH_WIPED = """\
+run_for: 4 h
+databases: {d00: {size: 20 GB, log_volume: 20 MB per 5 min}}
+link: {bandwidth: 10 Mbit/s}
+copies: {a: {replay: {delay: 2 h}}, b: {replay: {delay: 2 h}}}
+events:
+  - {at: 1 h, operator_mistake: wipes the secondary, copy: a}
+  - {at: 1 h, operator_mistake: wipes the secondary, copy: b}
+"""
+
+
+def test_two_standbys_that_wait_on_purpose_are_missed_within_the_window(tmp_path: Path) -> None:
+    result = made(tmp_path, BOTH_WIPED)
+    told = rows(result, "seen.RaiseAlert", event_id=19, database="d00")
+    assert told[0].time_us <= HOUR + 15 * MINUTE
+    assert all("its copy at the secondary is lost" in row.values["text"] for row in told)
+    assert not result.summary.violations

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from dr_sim.backups.model import Kind
+from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import Outcome
 from dr_sim.record.journal import Row
-from dr_sim.runs.run import Result
+from dr_sim.runs.run import Result, run
 
-from .runs import DAY, at, failover, in_first_leg, ran, rows, times
+from .runs import DAY, HOUR, at, failover, in_first_leg, ran, rows, times
 
 
 @dataclass(slots=True)
@@ -161,3 +163,25 @@ def test_and_the_site_can_be_lost(result: Result) -> None:
     assert found["failed_us"] == at(9, "10:01")
     assert found["data_loss_us"] == at(9, "10:01") - at(9, "10:00")
     assert len(times(result, "truth.promoted")) == 1
+
+
+SOMEONE_ELSES_FULL = """\
+run_for: 50 h
+databases: {web: {size: 200 MB, full: every 6 h, incremental: every 2 h}}
+link: {bandwidth: 200 Mbit/s}
+secondary: {retention: 1 d}
+events: [{at: 19 h, ad_hoc_full: {database: web}}]
+"""
+
+
+def test_the_logs_are_kept_across_a_full_that_someone_else_has(tmp_path: Path) -> None:
+    """At 48:00 what was finished before 24:00 is old. The incrementals of 20:00 and 22:00 stand on
+    his full of 19:00, so the logs from our full of 18:00 on stay.
+    """
+    path = tmp_path / "s.yaml"
+    path.write_text(SOMEONE_ELSES_FULL, encoding="utf-8")
+    result = run(load_scenario(path))
+    assert not result.summary.violations
+    gone = [r.values["name"] for r in rows(result, "seen.Delete") if r.time_us == 48 * HOUR]
+    stay = [name for name in gone if "_log_" in name and name >= "web_2026_01_05_18_05"]
+    assert stay == []

@@ -33,6 +33,7 @@ from dr_sim.recovery.refusals import Refused
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
+DAY = 24 * 60 * MINUTE
 START_UTC = 1_788_220_800 * SECOND  # 2026-09-01T00:00:00Z
 DB = "crm"
 OPERATORS = ("anna", "ben")
@@ -55,7 +56,7 @@ def config(
     databases: tuple[str, ...] = (DB,),
     log_interval_us: int = 5 * MINUTE,
     other_interval_us: int = 0,
-    full_scheduled: bool = False,
+    full_interval_us: int = 0,
     machines: tuple[str, ...] = ("sql1", "sql2"),
     machines_silent: int = 0,
     standbys: tuple[int, int] = (1, 0),
@@ -73,7 +74,8 @@ def config(
                 name,
                 log_interval_us,
                 other_interval_us,
-                full_scheduled,
+                full_interval_us,
+                15 * MINUTE,
                 72 * 60 * MINUTE,
                 2,
                 "\\\\recovery\\logs\\",

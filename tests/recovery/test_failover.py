@@ -21,7 +21,7 @@ from dr_sim.recovery.events import NotFenced
 from dr_sim.recovery.failover import KEY, Failover, StoredFailover
 from dr_sim.recovery.failover_table import FAILOVER, FailoverEvent, FailoverPhase
 from dr_sim.recovery.refusals import OrderRefused, Refused, WhyNoFailover
-from tests.recovery.fake_world import DB, MINUTE, SECOND, FakeWorld, begun, config
+from tests.recovery.fake_world import DAY, DB, MINUTE, SECOND, FakeWorld, begun, config
 
 WAY = ["fencing", "draining", "tail", "recovering", "redirecting", "serving"]
 
@@ -226,7 +226,7 @@ def test_an_unplanned_order_ends_the_patience_of_a_planned_one() -> None:
 
 
 def test_a_planned_failover_is_refused_while_the_chain_is_broken() -> None:
-    world = shipped(begun(FakeWorld(config(on_hole="skip_ahead", full_scheduled=True))))
+    world = shipped(begun(FakeWorld(config(on_hole="skip_ahead", full_interval_us=DAY))))
     lost = world.backup(Kind.LOG)
     world.on_way.clear()
     world.backups[lost].at_primary = False

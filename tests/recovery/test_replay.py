@@ -14,7 +14,7 @@ from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.events import PrimaryTrouble
 from dr_sim.recovery.files import FULL, INCREMENTAL, kind_of
-from tests.recovery.fake_world import DB, MINUTE, SECOND, FakeWorld, Here, begun, config
+from tests.recovery.fake_world import DAY, DB, MINUTE, SECOND, FakeWorld, Here, begun, config
 
 LOG_1 = "crm_2026_09_01_00_05_00_log_000"
 
@@ -481,7 +481,7 @@ def test_the_counter_goes_up_before_the_read_and_survives_a_crash() -> None:
 
 # ---- alerts (R12, R13)
 def test_the_text_of_a_missing_log() -> None:
-    world = new(on_hole="skip_ahead", full_scheduled=True)
+    world = new(on_hole="skip_ahead", full_interval_us=DAY)
     ship(world)
     lose(world)
     ship(world)
@@ -818,7 +818,7 @@ def test_bridge_whose_base_does_not_fit_does_otherwise() -> None:
 
 
 def test_bridge_whose_base_does_not_fit_waits_for_a_full_if_that_is_the_other_way() -> None:
-    world = unbridgeable(otherwise="skip_ahead", full_scheduled=True)
+    world = unbridgeable(otherwise="skip_ahead", full_interval_us=DAY)
     assert [x.kind for x in world.done if isinstance(x, c.TakeBackup) and x.kind != Kind.LOG] == [
         Kind.INCREMENTAL
     ]
@@ -847,7 +847,7 @@ def test_a_bridge_that_loses_its_copy_asks_for_a_full(otherwise: str, lands: boo
     """The incremental that is coming is of no use any more, whether it lands or not: waiting for it
     would leave the database without a copy until the next scheduled full.
     """
-    world = new(otherwise=otherwise, full_scheduled=True)
+    world = new(otherwise=otherwise, full_interval_us=DAY)
     ship(world)
     lose(world)
     ship(world, 4)
@@ -983,7 +983,7 @@ def test_what_the_primary_tells_is_told_until_a_backup_begun_later_is_here(
 
 
 def test_skip_ahead_waits_for_a_scheduled_full() -> None:
-    world = holed(new(on_hole="skip_ahead", full_scheduled=True))
+    world = holed(new(on_hole="skip_ahead", full_interval_us=DAY))
     assert not any(isinstance(x, c.TakeBackup) for x in world.done)
     world.backup(Kind.FULL)
     world.land_all()
@@ -1031,7 +1031,7 @@ def test_a_repair_that_waits_for_a_full_ends_when_nothing_is_lacking() -> None:
     """The damaged log was restored before a restart, which does not know: the next empty log shows
     that all is here.
     """
-    world = new(on_hole="skip_ahead", full_scheduled=True)
+    world = new(on_hole="skip_ahead", full_interval_us=DAY)
     # of one instant, so their times do not tell which was last
     name, _ = world.backup(Kind.LOG), world.backup(Kind.LOG)
     world.land_all()

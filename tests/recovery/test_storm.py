@@ -18,7 +18,7 @@ from dr_sim.recovery import commands as c
 from dr_sim.recovery import replay, telling, waiting
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.recovery.files import File
-from tests.recovery.fake_world import DB, MINUTE, SECOND, BrokenError, FakeWorld, config
+from tests.recovery.fake_world import DAY, DB, MINUTE, SECOND, BrokenError, FakeWorld, config
 
 LASTING_US = 55 * MINUTE
 """Silence is told after 15 minutes; a log that lands just before and is damaged is told 15 minutes
@@ -53,7 +53,11 @@ class Storm(RuleBasedStateMachine):
         self, on_hole: str, otherwise: str, scheduled: bool, every: int, reverify: int
     ) -> None:
         settled = config(
-            on_hole, otherwise, full_scheduled=scheduled, every_us=every, reverify_us=reverify
+            on_hole,
+            otherwise,
+            full_interval_us=scheduled * DAY,
+            every_us=every,
+            reverify_us=reverify,
         )
         self.world = FakeWorld(settled, self.crash_before)
         self.world.start()

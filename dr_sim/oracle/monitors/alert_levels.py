@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from dr_sim.oracle.monitors.alert_rows import (
     FAMILY,
+    FULL_OVERDUE,
     MISSING,
     NO_NEW_LOGS,
     NOT_PROTECTED,
@@ -132,7 +133,7 @@ def _may_be_over(
     kinds = ["seen.Restored", "truth.copy_gone", "truth.promoted"]
     if event == NO_NEW_LOGS:
         kinds = ["seen.Landed", "truth.promoted"]
-    if event == OVERDUE:
+    if event in (OVERDUE, FULL_OVERDUE):
         kinds = [
             "seen.Validated",
             "seen.ValidationFailed",

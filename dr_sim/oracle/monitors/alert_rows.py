@@ -15,7 +15,7 @@ from dr_sim.oracle.monitors.story import (
 from dr_sim.record.journal import Row
 
 MISSING, NO_NEW_LOGS, ERRORS, DAMAGED = 1, 2, 3, 4
-NO_ROOM, NOT_PROTECTED, SET_UP, OVERDUE = 11, 19, 20, 22
+NO_ROOM, NOT_PROTECTED, SET_UP, OVERDUE, FULL_OVERDUE = 11, 19, 20, 22, 24
 
 FAMILIES = (
     (MISSING, ERRORS),
@@ -24,6 +24,7 @@ FAMILIES = (
     (NOT_PROTECTED,),
     (SET_UP,),
     (OVERDUE,),
+    (FULL_OVERDUE,),
 )
 """Events of one danger: a log that is stuck may be a hole first and a refusal then."""
 FAMILY = {event: family for family in FAMILIES for event in family}

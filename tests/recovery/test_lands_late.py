@@ -1,0 +1,128 @@
+"""Where no log is restored at once (a replay delay, a restore job, a store): logs that land late,
+fulls that do not come, and a copy that is gone are told all the same (R12, S8).
+"""
+
+from __future__ import annotations
+
+from dr_sim.backups.model import Kind
+from tests.recovery.fake_world import MINUTE, FakeWorld, begun, config
+from tests.recovery.test_kept import store
+from tests.recovery.test_replay import new, ship, ship_late
+
+LANDED_LATE, FULL_OVERDUE, NOT_PROTECTED = 23, 24, 19
+NO_NEW_LOGS, LAGGING, CLOCKS_DIFFER = 2, 8, 16
+
+
+def told(world: FakeWorld, *but: int) -> list[tuple[int, int]]:
+    """Return (minute, event) of all alerts, without those events."""
+    return [
+        (mono_us // MINUTE, alert.event_id)
+        for mono_us, alert in world.alerts
+        if alert.event_id not in but
+    ]
+
+
+def test_logs_that_land_late_are_told_though_replay_waits_on_purpose() -> None:
+    """Cut at 5, 10, ... 40; each is finished a second later and lands 20 minutes after its cut: the
+    first late one at 25, and a retry later, at 30, it has lasted.
+    """
+    for rules in ({"delay_us": 120 * MINUTE}, {"every_us": 240 * MINUTE}, {"keeps": True}):
+        world = begun(FakeWorld(config(**rules), exists=not rules.get("keeps")))
+        ship_late(world, 8, 4)
+        assert told(world, NO_NEW_LOGS, NOT_PROTECTED) == [
+            (30, LANDED_LATE),
+            (35, LANDED_LATE),
+            (40, LANDED_LATE),
+        ], rules
+        texts = [a.text for _, a in world.alerts if a.event_id == LANDED_LATE]
+        assert all("landed [19] minutes after it was finished" in text for text in texts)
+
+
+def test_logs_that_land_in_time_are_no_news() -> None:
+    """14:59 after they were finished."""
+    world = new(delay_us=120 * MINUTE)
+    ship_late(world, 8, 3)
+    assert told(world, NO_NEW_LOGS) == []
+
+
+def test_where_logs_are_restored_at_once_the_restore_tells() -> None:
+    world = new()
+    ship_late(world, 8, 4)
+    assert {event for _, event in told(world, NO_NEW_LOGS)} == {LAGGING}
+
+
+def test_it_turns_critical_and_is_over_when_a_log_lands_in_time() -> None:
+    world = new(delay_us=120 * MINUTE)
+    ship_late(world, 12, 4)
+    levels = [alert.level for _, alert in world.alerts if alert.event_id == LANDED_LATE]
+    # first told at 30, so critical from 60 on
+    assert levels == ["error"] * 6 + ["critical"]
+    world.land_all()
+    before = len(world.alerts)
+    ship(world, 8)
+    assert len(world.alerts) == before
+
+
+def test_a_clock_that_is_wrong_is_told_apart() -> None:
+    """The primary's clock is 60 minutes behind: logs that land at once look an hour old."""
+    world = new(delay_us=240 * MINUTE)
+    world.primary_ahead_us = -60 * MINUTE
+    ship_late(world, 8, 0)
+    assert {event for _, event in told(world)} == {CLOCKS_DIFFER}
+
+
+# ---- fulls of a store
+def test_fulls_that_stop_coming_to_a_store_are_told_though_logs_come() -> None:
+    """The full was begun at 0, took a second, and one is due every hour: the next one is late at
+    60 minutes, one second and the age limit of 15 minutes; then at every retry.
+    """
+    world = begun(FakeWorld(config(keeps=True, full_interval_us=60 * MINUTE), exists=False))
+    world.backup(Kind.FULL)
+    world.wait(1_000_000)
+    world.land_all()
+    ship(world, 17)  # 85 minutes
+    assert told(world) == [(75, FULL_OVERDUE), (80, FULL_OVERDUE), (85, FULL_OVERDUE)]
+    world.backup(Kind.FULL)
+    world.land_all()
+    ship(world, 10)
+    assert len(world.alerts) == 3
+
+
+def test_a_standby_needs_no_newer_full() -> None:
+    world = new(full_interval_us=60 * MINUTE)
+    world.backup(Kind.FULL)
+    world.land_all()
+    ship(world, 40)
+    assert told(world) == []
+
+
+# ---- a copy that is gone
+def test_a_copy_that_is_gone_is_found_before_the_delay_lets_a_log_go() -> None:
+    """Nothing was ever restored here: the copy was seeded, and is dropped at 30 minutes."""
+    world = new(delay_us=240 * MINUTE)
+    ship(world, 6)
+    world.exists, world.redo = False, 0
+    ship(world, 3)
+    first = world.alerts[0]
+    assert told(world)[0][1] == NOT_PROTECTED and first[0] <= 45 * MINUTE
+    assert "its copy at the secondary is lost" in first[1].text
+    assert len(told(world)) >= 2  # again at the retry
+
+
+def test_a_restart_still_knows_that_there_was_a_copy() -> None:
+    world = new(delay_us=240 * MINUTE)
+    ship(world, 2)
+    world.exists, world.redo = False, 0
+    world.start()
+    world.settle()
+    assert [alert.text for _, alert in world.alerts] == [
+        f"Database [crm] is not protected: its copy at the secondary is lost. [{minutes}] minutes "
+        "have passed since the last successful restore."
+        for minutes in (10,)
+    ]
+
+
+def test_a_store_that_holds_a_full_is_silent() -> None:
+    world = store(full_interval_us=0)
+    ship(world, 40)
+    assert told(world) == []
