@@ -211,8 +211,9 @@ MUTANTS: tuple[Mutant, ...] = (
     _one(
         "damage_is_not_told", "R12", "a full that no copy makes whole is told to nobody",
         "recovery/telling.py",
+        "    alert = Message(AlertId.DAMAGED, minutes, text, file.name)\n"
         "    db.alerts.tell(e, danger, alert, out)\n",
-        "    assert alert and danger\n",
+        "    assert danger\n",
     ),
     # ---- reads and validation (R5, R6, R7, R8, R10)
     Mutant(

@@ -358,3 +358,29 @@ def test_a_primary_that_falls_silent_need_not_be_asked_for_a_repair() -> None:
     of, rows = recorded(text)
     assert any(row.kind == "seen.HeartbeatLost" for row in rows)
     assert list(monitors.broken(World(of, express=False).run(), of)) == []
+
+
+NOTHING_KEPT = """\
+run_for: 20 min
+databases: {crm: {size: 5 GB}}
+link: {bandwidth: 200 Mbit/s}
+manager: {restart_after: 90 s}
+events:
+- {at: 0 h, recovery_model: {database: crm, duration: 2 min}}
+- {at: 0 s, manager_crash: {before: Save}}
+"""
+
+
+def test_a_manager_that_could_not_keep_its_start_counts_from_the_next_one() -> None:
+    """It dies at 0:00, before it has kept anything, and is back at 1:30. Logs are refused at 5:00,
+    10:00 and 15:00: 5, 10 and 15 minutes after its first start, and 3, 8 and 13 after the second.
+    """
+    of, rows = recorded(NOTHING_KEPT)
+    said = [row.values["minutes"] for row in rows if row.kind == "seen.RaiseAlert"]
+    assert said[:3] == [3, 8, 13]
+    assert found(alert_texts.minutes_are_right, of, rows) == set()
+    for wrong in (4, 9):
+        (breach, *_) = alert_texts.minutes_are_right(
+            Story(written([out for row in rows for out in change(
+                "seen.RaiseAlert", {"minutes": wrong}, minutes=3)(row)]), of))  # fmt: skip
+        assert breach.sentence.endswith("since the last successful restore; it is 3")

@@ -194,7 +194,8 @@ def minutes_are_right(story: Story) -> Iterator[Breach]:
 
 def _minutes_allowed(story: Story, row: Row, database: int) -> set[int]:
     """Return what may be said: by the last restore; after a restart since then also by the one
-    before it, as its record may have been lost, and by what the engine did unseen.
+    before it, as its record may have been lost, and by what the engine did unseen. Before the first
+    restore: by the start of the manager.
     """
     restored = story.of("seen.Restored", database)
     place = story.last_before("seen.Restored", database, row.seq)
@@ -202,13 +203,31 @@ def _minutes_allowed(story: Story, row: Row, database: int) -> set[int]:
     times = (
         [int(restored["time_us"][place])]
         if place >= 0
-        else [story.first_start_us]
+        else _starts_us(story, row.time_us)
     )
     if times[0] < life:
-        before = restored["time_us"][max(0, place - 2) : place]
-        times += before.tolist() + [story.first_start_us] * (place < 3)
+        before = restored["time_us"][max(0, place - 2) : max(0, place)]
+        times += before.tolist()
+        if place < 3:
+            times += _starts_us(story, row.time_us)
         done = story.of("truth.restored", database)["time_us"]
         times += done[
             : int(np.searchsorted(done, row.time_us, side="right"))
         ][-1:].tolist()
     return {(row.time_us - at) // MINUTE_US for at in times}
+
+
+def _starts_us(story: Story, time_us: int) -> list[int]:
+    """Return when the manager may have begun to count: at its first start; where it died before it
+    could keep what it had found then, at the next one too.
+    """
+    looked = story["seen.Inventory"]["time_us"]
+    starts = []
+    for begin_us, end_us in story.lives:
+        if begin_us > time_us:
+            break
+        starts.append(begin_us)
+        found = looked[(looked >= begin_us) & (looked <= end_us)]
+        if len(found) and found[0] < end_us:
+            break
+    return starts or [story.first_start_us]
