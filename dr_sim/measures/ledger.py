@@ -382,6 +382,8 @@ def _why(
         time = t[kind_name]["time_us"]
         return int(((time >= begin) & (time <= end)).sum())
 
+    if phase in ("detect", "decide") and count("seen.OrderPassedOn"):
+        return "the order is passed on, and its turn comes"
     if phase == "detect" and count("seen.ClaimFreed"):
         return "another copy has let go, and its turn comes"
     if phase == "detect":

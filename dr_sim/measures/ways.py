@@ -70,13 +70,21 @@ def ways_at(
 
 
 def ways_of(whole: Whole, leg: Leg, came: CameTrue) -> list[WaySummary]:
-    """List the ways that there were when a failover's primary failed."""
-    found = ways_at(whole, leg, came.at_us, came.failure_class)
+    """List the ways that there were when a failover's primary failed, or when the first copy was
+    ordered to take over.
+    """
+    ordered = [
+        each.from_us
+        for each in leg.scenario.failed_attempts
+        if each.from_us <= came.at_us < each.until_us
+    ]
+    begun_us = min(ordered, default=came.at_us)
+    found = ways_at(whole, leg, begun_us, came.failure_class)
     for way in found:
         way.tried_us = sum(
-            each.until_us - each.from_us
+            max(0, each.until_us - max(each.from_us, came.at_us))
             for each in leg.scenario.failed_attempts
-            if each.place == way.place and each.from_us >= came.at_us
+            if each.place == way.place
         )
         if way.tried_us:
             way.standing = FAILED

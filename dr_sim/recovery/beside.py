@@ -198,6 +198,12 @@ class Beside:
         at_us = e.mono_us + self._db.rules.retry_us
         out.append(SetAlarm(self._db.name, Timer.BESIDE, at_us))
 
+    def called_off(
+        self, e: events.BesideCalledOff, out: list[Command]
+    ) -> None:
+        if self.on:
+            self._move(BesideEvent.CALLED_OFF, out)
+
     def rang(self, e: Event, out: list[Command]) -> None:
         """Handle the alarm 'beside'."""
         if self._phase.state is BesidePhase.COPYING:

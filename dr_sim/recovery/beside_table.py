@@ -25,6 +25,7 @@ class BesideEvent(enum.StrEnum):
     WRONG_INSTANT = "people have looked at it, and want another instant"
     BEGUN_AGAIN = "begun again: nobody knows what the server holds"
     GIVEN_UP = "given up: the backups here lead no further"
+    CALLED_OFF = "people have gone over to another way"
 
 
 _P, _E = BesidePhase, BesideEvent
@@ -39,15 +40,18 @@ BESIDE: Transitions[BesidePhase, BesideEvent] = Transitions(
         _P.PREPARING: {
             _E.SERVER_IS_THERE: _P.RESTORING,
             _E.BEGUN_AGAIN: _P.PREPARING,
+            _E.CALLED_OFF: _P.NONE,
         },
         _P.RESTORING: {
             _E.REACHED: _P.COPYING,
             _E.BEGUN_AGAIN: _P.PREPARING,
             _E.GIVEN_UP: _P.NONE,
+            _E.CALLED_OFF: _P.NONE,
         },
         _P.COPYING: {
             _E.COPIED_BACK: _P.NONE,
             _E.WRONG_INSTANT: _P.PREPARING,
+            _E.CALLED_OFF: _P.NONE,
         },
     },
 )

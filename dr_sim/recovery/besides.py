@@ -36,4 +36,5 @@ ON_EVENT: dict[type[Event], Handler] = {
     events.CopiedBack: _to(Beside.copied_back),
     events.BesideIsWrong: _to(Beside.wrong),
     events.NotCopiedBack: _to(Beside.not_copied_back),
+    events.BesideCalledOff: _to(Beside.called_off),
 }

@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
-from dr_sim.recovery import events
+from dr_sim.recovery import claiming, events
 from dr_sim.recovery.alert_texts import way_text
 from dr_sim.recovery.commands import MakeOffer, ReleaseClaim, YieldClaim
 from dr_sim.recovery.estimate import CopyEstimate, estimate, restores_us
@@ -184,7 +184,7 @@ def _take_turn(f: Failover, e: Event, out: list[Command]) -> None:
     at = choosing.settled_us + choosing.turn * f.config.turn_us
     if at <= e.mono_us:
         out.append(CancelAlarm("", Timer.CHOOSE))
-        f.claim(False, "", out)
+        claiming.claim_in_turn(f, out)
     else:
         out.append(SetAlarm("", Timer.CHOOSE, at))
 
@@ -217,7 +217,7 @@ def leaves(f: Failover, e: Event, out: list[Command]) -> bool:
     """Leave the attempt to another copy, if it has failed and another is better. Return whether it
     was left. It is the last moment: nothing has been brought online.
     """
-    if f.claiming.alone or not f.silence.is_long(e.mono_us):
+    if not _may_be_left(f, e):
         return False
     if not any(db.state.exists for db in f.databases.values()):
         _fail(f, e, out)
@@ -228,11 +228,17 @@ def leaves(f: Failover, e: Event, out: list[Command]) -> bool:
     return True
 
 
+def _may_be_left(f: Failover, e: Event) -> bool:
+    """Return whether another copy would go on: after a loss, or as an order is passed on."""
+    needed = f.silence.is_long(e.mono_us) or not f.by_silence
+    return needed and not f.claiming.alone
+
+
 def waits_in_vain(f: Failover, e: Event, out: list[Command]) -> None:
     """Yield to a copy that waits for its turn, if there is one: the limit is over, nothing has been
     restored here, and what could be is still at the primary.
     """
-    if f.claiming.alone or not f.silence.is_long(e.mono_us):
+    if not _may_be_left(f, e):
         return
     if not any(map(_gets_on, f.databases.values())):
         out.append(YieldClaim())

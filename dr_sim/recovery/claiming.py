@@ -7,6 +7,9 @@ preference is kept by time: after the silence that counts as a failure, the pref
 once, the next one a turn later, and so on. By another policy than 'preferred' that order is found
 first (choosing.py). An order to this standby claims at once.
 
+An order to one copy that cannot carry it out, after it has stopped the old primary, is passed on to
+the others: they take their turns with it as after a loss.
+
 The claim is let go when the failover is called off or declined, and lost when this manager is dead
 for long. So a manager that resumes in the middle of a failover claims again, and brings nothing
 online before it has an answer. Where it is refused, it yields: another has taken over. A standby
@@ -41,23 +44,30 @@ _NOT_BEGUN = (
 
 
 class Claiming:
-    """held: no other standby can take over now. operator: whose order has claimed, '' if none."""
+    """held: no other standby can take over now. operator: whose order has claimed, '' if none.
+    passed_on: the order, to another copy, that waits for this one's turn.
+    """
 
-    __slots__ = ("alone", "held", "operator")
+    __slots__ = ("alone", "held", "operator", "passed_on")
 
     def __init__(self, standbys: int, operator: str = "") -> None:
         self.alone = standbys == 1
         self.held = self.alone
         self.operator = operator
+        self.passed_on: events.OrderPassedOn | None = None
 
     def ask(self, operator: str) -> None:
         self.operator = operator
 
-    def answered(self, given: bool) -> str:
-        """Return whose order has claimed."""
+    def wait_with(self, order: events.OrderPassedOn) -> None:
+        self.passed_on = order
+
+    def answered(self, given: bool) -> tuple[str, bool]:
+        """Return whose order has claimed, and whether it was given to this copy."""
         self.held = given
         operator, self.operator = self.operator, ""
-        return operator
+        passed_on, self.passed_on = self.passed_on, None
+        return operator, passed_on is None
 
     def let_go(self, declined: bool, out: list[Command]) -> None:
         """declined: the operator has said no."""
@@ -71,7 +81,7 @@ class Claiming:
 
 
 def given(f: Failover, e: events.ClaimGiven, out: list[Command]) -> None:
-    operator = f.claiming.answered(True)
+    operator, _ = f.claiming.answered(True)
     if f.phase is not FailoverPhase.CLAIMING:
         return
     if operator:
@@ -90,10 +100,10 @@ def refused(
     f: Failover, e: events.ClaimRefused, out: list[Command]
 ) -> None:
     """Leave it to the standby that takes over, with what was begun here before a crash."""
-    operator = f.claiming.answered(False)
+    operator, given_here = f.claiming.answered(False)
     if f.phase is FailoverPhase.CLAIMING:
         f.move(FailoverEvent.NOT_HERE, out)
-        if operator:
+        if operator and given_here:
             for db in f.databases.values():
                 db.stop_before(0)
             reason = OrderRefused(
@@ -113,6 +123,15 @@ def freed(f: Failover, e: events.ClaimFreed, out: list[Command]) -> None:
     if e.declined:
         f.silence.decline()
     f.watch_silence(e, out)
+
+
+def claim_in_turn(f: Failover, out: list[Command]) -> None:
+    """Claim: it is this copy's turn, after silence or by an order that was passed on."""
+    order = f.claiming.passed_on
+    if order is None:
+        f.claim(False, "", out)
+    else:
+        f.claim(order.planned, order.operator, out)
 
 
 def resume(f: Failover, out: list[Command]) -> None:

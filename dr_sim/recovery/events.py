@@ -343,6 +343,16 @@ class ClaimFreed(Event):
 
 
 @dataclass(slots=True)
+class OrderPassedOn(Event):
+    """The copy that was ordered to take over cannot: its place is lost, or nothing could be
+    restored there. The old primary is stopped, so another copy is to carry out the order.
+    """
+
+    operator: str
+    planned: bool
+
+
+@dataclass(slots=True)
 class ClaimYielded(Event):
     """Another copy has waited for the claim: it may take over now."""
 
@@ -418,6 +428,15 @@ class BesideIsWrong(Event):
 
     database: str
     stop_before_utc_us: int
+
+
+@dataclass(slots=True)
+class BesideCalledOff(Event):
+    """People have gone over to another way while this place was lost: what was begun beside the
+    service is not wanted any more.
+    """
+
+    database: str
 
 
 @dataclass(slots=True)
@@ -508,5 +527,7 @@ EVENTS: tuple[type[Event], ...] = (
     Alarm,
     OffersHeard,
     ClaimYielded,
+    OrderPassedOn,
+    BesideCalledOff,
 )
 """All events."""

@@ -38,6 +38,7 @@ from dr_sim.recovery import (
     claiming,
     events,
     orders,
+    passed_on,
     stopping,
     watching,
     way_over,
@@ -381,6 +382,7 @@ class Failover:
 _ON_ALARM: dict[str, Callable[[Failover, Event, list[Command]], None]] = {
     Timer.SILENT: watching.silent_rang,
     Timer.CHOOSE: choosing.rang,
+    Timer.TURN: passed_on.turn_rang,
     Timer.PAGE: watching.page_rang,
     Timer.FENCE: stopping.fence_rang,
     Timer.DRAIN: way_over.drain_rang,
@@ -404,6 +406,7 @@ ON_EVENT: dict[
     events.ClaimGiven: claiming.given,
     events.ClaimRefused: claiming.refused,
     events.ClaimFreed: claiming.freed,
+    events.OrderPassedOn: passed_on.take_up,
     events.OffersHeard: choosing.heard,
     events.ClaimYielded: choosing.yielded,
     events.MachineIsThere: way_over.machine_is_there,

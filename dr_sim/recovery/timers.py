@@ -33,6 +33,9 @@ class Timer(enum.StrEnum):
         "silent"  # the machines have been silent for long enough, perhaps
     )
     CHOOSE = "choose"  # other copies have had time to say what they offer; or this one's turn is
+    TURN = (
+        "turn"  # this copy's turn to carry out an order that was passed on
+    )
     PAGE = "page"  # the operator has not answered
     FENCE = "fence"  # the fence is asked for again
     DRAIN = "drain"  # the limit for emptying the pipe

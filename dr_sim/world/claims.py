@@ -37,6 +37,8 @@ class Claims:
         # by place, since when its manager is dead; None: it lives
         self._dead_since_us: dict[str, int | None] = {}
         self._offers: dict[str, tuple[Offer, Heard]] = {}
+        # called with the place of one that has let go, or lost, its claim
+        self.ended_hook: Callable[[str], None] = lambda place: None
 
     def offer(self, offer: Offer, heard: Heard) -> None:
         """Write down what a copy offers, and tell all that have made an offer."""
@@ -73,6 +75,7 @@ class Claims:
         refused, self._refused = self._refused, {}
         for freed in refused.values():
             freed(declined)
+        self.ended_hook(place)
 
     def yields(self, place: str) -> bool:
         """Let go if another copy was refused, and its manager lives. Return whether that is so."""

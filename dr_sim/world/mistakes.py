@@ -23,6 +23,7 @@ from dr_sim.recovery.events import BesideOrdered, FailoverOrderedToPoint
 from dr_sim.scenario.mistakes import MistakeWay
 from dr_sim.scenario.model import BackupCost
 from dr_sim.world.hands.beside import CopyingBack, StopBeside
+from dr_sim.world.hands.people import OrderedFailover
 
 if TYPE_CHECKING:
     from dr_sim.oracle.witness import Witness
@@ -172,6 +173,7 @@ class MistakesMade:
             reply.copy_back.lost_bytes,
             reply.copy_back.cost,
             next_one,
+            lambda: any(other.stands_by for _, other in tries.left),
         )
         hands.beside.expect(pair.index_of(mistake.database), copy)
         hands.people.if_refused(next_one)
@@ -240,9 +242,11 @@ class MistakesMade:
                 before = context.witness.stop_ordered(index, commits)
                 lift = partial(_as_before, context.witness, index, before)
                 pair.hands.people.if_refused(lift)
-        pair.hands.people.if_refused(refused)
+        people = pair.hands.people
+        people.if_refused(refused)
+        people.expect(OrderedFailover(order.operator, False, refused))
         what = (order.operator, order.target, at, order.anew)
-        pair.hands.people.order(FailoverOrderedToPoint, *what)
+        people.order(FailoverOrderedToPoint, *what)
 
 
 def _as_before(witness: Witness, index: int, commits: int) -> None:

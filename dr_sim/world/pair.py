@@ -34,6 +34,7 @@ from dr_sim.world.occurrence import Effect
 from dr_sim.world.outside import Outside
 from dr_sim.world.own_logic import builder
 from dr_sim.world.pair_context import Ground, Roles, context_of
+from dr_sim.world.passing_on import PassingOn
 from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import PrimaryDatabase
 from dr_sim.world.primary_losses import PrimaryLosses
@@ -164,6 +165,11 @@ class Pair:
             if lead
             else Claims(agenda, scenario.failover.lease_us)
         )
+        self.passing_on: PassingOn = (
+            lead.passing_on if lead else PassingOn(self)
+        )
+        if lead is None:
+            self.claims.ended_hook = self.passing_on.ended
         self.remote = remote = Remote(
             context, self.link, self.primary, self.replication
         )
@@ -207,6 +213,7 @@ class Pair:
             another=ground.sites.another_server,
         )
         self.hands: Hands = Hands(context, self.driver, around)
+        self.hands.people.begun_hook = self.passing_on.begins
         self.outside = Outside(
             context, self.primary, self.secondary, self.hands.people
         )

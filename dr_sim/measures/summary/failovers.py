@@ -502,7 +502,19 @@ def _obeyed(t: Tables, f: FailoverOutcome) -> tuple[int, str] | None:
         for at, who, refused in _orders(t)
         if not refused and at in begun
     ]
-    return obeyed[-1] if obeyed else None
+    return obeyed[-1] if obeyed else _passed_on(t, begun)
+
+
+def _passed_on(t: Tables, begun: Sequence[int]) -> tuple[int, str] | None:
+    """The order to another copy that this failover carried out."""
+    if not begun:
+        return None
+    orders = [
+        (row.time_us, row.values["operator"])
+        for row in t.rows("seen.OrderPassedOn")
+        if row.time_us <= begun[-1]
+    ]
+    return orders[-1] if orders else None
 
 
 def _was_to_an_instant(t: Tables, ordered_us: int | None) -> bool:
@@ -518,6 +530,7 @@ def _was_to_an_instant(t: Tables, ordered_us: int | None) -> bool:
 def _was_planned(t: Tables, at_us: int) -> bool:
     return any(
         r.values["planned"]
-        for r in t.rows("seen.FailoverOrdered")
+        for kind in ("seen.FailoverOrdered", "seen.OrderPassedOn")
+        for r in t.rows(kind)
         if r.time_us == at_us
     )

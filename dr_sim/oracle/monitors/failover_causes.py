@@ -92,7 +92,23 @@ def _order_before(story: Story, begin: PhaseRow) -> Row | None:
         and begin.time_us - row.time_us <= 2 * SLACK_US
         and row.values["operator"] in story.scenario.failover.operators
     ]
+    orders += _passed_on_before(story, begin)
     return orders[-1] if orders else None
+
+
+def _passed_on_before(story: Story, begin: PhaseRow) -> list[Row]:
+    """Return the orders that another copy could not carry out: this one takes its turn, after it
+    has waited for offers for a turn at most.
+    """
+    failover = story.scenario.failover
+    turns_us = (story.scenario.ranks + 1) * failover.turn_us
+    return [
+        row
+        for row in story.rows("seen.OrderPassedOn")
+        if row.seq < begin.seq
+        and begin.time_us - row.time_us <= turns_us + 2 * SLACK_US
+        and row.values["operator"] in failover.operators
+    ]
 
 
 def _approved(story: Story, begin: PhaseRow) -> bool:

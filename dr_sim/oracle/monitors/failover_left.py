@@ -16,9 +16,7 @@ def left_alone(stories: Sequence[Story]) -> Iterator[Breach]:
         for attempt in attempts(story):
             if attempt.last != "abandoned" or not _stopped(story, attempt):
                 continue
-            if _goes_on(stories, attempt.until_us) or _told(
-                story, attempt.until_us
-            ):
+            if _goes_on(stories, attempt) or _told(story, attempt.until_us):
                 continue
             yield Breach(
                 "R15", attempt.until_seq, attempt.until_us, -1,
@@ -35,15 +33,25 @@ def _stopped(story: Story, attempt: Attempt) -> bool:
     )
 
 
-def _goes_on(stories: Sequence[Story], left_us: int) -> bool:
-    """Return whether a copy begins a failover soon, or the run ends before."""
+def _goes_on(stories: Sequence[Story], left: Attempt) -> bool:
+    """Return whether a copy begins a failover soon, or the run ends before; or has begun one while
+    the manager of the one that is left was dead.
+    """
+    left_us = left.until_us
     spec = stories[0].scenario
     turns = spec.ranks * spec.failover.turn_us
     due_us = left_us + turns + spec.failover.lease_us + 2 * SLACK_US
     if due_us >= stories[0].end_us:
         return True
-    begun = [each.begin for story in stories for each in attempts(story)]
-    return any(left_us < each.time_us <= due_us for each in begun)
+    every = [each for story in stories for each in attempts(story)]
+    return any(
+        left_us < each.begin.time_us <= due_us
+        or left.begin.time_us
+        < each.begin.time_us
+        <= left_us
+        < each.until_us
+        for each in every
+    )
 
 
 def _told(story: Story, left_us: int) -> bool:

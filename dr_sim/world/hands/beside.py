@@ -39,13 +39,14 @@ class CopyingBack:
     """The copy back to the primary when a database has been restored beside the service.
     stops: the instants that people try, one after the other; the last is that of the mistake.
     lost_bytes, cost: what is copied, and how long that takes. given_up: called when the backups do
-    not lead there.
+    not lead there, or the place is lost. others: tells whether another way could be tried then.
     """
 
     stops: list[StopBeside]
     lost_bytes: int
     cost: BackupCost
     given_up: Callable[[], None]
+    others: Callable[[], bool]
 
 
 @dataclass(slots=True)
@@ -77,22 +78,31 @@ class BesideHands:
         self._servers: dict[int, tuple[Any, Engine]] = {}
         self._ready_us: dict[int, int] = {}
         self._restores: dict[int, _Restore] = {}
+        # what the order that is given next copies back, and what those that were obeyed do
+        self._expected: dict[int, CopyingBack] = {}
         self._copies: dict[int, CopyingBack] = {}
         self._wrong: set[int] = set()  # the first of their stops is wrong
-        driver.hooks.on_death.append(self._abort_all)
+        # those that people have turned away from while nobody was here
+        self._called_off: set[int] = set()
+        driver.hooks.on_death.append(self._died)
+        driver.hooks.on_start.append(self._say_what_is_over)
         self.obeyed: Callable[[], None] = lambda: None
         self.refused: Callable[[Any], None] = lambda command: None
         self.table: dict[type, Callable[[Any], None]] = {
             c.GetServerBeside: self._get_server,
             c.RestoreBeside: self._restore,
             c.CopyBack: self._copy_back,
-            c.RefuseBeside: lambda command: self.refused(command),
+            c.RefuseBeside: self._refuse,
             c.GiveUpBeside: self._give_up,
         }
 
     def expect(self, database: int, what: CopyingBack) -> None:
         """Note what an order that is about to be given copies back."""
-        self._copies[database] = what
+        self._expected[database] = what
+
+    def _refuse(self, command: c.RefuseBeside) -> None:
+        self._expected.pop(self._index[command.database], None)
+        self.refused(command)
 
     # ---- the server
     def _get_server(self, command: c.GetServerBeside) -> None:
@@ -100,6 +110,8 @@ class BesideHands:
         self.obeyed()
         context, index = self._context, self._index[command.database]
         now = context.now_us
+        if index in self._expected:
+            self._copies[index] = self._expected.pop(index)
         if index in self._wrong:
             self._wrong.remove(index)
             del self._copies[index].stops[0]
@@ -116,6 +128,38 @@ class BesideHands:
             e.ServerBesideIsThere,
             command.database,
         )
+
+    def _died(self) -> None:
+        """Stop with the recovery manager. If it is not back soon, people try another way."""
+        self._abort_all()
+        if self._copies:
+            context = self._context
+            lease_us = context.scenario.failover.lease_us
+            context.agenda.at(
+                context.now_us + lease_us + 1,
+                Class.HOUSEKEEPING,
+                -1,
+                self._turn_away,
+                self._driver.incarnation,
+            )
+
+    def _turn_away(self, life: int) -> None:
+        driver = self._driver
+        if driver.machine is not None or driver.incarnation != life:
+            return
+        for index, copy in list(self._copies.items()):
+            if copy.others():
+                del self._copies[index]
+                self._wrong.discard(index)
+                self._called_off.add(index)
+                copy.given_up()
+
+    def _say_what_is_over(self) -> None:
+        over, self._called_off = self._called_off, set()
+        names = {index: name for name, index in self._index.items()}
+        for index in sorted(over):
+            self._ready_us.pop(index, None)
+            self._driver.tell_new(e.BesideCalledOff, names[index])
 
     def _abort_all(self) -> None:
         for restore in self._restores.values():
@@ -230,7 +274,9 @@ class BesideHands:
     def _copy_back(self, command: c.CopyBack) -> None:
         """Copy what was lost to the primary, which writes log for it."""
         context, index = self._context, self._index[command.database]
-        copy = self._copies[index]
+        copy = self._copies.get(index)
+        if copy is None:
+            return  # people have gone over to another way
         _, engine = self._servers[index]
         state = engine.state(command.database)
         reading = engine.read_witness(command.database)
@@ -271,7 +317,9 @@ class BesideHands:
         if not self._can_write(index):
             self._driver.answer(life, e.NotCopiedBack, database)
             return
-        copy = self._copies[index]
+        copy = self._copies.pop(index, None)
+        if copy is None:
+            return  # people have gone over to another way
         context.note(
             "truth.copied_back",
             index,
@@ -288,4 +336,6 @@ class BesideHands:
     def _give_up(self, command: c.GiveUpBeside) -> None:
         index = self._index[command.database]
         self._ready_us.pop(index, None)
-        self._copies[index].given_up()
+        copy = self._copies.pop(index, None)
+        if copy is not None:
+            copy.given_up()

@@ -48,7 +48,7 @@ class Hands:
         )
         self.people = PeopleHands(context, driver)
         failover = FailoverHands(driver, around)
-        failover.begins_hook = self.people.obeyed
+        failover.begins_hook = self.people.failover_begins
         self.beside = BesideHands(context, driver, around)
         self.beside.obeyed = self.people.obeyed
         self.beside.refused = self.people.refused

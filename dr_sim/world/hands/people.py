@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,17 @@ from dr_sim.units import HOUR_US
 from dr_sim.world.agenda import Class
 from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedFailover:
+    """A failover that somebody has ordered. in_vain: what he does when it has been begun and has
+    brought nothing online; None: the recovery managers pass the order on.
+    """
+
+    operator: str
+    planned: bool
+    in_vain: Callable[[], None] | None = None
 
 
 class PeopleHands:
@@ -33,6 +45,12 @@ class PeopleHands:
         self._orders: list[
             Callable[[], None]
         ] = []  # orders that nobody was there to take
+        # the failover that was ordered last, until it is begun or refused
+        self._failover: OrderedFailover | None = None
+        # called with it when a failover begins here
+        self.begun_hook: Callable[[OrderedFailover | None], None] = (
+            lambda order: None
+        )
         # what is done if the order that is given next is refused
         self._if_refused: list[Callable[[], None]] = []
         driver.hooks.on_start.append(self._order_again)
@@ -86,7 +104,12 @@ class PeopleHands:
 
     # ---- orders
     def order_failover(self, operator: str, planned: bool) -> None:
+        self.expect(OrderedFailover(operator, planned))
         self.order(e.FailoverOrdered, operator, planned)
+
+    def expect(self, order: OrderedFailover) -> None:
+        """Note a failover that is about to be ordered."""
+        self._failover = order
 
     def order(self, order: type[Event], *what: Any) -> None:
         """Give an order. If the recovery manager is down, or dies of it, the order is given again
@@ -101,11 +124,18 @@ class PeopleHands:
         self._if_refused.append(do)
 
     def obeyed(self) -> None:
-        """Note that a failover has begun: the last order was not refused."""
+        """Note that the last order was not refused."""
         self._if_refused.clear()
+
+    def failover_begins(self) -> None:
+        """Note that a failover has begun, by order or by silence."""
+        self.obeyed()
+        order, self._failover = self._failover, None
+        self.begun_hook(order)
 
     def refused(self, command: c.RefuseOrder | c.RefuseBeside) -> None:
         """Let those act who gave the order; the refusal itself is read from the journal."""
+        self._failover = None
         waiting, self._if_refused = self._if_refused, []
         for do in waiting:
             do()
