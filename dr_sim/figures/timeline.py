@@ -307,7 +307,7 @@ class Timeline:
             )
         words = (
             f"If the site had been lost, at most {clock(true.max_us())} of data would have "
-            f"gone; the recovery manager believed in at most {clock(told.max_us())}."
+            f"gone; the recovery manager's own estimate was at most {clock(told.max_us())}."
         )
         y: dict[str, Any] = {"kind": "duration", "title": ""}
         title = "Exposure: true beside reported"

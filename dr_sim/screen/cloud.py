@@ -31,7 +31,7 @@ def cloud_lines(summary: Summary, scenario: Scenario) -> list[str]:
                 )
         if drift.reported.time_us and _apart(drift, drift.reported):
             out.append(
-                f"  the cloud manager believed in {three(drift.reported)}"
+                f"  the cloud manager's own estimate was {three(drift.reported)}"
             )
         if skipped := cloud.jobs.notices.get("skipped"):
             out.append(f"  {skipped_words(skipped)}")

@@ -66,7 +66,7 @@ def exposure_lines(summary: Summary, scenario: Scenario) -> list[str]:
         and abs(e.known("max") - reported.max_us) >= MINUTE_US
     ):
         out.append(
-            "  the recovery manager believed in at most "
+            "  the recovery manager's own estimate was at most "
             f"{clock(reported.max_us)}{_defined(reported, e, scenario)}"
         )
     elif reported.max_us is None:
@@ -132,7 +132,7 @@ def _outage_if_now(summary: Summary) -> list[str]:
 
 
 def _believed_outage(o: OutageIfNowSummary) -> list[str]:
-    """Return a line where the recovery manager believed in something else."""
+    """Return a line where the recovery manager estimated something else."""
     reported = o.reported
     never_us = reported.never_us or 0
     if abs((o.never_us or 0) - never_us) < MINUTE_US:
@@ -143,11 +143,11 @@ def _believed_outage(o: OutageIfNowSummary) -> list[str]:
             return []
     if reported.max_us is not None:
         return [
-            "  the recovery manager believed in at most "
+            "  the recovery manager's own estimate was at most "
             f"{clock(reported.max_us)}"
         ]
     return [
-        f"  the recovery manager believed for {clock(never_us)} that nothing could be promoted"
+        f"  the recovery manager thought for {clock(never_us)} that nothing could be promoted"
     ]
 
 
