@@ -20,7 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.mutants.table import MUTANTS, Mutant, planted  # noqa: E402
+from tests.mutants.planting import Mutant, planted  # noqa: E402
+from tests.mutants.table import MUTANTS  # noqa: E402
 
 CHILD = r"""
 import json, random, sys, time

@@ -1,80 +1,27 @@
 """Bugs to plant into the recovery logic, the planner and the cloud manager: what a change of them
 gets wrong on a bad day.
 
-Each is a small edit of source text. `planted` writes a copy of the package with one of them in it;
-nothing of the copy is imported here. They were written before the monitors that are to catch them,
-those of the cloud manager after its witness.
+Each is a small edit of source text (planting.py). They were written before the monitors that are to
+catch them, those of the cloud manager after its witness; blind.py holds those that were written
+last, against the monitors that were there.
 `benchmarks/finding.py` asks for each: is it found, by what, after how many runs, and shrunk to what?
 """
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import dataclass
-from pathlib import Path
+from tests.mutants.blind import BLIND
+from tests.mutants.planting import Edit, Mutant, one
 
-ROOT = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One place in a file of dr_sim: the text that is there, and what the bug makes of it."""
-
-    path: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A planted bug: its name, which requirement it breaks, and what is wrong in one line."""
-
-    name: str
-    requirement: str
-    wrong: str
-    edits: tuple[Edit, ...]
-
-
-class StaleMutantError(Exception):
-    """The text that a mutant edits is not there any more: write the same bug into the new text."""
-
-
-def edited(mutant: Mutant) -> dict[str, str]:
-    """Each file that the mutant changes, as it is with the bug."""
-    texts: dict[str, str] = {}
-    for edit in mutant.edits:
-        text = texts.get(edit.path) or (ROOT / "dr_sim" / edit.path).read_text(encoding="utf-8")
-        if text.count(edit.old) != 1:
-            times = text.count(edit.old)
-            raise StaleMutantError(f"{mutant.name}: {edit.path} holds {times} times: {edit.old!r}")
-        texts[edit.path] = text.replace(edit.old, edit.new)
-    return texts
-
-
-def planted(mutant: Mutant, folder: Path) -> Path:
-    """A copy of the package with the bug, in that folder: put it first on PYTHONPATH."""
-    shutil.copytree(
-        ROOT / "dr_sim", folder / "dr_sim", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    for path, text in edited(mutant).items():
-        (folder / "dr_sim" / path).write_text(text, encoding="utf-8")
-    return folder
-
-
-def _one(name: str, requirement: str, wrong: str, path: str, old: str, new: str) -> Mutant:
-    return Mutant(name, requirement, wrong, (Edit(path, old, new),))
-
-
-MUTANTS: tuple[Mutant, ...] = (
+EARLIER: tuple[Mutant, ...] = (
     # ---- alerts (R12, R13)
-    _one(
+    one(
         "told_once", "R12", "a log that is stuck is told of once, not at every retry",
         "recovery/retries.py",
         "    if stuck.over:\n"
         "        telling.tell_chain(db, stuck.file, e, out)\n",
         "    if stuck.over:\n",
     ),
-    _one(
+    one(
         "minutes_since_landing", "R12", "minutes since the last log landed, not since a restore",
         "recovery/replay.py",
         "        return whole_minutes(\n"
@@ -82,7 +29,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "        )\n",
         "        return whole_minutes(e.mono_us - self.watch.landed_mono_us)\n",
     ),
-    _one(
+    one(
         "never_critical", "R12", "no alert ever becomes critical",
         "recovery/alerts.py",
         "        level = (\n"
@@ -92,32 +39,32 @@ MUTANTS: tuple[Mutant, ...] = (
         "        )\n",
         "        level = Level.ERROR\n",
     ),
-    _one(
+    one(
         "critical_at_half_time", "R12", "an alert is critical after half the time",
         "recovery/alerts.py",
         "if lasted_us >= self.critical_after_us",
         "if 2 * lasted_us >= self.critical_after_us",
     ),
-    _one(
+    one(
         "critical_counts_from_the_repetition", "R12", "each repetition starts the alert's clock anew",
         "recovery/alerts.py",
         "        since = self.begun.get(danger)\n        if since is None:",
         "        since = None\n        if since is None:",
     ),
-    _one(
+    one(
         "alert_clock_is_not_durable", "R12", "after a restart an alert begins as a new one",
         "recovery/alerts.py",
         "            out.append(self._save())\n"
         "        lasted_us =",
         "        lasted_us =",
     ),
-    _one(
+    one(
         "silence_is_not_told", "R9", "nobody is told that no logs come",
         "recovery/watch.py",
         "        telling.tell_silence(db, e.mono_us - self.landed_mono_us, e, out)\n",
         "",
     ),
-    _one(
+    one(
         "silence_is_told_once", "R12", "that no logs come is told once in a day",
         "recovery/retries.py",
         "        at = e.mono_us + db.rules.retry_us\n"
@@ -125,7 +72,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "        at = e.mono_us + 288 * db.rules.retry_us\n"
         "    if db.progress.window(",
     ),
-    _one(
+    one(
         "window_counts_from_the_restore", "R12", "silence counts from the last restore, whatever lands",
         "recovery/watch.py",
         "        self.landed_mono_us = mono_us\n"
@@ -160,38 +107,38 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
     ),
-    _one(
+    one(
         "twelve_hours_on_the_clock", "R13", "times in alerts have no afternoon",
         "recovery/alert_texts.py",
         '"%Y-%m-%dT%H:%M:%SZ"',
         '"%Y-%m-%dT%I:%M:%SZ"',
     ),
-    _one(
+    one(
         "quiet_minutes_rounded_up", "R13", "the minutes of silence are rounded up",
         "recovery/telling.py",
         "texts.no_new_logs_text(db.name, whole_minutes(quiet_us))",
         "texts.no_new_logs_text(db.name, whole_minutes(quiet_us) + 1)",
     ),
-    _one(
+    one(
         "file_without_its_path", "R13", "alert (c) names a file without its path",
         "recovery/telling.py",
         "            db.name, _path(db, file), db.minutes(e), _error(file)\n",
         "            db.name, file.name, db.minutes(e), _error(file)\n",
     ),
-    _one(
+    one(
         "last_log_by_our_clock", "R13", "alert (a) says when the last log was restored, not its own time",
         "recovery/telling.py",
         "texts.utc_text(last.started_utc_us)",
         "texts.utc_text(last.utc_us)",
     ),
-    _one(
+    one(
         "no_room_is_told_once", "R12", "that a full has no room is told and tried once",
         "recovery/telling.py",
         "    db.alerts.tell(e, Danger.ROOM, alert, out)\n"
         "    out.append(SetAlarm(db.name, Timer.ROOM, file.retry_at_mono_us))\n",
         "    db.alerts.tell(e, Danger.ROOM, alert, out)\n",
     ),
-    _one(
+    one(
         "pile_up_is_not_told", "R12", "logs that wait behind a slow restore are told to nobody",
         "recovery/progress.py",
         "        db.alerts.tell(\n"
@@ -202,13 +149,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "        )\n",
         "        assert text and minutes >= 0\n",
     ),
-    _one(
+    one(
         "loss_of_the_copy_is_not_told", "R12", "nobody is told that the copy here is lost",
         "recovery/telling.py",
         "    db.alerts.tell(e, Danger.UNPROTECTED, alert, out)\n",
         "    assert alert\n",
     ),
-    _one(
+    one(
         "damage_is_not_told", "R12", "a full that no copy makes whole is told to nobody",
         "recovery/telling.py",
         "    alert = Message(AlertId.DAMAGED, minutes, text, file.name)\n"
@@ -233,7 +180,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
     ),
-    _one(
+    one(
         "copy_keeps_its_old_name", "R5", "the working copy is not renamed at a second attempt",
         "recovery/replay.py",
         "        out.append(RenameWorkingCopy(self.name, name, attempts))\n",
@@ -255,7 +202,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
     ),
-    _one(
+    one(
         "no_second_look", "R6", "nothing is hashed again after its arrival",
         "recovery/keeping.py",
         "        out.append(\n"
@@ -267,7 +214,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "        )\n",
         "        pass\n",
     ),
-    _one(
+    one(
         "second_look_at_logs_that_wait", "R6", "only what waits is hashed again, not the chain of a restore",
         "recovery/keeping.py",
         "    if fulls:\n"
@@ -275,11 +222,11 @@ MUTANTS: tuple[Mutant, ...] = (
         "    if fulls and not headers:\n"
         "        newest_fork",
     ),
-    _one(
+    one(
         "delay_is_ignored", "R7", "the replay delay holds nothing back",
         "recovery/waiting.py", "    if file.due_mono_us > mono_us:\n", "    if file.due_mono_us > mono_us + db.rules.delay_us:\n",
     ),
-    _one(
+    one(
         "refused_for_a_day", "R8", "a log that was refused is tried again a day later",
         "recovery/restoring.py",
         "        file, failure, e.mono_us + db.rules.retry_us, passes or set_up_here\n",
@@ -288,13 +235,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "        e.mono_us + 288 * db.rules.retry_us,\n"
         "        passes or set_up_here,\n",
     ),
-    _one(
+    one(
         "limit_is_never_reached_by_age", "R8", "a log never becomes too old",
         "recovery/watch.py",
         "            e.mono_us, e.utc_us, noticed, since, db.rules.age_us\n",
         "            e.mono_us, e.utc_us, e.mono_us, e.utc_us, 99 * db.rules.age_us\n",
     ),
-    _one(
+    one(
         "cut_off_log_is_never_forgotten", "R10", "a log cut off in its backup is told of though the next restored",
         "recovery/restoring.py",
         "    if db.files.bad:\n"
@@ -302,13 +249,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "",
     ),
     # ---- the primary, and repairs (R9, R11)
-    _one(
+    one(
         "dead_primary_is_asked", "R9", "a primary that is silent is asked for a backup",
         "recovery/repairs.py",
         "    if db.machine_silent:\n        return",
         "    if db.machine_silent:\n        pass",
     ),
-    _one(
+    one(
         "silence_asks_nobody", "R9", "no log within the window, and the primary's jobs are not looked at",
         "recovery/watch.py",
         "        self.ask(AskedAbout.SILENCE, end, out)\n",
@@ -333,7 +280,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
     ),
-    _one(
+    one(
         "repair_never_begins", "R11", "at the limit it is told, and no repair begins",
         "recovery/retries.py",
         "        watch.cannot_be_had(stuck)\n"
@@ -360,13 +307,13 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
     ),
-    _one(
+    one(
         "paused_jobs_count_as_no", "R11", "a refusal that will pass makes the repair take another way",
         "recovery/repair.py",
         "return not refusal.passes and self.policy is not OnHole.RESYNC",
         "return self.policy is not OnHole.RESYNC",
     ),
-    _one(
+    one(
         "any_incremental_bridges", "R11", "an incremental on another full is handed over",
         "recovery/ways.py",
         "            and header.last_lsn >= goal\n"
@@ -375,7 +322,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "            and header.last_lsn >= goal\n"
         "        ]",
     ),
-    _one(
+    one(
         "any_full_replaces", "R11", "an older full takes the place of the copy",
         "recovery/ways.py",
         "            and (\n"
@@ -384,7 +331,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "            )\n",
         "            and (file.name == asked_for or header.fork == fork)\n",
     ),
-    _one(
+    one(
         "repair_goes_on_for_ever", "R11", "a repair does not end when the place is passed",
         "recovery/repair.py",
         "if state.fork != self._fork or state.redo_lsn > self._lsn:\n"
@@ -392,7 +339,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "if state.fork != self._fork or state.redo_lsn < self._lsn:\n"
         "            self.end(out)",
     ),
-    _one(
+    one(
         "repair_is_forgotten_in_a_crash", "R11", "a restart forgets the repair that was on",
         "recovery/repair.py",
         "        if text:\n"
@@ -401,13 +348,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "            read(self._key, text, self._go_on)",
     ),
     # ---- retention (R18)
-    _one(
+    one(
         "incremental_without_its_base", "R18", "an incremental is kept, its full is deleted",
         "backups/retention.py",
         "                kept.update(base.backup_id for base in bases)\n        gone = [",
         "        gone = [",
     ),
-    _one(
+    one(
         "old_is_old", "R18", "old logs go though the kept ones need them",
         "backups/retention.py",
         "        gone = [\n"
@@ -417,25 +364,25 @@ MUTANTS: tuple[Mutant, ...] = (
         "        ]\n",
         "        gone = [file for file in old_logs if file.copied]\n",
     ),
-    _one(
+    one(
         "uncopied_is_deleted", "R18", "a file that has not been copied yet is deleted",
         "backups/retention.py",
         "            file\n"
         "            for file in old_logs\n"
         "            if file.header.last_lsn <= needed_from and file.copied\n", "            file for file in old_logs if file.header.last_lsn <= needed_from\n",
     ),
-    _one(
+    one(
         "no_count_of_fulls", "R18", "the newest fulls are not kept by count",
         "backups/retention.py", "return {full.backup_id for full in fulls[max(len(fulls) - count, 0) :]}", "return set()",
     ),
-    _one(
+    one(
         "nothing_is_pruned", "R18", "files older than the retention stay for ever",
         "recovery/keeping.py",
         "    if db.drain is not None:\n        return",
         "    if db.drain is not None or db.state.exists:\n        return",
     ),
     # ---- failover (R14, R15, R16)
-    _one(
+    one(
         "anyone_may_order", "R14", "an order of somebody who may not is obeyed",
         "recovery/orders.py",
         "    if operator not in f.config.operators:\n"
@@ -443,37 +390,37 @@ MUTANTS: tuple[Mutant, ...] = (
         "    if not operator:\n"
         "        return",
     ),
-    _one(
+    one(
         "one_machine_is_enough", "R14", "one silent machine begins a failover that needs all",
         "recovery/silence.py",
         "needed = self._config.machines_silent or len(self._config.machines)",
         "needed = 1",
     ),
-    _one(
+    one(
         "impatient", "R14", "a failover begins after half the silence",
         "recovery/silence.py",
         "since_us + self._config.silent_for_us",
         "since_us + self._config.silent_for_us // 2",
     ),
-    _one(
+    one(
         "no_means_yes", "R14", "an operator who says no is not heard",
         "recovery/orders.py",
         "    elif e.approve:\n",
         "    elif e.approve or f.config.on_duty:\n",
     ),
-    _one(
+    one(
         "paged_once", "R14", "a page that reached nobody is not sent again",
         "recovery/failover.py",
         '        out.append(SetAlarm("", Timer.PAGE, e.mono_us + self.retry_us))\n',
         "",
     ),
-    _one(
+    one(
         "planned_over_a_hole", "R15", "a planned failover begins though the chain is broken",
         "recovery/orders.py",
         "    if refused is None and e.planned:\n",
         "    if refused is None and e.planned and not e.operator:\n",
     ),
-    _one(
+    one(
         "drained_before_the_fence", "R15", "the pipe is emptied before the old primary is stopped",
         "recovery/failover.py",
         "        self.move(FailoverEvent.BEGUN, out)\n"
@@ -483,13 +430,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "        self.emptying.start(Event(0, 0, 0), planned, out)\n"
         "        out.append(Fence(planned))\n",
     ),
-    _one(
+    one(
         "redirected_too_early", "R15", "users are sent here when the first database is online",
         "recovery/way_over.py",
         "    if f.phase is not FailoverPhase.RECOVERING or f.online.unanswered:\n",
         "    if f.phase is not FailoverPhase.RECOVERING:\n",
     ),
-    _one(
+    one(
         "restored_after_recovery_began", "R15", "logs are handed over while the database is brought online",
         "recovery/replay.py",
         "        if (\n"
@@ -506,13 +453,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "            or self.only_keeps\n"
         "        ):\n",
     ),
-    _one(
+    one(
         "left_behind_in_silence", "R15", "nobody is told what a failover leaves behind",
         "recovery/way_over.py",
         "        emptying.tell_left(e, out)\n",
         "",
     ),
-    _one(
+    one(
         "called_off_after_the_fence", "R15", "a failover is called off though the old primary is stopped",
         "recovery/stopping.py",
         "        if fencing.confirmed:\n"
@@ -520,7 +467,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "        elif fencing.open:\n",
         "        if fencing.confirmed or fencing.open:\n",
     ),
-    _one(
+    one(
         "drain_gives_up_early", "R15", "the drain waits for a tenth of its limit",
         "recovery/emptying.py",
         "            0, self._limit_us - elapsed_us(e.mono_us, e.utc_us, *self.since)\n",
@@ -528,7 +475,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "            self._limit_us // 10\n"
         "            - elapsed_us(e.mono_us, e.utc_us, *self.since),\n",
     ),
-    _one(
+    one(
         "tail_only_if_planned", "R15", "the tail is taken in planned failovers alone",
         "recovery/emptying.py",
         "            if db.config.log_interval_us or db.rules.keeps:\n"
@@ -536,7 +483,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "            if planned:\n"
         "                self._tails.add(name)\n",
     ),
-    _one(
+    one(
         "fence_is_saved_too_late", "R15", "that a fence may have been obeyed is saved after it was asked for",
         "recovery/failover.py",
         "        self.fencing.ask()\n"
@@ -547,31 +494,31 @@ MUTANTS: tuple[Mutant, ...] = (
         "        self.fencing.ask()\n"
         "        self.save(out)\n",
     ),
-    _one(
+    one(
         "fenced_once", "R16", "a fence that failed is not asked for again",
         "recovery/fencing.py",
         '        out.append(SetAlarm("", Timer.FENCE, mono_us))\n',
         "        assert mono_us >= 0\n",
     ),
-    _one(
+    one(
         "two_primaries_in_silence", "R16", "nobody is told that the old primary is heard again",
         "recovery/stopping.py",
         "        fencing.tell_two_primaries(e, f.minutes(e), out)\n",
         "",
     ),
-    _one(
+    one(
         "users_before_their_accounts", "R15", "users are sent here before the directory is complete",
         "recovery/way_over.py",
         "    if f.config.directory:\n",
         "    if f.config.directory and not f.databases:\n",
     ),
-    _one(
+    one(
         "recovering_is_not_gone_on_with", "R15", "a restart while databases are brought online orders none",
         "recovery/failover.py",
         "        elif phase in (FailoverPhase.RECOVERING, FailoverPhase.SERVING):\n",
         "        elif phase is FailoverPhase.SERVING:\n",
     ),
-    _one(
+    one(
         "drain_waits_for_the_damaged", "R15", "a failover waits for a damaged log that nobody sends",
         "recovery/drain.py",
         "        return (\n"
@@ -580,25 +527,25 @@ MUTANTS: tuple[Mutant, ...] = (
         "        return Remedy.GIVE_UP if cut_off else Remedy.NONE\n",
     ),
     # ---- a restart
-    _one(
+    one(
         "last_restore_is_not_saved", "R12", "after a restart nobody knows when the last restore was",
         "recovery/restoring.py",
         "    out.append(Save(db.clock_key, clock))\n",
         "    assert clock\n",
     ),
-    _one(
+    one(
         "late_answers_are_obeyed", "S1", "an answer to an earlier incarnation causes commands",
         "recovery/manager.py",
         "        if incarnation and incarnation != self.incarnation:\n            return []\n", "        assert incarnation >= 0\n",
     ),
     # ---- the cloud manager (C1 to C5)
-    _one(
+    one(
         "same_id_other_request", "C1", "a request under an id that was used for another one is taken for that one",
         "cloud/api.py",
         "            same = print_of == fingerprint(e)\n",
         "            same = bool(print_of)\n",
     ),
-    _one(
+    one(
         "request_is_not_kept", "C1", "a request that comes twice makes two jobs",
         "cloud/api.py",
         "        told = self._new(e, f\"{e.caller}/{e.request}\", active)\n"
@@ -606,32 +553,32 @@ MUTANTS: tuple[Mutant, ...] = (
         "            out.saves[key] = f'[\"{fingerprint(e)}\", {quoted(told.job)}]'\n",
         "        told = self._new(e, f\"{e.caller}/{e.request}/{self._calls}\", active)\n",
     ),
-    _one(
+    one(
         "anybody_may_change_anything", "R17", "a caller changes a network that is not his",
         "cloud/api.py",
         "        if e.network not in self._callers.get(e.caller, frozenset()):\n",
         "        if e.caller not in self._callers:\n",
     ),
-    _one(
+    one(
         "calls_are_not_logged", "C1", "an accepted call leaves no line in the log",
         "cloud/api.py",
         "        out.saves[f\"{LOG}{self._incarnation}.{self._calls}\"] = line\n"
         "        if told.new is not None:\n",
         "        if told.new is not None:\n",
     ),
-    _one(
+    one(
         "started_before_it_is_saved", "C2", "commands go out before what they rest on is durable",
         "cloud/out.py",
         "        return [SaveAll(tuple(entries)), *self.commands]",
         "        return [*self.commands, SaveAll(tuple(entries))]",
     ),
-    _one(
+    one(
         "one_script_too_many", "C3", "one script more than allowed runs at one side",
         "cloud/jobs.py",
         "self._busy[agent] < self._config.at_once",
         "self._busy[agent] <= self._config.at_once",
     ),
-    _one(
+    one(
         "limit_begins_another_attempt", "C3", "a job past its limit is begun again while its script still runs",
         "cloud/jobs.py",
         "            if state is JobState.RUNNING:\n"
@@ -641,7 +588,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "                return\n"
         "                self._move(job, JobMove.LIMIT)\n",
     ),
-    _one(
+    one(
         "clean_up_beside_the_script", "C3", "a job is cleaned up before its processes are ended",
         "cloud/jobs.py",
         "        elif job.state is JobState.OVERDUE:\n"
@@ -651,43 +598,43 @@ MUTANTS: tuple[Mutant, ...] = (
         "            return\n"
         "            self._move(job, JobMove.KILL)\n",
     ),
-    _one(
+    one(
         "how_a_job_ended_is_forgotten", "C1", "after a job has ended nobody can learn how",
         "cloud/jobs.py",
         "        out.saves[ENDED + job.id] = job.state._value_\n",
         "",
     ),
-    _one(
+    one(
         "all_jobs_at_once", "C5", "two changes of one thing are made at the same time",
         "cloud/job.py",
         "        self.lane = (self.network, self.site, self.entity)\n",
         "        self.lane = (self.network, self.site, self.id)\n",
     ),
-    _one(
+    one(
         "asked_for_at_the_second_side", "C5", "a change that is asked for is made at the secondary",
         "cloud/api.py",
         "            told = self._asked(e, active, out)\n",
         "            told = self._asked(e, \"B\", out)\n",
     ),
-    _one(
+    one(
         "nobody_is_told_of_drift", "C5", "the two sides differ beyond the limit, and nobody is told",
         "cloud/drift.py",
         "        if since and out.utc_us - since >= self._limit_us:\n",
         "        if since and out.utc_us - since >= 1000 * self._limit_us:\n",
     ),
-    _one(
+    one(
         "unknown_attempts_are_done", "C2", "an attempt that no agent knows counts as done",
         "cloud/jobs.py",
         "        elif e.word is _DONE or e.word is _DONE_BEFORE:\n",
         "        elif e.word in (_DONE, Word.DONE_BEFORE, Word.UNKNOWN):\n",
     ),
-    _one(
+    one(
         "failed_counts_as_done", "C3", "a script that failed counts as done",
         "cloud/jobs.py",
         "        elif e.word is _DONE or e.word is _DONE_BEFORE:\n",
         "        elif e.word in (_DONE, Word.DONE_BEFORE, Word.FAILED):\n",
     ),
-    _one(
+    one(
         "given_up_without_a_word", "C3", "nobody is told of a job that is given up",
         "cloud/jobs.py",
         "        out.commands.append(\n"
@@ -723,3 +670,5 @@ MUTANTS: tuple[Mutant, ...] = (
         "        if not all_of_them:\n            for vm in due:\n",
     ),
 )  # fmt: skip
+
+MUTANTS = (*EARLIER, *BLIND)

@@ -6,7 +6,8 @@ import ast
 
 import pytest
 
-from tests.mutants.table import MUTANTS, Edit, Mutant, StaleMutantError, edited
+from tests.mutants.planting import Edit, Mutant, StaleMutantError, edited
+from tests.mutants.table import MUTANTS
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
