@@ -57,7 +57,7 @@ def service(r: random.Random) -> Tree:
     tree: Tree = {
         "name": "explored",
         "seed": str(r.randrange(1, 10**6)),
-        "run_for": r.choice(["8 h", "14 h", "30 h", "50 h"]),
+        "run_for": r.choices(*_LENGTHS)[0],
         "machines": ["sql1", "sql2"],
         "databases": databases,
         "link": {
@@ -78,9 +78,9 @@ def service(r: random.Random) -> Tree:
         },
         "replay": {
             "on_hole": r.choice(["bridge", "skip_ahead", "resync"]),
-            "otherwise": "resync",
+            "otherwise": r.choice(["resync", "bridge", "skip_ahead"]),
             "workers": r.choice("14"),
-            "reverify": r.choice(["0 s", "1 h"]),
+            "reverify": r.choice(["0 s", "3 h"]),
             "delay": r.choice(["0 s", "0 s", "7 min"]),
             "every": r.choice(["0 s", "0 s", "15 min"]),
             "validate": r.choice(["[hash]", "[hash, properties]"])
@@ -88,6 +88,7 @@ def service(r: random.Random) -> Tree:
             .split(", "),
             "attempts": r.choice("23"),
             "age": r.choice(["10 min", "15 min"]),
+            "retry": r.choice(["2 min", "5 min"]),
         },
         "heartbeat": {"path": r.choice(["own", "data link"])},
         "failover": {
@@ -95,6 +96,8 @@ def service(r: random.Random) -> Tree:
             "silent_for": r.choice(["30 s", "90 s"]),
             "machines_silent": r.choice(["1", "all"]),
             "operator": {"approves": r.choice(["true", "true", "false"])},
+            "drain_limit": r.choice(["3 min", "10 min"]),
+            "restore_limit": r.choice(["30 min", "4 h"]),
         },
     }
     if r.random() < 0.3:
@@ -172,7 +175,26 @@ def _a_cloud_manager(r: random.Random, tree: Tree) -> None:
 _MB = {"200 MB": 200, "1 GB": 1000, "5 GB": 5000}
 
 
+_LENGTHS = (("8 h", "14 h", "30 h", "50 h"), (5, 2, 1, 1))
+"""How long runs are, and how often: a long one costs as much as six short ones, and only retention
+and the second day need it.
+"""
+
+
 def _database(r: random.Random) -> Tree:
+    """Draw a database; one of ten has no logs, and so restores fulls and incrementals alone."""
+    drawn = _with_logs(r)
+    if r.random() < 0.1:
+        often = {
+            "full": r.choice(["every 2 h", "every 6 h"]),
+            "incremental": r.choice(["every 30 min", "none"]),
+            "log": "none",
+        }
+        drawn.update(often)
+    return drawn
+
+
+def _with_logs(r: random.Random) -> Tree:
     return {
         "size": r.choice(list(_MB)),
         "log_volume": r.choice(["20 MB per 5 min", "1 MB per 5 min"]),

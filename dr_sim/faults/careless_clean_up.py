@@ -74,4 +74,5 @@ KIND = EventKind(
         "older_than": r.choice(["0 s", "3 min", "2 h"]),
     },
     affects=lambda params: _BEFALLS[params.where],
+    heals=False,
 )

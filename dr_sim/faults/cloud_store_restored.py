@@ -49,4 +49,5 @@ KIND = EventKind(
     needs_cloud=True,
     last=lambda params: params.after,
     draws=lambda r, db: {"after": r.choice(["1 s", "10 min", "1 h"])},
+    heals=False,
 )

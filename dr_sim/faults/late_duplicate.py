@@ -32,4 +32,5 @@ KIND = EventKind(
     draws=lambda r, db: (
         draw_share(r, db) | {"later": r.choice(["2 min", "20 min"])}
     ),
+    heals=False,
 )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from random import Random
 from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
@@ -216,6 +217,21 @@ def check(params: Mistake, around: RestOfScenario) -> list[str]:
     return found
 
 
+def _drawn(r: Random, db: str) -> dict[str, Any]:
+    """Draw a mistake that is noticed soon or late, and one or two ways back."""
+    first, second = r.sample(list(MistakeWay), 2)
+    drawn: dict[str, Any] = {
+        "database": db,
+        "noticed": r.choice(["1 min", "20 min", "3 h"]),
+        "then": r.choice([[first], [first, second]]),
+        "lost": "200 MB",
+    }
+    if drawn["then"] == [MistakeWay.RESTORE_BESIDE] and r.random() < 0.3:
+        drawn["misjudged"] = "5 min"
+    drawn["then"] = [str(way) for way in drawn["then"]]
+    return drawn
+
+
 KIND = EventKind(
     "mistake",
     Mistake,
@@ -228,6 +244,8 @@ KIND = EventKind(
     happen,
     needs_primary=True,
     check=check,
+    draws=_drawn,
+    leads_over=True,
     affects=lambda params: PRIMARY,
     goes_back=lambda params: bool(params.then),
 )

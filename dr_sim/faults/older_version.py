@@ -88,4 +88,5 @@ KIND = EventKind(
         "files": r.choice(["1", "3"]),
     },
     affects=lambda params: COPY,
+    heals=False,
 )

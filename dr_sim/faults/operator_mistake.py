@@ -71,4 +71,5 @@ KIND = EventKind(
     affects=lambda params: (
         PRIMARY if params.what == "wipes the primary" else COPY
     ),
+    heals=False,
 )

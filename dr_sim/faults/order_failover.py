@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Annotated, Any
 
 from pydantic import (
@@ -124,6 +125,18 @@ def check(params: OrderFailover, around: RestOfScenario) -> list[str]:
     return found
 
 
+def _drawn(r: Random, db: str) -> dict[str, Any]:
+    """Draw an order, now and then to stop replay before an instant."""
+    drawn = {
+        "by": r.choice(["dba", "dba", "mallory"]),
+        "planned": r.choice(["true", "false"]),
+    }
+    if r.random() < 0.2:
+        point = r.choice(["40 min", "2 h", "4 h"])
+        drawn.update(planned="false", stop_before=point)
+    return drawn
+
+
 KIND = EventKind(
     "order_failover",
     OrderFailover,
@@ -136,10 +149,7 @@ KIND = EventKind(
     happen,
     explains=(Explains.ORDER,),
     check=check,
-    draws=lambda r, db: {
-        "by": r.choice(["dba", "dba", "mallory"]),
-        "planned": r.choice(["true", "false"]),
-    },
+    draws=_drawn,
     leads_over=True,
     affects=lambda params: COPY,
     goes_back=lambda params: params.stop_before is not None,

@@ -62,4 +62,5 @@ KIND = EventKind(
     leads_over=True,
     affects=lambda params: COPY,
     at_stores=lambda params: True,
+    heals=False,
 )

@@ -32,4 +32,5 @@ KIND = EventKind(
     happen,
     needs_cloud=True,
     draws=lambda r, db: {},
+    heals=False,
 )

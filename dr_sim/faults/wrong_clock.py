@@ -81,4 +81,5 @@ KIND = EventKind(
         **r.choice([{"ahead": "7 min"}, {"behind": "1 h"}]),
         "duration": r.choice(["30 min", "150 min"]),
     },
+    heals=False,
 )

@@ -214,7 +214,7 @@ def left_behind_text(database: str, on_their_way: int, here: int) -> str:
 def waits_text(database: str, names: int) -> str:
     return (
         f"For database [{database}] the planned failover waits for [{names}] files that are "
-        "still to come."
+        "still to come or to be restored."
     )
 
 

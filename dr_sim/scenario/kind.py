@@ -101,7 +101,8 @@ class EventKind:
     it is refused there. at_stores: it may affect a store, as it is about the way there, its files
     or a restore, not about replay. last: how long after its instant that happens for which it is
     there (a law of scenario/model.py); None: at its instant. goes_back: somebody may order by it to
-    restore a database as of an earlier instant.
+    restore a database as of an earlier instant. heals: False: the design cannot get past it by
+    itself, so nothing is promised after it but that nothing wrong is done.
     """
 
     name: str
@@ -128,6 +129,7 @@ class EventKind:
     at_stores: Callable[[Any], bool] = lambda params: False
     last: Callable[[Any], Any] = lambda params: None
     goes_back: Callable[[Any], bool] = lambda params: False
+    heals: bool = True
 
     def __repr__(self) -> str:
         return self.name

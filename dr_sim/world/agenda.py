@@ -37,6 +37,18 @@ ENTITY_BITS = 20
 _CLASS = tuple(int(c) << ENTITY_BITS for c in Class)
 NEVER_US = 1 << 62
 _ROUND = 1 << (ENTITY_BITS + 8)
+MOST_ROUNDS = 10_000
+"""Rounds at one instant, beyond which a run is taken for endless: a busy instant has some tens."""
+
+
+class EndlessRunError(Exception):
+    """What is done at an instant causes more at the same instant, without end."""
+
+    def __init__(self, at_us: int) -> None:
+        super().__init__(
+            f"the run does not end: at {at_us / 1_000_000:.6f} s each thing that is done causes "
+            "the next one at the same instant, as an alarm that is set again for now"
+        )
 
 
 class Entry(list[Any]):
@@ -180,6 +192,8 @@ class Agenda(simpy.Environment):
                 do, args = entry
                 if do is not None:
                     self.round = priority // _ROUND
+                    if self.round > MOST_ROUNDS:
+                        raise EndlessRunError(at_us)
                     do(*args)
             else:
                 self.round = 0

@@ -113,6 +113,8 @@ def test_a_planned_failover_ends_no_restore() -> None:
     order(world, "anna", planned=True)
     world.wait(12 * HOUR)
     assert phases(world)[-1] == "draining" and not ended(world)
+    told = [at for at, alert in world.alerts if alert.event_id == AlertId.WAITS]
+    assert len(told) > 60, "at the drain's limit of ten minutes, and again after each"
     order(world, "anna")
     world.wait(11 * MINUTE)
     world.land_all()

@@ -20,6 +20,7 @@ from dr_sim.oracle.monitors import (
     failover_emptied,
     failover_order,
     keeping,
+    liveness,
     primary,
     reads,
     restarts,
@@ -75,6 +76,7 @@ MONITORS: tuple[Monitor, ...] = (
     failover_order.a_failover_ends_or_says_why,
     failover_order.planned_loses_nothing,
     restarts.late_answers_cause_nothing,
+    liveness.restored_after_the_storm,
 )
 """Every monitor there is."""
 

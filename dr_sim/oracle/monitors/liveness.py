@@ -1,0 +1,119 @@
+"""A monitor of what must happen in the end: after a storm that the design can get past comes calm,
+and then everything is restored again (R7, R11).
+
+Theory of operation. The calm begins when the last event is over, nothing befalls the copy or the
+manager any more, and the primary lives. A full may have to come then: one that is asked for, or
+(where the policy waits for what comes by itself) the next that is due. When there was time for all
+of that three times over, a database of which logs land whole, and into which nothing has been
+restored in all that time, is stuck for good. Events that the design cannot get past by itself
+(`EventKind.heals`) excuse it, and so does a disk that has no room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dr_sim.oracle.monitors.story import (
+    LOG,
+    MINUTE_US,
+    SECOND_US,
+    Breach,
+    Story,
+)
+from dr_sim.scenario.schedule import longest_gap_us
+
+_SPARE_US = 60 * MINUTE_US
+_TIMES = 3
+"""How many times over there must have been time."""
+
+
+def restored_after_the_storm(story: Story) -> Iterator[Breach]:
+    """Nothing happens any more, logs land whole, and the database is not restored any further."""
+    if story.scenario.store is not None or not _heals(story):
+        return
+    since_us = _calm_since_us(story)
+    if since_us is None:
+        return
+    for database in story.databases:
+        if not story.log_interval_us(database):
+            continue
+        due_us = since_us + _needed_us(story, database)
+        if due_us >= story.end_us or not story.quiet_between(
+            since_us, due_us
+        ):
+            continue
+        came = _landed_whole(story, database, since_us, due_us)
+        if came is None or _moved(story, database, since_us, due_us):
+            continue
+        yield Breach(
+            "R7", came, due_us, database,
+            "everything is well again for hours, logs land whole, and nothing is restored",
+        )  # fmt: skip
+
+
+def _heals(story: Story) -> bool:
+    """Return whether the design can get past all that the scenario brings."""
+    lines = (*story.scenario.events, *story.scenario.faults)
+    return all(line.kind.heals for line in lines)
+
+
+def _calm_since_us(story: Story) -> int | None:
+    """Return when the last event was over; None: one lasts, or the primary is lost."""
+    if story.count("truth.failed"):
+        return None
+    last_us = story.lives[-1][0]
+    going: dict[tuple[int, str], int] = {}
+    for row in story.rows("truth.event"):
+        key = row.values["number"], row.values["what"]
+        step = 1 if row.values["begins"] else -1
+        going[key] = going.get(key, 0) + step
+        last_us = max(last_us, row.time_us)
+    if any(open_ones > 0 for open_ones in going.values()):
+        return None
+    for kind in ("truth.copy_gone", "truth.promoted", "truth.link"):
+        times = story[kind]["time_us"]
+        last_us = max([last_us, *times[-1:].tolist()])
+    return last_us
+
+
+def _needed_us(story: Story, database: int) -> int:
+    """Return what may pass until the database is restored again: a full is made, sent, hashed and
+    restored, with all others on the link.
+    """
+    scenario = story.scenario
+    size = sum(each.size_bytes for each in scenario.databases)
+    sent_us = size * 8 * SECOND_US // scenario.link.bandwidth_bit_s
+    replay = scenario.replay
+    needed_us = _SPARE_US + sent_us + replay.age_us + story.patience_us
+    if "skip_ahead" in (replay.on_hole, replay.otherwise):
+        needed_us += longest_gap_us(scenario.databases[database].full)
+    return _TIMES * needed_us
+
+
+def _landed_whole(
+    story: Story, database: int, from_us: int, until_us: int
+) -> int | None:
+    """Return the row of a log that landed whole early in that time; None: none did."""
+    rows = story.of("truth.landed", database)
+    found = story.within("truth.landed", database, from_us, until_us)
+    whole = (rows["kind"][found] == LOG) & (rows["intact"][found] == 1)
+    whole &= rows["last_lsn"][found] > _stands_at(story, database, from_us)
+    early = rows["time_us"][found] < (from_us + until_us) // 2
+    seqs = rows["seq"][found][whole & early]
+    return int(seqs[0]) if len(seqs) else None
+
+
+def _stands_at(story: Story, database: int, at_us: int) -> int:
+    rows = story.of("seen.Restored", database)
+    place = int(np.searchsorted(rows["time_us"], at_us)) - 1
+    return int(rows["redo_lsn"][place]) if place >= 0 else -1
+
+
+def _moved(
+    story: Story, database: int, from_us: int, until_us: int
+) -> bool:
+    """Return whether anything is restored, or has no room."""
+    kinds = ("seen.Restored", "seen.NoRoom", "truth.promoted")
+    return story.any_within(kinds, database, from_us, until_us)
