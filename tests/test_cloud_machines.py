@@ -28,6 +28,7 @@ from dr_sim.world.world import World
 
 MS, S = 1_000, 1_000_000
 MINUTE = 60 * S
+HOUR_US = 60 * MINUTE
 DEPLOY = 682 * S
 COPY = 1_600 * S  # 40 GB at 200 Mbit/s, alone
 BASE = """\

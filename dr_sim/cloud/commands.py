@@ -153,6 +153,16 @@ class ReadMachines(Command):
     number: int
 
 
+@dataclass(slots=True)
+class ReportUpgrade(Command):
+    """Say how far the upgrade of a farm to an image is."""
+
+    network: str
+    farm: str
+    image: str
+    phase: str
+
+
 COMMANDS: tuple[type[Command], ...] = (
     Save,
     SaveAll,
@@ -172,4 +182,5 @@ COMMANDS: tuple[type[Command], ...] = (
     SiteProvisioned,
     CopyImage,
     ReadMachines,
+    ReportUpgrade,
 )

@@ -196,6 +196,18 @@ class ImageSaid(Event):
     word: ImageWord
 
 
+@dataclass(slots=True)
+class UpgradeAsked(Event):
+    """A person asks for an upgrade of a farm to another image. at_once: the number of tenants whose
+    databases are moved at one time.
+    """
+
+    network: str
+    farm: str
+    image: str
+    at_once: int
+
+
 EVENTS: tuple[type[Event], ...] = (
     Alarm,
     Called,
@@ -212,4 +224,5 @@ EVENTS: tuple[type[Event], ...] = (
     MachinesSilent,
     MachinesBack,
     ImageSaid,
+    UpgradeAsked,
 )

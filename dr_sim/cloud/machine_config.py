@@ -34,14 +34,14 @@ class PhysicalConfig:
 @dataclass(frozen=True, slots=True)
 class FarmConfig:
     """A farm: its network, the image of its machines, how many of each role it is to have, and the
-    databases that it serves.
+    databases that it serves. units: those databases, in groups that are moved together.
     """
 
     name: str
     network: str
     image: str
     goals: tuple[tuple[str, int], ...]
-    databases: tuple[str, ...] = ()
+    units: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

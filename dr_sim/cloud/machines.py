@@ -22,6 +22,7 @@ is decided about it.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -33,12 +34,19 @@ from dr_sim.cloud.events import (
     MachinesBack,
     MachinesRead,
     MachinesSilent,
+    UpgradeAsked,
 )
 from dr_sim.cloud.job import CloudJob
 from dr_sim.cloud.jobs import JobBook
 from dr_sim.cloud.machine_config import FarmConfig, ImageConfig
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.placing import Used, WantedPlace, place
+from dr_sim.cloud.upgrades import (
+    AddMove,
+    FarmUpgrade,
+    UpgradePhase,
+    Upgrades,
+)
 from dr_sim.cloud.vm import COUNTS, TAKES_ROOM, VMS, Vm, VmMove, VmState
 from dr_sim.cloud.words import (
     DEPLOY_MACHINE,
@@ -83,6 +91,7 @@ class MachineManager:
         stored: dict[str, str],
         book: JobBook,
         sides: Callable[[str], tuple[str, ...]],
+        add_move: AddMove,
     ) -> None:
         assert config.machines is not None
         self.config = config.machines
@@ -92,6 +101,7 @@ class MachineManager:
             image.name: image for image in self.config.images
         }
         self.vms: dict[tuple[str, str], Vm] = {}
+        self.upgrades = Upgrades(self.config, stored, add_move)
         self._is_first = NEXT not in stored
         self._next = int(stored.get(NEXT, "1"))
         self._there = _images_there(self.config.images, stored)
@@ -235,22 +245,95 @@ class MachineManager:
         self._save(vm, out)
 
     # ---- goals
-    def goals(self, network: str) -> Iterator[Goal]:
+    def _goals(self, side: Side) -> Iterator[Goal]:
         for farm in self.config.farms:
-            if farm.network == network:
-                yield from self._goals_of(farm)
+            if farm.network == side[0]:
+                yield from self._goals_of(farm, side)
 
-    def _goals_of(self, farm: FarmConfig) -> Iterator[Goal]:
+    def _goals_of(self, farm: FarmConfig, side: Side) -> Iterator[Goal]:
+        upgrade = self.upgrades.on.get(farm.name)
         for role, count in farm.goals:
-            yield Goal(farm.name, role, farm.image, count)
+            name = farm.name
+            if upgrade is None:
+                yield Goal(name, role, self.upgrades.image(name), count)
+                continue
+            new = Goal(name, role, upgrade.to, count)
+            yield new
+            before = count
+            if upgrade.phase is UpgradePhase.RETIRING:
+                before = self._old_ones(new, side)
+            yield Goal(name, role, upgrade.before, before)
+
+    def _old_ones(self, new: Goal, side: Side) -> int:
+        """Return how many machines of the old image are kept until enough new ones run."""
+        mine = [
+            vm
+            for vm in self._at(side)
+            if (vm.farm, vm.role, vm.image)
+            == (new.farm, new.role, new.image)
+        ]
+        before = self.upgrades.image(new.farm)
+        there_are = sum(
+            (vm.farm, vm.role, vm.image) == (new.farm, new.role, before)
+            and vm.state in COUNTS
+            for vm in self._at(side)
+        )
+        run = sum(vm.state is VmState.RUNNING for vm in mine)
+        waits = any(vm.state is VmState.WAITING for vm in mine)
+        there = (side[1], new.image) in self._there
+        needed = max(0, new.count - run - (waits and there))
+        return min(there_are, needed)
+
+    def _upgrade(self, network: str, out: Out) -> None:
+        """Take upgrades further, where machines have come to where they should be."""
+        sides = [(network, site) for site in self._sides(network)]
+        for upgrade in self.upgrades.of_network(network):
+            if upgrade.phase is UpgradePhase.DEPLOYING:
+                if self._is_at_goal(upgrade, sides[0]):
+                    self.upgrades.at_goal(upgrade, out)
+            elif upgrade.phase is UpgradePhase.RETIRING:
+                left = any(
+                    vm.farm == upgrade.farm and vm.image == upgrade.before
+                    for side in sides
+                    for vm in self._at(side)
+                )
+                if not left:
+                    self.upgrades.retired(upgrade, out)
+
+    def _is_at_goal(self, upgrade: FarmUpgrade, side: Side) -> bool:
+        farm = next(f for f in self.config.farms if f.name == upgrade.farm)
+        runs = Counter(
+            vm.role
+            for vm in self._at(side)
+            if (vm.farm, vm.image) == (upgrade.farm, upgrade.to)
+            and vm.state is VmState.RUNNING
+        )
+        return all(runs[role] >= count for role, count in farm.goals)
+
+    def asked(self, e: UpgradeAsked, out: Out) -> None:
+        """Somebody asks for an upgrade."""
+        if self.upgrades.asked(e, out):
+            self._plan_all(e.network, out)
+
+    def move_ended(self, job: CloudJob, out: Out) -> None:
+        """A job that moves a database has ended."""
+        self.upgrades.move_ended(job, out)
+        self._plan_all(job.network, out)
+
+    def _plan_all(self, network: str, out: Out) -> None:
+        for side in sorted(self._known):
+            if side[0] == network:
+                self._plan(side, out)
+        self._set_alarm(out)
 
     def _plan(self, side: Side, out: Out) -> None:
         """Make records of machines that are missing, and retire those that are too many."""
         if side not in self._known:
             return
+        self._upgrade(side[0], out)
         wanted = {
             (goal.farm, goal.role, goal.image): goal.count
-            for goal in self.goals(side[0])
+            for goal in self._goals(side)
         }
         have: dict[tuple[str, str, str], list[Vm]] = {
             of: [] for of in wanted

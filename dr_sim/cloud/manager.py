@@ -26,14 +26,16 @@ from dr_sim.cloud.events import (
     ProvisionAsked,
     SideRead,
     SiteStands,
+    UpgradeAsked,
 )
 from dr_sim.cloud.job import ENDED, CloudJob, moved_to
 from dr_sim.cloud.jobs import LOOK, JobBook
 from dr_sim.cloud.machines import LOOK_AT_MACHINES, MachineManager
-from dr_sim.cloud.mapping import Mapping
+from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.mirror import AUDIT, MAPPED, MIRROR_DUE, SITE, Mirror
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.sending import Means
+from dr_sim.cloud.upgrades import MOVE, DatabaseMove
 from dr_sim.cloud.words import MACHINE_SCRIPTS, OF_MACHINES, JobKind
 from dr_sim.machines import Alarm, Command, Event, TakeInventory
 
@@ -51,7 +53,7 @@ class CloudManager:
     ) -> None:
         self._incarnation = incarnation
         self._kept = stored
-        mappings = {
+        self._mappings = mappings = {
             network.name: Mapping(
                 network,
                 _mapped(network.name, stored),
@@ -81,7 +83,7 @@ class CloudManager:
         self._machines: MachineManager | None = None
         if config.machines is not None:
             self._machines = MachineManager(
-                config, stored, self._book, self._sides
+                config, stored, self._book, self._sides, self._add_move
             )
             self._alarms["", LOOK_AT_MACHINES] = self._machines.look
         waiting = stored.get(PROVISION)
@@ -108,6 +110,7 @@ class CloudManager:
             self._handlers[MachinesSilent] = self._machines.silent
             self._handlers[MachinesBack] = self._machines.back
             self._handlers[ImageSaid] = self._machines.image_said
+            self._handlers[UpgradeAsked] = self._machines.asked
 
     def resume(self) -> list[Command]:
         return [TakeInventory()]
@@ -145,6 +148,38 @@ class CloudManager:
             self._machines.ended(job, out)
         else:
             self._mirrors[job.network].ended(job, out)
+            moves = job.kind is JobKind.CHANGE and job.change.startswith(
+                MOVE
+            )
+            if self._machines is not None and moves:
+                self._machines.move_ended(job, out)
+
+    def _add_move(self, move: DatabaseMove, out: Out) -> bool:
+        """Add the job of a move at the active side; False if the mapping table knows no identifier
+        of the database there.
+        """
+        active = self._sides(move.network)[0]
+        mapping = self._mappings[move.network]
+        try:
+            identifier = mapping.identifier(move.database, active)
+        except UntranslatableError:
+            return False
+        params = {"id": identifier, "farm": move.farm, "image": move.to}
+        self._book.add(
+            CloudJob(
+                id=move.name,
+                order=0,
+                kind=JobKind.CHANGE,
+                network=move.network,
+                site=active,
+                entity=move.database,
+                script="move_database",
+                params=json.dumps(params),
+                change=move.name,
+            ),
+            out,
+        )
+        return True
 
     def _sides(self, network: str) -> tuple[str, ...]:
         """Return the sites of a network that are in use, the active one first."""

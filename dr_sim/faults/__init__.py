@@ -66,6 +66,7 @@ from dr_sim.faults import (
     throttle,
     torn_copy,
     two_managers,
+    upgrade,
     wrong_clock,
     wrong_mapping,
     wrong_tenant_call,
@@ -137,6 +138,7 @@ KINDS: tuple[EventKind, ...] = (
     cloud_store_restored.KIND,
     agent_silent.KIND,
     admin_change.KIND,
+    upgrade.KIND,
 )
 
 BY_NAME = {kind.name: kind for kind in KINDS}

@@ -22,6 +22,7 @@ from dr_sim.scenario.model import Scenario
 ALL_PPM = 1_000_000
 _ROWS = (
     "truth.cloud_machine",
+    "truth.cloud_farm_upgrade",
     "truth.cloud_provision",
     "truth.cloud_stands",
     "truth.cloud_site_lost",
@@ -75,6 +76,15 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Upgraded:
+    """An upgrade of a farm: when each of its phases began, by name."""
+
+    farm: str
+    image: str
+    phases: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MachineLevel:
     """From an instant on: part of the goal that runs at the active side and at the second one;
     None: there is no such side, or it is lost.
@@ -97,6 +107,7 @@ class FoundMachines:
     second_short: tuple[Short, ...]
     to_goal: tuple[ToGoal, ...]
     images: tuple[ImageMoved, ...]
+    upgrades: tuple[Upgraded, ...]
     counts: Counter[str]  # machines, by what became of them
 
 
@@ -105,10 +116,11 @@ class _Sides:
 
     def __init__(self, machines: Machines) -> None:
         self._farms = machines.farms
+        self._image = {farm.name: farm.image for farm in machines.farms}
         self.active, self.second = FIRST, SECOND
         self._lost: set[str] = set()
-        self._running: dict[tuple[str, str], tuple[str, str, str]] = {}
-        self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._running: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._counts: Counter[tuple[str, ...]] = Counter()
 
     def read(self, row: Row) -> None:
         v = row.values
@@ -118,6 +130,8 @@ class _Sides:
             self.active, self.second = v["site"], ""
         elif row.kind == "truth.cloud_stands":
             self.second = v["site"]
+        elif row.kind == "truth.cloud_farm_upgrade":
+            self._image[v["farm"]] = v["image"]
         elif row.kind == "truth.cloud_site_lost":
             self._lost.add(v["site"])
         elif row.kind == "truth.cloud_site_back":
@@ -128,7 +142,7 @@ class _Sides:
         if before is not None:
             self._counts[before] -= 1
         if v["what"] == "running":
-            of = (site, v["farm"], v["role"])
+            of = (site, v["farm"], v["role"], v["image"])
             self._running[site, name] = of
             self._counts[of] += 1
 
@@ -154,8 +168,10 @@ class _Sides:
         )
 
     def _lacks(self, farm: Farm, site: str) -> bool:
+        """Tell whether a farm lacks machines of the image that it is to have."""
+        image = self._image[farm.name]
         return any(
-            self._counts[site, farm.name, role] < count
+            self._counts[site, farm.name, role, image] < count
             for role, count in farm.goals
         )
 
@@ -166,7 +182,12 @@ class _Sides:
             return None
         runs = 0
         for farm in self._farms:
-            there = self._counts[site, farm.name, FRONT_END]
+            front_ends = (site, farm.name, FRONT_END)
+            there = sum(
+                count
+                for of, count in self._counts.items()
+                if of[:3] == front_ends
+            )
             runs += min(there, farm.goal(FRONT_END))
         return runs * ALL_PPM // goal
 
@@ -187,6 +208,7 @@ def machines_found(t: Tables, scenario: Scenario) -> FoundMachines | None:
         second_short=tuple(_short(levels, end_us, at_second=True)),
         to_goal=tuple(_to_goal(levels)),
         images=tuple(_images(t)),
+        upgrades=tuple(_upgrades(t)),
         counts=what,
     )
 
@@ -281,10 +303,21 @@ def _images(t: Tables) -> Iterator[ImageMoved]:
         yield ImageMoved(*of, began_us, None, 0, False)
 
 
+def _upgrades(t: Tables) -> Iterator[Upgraded]:
+    phases: dict[tuple[str, str], dict[str, int]] = {}
+    for row in t.rows("cloud.ReportUpgrade"):
+        v = row.values
+        of = phases.setdefault((v["farm"], v["image"]), {})
+        of.setdefault(v["phase"], row.time_us)
+    for (farm, image), when in phases.items():
+        yield Upgraded(farm, image, tuple(when.items()))
+
+
 # ---- pauses of backups
 def pauses(t: Tables, scenario: Scenario) -> list[Pause]:
     """Return how long the backups of each database stood still while it was moved. A move begins
-    at the active side; it is over when it is done, or when its clean-up has run.
+    at the active side; it is over when it is done, when its clean-up has run, or when that side is
+    lost or no longer the active one.
     """
     index = {d.name: i for i, d in enumerate(scenario.databases)}
     active = FIRST
@@ -293,11 +326,16 @@ def pauses(t: Tables, scenario: Scenario) -> list[Pause]:
     rows = [
         *t.rows("truth.cloud_script"),
         *t.rows("truth.cloud_provision"),
+        *t.rows("truth.cloud_site_lost"),
     ]
     for row in sorted(rows, key=lambda each: each.seq):
         v = row.values
-        if row.kind == "truth.cloud_provision":
-            active = v["site"]
+        if row.kind != "truth.cloud_script":
+            lost = row.kind == "truth.cloud_site_lost"
+            if (v["site"] == active) is lost:
+                found += [Pause(*of, row.time_us) for of in begun.values()]
+                begun.clear()
+            active = active if lost else v["site"]
             continue
         job = v["job"]
         if v["what"] == "begins" and v["script"] == _MOVE:

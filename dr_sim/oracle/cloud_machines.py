@@ -24,6 +24,8 @@ _KINDS = (
     "truth.cloud_machine",
     "cloud.MachinesSilent",
     "cloud.MachinesBack",
+    "truth.cloud_farm_upgrade",
+    "truth.cloud_effect",
     "cloud.StartScript",
     "cloud.SaveAll",
     "truth.cloud_store_copied",
@@ -57,7 +59,9 @@ class _There:
 @dataclass(slots=True)
 class _Watched:
     """Holds what has been read of the journal so far. silent: by network and site, the machines of
-    which the manager was told that they are. jobs: that remove a machine.
+    which the manager was told that they are. jobs: that remove a machine. homes: by site and
+    database, the farm and image that serve its users. upgraded: images of each farm that is or was
+    upgraded.
     """
 
     machines: dict[Place, _There] = field(default_factory=dict)
@@ -66,6 +70,8 @@ class _Watched:
     copied: dict[str, str] = field(default_factory=dict)
     silent: dict[Place, set[str]] = field(default_factory=dict)
     jobs: set[str] = field(default_factory=set)
+    homes: dict[Place, Place] = field(default_factory=dict)
+    upgraded: dict[str, set[str]] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
     active: str = FIRST
     second: str = SECOND
@@ -78,7 +84,7 @@ def machines_broken(
     """Yield everything that broke; nothing where there are no machines."""
     if scenario.cloud is None or scenario.cloud.machines is None:
         return
-    seen = _Watched()
+    seen = _Watched(homes=_first_homes(scenario))
     for row in journal.rows(*_KINDS):
         for number, sentence in _row(row, scenario.cloud, seen):
             yield CloudBreach(
@@ -99,6 +105,17 @@ def _row(row: Row, spec: Cloud, seen: _Watched) -> Broken:
         yield from _started(row, seen)
     elif kind == "cloud.SaveAll":
         yield from _saved(row, spec, seen)
+    elif kind == "truth.cloud_farm_upgrade":
+        machines = spec.machines
+        assert machines is not None
+        farm = next(
+            each for each in machines.farms if each.name == v["farm"]
+        )
+        known = seen.upgraded.setdefault(farm.name, {farm.image})
+        known.add(v["image"])
+        seen.last_us = row.time_us
+    elif kind == "truth.cloud_effect":
+        _moved(row, seen)
     elif kind == "truth.cloud_store_copied":
         seen.copied = dict(seen.records)
     elif kind == "truth.cloud_store_restored":
@@ -109,6 +126,20 @@ def _row(row: Row, spec: Cloud, seen: _Watched) -> Broken:
     else:
         seen.last_us = row.time_us
         _roles(row, seen)
+
+
+def _first_homes(scenario: Scenario) -> dict[Place, Place]:
+    """Return which farm serves each database's users when the run begins."""
+    assert (
+        scenario.cloud is not None and scenario.cloud.machines is not None
+    )
+    homes: dict[Place, Place] = {}
+    for farm in scenario.cloud.machines.farms:
+        for i in farm.databases:
+            for site in (FIRST, SECOND):
+                home = (farm.name, farm.image)
+                homes[site, scenario.databases[i].name] = home
+    return homes
 
 
 def _roles(row: Row, seen: _Watched) -> None:
@@ -143,6 +174,9 @@ def _machine(row: Row, spec: Cloud, seen: _Watched) -> Broken:
             v["farm"], v["role"], v["image"], v["physical"], network
         )
         yield from _over_capacity(at, there, spec, seen)
+    silent = at[1] in seen.silent.get((there.network, at[0]), ())
+    if v["what"] == "stopped" and there.up and not silent:
+        yield from _in_use(at, there, seen)
     there.up = v["what"] == "running"
     there.was_up = there.was_up or there.up
     if there.up:
@@ -170,15 +204,37 @@ def _over_capacity(
 
 
 def _of_one_version(at: Place, new: _There, seen: _Watched) -> Broken:
-    """All machines of a farm at a site are made of one image."""
+    """All machines of a farm at a site are made of one image, but for upgrades."""
     images = {
         there.image
         for (site, _), there in seen.machines.items()
         if site == at[0] and there.farm == new.farm and there.up
     }
-    if len(images) > 1:
+    if len(images) > 1 and not images <= seen.upgraded.get(new.farm, set()):
         named = " and ".join(sorted(images))
         yield 12, f"{new.farm} at {at[0]} has machines of {named}"
+
+
+def _moved(row: Row, seen: _Watched) -> None:
+    """A database is served by the machines of another image from now on."""
+    v = row.values
+    params = json.loads(v["params"])
+    if v["how"] == "script" and "farm" in params:
+        home = (params["farm"], params["image"])
+        seen.homes[v["site"], v["entity_name"]] = home
+
+
+def _in_use(at: Place, there: _There, seen: _Watched) -> Broken:
+    """While a farm is upgraded no machine goes that still serves a database's users."""
+    if there.farm not in seen.upgraded or at[0] != seen.active:
+        return
+    for (site, database), home in seen.homes.items():
+        if site == seen.active and home == (there.farm, there.image):
+            yield (
+                12,
+                f"{at[1]} is retired, and users of {database} are served by its farm",
+            )
+            return
 
 
 # ---- 16, 17

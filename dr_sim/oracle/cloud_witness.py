@@ -40,6 +40,7 @@ _KINDS = (
     "truth.cloud_store_restored",
     "truth.cloud_commands_done",
     "truth.cloud_acknowledged",
+    "truth.cloud_farm_upgrade",
     "truth.cloud_script",
     "truth.cloud_effect",
     "truth.cloud_forgotten",
@@ -98,6 +99,9 @@ class _Seen:
     may_be: set[str] = field(
         default_factory=set
     )  # requests of callers who may make them
+    upgrades: set[str] = field(
+        default_factory=set
+    )  # beginnings of the names of moves that belong to upgrades
     restored_us: int = -1  # when the store was last put back
     told_done: str = (
         ""  # the job of which the manager has just heard that it is done
@@ -200,6 +204,10 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         yield from _script(row, spec, seen)
     elif kind == "truth.cloud_effect":
         yield from _effect(row, spec, seen)
+    elif kind == "truth.cloud_farm_upgrade":
+        seen.upgrades.add(
+            f"move/{row.values['farm']}/{row.values['image']}/"
+        )
     elif kind == "truth.cloud_acknowledged":
         seen.known.acknowledged.setdefault(
             _request(row.values["client"], row), row.time_us
@@ -425,7 +433,7 @@ def _effect(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     thing = (row.entity, entity)
     if v["how"] != "script":
         return
-    if change not in seen.may_be:
+    if change not in seen.may_be and not _is_of_upgrade(change, seen):
         yield (
             11,
             f"{change} takes effect at {site}, and nobody who may has asked for it",
@@ -445,6 +453,11 @@ def _effect(row: Row, spec: Cloud, seen: _Seen) -> Broken:
             f"{change} of {entity} takes effect at {site} after {later}, which came later",
         )
     seen.reached[thing] = max(place, seen.reached.get(thing, -1))
+
+
+def _is_of_upgrade(change: str, seen: _Seen) -> bool:
+    """Tell whether a change moves a database for an upgrade that somebody has asked for."""
+    return any(change.startswith(move) for move in seen.upgrades)
 
 
 # ---- at the end: 1, 14

@@ -56,7 +56,8 @@ class RestOfScenario:
     '' where they could not be read. things: what the cloud manager changes, databases and farms;
     none where there is no cloud manager. databases: those of them that are databases. events: kind
     and parameters of every line under `events:`. standbys, stores: the places behind the first
-    primary. networks: the things in each network of the cloud manager.
+    primary. networks: the things in each network of the cloud manager. farms: that have machines,
+    with their images. images: that machines can be made of.
     """
 
     engine: str
@@ -67,6 +68,8 @@ class RestOfScenario:
     standbys: tuple[str, ...] = ()
     stores: tuple[str, ...] = ()
     networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    farms: Mapping[str, str] = field(default_factory=dict)
+    images: tuple[str, ...] = ()
 
 
 Drawn = Callable[[Random, str], Any]

@@ -211,6 +211,14 @@ def check_machines(
     return problems or list(_room(root, tree))
 
 
+def farms_in(root: Any) -> dict[str, str]:
+    """Return the farms that have machines, with their images, as far as they could be read."""
+    return {
+        name: getattr(farm, "image", None) or ""
+        for name, farm in _items(root, "farms")
+    }
+
+
 def _items(root: Any, section: str) -> list[tuple[str, Any]]:
     """Return the entries of a section that could be read."""
     found = getattr(root, section, None) or {}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dr_sim.formatting.words import counted, size
 from dr_sim.measures.summary.types import (
     CloudSummary,
+    FarmUpgradeSummary,
     ImageSummary,
     PauseSummary,
     ShortSummary,
@@ -15,6 +16,12 @@ from dr_sim.measures.summary.types import (
 from dr_sim.units import clock
 
 _MOST = 4  # lines of one kind
+_PHASES = {
+    "moving": "machines there",
+    "held": "held",
+    "retiring": "databases moved",
+    "over": "over",
+}
 
 
 def machine_lines(cloud: CloudSummary) -> list[str]:
@@ -40,6 +47,7 @@ def _facts(cloud: CloudSummary) -> list[tuple[str, str]]:
         found += [
             ("image", _image(each)) for each in machines.images[:_MOST]
         ]
+        found += [("upgrade", _upgrade(each)) for each in machines.upgrades]
     found += [
         ("backups paused", _pause(each))
         for each in _longest_pauses(cloud.pauses)
@@ -96,6 +104,20 @@ def _image(each: ImageSummary) -> str:
     return (
         f"{each.image} to {each.site} {how} {clock(each.lasted_us)}{sent}"
     )
+
+
+def _upgrade(each: FarmUpgradeSummary) -> str:
+    """'content to web 12.4: machines there after 36:00, moved after 40:10, over after 1 h 02'."""
+    begun = each.phases["deploying"]
+    steps = [
+        f"{word} after {clock(each.phases[phase] - begun)}"
+        for phase, word in _PHASES.items()
+        if phase in each.phases
+    ]
+    of = f"{each.farm} to {each.image}"
+    if "over" not in each.phases:
+        steps.append("not over by the end")
+    return f"{of}: {', '.join(steps)}"
 
 
 def _longest_pauses(found: Sequence[PauseSummary]) -> list[PauseSummary]:

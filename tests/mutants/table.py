@@ -669,6 +669,14 @@ EARLIER: tuple[Mutant, ...] = (
         "        if many:\n            for vm in due:\n",
         "        if not all_of_them:\n            for vm in due:\n",
     ),
+    _one(
+        "retired_while_in_use", "C9", "the old farm is retired while databases are still moved",
+        "cloud/machines.py",
+        "            if upgrade.phase is UpgradePhase.RETIRING:\n"
+        "                before = self._old_ones(new, side)\n",
+        "            if upgrade.phase is not UpgradePhase.DEPLOYING:\n"
+        "                before = self._old_ones(new, side)\n",
+    ),
 )  # fmt: skip
 
 MUTANTS = (*EARLIER, *BLIND)

@@ -12,6 +12,7 @@ from dr_sim.measures.machines import (
     pauses,
 )
 from dr_sim.measures.summary.types import (
+    FarmUpgradeSummary,
     ImageSummary,
     MachinesSummary,
     PauseSummary,
@@ -43,6 +44,10 @@ def machines_summary(
         second_least_ppm=min(known, default=None),
         to_goal=to_goal,
         images=images,
+        upgrades=[
+            FarmUpgradeSummary(each.farm, each.image, dict(each.phases))
+            for each in found.upgrades
+        ],
         counts=dict(sorted(found.counts.items())),
     )
 

@@ -603,6 +603,15 @@ class PauseSummary:
     over: bool
 
 
+@dataclass(slots=True)
+class FarmUpgradeSummary:
+    """An upgrade of a farm. phases: when each began, by name."""
+
+    farm: str
+    image: str
+    phases: dict[str, int]
+
+
 @dataclass(slots=True, kw_only=True)
 class MachinesSummary:
     """degraded: at the active side. second_short: at the second one; second_least_ppm: the least
@@ -615,6 +624,7 @@ class MachinesSummary:
     second_least_ppm: int | None
     to_goal: list[ToGoalSummary]
     images: list[ImageSummary]
+    upgrades: list[FarmUpgradeSummary]
     counts: dict[str, int]
 
 

@@ -15,7 +15,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dr_sim.cloud.commands import CopyImage, ReadMachines, StartScript
-from dr_sim.cloud.events import MachinesBack, MachinesRead, MachinesSilent
+from dr_sim.cloud.events import (
+    MachinesBack,
+    MachinesRead,
+    MachinesSilent,
+    UpgradeAsked,
+)
 from dr_sim.cloud.machine_config import MachinesConfig, PhysicalConfig
 from dr_sim.cloud.words import DEPLOY_MACHINE, WhyFailed
 from dr_sim.scenario.machine_model import Machines
@@ -244,6 +249,18 @@ class Hardware:
             sites.add(machine.site)
         for site in sorted(sites):
             self.look_at(site)
+
+    # ---- upgrades
+    def upgrade(self, farm: str, image: str, at_once: int) -> None:
+        """Let somebody ask for an upgrade of a farm."""
+        network = next(f.network for f in self.spec.farms if f.name == farm)
+        names = [each.name for each in self._world.spec.networks]
+        self._context.note(
+            "truth.cloud_farm_upgrade", names.index(network), farm, image
+        )
+        self._world.lives.tell_until_heard(
+            UpgradeAsked, network, farm, image, at_once
+        )
 
     # ---- who can be heard
     def look_at(self, site: str) -> None:

@@ -75,7 +75,22 @@ def _image(image: Image) -> ImageConfig:
 
 
 def _farm(farm: Farm, scenario: Scenario) -> FarmConfig:
-    databases = tuple(scenario.databases[i].name for i in farm.databases)
     return FarmConfig(
-        farm.name, farm.network, farm.image, farm.goals, databases
+        farm.name,
+        farm.network,
+        farm.image,
+        farm.goals,
+        _units(farm, scenario),
     )
+
+
+def _units(farm: Farm, scenario: Scenario) -> tuple[tuple[str, ...], ...]:
+    """Return the databases of a farm in the groups in which they are moved: those of the same
+    tenants together, and each one that names none by itself.
+    """
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for i in farm.databases:
+        database = scenario.databases[i]
+        whose = database.tenants or ("", database.name)
+        groups.setdefault(whose, []).append(database.name)
+    return tuple(tuple(names) for names in groups.values())

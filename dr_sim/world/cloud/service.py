@@ -29,6 +29,7 @@ from dr_sim.cloud.commands import (
     ReadMachines,
     ReadSide,
     ReportDrift,
+    ReportUpgrade,
     SiteProvisioned,
     StartScript,
 )
@@ -237,6 +238,7 @@ class CloudWorld:
                 {
                     CopyImage: self.hardware.order_copy,
                     ReadMachines: self.hardware.read,
+                    ReportUpgrade: _recorded_only,
                 }
             )
 

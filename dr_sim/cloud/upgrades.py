@@ -1,0 +1,261 @@
+"""Upgrades of farms: a new farm of the new image, tenants moved over, the old farm retired.
+
+Theory of operation. While an upgrade goes on a farm has machines of two images. Those of the new
+one are deployed at both sides. When the active side has as many as the goals say, the databases
+that the farm serves are moved over, those of so many tenants at one time: each move is a change,
+done by a job at the active side and mirrored as any other. A move that came to nothing is tried
+again when the others are over, as often as a job is. If it still does not succeed the upgrade is
+held, with both farms, and somebody is told. When all databases have been moved the old machines are
+retired: at each side as many as new ones run there, and one more where the new ones find no room.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from dr_sim.cloud.commands import Notify, ReportUpgrade
+from dr_sim.cloud.events import UpgradeAsked
+from dr_sim.cloud.job import CloudJob
+from dr_sim.cloud.machine_config import MachinesConfig
+from dr_sim.cloud.out import Out
+from dr_sim.cloud.words import JobState, Notice
+from dr_sim.machines import Transitions
+
+FARM, UPGRADE = "farm/", "upgrade/"
+"""Keys in the store: of the image of a farm that was upgraded, of an upgrade that goes on."""
+MOVE = "move/"
+"""Beginning of the name of a change that moves a database."""
+
+
+class UpgradePhase(enum.StrEnum):
+    DEPLOYING = "deploying"
+    MOVING = "moving"
+    HELD = "held"
+    RETIRING = "retiring"
+    OVER = "over"
+
+
+class UpgradeMove(enum.StrEnum):
+    AT_GOAL = "at goal"
+    NOT_MOVED = "not moved"
+    MOVED = "moved"
+    RETIRED = "retired"
+
+
+UPGRADES: Transitions[UpgradePhase, UpgradeMove] = Transitions(
+    "upgrade of a farm",
+    UpgradePhase.DEPLOYING,
+    {
+        UpgradePhase.DEPLOYING: {UpgradeMove.AT_GOAL: UpgradePhase.MOVING},
+        UpgradePhase.MOVING: {
+            UpgradeMove.MOVED: UpgradePhase.RETIRING,
+            UpgradeMove.NOT_MOVED: UpgradePhase.HELD,
+        },
+        UpgradePhase.HELD: {},
+        UpgradePhase.RETIRING: {UpgradeMove.RETIRED: UpgradePhase.OVER},
+        UpgradePhase.OVER: {},
+    },
+)
+
+
+@dataclass(slots=True)
+class FarmUpgrade:
+    """An upgrade that goes on. units: groups of databases that wait to be moved, each with how
+    often that was tried; moving: databases on their way, by unit.
+    """
+
+    farm: str
+    before: str
+    to: str
+    at_once: int
+    phase: UpgradePhase = UpgradePhase.DEPLOYING
+    waiting: list[list[str]] = field(default_factory=list)
+    moving: list[list[str]] = field(default_factory=list)
+    failed: list[list[str]] = field(default_factory=list)
+    tries: int = 1
+
+    def text(self) -> str:
+        return json.dumps(
+            [
+                self.before,
+                self.to,
+                self.at_once,
+                self.phase,
+                self.waiting,
+                self.moving,
+                self.failed,
+                self.tries,
+            ]
+        )
+
+    @classmethod
+    def from_text(cls, farm: str, text: str) -> FarmUpgrade:
+        before, to, at_once, phase, *rest = json.loads(text)
+        waiting, moving, failed, tries = rest
+        return cls(
+            farm,
+            before,
+            to,
+            at_once,
+            UpgradePhase(phase),
+            waiting,
+            moving,
+            failed,
+            tries,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseMove:
+    """A move of a database to the machines of another image. name: of the change."""
+
+    network: str
+    database: str
+    farm: str
+    to: str
+    name: str
+
+
+AddMove = Callable[[DatabaseMove, Out], bool]
+"""Adds the job of a move. Returns False if there can be none."""
+
+
+class Upgrades:
+    """The images of all farms, and their upgrades."""
+
+    def __init__(
+        self,
+        config: MachinesConfig,
+        stored: dict[str, str],
+        add_move: AddMove,
+    ) -> None:
+        self._config = config
+        self._add_move = add_move
+        self._farms = {farm.name: farm for farm in config.farms}
+        self._known = {image.name for image in config.images}
+        self._images = {
+            farm.name: stored.get(FARM + farm.name, farm.image)
+            for farm in config.farms
+        }
+        self.on: dict[str, FarmUpgrade] = {}
+        for key, text in stored.items():
+            if key.startswith(UPGRADE):
+                name = key.removeprefix(UPGRADE)
+                self.on[name] = FarmUpgrade.from_text(name, text)
+
+    def image(self, farm: str) -> str:
+        """Return the image of a farm; while it is upgraded, the one before."""
+        return self._images[farm]
+
+    def of_network(self, network: str) -> Iterator[FarmUpgrade]:
+        """Yield the upgrades of a network's farms that go on."""
+        for name, upgrade in list(self.on.items()):
+            if self._farms[name].network == network:
+                yield upgrade
+
+    def asked(self, e: UpgradeAsked, out: Out) -> bool:
+        """Begin an upgrade. Return False if there is nothing to begin."""
+        known = e.farm in self._farms and e.image in self._known
+        if not known or e.farm in self.on or self.image(e.farm) == e.image:
+            return False
+        upgrade = FarmUpgrade(
+            e.farm, self.image(e.farm), e.image, e.at_once
+        )
+        upgrade.waiting = [list(of) for of in self._farms[e.farm].units]
+        self.on[e.farm] = upgrade
+        self._report(upgrade, out)
+        return True
+
+    def at_goal(self, upgrade: FarmUpgrade, out: Out) -> None:
+        """The active side has the new machines: databases are moved."""
+        self._to(upgrade, UpgradeMove.AT_GOAL, out)
+        self._go_on(upgrade, out)
+
+    def _go_on(self, upgrade: FarmUpgrade, out: Out) -> None:
+        """Begin as many moves as may be under way; see whether all are over."""
+        while upgrade.waiting and len(upgrade.moving) < upgrade.at_once:
+            unit = upgrade.waiting.pop(0)
+            under_way = [
+                database
+                for database in unit
+                if self._add_move(self._move(upgrade, database), out)
+            ]
+            left = [each for each in unit if each not in under_way]
+            if under_way:
+                upgrade.moving.append(under_way)
+            if left:
+                upgrade.failed.append(left)
+        if not upgrade.waiting and not upgrade.moving:
+            self._all_over(upgrade, out)
+        else:
+            out.saves[UPGRADE + upgrade.farm] = upgrade
+
+    def _name(self, upgrade: FarmUpgrade, database: str) -> str:
+        of = f"{upgrade.farm}/{upgrade.to}/{database}"
+        return f"{MOVE}{of}/{upgrade.tries}"
+
+    def _move(self, upgrade: FarmUpgrade, database: str) -> DatabaseMove:
+        return DatabaseMove(
+            self._farms[upgrade.farm].network,
+            database,
+            upgrade.farm,
+            upgrade.to,
+            self._name(upgrade, database),
+        )
+
+    def _all_over(self, upgrade: FarmUpgrade, out: Out) -> None:
+        if not upgrade.failed:
+            self._to(upgrade, UpgradeMove.MOVED, out)
+            return
+        if upgrade.tries < self._config.attempts:
+            upgrade.tries += 1
+            upgrade.waiting, upgrade.failed = upgrade.failed, []
+            self._go_on(upgrade, out)
+            return
+        left = sorted(each for unit in upgrade.failed for each in unit)
+        about = (
+            f"{upgrade.farm} to {upgrade.to}: not moved {', '.join(left)}"
+        )
+        network = self._farms[upgrade.farm].network
+        out.commands.append(
+            Notify(network, Notice.UPGRADE_HELD, about, out.utc_us)
+        )
+        self._to(upgrade, UpgradeMove.NOT_MOVED, out)
+
+    def move_ended(self, job: CloudJob, out: Out) -> None:
+        """The job of a move has ended."""
+        for upgrade in list(self.on.values()):
+            name = self._name(upgrade, job.entity)
+            if job.change != name:
+                continue
+            for unit in upgrade.moving:
+                if job.entity in unit:
+                    unit.remove(job.entity)
+                    if job.state is not JobState.DONE:
+                        upgrade.failed.append([job.entity])
+            upgrade.moving = [unit for unit in upgrade.moving if unit]
+            self._go_on(upgrade, out)
+
+    def retired(self, upgrade: FarmUpgrade, out: Out) -> None:
+        """The machines of the old image are gone."""
+        self._images[upgrade.farm] = upgrade.to
+        out.saves[FARM + upgrade.farm] = upgrade.to
+        self._to(upgrade, UpgradeMove.RETIRED, out)
+        del self.on[upgrade.farm]
+        out.saves[UPGRADE + upgrade.farm] = ""
+
+    def _to(
+        self, upgrade: FarmUpgrade, move: UpgradeMove, out: Out
+    ) -> None:
+        upgrade.phase = UPGRADES.after(upgrade.phase, move)
+        self._report(upgrade, out)
+
+    def _report(self, upgrade: FarmUpgrade, out: Out) -> None:
+        out.saves[UPGRADE + upgrade.farm] = upgrade
+        network = self._farms[upgrade.farm].network
+        out.commands.append(
+            ReportUpgrade(network, upgrade.farm, upgrade.to, upgrade.phase)
+        )

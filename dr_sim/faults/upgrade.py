@@ -1,0 +1,70 @@
+"""A farm is upgraded: a new farm of another image, tenants moved over, the old one retired."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from dr_sim.faults.cloud_events import cloud_of
+from dr_sim.scenario.fields import Params, default, did_you_mean
+from dr_sim.scenario.kind import EventKind, RestOfScenario
+from dr_sim.scenario.quantities import Count
+from dr_sim.scenario.values import Positive
+from dr_sim.world.occurrence import Occurrence
+
+
+class FarmToImage(Params):
+    farm: str = Field(description="which farm")
+    to: str = Field(description="the image that it gets")
+    tenants_at_once: Annotated[Count, Positive] = default(
+        "1",
+        "assumed",
+        "the number of tenants whose databases are moved at one time; a database without tenants "
+        "counts as one",
+    )
+
+
+def happen(event: Occurrence, params: FarmToImage) -> None:
+    cloud = cloud_of(event)
+    if cloud is None or cloud.hardware is None:
+        return
+    told = f"an upgrade of {params.farm} to {params.to} is asked for"
+    event.begins(told)
+    cloud.hardware.upgrade(params.farm, params.to, params.tenants_at_once)
+    event.ends(told)
+
+
+def check(params: FarmToImage, around: RestOfScenario) -> list[str]:
+    """Refuse a farm or an image that there is not, and the image that the farm has."""
+    farm, image = params.farm, params.to
+    if not around.farms:
+        return [
+            "there are no machines; write physical, images and farms, or leave it out"
+        ]
+    if farm not in around.farms:
+        return [
+            f"unknown farm {farm!r}; {did_you_mean(farm, tuple(around.farms))}"
+        ]
+    if image not in around.images:
+        return [
+            f"unknown image {image!r}; {did_you_mean(image, around.images)}"
+        ]
+    if len(around.images) == 1:
+        return [f"{farm!r} has {image!r}; name another image under images:"]
+    return []
+
+
+KIND = EventKind(
+    "upgrade",
+    FarmToImage,
+    None,
+    False,
+    "an upgrade night: machines of the new image are deployed at both sides, databases are moved "
+    "over, which pauses their backups, and the old machines are retired (C9, C10)",
+    "mission C9, C10, R9",
+    happen,
+    example="farm: content, to: web 12.4, tenants_at_once: 2",
+    check=check,
+    needs_cloud=True,
+)

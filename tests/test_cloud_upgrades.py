@@ -1,0 +1,279 @@
+"""Upgrades of farms and moves of databases, in whole runs: small cases with the right answer by hand,
+failovers in the middle, restarts, and bugs that the witness catches.
+
+An order to an agent takes 15 ms, and so does its word. A deployment takes 682 s (test_cloud_machines.py),
+and four run at one time: a round after the first begins 682.030 s after the one before. A move takes
+2 s to start and 90 s.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dr_sim.cloud import machines as room
+from dr_sim.cloud.upgrades import UPGRADES, FarmUpgrade, UpgradePhase
+from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.record.verify import verify
+from dr_sim.world.cloud.service import cloud_config
+from dr_sim.world.own_logic import builders
+from dr_sim.world.world import World
+from tests.library.runs import ran as of_library
+from tests.test_cloud_machines import (
+    DEPLOY,
+    HOUR_US,
+    MINUTE,
+    MS,
+    Edits,
+    Failing,
+    S,
+    dies_before,
+    end,
+    ran,
+    rows,
+    summary,
+    told,
+    world,
+)
+
+MOVE = 92 * S
+TWO_IMAGES = (
+    "images: {web 12.3: {size: 40 GB, at: [A, B]}}",
+    "images: {web 12.3: {size: 40 GB, at: [A, B]}, web 12.4: {size: 40 GB, at: [A]}}",
+)
+FIXED = ("changes: {fail: 0 %}", "changes: {takes: 90 s, fail: 0 %}")
+BIG_B = ("B: {compute: 4}", "B: {compute: 8}")
+DATABASES = (
+    "databases: {crm: {size: 1 GB, log: none, incremental: none}}",
+    "databases:\n"
+    "  a: {size: 1 GB, log: none, incremental: none, tenants: acme}\n"
+    "  b: {size: 1 GB, log: none, incremental: none, tenants: acme}\n"
+    "  c: {size: 1 GB, log: none, incremental: none, tenants: contoso}\n"
+    "  d: {size: 1 GB, log: none, incremental: none}",
+)
+USUAL: Edits = (TWO_IMAGES, FIXED, BIG_B)
+FEW = ("front_end: 12, timer: 2", "front_end: 3")
+
+
+def upgrade(at: str = "1 h", at_once: int = 1, more: str = "") -> str:
+    asked = f"{{farm: content, to: web 12.4, tenants_at_once: {at_once}}}"
+    return f"events:\n  - {{at: {at}, upgrade: {asked}}}\n{more}"
+
+
+def phases(of: World) -> dict[str, int]:
+    (found,) = summary(of).cloud.machines.upgrades
+    return dict(found.phases)
+
+
+def moves(of: World, what: str) -> list[tuple[int, str, str]]:
+    return [
+        (at, v["site"], v["entity_name"])
+        for at, v in rows(of, "truth.cloud_script")
+        if v["script"] == "move_database" and v["what"] == what
+    ]
+
+
+def test_an_upgrade_deploys_moves_and_retires(tmp_path: Path) -> None:
+    of = ran(tmp_path, upgrade(), USUAL)
+    deployed = 60 * MINUTE + 4 * (DEPLOY + 30 * MS)
+    assert phases(of)["moving"] == deployed
+    begun, done = moves(of, "begins")[0], moves(of, "done")[0]
+    assert begun == (deployed + 15 * MS, "A", "crm")
+    assert done == (deployed + 15 * MS + MOVE, "A", "crm")
+    assert phases(of)["retiring"] == deployed + 30 * MS + MOVE
+    (pause,) = summary(of).cloud.pauses
+    assert (pause.database, pause.lasted_us, pause.over) == ("crm", MOVE, True)
+    found = summary(of).cloud.machines
+    goal_of = {each.site: each for each in found.to_goal}
+    assert goal_of["A"].lasted_us == deployed - 15 * MS - 60 * MINUTE
+    assert found.degraded == [] and all(each.over for each in found.to_goal)
+    assert found.counts["removed"] == 28
+    # at B the mirrored move waits behind deployments, for the same four scripts at one time
+    assert told(of) == [("drift", "1 changes")]
+    up = {m.image for m in of.pairs[0].cloud.hardware.machines.values()}  # type: ignore[union-attr]
+    assert up == {"web 12.4"}
+
+
+def test_a_move_is_mirrored_as_any_change(tmp_path: Path) -> None:
+    of = ran(tmp_path, upgrade(), USUAL)
+    assert [site for _, site, _ in moves(of, "done")] == ["A", "B"]
+
+
+def sent(of: World, cut_us: int) -> tuple[int, int]:
+    """(instant, bytes) of the first log that has crossed after that."""
+    return next((at, v["bytes"]) for at, v in rows(of, "truth.transfer_bytes") if at > cut_us)
+
+
+def test_an_image_on_the_link_makes_a_log_wait(tmp_path: Path) -> None:
+    """Alone a log takes its bits over 200 Mbit/s; beside the image twice as long."""
+    log = (
+        "{size: 1 GB, log: every 5 min, log_volume: 100 MB per 5 min, incremental: none, "
+        "full: none, seeded: true}"
+    )
+    base = (("{size: 1 GB, log: none, incremental: none}", log), *USUAL)
+    at, amount = sent(ran(tmp_path, "", base), 75 * MINUTE)
+    later, same = sent(ran(tmp_path, upgrade(), base), 75 * MINUTE)
+    assert same == amount
+    assert abs((later - at) - amount * 8 * S // (200 * 10**6)) <= 2
+
+
+@pytest.mark.parametrize(
+    ("at_once", "starts"),
+    [(1, [["a", "b"], ["c"], ["d"]]), (2, [["a", "b", "c"], ["d"]]), (3, [["a", "b", "c", "d"]])],
+)
+def test_tenants_are_moved_so_many_at_one_time(
+    at_once: int, starts: list[list[str]], tmp_path: Path
+) -> None:
+    """Databases of one tenant go together; one that names none goes by itself."""
+    of = ran(tmp_path, upgrade(at_once=at_once), (DATABASES, *USUAL))
+    by_start: dict[int, list[str]] = {}
+    for at, site, database in moves(of, "begins"):
+        if site == "A":
+            by_start.setdefault(at, []).append(database)
+    assert list(by_start.values()) == starts
+
+
+def test_a_move_that_failed_is_tried_again_when_the_others_are_over(tmp_path: Path) -> None:
+    fails = "  - {at: 1 h, script_fails: {script: move_database, site: A, times: 3}}\n"
+    of = ran(tmp_path, upgrade(more=fails), (("run_for: 4 h", "run_for: 6 h"), *USUAL))
+    assert len(moves(of, "failed")) == 3 and "over" in phases(of)
+    assert [notice for notice, _ in told(of)] == ["job failed"]
+
+
+def test_an_upgrade_whose_moves_never_succeed_is_held_with_both_farms(tmp_path: Path) -> None:
+    fails = "  - {at: 1 h, script_fails: {script: move_database, site: A, times: all}}\n"
+    of = ran(tmp_path, upgrade(more=fails), (("run_for: 4 h", "run_for: 6 h"), *USUAL))
+    assert ("upgrade held", "content to web 12.4: not moved crm") in told(of)
+    assert "held" in phases(of) and "retiring" not in phases(of)
+    hardware = of.pairs[0].cloud.hardware  # type: ignore[union-attr]
+    images = sorted({(m.site, m.image) for m in hardware.machines.values() if m.up})  # type: ignore[union-attr]
+    assert images == [("A", "web 12.3"), ("A", "web 12.4"), ("B", "web 12.3"), ("B", "web 12.4")]
+
+
+def test_where_there_is_no_room_for_both_old_machines_go_one_after_the_other(
+    tmp_path: Path,
+) -> None:
+    """B has room for 16: two new machines are made there beside the 14 old ones."""
+    of = ran(tmp_path, upgrade(), (("run_for: 4 h", "run_for: 8 h"), TWO_IMAGES, FIXED))
+    assert "over" in phases(of)
+    assert told(of)[0] == ("no room", "12 machines of content have no room at B")
+    assert min(s.least_ppm for s in summary(of).cloud.machines.second_short) == 11 * 10**6 // 12
+
+
+@pytest.mark.parametrize("lost_at", ["70 min", "105 min 30 s", "106 min", "110 min"])
+def test_a_failover_in_the_middle_of_an_upgrade(lost_at: str, tmp_path: Path) -> None:
+    """While machines are deployed, a database is moved, it has been mirrored or not, the old ones go."""
+    more = f"  - {{at: {lost_at}, lose: site}}\nafter_failover: {{new_secondary: 10 min}}\n"
+    edits = (("run_for: 4 h", "run_for: 12 h"), FEW, *USUAL)
+    of = ran(tmp_path, upgrade("85 min" if lost_at != "70 min" else "1 h", more=more), edits)
+    assert of.scenario.cloud is not None
+    config = cloud_config(of.scenario.cloud, of.scenario)
+    assert verify(of.journal, builders(of.journal, of.scenario), None, config).mismatch is None
+    found = summary(of).cloud.machines
+    assert not [each for each in found.degraded if not each.over]
+
+
+# ---- the flagship
+def test_a_stuck_move_costs_the_night_and_who_was_told_when() -> None:
+    result = of_library("cloud/stuck_move")
+    (failover,) = result.summary.failovers
+    assert failover.data_loss_s == (11 * HOUR_US + 15 * MINUTE) // S
+    asked = 4 * HOUR_US
+    moved = asked + 4 * (DEPLOY + 30 * MS) + 15 * MS
+    long, short, later = sorted(result.summary.cloud.pauses, key=lambda p: (p.began_us, -p.lasted_us))
+    assert (long.database, long.began_us) == ("crm", moved)
+    assert long.lasted_us == 16 * HOUR_US - moved
+    assert (short.database, short.lasted_us) == ("shop", MOVE)
+    assert later.database == "crm" and later.began_us > 16 * HOUR_US
+    notices = [
+        (row.time_us, row.values["notice"])
+        for row in result.journal.rows("cloud.Notify")
+        if "crm" in row.values["about"]
+    ]
+    # at the limit, 30 min after the word that it was started; then the clean-up, 10 s later
+    assert notices[0] == (moved + 15 * MS + 30 * MINUTE, "job overdue")
+    assert notices[1][1] == "not cleaned" and notices[1][0] - notices[0][0] < 12 * S
+    again = [at for at, what in notices if what == "not cleaned" and at < 16 * HOUR_US]
+    assert {b - a for a, b in pairwise(again)} == {5 * MINUTE}
+    (first, *_) = [
+        row for row in result.journal.rows("seen.RaiseAlert") if row.values["event_id"] == 2
+    ]
+    assert 5 * HOUR_US < first.time_us < 5 * HOUR_US + MINUTE
+
+
+# ---- restarts
+TALE = upgrade("10 min", more="  - {at: 10 min, script_fails: {script: move_database, times: 1}}\n")
+
+
+def after(of: World) -> Any:
+    upgrades = [key for key in of.pairs[0].cloud.driver.store.load() if "upgrade/" in key]  # type: ignore[union-attr]
+    return *end(of), upgrades, of.pairs[0].cloud.driver.store.load().get("farm/content")  # type: ignore[union-attr]
+
+
+def test_dead_before_any_command_an_upgrade_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    edits = (FEW, ("run_for: 4 h", "run_for: 3 h"), *USUAL)
+    usual = world(tmp_path, TALE, edits)
+    commands = dies_before(usual, 0)
+    usual.run()
+    wanted = after(usual)
+    assert wanted[2:] == ([], [], "web 12.4")
+    for nth in range(1, commands[0] + 1, 5):
+        of = world(tmp_path, TALE, edits)
+        dies_before(of, nth)
+        of.run()
+        assert after(of) == wanted, nth
+
+
+def test_at_a_save_that_fails_an_upgrade_ends_as_if_it_had_not(tmp_path: Path) -> None:
+    edits = (FEW, ("run_for: 4 h", "run_for: 3 h"), *USUAL)
+    usual = world(tmp_path, TALE, edits)
+    usual.run()
+    wanted = after(usual)
+    saves = sum(1 for _ in usual.journal.rows("cloud.SaveAll"))
+    for nth in range(1, saves + 1, 3):
+        of = world(tmp_path, TALE, edits)
+        assert of.pair.cloud is not None
+        of.pair.cloud.driver.store = Failing(nth, done=bool(nth % 2))
+        of.run()
+        assert after(of) == wanted, nth
+
+
+# ---- the table, and planted bugs
+def test_an_upgrade_that_is_held_or_over_is_never_taken_further() -> None:
+    assert [phase for phase in UPGRADES.states if UPGRADES.ends(phase)] == [
+        UpgradePhase.HELD,
+        UpgradePhase.OVER,
+    ]
+
+
+def broken(of: World) -> set[str]:
+    of.run()
+    return {breach.invariant for breach in cloud_broken(of.journal, of.scenario)}
+
+
+def test_a_farm_that_is_retired_before_its_users_are_moved_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def go_on(self: Any, each: FarmUpgrade, out: Any) -> None:
+        each.phase = UpgradePhase.RETIRING
+        self._report(each, out)
+
+    monkeypatch.setattr("dr_sim.cloud.upgrades.Upgrades._go_on", go_on)
+    assert "cloud 12" in broken(world(tmp_path, upgrade(), USUAL))
+
+
+def test_machines_of_another_version_in_a_farm_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def new(self: Any, side: Any, of: Any, not_on: Any, out: Any) -> None:
+        real(self, side, (of[0], of[1], "web 12.4"), not_on, out)
+
+    real = room.MachineManager._new
+    monkeypatch.setattr(room.MachineManager, "_new", new)
+    images = ("at: [A, B]}}", "at: [A, B]}, web 12.4: {size: 40 GB, at: [A, B]}}")
+    repairs = ("repair_after: 5 min", "repair_after: 5 min, most_silent: 100 %")
+    silent = "events: [{at: 1 h, agent_silent: {site: A, duration: 20 min}}]\n"
+    assert "cloud 12" in broken(world(tmp_path, silent, (images, repairs)))
