@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dr_sim.cli.reference import default_text
 from dr_sim.faults import KINDS
-from dr_sim.loading.reference import Key, keys, kind_reference
+from dr_sim.loading.reference import Key, keys, kind_reference, needed_by
 
 HERE = Path(__file__).parent
 
@@ -91,7 +91,7 @@ def faults_page() -> str:
             f"## `{of.name}`\n\n{_sentence(of.models)}\n\nSource: {_sentence(of.source)}\n"
         )
         parts.append(_table(list(of.keys), 0))
-        cloud = "cloud: {}\n" if kind.needs_cloud else ""
+        cloud = needed_by(kind)
         # what comes back was lost before: a site, or a host
         lost = f"  - {{at: Mon 10:02, lose: {kind.brings_back}}}\n"
         before = lost if kind.brings_back else ""

@@ -183,7 +183,9 @@ def test_a_stuck_move_costs_the_night_and_who_was_told_when() -> None:
     assert failover.data_loss_s == (11 * HOUR_US + 15 * MINUTE) // S
     asked = 4 * HOUR_US
     moved = asked + 4 * (DEPLOY + 30 * MS) + 15 * MS
-    long, short, later = sorted(result.summary.cloud.pauses, key=lambda p: (p.began_us, -p.lasted_us))
+    long, short, later = sorted(
+        result.summary.cloud.pauses, key=lambda p: (p.began_us, -p.lasted_us)
+    )
     assert (long.database, long.began_us) == ("crm", moved)
     assert long.lasted_us == 16 * HOUR_US - moved
     assert (short.database, short.lasted_us) == ("shop", MOVE)

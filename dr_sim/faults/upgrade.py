@@ -38,10 +38,6 @@ def happen(event: Occurrence, params: FarmToImage) -> None:
 def check(params: FarmToImage, around: RestOfScenario) -> list[str]:
     """Refuse a farm or an image that there is not, and the image that the farm has."""
     farm, image = params.farm, params.to
-    if not around.farms:
-        return [
-            "there are no machines; write physical, images and farms, or leave it out"
-        ]
     if farm not in around.farms:
         return [
             f"unknown farm {farm!r}; {did_you_mean(farm, tuple(around.farms))}"
@@ -67,4 +63,5 @@ KIND = EventKind(
     example="farm: content, to: web 12.4, tenants_at_once: 2",
     check=check,
     needs_cloud=True,
+    needs_machines=True,
 )

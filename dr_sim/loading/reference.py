@@ -151,6 +151,22 @@ class KindReference:
     fault: str
 
 
+_MACHINES = """\
+physical: {A: {compute: 10}, B: {compute: 10}}
+images: {web 12.3: {size: 40 GB}, web 12.4: {size: 40 GB}}
+farms: {content: {image: web 12.3, front_end: 12}}
+"""
+
+
+def needed_by(kind: EventKind) -> str:
+    """Return the sections that a scenario must have for events of a kind, as an example; '' if it
+    needs none.
+    """
+    if kind.needs_machines:
+        return _MACHINES
+    return "cloud: {}\n" if kind.needs_cloud else ""
+
+
 def kind_reference(kind: EventKind) -> KindReference:
     """Return the reference of one kind of event or fault."""
     schema = json_schema((kind,))

@@ -21,6 +21,7 @@ from dr_sim.scenario.sites import site_name
 from dr_sim.scenario.standbys import FIRST_SECONDARY
 
 MOST_FAULTS = 1_000_000
+NO_MACHINES = "there are no machines; write physical, images and farms, or leave it out"
 NO_CLOUD = "there is no cloud manager; write for example cloud: {}"
 
 
@@ -302,6 +303,8 @@ def check_kinds(
             continue
         if line.kind.needs_cloud and not around.things:
             wrong = [NO_CLOUD]
+        elif line.kind.needs_machines and not around.farms:
+            wrong = [NO_MACHINES]
         else:
             wrong = line.kind.check(line.params, around)
         for told in wrong:

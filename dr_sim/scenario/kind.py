@@ -89,7 +89,8 @@ class EventKind:
     makes it happen, given an Occurrence of the world and the parameters. needs_log: it does
     something to log backups, so its database must have some. needs_primary: it does something to a
     database of the primary or to its backup jobs, so nothing is left to do when that has been lost.
-    needs_cloud: it affects the cloud manager, or what that works with. place: where something that
+    needs_cloud: it affects the cloud manager, or what that works with. needs_machines: it affects
+    the machines that the cloud manager looks after. place: where something that
     lasts is, so that it outlasts a failover: 'link', 'alerts', 'primary' or 'secondary' for the
     site on that side, '' for what it affected and ends with. turned: the parameters by which it is
     the same when the two sides have changed places; None: it is not felt there. example: of its
@@ -118,6 +119,7 @@ class EventKind:
     needs_log: bool = False
     needs_primary: bool = False
     needs_cloud: bool = False
+    needs_machines: bool = False
     place: Callable[[Any], str] = lambda params: ""
     turned: Callable[[Any], Any | None] = lambda params: params
     example: str = ""

@@ -47,7 +47,9 @@ def _facts(cloud: CloudSummary) -> list[tuple[str, str]]:
         found += [
             ("image", _image(each)) for each in machines.images[:_MOST]
         ]
-        found += [("upgrade", _upgrade(each)) for each in machines.upgrades]
+        found += [
+            ("upgraded", _upgrade(each)) for each in machines.upgrades
+        ]
     found += [
         ("backups paused", _pause(each))
         for each in _longest_pauses(cloud.pauses)

@@ -9,7 +9,7 @@ import pytest
 from dr_sim.cli.main import main
 from dr_sim.faults import KINDS
 from dr_sim.loading import validate
-from dr_sim.loading.reference import keys, kind_reference
+from dr_sim.loading.reference import keys, kind_reference, needed_by
 from dr_sim.scenario.defaults import DEFAULTS
 from dr_sim.scenario.kind import EventKind
 
@@ -20,7 +20,7 @@ BASE = "run_for: 14 days\ndatabases: {crm: {size: 500 GB}}\nlink: {bandwidth: 20
 def test_the_examples_of_each_kind_load(kind: EventKind, tmp_path: Path) -> None:
     found = kind_reference(kind)
     path = tmp_path / "s.yaml"
-    cloud = "cloud: {}\n" if kind.needs_cloud else ""
+    cloud = needed_by(kind)
     lost = f"  - {{at: Mon 10:02, lose: {kind.brings_back}}}\n" if kind.brings_back else ""
     text = f"{BASE}{cloud}events:\n{lost}  {found.event}\n"
     if found.fault:
