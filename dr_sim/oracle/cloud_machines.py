@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dr_sim.oracle.cloud_breach import CloudBreach
+from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import FIRST, SECOND, Cloud
 from dr_sim.scenario.model import Scenario
@@ -256,7 +257,7 @@ def _saved(row: Row, spec: Cloud, seen: _Watched) -> Broken:
     entries = row.values["entries"]
     if _VM not in entries:
         return
-    for key, value in json.loads(entries):
+    for key, value in pairs_from_text(entries):
         if key.startswith(_VM):
             seen.records[key.removeprefix(_VM)] = value
         elif key.startswith(_REMOVES) and value and key not in seen.jobs:
