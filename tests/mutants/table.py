@@ -644,32 +644,32 @@ EARLIER: tuple[Mutant, ...] = (
         "        self._begin_cleaning(job, JobState.FAILED, out)\n",
     ),
     # ---- the machine manager (C7, C8)
-    _one(
+    one(
         "room_is_not_looked_at", "C7", "machines are put where there is no room for them",
         "cloud/placing.py",
         "        and of.cpus + image.cpus <= physical.cpus\n"
         "        and of.ram_bytes + image.ram_bytes <= physical.ram_bytes\n",
         "",
     ),
-    _one(
+    one(
         "deployed_without_a_record", "C6", "a machine runs and has no record",
         "cloud/machines.py",
         "        retired = vm.state is VmState.RETIRED\n",
         "        retired = vm.state in (VmState.RETIRED, VmState.RUNNING)\n",
     ),
-    _one(
+    one(
         "put_where_it_failed", "C7", "a machine is deployed again on the physical machine where it failed",
         "cloud/placing.py",
         "        and physical.name not in wanted.not_on\n",
         "",
     ),
-    _one(
+    one(
         "a_silent_site_is_rebuilt", "C7", "every machine of a site that is silent is replaced there",
         "cloud/machines.py",
         "        if many:\n            for vm in due:\n",
         "        if not all_of_them:\n            for vm in due:\n",
     ),
-    _one(
+    one(
         "retired_while_in_use", "C9", "the old farm is retired while databases are still moved",
         "cloud/machines.py",
         "            if upgrade.phase is UpgradePhase.RETIRING:\n"
