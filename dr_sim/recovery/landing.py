@@ -102,7 +102,11 @@ def validated(
         wait_us = max(0, until_utc_us + db.rules.delay_us - e.utc_us)
         # by a clock that is wrong it may seem to come from the future: it was made before it landed
         wait_us = min(wait_us, db.rules.delay_us)
-        files.hold_until(file, e.mono_us + wait_us)
+        due_us = e.mono_us + wait_us
+        if not wait_us and file.due_mono_us:
+            # it has been due before: another look at it changes nothing
+            due_us = min(due_us, file.due_mono_us)
+        files.hold_until(file, due_us)
     if file.kind is LOG and not file.done:
         files.queue(file)
         kept.log_is_whole(db, file, e, out)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dr_sim.oracle.monitors.alert_rows import (
+    ERRORS,
     FAMILY,
     FULL_OVERDUE,
     MISSING,
@@ -14,16 +15,20 @@ from dr_sim.oracle.monitors.alert_rows import (
     NOT_PROTECTED,
     OVERDUE,
     STUCK,
+    WAITING,
     alerts_of_databases,
     minutes_text,
     position_before,
 )
 from dr_sim.oracle.monitors.story import (
     DAY_US,
+    LOG,
     MINUTE_US,
+    SECOND_US,
     SLACK_US,
     Breach,
     Story,
+    kind_in_name,
 )
 from dr_sim.record.journal import Row
 
@@ -39,8 +44,10 @@ def levels_are_right(story: Story) -> Iterator[Breach]:
         family = FAMILY.get(event, (6, 7) if event in (6, 7) else (event,))
         family = (8, 18) if event in (8, 18) else family
         key = (row.values["database"], family)
-        first = ever.setdefault(key, _could_have_begun(story, row.time_us))
         before = last.get(key)
+        if before is not None and _was_over(story, before, row):
+            del ever[key]
+        first = ever.setdefault(key, _could_have_begun(story, row.time_us))
         if before is None or not _goes_on(story, before, row):
             begun[key] = row.time_us
         last[key] = row
@@ -76,6 +83,35 @@ def _could_have_begun(story: Story, time_us: int) -> int:
     return min(recent, default=time_us)
 
 
+def _was_over(story: Story, before: Row, row: Row) -> bool:
+    """Return whether a danger has surely ended between two alerts of it: a new log has landed, or
+    the chain went on, and the manager lived long enough to note that.
+    """
+    database = story.database(row.values["database"])
+    replay = story.scenario.replay
+    if database < 0:
+        return False
+    if row.values["event_id"] == NO_NEW_LOGS:
+        kind = "seen.Landed"
+    elif row.values["event_id"] in (MISSING, ERRORS):
+        if replay.delay_us or replay.every_us:
+            return False  # what goes on may lie before the obstacle
+        kind = "seen.Restored"
+    else:
+        return False
+    found = story.between(kind, database, before.seq, row.seq)
+    rows = story.of(kind, database)
+    earlier = rows["name"][: found.start]
+    for place in range(found.start, found.stop):
+        is_new = not (earlier == rows["name"][place]).any()
+        at_us = int(rows["time_us"][place])
+        lived = story.up_between(at_us, at_us + SECOND_US)
+        is_log = kind_in_name(story.text(rows["name"][place])) == LOG
+        if is_new and is_log and lived:
+            return True
+    return False
+
+
 def _goes_on(story: Story, before: Row, row: Row) -> bool:
     """Return whether the same danger has lasted from one alert to the next: reported again in time,
     and nothing came between that could have ended it.
@@ -102,7 +138,8 @@ def told_again_at_every_retry(story: Story) -> Iterator[Breach]:
     """An alert once raised is raised again at every retry, until its danger is over."""
     following: dict[tuple[int, tuple[int, ...]], list[Row]] = {}
     for row, database in alerts_of_databases(story):
-        family = FAMILY.get(row.values["event_id"])
+        event = row.values["event_id"]
+        family = (WAITING,) if event == WAITING else FAMILY.get(event)
         if family is not None:
             following.setdefault((database, family), []).append(row)
     for (database, _), told in following.items():
@@ -133,6 +170,8 @@ def _may_be_over(
     kinds = ["seen.Restored", "truth.copy_gone", "truth.promoted"]
     if event == NO_NEW_LOGS:
         kinds = ["seen.Landed", "truth.promoted"]
+    if event == WAITING:
+        return _stands_otherwise(story, row, database, due_us)
     if event in (OVERDUE, FULL_OVERDUE):
         kinds = [
             "seen.Validated",
@@ -159,6 +198,23 @@ def _may_be_over(
         and each.values["event_id"] in STUCK
     ]
     return bool(others) or _news_of_files(story, row, database, due_us)
+
+
+def _stands_otherwise(
+    story: Story, row: Row, database: int, due_us: int
+) -> bool:
+    """Return whether logs that wait are told of in another way, or wait no longer."""
+    kinds = (
+        "seen.Restored", "seen.RestoreFailed", "seen.ValidationFailed", "seen.NoRoom",
+        "seen.BackupFailed", "truth.copy_gone", "truth.promoted",
+    )  # fmt: skip
+    told = any(
+        row.seq < each.seq
+        and each.time_us <= due_us
+        and each.values["database"] == row.values["database"]
+        for each in story.rows("seen.RaiseAlert")
+    )
+    return told or story.any_within(kinds, database, row.time_us, due_us)
 
 
 def _news_of_files(

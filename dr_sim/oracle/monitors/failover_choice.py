@@ -10,9 +10,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from dr_sim.oracle.monitors.attempts import ORDERS
+from dr_sim.oracle.monitors.attempts import ORDERS, Attempt, attempts
+from dr_sim.oracle.monitors.needless import clocks_may_be_wrong
 from dr_sim.oracle.monitors.primary import silent_at
-from dr_sim.oracle.monitors.story import SLACK_US, Breach, Story
+from dr_sim.oracle.monitors.story import LOG, SLACK_US, Breach, Story
 from dr_sim.record.journal import Row
 from dr_sim.scenario.model import Choose
 
@@ -41,6 +42,72 @@ def claimed_in_its_turn(story: Story) -> Iterator[Breach]:
                 "R14", row.seq, row.time_us, -1,
                 f"a copy claims to take over before its turn: {before} are before it",
             )  # fmt: skip
+
+
+def the_claim_is_let_go(story: Story) -> Iterator[Breach]:
+    """A copy that leaves its failover lets its claim go, so that another can take over."""
+    if story.scenario.ranks == 1:
+        return
+    for attempt in attempts(story):
+        if attempt.last != "abandoned" or not _holds(story, attempt):
+            continue
+        until_us = attempt.until_us + SLACK_US
+        if until_us >= story.end_us or not story.up_between(
+            attempt.until_us, until_us
+        ):
+            continue
+        let_go = any(
+            attempt.begin.time_us <= row.time_us <= until_us
+            for row in story.rows("seen.ReleaseClaim")
+        )
+        if not let_go:
+            yield Breach(
+                "R14", attempt.until_seq, attempt.until_us, -1,
+                "the failover is left, and its claim is not let go: no other copy may take over",
+            )  # fmt: skip
+
+
+def _holds(story: Story, attempt: Attempt) -> bool:
+    """Return whether the claim was given to this copy, and not taken from it since."""
+    answers = [
+        row
+        for row in story.rows("seen.ClaimGiven", "seen.ClaimRefused")
+        if row.seq < attempt.until_seq
+    ]
+    return bool(answers) and answers[-1].kind == "seen.ClaimGiven"
+
+
+def no_copy_offers_more_than_it_has(story: Story) -> Iterator[Breach]:
+    """A copy offers no later instant than that up to which the worst of its databases could be had
+    from what is here and whole.
+    """
+    if story.scenario.store is not None or clocks_may_be_wrong(story):
+        return
+    for row in story.rows("seen.MakeOffer"):
+        if not row.values["open"]:
+            continue
+        for database in story.databases:
+            most_us = _most_utc_us(story, database, row)
+            if row.values["holds_until_utc_us"] > most_us:
+                yield Breach(
+                    "R14", row.seq, row.time_us, database,
+                    f"a copy offers more than it could have of {story.name(database)}",
+                )  # fmt: skip
+                break
+
+
+def _most_utc_us(story: Story, database: int, row: Row) -> int:
+    """Return up to when a database could be had: by what has been found to be whole, and the copy
+    that was here at the start.
+    """
+    rows = story.of("seen.Validated", database)
+    before = rows["seq"] < row.seq
+    logs = before & (rows["header.kind"] == LOG)
+    others = before & (rows["header.kind"] != LOG)
+    held = [story.scenario.start_utc_us + story.first_start_us]
+    held += rows["header.started_utc_us"][logs].tolist()
+    held += rows["header.finished_utc_us"][others].tolist()
+    return int(max(held))
 
 
 def _ordered(story: Story, claim: Row) -> bool:

@@ -37,7 +37,7 @@ def tails_are_asked_for(story: Story) -> Iterator[Breach]:
         for row in _recovers(story, attempt):
             if row.entity in asked or not story.log_interval_us(row.entity):
                 continue
-            if row.time_us >= _limit_us(story, attempt) or _to_a_point(
+            if row.time_us >= limit_us(story, attempt) or _to_a_point(
                 story, row
             ):
                 continue
@@ -92,7 +92,7 @@ def nothing_is_given_up_early(story: Story) -> Iterator[Breach]:
     """Check that the drain waits for what is on its way, and the tail, until its limit is over."""
     for attempt in attempts(story):
         for row in _recovers(story, attempt):
-            if row.time_us >= _limit_us(story, attempt) or _to_a_point(
+            if row.time_us >= limit_us(story, attempt) or _to_a_point(
                 story, row
             ):
                 continue
@@ -162,7 +162,7 @@ def _to_a_point(story: Story, row: Row) -> bool:
     )
 
 
-def _limit_us(story: Story, attempt: Attempt) -> int:
+def limit_us(story: Story, attempt: Attempt) -> int:
     """Return when the drain's limit is over: it counts from the first emptying."""
     draining = attempt.first("draining")
     begun_us = (

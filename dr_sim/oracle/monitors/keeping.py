@@ -343,6 +343,18 @@ def _on_their_way(
     return found
 
 
+def nothing_is_deleted_while_it_may_be_the_way_back(
+    story: Story,
+) -> Iterator[Breach]:
+    """Retention takes no file while a failover empties the pipes (R18)."""
+    for row in story.rows("seen.Delete"):
+        if story.phase_at(row.seq) in ("draining", "tail"):
+            yield Breach(
+                "R18", row.seq, row.time_us, row.entity,
+                f"{row.values['name']} is deleted in the middle of a failover",
+            )  # fmt: skip
+
+
 def old_files_go(story: Story) -> Iterator[Breach]:
     """A log that is older than the retention, and than a full that is old itself, goes (R18)."""
     days_us = 2 * DAY_US + story.retry_us

@@ -204,6 +204,55 @@ def dropped_after_its_replacement_is_here(story: Story) -> Iterator[Breach]:
         )  # fmt: skip
 
 
+def the_newest_full_is_taken(story: Story) -> Iterator[Breach]:
+    """A copy that is built from nothing is built from the newest full that is here and whole (R11).
+    A replay delay, or an order to an earlier instant, may ask for an older one.
+    """
+    orders = story.rows("seen.FailoverOrderedToPoint")
+    if story.scenario.replay.delay_us or orders:
+        return
+    for row in story.rows("seen.Restore"):
+        database, name = row.entity, row.values["name"]
+        fork, _ = position_before(story, database, row.seq)
+        if kind_in_name(name) != FULL or fork >= 0:
+            continue
+        rows = story.of("seen.Validated", database)
+        fulls = (rows["seq"] < row.seq) & (rows["header.kind"] == FULL)
+        ends = rows["header.finished_utc_us"]
+        mine = fulls & (rows["name"] == story.text_id(name))
+        if not mine.any():
+            continue
+        newer = fulls & (ends > ends[mine].max())
+        useful = [
+            each
+            for each in rows["name"][newer].tolist()
+            if _could_be_taken(story, database, each, row.seq)
+        ]
+        if useful:
+            yield Breach(
+                "R11", row.seq, row.time_us, database,
+                f"{name} is restored, and {story.text(useful[0])} is newer, here and whole",
+            )  # fmt: skip
+
+
+def _could_be_taken(
+    story: Story, database: int, name: int, seq: int
+) -> bool:
+    """Return whether the last that was said of a full before that row is that it is whole."""
+    said = [
+        (int(rows["seq"][place]), kind)
+        for kind in (
+            "seen.Validated", "seen.Validate", "seen.ValidationFailed", "seen.Delete",
+            "seen.Restore", "seen.Landed",
+        )
+        for rows in [story.of(kind, database)]
+        for place in np.flatnonzero(
+            (rows["name"] == name) & (rows["seq"] < seq)
+        )[-1:].tolist()
+    ]  # fmt: skip
+    return max(said)[1] == "seen.Validated"
+
+
 def a_copy_does_not_go_back(story: Story) -> Iterator[Breach]:
     """A full that ends before where the copy stands replaces it only if what follows leads on."""
     for row in (

@@ -271,6 +271,36 @@ def replay_delay_is_kept(story: Story) -> Iterator[Breach]:
                 )  # fmt: skip
 
 
+def replay_keeps_its_hours(story: Story) -> Iterator[Breach]:
+    """Where replay is a job of certain hours, logs are read then, one after the other, and at no
+    other time but in a failover (R7).
+    """
+    every_us = story.scenario.replay.every_us
+    if not every_us:
+        return
+    for database in story.databases:
+        answers = np.concatenate(
+            [story.of(kind, database)["time_us"] for kind in ANSWERS]
+        )
+        rows = story.of("seen.Restore", database)
+        in_hours = False
+        for place in range(len(rows["seq"])):
+            seq, at_us = (
+                int(rows["seq"][place]),
+                int(rows["time_us"][place]),
+            )
+            name = story.text(rows["name"][place])
+            mono_us = at_us + story.journal.since_us
+            goes_on = in_hours and bool((answers == at_us).any())
+            in_hours = mono_us % every_us == 0 or goes_on
+            is_log = kind_in_name(name) == LOG
+            if is_log and not in_hours and not story.failing_over(seq):
+                yield Breach(
+                    "R7", seq, at_us, database,
+                    f"{name} is read outside of the hours of the restore job",
+                )  # fmt: skip
+
+
 def the_engine_takes_what_it_is_given(story: Story) -> Iterator[Breach]:
     """The engine refuses nothing for its place in the chain (R7, R11)."""
     if not story.scenario.replay.validate_hash:

@@ -1,12 +1,22 @@
-"""Tells what a restart leaves behind: late answers to an earlier life cause nothing."""
+"""Tells what a restart leaves behind: late answers to an earlier life cause nothing, and a phase of
+a failover is durable before it is entered.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
-from dr_sim.oracle.monitors.story import Breach, Story
-from dr_sim.record.kinds import KINDS, RecordKind
+from dr_sim.oracle.monitors.story import Breach, PhaseRow, Story
+from dr_sim.record.kinds import KIND_ID, KINDS, RecordKind
 
+_TOLD = frozenset(
+    kind.id
+    for kind in KINDS
+    if kind.name.startswith("seen.")
+    and any(name == "mono_us" for name, _ in kind.fields)
+)
+"""Rows of what the logic was told: each begins a list of commands."""
 NO_COMMANDS = ("seen.ignored", "seen.MonitorAlert")
 
 
@@ -18,6 +28,27 @@ def _is_command(kind: RecordKind) -> bool:
 
 COMMAND_KINDS = frozenset(kind.name for kind in KINDS if _is_command(kind))
 """The kinds of record of commands: events carry the time, commands do not."""
+
+
+def phases_are_durable_first(story: Story) -> Iterator[Breach]:
+    """Something is saved before a failover enters another phase: a restart in between is to go on
+    in it (S1). With its inventory a restart announces again what a life before has saved.
+    """
+    kinds = story.journal.kinds()
+    save = KIND_ID["seen.Save"]
+    for before, entered in pairwise([PhaseRow(-1, 0, ""), *story.phases]):
+        if entered.phase == before.phase:
+            continue  # announced again after a restart
+        place = entered.seq - 1
+        while place > before.seq and int(kinds[place]) not in _TOLD:
+            if int(kinds[place]) == save:
+                break
+            place -= 1
+        if int(kinds[place]) not in (save, KIND_ID["seen.Inventory"]):
+            yield Breach(
+                "S1", entered.seq, entered.time_us, -1,
+                f"the failover enters its phase {entered.phase} before that is durable",
+            )  # fmt: skip
 
 
 def late_answers_cause_nothing(story: Story) -> Iterator[Breach]:

@@ -1,0 +1,210 @@
+"""Monitors of how a failover goes on (R15): nothing that will not come is waited for, what fails is
+tried again, and what was done for it is undone when it is called off.
+
+Planned failovers are patient, so what is said here of limits is said of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dr_sim.oracle.monitors.attempts import (
+    ORDERS,
+    Attempt,
+    attempts,
+    is_accepted,
+    rows_in,
+)
+from dr_sim.oracle.monitors.failover_emptied import limit_us
+from dr_sim.oracle.monitors.story import SLACK_US, Breach, Story
+from dr_sim.record.journal import Row
+
+ONLY_WAY = 21
+_WORK = (
+    "seen.Restore",
+    "seen.RestoreUntil",
+    "seen.Restored",
+    "seen.RestoreFailed",
+    "seen.RestoreGoesOn",
+    "seen.NoRoom",
+    "seen.Validate",
+    "seen.Validated",
+    "seen.ValidationFailed",
+    "seen.ListShare",
+    "seen.ShareListed",
+)
+"""Rows of work at the secondary, and of the search for a way back."""
+
+
+def the_drain_ends_in_time(story: Story) -> Iterator[Breach]:
+    """When its limit is over a drain waits for nothing more, but for the only way back: a restart
+    gives it no new limit.
+    """
+    for attempt in attempts(story):
+        draining = attempt.first("draining")
+        if draining is None or not _is_plain(story, attempt):
+            continue
+        over_us = limit_us(story, attempt)
+        over_us = max(over_us, story.life_at(over_us)[0])
+        due_us = over_us + 2 * SLACK_US
+        left_us = _left_us(attempt)
+        if due_us >= min(left_us, story.end_us):
+            continue
+        works = [
+            row
+            for row in rows_in(story, attempt, *_WORK)
+            if row.time_us >= over_us - SLACK_US
+        ]
+        told = [
+            row
+            for row in rows_in(story, attempt, "seen.RaiseAlert")
+            if row.values["event_id"] == ONLY_WAY
+        ]
+        down = not story.up_between(over_us, due_us)
+        if works or told or down:
+            continue
+        yield Breach(
+            "R15", draining.seq, due_us, -1,
+            "the drain's limit is over, nothing is restored, and it waits on",
+        )  # fmt: skip
+
+
+def no_share_is_waited_for_that_is_silent(story: Story) -> Iterator[Breach]:
+    """Where the primary's share cannot be reached, nothing of it is waited for."""
+    for attempt in attempts(story):
+        draining = attempt.first("draining")
+        if draining is None or not _is_plain(story, attempt):
+            continue
+        answers = [
+            row
+            for row in rows_in(story, attempt, "seen.ShareAnswered")
+            if is_accepted(story, row)
+        ]
+        silent = {
+            row.entity for row in answers if not row.values["reachable"]
+        }
+        if len(silent) < len(story.databases) or any(
+            row.values["reachable"] for row in answers
+        ):
+            continue
+        work = rows_in(story, attempt, *_WORK)
+        last_us = max(row.time_us for row in (*answers, *work))
+        due_us = last_us + 2 * SLACK_US
+        if due_us >= min(_emptied_us(attempt), story.end_us):
+            continue
+        if story.up_between(draining.time_us, due_us):
+            yield Breach(
+                "R15", draining.seq, due_us, -1,
+                "the primary's share does not answer, and the failover waits for it",
+            )  # fmt: skip
+
+
+def hanging_restores_are_ended(story: Story) -> Iterator[Breach]:
+    """A restore that has gone on for longer than its limit is ended once the drain's is over; that
+    of a full is not.
+    """
+    spec, since_us = story.scenario.failover, story.journal.since_us
+    for attempt in attempts(story):
+        if not _is_plain(story, attempt):
+            continue
+        over_us = limit_us(story, attempt)
+        for row in rows_in(story, attempt, "seen.RestoreGoesOn"):
+            begun_us = row.values["begun_mono_us"] - since_us
+            name = row.values["name"]
+            if row.values["begun_mono_us"] < 0 or "_full_" in name:
+                continue
+            due_us = max(over_us, begun_us + spec.restore_limit_us)
+            due_us = max(due_us + story.retry_us, row.time_us) + SLACK_US
+            if due_us >= min(attempt.until_us, story.end_us):
+                continue
+            if not story.up_between(row.time_us, due_us):
+                continue
+            if not _is_answered(story, row, due_us):
+                yield Breach(
+                    "R15", row.seq, due_us, row.entity,
+                    f"the restore of {name} hangs beyond its limit, and is not ended",
+                )  # fmt: skip
+                break
+
+
+def _is_answered(story: Story, row: Row, until_us: int) -> bool:
+    kinds = ("seen.Restored", "seen.RestoreFailed", "truth.promoted")
+    return story.any_within(kinds, row.entity, row.time_us, until_us)
+
+
+def what_is_not_online_is_ordered_again(story: Story) -> Iterator[Breach]:
+    """A database that could not be brought online is ordered again at the next retry, or restored
+    first.
+    """
+    again = (
+        "seen.Recover", "seen.Restore", "seen.AskShare", "seen.ListShare", "truth.promoted",
+    )  # fmt: skip
+    for attempt in attempts(story):
+        for row in rows_in(story, attempt, "seen.RecoverFailed"):
+            due_us = row.time_us + story.retry_us + SLACK_US
+            if due_us >= min(attempt.until_us, story.end_us):
+                continue
+            if not is_accepted(story, row) or not story.up_between(
+                row.time_us, due_us
+            ):
+                continue
+            if not story.any_within(again, row.entity, row.time_us, due_us):
+                yield Breach(
+                    "R15", row.seq, row.time_us, row.entity,
+                    f"{story.name(row.entity)} could not be brought online, and is not ordered "
+                    "online again",
+                )  # fmt: skip
+
+
+def readers_are_let_in_again(story: Story) -> Iterator[Breach]:
+    """Readers who were disconnected for a failover may read again when it is called off."""
+    for attempt in attempts(story):
+        if attempt.last != "abandoned":
+            continue
+        until_us = attempt.until_us + SLACK_US
+        if until_us >= story.end_us or not story.up_between(
+            attempt.begin.time_us, until_us
+        ):
+            continue
+        for row in rows_in(story, attempt, "seen.Disconnect"):
+            if not story.any_within(
+                ("seen.AdmitReaders",),
+                row.entity,
+                attempt.until_us,
+                until_us,
+            ):
+                yield Breach(
+                    "R15", row.seq, attempt.until_us, row.entity,
+                    f"readers of {story.name(row.entity)} were disconnected for a failover that "
+                    "is called off, and are not let in again",
+                )  # fmt: skip
+
+
+# ---- what several ask
+def _is_plain(story: Story, attempt: Attempt) -> bool:
+    """Return whether a failover is unplanned, of the only copy, and not one that waits for the old
+    primary's answer as it was heard again.
+    """
+    if story.scenario.ranks > 1 or story.scenario.store is not None:
+        return False
+    if rows_in(story, attempt, "seen.HeartbeatBack"):
+        return False
+    return not any(
+        row.values.get("planned")
+        for row in story.rows(*ORDERS)
+        if row.seq < attempt.until_seq
+    )
+
+
+def _left_us(attempt: Attempt) -> int:
+    """Return when a failover has left its drain and its tails."""
+    for row in attempt.phases:
+        if row.phase not in ("fencing", "preparing", "draining", "tail"):
+            return row.time_us
+    return attempt.until_us
+
+
+def _emptied_us(attempt: Attempt) -> int:
+    """Return when its drain is over: the tails are asked for."""
+    tail = attempt.first("tail")
+    return _left_us(attempt) if tail is None else tail.time_us

@@ -1,0 +1,149 @@
+"""Monitors of alerts that nobody needs: before a limit is reached, or of lateness that is on
+purpose (R7, R8). An alert that comes too often is read by nobody.
+
+Ages are told by clocks. Where one of them is wrong for a while in the scenario, nothing is said
+about ages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dr_sim.oracle.monitors.alert_rows import (
+    ERRORS,
+    LAGGING,
+    STUCK,
+    WAITING,
+    alerts_of_databases,
+    last_header,
+    minutes_text,
+    told_between,
+)
+from dr_sim.oracle.monitors.story import (
+    LOG,
+    SECOND_US,
+    SLACK_US,
+    Breach,
+    Story,
+    kind_in_name,
+)
+from dr_sim.record.journal import Row
+from dr_sim.scenario.kind import Explains
+
+
+def trouble_is_told_at_its_limit(story: Story) -> Iterator[Breach]:
+    """The first alert of a log in trouble comes when it was tried too often, or is too old."""
+    if clocks_may_be_wrong(story):
+        return
+    replay = story.scenario.replay
+    told: set[tuple[int, str]] = set()
+    for row, database in alerts_of_databases(story):
+        name = row.values["name"]
+        if row.values["event_id"] != ERRORS or kind_in_name(name) != LOG:
+            continue
+        first = (database, name) not in told
+        told.add((database, name))
+        if not first or _goes_on(story, row, database):
+            continue
+        tries = max(
+            _count(story, kind, database, name, row.seq)
+            for kind in ("seen.Restore", "seen.ValidationFailed")
+        )
+        age_us = _age_us(story, row, database)
+        if age_us is None or tries > replay.attempts:
+            continue
+        if age_us < replay.age_us - SECOND_US:
+            yield Breach(
+                "R8", row.seq, row.time_us, database,
+                f"{name} is told of as in trouble after {tries} attempts and "
+                f"{minutes_text(age_us)}: neither limit is reached",
+            )  # fmt: skip
+
+
+def _goes_on(story: Story, row: Row, database: int) -> bool:
+    """Return whether an alert of a place goes on with another file, or is of a failover."""
+    if story.failing_over(row.seq):
+        return True
+    since_us = row.time_us - 2 * story.retry_us - SLACK_US
+    life = story.life_at(row.time_us)[0]
+    return life > max(0, since_us) or told_between(
+        story, database, STUCK, since_us, row.time_us - 1
+    )
+
+
+def _count(
+    story: Story, kind: str, database: int, name: str, seq: int
+) -> int:
+    rows = story.of(kind, database)
+    before = rows["seq"] < seq
+    return int((rows["name"][before] == story.text_id(name)).sum())
+
+
+def _age_us(story: Story, row: Row, database: int) -> int | None:
+    """Return the age of the log that an alert names, since it was finished or has landed."""
+    rows = story.of("seen.Landed", database)
+    mine = (rows["name"] == story.text_id(row.values["name"])) & (
+        rows["seq"] < row.seq
+    )
+    found = np.flatnonzero(mine)
+    if not len(found):
+        return None
+    utc_us = story.scenario.start_utc_us + row.time_us
+    finished_us = int(rows["modified_utc_us"][found[-1]])
+    landed_us = int(rows["time_us"][found[0]])
+    return max(utc_us - finished_us, row.time_us - landed_us)
+
+
+def lateness_on_purpose_is_not_told(story: Story) -> Iterator[Breach]:
+    """Lag is told of when it is beyond the age limit; the replay delay and the hours of the restore
+    job do not count.
+    """
+    replay = story.scenario.replay
+    on_purpose_us = replay.delay_us + replay.every_us
+    if not on_purpose_us or clocks_may_be_wrong(story):
+        return
+    for row, database in alerts_of_databases(story):
+        event = row.values["event_id"]
+        if event not in (LAGGING, WAITING) or story.failing_over(row.seq):
+            continue
+        age_us = _age_us(story, row, database)
+        if age_us is None:
+            continue
+        late_us = age_us - on_purpose_us
+        if late_us <= replay.age_us - SECOND_US:
+            yield Breach(
+                "R7", row.seq, row.time_us, database,
+                f"event {event} tells of {row.values['name']} as late; it is "
+                f"{minutes_text(late_us)} late beside the delay that is on purpose",
+            )  # fmt: skip
+
+
+def a_hole_that_is_filled_is_not_told(story: Story) -> Iterator[Breach]:
+    """No alert says that a log is missing before one that the database has restored (R10)."""
+    for row, database in alerts_of_databases(story):
+        name = row.values["name"]
+        if row.values["event_id"] != 1 or kind_in_name(name) != LOG:
+            continue
+        if (
+            last_header(story, database, story.text_id(name), row.seq)
+            is None
+        ):
+            continue
+        rows = story.of("seen.Restored", database)
+        done = (rows["name"] == story.text_id(name)) & (
+            rows["seq"] < row.seq
+        )
+        gone = story.within("truth.copy_gone", database, 0, row.time_us)
+        if done.any() and gone.stop == gone.start:
+            yield Breach(
+                "R10", row.seq, row.time_us, database,
+                f"an alert says that a log is missing before {name}, which is restored",
+            )  # fmt: skip
+
+
+def clocks_may_be_wrong(story: Story) -> bool:
+    """Return whether the scenario sets a clock wrong."""
+    lines = (*story.scenario.events, *story.scenario.faults)
+    return any(Explains.WRONG_TIME in line.kind.explains for line in lines)
