@@ -56,6 +56,14 @@ def add_explore(commands: Any) -> None:
         metavar="FOLDER",
         help="state and found cases (default: explorations/<scenario>)",
     )
+    explore.add_argument(
+        "--mode",
+        choices=("both", "recoverable", "beyond"),
+        default="both",
+        help="recoverable: only what the design gets past, and then all must be restored again; "
+        "beyond: whatever may happen, and nothing wrong may be done (default: both, half of the "
+        "cases each)",
+    )
     add_manager(explore)
     explore.set_defaults(command=_explore)
 
@@ -139,6 +147,7 @@ def _cutsets(a: argparse.Namespace) -> int:
 
 def _explore(a: argparse.Namespace) -> int:
     from dr_sim.explore import search
+    from dr_sim.explore.draw import Mode
     from dr_sim.loading import load_scenario
 
     if (
@@ -148,12 +157,18 @@ def _explore(a: argparse.Namespace) -> int:
     name = "drawn" if a.scenario is None else a.scenario.stem
     folder = a.out or Path("explorations") / name
     _check_folder(folder)
-    state = search.Exploration.read(folder, a.seed)
+    state = search.Exploration.read(folder, a.seed, Mode(a.mode))
     if state.seed != a.seed:
         raise input_error(
             str(folder),
             f"holds an exploration of seed {state.seed}: write --seed "
             f"{state.seed}, or another --out",
+        )
+    if state.mode != a.mode:
+        raise input_error(
+            str(folder),
+            f"holds an exploration of mode {state.mode}: write --mode "
+            f"{state.mode}, or another --out",
         )
     services = search.services_of(a.seed, a.scenario, a.manager)
     if not services:
@@ -194,7 +209,9 @@ def _check_folder(folder: Path) -> None:
 def _report(state: Exploration, folder: Path) -> str:
     lines = [
         f"{state.runs:,} cases in {state.cpu_s / 60:.1f} CPU minutes, seed {state.seed}; "
-        f"{len(state.reached):,} pairs of records reached; {len(state.found)} found in {folder}"
+        f"{len(state.reached):,} pairs of records reached; {len(state.found)} found in {folder}",
+        f"{state.recoverable:,} of them are recoverable by design: after the calm all must be "
+        "restored again",
     ]
     for found in state.found:
         lines.append(f"  {found.sign.requirement}: {found.sentence}")

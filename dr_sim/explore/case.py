@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
+from dr_sim.measures.standing import summary_of
 from dr_sim.measures.summary.alerts import qualities_of
 from dr_sim.measures.summary.violations import (
     conserved_in,
@@ -26,6 +27,7 @@ from dr_sim.measures.summary.violations import (
     seen_by_the_witness,
 )
 from dr_sim.measures.tables import Tables
+from dr_sim.measures.verdict import Outcome, judge
 from dr_sim.measures.whole import Whole
 from dr_sim.record.kinds import KIND_ID, KINDS
 from dr_sim.scenario.model import Scenario
@@ -171,7 +173,23 @@ def _signs(whole: Whole) -> dict[Sign, str]:
         signs.setdefault(_sign(each.invariant, sentence), sentence)
     for each in never_told(whole, qualities_of(whole)):
         signs.setdefault(_sign(each.invariant, NOBODY_IS_TOLD), each.detail)
+    if whole.scenario.sla:
+        signs.update(_lines_missed(whole))
     return signs
+
+
+def _lines_missed(whole: Whole) -> dict[Sign, str]:
+    """Return the lines of the SLA that a run misses. It holds no more than its user expects
+    (draw.py).
+    """
+    judged = judge(summary_of(whole), whole.scenario).lines
+    missed = [each for each in judged if each.outcome is Outcome.FAIL]
+    return {
+        Sign(
+            "SLA", f"{each.line.id} is missed"
+        ): f"{each.line.id} is missed"
+        for each in missed
+    }
 
 
 def _sign(requirement: str, sentence: str) -> Sign:

@@ -6,14 +6,19 @@ looked at once, and gives the instants: when a backup is cut or finished, when a
 it is restored, and just around them. Crashes are drawn by command: before the nth of a class. After
 the last event there is calm, long enough for everything to be restored and for retention to run.
 All draws are functions of (seed, number of the case).
+
+A case is drawn in one of two modes. What is recoverable by design meets only events that the design
+gets past (`EventKind.heals`), early in the run, so that the calm after them is long: then
+everything must be restored again. Beyond that anything may happen, and nothing wrong may be done.
 """
 
 from __future__ import annotations
 
+import enum
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -34,6 +39,7 @@ FAULTS: dict[str, EventKind] = {
     kind.name: kind for kind in KINDS if kind.draws is not None
 }
 """Names the kinds of event that say what to draw for them (dr_sim/faults)."""
+EVERY: dict[str, EventKind] = {kind.name: kind for kind in KINDS}
 ENDS = tuple(kind.name for kind in KINDS if kind.leads_over)
 """Names what a failover may come of."""
 RETURNS = {
@@ -42,12 +48,26 @@ RETURNS = {
 """Names what brings back what was lost, by the class of failure that it undoes."""
 
 
+class Mode(enum.StrEnum):
+    """What the cases of an exploration may meet."""
+
+    BOTH = "both"  # half of the cases each
+    RECOVERABLE = "recoverable"
+    BEYOND = "beyond"
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A scenario without events, and the instants at which something happens in its run."""
+    """A scenario without events, and the instants at which something happens in its run.
+
+    sla: the lines that it promises. own: the kinds of event that its user has written: where a case
+    holds no other, the lines are judged.
+    """
 
     tree: Tree
     instants: tuple[int, ...]
+    sla: Any = None
+    own: frozenset[str] = frozenset()
 
 
 def service(r: random.Random) -> Tree:
@@ -229,17 +249,51 @@ def anchored(tree: Tree, manager: str = "") -> Service | None:
         instants.update(row.time_us for row in journal.rows(kind))
     latest = scenario.run_for_us
     return Service(
-        quiet, tuple(at for at in sorted(instants) if at < latest * 3 // 5)
+        quiet,
+        tuple(at for at in sorted(instants) if at < latest * 3 // 5),
+        tree.get("sla"),
+        frozenset(_kinds_of(tree)),
     )
 
 
-def draw(services: Sequence[Service], seed: int, number: int) -> Tree:
+def _kinds_of(tree: Tree) -> list[str]:
+    """Names the kinds of event that a scenario holds."""
+    names = [name for event in tree.get("events") or [] for name in event]
+    names += list(tree.get("faults") or {})
+    return [name for name in names if name in EVERY]
+
+
+def mode_of(mode: Mode, seed: int, number: int) -> Mode:
+    """The mode of the case of that number."""
+    if mode is not Mode.BOTH:
+        return mode
+    half = random.Random(f"{seed} mode {number}").random() < 0.5
+    return Mode.RECOVERABLE if half else Mode.BEYOND
+
+
+def is_recoverable(tree: Tree) -> bool:
+    """Return whether the design gets past all that a case holds."""
+    return all(EVERY[name].heals for name in _kinds_of(tree))
+
+
+def draw(
+    services: Sequence[Service],
+    seed: int,
+    number: int,
+    mode: Mode = Mode.BOTH,
+) -> Tree:
     """The case of that number: a service, a few kinds of event, each at an anchored instant."""
     r = random.Random(f"{seed} case {number}")
     base = services[r.randrange(len(services))]
     tree = deepcopy(base.tree)
-    possible = kinds_for(tree)
-    kinds = r.sample(_fewer(r, tree, possible), r.randint(1, 4))
+    mode = mode_of(mode, seed, number)
+    possible = kinds_for(tree, mode)
+    if mode is Mode.RECOVERABLE:
+        base = _early(base)
+    if base.own and r.random() < 0.5:
+        possible = sorted(base.own.intersection(possible)) or possible
+    fewer = _fewer(r, tree, possible)
+    kinds = r.sample(fewer, min(len(fewer), r.randint(1, 4)))
     events = [
         _event(r, base, r.choice(kinds)) for _ in range(r.randint(0, 4))
     ]
@@ -253,6 +307,21 @@ def draw(services: Sequence[Service], seed: int, number: int) -> Tree:
         )
         events.append({"at": _text(at), **_what(r, CRASH, tree)})
     tree["events"] = events or [_event(r, base, r.choice(kinds))]
+    return _promising(tree, base)
+
+
+def _early(base: Service) -> Service:
+    """The service with the instants of the first third alone."""
+    return replace(
+        base, instants=base.instants[: len(base.instants) * 5 // 9]
+    )
+
+
+def _promising(tree: Tree, base: Service) -> Tree:
+    """The case with the lines that its user promises, if it meets nothing but what he expects."""
+    tree.pop("sla", None)
+    if base.sla and base.own.issuperset(_kinds_of(tree)):
+        tree["sla"] = base.sla
     return tree
 
 
@@ -263,16 +332,30 @@ def _fewer(r: random.Random, tree: Tree, possible: list[str]) -> list[str]:
     return [name for name in possible if FAULTS[name].needs_cloud]
 
 
-def kinds_for(tree: Tree) -> list[str]:
+def kinds_for(tree: Tree, mode: Mode = Mode.BEYOND) -> list[str]:
     """Names of the kinds of event that a service may meet."""
-    if "copies" in tree:
-        return sorted(name for name in FAULTS if _befalls(name))
-    cloud = "cloud" in tree
-    return sorted(
+    logs = bool(_databases_of(tree, needs_log=True))
+    names = [
         name
         for name, kind in FAULTS.items()
-        if cloud or not kind.needs_cloud
+        if (kind.heals or mode is not Mode.RECOVERABLE)
+        and (logs or not kind.needs_log)
+    ]
+    if "copies" in tree:
+        return sorted(name for name in names if _befalls(name))
+    cloud = "cloud" in tree
+    return sorted(
+        name for name in names if cloud or not FAULTS[name].needs_cloud
     )
+
+
+def _databases_of(tree: Tree, needs_log: bool) -> list[str]:
+    """Names the databases of a service, or those of them that have logs."""
+    return [
+        name
+        for name, database in tree["databases"].items()
+        if not needs_log or database.get("log") != "none"
+    ]
 
 
 @cache
@@ -297,7 +380,7 @@ def _end(
     lost.
     """
     at = _instant(r, base, [])
-    kind = FAULTS[r.choice(ENDS)]
+    kind = FAULTS[r.choice(_ends(possible))]
     end = _what(r, kind.name, base.tree)
     events = [{"at": _text(at), **end}]
     for _ in range(r.choice([0, 0, 1, 2])):
@@ -312,37 +395,47 @@ def _end(
     return events
 
 
+def _ends(possible: Collection[str]) -> list[str]:
+    """Names what a failover may come of, among what is possible if that holds any of them."""
+    return [name for name in ENDS if name in possible] or list(ENDS)
+
+
 def mutate(
-    tree: Tree, services: Sequence[Service], r: random.Random
+    tree: Tree,
+    services: Sequence[Service],
+    r: random.Random,
+    mode: Mode = Mode.BEYOND,
 ) -> Tree:
     """A case near one that has reached something new: an event more, less, elsewhere or twice."""
     new = deepcopy(tree)
-    base = Service(new, _instants_of(services, new))
+    known = _service_of(services, new)
+    base = replace(known, tree=new)
+    if mode is Mode.RECOVERABLE:
+        base = _early(base)
+    possible = kinds_for(new, mode)
     events = new["events"]
     for _ in range(r.randint(1, 2)):
         how = r.randrange(5)
         if how == 0 and len(events) > 1:
             events.pop(r.randrange(len(events)))
         elif how == 1:
-            events.append(_event(r, base, r.choice(kinds_for(new))))
+            events.append(_event(r, base, r.choice(possible)))
         elif how == 2:
             at = r.choice(events)["at"]
             events.append({"at": at, **_what(r, CRASH, new)})
         elif how == 3:
-            events.append(_event(r, base, r.choice(ENDS)))
+            events.append(_event(r, base, r.choice(_ends(possible))))
         else:
             event = r.choice(events)
             event["at"] = _text(_instant(r, base, []))
-    return new
+    return _promising(new, known)
 
 
-def _instants_of(
-    services: Sequence[Service], tree: Tree
-) -> tuple[int, ...]:
+def _service_of(services: Sequence[Service], tree: Tree) -> Service:
     alike = [
         s for s in services if s.tree["databases"] == tree["databases"]
     ]
-    return (alike or services)[0].instants
+    return (alike or services)[0]
 
 
 def _event(r: random.Random, base: Service, name: str) -> Tree:
@@ -355,7 +448,7 @@ def _what(r: random.Random, name: str, tree: Tree) -> Tree:
     """
     kind = FAULTS[name]
     assert kind.draws is not None
-    value = kind.draws(r, r.choice(list(tree["databases"])))
+    value = kind.draws(r, r.choice(_databases_of(tree, kind.needs_log)))
     copies = tree.get("copies")
     if not copies:
         return {name: value}

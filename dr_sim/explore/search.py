@@ -54,13 +54,16 @@ class Found:
 
 @dataclass(slots=True)
 class Exploration:
-    """seed: of the draws. runs: cases that were looked at. corpus: those that reached something
-    new. reached: pairs of records. probes: the rare things that happened.
+    """seed: of the draws. runs: cases that were looked at. recoverable: those of them that the
+    design gets past. corpus: those that reached something new. reached: pairs of records. probes:
+    the rare things that happened.
     """
 
     seed: int
     runs: int = 0
     cpu_s: float = 0.0
+    mode: draw.Mode = draw.Mode.BOTH
+    recoverable: int = 0
     corpus: list[Tree] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
     probes: set[str] = field(default_factory=set)
@@ -77,6 +80,8 @@ class Exploration:
             "seed": self.seed,
             "runs": self.runs,
             "cpu_s": self.cpu_s,
+            "mode": self.mode,
+            "recoverable": self.recoverable,
             "corpus": self.corpus[-CORPUS:],
             "reached": sorted(self.reached),
             "probes": sorted(self.probes),
@@ -93,21 +98,24 @@ class Exploration:
         os.replace(fresh, folder / STATE_FILE)
 
     @staticmethod
-    def read(folder: Path, seed: int) -> Exploration:
+    def read(
+        folder: Path, seed: int, mode: draw.Mode = draw.Mode.BOTH
+    ) -> Exploration:
         """The exploration in a folder, or a new one."""
         try:
             state = json.loads(
                 (folder / STATE_FILE).read_text(encoding="utf-8")
             )
         except FileNotFoundError:
-            return Exploration(seed)
+            return Exploration(seed, mode=mode)
         found = [
             Found(Sign(requirement, what), *rest)
             for requirement, what, *rest in state["found"]
         ]
         return Exploration(
-            state["seed"], state["runs"], state["cpu_s"], state["corpus"], set(state["reached"]),
-            set(state["probes"]), found,
+            state["seed"], state["runs"], state["cpu_s"], draw.Mode(state["mode"]),
+            state["recoverable"], state["corpus"], set(state["reached"]), set(state["probes"]),
+            found,
         )  # fmt: skip
 
 
@@ -184,6 +192,7 @@ def explore(
                     number = next(numbers)
                     if looked is None:
                         continue
+                    state.recoverable += draw.is_recoverable(tree)
                     if not looked.reached <= state.reached:
                         state.corpus.append(tree)
                     state.reached |= looked.reached
@@ -212,8 +221,9 @@ def _next_case(
     if state.corpus and r.random() < 0.4:
         # what was new last is changed more often
         place = min(int(r.expovariate(1 / 40)), len(state.corpus) - 1)
-        return draw.mutate(state.corpus[-1 - place], services, r)
-    return draw.draw(services, state.seed, number)
+        mode = draw.mode_of(state.mode, state.seed, number)
+        return draw.mutate(state.corpus[-1 - place], services, r, mode)
+    return draw.draw(services, state.seed, number, state.mode)
 
 
 # ---- what is handed over
@@ -278,7 +288,8 @@ def write_case(found: Found, folder: Path, manager: str = "") -> Path:
         f"def test_{stem}() -> None:\n"
         f'    scenario = api.load_scenario(Path(__file__).with_name("{path.name}"))\n'
         f"    result = api.run({with_it})\n"
-        "    assert not result.summary.violations\n",
+        "    assert not result.summary.violations\n"
+        "    assert result.verdict.exit_code == 0\n",
         encoding="utf-8",
     )
     return path

@@ -16,6 +16,7 @@ from dr_sim.faults.manager_crash import DRAWN
 from dr_sim.loading import load_scenario, validate
 from dr_sim.measures.legs import legs_of
 from dr_sim.recovery.commands import COMMANDS
+from dr_sim.world.agenda import Agenda, Class, EndlessRunError
 from dr_sim.world.play import play
 
 SMALL: Tree = {
@@ -83,7 +84,7 @@ def test_shrinking_stops_when_its_runs_are_used_up() -> None:
 
 
 def test_what_an_exploration_knows_comes_back_from_its_folder(tmp_path: Path) -> None:
-    state = search.Exploration(7, 32, 1.5, [SMALL], {1, 2}, {"a late answer"})
+    state = search.Exploration(7, 32, 1.5, draw.Mode.BEYOND, 4, [SMALL], {1, 2}, {"a late answer"})
     state.found.append(search.Found(Sign("R9", "words"), "a sentence", 3, SMALL, 40, "yes"))
     state.write(tmp_path)
     assert search.Exploration.read(tmp_path, 7) == state
@@ -143,3 +144,47 @@ def test_a_run_that_raises_is_found() -> None:
 
     found = look(Broken())  # type: ignore[arg-type]
     assert {sign.requirement for sign in found.signs} == {"raises"}
+
+
+def test_a_recoverable_case_meets_only_what_the_design_gets_past_and_then_calm() -> None:
+    tree = draw.service(random.Random("1 service 0"))
+    base = draw.anchored(tree)
+    assert base is not None
+    latest = max(base.instants)
+    cases = [draw.draw([base], 3, number, draw.Mode.RECOVERABLE) for number in range(40)]
+    assert all(draw.is_recoverable(case) for case in cases)
+    wild = [draw.draw([base], 3, number, draw.Mode.BEYOND) for number in range(40)]
+    assert not all(draw.is_recoverable(case) for case in wild)
+    first = draw._early(base).instants
+    assert first and max(first) < latest * 2 // 3
+    both = {draw.mode_of(draw.Mode.BOTH, 3, number) for number in range(20)}
+    assert both == {draw.Mode.RECOVERABLE, draw.Mode.BEYOND}
+
+
+def test_a_promise_is_judged_where_nothing_happens_that_its_user_did_not_expect() -> None:
+    """The site is lost, and a log is made every 5 minutes: more than a second is lost."""
+    promises = {**SMALL, "failover": {"mode": "automatic"}, "sla": {"data_loss": "at most 1 s"}}
+    promises["events"] = [{"at": "1 h", "lose": "site"}]
+    base = draw.anchored(promises)
+    assert base is not None and base.own == {"lose"} and base.sla
+    cases = [draw.draw([base], 1, number) for number in range(60)]
+    for case in cases:
+        kinds = {name for event in case["events"] for name in event} - {"at", "copy"}
+        assert ("sla" in case) == (kinds <= {"lose"})
+    judged = [case for case in cases if "sla" in case]
+    assert judged and len(judged) < len(cases)
+    scenario = load(judged[0])
+    assert scenario is not None
+    (sign,) = look(scenario).signs
+    assert sign.requirement == "SLA" and "data_loss" in sign.what
+
+
+def test_a_run_that_never_ends_is_told_of() -> None:
+    agenda = Agenda()
+
+    def again() -> None:
+        agenda.at(agenda.now_us, Class.ALARM, 0, again)
+
+    agenda.at(5_000_000, Class.ALARM, 0, again)
+    with pytest.raises(EndlessRunError, match=r"does not end: at 5\.000000 s"):
+        agenda.run_until(6_000_000)

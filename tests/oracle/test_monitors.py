@@ -20,9 +20,13 @@ from dr_sim.oracle.monitors import (
     alert_texts,
     failover_causes,
     failover_choice,
+    failover_course,
     failover_emptied,
     failover_order,
     keeping,
+    liveness,
+    names,
+    needless,
     primary,
     reads,
     restarts,
@@ -327,6 +331,49 @@ CASES = (
         failover(restore_limit_us=MINUTE)),
     Case(failover_order.planned_loses_nothing, PLANNED, "R15", change(
         "truth.promoted", {"transactions_lost": 3})),
+    Case(failover_choice.the_claim_is_let_go, PLANNED, "R14", both(
+        insert("seen.EnterPhase", "seen.ClaimGiven", TOLD, -1, phase="fencing"),
+        change("seen.EnterPhase", {"phase": "abandoned"}, phase="recovering")),
+        lambda of: replace(of, ranks=2)),
+    Case(failover_choice.no_copy_offers_more_than_it_has, SITE, "R14", insert(
+        "seen.EnterPhase", "seen.MakeOffer", {**OFFER, "holds_until_utc_us": 1 << 60}, -1)),
+    Case(failover_course.the_drain_ends_in_time, SITE, "R15", drop(
+        "seen.EnterPhase", phase=("recovering", "redirecting", "serving"))),
+    Case(failover_course.no_share_is_waited_for_that_is_silent, SITE, "R15", drop(
+        "seen.EnterPhase", phase=("tail", "recovering", "redirecting", "serving"))),
+    Case(failover_course.hanging_restores_are_ended, SITE, "R15", both(
+        drop("truth.promoted"), insert("seen.EnterPhase", "seen.RestoreGoesOn", {
+            **TOLD, "database": "crm", "name": LOG_15, "begun_mono_us": 60 * MINUTE},
+            phase="draining")), failover(restore_limit_us=MINUTE)),
+    Case(failover_course.what_is_not_online_is_ordered_again, SITE, "R15", both(
+        drop("truth.promoted"), insert("seen.Recovered", "seen.RecoverFailed", {
+            **TOLD, "database": "crm", "error_number": 0, "error_text": ""}))),
+    Case(failover_course.readers_are_let_in_again, PLANNED, "R15", both(
+        insert("seen.EnterPhase", "seen.Disconnect", {"database": "crm"}, phase="draining"),
+        change("seen.EnterPhase", {"phase": "abandoned"}, phase="recovering"))),
+    Case(keeping.nothing_is_deleted_while_it_may_be_the_way_back, PLANNED, "R18", insert(
+        "seen.EnterPhase", "seen.Delete", {"database": "crm", "name": LOG_15}, phase="draining")),
+    Case(liveness.restored_after_the_storm, KEPT, "R7", drop_after(
+        24 * 60 * MINUTE, "seen.Restored")),
+    Case(names.names_sort_as_time, DAMAGED, "R4", change(
+        "seen.Validated", {"header.started_utc_us": 1 << 60}, name=LOG_15)),
+    Case(needless.trouble_is_told_at_its_limit, DAMAGED, "R8", insert(
+        "seen.Landed", "seen.RaiseAlert", ALERT, name=LOG_15)),
+    Case(needless.lateness_on_purpose_is_not_told, DAMAGED, "R7", insert(
+        "seen.Landed", "seen.RaiseAlert", {**ALERT, "event_id": 8}, name=LOG_15),
+        replay(delay_us=10 * MINUTE)),
+    Case(needless.a_hole_that_is_filled_is_not_told, DAMAGED, "R10", insert(
+        "seen.Restored", "seen.RaiseAlert", {**ALERT, "event_id": 1}, name=LOG_15)),
+    Case(primary.the_newest_full_is_taken, KEPT, "R11", both(
+        drop("seen.Restored"), insert(
+            "seen.Validated", "seen.Restore",
+            {"database": "crm", "name": "crm_2026_01_05_12_00_00_full_000", "replace": 1},
+            name="crm_2026_01_06_00_00_00_full_000"))),
+    Case(reads.replay_keeps_its_hours, DAMAGED, "R7", keep, replay(every_us=15 * MINUTE)),
+    Case(restarts.phases_are_durable_first, PLANNED, "S1", drop("seen.Save", key="failover")),
+    Case(alert_levels.told_again_at_every_retry, DAMAGED, "R12", both(
+        drop_after(9 * MINUTE, "seen.Restored", "seen.ValidationFailed", "seen.RaiseAlert"),
+        insert("seen.Landed", "seen.RaiseAlert", {**ALERT, "event_id": 18}, name=LOG_15))),
     Case(restarts.late_answers_cause_nothing, LATE, "S1", insert(
         "truth.restored", "seen.ignored", {"event": "Landed", "incarnation": 1})),
 )  # fmt: skip

@@ -33,19 +33,21 @@ def restored_after_the_storm(story: Story) -> Iterator[Breach]:
     """Nothing happens any more, logs land whole, and the database is not restored any further."""
     if story.scenario.store is not None or not _heals(story):
         return
-    since_us = _calm_since_us(story)
-    if since_us is None:
+    calm_us = _calm_since_us(story)
+    if calm_us is None:
         return
     for database in story.databases:
         if not story.log_interval_us(database):
             continue
+        restored = story.of("seen.Restored", database)["time_us"]
+        since_us = max([calm_us, *restored[-1:].tolist()])
         due_us = since_us + _needed_us(story, database)
         if due_us >= story.end_us or not story.quiet_between(
             since_us, due_us
         ):
             continue
         came = _landed_whole(story, database, since_us, due_us)
-        if came is None or _moved(story, database, since_us, due_us):
+        if came is None or _moved(story, database, since_us + 1, due_us):
             continue
         yield Breach(
             "R7", came, due_us, database,
