@@ -47,6 +47,12 @@ def add_explore(commands: Any) -> None:
         help="processes (default: a core)",
     )
     explore.add_argument(
+        "--on",
+        default="",
+        metavar="dask://HOST:PORT",
+        help="run the cases on a Dask cluster",
+    )
+    explore.add_argument(
         "--first", action="store_true", help="stop at the first case found"
     )
     explore.add_argument(
@@ -147,7 +153,7 @@ def _cutsets(a: argparse.Namespace) -> int:
 
 def _explore(a: argparse.Namespace) -> int:
     from dr_sim.explore import search
-    from dr_sim.explore.draw import Mode
+    from dr_sim.explore.draw import CaseMode
     from dr_sim.loading import load_scenario
 
     if (
@@ -157,7 +163,7 @@ def _explore(a: argparse.Namespace) -> int:
     name = "drawn" if a.scenario is None else a.scenario.stem
     folder = a.out or Path("explorations") / name
     _check_folder(folder)
-    state = search.Exploration.read(folder, a.seed, Mode(a.mode))
+    state = search.Exploration.read(folder, a.seed, CaseMode(a.mode))
     if state.seed != a.seed:
         raise input_error(
             str(folder),
@@ -176,7 +182,9 @@ def _explore(a: argparse.Namespace) -> int:
             str(a.scenario), "cannot be run without its events"
         )
     workers = a.workers or os.cpu_count() or 1
-    budget = search.Budget(a.budget / 1_000_000, a.runs, a.manager)
+    budget = search.Budget(
+        a.budget / 1_000_000, a.runs, a.manager, workers, a.on
+    )
 
     def tell(now: Exploration) -> None:
         now.write(folder)
@@ -185,7 +193,7 @@ def _explore(a: argparse.Namespace) -> int:
             end="", file=sys.stderr, flush=True,
         )  # fmt: skip
 
-    for found in search.explore(state, services, workers, budget, tell):
+    for found in search.explore(state, services, budget, tell):
         state.found.append(found)
         path = search.finish(found, folder, manager=a.manager)
         print(

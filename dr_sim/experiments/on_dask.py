@@ -87,36 +87,44 @@ def _asked(
     return message
 
 
+def _dask(on: str) -> Any:
+    """Return Dask's package, without types. InputError if the extra is not installed."""
+    try:
+        return importlib.import_module("distributed")
+    except ImportError:
+        raise input_error(
+            f"--on {on}", "needs Dask: pip install 'dr-sim[dask]'"
+        ) from None
+
+
+def connected(on: str) -> Any:
+    """Return a client of the cluster whose scheduler listens at dask://HOST:PORT. InputError if the
+    address is none, nobody listens there, or the extra is not installed.
+    """
+    address = on.removeprefix(SCHEME)
+    if address == on or ":" not in address:
+        raise input_error(
+            f"--on {on}",
+            "write dask://HOST:PORT, the address of a Dask scheduler",
+        )
+    distributed = _dask(on)
+    try:
+        return distributed.Client(
+            f"tcp://{address}", timeout=CONNECT_S, set_as_default=False
+        )
+    except (OSError, ValueError) as error:
+        raise input_error(
+            f"--on {on}", f"no Dask scheduler answers there ({error})"
+        ) from None
+
+
 class DaskExecutor:
     """On the cluster whose scheduler listens at dask://HOST:PORT."""
 
     def __init__(self, on: str) -> None:
-        """Raises InputError if the address is none, nobody listens there, or the extra is not
-        installed.
-        """
-        address = on.removeprefix(SCHEME)
-        if address == on or ":" not in address:
-            raise input_error(
-                f"--on {on}",
-                "write dask://HOST:PORT, the address of a Dask scheduler",
-            )
-        try:
-            distributed: Any = importlib.import_module(
-                "distributed"
-            )  # without types
-        except ImportError:
-            raise input_error(
-                f"--on {on}", "needs Dask: pip install 'dr-sim[dask]'"
-            ) from None
-        try:
-            self._completed = distributed.as_completed
-            self._client: Any = distributed.Client(
-                f"tcp://{address}", timeout=CONNECT_S, set_as_default=False
-            )
-        except (OSError, ValueError) as error:
-            raise input_error(
-                f"--on {on}", f"no Dask scheduler answers there ({error})"
-            ) from None
+        """Raises InputError if nobody can be asked there (connected)."""
+        self._client: Any = connected(on)
+        self._completed = _dask(on).as_completed
 
     def play(self, jobs: Sequence[BatchJob]) -> Iterator[Batch]:
         if any(job.scenario.engine.timing == "measured" for job in jobs):

@@ -48,8 +48,8 @@ RETURNS = {
 """Names what brings back what was lost, by the class of failure that it undoes."""
 
 
-class Mode(enum.StrEnum):
-    """What the cases of an exploration may meet."""
+class CaseMode(enum.StrEnum):
+    """Kinds of case: the events that a case of an exploration may meet."""
 
     BOTH = "both"  # half of the cases each
     RECOVERABLE = "recoverable"
@@ -263,12 +263,12 @@ def _kinds_of(tree: Tree) -> list[str]:
     return [name for name in names if name in EVERY]
 
 
-def mode_of(mode: Mode, seed: int, number: int) -> Mode:
+def mode_of(mode: CaseMode, seed: int, number: int) -> CaseMode:
     """The mode of the case of that number."""
-    if mode is not Mode.BOTH:
+    if mode is not CaseMode.BOTH:
         return mode
     half = random.Random(f"{seed} mode {number}").random() < 0.5
-    return Mode.RECOVERABLE if half else Mode.BEYOND
+    return CaseMode.RECOVERABLE if half else CaseMode.BEYOND
 
 
 def is_recoverable(tree: Tree) -> bool:
@@ -280,7 +280,7 @@ def draw(
     services: Sequence[Service],
     seed: int,
     number: int,
-    mode: Mode = Mode.BOTH,
+    mode: CaseMode = CaseMode.BOTH,
 ) -> Tree:
     """The case of that number: a service, a few kinds of event, each at an anchored instant."""
     r = random.Random(f"{seed} case {number}")
@@ -288,7 +288,7 @@ def draw(
     tree = deepcopy(base.tree)
     mode = mode_of(mode, seed, number)
     possible = kinds_for(tree, mode)
-    if mode is Mode.RECOVERABLE:
+    if mode is CaseMode.RECOVERABLE:
         base = _early(base)
     if base.own and r.random() < 0.5:
         possible = sorted(base.own.intersection(possible)) or possible
@@ -332,13 +332,13 @@ def _fewer(r: random.Random, tree: Tree, possible: list[str]) -> list[str]:
     return [name for name in possible if FAULTS[name].needs_cloud]
 
 
-def kinds_for(tree: Tree, mode: Mode = Mode.BEYOND) -> list[str]:
+def kinds_for(tree: Tree, mode: CaseMode = CaseMode.BEYOND) -> list[str]:
     """Names of the kinds of event that a service may meet."""
     logs = bool(_databases_of(tree, needs_log=True))
     names = [
         name
         for name, kind in FAULTS.items()
-        if (kind.heals or mode is not Mode.RECOVERABLE)
+        if (kind.heals or mode is not CaseMode.RECOVERABLE)
         and (logs or not kind.needs_log)
     ]
     if "copies" in tree:
@@ -404,13 +404,13 @@ def mutate(
     tree: Tree,
     services: Sequence[Service],
     r: random.Random,
-    mode: Mode = Mode.BEYOND,
+    mode: CaseMode = CaseMode.BEYOND,
 ) -> Tree:
     """A case near one that has reached something new: an event more, less, elsewhere or twice."""
     new = deepcopy(tree)
     known = _service_of(services, new)
     base = replace(known, tree=new)
-    if mode is Mode.RECOVERABLE:
+    if mode is CaseMode.RECOVERABLE:
         base = _early(base)
     possible = kinds_for(new, mode)
     events = new["events"]

@@ -11,20 +11,16 @@ a pytest test. Cases have numbers; a found one names its seed and number.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from dr_sim.explore import draw
 from dr_sim.explore.case import (
     PROBES,
-    Looked,
     Sign,
     Tree,
     load,
@@ -32,8 +28,8 @@ from dr_sim.explore.case import (
     read_tree,
     yaml_text,
 )
+from dr_sim.explore.runners import case_runner
 from dr_sim.explore.shrink import MOST_RUNS, shrink
-from dr_sim.world.own_logic import look_here_too
 
 STATE_FILE = "exploration.json"
 ROUND = 16  # cases of one worker in a round
@@ -62,7 +58,7 @@ class Exploration:
     seed: int
     runs: int = 0
     cpu_s: float = 0.0
-    mode: draw.Mode = draw.Mode.BOTH
+    mode: draw.CaseMode = draw.CaseMode.BOTH
     recoverable: int = 0
     corpus: list[Tree] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
@@ -99,7 +95,7 @@ class Exploration:
 
     @staticmethod
     def read(
-        folder: Path, seed: int, mode: draw.Mode = draw.Mode.BOTH
+        folder: Path, seed: int, mode: draw.CaseMode = draw.CaseMode.BOTH
     ) -> Exploration:
         """The exploration in a folder, or a new one."""
         try:
@@ -113,7 +109,7 @@ class Exploration:
             for requirement, what, *rest in state["found"]
         ]
         return Exploration(
-            state["seed"], state["runs"], state["cpu_s"], draw.Mode(state["mode"]),
+            state["seed"], state["runs"], state["cpu_s"], draw.CaseMode(state["mode"]),
             state["recoverable"], state["corpus"], set(state["reached"]), set(state["probes"]),
             found,
         )  # fmt: skip
@@ -136,34 +132,23 @@ def services_of(
     return [each for each in drawn if each is not None]
 
 
-def _batch(
-    trees: list[Tree], manager: str
-) -> tuple[list[Looked | None], float]:
-    """Return what some cases show, and the CPU seconds that they took."""
-    began = time.process_time()
-    looks = []
-    for tree in trees:
-        scenario = load(tree, manager)
-        looks.append(None if scenario is None else look(scenario))
-    return looks, time.process_time() - began
-
-
 # ---- the rounds
 @dataclass(slots=True)
 class Budget:
     """The limits of a search. wall_s: stop after that time; runs: stop after that many cases;
-    manager: the user's own logic.
+    manager: the user's own logic. workers: processes of this machine; on: a Dask cluster instead.
     """
 
     wall_s: float | None = None
     runs: int | None = None
     manager: str = ""
+    workers: int = 1
+    on: str = ""
 
 
 def explore(
     state: Exploration,
     services: list[draw.Service],
-    workers: int,
     budget: Budget,
     tell: Callable[[Exploration], None],
 ) -> Iterator[Found]:
@@ -172,10 +157,10 @@ def explore(
     """
     began = time.monotonic()
     known = {each.sign for each in state.found}
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, look_here_too) as pool:
+    with case_runner(budget.workers, budget.on, budget.manager) as playing:
         while not _is_over(state, budget, began):
-            runs = range(state.runs, state.runs + workers * ROUND)
+            size = playing.count * ROUND
+            runs = range(state.runs, state.runs + size)
             cases = [_next_case(state, services, number) for number in runs]
             trees = [
                 cases[begin : begin + ROUND]
@@ -183,9 +168,7 @@ def explore(
             ]
             numbers = iter(runs)
             for batch, (looks, cpu_s) in zip(
-                trees,
-                pool.map(partial(_batch, manager=budget.manager), trees),
-                strict=True,
+                trees, playing.look(trees), strict=True
             ):
                 state.cpu_s += cpu_s
                 for tree, looked in zip(batch, looks, strict=True):
@@ -201,7 +184,7 @@ def explore(
                         if sign not in known:
                             known.add(sign)
                             yield Found(sign, sentence, number, tree)
-            state.runs += workers * ROUND
+            state.runs += size
             tell(state)
 
 

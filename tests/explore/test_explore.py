@@ -84,7 +84,9 @@ def test_shrinking_stops_when_its_runs_are_used_up() -> None:
 
 
 def test_what_an_exploration_knows_comes_back_from_its_folder(tmp_path: Path) -> None:
-    state = search.Exploration(7, 32, 1.5, draw.Mode.BEYOND, 4, [SMALL], {1, 2}, {"a late answer"})
+    state = search.Exploration(
+        7, 32, 1.5, draw.CaseMode.BEYOND, 4, [SMALL], {1, 2}, {"a late answer"}
+    )
     state.found.append(search.Found(Sign("R9", "words"), "a sentence", 3, SMALL, 40, "yes"))
     state.write(tmp_path)
     assert search.Exploration.read(tmp_path, 7) == state
@@ -151,14 +153,14 @@ def test_a_recoverable_case_meets_only_what_the_design_gets_past_and_then_calm()
     base = draw.anchored(tree)
     assert base is not None
     latest = max(base.instants)
-    cases = [draw.draw([base], 3, number, draw.Mode.RECOVERABLE) for number in range(40)]
+    cases = [draw.draw([base], 3, number, draw.CaseMode.RECOVERABLE) for number in range(40)]
     assert all(draw.is_recoverable(case) for case in cases)
-    wild = [draw.draw([base], 3, number, draw.Mode.BEYOND) for number in range(40)]
+    wild = [draw.draw([base], 3, number, draw.CaseMode.BEYOND) for number in range(40)]
     assert not all(draw.is_recoverable(case) for case in wild)
     first = draw._early(base).instants
     assert first and max(first) < latest * 2 // 3
-    both = {draw.mode_of(draw.Mode.BOTH, 3, number) for number in range(20)}
-    assert both == {draw.Mode.RECOVERABLE, draw.Mode.BEYOND}
+    both = {draw.mode_of(draw.CaseMode.BOTH, 3, number) for number in range(20)}
+    assert both == {draw.CaseMode.RECOVERABLE, draw.CaseMode.BEYOND}
 
 
 def test_a_promise_is_judged_where_nothing_happens_that_its_user_did_not_expect() -> None:

@@ -57,8 +57,7 @@ def restored_after_the_storm(story: Story) -> Iterator[Breach]:
 
 def _heals(story: Story) -> bool:
     """Return whether the design can get past all that the scenario brings."""
-    lines = (*story.scenario.events, *story.scenario.faults)
-    return all(line.kind.heals for line in lines)
+    return all(kind.heals for kind in story.kinds_of_event())
 
 
 def _calm_since_us(story: Story) -> int | None:

@@ -39,5 +39,4 @@ def names_sort_as_time(story: Story) -> Iterator[Breach]:
 
 def _names_are_true(story: Story) -> bool:
     """Return whether no file comes under the name of another."""
-    lines = (*story.scenario.events, *story.scenario.faults)
-    return all(line.kind.heals for line in lines)
+    return all(kind.heals for kind in story.kinds_of_event())

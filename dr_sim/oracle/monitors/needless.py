@@ -145,5 +145,5 @@ def a_hole_that_is_filled_is_not_told(story: Story) -> Iterator[Breach]:
 
 def clocks_may_be_wrong(story: Story) -> bool:
     """Return whether the scenario sets a clock wrong."""
-    lines = (*story.scenario.events, *story.scenario.faults)
-    return any(Explains.WRONG_TIME in line.kind.explains for line in lines)
+    kinds = story.kinds_of_event()
+    return any(Explains.WRONG_TIME in kind.explains for kind in kinds)

@@ -27,6 +27,14 @@ from dr_sim.oracle.monitors.story import (
 from dr_sim.record.journal import Row
 
 _IN_A_ROW = 3
+_SAY_OF_A_FULL = (
+    "seen.Validated",
+    "seen.Validate",
+    "seen.ValidationFailed",
+    "seen.Delete",
+    "seen.Restore",
+    "seen.Landed",
+)
 PASSING = (
     "unreachable",
     "paused",
@@ -239,18 +247,13 @@ def _could_be_taken(
     story: Story, database: int, name: int, seq: int
 ) -> bool:
     """Return whether the last that was said of a full before that row is that it is whole."""
-    said = [
-        (int(rows["seq"][place]), kind)
-        for kind in (
-            "seen.Validated", "seen.Validate", "seen.ValidationFailed", "seen.Delete",
-            "seen.Restore", "seen.Landed",
-        )
-        for rows in [story.of(kind, database)]
-        for place in np.flatnonzero(
-            (rows["name"] == name) & (rows["seq"] < seq)
-        )[-1:].tolist()
-    ]  # fmt: skip
-    return max(said)[1] == "seen.Validated"
+    last_seq, last_kind = -1, ""
+    for kind in _SAY_OF_A_FULL:
+        rows = story.of(kind, database)
+        mine = rows["seq"][(rows["name"] == name) & (rows["seq"] < seq)]
+        if len(mine) and int(mine[-1]) > last_seq:
+            last_seq, last_kind = int(mine[-1]), kind
+    return last_kind == "seen.Validated"
 
 
 def a_copy_does_not_go_back(story: Story) -> Iterator[Breach]:

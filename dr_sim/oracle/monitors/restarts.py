@@ -10,13 +10,6 @@ from itertools import pairwise
 from dr_sim.oracle.monitors.story import Breach, PhaseRow, Story
 from dr_sim.record.kinds import KIND_ID, KINDS, RecordKind
 
-_TOLD = frozenset(
-    kind.id
-    for kind in KINDS
-    if kind.name.startswith("seen.")
-    and any(name == "mono_us" for name, _ in kind.fields)
-)
-"""Rows of what the logic was told: each begins a list of commands."""
 NO_COMMANDS = ("seen.ignored", "seen.MonitorAlert")
 
 
@@ -26,6 +19,16 @@ def _is_command(kind: RecordKind) -> bool:
     return all(name != "mono_us" for name, _ in kind.fields)
 
 
+def _is_told(kind: RecordKind) -> bool:
+    """Return whether it is a kind of what the logic was told: such a row begins a list of
+    commands.
+    """
+    return (
+        kind.name.startswith("seen.") and ("mono_us", "int") in kind.fields
+    )
+
+
+_TOLD = frozenset(kind.id for kind in KINDS if _is_told(kind))
 COMMAND_KINDS = frozenset(kind.name for kind in KINDS if _is_command(kind))
 """The kinds of record of commands: events carry the time, commands do not."""
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dr_sim.record.frames import columns
 from dr_sim.record.journal import Journal, Row
+from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.schedule import longest_gap_us
 
@@ -221,6 +222,11 @@ class Story:
         if begun >= 0:
             lives.append((begun, self.end_us))
         return lives
+
+    def kinds_of_event(self) -> list[EventKind]:
+        """Return the kind of each line under `events:` and `faults:`."""
+        found = [event.kind for event in self.scenario.events]
+        return found + [fault.kind for fault in self.scenario.faults]
 
     @property
     def first_start_us(self) -> int:

@@ -1,0 +1,108 @@
+"""Who runs the cases of an exploration: processes of this machine, or an existing Dask cluster.
+
+A case depends on its tree alone, so what is found is the same wherever it is run. Batches come back
+in the order in which they were given.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Protocol
+
+from dr_sim.experiments.on_dask import RETRIES, connected
+from dr_sim.experiments.store import code_digest
+from dr_sim.explore.case import Looked, Tree, load, look
+from dr_sim.world.own_logic import look_here_too
+
+Batch = tuple[list[Looked | None], float]
+"""Results of the cases of a batch (None: it is no scenario), and the CPU seconds that they took."""
+
+
+class CaseRunner(Protocol):
+    """Whoever runs cases. count: batches that it runs at one time."""
+
+    @property
+    def count(self) -> int: ...
+
+    def look(self, batches: Sequence[list[Tree]]) -> Iterator[Batch]:
+        """Run batches of cases."""
+        ...
+
+
+def look_at_each(trees: list[Tree], manager: str) -> Batch:
+    """Run some cases one after the other."""
+    began = time.process_time()
+    looks = []
+    for tree in trees:
+        scenario = load(tree, manager)
+        looks.append(None if scenario is None else look(scenario))
+    return looks, time.process_time() - began
+
+
+def _on_a_worker(trees: list[Tree], manager: str, code: str) -> Batch:
+    if code_digest() != code:
+        raise RuntimeError(
+            "the worker has another version of dr_sim; install the caller's there"
+        )
+    return look_at_each(trees, manager)
+
+
+class _Processes:
+    """Worker processes of this machine."""
+
+    def __init__(
+        self, pool: ProcessPoolExecutor, count: int, manager: str
+    ) -> None:
+        self._pool = pool
+        self._manager = manager
+        self.count = count
+
+    def look(self, batches: Sequence[list[Tree]]) -> Iterator[Batch]:
+        yield from self._pool.map(
+            partial(look_at_each, manager=self._manager), batches
+        )
+
+
+class _Cluster:
+    """The workers of a Dask cluster."""
+
+    def __init__(self, client: Any, manager: str) -> None:
+        self._client = client
+        self._manager = manager
+        self._code = code_digest()
+
+    @property
+    def count(self) -> int:
+        """Workers come and go."""
+        threads: dict[str, int] = self._client.nthreads()
+        return max(1, sum(threads.values()))
+
+    def look(self, batches: Sequence[list[Tree]]) -> Iterator[Batch]:
+        done = partial(_on_a_worker, manager=self._manager, code=self._code)
+        futures = self._client.map(
+            done, list(batches), pure=False, retries=RETRIES
+        )
+        for future in futures:
+            yield future.result()
+
+
+@contextmanager
+def case_runner(
+    workers: int, on: str, manager: str
+) -> Iterator[CaseRunner]:
+    """Open whoever runs the cases. on: dask://HOST:PORT; '': processes of this machine."""
+    if on:
+        client = connected(on)
+        try:
+            yield _Cluster(client, manager)
+        finally:
+            client.close()
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, look_here_too) as pool:
+        yield _Processes(pool, workers, manager)
