@@ -8,7 +8,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dr_sim.oracle.monitors.alert_rows import position_before
+from dr_sim.oracle.monitors.alert_rows import (
+    STUCK,
+    position_before,
+    told_between,
+)
 from dr_sim.oracle.monitors.story import (
     LOG,
     SECOND_US,
@@ -273,9 +277,10 @@ def replay_delay_is_kept(story: Story) -> Iterator[Breach]:
 
 def replay_keeps_its_hours(story: Story) -> Iterator[Breach]:
     """Where replay is a job of certain hours, logs are read then, one after the other, and at no
-    other time but in a failover (R7).
+    other time but in a failover (R7), or to get to a place that no log gets past.
     """
     every_us = story.scenario.replay.every_us
+    repair_us = every_us + story.retry_us
     if not every_us:
         return
     for database in story.databases:
@@ -294,7 +299,10 @@ def replay_keeps_its_hours(story: Story) -> Iterator[Breach]:
             goes_on = in_hours and bool((answers == at_us).any())
             in_hours = mono_us % every_us == 0 or goes_on
             is_log = kind_in_name(name) == LOG
-            if is_log and not in_hours and not story.failing_over(seq):
+            if in_hours or not is_log or story.failing_over(seq):
+                continue
+            since_us = at_us - repair_us
+            if not told_between(story, database, STUCK, since_us, at_us):
                 yield Breach(
                     "R7", seq, at_us, database,
                     f"{name} is read outside of the hours of the restore job",
