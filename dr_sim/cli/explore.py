@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from dr_sim.explore.search import Exploration
 
 
+_SMALLEST = {
+    "run_for": "1 h",
+    "databases": {"crm": {"size": "1 GB"}},
+    "link": {"bandwidth": "200 Mbit/s"},
+}
+"""A scenario into which every manager can be put."""
+
+
 def add_explore(commands: Any) -> None:
     """Add `dr-sim explore` and `dr-sim shrink`."""
     explore = commands.add_parser(
@@ -156,10 +164,8 @@ def _explore(a: argparse.Namespace) -> int:
     from dr_sim.explore.draw import CaseMode
     from dr_sim.loading import load_scenario
 
-    if (
-        a.scenario is not None
-    ):  # one line for each mistake, before anything is begun
-        managed(load_scenario(a.scenario), a.manager)
+    # one line for each mistake, before anything is begun
+    managed(load_scenario(a.scenario or _SMALLEST), a.manager)
     name = "drawn" if a.scenario is None else a.scenario.stem
     folder = a.out or Path("explorations") / name
     _check_folder(folder)

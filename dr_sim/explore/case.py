@@ -124,14 +124,14 @@ def load(
     tree: Tree, manager: str = "", engine: str = "model"
 ) -> Scenario | None:
     """The scenario that a tree stands for, run step by step; None if it is none. manager: logic of
-    the user's own, as after --manager.
+    the user's own, as after --manager; None too if it cannot be put into that scenario.
     """
     try:
         scenario = load_scenario(tree, engine=engine, timing="modelled")
+        scenario = replace(scenario, steps=True)
+        return with_manager(scenario, manager) if manager else scenario
     except InputError:
         return None
-    scenario = replace(scenario, steps=True)
-    return with_manager(scenario, manager) if manager else scenario
 
 
 def look(scenario: Scenario) -> Looked:

@@ -19,6 +19,7 @@ from dr_sim.recovery.commands import COMMANDS
 from dr_sim.world.agenda import Agenda, Class, EndlessRunError
 from dr_sim.world.play import play
 
+ROOT = Path(__file__).parents[2]
 SMALL: Tree = {
     "run_for": "3 h",
     "databases": {
@@ -190,3 +191,20 @@ def test_a_run_that_never_ends_is_told_of() -> None:
     agenda.at(5_000_000, Class.ALARM, 0, again)
     with pytest.raises(EndlessRunError, match=r"does not end: at 5\.000000 s"):
         agenda.run_until(6_000_000)
+
+
+def test_logic_of_ones_own_is_explored_where_it_can_be_put(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It works with a standby, and drawn services may have a store."""
+    monkeypatch.chdir(ROOT)
+    mine = "examples.simple_manager:Simple"
+    assert load(SMALL, mine) is not None
+    vault = {"near": {}, "vault": {"store": {"retention": "7 days"}}}
+    assert load({**SMALL, "copies": vault}, mine) is None
+    drawn = [draw.service(random.Random(i)) for i in range(12)]
+    assert 0 < sum("vault" in tree.get("copies", {}) for tree in drawn) < len(drawn)
+    monkeypatch.setattr(draw, "SERVICES", 12)
+    assert search.services_of(0, None, mine)
+    assert main(["explore", "--manager", "examples.simple_manager:No", "--runs", "1"]) == 2
+    assert "examples.simple_manager" in capsys.readouterr().err
