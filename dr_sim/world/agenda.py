@@ -42,7 +42,7 @@ MOST_ROUNDS = 10_000
 
 
 class EndlessRunError(Exception):
-    """What is done at an instant causes more at the same instant, without end."""
+    """Each thing that is done at an instant causes another at that instant, without end."""
 
     def __init__(self, at_us: int) -> None:
         super().__init__(

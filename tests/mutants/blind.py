@@ -340,8 +340,8 @@ BLIND: tuple[Mutant, ...] = (
     one(
         "one_try_too_many", "C3", "a script is tried once more than allowed",
         "cloud/jobs.py",
-        "        if job.tries < self._config.attempts:\n",
-        "        if job.tries <= self._config.attempts:\n",
+        "        if job.tries < attempts:\n",
+        "        if job.tries <= attempts:\n",
     ),
     one(
         "overdue_is_not_saved", "C3", "a restart gives a job that is overdue its whole time once more",

@@ -1,7 +1,7 @@
 """A monitor of what must happen in the end: after a storm that the design can get past comes calm,
 and then everything is restored again (R7, R11).
 
-Theory of operation. The calm begins when the last event is over, nothing befalls the copy or the
+Theory of operation. The calm begins when the last event is over, nothing happens to the copy or the
 manager any more, and the primary lives. A full may have to come then: one that is asked for, or
 (where the policy waits for what comes by itself) the next that is due. When there was time for all
 of that three times over, a database of which logs land whole, and into which nothing has been
