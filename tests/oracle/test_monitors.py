@@ -370,7 +370,10 @@ CASES = (
             {"database": "crm", "name": "crm_2026_01_05_12_00_00_full_000", "replace": 1},
             name="crm_2026_01_06_00_00_00_full_000"))),
     Case(reads.replay_keeps_its_hours, DAMAGED, "R7", keep, replay(every_us=15 * MINUTE)),
-    Case(restarts.phases_are_durable_first, PLANNED, "S1", drop("seen.Save", key="failover")),
+    Case(restarts.phases_are_durable_first, PLANNED, "S1", both(
+        drop("seen.Save", key="failover"), insert(
+            "seen.EnterPhase", "seen.Save", {"key": "failover", "value": ""}, -1,
+            phase="fencing"))),
     Case(alert_levels.told_again_at_every_retry, DAMAGED, "R12", both(
         drop_after(9 * MINUTE, "seen.Restored", "seen.ValidationFailed", "seen.RaiseAlert"),
         insert("seen.Landed", "seen.RaiseAlert", {**ALERT, "event_id": 18}, name=LOG_15))),

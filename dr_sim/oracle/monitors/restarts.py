@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from dr_sim.oracle.monitors.story import Breach, PhaseRow, Story
+from dr_sim.oracle.monitors.story import Breach, Ints, PhaseRow, Story
 from dr_sim.record.kinds import KIND_ID, KINDS, RecordKind
 
 NO_COMMANDS = ("seen.ignored", "seen.MonitorAlert")
@@ -34,24 +34,36 @@ COMMAND_KINDS = frozenset(kind.name for kind in KINDS if _is_command(kind))
 
 
 def phases_are_durable_first(story: Story) -> Iterator[Breach]:
-    """Something is saved before a failover enters another phase: a restart in between is to go on
-    in it (S1). With its inventory a restart announces again what a life before has saved.
+    """A phase of a failover that is saved is saved before it is entered: a restart in between is
+    to go on in it (S1).
     """
     kinds = story.journal.kinds()
     save = KIND_ID["seen.Save"]
     for before, entered in pairwise([PhaseRow(-1, 0, ""), *story.phases]):
         if entered.phase == before.phase:
             continue  # announced again after a restart
-        place = entered.seq - 1
-        while place > before.seq and int(kinds[place]) not in _TOLD:
-            if int(kinds[place]) == save:
-                break
-            place -= 1
-        if int(kinds[place]) not in (save, KIND_ID["seen.Inventory"]):
+        earlier = _commands_around(kinds, entered.seq, -1)
+        later = _commands_around(kinds, entered.seq, 1)
+        if save in later and save not in earlier:
             yield Breach(
                 "S1", entered.seq, entered.time_us, -1,
                 f"the failover enters its phase {entered.phase} before that is durable",
             )  # fmt: skip
+
+
+def _commands_around(kinds: Ints, seq: int, step: int) -> list[int]:
+    """Return the kinds of the commands before (step -1) or after that row in its list. A list that
+    follows on an inventory begins with what a life before has saved.
+    """
+    found = []
+    for place in range(seq + step, len(kinds) if step > 0 else -1, step):
+        kind = int(kinds[place])
+        if kind == KIND_ID["seen.Inventory"]:
+            return [*found, KIND_ID["seen.Save"]] if step < 0 else found
+        if kind in _TOLD or kind == KIND_ID["seen.EnterPhase"]:
+            break
+        found.append(kind)
+    return found
 
 
 def late_answers_cause_nothing(story: Story) -> Iterator[Breach]:
