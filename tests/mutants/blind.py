@@ -180,9 +180,9 @@ BLIND: tuple[Mutant, ...] = (
         "last_incremental_is_not_taken", "R15", "a planned failover loses the writes of a database without logs",
         "recovery/emptying.py",
         "            elif planned:\n"
-        "                db.drain.take_last(INCREMENTAL, out)\n",
+        "                db.drain.last.ask(INCREMENTAL, out)\n",
         "            elif not planned:\n"
-        "                db.drain.take_last(INCREMENTAL, out)\n",
+        "                db.drain.last.ask(INCREMENTAL, out)\n",
     ),
     one(
         "prunes_in_a_failover", "R18", "retention deletes while the files here are the way back",

@@ -55,7 +55,7 @@ def _commands_around(kinds: Ints, seq: int, step: int) -> list[int]:
     """Return the kinds of the commands before (step -1) or after that row in its list. A list that
     follows on an inventory begins with what a life before has saved.
     """
-    found = []
+    found: list[int] = []
     for place in range(seq + step, len(kinds) if step > 0 else -1, step):
         kind = int(kinds[place])
         if kind == KIND_ID["seen.Inventory"]:
