@@ -100,9 +100,8 @@ BLIND: tuple[Mutant, ...] = (
     one(
         "delay_counts_as_lag", "R7", "a replay that is late on purpose is told of as lag",
         "recovery/lag.py",
-        "            - file.modified_utc_us\n"
-        "            - rules.delay_us\n",
-        "            - file.modified_utc_us\n",
+        "            e.utc_us - modified_us - rules.delay_us - rules.every_us,\n",
+        "            e.utc_us - modified_us - rules.every_us,\n",
     ),
     one(
         "end_of_a_danger_is_not_saved", "R12", "after a restart a danger that was over goes on",
@@ -114,9 +113,9 @@ BLIND: tuple[Mutant, ...] = (
     one(
         "overdue_is_told_once", "R12", "that no backup of a database without logs comes is told once",
         "recovery/overdue.py",
-        "            telling.tell_overdue(db, e.mono_us - self.begun_us, e, out)\n"
+        "            telling.tell_overdue(db, self, e, out)\n"
         "        self._set(e.mono_us + db.rules.retry_us, out)\n",
-        "            telling.tell_overdue(db, e.mono_us - self.begun_us, e, out)\n",
+        "            telling.tell_overdue(db, self, e, out)\n",
     ),
     # ---- repairs
     one(
