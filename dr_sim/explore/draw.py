@@ -146,8 +146,7 @@ def _alone(r: random.Random, tree: Tree) -> None:
 
 
 def _several_standbys(r: random.Random, tree: Tree) -> None:
-    """Put a second standby at another place; the directory does not go with it."""
-    tree.pop("directory", None)
+    """Put a second standby at another place."""
     far = {"replay": {"delay": r.choice(["0 s", "0 s", "20 min"])}}
     tree["copies"] = {"near": {}, "far": far}
     _a_policy(r, tree)

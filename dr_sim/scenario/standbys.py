@@ -143,9 +143,6 @@ def _not_together(root: Any, tree: Node) -> Iterator[str]:
             yield f"recorded.{key}"
     if getattr(getattr(root, "engine", None), "timing", None) == "measured":
         yield "engine.timing: measured"
-    changes = getattr(getattr(root, "directory", None), "changes", None)
-    if changes is not None and changes[0]:
-        yield "directory.changes"
 
 
 def _line(

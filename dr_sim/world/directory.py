@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dr_sim.scenario.model import Law
 from dr_sim.scenario.schedule import next_start
+from dr_sim.streams import Streams
 from dr_sim.world.agenda import Class
 from dr_sim.world.context import Context
 from dr_sim.world.link import PairLink
@@ -18,10 +19,19 @@ from dr_sim.world.primary import Primary
 
 
 class Directory:
+    """The directory of one pair. streams: the draws of the primary, at which entries are made: they
+    are the same for each of its standbys.
+    """
+
     def __init__(
-        self, context: Context, link: PairLink, primary: Primary
+        self,
+        context: Context,
+        streams: Streams,
+        link: PairLink,
+        primary: Primary,
     ) -> None:
         self._context = context
+        self._streams = streams
         self._spec = context.scenario.directory
         self._link = link
         self._primary = primary
@@ -66,7 +76,7 @@ class Directory:
 
     def _made(self, from_us: int, until_us: int) -> int:
         """Return the number of entries made in [from, until)."""
-        gaps = self._context.streams.of("directory", "change")
+        gaps = self._streams.of("directory", "change")
         law = Law(
             "exponential",
             self._spec.changes_den_us // self._spec.changes_num,

@@ -195,7 +195,9 @@ class Pair:
         remote.may_open = lambda database: self.lead.coming_back.may_open(
             database
         )
-        self.directory = Directory(context, self.link, self.primary)
+        self.directory = Directory(
+            context, ground.streams, self.link, self.primary
+        )
         self.cloud = roles.cloud
         # the cloud manager lives in the first pair's journal, to the run's end
         if scenario.cloud is not None and not roles.number:

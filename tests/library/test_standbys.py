@@ -22,6 +22,7 @@ from dr_sim.world.own_logic import builders, with_manager
 from dr_sim.world.world import World
 
 from .runs import HOUR, MINUTE, SCENARIOS, SECOND, at, ceil_div, failover, ran, rows
+from .test_directory import made
 
 TWO, LOST, SWAP = "copies/two", "copies/lost", "copies/swap"
 FAILED = at(1, "10:07")
@@ -465,3 +466,31 @@ def test_a_clean_up_at_both_sides_takes_the_primary_s_and_those_of_one_copy() ->
     taken = [r for r in result.journal.rows("truth.file_gone") if r.values["why"] == "clean-up"]
     found = {(pair_of(row.entity), row.values["where"]) for row in taken}
     assert found == {(0, "primary"), (1, "primary"), (1, "secondary")}
+
+
+# ---- the directory
+CUT = (
+    "events=[{at: Mon 08:50, link_outage: 20 min, copy: far}, "
+    "{at: Mon 09:00, lose_secondary: 8 h, copy: near}, {at: Mon 10:07, lose: site}]"
+)
+EVERY_3_H = "directory={changes: 200 per day, replicate: every 3 h, lag: 1 min, provision: 2 min}"
+
+
+@pytest.mark.parametrize(
+    "name, events, since",
+    [
+        (TWO, (), "09:00"),  # near takes over: it was replicated to at 09:00
+        (LOST, (), "09:00"),  # far does: so was it
+        # far had no link at 09:00, and has what it was given at 06:00
+        (LOST, (CUT,), "06:00"),
+    ],
+)
+def test_each_standby_lacks_the_entries_since_it_was_replicated_to(
+    name: str, events: tuple[str, ...], since: str
+) -> None:
+    """Entries are made at the primary: by the same draws, whichever standby takes over."""
+    result = ran(name, EVERY_3_H, *events)
+    missing = made(at(1, since), FAILED)
+    assert missing > 5
+    assert [r.values["missing"] for r in rows(result, "truth.directory")] == [missing]
+    assert failover(result)["phases_us"]["provision"] == missing * 2 * MINUTE

@@ -54,8 +54,6 @@ REFUSED = [
      "leave out one of the two"),
     (TWO + "engine: {kind: sqlite, timing: measured}", "copies: several standbys do not go with "
      "engine.timing: measured yet; leave out one of the two"),
-    (TWO + "directory: {changes: 5 per h}", "copies: several standbys do not go with "
-     "directory.changes yet; leave out one of the two"),
     (TWO + "events: [{at: 1 h, link_outage: 5 min, copy: fra}]",
      "event 1: unknown copy 'fra'; did you mean 'far'?"),
     (TWO + "events: [{at: 1 h, lose: site, copy: far}]",
