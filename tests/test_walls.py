@@ -544,6 +544,25 @@ def test_a_statement_with_two_comprehensions_is_found(tmp_path: Path, code: str,
 CLIPPED = re.compile(r"(As|Of|What|Whose|So many|Likewise)\b")
 
 
+CLAUSE = re.compile(
+    r"(Whether|When|How|Why|Which|Who|Is|Are|Does|May|Can|Its|Those|For|At|To|In|By|Without"
+    r"|None|Nothing|Until|True)\b"
+)
+"""Words by which the docstring of a function begins with a clause, not with what it does. Monitors
+state laws, which may begin so.
+"""
+
+
+def clauses_in(path: Path) -> list[str]:
+    """Docstrings of functions that begin with a clause."""
+    found = []
+    for node in ast.walk(tree_of(path)):
+        text = (ast.get_docstring(node) or "") if isinstance(node, ast.FunctionDef) else ""
+        if CLAUSE.match(text):
+            found.append(f"{path}:{node.lineno} {text[:40]}")
+    return found
+
+
 def clipped_in(path: Path) -> list[str]:
     """Docstrings, of attributes too, that begin with a clipped phrase instead of a verb or a noun
     phrase.
@@ -558,11 +577,19 @@ def clipped_in(path: Path) -> list[str]:
     return found
 
 
+def test_a_docstring_that_begins_with_a_clause_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "one.py"
+    path.write_text('def f() -> bool:\n    """Whether it is so."""\n    return True\n')
+    (found,) = clauses_in(path)
+    assert found.endswith("Whether it is so.")
+
+
 def test_docstrings_begin_with_a_verb_or_a_noun_phrase() -> None:
     paths = sorted((ROOT / "dr_sim").rglob("*.py"))
     assert len(paths) > 400
     for path in paths:
         assert clipped_in(path) == []
+        assert "oracle" in path.parts or clauses_in(path) == []
 
 
 @pytest.mark.parametrize(

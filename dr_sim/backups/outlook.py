@@ -234,8 +234,8 @@ class _CarriedBases:
         self.by_base: dict[int, int | None] = {}
 
     def lead_to(self, incremental: BackupHeader) -> bool:
-        """Can log be replayed from a full at hand until the database carries the base of this
-        incremental, which is not named by a tool, and not as far as its end?
+        """Return whether log can be replayed from a full at hand until the database carries the
+        base of this incremental, which is not named by a tool, and not as far as its end?
         """
         if incremental.backup_id in self.told.bases:
             return False

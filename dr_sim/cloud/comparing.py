@@ -109,7 +109,9 @@ class SideComparison:
         self._moved.add(entity)
 
     def heard(self, e: SideRead) -> Both | None:
-        """None: the other side has not answered yet, or one of them never will."""
+        """Note that a side has been read. Return both; None: the other one has not answered yet, or
+        one of them never will.
+        """
         if e.number != self._reading:
             return None
         self._read[e.site] = _side(e.entities)

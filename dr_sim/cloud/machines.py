@@ -214,7 +214,7 @@ class MachineManager:
                 out.saves[_image_key(key)] = "gone"
 
     def _is_at_work(self, vm: Vm) -> bool:
-        """Whether a job of it is open: it is half made, or half removed."""
+        """Return whether a job of it is open: it is half made, or half removed."""
         return bool(self._book.of_lane(vm.network, vm.site, vm.name))
 
     def _compare(self, vm: Vm, there: list[str] | None, out: Out) -> None:

@@ -126,7 +126,7 @@ class MemoryFiles(_Faults):
         return path in self.data
 
     def clear(self) -> None:
-        """Nothing is left."""
+        """Clear it: nothing is left."""
         self.data.clear()
 
 
@@ -181,6 +181,6 @@ class DiskFiles(_Faults):
         return self.place(path).is_file()
 
     def clear(self) -> None:
-        """Nothing is left."""
+        """Clear it: nothing is left."""
         shutil.rmtree(self.root)
         self.root.mkdir()

@@ -168,7 +168,9 @@ def restore_incremental(
 
 
 def stand_on_incremental(db: ModelDatabase, s: BackupSet) -> None:
-    """By PostgreSQL's rule the incremental that was restored is what the next one stands on."""
+    """Note the base of the next incremental. By PostgreSQL's rule the incremental that was restored
+    is what the next one stands on.
+    """
     base_lsn = backup_set.base_after(s.header(), db.base_lsn)
     if base_lsn != db.base_lsn:
         db.base_lsn, db.base_commits, db.base_digest = (

@@ -27,7 +27,7 @@ class Payload:
 
     @staticmethod
     def of(size_bytes: int, scale: int) -> Payload | None:
-        """None: there are none (no scale was given)."""
+        """Return the rows that stand for that size; None: there are none (no scale was given)."""
         return (
             Payload(scale, max(1, size_bytes // scale // ROW_BYTES))
             if scale

@@ -55,7 +55,7 @@ class Course:
         return [self.samples[i] for i in range(n) if i not in self.broken]
 
     def found(self, n: int, looks: int = 1, lines: int = 0) -> Distribution:
-        """Those, and what broke among them."""
+        """Return the distribution over these replications, with those that broke."""
         broken = tuple(self.broken[i] for i in sorted(self.broken) if i < n)
         return Distribution(
             self.scenario, self.first(n), looks, lines, broken

@@ -464,7 +464,9 @@ def _what(r: random.Random, name: str, tree: Tree) -> Tree:
 
 
 def _instant(r: random.Random, base: Service, events: list[Tree]) -> int:
-    """At, just before or just after something that happens in the run without events."""
+    """Draw an instant at, just before or just after something that happens in the run without
+    events.
+    """
     if not base.instants:
         return r.randrange(60) * MINUTE_US
     return _near(r, r.choice(base.instants))

@@ -166,7 +166,9 @@ def _of_another_kind(
 
 
 def cloud_of(event: Occurrence) -> CloudWorld | None:
-    """None, and that is recorded, where there is no cloud manager in this part of the run."""
+    """Return the cloud manager; None, which is recorded, where there is none in this part of the
+    run.
+    """
     cloud = event.world.cloud
     if cloud is None:
         event.nothing("there is no cloud manager")

@@ -75,7 +75,7 @@ def tree_of(scenario: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def inside_tree_of(scenario: str | os.PathLike[str]) -> Iterator[None]:
-    """While this lasts, read_inside refuses what lies outside that scenario's folder tree."""
+    """Let read_inside, while this lasts, refuse what lies outside that scenario's folder tree."""
     before = _tree.set(tree_of(scenario))
     try:
         yield

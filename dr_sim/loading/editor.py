@@ -99,8 +99,8 @@ def _explain_patterns(schema: Any) -> None:
 
 
 def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
-    """Without $ref and $defs, so that each place can carry a default of its own. Titles are left
-    out.
+    """Return the schema without $ref and $defs, so that each place can carry a default of its own.
+    Titles are left out.
     """
     definitions = schema.pop("$defs", {})
 

@@ -374,7 +374,9 @@ class Provisioning:
 
 
 def provisionings(t: Tables, scenario: Scenario) -> list[Provisioning]:
-    """In their order. Each instant counts for what has been under way longest then."""
+    """Return the provisionings in their order. Each instant counts for what has been under way
+    longest then.
+    """
     found = []
     begun: Any = None
     for row in t.rows("truth.cloud_provision"):

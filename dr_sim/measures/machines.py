@@ -193,7 +193,9 @@ class _Sides:
 
 
 def machines_found(t: Tables, scenario: Scenario) -> FoundMachines | None:
-    """None where there are no machines. t: of the first leg, in which the cloud manager lives."""
+    """Return the measures of machines; None where there are none. t: of the first leg, in which the
+    cloud manager lives.
+    """
     machines = scenario.cloud.machines if scenario.cloud else None
     if machines is None:
         return None

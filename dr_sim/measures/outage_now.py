@@ -342,8 +342,8 @@ def _with_a_drain(
 def _ended_by_the_limit(
     jobs: Jobs, way: Way, drained_from: Ints, first: Ints, by_itself: Bools
 ) -> Bools:
-    """Is the first restore that waits ended, as it would go on for longer than a failover lets
-    it?
+    """Return whether the first restore that waits is ended, as it would go on for longer than a
+    failover lets it?
     """
     limit = max(way.restore_limit_us, way.drain_limit_us)
     begins = jobs.begun_us[first]

@@ -312,8 +312,8 @@ def _beginning(t: Tables, scenario: Scenario) -> tuple[int, str] | None:
 
 
 def _first_lost(t: Tables, s: Served, failed_us: int) -> int:
-    """Where nothing died before a fence stopped the writes: the first instant users lost service,
-    from the failover's first own act on.
+    """Return, where nothing died before a fence stopped the writes: the first instant users lost
+    service, from the failover's first own act on.
     """
     begins = [
         r.time_us

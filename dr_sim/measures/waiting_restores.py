@@ -199,8 +199,8 @@ def _a_full_that_could_be(
     begin_us: int,
     end_us: int,
 ) -> Bools:
-    """Where no full was restored after the copy was gone: the newest that lay there then, or else
-    the first that landed afterwards, if any.
+    """Return, where no full was restored after the copy was gone, the newest that lay there then,
+    or else the first that landed afterwards, if any.
     """
     fulls = files["kind"] == Kind.FULL
     none = np.zeros(len(fulls), np.bool_)

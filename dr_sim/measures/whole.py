@@ -170,7 +170,9 @@ class Whole:
         return self._in_leg(leg, *_exposure(failure_class), ("", ""))
 
     def reported(self, database: str = "", tenant: str = "") -> Curve:
-        """Where there is no second side, everybody knows that there is none."""
+        """Return the reported exposure. Where there is no second side, everybody knows that there
+        is none.
+        """
         return self._over(
             "reported", reported_exposure, (database, tenant), alone=True
         )

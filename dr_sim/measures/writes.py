@@ -26,8 +26,8 @@ class RefusedWrites:
 
 
 def refusals(record: Record, scenario: Scenario) -> list[RefusedWrites]:
-    """In order; of one that began before measure_from_us the rest, with all its commits. The world
-    ends every one.
+    """Return the times of refused writes in order; of one that began before measure_from_us the
+    rest, with all its commits. The world ends every one.
     """
     t = tables(record)
     found: list[RefusedWrites] = []

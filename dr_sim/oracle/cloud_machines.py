@@ -310,7 +310,7 @@ def _at_end(row: Row, spec: Cloud, seen: _Watched) -> Broken:
 
 
 def _is_made(text: str) -> bool:
-    """Whether a record says that there is a machine: it has a place."""
+    """Return whether a record says that there is a machine: it has a place."""
     _, _, _, _, physical, state, *_ = json.loads(text)
     return bool(physical) and state not in ("waiting", "retired")
 

@@ -257,8 +257,8 @@ class History:
             self.somewhere.append(f)
 
     def _that_lie_somewhere(self) -> list[SurvivingFile]:
-        """Those that have gone are looked at once more, and not again: someone else may take a
-        hundred thousand backups elsewhere.
+        """Look once more at those that have gone, and not again: someone else may take a hundred
+        thousand backups elsewhere.
         """
         lie = [f for f in self.somewhere if f.primary or f.secondary]
         if len(lie) < len(self.somewhere):

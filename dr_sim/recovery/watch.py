@@ -394,8 +394,8 @@ class Watch:
         return None
 
     def _has_come(self, stuck: Stuck) -> bool:
-        """Is the file that the chain waited for whole by now, and waits for its turn itself? What
-        holds it up then is the restore that is on.
+        """Return whether the file that the chain waited for is whole by now, and waits for its turn
+        itself. What holds it up then is the restore that is on.
         """
         file = stuck.file
         if file is None or file is self._db.files.in_hand:

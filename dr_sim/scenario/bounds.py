@@ -40,7 +40,7 @@ class Bound:
         return value
 
     def told(self) -> str:
-        """For editors."""
+        """Return the bounds as a text for editors."""
         least = f"at least {self.write(self.least)}, " if self.least else ""
         return f"{least}at most {self.write(self.most)}"
 

@@ -406,7 +406,7 @@ def _backed_up(database: Any, run_for: int, series: tuple[int, ...]) -> int:
 def _bursts(
     events: list[EventLine], faults: list[FaultLine], run_for: int
 ) -> Iterator[tuple[Node, int, int]]:
-    """Where log is written in bursts: the line, bytes of each, about how many."""
+    """Yield the bursts of log: the line, bytes of each, about how many."""
     for event in events:
         yield event.node, int(getattr(event.params, "log", 0) or 0), 1
     for fault in faults:

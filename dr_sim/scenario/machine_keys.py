@@ -125,7 +125,7 @@ class DeploymentKeys(MachineSection):
 def machines_of(
     root: Any, networks: tuple[CloudNetwork, ...]
 ) -> Machines | None:
-    """None if they are no part of the run. root: schema.Root."""
+    """Return the machines; None if they are no part of the run. root: schema.Root."""
     keys = root.deployment
     if keys is None:
         return None

@@ -45,7 +45,7 @@ def _reader(
 
 
 def _given_or_text(parse: Callable[[str], int]) -> BeforeValidator:
-    """For a quantity whose integers from Python code are left as they are."""
+    """Make a parser of a quantity whose integers from Python code are left as they are."""
 
     def read(value: Any) -> Any:
         return value if isinstance(value, int) else from_text(parse, value)
@@ -56,7 +56,7 @@ def _given_or_text(parse: Callable[[str], int]) -> BeforeValidator:
 def _or_word(
     word: str, mark: int, parse: Callable[[str], int]
 ) -> Callable[[str], int]:
-    """For a quantity in place of which a word may stand: its number is the mark."""
+    """Make a parser of a quantity in place of which a word may stand: its number is the mark."""
 
     def read(text: str) -> int:
         return mark if text.strip().lower() == word else parse(text)
@@ -76,8 +76,8 @@ def _word_or(
 
 
 def _within(bound: Bound, or_none_at_all: bool = False) -> AfterValidator:
-    """For a quantity that has closer bounds than its kind. or_none_at_all: 0 is allowed, it means
-    something else.
+    """Make a parser of a quantity that has closer bounds than its kind. or_none_at_all: 0 is
+    allowed, it means something else.
     """
 
     def check(value: int) -> int:

@@ -63,7 +63,7 @@ class Node:
         return Problem(self.file, self.line, self.column, message)
 
     def key_problem(self, message: str) -> Problem:
-        """At its key, if it has one."""
+        """Return a problem at its key, if it has one."""
         if self.key_line:
             return Problem(
                 self.file, self.key_line, self.key_column, message

@@ -75,7 +75,7 @@ def degraded_words(stretches: Sequence[ShortSummary]) -> str:
 
 
 def second_words(stretches: Sequence[ShortSummary]) -> str:
-    """How much of the goal a failover would have found."""
+    """Return how much of the goal a failover would have found."""
     if not stretches:
         return "always as many front ends as the goals say"
     worst = min(stretches, key=lambda each: each.least_ppm)

@@ -40,4 +40,4 @@ class MemoryStore:
             self._entries.pop(key, None)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is held open."""

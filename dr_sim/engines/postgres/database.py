@@ -136,8 +136,8 @@ class PostgresDatabase:
         self.online = True
 
     def run_out(self) -> EngineError:
-        """Its disk is full of log: what the server says as it falls (full_disk.py). Asked again, it
-        is down already.
+        """Let it fall, as its disk is full of log: what the server says as it falls (full_disk.py).
+        Asked again, it is down already.
         """
         if self.fell is None:
             self.fell = full_disk.run_out(self.server)
@@ -496,8 +496,8 @@ class PostgresDatabase:
     def _wait_for(
         self, end: int, last_lsn: int, forks: Forks
     ) -> tuple[int, dict[str, object]] | None:
-        """None: it is there; otherwise what to say. end 0: wherever the position is the one
-        wanted.
+        """Return what to say if the log is not there; None: it is. end 0: wherever the position is
+        the one wanted.
         """
         server, words = self.server, ""
         stands = 0

@@ -119,7 +119,7 @@ class Note:
         return place
 
     def close(self) -> None:
-        """Nothing is left."""
+        """Clear it: nothing is left."""
         self._servers.clear()
         self._programs.clear()
         os.close(self._file)
@@ -173,7 +173,7 @@ def _end_server(pid: int, since: str) -> None:
 
 
 def _end_program(pid: int, since: str) -> None:
-    """It, and what it has started in its group."""
+    """Kill it, and what it has started in its group."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
     _gone(pid, since)

@@ -87,8 +87,8 @@ def failovers_summary(
 def _add_unprotected(
     one: FailoverSummary, found: dict[str, tuple[int, bool]]
 ) -> None:
-    """To a failover, its databases and its tenants: of a tenant the worst of its databases, unknown
-    (None) with one of them that was never promoted.
+    """Add the times to a failover, its databases and its tenants: of a tenant the worst of its
+    databases, unknown (None) with one of them that was never promoted.
     """
     none = (None, False)
     one.unprotected_us, one.unprotected_censored = found.get("", none)

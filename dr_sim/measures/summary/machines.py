@@ -26,7 +26,7 @@ from dr_sim.scenario.model import Scenario
 def machines_summary(
     t: Tables, scenario: Scenario
 ) -> MachinesSummary | None:
-    """None where there are no machines."""
+    """Return the summary of machines; None where there are none."""
     found = machines_found(t, scenario)
     if found is None:
         return None
