@@ -40,6 +40,7 @@ def landed(
     elif not files.arrived_again(file, e.modified_utc_us, e.size_bytes):
         return
     files.copies_no_more(e.name)
+    db.note_landing(e.name)
     db.fetching.landed(e.name)
     if db.drain is not None:
         db.drain.landed(file, out)

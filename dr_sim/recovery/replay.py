@@ -98,6 +98,7 @@ class DatabaseReplay:
         "had_copy",
         "job_open",
         "lag",
+        "landed_meanwhile",
         "last",
         "looking",
         "machine_silent",
@@ -153,6 +154,7 @@ class DatabaseReplay:
         self.stop_before_utc_us = 0
         self.replaces = False
         self.looking = False
+        self.landed_meanwhile: set[str] = set()
         self.promoted = False
         self.recovering = False
         self.machine_silent = False
@@ -372,8 +374,16 @@ class DatabaseReplay:
         if self.replay_waits and self.state.exists and not busy:
             self.look_at_copy(out)
 
-    def looked_at_copy(self) -> None:
+    def note_landing(self, name: str) -> None:
+        """Note that a file has landed: an inventory that is out may not list it."""
+        if self.looking:
+            self.landed_meanwhile.add(name)
+
+    def looked_at_copy(self) -> set[str]:
+        """Return the names of the files that have landed since the inventory was asked for."""
         self.looking = False
+        landed, self.landed_meanwhile = self.landed_meanwhile, set()
+        return landed
 
     def open_job(self) -> None:
         """Open the restore job's hour: the logs that wait are restored, one after the other."""

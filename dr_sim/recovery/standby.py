@@ -34,8 +34,7 @@ def looked(
     db: DatabaseReplay, e: Event, seen: events.Seen, out: list[Command]
 ) -> None:
     """Take up the inventory: what is observed beats what was believed of the copy and the files."""
-    db.looked_at_copy()
-    names = {file.name for file in seen.files}
+    names = db.looked_at_copy() | {file.name for file in seen.files}
     for file in [
         file for file in db.files.values() if file.name not in names
     ]:

@@ -12,6 +12,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
+from dr_sim.recovery import standby
 from dr_sim.recovery.events import PrimaryTrouble
 from dr_sim.recovery.files import FULL, INCREMENTAL, kind_of
 from tests.recovery.fake_world import DAY, DB, MINUTE, SECOND, FakeWorld, Here, begun, config
@@ -99,6 +100,25 @@ def test_what_lands_while_it_is_hashed_is_hashed_again(damaged: bool) -> None:
 
 
 # ---- a file that is not what its name says
+def test_what_lands_while_an_inventory_is_taken_is_not_forgotten() -> None:
+    """The inventory was taken before the file was there, and says nothing about it."""
+    world = begun(FakeWorld(config()))
+    manager = world.manager
+    assert manager is not None
+    db = manager.databases["crm"]
+    out: list[c.Command] = []
+    db.look_at_copy(out)
+    name = "crm_2026_01_05_00_05_00_log_000"
+    landed = e.Landed(world.mono_us, world.utc_us, 0, "crm", name, world.utc_us, 100)
+    manager.handle(landed)
+    seen = e.Seen(db.state, ())
+    standby.looked(db, e.Event(world.mono_us, world.utc_us, 0), seen, out)
+    assert name in db.files
+    db.look_at_copy(out)
+    standby.looked(db, e.Event(world.mono_us, world.utc_us, 0), seen, out)
+    assert name not in db.files, "it had landed before that inventory"
+
+
 def test_an_older_log_under_the_new_one_s_name_is_sent_again_when_the_primary_contradicts_it() -> (
     None
 ):
