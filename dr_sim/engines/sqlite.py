@@ -42,6 +42,7 @@ from dr_sim.engines.port import (
     Made,
     WitnessReading,
 )
+from dr_sim.engines.real_headers import header_of
 from dr_sim.engines.restoring import RestoringUntil
 from dr_sim.engines.sqlite_store import PAGE_BYTES, PageStore, segment_pages
 
@@ -420,13 +421,7 @@ class SqliteEngine:
         return self._known(database).log_lsn
 
     def read_header(self, path: str) -> BackupHeader:
-        data = self._read(path)
-        try:
-            s = backup_set.decode(MAGIC, data)
-            backup_set.check_length(s, data)
-        except DamagedError as damage:
-            raise refusal(DAMAGE[damage.what], path=path) from None
-        return s.header()
+        return header_of(MAGIC, self._read(path), path)
 
     def begin_restore(
         self,

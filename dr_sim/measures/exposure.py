@@ -14,13 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from operator import mul
 
 import numpy as np
 
 from dr_sim.backups.model import Kind
-from dr_sim.measures.spans import maximal, two_by_two
+from dr_sim.measures.spans import maximal, two_by_two, unbroken
 from dr_sim.measures.tables import (
     Bools,
     Ints,
@@ -112,20 +111,13 @@ class Curve:
         """Each stretch of time in which it is defined without a gap."""
         if self.stop_us is None or not len(self.start_us):
             return [self]
-        cuts = [
-            0,
-            *(
-                np.flatnonzero(self.stop_us[:-1] != self.start_us[1:]) + 1
-            ).tolist(),
-            len(self.start_us),
-        ]
         return [
             Curve(
                 self.start_us[a:b],
                 self.since_us[a:b],
                 int(self.stop_us[b - 1]),
             )
-            for a, b in pairwise(cuts)
+            for a, b in unbroken(self.start_us, self.stop_us)
         ]
 
     def at(self, t_us: int) -> int:

@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from operator import mul
 
 import numpy as np
 
-from dr_sim.measures.spans import maximal, two_by_two
+from dr_sim.measures.spans import maximal, two_by_two, unbroken
 from dr_sim.measures.tables import Ints
 
 
@@ -66,13 +65,6 @@ class Falling:
         """Each stretch of time in which it is defined without a gap."""
         if not len(self.start_us):
             return [self]
-        cuts = [
-            0,
-            *(
-                np.flatnonzero(self.stop_us[:-1] != self.start_us[1:]) + 1
-            ).tolist(),
-            len(self.start_us),
-        ]
         return [
             Falling(
                 self.start_us[a:b],
@@ -80,7 +72,7 @@ class Falling:
                 self.floor_us[a:b],
                 self.until_us[a:b],
             )
-            for a, b in pairwise(cuts)
+            for a, b in unbroken(self.start_us, self.stop_us)
         ]
 
     def at(self, t_us: int) -> int:

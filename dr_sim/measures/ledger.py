@@ -12,7 +12,7 @@ same way by its phases.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 from dr_sim.measures import alerts
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.cloud import Provisioning, provisioned_words
-from dr_sim.measures.exposure import true_exposure
+from dr_sim.measures.exposure import Curve, true_exposure
 from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.life import cut_up, seeded_anew
 from dr_sim.measures.outcome import (
@@ -96,16 +96,22 @@ def explain_at(
         for i in range(len(scenario.databases))
         if database in (None, i)
     }
-    for i, curve in curves.items():
-        if not curve.begin_us <= t_us <= curve.end_us or not len(
-            curve.start_us
-        ):
-            raise NoSuchThing(
-                f"{scenario.databases[i].name} was not up at that instant: no primary "
-                "took its writes"
-            )
-    worst = max(curves, key=lambda i: (curves[i].at(t_us), -i))
+    missing = "was not up at that instant: no primary took its writes"
+    worst = _worst_at(curves, t_us, scenario, missing)
     return [_exposure_ledger(t, scenario, worst, t_us)]
+
+
+def _worst_at(
+    curves: Mapping[int, Curve], t_us: int, scenario: Scenario, missing: str
+) -> int:
+    """Return the database whose curve is the highest at an instant. Raises NoSuchThing if one has
+    no value then. missing: what is said of that database.
+    """
+    for i, curve in curves.items():
+        runs = curve.begin_us <= t_us <= curve.end_us
+        if not runs or not len(curve.start_us):
+            raise NoSuchThing(f"{scenario.databases[i].name} {missing}")
+    return max(curves, key=lambda i: (curves[i].at(t_us), -i))
 
 
 def explain_lag(
@@ -124,14 +130,8 @@ def explain_lag(
         for i in range(len(scenario.databases))
         if database in (None, i)
     }
-    for i, curve in curves.items():
-        if not curve.begin_us <= t_us <= curve.end_us or not len(
-            curve.start_us
-        ):
-            raise NoSuchThing(
-                f"{scenario.databases[i].name} had no copy at the secondary at that instant"
-            )
-    worst = max(curves, key=lambda i: (curves[i].at(t_us), -i))
+    missing = "had no copy at the secondary at that instant"
+    worst = _worst_at(curves, t_us, scenario, missing)
     lag_us = curves[worst].at(t_us)
     title = f"replay lag of {scenario.databases[worst].name}"
     if not lag_us:

@@ -17,7 +17,7 @@ import numpy as np
 from dr_sim.backups.model import Kind
 from dr_sim.measures.happenings import turns_of
 from dr_sim.measures.lag import replay_lag
-from dr_sim.measures.tables import Tables
+from dr_sim.measures.tables import Ints, Tables
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import Scenario, Schedule
 from dr_sim.scenario.schedule import longest_gap_us
@@ -248,14 +248,20 @@ def _a_backup_failed(said: _Said) -> bool:
 def _no_room(said: _Said) -> bool:
     """A full did not fit, and none has been restored since."""
     refused = said.times("seen.NoRoom")
+    return (
+        bool(refused) and not (_fulls_restored(said) >= refused[-1]).any()
+    )
+
+
+def _fulls_restored(said: _Said) -> Ints:
+    """Return when fulls of the database were restored, up to the alert."""
     restored = said.t.of("truth.restored", said.database)
     files = said.t.of("truth.backup_finished", said.database)
     fulls = files["file"][files["kind"] == Kind.FULL]
-    since = restored["time_us"][
+    return restored["time_us"][
         np.isin(restored["file"], fulls)
         & (restored["time_us"] <= said.time_us)
     ]
-    return bool(refused) and not (since >= refused[-1]).any()
 
 
 def _copy_is_gone(said: _Said) -> bool:
@@ -267,14 +273,7 @@ def _copy_is_gone(said: _Said) -> bool:
     if not seeded and not said.times("truth.restored"):
         return True
     gone = said.times("truth.copy_gone")
-    restored = said.t.of("truth.restored", said.database)
-    files = said.t.of("truth.backup_finished", said.database)
-    fulls = files["file"][files["kind"] == Kind.FULL]
-    since = restored["time_us"][
-        np.isin(restored["file"], fulls)
-        & (restored["time_us"] <= said.time_us)
-    ]
-    return bool(gone) and not (since >= gone[-1]).any()
+    return bool(gone) and not (_fulls_restored(said) >= gone[-1]).any()
 
 
 def _fell_short(said: _Said) -> bool:

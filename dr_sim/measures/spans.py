@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import TypeVar
+
+import numpy as np
+
+from dr_sim.measures.tables import Ints
 
 T = TypeVar("T")
 
@@ -29,3 +34,12 @@ def two_by_two(curves: list[T], worse: Callable[[T, T], T]) -> T:
         unpaired = curves[len(paired) * 2 :]
         curves = paired + unpaired
     return curves[0]
+
+
+def unbroken(start_us: Ints, stop_us: Ints) -> list[tuple[int, int]]:
+    """Return (first, end) of each run of pieces in which every one begins where the one before it
+    ends.
+    """
+    breaks = np.flatnonzero(stop_us[:-1] != start_us[1:]) + 1
+    cuts = [0, *breaks.tolist(), len(start_us)]
+    return list(pairwise(cuts))

@@ -54,6 +54,7 @@ from dr_sim.engines.postgres.full_disk import no_room_for_a_file
 from dr_sim.engines.postgres.home import home
 from dr_sim.engines.postgres.native import MANIFEST, Native, manifest
 from dr_sim.engines.postgres.template import copy_template
+from dr_sim.engines.real_headers import header_of
 from dr_sim.engines.restoring import RestoringUntil
 
 MAGIC = b"DRBP"
@@ -318,13 +319,7 @@ class PostgresEngine:
         return self._known(database).log_lsn
 
     def read_header(self, path: str) -> BackupHeader:
-        data = self._read(path)
-        try:
-            s = backup_set.decode(MAGIC, data)
-            backup_set.check_length(s, data)
-        except DamagedError as damage:
-            raise refusal(DAMAGE[damage.what], path=path) from None
-        return s.header()
+        return header_of(MAGIC, self._read(path), path)
 
     def begin_restore(
         self,
