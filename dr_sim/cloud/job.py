@@ -54,6 +54,7 @@ JOBS: Transitions[JobState, JobMove] = Transitions(
         JobState.CANCELLED: {},
     },
 )
+_CHANGE = JobKind.CHANGE  # a member costs several times a name
 AS_A_WHOLE = (JobKind.SET, JobKind.REBUILD)
 """Jobs that set a thing as a whole."""
 
@@ -103,6 +104,20 @@ class CloudJob:
         """Return whether it took the place of a job at another site."""
         moved = self.id != self.change
         return moved and self.id == moved_to(self.change, self.site)
+
+    @property
+    def rank(self) -> int:
+        """Return its place among jobs of one thing that have not begun: what was done at the other
+        side is older than what is to be done in place of it, and that is older than what is asked
+        for.
+        """
+        if self.kind is not _CHANGE:
+            return 0
+        return 1 if self.id != self.change else 2
+
+    def is_behind(self, other: CloudJob) -> bool:
+        """Return whether it has not begun, and the other one goes before it."""
+        return not self.attempt and self.rank > other.rank
 
     def text(self) -> str:
         """Return what `listed` gives for all of it but its id."""

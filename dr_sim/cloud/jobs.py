@@ -1,8 +1,9 @@
 """The job manager: a durable queue, one lane for each thing that is changed.
 
 Theory of operation. Jobs of one thing at one side stand in a lane and run one after the other, in
-the order in which they were made: that is what keeps changes in order. Of each side at most so
-many scripts run at one time.
+the order in which they were made: that is what keeps changes in order. In a failover older changes
+come to the new side from the other one while newer ones are asked for there: the older go before
+the newer (`rank`). Of each side at most so many scripts run at one time.
 
 An attempt has a number, saved before its script is started. Its agent starts each attempt once. A
 new attempt begins only when the agent says that the one before it is over: done, failed, gone, or
@@ -24,7 +25,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from dr_sim.cloud.commands import (
     AskScript,
@@ -114,6 +115,13 @@ class JobBook:
         self._mappings = mappings
         self._version = config.version
         self.open: dict[str, CloudJob] = {}
+        # whether a job that has not begun may begin, and whether its side is none any more
+        self.may_begin: Callable[[CloudJob], bool] = lambda job: True
+        self.is_stray: Callable[[CloudJob], bool] = lambda job: False
+        self.strays: list[
+            CloudJob
+        ] = []  # that came to nothing, and are to be done at the active side
+        self._held: dict[str, CloudJob] = {}  # that may not begin yet
         self._lanes: dict[tuple[str, str, str], deque[CloudJob]] = {}
         self._ready: dict[tuple[str, str], deque[CloudJob]] = defaultdict(
             deque
@@ -141,11 +149,23 @@ class JobBook:
         lane = self._lanes.get(job.lane)
         if lane is None:
             lane = self._lanes[job.lane] = deque()
-        lane.append(job)
+        if lane and job.rank < lane[-1].rank:
+            self._go_before(lane, job)
+        else:
+            lane.append(job)
         if job.state is not _QUEUED:
             self._busy[job.agent] += 1
-        elif len(lane) == 1:
+        elif lane[0] is job:
             self._ready[job.agent].append(job)
+
+    def _go_before(self, lane: deque[CloudJob], job: CloudJob) -> None:
+        """Put a job in front of those of a higher rank that have not begun: they came later."""
+        place = len(lane)
+        while place and lane[place - 1].is_behind(job):
+            place -= 1
+        if not place:
+            self._not_ready(lane[0])
+        lane.insert(place, job)
 
     # ---- what others ask
     def changing(self, network: str, sites: tuple[str, str]) -> set[str]:
@@ -286,9 +306,21 @@ class JobBook:
         ready = self._ready.get(agent)
         while ready and self._busy[agent] < self._config.at_once:
             job = ready.popleft()
-            if not job.is_moved or self._has_identifiers(job, out):
+            if not self.may_begin(job):
+                self._held[job.id] = job
+            elif not job.is_moved or self._has_identifiers(job, out):
                 self._start(job, out)
         self._set_alarm(out)
+
+    def release(self, out: Out) -> None:
+        """Look again at the jobs that could not begin: something else may be over by now."""
+        held, self._held = self._held, {}
+        for job in held.values():
+            waits = job.id in self.open and job.state is _QUEUED
+            if waits and self._lanes[job.lane][0] is job:
+                self._not_ready(job)
+                self._ready[job.agent].append(job)
+                self.pump(job.agent, out)
 
     def _has_identifiers(self, job: CloudJob, out: Out) -> bool:
         """Translate a job that was moved here. Where the mapping table does not lead to identifiers
@@ -391,6 +423,10 @@ class JobBook:
             self._move(job, _MADE)
             return self._ended(job, out)
         elif e.word is Word.UNKNOWN and state is not JobState.KILLING:
+            if self.is_stray(job):
+                self.strays.append(job)
+                self._move(job, JobMove.SIDE_GONE)
+                return self._ended(job, out)
             self._again(job, out, at_once=True)
         elif (
             e.word in (Word.FAILED, Word.GONE)
@@ -422,6 +458,10 @@ class JobBook:
             self._set_alarm(out)
 
     def _failed(self, job: CloudJob, e: AgentSaid, out: Out) -> None:
+        if self.is_stray(job):
+            self.strays.append(job)
+            self._begin_cleaning(job, JobState.CANCELLED, out)
+            return
         wants_script = e.reason in (
             WhyFailed.NO_SCRIPT,
             WhyFailed.OLD_SCRIPT,

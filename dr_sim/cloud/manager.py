@@ -73,6 +73,8 @@ class CloudManager:
             for network in config.networks
         }
         self._every = tuple(self._mirrors.values())
+        self._book.may_begin = self._may_begin
+        self._book.is_stray = self._is_stray
         self._alarms: dict[tuple[str, str], Callable[[Out], None]] = {
             ("", LOOK): self._book.look
         }
@@ -123,7 +125,10 @@ class CloudManager:
         for mirror in self._every:
             if mirror.backlog.changed or mirror.comparison.unsure:
                 mirror.report(out)
+        if self._book.strays:
+            self._move_strays(out)
         if self._provision is not None:
+            self._book.release(out)
             self._maybe_provisioned(out)
         return out.all(self._kept) if out.saves else out.commands
 
@@ -329,6 +334,35 @@ class CloudManager:
         )
         self._api.moved(job.change, name, out)
 
+    def _move_strays(self, out: Out) -> None:
+        """Do at the active side what was asked for and came to nothing at a side that is none any
+        more.
+        """
+        strays, self._book.strays = self._book.strays, []
+        for job in strays:
+            active = self._mirrors[job.network].direction.active
+            name = moved_to(job.change, active)
+            if not self._is_known(name):
+                self._move_to(job, active, out)
+
+    def _is_stray(self, job: CloudJob) -> bool:
+        """Return whether a job that was asked for is at a side that is not the active one."""
+        active = self._mirrors[job.network].direction.active
+        return job.kind is JobKind.CHANGE and job.site != active
+
+    def _may_begin(self, job: CloudJob) -> bool:
+        """Return whether a job may begin. In a failover, what is asked for at the new side waits
+        for all that is older: for what is pending of its thing, and for what runs at the old side.
+        """
+        if self._provision is None or job.kind is not JobKind.CHANGE:
+            return True
+        site, old, _ = self._provision
+        if job.site != site or job.attempt:
+            return True
+        if self._book.of_lane(job.network, old, job.entity):
+            return False
+        return not self._mirrors[job.network].backlog.holds(job.entity)
+
     def _maybe_provisioned(self, out: Out) -> None:
         if self._provision is None:
             return
@@ -354,6 +388,7 @@ class CloudManager:
         out.saves[PROVISION] = ""
         for mirror in self._mirrors.values():
             mirror.finish(out)
+        self._book.release(out)
 
 
 def _added(

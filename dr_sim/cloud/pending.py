@@ -117,6 +117,10 @@ class PendingChanges:
             if change.entity == entity
         ]
 
+    def holds(self, entity: str) -> bool:
+        """Return whether something of a thing is pending."""
+        return entity in self.things or bool(self.of(entity))
+
     def made_by(self, number: int, change: str) -> Pending | None:
         """Return the pending change that a job makes. number: of the change, 0 if the job was found
         at its agent, which knows only the change.

@@ -136,6 +136,12 @@ class _Seen:
         default_factory=lambda: defaultdict(list)
     )
     reached: dict[tuple[int, str], int] = field(default_factory=dict)
+    older: dict[tuple[int, str], set[str]] = field(
+        default_factory=lambda: defaultdict(set)
+    )  # changes of a thing at the side that a failover leaves
+    newer: dict[tuple[int, str], str] = field(
+        default_factory=dict
+    )  # a later one that took effect at the side to which it goes
     active: str = "A"
     second: str = "B"  # '' where there is none
     begun: dict[str, int] = field(
@@ -225,10 +231,16 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     elif kind == "truth.cloud_provision":
         if row.values["begins"]:
             seen.active, seen.second = row.values["site"], ""
+            seen.newer.clear()
+            seen.older.clear()
+            for of, changes in seen.order.items():
+                seen.older[of] = set(changes)
     elif kind == "truth.cloud_stands":
         seen.second = row.values["site"]
         seen.order.clear()
         seen.reached.clear()
+        seen.older.clear()
+        seen.newer.clear()
         seen.last_disturbed_us = row.time_us
     elif kind == "truth.cloud_site_back":
         # what died there may be half done, and is to be cleaned up
@@ -431,6 +443,8 @@ def _effect(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         if owner != site:
             yield 8, f"{value} is in use at {site}"
     thing = (row.entity, entity)
+    if not seen.second:
+        yield from _in_failover(row, seen)
     if v["how"] != "script":
         return
     if change not in seen.may_be and not _is_of_upgrade(change, seen):
@@ -458,6 +472,27 @@ def _effect(row: Row, spec: Cloud, seen: _Seen) -> Broken:
 def _is_of_upgrade(change: str, seen: _Seen) -> bool:
     """Tell whether a change moves a database for an upgrade that somebody has asked for."""
     return any(change.startswith(move) for move in seen.upgrades)
+
+
+def _in_failover(row: Row, seen: _Seen) -> Broken:
+    """An older change takes effect at the new side after a newer one of its thing.
+    A store that was put back has forgotten what is older.
+    """
+    v = row.values
+    change, thing = v["change"], (row.entity, v["entity_name"])
+    if v["site"] != seen.active:
+        seen.older[thing].add(change)
+    elif change not in seen.older[thing]:
+        if v["how"] == "script":
+            seen.newer.setdefault(thing, change)
+    elif thing in seen.newer and seen.restored_us < 0:
+        made: Key = (row.entity, v["site"], change)
+        if made not in seen.escaped:
+            yield (
+                9,
+                f"{change} of {v['entity_name']} takes effect at {v['site']} "
+                f"after {seen.newer[thing]}, which came later",
+            )
 
 
 # ---- at the end: 1, 14

@@ -548,17 +548,68 @@ def test_what_was_asked_for_and_not_done_is_done_at_the_new_side() -> None:
     assert (answer.outcome, answer.state) == (CallOutcome.AGAIN, JobState.DONE)
 
 
-def test_in_a_failover_a_thing_that_is_set_keeps_what_was_done_at_the_new_side() -> None:
+def test_in_a_failover_what_is_asked_for_waits_for_what_is_older() -> None:
+    """r1 fails at B, so crm is made anew; r2 was promised at A, r3 is asked for at B meanwhile."""
     bench = Bench(config(every_us=60 * MINUTE, attempts=1))
     bench.call("r1")
     bench.say("ops/r1", Word.DONE)
     bench.call("r2")
     bench.tell(ProvisionAsked(0, UTC, 0, "B", False))
+    bench.call("r3")
     bench.say("ops/r1>B.0", Word.FAILED, reason=WhyFailed.SCRIPT)
-    bench.say("ops/r1>B.0", Word.CLEANED)  # crm is to be made anew, after r2
+    bench.say("ops/r1>B.0", Word.CLEANED)
+    (rebuild,) = bench.started()
+    assert json.loads(rebuild.params)["value"] == chained(EMPTY, "ops/r1")
+    bench.start([[rebuild.job, 1, "running", ""]])
+    assert not bench.started()
+    bench.say(rebuild.job, Word.DONE)
     assert [s.job for s in bench.started()] == ["ops/r2@B"]
-    bench.start([["ops/r2@B", 1, "running", ""]])
     bench.say("ops/r2@B", Word.DONE)
+    assert [s.job for s in bench.started()] == ["ops/r3"]
+
+
+def test_in_a_failover_a_request_waits_for_what_still_runs_at_the_old_side() -> None:
+    bench = Bench(config(every_us=60 * MINUTE))
+    bench.call("r1")
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", True))
+    bench.call("r2")
+    assert not bench.started()
+    bench.say("ops/r1", Word.DONE)
+    assert [s.job for s in bench.started()] == ["ops/r1>B.0"]
+    bench.say("ops/r1>B.0", Word.DONE)
+    assert [s.job for s in bench.started()] == ["ops/r2"]
+
+
+@pytest.mark.parametrize("word", [Word.FAILED, Word.UNKNOWN])
+def test_in_a_failover_nothing_is_begun_again_at_the_old_side(word: Word) -> None:
+    """What failed is cleaned up first; what was never started need not be."""
+    bench = Bench(config(every_us=60 * MINUTE))
+    bench.call("r1")
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", True))
+    bench.say("ops/r1", word)
+    if word is Word.FAILED:
+        assert not bench.started()
+        (clean_up,) = bench.given(CleanUp)
+        assert clean_up.site == "A"
+        bench.start([["ops/r1", 1, "failed", ""]])
+        bench.say("ops/r1", Word.CLEANED)
+    assert [(s.job, s.site) for s in bench.started()] == [("ops/r1@B", "B")]
+    assert bench.call("r1").job == "ops/r1@B"
+
+
+def test_in_a_failover_a_thing_that_is_set_keeps_what_was_done_at_the_new_side() -> None:
+    """The store has forgotten r2, which runs at B. crm is to be made anew, after it."""
+    bench = Bench(config(every_us=60 * MINUTE, attempts=1))
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", False))
+    known = ["rotate_secret", "ops/r2", '{"id": "crm-at-B"}']
+    r2: list[str | int] = ["ops/r2", 1, "running", "", "prod", "B", *known]
+    bench.start([["ops/r1>B.0", 1, "running", ""], r2])
+    bench.say("ops/r1>B.0", Word.FAILED, reason=WhyFailed.SCRIPT)
+    bench.say("ops/r1>B.0", Word.CLEANED)
+    assert not bench.started()
+    bench.say("ops/r2", Word.DONE)
     (rebuild,) = bench.started()
     value = chained(chained(EMPTY, "ops/r1"), "ops/r2")
     assert json.loads(rebuild.params) == {"id": "crm-at-B", "value": value}

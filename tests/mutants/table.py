@@ -643,6 +643,12 @@ EARLIER: tuple[Mutant, ...] = (
         "        self._begin_cleaning(job, JobState.FAILED, out)\n",
         "        self._begin_cleaning(job, JobState.FAILED, out)\n",
     ),
+    one(
+        "newer_overtakes_older", "C5", "in a failover a change is made before an older one of the same thing",
+        "cloud/manager.py",
+        "        return not self._mirrors[job.network].backlog.holds(job.entity)\n",
+        "        return True\n",
+    ),
     # ---- the machine manager (C7, C8)
     one(
         "room_is_not_looked_at", "C7", "machines are put where there is no room for them",
