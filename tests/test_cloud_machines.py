@@ -325,3 +325,30 @@ def test_a_planted_bug_is_caught(
     of = world(tmp_path, more, edits)
     of.run()
     assert law in {breach.invariant for breach in cloud_broken(of.journal, of.scenario)}
+
+
+# ---- faults that no file of the library shows
+def test_no_machine_stays_where_every_deployment_fails(tmp_path: Path) -> None:
+    more = "events: [{at: 1 s, bad_machine: {machine: B-compute-1, how: refuses}}]\n"
+    of = ran(tmp_path, more, (IMAGE_AT_A, ("B: {compute: 4}", "B: {compute: 5}")))
+    hardware = of.pairs[0].cloud.hardware  # type: ignore[union-attr]
+    there = {m.physical for m in hardware.machines.values() if m.site == "B"}  # type: ignore[union-attr]
+    assert "B-compute-1" not in there and summary(of).cloud.machines.to_goal[0].over
+
+
+def test_an_image_that_dies_after_the_move_degrades_the_service(tmp_path: Path) -> None:
+    """Machines die two hours after their deployment, in its waves of four, 682.030 s apart. A wave is
+    replaced 6 min later, its removal takes 62 s and its deployment 682 s. So when the third one dies
+    the first has been replaced, and the second has not: 4 of 12 front ends run.
+    """
+    image = "web 12.3: {size: 40 GB, at: [A, B]}"
+    two = (image, f"{image}, web 12.4: {{size: 40 GB, at: [A, B]}}")
+    more = (
+        "events:\n  - {at: 1 min, bad_image: {image: web 12.4, after: 2 h}}\n"
+        "  - {at: 2 min, upgrade: {farm: content, to: web 12.4}}\n"
+    )
+    of = ran(tmp_path, more, (two, ("B: {compute: 4}", "B: {compute: 8}")))
+    (degraded,) = summary(of).cloud.machines.degraded
+    assert degraded.began_us == 2 * MINUTE + 15 * MS + DEPLOY + 2 * HOUR_US
+    assert degraded.least_ppm == 4 * 10**6 // 12
+    assert [notice for notice, _ in told(of)].count("replaced") == 28

@@ -644,27 +644,48 @@ class MachineManager:
         ]
         if not due:
             return
-        up = [vm for vm in self._at(side) if vm.state is VmState.RUNNING]
-        failed = [vm for vm in self._at(side) if vm.state is VmState.FAILED]
-        all_of_them = len(up) + len(failed)
-        many = (
-            len(failed) * _PPM > self.config.most_silent_ppm * all_of_them
-        )
-        about = (
-            f"{len(failed)} of {all_of_them} machines at {side[1]}: "
-            "none is replaced"
-        )
-        told = (len(failed) if many else 0, about)
-        self._tell(side[0], Notice.MANY_FAILED, ("many", *side), told, out)
-        if many:
+        for vm in due:
+            if (
+                not vm.physical
+            ):  # no machine was made of it: it is tried anew
+                vm.tries, vm.not_on = 0, ()
+                self._move(vm, VmMove.AGAIN, out)
+        due = [vm for vm in due if vm.physical]
+        if not self._many_failed(side, out):
+            for vm in due:
+                self._replace(vm, out)
+        else:
             for vm in due:
                 vm.repair_us = self._later(out)
-            return
-        for vm in due:
-            not_on = (vm.physical,) if vm.physical else ()
-            self._new(side, (vm.farm, vm.role, vm.image), not_on, out)
-            self._retire(vm, out)
         self._plan(side, out)
+
+    def _many_failed(self, side: Side, out: Out) -> bool:
+        """Tell whether so many machines are silent that none is replaced; somebody is told."""
+        there = [
+            vm
+            for vm in self._at(side)
+            if vm.state in (VmState.RUNNING, VmState.FAILED) and vm.physical
+        ]
+        failed = sum(vm.state is VmState.FAILED for vm in there)
+        many = failed * _PPM > self.config.most_silent_ppm * len(there)
+        about = (
+            f"{failed} of {len(there)} machines at {side[1]}: "
+            "none is replaced"
+        )
+        told = (failed if many else 0, about)
+        key = ("many", *side)
+        self._tell(side[0], Notice.MANY_FAILED, key, told, out)
+        return many
+
+    def _replace(self, vm: Vm, out: Out) -> None:
+        """Replace a silent machine by one on another physical machine."""
+        about = f"{vm.name} at {vm.site}, on {vm.physical}"
+        out.commands.append(
+            Notify(vm.network, Notice.REPLACED, about, out.utc_us)
+        )
+        side, of = (vm.network, vm.site), (vm.farm, vm.role, vm.image)
+        self._new(side, of, (vm.physical,), out)
+        self._retire(vm, out)
 
     # ---- bookkeeping
     def _at(self, side: Side) -> list[Vm]:

@@ -25,6 +25,7 @@ class VmMove(enum.StrEnum):
     DEPLOYED = "deployed"
     NOT_DEPLOYED = "not deployed"
     GIVEN_UP = "given up"  # it failed as often as a job is tried
+    AGAIN = "again"  # one that was given up is tried anew
     SILENT = "silent"
     HEARD = "heard"
     RETIRE = "retire"
@@ -56,6 +57,7 @@ VMS: Transitions[VmState, VmMove] = Transitions(
         },
         VmState.FAILED: {
             VmMove.HEARD: VmState.RUNNING,
+            VmMove.AGAIN: VmState.WAITING,
             VmMove.RETIRE: VmState.STOPPED,
             VmMove.NOT_THERE: VmState.RETIRED,
         },

@@ -132,4 +132,5 @@ class Notice(enum.StrEnum):
     NO_IMAGE = "no image"  # at a site, nor where it could be copied from
     NOT_DEPLOYED = "not deployed"
     MANY_FAILED = "many failed"  # so many machines that none is replaced
+    REPLACED = "replaced"  # a machine that was silent
     UPGRADE_HELD = "upgrade held"  # databases could not be moved

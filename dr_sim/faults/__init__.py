@@ -9,6 +9,9 @@ from dr_sim.faults import (
     admin_change,
     agent_silent,
     backup_cut_off,
+    bad_image,
+    bad_machine,
+    capacity_taken,
     careless_clean_up,
     changed_by_hand,
     clean_up_fails,
@@ -26,6 +29,7 @@ from dr_sim.faults import (
     hung_request,
     id_reused,
     index_maintenance,
+    install_point_lost,
     late_duplicate,
     late_file,
     latency,
@@ -139,6 +143,10 @@ KINDS: tuple[EventKind, ...] = (
     agent_silent.KIND,
     admin_change.KIND,
     upgrade.KIND,
+    bad_machine.KIND,
+    bad_image.KIND,
+    capacity_taken.KIND,
+    install_point_lost.KIND,
 )
 
 BY_NAME = {kind.name: kind for kind in KINDS}

@@ -28,6 +28,7 @@ _KINDS = (
     "truth.cloud_farm_upgrade",
     "truth.cloud_effect",
     "cloud.StartScript",
+    "cloud.Notify",
     "cloud.SaveAll",
     "truth.cloud_store_copied",
     "truth.cloud_store_restored",
@@ -102,6 +103,11 @@ def _row(row: Row, spec: Cloud, seen: _Watched) -> Broken:
         _silent_at(v, seen).update(json.loads(v["machines"]))
     elif kind == "cloud.MachinesBack":
         _silent_at(v, seen).difference_update(json.loads(v["machines"]))
+    elif kind == "cloud.Notify":
+        if v["notice"] == "not deployed":  # later it is tried anew
+            machine, _, rest = v["about"].partition(" at ")
+            site = rest.partition(",")[0]
+            seen.failed_on.pop((site, machine), None)
     elif kind == "cloud.StartScript":
         yield from _started(row, seen)
     elif kind == "cloud.SaveAll":

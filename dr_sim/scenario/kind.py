@@ -57,7 +57,7 @@ class RestOfScenario:
     none where there is no cloud manager. databases: those of them that are databases. events: kind
     and parameters of every line under `events:`. standbys, stores: the places behind the first
     primary. networks: the things in each network of the cloud manager. farms: that have machines,
-    with their images. images: that machines can be made of.
+    with their images. images: that machines can be made of. physical: names of physical machines.
     """
 
     engine: str
@@ -70,6 +70,7 @@ class RestOfScenario:
     networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     farms: Mapping[str, str] = field(default_factory=dict)
     images: tuple[str, ...] = ()
+    physical: tuple[str, ...] = ()
 
 
 Drawn = Callable[[Random, str], Any]

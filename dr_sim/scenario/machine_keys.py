@@ -219,6 +219,16 @@ def farms_in(root: Any) -> dict[str, str]:
     }
 
 
+def physical_in(root: Any) -> tuple[str, ...]:
+    """Return the names of all physical machines, as far as they could be read."""
+    found = []
+    for site, keys in _items(root, "physical"):
+        for name in CLASSES:
+            count = min(getattr(keys, name, None) or 0, MOST_MACHINES)
+            found += [f"{site}-{name}-{i + 1}" for i in range(count)]
+    return tuple(found)
+
+
 def _items(root: Any, section: str) -> list[tuple[str, Any]]:
     """Return the entries of a section that could be read."""
     found = getattr(root, section, None) or {}

@@ -672,8 +672,8 @@ EARLIER: tuple[Mutant, ...] = (
     one(
         "a_silent_site_is_rebuilt", "C7", "every machine of a site that is silent is replaced there",
         "cloud/machines.py",
-        "        if many:\n            for vm in due:\n",
-        "        if not all_of_them:\n            for vm in due:\n",
+        "        if not self._many_failed(side, out):\n",
+        "        if side[1] or not self._many_failed(side, out):\n",
     ),
     one(
         "retired_while_in_use", "C9", "the old farm is retired while databases are still moved",

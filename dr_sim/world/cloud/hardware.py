@@ -24,18 +24,21 @@ from dr_sim.cloud.events import (
 from dr_sim.cloud.machine_config import MachinesConfig, PhysicalConfig
 from dr_sim.cloud.words import DEPLOY_MACHINE, WhyFailed
 from dr_sim.scenario.machine_model import Machines
+from dr_sim.scenario.model import Law
 from dr_sim.world.cloud.image_copies import ImageCopies
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
 
 NO_ONE_US = -1
+_PPM = 1_000_000
 
 
 @dataclass(slots=True)
 class RealMachine:
-    """A virtual machine. unheard_us: since when it cannot be heard, -1 if it can. told: the manager
-    has been told that it is silent.
+    """A virtual machine. watched: from when it first runs until it is taken out of service.
+    unheard_us: since when it cannot be heard, -1 if it can. told: the manager has been told that it
+    is silent.
     """
 
     name: str
@@ -46,6 +49,7 @@ class RealMachine:
     image: str
     physical: str
     up: bool = False
+    watched: bool = False
     unheard_us: int = NO_ONE_US
     told: bool = False
 
@@ -67,7 +71,10 @@ class Hardware:
         self.bad: set[tuple[str, str]] = (
             set()
         )  # physical machines on which no deployment succeeds
-        self.taken: dict[tuple[str, str], int] = {}  # processors, by others
+        self.bad_images: dict[
+            str, Law
+        ] = {}  # when a machine made of one dies
+        self._taken_ppm: dict[str, int] = {}  # of a site, by others
         self.copies = ImageCopies(world, self)
         for image in spec.images:
             for site in image.sites:
@@ -86,6 +93,7 @@ class Hardware:
                 each.image,
                 each.physical,
                 up=True,
+                watched=True,
             )
             self.machines[machine.site, machine.name] = machine
             self._note(machine, "running")
@@ -110,7 +118,8 @@ class Hardware:
         """Tell whether a physical machine has room for one more machine."""
         physical = self._physical(site, params["physical"])
         image = self.spec.image(params["image"])
-        cpus = image.cpus + self.taken.get((site, physical.name), 0)
+        taken_ppm = self._taken_ppm.get(site, 0)
+        cpus = image.cpus - (-physical.cpus * taken_ppm // _PPM)
         ram = image.ram_bytes
         for machine in self.machines.values():
             if (machine.site, machine.physical) == (site, physical.name):
@@ -134,6 +143,8 @@ class Hardware:
         key = (site, of["machine"])
         machine = self.machines.get(key)
         if command.script != DEPLOY_MACHINE:
+            if machine is not None:
+                machine.watched = False
             if machine is not None and machine.up:
                 machine.up = False
                 self._note(machine, "stopped")
@@ -172,10 +183,26 @@ class Hardware:
         if command.script == DEPLOY_MACHINE:
             machine.up = (site, machine.physical) not in self.dead
             if machine.up:
+                machine.watched = True
                 self._note(machine, "running")
+                self._may_die(machine)
             return
         del self.machines[key]
         self._note(machine, "removed")
+
+    def _may_die(self, machine: RealMachine) -> None:
+        """Let a machine die later if its image is bad."""
+        law = self.bad_images.get(machine.image)
+        if law is None:
+            return
+        name = f"cloud {machine.name} at {machine.site}"
+        after_us = self._context.streams.once(name, "dies").law(0, law)
+        at = self._context.now_us + after_us
+        self._world.soon(at, self._dies, machine)
+
+    def _dies(self, machine: RealMachine) -> None:
+        if machine.up:
+            self._down([machine])
 
     def cleaned(self, site: str, name: str) -> None:
         """Remove a half-made machine: its deployment was cleaned up."""
@@ -193,6 +220,21 @@ class Hardware:
     def image_arrives(self, site: str, image: str) -> None:
         self._images.setdefault(site, set()).add(image)
 
+    def lose_images(self, site: str, image: str) -> list[str]:
+        """Lose an image at a site's install point; '': all. Return those that are gone."""
+        there = self._images.get(site, set())
+        gone = {each for each in there if image in ("", each)}
+        there -= gone
+        for each in sorted(gone):
+            self._context.note(
+                "truth.cloud_image", -1, site, each, "gone", 0
+            )
+        return sorted(gone)
+
+    def take(self, site: str, part_ppm: int) -> None:
+        """Let others take a part of a site's processors, or give it back."""
+        self._taken_ppm[site] = self._taken_ppm.get(site, 0) + part_ppm
+
     def order_copy(self, command: CopyImage) -> None:
         image = self.spec.image(command.image)
         self.copies.order(command.site, image.name, image.size_bytes)
@@ -209,6 +251,8 @@ class Hardware:
         for machine in self._at(site):
             if (site, machine.physical) in self.dead or machine.up:
                 continue
+            if not machine.watched:
+                continue  # it was half made, or half removed
             machine.up = True
             self._note(machine, "running")
         self.look_at(site)
@@ -233,7 +277,7 @@ class Hardware:
     def physical_back(self, site: str, name: str) -> None:
         self.dead.discard((site, name))
         for machine in self._at(site):
-            if machine.physical == name and machine.unheard_us >= 0:
+            if machine.physical == name and machine.watched:
                 machine.up = True
                 self._note(machine, "running")
         self.look_at(site)
@@ -271,7 +315,7 @@ class Hardware:
         for machine in self._at(site):
             if machine.up and reached:
                 machine.unheard_us = NO_ONE_US
-            elif machine.unheard_us < 0:
+            elif machine.watched and machine.unheard_us < 0:
                 machine.unheard_us = now
                 any_unheard = True
         back = [m for m in self._at(site) if m.told and m.unheard_us < 0]
@@ -286,6 +330,7 @@ class Hardware:
             m
             for m in self._at(site)
             if not m.told
+            and m.watched
             and m.unheard_us >= 0
             and m.unheard_us + self.spec.silent_us <= now
         ]

@@ -1,0 +1,52 @@
+"""An image that passes: machines made of it run, and die a while later."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dr_sim.faults.cloud_events import cloud_of
+from dr_sim.scenario.fields import Params, did_you_mean
+from dr_sim.scenario.kind import EventKind, RestOfScenario
+from dr_sim.scenario.laws import Law
+from dr_sim.world.occurrence import Occurrence
+
+
+class BadImage(Params):
+    image: str = Field(description="which image")
+    after: Law = Field(
+        description="a machine made of it dies so long after its deployment"
+    )
+
+
+def happen(event: Occurrence, params: BadImage) -> None:
+    cloud = cloud_of(event)
+    if cloud is None or cloud.hardware is None:
+        return
+    told = f"machines made of {params.image} die"
+    event.begins(told)
+    cloud.hardware.bad_images[params.image] = params.after
+    event.lasts(None)
+
+
+def check(params: BadImage, around: RestOfScenario) -> list[str]:
+    """Refuse an image that there is not."""
+    if params.image in around.images:
+        return []
+    hint = did_you_mean(params.image, around.images)
+    return [f"unknown image {params.image!r}; {hint}"]
+
+
+KIND = EventKind(
+    "bad_image",
+    BadImage,
+    None,
+    False,
+    "an image whose machines pass every check and die later (C7, C9): the ones that are deployed "
+    "from then on",
+    "taskcluster issue 7422: after an upgrade of an image nothing was provisioned any more",
+    happen,
+    example="image: web 12.4, after: 30 min",
+    check=check,
+    needs_cloud=True,
+    needs_machines=True,
+)

@@ -1,0 +1,69 @@
+"""A physical machine dies, or no deployment succeeds on it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dr_sim.faults.cloud_events import HowLong, cloud_of
+from dr_sim.scenario.fields import Params, did_you_mean
+from dr_sim.scenario.kind import EventKind, RestOfScenario
+from dr_sim.world.occurrence import Occurrence
+
+
+class BadMachine(Params):
+    machine: str = Field(
+        description="which physical machine, by site, class and number"
+    )
+    how: Literal["dies", "refuses"] = Field(
+        "dies",
+        description="all that runs on it is gone, or each deployment on it fails at its end",
+    )
+    duration: HowLong = None
+
+
+def happen(event: Occurrence, params: BadMachine) -> None:
+    cloud = cloud_of(event)
+    if cloud is None or cloud.hardware is None:
+        return
+    hardware, name = cloud.hardware, params.machine
+    site = name.partition("-")[0]
+    if params.how == "dies":
+        event.while_on(
+            params.duration,
+            lambda: hardware.lose_physical(site, name),
+            lambda: hardware.physical_back(site, name),
+            f"{name} is dead",
+        )
+        return
+    event.while_on(
+        params.duration,
+        lambda: hardware.bad.add((site, name)),
+        lambda: hardware.bad.discard((site, name)),
+        f"deployments on {name} fail",
+    )
+
+
+def check(params: BadMachine, around: RestOfScenario) -> list[str]:
+    """Refuse a physical machine that there is not."""
+    if params.machine in around.physical:
+        return []
+    hint = did_you_mean(params.machine, around.physical)
+    return [f"unknown physical machine {params.machine!r}; {hint}"]
+
+
+KIND = EventKind(
+    "bad_machine",
+    BadMachine,
+    "machine",
+    False,
+    "a physical machine that dies with all that runs on it, or on which every deployment fails "
+    "(C7): a deployment that is tried again must go elsewhere",
+    "kubernetes-sigs/cluster-api issues 5483 and 7559: health checks that replace machines",
+    happen,
+    example="machine: A-compute-1",
+    check=check,
+    needs_cloud=True,
+    needs_machines=True,
+)

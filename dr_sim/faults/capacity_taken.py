@@ -1,0 +1,58 @@
+"""Others take part of a site's physical machines: the machine manager does not know of it."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dr_sim.faults.cloud_events import HowLong, cloud_of
+from dr_sim.scenario.fields import Params, did_you_mean
+from dr_sim.scenario.kind import EventKind, RestOfScenario
+from dr_sim.scenario.quantities import Ppm
+from dr_sim.world.occurrence import Occurrence
+
+
+class CapacityTaken(Params):
+    site: str = Field(description="at which site")
+    part: Ppm = Field(
+        description="part of each physical machine's processors that others take"
+    )
+    duration: HowLong = None
+
+
+def happen(event: Occurrence, params: CapacityTaken) -> None:
+    cloud = cloud_of(event)
+    if cloud is None or cloud.hardware is None:
+        return
+    hardware, site, part = cloud.hardware, params.site, params.part
+    event.while_on(
+        params.duration,
+        lambda: hardware.take(site, part),
+        lambda: hardware.take(site, -part),
+        f"others have taken capacity at {site}",
+    )
+
+
+def check(params: CapacityTaken, around: RestOfScenario) -> list[str]:
+    """Refuse a site without physical machines."""
+    sites = tuple(dict.fromkeys(name[0] for name in around.physical))
+    if params.site in sites:
+        return []
+    return [
+        f"unknown site {params.site!r}; {did_you_mean(params.site, sites)}"
+    ]
+
+
+KIND = EventKind(
+    "capacity_taken",
+    CapacityTaken,
+    None,
+    False,
+    "capacity that was to be there for a failover, and that others use now (C7): a deployment "
+    "there is refused for want of room",
+    "MicrosoftDocs/azure-docs issues 30841 and 6102: no assured capacity at the recovery site",
+    happen,
+    example="site: B, part: 100 %",
+    check=check,
+    needs_cloud=True,
+    needs_machines=True,
+)

@@ -1,0 +1,58 @@
+"""A site's install point loses an image, or all of them."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dr_sim.faults.cloud_events import cloud_of
+from dr_sim.scenario.fields import Params, did_you_mean
+from dr_sim.scenario.kind import EventKind, RestOfScenario
+from dr_sim.world.occurrence import Occurrence
+
+
+class InstallPointLost(Params):
+    site: str = Field(description="at which site")
+    image: str = Field("", description="only that image; left out: all")
+
+
+def happen(event: Occurrence, params: InstallPointLost) -> None:
+    cloud = cloud_of(event)
+    if cloud is None or cloud.hardware is None:
+        return
+    gone = cloud.hardware.lose_images(params.site, params.image)
+    if not gone:
+        event.nothing(
+            f"the install point of {params.site} has no such image"
+        )
+        return
+    told = f"the install point of {params.site} has lost {', '.join(gone)}"
+    event.begins(told)
+    event.ends(told)
+
+
+def check(params: InstallPointLost, around: RestOfScenario) -> list[str]:
+    """Refuse a site or an image that there is not."""
+    sites = tuple(dict.fromkeys(name[0] for name in around.physical))
+    if params.site not in sites:
+        hint = did_you_mean(params.site, sites)
+        return [f"unknown site {params.site!r}; {hint}"]
+    if params.image and params.image not in around.images:
+        hint = did_you_mean(params.image, around.images)
+        return [f"unknown image {params.image!r}; {hint}"]
+    return []
+
+
+KIND = EventKind(
+    "install_point_lost",
+    InstallPointLost,
+    "site",
+    False,
+    "images that are gone from where machines are deployed from (C7): the manager finds out when "
+    "a deployment fails, and copies them again",
+    "coreos/bugs issue 2600: an image was gone in some regions",
+    happen,
+    example="site: B",
+    check=check,
+    needs_cloud=True,
+    needs_machines=True,
+)
