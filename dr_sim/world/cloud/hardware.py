@@ -267,12 +267,10 @@ class Hardware:
     def roles_changed(self) -> None:
         self.copies.interrupt()
 
-    def lose_physical(self, site: str, name: str) -> int:
-        """Let a physical machine die. Return how many virtual machines were up on it."""
+    def lose_physical(self, site: str, name: str) -> None:
+        """Let a physical machine die, with all that runs on it."""
         self.dead.add((site, name))
-        on_it = [m for m in self._at(site) if m.physical == name and m.up]
-        self._down(on_it)
-        return len(on_it)
+        self._down(m for m in self._at(site) if m.physical == name and m.up)
 
     def physical_back(self, site: str, name: str) -> None:
         self.dead.discard((site, name))
