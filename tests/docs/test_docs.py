@@ -96,6 +96,29 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert target.startswith("https://") or (page.parent / target).exists(), target
 
 
+def not_listed(readme: str, index: str) -> list[str]:
+    """Pages that the README or the site's index does not lead to. Those that only include a file of
+    the root folder are listed as that.
+    """
+    found = []
+    for page in PAGES[1:]:
+        if page.stem == "index":
+            continue
+        listed = f"docs/{page.name}" in readme or f"({page.stem.upper()}.md)" in readme
+        if not listed or page.stem not in index:
+            found.append(page.name)
+    return found
+
+
+def test_every_page_is_listed_in_the_readme_and_the_index() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    assert not_listed(readme, index) == []
+    assert not_listed(readme.replace("docs/stores.md", ""), index) == ["stores.md"]
+    assert not_listed(readme, index.replace("stores", "")) == ["stores.md"]
+    assert 4_000 <= len(readme.encode()) <= 6_000
+
+
 @pytest.mark.parametrize("page", PAGES, ids=of)
 def test_scenarios_and_tests_that_are_named_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
