@@ -15,6 +15,8 @@ import pytest
 
 from dr_sim.cloud import machines as room
 from dr_sim.cloud import placing
+from dr_sim.figures.timeline import Timeline
+from dr_sim.figures.views import views_of
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.whole import Whole
@@ -352,3 +354,25 @@ def test_an_image_that_dies_after_the_move_degrades_the_service(tmp_path: Path) 
     assert degraded.began_us == 2 * MINUTE + 15 * MS + DEPLOY + 2 * HOUR_US
     assert degraded.least_ppm == 4 * 10**6 // 12
     assert [notice for notice, _ in told(of)].count("replaced") == 28
+
+
+# ---- pictures
+def lanes(of: World) -> dict[str, str]:
+    timeline = Timeline(views_of(Whole.of(of.journal, of.scenario)), False)
+    return {chart.key: chart.words for chart in timeline.lanes}
+
+
+def test_the_page_shows_front_ends_and_jobs_over_time(tmp_path: Path) -> None:
+    shown = lanes(ran(tmp_path, LOST, (SMALL_B,)))
+    assert shown["machines"].startswith("Fewer front ends served than the goals say for 1 h 59")
+    assert shown["machine_jobs"] == "14 scripts deployed, removed or moved something."
+
+
+def test_without_machines_there_is_no_such_lane(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "run_for: 1 h\ndatabases: {crm: {size: 1 GB}}\nlink: {bandwidth: 1 Gbit/s}\ncloud: {}\n"
+    )
+    of = World(load_scenario(path))
+    of.run()
+    assert not {"machines", "machine_jobs"} & set(lanes(of))

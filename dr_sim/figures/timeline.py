@@ -22,6 +22,7 @@ from dr_sim.figures.charts import (
     points_of,
     share_below,
 )
+from dr_sim.figures.machine_lanes import machine_lanes
 from dr_sim.figures.traffic_lanes import backlog_lane, link_lane
 from dr_sim.figures.views import Views
 from dr_sim.formatting.words import counted, instant
@@ -86,6 +87,7 @@ class Timeline:
             self._events(),
             backup_lane(self),
             link_lane(self),
+            *machine_lanes(self),
             self._behind(),
             self.exposure,
             backlog_lane(self),

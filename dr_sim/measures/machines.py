@@ -30,6 +30,12 @@ _ROWS = (
 )
 _MOVE = "move_database"
 _OVER = ("done", "cleaned", "died")
+_ENDS = ("done", "failed", "killed", "died", "escaped")
+_SHOWN = {
+    "deploy_machine": "deploy",
+    "remove_machine": "remove",
+    _MOVE: "move",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,3 +353,24 @@ def pauses(t: Tables, scenario: Scenario) -> list[Pause]:
             found.append(Pause(*begun.pop(job), row.time_us))
     found += [Pause(*each, None) for each in begun.values()]
     return sorted(found, key=lambda pause: pause.began_us)
+
+
+def machine_jobs(t: Tables, end_us: int) -> list[tuple[str, int, int, str]]:
+    """Return (kind and site, from, until, words) of each script that deployed or removed a machine,
+    or moved a database.
+    """
+    begun: dict[tuple[str, str, int], tuple[str, int, str]] = {}
+    found = []
+    for row in t.rows("truth.cloud_script"):
+        v = row.values
+        key = (v["site"], v["job"], v["attempt"])
+        if v["what"] == "begins" and v["script"] in _SHOWN:
+            kind = f"{_SHOWN[v['script']]} at {v['site']}"
+            begun[key] = (kind, row.time_us, v["entity_name"])
+        elif v["what"] in _ENDS and key in begun:
+            kind, since_us, name = begun.pop(key)
+            words = f"{name}: {v['what']}"
+            found.append((kind, since_us, row.time_us, words))
+    for kind, since_us, name in begun.values():
+        found.append((kind, since_us, end_us, f"{name}: not over"))
+    return sorted(found, key=lambda each: each[1])
