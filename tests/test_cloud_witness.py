@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ import pytest
 from dr_sim.cloud import api, drift, jobs, manager, mapping, out, pending, sending
 from dr_sim.cloud import job as job_room
 from dr_sim.cloud.commands import Notify
-from dr_sim.cloud.words import JobMove, JobState, Notice
+from dr_sim.cloud.events import AgentSaid
+from dr_sim.cloud.words import JobMove, JobState, Notice, Word
 from dr_sim.loading import load_scenario
 from dr_sim.machines import Command, Event
 from dr_sim.oracle.cloud_witness import cloud_broken
@@ -232,9 +234,47 @@ def done_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sending.Sending, "mirrored", mirrored)
 
 
+def counts_as_done(word: Word) -> Patch:
+    """An agent's word that says something else is taken for 'done'."""
+
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        def said(self: jobs.JobBook, e: AgentSaid, o: out.Out) -> job_room.CloudJob | None:
+            if e.word is word:
+                e = replace(e, word=Word.DONE)
+            return real(self, e, o)
+
+        real = jobs.JobBook.said
+        patch.setattr(jobs.JobBook, "said", said)
+
+    return plant
+
+
+failed_counts_as_done = counts_as_done(Word.FAILED)
+unknown_counts_as_done = counts_as_done(Word.UNKNOWN)
+
+
+def given_up_without_a_word(patch: pytest.MonkeyPatch) -> None:
+    def failed(self: jobs.JobBook, job: job_room.CloudJob, e: AgentSaid, o: out.Out) -> None:
+        real(self, job, e, o)
+        o.commands[:] = [
+            c for c in o.commands if not (isinstance(c, Notify) and c.notice is Notice.JOB_FAILED)
+        ]
+
+    real = jobs.JobBook._failed
+    patch.setattr(jobs.JobBook, "_failed", failed)
+
+
 CALM = "events: [{at: 4 h, hung_request: {share: 100 %}}]\n"
+FAILS = "events: [{at: 1 h, script_fails: {site: A, times: all, duration: 1 h}}]\n"
 PLANTED: list[tuple[Patch, str, str]] = [
     (done_twice, "", "cloud 1"),
+    (failed_counts_as_done, FAILS, "cloud 1"),
+    (
+        unknown_counts_as_done,
+        "events: [{at: 1 h, agent_silent: {site: A, duration: 1 h}}]\n",
+        "cloud 1",
+    ),
+    (given_up_without_a_word, FAILS, "cloud 15"),
     (forget_requests, FAULTS + "}\n", "cloud 2"),
     (no_fingerprint, "faults: {id_reused: {share: 30 %}}\n", "cloud 3"),
     (rescue_by_age, "", "cloud 4"),

@@ -136,6 +136,9 @@ class _Seen:
         default_factory=lambda: defaultdict(list)
     )
     reached: dict[tuple[int, str], int] = field(default_factory=dict)
+    told_of: set[str] = field(
+        default_factory=set
+    )  # jobs that were given up, as somebody was told
     older: dict[tuple[int, str], set[str]] = field(
         default_factory=lambda: defaultdict(set)
     )  # changes of a thing at the side that a failover leaves
@@ -204,6 +207,18 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         yield from _ended(row, seen)
         if seen.told_done:
             seen.known.over[seen.told_done], seen.told_done = "done", ""
+    elif kind == "cloud.Notify":
+        if row.values["notice"] == "job failed":
+            seen.told_of.add(row.values["about"])
+    elif kind in (
+        "truth.cloud_commands_done",
+        "truth.cloud_store_restored",
+    ):
+        # the word about a job that failed may be lost with the manager, or with its store
+        seen.told_of.update(seen.begun_at)
+        if kind == "truth.cloud_store_restored":
+            seen.restored_us = row.time_us
+            seen.known = seen.copied.copy()
     elif kind == "cloud.StartScript":
         yield from _started(row, spec, seen)
     elif kind == "truth.cloud_script":
@@ -220,9 +235,6 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         )
     elif kind == "truth.cloud_store_copied":
         seen.copied = seen.known.copy()
-    elif kind == "truth.cloud_store_restored":
-        seen.restored_us = row.time_us
-        seen.known = seen.copied.copy()
     elif kind == "truth.cloud_manager":
         seen.calls.clear()
         seen.logged = True
@@ -415,22 +427,30 @@ def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
 
 
 def _ended(row: Row, seen: _Seen) -> Broken:
+    """A job that is saved as done was really done. One that was given up was told to somebody."""
+    entries = row.values["entries"]
+    if "ended/" not in entries:
+        return
+    for name, state in pairs_from_text(entries):
+        job = name.removeprefix("ended/")
+        if job == name:
+            continue
+        if state == "done" and not seen.begun_at[job] & seen.made:
+            yield 1, f"{job} counts as done, and no script of it was done"
+        if state == "failed" and job not in seen.told_of:
+            yield 15, f"{job} is given up, and nobody is told"
+        if state in ("cancelled", "failed"):
+            yield from _not_cleaned(job, state, seen)
+
+
+def _not_cleaned(job: str, state: str, seen: _Seen) -> Broken:
     """A job that came to nothing, and had begun, was cleaned up by then: half-done work would lie
     there, and what it had paused would stay paused. While a failover goes on jobs of the old side
     are closed as they are.
     """
-    entries = row.values["entries"]
-    if not seen.second or (
-        "cancelled" not in entries and "failed" not in entries
-    ):
-        return
-    for name, state in pairs_from_text(entries):
-        job = name.removeprefix("ended/")
-        if job == name or state not in ("cancelled", "failed"):
-            continue
-        begun = seen.begun_at[job] - seen.made - seen.died
-        if begun and not begun & seen.cleaned:
-            yield 5, f"{job} is {state}, and was never cleaned up"
+    begun = seen.begun_at[job] - seen.made - seen.died
+    if seen.second and begun and not begun & seen.cleaned:
+        yield 5, f"{job} is {state}, and was never cleaned up"
 
 
 def _effect(row: Row, spec: Cloud, seen: _Seen) -> Broken:
