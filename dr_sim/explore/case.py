@@ -39,6 +39,8 @@ SEEN = np.array([kind.name.startswith("seen.") for kind in KINDS])
 _NAMES = re.compile(r"\S*\d\S*|\[[^]]*\]")
 """Names what differs from case to case in a sentence: names of files, numbers."""
 _ROW = re.compile(r"^row \d+: ")
+_OVERDUE = 22
+"""Event id of a backup that does not come as scheduled (docs/alerts.md)."""
 NOBODY_IS_TOLD = "a database is in lasting danger, and nobody is notified"
 
 
@@ -221,6 +223,11 @@ PROBES = (
     "a late answer",
     "a log that is refused by the engine",
     "a full that finds no room",
+    "a failover that is called off",
+    "a restore beside the service",
+    "a replay that stops before an instant",
+    "readers who are disconnected",
+    "a backup of a database without logs that is overdue",
 )
 """Rare things that should happen somewhere in an exploration. What did not is said."""
 
@@ -237,6 +244,9 @@ def _probes(tables: Tables, leg: int) -> set[str]:
         PROBES[13]: "seen.ignored",
         PROBES[14]: "seen.RestoreFailed",
         PROBES[15]: "seen.NoRoom",
+        PROBES[17]: "seen.RestoreBeside",
+        PROBES[18]: "seen.RestoreUntil",
+        PROBES[19]: "seen.Disconnect",
     }.items():
         if len(tables[kind]["seq"]):
             found.add(name)
@@ -252,6 +262,14 @@ def _probes(tables: Tables, leg: int) -> set[str]:
         found.add(PROBES[9])
     if leg > 1 and len(tables["truth.promoted"]["seq"]):
         found.add(PROBES[12])
+    told = tables["seen.RaiseAlert"]["event_id"].tolist()
+    if _OVERDUE in told:
+        found.add(PROBES[20])
+    entered = [
+        row.values["phase"] for row in tables.rows("seen.EnterPhase")
+    ]
+    if "abandoned" in entered:
+        found.add(PROBES[16])
     stuck = {row.values["database"] for row in tables.rows("seen.RaiseAlert")
              if row.values["event_id"] in (1, 3)}  # fmt: skip
     if len(stuck) > 1:
