@@ -251,6 +251,13 @@ def break_past_the_stop(w: Watch) -> None:
     w.promote(3)
 
 
+def break_short_recovery_before_the_stop(w: Watch) -> None:
+    """The log leads to commit 4; replay was to stop after the third, and stopped after the first."""
+    w.witness.stop_ordered(0, 3)
+    w.made(LOG, 1, 4)
+    w.promote(1)
+
+
 def break_short_recovery_of_an_order_that_was_refused(w: Watch) -> None:
     before = w.witness.stop_ordered(0, 1)
     w.witness.stop_ordered(0, before)
@@ -314,6 +321,19 @@ def test_every_invariant_has_a_case() -> None:
 
 def test_a_restore_beside_with_all_before_the_mistake_breaks_nothing(w: Watch) -> None:
     w.witness.copies_back(9, 0, 1, WitnessReading(2, mark(DB, 1, 2)), 2)
+    assert w.broken == []
+
+
+def test_a_stop_beyond_a_hole_that_only_a_later_full_gets_past_owes_what_the_logs_reach(
+    w: Watch,
+) -> None:
+    """The full holds commits 1 to 6, and replay was to stop after the fourth."""
+    w.restore(w.made(LOG, 1, 2))
+    w.made(LOG, 2, 3, land=False)
+    w.made(LOG, 3, 5)
+    w.made(FULL, 5, 6)
+    w.witness.stop_ordered(0, 4)
+    w.promote(2)
     assert w.broken == []
 
 

@@ -254,7 +254,10 @@ def _due(d: History, seen: PromotionSeen) -> int:
         most.append(d.due_commits)
     if d.stops_lsn >= 0:
         most.append(d.commits_before(d.stops_lsn))
-    most += [d.hung_commits, d.stop_commits]
+    most.append(d.hung_commits)
+    if d.stop_commits >= 0:
+        host = seen.drained_class != "site"
+        most.append(d.commits_up_to(d.stop_commits, host))
     return min(limit for limit in most if limit >= 0)
 
 

@@ -402,6 +402,22 @@ class History:
         start = self._best_start(there, self._bases(self.site))
         return self._replayed(there, start).commits
 
+    def commits_up_to(self, stop_commits: int, host: bool) -> int:
+        """Return what can be restored of the first that many commits: only a log can be restored in
+        part. host: from the primary's share too.
+        """
+        fork = self.primary_fork
+        there = [
+            f
+            for f in self._that_lie_somewhere()
+            if (f.secondary or (host and f.primary))
+            and (f.kind is _LOG or f.commits <= stop_commits)
+            and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))
+        ]
+        front = self.host if host else self.site
+        start = self._best_start(there, self._bases(front))
+        return min(stop_commits, self._replayed(there, start).commits)
+
     def _best_start(
         self, there: list[SurvivingFile], bases: set[int]
     ) -> _Reached:
