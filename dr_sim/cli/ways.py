@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dr_sim.cli.options import add_seed, add_set
+from dr_sim.errors import input_error
 from dr_sim.files.output import show
 
 MISTAKE = "mistake"
@@ -46,7 +47,7 @@ def add_ways(commands: Any) -> None:
     )
     ways.add_argument(
         "--lost",
-        default="0 B",
+        default="",
         metavar="SIZE",
         help="of a mistake: what it destroys, which a restore beside copies back",
     )
@@ -65,12 +66,26 @@ def _ways(a: argparse.Namespace) -> int:
     from dr_sim.screen.mistake_ways import mistake_ways_text
     from dr_sim.screen.ways import ways_if
 
+    _check_options(a)
     scenario = load_scenario(a.scenario, a.set, a.seed)
     if a.failure_class == MISTAKE:
         of = mistake_asked_about(
-            scenario, a.at, a.noticed, a.database, a.lost
+            scenario, a.at, a.noticed, a.database, a.lost or "0 B"
         )
         show(mistake_ways_text(scenario, of, mistake_ways(scenario, of)))
         return 0
     show(ways_if(run(scenario).whole, a.at, a.failure_class))
     return 0
+
+
+def _check_options(a: argparse.Namespace) -> None:
+    """Raise InputError for what is asked of a mistake beside another class."""
+    if a.failure_class == MISTAKE:
+        return
+    for option in ("noticed", "database", "lost"):
+        if getattr(a, option):
+            told = (
+                f"it is about a mistake, and --class is {a.failure_class}: "
+                f"write --class {MISTAKE}, or leave it out"
+            )
+            raise input_error(f"--{option}", told)

@@ -66,18 +66,40 @@ def mistake_asked_about(
         raise InputError(
             [Problem("--at", 0, 0, f"{told}; write another one")]
         )
+    holds = scenario.databases[names.index(name)].size_bytes
+    if lost_bytes > holds:
+        told = f"that is more than {name} holds ({units.format_size(holds)}); write less"
+        raise InputError([Problem("--lost", 0, 0, told)])
     return MistakeThatMightCome(name, at_us, noticed_us, lost_bytes)
 
 
 def mistake_ways(
     scenario: Scenario, of: MistakeThatMightCome
 ) -> list[MistakeWayTried]:
-    """Try each way at each place."""
+    """Try each way at each place. Raises InputError where it hangs on a draw whether people order
+    something else before.
+    """
+    _check_earlier(scenario, of)
     return [
         _tried(scenario, of, way, place)
         for way in MistakeWay
         for place in _places(scenario, way)
     ]
+
+
+def _check_earlier(scenario: Scenario, of: MistakeThatMightCome) -> None:
+    for event in scenario.events:
+        if event.kind is not mistake.KIND or event.at_us >= of.at_us:
+            continue
+        params = event.params
+        if params.then and not (
+            params.noticed.kind == params.decided.kind == "fixed"
+        ):
+            told = (
+                f"event {event.number} is an earlier mistake, and when people order a way back "
+                "from it is drawn by a law: write fixed times for noticed and decided there"
+            )
+            raise InputError([Problem("--class mistake", 0, 0, told)])
 
 
 def _places(scenario: Scenario, way: MistakeWay) -> Iterator[str]:
@@ -101,7 +123,7 @@ def _tried(
         noticed=Law("fixed", of.noticed_us),
         then=(way,),
         place=place,
-        lost=of.lost_bytes,
+        lost=of.lost_bytes if way is MistakeWay.RESTORE_BESIDE else None,
     )
     before = _before(scenario.events, of)
     number = len(scenario.events) + 1
@@ -126,7 +148,7 @@ def _before(
 def _until(event: ScriptedEvent, noticed_us: int) -> ScriptedEvent:
     """Return that mistake, without the way back that is surely ordered no earlier."""
     laws = (event.params.noticed, event.params.decided)
-    if None in laws or any(law.kind != "fixed" for law in laws):
+    if not event.params.then:
         return event
     ordered_us = event.at_us + sum(law.a for law in laws)
     if ordered_us < noticed_us:

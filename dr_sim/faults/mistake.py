@@ -26,7 +26,7 @@ from dr_sim.scenario.mistakes import NOTHING, MistakeWay
 from dr_sim.scenario.named import DatabaseName
 from dr_sim.scenario.quantities import Size
 from dr_sim.scenario.values import CopyCost
-from dr_sim.units import format_duration
+from dr_sim.units import format_duration, format_size
 from dr_sim.world.mistakes import CopyBackSpec, ReplyToMistake
 from dr_sim.world.occurrence import Occurrence
 
@@ -151,6 +151,12 @@ class Mistake(Params):
                 "what was destroyed is copied back: write how much that is, as in lost: 5 GB",
                 "then",
             )
+        if self.lost and MistakeWay.RESTORE_BESIDE not in self.then:
+            raise refuse(
+                "only a restore beside the service copies back what was lost: write then: "
+                f"{MistakeWay.RESTORE_BESIDE}, or leave it out",
+                "lost",
+            )
         if self.misjudged and self.then != (MistakeWay.RESTORE_BESIDE,):
             raise refuse(
                 f"a restore that is begun again goes with then: {MistakeWay.RESTORE_BESIDE} alone",
@@ -195,6 +201,12 @@ def check(params: Mistake, around: RestOfScenario) -> list[str]:
             f"there is no copy {place[:40]!r}; {did_you_mean(place, places)}"
         ]
     found = []
+    size = around.sizes.get(params.database)
+    if params.lost and size and params.lost > size:
+        found.append(
+            f"lost: {format_size(params.lost)} is more than {params.database} holds "
+            f"({format_size(size)}); write less"
+        )
     if params.misjudged and around.engine not in ("", "model"):
         found.append(
             f"misjudged: {around.engine} stops where a transaction has ended; leave out "

@@ -40,7 +40,7 @@ from dr_sim.scenario.problems import told
 from dr_sim.scenario.recorded import RecordedFile, plain, read_recorded
 from dr_sim.scenario.schema import APART, Root
 from dr_sim.scenario.series import SeriesError
-from dr_sim.scenario.sla import SlaNames, read_sla
+from dr_sim.scenario.sla import SlaNames, check_ways_open, read_sla
 from dr_sim.scenario.sources import Options, names_of, read_tree
 from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import LONGEST_NAME, is_name
@@ -191,6 +191,7 @@ def _scenario(
         problems,
     )
     problems.extend(check_sla(root, tree, sla))
+    problems.extend(check_ways_open(sla, names_of(tree.get("copies"))))
     asked = read_asked(tree, problems)
     problems.extend(checks.check_sections(root, tree))
     events = _each_time(root, events, problems)

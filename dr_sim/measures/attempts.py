@@ -65,8 +65,21 @@ def _begun(leg: Leg, given: list[int]) -> Iterator[_Begun]:
         elif phases or phase not in (*_NOT_BEGUN, "abandoned"):
             phases.append((row.time_us, phase))
     over_us = _first_after(given, phases, -1) if phases else -1
+    if over_us < 0 and phases:
+        over_us = _dead_for_good(leg)
     if over_us >= 0:
         yield _Begun(phases, over_us)
+
+
+def _dead_for_good(leg: Leg) -> int:
+    """Return when the claim of a copy has lapsed whose manager is dead to the end; -1: it lives, or
+    has brought something online.
+    """
+    lives = list(leg.journal.rows("truth.manager"))
+    online = any(leg.journal.rows("truth.promoted"))
+    if online or not lives or lives[-1].values["up"]:
+        return -1
+    return lives[-1].time_us + leg.scenario.failover.lease_us
 
 
 def _first_after(

@@ -430,13 +430,22 @@ def _has_a_copy(t: Tables, scenario: Scenario, database: int) -> bool:
     return seeded or bool((restored > since_us).any())
 
 
+def _never_restored(t: Tables, scenario: Scenario, database: int) -> str:
+    name = scenario.databases[database].name
+    where = "in this store" if scenario.store else "at the secondary"
+    told = f"no copy of {name} was ever restored {where}"
+    if any(row.entity in (database, -1) for row in t.rows("truth.failed")):
+        return f"{told}: all of it is lost"
+    return f"{told}; the stopped primary still holds it"
+
+
 def why_unknown(t: Tables, scenario: Scenario, database: int) -> str:
     """Return why the loss of a database that was not promoted is unknown, or why so much of it is
     lost.
     """
     spec = scenario.databases[database]
     if not spec.seeded and not len(t.of("truth.restored", database)["seq"]):
-        return f"no copy of {spec.name} was ever restored at the secondary: all of it is lost"
+        return _never_restored(t, scenario, database)
     failed = [
         r.values
         for r in t.rows("seen.RecoverFailed")

@@ -132,7 +132,7 @@ def _cause(
             f" ({label})" if label else ""
         ), file.name
     if state == "restored":
-        return prefix + "restored, and lacking all the same", file.name
+        return prefix + "restored, but the copy does not hold it", file.name
     if state == "refused":
         label = causes.during(a, a + 1, Explains.RESTORE_REFUSED, database)
         return prefix + "landed, restore refused" + (

@@ -17,6 +17,7 @@ from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.model import LogVolume, Outages, Recorded, Schedule
 from dr_sim.scenario.schedule import mean_gap_us
 from dr_sim.scenario.tree import Node
+from dr_sim.scenario.usual import PREFERRED
 
 # of backups in one run, and of log: sums, in bits and sent again, stay below 2^63
 MOST_BYTES = 10**17
@@ -200,6 +201,14 @@ def _failover(root: Any, tree: Node) -> list[Problem]:
             else tree.at(("heartbeat", "every"))
         )
         problems.append(shown.problem(told))
+    choose = value_of(failover, "choose")
+    copies = value_of(root, "copies") or {}
+    if choose is not None and choose.policy != PREFERRED and not copies:
+        told = (
+            "failover.choose: there is one copy, so there is nothing to choose from; write copies, "
+            "or leave it out"
+        )
+        problems.append(_shown(node, "choose").problem(told))
     machines, silent = (
         value_of(root, "machines"),
         value_of(failover, "machines_silent"),

@@ -297,6 +297,7 @@ def check_kinds(
         farms=farms_in(root),
         images=tuple(value_of(root, "images") or ()),
         physical=physical_in(root),
+        sizes=_sizes(value_of(root, "databases") or {}),
     )
     problems = []
     for line in lines:
@@ -311,6 +312,12 @@ def check_kinds(
         for told in wrong:
             problems.append(line.node.problem(f"{_where(line)}: {told}"))
     return problems
+
+
+def _sizes(databases: Mapping[str, Any]) -> dict[str, int]:
+    """Return the sizes that could be read."""
+    sizes = {name: value_of(of, "size") for name, of in databases.items()}
+    return {name: size for name, size in sizes.items() if size}
 
 
 def _places(

@@ -58,6 +58,7 @@ class RestOfScenario:
     and parameters of every line under `events:`. standbys, stores: the places behind the first
     primary. networks: the things in each network of the cloud manager. farms: that have machines,
     with their images. images: that machines can be made of. physical: names of physical machines.
+    sizes: of databases, in bytes.
     """
 
     engine: str
@@ -71,6 +72,7 @@ class RestOfScenario:
     farms: Mapping[str, str] = field(default_factory=dict)
     images: tuple[str, ...] = ()
     physical: tuple[str, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 Drawn = Callable[[Random, str], Any]

@@ -5,7 +5,7 @@ databases.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -557,3 +557,18 @@ def bound_of(
             else line.bound / units.SECOND_US
         )
     return None
+
+
+def check_ways_open(
+    lines: Sequence[SlaLine], copies: Sequence[str]
+) -> Iterator[Problem]:
+    """Find more ways back than there are places that could give one."""
+    most = max(1, len(copies))
+    for line in lines:
+        if line.measure in WAYS_OPEN and line.bound > most:
+            there = "is 1 copy" if most == 1 else f"are {most} copies"
+            told = (
+                f"sla.{line.measure}: there {there}, so {line.bound} ways are never open; write "
+                f"at least {most}"
+            )
+            yield Problem(line.file, line.line, 1, told)

@@ -86,9 +86,10 @@ MISTAKE = DATABASE + (
     "  second: {store: {machine: 10 min, read: 200 MB/s}}\n"
     "  vault: {store: {machine: 10 min, read: 200 MB/s}}\n"
     "events:\n"
-    "- {at: 62 min, mistake: {database: crm, noticed: 10 min, lost: 2 GB, then: THEN}}\n"
+    "- {at: 62 min, mistake: {database: crm, noticed: 10 min, then: THEN}}\n"
     "- {at: LOST, lose_secondary: 30 min, copy: PLACE}\n"
 )
+BESIDE = "restore_beside, lost: 2 GB"
 FULL = SECOND + 20_000 * SECOND // 200  # 20 GB at 200 MB/s
 
 
@@ -116,7 +117,7 @@ def test_a_restore_beside_goes_on_at_the_next_place(tmp_path: Path) -> None:
     in part, and 2 GB are copied back at 12.5 MB/s. The first store is back at 110:00, and begins
     nothing again.
     """
-    result = mistake(tmp_path, "restore_beside", "second", "80 min")
+    result = mistake(tmp_path, BESIDE, "second", "80 min")
     (made_good,) = summary_json(result.summary)["mistakes"]
     degraded_us = 90 * MINUTE + LEASE - 62 * MINUTE + FULL + 160 * SECOND
     assert degraded_us < made_good["degraded_us"] < degraded_us + 6 * SECOND
@@ -127,7 +128,7 @@ def test_a_restore_beside_goes_on_at_the_next_place(tmp_path: Path) -> None:
 
 def test_a_restore_beside_goes_on_where_it_was_if_there_is_no_other_place(tmp_path: Path) -> None:
     """The negative case: a manager that is dead for an hour, and no other way."""
-    text = MISTAKE.replace("THEN", "restore_beside, place: second").replace(
+    text = MISTAKE.replace("THEN", f"{BESIDE}, place: second").replace(
         "- {at: LOST, lose_secondary: 30 min, copy: PLACE}\n",
         "- {at: 80 min, manager_crash: {}, copy: second}\nmanager: {restart_after: 1 h}\n",
     )
@@ -139,10 +140,45 @@ def test_a_restore_beside_goes_on_where_it_was_if_there_is_no_other_place(tmp_pa
 
 def test_a_restore_beside_waits_for_a_manager_that_is_back_soon(tmp_path: Path) -> None:
     """The negative case: it is dead for less than the lease, and begins again at its place."""
-    text = MISTAKE.replace("THEN", "restore_beside").replace(
+    text = MISTAKE.replace("THEN", BESIDE).replace(
         "- {at: LOST, lose_secondary: 30 min, copy: PLACE}\n",
         "- {at: 80 min, manager_crash: {}, copy: second}\nmanager: {restart_after: 20 s}\n",
     )
     result = made(tmp_path, text)
     assert len(rows(result, "seen.BesideOrdered")) == 1
     assert len(rows(result, "truth.copied_back")) == 1
+
+
+BOTH_STORES_BURN = (
+    DATABASE
+    + """\
+failover: {mode: automatic}
+copies: {one: {store: {machine: 10 min}}, two: {store: {machine: 10 min}}}
+events:
+- {at: 62 min, lose: site}
+- {at: 70 min, lose_secondary: 100 h, copy: one}
+- {at: 80 min, lose_secondary: 100 h, copy: two}
+"""
+)
+
+
+def test_the_last_way_that_dies_is_listed_as_failed(tmp_path: Path) -> None:
+    """one begins at 62:30 and is lost at 70:00; its claim lapses at 70:30, and two begins a turn
+    later. It is lost at 80:00, and its claim lapses, too.
+    """
+    found = only_failover(made(tmp_path, BOTH_STORES_BURN))
+    ways = {way["place"]: (way["standing"], way["tried_us"]) for way in found["ways"]}
+    second = 80 * MINUTE - (70 * MINUTE + LEASE + TURN) + LEASE
+    assert ways == {"one": ("failed", 8 * MINUTE), "two": ("failed", second)}
+    assert "all of it is lost" in str(found)
+
+
+def test_what_the_stopped_primary_holds_is_not_called_lost(tmp_path: Path) -> None:
+    """The only store is lost while it restores to before a mistake."""
+    text = DATABASE + (
+        "copies: {one: {store: {machine: 10 min}}}\nevents:\n"
+        "- {at: 62 min, mistake: {database: crm, noticed: 10 min, then: restore_before}}\n"
+        "- {at: 80 min, lose_secondary: 100 h, copy: one}\n"
+    )
+    found = str(only_failover(made(tmp_path, text)))
+    assert "the stopped primary still holds it" in found and "all of it is lost" not in found
