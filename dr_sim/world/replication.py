@@ -114,9 +114,9 @@ class Replication:
     def _not_due_yet(self, file: BackupFile) -> str:
         """Return the state of a file that waits for the next copy job."""
         folder = self._of(file)
-        return (
-            "off" if folder.off else "staging" if folder.full else "queued"
-        )
+        if folder.off:
+            return "off"
+        return "staging" if folder.full else "queued"
 
     def _waits_for(self, file: BackupFile) -> str:
         """Return the state of a file in the queue: the thing that it waits for now. If only a slot

@@ -79,9 +79,9 @@ class SecondSides:
             else f"a host of site {name} is back"
         )
         waits = self._waiting_in(on) if pair is not on else None
-        role = (
-            FIRST if pair is on else SECOND if waits is not None else SPARE
-        )
+        role = SPARE if waits is None else SECOND
+        if pair is on:
+            role = FIRST
         on.context.note("truth.returned", -1, what, name, role)
         if what == "site":
             pair.coming_back.site()
