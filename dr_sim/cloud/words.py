@@ -68,7 +68,7 @@ class JobKind(enum.StrEnum):
     CHANGE = "change"  # asked for by a caller, at the active side
     MIRROR = "mirror"  # a change that was done, done at the other side
     SET = "set"  # one entity of the other side becomes what it is at the active side
-    REBUILD = "rebuild"  # likewise, made from nothing
+    REBUILD = "rebuild"  # the same, made from nothing
     DEPLOY = "deploy"  # a virtual machine is made of an image
     REMOVE = "remove"  # a virtual machine is removed
 

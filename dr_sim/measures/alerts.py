@@ -23,7 +23,7 @@ danger.
 - One that says that the primary's log is full (event 10) is of another danger: it is right if a
 commit was refused there. Alerts about a failover itself (events 12 to 14) are neither an answer to
 a danger nor false: nobody's data is in question. So a mute system misses every due episode, and one
-that always cries has a false alert for every quiet hour.
+that always alerts has a false alert for every quiet hour.
 """
 
 from __future__ import annotations

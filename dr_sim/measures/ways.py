@@ -4,9 +4,10 @@ from, what each would lose and how long it would take.
 Theory of operation. Exposure and `outage_if_now` of each place say what that place by itself would
 lose and take, exactly, at each instant (exposure.py, outage_now.py). A way is closed where nothing
 lies there that could be brought online. Of a failure that happened the way that was taken is
-marked, and what came true stands beside what was foretold; so are those that were tried in vain.
-The order is that of the places: the preferred one first. Where the primary's share is left, what a
-store lacks is fetched from it: that is counted in what is lost, and not in how long it takes.
+marked, and what came true stands beside what was foretold; so are those that were tried without
+success. The order is that of the places: the preferred one first. Where the primary's share is
+left, what a store lacks is fetched from it: that is counted in what is lost, and not in how long it
+takes.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class WaySummary:
     """One way back from a failure. how: 'promote' or 'restore'; standing: 'taken', 'failed' (it was
     tried, and left), 'possible' or 'closed'. why: why it is closed, or what a restore reads.
     loss_us, outage_us: as foretold at the failure; came_loss_us, came_outage_us: what came true of
-    the way that was taken. tried_us: how long it was tried in vain.
+    the way that was taken. tried_us: how long it was tried without success.
     """
 
     place: str
