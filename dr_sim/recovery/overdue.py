@@ -107,7 +107,9 @@ class Overdue:
         danger = Danger.FULL_OVERDUE if self.only_fulls else Danger.OVERDUE
         self._db.alerts.over(danger, out)
         took_us = max(0, e.utc_us - header.started_utc_us)
-        takes_us = took_us if header.kind is FULL else 2 * took_us
+        # a store fetches fulls with all else that has gathered since
+        grows = header.kind is INCREMENTAL or self.only_fulls
+        takes_us = 2 * took_us if grows else took_us
         if file.name in self._there:
             takes_us = self.interval_us
         self._expect(e, took_us, takes_us, out)

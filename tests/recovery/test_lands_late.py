@@ -74,13 +74,13 @@ def test_a_clock_that_is_wrong_is_told_apart() -> None:
 # ---- fulls of a store
 def test_fulls_that_stop_coming_to_a_store_are_told_though_logs_come() -> None:
     """The full was begun at 0, took a second, and one is due every hour: the next one is late at
-    60 minutes, one second and the age limit of 15 minutes; then at every retry.
+    60 minutes, two seconds and the age limit of 15 minutes; then at every retry.
     """
     world = begun(FakeWorld(config(keeps=True, full_interval_us=60 * MINUTE), exists=False))
     world.backup(Kind.FULL)
     world.wait(1_000_000)
     world.land_all()
-    ship(world, 17)  # 85 minutes
+    ship(world, 18)  # 90 minutes and a second
     assert told(world) == [(75, FULL_OVERDUE), (80, FULL_OVERDUE), (85, FULL_OVERDUE)]
     world.backup(Kind.FULL)
     world.land_all()
