@@ -236,8 +236,9 @@ def _drawn(r: Random, db: str) -> dict[str, Any]:
         "database": db,
         "noticed": r.choice(["1 min", "20 min", "3 h"]),
         "then": r.choice([[first], [first, second]]),
-        "lost": "200 MB",
     }
+    if MistakeWay.RESTORE_BESIDE in drawn["then"]:
+        drawn["lost"] = "50 MB"
     if drawn["then"] == [MistakeWay.RESTORE_BESIDE] and r.random() < 0.3:
         drawn["misjudged"] = "5 min"
     drawn["then"] = [str(way) for way in drawn["then"]]
