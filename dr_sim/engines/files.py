@@ -8,9 +8,8 @@ one to the other.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 
 def actual_span(
@@ -79,55 +78,85 @@ class _Faults:
 class Unread:
     """Bytes of a file that nobody has looked at yet: made by the first who does, and the same
     object for all.
-
-    make(*args) depends on nothing that changes.
     """
 
-    __slots__ = ("_args", "_bytes", "_make")
+    __slots__ = ("_bytes",)
 
-    def __init__(self, make: Callable[..., bytes], *args: Any) -> None:
-        self._make = make
-        self._args = args
+    def __init__(self) -> None:
         self._bytes: bytes | None = None
+
+    def make(self) -> bytes:
+        """Return the bytes. They depend on nothing that changes."""
+        raise NotImplementedError
 
     def bytes(self) -> bytes:
         if self._bytes is None:
-            self._bytes = self._make(*self._args)
+            self._bytes = self.make()
         return self._bytes
 
 
 class MemoryFiles(_Faults):
-    """port.Files in a dict."""
+    """port.Files in dicts, one for each folder: files of the same name on both sides share it."""
 
-    __slots__ = ("data",)
+    __slots__ = ("_folders",)
 
     def __init__(self) -> None:
-        self.data: dict[str, bytes | Unread] = {}
+        self._folders: dict[str, dict[str, bytes | Unread]] = {}
 
     def read(self, path: str) -> bytes:
-        data = self.data[path]
+        folder, name = self._place(path)
+        try:
+            data = folder[name]
+        except KeyError:
+            raise KeyError(path) from None
         if isinstance(data, Unread):
-            data = self.data[path] = data.bytes()
+            data = folder[name] = data.bytes()
         return data
 
     def write(self, path: str, data: bytes) -> None:
-        self.data[path] = data
+        folder, name = self._place(path)
+        folder[name] = data
+
+    def put(self, folder: str, files: Mapping[str, Unread]) -> None:
+        """Write files, given by their names, into a folder."""
+        self._folders.setdefault(folder, {}).update(files)
 
     def copy(self, old: str, new: str) -> None:
-        self.data[new] = self.data[old]
+        folder, name = self._place(old)
+        if name not in folder:
+            raise KeyError(old)
+        there, new_name = self._place(new)
+        there[new_name] = folder[name]
 
     def rename(self, old: str, new: str) -> None:
-        self.data[new] = self.data.pop(old)
+        self.copy(old, new)
+        if old != new:
+            self.delete(old)
 
     def delete(self, path: str) -> None:
-        self.data.pop(path, None)
+        folder, name = self._place(path)
+        folder.pop(name, None)
 
     def exists(self, path: str) -> bool:
-        return path in self.data
+        folder, name = self._place(path)
+        return name in folder
+
+    def paths(self) -> list[str]:
+        """Return the paths of all files, in their order."""
+        return sorted(
+            f"{folder}/{name}"
+            for folder, files in self._folders.items()
+            for name in files
+        )
 
     def clear(self) -> None:
         """Clear it: nothing is left."""
-        self.data.clear()
+        self._folders.clear()
+
+    def _place(self, path: str) -> tuple[dict[str, bytes | Unread], str]:
+        """Return the files of the path's folder, and the name in it."""
+        folder, _, name = path.rpartition("/")
+        return self._folders.setdefault(folder, {}), name
 
 
 class DiskFiles(_Faults):

@@ -11,13 +11,42 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.engines.backup_set import SetContents
+from dr_sim.engines.backup_set import Path, SetContents
 from dr_sim.engines.commits import MASK, content, mark
 from dr_sim.engines.files import Unread
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.model_database import ModelDatabase, log_bytes
 
 _LOG = Kind.LOG
+_OfAll = tuple[Path, tuple[int, int], bool]
+
+
+class _UnreadLog(Unread):
+    """The bytes of a log. before, commits: those at its ends; of_all: what logs of one
+    stretch have in common.
+    """
+
+    __slots__ = ("_before", "_commits", "_header", "_of_all")
+
+    def __init__(
+        self,
+        header: BackupHeader,
+        before: int,
+        commits: int,
+        of_all: _OfAll,
+    ) -> None:
+        super().__init__()
+        self._header = header
+        self._before = before
+        self._commits = commits
+        self._of_all = of_all
+
+    def make(self) -> bytes:
+        header, n0, n1 = self._header, self._before, self._commits
+        path, base_of, checksum = self._of_all
+        written = SetContents(path, n0, n1, *base_of)
+        held = content(header.database, header.fork, n0, n1)
+        return log_bytes(header, written, held, checksum)
 
 
 def fits(
@@ -81,7 +110,8 @@ def ship(
     )
     told = base if at.carries_base else 0
     base_of = (p.base_lsn, p.base_commits) if at.carries_base else (0, 0)
-    made = []
+    of_all = p.path, base_of, at.checksum
+    made: list[tuple[BackupHeader, Unread]] = []
     for commits, lsn, backup_id, started_utc_us, finished_utc_us in logs:
         header = BackupHeader(
             database,
@@ -101,10 +131,7 @@ def ship(
             False,
             lsn - first_lsn,
         )
-        written = SetContents(p.path, before, commits, *base_of)
-        made.append(
-            (header, Unread(_log_bytes, header, written, at.checksum))
-        )
+        made.append((header, _UnreadLog(header, before, commits, of_all)))
         first_lsn, before = lsn, commits
     digest = _digest(p, before)
     s.restored_digest = (s.restored_digest + digest - p.log_digest) & MASK
@@ -113,10 +140,3 @@ def ship(
     p.lsn = p.log_lsn = s.lsn = first_lsn
     s.mid_segment = False
     return made
-
-
-def _log_bytes(
-    header: BackupHeader, written: SetContents, checksum: bool
-) -> bytes:
-    held = content(header.database, header.fork, written.n0, written.n1)
-    return log_bytes(header, written, held, checksum)

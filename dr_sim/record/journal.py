@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dr_sim.record.blocks import Block, Blocks, held
 from dr_sim.record.kinds import (
     CLOUD_CLASS,
     KIND_ID,
@@ -33,7 +34,7 @@ from dr_sim.record.kinds import (
     SEEN_CLASS,
     RecordKind,
 )
-from dr_sim.record.patterns import Pattern
+from dr_sim.record.patterns import Pattern, RowsOfBlock
 from dr_sim.record.row_code import (
     Recorder,
     Subject,
@@ -54,6 +55,7 @@ _PACKS = [
     struct.Struct(f"={ROW_HEAD + len(kind.fields)}q").pack for kind in KINDS
 ]
 NOBODY = Subject()
+_PIECE_ROWS = 1 << 16  # of a digest
 
 
 def _packed(fresh: bytearray) -> Ints:
@@ -61,6 +63,34 @@ def _packed(fresh: bytearray) -> Ints:
     packed = np.frombuffer(bytes(fresh), dtype=np.int64)
     fresh.clear()
     return packed
+
+
+def _in_order(
+    tables: Sequence[Ints], by_lines: Sequence[RowsOfBlock], width: int
+) -> Ints:
+    """Return the rows of one kind by seq. They are put in place one after the other, so that there
+    are never two copies of all.
+    """
+    seqs = [table[:, 0] for table in tables]
+    seqs += [rows.seqs() for rows in by_lines]
+    places = _ranks(np.concatenate(seqs))
+    found = np.empty((len(places), width), dtype=np.int64)
+    begin = 0
+    for table in tables:
+        found[places[begin : begin + len(table)]] = table
+        begin += len(table)
+    for rows in by_lines:
+        end = begin + rows.lines.rows
+        rows.put(found, places[begin:end])
+        begin = end
+    return found
+
+
+def _ranks(seqs: Ints) -> Ints:
+    """Return the place of each among all of them in order."""
+    places = np.empty(len(seqs), dtype=np.int64)
+    places[np.argsort(seqs, kind="stable")] = np.arange(len(seqs))
+    return places
 
 
 def _number_of(value: int | str, table: Texts) -> int:
@@ -81,7 +111,7 @@ class Journal:
 
     def __init__(self) -> None:
         self._fresh = [bytearray() for _ in KINDS]
-        self._packed: list[list[Ints]] = [[] for _ in KINDS]
+        self._packed: list[list[Block]] = [[] for _ in KINDS]
         self._count = 0
         # the rows that there were when it was last packed
         self._packed_count = 0
@@ -91,6 +121,7 @@ class Journal:
         self.since_us = 0
         self._index: tuple[int, Ints, Ints] | None = None
         self._patterns_of: list[list[Pattern]] = [[] for _ in KINDS]
+        self._blocks = Blocks()
 
     def __len__(self) -> int:
         return self._count
@@ -114,16 +145,15 @@ class Journal:
         self, fields: tuple[str, ...], rows: Iterable[tuple[str, ...]]
     ) -> Pattern:
         """A pattern to write lines of; their seqs are to be had from `take`."""
-        pattern = Pattern(fields, rows)
+        pattern = Pattern(fields, rows, self._blocks)
         for kind_id in pattern.kinds:
             self._patterns_of[kind_id].append(pattern)
         return pattern
 
     def take_columns(self, kind_id: int, rows: Ints) -> None:
         """Rows of a kind as a table, as of_kind gives them."""
-        self._packed[kind_id].append(
-            np.ascontiguousarray(rows, dtype=np.int64).reshape(-1)
-        )
+        numbers = np.ascontiguousarray(rows, dtype=np.int64)
+        self._packed[kind_id].append(held(numbers.reshape(-1)))
         self._count += len(rows)
 
     def note(
@@ -208,17 +238,14 @@ class Journal:
             for pattern in self._patterns_of[kind_id]
             for rows in pattern.unread(kind_id)
         ]
-        if by_lines:
-            rows = np.concatenate(
-                [chunk.reshape(-1, width) for chunk in chunks] + by_lines
-            )
-            chunks[:] = [
-                rows[np.argsort(rows[:, 0], kind="stable")].reshape(-1)
+        if by_lines or len(chunks) > 1:
+            tables = [
+                chunk.column(0).reshape(-1, width) for chunk in chunks
             ]
-        elif len(chunks) > 1:
-            chunks[:] = [np.concatenate(chunks)]
+            found = _in_order(tables, by_lines, width)
+            chunks[:] = [held(found.reshape(-1))]
         return (
-            chunks[0].reshape(-1, width)
+            chunks[0].column(0).reshape(-1, width)
             if chunks
             else np.zeros((0, width), np.int64)
         )
@@ -230,7 +257,8 @@ class Journal:
         self._packed_count = self._count
         for fresh, chunks in zip(self._fresh, self._packed, strict=True):
             if fresh:
-                chunks.append(_packed(fresh))
+                numbers = _packed(fresh).reshape(1, -1)
+                chunks.append(self._blocks.put(numbers))
 
     def kinds(self) -> Ints:
         """The kind of every row, by seq."""
@@ -302,14 +330,19 @@ class Journal:
         """
         h = hashlib.blake2b(digest_size=32)
         for kind in sorted(KINDS, key=lambda kind: kind.name):
-            rows = self.of_kind(kind.id).copy()
+            rows = self.of_kind(kind.id)
             if not len(rows):
                 continue  # so a kind of record more changes no digest of runs that have none
-            for j, (_, type_) in enumerate(kind.fields, ROW_HEAD):
-                if type_ in ("seen-int", "seen-text"):
-                    rows[:, j] = 0
+            observed = [
+                j
+                for j, (_, type_) in enumerate(kind.fields, ROW_HEAD)
+                if type_ in ("seen-int", "seen-text")
+            ]
             h.update(f"{kind.name} {len(rows)}\n".encode())
-            h.update(rows.astype("<i8").tobytes())
+            for begin in range(0, len(rows), _PIECE_ROWS):
+                piece = rows[begin : begin + _PIECE_ROWS].astype("<i8")
+                piece[:, observed] = 0
+                h.update(piece.tobytes())
         for text in self.texts.all:
             h.update(text.encode("utf-8", "surrogatepass") + b"\0")
         return h.hexdigest()

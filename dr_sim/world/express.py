@@ -15,7 +15,7 @@ while logs land it only sets itself again.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
@@ -81,11 +81,12 @@ class _Stretch:
 
 @dataclass(slots=True)
 class Lives:
-    """Logs by columns: commits and LSN at their cuts, then their instants. rings: alarms,
-    by log.
+    """Logs by columns: commits and LSN at their cuts, then their instants. rings: alarms, by log;
+    begun: the cuts in UTC.
     """
 
     rings: dict[int, Ring]
+    begun: Sequence[int]
     commits: Sequence[int]
     lsn: Sequence[int]
     cut: Sequence[int]
@@ -97,8 +98,8 @@ class Lives:
 
 @dataclass(slots=True)
 class Left:
-    """The remains of logs, by log. keys, counter, clock_key, clocks: the saved values; host_us,
-    site_us: the results of Witness.shipped.
+    """The remains of logs of one database, by log. keys, counter, clock_key, clocks: the saved
+    values; host_us, site_us: the results of Witness.shipped.
     """
 
     files: list[BackupFile]
@@ -136,8 +137,8 @@ class ExpressLane:
             context.secondary_engine,
         )
         self._at_files, self._to_files = (
-            context.primary_files.data,
-            context.secondary_files.data,
+            context.primary_files,
+            context.secondary_files,
         )
         self.context = context
         self._witness = context.witness
@@ -153,6 +154,8 @@ class ExpressLane:
         self.rows = QuietRows(context.journal, self._at.carries_base)
         self.spot = SpotCheck(context, driver, self.rows)
         self.taken = 0
+        # called when a log of that database, which is quiet, is about to take a lane
+        self.quiet_hook: Callable[[int], None] = lambda database: None
 
     def take(self, db: PrimaryDatabase) -> int:
         """Play the log of that database that is due, and the next ones, as long as nothing can come
@@ -169,7 +172,7 @@ class ExpressLane:
             return -1
         spots = self.spot.choose(db, len(lives.cut), list(lives.rings))
         left = self.leave(db, lives)
-        self.replication.sent(db.index, left.files)
+        self.replication.sent(left.files)
         self._show(stretch, lives, left)
         if spots is not None:
             self.spot.look(
@@ -224,13 +227,12 @@ class ExpressLane:
         if position is None or not manager.quiet(database, *position):
             return None
         state = self._to.state(database)
-        return (
-            state
-            if self._witness.quiet(
-                db.index, state, self._to.read_witness(database)
-            )
-            else None
-        )
+        if not self._witness.quiet(
+            db.index, state, self._to.read_witness(database)
+        ):
+            return None
+        self.quiet_hook(db.index)
+        return state
 
     def _begin(self, db: PrimaryDatabase) -> _Stretch | None:
         """Return a stretch; None unless the log is alone and everything is as usual."""
@@ -340,7 +342,11 @@ class ExpressLane:
             if following is None:
                 break
             cut_us = following
-        return Lives(rings, *zip(*lives, strict=True)) if lives else None
+        if not lives:
+            return None
+        columns = list(zip(*lives, strict=True))
+        begun = [self._start_utc_us + cut_us for cut_us in columns[2]]
+        return Lives(rings, begun, *columns)
 
     def room(self, databases: Iterable[PrimaryDatabase]) -> tuple[int, int]:
         """Return how many bytes of their logs fit into the staging area and on both sides; and how
@@ -377,16 +383,21 @@ class ExpressLane:
         start, context = self._start_utc_us, self.context
         index, database = db.index, db.spec.name
         numbers = range(db.next_number, db.next_number + len(lives.cut))
-        begun = [start + cut_us for cut_us in lives.cut]
         ended = [start + finished_us for finished_us in lives.finished]
         logs = zip(
-            lives.commits, lives.lsn, numbers, begun, ended, strict=True
+            lives.commits,
+            lives.lsn,
+            numbers,
+            lives.begun,
+            ended,
+            strict=True,
         )
         made = ship(self._at, self._to, database, logs)
         files = self.primary.shipped(db, lives.cut, lives.commits, made)
-        for file, (_, data) in zip(files, made, strict=True):
-            self._at_files[context.at_primary(file)] = data
-            self._to_files[context.at_secondary(file)] = data
+        names = [file.name for file in files]
+        content = dict(zip(names, [data for _, data in made], strict=True))
+        self._at_files.put(context.primary_shares[index], content)
+        self._to_files.put(context.secondary_shares[index], content)
         self.secondary.took(files)
         self.secondary.last_restored[index] = (
             lives.restored[-1],
@@ -394,7 +405,6 @@ class ExpressLane:
         )
         self.primary.last_finished_us[index] = lives.finished[-1]
         headers = [header for header, _ in made]
-        names = [file.name for file in files]
         taken = list(zip(names, headers, strict=True))
         counter, clocks = absorb(
             self.replay(db), taken, lives.landed, lives.restored, start

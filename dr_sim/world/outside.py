@@ -111,6 +111,17 @@ class Outside:
             if index in self._monitors and index not in self._entries:
                 self._plan(index)
 
+    def rest(self, database: int) -> None:
+        """Drop the entry of a database whose next log takes a lane, if nothing is up: it would find
+        nothing, and no lane goes beyond it.
+        """
+        if database not in self._entries:
+            return
+        monitor = self._monitors[database]
+        if monitor.flows(self._context.now_us, self._sight(database)):
+            _, entry = self._entries.pop(database)
+            entry.cancel()
+
     def turn(self, database: int = -1) -> None:
         """Look again: the histories may have changed at once, not by time passing, and an alert may
         be due earlier.

@@ -270,6 +270,7 @@ class Pair:
             self.promotion,
             self.on_offer,
         )
+        self.express.quiet_hook = self.outside.rest
         self.waves = WaveLane(self.express)
         self.primary.express = self._take if self._lanes_used else None
 

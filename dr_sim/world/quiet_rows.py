@@ -13,7 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress, repeat
 
+import numpy as np
+
 from dr_sim.record.pairs import AnyJournal
+from dr_sim.record.patterns import Column, Ints
 
 POINTS = (
     "at_cut",
@@ -356,8 +359,8 @@ def in_turn(
 
 
 class QuietRows:
-    """The writer of the rows, of one database or of many, in any order. Each field is one column:
-    repeat(value) where all rows have the same value.
+    """The writer of the rows, of one database or of many, in any order. Each field is one column, a
+    sequence or an array: repeat(value) where all rows have the same value.
     """
 
     def __init__(self, journal: AnyJournal, carries_base: bool) -> None:
@@ -383,12 +386,12 @@ class QuietRows:
         """Return the same for alarms."""
         return self._rings.lately(first, last)
 
-    def logs(self, columns: Mapping[str, Iterable[int]]) -> None:
+    def logs(self, columns: Mapping[str, Column]) -> None:
         """Write logs. columns: by the names in _LINE."""
         self._lately = self._logs
         self._logs.write(columns)
 
-    def sent(self, columns: Mapping[str, Iterable[int]]) -> None:
+    def sent(self, columns: Mapping[str, Column]) -> None:
         """Write the beginning of the transfer of logs that waited for it. columns: by the names in
         _SENT.
         """
@@ -430,6 +433,19 @@ class QuietRows:
             name: compress(column, shows)
             for name, column in columns.items()
         }
+        self._survivable.write(shown)
+
+    def survivable_of_waves(
+        self, cls: str, lacking_us: Ints, columns: Mapping[str, Column]
+    ) -> None:
+        """Write the same, with columns as arrays."""
+        these = lacking_us >= 0
+        shown: dict[str, Column] = dict(columns)
+        shown["lacking"] = lacking_us
+        for name, column in shown.items():
+            if isinstance(column, np.ndarray):
+                shown[name] = column[these]
+        shown["class"] = repeat(self._texts[cls])
         self._survivable.write(shown)
 
     def rings(

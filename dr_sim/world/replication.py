@@ -249,11 +249,11 @@ class Replication:
         """Return how much fits into the staging area without purging."""
         return self._folder_of[database].free_bytes
 
-    def sent(self, database: int, files: Sequence[BackupFile]) -> None:
-        """Record that files of a database were staged, sent and delivered."""
-        keep = self._folder_of[database].keep
+    def sent(self, files: Sequence[BackupFile]) -> None:
+        """Record that files were staged, sent and delivered, in this order."""
+        folder_of = self._folder_of
         for file in files:
-            keep(file.number, file.nominal_bytes)
+            folder_of[file.database].keep(file.number, file.nominal_bytes)
             file.state = "landed"
 
     # ---- sending

@@ -13,9 +13,8 @@ silence.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import chain, compress, repeat
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -30,14 +29,13 @@ from dr_sim.world.primary_database import PrimaryDatabase
 from dr_sim.world.quiet_rows import Ring
 from dr_sim.world.spot_check import Spots, Written
 from dr_sim.world.wave_plan import Costs, Log, Planner, Step, Wave
+from dr_sim.world.wave_texts import WaveTexts
 
 Ints = NDArray[np.int64]
-MOST_LOGS = (
-    5_000  # in one stretch: the columns of 5,000 logs take some tens of MB
-)
-
-# an enum's own values are slow to ask for
-_FINISHED, _SENT, _LANDED, _HASHED, _RESTORED = map(int, list(Step)[1:])
+MOST_LOGS = 20_000
+"""In one stretch. What is done once for a database is then done for many of its logs, and what a
+stretch holds until its rows are written stays below some tens of MB.
+"""
 _ROWS_OF = np.array(
     [1, 2, 1, 5, 4, 3], dtype=np.int64
 )  # by Step, without those of the witness
@@ -332,16 +330,18 @@ class WaveLane:
             axis=1,
         )
         left = []
+        # the same objects for all members
+        start = self._context.scenario.start_utc_us
+        begun = [start + cut_us for cut_us in cuts]
         for i, member in enumerate(members):
             del member.commits[len(cuts) :], member.reached[len(cuts) :]
-            cut, finished, _, landed, hashed, restored = at_us[
-                :, :, i
-            ].tolist()
+            finished, _, landed, hashed, restored = at_us[1:, :, i].tolist()
             lives = Lives(
                 {},
+                begun,
                 member.commits,
                 member.reached,
-                cut,
+                cuts,
                 finished,
                 landed,
                 hashed,
@@ -350,8 +350,8 @@ class WaveLane:
             all_lives.append(lives)
             left.append(self._lane.leave(member.db, lives))
         order = self._order(members, cuts, waves, left)
-        ids = self._in_turn(members, waves, left, order)
-        self._show(members, waves, left, order, ids, at_us)
+        ids = self._in_turn(waves, left, order)
+        self._show(members, left, order, ids, at_us)
         self._look(members, spots, all_lives, left)
         return left
 
@@ -448,107 +448,72 @@ class WaveLane:
         return _Order(kinds, wave_no, logs, at, seqs[len(keys) :].tolist())
 
     def _in_turn(
-        self,
-        members: list[_Member],
-        waves: list[Wave],
-        left: list[Left],
-        order: _Order,
-    ) -> dict[str, Iterable[int]]:
+        self, waves: list[Wave], left: list[Left], order: _Order
+    ) -> dict[str, Any]:
         """Do what depends on the order of all steps: intern texts and stage files. Return the
-        columns of texts.
+        columns of texts, member after member.
         """
-        texts, sent = (
-            self._context.journal.texts,
-            self._lane.replication.sent,
-        )
-        names = _table(members, waves)
-        keys = _table(members, waves)
-        clocks = _table(members, waves)
-        states = _table(members, waves)
-        steps = zip(
-            order.kinds.tolist(),
-            order.waves.tolist(),
-            order.logs.tolist(),
-            strict=True,
-        )
-        for kind, wave, i in steps:
-            its = left[i]
-            if kind == _FINISHED:
-                file = its.files[wave]
-                names[i][wave] = texts[file.name]
-                waited = waves[wave].waited[i]
-                states[i][wave] = texts["queued" if waited else "sending"]
-                if not waited:
-                    sent(file.database, (file,))
-            elif kind == _LANDED:
-                texts["landed"], texts[its.files[wave].database_name]
-            elif kind == _HASHED:
-                keys[i][wave] = texts[its.keys[wave]]
-                texts[its.counter]
-            elif kind == _RESTORED:
-                texts[its.clock_key]
-                clocks[i][wave] = texts[its.clocks[wave]]
-            elif kind == _SENT:
-                texts["sending"]
-                sent(its.files[wave].database, (its.files[wave],))
         n = len(waves)
-        databases = [texts[member.db.spec.name] for member in members]
-        clock_keys = [texts[its.clock_key] for its in left]
-        return {
-            "name": _flat(names),
-            "counter_key": _flat(keys),
-            "clock": _flat(clocks),
-            "sending": _flat(states),
-            "there": repeat(texts["landed"]),
-            "counter": repeat(texts[left[0].counter]),
-            "database": _each(databases, n),
-            "clock_key": _each(clock_keys, n),
-        }
+        waited = np.array([wave.waited for wave in waves], dtype=bool)
+        waits = waited[order.waves, order.logs]
+        sent = (order.kinds == Step.SENT) | (
+            (order.kinds == Step.FINISHED) & ~waits
+        )
+        place = order.logs * n + order.waves
+        files = [file for its in left for file in its.files]
+        self._lane.replication.sent(
+            [files[i] for i in place[sent].tolist()]
+        )
+        texts = WaveTexts(self._context.journal.texts, left, n)
+        texts.intern(order.kinds, place, waits)
+        return texts.columns(waited.T.ravel())
 
     def _show(
         self,
         members: list[_Member],
-        waves: list[Wave],
         left: list[Left],
         order: _Order,
-        ids: dict[str, Iterable[int]],
+        ids: dict[str, Any],
         at_us: Ints,
     ) -> None:
         """Write the rows, as columns of all logs, member after member."""
-        n, rows = len(waves), self._lane.rows
+        n, rows = at_us.shape[1], self._lane.rows
         texts = self._context.journal.texts
-        host = _flat([its.host_us for its in left])
-        site = _flat([its.site_us for its in left])
+        host = np.array([its.host_us for its in left], dtype=np.int64)
+        site = np.array([its.site_us for its in left], dtype=np.int64)
+        host, site = host.ravel(), site.ravel()
         at = [_column(order.at[step]) for step in Step]
         cut, finished, sent, landed, hashed, restored = (
             _column(at_us[step]) for step in Step
         )
-        headers = [header for its in left for header in its.headers]
-        bases = [its.headers[0].checkpoint_lsn for its in left]
-        forks = [its.headers[0].fork for its in left]
+        firsts = [its.headers[0] for its in left]
         who = {
             "start": repeat(self._context.scenario.start_utc_us),
             "incarnation": repeat(self._lane.driver.incarnation),
         }
         indices = [member.db.index for member in members]
+        forks = [header.fork for header in firsts]
         commits = [member.commits for member in members]
         same = {
             "index": _each(indices, n),
             "fork": _each(forks, n),
-            "commits": _flat(commits),
+            "commits": _by_log(commits),
         }
-        numbers = [header.backup_id for header in headers]
-        first_lsns = [header.first_lsn for header in headers]
-        last_lsns = [member.reached for member in members]
+        last_lsn = _by_log([member.reached for member in members])
+        first_lsn = np.empty_like(last_lsn)
+        first_lsn[1:] = last_lsn[:-1]
+        first_lsn[::n] = [header.first_lsn for header in firsts]
+        numbers = _each([header.backup_id for header in firsts], n)
+        numbers += np.tile(np.arange(n), len(members))
         differential_bases = [
             member.state.differential_base_lsn for member in members
         ]
-        sites = [seq + 3 for seq in at[Step.LANDED]]
+        sites = at[Step.LANDED] + 3
         columns = {
             "number": numbers,
-            "first_lsn": first_lsns,
-            "last_lsn": _flat(last_lsns),
-            "base": _each(bases, n),
+            "first_lsn": first_lsn,
+            "last_lsn": last_lsn,
+            "base": _each([header.checkpoint_lsn for header in firsts], n),
             "differential_base": _each(differential_bases, n),
             "cut": cut,
             "finished": finished,
@@ -559,27 +524,26 @@ class WaveLane:
             "at_landing": at[Step.LANDED],
             "at_hash": at[Step.HASHED],
             "at_restore": at[Step.RESTORED],
-            "at_finish": _after_shown(at[Step.FINISHED], host),
-            "at_told": _after_shown(sites, site),
+            # after the row of the witness, if there is one
+            "at_finish": at[Step.FINISHED] + (host >= 0),
+            "at_told": sites + (site >= 0),
         }
-        rows.logs(same | who | ids | columns)
-        rows.survivable(
-            "host", host, {**same, "seq": at[Step.FINISHED], "at": finished}
-        )
-        rows.survivable("site", site, {**same, "seq": sites, "at": landed})
-        if max(at[Step.SENT]) >= 0:
-            waited = [seq >= 0 for seq in at[Step.SENT]]
-            some = {
-                "seq": at[Step.SENT],
-                "at": sent,
-                "index": same["index"],
-                "number": numbers,
-            }
-            sent_rows = {
-                name: compress(column, waited)
-                for name, column in some.items()
-            }
-            rows.sent({**sent_rows, "state": repeat(texts["sending"])})
+        rows.logs({**same, **who, **ids, **columns})
+        finish = {"seq": at[Step.FINISHED], "at": finished}
+        rows.survivable_of_waves("host", host, {**same, **finish})
+        landing = {"seq": sites, "at": landed}
+        rows.survivable_of_waves("site", site, {**same, **landing})
+        waited = at[Step.SENT] >= 0
+        if waited.any():
+            rows.sent(
+                {
+                    "seq": at[Step.SENT][waited],
+                    "at": sent[waited],
+                    "index": same["index"][waited],
+                    "number": numbers[waited],
+                    "state": repeat(texts["sending"]),
+                }
+            )
         rung = [
             (member.db, ring) for member in members for ring in member.rings
         ]
@@ -593,29 +557,16 @@ class WaveLane:
             )
 
 
-def _table(members: list[_Member], waves: list[Wave]) -> list[list[int]]:
-    """Return zeros, by member and wave."""
-    return [[0] * len(waves) for _ in members]
+def _by_log(columns: list[list[int]]) -> Ints:
+    """Return one array of the columns of all members, one after the other."""
+    return np.array(columns, dtype=np.int64).ravel()
 
 
-def _flat(columns: list[list[int]]) -> list[int]:
-    return list(chain.from_iterable(columns))
+def _column(table: Ints) -> Ints:
+    """Return a table by wave and member as one array, member after member."""
+    return table.T.ravel()
 
 
-def _column(table: Ints) -> list[int]:
-    """Return a table by wave and member as one list, member after member."""
-    values: list[int] = table.T.ravel().tolist()
-    return values
-
-
-def _each(values: list[int], n: int) -> list[int]:
+def _each(values: list[int], n: int) -> Ints:
     """Repeat each value n times."""
-    return [value for value in values for _ in range(n)]
-
-
-def _after_shown(seqs: list[int], shown_us: list[int]) -> list[int]:
-    """Return the seqs, each moved by one where the witness writes a row first."""
-    return [
-        seq + (at_us >= 0)
-        for seq, at_us in zip(seqs, shown_us, strict=True)
-    ]
+    return np.repeat(np.array(values, dtype=np.int64), n)

@@ -123,11 +123,11 @@ def test_shares_bear_different_names_on_the_two_sides() -> None:
     result = replication("groups")
     world = World(result.scenario)
     world.run()
-    names = {path.rsplit("/", 1)[0] for path in world.context.primary_files.data}
+    names = {path.rsplit("/", 1)[0] for path in world.context.primary_files.paths()}
     assert names == {"//sql1/crm-backup", "//sql1/web-backup"}
     landed = {
         (path.rsplit("/", 1)[0], path.rsplit("/", 1)[1].split("_")[0])
-        for path in world.context.secondary_files.data
+        for path in world.context.secondary_files.paths()
     }
     assert landed == {("//dr1/crm", "crm"), ("//dr1/web", "web"), ("//dr1/web", "search")}
     config = {d.name: d.share_path for d in manager_config(result.scenario).databases}

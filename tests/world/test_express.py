@@ -57,7 +57,7 @@ def state_of(world: World) -> dict[str, Any]:
     context, manager, replication = pair.context, pair.driver.machine, pair.replication
     files = {}
     for side in (context.primary_files, context.secondary_files):
-        files[side is context.primary_files] = {path: side.read(path) for path in sorted(side.data)}
+        files[side is context.primary_files] = {path: side.read(path) for path in side.paths()}
     for file in (f for files in context.by_name for f in files.values()):
         # made by now, or for the first time: the same bytes have the same hash
         file.made = file.manifest

@@ -131,7 +131,9 @@ def test_a_log_is_restored_from_a_copy_that_bears_its_attempts_and_is_gone_after
     there = []
 
     def look(world: World) -> None:
-        there.extend(path for path in world.context.secondary_files.data if path.startswith(FOLDER))
+        there.extend(
+            path for path in world.context.secondary_files.paths() if path.startswith(FOLDER)
+        )
 
     # its restore takes a second from 5:01.04 on
     run = spied(scenario(ONE, *FAST), (5 * MINUTE + 1_500_000, look))
@@ -139,7 +141,9 @@ def test_a_log_is_restored_from_a_copy_that_bears_its_attempts_and_is_gone_after
     assert parse_name(there[0].rpartition("/")[2]).attempts == 1
     assert run.in_folder()[:2] == [("copy", LOG + "000", LOG + "001"), ("delete", LOG + "001", "")]
     assert len(run.in_folder()) == 2 * len(rows(run.world.journal, "truth.restored")) == 12
-    assert not [path for path in run.world.context.secondary_files.data if path.startswith(FOLDER)]
+    assert not [
+        path for path in run.world.context.secondary_files.paths() if path.startswith(FOLDER)
+    ]
 
 
 def test_the_engine_is_given_the_copy() -> None:
@@ -280,9 +284,11 @@ def test_a_crash_in_the_middle_of_a_copy_leaves_a_part_that_the_next_life_clears
     left: list[tuple[str, bytes, bytes]] = []
 
     def look(world: World) -> None:
-        data = world.context.secondary_files.data
-        whole = world.context.secondary_files.read(f"{SHARE}/{LOG}000")
-        left.extend((path, data[path], whole) for path in data if path.startswith(FOLDER))
+        files = world.context.secondary_files
+        whole = files.read(f"{SHARE}/{LOG}000")
+        left.extend(
+            (path, files.read(path), whole) for path in files.paths() if path.startswith(FOLDER)
+        )
 
     run = spied(
         scenario(ONE, *FAST, SLOW_COPY),
@@ -321,7 +327,9 @@ def test_crashes_again_and_again_leave_nothing_behind() -> None:
     run = spied(scenario(ONE, *FAST, SLOW_COPY, "run_for=1 h"), *[(t, crash) for t in at])
     assert max(int(name[-3:]) for what, _, name in run.in_folder() if what == "copy") > 3
     assert {what for what, *_ in run.in_folder()} == {"copy", "write", "delete"}
-    assert not [path for path in run.world.context.secondary_files.data if path.startswith(FOLDER)]
+    assert not [
+        path for path in run.world.context.secondary_files.paths() if path.startswith(FOLDER)
+    ]
 
 
 # ---- the share

@@ -44,6 +44,14 @@ def test_with_one_slot_and_one_worker_they_wait_for_each_other() -> None:
     assert waves_taken(world) == LOGS
 
 
+def test_after_a_wave_of_steps_the_monitor_s_look_holds_up_no_wave() -> None:
+    """The logs that are cut with the incrementals at 60 min take the steps, so the monitor plans to
+    look at 100 min, when other logs are cut. All logs but those of 60 min are in waves.
+    """
+    world = both_ways(scenario(FLEET, "databases.crm.differential=daily 01:00"))
+    assert waves_taken(world) == LOGS - 12
+
+
 ENDS = {
     "a link outage in the midst of a wave": (
         'events: [{at: "61 min", link_outage: 7 min}, {at: "100 min 3 s", link_outage: 2 s}]',

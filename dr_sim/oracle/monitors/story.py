@@ -120,7 +120,8 @@ class Story:
 
     def text_id(self, text: str) -> int:
         """Return the number of a text, -1 if no row holds it."""
-        return self.journal.texts.get(text, -1)
+        number: int = self.journal.texts.get(text, -1)
+        return number
 
     def database(self, name: str) -> int:
         """Return a database's index, -1 if the scenario has none of that name."""
