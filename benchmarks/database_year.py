@@ -1,13 +1,15 @@
 """How much CPU a database-year costs, against a bare SimPy tandem of the same arrivals; both sides
 in this one run.
 
-    python benchmarks/database_year.py [--days 365] [--pairs 3] [--steps] [--fleet]
+    python benchmarks/database_year.py [--days 365] [--pairs 3] [--steps] [--fleet | --thousand]
 
 dr_sim: database_year.yaml (beside this file), the world with its recovery logic, journal and
 witness. Bare: a process per log, Resources for the link and the replay, no logic, no records. The
 sides alternate; the ratio is the median over the pairs. Peak memory is that of a fresh process that
 does nothing but the run. Wanted: at most 3 times, under 500 MB. --steps: without the express lane,
-every log step by step. --fleet: fleet_week.yaml in its place, a week of 100 databases.
+every log step by step. --fleet: fleet_week.yaml in its place, a week of 100 databases. --thousand:
+thousand_week.yaml, a week of 1,000 databases with incrementals each night, all fulls at one time
+and three faults.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from dr_sim.world.world import World
 
 SCENARIO = Path(__file__).with_name("database_year.yaml")
 FLEET = Path(__file__).with_name("fleet_week.yaml")
+THOUSAND = Path(__file__).with_name("thousand_week.yaml")
 SECOND_US = 1_000_000
 WANTED_RATIO, WANTED_MB = 3.0, 500.0
 
@@ -112,10 +115,15 @@ def main() -> int:
         action="store_true",
         help="a week of 100 databases that share link, disks and workers",
     )
+    parser.add_argument(
+        "--thousand",
+        action="store_true",
+        help="a week of 1,000 databases, with nightly incrementals and faults",
+    )
     parser.add_argument("--only-run", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     scenario = load_scenario(
-        FLEET if options.fleet else SCENARIO,
+        THOUSAND if options.thousand else FLEET if options.fleet else SCENARIO,
         [f"run_for={options.days} days"] if options.days else [],
     )
     express = not options.steps

@@ -24,6 +24,7 @@ from dr_sim.scenario.schedule import longest_gap_us
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.context import Context
 from dr_sim.world.hands.people import PeopleHands
+from dr_sim.world.oldest_missing import OldestMissing
 from dr_sim.world.primary import Primary
 from dr_sim.world.secondary import Secondary
 
@@ -82,6 +83,7 @@ class Outside:
         self._entries: dict[
             int, tuple[int, Entry]
         ] = {}  # the instant and the entry on the agenda
+        self._oldest: dict[int, OldestMissing] = {}
 
     def retire(self) -> None:
         """Stop: there is nothing to watch any more."""
@@ -192,6 +194,14 @@ class Outside:
             context.scenario.databases[index].name
         )
         logs = self._monitors[index].config.logs
+        if logs:
+            oldest = self._oldest.get(index)
+            if oldest is None:
+                oldest = OldestMissing(context.by_name[index])
+                self._oldest[index] = oldest
+            found_us = oldest.look(up_to_us, state.redo_lsn)
+            if not oldest.odd:
+                return found_us
         oldest_us = -1
         for file in reversed(context.by_name[index].values()):
             is_log = file.kind is Kind.LOG

@@ -57,13 +57,13 @@ class WaveTexts:
         of_database = 3 * n + logs // self._waves
         words = 3 * n + 2 * self._databases
         sending, queued, landed, counter = range(words, words + 4)
-        nothing = np.full(len(logs), -1, dtype=np.int64)
+        nothing = np.full_like(logs, -1)
         state = np.where(waits, queued, sending)
         pairs = {
             Step.FINISHED: (logs, state),
-            Step.SENT: (nothing + 1 + sending, nothing),
-            Step.LANDED: (nothing + 1 + landed, of_database),
-            Step.HASHED: (logs + n, nothing + 1 + counter),
+            Step.SENT: (np.full_like(logs, sending), nothing),
+            Step.LANDED: (np.full_like(logs, landed), of_database),
+            Step.HASHED: (logs + n, np.full_like(logs, counter)),
             Step.RESTORED: (of_database + self._databases, logs + 2 * n),
         }
         seen = np.full((len(logs), 2), -1, dtype=np.int64)
