@@ -129,9 +129,11 @@ class MemoryFiles(_Faults):
         there[new_name] = folder[name]
 
     def rename(self, old: str, new: str) -> None:
-        self.copy(old, new)
-        if old != new:
-            self.delete(old)
+        folder, name = self._place(old)
+        if name not in folder:
+            raise KeyError(old)
+        there, new_name = self._place(new)
+        there[new_name] = folder.pop(name)
 
     def delete(self, path: str) -> None:
         folder, name = self._place(path)
