@@ -7,7 +7,6 @@ oldest of them each time that one is made.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 
 from dr_sim.backups.model import Kind
 from dr_sim.world.backup_file import BackupFile
@@ -23,7 +22,7 @@ class OldestMissing:
     can be said without going through all files.
     """
 
-    def __init__(self, by_name: Mapping[str, BackupFile]) -> None:
+    def __init__(self, by_name: dict[str, BackupFile]) -> None:
         self.odd = False
         self._by_name = by_name
         self._waiting: deque[BackupFile] = deque()
