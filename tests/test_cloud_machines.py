@@ -356,6 +356,19 @@ def test_an_image_that_dies_after_the_move_degrades_the_service(tmp_path: Path) 
     assert [notice for notice, _ in told(of)].count("replaced") == 28
 
 
+def test_machines_that_die_again_and_again_are_no_calm(tmp_path: Path) -> None:
+    """Found by a storm: deployments that are under way at the end were taken for what hangs."""
+    image = "web 12.3: {size: 40 GB, at: [A, B]}"
+    two = (image, f"{image}, web 12.4: {{size: 40 GB, at: [A]}}")
+    more = (
+        "events:\n  - {at: 5 min, upgrade: {farm: content, to: web 12.4}}\n"
+        "  - {at: 6 min, bad_image: {image: web 12.4, after: 5 min}}\n"
+    )
+    few = ("front_end: 12, timer: 2", "front_end: 3")
+    of = ran(tmp_path, more, (two, few, ("run_for: 4 h", "run_for: 16 h")))
+    assert [notice for notice, _ in told(of)].count("replaced") > 100
+
+
 # ---- pictures
 def lanes(of: World) -> dict[str, str]:
     timeline = Timeline(views_of(Whole.of(of.journal, of.scenario)), False)

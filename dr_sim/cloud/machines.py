@@ -26,7 +26,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from dr_sim.cloud.commands import CopyImage, Notify, ReadMachines
+from dr_sim.cloud.commands import Notify, ReadMachines
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.events import (
     FoundAttempt,
@@ -36,6 +36,7 @@ from dr_sim.cloud.events import (
     MachinesSilent,
     UpgradeAsked,
 )
+from dr_sim.cloud.install_points import InstallPoints
 from dr_sim.cloud.job import CloudJob
 from dr_sim.cloud.jobs import JobBook
 from dr_sim.cloud.machine_config import FarmConfig, ImageConfig
@@ -51,15 +52,14 @@ from dr_sim.cloud.vm import COUNTS, TAKES_ROOM, VMS, Vm, VmMove, VmState
 from dr_sim.cloud.words import (
     DEPLOY_MACHINE,
     REMOVE_MACHINE,
-    ImageWord,
     JobKind,
     JobState,
     Notice,
 )
 from dr_sim.machines import SetAlarm
 
-VM, IMAGE, NEXT = "vm/", "image/", "machines/next"
-"""Keys in the store: of a machine's record, of an image at a site, of the next machine's number."""
+VM, NEXT = "vm/", "machines/next"
+"""Keys in the store: of a machine's record, of the next machine's number."""
 LOOK_AT_MACHINES = "machines"
 Side = tuple[str, str]  # network, site
 _PPM = 1_000_000
@@ -104,15 +104,13 @@ class MachineManager:
         self.upgrades = Upgrades(self.config, stored, add_move)
         self._is_first = NEXT not in stored
         self._next = int(stored.get(NEXT, "1"))
-        self._there = _images_there(self.config.images, stored)
-        self._copying = _images_copying(stored)
+        self._points = InstallPoints(self.config, stored)
         for vm in self._recorded(stored):
             self.vms[vm.site, vm.name] = vm
         self._known: set[Side] = set()  # sides that have been read
         self._asked: set[Side] = set()  # sides that are being read
         self._again_us: dict[Side, int] = {}  # when a side is read again
         self._reading = 0
-        self._retry_us = 0  # when images are asked for again; 0: never
         self._alarm_us = 0
         self._told: dict[tuple[str, ...], int] = {}
         self._awake = False
@@ -149,8 +147,7 @@ class MachineManager:
         for vm in self.vms.values():
             if vm.state is VmState.FAILED:
                 vm.repair_us = out.mono_us + self.config.repair_after_us
-        for site, image in sorted(self._copying):
-            self._order_copy(site, image, out)
+        self._points.wake(out)
         self.sides_changed(out)
 
     def sides_changed(self, out: Out) -> None:
@@ -192,7 +189,7 @@ class MachineManager:
             self._set_alarm(out)
             return
         found = json.loads(e.machines)
-        self._images_at(e.site, found["images"], out)
+        self._points.read(e.site, found["images"], out)
         there = {each[0]: each for each in found["machines"]}
         for vm in self._at(side):
             if not self._is_at_work(vm):
@@ -203,15 +200,6 @@ class MachineManager:
         self._known.add(side)
         self._plan(side, out)
         self._set_alarm(out)
-
-    def _images_at(self, site: str, images: list[str], out: Out) -> None:
-        for image in self._images:
-            key = (site, image)
-            if image in images:
-                self._has(key, out)
-            elif key in self._there:
-                self._there.discard(key)
-                out.saves[_image_key(key)] = "gone"
 
     def _is_at_work(self, vm: Vm) -> bool:
         """Return whether a job of it is open: it is half made, or half removed."""
@@ -280,7 +268,7 @@ class MachineManager:
         )
         run = sum(vm.state is VmState.RUNNING for vm in mine)
         waits = any(vm.state is VmState.WAITING for vm in mine)
-        there = (side[1], new.image) in self._there
+        there = self._points.has(side[1], new.image)
         needed = max(0, new.count - run - (waits and there))
         return min(there_are, needed)
 
@@ -392,7 +380,7 @@ class MachineManager:
         used = self._used(site) if waiting else {}
         no_room: dict[tuple[str, str], int] = {}
         for vm in waiting:
-            if (site, vm.image) not in self._there:
+            if not self._points.has(site, vm.image):
                 self._want_image(vm, out)
                 continue
             image = self._images[vm.image]
@@ -553,49 +541,21 @@ class MachineManager:
 
     # ---- images
     def _want_image(self, vm: Vm, out: Out) -> None:
-        key = (vm.site, vm.image)
-        if key in self._copying:
-            return
+        place = (vm.site, vm.image)
         active = self._sides(vm.network)[0]
-        if vm.site == active or (active, vm.image) not in self._there:
-            about = f"{vm.image} at {vm.site}"
-            told = ("image", *key)
-            self._tell(vm.network, Notice.NO_IMAGE, told, (1, about), out)
-            self._retry_us = self._retry_us or self._later(out)
-            return
-        self._copying.add(key)
-        out.saves[_image_key(key)] = ImageWord.COPYING
-        self._order_copy(*key, out)
-
-    def _order_copy(self, site: str, image: str, out: Out) -> None:
-        out.commands.append(CopyImage(site, image))
+        can_be = self._points.want(place, active, out)
+        about = (0 if can_be else 1, f"{vm.image} at {vm.site}")
+        told = ("image", *place)
+        self._tell(vm.network, Notice.NO_IMAGE, told, about, out)
 
     def image_said(self, e: ImageSaid, out: Out) -> None:
         """A copy of an image is there, or came to nothing."""
-        key = (e.site, e.image)
-        if key not in self._copying:
-            return
-        if e.word is ImageWord.THERE:
-            self._has(key, out)
-        else:
-            self._copying.discard(key)
-            out.saves[_image_key(key)] = "gone"
-            self._retry_us = self._retry_us or self._later(out)
-        for side in sorted(self._known):
-            if side[1] == e.site and e.word is ImageWord.THERE:
-                self._plan(side, out)
+        if self._points.said(e, out):
+            self._told.pop(("image", e.site, e.image), None)
+            for side in sorted(self._known):
+                if side[1] == e.site:
+                    self._plan(side, out)
         self._set_alarm(out)
-
-    def _has(self, key: tuple[str, str], out: Out) -> None:
-        if key in self._there and key not in self._copying:
-            return
-        self._there.add(key)
-        self._copying.discard(key)
-        self._told.pop(("image", *key), None)
-        out.saves[_image_key(key)] = ImageWord.THERE
-
-    def _later(self, out: Out) -> int:
-        return out.mono_us + self.config.retry_us
 
     # ---- machines that fall silent
     def silent(self, e: MachinesSilent, out: Out) -> None:
@@ -626,9 +586,7 @@ class MachineManager:
         for side, at_us in sorted(self._again_us.items()):
             if at_us <= out.mono_us:
                 self._read(side, out)
-        again = 0 < self._retry_us <= out.mono_us
-        if again:
-            self._retry_us = 0
+        again = self._points.rings(out)
         for side in sorted(self._known):
             self._repair(side, out)
             if again:
@@ -656,7 +614,7 @@ class MachineManager:
                 self._replace(vm, out)
         else:
             for vm in due:
-                vm.repair_us = self._later(out)
+                vm.repair_us = out.mono_us + self.config.retry_us
         self._plan(side, out)
 
     def _many_failed(self, side: Side, out: Out) -> bool:
@@ -715,37 +673,9 @@ class MachineManager:
             if vm.repair_us and (vm.network, vm.site) in self._known
         ]
         dues += self._again_us.values()
-        if self._retry_us:
-            dues.append(self._retry_us)
+        if self._points.retry_us:
+            dues.append(self._points.retry_us)
         first = min(dues, default=0)
         if first and (not self._alarm_us or first < self._alarm_us):
             self._alarm_us = first
             out.commands.append(SetAlarm("", LOOK_AT_MACHINES, first))
-
-
-def _image_key(key: tuple[str, str]) -> str:
-    site, image = key
-    return f"{IMAGE}{site}/{image}"
-
-
-def _images_there(
-    images: tuple[ImageConfig, ...], stored: dict[str, str]
-) -> set[tuple[str, str]]:
-    """Return (site, image) of every install point that has an image, as far as is known."""
-    there = {(site, image.name) for image in images for site in image.sites}
-    for key, text in stored.items():
-        if key.startswith(IMAGE):
-            site, _, image = key.removeprefix(IMAGE).partition("/")
-            there.discard((site, image))
-            if text == ImageWord.THERE:
-                there.add((site, image))
-    return there
-
-
-def _images_copying(stored: dict[str, str]) -> set[tuple[str, str]]:
-    found = set()
-    for key, text in stored.items():
-        if key.startswith(IMAGE) and text == ImageWord.COPYING:
-            site, _, image = key.removeprefix(IMAGE).partition("/")
-            found.add((site, image))
-    return found

@@ -360,6 +360,9 @@ def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     change = seen.change_of.get(job, job)
     made: Key = (*side, change)
     thing: Key = (*side, v["entity_name"])
+    if v["script"] in MACHINE_SCRIPTS:
+        # machines that die are replaced as long as they do: that is no calm
+        seen.last_disturbed_us = row.time_us
     if what == "begins":
         seen.begun_at[job].add(key)
         seen.begun.setdefault(change, row.time_us)
