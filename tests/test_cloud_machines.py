@@ -364,7 +364,7 @@ def test_machines_that_die_again_and_again_are_no_calm(tmp_path: Path) -> None:
         "events:\n  - {at: 5 min, upgrade: {farm: content, to: web 12.4}}\n"
         "  - {at: 6 min, bad_image: {image: web 12.4, after: 5 min}}\n"
     )
-    few = ("front_end: 12, timer: 2", "front_end: 3")
+    few = ("front_end: 12, timer: 2", "front_end: 5, timer: 1")
     of = ran(tmp_path, more, (two, few, ("run_for: 4 h", "run_for: 16 h")))
     assert [notice for notice, _ in told(of)].count("replaced") > 100
 
