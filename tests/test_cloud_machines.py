@@ -144,6 +144,37 @@ def test_after_a_failover_users_are_served_by_what_has_room(tmp_path: Path) -> N
     assert "at the worst 66 % of the front ends ran; it lasted to the end" in lines
 
 
+def test_a_change_begins_before_machines_that_wait_longer(tmp_path: Path) -> None:
+    """One script at a time at B, which needs four machines. A change of 40:00 is mirrored at 45:00,
+    while the second machine is made: it begins when that is there, and the third machine after it.
+    """
+    edits = (
+        IMAGE_AT_A,
+        ("at_once: 4", "at_once: 1"),
+        ("front_end: 12, timer: 2", "front_end: 4"),
+        ("changes: {fail: 0 %}", "changes: {takes: 90 s, fail: 0 %}"),
+    )
+    change = "events: [{at: 40 min, admin_change: {rotate_secret: crm}}]\n"
+    of = ran(tmp_path, change, edits)
+    begun = [
+        (at, v["script"])
+        for at, v in rows(of, "truth.cloud_script")
+        if (v["site"], v["what"]) == ("B", "begins")
+    ]
+    first = 60 * MS + COPY + 30 * MS
+    second = first + DEPLOY + 30 * MS
+    mirrored = second + DEPLOY + 30 * MS
+    third = mirrored + 92 * S + 30 * MS
+    fourth = third + DEPLOY + 30 * MS
+    assert begun == [
+        (first, "deploy_machine"),
+        (second, "deploy_machine"),
+        (mirrored, "rotate_secret"),
+        (third, "deploy_machine"),
+        (fourth, "deploy_machine"),
+    ]
+
+
 def test_a_deployment_that_fails_goes_elsewhere(tmp_path: Path) -> None:
     """It fails after 682 s at B; 10 s of clean-up; the side is read; 682 s on another machine."""
     fails = "events: [{at: 1 s, script_fails: {script: deploy_machine, site: B, times: 1}}]\n"

@@ -3,7 +3,8 @@
 Theory of operation. Jobs of one thing at one side stand in a lane and run one after the other, in
 the order in which they were made: that is what keeps changes in order. In a failover older changes
 come to the new side from the other one while newer ones are asked for there: the older go before
-the newer (`rank`). Of each side at most so many scripts run at one time.
+the newer (`rank`). Of each side at most so many scripts run at one time; changes
+begin before machines are made or removed (BEGINS).
 
 An attempt has a number, saved before its script is started. Its agent starts each attempt once. A
 new attempt begins only when the agent says that the one before it is over: done, failed, gone, or
@@ -48,6 +49,7 @@ from dr_sim.cloud.job import (
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.words import (
+    BEGINS,
     JobKind,
     JobMove,
     JobState,
@@ -156,7 +158,7 @@ class JobBook:
         if job.state is not _QUEUED:
             self._busy[job.agent] += 1
         elif lane[0] is job:
-            self._ready[job.agent].append(job)
+            self._now_ready(job)
 
     def _go_before(self, lane: deque[CloudJob], job: CloudJob) -> None:
         """Put a job in front of those of a higher rank that have not begun: they came later."""
@@ -290,6 +292,14 @@ class JobBook:
         job.due_us = 0
         self._save(job, out)
 
+    def _now_ready(self, job: CloudJob) -> None:
+        """A job may begin: before those that are ready and of a higher number in BEGINS."""
+        ready = self._ready[job.agent]
+        place, begins = len(ready), BEGINS[job.kind]
+        while place and BEGINS[ready[place - 1].kind] > begins:
+            place -= 1
+        ready.insert(place, job)
+
     def _not_ready(self, job: CloudJob) -> None:
         ready = self._ready.get(job.agent)
         if ready and job in ready:
@@ -319,7 +329,7 @@ class JobBook:
             waits = job.id in self.open and job.state is _QUEUED
             if waits and self._lanes[job.lane][0] is job:
                 self._not_ready(job)
-                self._ready[job.agent].append(job)
+                self._now_ready(job)
                 self.pump(job.agent, out)
 
     def _has_identifiers(self, job: CloudJob, out: Out) -> bool:
@@ -378,7 +388,7 @@ class JobBook:
     def _due(self, job: CloudJob, out: Out) -> None:
         state, again_us = job.state, out.mono_us + self._config.retry_us
         if state is JobState.QUEUED:
-            self._ready[job.agent].append(job)
+            self._now_ready(job)
             self.pump(job.agent, out)
         elif state is JobState.CLEANING:
             self._clean(job, out)
@@ -492,7 +502,7 @@ class JobBook:
         self._save(job, out)
         job.due_us = 0
         if at_once:
-            self._ready[job.agent].append(job)
+            self._now_ready(job)
         else:
             self._look_at(job, out.mono_us + self._config.retry_us)
         self.pump(job.agent, out)
@@ -573,7 +583,7 @@ class JobBook:
         if not lane:
             del self._lanes[job.lane]
         elif first and lane[0].state is _QUEUED:
-            self._ready[job.agent].append(lane[0])
+            self._now_ready(lane[0])
         self._not_ready(job)
         self.pump(job.agent, out)
         return job

@@ -79,6 +79,17 @@ OF_MACHINES = frozenset((JobKind.DEPLOY, JobKind.REMOVE))
 DEPLOY_MACHINE, REMOVE_MACHINE = "deploy_machine", "remove_machine"
 MACHINE_SCRIPTS = frozenset((DEPLOY_MACHINE, REMOVE_MACHINE))
 """Scripts of those jobs."""
+BEGINS = {
+    JobKind.CHANGE: 0,
+    JobKind.MIRROR: 0,
+    JobKind.SET: 0,
+    JobKind.REBUILD: 0,
+    JobKind.REMOVE: 1,
+    JobKind.DEPLOY: 1,
+}
+"""Which of the jobs that may begin at a side begins first: the lowest. A machine takes minutes, and
+nobody waits for it as for a change. Jobs of one number begin in the order in which they came.
+"""
 
 
 class ImageWord(enum.StrEnum):
