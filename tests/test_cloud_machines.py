@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from dr_sim.cloud import machines as room
-from dr_sim.cloud import placing
+from dr_sim.cloud import placing, vm_records, vm_repair
+from dr_sim.cloud.vm import VmMove
 from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import views_of
 from dr_sim.loading import load_scenario
@@ -315,19 +316,19 @@ def where_it_failed(patch: pytest.MonkeyPatch) -> None:
 
 
 def repair_them_all(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(room, "_PPM", 0)
+    patch.setattr(vm_repair, "_PPM", 0)
 
 
 def forget_records(patch: pytest.MonkeyPatch) -> None:
     """A machine that runs has no record."""
 
-    def moved(self: room.MachineManager, vm: Any, move: Any, out: Any) -> None:
+    def moved(self: vm_records.VmRecords, vm: Any, move: Any, out: Any) -> None:
         real(self, vm, move, out)
-        if move is room.VmMove.DEPLOYED:
+        if move is VmMove.DEPLOYED:
             out.saves[f"vm/{vm.site}/{vm.name}"] = ""
 
-    real = room.MachineManager._move
-    patch.setattr(room.MachineManager, "_move", moved)
+    real = vm_records.VmRecords.move
+    patch.setattr(vm_records.VmRecords, "move", moved)
 
 
 PLANTED: tuple[tuple[str, Patch, str, Edits], ...] = (

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from dr_sim.cloud import machines as room
+from dr_sim.cloud import vm_records
 from dr_sim.cloud.upgrades import UPGRADES, FarmUpgrade, UpgradePhase
 from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.record.verify import verify
@@ -273,8 +273,8 @@ def test_machines_of_another_version_in_a_farm_are_found(
     def new(self: Any, side: Any, of: Any, not_on: Any, out: Any) -> None:
         real(self, side, (of[0], of[1], "web 12.4"), not_on, out)
 
-    real = room.MachineManager._new
-    monkeypatch.setattr(room.MachineManager, "_new", new)
+    real = vm_records.VmRecords.new
+    monkeypatch.setattr(vm_records.VmRecords, "new", new)
     images = ("at: [A, B]}}", "at: [A, B]}, web 12.4: {size: 40 GB, at: [A, B]}}")
     repairs = ("repair_after: 5 min", "repair_after: 5 min, most_silent: 100 %")
     silent = "events: [{at: 1 h, agent_silent: {site: A, duration: 20 min}}]\n"

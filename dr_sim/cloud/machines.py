@@ -10,9 +10,7 @@ is there, and the machine is placed anew, never on a physical machine on which i
 An image is copied to the install point of a site once, from the active site's, over the link
 between the sites. At the second side the same goals hold; it serves nobody until it is active.
 
-A machine that falls silent is replaced after a while, unless a large part of the network's machines
-at that site is silent. Then the site or its network is gone, not so many machines, and whoever
-repairs them all would only make it worse: somebody is told.
+A machine that falls silent is replaced after a while (vm_repair.py).
 
 What a site says of itself beats the records (MachinesRead). It is asked at each start of the
 manager, when a side is new, and when a deployment has failed there. Until it has answered nothing
@@ -42,6 +40,7 @@ from dr_sim.cloud.jobs import JobBook
 from dr_sim.cloud.machine_config import FarmConfig, ImageConfig
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.placing import Used, WantedPlace, place
+from dr_sim.cloud.telling import StateOfThings, Telling
 from dr_sim.cloud.upgrades import (
     AddMove,
     FarmUpgrade,
@@ -49,6 +48,8 @@ from dr_sim.cloud.upgrades import (
     Upgrades,
 )
 from dr_sim.cloud.vm import COUNTS, TAKES_ROOM, VMS, Vm, VmMove, VmState
+from dr_sim.cloud.vm_records import Side, VmRecords
+from dr_sim.cloud.vm_repair import VmRepair
 from dr_sim.cloud.words import (
     DEPLOY_MACHINE,
     REMOVE_MACHINE,
@@ -58,11 +59,7 @@ from dr_sim.cloud.words import (
 )
 from dr_sim.machines import SetAlarm
 
-VM, NEXT = "vm/", "machines/next"
-"""Keys in the store: of a machine's record, of the next machine's number."""
 LOOK_AT_MACHINES = "machines"
-Side = tuple[str, str]  # network, site
-_PPM = 1_000_000
 _RETIRED_FIRST = (
     VmState.WAITING,
     VmState.FAILED,
@@ -100,53 +97,26 @@ class MachineManager:
         self._images: dict[str, ImageConfig] = {
             image.name: image for image in self.config.images
         }
-        self.vms: dict[tuple[str, str], Vm] = {}
+        self._records = VmRecords(self.config, stored)
+        self.vms = self._records.vms
         self.upgrades = Upgrades(self.config, stored, add_move)
-        self._is_first = NEXT not in stored
-        self._next = int(stored.get(NEXT, "1"))
         self._points = InstallPoints(self.config, stored)
-        for vm in self._recorded(stored):
-            self.vms[vm.site, vm.name] = vm
+        self._telling = Telling()
+        self._repair = VmRepair(
+            self.config, self._records, self._telling, self._retire
+        )
         self._known: set[Side] = set()  # sides that have been read
         self._asked: set[Side] = set()  # sides that are being read
         self._again_us: dict[Side, int] = {}  # when a side is read again
         self._reading = 0
         self._alarm_us = 0
-        self._told: dict[tuple[str, ...], int] = {}
         self._awake = False
-
-    def _recorded(self, stored: dict[str, str]) -> Iterator[Vm]:
-        if self._is_first:
-            for each in self.config.first:
-                yield Vm(
-                    name=each.name,
-                    network=each.network,
-                    site=each.site,
-                    farm=each.farm,
-                    role=each.role,
-                    image=each.image,
-                    physical=each.physical,
-                    state=VmState.RUNNING,
-                )
-            return
-        for key, text in stored.items():
-            if key.startswith(VM):
-                site, _, name = key.removeprefix(VM).partition("/")
-                yield Vm.from_text(site, name, text)
 
     # ---- life
     def wake(self, out: Out) -> None:
         """Ask what is really there. Copies of images that were under way are ordered again."""
         self._awake = True
-        if self._is_first:
-            self._is_first = False
-            self._next = 1 + len(self.vms)
-            out.saves[NEXT] = str(self._next)
-            for vm in self.vms.values():
-                self._save(vm, out)
-        for vm in self.vms.values():
-            if vm.state is VmState.FAILED:
-                vm.repair_us = out.mono_us + self.config.repair_after_us
+        self._records.wake(out)
         self._points.wake(out)
         self.sides_changed(out)
 
@@ -159,7 +129,7 @@ class MachineManager:
         self._asked &= in_use
         for side in set(self._again_us) - in_use:
             del self._again_us[side]
-        self._told.clear()
+        self._telling.forget_all()
         for side in sorted(in_use - self._known - self._asked):
             self._read(side, out)
         for side in sorted(self._known):
@@ -191,7 +161,7 @@ class MachineManager:
         found = json.loads(e.machines)
         self._points.read(e.site, found["images"], out)
         there = {each[0]: each for each in found["machines"]}
-        for vm in self._at(side):
+        for vm in self._records.at(side):
             if not self._is_at_work(vm):
                 self._compare(vm, there.get(vm.name), out)
         for name in sorted(there):
@@ -209,12 +179,12 @@ class MachineManager:
         """Compare a record with what is there."""
         if there is None:
             if vm.physical and VMS.allows(vm.state, VmMove.NOT_THERE):
-                self._move(vm, VmMove.NOT_THERE, out)
+                self._records.move(vm, VmMove.NOT_THERE, out)
             return
         vm.physical = there[2]
         runs = there[1] == "running"
         if runs and VMS.allows(vm.state, VmMove.HEARD):
-            self._move(vm, VmMove.HEARD, out)
+            self._records.move(vm, VmMove.HEARD, out)
         elif not runs and vm.state is VmState.RUNNING:
             self._silent(vm, out)
         elif vm.state is VmState.STOPPED:
@@ -229,8 +199,7 @@ class MachineManager:
         if self._is_at_work(vm):
             return
         vm.state = VmState.RUNNING
-        self.vms[vm.site, name] = vm
-        self._save(vm, out)
+        self._records.take_up(vm, out)
 
     # ---- goals
     def _goals(self, side: Side) -> Iterator[Goal]:
@@ -256,7 +225,7 @@ class MachineManager:
         """Return how many machines of the old image are kept until enough new ones run."""
         mine = [
             vm
-            for vm in self._at(side)
+            for vm in self._records.at(side)
             if (vm.farm, vm.role, vm.image)
             == (new.farm, new.role, new.image)
         ]
@@ -264,7 +233,7 @@ class MachineManager:
         there_are = sum(
             (vm.farm, vm.role, vm.image) == (new.farm, new.role, before)
             and vm.state in COUNTS
-            for vm in self._at(side)
+            for vm in self._records.at(side)
         )
         run = sum(vm.state is VmState.RUNNING for vm in mine)
         waits = any(vm.state is VmState.WAITING for vm in mine)
@@ -283,7 +252,7 @@ class MachineManager:
                 left = any(
                     vm.farm == upgrade.farm and vm.image == upgrade.before
                     for side in sides
-                    for vm in self._at(side)
+                    for vm in self._records.at(side)
                 )
                 if not left:
                     self.upgrades.retired(upgrade, out)
@@ -292,7 +261,7 @@ class MachineManager:
         farm = next(f for f in self.config.farms if f.name == upgrade.farm)
         runs = Counter(
             vm.role
-            for vm in self._at(side)
+            for vm in self._records.at(side)
             if (vm.farm, vm.image) == (upgrade.farm, upgrade.to)
             and vm.state is VmState.RUNNING
         )
@@ -326,31 +295,16 @@ class MachineManager:
         have: dict[tuple[str, str, str], list[Vm]] = {
             of: [] for of in wanted
         }
-        for vm in self._at(side):
+        for vm in self._records.at(side):
             if vm.state in COUNTS:
                 have.setdefault((vm.farm, vm.role, vm.image), []).append(vm)
         for of, mine in have.items():
             missing = wanted.get(of, 0) - len(mine)
             for _ in range(missing):
-                self._new(side, of, (), out)
+                self._records.new(side, of, (), out)
             if missing < 0:
                 self._retire_some(mine, -missing, out)
         self._place_waiting(side[1], out)
-
-    def _new(
-        self,
-        side: Side,
-        of: tuple[str, str, str],
-        not_on: tuple[str, ...],
-        out: Out,
-    ) -> None:
-        farm, role, image = of
-        name = f"{farm}-{role}-{self._next}"
-        self._next += 1
-        out.saves[NEXT] = str(self._next)
-        vm = Vm(name, *side, farm, role, image, not_on=not_on)
-        self.vms[vm.site, name] = vm
-        self._save(vm, out)
 
     def _retire_some(self, mine: list[Vm], count: int, out: Out) -> None:
         """Retire that many, the newest first; those that wait or have failed before the others."""
@@ -364,7 +318,7 @@ class MachineManager:
             self._retire(vm, out)
 
     def _retire(self, vm: Vm, out: Out) -> None:
-        self._move(vm, VmMove.RETIRE, out)
+        self._records.move(vm, VmMove.RETIRE, out)
         if vm.state is VmState.STOPPED:
             self._add_job(vm, JobKind.REMOVE, REMOVE_MACHINE, out)
 
@@ -392,7 +346,7 @@ class MachineManager:
                 continue
             used.setdefault(found, Used()).take(image, vm.farm, vm.role)
             vm.physical = found
-            self._move(vm, VmMove.PLACED, out)
+            self._records.move(vm, VmMove.PLACED, out)
             self._add_job(vm, JobKind.DEPLOY, DEPLOY_MACHINE, out)
         self._tell_no_room(site, no_room, out)
 
@@ -413,31 +367,18 @@ class MachineManager:
                 f"{count} machines of {farm.name} have no room at {site}"
             )
             key = ("room", site, farm.name)
-            self._tell(
-                farm.network, Notice.NO_ROOM, key, (count, about), out
+            self._telling.tell(
+                StateOfThings(
+                    farm.network, Notice.NO_ROOM, key, count, about
+                ),
+                out,
             )
-
-    def _tell(
-        self,
-        network: str,
-        notice: Notice,
-        key: tuple[str, ...],
-        what: tuple[int, str],
-        out: Out,
-    ) -> None:
-        """Tell somebody, if the number is another than the last time; 0: it is over."""
-        count, about = what
-        if self._told.get(key, 0) == count:
-            return
-        self._told[key] = count
-        if count:
-            out.commands.append(Notify(network, notice, about, out.utc_us))
 
     def _add_job(
         self, vm: Vm, kind: JobKind, script: str, out: Out
     ) -> None:
         vm.jobs += 1
-        self._save(vm, out)
+        self._records.save(vm, out)
         word = kind.value
         name = f"{word} {vm.name} at {vm.site} {vm.jobs}"
         params = {
@@ -500,12 +441,12 @@ class MachineManager:
     def _removed(self, vm: Vm, done: bool, out: Out) -> None:
         move = VmMove.REMOVED if done else VmMove.NOT_REMOVED
         if VMS.allows(vm.state, move):
-            self._move(vm, move, out)
+            self._records.move(vm, move, out)
 
     def _deployed(self, vm: Vm, out: Out) -> None:
         vm.tries = 0
         if VMS.allows(vm.state, VmMove.DEPLOYED):
-            self._move(vm, VmMove.DEPLOYED, out)
+            self._records.move(vm, VmMove.DEPLOYED, out)
 
     def _not_deployed(self, vm: Vm, out: Out) -> None:
         """Place it anew, on another physical machine. After as many attempts as a job has it has
@@ -515,13 +456,13 @@ class MachineManager:
         vm.not_on = (*vm.not_on, vm.physical)
         vm.physical = ""
         if vm.tries >= self.config.attempts:
-            self._move(vm, VmMove.GIVEN_UP, out)
+            self._records.move(vm, VmMove.GIVEN_UP, out)
             about = f"{vm.name} at {vm.site}, after {vm.tries} attempts"
             out.commands.append(
                 Notify(vm.network, Notice.NOT_DEPLOYED, about, out.utc_us)
             )
         else:
-            self._move(vm, VmMove.NOT_DEPLOYED, out)
+            self._records.move(vm, VmMove.NOT_DEPLOYED, out)
         side = (vm.network, vm.site)
         if side in self._known:
             self._read(side, out)
@@ -535,23 +476,27 @@ class MachineManager:
             return
         if vm.state is VmState.PROVISIONING:
             vm.physical = ""
-            self._move(vm, VmMove.NOT_DEPLOYED, out)
+            self._records.move(vm, VmMove.NOT_DEPLOYED, out)
         elif vm.state is VmState.STOPPED:
-            self._move(vm, VmMove.NOT_REMOVED, out)
+            self._records.move(vm, VmMove.NOT_REMOVED, out)
 
     # ---- images
     def _want_image(self, vm: Vm, out: Out) -> None:
         place = (vm.site, vm.image)
         active = self._sides(vm.network)[0]
         can_be = self._points.want(place, active, out)
-        about = (0 if can_be else 1, f"{vm.image} at {vm.site}")
-        told = ("image", *place)
-        self._tell(vm.network, Notice.NO_IMAGE, told, about, out)
+        key = ("image", *place)
+        about = f"{vm.image} at {vm.site}"
+        count = 0 if can_be else 1
+        self._telling.tell(
+            StateOfThings(vm.network, Notice.NO_IMAGE, key, count, about),
+            out,
+        )
 
     def image_said(self, e: ImageSaid, out: Out) -> None:
         """A copy of an image is there, or came to nothing."""
         if self._points.said(e, out):
-            self._told.pop(("image", e.site, e.image), None)
+            self._telling.forget("image", e.site, e.image)
             for side in sorted(self._known):
                 if side[1] == e.site:
                     self._plan(side, out)
@@ -567,14 +512,14 @@ class MachineManager:
         self._set_alarm(out)
 
     def _silent(self, vm: Vm, out: Out) -> None:
-        self._move(vm, VmMove.SILENT, out)
+        self._records.move(vm, VmMove.SILENT, out)
 
     def back(self, e: MachinesBack, out: Out) -> None:
         """Machines answer again."""
         for name in json.loads(e.machines):
             vm = self.vms.get((e.site, name))
             if vm is not None and VMS.allows(vm.state, VmMove.HEARD):
-                self._move(vm, VmMove.HEARD, out)
+                self._records.move(vm, VmMove.HEARD, out)
         for side in sorted(self._known):
             if side[1] == e.site:
                 self._plan(side, out)
@@ -588,83 +533,12 @@ class MachineManager:
                 self._read(side, out)
         again = self._points.rings(out)
         for side in sorted(self._known):
-            self._repair(side, out)
-            if again:
+            repaired = self._repair.look(side, out)
+            if repaired or again:
                 self._plan(side, out)
         self._set_alarm(out)
 
-    def _repair(self, side: Side, out: Out) -> None:
-        """Replace the machines that have been silent for long, if they are few."""
-        due = [
-            vm
-            for vm in self._at(side)
-            if vm.state is VmState.FAILED and vm.repair_us <= out.mono_us
-        ]
-        if not due:
-            return
-        for vm in due:
-            if (
-                not vm.physical
-            ):  # no machine was made of it: it is tried anew
-                vm.tries, vm.not_on = 0, ()
-                self._move(vm, VmMove.AGAIN, out)
-        due = [vm for vm in due if vm.physical]
-        if not self._many_failed(side, out):
-            for vm in due:
-                self._replace(vm, out)
-        else:
-            for vm in due:
-                vm.repair_us = out.mono_us + self.config.retry_us
-        self._plan(side, out)
-
-    def _many_failed(self, side: Side, out: Out) -> bool:
-        """Tell whether so many machines are silent that none is replaced; somebody is told."""
-        there = [
-            vm
-            for vm in self._at(side)
-            if vm.state in (VmState.RUNNING, VmState.FAILED) and vm.physical
-        ]
-        failed = sum(vm.state is VmState.FAILED for vm in there)
-        many = failed * _PPM > self.config.most_silent_ppm * len(there)
-        about = (
-            f"{failed} of {len(there)} machines at {side[1]}: "
-            "none is replaced"
-        )
-        told = (failed if many else 0, about)
-        key = ("many", *side)
-        self._tell(side[0], Notice.MANY_FAILED, key, told, out)
-        return many
-
-    def _replace(self, vm: Vm, out: Out) -> None:
-        """Replace a silent machine by one on another physical machine."""
-        about = f"{vm.name} at {vm.site}, on {vm.physical}"
-        out.commands.append(
-            Notify(vm.network, Notice.REPLACED, about, out.utc_us)
-        )
-        side, of = (vm.network, vm.site), (vm.farm, vm.role, vm.image)
-        self._new(side, of, (vm.physical,), out)
-        self._retire(vm, out)
-
     # ---- bookkeeping
-    def _at(self, side: Side) -> list[Vm]:
-        return [
-            vm for vm in self.vms.values() if (vm.network, vm.site) == side
-        ]
-
-    def _move(self, vm: Vm, move: VmMove, out: Out) -> None:
-        vm.state = VMS.after(vm.state, move)
-        vm.repair_us = 0
-        if vm.state is VmState.FAILED:
-            vm.repair_us = out.mono_us + self.config.repair_after_us
-        if vm.state is VmState.RETIRED:
-            del self.vms[vm.site, vm.name]
-        self._save(vm, out)
-
-    def _save(self, vm: Vm, out: Out) -> None:
-        key = f"{VM}{vm.site}/{vm.name}"
-        retired = vm.state is VmState.RETIRED
-        out.saves[key] = "" if retired else vm.text()
-
     def _set_alarm(self, out: Out) -> None:
         """One alarm, at the first instant at which something is due."""
         dues = [

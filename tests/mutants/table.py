@@ -659,7 +659,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "deployed_without_a_record", "C6", "a machine runs and has no record",
-        "cloud/machines.py",
+        "cloud/vm_records.py",
         "        retired = vm.state is VmState.RETIRED\n",
         "        retired = vm.state in (VmState.RETIRED, VmState.RUNNING)\n",
     ),
@@ -671,7 +671,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "a_silent_site_is_rebuilt", "C7", "every machine of a site that is silent is replaced there",
-        "cloud/machines.py",
+        "cloud/vm_repair.py",
         "        if not self._many_failed(side, out):\n",
         "        if side[1] or not self._many_failed(side, out):\n",
     ),
