@@ -13,12 +13,12 @@ All but the drain are set by the scenario (and the operator's draw of that hour)
 longer by what open transactions have written (undo.py). The drain ends
 when the last log that has landed by t is restored. Each restore takes what it took in the run, or,
 if it never came to that, what its size costs. The first one that waits begins when it did in the
-run, or when the drain begins if that is earlier (a replay delay, a retry or readers hold no longer
-then). So value(t) = max(floor, until - t) between the instants at which something lands, begins or
-is restored (falling.py), and nothing is sampled. Without a restored copy there is no way over until
-a full has landed; its restore comes before the logs'. What waits behind a hole, behind a file that
-was damaged or deleted, or behind a change that the secondary is not set up for is left behind, as a
-failover would leave it.
+run (or would have, had the run not ended: after_the_end.py), or when the drain begins if that is
+earlier (a replay delay, a retry or readers hold no longer then). So value(t) = max(floor, until -
+t) between the instants at which something lands, begins or is restored (falling.py), and nothing is
+sampled. Without a restored copy there is no way over until a full has landed; its restore comes
+before the logs'. What waits behind a hole, behind a file that was damaged or deleted, or behind a
+change that the secondary is not set up for is left behind, as a failover would leave it.
 
 If the host or a database is lost, the primary's share is left: what is finished there goes on being
 copied and is waited for, up to failover.drain_limit, and the fence is obeyed. Of a lost database a
@@ -298,7 +298,6 @@ def _with_a_drain(
     )
     prompt = np.clip(due, passed, landed)
     begins = jobs.begun_us[passed]
-    hangs = jobs.done_us[passed] == NEVER_US - 1
     drained_from = np.maximum(start + before, back)
     # what is not here yet comes by itself
     by_itself = (begins <= drained_from) | (
@@ -317,7 +316,6 @@ def _with_a_drain(
         np.maximum(np.maximum(begins + work, last_ends), back) + held,
         np.where(back > 0, back + all_of_it, 0),
     )
-    floor[hangs & (begins <= start)] = NO_WAY_US
     given_up = jobs.ready_us[landed - 1] > drained_from + way.drain_limit_us
     waits_us = np.maximum(
         0, way.drain_limit_us - way.tail(start)
@@ -348,7 +346,7 @@ def _ended_by_the_limit(
     limit = max(way.restore_limit_us, way.drain_limit_us)
     begins = jobs.begun_us[first]
     ends = np.where(
-        jobs.done_us[first] >= NEVER_US - 1,
+        jobs.done_us[first] >= NEVER_US,
         NO_WAY_US,
         begins + jobs.takes_us[first],
     )

@@ -21,6 +21,13 @@ from dataclasses import replace
 import numpy as np
 
 from dr_sim.backups.model import Kind
+from dr_sim.measures.after_the_end import (
+    RestoreTimes,
+    begin_later,
+    could_begin_us,
+    ends_later,
+    restore_under_way,
+)
 from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.falling import (
     Falling,
@@ -39,6 +46,7 @@ from dr_sim.measures.tables import (
     Record,
     Tables,
     pick,
+    run_end_us,
     tables,
     up_until_us,
 )
@@ -167,20 +175,52 @@ def _jobs(
     takes = cost_us(scenario, files)
     none = np.zeros(len(done), np.int64)
     landed = np.maximum.accumulate(files["time_us"])
+    begun = last_before(
+        (commands["name"], commands["time_us"]), (files["name"], done)
+    )
+    due = _due_us(scenario, files)
+    times = RestoreTimes(begun, done, takes)
+    _go_on(t, scenario, database, (files, landed, due), times, span)
     return Jobs(
         landed_us=landed,
-        begun_us=last_before(
-            (commands["name"], commands["time_us"]), (files["name"], done)
-        ),
+        begun_us=begun,
         done_us=done,
         takes_us=takes,
         plain_us=takes,
-        due_us=_due_us(scenario, files),
+        due_us=due,
         full=files["kind"] == Kind.FULL,
         undo_us=none,
         made_us=landed,
         ready_us=landed,
     )
+
+
+def _go_on(
+    t: Tables,
+    scenario: Scenario,
+    database: int,
+    waits: tuple[dict[str, Ints], Ints, Ints],
+    times: RestoreTimes,
+    span: tuple[int, int],
+) -> None:
+    """Let restores go on after the end of the run. waits: the files, when they landed, and until
+    when a delay holds them.
+    """
+    end_us = run_end_us(t, scenario)
+    if span[1] <= end_us:
+        return
+    files, landed_us, due_us = waits
+    later = times.done_us == NEVER_US
+    times.begun_us[later] = NEVER_US  # what was tried by then has failed
+    begun = restore_under_way(t, database, span)
+    if begun is not None:
+        name, since_us = begun
+        mine = np.flatnonzero((files["name"] == name) & later)[:1].tolist()
+        for place in mine:
+            takes_us = int(times.takes_us[place])
+            ends_later(times, place, since_us, takes_us, end_us)
+    ready = could_begin_us(t, scenario, database, files, landed_us, due_us)
+    begin_later(times, ready, end_us)
 
 
 def _due_us(scenario: Scenario, files: dict[str, Ints]) -> Ints:

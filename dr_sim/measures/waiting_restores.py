@@ -10,6 +10,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dr_sim.backups.model import Kind
+from dr_sim.measures.after_the_end import (
+    RestoreTimes,
+    begin_later,
+    could_begin_us,
+    ends_later,
+    lands_us,
+    restore_under_way,
+)
 from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.happenings import turns_of
 from dr_sim.measures.tables import (
@@ -274,14 +282,6 @@ def _timed(
         begun[own] = done[own] - took
         takes = np.where(there, 0, takes)
         takes[own] = took
-    last_us = (
-        int(commands["time_us"][-1]) if len(commands["time_us"]) else 0
-    )
-    if not any(
-        off_us <= last_us < on_us
-        for off_us, on_us in _job_off(t, scenario, database)
-    ):
-        _under_way(t, database, files, (begun, done, takes), span)
     landed = (
         np.maximum.accumulate(np.minimum(files["landed_us"], done))
         if len(done)
@@ -291,6 +291,9 @@ def _timed(
     due = (
         files["time_us"] + delay if delay else np.zeros(len(done), np.int64)
     )
+    ready = lands_us(t, scenario, files, landed)
+    times = RestoreTimes(begun, done, takes)
+    _go_on(t, scenario, database, (files, ready, due), times, span)
     plain = (
         takes
         * _ALL_PPM
@@ -307,7 +310,7 @@ def _timed(
         files["kind"] == Kind.FULL,
         undo_us(t, scenario, database, files),
         files["time_us"],
-        landed,
+        ready,
         _barred(t, scenario, database, files, done),
     )
 
@@ -438,39 +441,37 @@ def cost_us(scenario: Scenario, files: dict[str, Ints]) -> Ints:
     return takes
 
 
-def _under_way(
+def _go_on(
     t: Tables,
+    scenario: Scenario,
     database: int,
-    files: dict[str, Ints],
-    of: tuple[Ints, Ints, Ints],
+    waits: tuple[dict[str, Ints], Ints, Ints],
+    times: RestoreTimes,
     span: tuple[int, int],
 ) -> None:
-    """A restore that had been begun and had not ended when the run did: it ends when its cost says,
-    or hangs.
+    """Let restores go on after the end of the run, as slow as they were then, where nobody has
+    switched them off. waits: the files, when they lie here, and until when a delay holds them.
     """
-    begun, done, takes = of
-    commands = t.of("seen.Restore", database)
-    commands = pick(
-        commands,
-        (commands["time_us"] >= span[0]) & (commands["time_us"] < span[1]),
+    end_us = run_end_us(t, scenario)
+    off = _job_off(t, scenario, database)
+    if span[1] <= end_us or any(since <= end_us < on for since, on in off):
+        return
+    files, ready_us, due_us = waits
+    slow = Slowness.of(t, scenario)
+    later = times.done_us == NEVER_US
+    times.takes_us[later] = slow.slowed(
+        times.takes_us[later], np.full(int(later.sum()), end_us)
     )
-    if not len(commands["time_us"]):
-        return
-    since, name = int(commands["time_us"][-1]), int(commands["name"][-1])
-    over = [
-        t.of(kind, database)["time_us"]
-        for kind in ("seen.Restored", "seen.RestoreFailed", "seen.NoRoom")
-    ]
-    over += [t["truth.manager"]["time_us"][t["truth.manager"]["up"] == 0]]
-    if any((times > since).any() for times in over):
-        return
-    mine = np.flatnonzero((files["name"] == name) & (done == NEVER_US))
-    if len(mine):
-        i = mine[0]
-        begun[i] = since
-        ends = since + int(takes[i])
-        done[i] = (
-            ends
-            if ends >= t["truth.end"]["time_us"].max(initial=0)
-            else NEVER_US - 1
-        )
+    begun = restore_under_way(t, database, span)
+    if begun is not None:
+        name, since_us = begun
+        mine = np.flatnonzero((files["name"] == name) & later)
+        if len(mine):
+            place = mine[:1]
+            cost = cost_us(scenario, files)[place]
+            takes = slow.slowed(cost, np.full(1, since_us))
+            ends_later(
+                times, int(place[0]), since_us, int(takes[0]), end_us
+            )
+    ready = could_begin_us(t, scenario, database, files, ready_us, due_us)
+    begin_later(times, ready, end_us)

@@ -139,7 +139,7 @@ def way_over(
             before = [fixed + usual_us(f.answers_in)]
         else:
             start, before = _by_the_hour(scenario, fixed, silent_us)
-    down = _manager_down(t, run_end_us(t, scenario))
+    down = _manager_down(t, scenario)
     turns, late = _detours(t, scenario)
     starts = np.unique(np.array([*start, *turns], np.int64))
     of_hour = (
@@ -281,7 +281,10 @@ def _by_the_hour(
     ]
 
 
-def _manager_down(t: Tables, end_us: int) -> list[tuple[int, int]]:
+def _manager_down(t: Tables, scenario: Scenario) -> list[tuple[int, int]]:
+    """Return when the recovery manager was dead. If it was at the end of the run, it is back when
+    it is due, unless that was before: then something keeps it down.
+    """
     found: list[tuple[int, int]] = []
     since = None
     for row in t.rows("truth.manager"):
@@ -290,7 +293,11 @@ def _manager_down(t: Tables, end_us: int) -> list[tuple[int, int]]:
         elif since is not None:
             found.append((since, row.time_us))
             since = None
-    return [*found, (since, NO_WAY_US)] if since is not None else found
+    if since is not None:
+        back_us = since + scenario.manager_restart_us
+        kept_down = back_us < run_end_us(t, scenario)
+        found.append((since, NO_WAY_US if kept_down else back_us))
+    return found
 
 
 @dataclass(slots=True)

@@ -28,11 +28,9 @@ from dr_sim.measures.summary.curves import (
     lag_summary,
     outage_if_now_summary,
 )
-from dr_sim.measures.summary.failovers import (
-    failovers_summary,
-    orders_refused,
-)
+from dr_sim.measures.summary.failovers import failovers_summary
 from dr_sim.measures.summary.mistakes import mistakes_summary
+from dr_sim.measures.summary.orders import orders_refused
 from dr_sim.measures.summary.types import (
     BacklogSummary,
     CopySummary,

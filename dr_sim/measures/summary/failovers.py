@@ -4,7 +4,7 @@ of the danger it met.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from dr_sim.measures.alerts import AlertQuality
 from dr_sim.measures.causes import Causes
@@ -20,13 +20,13 @@ from dr_sim.measures.outcome import (
 )
 from dr_sim.measures.parts import PartOutcome, database_outcomes
 from dr_sim.measures.summary.alerts import alert_summary
+from dr_sim.measures.summary.orders import GivenOrder, obeyed
 from dr_sim.measures.summary.types import (
     CannotFollow,
     DatabaseCost,
     EndedWait,
     FailoverSummary,
     LedgerSummary,
-    RefusedOrder,
     SiteBack,
     TenantCost,
     ToldSummary,
@@ -54,7 +54,9 @@ def failovers_summary(
             continue  # of a standby that did not take over
         for f in failovers(t, leg.scenario):
             waits = provisionings_in(leg, whole.opened[0])
-            one = _failover(Causes(t, leg.scenario), f, quality, waits)
+            order = obeyed(whole, leg, f)
+            causes = Causes(t, leg.scenario)
+            one = _failover(causes, f, quality, waits, order)
             _add_unprotected(one, unprotected(whole, leg, f))
             one.seeded_anew = _seeded_anew(whole, leg)
             one.new_primary = "" if f.promoted_us is None else leg.secondary
@@ -69,7 +71,7 @@ def failovers_summary(
                 one.data_loss_us,
                 one.outage_us,
             )
-            to_an_instant = _was_to_an_instant(t, one.ordered_us)
+            to_an_instant = order is not None and order.to_an_instant
             one = in_the_run_s_time(one, leg.begins_us)
             foretold = not f.by_itself and not to_an_instant
             if whole.scenario.standbys and foretold:
@@ -202,10 +204,10 @@ def _failover(
     f: FailoverOutcome,
     quality: AlertQuality,
     waits: Sequence[Provisioning],
+    order: GivenOrder | None,
 ) -> FailoverSummary:
     """waits: for the cloud manager, in the time of this leg."""
     t, scenario = causes.t, causes.scenario
-    order = _obeyed(t, f)
     parts = database_outcomes(t, scenario, f)
     known = f.data_loss_us is not None
     away = manager_down(t, f.outage_from_us, f.until_us)
@@ -231,11 +233,9 @@ def _failover(
         by_itself=f.by_itself,
         fell=f.fell,
         mode=scenario.failover.mode,
-        ordered_by=None if order is None else order[1],
-        ordered_us=None if order is None else order[0],
-        ordered_planned=None
-        if order is None
-        else _was_planned(t, order[0]),
+        ordered_by=None if order is None else order.operator,
+        ordered_us=None if order is None else order.given_us,
+        ordered_planned=None if order is None else order.planned,
         failed_us=f.failed_us,
         events=_events_of(causes, f, order),
         data_loss_us=f.data_loss_us,
@@ -345,11 +345,12 @@ def _tenant(scenario: Scenario, name: str, of: PartOutcome) -> TenantCost:
 
 
 def _events_of(
-    causes: Causes, f: FailoverOutcome, order: tuple[int, str] | None
+    causes: Causes, f: FailoverOutcome, order: GivenOrder | None
 ) -> str:
     """'event 3, event 5': what was lost, and the order that was obeyed."""
     found = [causes.during(f.failed_us, f.failed_us + 1, Explains.LOSS)]
-    found += [] if order is None else [causes.order(*order)]
+    if order is not None:
+        found.append(order.event)
     return ", ".join(dict.fromkeys(label for label in found if label))
 
 
@@ -418,119 +419,3 @@ def _told(
         told.after_fault_us = episode.alert.time_us - fault.begin_us
         told.fault = fault.label
     return told
-
-
-# ---- orders
-def orders_refused(whole: Whole) -> list[RefusedOrder]:
-    """List those of every leg until the next one begins: what comes after that is for the next."""
-    found = [
-        RefusedOrder(
-            leg.begins_us + at,
-            who,
-            why,
-            Causes(t, leg.scenario).order(at, who),
-        )
-        for leg, t in whole.every
-        for at, who, why in _orders(t)
-        if why and whole.still_in(leg, at)
-    ]
-    found += _refused_beside(whole)
-    return sorted(found, key=lambda order: order.time_us)
-
-
-def _refused_beside(whole: Whole) -> Iterator[RefusedOrder]:
-    """Yield the orders to restore a database beside the service that were refused."""
-    for leg, t in whole.every:
-        for row in t.rows("seen.RefuseBeside"):
-            if not whole.still_in(leg, row.time_us):
-                continue
-            name = leg.scenario.databases[row.entity].name
-            yield RefusedOrder(
-                leg.begins_us + row.time_us,
-                row.values["operator"],
-                row.values["reason"],
-                "",
-                f"to restore {name} beside the service",
-            )
-
-
-def _orders(t: Tables) -> list[tuple[int, str, str]]:
-    """(instant, operator, why it was refused or '') of every order to fail over, in order."""
-    refused = [
-        (r.time_us, r.values["operator"], r.values["reason"])
-        for r in t.rows("seen.RefuseOrder")
-    ]
-    orders = []
-    given = [
-        *t.rows("seen.FailoverOrdered"),
-        *t.rows("seen.FailoverOrderedToPoint"),
-    ]
-    for r in sorted(given, key=lambda row: row.seq):
-        mine = next(
-            (
-                x
-                for x in refused
-                if x[:2] == (r.time_us, r.values["operator"])
-            ),
-            None,
-        )
-        if mine is not None:
-            refused.remove(mine)
-        orders.append(
-            (
-                r.time_us,
-                r.values["operator"],
-                mine[2] if mine is not None else "",
-            )
-        )
-    return orders
-
-
-def _obeyed(t: Tables, f: FailoverOutcome) -> tuple[int, str] | None:
-    """The order that this failover began with: (instant, operator); None if it was begun without
-    one.
-    """
-    begun = [
-        r.time_us
-        for r in t.rows("seen.EnterPhase")
-        if r.values["phase"] == "fencing"
-    ]
-    if f.promoted_us is not None:
-        begun = [at for at in begun if at <= f.promoted_us]
-    obeyed = [
-        (at, who)
-        for at, who, refused in _orders(t)
-        if not refused and at in begun
-    ]
-    return obeyed[-1] if obeyed else _passed_on(t, begun)
-
-
-def _passed_on(t: Tables, begun: Sequence[int]) -> tuple[int, str] | None:
-    """The order to another copy that this failover carried out."""
-    if not begun:
-        return None
-    orders = [
-        (row.time_us, row.values["operator"])
-        for row in t.rows("seen.OrderPassedOn")
-        if row.time_us <= begun[-1]
-    ]
-    return orders[-1] if orders else None
-
-
-def _was_to_an_instant(t: Tables, ordered_us: int | None) -> bool:
-    """Return whether that order was to stop before an instant: ways back are foretold of failures,
-    up to the end.
-    """
-    return any(
-        row.time_us == ordered_us
-        for row in t.rows("seen.FailoverOrderedToPoint")
-    )
-
-
-def _was_planned(t: Tables, at_us: int) -> bool:
-    return any(
-        r.values["planned"]
-        for kind in ("seen.FailoverOrdered", "seen.OrderPassedOn")
-        for r in t.rows(kind)
-        if r.time_us == at_us
-    )

@@ -1,0 +1,140 @@
+"""The course of what the end of a run cut off: when a file would have landed, and a restore would
+have begun and ended, had the run gone on.
+
+Theory of operation. That something had not happened when the run ended does not mean that it never
+would. A restore that is under way ends when its cost says, at the end of the run at the earliest. A
+file that is on its way lands when the link has carried it, and what waits for its turn begins when
+that comes, if that is after the end. What should have come before the end and has not is held by
+something else: that goes on as it stands at the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dr_sim.measures.exposure import NEVER_US
+from dr_sim.measures.tables import Ints, Tables, run_end_us
+from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.throughput import stream_cap_bit_s
+
+_SECOND_US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreTimes:
+    """Restores of one copy, in order: when each began and ended (NEVER_US: not by the end of the
+    run), and how long it takes. They are written into.
+    """
+
+    begun_us: Ints
+    done_us: Ints
+    takes_us: Ints
+
+
+def restore_under_way(
+    t: Tables, database: int, span: tuple[int, int]
+) -> tuple[int, int] | None:
+    """Return the name of the file that was being restored when the run ended, and since when; None:
+    nothing was.
+    """
+    commands = t.of("seen.Restore", database)
+    times = commands["time_us"]
+    mine = np.flatnonzero((times >= span[0]) & (times < span[1]))
+    if not len(mine):
+        return None
+    since_us = int(times[mine[-1]])
+    over = [
+        t.of(kind, database)["time_us"]
+        for kind in ("seen.Restored", "seen.RestoreFailed", "seen.NoRoom")
+    ]
+    lives = t["truth.manager"]
+    over.append(lives["time_us"][lives["up"] == 0])
+    if any((times_over > since_us).any() for times_over in over):
+        return None
+    return int(commands["name"][mine[-1]]), since_us
+
+
+def ends_later(
+    times: RestoreTimes,
+    place: int,
+    since_us: int,
+    takes_us: int,
+    end_us: int,
+) -> None:
+    """Let the restore at that place, which is under way, come to its end."""
+    times.begun_us[place] = since_us
+    times.takes_us[place] = takes_us
+    times.done_us[place] = max(since_us + takes_us, end_us)
+
+
+def begin_later(times: RestoreTimes, ready_us: Ints, end_us: int) -> None:
+    """Let what waits for its turn begin, one after the other. ready_us: from when on each could
+    be.
+    """
+    free_us = 0
+    for place in range(len(ready_us)):
+        done_us = int(times.done_us[place])
+        if done_us == NEVER_US:
+            begins_us = max(free_us, int(ready_us[place]))
+            if not end_us <= begins_us < NEVER_US:
+                return
+            done_us = begins_us + int(times.takes_us[place])
+            times.begun_us[place] = begins_us
+            times.done_us[place] = done_us
+        free_us = max(free_us, done_us)
+
+
+def could_begin_us(
+    t: Tables,
+    scenario: Scenario,
+    database: int,
+    files: dict[str, Ints],
+    here_us: Ints,
+    due_us: Ints,
+) -> Ints:
+    """Return from when on each file could be restored: it is here and its hash has agreed, its
+    delay is over, and the restore job runs.
+    """
+    end_us = run_end_us(t, scenario)
+    spec = scenario.secondary
+    rate = min(spec.hash_bytes_s, spec.disk_bytes_s)
+    hashed_us = -(-files["nominal_bytes"] * _SECOND_US // rate)
+    known = np.isin(files["name"], t.of("seen.Validated", database)["name"])
+    there = here_us < NEVER_US
+    checked_us = np.maximum(np.where(there, here_us, 0) + hashed_us, end_us)
+    found = np.maximum(np.where(known, here_us, checked_us), due_us)
+    every_us = scenario.replay.every_us
+    if every_us:
+        found = -(-found // every_us) * every_us
+    return np.asarray(np.where(there, found, NEVER_US))
+
+
+def lands_us(
+    t: Tables,
+    scenario: Scenario,
+    files: dict[str, Ints],
+    landed_us: Ints,
+) -> Ints:
+    """Return when each file lay at the secondary or, where it was on its way at the end, when the
+    link has carried it, one after the other; NEVER_US: it should have landed before.
+    """
+    found = landed_us.copy()
+    link = scenario.link
+    cap_bit_s = stream_cap_bit_s(link.mss_bytes, link.rtt_us, link.loss_ppb)
+    stream_bit_s = min(link.bandwidth_bit_s, cap_bit_s)
+    end_us = run_end_us(t, scenario)
+    free_us = 0
+    for place in range(len(found)):
+        here_us = int(found[place])
+        if here_us == NEVER_US:
+            bits = int(files["nominal_bytes"][place]) * 8
+            sent_us = -(-bits * _SECOND_US // stream_bit_s)
+            begins_us = max(free_us, int(files["time_us"][place]))
+            here_us = begins_us + sent_us + link.distance_us
+            if here_us < end_us:
+                break
+            found[place] = here_us
+        free_us = max(free_us, here_us)
+    return found

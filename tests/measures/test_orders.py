@@ -1,0 +1,54 @@
+"""Orders to fail over, as a person gave them."""
+
+from __future__ import annotations
+
+import pytest
+
+from dr_sim.measures.summary import summarise
+from dr_sim.measures.summary.types import FailoverSummary
+from dr_sim.measures.whole import Whole
+from dr_sim.world.world import World
+from tests.world.build import SECOND, scenario
+
+PASSED_ON = """\
+run_for: 2 h
+databases: {{crm: {{size: 20 GB, log_volume: 20 MB per 5 min}}}}
+link: {{bandwidth: 100 Mbit/s}}
+copies: {{near: {{replay: {{delay: 30 min}}}}, far: {{}}}}
+events:
+  - {{at: 62 min, order_failover: {{by: dba, planned: {planned}}}, copy: near}}
+"""
+LOST = '  - {at: "1 h 2 min 3 s", lose_secondary: 10 h, copy: near}\n'
+GIVEN_US = 3720 * SECOND
+
+
+def failover(text: str) -> FailoverSummary:
+    world = World(scenario(text))
+    world.run()
+    (found,) = summarise(Whole.of(world.journal, world.context.scenario)).failovers
+    return found
+
+
+@pytest.mark.parametrize("planned", ["true", "false"])
+def test_an_order_that_was_passed_on_is_dated_from_when_it_was_given(planned: str) -> None:
+    """The order is given at 1:02:00. 5 s later the old primary is stopped: the outage begins. The
+    copy is lost, the order is passed on at 1:02:33, and the other one obeys it.
+    """
+    found = failover(PASSED_ON.format(planned=planned) + LOST)
+    assert (found.new_primary, found.ordered_by) == ("far", "dba")
+    assert found.ordered_us == GIVEN_US
+    assert found.ordered_planned == (planned == "true")
+    assert found.outage_from_us == GIVEN_US + 5 * SECOND
+    assert found.events == "event 1"
+
+
+def test_an_order_that_is_obeyed_at_once_is_dated_from_the_same_instant() -> None:
+    found = failover(PASSED_ON.format(planned="false"))
+    assert (found.new_primary, found.ordered_us) == ("near", GIVEN_US)
+
+
+def test_a_loss_that_nobody_ordered_has_no_order() -> None:
+    text = PASSED_ON.format(planned="false").replace(
+        "order_failover: {by: dba, planned: false}, copy: near", "lose: site"
+    )
+    assert failover(text).ordered_us is None
