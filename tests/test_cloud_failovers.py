@@ -12,6 +12,7 @@ import pytest
 from dr_sim.cloud.manager import CloudManager
 from dr_sim.loading import load_scenario
 from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.units import MINUTE_US
 from dr_sim.world.world import World
 
 BASE = """\
@@ -101,6 +102,83 @@ def test_a_script_that_fails_at_the_side_that_is_left_is_done_at_the_new_one(
     assert begun == ["operators/e1"]
     assert scripts(of, "A", "cleaned") == [(187, "operators/e1")]
     assert scripts(of, "B", "begins") == [(187, "operators/e1@B")]
+
+
+RUNS_AT_A = [f"{{at: 58 min, {CHANGE}}}", PLANNED, f"{{at: 61 min, {CHANGE}}}"]
+
+
+def notices(of: World) -> list[tuple[int, str, str]]:
+    """What somebody was told of, and when, in seconds since 60 min."""
+    return [
+        (round(r.time_us / 1e6) - 3_600, r.values["notice"], r.values["about"])
+        for r in of.journal.rows("cloud.Notify")
+    ]
+
+
+def test_a_failover_waits_no_longer_for_an_old_side_that_is_lost(tmp_path: Path) -> None:
+    """A script runs at A from 58:00 on, and dies with A at 62:00. It is begun at B then, and the
+    failover has ended; what was asked for at 61:00 follows at 67:02.
+    """
+    events = [*RUNS_AT_A, "{at: 62 min, lose: site}"]
+    of, broken = played(events, tmp_path, "after_failover.new_secondary=none")
+    assert broken == set()
+    (ended,) = of.journal.rows("cloud.SiteProvisioned")
+    assert ended.time_us == 62 * MINUTE_US
+    assert scripts(of, "B", "begins") == [(120, "operators/e1@B"), (422, "operators/e2")]
+
+
+SILENT = [*RUNS_AT_A, "{at: 62 min, agent_silent: {site: A, duration: 20 h}}"]
+
+
+def test_a_failover_whose_old_side_is_silent_for_good_is_told_at_its_limit_and_at_each_retry(
+    tmp_path: Path,
+) -> None:
+    """Nobody knows whether the script at A was done, so what is newer of the same thing waits. The
+    limit of drift is 15 min, and the retry 10 s.
+    """
+    of, broken = played(SILENT, tmp_path)
+    assert broken == set()
+    begins_us = next(iter(of.journal.rows("truth.cloud_provision"))).time_us
+    told = [(at_s, about) for at_s, what, about in notices(of) if what == "failover not ended"]
+    first_s = round(begins_us / 1e6) - 3_600 + 15 * 60
+    assert told[:3] == [(first_s + 10 * n, "to B") for n in range(3)]
+    assert not scripts(of, "B", "begins")
+
+
+@pytest.mark.parametrize("second", ["none", "10 min"])
+def test_who_tells_nobody_of_a_failover_that_does_not_end_is_caught(
+    second: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sets = (f"after_failover.new_secondary={second}",)
+    assert played(SILENT, tmp_path, *sets)[1] == set()
+    monkeypatch.setattr(CloudManager, "_failover_is_open", lambda self, out: None)
+    assert played(SILENT, tmp_path, *sets)[1] == {"cloud 15"}
+
+
+def test_who_tells_once_and_not_when_a_new_second_side_stands_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host is lost: the failover begins after 60 min, and a new second
+    side is in place 30 min after it began. The manager tells until 85 min.
+    """
+    real = CloudManager._failover_is_open
+    events = ["{at: 60 min, lose: host}" if e == PLANNED else e for e in SILENT]
+    sets = (
+        "failover.mode=automatic",
+        "cloud.provision.at_most=10 min",
+        "after_failover.new_secondary=30 min",
+    )
+    of, broken = played(events, tmp_path, *sets)
+    (in_place,) = of.journal.rows("truth.cloud_second_side")
+    assert broken == set() and in_place.time_us > 90 * MINUTE_US
+    monkeypatch.setattr(
+        CloudManager,
+        "_failover_is_open",
+        lambda self, out: real(self, out) if out.mono_us < 85 * MINUTE_US else None,
+    )
+    of, broken = played(events, tmp_path, *sets)
+    assert broken == {"cloud 15"}
+    assert [what for _, what, _ in notices(of)].count("failover not ended") > 1
 
 
 # ---- many small runs

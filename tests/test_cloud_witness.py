@@ -264,6 +264,19 @@ def given_up_without_a_word(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(jobs.JobBook, "_failed", failed)
 
 
+def failover_never_ends(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(manager.CloudManager, "_maybe_provisioned", lambda self, o: None)
+
+
+def failover_never_ends_and_nobody_is_told(patch: pytest.MonkeyPatch) -> None:
+    failover_never_ends(patch)
+    patch.setattr(manager.CloudManager, "_failover_is_open", lambda self, o: None)
+
+
+FAILOVER = (
+    "failover: {mode: automatic, operators: [dba]}\nafter_failover: {new_secondary: 15 min}\n"
+    "events: [{at: 1 h, order_failover: dba}, {at: 2 h, hung_request: {share: 100 %}}]\n"
+)
 CALM = "events: [{at: 4 h, hung_request: {share: 100 %}}]\n"
 FAILS = "events: [{at: 1 h, script_fails: {site: A, times: all, duration: 1 h}}]\n"
 PLANTED: list[tuple[Patch, str, str]] = [
@@ -290,6 +303,8 @@ PLANTED: list[tuple[Patch, str, str]] = [
     (refused_and_done, "faults: {wrong_tenant_call: {share: 50 %}}\n", "cloud 11"),
     (at_the_other_side, "", "cloud 13"),
     (submitted_and_forgotten, CALM, "cloud 14"),
+    (failover_never_ends, FAILOVER, "cloud 14"),
+    (failover_never_ends_and_nobody_is_told, FAILOVER, "cloud 15"),
     (nobody_is_told, "events: [{at: 1 h, mirror_off: 2 h}]\n", "cloud 15"),
     (told_of_something_else, "events: [{at: 1 h, mirror_off: 2 h}]\n", "cloud 15"),
 ]

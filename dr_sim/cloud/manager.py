@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dr_sim.cloud.api import Api
-from dr_sim.cloud.commands import SiteProvisioned
+from dr_sim.cloud.commands import Notify, SiteProvisioned
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.drift import LIMIT
 from dr_sim.cloud.events import (
@@ -36,11 +36,25 @@ from dr_sim.cloud.mirror import AUDIT, MAPPED, MIRROR_DUE, SITE, Mirror
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.sending import Means
 from dr_sim.cloud.upgrades import MOVE, DatabaseMove
-from dr_sim.cloud.words import MACHINE_SCRIPTS, OF_MACHINES, JobKind
-from dr_sim.machines import Alarm, Command, Event, TakeInventory
+from dr_sim.cloud.words import (
+    MACHINE_SCRIPTS,
+    OF_MACHINES,
+    JobKind,
+    Notice,
+)
+from dr_sim.machines import (
+    Alarm,
+    CancelAlarm,
+    Command,
+    Event,
+    SetAlarm,
+    TakeInventory,
+)
 
 PROVISION = "provision"
 """Key in the store: of a failover that waits."""
+FAILOVER = "failover"
+"""Alarm of a failover that has not ended."""
 
 
 class CloudManager:
@@ -53,6 +67,8 @@ class CloudManager:
     ) -> None:
         self._incarnation = incarnation
         self._kept = stored
+        self._limit_us = config.mirror.limit_us
+        self._retry_us = config.jobs.retry_us
         self._mappings = mappings = {
             network.name: Mapping(
                 network,
@@ -76,7 +92,8 @@ class CloudManager:
         self._book.may_begin = self._may_begin
         self._book.is_stray = self._is_stray
         self._alarms: dict[tuple[str, str], Callable[[Out], None]] = {
-            ("", LOOK): self._book.look
+            ("", LOOK): self._book.look,
+            ("", FAILOVER): self._failover_is_open,
         }
         for name, mirror in self._mirrors.items():
             self._alarms[name, MIRROR_DUE] = mirror.due
@@ -89,11 +106,11 @@ class CloudManager:
             )
             self._alarms["", LOOK_AT_MACHINES] = self._machines.look
         waiting = stored.get(PROVISION)
-        # to where, from where, it answers
-        self._provision: tuple[str, str, bool] | None = None
+        # to where, from where, it answers, since when
+        self._provision: tuple[str, str, bool, int] | None = None
         if waiting:
-            site, old, answers = json.loads(waiting)
-            self._provision = (site, old, answers)
+            site, old, answers, since = json.loads(waiting)
+            self._provision = (site, old, answers, since)
         self._handlers: dict[type[Event], Callable[[Any, Out], None]] = {
             Alarm: self._alarm,
             Called: self._called,
@@ -222,6 +239,7 @@ class CloudManager:
         if self._provision is not None:
             for mirror in self._mirrors.values():
                 mirror.provision(self._provision[0], out)
+            self._watch_failover(out)
         elif (
             active := self._without_second()
         ):  # a caller that waits for that may not have been answered
@@ -285,6 +303,7 @@ class CloudManager:
     def _provision_asked(self, e: ProvisionAsked, out: Out) -> None:
         if self._provision is not None:
             if self._provision[0] == e.site:
+                self._asked_again(e, out)
                 return  # it is under way
             self._over(out)  # the store has forgotten how it ended
         mirrors = list(self._mirrors.values())
@@ -294,19 +313,59 @@ class CloudManager:
             )  # it has been done
             return
         old = mirrors[0].direction.source
-        self._provision = (e.site, old, e.old_answers)
-        out.saves[PROVISION] = json.dumps(list(self._provision))
+        self._goes_on((e.site, old, e.old_answers, out.utc_us), out)
         for mirror in mirrors:
             mirror.provision(e.site, out)
         closed = self._book.withdraw(old, not e.old_answers, out)
         for site in self._forgotten_sites(old, e.site):
             closed += self._book.withdraw(site, True, out)
+        self._closed(closed, e.site, out)
+        self._sides_changed(out)
+        self._watch_failover(out)
+
+    def _asked_again(self, e: ProvisionAsked, out: Out) -> None:
+        """Wait no longer for the old side if it is lost by now."""
+        assert self._provision is not None
+        site, old, answers, since = self._provision
+        if e.old_answers or not answers:
+            return
+        self._goes_on((site, old, False, since), out)
+        self._closed(self._book.withdraw(old, True, out), site, out)
+
+    def _goes_on(
+        self, provision: tuple[str, str, bool, int], out: Out
+    ) -> None:
+        self._provision = provision
+        out.saves[PROVISION] = json.dumps(list(provision))
+
+    def _closed(self, closed: list[CloudJob], site: str, out: Out) -> None:
+        """Jobs were closed as their side is left: what callers asked for is done at the new one."""
         for job in closed:
             if job.kind is JobKind.CHANGE:
-                self._move_to(job, e.site, out)
+                self._move_to(job, site, out)
             elif self._machines is not None and job.kind in OF_MACHINES:
                 self._machines.closed(job, out)
-        self._sides_changed(out)
+
+    def _watch_failover(self, out: Out) -> None:
+        """Set the alarm at which somebody is told of a failover that has not ended."""
+        assert self._provision is not None
+        wait_us = self._provision[3] + self._limit_us - out.utc_us
+        at_us = out.mono_us + max(0, wait_us)
+        out.commands.append(SetAlarm("", FAILOVER, at_us))
+
+    def _failover_is_open(self, out: Out) -> None:
+        """Tell somebody of a failover that has not ended, and again at every retry: no second side
+        is configured before.
+        """
+        assert self._provision is not None
+        site, _, _, since = self._provision
+        for network in self._mirrors:
+            about = f"to {site}"
+            out.commands.append(
+                Notify(network, Notice.FAILOVER_OPEN, about, since)
+            )
+        at_us = out.mono_us + self._retry_us
+        out.commands.append(SetAlarm("", FAILOVER, at_us))
 
     def _forgotten_sites(self, old: str, new: str) -> list[str]:
         """Return the other sites of which the store has open jobs: it is an old copy."""
@@ -356,7 +415,7 @@ class CloudManager:
         """
         if self._provision is None or job.kind is not JobKind.CHANGE:
             return True
-        site, old, _ = self._provision
+        site, old, _, _ = self._provision
         if job.site != site or job.attempt:
             return True
         if self._book.of_lane(job.network, old, job.entity):
@@ -366,7 +425,7 @@ class CloudManager:
     def _maybe_provisioned(self, out: Out) -> None:
         if self._provision is None:
             return
-        site, old, _ = self._provision
+        site, old, _, _ = self._provision
         mirrors = list(self._mirrors.values())
         busy = any(
             job.site == old and job.kind not in OF_MACHINES
@@ -386,6 +445,7 @@ class CloudManager:
     def _over(self, out: Out) -> None:
         self._provision = None
         out.saves[PROVISION] = ""
+        out.commands.append(CancelAlarm("", FAILOVER))
         for mirror in self._mirrors.values():
             mirror.finish(out)
         self._book.release(out)

@@ -144,4 +144,5 @@ class Notice(enum.StrEnum):
     NOT_DEPLOYED = "not deployed"
     MANY_FAILED = "many failed"  # so many machines that none is replaced
     REPLACED = "replaced"  # a machine that was silent
+    FAILOVER_OPEN = "failover not ended"  # beyond the limit of drift
     UPGRADE_HELD = "upgrade held"  # databases could not be moved

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dr_sim.oracle.cloud_breach import CloudBreach
+from dr_sim.oracle.cloud_failover import failover_is_told
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import MINUTE_US, clock
@@ -57,6 +58,7 @@ def drift_is_told(
     notices = [*journal.rows("cloud.Notify")]
     changed, made_by = _changed_at(journal), _things_of_jobs(journal)
     down = _down(journal)
+    yield from failover_is_told(journal, scenario, down)
     unseen = _unseen(journal, len(spec.networks))
     unheard = _unheard(journal)
     for e in _episodes(journal, scenario):
@@ -150,9 +152,10 @@ def _tells_of(
 
 
 def _drift_of_two_sides(journal: Journal, networks: int) -> list[Row]:
-    """Return the rows about drift while there is a second side. From when a failover begins until a
-    new second side is in place nothing is behind: the side that was second is becoming the active
-    one, and is changed by itself.
+    """Return the rows about drift while there is a second side. From when a failover begins until
+    the manager is told of a new second side nothing is behind: the side that was second is becoming
+    the active one, and is changed by itself. A failover that does not end is told by itself
+    (cloud_failover.py).
     """
     found = []
     in_failover = False

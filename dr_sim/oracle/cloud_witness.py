@@ -11,6 +11,7 @@ The numbers are those of docs/cloud.md. What concerns machines is in cloud_machi
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from dr_sim.units import MINUTE_US
 _ENDS = ("done", "failed", "killed", "died", "escaped")
 _LAST = ("done", "failed", "cancelled")
 _READ = "read"
+_CUTS = re.compile(r"^the agents of \w+ are silent|^link down")
 _KINDS = (
     "cloud.Called",
     "cloud.CallsAlike",
@@ -46,7 +48,9 @@ _KINDS = (
     "truth.cloud_forgotten",
     "truth.cloud_drift",
     "truth.cloud_provision",
+    "truth.cloud_second_side",
     "truth.cloud_stands",
+    "truth.cloud_site_lost",
     "truth.cloud_site_back",
     "truth.failed",
     "truth.fenced",
@@ -147,6 +151,10 @@ class _Seen:
     )  # a later one that took effect at the side to which it goes
     active: str = "A"
     second: str = "B"  # '' where there is none
+    in_place: str = ""  # a new second side that no manager configures yet
+    up: bool = True  # the manager is
+    lost: set[str] = field(default_factory=set)  # sites
+    cut: int = 0  # why agents cannot be reached: so many reasons
     begun: dict[str, int] = field(
         default_factory=dict
     )  # change -> when, first
@@ -236,6 +244,7 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     elif kind == "truth.cloud_store_copied":
         seen.copied = seen.known.copy()
     elif kind == "truth.cloud_manager":
+        seen.up = bool(row.values["up"])
         seen.calls.clear()
         seen.logged = True
         seen.told_done = ""
@@ -247,21 +256,30 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
             seen.older.clear()
             for of, changes in seen.order.items():
                 seen.older[of] = set(changes)
+    elif kind == "truth.cloud_second_side":
+        seen.in_place = row.values["site"]
+        seen.last_disturbed_us = row.time_us
     elif kind == "truth.cloud_stands":
-        seen.second = row.values["site"]
+        seen.second, seen.in_place = row.values["site"], ""
         seen.order.clear()
         seen.reached.clear()
         seen.older.clear()
         seen.newer.clear()
         seen.last_disturbed_us = row.time_us
+    elif kind == "truth.cloud_site_lost":
+        seen.lost.add(row.values["site"])
     elif kind == "truth.cloud_site_back":
         # what died there may be half done, and is to be cleaned up
         at = row.values["site"]
+        seen.lost.discard(at)
         seen.died = {key for key in seen.died if key[1] != at}
     elif kind == "truth.event":
         seen.last_disturbed_us = row.time_us
-        if "mapping" in row.values["detail"]:
-            seen.wrong_mappings += 1 if row.values["begins"] else -1
+        detail, by = row.values["detail"], 1 if row.values["begins"] else -1
+        if "mapping" in detail:
+            seen.wrong_mappings += by
+        if _CUTS.search(detail):
+            seen.cut += by
 
 
 def _request(caller: str, row: Row) -> str:
@@ -540,7 +558,10 @@ def _at_end(
                 1,
                 f"{name} was acknowledged and never begun, and later requests were",
             )
-    if end_us - seen.last_disturbed_us < _calm_us(spec) or not seen.second:
+    if end_us - seen.last_disturbed_us < _calm_us(spec):
+        return
+    if not seen.second:
+        yield from _failover_is_open(seen)
         return
     if spec.mirror.mode == "runbook" or spec.mirror.on_failure == "skip":
         return
@@ -561,6 +582,19 @@ def _at_end(
                 14,
                 f"after a long calm the two sides of {name} are not the same",
             )
+
+
+def _failover_is_open(seen: _Seen) -> Broken:
+    """A new second side is in place, the manager can reach everything, and has not ended the
+    failover before it.
+    """
+    reachable = not seen.cut and seen.active not in seen.lost
+    if seen.in_place and seen.up and reachable:
+        yield (
+            14,
+            f"after a long calm the failover to {seen.active} has not ended, and "
+            f"{seen.in_place} is not made the same",
+        )
 
 
 def _calm_us(spec: Cloud) -> int:

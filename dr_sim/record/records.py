@@ -400,7 +400,12 @@ CLOUD_TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.cloud_site_lost", (("site", "str"),)),
     # and it is back: its agents answer again
     ("truth.cloud_site_back", (("site", "str"),)),
-    # a new second site is in place, and is to be configured
+    # a new second site is in place behind that active one, whether the manager knows it or not
+    (
+        "truth.cloud_second_side",
+        (("active", "str"), ("site", "str")),
+    ),
+    # the manager is told of a new second site, and is to configure it
     ("truth.cloud_stands", (("site", "str"),)),
     # a virtual machine; what: provisioning, running, down, stopped, removed
     (

@@ -29,7 +29,7 @@ from dr_sim.cloud.events import (
 from dr_sim.cloud.inventory import EMPTY, chained
 from dr_sim.cloud.job import JOBS
 from dr_sim.cloud.words import CallOutcome, JobMove, JobState, Notice, WhyFailed, Word
-from dr_sim.machines import IllegalTransitionError, SaveAll, TakeInventory
+from dr_sim.machines import CancelAlarm, IllegalTransitionError, SaveAll, TakeInventory
 from dr_sim.stores import MemoryStore
 
 from .bench import MINUTE, UTC, Bench, config
@@ -679,6 +679,45 @@ def test_a_planned_failover_waits_for_what_is_under_way_at_the_old_side() -> Non
     assert [s.job for s in bench.started()] == ["ops/r1>B.0"]
     bench.say("ops/r1>B.0", Word.DONE)
     assert len(bench.given(SiteProvisioned)) == 1
+
+
+def test_a_failover_waits_no_longer_for_an_old_side_that_is_lost() -> None:
+    """r1 may run at A for ever, and r2 waits for it: with A lost both are done at B."""
+    bench = Bench()
+    bench.call("r1")
+    bench.say("ops/r1", Word.STARTED)
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", True))
+    bench.call("r2")
+    assert not bench.started()
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", True))  # as before
+    assert not bench.started() and not bench.given(SiteProvisioned)
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", False))
+    assert [s.job for s in bench.started()] == ["ops/r1@B"]
+    assert len(bench.given(SiteProvisioned)) == 1
+    bench.say("ops/r1@B", Word.DONE)
+    assert [s.job for s in bench.started()] == ["ops/r2"]
+
+
+def test_a_failover_that_does_not_end_is_told_at_the_limit_of_drift_and_at_each_retry() -> None:
+    """The limit is 15 min and the retry 5 min. The manager dies at 17 min, when it has told once,
+    and a failover that has ended is not told.
+    """
+    bench = Bench()
+    bench.call("r1")
+    bench.say("ops/r1", Word.STARTED)
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", True))
+    bench.alarm("", "failover")
+    assert bench.now_us == 15 * MINUTE
+    told = [("prod", Notice.FAILOVER_OPEN, "to B", UTC), ("gov", Notice.FAILOVER_OPEN, "to B", UTC)]
+    assert [(n.network, n.notice, n.about, n.since_utc_us) for n in bench.given(Notify)] == told
+    assert bench.alarms["", "failover"] == 20 * MINUTE
+    bench.now_us = 17 * MINUTE
+    bench.start([["ops/r1", 1, "running", ""]])
+    bench.alarm("", "failover")
+    assert bench.now_us == 17 * MINUTE and len(bench.given(Notify)) == 2
+    bench.say("ops/r1", Word.DONE)
+    bench.say("ops/r1>B.0", Word.DONE)
+    assert CancelAlarm("", "failover") in bench.given(CancelAlarm)
 
 
 def test_what_cannot_be_translated_people_do_by_hand_in_a_failover() -> None:

@@ -63,6 +63,11 @@ class CloudSites:
             world.hardware.lose_site(site)
         if site == self._manager_at:
             world.lives.lost()
+        elif site == self.active and self._goes_to:
+            # the failover waits no longer for what is under way there
+            world.lives.tell_until_heard(
+                ProvisionAsked, self._goes_to, False
+            )
 
     def back(self, site: str) -> None:
         """Bring a site back: its agents answer, and the manager is started if it stands there."""
@@ -168,6 +173,7 @@ class CloudSites:
         when it has ended the failover there.
         """
         self._world.catch_up()
+        self._context.note("truth.cloud_second_side", -1, active, site)
         self._next = site
         if self.active == active:
             self._stands()
