@@ -128,6 +128,35 @@ def test_a_site_that_is_lost_cuts_the_image_off_and_nobody_can_be_served(tmp_pat
     assert found.degraded[-1].least_ppm == 0 and not found.degraded[-1].over
 
 
+def test_an_install_point_that_loses_its_images_cuts_off_what_comes_there(tmp_path: Path) -> None:
+    """Said in 15 ms, ordered again 5 min later, and then as if it had begun there."""
+    lost = "events: [{at: 10 min, install_point_lost: B}]\n"
+    found = summary(ran(tmp_path, lost, (IMAGE_AT_A,))).cloud.machines
+    again = 10 * MINUTE + 15 * MS + 5 * MINUTE
+    assert [(i.began_us, i.lasted_us, i.arrived) for i in found.images] == [
+        (60 * MS, 10 * MINUTE - 60 * MS, False),
+        (again, COPY, True),
+    ]
+    (goal,) = found.to_goal
+    assert goal.lasted_us == again + COPY + 30 * MS + 4 * DEPLOY + 3 * 30 * MS
+
+
+def test_an_image_that_is_lost_at_its_source_never_comes(tmp_path: Path) -> None:
+    lost = "events: [{at: 10 min, install_point_lost: A}]\n"
+    of = ran(tmp_path, lost, (IMAGE_AT_A,))
+    found = summary(of).cloud.machines
+    assert [(i.lasted_us, i.arrived) for i in found.images] == [(10 * MINUTE - 60 * MS, False)]
+    (goal,) = found.to_goal
+    assert (goal.over, goal.reached) == (False, False)
+
+
+def test_an_image_that_is_lost_elsewhere_stops_no_other(tmp_path: Path) -> None:
+    two = ("at: [A, B]}}", "at: [A]}, web 12.4: {size: 40 GB, at: [A, B]}}")
+    lost = "events: [{at: 10 min, install_point_lost: {site: B, image: web 12.4}}]\n"
+    (image,) = summary(ran(tmp_path, lost, (two,))).cloud.machines.images
+    assert (image.lasted_us, image.arrived) == (COPY, True)
+
+
 def test_after_a_failover_users_are_served_by_what_has_room(tmp_path: Path) -> None:
     """Two machines of 32 processors hold 8 of 14: 8 of 12 front ends are 66.6666 %."""
     of = ran(tmp_path, LOST, (SMALL_B,))

@@ -18,6 +18,7 @@ from dr_sim.cloud import vm_records
 from dr_sim.cloud.upgrades import UPGRADES, FarmUpgrade, UpgradePhase
 from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.record.verify import verify
+from dr_sim.screen.cloud import cloud_lines
 from dr_sim.world.cloud.service import cloud_config
 from dr_sim.world.own_logic import builders
 from dr_sim.world.world import World
@@ -177,6 +178,41 @@ def test_a_failover_in_the_middle_of_an_upgrade(lost_at: str, tmp_path: Path) ->
 
 
 # ---- the flagship
+def test_an_upgrade_in_the_middle_of_another_is_asked_for_in_vain(tmp_path: Path) -> None:
+    """The farm goes on to 12.4, and every figure is what it is without the second line."""
+    both = ("at: [A]}}", "at: [A, B]}}")
+    more = "  - {at: 80 min, upgrade: {farm: content, to: web 12.3}}\n"
+    alone = summary(ran(tmp_path, upgrade(), (*USUAL, both))).cloud.machines
+    of = ran(tmp_path, upgrade(more=more), (*USUAL, both))
+    found = summary(of).cloud.machines
+    assert (found.to_goal, found.upgrades) == (alone.to_goal, alone.upgrades)
+    details = [v["detail"] for _, v in rows(of, "truth.event")]
+    assert "nothing: content is being upgraded to web 12.4 already" in details
+
+
+def test_a_farm_that_has_the_image_is_not_upgraded_to_it(tmp_path: Path) -> None:
+    more = "  - {at: 3 h 30 min, upgrade: {farm: content, to: web 12.4}}\n"
+    of = ran(tmp_path, upgrade(more=more), (*USUAL, FEW))
+    details = [v["detail"] for _, v in rows(of, "truth.event")]
+    assert "nothing: content has web 12.4 already" in details
+
+
+def test_a_goal_at_a_site_that_is_lost_was_not_reached(tmp_path: Path) -> None:
+    lost = "  - {at: 90 min, lose: site}\n"
+    of = ran(tmp_path, upgrade(more=lost), USUAL)
+    (at_a,) = [each for each in summary(of).cloud.machines.to_goal if each.site == "A"]
+    assert (at_a.began_us, at_a.lasted_us, at_a.over, at_a.reached) == (
+        HOUR_US,
+        30 * MINUTE,
+        True,
+        False,
+    )
+    words = "content at A: not reached in 30:00, until the site was used no more"
+    assert words in "\n".join(cloud_lines(summary(of), of.scenario))
+    few = ran(tmp_path, upgrade(more=lost), (*USUAL, FEW))  # three machines are there in time
+    assert "content at A: 11:22\n" in "\n".join(cloud_lines(summary(few), few.scenario))
+
+
 def test_a_stuck_move_costs_the_night_and_who_was_told_when() -> None:
     result = of_library("cloud/stuck_move")
     (failover,) = result.summary.failovers

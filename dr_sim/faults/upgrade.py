@@ -29,6 +29,10 @@ def happen(event: Occurrence, params: FarmToImage) -> None:
     cloud = cloud_of(event)
     if cloud is None or cloud.hardware is None:
         return
+    why = cloud.hardware.why_no_upgrade(params.farm, params.to)
+    if why:
+        event.nothing(why)
+        return
     told = f"an upgrade of {params.farm} to {params.to} is asked for"
     event.begins(told)
     cloud.hardware.upgrade(params.farm, params.to, params.tenants_at_once)
@@ -48,6 +52,15 @@ def check(params: FarmToImage, around: RestOfScenario) -> list[str]:
         ]
     if len(around.images) == 1:
         return [f"{farm!r} has {image!r}; name another image under images:"]
+    asked = [
+        each
+        for kind, each in around.events
+        if kind is KIND and each.farm == farm
+    ]
+    if len(asked) == 1 and around.farms[farm] == image:
+        return [
+            f"{farm!r} has {image!r} already; name another image, or leave it out"
+        ]
     return []
 
 

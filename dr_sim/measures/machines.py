@@ -52,12 +52,15 @@ class Short:
 
 @dataclass(frozen=True, slots=True)
 class ToGoal:
-    """A stretch in which a farm lacked machines at a side. ended_us: None: to the run's end."""
+    """A stretch in which a farm lacked machines at a side. ended_us: None: to the run's end.
+    reached: it ended as the farm had them.
+    """
 
     farm: str
     site: str
     began_us: int
     ended_us: int | None
+    reached: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ class MachineLevel:
     second: str
     serves_ppm: int | None
     would_serve_ppm: int | None
+    in_use: tuple[str, ...]  # sites
     lacking: frozenset[tuple[str, str]]  # farm, site
 
 
@@ -170,6 +174,7 @@ class _Sides:
             self.second,
             self._part(self.active),
             self._part(self.second),
+            tuple(sides),
             frozenset(lacking),
         )
 
@@ -245,12 +250,14 @@ def _differs(level: MachineLevel, last: MachineLevel) -> bool:
         level.second,
         level.serves_ppm,
         level.would_serve_ppm,
+        level.in_use,
         level.lacking,
     ) != (
         last.active,
         last.second,
         last.serves_ppm,
         last.would_serve_ppm,
+        last.in_use,
         last.lacking,
     )
 
@@ -285,11 +292,12 @@ def _to_goal(levels: tuple[MachineLevel, ...]) -> Iterator[ToGoal]:
     begun: dict[tuple[str, str], int] = {}
     for level in levels:
         for of in sorted(set(begun) - level.lacking):
-            yield ToGoal(*of, begun.pop(of), level.at_us)
+            reached = of[1] in level.in_use
+            yield ToGoal(*of, begun.pop(of), level.at_us, reached)
         for of in level.lacking:
             begun.setdefault(of, level.at_us)
     for of, began_us in sorted(begun.items()):
-        yield ToGoal(*of, began_us, None)
+        yield ToGoal(*of, began_us, None, False)
 
 
 def _images(t: Tables) -> Iterator[ImageMoved]:

@@ -34,7 +34,7 @@ from dr_sim.scenario.quantities import (
 )
 from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import NameList, NamesOrAll, Positive
-from dr_sim.units import format_duration
+from dr_sim.units import format_duration, format_size
 
 SECTIONS = ("physical", "images", "farms", "deployment")
 MOST_MACHINES = 2_000  # virtual or physical, at one site
@@ -208,6 +208,7 @@ def check_machines(
         problems += _farm(root, tree, name, farm, farms_of)
     problems += _databases(root, tree)
     problems += _too_long(root, tree)
+    problems += _too_big(root, tree)
     return problems or list(_room(root, tree))
 
 
@@ -260,6 +261,8 @@ def _left_out(root: Any, tree: Node) -> Iterator[Problem]:
 
 def _sites(root: Any, tree: Node) -> Iterator[Problem]:
     """Sites that there cannot be, and images where nobody has them."""
+    if not isinstance(tree.at(("physical",)).value, dict):
+        return  # told already: a mapping belongs here
     physical = dict(_items(root, "physical"))
     for site, keys in physical.items():
         node = tree.at(("physical", site))
@@ -304,7 +307,10 @@ def _farm(
 ) -> Iterator[Problem]:
     node = tree.at(("farms", name))
     images = tuple(dict(_items(root, "images")))
-    network, image = getattr(farm, "network", None), farm.image
+    network, image = (
+        getattr(farm, "network", None),
+        getattr(farm, "image", None),
+    )
     if network is not None and network not in farms_of:
         told = f"farms.{name}.network: unknown network {network!r}"
         hint = did_you_mean(network, tuple(farms_of))
@@ -370,9 +376,37 @@ def _too_long(root: Any, tree: Node) -> Iterator[Problem]:
         )
 
 
+def _too_big(root: Any, tree: Node) -> Iterator[Problem]:
+    """Images of which no machine can be made at the primary's site."""
+    at_first = dict(_items(root, "physical")).get(FIRST)
+    for name, image in _items(root, "images"):
+        kind = getattr(image, "machine_class", "")
+        size: Any = getattr(root.deployment, kind, None)
+        if not _is_whole(image) or not _is_whole(size):
+            continue
+        node = tree.at(("images", name))
+        told = f"images.{name}: a machine of it"
+        if getattr(at_first, kind, None) == 0:
+            yield node.key_problem(
+                f"{told} runs on the class {kind}, and physical.A has none; write for example "
+                f"physical: {{A: {{{kind}: 10}}}}"
+            )
+        elif image.cpus > size.cpus:
+            yield node.key_problem(
+                f"{told} needs {image.cpus} processors, and a physical machine of the class "
+                f"{kind} has {size.cpus}; write fewer, or more of deployment.{kind}.cpus"
+            )
+        elif image.ram > size.ram:
+            yield node.key_problem(
+                f"{told} needs {format_size(image.ram)} of memory, and a physical machine of "
+                f"the class {kind} has {format_size(size.ram)}; write less, or more of "
+                f"deployment.{kind}.ram"
+            )
+
+
 def _room(root: Any, tree: Node) -> Iterator[Problem]:
     """Farms for which the primary's site has no room: the run would begin without them."""
-    if any(getattr(root, section, None) is None for section in SECTIONS):
+    if not all(_is_whole(getattr(root, name, None)) for name in SECTIONS):
         return
     left = _slots(root)
     for name, farm in _items(root, "farms"):
@@ -397,6 +431,18 @@ def _room(root: Any, tree: Node) -> Iterator[Problem]:
                 return
             slot[0] -= image.cpus
             slot[1] -= image.ram
+
+
+def _is_whole(keys: Any) -> bool:
+    """Tell whether all that is written there could be read."""
+    if isinstance(keys, dict):
+        return all(_is_whole(each) for each in keys.values())
+    if not isinstance(keys, MachineSection):
+        return keys is not None
+    return all(
+        _is_whole(getattr(keys, name, None))
+        for name in type(keys).model_fields
+    )
 
 
 def _slots(root: Any) -> dict[str, list[list[int]]]:

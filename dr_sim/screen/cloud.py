@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dr_sim.formatting.words import counted
 from dr_sim.measures.cloud import provisioned_words
 from dr_sim.measures.summary.types import (
     ApiSummary,
@@ -150,5 +151,5 @@ def jobs_words(jobs: JobsSummary) -> str:
             parts.append(f"{jobs.scripts[what]:,} {what}")
     told = sum(jobs.notices.values())
     parts += [f"twice {jobs.twice:,}", f"never {jobs.lost:,}"]
-    parts.append(f"{told:,} notices" if told else "no notices")
+    parts.append(counted(told, "notice") if told else "no notices")
     return ", ".join(parts)

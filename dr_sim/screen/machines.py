@@ -23,6 +23,13 @@ _PHASES = {
     "over": "over",
 }
 
+_WAITS_FOR = {
+    "deploying": "new machines were missing at the active side",
+    "moving": "databases were still moved",
+    "held": "databases could not be moved",
+    "retiring": "old machines were still there",
+}
+
 
 def machine_lines(cloud: CloudSummary) -> list[str]:
     """The screen's lines; empty where there are no machines, and no database was moved."""
@@ -96,8 +103,12 @@ def _longest(found: Sequence[ToGoalSummary]) -> list[ToGoalSummary]:
 
 
 def _to_goal(each: ToGoalSummary) -> str:
-    least = "" if each.over else "not reached after "
-    return f"{each.farm} at {each.site}: {least}{clock(each.lasted_us)}"
+    words = clock(each.lasted_us)
+    if each.over and not each.reached:
+        words = f"not reached in {words}, until the site was used no more"
+    elif not each.over:
+        words = f"not reached after {words}"
+    return f"{each.farm} at {each.site}: {words}"
 
 
 def _image(each: ImageSummary) -> str:
@@ -118,8 +129,14 @@ def _upgrade(each: FarmUpgradeSummary) -> str:
     ]
     of = f"{each.farm} to {each.image}"
     if "over" not in each.phases:
-        steps.append("not over by the end")
+        steps.append(f"not over by the end: {_left(each)}")
     return f"{of}: {', '.join(steps)}"
+
+
+def _left(each: FarmUpgradeSummary) -> str:
+    """Say what an upgrade that is not over was waiting for."""
+    last = max(each.phases, key=lambda phase: each.phases[phase])
+    return _WAITS_FOR[last]
 
 
 def _longest_pauses(found: Sequence[PauseSummary]) -> list[PauseSummary]:

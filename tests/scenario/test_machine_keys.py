@@ -5,6 +5,14 @@ from __future__ import annotations
 import pytest
 
 from dr_sim.loading import load_scenario, validate
+from dr_sim.scenario.machine_keys import (
+    DeploymentKeys,
+    FarmKeys,
+    ImageKeys,
+    MachineSection,
+    PhysicalKeys,
+    SizeKeys,
+)
 
 from .conftest import SMALLEST, Write
 
@@ -18,6 +26,46 @@ PARTS = {
 def text(**more: str) -> str:
     parts = PARTS | more
     return SMALLEST + "".join(f"{key}: {value}\n" for key, value in parts.items() if value)
+
+
+TWO_IMAGES = "{web 1: {size: 40 GB}, web 2: {size: 40 GB}}"
+NONSENSE = ("-1", "1.5", "", "[1]", "{x: 1}", "0", "maybe")
+KEYS: dict[type[MachineSection], str] = {
+    PhysicalKeys: "physical",
+    ImageKeys: "images",
+    FarmKeys: "farms",
+    DeploymentKeys: "deployment",
+    SizeKeys: "compute",
+}
+
+
+def nonsense(section: type[MachineSection], key: str, value: str) -> dict[str, str]:
+    """The sections with one key that is wrong."""
+    if section is SizeKeys:
+        return {"deployment": f"{{storage: {{{key}: {value}}}, compute: {{{key}: {value}}}}}"}
+    name = KEYS[section]
+    if section is DeploymentKeys:
+        return {"deployment": f"{{{key}: {value}}}"}
+    others = {
+        "physical": "compute: 2",
+        "images": "size: 40 GB",
+        "farms": "image: web 1, front_end: 4",
+    }
+    named = {"physical": "A", "images": "web 1", "farms": "content"}
+    kept = [each for each in others[name].split(", ") if not each.startswith(f"{key}:")]
+    written = ", ".join([*kept, f"{key}: {value}"])
+    return {name: f"{{{named[name]}: {{{written}}}}}"}
+
+
+@pytest.mark.parametrize("value", NONSENSE)
+def test_a_value_that_cannot_be_read_stops_no_other_check(value: str, write: Write) -> None:
+    """Whatever stands at one key, all that is said is what is wrong there, or nothing."""
+    refused = 0
+    for section in KEYS:
+        for key, of in section.model_fields.items():
+            more = nonsense(section, of.alias or key, value)
+            refused += bool(validate(write(text(**more))))
+    assert refused >= 15
 
 
 @pytest.mark.parametrize(
@@ -79,6 +127,25 @@ def text(**more: str) -> str:
             "a deployment of it takes 32360 s, longer than jobs.time_limit, so it would be ended",
         ),
         ({"deployment": "{most_silent: 140 %}"}, "deployment.most_silent"),
+        (
+            {"images": "{web 1: {size: 40 GB, cpus: 33}}"},
+            "images.web 1: a machine of it needs 33 processors, and a physical machine of the class "
+            "compute has 32; write fewer, or more of deployment.compute.cpus",
+        ),
+        (
+            {"images": "{web 1: {size: 40 GB, ram: 1 TB}}"},
+            "images.web 1: a machine of it needs 1 TB of memory, and a physical machine of the class "
+            "compute has 256 GB; write less, or more of deployment.compute.ram",
+        ),
+        (
+            {"images": "{web 1: {size: 40 GB}, web 2: {size: 40 GB, class: storage}}"},
+            "images.web 2: a machine of it runs on the class storage, and physical.A has none; write",
+        ),
+        ({"physical": "[A, B]"}, "physical: a mapping of settings belongs here, not a list"),
+        (
+            {"events": "[{at: 1 h, upgrade: {farm: content, to: web 1}}]", "images": TWO_IMAGES},
+            "event 1: upgrade: 'content' has 'web 1' already; name another image, or leave it out",
+        ),
     ],
 )
 def test_one_line_says_what_is_wrong(parts: dict[str, str], told: str, write: Write) -> None:

@@ -71,7 +71,7 @@ def _to_goal(each: ToGoal, end_us: int) -> ToGoalSummary:
     lasted_us = _lasted(each.began_us, each.ended_us, end_us)
     over = each.ended_us is not None
     return ToGoalSummary(
-        each.farm, each.site, each.began_us, lasted_us, over
+        each.farm, each.site, each.began_us, lasted_us, over, each.reached
     )
 
 

@@ -571,13 +571,16 @@ class ShortSummary:
 
 @dataclass(slots=True)
 class ToGoalSummary:
-    """A stretch in which a farm lacked machines at a site. over: it reached its goal."""
+    """A stretch in which a farm lacked machines at a site. over: it ended within the run. reached:
+    as the farm had its machines, and not as the site was lost or is used no more.
+    """
 
     farm: str
     site: str
     began_us: int
     lasted_us: int
     over: bool
+    reached: bool
 
 
 @dataclass(slots=True)

@@ -14,7 +14,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dr_sim.cloud.commands import CopyImage, ReadMachines, StartScript
+from dr_sim.cloud.commands import (
+    CopyImage,
+    ReadMachines,
+    ReportUpgrade,
+    StartScript,
+)
 from dr_sim.cloud.events import (
     MachinesBack,
     MachinesRead,
@@ -22,6 +27,7 @@ from dr_sim.cloud.events import (
     UpgradeAsked,
 )
 from dr_sim.cloud.machine_config import MachinesConfig, PhysicalConfig
+from dr_sim.cloud.upgrades import UpgradePhase
 from dr_sim.cloud.words import DEPLOY_MACHINE, WhyFailed
 from dr_sim.scenario.machine_model import Machines
 from dr_sim.scenario.model import Law
@@ -75,6 +81,8 @@ class Hardware:
             str, Law
         ] = {}  # when a machine made of one dies
         self._taken_ppm: dict[str, int] = {}  # of a site, by others
+        self._image_of = {farm.name: farm.image for farm in spec.farms}
+        self._upgraded: set[str] = set()  # farms, by upgrades that go on
         self.copies = ImageCopies(world, self)
         for image in spec.images:
             for site in image.sites:
@@ -225,6 +233,7 @@ class Hardware:
         there = self._images.get(site, set())
         gone = {each for each in there if image in ("", each)}
         there -= gone
+        self.copies.cut(site, image)
         for each in sorted(gone):
             self._context.note(
                 "truth.cloud_image", -1, site, each, "gone", 0
@@ -293,8 +302,22 @@ class Hardware:
             self.look_at(site)
 
     # ---- upgrades
+    def why_no_upgrade(self, farm: str, image: str) -> str:
+        """Return why nobody would ask for an upgrade of a farm now; '': it can be asked for."""
+        of = self._image_of[farm]
+        if farm in self._upgraded:
+            return f"{farm} is being upgraded to {of} already"
+        return f"{farm} has {image} already" if of == image else ""
+
+    def upgrade_stands(self, command: ReportUpgrade) -> None:
+        """Take note of how far an upgrade is."""
+        if command.phase is UpgradePhase.OVER:
+            self._upgraded.discard(command.farm)
+
     def upgrade(self, farm: str, image: str, at_once: int) -> None:
         """Let somebody ask for an upgrade of a farm."""
+        self._image_of[farm] = image
+        self._upgraded.add(farm)
         network = next(f.network for f in self.spec.farms if f.name == farm)
         names = [each.name for each in self._world.spec.networks]
         self._context.note(

@@ -3,7 +3,8 @@ the backups use as well.
 
 Theory of operation. A copy is a flow of the link's shared rate, of the priority of a full backup.
 While the link is down it stands still, and it goes on from where it stopped. It is interrupted when
-one of the two sites is lost, and when the roles of the sites change.
+one of the two sites is lost, when the roles of the sites change, and when one of the two install
+points loses the image.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _PRIORITY = 2  # as a full backup
 class ImageCopy:
     """A copy that is under way. flow: None while the link is down."""
 
+    source: str
     site: str
     image: str
     bits: int
@@ -56,7 +58,7 @@ class ImageCopies:
             return
         self._hear_link(sites.link)
         bits = size_bytes * 8
-        copy = ImageCopy(site, image, bits, bits)
+        copy = ImageCopy(sites.active, site, image, bits, bits)
         self._under_way[site, image] = copy
         self._note(copy, "copying")
         if sites.link.forward_up:
@@ -103,11 +105,23 @@ class ImageCopies:
 
     def interrupt(self) -> None:
         """Cut off all copies: a site is lost, or the sites have changed their roles."""
-        for key, copy in list(self._under_way.items()):
-            self._stop(copy)
-            del self._under_way[key]
-            self._note(copy, "interrupted")
-            self._say(copy.site, copy.image, ImageWord.INTERRUPTED)
+        for copy in list(self._under_way.values()):
+            self._interrupt(copy)
+
+    def cut(self, point: str, image: str) -> None:
+        """Cut off the copies from and to an install point that loses an image; '': all images."""
+        for copy in list(self._under_way.values()):
+            if image in ("", copy.image) and point in (
+                copy.source,
+                copy.site,
+            ):
+                self._interrupt(copy)
+
+    def _interrupt(self, copy: ImageCopy) -> None:
+        self._stop(copy)
+        del self._under_way[copy.site, copy.image]
+        self._note(copy, "interrupted")
+        self._say(copy.site, copy.image, ImageWord.INTERRUPTED)
 
     def _note(self, copy: ImageCopy, what: str) -> None:
         sent_bytes = (copy.bits - copy.left_bits) // 8

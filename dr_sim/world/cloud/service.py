@@ -238,7 +238,7 @@ class CloudWorld:
                 {
                     CopyImage: self.hardware.order_copy,
                     ReadMachines: self.hardware.read,
-                    ReportUpgrade: _recorded_only,
+                    ReportUpgrade: self.hardware.upgrade_stands,
                 }
             )
 
