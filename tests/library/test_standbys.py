@@ -69,7 +69,7 @@ def test_the_preferred_one_claims_first_and_the_other_is_refused_a_turn_later() 
 def test_its_costs_are_those_of_a_single_standby() -> None:
     found = failover(ran(TWO))
     assert found["data_loss_us"] == 120 * SECOND
-    alone = failover(ran(TWO, "copies={near: {}}"))
+    alone = failover(ran(TWO, "copies={near: {}}", "sla.5.ways_open_before=at least 1"))
     for cost in ("data_loss_us", "outage_us", "transactions_lost", "phases_us"):
         assert found[cost] == alone[cost]
 

@@ -24,6 +24,7 @@ from dr_sim.errors.bugs import OwnLogicError
 from dr_sim.experiments.store import key_of
 from dr_sim.loading import load_scenario
 from dr_sim.machines import Command, Save, TakeInventory
+from dr_sim.record.encoding import pairs_from_text
 from dr_sim.recovery import commands, events
 from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.recovery.own import OwnLogic
@@ -369,10 +370,10 @@ def test_keys_that_are_saved_together_are_recorded_and_replayed(
     lives = int(store.get("lives"))
     assert lives == world.driver.incarnation - (number >= 0 and not done)
     rows = list(world.journal.rows("seen.SaveAll"))
-    assert json.loads(rows[-1].values["entries"]) == [
-        ["lives", str(lives)],
-        ["twice the lives", str(2 * lives)],
-    ]
+    assert pairs_from_text(rows[-1].values["entries"]) == (
+        ("lives", str(lives)),
+        ("twice the lives", str(2 * lives)),
+    )
 
 
 def test_an_edit_of_what_was_saved_together_is_found(short: Path) -> None:
@@ -383,8 +384,8 @@ def test_an_edit_of_what_was_saved_together_is_found(short: Path) -> None:
     world.run()
     texts = world.journal.texts
     for at, text in enumerate(texts.all):
-        if text.startswith('[["lives"'):
-            texts.all[at] = text.replace('"lives", "1"', '"lives", "9"')
+        if text.startswith("\nlives\n1\n"):
+            texts.all[at] = text.replace("\nlives\n1\n", "\nlives\n9\n")
             found = verify(world.journal, {0: builder(scenario)})
             assert found.mismatch is not None and found.mismatch.kind == "seen.SaveAll"
             return
