@@ -215,11 +215,15 @@ def raised(record: Record, scenario: Scenario) -> list[Alert]:
 
 
 def judge(
-    record: Record, scenario: Scenario, of: list[Alert] | None = None
+    record: Record,
+    scenario: Scenario,
+    of: list[Alert] | None = None,
+    until_us: int | None = None,
 ) -> AlertQuality:
     """All alerts and all danger of the measured part of the run (from measure_from_us on), held
     against each other. What was told before that part begins may be the answer to a danger that
-    goes on in it. of: someone else's alerts (default: the recovery manager's).
+    goes on in it. of: someone else's alerts (default: the recovery manager's). until_us: when
+    another copy's failover stopped the primary, which this copy's record may not say.
     """
     t = tables(record)
     told = [
@@ -234,6 +238,11 @@ def judge(
     for database in range(len(scenario.databases)):
         limit = danger_us(scenario, database)
         found, failed_us = _danger(t, scenario, database, limit)
+        if until_us is not None:
+            found = _until(found, until_us)
+            failed_us = (
+                until_us if failed_us is None else min(until_us, failed_us)
+            )
         quality.whole_run += [
             _episode(scenario, answers[database], database, span, failed_us)
             for span in found
@@ -414,6 +423,15 @@ def _danger(
             min(before.since_us, span.since_us),
         )
     return found, up_until if up_until < run_end_us(t, scenario) else None
+
+
+def _until(spans: Sequence[Span], until_us: int) -> list[Span]:
+    """Return the parts of the episodes before an instant."""
+    return [
+        replace(span, end_us=min(span.end_us, until_us))
+        for span in spans
+        if span.onset_us < until_us
+    ]
 
 
 def _measured(scenario: Scenario, spans: Sequence[Span]) -> list[Span]:

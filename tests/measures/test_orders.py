@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dr_sim.measures.summary import summarise
-from dr_sim.measures.summary.types import FailoverSummary
+from dr_sim.measures.summary.types import AlertsSummary, FailoverSummary
 from dr_sim.measures.whole import Whole
 from dr_sim.world.world import World
 from tests.world.build import SECOND, scenario
@@ -52,3 +52,19 @@ def test_a_loss_that_nobody_ordered_has_no_order() -> None:
         "order_failover: {by: dba, planned: false}, copy: near", "lose: site"
     )
     assert failover(text).ordered_us is None
+
+
+def test_a_standby_beside_a_planned_failover_is_in_no_danger_behind_the_old_primary() -> None:
+    """The old primary takes no writes from 1:02:05 on: what its other standby lacks then is no
+    danger that anybody has to be told of. A link that is down for two hours before is one.
+    """
+    text = PASSED_ON.format(planned="true").replace("run_for: 2 h", "run_for: 5 h")
+    assert alerts_of(text).due == 0
+    at_fault = text.replace("62 min", "4 h") + "  - {at: 1 h, link_outage: 2 h}\n"
+    assert alerts_of(at_fault).due > 0
+
+
+def alerts_of(text: str) -> AlertsSummary:
+    world = World(scenario(text))
+    world.run()
+    return summarise(Whole.of(world.journal, world.context.scenario)).alerts

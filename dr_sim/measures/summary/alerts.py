@@ -16,7 +16,7 @@ from dr_sim.measures.summary.types import (
     EpisodeSummary,
 )
 from dr_sim.measures.summary.values import in_the_run_s_time
-from dr_sim.measures.tables import Tables
+from dr_sim.measures.tables import Tables, writes_stopped_us
 from dr_sim.measures.tenants import asked_of
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
@@ -28,7 +28,9 @@ def qualities_of(whole: Whole) -> list[AlertQuality]:
     """
     found, before = [], 0
     for leg, t in whole.every:
-        quality = judge(t, leg.scenario)
+        quality = judge(
+            t, leg.scenario, until_us=_stopped_beside_us(whole, leg)
+        )
         if leg.scenario.ranks > 1:
             due_us = [
                 _due_from_us(whole, leg, t, i)
@@ -68,6 +70,19 @@ def _due_from_us(whole: Whole, leg: Leg, t: Tables, database: int) -> int:
         return 0
     restored = t.of("truth.restored", database)["time_us"][:1].tolist()
     return int(restored[0]) if restored else NEVER_US
+
+
+def _stopped_beside_us(whole: Whole, leg: Leg) -> int | None:
+    """Return when the failover of any copy behind the leg's primary stopped its writes; None: none
+    did.
+    """
+    stops = [
+        at_us
+        for _, t in whole.at(leg)
+        for at_us in writes_stopped_us(t)
+        if len(whole.at(leg)) > 1
+    ]
+    return min(stops, default=None)
 
 
 def alerts_summary(
