@@ -115,33 +115,38 @@ def path_digest(database: str, path: Path, n: int) -> int:
     return digest & MASK
 
 
-def told_apart(header: BackupHeader, has_base: bool, base_lsn: int) -> None:
-    """A full that begins at the LSN of the base, and holds what was written since, is copy-only:
-    incrementals name their base by its LSN, and would be taken for either. It takes an idle
-    database whose first write comes during the full.
+def tell_apart(
+    header: BackupHeader,
+    base_lsn: int | None,
+    links: bool,
+    fulls_begun: Collection[int] = (),
+) -> None:
+    """Mark a finished backup as copy-only that would be taken for another one, as incrementals name
+    their base by its LSN. base_lsn: what names the present base; None: there is none. links: as of
+    becomes_base. fulls_begun: where fulls that are being taken began.
+
+    A full is one that begins at the LSN of the base and holds what was written since: an idle
+    database is first written to during the full. So is an incremental by PostgreSQL's rule, and one
+    that begins at the LSN of a full which is still being taken: both are due at one instant. (A
+    PostgreSQL server gives each backup a start of its own.)
     """
-    if (
-        has_base
-        and header.first_lsn == base_lsn
-        and header.last_lsn > header.first_lsn
-    ):
+    goes_on = header.last_lsn > header.first_lsn
+    twin = header.first_lsn == base_lsn and goes_on
+    if header.kind is Kind.INCREMENTAL:
+        twin = links and (twin or header.first_lsn in fulls_begun)
+    if twin:
         header.copy_only = True
 
 
-def base_after(
-    header: BackupHeader, base_lsn: int, fulls_begun: Collection[int] = ()
-) -> int:
+def base_after(header: BackupHeader, base_lsn: int) -> int:
     """Return the LSN that names the base of the next incremental, once this one is finished (at a
     primary) or restored (at its copy), by PostgreSQL's rule: an incremental stands on the last
-    backup of either kind. base_lsn: what named it before. fulls_begun: where fulls that are being
-    taken began.
+    backup of either kind. base_lsn: what named it before.
 
-    One that begins at the LSN of a full cannot be told apart from that, and one that began before a
-    full which was finished first lies behind that: neither moves the base.
+    A copy-only one does not move the base (tell_apart), nor does one that began before a full which
+    was finished first: it lies behind that.
     """
-    if header.first_lsn in fulls_begun:
-        return base_lsn
-    return max(base_lsn, header.first_lsn)
+    return base_lsn if header.copy_only else max(base_lsn, header.first_lsn)
 
 
 class HasLog(Protocol):
@@ -183,7 +188,7 @@ def becomes_base(db: HasBase, header: BackupHeader, links: bool) -> bool:
     if header.copy_only:
         return False
     if header.kind is Kind.INCREMENTAL:
-        base_lsn = base_after(header, db.base_lsn, db.fulls_begun)
+        base_lsn = base_after(header, db.base_lsn)
         return links and base_lsn != db.base_lsn
     db.has_base, db.base_checkpoint_lsn = True, header.checkpoint_lsn
     return True

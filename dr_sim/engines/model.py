@@ -136,10 +136,10 @@ class ModelBackup:
                 db.commits,
                 db.digest,
             )
-            if header.kind is _FULL:
-                backup_set.told_apart(header, db.has_base, db.base_lsn)
-            data = self._bytes(True)
             links = not self._engine.carries_base
+            base = db.base_lsn if db.has_base else None
+            backup_set.tell_apart(header, base, links, db.fulls_begun)
+            data = self._bytes(True)
             if backup_set.becomes_base(db, header, links):
                 db.needs_full &= header.kind is not _FULL
                 db.base_lsn = header.first_lsn

@@ -170,8 +170,8 @@ class SqliteBackup:
                 db.store.position.lsn,
                 db.store.position.commits,
             )
-            if header.kind is _FULL:
-                backup_set.told_apart(header, db.has_base, db.base_lsn)
+            base = db.base_lsn if db.has_base else None
+            backup_set.tell_apart(header, base, links=False)
             if header.kind is _FULL and not header.copy_only:
                 db.has_base, db.base_lsn, db.base_checkpoint_lsn = (
                     True,

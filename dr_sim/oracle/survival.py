@@ -485,7 +485,7 @@ class History:
                 elif f.kind is _INCREMENTAL:
                     stands = (f.base_lsn, True) in tops
                     found = [(f.base_lsn, True)] if stands else []
-                    if stands and self.links:
+                    if stands and self.links and not f.copy_only:
                         found.append((f.first_lsn, True))
                 else:
                     over = [

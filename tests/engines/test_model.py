@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.engines import backup_set
-from dr_sim.engines.backup_set import becomes_base, log_ends
+from dr_sim.engines.backup_set import becomes_base, log_ends, tell_apart
 from dr_sim.engines.commits import MASK, mark
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
@@ -313,9 +313,9 @@ def made(kind: Kind, first: int, last: int, copy_only: bool = False) -> BackupHe
         (made(Kind.FULL, 250, 300, copy_only=True), True, False),
         (made(Kind.INCREMENTAL, 200, 220), False, False),
         (made(Kind.INCREMENTAL, 200, 220), True, True),
-        # it began before the base did, or with a full that is being taken
+        (made(Kind.INCREMENTAL, 250, 260, copy_only=True), True, False),
+        # it began before the base did
         (made(Kind.INCREMENTAL, 90, 220), True, False),
-        (made(Kind.INCREMENTAL, 250, 260), True, False),
     ],
 )
 def test_what_the_next_incremental_stands_on(
@@ -325,6 +325,25 @@ def test_what_the_next_incremental_stands_on(
     assert becomes_base(db, header, links) is is_base
     assert db.fulls_begun == ([] if header.kind is Kind.FULL else [250])
     assert db.base_checkpoint_lsn == (250 if header.kind is Kind.FULL and is_base else 100)
+
+
+@pytest.mark.parametrize(
+    ("header", "links", "copy_only"),
+    [
+        (made(Kind.FULL, 100, 120), False, True),  # begins where the base began, and goes on
+        (made(Kind.FULL, 100, 100), True, False),  # holds what the base holds
+        (made(Kind.FULL, 250, 300), True, False),
+        (made(Kind.INCREMENTAL, 100, 120), True, True),
+        (made(Kind.INCREMENTAL, 250, 260), True, True),  # a full is being taken from there
+        (made(Kind.INCREMENTAL, 250, 260), False, False),  # no incremental is a base
+        (made(Kind.INCREMENTAL, 200, 220), True, False),
+    ],
+)
+def test_a_backup_that_would_be_taken_for_another_is_copy_only(
+    header: BackupHeader, links: bool, copy_only: bool
+) -> None:
+    tell_apart(header, 100, links, [250])
+    assert header.copy_only is copy_only
 
 
 @pytest.mark.parametrize(

@@ -146,8 +146,8 @@ class PostgresBackup:
                 )
             self._native = db.base_backup(self._base)
             header.last_lsn, self._n1 = db.at.lsn, db.at.commits
-            if header.kind is _FULL:
-                backup_set.told_apart(header, db.has_base, db.base_lsn)
+            base = db.base_lsn if db.has_base else None
+            backup_set.tell_apart(header, base, True, db.fulls_begun)
             if backup_set.becomes_base(db, header, links=True):
                 db.base_lsn = header.first_lsn
                 db.carry_base(manifest(self._native.parts[0][1]))

@@ -117,7 +117,8 @@ class _Shelf:
                 return stands
             stands |= more
             if self.links:
-                bases = np.append(bases, self.first[more])
+                named = more & (self.copy_only == 0)
+                bases = np.append(bases, self.first[named])
 
     def restorable(self, ends: Ints) -> np.ndarray:
         """Return which of these positions logs lead to from a full or an incremental."""
