@@ -189,6 +189,19 @@ def _a_cloud_manager(r: random.Random, tree: Tree) -> None:
     }
     tree["changes"] = {"takes": "1 min", "fail": r.choice(["0 %", "2 %"])}
     tree["clients"] = {"portal": {"calls": "20 per h", "actions": "50 %"}}
+    if r.random() < 0.5:
+        _tenants(tree)
+
+
+def _tenants(tree: Tree) -> None:
+    """Add a network of one tenant, which the client of another one may not use; both have a farm
+    of one name, so that a call that goes astray names a thing that is there.
+    """
+    tree["networks"] = {
+        "shared": {"tenants": "shared", "farms": ["content"]},
+        "gov": {"tenants": "acme", "farms": ["content"]},
+    }
+    tree["clients"]["portal"]["tenant"] = "contoso"
 
 
 _MB = {"200 MB": 200, "1 GB": 1000, "5 GB": 5000}
