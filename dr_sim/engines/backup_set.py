@@ -126,14 +126,17 @@ def tell_apart(
     becomes_base. fulls_begun: where fulls that are being taken began.
 
     A full is one that begins at the LSN of the base and holds what was written since: an idle
-    database is first written to during the full. So is an incremental by PostgreSQL's rule, and one
-    that begins at the LSN of a full which is still being taken: both are due at one instant. (A
+    database is first written to during the full. By PostgreSQL's rule an incremental is one that
+    began together with a full, as both were due at one instant, and does not stand on that. (A
     PostgreSQL server gives each backup a start of its own.)
     """
-    goes_on = header.last_lsn > header.first_lsn
-    twin = header.first_lsn == base_lsn and goes_on
-    if header.kind is Kind.INCREMENTAL:
-        twin = links and (twin or header.first_lsn in fulls_begun)
+    at = header.first_lsn
+    if header.kind is Kind.FULL:
+        twin = at == base_lsn and header.last_lsn > at
+    else:
+        began_with_full = at == base_lsn or at in fulls_begun
+        stands_before = header.differential_base_lsn < at
+        twin = links and began_with_full and stands_before
     if twin:
         header.copy_only = True
 

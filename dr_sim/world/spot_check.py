@@ -183,9 +183,10 @@ class SpotCheck:
         """
         if db.index not in self._begun:
             self._begun.add(db.index)
+            rung_later = [log for log in rung if log >= FIRST_LOGS]
             logs = {
                 *range(min(FIRST_LOGS, num_logs)),
-                *rung[:1],
+                *rung_later[:1],
                 num_logs - 1,
             }
         else:

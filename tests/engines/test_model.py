@@ -4,7 +4,7 @@ share.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
@@ -337,6 +337,8 @@ def test_what_the_next_incremental_stands_on(
         (made(Kind.INCREMENTAL, 250, 260), True, True),  # a full is being taken from there
         (made(Kind.INCREMENTAL, 250, 260), False, False),  # no incremental is a base
         (made(Kind.INCREMENTAL, 200, 220), True, False),
+        # it stands on what begins there
+        (replace(made(Kind.INCREMENTAL, 100, 120), differential_base_lsn=100), True, False),
     ],
 )
 def test_a_backup_that_would_be_taken_for_another_is_copy_only(
