@@ -63,12 +63,12 @@ class _Faults:
         self, path: str, offset: int, length: int, mask: int = 0xFF
     ) -> None:
         """XOR the bytes of a span (cut at the file's end). Raises KeyError if there is no file,
-        Raises ValueError if no span.
+        ValueError if there is no such span.
         """
         self.write(path, flipped(self.read(path), offset, length, mask))
 
     def truncate(self, path: str, size: int) -> None:
-        """Only the first size bytes are left."""
+        """Keep only the first size bytes."""
         self.write(path, self.read(path)[:size])
 
     def size(self, path: str) -> int:
@@ -152,7 +152,7 @@ class MemoryFiles(_Faults):
         )
 
     def clear(self) -> None:
-        """Clear it: nothing is left."""
+        """Delete all files."""
         self._folders.clear()
 
     def _place(self, path: str) -> tuple[dict[str, bytes | Unread], str]:
@@ -212,6 +212,6 @@ class DiskFiles(_Faults):
         return self.place(path).is_file()
 
     def clear(self) -> None:
-        """Clear it: nothing is left."""
+        """Delete all files."""
         shutil.rmtree(self.root)
         self.root.mkdir()

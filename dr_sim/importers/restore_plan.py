@@ -206,7 +206,7 @@ def _costs(source: Source, question: PlanQuestion) -> RestoreCosts:
 
 
 def _check_fork(source: Source, fork: int, forks: Forks) -> None:
-    """Raise Raises InputError if the history has no such fork."""
+    """Raise InputError if the history has no such fork."""
     everything = source.open([], forks)
     known = set(everything.told.forks)
     for header in everything.headers:

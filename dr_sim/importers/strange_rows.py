@@ -114,7 +114,7 @@ def remarks_on(
 
 
 def refuse_if_needed(rows: Sequence[StrangeRow], outlook: Outlook) -> None:
-    """Raise Raises InputError if a plan misses its target and rows that were skipped could have
+    """Raise InputError if a plan misses its target and rows that were skipped could have
     helped.
     """
     if outlook.plan.met:

@@ -119,7 +119,7 @@ class Note:
         return place
 
     def close(self) -> None:
-        """Clear it: nothing is left."""
+        """Forget all servers and delete the notes: nothing was left behind."""
         self._servers.clear()
         self._programs.clear()
         os.close(self._file)
