@@ -16,6 +16,7 @@ import numpy as np
 
 from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.tables import Ints, Tables, run_end_us
+from dr_sim.measures.way_over import Slowness
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.throughput import stream_cap_bit_s
 
@@ -33,15 +34,55 @@ class RestoreTimes:
     takes_us: Ints
 
 
-def restore_under_way(
-    t: Tables, database: int, span: tuple[int, int]
+@dataclass(frozen=True, slots=True)
+class WaitingFiles:
+    """The files of one copy, which exists since since_us: when each lies here, and until when a
+    delay holds it.
+    """
+
+    since_us: int
+    files: dict[str, Ints]
+    here_us: Ints
+    due_us: Ints
+
+
+def go_on(
+    t: Tables,
+    scenario: Scenario,
+    database: int,
+    waits: WaitingFiles,
+    times: RestoreTimes,
+    slow: Slowness,
+) -> None:
+    """Let restores go on after the end of the run, as slow as they are then."""
+    end_us = run_end_us(t, scenario)
+    later = np.flatnonzero(times.done_us == NEVER_US)
+    times.begun_us[later] = NEVER_US  # what was tried by then has failed
+    begun = _restore_under_way(t, database, waits.since_us)
+    name, since_us = (-1, end_us) if begun is None else begun
+    under_way = later[waits.files["name"][later] == name][:1]
+    begins_us = np.full(len(times.takes_us), end_us)
+    begins_us[under_way] = since_us
+    takes_us = slow.slowed(times.takes_us[later], begins_us[later])
+    times.takes_us[later] = takes_us
+    for place in under_way.tolist():
+        ends_later(
+            times, place, since_us, int(times.takes_us[place]), end_us
+        )
+    begin_later(
+        times, _could_begin_us(t, scenario, database, waits), end_us
+    )
+
+
+def _restore_under_way(
+    t: Tables, database: int, from_us: int
 ) -> tuple[int, int] | None:
     """Return the name of the file that was being restored when the run ended, and since when; None:
-    nothing was.
+    nothing was. from_us: since when there is this copy.
     """
     commands = t.of("seen.Restore", database)
     times = commands["time_us"]
-    mine = np.flatnonzero((times >= span[0]) & (times < span[1]))
+    mine = np.flatnonzero(times >= from_us)
     if not len(mine):
         return None
     since_us = int(times[mine[-1]])
@@ -86,17 +127,13 @@ def begin_later(times: RestoreTimes, ready_us: Ints, end_us: int) -> None:
         free_us = max(free_us, done_us)
 
 
-def could_begin_us(
-    t: Tables,
-    scenario: Scenario,
-    database: int,
-    files: dict[str, Ints],
-    here_us: Ints,
-    due_us: Ints,
+def _could_begin_us(
+    t: Tables, scenario: Scenario, database: int, waits: WaitingFiles
 ) -> Ints:
     """Return from when on each file could be restored: it is here and its hash has agreed, its
     delay is over, and the restore job runs.
     """
+    files, here_us = waits.files, waits.here_us
     end_us = run_end_us(t, scenario)
     spec = scenario.secondary
     rate = min(spec.hash_bytes_s, spec.disk_bytes_s)
@@ -104,7 +141,7 @@ def could_begin_us(
     known = np.isin(files["name"], t.of("seen.Validated", database)["name"])
     there = here_us < NEVER_US
     checked_us = np.maximum(np.where(there, here_us, 0) + hashed_us, end_us)
-    found = np.maximum(np.where(known, here_us, checked_us), due_us)
+    found = np.maximum(np.where(known, here_us, checked_us), waits.due_us)
     every_us = scenario.replay.every_us
     if every_us:
         found = -(-found // every_us) * every_us

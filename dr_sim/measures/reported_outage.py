@@ -23,10 +23,8 @@ import numpy as np
 from dr_sim.backups.model import Kind
 from dr_sim.measures.after_the_end import (
     RestoreTimes,
-    begin_later,
-    could_begin_us,
-    ends_later,
-    restore_under_way,
+    WaitingFiles,
+    go_on,
 )
 from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.falling import (
@@ -54,7 +52,6 @@ from dr_sim.measures.waiting_restores import Jobs, Life, cost_us
 from dr_sim.measures.way_over import Slowness, Way, way_over
 from dr_sim.scenario.model import Scenario
 
-_ALL_PPM = 1_000_000
 _HEADER = {
     "kind": "header.kind",
     "last_lsn": "header.last_lsn",
@@ -103,8 +100,7 @@ def _believed_way(t: Tables, scenario: Scenario, database: int) -> Way:
     dead.
     """
     way = way_over(t, scenario, database=database)
-    usual = Slowness(np.zeros(1, np.int64), np.full(1, _ALL_PPM, np.int64))
-    return replace(way, down=[], readers=[], slow=usual)
+    return replace(way, down=[], readers=[], slow=Slowness.usual())
 
 
 def believed_lives(
@@ -179,8 +175,10 @@ def _jobs(
         (commands["name"], commands["time_us"]), (files["name"], done)
     )
     due = _due_us(scenario, files)
-    times = RestoreTimes(begun, done, takes)
-    _go_on(t, scenario, database, (files, landed, due), times, span)
+    if span[1] > run_end_us(t, scenario):
+        waits = WaitingFiles(span[0], files, landed, due)
+        times = RestoreTimes(begun, done, takes)
+        go_on(t, scenario, database, waits, times, Slowness.usual())
     return Jobs(
         landed_us=landed,
         begun_us=begun,
@@ -193,34 +191,6 @@ def _jobs(
         made_us=landed,
         ready_us=landed,
     )
-
-
-def _go_on(
-    t: Tables,
-    scenario: Scenario,
-    database: int,
-    waits: tuple[dict[str, Ints], Ints, Ints],
-    times: RestoreTimes,
-    span: tuple[int, int],
-) -> None:
-    """Let restores go on after the end of the run. waits: the files, when they landed, and until
-    when a delay holds them.
-    """
-    end_us = run_end_us(t, scenario)
-    if span[1] <= end_us:
-        return
-    files, landed_us, due_us = waits
-    later = times.done_us == NEVER_US
-    times.begun_us[later] = NEVER_US  # what was tried by then has failed
-    begun = restore_under_way(t, database, span)
-    if begun is not None:
-        name, since_us = begun
-        mine = np.flatnonzero((files["name"] == name) & later)[:1].tolist()
-        for place in mine:
-            takes_us = int(times.takes_us[place])
-            ends_later(times, place, since_us, takes_us, end_us)
-    ready = could_begin_us(t, scenario, database, files, landed_us, due_us)
-    begin_later(times, ready, end_us)
 
 
 def _due_us(scenario: Scenario, files: dict[str, Ints]) -> Ints:

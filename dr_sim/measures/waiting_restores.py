@@ -12,11 +12,9 @@ import numpy as np
 from dr_sim.backups.model import Kind
 from dr_sim.measures.after_the_end import (
     RestoreTimes,
-    begin_later,
-    could_begin_us,
-    ends_later,
+    WaitingFiles,
+    go_on,
     lands_us,
-    restore_under_way,
 )
 from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.happenings import turns_of
@@ -250,6 +248,8 @@ def _timed(
     span: tuple[int, int],
 ) -> Jobs:
     files, restored, reached = replay.files, replay.restored, replay.reached
+    slow = Slowness.of(t, scenario)
+    off = _job_off(t, scenario, database)
     commands = t.of("seen.Restore", database)
     at = np.searchsorted(reached, files["last_lsn"])
     there = at < len(reached)
@@ -268,7 +268,7 @@ def _timed(
             if len(commands["time_us"])
             else done[own]
         )
-        for off_us, on_us in _job_off(t, scenario, database):
+        for off_us, on_us in off:
             asked_us = np.where(
                 (asked_us >= off_us) & (asked_us < on_us),
                 np.minimum(on_us, done[own]),
@@ -293,12 +293,12 @@ def _timed(
     )
     ready = lands_us(t, scenario, files, landed)
     times = RestoreTimes(begun, done, takes)
-    _go_on(t, scenario, database, (files, ready, due), times, span)
-    plain = (
-        takes
-        * _ALL_PPM
-        // Slowness.of(t, scenario).at(np.minimum(begun, NEVER_US - 1))
-    )
+    end_us = run_end_us(t, scenario)
+    switched_off = any(since <= end_us < on for since, on in off)
+    if span[1] > end_us and not switched_off:
+        waits = WaitingFiles(span[0], files, ready, due)
+        go_on(t, scenario, database, waits, times, slow)
+    plain = takes * _ALL_PPM // slow.at(np.minimum(begun, NEVER_US - 1))
     plain = np.where(there, plain, cost_us(scenario, files))
     return Jobs(
         landed,
@@ -439,39 +439,3 @@ def cost_us(scenario: Scenario, files: dict[str, Ints]) -> Ints:
         size = files["nominal_bytes"][mine]
         takes[mine] = cost.fixed_us + -(-size * _ALL_PPM // rate)
     return takes
-
-
-def _go_on(
-    t: Tables,
-    scenario: Scenario,
-    database: int,
-    waits: tuple[dict[str, Ints], Ints, Ints],
-    times: RestoreTimes,
-    span: tuple[int, int],
-) -> None:
-    """Let restores go on after the end of the run, as slow as they were then, where nobody has
-    switched them off. waits: the files, when they lie here, and until when a delay holds them.
-    """
-    end_us = run_end_us(t, scenario)
-    off = _job_off(t, scenario, database)
-    if span[1] <= end_us or any(since <= end_us < on for since, on in off):
-        return
-    files, ready_us, due_us = waits
-    slow = Slowness.of(t, scenario)
-    later = times.done_us == NEVER_US
-    times.takes_us[later] = slow.slowed(
-        times.takes_us[later], np.full(int(later.sum()), end_us)
-    )
-    begun = restore_under_way(t, database, span)
-    if begun is not None:
-        name, since_us = begun
-        mine = np.flatnonzero((files["name"] == name) & later)
-        if len(mine):
-            place = mine[:1]
-            cost = cost_us(scenario, files)[place]
-            takes = slow.slowed(cost, np.full(1, since_us))
-            ends_later(
-                times, int(place[0]), since_us, int(takes[0]), end_us
-            )
-    ready = could_begin_us(t, scenario, database, files, ready_us, due_us)
-    begin_later(times, ready, end_us)

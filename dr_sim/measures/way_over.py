@@ -310,6 +310,11 @@ class Slowness:
     factor_ppm: Ints
 
     @classmethod
+    def usual(cls) -> Slowness:
+        """Return that of restores which nothing makes slow."""
+        return cls(np.zeros(1, np.int64), np.full(1, _ALL_PPM, np.int64))
+
+    @classmethod
     def of(cls, t: Tables, scenario: Scenario) -> Slowness:
         at, factor = [0], [_ALL_PPM]
         laws: dict[int, Law] = {}
