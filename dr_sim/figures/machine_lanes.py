@@ -19,6 +19,9 @@ from dr_sim.figures.charts import (
 )
 from dr_sim.measures.machines import (
     FoundMachines,
+    ImageMoved,
+    Pause,
+    Short,
     machine_jobs,
     machines_found,
     pauses,
@@ -58,23 +61,15 @@ def _front_ends(timeline: Timeline, found: FoundMachines) -> Chart:
         ),
     ]
     end_us = timeline.end_us
-    on_link = [
-        (each.began_us, end_us if each.ended_us is None else each.ended_us)
-        for each in found.images
-    ]
+    on_link = [_stretch(each, end_us) for each in found.images]
     if on_link:
         marks.append(spans(on_link, "image on the link", "grey"))
     t, scenario = timeline.seen.legs[0].t, timeline.scenario
-    paused = [
-        (each.began_us, end_us if each.ended_us is None else each.ended_us)
-        for each in pauses(t, scenario)
-    ]
+    paused = [_stretch(each, end_us) for each in pauses(t, scenario)]
     if paused:
         marks.append(spans(paused, "backups paused by a move", "purple"))
-    short = sum(
-        (end_us if each.ended_us is None else each.ended_us) - each.began_us
-        for each in found.degraded
-    )
+    degraded = [_stretch(each, end_us) for each in found.degraded]
+    short = sum(stop_us - begin_us for begin_us, stop_us in degraded)
     words = "As many front ends served as the goals say, all the time."
     if short:
         words = f"Fewer front ends served than the goals say for {clock(short)}."
@@ -86,6 +81,14 @@ def _front_ends(timeline: Timeline, found: FoundMachines) -> Chart:
             {"kind": "number", "title": "%", "least": 1}, marks, 170
         ),
     )
+
+
+def _stretch(
+    each: ImageMoved | Pause | Short, end_us: int
+) -> tuple[int, int]:
+    """Return (from, until); what had not ended lasted to the end of the run."""
+    stop_us = end_us if each.ended_us is None else each.ended_us
+    return each.began_us, stop_us
 
 
 def _part(

@@ -35,11 +35,22 @@ CLOCKS_AGREE_US = 5 * MINUTE_US
 
 
 @dataclass(frozen=True, slots=True)
+class _Respect:
+    """A respect in which logs are late, and how people are alerted to it."""
+
+    danger: Danger
+    alert_id: AlertId
+    text: Callable[[str, str, int], str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Lateness:
-    """How late a log is, and when that is too late. too_new_us: how far its date is in the
-    future.
+    """How late a log is in one respect, and when that is too late. too_new_us: how far its date is
+    in the future.
     """
 
+    of: _Respect
+    file: File
     late_us: int
     limit_us: int
     too_new_us: int
@@ -50,15 +61,6 @@ class _Lateness:
             self.late_us <= self.limit_us
             and self.too_new_us <= CLOCKS_AGREE_US
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Respect:
-    """A respect in which logs are late, and how people are alerted to it."""
-
-    danger: Danger
-    alert_id: AlertId
-    text: Callable[[str, str, int], str]
 
 
 _RESTORING = _Respect(Danger.LAG, AlertId.LAGGING, lagging_text)
@@ -96,11 +98,13 @@ class Lag:
         rules = self._db.rules
         modified_us = file.modified_utc_us
         lateness = _Lateness(
+            _RESTORING,
+            file,
             e.utc_us - modified_us - rules.delay_us - rules.every_us,
             rules.age_us,
             modified_us - e.utc_us + e.mono_us - file.landed_mono_us,
         )
-        return self._look(_RESTORING, lateness, e, file, out)
+        return self._look(lateness, e, out)
 
     def landed(self, e: Event, file: File, out: list[Command]) -> bool:
         """Note that a new log has landed. Return whether to ask for the primary's clock."""
@@ -109,20 +113,18 @@ class Lag:
             return False  # it is restored at once
         modified_us = file.modified_utc_us
         lateness = _Lateness(
+            _LANDING,
+            file,
             e.utc_us - modified_us,
             self._db.config.landing_us,
             modified_us - e.utc_us,
         )
-        return self._look(_LANDING, lateness, e, file, out)
+        return self._look(lateness, e, out)
 
     def _look(
-        self,
-        of: _Respect,
-        lateness: _Lateness,
-        e: Event,
-        file: File,
-        out: list[Command],
+        self, lateness: _Lateness, e: Event, out: list[Command]
     ) -> bool:
+        of = lateness.of
         if lateness.in_time or self._db.drain is not None:
             self._end(of, out)
             return False
@@ -134,18 +136,13 @@ class Lag:
         if e.mono_us - last_us < self._db.rules.retry_us:
             return False
         self._told_us[of.danger] = e.mono_us
-        self._tell(of, lateness, e, file, out)
+        self._tell(lateness, e, out)
         return True  # the clock may be set right before the next retry
 
     def _tell(
-        self,
-        of: _Respect,
-        lateness: _Lateness,
-        e: Event,
-        file: File,
-        out: list[Command],
+        self, lateness: _Lateness, e: Event, out: list[Command]
     ) -> None:
-        db = self._db
+        db, of, file = self._db, lateness.of, lateness.file
         late_us, off_us = lateness.late_us, self._clock_off_us
         if lateness.too_new_us > CLOCKS_AGREE_US:
             off_us = max(off_us, lateness.too_new_us)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from dr_sim.formatting.words import counted, size
 from dr_sim.measures.summary.types import (
@@ -14,6 +15,8 @@ from dr_sim.measures.summary.types import (
     ToGoalSummary,
 )
 from dr_sim.units import clock
+
+_Lasted = TypeVar("_Lasted", ToGoalSummary, PauseSummary)
 
 _MOST = 4  # lines of one kind
 _PHASES = {
@@ -58,8 +61,7 @@ def _facts(cloud: CloudSummary) -> list[tuple[str, str]]:
             ("upgraded", _upgrade(each)) for each in machines.upgrades
         ]
     found += [
-        ("backups paused", _pause(each))
-        for each in _longest_pauses(cloud.pauses)
+        ("backups paused", _pause(each)) for each in _longest(cloud.pauses)
     ]
     return found
 
@@ -97,7 +99,7 @@ def _part(ppm: int) -> str:
     return f"{ppm // 10_000} %"
 
 
-def _longest(found: Sequence[ToGoalSummary]) -> list[ToGoalSummary]:
+def _longest(found: Sequence[_Lasted]) -> list[_Lasted]:
     by_length = sorted(found, key=lambda each: -each.lasted_us)
     return sorted(by_length[:_MOST], key=lambda each: each.began_us)
 
@@ -137,11 +139,6 @@ def _left(each: FarmUpgradeSummary) -> str:
     """Say what an upgrade that is not over was waiting for."""
     last = max(each.phases, key=lambda phase: each.phases[phase])
     return _WAITS_FOR[last]
-
-
-def _longest_pauses(found: Sequence[PauseSummary]) -> list[PauseSummary]:
-    by_length = sorted(found, key=lambda each: -each.lasted_us)
-    return sorted(by_length[:_MOST], key=lambda each: each.began_us)
 
 
 def _pause(each: PauseSummary) -> str:
