@@ -20,6 +20,8 @@ from dr_sim.experiments.sample import (
     Sample,
     Value,
 )
+from dr_sim.measures.summary.cloud_types import CloudSummary
+from dr_sim.measures.summary.curve_types import CurveSummary, PartedCurve
 from dr_sim.measures.summary.curves import (
     limits_us,
     place_curve,
@@ -27,12 +29,9 @@ from dr_sim.measures.summary.curves import (
 )
 from dr_sim.measures.summary.types import (
     AlertScore,
-    CloudSummary,
     CostSummary,
-    CurveSummary,
     FailoverSummary,
     MistakeSummary,
-    PartedCurve,
     Summary,
 )
 from dr_sim.measures.tenants import asked_of, asked_of_class

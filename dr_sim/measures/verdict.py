@@ -15,18 +15,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from dr_sim.measures.summary.curve_types import (
+    ClassedCurve,
+    CurveSummary,
+    PartedCurve,
+    WaysOpenSummary,
+)
 from dr_sim.measures.summary.types import (
     AlertScore,
     AlertsSummary,
-    ClassedCurve,
     CostSummary,
-    CurveSummary,
     DatabaseCost,
     FailoverSummary,
-    PartedCurve,
     RefusedTime,
     Summary,
-    WaysOpenSummary,
     WritesRefusedSummary,
 )
 from dr_sim.measures.way_over import SITE

@@ -19,9 +19,9 @@ from dr_sim.figures.views import Views
 from dr_sim.figures.ways import way_charts
 from dr_sim.formatting.numbers import value_and_bound
 from dr_sim.formatting.words import instant, size, span
+from dr_sim.measures.summary.curve_types import CurveSummary
 from dr_sim.measures.summary.types import (
     AlertSummary,
-    CurveSummary,
     FailoverSummary,
     Summary,
 )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dr_sim.formatting.words import counted
 from dr_sim.measures.cloud import provisioned_words
-from dr_sim.measures.summary.types import (
+from dr_sim.measures.summary.cloud_types import (
     ApiSummary,
-    CurveSummary,
     JobsSummary,
     ProvisioningSummary,
-    Summary,
 )
+from dr_sim.measures.summary.curve_types import CurveSummary
+from dr_sim.measures.summary.types import Summary
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.machines import machine_facts, machine_lines
 from dr_sim.units import MINUTE_US, clock

@@ -5,13 +5,13 @@ that are offered more than they carry.
 from __future__ import annotations
 
 from dr_sim.formatting.words import instant, size
-from dr_sim.measures.summary.curves import EXPOSED_CLASS
-from dr_sim.measures.summary.types import (
+from dr_sim.measures.summary.curve_types import (
     CurveSummary,
     OutageIfNowSummary,
     ReportedCurve,
-    Summary,
 )
+from dr_sim.measures.summary.curves import EXPOSED_CLASS
+from dr_sim.measures.summary.types import Summary
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import limit_of
 from dr_sim.screen.failovers import of_one_line

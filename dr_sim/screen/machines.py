@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from dr_sim.formatting.words import counted, size
-from dr_sim.measures.summary.types import (
+from dr_sim.measures.summary.cloud_types import (
     CloudSummary,
     FarmUpgradeSummary,
     ImageSummary,

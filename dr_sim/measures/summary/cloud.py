@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections import Counter
 
 from dr_sim.measures import cloud
-from dr_sim.measures.summary.curves import curve_summary
-from dr_sim.measures.summary.machines import (
-    machines_summary,
-    pauses_summary,
-)
-from dr_sim.measures.summary.types import (
+from dr_sim.measures.summary.cloud_types import (
     ApiSummary,
     CloudSummary,
     DriftSummary,
     JobsSummary,
-    PartedCurve,
     ProvisioningLine,
     ProvisioningSummary,
     UpgradeSummary,
+)
+from dr_sim.measures.summary.curve_types import PartedCurve
+from dr_sim.measures.summary.curves import curve_summary
+from dr_sim.measures.summary.machines import (
+    machines_summary,
+    pauses_summary,
 )
 from dr_sim.measures.summary.values import shallow
 from dr_sim.measures.tables import Tables, run_end_us

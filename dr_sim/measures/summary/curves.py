@@ -10,7 +10,7 @@ from functools import partial
 
 from dr_sim.measures.each_way import exposure_of_place, outage_of_place
 from dr_sim.measures.falling import Falling
-from dr_sim.measures.summary.types import (
+from dr_sim.measures.summary.curve_types import (
     ClassedCurve,
     CurveSummary,
     ExposureSummary,

@@ -11,7 +11,7 @@ from dr_sim.measures.machines import (
     machines_found,
     pauses,
 )
-from dr_sim.measures.summary.types import (
+from dr_sim.measures.summary.cloud_types import (
     FarmUpgradeSummary,
     ImageSummary,
     MachinesSummary,

@@ -10,123 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dr_sim.measures.pieces import LedgerLine
+from dr_sim.measures.summary.cloud_types import CloudSummary
+from dr_sim.measures.summary.curve_types import (
+    ClassedCurve,
+    CurveSummary,
+    ExposureSummary,
+    OutageIfNowSummary,
+    PartedCurve,
+    WaysOpenSummary,
+)
+from dr_sim.measures.summary.fields import OMITTED, key
 from dr_sim.measures.ways import WaySummary
 from dr_sim.scenario.sla import CLOUD_CURVES, WAYS_OPEN
-
-
-def _key(name: str) -> dict[str, object]:
-    return {"key": name}
-
-
-OMITTED = {"omit_none": True}
-"""Marks a field that JSON does not show where it is None."""
-
-
-# ---- curves
-@dataclass(slots=True)
-class TimeAbove:
-    """How long a curve was above a limit. ppm: of the time that was measured, rounded up."""
-
-    time_us: int
-    ppm: int
-
-
-@dataclass(slots=True, kw_only=True)
-class CurveSummary:
-    """Mean, quantiles and maximum of a curve over the measured time; None where no time was, or
-    where the value has no end. above: by limit, microseconds. never_us: for how long there was no
-    value at all, of a curve that may have none.
-    """
-
-    time_us: int
-    mean_us: int | None = None
-    max_us: int | None = None
-    mean_s: float | None = None
-    max_s: float | None = None
-    p50_us: int | None = None
-    p90_us: int | None = None
-    p95_us: int | None = None
-    p99_us: int | None = None
-    above: dict[int, TimeAbove] = field(default_factory=dict)
-    never_us: int | None = field(default=None, metadata=OMITTED)
-
-    def statistic(self, name: str) -> int | None:
-        """Return 'mean', 'max' or a quantile, 'p50' and the like."""
-        found: int | None = getattr(self, f"{name}_us")
-        return found
-
-    def known(self, name: str) -> int:
-        """Return a statistic of a curve that has one: time was measured, and it has an end."""
-        found = self.statistic(name)
-        assert found is not None, f"{name} of a curve without a value"
-        return found
-
-
-@dataclass(slots=True, kw_only=True)
-class PartedCurve(CurveSummary):
-    """The worst of all databases' curves, each of them, and the worst of each tenant's. by_copy: of
-    each named copy, were it the only way back.
-    """
-
-    by_database: dict[str, CurveSummary]
-    by_tenant: dict[str, CurveSummary]
-    by_copy: dict[str, CurveSummary] = field(default_factory=dict)
-
-
-@dataclass(slots=True, kw_only=True)
-class ClassedCurve(PartedCurve):
-    """A curve for the loss of a site, and what it would be for other classes of failure."""
-
-    failure_class: str = field(metadata=_key("class"))
-    other_classes: dict[str, PartedCurve]
-
-
-@dataclass(slots=True, kw_only=True)
-class ReportedCurve(CurveSummary):
-    """Holds what the manager believed. defined_us: when it could say anything."""
-
-    defined_us: list[list[int]]
-
-
-@dataclass(slots=True, kw_only=True)
-class ExposureSummary(ClassedCurve):
-    """True exposure, and beside it what the manager believed."""
-
-    reported: ReportedCurve
-
-
-@dataclass(slots=True, kw_only=True)
-class OutageIfNowSummary(ClassedCurve):
-    """Holds what an outage would have been, had the site been lost at any time; of other classes of
-    failure where the SLA asks for them; and what the recovery manager believed of the loss of the
-    site.
-    """
-
-    reported: ReportedCurve
-
-
-@dataclass(slots=True, kw_only=True)
-class WaysOpenSummary:
-    """How many ways back from one class of failure were open. fewest: at the worst instant; None:
-    no time was measured. first_us: from when to when there were so few for the first time, ways:
-    each of them then, with_fewest_us: for how long there were so few in all. In words, since_when:
-    that, why: which were closed then and why, not_known: from when to the end of the run no primary
-    was up ('' if one was).
-    """
-
-    time_us: int
-    fewest: int | None
-    with_fewest_us: int
-    since_when: str = ""
-    why: str = ""
-    not_known: str = ""
-    first_us: list[int] = field(default_factory=list)
-    ways: list[WaySummary] = field(default_factory=list)
-
-    @property
-    def note(self) -> str:
-        """Return since when there were so few, and why."""
-        return "; ".join(filter(None, (self.since_when, self.why)))
 
 
 # ---- alerts
@@ -178,7 +73,7 @@ class AlertsSummary(AlertScore):
     """Every alert and every danger, with a score of all databases, of each, of tenants."""
 
     first: AlertSummary | None
-    each: list[AlertSummary] = field(metadata=_key("list"))
+    each: list[AlertSummary] = field(metadata=key("list"))
     episodes: list[EpisodeSummary]
     by_database: dict[str, AlertScore]
     by_tenant: dict[str, AlertScore]
@@ -284,7 +179,7 @@ class FailoverSummary(CostSummary):
     """One failover: what began it, what it cost, and why."""
 
     number: int
-    failure_class: str = field(metadata=_key("class"))
+    failure_class: str = field(metadata=key("class"))
     by_itself: bool
     fell: bool
     mode: str
@@ -400,7 +295,7 @@ class DatabaseStanding:
 class MeasuredTime:
     """From when to when was measured. up_until: when the first primary went down."""
 
-    begin: int = field(metadata=_key("from"))
+    begin: int = field(metadata=key("from"))
     end: int
     up_until: int
 
@@ -489,170 +384,6 @@ class ViolationSummary:
     time_us: int
     invariant: str
     detail: str
-
-
-@dataclass(slots=True, kw_only=True)
-class DriftSummary(PartedCurve):
-    """How far the second side's configuration was behind, and beside it what the cloud manager
-    believed.
-    """
-
-    reported: CurveSummary
-
-
-@dataclass(slots=True)
-class UpgradeSummary:
-    """Calls while the cloud manager was upgraded."""
-
-    began_us: int
-    ended_us: int
-    calls: int
-    first_try_ppm: int | None
-    unanswered: int
-
-
-@dataclass(slots=True, kw_only=True)
-class ApiSummary:
-    """Calls of clients. outcomes: of those that were played one by one. lives: of the manager."""
-
-    calls: int
-    first_try: int
-    unanswered: int
-    first_try_ppm: int | None
-    unanswered_ppm: int | None
-    outcomes: dict[str, int]
-    while_upgraded: list[UpgradeSummary]
-    lives: int
-
-
-@dataclass(slots=True, kw_only=True)
-class JobsSummary:
-    """twice, lost: changes that were carried out more than once at one side, or never. scripts: by
-    what became of them. notices: by what somebody was told of. effects: by site and way.
-    """
-
-    twice: int
-    lost: int
-    scripts: dict[str, int]
-    notices: dict[str, int]
-    effects: dict[str, int]
-
-
-@dataclass(slots=True)
-class ProvisioningLine:
-    """Holds what a part of a failover's wait went to."""
-
-    what: str
-    duration_us: int
-
-
-@dataclass(slots=True)
-class ProvisioningSummary:
-    """A failover's wait for its site; the lines add up to it. ready: all was in place then."""
-
-    began_us: int
-    ended_us: int
-    ready: bool
-    lines: list[ProvisioningLine]
-
-
-@dataclass(slots=True)
-class ShortSummary:
-    """A stretch in which fewer front ends ran at a site than they should. over: it ended within the
-    run. least_ppm: the least part of them.
-    """
-
-    site: str
-    began_us: int
-    lasted_us: int
-    over: bool
-    least_ppm: int
-
-
-@dataclass(slots=True)
-class ToGoalSummary:
-    """A stretch in which a farm lacked machines at a site. over: it ended within the run. reached:
-    as the farm had its machines, and not as the site was lost or is used no more.
-    """
-
-    farm: str
-    site: str
-    began_us: int
-    lasted_us: int
-    over: bool
-    reached: bool
-
-
-@dataclass(slots=True)
-class ImageSummary:
-    """A copy of an image to a site."""
-
-    image: str
-    site: str
-    began_us: int
-    lasted_us: int
-    sent_bytes: int
-    arrived: bool
-
-
-@dataclass(slots=True)
-class PauseSummary:
-    """Backups of a database that stood still while it was moved. over: they went on."""
-
-    database: str
-    tenants: list[str]
-    began_us: int
-    lasted_us: int
-    over: bool
-
-
-@dataclass(slots=True)
-class FarmUpgradeSummary:
-    """An upgrade of a farm. phases: when each began, by name."""
-
-    farm: str
-    image: str
-    phases: dict[str, int]
-
-
-@dataclass(slots=True, kw_only=True)
-class MachinesSummary:
-    """degraded: at the active side. second_short: at the second one; second_least_ppm: the least
-    part of the front ends that a failover would have found. counts: of machines, by what became of
-    them.
-    """
-
-    degraded: list[ShortSummary]
-    second_short: list[ShortSummary]
-    second_least_ppm: int | None
-    to_goal: list[ToGoalSummary]
-    images: list[ImageSummary]
-    upgrades: list[FarmUpgradeSummary]
-    counts: dict[str, int]
-
-
-@dataclass(slots=True, kw_only=True)
-class CloudSummary:
-    """Holds what is measured of the cloud manager."""
-
-    drift: DriftSummary
-    provision_if_now: PartedCurve
-    api: ApiSummary
-    jobs: JobsSummary
-    provisionings: list[ProvisioningSummary]
-    pauses: list[PauseSummary]
-    machines: MachinesSummary | None = field(default=None, metadata=OMITTED)
-
-    def count(self, measure: str) -> int:
-        """Return 'jobs_twice' or 'jobs_lost'."""
-        return (
-            self.jobs.twice if measure == "jobs_twice" else self.jobs.lost
-        )
-
-    def part(self, measure: str) -> int | None:
-        """Return 'api.first_try' or 'api.unanswered'."""
-        first = measure == "api.first_try"
-        return self.api.first_try_ppm if first else self.api.unanswered_ppm
 
 
 @dataclass(slots=True, kw_only=True)
