@@ -29,8 +29,8 @@ such a name (there is a test).
 """
 WRITES_BY_NAME = {"setattr", "delattr", "vars", "__setattr__", "__dict__"}
 PARTS = (
-    "beside", "drain", "fencing", "fetching", "files", "hanging", "lag", "last_backup", "progress", "remake", "repair",
-    "shelves", "silence", "watch", "ways",
+    "beside", "drain", "fencing", "fetching", "files", "hanging", "lag", "last_backup", "log_window", "progress", "remake",
+    "repair", "shelves", "silence", "watch", "ways",
 )  # fmt: skip
 """Modules whose classes write to themselves alone and return what they have found."""
 ALERTS = {"tell", "over"}  # of an AlertBook: to tell people changes no decision

@@ -66,7 +66,7 @@ def window_alarm_goes_to_us(
     return (
         mono_us
         if db.drain is not None
-        else landed_mono_us + db.watch.window_us
+        else landed_mono_us + db.log_window.length_us
     )
 
 
@@ -92,7 +92,7 @@ def absorb(
                 name,
             )
         )
-    db.watch.stands_at(landed[-1])
+    db.log_window.stands_at(landed[-1])
     db.progress.absorbed(db.files.absorb(logs, landed))
     db.stands_at(
         replace(db.state, redo_lsn=logs[-1][1].last_lsn),
@@ -141,14 +141,14 @@ class Standing:
 def standing(db: DatabaseReplay) -> Standing:
     assert db.last is not None
     return Standing(
-        replace(db.state), db.last.text(), db.watch.landed_mono_us
+        replace(db.state), db.last.text(), db.log_window.landed_mono_us
     )
 
 
 def stand(db: DatabaseReplay, at: Standing) -> None:
     """Put a new replay, which knows no file, at that place."""
     db.stands_at(replace(at.state), last_restore_from_text(at.clock))
-    db.watch.stands_at(at.landed_mono_us)
+    db.log_window.stands_at(at.landed_mono_us)
 
 
 def usual_answers(
@@ -200,8 +200,8 @@ def unlike(db: DatabaseReplay, stepped: DatabaseReplay, name: str) -> str:
         "state": (db.state, stepped.state),
         "last restore": (db.last, stepped.last),
         "last landing": (
-            db.watch.landed_mono_us,
-            stepped.watch.landed_mono_us,
+            db.log_window.landed_mono_us,
+            stepped.log_window.landed_mono_us,
         ),
         "files that wait": (
             _names(db.files.pending),

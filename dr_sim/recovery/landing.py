@@ -10,7 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import Command, Event, Save
-from dr_sim.recovery import draining, events, kept, repairs, telling
+from dr_sim.recovery import (
+    draining,
+    events,
+    kept,
+    repairs,
+    standby,
+    telling,
+)
 from dr_sim.recovery.alerts import FILE_MISSING, PROPERTIES_MISMATCH
 from dr_sim.recovery.commands import Validate
 from dr_sim.recovery.draining import named_rightly
@@ -52,7 +59,7 @@ def _is_new(
 ) -> None:
     told = False
     if file.kind is LOG:
-        db.watch.log_landed(e.mono_us, out)
+        db.log_window.log_landed(e.mono_us, out)
         told = db.progress.log_landed(file, e, out)
         if db.lag.landed(e, file, out):
             db.watch.ask_clock(out)
@@ -180,7 +187,7 @@ def failed(
         and db.drain is None
         and telling.waits_for_first_full(db)
     ):
-        db.watch.first_full_failed(e, out)
+        standby.first_full_failed(db, e, out)
     if db.drain is not None:
         draining.damaged(db, db.drain, file, out)
     elif (

@@ -61,6 +61,7 @@ from dr_sim.recovery.files import (
 )
 from dr_sim.recovery.lag import Lag
 from dr_sim.recovery.limits import elapsed_us, whole_minutes
+from dr_sim.recovery.log_window import LogWindow
 from dr_sim.recovery.overdue import overdue_watches
 from dr_sim.recovery.progress import Progress
 from dr_sim.recovery.remake import Remake
@@ -100,6 +101,7 @@ class DatabaseReplay:
         "lag",
         "landed_meanwhile",
         "last",
+        "log_window",
         "looking",
         "machine_silent",
         "name",
@@ -142,6 +144,7 @@ class DatabaseReplay:
         self.files = HeldFiles(name, saved)
         self.alerts = AlertBook(name, rules.critical_after_us, saved)
         self.watch = Watch(self)
+        self.log_window = LogWindow(self)
         self.overdue = overdue_watches(self)
         self.progress = Progress(self)
         self.lag = Lag(self)
@@ -188,14 +191,14 @@ class DatabaseReplay:
             self.alerts.over(danger, out)
         if self.promoted:
             return
-        self.watch.begin(e, out)
+        self.log_window.begin(e, out)
         self.progress.begin()
         for watch in self.overdue:
             watch.begin(e, out)
         if self.rules.keeps:
             kept.begin(self, e, out)
         elif not self.state.exists:
-            self.watch.begin_unprotected(e, out)
+            standby.wait_for_first(self, e, out)
         keeping.begin(self, e, out)
         self.beside.resume(out)
         self.repair.moved(
@@ -485,7 +488,8 @@ class DatabaseReplay:
         if drain is None:
             return
         draining.call_off(self, drain, e, out)
-        self.watch.goes_on(e, out)
+        self.watch.goes_on()
+        self.log_window.goes_on(e, out)
         for watch in self.overdue:
             watch.goes_on(e, out)
         self.look(e, out)

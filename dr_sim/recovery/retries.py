@@ -127,10 +127,10 @@ def window(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """Handle the alarm 'window': perhaps no log has landed within the window (R9)."""
     if db.drain is not None:
         return
-    watch = db.watch
-    at = watch.landed_mono_us + watch.window_us
-    if watch.window(e, out):
-        if watch.stuck is None:
+    at = db.log_window.ends_us
+    if db.log_window.is_over(e, out):
+        db.watch.ask_about_silence(out)
+        if db.watch.stuck is None:
             repairs.retry(db, e, out)
         at = e.mono_us + db.rules.retry_us
     if db.progress.window(e, out):

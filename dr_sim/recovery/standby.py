@@ -5,7 +5,8 @@ Theory of operation. A restore may be refused because the copy is gone, dropped,
 mistake or suspect, and an order to bring it online may fail. None of that says anything about the
 files here. So they are looked at (an inventory) before anything is decided: files that lie here are
 used at once, without the link, the newest usable chain first. Only files that are not there any
-more are forgotten. Until a full has been restored, event 19 is raised again at every retry.
+more are forgotten. Until a full has been restored, event 19 is raised again at every retry. The
+first copy may take its time: it is waited for before that event is raised.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from typing import TYPE_CHECKING
 
 from dr_sim.machines import Command, Event, Save, SetAlarm
 from dr_sim.recovery import events, repairs, telling
+from dr_sim.recovery.alerts import Danger
 from dr_sim.recovery.commands import Validate
 from dr_sim.recovery.config import OnHole
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import FULL, LOG, File
+from dr_sim.recovery.limits import DAY_US, elapsed_us
 from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
@@ -108,3 +111,33 @@ def look_into_logs(db: DatabaseReplay, out: list[Command]) -> None:
         ):
             db.files.look_into(file)
             out.append(Validate(db.name, file.name))
+
+
+# ---- the first copy
+def wait_for_first(
+    db: DatabaseReplay, e: Event, out: list[Command]
+) -> None:
+    """Begin after a start that finds no copy here: an alert is raised once the age limit has
+    passed; for a database without logs, whose files come once a day, a day later.
+    """
+    assert db.last is not None
+    passed_us = elapsed_us(
+        e.mono_us, e.utc_us, db.last.mono_us, db.last.utc_us
+    )
+    at = e.mono_us + max(0, _first_is_due_us(db) - passed_us)
+    out.append(SetAlarm(db.name, Timer.UNPROTECTED, at))
+
+
+def first_full_failed(
+    db: DatabaseReplay, e: Event, out: list[Command]
+) -> None:
+    """Begin the reports on the first full anew: it had landed, and is of no use."""
+    if Danger.UNPROTECTED in db.alerts.begun:
+        db.alerts.over(Danger.UNPROTECTED, out)
+        at = e.mono_us + _first_is_due_us(db)
+        out.append(SetAlarm(db.name, Timer.UNPROTECTED, at))
+
+
+def _first_is_due_us(db: DatabaseReplay) -> int:
+    """Return for how long there may be no copy before that is reported."""
+    return db.rules.age_us + (0 if db.config.log_interval_us else DAY_US)

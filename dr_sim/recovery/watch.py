@@ -1,4 +1,4 @@
-"""The watch over one database: what is stuck or silent, with limits and retries (R6, R8, R9, R12).
+"""The watch over a database's chain: what is stuck, with limits and retries (R6, R8, R9, R12).
 
 Theory of operation. At any time at most one thing keeps the chain from going on: a log that is
 damaged, a log that the engine refuses, or a hole before the first log that waits. `look` finds it
@@ -9,10 +9,7 @@ the alert is raised again at every retry until the database's position has moved
 Where replay waits on purpose (a delay, a restore job), a hole is found as soon as the logs behind
 it have landed, not when replay comes to it: should the site be lost, so is all that lies behind it.
 
-Silence (no log landed within the window) is detected separately, by the alarm 'window', which is
-set once in a window and not for every log.
-
-The consequences are in retries.py.
+Silence is detected separately (log_window.py). The consequences are in retries.py.
 """
 
 from __future__ import annotations
@@ -29,7 +26,7 @@ from dr_sim.recovery.commands import AskPrimary, TakeBackup
 from dr_sim.recovery.events import ValidationOutcome
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import LOG, File
-from dr_sim.recovery.limits import DAY_US, elapsed_us, limit_at_us
+from dr_sim.recovery.limits import limit_at_us
 from dr_sim.recovery.refusals import (
     IN_USE_ERRORS,
     needs_somebody,
@@ -115,10 +112,9 @@ class Stuck:
 
 
 class Watch:
-    """The watch over one database.
+    """The watch over the chain of one database.
 
-    stuck: the obstacle in the chain; landed_mono_us: when the last new log landed; asked,
-    asked_lsn: the question to the primary that is out.
+    stuck: the obstacle in the chain; asked, asked_lsn: the question to the primary that is out.
     """
 
     __slots__ = (
@@ -127,129 +123,21 @@ class Watch:
         "_log_requested",
         "asked",
         "asked_lsn",
-        "landed_mono_us",
         "stuck",
     )
 
     def __init__(self, db: DatabaseReplay) -> None:
         self._db = db
         self.stuck: Stuck | None = None
-        self.landed_mono_us = 0
         self.asked: AskedAbout | None = None
         self.asked_lsn = 0
         self._log_requested = False
         self._armed_at_us = -1
 
-    # ---- silence (R9)
-    @property
-    def window_us(self) -> int:
-        """Return the window. One that is shorter than the schedule would alert constantly, so it is
-        counted from the instant at which a log was due.
-        """
-        window_us, interval_us = (
-            self._db.rules.window_us,
-            self._db.config.log_interval_us,
-        )
-        return (
-            window_us
-            if interval_us < window_us
-            else interval_us + window_us
-        )
-
-    def begin(self, e: Event, out: list[Command]) -> None:
-        """Begin after a start. The landing of the last log is known from the last restore, or from
-        the files that lie here. Where replay lags on purpose a restore says little: its log may
-        have landed long before.
-        """
-        db = self._db
-        if not db.config.log_interval_us:
-            return
-        last = db.last
-        assert last is not None
-        # before the first restore `last` is the instant at which this manager took over
-        lag_us = db.rules.delay_us + db.rules.every_us if last.name else 0
-        newest = max(
-            (f.modified_utc_us for f in db.files.values() if f.kind is LOG),
-            default=last.modified_utc_us,
-        )
-        quiet_us = elapsed_us(
-            e.mono_us, e.utc_us, last.mono_us, last.utc_us
-        )
-        if newest > last.modified_utc_us:
-            quiet_us = min(quiet_us + lag_us, max(0, e.utc_us - newest))
-        elif last.name:
-            quiet_us = max(
-                quiet_us, min(quiet_us + lag_us, e.utc_us - newest)
-            )
-        if quiet_us < self.window_us:
-            db.alerts.over(Danger.SILENCE, out)
-        self.landed_mono_us = e.mono_us - quiet_us
-        self._set_window(e, out)
-
-    def stands_at(self, landed_mono_us: int) -> None:
-        """Note when the last new log landed (absorb.py)."""
-        self.landed_mono_us = landed_mono_us
-
-    def log_landed(self, mono_us: int, out: list[Command]) -> None:
-        self.landed_mono_us = mono_us
-        if self._db.alerts.begun:
-            self._db.alerts.over(Danger.SILENCE, out)
-
-    def window(self, e: Event, out: list[Command]) -> bool:
-        """Handle the alarm 'window': return whether the silence was too long, and set the next
-        alarm.
-        """
-        db = self._db
-        if self.landed_mono_us + self.window_us > e.mono_us:
-            return False
-        telling.tell_silence(db, e.mono_us - self.landed_mono_us, e, out)
-        ends = [
-            (h.last_lsn, h.fork)
-            for f in db.files.pending
-            if (h := f.header) is not None
-        ]
-        end = max([(db.state.redo_lsn, db.state.fork), *ends])
-        self.ask(AskedAbout.SILENCE, end, out)
-        return True
-
-    def goes_on(self, e: Event, out: list[Command]) -> None:
-        """Set the alarms again, which a failover held until it was called off."""
+    def goes_on(self) -> None:
+        """Forget what was found before a failover that was called off."""
         self.stuck = None
         self._armed_at_us = -1
-        if self._db.config.log_interval_us:
-            self._set_window(e, out)
-
-    def _set_window(self, e: Event, out: list[Command]) -> None:
-        at = max(e.mono_us, self.landed_mono_us + self.window_us)
-        out.append(SetAlarm(self._db.name, Timer.WINDOW, at))
-
-    def begin_unprotected(self, e: Event, out: list[Command]) -> None:
-        """Begin after a start that finds no copy here: an alert is raised once the age limit has
-        passed; for a database without logs, whose files come once a day, a day later.
-        """
-        db = self._db
-        assert db.last is not None
-        passed_us = elapsed_us(
-            e.mono_us, e.utc_us, db.last.mono_us, db.last.utc_us
-        )
-        at = e.mono_us + max(0, self._unprotected_us - passed_us)
-        out.append(SetAlarm(db.name, Timer.UNPROTECTED, at))
-
-    def first_full_failed(self, e: Event, out: list[Command]) -> None:
-        """Begin the reports on the first full anew: it had landed, and is of no use."""
-        db = self._db
-        if Danger.UNPROTECTED in db.alerts.begun:
-            db.alerts.over(Danger.UNPROTECTED, out)
-            at = e.mono_us + self._unprotected_us
-            out.append(SetAlarm(db.name, Timer.UNPROTECTED, at))
-
-    @property
-    def _unprotected_us(self) -> int:
-        """Return for how long there may be no copy before that is reported."""
-        db = self._db
-        return db.rules.age_us + (
-            0 if db.config.log_interval_us else DAY_US
-        )
 
     # ---- what the chain waits for
     @property
@@ -569,6 +457,17 @@ class Watch:
         """Ask the primary what it has of the missing range."""
         at = max(stuck.stuck_lsn, 0), stuck.fork
         self.ask(AskedAbout.CHAIN, at, out)
+
+    def ask_about_silence(self, out: list[Command]) -> None:
+        """Ask the primary what it has beyond all that is here."""
+        db = self._db
+        ends = [
+            (h.last_lsn, h.fork)
+            for f in db.files.pending
+            if (h := f.header) is not None
+        ]
+        end = max([(db.state.redo_lsn, db.state.fork), *ends])
+        self.ask(AskedAbout.SILENCE, end, out)
 
     def ask_clock(self, out: list[Command]) -> None:
         """Ask the primary what its clock shows. Any answer says so; if a question is already out,

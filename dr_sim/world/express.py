@@ -286,7 +286,7 @@ class ExpressLane:
         finish, send, hash_, restore = stretch.rates
         room, copies = self.room((stretch.db,))
         begin = lsn = stretch.state.redo_lsn
-        landed_us = stretch.replay.watch.landed_mono_us
+        landed_us = stretch.replay.log_window.landed_mono_us
         while True:
             # from one of its instants to the next of an even schedule
             following = (

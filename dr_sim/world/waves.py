@@ -305,7 +305,7 @@ class WaveLane:
             landed_us = (
                 landings[passed - 1] >> 2
                 if passed
-                else replay.watch.landed_mono_us
+                else replay.log_window.landed_mono_us
             )
             goes_to_us = window_alarm_goes_to_us(
                 replay, member.alarm_us, landed_us

@@ -68,17 +68,16 @@ BLIND: tuple[Mutant, ...] = (
     ),
     one(
         "rings_at_the_same_instant", "R9", "the alarm of the window rings for ever at one instant",
-        "recovery/watch.py",
-        "        if self.landed_mono_us + self.window_us > e.mono_us:\n",
-        "        if self.landed_mono_us + self.window_us >= e.mono_us:\n",
+        "recovery/log_window.py",
+        "        if self.ends_us > e.mono_us:\n",
+        "        if self.ends_us >= e.mono_us:\n",
     ),
     one(
         "no_window_after_a_call_off", "R9", "after a failover that was called off nobody watches for new logs",
-        "recovery/watch.py",
-        "        self._armed_at_us = -1\n"
+        "recovery/log_window.py",
         "        if self._db.config.log_interval_us:\n"
-        "            self._set_window(e, out)\n",
-        "        self._armed_at_us = -1\n",
+        "            self._set(e, out)\n",
+        "",
     ),
     one(
         "stuck_for_ever", "R12", "an obstacle that the chain has passed is told of all the same",

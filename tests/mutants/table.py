@@ -27,7 +27,7 @@ EARLIER: tuple[Mutant, ...] = (
         "        return whole_minutes(\n"
         "            elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us)\n"
         "        )\n",
-        "        return whole_minutes(e.mono_us - self.watch.landed_mono_us)\n",
+        "        return whole_minutes(e.mono_us - self.log_window.landed_mono_us)\n",
     ),
     one(
         "never_critical", "R12", "no alert ever becomes critical",
@@ -60,8 +60,8 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "silence_is_not_told", "R9", "nobody is told that no logs come",
-        "recovery/watch.py",
-        "        telling.tell_silence(db, e.mono_us - self.landed_mono_us, e, out)\n",
+        "recovery/log_window.py",
+        "        telling.tell_silence(self._db, silent_us, e, out)\n",
         "",
     ),
     one(
@@ -74,7 +74,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "window_counts_from_the_restore", "R12", "silence counts from the last restore, whatever lands",
-        "recovery/watch.py",
+        "recovery/log_window.py",
         "        self.landed_mono_us = mono_us\n"
         "        if self._db.alerts.begun:",
         "        if self._db.last is not None and self._db.last.name:\n"

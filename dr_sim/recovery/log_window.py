@@ -1,0 +1,106 @@
+"""The window within which a log must land (R9).
+
+Theory of operation. Silence (no log landed within the window) is detected by the alarm 'window',
+which is set once in a window and not for every log. From then on it is reported at every retry
+until a log lands. The consequences are in retries.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.machines import Command, Event, SetAlarm
+from dr_sim.recovery import telling
+from dr_sim.recovery.alerts import Danger
+from dr_sim.recovery.files import LOG
+from dr_sim.recovery.limits import elapsed_us
+from dr_sim.recovery.timers import Timer
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.replay import DatabaseReplay
+
+
+class LogWindow:
+    """The window of one database. landed_mono_us: when the last new log landed."""
+
+    __slots__ = ("_db", "landed_mono_us")
+
+    def __init__(self, db: DatabaseReplay) -> None:
+        self._db = db
+        self.landed_mono_us = 0
+
+    @property
+    def length_us(self) -> int:
+        """Return the window. One that is shorter than the schedule would alert constantly, so it is
+        counted from the instant at which a log was due.
+        """
+        window_us, interval_us = (
+            self._db.rules.window_us,
+            self._db.config.log_interval_us,
+        )
+        return (
+            window_us
+            if interval_us < window_us
+            else interval_us + window_us
+        )
+
+    @property
+    def ends_us(self) -> int:
+        """Return when the next log must have landed."""
+        return self.landed_mono_us + self.length_us
+
+    def begin(self, e: Event, out: list[Command]) -> None:
+        """Begin after a start. The landing of the last log is known from the last restore, or from
+        the files that lie here. Where replay lags on purpose a restore says little: its log may
+        have landed long before.
+        """
+        db = self._db
+        if not db.config.log_interval_us:
+            return
+        last = db.last
+        assert last is not None
+        # before the first restore `last` is the instant at which this manager took over
+        lag_us = db.rules.delay_us + db.rules.every_us if last.name else 0
+        newest = max(
+            (f.modified_utc_us for f in db.files.values() if f.kind is LOG),
+            default=last.modified_utc_us,
+        )
+        quiet_us = elapsed_us(
+            e.mono_us, e.utc_us, last.mono_us, last.utc_us
+        )
+        if newest > last.modified_utc_us:
+            quiet_us = min(quiet_us + lag_us, max(0, e.utc_us - newest))
+        elif last.name:
+            quiet_us = max(
+                quiet_us, min(quiet_us + lag_us, e.utc_us - newest)
+            )
+        if quiet_us < self.length_us:
+            db.alerts.over(Danger.SILENCE, out)
+        self.landed_mono_us = e.mono_us - quiet_us
+        self._set(e, out)
+
+    def stands_at(self, landed_mono_us: int) -> None:
+        """Note when the last new log landed (absorb.py)."""
+        self.landed_mono_us = landed_mono_us
+
+    def log_landed(self, mono_us: int, out: list[Command]) -> None:
+        self.landed_mono_us = mono_us
+        if self._db.alerts.begun:
+            self._db.alerts.over(Danger.SILENCE, out)
+
+    def is_over(self, e: Event, out: list[Command]) -> bool:
+        """Return whether no log has landed within the window, and report that."""
+        if self.ends_us > e.mono_us:
+            return False
+        silent_us = e.mono_us - self.landed_mono_us
+        telling.tell_silence(self._db, silent_us, e, out)
+        return True
+
+    def goes_on(self, e: Event, out: list[Command]) -> None:
+        """Set the alarm again, which a failover held until it was called off."""
+        if self._db.config.log_interval_us:
+            self._set(e, out)
+
+    def _set(self, e: Event, out: list[Command]) -> None:
+        at = max(e.mono_us, self.ends_us)
+        out.append(SetAlarm(self._db.name, Timer.WINDOW, at))
