@@ -14,6 +14,7 @@ from dr_sim.loading import load_scenario
 from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.units import MINUTE_US
 from dr_sim.world.world import World
+from tests.cloud.drawn import jobs_and_changes
 
 BASE = """\
 run_for: 3 h
@@ -222,10 +223,7 @@ failover: {{mode: automatic}}
 after_failover: {{new_secondary: {pick(["10 min", "none"])}}}
 cloud: {{at: {pick(["apart", "apart", "primary"])}, restart_after: {pick(["0 s", "30 s"])}, mirror: {mirror},
         provision: {{at_most: {pick(["5 min", "30 min"])}, otherwise: redirect}}}}
-jobs: {{at_once: {pick([1, 2, 4])}, time_limit: 15 min, retry: {pick(["20 s", "5 min"])},
-       attempts: {pick([1, 2, 3])}, set: {pick(["10 s", "3 min"])}, rebuild: 3 min, by_hand: 5 min}}
-changes: {{rate: {pick([0, 6, 20])} per hour, takes: {pick(["30 s", "5 min", "10 min"])},
-          fail: {pick(["0 %", "10 %", "50 %"])}}}
+{jobs_and_changes(pick)}\
 events: [{", ".join(events)}]
 """
 

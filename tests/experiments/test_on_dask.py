@@ -21,27 +21,20 @@ from dr_sim.experiments.executor import BrokenReplicationError
 from dr_sim.experiments.sample import unpack
 from dr_sim.experiments.take import take
 from tests.experiments.worlds import small, small_file
+from tests.local_cluster import address_of, local_cluster
 
-distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
+pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Two worker processes of one thread each, behind a scheduler that listens on loopback."""
-    with distributed.LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        processes=True,
-        dashboard_address="127.0.0.1:0",
-        silence_logs=50,
-        host="127.0.0.1",
-    ) as started:
+    with local_cluster(2) as started:
         yield started
 
 
 @pytest.fixture
 def address(cluster: Any) -> str:
-    return str(cluster.scheduler_address).replace("tcp://", "dask://")
+    return address_of(cluster)
 
 
 @pytest.mark.long
@@ -119,15 +112,8 @@ def test_the_threads_of_one_dask_worker_do_not_share_an_interpreter(
 ) -> None:
     monkeypatch.setattr(batches, "BATCH_S", 0.05)
     with (
-        distributed.LocalCluster(
-            n_workers=1,
-            threads_per_worker=2,
-            processes=True,
-            dashboard_address="127.0.0.1:0",
-            silence_logs=50,
-            host="127.0.0.1",
-        ) as started,
-        until.executor(on=str(started.scheduler_address).replace("tcp://", "dask://")) as playing,
+        local_cluster(1, threads=2) as started,
+        until.executor(on=address_of(started)) as playing,
     ):
         for _ in playing.play([BatchJob("a", small(tmp_path), range(40))]):
             pass

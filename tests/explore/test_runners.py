@@ -12,22 +12,15 @@ from dr_sim.cli.main import main
 from dr_sim.explore.case import yaml_text
 from dr_sim.explore.runners import case_runner
 from tests.explore.test_explore import SMALL
+from tests.local_cluster import address_of, local_cluster
 
-distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
+pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    """One worker process behind a scheduler that listens on loopback."""
-    with distributed.LocalCluster(
-        n_workers=1,
-        threads_per_worker=1,
-        processes=True,
-        dashboard_address="127.0.0.1:0",
-        silence_logs=50,
-        host="127.0.0.1",
-    ) as started:
-        yield str(started.scheduler_address).replace("tcp://", "dask://")
+    with local_cluster(1) as started:
+        yield address_of(started)
 
 
 @pytest.mark.long
