@@ -25,7 +25,7 @@ from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.record.verify import verify
 from dr_sim.screen.cloud import cloud_lines
 from dr_sim.stores import MemoryStore, StoreError
-from dr_sim.world.cloud.service import cloud_config
+from dr_sim.world.cloud.manager_config import cloud_config
 from dr_sim.world.own_logic import builders
 from dr_sim.world.world import World
 

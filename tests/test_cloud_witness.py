@@ -23,7 +23,7 @@ from dr_sim.record.verify import verify
 from dr_sim.units import HOUR_US
 from dr_sim.world.cloud import agents, lives
 from dr_sim.world.cloud.lives import CloudLives
-from dr_sim.world.cloud.service import cloud_config
+from dr_sim.world.cloud.manager_config import cloud_config
 from dr_sim.world.own_logic import builder
 from dr_sim.world.world import World
 

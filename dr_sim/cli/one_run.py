@@ -172,7 +172,7 @@ def _report(a: argparse.Namespace) -> int:
 def _verify(a: argparse.Namespace) -> int:
     from dr_sim.record.verify import verify
     from dr_sim.results.run_folder import JOURNAL_FILE, read_results
-    from dr_sim.world.cloud.service import cloud_config
+    from dr_sim.world.cloud.manager_config import cloud_config
     from dr_sim.world.own_logic import builders
 
     stored = read_results(a.results, journal_as_written=False)

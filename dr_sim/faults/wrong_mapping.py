@@ -14,7 +14,7 @@ from dr_sim.faults.cloud_events import (
 )
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.cloud.service import identifier
+from dr_sim.world.cloud.manager_config import identifier
 from dr_sim.world.occurrence import Occurrence
 
 

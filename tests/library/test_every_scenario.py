@@ -18,7 +18,7 @@ from dr_sim.measures.verdict import Outcome
 from dr_sim.record.journal import Journal
 from dr_sim.record.kinds import CLOUD_CLASS, KINDS, SEEN_CLASS
 from dr_sim.record.verify import verify
-from dr_sim.world.cloud.service import cloud_config
+from dr_sim.world.cloud.manager_config import cloud_config
 from dr_sim.world.own_logic import builders
 from tests.at_length import some_or_all
 

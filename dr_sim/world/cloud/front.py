@@ -26,6 +26,7 @@ from dr_sim.scenario.model import Law
 from dr_sim.streams import Stream
 from dr_sim.units import SECOND_US
 from dr_sim.world.agenda import Class, Entry
+from dr_sim.world.cloud.manager_config import OPERATORS
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
@@ -37,8 +38,6 @@ _ANSWER, _JOB = (
 _TAKEN = (CallOutcome.ACCEPTED, CallOutcome.AGAIN)
 _PPM = 1_000_000
 _LONGEST_PAUSE_US = 60 * SECOND_US
-OPERATORS = "operators"
-"""The caller of the changes of `changes` and of events: operators do not give up."""
 _OPERATORS = CloudClient(OPERATORS, 0, 1, _PPM, 5 * SECOND_US, 1 << 30, ())
 _AHEAD = (
     1 << 16

@@ -7,15 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dr_sim.cloud import (
-    CallerConfig,
-    CloudConfig,
-    CloudManager,
-    EntityConfig,
-    JobsConfig,
-    MirrorConfig,
-    NetworkConfig,
-)
+from dr_sim.cloud import CloudManager
 from dr_sim.cloud.commands import (
     COMMANDS,
     AnswerCall,
@@ -42,27 +34,25 @@ from dr_sim.cloud.events import (
 )
 from dr_sim.cloud.job import ENDED, OPEN
 from dr_sim.cloud.sending import WHOLE
-from dr_sim.cloud.words import MirrorMode, Notice, OnFailure
+from dr_sim.cloud.words import Notice
 from dr_sim.machines import Alarm, Command, TakeInventory
 from dr_sim.record.row_code import Recorder, Subject
-from dr_sim.scenario.cloud_model import (
-    FIRST,
-    OPERATIONS,
-    SECOND,
-    Cloud,
-    CloudClient,
-    CloudNetwork,
-)
-from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.cloud_model import CloudClient, CloudNetwork
 from dr_sim.stores import MemoryStore, Store
 from dr_sim.world.agenda import Class
 from dr_sim.world.cloud.agents import Agent, Key, Mishaps, Said
 from dr_sim.world.cloud.configuration import Configuration
 from dr_sim.world.cloud.context import CloudContext
-from dr_sim.world.cloud.front import OPERATORS, ApiFront
+from dr_sim.world.cloud.front import ApiFront
 from dr_sim.world.cloud.hardware import Hardware
 from dr_sim.world.cloud.lives import CloudLives
-from dr_sim.world.cloud.machine_manager_config import machines_config
+from dr_sim.world.cloud.manager_config import (
+    SITES,
+    cloud_config,
+    identifier,
+    may_use,
+    things_of,
+)
 from dr_sim.world.cloud.missing import Shortfall
 from dr_sim.world.cloud.people import People
 from dr_sim.world.cloud.sites import CloudSites
@@ -74,7 +64,6 @@ if TYPE_CHECKING:
     from dr_sim.world.primary import Primary
     from dr_sim.world.primary_database import PrimaryDatabase
 
-SITES = (FIRST, SECOND)
 RECORDS = LifeRecords(
     up_and_down="truth.cloud_manager",
     commands_done="truth.cloud_commands_done",
@@ -88,69 +77,6 @@ _OF_A_NETWORK = frozenset(
     for cls in (*EVENTS, *COMMANDS)
     if "network" in cls.__dataclass_fields__  # type: ignore[attr-defined]
 )
-
-
-def things_of(
-    network: CloudNetwork, scenario: Scenario
-) -> dict[str, tuple[str, ...]]:
-    """Return the things in a network that can be changed, by kind."""
-    names = tuple(scenario.databases[i].name for i in network.databases)
-    return {"database": names, "farm": network.farms}
-
-
-def identifier(site: str, network: str, entity: str) -> str:
-    """Return the identifier of a thing at a site: no site knows the identifiers of another."""
-    return f"{network}-{entity}-at-{site}"
-
-
-def may_use(client: CloudClient, network: CloudNetwork) -> bool:
-    """Return whether a client may use a network: a tenant's client may use the tenant's own and
-    shared ones.
-    """
-    return (
-        not client.tenants
-        or not network.tenants
-        or bool(set(client.tenants) & set(network.tenants))
-    )
-
-
-def cloud_config(
-    spec: Cloud, scenario: Scenario, sites: tuple[str, str] = SITES
-) -> CloudConfig:
-    """Return the manager's configuration."""
-    networks = []
-    for network in spec.networks:
-        entities: list[EntityConfig] = []
-        for kind, names in things_of(network, scenario).items():
-            for name in names:
-                identifiers = tuple(
-                    (site, identifier(site, network.name, name))
-                    for site in sites
-                )
-                entities.append(EntityConfig(name, kind, identifiers))
-        networks.append(NetworkConfig(network.name, sites, tuple(entities)))
-    everything = tuple(network.name for network in spec.networks)
-    callers = [CallerConfig(OPERATORS, everything)]
-    for client in spec.clients:
-        allowed = tuple(n.name for n in spec.networks if may_use(client, n))
-        callers.append(CallerConfig(client.name, allowed))
-    mirror, jobs = spec.mirror, spec.jobs
-    return CloudConfig(
-        networks=tuple(networks),
-        callers=tuple(callers),
-        mirror=MirrorConfig(
-            MirrorMode(mirror.mode),
-            mirror.every_us,
-            mirror.audit_us,
-            mirror.limit_us,
-            OnFailure(mirror.on_failure),
-        ),
-        jobs=JobsConfig(
-            jobs.time_limit_us, jobs.retry_us, jobs.attempts, jobs.at_once
-        ),
-        operations=tuple(name for name, _, _ in OPERATIONS),
-        machines=machines_config(spec, scenario, sites),
-    )
 
 
 class CloudWorld:

@@ -1,0 +1,90 @@
+"""The cloud manager's configuration, from the scenario; and the names of what it manages."""
+
+from __future__ import annotations
+
+from dr_sim.cloud import (
+    CallerConfig,
+    CloudConfig,
+    EntityConfig,
+    JobsConfig,
+    MirrorConfig,
+    NetworkConfig,
+)
+from dr_sim.cloud.words import MirrorMode, OnFailure
+from dr_sim.scenario.cloud_model import (
+    FIRST,
+    OPERATIONS,
+    SECOND,
+    Cloud,
+    CloudClient,
+    CloudNetwork,
+)
+from dr_sim.scenario.model import Scenario
+from dr_sim.world.cloud.machine_manager_config import machines_config
+
+SITES = (FIRST, SECOND)
+OPERATORS = "operators"
+"""The caller of the changes of `changes` and of events: operators do not give up."""
+
+
+def things_of(
+    network: CloudNetwork, scenario: Scenario
+) -> dict[str, tuple[str, ...]]:
+    """Return the things in a network that can be changed, by kind."""
+    names = tuple(scenario.databases[i].name for i in network.databases)
+    return {"database": names, "farm": network.farms}
+
+
+def identifier(site: str, network: str, entity: str) -> str:
+    """Return the identifier of a thing at a site: no site knows the identifiers of another."""
+    return f"{network}-{entity}-at-{site}"
+
+
+def may_use(client: CloudClient, network: CloudNetwork) -> bool:
+    """Return whether a client may use a network: a tenant's client may use the tenant's own and
+    shared ones.
+    """
+    return (
+        not client.tenants
+        or not network.tenants
+        or bool(set(client.tenants) & set(network.tenants))
+    )
+
+
+def cloud_config(
+    spec: Cloud, scenario: Scenario, sites: tuple[str, str] = SITES
+) -> CloudConfig:
+    """Return the manager's configuration."""
+    networks = []
+    for network in spec.networks:
+        entities: list[EntityConfig] = []
+        for kind, names in things_of(network, scenario).items():
+            for name in names:
+                identifiers = tuple(
+                    (site, identifier(site, network.name, name))
+                    for site in sites
+                )
+                entities.append(EntityConfig(name, kind, identifiers))
+        networks.append(NetworkConfig(network.name, sites, tuple(entities)))
+    everything = tuple(network.name for network in spec.networks)
+    callers = [CallerConfig(OPERATORS, everything)]
+    for client in spec.clients:
+        allowed = tuple(n.name for n in spec.networks if may_use(client, n))
+        callers.append(CallerConfig(client.name, allowed))
+    mirror, jobs = spec.mirror, spec.jobs
+    return CloudConfig(
+        networks=tuple(networks),
+        callers=tuple(callers),
+        mirror=MirrorConfig(
+            MirrorMode(mirror.mode),
+            mirror.every_us,
+            mirror.audit_us,
+            mirror.limit_us,
+            OnFailure(mirror.on_failure),
+        ),
+        jobs=JobsConfig(
+            jobs.time_limit_us, jobs.retry_us, jobs.attempts, jobs.at_once
+        ),
+        operations=tuple(name for name, _, _ in OPERATIONS),
+        machines=machines_config(spec, scenario, sites),
+    )
