@@ -59,13 +59,15 @@ def happen(event: Occurrence, params: AdminChange) -> None:
     if cloud is None:
         return
     operation, entity = params.asked
-    network = params.network or cloud.network_of(entity)
+    network = params.network or cloud.names.network_of(entity)
     if entity not in {
-        e for names in cloud.all_things(network) for e in names
+        e for names in cloud.names.all_things(network) for e in names
     }:
         event.nothing(f"no network has {entity}")
         return
-    told = f"{operation} of {cloud.named(network, entity)} is asked for"
+    told = (
+        f"{operation} of {cloud.names.named(network, entity)} is asked for"
+    )
     event.begins(told)
     cloud.front.ask(operation, network, entity)
     event.ends(told)

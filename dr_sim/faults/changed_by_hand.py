@@ -22,11 +22,11 @@ def happen(event: Occurrence, params: ChangedByHand) -> None:
     cloud = cloud_of(event)
     if cloud is None:
         return
-    network = params.network or cloud.network_of(params.entity)
+    network = params.network or cloud.names.network_of(params.entity)
     if not network:
         event.nothing(f"no network has {params.entity}")
         return
-    told = f"{cloud.named(network, params.entity)} changed by hand at {params.site}"
+    told = f"{cloud.names.named(network, params.entity)} changed by hand at {params.site}"
     event.begins(told)
     change = f"hand/{event.world.context.now_us}/{event.index}"
     cloud.changed_by_hand(network, params.site, params.entity, change)

@@ -14,7 +14,7 @@ from dr_sim.faults.cloud_events import (
 )
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.cloud.manager_config import identifier
+from dr_sim.world.cloud.names import identifier
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -33,7 +33,7 @@ def happen(event: Occurrence, params: WrongMapping) -> None:
     if cloud is None:
         return
     entity = params.entity
-    network = params.network or cloud.network_of(entity)
+    network = params.network or cloud.names.network_of(entity)
     if not network:
         event.nothing(f"no network has {entity}")
         return
@@ -44,7 +44,7 @@ def happen(event: Occurrence, params: WrongMapping) -> None:
     right = identifier(second, network, entity)
     others = [
         e
-        for names in cloud.things(network).values()
+        for names in cloud.names.things(network).values()
         for e in names
         if e != entity
     ]
@@ -61,7 +61,7 @@ def happen(event: Occurrence, params: WrongMapping) -> None:
         params.duration,
         lambda: edit(wrong),
         lambda: edit(right),
-        f"wrong mapping of {cloud.named(network, entity)}",
+        f"wrong mapping of {cloud.names.named(network, entity)}",
     )
 
 

@@ -18,7 +18,8 @@ def happen(event: Occurrence, params: WrongTenantCall) -> None:
     networks = len(cloud.spec.networks)
     clients = cloud.spec.clients
     if all(
-        len(cloud.networks_of(client)) == networks for client in clients
+        len(cloud.names.networks_of(client)) == networks
+        for client in clients
     ):
         event.nothing("each client may use every network")
         return

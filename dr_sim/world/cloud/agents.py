@@ -198,7 +198,7 @@ class Agent:
             return
         self._not_over[command.job] = command
         params = _read(command.params)
-        entity = params.get("machine") or self._world.entity_of(
+        entity = params.get("machine") or self._world.names.entity_of(
             self.name, params.get("id", "")
         )
         reason = self._refusal(command, params, entity)
@@ -220,7 +220,7 @@ class Agent:
             return WhyFailed.OLD_SCRIPT
         if command.script in MACHINE_SCRIPTS:
             return self._hardware.refusal(self.site, command, params)
-        owner_of = self._world.owner_of
+        owner_of = self._world.names.owner_of
         for value in params.values():
             if owner_of(value) not in ("", self.site):
                 return WhyFailed.FOREIGN_ID

@@ -149,7 +149,7 @@ class ApiFront:
 
     def _usual_in(self, network: str) -> list[tuple[str, tuple[str, ...]]]:
         """Return the operations that are asked for there as a rule, and on what things."""
-        things = self._world.things(network)
+        things = self._world.names.things(network)
         return [
             (name, things[kind])
             for name, kind, drawn in OPERATIONS
@@ -304,7 +304,7 @@ class ApiFront:
         draw = self._context.long_streams.of(
             f"client {spec.name}", "change"
         )
-        networks = self._world.networks_of(spec)
+        networks = self._world.names.networks_of(spec)
         network = networks[draw.below(3 * number, len(networks))]
         words = (draw.word(3 * number + 1), draw.word(3 * number + 2))
         asked = self._drawn(spec.name, network, words)

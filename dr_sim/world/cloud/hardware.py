@@ -90,11 +90,11 @@ class Hardware:
 
     def start(self) -> None:
         """Record what runs when the run begins."""
-        names = [network.name for network in self._world.spec.networks]
+        index = self._world.names.index
         for each in self._config.first:
             machine = RealMachine(
                 each.name,
-                names.index(each.network),
+                index[each.network],
                 each.site,
                 each.farm,
                 each.role,
@@ -319,10 +319,8 @@ class Hardware:
         self._image_of[farm] = image
         self._upgraded.add(farm)
         network = next(f.network for f in self.spec.farms if f.name == farm)
-        names = [each.name for each in self._world.spec.networks]
-        self._context.note(
-            "truth.cloud_farm_upgrade", names.index(network), farm, image
-        )
+        index = self._world.names.index[network]
+        self._context.note("truth.cloud_farm_upgrade", index, farm, image)
         self._world.lives.tell_until_heard(
             UpgradeAsked, network, farm, image, at_once
         )
@@ -398,8 +396,7 @@ class Hardware:
         )
 
     def _text(self, network: str, site: str) -> str:
-        names = [each.name for each in self._world.spec.networks]
-        index = names.index(network)
+        index = self._world.names.index[network]
         found = [
             [
                 m.name,

@@ -16,39 +16,14 @@ from dr_sim.scenario.cloud_model import (
     OPERATIONS,
     SECOND,
     Cloud,
-    CloudClient,
-    CloudNetwork,
 )
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.cloud.machine_manager_config import machines_config
+from dr_sim.world.cloud.names import identifier, may_use, things_of
 
 SITES = (FIRST, SECOND)
 OPERATORS = "operators"
 """The caller of the changes of `changes` and of events: operators do not give up."""
-
-
-def things_of(
-    network: CloudNetwork, scenario: Scenario
-) -> dict[str, tuple[str, ...]]:
-    """Return the things in a network that can be changed, by kind."""
-    names = tuple(scenario.databases[i].name for i in network.databases)
-    return {"database": names, "farm": network.farms}
-
-
-def identifier(site: str, network: str, entity: str) -> str:
-    """Return the identifier of a thing at a site: no site knows the identifiers of another."""
-    return f"{network}-{entity}-at-{site}"
-
-
-def may_use(client: CloudClient, network: CloudNetwork) -> bool:
-    """Return whether a client may use a network: a tenant's client may use the tenant's own and
-    shared ones.
-    """
-    return (
-        not client.tenants
-        or not network.tenants
-        or bool(set(client.tenants) & set(network.tenants))
-    )
 
 
 def cloud_config(

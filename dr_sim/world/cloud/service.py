@@ -37,7 +37,6 @@ from dr_sim.cloud.sending import WHOLE
 from dr_sim.cloud.words import Notice
 from dr_sim.machines import Alarm, Command, TakeInventory
 from dr_sim.record.row_code import Recorder, Subject
-from dr_sim.scenario.cloud_model import CloudClient, CloudNetwork
 from dr_sim.stores import MemoryStore, Store
 from dr_sim.world.agenda import Class
 from dr_sim.world.cloud.agents import Agent, Key, Mishaps, Said
@@ -46,14 +45,9 @@ from dr_sim.world.cloud.context import CloudContext
 from dr_sim.world.cloud.front import ApiFront
 from dr_sim.world.cloud.hardware import Hardware
 from dr_sim.world.cloud.lives import CloudLives
-from dr_sim.world.cloud.manager_config import (
-    SITES,
-    cloud_config,
-    identifier,
-    may_use,
-    things_of,
-)
+from dr_sim.world.cloud.manager_config import SITES, cloud_config
 from dr_sim.world.cloud.missing import Shortfall
+from dr_sim.world.cloud.names import CloudNames, identifier
 from dr_sim.world.cloud.people import People
 from dr_sim.world.cloud.sites import CloudSites
 from dr_sim.world.context import Context
@@ -99,17 +93,11 @@ class CloudWorld:
         self.spec = spec = scenario.cloud
         self._start_utc_us = scenario.start_utc_us
         self.mishaps = Mishaps()
-        self._things = {
-            network.name: things_of(network, scenario)
-            for network in spec.networks
-        }
-        self._index = {
-            network.name: i for i, network in enumerate(spec.networks)
-        }
-        self._owner: dict[str, tuple[str, str, str]] = {}
+        self.names = CloudNames(spec.networks, scenario)
+        self._index = self.names.index
         self.configurations = [
             Configuration(
-                self.entities(network),
+                self.names.entities(network),
                 SITES,
                 lambda: own.agenda._now,
                 self._changed_in(i),
@@ -225,76 +213,13 @@ class CloudWorld:
         """Return the time on the manager's wall clock."""
         return self._start_utc_us + self.context.agenda._now
 
-    # ---- names
     def add_site(self, site: str) -> None:
         """Give a site agents of every network, which know nothing yet."""
         for i, network in enumerate(self.spec.networks):
             self.agents[network.name, site] = Agent(
                 self, i, site, self.configurations[i]
             )
-            for entity in self.entities(network):
-                name = identifier(site, network.name, entity)
-                self._owner[name] = (network.name, site, entity)
-
-    def identifiers_at(self, site: str) -> dict[str, dict[str, str]]:
-        """Return the identifiers of things at a site, by network and thing."""
-        found = {}
-        for network in self.spec.networks:
-            names = self.entities(network)
-            found[network.name] = {
-                name: identifier(site, network.name, name) for name in names
-            }
-        return found
-
-    def entities(self, network: CloudNetwork) -> tuple[str, ...]:
-        """Return the things in a network that can be changed."""
-        return tuple(
-            e
-            for names in self._things[network.name].values()
-            for e in names
-        )
-
-    def things(self, network: str) -> dict[str, tuple[str, ...]]:
-        return self._things[network]
-
-    def all_things(self, network: str) -> tuple[tuple[str, ...], ...]:
-        """Return the things in a network that can be changed; nothing if there is no such
-        network.
-        """
-        return tuple(self._things.get(network, {}).values())
-
-    def networks_of(self, client: CloudClient) -> list[str]:
-        """Return the networks that a client may use."""
-        return [
-            network.name
-            for network in self.spec.networks
-            if may_use(client, network)
-        ]
-
-    def network_of(self, entity: str) -> str:
-        """Return the first network that has a thing of that name; '' if none has."""
-        for network, things in self._things.items():
-            if any(entity in names for names in things.values()):
-                return network
-        return ""
-
-    def named(self, network: str, entity: str) -> str:
-        """Return the name of a thing for people, with its network where another one has a thing of
-        that name.
-        """
-        having = 0
-        for things in self._things.values():
-            having += any(entity in names for names in things.values())
-        return entity if having == 1 else f"{entity} of {network}"
-
-    def owner_of(self, name: str) -> str:
-        """Return the site that the identifier belongs to; '' if there is none."""
-        return self._owner[name][1] if name in self._owner else ""
-
-    def entity_of(self, network: str, name: str) -> str:
-        """Return the thing of a network that has an identifier; '' if none has."""
-        found = self._owner.get(name, ("", "", ""))
-        return found[2] if found[0] == network else ""
+        self.names.add_site(site)
 
     # ---- the manager's hands
     @property
@@ -463,7 +388,7 @@ class CloudWorld:
     ) -> None:
         """Let somebody change a row of the mapping table, and tell the manager."""
         index = self._index[network]
-        astray = self.owner_of(leads_to) != site
+        astray = self.names.owner_of(leads_to) != site
         self.missing.lead_astray((index, site, entity), astray)
         self.lives.tell_until_heard(
             MappingEdited, network, entity, site, leads_to

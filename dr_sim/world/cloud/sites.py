@@ -159,7 +159,7 @@ class CloudSites:
             tell(ProvisionAsked, self._goes_to, self._answers())
 
     def _identifiers(self, site: str) -> str:
-        return json.dumps(self._world.identifiers_at(site))
+        return json.dumps(self._world.names.identifiers_at(site))
 
     # ---- after it
     def roles(self, primary: Primary, link: PairLink) -> None:
