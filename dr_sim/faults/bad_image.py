@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import cloud_of
-from dr_sim.scenario.fields import Params, did_you_mean
+from dr_sim.faults.cloud_events import check_named, hardware_of
+from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind, RestOfScenario
 from dr_sim.scenario.laws import Law
 from dr_sim.world.occurrence import Occurrence
@@ -19,21 +19,18 @@ class BadImage(Params):
 
 
 def happen(event: Occurrence, params: BadImage) -> None:
-    cloud = cloud_of(event)
-    if cloud is None or cloud.hardware is None:
+    hardware = hardware_of(event)
+    if hardware is None:
         return
     told = f"machines made of {params.image} die"
     event.begins(told)
-    cloud.hardware.bad_images[params.image] = params.after
+    hardware.bad_images[params.image] = params.after
     event.lasts(None)
 
 
 def check(params: BadImage, around: RestOfScenario) -> list[str]:
     """Refuse an image that there is not."""
-    if params.image in around.images:
-        return []
-    hint = did_you_mean(params.image, around.images)
-    return [f"unknown image {params.image!r}; {hint}"]
+    return check_named("image", params.image, around.images)
 
 
 KIND = EventKind(

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import HowLong, cloud_of
-from dr_sim.scenario.fields import Params, did_you_mean
+from dr_sim.faults.cloud_events import HowLong, check_named, hardware_of
+from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind, RestOfScenario
 from dr_sim.world.occurrence import Occurrence
 
@@ -24,10 +24,10 @@ class BadMachine(Params):
 
 
 def happen(event: Occurrence, params: BadMachine) -> None:
-    cloud = cloud_of(event)
-    if cloud is None or cloud.hardware is None:
+    hardware = hardware_of(event)
+    if hardware is None:
         return
-    hardware, name = cloud.hardware, params.machine
+    name = params.machine
     site = name.partition("-")[0]
     if params.how == "dies":
         event.while_on(
@@ -47,10 +47,7 @@ def happen(event: Occurrence, params: BadMachine) -> None:
 
 def check(params: BadMachine, around: RestOfScenario) -> list[str]:
     """Refuse a physical machine that there is not."""
-    if params.machine in around.physical:
-        return []
-    hint = did_you_mean(params.machine, around.physical)
-    return [f"unknown physical machine {params.machine!r}; {hint}"]
+    return check_named("physical machine", params.machine, around.physical)
 
 
 KIND = EventKind(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import HowLong, cloud_of
-from dr_sim.scenario.fields import Params, did_you_mean
+from dr_sim.faults.cloud_events import HowLong, check_site, hardware_of
+from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind, RestOfScenario
 from dr_sim.scenario.quantities import Ppm
 from dr_sim.world.occurrence import Occurrence
@@ -20,10 +20,10 @@ class CapacityTaken(Params):
 
 
 def happen(event: Occurrence, params: CapacityTaken) -> None:
-    cloud = cloud_of(event)
-    if cloud is None or cloud.hardware is None:
+    hardware = hardware_of(event)
+    if hardware is None:
         return
-    hardware, site, part = cloud.hardware, params.site, params.part
+    site, part = params.site, params.part
     event.while_on(
         params.duration,
         lambda: hardware.take(site, part),
@@ -34,12 +34,7 @@ def happen(event: Occurrence, params: CapacityTaken) -> None:
 
 def check(params: CapacityTaken, around: RestOfScenario) -> list[str]:
     """Refuse a site without physical machines."""
-    sites = tuple(dict.fromkeys(name[0] for name in around.physical))
-    if params.site in sites:
-        return []
-    return [
-        f"unknown site {params.site!r}; {did_you_mean(params.site, sites)}"
-    ]
+    return check_site(params.site, around)
 
 
 KIND = EventKind(

@@ -17,6 +17,7 @@ from dr_sim.scenario.quantities import Ppm, Times
 from dr_sim.units import MINUTE_US
 from dr_sim.world.cloud.agents import Mishap
 from dr_sim.world.cloud.front import Disturbance
+from dr_sim.world.cloud.hardware import Hardware
 from dr_sim.world.cloud.service import CloudWorld
 from dr_sim.world.occurrence import Occurrence
 
@@ -101,24 +102,29 @@ def draw_mishap(r: Random, db: str) -> dict[str, str]:
     return {"times": r.choice("13"), "duration": "40 min"}
 
 
+def check_named(what: str, name: str, known: tuple[str, ...]) -> list[str]:
+    """Refuse a name that there is not. what: kind of thing that it is the name of."""
+    if name in known:
+        return []
+    return [f"unknown {what} {name!r}; {did_you_mean(name, known)}"]
+
+
+def check_site(site: str, around: RestOfScenario) -> list[str]:
+    """Refuse a site without physical machines."""
+    sites = tuple(dict.fromkeys(name[0] for name in around.physical))
+    return check_named("site", site, sites)
+
+
 def check_scripts(params: OfScripts, around: RestOfScenario) -> list[str]:
     """Refuse a script that there is not."""
     script = params.script
-    if script and script not in SCRIPTS:
-        return [
-            f"unknown script {script!r}; {did_you_mean(script, SCRIPTS)}"
-        ]
-    return []
+    return check_named("script", script, SCRIPTS) if script else []
 
 
 def check_thing(params: OfThing, around: RestOfScenario) -> list[str]:
     """Refuse a database or farm that nobody has."""
-    thing, things = params.entity, around.things
-    if thing not in things:
-        return [
-            f"unknown database or farm {thing!r}; {did_you_mean(thing, things)}"
-        ]
-    return _not_there(params, around)
+    wrong = check_named("database or farm", params.entity, around.things)
+    return wrong or _not_there(params, around)
 
 
 def _not_there(params: OfThing, around: RestOfScenario) -> list[str]:
@@ -126,13 +132,9 @@ def _not_there(params: OfThing, around: RestOfScenario) -> list[str]:
     network, thing = params.network, params.entity
     if not network:
         return []
-    if network not in around.networks:
-        names = tuple(around.networks)
-        return [
-            f"unknown network {network!r}; {did_you_mean(network, names)}"
-        ]
-    if thing in around.networks[network]:
-        return []
+    wrong = check_named("network", network, tuple(around.networks))
+    if wrong or thing in around.networks[network]:
+        return wrong
     has = [n for n, things in around.networks.items() if thing in things]
     return [f"network {network!r} has no {thing!r}; {has[0]!r} has one"]
 
@@ -173,6 +175,14 @@ def cloud_of(event: Occurrence) -> CloudWorld | None:
     if cloud is None:
         event.nothing("there is no cloud manager")
     return cloud
+
+
+def hardware_of(event: Occurrence) -> Hardware | None:
+    """Return the hardware at the sites; None where there is no cloud manager in this part of the
+    run.
+    """
+    cloud = cloud_of(event)
+    return None if cloud is None else cloud.hardware
 
 
 def disturb(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import cloud_of
-from dr_sim.scenario.fields import Params, did_you_mean
+from dr_sim.faults.cloud_events import check_named, check_site, hardware_of
+from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind, RestOfScenario
 from dr_sim.world.occurrence import Occurrence
 
@@ -16,10 +16,10 @@ class InstallPointLost(Params):
 
 
 def happen(event: Occurrence, params: InstallPointLost) -> None:
-    cloud = cloud_of(event)
-    if cloud is None or cloud.hardware is None:
+    hardware = hardware_of(event)
+    if hardware is None:
         return
-    gone = cloud.hardware.lose_images(params.site, params.image)
+    gone = hardware.lose_images(params.site, params.image)
     if not gone:
         event.nothing(
             f"the install point of {params.site} has no such image"
@@ -32,14 +32,10 @@ def happen(event: Occurrence, params: InstallPointLost) -> None:
 
 def check(params: InstallPointLost, around: RestOfScenario) -> list[str]:
     """Refuse a site or an image that there is not."""
-    sites = tuple(dict.fromkeys(name[0] for name in around.physical))
-    if params.site not in sites:
-        hint = did_you_mean(params.site, sites)
-        return [f"unknown site {params.site!r}; {hint}"]
-    if params.image and params.image not in around.images:
-        hint = did_you_mean(params.image, around.images)
-        return [f"unknown image {params.image!r}; {hint}"]
-    return []
+    wrong = check_site(params.site, around)
+    if wrong or not params.image:
+        return wrong
+    return check_named("image", params.image, around.images)
 
 
 KIND = EventKind(

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import cloud_of
-from dr_sim.scenario.fields import Params, default, did_you_mean
+from dr_sim.faults.cloud_events import check_named, hardware_of
+from dr_sim.scenario.fields import Params, default
 from dr_sim.scenario.kind import EventKind, RestOfScenario
 from dr_sim.scenario.quantities import Count
 from dr_sim.scenario.values import Positive
@@ -26,30 +26,26 @@ class FarmToImage(Params):
 
 
 def happen(event: Occurrence, params: FarmToImage) -> None:
-    cloud = cloud_of(event)
-    if cloud is None or cloud.hardware is None:
+    hardware = hardware_of(event)
+    if hardware is None:
         return
-    why = cloud.hardware.why_no_upgrade(params.farm, params.to)
+    why = hardware.why_no_upgrade(params.farm, params.to)
     if why:
         event.nothing(why)
         return
     told = f"an upgrade of {params.farm} to {params.to} is asked for"
     event.begins(told)
-    cloud.hardware.upgrade(params.farm, params.to, params.tenants_at_once)
+    hardware.upgrade(params.farm, params.to, params.tenants_at_once)
     event.ends(told)
 
 
 def check(params: FarmToImage, around: RestOfScenario) -> list[str]:
     """Refuse a farm or an image that there is not, and the image that the farm has."""
     farm, image = params.farm, params.to
-    if farm not in around.farms:
-        return [
-            f"unknown farm {farm!r}; {did_you_mean(farm, tuple(around.farms))}"
-        ]
-    if image not in around.images:
-        return [
-            f"unknown image {image!r}; {did_you_mean(image, around.images)}"
-        ]
+    wrong = check_named("farm", farm, tuple(around.farms))
+    wrong = wrong or check_named("image", image, around.images)
+    if wrong:
+        return wrong
     if len(around.images) == 1:
         return [f"{farm!r} has {image!r}; name another image under images:"]
     asked = [
