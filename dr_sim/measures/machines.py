@@ -11,22 +11,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dr_sim.measures.tables import Tables, run_end_us
+from dr_sim.oracle.cloud_sites import SITE_ROWS, SitesInUse
 from dr_sim.record.journal import Row
-from dr_sim.scenario.cloud_model import FIRST, SECOND
+from dr_sim.scenario.cloud_model import FIRST
 from dr_sim.scenario.machine_model import FRONT_END, Farm, Machines
 from dr_sim.scenario.model import Scenario
+from dr_sim.units import PPM
 
-ALL_PPM = 1_000_000
 _ROWS = (
     "truth.cloud_machine",
     "truth.cloud_farm_upgrade",
-    "truth.cloud_provision",
-    "truth.cloud_stands",
-    "truth.cloud_site_lost",
-    "truth.cloud_site_back",
+    *SITE_ROWS,
 )
 _MOVE = "move_database"
 _OVER = ("done", "cleaned", "died")
@@ -127,8 +125,7 @@ class _Sides:
     def __init__(self, machines: Machines) -> None:
         self._farms = machines.farms
         self._image = {farm.name: farm.image for farm in machines.farms}
-        self.active, self.second = FIRST, SECOND
-        self._lost: set[str] = set()
+        self._sites = SitesInUse()
         self._running: dict[tuple[str, str], tuple[str, ...]] = {}
         self._counts: Counter[tuple[str, ...]] = Counter()
 
@@ -136,16 +133,10 @@ class _Sides:
         v = row.values
         if row.kind == "truth.cloud_machine":
             self._machine(v["site"], v["machine"], v)
-        elif row.kind == "truth.cloud_provision" and v["begins"]:
-            self.active, self.second = v["site"], ""
-        elif row.kind == "truth.cloud_stands":
-            self.second = v["site"]
         elif row.kind == "truth.cloud_farm_upgrade":
             self._image[v["farm"]] = v["image"]
-        elif row.kind == "truth.cloud_site_lost":
-            self._lost.add(v["site"])
-        elif row.kind == "truth.cloud_site_back":
-            self._lost.discard(v["site"])
+        else:
+            self._sites.read(row)
 
     def _machine(self, site: str, name: str, v: dict[str, str]) -> None:
         before = self._running.pop((site, name), None)
@@ -157,11 +148,8 @@ class _Sides:
             self._counts[of] += 1
 
     def level(self, at_us: int) -> MachineLevel:
-        sides = [
-            site
-            for site in (self.active, self.second)
-            if site and site not in self._lost
-        ]
+        sites = self._sites
+        sides = sites.there()
         lacking = {
             (farm.name, site)
             for site in sides
@@ -170,11 +158,11 @@ class _Sides:
         }
         return MachineLevel(
             at_us,
-            self.active,
-            self.second,
-            self._part(self.active),
-            self._part(self.second),
-            tuple(sides),
+            sites.active,
+            sites.second,
+            self._part(sites.active),
+            self._part(sites.second),
+            sides,
             frozenset(lacking),
         )
 
@@ -189,7 +177,7 @@ class _Sides:
     def _part(self, site: str) -> int | None:
         """Return the part of all front ends' goals that runs there."""
         goal = sum(farm.goal(FRONT_END) for farm in self._farms)
-        if not site or site in self._lost or not goal:
+        if site not in self._sites.there() or not goal:
             return None
         runs = 0
         for farm in self._farms:
@@ -200,7 +188,7 @@ class _Sides:
                 if of[:3] == front_ends
             )
             runs += min(there, farm.goal(FRONT_END))
-        return runs * ALL_PPM // goal
+        return runs * PPM // goal
 
 
 def machines_found(t: Tables, scenario: Scenario) -> FoundMachines | None:
@@ -239,27 +227,9 @@ def _levels(t: Tables, machines: Machines) -> Iterator[MachineLevel]:
         if i + 1 < len(rows) and rows[i + 1].time_us == row.time_us:
             continue
         level = sides.level(row.time_us)
-        if last is None or _differs(level, last):
+        if last is None or replace(last, at_us=level.at_us) != level:
             last = level
             yield level
-
-
-def _differs(level: MachineLevel, last: MachineLevel) -> bool:
-    return (
-        level.active,
-        level.second,
-        level.serves_ppm,
-        level.would_serve_ppm,
-        level.in_use,
-        level.lacking,
-    ) != (
-        last.active,
-        last.second,
-        last.serves_ppm,
-        last.would_serve_ppm,
-        last.in_use,
-        last.lacking,
-    )
 
 
 def _short(
@@ -270,7 +240,7 @@ def _short(
     for level in levels:
         site = level.second if at_second else level.active
         part = level.would_serve_ppm if at_second else level.serves_ppm
-        over = part is None or part == ALL_PPM
+        over = part is None or part == PPM
         if begun is not None and (over or begun.site != site):
             yield _ended(begun, level.at_us)
             begun = None

@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dr_sim.oracle.cloud_breach import CloudBreach
+from dr_sim.oracle.cloud_sites import SITE_ROWS, SitesInUse
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import FIRST, SECOND, Cloud
 from dr_sim.scenario.model import Scenario
+from dr_sim.units import PPM
 
 MACHINE_SCRIPTS = ("deploy_machine", "remove_machine")
-_PPM = 1_000_000
 _VM, _REMOVES = "vm/", "job/remove "
 _KINDS = (
     "truth.cloud_machine",
@@ -32,10 +33,7 @@ _KINDS = (
     "cloud.SaveAll",
     "truth.cloud_store_copied",
     "truth.cloud_store_restored",
-    "truth.cloud_provision",
-    "truth.cloud_stands",
-    "truth.cloud_site_lost",
-    "truth.cloud_site_back",
+    *SITE_ROWS,
     "truth.event",
     "truth.end",
 )
@@ -74,9 +72,7 @@ class _Watched:
     jobs: set[str] = field(default_factory=set)
     homes: dict[Place, Place] = field(default_factory=dict)
     upgraded: dict[str, set[str]] = field(default_factory=dict)
-    lost: set[str] = field(default_factory=set)
-    active: str = FIRST
-    second: str = SECOND
+    sites: SitesInUse = field(default_factory=SitesInUse)
     last_us: int = 0  # when something last happened
 
 
@@ -132,7 +128,7 @@ def _row(row: Row, spec: Cloud, seen: _Watched) -> Broken:
         yield from _at_end(row, spec, seen)
     else:
         seen.last_us = row.time_us
-        _roles(row, seen)
+        seen.sites.read(row)
 
 
 def _first_homes(scenario: Scenario) -> dict[Place, Place]:
@@ -147,18 +143,6 @@ def _first_homes(scenario: Scenario) -> dict[Place, Place]:
                 home = (farm.name, farm.image)
                 homes[site, scenario.databases[i].name] = home
     return homes
-
-
-def _roles(row: Row, seen: _Watched) -> None:
-    v = row.values
-    if row.kind == "truth.cloud_provision" and v["begins"]:
-        seen.active, seen.second = v["site"], ""
-    elif row.kind == "truth.cloud_stands":
-        seen.second = v["site"]
-    elif row.kind == "truth.cloud_site_lost":
-        seen.lost.add(v["site"])
-    elif row.kind == "truth.cloud_site_back":
-        seen.lost.discard(v["site"])
 
 
 def _silent_at(v: dict[str, str], seen: _Watched) -> set[str]:
@@ -233,10 +217,10 @@ def _moved(row: Row, seen: _Watched) -> None:
 
 def _in_use(at: Place, there: _There, seen: _Watched) -> Broken:
     """While a farm is upgraded no machine goes that still serves a database's users."""
-    if there.farm not in seen.upgraded or at[0] != seen.active:
+    if there.farm not in seen.upgraded or at[0] != seen.sites.active:
         return
     for (site, database), home in seen.homes.items():
-        if site == seen.active and home == (there.farm, there.image):
+        if site == seen.sites.active and home == (there.farm, there.image):
             yield (
                 12,
                 f"{at[1]} is retired, and users of {database} are served by its farm",
@@ -286,7 +270,7 @@ def _repaired(
         for (where, name), each in seen.machines.items()
         if where == site and each.network == network
     }
-    part = len(silent & there) * _PPM
+    part = len(silent & there) * PPM
     if part > spec.machines.most_silent_ppm * len(there):
         yield (
             17,
@@ -300,7 +284,7 @@ def _at_end(row: Row, spec: Cloud, seen: _Watched) -> Broken:
     """After a calm each machine has a record, and each record has a machine."""
     if row.time_us - seen.last_us < _calm_us(spec):
         return
-    sides = {seen.active, seen.second} - seen.lost - {""}
+    sides = seen.sites.there()
     recorded = {
         name
         for name, text in seen.records.items()

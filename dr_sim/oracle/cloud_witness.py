@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from dr_sim.oracle.cloud_breach import CloudBreach
 from dr_sim.oracle.cloud_drift import drift_is_told
 from dr_sim.oracle.cloud_machines import MACHINE_SCRIPTS, machines_broken
+from dr_sim.oracle.cloud_sites import SitesInUse
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
@@ -149,11 +150,9 @@ class _Seen:
     newer: dict[tuple[int, str], str] = field(
         default_factory=dict
     )  # a later one that took effect at the side to which it goes
-    active: str = "A"
-    second: str = "B"  # '' where there is none
+    sites: SitesInUse = field(default_factory=SitesInUse)
     in_place: str = ""  # a new second side that no manager configures yet
     up: bool = True  # the manager is
-    lost: set[str] = field(default_factory=set)  # sites
     cut: int = 0  # why agents cannot be reached: so many reasons
     begun: dict[str, int] = field(
         default_factory=dict
@@ -250,8 +249,8 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         seen.told_done = ""
         seen.last_disturbed_us = row.time_us
     elif kind == "truth.cloud_provision":
+        seen.sites.read(row)
         if row.values["begins"]:
-            seen.active, seen.second = row.values["site"], ""
             seen.newer.clear()
             seen.older.clear()
             for of, changes in seen.order.items():
@@ -260,18 +259,19 @@ def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
         seen.in_place = row.values["site"]
         seen.last_disturbed_us = row.time_us
     elif kind == "truth.cloud_stands":
-        seen.second, seen.in_place = row.values["site"], ""
+        seen.sites.read(row)
+        seen.in_place = ""
         seen.order.clear()
         seen.reached.clear()
         seen.older.clear()
         seen.newer.clear()
         seen.last_disturbed_us = row.time_us
     elif kind == "truth.cloud_site_lost":
-        seen.lost.add(row.values["site"])
+        seen.sites.read(row)
     elif kind == "truth.cloud_site_back":
         # what died there may be half done, and is to be cleaned up
+        seen.sites.read(row)
         at = row.values["site"]
-        seen.lost.discard(at)
         seen.died = {key for key in seen.died if key[1] != at}
     elif kind == "truth.event":
         seen.last_disturbed_us = row.time_us
@@ -363,7 +363,11 @@ def _started(row: Row, spec: Cloud, seen: _Seen) -> Broken:
             f"{change} asks for {asks[0]}, and {v['script']} is started",
         )
     by_mirror = ">" in job or v["script"] in MACHINE_SCRIPTS
-    if v["site"] != seen.active and seen.second and not by_mirror:
+    if (
+        v["site"] != seen.sites.active
+        and seen.sites.second
+        and not by_mirror
+    ):
         yield (
             13,
             f"{job} is done at {v['site']}, which is not the active side",
@@ -395,7 +399,7 @@ def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
                 f"{change} is being made by {seen.changing[made]}, and {job} begins",
             )
         # a wrong mapping may lead the work of one thing to another
-        astray = seen.wrong_mappings and v["site"] != seen.active
+        astray = seen.wrong_mappings and v["site"] != seen.sites.active
         other = None if astray else seen.at_work.get(thing)
         if other is not None and key not in seen.alive:
             yield (
@@ -470,21 +474,21 @@ def _not_cleaned(job: str, state: str, seen: _Seen) -> Broken:
     are closed as they are.
     """
     begun = seen.begun_at[job] - seen.made - seen.died
-    if seen.second and begun and not begun & seen.cleaned:
+    if seen.sites.second and begun and not begun & seen.cleaned:
         yield 5, f"{job} is {state}, and was never cleaned up"
 
 
 def _effect(row: Row, spec: Cloud, seen: _Seen) -> Broken:
     v = row.values
     site, change, entity = v["site"], v["change"], v["entity_name"]
-    if site == seen.active:
+    if site == seen.sites.active:
         seen.last_disturbed_us = row.time_us
     for value in json.loads(v["params"]).values():
         owner = value.rpartition("-at-")[2] if "-at-" in value else site
         if owner != site:
             yield 8, f"{value} is in use at {site}"
     thing = (row.entity, entity)
-    if not seen.second:
+    if not seen.sites.second:
         yield from _in_failover(row, seen)
     if v["how"] != "script":
         return
@@ -493,10 +497,10 @@ def _effect(row: Row, spec: Cloud, seen: _Seen) -> Broken:
             11,
             f"{change} takes effect at {site}, and nobody who may has asked for it",
         )
-    if site == seen.active:
+    if site == seen.sites.active:
         seen.order[thing].append(change)
         return
-    if site != seen.second or change not in seen.order[thing]:
+    if site != seen.sites.second or change not in seen.order[thing]:
         return
     if (row.entity, site, change) in seen.escaped:
         return  # it comes when it comes: nobody can hold it back
@@ -521,7 +525,7 @@ def _in_failover(row: Row, seen: _Seen) -> Broken:
     """
     v = row.values
     change, thing = v["change"], (row.entity, v["entity_name"])
-    if v["site"] != seen.active:
+    if v["site"] != seen.sites.active:
         seen.older[thing].add(change)
     elif change not in seen.older[thing]:
         if v["how"] == "script":
@@ -560,7 +564,7 @@ def _at_end(
             )
     if end_us - seen.last_disturbed_us < _calm_us(spec):
         return
-    if not seen.second:
+    if not seen.sites.second:
         yield from _failover_is_open(seen)
         return
     if spec.mirror.mode == "runbook" or spec.mirror.on_failure == "skip":
@@ -588,19 +592,17 @@ def _failover_is_open(seen: _Seen) -> Broken:
     """A new second side is in place, the manager can reach everything, and has not ended the
     failover before it.
     """
-    reachable = not seen.cut and seen.active not in seen.lost
+    reachable = not seen.cut and seen.sites.active not in seen.sites.lost
     if seen.in_place and seen.up and reachable:
         yield (
             14,
-            f"after a long calm the failover to {seen.active} has not ended, and "
+            f"after a long calm the failover to {seen.sites.active} has not ended, and "
             f"{seen.in_place} is not made the same",
         )
 
 
 def _calm_us(spec: Cloud) -> int:
-    """Return whether nothing should be left to do, after that long without a change, an event or a
-    crash.
-    """
+    """Return after how long without a change, an event or a crash nothing should be left to do."""
     jobs, mirror = spec.jobs, spec.mirror
     attempts = (
         jobs.attempts * (jobs.time_limit_us + jobs.retry_us)
