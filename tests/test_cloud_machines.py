@@ -399,6 +399,48 @@ def test_no_machine_stays_where_every_deployment_fails(tmp_path: Path) -> None:
     assert "B-compute-1" not in there and summary(of).cloud.machines.to_goal[0].over
 
 
+AT_A_1 = "bad_machine: {machine: A-compute-1, duration: 1 h}"
+
+
+def running_again(of: World) -> list[int]:
+    """When machines on A-compute-1 ran again, after the run's begin."""
+    made = rows(of, "truth.cloud_machine")
+    return [at for at, v in made if at and (v["physical"], v["what"]) == ("A-compute-1", "running")]
+
+
+def test_a_physical_machine_stays_dead_until_the_last_reason_is_over(tmp_path: Path) -> None:
+    """Dead from 1:00 to 2:00 and from 1:30 to 2:30; the one or two machines on it are not replaced."""
+    more = f"events: [{{at: 60 min, {AT_A_1}}}, {{at: 90 min, {AT_A_1}}}]\n"
+    of = ran(tmp_path, more, (("repair_after: 5 min", "repair_after: 3 h"),))
+    assert set(running_again(of)) == {150 * MINUTE}
+
+
+def test_nothing_starts_at_a_site_that_is_lost(tmp_path: Path) -> None:
+    """The physical machine would be back at 2:00; the site is lost from 1:30 on."""
+    more = f"events: [{{at: 60 min, {AT_A_1}}}, {{at: 90 min, lose: site}}]\n"
+    of = ran(tmp_path, more, (("repair_after: 5 min", "repair_after: 3 h"),))
+    assert running_again(of) == []
+
+
+def test_deployments_fail_until_the_last_reason_is_over(tmp_path: Path) -> None:
+    """The only physical machine of B refuses up to 0:40 and up to 1:40; its one machine is tried anew
+    in between and runs only after that.
+    """
+    refuses = "bad_machine: {machine: B-compute-1, how: refuses, duration: D}"
+    both = [refuses.replace("D", duration) for duration in ("40 min", "100 min")]
+    more = f"events: [{{at: 1 s, {both[0]}}}, {{at: 2 s, {both[1]}}}]\n"
+    edits = (
+        IMAGE_AT_A,
+        ("B: {compute: 4}", "B: {compute: 1}"),
+        ("front_end: 12, timer: 2", "front_end: 1"),
+        ("attempts: 3", "attempts: 1"),
+    )
+    of = ran(tmp_path, more, edits)
+    made = rows(of, "truth.cloud_machine")
+    at_b = [at for at, v in made if (v["site"], v["what"]) == ("B", "running")]
+    assert at_b and min(at_b) > 100 * MINUTE
+
+
 def test_an_image_that_dies_after_the_move_degrades_the_service(tmp_path: Path) -> None:
     """Machines die two hours after their deployment, in its waves of four, 682.030 s apart. A wave is
     replaced 6 min later, its removal takes 62 s and its deployment 682 s. So when the third one dies

@@ -39,8 +39,8 @@ def happen(event: Occurrence, params: BadMachine) -> None:
         return
     event.while_on(
         params.duration,
-        lambda: hardware.bad.add((site, name)),
-        lambda: hardware.bad.discard((site, name)),
+        lambda: hardware.refuse(site, name, 1),
+        lambda: hardware.refuse(site, name, -1),
         f"deployments on {name} fail",
     )
 

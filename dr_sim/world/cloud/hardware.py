@@ -10,6 +10,7 @@ is reported to the manager, and again when it is heard. The manager learns all o
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,13 +32,13 @@ from dr_sim.cloud.upgrades import UpgradePhase
 from dr_sim.cloud.words import DEPLOY_MACHINE, WhyFailed
 from dr_sim.scenario.machine_model import Machines
 from dr_sim.scenario.model import Law
+from dr_sim.units import PPM
 from dr_sim.world.cloud.image_copies import ImageCopies
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
 
 NO_ONE_US = -1
-_PPM = 1_000_000
 
 
 @dataclass(slots=True)
@@ -73,10 +74,9 @@ class Hardware:
         self.machines: dict[tuple[str, str], RealMachine] = {}
         self._images: dict[str, set[str]] = {}
         self._lost: set[str] = set()  # sites
-        self.dead: set[tuple[str, str]] = set()  # physical machines
-        self.bad: set[tuple[str, str]] = (
-            set()
-        )  # physical machines on which no deployment succeeds
+        # reasons for a physical machine to be dead, and for each deployment on it to fail
+        self._dead: Counter[tuple[str, str]] = Counter()
+        self._bad: Counter[tuple[str, str]] = Counter()
         self.bad_images: dict[
             str, Law
         ] = {}  # when a machine made of one dies
@@ -116,7 +116,7 @@ class Hardware:
         if params["image"] not in self._images.get(site, ()):
             return WhyFailed.NO_IMAGE
         at = (site, params["physical"])
-        if at in self.dead:
+        if self._dead[at]:
             return WhyFailed.NO_PHYSICAL
         if not self._has_room(site, params):
             return WhyFailed.NO_ROOM
@@ -127,7 +127,7 @@ class Hardware:
         physical = self._physical(site, params["physical"])
         image = self.spec.image(params["image"])
         taken_ppm = self._taken_ppm.get(site, 0)
-        cpus = image.cpus - (-physical.cpus * taken_ppm // _PPM)
+        cpus = image.cpus - (-physical.cpus * taken_ppm // PPM)
         ram = image.ram_bytes
         for machine in self.machines.values():
             if (machine.site, machine.physical) == (site, physical.name):
@@ -178,7 +178,7 @@ class Hardware:
     ) -> bool:
         """Tell whether a deployment is bound to fail where it is."""
         deploys = command.script == DEPLOY_MACHINE
-        return deploys and (site, of["physical"]) in self.bad
+        return deploys and self._bad[site, of["physical"]] > 0
 
     def effect(
         self, site: str, command: StartScript, of: dict[str, str]
@@ -189,7 +189,7 @@ class Hardware:
         if machine is None:
             return
         if command.script == DEPLOY_MACHINE:
-            machine.up = (site, machine.physical) not in self.dead
+            machine.up = not self._dead[site, machine.physical]
             if machine.up:
                 machine.watched = True
                 self._note(machine, "running")
@@ -257,13 +257,7 @@ class Hardware:
     def site_back(self, site: str) -> None:
         """Bring a site back: its machines start again."""
         self._lost.discard(site)
-        for machine in self._at(site):
-            if (site, machine.physical) in self.dead or machine.up:
-                continue
-            if not machine.watched:
-                continue  # it was half made, or half removed
-            machine.up = True
-            self._note(machine, "running")
+        self._start_again(self._at(site))
         self.look_at(site)
 
     def new_site(self, site: str) -> None:
@@ -278,16 +272,34 @@ class Hardware:
 
     def lose_physical(self, site: str, name: str) -> None:
         """Let a physical machine die, with all that runs on it."""
-        self.dead.add((site, name))
+        self._dead[site, name] += 1
         self._down(m for m in self._at(site) if m.physical == name and m.up)
 
     def physical_back(self, site: str, name: str) -> None:
-        self.dead.discard((site, name))
-        for machine in self._at(site):
-            if machine.physical == name and machine.watched:
-                machine.up = True
-                self._note(machine, "running")
+        """Take one reason away for a physical machine to be dead."""
+        self._dead[site, name] -= 1
+        self._start_again(m for m in self._at(site) if m.physical == name)
         self.look_at(site)
+
+    def _start_again(self, machines: Iterable[RealMachine]) -> None:
+        """Start those that neither their site nor their physical machine holds down any more."""
+        for machine in machines:
+            site = machine.site
+            held_down = (
+                site in self._lost or self._dead[site, machine.physical]
+            )
+            if held_down or machine.up:
+                continue
+            if not machine.watched:
+                continue  # it was half made, or half removed
+            machine.up = True
+            self._note(machine, "running")
+
+    def refuse(self, site: str, name: str, by: int) -> None:
+        """Add one reason (1) for each deployment on a physical machine to fail, or take it away
+        (-1).
+        """
+        self._bad[site, name] += by
 
     def _at(self, site: str) -> list[RealMachine]:
         return [m for m in self.machines.values() if m.site == site]
