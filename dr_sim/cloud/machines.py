@@ -1,11 +1,12 @@
 """The machine manager: virtual machines by farm, role and image, at both sides of each network.
 
-Theory of operation. A farm has goals: how many machines of each role. At each side that is in use,
-the active one and the second, the manager counts the machines that it has a record of, makes
-records for those that are missing and retires those that are too many. A machine waits until its
-image lies at the site's install point and a physical machine has room (placing.py); then a job runs
-the script that deploys it. Each deployment is one attempt: if it fails, its clean-up removes what
-is there, and the machine is placed anew, never on a physical machine on which it failed.
+Theory of operation. A farm has goals: how many machines of each role (farm_goals.py). At each side
+that is in use, the active one and the second, the manager counts the machines that it has a record
+of, makes records for those that are missing and retires those that are too many. A machine waits
+until its image lies at the site's install point and a physical machine has room (placing.py); then
+a job runs the script that deploys it. Each deployment is one attempt: if it fails, its clean-up
+removes what is there, and the machine is placed anew, never on a physical machine on which it
+failed.
 
 An image is copied to the install point of a site once, from the active site's, over the link
 between the sites. At the second side the same goals hold; it serves nobody until it is active.
@@ -20,9 +21,7 @@ is decided about it.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from dr_sim.cloud.commands import Notify, ReadMachines
 from dr_sim.cloud.config import CloudConfig
@@ -34,25 +33,21 @@ from dr_sim.cloud.events import (
     MachinesSilent,
     UpgradeAsked,
 )
+from dr_sim.cloud.farm_goals import FarmGoals
 from dr_sim.cloud.install_points import InstallPoints
 from dr_sim.cloud.job import CloudJob
 from dr_sim.cloud.jobs import JobBook
-from dr_sim.cloud.machine_config import FarmConfig, ImageConfig
+from dr_sim.cloud.machine_config import ImageConfig
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.placing import Used, WantedPlace, place
 from dr_sim.cloud.telling import StateOfThings, Telling
-from dr_sim.cloud.upgrades import (
-    AddMove,
-    FarmUpgrade,
-    UpgradePhase,
-    Upgrades,
-)
+from dr_sim.cloud.upgrades import AddMove, UpgradePhase, Upgrades
 from dr_sim.cloud.vm import COUNTS, TAKES_ROOM, VMS, Vm, VmMove, VmState
 from dr_sim.cloud.vm_records import Side, VmRecords
 from dr_sim.cloud.vm_repair import VmRepair
 from dr_sim.cloud.words import (
     DEPLOY_MACHINE,
-    REMOVE_MACHINE,
+    SCRIPT_OF,
     JobKind,
     JobState,
     Notice,
@@ -65,16 +60,6 @@ _RETIRED_FIRST = (
     VmState.FAILED,
     VmState.RUNNING,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """How many machines of a role, made of an image, a farm is to have at a side."""
-
-    farm: str
-    role: str
-    image: str
-    count: int
 
 
 class MachineManager:
@@ -101,6 +86,9 @@ class MachineManager:
         self.vms = self._records.vms
         self.upgrades = Upgrades(self.config, stored, add_move)
         self._points = InstallPoints(self.config, stored)
+        self._goals = FarmGoals(
+            self.config, self._records, self.upgrades, self._points
+        )
         self._telling = Telling()
         self._repair = VmRepair(
             self.config, self._records, self._telling, self._retire
@@ -186,9 +174,9 @@ class MachineManager:
         if runs and VMS.allows(vm.state, VmMove.HEARD):
             self._records.move(vm, VmMove.HEARD, out)
         elif not runs and vm.state is VmState.RUNNING:
-            self._silent(vm, out)
+            self._records.move(vm, VmMove.SILENT, out)
         elif vm.state is VmState.STOPPED:
-            self._add_job(vm, JobKind.REMOVE, REMOVE_MACHINE, out)
+            self._add_job(vm, JobKind.REMOVE, out)
 
     def _take_up(self, side: Side, there: list[str], out: Out) -> None:
         """Make a record of a machine that has none: the store has forgotten it. It counts as one of
@@ -202,70 +190,17 @@ class MachineManager:
         self._records.take_up(vm, out)
 
     # ---- goals
-    def _goals(self, side: Side) -> Iterator[Goal]:
-        for farm in self.config.farms:
-            if farm.network == side[0]:
-                yield from self._goals_of(farm, side)
-
-    def _goals_of(self, farm: FarmConfig, side: Side) -> Iterator[Goal]:
-        upgrade = self.upgrades.on.get(farm.name)
-        for role, count in farm.goals:
-            name = farm.name
-            if upgrade is None:
-                yield Goal(name, role, self.upgrades.image(name), count)
-                continue
-            new = Goal(name, role, upgrade.to, count)
-            yield new
-            before = count
-            if upgrade.phase is UpgradePhase.RETIRING:
-                before = self._old_ones(new, side)
-            yield Goal(name, role, upgrade.before, before)
-
-    def _old_ones(self, new: Goal, side: Side) -> int:
-        """Return how many machines of the old image are kept until enough new ones run."""
-        mine = [
-            vm
-            for vm in self._records.at(side)
-            if (vm.farm, vm.role, vm.image)
-            == (new.farm, new.role, new.image)
-        ]
-        before = self.upgrades.image(new.farm)
-        there_are = sum(
-            (vm.farm, vm.role, vm.image) == (new.farm, new.role, before)
-            and vm.state in COUNTS
-            for vm in self._records.at(side)
-        )
-        run = sum(vm.state is VmState.RUNNING for vm in mine)
-        waits = any(vm.state is VmState.WAITING for vm in mine)
-        there = self._points.has(side[1], new.image)
-        needed = max(0, new.count - run - (waits and there))
-        return min(there_are, needed)
-
     def _upgrade(self, network: str, out: Out) -> None:
         """Take upgrades further, where machines have come to where they should be."""
         sides = [(network, site) for site in self._sides(network)]
         for upgrade in self.upgrades.of_network(network):
             if upgrade.phase is UpgradePhase.DEPLOYING:
-                if self._is_at_goal(upgrade, sides[0]):
+                if self._goals.has_new_ones(upgrade, sides[0]):
                     self.upgrades.at_goal(upgrade, out)
-            elif upgrade.phase is UpgradePhase.RETIRING:
-                left = any(
-                    vm.farm == upgrade.farm and vm.image == upgrade.before
-                    for side in sides
-                    for vm in self._records.at(side)
-                )
-                if not left:
-                    self.upgrades.retired(upgrade, out)
-
-    def _is_at_goal(self, upgrade: FarmUpgrade, side: Side) -> bool:
-        farm = next(f for f in self.config.farms if f.name == upgrade.farm)
-        runs = Counter(
-            vm.role
-            for vm in self._records.at(side)
-            if (vm.farm, vm.image) == (upgrade.farm, upgrade.to)
-            and vm.state is VmState.RUNNING
-        )
-        return all(runs[role] >= count for role, count in farm.goals)
+                continue
+            retiring = upgrade.phase is UpgradePhase.RETIRING
+            if retiring and not self._goals.has_old_ones(upgrade, sides):
+                self.upgrades.retired(upgrade, out)
 
     def asked(self, e: UpgradeAsked, out: Out) -> None:
         """Somebody asks for an upgrade."""
@@ -283,6 +218,11 @@ class MachineManager:
                 self._plan(side, out)
         self._set_alarm(out)
 
+    def _plan_site(self, site: str, out: Out) -> None:
+        for side in sorted(self._known):
+            if side[1] == site:
+                self._plan(side, out)
+
     def _plan(self, side: Side, out: Out) -> None:
         """Make records of machines that are missing, and retire those that are too many."""
         if side not in self._known:
@@ -290,7 +230,7 @@ class MachineManager:
         self._upgrade(side[0], out)
         wanted = {
             (goal.farm, goal.role, goal.image): goal.count
-            for goal in self._goals(side)
+            for goal in self._goals.at(side)
         }
         have: dict[tuple[str, str, str], list[Vm]] = {
             of: [] for of in wanted
@@ -320,7 +260,7 @@ class MachineManager:
     def _retire(self, vm: Vm, out: Out) -> None:
         self._records.move(vm, VmMove.RETIRE, out)
         if vm.state is VmState.STOPPED:
-            self._add_job(vm, JobKind.REMOVE, REMOVE_MACHINE, out)
+            self._add_job(vm, JobKind.REMOVE, out)
 
     # ---- placement and deployment
     def _place_waiting(self, site: str, out: Out) -> None:
@@ -332,6 +272,7 @@ class MachineManager:
             and (vm.network, site) in self._known
         ]
         used = self._used(site) if waiting else {}
+        physical = self.config.at(site) if waiting else ()
         no_room: dict[tuple[str, str], int] = {}
         for vm in waiting:
             if not self._points.has(site, vm.image):
@@ -339,7 +280,7 @@ class MachineManager:
                 continue
             image = self._images[vm.image]
             wanted = WantedPlace(image, vm.farm, vm.role, vm.not_on)
-            found = place(wanted, self.config.at(site), used)
+            found = place(wanted, physical, used)
             if not found:
                 of = (vm.network, vm.farm)
                 no_room[of] = no_room.get(of, 0) + 1
@@ -347,7 +288,7 @@ class MachineManager:
             used.setdefault(found, Used()).take(image, vm.farm, vm.role)
             vm.physical = found
             self._records.move(vm, VmMove.PLACED, out)
-            self._add_job(vm, JobKind.DEPLOY, DEPLOY_MACHINE, out)
+            self._add_job(vm, JobKind.DEPLOY, out)
         self._tell_no_room(site, no_room, out)
 
     def _used(self, site: str) -> dict[str, Used]:
@@ -374,9 +315,7 @@ class MachineManager:
                 out,
             )
 
-    def _add_job(
-        self, vm: Vm, kind: JobKind, script: str, out: Out
-    ) -> None:
+    def _add_job(self, vm: Vm, kind: JobKind, out: Out) -> None:
         vm.jobs += 1
         self._records.save(vm, out)
         word = kind.value
@@ -396,7 +335,7 @@ class MachineManager:
                 network=vm.network,
                 site=vm.site,
                 entity=vm.name,
-                script=script,
+                script=SCRIPT_OF[kind],
                 params=json.dumps(params),
                 change=name,
             ),
@@ -497,9 +436,7 @@ class MachineManager:
         """A copy of an image is there, or came to nothing."""
         if self._points.said(e, out):
             self._telling.forget("image", e.site, e.image)
-            for side in sorted(self._known):
-                if side[1] == e.site:
-                    self._plan(side, out)
+            self._plan_site(e.site, out)
         self._set_alarm(out)
 
     # ---- machines that fall silent
@@ -508,11 +445,8 @@ class MachineManager:
         for name in json.loads(e.machines):
             vm = self.vms.get((e.site, name))
             if vm is not None and vm.state is VmState.RUNNING:
-                self._silent(vm, out)
+                self._records.move(vm, VmMove.SILENT, out)
         self._set_alarm(out)
-
-    def _silent(self, vm: Vm, out: Out) -> None:
-        self._records.move(vm, VmMove.SILENT, out)
 
     def back(self, e: MachinesBack, out: Out) -> None:
         """Machines answer again."""
@@ -520,9 +454,7 @@ class MachineManager:
             vm = self.vms.get((e.site, name))
             if vm is not None and VMS.allows(vm.state, VmMove.HEARD):
                 self._records.move(vm, VmMove.HEARD, out)
-        for side in sorted(self._known):
-            if side[1] == e.site:
-                self._plan(side, out)
+        self._plan_site(e.site, out)
         self._set_alarm(out)
 
     def look(self, out: Out) -> None:

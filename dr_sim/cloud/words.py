@@ -73,11 +73,15 @@ class JobKind(enum.StrEnum):
     REMOVE = "remove"  # a virtual machine is removed
 
 
-OF_MACHINES = frozenset((JobKind.DEPLOY, JobKind.REMOVE))
+DEPLOY_MACHINE, REMOVE_MACHINE = "deploy_machine", "remove_machine"
+SCRIPT_OF = {
+    JobKind.DEPLOY: DEPLOY_MACHINE,
+    JobKind.REMOVE: REMOVE_MACHINE,
+}
+OF_MACHINES = frozenset(SCRIPT_OF)
 """Jobs of the machine manager: nothing of them is mirrored, as the same goals hold at both sides.
 """
-DEPLOY_MACHINE, REMOVE_MACHINE = "deploy_machine", "remove_machine"
-MACHINE_SCRIPTS = frozenset((DEPLOY_MACHINE, REMOVE_MACHINE))
+MACHINE_SCRIPTS = frozenset(SCRIPT_OF.values())
 """Scripts of those jobs."""
 BEGINS = {
     JobKind.CHANGE: 0,

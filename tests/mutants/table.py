@@ -677,11 +677,11 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "retired_while_in_use", "C9", "the old farm is retired while databases are still moved",
-        "cloud/machines.py",
+        "cloud/farm_goals.py",
         "            if upgrade.phase is UpgradePhase.RETIRING:\n"
-        "                before = self._old_ones(new, side)\n",
+        "                before = self._old_ones(new, upgrade.before, side)\n",
         "            if upgrade.phase is not UpgradePhase.DEPLOYING:\n"
-        "                before = self._old_ones(new, side)\n",
+        "                before = self._old_ones(new, upgrade.before, side)\n",
     ),
 )  # fmt: skip
 

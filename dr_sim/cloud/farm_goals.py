@@ -1,0 +1,105 @@
+"""Goals of farms: how many machines of each role, made of which image, a side is to have.
+
+Theory of operation. The goals are the same at both sides. While a farm is upgraded it is to have
+machines of both images: as many of the new one as the goals say, and those of the old one as well
+until all databases have been moved. From then on, at each side, old machines are kept for new ones
+that do not run yet; one less where the new ones have their image and find no room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from dr_sim.cloud.install_points import InstallPoints
+from dr_sim.cloud.machine_config import FarmConfig, MachinesConfig
+from dr_sim.cloud.upgrades import FarmUpgrade, UpgradePhase, Upgrades
+from dr_sim.cloud.vm import COUNTS, Vm, VmState
+from dr_sim.cloud.vm_records import Side, VmRecords
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """How many machines of a role, made of an image, a farm is to have at a side."""
+
+    farm: str
+    role: str
+    image: str
+    count: int
+
+
+class FarmGoals:
+    """The goals of all farms, as upgrades stand and as machines run."""
+
+    def __init__(
+        self,
+        config: MachinesConfig,
+        records: VmRecords,
+        upgrades: Upgrades,
+        points: InstallPoints,
+    ) -> None:
+        self._farms = {farm.name: farm for farm in config.farms}
+        self._records = records
+        self._upgrades = upgrades
+        self._points = points
+
+    def at(self, side: Side) -> Iterator[Goal]:
+        """Yield the goals of a side."""
+        for farm in self._farms.values():
+            if farm.network == side[0]:
+                yield from self._of(farm, side)
+
+    def _of(self, farm: FarmConfig, side: Side) -> Iterator[Goal]:
+        upgrade = self._upgrades.on.get(farm.name)
+        for role, count in farm.goals:
+            name = farm.name
+            if upgrade is None:
+                yield Goal(name, role, self._upgrades.image(name), count)
+                continue
+            new = Goal(name, role, upgrade.to, count)
+            yield new
+            before = count
+            if upgrade.phase is UpgradePhase.RETIRING:
+                before = self._old_ones(new, upgrade.before, side)
+            yield Goal(name, role, upgrade.before, before)
+
+    def _old_ones(self, new: Goal, before: str, side: Side) -> int:
+        """Return how many machines of the old image are kept until enough new ones run."""
+        states = [vm.state for vm in self._made_of(new, new.image, side)]
+        old = self._made_of(new, before, side)
+        there_are = sum(vm.state in COUNTS for vm in old)
+        run = states.count(VmState.RUNNING)
+        waits = VmState.WAITING in states
+        there = self._points.has(side[1], new.image)
+        needed = max(0, new.count - run - (waits and there))
+        return min(there_are, needed)
+
+    def _made_of(self, goal: Goal, image: str, side: Side) -> list[Vm]:
+        """Return the machines of a goal's farm and role that are made of an image."""
+        of = (goal.farm, goal.role, image)
+        return [
+            vm
+            for vm in self._records.at(side)
+            if (vm.farm, vm.role, vm.image) == of
+        ]
+
+    def has_new_ones(self, upgrade: FarmUpgrade, side: Side) -> bool:
+        """Tell whether as many machines of the new image run at a side as the goals say."""
+        roles = [
+            vm.role
+            for vm in self._records.at(side)
+            if (vm.farm, vm.image) == (upgrade.farm, upgrade.to)
+            and vm.state is VmState.RUNNING
+        ]
+        goals = self._farms[upgrade.farm].goals
+        return all(roles.count(role) >= count for role, count in goals)
+
+    def has_old_ones(
+        self, upgrade: FarmUpgrade, sides: Iterable[Side]
+    ) -> bool:
+        """Tell whether a machine of the old image is left at one of the sides."""
+        return any(
+            (vm.farm, vm.image) == (upgrade.farm, upgrade.before)
+            for side in sides
+            for vm in self._records.at(side)
+        )
