@@ -24,10 +24,10 @@ from dr_sim.measures.whole import Whole
 from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.record.verify import verify
 from dr_sim.screen.cloud import cloud_lines
-from dr_sim.stores import MemoryStore, StoreError
 from dr_sim.world.cloud.manager_config import cloud_config
 from dr_sim.world.own_logic import builders
 from dr_sim.world.world import World
+from tests.cloud.dying import dies_before_commands, fails_at_saves
 
 MS, S = 1_000, 1_000_000
 MINUTE = 60 * S
@@ -235,26 +235,6 @@ def test_the_record_of_a_run_with_machines_holds(tmp_path: Path) -> None:
 
 
 # ---- restarts
-class Failing(MemoryStore):
-    """Its nth save fails; done: though it was done."""
-
-    __slots__ = ("done", "left")
-
-    def __init__(self, nth: int, done: bool) -> None:
-        super().__init__()
-        self.left = nth
-        self.done = done
-
-    def save_all(self, entries: Any) -> None:
-        self.left -= 1
-        if self.left:
-            super().save_all(entries)
-            return
-        if self.done:
-            super().save_all(entries)
-        raise StoreError("no answer")
-
-
 TALE = "farms: {content: {network: prod, image: web 12.3, front_end: 12, timer: 2}}"
 FEW = (TALE, TALE.replace("front_end: 12, timer: 2", "front_end: 3"))
 TALES = {
@@ -280,44 +260,15 @@ def end(of: World) -> Any:
     return up, len(records), [key for key in stored if key.startswith("job/")]
 
 
-def dies_before(of: World, nth: int) -> list[int]:
-    seen = [0]
-    assert of.pair.cloud is not None
-
-    def now(command: object) -> bool:
-        seen[0] += 1
-        return seen[0] == nth
-
-    of.pair.cloud.driver.hooks.before_command = now
-    return seen
-
-
 @pytest.mark.parametrize("tale", TALES)
 def test_dead_before_any_command_it_ends_as_if_it_had_not_been(tale: str, tmp_path: Path) -> None:
-    usual = world(tmp_path, *TALES[tale])
-    commands = dies_before(usual, 0)
-    usual.run()
-    wanted = end(usual)
+    wanted = dies_before_commands(lambda: world(tmp_path, *TALES[tale]), end, 3)
     assert not wanted[2]
-    for nth in range(1, commands[0] + 1, 3):
-        of = world(tmp_path, *TALES[tale])
-        dies_before(of, nth)
-        of.run()
-        assert end(of) == wanted, nth
 
 
 @pytest.mark.parametrize("tale", TALES)
 def test_at_a_save_that_fails_it_ends_as_if_it_had_not(tale: str, tmp_path: Path) -> None:
-    usual = world(tmp_path, *TALES[tale])
-    usual.run()
-    wanted = end(usual)
-    saves = sum(1 for _ in usual.journal.rows("cloud.SaveAll"))
-    for nth in range(1, saves + 1, 2):
-        of = world(tmp_path, *TALES[tale])
-        assert of.pair.cloud is not None
-        of.pair.cloud.driver.store = Failing(nth, done=bool(nth % 4 == 1))
-        of.run()
-        assert end(of) == wanted, nth
+    fails_at_saves(lambda: world(tmp_path, *TALES[tale]), end, 2)
 
 
 # ---- planted bugs

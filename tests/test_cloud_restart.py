@@ -4,7 +4,6 @@ everything is as if it had not, and the witness finds nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ import pytest
 
 from dr_sim.loading import load_scenario
 from dr_sim.oracle.cloud_witness import cloud_broken
-from dr_sim.stores import MemoryStore, StoreError
 from dr_sim.world.world import World
+from tests.cloud.dying import dies_before_commands, fails_at_saves
 
 BASE = """\
 run_for: 3 h
@@ -59,44 +58,11 @@ events:
 SAMPLED = 9
 
 
-class Failing(MemoryStore):
-    """Its nth save fails; done: though it was done."""
-
-    __slots__ = ("done", "left")
-
-    def __init__(self, nth: int, done: bool) -> None:
-        super().__init__()
-        self.left = nth
-        self.done = done
-
-    def save_all(self, entries: Mapping[str, str]) -> None:
-        self.left -= 1
-        if self.left:
-            super().save_all(entries)
-            return
-        if self.done:
-            super().save_all(entries)
-        raise StoreError("no answer")
-
-
 def world(tale: str, folder: Path) -> World:
     path = folder / "s.yaml"
     mode = tale if tale in ("reconcile", "runbook") else "jobs"
     path.write_text(BASE.replace("MODE", mode) + TALES[tale])
     return World(load_scenario(path))
-
-
-def dies_before(of: World, nth: int) -> list[int]:
-    """It dies before the nth command; how many there were is found there after the run."""
-    seen = [0]
-    assert of.pair.cloud is not None
-
-    def now(command: object) -> bool:
-        seen[0] += 1
-        return seen[0] == nth
-
-    of.pair.cloud.driver.hooks.before_command = now
-    return seen
 
 
 def end(of: World) -> list[Any]:
@@ -116,29 +82,8 @@ def end(of: World) -> list[Any]:
 
 
 def crashed(tale: str, folder: Path, step: int) -> None:
-    usual = world(tale, folder)
-    commands = dies_before(usual, 0)
-    usual.run()
-    wanted = end(usual)
+    wanted = dies_before_commands(lambda: world(tale, folder), end, step)
     assert wanted[2] == (-1, 0) and not wanted[-1]
-    for nth in range(1, commands[0] + 1, step):
-        of = world(tale, folder)
-        dies_before(of, nth)
-        of.run()
-        assert end(of) == wanted, nth
-
-
-def at_failing_saves(tale: str, folder: Path, step: int) -> None:
-    usual = world(tale, folder)
-    usual.run()
-    wanted = end(usual)
-    saves = sum(1 for _ in usual.journal.rows("cloud.SaveAll"))
-    for nth in range(1, saves + 1, step):
-        of = world(tale, folder)
-        assert of.pair.cloud is not None
-        of.pair.cloud.driver.store = Failing(nth, done=bool(nth % 2))
-        of.run()
-        assert end(of) == wanted, nth
 
 
 @pytest.mark.parametrize("tale", TALES)
@@ -148,7 +93,7 @@ def test_dead_before_a_command_it_ends_as_if_it_had_not_been(tale: str, tmp_path
 
 @pytest.mark.parametrize("tale", TALES)
 def test_at_a_save_that_fails_it_ends_as_if_it_had_not(tale: str, tmp_path: Path) -> None:
-    at_failing_saves(tale, tmp_path, SAMPLED)
+    fails_at_saves(lambda: world(tale, tmp_path), end, SAMPLED)
 
 
 @pytest.mark.long
@@ -160,4 +105,4 @@ def test_dead_before_any_command_it_ends_as_if_it_had_not_been(tale: str, tmp_pa
 @pytest.mark.long
 @pytest.mark.parametrize("tale", TALES)
 def test_at_any_save_that_fails_it_ends_as_if_it_had_not(tale: str, tmp_path: Path) -> None:
-    at_failing_saves(tale, tmp_path, 1)
+    fails_at_saves(lambda: world(tale, tmp_path), end, 1)

@@ -22,6 +22,7 @@ from dr_sim.screen.cloud import cloud_lines
 from dr_sim.world.cloud.manager_config import cloud_config
 from dr_sim.world.own_logic import builders
 from dr_sim.world.world import World
+from tests.cloud.dying import dies_before_commands, fails_at_saves
 from tests.library.runs import ran as of_library
 from tests.test_cloud_machines import (
     DEPLOY,
@@ -29,9 +30,7 @@ from tests.test_cloud_machines import (
     MINUTE,
     MS,
     Edits,
-    Failing,
     S,
-    dies_before,
     end,
     ran,
     rows,
@@ -253,30 +252,13 @@ def after(of: World) -> Any:
 
 def test_dead_before_any_command_an_upgrade_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     edits = (FEW, ("run_for: 4 h", "run_for: 3 h"), *USUAL)
-    usual = world(tmp_path, TALE, edits)
-    commands = dies_before(usual, 0)
-    usual.run()
-    wanted = after(usual)
+    wanted = dies_before_commands(lambda: world(tmp_path, TALE, edits), after, 5)
     assert wanted[2:] == ([], [], "web 12.4")
-    for nth in range(1, commands[0] + 1, 5):
-        of = world(tmp_path, TALE, edits)
-        dies_before(of, nth)
-        of.run()
-        assert after(of) == wanted, nth
 
 
 def test_at_a_save_that_fails_an_upgrade_ends_as_if_it_had_not(tmp_path: Path) -> None:
     edits = (FEW, ("run_for: 4 h", "run_for: 3 h"), *USUAL)
-    usual = world(tmp_path, TALE, edits)
-    usual.run()
-    wanted = after(usual)
-    saves = sum(1 for _ in usual.journal.rows("cloud.SaveAll"))
-    for nth in range(1, saves + 1, 3):
-        of = world(tmp_path, TALE, edits)
-        assert of.pair.cloud is not None
-        of.pair.cloud.driver.store = Failing(nth, done=bool(nth % 2))
-        of.run()
-        assert after(of) == wanted, nth
+    fails_at_saves(lambda: world(tmp_path, TALE, edits), after, 3)
 
 
 # ---- the table, and planted bugs
