@@ -166,9 +166,8 @@ def all_at_once(self: sending.Sending, entity: str, o: out.Out) -> None:
 
 def no_bound(patch: pytest.MonkeyPatch) -> None:
     def pump(self: jobs.JobBook, agent: tuple[str, str], o: out.Out) -> None:
-        ready = self._ready.get(agent)
-        while ready and not self._asleep:
-            self._start(ready.popleft(), o)
+        while not self._asleep and (job := self._lanes.take(agent)) is not None:
+            self._start(job, o)
         self._set_alarm(o)
 
     patch.setattr(jobs.JobBook, "pump", pump)

@@ -1,10 +1,9 @@
 """The job manager: a durable queue, one lane for each thing that is changed.
 
 Theory of operation. Jobs of one thing at one side stand in a lane and run one after the other, in
-the order in which they were made: that is what keeps changes in order. In a failover older changes
-come to the new side from the other one while newer ones are asked for there: the older go before
-the newer (`rank`). Of each side at most so many scripts run at one time; changes
-begin before machines are made or removed (BEGINS).
+the order in which they were made (job_lanes.py): that is what keeps changes in order. In a failover
+older changes come to the new side from the other one while newer ones are asked for there: the
+older go before the newer. Of each side at most so many scripts run at one time.
 
 An attempt has a number, saved before its script is started. Its agent starts each attempt once. A
 new attempt begins only when the agent says that the one before it is over: done, failed, gone, or
@@ -25,7 +24,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from dr_sim.cloud.commands import (
@@ -46,10 +45,10 @@ from dr_sim.cloud.job import (
     OPEN,
     CloudJob,
 )
+from dr_sim.cloud.job_lanes import JobLanes
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.words import (
-    BEGINS,
     JobKind,
     JobMove,
     JobState,
@@ -124,10 +123,7 @@ class JobBook:
             CloudJob
         ] = []  # that came to nothing, and are to be done at the active side
         self._held: dict[str, CloudJob] = {}  # that may not begin yet
-        self._lanes: dict[tuple[str, str, str], deque[CloudJob]] = {}
-        self._ready: dict[tuple[str, str], deque[CloudJob]] = defaultdict(
-            deque
-        )
+        self._lanes = JobLanes()
         self._busy: dict[tuple[str, str], int] = defaultdict(int)
         self._dues: list[tuple[int, int, str]] = []
         self._alarm_us = 0  # where the alarm stands; 0: nowhere
@@ -148,43 +144,22 @@ class JobBook:
 
     def _enter(self, job: CloudJob) -> None:
         self.open[job.id] = job
-        lane = self._lanes.get(job.lane)
-        if lane is None:
-            lane = self._lanes[job.lane] = deque()
-        if lane and job.rank < lane[-1].rank:
-            self._go_before(lane, job)
-        else:
-            lane.append(job)
+        self._lanes.enter(job)
         if job.state is not _QUEUED:
             self._busy[job.agent] += 1
-        elif lane[0] is job:
-            self._now_ready(job)
-
-    def _go_before(self, lane: deque[CloudJob], job: CloudJob) -> None:
-        """Put a job in front of those of a higher rank that have not begun: they came later."""
-        place = len(lane)
-        while place and lane[place - 1].is_behind(job):
-            place -= 1
-        if not place:
-            self._not_ready(lane[0])
-        lane.insert(place, job)
 
     # ---- what others ask
     def changing(self, network: str, sites: tuple[str, str]) -> set[str]:
         """Return the things that may be half changed at those sides: an attempt at a job of them
         has begun, and the job is not over.
         """
-        return {
-            entity
-            for (of, site, entity), lane in self._lanes.items()
-            if of == network and site in sites and lane[0].attempt > 0
-        }
+        return self._lanes.changing(network, sites)
 
     def of_lane(
         self, network: str, site: str, entity: str
     ) -> Iterable[CloudJob]:
         """Return the jobs of that thing at that side, the first one first."""
-        return self._lanes.get((network, site, entity), ())
+        return self._lanes.of(network, site, entity)
 
     def add(self, job: CloudJob, out: Out) -> None:
         """Take a job in. Adding one that is open already changes nothing."""
@@ -210,11 +185,8 @@ class JobBook:
         self._next_order += 1
         job.state = JOBS.after(JobState.QUEUED, JobMove.FOUND)
         job.tries = job.attempt - 1
-        lane = self._lanes.setdefault(job.lane, deque())
-        if lane:
-            self._not_ready(lane[0])
         self.open[job.id] = job
-        lane.appendleft(job)
+        self._lanes.put_first(job)
         self._busy[job.agent] += 1
         self._save(job, out)
 
@@ -274,7 +246,7 @@ class JobBook:
         self._ask_again_us = 0
         if self._unheard:
             self._ask_again_us = out.mono_us + self._config.retry_us
-        for agent in list(self._ready):
+        for agent in self._lanes.agents():
             self.pump(agent, out)
         self._set_alarm(out)
         return ended
@@ -285,25 +257,12 @@ class JobBook:
             return
         if job.state is not JobState.QUEUED:
             self._move(job, JobMove.AGAIN)
-        self._not_ready(job)
+        self._lanes.not_ready(job)
         self._move(job, JobMove.FOUND)
         job.attempt = attempt
         job.tries = max(job.tries, attempt - 1)
         job.due_us = 0
         self._save(job, out)
-
-    def _now_ready(self, job: CloudJob) -> None:
-        """A job may begin: before those that are ready and of a higher number in BEGINS."""
-        ready = self._ready[job.agent]
-        place, begins = len(ready), BEGINS[job.kind]
-        while place and BEGINS[ready[place - 1].kind] > begins:
-            place -= 1
-        ready.insert(place, job)
-
-    def _not_ready(self, job: CloudJob) -> None:
-        ready = self._ready.get(job.agent)
-        if ready and job in ready:
-            ready.remove(job)
 
     def _is_heard(self, agent: tuple[str, str]) -> bool:
         """Tell whether that agent has said in this life what it is doing."""
@@ -313,9 +272,10 @@ class JobBook:
         """Start what may start at that agent."""
         if self._asleep or (self._unheard and not self._is_heard(agent)):
             return
-        ready = self._ready.get(agent)
-        while ready and self._busy[agent] < self._config.at_once:
-            job = ready.popleft()
+        while self._busy[agent] < self._config.at_once:
+            job = self._lanes.take(agent)
+            if job is None:
+                break
             if not self.may_begin(job):
                 self._held[job.id] = job
             elif not job.is_moved or self._has_identifiers(job, out):
@@ -327,9 +287,9 @@ class JobBook:
         held, self._held = self._held, {}
         for job in held.values():
             waits = job.id in self.open and job.state is _QUEUED
-            if waits and self._lanes[job.lane][0] is job:
-                self._not_ready(job)
-                self._now_ready(job)
+            if waits and self._lanes.is_first(job):
+                self._lanes.not_ready(job)
+                self._lanes.now_ready(job)
                 self.pump(job.agent, out)
 
     def _has_identifiers(self, job: CloudJob, out: Out) -> bool:
@@ -388,7 +348,7 @@ class JobBook:
     def _due(self, job: CloudJob, out: Out) -> None:
         state, again_us = job.state, out.mono_us + self._config.retry_us
         if state is JobState.QUEUED:
-            self._now_ready(job)
+            self._lanes.now_ready(job)
             self.pump(job.agent, out)
         elif state is JobState.CLEANING:
             self._clean(job, out)
@@ -502,7 +462,7 @@ class JobBook:
         self._save(job, out)
         job.due_us = 0
         if at_once:
-            self._now_ready(job)
+            self._lanes.now_ready(job)
         else:
             self._look_at(job, out.mono_us + self._config.retry_us)
         self.pump(job.agent, out)
@@ -575,16 +535,9 @@ class JobBook:
         del self.open[job.id]
         out.saves[OPEN + job.id] = ""
         out.saves[ENDED + job.id] = job.state._value_
-        lane = self._lanes[job.lane]
-        first = lane[0] is job
-        lane.remove(job)
+        self._lanes.leave(job)
         if job.kind is _CHANGE and job.state is _JOB_DONE:
             self._sets_have(job, out)
-        if not lane:
-            del self._lanes[job.lane]
-        elif first and lane[0].state is _QUEUED:
-            self._now_ready(lane[0])
-        self._not_ready(job)
         self.pump(job.agent, out)
         return job
 
@@ -592,7 +545,7 @@ class JobBook:
         """A change was done. A set of the thing that waits at that side was made without it, and
         would undo it: it sets the thing with that change. (A failover brings both to one side.)
         """
-        for job in self._lanes[change.lane]:
+        for job in self._lanes.of(*change.lane):
             if job.kind in AS_A_WHOLE and not change.done_before:
                 asked = json.loads(job.params)
                 asked["value"] = chained(asked["value"], change.change)
