@@ -12,7 +12,10 @@ import pytest
 from dr_sim.cloud.manager import CloudManager
 from dr_sim.loading import load_scenario
 from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.record.verify import verify
 from dr_sim.units import MINUTE_US
+from dr_sim.world.cloud.manager_config import cloud_config
+from dr_sim.world.own_logic import builders
 from dr_sim.world.world import World
 from tests.cloud.drawn import jobs_and_changes
 
@@ -180,6 +183,24 @@ def test_who_tells_once_and_not_when_a_new_second_side_stands_is_caught(
     of, broken = played(events, tmp_path, *sets)
     assert broken == {"cloud 15"}
     assert [what for _, what, _ in notices(of)].count("failover not ended") > 1
+
+
+def test_a_second_side_that_is_in_place_first_is_known_after_all_commands(tmp_path: Path) -> None:
+    """A script runs at A until 63:02 and is made at B until 68:04: the failover ends then. The new
+    second side is in place before. The manager hears of it at that instant, when all its commands
+    are carried out: the record is what the manager gives when it is played again.
+    """
+    sets = ("after_failover.new_secondary=1 min", "cloud.provision.at_most=1 min")
+    of, broken = played([f"{{at: 58 min, {CHANGE}}}", PLANNED], tmp_path, *sets)
+    (in_place,) = of.journal.rows("truth.cloud_second_side")
+    (ended,) = of.journal.rows("cloud.SiteProvisioned")
+    (stands,) = of.journal.rows("cloud.SiteStands")
+    assert in_place.time_us < ended.time_us == stands.time_us
+    assert broken == set()
+    assert of.scenario.cloud is not None
+    config = cloud_config(of.scenario.cloud, of.scenario)
+    found = verify(of.journal, builders(of.journal, of.scenario), cloud=config)
+    assert found.mismatch is None
 
 
 # ---- many small runs

@@ -1,4 +1,4 @@
-"""The cloud manager's configuration, from the scenario; and the names of what it manages."""
+"""The cloud manager's configuration, from the scenario."""
 
 from __future__ import annotations
 

@@ -128,10 +128,16 @@ class CloudSites:
         for configuration in self._world.configurations:
             configuration.go_over(command.site)
         if self._next:
-            self._stands()
+            # its own commands come before the next event
+            self._world.soon(self._since_us, self._next_stands)
         self._goes_on(
             True, command.changes + command.rebuilt + command.by_hand
         )
+
+    def _next_stands(self) -> None:
+        """Report a second site that was in place before the failover ended."""
+        if self._next and not self._goes_to:
+            self._stands()
 
     def _goes_on(self, ready: bool, changes: int) -> None:
         done, self._waits = self._waits, None
