@@ -9,12 +9,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-)
-
 from dr_sim.errors import Problem
 from dr_sim.scenario.cloud_model import (
     Cloud,
@@ -37,6 +31,7 @@ from dr_sim.scenario.quantities import (
     PeriodOrAtOnce,
     Ppm,
 )
+from dr_sim.scenario.section import Section, about
 from dr_sim.scenario.sla import needs_cloud, needs_machines
 from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import (
@@ -61,19 +56,10 @@ MAIN = "main"
 FARMS = ("content", "services", "directory")
 """The network that is there if none is named, and its farms."""
 
-
-def about(description: str, alias: str | None = None) -> Any:
-    return Field(description=description, alias=alias)
-
-
 SharedOrTenants: Any = names_or("shared")
 
 
-class CloudSection(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class NetworkKeys(CloudSection):
+class NetworkKeys(Section):
     tenants: SharedOrTenants = about(
         "shared, or the tenants that it is dedicated to"
     )
@@ -85,7 +71,7 @@ class NetworkKeys(CloudSection):
     )
 
 
-class CloudMirrorKeys(CloudSection):
+class CloudMirrorKeys(Section):
     mode: Literal["jobs", "reconcile", "runbook"] = about(
         "how changes reach the secondary: each job is done there too, both sides are "
         "compared and corrected, or people do it"
@@ -107,7 +93,7 @@ class CloudMirrorKeys(CloudSection):
     )
 
 
-class ProvisionKeys(CloudSection):
+class ProvisionKeys(Section):
     at_most: DurationOrNone = about(
         "a failover waits so long for its site to be configured, and then goes on without; "
         "none: as long as it takes"
@@ -118,7 +104,7 @@ class ProvisionKeys(CloudSection):
     )
 
 
-class CloudKeys(CloudSection):
+class CloudKeys(Section):
     at: Literal["apart", "primary", "secondary"] = about(
         "where the cloud manager runs"
     )
@@ -135,7 +121,7 @@ class CloudKeys(CloudSection):
     )
 
 
-class JobsKeys(CloudSection):
+class JobsKeys(Section):
     time_limit: Annotated[Duration, Positive] = about(
         "a job that runs longer is ended, and its clean-up runs"
     )
@@ -158,7 +144,7 @@ class JobsKeys(CloudSection):
     )
 
 
-class ChangesKeys(CloudSection):
+class ChangesKeys(Section):
     rate: Rate = about("administrative changes, at the primary")
     takes: Law = about(
         "time that the script of a change takes, at each side"
@@ -166,7 +152,7 @@ class ChangesKeys(CloudSection):
     fail: Ppm = about("part of the attempts that fail")
 
 
-class ClientKeys(CloudSection):
+class ClientKeys(Section):
     calls: Rate = about("calls, evenly spaced")
     actions: Ppm = about(
         "part of the calls that ask for a change; the others ask how it stands"

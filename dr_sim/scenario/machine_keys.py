@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from dr_sim.errors import Problem
 from dr_sim.scenario.cloud_model import FIRST, CloudNetwork
 from dr_sim.scenario.fields import did_you_mean
@@ -32,6 +30,7 @@ from dr_sim.scenario.quantities import (
     Ppm,
     Size,
 )
+from dr_sim.scenario.section import Section, about
 from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import NameList, NamesOrAll, Positive
 from dr_sim.units import format_duration, format_size
@@ -41,20 +40,12 @@ MOST_MACHINES = 2_000  # virtual or physical, at one site
 _FIRST_OF_SECTIONS = ("physical", "images", "farms")
 
 
-def about(description: str, alias: str | None = None) -> Any:
-    return Field(description=description, alias=alias)
-
-
-class MachineSection(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PhysicalKeys(MachineSection):
+class PhysicalKeys(Section):
     compute: Count = about("physical machines of the class compute")
     storage: Count = about("physical machines of the class storage")
 
 
-class ImageKeys(MachineSection):
+class ImageKeys(Section):
     role: Literal[
         "front_end", "application", "timer", "search", "directory"
     ] = about(
@@ -78,7 +69,7 @@ class ImageKeys(MachineSection):
     )
 
 
-class FarmKeys(MachineSection):
+class FarmKeys(Section):
     network: str = about("the network that its machines are in")
     image: str = about("the image that its machines are made of")
     databases: NamesOrAll = about(
@@ -94,12 +85,12 @@ class FarmKeys(MachineSection):
     directory: Count = about("how many directory machines")
 
 
-class SizeKeys(MachineSection):
+class SizeKeys(Section):
     cpus: Annotated[Count, Positive] = about("processors of each")
     ram: Annotated[Size, Positive] = about("memory of each")
 
 
-class DeploymentKeys(MachineSection):
+class DeploymentKeys(Section):
     takes: Law = about(
         "time that the scripts of a deployment take, after the copy of its image"
     )
@@ -437,7 +428,7 @@ def _is_whole(keys: Any) -> bool:
     """Tell whether all that is written there could be read."""
     if isinstance(keys, dict):
         return all(_is_whole(each) for each in keys.values())
-    if not isinstance(keys, MachineSection):
+    if not isinstance(keys, Section):
         return keys is not None
     return all(
         _is_whole(getattr(keys, name, None))

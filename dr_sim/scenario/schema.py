@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from dr_sim.scenario.choose_field import ChooseField
 from dr_sim.scenario.cloud_keys import (
@@ -51,6 +51,7 @@ from dr_sim.scenario.recorded import (
     RecordedOutages,
     RecordedRestores,
 )
+from dr_sim.scenario.section import Section, about
 from dr_sim.scenario.values import (
     BackupKinds,
     CopyRate,
@@ -71,18 +72,9 @@ from dr_sim.scenario.values import (
 from dr_sim.scenario.workload import LogVolumeField
 
 
-def about(description: str, alias: str | None = None) -> Any:
-    """A key that must be there once the defaults are filled in."""
-    return Field(description=description, alias=alias)
-
-
 def if_any(description: str) -> Any:
     """A section that is there only if the scenario has a cloud manager."""
     return Field(default=None, description=description)
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class DatabaseKeys(Section):

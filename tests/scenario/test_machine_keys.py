@@ -9,10 +9,10 @@ from dr_sim.scenario.machine_keys import (
     DeploymentKeys,
     FarmKeys,
     ImageKeys,
-    MachineSection,
     PhysicalKeys,
     SizeKeys,
 )
+from dr_sim.scenario.section import Section
 
 from .conftest import SMALLEST, Write
 
@@ -30,7 +30,7 @@ def text(**more: str) -> str:
 
 TWO_IMAGES = "{web 1: {size: 40 GB}, web 2: {size: 40 GB}}"
 NONSENSE = ("-1", "1.5", "", "[1]", "{x: 1}", "0", "maybe")
-KEYS: dict[type[MachineSection], str] = {
+KEYS: dict[type[Section], str] = {
     PhysicalKeys: "physical",
     ImageKeys: "images",
     FarmKeys: "farms",
@@ -39,7 +39,7 @@ KEYS: dict[type[MachineSection], str] = {
 }
 
 
-def nonsense(section: type[MachineSection], key: str, value: str) -> dict[str, str]:
+def nonsense(section: type[Section], key: str, value: str) -> dict[str, str]:
     """The sections with one key that is wrong."""
     if section is SizeKeys:
         return {"deployment": f"{{storage: {{{key}: {value}}}, compute: {{{key}: {value}}}}}"}

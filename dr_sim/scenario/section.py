@@ -1,0 +1,18 @@
+"""The parts of every section of a scenario file: keys that are known, each with a description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """The keys of a section; a key that it does not name is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def about(description: str, alias: str | None = None) -> Any:
+    """A key that must be there once the defaults are filled in."""
+    return Field(description=description, alias=alias)
