@@ -99,7 +99,7 @@ class _Bench:
         self.primary.commit_to(DATABASE, 0, 1)
 
     def write(self, size: int) -> None:
-        """Return an amount of log."""
+        """Write an amount of log."""
         for _ in range(4):  # transactions, as in the world
             self.commits += COMMITS_A_LOG // 4
             self.lsn += size // 4

@@ -136,7 +136,7 @@ def _values(summary: Summary, scenario: Scenario) -> Iterator[Value]:
 
 
 def _of_ways(summary: Summary) -> Iterator[Value]:
-    """Return how many ways back were open. Of the time in which no primary was up nothing is known:
+    """Yield how many ways back were open. Of the time in which no primary was up nothing is known:
     there may have been none.
     """
     for measure in WAYS_OPEN:
@@ -218,7 +218,7 @@ def _named(scenario: Scenario) -> list[str]:
 def _of_failovers(
     failovers: list[FailoverSummary], named: list[str]
 ) -> Iterator[Value]:
-    """Return, by class of failure, measure by measure, the worst of the run's failovers: of the
+    """Yield, by class of failure, measure by measure, the worst of the run's failovers: of the
     service, its databases and tenants.
     """
     for of in dict.fromkeys(f.failure_class for f in failovers):

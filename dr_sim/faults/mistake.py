@@ -166,9 +166,7 @@ class Mistake(Params):
 
 
 def happen(event: Occurrence, params: Mistake) -> None:
-    """Return the mistake's transaction: the first one that is acknowledged from now on; every
-    standby will copy it.
-    """
+    """Make the next transaction that is acknowledged the mistake; every standby will copy it."""
     world = event.world
     db = world.primary.databases[world.index_of(params.database)]
     if db.failed or db.writes_until_us is not None:

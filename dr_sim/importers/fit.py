@@ -388,7 +388,7 @@ def _remark(
 def _remark_compression(
     fit: DatabaseFit, entries: Sequence[HistoryEntry]
 ) -> None:
-    """Return which bytes drive what, where plain and compressed ones differ."""
+    """Remark on which bytes drive what, where plain and compressed ones differ."""
     plain = sum(e.header.nominal_bytes for e in entries)
     stored = sum(e.stored_bytes for e in entries)
     if plain == stored:

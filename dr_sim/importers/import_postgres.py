@@ -333,7 +333,7 @@ def _fill(
 
 
 def _remark_bytes(fit: DatabaseFit, cluster: Cluster) -> None:
-    """Return which bytes drive what, where plain and stored ones are both given."""
+    """Remark on which bytes drive what, where plain and stored ones are both given."""
     both = [
         b
         for b in cluster.backups

@@ -400,8 +400,8 @@ def _ends(
 def _place_forks(
     placed: Placed, histories: Mapping[int, tuple[int, int]]
 ) -> None:
-    """Return where each timeline left the one before it: as the history says, else at the end of
-    what the history has of that.
+    """Note where each timeline left the one before it: as the history says, else at the end of what
+    the history has of that.
     """
     if placed.positions is Positions.TIME:
         histories = {}

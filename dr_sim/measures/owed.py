@@ -33,7 +33,7 @@ class NotTold:
 def not_told(
     t: Tables, scenario: Scenario, episodes: Sequence[Episode]
 ) -> Iterator[NotTold]:
-    """Return every danger of a run (or of one leg of it) of which nobody was notified in time.
+    """Yield every danger of a run (or of one leg of it) of which nobody was notified in time.
     episodes: those of the whole run, whatever part of it is measured.
     """
     due = [e for e in episodes if e.due_us is not None]

@@ -80,7 +80,7 @@ def _is_due(schedule: Schedule, day: date) -> bool:
 def _instants(
     schedule: Schedule, day: date, zone: ZoneInfo
 ) -> Iterator[int]:
-    """Return its starts on one local day, in microseconds since 1970 UTC."""
+    """Yield its starts on one local day, in microseconds since 1970 UTC."""
     for at_us in schedule.times_us:
         minutes, rest_us = divmod(at_us, 60_000_000)
         clock = time(*divmod(minutes, 60), *divmod(rest_us, 1_000_000))

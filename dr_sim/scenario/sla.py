@@ -261,7 +261,7 @@ def _check_names(
     names: SlaNames,
     problems: list[Problem],
 ) -> None:
-    """Return whether there is what a line is about."""
+    """Check that there is what a line is about."""
     database = words.get("database", "")
     if database and database not in names.databases:
         hint = did_you_mean(database, names.databases)
@@ -305,7 +305,7 @@ def _check_place(
     places: tuple[str, ...],
     problems: list[Problem],
 ) -> None:
-    """Return whether there is the place that a measure is about, if it is about one."""
+    """Check that there is the place that a measure is about, if it is about one."""
     told = unknown_place(measure, places)
     if told:
         problems.append(bound.key_problem(f"sla: {told}"))
@@ -317,7 +317,7 @@ def _check_fits(
     head: str,
     problems: list[Problem],
 ) -> None:
-    """Return whether that measure is taken of what a line is about."""
+    """Check that the measure is taken of what a line is about."""
     of_service = (*_OF_SERVICE, *CLOUD_CURVES, *WAYS_OPEN)
     for word in ("database", "tenant"):
         if word in words and (head in of_service or "@" in head):

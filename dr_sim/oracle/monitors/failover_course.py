@@ -37,8 +37,8 @@ _WORK = (
 
 
 def the_drain_ends_in_time(story: Story) -> Iterator[Breach]:
-    """Return when its limit is over a drain waits for nothing more, but for the only way back: a
-    restart gives it no new limit.
+    """A drain whose limit is over waits for nothing more, but for the only way back: a restart
+    gives it no new limit.
     """
     for attempt in attempts(story):
         draining = attempt.first("draining")

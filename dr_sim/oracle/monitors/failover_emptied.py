@@ -27,9 +27,7 @@ from dr_sim.record.journal import Row
 
 
 def tails_are_asked_for(story: Story) -> Iterator[Breach]:
-    """Return whether the old primary's log can be read is known only by trying: its tail is asked
-    for.
-    """
+    """The old primary's tail is asked for: only trying shows whether its log can be read."""
     for attempt in attempts(story):
         asked = {
             row.entity for row in rows_in(story, attempt, "seen.TakeTail")
