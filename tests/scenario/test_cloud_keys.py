@@ -83,3 +83,15 @@ def test_a_database_that_is_in_no_network_is_one_line(write: Write) -> None:
     (problem,) = validate(write(two + "networks: {a: {databases: web}}\n"))
     assert "networks: database 'crm' is in no network; name it in one" in str(problem)
     assert validate(write(two + "networks: {a: {databases: web}, b: {}}\n")) == []
+
+
+@pytest.mark.parametrize("databases", ["500", "[crm]", "{}"])
+def test_databases_that_cannot_be_read_are_what_is_wrong(databases: str, write: Write) -> None:
+    broken = SMALLEST.replace("{crm: {size: 500 GB}}", databases)
+    cloud = (
+        "networks: {a: {databases: [crm], farms: [web]}}\n"
+        "events: [{at: 1 h, admin_change: {rotate_secret: web}}]\n"
+    )
+    problems = [str(problem) for problem in validate(write(broken + cloud))]
+    assert any("databases" in problem for problem in problems)
+    assert not any("name a database" in problem for problem in problems)
