@@ -20,20 +20,19 @@ def names_sort_as_time(story: Story) -> Iterator[Breach]:
     for database in story.databases:
         rows = story.of("seen.Validated", database)
         _, places = np.unique(rows["name"], return_index=True)
-        begun = rows["header.started_utc_us"][places]
-        order = np.argsort(begun, kind="stable")
-        for one, two in pairwise(places[order].tolist()):
-            names = [
-                story.text(rows["name"][place]) for place in (one, two)
-            ]
-            later = (
-                rows["header.started_utc_us"][one]
-                < rows["header.started_utc_us"][two]
-            )
-            if later and names[0] > names[1]:
+        order = np.argsort(
+            rows["header.started_utc_us"][places], kind="stable"
+        )
+        places = places[order]
+        begun = rows["header.started_utc_us"][places].tolist()
+        names = [story.text(name) for name in rows["name"][places]]
+        files = zip(begun, names, places, strict=True)
+        for one, two in pairwise(files):
+            if one[0] < two[0] and one[1] > two[1]:
+                seq, at_us = rows["seq"][two[2]], rows["time_us"][two[2]]
                 yield Breach(
-                    "R4", int(rows["seq"][two]), int(rows["time_us"][two]), database,
-                    f"{names[1]} was begun after {names[0]}, and sorts before it",
+                    "R4", int(seq), int(at_us), database,
+                    f"{two[1]} was begun after {one[1]}, and sorts before it",
                 )  # fmt: skip
 
 

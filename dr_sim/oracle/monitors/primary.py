@@ -21,6 +21,7 @@ from dr_sim.oracle.monitors.story import (
     LOG,
     SLACK_US,
     Breach,
+    Ints,
     Story,
     kind_in_name,
 )
@@ -219,28 +220,44 @@ def the_newest_full_is_taken(story: Story) -> Iterator[Breach]:
     orders = story.rows("seen.FailoverOrderedToPoint")
     if story.scenario.replay.delay_us or orders:
         return
-    for row in story.rows("seen.Restore"):
-        database, name = row.entity, row.values["name"]
-        fork, _ = position_before(story, database, row.seq)
-        if kind_in_name(name) != FULL or fork >= 0:
-            continue
-        rows = story.of("seen.Validated", database)
-        fulls = (rows["seq"] < row.seq) & (rows["header.kind"] == FULL)
-        ends = rows["header.finished_utc_us"]
-        mine = fulls & (rows["name"] == story.text_id(name))
-        if not mine.any():
-            continue
-        newer = fulls & (ends > ends[mine].max())
-        useful = [
-            each
-            for each in rows["name"][newer].tolist()
-            if _could_be_taken(story, database, each, row.seq)
-        ]
-        if useful:
-            yield Breach(
-                "R11", row.seq, row.time_us, database,
-                f"{name} is restored, and {story.text(useful[0])} is newer, here and whole",
-            )  # fmt: skip
+    for database in story.databases:
+        restores = story.of("seen.Restore", database)
+        fulls = _fulls_of(story, restores["name"])
+        for place in np.flatnonzero(fulls):
+            seq = int(restores["seq"][place])
+            name = int(restores["name"][place])
+            fork, _ = position_before(story, database, seq)
+            newer = _newer_full(story, database, name, seq)
+            if fork < 0 and newer >= 0:
+                yield Breach(
+                    "R11", seq, int(restores["time_us"][place]), database,
+                    f"{story.text(name)} is restored, and {story.text(newer)} is newer, here and "
+                    "whole",
+                )  # fmt: skip
+
+
+def _fulls_of(story: Story, names: Ints) -> np.ndarray:
+    """Return which of these names are those of fulls."""
+    different, places = np.unique(names, return_inverse=True)
+    kinds = [kind_in_name(story.text(name)) for name in different]
+    return np.array(kinds, dtype=np.int64)[places] == FULL
+
+
+def _newer_full(story: Story, database: int, name: int, seq: int) -> int:
+    """Return the name of a full that could be taken before that row and is newer than the one of
+    that name; -1: there is none, or nobody knows how old that one is.
+    """
+    rows = story.of("seen.Validated", database)
+    fulls = (rows["seq"] < seq) & (rows["header.kind"] == FULL)
+    ends = rows["header.finished_utc_us"]
+    mine = fulls & (rows["name"] == name)
+    if not mine.any():
+        return -1
+    newer = fulls & (ends > ends[mine].max())
+    for each in rows["name"][newer].tolist():
+        if _could_be_taken(story, database, each, seq):
+            return int(each)
+    return -1
 
 
 def _could_be_taken(

@@ -37,6 +37,8 @@ def phases_are_durable_first(story: Story) -> Iterator[Breach]:
     """A phase of a failover that is saved is saved before it is entered: a restart in between is
     to go on in it (S1).
     """
+    if not story.phases:
+        return
     kinds = story.journal.kinds()
     save = KIND_ID["seen.Save"]
     for before, entered in pairwise([PhaseRow(-1, 0, ""), *story.phases]):
