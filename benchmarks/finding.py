@@ -1,10 +1,14 @@
 """Does exploration find things? Of each planted bug (tests/mutants/table.py): by what it is found,
 after how many cases, in how many CPU seconds, and shrunk to how many events.
 
-    python benchmarks/finding.py [--cases 600] [--table FILE.md] [NAME ...]
+    python benchmarks/finding.py [--seconds 60] [--out FILE] [--table FILE.md] [NAME ...]
 
 Each bug gets a process with a copy of the package that has it. The cases are those of
-`dr-sim explore --seed 1`, one after the other, so a figure is the same each time. Hours for all.
+`dr-sim explore --seed 1`, one after the other, untouched, so a find is the same each time. The
+bug `none` is the package as it is: nothing may be found in it. With --out the answers are kept in
+a file, one line each; a bug that was found, or was searched for as long already, is not tried
+again. So the same command goes on where it was stopped, and one with more seconds tries the
+missed ones.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -23,17 +28,20 @@ sys.path.insert(0, str(ROOT))
 from tests.mutants.planting import Mutant, planted  # noqa: E402
 from tests.mutants.table import MUTANTS  # noqa: E402
 
+SOUND = Mutant("none", "", "nothing", ())
 CHILD = r"""
 import json, random, sys, time
-from dr_sim.explore import draw, search
+from dr_sim.explore import search
 from dr_sim.explore.case import load, look
 from dr_sim.explore.shrink import shrink
-most, seed = int(sys.argv[1]), int(sys.argv[2])
+seconds, seed, runs = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 random.seed(0)
 state = search.Exploration(seed)
 services = search.services_of(seed, None)
 began = time.process_time()
-for number in range(most):
+number = -1
+while time.process_time() - began < seconds:
+    number += 1
     tree = search._next_case(state, services, number)
     scenario = load(tree)
     if scenario is None:
@@ -45,21 +53,35 @@ for number in range(most):
     if looked.signs:
         took = time.process_time() - began
         sign = next(iter(looked.signs))
-        small = shrink(tree, sign)
+        small = shrink(tree, sign, runs)
         events = len(small.tree.get("events", []))
-        print(json.dumps([sign.text(), number + 1, took, events, small.runs,
-                          time.process_time() - began - took]))
+        shrunk = time.process_time() - began - took
+        print(json.dumps([sign.text(), number + 1, took, events, small.runs, shrunk]))
         break
 else:
-    print(json.dumps(["", most, time.process_time() - began, 0, 0, 0.0]))
+    print(json.dumps(["", number + 1, time.process_time() - began, 0, 0, 0.0]))
 """
 
 
-def found(mutant: Mutant, cases: int, seed: int) -> list[object]:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Holds what became of one search. by: the sign; '': nothing was found."""
+
+    name: str
+    by: str
+    cases: int
+    cpu_s: float
+    events: int
+    shrink_runs: int
+    shrink_cpu_s: float
+
+
+def found(mutant: Mutant, seconds: float, seed: int, shrink_runs: int) -> Answer:
+    """Search for one bug in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="dr_sim-mutant-") as folder:
         planted(mutant, Path(folder))
         done = subprocess.run(
-            [sys.executable, "-c", CHILD, str(cases), str(seed)],
+            [sys.executable, "-c", CHILD, str(seconds), str(seed), str(shrink_runs)],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": folder},
             capture_output=True,
@@ -67,22 +89,37 @@ def found(mutant: Mutant, cases: int, seed: int) -> list[object]:
             check=False,
         )
     if done.returncode:
-        return [
-            f"the search itself broke: {done.stderr.strip().splitlines()[-1]}",
-            0,
-            0.0,
-            0,
-            0,
-            0.0,
-        ]
-    answer: list[object] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+        words = done.stderr.strip().splitlines()[-1]
+        return Answer(mutant.name, f"the search itself broke: {words}", 0, 0.0, 0, 0, 0.0)
+    return Answer(mutant.name, *json.loads(done.stdout.splitlines()[-1]))
+
+
+def kept(path: Path | None) -> dict[str, Answer]:
+    """Read the last answer of each bug from an earlier search."""
+    if path is None or not path.exists():
+        return {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    answers = [Answer(**json.loads(line)) for line in lines]
+    return {answer.name: answer for answer in answers}
+
+
+def row(mutant: Mutant, answer: Answer) -> str:
+    """Write a line of the table in the docs."""
+    wrong = f"{mutant.requirement} {mutant.wrong}"
+    if not answer.by:
+        return f"| {wrong} | not found | {answer.cases} | {answer.cpu_s:.1f} | | |"
+    return (
+        f"| {wrong} | {answer.by} | {answer.cases} | {answer.cpu_s:.1f} | {answer.events} | "
+        f"{answer.shrink_runs} |"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=600)
+    parser.add_argument("--seconds", type=float, default=60.0, help="CPU seconds for each bug")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--shrink-runs", type=int, default=250)
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--table", type=Path)
     parser.add_argument("names", nargs="*")
     a = parser.parse_args()
@@ -90,19 +127,23 @@ def main() -> None:
         "| planted | found by | cases | CPU s | events left | runs to shrink |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    caught = total = 0
-    for mutant in MUTANTS:
+    before = kept(a.out)
+    answers = []
+    for mutant in (SOUND, *MUTANTS):
         if a.names and mutant.name not in a.names:
             continue
-        by, cases, cpu_s, events, runs, _ = found(mutant, a.cases, a.seed)
-        total += 1
-        caught += bool(by)
-        lines.append(
-            f"| {mutant.requirement} {mutant.wrong} | {by or 'not found'} | {cases} | "
-            f"{cpu_s:.1f} | {events if by else ''} | {runs if by else ''} |"
-        )
+        answer = before.get(mutant.name)
+        if answer is None or not (answer.by or answer.cpu_s >= a.seconds):
+            answer = found(mutant, a.seconds, a.seed, a.shrink_runs)
+            if a.out is not None:
+                with a.out.open("a", encoding="utf-8") as out:
+                    out.write(json.dumps(asdict(answer)) + "\n")
+        lines.append(row(mutant, answer))
         print(lines[-1], flush=True)
-    print(f"{caught} of {total} found")
+        if mutant is not SOUND:
+            answers.append(answer)
+    caught = [answer for answer in answers if answer.by]
+    print(f"{len(caught)} of {len(answers)} found")
     if a.table is not None:
         a.table.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
