@@ -1,0 +1,151 @@
+"""Bugs of kinds that the others lack: machines and upgrades, several standbys, stores, restores
+beside the service, files that a share cannot send. Like those of blind.py they were written before
+any draw, probe or monitor was changed for one of them.
+"""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant, one
+
+LATE: tuple[Mutant, ...] = (
+    # ---- machines and upgrades
+    one(
+        "old_machines_go_first", "C9", "old machines are retired before new ones run in their place",
+        "cloud/machines.py",
+        "                before = self._old_ones(new, side)\n",
+        "                before = 0\n",
+    ),
+    one(
+        "upgrade_is_held_at_once", "C9", "a move that came to nothing once holds the upgrade",
+        "cloud/upgrades.py",
+        "        if upgrade.tries < self._config.attempts:\n",
+        "        if upgrade.tries < 1:\n",
+    ),
+    one(
+        "moves_are_not_saved", "C2", "a restart forgets which databases are being moved",
+        "cloud/upgrades.py",
+        "            self._all_over(upgrade, out)\n"
+        "        else:\n"
+        "            out.saves[UPGRADE + upgrade.farm] = upgrade\n",
+        "            self._all_over(upgrade, out)\n",
+    ),
+    one(
+        "replaced_at_once", "C7", "a machine that falls silent is replaced at once",
+        "cloud/vm_records.py",
+        "        vm.repair_us = 0\n"
+        "        if vm.state is VmState.FAILED:\n"
+        "            vm.repair_us = out.mono_us + self._config.repair_after_us\n",
+        "        vm.repair_us = 0\n"
+        "        if vm.state is VmState.FAILED:\n"
+        "            vm.repair_us = out.mono_us\n",
+    ),
+    one(
+        "back_is_not_heard", "C7", "a machine that answers again is replaced all the same",
+        "cloud/machines.py",
+        "            if vm is not None and VMS.allows(vm.state, VmMove.HEARD):\n"
+        "                self._records.move(vm, VmMove.HEARD, out)\n",
+        "            assert vm is None or vm.name\n",
+    ),
+    one(
+        "no_record_is_made", "C6", "a machine that the store has forgotten gets no record",
+        "cloud/machines.py",
+        "        if self._is_at_work(vm):\n"
+        "            return\n",
+        "        if vm.name:\n"
+        "            return\n",
+    ),
+    one(
+        "image_is_copied_once", "C9", "an image whose copy came to nothing is not copied again",
+        "cloud/install_points.py",
+        "        self._gone(place, out)\n"
+        "        self._try_later(out)\n"
+        "        return False\n",
+        "        self._gone(place, out)\n"
+        "        return False\n",
+    ),
+    # ---- several standbys
+    one(
+        "turns_are_not_waited_for", "R14", "each copy claims at once, whatever the others offer",
+        "recovery/choosing.py",
+        "    at = choosing.settled_us + choosing.turn * f.config.turn_us\n",
+        "    at = choosing.settled_us\n",
+    ),
+    one(
+        "freed_claim_is_not_taken", "R14", "a claim that is free again is taken by nobody",
+        "recovery/claiming.py",
+        "        f.silence.decline()\n"
+        "    f.watch_silence(e, out)\n",
+        "        f.silence.decline()\n",
+    ),
+    one(
+        "refused_goes_on", "R14", "a copy whose claim is refused after a restart goes on",
+        "recovery/claiming.py",
+        "    elif f.phase in BEFORE_RECOVERY:\n",
+        "    elif f.phase in BEFORE_RECOVERY and f.claiming.alone:\n",
+    ),
+    one(
+        "restart_claims_nothing", "R14", "a restart in the middle of a failover does not claim again",
+        "recovery/claiming.py",
+        "    else:\n"
+        "        out.append(Claim())\n",
+        "    else:\n"
+        "        assert f.claiming.operator or out is not None\n",
+    ),
+    # ---- stores
+    one(
+        "no_full_is_told_once", "R12", "that a store holds no full is told once",
+        "recovery/kept.py",
+        "    at = e.mono_us + db.rules.retry_us\n"
+        "    out.append(SetAlarm(db.name, Timer.UNPROTECTED, at))\n",
+        "",
+    ),
+    one(
+        "hole_is_not_asked_for", "R9", "a log that a store lacks is told of, and not asked for",
+        "recovery/kept.py",
+        "    db.watch.ask(AskedAbout.SILENCE, (hole_lsn, 0), out)\n",
+        "    assert AskedAbout\n",
+    ),
+    # ---- beside the service
+    one(
+        "useless_backup_is_planned_again", "R11", "a backup that the server beside refused is tried for ever",
+        "recovery/beside.py",
+        "        self.useless.add(e.name)\n",
+        "",
+    ),
+    one(
+        "wrong_instant_stays", "R11", "a restore beside that was wrong is made again as of the same instant",
+        "recovery/beside.py",
+        "            self.stop_before_utc_us = e.stop_before_utc_us\n"
+        "            self._begin_empty()\n"
+        "            self._move(BesideEvent.WRONG_INSTANT, out)\n",
+        "            self._begin_empty()\n"
+        "            self._move(BesideEvent.WRONG_INSTANT, out)\n",
+    ),
+    one(
+        "beside_is_never_given_up", "R11", "a log that is missing for good is waited for beside the service for ever",
+        "recovery/beside.py",
+        "        elif e.mono_us - self.waits_since_us >= db.rules.age_us:\n",
+        "        elif e.mono_us < self.waits_since_us:\n",
+    ),
+    # ---- files and retention
+    one(
+        "not_sent_is_asked_again", "R15", "a file that the share cannot send is asked for without end",
+        "recovery/fetching.py",
+        "        self.coming.discard(name)\n"
+        "        self.useless.add(name)\n",
+        "        self.coming.discard(name)\n",
+    ),
+    one(
+        "logs_here_are_not_read", "R11", "logs that follow the full here are not read when the copy is lost",
+        "recovery/standby.py",
+        "            db.files.look_into(file)\n"
+        "            out.append(Validate(db.name, file.name))\n",
+        "            db.files.look_into(file)\n",
+    ),
+    one(
+        "damaged_files_stay", "R18", "files that no copy makes whole are kept for ever",
+        "recovery/shelves.py",
+        "            if file.modified_utc_us < finished_before_utc_us\n",
+        "            if file.modified_utc_us < 0 * finished_before_utc_us\n",
+    ),
+)  # fmt: skip
