@@ -240,7 +240,9 @@ def _fulls_of(story: Story, names: Ints) -> np.ndarray:
     """Return which of these names are those of fulls."""
     different, places = np.unique(names, return_inverse=True)
     kinds = [kind_in_name(story.text(name)) for name in different]
-    return np.array(kinds, dtype=np.int64)[places] == FULL
+    fulls = np.array([kind == FULL for kind in kinds], dtype=bool)
+    found: np.ndarray = fulls[places]
+    return found
 
 
 def _newer_full(story: Story, database: int, name: int, seq: int) -> int:
