@@ -215,6 +215,24 @@ HELP = {
         ("dr-sim compare-engines scenarios/real/tail.yaml",),
         _PLAYED,
     ),
+    "cloud": Help(
+        "Runs the cloud manager that scenarios simulate in a real service.",
+        (
+            "dr-sim cloud serve mine.yaml --store cloud.db --scripts scripts",
+        ),
+    ),
+    "cloud serve": Help(
+        "Answers requests over HTTP, runs scripts, and mirrors what they change to the other site, "
+        "until it is ended by SIGTERM or Ctrl-C. Whatever ends it, it goes on from its store.",
+        (
+            "dr-sim cloud serve mine.yaml --store cloud.db --scripts scripts --port 8420",
+        ),
+        (0, 2, 70, 130),
+        (
+            (0, "it was ended, and may be started again"),
+            (130, "interrupted before it served"),
+        ),
+    ),
     "import": Help(
         "Makes a scenario of a real backup history: databases, schedules, sizes, log volumes. It "
         "says what fits and what was guessed.",

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 
 from dr_sim.cli.advise import add_advise
 from dr_sim.cli.check import add_baseline, add_check
+from dr_sim.cli.cloud import add_cloud
 from dr_sim.cli.compare import add_compare, add_policies
 from dr_sim.cli.completion import add_completion, answer_shell
 from dr_sim.cli.explore import add_cutsets, add_explore
@@ -71,6 +72,7 @@ _COMMANDS = (
     add_files,
     add_results,
     add_engines,
+    add_cloud,
     add_import,
     add_plan,
     add_ways,

@@ -1,0 +1,1 @@
+"""The cloud manager in a real service: an HTTP API, and scripts as processes."""

@@ -1,0 +1,171 @@
+"""The hands of the cloud manager in a real service: its callers, its agents, and people.
+
+Theory of operation. The manager lives in one thread (dr_sim/live/life.py). Everything that it is
+told arrives in one queue, from any thread: a request, the end of a script, the word of a person.
+What it answers goes to whoever waits for it. What people should know stands on a board that anybody
+may read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from dr_sim.cloud.commands import (
+    AnswerCall,
+    DoByHand,
+    Notify,
+    ReadSide,
+    ReportDrift,
+    SiteProvisioned,
+)
+from dr_sim.cloud.events import AgentSaid, AgentsObserved, Called, SideRead
+from dr_sim.cloud.job import ENDED, OPEN
+from dr_sim.cloud.words import Word
+from dr_sim.live.cloud.agents import TO_AGENTS, AgentTools, LocalAgents
+from dr_sim.live.cloud.memory import AttemptRecord
+from dr_sim.live.life import Heard, answered, heard
+from dr_sim.machines import Command, TakeInventory
+from dr_sim.stores import Store
+
+_log = logging.getLogger("dr_sim.live.cloud")
+_MOST_NOTICES = 1_000
+
+
+class StoppedError(Exception):
+    """The manager was asked to end."""
+
+
+@dataclass(slots=True)
+class Board:
+    """Keeps what people should know. notices: the newest ones; drift: network -> (since when,
+    number of changes); work: what people are asked to do, by network and name.
+    """
+
+    notices: deque[Notify] = field(
+        default_factory=lambda: deque(maxlen=_MOST_NOTICES)
+    )
+    drift: dict[str, tuple[int, int]] = field(default_factory=dict)
+    work: dict[tuple[str, str], DoByHand] = field(default_factory=dict)
+
+
+class CloudHands:
+    """LiveHands of the cloud manager. store: the manager's."""
+
+    def __init__(self, tools: AgentTools, store: Store) -> None:
+        self.board = Board()
+        self._store = store
+        self._queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._heard: deque[Heard] = deque()
+        self._calls: dict[int, Future[AnswerCall]] = {}
+        self._last_call = 0
+        self._agents = LocalAgents(tools, self._said, self._queue.put)
+        self._agents.wake()
+
+    # ---- from any thread
+    def call(self, *request: Any) -> Future[AnswerCall]:
+        """Hand a request over: the fields of Called from its caller on. Return its answer."""
+        answer: Future[AnswerCall] = Future()
+
+        def arrive() -> None:
+            self._last_call += 1
+            self._calls[self._last_call] = answer
+            self._heard.append(heard(Called, self._last_call, *request))
+
+        self._queue.put(arrive)
+        return answer
+
+    def tell(self, event: Heard) -> None:
+        """Tell the manager something."""
+        self._queue.put(lambda: self._heard.append(event))
+
+    def stop(self) -> None:
+        """Have the manager end, once it has dealt with what it was told before."""
+
+        def stop() -> None:
+            raise StoppedError
+
+        self._queue.put(stop)
+
+    def give_up(self, error: BaseException) -> None:
+        """Leave all calls without an answer: the manager has ended."""
+        for answer in self._calls.values():
+            answer.set_exception(error)
+        self._calls.clear()
+
+    # ---- LiveHands
+    def wait(self, seconds: float | None) -> Heard | None:
+        if not self._heard:
+            try:
+                self._queue.get(timeout=seconds)()
+            except Empty:
+                return None
+        return self._heard.popleft() if self._heard else None
+
+    def carry_out(self, command: Command, incarnation: int) -> None:
+        match command:
+            case AnswerCall():
+                answer = self._calls.pop(command.call)
+                if answer.set_running_or_notify_cancel():
+                    answer.set_result(command)
+            case TakeInventory():
+                self._answer(incarnation, AgentsObserved, *self._observe())
+            case ReadSide(network=network, site=site, number=number):
+                side = self._agents.side(network, site)
+                self._answer(
+                    incarnation, SideRead, network, site, number, side
+                )
+            case DoByHand(network=network, work=work):
+                self.board.work[network, work] = command
+                _log.warning("to be done by hand: %s", command)
+            case Notify(network=network, notice=notice, about=about):
+                self.board.notices.append(command)
+                _log.warning("%s: %s: %s", network, notice, about)
+            case ReportDrift(network=network):
+                since, changes = command.since_utc_us, command.changes
+                self.board.drift[network] = (since, changes)
+            case SiteProvisioned(site=site):
+                _log.warning("site %s is configured", site)
+            case _ if isinstance(command, TO_AGENTS):
+                self._agents.told(command, incarnation)
+            case _:
+                raise TypeError(f"nobody carries out {command}")
+
+    def _answer(
+        self, incarnation: int, kind: Callable[..., Any], *fields: Any
+    ) -> None:
+        self._heard.append(answered(incarnation, kind, *fields))
+
+    def _said(self, record: AttemptRecord, word: Word) -> None:
+        self._heard.append(
+            heard(
+                AgentSaid,
+                record.network,
+                record.site,
+                record.job,
+                record.attempt,
+                word,
+                record.reason,
+            )
+        )
+
+    def _observe(self) -> tuple[str, str]:
+        """Return what agents know of open jobs and of those that are not over; none is silent."""
+        stored = self._store.load()
+        wanted = _after(OPEN, stored)
+        known = wanted | _after(ENDED, stored)
+        attempts = self._agents.of_jobs(wanted)
+        attempts += self._agents.not_over(known)
+        return json.dumps(attempts), json.dumps([])
+
+
+def _after(prefix: str, stored: dict[str, str]) -> set[str]:
+    return {
+        key.removeprefix(prefix) for key in stored if key.startswith(prefix)
+    }

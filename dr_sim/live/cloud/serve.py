@@ -1,0 +1,222 @@
+"""The process of the cloud manager: an HTTP server in one thread, the manager in another.
+
+Theory of operation. The manager's thread owns both stores and ends when it is told to, or when a
+save fails: then the process ends too, and is to be started again. Scripts are no children that die
+with it: whichever way the process ends, the next one finds them.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
+
+import uvicorn
+
+from dr_sim.cloud import CallerConfig, CloudConfig, CloudManager
+from dr_sim.errors import DrSimError, input_error
+from dr_sim.live.cloud.agents import AgentTools, Identifiers
+from dr_sim.live.cloud.hands import CloudHands, StoppedError
+from dr_sim.live.cloud.memory import AgentMemory
+from dr_sim.live.cloud.processes import ScriptRuns
+from dr_sim.live.cloud.scripts import ScriptFolders
+from dr_sim.live.cloud.tokens import Tokens, make_tokens, read_tokens
+from dr_sim.live.cloud.web import ApiApp
+from dr_sim.live.life import Live
+from dr_sim.stores import SqlStore, StoreError
+
+_STOP_S = 10
+_MOST_CALLS = 256  # at one time; more are refused with 503
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """store: the manager's file. Beside it lie the agents' folder and, where none is named, the
+    file of tokens. port 0: a free one.
+    """
+
+    store: Path
+    scripts: Path
+    tokens: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+
+    @property
+    def agents(self) -> Path:
+        return self.store.with_name(self.store.name + ".agents")
+
+    @property
+    def tokens_file(self) -> Path:
+        return self.tokens or self.store.with_name(
+            self.store.name + ".tokens"
+        )
+
+
+class ManagerThread(Thread):
+    """The thread in which the manager lives. hands: there once `ready` is set and nothing failed.
+    on_end: is called when it has ended.
+    """
+
+    def __init__(self, config: CloudConfig, options: ServeOptions) -> None:
+        super().__init__(name="cloud manager")
+        self.ready = Flag()
+        self.hands: CloudHands | None = None
+        self.life = 0
+        self.error: BaseException | None = None
+        self.on_end: Callable[[], None] = lambda: None
+        self._config = config
+        self._options = options
+
+    def run(self) -> None:
+        try:
+            self._live()
+        except StoppedError:
+            pass
+        except BaseException as error:
+            self.error = error
+        finally:
+            if self.hands is not None:
+                self.hands.give_up(StoppedError())
+            self.ready.set()
+            self.on_end()
+
+    def _live(self) -> None:
+        options, config = self._options, self._config
+        agents = options.agents.resolve()  # scripts run in other folders
+        with (
+            SqlStore(options.store) as store,
+            SqlStore(agents / "memory.db") as memory,
+        ):
+            tools = AgentTools(
+                AgentMemory(memory),
+                ScriptRuns(agents / "runs"),
+                ScriptFolders(options.scripts, agents / "scripts"),
+                Identifiers(config.networks),
+                config.jobs.time_limit_us / 1e6,
+            )
+            hands = CloudHands(tools, store)
+            live = Live(partial(CloudManager, config), hands, store)
+            self.life = live.incarnation
+            self.hands = hands
+            self.ready.set()
+            live.run()
+
+
+def serve(
+    config: CloudConfig, options: ServeOptions, say: Callable[[str], None]
+) -> None:
+    """Serve until SIGTERM or SIGINT. say: is told once where. Raises DrSimError where it cannot."""
+    if not hasattr(signal, "SIGKILL"):
+        raise input_error(
+            "cloud serve", "needs Linux or macOS: scripts are sessions"
+        )
+    operations = ScriptFolders(options.scripts, options.agents).operations
+    tokens = _tokens(config, options)
+    config = replace(
+        config,
+        operations=operations,
+        callers=_callers(config, tokens),
+    )
+    listening = _listening(options)
+    manager = ManagerThread(config, options)
+    manager.start()
+    manager.ready.wait()
+    try:
+        if manager.hands is not None:
+            _serve(manager, manager.hands, tokens, listening, say)
+    finally:
+        listening.close()
+        if manager.hands is not None:
+            manager.hands.stop()
+        manager.join(_STOP_S)
+    if isinstance(manager.error, StoreError):
+        raise input_error(str(options.store), str(manager.error))
+    if manager.error is not None:
+        raise manager.error
+
+
+def _serve(
+    manager: ManagerThread,
+    hands: CloudHands,
+    tokens: Tokens,
+    listening: socket.socket,
+    say: Callable[[str], None],
+) -> None:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            ApiApp(hands, tokens).app(),
+            http="h11",
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            limit_concurrency=_MOST_CALLS,
+            timeout_graceful_shutdown=_STOP_S,
+        )
+    )
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    manager.on_end = end
+    if not manager.is_alive():
+        return
+    # the server raises a signal again when it has stopped: it has been answered by then
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    host, port = listening.getsockname()[:2]
+    say(f"http://{host}:{port} serves life {manager.life}")
+    server.run(sockets=[listening])
+
+
+def _listening(options: ServeOptions) -> socket.socket:
+    try:
+        return socket.create_server((options.host, options.port))
+    except OSError as error:
+        raise input_error(
+            f"{options.host}:{options.port}",
+            f"cannot be listened at ({error.strerror})",
+        ) from None
+
+
+def _tokens(config: CloudConfig, options: ServeOptions) -> Tokens:
+    path = options.tokens_file
+    if options.tokens is None and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make_tokens(path, (caller.name for caller in config.callers))
+    return read_tokens(path)
+
+
+def _callers(
+    config: CloudConfig, tokens: Tokens
+) -> tuple[CallerConfig, ...]:
+    """Return the callers that have a token."""
+    known = {caller.name: caller.networks for caller in config.callers}
+    networks = {network.name for network in config.networks}
+    found = []
+    for holder in tokens.holders:
+        may = holder.networks or known.get(holder.name)
+        if may is None:
+            raise NoNetworksError(holder.name)
+        unknown = [name for name in may if name not in networks]
+        if unknown:
+            raise input_error(
+                holder.name, f"there is no network {unknown[0]!r}"
+            )
+        found.append(CallerConfig(holder.name, may))
+    return tuple(found)
+
+
+class NoNetworksError(DrSimError):
+    """A caller has a token, and nothing says which networks it may use."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} is no client of the scenario: write networks=A,B after its token"
+        )
