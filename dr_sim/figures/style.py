@@ -57,6 +57,7 @@ STYLE: Any = {
 PHASE_COLOURS = {
     "detect": YELLOW,
     "decide": ORANGE,
+    "repair": "#8C5A2B",
     "fence": PURPLE,
     "drain": SKY,
     "recover": BLUE,

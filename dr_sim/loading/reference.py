@@ -17,6 +17,7 @@ from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.schema import EXAMPLES
 
 _MOST_FORMS = 4
+_MOST_KEYS_SHOWN = 12  # of one mapping; what may stand in a longer one has a page of its own
 _SAME = "the same as "
 _APART = (
     "copies",
@@ -129,7 +130,10 @@ def _all_forms(node: dict[str, Any]) -> Iterator[str]:
     elif node.get("type") == "array":
         yield "[a, b]"
     elif node.get("type") == "object" and node.get("properties"):
-        yield "{" + ", ".join(f"{k}: ..." for k in node["properties"]) + "}"
+        shown = [f"{key}: ..." for key in node["properties"]]
+        if len(shown) > _MOST_KEYS_SHOWN:
+            shown = [*shown[:_MOST_KEYS_SHOWN], "..."]
+        yield "{" + ", ".join(shown) + "}"
     elif node.get("type") == "string":
         yield "a text"
     for one in node.get("anyOf", ()):

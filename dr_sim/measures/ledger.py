@@ -400,6 +400,8 @@ def _why(
             if count("seen.PageOperator")
             else "conditions checked"
         )
+    if phase == "repair":
+        return "people tried to repair what had failed"
     if phase == "fence":
         if count("seen.FenceFailed"):
             return "the old primary could not be reached"

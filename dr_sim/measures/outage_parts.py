@@ -91,7 +91,8 @@ def _parts(
     detect = silent_us - since_beat
     store = scenario.store
     machine_us = 0 if store is None else store.machine_us
-    decide = before - silent_us - f.fence_timeout_us - machine_us
+    repair = way.repair(t_us)
+    word = before - silent_us - f.fence_timeout_us - machine_us
     after = way.after_us
     recover = usual_us(f.recover)
     users = after - recover - f.switch_us
@@ -103,7 +104,8 @@ def _parts(
             dead,
             "it must be back before anything is decided",
         ),
-        ("decide", decide, f"{f.on_duty} answers"),
+        ("decide", word - repair, f"{f.on_duty} answers"),
+        ("repair", repair, "people try to repair what has failed"),
         ("fence", f.fence_timeout_us, "a lost site does not answer"),
         ("provision", machine_us, "a machine to restore onto"),
         ("drain", drain, _drained(scenario)),

@@ -15,6 +15,8 @@ from dr_sim.scenario.sla import PHASES
 
 ATTEMPT = "attempt"
 """The phase of an attempt that failed."""
+REPAIR = "repair"
+"""The phase in which people try to repair what has failed."""
 PHASE_OF = {  # the state of recovery/failover.py that the time is spent in -> phase of the outage
     "watching": "detect",
     "choosing": "decide",
@@ -81,10 +83,11 @@ def _states(
             strict=True,
         )
     )
-    cuts = sorted(
-        [*cuts, *((time, NOTHING_THERE) for time in nothing_there(t))],
-        key=lambda cut: cut[0],
-    )
+    cuts += [(time, NOTHING_THERE) for time in nothing_there(t)]
+    cuts += [
+        (time, REPAIR) for time in t["truth.repair"]["time_us"].tolist()
+    ]
+    cuts.sort(key=lambda cut: cut[0])
     current = "detect"
     spans: list[tuple[int, int, str]] = []
     begin = from_us
@@ -93,6 +96,8 @@ def _states(
             if current != "detect" or time < from_us:
                 continue
             phase = "recover"  # it was detected, and what is waited for is a copy to recover
+        if current == REPAIR and phase in ("detect", "decide"):
+            phase = REPAIR  # what has failed is repaired until it is back, or given up
         if phase == "detect" and current == "decide" and time > from_us:
             phase = (
                 "decide"  # it was detected, and nobody decided to fail over

@@ -279,6 +279,10 @@ OUTAGE_REMEDIES = {
         "somebody had to decide",
         f"failover.mode: automatic, or {ANSWERED_SOONER}",
     ),
+    "repair": CauseRemedy(
+        "people tried to repair what had failed",
+        "an earlier word to fail over (failover.operator.repairs_first)",
+    ),
     "fence": CauseRemedy(
         "the old primary had to be stopped",
         "a shorter failover.fence_timeout",

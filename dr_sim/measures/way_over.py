@@ -54,6 +54,7 @@ class Way:
     down: list[tuple[int, int]]  # when the recovery manager was dead
     slow: Slowness
     silent_us: int
+    repair_us: Ints  # so much of it people try to repair what has failed
     drain_limit_us: int = NO_WAY_US
     restore_limit_us: int = NO_WAY_US
     recover_us: int = 0
@@ -88,8 +89,13 @@ class Way:
         ]
 
     def late(self, at_us: int) -> int:
-        place = int(np.searchsorted(self.start_us, at_us, side="right")) - 1
-        return int(self.late_us[place])
+        return int(self.late_us[self._place(at_us)])
+
+    def repair(self, at_us: int) -> int:
+        return int(self.repair_us[self._place(at_us)])
+
+    def _place(self, at_us: int) -> int:
+        return int(np.searchsorted(self.start_us, at_us, side="right")) - 1
 
     @property
     def shortest_us(self) -> int:
@@ -112,6 +118,17 @@ class Way:
         return found
 
 
+@dataclass(slots=True)
+class _People:
+    """word_us[i]: how long after a page the operator gives his word, where the failure comes after
+    start_us[i]; repair_us[i]: so much of it people try to repair what has failed.
+    """
+
+    start_us: list[int]
+    word_us: list[int]
+    repair_us: list[int]
+
+
 def way_over(
     t: Tables,
     scenario: Scenario,
@@ -131,14 +148,10 @@ def way_over(
         fence_us = f.fence_us + scenario.link.distance_us
     machine_us = 0 if scenario.store is None else scenario.store.machine_us
     fixed = silent_us + fence_us + machine_us
-    start, before = [0], [fixed]
+    people = _People([0], [0], [0])
     if f.mode == "manual":
-        if not f.approves:
-            before = [NO_WAY_US]
-        elif usual or f.answers_in.kind == "fixed":
-            before = [fixed + usual_us(f.answers_in)]
-        else:
-            start, before = _by_the_hour(scenario, fixed, silent_us)
+        people = _people(scenario, silent_us, usual)
+    start = people.start_us
     down = _manager_down(t, scenario)
     turns, late = _detours(t, scenario)
     starts = np.unique(np.array([*start, *turns], np.int64))
@@ -148,17 +161,19 @@ def way_over(
     late_us = np.array(late, np.int64)[
         np.searchsorted(turns, starts, side="right") - 1
     ]
-    before_us = np.array(before, np.int64)[of_hour]
+    repair_us = np.array(people.repair_us, np.int64)[of_hour]
+    before_us = fixed + np.array(people.word_us, np.int64)[of_hour]
     tails = (
         _tails(t, scenario, database) if failure_class == "database" else ()
     )
     return Way(
         starts,
-        np.where(before_us < NO_WAY_US, before_us + late_us, before_us),
+        np.where(before_us < NO_WAY_US, before_us + late_us, NO_WAY_US),
         after_the_drain_us(scenario),
         down,
         Slowness.of(t, scenario),
         silent_us,
+        repair_us,
         f.drain_limit_us,
         f.restore_limit_us,
         usual_us(f.recover),
@@ -260,25 +275,31 @@ def _readers(
     return [*found, (since, NO_WAY_US)] if since is not None else found
 
 
-def _by_the_hour(
-    scenario: Scenario, fixed_us: int, silent_us: int
-) -> tuple[list[int], list[int]]:
-    """The operator is paged when the silence is long enough; how long he takes is drawn by the
-    hour.
+def _people(scenario: Scenario, silent_us: int, usual: bool) -> _People:
+    """Return how long people take. The operator is paged when the silence is long enough; how long
+    he and a repair take is drawn by the hour.
     """
     f = scenario.failover
-    draws = Streams(scenario.seed, scenario.replication_no).of(
-        "operator", "answers in"
-    )
+    if not f.approves:
+        return _People([0], [NO_WAY_US], [0])
+    laws = (f.answers_in, f.repairs_first)
+    if usual or all(law.kind == "fixed" for law in laws):
+        answers_us, repair_us = map(usual_us, laws)
+        return _People([0], [answers_us + repair_us], [repair_us])
+    streams = Streams(scenario.seed, scenario.replication_no)
+    answers = streams.of("operator", "answers in")
+    repairs = streams.of("operator", "repairs first")
     began_us = scenario.begins_us
     last_us = began_us + scenario.run_for_us + silent_us
-    hours = range(began_us // HOUR_US, last_us // HOUR_US + 1)
-    start = [
-        max(0, hour * HOUR_US - began_us - silent_us) for hour in hours
-    ]
-    return start, [
-        fixed_us + draws.law(hour, f.answers_in) for hour in hours
-    ]
+    people = _People([], [], [])
+    for hour in range(began_us // HOUR_US, last_us // HOUR_US + 1):
+        paged_us = hour * HOUR_US - began_us
+        repair_us = repairs.law(hour, f.repairs_first)
+        word_us = answers.law(hour, f.answers_in) + repair_us
+        people.start_us.append(max(0, paged_us - silent_us))
+        people.word_us.append(word_us)
+        people.repair_us.append(repair_us)
+    return people
 
 
 def _manager_down(t: Tables, scenario: Scenario) -> list[tuple[int, int]]:

@@ -137,6 +137,8 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "truth.alert_lost",
         (),
     ),  # the alert of that database raised at this instant reached nobody
+    # people begin to repair what has failed, before they order a failover
+    ("truth.repair", ()),
     ("truth.manager", (("incarnation", "int"), ("up", "int"))),
     # a Save that failed; ok: it is there all the same
     (

@@ -161,6 +161,7 @@ def failover(keys: schema.FailoverKeys) -> model.FailoverSpec:
         on_duty=keys.on_duty,
         answers_in=keys.operator.answers_in,
         approves=keys.operator.approves,
+        repairs_first=keys.operator.repairs_first,
         fence_us=keys.fence,
         fence_timeout_us=keys.fence_timeout,
         drain_limit_us=keys.drain_limit,

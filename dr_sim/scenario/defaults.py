@@ -188,6 +188,7 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
         "assumed",
     ),
     ("failover.operator.approves", "true", "assumed"),
+    ("failover.operator.repairs_first", "0 s", "assumed: none is tried"),
     ("failover.fence", "5 s", "assumed"),
     (
         "failover.fence_timeout",

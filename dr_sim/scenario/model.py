@@ -270,6 +270,9 @@ class FailoverSpec:
     on_duty: str  # who is paged
     answers_in: Law
     approves: bool
+    repairs_first: (
+        Law  # time that people try to repair before he gives his word
+    )
     fence_us: int  # a fence that is obeyed
     fence_timeout_us: int  # one that cannot reach anything
     drain_limit_us: int

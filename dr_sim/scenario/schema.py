@@ -274,6 +274,10 @@ class OperatorKeys(Section):
     approves: YesNo = about(
         "whether the operator on duty agrees to fail over"
     )
+    repairs_first: Law = about(
+        "time that people try to repair what has failed, before the operator gives his word; what "
+        "is back by then serves again"
+    )
 
 
 class RedirectKeys(Section):
@@ -592,6 +596,7 @@ WHOLE: tuple[tuple[str, ...], ...] = (
     ("secondary", "restore_incremental"),
     ("secondary", "restore_tail"),
     ("failover", "operator", "answers_in"),
+    ("failover", "operator", "repairs_first"),
     ("change_windows", "start"),
     ("directory", "replicate"),
     ("jobs", "set"),

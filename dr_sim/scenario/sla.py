@@ -19,6 +19,7 @@ from dr_sim.scenario.tree import Node
 PHASES = (
     "detect",
     "decide",
+    "repair",
     "fence",
     "drain",
     "recover",

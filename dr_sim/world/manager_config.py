@@ -114,7 +114,7 @@ def _costs(scenario: Scenario) -> FailoverCosts:
     )
     before_us = f.fence_timeout_us
     if f.mode == Mode.MANUAL:
-        before_us += usual_us(f.answers_in)
+        before_us += usual_us(f.answers_in) + usual_us(f.repairs_first)
     if store is not None:
         before_us += store.machine_us
     return FailoverCosts(

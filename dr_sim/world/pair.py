@@ -216,6 +216,8 @@ class Pair:
         )
         self.hands: Hands = Hands(context, self.driver, around)
         self.hands.people.begun_hook = self.passing_on.begins
+        if lead is not None:
+            self.hands.people.repairs = lead.hands.people.repairs
         self.outside = Outside(
             context, self.primary, self.secondary, self.hands.people
         )

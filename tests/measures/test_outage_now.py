@@ -246,9 +246,8 @@ def test_without_a_full_in_the_share_or_a_standby_nothing_is_rebuilt(failure_cla
 # ---- by hand
 def a_way(before_us: int, after_us: int, down: tuple[tuple[int, int], ...] = ()) -> Way:
     start, factor = np.zeros(1, np.int64), np.full(1, 1_000_000)
-    return Way(
-        start, np.array([before_us]), after_us, list(down), Slowness(start, factor), 30 * SECOND
-    )
+    slow = Slowness(start, factor)
+    return Way(start, np.array([before_us]), after_us, list(down), slow, 30 * SECOND, start)
 
 
 def a_life(*jobs: tuple[int, int, int], due: tuple[int, ...] = ()) -> Life:

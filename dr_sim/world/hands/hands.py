@@ -46,7 +46,7 @@ class Hands:
         self.other_side = OtherSideHands(
             context, driver, around.remote, around.promotion.reach
         )
-        self.people = PeopleHands(context, driver)
+        self.people = PeopleHands(context, driver, around.heartbeats)
         failover = FailoverHands(driver, around)
         failover.begins_hook = self.people.failover_begins
         self.beside = BesideHands(context, driver, around)

@@ -14,6 +14,8 @@ from dr_sim.units import HOUR_US
 from dr_sim.world.agenda import Class
 from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver
+from dr_sim.world.hands.repairs import Repairs
+from dr_sim.world.heartbeat import Heartbeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,19 @@ class OrderedFailover:
 class PeopleHands:
     """Hands for people. table: a hand for each class of command. dead_channels: reasons for alerts
     and pages to reach nobody. on_alert: called once an alert is delivered, for people who act on
-    it.
+    it. repairs: what they have tried before a failover; the same people act for all copies.
     """
 
-    def __init__(self, context: Context, driver: Driver[Machine]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        driver: Driver[Machine],
+        heartbeats: Heartbeats,
+    ) -> None:
         self._context = context
         self._driver = driver
+        self._heartbeats = heartbeats
+        self.repairs = Repairs()
         self._index = driver.place.entities
         self.dead_channels = 0
         self.on_alert: list[Callable[[], None]] = []
@@ -89,12 +98,36 @@ class PeopleHands:
             self._pages[1] + 1 if self._pages[0] == hour else 0,
         )
         lane = f"again {self._pages[1]}" if self._pages[1] else ""
-        draws = self._context.streams.of("operator", "answers in", lane)
-        delay_us = draws.law(hour, failover.answers_in)
+        streams = self._context.streams
+        answers = streams.of("operator", "answers in", lane)
+        repair = streams.of("operator", "repairs first", lane)
+        delay_us = self._tries_to_repair(
+            answers.law(hour, failover.answers_in),
+            repair.law(hour, failover.repairs_first),
+        )
         who = (failover.on_duty, failover.approves)
         driver.answer_after(
             delay_us, driver.incarnation, self._operator_answered, *who
         )
+
+    def _tries_to_repair(self, answers_us: int, repair_us: int) -> int:
+        """Return how long it takes until the operator gives his word. A repair comes before it."""
+        now_us = self._context.now_us
+        silent = self._heartbeats.silent.values()
+        word_us = self.repairs.word_after_us(
+            now_us, min(silent, default=now_us), answers_us, repair_us
+        )
+        begin_us = max(now_us, self.repairs.begin_us)
+        if begin_us < self.repairs.end_us:
+            self._context.agenda.at(
+                begin_us, Class.ANSWER, -1, self._note_repair
+            )
+        return word_us
+
+    def _note_repair(self) -> None:
+        """Note that what has failed is being repaired, unless it is back already."""
+        if self._heartbeats.silent:
+            self._context.note("truth.repair", -1)
 
     def _operator_answered(
         self, mono_us: int, utc_us: int, incarnation: int, *what: Any
