@@ -545,6 +545,11 @@ def test_recovery_forks_of_sql_server(tmp_path: Path, capsys: pytest.CaptureFixt
     ]  # fmt: skip
     code, answer = planned(capsys, str(path), "--forks", str(forks), "--fork", "aaaa")
     assert code == 0 and answer["newer_fork"] == "fork bbbb"
+    (elsewhere,) = answer["elsewhere"]
+    assert (elsewhere["fork"], len(elsewhere["files"])) == ("fork bbbb", 1)
+    assert main(["plan", str(path), "--forks", str(forks), "--fork", "aaaa"]) == 0
+    told = "  elsewhere 1 backup of fork bbbb, no part of the history of fork aaaa"
+    assert told in capsys.readouterr().out
 
 
 def wal(timeline: int, number: int) -> str:

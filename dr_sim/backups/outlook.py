@@ -20,7 +20,7 @@ from dr_sim.backups.chain import (
     type_forks,
     unseen_continuations,
 )
-from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.backups.model import BackupHeader, Kind, finishing_order
 from dr_sim.backups.plan import Plan, plan
 from dr_sim.backups.target import (
     NEWEST_SET,
@@ -61,14 +61,16 @@ class Missing:
 
 @dataclass(slots=True)
 class Outlook:
-    """plan, and beside it: missing log before the target, in order; unusable backups; newer_fork:
-    one that was born later than the one that is followed (None: that is the newest), be it one that
-    only a fork history tells of.
+    """plan, and beside it: missing log before the target, in order; unusable backups; elsewhere:
+    backups that hold what is no part of the history of the fork that is followed; newer_fork: one
+    that was born later than that one (None: it is the newest), be it one that only a fork history
+    tells of.
     """
 
     plan: Plan
     missing: list[Missing] = field(default_factory=list)
     unusable: list[tuple[BackupHeader, Why]] = field(default_factory=list)
+    elsewhere: list[BackupHeader] = field(default_factory=list)
     newer_fork: int | None = None
 
 
@@ -94,13 +96,14 @@ def look_ahead(
     newest = newest_fork(known, told.forks)
     newest = unseen_continuations(known, forks).get(newest, newest)
     followed = found.fork if found.fork is not None else newest
+    path = on_path(known, followed, forks)
+    outlook.elsewhere = _elsewhere(known, path, forks)
     if newest != followed:
         outlook.newer_fork = newest
         if target.is_end and fork is None:
             found.met = False  # the end is that of the newest fork, to which nothing at hand leads
     if found.reaches is None:
         return outlook
-    path = on_path(known, followed, forks)
     ahead = [
         h
         for h in path
@@ -119,6 +122,21 @@ def look_ahead(
                 Missing(*stretch, OutlookState.LATE) for stretch in tail
             ]
     return outlook
+
+
+def _elsewhere(
+    known: Sequence[BackupHeader],
+    path: Sequence[BackupHeader],
+    forks: type_forks,
+) -> list[BackupHeader]:
+    """Return the backups that can be, and are not on the path, in the order of their ends."""
+    on_it = {header.backup_id for header in path}
+    found = [
+        header
+        for header in known
+        if header.backup_id not in on_it and is_possible(header, forks)
+    ]
+    return sorted(found, key=finishing_order)
 
 
 def _goal(

@@ -10,7 +10,7 @@ from typing import Any
 from dr_sim import units
 from dr_sim.backups.model import BackupHeader, Kind, finishing_order
 from dr_sim.backups.outlook import Missing, OutlookState
-from dr_sim.formatting.words import size
+from dr_sim.formatting.words import counted, size
 from dr_sim.importers.plan_sources import Source
 from dr_sim.importers.restore_plan import PlanAnswer
 from dr_sim.units import SECOND_US
@@ -62,6 +62,10 @@ def _json(answer: PlanAnswer) -> dict[str, Any]:
         "reaches": _reaches_json(answer),
         "missing": missing,
         "unusable": unusable,
+        "elsewhere": [
+            {"fork": source.fork_text(fork), "files": files}
+            for fork, files in _elsewhere(answer).items()
+        ],
         "newer_fork": None
         if newer_fork is None
         else source.fork_text(newer_fork),
@@ -167,8 +171,30 @@ def _text(answer: PlanAnswer) -> str:
         lines.append(
             f"  unusable  {len(outlook.unusable) - _MOST_UNUSABLE} more"
         )
+    lines += _elsewhere_lines(answer)
     lines += [f"  note      {_line(remark)}" for remark in answer.remarks]
     return "\n".join(lines)
+
+
+def _elsewhere(answer: PlanAnswer) -> dict[int, list[str]]:
+    """Return the names of the backups that lie elsewhere, by their fork."""
+    found: dict[int, list[str]] = {}
+    for header in answer.outlook.elsewhere:
+        name = answer.opened.names[header.backup_id]
+        found.setdefault(header.fork, []).append(name)
+    return found
+
+
+def _elsewhere_lines(answer: PlanAnswer) -> list[str]:
+    followed = answer.outlook.plan.fork
+    there = "the history that is followed"
+    if followed is not None:
+        there = f"the history of {answer.source.fork_text(followed)}"
+    return [
+        f"  elsewhere {counted(len(files), 'backup')} of {answer.source.fork_text(fork)}, "
+        f"no part of {there}"
+        for fork, files in _elsewhere(answer).items()
+    ]
 
 
 def _until(answer: PlanAnswer) -> str:

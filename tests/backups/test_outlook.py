@@ -53,6 +53,19 @@ def test_a_newer_fork_is_told() -> None:
     ]
 
 
+def test_backups_that_are_no_part_of_the_history_are_told() -> None:
+    """Fork 2 was born at 40 of fork 1: what fork 1 holds beyond is lost, whatever its kind."""
+    base, before, across = full(0, 10), log(10, 40), log(40, 70, fork=2)
+    lost = [incremental(45, 50, 0), log(40, 60)]
+    told = Told({2: (1, 40)})
+    found = look_ahead([base, before, *lost, across], told=told)
+    assert found.elsewhere == lost
+    assert found.plan.reaches == (2, 70)
+    old = look_ahead([base, before, *lost, across], told=told, fork=1)
+    assert old.elsewhere == [across]
+    assert look_ahead([base, before, across], told=told).elsewhere == []
+
+
 def test_what_cannot_be_used_is_told_with_its_reason() -> None:
     f, a, b = full(10, 20), incremental(30, 40, 10), incremental(50, 60, 77)
     early = full(60, 120, fork=2)
