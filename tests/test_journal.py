@@ -173,6 +173,7 @@ def test_a_section_of_the_kinds_may_be_moved() -> None:
     events.PrimaryError(1, 2, 3, "crm", events.PrimaryTrouble.WRITES, 9002, "text"),
     events.ShareAnswered(1, 2, 3, "crm", True, {"a_log": 4, "\udc80": 5}),
     events.ShareListed(1, 2, 3, "crm", True, {"a_log": HEADER}),
+    events.CopySeen(1, 2, 3, "crm", True),
     events.Inventory(
         1,
         2,
@@ -184,6 +185,7 @@ def test_a_section_of_the_kinds_may_be_moved() -> None:
     commands.Save("k", "v"),
     commands.Restore("crm", "a", True),
     commands.TakeInventory(),
+    commands.LookAtCopy("crm"),
     commands.SaveAll((("k", "v"), ("l", ""))),
     commands.TakeBackup("crm", Kind.INCREMENTAL),
     commands.Fetch("crm", ("a_full", "a_log")),

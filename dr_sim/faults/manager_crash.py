@@ -66,6 +66,7 @@ class ManagerCrash(Params):
             "AdmitReaders",
             "ListShare",
             "Fetch",
+            "LookAtCopy",
             "EndRestore",
             "GetServerBeside",
             "RestoreBeside",

@@ -150,6 +150,15 @@ class Drop(Command):
 
 
 @dataclass(slots=True)
+class LookAtCopy(Command):
+    """Find out whether the database's copy here can still be restored into; answered by CopySeen.
+    No file is looked at.
+    """
+
+    database: str
+
+
+@dataclass(slots=True)
 class EndRestore(Command):
     """Kill the engine's session that restores that file, if the session began before an instant. It
     is answered by RestoreFailed, or by RestoreGoesOn if the session began later.
@@ -398,6 +407,7 @@ COMMANDS: tuple[type[Command], ...] = (
     Restore,
     RestoreUntil,
     Drop,
+    LookAtCopy,
     EndRestore,
     Recover,
     Disconnect,

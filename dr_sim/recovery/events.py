@@ -446,6 +446,14 @@ class NotCopiedBack(Event):
     database: str
 
 
+@dataclass(slots=True)
+class CopySeen(Event):
+    """Answer to LookAtCopy. usable: the copy is there, and backups can be restored into it."""
+
+    database: str
+    usable: bool
+
+
 # ---- restart
 @dataclass(frozen=True, slots=True)
 class FoundFile:
@@ -523,6 +531,7 @@ EVENTS: tuple[type[Event], ...] = (
     CopiedBack,
     BesideIsWrong,
     NotCopiedBack,
+    CopySeen,
     Inventory,
     Alarm,
     OffersHeard,

@@ -369,14 +369,6 @@ class DatabaseReplay:
             self.looking = True
             out.append(TakeInventory())
 
-    def look_in_on_copy(self, out: list[Command]) -> None:
-        """Find out from time to time whether the copy is still there, where replay waits on
-        purpose: a restore, which would show that it is gone, may be hours away.
-        """
-        busy = self.files.in_hand is not None or self.recovering
-        if self.replay_waits and self.state.exists and not busy:
-            self.look_at_copy(out)
-
     def note_landing(self, name: str) -> None:
         """Note that a file has landed: an inventory that is out may not list it."""
         if self.looking:
@@ -579,5 +571,6 @@ ON_EVENT: dict[
     events.BackupFailed: DatabaseReplay.backup_failed,
     events.ShareAnswered: DatabaseReplay.share_answered,
     events.PrimaryError: telling.tell_primary_error,
+    events.CopySeen: standby.copy_seen,
     **besides.ON_EVENT,
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import Command, Event, SetAlarm
-from dr_sim.recovery import events, kept, landing, repairs, telling
+from dr_sim.recovery import events, kept, landing, repairs, standby, telling
 from dr_sim.recovery.alerts import Danger
 from dr_sim.recovery.events import ValidationOutcome
 from dr_sim.recovery.file_life import Content
@@ -135,7 +135,7 @@ def window(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
         at = e.mono_us + db.rules.retry_us
     if db.progress.window(e, out):
         db.lag.told(e.mono_us)
-    db.look_in_on_copy(out)
+    standby.look_in(db, out)
     out.append(SetAlarm(db.name, Timer.WINDOW, at))
 
 

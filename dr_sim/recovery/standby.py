@@ -7,6 +7,9 @@ files here. So they are looked at (an inventory) before anything is decided: fil
 used at once, without the link, the newest usable chain first. Only files that are not there any
 more are forgotten. Until a full has been restored, event 19 is raised again at every retry. The
 first copy may take its time: it is waited for before that event is raised.
+
+Where replay waits on purpose, the copy is looked at once in a window. That looks at no file: a
+share may hold thousands, and listing them so often would cost more than all else that is done.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from typing import TYPE_CHECKING
 from dr_sim.machines import Command, Event, Save, SetAlarm
 from dr_sim.recovery import events, repairs, telling
 from dr_sim.recovery.alerts import Danger
-from dr_sim.recovery.commands import Validate
+from dr_sim.recovery.commands import LookAtCopy, Validate
 from dr_sim.recovery.config import OnHole
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import FULL, LOG, File
@@ -25,6 +28,28 @@ from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
+
+
+def look_in(db: DatabaseReplay, out: list[Command]) -> None:
+    """Find out from time to time whether the copy is still there, where replay waits on purpose: a
+    restore, which would show that it is gone, may be hours away.
+    """
+    if db.replay_waits and _rests(db):
+        out.append(LookAtCopy(db.name))
+
+
+def copy_seen(
+    db: DatabaseReplay, e: events.CopySeen, out: list[Command]
+) -> None:
+    """Take up what was seen of the copy: where it is of no use, look at the files as well."""
+    if not e.usable and _rests(db):
+        db.look_at_copy(out)
+
+
+def _rests(db: DatabaseReplay) -> bool:
+    """Return whether a copy should be here, and nothing is being done to it."""
+    busy = db.files.in_hand is not None or db.recovering
+    return db.state.exists and not busy
 
 
 def lost(db: DatabaseReplay, out: list[Command]) -> None:

@@ -11,8 +11,8 @@ LATE: tuple[Mutant, ...] = (
     # ---- machines and upgrades
     one(
         "old_machines_go_first", "C9", "old machines are retired before new ones run in their place",
-        "cloud/machines.py",
-        "                before = self._old_ones(new, side)\n",
+        "cloud/farm_goals.py",
+        "                before = self._old_ones(new, upgrade.before, side)\n",
         "                before = 0\n",
     ),
     one(

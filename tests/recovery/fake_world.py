@@ -348,6 +348,8 @@ class FakeWorld:
                 self.alarms[scope, what] = at
             case c.CancelAlarm(scope, what):
                 self.alarms.pop((scope, what), None)
+            case c.LookAtCopy(_):
+                self.answer(e.CopySeen, DB, self.exists and not self.promoted)
             case c.TakeInventory():
                 self.inventory()
             case c.Validate(_, name):

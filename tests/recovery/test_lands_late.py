@@ -5,6 +5,7 @@ fulls that do not come, and a copy that is gone are told all the same (R12, S8).
 from __future__ import annotations
 
 from dr_sim.backups.model import Kind
+from dr_sim.recovery import commands as c
 from tests.recovery.fake_world import MINUTE, FakeWorld, begun, config
 from tests.recovery.test_kept import store
 from tests.recovery.test_replay import new, ship, ship_late
@@ -107,6 +108,25 @@ def test_a_copy_that_is_gone_is_found_before_the_delay_lets_a_log_go() -> None:
     assert told(world)[0][1] == NOT_PROTECTED and first[0] <= 45 * MINUTE
     assert "its copy at the secondary is lost" in first[1].text
     assert len(told(world)) >= 2  # again at the retry
+
+
+def test_a_copy_is_looked_at_without_its_files() -> None:
+    """In two hours, each 10 to 15 minutes: a window of 15 after the last landing, of which there is
+    one each 5. An inventory, which lists every file here, is taken when the manager starts, and
+    again when the copy is gone.
+    """
+    world = new(delay_us=240 * MINUTE)
+    ship(world, 24)
+    looks = [answer for answer in world.done if isinstance(answer, c.LookAtCopy)]
+    assert 120 // 15 <= len(looks) <= 120 // 10
+    assert inventories(world) == 1
+    world.exists, world.redo = False, 0
+    ship(world, 4)
+    assert inventories(world) == 2
+
+
+def inventories(world: FakeWorld) -> int:
+    return sum(isinstance(answer, c.TakeInventory) for answer in world.done)
 
 
 def test_a_restart_still_knows_that_there_was_a_copy() -> None:

@@ -9,7 +9,6 @@ from itertools import pairwise
 
 from dr_sim.oracle.monitors.alert_rows import ERRORS, MISSING
 from dr_sim.oracle.monitors.attempts import NOTHING_HERE, ORDERS, attempts
-from dr_sim.oracle.monitors.primary import silent_at
 from dr_sim.oracle.monitors.story import (
     OFF,
     SECOND_US,
@@ -138,7 +137,7 @@ def _long_from_us(story: Story, silent: dict[str, int]) -> int | None:
 def _silent_for_long(story: Story, begin: PhaseRow) -> bool:
     if story.scenario.failover.mode != "automatic":
         return False
-    at = _long_from_us(story, silent_at(story, begin.seq))
+    at = _long_from_us(story, story.silent_at(begin.seq))
     return at is not None and at <= begin.time_us
 
 
@@ -182,7 +181,7 @@ def a_silent_primary_is_acted_upon(story: Story) -> Iterator[Breach]:
     )
     for row, following in pairwise([*changes, None]):
         assert row is not None
-        at = _long_from_us(story, silent_at(story, row.seq + 1))
+        at = _long_from_us(story, story.silent_at(row.seq + 1))
         if at is None:
             continue
         end_us = (

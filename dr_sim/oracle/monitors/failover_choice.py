@@ -12,7 +12,6 @@ from typing import Any
 
 from dr_sim.oracle.monitors.attempts import ORDERS, Attempt, attempts
 from dr_sim.oracle.monitors.needless import clocks_may_be_wrong
-from dr_sim.oracle.monitors.primary import silent_at
 from dr_sim.oracle.monitors.story import LOG, SLACK_US, Breach, Story
 from dr_sim.record.journal import Row
 from dr_sim.scenario.model import Choose
@@ -126,7 +125,7 @@ def _long_since_us(story: Story, claim: Row) -> int | None:
     """Return from when on the silence has been long enough."""
     spec = story.scenario
     needed = spec.failover.machines_silent or len(spec.machines)
-    silent = silent_at(story, claim.seq)
+    silent = story.silent_at(claim.seq)
     seen = sorted(
         at for machine, at in silent.items() if machine in spec.machines
     )

@@ -15,7 +15,6 @@ from dr_sim.oracle.monitors.attempts import (
     is_accepted,
     rows_in,
 )
-from dr_sim.oracle.monitors.primary import silent_at
 from dr_sim.oracle.monitors.story import (
     SECOND_US,
     SLACK_US,
@@ -225,7 +224,7 @@ def two_primaries_are_told(story: Story) -> Iterator[Breach]:
         for row in rows_in(story, attempt, "seen.HeartbeatBack"):
             if any(seq < row.seq for seq in confirmed):
                 continue
-            if row.values["machine"] not in silent_at(story, row.seq):
+            if row.values["machine"] not in story.silent_at(row.seq):
                 continue
             until_us = row.time_us + SLACK_US
             if until_us > story.end_us or not story.up_between(

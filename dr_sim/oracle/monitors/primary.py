@@ -4,7 +4,6 @@ R11).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -47,38 +46,13 @@ PASSING = (
 """How the primary's side begins a refusal that says nothing about whether the backup would help."""
 
 
-def silent_at(story: Story, seq: int) -> dict[str, int]:
-    """Return the machines that were reported to the logic as silent, and when each was last seen,
-    as of a row.
-    """
-    silent: dict[str, int] = {}
-    for row in story.rows(
-        "seen.HeartbeatLost", "seen.HeartbeatBack", "seen.Inventory"
-    ):
-        if row.seq >= seq:
-            break
-        if row.kind == "seen.HeartbeatLost":
-            silent[row.values["machine"]] = row.values["last_seen_mono_us"]
-        elif row.kind == "seen.HeartbeatBack":
-            silent.pop(row.values["machine"], None)
-        else:
-            since_us = story.journal.since_us
-            silent = {
-                machine: at_us - since_us
-                for machine, at_us in json.loads(
-                    row.values["silent"]
-                ).items()
-            }
-    return silent
-
-
 def the_silent_are_not_asked(story: Story) -> Iterator[Breach]:
     """A primary that is silent is asked for no backup (R9)."""
     for row in story.rows("seen.TakeBackup"):
         if story.failing_over(row.seq) or row.entity < 0:
             continue
         machine = story.scenario.databases[row.entity].machine
-        if machine not in silent_at(story, row.seq):
+        if machine not in story.silent_at(row.seq):
             continue
         if _just_answered(story, row):
             continue
@@ -388,7 +362,7 @@ def _falls_silent(
 ) -> bool:
     """Return whether the database's machine is silent at that row, or falls silent after it."""
     machine = story.scenario.databases[database].machine
-    if machine in silent_at(story, row.seq):
+    if machine in story.silent_at(row.seq):
         return True
     return any(
         each.values["machine"] == machine

@@ -7,8 +7,11 @@ here loops over rows: a question is a search in sorted columns.
 
 from __future__ import annotations
 
+import json
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,6 +174,38 @@ class Story:
             > found.start
             for kind in kinds
         )
+
+    def silent_at(self, seq: int) -> dict[str, int]:
+        """Return the machines that were reported to the logic as silent, and when each was last
+        seen, as of a row.
+        """
+        seqs, silences = self._silences
+        place = bisect_left(seqs, seq) - 1
+        return silences[place] if place >= 0 else {}
+
+    @cached_property
+    def _silences(self) -> tuple[list[int], list[dict[str, int]]]:
+        """The seq of each row that says who is silent, and who is from there on."""
+        seqs: list[int] = []
+        silences: list[dict[str, int]] = []
+        silent: dict[str, int] = {}
+        since_us = self.journal.since_us
+        for row in self.rows(
+            "seen.HeartbeatLost", "seen.HeartbeatBack", "seen.Inventory"
+        ):
+            values = row.values
+            if row.kind == "seen.Inventory":
+                listed = json.loads(values["silent"])
+                silent = {m: at - since_us for m, at in listed.items()}
+            elif row.kind == "seen.HeartbeatLost":
+                lost_us = values["last_seen_mono_us"]
+                silent = {**silent, values["machine"]: lost_us}
+            else:
+                silent = {**silent}
+                silent.pop(values["machine"], None)
+            seqs.append(row.seq)
+            silences.append(silent)
+        return seqs, silences
 
     def phase_at(self, seq: int) -> str:
         """Return the failover's phase when that row was written; '' before any."""

@@ -55,6 +55,7 @@ class StandbyHands:
             c.Delete: self._delete,
             c.Restore: self._restore,
             c.RestoreUntil: self._restore_until,
+            c.LookAtCopy: self._look_at_copy,
             c.EndRestore: self._end_restore,
             c.Recover: self._recover,
             c.Drop: self._drop,
@@ -295,6 +296,16 @@ class StandbyHands:
         self._secondary.readers.admit(self._index[command.database])
 
     # ---- the inventory
+    def _look_at_copy(self, command: c.LookAtCopy) -> None:
+        context, index = self._context, self._index[command.database]
+        state = context.secondary_engine.state(command.database)
+        usable = (
+            index not in context.out_of_service
+            and state.exists
+            and state.restoring
+        )
+        self._driver.soon(e.CopySeen, command.database, usable)
+
     def _take_inventory(self, command: TakeInventory) -> None:
         context = self._context
         databases: dict[str, RestoreState] = {}
