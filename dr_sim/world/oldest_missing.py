@@ -1,71 +1,59 @@
-"""The oldest log that is finished and not restored, looked up without going through all that wait.
-
-Behind a link that is too slow the logs that wait become more and more, and the monitor asks for the
-oldest of them each time that one is made.
-"""
+"""The oldest finished backup of a database that is not restored, as the monitor looks for it."""
 
 from __future__ import annotations
 
-from collections import deque
-
 from dr_sim.backups.model import Kind
 from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.logs_beyond import LogsBeyond
 
 _LOG = Kind.LOG
 
 
 class OldestMissing:
-    """The logs of one database that may wait, oldest first. by_name: all its files, in the order in
-    which they were made.
-
-    odd: a log is not the database's own, or does not follow the one before it in time. Then nothing
-    can be said without going through all files.
+    """The search in the files of one database. by_name: all of them, in the order in which they
+    were made; logs: the database has log backups, and only these count.
     """
 
-    def __init__(self, by_name: dict[str, BackupFile]) -> None:
-        self.odd = False
+    def __init__(self, by_name: dict[str, BackupFile], logs: bool) -> None:
         self._by_name = by_name
-        self._waiting: deque[BackupFile] = deque()
-        self._newest: BackupFile | None = None
-        self._up_to_us = -1
+        self._logs = LogsBeyond(by_name, lambda file: file.ends_us)
+        self._only_logs = logs
 
     def look(self, up_to_us: int, redo_lsn: int) -> int:
-        """Return up to which instant the oldest whole log that ends beyond both positions holds the
-        writes; -1: there is none.
+        """Return up to which instant the oldest whole backup that ends beyond both positions holds
+        the writes; -1: there is none.
         """
-        self._add_new(up_to_us)
-        waiting = self._waiting
-        while waiting and waiting[0].ends_us <= up_to_us:
-            waiting.popleft()
-        self._up_to_us = up_to_us
-        for file in waiting:
-            if (
-                file.whole
-                and file.header.last_lsn > redo_lsn
-                and self._by_name.get(file.name) is file
-            ):
-                return file.ends_us
-        return -1
+        if not self._only_logs:
+            return self._walk(up_to_us, redo_lsn)
+        logs = self._logs.after(up_to_us)
+        if self._logs.odd:
+            return self._walk(up_to_us, redo_lsn)
+        ends_us = (file.ends_us for file in logs if _lacks(file, redo_lsn))
+        return next(ends_us, -1)
 
-    def _add_new(self, up_to_us: int) -> None:
-        """Add the logs that were made since the last look; all, if it went back since then."""
-        if up_to_us < self._up_to_us:
-            self._newest = None
-        new = []
-        files = reversed(self._by_name.values())
-        newest = last = next(files, None)
-        while last is not None and last is not self._newest:
-            if last.kind is _LOG:
-                new.append(last)
-            last = next(files, None)
-        if last is None:  # the newest one of before is gone
-            self._waiting.clear()
-        self._newest = newest
-        for file in reversed(new):
-            before = self._waiting[-1].ends_us if self._waiting else -1
-            if (
-                file.header.backup_id != file.number
-                or file.ends_us < before
+    def _walk(self, up_to_us: int, redo_lsn: int) -> int:
+        """Return the same by going through all files."""
+        oldest_us = -1
+        for file in reversed(self._by_name.values()):
+            is_log = file.kind is _LOG
+            if file.ends_us > up_to_us:
+                if _lacks(file, redo_lsn) and (
+                    is_log or not self._only_logs
+                ):
+                    oldest_us = (
+                        file.ends_us
+                        if oldest_us < 0
+                        else min(oldest_us, file.ends_us)
+                    )
+            elif (
+                self._only_logs
+                and is_log
+                and file.header.backup_id == file.number
             ):
-                self.odd = True
-            self._waiting.append(file)
+                break  # logs are cut one after the other: all older ones end before it
+        return oldest_us
+
+
+def _lacks(file: BackupFile, redo_lsn: int) -> bool:
+    """Return whether a copy that stands there lacks what is in the backup."""
+    return file.whole and file.header.last_lsn > redo_lsn

@@ -12,7 +12,6 @@ and without the lanes: an entry that finds nothing leaves no row.
 
 from __future__ import annotations
 
-from dr_sim.backups.model import Kind
 from dr_sim.monitor.database import (
     SOURCE,
     DatabaseMonitor,
@@ -83,7 +82,7 @@ class Outside:
         self._entries: dict[
             int, tuple[int, Entry]
         ] = {}  # the instant and the entry on the agenda
-        self._oldest: dict[int, OldestMissing] = {}
+        self._missing: dict[int, OldestMissing] = {}
 
     def retire(self) -> None:
         """Stop: there is nothing to watch any more."""
@@ -103,6 +102,8 @@ class Outside:
             ):
                 continue
             self._monitors[index] = DatabaseMonitor(config, now)
+            files = self._context.by_name[index]
+            self._missing[index] = OldestMissing(files, config.logs)
             if self._context.secondary_engine.state(database.name).exists:
                 # the copy was seeded from it
                 self._secondary.last_restored.setdefault(index, (now, now))
@@ -193,26 +194,4 @@ class Outside:
         state = context.secondary_engine.state(
             context.scenario.databases[index].name
         )
-        logs = self._monitors[index].config.logs
-        if logs:
-            oldest = self._oldest.get(index)
-            if oldest is None:
-                oldest = OldestMissing(context.by_name[index])
-                self._oldest[index] = oldest
-            found_us = oldest.look(up_to_us, state.redo_lsn)
-            if not oldest.odd:
-                return found_us
-        oldest_us = -1
-        for file in reversed(context.by_name[index].values()):
-            is_log = file.kind is Kind.LOG
-            if file.ends_us > up_to_us:
-                waits = file.whole and file.header.last_lsn > state.redo_lsn
-                if waits and (is_log or not logs):
-                    oldest_us = (
-                        file.ends_us
-                        if oldest_us < 0
-                        else min(oldest_us, file.ends_us)
-                    )
-            elif logs and is_log and file.header.backup_id == file.number:
-                break  # logs are cut one after the other: all older ones end before it
-        return oldest_us
+        return self._missing[index].look(up_to_us, state.redo_lsn)

@@ -15,6 +15,7 @@ from dr_sim.engines.port import EngineError
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
+from dr_sim.world.covering import Covering
 from dr_sim.world.link import PairLink
 from dr_sim.world.primary import Primary
 from dr_sim.world.replication import Replication
@@ -36,8 +37,7 @@ class Remote:
             int, list[Callable[[BackupFile | None], None]]
         ] = {}
         self._tails: dict[int, BackupFile] = {}
-        # by database, the last answer of ask_primary
-        self._covering: dict[int, BackupFile | None] = {}
+        self._covering = [Covering(files) for files in context.by_name]
         # is that database back, and closed until somebody has answered?
         self.may_open: Callable[[int], bool] = lambda database: False
 
@@ -84,12 +84,7 @@ class Remote:
         db = self._primary.databases[database]
         if not self.path_up() or db.failed:
             return False, "", False, False, "", 0
-        covering = self._covering.get(database)
-        # asked again and again as long as it is on its way
-        if covering is None or not _covers(covering, fork, lsn):
-            covering = self._covering[database] = self._newest_covering(
-                database, fork, lsn
-            )
+        covering = self._covering[database].look(fork, lsn)
         copying = covering is not None and self._replication.on_its_way(
             covering
         )
@@ -107,22 +102,6 @@ class Remote:
             db.paused[-1] if db.paused else "",
             self._context.primary_utc_us(),
         )
-
-    def _newest_covering(
-        self, database: int, fork: int, lsn: int
-    ) -> BackupFile | None:
-        for file in reversed(self._context.by_name[database].values()):
-            if _covers(file, fork, lsn):
-                return file
-            h = file.header
-            if (
-                h.kind is Kind.LOG
-                and h.fork == fork
-                and h.last_lsn <= lsn
-                and file.whole
-            ):
-                break  # a log begins where the one before it ends: all older ones end before it
-        return None
 
     def recopy(self, file: BackupFile | None) -> str:
         """Send the file again; return why not."""
@@ -261,18 +240,3 @@ class Remote:
             self._tails[database] = file
         for answer in self._tail_asked.pop(database):
             answer(file)
-
-
-def _covers(file: BackupFile, fork: int, lsn: int) -> bool:
-    """Return whether the file can be sent and holds that position. The first log after a failover
-    holds the last position of the fork before, too.
-    """
-    h = file.header
-    crosses = h.first_fork == fork and lsn <= h.fork_point_lsn
-    return (
-        h.first_lsn <= lsn < h.last_lsn
-        and (h.fork == fork or crosses)
-        and h.kind is Kind.LOG
-        and file.at_primary
-        and file.whole
-    )
