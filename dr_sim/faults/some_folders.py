@@ -33,7 +33,8 @@ def for_a_time(
     """Turn a fault on for a time, as Occurrence.for_a_time does; {} in detail stands for the names
     of the folders.
     """
-    folders = event.world.replication.folders(params.group, params.folder)
+    staging = event.world.replication.staging
+    folders = staging.named(params.group, params.folder)
     which = params.folder or params.group or "every folder"
     event.for_a_time(
         params.duration,

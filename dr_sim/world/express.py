@@ -354,7 +354,8 @@ class ExpressLane:
         """
         there = self.secondary.share.free_bytes
         staging = min(
-            self.replication.staging_bytes(db.index) for db in databases
+            self.replication.staging.free_bytes(db.index)
+            for db in databases
         )
         return min(
             staging, self.primary.share.free_bytes, there

@@ -1,13 +1,12 @@
 """One-way replication from the primary's share to the secondary's, which has another name.
 
-Files are sent as soon as they are finished (or when a copy job is due), up to `slots` at a time.
-Every file passes through its folder's staging area on the way (folder.py). Above its high watermark
-the oldest staged files are purged down to the low one, and no transfer begins during that. A
-transfer that the link interrupts is retried after a back-off, without a limit; large files resume,
-small ones start again. A connection that finds the link down backs off as a whole. A copy claims
-its room at the other side before it begins. Where there is none replication stops, as it does for
-staging, and goes on when there is room again (Windows' DFS Replication reports this as events 4004
-and 4502).
+Files are sent as soon as they are finished (or when a copy job is due: copy_jobs.py), up to `slots`
+at a time. Every file passes through its folder's staging area on the way (staging.py). A transfer
+that the link interrupts is retried after a back-off, without a limit; large files resume, small
+ones start again. A connection that finds the link down backs off as a whole. A copy claims its room
+at the other side before it begins (landing_room.py). Where there is none replication stops, as it
+does for staging, and goes on when there is room again (Windows' DFS Replication reports this as
+events 4004 and 4502).
 """
 
 from __future__ import annotations
@@ -21,9 +20,12 @@ from dr_sim.record.kinds import KIND_ID
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
-from dr_sim.world.folder import Folder, folders_of
+from dr_sim.world.copy_jobs import CopyJobs
+from dr_sim.world.folder import Folder
+from dr_sim.world.landing_room import LandingRoom
 from dr_sim.world.link import PairLink
 from dr_sim.world.sharing import Flow
+from dr_sim.world.staging import Staging
 from dr_sim.world.volume import Volume
 
 _STATE = KIND_ID["truth.file_state"]
@@ -47,10 +49,6 @@ class Replication:
         landing: Volume,
     ) -> None:
         self._context = context
-        self._landing = landing  # the share at the other side
-        self._claimed: dict[
-            int, int
-        ] = {}  # the room there for files that have not landed
         self._spec = context.scenario.replication
         self._link = link
         self._land = land
@@ -62,14 +60,8 @@ class Replication:
             int, tuple[BackupFile, Entry]
         ] = {}  # sent, but not delivered yet
         self._retry: Entry | None = None
-        self._copy_job: Entry | None = None
-        self._not_due: list[
-            BackupFile
-        ] = []  # finished since the last copy job began
-        specs = folders_of(context.scenario)
-        folder_by_spec = {spec: Folder(spec, self._spec) for spec in specs}
-        self._folders = list(folder_by_spec.values())
-        self._folder_of = [folder_by_spec[spec] for spec in specs]
+        self._copy_jobs = CopyJobs(context, self._copy)
+        self.staging = Staging(context, self._purged)
         self.in_transit: list[Callable[[BackupFile, bytes], bytes]] = []
         self.cut_short: list[Callable[[BackupFile, int], int]] = []
         self.hold_until: list[Callable[[BackupFile], int]] = []
@@ -80,18 +72,14 @@ class Replication:
         self._again: set[int] = (
             set()
         )  # files that have changed while they were being sent
-        # whose staging area is being purged, and for which file
-        self._purged_for: dict[Folder, BackupFile] = {}
         # the last file that found no room at the other side
         self._lacks_room: BackupFile | None = None
         link.on_change.append(self._link_changed)
-        landing.changed.append(self._room_changed)
+        self._room = LandingRoom(landing, self._room_changed)
 
     def lands_in(self, share: Volume) -> None:
         """Send to another share from now on. Nothing has been sent yet."""
-        self._landing.changed.remove(self._room_changed)
-        self._landing = share
-        share.changed.append(self._room_changed)
+        self._room.moves_to(share)
 
     def offer(self, file: BackupFile) -> None:
         """Take up a file that is finished (or wanted again): it will be sent."""
@@ -102,9 +90,9 @@ class Replication:
             return  # it waits to be sent: its content is read at that time
         file.sent_bytes = 0
         if self._spec.every_us:
-            self._not_due.append(file)
+            self._copy_jobs.add(file)
             self._set(file, self._not_due_yet(file))
-            self._wait_for_copy_job()
+            self._copy_jobs.plan()
             return
         self._queue.append(file)
         self._pump()
@@ -113,7 +101,7 @@ class Replication:
 
     def _not_due_yet(self, file: BackupFile) -> str:
         """Return the state of a file that waits for the next copy job."""
-        folder = self._of(file)
+        folder = self.staging.of(file)
         if folder.off:
             return "off"
         return "staging" if folder.full else "queued"
@@ -122,10 +110,9 @@ class Replication:
         """Return the state of a file in the queue: the thing that it waits for now. If only a slot
         is missing the state is 'queued'.
         """
-        folder = self._of(file)
-        if folder.off:
+        if self.staging.of(file).off:
             return "off"
-        if folder.full or self._purged_for.get(folder) is file:
+        if self.staging.holds_up(file):
             return "staging"
         if self._stops:
             return "stopped"
@@ -163,9 +150,7 @@ class Replication:
             and file.number not in self._held
         ]
         rest = [file for file in self._queue if file.number not in wanted]
-        self._not_due = [
-            file for file in self._not_due if file.number not in wanted
-        ]
+        self._copy_jobs.leave_out(wanted)
         for file in first:
             if file.state in _AT_REST:
                 file.sent_bytes = 0
@@ -187,14 +172,14 @@ class Replication:
             number in self._sending
             or number in self._held
             or file in self._queue
-            or file in self._not_due
+            or file in self._copy_jobs
         )
 
     @property
     def busy(self) -> bool:
         """Return whether any file is on its way."""
         return bool(
-            self._sending or self._held or self._queue or self._not_due
+            self._sending or self._held or self._queue or self._copy_jobs
         )
 
     def at_source(self, file: BackupFile) -> bool:
@@ -216,7 +201,7 @@ class Replication:
         under_way = [file for file, _, _ in self._sending.values()]
         under_way += [file for file, _ in self._held.values()]
         under_way += self._queue
-        under_way += self._not_due
+        under_way += self._copy_jobs
         waiting = [file for file in under_way if file.database == database]
         return sorted(waiting, key=lambda file: file.number)
 
@@ -228,7 +213,7 @@ class Replication:
         return (
             self._retry is not None
             or self._stops > 0
-            or any(folder.blocked for folder in self._folders)
+            or any(folder.blocked for folder in self.staging.folders)
         )
 
     # ---- for the express lane
@@ -245,15 +230,11 @@ class Replication:
             or self.cut_short
         )
 
-    def staging_bytes(self, database: int) -> int:
-        """Return how much fits into the staging area without purging."""
-        return self._folder_of[database].free_bytes
-
     def sent(self, files: Sequence[BackupFile]) -> None:
         """Record that files were staged, sent and delivered, in this order."""
-        folder_of = self._folder_of
+        keep = self.staging.keep
         for file in files:
-            folder_of[file.database].keep(file.number, file.nominal_bytes)
+            keep(file)
             file.state = "landed"
 
     # ---- sending
@@ -276,16 +257,16 @@ class Replication:
                 del self._queue[place]
                 self._gone(file)
                 continue
-            if not self._has_room(file):
+            if not self._room.suffices_for(file):
                 if file.state != "no_room":
                     self._set(file, "no_room")
                 self._lacks_room = file
                 return
-            if not self._stage(file, self._of(file)):
+            if not self.staging.stage(file, self._sending):
                 self._set(file, "staging")
                 continue
             del self._queue[place]
-            self._claim(file)
+            self._room.claim(file)
             self._send(file)
 
     def _first(self) -> int | None:
@@ -293,37 +274,25 @@ class Replication:
         where folders differ: while a staging area is purged thousands may wait, and each new file
         asks.
         """
-        blocked = [folder.blocked for folder in self._folders]
+        blocked = [folder.blocked for folder in self.staging.folders]
         if all(blocked):
             return None
         if not any(blocked) and not self._preferred:
             return 0 if self._queue else None
         for place, file in enumerate(self._queue):
             wanted = self._preferred.get(file.database)
-            if not self._of(file).blocked and (
+            if not self.staging.of(file).blocked and (
                 wanted is None or file.number in wanted
             ):
                 return place
         return None
-
-    def _has_room(self, file: BackupFile) -> bool:
-        return (
-            file.at_secondary
-            or file.number in self._claimed
-            or self._landing.fits(file.nominal_bytes)
-        )
-
-    def _claim(self, file: BackupFile) -> None:
-        if not file.at_secondary and file.number not in self._claimed:
-            self._claimed[file.number] = file.nominal_bytes
-            self._landing.put(file.nominal_bytes)
 
     def _room_changed(self) -> None:
         if self._queue:
             self._pump()
         file = self._lacks_room
         # there is room now: it still waits for a slot
-        if file is not None and self._has_room(file):
+        if file is not None and self._room.suffices_for(file):
             self._lacks_room = None
             if file.state == "no_room":
                 self._set(file, self._waits_for(file))
@@ -394,16 +363,10 @@ class Replication:
     def _gone(self, file: BackupFile) -> None:
         self._set(file, "gone")
         self._no_longer_preferred(file)
-        self._landing.remove(self._claimed.pop(file.number, 0))
+        self._room.give_back(file)
 
     def _landed(self, file: BackupFile, data: bytes) -> None:
-        if (
-            self._claimed.pop(file.number, None) is None
-            and not file.at_secondary
-        ):
-            self._landing.put(
-                file.nominal_bytes
-            )  # sent over a copy that was deleted meanwhile
+        self._room.use(file)
         self._set(file, "landed")
         self._no_longer_preferred(file)
         self._land(file, data)
@@ -480,7 +443,7 @@ class Replication:
         """
         state = "backoff" if self._spec.retry_us else "waiting"
         for file in self._queue:
-            if file.state != state and not self._of(file).off:
+            if file.state != state and not self.staging.of(file).off:
                 self._set(file, state)
         if self._spec.retry_us:
             at = self._context.now_us + self._spec.retry_us
@@ -499,15 +462,11 @@ class Replication:
         delivered.
         """
         self._site_lost = True
-        self._preferred.clear()
-        self._queue.clear()
-        self._not_due.clear()
-        for file, entry in self._held.values():
-            entry.cancel()
+        held = [file for file, _ in self._held.values()]
+        self._send_nothing()
+        for file in held:
             self._gone(file)
-        self._held.clear()
-        self._landing.remove(sum(self._claimed.values()))
-        self._claimed.clear()
+        self._room.give_all_back()
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
@@ -515,14 +474,17 @@ class Replication:
     def leave(self) -> None:
         """Send nothing any more: another site is the primary, and sends what is lacking."""
         self.stop()
+        self._send_nothing()
+        self._room.give_all_back()
+
+    def _send_nothing(self) -> None:
+        """Forget all files that wait, and those that are sent and not delivered yet."""
         self._preferred.clear()
         self._queue.clear()
-        self._not_due.clear()
+        self._copy_jobs.clear()
         for _, entry in self._held.values():
             entry.cancel()
         self._held.clear()
-        self._landing.remove(sum(self._claimed.values()))
-        self._claimed.clear()
 
     def release(self, files: Sequence[BackupFile]) -> None:
         """The site is back: whatever lies in its share and has not landed is sent, from its first
@@ -530,47 +492,19 @@ class Replication:
         """
         self._site_lost = False
         self._queue.clear()
-        self._not_due.clear()
+        self._copy_jobs.clear()
         for file in files:
             if file.state != "landed":
                 file.state = ""
                 self.offer(file)
 
     # ---- copy jobs and staging
-    def _wait_for_copy_job(self) -> None:
-        if self._copy_job is None:
-            every = self._spec.every_us
-            at = -(-self._context.now_us // every) * every
-            self._copy_job = self._context.agenda.at(
-                at, Class.HOUSEKEEPING, -1, self._copy
-            )
-
-    def _copy(self) -> None:
-        self._copy_job = None
-        self._queue.extend(self._not_due)
-        self._not_due.clear()
+    def _copy(self, files: list[BackupFile]) -> None:
+        self._queue.extend(files)
         self._pump()
         self._show_waiting()
 
-    def _stage(self, file: BackupFile, folder: Folder) -> bool:
-        """Stage a file; return False while the staging area is being purged."""
-        freed = folder.stage(file.number, file.nominal_bytes, self._sending)
-        if freed:
-            folder.purging = True
-            self._purged_for[folder] = file
-            takes = -(-freed * 1_000_000 // self._spec.purge_bytes_s)
-            self._context.agenda.at(
-                self._context.now_us + takes,
-                Class.TRANSFER,
-                -1,
-                self._purged,
-                folder,
-            )
-        return not freed
-
-    def _purged(self, folder: Folder) -> None:
-        folder.purging = False
-        file = self._purged_for.pop(folder)
+    def _purged(self, file: BackupFile) -> None:
         self._pump()
         if file.state == "staging":
             self._set(file, self._waits_for(file))
@@ -581,8 +515,8 @@ class Replication:
         """
         for folder in folders:
             folder.full += 1
-        for file in (*self._queue, *self._not_due):
-            if file.state == "queued" and self._of(file).full:
+        for file in (*self._queue, *self._copy_jobs):
+            if file.state == "queued" and self.staging.of(file).full:
                 self._set(file, "staging")
 
     def free_staging(self, folders: list[Folder]) -> None:
@@ -592,14 +526,6 @@ class Replication:
         self._no_longer_kept()
 
     # ---- memberships
-    def folders(self, group: str | None, name: str | None) -> list[Folder]:
-        """Return the folders of a group, or of a name, or all."""
-        return [
-            f
-            for f in self._folders
-            if group in (None, f.spec.group) and name in (None, f.spec.name)
-        ]
-
     def switch_off(self, folders: list[Folder]) -> None:
         """Switch off a membership of each folder: transfers there are interrupted, and nothing more
         is sent.
@@ -609,12 +535,12 @@ class Replication:
         cut = [
             number
             for number in sorted(self._sending, reverse=True)
-            if self._of(self._sending[number][0]).off
+            if self.staging.of(self._sending[number][0]).off
         ]
         for number in cut:
             self._cut(*self._sending.pop(number))
-        for file in (*self._queue, *self._not_due):
-            if self._of(file).off and file.state != "off":
+        for file in (*self._queue, *self._copy_jobs):
+            if self.staging.of(file).off and file.state != "off":
                 self._set(file, "off")
         self._pump()
 
@@ -629,10 +555,7 @@ class Replication:
         what all files wait for.
         """
         self._show_waiting()
-        for file in self._not_due:
+        for file in self._copy_jobs:
             state = self._not_due_yet(file)
             if state != file.state:
                 self._set(file, state)
-
-    def _of(self, file: BackupFile) -> Folder:
-        return self._folder_of[file.database]

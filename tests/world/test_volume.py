@@ -194,7 +194,7 @@ def test_what_is_used_is_what_lies_there() -> None:
     )
     files = w.context.by_name[0].values()
     assert w.primary.share.used_bytes == sum(f.nominal_bytes for f in files if f.at_primary)
-    claimed = sum(w.replication._claimed.values())
+    claimed = w.replication._room.claimed_bytes
     assert (
         w.secondary.share.used_bytes
         == sum(f.nominal_bytes for f in files if f.at_secondary) + claimed
