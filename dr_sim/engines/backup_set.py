@@ -115,6 +115,28 @@ def path_digest(database: str, path: Path, n: int) -> int:
     return digest & MASK
 
 
+class HasLog(Protocol):
+    """A database at its primary: where its log begins, that no backup holds yet."""
+
+    log_fork: int
+    log_lsn: int
+    log_commits: int
+
+
+class HasBase(Protocol):
+    """A database: the backup that the next incremental stands on."""
+
+    has_base: bool
+    base_lsn: int
+
+
+class BaseMoves(HasBase, Protocol):
+    """The same of a primary's database. fulls_begun: where fulls that are being taken began."""
+
+    base_checkpoint_lsn: int
+    fulls_begun: list[int]
+
+
 def tell_apart(
     header: BackupHeader,
     base_lsn: int | None,
@@ -141,6 +163,11 @@ def tell_apart(
         header.copy_only = True
 
 
+def base_of(db: HasBase) -> int | None:
+    """Return the LSN that names the base of the next incremental; None: there is no base."""
+    return db.base_lsn if db.has_base else None
+
+
 def base_after(header: BackupHeader, base_lsn: int) -> int:
     """Return the LSN that names the base of the next incremental, once this one is finished (at a
     primary) or restored (at its copy), by PostgreSQL's rule: an incremental stands on the last
@@ -150,25 +177,6 @@ def base_after(header: BackupHeader, base_lsn: int) -> int:
     was finished first: it lies behind that.
     """
     return base_lsn if header.copy_only else max(base_lsn, header.first_lsn)
-
-
-class HasLog(Protocol):
-    """A database at its primary: where its log begins, that no backup holds yet."""
-
-    log_fork: int
-    log_lsn: int
-    log_commits: int
-
-
-class HasBase(Protocol):
-    """A database at its primary: the backup that the next incremental stands on. fulls_begun: where
-    fulls that are being taken began.
-    """
-
-    has_base: bool
-    base_lsn: int
-    base_checkpoint_lsn: int
-    fulls_begun: list[int]
 
 
 def log_ends(db: HasLog, header: BackupHeader, commits: int) -> bool:
@@ -182,7 +190,7 @@ def log_ends(db: HasLog, header: BackupHeader, commits: int) -> bool:
     return True
 
 
-def becomes_base(db: HasBase, header: BackupHeader, links: bool) -> bool:
+def becomes_base(db: BaseMoves, header: BackupHeader, links: bool) -> bool:
     """Note that a full or an incremental is finished, and return whether the next incremental
     stands on it. links: incrementals stand on incrementals (PostgreSQL's rule).
     """

@@ -137,8 +137,8 @@ class ModelBackup:
                 db.digest,
             )
             links = not self._engine.carries_base
-            base = db.base_lsn if db.has_base else None
-            backup_set.tell_apart(header, base, links, db.fulls_begun)
+            base_lsn = backup_set.base_of(db)
+            backup_set.tell_apart(header, base_lsn, links, db.fulls_begun)
             data = self._bytes(True)
             if backup_set.becomes_base(db, header, links):
                 db.needs_full &= header.kind is not _FULL
@@ -398,7 +398,7 @@ class ModelEngine:
         return RestoreState(
             db.path[-1][0],
             db.lsn,
-            db.base_lsn if db.has_base else 0,
+            backup_set.base_of(db) or 0,
             not db.online,
         )
 

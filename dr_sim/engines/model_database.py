@@ -138,9 +138,7 @@ def restored_full(s: BackupSet, held: int) -> ModelDatabase:
 
 
 def _check(db: ModelDatabase, s: BackupSet, refusal: Words) -> None:
-    what = obstacle(
-        s, db.path, db.lsn, db.base_lsn if db.has_base else None
-    )
+    what = obstacle(s, db.path, db.lsn, backup_set.base_of(db))
     if what is not None:
         lsn = s.first_lsn if what == "gap" else s.last_lsn
         base, carried = s.differential_base_lsn, db.base_lsn

@@ -170,8 +170,8 @@ class SqliteBackup:
                 db.store.position.lsn,
                 db.store.position.commits,
             )
-            base = db.base_lsn if db.has_base else None
-            backup_set.tell_apart(header, base, links=False)
+            base_lsn = backup_set.base_of(db)
+            backup_set.tell_apart(header, base_lsn, links=False)
             if header.kind is _FULL and not header.copy_only:
                 db.has_base, db.base_lsn, db.base_checkpoint_lsn = (
                     True,
@@ -247,7 +247,7 @@ class SqliteRestore(RestoringUntil["SqliteEngine"]):
                     s,
                     at.forks,
                     at.lsn,
-                    db.base_lsn if db.has_base else None,
+                    backup_set.base_of(db),
                 )
                 if what is not None:
                     lsn = s.first_lsn if what == "gap" else s.last_lsn
@@ -470,7 +470,7 @@ class SqliteEngine:
         return RestoreState(
             at.forks[-1][0],
             at.lsn,
-            db.base_lsn if db.has_base else 0,
+            backup_set.base_of(db) or 0,
             not db.online,
         )
 

@@ -36,13 +36,13 @@ def happen(event: Occurrence, params: RestoreJobOff) -> None:
     if params.duration is not None:
         event.for_a_time(
             params.duration,
-            lambda: secondary.job_off(which),
-            lambda: secondary.job_on(which),
+            lambda: secondary.job.switch_off(which),
+            lambda: secondary.job.switch_on(which),
             detail,
         )
     else:
         event.begins(detail)
-        secondary.job_off(which)
+        secondary.job.switch_off(which)
         event.lasts(None)
 
 

@@ -33,7 +33,7 @@ class Recordings:
             link = recorded.recorded_link
             self._play(link, self._link.set_bandwidth, now // link.step_us)
         if recorded.recorded_restores.values:
-            self._secondary.slowness.append(self._factor)
+            self._secondary.costs.slowness.append(self._factor)
             restores = recorded.recorded_restores
             self._play(restores, self._slow, now // restores.step_us)
         if recorded.recorded_outages.spans:
@@ -45,8 +45,8 @@ class Recordings:
     def stop(self) -> None:
         """Stop: no series acts between these two sides any more."""
         self._stopped = True
-        if self._factor in self._secondary.slowness:
-            self._secondary.slowness.remove(self._factor)
+        if self._factor in self._secondary.costs.slowness:
+            self._secondary.costs.slowness.remove(self._factor)
 
     def _factor(self, of: str, occurrence: int) -> int:
         return self._factor_ppm

@@ -16,13 +16,14 @@ from dr_sim.engines.own_errors import refusal as own_refusal
 from dr_sim.engines.port import EngineError, RestoreOp
 from dr_sim.oracle.witnessed import HandOver
 from dr_sim.record.kinds import KIND_ID
-from dr_sim.units import MINUTE_US
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import DoneRestore, pace
 from dr_sim.world.context import Context
 from dr_sim.world.readers import StandbyReaders
+from dr_sim.world.restore_costs import RestoreCosts
 from dr_sim.world.restore_folder import RestoreFolder
+from dr_sim.world.restore_job import RestoreJob
 from dr_sim.world.secondary_work import NOT_THERE, StopAt, Work
 from dr_sim.world.setup import SetUp
 from dr_sim.world.standby_copies import DATA_DISK, Break, StandbyCopies
@@ -60,11 +61,7 @@ class Secondary:
         self._attempts_in_store = attempts_in_store
         self.readers = StandbyReaders(context)
         self.set_up = SetUp(context)
-        # databases whose restore job does not run: no restore begins
-        self.jobs_off: list[int] = []
-        # restores that the job would have begun
-        self._held: list[Work] = []
-        self._by_hand = False  # a failover restores by its own script
+        self.job = RestoreJob(self._start)
         # a full of that database has been restored
         self.full_hook: Callable[[int], None] = lambda database: None
         # by database: when the last restore ended, and the instant up to which its backup holds the
@@ -85,7 +82,7 @@ class Secondary:
             disks.share,
             disks.data,
         )
-        self.slowness = disks.slowness
+        self.costs = RestoreCosts(context, disks.slowness)
         self.validation = Validation(context, self.disk)
         self.copies = StandbyCopies(context, self.data)
         self.restore_folder = RestoreFolder(
@@ -156,44 +153,13 @@ class Secondary:
         """Hand the file to the engine when a worker is free; done(work, state, 0, '') or done(work,
         None, number, text).
         """
-        work = Work(file, incarnation, done, replace, stop)
-        if file.database in self.jobs_off and not self._by_hand:
-            self._held.append(work)
-        else:
-            self._start(work)
+        self.job.take(Work(file, incarnation, done, replace, stop))
 
     def _start(self, work: Work) -> None:
         if len(self._restoring) < self._workers:
             self._begin(work)
         else:
             self._waiting.append(work)
-
-    def job_off(self, databases: Sequence[int]) -> None:
-        """Switch off the restore job of these databases. A restore that has begun, or waits for a
-        worker, goes on.
-        """
-        self.jobs_off += databases
-
-    def job_on(self, databases: Sequence[int]) -> None:
-        """Let the job run again, unless there is another reason for it not to."""
-        for database in databases:
-            self.jobs_off.remove(database)
-        self._release()
-
-    def by_hand(self, failover: bool) -> None:
-        """Let a failover restore everything that its databases need without the job, until it is
-        over or called off.
-        """
-        self._by_hand = failover
-        self._release()
-
-    def _release(self) -> None:
-        held, self._held = self._held, []
-        for work in held:
-            if work.file.database in self.jobs_off and not self._by_hand:
-                self._held.append(work)
-            else:
-                self._start(work)
 
     def _begin(self, work: Work) -> None:
         file = work.file
@@ -237,7 +203,7 @@ class Secondary:
             file.number, attempts, intact, file.validated, content.number
         )
         context.witness.handed_over(now, file.database, handed)
-        fixed_us, amount = self.restore_cost(
+        fixed_us, amount = self.costs.of(
             name, file.kind, file.begun_us, attempts, content.nominal_bytes
         )
         try:
@@ -335,37 +301,6 @@ class Secondary:
             *why,
         )
 
-    def restore_cost(
-        self, name: str, kind: Kind, begun_us: int, attempts: int, size: int
-    ) -> tuple[int, int]:
-        """Return (fixed time, bytes to do) of a restore. Both have a factor with a heavy tail, a
-        draw named by the backup and the attempt, so one more restore shifts no other draw. For logs
-        begun at whole minutes one block of words serves hours.
-        """
-        spec = self._spec
-        tail = spec.restore_tail
-        if tail.kind == "fixed":
-            factor = tail.a or 1_000_000
-        else:
-            minute, rest_us = divmod(begun_us, MINUTE_US)
-            quiet = kind is Kind.LOG and attempts == 1 and not rest_us
-            lane = "" if quiet else f"{kind.word} {rest_us} {attempts}"
-            factor = self._context.streams.of(
-                name, "restore tail", lane
-            ).law(minute, tail)
-        for slow in self.slowness:
-            factor = (
-                factor
-                * slow(
-                    f"{name} {kind.word} {attempts} {begun_us % MINUTE_US}",
-                    begun_us // MINUTE_US,
-                )
-                // 1_000_000
-            )
-        return spec.restore[
-            kind
-        ].fixed_us * factor // 1_000_000, size * factor // 1_000_000
-
     # ---- the data disk
     def _claim(self, work: Work) -> None:
         """Claim room for a full beside everything that is there: an old copy is dropped when the
@@ -410,7 +345,7 @@ class Secondary:
             or self.validation.under_way
             or self._waiting
             or self.readers
-            or self.jobs_off
+            or self.job.off_for
             or self.set_up.differences
         )
 
@@ -590,7 +525,7 @@ class Secondary:
         """
         self._waiting.clear()
         self.readers.admit_all()
-        self._held.clear()
+        self.job.forget()
         self.validation.abort_all()
         for work in list(self._restoring.values()):
             left = 0

@@ -146,8 +146,8 @@ class PostgresBackup:
                 )
             self._native = db.base_backup(self._base)
             header.last_lsn, self._n1 = db.at.lsn, db.at.commits
-            base = db.base_lsn if db.has_base else None
-            backup_set.tell_apart(header, base, True, db.fulls_begun)
+            base_lsn = backup_set.base_of(db)
+            backup_set.tell_apart(header, base_lsn, True, db.fulls_begun)
             if backup_set.becomes_base(db, header, links=True):
                 db.base_lsn = header.first_lsn
                 db.carry_base(manifest(self._native.parts[0][1]))
@@ -207,7 +207,7 @@ class PostgresRestore(RestoringUntil["PostgresEngine"]):
 def _apply(
     db: PostgresDatabase, s: BackupSet, native: Native, stop_lsn: int | None
 ) -> None:
-    base_lsn = db.base_lsn if db.has_base else None
+    base_lsn = backup_set.base_of(db)
     what = backup_set.obstacle(s, db.at.forks, db.redo_lsn, base_lsn)
     if (
         what is not None and what != "wrong_base"
@@ -376,7 +376,7 @@ class PostgresEngine:
         return RestoreState(
             db.at.forks[-1][0],
             db.redo_lsn,
-            db.base_lsn if db.has_base else 0,
+            backup_set.base_of(db) or 0,
             not db.online,
         )
 

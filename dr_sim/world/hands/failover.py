@@ -62,7 +62,9 @@ class FailoverHands:
             FailoverPhase.DRAINING,
             FailoverPhase.ABANDONED,
         ):
-            self._secondary.by_hand(command.phase is FailoverPhase.DRAINING)
+            self._secondary.job.by_hand(
+                command.phase is FailoverPhase.DRAINING
+            )
 
     def _offer(self, command: c.MakeOffer) -> None:
         offer = Offer(
