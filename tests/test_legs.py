@@ -18,7 +18,7 @@ from dr_sim.measures.verdict import Outcome
 from dr_sim.measures.whole import Whole
 from dr_sim.results import run_folder
 from dr_sim.runs.run import Result, run
-from dr_sim.scenario.model import Outages, Recorded
+from dr_sim.scenario.model import Outages, Recorded, RecordedSeries
 from dr_sim.units import HOUR_US, SECOND_US
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -159,9 +159,11 @@ def test_a_recorded_link_and_its_outages_go_on_where_they_were(tmp_path: Path) -
     scenario = load_scenario(written(tmp_path))
     scenario = replace(
         scenario,
-        recorded_link=Recorded(1800 * SECOND_US, (10**8, 2 * 10**8, 3 * 10**8)),
-        recorded_outages=Outages(
-            2 * HOUR_US, ((0, 60 * SECOND_US), (HOUR_US, HOUR_US + 600 * SECOND_US))
+        recorded=RecordedSeries(
+            link=Recorded(1800 * SECOND_US, (10**8, 2 * 10**8, 3 * 10**8)),
+            outages=Outages(
+                2 * HOUR_US, ((0, 60 * SECOND_US), (HOUR_US, HOUR_US + 600 * SECOND_US))
+            ),
         ),
     )
     leg = run(scenario).whole.legs[1]

@@ -16,7 +16,12 @@ from dr_sim.experiments.costs import cost_of_links, cost_of_retention
 from dr_sim.experiments.more_copies import one_more_copy
 from dr_sim.experiments.usual_change import UsualChange, step
 from dr_sim.scenario.copies import COPIES
-from dr_sim.scenario.model import DatabaseSpec, Scenario, Schedule
+from dr_sim.scenario.model import (
+    DatabaseSpec,
+    Scenario,
+    Schedule,
+    StandbySpec,
+)
 from dr_sim.scenario.sources import read_tree
 from dr_sim.scenario.standbys import several
 from dr_sim.scenario.tree import Node
@@ -76,6 +81,23 @@ class _ScenarioFile:
         for where, keys in own:
             yield where, getattr(keys, attribute)
 
+    def recorded_links(self) -> list[str]:
+        """Return the sections, as in each_own, whose bandwidth is in no use: the links that it is
+        for have a recorded one.
+        """
+        usual: list[Scenario | StandbySpec] = []
+        recorded = []
+        for spec in self.scenario.standbys:
+            if not self._writes(spec.name, "link", "bandwidth"):
+                usual.append(spec)
+            elif spec.recorded.link.values:
+                recorded.append(f"{COPIES}.{step(spec.name)}.link")
+        if all(
+            each.recorded.link.values for each in usual or [self.scenario]
+        ):
+            recorded.append("link")
+        return recorded
+
     def _writes(self, copy: str, *path: str) -> bool:
         here = self.tree.get(COPIES)
         for name in (copy, *path):
@@ -124,14 +146,16 @@ def _written(file: _ScenarioFile) -> list[WrittenDatabase]:
 # ---- the changes
 def _wider_link(file: _ScenarioFile) -> Iterator[UsualChange]:
     scenario = file.scenario
-    if scenario.recorded_link.values:
-        return
+    recorded = file.recorded_links()
     sets = [
         f"{link}.bandwidth={format_bandwidth(2 * now)}"
         for link, now in file.each_own(
             "link", "bandwidth", "bandwidth_bit_s"
         )
+        if link not in recorded
     ]
+    if not sets:
+        return
     name = "a link twice as wide"
     if len(scenario.standbys) > 1:
         name = "links twice as wide"

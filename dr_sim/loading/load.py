@@ -35,9 +35,20 @@ from dr_sim.scenario.experiment import read_asked
 from dr_sim.scenario.fields import Names
 from dr_sim.scenario.given import NAME, without_echo
 from dr_sim.scenario.kind import EventKind
-from dr_sim.scenario.model import Scenario, ScriptedEvent
+from dr_sim.scenario.model import (
+    Outages,
+    Recorded,
+    Scenario,
+    ScriptedEvent,
+)
 from dr_sim.scenario.problems import told
-from dr_sim.scenario.recorded import RecordedFile, plain, read_recorded
+from dr_sim.scenario.recorded import KEYS as RECORDED_KEYS
+from dr_sim.scenario.recorded import (
+    RecordedFile,
+    plain,
+    read_recorded,
+    sections_of,
+)
 from dr_sim.scenario.schema import APART, Root
 from dr_sim.scenario.series import SeriesError
 from dr_sim.scenario.sla import SlaNames, check_ways_open, read_sla
@@ -240,14 +251,9 @@ def _whole(
         assert isinstance(volume, SeriesFile)
         written = build.text_of_series(numbers, volume.interval_us)
         node.value = from_plain(node, written, node.source).value
-    for key, found in beside.recorded.items():
-        node = tree.at(("recorded", key))
+    for path, found in beside.recorded.items():
+        node = tree.at(path)
         node.value = from_plain(node, plain(found), node.source).value
-    sections = {
-        key: getattr(root.recorded, key)
-        for key in ("link", "outages", "restores")
-    }
-    beside.recorded = sections | beside.recorded
     resolved: Resolved = resolved_of(tree)
     return build.scenario(root, beside, resolved)
 
@@ -387,22 +393,26 @@ def _series(
 
 def _recorded(
     root: Any, tree: Node, problems: list[Problem]
-) -> dict[str, Any]:
-    """Return what the files under `recorded` hold, by key."""
-    found: dict[str, Any] = {}
-    for key in ("link", "outages", "restores"):
-        wanted = getattr(getattr(root, "recorded", None), key, None)
-        if not isinstance(wanted, RecordedFile):
-            continue
-        node = tree.at(("recorded", key))
-        try:
-            found[key] = read_recorded(
-                wanted, node.file if node.line else tree.file
-            )
-        except SeriesError as error:
-            problems.append(
-                node.at(("file",)).problem(f"recorded.{key}: {error}")
-            )
+) -> dict[tuple[str, ...], Recorded | Outages]:
+    """Return what files with recorded series hold, by the path of the key that names the file."""
+    found: dict[tuple[str, ...], Recorded | Outages] = {}
+    # copies that write none share the scenario's own
+    once: dict[tuple[RecordedFile, str], Recorded | Outages] = {}
+    for section, keys in sections_of(root):
+        for key in RECORDED_KEYS:
+            wanted = getattr(keys, key, None)
+            if not isinstance(wanted, RecordedFile):
+                continue
+            path = (*section, key)
+            node = tree.at(path)
+            file = node.file if node.line else tree.file
+            try:
+                if (wanted, file) not in once:
+                    once[wanted, file] = read_recorded(wanted, file)
+                found[path] = once[wanted, file]
+            except SeriesError as error:
+                told = f"{'.'.join(path)}: {error}"
+                problems.append(node.at(("file",)).problem(told))
     return found
 
 

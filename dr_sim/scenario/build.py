@@ -8,10 +8,15 @@ from typing import Any
 
 from dr_sim import units
 from dr_sim.scenario import model, quantities, schema, times
-from dr_sim.scenario.backup_stores import PRIMARY_SHARE, with_delays
+from dr_sim.scenario.backup_stores import (
+    COPIES,
+    PRIMARY_SHARE,
+    with_delays,
+)
 from dr_sim.scenario.cloud_keys import cloud_of
 from dr_sim.scenario.events import FaultLine
 from dr_sim.scenario.experiment import Asked
+from dr_sim.scenario.recorded import series_of
 from dr_sim.scenario.workload import SeriesFile
 
 
@@ -180,14 +185,19 @@ def failover(keys: schema.FailoverKeys) -> model.FailoverSpec:
 
 
 def standby(
-    name: str, keys: schema.CopyKeys, zone: str
+    name: str,
+    keys: schema.CopyKeys,
+    zone: str,
+    recorded: dict[tuple[str, ...], Any],
 ) -> model.StandbySpec:
+    """Return a copy. recorded: the contents of files with recorded series, by the key's path."""
     return model.StandbySpec(
         name,
         link(keys.link),
         replication(keys.replication),
         secondary(keys.secondary),
         replay(keys.replay),
+        series_of((COPIES, name, "recorded"), keys.recorded, recorded),
         backup_store(keys.store, zone) if keys.store else None,
     )
 
@@ -212,11 +222,11 @@ def backup_store(
 @dataclass(slots=True)
 class BesideSections:
     """The parts of a scenario that are read apart from its sections. series: the contents of
-    log_volume files, by database; recorded: of the files under `recorded`, by key.
+    log_volume files, by database; recorded: of files with recorded series, by the path of the key.
     """
 
     series: dict[str, tuple[int, ...]]
-    recorded: dict[str, Any]
+    recorded: dict[tuple[str, ...], Any]
     sla: tuple[model.SlaLine, ...]
     asked: Asked
     events: tuple[model.ScriptedEvent, ...] = ()
@@ -227,13 +237,13 @@ def scenario(
     root: schema.Root, beside: BesideSections, resolved: dict[str, object]
 ) -> model.Scenario:
     """Return the whole, out of sections without a mistake."""
-    recorded, asked = beside.recorded, beside.asked
+    asked = beside.asked
     databases = tuple(
         database(name, keys, root.time_zone, beside.series)
         for name, keys in root.databases.items()
     )
     standbys = tuple(
-        standby(name, keys, root.time_zone)
+        standby(name, keys, root.time_zone, beside.recorded)
         for name, keys in (root.copies or {}).items()
     )
     return model.Scenario(
@@ -288,9 +298,7 @@ def scenario(
             root.monitor.restore_threshold,
             root.monitor.repeat,
         ),
-        recorded_link=recorded["link"],
-        recorded_outages=recorded["outages"],
-        recorded_restores=recorded["restores"],
+        recorded=series_of(("recorded",), root.recorded, beside.recorded),
         change_windows=model.ChangeWindows(
             schedule(root.change_windows.start, root.time_zone),
             root.change_windows.length,

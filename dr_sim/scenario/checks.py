@@ -15,6 +15,8 @@ from dr_sim.scenario.cloud_keys import check_cloud
 from dr_sim.scenario.events import EventLine, FaultLine
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.model import LogVolume, Outages, Recorded, Schedule
+from dr_sim.scenario.recorded import KEYS as RECORDED_KEYS
+from dr_sim.scenario.recorded import sections_of
 from dr_sim.scenario.schedule import mean_gap_us
 from dr_sim.scenario.tree import Node
 from dr_sim.scenario.usual import PREFERRED
@@ -493,31 +495,30 @@ def _would_have(where: str, count: int, what: str) -> str:
 
 
 def check_recorded(
-    root: Any, tree: Node, read: dict[str, Any]
+    root: Any, tree: Node, read: dict[tuple[str, ...], Any]
 ) -> list[Problem]:
-    """Return how often recorded conditions change in the run. read: what lay in files, by key."""
-    run_for, problems = value_of(root, "run_for"), []
-    for key in ("link", "restores", "outages"):
-        found = read.get(key, value_of(value_of(root, "recorded"), key))
-        changes = 0
-        if (
-            run_for is not None
-            and isinstance(found, Recorded)
-            and found.values
-        ):
-            changes = run_for // max(1, found.step_us)
-        elif (
-            run_for is not None
-            and isinstance(found, Outages)
-            and found.spans
-        ):
-            changes = (run_for // max(1, found.period_us) + 1) * len(
-                found.spans
-            )
-        if changes > MOST_TRIES:
-            problems.append(
-                tree.at(("recorded", key)).problem(
-                    _would_have(f"recorded.{key}", changes, "changes")
-                )
-            )
+    """Return how often recorded conditions change in the run, where that is too often. read: what
+    lay in files, by the path of the key.
+    """
+    run_for = value_of(root, "run_for")
+    problems: list[Problem] = []
+    if run_for is None:
+        return problems
+    for section, keys in sections_of(root):
+        for key in RECORDED_KEYS:
+            path = (*section, key)
+            changes = _changes(read.get(path, value_of(keys, key)), run_for)
+            if changes > MOST_TRIES:
+                told = _would_have(".".join(path), changes, "changes")
+                problems.append(tree.at(path).problem(told))
     return problems
+
+
+def _changes(series: Any, run_for_us: int) -> int:
+    """Return how often a recorded series changes in the run."""
+    if isinstance(series, Recorded) and series.values:
+        return int(run_for_us // max(1, series.step_us))
+    if isinstance(series, Outages) and series.spans:
+        periods = run_for_us // max(1, series.period_us) + 1
+        return int(periods * len(series.spans))
+    return 0

@@ -230,6 +230,35 @@ class BackupStoreSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recorded series, begun anew when it is over: values[i] holds during its i-th step_us. None:
+    no values.
+
+    The link's: bit/s. Restores: a factor on their durations, in millionths.
+    """
+
+    step_us: int = 0
+    values: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outages:
+    """Recorded outages of the link, begun anew after period_us: (begin, end) within it."""
+
+    period_us: int = 0
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSeries:
+    """The recorded conditions of a standby: of its link with the primary, and of restores there."""
+
+    link: Recorded = Recorded()
+    outages: Outages = Outages()
+    restores: Recorded = Recorded()
+
+
+@dataclass(frozen=True, slots=True)
 class StandbySpec:
     """One of several standbys, at the place that bears its name (scenario/standbys.py). store: it
     is none, but keeps backup files.
@@ -240,6 +269,7 @@ class StandbySpec:
     replication: ReplicationSpec
     secondary: SecondarySpec
     replay: Replay
+    recorded: RecordedSeries
     store: BackupStoreSpec | None = None
 
 
@@ -433,26 +463,6 @@ class DirectorySpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """A recorded series, begun anew when it is over: values[i] holds during its i-th step_us. None:
-    no values.
-
-    The link's: bit/s. Restores: a factor on their durations, in millionths.
-    """
-
-    step_us: int = 0
-    values: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Outages:
-    """Recorded outages of the link, begun anew after period_us: (begin, end) within it."""
-
-    period_us: int = 0
-    spans: tuple[tuple[int, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class ChangeWindows:
     """When changes are made: a time of length_us from each start on."""
 
@@ -556,9 +566,7 @@ class Scenario:
     failed_attempts: tuple[FailedAttempt, ...] = ()
     directory: DirectorySpec = DirectorySpec(0, 1, Schedule("none"), 0, 0)
     monitor: Monitor = Monitor(False)
-    recorded_link: Recorded = Recorded()
-    recorded_outages: Outages = Outages()
-    recorded_restores: Recorded = Recorded()
+    recorded: RecordedSeries = RecordedSeries()
     change_windows: ChangeWindows = ChangeWindows(Schedule("none"), 0)
     events: tuple[ScriptedEvent, ...] = ()
     faults: tuple[DrawnFault, ...] = ()

@@ -13,7 +13,7 @@ rates: what counts is how far they are from their median.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -26,7 +26,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from dr_sim import units
 from dr_sim.scenario import bounds
 from dr_sim.scenario.fields import did_you_mean, from_text, refuse
-from dr_sim.scenario.model import Outages, Recorded
+from dr_sim.scenario.model import Outages, Recorded, RecordedSeries
 from dr_sim.scenario.series import SeriesError, csv_rows
 from dr_sim.units import SECOND_US
 
@@ -37,6 +37,7 @@ LONGEST_NUMBER = (
     40  # characters; a number with a large exponent would fill the memory
 )
 LOWEST_BIT_S = 1_000  # a link that is up carries something
+KEYS = ("link", "outages", "restores")
 _INLINE_KEYS = (("values", "step"), ("spans", "period"))
 _WORDS = {
     "file": "a CSV file, relative to this scenario",
@@ -224,6 +225,28 @@ def plain(series: Recorded | Outages) -> dict[str, str]:
 def _seconds(us: int) -> str:
     whole, rest = divmod(us, SECOND_US)
     return f"{whole}.{rest:06d}".rstrip("0") if rest else str(whole)
+
+
+# ---- in a scenario
+def sections_of(root: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield each section with recorded series as (its path, its keys): that of the scenario, and
+    that of each copy. root: schema.Root; where something could not be read it is incomplete.
+    """
+    yield ("recorded",), getattr(root, "recorded", None)
+    for name, copy in (getattr(root, "copies", None) or {}).items():
+        yield ("copies", name, "recorded"), getattr(copy, "recorded", None)
+
+
+def series_of(
+    path: tuple[str, ...], keys: Any, read: Mapping[tuple[str, ...], Any]
+) -> RecordedSeries:
+    """Return the series of the section at a path. read: the contents of files, by the path of the
+    key that names the file.
+    """
+    series = {
+        key: read.get((*path, key), getattr(keys, key)) for key in KEYS
+    }
+    return RecordedSeries(**series)
 
 
 # ---- files

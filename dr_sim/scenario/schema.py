@@ -366,6 +366,16 @@ class StoreKeys(Section):
     )
 
 
+class RecordedKeys(Section):
+    link: RecordedLink = about(
+        "a recorded series of the link's bandwidth, in place of link.bandwidth"
+    )
+    outages: RecordedOutages = about("recorded outages of the link")
+    restores: RecordedRestores = about(
+        "recorded rates of a disk: restores are slower where it was slower than usual"
+    )
+
+
 class CopyKeys(Section):
     store: StoreKeys = if_any(
         "it is no standby, but a store: it keeps backups, and the service is restored from it"
@@ -379,6 +389,9 @@ class CopyKeys(Section):
     )
     replay: ReplayKeys = about(
         "how it checks and restores what lands; else as under replay"
+    )
+    recorded: RecordedKeys = about(
+        "recorded conditions of its link and its disk; else as under recorded"
     )
 
 
@@ -459,16 +472,6 @@ class DirectoryKeys(Section):
     lag: Duration = about("how long a replication takes")
     provision: Duration = about(
         "time to make one entry by hand that is missing in a failover"
-    )
-
-
-class RecordedKeys(Section):
-    link: RecordedLink = about(
-        "a recorded series of the link's bandwidth, in place of link.bandwidth"
-    )
-    outages: RecordedOutages = about("recorded outages of the link")
-    restores: RecordedRestores = about(
-        "recorded rates of a disk: restores are slower where it was slower than usual"
     )
 
 

@@ -220,7 +220,7 @@ def merged(base: Node, over: Node, path: Path) -> Node:
     if (
         isinstance(base.value, dict)
         and isinstance(over.value, dict)
-        and not any(fits(path, whole) for whole in WHOLE)
+        and not _is_one_value(path)
     ):
         children = dict(base.value)
         for key, child in over.value.items():
@@ -231,6 +231,12 @@ def merged(base: Node, over: Node, path: Path) -> Node:
             )
         over.value = children
     return over
+
+
+def _is_one_value(path: Path) -> bool:
+    """Return whether a mapping there is one value. A copy has the sections of the scenario."""
+    inside_copy = path[2:] if path[:1] == ("copies",) else path
+    return any(fits(inside_copy, whole) for whole in WHOLE)
 
 
 # ---- other words

@@ -31,7 +31,7 @@ from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import LONGEST_NAME, is_name
 
 COPIES = "copies"
-SECTIONS = ("link", "replication", "secondary", "replay")
+SECTIONS = ("link", "replication", "secondary", "replay", "recorded")
 FIRST_PRIMARY = "A"
 """The place at which the primary is when the run begins."""
 FIRST_SECONDARY = "B"
@@ -136,11 +136,6 @@ def check_copies(
 def _not_together(root: Any, tree: Node) -> Iterator[str]:
     if any(tree.get(section) is not None for section in CLOUD_SECTIONS):
         yield "a cloud manager"
-    recorded = getattr(root, "recorded", None)
-    for key in ("link", "outages", "restores"):
-        node = tree.at(("recorded", key))
-        if recorded is not None and node.value not in (None, "none"):
-            yield f"recorded.{key}"
     if getattr(getattr(root, "engine", None), "timing", None) == "measured":
         yield "engine.timing: measured"
 
@@ -210,6 +205,7 @@ def as_seen_at(
         replication=spec.replication,
         secondary=spec.secondary,
         replay=spec.replay,
+        recorded=spec.recorded,
         rank=rank,
         ranks=of,
     )

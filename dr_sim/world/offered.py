@@ -161,7 +161,7 @@ def _carries(scenario: Scenario) -> int:
     """Return the link's capacity: its bandwidth, or the mean of a recorded one, less what packet
     loss takes from that many streams.
     """
-    link, recorded = scenario.link, scenario.recorded_link.values
+    link, recorded = scenario.link, scenario.recorded.link.values
     bandwidth = (
         sum(recorded) // len(recorded) if recorded else link.bandwidth_bit_s
     )

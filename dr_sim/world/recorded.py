@@ -1,5 +1,5 @@
-"""Recorded series in the world: the link's bandwidth and outages, and the slowness of restores,
-step by step.
+"""Recorded series of one standby in the world, step by step: the bandwidth and the outages of its
+link, and the slowness of its restores.
 
 Each change is an entry of the agenda, so no fast path skips one.
 """
@@ -28,16 +28,16 @@ class Recordings:
 
     def start(self) -> None:
         """Start with the value of each series at this instant."""
-        recorded, now = self._context.scenario, self._context.now_us
-        if recorded.recorded_link.values:
-            link = recorded.recorded_link
+        now = self._context.now_us
+        recorded = self._context.scenario.recorded
+        link, outages = recorded.link, recorded.outages
+        restores = recorded.restores
+        if link.values:
             self._play(link, self._link.set_bandwidth, now // link.step_us)
-        if recorded.recorded_restores.values:
+        if restores.values:
             self._secondary.costs.slowness.append(self._factor)
-            restores = recorded.recorded_restores
             self._play(restores, self._slow, now // restores.step_us)
-        if recorded.recorded_outages.spans:
-            outages = recorded.recorded_outages
+        if outages.spans:
             self._next_outage(
                 outages, now // outages.period_us * len(outages.spans)
             )
@@ -85,13 +85,12 @@ class Recordings:
             number += (
                 1  # the step was over when the two sides came together
             )
-        if (
-            self._stopped
-            or since + begin > self._context.scenario.run_for_us
-        ):
+        if since + begin > self._context.scenario.run_for_us:
             return
 
         def down() -> None:
+            if self._stopped:
+                return
             self._context.note(
                 "truth.event", -1, 0, RECORDED_OUTAGE, 1, "link down"
             )
@@ -100,6 +99,8 @@ class Recordings:
 
         def up() -> None:
             self._link.up()
+            if self._stopped:
+                return
             self._context.note(
                 "truth.event", -1, 0, RECORDED_OUTAGE, 0, "link down"
             )

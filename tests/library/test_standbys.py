@@ -111,6 +111,61 @@ def test_an_instant_is_explained_by_the_best_standby_then() -> None:
     assert "exposure of crm (site), by the standby at far" in late
 
 
+# ---- recorded conditions
+def test_recorded_outages_are_those_of_one_standbys_link_whoever_is_the_primary() -> None:
+    """far's link is down from 09:55 to 10:30, at first that to A, then that to near. near's is not,
+    before its site is lost.
+    """
+    result = ran("copies/recorded")
+    links = result.journal.rows("truth.link")
+    changes = [(pair_of(row.entity), row.time_us, row.values["up"]) for row in links]
+    near_behind_a, far_behind_a, far_behind_near = range(3)
+    assert roles(result)[:2] == [("A", "far", 0), ("near", "far", ONLINE)]
+    assert changes == [
+        (far_behind_a, at(1, "09:55"), 0),
+        (near_behind_a, FAILED, 0),
+        (far_behind_a, FAILED, 0),
+        (far_behind_near, ONLINE, 0),
+        (far_behind_near, at(1, "10:30"), 1),
+    ]
+    assert follows(result)["far"]
+    found = failover(result)
+    assert found["data_loss_us"] == 2 * MINUTE
+    most_us = 8 * ceil_div(8 * 20_000_000, 200_000_000) + 8 * SECOND  # sent, hashed and restored
+    nothing_crosses_us = at(1, "10:30") - ONLINE
+    assert 0 <= found["unprotected_us"] - nothing_crosses_us <= most_us
+
+
+def test_series_that_a_copy_does_not_write_are_those_of_all() -> None:
+    """Without near's own `none` the link of near is down as well: it lacks three logs at 10:07."""
+    usual = "recorded={outages: {spans: 35700-37800, period: 1 day}}"
+    both = ran("copies/recorded", usual)
+    assert failover(both)["data_loss_us"] == FAILED - at(1, "09:50")
+    one = ran("copies/recorded", usual, "copies.near.recorded={outages: none}")
+    assert failover(one)["data_loss_us"] == 2 * MINUTE
+
+
+def test_recorded_restores_are_slow_at_one_standby() -> None:
+    """A log of 20 MB is hashed in 40 ms; at 20 MB/s it is restored in a second, after another one
+    for what is fixed. far needs three times as long for that.
+    """
+    result = ran(
+        "copies/recorded",
+        "events=[]",
+        "sla=[]",
+        "run_for=1 h",
+        "secondary.restore_rate=20 MB/s",
+        "copies.far.recorded={restores: {values: 3000000, step: 1 h}}",
+    )
+    took: list[set[int]] = [set(), set()]
+    landed = {(r.entity, r.values["file"]): r.time_us for r in rows(result, "truth.landed")}
+    for row in rows(result, "truth.restored"):
+        since_us = landed[row.entity, row.values["file"]]
+        took[pair_of(row.entity)].add(row.time_us - since_us)
+    hashed_us, restored_us = 40_000, 2 * SECOND
+    assert took == [{hashed_us + restored_us}, {hashed_us + 3 * restored_us}]
+
+
 # ---- a standby is lost
 def test_where_the_preferred_one_is_dead_the_next_takes_over_in_its_turn() -> None:
     result = ran(LOST)

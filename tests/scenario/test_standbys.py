@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario, validate
+from dr_sim.scenario.model import Outages, RecordedSeries
 from dr_sim.scenario.standbys import as_seen_at, first_places, several
 from tests.scenario.conftest import SMALLEST, Write
 
@@ -42,6 +45,50 @@ def test_a_key_of_one_copy_can_be_set(write: Write) -> None:
         load_scenario(write(SMALLEST + TWO), ["copies.fra.link.bandwidth=50 Mbit/s"])
 
 
+RECORDED = "recorded: {link: {values: 1000000 2000000, step: 1 min}}\n"
+
+
+def test_a_copy_has_the_recorded_series_of_all_or_its_own(write: Write) -> None:
+    copies = """copies:
+  near: {}
+  far: {recorded: {link: none, outages: {spans: 60-120, period: 1 h}}}
+"""
+    scenario = load_scenario(write(SMALLEST + RECORDED + copies))
+    near, far = scenario.standbys
+    assert near.recorded == scenario.recorded
+    assert near.recorded.link.values == (1_000_000, 2_000_000)
+    assert far.recorded == RecordedSeries(
+        outages=Outages(3_600_000_000, ((60_000_000, 120_000_000),))
+    )
+    assert as_seen_at(scenario, "far").recorded == far.recorded
+    assert as_seen_at(scenario, "A").recorded == scenario.recorded
+
+
+def test_a_file_with_a_series_of_a_copy_is_read_once_and_written_out(write: Write) -> None:
+    """A resolved scenario needs no other file. Two copies share what the scenario names."""
+    file = write(SMALLEST + FROM_FILE + "copies: {near: {}, far: {recorded: {link: none}}}\n")
+    Path(file).with_name("link.csv").write_text("s,v\n0,1\n60,3\n120,2\n")
+    scenario = load_scenario(file)
+    near, far = scenario.standbys
+    assert near.recorded.link.values == (500_000, 1_500_000, 1_000_000)
+    assert near.recorded.link is scenario.recorded.link
+    assert not far.recorded.link.values
+    again = load_scenario(dict(scenario.resolved))
+    assert again.standbys == scenario.standbys
+
+
+def test_a_series_that_a_copy_writes_stands_in_place_of_a_file(write: Write) -> None:
+    """Its keys are not mixed with those of the file."""
+    base = write(SMALLEST + "copies: {near: {}, far: {" + FROM_FILE.strip() + "}}\n")
+    own = Path(base).with_name("own.yaml")
+    own.write_text(f"extends: {Path(base).name}\ncopies: {{far: {{{RECORDED.strip()}}}}}\n")
+    scenario = load_scenario(str(own))
+    assert scenario.standbys[1].recorded.link.values == (1_000_000, 2_000_000)
+
+
+FROM_FILE = "recorded: {link: {file: link.csv, at: s, value: v, mean: 1 Mbit/s}}\n"
+MISSING = "copies: {near: {}, far: {recorded: {link: {file: no.csv, at: 1, mean: 1 Mbit/s}}}}"
+
 REFUSED = [
     ("copies: 2", "copies: is a mapping of standbys by name, as in copies: {near: {}, far: "
      "{link: {bandwidth: 20 Mbit/s}}}"),
@@ -50,6 +97,9 @@ REFUSED = [
     ("copies: {near: {link: {rtt: fast}}}", "copies.near.link.rtt: "),
     ("copies: {near: {replication: {groups: {g: {}}}}}", "copies.near.replication.groups: groups "
      "are the same for all copies; write them under replication"),
+    (MISSING, "copies.far.recorded.link: "),
+    ("copies: {near: {}, far: {recorded: {link: {values: 1 2, step: 100 ms}}}}",
+     "copies.far.recorded.link: this run may have about 12,096,000 changes, more than "),
     (TWO + "cloud: {}", "copies: several standbys do not go with a cloud manager yet; "
      "leave out one of the two"),
     (TWO + "engine: {kind: sqlite, timing: measured}", "copies: several standbys do not go with "
