@@ -136,8 +136,6 @@ def check_copies(
 def _not_together(root: Any, tree: Node) -> Iterator[str]:
     if any(tree.get(section) is not None for section in CLOUD_SECTIONS):
         yield "a cloud manager"
-    if getattr(getattr(root, "engine", None), "timing", None) == "measured":
-        yield "engine.timing: measured"
 
 
 def _line(

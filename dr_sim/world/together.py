@@ -83,9 +83,11 @@ def shared_context(
         shared.witness.each.append(context.witness)
         shared.beside.append(context)
         return shared
+    journal = SharedJournal(ground.journal, roles.numbers)
     return replace(
         context,
-        journal=SharedJournal(ground.journal, roles.numbers),
+        journal=journal,
+        clock=context.clock.recorded_in(journal),
         witness=Witnesses([context.witness]),
         beside=[],
     )

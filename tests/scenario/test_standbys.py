@@ -102,8 +102,6 @@ REFUSED = [
      "copies.far.recorded.link: this run may have about 12,096,000 changes, more than "),
     (TWO + "cloud: {}", "copies: several standbys do not go with a cloud manager yet; "
      "leave out one of the two"),
-    (TWO + "engine: {kind: sqlite, timing: measured}", "copies: several standbys do not go with "
-     "engine.timing: measured yet; leave out one of the two"),
     (TWO + "events: [{at: 1 h, link_outage: 5 min, copy: fra}]",
      "event 1: unknown copy 'fra'; did you mean 'far'?"),
     (TWO + "events: [{at: 1 h, lose: site, copy: far}]",

@@ -10,6 +10,7 @@ import pytest
 from dr_sim.cli.main import main
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
+from dr_sim.record.pairs import pair_of
 from dr_sim.record.verify import verify
 from dr_sim.runs.run import Result, run
 from dr_sim.world.backup_file import BackupFile
@@ -112,6 +113,43 @@ def test_a_manager_that_dies_while_a_restore_is_timed_finds_it_done(
     # done, and nobody was told
     assert restored > {minute * 60_000_000 + 6_000_000 for minute in (10, 35, 55)}
     assert summary_json(result.summary)["failovers"][0]["data_loss_us"] == 0
+
+
+def test_each_of_several_standbys_is_timed_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a slow clock: 2 s for the backup, which both have in their rows, and at each standby 2 s
+    for the hash and 2 s for the restore. 20 MB take 0.8 s over near's link and 8 s over far's.
+    """
+    monkeypatch.setattr(Clock, "time", lambda self, do: (do(), 2_000_000))
+    path = tmp_path / "clocked.yaml"
+    path.write_text(
+        """\
+run_for: 16 min
+databases: {crm: {size: 200 MB, log_volume: 20 MB per 5 min, full: none, incremental: none}}
+link: {bandwidth: 200 Mbit/s}
+copies: {near: {}, far: {link: {bandwidth: 20 Mbit/s}}}
+engine: {kind: sqlite, scale: 100, timing: measured}
+""",
+        encoding="utf-8",
+    )
+    result = run(load_scenario(path))
+    assert summary_json(result.summary)["violations"] == []
+    for pair, sent_us in ((0, 800_000), (1, 8_000_000)):
+        timed = Counter(
+            row.values["what"]
+            for row in result.journal.rows("truth.measured")
+            if pair_of(row.entity) == pair
+        )
+        assert timed == {"log backup": 3, "hash": 3, "log restore": 3}
+        restored = [
+            row.time_us
+            for row in result.journal.rows("truth.restored")
+            if pair_of(row.entity) == pair
+        ]
+        cut = [minute * 60_000_000 for minute in (5, 10, 15)]
+        assert restored == [at_us + 6_000_000 + sent_us for at_us in cut]
+    assert verify(result.journal, builders(result.journal, result.scenario)).mismatch is None
 
 
 def test_what_is_hashed_by_the_clock_is_the_file_in_its_folders_own_share(
