@@ -1,8 +1,8 @@
 """One more copy, as a change: a second standby at another place, and a store where there is none.
 
-The new copy has the scenario's own `link`, `replication`, `secondary` and `replay`. It is written
-behind the others, so that what affects the first copy affects the same one as before. Only where
-there are nothing but stores the new standby is written before them, because places take over in
+The new copy has the scenario's own sections (`link`, `replication` ...). It is written behind the
+others, so that what affects the first copy affects the same one as before. Only where there are
+nothing but stores the new standby is written before them, because places take over in
 the order in which they are written; then every event that names no copy is given the store's name,
 so that the luck is the same.
 """

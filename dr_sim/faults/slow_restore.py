@@ -17,7 +17,7 @@ class SlowRestore(Params):
 
 
 def happen(event: Occurrence, params: SlowRestore) -> None:
-    slowness = event.world.secondary.costs.slowness
+    slowness = event.world.secondary.restore_durations.slowness
     streams = event.world.context.streams
 
     def factor(of: str, occurrence: int) -> int:

@@ -510,7 +510,7 @@ class Root(Section):
     )
     copies: dict[str, CopyKeys] | None = if_any(
         "the standbys and stores by name, the preferred one first, each at a place of its own; "
-        "none written: one standby, as link, replication, secondary and replay say"
+        "none written: one standby, as link, replication, secondary, replay and recorded say"
     )
     failover: FailoverKeys = about(
         "who decides on a failover, and what it takes"

@@ -1,12 +1,12 @@
 """`copies:`, the standbys of a service by name: each at a place of its own, with its own link.
 
-Where nothing is written there is one standby, as `link`, `replication`, `secondary` and `replay`
-say. A copy has the same of each section, and what it writes itself is laid over it. It stands at
-the place that bears its name. The first one is preferred: a failover goes to the first that can
-take over, in the order in which they are written.
+Where nothing is written there is one standby, as `link`, `replication`, `secondary`, `replay` and
+`recorded` say. A copy has the same of each section, and what it writes itself is laid over it. It
+stands at the place that bears its name. The first one is preferred: a failover goes to the first
+that can take over, in the order in which they are written.
 
 The link of a pair of places is that of the standby of the two. A place without keys of its own (the
-first primary's, or a new site's) has the usual link and costs.
+first primary's, or a new site's) has the usual link, costs and recorded series.
 """
 
 from __future__ import annotations

@@ -281,7 +281,7 @@ class ExpressLane:
         database, written, restore_cost = (
             db.spec.name,
             self.context.workloads[db.index].written,
-            self.secondary.costs.of,
+            self.secondary.restore_durations.of,
         )
         finish, send, hash_, restore = stretch.rates
         room, copies = self.room((stretch.db,))

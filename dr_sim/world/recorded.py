@@ -35,7 +35,7 @@ class Recordings:
         if link.values:
             self._play(link, self._link.set_bandwidth, now // link.step_us)
         if restores.values:
-            self._secondary.costs.slowness.append(self._factor)
+            self._secondary.restore_durations.slowness.append(self._factor)
             self._play(restores, self._slow, now // restores.step_us)
         if outages.spans:
             self._next_outage(
@@ -45,8 +45,8 @@ class Recordings:
     def stop(self) -> None:
         """Stop: no series acts between these two sides any more."""
         self._stopped = True
-        if self._factor in self._secondary.costs.slowness:
-            self._secondary.costs.slowness.remove(self._factor)
+        if self._factor in self._secondary.restore_durations.slowness:
+            self._secondary.restore_durations.slowness.remove(self._factor)
 
     def _factor(self, of: str, occurrence: int) -> int:
         return self._factor_ppm

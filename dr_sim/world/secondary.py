@@ -21,7 +21,7 @@ from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import DoneRestore, pace
 from dr_sim.world.context import Context
 from dr_sim.world.readers import StandbyReaders
-from dr_sim.world.restore_costs import RestoreCosts
+from dr_sim.world.restore_durations import RestoreDurations
 from dr_sim.world.restore_folder import RestoreFolder
 from dr_sim.world.restore_job import RestoreJob
 from dr_sim.world.secondary_work import NOT_THERE, StopAt, Work
@@ -82,7 +82,7 @@ class Secondary:
             disks.share,
             disks.data,
         )
-        self.costs = RestoreCosts(context, disks.slowness)
+        self.restore_durations = RestoreDurations(context, disks.slowness)
         self.validation = Validation(context, self.disk)
         self.copies = StandbyCopies(context, self.data)
         self.restore_folder = RestoreFolder(
@@ -203,7 +203,7 @@ class Secondary:
             file.number, attempts, intact, file.validated, content.number
         )
         context.witness.handed_over(now, file.database, handed)
-        fixed_us, amount = self.costs.of(
+        fixed_us, amount = self.restore_durations.of(
             name, file.kind, file.begun_us, attempts, content.nominal_bytes
         )
         try:

@@ -202,7 +202,7 @@ class WaveLane:
         """Return the logs that are cut at that instant; None if one of them would be empty."""
         written_at, restore_cost = (
             self._lane.primary.written_at,
-            self._lane.secondary.costs.of,
+            self._lane.secondary.restore_durations.of,
         )
         logs = []
         for member in members:

@@ -201,7 +201,7 @@ class BesideHands:
         """Read the backup: it takes what any restore here takes."""
         secondary, file = self._around.secondary, restore.file
         restore.life = self._driver.incarnation
-        fixed_us, amount = secondary.costs.of(
+        fixed_us, amount = secondary.restore_durations.of(
             file.database_name,
             file.kind,
             file.begun_us,

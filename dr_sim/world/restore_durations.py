@@ -1,4 +1,4 @@
-"""The time that a restore takes at a standby: a fixed part, and bytes at the rate of its disk.
+"""The duration of a restore at a standby: a fixed part, and bytes at the rate of its disk.
 
 Both have a factor with a heavy tail, a draw named by the backup and the attempt, so one more
 restore shifts no other draw. For logs begun at whole minutes one block of words serves hours. Each
@@ -13,8 +13,8 @@ from dr_sim.world.context import Context
 from dr_sim.world.site import Slowness
 
 
-class RestoreCosts:
-    """The costs at one standby. slowness: everything that slows restores down now."""
+class RestoreDurations:
+    """The durations at one standby. slowness: everything that slows restores down now."""
 
     def __init__(self, context: Context, slowness: list[Slowness]) -> None:
         self.slowness = slowness
