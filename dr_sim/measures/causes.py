@@ -13,7 +13,7 @@ import numpy as np
 
 from dr_sim.backups.model import Kind
 from dr_sim.measures.happenings import Happening, happenings
-from dr_sim.measures.lag import link_down
+from dr_sim.measures.link_use import link_down
 from dr_sim.measures.tables import Ints, Tables, pick, run_end_us
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import Scenario

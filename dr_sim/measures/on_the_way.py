@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from dr_sim.measures.causes import BackupFate, Causes
-from dr_sim.measures.lag import link_pieces
+from dr_sim.measures.link_use import link_pieces
 from dr_sim.measures.pieces import Piece, noted
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import Scenario

@@ -7,8 +7,11 @@ from fractions import Fraction
 
 import pytest
 
-from dr_sim.measures.lag import backlog, backups_made, link_use, replay_lag
+from dr_sim.measures.backlog import backlog
+from dr_sim.measures.backups_made import backups_made
+from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.legs import Leg
+from dr_sim.measures.link_use import link_use
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.reported import reported_exposure
 from dr_sim.measures.whole import Whole, unprotected

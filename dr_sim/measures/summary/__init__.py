@@ -9,15 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from fractions import Fraction
 
+from dr_sim.measures.backlog import backlog
+from dr_sim.measures.backups_made import backups_made, bytes_offered
 from dr_sim.measures.conservation import Conservation
-from dr_sim.measures.lag import (
-    LinkUse,
-    backlog,
-    backups_made,
-    bytes_offered,
-    link_use,
-)
 from dr_sim.measures.legs import Leg
+from dr_sim.measures.link_use import LinkUse, link_use
 from dr_sim.measures.summary.alerts import alerts_summary, qualities_of
 from dr_sim.measures.summary.cloud import cloud_summary
 from dr_sim.measures.summary.curves import (
