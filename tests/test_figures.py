@@ -17,7 +17,8 @@ from dr_sim.figures.axes import Calendar, time_axis, value_axis
 from dr_sim.figures.backup_lane import MOST_JOINED, joined_bars
 from dr_sim.figures.charts import LineStyle, line, packed, points_of
 from dr_sim.figures.comparison import MeasureChange, comparison_chart
-from dr_sim.figures.marks import Frame, mark_shapes
+from dr_sim.figures.frame import Frame
+from dr_sim.figures.marks import mark_shapes
 from dr_sim.figures.on_matplotlib import figure_of
 from dr_sim.figures.pictures import exposure_picture, timeline_picture
 from dr_sim.figures.shapes import Area, Label, Picture, Spot, Stroke

@@ -11,11 +11,10 @@ from typing import Any
 
 from dr_sim.figures.axes import Axis, Calendar, time_axis, value_axis
 from dr_sim.figures.charts import Chart
+from dr_sim.figures.curves import greatest
+from dr_sim.figures.frame import ROW_PX, Frame
 from dr_sim.figures.marks import (
-    ROW_PX,
-    Frame,
     band,
-    greatest,
     mark_shapes,
     of_the_service,
     upright,
