@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from dr_sim.explore import draw  # noqa: E402
 from dr_sim.explore.case import Tree, load, look  # noqa: E402
+from dr_sim.explore.services import Service, Services, anchored  # noqa: E402
 from dr_sim.explore.shrink import shrink  # noqa: E402
 
 MANAGER = "examples.simple_manager:Simple"
@@ -35,10 +36,10 @@ SERVICE: Tree = {
 }
 
 
-def storms(base: draw.Service, seed: int) -> Iterator[Tree]:
+def storms(base: Service, seed: int) -> Iterator[Tree]:
     number = 0
     while True:
-        yield draw.draw([base], seed, number)
+        yield draw.draw(Services.of(base), seed, number)
         number += 1
 
 
@@ -56,7 +57,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     a = parser.parse_args()
     random.seed(0)
-    base = draw.anchored(SERVICE)
+    base = anchored(SERVICE)
     assert base is not None
     loop = loop_s()
     done, found, began = 0, 0, time.process_time()

@@ -16,23 +16,21 @@ from __future__ import annotations
 
 import enum
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from dr_sim.explore.case import Tree, load
+from dr_sim.explore.case import Tree
+from dr_sim.explore.services import Service, Services, kinds_of
 from dr_sim.faults import KINDS
 from dr_sim.faults.manager_crash import KIND as CRASH_KIND
 from dr_sim.scenario.kind import COPY, EventKind
-from dr_sim.world.play import play
 
 CRASH = CRASH_KIND.name
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
-SERVICES = 48
-"""How many sets of options one exploration draws from."""
 
 
 FAULTS: dict[str, EventKind] = {
@@ -56,225 +54,6 @@ class CaseMode(enum.StrEnum):
     BEYOND = "beyond"
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A scenario without events, and the instants at which something happens in its run.
-
-    sla: the lines that it promises. own: the kinds of event that its user has written: where a case
-    holds no other, the lines are judged.
-    """
-
-    tree: Tree
-    instants: tuple[int, ...]
-    sla: Any = None
-    own: frozenset[str] = frozenset()
-
-
-def service(r: random.Random) -> Tree:
-    """Options of a small service; a day costs some tens of milliseconds."""
-    names = ["crm", "web", "archive"][: r.choice([1, 1, 2, 3])]
-    databases = {name: _database(r) for name in names}
-    tree: Tree = {
-        "name": "explored",
-        "seed": str(r.randrange(1, 10**6)),
-        "run_for": r.choices(*_LENGTHS)[0],
-        "machines": ["sql1", "sql2"],
-        "databases": databases,
-        "link": {
-            "bandwidth": r.choice(["20 Mbit/s", "200 Mbit/s"]),
-            "sharing": r.choice(["fair", "fifo", "priority"]),
-        },
-        "replication": {
-            "retry": r.choice(["0 s", "1 min", "3 min"]),
-            "slots": r.choice(["1", "2", "16"]),
-        },
-        "primary": {
-            "retention": r.choice(["4 h", "1 d"]),
-            "keep_fulls": r.choice("12"),
-        },
-        "secondary": {
-            "retention": r.choice(["4 h", "1 d"]),
-            "keep_fulls": r.choice("12"),
-        },
-        "replay": {
-            "on_hole": r.choice(["bridge", "skip_ahead", "resync"]),
-            "otherwise": r.choice(["resync", "bridge", "skip_ahead"]),
-            "workers": r.choice("14"),
-            "reverify": r.choice(["0 s", "3 h"]),
-            "delay": r.choice(["0 s", "0 s", "7 min"]),
-            "every": r.choice(["0 s", "0 s", "15 min"]),
-            "validate": r.choice(["[hash]", "[hash, properties]"])
-            .strip("[]")
-            .split(", "),
-            "attempts": r.choice("23"),
-            "age": r.choice(["10 min", "15 min"]),
-            "retry": r.choice(["2 min", "5 min"]),
-        },
-        "heartbeat": {"path": r.choice(["own", "data link"])},
-        "failover": {
-            "mode": r.choice(["automatic", "automatic", "manual"]),
-            "silent_for": r.choice(["30 s", "90 s"]),
-            "machines_silent": r.choice(["1", "all"]),
-            "operator": {"approves": r.choice(["true", "true", "false"])},
-            "drain_limit": r.choice(["3 min", "10 min"]),
-            "restore_limit": r.choice(["30 min", "4 h"]),
-        },
-    }
-    if r.random() < 0.3:
-        tree["directory"] = {"changes": "30 per h"}
-    if r.random() < 0.4:
-        tree["after_failover"] = {
-            "new_secondary": r.choice(["20 min", "2 h"])
-        }
-    if r.random() < 0.3:
-        tree["engine"] = {"imitates": "postgres"}
-    if r.random() < 0.25:
-        held = sum(_MB[database["size"]] for database in databases.values())
-        tree["secondary"]["data_capacity"] = (
-            f"{held * r.choice([10, 15, 18]) // 10} MB"
-        )
-    beside = r.choices(
-        (_alone, _several_standbys, _a_store, _a_cloud_manager),
-        (6, 1, 1, 2),
-    )
-    beside[0](r, tree)
-    return tree
-
-
-def _alone(r: random.Random, tree: Tree) -> None:
-    """Leave it at one standby, and no cloud manager."""
-
-
-def _several_standbys(r: random.Random, tree: Tree) -> None:
-    """Put a second standby at another place."""
-    far = {"replay": {"delay": r.choice(["0 s", "0 s", "20 min"])}}
-    tree["copies"] = {"near": {}, "far": far}
-    _a_policy(r, tree)
-
-
-def _a_store(r: random.Random, tree: Tree) -> None:
-    """Put a store behind the standby."""
-    tree.pop("directory", None)
-    store = {
-        "hold": r.choice(["0 s", "1 h"]),
-        "every": r.choice(["none", "every 4 h"]),
-        "transit": r.choice(["0 s", "30 min"]),
-        "retention": "7 days",
-    }
-    tree["copies"] = {"near": {}, "vault": {"store": store}}
-    _a_policy(r, tree)
-
-
-def _a_policy(r: random.Random, tree: Tree) -> None:
-    """Say which of the two takes over."""
-    within = {"least_loss_within": r.choice(["3 min", "1 h"])}
-    tree["failover"]["choose"] = r.choice(
-        ["preferred", "least_loss", "fastest", within]
-    )
-
-
-def _a_cloud_manager(r: random.Random, tree: Tree) -> None:
-    """Let a cloud manager keep both sides configured the same."""
-    mirror = {
-        "mode": r.choice(["jobs", "reconcile", "runbook"]),
-        "every": r.choice(["0 s", "5 min"]),
-        "audit": "1 h",
-    }
-    tree["cloud"] = {"mirror": mirror}
-    tree["jobs"] = {
-        "time_limit": "8 min",
-        "retry": "1 min",
-        "at_once": r.choice("28"),
-        "rebuild": "3 min",
-    }
-    tree["changes"] = {"takes": "1 min", "fail": r.choice(["0 %", "2 %"])}
-    tree["clients"] = {"portal": {"calls": "20 per h", "actions": "50 %"}}
-    if r.random() < 0.5:
-        _tenants(tree)
-
-
-def _tenants(tree: Tree) -> None:
-    """Add a network of one tenant, which the client of another one may not use; both have a farm
-    of one name, so that a call that goes astray names a thing that is there.
-    """
-    tree["networks"] = {
-        "shared": {"tenants": "shared", "farms": ["content"]},
-        "gov": {"tenants": "acme", "farms": ["content"]},
-    }
-    tree["clients"]["portal"]["tenant"] = "contoso"
-
-
-_MB = {"200 MB": 200, "1 GB": 1000, "5 GB": 5000}
-
-
-_LENGTHS = (("8 h", "14 h", "30 h", "50 h"), (5, 2, 1, 1))
-"""How long runs are, and how often: a long one costs as much as six short ones, and only retention
-and the second day need it.
-"""
-
-
-def _database(r: random.Random) -> Tree:
-    """Draw a database; one of ten has no logs, and so restores fulls and incrementals alone."""
-    drawn = _with_logs(r)
-    if r.random() < 0.1:
-        often = {
-            "full": r.choice(["every 2 h", "every 6 h"]),
-            "incremental": r.choice(["every 30 min", "none"]),
-            "log": "none",
-        }
-        drawn.update(often)
-    return drawn
-
-
-def _with_logs(r: random.Random) -> Tree:
-    return {
-        "size": r.choice(list(_MB)),
-        "log_volume": r.choice(["20 MB per 5 min", "1 MB per 5 min"]),
-        "transactions": "10 per s",
-        "full": r.choice(["every 6 h", "daily 03:00", "none"]),
-        "incremental": r.choice(["every 2 h", "none"]),
-        "log": r.choice(["every 5 min", "every 5 min", "every 15 min"]),
-        "on": r.choice(["sql1", "sql2"]),
-        "serial": r.choice(["true", "false"]),
-    }
-
-
-def anchored(tree: Tree, manager: str = "") -> Service | None:
-    """The service with the instants of its own run without events; None if it is no scenario."""
-    quiet = {
-        key: value
-        for key, value in tree.items()
-        if key not in ("events", "faults", "sla")
-    }
-    scenario = load(quiet, manager)
-    if scenario is None:
-        return None
-    journal = play(scenario)
-    kinds = (
-        "truth.backup_begin",
-        "truth.backup_finished",
-        "truth.landed",
-        "truth.restored",
-    )
-    instants: set[int] = set()
-    for kind in kinds:
-        instants.update(row.time_us for row in journal.rows(kind))
-    latest = scenario.run_for_us
-    return Service(
-        quiet,
-        tuple(at for at in sorted(instants) if at < latest * 3 // 5),
-        tree.get("sla"),
-        frozenset(_kinds_of(tree)),
-    )
-
-
-def _kinds_of(tree: Tree) -> list[str]:
-    """Names the kinds of event that a scenario holds."""
-    names = [name for event in tree.get("events") or [] for name in event]
-    names += list(tree.get("faults") or {})
-    return [name for name in names if name in EVERY]
-
-
 def mode_of(mode: CaseMode, seed: int, number: int) -> CaseMode:
     """The mode of the case of that number."""
     if mode is not CaseMode.BOTH:
@@ -285,11 +64,11 @@ def mode_of(mode: CaseMode, seed: int, number: int) -> CaseMode:
 
 def is_recoverable(tree: Tree) -> bool:
     """Return whether the design gets past all that a case holds."""
-    return all(EVERY[name].heals for name in _kinds_of(tree))
+    return all(EVERY[name].heals for name in kinds_of(tree))
 
 
 def draw(
-    services: Sequence[Service],
+    services: Services,
     seed: int,
     number: int,
     mode: CaseMode = CaseMode.BOTH,
@@ -332,7 +111,7 @@ def _early(base: Service) -> Service:
 def _promising(tree: Tree, base: Service) -> Tree:
     """The case with the lines that its user promises, if it meets nothing but what he expects."""
     tree.pop("sla", None)
-    if base.sla and base.own.issuperset(_kinds_of(tree)):
+    if base.sla and base.own.issuperset(kinds_of(tree)):
         tree["sla"] = base.sla
     return tree
 
@@ -414,13 +193,13 @@ def _ends(possible: Collection[str]) -> list[str]:
 
 def mutate(
     tree: Tree,
-    services: Sequence[Service],
+    services: Services,
     r: random.Random,
     mode: CaseMode = CaseMode.BEYOND,
 ) -> Tree:
     """A case near one that has reached something new: an event more, less, elsewhere or twice."""
     new = deepcopy(tree)
-    known = _service_of(services, new)
+    known = services.like(new)
     base = replace(known, tree=new)
     if mode is CaseMode.RECOVERABLE:
         base = _early(base)
@@ -441,13 +220,6 @@ def mutate(
             event = r.choice(events)
             event["at"] = _text(_instant(r, base, []))
     return _promising(new, known)
-
-
-def _service_of(services: Sequence[Service], tree: Tree) -> Service:
-    alike = [
-        s for s in services if s.tree["databases"] == tree["databases"]
-    ]
-    return (alike or services)[0]
 
 
 def _event(r: random.Random, base: Service, name: str) -> Tree:

@@ -29,6 +29,7 @@ from dr_sim.explore.case import (
     yaml_text,
 )
 from dr_sim.explore.runners import case_runner
+from dr_sim.explore.services import Services, anchored
 from dr_sim.explore.shrink import MOST_RUNS, shrink
 
 STATE_FILE = "exploration.json"
@@ -118,18 +119,12 @@ class Exploration:
 # ---- in the workers
 def services_of(
     seed: int, base: Path | None, manager: str = ""
-) -> list[draw.Service]:
+) -> Services:
     """Return what an exploration draws from: the user's scenario alone, or drawn ones."""
-    if base is not None:
-        mine = draw.anchored(read_tree(base), manager)
-        return [] if mine is None else [mine]
-    drawn = (
-        draw.anchored(
-            draw.service(random.Random(f"{seed} service {i}")), manager
-        )
-        for i in range(draw.SERVICES)
-    )
-    return [each for each in drawn if each is not None]
+    if base is None:
+        return Services.drawn(seed, manager)
+    mine = anchored(read_tree(base), manager)
+    return Services.of() if mine is None else Services.of(mine)
 
 
 # ---- the rounds
@@ -148,7 +143,7 @@ class Budget:
 
 def explore(
     state: Exploration,
-    services: list[draw.Service],
+    services: Services,
     budget: Budget,
     tell: Callable[[Exploration], None],
 ) -> Iterator[Found]:
@@ -197,9 +192,7 @@ def _is_over(state: Exploration, budget: Budget, began: float) -> bool:
     )
 
 
-def _next_case(
-    state: Exploration, services: list[draw.Service], number: int
-) -> Tree:
+def _next_case(state: Exploration, services: Services, number: int) -> Tree:
     r = random.Random(f"{state.seed} choice {number}")
     if state.corpus and r.random() < 0.4:
         # what was new last is changed more often

@@ -10,12 +10,16 @@ import pytest
 
 from dr_sim.cli.main import main
 from dr_sim.explore import draw, search
+from dr_sim.explore import services as services_module
 from dr_sim.explore.case import Sign, Tree, load, look, read_tree, yaml_text
+from dr_sim.explore.services import Service, Services, anchored, service
 from dr_sim.explore.shrink import shrink
 from dr_sim.faults.manager_crash import DRAWN
 from dr_sim.loading import load_scenario, validate
 from dr_sim.measures.legs import legs_of
+from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import COMMANDS
+from dr_sim.scenario.model import Scenario
 from dr_sim.world.agenda import Agenda, Class, EndlessRunError
 from dr_sim.world.play import play
 
@@ -39,7 +43,7 @@ SMALL: Tree = {
 def test_every_service_and_every_event_that_can_be_drawn_is_a_scenario(tmp_path: Path) -> None:
     path = tmp_path / "drawn.yaml"
     for i in range(24):
-        tree = draw.service(random.Random(i))
+        tree = service(random.Random(i))
         r = random.Random(i)
         tree["events"] = [{"at": "5 min", **draw._what(r, k, tree)} for k in draw.kinds_for(tree)]
         path.write_text(yaml_text(tree), encoding="utf-8")
@@ -47,11 +51,32 @@ def test_every_service_and_every_event_that_can_be_drawn_is_a_scenario(tmp_path:
 
 
 def test_a_case_is_a_function_of_its_seed_and_number() -> None:
-    services = [draw.Service({"databases": {"crm": {}}, "cloud": {}}, (5, 70_000_000))]
+    services = Services.of(Service({"databases": {"crm": {}}, "cloud": {}}, (5, 70_000_000)))
     cases = [draw.draw(services, 3, n) for n in range(30)]
     assert cases == [draw.draw(services, 3, n) for n in range(30)]
     assert len({json.dumps(case) for case in cases}) > 25
     assert cases[0] != draw.draw(services, 4, 0)
+
+
+def test_a_service_is_run_for_its_instants_when_it_is_first_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    played = []
+    play = services_module.play
+
+    def watched(scenario: Scenario) -> Journal:
+        played.append(scenario)
+        return play(scenario)
+
+    monkeypatch.setattr(services_module, "play", watched)
+    monkeypatch.setattr(services_module, "SERVICES", 4)
+    services = search.services_of(1, None)
+    assert len(services) == 4
+    assert not played
+    first = draw.draw(services, 1, 0)
+    assert len(played) == 1
+    assert draw.draw(services, 1, 0) == first
+    assert len(played) == 1
 
 
 def test_a_crash_can_fall_before_any_command() -> None:
@@ -150,13 +175,15 @@ def test_a_run_that_raises_is_found() -> None:
 
 
 def test_a_recoverable_case_meets_only_what_the_design_gets_past_and_then_calm() -> None:
-    tree = draw.service(random.Random("1 service 0"))
-    base = draw.anchored(tree)
+    tree = service(random.Random("1 service 0"))
+    base = anchored(tree)
     assert base is not None
     latest = max(base.instants)
-    cases = [draw.draw([base], 3, number, draw.CaseMode.RECOVERABLE) for number in range(40)]
+    cases = [
+        draw.draw(Services.of(base), 3, number, draw.CaseMode.RECOVERABLE) for number in range(40)
+    ]
     assert all(draw.is_recoverable(case) for case in cases)
-    wild = [draw.draw([base], 3, number, draw.CaseMode.BEYOND) for number in range(40)]
+    wild = [draw.draw(Services.of(base), 3, number, draw.CaseMode.BEYOND) for number in range(40)]
     assert not all(draw.is_recoverable(case) for case in wild)
     first = draw._early(base).instants
     assert first and max(first) < latest * 2 // 3
@@ -168,9 +195,9 @@ def test_a_promise_is_judged_where_nothing_happens_that_its_user_did_not_expect(
     """The site is lost, and a log is made every 5 minutes: more than a second is lost."""
     promises = {**SMALL, "failover": {"mode": "automatic"}, "sla": {"data_loss": "at most 1 s"}}
     promises["events"] = [{"at": "1 h", "lose": "site"}]
-    base = draw.anchored(promises)
+    base = anchored(promises)
     assert base is not None and base.own == {"lose"} and base.sla
-    cases = [draw.draw([base], 1, number) for number in range(60)]
+    cases = [draw.draw(Services.of(base), 1, number) for number in range(60)]
     for case in cases:
         kinds = {name for event in case["events"] for name in event} - {"at", "copy"}
         assert ("sla" in case) == (kinds <= {"lose"})
@@ -202,9 +229,9 @@ def test_logic_of_ones_own_is_explored_where_it_can_be_put(
     assert load(SMALL, mine) is not None
     vault = {"near": {}, "vault": {"store": {"retention": "7 days"}}}
     assert load({**SMALL, "copies": vault}, mine) is None
-    drawn = [draw.service(random.Random(i)) for i in range(12)]
+    drawn = [service(random.Random(i)) for i in range(12)]
     assert 0 < sum("vault" in tree.get("copies", {}) for tree in drawn) < len(drawn)
-    monkeypatch.setattr(draw, "SERVICES", 12)
+    monkeypatch.setattr(services_module, "SERVICES", 12)
     assert search.services_of(0, None, mine)
     assert main(["explore", "--manager", "examples.simple_manager:No", "--runs", "1"]) == 2
     assert "examples.simple_manager" in capsys.readouterr().err

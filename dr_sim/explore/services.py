@@ -1,0 +1,298 @@
+"""Tells what services an exploration draws from: sets of options, and the instants at which
+something happens in the run of each without events.
+
+Theory of operation. The sets are a swarm: each holds a few of the things that a service may have,
+so that rare ones are not drowned. The run that gives the instants is made when a service is drawn
+for the first time, so the first case is run at once.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dr_sim.explore.case import Tree, load
+from dr_sim.faults import KINDS
+from dr_sim.world.play import play
+
+SERVICES = 48
+"""How many sets of options one exploration draws from."""
+NAMES = frozenset(kind.name for kind in KINDS)
+"""Names all kinds of event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A scenario without events, and the instants at which something happens in its run.
+
+    sla: the lines that it promises. own: the kinds of event that its user has written: where a case
+    holds no other, the lines are judged.
+    """
+
+    tree: Tree
+    instants: tuple[int, ...]
+    sla: Any = None
+    own: frozenset[str] = frozenset()
+
+
+def service(r: random.Random) -> Tree:
+    """Options of a small service; a day costs some tens of milliseconds."""
+    names = ["crm", "web", "archive"][: r.choice([1, 1, 2, 3])]
+    databases = {name: _database(r) for name in names}
+    tree: Tree = {
+        "name": "explored",
+        "seed": str(r.randrange(1, 10**6)),
+        "run_for": r.choices(*_LENGTHS)[0],
+        "machines": ["sql1", "sql2"],
+        "databases": databases,
+        "link": {
+            "bandwidth": r.choice(["20 Mbit/s", "200 Mbit/s"]),
+            "sharing": r.choice(["fair", "fifo", "priority"]),
+        },
+        "replication": {
+            "retry": r.choice(["0 s", "1 min", "3 min"]),
+            "slots": r.choice(["1", "2", "16"]),
+        },
+        "primary": {
+            "retention": r.choice(["4 h", "1 d"]),
+            "keep_fulls": r.choice("12"),
+        },
+        "secondary": {
+            "retention": r.choice(["4 h", "1 d"]),
+            "keep_fulls": r.choice("12"),
+        },
+        "replay": {
+            "on_hole": r.choice(["bridge", "skip_ahead", "resync"]),
+            "otherwise": r.choice(["resync", "bridge", "skip_ahead"]),
+            "workers": r.choice("14"),
+            "reverify": r.choice(["0 s", "3 h"]),
+            "delay": r.choice(["0 s", "0 s", "7 min"]),
+            "every": r.choice(["0 s", "0 s", "15 min"]),
+            "validate": r.choice(["[hash]", "[hash, properties]"])
+            .strip("[]")
+            .split(", "),
+            "attempts": r.choice("23"),
+            "age": r.choice(["10 min", "15 min"]),
+            "retry": r.choice(["2 min", "5 min"]),
+        },
+        "heartbeat": {"path": r.choice(["own", "data link"])},
+        "failover": {
+            "mode": r.choice(["automatic", "automatic", "manual"]),
+            "silent_for": r.choice(["30 s", "90 s"]),
+            "machines_silent": r.choice(["1", "all"]),
+            "operator": {"approves": r.choice(["true", "true", "false"])},
+            "drain_limit": r.choice(["3 min", "10 min"]),
+            "restore_limit": r.choice(["30 min", "4 h"]),
+        },
+    }
+    if r.random() < 0.3:
+        tree["directory"] = {"changes": "30 per h"}
+    if r.random() < 0.4:
+        tree["after_failover"] = {
+            "new_secondary": r.choice(["20 min", "2 h"])
+        }
+    if r.random() < 0.3:
+        tree["engine"] = {"imitates": "postgres"}
+    if r.random() < 0.25:
+        held = sum(_MB[database["size"]] for database in databases.values())
+        tree["secondary"]["data_capacity"] = (
+            f"{held * r.choice([10, 15, 18]) // 10} MB"
+        )
+    beside = r.choices(
+        (_alone, _several_standbys, _a_store, _a_cloud_manager),
+        (6, 1, 1, 2),
+    )
+    beside[0](r, tree)
+    return tree
+
+
+def _alone(r: random.Random, tree: Tree) -> None:
+    """Leave it at one standby, and no cloud manager."""
+
+
+def _several_standbys(r: random.Random, tree: Tree) -> None:
+    """Put a second standby at another place."""
+    far = {"replay": {"delay": r.choice(["0 s", "0 s", "20 min"])}}
+    tree["copies"] = {"near": {}, "far": far}
+    _a_policy(r, tree)
+
+
+def _a_store(r: random.Random, tree: Tree) -> None:
+    """Put a store behind the standby."""
+    tree.pop("directory", None)
+    store = {
+        "hold": r.choice(["0 s", "1 h"]),
+        "every": r.choice(["none", "every 4 h"]),
+        "transit": r.choice(["0 s", "30 min"]),
+        "retention": "7 days",
+    }
+    tree["copies"] = {"near": {}, "vault": {"store": store}}
+    _a_policy(r, tree)
+
+
+def _a_policy(r: random.Random, tree: Tree) -> None:
+    """Say which of the two takes over."""
+    within = {"least_loss_within": r.choice(["3 min", "1 h"])}
+    tree["failover"]["choose"] = r.choice(
+        ["preferred", "least_loss", "fastest", within]
+    )
+
+
+def _a_cloud_manager(r: random.Random, tree: Tree) -> None:
+    """Let a cloud manager keep both sides configured the same."""
+    mirror = {
+        "mode": r.choice(["jobs", "reconcile", "runbook"]),
+        "every": r.choice(["0 s", "5 min"]),
+        "audit": "1 h",
+    }
+    tree["cloud"] = {"mirror": mirror}
+    tree["jobs"] = {
+        "time_limit": "8 min",
+        "retry": "1 min",
+        "at_once": r.choice("28"),
+        "rebuild": "3 min",
+    }
+    tree["changes"] = {"takes": "1 min", "fail": r.choice(["0 %", "2 %"])}
+    tree["clients"] = {"portal": {"calls": "20 per h", "actions": "50 %"}}
+    if r.random() < 0.5:
+        _tenants(tree)
+
+
+def _tenants(tree: Tree) -> None:
+    """Add a network of one tenant, which the client of another one may not use; both have a farm
+    of one name, so that a call that goes astray names a thing that is there.
+    """
+    tree["networks"] = {
+        "shared": {"tenants": "shared", "farms": ["content"]},
+        "gov": {"tenants": "acme", "farms": ["content"]},
+    }
+    tree["clients"]["portal"]["tenant"] = "contoso"
+
+
+_MB = {"200 MB": 200, "1 GB": 1000, "5 GB": 5000}
+
+
+_LENGTHS = (("8 h", "14 h", "30 h", "50 h"), (5, 2, 1, 1))
+"""How long runs are, and how often: a long one costs as much as six short ones, and only retention
+and the second day need it.
+"""
+
+
+def _database(r: random.Random) -> Tree:
+    """Draw a database; one of ten has no logs, and so restores fulls and incrementals alone."""
+    drawn = _with_logs(r)
+    if r.random() < 0.1:
+        often = {
+            "full": r.choice(["every 2 h", "every 6 h"]),
+            "incremental": r.choice(["every 30 min", "none"]),
+            "log": "none",
+        }
+        drawn.update(often)
+    return drawn
+
+
+def _with_logs(r: random.Random) -> Tree:
+    return {
+        "size": r.choice(list(_MB)),
+        "log_volume": r.choice(["20 MB per 5 min", "1 MB per 5 min"]),
+        "transactions": "10 per s",
+        "full": r.choice(["every 6 h", "daily 03:00", "none"]),
+        "incremental": r.choice(["every 2 h", "none"]),
+        "log": r.choice(["every 5 min", "every 5 min", "every 15 min"]),
+        "on": r.choice(["sql1", "sql2"]),
+        "serial": r.choice(["true", "false"]),
+    }
+
+
+def _quiet(tree: Tree) -> Tree:
+    """Return the service without its events."""
+    return {
+        key: value
+        for key, value in tree.items()
+        if key not in ("events", "faults", "sla")
+    }
+
+
+def anchored(tree: Tree, manager: str = "") -> Service | None:
+    """Return the service with the instants of its own run without events; None if it is no
+    scenario.
+    """
+    quiet = _quiet(tree)
+    scenario = load(quiet, manager)
+    if scenario is None:
+        return None
+    journal = play(replace(scenario, steps=False))
+    kinds = (
+        "truth.backup_begin",
+        "truth.backup_finished",
+        "truth.landed",
+        "truth.restored",
+    )
+    instants: set[int] = set()
+    for kind in kinds:
+        instants.update(row.time_us for row in journal.rows(kind))
+    latest = scenario.run_for_us
+    return Service(
+        quiet,
+        tuple(at for at in sorted(instants) if at < latest * 3 // 5),
+        tree.get("sla"),
+        frozenset(kinds_of(tree)),
+    )
+
+
+def kinds_of(tree: Tree) -> list[str]:
+    """Names the kinds of event that a scenario holds."""
+    names = [name for event in tree.get("events") or [] for name in event]
+    names += list(tree.get("faults") or {})
+    return [name for name in names if name in NAMES]
+
+
+class Services:
+    """The services of one exploration, by number."""
+
+    def __init__(
+        self,
+        trees: Sequence[Tree],
+        manager: str = "",
+        known: Sequence[Service] = (),
+    ) -> None:
+        """known: those whose instants are known already, the first ones."""
+        self._trees = list(trees)
+        self._manager = manager
+        self._known = dict(enumerate(known))
+
+    @classmethod
+    def of(cls, *services: Service) -> Services:
+        return cls([each.tree for each in services], known=services)
+
+    @classmethod
+    def drawn(cls, seed: int, manager: str = "") -> Services:
+        """Return drawn ones; with logic of the user's own those into which it can be put."""
+        trees = (
+            service(random.Random(f"{seed} service {i}"))
+            for i in range(SERVICES)
+        )
+        return cls(
+            [tree for tree in trees if load(tree, manager) is not None],
+            manager,
+        )
+
+    def __len__(self) -> int:
+        return len(self._trees)
+
+    def __getitem__(self, place: int) -> Service:
+        known = self._known.get(place)
+        if known is None:
+            known = anchored(self._trees[place], self._manager)
+            assert known is not None
+            self._known[place] = known
+        return known
+
+    def like(self, tree: Tree) -> Service:
+        """Return the one that a case was made of."""
+        for place, each in enumerate(self._trees):
+            if each["databases"] == tree["databases"]:
+                return self[place]
+        return self[0]
