@@ -34,7 +34,9 @@ MINUTE_US = 60 * SECOND_US
 
 
 FAULTS: dict[str, EventKind] = {
-    kind.name: kind for kind in KINDS if kind.draws is not None
+    kind.name: kind
+    for kind in KINDS
+    if kind.draws is not None or kind.draws_of_machines is not None
 }
 """Names the kinds of event that say what to draw for them (dr_sim/faults)."""
 EVERY: dict[str, EventKind] = {kind.name: kind for kind in KINDS}
@@ -78,12 +80,12 @@ def draw(
     base = services[r.randrange(len(services))]
     tree = deepcopy(base.tree)
     mode = mode_of(mode, seed, number)
-    possible = kinds_for(tree, mode)
+    possible = kinds_for(base, mode)
     if mode is CaseMode.RECOVERABLE:
         base = _early(base)
     if base.own and r.random() < 0.5:
         possible = sorted(base.own.intersection(possible)) or possible
-    fewer = _fewer(r, tree, possible)
+    fewer = _fewer(r, base, possible)
     kinds = r.sample(fewer, min(len(fewer), r.randint(1, 4)))
     events = [
         _event(r, base, r.choice(kinds)) for _ in range(r.randint(0, 4))
@@ -96,7 +98,7 @@ def draw(
             if r.random() < 0.5 or not events
             else 0
         )
-        events.append({"at": _text(at), **_what(r, CRASH, tree)})
+        events.append({"at": _text(at), **_what(r, CRASH, base)})
     tree["events"] = events or [_event(r, base, r.choice(kinds))]
     return _promising(tree, base)
 
@@ -116,15 +118,25 @@ def _promising(tree: Tree, base: Service) -> Tree:
     return tree
 
 
-def _fewer(r: random.Random, tree: Tree, possible: list[str]) -> list[str]:
-    """Keep to what affects the cloud manager, where there is one, in most cases."""
-    if "cloud" not in tree or r.random() < 0.4:
+def _fewer(
+    r: random.Random, base: Service, possible: list[str]
+) -> list[str]:
+    """Keep to what affects the cloud manager, where there is one, in most cases; where it looks
+    after machines, to what affects them in many of those.
+    """
+    if "cloud" not in base.tree:
         return possible
+    drawn = r.random()
+    if drawn < 0.4:
+        return possible
+    if base.machines is not None and drawn < 0.7:
+        return [name for name in possible if FAULTS[name].needs_machines]
     return [name for name in possible if FAULTS[name].needs_cloud]
 
 
-def kinds_for(tree: Tree, mode: CaseMode = CaseMode.BEYOND) -> list[str]:
+def kinds_for(base: Service, mode: CaseMode = CaseMode.BEYOND) -> list[str]:
     """Names of the kinds of event that a service may meet."""
+    tree = base.tree
     logs = bool(_databases_of(tree, needs_log=True))
     names = [
         name
@@ -136,7 +148,21 @@ def kinds_for(tree: Tree, mode: CaseMode = CaseMode.BEYOND) -> list[str]:
         return sorted(name for name in names if _befalls(name))
     cloud = "cloud" in tree
     return sorted(
-        name for name in names if cloud or not FAULTS[name].needs_cloud
+        name
+        for name in names
+        if (cloud or not FAULTS[name].needs_cloud)
+        and _has_machines_for(FAULTS[name], base)
+    )
+
+
+def _has_machines_for(kind: EventKind, base: Service) -> bool:
+    """Return whether a kind that needs machines has some to happen to."""
+    if kind.draws_of_machines is None:
+        return True
+    there = base.machines
+    return (
+        there is not None
+        and kind.draws_of_machines(random.Random(0), there) is not None
     )
 
 
@@ -153,7 +179,8 @@ def _databases_of(tree: Tree, needs_log: bool) -> list[str]:
 def _befalls(name: str) -> str:
     """Whom a kind of event affects where there are several copies; '': it does not go with them."""
     kind = FAULTS[name]
-    assert kind.draws is not None
+    if kind.draws is None:
+        return ""
     value = kind.draws(random.Random(0), "any")
     return kind.affects(_params(kind, value))
 
@@ -172,12 +199,12 @@ def _end(
     """
     at = _instant(r, base, [])
     kind = FAULTS[r.choice(_ends(possible))]
-    end = _what(r, kind.name, base.tree)
+    end = _what(r, kind.name, base)
     events = [{"at": _text(at), **end}]
     for _ in range(r.choice([0, 0, 1, 2])):
         near = _near(r, at)
         name = r.choice([CRASH, *kinds, r.choice(possible)])
-        events.append({"at": _text(near), **_what(r, name, base.tree)})
+        events.append({"at": _text(near), **_what(r, name, base)})
     lost = kind.loses(_params(kind, end[kind.name])) if kind.loses else ""
     returns = RETURNS.get(lost)
     if returns and r.random() < 0.4:
@@ -203,7 +230,7 @@ def mutate(
     base = replace(known, tree=new)
     if mode is CaseMode.RECOVERABLE:
         base = _early(base)
-    possible = kinds_for(new, mode)
+    possible = kinds_for(base, mode)
     events = new["events"]
     for _ in range(r.randint(1, 2)):
         how = r.randrange(5)
@@ -213,7 +240,7 @@ def mutate(
             events.append(_event(r, base, r.choice(possible)))
         elif how == 2:
             at = r.choice(events)["at"]
-            events.append({"at": at, **_what(r, CRASH, new)})
+            events.append({"at": at, **_what(r, CRASH, base)})
         elif how == 3:
             events.append(_event(r, base, r.choice(_ends(possible))))
         else:
@@ -223,14 +250,17 @@ def mutate(
 
 
 def _event(r: random.Random, base: Service, name: str) -> Tree:
-    return {"at": _text(_instant(r, base, [])), **_what(r, name, base.tree)}
+    return {"at": _text(_instant(r, base, [])), **_what(r, name, base)}
 
 
-def _what(r: random.Random, name: str, tree: Tree) -> Tree:
+def _what(r: random.Random, name: str, base: Service) -> Tree:
     """An event of that kind, without its instant; where there are several copies, it affects one
     of those that it may affect.
     """
-    kind = FAULTS[name]
+    kind, tree = FAULTS[name], base.tree
+    if kind.draws_of_machines is not None:
+        assert base.machines is not None
+        return {name: kind.draws_of_machines(r, base.machines)}
     assert kind.draws is not None
     value = kind.draws(r, r.choice(_databases_of(tree, kind.needs_log)))
     copies = tree.get("copies")

@@ -15,6 +15,8 @@ from typing import Any
 
 from dr_sim.explore.case import Tree, load
 from dr_sim.faults import KINDS
+from dr_sim.scenario.kind import MachinesThere
+from dr_sim.scenario.model import Scenario
 from dr_sim.world.play import play
 
 SERVICES = 48
@@ -27,14 +29,15 @@ NAMES = frozenset(kind.name for kind in KINDS)
 class Service:
     """A scenario without events, and the instants at which something happens in its run.
 
-    sla: the lines that it promises. own: the kinds of event that its user has written: where a case
-    holds no other, the lines are judged.
+    machines: None where there are none. sla: the lines that it promises. own: the kinds of event
+    that its user has written: where a case holds no other, the lines are judged.
     """
 
     tree: Tree
     instants: tuple[int, ...]
     sla: Any = None
     own: frozenset[str] = frozenset()
+    machines: MachinesThere | None = None
 
 
 def service(r: random.Random) -> Tree:
@@ -156,8 +159,11 @@ def _a_cloud_manager(r: random.Random, tree: Tree) -> None:
     }
     tree["changes"] = {"takes": "1 min", "fail": r.choice(["0 %", "2 %"])}
     tree["clients"] = {"portal": {"calls": "20 per h", "actions": "50 %"}}
-    if r.random() < 0.5:
+    has_tenants = r.random() < 0.5
+    if has_tenants:
         _tenants(tree)
+    if r.random() < 0.5:
+        _machines(r, tree, has_tenants)
 
 
 def _tenants(tree: Tree) -> None:
@@ -169,6 +175,31 @@ def _tenants(tree: Tree) -> None:
         "gov": {"tenants": "acme", "farms": ["content"]},
     }
     tree["clients"]["portal"]["tenant"] = "contoso"
+
+
+def _machines(r: random.Random, tree: Tree, has_tenants: bool) -> None:
+    """Let it look after machines: small sites, one of which may have too little room, and an image
+    to upgrade to that the second site does not have yet.
+    """
+    kind = {
+        "role": "front_end",
+        "size": "4 GB",
+        "cpus": "8",
+        "ram": "32 GB",
+    }
+    tree["physical"] = {
+        "A": {"compute": r.choice("234")},
+        "B": {"compute": r.choice("1234")},
+    }
+    tree["images"] = {
+        "old": {**kind, "at": ["A", "B"]},
+        "new": {**kind, "at": ["A"]},
+    }
+    farm = {"image": "old", "front_end": r.choice("24"), "timer": "1"}
+    if has_tenants:
+        farm["network"] = "shared"
+    tree["farms"] = {"content": farm}
+    tree["deployment"] = {"takes": "2 min", "repair_after": "5 min"}
 
 
 _MB = {"200 MB": 200, "1 GB": 1000, "5 GB": 5000}
@@ -239,6 +270,25 @@ def anchored(tree: Tree, manager: str = "") -> Service | None:
         tuple(at for at in sorted(instants) if at < latest * 3 // 5),
         tree.get("sla"),
         frozenset(kinds_of(tree)),
+        machines_of(scenario),
+    )
+
+
+def machines_of(scenario: Scenario) -> MachinesThere | None:
+    """Return the machines of a service; None where there are none."""
+    machines = scenario.cloud.machines if scenario.cloud else None
+    if machines is None:
+        return None
+    physical = [
+        f"{at.site}-{of}-{number + 1}"
+        for at in machines.physical
+        for of, count in at.counts
+        for number in range(count)
+    ]
+    return MachinesThere(
+        {farm.name: farm.image for farm in machines.farms},
+        tuple(image.name for image in machines.images),
+        tuple(physical),
     )
 
 

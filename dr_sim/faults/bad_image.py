@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import check_named, hardware_of
 from dr_sim.scenario.fields import Params
-from dr_sim.scenario.kind import EventKind, RestOfScenario
+from dr_sim.scenario.kind import (
+    EventKind,
+    MachinesThere,
+    RestOfScenario,
+)
 from dr_sim.scenario.laws import Law
 from dr_sim.world.occurrence import Occurrence
 
@@ -33,6 +39,12 @@ def check(params: BadImage, around: RestOfScenario) -> list[str]:
     return check_named("image", params.image, around.images)
 
 
+def draw(r: Random, there: MachinesThere) -> dict[str, str]:
+    """Draw one of the images."""
+    after = r.choice(["1 min", "20 min"])
+    return {"image": r.choice(there.images), "after": after}
+
+
 KIND = EventKind(
     "bad_image",
     BadImage,
@@ -46,4 +58,5 @@ KIND = EventKind(
     check=check,
     needs_cloud=True,
     needs_machines=True,
+    draws_of_machines=draw,
 )

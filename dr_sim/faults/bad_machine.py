@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Literal
 
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import HowLong, check_named, hardware_of
 from dr_sim.scenario.fields import Params
-from dr_sim.scenario.kind import EventKind, RestOfScenario
+from dr_sim.scenario.kind import (
+    EventKind,
+    MachinesThere,
+    RestOfScenario,
+)
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -50,6 +55,15 @@ def check(params: BadMachine, around: RestOfScenario) -> list[str]:
     return check_named("physical machine", params.machine, around.physical)
 
 
+def draw(r: Random, there: MachinesThere) -> dict[str, str]:
+    """Draw one of the physical machines, and what is wrong with it."""
+    return {
+        "machine": r.choice(there.physical),
+        "how": r.choice(["dies", "refuses"]),
+        "duration": r.choice(["4 min", "30 min", "3 h"]),
+    }
+
+
 KIND = EventKind(
     "bad_machine",
     BadMachine,
@@ -63,4 +77,5 @@ KIND = EventKind(
     check=check,
     needs_cloud=True,
     needs_machines=True,
+    draws_of_machines=draw,
 )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import HowLong, check_site, hardware_of
 from dr_sim.scenario.fields import Params
-from dr_sim.scenario.kind import EventKind, RestOfScenario
+from dr_sim.scenario.kind import (
+    EventKind,
+    MachinesThere,
+    RestOfScenario,
+)
 from dr_sim.scenario.quantities import Ppm
 from dr_sim.world.occurrence import Occurrence
 
@@ -37,6 +43,15 @@ def check(params: CapacityTaken, around: RestOfScenario) -> list[str]:
     return check_site(params.site, around)
 
 
+def draw(r: Random, there: MachinesThere) -> dict[str, str]:
+    """Draw a site, and how much of it others take for how long."""
+    return {
+        "site": r.choice(there.sites),
+        "part": r.choice(["50 %", "100 %"]),
+        "duration": r.choice(["20 min", "3 h"]),
+    }
+
+
 KIND = EventKind(
     "capacity_taken",
     CapacityTaken,
@@ -50,4 +65,5 @@ KIND = EventKind(
     check=check,
     needs_cloud=True,
     needs_machines=True,
+    draws_of_machines=draw,
 )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import check_named, check_site, hardware_of
 from dr_sim.scenario.fields import Params
-from dr_sim.scenario.kind import EventKind, RestOfScenario
+from dr_sim.scenario.kind import (
+    EventKind,
+    MachinesThere,
+    RestOfScenario,
+)
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -38,6 +44,14 @@ def check(params: InstallPointLost, around: RestOfScenario) -> list[str]:
     return check_named("image", params.image, around.images)
 
 
+def draw(r: Random, there: MachinesThere) -> dict[str, str]:
+    """Draw a site; all its images are gone, or one of them."""
+    drawn = {"site": r.choice(there.sites)}
+    if r.random() < 0.5:
+        drawn["image"] = r.choice(there.images)
+    return drawn
+
+
 KIND = EventKind(
     "install_point_lost",
     InstallPointLost,
@@ -51,4 +65,5 @@ KIND = EventKind(
     check=check,
     needs_cloud=True,
     needs_machines=True,
+    draws_of_machines=draw,
 )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Annotated
 
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import check_named, hardware_of
 from dr_sim.scenario.fields import Params, default
-from dr_sim.scenario.kind import EventKind, RestOfScenario
+from dr_sim.scenario.kind import (
+    EventKind,
+    MachinesThere,
+    RestOfScenario,
+)
 from dr_sim.scenario.quantities import Count
 from dr_sim.scenario.values import Positive
 from dr_sim.world.occurrence import Occurrence
@@ -60,6 +65,20 @@ def check(params: FarmToImage, around: RestOfScenario) -> list[str]:
     return []
 
 
+def draw(r: Random, there: MachinesThere) -> dict[str, str] | None:
+    """Draw a farm, and an image that it does not have; None where there is only one."""
+    farm = r.choice(list(there.farms))
+    others = [each for each in there.images if each != there.farms[farm]]
+    if not others:
+        return None
+    at_once = r.choice("12")
+    return {
+        "farm": farm,
+        "to": r.choice(others),
+        "tenants_at_once": at_once,
+    }
+
+
 KIND = EventKind(
     "upgrade",
     FarmToImage,
@@ -73,4 +92,5 @@ KIND = EventKind(
     check=check,
     needs_cloud=True,
     needs_machines=True,
+    draws_of_machines=draw,
 )

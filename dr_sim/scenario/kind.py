@@ -75,8 +75,25 @@ class RestOfScenario:
     sizes: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class MachinesThere:
+    """The machines of a service, of which an exploration draws. farms: with their images. physical:
+    names of physical machines, by site, class and number.
+    """
+
+    farms: Mapping[str, str]
+    images: tuple[str, ...]
+    physical: tuple[str, ...]
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name[0] for name in self.physical))
+
+
 Drawn = Callable[[Random, str], Any]
 """Draws the parameters of an event, as people write them, for the database of that name."""
+DrawnOfMachines = Callable[[Random, MachinesThere], Any]
+"""Draws the same for the machines that are there; None where it has nothing to happen to."""
 
 
 def _nothing_to_say(params: Any, around: RestOfScenario) -> list[str]:
@@ -103,6 +120,7 @@ class EventKind:
     nothing. check: what is wrong with its parameters in this scenario, a sentence each. steady:
     under `faults:` it needs no rate, and is then on from the start to the end. draws: parameters,
     as written, that an exploration draws for a database (dr_sim/explore); None: it draws none.
+    draws_of_machines: the same, of what happens to machines.
     leads_over: a failover may come of it. affects: 'primary', 'copy', 'both' (the primary and one
     copy) or 'all' (whatever copies there are), where there are several standbys; '': not known, and
     it is refused there. at_stores: it may affect a store, as it is about the way there, its files
@@ -132,6 +150,7 @@ class EventKind:
     check: Callable[[Any, RestOfScenario], list[str]] = _nothing_to_say
     steady: bool = False
     draws: Drawn | None = None
+    draws_of_machines: DrawnOfMachines | None = None
     leads_over: bool = False
     affects: Callable[[Any], str] = lambda params: ""
     at_stores: Callable[[Any], bool] = lambda params: False

@@ -12,7 +12,7 @@ from dr_sim.cli.main import main
 from dr_sim.explore import draw, search
 from dr_sim.explore import services as services_module
 from dr_sim.explore.case import Sign, Tree, load, look, read_tree, yaml_text
-from dr_sim.explore.services import Service, Services, anchored, service
+from dr_sim.explore.services import Service, Services, anchored, machines_of, service
 from dr_sim.explore.shrink import shrink
 from dr_sim.faults.manager_crash import DRAWN
 from dr_sim.loading import load_scenario, validate
@@ -42,12 +42,19 @@ SMALL: Tree = {
 
 def test_every_service_and_every_event_that_can_be_drawn_is_a_scenario(tmp_path: Path) -> None:
     path = tmp_path / "drawn.yaml"
+    drawn: set[str] = set()
     for i in range(24):
         tree = service(random.Random(i))
         r = random.Random(i)
-        tree["events"] = [{"at": "5 min", **draw._what(r, k, tree)} for k in draw.kinds_for(tree)]
+        scenario = load(tree)
+        assert scenario is not None
+        base = Service(tree, (), machines=machines_of(scenario))
+        kinds = draw.kinds_for(base)
+        drawn.update(kinds)
+        tree["events"] = [{"at": "5 min", **draw._what(r, k, base)} for k in kinds]
         path.write_text(yaml_text(tree), encoding="utf-8")
         assert validate(path) == []
+    assert drawn == set(draw.FAULTS)
 
 
 def test_a_case_is_a_function_of_its_seed_and_number() -> None:
