@@ -205,8 +205,8 @@ def _machines(r: random.Random, tree: Tree, has_tenants: bool) -> None:
 _MB = {"200 MB": 200, "1 GB": 1000, "5 GB": 5000}
 
 
-_LENGTHS = (("8 h", "14 h", "30 h", "50 h"), (5, 2, 1, 1))
-"""How long runs are, and how often: a long one costs as much as six short ones, and only retention
+_LENGTHS = (("8 h", "14 h", "30 h", "50 h"), (12, 4, 1, 1))
+"""How long runs are, and how often: a long one costs as much as ten short ones, and only retention
 and the second day need it.
 """
 

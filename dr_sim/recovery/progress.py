@@ -5,7 +5,8 @@ until it ends, and a replay that stands still reports nothing at all. So the age
 that has landed and is not restored is watched. On the quiet path each log is restored before the
 next one lands, and nothing is done for it here. Only when a log lands, or the alarm 'window' goes
 off, while an earlier log has waited for a minute, one alarm, 'waits', is set at the instant at
-which the oldest log passes its limit. From then on event 18 is raised at every retry until that log
+which the oldest log passes its limit. Where logs are further apart than that limit it is set when
+each lands. From then on event 18 is raised at every retry until that log
 is restored or passed. A log that landed late is past its age at once: it gets one retry interval to
 be restored in, so a backlog that drains after an outage raises no alert. A chain that is stuck is
 reported by `watch`, and late restores by event 8; neither is reported twice.
@@ -68,13 +69,15 @@ class Progress:
     def log_landed(self, file: File, e: Event, out: list[Command]) -> bool:
         db = self._db
         earlier, self.newest = self.newest, file
-        if earlier is None or earlier.done:
-            return False
         if (
             self.armed_at_us >= 0
             or db.watch.stuck is not None
             or db.drain is not None
         ):
+            return False
+        if db.config.log_interval_us > db.rules.age_us:
+            return self.look(e, out)  # the next one lands after its limit
+        if earlier is None or earlier.done:
             return False
         pending = db.files.pending
         front = pending[0] if pending else earlier

@@ -1351,6 +1351,26 @@ def test_a_log_that_waits_is_told_at_its_limit_however_rare_logs_are(
     assert limit - SECOND <= first <= limit + 5 * MINUTE
 
 
+@pytest.mark.parametrize("interval", [16, 20, 30, 60, 120])
+def test_rare_logs_are_looked_at_when_their_own_limit_is_over(interval: int) -> None:
+    """Not when the next one lands, and not when the window that an earlier one has set is over."""
+    limits = {"window_us": 15 * MINUTE, "age_us": 5 * MINUTE}
+    world = begun(FakeWorld(config(log_interval_us=interval * MINUTE, **limits)))
+    for _ in range(3):
+        world.wait(interval * MINUTE)
+        world.land(world.backup(Kind.LOG))
+        world.settle()
+    world.hangs = 1
+    world.wait(interval * MINUTE)
+    world.land(world.backup(Kind.LOG))
+    finished_us = world.mono_us
+    world.settle()
+    world.wait(5 * MINUTE + 2 * SECOND)
+    (alert,) = [alert for _, alert in world.alerts if alert.event_id == 18]
+    assert world.mono_us - finished_us <= 5 * MINUTE + 2 * SECOND
+    assert "[5] minutes ago" in alert.text
+
+
 # ---- a database without logs (R12)
 HOUR = 60 * MINUTE
 

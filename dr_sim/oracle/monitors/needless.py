@@ -19,6 +19,7 @@ from dr_sim.oracle.monitors.alert_rows import (
     alerts_of_databases,
     last_header,
     minutes_text,
+    position_before,
     told_between,
 )
 from dr_sim.oracle.monitors.story import (
@@ -131,16 +132,29 @@ def a_hole_that_is_filled_is_not_told(story: Story) -> Iterator[Breach]:
             is None
         ):
             continue
-        rows = story.of("seen.Restored", database)
-        done = (rows["name"] == story.text_id(name)) & (
-            rows["seq"] < row.seq
-        )
         gone = story.within("truth.copy_gone", database, 0, row.time_us)
-        if done.any() and gone.stop == gone.start:
+        if gone.stop == gone.start and _holds(story, database, row, name):
             yield Breach(
                 "R10", row.seq, row.time_us, database,
                 f"an alert says that a log is missing before {name}, which is restored",
             )  # fmt: skip
+
+
+def _holds(story: Story, database: int, row: Row, name: str) -> bool:
+    """Return whether a log has been restored before a row, and the database has not been restored
+    anew, as of an earlier instant, since then.
+    """
+    rows = story.of("seen.Restored", database)
+    is_it = rows["name"] == story.text_id(name)
+    done = np.flatnonzero(is_it & (rows["seq"] < row.seq))
+    if not len(done):
+        return False
+    fork, redo = position_before(story, database, row.seq)
+    then = done[-1]
+    return (
+        int(rows["fork"][then]) == fork
+        and int(rows["redo_lsn"][then]) <= redo
+    )
 
 
 def clocks_may_be_wrong(story: Story) -> bool:

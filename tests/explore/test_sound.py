@@ -1,0 +1,33 @@
+"""Cases in which nothing is wrong, and in which a monitor once said that something was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dr_sim.explore.case import load, look, read_tree
+
+CASES = {
+    # An incremental got past the break of 2:00, and the next log was restored. A failover to 2:10
+    # restores anew. It ends at 2:00, as no log leads on from there, and people are told so.
+    "a database that is restored anew lacks logs that it once had": """\
+run_for: 8 h
+databases: {web: {size: 200 MB}}
+link: {bandwidth: 200 Mbit/s}
+events:
+- {at: 1 h, lose: host}
+- {at: 2 h, recovery_model: {database: web, duration: 2 min}}
+- at: 130 min
+  mistake: {database: web, noticed: 3 h, then: [restore_before, failover_before]}
+""",
+}
+
+
+@pytest.mark.parametrize("text", CASES.values(), ids=list(CASES))
+def test_nothing_is_said_of_it(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "sound.yaml"
+    path.write_text(text, encoding="utf-8")
+    scenario = load(read_tree(path))
+    assert scenario is not None
+    assert look(scenario).signs == {}
