@@ -279,17 +279,14 @@ def machines_of(scenario: Scenario) -> MachinesThere | None:
     machines = scenario.cloud.machines if scenario.cloud else None
     if machines is None:
         return None
-    physical = [
-        f"{at.site}-{of}-{number + 1}"
-        for at in machines.physical
-        for of, count in at.counts
-        for number in range(count)
-    ]
-    return MachinesThere(
-        {farm.name: farm.image for farm in machines.farms},
-        tuple(image.name for image in machines.images),
-        tuple(physical),
-    )
+    physical = []
+    for at in machines.physical:
+        for of, count in at.counts:
+            numbers = range(1, count + 1)
+            physical += [f"{at.site}-{of}-{number}" for number in numbers]
+    farms = {farm.name: farm.image for farm in machines.farms}
+    images = tuple(image.name for image in machines.images)
+    return MachinesThere(farms, images, tuple(physical))
 
 
 def kinds_of(tree: Tree) -> list[str]:
