@@ -10,7 +10,9 @@ nor asks for the same backup twice.
 primary for it and wait for it to land and to be validated; the old copy stays until the engine has
 taken the new one (`replace`). Where the policy cannot work, the repair switches to `otherwise`, and
 from there to resync, which always can while the primary lives. A refusal that passes (refusals.py)
-says nothing about the policy: the same backup is asked for again at every retry. Where there is no
+says nothing about the policy: the same backup is asked for again at every retry. One of that kind
+that is being taken already, for whoever asked for it, is as good: it ends later than the place, and
+is waited for before another is asked for. Where there is no
 copy here and the primary does not take a full now, or is silent, the newest chain in its share is
 fetched (fetching.py).
 
@@ -133,7 +135,8 @@ class Repair:
 
     policy: the way that is tried to get past the place. kind, name: the backup that was asked for.
     failures: how often that was refused, though none of its kind was being taken. sought_first: the
-    primary's share has been asked for a first full.
+    primary's share has been asked for a first full. one_runs: one of that kind was being taken when
+    it was asked for.
     """
 
     __slots__ = (
@@ -147,6 +150,7 @@ class Repair:
         "failures",
         "kind",
         "name",
+        "one_runs",
         "policy",
         "sought_first",
     )
@@ -160,6 +164,7 @@ class Repair:
         self.name = ""
         self.failures = 0
         self.sought_first = False
+        self.one_runs = False
         self._absent = 0
         self._fork = 0
         self._lsn = 0
@@ -194,8 +199,13 @@ class Repair:
         self.policy = policy
         self._fork = state.fork
         self._lsn = state.redo_lsn if state.exists else -1
-        self.kind, self.name, self.failures = None, "", 0
+        self._forget()
         self._save(out)
+
+    def _forget(self) -> None:
+        """Forget what was asked for."""
+        self.kind, self.name, self.failures = None, "", 0
+        self.one_runs = False
 
     def moved(self, out: list[Command]) -> None:
         """Check whether the place is behind the database's new position."""
@@ -215,7 +225,7 @@ class Repair:
         self._phase.move(RepairEvent.SWITCHED)
         other = self._db.rules.otherwise
         self.policy = other if other is not self.policy else OnHole.RESYNC
-        self.kind, self.name, self.failures = None, "", 0
+        self._forget()
         self._save(out)
 
     def take_what_lies_here(self, out: list[Command]) -> None:
@@ -230,7 +240,7 @@ class Repair:
         if self.policy is not OnHole.RESYNC:
             self._phase.move(RepairEvent.COPY_LOST)
             self.policy = OnHole.RESYNC
-            self.kind, self.name, self.failures = None, "", 0
+            self._forget()
         self._lsn = -1
         self._save(out)
 
@@ -243,6 +253,7 @@ class Repair:
     def ask(self, kind: Kind, e: Event, out: list[Command]) -> None:
         self._phase.move(RepairEvent.ASKED)
         self.kind, self.name, self._absent = kind, "", 0
+        self.one_runs = False
         self._asked_mono_us, self._asked_utc_us = e.mono_us, e.utc_us
         self._save(out)
         out.append(TakeBackup(self._db.name, kind))
@@ -266,9 +277,10 @@ class Repair:
             return False
         refusal = e.reason.refusal
         self._phase.move(RepairEvent.REFUSED)
-        if refusal is Refusal.RUNNING and not self._db.state.exists:
-            # its first full is being made: it is looked for before another is asked for
+        if refusal is Refusal.RUNNING:
+            # it is looked for before another is asked for
             self.sought_first = False
+            self.one_runs = self._db.state.exists and not self.name
         self.failures += refusal not in (
             Refusal.UNREACHABLE,
             Refusal.RUNNING,
@@ -280,6 +292,25 @@ class Repair:
         """Note that a full or an incremental is here and whole."""
         if self.unanswered and file.kind is self.kind:
             self._phase.move(RepairEvent.CAME)
+
+    def whole(self, file: File, out: list[Command]) -> None:
+        """Note that a full or an incremental is here and whole: it may be the one that was being
+        taken.
+        """
+        self.came(file)
+        header = file.header
+        if (
+            self.one_runs
+            and file.kind is self.kind
+            and header is not None
+            and header.finished_utc_us >= self._asked_utc_us
+        ):
+            self._found(file.name, out)
+
+    def _found(self, name: str, out: list[Command]) -> None:
+        self._phase.move(RepairEvent.FOUND)
+        self.name, self.one_runs = name, False
+        self._save(out)
 
     def useless(self) -> None:
         """Forget the named backup, if there is one: it is of no use."""
@@ -299,11 +330,11 @@ class Repair:
                 or file.failures > db.rules.attempts
             ):
                 self.useless()  # no copy of it is whole: ask for another one
-        elif self.name or self.unanswered:
+        elif self.name or self.unanswered or self.one_runs:
             out.append(AskShare(db.name))
             if self.unanswered and self._overdue(e):
                 self._phase.move(RepairEvent.OVERDUE)
-        return not self.name
+        return not self.name and not self.one_runs
 
     def _overdue(self, e: Event) -> bool:
         """Return whether a request whose answer was lost has brought nothing for twice as long as
@@ -326,13 +357,14 @@ class Repair:
         """
         if not self.on or not e.reachable:
             return False
+        if self.one_runs:
+            return self._look_for_running(e, out)
         if (self.sought_first or self.unanswered) and not self.name:
             sought = FULL if self.sought_first else self.kind
             found = [name for name in e.waiting if kind_of(name) is sought]
             if found:
-                self._phase.move(RepairEvent.FOUND)
-                self.name, self.kind = found[-1], sought
-                self._save(out)
+                self.kind = sought
+                self._found(found[-1], out)
                 return False
             return self.sought_first and not self.asked
         if self.name and self.name not in self._db.files:
@@ -341,6 +373,27 @@ class Repair:
                 self.useless()
                 return True
         return False
+
+    def _look_for_running(
+        self, e: events.ShareAnswered, out: list[Command]
+    ) -> bool:
+        """Look for the backup that was being taken when the primary was asked. Return whether to
+        ask for another one.
+        """
+        on_way = [
+            name
+            for name, written_utc_us in e.waiting.items()
+            if kind_of(name) is self.kind
+            and written_utc_us >= self._asked_utc_us
+        ]
+        if on_way:
+            self._found(on_way[-1], out)
+            return False
+        self.one_runs = any(
+            file.kind is self.kind and file.content is Content.CHECKING
+            for file in self._db.files.values()
+        )
+        return not self.one_runs
 
     # ---- the store
     @property

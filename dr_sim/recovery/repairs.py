@@ -106,7 +106,7 @@ def validated(
     repair = db.repair
     if not repair.on or db.files.in_hand is not None:
         return
-    repair.came(file)
+    repair.whole(file, out)
     if file.name != repair.name:
         return
     assert file.header is not None

@@ -801,6 +801,68 @@ def test_only_a_refusal_that_says_that_it_cannot_fit_makes_a_full_of_an_incremen
     assert world.redo == world.written
 
 
+def asked_while_one_runs() -> FakeWorld:
+    """A world whose hole is bridged by an incremental, which is asked for while another is taken."""
+    world = begun(FakeWorld(config("bridge")))
+    for _ in range(3):
+        world.backup(Kind.LOG)
+        world.land_all()
+    lost = world.backup(Kind.LOG)
+    world.on_way.clear()
+    world.backups[lost].at_primary = False
+    world.backup(Kind.LOG)
+    world.backups_refused = "overrun"
+    world.land_all()
+    world.wait(15 * MINUTE)
+    assert asked_kinds(world) == [Kind.INCREMENTAL]
+    world.backups_refused = ""
+    return world
+
+
+def asked_kinds(world: FakeWorld) -> list[Kind]:
+    asked = [Kind(x.kind) for x in world.done if isinstance(x, c.TakeBackup)]
+    return [kind for kind in asked if kind is not Kind.LOG]
+
+
+@pytest.mark.parametrize("lands_after", [SECOND, 6 * MINUTE])
+def test_one_that_was_being_taken_is_waited_for_before_another_is_asked_for(
+    lands_after: int,
+) -> None:
+    """It lands before the retry of 5 min, or is found in the primary's share then."""
+    world = asked_while_one_runs()
+    world.wait(SECOND)
+    running = world.backup(Kind.INCREMENTAL)
+    world.wait(lands_after)
+    world.land(running)
+    world.settle()
+    world.wait(MINUTE)
+    assert asked_kinds(world) == [Kind.INCREMENTAL]
+    assert world.redo == world.written
+
+
+def test_one_that_was_finished_before_is_not_waited_for() -> None:
+    """An older incremental is still on its way when one is asked for: it ends before the hole."""
+    world = begun(FakeWorld(config("bridge")))
+    world.backup(Kind.INCREMENTAL)
+    (older,) = world.on_way
+    world.on_way.clear()
+    for _ in range(3):
+        world.backup(Kind.LOG)
+        world.land_all()
+    lost = world.backup(Kind.LOG)
+    world.on_way = [older]
+    world.backups[lost].at_primary = False
+    log = world.backup(Kind.LOG)
+    world.land(log)
+    world.settle()
+    world.backups_refused = "overrun"
+    world.wait(15 * MINUTE)
+    assert asked_kinds(world) == [Kind.INCREMENTAL]
+    world.backups_refused = ""
+    world.wait(5 * MINUTE)
+    assert asked_kinds(world) == [Kind.INCREMENTAL] * 2
+
+
 @pytest.mark.parametrize("refusal, kinds", [(3101, 1), (60007, 1), (4319, 2)])
 def test_an_incremental_that_is_refused_for_readers_or_room_stays_the_remedy(
     refusal: int, kinds: int
