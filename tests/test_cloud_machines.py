@@ -311,7 +311,26 @@ def forget_records(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(vm_records.VmRecords, "move", moved)
 
 
+def replaced_at_once(patch: pytest.MonkeyPatch) -> None:
+    """A machine is replaced as soon as it is silent."""
+
+    def moved(self: vm_records.VmRecords, vm: Any, move: Any, out: Any) -> None:
+        real(self, vm, move, out)
+        vm.repair_us = min(vm.repair_us, out.mono_us)
+
+    real = vm_records.VmRecords.move
+    patch.setattr(vm_records.VmRecords, "move", moved)
+
+
+def hear_nobody(patch: pytest.MonkeyPatch) -> None:
+    """A machine that answers again is not heard."""
+    patch.setattr(room.MachineManager, "back", lambda self, e, out: None)
+
+
+SHORT = "events: [{at: 1 h, bad_machine: {machine: A-compute-1, duration: 4 min}}]\n"
 PLANTED: tuple[tuple[str, Patch, str, Edits], ...] = (
+    ("cloud 18", replaced_at_once, SHORT, ()),
+    ("cloud 18", hear_nobody, SHORT, ()),
     ("cloud 10", any_class, LOST, (SMALL_B,)),
     ("cloud 11", forget_records, "", (IMAGE_AT_A, FEW, ("run_for: 4 h", "run_for: 12 h"))),
     (

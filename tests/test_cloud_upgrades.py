@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from dr_sim.cloud import vm_records
+from dr_sim.cloud.farm_goals import FarmGoals
 from dr_sim.cloud.upgrades import UPGRADES, FarmUpgrade, UpgradePhase
 from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.record.verify import verify
@@ -297,3 +298,18 @@ def test_machines_of_another_version_in_a_farm_are_found(
     repairs = ("repair_after: 5 min", "repair_after: 5 min, most_silent: 100 %")
     silent = "events: [{at: 1 h, agent_silent: {site: A, duration: 20 min}}]\n"
     assert "cloud 12" in broken(world(tmp_path, silent, (images, repairs)))
+
+
+def test_old_machines_that_go_before_new_ones_run_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FarmGoals, "_old_ones", lambda *of: 0)
+    assert "cloud 19" in broken(world(tmp_path, upgrade(), USUAL))
+
+
+def test_moves_that_never_end_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = world(tmp_path, upgrade(), (*USUAL, ("run_for: 4 h", "run_for: 30 h")))
+    assert "cloud 20" not in broken(of)
+    monkeypatch.setattr("dr_sim.cloud.upgrades.Upgrades.move_ended", lambda *of: None)
+    again = world(tmp_path, upgrade(), (*USUAL, ("run_for: 4 h", "run_for: 30 h")))
+    assert "cloud 20" in broken(again)

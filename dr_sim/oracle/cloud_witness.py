@@ -20,6 +20,7 @@ from dr_sim.oracle.cloud_breach import CloudBreach
 from dr_sim.oracle.cloud_drift import drift_is_told
 from dr_sim.oracle.cloud_machines import MACHINE_SCRIPTS, machines_broken
 from dr_sim.oracle.cloud_sites import SitesInUse
+from dr_sim.oracle.cloud_upkeep import upkeep_broken
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
@@ -168,6 +169,7 @@ def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
     found = list(_over_rows(journal, scenario.cloud, _Seen()))
     found += drift_is_told(journal, scenario)
     found += machines_broken(journal, scenario)
+    found += upkeep_broken(journal, scenario)
     return sorted(found, key=lambda breach: (breach.time_us, breach.seq))
 
 
@@ -567,6 +569,8 @@ def _at_end(
     if not seen.sites.second:
         yield from _failover_is_open(seen)
         return
+    if len(seen.sites.there()) < 2:
+        return  # one of them is lost
     if spec.mirror.mode == "runbook" or spec.mirror.on_failure == "skip":
         return
     for key, attempt in seen.alive.items():

@@ -21,6 +21,18 @@ events:
 - at: 130 min
   mistake: {database: web, noticed: 3 h, then: [restore_before, failover_before]}
 """,
+    # The primary's site is lost, and the operator says no: nobody can make the two sides the same.
+    "a side that is lost is not made the same as the other": """\
+seed: 432576
+run_for: 14 h
+databases: {crm: {size: 1 GB}}
+link: {bandwidth: 200 Mbit/s}
+failover: {operator: {approves: false}}
+cloud: {mirror: {mode: reconcile, every: 5 min, audit: 1 h}}
+clients: {portal: {calls: 20 per h, actions: 50 %, tenant: contoso}}
+networks: {shared: {tenants: shared, farms: [content]}}
+events: [{at: 270 min, lose: site}]
+""",
 }
 
 

@@ -1,0 +1,170 @@
+"""The witness of how machines are kept up: what is replaced, and what an upgrade takes away.
+
+It reads what the manager was told of machines, what it tells people, and what really runs. The
+numbers are those of docs/machines.md: 18 a machine that is replaced was silent for long enough, 19
+old machines go when new ones run in their place, 20 the moves of an upgrade end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dr_sim.oracle.cloud_breach import CloudBreach
+from dr_sim.oracle.cloud_sites import SITE_ROWS
+from dr_sim.record.journal import Journal, Row
+from dr_sim.scenario.cloud_model import Cloud
+from dr_sim.scenario.machine_model import Machines
+from dr_sim.scenario.model import Scenario
+
+Place = tuple[str, str]  # a site and a machine there
+Broken = Iterator[tuple[int, str]]
+_RUNNING = "running"
+_KINDS = (
+    "cloud.MachinesSilent",
+    "cloud.MachinesBack",
+    "cloud.MachinesRead",
+    "cloud.Notify",
+    "cloud.ReportUpgrade",
+    "truth.cloud_machine",
+    "truth.cloud_store_restored",
+    "truth.event",
+    "truth.end",
+    *SITE_ROWS,
+)
+
+
+@dataclass(slots=True)
+class _Upgrade:
+    """The last that was reported of an upgrade. to: its image."""
+
+    to: str
+    phase: str
+
+
+@dataclass(slots=True)
+class _Kept:
+    """Holds what has been read of the journal so far. silent: since when the manager knows that a
+    machine is silent. runs: farm, role and image of each machine that runs.
+    """
+
+    silent: dict[Place, int] = field(default_factory=dict)
+    runs: dict[Place, tuple[str, str, str]] = field(default_factory=dict)
+    upgrades: dict[str, _Upgrade] = field(default_factory=dict)
+    last_us: int = 0  # when something last happened
+
+
+def upkeep_broken(
+    journal: Journal, scenario: Scenario
+) -> Iterator[CloudBreach]:
+    """Yield everything that broke; nothing where there are no machines."""
+    spec = scenario.cloud
+    if spec is None or spec.machines is None:
+        return
+    seen = _Kept()
+    for row in journal.rows(*_KINDS):
+        for number, sentence in _row(row, spec, spec.machines, seen):
+            yield CloudBreach(
+                row.time_us, row.seq, f"cloud {number}", sentence
+            )
+
+
+def _row(row: Row, spec: Cloud, machines: Machines, seen: _Kept) -> Broken:
+    kind, v = row.kind, row.values
+    if kind == "cloud.MachinesSilent":
+        for name in json.loads(v["machines"]):
+            seen.silent.setdefault((v["site"], name), row.time_us)
+    elif kind == "cloud.MachinesBack":
+        for name in json.loads(v["machines"]):
+            seen.silent.pop((v["site"], name), None)
+    elif kind == "cloud.MachinesRead":
+        _read(row, seen)
+    elif kind == "cloud.Notify":
+        if v["notice"] == "replaced":
+            yield from _replaced(row, machines, seen)
+    elif kind == "cloud.ReportUpgrade":
+        seen.upgrades[v["farm"]] = _Upgrade(v["image"], v["phase"])
+        seen.last_us = row.time_us
+    elif kind == "truth.cloud_machine":
+        yield from _changed(row, machines, seen)
+    elif kind == "truth.end":
+        yield from _at_end(row, spec, seen)
+    else:
+        seen.last_us = row.time_us
+        if kind == "truth.cloud_store_restored":
+            seen.upgrades.clear()  # the store may not know of them
+
+
+# ---- 18
+def _read(row: Row, seen: _Kept) -> None:
+    """Take up what a site has told of all its machines."""
+    v = row.values
+    if not v["machines"]:
+        return
+    for name, state, *_ in json.loads(v["machines"])["machines"]:
+        at = (v["site"], name)
+        if state == _RUNNING:
+            seen.silent.pop(at, None)
+        else:
+            seen.silent.setdefault(at, row.time_us)
+
+
+def _replaced(row: Row, machines: Machines, seen: _Kept) -> Broken:
+    machine, _, rest = row.values["about"].partition(" at ")
+    site = rest.partition(",")[0]
+    since_us = seen.silent.get((site, machine))
+    if since_us is None:
+        yield 18, f"{machine} at {site} is replaced, and it answers"
+    elif row.time_us - since_us < machines.repair_us:
+        seconds = (row.time_us - since_us) // 1_000_000
+        yield (
+            18,
+            f"{machine} at {site} is replaced when it has been silent for {seconds} s; "
+            f"the limit is {machines.repair_us // 1_000_000} s",
+        )
+
+
+# ---- 19
+def _changed(row: Row, machines: Machines, seen: _Kept) -> Broken:
+    v = row.values
+    at: Place = (v["site"], v["machine"])
+    if v["what"] == _RUNNING:
+        seen.runs[at] = (v["farm"], v["role"], v["image"])
+        return
+    gone = seen.runs.pop(at, None)
+    if gone is None or v["what"] != "stopped" or at in seen.silent:
+        return
+    upgrade = seen.upgrades.get(gone[0])
+    if upgrade is None or upgrade.to == gone[2]:
+        return
+    farm = next(each for each in machines.farms if each.name == gone[0])
+    left = sum(
+        site == at[0] and of[:2] == gone[:2]
+        for (site, _), of in seen.runs.items()
+    )
+    # one machine more goes at a time where there is no room for both
+    if left < farm.goal(gone[1]) - 1:
+        yield (
+            19,
+            f"{at[1]} at {at[0]} is retired, and {left} of {farm.goal(gone[1])} machines run in "
+            "its place",
+        )
+
+
+# ---- 20
+def _at_end(row: Row, spec: Cloud, seen: _Kept) -> Broken:
+    """After a calm no database is being moved."""
+    if row.time_us - seen.last_us < _calm_us(spec):
+        return
+    for farm, upgrade in sorted(seen.upgrades.items()):
+        if upgrade.phase == "moving":
+            yield 20, f"the upgrade of {farm} to {upgrade.to} does not end"
+
+
+def _calm_us(spec: Cloud) -> int:
+    """Return how long all moves may take: as many rounds as a job has attempts, of a job each."""
+    jobs = spec.jobs
+    attempt_us = jobs.time_limit_us + jobs.retry_us + jobs.clean_up_us
+    databases = sum(len(network.databases) for network in spec.networks)
+    return jobs.attempts**2 * max(1, databases) * attempt_us
