@@ -7,8 +7,10 @@ with it: whichever way the process ends, the next one finds them.
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,6 +33,7 @@ from dr_sim.live.life import Live
 from dr_sim.stores import SqlStore, StoreError
 
 _STOP_S = 10
+_LOG = "dr_sim.live.cloud"
 _MOST_CALLS = 256  # at one time; more are refused with 503
 
 
@@ -115,6 +118,7 @@ def serve(
         raise input_error(
             "cloud serve", "needs Linux or macOS: scripts are sessions"
         )
+    _log_to_standard_error()
     operations = ScriptFolders(options.scripts, options.agents).operations
     tokens = _tokens(config, options)
     config = replace(
@@ -173,6 +177,19 @@ def _serve(
     host, port = listening.getsockname()[:2]
     say(f"http://{host}:{port} serves life {manager.life}")
     server.run(sockets=[listening])
+
+
+def _log_to_standard_error() -> None:
+    """Write what people should know to standard error, with the time in UTC."""
+    handler = logging.StreamHandler()
+    form = logging.Formatter(
+        "%(asctime)s %(message)s", "%Y-%m-%dT%H:%M:%SZ"
+    )
+    form.converter = time.gmtime
+    handler.setFormatter(form)
+    log = logging.getLogger(_LOG)
+    log.handlers = [handler]
+    log.propagate = False
 
 
 def _listening(options: ServeOptions) -> socket.socket:

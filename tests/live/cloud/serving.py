@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import dr_sim.live.cloud.serve  # loaded here, so that each child has it
+import dr_sim.loading
+import dr_sim.world.cloud.manager_config  # noqa: F401
+from dr_sim.cli.main import main
 
 SCENARIO = """
 name: served
@@ -54,13 +58,42 @@ def within(seconds: float, what: Callable[[], Any]) -> Any:
     return found
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that is dead and that nobody has asked about does not."""
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+    return state != "Z"
+
+
+OPTIONS = ["cloud", "serve", "served.yaml", "--store", "cloud.db", "--scripts", "scripts"]
+
+
+def run_here(folder: Path, arguments: list[str], out: int, errors: int) -> NoReturn:
+    """Be `dr-sim` in that folder, in a child: what it needs is loaded already."""
+    code = 70
+    try:
+        os.chdir(folder)
+        os.dup2(out, 1)
+        os.dup2(errors, 2)
+        sys.stdout = os.fdopen(1, "w")
+        sys.stderr = os.fdopen(2, "w")
+        code = main(arguments)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
 @dataclass
 class Served:
     """A cloud manager in a folder: started, stopped by its id, asked."""
 
     folder: Path
-    set: tuple[str, ...] = ()
-    process: subprocess.Popen[str] | None = None
+    more: tuple[str, ...] = ()
+    pid: int = 0
     port: int = 0
     lives: list[int] = field(default_factory=list)
 
@@ -71,47 +104,41 @@ class Served:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self.process is not None:
+        if self.pid:
             self.kill()
 
-    def command(self) -> list[str]:
-        options = ["served.yaml", "--store", "cloud.db", "--scripts", "scripts"]
-        return [sys.executable, "-m", "dr_sim", "cloud", "serve", *options]
-
     def start(self) -> str:
-        """Start it; the line that it prints."""
-        self.process = subprocess.Popen(
-            self.command(),
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
-        )
-        assert self.process.stdout is not None and self.process.stderr is not None
-        line = self.process.stdout.readline()
-        assert line, self.process.stderr.read()
-        address, life = line.split()[0], line.split()[-1]
-        self.port = int(address.rpartition(":")[2])
-        self.lives.append(int(life))
+        """Start it; the line that it prints, '' if it printed none."""
+        reading, out = os.pipe()
+        flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY
+        errors = os.open(self.folder / "errors", flags)
+        self.pid = os.fork()
+        if not self.pid:
+            run_here(self.folder, [*OPTIONS, *self.more], out, errors)
+        os.close(out)
+        os.close(errors)
+        with os.fdopen(reading) as told:
+            line = told.readline()
+        if line:
+            self.port = int(line.split()[0].rpartition(":")[2])
+            self.lives.append(int(line.split()[-1]))
         return line
 
     def kill(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        self._ended()
+        os.kill(self.pid, signal.SIGKILL)
+        self.ended()
 
     def stop(self) -> tuple[int, str]:
         """End it by SIGTERM; its exit code, and what it said about errors."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        return self._ended()
+        os.kill(self.pid, signal.SIGTERM)
+        return self.ended()
 
-    def _ended(self) -> tuple[int, str]:
-        assert self.process is not None
-        process, self.process = self.process, None
-        _, errors = process.communicate(timeout=LONGEST_S)
-        return process.returncode, errors
+    def ended(self) -> tuple[int, str]:
+        """Wait for its end."""
+        pid, self.pid = self.pid, 0
+        _, status = os.waitpid(pid, 0)
+        errors = (self.folder / "errors").read_text()
+        return os.waitstatus_to_exitcode(status), errors
 
     def token(self, caller: str) -> str:
         for line in (self.folder / "cloud.db.tokens").read_text().splitlines():
