@@ -129,6 +129,10 @@ class LocalAgents:
     def _find_again(self, record: AttemptRecord, number: int) -> None:
         if self._runs.is_alive(number):
             self._watch(record, number)
+        elif number == record.number and not self._runs.has_begun(number):
+            # remembered, and then the manager died: it costs no attempt
+            record.word = Word.UNKNOWN
+            self._memory.keep(record)
         else:
             self._over(record, number)
 

@@ -94,6 +94,12 @@ class ScriptRuns:
         if started is not None:
             started.wait()
 
+    def has_begun(self, number: int) -> bool:
+        """Tell whether the program of a run has surely or perhaps begun. False: it never will, if
+        nothing of the run is alive.
+        """
+        return (self._of(number) / runner.LEADER).exists()
+
     def exit_code(self, number: int) -> int | None:
         """Return the exit code of a run that has ended; None: it was killed, or never began."""
         try:

@@ -2,9 +2,10 @@
 
     python -I -S runner.py FOLDER LOCK PROGRAM
 
-It leads a session of its own. It writes its process id into the folder, runs the program, writes
-the program's exit code, and ends everything that the program has left behind. LOCK is the number of
-an open file that whoever started the runner has locked (processes.py). The program inherits it.
+It leads a session of its own. It writes its process id into the folder, then runs the program,
+writes the program's exit code, and ends everything that the program has left behind. LOCK is the
+number of an open file that whoever started the runner has locked (processes.py). The program
+inherits it.
 """
 
 from __future__ import annotations

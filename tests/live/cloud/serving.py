@@ -109,6 +109,15 @@ class Served:
 
     def start(self) -> str:
         """Start it; the line that it prints, '' if it printed none."""
+        with os.fdopen(self.begin()) as told:
+            line = told.readline()
+        if line:
+            self.port = int(line.split()[0].rpartition(":")[2])
+            self.lives.append(int(line.split()[-1]))
+        return line
+
+    def begin(self) -> int:
+        """Start it, and wait for nothing; the pipe with what it prints."""
         reading, out = os.pipe()
         flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY
         errors = os.open(self.folder / "errors", flags)
@@ -117,12 +126,7 @@ class Served:
             run_here(self.folder, [*OPTIONS, *self.more], out, errors)
         os.close(out)
         os.close(errors)
-        with os.fdopen(reading) as told:
-            line = told.readline()
-        if line:
-            self.port = int(line.split()[0].rpartition(":")[2])
-            self.lives.append(int(line.split()[-1]))
-        return line
+        return reading
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
