@@ -61,10 +61,7 @@ class Api:
         self._kept = stored
         self._book = book
         self._mappings = mappings
-        self._callers = {
-            caller.name: frozenset(caller.networks)
-            for caller in config.callers
-        }
+        self._callers = {caller.name: caller for caller in config.callers}
         self._entities: dict[str, frozenset[str]] = {}
         for network in config.networks:
             self._entities[network.name] = frozenset(
@@ -152,8 +149,15 @@ class Api:
             out.saves[key] = listed(fingerprint(e), told.job, count + 1)
         return told
 
+    def _may(self, e: Called) -> bool:
+        """Return whether that caller may ask for that, in that network."""
+        caller = self._callers.get(e.caller)
+        if caller is None or e.network not in caller.networks:
+            return False
+        return caller.operations is None or e.operation in caller.operations
+
     def _new(self, e: Called, name: str, active: str) -> _Told:
-        if e.network not in self._callers.get(e.caller, frozenset()):
+        if not self._may(e):
             return _Told(CallOutcome.FORBIDDEN)
         known = e.entity in self._entities.get(e.network, frozenset())
         if not known or e.operation not in self._config.operations:

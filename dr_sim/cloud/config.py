@@ -28,10 +28,11 @@ class NetworkConfig:
 
 @dataclass(frozen=True, slots=True)
 class CallerConfig:
-    """Who may call, and about which networks."""
+    """Who may call, about which networks, and for what. operations: None is all of them."""
 
     name: str
     networks: tuple[str, ...]
+    operations: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -38,6 +39,14 @@ _log = logging.getLogger("dr_sim.live.cloud")
 _MOST_NOTICES = 1_000
 
 
+def instant(utc_us: int) -> str:
+    """Return an instant as people write it; '' for none."""
+    if not utc_us:
+        return ""
+    at = datetime.fromtimestamp(utc_us // 1_000_000, UTC)
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 class StoppedError(Exception):
     """The manager was asked to end."""
 
@@ -53,6 +62,24 @@ class Board:
     )
     drift: dict[str, tuple[int, int]] = field(default_factory=dict)
     work: dict[tuple[str, str], DoByHand] = field(default_factory=dict)
+
+    def shown(self) -> dict[str, Any]:
+        """Return it for JSON, the newest notice first."""
+        drift = {
+            network: {"since": instant(since), "changes": changes}
+            for network, (since, changes) in list(self.drift.items())
+        }
+        work = [asdict(each) for each in list(self.work.values())]
+        notices = [
+            {
+                "network": each.network,
+                "notice": each.notice.value,
+                "about": each.about,
+                "since": instant(each.since_utc_us),
+            }
+            for each in reversed(list(self.notices))
+        ]
+        return {"drift": drift, "work": work, "notices": notices}
 
 
 class CloudHands:

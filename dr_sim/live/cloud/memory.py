@@ -12,7 +12,7 @@ from dr_sim.cloud.words import WhyFailed, Word
 from dr_sim.stores import Store
 
 _ATTEMPT, _THING, _SCRIPT = "attempt/", "thing/", "script/"
-_NEWEST = "newest"
+_NEWEST, _OWN_SCRIPTS = "newest", "own scripts"
 
 AttemptKey = tuple[str, str, str, int]  # network, site, job, attempt
 
@@ -72,6 +72,7 @@ class AgentMemory:
         self._made: set[tuple[str, str, str]] = set()
         self._last = 0
         stored = store.load()
+        self._own_scripts = stored.get(_OWN_SCRIPTS, '["", 0]')
         self.newest = int(stored.get(_NEWEST, "0"))
         for key, text in stored.items():
             if key.startswith(_ATTEMPT):
@@ -117,6 +118,17 @@ class AgentMemory:
     def version(self, network: str, site: str, script: str) -> int:
         """Return the version of an agent's copy of a script; 0: it has none."""
         return self._versions.get(_script(network, site, script), 0)
+
+    def version_of(self, scripts: str) -> int:
+        """Return the version of the manager's scripts, by what tells them from others: a new one
+        where they are others than before.
+        """
+        before, version = json.loads(self._own_scripts)
+        if scripts != before:
+            self._own_scripts = json.dumps([scripts, version + 1])
+            self._store.save(_OWN_SCRIPTS, self._own_scripts)
+            return int(version) + 1
+        return int(version)
 
     def has_script(
         self, network: str, site: str, script: str, version: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import quote
 
@@ -59,6 +60,15 @@ class ScriptFolders:
     def operations(self) -> tuple[str, ...]:
         """Return what a caller may ask for."""
         return tuple(name for name in self.names if name not in AS_A_WHOLE)
+
+    def digest(self) -> str:
+        """Return what tells these scripts from others."""
+        found = blake2b(digest_size=16)
+        for path in _programs(self._own):
+            content = path.read_bytes()
+            head = f"{path.name} {len(content)} {path.stat().st_mode}\n"
+            found.update(head.encode("utf-8", "surrogateescape") + content)
+        return found.hexdigest()
 
     def copy(self, network: str, site: str, name: str) -> bool:
         """Give an agent a script and its clean-up. Return False if there is none of that name."""

@@ -19,6 +19,7 @@ from threading import Event as Flag
 from threading import Thread
 
 import uvicorn
+from starlette.applications import Starlette
 
 from dr_sim.cloud import CallerConfig, CloudConfig, CloudManager
 from dr_sim.errors import DrSimError, input_error
@@ -29,8 +30,8 @@ from dr_sim.live.cloud.processes import ScriptRuns
 from dr_sim.live.cloud.scripts import ScriptFolders
 from dr_sim.live.cloud.tokens import Tokens, make_tokens, read_tokens
 from dr_sim.live.cloud.web import ApiApp
-from dr_sim.live.life import Live
-from dr_sim.stores import SqlStore, StoreError
+from dr_sim.live.life import LIFE, Live
+from dr_sim.stores import SqlStore, Store, StoreError
 
 _STOP_S = 10
 _LOG = "dr_sim.live.cloud"
@@ -102,12 +103,23 @@ class ManagerThread(Thread):
                 Identifiers(config.networks),
                 config.jobs.time_limit_us / 1e6,
             )
+            version = tools.memory.version_of(tools.scripts.digest())
+            config = replace(config, version=version)
+            _never_older(store, tools.memory.newest)
             hands = CloudHands(tools, store)
             live = Live(partial(CloudManager, config), hands, store)
             self.life = live.incarnation
             self.hands = hands
             self.ready.set()
             live.run()
+
+
+def _never_older(store: Store, newest: int) -> None:
+    """Have the next life be newer than any that agents have heard, also where the store has been
+    put back to an old copy.
+    """
+    if newest > int(store.get(LIFE) or "0"):
+        store.save(LIFE, str(newest))
 
 
 def serve(
@@ -132,7 +144,9 @@ def serve(
     manager.ready.wait()
     try:
         if manager.hands is not None:
-            _serve(manager, manager.hands, tokens, listening, say)
+            networks = tuple(network.name for network in config.networks)
+            app = ApiApp(manager.hands, tokens, networks).app()
+            _serve(manager, app, listening, say)
     finally:
         listening.close()
         if manager.hands is not None:
@@ -146,14 +160,13 @@ def serve(
 
 def _serve(
     manager: ManagerThread,
-    hands: CloudHands,
-    tokens: Tokens,
+    app: Starlette,
     listening: socket.socket,
     say: Callable[[str], None],
 ) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
-            ApiApp(hands, tokens).app(),
+            app,
             http="h11",
             loop="asyncio",
             ws="none",
@@ -195,10 +208,10 @@ def _log_to_standard_error() -> None:
 def _listening(options: ServeOptions) -> socket.socket:
     try:
         return socket.create_server((options.host, options.port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         raise input_error(
             f"{options.host}:{options.port}",
-            f"cannot be listened at ({error.strerror})",
+            f"cannot be listened at ({getattr(error, 'strerror', error)})",
         ) from None
 
 
@@ -226,7 +239,7 @@ def _callers(
             raise input_error(
                 holder.name, f"there is no network {unknown[0]!r}"
             )
-        found.append(CallerConfig(holder.name, may))
+        found.append(CallerConfig(holder.name, may, holder.operations))
     return tuple(found)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import Future
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,9 +18,13 @@ from starlette.routing import Route
 
 from dr_sim.cloud.api import READ
 from dr_sim.cloud.commands import AnswerCall
+from dr_sim.cloud.events import HandsDone, MirrorSwitched
 from dr_sim.cloud.words import CallOutcome
-from dr_sim.live.cloud.hands import CloudHands
+from dr_sim.live.cloud.hands import CloudHands, StoppedError
+from dr_sim.live.cloud.openapi import LONGEST_NAME, openapi
 from dr_sim.live.cloud.tokens import TokenHolder, Tokens
+from dr_sim.live.life import heard
+from dr_sim.world.cloud.manager_config import OPERATORS
 
 STATUS = {
     CallOutcome.ACCEPTED: 202,
@@ -34,44 +39,110 @@ MOST_BYTES = 64 * 1024
 """The largest body that is read: parameters go to a script in one variable of its environment, and
 Linux takes 128 KiB in one (MAX_ARG_STRLEN).
 """
-LONGEST_NAME = 200
 _TEXTS = ("operation", "network", "thing")
 
 
 class ApiApp:
-    def __init__(self, hands: CloudHands, tokens: Tokens) -> None:
+    """The application. networks: their names."""
+
+    def __init__(
+        self, hands: CloudHands, tokens: Tokens, networks: tuple[str, ...]
+    ) -> None:
         self._hands = hands
         self._tokens = tokens
+        self._networks = networks
 
     def app(self) -> Starlette:
+        thing = "/v1/networks/{network}/things/{thing}/{operation}"
         routes = [
-            Route("/v1/requests/{request}", self._put, methods=["PUT"]),
-            Route("/v1/requests/{request}", self._get, methods=["GET"]),
+            Route("/v1/requests/{request}", self._ask, methods=["PUT"]),
+            Route("/v1/requests/{request}", self._read, methods=["GET"]),
+            Route(thing, self._put, methods=["PUT"]),
+            Route(
+                "/v1/networks/{network}/mirror",
+                self._mirror,
+                methods=["PUT"],
+            ),
+            Route("/v1/work/done", self._done, methods=["POST"]),
+            Route("/v1/status", self._status, methods=["GET"]),
+            Route("/v1/openapi.json", _description, methods=["GET"]),
         ]
         return Starlette(
             routes=routes, exception_handlers={HTTPException: _refusal}
         )
 
-    async def _put(self, request: Request) -> Response:
+    # ---- requests
+    async def _ask(self, request: Request) -> Response:
         caller = self._caller(request)
-        asked = await _body(request)
+        asked = await _body(request, (*_TEXTS, "params"))
         operation, network, thing = (
             _text(asked.get(name), name) for name in _TEXTS
         )
-        params = _params(asked.get("params", {}), thing)
-        if operation == READ:
-            raise HTTPException(404, f"there is no operation {READ}")
-        name = _name(request)
-        return await self._answer(
-            (caller.name, name, operation, network, thing, params, -1)
+        name = _in_path(request, "request")
+        return await self._called(
+            caller.name, name, operation, network, thing, asked
         )
 
-    async def _get(self, request: Request) -> Response:
+    async def _put(self, request: Request) -> Response:
         caller = self._caller(request)
-        name = _name(request)
-        return await self._answer(
-            (caller.name, name, READ, "", "", "{}", -1)
+        asked = await _body(request, ("params",))
+        network, thing, operation = (
+            _in_path(request, name)
+            for name in ("network", "thing", "operation")
         )
+        seen = _seen(request.headers.get("if-match", ""))
+        return await self._called(
+            caller.name, "", operation, network, thing, asked, seen
+        )
+
+    async def _read(self, request: Request) -> Response:
+        caller = self._caller(request)
+        name = _in_path(request, "request")
+        answer = self._hands.call(caller.name, name, READ, "", "", "{}", -1)
+        return await _answer(answer)
+
+    async def _called(
+        self, caller: str, name: str, *asked: Any
+    ) -> Response:
+        operation, network, thing, body, *seen = asked
+        if operation == READ:
+            raise HTTPException(404, f"there is no operation {READ}")
+        params = _params(body.get("params", {}), thing)
+        put_on = seen[0] if seen else -1
+        answer = self._hands.call(
+            caller, name, operation, network, thing, params, put_on
+        )
+        return await _answer(answer)
+
+    # ---- for operators
+    async def _status(self, request: Request) -> Response:
+        self._operator(request)
+        return JSONResponse(self._hands.board.shown())
+
+    async def _done(self, request: Request) -> Response:
+        self._operator(request)
+        asked = await _body(request, ("network", "work"))
+        network, work = str(asked.get("network")), str(asked.get("work"))
+        board = self._hands.board
+        if board.work.pop((network, work), None) is None:
+            raise HTTPException(404, "there is no such work")
+        self._hands.tell(heard(HandsDone, network, work))
+        return JSONResponse(board.shown())
+
+    async def _mirror(self, request: Request) -> Response:
+        self._operator(request)
+        network = _in_path(request, "network")
+        on = (await _body(request, ("on",))).get("on")
+        if not isinstance(on, bool):
+            raise HTTPException(400, "on: true or false is needed")
+        if network not in self._networks:
+            raise HTTPException(404, "there is no such network")
+        self._hands.tell(heard(MirrorSwitched, network, on))
+        return JSONResponse({"on": on})
+
+    def _operator(self, request: Request) -> None:
+        if self._caller(request).name != OPERATORS:
+            raise HTTPException(403, f"only {OPERATORS} may do this")
 
     def _caller(self, request: Request) -> TokenHolder:
         header = request.headers.get("authorization", "")
@@ -84,18 +155,27 @@ class ApiApp:
             )
         return holder
 
-    async def _answer(self, fields: tuple[str | int, ...]) -> Response:
-        answer: AnswerCall = await asyncio.wrap_future(
-            self._hands.call(*fields)
-        )
-        return JSONResponse(
-            {
-                "outcome": answer.outcome.value,
-                "job": answer.job,
-                "state": answer.state.value if answer.job else "",
-            },
-            STATUS[answer.outcome],
-        )
+
+async def _answer(call: Future[AnswerCall]) -> Response:
+    """Return the manager's answer; there is none when it has ended."""
+    try:
+        answer = await asyncio.wrap_future(call)
+    except StoppedError:
+        raise HTTPException(
+            503, "the manager has ended; ask again"
+        ) from None
+    return JSONResponse(
+        {
+            "outcome": answer.outcome.value,
+            "job": answer.job,
+            "state": answer.state.value if answer.job else "",
+        },
+        STATUS[answer.outcome],
+    )
+
+
+async def _description(request: Request) -> Response:
+    return JSONResponse(openapi())
 
 
 def _refusal(request: Request, error: Exception) -> Response:
@@ -105,8 +185,8 @@ def _refusal(request: Request, error: Exception) -> Response:
     )
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    """Return the JSON object that is sent."""
+async def _body(request: Request, keys: tuple[str, ...]) -> dict[str, Any]:
+    """Return the JSON object that is sent: none, or some of those keys."""
     content = b""
     async for part in request.stream():
         content += part
@@ -120,6 +200,11 @@ async def _body(request: Request) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict):
         raise HTTPException(400, "the body is no JSON object")
+    unknown = [key for key in found if key not in keys]
+    if unknown:
+        raise HTTPException(
+            400, f"{unknown[0]}: there are {', '.join(keys)}"
+        )
     return found
 
 
@@ -134,8 +219,16 @@ def _text(value: object, what: str) -> str:
     return value
 
 
-def _name(request: Request) -> str:
-    return _text(request.path_params["request"], "request")
+def _in_path(request: Request, name: str) -> str:
+    return _text(request.path_params[name], name)
+
+
+def _seen(header: str) -> int:
+    """Return the number of changes that a caller has seen; -1: it does not say."""
+    number = header.strip('"')
+    if header and not (number.isascii() and number.isdigit()):
+        raise HTTPException(400, 'If-Match: a number in quotes, as "3"')
+    return int(number) if number else -1
 
 
 def _params(value: object, thing: str) -> str:

@@ -151,10 +151,16 @@ class Served:
         raise AssertionError(caller)
 
     def http(
-        self, method: str, path: str, body: bytes | None = None, token: str = ""
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        token: str = "",
+        more: dict[str, str] | None = None,
     ) -> tuple[int, Any]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=LONGEST_S)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= more or {}
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()

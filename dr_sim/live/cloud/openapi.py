@@ -1,0 +1,210 @@
+"""The description of the API, as OpenAPI 3.1, which `GET /v1/openapi.json` gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dr_sim.cloud.words import CallOutcome, JobState
+from dr_sim.version import VERSION
+
+LONGEST_NAME = 200
+_TOLD: dict[int, str] = {
+    200: "Known: asked for before, or found.",
+    202: "Accepted: the request and its job are durable.",
+    400: "The body or the name is not as described.",
+    401: "There is no such token.",
+    403: "The caller may not do that there.",
+    404: "There is no such operation, network, thing or request.",
+    409: "The id is known with other parameters; nothing is changed.",
+    412: "The thing was changed meanwhile; nothing is changed.",
+    413: "The body is too large.",
+}
+_ASKED = (200, 202, 400, 401, 403, 404, 409, 413)
+_PUT = (*_ASKED, 412)
+_READ = (200, 400, 401, 404)
+_OPERATORS = (200, 401, 403)
+
+
+def _name(what: str) -> dict[str, Any]:
+    return {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": LONGEST_NAME,
+        "description": what,
+    }
+
+
+_PARAMS = {
+    "type": "object",
+    "additionalProperties": {"type": "string"},
+    "description": "Texts for the script; @NAME stands for the identifier of a thing at the site.",
+}
+SCHEMAS: dict[str, Any] = {
+    "Answer": {
+        "type": "object",
+        "required": ["outcome", "job", "state"],
+        "additionalProperties": False,
+        "properties": {
+            "outcome": {"enum": [each.value for each in CallOutcome]},
+            "job": {"type": "string"},
+            "state": {"enum": ["", *(each.value for each in JobState)]},
+        },
+    },
+    "Error": {
+        "type": "object",
+        "required": ["error"],
+        "properties": {"error": {"type": "string"}},
+    },
+    "Change": {
+        "type": "object",
+        "required": ["operation", "network", "thing"],
+        "additionalProperties": False,
+        "properties": {
+            "operation": _name("Name of a script."),
+            "network": _name("Network of the scenario."),
+            "thing": _name("Database or farm of that network."),
+            "params": _PARAMS,
+        },
+    },
+    "State": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"params": _PARAMS},
+    },
+    "Status": {
+        "type": "object",
+        "required": ["drift", "work", "notices"],
+        "properties": {
+            "drift": {
+                "type": "object",
+                "description": "By network: since when changes wait for the other site.",
+            },
+            "work": {"type": "array", "items": {"type": "object"}},
+            "notices": {"type": "array", "items": {"type": "object"}},
+        },
+    },
+    "Done": {
+        "type": "object",
+        "required": ["network", "work"],
+        "additionalProperties": False,
+        "properties": {
+            "network": _name("Network of the work."),
+            "work": {"type": "string", "description": "Name of the work."},
+        },
+    },
+    "Mirror": {
+        "type": "object",
+        "required": ["on"],
+        "additionalProperties": False,
+        "properties": {"on": {"type": "boolean"}},
+    },
+}
+
+
+def _body(schema: str) -> dict[str, Any]:
+    content = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+    return {"required": True, "content": {"application/json": content}}
+
+
+def _responses(statuses: tuple[int, ...], schema: str) -> dict[str, Any]:
+    found = {}
+    for status in sorted(statuses):
+        # a call that the manager has heard is answered by it, whatever the answer
+        heard = schema == "Answer" and status not in (400, 401, 413)
+        error = status >= 400 and not heard
+        name = "Error" if error else schema
+        content = {"schema": {"$ref": f"#/components/schemas/{name}"}}
+        found[str(status)] = {
+            "description": _TOLD[status],
+            "content": {"application/json": content},
+        }
+    return found
+
+
+def _in_path(*names: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string"},
+        }
+        for name in names
+    ]
+
+
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "Number of changes of the state that the caller has seen; 0: none.",
+    "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
+}
+
+
+def openapi() -> dict[str, Any]:
+    """Return the document."""
+    request = {
+        "put": {
+            "operationId": "ask",
+            "summary": "Ask for a change, once, however often the call is made.",
+            "requestBody": _body("Change"),
+            "responses": _responses(_ASKED, "Answer"),
+        },
+        "get": {
+            "operationId": "read",
+            "summary": "Ask how a request of the caller's stands.",
+            "responses": _responses(_READ, "Answer"),
+        },
+        "parameters": _in_path("request"),
+    }
+    state = {
+        "put": {
+            "operationId": "put",
+            "summary": "Put one aspect of a thing into a state: the same put twice is one.",
+            "requestBody": _body("State"),
+            "responses": _responses(_PUT, "Answer"),
+            "parameters": [_IF_MATCH],
+        },
+        "parameters": _in_path("network", "thing", "operation"),
+    }
+    status = {
+        "get": {
+            "operationId": "status",
+            "summary": "Read drift, open work by hand, and the newest notices (operators only).",
+            "responses": _responses(_OPERATORS, "Status"),
+        }
+    }
+    done = {
+        "post": {
+            "operationId": "done",
+            "summary": "Say that people have done a piece of work (operators only).",
+            "requestBody": _body("Done"),
+            "responses": _responses((*_OPERATORS, 400, 404, 413), "Status"),
+        }
+    }
+    mirror = {
+        "put": {
+            "operationId": "mirror",
+            "summary": "Switch the mirror of a network on or off (operators only).",
+            "requestBody": _body("Mirror"),
+            "responses": _responses((*_OPERATORS, 400, 404, 413), "Mirror"),
+        },
+        "parameters": _in_path("network"),
+    }
+    bearer = {"type": "http", "scheme": "bearer"}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Cloud manager of dr_sim", "version": VERSION},
+        "security": [{"token": []}],
+        "paths": {
+            "/v1/requests/{request}": request,
+            "/v1/networks/{network}/things/{thing}/{operation}": state,
+            "/v1/networks/{network}/mirror": mirror,
+            "/v1/work/done": done,
+            "/v1/status": status,
+        },
+        "components": {
+            "schemas": SCHEMAS,
+            "securitySchemes": {"token": bearer},
+        },
+    }

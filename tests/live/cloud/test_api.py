@@ -1,0 +1,194 @@
+"""The HTTP API: every answer is as its description says, and wrong calls are one clear line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from dr_sim.live.cloud.openapi import openapi
+from dr_sim.live.cloud.web import MOST_BYTES, STATUS, ApiApp
+from tests.live.cloud.serving import Served, script, within
+
+ASKED: dict[str, Any] = {"operation": "rotate_secret", "network": "prod", "thing": "crm"}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("served")
+    script(folder, "rotate_secret")
+    script(folder, "set_version")
+    tokens = folder / "cloud.db.tokens"
+    tokens.write_text(
+        "operators token-of-operators\nportal token-of-portal--\n"
+        "crew token-of-the-crew networks=prod operations=set_version\n"
+    )
+    tokens.chmod(0o600)
+    with Served(folder) as found:
+        assert found.start()
+        yield found
+
+
+def as_described(method: str, path: str, status: int, answer: Any) -> None:
+    """Fail unless the description has such an answer of that path."""
+    document = openapi()
+    for template, item in document["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
+            content = item[method.lower()]["responses"][str(status)]["content"]
+            schema = {**content["application/json"]["schema"], "components": document["components"]}
+            jsonschema.validate(answer, schema)
+            return
+    raise AssertionError(f"{path} is not described")
+
+
+def ask(
+    served: Served,
+    path: str,
+    body: Any = None,
+    method: str = "PUT",
+    caller: str = "operators",
+    headers: dict[str, str] | None = None,
+) -> tuple[int, Any]:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    token = served.token(caller) if caller else ""
+    status, answer = served.http(method, path, content, token, headers)
+    as_described(method, path, status, answer)
+    return status, answer
+
+
+# (what is asked for, who asks, the answer)
+CALLS = [
+    ("r1", ASKED, "operators", (202, "accepted")),
+    ("r1", ASKED, "operators", (200, "again")),
+    ("r1", {**ASKED, "params": {"id": "@crm"}}, "operators", (200, "again")),
+    ("r1", {**ASKED, "params": {"size": "2"}}, "operators", (409, "conflict")),
+    ("r1", {**ASKED, "operation": "set_version"}, "operators", (409, "conflict")),
+    ("r2", {**ASKED, "network": "gov", "thing": "shop"}, "portal", (403, "forbidden")),
+    ("r3", {**ASKED, "network": "none"}, "operators", (403, "forbidden")),
+    ("r4", {**ASKED, "thing": "shop"}, "operators", (404, "unknown")),
+    ("r5", {**ASKED, "operation": "drop"}, "operators", (404, "unknown")),
+    ("r6", {**ASKED, "params": {"from": "@shop"}}, "operators", (404, "unknown")),
+    ("r7", ASKED, "crew", (403, "forbidden")),
+    ("r8", {**ASKED, "operation": "set_version"}, "crew", (202, "accepted")),
+]
+
+
+@pytest.mark.parametrize(("request_id", "asked", "caller", "wanted"), CALLS)
+def test_calls(
+    served: Served, request_id: str, asked: Any, caller: str, wanted: tuple[int, str]
+) -> None:
+    status, answer = ask(served, f"/v1/requests/{request_id}", asked, caller=caller)
+    assert (status, answer["outcome"]) == wanted
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (b"", 400, "the body is no JSON object"),
+        (b"[" * 50_000, 400, "the body is no JSON object"),
+        ([], 400, "the body is no JSON object"),
+        ({**ASKED, "thing": 3}, 400, "thing: a text is needed"),
+        ({**ASKED, "thing": "a\nb"}, 400, "thing: 200 printable characters at most"),
+        ({**ASKED, "things": "crm"}, 400, "things: there are operation, network, thing, params"),
+        ({**ASKED, "params": {"a": 1}}, 400, "params: an object of texts is needed"),
+        ({**ASKED, "params": {"a": "\0"}}, 400, "params: an object of texts is needed"),
+        ({**ASKED, "params": {"a": "\ud800"}}, 400, "params: an object of texts is needed"),
+        ({**ASKED, "params": {"id": "mine"}}, 400, "params.id: leave it out"),
+        ({**ASKED, "params": {"a": "x" * MOST_BYTES}}, 413, "the body is larger"),
+    ],
+)
+def test_a_wrong_body_is_one_clear_line(served: Served, body: Any, status: int, words: str) -> None:
+    found, answer = ask(served, "/v1/requests/wrong", body)
+    assert (found, answer["error"][: len(words)]) == (status, words)
+    assert ask(served, "/v1/requests/wrong", b"", "GET")[1]["outcome"] == "unknown"
+
+
+def test_without_a_token_nothing_is_told(served: Served) -> None:
+    for path, method in (
+        ("/v1/requests/r1", "GET"),
+        ("/v1/requests/r1", "PUT"),
+        ("/v1/status", "GET"),
+    ):
+        assert ask(served, path, ASKED, method, caller="")[0] == 401
+    assert served.http("GET", "/v1/requests/r1", None, "token-of-nobody")[0] == 401
+
+
+def test_a_caller_sees_its_own_requests_alone(served: Served) -> None:
+    assert ask(served, "/v1/requests/own", ASKED, caller="portal")[0] == 202
+    assert ask(served, "/v1/requests/own", b"", "GET", caller="portal")[0] == 200
+    assert ask(served, "/v1/requests/own", b"", "GET")[0] == 404
+
+
+def test_a_put_twice_is_one_and_a_put_on_an_older_state_is_refused(served: Served) -> None:
+    path = "/v1/networks/prod/things/crm/set_version"
+    outcomes = [
+        ask(served, path, {"params": {"to": to}}, headers={"If-Match": seen})[1]["outcome"]
+        for to, seen in (("1", '"0"'), ("1", '"0"'), ("2", '"0"'), ("2", '"1"'))
+    ]
+    assert outcomes == ["accepted", "again", "stale", "accepted"]
+    assert ask(served, path, {}, headers={"If-Match": "x"})[0] == 400
+
+
+def test_operators_see_drift_and_switch_the_mirror(served: Served) -> None:
+    assert ask(served, "/v1/networks/prod/mirror", {"on": False})[1] == {"on": False}
+    ask(served, "/v1/requests/late", ASKED)
+
+    def drift() -> Any:
+        return ask(served, "/v1/status", b"", "GET")[1]["drift"].get("prod", {})
+
+    within(20, lambda: drift().get("changes") == 1)
+    assert re.fullmatch(r"20\S+Z", drift()["since"])
+    ask(served, "/v1/networks/prod/mirror", {"on": True})
+    within(20, lambda: drift()["changes"] == 0)
+    for path, method in (("/v1/status", "GET"), ("/v1/networks/prod/mirror", "PUT")):
+        assert ask(served, path, {"on": False}, method, caller="portal")[0] == 403
+    assert ask(served, "/v1/networks/none/mirror", {"on": True})[0] == 404
+    assert ask(served, "/v1/work/done", {"network": "prod", "work": "none"}, "POST")[0] == 404
+
+
+def test_every_path_is_described_and_every_outcome_has_its_status(served: Served) -> None:
+    status, document = served.http("GET", "/v1/openapi.json")
+    assert (status, document) == (200, openapi())
+    described = {
+        (path, method.upper())
+        for path, item in document["paths"].items()
+        for method in item
+        if method != "parameters"
+    }
+    routes = ApiApp(None, None, ()).app().routes  # type: ignore[arg-type]
+    there = {
+        (route.path, method)  # type: ignore[attr-defined]
+        for route in routes
+        for method in route.methods - {"HEAD"}  # type: ignore[attr-defined]
+    }
+    assert there - described == {("/v1/openapi.json", "GET")} and described <= there
+    told = {
+        s
+        for item in document["paths"].values()
+        for s in item.get("put", item.get("get", {})).get("responses", ())
+    }
+    assert {str(status) for status in STATUS.values()} <= told
+
+
+def test_what_is_nowhere_is_said_so(served: Served) -> None:
+    assert served.http("GET", "/v1/nothing") == (404, {"error": "Not Found"})
+    assert served.http("DELETE", "/v1/requests/r1")[0] == 405
+
+
+def test_the_agents_of_a_newer_script_get_it_at_the_next_start(tmp_path: Path) -> None:
+    script(tmp_path, "rotate_secret")
+    with Served(tmp_path) as served:
+        served.start()
+        served.put("r1")
+        within(20, lambda: len(served.effects()) == 4)
+        served.stop()
+        script(tmp_path, "rotate_secret", "say newer")
+        served.start()
+        served.put("r2")
+        within(20, lambda: len(served.effects()) == 10)
+        assert [line.split()[4] for line in served.effects()[4:]] == ["begun", "newer", "done"] * 2

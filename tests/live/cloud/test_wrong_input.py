@@ -1,0 +1,113 @@
+"""What `dr-sim cloud serve` cannot do is one clear line, with exit code 2, and nothing is left."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+from pathlib import Path
+
+import pytest
+
+from dr_sim.cli.main import main
+from dr_sim.errors import InputError
+from dr_sim.live.cloud.tokens import make_tokens, read_tokens
+from tests.live.cloud.serving import SCENARIO, script
+
+SERVE = ["cloud", "serve", "served.yaml", "--store", "cloud.db", "--scripts", "scripts"]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "served.yaml").write_text(SCENARIO)
+    script(tmp_path, "rotate_secret")
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main([*(arguments or SERVE)]) == 2
+    found = capsys.readouterr()
+    assert found.out == "" and found.err.count("\n") == 1
+    return found.err
+
+
+def test_without_the_extra(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = importlib.util.find_spec
+    monkeypatch.setattr(
+        "dr_sim.cli.cloud.find_spec", lambda name: None if name == "uvicorn" else usual(name)
+    )
+    assert refused(capsys) == "cloud serve: needs uvicorn: pip install 'dr-sim[cloud]'\n"
+    assert not Path("cloud.db").exists()
+
+
+def test_scripts_that_are_not_there_or_cannot_be_run(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("scripts/README").write_text("about")
+    assert refused(capsys).startswith("scripts/README: cannot be run; make it executable")
+    assert refused(capsys, *SERVE[:-1], "none").startswith("none: there is no such folder")
+    assert not Path("cloud.db").exists() and not Path("cloud.db.tokens").exists()
+
+
+def test_scenarios_without_networks_and_with_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("served.yaml").write_text(
+        "run_for: 1 h\ndatabases: {crm: {size: 1 GB}}\nlink: {bandwidth: 1 Gbit/s}\n"
+    )
+    assert "has no cloud manager" in refused(capsys)
+
+
+def test_a_port_that_is_taken_or_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert "cannot be listened at" in refused(capsys, *SERVE, "--port", port)
+    assert "cannot be listened at" in refused(capsys, *SERVE, "--port", "70000")
+    assert "cannot be listened at" in refused(capsys, *SERVE, "--host", "no.such.host.invalid")
+
+
+def test_a_store_of_something_else(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("cloud.db").write_text("something else")
+    assert "cannot be used as a store" in refused(capsys)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("portal", "write NAME TOKEN"),
+        ("portal short", "the token is too short"),
+        ("portal 0123456789abcdef network=prod", "write networks=A,B or operations=A,B"),
+        ("portal 'unfinished", "No closing quotation"),
+        ("first 0123456789abcdef\nsecond 0123456789abcdef", "another caller has the same token"),
+        ("one 0123456789abcdef\none 0123456789abcdeg", "one has a token already"),
+    ],
+)
+def test_tokens_that_are_wrong(tmp_path: Path, line: str, words: str) -> None:
+    path = tmp_path / "tokens"
+    path.write_text(line)
+    path.chmod(0o600)
+    with pytest.raises(InputError, match=words) as found:
+        read_tokens(path)
+    assert str(found.value).startswith(f"{path}:{line.count(chr(10)) + 1}:1: ")
+
+
+def test_tokens_that_others_can_read_and_callers_without_networks(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("tokens").write_text("stranger 0123456789abcdef\n")
+    Path("tokens").chmod(0o644)
+    assert "others can read it" in refused(capsys, *SERVE, "--tokens", "tokens")
+    Path("tokens").chmod(0o600)
+    assert "stranger is no client of the scenario" in refused(capsys, *SERVE, "--tokens", "tokens")
+    Path("tokens").write_text("stranger 0123456789abcdef networks=none\n")
+    assert "there is no network 'none'" in refused(capsys, *SERVE, "--tokens", "tokens")
+    assert "cannot be read" in refused(capsys, *SERVE, "--tokens", "no tokens")
+
+
+def test_tokens_that_are_made_can_be_read_by_nobody_else(tmp_path: Path) -> None:
+    path = tmp_path / "tokens"
+    make_tokens(path, ("portal", "night shift"))
+    assert path.stat().st_mode & 0o777 == 0o600
+    tokens = read_tokens(path)
+    assert [each.name for each in tokens.holders] == ["portal", "night shift"]
+    _, token = path.read_text().splitlines()[1].split()
+    holder = tokens.holder(f"Bearer {token}")
+    assert holder is not None and holder.name == "portal"
+    assert tokens.holder(f"Basic {token}") is None and tokens.holder("") is None
