@@ -39,15 +39,17 @@ _PARAMS = {
     "additionalProperties": {"type": "string"},
     "description": "Texts for the script; @NAME stands for the identifier of a thing at the site.",
 }
+_OUTCOMES = [each.value for each in CallOutcome]
+_STATES = [each.value for each in JobState]
 SCHEMAS: dict[str, Any] = {
     "Answer": {
         "type": "object",
         "required": ["outcome", "job", "state"],
         "additionalProperties": False,
         "properties": {
-            "outcome": {"enum": [each.value for each in CallOutcome]},
+            "outcome": {"enum": _OUTCOMES},
             "job": {"type": "string"},
-            "state": {"enum": ["", *(each.value for each in JobState)]},
+            "state": {"enum": ["", *_STATES]},
         },
     },
     "Error": {
