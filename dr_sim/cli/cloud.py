@@ -7,7 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from dr_sim.cli.options import add_seed, add_set
 from dr_sim.errors import input_error
+from dr_sim.files.output import show
 
 _NEEDS = ("starlette", "uvicorn")
 
@@ -54,21 +56,66 @@ def add_cloud(commands: Any) -> None:
     serve.add_argument(
         "--port", type=int, default=0, help="port (default: a free one)"
     )
+    add_set(serve)
     serve.set_defaults(command=_serve)
+    _add_chaos(parts)
 
 
-def _serve(a: argparse.Namespace) -> int:
+def _add_chaos(parts: Any) -> None:
+    chaos = parts.add_parser(
+        "chaos",
+        help="play a scenario's clients and faults against a real API",
+    )
+    chaos.add_argument("scenario", type=Path, help="scenario file (YAML)")
+    against = chaos.add_mutually_exclusive_group(required=True)
+    against.add_argument(
+        "--real",
+        action="store_true",
+        help="against `dr-sim cloud serve` over loopback; compared with the model",
+    )
+    against.add_argument(
+        "--api",
+        metavar="MODULE:FACTORY",
+        help="against an API of your own",
+    )
+    add_seed(chaos)
+    add_set(chaos)
+    chaos.set_defaults(command=_chaos)
+
+
+def _check_extra() -> None:
     missing = [name for name in _NEEDS if find_spec(name) is None]
     if missing:
         raise input_error(
-            "cloud serve",
+            "dr-sim cloud",
             f"needs {' and '.join(missing)}: pip install 'dr-sim[cloud]'",
         )
+
+
+def _chaos(a: argparse.Namespace) -> int:
+    from dr_sim.chaos.own_server import ServedScenario
+    from dr_sim.chaos.run import against_own_api, against_own_server
+    from dr_sim.loading import load_scenario
+
+    scenario = load_scenario(a.scenario, a.set, a.seed)
+    if a.real:
+        _check_extra()
+        found = against_own_server(
+            scenario, ServedScenario(a.scenario, tuple(a.set))
+        )
+    else:
+        found = against_own_api(scenario, a.scenario.name, a.api)
+    show(found.screen(a.scenario.name))
+    return found.exit_code
+
+
+def _serve(a: argparse.Namespace) -> int:
+    _check_extra()
     from dr_sim.live.cloud.serve import ServeOptions, serve
     from dr_sim.loading import load_scenario
     from dr_sim.world.cloud.manager_config import cloud_config
 
-    scenario = load_scenario(a.scenario)
+    scenario = load_scenario(a.scenario, a.set)
     if scenario.cloud is None:
         raise input_error(
             str(a.scenario), "has no cloud manager: write `networks`"

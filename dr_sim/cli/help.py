@@ -233,6 +233,20 @@ HELP = {
             (130, "interrupted before it served"),
         ),
     ),
+    "cloud chaos": Help(
+        "Plays the clients and faults of a scenario against a real API: calls and answers that are "
+        "lost, repeated and late, ids that are used again, and kill -9. A witness says what broke. "
+        "--real: against `dr-sim cloud serve`; what it did must be what the model does.",
+        (
+            "dr-sim cloud chaos scenarios/cloud/api_chaos.yaml --real",
+            "dr-sim cloud chaos examples/own_api.yaml --api examples.own_api:Api",
+        ),
+        (0, 2, 4, 70, 130),
+        (
+            (0, "nothing broke, and it is as in the model"),
+            (4, "something broke, or is not as in the model"),
+        ),
+    ),
     "import": Help(
         "Makes a scenario of a real backup history: databases, schedules, sizes, log volumes. It "
         "says what fits and what was guessed.",

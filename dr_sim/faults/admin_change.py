@@ -85,6 +85,7 @@ KIND = EventKind(
     example="rotate_secret: crm",
     check=check_operation,
     needs_cloud=True,
+    at_api=True,
     draws=lambda r, db: {
         r.choice(["rotate_secret", "change_schema", "move_database"]): db
     },

@@ -38,5 +38,6 @@ KIND = EventKind(
     "mission C2; Sieve: crashes between two writes",
     happen,
     needs_cloud=True,
+    at_api=True,
     draws=lambda r, db: r.choice([{}, {"duration": "5 min"}]),
 )

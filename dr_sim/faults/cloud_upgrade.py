@@ -47,6 +47,7 @@ KIND = EventKind(
     "mission C2, C9",
     happen,
     needs_cloud=True,
+    at_api=True,
     draws=lambda r, db: {
         "style": r.choice(["side_by_side", "in_place"]),
         "takes": r.choice(["20 s", "4 min"]),

@@ -25,5 +25,6 @@ KIND = EventKind(
     happen,
     steady=True,
     needs_cloud=True,
+    at_api=True,
     draws=draw_share,
 )

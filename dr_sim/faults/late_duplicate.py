@@ -29,6 +29,7 @@ KIND = EventKind(
     happen,
     steady=True,
     needs_cloud=True,
+    at_api=True,
     draws=lambda r, db: (
         draw_share(r, db) | {"later": r.choice(["2 min", "20 min"])}
     ),

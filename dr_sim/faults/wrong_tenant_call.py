@@ -36,5 +36,6 @@ KIND = EventKind(
     happen,
     steady=True,
     needs_cloud=True,
+    at_api=True,
     draws=draw_share,
 )

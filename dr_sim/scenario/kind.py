@@ -127,7 +127,8 @@ class EventKind:
     or a restore, not about replay. last: how long after its instant that happens for which it is
     there (a law of scenario/model.py); None: at its instant. goes_back: somebody may order by it to
     restore a database as of an earlier instant. heals: False: the design cannot get past it by
-    itself, so nothing is promised after it but that nothing wrong is done.
+    itself, so nothing is promised after it but that nothing wrong is done. at_api: it concerns
+    calls and the life of the cloud manager, so it can be played against a real API (dr_sim/chaos).
     """
 
     name: str
@@ -157,6 +158,7 @@ class EventKind:
     last: Callable[[Any], Any] = lambda params: None
     goes_back: Callable[[Any], bool] = lambda params: False
     heals: bool = True
+    at_api: bool = False
 
     def __repr__(self) -> str:
         return self.name

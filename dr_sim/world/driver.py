@@ -135,7 +135,7 @@ class Driver(Generic[MachineT]):
             SetAlarm: self._set_alarm,
             CancelAlarm: self._cancel_alarm,
         }
-        self._build = build
+        self.build = build
         self._restart_us = restart_us
         self._records = records or LifeRecords()
         self._agenda = place.agenda
@@ -154,7 +154,7 @@ class Driver(Generic[MachineT]):
         if self.down or self.machine is not None:
             return
         self.incarnation += 1
-        self.machine = self._build(self.incarnation, self.store.load())
+        self.machine = self.build(self.incarnation, self.store.load())
         self._note(self._records.up_and_down, self.incarnation, 1)
         self._run(self.machine.resume())
         for hook in self.hooks.on_start:

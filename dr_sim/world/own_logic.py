@@ -50,41 +50,52 @@ def factory_of(name: str) -> Factory:
     """Return the factory of that name; '' is dr_sim's own. Raises InputError, one line, if there is
     none.
     """
-    if not name:
-        return RecoveryManager
+    return object_of(name) if name else RecoveryManager
+
+
+def object_of(name: str, option: str = OPTION) -> Callable[..., Any]:
+    """Return the class or function of that name, which that option gives. Raises InputError, one
+    line, if there is none.
+    """
     module_name, colon, attribute = name.partition(":")
     if not colon or not module_name or not attribute:
-        raise _refused(name, f"is not of the form {FORM}")
-    found: Any = _module(name, module_name)
+        raise _refused(name, f"is not of the form {FORM}", option)
+    found: Any = _module(name, module_name, option)
     for part in attribute.split("."):
         if not hasattr(found, part):
             raise _refused(
                 name,
                 f"{module_name} has no {attribute!r}{_hint(module_name)}",
+                option,
             )
         found = getattr(found, part)
     if not callable(found):
         raise _refused(
-            name, f"{attribute} is not callable, it is {_a_type(found)}"
+            name,
+            f"{attribute} is not callable, it is {_a_type(found)}",
+            option,
         )
     return found  # type: ignore[no-any-return]
 
 
-def _module(name: str, module_name: str) -> Any:
+def _module(name: str, module_name: str, option: str) -> Any:
     try:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         missing = error.name or module_name
         if module_name == missing or module_name.startswith(f"{missing}."):
             told = f"there is no module {missing!r} in this folder or on Python's path"
-            raise _refused(name, told) from None
-        raise _refused(
-            name, f"importing {module_name} failed: {in_one_line(error)}"
-        ) from error
+            raise _refused(name, told, option) from None
+        raise _not_imported(name, module_name, error, option) from error
     except Exception as error:
-        raise _refused(
-            name, f"importing {module_name} failed: {in_one_line(error)}"
-        ) from error
+        raise _not_imported(name, module_name, error, option) from error
+
+
+def _not_imported(
+    name: str, module_name: str, error: Exception, option: str
+) -> InputError:
+    why = f"importing {module_name} failed: {in_one_line(error)}"
+    return _refused(name, why, option)
 
 
 def _hint(module_name: str) -> str:
@@ -170,8 +181,8 @@ def source_digest(name: str) -> str:
     return digest.hexdigest()
 
 
-def _refused(name: str, why: str) -> InputError:
-    return input_error(f"{OPTION} {name}", why)
+def _refused(name: str, why: str, option: str = OPTION) -> InputError:
+    return input_error(f"{option} {name}", why)
 
 
 def _a_type(value: object) -> str:

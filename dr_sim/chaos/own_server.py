@@ -1,0 +1,163 @@
+"""dr_sim's own cloud manager as an API under test: a server of its own over loopback, whose scripts
+write down what they do.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from urllib.parse import quote
+
+from dr_sim.chaos.api import CallAnswered, CallMade, EffectSeen
+from dr_sim.errors import DrSimError
+from dr_sim.scenario.cloud_model import OPERATIONS
+
+_LONGEST_S = 60.0
+_NOT_FOUND = 404
+_READ = "read"
+_SCRIPT = """#!/bin/sh
+exec "{python}" -I -S "{effect}" "{effects}"
+"""
+_EFFECT = """
+import json, os, sys
+names = ("site", "network", "thing", "change")
+effect = {name: os.environ["DR_SIM_" + name.upper()] for name in names}
+handle = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+os.write(handle, (json.dumps(effect) + "\\n").encode())  # one write: whole, or not there
+"""
+_AT_ONCE = ("cloud.mirror.every=0s", "cloud.mirror.audit=0s")
+"""Keys that are set for the server: mirroring does not wait for the wall clock."""
+
+
+class NoServerError(DrSimError):
+    """The server did not start, or did not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedScenario:
+    """A scenario file, and the keys that are set in it (KEY=VALUE)."""
+
+    path: Path
+    set: tuple[str, ...] = ()
+
+
+class OwnServer:
+    """ApiUnderTest in an empty folder. callers: their names."""
+
+    def __init__(
+        self,
+        scenario: ServedScenario,
+        folder: Path,
+        callers: Sequence[str],
+    ) -> None:
+        self._scenario = scenario
+        self._folder = folder
+        self._tokens = {
+            name: f"token-of-caller-{i:04}"
+            for i, name in enumerate(callers)
+        }
+        self._process: subprocess.Popen[str] | None = None
+        self._connection: HTTPConnection | None = None
+        self.lives = 0
+        effect = folder / "effect.py"
+        effect.write_text(_EFFECT)
+        script = _SCRIPT.format(
+            python=sys.executable,
+            effect=effect,
+            effects=folder / "effects",
+        )
+        scripts = folder / "scripts"
+        scripts.mkdir()
+        for name, _, _ in OPERATIONS:
+            path = scripts / name
+            path.write_text(script)
+            path.chmod(0o755)
+        lines = [f"{json.dumps(n)} {t}\n" for n, t in self._tokens.items()]
+        tokens = folder / "tokens"
+        tokens.touch(0o600)
+        tokens.write_text("".join(lines))
+
+    def start(self) -> None:
+        folder = self._folder
+        command = [
+            *(sys.executable, "-m", "dr_sim", "cloud", "serve"),
+            *(
+                str(self._scenario.path),
+                "--store",
+                str(folder / "cloud.db"),
+            ),
+            *("--scripts", str(folder / "scripts")),
+            *("--tokens", str(folder / "tokens")),
+        ]
+        for key in (*self._scenario.set, *_AT_ONCE):
+            command += ["--set", key]
+        with open(folder / "errors", "ab") as errors:
+            self._process = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self.kill()
+            told = (folder / "errors").read_text(errors="replace")
+            raise NoServerError(f"the server did not start: {told.strip()}")
+        port = int(line.split()[0].rpartition(":")[2])
+        self._connection = HTTPConnection(
+            "127.0.0.1", port, timeout=_LONGEST_S
+        )
+        self.lives += 1
+
+    def kill(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+        self._connection = self._process = None
+
+    def call(self, asked: CallMade) -> CallAnswered:
+        assert self._connection is not None, "it has been started"
+        token = self._tokens[asked.caller]
+        headers = {"Authorization": f"Bearer {token}"}
+        path = f"/v1/requests/{quote(asked.request, safe='')}"
+        method, body = "GET", b""
+        if asked.operation != _READ:
+            method = "PUT"
+            wanted = {
+                "operation": asked.operation,
+                "network": asked.network,
+                "thing": asked.thing,
+                "params": dict(asked.params),
+            }
+            body = json.dumps(wanted).encode()
+        try:
+            self._connection.request(method, path, body, headers)
+            answer = self._connection.getresponse()
+            told = json.loads(answer.read())
+        except (OSError, HTTPException, ValueError) as error:
+            raise NoServerError(
+                f"the server did not answer {asked}: {error}"
+            ) from None
+        if not asked.request and answer.status == _NOT_FOUND:
+            return CallAnswered("unknown")  # no request has an empty id
+        if "outcome" not in told:
+            raise NoServerError(f"the server refused {asked}: {told}")
+        return CallAnswered(told["outcome"])
+
+    def effects(self) -> list[EffectSeen]:
+        path = self._folder / "effects"
+        if not path.exists():
+            return []
+        found = [json.loads(line) for line in path.read_text().splitlines()]
+        return [
+            EffectSeen(v["site"], v["network"], v["thing"], v["change"])
+            for v in found
+        ]

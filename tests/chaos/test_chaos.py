@@ -1,0 +1,123 @@
+"""Clients and faults against a real API: what the witness finds, and that dr_sim's own server does
+what the model does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dr_sim.chaos import run
+from dr_sim.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+TOYS = "tests.chaos.toys"
+CHAOS = """
+name: chaos
+run_for: {run_for}
+databases: {{crm: {{size: 1 GB}}, shop: {{size: 1 GB}}}}
+link: {{bandwidth: 200 Mbit/s}}
+clients: {{portal: {{calls: 40 per min, actions: 30 %, timeout: 5 s, retries: 6}}}}
+changes: {{takes: 10 s}}
+faults:
+  lost_request: {{share: 2 %}}
+  lost_answer: {{share: 5 %}}
+  duplicate_request: {{share: 5 %}}
+  late_duplicate: {{share: 5 %, later: {{mean: 30 s}}}}
+  id_reused: {{share: 10 %}}
+events:
+  - {{at: 1 min, cloud_crash: {{}}}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run, "_STILL_S", 0.1)  # of an API in this process
+    Path("chaos.yaml").write_text(CHAOS.format(run_for="5 min"))
+
+
+def chaos(capsys: pytest.CaptureFixture[str], *against: str) -> tuple[int, str]:
+    code = main(["cloud", "chaos", "chaos.yaml", *against])
+    told = capsys.readouterr()
+    return code, told.out + told.err
+
+
+def test_an_api_that_is_right(capsys: pytest.CaptureFixture[str]) -> None:
+    code, told = chaos(capsys, "--api", f"{TOYS}:Right")
+    assert code == 0 and told.startswith("PASS  chaos.yaml\n")
+    assert "it was killed 1 times" in told
+
+
+@pytest.mark.parametrize(
+    ("bug", "number"),
+    [("Forgets", 2), ("NoFingerprint", 3), ("DoesItAgain", 1), ("NeverDoesIt", 1)],
+)
+def test_planted_bugs_of_an_api_are_found(
+    bug: str, number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, told = chaos(capsys, "--api", f"{TOYS}:{bug}")
+    assert code == 4 and told.startswith("FAIL") and f"\n  {number}: " in told
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("Raises", 70, "the API under test, call of portal/ for 'read': KeyError"),
+        ("OtherWords", 2, "the API: answered 'OK'; there are accepted, again"),
+        ("NoApi", 2, f"--api {TOYS}:NoApi: has no start()"),
+        ("Missing", 2, f"--api {TOYS}:Missing: {TOYS} has no 'Missing'"),
+    ],
+)
+def test_an_api_that_is_none_is_one_clear_line(
+    name: str, code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found, told = chaos(capsys, "--api", f"{TOYS}:{name}")
+    assert found == code and told.startswith(words) and told.count("\n") == 1
+
+
+def test_what_cannot_be_played_for_real_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    text = CHAOS.format(run_for="5 min") + "  - {at: 2 min, lose: site}\n"
+    Path("chaos.yaml").write_text(text)
+    code, told = chaos(capsys, "--api", f"{TOYS}:Right")
+    assert (code, told) == (2, "chaos.yaml: lose cannot be played against a real API\n")
+
+
+def test_dr_sims_own_server_does_what_the_model_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_STILL_S", 3.0)
+    Path("chaos.yaml").write_text(CHAOS.format(run_for="2 min"))
+    code, told = chaos(capsys, "--real")
+    assert code == 0, told
+    assert told.startswith("PASS") and "rows compared with the model's" in told
+
+
+def test_a_server_that_answers_otherwise_than_the_model_is_found(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted bug: one call in the middle is not handed on, and said to be accepted."""
+    usual = run.OwnServer.call
+    calls = [0]
+
+    def call(self: run.OwnServer, asked: run.CallMade) -> run.CallAnswered:
+        calls[0] += asked.operation != "read"
+        if calls[0] == 5 and asked.operation != "read":
+            return run.CallAnswered("accepted")
+        return usual(self, asked)
+
+    monkeypatch.setattr(run.OwnServer, "call", call)
+    Path("chaos.yaml").write_text(CHAOS.format(run_for="90 s"))
+    code, told = chaos(capsys, "--real")
+    assert code == 4 and "\n  1: portal/" in told
+
+
+@pytest.mark.long
+def test_api_chaos_for_real(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(run, "_STILL_S", 10.0)
+    code = main(["cloud", "chaos", "scenarios/cloud/api_chaos.yaml", "--real"])
+    assert code == 0, capsys.readouterr().out
