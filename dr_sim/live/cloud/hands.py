@@ -13,6 +13,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
@@ -92,6 +93,7 @@ class CloudHands:
         self._heard: deque[Heard] = deque()
         self._calls: dict[int, Future[AnswerCall]] = {}
         self._last_call = 0
+        self._ended = False
         self._agents = LocalAgents(tools, self._said, self._queue.put)
         self._agents.wake()
 
@@ -106,6 +108,8 @@ class CloudHands:
             self._heard.append(heard(Called, self._last_call, *request))
 
         self._queue.put(arrive)
+        if self._ended:
+            self.give_up()
         return answer
 
     def tell(self, event: Heard) -> None:
@@ -120,10 +124,15 @@ class CloudHands:
 
         self._queue.put(stop)
 
-    def give_up(self, error: BaseException) -> None:
-        """Leave all calls without an answer: the manager has ended."""
+    def give_up(self) -> None:
+        """Refuse all calls that have no answer, and all that come: the manager has ended."""
+        self._ended = True
+        while not self._queue.empty():
+            with suppress(StoppedError):
+                self._queue.get()()
         for answer in self._calls.values():
-            answer.set_exception(error)
+            if answer.set_running_or_notify_cancel():
+                answer.set_exception(StoppedError())
         self._calls.clear()
 
     # ---- LiveHands

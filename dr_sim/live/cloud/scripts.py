@@ -71,8 +71,10 @@ class ScriptFolders:
         return found.hexdigest()
 
     def copy(self, network: str, site: str, name: str) -> bool:
-        """Give an agent a script and its clean-up. Return False if there is none of that name."""
-        if name not in self.names:
+        """Give an agent a script and its clean-up. Return False if there is none of that name, or
+        it is gone.
+        """
+        if not (name in self.names and (self._own / name).exists()):
             return False
         place = self._at(network, site)
         place.mkdir(parents=True, exist_ok=True)

@@ -67,7 +67,7 @@ class ManagerThread(Thread):
     """
 
     def __init__(self, config: CloudConfig, options: ServeOptions) -> None:
-        super().__init__(name="cloud manager")
+        super().__init__(name="cloud manager", daemon=True)
         self.ready = Flag()
         self.hands: CloudHands | None = None
         self.life = 0
@@ -85,7 +85,7 @@ class ManagerThread(Thread):
             self.error = error
         finally:
             if self.hands is not None:
-                self.hands.give_up(StoppedError())
+                self.hands.give_up()
             self.ready.set()
             self.on_end()
 
@@ -141,8 +141,8 @@ def serve(
     listening = _listening(options)
     manager = ManagerThread(config, options)
     manager.start()
-    manager.ready.wait()
     try:
+        manager.ready.wait()
         if manager.hands is not None:
             networks = tuple(network.name for network in config.networks)
             app = ApiApp(manager.hands, tokens, networks).app()
@@ -152,7 +152,7 @@ def serve(
         if manager.hands is not None:
             manager.hands.stop()
         manager.join(_STOP_S)
-    if isinstance(manager.error, StoreError):
+    if isinstance(manager.error, (StoreError, OSError)):
         raise input_error(str(options.store), str(manager.error))
     if manager.error is not None:
         raise manager.error

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import signal
 import socket
+from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,8 @@ import pytest
 from dr_sim.cli.main import main
 from dr_sim.errors import InputError
 from dr_sim.live.cloud.tokens import make_tokens, read_tokens
-from tests.live.cloud.serving import SCENARIO, script
+from dr_sim.stores import SqlStore, StoreError
+from tests.live.cloud.serving import SCENARIO, Served, script
 
 SERVE = ["cloud", "serve", "served.yaml", "--store", "cloud.db", "--scripts", "scripts"]
 
@@ -37,7 +42,7 @@ def test_without_the_extra(
     monkeypatch.setattr(
         "dr_sim.cli.cloud.find_spec", lambda name: None if name == "uvicorn" else usual(name)
     )
-    assert refused(capsys) == "cloud serve: needs uvicorn: pip install 'dr-sim[cloud]'\n"
+    assert refused(capsys) == "dr-sim cloud: needs uvicorn: pip install 'dr-sim[cloud]'\n"
     assert not Path("cloud.db").exists()
 
 
@@ -111,3 +116,42 @@ def test_tokens_that_are_made_can_be_read_by_nobody_else(tmp_path: Path) -> None
     holder = tokens.holder(f"Bearer {token}")
     assert holder is not None and holder.name == "portal"
     assert tokens.holder(f"Basic {token}") is None and tokens.holder("") is None
+
+
+def test_a_store_that_is_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Served(tmp_path) as served:
+        served.start()
+        told = refused(capsys)
+        assert f"is in use by process {served.pid}; end that one first" in told
+        assert served.put("r1")[0] == 202
+
+
+def test_a_store_that_cannot_be_written_ends_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = SqlStore.save_all
+
+    def save_all(self: SqlStore, entries: Mapping[str, str]) -> None:
+        if any(key.startswith("request/") for key in entries):
+            raise StoreError("the disk is full; make room, then resume")
+        usual(self, entries)
+
+    monkeypatch.setattr(SqlStore, "save_all", save_all)
+    with Served(tmp_path) as served:
+        served.start()
+        with pytest.raises((OSError, AssertionError, HTTPException)):
+            assert served.put("r1")[0] != 503
+        code, errors = served.ended()
+    assert (code, errors) == (2, "cloud.db: the disk is full; make room, then resume\n")
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    with Served(tmp_path) as served:
+        served.start()
+        assert served.put("r1")[1]["outcome"] == "accepted"
+
+
+def test_ctrl_c_ends_it_as_sigterm_does(tmp_path: Path) -> None:
+    with Served(tmp_path) as served:
+        served.start()
+        os.kill(served.pid, signal.SIGINT)
+        assert served.ended() == (0, "")
