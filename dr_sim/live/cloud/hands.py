@@ -55,7 +55,8 @@ class StoppedError(Exception):
 @dataclass(slots=True)
 class Board:
     """Keeps what people should know. notices: the newest ones; drift: network -> (since when,
-    number of changes); work: what people are asked to do, by network and name.
+    number of changes); work: what people are asked to do, by network and name. provisioned: the
+    site that the last failover went to, once it is configured.
     """
 
     notices: deque[Notify] = field(
@@ -63,6 +64,7 @@ class Board:
     )
     drift: dict[str, tuple[int, int]] = field(default_factory=dict)
     work: dict[tuple[str, str], DoByHand] = field(default_factory=dict)
+    provisioned: SiteProvisioned | None = None
 
     def shown(self) -> dict[str, Any]:
         """Return it for JSON, the newest notice first."""
@@ -80,7 +82,13 @@ class Board:
             }
             for each in reversed(list(self.notices))
         ]
-        return {"drift": drift, "work": work, "notices": notices}
+        over = self.provisioned
+        return {
+            "drift": drift,
+            "work": work,
+            "notices": notices,
+            "provisioned": asdict(over) if over else None,
+        }
 
 
 class CloudHands:
@@ -112,9 +120,24 @@ class CloudHands:
             self.give_up()
         return answer
 
-    def tell(self, event: Heard) -> None:
-        """Tell the manager something."""
+    def tell(self, event: Heard) -> Future[None]:
+        """Tell the manager something. The future is done when that is durable."""
+        taken: Future[None] = Future()
+
+        def over() -> None:
+            if not taken.set_running_or_notify_cancel():
+                return
+            if self._ended:
+                taken.set_exception(StoppedError())
+            else:
+                taken.set_result(None)
+
+        # what is heard is dealt with before the queue is looked at again
         self._queue.put(lambda: self._heard.append(event))
+        self._queue.put(over)
+        if self._ended:
+            self.give_up()
+        return taken
 
     def stop(self) -> None:
         """Have the manager end, once it has dealt with what it was told before."""
@@ -167,6 +190,7 @@ class CloudHands:
                 since, changes = command.since_utc_us, command.changes
                 self.board.drift[network] = (since, changes)
             case SiteProvisioned(site=site):
+                self.board.provisioned = command
                 _log.warning("site %s is configured", site)
             case _ if isinstance(command, TO_AGENTS):
                 self._agents.told(command, incarnation)

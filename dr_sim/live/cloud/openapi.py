@@ -10,7 +10,7 @@ from dr_sim.version import VERSION
 LONGEST_NAME = 200
 _TOLD: dict[int, str] = {
     200: "Known: asked for before, or found.",
-    202: "Accepted: the request and its job are durable.",
+    202: "Accepted: what was asked for is durable.",
     400: "The body or the name is not as described.",
     401: "There is no such token.",
     403: "The caller may not do that there.",
@@ -75,13 +75,14 @@ SCHEMAS: dict[str, Any] = {
     },
     "Status": {
         "type": "object",
-        "required": ["drift", "work", "notices"],
+        "required": ["drift", "work", "notices", "provisioned"],
         "properties": {
             "drift": {
                 "type": "object",
                 "description": "By network: since when changes wait for the other site.",
             },
             "work": {"type": "array", "items": {"type": "object"}},
+            "provisioned": {"type": ["object", "null"]},
             "notices": {"type": "array", "items": {"type": "object"}},
         },
     },
@@ -93,6 +94,24 @@ SCHEMAS: dict[str, Any] = {
             "network": _name("Network of the work."),
             "work": {"type": "string", "description": "Name of the work."},
         },
+    },
+    "Active": {
+        "type": "object",
+        "required": ["site"],
+        "additionalProperties": False,
+        "properties": {
+            "site": _name("Site where changes are made from now on."),
+            "old_answers": {
+                "type": "boolean",
+                "description": "The site before can still be reached.",
+            },
+        },
+    },
+    "Site": {
+        "type": "object",
+        "required": ["site"],
+        "additionalProperties": False,
+        "properties": {"site": _name("Name of a site: A or B.")},
     },
     "Mirror": {
         "type": "object",
@@ -193,6 +212,24 @@ def openapi() -> dict[str, Any]:
         },
         "parameters": _in_path("network"),
     }
+    active = {
+        "put": {
+            "operationId": "active",
+            "summary": "Order a failover to a site; `provisioned` in the status says when it is "
+            "configured (operators only).",
+            "requestBody": _body("Active"),
+            "responses": _responses((202, 400, 401, 403, 404, 413), "Site"),
+        }
+    }
+    second = {
+        "put": {
+            "operationId": "second",
+            "summary": "Say that a second site is in place; it is made what the active one is "
+            "(operators only).",
+            "requestBody": _body("Site"),
+            "responses": _responses((202, 400, 401, 403, 404, 413), "Site"),
+        }
+    }
     bearer = {"type": "http", "scheme": "bearer"}
     return {
         "openapi": "3.1.0",
@@ -202,6 +239,8 @@ def openapi() -> dict[str, Any]:
             "/v1/requests/{request}": request,
             "/v1/networks/{network}/things/{thing}/{operation}": state,
             "/v1/networks/{network}/mirror": mirror,
+            "/v1/active": active,
+            "/v1/second": second,
             "/v1/work/done": done,
             "/v1/status": status,
         },

@@ -144,8 +144,7 @@ def serve(
     try:
         manager.ready.wait()
         if manager.hands is not None:
-            networks = tuple(network.name for network in config.networks)
-            app = ApiApp(manager.hands, tokens, networks).app()
+            app = ApiApp(manager.hands, tokens, config.networks).app()
             _serve(manager, app, listening, say)
     finally:
         listening.close()

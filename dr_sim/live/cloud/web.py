@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -18,12 +19,18 @@ from starlette.routing import Route
 
 from dr_sim.cloud.api import READ
 from dr_sim.cloud.commands import AnswerCall
-from dr_sim.cloud.events import HandsDone, MirrorSwitched
+from dr_sim.cloud.config import NetworkConfig
+from dr_sim.cloud.events import (
+    HandsDone,
+    MirrorSwitched,
+    ProvisionAsked,
+    SiteStands,
+)
 from dr_sim.cloud.words import CallOutcome
 from dr_sim.live.cloud.hands import CloudHands, StoppedError
 from dr_sim.live.cloud.openapi import LONGEST_NAME, openapi
 from dr_sim.live.cloud.tokens import TokenHolder, Tokens
-from dr_sim.live.life import heard
+from dr_sim.live.life import Heard, heard
 from dr_sim.world.cloud.manager_config import OPERATORS
 
 STATUS = {
@@ -43,10 +50,11 @@ _TEXTS = ("operation", "network", "thing")
 
 
 class ApiApp:
-    """The application. networks: their names."""
-
     def __init__(
-        self, hands: CloudHands, tokens: Tokens, networks: tuple[str, ...]
+        self,
+        hands: CloudHands,
+        tokens: Tokens,
+        networks: tuple[NetworkConfig, ...],
     ) -> None:
         self._hands = hands
         self._tokens = tokens
@@ -63,6 +71,8 @@ class ApiApp:
                 self._mirror,
                 methods=["PUT"],
             ),
+            Route("/v1/active", self._active, methods=["PUT"]),
+            Route("/v1/second", self._second, methods=["PUT"]),
             Route("/v1/work/done", self._done, methods=["POST"]),
             Route("/v1/status", self._status, methods=["GET"]),
             Route("/v1/openapi.json", _description, methods=["GET"]),
@@ -126,7 +136,7 @@ class ApiApp:
         board = self._hands.board
         if board.work.pop((network, work), None) is None:
             raise HTTPException(404, "there is no such work")
-        self._hands.tell(heard(HandsDone, network, work))
+        await self._told(heard(HandsDone, network, work))
         return JSONResponse(board.shown())
 
     async def _mirror(self, request: Request) -> Response:
@@ -135,10 +145,48 @@ class ApiApp:
         on = (await _body(request, ("on",))).get("on")
         if not isinstance(on, bool):
             raise HTTPException(400, "on: true or false is needed")
-        if network not in self._networks:
+        if all(network != each.name for each in self._networks):
             raise HTTPException(404, "there is no such network")
-        self._hands.tell(heard(MirrorSwitched, network, on))
+        await self._told(heard(MirrorSwitched, network, on))
         return JSONResponse({"on": on})
+
+    async def _active(self, request: Request) -> Response:
+        """Take a failover's order: changes are made at that site from now on."""
+        self._operator(request)
+        asked = await _body(request, ("site", "old_answers"))
+        site, answers = self._site(asked), asked.get("old_answers", False)
+        if not isinstance(answers, bool):
+            raise HTTPException(400, "old_answers: true or false is needed")
+        board = self._hands.board
+        if board.provisioned and board.provisioned.site != site:
+            board.provisioned = None
+        await self._told(heard(ProvisionAsked, site, answers))
+        return JSONResponse({"site": site}, 202)
+
+    async def _second(self, request: Request) -> Response:
+        """Take note that a second site stands ready to be configured as the active one is."""
+        self._operator(request)
+        site = self._site(await _body(request, ("site",)))
+        identifiers = {
+            network.name: dict(_ids_at(network, site))
+            for network in self._networks
+        }
+        await self._told(heard(SiteStands, site, json.dumps(identifiers)))
+        return JSONResponse({"site": site}, 202)
+
+    def _site(self, asked: dict[str, Any]) -> str:
+        site = _text(asked.get("site"), "site")
+        sites = self._networks[0].sites
+        if site not in sites:
+            raise HTTPException(404, f"there are {' and '.join(sites)}")
+        return site
+
+    async def _told(self, event: Heard) -> None:
+        """Tell the manager, and return when that is durable."""
+        try:
+            await asyncio.wrap_future(self._hands.tell(event))
+        except StoppedError:
+            raise _has_ended() from None
 
     def _operator(self, request: Request) -> None:
         if self._caller(request).name != OPERATORS:
@@ -161,9 +209,7 @@ async def _answer(call: Future[AnswerCall]) -> Response:
     try:
         answer = await asyncio.wrap_future(call)
     except StoppedError:
-        raise HTTPException(
-            503, "the manager has ended; ask again"
-        ) from None
+        raise _has_ended() from None
     return JSONResponse(
         {
             "outcome": answer.outcome.value,
@@ -172,6 +218,18 @@ async def _answer(call: Future[AnswerCall]) -> Response:
         },
         STATUS[answer.outcome],
     )
+
+
+def _has_ended() -> HTTPException:
+    return HTTPException(503, "the manager has ended; ask again")
+
+
+def _ids_at(network: NetworkConfig, site: str) -> Iterator[tuple[str, str]]:
+    """Yield each thing of a network with its identifier at a site."""
+    for entity in network.entities:
+        for at, identifier in entity.ids:
+            if at == site:
+                yield entity.name, identifier
 
 
 async def _description(request: Request) -> Response:

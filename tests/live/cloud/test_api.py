@@ -192,3 +192,36 @@ def test_the_agents_of_a_newer_script_get_it_at_the_next_start(tmp_path: Path) -
         served.put("r2")
         within(20, lambda: len(served.effects()) == 10)
         assert [line.split()[4] for line in served.effects()[4:]] == ["begun", "newer", "done"] * 2
+
+
+def test_a_failover_and_a_second_site_that_is_made_anew(tmp_path: Path) -> None:
+    """Changes go on at B. When A is there again it is made what B is, and follows."""
+    for name in ("rotate_secret", "rebuild"):
+        script(tmp_path, name)
+    with Served(tmp_path) as served:
+        served.start()
+        served.put("r1")
+        within(20, lambda: len(served.effects()) == 4)
+        assert ask(served, "/v1/active", {"site": "C"})[0] == 404
+        assert ask(served, "/v1/active", {"site": "B", "old_answers": 1})[0] == 400
+        assert ask(served, "/v1/active", {"site": "B"}, caller="portal")[0] == 403
+        for _ in range(2):
+            assert ask(served, "/v1/active", {"site": "B"}) == (202, {"site": "B"})
+
+        def provisioned() -> Any:
+            return ask(served, "/v1/status", b"", "GET")[1]["provisioned"]
+
+        within(20, provisioned)
+        assert provisioned()["site"] == "B"
+        served.put("r2")
+        within(20, lambda: served.state("r2") == "done")
+        served.kill()
+        served.start()
+        assert within(20, provisioned)["site"] == "B"  # as nobody may have heard it
+        assert [line.split()[0] for line in served.effects()[4:]] == ["B", "B"]
+        assert ask(served, "/v1/second", {"site": "A"}) == (202, {"site": "A"})
+        within(20, lambda: len(served.effects()) == 8)
+        assert served.effects()[6].startswith("A crm set/prod/crm>A")
+        served.put("r3")
+        within(20, lambda: len(served.effects()) == 12)
+        assert [line.split()[0] for line in served.effects()[8:]] == ["B", "B", "A", "A"]
