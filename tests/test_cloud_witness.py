@@ -176,10 +176,10 @@ def no_bound(patch: pytest.MonkeyPatch) -> None:
 def refused_and_done(patch: pytest.MonkeyPatch) -> None:
     def new(self: api.Api, e: api.Called, name: str, active: str) -> api._Told:
         allowed = self._callers[e.caller]
-        self._callers[e.caller] = frozenset(self._entities)
+        self._callers[e.caller] = replace(allowed, networks=tuple(self._entities))
         told = real(self, e, name, active)
         self._callers[e.caller] = allowed
-        if e.network not in allowed:
+        if e.network not in allowed.networks:
             told.outcome = api.CallOutcome.FORBIDDEN
         return told
 

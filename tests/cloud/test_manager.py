@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from dr_sim.cloud import CallerConfig
 from dr_sim.cloud.commands import (
     AskScript,
     CleanUp,
@@ -101,6 +103,15 @@ def test_what_may_not_be_or_is_not_there_is_refused(
     entity = other.pop("entity", "crm")
     assert bench.call("r1", entity, **other).outcome is outcome
     assert bench.started() == []
+
+
+def test_a_caller_may_be_kept_to_some_operations() -> None:
+    bench = Bench()
+    bench.config = replace(bench.config, callers=(CallerConfig("ops", ("prod",), ("add",)),))
+    bench.start()
+    assert bench.call("r1").outcome is CallOutcome.FORBIDDEN
+    assert bench.call("r2", operation="add").outcome is CallOutcome.ACCEPTED
+    assert [key for key in bench.store.load() if key.startswith("log/")] == ["log/2.1", "log/2.2"]
 
 
 def test_every_call_has_a_line_in_the_log_and_all_is_saved_before_anything_is_done() -> None:
