@@ -19,14 +19,14 @@ from dr_sim.cloud.events import Called, CallsAlike
 from dr_sim.cloud.job import ENDED, CloudJob
 from dr_sim.cloud.jobs import JobBook
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
-from dr_sim.cloud.out import Out
+from dr_sim.cloud.out import LOG, Out
 from dr_sim.cloud.texts import listed
 from dr_sim.cloud.words import CallOutcome, JobKind, JobState
 
 # members that each call meets: a member costs several times a name
 _CHANGE, _ACCEPTED = JobKind.CHANGE, CallOutcome.ACCEPTED
 READ = "read"
-REQUEST, PUT, LOG = "request/", "put/", "log/"
+REQUEST, PUT = "request/", "put/"
 
 
 def fingerprint(e: Called) -> str:

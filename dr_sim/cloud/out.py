@@ -10,6 +10,9 @@ from typing import Protocol
 
 from dr_sim.machines import Command, SaveAll
 
+LOG = "log/"
+"""Keys in the store: of lines of the log. They are saved, and the manager never reads them."""
+
 
 class Kept(Protocol):
     """Something that is saved as a text: as it stands when the event has been dealt with."""
@@ -29,11 +32,15 @@ class Out:
         self.commands: list[Command] = []
 
     def all(self, kept: dict[str, str]) -> list[Command]:
-        """Return the commands, the save first; what is saved is kept from now on."""
+        """Return the commands, the save first; what is saved is kept from now on, but for lines of
+        the log.
+        """
         entries = []
         for key, value in self.saves.items():
             text = value if isinstance(value, str) else value.text()
             entries.append((key, text))
+            if key.startswith(LOG):
+                continue
             if text:
                 kept[key] = text
             else:

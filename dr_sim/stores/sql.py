@@ -44,15 +44,17 @@ def _hash(key: bytes, value: bytes) -> bytes:
 
 class SqlStore(LockedStore):
     """port.Store in an SQLite file, which is made if it is not there. Also a context manager that
-    closes itself.
+    closes itself. unread: `load` leaves out the keys that begin with it, as nobody resumes from
+    them: a log, say, that grows for as long as the store lives.
 
     Raises StoreError if the file cannot be used, is of something else, or is in use.
     """
 
-    __slots__ = ("_db", "path")
+    __slots__ = ("_db", "_unread", "path")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, unread: str = "") -> None:
         self.path = path
+        self._unread = unread
         self._db: sqlite3.Connection | None = None
         super().__init__()
         try:
@@ -98,9 +100,7 @@ class SqlStore(LockedStore):
 
     # ---- reading
     def load(self) -> dict[str, str]:
-        rows = self._read(
-            "SELECT key, value, hash FROM entries ORDER BY key"
-        )
+        rows = self._rows_to_load()
         damaged = [
             key
             for key, value, hashed in rows
@@ -111,6 +111,20 @@ class SqlStore(LockedStore):
                 damaged[0], f"{len(damaged)} of {len(rows)} entries"
             )
         return {_text(key): _text(value) for key, value, _ in rows}
+
+    def _rows_to_load(self) -> list[tuple[bytes, bytes, bytes]]:
+        whole = "SELECT key, value, hash FROM entries"
+        if not self._unread:
+            return self._read(f"{whole} ORDER BY key")
+        first = self._unread
+        after = first[:-1] + chr(ord(first[-1]) + 1)
+        below = self._read(
+            f"{whole} WHERE key < ? ORDER BY key", (_bytes(first),)
+        )
+        above = self._read(
+            f"{whole} WHERE key >= ? ORDER BY key", (_bytes(after),)
+        )
+        return below + above
 
     def get(self, key: str) -> str:
         rows = self._read(

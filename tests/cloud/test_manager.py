@@ -123,6 +123,7 @@ def test_every_call_has_a_line_in_the_log_and_all_is_saved_before_anything_is_do
         assert not any(isinstance(command, SaveAll) for command in rest)
         assert sum(key.startswith("log/") for key, _ in save.entries) == 1
     assert sum(key.startswith("log/") for key in bench.store.load()) == 3
+    assert not any(key.startswith("log/") for key in bench.manager._kept)  # nobody reads them
 
 
 # ---- jobs

@@ -79,3 +79,14 @@ def test_a_closed_one_is_told(tmp_path: Path) -> None:
         store.load()
     with SqlStore(tmp_path / "deep" / "s.db") as store:
         assert store.load() == {"a": "1"}
+
+
+def test_keys_that_nobody_resumes_from_are_kept_and_not_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    kept = {"a": "1", "log/1": "x", "log/2": "y", "log": "2", "log0": "3", "m": "4"}
+    with SqlStore(path, unread="log/") as store:
+        store.save_all(kept)
+        assert store.load() == {"a": "1", "log": "2", "log0": "3", "m": "4"}
+        assert store.get("log/2") == "y"
+    with SqlStore(path) as store:
+        assert store.load() == kept

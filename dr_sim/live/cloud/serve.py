@@ -22,6 +22,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from dr_sim.cloud import CallerConfig, CloudConfig, CloudManager
+from dr_sim.cloud.out import LOG
 from dr_sim.errors import DrSimError, input_error
 from dr_sim.live.cloud.agents import AgentTools, Identifiers
 from dr_sim.live.cloud.hands import CloudHands, StoppedError
@@ -93,7 +94,7 @@ class ManagerThread(Thread):
         options, config = self._options, self._config
         agents = options.agents.resolve()  # scripts run in other folders
         with (
-            SqlStore(options.store) as store,
+            SqlStore(options.store, unread=LOG) as store,
             SqlStore(agents / "memory.db") as memory,
         ):
             tools = AgentTools(
