@@ -153,10 +153,10 @@ class CloudHands:
         while not self._queue.empty():
             with suppress(StoppedError):
                 self._queue.get()()
-        for answer in self._calls.values():
+        while self._calls:
+            _, answer = self._calls.popitem()
             if answer.set_running_or_notify_cancel():
                 answer.set_exception(StoppedError())
-        self._calls.clear()
 
     # ---- LiveHands
     def wait(self, seconds: float | None) -> Heard | None:
