@@ -8,9 +8,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from threading import Timer
 from urllib.parse import quote
 
 from dr_sim.chaos.api import CallAnswered, CallMade, EffectSeen
@@ -19,7 +21,7 @@ from dr_sim.scenario.cloud_model import OPERATIONS
 
 _LONGEST_S = 60.0
 _NOT_FOUND = 404
-_READ = "read"
+_READ, _ACCEPTED, _AGAIN = "read", "accepted", "again"
 _SCRIPT = """#!/bin/sh
 exec "{python}" -I -S "{effect}" "{effects}"
 """
@@ -47,7 +49,11 @@ class ServedScenario:
 
 
 class OwnServer:
-    """ApiUnderTest in an empty folder. callers: their names."""
+    """ApiUnderTest in an empty folder. callers: their names.
+
+    cuts: the number of a call, from 1, to the seconds after its beginning at which the server is
+    killed. lost: what it has forgotten by that, a sentence each.
+    """
 
     def __init__(
         self,
@@ -56,7 +62,7 @@ class OwnServer:
         callers: Sequence[str],
     ) -> None:
         self._scenario = scenario
-        self._folder = folder
+        self.folder = folder
         self._tokens = {
             name: f"token-of-caller-{i:04}"
             for i, name in enumerate(callers)
@@ -64,6 +70,10 @@ class OwnServer:
         self._process: subprocess.Popen[str] | None = None
         self._connection: HTTPConnection | None = None
         self.lives = 0
+        self.cuts: dict[int, float] = {}
+        self.lost: list[str] = []
+        self._calls = 0
+        self._accepted: set[str] = set()
         effect = folder / "effect.py"
         effect.write_text(_EFFECT)
         script = _SCRIPT.format(
@@ -83,7 +93,7 @@ class OwnServer:
         tokens.write_text("".join(lines))
 
     def start(self) -> None:
-        folder = self._folder
+        folder = self.folder
         command = [
             *(sys.executable, "-m", "dr_sim", "cloud", "serve"),
             *(
@@ -124,6 +134,42 @@ class OwnServer:
         self._connection = self._process = None
 
     def call(self, asked: CallMade) -> CallAnswered:
+        self._calls += 1
+        after_s = self.cuts.pop(self._calls, None)
+        if after_s is None:
+            answered = self._call(asked)
+        else:
+            answered = self._cut(asked, after_s)
+        if answered.outcome == _ACCEPTED:
+            self._accepted.add(asked.name)
+        return answered
+
+    def _cut(self, asked: CallMade, after_s: float) -> CallAnswered:
+        """Make a call, kill the server so long after its beginning, and make the same call again.
+        Return the first answer; where there was none, what the second one says of it.
+        """
+        assert self._process is not None
+        known = asked.name in self._accepted
+        killing = Timer(after_s, self._process.kill)
+        killing.start()
+        first = ""
+        with suppress(NoServerError):  # killed before it had answered
+            first = self._call(asked).outcome
+        killing.join()
+        self.kill()
+        self.start()
+        second = self._call(asked).outcome
+        if not first:
+            new = second == _AGAIN and not known
+            return CallAnswered(_ACCEPTED if new else second)
+        wanted = _AGAIN if first == _ACCEPTED else first
+        if second != wanted:
+            self.lost.append(
+                f"2: {asked.name} was answered {first!r}, and {second!r} after kill -9"
+            )
+        return CallAnswered(first)
+
+    def _call(self, asked: CallMade) -> CallAnswered:
         assert self._connection is not None, "it has been started"
         token = self._tokens[asked.caller]
         headers = {"Authorization": f"Bearer {token}"}
@@ -153,7 +199,7 @@ class OwnServer:
         return CallAnswered(told["outcome"])
 
     def effects(self) -> list[EffectSeen]:
-        path = self._folder / "effects"
+        path = self.folder / "effects"
         if not path.exists():
             return []
         found = [json.loads(line) for line in path.read_text().splitlines()]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from dr_sim.chaos.api import (
@@ -36,6 +37,9 @@ from dr_sim.world.play import play
 _STILL_S = 5.0
 """Nothing more comes of what was asked once nothing has for so long."""
 _POLL_S = 0.05
+_LONGEST_CALL_S = (
+    0.05  # a kill comes at any instant of a call, or just after it
+)
 _MOST_TOLD = 20
 EXIT_BROKEN = 4
 
@@ -115,17 +119,22 @@ def _its_own(what: str) -> Iterator[None]:
 
 
 def against_own_server(
-    scenario: Scenario, served: ServedScenario
+    scenario: Scenario, served: ServedScenario, kills: int = 0
 ) -> ChaosResult:
-    """Play it against dr_sim's own server, and compare logical rows with the model's."""
+    """Play it against dr_sim's own server, and compare logical rows with the model's. kills: how
+    often it is killed in the middle of a call, beside the crashes of the scenario.
+    """
     check_playable(scenario, str(served.path))
     assert scenario.cloud is not None
     callers = [client.name for client in scenario.cloud.clients]
-    with tempfile.TemporaryDirectory(prefix="dr_sim-chaos-") as name:
-        api = OwnServer(served, Path(name), [OPERATORS, *callers])
-        found, happened, real = _played(scenario, api)
     model = play(scenario)
     rows = call_rows(model)
+    with tempfile.TemporaryDirectory(prefix="dr_sim-chaos-") as name:
+        api = OwnServer(served, Path(name), [OPERATORS, *callers])
+        api.cuts = _cuts(scenario.seed, kills, model)
+        found, happened, real = _played(scenario, api)
+    found.kills += kills
+    found.wrong += api.lost
     difference = first_difference(rows, call_rows(real))
     if difference:
         found.wrong.append(difference)
@@ -133,6 +142,21 @@ def against_own_server(
     found.wrong += other_orders(effects, happened.effects)
     found.rows = len(rows) + len(effects)
     return found
+
+
+def _cuts(seed: int, kills: int, model: Journal) -> dict[int, float]:
+    """Draw the calls that are cut off by a kill: number -> seconds after its beginning."""
+    calls = sum(1 for _ in model.rows("cloud.Called"))
+    if kills > calls:
+        raise input_error(
+            "--kills", f"there are {calls} calls: write that or less"
+        )
+    draws = Random(f"kills {seed}")
+    numbers = draws.sample(range(1, calls + 1), kills)
+    return {
+        number: draws.uniform(0, _LONGEST_CALL_S)
+        for number in sorted(numbers)
+    }
 
 
 def against_own_api(

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dr_sim.cli.options import add_seed, add_set
+from dr_sim.cli.options import add_seed, add_set, count
 from dr_sim.errors import input_error
 from dr_sim.files.output import show
 
@@ -78,6 +78,13 @@ def _add_chaos(parts: Any) -> None:
         metavar="MODULE:FACTORY",
         help="against an API of your own",
     )
+    chaos.add_argument(
+        "--kills",
+        type=count,
+        default=0,
+        metavar="N",
+        help="with --real: kill the server in the middle of N calls too",
+    )
     add_seed(chaos)
     add_set(chaos)
     chaos.set_defaults(command=_chaos)
@@ -101,9 +108,11 @@ def _chaos(a: argparse.Namespace) -> int:
     if a.real:
         _check_extra()
         found = against_own_server(
-            scenario, ServedScenario(a.scenario, tuple(a.set))
+            scenario, ServedScenario(a.scenario, tuple(a.set)), a.kills
         )
     else:
+        if a.kills:
+            raise input_error("--kills", "goes with --real only")
         found = against_own_api(scenario, a.scenario.name, a.api)
     show(found.screen(a.scenario.name))
     return found.exit_code

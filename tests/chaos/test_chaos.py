@@ -4,11 +4,12 @@ what the model does.
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from dr_sim.chaos import run
+from dr_sim.chaos import CallAnswered, CallMade, own_server, run
 from dr_sim.cli.main import main
 
 ROOT = Path(__file__).parents[2]
@@ -89,9 +90,10 @@ def test_dr_sims_own_server_does_what_the_model_does(
 ) -> None:
     monkeypatch.setattr(run, "_STILL_S", 3.0)
     Path("chaos.yaml").write_text(CHAOS.format(run_for="2 min"))
-    code, told = chaos(capsys, "--real")
+    code, told = chaos(capsys, "--real", "--kills", "3")
     assert code == 0, told
     assert told.startswith("PASS") and "rows compared with the model's" in told
+    assert "it was killed 4 times" in told
 
 
 def test_a_server_that_answers_otherwise_than_the_model_is_found(
@@ -111,6 +113,48 @@ def test_a_server_that_answers_otherwise_than_the_model_is_found(
     Path("chaos.yaml").write_text(CHAOS.format(run_for="90 s"))
     code, told = chaos(capsys, "--real")
     assert code == 4 and "\n  1: portal/" in told
+
+
+@pytest.mark.parametrize(
+    ("known", "first", "second", "answer", "lost"),
+    [
+        (False, "accepted", "again", "accepted", 0),
+        (False, "", "accepted", "accepted", 0),  # the request had not arrived
+        (False, "", "again", "accepted", 0),  # it was durable, and the answer was lost
+        (True, "", "again", "again", 0),
+        (True, "again", "again", "again", 0),
+        (False, "accepted", "accepted", "accepted", 1),  # forgotten
+        (True, "again", "accepted", "again", 1),
+        (True, "found", "unknown", "found", 1),
+    ],
+)
+def test_what_a_call_that_is_cut_off_by_a_kill_shows(
+    known: bool, first: str, second: str, answer: str, lost: int, tmp_path: Path
+) -> None:
+    asked = CallMade("portal", "7", "rotate_secret", "prod", "crm", ())
+    api = own_server.OwnServer(own_server.ServedScenario(Path("s.yaml")), tmp_path, ["portal"])
+    outcomes = iter([first, second])
+
+    def call(asked: CallMade) -> CallAnswered:
+        if outcome := next(outcomes):
+            return CallAnswered(outcome)
+        raise own_server.NoServerError("cut off")
+
+    api._call = call  # type: ignore[method-assign]
+    api.start = api.kill = lambda: None  # type: ignore[method-assign]
+    api._process = subprocess.Popen(["true"], text=True)
+    api.cuts = {1: 0.0}
+    if known:
+        api._accepted.add(asked.name)
+    assert api.call(asked).outcome == answer
+    assert len(api.lost) == lost
+    api._process.wait()
+
+
+def test_kills_that_cannot_be_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert chaos(capsys, "--real", "--kills", "9999")[1].startswith("--kills: there are ")
+    code, told = chaos(capsys, "--api", f"{TOYS}:Right", "--kills", "1")
+    assert (code, told) == (2, "--kills: goes with --real only\n")
 
 
 @pytest.mark.long
