@@ -5,10 +5,12 @@ would what the tests start and interrupt.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -28,6 +30,23 @@ sys.dont_write_bytecode = False
 settings.register_profile("same", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("new", deadline=None, print_blob=True)
 settings.load_profile("same")
+
+
+LIBRARY = Path(__file__).parent / "library"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the library first: they share runs of 280 scenarios. A worker that has
+    nothing left takes over the last tests of the other, and would make those runs again.
+    """
+    items.sort(key=lambda item: LIBRARY not in item.path.parents)
+
+
+def pytest_collection_finish() -> None:
+    """Leave out what the tests themselves are made of whenever garbage is collected."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -306,9 +306,12 @@ def _no_full_came(said: _Said) -> bool:
 def _none_of_came(said: _Said, kinds: Mapping[Kind, Schedule]) -> bool:
     gaps = [longest_gap_us(s) for s in kinds.values() if s.kind != "none"]
     landed = said.t.of("truth.landed", said.database)
-    came = np.isin(landed["kind"], list(kinds)) & (landed["intact"] == 1)
-    came &= landed["time_us"] <= said.time_us
-    last_us = int(landed["time_us"][came][-1]) if came.any() else 0
+    times_us = landed["time_us"]
+    until = int(times_us.searchsorted(said.time_us, side="right"))
+    of_kind = [landed["kind"][:until] == kind for kind in kinds]
+    came = np.logical_or.reduce(of_kind) & (landed["intact"][:until] == 1)
+    places = came.nonzero()[0]
+    last_us = int(times_us[places[-1]]) if len(places) else 0
     return said.time_us - last_us > min(gaps, default=0)
 
 

@@ -58,6 +58,18 @@ NOBODY = Subject()
 _PIECE_ROWS = 1 << 16  # of a digest
 
 
+def _names(kind: RecordKind) -> tuple[list[str], list[str], list[str]]:
+    """Return the names of a kind's fields; those of texts; those of texts that are seen only."""
+    by_type: dict[str, list[str]] = {"str": [], "seen-text": []}
+    for name, type_ in kind.fields:
+        by_type.setdefault(type_, []).append(name)
+    every = [name for name, _ in kind.fields]
+    return every, by_type["str"], by_type["seen-text"]
+
+
+_NAMES = [_names(kind) for kind in KINDS]
+
+
 def _packed(fresh: bytearray) -> Ints:
     """The numbers as an array; nothing is left of the bytes."""
     packed = np.frombuffer(bytes(fresh), dtype=np.int64)
@@ -284,13 +296,14 @@ class Journal:
         )
 
     def _row(self, kind: RecordKind, data: list[int]) -> Row:
-        tables = {"str": self.texts, "seen-text": self.seen_texts}
-        values: dict[str, Any] = {}
-        for (name, type_), raw in zip(
-            kind.fields, data[ROW_HEAD:], strict=True
-        ):
-            table = tables.get(type_)
-            values[name] = raw if table is None else table.all[raw]
+        names, texts, seen_texts = _NAMES[kind.id]
+        values: dict[str, Any] = dict(
+            zip(names, data[ROW_HEAD:], strict=True)
+        )
+        for name in texts:
+            values[name] = self.texts.all[values[name]]
+        for name in seen_texts:
+            values[name] = self.seen_texts.all[values[name]]
         return Row(data[0], kind.name, data[1], data[2], values)
 
     def rows(self, *kind_names: str) -> Iterator[Row]:
@@ -301,6 +314,8 @@ class Journal:
         # the others are not looked at
         kinds = [KINDS[KIND_ID[name]] for name in dict.fromkeys(kind_names)]
         tables = [self.of_kind(kind.id) for kind in kinds]
+        if not any(len(table) for table in tables):
+            return
         which = np.repeat(
             np.arange(len(kinds)), [len(table) for table in tables]
         )

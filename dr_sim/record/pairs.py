@@ -290,6 +290,8 @@ def serving_by_pair(journal: Journal) -> dict[int, list[int]]:
 
 
 def _mine(rows: Ints, pair: int) -> Ints:
+    if not len(rows):
+        return rows
     mine = ((rows[:, 2] + 1) >> PAIR_BITS) == pair
     return rows if mine.all() else rows[mine]
 

@@ -55,6 +55,7 @@ def test_a_site_failure_in_exact_numbers() -> None:
     assert f.outage_us == 375 * S + 9_900_000
     assert f.phases_us == {
         "detect": 30 * S,
+        "repair": 0,
         "decide": 250 * S,
         "fence": 21 * S,
         "drain": 4 * S,

@@ -36,7 +36,7 @@ def in_the_run_s_time(told: T, begins_us: int) -> T:
     """Return a part of a summary with every instant in it counted from the run's start; told counts
     from the start of its leg.
     """
-    found: T = _moved(told, begins_us)
+    found: T = _moved(told, begins_us) if begins_us else told
     return found
 
 
