@@ -133,3 +133,30 @@ def test_every_alert_is_documented() -> None:
     text = (ROOT / "docs/alerts.md").read_text(encoding="utf-8")
     told = {int(n) for n in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
     assert ids == {number for number in told if number < 100}
+
+
+def folders_left_out(text: str) -> list[str]:
+    """Folders of the library that a page does not name."""
+    folders = sorted(path for path in (ROOT / "scenarios").iterdir() if path.is_dir())
+    return [path.name for path in folders if f"`scenarios/{path.name}/`" not in text]
+
+
+def test_every_folder_of_the_library_is_described() -> None:
+    text = (ROOT / "docs/first-scenario.md").read_text(encoding="utf-8")
+    assert folders_left_out(text) == []
+    assert folders_left_out(text.replace("`scenarios/stores/`", "")) == ["stores"]
+
+
+def modules_that_are_not(text: str) -> list[str]:
+    """Modules that a page names, with or without their folder, and that the package has not."""
+    modules = [path.relative_to(ROOT).as_posix() for path in (ROOT / "dr_sim").rglob("*.py")]
+    modules += [path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("*.py")]
+    named = re.findall(r"`([\w/]+\.py)`", text)
+    return [name for name in named if not any(f"/{each}".endswith(f"/{name}") for each in modules)]
+
+
+def test_every_module_that_the_architecture_names_is_there() -> None:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"\.py`", text)) > 20
+    assert modules_that_are_not(text) == []
+    assert modules_that_are_not("`world/site.py`, `world/sight.py`") == ["world/sight.py"]
