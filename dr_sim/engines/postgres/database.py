@@ -1,10 +1,10 @@
 """One database: a PostgreSQL cluster of its own, and what is done to it natively.
 
-Online it is a primary whose closed segments gather in the spool until a finished log backup holds
-them. Restoring it is a standby that is given a log's segments and nothing else: they are laid into
-`released`, the standby is woken, and they are taken away again when it has replayed them or
-complained. After a tail-log backup it is stopped; asked for anything it comes up as a standby on
-the files that it died with.
+Online it is a primary whose closed segments gather in the spool (spool.py) until a finished log
+backup holds them. Restoring it is a standby that is given a log's segments and nothing else: they
+are laid into `released`, the standby is woken, and they are taken away again when it has replayed
+them or complained. After a tail-log backup it is stopped; asked for anything it comes up as a
+standby on the files that it died with.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from dr_sim.backups.model import BackupHeader
@@ -25,8 +24,8 @@ from dr_sim.engines.postgres.contents import PostgresPosition
 from dr_sim.engines.postgres.home import Home
 from dr_sim.engines.postgres.native import Native
 from dr_sim.engines.postgres.server import SEGMENT_BYTES, PostgresServer
+from dr_sim.engines.postgres.spool import LogSpool, Segment
 
-ARCHIVE_S = 60
 REPLAY_S = 30
 """A megabyte of log is replayed in milliseconds; a standby that says nothing for so long will say
 nothing.
@@ -39,14 +38,6 @@ TARGET = (
     "recovery_target_action",
 )
 """The settings by which a standby stops in the middle of a log."""
-
-
-@dataclass(slots=True)
-class Segment:
-    """A closed segment in the spool, written up to `used` bytes."""
-
-    name: str
-    used: int
 
 
 class PostgresDatabase:
@@ -66,16 +57,13 @@ class PostgresDatabase:
         "log_fork",
         "log_lsn",
         "name",
-        "next_segment",
         "offered_lsn",
         "online",
         "payload",
         "running",
-        "segments",
         "server",
         "short",
-        "timeline",
-        "unread",
+        "spool",
         "verified",
     )
 
@@ -96,10 +84,7 @@ class PostgresDatabase:
         self.base_lsn = self.base_checkpoint_lsn = 0
         self.base_timeline = 1
         self.log_fork, self.log_lsn, self.log_commits = 1, 0, 0
-        self.timeline = 1
-        self.next_segment = 0  # the first that is not in the spool
-        self.segments: list[Segment] = []
-        self.unread = False  # something has been written since the last cut
+        self.spool = LogSpool(self.server, folder)
         # where each transaction ends that no finished log holds: our LSN, and the server's
         self.ends: list[tuple[int, int]] = []
         self.offered_lsn = 0  # the furthest end of a backup that was handed over for restore
@@ -128,7 +113,7 @@ class PostgresDatabase:
         here = native.lsn(
             str(self.server.row("SELECT pg_current_wal_insert_lsn()")[0])
         )
-        self.next_segment = native.segment_of(here)
+        self.spool.begins_at(here)
 
     def reopen(self) -> None:
         """Start as the primary that it was; the server recovers from its own log."""
@@ -141,7 +126,7 @@ class PostgresDatabase:
         """
         if self.fell is None:
             self.fell = full_disk.run_out(self.server)
-            self.unread = True
+            self.spool.unread = True
         return self.fell
 
     def has_room(self) -> None:
@@ -162,7 +147,7 @@ class PostgresDatabase:
             self.server, self.name, self.at, self.running, commits, lsn
         )
         self.at = PostgresPosition(commits, lsn, self.at.forks)
-        self.unread = True
+        self.spool.unread = True
         here = self.server.row("SELECT pg_current_wal_insert_lsn()")[0]
         self.ends.append((lsn, native.lsn(str(here))))
 
@@ -174,78 +159,9 @@ class PostgresDatabase:
             if header.first_lsn < lsn <= header.last_lsn
         ]
 
-    def cut(self) -> int:
-        """Close the segment that is being written and wait until the archiver has it; returns where
-        it ends.
-        """
-        end = native.lsn(str(self.server.row("SELECT pg_switch_wal()")[0]))
-        last = native.segment_of(end - 1)
-        self._gather(last)
-        if self.segments:
-            self.segments[-1].used = end - last * SEGMENT_BYTES
-        return end
-
-    def _gather(self, last: int) -> None:
-        """Segments up to that one are closed, and hold all that was written through commit_to."""
-        names = [
-            native.segment_name(self.timeline, number)
-            for number in range(self.next_segment, last + 1)
-        ]
-        status = self.server.data / "pg_wal/archive_status"
-        spool = self.folder / "spool"
-
-        def archived() -> bool:
-            return all(
-                (spool / name).exists()
-                and not (status / f"{name}.ready").exists()
-                for name in reversed(names)
-            )
-
-        if names and not self.server.wait(
-            lambda: archived() or not self.server.running, ARCHIVE_S
-        ):
-            raise self.server.lost(
-                f"had not archived segments {names[0]} to {names[-1]} after {ARCHIVE_S} s"
-            )
-        if names and not archived():
-            raise self.server.last_words()
-        self.segments += [Segment(name, SEGMENT_BYTES) for name in names]
-        self.next_segment = max(self.next_segment, last + 1)
-        self.unread = False
-
-    def log_parts(self, segments: list[Segment]) -> list[tuple[str, bytes]]:
-        parts = []
-        for segment in segments:
-            with (self.folder / "spool" / segment.name).open("rb") as file:
-                data = file.read(segment.used)
-            # of a segment that a backup or a failover closed it is not known how far it was written
-            parts.append(
-                (
-                    segment.name,
-                    native.trimmed(data)
-                    if segment.used == SEGMENT_BYTES
-                    else data,
-                )
-            )
-        return self._histories() + parts
-
-    def _histories(self) -> list[tuple[str, bytes]]:
-        if self.timeline == 1:
-            return []
-        return [
-            (place.name, place.read_bytes())
-            for place in sorted(
-                (self.server.data / "pg_wal").glob("*.history")
-            )
-        ]
-
     def truncate_log(self, segments: list[Segment]) -> None:
-        """These are in a finished backup."""
-        self.segments = [
-            segment for segment in self.segments if segment not in segments
-        ]
-        for segment in segments:
-            (self.folder / "spool" / segment.name).unlink(missing_ok=True)
+        """Remove from the log what is in a finished backup."""
+        self.spool.drop(segments)
         self.ends = [end for end in self.ends if end[0] > self.log_lsn]
 
     def tail(self) -> Native:
@@ -255,32 +171,13 @@ class PostgresDatabase:
         self.server.stop()
         full_disk.make_room(self.server)
         self.fell = None
-        first = (
-            native.segment_number(self.segments[0].name)[1]
-            if self.segments
-            else self.next_segment
-        )
-        found: dict[str, bytes] = {}
-        for folder in (self.folder / "spool", self.server.data / "pg_wal"):
-            for place in folder.iterdir():
-                timeline, number = native.segment_number(place.name)
-                if timeline == self.timeline and number >= first:
-                    found[place.name] = native.trimmed(place.read_bytes())
-        segments = [
-            (name, data) for name, data in sorted(found.items()) if data
-        ]
-        return Native(
-            self.timeline,
-            first * SEGMENT_BYTES,
-            0,
-            self._histories() + segments,
-        )
+        return self.spool.tail()
 
     def check_incremental(self) -> None:
         """Raises EngineError, pg_basebackup's, if none can be taken: after a failover the log's
         summaries may not reach back to the base. Told by taking one for nothing.
         """
-        if self.timeline != self.base_timeline:
+        if self.spool.timeline != self.base_timeline:
             self.base_backup(self.manifest.read_bytes())
 
     def base_backup(self, base: bytes | None) -> Native:
@@ -315,11 +212,11 @@ class PostgresDatabase:
             self.server.check()  # if it has fallen, that is why
             raise
         timeline, begin, end = native.log_range(native.manifest(tar))
-        if self.unread:
+        if self.spool.unread:
             # What follows is the server's own and belongs to the next log: whoever restores this
             # backup needs it from there, and not from a log that ends at the same LSN of ours as
             # the backup.
-            self._gather(native.segment_of(begin - 1))
+            self.spool.gather(native.segment_of(begin - 1))
         return Native(timeline, begin, end, [("base.tar", tar)])
 
     @property
@@ -558,17 +455,16 @@ class PostgresDatabase:
                 "SELECT pg_walfile_name(pg_current_wal_insert_lsn() + 1)"
             )[0]
         )
-        self.timeline = int(here[:8], 16)
+        timeline = self.spool.timeline = int(here[:8], 16)
         history = (
-            server.data / f"pg_wal/{self.timeline:08X}.history"
+            server.data / f"pg_wal/{timeline:08X}.history"
         ).read_text()
         begins = [
             line.split()
             for line in history.splitlines()
             if line.strip() and not line.startswith("#")
         ][-1][1]
-        self.next_segment = native.segment_of(native.lsn(begins))
-        self.segments = []
+        self.spool.begins_at(native.lsn(begins))
         self.look()
         at = self.at
         self.verified, self.short = _NOTHING, False
@@ -577,10 +473,10 @@ class PostgresDatabase:
             at.commits, at.lsn, (*at.forks, (fork, at.lsn, at.commits))
         )
         contents.set_forks(server, self.at)
-        self.online = self.unread = True
+        self.online = self.spool.unread = True
         if not self.manifest.exists() and self.base_manifest.exists():
             self.carry_base(self.base_manifest.read_bytes())
-        return f"{self.timeline} {begins}"
+        return f"{timeline} {begins}"
 
     # ---- either
     def read(self) -> WitnessReading:

@@ -108,8 +108,8 @@ class PostgresBackup:
         self.header = header
         self._n0 = db.log_commits if header.kind is _LOG else 0
         self._n1 = db.at.commits
-        self._native = Native(db.timeline, 0, 0)
-        self._segments = db.segments
+        self._native = Native(db.spool.timeline, 0, 0)
+        self._segments = db.spool.segments
         # another full may finish before this incremental does, which stays on the one it began on
         self._base = (
             db.manifest.read_bytes()
@@ -123,13 +123,13 @@ class PostgresBackup:
             self._native.ends = db.ends_in(header)
             db.online = False
         elif header.kind is _LOG:
-            end = db.cut() if db.unread else 0
-            self._segments = list(db.segments)
+            end = db.spool.cut() if db.spool.unread else 0
+            self._segments = list(db.spool.segments)
             self._native = Native(
-                db.timeline,
+                db.spool.timeline,
                 0,
                 end,
-                db.log_parts(self._segments) if self._segments else [],
+                db.spool.parts(self._segments) if self._segments else [],
                 db.ends_in(header),
             )
 
