@@ -78,11 +78,14 @@ def play_against(
     scenario: Scenario, api: ApiUnderTest, happened: WhatHappened
 ) -> Journal:
     """Play a scenario's clients and faults against an API that is not running. happened: is given
-    every call that reached it. Return the record of what clients saw.
+    every call that reached it. Return the record of what clients saw; the API is up then.
     """
     world = World(scenario)
     cloud = world.pair.cloud
     assert cloud is not None
     cloud.driver.build = lambda life, stored: RemoteManager(api, happened)  # type: ignore[assignment,return-value]
     cloud.driver.hooks.on_death.append(api.kill)
-    return world.run()
+    journal = world.run()
+    if not cloud.lives.up:
+        api.start()  # it was down at the end, and must do what is left all the same
+    return journal

@@ -78,6 +78,14 @@ def test_an_api_that_is_none_is_one_clear_line(
     assert found == code and told.startswith(words) and told.count("\n") == 1
 
 
+def test_an_api_that_is_down_at_the_end_is_started_to_do_what_is_left(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("chaos.yaml").write_text(CHAOS.format(run_for="61 s"))
+    code, told = chaos(capsys, "--api", f"{TOYS}:MustBeUp")
+    assert code == 0, told
+
+
 def test_what_cannot_be_played_for_real_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     text = CHAOS.format(run_for="5 min") + "  - {at: 2 min, lose: site}\n"
     Path("chaos.yaml").write_text(text)
@@ -89,11 +97,11 @@ def test_dr_sims_own_server_does_what_the_model_does(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "_STILL_S", 3.0)
-    Path("chaos.yaml").write_text(CHAOS.format(run_for="2 min"))
-    code, told = chaos(capsys, "--real", "--kills", "3")
+    Path("chaos.yaml").write_text(CHAOS.format(run_for="75 s"))
+    code, told = chaos(capsys, "--real", "--kills", "1")
     assert code == 0, told
     assert told.startswith("PASS") and "rows compared with the model's" in told
-    assert "it was killed 4 times" in told
+    assert "it was killed 2 times" in told
 
 
 def test_a_server_that_answers_otherwise_than_the_model_is_found(
@@ -110,7 +118,8 @@ def test_a_server_that_answers_otherwise_than_the_model_is_found(
         return usual(self, asked)
 
     monkeypatch.setattr(run.OwnServer, "call", call)
-    Path("chaos.yaml").write_text(CHAOS.format(run_for="90 s"))
+    quiet = CHAOS.partition("events:")[0]
+    Path("chaos.yaml").write_text(quiet.format(run_for="40 s"))
     code, told = chaos(capsys, "--real")
     assert code == 4 and "\n  1: portal/" in told
 

@@ -76,3 +76,21 @@ class OtherWords(Right):
 
 class NoApi:
     pass
+
+
+class MustBeUp(Right):
+    """It says what came of calls only while it is up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = False
+
+    def start(self) -> None:
+        self.up = True
+
+    def kill(self) -> None:
+        self.up = False
+
+    def effects(self) -> list[EffectSeen]:
+        assert self.up
+        return super().effects()
