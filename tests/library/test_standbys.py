@@ -16,6 +16,7 @@ from dr_sim.record.pairs import pair_of
 from dr_sim.record.verify import verify
 from dr_sim.recovery.policy import KEYS, CopyPolicy
 from dr_sim.runs.run import Result, run
+from dr_sim.scenario.kind import RECORDED_OUTAGE
 from dr_sim.screen.explain import Wanted, explain
 from dr_sim.world.claims import Claims
 from dr_sim.world.own_logic import builders, with_manager
@@ -127,6 +128,17 @@ def test_recorded_outages_are_those_of_one_standbys_link_whoever_is_the_primary(
         (far_behind_a, FAILED, 0),
         (far_behind_near, ONLINE, 0),
         (far_behind_near, at(1, "10:30"), 1),
+    ]
+    outages = [
+        (pair_of(row.entity), row.time_us, row.values["begins"])
+        for row in result.journal.rows("truth.event")
+        if row.values["what"] == RECORDED_OUTAGE
+    ]
+    # the first pair of far is over when the outage ends
+    assert outages == [
+        (far_behind_a, at(1, "09:55"), 1),
+        (far_behind_near, ONLINE, 1),
+        (far_behind_near, at(1, "10:30"), 0),
     ]
     assert follows(result)["far"]
     found = failover(result)
