@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -353,10 +354,7 @@ def _salvaged(
             }
         else:
             try:
-                adapter: TypeAdapter[Any] = TypeAdapter(
-                    _annotated(kind, field.metadata)
-                )
-                values[name] = adapter.validate_python(
+                values[name] = _reader_of(model, name).validate_python(
                     child.plain(), context=names
                 )
             except ValidationError:
@@ -364,8 +362,14 @@ def _salvaged(
     return model.model_construct(**values)
 
 
-def _annotated(kind: Any, metadata: list[Any]) -> Any:
-    return Annotated[(kind, *metadata)] if metadata else kind
+@cache
+def _reader_of(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
+    """Return what reads that field by itself. It is kept: to make one takes longer than to read."""
+    field = model.model_fields[name]
+    kind: Any = field.annotation
+    if field.metadata:
+        kind = Annotated[(kind, *field.metadata)]
+    return TypeAdapter(kind)
 
 
 def _series(
