@@ -18,8 +18,8 @@ class RestoreDurations:
 
     def __init__(self, context: Context, slowness: list[Slowness]) -> None:
         self.slowness = slowness
+        self._context = context
         self._spec = context.scenario.secondary
-        self._streams = context.streams
 
     def of(
         self, name: str, kind: Kind, begun_us: int, attempts: int, size: int
@@ -47,6 +47,5 @@ class RestoreDurations:
         minute, rest_us = divmod(begun_us, MINUTE_US)
         quiet = kind is Kind.LOG and attempts == 1 and not rest_us
         lane = "" if quiet else f"{kind.word} {rest_us} {attempts}"
-        return self._streams.of(name, "restore tail", lane).law(
-            minute, tail
-        )
+        stream = self._context.streams.of(name, "restore tail", lane)
+        return stream.law(minute, tail)
