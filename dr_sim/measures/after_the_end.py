@@ -114,8 +114,10 @@ def begin_later(times: RestoreTimes, ready_us: Ints, end_us: int) -> None:
     """Let what waits for its turn begin, one after the other. ready_us: from when on each could
     be.
     """
-    free_us = 0
-    for place in range(len(ready_us)):
+    waits = np.flatnonzero(times.done_us == NEVER_US)
+    first = int(waits[0]) if len(waits) else len(ready_us)
+    free_us = int(times.done_us[:first].max(initial=0))
+    for place in range(first, len(ready_us)):
         done_us = int(times.done_us[place])
         if done_us == NEVER_US:
             begins_us = max(free_us, int(ready_us[place]))
@@ -162,8 +164,10 @@ def lands_us(
     cap_bit_s = stream_cap_bit_s(link.mss_bytes, link.rtt_us, link.loss_ppb)
     stream_bit_s = min(link.bandwidth_bit_s, cap_bit_s)
     end_us = run_end_us(t, scenario)
-    free_us = 0
-    for place in range(len(found)):
+    on_way = np.flatnonzero(found == NEVER_US)
+    first = int(on_way[0]) if len(on_way) else len(found)
+    free_us = int(found[:first].max(initial=0))
+    for place in range(first, len(found)):
         here_us = int(found[place])
         if here_us == NEVER_US:
             bits = int(files["nominal_bytes"][place]) * 8

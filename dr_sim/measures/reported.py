@@ -16,7 +16,14 @@ import numpy as np
 
 from dr_sim.backups.model import Kind
 from dr_sim.measures.exposure import Curve, all_since_us, step_curve
-from dr_sim.measures.tables import Ints, Record, Tables, tables, up_until_us
+from dr_sim.measures.tables import (
+    Ints,
+    Record,
+    Tables,
+    pick,
+    tables,
+    up_until_us,
+)
 from dr_sim.scenario.model import Scenario
 
 
@@ -186,6 +193,9 @@ def _told(t: Tables, database: int) -> list[tuple[int, ...]]:
     rows: list[tuple[int, ...]] = []
     v, r = t.of("seen.Validated", database), t.of("seen.Restored", database)
     h = "header."
+    # the restore of a log is no news: the manager has known since it was validated
+    sets = v["name"][v[h + "kind"] != Kind.LOG]
+    r = pick(r, np.isin(r["name"], sets))
     rows += _zip(
         v["seq"],
         v["time_us"],

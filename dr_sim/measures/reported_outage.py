@@ -14,9 +14,11 @@ is believed.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -129,11 +131,13 @@ def _known_as_gone(
     failed = t.of("seen.RestoreFailed", database)
     met = failed["time_us"][failed["position_lost"] == 1].tolist()
     turns = [(at, False) for at in met]
-    restored = t.of("seen.Restored", database)["time_us"].tolist()
-    turns += [(at, True) for at in restored]
     for row in t.rows("seen.Inventory"):
         there = _exists(row.values["databases"], name)
         turns.append((row.time_us, there))
+    if all(there for _, there in turns):
+        return []
+    restored = t.of("seen.Restored", database)["time_us"].tolist()
+    turns += [(at, True) for at in restored]
     found, exists = [], whole
     for at, there in sorted(turns):
         if exists and not there and at > 0:
@@ -143,8 +147,15 @@ def _known_as_gone(
 
 
 def _exists(databases: str, name: str) -> bool:
-    state = json.loads(databases).get(name, {})
+    state = _read(databases).get(name, {})
     return bool(state.get("exists", bool(state)))
+
+
+@functools.lru_cache(maxsize=8)
+def _read(databases: str) -> dict[str, dict[str, Any]]:
+    """Return an inventory, read once for all databases of a fleet."""
+    found: dict[str, dict[str, Any]] = json.loads(databases)
+    return found
 
 
 def _jobs(

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dr_sim.record.frames import columns
+from dr_sim.record.columns import Columns, Parted
+from dr_sim.record.frames import columns, parted
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.model import Scenario
 
@@ -23,35 +24,25 @@ class Tables:
     (texts as ids).
     """
 
-    __slots__ = ("_by_entity", "_columns", "_rows", "journal")
+    __slots__ = ("_parted", "_rows", "journal")
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
-        self._columns: dict[str, dict[str, Ints]] = {}
-        self._by_entity: dict[str, dict[int, dict[str, Ints]]] = {}
+        self._parted: dict[str, Parted] = {}
         self._rows: dict[str, list[Row]] = {}
 
     def __getitem__(self, kind_name: str) -> dict[str, Ints]:
-        found = self._columns.get(kind_name)
-        if found is None:
-            found = self._columns[kind_name] = columns(
-                self.journal, kind_name
-            )
-        return found
+        return columns(self.journal, kind_name)
 
     def of(self, kind_name: str, entity: int) -> dict[str, Ints]:
         """Return the rows of a kind that concern one database (or the service alone), in order. The
         rows of a fleet are split once, not searched for each database.
         """
-        parts = self._by_entity.get(kind_name)
+        parts = self._parted.get(kind_name)
         if parts is None:
-            parts = _parted(self[kind_name])
-            self._by_entity[kind_name] = parts
-        if entity in parts:
-            return parts[entity]
-        return {
-            name: column[:0] for name, column in self[kind_name].items()
-        }
+            parts = parted(self.journal, kind_name)
+            self._parted[kind_name] = parts
+        return parts.of(entity)
 
     def rows(self, kind_name: str) -> list[Row]:
         """Return all rows of a kind one by one, with texts: for kinds with few rows in a run."""
@@ -83,28 +74,10 @@ def pick(
     columns_of_kind: dict[str, Ints], where: NDArray[np.bool_]
 ) -> dict[str, Ints]:
     """Return the rows of a kind for which `where` holds."""
-    return {name: column[where] for name, column in columns_of_kind.items()}
-
-
-def _parted(rows: dict[str, Ints]) -> dict[int, dict[str, Ints]]:
-    """Split rows by their entity."""
-    entity = rows["entity"]
-    if not len(entity):
-        return {}
-    if (entity == entity[0]).all():
-        return {int(entity[0]): rows}
-    order = np.argsort(entity, kind="stable")
-    rows = {name: column[order] for name, column in rows.items()}
-    entities, begins = np.unique(rows["entity"], return_index=True)
-    ends = [*begins.tolist()[1:], len(entity)]
-    found = {}
-    for each, begin, end in zip(
-        entities.tolist(), begins.tolist(), ends, strict=True
-    ):
-        found[each] = {
-            name: column[begin:end] for name, column in rows.items()
-        }
-    return found
+    places = np.flatnonzero(where)
+    return Columns(
+        columns_of_kind, lambda name: columns_of_kind[name][places]
+    )
 
 
 def run_end_us(t: Tables, scenario: Scenario) -> int:

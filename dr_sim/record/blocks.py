@@ -62,6 +62,11 @@ class Blocks:
     _held_bytes: int = 0
     _file: IO[bytes] | None = field(default=None, repr=False)
 
+    @property
+    def on_disk(self) -> bool:
+        """Return whether there were more than memory is given to."""
+        return self._file is not None
+
     def put(self, table: Ints) -> Block:
         """Keep a table, given with a row for each column."""
         columns, rows = table.shape

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from dr_sim.record.columns import Columns, Parted
 from dr_sim.record.journal import Journal
-from dr_sim.record.kinds import KIND_ID, KINDS, ROW_HEAD
+from dr_sim.record.kinds import KIND_ID, KINDS
 from dr_sim.record.pairs import PAIR_BITS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def columns(journal: Journal, kind_name: str) -> dict[str, np.ndarray]:
+def columns(journal: Journal, kind_name: str) -> Columns:
     """All rows of one kind as int64 arrays: seq, time_us, entity and each field (texts as ids:
-    journal.text(id)).
+    journal.text(id)). Each is read when it is asked for.
     """
-    kind = KINDS[KIND_ID[kind_name]]
-    rows = journal.of_kind(kind.id)
-    out = {"seq": rows[:, 0], "time_us": rows[:, 1], "entity": rows[:, 2]}
-    for j, (name, _) in enumerate(kind.fields, ROW_HEAD):
-        out[name] = rows[:, j]
-    return out
+    return journal.columns(KIND_ID[kind_name])
+
+
+def parted(journal: Journal, kind_name: str) -> Parted:
+    """The same by entity."""
+    return journal.parted(KIND_ID[kind_name])
 
 
 def frame(journal: Journal, kind_name: str) -> pd.DataFrame:
@@ -44,5 +43,5 @@ def frame(journal: Journal, kind_name: str) -> pd.DataFrame:
     for name, type_ in kind.fields:
         if type_ not in ("int", "seen-int"):
             texts = journal.texts if type_ == "str" else journal.seen_texts
-            cols[name] = [texts.all[i] for i in found[name].tolist()]
+            cols[name] = texts.spelled(found[name])
     return pd.DataFrame(cols)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dr_sim.record.blocks import Block, Blocks, held
+from dr_sim.record.columns import Columns, KindByColumns, Parted
 from dr_sim.record.kinds import (
     CLOUD_CLASS,
     KIND_ID,
@@ -34,7 +35,7 @@ from dr_sim.record.kinds import (
     SEEN_CLASS,
     RecordKind,
 )
-from dr_sim.record.patterns import Pattern, RowsOfBlock
+from dr_sim.record.patterns import Pattern
 from dr_sim.record.row_code import (
     Recorder,
     Subject,
@@ -77,32 +78,12 @@ def _packed(fresh: bytearray) -> Ints:
     return packed
 
 
-def _in_order(
-    tables: Sequence[Ints], by_lines: Sequence[RowsOfBlock], width: int
-) -> Ints:
-    """Return the rows of one kind by seq. They are put in place one after the other, so that there
-    are never two copies of all.
-    """
-    seqs = [table[:, 0] for table in tables]
-    seqs += [rows.seqs() for rows in by_lines]
-    places = _ranks(np.concatenate(seqs))
-    found = np.empty((len(places), width), dtype=np.int64)
-    begin = 0
-    for table in tables:
-        found[places[begin : begin + len(table)]] = table
-        begin += len(table)
-    for rows in by_lines:
-        end = begin + rows.lines.rows
-        rows.put(found, places[begin:end])
-        begin = end
-    return found
-
-
-def _ranks(seqs: Ints) -> Ints:
-    """Return the place of each among all of them in order."""
-    places = np.empty(len(seqs), dtype=np.int64)
-    places[np.argsort(seqs, kind="stable")] = np.arange(len(seqs))
-    return places
+def _names_of_columns(kind: RecordKind) -> list[str]:
+    fields = [name for name, _ in kind.fields]
+    names = []
+    for head in ("seq", "time_us", "entity"):
+        names.append(f"row.{head}" if head in fields else head)
+    return [*names, *fields]
 
 
 def _number_of(value: int | str, table: Texts) -> int:
@@ -134,6 +115,10 @@ class Journal:
         self._index: tuple[int, Ints, Ints] | None = None
         self._patterns_of: list[list[Pattern]] = [[] for _ in KINDS]
         self._blocks = Blocks()
+        # by kind, its columns, and the same parted by entity; the rows that there were then
+        self._opened: dict[int, Columns] = {}
+        self._parted: dict[int, Parted] = {}
+        self._opened_count = 0
 
     def __len__(self) -> int:
         return self._count
@@ -241,26 +226,67 @@ class Journal:
 
     # ---- reading
     def of_kind(self, kind_id: int) -> Ints:
-        """All rows of a kind as a table of int64: seq, time_us, entity, then the kind's fields."""
-        self.pack()
-        chunks = self._packed[kind_id]
+        """All rows of a kind as a table of int64: seq, time_us, entity, then the kind's fields. It
+        is kept for the next time, unless the rows of the run are too many for memory.
+        """
         width = ROW_HEAD + len(KINDS[kind_id].fields)
+        rows = self._by_columns(kind_id)
+        table = rows.table(width)
+        if not (rows.one_table or self._blocks.on_disk):
+            for pattern in self._patterns_of[kind_id]:
+                pattern.unread(kind_id)
+            self._packed[kind_id][:] = [held(table.reshape(-1))]
+        return table
+
+    def columns(self, kind_id: int) -> Columns:
+        """Return the same by columns: 'seq', 'time_us', 'entity' and the names of the fields. They
+        must not be written to. A field that has such a name too hides it: then it is 'row.seq'.
+        """
+        self._close_columns()
+        opened = self._opened.get(kind_id)
+        if opened is None:
+            names = _names_of_columns(KINDS[kind_id])
+            places = {name: i for i, name in enumerate(names)}
+            opened = self._columns_at(kind_id, places)
+            self._opened[kind_id] = opened
+        return opened
+
+    def parted(self, kind_id: int) -> Parted:
+        """Return the columns of each entity."""
+        columns = self.columns(kind_id)
+        found = self._parted.get(kind_id)
+        if found is None:
+            found = self._parted[kind_id] = Parted(columns)
+        return found
+
+    def _close_columns(self) -> None:
+        """Forget columns that lack the rows written since."""
+        if self._opened_count != self._count:
+            self._opened.clear()
+            self._parted.clear()
+            self._opened_count = self._count
+
+    def _columns_at(self, kind_id: int, places: dict[str, int]) -> Columns:
+        """Return columns by names, each at its place in a row of the kind."""
+        if self._blocks.on_disk:
+            rows = self._by_columns(kind_id)
+            return Columns(places, lambda name: rows.column(places[name]))
+        table = self.of_kind(kind_id)
+        return Columns(places, lambda name: table[:, places[name]])
+
+    def _by_columns(self, kind_id: int) -> KindByColumns:
+        self.pack()
+        width = ROW_HEAD + len(KINDS[kind_id].fields)
+        tables = [
+            chunk.column(0).reshape(-1, width)
+            for chunk in self._packed[kind_id]
+        ]
         by_lines = [
             rows
             for pattern in self._patterns_of[kind_id]
-            for rows in pattern.unread(kind_id)
+            for rows in pattern.standing(kind_id)
         ]
-        if by_lines or len(chunks) > 1:
-            tables = [
-                chunk.column(0).reshape(-1, width) for chunk in chunks
-            ]
-            found = _in_order(tables, by_lines, width)
-            chunks[:] = [held(found.reshape(-1))]
-        return (
-            chunks[0].column(0).reshape(-1, width)
-            if chunks
-            else np.zeros((0, width), np.int64)
-        )
+        return KindByColumns(tables, by_lines)
 
     def pack(self) -> None:
         """Pack what was appended since the last time: a fifth of the memory."""
@@ -282,7 +308,8 @@ class Journal:
             kinds = np.full(self._count, -1, dtype=np.int64)
             places = np.zeros(self._count, dtype=np.int64)
             for kind in KINDS:
-                seqs = self.of_kind(kind.id)[:, 0]
+                columns = self.columns(kind.id)
+                seqs = columns[next(iter(columns))]
                 kinds[seqs] = kind.id
                 places[seqs] = np.arange(len(seqs))
             self._index = (self._count, kinds, places)
@@ -291,9 +318,11 @@ class Journal:
     def row(self, seq: int) -> Row:
         kinds, places = self._places()
         kind = KINDS[int(kinds[seq])]
-        return self._row(
-            kind, self.of_kind(kind.id)[int(places[seq])].tolist()
-        )
+        place = int(places[seq])
+        if not self._blocks.on_disk:
+            return self._row(kind, self.of_kind(kind.id)[place].tolist())
+        columns = self.columns(kind.id).values()
+        return self._row(kind, [int(column[place]) for column in columns])
 
     def _row(self, kind: RecordKind, data: list[int]) -> Row:
         names, texts, seen_texts = _NAMES[kind.id]

@@ -93,6 +93,22 @@ class OldTexts:
         found = self._content()[begins[place] : begins[place + 1]]
         return found.decode("utf-8", "surrogatepass")
 
+    def several(self, numbers: NDArray[np.int64]) -> list[str]:
+        """Return the texts with these numbers."""
+        blocks = np.searchsorted(self._firsts, numbers, side="right") - 1
+        spans = np.empty((2, len(numbers)), dtype=np.int64)
+        for block in np.unique(blocks).tolist():
+            mine = blocks == block
+            places = numbers[mine] - self._firsts[block]
+            begins = self._begins[block]
+            spans[:, mine] = begins[places], begins[places + 1]
+        content = self._content()
+        found = []
+        for begin, end in spans.T.tolist():
+            text = content[begin:end]
+            found.append(text.decode("utf-8", "surrogatepass"))
+        return found
+
     def __iter__(self) -> Iterator[str]:
         for begins in self._begins:
             for first in range(0, len(begins) - 1, _AT_ONCE):

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dr_sim.record.journal import NOBODY, Journal, Row
-from dr_sim.record.kinds import KINDS, ROW_HEAD
+from dr_sim.record.kinds import KIND_ID, KINDS, ROW_HEAD
 from dr_sim.record.patterns import Pattern
 from dr_sim.record.row_code import Recorder, Subject
 from dr_sim.record.texts import Texts
@@ -174,6 +174,9 @@ def rows_of_pair(
     None: all are, and keep theirs. carried: what was recorded of these files before the pair began
     is there too, at instants before 0. A run of one pair is returned as it is.
     """
+    whole = pair == 0 and not since_us and databases is None
+    if whole and not _has_later_pairs(journal):
+        return journal
     found = []
     for kind in KINDS:
         of_kind = journal.of_kind(kind.id)
@@ -188,9 +191,6 @@ def rows_of_pair(
                 there = of_kind[where != journal.texts.get("primary", -1)]
             mine = _with_history(there, mine, pair, carried)
         found.append(mine)
-    rows = sum(len(each) for each in found)
-    if rows == len(journal) and not since_us and databases is None:
-        return journal
     seqs = np.sort(np.concatenate([each[:, 0] for each in found]))
     part = Journal()
     part.texts, part.seen_texts = journal.texts, journal.seen_texts
@@ -287,6 +287,14 @@ def serving_by_pair(journal: Journal) -> dict[int, list[int]]:
         if pair in found:
             found[pair].append(row.entity - (pair << PAIR_BITS))
     return found
+
+
+def _has_later_pairs(journal: Journal) -> bool:
+    """Return whether a pair beyond the first has begun: its roles are recorded before anything
+    else of it.
+    """
+    roles = journal.columns(KIND_ID["truth.roles"])["entity"]
+    return any(pair_of(entity) for entity in roles.tolist())
 
 
 def _mine(rows: Ints, pair: int) -> Ints:

@@ -44,13 +44,9 @@ class RowsOfBlock:
     sums: list[_Sum]
     lines: Block
 
-    def seqs(self) -> Ints:
-        return _column(self.sums[0], self.lines)
-
-    def put(self, table: Ints, places: Ints) -> None:
-        """Write the rows into a table of the kind, each at its place."""
-        for column, of in enumerate(self.sums):
-            table[places, column] = _column(of, self.lines)
+    def column(self, number: int) -> Ints:
+        """Return one column of the rows, in the order of the lines."""
+        return _column(self.sums[number], self.lines)
 
 
 class Pattern:
@@ -131,9 +127,9 @@ class Pattern:
             found.append([row(line) for row in self._rows_of_line])
         return found
 
-    def unread(self, kind_id: int) -> list[RowsOfBlock]:
-        """Return the rows of a kind that lines stand for, of those written since it was last asked
-        for that kind.
+    def standing(self, kind_id: int) -> list[RowsOfBlock]:
+        """Return the rows of a kind that lines stand for, of those that `unread` has not
+        returned.
         """
         self._put_lines()
         self._latest = None
@@ -141,6 +137,11 @@ class Pattern:
         for lines in self._blocks[self._read[kind_id] :]:
             for sums in self._sums_of_kind[kind_id]:
                 found.append(RowsOfBlock(sums, lines))
+        return found
+
+    def unread(self, kind_id: int) -> list[RowsOfBlock]:
+        """Return the same, and count them as read: whoever asked keeps their rows."""
+        found = self.standing(kind_id)
         self._read[kind_id] = len(self._blocks)
         if min(self._read.values()) == len(self._blocks):
             # nobody needs the lines any more

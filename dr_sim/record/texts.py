@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dr_sim.record.old_texts import OldTexts, OldThenNew
 
 AT_HAND = 600_000
@@ -63,6 +66,20 @@ class Texts(dict[str, int]):
         self.update(new)  # none of them has been seen before
         self._new += texts
         return list(numbers)
+
+    def spelled(self, numbers: NDArray[np.int64]) -> list[str]:
+        """Return the texts with these numbers."""
+        old = self._old
+        if old is None:
+            return [self._new[i] for i in numbers.tolist()]
+        aside = numbers < old.count
+        from_file = iter(old.several(numbers[aside]))
+        found = []
+        for number, is_old in zip(
+            (numbers - old.count).tolist(), aside.tolist(), strict=True
+        ):
+            found.append(next(from_file) if is_old else self._new[number])
+        return found
 
     def _of_old(self, text: Any) -> int:
         return -1 if self._old is None else self._old.number(text)

@@ -25,7 +25,7 @@ def names_sort_as_time(story: Story) -> Iterator[Breach]:
         )
         places = places[order]
         begun = rows["header.started_utc_us"][places].tolist()
-        names = [story.text(name) for name in rows["name"][places]]
+        names = story.texts(rows["name"][places])
         files = zip(begun, names, places, strict=True)
         for one, two in pairwise(files):
             if one[0] < two[0] and one[1] > two[1]:

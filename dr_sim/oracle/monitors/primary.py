@@ -20,13 +20,14 @@ from dr_sim.oracle.monitors.story import (
     LOG,
     SLACK_US,
     Breach,
-    Ints,
     Story,
     kind_in_name,
 )
 from dr_sim.record.journal import Row
 
 _IN_A_ROW = 3
+NO_SEQ = 1 << 62
+"""A seq after those of all rows."""
 _SAY_OF_A_FULL = (
     "seen.Validated",
     "seen.Validate",
@@ -196,13 +197,13 @@ def the_newest_full_is_taken(story: Story) -> Iterator[Breach]:
         return
     for database in story.databases:
         restores = story.of("seen.Restore", database)
-        fulls = _fulls_of(story, restores["name"])
-        for place in np.flatnonzero(fulls):
+        for place in _built_from_nothing(story, database):
             seq = int(restores["seq"][place])
             name = int(restores["name"][place])
-            fork, _ = position_before(story, database, seq)
+            if kind_in_name(story.text(name)) != FULL:
+                continue
             newer = _newer_full(story, database, name, seq)
-            if fork < 0 and newer >= 0:
+            if newer >= 0:
                 yield Breach(
                     "R11", seq, int(restores["time_us"][place]), database,
                     f"{story.text(name)} is restored, and {story.text(newer)} is newer, here and "
@@ -210,13 +211,12 @@ def the_newest_full_is_taken(story: Story) -> Iterator[Breach]:
                 )  # fmt: skip
 
 
-def _fulls_of(story: Story, names: Ints) -> np.ndarray:
-    """Return which of these names are those of fulls."""
-    different, places = np.unique(names, return_inverse=True)
-    kinds = [kind_in_name(story.text(name)) for name in different]
-    fulls = np.array([kind == FULL for kind in kinds], dtype=bool)
-    found: np.ndarray = fulls[places]
-    return found
+def _built_from_nothing(story: Story, database: int) -> range:
+    """Return the places of the restores before the first one that succeeded."""
+    seqs = story.of("seen.Restore", database)["seq"]
+    done = story.of("seen.Restored", database)["seq"]
+    first = int(done[0]) if len(done) else NO_SEQ
+    return range(int(np.searchsorted(seqs, first)))
 
 
 def _newer_full(story: Story, database: int, name: int, seq: int) -> int:

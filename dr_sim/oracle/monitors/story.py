@@ -16,7 +16,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dr_sim.record.frames import columns
+from dr_sim.record.columns import Parted
+from dr_sim.record.frames import columns, parted
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.model import Scenario
@@ -72,8 +73,7 @@ class Story:
     def __init__(self, journal: Journal, scenario: Scenario) -> None:
         self.journal = journal
         self.scenario = scenario
-        self._columns: dict[str, dict[str, Ints]] = {}
-        self._of: dict[str, dict[int, dict[str, Ints]]] = {}
+        self._parted: dict[str, Parted] = {}
         self._rows: dict[str, list[Row]] = {}
         self._index = {d.name: i for i, d in enumerate(scenario.databases)}
         ends = self["truth.end"]["time_us"]
@@ -90,22 +90,14 @@ class Story:
 
     # ---- columns and rows
     def __getitem__(self, kind: str) -> dict[str, Ints]:
-        found = self._columns.get(kind)
-        if found is None:
-            found = self._columns[kind] = columns(self.journal, kind)
-        return found
+        return columns(self.journal, kind)
 
     def of(self, kind: str, database: int) -> dict[str, Ints]:
         """The rows of a kind that concern one database, in order."""
-        parts = self._of.get(kind)
+        parts = self._parted.get(kind)
         if parts is None:
-            parts = self._of[kind] = _parted(self[kind])
-        found = parts.get(database)
-        if found is None:
-            found = parts[database] = {
-                name: c[:0] for name, c in self[kind].items()
-            }
-        return found
+            parts = self._parted[kind] = parted(self.journal, kind)
+        return parts.of(database)
 
     def rows(self, *kinds: str) -> list[Row]:
         """Whole rows of some kinds in order, texts as texts: for kinds of which a run holds few."""
@@ -120,6 +112,9 @@ class Story:
 
     def text(self, number: int) -> str:
         return self.journal.text(int(number))
+
+    def texts(self, numbers: Ints) -> list[str]:
+        return self.journal.texts.spelled(numbers)
 
     def text_id(self, text: str) -> int:
         """Return the number of a text, -1 if no row holds it."""
@@ -306,22 +301,3 @@ def lost_here(
     return bool(
         (here & (rows["why"][found] != story.text_id(RETENTION))).any()
     )
-
-
-def _parted(rows: dict[str, Ints]) -> dict[int, dict[str, Ints]]:
-    """Return the rows of each entity: a fleet's are parted once, not looked through for each."""
-    entity = rows["entity"]
-    if not len(entity):
-        return {}
-    if (entity == entity[0]).all():
-        return {int(entity[0]): rows}
-    order = np.argsort(entity, kind="stable")
-    which, begins = np.unique(entity[order], return_index=True)
-    ends = np.append(begins[1:], len(entity))
-    sorted_rows = {name: column[order] for name, column in rows.items()}
-    found = {}
-    for each, begin, end in zip(which, begins, ends, strict=True):
-        found[int(each)] = {
-            name: column[begin:end] for name, column in sorted_rows.items()
-        }
-    return found
