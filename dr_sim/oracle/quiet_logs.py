@@ -94,9 +94,11 @@ def take_quiet_logs(
 
 def delete_unnoticed(d: History, files: Iterable[int], where: str) -> bool:
     """Record that files were deleted at 'primary' or 'secondary', if that shows nothing. Return
-    False, with nothing recorded, if it would show something.
+    False, with nothing recorded, if it would show something. A log of which no intact bytes are
+    left anywhere is forgotten: nothing can be restored from it.
     """
-    known = [file for file in map(d.files.get, files) if file is not None]
+    numbers = [number for number in files if number in d.files]
+    known = [d.files[number] for number in numbers]
     log_turns = d.log_follows() is not d.log_whole
     if (
         d.host.by_logs
@@ -110,4 +112,14 @@ def delete_unnoticed(d: History, files: Iterable[int], where: str) -> bool:
             file.primary = False
         else:
             file.secondary = False
+    gone = [
+        number
+        for number, file in zip(numbers, known, strict=True)
+        if not (file.primary or file.secondary)
+    ]
+    for number in gone:
+        del d.files[number]
+    d.gone += len(gone)
+    if 2 * d.gone > len(d.somewhere):
+        d.that_lie_somewhere()
     return True

@@ -149,6 +149,7 @@ class History:
         "files",
         "foreign",
         "fork",
+        "gone",
         "has_base",
         "host",
         "hung_commits",
@@ -200,6 +201,8 @@ class History:
         self.files: dict[int, SurvivingFile] = {}
         # those of which intact bytes lie somewhere, and some that have gone since
         self.somewhere: list[SurvivingFile] = []
+        # how many of them have been forgotten at least, as no intact bytes of them lie anywhere
+        self.gone = 0
         # those of them that are fulls and not copy-only
         self.bases: list[SurvivingFile] = []
         # first_lsn of the newest fulls that once were intact on both sides
@@ -256,11 +259,12 @@ class History:
             f.listed = True
             self.somewhere.append(f)
 
-    def _that_lie_somewhere(self) -> list[SurvivingFile]:
+    def that_lie_somewhere(self) -> list[SurvivingFile]:
         """Look once more at those that have gone, and not again: someone else may take a hundred
         thousand backups elsewhere.
         """
         lie = [f for f in self.somewhere if f.primary or f.secondary]
+        self.gone = 0
         if len(lie) < len(self.somewhere):
             for f in self.somewhere:
                 f.listed = f.primary or f.secondary
@@ -321,7 +325,7 @@ class History:
         if not self.links:
             return bases | on_copy
         # in the order in which they were made
-        for f in self._that_lie_somewhere():
+        for f in self.that_lie_somewhere():
             there = f.secondary or (host and f.primary)
             if f.kind is not _INCREMENTAL or not there:
                 continue
@@ -367,7 +371,7 @@ class History:
     def compute(self, t: int, front: Front) -> None:
         """The front from all there is: the best start, then every log that fits."""
         host, fork = front is self.host, self.primary_fork
-        there = [f for f in self._that_lie_somewhere() if (f.secondary or (host and f.primary))
+        there = [f for f in self.that_lie_somewhere() if (f.secondary or (host and f.primary))
                  and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))]  # fmt: skip
         bases = self._bases(front)
         reached = self._replayed(there, self._best_start(there, bases))
@@ -394,7 +398,7 @@ class History:
         fork = self.primary_fork
         there = [
             f
-            for f in self._that_lie_somewhere()
+            for f in self.that_lie_somewhere()
             if f.secondary
             and f.last_lsn <= limit_lsn
             and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))
@@ -409,7 +413,7 @@ class History:
         fork = self.primary_fork
         there = [
             f
-            for f in self._that_lie_somewhere()
+            for f in self.that_lie_somewhere()
             if (f.secondary or (host and f.primary))
             and (f.kind is _LOG or f.commits <= stop_commits)
             and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))

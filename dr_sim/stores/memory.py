@@ -8,36 +8,53 @@ from collections.abc import Iterable, Mapping
 
 
 class MemoryStore:
-    """port.Store in a dict."""
+    """port.Store in dicts: one for each beginning of keys up to their last '/'. So the keys of a
+    hundred thousand files, which bear the files' names, take no room of their own.
+    """
 
-    __slots__ = ("_entries",)
+    __slots__ = ("_folders",)
 
     def __init__(self) -> None:
-        self._entries: dict[str, str] = {}
+        self._folders: dict[str, dict[str, str]] = {}
 
     def load(self) -> dict[str, str]:
-        return dict(self._entries)
+        return {
+            before + name: value
+            for before, entries in self._folders.items()
+            for name, value in entries.items()
+        }
 
     def get(self, key: str) -> str:
-        return self._entries.get(key, "")
+        entries, name = self._place(key)
+        return entries.get(name, "")
 
     def save(self, key: str, value: str) -> None:
+        entries, name = self._place(key)
         if value:
-            self._entries[key] = value
+            entries[name] = value
         else:
-            self._entries.pop(key, None)
+            entries.pop(name, None)
 
     def save_all(self, entries: Mapping[str, str]) -> None:
-        self._entries.update(entries)
-        if "" in entries.values():
-            for key, value in entries.items():
-                if not value:
-                    self._entries.pop(key, None)
+        for key, value in entries.items():
+            self.save(key, value)
+
+    def save_same(
+        self, before: str, names: Iterable[str], value: str
+    ) -> None:
+        """Save the same value under many keys: before, which ends with '/', and each name."""
+        entries = self._folders.setdefault(before, {})
+        entries.update(dict.fromkeys(names, value))
 
     def forget(self, keys: Iterable[str]) -> None:
         """Remove each of these keys."""
         for key in keys:
-            self._entries.pop(key, None)
+            self.save(key, "")
+
+    def _place(self, key: str) -> tuple[dict[str, str], str]:
+        """Return the entries whose keys begin as this one does, and the rest of the key."""
+        folder, slash, name = key.rpartition("/")
+        return self._folders.setdefault(folder + slash, {}), name
 
     def close(self) -> None:
         """Do nothing: nothing is held open."""

@@ -414,9 +414,8 @@ class ExpressLane:
         keys = [before + name for name in names]
         store = self.driver.store
         assert isinstance(store, MemoryStore)
-        store.save_all(
-            {**dict.fromkeys(keys, counter), clock_key: clocks[-1]}
-        )
+        store.save_same(before, names, counter)
+        store.save(clock_key, clocks[-1])
         host_us, site_us = self._witness.shipped(
             index,
             headers,

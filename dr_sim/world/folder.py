@@ -25,7 +25,7 @@ class Folder:
         "_bytes",
         "_high_bytes",
         "_low_bytes",
-        "_numbers",
+        "_oldest",
         "_staged",
         "full",
         "off",
@@ -38,11 +38,9 @@ class Folder:
         self.purging = False
         self.off = 0
         self.full = 0
-        self._staged: deque[tuple[int, int]] = (
-            deque()
-        )  # file number and bytes, the oldest first
+        self._staged: dict[int, int] = {}  # bytes, by the file's number
+        self._oldest: deque[int] = deque()  # their numbers
         self._bytes = 0
-        self._numbers: set[int] = set()
         self._high_bytes = (
             spec.staging_bytes * rules.high_watermark_ppm // 1_000_000
         )
@@ -69,18 +67,18 @@ class Folder:
         """Stage a file; return how many bytes must be purged first (0: it is staged). A file larger
         than the quota passes, and so does one that an interrupted transfer left there.
         """
-        if size_bytes > self.spec.staging_bytes or number in self._numbers:
+        if size_bytes > self.spec.staging_bytes or number in self._staged:
             return 0
         freed = 0
         if not self.fits(size_bytes):
             while (
-                self._staged and self._bytes + size_bytes > self._low_bytes
+                self._oldest and self._bytes + size_bytes > self._low_bytes
             ):
-                oldest, its_size = self._staged[0]
+                oldest = self._oldest[0]
                 if oldest in sending:
                     break
-                self._staged.popleft()
-                self._numbers.discard(oldest)
+                self._oldest.popleft()
+                its_size = self._staged.pop(oldest)
                 self._bytes -= its_size
                 freed += its_size
         if not freed:
@@ -88,8 +86,9 @@ class Folder:
         return freed
 
     def keep(self, number: int, size_bytes: int) -> None:
-        self._staged.append((number, size_bytes))
-        self._numbers.add(number)
+        """Stage a file that is not staged, where there is room."""
+        self._oldest.append(number)
+        self._staged[number] = size_bytes
         self._bytes += size_bytes
 
 

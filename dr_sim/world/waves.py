@@ -32,7 +32,7 @@ from dr_sim.world.wave_plan import Costs, Log, Planner, Step, Wave
 from dr_sim.world.wave_texts import WaveTexts
 
 Ints = NDArray[np.int64]
-MOST_LOGS = 20_000
+MOST_LOGS = 60_000
 """In one stretch. What is done once for a database is then done for many of its logs, and what a
 stretch holds until its rows are written stays below some tens of MB.
 """
