@@ -8,6 +8,7 @@ record.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -286,20 +287,37 @@ def _people(scenario: Scenario, silent_us: int, usual: bool) -> _People:
     if usual or all(law.kind == "fixed" for law in laws):
         answers_us, repair_us = map(usual_us, laws)
         return _People([0], [answers_us + repair_us], [repair_us])
-    streams = Streams(scenario.seed, scenario.replication_no)
-    answers = streams.of("operator", "answers in")
-    repairs = streams.of("operator", "repairs first")
     began_us = scenario.begins_us
     last_us = began_us + scenario.run_for_us + silent_us
+    hours = range(began_us // HOUR_US, last_us // HOUR_US + 1)
+    luck = scenario.seed, scenario.replication_no
     people = _People([], [], [])
-    for hour in range(began_us // HOUR_US, last_us // HOUR_US + 1):
+    for hour, (answer_us, repair_us) in zip(
+        hours, _drawn(luck, laws, hours), strict=True
+    ):
         paged_us = hour * HOUR_US - began_us
-        repair_us = repairs.law(hour, f.repairs_first)
-        word_us = answers.law(hour, f.answers_in) + repair_us
+        word_us = answer_us + repair_us
         people.start_us.append(max(0, paged_us - silent_us))
         people.word_us.append(word_us)
         people.repair_us.append(repair_us)
     return people
+
+
+@functools.lru_cache(maxsize=16)
+def _drawn(
+    luck: tuple[int, int], laws: tuple[Law, Law], hours: range
+) -> list[tuple[int, int]]:
+    """Return how long an answer and a repair take in each hour: drawn once for all databases of a
+    fleet. luck: the seed and the number of the replication.
+    """
+    streams = Streams(*luck)
+    answers = streams.of("operator", "answers in")
+    repairs = streams.of("operator", "repairs first")
+    found = []
+    for hour in hours:
+        answer_us = answers.law(hour, laws[0])
+        found.append((answer_us, repairs.law(hour, laws[1])))
+    return found
 
 
 def _manager_down(t: Tables, scenario: Scenario) -> list[tuple[int, int]]:

@@ -28,6 +28,12 @@ from dr_sim.measures.verdict import Verdict
 from dr_sim.measures.whole import Whole
 from dr_sim.record import journal_file
 from dr_sim.record.journal import Journal
+from dr_sim.results.long_lists import (
+    ALERTS_FILE,
+    DANGERS_FILE,
+    with_short_lists,
+    write_long_lists,
+)
 from dr_sim.runs.run import Result
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
@@ -55,6 +61,8 @@ RUN_FILES = (
     TIMELINE_FILE,
     EXPOSURE_FILE,
     REPORT_FILE,
+    ALERTS_FILE,
+    DANGERS_FILE,
 )
 _LIBRARIES = (
     "simpy",
@@ -226,6 +234,7 @@ def _fill(result: Result, folder: Path, drawing: Drawing) -> None:
     _write_text(folder / MANIFEST_FILE, json_rows(manifest) + "\n")
     journal_file.save(result.journal, folder / JOURNAL_FILE)
     _write_text(folder / SUMMARY_FILE, summary)
+    write_long_lists(result.summary, folder)
     drawing.done(0.2)
     if drawing.pictures:
         draw_pictures(result, folder, drawing)
@@ -270,7 +279,7 @@ def full_summary(result: Result) -> dict[str, Any]:
     return {
         "journal_digest": result.digest,
         "verdict": verdict_json(result.verdict),
-        **summary_json(result.summary),
+        **summary_json(with_short_lists(result.summary)),
     }
 
 

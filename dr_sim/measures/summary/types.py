@@ -68,13 +68,52 @@ class EpisodeSummary:
     limbs: str
 
 
+@dataclass(slots=True)
+class AlertsOfAKind:
+    """Alerts that are alike. databases: how many they are about; text: that of the first."""
+
+    source: str
+    event_id: int
+    level: str
+    false: bool
+    count: int
+    databases: int
+    first_us: int
+    last_us: int
+    text: str
+
+
+@dataclass(slots=True)
+class DangersOfAKind:
+    """Dangers that are alike. due: they lasted so long that an alert was due. From the beginning of
+    the first to the end of the last.
+    """
+
+    limbs: str
+    due: bool
+    missed: bool
+    late: bool
+    count: int
+    databases: int
+    first_us: int
+    last_us: int
+
+
 @dataclass(slots=True, kw_only=True)
 class AlertsSummary(AlertScore):
-    """Every alert and every danger, with a score of all databases, of each, of tenants."""
+    """Every alert and every danger, with a score of all databases, of each, of tenants. summed,
+    dangers_summed: in their place, in a file, where they are too many (results/long_lists.py).
+    """
 
     first: AlertSummary | None
     each: list[AlertSummary] = field(metadata=key("list"))
+    summed: list[AlertsOfAKind] | None = field(
+        default=None, metadata=OMITTED
+    )
     episodes: list[EpisodeSummary]
+    dangers_summed: list[DangersOfAKind] | None = field(
+        default=None, metadata=OMITTED
+    )
     by_database: dict[str, AlertScore]
     by_tenant: dict[str, AlertScore]
 
