@@ -149,6 +149,7 @@ class SharedRate:
         self._settle()
         self._flows.remove(flow)
         self._plan()
+        flow.what = None
         return -(-flow.left // MICRO)
 
     def left(self, flow: Flow) -> int:
@@ -266,7 +267,7 @@ class SharedRate:
             if flow.left <= flow.rate * (now - since):
                 flows.clear()
                 self._settled_us = now
-                flow.done(flow.what)
+                _over(flow)
                 return
         self._settle()
         begun = [flow for flow in flows if flow.begins_us <= now]
@@ -280,7 +281,7 @@ class SharedRate:
         if len(ended) > 1:
             ended.sort(key=_ENTITY)
         for flow in ended:
-            flow.done(flow.what)
+            _over(flow)
 
 
 def ends_us(begins_us: int, left: int, rate: int) -> int:
@@ -300,6 +301,14 @@ def _water_fill(flows: list[Flow], capacity: int) -> int:
         left -= rate
         n -= 1
     return capacity - left
+
+
+def _over(flow: Flow) -> None:
+    """Call done(what). A flow that is over lets go of what it was for, which may know the flow: a
+    run has no collector of cycles (play.py), and each log would leave several.
+    """
+    what, flow.what = flow.what, None
+    flow.done(what)
 
 
 def _never_mind(what: Any) -> None:
