@@ -10,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from world.build import scenario
 
+from dr_sim.measures.standing import summary_of
+from dr_sim.measures.whole import Whole
 from dr_sim.record import blocks, texts
 from dr_sim.record.blocks import Blocks
+from dr_sim.record.columns import Columns, Parted
 from dr_sim.record.journal import Journal
 from dr_sim.record.texts import Texts
 from dr_sim.world.world import World
@@ -50,6 +53,9 @@ def test_most_texts_are_in_the_file() -> None:
         assert some[f"text {i}"] == i
     assert len(some) <= 101 and len(some.all) == 5000
     assert some["text 3"] == 3 and some["text 5000"] == 5000
+    numbers = np.array([4999, 0, 3, 5000, 3, 120])
+    assert some.spelled(numbers) == [f"text {i}" for i in numbers]
+    assert some.spelled(numbers[:0]) == []
 
 
 def test_a_block_is_the_same_in_memory_and_in_the_file() -> None:
@@ -122,4 +128,55 @@ events: [{at: 5 h, corrupt_in_transit: crm-003}, {at: 7 h, link_outage: 20 min}]
     assert [r.values for r in few.rows("seen.Restored")] == [
         r.values for r in usual.rows("seen.Restored")
     ]
+    # and so are single rows, and every number that is measured
+    for seq in range(0, len(usual), 997):
+        assert few.row(seq) == usual.row(seq)
+    measured = [summary_of(Whole.of(each, scenario(text))) for each in (few, usual)]
+    assert measured[0] == measured[1]
     assert blocks.IN_MEMORY_BYTES > 0 and texts.AT_HAND > 0
+
+
+class Counted:
+    """Columns of six rows, and how often each was read."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+        self.of = {"seq": np.arange(6), "entity": np.array([1, 0, 1, -1, 1, 0])}
+        self.of["size"] = 10 * self.of["seq"]
+
+    def column(self, name: str) -> np.ndarray:
+        self.read.append(name)
+        return self.of[name]
+
+
+def test_a_column_is_read_when_it_is_asked_for_and_once() -> None:
+    counted = Counted()
+    columns = Columns(counted.of, counted.column)
+    assert list(columns) == ["seq", "entity", "size"] and len(columns) == 3
+    assert "size" in columns and "name" not in columns
+    assert not counted.read
+    few = columns.picked(np.array([4, 1]))
+    assert few["size"].tolist() == [40, 10] and few["size"].tolist() == [40, 10]
+    assert counted.read == ["size"]
+    with pytest.raises(KeyError):
+        columns["name"]
+    assert {name: column.tolist() for name, column in few.items()} == {
+        "seq": [4, 1], "entity": [1, 0], "size": [40, 10]
+    }  # fmt: skip
+
+
+def test_rows_are_parted_by_their_entity_in_their_order() -> None:
+    counted = Counted()
+    parted = Parted(Columns(counted.of, counted.column))
+    assert parted.of(1)["seq"].tolist() == [0, 2, 4]
+    assert parted.of(0)["size"].tolist() == [10, 50]
+    assert parted.of(-1)["entity"].tolist() == [-1]
+    assert parted.of(7)["seq"].tolist() == []
+    assert counted.read.count("size") == 1
+
+
+def test_rows_of_one_entity_or_of_none_are_parted_too() -> None:
+    one = {"seq": np.arange(3), "entity": np.full(3, 5)}
+    assert Parted(Columns(one, one.__getitem__)).of(5)["seq"].tolist() == [0, 1, 2]
+    none = {name: column[:0] for name, column in one.items()}
+    assert Parted(Columns(none, none.__getitem__)).of(5)["seq"].tolist() == []

@@ -71,7 +71,7 @@ def state_of(world: World) -> dict[str, Any]:
         "engines": picture((context.primary_engine.databases, context.secondary_engine.databases)),  # type: ignore[attr-defined]
         "primary": picture(pair.primary.databases),
         "known": picture(context.by_name),
-        "staged": picture([(f._staged, f._bytes, f._numbers) for f in replication.staging.folders]),
+        "staged": picture([(f._staged, f._bytes, f._oldest) for f in replication.staging.folders]),
     }
 
 
