@@ -94,8 +94,7 @@ def take_quiet_logs(
 
 def delete_unnoticed(d: History, files: Iterable[int], where: str) -> bool:
     """Record that files were deleted at 'primary' or 'secondary', if that shows nothing. Return
-    False, with nothing recorded, if it would show something. A log of which no intact bytes are
-    left anywhere is forgotten: nothing can be restored from it.
+    False, with nothing recorded, if it would show something.
     """
     numbers = [number for number in files if number in d.files]
     known = [d.files[number] for number in numbers]
@@ -107,19 +106,10 @@ def delete_unnoticed(d: History, files: Iterable[int], where: str) -> bool:
         or not all(map(d.needless, known))
     ):
         return False
-    for file in known:
+    for number, file in zip(numbers, known, strict=True):
         if where == "primary":
             file.primary = False
         else:
             file.secondary = False
-    gone = [
-        number
-        for number, file in zip(numbers, known, strict=True)
-        if not (file.primary or file.secondary)
-    ]
-    for number in gone:
-        del d.files[number]
-    d.gone += len(gone)
-    if 2 * d.gone > len(d.somewhere):
-        d.that_lie_somewhere()
+        d.forget_gone(number, file)
     return True

@@ -520,6 +520,17 @@ class History:
             )
             self.show(t, self, front)
 
+    def forget_gone(self, number: int, f: SurvivingFile) -> None:
+        """Forget a file of which no intact bytes lie anywhere, if the copy is past it: nothing is
+        restored from it any more.
+        """
+        if f.primary or f.secondary or not self.needless(f):
+            return
+        del self.files[number]
+        self.gone += 1
+        if 2 * self.gone > len(self.somewhere):
+            self.that_lie_somewhere()
+
     def forget(self, full: SurvivingFile) -> None:
         """Called when one more full has become intact on both sides."""
         self.whole.append(full.first_lsn)

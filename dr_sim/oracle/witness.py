@@ -151,10 +151,12 @@ class Witness:
 
     def gone(self, t: int, db: int, file: int, where: str) -> None:
         """Record that a file was deleted or lost. where: 'primary' or 'secondary'."""
-        f = self._databases[db].files.get(file)
+        d = self._databases[db]
+        f = d.files.get(file)
         if f is not None:
-            self._databases[db].lost(t, f, where)
-            self._log_turned(t, self._databases[db])
+            d.lost(t, f, where)
+            self._log_turned(t, d)
+            d.forget_gone(file, f)
 
     def log_kept(self, t: int, db: int, kept: bool) -> None:
         """Record whether the primary keeps the database's log until a backup has it, or truncates
