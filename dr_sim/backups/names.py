@@ -193,11 +193,16 @@ def _token(character: str) -> str:
 
 
 def _stem(prefix: str, second: int) -> str:
+    return prefix + _second_text(second)
+
+
+# the databases of a fleet are backed up at the same instants
+@lru_cache(maxsize=4096)
+def _second_text(second: int) -> str:
     day, clock = divmod(second, _DAY_S)
     minutes, seconds = divmod(clock, 60)
     return (
-        prefix
-        + _day_text(day)
+        _day_text(day)
         + _TWO[minutes // 60]
         + _TWO[minutes % 60]
         + _TWO[seconds]

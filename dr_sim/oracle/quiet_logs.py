@@ -66,15 +66,13 @@ def take_quiet_logs(
     Return for failures of class 'host', as each log was made, and of class 'site', as each landed:
     the instant of the first commit that a survivor lacks from then on, -1 where that is unchanged.
     """
-    files, lies_somewhere = d.files, d.lies_somewhere
     at_host, at_site = d.host.follows, d.site.follows
     host_us: list[int] = []
     site_us: list[int] = []
     made: list[SurvivingFile] = []
     for header, reached in zip(headers, commits, strict=True):
-        file = files[header.backup_id] = SurvivingFile(header, reached)
-        file.secondary = True
-        lies_somewhere(file)
+        file = SurvivingFile(header, reached)
+        file.secondary = file.listed = True
         made.append(file)
         at_us = -1
         moves_host, moves_site = at_host(file), at_site(file)
@@ -82,6 +80,9 @@ def take_quiet_logs(
             at_us = ack_instant(d.index, file.fork, reached)
         host_us.append(at_us if moves_host else -1)
         site_us.append(at_us if moves_site else -1)
+    numbers = [header.backup_id for header in headers]
+    d.files.update(zip(numbers, made, strict=True))
+    d.somewhere += made
     for file in made[:-1]:
         file.attempts, file.restored = 1, True
     last = headers[-1]
