@@ -1,7 +1,8 @@
 """How much CPU a database-year costs, against a bare SimPy tandem of the same arrivals; both sides
 in this one run.
 
-    python benchmarks/database_year.py [--days 365] [--pairs 3] [--steps] [--fleet | --thousand]
+    python benchmarks/database_year.py [--days 365] [--pairs 3] [--steps]
+                                       [--fleet | --thousand | --tenth]
 
 dr_sim: database_year.yaml (beside this file), the world with its recovery logic, journal and
 witness. Bare: a process per log, Resources for the link and the replay, no logic, no records. The
@@ -9,7 +10,7 @@ sides alternate; the ratio is the median over the pairs. Peak memory is that of 
 does nothing but the run. Wanted: at most 3 times, under 500 MB. --steps: without the express lane,
 every log step by step. --fleet: fleet_week.yaml in its place, a week of 100 databases. --thousand:
 thousand_week.yaml, a week of 1,000 databases with incrementals each night, all fulls at one time
-and three faults.
+and three faults. --tenth: the same of 100 databases, with a tenth of every rate and size.
 """
 
 from __future__ import annotations
@@ -35,6 +36,15 @@ from dr_sim.world.world import World
 SCENARIO = Path(__file__).with_name("database_year.yaml")
 FLEET = Path(__file__).with_name("fleet_week.yaml")
 THOUSAND = Path(__file__).with_name("thousand_week.yaml")
+TENTH = [
+    "databases.crm.copies=100",
+    "primary.disk=4 GB/s",
+    "link.bandwidth=1 Gbit/s",
+    "replication.staging=800 GB",
+    "secondary.disk=4 GB/s",
+    "replay.workers=3",
+    "faults.backup_cut_off.database=crm-001",
+]
 SECOND_US = 1_000_000
 WANTED_RATIO, WANTED_MB = 3.0, 500.0
 
@@ -120,11 +130,18 @@ def main() -> int:
         action="store_true",
         help="a week of 1,000 databases, with nightly incrementals and faults",
     )
+    parser.add_argument(
+        "--tenth", action="store_true", help="a tenth of --thousand: the same week of 100 databases"
+    )
     parser.add_argument("--only-run", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    large = options.thousand or options.tenth
     scenario = load_scenario(
-        THOUSAND if options.thousand else FLEET if options.fleet else SCENARIO,
-        [f"run_for={options.days} days"] if options.days else [],
+        THOUSAND if large else FLEET if options.fleet else SCENARIO,
+        [
+            *([f"run_for={options.days} days"] if options.days else []),
+            *(TENTH if options.tenth else []),
+        ],
     )
     express = not options.steps
     if options.only_run:
