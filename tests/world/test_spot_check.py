@@ -238,7 +238,7 @@ def test_a_state_that_is_left_wrong_is_found(monkeypatch: Patch) -> None:
 
 
 def test_a_store_that_is_left_wrong_is_found(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(express.MemoryStore, "save_all", lambda self, pairs: None)
+    monkeypatch.setattr(express.MemoryStore, "save_same", lambda self, *logs: None)
     found = violations(ran(ALONE).journal)
     assert any("the store holds" in v for v in found)
 
