@@ -42,7 +42,7 @@ TENTH = [
     "link.bandwidth=1 Gbit/s",
     "replication.staging=800 GB",
     "secondary.disk=4 GB/s",
-    "replay.workers=3",
+    "replay.workers=4",
     "faults.backup_cut_off.database=crm-001",
 ]
 SECOND_US = 1_000_000
