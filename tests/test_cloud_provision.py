@@ -98,6 +98,14 @@ CASES = (
     Case("reconcile, two of three not translated", 600 * S, THREE, of_mode("reconcile"), others=(ASTRAY,)),
     Case("runbook, three, two not translated", 1_800 * S, THREE, of_mode("runbook"), others=(ASTRAY,)),
     Case("jobs, translated again", 32_030 * MS, others=(ASTRAY[:-2] + ", duration: 2 min}}",)),
+    # the row was put right at 40:00; the copy of the store that takes its place at 55:00 is older
+    Case(
+        "jobs, not translated again", 600 * S,
+        others=(
+            "{at: 20 min, wrong_mapping: {entity: crm, duration: 20 min}}",
+            "{at: 25 min, cloud_store_restored: {after: 30 min}}",
+        ),
+    ),
     Case(
         "skipped, not translated", 600 * S, ("{at: 49 min, admin_change: {rotate_secret: crm}}",),
         ("cloud.mirror.on_failure=skip",),

@@ -13,7 +13,7 @@ import pytest
 
 from dr_sim.cloud import api, drift, jobs, manager, mapping, out, pending, sending
 from dr_sim.cloud import job as job_room
-from dr_sim.cloud.commands import Notify
+from dr_sim.cloud.commands import Notify, SiteProvisioned
 from dr_sim.cloud.events import AgentSaid
 from dr_sim.cloud.words import JobMove, JobState, Notice, Word
 from dr_sim.loading import load_scenario
@@ -272,6 +272,28 @@ def failover_never_ends_and_nobody_is_told(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(manager.CloudManager, "_failover_is_open", lambda self, o: None)
 
 
+def leads_to_another_thing(patch: pytest.MonkeyPatch) -> None:
+    """The mapping table gives the identifier of another thing of the site."""
+
+    def identifier(self: mapping.Mapping, entity: str, site: str) -> str:
+        of_site = [of for of, at in self._rows if at == site]
+        return real(self, min(of_site), site)
+
+    real = mapping.Mapping.identifier
+    patch.setattr(mapping.Mapping, "identifier", identifier)
+
+
+def ends_a_failover_at_once(patch: pytest.MonkeyPatch) -> None:
+    """The manager says that a site is configured without bringing anything in."""
+
+    def maybe_provisioned(self: manager.CloudManager, o: out.Out) -> None:
+        if self._provision is not None:
+            o.commands.append(SiteProvisioned(self._provision[0], 0, 0, 0))
+            self._over(o)
+
+    patch.setattr(manager.CloudManager, "_maybe_provisioned", maybe_provisioned)
+
+
 FAILOVER = (
     "failover: {mode: automatic, operators: [dba]}\nafter_failover: {new_secondary: 15 min}\n"
     "events: [{at: 1 h, order_failover: dba}, {at: 2 h, hung_request: {share: 100 %}}]\n"
@@ -302,7 +324,9 @@ PLANTED: list[tuple[Patch, str, str]] = [
     (refused_and_done, "faults: {wrong_tenant_call: {share: 50 %}}\n", "cloud 11"),
     (at_the_other_side, "", "cloud 13"),
     (submitted_and_forgotten, CALM, "cloud 14"),
+    (leads_to_another_thing, "", "cloud 11"),
     (failover_never_ends, FAILOVER, "cloud 14"),
+    (ends_a_failover_at_once, FAILOVER, "cloud 14"),
     (failover_never_ends_and_nobody_is_told, FAILOVER, "cloud 15"),
     (nobody_is_told, "events: [{at: 1 h, mirror_off: 2 h}]\n", "cloud 15"),
     (told_of_something_else, "events: [{at: 1 h, mirror_off: 2 h}]\n", "cloud 15"),
@@ -380,11 +404,57 @@ def test_a_store_that_is_put_back_must_know_what_it_knew_when_the_copy_was_made(
     assert broken(world(tmp_path, more, base)) == set()
 
     def keep_nothing(self: CloudLives) -> None:
-        self._copies.append((self._context.now_us, {}))
+        self._copies.append((self._context.now_us, {}, frozenset()))
         self._context.note("truth.cloud_store_copied", -1)
 
     monkeypatch.setattr(CloudLives, "keep_copy", keep_nothing)
     assert "cloud 2" in broken(world(tmp_path, more, base))
+
+
+PUT_BACK = (
+    "{at: 0 h, wrong_mapping: {entity: crm, leads_to: other, duration: 50 min}}",
+    "{at: 0 h, wrong_mapping: {entity: crm, leads_to: primary, duration: 1 h}}",
+    "{at: 0 h, mirror_off: 50 min}",
+)
+
+
+@pytest.mark.parametrize("setting", PUT_BACK)
+@pytest.mark.parametrize("mode", ["jobs", "reconcile"])
+def test_an_old_copy_of_the_store_brings_back_what_people_had_put_right(
+    setting: str, mode: str, tmp_path: Path
+) -> None:
+    """The row of the mapping table, or the switch of the mirror, is wrong in the copy. So it is
+    wrong for good: the two sides are never the same again, by nobody's fault but that.
+    """
+    base = BASE.replace("{every: 5 min", f"{{mode: {mode}, every: 5 min").replace(
+        ", gov: {t", "} #"
+    )
+    events = f"{setting}, {{at: 0 h, cloud_store_restored: {{after: 1 h}}}}, "
+    more = f"events: [{events}{{at: 2 h, hung_request: {{share: 100 %}}}}]\n"
+    of = world(tmp_path, more, base)
+    assert broken(of) == set()
+    assert of.pair.cloud is not None
+    assert of.pair.cloud.configurations[0].behind()[1] > 0
+
+
+@pytest.mark.parametrize("second", ["none", "10 min"])
+def test_who_ends_a_failover_while_a_request_runs_at_the_old_side_is_caught(
+    second: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script runs at A as the failover begins, and the manager says at once that B is configured:
+    what the script does stays at A.
+    """
+    base = BASE.replace("changes: {", "changes: {rate: 0 per day, ").replace(
+        "{p50: 30 s, p95: 2 min}", "3 min"
+    )
+    more = (
+        f"failover: {{mode: automatic, operators: [dba]}}\nafter_failover: {{new_secondary: {second}}}\n"
+        "events: [{at: 58 min, admin_change: {rotate_secret: crm}}, "
+        "{at: 1 h, order_failover: dba}]\n"
+    )
+    assert broken(world(tmp_path, more, base)) == set()
+    ends_a_failover_at_once(monkeypatch)
+    assert "cloud 14" in broken(world(tmp_path, more, base))
 
 
 def test_every_invariant_of_this_part_has_a_planted_bug() -> None:

@@ -43,7 +43,8 @@ KIND = EventKind(
     "after",
     True,
     "requests, jobs and changes after the copy are forgotten, although they were done; what still "
-    "runs its agents report, what was done is found by the next audit",
+    "runs its agents report, what was done is found by the next audit; what people had set since "
+    "(rows of the mapping table, the mirror's switch) is as in the copy, for good",
     "EnterpriseDB/barman issue 1102; bitnami/sealed-secrets issue 25: keys not in the backup",
     happen,
     needs_cloud=True,

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from dr_sim.oracle.cloud_asked import thing_of_set, things_of_requests
 from dr_sim.oracle.cloud_breach import CloudBreach
 from dr_sim.oracle.cloud_failover import failover_is_told
 from dr_sim.record.journal import Journal, Row
@@ -237,16 +238,30 @@ def _unseen(journal: Journal, networks: int) -> dict[int, list[_Unseen]]:
     everywhere = [
         row.time_us for row in journal.rows("truth.cloud_store_restored")
     ]
-    everywhere += [
-        row.time_us
-        for row in journal.rows("truth.event")
-        if "mapping"
-        in row.values["detail"]  # changes hit the wrong thing meanwhile
-    ]
+    for network, astray in _astray(journal):
+        found[network].append(astray)
     for network in range(networks):
         found[network] += [_Unseen(us) for us in everywhere]
         found[network] += _taken_over(journal, network, found[network])
     return found
+
+
+def _astray(journal: Journal) -> Iterator[tuple[int, _Unseen]]:
+    """Yield each change of one thing that a wrong row of the mapping table led to another, with its
+    network: the first thing lacks it, and the second one has it.
+    """
+    if not any(True for _ in journal.rows("cloud.MappingEdited")):
+        return
+    things = things_of_requests(journal)
+    for row in journal.rows("truth.cloud_script"):
+        job, thing = row.values["job"], row.values["entity_name"]
+        asked = thing_of_set(job)
+        if not asked:  # it is mirrored, or was moved to another side
+            request = re.split("[>@]", job, maxsplit=1)[0]
+            asked = things.get(request, thing)
+        if asked != thing and row.values["what"] == "done":
+            yield row.entity, _Unseen(row.time_us, asked)
+            yield row.entity, _Unseen(row.time_us, thing)
 
 
 def _unheard(journal: Journal) -> dict[int, list[int]]:

@@ -407,6 +407,11 @@ CLOUD_TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "truth.cloud_second_side",
         (("active", "str"), ("site", "str")),
     ),
+    # the manager says that a failover's site is configured, and it lacks this change of the thing
+    (
+        "truth.cloud_left_behind",
+        (("site", "str"), ("entity_name", "str"), ("change", "str")),
+    ),
     # the manager is told of a new second site, and is to configure it
     ("truth.cloud_stands", (("site", "str"),)),
     # a virtual machine; what: provisioning, running, down, stopped, removed

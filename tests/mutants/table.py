@@ -650,6 +650,19 @@ EARLIER: tuple[Mutant, ...] = (
         "        return not self._mirrors[job.network].backlog.holds(job.entity)\n",
         "        return True\n",
     ),
+    one(
+        "configured_too_early", "C5", "a failover ends while changes are still on their way to its site",
+        "cloud/manager.py",
+        "        if busy or not all(mirror.provisioned() for mirror in mirrors):\n"
+        "            return\n",
+        "",
+    ),
+    one(
+        "translated_to_another_thing", "C5", "at the secondary the script of one thing changes another",
+        "cloud/mapping.py",
+        "        found = self._rows.get((entity, site), \"\")\n",
+        "        found = min(row for (_, at), row in self._rows.items() if at == site)\n",
+    ),
     # ---- the machine manager (C7, C8)
     one(
         "room_is_not_looked_at", "C7", "machines are put where there is no room for them",

@@ -18,6 +18,7 @@ from dr_sim.world.agenda import Class
 from dr_sim.world.driver import Driver
 
 if TYPE_CHECKING:
+    from dr_sim.world.cloud.missing import At
     from dr_sim.world.cloud.service import CloudWorld
 
 
@@ -42,9 +43,8 @@ class CloudLives:
         self.older: CloudManager | None = None
         self.upgrading = False
         self._older_life = 0
-        self._copies: list[
-            tuple[int, dict[str, str]]
-        ] = []  # of the store, with their instants
+        # of the store, each with its instant and the rows that lead astray
+        self._copies: list[tuple[int, dict[str, str], frozenset[At]]] = []
         driver.hooks.on_start.append(self._up_or_down)
         driver.hooks.on_death.append(self._dead)
 
@@ -156,7 +156,11 @@ class CloudLives:
     # ---- old copies of the store
     def keep_copy(self) -> None:
         self._copies.append(
-            (self._context.now_us, self._driver.store.load())
+            (
+                self._context.now_us,
+                self._driver.store.load(),
+                self._world.missing.astray(),
+            )
         )
         self._context.note("truth.cloud_store_copied", -1)
 
@@ -164,13 +168,14 @@ class CloudLives:
         """Put the last copy in place of the store. Return False if there is none."""
         if not self._copies:
             return False
-        as_of_us, copy = self._copies[-1]
+        as_of_us, copy, astray = self._copies[-1]
         self.crash()
         store = self._driver.store
         gone = dict.fromkeys(store.load(), "")
         store.save_all({**gone, **copy})
         self._context.note("truth.cloud_store_restored", -1, as_of_us)
         self._world.missing.forget()
+        self._world.missing.put_back(astray)
         self._put_back_to_us = as_of_us
         return True
 

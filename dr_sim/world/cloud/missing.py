@@ -49,6 +49,14 @@ class Shortfall:
         else:
             self._astray.discard(at)
 
+    def astray(self) -> frozenset[At]:
+        """Return all things whose row leads to no identifier of their site."""
+        return frozenset(self._astray)
+
+    def put_back(self, astray: frozenset[At]) -> None:
+        """The mapping table is an old copy, in which the rows of those things lead to none."""
+        self._astray = set(astray)
+
     def found(self, at: At) -> None:
         """The manager has found that a thing differs there."""
         if at not in self._found:

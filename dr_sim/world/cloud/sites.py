@@ -125,7 +125,15 @@ class CloudSites:
         self._goes_to = ""
         self.active, self.second = command.site, ""
         self._since_us = self._context.now_us
-        for configuration in self._world.configurations:
+        for index, configuration in enumerate(self._world.configurations):
+            for entity, change in configuration.missing():
+                self._context.note(
+                    "truth.cloud_left_behind",
+                    index,
+                    command.site,
+                    entity,
+                    change,
+                )
             configuration.go_over(command.site)
         if self._next:
             # its own commands come before the next event

@@ -1,0 +1,214 @@
+"""The witness of jobs and of what they change: the numbers 1, 3 to 6, 8 to 11, 13 and 15."""
+
+from __future__ import annotations
+
+import json
+
+from dr_sim.oracle.cloud_asked import (
+    goes_astray,
+    hits_another,
+    is_of_another,
+)
+from dr_sim.oracle.cloud_machines import MACHINE_SCRIPTS
+from dr_sim.oracle.cloud_seen import Broken, Key, Seen
+from dr_sim.record.encoding import pairs_from_text
+from dr_sim.record.journal import Row
+from dr_sim.scenario.cloud_model import Cloud
+
+_ENDS = ("done", "failed", "killed", "died", "escaped")
+
+
+def started(row: Row, spec: Cloud, seen: Seen) -> Broken:
+    v = row.values
+    job, change = v["job"], v["change"]
+    seen.change_of[job] = change
+    seen.known.attempt[job] = v["attempt"]
+    if job in seen.known.over:
+        yield 6, f"{job} was {seen.known.over[job]}, and is started"
+    asks = seen.known.asked.get(change)
+    if asks is not None and v["script"] != asks[0]:
+        yield (
+            3,
+            f"{change} asks for {asks[0]}, and {v['script']} is started",
+        )
+    by_mirror = ">" in job or v["script"] in MACHINE_SCRIPTS
+    if (
+        v["site"] != seen.sites.active
+        and seen.sites.second
+        and not by_mirror
+    ):
+        yield (
+            13,
+            f"{job} is done at {v['site']}, which is not the active side",
+        )
+
+
+def script(row: Row, spec: Cloud, seen: Seen) -> Broken:
+    v = row.values
+    job, what = v["job"], v["what"]
+    side = (row.entity, v["site"])
+    key: Key = (*side, job)
+    change = seen.change_of.get(job, job)
+    made: Key = (*side, change)
+    thing: Key = (*side, v["entity_name"])
+    if v["script"] in MACHINE_SCRIPTS:
+        # machines that die are replaced as long as they do: that is no calm
+        seen.last_disturbed_us = row.time_us
+    if what == "begins":
+        seen.begun_at[job].add(key)
+        seen.begun.setdefault(change, row.time_us)
+        if key in seen.alive:
+            yield (
+                4,
+                f"attempt {seen.alive[key]} of {job} lives, and {v['attempt']} begins",
+            )
+        elif made in seen.changing:
+            yield (
+                4,
+                f"{change} is being made by {seen.changing[made]}, and {job} begins",
+            )
+        astray = goes_astray(row, change, seen)
+        if not astray:
+            yield from hits_another(row, change, seen)
+        other = None if astray else seen.at_work.get(thing)
+        if other is not None and key not in seen.alive:
+            yield (
+                9,
+                f"{other} changes {v['entity_name']} at {v['site']}, and {job} begins",
+            )
+        seen.alive[key] = v["attempt"]
+        seen.changing[made] = job
+        if not astray:
+            seen.at_work[thing] = job
+        seen.at_once[side] = seen.at_once.get(side, 0) + 1
+        if seen.at_once[side] > spec.jobs.at_once:
+            yield (
+                10,
+                f"{seen.at_once[side]} scripts run at {v['site']}, {spec.jobs.at_once} may",
+            )
+    elif what in _ENDS:
+        if seen.alive.pop(key, None) is not None:
+            seen.at_once[side] -= 1
+        seen.changing.pop(made, None)
+        if seen.at_work.get(thing) == job:
+            del seen.at_work[thing]
+        if what == "died":
+            seen.died.add(key)
+        if what == "escaped":
+            seen.escaped.add(made)
+            seen.not_known.add((row.entity, v["entity_name"]))
+        if what == "done":
+            twice = seen.done.get(made)
+            if (
+                twice is not None
+                and made not in seen.escaped
+                and seen.restored_us < 0
+            ):
+                yield (
+                    1,
+                    f"{change} was made at {v['site']} by {twice}, and again by {job}",
+                )
+            seen.done[made] = job
+            seen.made.add(key)
+    elif what == "cleaning":
+        if key in seen.alive:
+            yield (
+                5,
+                f"{job} is cleaned up while attempt {seen.alive[key]} lives",
+            )
+        if key in seen.cleaned:
+            yield 5, f"{job} is cleaned up again"
+    elif what == "cleaned":
+        seen.cleaned.add(key)
+
+
+def ended(row: Row, seen: Seen) -> Broken:
+    """A job that is saved as done was really done. One that was given up was told to somebody."""
+    entries = row.values["entries"]
+    if "ended/" not in entries:
+        return
+    for name, state in pairs_from_text(entries):
+        job = name.removeprefix("ended/")
+        if job == name:
+            continue
+        if state == "done" and not seen.begun_at[job] & seen.made:
+            yield 1, f"{job} counts as done, and no script of it was done"
+        if state == "failed" and job not in seen.told_of:
+            yield 15, f"{job} is given up, and nobody is told"
+        if state in ("cancelled", "failed"):
+            yield from _not_cleaned(job, state, seen)
+
+
+def _not_cleaned(job: str, state: str, seen: Seen) -> Broken:
+    """A job that came to nothing, and had begun, was cleaned up by then: half-done work would lie
+    there, and what it had paused would stay paused. While a failover goes on jobs of the old side
+    are closed as they are.
+    """
+    begun = seen.begun_at[job] - seen.made - seen.died
+    if seen.sites.second and begun and not begun & seen.cleaned:
+        yield 5, f"{job} is {state}, and was never cleaned up"
+
+
+def effect(row: Row, spec: Cloud, seen: Seen) -> Broken:
+    v = row.values
+    site, change, entity = v["site"], v["change"], v["entity_name"]
+    if site == seen.sites.active:
+        seen.last_disturbed_us = row.time_us
+    for value in json.loads(v["params"]).values():
+        owner = value.rpartition("-at-")[2] if "-at-" in value else site
+        if owner != site:
+            yield 8, f"{value} is in use at {site}"
+    thing = (row.entity, entity)
+    if not seen.sites.second and not is_of_another(row, change, seen):
+        yield from _in_failover(row, seen)
+    if v["how"] != "script":
+        seen.not_known.add(thing)
+        return
+    if change not in seen.may_be and not _is_of_upgrade(change, seen):
+        yield (
+            11,
+            f"{change} takes effect at {site}, and nobody who may has asked for it",
+        )
+    if is_of_another(row, change, seen):
+        return  # it stands among the changes of the thing that it was asked for
+    if site == seen.sites.active:
+        seen.order[thing].append(change)
+        return
+    if site != seen.sites.second or change not in seen.order[thing]:
+        return
+    if (row.entity, site, change) in seen.escaped:
+        return  # it comes when it comes: nobody can hold it back
+    place = seen.order[thing].index(change)
+    if place < seen.reached.get(thing, -1):
+        later = seen.order[thing][seen.reached[thing]]
+        yield (
+            9,
+            f"{change} of {entity} takes effect at {site} after {later}, which came later",
+        )
+    seen.reached[thing] = max(place, seen.reached.get(thing, -1))
+
+
+def _is_of_upgrade(change: str, seen: Seen) -> bool:
+    """Tell whether a change moves a database for an upgrade that somebody has asked for."""
+    return any(change.startswith(move) for move in seen.upgrades)
+
+
+def _in_failover(row: Row, seen: Seen) -> Broken:
+    """An older change takes effect at the new side after a newer one of its thing.
+    A store that was put back has forgotten what is older.
+    """
+    v = row.values
+    change, thing = v["change"], (row.entity, v["entity_name"])
+    if v["site"] != seen.sites.active:
+        seen.older[thing].add(change)
+    elif change not in seen.older[thing]:
+        if v["how"] == "script":
+            seen.newer.setdefault(thing, change)
+    elif thing in seen.newer and seen.restored_us < 0:
+        made: Key = (row.entity, v["site"], change)
+        if made not in seen.escaped:
+            yield (
+                9,
+                f"{change} of {v['entity_name']} takes effect at {v['site']} "
+                f"after {seen.newer[thing]}, which came later",
+            )
