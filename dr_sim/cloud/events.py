@@ -208,6 +208,15 @@ class UpgradeAsked(Event):
     at_once: int
 
 
+@dataclass(slots=True)
+class GoalsSet(Event):
+    """A person sets how many machines of some roles a farm is to have. goals: JSON, by role."""
+
+    network: str
+    farm: str
+    goals: str
+
+
 EVENTS: tuple[type[Event], ...] = (
     Alarm,
     Called,
@@ -225,4 +234,5 @@ EVENTS: tuple[type[Event], ...] = (
     MachinesBack,
     ImageSaid,
     UpgradeAsked,
+    GoalsSet,
 )

@@ -1,6 +1,7 @@
 """Goals of farms: how many machines of each role, made of which image, a side is to have.
 
-Theory of operation. The goals are the same at both sides. While a farm is upgraded it is to have
+Theory of operation. The goals are the same at both sides. They are those of the configuration until
+people set others. While a farm is upgraded it is to have
 machines of both images: as many of the new one as the goals say, and those of the old one as well
 until all databases have been moved. From then on, at each side, old machines are kept for new ones
 that do not run yet; one less where the new ones have their image and find no room.
@@ -8,14 +9,21 @@ that do not run yet; one less where the new ones have their image and find no ro
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from dr_sim.cloud.events import GoalsSet
 from dr_sim.cloud.install_points import InstallPoints
 from dr_sim.cloud.machine_config import FarmConfig, MachinesConfig
+from dr_sim.cloud.out import Out
 from dr_sim.cloud.upgrades import FarmUpgrade, UpgradePhase, Upgrades
 from dr_sim.cloud.vm import COUNTS, Vm, VmState
 from dr_sim.cloud.vm_records import Side, VmRecords
+
+OfFarm = tuple[str, str, str]  # a farm, a role and an image
+GOALS = "goals/"
+"""Key in the store: of the goals of a farm that people have set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +42,26 @@ class FarmGoals:
     def __init__(
         self,
         config: MachinesConfig,
+        stored: dict[str, str],
         records: VmRecords,
         upgrades: Upgrades,
         points: InstallPoints,
     ) -> None:
         self._farms = {farm.name: farm for farm in config.farms}
+        self._by_role = {
+            farm.name: _goals(farm, stored) for farm in config.farms
+        }
         self._records = records
         self._upgrades = upgrades
         self._points = points
+
+    def set(self, e: GoalsSet, out: Out) -> bool:
+        """Take up goals that people have set. Return False if no such farm is known."""
+        if e.farm not in self._farms:
+            return False
+        self._by_role[e.farm].update(json.loads(e.goals))
+        out.saves[GOALS + e.farm] = json.dumps(self._by_role[e.farm])
+        return True
 
     def at(self, side: Side) -> Iterator[Goal]:
         """Yield the goals of a side."""
@@ -49,9 +69,27 @@ class FarmGoals:
             if farm.network == side[0]:
                 yield from self._of(farm, side)
 
+    def difference(self, side: Side) -> tuple[list[OfFarm], list[Vm]]:
+        """Return the machines that a side lacks, and those that are too many there."""
+        wanted = {
+            (goal.farm, goal.role, goal.image): goal.count
+            for goal in self.at(side)
+        }
+        have: dict[OfFarm, list[Vm]] = {of: [] for of in wanted}
+        for vm in self._records.at(side):
+            if vm.state in COUNTS:
+                have.setdefault((vm.farm, vm.role, vm.image), []).append(vm)
+        missing: list[OfFarm] = []
+        too_many: list[Vm] = []
+        for of, mine in have.items():
+            count = wanted.get(of, 0) - len(mine)
+            missing += [of] * count
+            too_many += _retired_first(mine)[: max(0, -count)]
+        return missing, too_many
+
     def _of(self, farm: FarmConfig, side: Side) -> Iterator[Goal]:
         upgrade = self._upgrades.on.get(farm.name)
-        for role, count in farm.goals:
+        for role, count in self._by_role[farm.name].items():
             name = farm.name
             if upgrade is None:
                 yield Goal(name, role, self._upgrades.image(name), count)
@@ -91,8 +129,10 @@ class FarmGoals:
             if (vm.farm, vm.image) == (upgrade.farm, upgrade.to)
             and vm.state is VmState.RUNNING
         ]
-        goals = self._farms[upgrade.farm].goals
-        return all(roles.count(role) >= count for role, count in goals)
+        goals = self._by_role[upgrade.farm]
+        return all(
+            roles.count(role) >= count for role, count in goals.items()
+        )
 
     def has_old_ones(
         self, upgrade: FarmUpgrade, sides: Iterable[Side]
@@ -103,3 +143,22 @@ class FarmGoals:
             for side in sides
             for vm in self._records.at(side)
         )
+
+
+def _retired_first(mine: list[Vm]) -> list[Vm]:
+    """Return those that may be retired: those that wait or have failed first, then the newest."""
+    return [
+        vm
+        for state in (VmState.WAITING, VmState.FAILED, VmState.RUNNING)
+        for vm in reversed(mine)
+        if vm.state is state
+    ]
+
+
+def _goals(farm: FarmConfig, stored: dict[str, str]) -> dict[str, int]:
+    """Return a farm's goals by role, as people have set them or as configured."""
+    text = stored.get(GOALS + farm.name)
+    if text is None:
+        return dict(farm.goals)
+    found: dict[str, int] = json.loads(text)
+    return found

@@ -61,7 +61,8 @@ class FirstMachine:
 class MachinesConfig:
     """physical: by site; a site that is not named has what the first one has. first: what runs
     when the service is first started. most_silent_ppm: where a larger part of a network's
-    machines at a site is silent nothing is repaired there.
+    machines at a site is silent nothing is repaired there. most: how many machines a network may
+    have at a site, where it has a limit.
     """
 
     physical: Mapping[str, tuple[PhysicalConfig, ...]]
@@ -71,6 +72,7 @@ class MachinesConfig:
     repair_after_us: int
     retry_us: int
     most_silent_ppm: int
+    most: Mapping[str, int] = field(default_factory=dict)
     first: tuple[FirstMachine, ...] = field(default=())
 
     def at(self, site: str) -> tuple[PhysicalConfig, ...]:

@@ -27,13 +27,14 @@ from dr_sim.cloud.commands import Notify, ReadMachines
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.events import (
     FoundAttempt,
+    GoalsSet,
     ImageSaid,
     MachinesBack,
     MachinesRead,
     MachinesSilent,
     UpgradeAsked,
 )
-from dr_sim.cloud.farm_goals import FarmGoals
+from dr_sim.cloud.farm_goals import FarmGoals, OfFarm
 from dr_sim.cloud.install_points import InstallPoints
 from dr_sim.cloud.job import CloudJob
 from dr_sim.cloud.jobs import JobBook
@@ -42,7 +43,13 @@ from dr_sim.cloud.out import Out
 from dr_sim.cloud.placing import Used, WantedPlace, place
 from dr_sim.cloud.telling import StateOfThings, Telling
 from dr_sim.cloud.upgrades import AddMove, UpgradePhase, Upgrades
-from dr_sim.cloud.vm import COUNTS, TAKES_ROOM, VMS, Vm, VmMove, VmState
+from dr_sim.cloud.vm import (
+    TAKES_ROOM,
+    VMS,
+    Vm,
+    VmMove,
+    VmState,
+)
 from dr_sim.cloud.vm_records import Side, VmRecords
 from dr_sim.cloud.vm_repair import VmRepair
 from dr_sim.cloud.words import (
@@ -55,11 +62,6 @@ from dr_sim.cloud.words import (
 from dr_sim.machines import SetAlarm
 
 LOOK_AT_MACHINES = "machines"
-_RETIRED_FIRST = (
-    VmState.WAITING,
-    VmState.FAILED,
-    VmState.RUNNING,
-)
 
 
 class MachineManager:
@@ -87,7 +89,11 @@ class MachineManager:
         self.upgrades = Upgrades(self.config, stored, add_move)
         self._points = InstallPoints(self.config, stored)
         self._goals = FarmGoals(
-            self.config, self._records, self.upgrades, self._points
+            self.config,
+            stored,
+            self._records,
+            self.upgrades,
+            self._points,
         )
         self._telling = Telling()
         self._repair = VmRepair(
@@ -207,6 +213,11 @@ class MachineManager:
         if self.upgrades.asked(e, out):
             self._plan_all(e.network, out)
 
+    def goals_set(self, e: GoalsSet, out: Out) -> None:
+        """Somebody sets the goals of a farm."""
+        if self._goals.set(e, out):
+            self._plan_all(e.network, out)
+
     def move_ended(self, job: CloudJob, out: Out) -> None:
         """A job that moves a database has ended."""
         self.upgrades.move_ended(job, out)
@@ -228,34 +239,28 @@ class MachineManager:
         if side not in self._known:
             return
         self._upgrade(side[0], out)
-        wanted = {
-            (goal.farm, goal.role, goal.image): goal.count
-            for goal in self._goals.at(side)
-        }
-        have: dict[tuple[str, str, str], list[Vm]] = {
-            of: [] for of in wanted
-        }
-        for vm in self._records.at(side):
-            if vm.state in COUNTS:
-                have.setdefault((vm.farm, vm.role, vm.image), []).append(vm)
-        for of, mine in have.items():
-            missing = wanted.get(of, 0) - len(mine)
-            for _ in range(missing):
-                self._records.new(side, of, (), out)
-            if missing < 0:
-                self._retire_some(mine, -missing, out)
+        missing, too_many = self._goals.difference(side)
+        for vm in too_many:
+            self._retire(vm, out)
+        self._make(side, missing, out)
         self._place_waiting(side[1], out)
 
-    def _retire_some(self, mine: list[Vm], count: int, out: Out) -> None:
-        """Retire that many, the newest first; those that wait or have failed before the others."""
-        order = [
-            vm
-            for state in _RETIRED_FIRST
-            for vm in reversed(mine)
-            if vm.state is state
-        ]
-        for vm in order[:count]:
-            self._retire(vm, out)
+    def _make(self, side: Side, missing: list[OfFarm], out: Out) -> None:
+        """Make records of machines that are missing, as many as the network may have at a site."""
+        may_be = self._records.room(side)
+        made = missing if may_be is None else missing[:may_be]
+        for of in made:
+            self._records.new(side, of, (), out)
+        network, site = side
+        beyond = len(missing) - len(made)
+        most = self.config.most.get(network)
+        about = (
+            f"{beyond} machines of {network} are beyond {most} at {site}"
+        )
+        key = ("limit", *side)
+        self._telling.tell(
+            StateOfThings(network, Notice.AT_LIMIT, key, beyond, about), out
+        )
 
     def _retire(self, vm: Vm, out: Out) -> None:
         self._records.move(vm, VmMove.RETIRE, out)

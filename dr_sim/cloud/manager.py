@@ -16,6 +16,7 @@ from dr_sim.cloud.events import (
     Called,
     CallsAlike,
     FoundAttempt,
+    GoalsSet,
     HandsDone,
     ImageSaid,
     MachinesBack,
@@ -130,6 +131,7 @@ class CloudManager:
             self._handlers[MachinesBack] = self._machines.back
             self._handlers[ImageSaid] = self._machines.image_said
             self._handlers[UpgradeAsked] = self._machines.asked
+            self._handlers[GoalsSet] = self._machines.goals_set
 
     def resume(self) -> list[Command]:
         return [TakeInventory()]

@@ -77,6 +77,8 @@ COUNTS = (
     VmState.FAILED,
 )
 """States that count towards a goal: a failed machine does until it is replaced."""
+IN_SERVICE = (*COUNTS, VmState.STOPPED)
+"""States in which there may be a machine, or there will be one."""
 TAKES_ROOM = (
     VmState.PROVISIONING,
     VmState.RUNNING,

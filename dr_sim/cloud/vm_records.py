@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dr_sim.cloud.machine_config import MachinesConfig
 from dr_sim.cloud.out import Out
-from dr_sim.cloud.vm import VMS, Vm, VmMove, VmState
+from dr_sim.cloud.vm import IN_SERVICE, VMS, Vm, VmMove, VmState
 
 VM, NEXT = "vm/", "machines/next"
 """Keys in the store: of a machine's record, of the next machine's number."""
@@ -61,6 +61,14 @@ class VmRecords:
         return [
             vm for vm in self.vms.values() if (vm.network, vm.site) == side
         ]
+
+    def room(self, side: Side) -> int | None:
+        """Return how many machines more the network may have at that site; None: any number."""
+        most = self._config.most.get(side[0])
+        if most is None:
+            return None
+        there = sum(vm.state in IN_SERVICE for vm in self.at(side))
+        return max(0, most - there)
 
     def new(
         self,

@@ -85,11 +85,14 @@ class VmRepair:
         return many
 
     def _replace(self, vm: Vm, out: Out) -> None:
-        """Replace a silent machine by one on another physical machine."""
+        """Replace a silent machine by one on another physical machine; where the network has as
+        many as it may have at that site, when the silent one is removed.
+        """
         about = f"{vm.name} at {vm.site}, on {vm.physical}"
         out.commands.append(
             Notify(vm.network, Notice.REPLACED, about, out.utc_us)
         )
         side, of = (vm.network, vm.site), (vm.farm, vm.role, vm.image)
-        self._records.new(side, of, (vm.physical,), out)
+        if self._records.room(side) != 0:
+            self._records.new(side, of, (vm.physical,), out)
         self._retire(vm, out)

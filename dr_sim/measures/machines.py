@@ -9,6 +9,7 @@ The same part at the second side says what a failover would find.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from dr_sim.units import PPM
 _ROWS = (
     "truth.cloud_machine",
     "truth.cloud_farm_upgrade",
+    "truth.cloud_farm_goals",
     *SITE_ROWS,
 )
 _MOVE = "move_database"
@@ -125,6 +127,7 @@ class _Sides:
     def __init__(self, machines: Machines) -> None:
         self._farms = machines.farms
         self._image = {farm.name: farm.image for farm in machines.farms}
+        self._goals = {farm.name: dict(farm.goals) for farm in self._farms}
         self._sites = SitesInUse()
         self._running: dict[tuple[str, str], tuple[str, ...]] = {}
         self._counts: Counter[tuple[str, ...]] = Counter()
@@ -135,6 +138,8 @@ class _Sides:
             self._machine(v["site"], v["machine"], v)
         elif row.kind == "truth.cloud_farm_upgrade":
             self._image[v["farm"]] = v["image"]
+        elif row.kind == "truth.cloud_farm_goals":
+            self._goals[v["farm"]].update(json.loads(v["goals"]))
         else:
             self._sites.read(row)
 
@@ -171,12 +176,15 @@ class _Sides:
         image = self._image[farm.name]
         return any(
             self._counts[site, farm.name, role, image] < count
-            for role, count in farm.goals
+            for role, count in self._goals[farm.name].items()
         )
 
     def _part(self, site: str) -> int | None:
         """Return the part of all front ends' goals that runs there."""
-        goal = sum(farm.goal(FRONT_END) for farm in self._farms)
+        goals = {
+            name: of.get(FRONT_END, 0) for name, of in self._goals.items()
+        }
+        goal = sum(goals.values())
         if site not in self._sites.there() or not goal:
             return None
         runs = 0
@@ -187,7 +195,7 @@ class _Sides:
                 for of, count in self._counts.items()
                 if of[:3] == front_ends
             )
-            runs += min(there, farm.goal(FRONT_END))
+            runs += min(there, goals[farm.name])
         return runs * PPM // goal
 
 

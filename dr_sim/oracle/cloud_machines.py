@@ -165,6 +165,7 @@ def _machine(row: Row, spec: Cloud, seen: _Watched) -> Broken:
             v["farm"], v["role"], v["image"], v["physical"], network
         )
         yield from _over_capacity(at, there, spec, seen)
+        yield from _over_limit(at, there, spec, seen)
     silent = at[1] in seen.silent.get((there.network, at[0]), ())
     if v["what"] == "stopped" and there.up and not silent:
         yield from _in_use(at, there, seen)
@@ -192,6 +193,25 @@ def _over_capacity(
         yield 10, f"{at[1]} is put on {physical}, which is not of {kind}"
     if cpus > size.cpus or ram > size.ram_bytes:
         yield 10, f"{physical} has no room for {at[1]}, which is put there"
+
+
+def _over_limit(
+    at: Place, new: _There, spec: Cloud, seen: _Watched
+) -> Broken:
+    """Check that a network has no more machines at a site than its balancer takes."""
+    most = next(
+        of.most_machines for of in spec.networks if of.name == new.network
+    )
+    count = sum(
+        there.up or not there.was_up
+        for (site, _), there in seen.machines.items()
+        if site == at[0] and there.network == new.network
+    )
+    if count > most:
+        yield (
+            10,
+            f"{at[1]} is machine {count} of {new.network} at {at[0]}, which may have {most}",
+        )
 
 
 def _of_one_version(at: Place, new: _There, seen: _Watched) -> Broken:

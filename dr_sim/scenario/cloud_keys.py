@@ -54,6 +54,7 @@ SECTIONS = (
 )
 MAIN = "main"
 FARMS = ("content", "services", "directory")
+MOST_IN_A_NETWORK = 1_000  # as networks.*.most_machines
 """The network that is there if none is named, and its farms."""
 
 SharedOrTenants: Any = names_or("shared")
@@ -68,6 +69,9 @@ class NetworkKeys(Section):
     )
     databases: NamesOrAll = about(
         "its databases; all: those that no network names, in the first network that takes all"
+    )
+    most_machines: Annotated[Count, Positive] = about(
+        "virtual machines that its balancer and its switches take, at each of its sites"
     )
 
 
@@ -231,7 +235,7 @@ def _networks(root: Any) -> tuple[CloudNetwork, ...]:
     rest = tuple(i for name, i in order.items() if name not in named)
     found = []
     if not root.networks:
-        return (CloudNetwork(MAIN, (), FARMS, rest),)
+        return (CloudNetwork(MAIN, (), FARMS, rest, MOST_IN_A_NETWORK),)
     for name, keys in root.networks.items():
         mine = (
             tuple(order[database] for database in keys.databases)
@@ -240,7 +244,11 @@ def _networks(root: Any) -> tuple[CloudNetwork, ...]:
         )
         if not keys.databases:
             rest = ()  # those that nobody names are in the first network that takes all
-        found.append(CloudNetwork(name, keys.tenants, keys.farms, mine))
+        found.append(
+            CloudNetwork(
+                name, keys.tenants, keys.farms, mine, keys.most_machines
+            )
+        )
     return tuple(found)
 
 

@@ -29,12 +29,13 @@ HOMES = {"primary": FIRST, "secondary": SECOND}
 
 @dataclass(frozen=True, slots=True)
 class CloudNetwork:
-    """tenants: () is shared. databases: indices."""
+    """tenants: () is shared. databases: indices. most_machines: at one site."""
 
     name: str
     tenants: tuple[str, ...]
     farms: tuple[str, ...]
     databases: tuple[int, ...]
+    most_machines: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -359,6 +359,11 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
         "all",
         "assumed: those that no other network names",
     ),
+    (
+        "networks.*.most_machines",
+        "1000",
+        "AWS's quota of targets behind one application load balancer",
+    ),
     ("cloud.at", "apart", "assumed: it outlives the loss of either side"),
     ("cloud.rtt", "30 ms", "assumed: as link.rtt"),
     ("cloud.answers_in", "20 ms", "assumed"),

@@ -197,6 +197,7 @@ def check_machines(
     problems += _sites(root, tree)
     for name, farm in _items(root, "farms"):
         problems += _farm(root, tree, name, farm, farms_of)
+    problems += _beyond(root, tree)
     problems += _databases(root, tree)
     problems += _too_long(root, tree)
     problems += _too_big(root, tree)
@@ -326,6 +327,23 @@ def _farm(
         yield node.key_problem(
             f"{told}; write {MOST_MACHINES:,} in all at most"
         )
+
+
+def _beyond(root: Any, tree: Node) -> Iterator[Problem]:
+    """Networks whose farms are to have more machines than there may be."""
+    wanted: dict[str, int] = {}
+    for _, farm in _items(root, "farms"):
+        network = getattr(farm, "network", None) or ""
+        goals = [getattr(farm, role, None) or 0 for role in ROLES]
+        wanted[network] = wanted.get(network, 0) + sum(goals)
+    for name, network in _items(root, "networks"):
+        most = getattr(network, "most_machines", None)
+        count = wanted.get(name, 0)
+        if most is not None and count > most:
+            told = f"networks.{name}.most_machines: its farms are to have {count:,} machines"
+            yield tree.at(("networks", name)).key_problem(
+                f"{told}, and {most:,} may be; write more, or fewer under farms"
+            )
 
 
 def _databases(root: Any, tree: Node) -> Iterator[Problem]:

@@ -22,6 +22,7 @@ from dr_sim.cloud.commands import (
     StartScript,
 )
 from dr_sim.cloud.events import (
+    GoalsSet,
     MachinesBack,
     MachinesRead,
     MachinesSilent,
@@ -336,6 +337,14 @@ class Hardware:
         self._world.lives.tell_until_heard(
             UpgradeAsked, network, farm, image, at_once
         )
+
+    def set_goals(self, farm: str, goals: dict[str, int]) -> None:
+        """Let somebody set how many machines of those roles a farm is to have."""
+        network = next(f.network for f in self.spec.farms if f.name == farm)
+        index = self._world.names.index[network]
+        text = json.dumps(goals)
+        self._context.note("truth.cloud_farm_goals", index, farm, text)
+        self._world.lives.tell_until_heard(GoalsSet, network, farm, text)
 
     # ---- who can be heard
     def look_at(self, site: str) -> None:

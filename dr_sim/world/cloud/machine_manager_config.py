@@ -39,6 +39,9 @@ def machines_config(
         repair_after_us=machines.repair_us,
         retry_us=spec.jobs.retry_us,
         most_silent_ppm=machines.most_silent_ppm,
+        most={
+            network.name: network.most_machines for network in spec.networks
+        },
     )
     return with_first(config, sites)
 

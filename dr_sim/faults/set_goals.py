@@ -1,0 +1,84 @@
+"""Somebody sets how many machines a farm is to have, by role: it grows, or shrinks."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dr_sim.faults.cloud_events import check_named, hardware_of
+from dr_sim.scenario.fields import Params
+from dr_sim.scenario.kind import EventKind, RestOfScenario
+from dr_sim.scenario.machine_keys import MOST_MACHINES
+from dr_sim.scenario.machine_model import ROLES
+from dr_sim.scenario.quantities import Count
+from dr_sim.world.occurrence import Occurrence
+
+
+class GoalsOfFarm(Params):
+    farm: str = Field(description="which farm")
+    front_end: Count | None = Field(
+        None,
+        description="how many front ends from now on; left out: as before",
+    )
+    application: Count | None = Field(
+        None, description="how many application servers"
+    )
+    timer: Count | None = Field(None, description="how many timer machines")
+    search: Count | None = Field(
+        None, description="how many search machines"
+    )
+    directory: Count | None = Field(
+        None, description="how many directory machines"
+    )
+
+    def goals(self) -> dict[str, int]:
+        """Return those that are set, by role."""
+        given = {role: getattr(self, role) for role in ROLES}
+        return {
+            role: count
+            for role, count in given.items()
+            if count is not None
+        }
+
+
+def happen(event: Occurrence, params: GoalsOfFarm) -> None:
+    hardware = hardware_of(event)
+    if hardware is None:
+        return
+    goals = params.goals()
+    words = ", ".join(f"{role} {count}" for role, count in goals.items())
+    told = f"the goals of {params.farm} are set: {words}"
+    event.begins(told)
+    hardware.set_goals(params.farm, goals)
+    event.ends(told)
+
+
+def check(params: GoalsOfFarm, around: RestOfScenario) -> list[str]:
+    """Refuse a farm that there is not, and a line that sets nothing, or too much."""
+    wrong = check_named("farm", params.farm, tuple(around.farms))
+    if wrong:
+        return wrong
+    goals = params.goals()
+    if not goals:
+        return ["no role is set; write for example front_end: 40"]
+    if sum(goals.values()) > MOST_MACHINES:
+        return [
+            f"more machines than can be played; write {MOST_MACHINES:,} in all at most"
+        ]
+    return []
+
+
+KIND = EventKind(
+    "set_goals",
+    GoalsOfFarm,
+    None,
+    False,
+    "a network that grows, by hand: machines are deployed at both sides until the farm has them, "
+    "within what the balancer takes (networks.*.most_machines); those that are too many are "
+    "retired",
+    "mission C7, C8",
+    happen,
+    example="farm: content, front_end: 40",
+    check=check,
+    needs_cloud=True,
+    needs_machines=True,
+)
