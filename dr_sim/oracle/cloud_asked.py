@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from dr_sim.oracle.cloud_seen import Broken, Key, Seen
+from dr_sim.oracle.cloud_seen import Broken, CloudSeen, Key
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
 
@@ -37,17 +37,17 @@ def things_of_requests(journal: Journal) -> dict[str, str]:
     return found
 
 
-def asked_thing(change: str, seen: Seen) -> str:
+def asked_thing(change: str, seen: CloudSeen) -> str:
     """Return the thing that a change was asked for, '' if that is not known."""
     return thing_of_set(change) or seen.lane_of.get(change, ("", ""))[1]
 
 
-def is_of_another(row: Row, change: str, seen: Seen) -> bool:
+def is_of_another(row: Row, change: str, seen: CloudSeen) -> bool:
     """Return whether a change was asked for another thing than the one that it changes."""
     return asked_thing(change, seen) not in ("", row.values["entity_name"])
 
 
-def note_edit(row: Row, spec: Cloud, seen: Seen) -> None:
+def note_edit(row: Row, spec: Cloud, seen: CloudSeen) -> None:
     """Take up that a person has changed a row of the mapping table."""
     v = row.values
     network = spec.networks[row.entity].name
@@ -59,7 +59,7 @@ def note_edit(row: Row, spec: Cloud, seen: Seen) -> None:
     seen.once_wrong.add((row.entity, v["entity"]))
 
 
-def goes_astray(row: Row, change: str, seen: Seen) -> bool:
+def goes_astray(row: Row, change: str, seen: CloudSeen) -> bool:
     """Return whether a row of the mapping table that is wrong, or was, leads this script to another
     thing than was asked for: at this side, or at the one from which it was mirrored. What is there
     of both things is not known to the manager any more.
@@ -75,7 +75,7 @@ def goes_astray(row: Row, change: str, seen: Seen) -> bool:
     return True
 
 
-def hits_another(row: Row, change: str, seen: Seen) -> Broken:
+def hits_another(row: Row, change: str, seen: CloudSeen) -> Broken:
     """Yield a break if a script changes another thing than was asked for."""
     v = row.values
     if is_of_another(row, change, seen):
@@ -86,7 +86,7 @@ def hits_another(row: Row, change: str, seen: Seen) -> Broken:
         )
 
 
-def left_behind(row: Row, seen: Seen) -> Broken:
+def left_behind(row: Row, seen: CloudSeen) -> Broken:
     """The manager says that a failover's site is configured, and it lacks what the manager knew to
     be done at the old side. Excused is what the manager cannot know.
     """
@@ -101,7 +101,7 @@ def left_behind(row: Row, seen: Seen) -> Broken:
         )
 
 
-def still_runs(row: Row, seen: Seen) -> Broken:
+def still_runs(row: Row, seen: CloudSeen) -> Broken:
     """The manager says that a failover's site is configured, while what a caller asked for still
     runs at the old side: nobody brings it over.
     """
@@ -120,7 +120,7 @@ def still_runs(row: Row, seen: Seen) -> Broken:
 _ANEW = "made anew"
 
 
-def _is_known(change: str, seen: Seen) -> bool:
+def _is_known(change: str, seen: CloudSeen) -> bool:
     """Return whether the manager knew that a change was done at the old side. That a new side has
     nothing yet it knows always.
     """

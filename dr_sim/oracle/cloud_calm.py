@@ -4,7 +4,7 @@ acknowledged was begun (1).
 
 from __future__ import annotations
 
-from dr_sim.oracle.cloud_seen import Broken, Seen
+from dr_sim.oracle.cloud_seen import Broken, CloudSeen
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
 from dr_sim.units import MINUTE_US
@@ -13,7 +13,7 @@ _CLOSE_US = MINUTE_US  # acknowledgements that are closer may come in another or
 
 
 def at_end(
-    journal: Journal, spec: Cloud, seen: Seen, end_us: int
+    journal: Journal, spec: Cloud, seen: CloudSeen, end_us: int
 ) -> Broken:
     newest: dict[tuple[str, str], int] = {}
     for name, at_us in seen.known.acknowledged.items():
@@ -61,7 +61,7 @@ def at_end(
             )
 
 
-def _failover_is_open(seen: Seen) -> Broken:
+def _failover_is_open(seen: CloudSeen) -> Broken:
     """A new second side is in place, the manager can reach everything, and has not ended the
     failover before it.
     """

@@ -10,7 +10,7 @@ from dr_sim.oracle.cloud_asked import (
     is_of_another,
 )
 from dr_sim.oracle.cloud_machines import MACHINE_SCRIPTS
-from dr_sim.oracle.cloud_seen import Broken, Key, Seen
+from dr_sim.oracle.cloud_seen import Broken, CloudSeen, Key
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Row
 from dr_sim.scenario.cloud_model import Cloud
@@ -18,7 +18,7 @@ from dr_sim.scenario.cloud_model import Cloud
 _ENDS = ("done", "failed", "killed", "died", "escaped")
 
 
-def started(row: Row, spec: Cloud, seen: Seen) -> Broken:
+def started(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
     v = row.values
     job, change = v["job"], v["change"]
     seen.change_of[job] = change
@@ -43,7 +43,7 @@ def started(row: Row, spec: Cloud, seen: Seen) -> Broken:
         )
 
 
-def script(row: Row, spec: Cloud, seen: Seen) -> Broken:
+def script(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
     v = row.values
     job, what = v["job"], v["what"]
     side = (row.entity, v["site"])
@@ -122,7 +122,7 @@ def script(row: Row, spec: Cloud, seen: Seen) -> Broken:
         seen.cleaned.add(key)
 
 
-def ended(row: Row, seen: Seen) -> Broken:
+def ended(row: Row, seen: CloudSeen) -> Broken:
     """A job that is saved as done was really done. One that was given up was told to somebody."""
     entries = row.values["entries"]
     if "ended/" not in entries:
@@ -139,7 +139,7 @@ def ended(row: Row, seen: Seen) -> Broken:
             yield from _not_cleaned(job, state, seen)
 
 
-def _not_cleaned(job: str, state: str, seen: Seen) -> Broken:
+def _not_cleaned(job: str, state: str, seen: CloudSeen) -> Broken:
     """A job that came to nothing, and had begun, was cleaned up by then: half-done work would lie
     there, and what it had paused would stay paused. While a failover goes on jobs of the old side
     are closed as they are.
@@ -149,7 +149,7 @@ def _not_cleaned(job: str, state: str, seen: Seen) -> Broken:
         yield 5, f"{job} is {state}, and was never cleaned up"
 
 
-def effect(row: Row, spec: Cloud, seen: Seen) -> Broken:
+def effect(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
     v = row.values
     site, change, entity = v["site"], v["change"], v["entity_name"]
     if site == seen.sites.active:
@@ -188,12 +188,12 @@ def effect(row: Row, spec: Cloud, seen: Seen) -> Broken:
     seen.reached[thing] = max(place, seen.reached.get(thing, -1))
 
 
-def _is_of_upgrade(change: str, seen: Seen) -> bool:
+def _is_of_upgrade(change: str, seen: CloudSeen) -> bool:
     """Tell whether a change moves a database for an upgrade that somebody has asked for."""
     return any(change.startswith(move) for move in seen.upgrades)
 
 
-def _in_failover(row: Row, seen: Seen) -> Broken:
+def _in_failover(row: Row, seen: CloudSeen) -> Broken:
     """An older change takes effect at the new side after a newer one of its thing.
     A store that was put back has forgotten what is older.
     """

@@ -1,4 +1,4 @@
-"""What the witness of the cloud manager has read of a journal so far."""
+"""Holds what the witness of the cloud manager has read of a journal so far."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class InStore:
 
 
 @dataclass(slots=True)
-class Seen:
+class CloudSeen:
     """Holds what has been read of the journal so far."""
 
     known: InStore = field(default_factory=InStore)

@@ -21,7 +21,7 @@ from dr_sim.oracle.cloud_calm import at_end
 from dr_sim.oracle.cloud_drift import drift_is_told
 from dr_sim.oracle.cloud_machines import machines_broken
 from dr_sim.oracle.cloud_scripts import effect, ended, script, started
-from dr_sim.oracle.cloud_seen import Broken, Seen
+from dr_sim.oracle.cloud_seen import Broken, CloudSeen
 from dr_sim.oracle.cloud_upkeep import upkeep_broken
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
@@ -69,7 +69,7 @@ def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
     """Everything that broke, in the order of the journal; nothing where there is no manager."""
     if scenario.cloud is None:
         return []
-    found = list(_over_rows(journal, scenario.cloud, Seen()))
+    found = list(_over_rows(journal, scenario.cloud, CloudSeen()))
     found += drift_is_told(journal, scenario)
     found += machines_broken(journal, scenario)
     found += upkeep_broken(journal, scenario)
@@ -77,7 +77,7 @@ def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
 
 
 def _over_rows(
-    journal: Journal, spec: Cloud, seen: Seen
+    journal: Journal, spec: Cloud, seen: CloudSeen
 ) -> Iterator[CloudBreach]:
     last = None
     for row in journal.rows(*_KINDS):
@@ -93,7 +93,7 @@ def _over_rows(
             )
 
 
-def _row(row: Row, spec: Cloud, seen: Seen) -> Broken:
+def _row(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
     kind = row.kind
     if kind == "cloud.Called":
         yield from _called(row, spec, seen)
@@ -199,7 +199,7 @@ def _request(caller: str, row: Row) -> str:
 
 
 # ---- requests: 1, 2, 3, 7
-def _called(row: Row, spec: Cloud, seen: Seen) -> Broken:
+def _called(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
     if _may_call(row.values["caller"], row.values["network"], spec):
         seen.may_be.add(_request(row.values["caller"], row))
     if not seen.logged:
@@ -226,7 +226,7 @@ def _has_log_line(entries: str) -> bool:
     )
 
 
-def _answered(row: Row, seen: Seen) -> Broken:
+def _answered(row: Row, seen: CloudSeen) -> Broken:
     if not seen.logged:
         yield (
             7,
