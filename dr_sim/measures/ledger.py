@@ -282,18 +282,20 @@ def _exposure_ledger(
             cut_up(causes, database, commits, lacking, t_us),
         )
     in_place = min(scenario.secondary_from_us, t_us)
-    lines = [_none_yet(t, lacking, in_place)]
+    lines = [_none_yet(causes, lacking, in_place)]
     lines += cut_up(causes, database, commits, in_place, t_us, lacking)
     return Ledger(
         title, t_us - lacking, [line for line in lines if line.duration_us]
     )
 
 
-def _none_yet(t: Tables, from_us: int, until_us: int) -> LedgerLine:
-    back = t.rows("truth.second_side")
+def _none_yet(causes: Causes, from_us: int, until_us: int) -> LedgerLine:
+    back = causes.t.rows("truth.second_side")
     until = "a new secondary was in place"
     if back:
-        until = f"site {back[-1].values['site']} was back"
+        built = causes.scenario.new_secondary_built
+        how = "in place" if built else "back"
+        until = f"site {back[-1].values['site']} was {how}"
     return LedgerLine(
         from_us, until_us - from_us, "no second side", f"until {until}"
     )
@@ -306,7 +308,7 @@ def _alone(
     in_place = min(
         max(causes.scenario.secondary_from_us, from_us), until_us
     )
-    none_yet = _none_yet(causes.t, from_us, in_place)
+    none_yet = _none_yet(causes, from_us, in_place)
     seeding = seeded_anew(causes, database, in_place, until_us)
     return [line for line in (none_yet, *seeding) if line.duration_us]
 

@@ -107,6 +107,8 @@ def follows(t: Tables, leg: Leg, database: int) -> bool:
 def until_in_place(t: Tables, leg: Leg) -> str:
     """Say what was waited for."""
     back = t.rows("truth.second_side")
+    if back and leg.scenario.new_secondary_built:
+        return f"until site {leg.secondary} was in place"
     if back:
         return f"until site {leg.secondary} was back"
     end_us = leg.scenario.run_for_us

@@ -277,7 +277,9 @@ def scenario(
         ),
         new_secondary_us=None
         if root.after_failover.new_secondary == quantities.NEVER
-        else root.after_failover.new_secondary,
+        else max(0, root.after_failover.new_secondary),
+        new_secondary_built=root.after_failover.new_secondary
+        == quantities.BUILT,
         manager_restart_us=root.manager.restart_after,
         danger_us=root.danger.above,
         danger_grace_us=root.danger.grace,

@@ -14,6 +14,7 @@ from dr_sim.errors import Problem
 from dr_sim.scenario.cloud_keys import check_cloud
 from dr_sim.scenario.events import EventLine, FaultLine
 from dr_sim.scenario.fields import did_you_mean
+from dr_sim.scenario.machine_keys import check_built
 from dr_sim.scenario.model import LogVolume, Outages, Recorded, Schedule
 from dr_sim.scenario.recorded import KEYS as RECORDED_KEYS
 from dr_sim.scenario.recorded import sections_of
@@ -63,6 +64,7 @@ def check_sections(root: Any, tree: Node) -> list[Problem]:
     problems.extend(_engine(value_of(root, "engine"), tree))
     problems.extend(_folders(root, tree))
     problems.extend(check_cloud(root, tree))
+    problems.extend(check_built(root, tree))
     return problems
 
 

@@ -23,6 +23,7 @@ from dr_sim.scenario.machine_model import (
     PhysicalSite,
 )
 from dr_sim.scenario.quantities import (
+    BUILT,
     Bandwidth,
     Count,
     Duration,
@@ -202,6 +203,18 @@ def check_machines(
     problems += _too_long(root, tree)
     problems += _too_big(root, tree)
     return problems or list(_room(root, tree))
+
+
+def check_built(root: Any, tree: Node) -> Iterator[Problem]:
+    """A new secondary that is built, where there is nothing to build it of."""
+    after = getattr(root, "after_failover", None)
+    if getattr(after, "new_secondary", None) != BUILT:
+        return
+    if getattr(root, "deployment", None) is None:
+        told = "after_failover.new_secondary: built, and there are no machines to build it of"
+        yield tree.at(("after_failover", "new_secondary")).problem(
+            f"{told}; write physical, images and farms, or a duration"
+        )
 
 
 def farms_in(root: Any) -> dict[str, str]:

@@ -547,6 +547,8 @@ class Scenario:
     engine: EngineSpec
     # after a promotion a new secondary is in place after so long; None: never
     new_secondary_us: int | None
+    # it is in place when the machines of all farms run there
+    new_secondary_built: bool
     manager_restart_us: (
         int  # a crashed recovery manager is back after so long
     )

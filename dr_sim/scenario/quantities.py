@@ -193,6 +193,31 @@ DurationOrNone = Annotated[
 ]
 """Microseconds; NEVER for none."""
 
+BUILT = -2
+
+DurationOrBuilt = Annotated[
+    int,
+    _reader(
+        _or_word("built", BUILT, _or_word(NO_LIMIT, NEVER, bounds.duration))
+    ),
+    Quantity(
+        "duration, built or none",
+        _word_or(
+            "built",
+            BUILT,
+            _word_or(NO_LIMIT, NEVER, units.format_duration),
+        ),
+    ),
+    _text(
+        "a duration, built: as long as that takes, or none: never",
+        rf"{DURATION_PATTERN}|^\s*(built|none)\s*$",
+        "4 h",
+        "built",
+        "none",
+    ),
+]
+"""Microseconds; NEVER for none, BUILT for built."""
+
 ALL = -1
 
 

@@ -35,6 +35,7 @@ from dr_sim.scenario.quantities import (
     Count,
     DiskRate,
     Duration,
+    DurationOrBuilt,
     DurationOrNone,
     Loss,
     Period,
@@ -396,8 +397,9 @@ class CopyKeys(Section):
 
 
 class AfterFailoverKeys(Section):
-    new_secondary: DurationOrNone = about(
-        "after a promotion a new secondary is in place, to be seeded, after so long; none: never"
+    new_secondary: DurationOrBuilt = about(
+        "after a promotion a new secondary is in place, to be seeded, after so long; built: when "
+        "the machines of all farms run there; none: never"
     )
 
 

@@ -63,6 +63,15 @@ class Protection:
         pair.replication.resume()
         self._protect()
 
+    def is_built(self) -> None:
+        """Let the second side that was to be be in place: everything there is built."""
+        context, roles = self._pair.context, self._pair.roles
+        assert self._comes is not None
+        self._comes.cancel()
+        roles.ready_us = context.now_us
+        context.note("truth.second_side", -1, roles.secondary)
+        self._in_place()
+
     def second_side_is(
         self, site: Site, copies: Mapping[str, RestoreState]
     ) -> None:

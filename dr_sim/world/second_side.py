@@ -4,7 +4,9 @@ one.
 Theory of operation. After a failover the old primary's place is the second side if its site is
 there: at once if it stands by, stopped and whole, else `after_failover.new_secondary` later (a new
 machine has to be put up). Where the site is lost a new site is the second side, so much later. A
-lost site that is back before that is in place takes its part: whoever is there first. By what it
+lost site that is back before that is in place takes its part: whoever is there first. With
+`new_secondary: built` the cloud manager is told of the site at once, and it is in place when the
+machines of all farms run there. By what it
 holds each of its databases follows without a new seed or is seeded anew (succession.py). Is it back
 later than the new site is in place, then it is a spare: it keeps what it holds, and stands in at
 once should the next primary's site be lost.
@@ -44,9 +46,8 @@ class SecondSides:
         """Return (the site, when it is in place) in the pair that follows."""
         scenario, now = self._world.scenario, self._world.agenda.now_us
         wait_us = scenario.new_secondary_us
-        later_us = (
-            scenario.run_for_us + 1 if wait_us is None else now + wait_us
-        )
+        by_clock = wait_us is not None and not scenario.new_secondary_built
+        later_us = now + wait_us if by_clock else scenario.run_for_us + 1
         if not old.site_lost:
             return (
                 old.roles.primary_site,
@@ -57,6 +58,25 @@ class SecondSides:
         if not scenario.brings_back:
             old.roles.primary_site.engine.close()
         return self._world.sites.put_up_another(), later_us
+
+    def build(self, pair: Pair) -> None:
+        """Begin to build the second side of a pair that waits for it."""
+        scenario, cloud = self._world.scenario, pair.cloud
+        if not (scenario.new_secondary_built and pair.protection.waits):
+            return
+        if cloud is None or cloud.hardware is None:
+            return
+        site = pair.roles.secondary
+        cloud.sites.stands(pair.roles.primary, site)
+        cloud.hardware.when_complete(site, lambda: self._built(pair, site))
+
+    def _built(self, pair: Pair, site: str) -> None:
+        """Put a second side in place, unless another one stands there by now."""
+        if not pair.protection.waits or pair.roles.secondary != site:
+            return
+        pair.protection.is_built()
+        if pair.lead.before is not None:
+            self._world.end_of(pair.lead.before)
 
     # ---- what was lost is back
     def back(

@@ -255,6 +255,7 @@ class World:
             )
         for pair in self.pair.together:
             pair.start()
+        self._second_sides.build(self.pair)
         if old.lead.coming_back.closed:
             note_what_is_there(old, self.pair)
         for pair, going_on in zip(self.pair.together, carried, strict=True):

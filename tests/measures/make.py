@@ -122,6 +122,7 @@ def a_scenario(*names: str, **changes: Any) -> model.Scenario:
         ),
         users=model.UsersSpec(1000, S, 600_000),
         engine=model.EngineSpec("model", "sql_server", 1, "modelled"),
+        new_secondary_built=False,
         new_secondary_us=0,
         manager_restart_us=30 * S,
         danger_us=15 * MIN,

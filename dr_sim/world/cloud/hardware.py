@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -83,7 +83,10 @@ class Hardware:
         ] = {}  # when a machine made of one dies
         self._taken_ppm: dict[str, int] = {}  # of a site, by others
         self._image_of = {farm.name: farm.image for farm in spec.farms}
+        self._goals = {farm.name: dict(farm.goals) for farm in spec.farms}
         self._upgraded: set[str] = set()  # farms, by upgrades that go on
+        # who waits until all machines of a site run
+        self._wait: dict[str, Callable[[], None]] = {}
         self.copies = ImageCopies(world, self)
         for image in spec.images:
             for site in image.sites:
@@ -342,9 +345,33 @@ class Hardware:
         """Let somebody set how many machines of those roles a farm is to have."""
         network = next(f.network for f in self.spec.farms if f.name == farm)
         index = self._world.names.index[network]
+        self._goals[farm].update(goals)
+        self._look_complete()
         text = json.dumps(goals)
         self._context.note("truth.cloud_farm_goals", index, farm, text)
         self._world.lives.tell_until_heard(GoalsSet, network, farm, text)
+
+    # ---- a site that is built
+    def when_complete(self, site: str, done: Callable[[], None]) -> None:
+        """Call done when as many machines run at a site as the goals of all farms say."""
+        self._wait[site] = done
+        self._look_complete()
+
+    def _look_complete(self) -> None:
+        for site in [s for s in self._wait if self._is_complete(s)]:
+            done = self._wait.pop(site)
+            self._world.soon(self._context.now_us, done)
+
+    def _is_complete(self, site: str) -> bool:
+        """Return whether a site has all the machines that it is to have."""
+        run = Counter(
+            (m.farm, m.role, m.image) for m in self._at(site) if m.up
+        )
+        return all(
+            run[farm, role, self._image_of[farm]] >= count
+            for farm, goals in self._goals.items()
+            for role, count in goals.items()
+        )
 
     # ---- who can be heard
     def look_at(self, site: str) -> None:
@@ -434,6 +461,8 @@ class Hardware:
         return json.dumps({"machines": found, "images": images})
 
     def _note(self, machine: RealMachine, what: str) -> None:
+        if self._wait and what == "running":
+            self._look_complete()
         self._context.note(
             "truth.cloud_machine",
             machine.network,

@@ -184,8 +184,10 @@ class CloudSites:
 
     def stands(self, active: str, site: str) -> None:
         """Take up a second site that is in place behind that active one: the manager hears of it
-        when it has ended the failover there.
+        when it has ended the failover there. Nothing more if it is known already.
         """
+        if site in (self._next, self.second):
+            return
         self._world.catch_up()
         self._context.note("truth.cloud_second_side", -1, active, site)
         self._next = site
