@@ -16,7 +16,7 @@ import pytest
 
 from dr_sim.cloud import vm_records
 from dr_sim.cloud.farm_goals import FarmGoals
-from dr_sim.cloud.upgrades import UPGRADES, FarmUpgrade, UpgradePhase
+from dr_sim.cloud.upgrades import UPGRADES, FarmUpgrade, UpgradeMove, UpgradePhase, Upgrades
 from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.record.verify import verify
 from dr_sim.screen.cloud import cloud_lines
@@ -242,7 +242,115 @@ def test_a_stuck_move_costs_the_night_and_who_was_told_when() -> None:
     assert 5 * HOUR_US < first.time_us < 5 * HOUR_US + MINUTE
 
 
+# ---- one that is taken back
+def taken_back(at: str, edits: Edits, folder: Path, more: str = "") -> World:
+    back = f"  - {{at: {at}, roll_back_upgrade: content}}\n"
+    return ran(folder, upgrade(more=more + back), edits)
+
+
+def at_end(of: World) -> dict[str, set[str]]:
+    """The images of machines that run at each side, and those that serve databases there."""
+    running: dict[str, set[str]] = {}
+    machines: dict[tuple[str, str], str] = {}
+    for _, v in rows(of, "truth.cloud_machine"):
+        machines[v["site"], v["machine"]] = v["image"] if v["what"] == "running" else ""
+    for (site, _), image in machines.items():
+        running.setdefault(site, set()).add(image)
+    return {site: images - {""} for site, images in running.items()}
+
+
+def homes(of: World) -> dict[tuple[str, str], str]:
+    """The image of the machines that serve each database at each side, if it was ever moved."""
+    moved = [(v["site"], v["entity_name"], v["params"]) for _, v in rows(of, "truth.cloud_effect")]
+    return {(site, name): "web 12.4" if "12.4" in of_ else "web 12.3" for site, name, of_ in moved}
+
+
+def test_taken_back_while_it_deploys_the_new_machines_go_when_they_are_made(tmp_path: Path) -> None:
+    """At 65 min the first four new machines are being made at A. They are there 682 s after they
+    were ordered, are removed in 62 s, and nobody has been moved.
+    """
+    of = taken_back("65 min", (FEW, *USUAL), tmp_path)
+    assert at_end(of) == {"A": {"web 12.3"}, "B": {"web 12.3"}}
+    assert moves(of, "begins") == []
+    gone = [at for at, v in rows(of, "truth.cloud_machine") if v["what"] == "removed"]
+    assert set(gone) == {HOUR_US + 15 * MS + DEPLOY + 30 * MS + 62 * S}
+    there, back = summary(of).cloud.machines.upgrades
+    assert (there.image, back.image) == ("web 12.4", "web 12.3")
+    assert list(dict(back.phases)) == ["deploying", "moving", "retiring", "over"]
+    assert summary(of).cloud.machines.degraded == []
+
+
+@pytest.mark.parametrize("minutes", [72, 73, 74])
+def test_taken_back_later_users_are_moved_back_first(minutes: int, tmp_path: Path) -> None:
+    """The three new machines run at A at 71:22, crm is moved until 72:54, and then the old ones go."""
+    of = taken_back(f"{minutes} min", (FEW, *USUAL), tmp_path)
+    assert at_end(of) == {"A": {"web 12.3"}, "B": {"web 12.3"}}
+    assert homes(of) == {("A", "crm"): "web 12.3", ("B", "crm"): "web 12.3"}
+    assert summary(of).cloud.machines.degraded == []
+    first, second = (at for at, site, _ in moves(of, "done") if site == "A")
+    assert second - first >= MOVE
+
+
+def test_of_several_only_those_that_were_moved_go_back(tmp_path: Path) -> None:
+    """a and b are moved, and c is on its way; d has not begun."""
+    edits = (DATABASES, FEW, *USUAL)
+    of = taken_back("74 min", edits, tmp_path)
+    done = [name for _, site, name in moves(of, "done") if site == "A"]
+    assert sorted(done) == ["a", "a", "b", "b", "c", "c"]
+    assert set(homes(of).values()) == {"web 12.3"}
+
+
+def test_one_that_is_held_can_be_taken_back(tmp_path: Path) -> None:
+    fails = "  - {at: 1 h, script_fails: {script: move_database, site: A, times: all, duration: 90 min}}\n"
+    of = taken_back("3 h", (FEW, *USUAL), tmp_path, fails)
+    assert "upgrade held" in [notice for notice, _ in told(of)]
+    assert at_end(of) == {"A": {"web 12.3"}, "B": {"web 12.3"}}
+
+
+def test_where_none_goes_on_nothing_is_taken_back_and_the_record_says_so(tmp_path: Path) -> None:
+    of = ran(tmp_path, "events: [{at: 1 h, roll_back_upgrade: content}]\n", USUAL)
+    details = [v["detail"] for _, v in rows(of, "truth.event")]
+    assert details == ["nothing: no upgrade of content goes on"]
+
+
+def test_upgraded_to_the_same_image_again_users_are_moved_again(tmp_path: Path) -> None:
+    """A second move to an image is another one than the first."""
+    back = "  - {at: 100 min, upgrade: {farm: content, to: web 12.3}}\n"
+    again = "  - {at: 140 min, upgrade: {farm: content, to: web 12.4}}\n"
+    of = ran(tmp_path, upgrade(more=back + again), (FEW, *USUAL))
+    assert [name for _, site, name in moves(of, "done") if site == "A"] == ["crm"] * 3
+    assert homes(of)["A", "crm"] == "web 12.4"
+
+
+def test_who_retires_new_machines_before_users_are_moved_back_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def roll_back(self: Any, farm: str, out: Any) -> bool:
+        found = real(self, farm, out)
+        self.on[farm].waiting = []
+        return found
+
+    real = Upgrades.roll_back
+    monkeypatch.setattr(Upgrades, "roll_back", roll_back)
+    back = "  - {at: 73 min, roll_back_upgrade: content}\n"
+    assert "cloud 12" in broken(world(tmp_path, upgrade(more=back), (FEW, *USUAL)))
+
+
 # ---- restarts
+BACK = upgrade("10 min", more="  - {at: 22 min, roll_back_upgrade: content}\n")
+
+
+def test_dead_before_any_command_one_that_is_taken_back_ends_all_the_same(tmp_path: Path) -> None:
+    edits = (FEW, ("run_for: 4 h", "run_for: 3 h"), *USUAL)
+    wanted = dies_before_commands(lambda: world(tmp_path, BACK, edits), after, 5)
+    assert wanted[2:] == ([], [], "web 12.3")
+
+
+def test_at_a_save_that_fails_one_that_is_taken_back_ends_all_the_same(tmp_path: Path) -> None:
+    edits = (FEW, ("run_for: 4 h", "run_for: 3 h"), *USUAL)
+    fails_at_saves(lambda: world(tmp_path, BACK, edits), after, 3)
+
+
 TALE = upgrade("10 min", more="  - {at: 10 min, script_fails: {script: move_database, times: 1}}\n")
 
 
@@ -263,10 +371,10 @@ def test_at_a_save_that_fails_an_upgrade_ends_as_if_it_had_not(tmp_path: Path) -
 
 
 # ---- the table, and planted bugs
-def test_an_upgrade_that_is_held_or_over_is_never_taken_further() -> None:
-    assert [phase for phase in UPGRADES.states if UPGRADES.ends(phase)] == [
-        UpgradePhase.HELD,
-        UpgradePhase.OVER,
+def test_an_upgrade_that_is_over_is_never_taken_further_and_one_that_is_held_only_back() -> None:
+    assert [phase for phase in UPGRADES.states if UPGRADES.ends(phase)] == [UpgradePhase.OVER]
+    assert [move for move in UpgradeMove if UPGRADES.allows(UpgradePhase.HELD, move)] == [
+        UpgradeMove.ROLL_BACK
     ]
 
 

@@ -209,6 +209,14 @@ class UpgradeAsked(Event):
 
 
 @dataclass(slots=True)
+class RollBackAsked(Event):
+    """A person asks to take the upgrade of a farm that goes on back to the image before it."""
+
+    network: str
+    farm: str
+
+
+@dataclass(slots=True)
 class GoalsSet(Event):
     """A person sets how many machines of some roles a farm is to have. goals: JSON, by role."""
 
@@ -234,5 +242,6 @@ EVENTS: tuple[type[Event], ...] = (
     MachinesBack,
     ImageSaid,
     UpgradeAsked,
+    RollBackAsked,
     GoalsSet,
 )

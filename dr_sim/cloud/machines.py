@@ -32,6 +32,7 @@ from dr_sim.cloud.events import (
     MachinesBack,
     MachinesRead,
     MachinesSilent,
+    RollBackAsked,
     UpgradeAsked,
 )
 from dr_sim.cloud.farm_goals import FarmGoals, OfFarm
@@ -211,6 +212,11 @@ class MachineManager:
     def asked(self, e: UpgradeAsked, out: Out) -> None:
         """Somebody asks for an upgrade."""
         if self.upgrades.asked(e, out):
+            self._plan_all(e.network, out)
+
+    def roll_back_asked(self, e: RollBackAsked, out: Out) -> None:
+        """Somebody asks to take an upgrade back."""
+        if self.upgrades.roll_back(e.farm, out):
             self._plan_all(e.network, out)
 
     def goals_set(self, e: GoalsSet, out: Out) -> None:

@@ -25,6 +25,7 @@ from dr_sim.cloud.events import (
     MappingEdited,
     MirrorSwitched,
     ProvisionAsked,
+    RollBackAsked,
     SideRead,
     SiteStands,
     UpgradeAsked,
@@ -131,6 +132,7 @@ class CloudManager:
             self._handlers[MachinesBack] = self._machines.back
             self._handlers[ImageSaid] = self._machines.image_said
             self._handlers[UpgradeAsked] = self._machines.asked
+            self._handlers[RollBackAsked] = self._machines.roll_back_asked
             self._handlers[GoalsSet] = self._machines.goals_set
 
     def resume(self) -> list[Command]:

@@ -7,6 +7,11 @@ done by a job at the active side and mirrored as any other. A move that came to 
 again when the others are over, as often as a job is. If it still does not succeed the upgrade is
 held, with both farms, and somebody is told. When all databases have been moved the old machines are
 retired: at each side as many as new ones run there, and one more where the new ones find no room.
+
+An upgrade that is rolled back goes the other way from where it is: old machines that were retired
+are deployed again, the databases that were moved, or are on their way, are moved back, and the new
+machines are retired. Each upgrade of a farm has a number, which is part of the names of its moves:
+the same move may be made again in a later one.
 """
 
 from __future__ import annotations
@@ -24,8 +29,10 @@ from dr_sim.cloud.out import Out
 from dr_sim.cloud.words import JobState, Notice
 from dr_sim.machines import Transitions
 
-FARM, UPGRADE = "farm/", "upgrade/"
-"""Keys in the store: of the image of a farm that was upgraded, of an upgrade that goes on."""
+FARM, UPGRADE, NUMBER = "farm/", "upgrade/", "upgrades/"
+"""Keys in the store: of the image of a farm that was upgraded, of an upgrade that goes on, of how
+many a farm has had.
+"""
 MOVE = "move/"
 """Beginning of the name of a change that moves a database."""
 
@@ -43,19 +50,27 @@ class UpgradeMove(enum.StrEnum):
     NOT_MOVED = "not moved"
     MOVED = "moved"
     RETIRED = "retired"
+    ROLL_BACK = "roll back"
 
 
 UPGRADES: Transitions[UpgradePhase, UpgradeMove] = Transitions(
     "upgrade of a farm",
     UpgradePhase.DEPLOYING,
     {
-        UpgradePhase.DEPLOYING: {UpgradeMove.AT_GOAL: UpgradePhase.MOVING},
+        UpgradePhase.DEPLOYING: {
+            UpgradeMove.AT_GOAL: UpgradePhase.MOVING,
+            UpgradeMove.ROLL_BACK: UpgradePhase.DEPLOYING,
+        },
         UpgradePhase.MOVING: {
             UpgradeMove.MOVED: UpgradePhase.RETIRING,
             UpgradeMove.NOT_MOVED: UpgradePhase.HELD,
+            UpgradeMove.ROLL_BACK: UpgradePhase.DEPLOYING,
         },
-        UpgradePhase.HELD: {},
-        UpgradePhase.RETIRING: {UpgradeMove.RETIRED: UpgradePhase.OVER},
+        UpgradePhase.HELD: {UpgradeMove.ROLL_BACK: UpgradePhase.DEPLOYING},
+        UpgradePhase.RETIRING: {
+            UpgradeMove.RETIRED: UpgradePhase.OVER,
+            UpgradeMove.ROLL_BACK: UpgradePhase.DEPLOYING,
+        },
         UpgradePhase.OVER: {},
     },
 )
@@ -64,13 +79,14 @@ UPGRADES: Transitions[UpgradePhase, UpgradeMove] = Transitions(
 @dataclass(slots=True)
 class FarmUpgrade:
     """An upgrade that goes on. units: groups of databases that wait to be moved, each with how
-    often that was tried; moving: databases on their way, by unit.
+    often that was tried; moving: databases on their way, by unit. number: of the farm's upgrades.
     """
 
     farm: str
     before: str
     to: str
     at_once: int
+    number: int
     phase: UpgradePhase = UpgradePhase.DEPLOYING
     waiting: list[list[str]] = field(default_factory=list)
     moving: list[list[str]] = field(default_factory=list)
@@ -83,6 +99,7 @@ class FarmUpgrade:
                 self.before,
                 self.to,
                 self.at_once,
+                self.number,
                 self.phase,
                 self.waiting,
                 self.moving,
@@ -93,13 +110,14 @@ class FarmUpgrade:
 
     @classmethod
     def from_text(cls, farm: str, text: str) -> FarmUpgrade:
-        before, to, at_once, phase, *rest = json.loads(text)
+        before, to, at_once, number, phase, *rest = json.loads(text)
         waiting, moving, failed, tries = rest
         return cls(
             farm,
             before,
             to,
             at_once,
+            number,
             UpgradePhase(phase),
             waiting,
             moving,
@@ -140,6 +158,10 @@ class Upgrades:
             farm.name: stored.get(FARM + farm.name, farm.image)
             for farm in config.farms
         }
+        self._numbers = {
+            farm.name: int(stored.get(NUMBER + farm.name, "0"))
+            for farm in config.farms
+        }
         self.on: dict[str, FarmUpgrade] = {}
         for key, text in stored.items():
             if key.startswith(UPGRADE):
@@ -161,12 +183,39 @@ class Upgrades:
         known = e.farm in self._farms and e.image in self._known
         if not known or e.farm in self.on or self.image(e.farm) == e.image:
             return False
+        number = self._next_number(e.farm, out)
         upgrade = FarmUpgrade(
-            e.farm, self.image(e.farm), e.image, e.at_once
+            e.farm, self.image(e.farm), e.image, e.at_once, number
         )
         upgrade.waiting = [list(of) for of in self._farms[e.farm].units]
         self.on[e.farm] = upgrade
         self._report(upgrade, out)
+        return True
+
+    def _next_number(self, farm: str, out: Out) -> int:
+        number = self._numbers[farm] = self._numbers[farm] + 1
+        out.saves[NUMBER + farm] = str(number)
+        return number
+
+    def roll_back(self, farm: str, out: Out) -> bool:
+        """Turn an upgrade that goes on round. Return False if there is none."""
+        upgrade = self.on.get(farm)
+        if upgrade is None:
+            return False
+        left = {
+            database
+            for unit in (*upgrade.waiting, *upgrade.failed)
+            for database in unit
+        }
+        units = [
+            [each for each in unit if each not in left]
+            for unit in self._farms[farm].units
+        ]
+        upgrade.before, upgrade.to = upgrade.to, upgrade.before
+        upgrade.number = self._next_number(farm, out)
+        upgrade.waiting = [unit for unit in units if unit]
+        upgrade.moving, upgrade.failed, upgrade.tries = [], [], 1
+        self._to(upgrade, UpgradeMove.ROLL_BACK, out)
         return True
 
     def at_goal(self, upgrade: FarmUpgrade, out: Out) -> None:
@@ -194,7 +243,7 @@ class Upgrades:
             out.saves[UPGRADE + upgrade.farm] = upgrade
 
     def _name(self, upgrade: FarmUpgrade, database: str) -> str:
-        of = f"{upgrade.farm}/{upgrade.to}/{database}"
+        of = f"{upgrade.farm}/{upgrade.to}/{upgrade.number}/{database}"
         return f"{MOVE}{of}/{upgrade.tries}"
 
     def _move(self, upgrade: FarmUpgrade, database: str) -> DatabaseMove:

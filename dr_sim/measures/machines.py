@@ -29,6 +29,7 @@ _ROWS = (
     *SITE_ROWS,
 )
 _MOVE = "move_database"
+_FIRST_PHASE = "deploying"
 _OVER = ("done", "cleaned", "died")
 _ENDS = ("done", "failed", "killed", "died", "escaped")
 _SHOWN = {
@@ -298,12 +299,17 @@ def _images(t: Tables) -> Iterator[ImageMoved]:
 
 
 def _upgrades(t: Tables) -> Iterator[Upgraded]:
-    phases: dict[tuple[str, str], dict[str, int]] = {}
+    """Yield each upgrade. One that is rolled back is two: there, and back."""
+    found: list[tuple[str, str, dict[str, int]]] = []
     for row in t.rows("cloud.ReportUpgrade"):
         v = row.values
-        of = phases.setdefault((v["farm"], v["image"]), {})
-        of.setdefault(v["phase"], row.time_us)
-    for (farm, image), when in phases.items():
+        if v["phase"] == _FIRST_PHASE:
+            found.append((v["farm"], v["image"], {}))
+        for farm, image, when in reversed(found):
+            if (farm, image) == (v["farm"], v["image"]):
+                when.setdefault(v["phase"], row.time_us)
+                break
+    for farm, image, when in found:
         yield Upgraded(farm, image, tuple(when.items()))
 
 

@@ -672,6 +672,18 @@ EARLIER: tuple[Mutant, ...] = (
         "",
     ),
     one(
+        "nobody_is_moved_back", "C9", "an upgrade is taken back, and the databases stay with the new machines",
+        "cloud/upgrades.py",
+        "        upgrade.waiting = [unit for unit in units if unit]\n",
+        "        upgrade.waiting = [unit for unit in units if not unit]\n",
+    ),
+    one(
+        "moves_of_an_earlier_upgrade_count", "C9", "a farm that had an image before moves nobody to it again",
+        "cloud/upgrades.py",
+        "{upgrade.to}/{upgrade.number}/{database}",
+        "{upgrade.to}/1/{database}",
+    ),
+    one(
         "limit_is_not_looked_at", "C8", "a network has more machines than its balancer takes",
         "cloud/machines.py",
         "        made = missing if may_be is None else missing[:may_be]\n",

@@ -26,6 +26,7 @@ from dr_sim.cloud.events import (
     MachinesBack,
     MachinesRead,
     MachinesSilent,
+    RollBackAsked,
     UpgradeAsked,
 )
 from dr_sim.cloud.machine_config import MachinesConfig, PhysicalConfig
@@ -84,7 +85,8 @@ class Hardware:
         self._taken_ppm: dict[str, int] = {}  # of a site, by others
         self._image_of = {farm.name: farm.image for farm in spec.farms}
         self._goals = {farm.name: dict(farm.goals) for farm in spec.farms}
-        self._upgraded: set[str] = set()  # farms, by upgrades that go on
+        # farms with upgrades that go on, and the image before
+        self._upgraded: dict[str, str] = {}
         # who waits until all machines of a site run
         self._wait: dict[str, Callable[[], None]] = {}
         self.copies = ImageCopies(world, self)
@@ -328,18 +330,33 @@ class Hardware:
     def upgrade_stands(self, command: ReportUpgrade) -> None:
         """Take note of how far an upgrade is."""
         if command.phase is UpgradePhase.OVER:
-            self._upgraded.discard(command.farm)
+            self._upgraded.pop(command.farm, None)
 
     def upgrade(self, farm: str, image: str, at_once: int) -> None:
         """Let somebody ask for an upgrade of a farm."""
-        self._image_of[farm] = image
-        self._upgraded.add(farm)
-        network = next(f.network for f in self.spec.farms if f.name == farm)
-        index = self._world.names.index[network]
-        self._context.note("truth.cloud_farm_upgrade", index, farm, image)
+        self._upgraded[farm] = self._image_of[farm]
+        network = self._is_to_have(farm, image)
         self._world.lives.tell_until_heard(
             UpgradeAsked, network, farm, image, at_once
         )
+
+    def roll_back(self, farm: str) -> bool:
+        """Let somebody ask to take an upgrade back. Return False if none goes on."""
+        if farm not in self._upgraded:
+            return False
+        before = self._image_of[farm]
+        network = self._is_to_have(farm, self._upgraded[farm])
+        self._upgraded[farm] = before
+        self._world.lives.tell_until_heard(RollBackAsked, network, farm)
+        return True
+
+    def _is_to_have(self, farm: str, image: str) -> str:
+        """Record the image that a farm is to have from now on. Return the farm's network."""
+        self._image_of[farm] = image
+        network = next(f.network for f in self.spec.farms if f.name == farm)
+        index = self._world.names.index[network]
+        self._context.note("truth.cloud_farm_upgrade", index, farm, image)
+        return network
 
     def set_goals(self, farm: str, goals: dict[str, int]) -> None:
         """Let somebody set how many machines of those roles a farm is to have."""

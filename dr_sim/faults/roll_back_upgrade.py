@@ -1,0 +1,47 @@
+"""Somebody takes the upgrade of a farm back, as long as it goes on."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dr_sim.faults.cloud_events import check_named, hardware_of
+from dr_sim.scenario.fields import Params
+from dr_sim.scenario.kind import EventKind, RestOfScenario
+from dr_sim.world.occurrence import Occurrence
+
+
+class RolledBack(Params):
+    farm: str = Field(description="which farm")
+
+
+def happen(event: Occurrence, params: RolledBack) -> None:
+    hardware = hardware_of(event)
+    if hardware is None:
+        return
+    if not hardware.roll_back(params.farm):
+        event.nothing(f"no upgrade of {params.farm} goes on")
+        return
+    told = f"the upgrade of {params.farm} is taken back"
+    event.begins(told)
+    event.ends(told)
+
+
+def check(params: RolledBack, around: RestOfScenario) -> list[str]:
+    """Refuse a farm that there is not."""
+    return check_named("farm", params.farm, tuple(around.farms))
+
+
+KIND = EventKind(
+    "roll_back_upgrade",
+    RolledBack,
+    "farm",
+    False,
+    "an upgrade that is taken back before it is over, as its image is bad: databases that were "
+    "moved go back, which pauses their backups once more, and the new machines are retired",
+    "mission C9, C10",
+    happen,
+    example="content",
+    check=check,
+    needs_cloud=True,
+    needs_machines=True,
+)
