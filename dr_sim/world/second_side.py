@@ -46,8 +46,9 @@ class SecondSides:
         """Return (the site, when it is in place) in the pair that follows."""
         scenario, now = self._world.scenario, self._world.agenda.now_us
         wait_us = scenario.new_secondary_us
-        by_clock = wait_us is not None and not scenario.new_secondary_built
-        later_us = now + wait_us if by_clock else scenario.run_for_us + 1
+        later_us = scenario.run_for_us + 1
+        if wait_us is not None and not scenario.new_secondary_built:
+            later_us = now + wait_us
         if not old.site_lost:
             return (
                 old.roles.primary_site,
