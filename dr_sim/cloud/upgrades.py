@@ -202,15 +202,12 @@ class Upgrades:
         upgrade = self.on.get(farm)
         if upgrade is None:
             return False
-        left = {
-            database
-            for unit in (*upgrade.waiting, *upgrade.failed)
-            for database in unit
-        }
-        units = [
-            [each for each in unit if each not in left]
-            for unit in self._farms[farm].units
-        ]
+        left: set[str] = set()
+        for unit in (*upgrade.waiting, *upgrade.failed):
+            left.update(unit)
+        units: list[list[str]] = []
+        for names in self._farms[farm].units:
+            units.append([each for each in names if each not in left])
         upgrade.before, upgrade.to = upgrade.to, upgrade.before
         upgrade.number = self._next_number(farm, out)
         upgrade.waiting = [unit for unit in units if unit]
