@@ -106,6 +106,22 @@ def test_at_the_limit_a_dead_machine_is_replaced_when_it_is_removed(tmp_path: Pa
     assert 0 <= short.lasted_us - first_us < 15 * S
 
 
+@pytest.mark.parametrize("front_ends", [1, 6])
+@pytest.mark.parametrize("minutes", [72, 73, 74])
+def test_goals_that_are_set_in_an_upgrade_hold_for_both_images(
+    minutes: int, front_ends: int, tmp_path: Path
+) -> None:
+    """The new machines run at 71:22, crm is moved until 72:54, and the old ones go by 74."""
+    images = "images: {web 12.3: {size: 40 GB, at: [A, B]}}"
+    two = (images, images[:-1] + ", web 12.4: {size: 40 GB, at: [A, B]}}")
+    takes = ("changes: {fail: 0 %}", "changes: {takes: 90 s, fail: 0 %}")
+    upgrade = "{at: 1 h, upgrade: {farm: content, to: web 12.4}}"
+    goals = f"{{at: {minutes} min, set_goals: {{farm: content, front_end: {front_ends}}}}}"
+    of = ran(tmp_path, set_goals(upgrade, goals), (FEW, two, takes, BIG_B))
+    (_, records, _) = end(of)
+    assert records == 2 * front_ends
+
+
 Patch = pytest.MonkeyPatch
 
 

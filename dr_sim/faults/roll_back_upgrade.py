@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import check_named, hardware_of
 from dr_sim.scenario.fields import Params
-from dr_sim.scenario.kind import EventKind, RestOfScenario
+from dr_sim.scenario.kind import (
+    EventKind,
+    MachinesThere,
+    RestOfScenario,
+)
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -31,6 +37,11 @@ def check(params: RolledBack, around: RestOfScenario) -> list[str]:
     return check_named("farm", params.farm, tuple(around.farms))
 
 
+def draw(r: Random, there: MachinesThere) -> dict[str, str]:
+    """Draw a farm."""
+    return {"farm": r.choice(list(there.farms))}
+
+
 KIND = EventKind(
     "roll_back_upgrade",
     RolledBack,
@@ -44,4 +55,5 @@ KIND = EventKind(
     check=check,
     needs_cloud=True,
     needs_machines=True,
+    draws_of_machines=draw,
 )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import check_named, hardware_of
 from dr_sim.scenario.fields import Params
-from dr_sim.scenario.kind import EventKind, RestOfScenario
+from dr_sim.scenario.kind import (
+    EventKind,
+    MachinesThere,
+    RestOfScenario,
+)
 from dr_sim.scenario.machine_keys import MOST_MACHINES
 from dr_sim.scenario.machine_model import ROLES
 from dr_sim.scenario.quantities import Count
@@ -67,6 +73,12 @@ def check(params: GoalsOfFarm, around: RestOfScenario) -> list[str]:
     return []
 
 
+def draw(r: Random, there: MachinesThere) -> dict[str, str]:
+    """Draw a farm, and how many front ends it is to have."""
+    farm = r.choice(list(there.farms))
+    return {"farm": farm, "front_end": r.choice("138")}
+
+
 KIND = EventKind(
     "set_goals",
     GoalsOfFarm,
@@ -81,4 +93,5 @@ KIND = EventKind(
     check=check,
     needs_cloud=True,
     needs_machines=True,
+    draws_of_machines=draw,
 )

@@ -27,6 +27,7 @@ _KINDS = (
     "cloud.MachinesSilent",
     "cloud.MachinesBack",
     "truth.cloud_farm_upgrade",
+    "truth.cloud_farm_goals",
     "truth.cloud_effect",
     "cloud.StartScript",
     "cloud.Notify",
@@ -55,13 +56,17 @@ class _There:
     up: bool = False
     was_up: bool = False
 
+    @property
+    def of(self) -> tuple[str, str, str]:
+        return self.farm, self.role, self.image
+
 
 @dataclass(slots=True)
 class _Watched:
     """Holds what has been read of the journal so far. silent: by network and site, the machines of
     which the manager was told that they are. jobs: that remove a machine. homes: by site and
     database, the farm and image that serve its users. upgraded: images of each farm that is or was
-    upgraded.
+    upgraded. goals: that were set, by farm and role.
     """
 
     machines: dict[Place, _There] = field(default_factory=dict)
@@ -72,6 +77,7 @@ class _Watched:
     jobs: set[str] = field(default_factory=set)
     homes: dict[Place, Place] = field(default_factory=dict)
     upgraded: dict[str, set[str]] = field(default_factory=dict)
+    goals: dict[Place, int] = field(default_factory=dict)
     sites: SitesInUse = field(default_factory=SitesInUse)
     last_us: int = 0  # when something last happened
 
@@ -116,6 +122,10 @@ def _row(row: Row, spec: Cloud, seen: _Watched) -> Broken:
         )
         known = seen.upgraded.setdefault(farm.name, {farm.image})
         known.add(v["image"])
+        seen.last_us = row.time_us
+    elif kind == "truth.cloud_farm_goals":
+        for role, count in json.loads(v["goals"]).items():
+            seen.goals[v["farm"], role] = count
         seen.last_us = row.time_us
     elif kind == "truth.cloud_effect":
         _moved(row, seen)
@@ -239,6 +249,13 @@ def _in_use(at: Place, there: _There, seen: _Watched) -> Broken:
     """While a farm is upgraded no machine goes that still serves a database's users."""
     if there.farm not in seen.upgraded or at[0] != seen.sites.active:
         return
+    left = sum(
+        each.up and each.of == there.of
+        for where, each in seen.machines.items()
+        if where != at and where[0] == at[0]
+    )
+    if left >= seen.goals.get((there.farm, there.role), left + 1):
+        return  # the farm is to have fewer by now
     for (site, database), home in seen.homes.items():
         if site == seen.sites.active and home == (there.farm, there.image):
             yield (

@@ -27,6 +27,7 @@ _KINDS = (
     "cloud.MachinesRead",
     "cloud.Notify",
     "cloud.ReportUpgrade",
+    "truth.cloud_farm_goals",
     "truth.cloud_machine",
     "truth.cloud_store_restored",
     "truth.event",
@@ -46,11 +47,13 @@ class _Upgrade:
 @dataclass(slots=True)
 class _Kept:
     """Holds what has been read of the journal so far. silent: since when the manager knows that a
-    machine is silent. runs: farm, role and image of each machine that runs.
+    machine is silent. runs: farm, role and image of each machine that runs. goals: that were
+    set, by farm and role.
     """
 
     silent: dict[Place, int] = field(default_factory=dict)
     runs: dict[Place, tuple[str, str, str]] = field(default_factory=dict)
+    goals: dict[Place, list[int]] = field(default_factory=dict)
     upgrades: dict[str, _Upgrade] = field(default_factory=dict)
     last_us: int = 0  # when something last happened
 
@@ -86,6 +89,9 @@ def _row(row: Row, spec: Cloud, machines: Machines, seen: _Kept) -> Broken:
     elif kind == "cloud.ReportUpgrade":
         seen.upgrades[v["farm"]] = _Upgrade(v["image"], v["phase"])
         seen.last_us = row.time_us
+    elif kind == "truth.cloud_farm_goals":
+        for role, count in json.loads(v["goals"]).items():
+            seen.goals.setdefault((v["farm"], role), []).append(count)
     elif kind == "truth.cloud_machine":
         yield from _changed(row, machines, seen)
     elif kind == "truth.end":
@@ -138,18 +144,30 @@ def _changed(row: Row, machines: Machines, seen: _Kept) -> Broken:
     upgrade = seen.upgrades.get(gone[0])
     if upgrade is None or upgrade.to == gone[2]:
         return
-    farm = next(each for each in machines.farms if each.name == gone[0])
+    goal = _least_goal(gone, machines, seen)
     left = sum(
         site == at[0] and of[:2] == gone[:2]
         for (site, _), of in seen.runs.items()
     )
     # one machine more goes at a time where there is no room for both
-    if left < farm.goal(gone[1]) - 1:
+    if left < goal - 1:
         yield (
             19,
-            f"{at[1]} at {at[0]} is retired, and {left} of {farm.goal(gone[1])} machines run in "
-            "its place",
+            f"{at[1]} at {at[0]} is retired, and {left} of {goal} machines run in its place",
         )
+
+
+def _least_goal(
+    gone: tuple[str, str, str], machines: Machines, seen: _Kept
+) -> int:
+    """Return the least goal that the farm has had for a role: what was ordered under an earlier one
+    may be done under a later one.
+    """
+    farm, role, _ = gone
+    of = next(each for each in machines.farms if each.name == farm)
+    return min(
+        of.goal(role), *seen.goals.get((farm, role), [of.goal(role)])
+    )
 
 
 # ---- 20
