@@ -51,7 +51,7 @@ KIND = EventKind(
     "moved go back, which pauses their backups once more, and the new machines are retired",
     "mission C9, C10",
     happen,
-    example="content",
+    example="farm: content",
     check=check,
     needs_cloud=True,
     needs_machines=True,
