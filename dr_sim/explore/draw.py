@@ -127,9 +127,9 @@ def _fewer(
     if "cloud" not in base.tree:
         return possible
     drawn = r.random()
-    if drawn < 0.4:
+    if drawn < 0.3:
         return possible
-    if base.machines is not None and drawn < 0.7:
+    if base.machines is not None and drawn < 0.65:
         return [name for name in possible if FAULTS[name].needs_machines]
     return [name for name in possible if FAULTS[name].needs_cloud]
 

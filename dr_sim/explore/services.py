@@ -105,7 +105,7 @@ def service(r: random.Random) -> Tree:
         )
     beside = r.choices(
         (_alone, _several_standbys, _a_store, _a_cloud_manager),
-        (6, 1, 1, 2),
+        (5, 1, 1, 3),
     )
     beside[0](r, tree)
     return tree
