@@ -33,7 +33,6 @@ COLOUR_NAMES = {
     style.PURPLE: "purple",
     style.YELLOW: "yellow",
     "#A6DCC8": "mint",
-    "#8C5A2B": "brown",
 }
 
 

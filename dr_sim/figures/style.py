@@ -57,7 +57,7 @@ STYLE: Any = {
 PHASE_COLOURS = {
     "detect": YELLOW,
     "decide": ORANGE,
-    "repair": "#8C5A2B",
+    "repair": BLACK,
     "fence": PURPLE,
     "drain": SKY,
     "recover": BLUE,

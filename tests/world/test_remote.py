@@ -8,7 +8,8 @@ import pytest
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.world.backup_file import BackupFile
-from dr_sim.world.remote import Remote, _covers
+from dr_sim.world.covering import _covers
+from dr_sim.world.remote import Remote
 from world.build import MINUTE, ONE, SECOND, World, during, rows, violations
 
 OWN, SHARED = "heartbeat.path=own", "heartbeat.path=data link"
