@@ -3,8 +3,9 @@
 Theory of operation. A copy that is ordered to take over claims it and stops the old primary. If it
 lets go of the claim, or loses it, before anything is online there, nobody takes over by himself:
 the machines of the old primary are not silent. So the order is passed on to the other copies, and
-again after each retry until one of them has it, or the old primary takes writes. People who ordered
-to stop before an instant try their next way instead (mistakes.py).
+again after each retry until one of them has it, or the old primary takes writes. A planned failover
+of a primary that is lost cannot be carried out by any copy, and its machines are silent: that order
+ends there. People who ordered to stop before an instant try their next way instead (mistakes.py).
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class PassingOn:
         claims = lead.claims
         if order is None or claims.kept or claims.holder:
             return
-        if not self._is_stopped():
+        if not self._is_stopped(order):
             self._order = None
             return
         for pair in lead.together:
@@ -60,9 +61,10 @@ class PassingOn:
         at_us = context.now_us + context.scenario.replay.retry_us
         context.agenda.at(at_us, Class.HOUSEKEEPING, -1, self._pass_on)
 
-    def _is_stopped(self) -> bool:
+    def _is_stopped(self, order: OrderedFailover) -> bool:
         """Return whether a database of the old primary is stopped, and no other takes its place."""
         return self._lead.is_on() and any(
             db.writes_until_us is not None
+            and not (order.planned and db.failed)
             for db in self._lead.primary.databases
         )

@@ -66,6 +66,27 @@ def test_the_other_copy_carries_out_the_order(
     assert ways == {"near": ("failed", 3 * SECOND + LEASE), "far": ("taken", 0)}
 
 
+def test_a_planned_order_ends_where_the_primary_is_lost(tmp_path: Path) -> None:
+    """The site is lost at 2:02:00. A planned failover is ordered a minute later, and no copy can stop
+    what does not answer: after 21 s it is called off, and is not passed on. Silence is long enough at
+    2:03:30, the operator answers 4 min later, and what is left is 21 s for the fence, 10 s, 60 s and
+    8.46 s.
+    """
+    result = made(
+        tmp_path,
+        DATABASE + "copies: {near: {}, far: {replay: {delay: 20 min}}}\n"
+        "failover: {silent_for: 90 s, operator: {answers_in: 4 min}}\n"
+        "events:\n"
+        "- {at: 122 min, lose: site}\n"
+        "- {at: 123 min, order_failover: {by: dba}, copy: near}\n",
+    )
+    assert rows(result, "seen.OrderPassedOn") == []
+    found = only_failover(result)
+    assert found["outage_us"] == (90 + 240 + 21 + 10 + 60) * SECOND + 8_460_000
+    assert found["phases_us"]["attempt"] == 21 * SECOND
+    assert found["data_loss_us"] == 2 * MINUTE
+
+
 def test_a_fence_that_is_on_its_way_is_obeyed(tmp_path: Path) -> None:
     """near is lost 2 s after the order, and the old primary stops after 5 s all the same."""
     text = ORDERED.replace("PLANNED", "false").replace("LOST", "2")
