@@ -21,6 +21,17 @@ events:
 - at: 130 min
   mistake: {database: web, noticed: 3 h, then: [restore_before, failover_before]}
 """,
+    # The copy has got past two holes, each with a full. It holds the mistake, so it is restored anew,
+    # as somebody has ordered, from the full of before.
+    "a copy is taken back by an order to an earlier instant": """\
+run_for: 14 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 200 Mbit/s}
+replay: {on_hole: resync}
+events:
+- {at: 226 min, second_log_job: {database: crm, times: 3}}
+- {at: 5 h, mistake: {database: crm, noticed: 3 h, then: [failover_before, restore_before]}}
+""",
     # The primary's site is lost, and the operator says no: nobody can make the two sides the same.
     "a side that is lost is not made the same as the other": """\
 seed: 432576

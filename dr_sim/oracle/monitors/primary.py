@@ -250,13 +250,15 @@ def _could_be_taken(
 
 
 def a_copy_does_not_go_back(story: Story) -> Iterator[Breach]:
-    """A full that ends before where the copy stands replaces it only if what follows leads on."""
+    """A full that ends before where the copy stands replaces it only if what follows leads on, or if
+    somebody has ordered to restore it anew up to an earlier instant.
+    """
     for row in (
         story.rows("seen.Restore") if _replaces_anything(story) else ()
     ):
-        if not row.values["replace"]:
-            continue
         database = row.entity
+        if not row.values["replace"] or _is_ordered_back(story, row):
+            continue
         place = story.last_before("seen.Restored", database, row.seq)
         fork, redo = position_before(story, database, row.seq)
         if place < 0:
@@ -280,6 +282,16 @@ def a_copy_does_not_go_back(story: Story) -> Iterator[Breach]:
                 "R11", row.seq, row.time_us, database,
                 f"{row.values['name']} takes the copy back to LSN {reach}; it stands at {redo}",
             )  # fmt: skip
+
+
+def _is_ordered_back(story: Story, restore: Row) -> bool:
+    """Return whether somebody had ordered, before that restore, to restore its database anew."""
+    return any(
+        order.seq < restore.seq
+        and order.values["anew"]
+        and order.values["target"] in ("", restore.values["database"])
+        for order in story.rows("seen.FailoverOrderedToPoint")
+    )
 
 
 def _replaces_anything(story: Story) -> bool:
