@@ -250,8 +250,8 @@ def _could_be_taken(
 
 
 def a_copy_does_not_go_back(story: Story) -> Iterator[Breach]:
-    """A full that ends before where the copy stands replaces it only if what follows leads on, or if
-    somebody has ordered to restore it anew up to an earlier instant.
+    """A full that ends before where the copy stands replaces it only if what follows leads on, or
+    if somebody has ordered to restore it anew up to an earlier instant.
     """
     for row in (
         story.rows("seen.Restore") if _replaces_anything(story) else ()
