@@ -11,7 +11,14 @@ from dr_sim.measures.summary import summarise
 from dr_sim.measures.verdict import Outcome, Verdict, judge
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import SlaLine
-from dr_sim.scenario.sla import CLOUD_COUNTS, CLOUD_CURVES, COUNTS, CURVES, DURATIONS, split
+from dr_sim.scenario.sla_measures import (
+    CLOUD_COUNTS,
+    CLOUD_CURVES,
+    COUNTS,
+    CURVES,
+    DURATIONS,
+    split,
+)
 from tests.measures.make import HOUR, MIN, S, a_scenario, alert, phase, survivable, whole_of
 
 ALL = 1_000_000

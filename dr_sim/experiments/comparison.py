@@ -20,7 +20,9 @@ from dr_sim.experiments.paired import (
     without_parts,
 )
 from dr_sim.formatting.cell import in_cell
-from dr_sim.scenario.sla import limit_of
+from dr_sim.scenario.sla_measures import (
+    limit_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

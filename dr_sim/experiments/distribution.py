@@ -39,7 +39,7 @@ from dr_sim.measures.verdict import (
 )
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.sla import (
+from dr_sim.scenario.sla_measures import (
     COUNTS,
     STATISTICS,
     VALUES,

@@ -27,7 +27,7 @@ from dr_sim.experiments.sample import (
 )
 from dr_sim.experiments.sampling import worst_high
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario, SlaLine
-from dr_sim.scenario.sla import (
+from dr_sim.scenario.sla_measures import (
     COUNTS,
     is_curve,
     limit_of,

@@ -34,7 +34,7 @@ from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.sample import Sample, Value
 from dr_sim.measures.verdict import UNITS, Outcome
 from dr_sim.scenario.model import SlaLine
-from dr_sim.scenario.sla import (
+from dr_sim.scenario.sla_measures import (
     WAYS_OPEN,
     is_curve,
     kind_of,

@@ -38,7 +38,7 @@ from dr_sim.measures.tenants import asked_of, asked_of_class
 from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.measures.whole import AnyCurve, Whole
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
-from dr_sim.scenario.sla import (
+from dr_sim.scenario.sla_measures import (
     CLASSED_CURVES,
     CLOUD_COUNTS,
     CLOUD_CURVES,

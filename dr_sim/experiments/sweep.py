@@ -35,7 +35,12 @@ from dr_sim.scenario.experiment import (
     sweep_values,
 )
 from dr_sim.scenario.model import Prices, Scenario, Sweep, SweepAnswer
-from dr_sim.scenario.sla import bound_of, kind_of, split, unknown_place
+from dr_sim.scenario.sla import bound_of
+from dr_sim.scenario.sla_measures import (
+    kind_of,
+    split,
+    unknown_place,
+)
 from dr_sim.scenario.standbys import copy_names
 from dr_sim.units import UnitError
 

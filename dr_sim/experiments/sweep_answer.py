@@ -20,7 +20,11 @@ from dr_sim.experiments.words import sentence
 from dr_sim.formatting.numbers import in_order, numbers, value_text
 from dr_sim.measures.verdict import UNITS, Outcome
 from dr_sim.scenario.model import SlaLine, SweepAnswer
-from dr_sim.scenario.sla import is_curve, kind_of, split
+from dr_sim.scenario.sla_measures import (
+    is_curve,
+    kind_of,
+    split,
+)
 
 if TYPE_CHECKING:
     from dr_sim.experiments.sweep import Swept

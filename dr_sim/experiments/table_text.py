@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.formatting.numbers import figures
-from dr_sim.scenario.sla import kind_of
+from dr_sim.scenario.sla_measures import (
+    kind_of,
+)
 from dr_sim.units import SECOND_US, clock
 
 

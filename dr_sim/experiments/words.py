@@ -9,7 +9,10 @@ from dr_sim.formatting.numbers import value_and_bound, value_text
 from dr_sim.measures.verdict import UNITS
 from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.scenario.model import SlaLine
-from dr_sim.scenario.sla import kind_of, split
+from dr_sim.scenario.sla_measures import (
+    kind_of,
+    split,
+)
 
 
 def promise(line: SlaLine) -> str:

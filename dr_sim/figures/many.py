@@ -20,7 +20,10 @@ from dr_sim.figures.charts import (
 )
 from dr_sim.figures.many_runs import ManyRuns
 from dr_sim.scenario.model import FAILURE_CLASSES
-from dr_sim.scenario.sla import PHASES, split
+from dr_sim.scenario.sla_measures import (
+    PHASES,
+    split,
+)
 from dr_sim.units import SECOND_US, clock
 
 LEAST_MS = 500.0  # where an axis of durations begins at the latest: it is logarithmic

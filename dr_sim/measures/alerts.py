@@ -48,7 +48,9 @@ from dr_sim.measures.way_over import way_over
 from dr_sim.measures.writes import refusals
 from dr_sim.scenario.model import DatabaseSpec, Scenario
 from dr_sim.scenario.schedule import longest_gap_us
-from dr_sim.scenario.sla import split
+from dr_sim.scenario.sla_measures import (
+    split,
+)
 from dr_sim.units import HOUR_US, SECOND_US
 
 DAY_US = 86_400_000_000

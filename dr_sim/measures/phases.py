@@ -11,7 +11,9 @@ from collections.abc import Sequence
 
 from dr_sim.measures.tables import Tables
 from dr_sim.scenario.model import FailedAttempt, Scenario
-from dr_sim.scenario.sla import PHASES
+from dr_sim.scenario.sla_measures import (
+    PHASES,
+)
 
 ATTEMPT = "attempt"
 """The phase of an attempt that failed."""

@@ -5,9 +5,9 @@ A measure that has no value in this run (no failover happened, the run ended bef
 served again, no time was measured) is unknown, with the reason: an SLA on a number that nobody took
 must not look met.
 
-Which measures there are, and what their bounds are in, is said in dr_sim/scenario/sla.py, where
-they are read. All are for the whole service (its worst database) unless the line names a database
-or a tenant.
+Which measures there are, and what their bounds are in, is said in
+dr_sim/scenario/sla_measures.py. All are for the whole service (its worst database) unless the line
+names a database or a tenant.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from dr_sim.measures.summary.types import (
 )
 from dr_sim.measures.way_over import SITE
 from dr_sim.scenario.model import Scenario, SlaLine
-from dr_sim.scenario.sla import (
+from dr_sim.scenario.sla_measures import (
     CLOUD_COUNTS,
     CLOUD_PARTS,
     WAYS_OPEN,

@@ -144,7 +144,7 @@ class Whole:
         failure_class: str = "site",
         tenant: str = "",
     ) -> AnyCurve:
-        """The curve that an SLA line means by its measure (scenario/sla.py, CURVES), of the
+        """The curve that an SLA line means by its measure (CURVES in sla_measures.py), of the
         measured part of the run.
         """
         begin, end = self.scenario.measure_from_us, self.end_us

@@ -16,7 +16,10 @@ from dr_sim.formatting.words import counted
 from dr_sim.measures.verdict import Outcome
 from dr_sim.report.page import MARKS, Heading, rendered
 from dr_sim.scenario.model import SweepAnswer
-from dr_sim.scenario.sla import COUNTS, split
+from dr_sim.scenario.sla_measures import (
+    COUNTS,
+    split,
+)
 from dr_sim.version import VERSION
 
 if TYPE_CHECKING:

@@ -32,7 +32,10 @@ from dr_sim.scenario.quantities import (
     Ppm,
 )
 from dr_sim.scenario.section import Section, about
-from dr_sim.scenario.sla import needs_cloud, needs_machines
+from dr_sim.scenario.sla_measures import (
+    needs_cloud,
+    needs_machines,
+)
 from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import (
     NameList,

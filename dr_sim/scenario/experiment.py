@@ -20,13 +20,13 @@ from dr_sim.scenario.model import (
     SweepAnswer,
     Until,
 )
-from dr_sim.scenario.sla import (
+from dr_sim.scenario.sla import parse_bound
+from dr_sim.scenario.sla_measures import (
     COUNTED,
     CURVES,
     DURATIONS,
     VALUES,
     kind_of,
-    parse_bound,
     split,
 )
 from dr_sim.scenario.tree import Node

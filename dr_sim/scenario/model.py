@@ -383,7 +383,7 @@ class DrawnFault:
 @dataclass(frozen=True, slots=True)
 class SlaLine:
     """measure: 'data_loss', 'outage.p95', 'exposure.p99', 'exposure.max', 'alerts_missed', ...; see
-    scenario/sla.py.
+    scenario/sla_measures.py.
 
     failure_class: only failures (or exposure to failures) of this class; '' is every failure, and
     exposure to 'site'. fault: only runs in which one of that kind happened. file, line: where it

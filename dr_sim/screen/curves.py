@@ -13,7 +13,9 @@ from dr_sim.measures.summary.curve_types import (
 from dr_sim.measures.summary.curves import EXPOSED_CLASS
 from dr_sim.measures.summary.types import Summary
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.sla import limit_of
+from dr_sim.scenario.sla_measures import (
+    limit_of,
+)
 from dr_sim.screen.failovers import of_one_line
 from dr_sim.units import MINUTE_US, clock
 

@@ -32,7 +32,9 @@ from dr_sim.experiments.words import line_text
 from dr_sim.formatting.numbers import figures, signed_text
 from dr_sim.formatting.words import counted, span
 from dr_sim.measures.verdict import Outcome
-from dr_sim.scenario.sla import PHASES
+from dr_sim.scenario.sla_measures import (
+    PHASES,
+)
 from dr_sim.screen.standing import how_to_meet, scenario_file
 from dr_sim.units import clock
 

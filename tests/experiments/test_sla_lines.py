@@ -23,7 +23,11 @@ from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome, judge
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario, SlaLine
-from dr_sim.scenario.sla import PHASES, kind_of, split
+from dr_sim.scenario.sla_measures import (
+    PHASES,
+    kind_of,
+    split,
+)
 from dr_sim.world.play import play
 from tests.at_length import some_or_all
 

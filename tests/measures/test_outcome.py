@@ -12,7 +12,9 @@ from dr_sim.measures.outcome import failovers
 from dr_sim.measures.served import Served
 from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import Fence
-from dr_sim.scenario.sla import PHASES
+from dr_sim.scenario.sla_measures import (
+    PHASES,
+)
 from tests.measures.make import HOUR, MIN, S, a_scenario, phase, record
 
 SPREAD = 10 * S

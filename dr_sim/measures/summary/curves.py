@@ -24,7 +24,12 @@ from dr_sim.measures.tenants import asked_of, asked_of_class
 from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.measures.whole import AnyCurve, Whole
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
-from dr_sim.scenario.sla import head_of, limit_of, place_of, split
+from dr_sim.scenario.sla_measures import (
+    head_of,
+    limit_of,
+    place_of,
+    split,
+)
 from dr_sim.scenario.standbys import copy_names
 
 QUANTILES = (50, 90, 95, 99)  # per cent

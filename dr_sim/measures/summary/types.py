@@ -21,7 +21,10 @@ from dr_sim.measures.summary.curve_types import (
 )
 from dr_sim.measures.summary.fields import OMITTED, key
 from dr_sim.measures.ways import WaySummary
-from dr_sim.scenario.sla import CLOUD_CURVES, WAYS_OPEN
+from dr_sim.scenario.sla_measures import (
+    CLOUD_CURVES,
+    WAYS_OPEN,
+)
 
 
 # ---- alerts
@@ -464,7 +467,7 @@ class Summary:
     standings: list[DatabaseStanding] = field(default_factory=list)
 
     def curve(self, head: str) -> PartedCurve:
-        """Return the curve that an SLA line means by its measure (scenario/sla.py, CURVES)."""
+        """Return the curve that an SLA line means by its measure (CURVES in sla_measures.py)."""
         of = self.cloud if head in CLOUD_CURVES else self
         found: PartedCurve = getattr(of, head)
         return found

@@ -13,7 +13,9 @@ from dr_sim.measures.way_over import SITE
 from dr_sim.measures.ways import CLOSED, WaySummary, ways_at
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.sla import split
+from dr_sim.scenario.sla_measures import (
+    split,
+)
 from dr_sim.units import clock
 
 
