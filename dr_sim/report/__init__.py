@@ -28,6 +28,7 @@ from dr_sim.measures.summary.types import (
 from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Judged, Outcome, Verdict
 from dr_sim.report.page import MARKS, rendered
+from dr_sim.report.standings import STANDING_HEADS, standings
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.cloud import cloud_facts
@@ -83,7 +84,7 @@ def report_html(
         shares=shares,
         failovers=parts,
         facts=_facts(summary, scenario),
-        standings=_standings(summary),
+        standings=standings(summary),
         why=[
             *why_and_help(summary, scenario),
             *how_to_meet(outcomes, "scenario.yaml"),
@@ -455,77 +456,6 @@ def _facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
         )
     )
     return facts
-
-
-@dataclass(slots=True)
-class StandingCell:
-    """A cell: what is read, and what it is sorted by."""
-
-    text: str
-    value: float
-
-
-@dataclass(slots=True)
-class StandingRow:
-    """One row of the table of databases. index: of the database, -1 for the service."""
-
-    name: str
-    index: int
-    cells: list[StandingCell]
-    cause: str
-
-
-STANDING_HEADS = (
-    ("data loss", ("worst", "RPO")),
-    ("outage", ("worst", "RTO")),
-    ("exposure before the first failure", ("p50", "p99", "max")),
-    ("from then on", ("p99", "max")),
-    ("replay lag", ("p99",)),
-    ("alerts", ("raised", "missed")),
-    ("", ("worst cause",)),
-)
-
-
-def _standings(summary: Summary) -> list[StandingRow]:
-    """The service and each database, the worst first; nothing of a run of one database."""
-    names = summary.databases
-    if len(names) == 1:
-        return []
-    rows = []
-    for row in summary.standings:
-        before, after = row.before, row.after
-        cells = [
-            _time_cell(row.data_loss.value_us),
-            _outcome_cell(row.data_loss.outcome),
-            _time_cell(row.outage.value_us),
-            _outcome_cell(row.outage.outcome),
-            *map(_time_cell, (before.p50_us, before.p99_us, before.max_us)),
-            *map(_time_cell, (after.p99_us, after.max_us)),
-            _time_cell(row.lag.p99_us),
-            _count_cell(row.alerts_raised),
-            _count_cell(row.alerts_missed),
-        ]
-        index = names.index(row.database) if row.database else -1
-        rows.append(
-            StandingRow(row.database or "service", index, cells, row.cause)
-        )
-    return rows
-
-
-def _time_cell(us: int | None) -> StandingCell:
-    return (
-        StandingCell("–", -1) if us is None else StandingCell(clock(us), us)
-    )
-
-
-def _count_cell(count: int) -> StandingCell:
-    return StandingCell(f"{count:,}", count)
-
-
-def _outcome_cell(outcome: str) -> StandingCell:
-    order = {"none": 0, "pass": 1, "unknown": 2, "fail": 3}
-    text = "–" if outcome == "none" else f"{MARKS[outcome]} {outcome}"
-    return StandingCell(text, order[outcome])
 
 
 MOST_ALERTS = 1_000  # listed one by one; more are summed
