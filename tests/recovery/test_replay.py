@@ -774,6 +774,17 @@ def test_a_landed_incremental_is_used_before_another_is_asked_for() -> None:
     assert world.redo >= 400
 
 
+def a_log_is_lost(world: FakeWorld) -> None:
+    """Three logs are restored, the fourth one is lost for good, and a fifth one is on its way."""
+    for _ in range(3):
+        world.backup(Kind.LOG)
+        world.land_all()
+    lost = world.backup(Kind.LOG)
+    world.on_way.clear()
+    world.backups[lost].at_primary = False
+    world.backup(Kind.LOG)
+
+
 PASSING = ["unreachable", "paused: upgrade", "overrun", "cut off", "fenced", "primary lost"]
 
 
@@ -782,17 +793,11 @@ def test_only_a_refusal_that_says_that_it_cannot_fit_makes_a_full_of_an_incremen
     reason: str,
 ) -> None:
     world = begun(FakeWorld(config("bridge")))
-    for _ in range(3):
-        world.backup(Kind.LOG)
-        world.land_all()
-    lost = world.backup(Kind.LOG)
-    world.on_way.clear()
-    world.backups[lost].at_primary = False
-    world.backup(Kind.LOG)
+    a_log_is_lost(world)
     world.backups_refused = reason
     world.land_all()
     world.wait(90 * MINUTE)
-    asked = [Kind(x.kind) for x in world.done if isinstance(x, c.TakeBackup) and x.kind != Kind.LOG]
+    asked = asked_kinds(world)
     assert len(asked) > 12 and asked[0] is Kind.INCREMENTAL
     assert set(asked[1:]) == {Kind.INCREMENTAL if reason in PASSING else Kind.FULL}
     world.backups_refused = ""
@@ -804,13 +809,7 @@ def test_only_a_refusal_that_says_that_it_cannot_fit_makes_a_full_of_an_incremen
 def asked_while_one_runs() -> FakeWorld:
     """A world whose hole is bridged by an incremental, which is asked for while another is taken."""
     world = begun(FakeWorld(config("bridge")))
-    for _ in range(3):
-        world.backup(Kind.LOG)
-        world.land_all()
-    lost = world.backup(Kind.LOG)
-    world.on_way.clear()
-    world.backups[lost].at_primary = False
-    world.backup(Kind.LOG)
+    a_log_is_lost(world)
     world.backups_refused = "overrun"
     world.land_all()
     world.wait(15 * MINUTE)
@@ -868,23 +867,14 @@ def test_an_incremental_that_is_refused_for_readers_or_room_stays_the_remedy(
     refusal: int, kinds: int
 ) -> None:
     world = begun(FakeWorld(config("bridge"), refusal=refusal))
-    for _ in range(3):
-        world.backup(Kind.LOG)
-        world.land_all()
-    lost = world.backup(Kind.LOG)
-    world.on_way.clear()
-    world.backups[lost].at_primary = False
-    world.backup(Kind.LOG)
+    a_log_is_lost(world)
     world.land_all()
     world.wait(15 * MINUTE)
     world.engine_refuses = 8
     for _ in range(14):
         world.land_all()
         world.wait(5 * MINUTE)
-    assert (
-        len({x.kind for x in world.done if isinstance(x, c.TakeBackup) and x.kind != Kind.LOG})
-        == kinds
-    )
+    assert len(set(asked_kinds(world))) == kinds
     assert world.redo == world.written
 
 
