@@ -1,10 +1,10 @@
 """Goals of farms: how many machines of each role, made of which image, a side is to have.
 
 Theory of operation. The goals are the same at both sides. They are those of the configuration until
-people set others. While a farm is upgraded it is to have
-machines of both images: as many of the new one as the goals say, and those of the old one as well
-until all databases have been moved. From then on, at each side, old machines are kept for new ones
-that do not run yet; one less where the new ones have their image and find no room.
+people set others. While a farm is upgraded it is to have machines of both images: as many of the
+new one as the goals say, and those of the old one as well until all databases have been moved. From
+then on, at each side, old machines are kept for new ones that do not run yet; one less where the
+new ones have their image and find no room.
 """
 
 from __future__ import annotations
