@@ -32,7 +32,7 @@ class Texts(dict[str, int]):
     def __missing__(self, text: str) -> int:
         if text.__class__ is not str:
             text = str(text)  # an enum's member: its value
-        number = self._of_old(text)
+        number = -1 if self._old is None else self._old.number(text)
         if number < 0:
             if len(self._new) > self._at_hand:
                 self._put_away()

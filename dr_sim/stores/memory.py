@@ -36,8 +36,15 @@ class MemoryStore:
             entries.pop(name, None)
 
     def save_all(self, entries: Mapping[str, str]) -> None:
+        folders = self._folders
+        # as `save` does, without a call for each of them
         for key, value in entries.items():
-            self.save(key, value)
+            folder, slash, name = key.rpartition("/")
+            place = folders.setdefault(folder + slash, {})
+            if value:
+                place[name] = value
+            else:
+                place.pop(name, None)
 
     def save_same(
         self, before: str, names: Iterable[str], value: str
