@@ -52,7 +52,8 @@ from dr_sim.measures.verdict import Verdict, judge
 from dr_sim.measures.whole import Whole
 from dr_sim.record import frames
 from dr_sim.record.journal import Journal
-from dr_sim.scenario.model import Replications, Scenario
+from dr_sim.scenario.asked_model import Replications
+from dr_sim.scenario.model import Scenario
 from dr_sim.screen.progress import progress_bar
 from dr_sim.world.own_logic import Factory, with_manager
 from dr_sim.world.play import play

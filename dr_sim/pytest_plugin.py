@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from dr_sim.experiments.distribution import Distribution
     from dr_sim.experiments.executor import Executor
     from dr_sim.experiments.judge import LineVerdict
-    from dr_sim.scenario.model import Scenario, SlaLine
+    from dr_sim.scenario.asked_model import SlaLine
+    from dr_sim.scenario.model import Scenario
 
 SUFFIXES = (".yaml", ".yml")
 

@@ -33,7 +33,8 @@ from dr_sim.measures.whole import Whole
 from dr_sim.monitor.database import BACKUP_OVERDUE, OUT_OF_SYNC
 from dr_sim.record.journal import Journal
 from dr_sim.recovery import alerts
-from dr_sim.scenario.model import Scenario, SlaLine
+from dr_sim.scenario.asked_model import SlaLine
+from dr_sim.scenario.model import Scenario
 from tests.library.runs import ran
 from tests.measures.make import DAY, HOUR, MIN, S, a_log, a_scenario, alert, survivable, whole_of
 from tests.test_screen import sketch

@@ -38,7 +38,7 @@ from dr_sim.report.many import distribution_html, seconds
 from dr_sim.report.page import coded
 from dr_sim.results.run_folder import REPORT_FILE, write_results
 from dr_sim.runs.run import run
-from dr_sim.scenario.model import SlaLine
+from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.units import DAY_US
 from tests.library.runs import ran
 from tests.measures.make import TWO_DATABASES, a_scenario, whole_of

@@ -17,7 +17,8 @@ from dr_sim.measures.summary import Summary, summarise
 from dr_sim.measures.summary.types import EpisodeSummary
 from dr_sim.measures.verdict import Verdict, judge
 from dr_sim.record.journal import Journal
-from dr_sim.scenario.model import Scenario, SlaLine
+from dr_sim.scenario.asked_model import SlaLine
+from dr_sim.scenario.model import Scenario
 from dr_sim.screen.failovers import adding_up, met_no_danger
 from dr_sim.screen.run import coloured, screen
 from tests.measures.make import (

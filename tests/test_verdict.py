@@ -10,7 +10,7 @@ import pytest
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.verdict import Outcome, Verdict, judge
 from dr_sim.record.journal import Journal
-from dr_sim.scenario.model import SlaLine
+from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.sla_measures import (
     CLOUD_COUNTS,
     CLOUD_CURVES,

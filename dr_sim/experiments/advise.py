@@ -25,7 +25,8 @@ from dr_sim.experiments.replicate import Progress
 from dr_sim.experiments.sweep import Point, Swept, play_sweep
 from dr_sim.experiments.usual_change import UsualChange, sets_of
 from dr_sim.loading import load_scenario
-from dr_sim.scenario.model import Scenario, SlaLine
+from dr_sim.scenario.asked_model import SlaLine
+from dr_sim.scenario.model import Scenario
 
 MOST_TOGETHER = 3
 BEST = 6

@@ -26,7 +26,8 @@ from dr_sim.experiments.until import plan_of, replicate_until
 from dr_sim.files.reading import read_regular
 from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import EXIT_SILENT, EXIT_VIOLATION, Outcome
-from dr_sim.scenario.model import Replications, Scenario
+from dr_sim.scenario.asked_model import Replications
+from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.tree import MAX_BYTES, parse_yaml
 
 _TELLS = (

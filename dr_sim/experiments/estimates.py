@@ -26,7 +26,8 @@ from dr_sim.experiments.sample import (
     Value,
 )
 from dr_sim.experiments.sampling import worst_high
-from dr_sim.scenario.model import FAILURE_CLASSES, Scenario, SlaLine
+from dr_sim.scenario.asked_model import SlaLine
+from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
 from dr_sim.scenario.sla_measures import (
     COUNTS,
     is_curve,

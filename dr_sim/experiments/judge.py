@@ -33,7 +33,7 @@ from dr_sim.experiments.estimates import (
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.sample import Sample, Value
 from dr_sim.measures.verdict import UNITS, Outcome
-from dr_sim.scenario.model import SlaLine
+from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.sla_measures import (
     WAYS_OPEN,
     is_curve,

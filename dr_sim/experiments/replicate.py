@@ -18,7 +18,8 @@ from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.sample import Sample, unpack
 from dr_sim.experiments.store import BatchStore
-from dr_sim.scenario.model import Replications, Scenario
+from dr_sim.scenario.asked_model import Replications
+from dr_sim.scenario.model import Scenario
 
 GROWTH = 1.5
 Progress = Callable[

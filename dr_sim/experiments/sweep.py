@@ -28,13 +28,14 @@ from dr_sim.experiments.table_text import table_cells
 from dr_sim.formatting.cell import in_cell
 from dr_sim.formatting.numbers import in_order
 from dr_sim.loading import load_scenario
+from dr_sim.scenario.asked_model import Sweep, SweepAnswer
 from dr_sim.scenario.experiment import (
     MOST_POINTS,
     check_answer,
     parse_answer,
     sweep_values,
 )
-from dr_sim.scenario.model import Prices, Scenario, Sweep, SweepAnswer
+from dr_sim.scenario.model import Prices, Scenario
 from dr_sim.scenario.sla import bound_of
 from dr_sim.scenario.sla_measures import (
     kind_of,

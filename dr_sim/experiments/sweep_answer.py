@@ -19,7 +19,7 @@ from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
 from dr_sim.experiments.words import sentence
 from dr_sim.formatting.numbers import in_order, numbers, value_text
 from dr_sim.measures.verdict import UNITS, Outcome
-from dr_sim.scenario.model import SlaLine, SweepAnswer
+from dr_sim.scenario.asked_model import SlaLine, SweepAnswer
 from dr_sim.scenario.sla_measures import (
     is_curve,
     kind_of,

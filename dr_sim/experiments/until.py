@@ -18,7 +18,8 @@ from dr_sim.experiments.replicate import (
     looks,
 )
 from dr_sim.measures.verdict import Outcome
-from dr_sim.scenario.model import Replications, Scenario
+from dr_sim.scenario.asked_model import Replications
+from dr_sim.scenario.model import Scenario
 
 
 def plan_of(scenario: Scenario, n: int | None) -> Replications:

@@ -27,7 +27,7 @@ from dr_sim.figures.traffic_lanes import backlog_lane, link_lane
 from dr_sim.figures.views import Views
 from dr_sim.formatting.words import counted, instant
 from dr_sim.measures.whole import AnyCurve
-from dr_sim.scenario.model import SlaLine
+from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.units import DAY_US, clock
 
 FAR_BEYOND = 10  # times the ordinary: an axis that reached there would show nothing else

@@ -25,7 +25,7 @@ from dr_sim.figures.timeline import Timeline
 from dr_sim.measures.each_way import outage_of_place
 from dr_sim.measures.falling import Falling
 from dr_sim.measures.way_over import NO_WAY_US, SITE
-from dr_sim.scenario.model import SlaLine
+from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.sla_measures import (
     head_of,
     place_of,

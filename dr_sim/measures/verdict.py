@@ -32,7 +32,8 @@ from dr_sim.measures.summary.types import (
     WritesRefusedSummary,
 )
 from dr_sim.measures.way_over import SITE
-from dr_sim.scenario.model import Scenario, SlaLine
+from dr_sim.scenario.asked_model import SlaLine
+from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla_measures import (
     CLOUD_COUNTS,
     CLOUD_PARTS,

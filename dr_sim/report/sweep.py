@@ -15,7 +15,7 @@ from dr_sim.figures.sweep import DrawnMeasure, sweep_chart, varied
 from dr_sim.formatting.words import counted
 from dr_sim.measures.verdict import Outcome
 from dr_sim.report.page import MARKS, Heading, rendered
-from dr_sim.scenario.model import SweepAnswer
+from dr_sim.scenario.asked_model import SweepAnswer
 from dr_sim.scenario.sla_measures import (
     COUNTS,
     split,

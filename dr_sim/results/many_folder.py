@@ -22,7 +22,8 @@ from dr_sim.figures.svg import svg_text
 from dr_sim.files.output import json_text, write_file, write_whole, writing
 from dr_sim.results.run_folder import safe_name
 from dr_sim.scenario import dump_resolved
-from dr_sim.scenario.model import Scenario, Sweep
+from dr_sim.scenario.asked_model import Sweep
+from dr_sim.scenario.model import Scenario
 from dr_sim.version import VERSION
 
 if TYPE_CHECKING:

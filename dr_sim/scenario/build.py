@@ -8,6 +8,7 @@ from typing import Any
 
 from dr_sim import units
 from dr_sim.scenario import model, quantities, schema, times
+from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.backup_stores import (
     COPIES,
     PRIMARY_SHARE,
@@ -227,7 +228,7 @@ class BesideSections:
 
     series: dict[str, tuple[int, ...]]
     recorded: dict[tuple[str, ...], Any]
-    sla: tuple[model.SlaLine, ...]
+    sla: tuple[SlaLine, ...]
     asked: Asked
     events: tuple[model.ScriptedEvent, ...] = ()
     faults: tuple[model.DrawnFault, ...] = ()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from dr_sim.errors import Problem
+from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.cloud_model import (
     Cloud,
     CloudClient,
@@ -21,7 +22,6 @@ from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.laws import Law
 from dr_sim.scenario.machine_keys import SECTIONS as MACHINE_SECTIONS
 from dr_sim.scenario.machine_keys import check_machines, machines_of
-from dr_sim.scenario.model import SlaLine
 from dr_sim.scenario.quantities import (
     NEVER,
     Count,

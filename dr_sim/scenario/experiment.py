@@ -12,14 +12,14 @@ from typing import Any
 from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario import bounds
-from dr_sim.scenario.fields import did_you_mean
-from dr_sim.scenario.model import (
+from dr_sim.scenario.asked_model import (
     Replications,
     SlaLine,
     Sweep,
     SweepAnswer,
     Until,
 )
+from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.sla import parse_bound
 from dr_sim.scenario.sla_measures import (
     COUNTED,

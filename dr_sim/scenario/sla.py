@@ -12,8 +12,9 @@ from typing import Any
 from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario import bounds
+from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.fields import LONGEST_VALUE, did_you_mean
-from dr_sim.scenario.model import FAILURE_CLASSES, Scenario, SlaLine
+from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
 from dr_sim.scenario.sla_measures import (
     ABOVE,
     CLASSED,

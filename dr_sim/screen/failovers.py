@@ -11,7 +11,8 @@ from dr_sim.formatting.words import counted, instant, size
 from dr_sim.measures.summary.types import FailoverSummary, SiteBack, Summary
 from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Judged, Outcome, Verdict
-from dr_sim.scenario.model import FAILURE_CLASSES, Scenario, SlaLine
+from dr_sim.scenario.asked_model import SlaLine
+from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
 from dr_sim.screen.ways import way_lines
 from dr_sim.units import SECOND_US, clock
 

@@ -17,7 +17,7 @@ from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
 from dr_sim.experiments.sample import Sample
 from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import Outcome
-from dr_sim.scenario.model import SlaLine
+from dr_sim.scenario.asked_model import SlaLine
 from tests.experiments.worlds import SMALL, S, exposed, sample
 
 ONE_LOOK = Errors.shared(1, 1)

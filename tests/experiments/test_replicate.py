@@ -32,7 +32,7 @@ from dr_sim.experiments.store import BATCHES, BatchStore, key_of
 from dr_sim.experiments.take import take
 from dr_sim.experiments.worker import receive, start
 from dr_sim.loading import load_scenario
-from dr_sim.scenario.model import Replications
+from dr_sim.scenario.asked_model import Replications
 from tests.experiments.worlds import sample, small, small_file
 
 ROOT = Path(__file__).parents[2]

@@ -22,7 +22,8 @@ from dr_sim.measures.summary import Summary, summarise
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome, judge
 from dr_sim.measures.whole import Whole
-from dr_sim.scenario.model import Scenario, SlaLine
+from dr_sim.scenario.asked_model import SlaLine
+from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla_measures import (
     PHASES,
     kind_of,

@@ -23,7 +23,7 @@ from dr_sim.measures.outage_now import outage_at
 from dr_sim.measures.verdict import Outcome
 from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.runs.run import Result, run
-from dr_sim.scenario.model import SlaLine
+from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.screen.run import screen
 from dr_sim.units import clock
 

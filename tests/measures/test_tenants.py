@@ -17,7 +17,7 @@ from dr_sim.measures.summary.plain import plain
 from dr_sim.measures.tables import tables
 from dr_sim.measures.tenants import databases_of, tenant_outcomes
 from dr_sim.record.journal import Journal
-from dr_sim.scenario.model import SlaLine
+from dr_sim.scenario.asked_model import SlaLine
 from tests.library.runs import HOUR, MINUTE, SECOND, failover, ran
 from tests.measures.make import whole_of
 
