@@ -66,7 +66,7 @@ class _Watched:
     """Holds what has been read of the journal so far. silent: by network and site, the machines of
     which the manager was told that they are. jobs: that remove a machine. homes: by site and
     database, the farm and image that serve its users. upgraded: images of each farm that is or was
-    upgraded. goals: that were set, by farm and role.
+    upgraded; target: the last of them. goals: that were set, by farm and role.
     """
 
     machines: dict[Place, _There] = field(default_factory=dict)
@@ -77,7 +77,9 @@ class _Watched:
     jobs: set[str] = field(default_factory=set)
     homes: dict[Place, Place] = field(default_factory=dict)
     upgraded: dict[str, set[str]] = field(default_factory=dict)
+    target: dict[str, str] = field(default_factory=dict)
     goals: dict[Place, int] = field(default_factory=dict)
+    removed: set[Place] = field(default_factory=set)
     sites: SitesInUse = field(default_factory=SitesInUse)
     last_us: int = 0  # when something last happened
 
@@ -122,6 +124,7 @@ def _row(row: Row, spec: Cloud, seen: _Watched) -> Broken:
         )
         known = seen.upgraded.setdefault(farm.name, {farm.image})
         known.add(v["image"])
+        seen.target[farm.name] = v["image"]
         seen.last_us = row.time_us
     elif kind == "truth.cloud_farm_goals":
         for role, count in json.loads(v["goals"]).items():
@@ -280,7 +283,9 @@ def _started(row: Row, seen: _Watched) -> Broken:
 
 
 def _saved(row: Row, spec: Cloud, seen: _Watched) -> Broken:
-    """Records are kept. A job that removes a silent machine is a repair."""
+    """Records are kept. A job that removes a silent machine that nobody has asked to go is a
+    repair.
+    """
     entries = row.values["entries"]
     if _VM not in entries:
         return
@@ -290,7 +295,26 @@ def _saved(row: Row, spec: Cloud, seen: _Watched) -> Broken:
         elif key.startswith(_REMOVES) and value and key not in seen.jobs:
             seen.jobs.add(key)
             _, _, network, site, machine, *_ = json.loads(value)
-            yield from _repaired((network, site), machine, spec, seen)
+            if not _is_asked_for((site, machine), seen):
+                yield from _repaired((network, site), machine, spec, seen)
+            seen.removed.add((site, machine))
+
+
+def _is_asked_for(at: Place, seen: _Watched) -> bool:
+    """Return whether people want that machine to go: its farm is upgraded to another image, or is
+    to have fewer of its role.
+    """
+    mine = seen.machines.get(at)
+    if mine is None:
+        return False
+    if seen.target.get(mine.farm, mine.image) != mine.image:
+        return True
+    there = sum(
+        (each.farm, each.role) == (mine.farm, mine.role)
+        for where, each in seen.machines.items()
+        if where[0] == at[0] and where not in seen.removed
+    )
+    return there > seen.goals.get((mine.farm, mine.role), there)
 
 
 def _repaired(

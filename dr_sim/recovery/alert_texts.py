@@ -63,11 +63,19 @@ def no_new_logs_text(database: str, minutes: int) -> str:
     )
 
 
-def overdue_text(database: str, minutes: int, interval: int) -> str:
-    """minutes: since the last one was begun; interval: minutes between two of them."""
+def overdue_text(
+    database: str, minutes: int, interval: int, useless: str
+) -> str:
+    """minutes: since the last one was begun; interval: minutes between two of them; useless: the
+    name of one that has come since and cannot be restored, '' if none.
+    """
+    that, why = "", ""
+    if useless:
+        that = " that can be restored"
+        why = f" The backup on which [{useless}] stands is not here."
     return (
-        f"For database [{database}] no full or incremental backup has come: the last one was begun "
-        f"[{minutes}] minutes ago, and one is due every [{interval}] minutes."
+        f"For database [{database}] no full or incremental backup{that} has come: the last one was "
+        f"begun [{minutes}] minutes ago, and one is due every [{interval}] minutes.{why}"
     )
 
 

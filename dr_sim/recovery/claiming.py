@@ -11,9 +11,11 @@ An order to one copy that cannot carry it out, after it has stopped the old prim
 the others: they take their turns with it as after a loss.
 
 The claim is let go when the failover is called off or declined, and lost when this manager is dead
-for long. So a manager that resumes in the middle of a failover claims again, and brings nothing
-online before it has an answer. Where it is refused, it yields: another has taken over. A standby
-that is the only one claims nothing.
+for long. The first order to bring a database online keeps it for good. A manager that dies just
+before that order may lose it. So a manager that resumes in the middle of a failover claims again,
+and brings nothing online before it has an answer, until a database is known to be online here.
+Where it is refused, it yields: another has taken over. A standby that is the only one claims
+nothing.
 """
 
 from __future__ import annotations
@@ -112,10 +114,22 @@ def refused(
             out.append(RefuseOrder(operator, reason))
     elif f.phase is FailoverPhase.DECIDING:
         f.abandon(FailoverEvent.DECLINED, out)
+    elif f.phase is FailoverPhase.RECOVERING:
+        _leave(f, e, FailoverEvent.YIELDED, out)
     elif f.phase in BEFORE_RECOVERY:
-        f.fencing.over(out)
-        f.leave_off(e, out)
-        out.append(CancelAlarm("", Timer.FENCE))
+        _leave(f, e, FailoverEvent.CALLED_OFF, out)
+
+
+def _leave(
+    f: Failover,
+    e: events.ClaimRefused,
+    event: FailoverEvent,
+    out: list[Command],
+) -> None:
+    """Leave off: nothing has been ordered online here."""
+    f.fencing.over(out)
+    f.leave_off(e, out, event)
+    out.append(CancelAlarm("", Timer.FENCE))
 
 
 def freed(f: Failover, e: events.ClaimFreed, out: list[Command]) -> None:
@@ -138,7 +152,7 @@ def resume(f: Failover, out: list[Command]) -> None:
     """Claim again after a restart: what was claimed before may have been lost."""
     if f.claiming.alone:
         return
-    if f.brings_online:
+    if f.brings_online and f.phase is not FailoverPhase.RECOVERING:
         f.claiming.keep()
     elif f.phase in _NOT_BEGUN:
         out.append(ReleaseClaim(bool(f.silence.declined)))

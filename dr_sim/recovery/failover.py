@@ -282,7 +282,12 @@ class Failover:
         self.fencing.over(out)
         self.leave_off(e, out)
 
-    def leave_off(self, e: Event, out: list[Command]) -> None:
+    def leave_off(
+        self,
+        e: Event,
+        out: list[Command],
+        event: FailoverEvent = FailoverEvent.CALLED_OFF,
+    ) -> None:
         """Leave off before anything is brought online: the databases go on as those of a
         secondary.
         """
@@ -291,7 +296,8 @@ class Failover:
         for db in self.databases.values():
             db.stop_before(0)
         self.emptying.called_off()
-        self.abandon(FailoverEvent.CALLED_OFF, out)
+        self.fencing.leave()
+        self.abandon(event, out)
         for db in self.databases.values():
             db.stop_draining(e, out)
         self.watch_silence(e, out)
@@ -403,7 +409,7 @@ ON_EVENT: dict[
     events.OperatorAnswered: orders.answered,
     events.Fenced: stopping.answered,
     events.FenceFailed: stopping.answered,
-    events.ClaimGiven: claiming.given,
+    events.ClaimGiven: way_over.claim_given,
     events.ClaimRefused: claiming.refused,
     events.ClaimFreed: claiming.freed,
     events.OrderPassedOn: passed_on.take_up,

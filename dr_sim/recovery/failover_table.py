@@ -43,6 +43,7 @@ class FailoverEvent(enum.StrEnum):
     PROVISIONED = "the directory lacks nothing"
     REDIRECTED = "users are sent here"
     CALLED_OFF = "called off"
+    YIELDED = "another standby was given the claim during a restart"
     OVER = "over"
 
 
@@ -68,6 +69,7 @@ FAILOVER: Transitions[FailoverPhase, FailoverEvent] = Transitions(
             _E.NOT_HERE: _P.WATCHING,
         },
         _P.DECIDING: {
+            _E.CLAIMS: _P.CLAIMING,  # an order, before a restart's claim was answered
             _E.BEGUN: _P.FENCING,
             _E.DECLINED: _P.ABANDONED,
         },
@@ -88,8 +90,10 @@ FAILOVER: Transitions[FailoverPhase, FailoverEvent] = Transitions(
             _E.TAILS_ARE_IN: _P.RECOVERING,
             _E.CALLED_OFF: _P.ABANDONED,
         },
-        # from here on there is no way back
+        # from here on there is no way back, unless the claim was lost before the first database was
+        # ordered online
         _P.RECOVERING: {
+            _E.YIELDED: _P.ABANDONED,
             _E.ONLINE: _P.REDIRECTING,
             _E.ONLINE_WITHOUT_ENTRIES: _P.PROVISIONING,
         },
@@ -133,6 +137,9 @@ class FenceEvent(enum.StrEnum):
     FENCED = "fenced"
     UNREACHABLE = "unreachable"  # the order was never delivered
     NO_ANSWER = "no answer"  # it may have been obeyed
+    LEFT = (
+        "the failover is left before the answer"  # it may be obeyed later
+    )
 
 
 FENCE: Transitions[FenceStatus, FenceEvent] = Transitions(
@@ -146,6 +153,7 @@ FENCE: Transitions[FenceStatus, FenceEvent] = Transitions(
             FenceEvent.FENCED: FenceStatus.CONFIRMED,
             FenceEvent.UNREACHABLE: FenceStatus.OPEN,
             FenceEvent.NO_ANSWER: FenceStatus.UNKNOWN,
+            FenceEvent.LEFT: FenceStatus.UNKNOWN,
         },
         FenceStatus.UNKNOWN: {
             FenceEvent.ASKED: FenceStatus.ASKED_AGAIN,
@@ -154,6 +162,7 @@ FENCE: Transitions[FenceStatus, FenceEvent] = Transitions(
             FenceEvent.FENCED: FenceStatus.CONFIRMED,
             FenceEvent.UNREACHABLE: FenceStatus.UNKNOWN,
             FenceEvent.NO_ANSWER: FenceStatus.UNKNOWN,
+            FenceEvent.LEFT: FenceStatus.UNKNOWN,
         },
         # a failover that was left to another copy begins anew
         FenceStatus.CONFIRMED: {

@@ -77,6 +77,11 @@ class Fencing:
         else:
             self._phase.move(_FAILED[e.reason])
 
+    def leave(self) -> None:
+        """Wait for no answer: the failover is left to another copy."""
+        if self.asked:
+            self._phase.move(FenceEvent.LEFT)
+
     def over(self, out: list[Command]) -> None:
         """End the alerts: the danger is over."""
         if self.alerts.begun:

@@ -3,7 +3,9 @@
 Theory of operation. Silence of logs is reported within a window. Two things are watched here: of a
 database without logs, that the next full or incremental comes (event 22); at a store, that the next
 full comes (event 24), for what lies there is restored from a full with all that followed it. A
-standby that goes on needs no newer full. Fulls and incrementals come hours or a week apart, and
+standby that goes on needs no newer full. An incremental counts if the backup on which it stands is
+here, or has been restored: without that it is of no use, as after a full that somebody has taken
+for himself. Fulls and incrementals come hours or a week apart, and
 take hours to be made and sent. So when one is here and whole, the next is expected
 an interval after that one was begun, and may take as long to come, after an incremental twice as
 long, as those grow; beyond that the window counts (at a store, whose window holds how long files
@@ -22,11 +24,12 @@ from dr_sim.backups.model import Kind
 from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery import telling
 from dr_sim.recovery.alerts import Danger
-from dr_sim.recovery.files import FULL, INCREMENTAL, File
+from dr_sim.recovery.files import FULL, INCREMENTAL, LOG, File
 from dr_sim.recovery.limits import elapsed_us
 from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
+    from dr_sim.backups.model import BackupHeader
     from dr_sim.recovery.replay import DatabaseReplay
 
 
@@ -34,7 +37,8 @@ class Overdue:
     """Backups of some kinds of one database.
 
     interval_us: how often one is due; 0: they are not watched. begun_us: when the last one was
-    begun, on the monotonic clock. late_us: when the next is late.
+    begun, on the monotonic clock. late_us: when the next is late. useless: the name of the last one
+    that has come since and cannot be restored; '' if none.
     """
 
     __slots__ = (
@@ -46,6 +50,7 @@ class Overdue:
         "begun_us",
         "interval_us",
         "late_us",
+        "useless",
     )
 
     def __init__(
@@ -61,6 +66,7 @@ class Overdue:
         self._timer = timer
         self.begun_us = 0
         self.late_us = 0
+        self.useless = ""
         self._newest_utc_us = 0
         # names of the files that lay here when the manager began
         self._there: frozenset[str] = frozenset()
@@ -79,7 +85,9 @@ class Overdue:
         here = [
             file.header
             for file in db.files.values()
-            if file.kind in self._kinds and file.header
+            if file.kind in self._kinds
+            and file.header
+            and _can_be_restored(db, file.header)
         ]
         newest = max(
             here, key=lambda header: header.started_utc_us, default=None
@@ -103,6 +111,10 @@ class Overdue:
             or header.started_utc_us <= self._newest_utc_us
         ):
             return  # an older one that was damaged here, and is whole again
+        if not _can_be_restored(self._db, header):
+            self.useless = file.name
+            return
+        self.useless = ""
         self._newest_utc_us = header.started_utc_us
         danger = Danger.FULL_OVERDUE if self.only_fulls else Danger.OVERDUE
         self._db.alerts.over(danger, out)
@@ -148,6 +160,25 @@ class Overdue:
 
     def _set(self, at_us: int, out: list[Command]) -> None:
         out.append(SetAlarm(self._db.name, self._timer, at_us))
+
+
+def _can_be_restored(db: DatabaseReplay, header: BackupHeader) -> bool:
+    """Return whether the backups on which that one stands are here, or have been restored."""
+    begun = {
+        file.header.first_lsn: file.header
+        for file in db.files.values()
+        if file.header and file.kind is not LOG
+    }
+    while header.kind is Kind.INCREMENTAL:
+        base_lsn = header.differential_base_lsn
+        state = db.state
+        if state.exists and state.differential_base_lsn == base_lsn:
+            return True
+        base = begun.get(base_lsn)
+        if base is None or base.first_lsn >= header.first_lsn:
+            return False
+        header = base
+    return True
 
 
 def overdue_watches(db: DatabaseReplay) -> tuple[Overdue, Overdue]:

@@ -477,9 +477,11 @@ class DatabaseReplay:
         and delays and limits apply as before.
         """
         drain, self.drain = self.drain, None
-        if drain is None:
+        held, self.recovering = self.recovering, False
+        if drain is None and not held:
             return
-        draining.call_off(self, drain, e, out)
+        if drain is not None:
+            draining.call_off(self, drain, e, out)
         self.watch.goes_on()
         self.log_window.goes_on(e, out)
         for watch in self.overdue:
@@ -490,6 +492,10 @@ class DatabaseReplay:
     def order_online(self, out: list[Command]) -> None:
         self.recovering = True
         out.append(Recover(self.name))
+
+    def hold_for_recovery(self) -> None:
+        """Restore nothing more: the order to bring it online waits for the claim."""
+        self.recovering = True
 
     def restore_after_all(self) -> None:
         """Restore the database first: it could not be brought online, as there is no copy here."""

@@ -177,7 +177,7 @@ def tell_overdue(
         text = texts.full_overdue_text(db.name, begun, interval)
     else:
         danger, alert_id = Danger.OVERDUE, AlertId.OVERDUE
-        text = texts.overdue_text(db.name, begun, interval)
+        text = texts.overdue_text(db.name, begun, interval, of.useless)
     alert = Message(alert_id, db.minutes(e), text)
     db.alerts.tell(e, danger, alert, out)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
-from dr_sim.recovery import choosing, events
+from dr_sim.recovery import choosing, claiming, events
 from dr_sim.recovery.commands import GetMachine, Provision, Redirect
 from dr_sim.recovery.failover_table import (
     EMPTYING,
@@ -59,7 +59,7 @@ def progress(f: Failover, e: Event, out: list[Command]) -> None:
         f.move(FailoverEvent.EMPTIED, out)
     if empties or emptying.later:
         emptying.take_tails(e, f.planned, out)
-    if f.brings_online:
+    if f.brings_online and f.claiming.held:
         for name in emptying.restored_by_now():
             emptying.comes_now(name)
             emptying.tell_left_of(name, e, out)
@@ -115,8 +115,25 @@ def drain_rang(f: Failover, e: Event, out: list[Command]) -> None:
 
 # ---- bringing online
 def recover(f: Failover, out: list[Command], again: bool = False) -> None:
+    """Order all databases online. again: after a restart. Then the claim may have been lost before
+    the first order. Until it is given again nothing is ordered, and nothing more is restored.
+    """
+    if not f.claiming.held:
+        for db in f.databases.values():
+            db.hold_for_recovery()
+        return
     f.online.begin(f.emptying.later, again, out)
     _recovered_all(f, out)
+
+
+def claim_given(
+    f: Failover, e: events.ClaimGiven, out: list[Command]
+) -> None:
+    """Go on with what has waited for the claim."""
+    waited = not f.claiming.held
+    claiming.given(f, e, out)
+    if waited and f.phase is FailoverPhase.RECOVERING:
+        recover(f, out, again=True)
 
 
 def recovered(f: Failover, e: events.Recovered, out: list[Command]) -> None:

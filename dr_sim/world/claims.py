@@ -3,7 +3,7 @@ standbys is written down, as in etcd or a witness share.
 
 It is reached by every standby that is there, in no time, whatever happens to the links. The first
 that claims has it, and asks for it again at will. It lets go by itself, or loses it: if its
-recovery manager is dead for the length of the lease, and nothing has been brought online there.
+recovery manager is dead for the length of the lease, and nothing has been ordered online there.
 Then everybody who was refused is notified.
 
 What each copy offers is written down there, too, for as long as its manager lives, or is dead for
@@ -29,7 +29,7 @@ class Claims:
 
     def __init__(self, agenda: Agenda, lease_us: int) -> None:
         self.holder = ""  # the place of the standby that has it
-        self.kept = False  # the holder has brought a database online: it is never let go
+        self.kept = False  # the holder has ordered a database online: it is never let go
         self._agenda = agenda
         self._lease_us = lease_us
         self._refused: dict[str, Callable[[bool], None]] = {}
@@ -76,6 +76,11 @@ class Claims:
         for freed in refused.values():
             freed(declined)
         self.ended_hook(place)
+
+    def keep(self, place: str) -> None:
+        """Note that a database was ordered online there: its claim is never let go."""
+        if self.holder == place:
+            self.kept = True
 
     def yields(self, place: str) -> bool:
         """Let go if another copy was refused, and its manager lives. Return whether that is so."""

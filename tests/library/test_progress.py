@@ -63,6 +63,38 @@ def test_fulls_of_a_database_without_logs_that_do_not_come_are_told(
     assert {v.invariant for v in mute.summary.violations} == {"S8"}
 
 
+ON_ANOTHER = """\
+run_for: 23 h
+databases: {idx: {size: 200 MB, incremental: every 30 min, log: none}}
+link: {bandwidth: 200 Mbit/s}
+replay: {delay: 20 min}
+monitor: {enabled: false}
+events: [{at: 20 h 10 min, ad_hoc_full: {database: idx}}]
+"""
+
+
+def test_incrementals_that_stand_on_a_full_that_is_elsewhere_are_no_new_backups(
+    tmp_path: Path,
+) -> None:
+    """The last of use was begun at 20:00, and was here and whole after some 14 s. So the next is late
+    at 20:45 (30 min, twice the 14 s, and the window of 15 min), though one comes every half hour.
+    """
+    result = made(tmp_path, ON_ANOTHER)
+    alerts = [row for row in rows(result, "seen.RaiseAlert") if row.values["event_id"] == 22]
+    said = [row.time_us for row in alerts]
+    assert 28 * SECOND <= said[0] - (20 * HOUR + 45 * MINUTE) <= 30 * SECOND
+    assert {later - sooner for sooner, later in pairwise(said)} == {5 * MINUTE}
+    assert 23 * HOUR - said[-1] <= 5 * MINUTE
+    text = alerts[0].values["text"]
+    assert "that can be restored has come: the last one was begun [45] minutes ago" in text
+    assert "[idx_2026_01_05_20_30_00_incremental_000] stands is not here" in text
+    assert not result.summary.violations
+    copied = made(
+        tmp_path, ON_ANOTHER.replace("{database: idx}", "{database: idx, copy_only: true}")
+    )
+    assert not times(copied, "seen.RaiseAlert", event_id=22, database="idx")
+
+
 LARGE_FULLS = """\
 run_for: 5 days
 databases: {a: {size: 30 GB, full: daily 02:30, incremental: none, log: none, copies: 3}}

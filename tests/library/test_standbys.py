@@ -233,7 +233,9 @@ def test_nobody_else_is_given_a_claim_until_it_is_let_go_or_lost() -> None:
     world.agenda.run_until(62 * SECOND)
     assert (claims.holder, told) == ("", [False])
     assert claims.claim("far", told.append) == "far"
-    claims.kept = True
+    claims.keep("near")  # who does not have it cannot keep it
+    assert not claims.kept
+    claims.keep("far")
     claims.died("far")
     world.agenda.run_until(93 * SECOND)
     assert claims.claim("near", told.append) == "far"

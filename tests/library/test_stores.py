@@ -4,6 +4,8 @@ W2). Every number is worked out by hand.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dr_sim.errors import InputError
@@ -12,7 +14,7 @@ from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
 from dr_sim.oracle.monitors import Story
 from dr_sim.oracle.monitors.failover_left import left_alone
-from dr_sim.record.journal import KIND_ID, Journal
+from dr_sim.record.journal import KIND_ID, Journal, Row
 from dr_sim.record.pairs import pair_of
 from dr_sim.screen.run import screen
 from dr_sim.screen.standing import why_and_help
@@ -451,16 +453,27 @@ def test_writes_that_the_first_attempt_has_stopped_were_stopped_then() -> None:
 
 
 def test_a_stopped_primary_that_is_left_alone_would_be_found() -> None:
-    """As if deep had not taken over, and nobody had been told."""
+    """As if deep had not taken over, and nobody had been told. While the operator is asked, he
+    decides.
+    """
     lost = "{at: 'Mon 09:02', lose: {what: host, machine: sql1}}"
     result = ran("stores/vault_only", *damaged_and(lost))
     vault, deep = (leg for leg in result.whole.legs[0].every)
     assert list(left_alone([of(vault.journal, vault), of(deep.journal, deep)])) == []
+    left_us = 0
     mute = Journal()
     for row in vault.journal.rows(*KIND_ID):
         if row.kind != "seen.RaiseAlert":
             mute.note(row.kind, row.time_us, row.entity, *row.values.values())
+        if row.values.get("phase") == "abandoned":
+            left_us = row.time_us
     assert [breach.requirement for breach in left_alone([of(mute, vault)])] == ["R15"]
+    asked = of(mute, vault)
+    page = Row(1 << 40, "seen.PageOperator", left_us - MINUTE, -1, {"reason": ""})
+    asked._rows["seen.PageOperator"] = [page]
+    assert list(left_alone([asked])) == []
+    asked._rows["seen.PageOperator"] = [replace(page, time_us=left_us - 30 * MINUTE)]
+    assert [breach.requirement for breach in left_alone([asked])] == ["R15"]
 
 
 def of(journal: Journal, leg: Leg) -> Story:

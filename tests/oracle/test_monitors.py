@@ -307,6 +307,10 @@ CASES = (
         failover(choose=Choose("least_loss"))(of), ranks=2)),
     Case(failover_order.phases_follow_the_order, SITE, "R15", drop("seen.EnterPhase", phase="tail")),
     Case(failover_order.phases_follow_the_order, SITE, "R15", drop("seen.EnterPhase")),
+    Case(failover_order.phases_follow_the_order, SITE, "R15", both(
+        drop("seen.EnterPhase", phase="tail"),
+        insert("seen.EnterPhase", "truth.manager", {"incarnation": 2, "up": 1}, -1,
+               phase="draining"))),
     Case(failover_order.stopped_before_emptied, SITE, "R15", drop("seen.FenceFailed")),
     Case(failover_order.fenced_until_confirmed, SITE, "R16", drop_after(70 * MINUTE, "seen.Fence")),
     Case(failover_order.fenced_until_confirmed, SITE, "R16", drop("seen.RaiseAlert", event_id=12)),
@@ -317,6 +321,9 @@ CASES = (
         "seen.ShareAnswered", {"waiting": WAITING})),
     Case(failover_emptied.what_stays_behind_is_told, PLANNED, "R15", change(
         "seen.ShareAnswered", {"waiting": WAITING})),
+    Case(failover_emptied.what_stays_behind_is_told, PLANNED, "R15", both(
+        drop("seen.Restored", name="crm_2026_01_05_01_01_05_log_000"),
+        insert("seen.Fence", "truth.file_gone", {"file": 11, "where": "secondary", "why": ""}))),
     Case(failover_order.nothing_is_restored_after_recovery, PLANNED, "R15", insert(
         "seen.Recover", "seen.Restore", READ)),
     Case(failover_order.users_come_last, PLANNED, "R15", drop("seen.Recovered")),

@@ -415,8 +415,6 @@ class FakeWorld:
             case c.YieldClaim() if self.claims is not None:
                 if self.claims.yields(self.place):
                     self.answer(e.ClaimYielded)
-            case c.EnterPhase("recovering") if self.claims is not None:
-                self.claims.kept = True
             case c.Claim():
                 if self.claimed_by:
                     self.answer(e.ClaimRefused, self.claimed_by)
@@ -440,6 +438,8 @@ class FakeWorld:
             case c.Recover(_) if self.read_by:
                 self.answer(e.RecoverFailed, DB, 3101, IN_USE)
             case c.Recover(_):
+                if self.claims is not None:
+                    self.claims.keep(self.place)
                 self.recovers += 1
                 if self.promoted:
                     self.fail("promoted twice")

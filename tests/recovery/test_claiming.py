@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
+from dr_sim.recovery.failover_table import FailoverPhase
 from dr_sim.recovery.refusals import OrderRefused, WhyNoFailover
 from tests.recovery.fake_world import SECOND, FakeWorld, begun, config
 from tests.recovery.test_failover import WAY, dies, order, phases, shipped
@@ -135,3 +137,62 @@ def test_one_that_died_in_the_middle_claims_again_and_yields_to_another(other: s
     else:
         assert phases(world)[-1] == "serving"
         assert count(world, c.Recover) == 1
+
+
+@pytest.mark.parametrize("other", ["", "far"])
+def test_one_that_died_just_before_its_first_order_online_claims_again(other: str) -> None:
+    """The last phase before that order is durable, and the claim may be lost all the same."""
+    world = standby(0)
+
+    def dies_once(command: c.Command) -> str:
+        if command != c.EnterPhase(FailoverPhase.RECOVERING) or world.incarnation > 1:
+            return ""
+        world.claimed_by = other
+        return "crash"
+
+    world.crash_before = dies_once
+    dies(world)
+    world.wait(300 * SECOND)
+    assert world.incarnation == 2
+    if other:
+        assert phases(world)[-5:-2] == ["recovering", "abandoned", "watching"]
+        assert count(world, c.Recover) == 0
+        before = world.redo
+        world.backup(Kind.LOG)
+        world.land_all()
+        assert world.redo > before  # it goes on as a standby
+    else:
+        assert phases(world)[-1] == "serving"
+        assert count(world, c.Recover) == 1
+
+
+def test_an_order_that_comes_before_a_restart_has_its_claim_back_is_obeyed() -> None:
+    world = standby(0, mode="manual")
+    dies(world)
+    world.wait(30 * SECOND)
+    world.start()
+    inventory = world.answers.pop(0)
+    assert isinstance(inventory, e.Inventory)
+    world.tell(inventory)
+    order(world, "anna")
+    assert phases(world)[-2:] == ["deciding", "claiming"]
+    world.settle()
+    world.wait(60 * SECOND)
+    assert phases(world)[-1] == "serving"
+    assert refusals(world) == []
+
+
+def test_a_fence_that_is_out_when_the_failover_is_left_is_asked_for_anew() -> None:
+    world = standby(0)
+    world.fence_hangs = True
+    dies(world)
+    world.wait(30 * SECOND)
+    assert phases(world)[-1] == "fencing"
+    world.claimed_by = "far"
+    world.start()
+    world.settle()
+    assert phases(world)[-1] == "watching"
+    world.fence_hangs = False
+    freed(world)
+    world.wait(60 * SECOND)
+    assert phases(world)[-1] == "serving"

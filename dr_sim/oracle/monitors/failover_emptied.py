@@ -124,7 +124,9 @@ def what_stays_behind_is_told(story: Story) -> Iterator[Breach]:
 
 
 def _beyond(story: Story, row: Row) -> list[str]:
-    """Return the logs that are here and whole and end past the database's position."""
+    """Return the logs that are here and whole and end past the database's position. A log that was
+    lost here does not stay behind.
+    """
     fork, redo = position_before(story, row.entity, row.seq)
     if fork < 0:
         return []
@@ -134,6 +136,7 @@ def _beyond(story: Story, row: Row) -> list[str]:
         rows["header.fork"] == fork
     )
     beyond &= rows["header.last_lsn"] > rows["header.first_lsn"]
+    beyond &= ~np.isin(rows["name"], _lost_here(story, row))
     names = rows["name"][beyond]
     for kind in ("seen.Delete", "seen.ValidationFailed", "seen.Restored"):
         other = story.of(kind, row.entity)
@@ -141,6 +144,31 @@ def _beyond(story: Story, row: Row) -> list[str]:
             ~np.isin(names, other["name"][other["seq"] < row.seq])
         ]
     return [story.text(name) for name in names[:1].tolist()]
+
+
+def _lost_here(story: Story, row: Row) -> list[int]:
+    """Return the names, as numbers, of files that had landed and were not there any more."""
+    landed = story.of("truth.landed", row.entity)
+    gone = story.of("truth.file_gone", row.entity)
+    here = gone["where"] == story.text_id("secondary")
+    here &= gone["seq"] < row.seq
+    lost = dict(
+        zip(
+            gone["file"][here].tolist(),
+            gone["seq"][here].tolist(),
+            strict=True,
+        )
+    )
+    names: dict[int, int] = {}
+    for place in np.flatnonzero(
+        np.isin(landed["file"], list(lost)) & (landed["seq"] < row.seq)
+    ).tolist():
+        names[int(landed["name"][place])] = place
+    return [
+        name
+        for name, last in names.items()
+        if landed["seq"][last] < lost[int(landed["file"][last])]
+    ]
 
 
 # ---- R15: emptied, the tail, what stays behind

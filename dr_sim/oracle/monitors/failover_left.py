@@ -1,5 +1,6 @@
 """A monitor of several copies together: where one of them has stopped the old primary and leaves
-its failover, another takes over, or people are told that nothing could be brought online (R15).
+its failover, another takes over, or asks the operator whether it may, or people are told that
+nothing could be brought online (R15).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ def left_alone(stories: Sequence[Story]) -> Iterator[Breach]:
             if attempt.last != "abandoned" or not _stopped(story, attempt):
                 continue
             if _goes_on(stories, attempt) or _told(story, attempt.until_us):
+                continue
+            if any(_asks(each, attempt.until_us) for each in stories):
                 continue
             yield Breach(
                 "R15", attempt.until_seq, attempt.until_us, -1,
@@ -51,6 +54,21 @@ def _goes_on(stories: Sequence[Story], left: Attempt) -> bool:
         <= left_us
         < each.until_us
         for each in every
+    )
+
+
+def _asks(story: Story, left_us: int) -> bool:
+    """Return whether a copy pages the operator, who decides, when another leaves its failover."""
+    answered = [
+        row.time_us
+        for row in story.rows("seen.OperatorAnswered")
+        if row.time_us <= left_us
+    ]
+    since_us = max([left_us - story.retry_us, *answered])
+    due_us = left_us + story.retry_us + SLACK_US
+    return any(
+        since_us < row.time_us <= due_us
+        for row in story.rows("seen.PageOperator")
     )
 
 

@@ -28,7 +28,7 @@ NEXT = {
     "watching": ("choosing", "claiming", "deciding", "fencing"),
     "choosing": ("watching", "claiming"),
     "claiming": ("watching", "deciding", "fencing"),
-    "deciding": ("fencing", "abandoned"),
+    "deciding": ("claiming", "fencing", "abandoned"),
     "fencing": ("preparing", "draining", "abandoned"),
     "preparing": ("draining", "abandoned"),
     "draining": ("tail", "abandoned"),
@@ -47,9 +47,7 @@ _ONLINE = ("recovering", "provisioning", "redirecting", "serving")
 def phases_follow_the_order(story: Story) -> Iterator[Breach]:
     """Each phase follows the one before it; nothing is stopped or redirected outside of one."""
     for before, entered in pairwise([PhaseRow(-1, 0, ""), *story.phases]):
-        if entered.phase != before.phase and entered.phase not in NEXT.get(
-            before.phase, ()
-        ):
+        if not _follows(story, before, entered):
             yield Breach(
                 "R15", entered.seq, entered.time_us, -1,
                 f"the failover goes from {before.phase or 'its start'} to {entered.phase}",
@@ -60,6 +58,24 @@ def phases_follow_the_order(story: Story) -> Iterator[Breach]:
                 "R15", row.seq, row.time_us, row.entity,
                 f"{row.kind.removeprefix('seen.')} is ordered, and no failover is on",
             )  # fmt: skip
+
+
+def _follows(story: Story, before: PhaseRow, entered: PhaseRow) -> bool:
+    """Return whether a phase may follow. One that a life has saved, and died before it could say
+    so, is said by the next life, unless no failover is on.
+    """
+    follow = NEXT.get(before.phase, ())
+    if entered.phase == before.phase or entered.phase in follow:
+        return True
+    restarted = any(
+        before.seq < row.seq < entered.seq
+        for row in story.rows("truth.manager")
+    )
+    return (
+        restarted
+        and "watching" in follow
+        and entered.phase in NEXT["watching"]
+    )
 
 
 def stopped_before_emptied(story: Story) -> Iterator[Breach]:

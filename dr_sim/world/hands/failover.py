@@ -56,8 +56,6 @@ class FailoverHands:
             self.begins_hook()
         if command.phase is FailoverPhase.ABANDONED:
             self._promotion.called_off()
-        if command.phase is FailoverPhase.RECOVERING:
-            self._claims.kept = True
         if command.phase in (
             FailoverPhase.DRAINING,
             FailoverPhase.ABANDONED,

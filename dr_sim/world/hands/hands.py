@@ -43,6 +43,7 @@ class Hands:
             around.promotion,
             around.heartbeats,
         )
+        self.standby.recover_hook = lambda: around.claims.keep(around.place)
         self.other_side = OtherSideHands(
             context, driver, around.remote, around.promotion.reach
         )

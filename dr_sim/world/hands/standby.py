@@ -47,6 +47,8 @@ class StandbyHands:
         )  # databases with a restore that is not over
         driver.hooks.on_death.append(self._ordered.clear)
         secondary.landed_hook = self._landed
+        # called when a database is ordered online
+        self.recover_hook: Callable[[], None] = lambda: None
         self.table: dict[type, Callable[[Any], None]] = {
             TakeInventory: self._take_inventory,
             c.Validate: self._validate,
@@ -241,6 +243,7 @@ class StandbyHands:
     # ---- bringing a database online
     def _recover(self, command: c.Recover) -> None:
         context, index = self._context, self._index[command.database]
+        self.recover_hook()
         context.witness.recovery_begins(index)
         outcome: Online | None = None
         took_us: int | None = None

@@ -1,0 +1,99 @@
+"""Failovers, and repairs of machines, in which nothing is wrong, and of which a monitor or the witness
+once said that something was; or in which the logic was wrong.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dr_sim.explore.case import load, look, read_tree
+
+TWO = """\
+run_for: 450 min
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 200 Mbit/s}
+copies:
+  near: {}
+  vault: {store: {hold: 0 s, every: every 4 h, transit: 30 min, retention: 7 days}}
+"""
+MACHINES = """\
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 200 Mbit/s}
+physical: {A: {compute: 4}, B: {compute: 1}}
+images:
+  old: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A, B]}
+  new: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A]}
+farms: {content: {image: old, front_end: 4, timer: 1}}
+"""
+CASES = {
+    # The vault has saved that it only watches, and dies before it says so.
+    "a phase that was saved is not said again after a restart": TWO
+    + """\
+failover: {choose: fastest}
+events:
+- {at: 4 h, manager_crash: {before: EnterPhase, nth: 3}, copy: vault}
+- {at: 5 h, lose: site}
+""",
+    # near's manager dies twice in the middle of an ordered failover. The vault has the claim when it
+    # is back, and asks the operator, who takes ten minutes.
+    "a copy leaves it to another, which asks the operator": TWO
+    + """\
+events:
+- {at: 6 h, order_failover: {by: dba}, copy: near}
+- {at: 21606 s, lose: site}
+- {at: 6 h, manager_crash: {before: RaiseAlert}, copy: near}
+- {at: 370 min, manager_crash: {before: SetAlarm}, copy: near}
+""",
+    # near dies when it has saved that it brings the database online, and before it orders that. far
+    # was given the claim meanwhile, and is just about to be online when near is back.
+    "a claim that is lost just before the database is ordered online": """\
+run_for: 7 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 200 Mbit/s}
+copies: {near: {}, far: {}}
+failover: {mode: automatic}
+manager: {restart_after: 66 s}
+events:
+- {at: 6 h, lose: site}
+- {at: 6 h, manager_crash: {before: EnterPhase, nth: 5}, copy: near}
+""",
+    # The host with the log that waits for its time is wiped. It is lost, and stays at the primary.
+    "a log that was lost here does not stay behind": """\
+run_for: 60 min
+databases: {crm: {size: 200 MB, log: every 15 min}, web: {size: 200 MB}}
+link: {bandwidth: 200 Mbit/s}
+replay: {delay: 7 min}
+heartbeat: {path: data link}
+events:
+- {at: 40 min, partition: {duration: 20 min}}
+- {at: 40 min, operator_mistake: wipes the secondary host}
+""",
+    # The site is lost, and the operator says no. Then the farm is to have fewer machines.
+    "a silent machine goes as people want fewer": MACHINES
+    + """\
+run_for: 100 min
+failover: {operator: {approves: false}}
+events:
+- {at: 1 h, lose: site}
+- {at: 90 min, set_goals: {farm: content, front_end: 1}}
+""",
+    # All machines at B are silent. The upgrade takes the old ones away, as there is no room for both.
+    "a silent machine goes as its farm is upgraded": MACHINES
+    + """\
+run_for: 5 h
+events:
+- {at: 4 h, bad_machine: {machine: B-compute-1}}
+- {at: 4 h, upgrade: {farm: content, to: new}}
+""",
+}
+
+
+@pytest.mark.parametrize("text", CASES.values(), ids=list(CASES))
+def test_nothing_is_said_of_it(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "sound.yaml"
+    path.write_text(text, encoding="utf-8")
+    scenario = load(read_tree(path))
+    assert scenario is not None
+    assert look(scenario).signs == {}
