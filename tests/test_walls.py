@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -65,7 +66,12 @@ BANNED_CALLS = {
 
 
 def module_path(name: str) -> Path | None:
-    path = ROOT.joinpath(*name.split("."))
+    return _module_below(ROOT, name)
+
+
+@cache
+def _module_below(root: Path, name: str) -> Path | None:
+    path = root.joinpath(*name.split("."))
     for candidate in (path.with_suffix(".py"), path / "__init__.py"):
         if candidate.exists():
             return candidate

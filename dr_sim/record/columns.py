@@ -51,6 +51,8 @@ class KindByColumns:
         if self.one_table:
             return self._tables[0]
         found = np.empty((len(self), width), dtype=np.int64)
+        if not len(found):  # most kinds, in most runs
+            return found
         for number in range(width):
             found[:, number] = self.column(number)
         return found

@@ -18,6 +18,7 @@ from dr_sim.experiments.executor import open_executor
 from dr_sim.experiments.usual_change import UsualChange, sets_of
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
+from dr_sim.results.many_folder import advice_folder
 from dr_sim.world.offered import offered
 
 NARROW = Path(__file__).parents[2] / "scenarios/advice/narrow_link.yaml"
@@ -29,17 +30,23 @@ failover: {mode: automatic}
 """
 
 
-def asked(path: Path, *overrides: str) -> Advice:
+def asked(path: Path, *overrides: str, folder: Path | None = None) -> Advice:
     playing = open_executor(1, None)
     try:
-        return advise(AdviceQuestion(path, overrides, None, 1), playing)
+        return advise(AdviceQuestion(path, overrides, None, 1), playing, folder)
     finally:
         playing.close()
 
 
 @pytest.fixture(scope="module")
-def narrow() -> Advice:
-    return asked(NARROW)
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the runs of `narrow` are kept, as the command would keep them."""
+    return tmp_path_factory.mktemp("advice")
+
+
+@pytest.fixture(scope="module")
+def narrow(kept: Path) -> Advice:
+    return asked(NARROW, folder=advice_folder(load_scenario(NARROW), kept / "results"))
 
 
 def test_the_smallest_set_is_named(narrow: Advice) -> None:
@@ -164,10 +171,11 @@ def test_what_is_no_price(price: str) -> None:
         load_scenario(NARROW, [f"prices.link={price}"])
 
 
-def test_the_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_command_goes_on_from_what_was_played(
+    narrow: Advice, kept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in kept.rglob("*.batch")}
+    monkeypatch.chdir(kept)
     assert main(["advise", str(NARROW), "--workers", "1"]) == 0
     screen = capsys.readouterr().out
     assert "a link twice as wide" in screen
@@ -176,6 +184,8 @@ def test_the_command(
     found = json.loads(capsys.readouterr().out)
     assert found["smallest"]["set"] == ["link.sharing=priority", "failover.mode=automatic"]
     assert found["cost_now"] == pytest.approx(758.4, abs=1)
+    assert before
+    assert {path: path.stat().st_mtime_ns for path in kept.rglob("*.batch")} == before
 
 
 # ---- one more copy

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,14 @@ SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 
 
 # ---- what a world comes to
+PLAIN = frozenset({int, bool, str, bytes, type(None)})
+
+
+@cache
+def slots_of(cls: type) -> frozenset[str]:
+    return frozenset(name for part in cls.__mro__ for name in getattr(part, "__slots__", ()))
+
+
 def picture(thing: Any, above: tuple[int, ...] = ()) -> Any:
     """Everything that an object holds, and what that holds, as plain values."""
     if isinstance(thing, (int, str, bytes, Enum, type(None))):
@@ -37,17 +46,23 @@ def picture(thing: Any, above: tuple[int, ...] = ()) -> Any:
         return "itself"  # a part that knows its whole
     above = (*above, id(thing))
     if isinstance(thing, dict):
-        return {picture(k): picture(v, above) for k, v in thing.items()}
+        return {
+            key if type(key) in PLAIN else picture(key): value
+            if type(value) in PLAIN
+            else picture(value, above)
+            for key, value in thing.items()
+        }
     if isinstance(thing, (list, tuple, deque)):
-        return [picture(each, above) for each in thing]
+        return [each if type(each) in PLAIN else picture(each, above) for each in thing]
     if isinstance(thing, (set, frozenset)):
         return sorted(thing)
     if callable(thing):
         return None
-    fields = {name for cls in type(thing).__mro__ for name in getattr(cls, "__slots__", ())}
+    names = slots_of(type(thing)) | getattr(thing, "__dict__", {}).keys()
+    held = {name: getattr(thing, name) for name in names}
     return {
-        name: picture(getattr(thing, name), above)
-        for name in sorted(fields | set(getattr(thing, "__dict__", ())))
+        name: value if type(value) in PLAIN else picture(value, above)
+        for name, value in held.items()
     }
 
 

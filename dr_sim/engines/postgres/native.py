@@ -182,14 +182,15 @@ def extract(
 
 def manifest(tar: bytes) -> bytes:
     """The manifest in a base backup, the last file of it; empty if there is none."""
+    header = tar.rfind(MANIFEST.encode().ljust(tarfile.LENGTH_NAME, b"\0"))
+    begin = header + tarfile.BLOCKSIZE
     try:
-        with tarfile.open(fileobj=io.BytesIO(tar), mode="r:") as archive:
-            member = archive.getmember(MANIFEST)
-            return tar[
-                member.offset_data : member.offset_data + member.size
-            ]
-    except (tarfile.TarError, KeyError):
+        member = tarfile.TarInfo.frombuf(
+            tar[header:begin], "ascii", "surrogateescape"
+        )
+    except tarfile.TarError:
         return b""
+    return tar[begin : begin + member.size]
 
 
 def log_range(manifest: bytes) -> tuple[int, int, int]:
