@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.backups.plan import Plan, plan, plan_from_newest_full
+from dr_sim.backups.model import Kind
+from dr_sim.backups.plan import Plan
 from dr_sim.recovery.config import FailoverCosts
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import FULL, LOG, File
 from dr_sim.recovery.waiting import reached_utc_us
+from dr_sim.recovery.ways import furthest_way
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
@@ -63,7 +64,7 @@ def estimate(
         if file.content is Content.WHOLE and file.header is not None
     ]
     headers = [file.header for file in files if file.header is not None]
-    way = _way(db, headers)
+    way = furthest_way(db, headers)
     if way.reaches is None:
         return _hashed_yet(db, costs, mono_us)
     takes_us = sum(
@@ -72,12 +73,6 @@ def estimate(
     )
     size = sum(step.nominal_bytes for step in way.steps)
     return CopyEstimate(_holds_until(db, way), takes_us, size)
-
-
-def _way(db: DatabaseReplay, headers: Sequence[BackupHeader]) -> Plan:
-    if db.state.exists:
-        return plan(headers, db.state)
-    return plan_from_newest_full(headers)
 
 
 def _holds_until(db: DatabaseReplay, way: Plan) -> int:

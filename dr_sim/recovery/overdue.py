@@ -12,7 +12,7 @@ long, as those grow; beyond that the window counts (at a store, whose window hol
 are held and on their way, the age at which a log is in trouble). Until one has come, nobody knows
 how long it takes: a whole interval more. What lay here when the manager began does not tell it. One
 alarm stands at the instant at which the next one is late; from then on the event is raised at every
-retry until one is here and whole.
+retry until one is here and whole, across restarts too.
 """
 
 from __future__ import annotations
@@ -75,6 +75,10 @@ class Overdue:
     def only_fulls(self) -> bool:
         return INCREMENTAL not in self._kinds
 
+    @property
+    def _danger(self) -> Danger:
+        return Danger.FULL_OVERDUE if self.only_fulls else Danger.OVERDUE
+
     def begin(self, e: Event, out: list[Command]) -> None:
         """Begin after a start: by the newest one here, else by the last restore."""
         db = self._db
@@ -116,8 +120,7 @@ class Overdue:
             return
         self.useless = ""
         self._newest_utc_us = header.started_utc_us
-        danger = Danger.FULL_OVERDUE if self.only_fulls else Danger.OVERDUE
-        self._db.alerts.over(danger, out)
+        self._db.alerts.over(self._danger, out)
         took_us = max(0, e.utc_us - header.started_utc_us)
         # a store fetches fulls with all else that has gathered since
         grows = header.kind is INCREMENTAL or self.only_fulls
@@ -155,6 +158,9 @@ class Overdue:
             + takes_us
             + (rules.age_us if rules.keeps else rules.window_us)
         )
+        if self._danger in db.alerts.begun:
+            # it was late before a restart; what has landed since is hashed first
+            late_us = min(late_us, e.mono_us + rules.retry_us)
         self.late_us = max(e.mono_us, late_us)
         self._set(self.late_us, out)
 

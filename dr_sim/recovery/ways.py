@@ -4,12 +4,15 @@ being carried out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.chain import Fit, applies
+from dr_sim.backups.model import finishing_order
 from dr_sim.backups.plan import Plan, plan, plan_from_newest_full
 from dr_sim.recovery.config import OnHole
 from dr_sim.recovery.files import FULL, INCREMENTAL, LOG, File
+from dr_sim.recovery.waiting import reached_utc_us
 
 if TYPE_CHECKING:
     from dr_sim.backups.model import BackupHeader
@@ -19,6 +22,27 @@ Candidate = tuple[File | None, bool]
 """The file to restore, and whether it takes the place of what is there."""
 
 NONE: Candidate = (None, False)
+
+
+def furthest_way(
+    db: DatabaseReplay, headers: Sequence[BackupHeader]
+) -> Plan:
+    """Return the way that gets furthest. A copy may stand on a fork that the primary has left, and
+    no log may be here that shows how the forks hang together. Then what the primary writes now is
+    had from its newest full alone.
+    """
+    if not db.state.exists:
+        return plan_from_newest_full(headers)
+    way = plan(headers, db.state)
+    fulls = [header for header in headers if header.kind is FULL]
+    newest = max(fulls, key=finishing_order, default=None)
+    if (
+        newest is None
+        or newest.fork == way.fork
+        or newest.finished_utc_us <= reached_utc_us(db)
+    ):
+        return way
+    return plan_from_newest_full(headers)
 
 
 class Ways:
@@ -183,8 +207,7 @@ class Ways:
             )
             if way.steps and self._passes(way, goal):
                 return way
-            return plan(headers, state)
-        return plan_from_newest_full(headers)
+        return furthest_way(self._db, headers)
 
     def _due(self, files: list[File], mono_us: int) -> list[File]:
         """Return the files that bring the copy no further than it may go. A failover that stops

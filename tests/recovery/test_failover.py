@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -418,6 +419,27 @@ def test_draining_goes_past_a_hole_if_a_landed_incremental_reaches_further() -> 
     world.wait(30 * SECOND)
     assert phases(world) == WAY
     assert world.redo == 600
+
+
+@pytest.mark.parametrize("logs_before, taken", [(3, True), (0, False)])
+def test_a_drain_takes_the_first_full_of_a_fork_that_no_log_leads_to(
+    logs_before: int, taken: bool
+) -> None:
+    """The primary has begun another fork, and no log of it is here. A full that was taken before
+    the last restored log is of a fork that had been left by then.
+    """
+    world = shipped(begun(FakeWorld(config())), logs_before)
+    world.wait(MINUTE)
+    full = world.backup(Kind.FULL)
+    header = replace(world.backups[full].header, fork=2, first_fork=2)
+    world.backups[full].header = header
+    world.land_all()
+    shipped(world, 3 - logs_before)
+    dies(world)
+    world.wait(30 * SECOND)
+    assert phases(world) == WAY
+    restores = [x.name for x in world.done if isinstance(x, c.Restore)]
+    assert (restores[-1] == full) is taken
 
 
 def test_draining_never_goes_over_a_hole() -> None:

@@ -89,6 +89,24 @@ def test_fulls_that_stop_coming_to_a_store_are_told_though_logs_come() -> None:
     assert len(world.alerts) == 3
 
 
+def test_a_restart_does_not_silence_a_danger_that_has_been_told() -> None:
+    """Alerts at 75 and 80; the restart is at 82, and the next one a retry later. What lay here then
+    does not say how long a full takes: without the danger noted, it would be waited for until 150.
+    """
+    world = begun(FakeWorld(config(keeps=True, full_interval_us=60 * MINUTE), exists=False))
+    world.backup(Kind.FULL)
+    world.wait(1_000_000)
+    world.land_all()
+    ship(world, 16)  # 80 minutes and a second
+    world.wait(2 * MINUTE)
+    world.start()
+    world.settle()
+    ship(world, 6)
+    late = [at for at, event in told(world) if event == FULL_OVERDUE]
+    assert late == [75, 80, 87, 92, 97, 102, 107, 112]
+    assert {alert.level for _, alert in world.alerts[-2:]} == {"critical"}
+
+
 def test_a_standby_needs_no_newer_full() -> None:
     world = new(full_interval_us=60 * MINUTE)
     world.backup(Kind.FULL)
