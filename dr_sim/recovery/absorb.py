@@ -66,7 +66,7 @@ def window_alarm_goes_to_us(
     return (
         mono_us
         if db.drain is not None
-        else landed_mono_us + db.log_window.length_us
+        else landed_mono_us + db.log_window.look_after_us
     )
 
 

@@ -1,7 +1,8 @@
 """The window within which a log must land (R9).
 
 Theory of operation. Silence (no log landed within the window) is detected by the alarm 'window',
-which is set once in a window and not for every log. From then on it is reported at every retry
+which is set once in a window and not for every log; where the window is much longer than the age
+limit, more often, so that logs that wait are looked at in time. From then on it is reported at every retry
 until a log lands. The consequences are in retries.py.
 """
 
@@ -48,6 +49,20 @@ class LogWindow:
     def ends_us(self) -> int:
         """Return when the next log must have landed."""
         return self.landed_mono_us + self.length_us
+
+    @property
+    def look_after_us(self) -> int:
+        """Return how long after a landing the alarm goes off. A window may be much longer than the
+        age limit, and a log that waits while no other lands is found then only (progress.py).
+        """
+        rules = self._db.rules
+        waits_us = max(rules.age_us, self._db.config.log_interval_us)
+        return min(self.length_us, waits_us + rules.retry_us)
+
+    def next_look_us(self, mono_us: int) -> int:
+        """Return when the alarm goes off next, if nothing lands before."""
+        look_us = self.landed_mono_us + self.look_after_us
+        return look_us if look_us > mono_us else self.ends_us
 
     def begin(self, e: Event, out: list[Command]) -> None:
         """Begin after a start. The landing of the last log is known from the last restore, or from
@@ -102,5 +117,5 @@ class LogWindow:
             self._set(e, out)
 
     def _set(self, e: Event, out: list[Command]) -> None:
-        at = max(e.mono_us, self.ends_us)
+        at = max(e.mono_us, self.next_look_us(e.mono_us))
         out.append(SetAlarm(self._db.name, Timer.WINDOW, at))

@@ -127,7 +127,7 @@ def window(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """Handle the alarm 'window': perhaps no log has landed within the window (R9)."""
     if db.drain is not None:
         return
-    at = db.log_window.ends_us
+    at = db.log_window.next_look_us(e.mono_us)
     if db.log_window.is_over(e, out):
         db.watch.ask_about_silence(out)
         if db.watch.stuck is None:

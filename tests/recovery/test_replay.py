@@ -1423,6 +1423,26 @@ def test_rare_logs_are_looked_at_when_their_own_limit_is_over(interval: int) -> 
     assert "[5] minutes ago" in alert.text
 
 
+@pytest.mark.parametrize(("interval", "window"), [(15, 15), (5, 60), (10, 40)])
+def test_a_log_that_waits_while_no_other_lands_is_looked_at_long_before_the_window_is_over(
+    interval: int, window: int
+) -> None:
+    """The age limit of 15 minutes and a retry, not the window: 30 minutes for logs every 15."""
+    world = new(log_interval_us=interval * MINUTE, window_us=window * MINUTE)
+    for _ in range(4):
+        world.wait(interval * MINUTE)
+        world.land(world.backup(Kind.LOG))
+        world.settle()
+    world.hangs = 1
+    world.wait(interval * MINUTE)
+    world.land(world.backup(Kind.LOG))
+    world.settle()
+    finished_us = world.mono_us
+    world.wait(60 * MINUTE)
+    first_us = next(at for at, alert in world.alerts if alert.event_id == 18)
+    assert 15 * MINUTE <= first_us - finished_us <= 20 * MINUTE
+
+
 # ---- a database without logs (R12)
 HOUR = 60 * MINUTE
 
