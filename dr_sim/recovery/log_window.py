@@ -2,8 +2,8 @@
 
 Theory of operation. Silence (no log landed within the window) is detected by the alarm 'window',
 which is set once in a window and not for every log; where the window is much longer than the age
-limit, more often, so that logs that wait are looked at in time. From then on it is reported at every retry
-until a log lands. The consequences are in retries.py.
+limit, more often, so that logs that wait are looked at in time. From then on it is reported at
+every retry until a log lands. The consequences are in retries.py.
 """
 
 from __future__ import annotations

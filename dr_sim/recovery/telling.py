@@ -46,16 +46,16 @@ def _tell_hole(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     assert last is not None
     stuck = db.watch.stuck
     if stuck is not None and db.watch.hole_is_ahead:
-        ahead = [
-            f
-            for f in pending
-            if f.header and f.header.first_lsn > stuck.stuck_lsn
-        ]
-        after = _first_on_fork(ahead, state.fork)
-        until = f"the logs before it end at LSN {stuck.stuck_lsn}."
+        hole_lsn = stuck.stuck_lsn
+        until = f"the logs before it end at LSN {hole_lsn}."
     else:
-        after = _first_on_fork(pending, state.fork)
-        until = f"the database is at LSN {state.redo_lsn}."
+        hole_lsn = state.redo_lsn
+        until = f"the database is at LSN {hole_lsn}."
+    # logs that are restored already may wait, too, while something else is being restored
+    beyond = [
+        f for f in pending if f.header and f.header.first_lsn > hole_lsn
+    ]
+    after = _first_on_fork(beyond or pending, state.fork)
     assert after.header is not None
     message = f"The log begins at LSN {after.header.first_lsn}; {until}"
     since = texts.utc_text(last.started_utc_us) if last.name else "none"

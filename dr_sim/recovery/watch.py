@@ -238,6 +238,11 @@ class Watch:
             f for f in files.bad.values() if f.kind is LOG and not f.done
         ]
         if damaged:
+            covered_utc_us = self._covered_until()
+            damaged = [
+                f for f in damaged if f.modified_utc_us > covered_utc_us
+            ]
+        if damaged:
             first = min(damaged, key=File.age_order)
             if (
                 blocker is None
@@ -258,6 +263,27 @@ class Watch:
             landed = stuck is None and self._landed_before(blocker)
             return None if landed else Obstacle(None, here)
         return self._hole_ahead()
+
+    def _covered_until(self) -> int:
+        """Return the instant up to which the logs that wait lead on from the database's position
+        without a hole, -1: none does. A damaged log that was finished before holds nothing that is
+        lacking (R10): a later one covers its range.
+        """
+        db = self._db
+        until_utc_us = -1
+        if not db.state.exists:
+            return until_utc_us
+        fork, end_lsn = db.state.fork, db.state.redo_lsn
+        for waiting in db.files.pending:
+            header = waiting.header
+            assert header is not None
+            on_path = fork in (header.fork, header.first_fork)
+            if header.first_lsn > end_lsn or not on_path:
+                break
+            if header.last_lsn > end_lsn:
+                fork, end_lsn = header.fork, header.last_lsn
+                until_utc_us = max(until_utc_us, header.started_utc_us)
+        return until_utc_us
 
     def _hole_ahead(self) -> Obstacle | None:
         """Return the first hole between logs that wait on purpose. They may lead from one fork to

@@ -32,6 +32,17 @@ events:
 - {at: 226 min, second_log_job: {database: crm, times: 3}}
 - {at: 5 h, mistake: {database: crm, noticed: 3 h, then: [failover_before, restore_before]}}
 """,
+    # A log is lost for good, and a full that gets past it is being restored for hours. That its
+    # restore takes long is told by an event of its own.
+    "logs wait for a full that is being restored, not for the one before them": """\
+run_for: 75 min
+databases: {crm: {size: 1 GB}}
+link: {bandwidth: 200 Mbit/s}
+replay: {every: 15 min, age: 10 min, retry: 2 min, on_hole: resync}
+events:
+- {at: 30 min, recovery_model: {database: crm, duration: 2 min}}
+- {at: 40 min, slow_restore: {by: '2000', duration: 20 min}}
+""",
     # The primary's site is lost, and the operator says no: nobody can make the two sides the same.
     "a side that is lost is not made the same as the other": """\
 seed: 432576

@@ -461,6 +461,48 @@ def test_a_backup_cut_off_is_not_copied_again_and_the_next_log_covers_it() -> No
     assert world.alerts == []
 
 
+@pytest.mark.parametrize(("next_log", "expected"), [(True, set()), (False, {3})])
+def test_a_backup_cut_off_is_not_told_of_where_the_next_log_waits_on_purpose(
+    next_log: bool, expected: set[int]
+) -> None:
+    """The next log covers it (R10). It is restored with the next job, an hour later."""
+    world = new(every_us=60 * MINUTE)
+    ship(world, 2)
+    world.wait(5 * MINUTE)
+    world.backup(Kind.LOG, cut_off=True)
+    world.land_all()
+    if next_log:
+        ship(world, 5)
+        world.wait(14 * MINUTE)
+    else:
+        world.wait(30 * MINUTE)
+    events = {alert.event_id for _, alert in world.alerts}
+    assert events - {2} == expected
+
+
+def test_a_hole_is_told_of_before_the_first_log_behind_it() -> None:
+    """While an incremental is being restored, logs that were restored before a restart wait, too:
+    they had to be read again, as one of them might be the one that is missing.
+    """
+    world = new()
+    ship(world, 3)
+    world.start()
+    world.settle()
+    world.written += 100
+    world.log_start = world.written  # the log of this stretch is lost for good
+    world.wait(20 * MINUTE)
+    world.hangs = 1
+    world.land_all()
+    assert world.restoring
+    behind, *_ = ship(world, 2)
+    world.wait(5 * MINUTE)
+    world.backup(Kind.LOG, cut_off=True)
+    world.land_all()
+    world.wait(20 * MINUTE)
+    holes = {alert.name for _, alert in world.alerts if alert.event_id == 1}
+    assert holes == {behind}
+
+
 def test_a_refused_log_is_checked_for_damage_and_tried_at_every_retry() -> None:
     world = new()
     world.engine_refuses = 2

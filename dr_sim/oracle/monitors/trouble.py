@@ -234,12 +234,35 @@ def _holes(story: Story, database: int) -> Iterator[Breach]:
             continue
         if story.any_within(gone, database, since_us, due_us):
             continue
+        if _is_being_restored_past(story, database, due_us):
+            continue
         if not told_between(story, database, STUCK, begin_us, due_us):
             yield Breach(
                 "R8", int(rows["seq"][beyond[0]]), since_us, database,
                 "a log is missing before one that waits, beyond the age limit, and no alert "
                 "says so",
             )  # fmt: skip
+
+
+def _is_being_restored_past(
+    story: Story, database: int, at_us: int
+) -> bool:
+    """Return whether a full or an incremental is being restored then: what keeps the logs waiting
+    is that restore, and how long it may take is asked elsewhere (a_standstill_is_told).
+    """
+    begun = story.of("seen.Restore", database)
+    place = int(np.searchsorted(begun["time_us"], at_us, side="right")) - 1
+    if place < 0:
+        return False
+    name = story.text(int(begun["name"][place]))
+    since = int(begun["seq"][place])
+    answered = any(
+        (rows := story.of(kind, database))["time_us"][
+            (rows["seq"] > since) & (rows["time_us"] <= at_us)
+        ].size
+        for kind in ("seen.Restored", "seen.RestoreFailed", "seen.NoRoom")
+    )
+    return kind_in_name(name) != LOG and not answered
 
 
 def standstills(
