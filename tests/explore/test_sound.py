@@ -43,6 +43,18 @@ events:
 - {at: 30 min, recovery_model: {database: crm, duration: 2 min}}
 - {at: 40 min, slow_restore: {by: '2000', duration: 20 min}}
 """,
+    # The full is here and verified, and finds no room beside the copy. The manager dies between the
+    # order to drop the copy and the order to read the full again.
+    "a copy is dropped for a full that is here, and the manager dies": """\
+run_for: 75 min
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 200 Mbit/s}
+secondary: {data_capacity: 300 MB}
+replay: {on_hole: resync}
+events:
+- {at: 20 min, recovery_model: {database: crm, duration: 2 min}}
+- {at: 30 min, manager_crash: {before: Restore, nth: 2}}
+""",
     # The primary's site is lost, and the operator says no: nobody can make the two sides the same.
     "a side that is lost is not made the same as the other": """\
 seed: 432576

@@ -182,6 +182,13 @@ def dropped_after_its_replacement_is_here(story: Story) -> Iterator[Breach]:
         )
         if reading and int(reads["name"][following[0]]) in names:
             continue
+        if not reading and not story.up_between(
+            row.time_us, row.time_us + 1
+        ):  # it died before the next read: the one that found no room tells
+            place = story.last_before("seen.NoRoom", row.entity, row.seq)
+            refused = story.of("seen.NoRoom", row.entity)["name"]
+            if place >= 0 and int(refused[place]) in names:
+                continue
         yield Breach(
             "R11", row.seq, row.time_us, row.entity,
             "the copy is dropped before its replacement has landed and is verified",
