@@ -53,7 +53,9 @@ def pursue(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
             repair.seek_first(out)
         else:
             _ask(db, FULL, e, out)
-    elif not db.config.full_interval_us:
+    elif not db.config.full_interval_us and not db.ways.leads_past(
+        e.mono_us
+    ):
         switch(db, e, out)
 
 

@@ -87,7 +87,14 @@ class Ways:
 
     # ---- the way past
     def candidate(self, mono_us: int) -> Candidate:
-        """Return the file that gets the database on where no log does."""
+        """Return the file that gets the database on where no log does. A log that applies, and that
+        a way would begin with, waits on purpose: for its delay, or for the job's hour.
+        """
+        found = self._candidate(mono_us)
+        file = found[0]
+        return NONE if file is not None and file.kind is LOG else found
+
+    def _candidate(self, mono_us: int) -> Candidate:
         db = self._db
         if (
             not db.state.exists

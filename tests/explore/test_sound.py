@@ -55,6 +55,15 @@ events:
 - {at: 20 min, recovery_model: {database: crm, duration: 2 min}}
 - {at: 30 min, manager_crash: {before: Restore, nth: 2}}
 """,
+    # The log backups of an hour are empty. The next log holds all of their ranges, and waits for its
+    # delay of 7 minutes: nothing is lacking any more.
+    "a log that covers damaged ones waits on purpose": """\
+run_for: 3 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 200 Mbit/s}
+replay: {on_hole: skip_ahead, delay: 7 min}
+events: [{at: 61 min, silent_backups: {database: crm, kind: log, duration: 58 min}}]
+""",
     # The primary's site is lost, and the operator says no: nobody can make the two sides the same.
     "a side that is lost is not made the same as the other": """\
 seed: 432576

@@ -417,6 +417,16 @@ def test_a_primary_that_falls_silent_need_not_be_asked_for_a_repair() -> None:
     assert list(monitors.broken(World(of, express=False).run(), of)) == []
 
 
+def test_a_log_that_landed_while_the_manager_was_down_need_not_be_copied_again() -> None:
+    """It is found by an inventory, so nobody told the manager that it had landed."""
+    of, rows = recorded(PLANNED)
+    asked = [out for row in rows for out in thrice(row)]
+    landed = next(row for row in rows if row.kind == "truth.landed")
+    it = replace(landed, values={**landed.values, "name": ANSWER["covering_name"]})
+    assert found(primary.what_lies_there_is_copied, of, asked) == {"R9"}
+    assert found(primary.what_lies_there_is_copied, of, [it, *asked]) == set()
+
+
 NOTHING_KEPT = """\
 run_for: 20 min
 databases: {crm: {size: 5 GB}}

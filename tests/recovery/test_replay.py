@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from dr_sim.backups.model import Kind
+from dr_sim.machines import Alarm
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
-from dr_sim.recovery import standby
+from dr_sim.recovery import repairs, standby
+from dr_sim.recovery.config import OnHole
 from dr_sim.recovery.events import PrimaryTrouble
 from dr_sim.recovery.files import FULL, INCREMENTAL, kind_of
 from tests.recovery.fake_world import DAY, DB, MINUTE, SECOND, FakeWorld, Here, begun, config
@@ -478,6 +480,22 @@ def test_a_backup_cut_off_is_not_told_of_where_the_next_log_waits_on_purpose(
         world.wait(30 * MINUTE)
     events = {alert.event_id for _, alert in world.alerts}
     assert events - {2} == expected
+
+
+@pytest.mark.parametrize("waits", [{"delay_us": 60 * MINUTE}, {"every_us": 60 * MINUTE}])
+def test_no_repair_reads_a_log_that_waits_on_purpose(waits: dict[str, int]) -> None:
+    """An incremental stands on a full that never came here. The way on begins with a log."""
+    world = new(on_hole="skip_ahead", **waits)
+    ship(world, 2)
+    world.full_first = 7
+    world.land(world.backup(Kind.INCREMENTAL))
+    world.settle()
+    assert world.manager is not None
+    db = world.manager.databases[DB]
+    rings = Alarm(world.mono_us, world.utc_us, world.incarnation, DB, "room")
+    repairs.begin(db, rings, [])
+    assert db.repair.policy is OnHole.SKIP_AHEAD and db.ways.leads_past(world.mono_us)
+    assert db.ways.candidate(world.mono_us) == (None, False)
 
 
 def test_a_hole_is_told_of_before_the_first_log_behind_it() -> None:

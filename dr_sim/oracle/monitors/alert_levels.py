@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from dr_sim.oracle.monitors.alert_rows import (
     ERRORS,
     FAMILY,
@@ -231,6 +233,12 @@ def _news_of_files(
         if event != MISSING and (rows["name"][found] == name).any():
             return True
         if (
+            event == ERRORS
+            and kind == "seen.Validated"
+            and _covered_by(story, database, name, found)
+        ):
+            return True
+        if (
             event == MISSING
             and kind == "seen.ValidationFailed"
             and found.stop > found.start
@@ -244,6 +252,27 @@ def _news_of_files(
             if _fills_hole_ahead(story, database, name, found):
                 return True
     return False
+
+
+def _covered_by(
+    story: Story, database: int, name: int, found: slice
+) -> bool:
+    """Return whether one of those logs holds all that the log of that name was made to hold: it may
+    wait on purpose until it is restored (R10).
+    """
+    landed = story.of("truth.landed", database)
+    told = np.flatnonzero(
+        (landed["name"] == name) & (landed["kind"] == LOG)
+    )
+    if not len(told):
+        return False
+    rows = story.of("seen.Validated", database)
+    covers = (
+        (rows["header.kind"][found] == LOG)
+        & (rows["header.first_lsn"][found] <= landed["first_lsn"][told[-1]])
+        & (rows["header.last_lsn"][found] >= landed["last_lsn"][told[-1]])
+    )
+    return bool(covers.any())
 
 
 def _fills_hole_ahead(

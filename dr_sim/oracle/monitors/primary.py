@@ -108,11 +108,13 @@ def what_lies_there_is_copied(story: Story) -> Iterator[Breach]:
 def _has_landed(
     story: Story, database: int, name: str, until_us: int
 ) -> bool:
-    rows = story.of("seen.Landed", database)
-    found = rows["name"][
-        : story.within("seen.Landed", database, 0, until_us).stop
-    ]
-    return bool((found == story.text_id(name)).any())
+    """Return whether it has landed by then, be it that the manager was down and found it later."""
+    wanted = story.text_id(name)
+    for kind in ("seen.Landed", "truth.landed"):
+        found = story.within(kind, database, 0, until_us)
+        if (story.of(kind, database)["name"][found] == wanted).any():
+            return True
+    return False
 
 
 def what_is_damaged_is_copied_again(story: Story) -> Iterator[Breach]:
