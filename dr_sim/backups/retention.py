@@ -17,7 +17,7 @@ belong together.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,6 +31,7 @@ from dr_sim.backups.chain import (
     stands_on_full,
     type_forks,
 )
+from dr_sim.backups.log_run import FEWEST, LogRun
 from dr_sim.backups.model import (
     BackupHeader,
     Kind,
@@ -88,6 +89,24 @@ def _in_order(gone: list[Stored]) -> list[str]:
     return [file.name for file in gone]
 
 
+class _Rest:
+    """The logs of a run from a place on: those before have gone."""
+
+    __slots__ = ("begin", "run")
+
+    def __init__(self, run: LogRun) -> None:
+        self.run = run
+        self.begin = 0
+
+    def __len__(self) -> int:
+        return len(self.run) - self.begin
+
+    def logs(self) -> Iterator[Stored]:
+        run = self.run
+        for i in range(self.begin, len(run)):
+            yield StoredFile(run.name(i), run.header(i))
+
+
 class Shelf:
     """The whole files of one database in one share, kept from day to day so that retention need not
     look at each.
@@ -99,6 +118,7 @@ class Shelf:
     __slots__ = (
         "_finished_utc_us",
         "_fork",
+        "_in_runs",
         "_logs",
         "_others",
         "_reached",
@@ -107,7 +127,10 @@ class Shelf:
 
     def __init__(self, files: Iterable[Stored] = ()) -> None:
         self.usual = True
-        self._logs: deque[Stored] = deque()
+        self._logs: deque[Stored | _Rest] = deque()
+        self._in_runs = (
+            0  # logs that are held as runs, less one for each run
+        )
         self._others: dict[str, Stored] = {}  # fulls and incrementals
         self._fork = self._reached = self._finished_utc_us = (
             0  # of the last log
@@ -126,11 +149,20 @@ class Shelf:
         )
 
     def __len__(self) -> int:
-        return len(self._logs) + len(self._others)
+        return len(self._logs) + self._in_runs + len(self._others)
+
+    def logs(self) -> Iterator[Stored]:
+        """Go through the logs, the oldest first."""
+        for each in self._logs:
+            if isinstance(each, _Rest):
+                yield from each.logs()
+            else:
+                yield each
 
     def spoil(self) -> None:
         """Something unusual has happened to a file."""
         self.usual = False
+        self._in_runs = 0
         self._logs.clear()
         self._others.clear()
 
@@ -164,27 +196,50 @@ class Shelf:
                 header.finished_utc_us,
             )
 
-    def add_logs(self, logs: Sequence[Stored]) -> None:
-        """Logs of one fork are here, and whole; each begins where the one before it ended, and was
-        finished after it.
-        """
-        self.add(logs[0])
-        if self.usual and len(logs) > 1:
-            self._logs.extend(logs[1:])
-            last = logs[-1].header
-            self._reached, self._finished_utc_us = (
-                last.last_lsn,
-                last.finished_utc_us,
-            )
+    def add_run(self, run: LogRun) -> None:
+        """Whole logs are here, each of which was finished after the one before it."""
+        if len(run) < FEWEST:
+            for file in _Rest(run).logs():
+                self.add(file)
+            return
+        last = len(run) - 1
+        self.add(StoredFile(run.name(0), run.header(0)))
+        if not self.usual:
+            return
+        self._logs[-1] = _Rest(run)
+        self._in_runs += last
+        self._reached, self._finished_utc_us = (
+            run.lsn[-1],
+            run.finished_utc_us(last),
+        )
 
     def remove(self, *names: str) -> None:
         """Files are here no more: fulls, incrementals, or the first logs; any other is unusual."""
-        others, logs = self._others, self._logs
+        others = self._others
         for name in names:
-            if logs and logs[0].name == name:
-                logs.popleft()
+            first = self._first_name()
+            if first is not None and first == name:
+                self._take_first()
             elif others.pop(name, None) is None:
                 self.spoil()
+
+    def _first_name(self) -> str | None:
+        """Return the name of the oldest log."""
+        if not self._logs:
+            return None
+        first = self._logs[0]
+        if isinstance(first, _Rest):
+            return first.run.name(first.begin)
+        return first.name
+
+    def _take_first(self) -> None:
+        """Take the oldest log away."""
+        first = self._logs[0]
+        if isinstance(first, _Rest) and len(first) > 1:
+            first.begin += 1
+            self._in_runs -= 1
+        else:
+            self._logs.popleft()
 
     def prunable(
         self,
@@ -211,8 +266,12 @@ class Shelf:
         if not self._logs:
             return None
         old_logs: list[Stored] = []
-        first_end = -1  # of the first young log
-        for file in self._logs:
+        begin = (
+            first_end
+        ) = -1  # where all logs begin; where the first young one ends
+        for file in self.logs():
+            if begin < 0:
+                begin = file.header.first_lsn
             if file.header.finished_utc_us >= old_before_us:
                 first_end = file.header.last_lsn
                 break
@@ -229,14 +288,8 @@ class Shelf:
         old = {
             h.backup_id for h in known if h.finished_utc_us < old_before_us
         }
-        old_end = (
-            old_logs[-1].header.last_lsn
-            if old_logs
-            else self._logs[0].header.first_lsn
-        )
-        needed_from = _needed_from(
-            known, old, self._logs[0].header.first_lsn, first_end, old_end
-        )
+        old_end = old_logs[-1].header.last_lsn if old_logs else begin
+        needed_from = _needed_from(known, old, begin, first_end, old_end)
         if needed_from is None:
             return None
         kept = {

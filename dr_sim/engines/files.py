@@ -8,8 +8,10 @@ one to the other.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
+
+from dr_sim.backups.log_run import ByName, LogRun
 
 
 def actual_span(
@@ -101,7 +103,7 @@ class MemoryFiles(_Faults):
     __slots__ = ("_folders",)
 
     def __init__(self) -> None:
-        self._folders: dict[str, dict[str, bytes | Unread]] = {}
+        self._folders: dict[str, ByName[bytes | Unread]] = {}
 
     def read(self, path: str) -> bytes:
         folder, name = self._place(path)
@@ -117,9 +119,19 @@ class MemoryFiles(_Faults):
         folder, name = self._place(path)
         folder[name] = data
 
-    def put(self, folder: str, files: Mapping[str, Unread]) -> None:
-        """Write files, given by their names, into a folder."""
-        self._folders.setdefault(folder, {}).update(files)
+    def write_later(self, path: str, data: Unread) -> None:
+        """Write bytes that are made when somebody reads them."""
+        folder, name = self._place(path)
+        folder[name] = data
+
+    def put(
+        self, folder: str, run: LogRun, content: Callable[[int], Unread]
+    ) -> None:
+        """Write the logs of a run into a folder. content(i): that of the log at that place."""
+        files = self._folders.get(folder)
+        if files is None:
+            files = self._folders[folder] = ByName(in_order=False)
+        files.add_run(run, content)
 
     def copy(self, old: str, new: str) -> None:
         folder, name = self._place(old)
@@ -155,10 +167,13 @@ class MemoryFiles(_Faults):
         """Delete all files."""
         self._folders.clear()
 
-    def _place(self, path: str) -> tuple[dict[str, bytes | Unread], str]:
+    def _place(self, path: str) -> tuple[ByName[bytes | Unread], str]:
         """Return the files of the path's folder, and the name in it."""
         folder, _, name = path.rpartition("/")
-        return self._folders.setdefault(folder, {}), name
+        files = self._folders.get(folder)
+        if files is None:
+            files = self._folders[folder] = ByName(in_order=False)
+        return files, name
 
 
 class DiskFiles(_Faults):

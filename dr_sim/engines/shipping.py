@@ -8,16 +8,18 @@ would be, for whoever reads them later.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.backups.log_run import LogRun, LogsAlike
+from dr_sim.backups.model import BackupHeader
 from dr_sim.engines.backup_set import Path, SetContents
 from dr_sim.engines.commits import MASK, content, mark
 from dr_sim.engines.files import Unread
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.model_database import ModelDatabase, log_bytes
 
-_LOG = Kind.LOG
 _OfAll = tuple[Path, tuple[int, int], bool]
 
 
@@ -90,53 +92,118 @@ def _digest(p: ModelDatabase, commits: int) -> int:
     return (mark(p.name, p.log_fork, commits) + p.offset) & MASK
 
 
-def ship(
-    at: ModelEngine,
-    to: ModelEngine,
-    database: str,
-    logs: Iterable[tuple[int, int, int, int, int]],
-) -> list[tuple[BackupHeader, Unread]]:
-    """Make and restore logs, each before the next, the first of which fits: (commits, LSN,
-    backup_id, when it was cut and when finished, by the primary's clock) of each. Their headers and
-    their bytes.
+@dataclass(slots=True)
+class Cuts:
+    """Logs that are to be made, by columns: the number of the first; their names; commits and LSN
+    up to which each goes; when each is cut and finished. utc_minus_mono_us: the primary's wall
+    clock.
     """
+
+    first_number: int
+    names: Sequence[str]
+    commits: Sequence[int]
+    lsn: Sequence[int]
+    cut_us: Sequence[int]
+    finished_us: Sequence[int]
+    utc_minus_mono_us: int
+
+
+class Contents:
+    """The bytes of the logs of a run: those that somebody has asked for are kept."""
+
+    __slots__ = ("_made", "_of_all", "_run")
+
+    def __init__(self, run: LogRun, of_all: _OfAll) -> None:
+        self._run = run
+        self._of_all = of_all
+        self._made: dict[int, Unread] = {}
+
+    def __call__(self, i: int) -> Unread:
+        found = self._made.get(i)
+        if found is None:
+            run = self._run
+            commits = run.commits
+            found = self._made[i] = _UnreadLog(
+                run.header(i), commits[i], commits[i + 1], self._of_all
+            )
+        return found
+
+
+@dataclass(slots=True)
+class Shipped:
+    """Logs that were made and restored: all but the last as a run, and the last."""
+
+    run: LogRun | None
+    contents: Contents | None
+    last: BackupHeader
+    last_name: str
+    last_content: Unread
+
+    def __len__(self) -> int:
+        return 1 if self.run is None else len(self.run) + 1
+
+    def header(self, i: int) -> BackupHeader:
+        run = self.run
+        return self.last if run is None or i == len(run) else run.header(i)
+
+
+def ship(
+    at: ModelEngine, to: ModelEngine, database: str, logs: Cuts
+) -> Shipped:
+    """Make and restore logs, each before the next, the first of which fits."""
     p = at.databases[database]
     s = to.databases[database]
-    fork, first_lsn, before, base = (
-        p.log_fork,
-        p.log_lsn,
-        p.log_commits,
-        p.base_checkpoint_lsn,
-    )
-    told = base if at.carries_base else 0
+    before = p.log_commits
+    told = p.base_checkpoint_lsn if at.carries_base else 0
     base_of = (p.base_lsn, p.base_commits) if at.carries_base else (0, 0)
     of_all = p.path, base_of, at.checksum
-    made: list[tuple[BackupHeader, Unread]] = []
-    for commits, lsn, backup_id, started_utc_us, finished_utc_us in logs:
-        header = BackupHeader(
-            database,
-            backup_id,
-            _LOG,
-            fork,
-            first_lsn,
-            lsn,
-            base,
-            told,
-            0,
-            fork,
-            0,
-            started_utc_us,
-            finished_utc_us,
-            False,
-            False,
-            lsn - first_lsn,
-        )
-        made.append((header, _UnreadLog(header, before, commits, of_all)))
-        first_lsn, before = lsn, commits
-    digest = _digest(p, before)
+    alike = LogsAlike(
+        database,
+        p.log_fork,
+        logs.first_number,
+        p.base_checkpoint_lsn,
+        told,
+        logs.utc_minus_mono_us,
+    )
+    shipped = _as_run(alike, logs, (p.log_lsn, before), of_all)
+    commits, lsn = logs.commits[-1], logs.lsn[-1]
+    digest = _digest(p, commits)
     s.restored_digest = (s.restored_digest + digest - p.log_digest) & MASK
     p.log_digest = digest
-    p.commits = p.log_commits = s.commits = before
-    p.lsn = p.log_lsn = s.lsn = first_lsn
+    p.commits = p.log_commits = s.commits = commits
+    p.lsn = p.log_lsn = s.lsn = lsn
     s.mid_segment = False
-    return made
+    return shipped
+
+
+def _as_run(
+    alike: LogsAlike, logs: Cuts, begin: tuple[int, int], of_all: _OfAll
+) -> Shipped:
+    """Return the logs; begin: LSN and commits where the first begins."""
+    lsn = array("q", (begin[0], *logs.lsn))
+    commits = array("q", (begin[1], *logs.commits))
+    cut_us, finished_us = (
+        array("q", logs.cut_us),
+        array("q", logs.finished_us),
+    )
+    last = LogRun(
+        replace(alike, first_number=alike.first_number + len(cut_us) - 1),
+        logs.names[-1:],
+        lsn[-2:],
+        commits[-2:],
+        (cut_us[-1:], finished_us[-1:]),
+    )
+    run = contents = None
+    if len(cut_us) > 1:
+        times_us = cut_us[:-1], finished_us[:-1]
+        run = LogRun(
+            alike, logs.names[:-1], lsn[:-1], commits[:-1], times_us
+        )
+        contents = Contents(run, of_all)
+    return Shipped(
+        run,
+        contents,
+        last.header(0),
+        logs.names[-1],
+        Contents(last, of_all)(0),
+    )

@@ -6,15 +6,18 @@ The fast paths of the world record a whole stretch of them at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
-from dr_sim.backups.model import BackupHeader, RestoreState
+from dr_sim.backups.log_run import LogRun
+from dr_sim.backups.model import RestoreState
 from dr_sim.oracle.survival import (
     Front,
     History,
     SurvivingFile,
+    SurvivingRun,
     WitnessedReading,
 )
+from dr_sim.oracle.witnessed import WitnessedLogs
 
 
 def is_quiet(
@@ -57,8 +60,7 @@ def _follows_logs(front: Front, state: RestoreState) -> bool:
 
 def take_quiet_logs(
     d: History,
-    headers: Sequence[BackupHeader],
-    commits: Sequence[int],
+    logs: WitnessedLogs,
     ack_instant: Callable[[int, int, int], int],
 ) -> tuple[list[int], list[int]]:
     """Record logs that were made and landed; all but the last were restored too.
@@ -66,31 +68,54 @@ def take_quiet_logs(
     Return for failures of class 'host', as each log was made, and of class 'site', as each landed:
     the instant of the first commit that a survivor lacks from then on, -1 where that is unchanged.
     """
-    at_host, at_site = d.host.follows, d.site.follows
-    host_us: list[int] = []
-    site_us: list[int] = []
-    made: list[SurvivingFile] = []
-    for header, reached in zip(headers, commits, strict=True):
-        file = SurvivingFile(header, reached)
-        file.secondary = file.listed = True
-        made.append(file)
-        at_us = -1
-        moves_host, moves_site = at_host(file), at_site(file)
-        if moves_host or moves_site:
-            at_us = ack_instant(d.index, file.fork, reached)
-        host_us.append(at_us if moves_host else -1)
-        site_us.append(at_us if moves_site else -1)
-    numbers = [header.backup_id for header in headers]
-    d.files.update(zip(numbers, made, strict=True))
-    d.somewhere += made
-    for file in made[:-1]:
-        file.attempts, file.restored = 1, True
-    last = headers[-1]
-    if len(made) > 1:
-        d.lsn, d.commits = last.first_lsn, made[-2].commits
+    host_us, site_us = _move_fronts(d, logs, ack_instant)
+    last, run = logs.last, logs.run
+    if run is not None:
+        if d.files.add_run(run, lambda i: _restored(run, i)):
+            d.somewhere.append(SurvivingRun(run))
+        else:
+            d.somewhere += [d.files[number] for number in _numbers(run)]
+        d.lsn, d.commits = run.lsn[-1], run.commits[-1]
         d.claimed = max(d.claimed, d.commits)
+    file = SurvivingFile(last, logs.commits[-1])
+    file.secondary = file.listed = True
+    d.files[last.backup_id] = file
+    d.somewhere.append(file)
     d.log_lsn = max(d.log_lsn, last.last_lsn)
     return host_us, site_us
+
+
+def _move_fronts(
+    d: History,
+    logs: WitnessedLogs,
+    ack_instant: Callable[[int, int, int], int],
+) -> tuple[list[int], list[int]]:
+    """Move both fronts on, log by log; return what `take_quiet_logs` does."""
+    at_host, at_site = d.host.goes_on_to, d.site.goes_on_to
+    index, fork = d.index, logs.last.fork
+    host_us: list[int] = []
+    site_us: list[int] = []
+    for lsn, commits in zip(logs.lsn, logs.commits, strict=True):
+        moves_host = at_host(lsn, commits, fork)
+        moves_site = at_site(lsn, commits, fork)
+        at_us = -1
+        if moves_host or moves_site:
+            at_us = ack_instant(index, fork, commits)
+        host_us.append(at_us if moves_host else -1)
+        site_us.append(at_us if moves_site else -1)
+    return host_us, site_us
+
+
+def _restored(run: LogRun, i: int) -> SurvivingFile:
+    """Return a log of a run as it stands since it was restored."""
+    file = SurvivingFile(run.header(i), run.commits[i + 1])
+    file.secondary = file.listed = file.restored = True
+    file.attempts = 1
+    return file
+
+
+def _numbers(run: LogRun) -> range:
+    return range(run.first_number, run.first_number + len(run))
 
 
 def delete_unnoticed(d: History, files: Iterable[int], where: str) -> bool:

@@ -20,6 +20,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
+from dr_sim.backups.log_run import ByNumber, LogRun
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.engines.commits import MASK, content, mark
 
@@ -96,6 +97,22 @@ class SurvivingFile:
         self.listed = False
 
 
+class SurvivingRun(SurvivingFile):
+    """A run of logs of which intact bytes lie on both sides, as if it were one log: where it is of
+    use at all, it leads to its end.
+    """
+
+    __slots__ = ("run",)
+
+    def __init__(self, run: LogRun) -> None:
+        last = len(run) - 1
+        super().__init__(run.header(last), run.commits[-1])
+        self.first_lsn = run.lsn[0]
+        self.secondary = self.listed = self.restored = True
+        self.attempts = 1
+        self.run = run
+
+
 class Front:
     """The furthest position that would survive one class of failure."""
 
@@ -123,12 +140,16 @@ class Front:
         """f is a log on its fork that begins no further than it, and nothing is stuck: it goes on
         to where f ends. Has it reached another commit?
         """
-        if f.last_lsn <= self.lsn:
+        return self.goes_on_to(f.last_lsn, f.commits, f.fork)
+
+    def goes_on_to(self, lsn: int, commits: int, fork: int) -> bool:
+        """The same for such a log that ends there."""
+        if lsn <= self.lsn:
             return False
-        self.lsn, self.commits = f.last_lsn, f.commits
-        if f.commits == self.shown_commits:
+        self.lsn, self.commits = lsn, commits
+        if commits == self.shown_commits:
             return False
-        self.shown_commits, self.shown_fork = f.commits, f.fork
+        self.shown_commits, self.shown_fork = commits, fork
         return True
 
 
@@ -198,7 +219,7 @@ class History:
         self.clear()
 
     def clear(self) -> None:
-        self.files: dict[int, SurvivingFile] = {}
+        self.files: ByNumber[SurvivingFile] = ByNumber(self._spread)
         # those of which intact bytes lie somewhere, and some that have gone since
         self.somewhere: list[SurvivingFile] = []
         # how many of them have been forgotten at least, as no intact bytes of them lie anywhere
@@ -259,9 +280,24 @@ class History:
             f.listed = True
             self.somewhere.append(f)
 
+    def _spread(self, run: LogRun, made: list[SurvivingFile]) -> None:
+        """Each log of a run is looked at by itself from now on."""
+        somewhere: list[SurvivingFile] = []
+        for f in self.somewhere:
+            if isinstance(f, SurvivingRun) and f.run is run:
+                somewhere += made
+            else:
+                somewhere.append(f)
+        self.somewhere = somewhere
+
+    def one_by_one(self) -> list[SurvivingFile]:
+        """Return the same as `that_lie_somewhere`, with each log of a run by itself."""
+        self.files.spread()
+        return self.that_lie_somewhere()
+
     def that_lie_somewhere(self) -> list[SurvivingFile]:
         """Look once more at those that have gone, and not again: someone else may take a hundred
-        thousand backups elsewhere.
+        thousand backups elsewhere. A run of logs is one of them.
         """
         lie = [f for f in self.somewhere if f.primary or f.secondary]
         self.gone = 0
@@ -370,9 +406,7 @@ class History:
 
     def compute(self, t: int, front: Front) -> None:
         """The front from all there is: the best start, then every log that fits."""
-        host, fork = front is self.host, self.primary_fork
-        there = [f for f in self.that_lie_somewhere() if (f.secondary or (host and f.primary))
-                 and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))]  # fmt: skip
+        there = self._there(front)
         bases = self._bases(front)
         reached = self._replayed(there, self._best_start(there, bases))
         front.by_logs = False
@@ -382,6 +416,7 @@ class History:
             and f.base_lsn not in bases
             for f in there
         ):
+            there = self._there(front, one_by_one=True)
             far = self._by_logs(there)
             if far is not None and far.last_lsn > reached.lsn:
                 front.by_logs = True
@@ -391,6 +426,21 @@ class History:
         front.stuck = any(f.last_lsn > front.lsn for f in there)
         self._show(t, front)
 
+    def _there(
+        self, front: Front, one_by_one: bool = False
+    ) -> list[SurvivingFile]:
+        """Return the files from which a front is computed."""
+        host, fork = front is self.host, self.primary_fork
+        if any(run.alike.fork != fork for run in self.files.runs):
+            one_by_one = True  # the path of forks may hold a part of it
+        lie = self.one_by_one() if one_by_one else self.that_lie_somewhere()
+        return [
+            f
+            for f in lie
+            if (f.secondary or (host and f.primary))
+            and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))
+        ]
+
     def commits_before(self, limit_lsn: int) -> int:
         """Return what can be restored at the secondary from backups there that end no further than
         that LSN.
@@ -398,7 +448,7 @@ class History:
         fork = self.primary_fork
         there = [
             f
-            for f in self.that_lie_somewhere()
+            for f in self.one_by_one()
             if f.secondary
             and f.last_lsn <= limit_lsn
             and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))
@@ -413,7 +463,7 @@ class History:
         fork = self.primary_fork
         there = [
             f
-            for f in self.that_lie_somewhere()
+            for f in self.one_by_one()
             if (f.secondary or (host and f.primary))
             and (f.kind is _LOG or f.commits <= stop_commits)
             and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))
@@ -537,13 +587,25 @@ class History:
         if len(self.whole) > KEPT_CHAINS:
             self.whole = sorted(self.whole)[-KEPT_CHAINS:]
             cut = self.whole[0]
-            self.files = {
-                i: f for i, f in self.files.items() if _outlives(f, cut)
-            }
+            self._forget_runs(cut)
+            self.files.drop_apart(lambda f: not _outlives(f, cut))
             self.bases = [f for f in self.bases if _outlives(f, cut)]
             self.somewhere = [
                 f for f in self.somewhere if _outlives(f, cut)
             ]
+
+    def _forget_runs(self, cut_lsn: int) -> None:
+        """Forget the runs that do not outlive that LSN; look at the logs of one over which it goes
+        one by one.
+        """
+        for run in list(self.files.runs):
+            first, last = run.lsn[0], run.lsn[-1]
+            if run.lsn[1] > cut_lsn or first >= cut_lsn:
+                continue
+            if last <= cut_lsn and run.lsn[-2] < cut_lsn:
+                self.files.let_go(run)
+            else:
+                self.files.spread(run)
 
 
 def _outlives(f: SurvivingFile, cut_lsn: int) -> bool:

@@ -48,6 +48,7 @@ from dr_sim.oracle.witnessed import (
     HandOver,
     LastOfStretch,
     Lineage,
+    WitnessedLogs,
 )
 
 _FULL, _LOG = Kind.FULL, Kind.LOG
@@ -180,8 +181,7 @@ class Witness:
     def shipped(
         self,
         db: int,
-        headers: Sequence[BackupHeader],
-        commits: Sequence[int],
+        logs: WitnessedLogs,
         hashed_us: int,
         last: LastOfStretch,
     ) -> tuple[list[int], list[int]]:
@@ -195,9 +195,9 @@ class Witness:
         unchanged.
         """
         lacking_us = take_quiet_logs(
-            self._databases[db], headers, commits, self._ack_instant
+            self._databases[db], logs, self._ack_instant
         )
-        last_file = headers[-1].backup_id
+        last_file = logs.last.backup_id
         self.handed_over(hashed_us, db, HandOver(last_file, 1, True, True))
         self.restored(last.at_us, db, last_file, last.state, last.reading)
         return lacking_us

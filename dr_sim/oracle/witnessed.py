@@ -4,8 +4,10 @@ origin of a new primary, the logs that it takes over.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import BackupHeader, RestoreState
 from dr_sim.oracle.survival import Branch, WitnessedReading
 
@@ -21,6 +23,18 @@ class HandOver:
     bytes_intact: bool
     validated: bool
     content: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessedLogs:
+    """Quiet logs, each made, landed and restored before the next was made: all but the last as a
+    run, if there are others, and the last. commits, lsn: up to which each goes.
+    """
+
+    run: LogRun | None
+    last: BackupHeader
+    commits: Sequence[int]
+    lsn: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)

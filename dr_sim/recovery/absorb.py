@@ -10,9 +10,10 @@ logs, with a fresh machine that stands at the same place (`Standing`, world/spot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import BackupHeader, RestoreState
 from dr_sim.machines import Command, Save, SetAlarm
 from dr_sim.recovery.commands import RenameWorkingCopy, Restore, Validate
@@ -70,32 +71,49 @@ def window_alarm_goes_to_us(
     )
 
 
-def absorb(
-    db: DatabaseReplay,
-    logs: Sequence[tuple[str, BackupHeader]],
-    landed: Sequence[int],
-    restored: Sequence[int],
-    utc_minus_mono_us: int,
-) -> tuple[str, list[str]]:
-    """Record that logs have landed and been restored, each before the next one landed. Return what
-    was saved for them: the counter, which is the same for all, and the clock of the last restore of
-    each.
+@dataclass(frozen=True, slots=True)
+class AbsorbedLogs:
+    """Quiet logs, each restored before the next one landed: all but the last as a run, if there are
+    others; the last, with its header.
+
+    landed_us, restored_us, finished_us, cut_us: the instants of each.
     """
-    clocks = []
-    for (name, header), restored_us in zip(logs, restored, strict=True):
-        clocks.append(
-            restore_text(
-                restored_us,
-                restored_us + utc_minus_mono_us,
-                header.finished_utc_us,
-                header.started_utc_us,
-                name,
-            )
+
+    run: LogRun | None
+    last: BackupHeader
+    names: Sequence[str]
+    cut_us: Sequence[int]
+    finished_us: Sequence[int]
+    landed_us: Sequence[int]
+    restored_us: Sequence[int]
+
+
+def absorb(
+    db: DatabaseReplay, logs: AbsorbedLogs, utc_minus_mono_us: int
+) -> tuple[str, list[str]]:
+    """Record that quiet logs have landed and been restored. Return what was saved for them: the
+    counter, which is the same for all, and the clock of the last restore of each.
+    """
+    start_us = utc_minus_mono_us
+    columns = logs.restored_us, logs.finished_us, logs.cut_us, logs.names
+    clocks = [
+        restore_text(
+            restored,
+            restored + start_us,
+            finished + start_us,
+            cut + start_us,
+            name,
         )
-    db.log_window.stands_at(landed[-1])
-    db.progress.absorbed(db.files.absorb(logs, landed))
+        for restored, finished, cut, name in zip(*columns, strict=True)
+    ]
+    landed_us = logs.landed_us
+    db.log_window.stands_at(landed_us[-1])
+    if logs.run is not None:
+        db.files.absorb_run(logs.run, landed_us[:-1])
+    newest = db.files.absorb(logs.names[-1], logs.last, landed_us[-1])
+    db.progress.absorbed(newest)
     db.stands_at(
-        replace(db.state, redo_lsn=logs[-1][1].last_lsn),
+        replace(db.state, redo_lsn=logs.last.last_lsn),
         last_restore_from_text(clocks[-1]),
     )
     return "1", clocks
@@ -192,11 +210,7 @@ def unlike(db: DatabaseReplay, stepped: DatabaseReplay, name: str) -> str:
     """Describe the difference between a replay that has absorbed that log as its last one and a
     replay that has taken the steps; '' if there is none.
     """
-    for replay in (db, stepped):
-        if name not in replay.files:
-            when = "after the steps " if replay is stepped else ""
-            return f"the machine {when}knows of no such log"
-    pairs = {
+    pairs: dict[str, tuple[object, object]] = {
         "state": (db.state, stepped.state),
         "last restore": (db.last, stepped.last),
         "last landing": (
@@ -213,16 +227,30 @@ def unlike(db: DatabaseReplay, stepped: DatabaseReplay, name: str) -> str:
         ),
         "alerts": (db.alerts.begun, stepped.alerts.begun),
     }
-    mine, theirs = db.files[name], stepped.files[name]
-    pairs.update(
-        {
-            f"{field} of the file": (
-                getattr(mine, field),
-                getattr(theirs, field),
-            )
-            for field in File.__slots__
-        }
-    )
+    return unlike_file(db, stepped, name) or _first_of(pairs)
+
+
+def unlike_file(
+    db: DatabaseReplay, stepped: DatabaseReplay, name: str
+) -> str:
+    """Describe the difference between what both know of that log; '' if there is none."""
+    mine, theirs = db.files.look(name), stepped.files.look(name)
+    for file in (mine, theirs):
+        if file is None:
+            when = "" if file is mine else "after the steps "
+            return f"the machine {when}knows of no such log"
+    pairs = {
+        f"{field} of the file": (
+            getattr(mine, field),
+            getattr(theirs, field),
+        )
+        for field in File.__slots__
+    }
+    return _first_of(pairs)
+
+
+def _first_of(pairs: Mapping[str, tuple[object, object]]) -> str:
+    """Describe the first pair of values that differ."""
     for what, (absorbed, after_steps) in pairs.items():
         if absorbed != after_steps:
             return f"{what} is {absorbed!r} in the machine, {after_steps!r} after the steps"

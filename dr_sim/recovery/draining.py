@@ -39,7 +39,7 @@ def start(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     stop_utc_us = db.stop_before_utc_us
     if stop_utc_us and holds_later(db, stop_utc_us):
         db.lose_copy()
-    for file in db.files.values():
+    for file in db.files.not_in_runs():
         if file.refused and needs_somebody(file.failure.error_number):
             db.files.retry_at(
                 file, e.mono_us

@@ -93,7 +93,9 @@ def _hashed_yet(
     db: DatabaseReplay, costs: FailoverCosts, mono_us: int
 ) -> CopyEstimate | None:
     """Count on the newest full that is being hashed, and on the logs that were cut after it."""
-    fulls = [file for file in db.files.values() if is_hashed_yet(db, file)]
+    fulls = [
+        file for file in db.files.not_in_runs() if is_hashed_yet(db, file)
+    ]
     if not fulls:
         return None
     full = max(fulls, key=File.age_order)

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from dr_sim.backups.chain import Fit, applies
+from dr_sim.backups.log_run import ByName, LogRun
 from dr_sim.backups.model import (
     KIND_OF_WORD,
     BackupHeader,
@@ -166,7 +167,7 @@ class HeldFiles:
     )
 
     def __init__(self, database: str, saved: dict[str, str]) -> None:
-        self._by_name: dict[str, File] = {}
+        self._by_name: ByName[File] = ByName()
         self._stored_attempts = under(
             saved, f"attempts/{database}/", attempts_from_text
         )
@@ -183,6 +184,10 @@ class HeldFiles:
     def get(self, name: str) -> File | None:
         return self._by_name.get(name)
 
+    def look(self, name: str) -> File | None:
+        """Return a file that is only to be read."""
+        return self._by_name.look(name)
+
     def __getitem__(self, name: str) -> File:
         return self._by_name[name]
 
@@ -196,10 +201,16 @@ class HeldFiles:
         return len(self._by_name)
 
     def values(self) -> Collection[File]:
-        return self._by_name.values()
+        found: Collection[File] = self._by_name.values()
+        return found
 
     def items(self) -> Collection[tuple[str, File]]:
-        return self._by_name.items()
+        found: Collection[tuple[str, File]] = self._by_name.items()
+        return found
+
+    def not_in_runs(self) -> Sequence[File]:
+        """Return all files but the logs in runs, each of which is whole and restored."""
+        return self._by_name.apart()
 
     @property
     def awaits_counts(self) -> bool:
@@ -312,7 +323,7 @@ class HeldFiles:
         """Look into all such logs that were finished before that instant (None: all of them)."""
         unread = [
             file
-            for file in self._by_name.values()
+            for file in self._by_name.apart()
             if file.content is Content.UNREAD
             and (
                 until_utc_us is None or file.modified_utc_us < until_utc_us
@@ -516,9 +527,10 @@ class HeldFiles:
     def decide_all(self, state: RestoreState) -> None:
         """Decide anew about all logs after a jump (a full, an incremental, a lost position)."""
         validated = (Content.WHOLE, Content.CHECKING)
+        self._by_name.spread(*self._runs_beyond(state))
         logs = [
             file
-            for file in self._by_name.values()
+            for file in self._by_name.apart()
             if file.kind is LOG
             and file.header is not None
             and file.content in validated
@@ -530,31 +542,32 @@ class HeldFiles:
         self.pending.sort(key=File.order)
 
     def absorb(
-        self,
-        logs: Sequence[tuple[str, BackupHeader]],
-        landed: Sequence[int],
+        self, name: str, header: BackupHeader, landed_us: int
     ) -> File:
-        """Record that quiet logs have landed and been restored (absorb.py); return the last of
-        them.
+        """Record that a quiet log has landed and been restored (absorb.py)."""
+        file = self._by_name[name] = _quiet(name, header, landed_us)
+        self.shelves.put(file)
+        return file
+
+    def absorb_run(self, run: LogRun, landed_us: Sequence[int]) -> None:
+        """Record the same of the logs of a run."""
+
+        def file(i: int) -> File:
+            return _quiet(run.name(i), run.header(i), landed_us[i])
+
+        self._by_name.add_run(run, file)
+        self.shelves.put_run(run)
+
+    def _runs_beyond(self, state: RestoreState) -> list[LogRun]:
+        """Return the runs of which a log may bring the database further. The logs of the others are
+        done, and stay so.
         """
-        taken: list[File] = []
-        for (name, header), landed_us in zip(logs, landed, strict=True):
-            file = File(
-                name,
-                LOG,
-                header.finished_utc_us,
-                header.nominal_bytes,
-                landed_us,
-            )
-            file.header = header
-            file.content = Content.WHOLE
-            file.need = Need.DONE
-            file.done = True
-            file.attempts = 1
-            self._by_name[name] = file
-            taken.append(file)
-        self.shelves.put_logs(taken)
-        return taken[-1]
+        found = []
+        for run in self._by_name.runs:
+            last = applies(run.header(len(run) - 1), state)
+            if last not in _BEHIND or run.alike.fork != state.fork:
+                found.append(run)
+        return found
 
     # ---- inside
     @staticmethod
@@ -569,3 +582,20 @@ class HeldFiles:
     def _unqueue(self, file: File) -> None:
         if file in self.pending:
             self.pending.remove(file)
+
+
+def _quiet(name: str, header: BackupHeader, landed_us: int) -> File:
+    """Return a log that has landed whole and been restored at the first attempt."""
+    file = File(
+        name,
+        LOG,
+        header.finished_utc_us,
+        header.nominal_bytes,
+        landed_us,
+    )
+    file.header = header
+    file.content = Content.WHOLE
+    file.need = Need.DONE
+    file.done = True
+    file.attempts = 1
+    return file

@@ -192,7 +192,7 @@ class Progress:
             return [] if db.files.in_hand is None else [db.files.in_hand]
         logs = [
             file
-            for file in db.files.values()
+            for file in db.files.not_in_runs()
             if file.kind is LOG and not file.done
         ]
         here = (Content.CHECKING, Content.WHOLE)

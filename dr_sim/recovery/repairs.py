@@ -64,7 +64,7 @@ def _full_is_checked(db: DatabaseReplay) -> bool:
         file.kind is FULL
         and file.content is Content.CHECKING
         and not file.refused
-        for file in db.files.values()
+        for file in db.files.not_in_runs()
     )
 
 
@@ -90,7 +90,7 @@ def _waits_for_somebody(db: DatabaseReplay, kind: Kind) -> bool:
         file.kind is kind
         and file.refused
         and needs_somebody(file.failure.error_number)
-        for file in db.files.values()
+        for file in db.files.not_in_runs()
     )
 
 

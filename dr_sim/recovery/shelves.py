@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
+from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import RestoreState
 from dr_sim.backups.retention import Shelf, Stored, prunable
 from dr_sim.recovery.config import DatabaseConfig
@@ -34,9 +35,9 @@ class Shelves:
         """Put a whole file on the shelf."""
         self._shelf.add(cast(Stored, file))
 
-    def put_logs(self, logs: Sequence[File]) -> None:
+    def put_run(self, run: LogRun) -> None:
         """Put whole, consecutive logs on the shelf."""
-        self._shelf.add_logs(cast(Sequence[Stored], logs))
+        self._shelf.add_run(run)
 
     def tear(self, file: File) -> None:
         """Take a file that is not whole, or no longer, off the shelf."""

@@ -121,7 +121,7 @@ def look_into_logs(db: DatabaseReplay, out: list[Command]) -> None:
     """
     fulls = [
         file.header
-        for file in db.files.values()
+        for file in db.files.not_in_runs()
         if file.kind is FULL
         and file.content is Content.WHOLE
         and file.header is not None
@@ -129,7 +129,7 @@ def look_into_logs(db: DatabaseReplay, out: list[Command]) -> None:
     if not fulls:
         return
     since_utc_us = max(header.started_utc_us for header in fulls)
-    for file in db.files.values():
+    for file in db.files.not_in_runs():
         if (
             file.content is Content.UNREAD
             and file.modified_utc_us >= since_utc_us

@@ -350,7 +350,7 @@ class Watch:
             and file.kind is LOG
             and not file.done
             and file.modified_utc_us <= until
-            for file in self._db.files.values()
+            for file in self._db.files.not_in_runs()
         )
 
     def _noticed(self, obstacle: Obstacle, e: Event) -> Stuck:

@@ -109,7 +109,7 @@ def _could_come_online(db: DatabaseReplay) -> bool:
     return any(
         file.kind is FULL
         and (file.content is Content.WHOLE or is_hashed_yet(db, file))
-        for file in db.files.values()
+        for file in db.files.not_in_runs()
     )
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from dr_sim.backups.log_run import ByName, LogRun
+
 
 class MemoryStore:
     """port.Store in dicts: one for each beginning of keys up to their last '/'. So the keys of a
@@ -15,7 +17,7 @@ class MemoryStore:
     __slots__ = ("_folders",)
 
     def __init__(self) -> None:
-        self._folders: dict[str, dict[str, str]] = {}
+        self._folders: dict[str, ByName[str]] = {}
 
     def load(self) -> dict[str, str]:
         return {
@@ -26,7 +28,7 @@ class MemoryStore:
 
     def get(self, key: str) -> str:
         entries, name = self._place(key)
-        return entries.get(name, "")
+        return entries.look(name) or ""
 
     def save(self, key: str, value: str) -> None:
         entries, name = self._place(key)
@@ -46,22 +48,26 @@ class MemoryStore:
             else:
                 place.pop(name, None)
 
-    def save_same(
-        self, before: str, names: Iterable[str], value: str
-    ) -> None:
-        """Save the same value under many keys: before, which ends with '/', and each name."""
-        entries = self._folders.setdefault(before, {})
-        entries.update(dict.fromkeys(names, value))
+    def save_same(self, before: str, run: LogRun, value: str) -> None:
+        """Save the same value for each log of a run: under `before`, which ends with '/', and its
+        name.
+        """
+        entries = self._folders.setdefault(before, ByName())
+        entries.add_run(run, lambda _: value)
 
     def forget(self, keys: Iterable[str]) -> None:
         """Remove each of these keys."""
         for key in keys:
             self.save(key, "")
 
-    def _place(self, key: str) -> tuple[dict[str, str], str]:
+    def _place(self, key: str) -> tuple[ByName[str], str]:
         """Return the entries whose keys begin as this one does, and the rest of the key."""
         folder, slash, name = key.rpartition("/")
-        return self._folders.setdefault(folder + slash, {}), name
+        before = folder + slash
+        entries = self._folders.get(before)
+        if entries is None:
+            entries = self._folders[before] = ByName()
+        return entries, name
 
     def close(self) -> None:
         """Do nothing: nothing is held open."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import BackupHeader
 from dr_sim.engines.files import Unread
 
@@ -134,6 +135,39 @@ class BackupFile:
         return made is not None and (
             data is made or content_hash(data) == content_hash(made)
         )
+
+
+def quiet_file(
+    index: int,
+    name: str,
+    header: BackupHeader,
+    commits: int,
+    cut_us: int,
+    made: Unread,
+) -> BackupFile:
+    """Return a log that has landed, was found whole and is restored, and lies on both sides."""
+    file = BackupFile(
+        header.backup_id, index, name, header, commits, cut_us
+    )
+    file.finished(header, made, commits)
+    file.at_primary = file.at_secondary = file.validated = True
+    file.state = "landed"
+    file.landings = 1
+    return file
+
+
+def of_quiet_run(
+    index: int, run: LogRun, i: int, made: Unread
+) -> BackupFile:
+    """Return the same of the log at that place of a run."""
+    return quiet_file(
+        index,
+        run.name(i),
+        run.header(i),
+        run.commits[i + 1],
+        run.cut_us[i],
+        made,
+    )
 
 
 class TwinFile(BackupFile):

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dr_sim.backups.log_run import ByName
 from dr_sim.engines.port import Engine
 from dr_sim.oracle.witness import Witness
 from dr_sim.record.kinds import KIND_ID
@@ -37,7 +38,7 @@ class Context:
     workloads: list[Workload]
     clock: Clock
     by_name: list[
-        dict[str, BackupFile]
+        ByName[BackupFile]
     ]  # per database, while either side has them
     primary_shares: list[str]  # per database: where its files lie
     secondary_shares: list[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dr_sim.backups.log_run import ByName
 from dr_sim.backups.model import Kind
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.logs_beyond import LogsBeyond
@@ -12,9 +13,13 @@ class Covering:
     were made.
     """
 
-    def __init__(self, by_name: dict[str, BackupFile]) -> None:
+    def __init__(self, by_name: ByName[BackupFile]) -> None:
         self._by_name = by_name
-        self._logs = LogsBeyond(by_name, lambda file: file.header.last_lsn)
+        self._logs = LogsBeyond(
+            by_name,
+            lambda file: file.header.last_lsn,
+            lambda run: run.lsn[-1],
+        )
         self._found: BackupFile | None = None
 
     def look(self, fork: int, lsn: int) -> BackupFile | None:
@@ -41,7 +46,8 @@ class Covering:
 
     def _walk(self, fork: int, lsn: int) -> BackupFile | None:
         """Return the same by going through all files."""
-        for file in reversed(self._by_name.values()):
+        files: list[BackupFile] = list(self._by_name.values())
+        for file in reversed(files):
             if _covers(file, fork, lsn):
                 return file
             h = file.header

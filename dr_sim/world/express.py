@@ -14,22 +14,29 @@ while logs land it only sets itself again.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from operator import sub
 from typing import Any
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
-from dr_sim.engines.shipping import fits, ship
+from dr_sim.engines.shipping import Cuts, Shipped, fits, ship
 from dr_sim.machines import Machine
-from dr_sim.oracle.witnessed import LastOfStretch
-from dr_sim.recovery.absorb import absorb, window_alarm_goes_to_us
+from dr_sim.oracle.witnessed import LastOfStretch, WitnessedLogs
+from dr_sim.recovery.absorb import (
+    AbsorbedLogs,
+    absorb,
+    window_alarm_goes_to_us,
+)
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.scenario.schedule import next_start
 from dr_sim.stores import MemoryStore
+from dr_sim.world import naming
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
@@ -98,18 +105,26 @@ class Lives:
 
 @dataclass(slots=True)
 class Left:
-    """The remains of logs of one database, by log. keys, counter, clock_key, clocks: the saved
-    values; host_us, site_us: the results of Witness.shipped.
+    """The remains of logs of one database, by log. last: the last of them; first: the header of the
+    first; keys, counter, clock_key, clocks: the saved values; host_us, site_us: the results of
+    Witness.shipped.
     """
 
-    files: list[BackupFile]
-    headers: list[BackupHeader]
+    shipped: Shipped
+    first: BackupHeader
+    last: BackupFile
+    names: list[str]
     keys: list[str]
     counter: str
     clock_key: str
     clocks: list[str]
     host_us: list[int]
     site_us: list[int]
+
+    @property
+    def numbers(self) -> range:
+        first = self.first.backup_id
+        return range(first, first + len(self.names))
 
 
 class ExpressLane:
@@ -172,7 +187,11 @@ class ExpressLane:
             return -1
         spots = self.spot.choose(db, len(lives.cut), list(lives.rings))
         left = self.leave(db, lives)
-        self.replication.sent(left.files)
+        sizes = map(sub, lives.lsn, (left.first.first_lsn, *lives.lsn))
+        numbers = left.numbers
+        self.replication.sent(
+            [db.index] * len(numbers), numbers, list(sizes)
+        )
         self._show(stretch, lives, left)
         if spots is not None:
             self.spot.look(
@@ -183,7 +202,7 @@ class ExpressLane:
                     -len(lives.cut), -len(lives.rings), len(lives.rings)
                 ),
             )
-        self.taken += len(left.files)
+        self.taken += len(left.names)
         self.go_on(db, left, stretch.alarm_us if lives.rings else -1)
         return lives.cut[-1]
 
@@ -381,45 +400,53 @@ class ExpressLane:
         """Hand what quiet logs leave behind to its owners, to each in one step. The places in the
         staging area and the rows are not included.
         """
-        start, context = self._start_utc_us, self.context
+        context, start = self.context, self._start_utc_us
         index, database = db.index, db.spec.name
-        numbers = range(db.next_number, db.next_number + len(lives.cut))
-        ended = [start + finished_us for finished_us in lives.finished]
-        logs = zip(
+        names = naming.names_of_logs(context, db, lives.cut)
+        cuts = Cuts(
+            db.next_number,
+            names,
             lives.commits,
             lives.lsn,
-            numbers,
-            lives.begun,
-            ended,
-            strict=True,
+            lives.cut,
+            lives.finished,
+            start,
         )
-        made = ship(self._at, self._to, database, logs)
-        files = self.primary.shipped(db, lives.cut, lives.commits, made)
-        names = [file.name for file in files]
-        content = dict(zip(names, [data for _, data in made], strict=True))
-        self._at_files.put(context.primary_shares[index], content)
-        self._to_files.put(context.secondary_shares[index], content)
-        self.secondary.took(files)
+        made = ship(self._at, self._to, database, cuts)
+        last = self.primary.shipped(
+            db, made, lives.commits[-1], lives.cut[-1]
+        )
+        self._put(index, made)
+        first = made.header(0)
+        self.secondary.took(made.last.last_lsn - first.first_lsn)
         self.secondary.last_restored[index] = (
             lives.restored[-1],
-            files[-1].ends_us,
+            last.ends_us,
         )
         self.primary.last_finished_us[index] = lives.finished[-1]
-        headers = [header for header, _ in made]
-        taken = list(zip(names, headers, strict=True))
         counter, clocks = absorb(
-            self.replay(db), taken, lives.landed, lives.restored, start
+            self.replay(db),
+            AbsorbedLogs(
+                made.run,
+                made.last,
+                names,
+                lives.cut,
+                lives.finished,
+                array("q", lives.landed),
+                lives.restored,
+            ),
+            start,
         )
         before, clock_key = f"attempts/{database}/", f"restored/{database}"
-        keys = [before + name for name in names]
         store = self.driver.store
         assert isinstance(store, MemoryStore)
-        store.save_same(before, names, counter)
+        if made.run is not None:
+            store.save_same(before, made.run, counter)
+        store.save(before + names[-1], counter)
         store.save(clock_key, clocks[-1])
         host_us, site_us = self._witness.shipped(
             index,
-            headers,
-            lives.commits,
+            WitnessedLogs(made.run, made.last, lives.commits, lives.lsn),
             lives.hashed[-1],
             LastOfStretch(
                 lives.restored[-1],
@@ -428,9 +455,11 @@ class ExpressLane:
             ),
         )
         return Left(
-            files,
-            headers,
-            keys,
+            made,
+            first,
+            last,
+            names,
+            [before + name for name in names],
             counter,
             clock_key,
             clocks,
@@ -438,11 +467,23 @@ class ExpressLane:
             site_us,
         )
 
+    def _put(self, index: int, made: Shipped) -> None:
+        """Write the bytes of logs on both sides."""
+        context = self.context
+        at = context.primary_shares[index]
+        to = context.secondary_shares[index]
+        for files, folder in ((self._at_files, at), (self._to_files, to)):
+            if made.run is not None and made.contents is not None:
+                files.put(folder, made.run, made.contents)
+            files.write_later(
+                f"{folder}/{made.last_name}", made.last_content
+            )
+
     def go_on(self, db: PrimaryDatabase, left: Left, alarm_us: int) -> None:
         """Do what depends on the last log. alarm_us: the instant at which the alarm 'window' is set
         now; -1: it is unchanged.
         """
-        self.promotion.restored(left.files[-1])
+        self.promotion.restored(left.last)
         if self.primary.log_space.limit_bytes(db):
             self.primary.log_space.changed(db)
         if alarm_us >= 0:
@@ -454,7 +495,7 @@ class ExpressLane:
         """Return columns of texts, which are interned in the order of the rows."""
         texts, names, keys, clocks = (
             self._texts,
-            [file.name for file in left.files],
+            left.names,
             left.keys,
             left.clocks,
         )
@@ -505,7 +546,7 @@ class ExpressLane:
         places = in_turn(len(self._journal), host_us, site_us, lives.rings)
         self._journal.take(places.rows)
         h, index, rows = (
-            left.headers[0],
+            left.first,
             repeat(stretch.db.index),
             self.rows,
         )
@@ -521,7 +562,7 @@ class ExpressLane:
             "fork": fork,
             "start": start,
             "incarnation": incarnation,
-            "number": [header.backup_id for header in left.headers],
+            "number": left.numbers,
             "first_lsn": (h.first_lsn, *lives.lsn[:-1]),
             "last_lsn": lives.lsn,
             "commits": lives.commits,

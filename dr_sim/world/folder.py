@@ -8,7 +8,7 @@ Each folder has a staging area with a quota of its own, as in Windows' DFS Repli
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 from dr_sim.scenario.model import FolderSpec, ReplicationSpec, Scenario
 from dr_sim.world.primary import SHARE as PRIMARY_SHARE
@@ -82,14 +82,14 @@ class Folder:
                 self._bytes -= its_size
                 freed += its_size
         if not freed:
-            self.keep(number, size_bytes)
+            self.keep((number,), (size_bytes,))
         return freed
 
-    def keep(self, number: int, size_bytes: int) -> None:
-        """Stage a file that is not staged, where there is room."""
-        self._oldest.append(number)
-        self._staged[number] = size_bytes
-        self._bytes += size_bytes
+    def keep(self, numbers: Sequence[int], sizes: Sequence[int]) -> None:
+        """Stage files that are not staged, in this order, where there is room."""
+        self._oldest.extend(numbers)
+        self._staged.update(zip(numbers, sizes, strict=True))
+        self._bytes += sum(sizes)
 
 
 def folders_of(scenario: Scenario) -> list[FolderSpec]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from dr_sim.backups.log_run import ByName, LogRun
 from dr_sim.backups.model import Kind
 from dr_sim.world.backup_file import BackupFile
 
@@ -18,17 +19,19 @@ _LOG = Kind.LOG
 class LogsBeyond:
     """The logs of one database beyond a position that nearly always moves forward.
 
-    by_name: all its files, in the order in which they were made. ends: where a log ends. odd: a log
-    is not the database's own, or does not follow the one before it. Then nothing can be said
-    without going through all files.
+    by_name: all its files, in the order in which they were made. ends, run_ends: where a log ends,
+    and a run of them. odd: a log is not the database's own, or does not follow the one before it.
+    Then nothing can be said without going through all files.
     """
 
     def __init__(
         self,
-        by_name: dict[str, BackupFile],
+        by_name: ByName[BackupFile],
         ends: Callable[[BackupFile], int],
+        run_ends: Callable[[LogRun], int],
     ) -> None:
         self.odd = False
+        self._ends_of = run_ends
         self._by_name = by_name
         self._ends = ends
         self._logs: deque[BackupFile] = deque()
@@ -49,14 +52,8 @@ class LogsBeyond:
         """Add the logs that were made since the last look; all, if it went back since then."""
         if position < self._position:
             self._newest = None
-        new = []
-        files = reversed(self._by_name.values())
-        newest = last = next(files, None)
-        while last is not None and last is not self._newest:
-            if last.kind is _LOG:
-                new.append(last)
-            last = next(files, None)
-        if last is None:  # the newest one of before is gone
+        new, newest, reached = self._new(position)
+        if not reached:  # the newest one of before is gone
             self._logs.clear()
         self._newest = newest
         for file in reversed(new):
@@ -64,6 +61,28 @@ class LogsBeyond:
             if not _is_next(file, before):
                 self.odd = True
             self._logs.append(file)
+
+    def _new(
+        self, position: int
+    ) -> tuple[list[BackupFile], BackupFile | None, bool]:
+        """Return the logs since the last look, the newest first; the newest file; whether that of
+        the last look is still there. A run of logs that ends at the position or before is left out.
+        """
+        new: list[BackupFile] = []
+        newest: BackupFile | None = None
+        for each in self._by_name.newest_first():
+            if isinstance(each, LogRun):
+                if newest is not None and self._ends_of(each) <= position:
+                    continue
+                self._by_name.spread(each)
+                return self._new(position)
+            if newest is None:
+                newest = each
+            if each is self._newest:
+                return new, newest, True
+            if each.kind is _LOG:
+                new.append(each)
+        return new, newest, False
 
 
 def _is_next(file: BackupFile, before: BackupFile | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dr_sim.backups.log_run import ByName
 from dr_sim.backups.model import Kind
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.logs_beyond import LogsBeyond
@@ -14,9 +15,11 @@ class OldestMissing:
     were made; logs: the database has log backups, and only these count.
     """
 
-    def __init__(self, by_name: dict[str, BackupFile], logs: bool) -> None:
+    def __init__(self, by_name: ByName[BackupFile], logs: bool) -> None:
         self._by_name = by_name
-        self._logs = LogsBeyond(by_name, lambda file: file.ends_us)
+        self._logs = LogsBeyond(
+            by_name, lambda file: file.ends_us, lambda run: run.cut_us[-1]
+        )
         self._only_logs = logs
 
     def look(self, up_to_us: int, redo_lsn: int) -> int:

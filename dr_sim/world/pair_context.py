@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dr_sim.backups.log_run import ByName
 from dr_sim.oracle.witness import Witness
 from dr_sim.record.journal import Journal
 from dr_sim.record.kinds import KIND_ID
@@ -90,7 +91,7 @@ def context_of(
         journal = PairJournal(ground.journal, roles.number)
     workloads = lead.workloads if lead else _workloads(scenario, roles)
     acks = [w.ack_instant for w in workloads]
-    by_name: list[dict[str, BackupFile]] = [{} for _ in names]
+    by_name: list[ByName[BackupFile]] = [ByName() for _ in names]
     folders = folders_of(scenario)
     primary_shares = [folder.primary_share for folder in folders]
     secondary_shares = [folder.secondary_share for folder in folders]

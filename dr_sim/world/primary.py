@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.engines.files import Unread
+from dr_sim.backups.model import Kind
+from dr_sim.engines.shipping import Shipped
 from dr_sim.scenario.model import BackupCost, Schedule
 from dr_sim.scenario.schedule import next_start
 from dr_sim.world import backup_mishaps as mishaps
-from dr_sim.world import naming
 from dr_sim.world.agenda import Class, Entry
-from dr_sim.world.backup_file import BackupFile, CarriedFile
+from dr_sim.world.backup_file import (
+    BackupFile,
+    CarriedFile,
+    of_quiet_run,
+    quiet_file,
+)
 from dr_sim.world.backup_jobs import BackupJobs
 from dr_sim.world.context import Context
 from dr_sim.world.log_space import LogSpace
@@ -179,33 +183,30 @@ class Primary:
     def shipped(
         self,
         db: PrimaryDatabase,
-        cuts_us: Sequence[int],
-        commits: Sequence[int],
-        made: Sequence[tuple[BackupHeader, Unread]],
-    ) -> list[BackupFile]:
-        """Record logs that were cut at these instants, each finished before the next was cut. Their
-        names depend on those before them.
+        made: Shipped,
+        commits: int,
+        cut_us: int,
+    ) -> BackupFile:
+        """Record quiet logs, each finished and restored before the next was cut; commits, cut_us:
+        of the last. Return the last.
         """
         index, by_name = db.index, self.context.by_name[db.index]
-        files = []
-        for name, cut_us, held, (header, data) in zip(
-            naming.names_of_logs(self.context, db, cuts_us),
-            cuts_us,
-            commits,
-            made,
-            strict=True,
-        ):
-            file = BackupFile(
-                header.backup_id, index, name, header, held, cut_us
+        run, contents, last = made.run, made.contents, made.last
+        first_lsn = last.first_lsn
+        if run is not None and contents is not None:
+            by_name.add_run(
+                run, lambda i: of_quiet_run(index, run, i, contents(i))
             )
-            file.finished(header, data, held)
-            file.at_primary = True
-            by_name[name] = file
-            files.append(file)
-        db.files_made += len(files)
-        self.share.put(made[-1][0].last_lsn - made[0][0].first_lsn)
-        db.shelf.add_logs(files)
-        return files
+            db.shelf.add_run(run)
+            first_lsn = run.lsn[0]
+        file = quiet_file(
+            index, made.last_name, last, commits, cut_us, made.last_content
+        )
+        by_name[file.name] = file
+        db.shelf.add(file)
+        db.files_made += len(made)
+        self.share.put(last.last_lsn - first_lsn)
+        return file
 
     def made(
         self, db: PrimaryDatabase, file: BackupFile, cut_us: int

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from itertools import groupby, repeat
 from typing import Any
 
+from dr_sim.backups.log_run import ByName
 from dr_sim.backups.model import Kind
 from dr_sim.backups.retention import Shelf, StoredFile, prunable
 from dr_sim.recovery import commands as c
@@ -199,7 +200,7 @@ def due_at_primary(
     return [by_name[name] for name in gone]
 
 
-def _whole(by_name: dict[str, BackupFile]) -> list[BackupFile]:
+def _whole(by_name: ByName[BackupFile]) -> list[BackupFile]:
     """Return the files at the primary. What lies there since an earlier role goes by itself
     (left_behind.py).
     """

@@ -230,12 +230,14 @@ class Replication:
             or self.cut_short
         )
 
-    def sent(self, files: Sequence[BackupFile]) -> None:
-        """Record that files were staged, sent and delivered, in this order."""
-        keep = self.staging.keep
-        for file in files:
-            keep(file)
-            file.state = "landed"
+    def sent(
+        self,
+        databases: Sequence[int],
+        numbers: Sequence[int],
+        sizes: Sequence[int],
+    ) -> None:
+        """Record that quiet logs were staged, sent and delivered, in this order."""
+        self.staging.keep(databases, numbers, sizes)
 
     # ---- sending
     def _pump(self) -> None:

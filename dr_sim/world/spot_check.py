@@ -31,6 +31,7 @@ from dr_sim.recovery.absorb import (
     Standing,
     standing,
     unlike,
+    unlike_file,
     usual_answers,
 )
 from dr_sim.recovery.commands import Command, Save
@@ -226,14 +227,14 @@ class SpotCheck:
         if group.start:
             earlier = group.start - 1
             at = at.after(
-                left.headers[earlier],
+                left.shipped.header(earlier),
                 left.clocks[earlier],
                 lives.landed[earlier],
             )
         logs = [
             QuietLog(
-                left.files[k].name,
-                left.headers[k],
+                left.names[k],
+                left.shipped.header(k),
                 lives.landed[k],
                 lives.hashed[k],
                 lives.restored[k],
@@ -245,8 +246,9 @@ class SpotCheck:
             machine, spots.db, logs, self._rows_of(group, written)
         )
         self.looked_at += len(logs)
-        if group.stop == len(left.files):
-            self._left_alike(machine, name, logs[-1].name, saved)
+        self._files_alike(machine, name, logs, saved)
+        if group.stop == len(left.names):
+            self._left_alike(machine, name, logs[-1].name)
 
     def _rows_of(self, group: range, written: Written) -> list[_Row]:
         """Return the rows of events and commands of these logs, and of alarms between the first's
@@ -363,11 +365,8 @@ class SpotCheck:
         machine: RecoveryManager,
         database: str,
         log: str,
-        saved: dict[str, str],
     ) -> None:
-        """Check that the real machine stands where the steps would have left it, and that the store
-        holds what they saved.
-        """
+        """Check that the real machine stands where the steps would have left it."""
         what = unlike(
             self._manager.databases[database],
             machine.databases[database],
@@ -375,11 +374,33 @@ class SpotCheck:
         )
         if what:
             raise DifferenceError(f"after log {log}: {what}")
-        store = self._driver.store
+
+    def _files_alike(
+        self,
+        machine: RecoveryManager,
+        database: str,
+        logs: Sequence[QuietLog],
+        saved: dict[str, str],
+    ) -> None:
+        """Check that the real machine knows of these logs what the steps would have left, and that
+        the store holds what they saved. The clock of the last restore has been saved anew since.
+        """
+        real, stepped = (
+            self._manager.databases[database],
+            machine.databases[database],
+        )
+        for log in logs:
+            what = unlike_file(real, stepped, log.name)
+            if what:
+                raise DifferenceError(f"after log {log.name}: {what}")
+        store, name = self._driver.store, logs[-1].name
+        last = real.last is not None and real.last.name == name
         for key, value in saved.items():
+            if key == f"restored/{database}" and not last:
+                continue
             if store.get(key) != value:
                 raise DifferenceError(
-                    f"after log {log}: the store holds {store.get(key)!r} under {key}, "
+                    f"after log {name}: the store holds {store.get(key)!r} under {key}, "
                     f"the machine saved {value!r}"
                 )
 

@@ -6,7 +6,7 @@ and no transfer of the folder begins meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
@@ -51,9 +51,22 @@ class Staging:
         folder = self.of(file)
         return folder.full > 0 or self._purged_for.get(folder) is file
 
-    def keep(self, file: BackupFile) -> None:
-        """Record that a file was staged."""
-        self.of(file).keep(file.number, file.nominal_bytes)
+    def keep(
+        self,
+        databases: Sequence[int],
+        numbers: Sequence[int],
+        sizes: Sequence[int],
+    ) -> None:
+        """Record that files were staged, in this order: by database, number and bytes."""
+        folder_of = self._folder_of
+        folders = {id(folder_of[each]) for each in set(databases)}
+        if len(folders) == 1:
+            folder_of[databases[0]].keep(numbers, sizes)
+            return
+        for database, number, size in zip(
+            databases, numbers, sizes, strict=True
+        ):
+            folder_of[database].keep((number,), (size,))
 
     def stage(self, file: BackupFile, sending: Container[int]) -> bool:
         """Stage a file; return False while the staging area is being purged. sending: the numbers

@@ -33,10 +33,10 @@ class WaveTexts:
     def __init__(self, texts: Texts, left: list[Left], waves: int) -> None:
         self._texts = texts
         self._waves = waves
-        names = [file.name for its in left for file in its.files]
+        names = [name for its in left for name in its.names]
         keys = [key for its in left for key in its.keys]
         clocks = [clock for its in left for clock in its.clocks]
-        databases = [its.files[0].database_name for its in left]
+        databases = [its.first.database for its in left]
         clock_keys = [its.clock_key for its in left]
         self._counter = left[0].counter
         common = [*databases, *clock_keys, *_WORDS, self._counter]

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dr_sim.backups.model import Kind, RestoreState
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.recovery.absorb import window_alarm_goes_to_us
 from dr_sim.scenario.schedule import next_start
 from dr_sim.world.agenda import Entry
@@ -350,7 +350,7 @@ class WaveLane:
             all_lives.append(lives)
             left.append(self._lane.leave(member.db, lives))
         order = self._order(members, cuts, waves, left)
-        ids = self._in_turn(waves, left, order)
+        ids = self._in_turn(members, waves, left, order)
         self._show(members, left, order, ids, at_us)
         self._look(members, spots, all_lives, left)
         return left
@@ -448,7 +448,11 @@ class WaveLane:
         return _Order(kinds, wave_no, logs, at, seqs[len(keys) :].tolist())
 
     def _in_turn(
-        self, waves: list[Wave], left: list[Left], order: _Order
+        self,
+        members: list[_Member],
+        waves: list[Wave],
+        left: list[Left],
+        order: _Order,
     ) -> dict[str, Any]:
         """Do what depends on the order of all steps: intern texts and stage files. Return the
         columns of texts, member after member.
@@ -460,13 +464,27 @@ class WaveLane:
             (order.kinds == Step.FINISHED) & ~waits
         )
         place = order.logs * n + order.waves
-        files = [file for its in left for file in its.files]
-        self._lane.replication.sent(
-            [files[i] for i in place[sent].tolist()]
-        )
+        self._send(members, left, place[sent])
         texts = WaveTexts(self._context.journal.texts, left, n)
         texts.intern(order.kinds, place, waits)
         return texts.columns(waited.T.ravel())
+
+    def _send(
+        self, members: list[_Member], left: list[Left], place: Ints
+    ) -> None:
+        """Stage and send the logs at these places, member after member, in this order."""
+        n = len(left[0].names)
+        databases = _each([member.db.index for member in members], n)
+        reached = _by_log([member.reached for member in members])
+        sizes = np.diff(reached, prepend=0)
+        firsts = [its.first for its in left]
+        begins = np.array([first.first_lsn for first in firsts])
+        sizes[::n] = reached[::n] - begins
+        self._lane.replication.sent(
+            databases[place].tolist(),
+            _numbers(firsts, n)[place].tolist(),
+            sizes[place].tolist(),
+        )
 
     def _show(
         self,
@@ -486,7 +504,7 @@ class WaveLane:
         cut, finished, sent, landed, hashed, restored = (
             _column(at_us[step]) for step in Step
         )
-        firsts = [its.headers[0] for its in left]
+        firsts = [its.first for its in left]
         who = {
             "start": repeat(self._context.scenario.start_utc_us),
             "incarnation": repeat(self._lane.driver.incarnation),
@@ -503,8 +521,7 @@ class WaveLane:
         first_lsn = np.empty_like(last_lsn)
         first_lsn[1:] = last_lsn[:-1]
         first_lsn[::n] = [header.first_lsn for header in firsts]
-        numbers = _each([header.backup_id for header in firsts], n)
-        numbers += np.tile(np.arange(n), len(members))
+        numbers = _numbers(firsts, n)
         differential_bases = [
             member.state.differential_base_lsn for member in members
         ]
@@ -570,3 +587,10 @@ def _column(table: Ints) -> Ints:
 def _each(values: list[int], n: int) -> Ints:
     """Repeat each value n times."""
     return np.repeat(np.array(values, dtype=np.int64), n)
+
+
+def _numbers(firsts: list[BackupHeader], n: int) -> Ints:
+    """Return the numbers of all logs, member after member."""
+    numbers = _each([header.backup_id for header in firsts], n)
+    numbers += np.tile(np.arange(n), len(firsts))
+    return numbers

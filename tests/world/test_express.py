@@ -15,6 +15,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from dr_sim.backups.log_run import ByName, ByNumber
+from dr_sim.backups.retention import Shelf
 from dr_sim.engines import shipping
 from dr_sim.loading import load_scenario
 from dr_sim.record.verify import verify
@@ -52,6 +54,12 @@ def picture(thing: Any, above: tuple[int, ...] = ()) -> Any:
             else picture(value, above)
             for key, value in thing.items()
         }
+    if isinstance(thing, (ByName, ByNumber)):
+        return picture(dict(thing.items()), above)
+    if isinstance(thing, Shelf):
+        others = {name: file.header for name, file in thing._others.items()}
+        logs = [(log.name, log.header) for log in thing.logs()]
+        return picture((thing.usual, others, logs, len(thing)), above)
     if isinstance(thing, (list, tuple, deque)):
         return [each if type(each) in PLAIN else picture(each, above) for each in thing]
     if isinstance(thing, (set, frozenset)):
@@ -71,6 +79,8 @@ def state_of(world: World) -> dict[str, Any]:
     pair = world.pairs[0]
     context, manager, replication = pair.context, pair.driver.machine, pair.replication
     files = {}
+    for history in context.witness._databases:
+        history.one_by_one()
     for side in (context.primary_files, context.secondary_files):
         files[side is context.primary_files] = {path: side.read(path) for path in side.paths()}
     for file in (f for files in context.by_name for f in files.values()):

@@ -229,7 +229,7 @@ def test_a_state_that_is_left_wrong_is_found(monkeypatch: Patch) -> None:
 
     def careless(db: DatabaseReplay, logs: Any, *more: Any) -> Any:
         answer = usual(db, logs, *more)
-        db.files[logs[-1][0]].attempts = 0
+        db.files[logs.names[-1]].attempts = 0
         return answer
 
     monkeypatch.setattr(express, "absorb", careless)

@@ -1,0 +1,392 @@
+"""Runs of quiet logs, held by columns, and the tables of files in which they stand.
+
+Theory of operation. A fleet makes millions of logs, and nobody looks at most of them again: they
+lie in both shares until retention deletes them. An object for each, in every part of the world that
+knows of it, would be more than a kilobyte a log. So a stretch of quiet logs is one `LogRun`: a few
+columns of numbers. A table of files (`ByName`, `ByNumber`) holds the run at its place among the
+other files. Whoever asks for one file of a run, or goes through all files, finds objects: the table
+makes those of that run, and from then on it holds them in the run's place.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, overload
+
+from dr_sim.backups.model import BackupHeader, Kind
+
+FEWEST = 6
+"""Logs of a run that is worth its columns: with fewer, objects take no more room."""
+
+_FIELDS = 8  # of a name, after the database's (names.py)
+
+Key = TypeVar("Key", str, int)
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+@dataclass(slots=True, frozen=True)
+class LogsAlike:
+    """The fields of a header that all logs of a run have. utc_minus_mono_us: the primary's wall
+    clock when they were made.
+    """
+
+    database: str
+    fork: int
+    first_number: int
+    checkpoint_lsn: int
+    database_backup_lsn: int
+    utc_minus_mono_us: int
+
+
+class LogRun:
+    """Consecutive logs of one database: each begins where the one before it ends.
+
+    lsn, commits: where the first begins, then where each ends; cut_us, finished_us: the instants.
+    The names are of one length and in their order.
+    """
+
+    __slots__ = (
+        "_before",
+        "_names",
+        "_width",
+        "alike",
+        "commits",
+        "cut_us",
+        "finished_us",
+        "lsn",
+    )
+
+    def __init__(
+        self,
+        alike: LogsAlike,
+        names: Sequence[str],
+        lsn: Sequence[int],
+        commits: Sequence[int],
+        times_us: tuple[Sequence[int], Sequence[int]],
+    ) -> None:
+        """times_us: when each was cut, and when it was finished."""
+        self.alike = alike
+        self.lsn = lsn
+        self.commits = commits
+        self.cut_us, self.finished_us = times_us
+        if not _in_order(names):
+            raise ValueError(
+                f"the names from {names[0]} on are not those of a run"
+            )
+        # names in their order begin alike as the first and the last do
+        before = _common(names[0], names[-1])
+        self._before = before
+        self._width = len(names[0]) - len(before)
+        self._names = "".join([name[len(before) :] for name in names])
+
+    def __len__(self) -> int:
+        return len(self.cut_us)
+
+    @property
+    def first_number(self) -> int:
+        return self.alike.first_number
+
+    def name(self, i: int) -> str:
+        at = i * self._width
+        return self._before + self._names[at : at + self._width]
+
+    def names(self) -> list[str]:
+        return [self.name(i) for i in range(len(self))]
+
+    def place_of_name(self, name: str) -> int:
+        """Return the place of the log of that name; -1 if it is none of these."""
+        i = bisect_left(range(len(self)), name, key=self.name)
+        return i if i < len(self) and self.name(i) == name else -1
+
+    def place_of_number(self, number: int) -> int:
+        i = number - self.alike.first_number
+        return i if 0 <= i < len(self) else -1
+
+    def header(self, i: int) -> BackupHeader:
+        alike, first_lsn, last_lsn = (
+            self.alike,
+            self.lsn[i],
+            self.lsn[i + 1],
+        )
+        return BackupHeader(
+            alike.database,
+            alike.first_number + i,
+            Kind.LOG,
+            alike.fork,
+            first_lsn,
+            last_lsn,
+            alike.checkpoint_lsn,
+            alike.database_backup_lsn,
+            0,
+            alike.fork,
+            0,
+            self.cut_us[i] + alike.utc_minus_mono_us,
+            self.finished_utc_us(i),
+            nominal_bytes=last_lsn - first_lsn,
+        )
+
+    def finished_utc_us(self, i: int) -> int:
+        return self.finished_us[i] + self.alike.utc_minus_mono_us
+
+
+def _common(one: str, other: str) -> str:
+    """Return what both texts begin with."""
+    for i, (here, there) in enumerate(zip(one, other, strict=False)):
+        if here != there:
+            return one[:i]
+    return one
+
+
+def _in_order(names: Sequence[str]) -> bool:
+    """Return whether names can be those of a run: of one length, each after the one before it."""
+    alike = len(set(map(len, names))) == 1
+    pairs = range(len(names) - 1)
+    return alike and all(names[i] < names[i + 1] for i in pairs)
+
+
+class _Table(MutableMapping[Key, T], Generic[Key, T]):
+    """Files by a key; some are held as runs.
+
+    in_order: the table is gone through in the order in which they came. Otherwise it has no order,
+    and to make the objects of one run costs the same however many files there are.
+    """
+
+    __slots__ = ("_held", "_in_order", "_runs_of")
+
+    def __init__(self, in_order: bool = True) -> None:
+        # of a run, which is its own key: the function that makes the object of each place
+        self._held: dict[Any, Any] = {}
+        self._in_order = in_order
+        # by what the keys of one database begin with: its runs, in the order of their keys
+        self._runs_of: dict[Any, list[LogRun]] = {}
+
+    def _key(self, run: LogRun, i: int) -> Key:
+        raise NotImplementedError
+
+    def _series(self, key: Key) -> Any:
+        """Return what the key has in common with those of the same database's logs."""
+        raise NotImplementedError
+
+    def _last_key(self, run: LogRun) -> Key:
+        return self._key(run, len(run) - 1)
+
+    def _place(self, run: LogRun, key: Key) -> int:
+        raise NotImplementedError
+
+    # ---- runs
+    def add_run(self, run: LogRun, make: Callable[[int], T]) -> bool:
+        """Add the logs of a run. make(i): the object of the log at that place. Return whether they
+        are held as a run; else each is made now.
+        """
+        first = self._key(run, 0)
+        before = self._runs_of.get(self._series(first))
+        follows = not before or first > self._last_key(before[-1])
+        if len(run) < FEWEST or not follows:
+            self._held.update(self._made(run, make))
+            return False
+        self._held[run] = make
+        if before:
+            before.append(run)
+        else:
+            self._runs_of[self._series(first)] = [run]
+        return True
+
+    def newest_first(self) -> Iterator[T | LogRun]:
+        """Go through everything that is held, from the newest on, with runs as they are."""
+        runs = bool(self._runs_of)
+        for key, value in reversed(self._held.items()):
+            yield key if runs and isinstance(key, LogRun) else value
+
+    def apart(self) -> list[T]:
+        """Return the files that are not in runs."""
+        if not self._runs_of:
+            return list(self._held.values())
+        held = self._held.items()
+        return [value for key, value in held if not isinstance(key, LogRun)]
+
+    def drop_apart(self, drops: Callable[[T], bool]) -> None:
+        """Forget those of the files that are not in runs for which drops(file) is true."""
+        self._held = {
+            key: value
+            for key, value in self._held.items()
+            if isinstance(key, LogRun) or not drops(value)
+        }
+
+    @property
+    def runs(self) -> list[LogRun]:
+        return [run for runs in self._runs_of.values() for run in runs]
+
+    def spread(self, *these: LogRun) -> None:
+        """Hold the logs of these runs one by one (of all runs if none is given)."""
+        if not self._runs_of:
+            return
+        runs = set(these or self.runs)
+        if not self._in_order:
+            for run in runs:
+                self._held.update(self._objects(run, self._held.pop(run)))
+            return
+        held: dict[Any, Any] = {}
+        for key, value in self._held.items():
+            if isinstance(key, LogRun) and key in runs:
+                held.update(self._objects(key, value))
+            else:
+                held[key] = value
+        self._held = held
+
+    def _objects(
+        self, run: LogRun, make: Callable[[int], T]
+    ) -> dict[Key, T]:
+        """Make the objects that are held in the place of a run from now on."""
+        made = self._made(run, make)
+        self._spread_hook(run, list(made.values()))
+        self._no_run(run)
+        return made
+
+    def let_go(self, run: LogRun) -> None:
+        """Forget all logs of a run."""
+        self._no_run(run)
+        del self._held[run]
+
+    def _no_run(self, run: LogRun) -> None:
+        series = self._series(self._key(run, 0))
+        runs = self._runs_of[series]
+        runs.remove(run)
+        if not runs:
+            del self._runs_of[series]
+
+    def _spread_hook(self, run: LogRun, made: list[T]) -> None:
+        """Do what depends on objects that stand for a run from now on."""
+
+    def _made(self, run: LogRun, make: Callable[[int], T]) -> dict[Key, T]:
+        return {self._key(run, i): make(i) for i in range(len(run))}
+
+    def _run_of(self, key: Any) -> LogRun | None:
+        """Return the run that holds that key."""
+        runs = self._runs_of.get(self._series(key))
+        if not runs or key > self._last_key(runs[-1]):
+            return None
+        run = runs[bisect_left(runs, key, key=self._last_key)]
+        return run if self._place(run, key) >= 0 else None
+
+    # ---- a mapping
+    @overload
+    def get(self, key: Key) -> T | None: ...
+    @overload
+    def get(self, key: Key, otherwise: T | D) -> T | D: ...
+    def get(self, key: Key, otherwise: Any = None) -> Any:
+        found = self._held.get(key)
+        if found is not None or not self._runs_of:
+            return otherwise if found is None else found
+        run = self._run_of(key)
+        if run is None:
+            return otherwise
+        self.spread(run)
+        return self._held[key]
+
+    def look(self, key: Key) -> T | None:
+        """Return what is there, only to be read: an object that is made of a run is not kept."""
+        found: T | None = self._held.get(key)
+        if found is not None or not self._runs_of:
+            return found
+        run = self._run_of(key)
+        if run is None:
+            return None
+        make: Callable[[int], T] = self._held[run]
+        return make(self._place(run, key))
+
+    def __getitem__(self, key: Key) -> T:
+        found = self.get(key)
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def __setitem__(self, key: Key, value: T) -> None:
+        if self._runs_of and key not in self._held:
+            run = self._run_of(key)
+            if run is not None:
+                self.spread(run)
+        self._held[key] = value
+
+    def __delitem__(self, key: Key) -> None:
+        if self._runs_of and key not in self._held:
+            run = self._run_of(key)
+            if run is not None:
+                self.spread(run)
+        del self._held[key]
+
+    def __contains__(self, key: object) -> bool:
+        if key in self._held:
+            return True
+        return bool(self._runs_of) and self._run_of(key) is not None
+
+    def __len__(self) -> int:
+        runs = self.runs
+        return len(self._held) - len(runs) + sum(map(len, runs))
+
+    def __iter__(self) -> Iterator[Key]:
+        """Go through the keys; no object is made for it."""
+        if not self._runs_of:
+            yield from self._held
+            return
+        for key in self._held:
+            if isinstance(key, LogRun):
+                for i in range(len(key)):
+                    yield self._key(key, i)
+            else:
+                yield key
+
+    def values(self) -> Any:
+        self.spread()
+        return self._held.values()
+
+    def items(self) -> Any:
+        self.spread()
+        return self._held.items()
+
+    def clear(self) -> None:
+        self._held.clear()
+        self._runs_of.clear()
+
+
+class ByName(_Table[str, T]):
+    """Files by their names."""
+
+    __slots__ = ()
+
+    def _key(self, run: LogRun, i: int) -> str:
+        return run.name(i)
+
+    def _place(self, run: LogRun, key: str) -> int:
+        return run.place_of_name(key)
+
+    def _series(self, key: str) -> str:
+        return key.rsplit("_", _FIELDS)[0]
+
+
+class ByNumber(_Table[int, T]):
+    """Files of one database by their numbers. spread_hook(run, objects) is called when objects take
+    the place of a run.
+    """
+
+    __slots__ = ("_hook",)
+
+    def __init__(
+        self, spread_hook: Callable[[LogRun, list[T]], None]
+    ) -> None:
+        super().__init__()
+        self._hook = spread_hook
+
+    def _key(self, run: LogRun, i: int) -> int:
+        return run.alike.first_number + i
+
+    def _place(self, run: LogRun, key: int) -> int:
+        return run.place_of_number(key)
+
+    def _series(self, key: int) -> int:
+        return 0
+
+    def _spread_hook(self, run: LogRun, made: list[T]) -> None:
+        self._hook(run, made)

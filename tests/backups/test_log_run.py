@@ -1,0 +1,125 @@
+"""Runs of logs by columns, and the tables of files in which they stand."""
+
+from __future__ import annotations
+
+import pytest
+
+from dr_sim.backups.log_run import FEWEST, ByName, ByNumber, LogRun, LogsAlike
+from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.backups.names import names_apart
+from dr_sim.backups.retention import Shelf
+
+MINUTE = 60_000_000
+N = 10
+
+
+def run(first: int = 0, logs: int = N, database: str = "crm") -> LogRun:
+    """Logs of a hundred bytes and ten commits, one a minute, each finished a second later."""
+    cuts = [(first + i) * MINUTE for i in range(logs)]
+    return LogRun(
+        LogsAlike(database, 1, first, 7, 0, 1_000_000),
+        names_apart(database, cuts, Kind.LOG),
+        [100 * (first + i) for i in range(logs + 1)],
+        [10 * (first + i) for i in range(logs + 1)],
+        (cuts, [cut + 1_000_000 for cut in cuts]),
+    )
+
+
+def test_each_log_of_a_run_has_its_name_and_its_header() -> None:
+    of = run()
+    assert of.name(3) == names_apart("crm", [3 * MINUTE], Kind.LOG)[0]
+    assert [of.place_of_name(name) for name in of.names()] == list(range(N))
+    assert of.place_of_name("crm_x") == -1
+    assert (of.place_of_number(0), of.place_of_number(N)) == (0, -1)
+    begun, finished = 3 * MINUTE + 1_000_000, 3 * MINUTE + 2_000_000
+    assert of.header(3) == BackupHeader(
+        "crm", 3, Kind.LOG, 1, 300, 400, 7, 0, 0, 1, 0, begun, finished, nominal_bytes=100
+    )
+
+
+def test_names_that_are_not_in_order_are_no_run() -> None:
+    names = names_apart("crm", [MINUTE, 0], Kind.LOG)
+    alike = LogsAlike("crm", 1, 0, 0, 0, 0)
+    with pytest.raises(ValueError, match="not those of a run"):
+        LogRun(alike, names, [0, 1, 2], [0, 1, 2], ([MINUTE, 0], [MINUTE, 0]))
+
+
+def table(*runs: LogRun, in_order: bool = True) -> ByName[str]:
+    """Each file is the text of its number."""
+    found: ByName[str] = ByName(in_order)
+    found["a full"] = "full"
+    for each in runs:
+        found.add_run(each, lambda i, each=each: str(each.first_number + i))  # type: ignore[misc]
+        found[f"an incremental after {each.first_number}"] = "incremental"
+    return found
+
+
+def test_a_table_is_what_one_of_single_files_would_be() -> None:
+    found = table(run(), run(N))
+    assert len(found.runs) == 2
+    assert len(found) == 2 * N + 3
+    assert list(found)[1 : N + 1] == run().names()
+    assert run().name(4) in found and run(2 * N).name(0) not in found
+    assert len(found.runs) == 2, "no object was made for that"
+    assert found.get(run(2 * N).name(0)) is None
+    assert found[run().name(4)] == "4"
+    assert [each.first_number for each in found.runs] == [N], "the other run is as it was"
+    numbers = [str(i) for i in range(N)], [str(N + i) for i in range(N)]
+    assert list(found.values()) == ["full", *numbers[0], "incremental", *numbers[1], "incremental"]
+    assert not found.runs
+
+
+def test_what_is_only_looked_at_stays_in_its_run() -> None:
+    found = table(run())
+    assert found.look(run().name(4)) == "4" and found.look("no name") is None
+    assert found.runs and found.apart() == ["full", "incremental"]
+
+
+def test_a_file_of_a_run_is_replaced_or_taken_away() -> None:
+    found = table(run())
+    found[run().name(4)] = "another"
+    assert list(found.values())[4:7] == ["3", "another", "5"]
+    found = table(run())
+    del found[run().name(0)]
+    assert list(found.values())[:2] == ["full", "1"]
+    assert found.pop(run().name(0), None) is None
+
+
+def test_a_short_run_is_held_as_files() -> None:
+    assert not table(run(0, FEWEST - 1)).runs
+
+
+def test_runs_of_several_databases_lie_in_one_folder() -> None:
+    found = table(run(), run(0, N, "bar"), run(N), run(N, N, "bar"), in_order=False)
+    assert len(found.runs) == 4
+    assert found[run(N, N, "bar").name(2)] == str(N + 2)
+    assert len(found.runs) == 3
+    assert found.look(run(N).name(2)) == str(N + 2)
+
+
+def test_whoever_holds_a_run_as_one_thing_is_told_when_it_is_spread() -> None:
+    spread: list[list[int]] = []
+    found: ByNumber[int] = ByNumber(lambda _, made: spread.append(made))
+    found.add_run(run(), lambda i: 100 + i)
+    assert found.get(N) is None and not spread
+    assert found[3] == 103
+    assert spread == [[100 + i for i in range(N)]]
+
+
+def test_a_shelf_lets_the_logs_of_a_run_go_one_by_one() -> None:
+    shelf = Shelf()
+    shelf.add_run(run())
+    shelf.add_run(run(N))
+    assert len(shelf) == 2 * N
+    shelf.remove(*run().names(), run(N).name(0))
+    assert shelf.usual and [log.header.backup_id for log in shelf.logs()] == [*range(N + 1, 2 * N)]
+    assert len(shelf) == N - 1
+    shelf.remove(run(N).name(4))
+    assert not shelf.usual, "it is not the first"
+
+
+def test_a_run_that_does_not_follow_is_unusual_on_a_shelf() -> None:
+    shelf = Shelf()
+    shelf.add_run(run())
+    shelf.add_run(run(N + 1))
+    assert not shelf.usual
