@@ -4,7 +4,7 @@ machines in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 
 from dr_sim.backups.log_run import ByName, LogRun
 
@@ -17,7 +17,7 @@ class MemoryStore:
     __slots__ = ("_folders",)
 
     def __init__(self) -> None:
-        self._folders: dict[str, ByName[str]] = {}
+        self._folders: dict[str, MutableMapping[str, str]] = {}
 
     def load(self) -> dict[str, str]:
         return {
@@ -28,7 +28,9 @@ class MemoryStore:
 
     def get(self, key: str) -> str:
         entries, name = self._place(key)
-        return entries.look(name) or ""
+        if isinstance(entries, ByName):
+            return entries.look(name) or ""
+        return entries.get(name, "")
 
     def save(self, key: str, value: str) -> None:
         entries, name = self._place(key)
@@ -52,7 +54,11 @@ class MemoryStore:
         """Save the same value for each log of a run: under `before`, which ends with '/', and its
         name.
         """
-        entries = self._folders.setdefault(before, ByName())
+        entries = self._folders.get(before)
+        if not isinstance(entries, ByName):
+            by_name: ByName[str] = ByName()
+            by_name.update(entries or {})
+            entries = self._folders[before] = by_name
         entries.add_run(run, lambda _: value)
 
     def forget(self, keys: Iterable[str]) -> None:
@@ -60,14 +66,10 @@ class MemoryStore:
         for key in keys:
             self.save(key, "")
 
-    def _place(self, key: str) -> tuple[ByName[str], str]:
+    def _place(self, key: str) -> tuple[MutableMapping[str, str], str]:
         """Return the entries whose keys begin as this one does, and the rest of the key."""
         folder, slash, name = key.rpartition("/")
-        before = folder + slash
-        entries = self._folders.get(before)
-        if entries is None:
-            entries = self._folders[before] = ByName()
-        return entries, name
+        return self._folders.setdefault(folder + slash, {}), name
 
     def close(self) -> None:
         """Do nothing: nothing is held open."""
