@@ -59,6 +59,28 @@ events:
 - {at: 6 h, lose: site}
 - {at: 6 h, manager_crash: {before: EnterPhase, nth: 5}, copy: near}
 """,
+    # near takes over. Of a database without logs nothing tells how near's backups hang together with
+    # the copy at far: that is restored anew from the first full of near.
+    "a database without logs follows another primary": """\
+run_for: 12 h
+databases: {web: {size: 200 MB, log: none, full: every 2 h, incremental: every 30 min}}
+link: {bandwidth: 100 Mbit/s}
+failover: {mode: automatic}
+copies: {near: {}, far: {}}
+events: [{at: 185 min, lose: host}]
+""",
+    # The same, and far takes over from near before anything has happened to the database.
+    "a copy that nobody has written to follows another primary": """\
+run_for: 4 h
+databases: {web: {size: 200 MB, log: none}}
+link: {bandwidth: 20 Mbit/s}
+heartbeat: {path: data link}
+failover: {mode: automatic}
+copies: {near: {}, far: {}}
+events:
+- {at: 0 h, lose: host}
+- {at: 2 h, partition: {duration: 40 s}, copy: far}
+""",
     # The host with the log that waits for its time is wiped. It is lost, and stays at the primary.
     "a log that was lost here does not stay behind": """\
 run_for: 60 min

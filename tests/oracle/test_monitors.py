@@ -67,6 +67,12 @@ link: {bandwidth: 100 Mbit/s}
 primary: {retention: 1 d, keep_fulls: 1}
 secondary: {retention: 1 d, keep_fulls: 1}
 """
+FULLS = """\
+run_for: 3 d
+start: 2026-01-05 00:00
+databases: {crm: {size: 200 MB, full: every 2 h, incremental: none, log: none}}
+link: {bandwidth: 100 Mbit/s}
+"""
 Edit = Callable[[Row], list[Row]]
 
 
@@ -361,6 +367,8 @@ CASES = (
     Case(keeping.nothing_is_deleted_while_it_may_be_the_way_back, PLANNED, "R18", insert(
         "seen.EnterPhase", "seen.Delete", {"database": "crm", "name": LOG_15}, phase="draining")),
     Case(liveness.restored_after_the_storm, KEPT, "R7", drop_after(
+        24 * 60 * MINUTE, "seen.Restored")),
+    Case(liveness.restored_after_the_storm, FULLS, "R7", drop_after(
         24 * 60 * MINUTE, "seen.Restored")),
     Case(names.names_sort_as_time, DAMAGED, "R4", change(
         "seen.Validated", {"header.started_utc_us": 1 << 60}, name=LOG_15)),

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dr_sim.oracle.monitors.story import (
+    FULL,
     LOG,
     MINUTE_US,
     SECOND_US,
@@ -30,15 +31,15 @@ _TIMES = 3
 
 
 def restored_after_the_storm(story: Story) -> Iterator[Breach]:
-    """Nothing happens any more, logs land whole, and the database is not restored any further."""
+    """Nothing happens any more, logs (or fulls, where there are no logs) land whole, and the database
+    is not restored any further.
+    """
     if story.scenario.store is not None or not _heals(story):
         return
     calm_us = _calm_since_us(story)
     if calm_us is None:
         return
     for database in story.databases:
-        if not story.log_interval_us(database):
-            continue
         restored = story.of("seen.Restored", database)["time_us"]
         since_us = max([calm_us, *restored[-1:].tolist()])
         due_us = since_us + _needed_us(story, database)
@@ -49,9 +50,14 @@ def restored_after_the_storm(story: Story) -> Iterator[Breach]:
         came = _landed_whole(story, database, since_us, due_us)
         if came is None or _moved(story, database, since_us + 1, due_us):
             continue
+        what = (
+            "logs land"
+            if story.log_interval_us(database)
+            else "a full lands"
+        )
         yield Breach(
             "R7", came, due_us, database,
-            "everything is well again for hours, logs land whole, and nothing is restored",
+            f"everything is well again for hours, {what} whole, and nothing is restored",
         )  # fmt: skip
 
 
@@ -96,10 +102,13 @@ def _needed_us(story: Story, database: int) -> int:
 def _landed_whole(
     story: Story, database: int, from_us: int, until_us: int
 ) -> int | None:
-    """Return the row of a log that landed whole early in that time; None: none did."""
+    """Return the row of a log that landed whole early in that time; None: none did. Where there are no
+    logs a full is meant: an incremental may stand on another.
+    """
+    kind = LOG if story.log_interval_us(database) else FULL
     rows = story.of("truth.landed", database)
     found = story.within("truth.landed", database, from_us, until_us)
-    whole = (rows["kind"][found] == LOG) & (rows["intact"][found] == 1)
+    whole = (rows["kind"][found] == kind) & (rows["intact"][found] == 1)
     whole &= rows["last_lsn"][found] > _stands_at(story, database, from_us)
     early = rows["time_us"][found] < (from_us + until_us) // 2
     seqs = rows["seq"][found][whole & early]
