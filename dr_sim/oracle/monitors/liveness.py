@@ -31,8 +31,8 @@ _TIMES = 3
 
 
 def restored_after_the_storm(story: Story) -> Iterator[Breach]:
-    """Nothing happens any more, logs (or fulls, where there are no logs) land whole, and the database
-    is not restored any further.
+    """Nothing happens any more, logs land whole (or fulls, where there are no logs), and the
+    database is not restored any further.
     """
     if story.scenario.store is not None or not _heals(story):
         return
@@ -102,8 +102,8 @@ def _needed_us(story: Story, database: int) -> int:
 def _landed_whole(
     story: Story, database: int, from_us: int, until_us: int
 ) -> int | None:
-    """Return the row of a log that landed whole early in that time; None: none did. Where there are no
-    logs a full is meant: an incremental may stand on another.
+    """Return the row of a log that landed whole early in that time; None: none did. Where there are
+    no logs a full is meant: an incremental may stand on another.
     """
     kind = LOG if story.log_interval_us(database) else FULL
     rows = story.of("truth.landed", database)
