@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint types docs bench clean
+.PHONY: demo test test-all slow lint types docs bench clean
 
 $(BIN)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +24,10 @@ test: $(BIN)/.ready
 
 test-all: $(BIN)/.ready
 	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile new
+
+# the same tests, and a list of what they cost
+slow: $(BIN)/.ready
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not long' -p tests.cpu
 
 lint: $(BIN)/.ready
 	$(BIN)/ruff check .

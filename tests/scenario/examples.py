@@ -5,9 +5,6 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from dr_sim.errors import InputError
-from dr_sim.loading import load_scenario
-
 NIGHTLY = """\
 # our Tuesday night, and the site going away in the middle of it
 name: nightly
@@ -92,15 +89,14 @@ sla:
 
 @cache
 def library() -> list[str]:
-    """The texts of the project's own scenarios that stand alone and are right."""
+    """The texts of the project's own scenarios that stand alone and are right. They are loaded by
+    the tests that take them: both workers collect all tests.
+    """
     texts = []
     for path in sorted((Path(__file__).resolve().parents[2] / "scenarios").rglob("*.yaml")):
+        if "bad_input" in path.parts:
+            continue  # shows what is refused
         text = path.read_text(encoding="utf-8")
-        if "extends:" in text or "series:" in text:
-            continue
-        try:
-            load_scenario(path)
-        except InputError:
-            continue  # one that shows what is refused
-        texts.append(text)
+        if "extends:" not in text and "series:" not in text:
+            texts.append(text)
     return texts

@@ -5,6 +5,7 @@ sources.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 import jsonschema
@@ -29,8 +30,15 @@ from tests.at_length import some_or_all
 from tests.scenario.conftest import SMALLEST, Write
 from tests.scenario.examples import EVERYTHING, NIGHTLY, library
 
-SCHEMA = json_schema()
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+@cache
+def schema() -> dict[str, Any]:
+    return json_schema()
+
+
+@cache
+def validator() -> Any:
+    return jsonschema.Draft202012Validator(schema())
 
 
 def _as_an_editor_reads(text: str) -> Any:
@@ -45,7 +53,7 @@ def _as_an_editor_reads(text: str) -> Any:
 
 
 def test_it_is_a_schema() -> None:
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.Draft202012Validator.check_schema(schema())
 
 
 @pytest.mark.parametrize("text", [SMALLEST, NIGHTLY, EVERYTHING, *some_or_all(library(), 4)])
@@ -53,9 +61,9 @@ def test_it_accepts_what_loads(write: Write, text: str) -> None:
     # what editors offer
     text = text.replace("serial: yes", "serial: true").replace("approves: no", "approves: false")
     load_scenario(write(text))
-    assert [error.message for error in VALIDATOR.iter_errors(_as_an_editor_reads(text))] == []
+    assert [error.message for error in validator().iter_errors(_as_an_editor_reads(text))] == []
     resolved = dump_resolved(load_scenario(write(text)))
-    assert [error.message for error in VALIDATOR.iter_errors(_as_an_editor_reads(resolved))] == []
+    assert [error.message for error in validator().iter_errors(_as_an_editor_reads(resolved))] == []
 
 
 @pytest.mark.parametrize(
@@ -89,21 +97,24 @@ def test_it_accepts_what_loads(write: Write, text: str) -> None:
 )
 def test_it_marks_what_is_wrong(wrong: str) -> None:
     scenario = _as_an_editor_reads(SMALLEST) | _as_an_editor_reads(wrong)
-    assert list(VALIDATOR.iter_errors(scenario))
+    assert list(validator().iter_errors(scenario))
 
 
 def test_one_that_extends_another_may_leave_things_out() -> None:
-    assert list(VALIDATOR.iter_errors({"extends": "nightly.yaml", "link": {"loss": "1 %"}})) == []
-    assert list(VALIDATOR.iter_errors({"link": {"loss": "1 %"}}))
+    assert list(validator().iter_errors({"extends": "nightly.yaml", "link": {"loss": "1 %"}})) == []
+    assert list(validator().iter_errors({"link": {"loss": "1 %"}}))
 
 
 def test_defaults_and_sources_are_told() -> None:
     for path, _, source in DEFAULTS:
-        here = SCHEMA
+        here = schema()
         for step in path.split("."):
             here = here["additionalProperties"] if step == "*" else here["properties"][step]
         assert source in here["description"] and "default" in here, path
-    assert SCHEMA["properties"]["link"]["properties"]["rtt"] | {"examples": [], "pattern": ""} == {
+    assert schema()["properties"]["link"]["properties"]["rtt"] | {
+        "examples": [],
+        "pattern": "",
+    } == {
         "description": "round-trip time; what exceeds 30 ms delays whatever crosses (up to there "
         "it is part of the costs and time-outs that are written), and with loss all of it slows "
         "each stream; default: 30 ms (assumed)",
@@ -117,9 +128,9 @@ def test_defaults_and_sources_are_told() -> None:
 
 
 def test_every_kind_is_there() -> None:
-    words = SCHEMA["properties"]["events"]["items"]["properties"]
+    words = schema()["properties"]["events"]["items"]["properties"]
     assert set(words) == {"at", "every", "copy", *(kind.name for kind in KINDS)}
-    assert set(SCHEMA["properties"]["faults"]["properties"]) == {
+    assert set(schema()["properties"]["faults"]["properties"]) == {
         kind.name for kind in KINDS if kind.drawable
     }
 
@@ -157,7 +168,7 @@ def _keys(part: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], 
 
 
 def test_every_key_says_something_when_one_points_at_it() -> None:
-    lacking = {".".join(path) for path, node in _keys(SCHEMA) if not node.get("description")}
+    lacking = {".".join(path) for path, node in _keys(schema()) if not node.get("description")}
     assert lacking == set()
 
 
@@ -174,7 +185,7 @@ def test_a_text_that_cannot_be_read_is_answered_in_words() -> None:
             for child in part.values():
                 walk(child)
 
-    walk(SCHEMA)
+    walk(schema())
     assert len(patterns) > 100
     assert [
         p["pattern"] for p in patterns if "for example" not in p.get("patternErrorMessage", "")
@@ -182,7 +193,7 @@ def test_a_text_that_cannot_be_read_is_answered_in_words() -> None:
 
 
 def test_it_has_an_identity_that_names_the_version() -> None:
-    assert SCHEMA["$id"] == f"urn:dr-sim:scenario:{__version__}"
+    assert schema()["$id"] == f"urn:dr-sim:scenario:{__version__}"
 
 
 @pytest.mark.parametrize("text", [

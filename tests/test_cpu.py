@@ -1,0 +1,47 @@
+"""The list of what the tests cost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cpu import table
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_files_and_dear_tests_are_listed_the_dearest_first() -> None:
+    costs = {"a.py::x": 0.5, "b.py::y[1]": 2.5, "b.py::y[2]": 0.25, "a.py::z": 4.0}
+    first, *rest = table(costs)
+    assert first.split() == ["7.2", "s", "of", "CPU", "in", "4", "tests;", "budget", "450", "s"]
+    assert [line.split() for line in rest] == [
+        ["4.5", "s", "2", "tests", "a.py"],
+        ["2.8", "s", "2", "tests", "b.py"],
+        ["2", "tests", "of", "more", "than", "2", "s:"],
+        ["4.0", "s", "a.py::z"],
+        ["2.5", "s", "b.py::y[1]"],
+    ]
+
+
+def test_the_cost_of_a_test_holds_its_fixtures_and_its_processes(tmp_path: Path) -> None:
+    (tmp_path / "test_costs.py").write_text(
+        "import pytest, subprocess, sys, time\n"
+        "def burn(s):\n"
+        "    until = time.process_time() + s\n"
+        "    while time.process_time() < until: pass\n"
+        "@pytest.fixture\n"
+        "def dear():\n"
+        "    burn(0.2)\n"
+        "    yield\n"
+        "    burn(0.2)\n"
+        "def test_dear(dear): subprocess.run([sys.executable, '-S', '-c', 'sum(range(10**7))'])\n"
+        "def test_cheap(): pass\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "tests.cpu", "-n", "1", "-c", "/dev/null"]
+    done = subprocess.run(
+        [*command, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    (line,) = [line for line in done.stdout.splitlines() if line.endswith("test_costs.py")]
+    cost, _, count, *_ = line.split()
+    assert count == "2" and float(cost) > 0.4
