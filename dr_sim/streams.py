@@ -89,12 +89,45 @@ class Stream:
         if kind == "uniform":
             return half_up(law.a + (law.b - law.a) * u)
         if kind == "lognormal":
-            sigma = math.log(law.b / law.a) / _Z95
+            sigma = _sigma_of(law)
             return min(
                 MOST_DRAWN,
                 half_up(law.a * math.exp(sigma * _NORMAL.inv_cdf(u))),
             )
         raise ValueError(f"no such law: {law.kind}")
+
+
+def chance_above(law: Law, value: int) -> float:
+    """Return how likely a law draws more than that."""
+    if law.kind == "fixed":
+        return float(law.a > value)
+    if law.kind == "uniform":
+        within = (law.b - value) / (law.b - law.a) if law.b > law.a else 0.0
+        return min(1.0, max(0.0, within))
+    if law.kind == "exponential":
+        return math.exp(-max(0, value) / law.a)
+    if value <= 0:
+        return 1.0
+    return _NORMAL.cdf(-math.log(value / law.a) / _sigma_of(law))
+
+
+def exceeded_with(law: Law, chance: float) -> int:
+    """Return the value that a law exceeds with that chance, above 0 and below 1."""
+    if law.kind == "exponential":
+        return min(MOST_DRAWN, half_up(-law.a * math.log(chance)))
+    if law.kind == "uniform":
+        return half_up(law.b - (law.b - law.a) * chance)
+    if law.kind == "lognormal":
+        z = -_NORMAL.inv_cdf(chance)
+        return min(
+            MOST_DRAWN, half_up(law.a * math.exp(_sigma_of(law) * z))
+        )
+    return law.a
+
+
+def _sigma_of(law: Law) -> float:
+    """Return the spread of a lognormal law: of the logarithm of what it draws."""
+    return math.log(law.b / law.a) / _Z95
 
 
 class OnceStream(Stream):

@@ -29,6 +29,7 @@ from dr_sim.experiments.estimates import (
 from dr_sim.experiments.input_checks import part_of
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
+from dr_sim.experiments.rare import RareEstimate, estimate_json
 from dr_sim.experiments.sample import GRID_US, Sample
 from dr_sim.formatting.cell import in_cell
 from dr_sim.measures.verdict import (
@@ -84,6 +85,7 @@ class Distribution:
     )
     # replications that ended in an error, and so are not among the samples
     broken: tuple[Broken, ...] = ()
+    rare: tuple[RareEstimate, ...] = ()  # what `replications.rare` asks for
     _verdicts: list[LineVerdict] | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
@@ -126,7 +128,8 @@ class Distribution:
     @property
     def violations(self) -> int:
         """Invariants that broke, in all replications together."""
-        return sum(s.violations for s in self.samples)
+        rare = sum(each.violations for each in self.rare)
+        return rare + sum(s.violations for s in self.samples)
 
     @cached_property
     def luck(self) -> bool:
@@ -373,7 +376,8 @@ class Distribution:
         """Recoveries that were short of what they claimed, of which nobody was notified, in all
         replications together.
         """
-        return sum(s.silent for s in self.samples)
+        rare = sum(each.silent for each in self.rare)
+        return rare + sum(s.silent for s in self.samples)
 
     # ---- verdict
     @property
@@ -436,6 +440,8 @@ class Distribution:
             "exit_code": self.exit_code,
             "lines": list(map(line_json, self.verdict)),
         }
+        if self.rare:
+            found["rare"] = list(map(estimate_json, self.rare))
         found["estimates"] = list(
             map(_row_json, self.estimates.to_dict("records"))
         )

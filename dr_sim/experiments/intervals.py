@@ -117,10 +117,13 @@ def runs_for_quantile(q: float, error: float) -> int:
 
 # ---- means
 def mean(
-    values: Sequence[float] | Floats, below: float, above: float
+    values: Sequence[float] | Floats,
+    below: float,
+    above: float,
+    freedom: int = 0,
 ) -> Interval:
     """The interval of a mean; open where there are fewer than two values, and one point where all
-    are the same.
+    are the same. freedom: degrees of freedom, where the spread comes from fewer of them; 0: of all.
     """
     x = np.asarray(values, np.float64)
     n = len(x)
@@ -131,14 +134,17 @@ def mean(
     if spread <= 1e-12 * max(abs(centre), float(np.abs(x).max())):
         return Interval(centre, centre, centre)
     skew = float(np.mean((x - centre) ** 3)) / float(x.std()) ** 3
+    freedom = freedom or n - 1
     return Interval(
         centre,
         centre
         - spread
-        * _hall(special.stdtrit(n - 1, 1 - below) / math.sqrt(n), skew, n),
+        * _hall(
+            special.stdtrit(freedom, 1 - below) / math.sqrt(n), skew, n
+        ),
         centre
         - spread
-        * _hall(special.stdtrit(n - 1, above) / math.sqrt(n), skew, n),
+        * _hall(special.stdtrit(freedom, above) / math.sqrt(n), skew, n),
     )
 
 

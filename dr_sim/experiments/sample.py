@@ -81,7 +81,8 @@ Named = TypeVar("Named", Value, CurveSample)
 @dataclass(slots=True)
 class Sample:
     """One replication: its number, values, curves, how many invariants broke in it and how many
-    recoveries were silently short, and which kinds of events and faults happened.
+    recoveries were silently short, and which kinds of events and faults happened. logs: how much
+    more likely each law of a scenario with `tilts` made its luck, as logarithms.
     """
 
     number: int
@@ -90,6 +91,7 @@ class Sample:
     violations: int
     silent: int = 0
     happened: list[str] = field(default_factory=list)
+    logs: list[float] = field(default_factory=list)
     _found: dict[Of, list[Value]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -154,13 +156,11 @@ def _sample(
     number: int,
     values: list[Any],
     curves: list[Any],
-    violations: Any,
-    silent: Any,
-    happened: Any,
+    *rest: Any,
 ) -> Sample:
     values = [Value(*each) for each in values]
     curves = [_curve(each) for each in curves]
-    return Sample(number, values, curves, violations, silent, happened)
+    return Sample(number, values, curves, *rest)
 
 
 def _curve(parts: list[Any]) -> CurveSample:

@@ -46,6 +46,7 @@ def key_of(scenario: Scenario) -> str:
     steps = (
         ["steps"] if scenario.steps else []
     )  # who doubts the fast paths wants each run played
+    tilts = [repr(scenario.tilts)] if scenario.tilts else []
     own = (
         [scenario.manager, source_digest(scenario.manager)]
         if scenario.manager
@@ -57,6 +58,7 @@ def key_of(scenario: Scenario) -> str:
             scenario.seed,
             code_digest(),
             *steps,
+            *tilts,
             *own,
         ],
         sort_keys=True,

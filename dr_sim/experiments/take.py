@@ -10,6 +10,7 @@ from dr_sim.measures.summary import summarise
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.play import play
+from dr_sim.world.tilted import TiltedStreams
 
 
 def take_several(
@@ -33,5 +34,9 @@ def take_several(
 def take(scenario: Scenario, number: int) -> Sample:
     """Play one replication and measure it."""
     of = replication(scenario, number)
-    whole = Whole.of(play(of), of)
-    return from_summary(whole, summarise(whole), of)
+    luck = TiltedStreams(of) if of.tilts else None
+    whole = Whole.of(play(of, luck=luck), of)
+    sample = from_summary(whole, summarise(whole), of)
+    if luck is not None:
+        sample.logs = luck.logs
+    return sample

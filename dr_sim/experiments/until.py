@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from dr_sim.errors.bugs import BrokenReplicationError
-from dr_sim.experiments import input_checks
+from dr_sim.experiments import input_checks, rare
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.estimates import Question, answer
 from dr_sim.experiments.executor import Executor, open_executor
@@ -16,7 +17,9 @@ from dr_sim.experiments.replicate import (
     Progress,
     look_by_look,
     looks,
+    play_all,
 )
+from dr_sim.experiments.store import BatchStore
 from dr_sim.measures.verdict import Outcome
 from dr_sim.scenario.asked_model import Replications
 from dr_sim.scenario.model import Scenario
@@ -26,7 +29,8 @@ def plan_of(scenario: Scenario, n: int | None) -> Replications:
     """Return what the scenario asks for; exactly n if that is given."""
     input_checks.whole("n", n)
     if n is not None:
-        return Replications(n, n)
+        asked = scenario.replications
+        return Replications(n, n, rare=asked.rare if asked else ())
     return scenario.replications or Replications(1, 1)
 
 
@@ -66,7 +70,39 @@ def replicate_until(
             _narrow(found, u.measure, u.within_ppm) for u in plan.until
         ) and not (until_judged and undecided(found, lines, total)):
             break
+    if plan.rare and found.n and not until_judged:
+        return _with_rare(course, found, plan, playing, progress)
     return found
+
+
+def _with_rare(
+    course: Course,
+    found: Distribution,
+    plan: Replications,
+    playing: Executor,
+    progress: Progress | None,
+) -> Distribution:
+    """Answer what is asked of rare things, each by as many runs again. A check asks nothing of
+    them.
+    """
+    courses = []
+    for number, question in enumerate(plan.rare, start=1):
+        scenario = rare.tilted(course.scenario, question)
+        store = None
+        if course.store is not None:
+            folder = course.store.folder / f"rare_{number}"
+            store = BatchStore(folder, scenario)
+        courses.append(Course(scenario, store))
+    runs = found.n + len(found.broken)
+    play_all(courses, runs, playing, progress)
+    answers = [
+        rare.estimate(each.first(runs), question)
+        for each, question in zip(courses, plan.rare, strict=True)
+    ]
+    broken = [*found.broken]
+    for each in courses:
+        broken += each.broken.values()
+    return replace(found, rare=tuple(answers), broken=tuple(broken))
 
 
 def some_of(found: Distribution) -> Distribution:

@@ -205,6 +205,7 @@ def _scenario(
     problems.extend(check_sla(root, tree, sla))
     problems.extend(check_ways_open(sla, names_of(tree.get("copies"))))
     asked = read_asked(tree, problems)
+    problems.extend(checks.check_rare(asked.replications, tree, faults))
     problems.extend(checks.check_sections(root, tree))
     events = _each_time(root, events, problems)
     series = _series(root, tree, problems)

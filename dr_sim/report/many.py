@@ -45,6 +45,7 @@ def distribution_html(found: Distribution) -> str:
         statistics=STATISTICS,
         estimates=list(_estimates(found.estimates)),
         missed=list(_missed(found)),
+        rare=[(each.question.text, *each.texts) for each in found.rare],
         how=how_to_meet(outcomes, "scenario.yaml", found.n),
         worst=list(_worst(found)),
         confidence=round(100 * CONFIDENCE),

@@ -42,16 +42,42 @@ class Until:
 
 
 @dataclass(frozen=True, slots=True)
+class RareQuestion:
+    """How likely a failure at a random instant costs more than a limit: measure is 'data_loss' (of
+    the loss of the primary's site) or 'outage' (of a failover that is begun then).
+    """
+
+    measure: str
+    limit_us: int
+    text: str  # as it was written
+
+
+@dataclass(frozen=True, slots=True)
 class Replications:
     """How many independent runs: at_least, then looks at growing numbers until every interval is
     narrow enough (or, in a check, every line is judged), at_most. budget_us: of real time, no
-    further look after it.
+    further look after it. rare: each is answered from as many runs again, in which what leads
+    there is drawn more often.
     """
 
     at_least: int
     at_most: int
     until: tuple[Until, ...] = ()
     budget_us: int | None = None
+    rare: tuple[RareQuestion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tilt:
+    """How one line of faults is drawn otherwise. fault: its index. rate_times: so many times as
+    often. long_part: this part of its durations lasts at least one of least_us, each of them as
+    likely.
+    """
+
+    fault: int
+    rate_times: float
+    long_part: float = 0.0
+    least_us: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

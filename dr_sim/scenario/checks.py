@@ -11,6 +11,7 @@ from typing import Any
 
 from dr_sim import units
 from dr_sim.errors import Problem
+from dr_sim.scenario.asked_model import Replications
 from dr_sim.scenario.cloud_keys import check_cloud
 from dr_sim.scenario.events import EventLine, FaultLine
 from dr_sim.scenario.fields import did_you_mean
@@ -317,6 +318,21 @@ def _folders(root: Any, tree: Node) -> list[Problem]:
         told = f"replication.groups: no folder holds {missing[0]!r}; add it to the databases of one"
         problems.append(tree.at(("replication", "groups")).problem(told))
     return problems
+
+
+def check_rare(
+    replications: Replications | None, tree: Node, faults: list[FaultLine]
+) -> list[Problem]:
+    """What is rare can only be looked for among faults that are drawn."""
+    if replications is None or not replications.rare:
+        return []
+    if any(line.rate[0] for line in faults):
+        return []
+    told = (
+        "replications.rare looks for what faults seldom do, and none has a rate; write for "
+        "example faults: {link_outage: {rate: 2 per week, duration: {mean: 30 min}}}"
+    )
+    return [tree.at(("replications", "rare")).problem(told)]
 
 
 # ---- what a run adds up to

@@ -13,6 +13,7 @@ from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario import bounds
 from dr_sim.scenario.asked_model import (
+    RareQuestion,
     Replications,
     SlaLine,
     Sweep,
@@ -34,7 +35,9 @@ from dr_sim.scenario.tree import Node
 AT_LEAST = 20  # a first look that leaves quartiles an interval of six order statistics
 MOST_RUNS = 1_000_000
 MOST_POINTS = 10_000
-_KEYS = ("at_least", "at_most", "until", "budget")
+_KEYS = ("at_least", "at_most", "until", "budget", "rare")
+_RARE = re.compile(r"\s*(data_loss|outage)\s*>\s*(.+?)\s*")
+_RARE_IS = "write for example 'data_loss > 1 h' or 'outage > 8 h'"
 _WITHIN = re.compile(r"\s*(?:±|\+/-|\+-)\s*(.+?)\s*", re.DOTALL)
 _RANGE = re.compile(
     r"\s*([\d.,]+)\s*([^\d\s.,][^\s,:]*)?\s*\.\.\s*([\d.,]+)\s*([^\d\s.,][^\s,:]*)?\s*(?:,\s*|:\s*)(.+?)\s*",
@@ -108,10 +111,11 @@ def read_replications(
     )
     until = _until(node.value.get("until"), problems)
     budget = _budget(node.value.get("budget"), problems)
+    rare = _rare(node.value.get("rare"), problems)
     if len(problems) > found:
         return None
     if not most:
-        if until or budget is not None or not least:
+        if until or budget is not None or rare or not least:
             problems.append(
                 node.key_problem(
                     "replications.at_most is missing; write how many runs there may be, "
@@ -130,7 +134,7 @@ def read_replications(
             )
         )
         return None
-    return Replications(least, most, until, budget)
+    return Replications(least, most, until, budget, rare)
 
 
 def _count(node: Node, where: str, problems: list[Problem]) -> int:
@@ -217,6 +221,30 @@ def _budget(node: Node | None, problems: list[Problem]) -> int | None:
     except units.UnitError as error:
         problems.append(node.problem(f"replications.budget: {error}"))
         return None
+
+
+def _rare(
+    node: Node | None, problems: list[Problem]
+) -> tuple[RareQuestion, ...]:
+    """Return what is rare and asked for: one text, or a list of them."""
+    if node is None or node.value is None:
+        return ()
+    several = node.value if isinstance(node.value, list) else [node]
+    found: list[RareQuestion] = []
+    for child in several:
+        text = child.value if isinstance(child.value, str) else ""
+        match = _RARE.fullmatch(text)
+        try:
+            if match is None:
+                raise units.UnitError(_RARE_IS)
+            limit_us = bounds.duration(match[2])
+        except units.UnitError as error:
+            problems.append(child.problem(f"replications.rare: {error}"))
+            continue
+        found.append(
+            RareQuestion(match[1], limit_us, " ".join(text.split()))
+        )
+    return tuple(found)
 
 
 def read_on_unknown(node: Node | None, problems: list[Problem]) -> str:
@@ -404,6 +432,11 @@ def schema() -> dict[str, Any]:
         "pattern": r"^\s*(±|\+/-|\+-)\s*.+$",
         "examples": ["+/- 5 %"],
     }
+    rare = {
+        "type": "string",
+        "pattern": r"^\s*(data_loss|outage)\s*>\s*.+$",
+        "examples": ["data_loss > 1 h"],
+    }
     mapping = {
         "type": "object",
         "properties": {
@@ -419,6 +452,11 @@ def schema() -> dict[str, Any]:
                 "type": "string",
                 "examples": ["5 min"],
                 "description": "no further look after this time",
+            },
+            "rare": {
+                "anyOf": [rare, {"type": "array", "items": rare}],
+                "description": "how likely a failure at a random instant costs more; as many "
+                "runs again, in which what leads there is drawn more often",
             },
         },
         "additionalProperties": False,

@@ -20,6 +20,7 @@ from dr_sim.scenario.asked_model import (
     SlaLine,
     Sweep,
     SweepAnswer,
+    Tilt,
 )
 from dr_sim.scenario.kind import EventKind
 
@@ -524,6 +525,8 @@ class Scenario:
     )
     # the recovery manager of the user's own, 'package.module:Factory' (--manager); '': dr_sim's
     manager: str = ""
+    # the laws of luck of which a replication draws one; none: the scenario's own (world/tilted.py)
+    tilts: tuple[tuple[Tilt, ...], ...] = ()
     standbys: tuple[
         StandbySpec, ...
     ] = ()  # none: one, by the sections above

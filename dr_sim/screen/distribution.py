@@ -77,6 +77,7 @@ def screen(
         list(_per_run(found)),
         list(_over_time(found)),
         list(_missed(found)),
+        list(_rare(found)),
         list(_alerts(found)),
     ]
     if found.verdict:
@@ -223,6 +224,15 @@ def _missed(found: Distribution) -> Iterator[str]:
             f"RPO {clock(rpo.bound_us)}{whose} missed by a lost {of} ({how}): "
             f"{_percent(year)} in a year"
         )
+
+
+def _rare(found: Distribution) -> Iterator[str]:
+    """How likely a failure at a random instant costs more than each of the limits asked for."""
+    if found.rare:
+        yield "a failure at a random instant"
+    for each in found.rare:
+        value, between, how = each.texts
+        yield f" {each.question.text:<20} {value}  ({between}; {how})"
 
 
 def _percent(i: Interval) -> str:

@@ -75,16 +75,17 @@ class World:
         express: bool = True,
         sides: Sides | None = None,
         store: Store | None = None,
+        luck: Streams | None = None,
     ) -> None:
         """express: quiet logs take the lanes (world/express.py, world/waves.py) and go together
         (world/pruning.py), unless the scenario asks for steps; the records are the same without it.
         sides: the engines of both sides (default: models in memory). store: the first recovery
-        manager's (default: in memory).
+        manager's (default: in memory). luck: the draws (default: the scenario's own).
         """
         self.scenario = scenario
         self.journal = Journal()
         self.agenda = Agenda()
-        streams = Streams(
+        streams = luck or Streams(
             scenario.seed, scenario.replication_no, block_words
         )
         self._several = several(scenario)

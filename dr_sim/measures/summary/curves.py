@@ -269,4 +269,6 @@ def limits_us(scenario: Scenario) -> list[int]:
         for line in scenario.sla
         if (limit := limit_of(line.measure)) is not None
     }
+    if scenario.replications is not None:
+        found |= {rare.limit_us for rare in scenario.replications.rare}
     return sorted(found)
