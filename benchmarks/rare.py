@@ -38,7 +38,7 @@ LAWS = {
     "exponential": Law("exponential", 10 * MINUTE_US),
     "uniform": Law("uniform", 0, 90 * MINUTE_US),
 }
-RATES = (4.0, 0.02)  # outages in a run
+RATES = (4.0, 1.0, 0.02)  # outages in a run
 
 
 def beyond_us(scenario: Scenario, limit_us: int) -> tuple[int, list[float]]:

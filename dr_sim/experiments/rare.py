@@ -1,4 +1,4 @@
-"""What luck does seldom: how likely a failure at a random instant loses more than a limit.
+"""Probabilities of rare losses: how likely a failure at a random instant loses more than a limit.
 
 Theory of operation. The failure is not played: the share of its time in which a run was worse than
 the limit is how likely one that comes at random meets it. What leads there, such as an outage of
@@ -37,17 +37,20 @@ CURVE_OF = {"data_loss": "exposure", "outage": "outage_if_now"}
 
 FEW = 5
 """Runs that met it, below which the interval is the one that holds whatever the law: from 6 on the
-usual one held the truth in 92 to 98 of 100 experiments (benchmarks/rare.py)."""
+usual one held the truth in 91 to 98 of 100 experiments (benchmarks/rare.py)."""
+
+MOST_LONG = 0.9
+"""Part of the durations that may be long: the others have a chance to be there too."""
 
 PARTS = (0.5, 0.9)
-"""Of the limit: an outage need not last as long as it, where files were on their way before."""
+"""Parts of the limit: an outage need not last as long, where files were on their way before."""
 
 CUTS = (1 / 3, 2 / 3)
-"""Of the time beyond the limit: a law with a long tail deals most of it to few durations."""
+"""Parts of the time beyond the limit: a law with a long tail deals most of it to few durations."""
 
 MIN_CHANCE, MAX_CHANCE = 1e-12, 0.5
-"""Of a duration to be drawn more often: what is seldomer is never met, what is likelier is no
-rare thing."""
+"""Bounds of the chance of a duration that is drawn more often: one below is never met, one above is
+nothing rare."""
 
 Floats = np.ndarray
 
@@ -114,21 +117,19 @@ def tilted(scenario: Scenario, question: RareQuestion) -> Scenario:
 def _tilt_of(
     index: int, fault: DrawnFault, run_us: int, limit_us: int
 ) -> Tilt:
-    """Let it come about once a run, and let about one of a run be long: up to the limit, or to
-    parts of it, as what leads there may have begun before. Where none can be long, let it come
-    more often instead.
+    """Let it come about once more in a run than it does, and let about one of them be long. Where
+    none can be long, let it come more often instead.
     """
     expected = fault.num * run_us / fault.den_us
+    once_more = 1 + 1 / expected
     law = getattr(fault.params, "duration", None)
     least_us = (
         _least_us(law, limit_us, run_us) if isinstance(law, Law) else ()
     )
     if not least_us:
-        often = max(1 / expected, 1 + 1 / math.sqrt(expected))
-        return Tilt(index, often)
-    times = max(1.0, 1 / expected)
-    long_part = min(0.9, 1 / (expected * times))
-    return Tilt(index, times, long_part, least_us)
+        return Tilt(index, max(once_more, 1 + 1 / math.sqrt(expected)))
+    long_part = min(MOST_LONG, 1 / (expected + 1))
+    return Tilt(index, once_more, long_part, least_us)
 
 
 def _least_us(law: Law, limit_us: int, run_us: int) -> tuple[int, ...]:
@@ -175,14 +176,10 @@ def estimate(
     interval, spread = weighted_share(over, whole, logs)
     share = interval.estimate
     kills = share * (1 - share) / spread if spread and met else math.nan
+    violations = sum(sample.violations for sample in samples)
+    silent = sum(sample.silent for sample in samples)
     return RareEstimate(
-        question,
-        interval,
-        n,
-        met,
-        kills,
-        sum(sample.violations for sample in samples),
-        sum(sample.silent for sample in samples),
+        question, interval, n, met, kills, violations, silent
     )
 
 

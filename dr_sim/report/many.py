@@ -45,7 +45,7 @@ def distribution_html(found: Distribution) -> str:
         statistics=STATISTICS,
         estimates=list(_estimates(found.estimates)),
         missed=list(_missed(found)),
-        rare=[(each.question.text, *each.texts) for each in found.rare],
+        rare=list(_rare(found)),
         how=how_to_meet(outcomes, "scenario.yaml", found.n),
         worst=list(_worst(found)),
         confidence=round(100 * CONFIDENCE),
@@ -171,6 +171,12 @@ def _missed(found: Distribution) -> Iterator[str]:
         low, high = max(0.0, row["low"]), min(1.0, row["high"])
         part = f"{figures(100 * row['estimate'])} % [{figures(100 * low)}, {figures(100 * high)}]"
         yield f"The RPO would be missed at least once in a year by a lost {row['class']}: {part}."
+
+
+def _rare(found: Distribution) -> Iterator[tuple[str, ...]]:
+    """(what is asked, probability, interval, how it was found)"""
+    for each in found.rare:
+        yield (each.question.text, *each.texts)
 
 
 def _worst(found: Distribution) -> Iterator[tuple[str, str, int]]:

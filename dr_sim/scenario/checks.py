@@ -323,7 +323,7 @@ def _folders(root: Any, tree: Node) -> list[Problem]:
 def check_rare(
     replications: Replications | None, tree: Node, faults: list[FaultLine]
 ) -> list[Problem]:
-    """What is rare can only be looked for among faults that are drawn."""
+    """Refuse to look for what is rare where no fault is drawn."""
     if replications is None or not replications.rare:
         return []
     if any(line.rate[0] for line in faults):

@@ -227,7 +227,7 @@ def _missed(found: Distribution) -> Iterator[str]:
 
 
 def _rare(found: Distribution) -> Iterator[str]:
-    """How likely a failure at a random instant costs more than each of the limits asked for."""
+    """Tell how likely a failure at a random instant costs more than each of the limits."""
     if found.rare:
         yield "a failure at a random instant"
     for each in found.rare:

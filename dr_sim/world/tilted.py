@@ -1,4 +1,4 @@
-"""Luck in which seldom things happen more often: the draws of one replication under another law.
+"""Luck in which rare things happen more often: the draws of one replication under another law.
 
 Theory of operation. A replication draws one of several laws, each with the same chance: the first
 is the scenario's own, every other one has some lines of faults that occur more often, or last
@@ -34,9 +34,7 @@ class TiltedStreams(Streams):
         self.logs = [0.0] * laws
         self._scenario = scenario
         self._lines = _lines_of(scenario)
-        self._by_line = [
-            {tilt.fault: tilt for tilt in tilts} for tilts in scenario.tilts
-        ]
+        self._by_line = list(map(_by_line, scenario.tilts))
         self._tilted: dict[tuple[str, str, str], Stream] = {}
 
     def of(self, entity: str, purpose: str, lane: str = "") -> Stream:
@@ -181,6 +179,10 @@ def _ratio(law: Law, tilt: Tilt, value: int) -> float:
         if value > least_us:
             ratio += each / chance_above(law, least_us)
     return ratio
+
+
+def _by_line(tilts: Sequence[Tilt]) -> dict[int, Tilt]:
+    return {tilt.fault: tilt for tilt in tilts}
 
 
 def _lines_of(scenario: Scenario) -> dict[tuple[str, str], int]:

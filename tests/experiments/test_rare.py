@@ -38,7 +38,7 @@ def drawn(scenario: Scenario, question: RareQuestion, runs: int) -> tuple[np.nda
     return over, np.array([logs for _, logs in found])
 
 
-@pytest.mark.parametrize("rate", [4.0, 0.02])
+@pytest.mark.parametrize("rate", [4.0, 1.0, 0.02])
 @pytest.mark.parametrize("law", LAWS.values(), ids=list(LAWS))
 def test_intervals_hold_what_an_integral_gives(scenario: Scenario, law: Law, rate: float) -> None:
     """60 experiments: at 95 % fewer than 51 hold it with a chance of 1 in 2,000."""
