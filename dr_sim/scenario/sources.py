@@ -18,6 +18,7 @@ from dr_sim.scenario.events import from_plain
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.given import given_tree
 from dr_sim.scenario.machine_keys import SECTIONS as MACHINE_SECTIONS
+from dr_sim.scenario.parsed import parsed
 from dr_sim.scenario.schema import ALIASES, WHOLE
 from dr_sim.scenario.tree import (
     MAX_BYTES,
@@ -119,7 +120,7 @@ def _read_file(
     text = _text(path, at, problems)
     if text is None:
         return None
-    tree = parse_yaml(text, path, problems)
+    tree = parsed(text, path, problems)
     return (
         None
         if tree is None
