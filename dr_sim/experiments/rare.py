@@ -81,7 +81,7 @@ class RareEstimate:
         else:
             value, between = "?", f"at most {_chance(interval.high)}"
         how = f"met in {self.met:,} of {self.runs:,} runs"
-        if math.isfinite(self.as_kills):
+        if self.met >= FEW and math.isfinite(self.as_kills):
             how += (
                 f", as precise as {figures(self.as_kills, 2)} failures, each in a "
                 "run of its own"
