@@ -17,6 +17,7 @@ from dr_sim.scenario.backup_stores import (
 from dr_sim.scenario.cloud_keys import cloud_of
 from dr_sim.scenario.events import FaultLine
 from dr_sim.scenario.experiment import Asked
+from dr_sim.scenario.failover_keys import FailoverKeys
 from dr_sim.scenario.recorded import series_of
 from dr_sim.scenario.workload import SeriesFile
 
@@ -158,7 +159,7 @@ def replay(keys: schema.ReplayKeys) -> model.Replay:
     )
 
 
-def failover(keys: schema.FailoverKeys) -> model.FailoverSpec:
+def failover(keys: FailoverKeys) -> model.FailoverSpec:
     return model.FailoverSpec(
         mode=keys.mode,
         silent_for_us=keys.silent_for,
