@@ -425,6 +425,12 @@ class ModelEngine:
         db.needs_full = not self.carries_base and not db.mid_segment
         return db.lsn
 
+    def serve_again(self, database: str) -> None:
+        db = self.databases.get(database)
+        if db is None:
+            raise self.refusal(911, db=database)
+        db.online = True
+
     def read_witness(self, database: str) -> WitnessReading:
         db = self.databases.get(database)
         if db is None:

@@ -161,6 +161,11 @@ class Engine(Protocol):
         the old primary.
         """
 
+    def serve_again(self, database: str) -> None:
+        """Take writes again, where a tail has left it restoring: on the same fork, from where it
+        was stopped, and the next log follows the tail. Nothing happens if it is online.
+        """
+
     def read_witness(self, database: str) -> WitnessReading: ...
 
     def destroy(self, database: str) -> None: ...

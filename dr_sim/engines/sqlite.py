@@ -501,6 +501,12 @@ class SqliteEngine:
         db.online = True
         return at.lsn
 
+    def serve_again(self, database: str) -> None:
+        db = self._known(database)
+        if not db.online:
+            db.store.open()
+            db.online = True
+
     def read_witness(self, database: str) -> WitnessReading:
         return self._known(database).store.read_witness()
 

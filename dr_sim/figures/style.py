@@ -40,6 +40,8 @@ ALERT_MARKS = {  # by their event ids in the README
     22: ("d", ORANGE, "no backup came"),
     23: ("^", RED, "landed too late"),
     24: ("d", PURPLE, "no full came"),
+    25: ("<", SKY, "the failover goes back"),
+    26: ("<", RED, "the old primary does not serve yet"),
     14420: ("s", ORANGE, "monitor: no backup"),
     14421: ("D", RED, "monitor: out of sync"),
 }

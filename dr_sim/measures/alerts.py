@@ -21,9 +21,9 @@ overlaps [t - danger_us, t + danger_us], and what it says is not true either (ri
 is wrong, a full is hollow, a restore was refused). From a failure to the end of the run all is
 danger.
 - One that says that the primary's log is full (event 10) is of another danger: it is right if a
-commit was refused there. Alerts about a failover itself (events 12 to 14) are neither an answer to
-a danger nor false: nobody's data is in question. So a mute system misses every due episode, and one
-that always alerts has a false alert for every quiet hour.
+commit was refused there. Alerts about a failover itself (events 12 to 14, 25 and 26) are neither an
+answer to a danger nor false: nobody's data is in question. So a mute system misses every due
+episode, and one that always alerts has a false alert for every quiet hour.
 """
 
 from __future__ import annotations
@@ -62,8 +62,9 @@ backups within hours.
 # the source of alerts from outside of the recovery manager (monitor/database.py)
 MONITOR = "DR Monitor"
 ABOUT_WRITES = 10  # the primary's log is full, and commits are refused
-# the old primary was not fenced, two primaries, heard again (recovery/alerts.py)
-ABOUT_FAILOVER = frozenset((12, 13, 14))
+# the old primary was not fenced, two primaries, heard again; a failover goes back, and the old
+# primary does not serve yet (recovery/alerts.py)
+ABOUT_FAILOVER = frozenset((12, 13, 14, 25, 26))
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dr_sim.measures.legs import Leg
 
 _NOT_BEGUN = ("watching", "choosing", "claiming", "deciding")
+_LEFT = ("abandoned", "unfencing")
 _WORDS = {
     "fencing": "the old primary is stopped",
     "preparing": "a machine is got",
@@ -59,10 +60,10 @@ def _begun(leg: Leg, given: list[int]) -> Iterator[_Begun]:
     phases: list[tuple[int, str]] = []
     for row in leg.journal.rows("seen.EnterPhase"):
         phase = row.values["phase"]
-        if phase == "abandoned" and phases:
+        if phase in _LEFT and phases:
             yield _Begun(phases, _first_after(given, phases, row.time_us))
             phases = []
-        elif phases or phase not in (*_NOT_BEGUN, "abandoned"):
+        elif phases or phase not in (*_NOT_BEGUN, *_LEFT):
             phases.append((row.time_us, phase))
     over_us = _first_after(given, phases, -1) if phases else -1
     if over_us < 0 and phases:

@@ -25,6 +25,7 @@ from dr_sim.measures.tables import (
     Ints,
     Record,
     Tables,
+    not_offered_yet,
     tables,
     up_until_us,
 )
@@ -310,6 +311,7 @@ def true_exposure(
     rows = t.of("truth.survivable", database)
     where = t.has_text(rows["class"], failure_class)
     time, since = rows["time_us"][where], rows["lacking_us"][where]
+    since = not_offered_yet(t, database, time, since)
     # rows say only where the log does not hold all that the files lack
     since = np.where(rows["commits"][where] < 0, NEVER_US, since)
     bare = bare_us(t, scenario, database, failure_class)

@@ -11,6 +11,7 @@ from dr_sim.measures.tables import (
     Record,
     Tables,
     first_of,
+    not_offered_yet,
     pick,
     tables,
     up_until_us,
@@ -47,6 +48,7 @@ def replay_lag(record: Record, scenario: Scenario, database: int) -> Curve:
         time = np.append(np.int64(0), time)
         since = np.append(np.maximum(seeded_us, 0), since)
     time, since = _with_copy_there(t, database, time, since)
+    since = not_offered_yet(t, database, time, since)
     until_us = up_until_us(t, scenario, database)
     return step_curve(time, since + scenario.replay.delay_us, until_us)
 

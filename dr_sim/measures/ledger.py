@@ -402,6 +402,15 @@ def _why(
             if count("seen.PageOperator")
             else "conditions checked"
         )
+    if phase == "unfence":
+        by_hand = any(
+            r.values["by_hand"] for r in t.rows("truth.unfencing")
+        )
+        return (
+            "people start the old primary again by hand"
+            if by_hand
+            else "the failover is left, and the old primary is started again"
+        )
     if phase == "repair":
         return "people tried to repair what had failed"
     if phase == "fence":

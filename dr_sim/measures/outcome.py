@@ -9,7 +9,8 @@ A server that falls (truth.down: PostgreSQL's, when its log's disk is full) is a
 'database', whose data and log survive. If it was taken over, the failover began when it fell. If it
 came back by itself it is an outage without a failover: it loses nothing, and is listed with the
 others (`by_itself`). So is the loss of a host or a site that came back before anybody had failed
-over (truth.opened).
+over (truth.opened), and a failover that stopped the primary and was left: the primary serves again
+(truth.unfenced).
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from dr_sim.measures.tables import (
     opened_us,
     run_end_us,
     tables,
+    undone_stops_us,
     writes_stopped_us,
 )
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
@@ -91,6 +93,7 @@ class FailoverOutcome:
         False  # nobody failed over: the servers that had fallen came back
     )
     fell: bool = False  # it began with a server that fell
+    unfenced: bool = False  # a failover was left, and the old primary that it stopped serves again
 
     @property
     def outage_us(self) -> int | None:
@@ -232,12 +235,16 @@ def _came_back(
     users = scenario.users
     found: list[FailoverOutcome] = []
     ended = [
-        (begin, end, "database", True)
+        (begin, end, "database")
         for begin, end in _down(t)
         if end is not None
     ]
-    ended += [(*span, False) for span in _away(t, scenario)]
-    for begin, end, cls, fell in sorted(ended):
+    fell = {begin for begin, _, _ in ended}
+    ended += _away(t, scenario)
+    left = [
+        (*span, _class_of_left(t, span[0])) for span in undone_stops_us(t)
+    ]
+    for begin, end, cls in sorted([*ended, *left]):
         if before_us is not None and begin >= before_us:
             continue
         spans = phase_spans(t, scenario, begin, end)
@@ -264,10 +271,20 @@ def _came_back(
                 two_primaries_us=0,
                 spans=spans,
                 by_itself=True,
-                fell=fell,
+                fell=begin in fell,
+                unfenced=(begin, end, cls) in left,
             )
         )
     return found
+
+
+def _class_of_left(t: Tables, stop_us: int) -> str:
+    """Return the class of a failover that was left: nothing had failed when it stopped the
+    primary.
+    """
+    fences = t["seen.Fence"]
+    before = fences["planned"][fences["time_us"] <= stop_us].tolist()
+    return "planned" if before and before[-1] else "none"
 
 
 def exact(t: Tables, computed_us: int | None) -> int | None:
@@ -315,10 +332,12 @@ def _first_lost(t: Tables, s: Served, failed_us: int) -> int:
     """Return, where nothing died before a fence stopped the writes: the first instant users lost
     service, from the failover's first own act on.
     """
+    again_us = max((until for _, until in undone_stops_us(t)), default=0)
     begins = [
         r.time_us
         for r in t.rows("seen.EnterPhase")
         if PHASE_OF[r.values["phase"]] in ("fence", "drain")
+        and r.time_us >= again_us
     ]
     lost = s.first_below(min([failed_us, *begins]))
     return failed_us if lost is None else lost

@@ -17,6 +17,8 @@ from dr_sim.scenario.sla_measures import (
 
 ATTEMPT = "attempt"
 """The phase of an attempt that failed."""
+UNFENCE = "unfence"
+"""The phase in which an old primary that was stopped is started again: the failover is left."""
 REPAIR = "repair"
 """The phase in which people try to repair what has failed."""
 PHASE_OF = {  # the state of recovery/failover.py that the time is spent in -> phase of the outage
@@ -33,6 +35,7 @@ PHASE_OF = {  # the state of recovery/failover.py that the time is spent in -> p
     "provisioning": "provision",
     "redirecting": "redirect",
     "serving": "warm_up",
+    "unfencing": "unfence",
 }
 NOTHING_TO_PROMOTE = 15  # event id of the alert that says so
 NOTHING_THERE = "nothing there"
@@ -88,6 +91,9 @@ def _states(
     cuts += [(time, NOTHING_THERE) for time in nothing_there(t)]
     cuts += [
         (time, REPAIR) for time in t["truth.repair"]["time_us"].tolist()
+    ]
+    cuts += [
+        (time, UNFENCE) for time in t["truth.unfencing"]["time_us"].tolist()
     ]
     cuts.sort(key=lambda cut: cut[0])
     current = "detect"

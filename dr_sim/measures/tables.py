@@ -138,12 +138,44 @@ def up_until_us(t: Tables, scenario: Scenario, database: int) -> int:
 
 
 def writes_stopped_us(t: Tables) -> list[int]:
-    """Return when a fence has stopped the primary's writes: that of this copy, or of another one
-    that had begun a failover before.
+    """Return when a fence has stopped the primary's writes for good: that of this copy, or of
+    another one that had begun a failover before.
     """
     fenced = t["truth.fenced"]
     own = fenced["time_us"][fenced["writes_stop"] == 1].tolist()
-    return sorted([*own, *t["truth.stopped_before"]["stop_us"].tolist()])
+    stops = [*own, *t["truth.stopped_before"]["stop_us"].tolist()]
+    undone = undone_stops_us(t)
+    for begin, end in undone:
+        stops = [at for at in stops if not begin <= at < end]
+    return sorted(stops)
+
+
+def undone_stops_us(t: Tables) -> list[tuple[int, int]]:
+    """Return (from when, until when) the primary was stopped for a failover that was left: it
+    serves again.
+    """
+    until: dict[int, int] = {}
+    rows = t["truth.unfenced"]
+    for stop_us, at_us in zip(
+        rows["stop_us"].tolist(), rows["time_us"].tolist(), strict=True
+    ):
+        until[stop_us] = max(at_us, until.get(stop_us, at_us))
+    return sorted(until.items())
+
+
+def not_offered_yet(
+    t: Tables, database: int, time_us: Ints, since_us: Ints
+) -> Ints:
+    """Return since when something is lacking, of rows at these instants, without what was offered
+    to a stopped primary: the first commit after that came when it took writes again.
+    """
+    rows = t.of("truth.unfenced", database)
+    for stop_us, at_us in zip(
+        rows["stop_us"].tolist(), rows["time_us"].tolist(), strict=True
+    ):
+        refused = (time_us < at_us) & (since_us >= stop_us)
+        since_us = np.where(refused, np.maximum(since_us, at_us), since_us)
+    return since_us
 
 
 def service_up_until_us(t: Tables, scenario: Scenario) -> int:

@@ -305,6 +305,12 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "truth.still_there",
         (("site", "str"), ("user_bytes", "int"), ("transactions", "int")),
     ),
+    # the servers of a primary that was stopped for a failover begin to start again; by_hand: people
+    # do it, and no recovery manager
+    ("truth.unfencing", (("by_hand", "int"),)),
+    # a database that was stopped for a failover takes writes again at the primary; since when it
+    # had taken none, and the number of commits that were refused meanwhile
+    ("truth.unfenced", (("stop_us", "int"), ("refused", "int"))),
     # a database that had failed takes writes again at the primary; refused: the number of commits
     # that were refused meanwhile
     ("truth.opened", (("refused", "int"),)),

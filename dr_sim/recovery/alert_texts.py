@@ -259,6 +259,14 @@ def heard_again_text(goes_on: bool) -> str:
     )
 
 
+def goes_back_text(why: str) -> str:
+    return f"The failover is left, as {why}: the old primary is to serve again."
+
+
+def not_unfenced_text(reason: str) -> str:
+    return f"The old primary has been stopped, and does not serve again yet: {reason}."
+
+
 def nothing_here_text() -> str:
     return (
         "The primary is silent, and no database has been restored at the secondary yet: there is "

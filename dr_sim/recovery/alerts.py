@@ -63,6 +63,8 @@ class AlertId(enum.IntEnum):
     ONLY_WAY = 21  # a failover waits beyond its limit for the only way back to a database
     OVERDUE = 22  # no full or incremental of a database without logs has come as scheduled
     LANDED_LATE = 23  # logs land later than they should, where none is restored at once
+    GOES_BACK = 25  # a failover is left, and the old primary that it stopped serves again
+    NOT_UNFENCED = 26  # that primary does not serve again yet
     FULL_OVERDUE = 24  # no full has come to a store as scheduled, while other backups have
 
 
@@ -96,6 +98,8 @@ class Danger(enum.StrEnum):
     TWO_PRIMARIES = "two primaries"
     HEARD_AGAIN = "heard again"
     NOTHING_HERE = "nothing here"
+    GOES_BACK = "goes back"
+    NOT_UNFENCED = "not unfenced"
 
 
 @dataclass(slots=True)

@@ -14,8 +14,8 @@ The claim is let go when the failover is called off or declined, and lost when t
 for long. The first order to bring a database online keeps it for good. A manager that dies just
 before that order may lose it. So a manager that resumes in the middle of a failover claims again,
 and brings nothing online before it has an answer, until a database is known to be online here.
-Where it is refused, it yields: another has taken over. A standby that is the only one claims
-nothing.
+Where it is refused, it yields: another has taken over, or people have let the old primary serve
+again. A standby that is the only one claims only then.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import CancelAlarm, Command
-from dr_sim.recovery import events
+from dr_sim.recovery import events, going_back
 from dr_sim.recovery.commands import Claim, RefuseOrder, ReleaseClaim
 from dr_sim.recovery.config import Mode
 from dr_sim.recovery.failover_table import (
@@ -45,21 +45,33 @@ _NOT_BEGUN = (
 )
 
 
+_CLAIMED_AGAIN = (
+    *BEFORE_RECOVERY,
+    FailoverPhase.RECOVERING,
+    FailoverPhase.UNFENCING,
+)
+"""The phases in which even the only standby claims after a restart."""
+
+
 class Claiming:
     """held: no other standby can take over now. operator: whose order has claimed, '' if none.
-    passed_on: the order, to another copy, that waits for this one's turn.
+    to_unfence: he has ordered that the old primary serves again. passed_on: the order, to another
+    copy, that waits for this one's turn.
     """
 
-    __slots__ = ("alone", "held", "operator", "passed_on")
+    __slots__ = ("alone", "held", "operator", "passed_on", "to_unfence")
 
-    def __init__(self, standbys: int, operator: str = "") -> None:
+    def __init__(
+        self, standbys: int, operator: str = "", to_unfence: bool = False
+    ) -> None:
         self.alone = standbys == 1
         self.held = self.alone
         self.operator = operator
+        self.to_unfence = to_unfence
         self.passed_on: events.OrderPassedOn | None = None
 
-    def ask(self, operator: str) -> None:
-        self.operator = operator
+    def ask(self, operator: str, to_unfence: bool = False) -> None:
+        self.operator, self.to_unfence = operator, to_unfence
 
     def wait_with(self, order: events.OrderPassedOn) -> None:
         self.passed_on = order
@@ -68,12 +80,15 @@ class Claiming:
         """Return whose order has claimed, and whether it was given to this copy."""
         self.held = given
         operator, self.operator = self.operator, ""
+        self.to_unfence = False
         passed_on, self.passed_on = self.passed_on, None
         return operator, passed_on is None
 
     def let_go(self, declined: bool, out: list[Command]) -> None:
         """declined: the operator has said no."""
-        if not self.alone and self.held:
+        if self.alone:
+            self.held = True
+        elif self.held:
             self.held = False
             out.append(ReleaseClaim(declined))
 
@@ -81,12 +96,23 @@ class Claiming:
         """Nobody else is given it any more."""
         self.held = True
 
+    def doubt(self) -> None:
+        """Note that it may have been lost: it is asked for again."""
+        self.held = False
+
 
 def given(f: Failover, e: events.ClaimGiven, out: list[Command]) -> None:
+    to_unfence = f.claiming.to_unfence
     operator, _ = f.claiming.answered(True)
+    if f.phase is FailoverPhase.UNFENCING:
+        going_back.ask(f, out)
+    elif f.on:
+        f.fence_again(out)
     if f.phase is not FailoverPhase.CLAIMING:
         return
-    if operator:
+    if to_unfence:
+        going_back.go_back(f, going_back.WhyBack.ORDERED, e, out)
+    elif operator:
         f.begin(f.planned, False, out)
     elif f.needless:
         f.move(FailoverEvent.NOT_HERE, out)
@@ -114,10 +140,14 @@ def refused(
             out.append(RefuseOrder(operator, reason))
     elif f.phase is FailoverPhase.DECIDING:
         f.abandon(FailoverEvent.DECLINED, out)
+    elif f.phase is FailoverPhase.UNFENCING:
+        going_back.leave_it(f, e, out)
     elif f.phase is FailoverPhase.RECOVERING:
         _leave(f, e, FailoverEvent.YIELDED, out)
     elif f.phase in BEFORE_RECOVERY:
         _leave(f, e, FailoverEvent.CALLED_OFF, out)
+    if f.claiming.alone:
+        f.claiming.keep()
 
 
 def _leave(
@@ -149,10 +179,14 @@ def claim_in_turn(f: Failover, out: list[Command]) -> None:
 
 
 def resume(f: Failover, out: list[Command]) -> None:
-    """Claim again after a restart: what was claimed before may have been lost."""
+    """Claim again after a restart: what was claimed before may have been lost. The only standby
+    does so in the middle of a failover: people may have let the old primary serve again meanwhile.
+    """
     if f.claiming.alone:
-        return
-    if f.brings_online and f.phase is not FailoverPhase.RECOVERING:
+        if f.phase in _CLAIMED_AGAIN:
+            f.claiming.doubt()
+            out.append(Claim())
+    elif f.brings_online and f.phase is not FailoverPhase.RECOVERING:
         f.claiming.keep()
     elif f.phase in _NOT_BEGUN:
         out.append(ReleaseClaim(bool(f.silence.declined)))

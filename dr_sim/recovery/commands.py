@@ -323,6 +323,13 @@ class Fence(Command):
 
 
 @dataclass(slots=True)
+class Unfence(Command):
+    """Let the old primary take writes again, where it was stopped; answered by Unfenced or
+    UnfenceFailed.
+    """
+
+
+@dataclass(slots=True)
 class TakeTail(Command):
     """Tail-log backup of the old primary; answered by TailTaken or TailFailed."""
 
@@ -424,6 +431,7 @@ COMMANDS: tuple[type[Command], ...] = (
     Claim,
     ReleaseClaim,
     Fence,
+    Unfence,
     TakeTail,
     Provision,
     Redirect,

@@ -113,7 +113,8 @@ class FailoverConfig:
     must have been silent for silent_for_us (0: all); operators: who may order a failover; on_duty:
     who is paged; drain_limit_us: how long draining and the tails, all together, may wait for files
     on their way. Replaying what has landed has no limit, but one restore has: restore_limit_us;
-    then it is taken to hang. A planned failover waits on and says so at every limit. directory:
+    then it is taken to hang. A planned failover waits on and says so at every limit, until
+    planned_limit_us is over (None: without an end): then the old primary serves again. directory:
     there is one that replicates apart from the databases, and users need what it lacks. standbys:
     how many there are; rank: which of them this is, 0 is preferred; turn_us: how long each waits
     for the one before it. gets_machine: no machine stands here: one is got before anything is
@@ -127,6 +128,7 @@ class FailoverConfig:
     operators: tuple[str, ...]
     on_duty: str
     drain_limit_us: int
+    planned_limit_us: int | None
     restore_limit_us: int
     directory: bool
     standbys: int

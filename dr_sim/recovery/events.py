@@ -45,6 +45,14 @@ class NotFenced(enum.StrEnum):
     NO_ANSWER = "no answer"  # it may have been obeyed
 
 
+class NotUnfenced(enum.StrEnum):
+    """Why it is not known whether the old primary takes writes again."""
+
+    UNREACHABLE = "unreachable"  # the order was never delivered
+    NO_ANSWER = "no answer"  # it may have been obeyed
+    REFUSED = "refused"  # it is lost, or another copy has stopped it
+
+
 class PrimaryTrouble(enum.StrEnum):
     """The operation that failed at the primary."""
 
@@ -306,6 +314,25 @@ class FenceFailed(Event):
 
 
 @dataclass(slots=True)
+class UnfenceOrdered(Event):
+    """An operator orders that the old primary serves again, and that a failover is called off."""
+
+    operator: str
+
+
+@dataclass(slots=True)
+class Unfenced(Event):
+    """The old primary takes writes again."""
+
+
+@dataclass(slots=True)
+class UnfenceFailed(Event):
+    """It is not known whether the old primary takes writes again, or it does not."""
+
+    reason: NotUnfenced
+
+
+@dataclass(slots=True)
 class TailTaken(Event):
     """The tail-log backup is finished and on its way under this name. If the log held nothing new,
     the name is that of the last log backup if that is still on its way, or '' if it has landed.
@@ -517,6 +544,9 @@ EVENTS: tuple[type[Event], ...] = (
     OperatorAnswered,
     Fenced,
     FenceFailed,
+    UnfenceOrdered,
+    Unfenced,
+    UnfenceFailed,
     TailTaken,
     TailFailed,
     ClaimGiven,

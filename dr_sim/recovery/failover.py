@@ -7,7 +7,8 @@ failover. The old primary is fenced (stopping.py). The databases are emptied (em
 brought online here (online.py), each with its own retries; way_over.py gives the order. The point
 of no return is a confirmed fence, or else the first order to bring a database online here. Before
 that point, a failover that silence began is called off when the machines are heard again, and a
-planned one when nothing can be fenced.
+planned one when nothing can be fenced. Between a confirmed fence and that first order it can only
+be left by letting the old primary serve again (going_back.py).
 
 State is durable before anything is done in it. So a restart goes on in the same phase, from what
 the inventory shows. It announces its phase again, which changes nothing: the first announcement
@@ -37,6 +38,7 @@ from dr_sim.recovery import (
     choosing,
     claiming,
     events,
+    going_back,
     orders,
     passed_on,
     stopping,
@@ -82,7 +84,8 @@ KEY = "failover"
 @dataclass(frozen=True, slots=True)
 class StoredFailover:
     """The stored part of a failover. stop_before: for each database, the instant before which
-    replay stops. claims_for: the operator whose order has claimed it.
+    replay stops. claims_for: the operator whose order has claimed it. claims_to_unfence: he has
+    ordered that the old primary serves again.
     """
 
     phase: FailoverPhase = FailoverPhase.WATCHING
@@ -93,6 +96,7 @@ class StoredFailover:
     declined: tuple[str, ...] = ()
     stop_before: tuple[tuple[str, int], ...] = ()
     claims_for: str = ""
+    claims_to_unfence: bool = False
 
     def text(self) -> str:
         values: dict[str, object] = {
@@ -107,6 +111,8 @@ class StoredFailover:
             values["stop_before"] = dict(self.stop_before)
         if self.claims_for:
             values["claims_for"] = self.claims_for
+        if self.claims_to_unfence:
+            values["claims_to_unfence"] = True
         return json.dumps(values, ensure_ascii=False)
 
 
@@ -130,6 +136,7 @@ def stored_from_text(text: str) -> StoredFailover:
         declined,
         stop_before,
         of_type(found.get("claims_for", ""), str),
+        of_type(found.get("claims_to_unfence", False), bool),
     )
 
 
@@ -176,7 +183,9 @@ class Failover:
         self._phase = Phase(FAILOVER, stored.phase)
         self.planned = stored.planned
         self.by_silence = stored.by_silence
-        self.claiming = Claiming(config.standbys, stored.claims_for)
+        self.claiming = Claiming(
+            config.standbys, stored.claims_for, stored.claims_to_unfence
+        )
         self.choosing = Choosing(config.choose, config.rank)
         self.seeking = Seeking()
         self.fencing = Fencing(alerts, stored.fence)
@@ -228,6 +237,7 @@ class Failover:
             tuple(sorted(self.silence.declined)),
             tuple((name, at) for name, at in stops if at),
             self.claiming.operator,
+            self.claiming.to_unfence,
         )
         out.append(Save(KEY, stored.text()))
 
@@ -291,22 +301,37 @@ class Failover:
         """Leave off before anything is brought online: the databases go on as those of a
         secondary.
         """
+        self.forget(out)
+        self.abandon(event, out)
+        self.stand_by(e, out)
+        self.watch_silence(e, out)
+
+    def forget(self, out: list[Command]) -> None:
+        """Forget what this failover was to do. The caller moves to a phase in which none is on."""
         out.append(CancelAlarm("", Timer.DRAIN))
+        if self.planned:
+            out.append(CancelAlarm("", Timer.PLANNED))
         self.planned = False
         for db in self.databases.values():
             db.stop_before(0)
         self.emptying.called_off()
         self.fencing.leave()
-        self.abandon(event, out)
+
+    def stand_by(self, e: Event, out: list[Command]) -> None:
+        """Let the databases go on as those of a secondary."""
         for db in self.databases.values():
             db.stop_draining(e, out)
-        self.watch_silence(e, out)
 
     def fence(self, out: list[Command]) -> None:
         """Ask for the fence, again if need be; the possible outcome is durable first."""
         self.fencing.ask()
         self.save(out)
         out.append(Fence(self.planned))
+
+    def fence_again(self, out: list[Command]) -> None:
+        """Ask for the fence, unless it is confirmed or asked for."""
+        if not self.fencing.confirmed and not self.fencing.asked:
+            self.fence(out)
 
     # ---- silence
     def watch_silence(self, e: Event, out: list[Command]) -> None:
@@ -349,10 +374,13 @@ class Failover:
                 self.abandon(FailoverEvent.DECLINED, out)
             else:
                 self.page(e, out)
+        elif phase is FailoverPhase.UNFENCING:
+            going_back.ask(self, out)
         elif phase is FailoverPhase.PREPARING:
             out.append(GetMachine())
         elif phase in EMPTYING:
             self.emptying.start(e, self.planned, out)
+            going_back.set_limit(self, e, out)
         elif phase in (FailoverPhase.RECOVERING, FailoverPhase.SERVING):
             way_over.recover(self, out, again=True)
         elif phase is FailoverPhase.PROVISIONING:
@@ -361,8 +389,10 @@ class Failover:
             out.append(Redirect())
         if phase in BEFORE_RECOVERY and self.fencing.open and self.needless:
             self.call_off(e, out)
-        elif self.on and not self.fencing.confirmed:
-            self.fence(out)  # an answer to the incarnation before is lost
+        elif self.on and self.claiming.held:
+            self.fence_again(
+                out
+            )  # an answer to the incarnation before is lost
         self.watch_silence(e, out)
 
     # ---- time
@@ -392,6 +422,8 @@ _ON_ALARM: dict[str, Callable[[Failover, Event, list[Command]], None]] = {
     Timer.PAGE: watching.page_rang,
     Timer.FENCE: stopping.fence_rang,
     Timer.DRAIN: way_over.drain_rang,
+    Timer.PLANNED: going_back.limit_rang,
+    Timer.UNFENCE: going_back.rang,
     Timer.TAIL: way_over.tail_rang,
     Timer.HANGS: Failover.look_at_hanging,
     Timer.RECOVER: way_over.recover_rang,
@@ -409,6 +441,9 @@ ON_EVENT: dict[
     events.OperatorAnswered: orders.answered,
     events.Fenced: stopping.answered,
     events.FenceFailed: stopping.answered,
+    events.UnfenceOrdered: going_back.ordered,
+    events.Unfenced: going_back.unfenced,
+    events.UnfenceFailed: going_back.failed,
     events.ClaimGiven: way_over.claim_given,
     events.ClaimRefused: claiming.refused,
     events.ClaimFreed: claiming.freed,

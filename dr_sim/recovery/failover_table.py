@@ -23,6 +23,9 @@ class FailoverPhase(enum.StrEnum):
     PROVISIONING = "provisioning"
     REDIRECTING = "redirecting"
     SERVING = "serving"
+    UNFENCING = (
+        "unfencing"  # it is left, and the old primary is to serve again
+    )
     ABANDONED = "abandoned"
 
 
@@ -44,6 +47,11 @@ class FailoverEvent(enum.StrEnum):
     REDIRECTED = "users are sent here"
     CALLED_OFF = "called off"
     YIELDED = "another standby was given the claim during a restart"
+    GOES_BACK = (
+        "nobody can bring it to its end, and the old primary was stopped"
+    )
+    UNFENCED = "the old primary takes writes again"
+    NOT_UNFENCED = "it does not: it is lost, or another copy has stopped it"
     OVER = "over"
 
 
@@ -58,6 +66,7 @@ FAILOVER: Transitions[FailoverPhase, FailoverEvent] = Transitions(
             _E.BEGUN: _P.FENCING,
             _E.OFFERS: _P.CHOOSING,
             _E.CLAIMS: _P.CLAIMING,
+            _E.GOES_BACK: _P.UNFENCING,
         },
         _P.CHOOSING: {
             _E.CLAIMS: _P.CLAIMING,
@@ -67,6 +76,7 @@ FAILOVER: Transitions[FailoverPhase, FailoverEvent] = Transitions(
             _E.SILENT_FOR_LONG: _P.DECIDING,
             _E.BEGUN: _P.FENCING,
             _E.NOT_HERE: _P.WATCHING,
+            _E.GOES_BACK: _P.UNFENCING,
         },
         _P.DECIDING: {
             _E.CLAIMS: _P.CLAIMING,  # an order, before a restart's claim was answered
@@ -77,18 +87,26 @@ FAILOVER: Transitions[FailoverPhase, FailoverEvent] = Transitions(
             _E.FENCE_ANSWERED: _P.DRAINING,
             _E.LACKS_MACHINE: _P.PREPARING,
             _E.CALLED_OFF: _P.ABANDONED,
+            _E.GOES_BACK: _P.UNFENCING,
         },
         _P.PREPARING: {
             _E.MACHINE_IS_THERE: _P.DRAINING,
             _E.CALLED_OFF: _P.ABANDONED,
+            _E.GOES_BACK: _P.UNFENCING,
         },
         _P.DRAINING: {
             _E.EMPTIED: _P.TAIL,
             _E.CALLED_OFF: _P.ABANDONED,
+            _E.GOES_BACK: _P.UNFENCING,
         },
         _P.TAIL: {
             _E.TAILS_ARE_IN: _P.RECOVERING,
             _E.CALLED_OFF: _P.ABANDONED,
+            _E.GOES_BACK: _P.UNFENCING,
+        },
+        _P.UNFENCING: {
+            _E.UNFENCED: _P.ABANDONED,
+            _E.NOT_UNFENCED: _P.ABANDONED,
         },
         # from here on there is no way back, unless the claim was lost before the first database was
         # ordered online
@@ -115,6 +133,7 @@ OFF = (
     _P.CHOOSING,
     _P.CLAIMING,
     _P.DECIDING,
+    _P.UNFENCING,
     _P.ABANDONED,
 )
 BEFORE_RECOVERY = (_P.FENCING, _P.PREPARING, _P.DRAINING, _P.TAIL)
@@ -140,6 +159,8 @@ class FenceEvent(enum.StrEnum):
     LEFT = (
         "the failover is left before the answer"  # it may be obeyed later
     )
+    LIFTS = "an order to serve again goes out"  # from now on nothing is known for certain
+    LIFTED = "it serves again"
 
 
 FENCE: Transitions[FenceStatus, FenceEvent] = Transitions(
@@ -148,6 +169,7 @@ FENCE: Transitions[FenceStatus, FenceEvent] = Transitions(
     {
         FenceStatus.OPEN: {
             FenceEvent.ASKED: FenceStatus.ASKED,
+            FenceEvent.LIFTS: FenceStatus.UNKNOWN,  # another copy's fence
         },
         FenceStatus.ASKED: {
             FenceEvent.FENCED: FenceStatus.CONFIRMED,
@@ -157,6 +179,8 @@ FENCE: Transitions[FenceStatus, FenceEvent] = Transitions(
         },
         FenceStatus.UNKNOWN: {
             FenceEvent.ASKED: FenceStatus.ASKED_AGAIN,
+            FenceEvent.LIFTS: FenceStatus.UNKNOWN,
+            FenceEvent.LIFTED: FenceStatus.OPEN,
         },
         FenceStatus.ASKED_AGAIN: {
             FenceEvent.FENCED: FenceStatus.CONFIRMED,
@@ -167,6 +191,7 @@ FENCE: Transitions[FenceStatus, FenceEvent] = Transitions(
         # a failover that was left to another copy begins anew
         FenceStatus.CONFIRMED: {
             FenceEvent.ASKED: FenceStatus.ASKED_AGAIN,
+            FenceEvent.LIFTS: FenceStatus.UNKNOWN,
         },
     },
 )

@@ -68,6 +68,14 @@ class Fencing:
         """Note that the order to stop is about to be sent."""
         self._phase.move(FenceEvent.ASKED)
 
+    def lifts(self) -> None:
+        """Note that an order to serve again is about to be sent."""
+        self._phase.move(FenceEvent.LIFTS)
+
+    def lifted(self) -> None:
+        """Note that the old primary takes writes again."""
+        self._phase.move(FenceEvent.LIFTED)
+
     def answered(
         self, e: events.Fenced | events.FenceFailed, out: list[Command]
     ) -> None:
@@ -115,6 +123,23 @@ class Fencing:
         text = texts.two_primaries_text(e.machine)
         alert = Message(AlertId.TWO_PRIMARIES, minutes, text)
         self.alerts.tell(e, Danger.TWO_PRIMARIES, alert, out)
+
+    def tell_goes_back(
+        self, e: Event, minutes: int, why: str, out: list[Command]
+    ) -> None:
+        """Report once that a failover is left, and that the old primary is to serve again."""
+        alert = Message(
+            AlertId.GOES_BACK, minutes, texts.goes_back_text(why)
+        )
+        self.alerts.tell(e, Danger.GOES_BACK, alert, out)
+        self.alerts.over(Danger.GOES_BACK, out)
+
+    def tell_not_unfenced(
+        self, e: events.UnfenceFailed, minutes: int, out: list[Command]
+    ) -> None:
+        text = texts.not_unfenced_text(e.reason)
+        alert = Message(AlertId.NOT_UNFENCED, minutes, text)
+        self.alerts.tell(e, Danger.NOT_UNFENCED, alert, out)
 
     def tell_nothing_here(
         self, e: Event, minutes: int, out: list[Command]

@@ -84,6 +84,7 @@ class WhyNoFailover(enum.StrEnum):
 
     NOT_AUTHORISED = "not authorised"
     ONE_IS_ON = "a failover is {0} already"
+    NONE_IS_ON = "no failover is on, and none has stopped the primary"
     NOTHING_RESTORED = "no database has been restored here yet"
     CHAIN_BROKEN = (
         "the chain of database [{0}] is broken: data would be lost"

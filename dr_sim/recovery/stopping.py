@@ -89,5 +89,5 @@ def heard_again(
 
 def fence_rang(f: Failover, e: Event, out: list[Command]) -> None:
     """Handle the alarm 'fence': ask for the fence again."""
-    if f.on and not f.fencing.confirmed and not f.fencing.asked:
-        f.fence(out)
+    if f.on:
+        f.fence_again(out)

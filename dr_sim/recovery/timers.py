@@ -38,6 +38,8 @@ class Timer(enum.StrEnum):
     )
     PAGE = "page"  # the operator has not answered
     FENCE = "fence"  # the fence is asked for again
+    PLANNED = "planned"  # the limit of a planned failover
+    UNFENCE = "unfence"  # the old primary is asked again to serve
     DRAIN = "drain"  # the limit for emptying the pipe
     TAIL = "tail"  # the tails are asked for again
     HANGS = "hangs"  # restores that go on for long are looked at

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
-from dr_sim.recovery import choosing, claiming, events
+from dr_sim.recovery import choosing, claiming, events, going_back
 from dr_sim.recovery.commands import GetMachine, Provision, Redirect
 from dr_sim.recovery.failover_table import (
     EMPTYING,
@@ -46,6 +46,7 @@ def _drain(
     f.emptying.begin(e)
     f.move(why, out)
     f.emptying.start(e, f.planned, out)
+    going_back.set_limit(f, e, out)
     progress(f, e, out)
 
 
@@ -73,9 +74,11 @@ def progress(f: Failover, e: Event, out: list[Command]) -> None:
         and not undecided
         and ours
     ):
-        if choosing.leaves(f, e, out):
+        if choosing.leaves(f, e, out) or going_back.in_vain(f, e, out):
             return
         out.append(CancelAlarm("", Timer.DRAIN))
+        if f.planned:
+            out.append(CancelAlarm("", Timer.PLANNED))
         emptying.tell_left(e, out)
         f.move(FailoverEvent.TAILS_ARE_IN, out)
         recover(f, out)

@@ -172,6 +172,9 @@ def failover(keys: FailoverKeys) -> model.FailoverSpec:
         fence_us=keys.fence,
         fence_timeout_us=keys.fence_timeout,
         drain_limit_us=keys.drain_limit,
+        planned_limit_us=None
+        if keys.planned_limit == quantities.NEVER
+        else keys.planned_limit,
         restore_limit_us=keys.restore_limit,
         recover=keys.recover,
         undo_bytes_s=keys.undo_rate,

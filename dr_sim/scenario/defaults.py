@@ -197,6 +197,11 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ),
     ("failover.drain_limit", "10 min", "assumed"),
     (
+        "failover.planned_limit",
+        "30 min",
+        "assumed: half of an hour's maintenance window",
+    ),
+    (
         "failover.restore_limit",
         "4 h",
         "field report: a log restore that ended after 3 h 10 (undo of a huge open transaction)",

@@ -10,6 +10,7 @@ from dr_sim.scenario.quantities import (
     Beat,
     DiskRate,
     Duration,
+    DurationOrNone,
     DurationOrBuilt,
     Period,
     Ppm,
@@ -75,6 +76,10 @@ class FailoverKeys(Section):
     drain_limit: Period = about(
         "how long a failover waits for files on their way and for the tails, all "
         "together; what has landed is replayed, however long that takes"
+    )
+    planned_limit: DurationOrNone = about(
+        "how long a planned failover may wait for what it would lose; after that the old primary "
+        "serves again; none: it waits without an end"
     )
     restore_limit: Annotated[Period, Positive] = about(
         "once the drain limit is over, a restore of a log or an incremental that has gone "

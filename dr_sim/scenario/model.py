@@ -313,6 +313,7 @@ class FailoverSpec:
     fence_us: int  # a fence that is obeyed
     fence_timeout_us: int  # one that cannot reach anything
     drain_limit_us: int
+    planned_limit_us: int | None  # None: it waits without an end
     restore_limit_us: int
     recover: Law  # time to bring a database online
     undo_bytes_s: int  # at which open transactions are undone then

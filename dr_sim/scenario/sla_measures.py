@@ -19,6 +19,7 @@ PHASES = (
     "redirect",
     "warm_up",
     "attempt",
+    "unfence",
 )
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
 VALUES = (

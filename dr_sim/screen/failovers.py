@@ -207,11 +207,16 @@ def headed(f: FailoverSummary, scenario: Scenario) -> str:
         failed = (
             f"the database server fell {instant(f.failed_us, scenario)}"
         )
+    if f.unfenced:
+        began = _ordered(f, scenario)
+        began = (
+            began or f"{failed}, stopped {instant(f.failed_us, scenario)}"
+        )
+        return f"{began}; it was left, and the old primary serves again"
     if f.by_itself:
         return f"{failed} and came back by itself, without a failover"
-    if f.ordered_by and f.ordered_us is not None:
-        how = "planned" if f.ordered_planned else "unplanned"
-        begun = f"ordered by {f.ordered_by} {instant(f.ordered_us, scenario)}, {how}"
+    begun = _ordered(f, scenario)
+    if begun:
         return (
             begun
             if f.ordered_planned and f.failure_class == "planned"
@@ -223,6 +228,14 @@ def headed(f: FailoverSummary, scenario: Scenario) -> str:
         else f" {instant(f.failed_us, scenario)}"
     )
     return f"{failed}{at}, unplanned, {f.mode}"
+
+
+def _ordered(f: FailoverSummary, scenario: Scenario) -> str:
+    """Return who ordered it and when; '' if nobody did."""
+    if not f.ordered_by or f.ordered_us is None:
+        return ""
+    how = "planned" if f.ordered_planned else "unplanned"
+    return f"ordered by {f.ordered_by} {instant(f.ordered_us, scenario)}, {how}"
 
 
 def met_no_danger(summary: Summary, f: FailoverSummary) -> str:

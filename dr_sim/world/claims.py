@@ -9,6 +9,11 @@ Then everybody who was refused is notified.
 What each copy offers is written down there, too, for as long as its manager lives, or is dead for
 less than the lease. Whoever has an offer there hears of each new one, and how many of those who
 live have made none yet. When the claim is let go all offers are void.
+
+A copy that is the only one claims nothing before a failover, and has the claim for as long as that
+goes on and its place is there. If people let the old primary serve again by hand, as every manager
+is dead that could do it, that is written down too: a manager that was dead then is refused when it
+claims again.
 """
 
 from __future__ import annotations
@@ -20,6 +25,10 @@ from dr_sim.world.agenda import Agenda, Class, Entry
 
 Heard = Callable[[tuple[Offer, ...], int], None]
 """Hears the open offers, and how many more there could be."""
+
+
+PEOPLE = "people"
+"""Who has the claim where the old primary was started by hand."""
 
 
 class Claims:
@@ -37,6 +46,10 @@ class Claims:
         # by place, since when its manager is dead; None: it lives
         self._dead_since_us: dict[str, int | None] = {}
         self._offers: dict[str, tuple[Offer, Heard]] = {}
+        # the only copy has it: is its place there? None: there are several
+        self._is_only_there: Callable[[], bool] | None = None
+        # places whose failover people have ended by hand
+        self._ended_by_hand: set[str] = set()
         # called with the place of one that has let go, or lost, its claim
         self.ended_hook: Callable[[str], None] = lambda place: None
 
@@ -59,14 +72,33 @@ class Claims:
         """Return the place that has it now: that of the claimant, or another's. freed(declined) is
         called once when the other has it no more.
         """
+        if place in self._ended_by_hand:
+            self._ended_by_hand.discard(place)
+            return PEOPLE
         if not self.holder:
             self.holder = place
         if self.holder != place:
             self._refused[place] = freed
         return self.holder
 
+    def begins(self, place: str, there: Callable[[], bool]) -> None:
+        """Note that the only copy has begun a failover. there: whether its place is there; while it
+        is, people wait for its manager, and it loses nothing.
+        """
+        self._is_only_there = there
+        if not self.holder and place not in self._ended_by_hand:
+            self.holder = place
+
+    def given_back(self) -> None:
+        """Note that people have let the old primary serve again by hand."""
+        dead = self._dead_since_us.items()
+        self._ended_by_hand.update(
+            place for place, since_us in dead if since_us is not None
+        )
+
     def release(self, place: str, declined: bool) -> None:
         self._offers.pop(place, None)
+        self._ended_by_hand.discard(place)
         if self.holder != place or self.kept:
             return
         self.holder = ""
@@ -96,7 +128,9 @@ class Claims:
 
     def died(self, place: str) -> None:
         """The recovery manager there is dead: it keeps what it has claimed for a while."""
-        self._dead_since_us[place] = self._agenda.now_us
+        self._dead_since_us.setdefault(place, None)
+        if self._dead_since_us[place] is None:
+            self._dead_since_us[place] = self._agenda.now_us
         if self.holder == place and self._expiry is None:
             at = self._agenda.now_us + self._lease_us
             self._expiry = self._agenda.at(
@@ -112,6 +146,9 @@ class Claims:
 
     def _expired(self, place: str) -> None:
         self._expiry = None
+        if self._is_only_there is not None and self._is_only_there():
+            self.died(place)
+            return
         self.release(place, False)
 
 

@@ -89,6 +89,7 @@ def manager_config(
         operators=f.operators,
         on_duty=f.on_duty,
         drain_limit_us=f.drain_limit_us,
+        planned_limit_us=f.planned_limit_us,
         restore_limit_us=f.restore_limit_us,
         directory=scenario.directory.changes_num > 0
         or scenario.cloud is not None,

@@ -135,12 +135,14 @@ class MistakesMade:
 
     def _try(self, tries: Tries) -> None:
         """Order the next of these ways. Where the roles have changed meanwhile, nobody knows what
-        the new primary holds: nothing is ordered.
+        the new primary holds: nothing is ordered. After the last way a primary that was stopped for
+        one of them serves again.
         """
         left = tries.left
         while left and not left[0][1].stands_by:
             del left[0]
         if not left or not self._lead.is_on():
+            self._lead.unfencing.by_people()
             return
         way, pair = left.pop(0)
         failover, mistake = pair.context.scenario.failover, tries.mistake

@@ -51,6 +51,7 @@ from dr_sim.world.standby_copies import Break
 from dr_sim.world.store_feed import StoreFeed, feed
 from dr_sim.world.succession import Heir
 from dr_sim.world.together import hear_primary, shared_context
+from dr_sim.world.unfencing import Unfencing
 from dr_sim.world.users import Users
 from dr_sim.world.waves import WaveLane
 
@@ -170,6 +171,9 @@ class Pair:
         )
         if lead is None:
             self.claims.ended_hook = self.passing_on.ended
+        self.unfencing: Unfencing = (
+            lead.unfencing if lead else Unfencing(self)
+        )
         self.remote = remote = Remote(
             context, self.link, self.primary, self.replication
         )
@@ -182,6 +186,7 @@ class Pair:
         self.promotion = promotion = Promotion(
             context, self.primary, remote, self.users, reach, fork + 1
         )
+        promotion.fenced_hook = self.unfencing.fenced
         self.driver: Driver[Machine] = Driver(
             place_of(context),
             builder(scenario, self._index),
@@ -213,6 +218,9 @@ class Pair:
             None if self.cloud is None else self._provision,
             scenario.store.machine_us if scenario.store else 0,
             another=ground.sites.another_server,
+            unfence=lambda answer: self.unfencing.order(self, answer),
+            alone=not several,
+            there=lambda: self.stands_by,
         )
         self.hands: Hands = Hands(context, self.driver, around)
         self.hands.people.begun_hook = self.passing_on.begins

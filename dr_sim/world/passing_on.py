@@ -6,6 +6,9 @@ the machines of the old primary are not silent. So the order is passed on to the
 again after each retry until one of them has it, or the old primary takes writes. A planned failover
 of a primary that is lost cannot be carried out by any copy, and its machines are silent: that order
 ends there. People who ordered to stop before an instant try their next way instead (mistakes.py).
+
+If nobody has taken it up after some retries, people have the old primary serve again
+(unfencing.py).
 """
 
 from __future__ import annotations
@@ -20,12 +23,17 @@ if TYPE_CHECKING:
     from dr_sim.world.pair import Pair
 
 
+_RETRIES = 2
+"""How many retries people wait for somebody to take up an order."""
+
+
 class PassingOn:
     """The order that is carried out behind one primary. lead: the first of its pairs."""
 
     def __init__(self, lead: Pair) -> None:
         self._lead = lead
         self._order: OrderedFailover | None = None
+        self._retries = 0  # since somebody had the claim
 
     def begins(self, order: OrderedFailover | None) -> None:
         """Note that a copy has begun to take over: by that order, by one that was passed on, or by
@@ -43,6 +51,7 @@ class PassingOn:
             self._order = None
             order.in_vain()
         else:
+            self._retries = 0
             self._pass_on()
 
     def _pass_on(self) -> None:
@@ -52,6 +61,11 @@ class PassingOn:
             return
         if not self._is_stopped(order):
             self._order = None
+            return
+        self._retries += 1
+        if self._retries > _RETRIES:
+            self._order = None
+            lead.unfencing.by_people(waited=True)
             return
         for pair in lead.together:
             if pair.stands_by:

@@ -78,6 +78,8 @@ class Primary:
         self._may_come_back = scenario.brings_back
         self.succeeded = False  # another one is the primary
         self.over = False  # another one is the primary, for good
+        # (database, kind) of schedules that stand still, as it was stopped
+        self._standing: set[tuple[int, Kind]] = set()
         # by database: its next log, on the agenda
         self._log_dues: dict[int, tuple[int, Entry]] = {}
         # may play whole lives of logs at once
@@ -137,6 +139,8 @@ class Primary:
         ):  # nothing is backed up here any more, unless it comes back
             if self._may_come_back and not self.over:
                 self._schedule_next(db, kind, now)
+            else:
+                self._standing.add((db.index, kind))
             return
         if kind is Kind.LOG and self.log_space.full(db):
             self.log_space.tell(db)
@@ -295,6 +299,16 @@ class Primary:
         db.writes_until_us = None
         db.committed_us = self.context.now_us
         self.log_space.changed(db)
+
+    def serve_again(self, db: PrimaryDatabase) -> None:
+        """Let it take writes again, as it was stopped for a failover that has been left: its
+        schedules go on.
+        """
+        self.go_on(db)
+        mine = [each for each in self._standing if each[0] == db.index]
+        for each in sorted(mine):
+            self._standing.discard(each)
+            self._schedule_next(db, each[1], self.context.now_us)
 
     def fallen(self, db: PrimaryDatabase, down: bool) -> None:
         """Record that its server has fallen, with its jobs, or is up again."""

@@ -69,6 +69,10 @@ class Promotion:
             False  # an answer has said that the primary is stopped
         )
         self.confirmed_hook: Callable[[], None] = lambda: None
+        # until then an order to stop is on its way, or carried out
+        self.fence_due_us = 0
+        # called when a fence has arrived, and the primary has stopped
+        self.fenced_hook: Callable[[], None] = lambda: None
 
     def restored(
         self, file: BackupFile, stop: StopAt | None = None
@@ -100,8 +104,9 @@ class Promotion:
             arrived_us = (
                 self._context.now_us + self._remote.round_trip_us // 2
             )
+            self.fence_due_us = arrived_us + spec.fence_us
             self._context.agenda.at(
-                arrived_us + spec.fence_us,
+                self.fence_due_us,
                 Class.FAULT,
                 -1,
                 self._fenced,
@@ -151,6 +156,11 @@ class Promotion:
         self.fenced = True
         self._context.note("truth.fenced", -1, int(stopped))
         self._end_two_primaries()
+        self.fenced_hook()
+
+    def unfenced(self) -> None:
+        """Note that the primary takes writes again."""
+        self.fenced = self.confirmed = self._stopped_before = False
 
     def called_off(self) -> None:
         """Note that a failover was called off: an order to stop before an instant holds no more."""

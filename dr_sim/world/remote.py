@@ -235,6 +235,10 @@ class Remote:
             del self._tail_asked[database]
         return reason
 
+    def forget_tails(self) -> None:
+        """Note that the primary takes writes again: its next tail is another one."""
+        self._tails.clear()
+
     def _tail_done(self, database: int, file: BackupFile | None) -> None:
         if file is not None:
             self._tails[database] = file

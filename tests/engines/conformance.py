@@ -948,6 +948,39 @@ class Conformance:
             s.restore(path)
         holds(s, 40)
 
+    @pytest.mark.parametrize("seen", [False, True])
+    def test_a_primary_that_its_tail_has_stopped_serves_again(
+        self, servers: Servers, seen: bool
+    ) -> None:
+        """The chain goes on over the tail, whether or not the standby has restored it, and whether
+        or not anybody has looked at the old primary meanwhile. Where it is online nothing happens.
+        """
+        p, s = servers.pair()
+        names = chain(p, s, 2)
+        p.engine.serve_again(DB)
+        p.write(33)
+        tail = p.log("tail", tail=True)
+        if seen:
+            holds(p, 33)
+        p.engine.serve_again(DB)
+        state = p.engine.state(DB)
+        assert (state.restoring, state.fork) == (False, 1)
+        holds(p, 33)
+        p.write(40)
+        after = p.log("after")
+        assert (after.first_lsn, after.fork) == (tail.last_lsn, 1)
+        for path in ("tail", "after"):
+            ship(path, p, s)
+        for path in (*names, "tail", "after"):
+            s.restore(path)
+        holds(s, 40)
+        p.write(44)
+        p.log("tail 2", tail=True)  # and it can be stopped again
+        ship("tail 2", p, s)
+        s.restore("tail 2")
+        s.engine.recover(DB, 2)
+        holds(s, 44)
+
     # ---- no room
     def test_a_full_log_is_told_and_what_was_acknowledged_is_in_the_next_backup(
         self, servers: Servers

@@ -108,6 +108,7 @@ def a_scenario(*names: str, **changes: Any) -> model.Scenario:
             fence_us=S,
             fence_timeout_us=21 * S,
             drain_limit_us=60 * S,
+            planned_limit_us=None,
             restore_limit_us=4 * HOUR,
             recover=model.Law("fixed", 10 * S),
             undo_bytes_s=10**8,

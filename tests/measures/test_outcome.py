@@ -66,6 +66,7 @@ def test_a_site_failure_in_exact_numbers() -> None:
         "redirect": 69 * S,
         "warm_up": 900_000,
         "attempt": 0,
+        "unfence": 0,
     }
     assert sum(f.phases_us.values()) == f.outage_us
     # 1,000 requests a second: all fail for 375 s, then on average 50.5 % for 9.9 s

@@ -26,7 +26,7 @@ from dr_sim.recovery.config import (
     ReplayConfig,
     RestoreCost,
 )
-from dr_sim.recovery.events import FoundFile, NotFenced, NotSent, ValidationOutcome
+from dr_sim.recovery.events import FoundFile, NotFenced, NotSent, NotUnfenced, ValidationOutcome
 from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.recovery.policy import CopyChoice, CopyPolicy, Offer
 from dr_sim.recovery.refusals import Refused
@@ -61,6 +61,7 @@ def config(
     machines_silent: int = 0,
     standbys: tuple[int, int] = (1, 0),
     choose: CopyChoice = PREFERRED,
+    planned_limit_us: int | None = None,
     **replay: int,
 ) -> ManagerConfig:
     rules: dict[str, Any] = {
@@ -92,6 +93,7 @@ def config(
             OPERATORS,
             "anna",
             10 * MINUTE,
+            planned_limit_us,
             4 * 60 * MINUTE,
             False,
             *standbys,
@@ -121,6 +123,7 @@ class Backup:
     cut_off: bool = False
 
 
+UNREACHABLE = NotUnfenced.UNREACHABLE
 IN_USE = "Exclusive access could not be obtained."
 
 
@@ -182,6 +185,8 @@ class FakeWorld:
     promoted: bool = False
     fenced: bool = False
     fence_hangs: bool = False
+    unfence_hangs: bool = False
+    serves_again: bool = False  # and no order to stop has gone out since
     claimed_by: str = ""  # another standby has claimed to take over
     claims: Any = None  # the place where several standbys claim (world/claims.py)
     place: str = ""  # where this one is
@@ -423,12 +428,21 @@ class FakeWorld:
             case c.Fence() if self.fence_hangs:
                 pass  # the test answers
             case c.Fence():
+                self.serves_again = False
                 if self.reachable and not self.fenced:
                     self.fenced = True
                     self.written += 100  # written since the last log: what the tail holds
                 self.answer(
                     *((e.Fenced,) if self.reachable else (e.FenceFailed, NotFenced.UNREACHABLE))
                 )
+            case c.Unfence() if self.unfence_hangs:
+                pass  # the test answers
+            case c.Unfence():
+                if self.promoted:
+                    self.fail("the old primary serves again, and so does the new one")
+                if self.reachable:
+                    self.fenced, self.serves_again = False, True
+                self.answer(*((e.Unfenced,) if self.reachable else (e.UnfenceFailed, UNREACHABLE)))
             case c.Disconnect(_):
                 self.read_by = 0
                 if self.come_back:
@@ -441,6 +455,8 @@ class FakeWorld:
                 if self.claims is not None:
                     self.claims.keep(self.place)
                 self.recovers += 1
+                if self.serves_again:
+                    self.fail("the old primary serves again, and nobody has asked it to stop since")
                 if self.promoted:
                     self.fail("promoted twice")
                 self.promoted = True

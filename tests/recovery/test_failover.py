@@ -1050,6 +1050,10 @@ def after(phase: str) -> set[str]:
     return {FAILOVER.after(at, event).value for event in FAILOVER.moves(at)}
 
 
+def count_of(world: FakeWorld, kind: type[c.Command]) -> int:
+    return len([command for command in world.done if isinstance(command, kind)])
+
+
 class Orders(RuleBasedStateMachine):
     """Heartbeats, orders, answers and crashes in any order: moves are legal, nobody unauthorised is
     obeyed.
@@ -1059,7 +1063,8 @@ class Orders(RuleBasedStateMachine):
     def begin(self, mode: str) -> None:
         self.countdown = -1
         self.authority = False
-        self.world = FakeWorld(config(mode=mode), self.before)
+        chosen = config(mode=mode, planned_limit_us=15 * MINUTE)
+        self.world = FakeWorld(chosen, self.before)
         shipped(begun(self.world))
 
     def before(self, command: c.Command) -> str:
@@ -1111,6 +1116,15 @@ class Orders(RuleBasedStateMachine):
             )
             world.settle()
 
+    @rule(operator=st.sampled_from(["anna", "mallory"]))
+    def order_back(self, operator: str) -> None:
+        world = self.world
+        before = count_of(world, c.Unfence)
+        world.tell(e.UnfenceOrdered(world.mono_us, world.utc_us, 0, operator))
+        if operator == "mallory":
+            assert count_of(world, c.Unfence) == before
+        world.settle()
+
     @rule(reachable=st.booleans())
     def primary(self, reachable: bool) -> None:
         self.world.reachable = reachable
@@ -1158,7 +1172,12 @@ class Orders(RuleBasedStateMachine):
                     while world.on_way:
                         world.land(world.on_way[0], False)
                     world.wait(40 * MINUTE)
-            assert phases(world)[-1] in ("serving", "watching")
+                if world.manager.failover.phase == "unfencing":
+                    world.reachable = True
+                    world.wait(MINUTE)
+            # what goes back may meet machines that are silent: the operator is asked
+            ends = ("serving", "watching", *(("deciding",) if at == "unfencing" else ()))
+            assert phases(world)[-1] in ends
 
 
 def test_orders() -> None:

@@ -229,4 +229,5 @@ def test_only_a_store_prepares() -> None:
     assert set(FAILOVER.moves(preparing)) == {
         FailoverEvent.MACHINE_IS_THERE,
         FailoverEvent.CALLED_OFF,
+        FailoverEvent.GOES_BACK,
     }

@@ -398,6 +398,12 @@ class PostgresEngine:
         )
         return db.at.lsn
 
+    def serve_again(self, database: str) -> None:
+        db = self._known(database)
+        if not db.online:
+            db.server.stop()  # it may have come up as a standby
+            db.reopen()
+
     def read_witness(self, database: str) -> WitnessReading:
         return self._known(database).read()
 

@@ -232,6 +232,7 @@ def _failover(
         failure_class=f.failure_class,
         by_itself=f.by_itself,
         fell=f.fell,
+        unfenced=f.unfenced,
         mode=scenario.failover.mode,
         ordered_by=None if order is None else order.operator,
         ordered_us=None if order is None else order.given_us,

@@ -9,7 +9,7 @@ from dr_sim.measures.causes import Causes
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.outcome import FailoverOutcome
 from dr_sim.measures.summary.types import RefusedOrder
-from dr_sim.measures.tables import Tables
+from dr_sim.measures.tables import Tables, undone_stops_us
 from dr_sim.measures.whole import Whole
 
 
@@ -102,6 +102,12 @@ def obeyed(whole: Whole, leg: Leg, f: FailoverOutcome) -> GivenOrder | None:
     ]
     if f.promoted_us is not None:
         begun = [at for at in begun if at <= f.promoted_us]
+    elif f.by_itself:
+        begun = [at for at in begun if at <= f.failed_us]
+    # not those of a failover that was left before
+    ended_us = [until for _, until in undone_stops_us(t)]
+    since_us = max((at for at in ended_us if at <= f.failed_us), default=0)
+    begun = [at for at in begun if at >= since_us]
     mine = [
         (at, who)
         for at, who, refused in _orders(t)

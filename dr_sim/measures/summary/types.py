@@ -224,6 +224,7 @@ class FailoverSummary(CostSummary):
     failure_class: str = field(metadata=key("class"))
     by_itself: bool
     fell: bool
+    unfenced: bool
     mode: str
     ordered_by: str | None
     ordered_us: int | None

@@ -161,7 +161,9 @@ def readers_are_let_in_again(story: Story) -> Iterator[Breach]:
     for attempt in attempts(story):
         if attempt.last != "abandoned":
             continue
-        until_us = attempt.until_us + SLACK_US
+        back = attempt.first("unfencing")
+        left_us = attempt.until_us if back is None else back.time_us
+        until_us = left_us + SLACK_US
         if until_us >= story.end_us or not story.up_between(
             attempt.begin.time_us, until_us
         ):
@@ -170,11 +172,11 @@ def readers_are_let_in_again(story: Story) -> Iterator[Breach]:
             if not story.any_within(
                 ("seen.AdmitReaders",),
                 row.entity,
-                attempt.until_us,
+                left_us,
                 until_us,
             ):
                 yield Breach(
-                    "R15", row.seq, attempt.until_us, row.entity,
+                    "R15", row.seq, left_us, row.entity,
                     f"readers of {story.name(row.entity)} were disconnected for a failover that "
                     "is called off, and are not let in again",
                 )  # fmt: skip

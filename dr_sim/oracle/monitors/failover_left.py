@@ -32,6 +32,7 @@ def _stopped(story: Story, attempt: Attempt) -> bool:
     return any(
         attempt.begin.seq < row.seq < attempt.until_seq
         and row.values["writes_stop"]
+        and not story.serves_again(row.time_us)
         for row in story.rows("truth.fenced")
     )
 

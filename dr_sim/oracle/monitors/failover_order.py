@@ -25,14 +25,21 @@ from dr_sim.oracle.monitors.story import (
 
 NEXT = {
     "": ("watching", "choosing", "claiming", "deciding", "fencing"),
-    "watching": ("choosing", "claiming", "deciding", "fencing"),
+    "watching": (
+        "choosing",
+        "claiming",
+        "deciding",
+        "fencing",
+        "unfencing",
+    ),
     "choosing": ("watching", "claiming"),
-    "claiming": ("watching", "deciding", "fencing"),
+    "claiming": ("watching", "deciding", "fencing", "unfencing"),
     "deciding": ("claiming", "fencing", "abandoned"),
-    "fencing": ("preparing", "draining", "abandoned"),
-    "preparing": ("draining", "abandoned"),
-    "draining": ("tail", "abandoned"),
-    "tail": ("recovering", "abandoned"),
+    "fencing": ("preparing", "draining", "unfencing", "abandoned"),
+    "preparing": ("draining", "unfencing", "abandoned"),
+    "draining": ("tail", "unfencing", "abandoned"),
+    "tail": ("recovering", "unfencing", "abandoned"),
+    "unfencing": ("abandoned",),
     "recovering": ("provisioning", "redirecting", "abandoned"),
     "provisioning": ("redirecting",),
     "redirecting": ("serving",),
@@ -156,6 +163,7 @@ def not_called_off_once_stopped(story: Story) -> Iterator[Breach]:
             for row in story.rows("truth.fenced")
             if attempt.begin.seq < row.seq < attempt.until_seq
             and row.values["writes_stop"]
+            and not story.serves_again(row.time_us)
         ]
         if stopped:
             yield Breach(

@@ -35,7 +35,15 @@ FULL, INCREMENTAL, LOG = 0, 1, 2
 _KINDS = {"full": FULL, "incremental": INCREMENTAL, "log": LOG}
 RETENTION = "retention"
 """Why a file is gone that was deleted by age and count."""
-OFF = ("", "watching", "choosing", "claiming", "deciding", "abandoned")
+OFF = (
+    "",
+    "watching",
+    "choosing",
+    "claiming",
+    "deciding",
+    "unfencing",
+    "abandoned",
+)
 """Phases in which no failover is on."""
 
 
@@ -206,6 +214,13 @@ class Story:
         """Return the failover's phase when that row was written; '' before any."""
         place = int(np.searchsorted(self._phase_seqs, seq)) - 1
         return self.phases[place].phase if place >= 0 else ""
+
+    def serves_again(self, stop_us: int) -> bool:
+        """Return whether the primary that was stopped at that instant takes writes again later."""
+        return any(
+            row.values["stop_us"] == stop_us
+            for row in self.rows("truth.unfenced")
+        )
 
     def failing_over(self, seq: int) -> bool:
         return self.phase_at(seq) not in OFF

@@ -8,7 +8,7 @@ from typing import Any
 from dr_sim.machines import Machine
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
-from dr_sim.recovery.events import NotFenced
+from dr_sim.recovery.events import NotFenced, NotUnfenced
 from dr_sim.recovery.failover_table import FailoverPhase
 from dr_sim.recovery.policy import Offer
 from dr_sim.world.driver import Driver
@@ -42,6 +42,7 @@ class FailoverHands:
             c.ReleaseClaim: self._release,
             c.YieldClaim: self._yield,
             c.Fence: self._fence,
+            c.Unfence: self._unfence,
             c.GetMachine: self._get_machine,
             c.Provision: self._provision,
             c.Redirect: self._redirect,
@@ -53,11 +54,16 @@ class FailoverHands:
         """
         self._promotion.reach.phase(command.phase)
         if command.phase is FailoverPhase.FENCING:
+            if self._around.alone:
+                self._claims.begins(self._place, self._around.there)
             self.begins_hook()
         if command.phase is FailoverPhase.ABANDONED:
             self._promotion.called_off()
+            if self._around.alone:
+                self._claims.release(self._place, False)
         if command.phase in (
             FailoverPhase.DRAINING,
+            FailoverPhase.UNFENCING,
             FailoverPhase.ABANDONED,
         ):
             self._secondary.job.by_hand(
@@ -103,6 +109,18 @@ class FailoverHands:
             )
         else:
             self._driver.answer_after(delay_us, life, e.Fenced)
+
+    def _unfence(self, command: c.Unfence) -> None:
+        life = self._driver.incarnation
+
+        def answered(why: str) -> None:
+            if why:
+                reason = NotUnfenced(why)
+                self._driver.answer(life, e.UnfenceFailed, reason)
+            else:
+                self._driver.answer(life, e.Unfenced)
+
+        self._around.unfence(answered)
 
     def _get_machine(self, command: c.GetMachine) -> None:
         """Set up a machine. It goes on while the recovery manager is dead."""

@@ -23,7 +23,9 @@ class Surroundings:
     """The surroundings of the hands: the standby's side, the other side, and those who are notified
     of a failover. place: where the standby is. configure: has the site that a failover goes to
     configured, where there is a cloud manager. machine_us: until there is a machine to restore
-    onto, where the place is a store. another: an empty server of its own, and its files.
+    onto, where the place is a store. another: an empty server of its own, and its files. unfence:
+    has the old primary serve again; what it is given is called with '' or why it does not. alone:
+    there is no other copy. there: whether this place is.
     """
 
     place: str
@@ -36,3 +38,6 @@ class Surroundings:
     configure: Configure | None = None
     machine_us: int = 0
     another: Callable[[], tuple[Any, Engine]] = field(kw_only=True)
+    unfence: Callable[[Callable[[str], None]], None] = field(kw_only=True)
+    alone: bool = field(kw_only=True)
+    there: Callable[[], bool] = field(kw_only=True)
