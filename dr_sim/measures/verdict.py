@@ -374,6 +374,9 @@ def _of_failover(
         return _Found(
             of.data_loss_us, why if of.data_loss_us is None else ""
         )
+    if head == "unprotected" and failover.by_itself:
+        # the primary is the same, and so is what stands behind it
+        return _Found(0)
     if head == "unprotected":
         if of.unprotected_us is None:
             return _Found(None, note or _NOT_ONLINE)
