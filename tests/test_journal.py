@@ -23,6 +23,7 @@ from world.build import ONE, ran
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.errors import InputError
 from dr_sim.record import frames, journal_file
+from dr_sim.record import journal as journal_module
 from dr_sim.record.encoding import pairs_from_text, pairs_text
 from dr_sim.record.journal import Journal
 from dr_sim.record.kinds import KIND_ID, KINDS
@@ -123,6 +124,23 @@ def test_rows_of_several_pieces_come_back(tmp_path: Path, monkeypatch: pytest.Mo
     loaded, checks = journal_file.load(tmp_path / "j.parquet")
     assert loaded.digest() == journal.digest() and list(loaded.rows()) == list(journal.rows())
     assert (checks == journal_file.checks_of(journal)).all()
+
+
+def test_rows_of_one_kind_are_those_among_all_and_new_ones_join(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journal_module, "_PIECE_ROWS", 7)
+    journal = ran(ONE + "events: [{at: 301 s, corrupt_in_transit: crm}]\n").journal
+    every = list(journal.rows())
+    kinds = dict.fromkeys(row.kind for row in every)
+    assert len(kinds) > 10
+    for kind in kinds:
+        assert list(journal.rows(kind)) == [row for row in every if row.kind == kind]
+        assert list(journal.rows(kind, "truth.cloud_drift")) == list(journal.rows(kind))
+    before = len(journal.of_kind(KIND_ID["truth.link"]))
+    journal.note("truth.link", 5, -1, 1, 200_000_000)
+    assert len(journal.of_kind(KIND_ID["truth.link"])) == before + 1
+    assert list(journal.rows("truth.link"))[-1].values["bit_s"] == 200_000_000
 
 
 MOVED = """\

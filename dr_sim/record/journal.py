@@ -115,7 +115,9 @@ class Journal:
         self._index: tuple[int, Ints, Ints] | None = None
         self._patterns_of: list[list[Pattern]] = [[] for _ in KINDS]
         self._blocks = Blocks()
-        # by kind, its columns, and the same parted by entity; the rows that there were then
+        # by kind, its table, its columns, and the same parted by entity; the rows that there were
+        # then
+        self._tables: dict[int, Ints] = {}
         self._opened: dict[int, Columns] = {}
         self._parted: dict[int, Parted] = {}
         self._opened_count = 0
@@ -229,13 +231,20 @@ class Journal:
         """All rows of a kind as a table of int64: seq, time_us, entity, then the kind's fields. It
         is kept for the next time, unless the rows of the run are too many for memory.
         """
+        self._close_columns()
+        found = self._tables.get(kind_id)
+        if found is not None:
+            return found
         width = ROW_HEAD + len(KINDS[kind_id].fields)
         rows = self._by_columns(kind_id)
         table = rows.table(width)
-        if not (rows.one_table or self._blocks.on_disk):
+        if self._blocks.on_disk:
+            return table
+        if not rows.one_table:
             for pattern in self._patterns_of[kind_id]:
                 pattern.unread(kind_id)
             self._packed[kind_id][:] = [held(table.reshape(-1))]
+        self._tables[kind_id] = table
         return table
 
     def columns(self, kind_id: int) -> Columns:
@@ -262,6 +271,7 @@ class Journal:
     def _close_columns(self) -> None:
         """Forget columns that lack the rows written since."""
         if self._opened_count != self._count:
+            self._tables.clear()
             self._opened.clear()
             self._parted.clear()
             self._opened_count = self._count
@@ -310,8 +320,9 @@ class Journal:
             for kind in KINDS:
                 columns = self.columns(kind.id)
                 seqs = columns[next(iter(columns))]
-                kinds[seqs] = kind.id
-                places[seqs] = np.arange(len(seqs))
+                if len(seqs):
+                    kinds[seqs] = kind.id
+                    places[seqs] = np.arange(len(seqs))
             self._index = (self._count, kinds, places)
         return self._index[1:]
 
@@ -342,8 +353,11 @@ class Journal:
             return
         # the others are not looked at
         kinds = [KINDS[KIND_ID[name]] for name in dict.fromkeys(kind_names)]
+        kinds = [kind for kind in kinds if len(self.of_kind(kind.id))]
         tables = [self.of_kind(kind.id) for kind in kinds]
-        if not any(len(table) for table in tables):
+        if len(kinds) < 2:
+            for kind, table in zip(kinds, tables, strict=True):
+                yield from self._rows_of(kind, table)
             return
         which = np.repeat(
             np.arange(len(kinds)), [len(table) for table in tables]
@@ -356,6 +370,11 @@ class Journal:
             which[order].tolist(), places[order].tolist(), strict=True
         ):
             yield self._row(kinds[i], tables[i][place].tolist())
+
+    def _rows_of(self, kind: RecordKind, table: Ints) -> Iterator[Row]:
+        for begin in range(0, len(table), _PIECE_ROWS):
+            for data in table[begin : begin + _PIECE_ROWS].tolist():
+                yield self._row(kind, data)
 
     def told(self, seq: int) -> Any:
         """The event or command of a seen.* row as the object that it was."""
