@@ -1,4 +1,8 @@
-"""Orders to fail over: who may give them, and when they are refused (R14)."""
+"""Orders to fail over: who may give them, and when they are refused (R14).
+
+People give an order again when the recovery manager died over it. It may have been durable by then.
+Where the failover that it began still claims, the order is the same one, and is not refused.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +44,8 @@ def ordered(
         f.save(out)
         f.emptying.lose_patience(e, out)
         return
+    if _claims_already(f, e.operator, e.planned, {}):
+        return
     refused = _refused(f, e.operator)
     if refused is None and not watching.something_here(f):
         if not e.planned and f.silence.at_us() is not None:
@@ -61,6 +67,10 @@ def ordered_to_point(
     concerned = [
         db for name, db in f.databases.items() if e.target in ("", name)
     ]
+    if _claims_already(
+        f, e.operator, False, {db.name: at for db in concerned}
+    ):
+        return
     refused = _refused(f, e.operator)
     if refused is None and not watching.something_here(f):
         refused = OrderRefused(WhyNoFailover.NOTHING_RESTORED)
@@ -116,6 +126,23 @@ def _begin_or_refuse(
         f.claim(planned, operator, out)
     else:
         f.begin(planned, False, out)
+
+
+def _claims_already(
+    f: Failover, operator: str, planned: bool, stops: dict[str, int]
+) -> bool:
+    """Return whether that very order claims now. stops: by database, the instant to stop before."""
+    stop_before = {
+        name: db.stop_before_utc_us
+        for name, db in f.databases.items()
+        if db.stop_before_utc_us
+    }
+    return (
+        f.phase is FailoverPhase.CLAIMING
+        and f.claiming.operator == operator
+        and f.planned == planned
+        and stop_before == stops
+    )
 
 
 def _refused(f: Failover, operator: str) -> OrderRefused | None:

@@ -81,6 +81,18 @@ events:
 - {at: 0 h, lose: host}
 - {at: 2 h, partition: {duration: 40 s}, copy: far}
 """,
+    # near dies over the order to restore, which is durable. It is given again when near is back.
+    "an order to an earlier instant is given again after a crash": """\
+run_for: 8 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 20 Mbit/s}
+replay: {on_hole: resync}
+copies: {near: {}, far: {replay: {delay: 20 min}}}
+events:
+- {at: 2 h, missing_file: crm}
+- {at: 3 h, mistake: {database: crm, noticed: 3 h, then: [restore_before]}}
+- {at: 1 h, manager_crash: {before: EnterPhase}, copy: near}
+""",
     # The host with the log that waits for its time is wiped. It is lost, and stays at the primary.
     "a log that was lost here does not stay behind": """\
 run_for: 60 min

@@ -196,3 +196,23 @@ def test_a_fence_that_is_out_when_the_failover_is_left_is_asked_for_anew() -> No
     freed(world)
     world.wait(60 * SECOND)
     assert phases(world)[-1] == "serving"
+
+
+@pytest.mark.parametrize("again", ["the same", "another"])
+def test_an_order_that_is_given_again_after_a_crash_is_the_same_one(again: str) -> None:
+    """It was durable, and the claim was not answered, when the manager died."""
+    world = standby(0)
+
+    def dies_once(command: c.Command) -> str:
+        return "crash" if command == c.Claim() and world.incarnation == 1 else ""
+
+    world.crash_before = dies_once
+    order(world, "anna", planned=True)
+    inventory = world.answers.pop()
+    assert isinstance(inventory, e.Inventory)
+    world.tell(inventory)
+    assert phases(world)[-1] == "claiming"
+    order(world, "anna", planned=again == "the same")
+    assert bool(refusals(world)) == (again == "another")
+    world.settle()
+    assert "fencing" in phases(world)
