@@ -89,6 +89,11 @@ class LogRun:
     def first_number(self) -> int:
         return self.alike.first_number
 
+    @property
+    def numbers(self) -> range:
+        first = self.alike.first_number
+        return range(first, first + len(self))
+
     def name(self, i: int) -> str:
         at = i * self._width
         return self._before + self._names[at : at + self._width]
@@ -154,7 +159,7 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
     and to make the objects of one run costs the same however many files there are.
     """
 
-    __slots__ = ("_held", "_in_order", "_runs_of")
+    __slots__ = ("_held", "_in_order", "_last_of", "_runs_of")
 
     def __init__(self, in_order: bool = True) -> None:
         # of a run, which is its own key: the function that makes the object of each place
@@ -162,6 +167,8 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
         self._in_order = in_order
         # by what the keys of one database begin with: its runs, in the order of their keys
         self._runs_of: dict[Any, list[LogRun]] = {}
+        # and the last key in them: nearly all that is looked for in vain comes after it
+        self._last_of: dict[Any, Key] = {}
 
     def _key(self, run: LogRun, i: int) -> Key:
         raise NotImplementedError
@@ -182,17 +189,27 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
         are held as a run; else each is made now.
         """
         first = self._key(run, 0)
-        before = self._runs_of.get(self._series(first))
-        follows = not before or first > self._last_key(before[-1])
+        series = self._series(first)
+        follows = (
+            series not in self._last_of or first > self._last_of[series]
+        )
         if len(run) < FEWEST or not follows:
             self._held.update(self._made(run, make))
             return False
         self._held[run] = make
-        if before:
-            before.append(run)
-        else:
-            self._runs_of[self._series(first)] = [run]
+        self._runs_of.setdefault(series, []).append(run)
+        self._last_of[series] = self._last_key(run)
         return True
+
+    def run_from(self, key: Key) -> LogRun | None:
+        """Return the run that begins with that key, if there is one."""
+        run = None if key in self._held else self._run_of(key)
+        begins = run is not None and self._place(run, key) == 0
+        return run if begins else None
+
+    def maker(self, run: LogRun) -> Any:
+        """Return what makes the objects of a run; None if it is not held as a run."""
+        return self._held.get(run)
 
     def newest_first(self) -> Iterator[T | LogRun]:
         """Go through everything that is held, from the newest on, with runs as they are."""
@@ -254,8 +271,10 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
         series = self._series(self._key(run, 0))
         runs = self._runs_of[series]
         runs.remove(run)
-        if not runs:
-            del self._runs_of[series]
+        if runs:
+            self._last_of[series] = self._last_key(runs[-1])
+        else:
+            del self._runs_of[series], self._last_of[series]
 
     def _spread_hook(self, run: LogRun, made: list[T]) -> None:
         """Do what depends on objects that stand for a run from now on."""
@@ -265,9 +284,11 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
 
     def _run_of(self, key: Any) -> LogRun | None:
         """Return the run that holds that key."""
-        runs = self._runs_of.get(self._series(key))
-        if not runs or key > self._last_key(runs[-1]):
+        series = self._series(key)
+        last = self._last_of.get(series)
+        if last is None or key > last:
             return None
+        runs = self._runs_of[series]
         run = runs[bisect_left(runs, key, key=self._last_key)]
         return run if self._place(run, key) >= 0 else None
 
@@ -349,6 +370,7 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
     def clear(self) -> None:
         self._held.clear()
         self._runs_of.clear()
+        self._last_of.clear()
 
 
 class ByName(_Table[str, T]):

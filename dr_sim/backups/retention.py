@@ -17,7 +17,7 @@ belong together.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -247,11 +247,14 @@ class Shelf:
         retention_us: int,
         keep_fulls: int,
         standby: RestoreState | None = None,
+        uncopied: Collection[str] = (),
     ) -> list[str] | None:
         """Return what `prunable` (the function) returns for all files here; None where they must
-        be looked at one by one.
+        be looked at one by one. uncopied: the names of those that are yet to be copied.
         """
-        gone = self.gone(now_utc_us - retention_us, keep_fulls, standby)
+        gone = self.gone(
+            now_utc_us - retention_us, keep_fulls, standby, uncopied
+        )
         return None if gone is None else _in_order(gone)
 
     def gone(
@@ -259,6 +262,7 @@ class Shelf:
         old_before_us: int,
         keep_fulls: int,
         standby: RestoreState | None,
+        uncopied: Collection[str] = (),
     ) -> list[Stored] | None:
         """Return what goes, where a full or incremental among the old is one from which the logs
         lead on to the end, and every incremental that stays has its base. None: that is not so.
@@ -301,7 +305,7 @@ class Shelf:
         kept |= {
             file.header.backup_id
             for file in self._others.values()
-            if not file.copied
+            if not file.copied or file.name in uncopied
         }
         if standby is not None and standby.exists:
             kept |= _ahead(known, standby)
@@ -317,7 +321,9 @@ class Shelf:
         gone = [
             file
             for file in old_logs
-            if file.header.last_lsn <= needed_from and file.copied
+            if file.header.last_lsn <= needed_from
+            and file.copied
+            and file.name not in uncopied
         ]
         return gone + [
             file

@@ -133,6 +133,15 @@ class MemoryFiles(_Faults):
             files = self._folders[folder] = ByName(in_order=False)
         files.add_run(run, content)
 
+    def delete_run(self, folder: str, run: LogRun) -> None:
+        """Delete the logs of a run."""
+        files = self._folders[folder]
+        if files.maker(run) is not None:
+            files.let_go(run)
+            return
+        for name in run.names():
+            files.pop(name, None)
+
     def copy(self, old: str, new: str) -> None:
         folder, name = self._place(old)
         if name not in folder:

@@ -6,7 +6,7 @@ The fast paths of the world record a whole stretch of them at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import RestoreState
@@ -71,10 +71,12 @@ def take_quiet_logs(
     host_us, site_us = _move_fronts(d, logs, ack_instant)
     last, run = logs.last, logs.run
     if run is not None:
-        if d.files.add_run(run, lambda i: _restored(run, i)):
-            d.somewhere.append(SurvivingRun(run))
+        logs_of_run = SurvivingRun(run)
+        if d.files.add_run(run, logs_of_run.one):
+            d.in_runs[run] = logs_of_run
+            d.somewhere.append(logs_of_run)
         else:
-            d.somewhere += [d.files[number] for number in _numbers(run)]
+            d.somewhere += [d.files[number] for number in run.numbers]
         d.lsn, d.commits = run.lsn[-1], run.commits[-1]
         d.claimed = max(d.claimed, d.commits)
     file = SurvivingFile(last, logs.commits[-1])
@@ -106,36 +108,41 @@ def _move_fronts(
     return host_us, site_us
 
 
-def _restored(run: LogRun, i: int) -> SurvivingFile:
-    """Return a log of a run as it stands since it was restored."""
-    file = SurvivingFile(run.header(i), run.commits[i + 1])
-    file.secondary = file.listed = file.restored = True
-    file.attempts = 1
-    return file
-
-
-def _numbers(run: LogRun) -> range:
-    return range(run.first_number, run.first_number + len(run))
-
-
-def delete_unnoticed(d: History, files: Iterable[int], where: str) -> bool:
+def delete_unnoticed(
+    d: History, files: Iterable[int | LogRun], where: str
+) -> bool:
     """Record that files were deleted at 'primary' or 'secondary', if that shows nothing. Return
-    False, with nothing recorded, if it would show something.
+    False, with nothing recorded, if it would show something. files: numbers, or runs.
     """
-    numbers = [number for number in files if number in d.files]
-    known = [d.files[number] for number in numbers]
+    known = [
+        (number, file) for each in files for number, file in _known(d, each)
+    ]
     log_turns = d.log_follows() is not d.log_whole
     if (
         d.host.by_logs
         or d.site.by_logs
         or log_turns
-        or not all(map(d.needless, known))
+        or not all(d.needless(file) for _, file in known)
     ):
         return False
-    for number, file in zip(numbers, known, strict=True):
+    for number, file in known:
         if where == "primary":
             file.primary = False
         else:
             file.secondary = False
         d.forget_gone(number, file)
     return True
+
+
+def _known(
+    d: History, each: int | LogRun
+) -> Iterator[tuple[int, SurvivingFile]]:
+    """Return what the history has of a file or of a run, by number (of a run that of its first)."""
+    if isinstance(each, LogRun) and each in d.in_runs:
+        yield each.first_number, d.in_runs[each]
+        return
+    numbers = each.numbers if isinstance(each, LogRun) else (each,)
+    for number in numbers:
+        file = d.files.get(number)
+        if file is not None:
+            yield number, file

@@ -112,6 +112,14 @@ class SurvivingRun(SurvivingFile):
         self.attempts = 1
         self.run = run
 
+    def one(self, i: int) -> SurvivingFile:
+        """Return the log at that place of the run as it stands."""
+        run = self.run
+        file = SurvivingFile(run.header(i), run.commits[i + 1])
+        file.primary, file.secondary = self.primary, self.secondary
+        file.listed, file.restored, file.attempts = True, True, 1
+        return file
+
 
 class Front:
     """The furthest position that would survive one class of failure."""
@@ -174,6 +182,7 @@ class History:
         "has_base",
         "host",
         "hung_commits",
+        "in_runs",
         "index",
         "keeps_log",
         "links",
@@ -220,6 +229,7 @@ class History:
 
     def clear(self) -> None:
         self.files: ByNumber[SurvivingFile] = ByNumber(self._spread)
+        self.in_runs: dict[LogRun, SurvivingRun] = {}
         # those of which intact bytes lie somewhere, and some that have gone since
         self.somewhere: list[SurvivingFile] = []
         # how many of them have been forgotten at least, as no intact bytes of them lie anywhere
@@ -289,6 +299,7 @@ class History:
             else:
                 somewhere.append(f)
         self.somewhere = somewhere
+        self.in_runs.pop(run, None)
 
     def one_by_one(self) -> list[SurvivingFile]:
         """Return the same as `that_lie_somewhere`, with each log of a run by itself."""
@@ -576,7 +587,11 @@ class History:
         """
         if f.primary or f.secondary or not self.needless(f):
             return
-        del self.files[number]
+        if isinstance(f, SurvivingRun):
+            self.files.let_go(f.run)
+            del self.in_runs[f.run]
+        else:
+            del self.files[number]
         self.gone += 1
         if 2 * self.gone > len(self.somewhere):
             self.that_lie_somewhere()
@@ -604,6 +619,7 @@ class History:
                 continue
             if last <= cut_lsn and run.lsn[-2] < cut_lsn:
                 self.files.let_go(run)
+                del self.in_runs[run]
             else:
                 self.files.spread(run)
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.oracle.laws import (
     BesideSeen,
@@ -202,7 +203,9 @@ class Witness:
         self.restored(last.at_us, db, last_file, last.state, last.reading)
         return lacking_us
 
-    def not_missed(self, db: int, files: Iterable[int], where: str) -> bool:
+    def not_missed(
+        self, db: int, files: Iterable[int | LogRun], where: str
+    ) -> bool:
         """Record that files were deleted at once, as `gone` does for each, if that shows nothing.
         Return False, with nothing recorded, if it would show something.
         """

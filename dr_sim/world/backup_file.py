@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -156,18 +157,46 @@ def quiet_file(
     return file
 
 
-def of_quiet_run(
-    index: int, run: LogRun, i: int, made: Unread
-) -> BackupFile:
-    """Return the same of the log at that place of a run."""
-    return quiet_file(
-        index,
-        run.name(i),
-        run.header(i),
-        run.commits[i + 1],
-        run.cut_us[i],
-        made,
+class FilesOfRun:
+    """Where the logs of a run lie, and the function that makes the file of each. contents(i): the
+    bytes of the log at that place.
+    """
+
+    __slots__ = (
+        "_contents",
+        "at_primary",
+        "at_secondary",
+        "database",
+        "run",
     )
+
+    def __init__(
+        self, database: int, run: LogRun, contents: Callable[[int], Unread]
+    ) -> None:
+        self._contents = contents
+        self.database = database
+        self.run = run
+        self.at_primary = self.at_secondary = True
+
+    def __call__(self, i: int) -> BackupFile:
+        run = self.run
+        file = quiet_file(
+            self.database,
+            run.name(i),
+            run.header(i),
+            run.commits[i + 1],
+            run.cut_us[i],
+            self._contents(i),
+        )
+        file.at_primary, file.at_secondary = (
+            self.at_primary,
+            self.at_secondary,
+        )
+        return file
+
+    @property
+    def size_bytes(self) -> int:
+        return self.run.lsn[-1] - self.run.lsn[0]
 
 
 class TwinFile(BackupFile):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from dr_sim.units import DAY_US
 from dr_sim.world.agenda import Class
 from dr_sim.world.primary_database import PrimaryDatabase
-from dr_sim.world.pruning import RETENTION, due_at_primary
+from dr_sim.world.pruning import RETENTION, due_at_primary, one_by_one
 
 if TYPE_CHECKING:
     from dr_sim.world.pair import Pair
@@ -39,17 +41,27 @@ class DailyWork:
         for pair in lead.together:
             if pair.left_behind is not None and not lead.site_lost:
                 pair.left_behind.prune()
+        uncopied = self._uncopied()
         for db in lead.primary.databases:
             # on a dead host nobody is there to delete
             if db.failed not in ("host", "site"):
-                self._prune(db)
+                self._prune(db, uncopied[db.index])
 
-    def _prune(self, db: PrimaryDatabase) -> None:
+    def _uncopied(self) -> dict[int, set[str]]:
+        """Return the names of the files that are yet to be copied, by database."""
+        found: dict[int, set[str]] = defaultdict(set)
+        for pair in self._pair.together:
+            for file in pair.replication.uncopied():
+                found[file.database].add(file.name)
+        return found
+
+    def _prune(
+        self, db: PrimaryDatabase, uncopied: Collection[str]
+    ) -> None:
         lead = self._pair
-        replications = [pair.replication for pair in lead.together]
-        files = due_at_primary(lead.context, db, replications)
+        files = due_at_primary(lead.context, db, uncopied)
         if lead.hands.pruning is not None:
             lead.hands.pruning.at_primary(files)
             return
-        for file in files:
+        for file in one_by_one(lead.context, files):
             lead.primary.delete(file, RETENTION)

@@ -16,7 +16,7 @@ from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import (
     BackupFile,
     CarriedFile,
-    of_quiet_run,
+    FilesOfRun,
     quiet_file,
 )
 from dr_sim.world.backup_jobs import BackupJobs
@@ -198,9 +198,7 @@ class Primary:
         run, contents, last = made.run, made.contents, made.last
         first_lsn = last.first_lsn
         if run is not None and contents is not None:
-            by_name.add_run(
-                run, lambda i: of_quiet_run(index, run, i, contents(i))
-            )
+            by_name.add_run(run, FilesOfRun(index, run, contents))
             db.shelf.add_run(run)
             first_lsn = run.lsn[0]
         file = quiet_file(
@@ -332,6 +330,14 @@ class Primary:
         if file.at_primary:
             self.let_go((file,))
             self.context.file_gone(file, "primary", why)
+
+    def let_run_go(self, files: FilesOfRun) -> None:
+        """Forget the logs of a run that lay in the share."""
+        files.at_primary = False
+        self.share.remove(files.size_bytes)
+        folder = self.context.primary_shares[files.database]
+        self.context.primary_files.delete_run(folder, files.run)
+        self.databases[files.database].shelf.remove(*files.run.names())
 
     def let_go(self, files: Sequence[BackupFile]) -> None:
         """Forget files of one database that lay in the share."""

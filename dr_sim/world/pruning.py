@@ -9,8 +9,8 @@ records are the same either way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby, repeat
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby, repeat, takewhile
 from typing import Any
 
 from dr_sim.backups.log_run import ByName
@@ -18,14 +18,15 @@ from dr_sim.backups.model import Kind
 from dr_sim.backups.retention import Shelf, StoredFile, prunable
 from dr_sim.recovery import commands as c
 from dr_sim.stores import MemoryStore
-from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.backup_file import BackupFile, FilesOfRun
 from dr_sim.world.context import Context
 from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import PrimaryDatabase
-from dr_sim.world.replication import Replication
 from dr_sim.world.secondary import Secondary
 
 RETENTION = "retention"
+Pruned = BackupFile | FilesOfRun
+"""A file, or the logs of a run."""
 _FILE = ("index", "number", "where", "why")
 _GONE = ("truth.file_gone", "seq", "at", *_FILE)
 _DELETED = (
@@ -54,23 +55,22 @@ class Pruning:
             _DELETED,
         )
 
-    def at_primary(self, files: Sequence[BackupFile]) -> None:
+    def at_primary(self, files: Sequence[Pruned]) -> None:
         """Delete files of one database from the primary's share, in that order."""
-        for alike, group in groupby(
-            files, key=lambda file: file.at_primary and _is_log(file)
-        ):
+        for alike, group in groupby(files, key=_goes_with_others):
             logs = list(group)
             if not (alike and self._at_once(logs, "primary")):
-                for file in logs:
+                for file in one_by_one(self._context, logs):
                     self._primary.delete(file, RETENTION)
                 continue
+            numbers = _numbers(logs)
             journal, now = self._context.journal, self._context.now_us
-            texts, seq = journal.texts, journal.take(len(logs))
+            texts, seq = journal.texts, journal.take(len(numbers))
             columns = {
-                "seq": range(seq, seq + len(logs)),
+                "seq": range(seq, seq + len(numbers)),
                 "at": repeat(now),
                 "index": repeat(logs[0].database),
-                "number": [file.number for file in logs],
+                "number": numbers,
                 "where": repeat(texts["primary"]),
                 "why": repeat(texts[RETENTION]),
             }
@@ -89,7 +89,7 @@ class Pruning:
         database = commands[first].database
         prefix = f"attempts/{database}/"
         by_name = self._context.by_name[index]
-        logs, keys = [], []
+        names, keys = [], []
         for at in range(first, len(commands) - 1, 2):
             delete, save = commands[at], commands[at + 1]
             if (
@@ -98,79 +98,144 @@ class Pruning:
                     and isinstance(save, c.Save)
                 )
                 or delete.database != database
-            ):
-                break
-            file = by_name.get(delete.name)
-            if (
-                file is None
-                or not file.at_secondary
-                or not _is_log(file)
                 or save.key != prefix + delete.name
                 or save.value
             ):
                 break
-            logs.append(file)
+            names.append(delete.name)
             keys.append(save.key)
+        logs = list(takewhile(_lies_there, pruned(by_name, names)))
+        del names[_count(logs) :], keys[_count(logs) :]
         if not self._at_once(logs, "secondary"):
             return 0
         store.forget(keys)
         journal, now = self._context.journal, self._context.now_us
-        texts, seq = journal.texts, journal.take(3 * len(logs))
+        texts, seq = journal.texts, journal.take(3 * len(names))
         # texts get their ids in the order in which the steps would first use them
-        used = (database, logs[0].name, "secondary", RETENTION, keys[0], "")
+        used = (database, names[0], "secondary", RETENTION, keys[0], "")
         database_id, _, where, why, _, nothing = (
             texts[text] for text in used
         )
-        numbers = [file.number for file in logs]
-        names = [texts[file.name] for file in logs]
+        ids = [texts[name] for name in names]
         saved = [texts[key] for key in keys]
         self._deleted.write(
             {
-                "seq": range(seq, seq + 3 * len(logs), 3),
+                "seq": range(seq, seq + 3 * len(names), 3),
                 "at": repeat(now),
                 "index": repeat(index),
-                "number": numbers,
+                "number": _numbers(logs),
                 "where": repeat(where),
                 "why": repeat(why),
                 "database": repeat(database_id),
-                "name": names,
+                "name": ids,
                 "key": saved,
                 "nothing": repeat(nothing),
             }
         )
-        return 2 * len(logs)
+        return 2 * len(names)
 
-    def _at_once(self, logs: list[BackupFile], where: str) -> bool:
+    def _at_once(self, logs: Sequence[Pruned], where: str) -> bool:
         """Remove the logs from everything that has them or knows of them. Return False if they are
         still there.
         """
-        context, side = (
-            self._context,
-            self._primary if where == "primary" else self._secondary,
-        )
-        if len(logs) < 2 or side.share.limited:
+        context = self._context
+        side = self._primary if where == "primary" else self._secondary
+        if _count(logs) < 2 or side.share.limited:
             return False
         index = logs[0].database
-        if not context.witness.not_missed(
-            index, [file.number for file in logs], where
-        ):
+        known = [
+            each.run if isinstance(each, FilesOfRun) else each.number
+            for each in logs
+        ]
+        if not context.witness.not_missed(index, known, where):
             return False
-        side.let_go(logs)
-        self.together += len(logs)
+        self.together += _count(logs)
         by_name = context.by_name[index]
-        for file in logs:
-            if not file.at_primary and not file.at_secondary:
-                by_name.pop(file.name, None)
+        for each in logs:
+            if isinstance(each, FilesOfRun):
+                side.let_run_go(each)
+            else:
+                side.let_go((each,))
+            if each.at_primary or each.at_secondary:
+                continue
+            if isinstance(each, FilesOfRun):
+                by_name.let_go(each.run)
+            else:
+                by_name.pop(each.name, None)
         return True
+
+
+def pruned(
+    by_name: ByName[BackupFile], names: Sequence[str]
+) -> Iterator[Pruned]:
+    """Return the files with these names, in their order, until one is not there. Logs of a run
+    whose names follow one another are one thing.
+    """
+    at = 0
+    while at < len(names):
+        run = by_name.run_from(names[at])
+        if run is not None:
+            its = run.names()
+            if its == list(names[at : at + len(its)]):
+                yield by_name.maker(run)
+                at += len(its)
+                continue
+        file = by_name.get(names[at])
+        if file is None:
+            return
+        yield file
+        at += 1
+
+
+def one_by_one(
+    context: Context, logs: Sequence[Pruned]
+) -> Iterator[BackupFile]:
+    """Return the files, each log of a run by itself."""
+    for each in logs:
+        if isinstance(each, FilesOfRun):
+            by_name = context.by_name[each.database]
+            for name in each.run.names():
+                yield by_name[name]
+        else:
+            yield each
+
+
+def _goes_with_others(each: Pruned) -> bool:
+    if isinstance(each, FilesOfRun):
+        return True
+    return each.at_primary and _is_log(each)
+
+
+def _lies_there(each: Pruned) -> bool:
+    if isinstance(each, FilesOfRun):
+        return each.at_secondary
+    return each.at_secondary and _is_log(each)
+
+
+def _numbers(logs: Sequence[Pruned]) -> list[int]:
+    found: list[int] = []
+    for each in logs:
+        if isinstance(each, FilesOfRun):
+            found += each.run.numbers
+        else:
+            found.append(each.number)
+    return found
+
+
+def _count(logs: Sequence[Pruned]) -> int:
+    return sum(
+        len(each.run) if isinstance(each, FilesOfRun) else 1
+        for each in logs
+    )
 
 
 def due_at_primary(
     context: Context,
     db: PrimaryDatabase,
-    replications: Sequence[Replication],
-) -> list[BackupFile]:
+    uncopied: Collection[str],
+) -> list[Pruned]:
     """Return the files that retention deletes from the primary's share now (R18): never one that a
-    chain still needs, or that is yet to be copied to one of the standbys.
+    chain still needs, or that is yet to be copied to one of the standbys: `uncopied`, by name.
     """
     spec, by_name = context.scenario.primary, context.by_name[db.index]
     keep = (
@@ -180,24 +245,18 @@ def due_at_primary(
     )
     if not db.shelf.usual:
         db.shelf = Shelf.of(_whole(by_name))
-    on_way = {
-        file.number
-        for each in replications
-        for file in each.uncopied(db.index)
-    }
-    busy = any(replication.busy for replication in replications)
-    gone = None if busy else db.shelf.prunable(*keep)
+    gone = db.shelf.prunable(*keep, uncopied=uncopied)
     if gone is None:
         gone = prunable(
             [
-                StoredFile(f.name, f.header, copied=f.number not in on_way)
+                StoredFile(f.name, f.header, copied=f.name not in uncopied)
                 for f in _whole(by_name)
             ],
             *keep,
         )
     old_us = context.primary_utc_us() - spec.retention_us
     gone += [f.name for f in db.torn if f.modified_utc_us < old_us]
-    return [by_name[name] for name in gone]
+    return list(pruned(by_name, gone))
 
 
 def _whole(by_name: ByName[BackupFile]) -> list[BackupFile]:

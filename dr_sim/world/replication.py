@@ -175,13 +175,6 @@ class Replication:
             or file in self._copy_jobs
         )
 
-    @property
-    def busy(self) -> bool:
-        """Return whether any file is on its way."""
-        return bool(
-            self._sending or self._held or self._queue or self._copy_jobs
-        )
-
     def at_source(self, file: BackupFile) -> bool:
         """Return whether the file lies where it is sent from."""
         return file.at_primary
@@ -192,18 +185,24 @@ class Replication:
             self._context.at_primary(file)
         )
 
-    def uncopied(self, database: int) -> list[BackupFile]:
-        """Return the files of a database that are yet to be copied."""
-        return self.waiting(database)
+    def uncopied(self) -> list[BackupFile]:
+        """Return the files that are yet to be copied."""
+        return self.under_way()
+
+    def under_way(self) -> list[BackupFile]:
+        """Return the finished files that have not landed and come by themselves."""
+        found = [file for file, _, _ in self._sending.values()]
+        found += [file for file, _ in self._held.values()]
+        found += self._queue
+        found += self._copy_jobs
+        return found
 
     def waiting(self, database: int) -> list[BackupFile]:
-        """Return the finished files of a database that have not landed, oldest first."""
-        under_way = [file for file, _, _ in self._sending.values()]
-        under_way += [file for file, _ in self._held.values()]
-        under_way += self._queue
-        under_way += self._copy_jobs
-        waiting = [file for file in under_way if file.database == database]
-        return sorted(waiting, key=lambda file: file.number)
+        """Return those of a database, oldest first."""
+        mine = [
+            file for file in self.under_way() if file.database == database
+        ]
+        return sorted(mine, key=lambda file: file.number)
 
     @property
     def blocked(self) -> bool:

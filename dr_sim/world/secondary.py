@@ -17,7 +17,7 @@ from dr_sim.engines.port import EngineError, RestoreOp
 from dr_sim.oracle.witnessed import HandOver
 from dr_sim.record.kinds import KIND_ID
 from dr_sim.world.agenda import Class
-from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.backup_file import BackupFile, FilesOfRun
 from dr_sim.world.clock import DoneRestore, pace
 from dr_sim.world.context import Context
 from dr_sim.world.readers import StandbyReaders
@@ -128,6 +128,13 @@ class Secondary:
         if file.at_secondary:
             self.let_go((file,))
             self._context.file_gone(file, "secondary", why)
+
+    def let_run_go(self, files: FilesOfRun) -> None:
+        """Forget the logs of a run that lay in the share."""
+        files.at_secondary = False
+        self.share.remove(files.size_bytes)
+        folder = self._context.secondary_shares[files.database]
+        self._context.secondary_files.delete_run(folder, files.run)
 
     def let_go(self, files: Sequence[BackupFile]) -> None:
         """Forget files that lay in the share."""

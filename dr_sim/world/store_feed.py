@@ -182,26 +182,15 @@ class StoreFeed(Replication):
             or super().on_its_way(file)
         )
 
-    @property
-    def busy(self) -> bool:
-        return bool(self._kept) or super().busy
-
-    def waiting(self, database: int) -> list[BackupFile]:
+    def under_way(self) -> list[BackupFile]:
         """Return the files that come by themselves. Those that stay at their source are fetched by
         whoever needs them.
         """
-        files = super().waiting(database)
-        files += [
-            file
-            for file in self._on_the_road.values()
-            if file.database == database
-        ]
-        return sorted(files, key=lambda file: file.number)
+        return [*super().under_way(), *self._on_the_road.values()]
 
-    def uncopied(self, database: int) -> list[BackupFile]:
+    def uncopied(self) -> list[BackupFile]:
         kept = [file for file, _ in self._kept.values()]
-        mine = [file for file in kept if file.database == database]
-        return super().uncopied(database) + mine
+        return super().uncopied() + kept
 
     def hold(self) -> None:
         """The primary's site is gone: what stays there, and what crosses the link, is lost."""
