@@ -9,6 +9,7 @@ were written last, against the monitors that were there.
 
 from __future__ import annotations
 
+from tests.mutants.back import BACK
 from tests.mutants.blind import BLIND
 from tests.mutants.late import LATE
 from tests.mutants.planting import Edit, Mutant, one
@@ -717,4 +718,4 @@ EARLIER: tuple[Mutant, ...] = (
     ),
 )  # fmt: skip
 
-MUTANTS = (*EARLIER, *BLIND, *LATE)
+MUTANTS = (*EARLIER, *BLIND, *LATE, *BACK)
