@@ -18,6 +18,7 @@ from dr_sim.oracle.monitors import (
     Story,
     alert_levels,
     alert_texts,
+    failover_back,
     failover_causes,
     failover_choice,
     failover_course,
@@ -53,6 +54,12 @@ SITE = CRM + "failover: {mode: automatic}\nevents: [{at: 61 min, lose: site}]\n"
 PLANNED = CRM + (
     "events:\n- {at: 60 min, order_failover: {by: mallory, planned: false}}\n"
     "- {at: 61 min, order_failover: {by: dba, planned: true}}\n"
+)
+# the tail is refused, so it goes back at 76:05; the first order to serve again reaches nobody
+BACK = CRM + (
+    "failover: {planned_limit: 15 min, silent_for: 5 min}\nheartbeat: {path: data link}\nevents:\n"
+    "- {at: 60 min, setup_differs: {database: crm, because: file_added}}\n"
+    "- {at: 61 min, order_failover: dba}\n- {at: 76 min, link_outage: 2 min}\n"
 )
 # a full is 53 minutes on its way, damaged, and another copy of it as long
 SLOW_FULL = CRM.replace("200 MB, full: none", "40 GB, full: daily 00:01") + (
@@ -322,6 +329,22 @@ CASES = (
     Case(failover_order.fenced_until_confirmed, SITE, "R16", drop("seen.RaiseAlert", event_id=12)),
     Case(failover_order.not_called_off_once_stopped, PLANNED, "R15", change(
         "seen.EnterPhase", {"phase": "abandoned"}, phase="recovering")),
+    Case(failover_order.not_called_off_once_stopped, BACK, "R15", drop("truth.unfenced")),
+    Case(failover_back.goes_back_for_a_reason, BACK, "R15", keep,
+         failover(planned_limit_us=60 * MINUTE)),
+    Case(failover_back.goes_back_for_a_reason, BACK, "R15", drop("seen.RaiseAlert", event_id=25)),
+    Case(failover_back.asked_until_it_serves, BACK, "R15", both(
+        drop("seen.Unfence"), drop("truth.unfenced"))),
+    Case(failover_back.asked_until_it_serves, BACK, "R15", both(
+        drop_after(77 * MINUTE, "seen.Unfence"), drop("truth.unfenced"))),
+    Case(failover_back.asked_until_it_serves, BACK, "R15", drop("seen.RaiseAlert", event_id=26)),
+    Case(failover_back.planned_ones_keep_their_limit, BACK, "R15", keep,
+         failover(planned_limit_us=5 * MINUTE)),
+    Case(failover_back.never_two_serve, BACK, "R16", insert(
+        "seen.TailTaken", "seen.Recover", {"database": "crm"})),
+    Case(failover_back.never_two_serve, BACK, "R16", insert(
+        "truth.unfenced", "seen.Recover", {"database": "crm"})),
+    Case(failover_back.never_two_serve, BACK, "R16", keep, lambda of: replace(of, ranks=2)),
     Case(failover_emptied.tails_are_asked_for, PLANNED, "R15", drop("seen.TakeTail")),
     Case(failover_emptied.nothing_is_given_up_early, PLANNED, "R15", change(
         "seen.ShareAnswered", {"waiting": WAITING})),

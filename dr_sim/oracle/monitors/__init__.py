@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dr_sim.oracle.monitors import (
     alert_levels,
     alert_texts,
+    failover_back,
     failover_causes,
     failover_choice,
     failover_course,
@@ -79,6 +80,10 @@ MONITORS: tuple[Monitor, ...] = (
     failover_order.stopped_before_emptied,
     failover_order.fenced_until_confirmed,
     failover_order.not_called_off_once_stopped,
+    failover_back.goes_back_for_a_reason,
+    failover_back.asked_until_it_serves,
+    failover_back.planned_ones_keep_their_limit,
+    failover_back.never_two_serve,
     failover_emptied.tails_are_asked_for,
     failover_emptied.nothing_is_given_up_early,
     failover_emptied.what_stays_behind_is_told,

@@ -61,6 +61,20 @@ def rows_in(story: Story, attempt: Attempt, *kinds: str) -> list[Row]:
     ]
 
 
+def cannot_serve(story: Story, attempt: Attempt) -> bool:
+    """Return whether the old primary was asked to serve again, and cannot: it has refused, or its
+    machines are silent; or people have started it by hand.
+    """
+    if attempt.first("unfencing") is None:
+        return bool(rows_in(story, attempt, "truth.unfencing"))
+    refused = [
+        row
+        for row in rows_in(story, attempt, "seen.UnfenceFailed")
+        if row.values["reason"] == "refused" and is_accepted(story, row)
+    ]
+    return bool(refused or story.silent_at(attempt.until_seq))
+
+
 def is_accepted(story: Story, row: Row) -> bool:
     """Return whether an answer reached the life of the manager that had asked for it."""
     incarnation = 0

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dr_sim.oracle.monitors.attempts import NOTHING_HERE, Attempt, attempts
+from dr_sim.oracle.monitors.attempts import (
+    NOTHING_HERE,
+    Attempt,
+    attempts,
+    cannot_serve,
+)
 from dr_sim.oracle.monitors.story import SLACK_US, Breach, Story
 
 
@@ -16,6 +21,8 @@ def left_alone(stories: Sequence[Story]) -> Iterator[Breach]:
     for story in stories:
         for attempt in attempts(story):
             if attempt.last != "abandoned" or not _stopped(story, attempt):
+                continue
+            if cannot_serve(story, attempt):
                 continue
             if _goes_on(stories, attempt) or _told(story, attempt.until_us):
                 continue

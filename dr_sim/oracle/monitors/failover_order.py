@@ -12,6 +12,7 @@ from dr_sim.oracle.monitors.attempts import (
     ORDERS,
     TWO_PRIMARIES,
     attempts,
+    cannot_serve,
     is_accepted,
     rows_in,
 )
@@ -150,8 +151,8 @@ def fenced_until_confirmed(story: Story) -> Iterator[Breach]:
 
 
 def not_called_off_once_stopped(story: Story) -> Iterator[Breach]:
-    """A primary that has been stopped is not left without a successor. One of several copies may
-    leave it to another (failover_left.py).
+    """A primary that has been stopped is not left without a successor: it serves again, or cannot.
+    One of several copies may leave it to another (failover_left.py).
     """
     if story.scenario.ranks > 1:
         return
@@ -161,11 +162,11 @@ def not_called_off_once_stopped(story: Story) -> Iterator[Breach]:
         stopped = [
             row
             for row in story.rows("truth.fenced")
-            if attempt.begin.seq < row.seq < attempt.until_seq
+            if row.seq < attempt.until_seq
             and row.values["writes_stop"]
             and not story.serves_again(row.time_us)
         ]
-        if stopped:
+        if stopped and not cannot_serve(story, attempt):
             yield Breach(
                 "R15", attempt.until_seq, attempt.until_us, -1,
                 "the failover is called off, and the old primary has been stopped: nobody serves",

@@ -1,0 +1,290 @@
+"""Monitors of failovers that stop the old primary and are left: it serves again, or people are told
+why not, and two primaries never serve (R15, R16).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dr_sim.oracle.monitors.attempts import (
+    ORDERS,
+    Attempt,
+    attempts,
+    is_accepted,
+)
+from dr_sim.oracle.monitors.story import (
+    SLACK_US,
+    Breach,
+    PhaseRow,
+    Story,
+)
+from dr_sim.record.journal import Row
+
+GOES_BACK, NOT_UNFENCED = 25, 26
+_UNFENCING = "unfencing"
+_ORDER = "seen.UnfenceOrdered"
+REFUSED = "refused"
+
+
+def goes_back_for_a_reason(story: Story) -> Iterator[Breach]:
+    """The old primary is asked to serve again where a planned failover has waited for as long as it
+    may, where somebody who may has ordered so, or where nothing at all was restored here.
+    """
+    for entered in _begins(story):
+        reasons = (
+            _ordered(story, entered)
+            or _limit_is_over(story, entered)
+            or _nothing_was_restored(story, entered)
+        )
+        if not reasons:
+            yield Breach(
+                "R15", entered.seq, entered.time_us, -1,
+                "a failover is left, and the old primary is to serve again, without a reason",
+            )  # fmt: skip
+        if story.up_between(
+            entered.time_us, entered.time_us + SLACK_US
+        ) and not _told(story, GOES_BACK, entered.time_us):
+            yield Breach(
+                "R15", entered.seq, entered.time_us, -1,
+                "a failover is left, and nobody is told that the old primary is to serve again",
+            )  # fmt: skip
+
+
+def asked_until_it_serves(story: Story) -> Iterator[Breach]:
+    """The order to serve again is given, and given again until it is obeyed or refused, and people
+    are told each time that it is not.
+    """
+    failover = story.scenario.failover
+    for entered, left_us in _stretches(story):
+        if not _acts(story, entered.seq, entered.time_us, SLACK_US):
+            yield _not_asked(entered.seq, entered.time_us)
+        for row in _failures(story, entered, left_us):
+            if not _told(story, NOT_UNFENCED, row.time_us):
+                yield Breach(
+                    "R15", row.seq, row.time_us, -1,
+                    "the old primary does not serve again, and nobody is told",
+                )  # fmt: skip
+            within_us = failover.silent_for_us + SLACK_US
+            refused = row.values["reason"] == REFUSED
+            if not refused and not _acts(
+                story, row.seq, row.time_us, within_us
+            ):
+                yield _not_asked(row.seq, row.time_us)
+
+
+def planned_ones_keep_their_limit(story: Story) -> Iterator[Breach]:
+    """A planned failover that has waited for as long as it may goes back: a restart gives it no new
+    limit.
+    """
+    limit_us = story.scenario.failover.planned_limit_us
+    if limit_us is None:
+        return
+    for attempt in attempts(story):
+        draining = attempt.first("draining")
+        if draining is None or not _is_planned(story, attempt):
+            continue
+        over_us = draining.time_us + limit_us
+        due_us = max(over_us, story.life_at(over_us)[0]) + 2 * SLACK_US
+        if due_us >= min(_emptied_us(attempt), story.end_us):
+            continue
+        if story.silent_at(_last_seq(story, due_us)):
+            continue  # it may be the only way
+        if story.up_between(over_us, due_us):
+            yield Breach(
+                "R15", draining.seq, due_us, -1,
+                "a planned failover has waited for longer than it may, and does not go back",
+            )  # fmt: skip
+
+
+def never_two_serve(story: Story) -> Iterator[Breach]:
+    """The old primary is asked to serve again only while nothing has been ordered online here and
+    this copy has the claim; and once it serves, nothing is ordered online before a new fence.
+    """
+    for row in story.rows("seen.Unfence"):
+        online = [
+            each
+            for each in story.rows("seen.Recover", "truth.promoted")
+            if each.seq < row.seq
+        ]
+        if online or story.phase_at(row.seq) != _UNFENCING:
+            yield Breach(
+                "R16", row.seq, row.time_us, -1,
+                "the old primary is asked to serve again, and a database may be online here",
+            )  # fmt: skip
+        elif not _has_the_claim(story, row):
+            yield Breach(
+                "R16", row.seq, row.time_us, -1,
+                "the old primary is asked to serve again without the claim: another copy may "
+                "take over",
+            )  # fmt: skip
+    for row in story.rows("truth.unfenced"):
+        for each in story.rows("seen.Recover"):
+            fenced = any(
+                row.seq < fence.seq < each.seq
+                for fence in story.rows("seen.Fence")
+            )
+            if each.seq > row.seq and not fenced:
+                yield Breach(
+                    "R16", each.seq, each.time_us, each.entity,
+                    f"{story.name(each.entity)} is ordered online, and the old primary serves "
+                    "again",
+                )  # fmt: skip
+                break
+
+
+# ---- what several ask
+def _not_asked(seq: int, time_us: int) -> Breach:
+    return Breach(
+        "R15", seq, time_us, -1,
+        "the old primary is stopped, and is not asked to serve again: nobody serves",
+    )  # fmt: skip
+
+
+def _begins(story: Story) -> list[PhaseRow]:
+    """Return where failovers go back. A restart announces its phase again."""
+    found: list[PhaseRow] = []
+    before = ""
+    for row in story.phases:
+        if row.phase == _UNFENCING != before:
+            found.append(row)
+        before = row.phase
+    return found
+
+
+def _stretches(story: Story) -> Iterator[tuple[PhaseRow, int]]:
+    """Yield where each begins, and when it is over."""
+    for entered in _begins(story):
+        later = [
+            row.time_us
+            for row in story.phases
+            if row.seq > entered.seq and row.phase != _UNFENCING
+        ]
+        yield entered, min(later, default=story.end_us)
+
+
+def _failures(story: Story, entered: PhaseRow, left_us: int) -> list[Row]:
+    return [
+        row
+        for row in story.rows("seen.UnfenceFailed")
+        if entered.seq < row.seq
+        and row.time_us <= left_us
+        and is_accepted(story, row)
+    ]
+
+
+def _acts(story: Story, seq: int, from_us: int, within_us: int) -> bool:
+    """Return whether the old primary is asked to serve again in that time. Nobody need ask where it
+    serves, where its machines are silent, or where another copy has the claim.
+    """
+    until_us = from_us + within_us
+    if until_us >= story.end_us or not story.up_between(from_us, until_us):
+        return True
+    if story.silent_at(_last_seq(story, until_us)):
+        return True
+    kinds = ("seen.Unfence", "truth.unfenced", "seen.ClaimRefused")
+    return any(
+        row.seq > seq and row.time_us <= until_us
+        for row in story.rows(*kinds)
+    )
+
+
+def _told(story: Story, event: int, at_us: int) -> bool:
+    return any(
+        row.values["event_id"] == event
+        and at_us <= row.time_us <= at_us + SLACK_US
+        for row in story.rows("seen.RaiseAlert")
+    )
+
+
+def _ordered(story: Story, entered: PhaseRow) -> bool:
+    operators = story.scenario.failover.operators
+    return any(
+        row.seq < entered.seq and row.values["operator"] in operators
+        for row in story.rows(_ORDER)
+    )
+
+
+def _limit_is_over(story: Story, entered: PhaseRow) -> bool:
+    limit_us = story.scenario.failover.planned_limit_us
+    if limit_us is None:
+        return False
+    for attempt in attempts(story):
+        draining = attempt.first("draining")
+        if draining is None or attempt.first(_UNFENCING) != entered:
+            continue
+        waited_us = entered.time_us - draining.time_us
+        return _is_planned(story, attempt) and waited_us >= limit_us
+    return False
+
+
+def _nothing_was_restored(story: Story, entered: PhaseRow) -> bool:
+    """Return whether no copy of any database is here."""
+    for database in story.databases:
+        gone = story.of("truth.copy_gone", database)
+        since = gone["seq"][gone["seq"] < entered.seq]
+        since_seq = int(since[-1]) if len(since) else -1
+        restored = story.of("truth.restored", database)["seq"]
+        if ((restored > since_seq) & (restored < entered.seq)).any():
+            return False
+        if story.scenario.databases[database].seeded and since_seq < 0:
+            return story.scenario.store is not None
+    return True
+
+
+def _is_planned(story: Story, attempt: Attempt) -> bool:
+    """Return whether the last order of somebody who may, before the failover goes back or ends, was
+    a planned one.
+    """
+    operators = story.scenario.failover.operators
+    back = attempt.first(_UNFENCING)
+    until_seq = attempt.until_seq if back is None else back.seq
+    orders = [
+        row
+        for row in story.rows(*ORDERS, "seen.OrderPassedOn")
+        if row.seq < until_seq and row.values["operator"] in operators
+    ]
+    return bool(orders) and bool(orders[-1].values.get("planned"))
+
+
+def _emptied_us(attempt: Attempt) -> int:
+    """Return when a failover has left its drain and its tails."""
+    waits = ("fencing", "preparing", "draining", "tail")
+    for row in attempt.phases:
+        if row.phase not in waits:
+            return row.time_us
+    return attempt.until_us
+
+
+def _last_seq(story: Story, until_us: int) -> int:
+    """Return a seq beyond all rows about machines up to that instant."""
+    rows = story.rows("seen.HeartbeatLost", "seen.HeartbeatBack")
+    return (
+        max((r.seq for r in rows if r.time_us <= until_us), default=0) + 1
+    )
+
+
+def _has_the_claim(story: Story, row: Row) -> bool:
+    """Return whether this life of the manager has the claim. The only copy asks for it after a
+    restart.
+    """
+    life_us = story.life_at(row.time_us)[0]
+    first = life_us <= story.first_start_us
+    if story.scenario.ranks == 1 and first:
+        return True
+    answers = [
+        each
+        for each in story.rows("seen.ClaimGiven", "seen.ClaimRefused")
+        if each.seq < row.seq and each.time_us >= life_us
+    ]
+    if not answers:
+        return story.scenario.ranks == 1 and not _was_on(story, life_us)
+    return answers[-1].kind == "seen.ClaimGiven"
+
+
+def _was_on(story: Story, life_us: int) -> bool:
+    """Return whether the failover had begun in a life before."""
+    before = [row for row in story.phases if row.time_us < life_us]
+    return bool(before) and before[-1].phase not in (
+        "watching",
+        "abandoned",
+    )
