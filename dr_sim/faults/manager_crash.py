@@ -57,6 +57,7 @@ class ManagerCrash(Params):
             "YieldClaim",
             "GetMachine",
             "Fence",
+            "Unfence",
             "TakeTail",
             "Provision",
             "Redirect",
