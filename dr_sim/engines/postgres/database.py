@@ -24,7 +24,7 @@ from dr_sim.engines.postgres.contents import PostgresPosition
 from dr_sim.engines.postgres.home import Home
 from dr_sim.engines.postgres.native import Native
 from dr_sim.engines.postgres.server import SEGMENT_BYTES, PostgresServer
-from dr_sim.engines.postgres.spool import LogSpool, Segment
+from dr_sim.engines.postgres.spool import ARCHIVE_S, LogSpool, Segment
 
 REPLAY_S = 30
 """A megabyte of log is replayed in milliseconds; a standby that says nothing for so long will say
@@ -137,8 +137,12 @@ class PostgresDatabase:
             if not self.server.running:
                 self.server.start()
                 # a segment that ends in a record cut off by the fall is given to the archiver at a
-                # checkpoint only (18.6)
-                self.server.execute("CHECKPOINT")
+                # checkpoint only, and only once the summarizer has read it (18.6)
+                self.server.wait(self._checkpointed, ARCHIVE_S)
+
+    def _checkpointed(self) -> bool:
+        self.server.execute("CHECKPOINT")
+        return self.spool.is_offered()
 
     def commit_to(self, commits: int, lsn: int) -> None:
         if self.payload is not None:

@@ -83,6 +83,22 @@ class LogSpool:
         self._next = max(self._next, last + 1)
         self.unread = False
 
+    def is_offered(self) -> bool:
+        """Return whether the archiver has, or has been given, every segment that is closed."""
+        here = self._server.row("SELECT pg_current_wal_insert_lsn()")[0]
+        now = native.segment_of(native.lsn(str(here)))
+        status = self._pg_wal / "archive_status"
+        for number in range(self._next, now):
+            name = native.segment_name(self.timeline, number)
+            marks = (
+                self._spool / name,
+                status / f"{name}.ready",
+                status / f"{name}.done",
+            )
+            if not any(mark.exists() for mark in marks):
+                return False
+        return True
+
     def _wait_for(self, names: list[str]) -> None:
         """Raises EngineError: the server has fallen, or has not archived them in time."""
         server = self._server
