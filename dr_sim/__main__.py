@@ -24,6 +24,9 @@ def run() -> int:
     """Run the whole process and return its exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _at_once)
+    # pydantic's Rust panics, and says so, where an interrupt keeps it from loading datetime
+    import datetime  # noqa: F401
+
     from dr_sim.cli.main import main
 
     mine, interrupted = os.getpid(), False
@@ -45,14 +48,18 @@ def run() -> int:
         KeyboardInterrupt
     ):  # a second one, in the middle of what the first one made it say
         return 130
-    except Exception as error:
-        if not interrupted:
-            from dr_sim.errors.bugs import report
+    except BaseException as error:
+        if interrupted and not isinstance(error, SystemExit):
+            # a module being loaded made another error of it: Rust's panics are no Exception
+            os.write(
+                2, b"interrupted; what is not finished was not written\n"
+            )
+            return 130
+        if not isinstance(error, Exception):
+            raise
+        from dr_sim.errors.bugs import report
 
-            return report(error)
-        # a module being loaded made another error of it
-        os.write(2, b"interrupted; what is not finished was not written\n")
-        return 130
+        return report(error)
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(
