@@ -17,6 +17,7 @@ from dr_sim.cli.help import next_step
 from dr_sim.cli.main import main
 from dr_sim.experiments import executor
 from dr_sim.files.output import argument, json_rows
+from dr_sim.screen.distribution import _row
 from dr_sim.screen.progress import part_of
 from tests.at_length import some_or_all
 
@@ -113,6 +114,13 @@ def test_the_bar_goes_on_while_pages_are_drawn() -> None:
         drawing(part)
     assert told == pytest.approx([0.8, 0.9, 1.0])
     assert part_of(None, 0.8, 1.0) is None
+
+
+def test_columns_of_a_table_on_screen_do_not_touch() -> None:
+    long = "120 h 04 [100 h 04, 130 h 37]"
+    assert _row(" data loss", [long, "4:32"]).rstrip().endswith(f" {long} 4:32")
+    even = _row("", ["1 h 04 [57:55, 1 h 37]", "4:32"])
+    assert even.index("4:32") == _row("", ["2:47", "4:32"]).index("4:32")
 
 
 def test_a_line_of_json_holds_one_item_of_a_list() -> None:

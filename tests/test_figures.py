@@ -130,9 +130,29 @@ def test_an_axis_stops_below_what_is_lost_while_nothing_is_protected() -> None:
     last_us = result.whole.first_failure_us
     near = timeline.exposure_near((last_us - HOUR, last_us + HOUR))
     assert "most" not in near.spec["y"] and "beyond" not in near.title
+    # its highest is looked at closely too: a few hours, not the whole run again
+    assert ">Fri 12:00<" in svg_text(exposure_picture(timeline))
+    # and how it was distributed: minutes can be seen beside days, the usual time by itself
+    (share,) = timeline.shares
+    x = share.spec["x"]
+    assert x["kind"] == "log_duration" and 1_000 <= x["from"] <= 60_000
+    assert x["to"] > 200 * HOUR / 1_000
+    labels = [mark["label"] for mark in share.spec["marks"]]
+    assert labels == ["time at or below", "before the first failure", "SLA data_loss 15:00"]
+    assert share.words.endswith("; before the first failure always at most 20:04.")
     # without a failure nothing is beyond it
     quiet = Timeline(seen(Journal(), a_scenario("a"))).exposure
     assert "most" not in quiet.spec["y"]
+
+
+def test_how_exposure_was_distributed_is_drawn_evenly_where_all_of_it_can_be_seen() -> None:
+    journal = Journal()
+    survivable(journal, 0, 0)
+    journal.note("truth.end", HOUR, -1)
+    (share,) = Timeline(seen(journal)).shares
+    assert share.spec["x"]["kind"] == "duration" and share.spec["x"]["from"] == 0
+    assert share.spec["marks"][0]["label"] == "time at or below"
+    assert "first failure" not in share.words
 
 
 def test_an_empty_record_is_drawn_too(tmp_path: Path) -> None:
@@ -239,10 +259,10 @@ def test_the_time_after_a_failover_is_drawn_with_its_sites_and_the_time_unprotec
         assert word in text, f"{word!r} is not in the picture"
     exposure_svg(views_of(result.whole), tmp_path / "e.svg")
     text = text_of(tmp_path / "e.svg")
-    assert "unprotected" in text and "5 h" in text  # it rises for hours
+    assert "unprotected" in text and "\n1 d\n" in text  # it rises for hours
     # a leg without the one that follows it does not rise: nothing is drawn of the time after it
     exposure_svg(views_of(Whole(result.whole.legs[:1])), tmp_path / "first.svg")
-    assert "unprotected" in text_of(tmp_path / "first.svg") and "5 h" not in text_of(
+    assert "unprotected" in text_of(tmp_path / "first.svg") and "\n1 d\n" not in text_of(
         tmp_path / "first.svg"
     )
 

@@ -37,6 +37,7 @@ def test_help_says_what_how_and_how_it_ends(
     assert [line for line in told.splitlines() if len(line) > WIDTH] == []
     assert HELP[name].description in " ".join(told.split())
     assert "\nexample" in told and "\nexit codes:\n" in told
+    assert re.search(r"\b(\w+ \w+ \w+) \1\b", " ".join(told.split())) is None  # said twice
     for code in HELP[name].codes:
         assert re.search(rf"^  {code:<4} ", told, re.MULTILINE)
 

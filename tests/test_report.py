@@ -437,6 +437,20 @@ def test_on_paper_nothing_is_cut_off(browser: Any, two_weeks: Path) -> None:
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+BESIDE = """
+const cut = [];
+for (const chart of drSim.charts) {
+  for (const mark of chart.marks.filter((m) => m.type === "bars" && m.beside)) {
+    for (const bar of mark.items) {
+      const wide = chart.context.measureText(bar.beside).width;
+      if (chart.px(bar.to) + 6 + wide > chart.holder.clientWidth) cut.push(bar.beside);
+    }
+  }
+}
+return cut;
+"""
+
+
 def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, two_weeks: Path) -> None:
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
@@ -451,6 +465,13 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, two_weeks: Pa
         "200).length"
     )
     assert browser.execute_script(texts) == 0  # an alert's text is read without scrolling sideways
+    assert browser.execute_script(BESIDE) == []
+    # a command that people copy is broken, not cut off
+    browser.execute_script(
+        "document.querySelector('.why').innerHTML = '<code>dr-sim advise ' + "
+        "'a/long/path/'.repeat(9) + '</code>'"
+    )
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 

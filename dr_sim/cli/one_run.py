@@ -76,7 +76,7 @@ def add_results(commands: Any) -> None:
         help="look into which assumed inputs would flip a run's verdict; renew its report.html",
     )
     report.add_argument("results", type=Path, help="folder of a run")
-    add_manager(report, "logic of your own that the run had")
+    add_manager(report, "that the run had")
     report.set_defaults(command=_report)
 
     verify = commands.add_parser(
@@ -84,7 +84,7 @@ def add_results(commands: Any) -> None:
         help="feed a run's events to fresh recovery objects: same commands?",
     )
     verify.add_argument("results", type=Path, help="folder of a run")
-    add_manager(verify, "logic of your own that the run had")
+    add_manager(verify, "that the run had")
     verify.set_defaults(command=_verify)
 
 

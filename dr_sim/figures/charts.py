@@ -22,6 +22,7 @@ from dr_sim.units import SECOND_US, clock
 
 MOST_POINTS = 8_000  # of one curve
 MS_US = 1_000
+EVEN_UP_TO = 20  # times the smallest value that must be seen; beyond it an axis is logarithmic
 COLOUR_NAMES = {
     style.BLACK: "black",
     style.GREY: "grey",
@@ -229,27 +230,44 @@ def _quantiles(curve: Curve, steps: int) -> tuple[list[int], list[float]]:
     return values, [100 * float(share) for share in shares]
 
 
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """Exposure over a stretch of time. of_each: that of single databases, by their index."""
+
+    whole: Curve
+    of_each: Mapping[int, Curve]
+
+    def mark(self, looks: LineStyle) -> dict[str, Any]:
+        """Return the line of the share of time at or below each exposure."""
+        single = {
+            index: packed(*_quantiles(one, 40))
+            for index, one in self.of_each.items()
+            if one.duration_us
+        }
+        return line(
+            packed(*_quantiles(self.whole, 200)), looks, single or None
+        )
+
+
 def share_below(
-    curve: Curve,
+    exposed: Exposed,
     lines: Sequence[tuple[str, int]],
-    of_each: Mapping[int, Curve],
+    before: Exposed | None = None,
 ) -> Chart:
     """Return, for each exposure, the share of time at or below it: exact quantiles of the whole
-    run, not a sample's. of_each: the curves of single databases, by their index.
+    run, not a sample's. before: the same of the time before the first failure, if there was one;
+    what comes after it is so much larger that it hides the usual days.
     """
-    values, shares = _quantiles(curve, 200)
-    near = [(word, us) for word, us in lines if us <= 4 * values[-1]]
-    right = (
-        max([values[-1], *(us for _, us in near)], default=SECOND_US) * 1.05
-        or SECOND_US
-    )
-    looks = LineStyle("time at or below", "orange", width=2.5)
-    single = {
-        index: packed(*_quantiles(one, 40))
-        for index, one in of_each.items()
-        if one.duration_us
-    }
-    marks = [line(packed(values, shares), looks, single or None)]
+    curve = exposed.whole
+    near = [(word, us) for word, us in lines if us <= 4 * curve.max_us()]
+    marks = [
+        exposed.mark(LineStyle("time at or below", "orange", width=2.5))
+    ]
+    if before:
+        looks = LineStyle(
+            "before the first failure", "blue", width=2, dash="dashed"
+        )
+        marks.append(before.mark(looks))
     marks += [
         {
             "type": "upright",
@@ -260,12 +278,7 @@ def share_below(
         for word, us in near
     ]
     spec = {
-        "x": {
-            "kind": "duration",
-            "from": 0,
-            "to": right / MS_US,
-            "title": "exposure",
-        },
+        "x": _exposure_axis(curve, [us for _, us in near]),
         "y": {
             "kind": "percent",
             "to": 102,
@@ -278,11 +291,35 @@ def share_below(
         int(value)
         for value in curve.quantiles_us([Fraction(1, 2), Fraction(99, 100)])
     )
-    of = " of the whole service" if single else ""
+    of = " of the whole service" if exposed.of_each else ""
     words = (
         f"Half of the time exposure{of} was at most {clock(half)}, 99 % of it at most "
-        f"{clock(most)}, always at most {clock(curve.max_us())}."
+        f"{clock(most)}, always at most {clock(curve.max_us())}"
     )
+    if before:
+        most_before = clock(before.whole.max_us())
+        words += f"; before the first failure always at most {most_before}"
     return Chart(
-        "share", "How exposure was distributed over the time", words, spec
+        "share",
+        "How exposure was distributed over the time",
+        f"{words}.",
+        spec,
     )
+
+
+def _exposure_axis(
+    curve: Curve, bounds_us: Sequence[int]
+) -> dict[str, Any]:
+    """Return an axis on which the usual exposure and the bounds can be seen: logarithmic where an
+    even one would press them into its left edge.
+    """
+    usual = curve.quantiles_us([Fraction(1, 2), Fraction(99, 100)])
+    smallest = min(
+        (int(us) for us in (*usual, *bounds_us) if us), default=0
+    )
+    most = max([curve.max_us(), *bounds_us]) * 1.05 or SECOND_US
+    axis = {"kind": "duration", "from": 0.0, "to": most / MS_US}
+    if smallest and most > EVEN_UP_TO * smallest:
+        low = max(SECOND_US, smallest // 10) / MS_US
+        axis = {"kind": "log_duration", "from": low, "to": most / MS_US}
+    return {**axis, "title": "exposure"}

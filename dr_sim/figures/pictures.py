@@ -53,7 +53,11 @@ def exposure_picture(timeline: Timeline) -> Picture:
     panels = [Panel(timeline.exposure)]
     true = seen.whole.exposure()
     if true.duration_us and seen.end_us > 2 * DAY_US:
-        peak, reach = _peak(true), max(3 * true.max_us(), 2 * HOUR_US)
+        peak = _peak(true)
+        reach = max(3 * true.max_us(), 2 * HOUR_US)
+        reach = min(
+            reach, seen.end_us // 10
+        )  # else it is the whole run again
         window = max(0, peak - reach), min(seen.end_us, peak + reach // 2)
         near = window[0] / MS_US, window[1] / MS_US
         chart = timeline.exposure_near(window)

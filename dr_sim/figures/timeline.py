@@ -16,6 +16,7 @@ from dr_sim.figures.charts import (
     MOST_POINTS,
     MS_US,
     Chart,
+    Exposed,
     LineStyle,
     level,
     line,
@@ -109,16 +110,23 @@ class Timeline:
         """Return how exposure was distributed over the measured time; nothing of a run without
         any.
         """
-        measured_us = (self.scenario.measure_from_us, self.end_us)
-        whole = self.seen.whole
-        exposed = whole.exposure().window(*measured_us)
-        if not exposed.duration_us:
+        begin_us = self.scenario.measure_from_us
+        exposed = self._exposed(begin_us, self.end_us)
+        if not exposed.whole.duration_us:
             return []
+        failed_us = self.seen.whole.first_failure_us
+        before = None
+        if begin_us < failed_us < self.end_us:
+            before = self._exposed(begin_us, failed_us)
+        return [share_below(exposed, self.limits(), before)]
+
+    def _exposed(self, begin_us: int, end_us: int) -> Exposed:
+        exposure = self.seen.whole.exposure
         of_each = {
-            i: whole.exposure(name).window(*measured_us)
+            i: exposure(name).window(begin_us, end_us)
             for i, name in enumerate(self.choices)
         }
-        return [share_below(exposed, self.limits(), of_each)]
+        return Exposed(exposure().window(begin_us, end_us), of_each)
 
     def _database_of(self, line: SlaLine) -> int | None:
         """The index of the one database that a line is about; None where it is about all."""

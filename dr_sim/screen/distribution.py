@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from dr_sim.experiments.paired import PairedDifference
 
 _STATISTICS = ("mean", "p50", "p95", "p99")
-_WIDE = 21
+_WIDE = 23
 _HEAD = len(" exposure database ")
 
 
@@ -119,8 +119,10 @@ def _head(
 
 
 def _row(head: str, cells: list[str]) -> str:
+    """Return a line of a table; two cells are never without a space between them."""
+    wide = _WIDE - 1
     return f"{head:<{_HEAD}}" + "".join(
-        f"{cell:<{_WIDE}}" for cell in cells
+        f"{cell:<{wide}} " for cell in cells
     )
 
 

@@ -185,6 +185,14 @@
       return this.spec.marks.filter((m) => !this.hidden.has(m.label) && !ofAnother(m));
     }
     get timed() { return this.spec.x.kind === "time"; }
+    roomBeside(c) {  // at the right, so that what is written beside the longest bar fits
+      let room = PAD_RIGHT;
+      for (const mark of this.marks) {
+        if (mark.type !== "bars" || !mark.beside) continue;
+        for (const bar of mark.items) room = Math.max(room, 8 + c.measureText(bar.beside).width);
+      }
+      return room;
+    }
     labelWidth(c) {  // of its rows, in pixels
       const rows = this.spec.y.rows || [];
       return Math.max(0, ...rows.map((row) => c.measureText(row).width));
@@ -207,7 +215,8 @@
         this.left = timed ? leftOfTimed(c, width)
           : 12 + Math.max(24, ...this.y.ticks.map(([, t]) => c.measureText(t).width));
       }
-      const pixels = width - this.left - PAD_RIGHT;
+      this.right = timed ? PAD_RIGHT : this.roomBeside(c);
+      const pixels = width - this.left - this.right;
       this.x = x.kind === "time" ? timeAxis(low, high, pixels)
         : x.kind === "given" ? linear(low, high, x.ticks, x.title)
         : valueAxis(x.kind, low, high, pixels / 80, x.title);
@@ -237,7 +246,7 @@
       c.setTransform(dpr, 0, 0, dpr, 0, 0);
       const bottom = spec.x.title ? 40 : 24;
       this.axes(box, height - bottom - PAD_TOP);
-      this.w = box - this.left - PAD_RIGHT; this.h = height - bottom - PAD_TOP;
+      this.w = box - this.left - this.right; this.h = height - bottom - PAD_TOP;
       for (const key of this.legend.children) {
         key.hidden = ofAnother(key.mark);
         this.paintKey(key, pal);
@@ -295,7 +304,7 @@
         c.font = FONT; c.fillStyle = colours().text; c.textBaseline = "middle";
         for (const bar of mark.items) {
           const right = this.px(bar.to) + 6, wide = c.measureText(bar.beside).width;
-          const inside = right + wide > this.left + this.w + PAD_RIGHT && this.px(bar.from) - wide > this.left;
+          const inside = right + wide > this.left + this.w + this.right && this.px(bar.from) - wide > this.left;
           c.textAlign = inside ? "right" : "left";
           c.fillText(bar.beside, inside ? this.px(bar.from) - 4 : right, this.rowTop(bar.row) + 11);
         }
