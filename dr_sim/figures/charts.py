@@ -313,10 +313,9 @@ def _exposure_axis(
     """Return an axis on which the usual exposure and the bounds can be seen: logarithmic where an
     even one would press them into its left edge.
     """
-    usual = curve.quantiles_us([Fraction(1, 2), Fraction(99, 100)])
-    smallest = min(
-        (int(us) for us in (*usual, *bounds_us) if us), default=0
-    )
+    found = curve.quantiles_us([Fraction(1, 2), Fraction(99, 100)])
+    usual = [int(us) for us in found]
+    smallest = min((us for us in [*usual, *bounds_us] if us), default=0)
     most = max([curve.max_us(), *bounds_us]) * 1.05 or SECOND_US
     axis = {"kind": "duration", "from": 0.0, "to": most / MS_US}
     if smallest and most > EVEN_UP_TO * smallest:

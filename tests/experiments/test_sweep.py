@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,9 +17,12 @@ from dr_sim.experiments.sweep import Point, Swept, points_of, vary
 from dr_sim.experiments.sweep_answer import SweepVerdict, answers, text
 from dr_sim.figures.sweep import DrawnMeasure, sweep_chart
 from dr_sim.formatting.numbers import in_order
+from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.experiment import parse_answer, sweep_values
+from dr_sim.scenario.sla import bound_of
 from dr_sim.units import UnitError
 from tests.experiments.worlds import S, sample, small, small_file
+from tests.measures.make import MIN, a_scenario
 
 VARY = ["--vary", "link.bandwidth=1Mbit/s,200Mbit/s", "--vary", "replay.on_hole=bridge,resync"]
 
@@ -451,6 +455,27 @@ def test_each_point_is_held_against_its_own_sla(tmp_path: Path) -> None:
     spec = sweep_chart(found, DrawnMeasure("exposure.mean")).spec
     (sla,) = (mark for mark in spec["marks"] if mark["label"] == "SLA")
     assert sla["y"] == [1_000.0, 3_600_000.0]  # milliseconds
+
+
+@pytest.mark.parametrize(
+    ("measure", "bound"),
+    [
+        ("data_loss", 900.0),
+        ("data_loss.max", 900.0),  # of every failover, so of the worst
+        ("data_loss.p95", None),
+        ("outage.max", 60.0),
+        ("replay_lag.max", None),
+    ],
+)
+def test_a_line_about_every_failover_bounds_the_worst(measure: str, bound: float | None) -> None:
+    lines = (
+        SlaLine("rpo", "data_loss", True, 15 * MIN),
+        SlaLine("worst", "outage.max", True, MIN),
+        SlaLine("any", "outage", True, 2 * MIN),
+    )
+    scenario = replace(a_scenario(), sla=lines)
+    assert bound_of(scenario, measure) == bound
+    assert bound_of(scenario, measure, "another") is None
 
 
 @pytest.mark.parametrize(
