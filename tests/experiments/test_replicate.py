@@ -66,23 +66,37 @@ def test_a_replication_depends_on_its_number_alone(tmp_path: Path) -> None:
     assert unpack(pack([one, one])) == [one, one]
 
 
+NOWHERE = "/nowhere/there/is/no/postgres"
+
+
+@pytest.fixture(scope="module")
+def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    """Two processes that have played already. They find no PostgreSQL."""
+    playing = Processes(2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(executors, "WORTH_WORKERS_S", 0.0)
+        patch.setattr(batches, "BATCH_S", 0.02)
+        patch.setenv("DR_SIM_POSTGRES_BIN", NOWHERE)
+        play_all([Course(small(tmp_path_factory.mktemp("first")))], 8, playing)
+    yield playing
+    playing.close()
+
+
 def test_processes_give_the_same_to_the_bit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, two_workers: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
     monkeypatch.setattr(batches, "BATCH_S", 0.02)
     scenario = small(tmp_path)
     alone = [take(scenario, i) for i in range(8)]
-    with until.executor(2) as playing:
-        course, again = Course(scenario), Course(small(tmp_path, "seed: 2\n"))
-        play_all([course, again], 8, playing)
-        assert len(playing._pool) == 2  # type: ignore[attr-defined]  # it did not stay in this process
-        assert course.first(8) == alone
-        assert again.first(8) != alone
-        swapped = Course(small(tmp_path, "seed: 2\n"))
-        # the same processes, a key that meant another scenario before
-        play_all([swapped], 8, playing)
-        assert swapped.first(8) == again.first(8)
+    course, again = Course(scenario), Course(small(tmp_path, "seed: 2\n"))
+    play_all([course, again], 8, two_workers)
+    assert len(two_workers._pool) == 2  # it did not stay in this process
+    assert course.first(8) == alone
+    assert again.first(8) != alone
+    swapped = Course(small(tmp_path, "seed: 2\n"))
+    # the same processes, a key that meant another scenario before
+    play_all([swapped], 8, two_workers)
+    assert swapped.first(8) == again.first(8)
 
 
 def test_a_worker_that_is_killed_loses_nothing(
@@ -168,15 +182,12 @@ def test_a_replication_that_ends_its_process_is_told_of(
 
 
 def test_what_the_user_can_mend_is_told_as_it_is_whoever_plays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, two_workers: Processes
 ) -> None:
-    monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
-    monkeypatch.setenv("DR_SIM_POSTGRES_BIN", str(tmp_path / "nowhere"))
-    with until.executor(2) as playing:
-        play_all([Course(small(tmp_path))], 8, playing)
-        assert playing._pool  # type: ignore[attr-defined]
-        with pytest.raises(DrSimError, match="nowhere") as told:
-            play_all([Course(small(tmp_path, "engine: {kind: postgres}\n"))], 2, playing)
+    play_all([Course(small(tmp_path))], 8, two_workers)
+    assert two_workers._pool
+    with pytest.raises(DrSimError, match=NOWHERE) as told:
+        play_all([Course(small(tmp_path, "engine: {kind: postgres}\n"))], 2, two_workers)
     assert (told.value.exit_code, str(told.value).count("\n")) == (2, 0)
 
 

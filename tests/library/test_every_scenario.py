@@ -102,7 +102,7 @@ def test_no_invariant_breaks(path: Path) -> None:
     assert summary_json(ran(name_of(path)).summary)["violations"] == []
 
 
-@pytest.mark.parametrize("path", some_or_all(RUNNING, 5), ids=name_of)
+@pytest.mark.parametrize("path", some_or_all(RUNNING, 7), ids=name_of)
 def test_the_record_verifies(path: Path) -> None:
     result = ran(name_of(path))
     of = result.scenario

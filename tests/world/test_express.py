@@ -129,9 +129,9 @@ def modelled(path: Path) -> Scenario:
     return load_scenario(path, engine="model", timing="modelled")
 
 
-@pytest.mark.parametrize("path", LIBRARY[::6], ids=lambda p: str(p.relative_to(SCENARIOS)))
+@pytest.mark.parametrize("path", LIBRARY[::8], ids=lambda p: str(p.relative_to(SCENARIOS)))
 def test_the_library_runs_alike_with_the_lane_and_without(path: Path) -> None:
-    """Of every sixth one the first days; of all the whole run at length."""
+    """Of every eighth one the first days; of all the whole run at length."""
     both_ways(shortened(modelled(path), 3 * DAY), 120)
 
 
