@@ -36,6 +36,7 @@ def start(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     of no use: it is restored anew.
     """
     assert db.drain is not None
+    db.fetching.ask_anew()
     stop_utc_us = db.stop_before_utc_us
     if stop_utc_us and holds_later(db, stop_utc_us):
         db.lose_copy()
@@ -192,7 +193,10 @@ def wait_no_longer(db: DatabaseReplay, drain: Drain, tail: bool) -> None:
 def again(
     db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]
 ) -> None:
-    """Retry when the drain's alarm goes off: the last backup is asked for again, or tried again."""
+    """Retry when the drain's alarm goes off: the last backup is asked for again, or tried again. A
+    share that was silent may be listed again.
+    """
+    db.fetching.ask_anew()
     if drain.last.ask_again(out):
         return
     file = db.files.get(drain.last.name)
@@ -208,7 +212,8 @@ def look_further(
     if not drain.looks_further():
         return
     if db.fetching.there is None:
-        db.fetching.ask(out)
+        if not db.fetching.silent:
+            db.fetching.ask(out)
         return
     names = fetch(db, out)
     drain.await_fetched(db.fetching.finished_utc_us(names))

@@ -29,15 +29,16 @@ if TYPE_CHECKING:
 
 class Fetching:
     """there: headers in the primary's share by name, None until it has been listed. asked: its
-    answer is awaited. coming: names that were asked for and have not landed; useless: those that
-    the share could not send.
+    answer is awaited. silent: the last time there was none. coming: names that were asked for and
+    have not landed; useless: those that the share could not send.
     """
 
-    __slots__ = ("_db", "asked", "coming", "there", "useless")
+    __slots__ = ("_db", "asked", "coming", "silent", "there", "useless")
 
     def __init__(self, db: DatabaseReplay) -> None:
         self._db = db
         self.there: dict[str, BackupHeader] | None = None
+        self.silent = False
         self.asked = False
         self.coming: set[str] = set()
         self.useless: set[str] = set()
@@ -57,11 +58,17 @@ class Fetching:
 
     def listed(self, e: events.ShareListed) -> None:
         self.asked = False
+        self.silent = not e.reachable
         self.there = e.files if e.reachable else None
+
+    def ask_anew(self) -> None:
+        """Let a share that did not answer be asked again."""
+        self.silent = False
 
     def forget_list(self) -> None:
         """Forget the list of the share, which is old."""
         self.there = None
+        self.silent = False
 
     def landed(self, name: str) -> None:
         self.coming.discard(name)

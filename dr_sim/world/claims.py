@@ -11,9 +11,8 @@ less than the lease. Whoever has an offer there hears of each new one, and how m
 live have made none yet. When the claim is let go all offers are void.
 
 A copy that is the only one claims nothing before a failover, and has the claim for as long as that
-goes on and its place is there. If people let the old primary serve again by hand, as every manager
-is dead that could do it, that is written down too: a manager that was dead then is refused when it
-claims again.
+goes on and its place is there. If the old primary serves again, by the order of another manager or
+by hand, that is written down too: a manager that is dead then is refused when it claims again.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ Heard = Callable[[tuple[Offer, ...], int], None]
 """Hears the open offers, and how many more there could be."""
 
 
-PEOPLE = "people"
-"""Who has the claim where the old primary was started by hand."""
+OLD_PRIMARY = "the old primary"
+"""Who has the claim where the old primary serves again."""
 
 
 class Claims:
@@ -48,8 +47,8 @@ class Claims:
         self._offers: dict[str, tuple[Offer, Heard]] = {}
         # the only copy has it: is its place there? None: there are several
         self._is_only_there: Callable[[], bool] | None = None
-        # places whose failover people have ended by hand
-        self._ended_by_hand: set[str] = set()
+        # places whose failover others have ended
+        self._ended: set[str] = set()
         # called with the place of one that has let go, or lost, its claim
         self.ended_hook: Callable[[str], None] = lambda place: None
 
@@ -72,9 +71,9 @@ class Claims:
         """Return the place that has it now: that of the claimant, or another's. freed(declined) is
         called once when the other has it no more.
         """
-        if place in self._ended_by_hand:
-            self._ended_by_hand.discard(place)
-            return PEOPLE
+        if place in self._ended:
+            self._ended.discard(place)
+            return OLD_PRIMARY
         if not self.holder:
             self.holder = place
         if self.holder != place:
@@ -86,19 +85,20 @@ class Claims:
         is, people wait for its manager, and it loses nothing.
         """
         self._is_only_there = there
-        if not self.holder and place not in self._ended_by_hand:
+        if not self.holder and place not in self._ended:
             self.holder = place
 
-    def given_back(self) -> None:
-        """Note that people have let the old primary serve again by hand."""
-        dead = self._dead_since_us.items()
-        self._ended_by_hand.update(
-            place for place, since_us in dead if since_us is not None
-        )
+    def given_back(self, by: str) -> None:
+        """Note that the old primary serves again: by the order of the manager at that place, or
+        ('') by hand.
+        """
+        for place, since_us in self._dead_since_us.items():
+            if since_us is not None and place != by:
+                self._ended.add(place)
 
     def release(self, place: str, declined: bool) -> None:
         self._offers.pop(place, None)
-        self._ended_by_hand.discard(place)
+        self._ended.discard(place)
         if self.holder != place or self.kept:
             return
         self.holder = ""

@@ -67,8 +67,11 @@ class PassingOn:
             self._order = None
             lead.unfencing.by_people(waited=True)
             return
+        several = (
+            len(lead.together) > 1
+        )  # the only copy has nobody to pass it to
         for pair in lead.together:
-            if pair.stands_by:
+            if several and pair.stands_by:
                 what = (OrderPassedOn, order.operator, order.planned)
                 pair.driver.tell_new(*what)
         context = lead.shared

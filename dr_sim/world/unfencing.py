@@ -10,8 +10,8 @@ refused, and is not made up for.
 
 Two primaries must never accept writes. So before it starts a server the old primary asks the place
 where claims are written down: nobody else may hold the claim, and nothing may have been ordered
-online. A fence that arrives while servers start stops them. Where people have started it by hand, a
-manager that was dead meanwhile is refused when it claims again.
+online. A fence that arrives while servers start stops them. A manager that is dead then, perhaps in
+the middle of its failover, is refused when it is back and claims again.
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ class Unfencing:
         if not mine or claims.kept or not there or not self._lead.is_on():
             answer(REFUSED)
             return
+        claims.given_back(pair.roles.secondary)
         self._waiting.append(answer)
         self._start()
 
@@ -115,7 +116,7 @@ class Unfencing:
             on_duty = alive[0].context.scenario.failover.on_duty
             alive[0].hands.people.order(UnfenceOrdered, on_duty)
         elif lead.primary.share_up:
-            claims.given_back()
+            claims.given_back("")
             self._start(by_hand=True)
 
     # ---- servers start

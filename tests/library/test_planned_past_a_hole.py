@@ -49,17 +49,29 @@ def test_it_loses_nothing(tmp_path: Path, rules: str, incremental: str, hole: st
     assert asked == [Kind.INCREMENTAL, *([Kind.FULL] if stands_on_another else [])]
 
 
-def test_behind_a_tail_that_does_not_fit_it_waits_and_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("limit", ["none", "30 min"])
+def test_behind_a_tail_that_does_not_fit_it_waits_and_says_so_and_goes_back(
+    tmp_path: Path, limit: str
+) -> None:
     """The last log before the tail is lost. After its tail a database takes no backup any more, so
-    people have to act: they are told at each limit.
+    people are told at each limit of 10 min. Stopped at 105:05, it goes back at 135:05, and 10 s
+    later the old primary serves. Then an incremental leads past the hole, and nothing is lost.
     """
     path = tmp_path / "s.yaml"
     events = "{at: 104 min, missing_file: crm}, {at: 105 min, order_failover: dba}"
     path.write_text(BASE + f"events: [{events}]\n")
-    result = run(load_scenario(path))
-    assert summary_json(result.summary)["violations"] == []
-    told = [(t, event) for t, event, _, _ in alerts(result) if event == 7]
-    assert [t // MINUTE for t, _ in told[:3]] == [115, 125, 135]
+    result = run(load_scenario(path, [f"failover.planned_limit={limit}"]))
+    summary = summary_json(result.summary)
+    assert summary["violations"] == []
+    told = [t // MINUTE for t, event, _, _ in alerts(result) if event == 7]
+    (found,) = summary["failovers"]
+    assert found["unfenced"] is (limit != "none")
+    if limit == "none":
+        assert told[:3] == [115, 125, 135]
+        return
+    assert told == [115, 125]
+    assert (found["outage_us"], found["data_loss_us"]) == (30 * MINUTE + 10_000_000, 0)
+    assert rows(result, "truth.restored")[-1].time_us > 350 * MINUTE
 
 
 def test_somebody_elses_log_job_takes_nothing_once_another_one_is_the_primary(

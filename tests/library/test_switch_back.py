@@ -174,7 +174,9 @@ def test_after_the_last_way_back_people_start_the_old_primary_by_hand(
     assert [row.values["by_hand"] for row in rows(result, "truth.unfencing")] == [1]
     assert len(rows(result, "seen.Fence")) == 1 and rows(result, "truth.promoted") == []
     if gone == "30 min":
-        assert [r.values["holder"] for r in rows(result, "seen.ClaimRefused")] == ["people"]
+        assert [r.values["holder"] for r in rows(result, "seen.ClaimRefused")] == [
+            "the old primary"
+        ]
         assert phases(result)[-2:] == ["abandoned", "watching"]
     (mistake,) = summary_json(result.summary)["mistakes"]
     assert not mistake["gone"]
@@ -225,3 +227,23 @@ def test_on_a_real_engine_the_chain_goes_on_over_the_tail(tmp_path: Path, engine
     left, swapped = outages(result)
     assert left["unfenced"] and left["outage_us"] == 10 * MINUTE + START
     assert (swapped["data_loss_us"], swapped["follow"]) == (0, ["A"])
+
+
+def test_a_copy_that_was_dead_meanwhile_does_not_take_over(tmp_path: Path) -> None:
+    """near is ordered to take over, and its manager dies in the drain. far carries the order out
+    from 63:10 on, and is called off at 64:00; the old primary serves at 64:10. near is back at
+    65:00 in the middle of its failover: its claim is void, and it brings nothing online.
+    """
+    result = made(
+        tmp_path,
+        DATABASE + "copies: {near: {}, far: {}}\nevents:\n"
+        "- {at: 62 min, order_failover: {by: dba, planned: false}, copy: near}\n"
+        "- {at: 62 min 6 s, link_outage: 30 min, copy: near}\n"
+        "- {at: 62 min 6 s, link_outage: 30 min, copy: far}\n"
+        "- {at: 62 min 30 s, lose_secondary: 150 s, copy: near}\n"
+        "- {at: 64 min, call_off_failover: dba, copy: far}\n",
+    )
+    (found,) = outages(result)
+    assert found["unfenced"] and rows(result, "truth.promoted") == []
+    assert found["outage_us"] == 64 * MINUTE + START - 62 * MINUTE - FENCE
+    assert "the old primary" in [row.values["holder"] for row in rows(result, "seen.ClaimRefused")]

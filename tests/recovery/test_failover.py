@@ -1188,3 +1188,18 @@ def test_orders() -> None:
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(Orders, settings=chosen)
+
+
+def test_a_share_that_falls_silent_in_a_drain_is_not_listed_again_and_again() -> None:
+    """The tail is refused, as the secondary has no place for a file. So a planned failover would look
+    further in the primary's share, which does not answer: it is asked at the next limit, not at once.
+    """
+    world = shipped(begun(FakeWorld(config())))
+    world.refusal, world.engine_refuses = 5133, 99
+    order(world, "anna", planned=True)
+    world.settle()
+    world.reachable = False
+    world.land_all()
+    assert count_of(world, c.ListShare) == 1
+    world.wait(world.config.failover.drain_limit_us)
+    assert count_of(world, c.ListShare) == 2

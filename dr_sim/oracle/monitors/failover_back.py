@@ -243,7 +243,14 @@ def _is_planned(story: Story, attempt: Attempt) -> bool:
         for row in story.rows(*ORDERS, "seen.OrderPassedOn")
         if row.seq < until_seq and row.values["operator"] in operators
     ]
-    return bool(orders) and bool(orders[-1].values.get("planned"))
+    begun = [row for row in orders if row.seq < attempt.begin.seq]
+    # an order that is given while one is on can only end its patience
+    later = orders[len(begun) :]
+    return bool(
+        begun
+        and begun[-1].values.get("planned")
+        and all(row.values.get("planned") for row in later)
+    )
 
 
 def _emptied_us(attempt: Attempt) -> int:
@@ -257,7 +264,9 @@ def _emptied_us(attempt: Attempt) -> int:
 
 def _last_seq(story: Story, until_us: int) -> int:
     """Return a seq beyond all rows about machines up to that instant."""
-    rows = story.rows("seen.HeartbeatLost", "seen.HeartbeatBack")
+    rows = story.rows(
+        "seen.HeartbeatLost", "seen.HeartbeatBack", "seen.Inventory"
+    )
     return (
         max((r.seq for r in rows if r.time_us <= until_us), default=0) + 1
     )
