@@ -93,6 +93,15 @@ events:
 - {at: 3 h, mistake: {database: crm, noticed: 3 h, then: [restore_before]}}
 - {at: 1 h, manager_crash: {before: EnterPhase}, copy: near}
 """,
+    # Two faults together make a restore take 22 hours.
+    "a restore goes on long after the fault that slowed it": """\
+run_for: 14 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 200 Mbit/s}
+events:
+- {at: 4 h, slow_restore: {by: 40, duration: 2 h}}
+- {at: 5 h, slow_restore: {by: 2000, duration: 2 h}}
+""",
     # The host with the log that waits for its time is wiped. It is lost, and stays at the primary.
     "a log that was lost here does not stay behind": """\
 run_for: 60 min

@@ -390,9 +390,9 @@ CASES = (
     Case(keeping.nothing_is_deleted_while_it_may_be_the_way_back, PLANNED, "R18", insert(
         "seen.EnterPhase", "seen.Delete", {"database": "crm", "name": LOG_15}, phase="draining")),
     Case(liveness.restored_after_the_storm, KEPT, "R7", drop_after(
-        24 * 60 * MINUTE, "seen.Restored")),
+        24 * 60 * MINUTE, "seen.Restore", "seen.Restored")),
     Case(liveness.restored_after_the_storm, FULLS, "R7", drop_after(
-        24 * 60 * MINUTE, "seen.Restored")),
+        24 * 60 * MINUTE, "seen.Restore", "seen.Restored")),
     Case(names.names_sort_as_time, DAMAGED, "R4", change(
         "seen.Validated", {"header.started_utc_us": 1 << 60}, name=LOG_15)),
     Case(needless.trouble_is_told_at_its_limit, DAMAGED, "R8", insert(
