@@ -93,6 +93,15 @@ events:
 - {at: 3 h, mistake: {database: crm, noticed: 3 h, then: [restore_before]}}
 - {at: 1 h, manager_crash: {before: EnterPhase}, copy: near}
 """,
+    # The full that had no room has room at the next retry, and takes 15 s to be restored.
+    "a restore that is tried again takes its time": """\
+run_for: 60 min
+databases: {crm: {size: 5 GB}}
+link: {bandwidth: 20 Mbit/s}
+events:
+- {at: 12 min, mistake: {database: crm, noticed: 1 min, then: [failover_before]}}
+- {at: 42 min, disk_full: {disk: secondary_data, duration: 10 min}}
+""",
     # Two faults together make a restore take 22 hours.
     "a restore goes on long after the fault that slowed it": """\
 run_for: 14 h

@@ -14,6 +14,7 @@ from dr_sim.oracle.monitors.alert_rows import (
     FULL_OVERDUE,
     MISSING,
     NO_NEW_LOGS,
+    NO_ROOM,
     NOT_PROTECTED,
     OVERDUE,
     STUCK,
@@ -31,6 +32,7 @@ from dr_sim.oracle.monitors.story import (
     Breach,
     Story,
     kind_in_name,
+    restored_us,
 )
 from dr_sim.record.journal import Row
 
@@ -150,6 +152,10 @@ def told_again_at_every_retry(story: Story) -> Iterator[Breach]:
             told, [*times[1:], story.end_us + DAY_US], strict=True
         ):
             due_us = row.time_us + story.retry_us + SLACK_US
+            if row.values["event_id"] in (ERRORS, NO_ROOM):
+                # the retry is a restore that may take its time
+                answered_us = restored_us(story, database, due_us)
+                due_us = max(due_us, answered_us + SLACK_US)
             if next_us <= due_us:
                 continue
             if _may_be_over(story, row, database, due_us):

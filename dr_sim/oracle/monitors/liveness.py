@@ -22,6 +22,7 @@ from dr_sim.oracle.monitors.story import (
     SECOND_US,
     Breach,
     Story,
+    is_restoring,
 )
 from dr_sim.scenario.schedule import longest_gap_us
 
@@ -50,7 +51,7 @@ def restored_after_the_storm(story: Story) -> Iterator[Breach]:
         came = _landed_whole(story, database, since_us, due_us)
         if came is None or _moved(story, database, since_us + 1, due_us):
             continue
-        if _restores_still(story, database, due_us):
+        if is_restoring(story, database, due_us):
             continue
         what = (
             "logs land"
@@ -121,23 +122,6 @@ def _stands_at(story: Story, database: int, at_us: int) -> int:
     rows = story.of("seen.Restored", database)
     place = int(np.searchsorted(rows["time_us"], at_us)) - 1
     return int(rows["redo_lsn"][place]) if place >= 0 else -1
-
-
-def _restores_still(story: Story, database: int, at_us: int) -> bool:
-    """Return whether the engine is still at a restore that was handed to it in this life. A slow
-    one may take a day.
-    """
-    life_us = story.life_at(at_us)[0]
-    found = story.within("seen.Restore", database, life_us, at_us)
-    if found.stop == found.start:
-        return False
-    seq = int(story.of("seen.Restore", database)["seq"][found.stop - 1])
-    for kind in ("seen.Restored", "seen.RestoreFailed"):
-        answers = story.of(kind, database)
-        late = (answers["seq"] > seq) & (answers["time_us"] <= at_us)
-        if late.any():
-            return False
-    return True
 
 
 def _moved(

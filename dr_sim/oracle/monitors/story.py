@@ -316,3 +316,26 @@ def lost_here(
     return bool(
         (here & (rows["why"][found] != story.text_id(RETENTION))).any()
     )
+
+
+def is_restoring(story: Story, database: int, at_us: int) -> bool:
+    """Return whether the engine is at a restore that was handed to it in this life. A slow one may
+    take a day.
+    """
+    return restored_us(story, database, at_us) > at_us
+
+
+def restored_us(story: Story, database: int, at_us: int) -> int:
+    """Return when the engine answers the restore that was handed to it last before an instant; the
+    end of the run if it does not; that instant if none was handed to it in this life.
+    """
+    life_us = story.life_at(at_us)[0]
+    found = story.within("seen.Restore", database, life_us, at_us)
+    if found.stop == found.start:
+        return at_us
+    seq = int(story.of("seen.Restore", database)["seq"][found.stop - 1])
+    answers_us = [story.end_us + 1]
+    for kind in ("seen.Restored", "seen.RestoreFailed", "seen.NoRoom"):
+        rows = story.of(kind, database)
+        answers_us += rows["time_us"][rows["seq"] > seq][:1].tolist()
+    return int(min(answers_us))
