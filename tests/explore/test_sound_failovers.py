@@ -122,6 +122,29 @@ events:
 - {at: 40 min, partition: {duration: 20 min}}
 - {at: 40 min, operator_mistake: wipes the secondary host}
 """,
+    # The recovery manager dies while the directory is completed. The site is configured by then, and
+    # it asks for that once more.
+    "a site that is configured is asked for once more": """\
+run_for: 60 min
+machines: [sql1, sql2]
+databases:
+  web: {size: 200 MB}
+  archive: {size: 1 GB, transactions: 10 per s, full: none, incremental: none, log: every 15 min,
+            on: sql2, serial: false}
+link: {bandwidth: 200 Mbit/s}
+directory: {changes: 30 per h}
+physical: {A: {compute: 2}, B: {compute: 1}}
+images:
+  old: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A, B]}
+  new: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A]}
+farms: {content: {image: old, front_end: 2, timer: 1}}
+deployment: {takes: 2 min}
+events:
+- {at: 2707 s 445152 us, upgrade: {farm: content, to: new, tenants_at_once: 2}}
+- {at: 3121 s 45918 us, lose: site}
+- {at: 3001 s 45918 us, manager_crash: {before: AskShare, nth: 2}}
+- {at: 3121 s 45918 us, manager_crash: {before: RaiseAlert, nth: 2}}
+""",
     # The site is lost, and the operator says no. Then the farm is to have fewer machines.
     "a silent machine goes as people want fewer": MACHINES
     + """\

@@ -44,6 +44,7 @@ class CloudSites:
         self._next = ""  # a second site that is in place, of which the manager is to be notified
         self._limit: Entry | None = None
         self._since_us = -1  # when the roles last changed; -1: never
+        self._brought_in = 0  # changes that the last failover brought in
 
     def connected(self, site: str) -> bool:
         """Return whether messages between the manager and a site get through now."""
@@ -85,9 +86,13 @@ class CloudSites:
     # ---- a failover
     def provision(self, site: str, done: Callable[[int], None]) -> None:
         """A failover to that site waits until it is configured; done(changes brought in) is called
-        then, or when the limit is over. Asked again, it goes on as it does.
+        then, or when the limit is over. Asked again, it goes on as it does; if it is configured
+        already, that is the answer.
         """
         world, context = self._world, self._context
+        if site == self.active and not self._goes_to:
+            done(self._brought_in)
+            return
         world.catch_up()
         context.in_step()
         asked_before = self._waits is not None and self._goes_to == site
@@ -138,9 +143,9 @@ class CloudSites:
         if self._next:
             # its own commands come before the next event
             self._world.soon(self._since_us, self._next_stands)
-        self._goes_on(
-            True, command.changes + command.rebuilt + command.by_hand
-        )
+        self._brought_in = command.changes + command.rebuilt
+        self._brought_in += command.by_hand
+        self._goes_on(True, self._brought_in)
 
     def _next_stands(self) -> None:
         """Report a second site that was in place before the failover ended."""
