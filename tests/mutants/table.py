@@ -359,19 +359,18 @@ EARLIER: tuple[Mutant, ...] = (
     one(
         "old_is_old", "R18", "old logs go though the kept ones need them",
         "backups/retention.py",
-        "        gone = [\n"
-        "            file\n"
-        "            for file in old_logs\n"
-        "            if file.header.last_lsn <= needed_from and file.copied\n"
-        "        ]\n",
-        "        gone = [file for file in old_logs if file.copied]\n",
+        "            if file.header.last_lsn <= needed_from\n"
+        "            and file.copied\n"
+        "            and file.name not in uncopied\n",
+        "            if file.copied and file.name not in uncopied\n",
     ),
     one(
         "uncopied_is_deleted", "R18", "a file that has not been copied yet is deleted",
         "backups/retention.py",
-        "            file\n"
-        "            for file in old_logs\n"
-        "            if file.header.last_lsn <= needed_from and file.copied\n", "            file for file in old_logs if file.header.last_lsn <= needed_from\n",
+        "            if file.header.last_lsn <= needed_from\n"
+        "            and file.copied\n"
+        "            and file.name not in uncopied\n",
+        "            if file.header.last_lsn <= needed_from\n",
     ),
     one(
         "no_count_of_fulls", "R18", "the newest fulls are not kept by count",
