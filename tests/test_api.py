@@ -70,6 +70,7 @@ def test_what_they_are_fits_a_line(scenario: dr_sim.Scenario, found: Distributio
     many = len(ran_once.summary.failovers)
     failovers = "1 failover" if many == 1 else f"{many} failovers"
     assert repr(ran_once).startswith(f"Run(small, seed 1, {failovers}, ")
+    assert repr(ran_once.summary) == f"Summary(small, seed 1, {failovers})"
     assert repr(found) == "Distribution(small, seed 1, 6 replications)"
 
 

@@ -69,6 +69,24 @@ def test_alerts_are_summed_unless_all_are_asked_for(
     assert sum(int(re.search(r"(\d+) x", line)[1]) for line in sums[:-1]) == len(each)  # type: ignore[index]
 
 
+def test_explain_alone_begins_with_what_is_asked_first(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first failover; the highest exposure of a run without one."""
+    out_of(capsys, "run", "short.yaml", "--no-report", "--out", "calm")
+    head, _, ledger = out_of(capsys, "explain", "calm").partition("\n\n")
+    found = re.match(r"no failover; the highest exposure, at (Mon 0\d:\d\d:\d\d); --at", head)
+    assert found is not None, head
+    assert ledger == out_of(capsys, "explain", "calm", "--at", found[1])
+    assert ledger.startswith("exposure of crm (site): 1:3")  # 90 min without a backup, and a log
+    lost = SCENARIO.replace("paused_backups: {database: crm, duration: 90 min}", "lose: site")
+    (here / "lost.yaml").write_text(lost)
+    out_of(capsys, "run", "lost.yaml", "--no-report", "--out", "lost")
+    head, _, ledger = out_of(capsys, "explain", "lost").partition("\n\n")
+    assert head == "failover 1 of 1; --failover, --at, --lag, --alert: others"
+    assert ledger == out_of(capsys, "explain", "lost", "--failover", "1")
+
+
 def test_a_comparison_begins_with_what_differs_and_both_verdicts(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

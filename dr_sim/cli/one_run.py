@@ -25,15 +25,16 @@ def add_results(commands: Any) -> None:
         "explain",
         help="a ledger of causes that adds up to a number of a run",
         usage="dr-sim explain [-h] [--database DATABASE] [--all] results\n"
-        "       (--failover N | --at T | --lag T | --alert N | --alerts | --ways)",
+        "       [--failover N | --at T | --lag T | --alert N | --alerts | --ways]",
     )
     explain.add_argument("results", type=Path, help="folder of a run")
-    what = explain.add_mutually_exclusive_group(required=True)
+    what = explain.add_mutually_exclusive_group()
     what.add_argument(
         "--failover",
         type=int,
         metavar="N",
-        help="data loss and outage of the N-th failover",
+        help="data loss and outage of the N-th failover (default: of the first; without one, the "
+        "highest exposure)",
     )
     what.add_argument(
         "--at",

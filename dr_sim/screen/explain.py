@@ -5,7 +5,9 @@ microsecond.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from dr_sim import units
 from dr_sim.errors import input_error
@@ -37,8 +39,9 @@ _US = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The number to explain: one of failover, at, alert and lag. everything: each stretch of time
-    by itself, instead of equal causes summed. source: what the user called the run, for errors.
+    """The number to explain: one of failover, at, alert and lag; without any of them the first
+    failover, or the highest exposure of a run without one. everything: each stretch of time by
+    itself, instead of equal causes summed. source: what the user called the run, for errors.
     """
 
     failover: int | None = None
@@ -54,13 +57,38 @@ def explain(run: Whole, wanted: Wanted) -> str:
     """Return the wanted ledgers as text. Raises InputError if there is no such failover, alert,
     instant or database.
     """
+    chosen = (wanted.failover, wanted.at, wanted.alert, wanted.lag)
+    told = []
     try:
+        if chosen == (None, None, None, None):
+            wanted, found = _first_to_ask(run, wanted)
+            told.append(found)
         ledgers = _ledgers(run, wanted)
     except NoSuchThing as error:
         raise input_error(wanted.source, str(error)) from None
-    return "\n\n".join(
-        _text(ledger, wanted.everything) for ledger in ledgers
+    told += [_text(ledger, wanted.everything) for ledger in ledgers]
+    return "\n\n".join(told)
+
+
+def _first_to_ask(run: Whole, wanted: Wanted) -> tuple[Wanted, str]:
+    """Return what is explained where nothing was chosen, and a line that says which it is."""
+    several = sum(
+        len(failovers(leg.journal, leg.scenario)) for leg in run.legs
     )
+    if several:
+        which = f"failover 1 of {several}; --failover, --at, --lag, --alert: others"
+        return replace(wanted, failover=1), which
+    _database(run.scenario, wanted.database)
+    x, y = run.exposure(wanted.database or "").points()
+    if not len(x):
+        raise NoSuchThing(
+            "nothing was exposed in this run: it has no failover either"
+        )
+    # the second before it falls
+    at_s = max(0, (int(x[int(np.argmax(y))]) - 1) // _US)
+    when = instant(at_s * _US, run.scenario)
+    told = f"no failover; the highest exposure, at {when}; --at, --lag, --alert: others"
+    return replace(wanted, at=f"{at_s} s"), told
 
 
 def _ledgers(run: Whole, wanted: Wanted) -> list[Ledger]:

@@ -429,7 +429,7 @@ class ViolationSummary:
     detail: str
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False)
 class Summary:
     """All measures of one run. Without a failover `failovers` is empty.
 
@@ -466,6 +466,10 @@ class Summary:
     ways_open_before: dict[str, WaysOpenSummary]
     cloud: CloudSummary | None = field(default=None, metadata=OMITTED)
     standings: list[DatabaseStanding] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        failed = f"{len(self.failovers)} failover{'s' * (len(self.failovers) != 1)}"
+        return f"Summary({self.name}, seed {self.seed}, {failed})"
 
     def curve(self, head: str) -> PartedCurve:
         """Return the curve that an SLA line means by its measure (CURVES in sla_measures.py)."""
