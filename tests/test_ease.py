@@ -56,6 +56,14 @@ def test_no_report_leaves_page_and_pictures_out(
     out_of(capsys, "explain", "bare", "--at", "2 h")
     told = out_of(capsys, "run", "short.yaml", "--out", "bare")
     assert (here / "bare/timeline.svg").exists() and "report.html" in told
+    # a file of the user's own is not lost with the run before, and the error names it
+    (here / "bare/mine.txt").write_text("notes")
+    assert main(["run", "short.yaml", "--out", "bare"]) == 2
+    assert (
+        "holds 'mine.txt' beside a run, and all of it would be replaced; name another"
+        in capsys.readouterr().err
+    )
+    assert (here / "bare/mine.txt").read_text() == "notes"
 
 
 def test_alerts_are_summed_unless_all_are_asked_for(

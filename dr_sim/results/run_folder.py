@@ -110,9 +110,7 @@ def check_target(folder: Path, *, replaced: bool = True) -> None:
         else:
             tidy(folder)
             if folder.exists() and not _is_run(folder):
-                raise _refused(
-                    folder, "is there and holds no run of dr-sim"
-                )
+                raise _refused(folder, _why_no_run(folder))
         above = next(
             parent
             for parent in folder.absolute().parents
@@ -131,6 +129,17 @@ def check_target(folder: Path, *, replaced: bool = True) -> None:
         raise _refused(
             folder, f"cannot be written ({error.strerror})"
         ) from None
+
+
+def _why_no_run(folder: Path) -> str:
+    """Say why a folder is not replaced; where it holds a run and more, name what would be lost."""
+    no_run = "is there and holds no run of dr-sim"
+    if not (folder / MANIFEST_FILE).is_file():
+        return no_run
+    others = {path.name for path in folder.iterdir()} - set(RUN_FILES)
+    if not others:
+        return no_run
+    return f"holds {sorted(others)[0]!r} beside a run, and all of it would be replaced"
 
 
 def _is_run(folder: Path) -> bool:
