@@ -117,14 +117,16 @@ def _forget(db: DatabaseReplay, file: File, out: list[Command]) -> None:
 
 def look_into_logs(db: DatabaseReplay, out: list[Command]) -> None:
     """Read the headers of logs that a restart took for restored and that follow the newest full
-    here.
+    here, of those that a failover to an earlier instant may use.
     """
+    stop_utc_us = db.stop_before_utc_us
     fulls = [
         file.header
         for file in db.files.not_in_runs()
         if file.kind is FULL
         and file.content is Content.WHOLE
         and file.header is not None
+        and (not stop_utc_us or file.modified_utc_us <= stop_utc_us)
     ]
     if not fulls:
         return

@@ -421,6 +421,29 @@ def test_draining_goes_past_a_hole_if_a_landed_incremental_reaches_further() -> 
     assert world.redo == 600
 
 
+def test_a_failover_to_an_earlier_instant_after_a_restart_reads_the_logs_after_the_older_full() -> (
+    None
+):
+    """A restart takes logs before the last restored one for restored. Those that follow the full of
+    before the instant are needed, not those after the newest full.
+    """
+    world = begun(FakeWorld(config()))
+    world.land(world.backup(Kind.FULL))
+    world.settle()
+    shipped(world, 3)
+    stop_utc_us, redo = world.utc_us, world.redo
+    world.wait(MINUTE)
+    world.land(world.backup(Kind.FULL))
+    world.settle()
+    shipped(world, 3)
+    world.start()
+    world.settle()
+    world.tell(e.FailoverOrderedToPoint(world.mono_us, world.utc_us, 0, "anna", DB, stop_utc_us, True))
+    world.settle()
+    world.wait(11 * MINUTE)
+    assert world.promoted and world.redo == redo
+
+
 @pytest.mark.parametrize("logs_before, taken", [(3, True), (0, False)])
 def test_a_drain_takes_the_first_full_of_a_fork_that_no_log_leads_to(
     logs_before: int, taken: bool

@@ -111,9 +111,27 @@ def _was_over(story: Story, before: Row, row: Row) -> bool:
         at_us = int(rows["time_us"][place])
         lived = story.up_between(at_us, at_us + SECOND_US)
         is_log = kind_in_name(story.text(rows["name"][place])) == LOG
-        if is_new and is_log and lived:
+        if not (is_new and is_log and lived):
+            continue
+        if before.values["event_id"] != ERRORS or not _ends_before(
+            story, before, row, int(rows["redo_lsn"][place])
+        ):
             return True
     return False
+
+
+def _ends_before(story: Story, before: Row, row: Row, redo: int) -> bool:
+    """Return whether both alerts are about one damaged log, and the database stands where it begins
+    or before that: a log that was being restored when it was first told of lies before it.
+    """
+    name = before.values["name"]
+    if row.values["name"] != name:
+        return False
+    landed = story.of(
+        "truth.landed", story.database(row.values["database"])
+    )
+    of_file = landed["first_lsn"][landed["name"] == story.text_id(name)]
+    return bool((redo <= of_file).any())
 
 
 def _goes_on(story: Story, before: Row, row: Row) -> bool:
