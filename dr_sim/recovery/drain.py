@@ -301,7 +301,9 @@ class Drain:
         """Tell whether to look in the primary's share for files that lead further: nothing more
         comes by itself, and the chain does not lead on or is restored from its beginning. Where no
         full is here the share is asked at once, so that nothing else is sent before the full. So it
-        is at a store: what it lacks comes while the full is restored, which takes long.
+        is at a store: what it lacks comes while the full is restored, which takes long. After a
+        restart the share is asked, too, unless a log has landed since: one that was here may have
+        been lost meanwhile, and no next log shows the hole.
         """
         db = self._db
         self._rebuilds = self._rebuilds or not db.state.exists
@@ -319,8 +321,9 @@ class Drain:
         )
         if not db.state.exists and not full_here:
             return True
-        stuck = bool(db.files.pending) or self._rebuilds
-        return stuck and self._has_nothing_to_do()
+        may_lack = db.config.log_interval_us and not db.log_window.one_came
+        stuck = bool(db.files.pending) or self._rebuilds or may_lack
+        return bool(stuck) and self._has_nothing_to_do()
 
     @property
     def only_way(self) -> bool:

@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 
 
 class LogWindow:
-    """The window of one database. landed_mono_us: when the last new log landed."""
+    """The window of one database. landed_mono_us: when the last new log landed. one_came: a log has
+    landed since this manager started.
+    """
 
-    __slots__ = ("_db", "landed_mono_us")
+    __slots__ = ("_db", "landed_mono_us", "one_came")
 
     def __init__(self, db: DatabaseReplay) -> None:
         self._db = db
         self.landed_mono_us = 0
+        self.one_came = False
 
     @property
     def length_us(self) -> int:
@@ -97,9 +100,11 @@ class LogWindow:
     def stands_at(self, landed_mono_us: int) -> None:
         """Note when the last new log landed (absorb.py)."""
         self.landed_mono_us = landed_mono_us
+        self.one_came = True
 
     def log_landed(self, mono_us: int, out: list[Command]) -> None:
         self.landed_mono_us = mono_us
+        self.one_came = True
         if self._db.alerts.begun:
             self._db.alerts.over(Danger.SILENCE, out)
 

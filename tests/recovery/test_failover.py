@@ -338,6 +338,27 @@ def test_a_torn_last_log_is_copied_again_if_the_share_survives() -> None:
     assert world.redo == world.written
 
 
+@pytest.mark.parametrize("lands_after", [False, True])
+def test_logs_that_were_lost_here_before_a_restart_are_had_from_the_share(
+    lands_after: bool,
+) -> None:
+    """They waited for the restore job. After the restart no log comes that would show the hole, and
+    no tail.
+    """
+    world = shipped(begun(FakeWorld(config(every_us=60 * MINUTE))))
+    world.share.clear()
+    world.start()
+    world.settle()
+    if lands_after:
+        shipped(world, 1)
+    world.host_lost = True
+    order(world, "ben")
+    world.settle()
+    world.land_all()
+    assert phases(world) == WAY
+    assert world.redo == world.log_start
+
+
 def test_what_stays_damaged_in_a_drain_is_copied_again_within_its_attempts() -> None:
     """Three attempts are allowed; the copy that comes after them is the last, and then it goes on
     without the file.
@@ -438,7 +459,9 @@ def test_a_failover_to_an_earlier_instant_after_a_restart_reads_the_logs_after_t
     shipped(world, 3)
     world.start()
     world.settle()
-    world.tell(e.FailoverOrderedToPoint(world.mono_us, world.utc_us, 0, "anna", DB, stop_utc_us, True))
+    world.tell(
+        e.FailoverOrderedToPoint(world.mono_us, world.utc_us, 0, "anna", DB, stop_utc_us, True)
+    )
     world.settle()
     world.wait(11 * MINUTE)
     assert world.promoted and world.redo == redo
