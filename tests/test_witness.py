@@ -245,6 +245,22 @@ def break_short_recovery_over_a_hole(w: Watch) -> None:
     w.promote(1)  # the hole was bridged by what had landed
 
 
+@pytest.mark.parametrize(("first", "breaks"), [("recovery", []), ("repair", ["short_recovery"])])
+def test_who_sets_the_secondary_up_after_its_recovery_has_begun_is_too_late(
+    w: Watch, first: str, breaks: list[str]
+) -> None:
+    """Commit 2 changes something that the secondary is not set up for."""
+    w.made(LOG, 1, 3)
+    w.witness.stops_at(0, [20])
+    if first == "recovery":
+        w.witness.recovery_begins(0)
+    w.witness.stops_at(0, [])
+    if first == "repair":
+        w.witness.recovery_begins(0)
+    w.promote(1)
+    assert w.broken == breaks
+
+
 def break_past_the_stop(w: Watch) -> None:
     w.witness.stop_ordered(0, 2)
     w.restore(w.made(LOG, 1, 3))

@@ -414,11 +414,14 @@ class Witness:
         d.hung_commits = d.commits
 
     def recovery_begins(self, db: int) -> None:
-        """Record that nothing more is restored before the promotion: the files that have landed by
-        now are due.
+        """Record that nothing more is restored before the promotion: what has landed by now is due,
+        up to where the engine refuses every log until somebody acts. Who acts later is too late.
         """
         d = self._databases[db]
         d.due_commits = d.site.commits
+        if d.stops_lsn >= 0:
+            before = d.commits_before(d.stops_lsn)
+            d.due_commits = min(d.due_commits, before)
 
     def promoted(
         self,

@@ -64,6 +64,17 @@ link: {bandwidth: 200 Mbit/s}
 replay: {on_hole: skip_ahead, delay: 7 min}
 events: [{at: 61 min, silent_backups: {database: crm, kind: log, duration: 58 min}}]
 """,
+    # A hole lies ahead, and is filled. Then the next one is told of, and then the first log of all
+    # is refused: each is another danger, with 30 minutes of its own.
+    "a hole ahead is filled, and another thing is told of": """\
+run_for: 170 min
+databases: {crm: {size: 200 MB, log: every 15 min}}
+link: {bandwidth: 200 Mbit/s}
+replay: {every: 15 min, age: 10 min, retry: 2 min}
+events:
+- {at: 75 min, late_file: {database: crm, by: 33 min, files: 3}}
+- {at: 75 min, setup_differs: {database: crm, because: disk_missing, repaired_after: 3 h}}
+""",
     # The primary's site is lost, and the operator says no: nobody can make the two sides the same.
     "a side that is lost is not made the same as the other": """\
 seed: 432576
