@@ -458,6 +458,21 @@ def test_a_log_that_landed_while_the_manager_was_down_need_not_be_copied_again()
     assert found(primary.what_lies_there_is_copied, of, [it, *asked]) == set()
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_full_that_comes_after_a_newer_one_is_not_the_newest(late: bool) -> None:
+    """In KEPT nothing is hashed again, so each full is named but one that is never the newest."""
+    of, rows = recorded(KEPT)
+    of = replay(reverify_us=60 * MINUTE)(of)
+    checked = [row for row in rows if row.kind == "seen.Validated"]
+    older, newer, *_ = [row for row in checked if row.values["header.kind"] == 0]
+    if late:
+        rows = [row for row in rows if row is not older]
+        rows.insert(rows.index(newer) + 1, replace(older, time_us=newer.time_us))
+    said = [each.sentence for each in keeping.hashed_again(Story(written(rows), of))]
+    assert any(newer.values["name"] in sentence for sentence in said)
+    assert any(older.values["name"] in sentence for sentence in said) is not late
+
+
 NOTHING_KEPT = """\
 run_for: 20 min
 databases: {crm: {size: 5 GB}}

@@ -33,14 +33,15 @@ def hashed_again(story: Story) -> Iterator[Breach]:
     for database in story.databases:
         rows = story.of("seen.Validated", database)
         fulls = np.flatnonzero(rows["header.kind"] == FULL)
-        names = list(dict.fromkeys(rows["name"][fulls].tolist()))
-        begun = [
-            int(rows["time_us"][fulls][rows["name"][fulls] == name][0])
-            for name in names
-        ]
-        for name, begin_us, next_us in zip(
-            names, begun, [*begun, story.end_us][1:], strict=True
+        names, firsts = np.unique(rows["name"][fulls], return_index=True)
+        begun = rows["time_us"][fulls][firsts]
+        finished = rows["header.finished_utc_us"][fulls][firsts]
+        for name, begin_us, finished_us in zip(
+            names.tolist(), begun.tolist(), finished.tolist(), strict=True
         ):
+            # fulls may come in another order than they were taken in
+            newer = begun[finished > finished_us]
+            next_us = min([story.end_us, *newer.tolist()])
             until_us = _kept_until(story, database, name, begin_us, next_us)
             asked = story.of("seen.Validate", database)
             times = asked["time_us"][asked["name"] == name]
