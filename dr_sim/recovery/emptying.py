@@ -52,7 +52,9 @@ class Emptying:
         limit_us: int,
         retry_us: int,
         since: tuple[int, int] = (0, 0),
+        later: Iterable[str] = (),
     ) -> None:
+        """since, later: as an earlier incarnation has stored them."""
         self._databases = databases
         self._limit_us = limit_us
         self._retry_us = retry_us
@@ -63,7 +65,7 @@ class Emptying:
         self._tail_tries: dict[
             str, int
         ] = {}  # how often each tail was cut off
-        self.later: set[str] = set()
+        self.later = {name for name in later if name in databases}
         # databases whose only way back is waited for beyond the limit
         self._waits_on: set[str] = set()
 

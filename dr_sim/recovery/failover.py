@@ -85,7 +85,8 @@ KEY = "failover"
 class StoredFailover:
     """The stored part of a failover. stop_before: for each database, the instant before which
     replay stops. claims_for: the operator whose order has claimed it. claims_to_unfence: he has
-    ordered that the old primary serves again.
+    ordered that the old primary serves again. later: databases that are restored while the others
+    are online.
     """
 
     phase: FailoverPhase = FailoverPhase.WATCHING
@@ -97,6 +98,7 @@ class StoredFailover:
     stop_before: tuple[tuple[str, int], ...] = ()
     claims_for: str = ""
     claims_to_unfence: bool = False
+    later: tuple[str, ...] = ()
 
     def text(self) -> str:
         values: dict[str, object] = {
@@ -113,6 +115,8 @@ class StoredFailover:
             values["claims_for"] = self.claims_for
         if self.claims_to_unfence:
             values["claims_to_unfence"] = True
+        if self.later:
+            values["later"] = self.later
         return json.dumps(values, ensure_ascii=False)
 
 
@@ -127,6 +131,9 @@ def stored_from_text(text: str) -> StoredFailover:
     stop_before = tuple(
         (name, of_type(at, int)) for name, at in stops.items()
     )
+    later = tuple(
+        of_type(name, str) for name in of_type(found.get("later", []), list)
+    )
     return StoredFailover(
         FailoverPhase(found["state"]),
         of_type(found["planned"], bool),
@@ -137,6 +144,7 @@ def stored_from_text(text: str) -> StoredFailover:
         stop_before,
         of_type(found.get("claims_for", ""), str),
         of_type(found.get("claims_to_unfence", False), bool),
+        later,
     )
 
 
@@ -191,7 +199,11 @@ class Failover:
         self.fencing = Fencing(alerts, stored.fence)
         self.silence = Silence(config, stored.declined)
         self.emptying = Emptying(
-            databases, config.drain_limit_us, retry_us, stored.drain_since
+            databases,
+            config.drain_limit_us,
+            retry_us,
+            stored.drain_since,
+            stored.later,
         )
         self.hanging = Hanging(databases, config, retry_us)
         self.online = Online(databases, retry_us)
@@ -238,6 +250,7 @@ class Failover:
             tuple((name, at) for name, at in stops if at),
             self.claiming.operator,
             self.claiming.to_unfence,
+            tuple(sorted(self.emptying.later)),
         )
         out.append(Save(KEY, stored.text()))
 
@@ -365,6 +378,8 @@ class Failover:
         if phase is not FailoverPhase.WATCHING:
             out.append(EnterPhase(phase))
         claiming.resume(self, out)
+        if self.brings_online:
+            way_over.later_again(self, e, out)
         if phase is FailoverPhase.ABANDONED:
             self.move(FailoverEvent.OVER, out)
         elif phase is FailoverPhase.CHOOSING:

@@ -103,8 +103,8 @@ class LogWindow:
         self.one_came = True
 
     def log_landed(self, mono_us: int, out: list[Command]) -> None:
-        self.landed_mono_us = mono_us
         self.one_came = True
+        self.landed_mono_us = mono_us
         if self._db.alerts.begun:
             self._db.alerts.over(Danger.SILENCE, out)
 

@@ -78,6 +78,10 @@ class Online:
         self.unanswered.add(name)
         self._databases[name].order_online(out)
 
+    def may_have_been_ordered(self, name: str) -> None:
+        """Note that an earlier incarnation may have ordered that database."""
+        self.ordered_before.add(name)
+
     def again(self, out: list[Command]) -> None:
         for name in self._databases:
             if name in self.unrecovered:

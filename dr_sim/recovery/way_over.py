@@ -156,7 +156,22 @@ def observed(f: Failover, e: events.Inventory, out: list[Command]) -> None:
     if f.brings_online:
         for found in f.online.observed(e):
             recovered(f, found, out)
-        for name in f.online.nothing_to_recover():
+        names = f.online.nothing_to_recover()
+        for name in names:
+            f.emptying.restore_first(name, e, out)
+        if names:
+            f.save(out)
+
+
+def later_again(f: Failover, e: Event, out: list[Command]) -> None:
+    """Go on after a restart with the databases that are restored while the others are online. One
+    of them may have been ordered to be brought online before.
+    """
+    for name in sorted(f.emptying.later):
+        if f.databases[name].promoted:
+            f.emptying.comes_now(name)
+        else:
+            f.online.may_have_been_ordered(name)
             f.emptying.restore_first(name, e, out)
 
 

@@ -27,3 +27,26 @@ def test_silence_that_a_restarted_manager_is_told_of_is_long_enough(tmp_path: Pa
     assert summary["violations"] == []
     second = summary["failovers"][1]
     assert second["phases_us"]["detect"] == 30_000_000
+
+
+def test_a_database_that_is_restored_while_the_others_serve_is_restored_to_its_end(
+    tmp_path: Path,
+) -> None:
+    """Of crm there is no copy yet when an operator orders the second failover, so archive does not
+    wait for it. The manager dies after the full of crm and one log, with more logs to come.
+    """
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "run_for: 150 min\n"
+        "databases:\n"
+        "  crm: {size: 5 GB, incremental: none}\n"
+        "  archive: {size: 1 GB, full: none, incremental: none}\n"
+        "link: {bandwidth: 20 Mbit/s}\n"
+        "events:\n"
+        "- {at: 84 min, lose: host}\n"
+        "- {at: 115 min, order_failover: {by: dba, planned: false}}\n"
+        "- {at: 125 min, manager_crash: {before: Restore, nth: 3}}\n"
+    )
+    summary = summary_json(run(load_scenario(path)).summary)
+    assert summary["violations"] == []
+    assert len(summary["failovers"]) == 2
