@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -39,14 +41,20 @@ def asked(path: Path, *overrides: str, folder: Path | None = None) -> Advice:
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the runs of `narrow` are kept, as the command would keep them."""
-    return tmp_path_factory.mktemp("advice")
+def commanded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Where the command has played from nothing, and what it printed."""
+    folder = tmp_path_factory.mktemp("advice")
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as screen:
+        patch.chdir(folder)
+        assert main(["advise", str(NARROW), "--workers", "1"]) == 0
+    return folder, screen.getvalue()
 
 
 @pytest.fixture(scope="module")
-def narrow(kept: Path) -> Advice:
-    return asked(NARROW, folder=advice_folder(load_scenario(NARROW), kept / "results"))
+def narrow(commanded: tuple[Path, str]) -> Advice:
+    """The same search, which goes on from the runs that the command has kept."""
+    folder = advice_folder(load_scenario(NARROW), commanded[0] / "results")
+    return asked(NARROW, folder=folder)
 
 
 def test_the_smallest_set_is_named(narrow: Advice) -> None:
@@ -171,21 +179,20 @@ def test_what_is_no_price(price: str) -> None:
         load_scenario(NARROW, [f"prices.link={price}"])
 
 
-def test_the_command_goes_on_from_what_was_played(
-    narrow: Advice, kept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_command_and_again_from_what_it_has_kept(
+    commanded: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = {path: path.stat().st_mtime_ns for path in kept.rglob("*.batch")}
-    monkeypatch.chdir(kept)
-    assert main(["advise", str(NARROW), "--workers", "1"]) == 0
-    screen = capsys.readouterr().out
+    folder, screen = commanded
     assert "a link twice as wide" in screen
     assert "The SLA would be met with priority to logs" in screen
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.batch")}
+    monkeypatch.chdir(folder)
     assert main(["advise", str(NARROW), "--workers", "1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["smallest"]["set"] == ["link.sharing=priority", "failover.mode=automatic"]
     assert found["cost_now"] == pytest.approx(758.4, abs=1)
     assert before
-    assert {path: path.stat().st_mtime_ns for path in kept.rglob("*.batch")} == before
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.batch")} == before
 
 
 # ---- one more copy
