@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MOST_BARS = 10_000  # logs drawn one by one; of more those close together are drawn as one bar
 MOST_JOINED = 2_000  # bars of the whole service then, and at least as many per database as:
-FEWEST_JOINED = 24
+FEWEST_JOINED = 10
 
 
 def backup_lane(timeline: Timeline) -> Chart:

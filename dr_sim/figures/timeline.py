@@ -35,7 +35,7 @@ FAR_BEYOND = 10  # times the ordinary: an axis that reached there would show not
 MOST_POINTS_OF_ALL = (
     120_000  # of the curves of single databases, all together
 )
-FEWEST_POINTS = 240  # of one of them
+FEWEST_POINTS = 100  # of one of them
 
 
 class Timeline:

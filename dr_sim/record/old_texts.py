@@ -7,6 +7,7 @@ filter of bits tells of nearly every text that was never put away that it is new
 from __future__ import annotations
 
 import mmap
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, overload
@@ -87,11 +88,12 @@ class OldTexts:
         )
 
     def __getitem__(self, number: int) -> str:
-        block = int(np.searchsorted(self._firsts, number, side="right")) - 1
+        block = bisect_right(self._firsts, number) - 1
         begins = self._begins[block]
         place = number - self._firsts[block]
-        found = self._content()[begins[place] : begins[place + 1]]
-        return found.decode("utf-8", "surrogatepass")
+        # as plain numbers: one text is asked for at a time, a million times
+        begin, end = begins.item(place), begins.item(place + 1)
+        return self._content()[begin:end].decode("utf-8", "surrogatepass")
 
     def several(self, numbers: NDArray[np.int64]) -> list[str]:
         """Return the texts with these numbers."""

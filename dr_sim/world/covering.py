@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.backups.log_run import ByName
+from dr_sim.backups.log_run import ByName, LogRun
 from dr_sim.backups.model import Kind
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.logs_beyond import LogsBeyond
@@ -46,8 +46,12 @@ class Covering:
 
     def _walk(self, fork: int, lsn: int) -> BackupFile | None:
         """Return the same by going through all files."""
-        files: list[BackupFile] = list(self._by_name.values())
-        for file in reversed(files):
+        for file in self._by_name.newest_first():
+            if isinstance(file, LogRun):
+                if file.alike.fork == fork and file.lsn[-1] <= lsn:
+                    break
+                self._by_name.spread(file)
+                return self._walk(fork, lsn)
             if _covers(file, fork, lsn):
                 return file
             h = file.header

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.backups.log_run import ByName
+from dr_sim.backups.log_run import ByName, LogRun
 from dr_sim.backups.model import Kind
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.logs_beyond import LogsBeyond
@@ -37,7 +37,12 @@ class OldestMissing:
     def _walk(self, up_to_us: int, redo_lsn: int) -> int:
         """Return the same by going through all files."""
         oldest_us = -1
-        for file in reversed(self._by_name.values()):
+        for file in self._by_name.newest_first():
+            if isinstance(file, LogRun):
+                if self._only_logs and file.cut_us[-1] <= up_to_us:
+                    break  # all older ones end before it
+                self._by_name.spread(file)
+                return self._walk(up_to_us, redo_lsn)
             is_log = file.kind is _LOG
             if file.ends_us > up_to_us:
                 if _lacks(file, redo_lsn) and (

@@ -1,0 +1,71 @@
+"""What retention deletes at once: files, and runs of logs as one thing."""
+
+from __future__ import annotations
+
+from dr_sim.backups.log_run import ByName, LogRun, LogsAlike
+from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.backups.names import names_apart
+from dr_sim.backups.retention import Shelf, StoredFile
+from dr_sim.engines.files import Unread
+from dr_sim.world.backup_file import BackupFile, FilesOfRun
+from dr_sim.world.pruning import pruned
+
+MINUTE = 60_000_000
+N = 10
+
+
+def run(first: int) -> LogRun:
+    """Logs of a hundred bytes, one a minute."""
+    cuts = [(first + i) * MINUTE for i in range(N)]
+    return LogRun(
+        LogsAlike("crm", 1, first, 0, 0, 0),
+        names_apart("crm", cuts, Kind.LOG),
+        [100 * (first + i) for i in range(N + 1)],
+        [first + i for i in range(N + 1)],
+        (cuts, [cut + 1 for cut in cuts]),
+    )
+
+
+def table(*runs: LogRun) -> ByName[BackupFile]:
+    found: ByName[BackupFile] = ByName()
+    for each in runs:
+        found.add_run(each, FilesOfRun(0, each, lambda i: Unread()))
+    return found
+
+
+def test_a_run_of_which_all_logs_go_is_one_thing() -> None:
+    first, second = run(0), run(N)
+    by_name = table(first, second)
+    names = [*first.names(), *second.names()[:3], "gone already", *second.names()[3:]]
+    whole, *files = pruned(by_name, names)
+    assert isinstance(whole, FilesOfRun) and whole.run is first and whole.size_bytes == 1000
+    numbers = [file.number for file in files if isinstance(file, BackupFile)]
+    assert numbers == [N, N + 1, N + 2], "up to the first that is not there"
+    assert by_name.runs == [first], "the run of which some logs stay is spread"
+
+
+def test_a_log_that_is_asked_for_lies_where_its_run_lies() -> None:
+    of = run(0)
+    by_name = table(of)
+    by_name.maker(of).at_primary = False
+    file = by_name[of.name(4)]
+    assert (file.number, file.ends_us, file.commits) == (4, 4 * MINUTE, 5)
+    assert not file.at_primary and file.at_secondary and file.header == of.header(4)
+
+
+def full(number: int, lsn: int, finished_us: int) -> StoredFile:
+    header = BackupHeader(
+        "crm", number, Kind.FULL, 1, lsn, lsn, lsn, 0, 0, 1, 0, finished_us, finished_us
+    )
+    return StoredFile(f"full {number}", header)
+
+
+def test_what_is_yet_to_be_copied_stays() -> None:
+    """The first seven logs lie before the old full that stays."""
+    of = run(0)
+    shelf = Shelf([full(100, 700, 7 * MINUTE + 10)])
+    shelf.add_run(of)
+    shelf.add(full(101, 1000, 10 * MINUTE))
+    old = 9 * MINUTE, 0, 1
+    assert shelf.prunable(*old) == of.names()[:7]
+    assert shelf.prunable(*old, uncopied={of.name(2)}) == [*of.names()[:2], *of.names()[3:7]]
