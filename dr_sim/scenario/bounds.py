@@ -130,6 +130,16 @@ def duration(text: str) -> int:
     return DURATION.check(units.parse_duration(text), text)
 
 
+def round_trip(text: str) -> int:
+    """Parse a round-trip time: one without a unit was meant in milliseconds. Raises UnitError."""
+    number = text.strip()
+    if number.replace(".", "", 1).isdigit():
+        raise units.UnitError(
+            f"{number!r} has no unit; write '{number} ms'"
+        )
+    return duration(text)
+
+
 def size(text: str) -> int:
     return SIZE.check(units.parse_size(text), text)
 

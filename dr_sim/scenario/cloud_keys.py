@@ -30,6 +30,7 @@ from dr_sim.scenario.quantities import (
     Period,
     PeriodOrAtOnce,
     Ppm,
+    RoundTrip,
 )
 from dr_sim.scenario.section import Section, about
 from dr_sim.scenario.sla_measures import (
@@ -115,7 +116,7 @@ class CloudKeys(Section):
     at: Literal["apart", "primary", "secondary"] = about(
         "where the cloud manager runs"
     )
-    rtt: Duration = about(
+    rtt: RoundTrip = about(
         "round-trip time between it and its callers, and its agents"
     )
     answers_in: Duration = about("time it takes to answer a call")

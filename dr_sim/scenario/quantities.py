@@ -177,6 +177,19 @@ Capacity = Annotated[
 
 NEVER = -1
 
+RoundTrip = Annotated[
+    int,
+    _reader(bounds.round_trip, bounds.DURATION),
+    Quantity("duration", units.format_duration),
+    _text(
+        f"a duration, {bounds.DURATION.told()}",
+        DURATION_PATTERN,
+        "30 ms",
+        "0.5 ms",
+    ),
+]
+"""Microseconds; people write milliseconds."""
+
 DurationOrNone = Annotated[
     int,
     _reader(_or_word(NO_LIMIT, NEVER, bounds.duration)),

@@ -45,6 +45,7 @@ from dr_sim.scenario.quantities import (
     Ppm,
     Price,
     Reverify,
+    RoundTrip,
     Seed,
     Size,
     YesNo,
@@ -139,7 +140,7 @@ class LinkKeys(Section):
     bandwidth: Annotated[Bandwidth, Positive] = about(
         "capacity of the link"
     )
-    rtt: Duration = about(
+    rtt: RoundTrip = about(
         "round-trip time; what exceeds 30 ms delays whatever crosses (up to there it is part of "
         "the costs and time-outs that are written), and with loss all of it slows each stream"
     )
