@@ -63,10 +63,16 @@ def set_limit(f: Failover, e: Event, out: list[Command]) -> None:
 
 
 def limit_rang(f: Failover, e: Event, out: list[Command]) -> None:
-    """Handle the alarm 'planned'."""
-    waits = f.planned and f.phase in EMPTYING
-    if waits and f.claiming.held and not f.silence.is_long(e.mono_us):
+    """Handle the alarm 'planned'. While the primary is silent, or the claim is asked for again, it
+    is looked at again later.
+    """
+    if not f.planned or f.phase not in EMPTYING:
+        return
+    if f.claiming.held and not f.silence.is_long(e.mono_us):
         go_back(f, WhyBack.LIMIT, e, out)
+    else:
+        again_us = e.mono_us + f.config.silent_for_us
+        out.append(SetAlarm("", Timer.PLANNED, again_us))
 
 
 def in_vain(f: Failover, e: Event, out: list[Command]) -> bool:

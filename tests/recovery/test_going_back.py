@@ -5,6 +5,7 @@ primary serves again, and two never do.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ LIMIT = 25 * MINUTE
 BACK = ["unfencing", "abandoned", "watching"]
 
 
-def waiting(**how: int) -> FakeWorld:
+def waiting(**how: Any) -> FakeWorld:
     """A planned failover that waits for a log which never comes."""
     world = shipped(begun(FakeWorld(config(planned_limit_us=LIMIT, **how))))
     world.backup(Kind.LOG)
@@ -78,6 +79,23 @@ def test_a_planned_failover_goes_back_at_its_limit_and_what_it_waited_for_is_rep
     dies(world)
     world.wait(30 * SECOND)
     assert phases(world)[-1] == "serving" and count(world, c.Fence) == fences + 1
+
+
+def test_a_primary_that_is_silent_at_the_limit_and_heard_again_serves_again() -> None:
+    """Nobody answers the page meanwhile: the failover is still the planned one."""
+    world = waiting(mode="manual")
+    world.wait(LIMIT - 2 * MINUTE)
+    on_way = list(world.on_way)
+    dies(world)
+    world.wait(3 * MINUTE)
+    assert phases(world)[-1] == "draining"
+    world.reachable = True
+    world.on_way.extend(on_way)
+    for machine in ("sql1", "sql2"):
+        del world.silent[machine]
+        world.tell(e.HeartbeatBack(world.mono_us, world.utc_us, 0, machine))
+    world.wait(MINUTE)
+    assert phases(world)[-3:] == BACK
 
 
 @pytest.mark.parametrize("limit_us", [None, 60 * MINUTE])
