@@ -378,7 +378,7 @@ class Failover:
         if phase is not FailoverPhase.WATCHING:
             out.append(EnterPhase(phase))
         claiming.resume(self, out)
-        if self.brings_online:
+        if self.brings_online and self.claiming.held:
             way_over.later_again(self, e, out)
         if phase is FailoverPhase.ABANDONED:
             self.move(FailoverEvent.OVER, out)

@@ -137,6 +137,7 @@ def claim_given(
     claiming.given(f, e, out)
     if waited and f.phase is FailoverPhase.RECOVERING:
         recover(f, out, again=True)
+        later_again(f, e, out)
 
 
 def recovered(f: Failover, e: events.Recovered, out: list[Command]) -> None:

@@ -122,8 +122,7 @@ def test_defaults_and_sources_are_told() -> None:
         "type": "string",
         "examples": [],
         "pattern": "",
-        "patternErrorMessage": "cannot be read; write for example "
-        "'15 min' or '30 s' or '1 h 30 min' or '14 days'",
+        "patternErrorMessage": "cannot be read; write for example '30 ms' or '0.5 ms'",
     }
 
 
