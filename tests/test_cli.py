@@ -559,7 +559,7 @@ def test_explain_explains_the_numbers_of_the_summary(
 
 @pytest.mark.parametrize("what", [
     ["--failover", "2"], ["--failover", "0"], ["--alert", "99"], ["--at", "soon"], ["--at", "99 days"],
-    ["--at", "2020-01-01"], ["--failover", "1", "--database", "hr"], [], ["--failover", "1", "--at", "1 h"],
+    ["--at", "2020-01-01"], ["--failover", "1", "--database", "hr"], ["--failover", "1", "--at", "1 h"],
 ])  # fmt: skip
 def test_2_explain_what_there_is_not(
     results: Path, capsys: pytest.CaptureFixture[str], what: list[str]
