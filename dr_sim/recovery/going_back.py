@@ -122,9 +122,10 @@ def go_back(
     out.append(CancelAlarm("", Timer.FENCE))
     f.forget(out)
     f.fencing.lifts()
+    # before the phase is durable: a manager that dies in between goes back again, and tells again
+    f.fencing.tell_goes_back(e, f.minutes(e), why, out)
     f.move(FailoverEvent.GOES_BACK, out)
     f.stand_by(e, out)
-    f.fencing.tell_goes_back(e, f.minutes(e), why, out)
     out.append(Unfence())
 
 

@@ -36,6 +36,18 @@ events:
 - {at: 4 h, manager_crash: {before: EnterPhase, nth: 3}, copy: vault}
 - {at: 5 h, lose: site}
 """,
+    # A planned failover waits for a log that cannot be had, and goes back at its limit. The manager
+    # dies when it has saved that, and before it says so.
+    "people are told that the old primary is to serve again, whenever the manager dies": """\
+run_for: 3 h
+databases: {web: {size: 200 MB, log: every 5 min}}
+link: {bandwidth: 20 Mbit/s}
+failover: {planned_limit: 30 min}
+events:
+- {at: 7190 s, link_outage: 50 min}
+- {at: 2 h, order_failover: {by: dba, planned: true}}
+- {at: 2 h, manager_crash: {before: EnterPhase, nth: 2}}
+""",
     # near's manager dies twice in the middle of an ordered failover. The vault has the claim when it
     # is back, and asks the operator, who takes ten minutes.
     "a copy leaves it to another, which asks the operator": TWO

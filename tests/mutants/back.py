@@ -12,9 +12,9 @@ BACK: tuple[Mutant, ...] = (
     one(
         "goes_back_in_words", "R15", "a failover is left, and the old primary is not asked to serve",
         _BACK,
-        "    f.fencing.tell_goes_back(e, f.minutes(e), why, out)\n"
+        "    f.stand_by(e, out)\n"
         "    out.append(Unfence())\n",
-        "    f.fencing.tell_goes_back(e, f.minutes(e), why, out)\n",
+        "    f.stand_by(e, out)\n",
     ),
     one(
         "asked_once_to_serve", "R15", "an old primary that was not reached is not asked again",

@@ -41,9 +41,11 @@ def goes_back_for_a_reason(story: Story) -> Iterator[Breach]:
                 "R15", entered.seq, entered.time_us, -1,
                 "a failover is left, and the old primary is to serve again, without a reason",
             )  # fmt: skip
-        if story.up_between(
+        told = _told(story, GOES_BACK, entered.time_us)
+        told = told or _told_before_a_crash(story, entered.time_us)
+        if not told and story.up_between(
             entered.time_us, entered.time_us + SLACK_US
-        ) and not _told(story, GOES_BACK, entered.time_us):
+        ):
             yield Breach(
                 "R15", entered.seq, entered.time_us, -1,
                 "a failover is left, and nobody is told that the old primary is to serve again",
@@ -192,6 +194,17 @@ def _told(story: Story, event: int, at_us: int) -> bool:
     return any(
         row.values["event_id"] == event
         and at_us <= row.time_us <= at_us + SLACK_US
+        for row in story.rows("seen.RaiseAlert")
+    )
+
+
+def _told_before_a_crash(story: Story, at_us: int) -> bool:
+    """Return whether people were told, and the manager died before it entered the phase."""
+    first_us = at_us - story.scenario.manager_restart_us - SLACK_US
+    return any(
+        row.values["event_id"] == GOES_BACK
+        and first_us <= row.time_us <= at_us
+        and not story.up_between(row.time_us, at_us)
         for row in story.rows("seen.RaiseAlert")
     )
 
