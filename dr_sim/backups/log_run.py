@@ -91,8 +91,7 @@ class LogRun:
 
     @property
     def numbers(self) -> range:
-        first = self.alike.first_number
-        return range(first, first + len(self))
+        return range(self.first_number, self.first_number + len(self))
 
     def name(self, i: int) -> str:
         at = i * self._width
@@ -107,7 +106,7 @@ class LogRun:
         return i if i < len(self) and self.name(i) == name else -1
 
     def place_of_number(self, number: int) -> int:
-        i = number - self.alike.first_number
+        i = number - self.first_number
         return i if 0 <= i < len(self) else -1
 
     def header(self, i: int) -> BackupHeader:
@@ -325,18 +324,19 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
         return found
 
     def __setitem__(self, key: Key, value: T) -> None:
-        if self._runs_of and key not in self._held:
-            run = self._run_of(key)
-            if run is not None:
-                self.spread(run)
+        self._spread_at(key)
         self._held[key] = value
 
     def __delitem__(self, key: Key) -> None:
+        self._spread_at(key)
+        del self._held[key]
+
+    def _spread_at(self, key: Key) -> None:
+        """Hold the logs of the run that holds that key one by one, if there is one."""
         if self._runs_of and key not in self._held:
             run = self._run_of(key)
             if run is not None:
                 self.spread(run)
-        del self._held[key]
 
     def __contains__(self, key: object) -> bool:
         if key in self._held:
@@ -402,7 +402,7 @@ class ByNumber(_Table[int, T]):
         self._hook = spread_hook
 
     def _key(self, run: LogRun, i: int) -> int:
-        return run.alike.first_number + i
+        return run.first_number + i
 
     def _place(self, run: LogRun, key: int) -> int:
         return run.place_of_number(key)

@@ -128,10 +128,7 @@ class MemoryFiles(_Faults):
         self, folder: str, run: LogRun, content: Callable[[int], Unread]
     ) -> None:
         """Write the logs of a run into a folder. content(i): that of the log at that place."""
-        files = self._folders.get(folder)
-        if files is None:
-            files = self._folders[folder] = ByName(in_order=False)
-        files.add_run(run, content)
+        self._folder(folder).add_run(run, content)
 
     def delete_run(self, folder: str, run: LogRun) -> None:
         """Delete the logs of a run."""
@@ -179,10 +176,13 @@ class MemoryFiles(_Faults):
     def _place(self, path: str) -> tuple[ByName[bytes | Unread], str]:
         """Return the files of the path's folder, and the name in it."""
         folder, _, name = path.rpartition("/")
+        return self._folder(folder), name
+
+    def _folder(self, folder: str) -> ByName[bytes | Unread]:
         files = self._folders.get(folder)
         if files is None:
             files = self._folders[folder] = ByName(in_order=False)
-        return files, name
+        return files
 
 
 class DiskFiles(_Faults):

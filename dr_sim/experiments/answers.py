@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dr_sim.experiments.intervals import Interval
+from dr_sim.experiments.intervals import Interval, finite
 from dr_sim.formatting.numbers import figures
 
 MIME = "application/vnd.dr-sim.answer+json"
@@ -38,9 +38,9 @@ class Answer:
         """Return what Jupyter asks for."""
         numbers = {
             name: [
-                _finite(each.estimate),
-                _finite(each.low),
-                _finite(each.high),
+                finite(each.estimate),
+                finite(each.low),
+                finite(each.high),
             ]
             for name, each in self.numbers.items()
         }
@@ -161,7 +161,3 @@ def _scaled(
         steps[-1],
     )
     return f"{figures(value / scale)} {unit}"
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

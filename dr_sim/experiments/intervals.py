@@ -177,6 +177,11 @@ def least_ratio(
     return low
 
 
+def finite(value: float) -> float | None:
+    """Return a number as JSON has it: None where it is not known, or has no limit."""
+    return value if math.isfinite(value) else None
+
+
 def _hall(t: float, skew: float, n: int) -> float:
     """The inverse of t = w + skew w^2 / 3 + skew^2 w^3 / 27 + skew / (6 n)."""
     if abs(skew) < 1e-6:

@@ -262,15 +262,11 @@ def estimate_json(found: RareEstimate) -> dict[str, Any]:
     interval = found.interval
     return {
         "asked": found.question.text,
-        "probability": _finite(interval.estimate),
+        "probability": intervals.finite(interval.estimate),
         "low": interval.low,
         "high": interval.high,
         "confidence": CONFIDENCE,
         "runs": found.runs,
         "met_in_runs": found.met,
-        "as_precise_as_kills": _finite(found.as_kills),
+        "as_precise_as_kills": intervals.finite(found.as_kills),
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
