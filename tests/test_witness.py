@@ -16,7 +16,7 @@ from dr_sim.engines.commits import MASK, content, mark
 from dr_sim.engines.port import WitnessReading
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
-from dr_sim.oracle import laws, quiet_logs, survival, witness, witnessed
+from dr_sim.oracle import laws, quiet_logs, survival, surviving, witness, witnessed
 from dr_sim.oracle.laws import INVARIANTS
 from dr_sim.oracle.witness import Witness
 from dr_sim.oracle.witnessed import HandOver
@@ -178,7 +178,7 @@ def break_wrong_fork(w: Watch) -> None:
     w.hand_over(0)
     w.restored(0, commits=3, digest=after)
     # the old primary's own
-    w.witness._databases[0].files[1] = survival.SurvivingFile(header(LOG, 20, 40, fork=1), 4)
+    w.witness._databases[0].files[1] = surviving.SurvivingFile(header(LOG, 20, 40, fork=1), 4)
     w.hand_over(1)
 
 
@@ -527,7 +527,7 @@ def test_superseded_files_are_forgotten(w: Watch) -> None:
 
 
 def test_the_witness_shares_no_code_with_what_it_watches() -> None:
-    modules = (witness, laws, quiet_logs, survival, witnessed)
+    modules = (witness, laws, quiet_logs, survival, surviving, witnessed)
     own = {module.__name__ for module in modules}
     for module in modules:
         tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dr_sim.backups.model import Kind, RestoreState
-from dr_sim.oracle.survival import History, SurvivingFile
+from dr_sim.oracle.survival import History
+from dr_sim.oracle.surviving import SurvivingFile
 from dr_sim.oracle.witnessed import HandOver
 
 _FULL, _LOG = Kind.FULL, Kind.LOG

@@ -10,13 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import RestoreState
-from dr_sim.oracle.survival import (
-    Front,
-    History,
-    SurvivingFile,
-    SurvivingRun,
-    WitnessedReading,
-)
+from dr_sim.oracle.survival import History, WitnessedReading
+from dr_sim.oracle.surviving import Front, SurvivingFile, SurvivingRun
 from dr_sim.oracle.witnessed import WitnessedLogs
 
 

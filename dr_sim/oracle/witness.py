@@ -37,13 +37,8 @@ from dr_sim.oracle.quiet_logs import (
     is_quiet,
     take_quiet_logs,
 )
-from dr_sim.oracle.survival import (
-    Branch,
-    Front,
-    History,
-    SurvivingFile,
-    WitnessedReading,
-)
+from dr_sim.oracle.survival import Branch, History, WitnessedReading
+from dr_sim.oracle.surviving import Front, SurvivingFile
 from dr_sim.oracle.witnessed import (
     Carried,
     HandOver,
