@@ -270,9 +270,8 @@ class Shelf:
         if not self._logs:
             return None
         old_logs: list[Stored] = []
-        begin = (
-            first_end
-        ) = -1  # where all logs begin; where the first young one ends
+        begin = -1  # where all logs begin
+        first_end = -1  # where the first young one ends
         for file in self.logs():
             if begin < 0:
                 begin = file.header.first_lsn
