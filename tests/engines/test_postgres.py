@@ -144,6 +144,25 @@ def test_a_log_whose_end_the_server_has_not_come_to_is_needed_again(
     holds(s, 40)
 
 
+def test_what_is_said_late_of_an_earlier_file_is_not_said_of_the_next(
+    pair: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    p, s = pair
+    chain(p, s, 2)
+    s.restore("log 1")
+    server = database(s).server
+    wake = server_module.PostgresServer.wake
+
+    def late(waked: server_module.PostgresServer) -> None:
+        words = "incorrect resource manager data checksum in record at 0/B001C0"
+        with server.log.open("a") as log:
+            log.write(f"{waked.startup_pid} XX000 LOG:  {words}\n")
+        wake(waked)
+
+    monkeypatch.setattr(server_module.PostgresServer, "wake", late)
+    assert s.restore("log 2").redo_lsn == 30 * LSN_A_COMMIT
+
+
 def test_with_checksums_nothing_damaged_is_released() -> None:
     files = MemoryFiles()
     server = Server(PostgresEngine(files, checksum=True), files)

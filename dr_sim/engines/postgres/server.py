@@ -280,11 +280,17 @@ class PostgresServer:
         self._heard = self.log.stat().st_size
 
     def complaint(self) -> str:
-        """The first thing the startup process has complained of since; '' if nothing."""
+        """The first thing the startup process has complained of since, of a file that it has taken
+        since; '' if nothing. What it says before it takes one is about an earlier file.
+        """
         if self.log.stat().st_size == self._heard:
             return ""
+        taken = False
         for pid, _, _, words in self._lines(self._heard):
-            if int(pid) == self.startup_pid and not _CHATTER.search(words):
+            if int(pid) != self.startup_pid:
+                continue
+            taken = taken or words.startswith("restored log file")
+            if taken and not _CHATTER.search(words):
                 return words
         return ""
 
