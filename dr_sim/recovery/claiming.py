@@ -105,7 +105,7 @@ def given(f: Failover, e: events.ClaimGiven, out: list[Command]) -> None:
     to_unfence = f.claiming.to_unfence
     operator, _ = f.claiming.answered(True)
     if f.phase is FailoverPhase.UNFENCING:
-        going_back.ask(f, out)
+        going_back.ask(f, e, out)
     elif f.on:
         f.fence_again(out)
     if f.phase is not FailoverPhase.CLAIMING:

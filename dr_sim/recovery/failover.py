@@ -349,10 +349,12 @@ class Failover:
     # ---- silence
     def watch_silence(self, e: Event, out: list[Command]) -> None:
         at = self.silence.at_us()
-        watching_now = self.phase is FailoverPhase.WATCHING
-        if (
-            watching_now
-            and at is not None
+        if at is None:
+            return
+        if self.phase is FailoverPhase.UNFENCING:
+            out.append(SetAlarm("", Timer.SILENT, max(at, e.mono_us)))
+        elif (
+            self.phase is FailoverPhase.WATCHING
             and not self.silence.declined_all
         ):
             begin_us = max(at, e.mono_us, self.choosing.rests_until_us)
@@ -390,7 +392,7 @@ class Failover:
             else:
                 self.page(e, out)
         elif phase is FailoverPhase.UNFENCING:
-            going_back.ask(self, out)
+            going_back.ask(self, e, out)
         elif phase is FailoverPhase.PREPARING:
             out.append(GetMachine())
         elif phase in EMPTYING:

@@ -129,9 +129,11 @@ def go_back(
     out.append(Unfence())
 
 
-def ask(f: Failover, out: list[Command]) -> None:
-    """Order the old primary to serve again, while no other copy can take over."""
-    if f.claiming.held:
+def ask(f: Failover, e: Event, out: list[Command]) -> None:
+    """Order the old primary to serve again, while no other copy can take over. One whose machines
+    are silent is left alone (watching.silent_rang).
+    """
+    if f.claiming.held and not f.silence.is_long(e.mono_us):
         out.append(Unfence())
 
 
@@ -167,7 +169,7 @@ def rang(f: Failover, e: Event, out: list[Command]) -> None:
     if f.silence.is_long(e.mono_us):
         leave_it(f, e, out)
     else:
-        ask(f, out)
+        ask(f, e, out)
 
 
 def leave_it(f: Failover, e: Event, out: list[Command]) -> None:

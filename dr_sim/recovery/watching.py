@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
-from dr_sim.recovery import choosing, events, stopping
+from dr_sim.recovery import choosing, events, going_back, stopping
 from dr_sim.recovery.alerts import Danger
 from dr_sim.recovery.commands import RefuseOrder
 from dr_sim.recovery.config import Mode
@@ -78,10 +78,13 @@ def hear(f: Failover, machine: str, heard: bool) -> None:
 # ---- it has been silent for long
 def silent_rang(f: Failover, e: Event, out: list[Command]) -> None:
     """Handle the alarm 'silent': perhaps the machines have been silent for long enough."""
-    if f.phase is not FailoverPhase.WATCHING:
+    waits = f.phase is FailoverPhase.UNFENCING
+    if f.phase is not FailoverPhase.WATCHING and not waits:
         return
     if not f.silence.is_long(e.mono_us):
         f.watch_silence(e, out)
+    elif waits:
+        going_back.leave_it(f, e, out)  # an answer may never come
     elif something_here(f):
         _silent_for_long(f, True, e, out)
     else:

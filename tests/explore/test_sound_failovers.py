@@ -174,6 +174,40 @@ events:
 - {at: 4 h, bad_machine: {machine: B-compute-1}}
 - {at: 4 h, upgrade: {farm: content, to: new}}
 """,
+    # The site is lost just before the old primary is asked to serve again. The answer takes 21 s, and
+    # near's manager dies over it: it is silence that decides.
+    "an old primary that falls silent is left alone at once": """\
+run_for: 4 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 20 Mbit/s}
+copies: {near: {}, far: {}}
+events:
+- {at: 7500 s, lose: site}
+- {at: 7502 s, call_off_failover: {by: dba}, copy: near}
+- {at: 7522 s, manager_crash: {before: Save}, copy: near}
+""",
+    # The restores of the second failover begin by the clock of the second pair.
+    "a restore hangs in a later failover": """\
+run_for: 4 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 20 Mbit/s}
+failover: {restore_limit: 30 min}
+events:
+- {at: 1 h, order_failover: {by: dba}}
+- {at: 2 h, slow_restore: {by: '2000', duration: 2 h}}
+- {at: 2 h, order_failover: {by: dba, planned: false}}
+""",
+    # far had the tail of the old primary before near took over, and follows near with it.
+    "a log that a copy has brought along lies here": """\
+run_for: 2 h
+databases: {crm: {size: 1 GB}}
+link: {bandwidth: 20 Mbit/s}
+replay: {every: 15 min}
+copies: {near: {}, far: {replay: {delay: 20 min}}}
+events:
+- {at: 75 min, wrong_clock: {side: secondary, ahead: 7 min, duration: 150 min}, copy: near}
+- {at: 81 min, lose: database}
+""",
 }
 
 

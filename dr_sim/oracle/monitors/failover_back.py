@@ -61,7 +61,9 @@ def asked_until_it_serves(story: Story) -> Iterator[Breach]:
         if not _acts(story, entered.seq, entered.time_us, SLACK_US):
             yield _not_asked(entered.seq, entered.time_us)
         for row in _failures(story, entered, left_us):
-            if not _told(story, NOT_UNFENCED, row.time_us):
+            told = _told(story, NOT_UNFENCED, row.time_us)
+            told_by_us = row.time_us + SLACK_US
+            if not told and story.up_between(row.time_us, told_by_us):
                 yield Breach(
                     "R15", row.seq, row.time_us, -1,
                     "the old primary does not serve again, and nobody is told",

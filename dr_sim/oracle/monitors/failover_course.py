@@ -103,15 +103,15 @@ def hanging_restores_are_ended(story: Story) -> Iterator[Breach]:
     """A restore that has gone on for longer than its limit is ended once the drain's is over; that
     of a full is not.
     """
-    spec, since_us = story.scenario.failover, story.journal.since_us
+    spec = story.scenario.failover
     for attempt in attempts(story):
         if not _is_plain(story, attempt):
             continue
         over_us = limit_us(story, attempt)
         for row in rows_in(story, attempt, "seen.RestoreGoesOn"):
-            begun_us = row.values["begun_mono_us"] - since_us
+            begun_us = row.values["begun_mono_us"]
             name = row.values["name"]
-            if row.values["begun_mono_us"] < 0 or "_full_" in name:
+            if begun_us < 0 or "_full_" in name:
                 continue
             due_us = max(over_us, begun_us + spec.restore_limit_us)
             due_us = max(due_us + story.retry_us, row.time_us) + SLACK_US

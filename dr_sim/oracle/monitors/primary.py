@@ -108,10 +108,13 @@ def what_lies_there_is_copied(story: Story) -> Iterator[Breach]:
 def _has_landed(
     story: Story, database: int, name: str, until_us: int
 ) -> bool:
-    """Return whether it has landed by then, be it that the manager was down and found it later."""
+    """Return whether it has landed by then, be it that the manager was down and found it later, or
+    that the copy has brought it along from before a change of roles.
+    """
     wanted = story.text_id(name)
+    begins_us = -story.journal.since_us
     for kind in ("seen.Landed", "truth.landed"):
-        found = story.within(kind, database, 0, until_us)
+        found = story.within(kind, database, begins_us, until_us)
         if (story.of(kind, database)["name"][found] == wanted).any():
             return True
     return False
