@@ -15,14 +15,14 @@ import pytest
 from dr_sim.figures.alert_lane import far_apart
 from dr_sim.figures.axes import Calendar, time_axis, value_axis
 from dr_sim.figures.backup_lane import MOST_JOINED, joined_bars
-from dr_sim.figures.charts import LineStyle, line, packed, points_of
+from dr_sim.figures.charts import COLOUR_NAMES, LineStyle, line, packed, points_of
 from dr_sim.figures.comparison import MeasureChange, comparison_chart
 from dr_sim.figures.frame import Frame
 from dr_sim.figures.marks import mark_shapes
 from dr_sim.figures.on_matplotlib import figure_of
 from dr_sim.figures.pictures import exposure_picture, timeline_picture
-from dr_sim.figures.shapes import Area, Label, Picture, Spot, Stroke
-from dr_sim.figures.style import ALERT_MARKS
+from dr_sim.figures.shapes import COLOURS, Area, Label, Picture, Spot, Stroke
+from dr_sim.figures.style import ALERT_MARKS, PHASE_COLOURS
 from dr_sim.figures.svg import svg_text
 from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import Views, views_of
@@ -35,6 +35,7 @@ from dr_sim.record.journal import Journal
 from dr_sim.recovery import alerts
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.sla_measures import PHASES
 from tests.library.runs import ran
 from tests.measures.make import DAY, HOUR, MIN, S, a_log, a_scenario, alert, survivable, whole_of
 from tests.test_screen import sketch
@@ -396,3 +397,16 @@ def test_a_change_beyond_the_axis_is_told_in_its_row() -> None:
     assert far["above"] and not far["below"] and not (near["above"] or near["below"])
     shapes = mark_shapes(spec["marks"][1], frame(100_000, 1))
     assert sum(isinstance(shape, Area) for shape in shapes) == 1  # one tip
+
+
+def test_every_phase_of_an_outage_has_a_colour_of_its_own() -> None:
+    """A failover that went back, with its phase `unfence`, could not be drawn."""
+    assert set(PHASE_COLOURS) == set(PHASES)
+    names = [COLOUR_NAMES[colour] for colour in PHASE_COLOURS.values()]
+    assert len(set(names)) == len(names)
+    assert set(names) <= set(COLOURS)
+
+
+def test_a_failover_that_goes_back_is_drawn() -> None:
+    whole = ran("after_failover/switch_back").whole
+    assert "unfence" in svg_text(timeline_picture(Timeline(views_of(whole))))

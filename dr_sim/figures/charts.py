@@ -33,7 +33,8 @@ COLOUR_NAMES = {
     style.RED: "red",
     style.PURPLE: "purple",
     style.YELLOW: "yellow",
-    "#A6DCC8": "mint",
+    style.MINT: "mint",
+    style.BROWN: "brown",
 }
 
 

@@ -15,6 +15,8 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
     "#CC79A7",
 )
 GREY = "#8A8A8A"
+MINT = "#A6DCC8"
+BROWN = "#8C5A2B"
 ALERT_MARKS = {  # by their event ids in the README
     1: ("v", RED, "missing log"),
     2: ("o", ORANGE, "no new logs"),
@@ -65,6 +67,7 @@ PHASE_COLOURS = {
     "recover": BLUE,
     "provision": GREY,
     "redirect": GREEN,
-    "warm_up": "#A6DCC8",
+    "warm_up": MINT,
     "attempt": RED,
+    "unfence": BROWN,
 }
