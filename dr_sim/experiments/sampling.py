@@ -20,6 +20,7 @@ from dr_sim.experiments.sample import (
     Sample,
     Value,
 )
+from dr_sim.measures.mistake_parts import degraded, down
 from dr_sim.measures.summary.cloud_types import CloudSummary
 from dr_sim.measures.summary.curve_types import CurveSummary, PartedCurve
 from dr_sim.measures.summary.curves import (
@@ -34,7 +35,11 @@ from dr_sim.measures.summary.types import (
     MistakeSummary,
     Summary,
 )
-from dr_sim.measures.tenants import asked_of, asked_of_class
+from dr_sim.measures.tenants import (
+    asked_of,
+    asked_of_class,
+    databases_of,
+)
 from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.measures.whole import AnyCurve, Whole
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
@@ -123,7 +128,7 @@ def _values(summary: Summary, scenario: Scenario) -> Iterator[Value]:
             "writes_refused", "", "", "us", of.time_us, of.time_us, tenant
         )
     yield from _of_ways(summary)
-    yield from _of_mistakes(summary.mistakes, named)
+    yield from _of_mistakes(summary.mistakes, named, scenario)
     yield from _of_cloud(summary)
     for measure, unit, value in (
         ("link_sent", "bytes", summary.link.bytes_sent),
@@ -149,15 +154,23 @@ def _of_ways(summary: Summary) -> Iterator[Value]:
 
 
 def _of_mistakes(
-    mistakes: Sequence[MistakeSummary], named: Sequence[str]
+    mistakes: Sequence[MistakeSummary],
+    named: Sequence[str],
+    scenario: Scenario,
 ) -> Iterator[Value]:
-    """Yield how long the service ran with each mistake."""
-    for mistake in mistakes:
-        low = mistake.degraded_us
-        high = None if mistake.right_us is None else low
-        yield Value("degraded", "", "", "us", low, high)
-        if mistake.database in named:
-            yield Value("degraded", mistake.database, "", "us", low, high)
+    """Yield how long the service, each database and each tenant ran with each mistake, and how long
+    those could not work whom it stopped.
+    """
+    parts = [("", ""), *((name, "") for name in named)]
+    parts += [("", tenant) for tenant in databases_of(scenario)]
+    for database, tenant in parts:
+        for measure, each in (
+            ("degraded", degraded(mistakes, database, tenant)),
+            ("outage", down(mistakes, database, tenant)),
+        ):
+            for low, over in each:
+                high = low if over else None
+                yield Value(measure, database, "", "us", low, high, tenant)
 
 
 def _of_cloud(summary: Summary) -> Iterator[Value]:

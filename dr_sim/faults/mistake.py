@@ -25,9 +25,9 @@ from dr_sim.scenario.laws import Law
 from dr_sim.scenario.mistakes import NOTHING, MistakeWay
 from dr_sim.scenario.named import DatabaseName
 from dr_sim.scenario.quantities import Size
-from dr_sim.scenario.values import CopyCost
+from dr_sim.scenario.values import CopyCost, Tenants
 from dr_sim.units import format_duration, format_size
-from dr_sim.world.mistakes import CopyBackSpec, ReplyToMistake
+from dr_sim.world.mistakes import CopyBackSpec, ReplyToMistake, WhoseData
 from dr_sim.world.occurrence import Occurrence
 
 _WORDS = (NOTHING, *MistakeWay)
@@ -137,6 +137,15 @@ class Mistake(Params):
         "assumed",
         "with restore_beside: what copying back costs; no faster than the link",
     )
+    tenants: Tenants | None = Field(
+        None,
+        description="the tenants whose data it destroys; left out: everybody's who has data there",
+    )
+    stops_users: bool = default(
+        False,
+        "assumed: they miss what was destroyed, and can do all else",
+        "whether those whose data it destroys cannot work at all until it is put right",
+    )
 
     @model_validator(mode="after")
     def _is_noticed(self) -> Mistake:
@@ -173,7 +182,8 @@ def happen(event: Occurrence, params: Mistake) -> None:
         event.nothing(f"{params.database} takes no writes")
         return
     event.begins(f"{params.what} in {params.database}")
-    made = world.mistakes.commit(params.database, params.what)
+    of = WhoseData(params.tenants or (), params.stops_users)
+    made = world.mistakes.commit(params.database, params.what, of)
     event.ends(f"{params.what} in {params.database}")
     if params.noticed is None:
         return
@@ -191,14 +201,14 @@ def happen(event: Occurrence, params: Mistake) -> None:
 
 
 def check(params: Mistake, around: RestOfScenario) -> list[str]:
-    """Refuse a way back that no place of the scenario has."""
+    """Refuse a way back that no place of the scenario has, and tenants who have no data there."""
     places = (*around.stores, *around.standbys)
     place = params.place
     if place is not None and place not in places:
         return [
             f"there is no copy {place[:40]!r}; {did_you_mean(place, places)}"
         ]
-    found = []
+    found = _strangers(params, around.tenants.get(params.database, ()))
     size = around.sizes.get(params.database)
     if params.lost and size and params.lost > size:
         found.append(
@@ -225,6 +235,21 @@ def check(params: Mistake, around: RestOfScenario) -> list[str]:
                 f"{MistakeWay.RESTORE_BEFORE}, or place: {has_way[0]}"
             )
     return found
+
+
+def _strangers(params: Mistake, there: Sequence[str]) -> list[str]:
+    """Say who of the tenants that are named has no data in the database."""
+    wrong = [name for name in params.tenants or () if name not in there]
+    if not wrong:
+        return []
+    known = (
+        did_you_mean(wrong[0], list(there))
+        if there
+        else "it names no tenants; write 'tenants: [...]' beside its size"
+    )
+    return [
+        f"tenants: {wrong[0][:40]!r} has no data in {params.database}; {known}"
+    ]
 
 
 def _drawn(r: Random, db: str) -> dict[str, Any]:

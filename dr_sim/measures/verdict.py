@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from dr_sim.measures.mistake_parts import degraded, down
 from dr_sim.measures.summary.curve_types import (
     ClassedCurve,
     CurveSummary,
@@ -154,25 +155,26 @@ class _Found:
 
 def _degraded(summary: Summary, line: SlaLine) -> _Found:
     """The longest time that the service ran with a mistake, or with too few front ends."""
-    made = [
-        mistake
-        for mistake in summary.mistakes
-        if line.database in ("", mistake.database)
-    ]
-    found = [
-        (mistake.degraded_us, mistake.right_us is not None)
-        for mistake in made
-    ]
+    found = degraded(summary.mistakes, line.database, line.tenant)
+    reason = "it was degraded at the run's end"
+    if any(not over for _, over in found):
+        reason = _NOT_RIGHT
     machines = summary.cloud.machines if summary.cloud else None
-    if machines is not None and not line.database:
+    if line.database or line.tenant:
+        machines = None
+    if machines is not None:
         found += [(each.lasted_us, each.over) for each in machines.degraded]
-    if not found and (machines is None or line.database):
+    elif not found:
         return _Found(None, "no mistake happened in this run")
-    lasts = any(mistake.right_us is None for mistake in made)
-    reason = "a mistake was not put right by the run's end"
-    if not lasts:
-        reason = "it was degraded at the run's end"
     return _longest(found, reason)
+
+
+def _stopped_by_mistakes(summary: Summary, line: SlaLine) -> list[_Found]:
+    """Return the outages of those who could not work without what a mistake had destroyed."""
+    if line.failure_class:
+        return []
+    found = down(summary.mistakes, line.database, line.tenant)
+    return [_longest([one], _NOT_RIGHT) for one in found]
 
 
 def _longest(found: list[tuple[int, bool]], reason: str) -> _Found:
@@ -243,7 +245,10 @@ def _value(summary: Summary, line: SlaLine) -> _Found:
         for f in summary.failovers
         if line.failure_class in ("", f.failure_class)
     ]
-    if not met:
+    stopped = (
+        _stopped_by_mistakes(summary, line) if base == "outage" else []
+    )
+    if not met and not stopped:
         which = (
             f" of class {line.failure_class}" if summary.failovers else ""
         )
@@ -257,6 +262,7 @@ def _value(summary: Summary, line: SlaLine) -> _Found:
         for failover in met
         for of in _concerned(failover, line)
     ]
+    each += stopped
     unknown = next((f for f in each if f.value is None), None)
     known = [f for f in each if f.value is not None]
     worst = max(known, key=lambda f: f.value or 0, default=None)
@@ -398,6 +404,7 @@ _NO_TIME = {
 _NOT_PROTECTED = (
     "the run ended before it was protected again: at least this long"
 )
+_NOT_RIGHT = "a mistake was not put right by the run's end"
 _NOT_AGAIN = (
     "the run ended before users were served again: at least this long"
 )

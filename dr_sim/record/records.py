@@ -249,6 +249,10 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # a wrong change was committed: it is the commit of that number (the first that is acknowledged
     # from then on)
     ("truth.mistake", (("commit", "int"), ("what", "str"))),
+    # it destroyed the data of that tenant; of no tenant: everybody's in the database
+    ("truth.mistake_of", (("commit", "int"), ("tenant", "str"))),
+    # those whose data it destroyed cannot work until it is put right
+    ("truth.users_stopped", (("commit", "int"),)),
     # somebody has noticed that mistake
     ("truth.mistake_noticed", (("commit", "int"),)),
     # beside the service: a backup was restored there, and what was lost is back at the primary

@@ -23,6 +23,7 @@ from dr_sim.measures.summary.curve_types import CurveSummary
 from dr_sim.measures.summary.types import (
     AlertSummary,
     FailoverSummary,
+    MistakeSummary,
     Summary,
 )
 from dr_sim.measures.sums import summed
@@ -39,6 +40,7 @@ from dr_sim.screen.failovers import (
     shown_and_summed,
     summed_outages,
 )
+from dr_sim.screen.mistakes import mistake_words
 from dr_sim.screen.standing import how_to_meet, why_and_help
 from dr_sim.units import clock
 from dr_sim.version import VERSION
@@ -65,6 +67,7 @@ def report_html(
     outcomes = [line.outcome for line in shown.verdict.lines]
     failovers, _ = shown_and_summed(summary.failovers)
     parts = [_failover(f, summary, scenario) for f in failovers]
+    parts += [_mistake(m, scenario) for m in summary.mistakes]
     charts = [
         *lanes,
         *shares,
@@ -107,7 +110,7 @@ def _with_ways(timeline: Timeline) -> list[Chart]:
 
 @dataclass(slots=True)
 class Part:
-    """One failover in words, with its two ledgers as bars."""
+    """One failover in words, with its two ledgers as bars; or one mistake."""
 
     title: str
     lines: list[str]
@@ -292,6 +295,13 @@ def _failover(
             f"{size(f.discarded_bytes)} were thrown away."
         )
     return Part(f"Failover {number}: {headed(f, scenario)}", lines, charts)
+
+
+def _mistake(m: MistakeSummary, scenario: Scenario) -> Part:
+    title, lines = mistake_words(m, scenario)
+    return Part(
+        f"Mistake {title}", [f"{x[0].upper()}{x[1:]}." for x in lines], []
+    )
 
 
 def _unprotected(unprotected_us: int, f: FailoverSummary) -> str:

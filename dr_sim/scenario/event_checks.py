@@ -298,6 +298,7 @@ def check_kinds(
         images=tuple(value_of(root, "images") or ()),
         physical=physical_in(root),
         sizes=_sizes(value_of(root, "databases") or {}),
+        tenants=_tenants(value_of(root, "databases") or {}),
     )
     problems = []
     for line in lines:
@@ -318,6 +319,14 @@ def _sizes(databases: Mapping[str, Any]) -> dict[str, int]:
     """Return the sizes that could be read."""
     sizes = {name: value_of(of, "size") for name, of in databases.items()}
     return {name: size for name, size in sizes.items() if size}
+
+
+def _tenants(databases: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return whose data each database holds, as far as that could be read."""
+    return {
+        name: tuple(value_of(of, "tenants") or ())
+        for name, of in databases.items()
+    }
 
 
 def _places(

@@ -58,7 +58,7 @@ class RestOfScenario:
     and parameters of every line under `events:`. standbys, stores: the places behind the first
     primary. networks: the things in each network of the cloud manager. farms: that have machines,
     with their images. images: that machines can be made of. physical: names of physical machines.
-    sizes: of databases, in bytes.
+    sizes: of databases, in bytes. tenants: whose data each database holds.
     """
 
     engine: str
@@ -73,6 +73,7 @@ class RestOfScenario:
     images: tuple[str, ...] = ()
     physical: tuple[str, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
+    tenants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,9 @@ from textwrap import shorten
 
 from dr_sim.errors.bugs import breaker
 from dr_sim.formatting.numbers import value_and_bound
-from dr_sim.formatting.words import counted, instant, size, span
+from dr_sim.formatting.words import counted, instant, span
 from dr_sim.measures.summary.types import (
     FailoverSummary,
-    MistakeSummary,
     Summary,
 )
 from dr_sim.measures.verdict import Judged, Verdict
@@ -37,6 +36,7 @@ from dr_sim.screen.failovers import (
     shown_beside,
     summed_outages,
 )
+from dr_sim.screen.mistakes import mistake_lines
 from dr_sim.screen.standing import (
     how_to_meet,
     scenario_file,
@@ -99,7 +99,7 @@ def screen(
     ]
     parts += [[summed_outages(ended)]] if ended else []
     parts += [_refused(summary, scenario)] if summary.orders_refused else []
-    parts += [_mistakes(summary, scenario)] if summary.mistakes else []
+    parts += [mistake_lines(summary, scenario)] if summary.mistakes else []
     parts += [_told(summary, scenario), exposure_lines(summary, scenario)]
     parts += [lines] if (lines := cloud_lines(summary, scenario)) else []
     parts += (
@@ -184,34 +184,6 @@ def _silent(summary: Summary, scenario: Scenario) -> list[str]:
             f"from the database: {s.held:,}; {lacks}",
         ]
     return out
-
-
-def _mistakes(summary: Summary, scenario: Scenario) -> list[str]:
-    """Lines for each wrong change that was committed: what became of it."""
-    out = []
-    for m in summary.mistakes:
-        at = instant(m.time_us, scenario)
-        out.append(f"MISTAKE  {at} in {m.database}, {m.what}: {_became(m)}")
-        if m.noticed_us is None:
-            continue
-        after = clock(m.noticed_us - m.time_us)
-        least = "" if m.right_us is not None else "at least "
-        lasted = f"degraded for {least}{clock(m.degraded_us)}"
-        out[-1] += f"\n noticed after {after}, {lasted}"
-        for place in m.given_up:
-            out[-1] += (
-                f"\n given up at {place}: the backups there do not lead up to it"
-            )
-    return out
-
-
-def _became(m: MistakeSummary) -> str:
-    if m.gone:
-        return "gone, replay stopped before it"
-    if m.copied_back_bytes is None:
-        return "still there"
-    copied = size(m.copied_back_bytes)
-    return f"restored beside at {m.place}, {copied} copied back"
 
 
 def _refused(summary: Summary, scenario: Scenario) -> list[str]:

@@ -42,6 +42,16 @@ class CommittedMistake:
 
 
 @dataclass(frozen=True, slots=True)
+class WhoseData:
+    """Says whose data a mistake destroys. tenants: (): everybody's. stops_users: they cannot work
+    until it is put right.
+    """
+
+    tenants: Sequence[str] = ()
+    stops_users: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CopyBackSpec:
     """The bytes that a mistake has destroyed, and how long it takes to copy them back.
     misjudged_us: how much too late the restores before the right one stop.
@@ -92,7 +102,9 @@ class MistakesMade:
         self._lead = lead
         self.last: dict[str, CommittedMistake] = {}  # by database
 
-    def commit(self, database: str, what: str) -> CommittedMistake:
+    def commit(
+        self, database: str, what: str, of: WhoseData
+    ) -> CommittedMistake:
         """Make a wrong change: the first commit that is acknowledged from now on. A real engine has
         committed all before it.
         """
@@ -100,6 +112,10 @@ class MistakesMade:
         primary = self._lead.primary
         number, _ = primary.catch_up(primary.databases[index])
         context.note("truth.mistake", index, number, what)
+        for tenant in of.tenants:
+            context.note("truth.mistake_of", index, number, tenant)
+        if of.stops_users:
+            context.note("truth.users_stopped", index, number)
         made = CommittedMistake(database, number, context.primary_utc_us())
         self.last[database] = made
         return made

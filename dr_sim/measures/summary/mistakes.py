@@ -5,19 +5,22 @@ A mistake is commit number n. A database that is promoted with n commits or fewe
 it is put right when users are served again. Where the database was restored beside the service, it
 is put right when what was lost has been copied back; the commit itself stays in the history.
 Degraded is the time from the mistake until it was put right, or until the run ended, in which the
-service was up.
+service was up. Where users cannot work without what was destroyed, those of them whose data it was
+are down for all of that time, and the others are not touched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.summary.types import FailoverSummary, MistakeSummary
 from dr_sim.measures.tables import Tables
+from dr_sim.measures.tenants import databases_of
 from dr_sim.measures.whole import Whole
 from dr_sim.record.journal import Row
+from dr_sim.scenario.model import Scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,16 @@ class _Right:
     at_us: int | None
     place: str
     copied_back_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Whose:
+    """Says whose data a mistake destroyed, and who could not work, as in MistakeSummary."""
+
+    tenants: list[str]
+    stopped: list[str] = field(default_factory=list)
+    stops_database: bool = False
+    stops_service: bool = False
 
 
 def mistakes_summary(
@@ -58,6 +71,7 @@ def _mistake(
     if right is not None and right.at_us is not None:
         until_us = right.at_us
     noticed = next(_same(t, "truth.mistake_noticed", row), None)
+    whose = _whose(t, leg.scenario, row)
     return MistakeSummary(
         made_us,
         leg.scenario.databases[row.entity].name,
@@ -75,6 +89,31 @@ def _mistake(
         if right is None
         else right.copied_back_bytes,
         given_up=list(_given_up(whole, leg, row)),
+        lasted_us=until_us - made_us,
+        tenants=whose.tenants,
+        stopped=whose.stopped,
+        stops_database=whose.stops_database,
+        stops_service=whose.stops_service,
+    )
+
+
+def _whose(t: Tables, scenario: Scenario, row: Row) -> _Whose:
+    """Return whose data a mistake destroyed, and who of them could not work."""
+    there = list(scenario.databases[row.entity].tenants)
+    named = [
+        each.values["tenant"] for each in _same(t, "truth.mistake_of", row)
+    ]
+    tenants = named or there
+    if next(_same(t, "truth.users_stopped", row), None) is None:
+        return _Whose(tenants)
+    held = databases_of(scenario)
+    everybody = set(tenants) == set(there)
+    alone = len(scenario.databases) == 1
+    return _Whose(
+        tenants,
+        [name for name in tenants if held[name] == [row.entity]],
+        everybody,
+        everybody and alone,
     )
 
 

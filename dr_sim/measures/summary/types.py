@@ -279,8 +279,10 @@ class MistakeSummary:
     """A wrong change that was committed. gone: a failover left it behind. copied_back_bytes: so
     much was copied back from a database that was restored beside the service. place: where the way
     back was. given_up: places where such a restore was given up. noticed_us: when somebody noticed
-    it. right_us: when users had again what it had destroyed. degraded_us: how long the service ran
-    without that, the time in which it was down left out; at least that where right_us is None.
+    it. right_us: when users had again what it had destroyed. lasted_us: how long they had not, at
+    least that where right_us is None. degraded_us: the same, the time in which the service was down
+    left out. tenants: whose data it destroyed. stopped: those of them of whom nobody could work.
+    stops_database, stops_service: nobody else could work there, either.
     """
 
     time_us: int
@@ -293,6 +295,11 @@ class MistakeSummary:
     place: str = ""
     copied_back_bytes: int | None = None
     given_up: list[str] = field(default_factory=list)
+    lasted_us: int = 0
+    tenants: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
+    stops_database: bool = False
+    stops_service: bool = False
 
 
 # ---- how each database stands (measures/standing.py)
