@@ -1,7 +1,8 @@
 """Orders to fail over: who may give them, and when they are refused (R14).
 
 People give an order again when the recovery manager died over it. It may have been durable by then.
-Where the failover that it began still claims, the order is the same one, and is not refused.
+Where the failover that it began still claims, or stops before the same instant, the order is the
+same one, and is not refused.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def ordered(
         f.save(out)
         f.emptying.lose_patience(e, out)
         return
-    if _claims_already(f, e.operator, e.planned, {}):
+    if _is_on_already(f, e.operator, e.planned, {}):
         return
     refused = _refused(f, e.operator)
     if refused is None and not watching.something_here(f):
@@ -67,7 +68,7 @@ def ordered_to_point(
     concerned = [
         db for name, db in f.databases.items() if e.target in ("", name)
     ]
-    if _claims_already(
+    if _is_on_already(
         f, e.operator, False, {db.name: at for db in concerned}
     ):
         return
@@ -128,21 +129,23 @@ def _begin_or_refuse(
         f.begin(planned, False, out)
 
 
-def _claims_already(
+def _is_on_already(
     f: Failover, operator: str, planned: bool, stops: dict[str, int]
 ) -> bool:
-    """Return whether that very order claims now. stops: by database, the instant to stop before."""
+    """Return whether that very order claims now, or is being carried out. stops: by database, the
+    instant to stop before. An order without one is refused while a failover is on.
+    """
     stop_before = {
         name: db.stop_before_utc_us
         for name, db in f.databases.items()
         if db.stop_before_utc_us
     }
-    return (
-        f.phase is FailoverPhase.CLAIMING
-        and f.claiming.operator == operator
-        and f.planned == planned
-        and stop_before == stops
-    )
+    if f.planned != planned or stop_before != stops:
+        return False
+    if f.on:
+        return bool(stops) and operator in f.config.operators
+    claims = f.phase is FailoverPhase.CLAIMING
+    return claims and f.claiming.operator == operator
 
 
 def _refused(f: Failover, operator: str) -> OrderRefused | None:

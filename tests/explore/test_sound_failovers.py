@@ -208,6 +208,28 @@ events:
 - {at: 75 min, wrong_clock: {side: secondary, ahead: 7 min, duration: 150 min}, copy: near}
 - {at: 81 min, lose: database}
 """,
+    # The manager dies in a failover that silence has begun. An order to go to an earlier instant
+    # waits for it, and is refused, as the failover is on: it asks for nothing.
+    "an order to an earlier instant that comes too late asks for nothing": """\
+run_for: 3 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 20 Mbit/s}
+failover: {mode: automatic}
+events:
+- {at: 2 h, lose: site}
+- {at: 2 h, manager_crash: {before: Fence}}
+- {at: 110 min, mistake: {database: crm, noticed: 11 min, then: [failover_before]}}
+""",
+    # The manager dies over the order, which is durable by then. It is given again, and goes on.
+    "an order to an earlier instant that is on is not refused": """\
+run_for: 3 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 20 Mbit/s}
+replay: {delay: 20 min}
+events:
+- {at: 2 h, mistake: {database: crm, noticed: 11 min, then: [failover_before]}}
+- {at: 2 h, manager_crash: {before: Fence}}
+""",
 }
 
 

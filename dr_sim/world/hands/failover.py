@@ -9,7 +9,7 @@ from dr_sim.machines import Machine
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.events import NotFenced, NotUnfenced
-from dr_sim.recovery.failover_table import FailoverPhase
+from dr_sim.recovery.failover_table import OFF, FailoverPhase
 from dr_sim.recovery.policy import Offer
 from dr_sim.world.driver import Driver
 from dr_sim.world.hands.surroundings import Surroundings
@@ -35,6 +35,9 @@ class FailoverHands:
         self._machine_ready_us: int | None = None
         # called when a failover begins
         self.begins_hook: Callable[[], None] = lambda: None
+        # called when one goes on: the orders that came before are obeyed or refused
+        self.goes_on_hook: Callable[[], None] = lambda: None
+        self._has_begun = False
         self.table: dict[type, Callable[[Any], None]] = {
             c.EnterPhase: self._enter_phase,
             c.MakeOffer: self._offer,
@@ -56,7 +59,12 @@ class FailoverHands:
         if command.phase is FailoverPhase.FENCING:
             if self._around.alone:
                 self._claims.begins(self._place, self._around.there)
-            self.begins_hook()
+            if not self._has_begun:  # a restart announces it again
+                self.begins_hook()
+            self._has_begun = True
+        elif self._has_begun:
+            self.goes_on_hook()
+            self._has_begun = command.phase not in OFF
         if command.phase is FailoverPhase.ABANDONED:
             self._promotion.called_off()
             if self._around.alone:

@@ -50,6 +50,7 @@ class Hands:
         self.people = PeopleHands(context, driver, around.heartbeats)
         failover = FailoverHands(driver, around)
         failover.begins_hook = self.people.failover_begins
+        failover.goes_on_hook = self.people.obeyed
         self.beside = BesideHands(context, driver, around)
         self.beside.obeyed = self.people.obeyed
         self.beside.refused = self.people.refused

@@ -60,8 +60,10 @@ class PeopleHands:
         self.begun_hook: Callable[[OrderedFailover | None], None] = (
             lambda order: None
         )
-        # what is done if the order that is given next is refused
-        self._if_refused: list[Callable[[], None]] = []
+        # what is done if an order is refused: of the one that is given next, and of each that was
+        # given, until it is known to be obeyed
+        self._next_refused: list[Callable[[], None]] = []
+        self._if_refused: list[list[Callable[[], None]]] = []
         driver.hooks.on_start.append(self._order_again)
         self.table: dict[type, Callable[[Any], None]] = {
             c.RaiseAlert: self._alert,
@@ -148,30 +150,36 @@ class PeopleHands:
         """Give an order. If the recovery manager is down, or dies of it, the order is given again
         when it is back.
         """
+        self._if_refused.append(self._next_refused)
+        self._next_refused = []
+        self._give(order, *what)
+
+    def _give(self, order: type[Event], *what: Any) -> None:
         self._driver.tell_new(order, *what)
         if self._driver.machine is None:
-            self._orders.append(partial(self.order, order, *what))
+            self._orders.append(partial(self._give, order, *what))
 
     def if_refused(self, do: Callable[[], None]) -> None:
         """Do that if the order is refused that is given next."""
-        self._if_refused.append(do)
+        self._next_refused.append(do)
 
     def obeyed(self) -> None:
-        """Note that the last order was not refused."""
+        """Note that no order that was given will be refused."""
         self._if_refused.clear()
 
     def failover_begins(self) -> None:
-        """Note that a failover has begun, by order or by silence."""
-        self.obeyed()
+        """Note that a failover has begun, by order or by silence. An order that came while the
+        manager was down may be refused yet: another one goes on.
+        """
         order, self._failover = self._failover, None
         self.begun_hook(order)
 
     def refused(self, command: c.RefuseOrder | c.RefuseBeside) -> None:
         """Let those act who gave the order; the refusal itself is read from the journal."""
         self._failover = None
-        waiting, self._if_refused = self._if_refused, []
-        for do in waiting:
-            do()
+        if self._if_refused:
+            for do in self._if_refused.pop():
+                do()
 
     def _order_again(self) -> None:
         orders, self._orders = self._orders, []
