@@ -3,13 +3,17 @@ a restart (R12, R13). Their texts are in alert_texts.py.
 
 An alert that is raised again keeps the instant at which its danger was first reported. Its level
 goes from error to critical by the time since that instant, not by the number of repetitions.
+
+A manager may die when the clock of a danger is durable, and before anyone is alerted. Most alerts
+are raised again at the next retry. One that no retry repeats is stored with its clock until it has
+been raised, and a manager that resumes raises what is stored. So it may be raised twice.
 """
 
 from __future__ import annotations
 
 import enum
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dr_sim.machines import Command, Event, Save
 from dr_sim.recovery.commands import Level, RaiseAlert
@@ -102,7 +106,11 @@ class Danger(enum.StrEnum):
     NOT_UNFENCED = "not unfenced"
 
 
-@dataclass(slots=True)
+MOMENTS = frozenset({Danger.HEARD_AGAIN, Danger.GOES_BACK})
+"""News rather than dangers: over as soon as people are told."""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """The content of an alert. minutes: whole minutes since the last successful restore (R12);
     name: the file concerned, '' if none.
@@ -117,10 +125,11 @@ class Message:
 class AlertBook:
     """The alerts of one database ('': of the service) that are up now.
 
-    begun: for each danger, when it was first reported, on both clocks.
+    begun: for each danger, when it was first reported, on both clocks. unraised: alerts that no
+    retry repeats, and that an earlier incarnation may not have raised.
     """
 
-    __slots__ = ("begun", "critical_after_us", "database")
+    __slots__ = ("begun", "critical_after_us", "database", "unraised")
 
     def __init__(
         self, database: str, critical_after_us: int, saved: dict[str, str]
@@ -129,9 +138,11 @@ class AlertBook:
         self.database = database
         self.critical_after_us = critical_after_us
         self.begun: dict[str, tuple[int, int]] = {}
+        self.unraised: dict[str, Message] = {}
         text = saved.get(self._key, "")
         if text:
-            self.begun = read(self._key, text, _begun_from_text)
+            stored = read(self._key, text, _stored_from_text)
+            self.begun, self.unraised = stored
 
     def tell(
         self, e: Event, danger: str, alert: Message, out: list[Command]
@@ -139,10 +150,45 @@ class AlertBook:
         """Raise the alert, or raise it again. The first time, its clock is made durable before
         anyone is alerted.
         """
-        since = self.begun.get(danger)
-        if since is None:
-            since = self.begun[danger] = (e.mono_us, e.utc_us)
+        if danger not in self.begun:
+            self.begun[danger] = (e.mono_us, e.utc_us)
             out.append(self._save())
+        self._raise(e, danger, alert, out)
+
+    def tell_once(
+        self, e: Event, danger: str, alert: Message, out: list[Command]
+    ) -> None:
+        """Raise an alert that no retry repeats: its content is durable until it has been raised."""
+        self.begun.setdefault(danger, (e.mono_us, e.utc_us))
+        self.unraised[danger] = alert
+        out.append(self._save())
+        self._raise_unraised(e, out)
+
+    def resume(self, e: Event, minutes: int, out: list[Command]) -> None:
+        """Raise, after a restart, what the incarnation before may not have raised. minutes: whole
+        minutes since the last successful restore, as of now.
+        """
+        for danger, alert in self.unraised.items():
+            self.unraised[danger] = replace(alert, minutes=minutes)
+        if self.unraised:
+            self._raise_unraised(e, out)
+
+    def reword(self, danger: str, text: str) -> None:
+        """Have an alert that was not raised say that instead."""
+        self.unraised[danger] = replace(self.unraised[danger], text=text)
+
+    def _raise_unraised(self, e: Event, out: list[Command]) -> None:
+        for danger, alert in self.unraised.items():
+            self._raise(e, danger, alert, out)
+            if danger in MOMENTS:
+                del self.begun[danger]
+        self.unraised.clear()
+        out.append(self._save())
+
+    def _raise(
+        self, e: Event, danger: str, alert: Message, out: list[Command]
+    ) -> None:
+        since = self.begun[danger]
         lasted_us = elapsed_us(e.mono_us, e.utc_us, *since)
         level = (
             Level.CRITICAL
@@ -164,6 +210,7 @@ class AlertBook:
     def over(self, danger: str, out: list[Command]) -> None:
         """Record that the danger has ended."""
         if danger in self.begun:
+            self.unraised.pop(danger, None)
             del self.begun[danger]
             out.append(self._save())
 
@@ -172,17 +219,30 @@ class AlertBook:
         return f"alert/{self.database}"
 
     def _save(self) -> Save:
-        return Save(
-            self._key,
-            json.dumps(self.begun, ensure_ascii=False)
-            if self.begun
-            else "",
-        )
+        if not self.begun:
+            return Save(self._key, "")
+        stored: dict[str, list[object]] = {}
+        for danger, clocks in self.begun.items():
+            stored[danger] = [*clocks]
+            alert = self.unraised.get(danger)
+            if alert is not None:
+                stored[danger] += [int(alert.id), alert.text, alert.name]
+        return Save(self._key, json.dumps(stored, ensure_ascii=False))
 
 
-def _begun_from_text(text: str) -> dict[str, tuple[int, int]]:
-    begun = {}
-    for danger, clocks in of_type(json.loads(text), dict).items():
-        mono_us, utc_us = of_type(clocks, list)
+def _stored_from_text(
+    text: str,
+) -> tuple[dict[str, tuple[int, int]], dict[str, Message]]:
+    begun, unraised = {}, {}
+    for danger, values in of_type(json.loads(text), dict).items():
+        mono_us, utc_us, *alert = of_type(values, list)
         begun[danger] = of_type(mono_us, int), of_type(utc_us, int)
-    return begun
+        if alert:
+            number, words, name = alert
+            unraised[danger] = Message(
+                AlertId(of_type(number, int)),
+                0,
+                of_type(words, str),
+                of_type(name, str),
+            )
+    return begun, unraised

@@ -376,6 +376,7 @@ class Failover:
         self.silence.observed(e.silent)
         for machine in e.silent:
             watching.hear(self, machine, heard=False)
+        self.fencing.alerts.resume(e, self.minutes(e), out)
         phase = self.phase
         if phase is not FailoverPhase.WATCHING:
             out.append(EnterPhase(phase))

@@ -122,7 +122,7 @@ class Fencing:
     ) -> None:
         text = texts.two_primaries_text(e.machine)
         alert = Message(AlertId.TWO_PRIMARIES, minutes, text)
-        self.alerts.tell(e, Danger.TWO_PRIMARIES, alert, out)
+        self.alerts.tell_once(e, Danger.TWO_PRIMARIES, alert, out)
 
     def tell_goes_back(
         self, e: Event, minutes: int, why: str, out: list[Command]
@@ -131,8 +131,7 @@ class Fencing:
         alert = Message(
             AlertId.GOES_BACK, minutes, texts.goes_back_text(why)
         )
-        self.alerts.tell(e, Danger.GOES_BACK, alert, out)
-        self.alerts.over(Danger.GOES_BACK, out)
+        self.alerts.tell_once(e, Danger.GOES_BACK, alert, out)
 
     def tell_not_unfenced(
         self, e: events.UnfenceFailed, minutes: int, out: list[Command]
@@ -157,5 +156,4 @@ class Fencing:
         alert = Message(
             AlertId.HEARD_AGAIN, minutes, texts.heard_again_text(goes_on)
         )
-        self.alerts.tell(e, Danger.HEARD_AGAIN, alert, out)
-        self.alerts.over(Danger.HEARD_AGAIN, out)
+        self.alerts.tell_once(e, Danger.HEARD_AGAIN, alert, out)

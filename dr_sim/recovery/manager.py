@@ -9,8 +9,8 @@ what they told is in the inventory. What is durable lies in the store under thes
   restored/<database>          the last successful restore: mono_us utc_us modified_utc_us
                                started_utc_us name
   header/<database>/<name>     headers of validated fulls and incrementals
-  alert/<database>             since when each danger has been told; alert/ alone: of the service as
-                               a whole
+  alert/<database>             since when each danger has been told, and the alert if it has yet to
+                               be raised; alert/ alone: of the service as a whole
   repair/<database>            the repair that is on
   beside/<database>            the restore beside the service: its phase, and the instant
   failover                     its phase
@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dr_sim.machines import Alarm, Command, Event, TakeInventory
-from dr_sim.recovery import events, standby
+from dr_sim.recovery import events, standby, telling
 from dr_sim.recovery.absorb import Standing, quiet, stand
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.recovery.commands import ClearRestoreFolder
@@ -152,6 +152,7 @@ class RecoveryManager:
             if useless:
                 seen = replace(seen, state=NO_COPY)
             database.observe(event, seen, useless, out)
+            telling.raise_unraised(database, event, out)
         self.failover.resume(event, out)
         for database in self.databases.values():
             if (

@@ -148,11 +148,27 @@ def tell_unprotected(
     minutes = db.minutes(e)
     say = texts.copy_lost_text if lost else texts.first_full_text
     alert = Message(AlertId.NOT_PROTECTED, minutes, say(db.name, minutes))
-    db.alerts.tell(e, Danger.UNPROTECTED, alert, out)
     if lost:
+        db.alerts.tell(e, Danger.UNPROTECTED, alert, out)
         out.append(
             SetAlarm(db.name, Timer.STANDBY, e.mono_us + db.rules.retry_us)
         )
+    else:
+        db.alerts.tell_once(e, Danger.UNPROTECTED, alert, out)
+
+
+def raise_unraised(
+    db: DatabaseReplay, e: Event, out: list[Command]
+) -> None:
+    """Raise, after a restart, what the incarnation before may not have raised."""
+    minutes = db.minutes(e)
+    lacks_first_full = Danger.UNPROTECTED in db.alerts.unraised
+    if lacks_first_full and db.state.exists:
+        db.alerts.over(Danger.UNPROTECTED, out)
+    elif lacks_first_full:
+        text = texts.first_full_text(db.name, minutes)
+        db.alerts.reword(Danger.UNPROTECTED, text)
+    db.alerts.resume(e, minutes, out)
 
 
 def tell_silence(
@@ -198,7 +214,7 @@ def watch_end(
             db.name, _path(db, file), e.redo_lsn, header.last_lsn
         )
         alert = Message(AlertId.FELL_SHORT, db.minutes(e), text, file.name)
-        db.alerts.tell(e, Danger.SHORT, alert, out)
+        db.alerts.tell_once(e, Danger.SHORT, alert, out)
     # it begins no later than where the database stood, and all of it is there
     elif db.alerts.begun:
         db.alerts.over(Danger.SHORT, out)
@@ -235,7 +251,7 @@ def tell_primary_error(
         alert_id = AlertId.BACKUP_FAILED
         text = texts.backup_failed_text(db.name, e.what, error)
     alert = Message(alert_id, db.minutes(e), text)
-    db.alerts.tell(e, _DANGERS[e.what], alert, out)
+    db.alerts.tell_once(e, _DANGERS[e.what], alert, out)
 
 
 def primary_is_well(
@@ -258,7 +274,7 @@ def tell_left_behind(
 ) -> None:
     text = texts.left_behind_text(db.name, on_their_way, here)
     alert = Message(AlertId.LEFT_BEHIND, db.minutes(e), text)
-    db.alerts.tell(e, Danger.LEFT_BEHIND, alert, out)
+    db.alerts.tell_once(e, Danger.LEFT_BEHIND, alert, out)
 
 
 def tell_waits(

@@ -230,6 +230,18 @@ events:
 - {at: 2 h, mistake: {database: crm, noticed: 11 min, then: [failover_before]}}
 - {at: 2 h, manager_crash: {before: Fence}}
 """,
+    # The tail is lost at the primary. The limit is over, and the manager dies when it is about to say
+    # what stays behind: after that nothing shows it any more.
+    "what stays behind is told, whenever the manager dies": """\
+run_for: 210 min
+machines: [sql1, sql2]
+databases: {crm: {size: 200 MB, on: sql2}, web: {size: 200 MB, log: every 15 min}}
+link: {bandwidth: 200 Mbit/s}
+events:
+- {at: 130 min, lose: database}
+- {at: 130 min, missing_file: web}
+- {at: 130 min, manager_crash: {before: RaiseAlert}}
+""",
 }
 
 

@@ -51,15 +51,15 @@ EARLIER: tuple[Mutant, ...] = (
     one(
         "critical_counts_from_the_repetition", "R12", "each repetition starts the alert's clock anew",
         "recovery/alerts.py",
-        "        since = self.begun.get(danger)\n        if since is None:",
-        "        since = None\n        if since is None:",
+        "        if danger not in self.begun:\n",
+        "        if danger:\n",
     ),
     one(
         "alert_clock_is_not_durable", "R12", "after a restart an alert begins as a new one",
         "recovery/alerts.py",
         "            out.append(self._save())\n"
-        "        lasted_us =",
-        "        lasted_us =",
+        "        self._raise(e, danger, alert, out)\n",
+        "        self._raise(e, danger, alert, out)\n",
     ),
     one(
         "silence_is_not_told", "R9", "nobody is told that no logs come",
