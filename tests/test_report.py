@@ -452,10 +452,7 @@ return cut;
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, two_weeks: Path) -> None:
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": 390, "height": 800, "deviceScaleFactor": 2, "mobile": True},
-    )
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
     browser.get(two_weeks.as_uri())
     assert browser.execute_async_script(WAIT_FOR_CHARTS)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
@@ -472,6 +469,21 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, two_weeks: Pa
         "'a/long/path/'.repeat(9) + '</code>'"
     )
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_chart_on_paper_is_drawn_as_wide_as_the_paper(browser: Any, two_weeks: Path) -> None:
+    """So its words are not shrunk, however wide the window is: they have 12 pixels on A4."""
+    wide = {"width": 1600, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", wide)
+    browser.get(two_weeks.as_uri())
+    assert browser.execute_async_script(WAIT_FOR_CHARTS)
+    widest = "return Math.max(...drSim.charts.map(c => parseFloat(c.canvas.style.width)))"
+    assert browser.execute_script(widest) > 1000
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert browser.execute_script(widest) < (210 - 2 * 10) / 25.4 * 96  # A4, margins of 1 cm
+    browser.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert browser.execute_script(widest) > 1000
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
@@ -538,6 +550,84 @@ def test_the_selector_is_obeyed_and_tables_sort(browser: Any, several: Path) -> 
     assert browser.execute_script(ROWS) == ["service", "quiet", "loud"]
     browser.find_element(By.CSS_SELECTOR, ".standing th button").click()
     assert browser.execute_script(ROWS) == ["loud", "quiet", "service"]
+
+
+SIDEWAYS = """
+return [...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).length
+"""
+PHONE = {"width": 390, "height": 800, "deviceScaleFactor": 2, "mobile": True}
+
+
+def test_a_phone_shows_a_database_as_a_card_and_a_list_sorts(browser: Any, several: Path) -> None:
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    browser.get(several.as_uri())
+    assert browser.execute_async_script(WAIT_FOR_CHARTS)
+    assert browser.execute_script(SIDEWAYS) == 0
+    cell = "const c = document.querySelector('.standing tbody tr').cells[1]; return "
+    before = "getComputedStyle(c, '::before').content"
+    assert "data loss, worst" in browser.execute_script(cell + before)
+    choose = "const s = document.querySelector('label.narrow select'); s.value = '{}'; s.onchange()"
+    browser.execute_script(choose.format(0))
+    assert browser.execute_script(ROWS) == ["loud", "quiet", "service"]
+    browser.execute_script(choose.format(-1))
+    assert browser.execute_script(ROWS) == ["service", "loud", "quiet"]
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    shown = "return getComputedStyle(document.querySelector('label.narrow')).display"
+    assert browser.execute_script(shown) == "none"
+
+
+CONTRASTS = r"""
+const parts = (colour) => {
+  const c = document.createElement('canvas').getContext('2d');
+  c.fillStyle = colour; c.fillRect(0, 0, 1, 1);
+  return [...c.getImageData(0, 0, 1, 1).data];
+};
+const light = (colour) => {
+  const [r, g, b] = parts(colour).map((x) => x / 255)
+    .map((x) => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const contrast = (x, y) => {
+  const [low, high] = [light(x), light(y)].sort((a, b) => a - b);
+  return (high + 0.05) / (low + 0.05);
+};
+const ground = (e) => {
+  for (; e; e = e.parentElement) {
+    const colour = getComputedStyle(e).backgroundColor;
+    if (parts(colour)[3] === 255) return colour;
+  }
+  return 'white';
+};
+const found = [];
+for (const e of document.querySelectorAll('body *')) {
+  const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+  if (!own || !e.checkVisibility() || ['SCRIPT', 'OPTION'].includes(e.tagName)) continue;
+  found.push([contrast(getComputedStyle(e).color, ground(e)), e.tagName, e.textContent.slice(0, 40)]);
+}
+const real = CanvasRenderingContext2D.prototype.fillText;
+const at = getComputedStyle(document.body).backgroundColor;
+CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+  if (this.globalAlpha === 1) found.push([contrast(this.fillStyle, at), 'canvas', text]);
+  return real.call(this, text, ...rest);
+};
+drSim.charts.forEach((chart) => chart.draw());
+CanvasRenderingContext2D.prototype.fillText = real;
+return [light(at), found];
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_word_stands_out_from_its_ground(browser: Any, several: Path, scheme: str) -> None:
+    """4.5 to 1 is what WCAG 2.2 asks of text (1.4.3)."""
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    browser.get(several.as_uri())
+    assert browser.execute_async_script(WAIT_FOR_CHARTS)
+    ground, found = browser.execute_script(CONTRASTS)
+    assert (ground < 0.1) == (scheme == "dark")
+    assert {"canvas", "TD", "P"} <= {tag for _, tag, _ in found}
+    assert [part for part in found if part[0] < 4.5] == []
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
 AXES = """

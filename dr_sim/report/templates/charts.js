@@ -22,6 +22,7 @@
   const DASHES = {solid: [], dashed: [7, 4], dotted: [2, 3], dotdash: [7, 3, 2, 3]};
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   let printing = false;
+  const PAPER = 700;  // pixels: about what is between the margins of A4 and Letter
   const colours = () => (dark.matches && !printing ? DARK : LIGHT);
   const charts = [];
   const state = {from: DATA.from, to: DATA.to, database: -1};
@@ -237,7 +238,7 @@
       return Math.max(this.most, level);
     }
     draw() {
-      const box = this.holder.clientWidth || 700, spec = this.spec;
+      const box = printing ? PAPER : this.holder.clientWidth || 700, spec = this.spec;
       const rows = spec.y.rows ? spec.y.rows.length : 0;
       const height = rows ? (spec.x.title ? 50 : 34) + 24 * rows : spec.height || 220;
       const dpr = printing ? 2 : window.devicePixelRatio || 1, canvas = this.canvas;
@@ -530,23 +531,45 @@
     if (select) select.value = String(database);
     drawAll();
   }
+  function sort(table, column, up) {
+    const body = table.tBodies[0], rows = [...body.rows];
+    const key = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent;
+    rows.sort((a, b) => {
+      const x = key(a), y = key(b), number = Number(x) - Number(y);
+      return (Number.isNaN(number) ? x.localeCompare(y) : number) * (up ? 1 : -1);
+    });
+    body.append(...rows);
+  }
   function sortable(table) {
-    table.querySelectorAll("thead tr:last-child th").forEach((head, column) => {
+    const heads = [...table.querySelectorAll("thead tr:last-child th")];
+    const mark = (head, up) => {
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", up ? "ascending" : "descending");
+    };
+    heads.forEach((head, column) => {
       const button = document.createElement("button");
       button.type = "button"; button.textContent = head.textContent; head.replaceChildren(button);
       button.onclick = () => {
         const up = head.getAttribute("aria-sort") === "descending";
-        table.querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
-        head.setAttribute("aria-sort", up ? "ascending" : "descending");
-        const body = table.tBodies[0], rows = [...body.rows];
-        const key = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent;
-        rows.sort((a, b) => {
-          const x = key(a), y = key(b), number = Number(x) - Number(y);
-          return (Number.isNaN(number) ? x.localeCompare(y) : number) * (up ? 1 : -1);
-        });
-        body.append(...rows);
+        mark(head, up); sort(table, column, up);
       };
     });
+    // a phone shows each row as a card: its cells say what they are, and a list sorts
+    const labels = heads.map((head) => head.dataset.label ?? head.textContent);
+    const worst = [...table.tBodies[0].rows];
+    for (const row of worst)
+      for (let column = 1; column < labels.length; column++)
+        row.cells[column].dataset.head = labels[column];
+    const select = document.createElement("select"), label = document.createElement("label");
+    select.append(new Option("as given", "-1"));
+    labels.forEach((text, column) => select.append(new Option(text, column)));
+    select.onchange = () => {
+      const column = Number(select.value);
+      if (column < 0) table.tBodies[0].append(...worst);
+      else { mark(heads[column], column === 0); sort(table, column, column === 0); }
+    };
+    label.className = "narrow no-print"; label.append("sort by ", select);
+    table.parentElement.before(label);
   }
   for (const spec of Object.values(DATA.charts))
     for (const m of spec.marks)
