@@ -290,6 +290,20 @@ def test_what_was_not_told_or_did_not_end_stands_beside_that_no_alert_was_due() 
         assert words in shown_text
 
 
+def test_an_alert_is_not_told_as_after_a_fault_that_had_ended_before_the_danger_began() -> None:
+    """The link is too narrow from the first hour on; half a minute of an outage is not why."""
+    text, summary, _ = of_run(
+        """run_for: 4 h
+databases: {crm: {size: 20 GB, log_volume: 2700 KB/s, log: every 5 min}}
+link: {bandwidth: 20 Mbit/s}
+events: [{at: 1 min, link_outage: 30 s}, {at: 3 h, lose: site}]
+"""
+    )
+    (failover,) = summary.failovers
+    assert failover.told.answer == "yes" and failover.told.fault is None
+    assert "began" not in text[text.index("TOLD?") :].split("before the loss")[0]
+
+
 @pytest.mark.parametrize(
     ("dangers", "words"),
     [

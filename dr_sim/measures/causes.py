@@ -105,14 +105,18 @@ class Causes:
         ]
         return given[-1] if given else ""
 
-    def latest_before(
-        self, time_us: int, database: int
+    def latest_between(
+        self, since_us: int, until_us: int, database: int
     ) -> Happening | None:
-        """The last fault that began at or before an instant and concerned the database."""
+        """The last fault that began by until_us, had not ended at since_us, and concerned the
+        database.
+        """
         before = [
             h
             for h in self.happenings
-            if h.begin_us <= time_us and h.database in (database, -1)
+            if h.begin_us <= until_us
+            and h.end_us >= since_us
+            and h.database in (database, -1)
         ]
         return max(before, key=lambda h: h.begin_us, default=None)
 

@@ -415,7 +415,9 @@ def _told(
     told.answer = "yes"
     told.alert = alert_summary(scenario, episode.alert)
     told.before_failure_us = f.failed_us - episode.alert.time_us
-    fault = causes.latest_before(episode.alert.time_us, episode.database)
+    fault = causes.latest_between(
+        episode.since_us, episode.alert.time_us, episode.database
+    )
     if fault is not None:
         told.after_fault_us = episode.alert.time_us - fault.begin_us
         told.fault = fault.label
