@@ -5,6 +5,7 @@ kinds in dr_sim/faults.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -136,9 +137,7 @@ def _event(
     for word in words:
         if word not in known:
             problems.append(
-                item.value[word].key_problem(
-                    _unknown(where, word, list(known))
-                )
+                item.value[word].key_problem(_unknown(where, word, known))
             )
     if len(words) != 1:
         listed = " and ".join(words) if words else "none"
@@ -257,7 +256,7 @@ def read_faults(
             )
             problems.append(
                 child.key_problem(
-                    message or _unknown("faults", word, list(drawable))
+                    message or _unknown("faults", word, drawable)
                 )
             )
             continue
@@ -353,14 +352,52 @@ def _some(known: list[str]) -> str:
     return ", ".join(known[:MOST_LISTED]) + more
 
 
-def _unknown(where: str, word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(
-        word.lower().replace("-", "_"), known, 1, 0.6
+_LOST = frozenset(
+    (
+        "lost",
+        "loss",
+        "fails",
+        "failed",
+        "failure",
+        "down",
+        "dies",
+        "dead",
+        "crash",
     )
+)
+_LOSABLE = frozenset(("site", "host", "database"))
+"""Words of names such as site_lost, host_failure and database_down."""
+
+
+def _unknown(where: str, word: str, known: Mapping[str, EventKind]) -> str:
+    near = _meant(word.lower().replace("-", "_"), known)
     hint = (
-        f"did you mean {near[0]!r}?" if near else f"there is {_some(known)}"
+        f"did you mean {' or '.join(map(repr, near))}?"
+        if near
+        else f"there is {_some(list(known))}"
     )
     return f"{where}: unknown kind {word[:60]!r}; {hint}"
+
+
+def _meant(word: str, known: Mapping[str, EventKind]) -> list[str]:
+    """The kinds that may be meant: that of a loss if the word speaks of one, else one that is spelt
+    like it, else up to three that have its first word in their name.
+    """
+    parts = word.split("_")
+    losses = [
+        kind.name for kind in known.values() if kind.loses is not None
+    ]
+    if (
+        losses
+        and _LOST.intersection(parts)
+        and _LOSABLE.intersection(parts)
+    ):
+        return losses[:1]
+    near = difflib.get_close_matches(word, known, 1, 0.6)
+    if near and set(parts).intersection(near[0].split("_")):
+        return near
+    alike = [name for name in known if parts[0] in name.split("_")]
+    return alike[:3] or near
 
 
 ALL_DATABASES = "all"

@@ -243,6 +243,13 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
         ["4:20: event 1: unknown kind 'link_outag'; did you mean 'link_outage'?"],
     ),
     (
+        "events: [{at: 1 h, corrupt_file: log}]",
+        [
+            "4:20: event 1: unknown kind 'corrupt_file'; did you mean 'corrupt_in_transit' or "
+            "'corrupt_at_rest'?"
+        ],
+    ),
+    (
         "events: [{at: 1 h, link_outage: 3}]",
         [
             "4:33: events.1.link_outage.duration: '3' has no unit; write '3 s', '3 min', '3 h' "
