@@ -369,8 +369,11 @@ CASES = (
         "truth.promoted", {"transactions_lost": 3})),
     Case(failover_choice.the_claim_is_let_go, PLANNED, "R14", both(
         insert("seen.EnterPhase", "seen.ClaimGiven", TOLD, -1, phase="fencing"),
-        change("seen.EnterPhase", {"phase": "abandoned"}, phase="recovering")),
+        change("seen.EnterPhase", {"phase": "watching"}, phase="recovering")),
         lambda of: replace(of, ranks=2)),
+    Case(failover_choice.a_freed_claim_is_taken, SITE, "R14", both(
+        insert("seen.HeartbeatLost", "seen.ClaimFreed", {**TOLD, "declined": 0}, -1),
+        drop("truth.manager", up=0)), lambda of: replace(of, ranks=2)),
     Case(failover_choice.no_copy_offers_more_than_it_has, SITE, "R14", insert(
         "seen.EnterPhase", "seen.MakeOffer", {**OFFER, "holds_until_utc_us": 1 << 60}, -1)),
     Case(failover_course.the_drain_ends_in_time, SITE, "R15", drop(

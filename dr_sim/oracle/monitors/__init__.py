@@ -75,6 +75,7 @@ MONITORS: tuple[Monitor, ...] = (
     failover_causes.a_silent_primary_is_acted_upon,
     failover_choice.claimed_in_its_turn,
     failover_choice.the_claim_is_let_go,
+    failover_choice.a_freed_claim_is_taken,
     failover_choice.no_copy_offers_more_than_it_has,
     failover_order.phases_follow_the_order,
     failover_order.stopped_before_emptied,

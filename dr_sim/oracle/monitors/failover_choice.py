@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from dr_sim.oracle.monitors.attempts import ORDERS, Attempt, attempts
+from dr_sim.oracle.monitors.attempts import NOTHING_HERE, ORDERS
 from dr_sim.oracle.monitors.needless import clocks_may_be_wrong
 from dr_sim.oracle.monitors.story import LOG, SLACK_US, Breach, Story
 from dr_sim.record.journal import Row
@@ -44,36 +44,97 @@ def claimed_in_its_turn(story: Story) -> Iterator[Breach]:
 
 
 def the_claim_is_let_go(story: Story) -> Iterator[Breach]:
-    """A copy that leaves its failover lets its claim go, so that another can take over."""
+    """A copy that only watches, as it has left its failover or people want none, lets its claim go,
+    so that another can take over.
+    """
     if story.scenario.ranks == 1:
         return
-    for attempt in attempts(story):
-        if attempt.last != "abandoned" or not _holds(story, attempt):
+    for row in story.phases:
+        until_us = row.time_us + SLACK_US
+        if row.phase != "watching" or until_us >= story.end_us:
             continue
-        until_us = attempt.until_us + SLACK_US
-        if until_us >= story.end_us or not story.up_between(
-            attempt.until_us, until_us
-        ):
+        if not _has_the_claim(story, row.seq):
+            continue
+        if not story.up_between(row.time_us, until_us):
             continue
         let_go = any(
-            attempt.begin.time_us <= row.time_us <= until_us
-            for row in story.rows("seen.ReleaseClaim")
+            row.seq < each.seq and each.time_us <= until_us
+            for each in story.rows("seen.ReleaseClaim")
         )
         if not let_go:
             yield Breach(
-                "R14", attempt.until_seq, attempt.until_us, -1,
-                "the failover is left, and its claim is not let go: no other copy may take over",
+                "R14", row.seq, row.time_us, -1,
+                "a copy only watches, and does not let its claim go: no other may take over",
             )  # fmt: skip
 
 
-def _holds(story: Story, attempt: Attempt) -> bool:
-    """Return whether the claim was given to this copy, and not taken from it since."""
-    answers = [
+def _has_the_claim(story: Story, seq: int) -> bool:
+    """Return whether the claim was given to this copy, and neither taken from it nor let go."""
+    kinds = ("seen.ClaimGiven", "seen.ClaimRefused", "seen.ReleaseClaim")
+    rows = [row for row in story.rows(*kinds) if row.seq < seq]
+    return bool(rows) and rows[-1].kind == "seen.ClaimGiven"
+
+
+def a_freed_claim_is_taken(story: Story) -> Iterator[Breach]:
+    """A copy that was refused, and hears that nobody takes over any more, takes its turn while the
+    primary is silent; after an attempt of its own it may rest for a retry.
+    """
+    if story.scenario.ranks == 1:
+        return
+    for row in story.rows("seen.ClaimFreed"):
+        since_us = _long_since_us(story, row)
+        if since_us is None or _people_want_none(story, row):
+            continue
+        due_us = max(since_us, row.time_us) + story.retry_us + 2 * SLACK_US
+        due_us += story.scenario.ranks * story.scenario.failover.turn_us
+        if due_us >= story.end_us or not story.up_between(
+            row.time_us, due_us
+        ):
+            continue
+        acts = any(
+            row.seq < each.seq and each.time_us <= due_us
+            for each in (*story.rows(*_ACTS), *_told_why_not(story))
+        )
+        if not acts:
+            yield Breach(
+                "R14", row.seq, row.time_us, -1,
+                "nobody takes over any more, the primary is silent, and this copy does nothing",
+            )  # fmt: skip
+
+
+_ACTS = (
+    "seen.Claim",
+    "seen.MakeOffer",
+    "seen.ListShare",
+    "seen.HeartbeatBack",
+    "seen.ClaimFreed",
+    "seen.OrderPassedOn",
+    *ORDERS,
+)
+"""Rows of a copy that does something about a silent primary, and what changes its task."""
+
+
+def _told_why_not(story: Story) -> list[Row]:
+    return [
         row
-        for row in story.rows("seen.ClaimGiven", "seen.ClaimRefused")
-        if row.seq < attempt.until_seq
+        for row in story.rows("seen.RaiseAlert")
+        if row.values["event_id"] == NOTHING_HERE
     ]
-    return bool(answers) and answers[-1].kind == "seen.ClaimGiven"
+
+
+def _people_want_none(story: Story, row: Row) -> bool:
+    """Return whether an operator has said no to a failover, here or at another copy."""
+    if row.values["declined"]:
+        return True
+    answers = story.rows("seen.OperatorAnswered")
+    said_no = any(
+        each.seq < row.seq and not each.values["approve"]
+        for each in answers
+    )
+    freed = story.rows("seen.ClaimFreed")
+    return said_no or any(
+        each.seq < row.seq and each.values["declined"] for each in freed
+    )
 
 
 def no_copy_offers_more_than_it_has(story: Story) -> Iterator[Breach]:
