@@ -12,7 +12,9 @@ long, as those grow; beyond that the window counts (at a store, whose window hol
 are held and on their way, the age at which a log is in trouble). Until one has come, nobody knows
 how long it takes: a whole interval more. What lay here when the manager began does not tell it. One
 alarm stands at the instant at which the next one is late; from then on the event is raised at every
-retry until one is here and whole, across restarts too.
+retry until one is here and whole, across restarts too. Where what has come stands on a backup that
+is not here, that one is not on its way any more: a full is asked for, and again when an interval
+has brought none.
 """
 
 from __future__ import annotations
@@ -86,16 +88,23 @@ class Overdue:
             return
         assert db.last is not None
         self._there = frozenset(file.name for file in db.files.values())
-        here = [
-            file.header
-            for file in db.files.values()
-            if file.kind in self._kinds
-            and file.header
-            and _can_be_restored(db, file.header)
-        ]
-        newest = max(
-            here, key=lambda header: header.started_utc_us, default=None
+        newest: BackupHeader | None = None
+        useless: BackupHeader | None = None
+        for file in db.files.values():
+            header = file.header
+            if file.kind not in self._kinds or header is None:
+                continue
+            if _can_be_restored(db, header):
+                newest = _later(newest, header)
+            elif useless is not _later(useless, header):
+                useless, self.useless = header, file.name
+        begun_utc_us = (
+            db.last.started_utc_us
+            if newest is None
+            else newest.started_utc_us
         )
+        if useless is not None and useless.started_utc_us < begun_utc_us:
+            self.useless = ""
         if newest is None:
             passed_us = elapsed_us(
                 e.mono_us, e.utc_us, db.last.mono_us, db.last.utc_us
@@ -142,6 +151,8 @@ class Overdue:
         if db.drain is not None or e.mono_us < self.late_us:
             return
         if (db.state.exists or db.rules.keeps) and not db.remake.lost:
+            if self.useless:
+                db.remake.ask_for_full(e.mono_us, self.interval_us, out)
             telling.tell_overdue(db, self, e, out)
         self._set(e.mono_us + db.rules.retry_us, out)
 
@@ -166,6 +177,13 @@ class Overdue:
 
     def _set(self, at_us: int, out: list[Command]) -> None:
         out.append(SetAlarm(self._db.name, self._timer, at_us))
+
+
+def _later(one: BackupHeader | None, other: BackupHeader) -> BackupHeader:
+    """Return the one that was begun later."""
+    if one is None or one.started_utc_us < other.started_utc_us:
+        return other
+    return one
 
 
 def _can_be_restored(db: DatabaseReplay, header: BackupHeader) -> bool:

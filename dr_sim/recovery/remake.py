@@ -32,7 +32,14 @@ for minutes to an hour).
 class Remake:
     """Backups that are to be taken again. lost: by kind, the newest file that cannot be had."""
 
-    __slots__ = ("_ask_at_us", "_asked", "_db", "_retry_at_us", "lost")
+    __slots__ = (
+        "_ask_at_us",
+        "_asked",
+        "_db",
+        "_full_after_us",
+        "_retry_at_us",
+        "lost",
+    )
 
     def __init__(self, db: DatabaseReplay) -> None:
         self._db = db
@@ -44,6 +51,7 @@ class Remake:
         self._ask_at_us: dict[
             Kind, int
         ] = {}  # when it may be asked for again
+        self._full_after_us = AGAIN_US  # how long a full may be on its way
 
     def retries(self) -> list[int]:
         """Return when something is reported again."""
@@ -52,6 +60,7 @@ class Remake:
     def gave_up(self, file: File, e: Event, out: list[Command]) -> None:
         """Record that no copy of that full or incremental will ever be whole."""
         kind = file.kind
+        self._full_after_us = AGAIN_US
         if kind not in self.lost:
             telling.tell_damaged(self._db, file, e, out)
             self._retry_at_us[kind] = e.mono_us + self._db.rules.retry_us
@@ -83,10 +92,22 @@ class Remake:
         self._asked.add(kind)
         out.append(TakeBackup(db.name, kind))
 
+    def ask_for_full(
+        self, mono_us: int, after_us: int, out: list[Command]
+    ) -> None:
+        """Ask for a full: what has come stands on a backup that is not here. after_us: how long the
+        full may be on its way.
+        """
+        self._full_after_us = max(AGAIN_US, after_us)
+        self._ask(Kind.FULL, mono_us, out)
+
     def taken(self, e: events.BackupTaken) -> None:
         if e.kind in self._asked:
             self._asked.discard(e.kind)
-            self._ask_at_us[e.kind] = e.mono_us + AGAIN_US
+            after_us = AGAIN_US
+            if e.kind is Kind.FULL:
+                after_us = self._full_after_us
+            self._ask_at_us[e.kind] = e.mono_us + after_us
 
     def failed(self, e: events.BackupFailed) -> None:
         """Ask for it again at the next retry."""

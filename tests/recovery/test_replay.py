@@ -1539,6 +1539,35 @@ def test_a_full_that_does_not_come_as_scheduled_is_told_at_every_retry(
     assert [at // MINUTE for at, alert in world.alerts if alert.event_id == 22] == expected
 
 
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_full_is_asked_for_where_incrementals_stand_on_one_that_is_not_here(crash: bool) -> None:
+    """Somebody has taken a full for himself. The next one may be on its way for an interval."""
+    world = begun(FakeWorld(config(log_interval_us=0, other_interval_us=6 * HOUR)))
+    world.wait(HOUR)
+    world.full_first = 12345
+    world.backup(Kind.INCREMENTAL)
+    world.land_all()
+    if crash:
+        world.start()
+        world.settle()
+
+    def asked() -> list[int]:
+        return [x.kind for x in world.done if isinstance(x, c.TakeBackup)]
+
+    world.wait(10 * HOUR)
+    assert asked() == []
+    world.wait(3 * HOUR)
+    assert asked() == [Kind.FULL]
+    world.wait(4 * HOUR)
+    assert asked() == [Kind.FULL]
+    world.wait(2 * HOUR)
+    assert asked() == [Kind.FULL] * 2
+    world.land_all()
+    told = len(world.alerts)
+    world.wait(HOUR)
+    assert world.redo == world.written and len(world.alerts) == told
+
+
 def test_a_full_that_is_damaged_on_both_sides_after_its_restore_is_told_and_asked_for_anew() -> (
     None
 ):
