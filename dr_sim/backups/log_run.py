@@ -5,14 +5,15 @@ lie in both shares until retention deletes them. An object for each, in every pa
 knows of it, would be more than a kilobyte a log. So a stretch of quiet logs is one `LogRun`: a few
 columns of numbers. A table of files (`ByName`, `ByNumber`) holds the run at its place among the
 other files. Whoever asks for one file of a run, or goes through all files, finds objects: the table
-makes those of that run, and from then on it holds them in the run's place.
+makes those of that run, and from then on it holds them in the run's place. Logs that were made one
+by one go into runs when nothing waits for them any more (`hold_as_runs`).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, overload
 
 from dr_sim.backups.model import BackupHeader, Kind
@@ -109,6 +110,18 @@ class LogRun:
         i = number - self.first_number
         return i if 0 <= i < len(self) else -1
 
+    def part(self, begin: int, end: int) -> LogRun:
+        """Return the logs from one place on and before another as a run of their own."""
+        if begin == 0 and end == len(self):
+            return self
+        return LogRun(
+            replace(self.alike, first_number=self.first_number + begin),
+            [self.name(i) for i in range(begin, end)],
+            self.lsn[begin : end + 1],
+            self.commits[begin : end + 1],
+            (self.cut_us[begin:end], self.finished_us[begin:end]),
+        )
+
     def header(self, i: int) -> BackupHeader:
         alike, first_lsn, last_lsn = (
             self.alike,
@@ -172,6 +185,9 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
     def _key(self, run: LogRun, i: int) -> Key:
         raise NotImplementedError
 
+    def _keys(self, run: LogRun) -> Sequence[Key]:
+        raise NotImplementedError
+
     def _series(self, key: Key) -> Any:
         """Return what the key has in common with those of the same database's logs."""
         raise NotImplementedError
@@ -199,6 +215,77 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
         self._runs_of.setdefault(series, []).append(run)
         self._last_of[series] = self._last_key(run)
         return True
+
+    def hold_as_runs(
+        self,
+        run: LogRun,
+        fits: Callable[[int, T], bool],
+        maker: Callable[[LogRun, int], Callable[[int], T]],
+    ) -> list[LogRun]:
+        """Hold logs that are held one by one as runs from now on, in their place; return the runs.
+
+        run: these logs. fits(i, object): the object of the log at that place is as it would be
+        made. maker(part, first): the function that makes the objects of a part of the run, which
+        begins at that place. Logs between which something else is held go into different parts, and
+        parts that are not worth their columns stay as they are.
+        """
+        first = self._key(run, 0)
+        series = self._series(first)
+        if series in self._last_of and first <= self._last_of[series]:
+            return []
+        part_at: dict[int, LogRun] = {
+            begin: run.part(begin, end)
+            for begin, end in sorted(self._stretches(run, fits))
+        }
+        for begin, part in part_at.items():
+            self._put_in_place(part, maker(part, begin))
+        if not part_at:
+            return []
+        parts = [*part_at.values()]
+        self._runs_of.setdefault(series, []).extend(parts)
+        self._last_of[series] = self._last_key(parts[-1])
+        return parts
+
+    def _put_in_place(self, run: LogRun, make: Callable[[int], T]) -> None:
+        """Hold a run in the place of its logs, which are held one after the other."""
+        keys = self._keys(run)
+        if not self._in_order:
+            for key in keys:
+                del self._held[key]
+            self._held[run] = make
+            return
+        held: dict[Any, Any] = {}
+        these = set(keys)
+        for key, value in self._held.items():
+            if key not in these:
+                held[key] = value
+            elif key == keys[0]:
+                held[run] = make
+        self._held = held
+
+    def _stretches(
+        self, run: LogRun, fits: Callable[[int, T], bool]
+    ) -> list[tuple[int, int]]:
+        """Return the places of logs of a run that are held one after the other, and fit: from the
+        first, and before the second of each pair.
+        """
+        places = {key: i for i, key in enumerate(self._keys(run))}
+        held = self._held
+        found: list[tuple[int, int]] = []
+        begin = before = -1
+        # the runs among the keys are the keys of nothing here
+        for key in held if self._in_order else places:
+            i = places.get(key, -1)
+            if i >= 0 and (key not in held or not fits(i, held[key])):
+                i = -1
+            if i < 0 or before < 0 or i != before + 1:
+                if begin >= 0:
+                    found.append((begin, before + 1))
+                begin = i
+            before = i
+        if begin >= 0:
+            found.append((begin, before + 1))
+        return [each for each in found if each[1] - each[0] >= FEWEST]
 
     def run_from(self, key: Key) -> LogRun | None:
         """Return the run that begins with that key, if there is one."""
@@ -279,7 +366,7 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
         """Do what depends on objects that stand for a run from now on."""
 
     def _made(self, run: LogRun, make: Callable[[int], T]) -> dict[Key, T]:
-        return {self._key(run, i): make(i) for i in range(len(run))}
+        return {key: make(i) for i, key in enumerate(self._keys(run))}
 
     def _run_of(self, key: Any) -> LogRun | None:
         """Return the run that holds that key."""
@@ -381,6 +468,9 @@ class ByName(_Table[str, T]):
     def _key(self, run: LogRun, i: int) -> str:
         return run.name(i)
 
+    def _keys(self, run: LogRun) -> Sequence[str]:
+        return run.names()
+
     def _place(self, run: LogRun, key: str) -> int:
         return run.place_of_name(key)
 
@@ -403,6 +493,9 @@ class ByNumber(_Table[int, T]):
 
     def _key(self, run: LogRun, i: int) -> int:
         return run.first_number + i
+
+    def _keys(self, run: LogRun) -> Sequence[int]:
+        return run.numbers
 
     def _place(self, run: LogRun, key: int) -> int:
         return run.place_of_number(key)

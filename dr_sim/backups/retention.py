@@ -107,6 +107,11 @@ class _Rest:
             yield StoredFile(run.name(i), run.header(i))
 
 
+def _is(each: Stored | _Rest, name: str) -> bool:
+    """Return whether that is the log of that name, which is not in a run."""
+    return not isinstance(each, _Rest) and each.name == name
+
+
 class Shelf:
     """The whole files of one database in one share, kept from day to day so that retention need not
     look at each.
@@ -212,6 +217,24 @@ class Shelf:
             run.lsn[-1],
             run.finished_utc_us(last),
         )
+
+    def hold_as_run(self, run: LogRun) -> None:
+        """Hold logs that lie here one by one as a run from now on."""
+        logs = list(self._logs)
+        names = run.names()
+        at = next(
+            (i for i, each in enumerate(logs) if _is(each, names[0])), -1
+        )
+        these = logs[at : at + len(names)]
+        if (
+            at < 0
+            or len(these) < len(names)
+            or not all(map(_is, these, names))
+        ):
+            return
+        logs[at : at + len(names)] = [_Rest(run)]
+        self._logs = deque(logs)
+        self._in_runs += len(names) - 1
 
     def remove(self, *names: str) -> None:
         """Files are here no more: fulls, incrementals, or the first logs; any other is unusual."""

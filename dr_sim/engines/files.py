@@ -8,7 +8,7 @@ one to the other.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dr_sim.backups.log_run import ByName, LogRun
@@ -97,6 +97,10 @@ class Unread:
         return self._bytes
 
 
+def _bytes_of(data: bytes | Unread) -> bytes:
+    return data.bytes() if isinstance(data, Unread) else data
+
+
 class MemoryFiles(_Faults):
     """port.Files in dicts, one for each folder: files of the same name on both sides share it."""
 
@@ -129,6 +133,28 @@ class MemoryFiles(_Faults):
     ) -> None:
         """Write the logs of a run into a folder. content(i): that of the log at that place."""
         self._folder(folder).add_run(run, content)
+
+    def hold_as_runs(
+        self,
+        folder: str,
+        run: LogRun,
+        made: Sequence[bytes | Unread],
+        content: Callable[[int], Unread],
+    ) -> None:
+        """Hold those of a run's logs that lie here one by one as runs from now on. made: their
+        bytes when they were made; a log whose bytes here are others stays as it is. content(i):
+        that of the log at that place.
+        """
+
+        def fits(i: int, data: bytes | Unread) -> bool:
+            return data is made[i] or data is _bytes_of(made[i])
+
+        def maker(part: LogRun, first: int) -> Callable[[int], Unread]:
+            if part is run:
+                return content
+            return lambda i: content(first + i)
+
+        self._folder(folder).hold_as_runs(run, fits, maker)
 
     def delete_run(self, folder: str, run: LogRun) -> None:
         """Delete the logs of a run."""

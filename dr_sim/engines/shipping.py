@@ -14,11 +14,16 @@ from dataclasses import dataclass, replace
 
 from dr_sim.backups.log_run import LogRun, LogsAlike
 from dr_sim.backups.model import BackupHeader
-from dr_sim.engines.backup_set import Path, SetContents
+from dr_sim.engines.backup_set import (
+    DamagedError,
+    Path,
+    SetContents,
+    decode,
+)
 from dr_sim.engines.commits import MASK, content, mark
 from dr_sim.engines.files import Unread
 from dr_sim.engines.model import ModelEngine
-from dr_sim.engines.model_database import ModelDatabase, log_bytes
+from dr_sim.engines.model_database import MAGIC, ModelDatabase, log_bytes
 
 _OfAll = tuple[Path, tuple[int, int], bool]
 
@@ -121,12 +126,18 @@ class Contents:
     def __call__(self, i: int) -> Unread:
         found = self._made.get(i)
         if found is None:
-            run = self._run
-            commits = run.commits
-            found = self._made[i] = _UnreadLog(
-                run.header(i), commits[i], commits[i + 1], self._of_all
-            )
+            found = self._made[i] = self._unread(i)
         return found
+
+    def make(self, i: int) -> bytes:
+        """Return the bytes of one; they are not kept."""
+        return self._unread(i).make()
+
+    def _unread(self, i: int) -> _UnreadLog:
+        run, commits = self._run, self._run.commits
+        return _UnreadLog(
+            run.header(i), commits[i], commits[i + 1], self._of_all
+        )
 
 
 @dataclass(slots=True)
@@ -207,3 +218,34 @@ def _as_run(
         logs.names[-1],
         Contents(last, of_all)(0),
     )
+
+
+def collected(
+    at: ModelEngine,
+    alike: LogsAlike,
+    logs: Cuts,
+    made: Sequence[bytes | Unread],
+) -> tuple[LogRun, Contents] | None:
+    """Return logs that were made one by one, each where the one before it ends, as a run, and what
+    makes their bytes. made: their bytes. None: those that the run would make are others.
+    """
+    first = made[0].bytes() if isinstance(made[0], Unread) else made[0]
+    last = made[-1].bytes() if isinstance(made[-1], Unread) else made[-1]
+    try:
+        begins = decode(MAGIC, first)
+    except DamagedError:
+        return None
+    run = LogRun(
+        alike,
+        logs.names,
+        array("q", (begins.first_lsn, *logs.lsn)),
+        array("q", (begins.n0, *logs.commits)),
+        (array("q", logs.cut_us), array("q", logs.finished_us)),
+    )
+    base_of = begins.base_lsn, begins.base_commits
+    contents = Contents(run, (begins.path, base_of, at.checksum))
+    # what is the same for all of them is right if it is for the first and the last
+    for i, data in ((0, first), (len(run) - 1, last)):
+        if contents.make(i) != data:
+            return None
+    return run, contents

@@ -34,8 +34,11 @@ def happen(event: Occurrence, params: DuplicateFile) -> None:
     index = world.index_of(params.database)
     event.begins("duplicate file", index)
 
-    def again(file: BackupFile) -> None:
-        if params.name == "other":
+    def again(name: str) -> None:
+        file = world.context.by_name[index].get(name)
+        if file is None:
+            pass  # it lies nowhere any more
+        elif params.name == "other":
             _copy(world, file)
         elif file.at_primary:
             world.replication.offer(file)
@@ -45,7 +48,9 @@ def happen(event: Occurrence, params: DuplicateFile) -> None:
         if file.database == index and file.whole:
             world.on_offer.remove(watch)
             at = world.context.now_us + params.after
-            world.context.agenda.at(at, Class.FAULT, index, again, file)
+            world.context.agenda.at(
+                at, Class.FAULT, index, again, file.name
+            )
         return False
 
     world.on_offer.append(watch)

@@ -11,7 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import RestoreState
 from dr_sim.oracle.survival import History, WitnessedReading
-from dr_sim.oracle.surviving import Front, SurvivingFile, SurvivingRun
+from dr_sim.oracle.surviving import (
+    Front,
+    SurvivingFile,
+    SurvivingRun,
+    is_same,
+)
 from dr_sim.oracle.witnessed import WitnessedLogs
 
 
@@ -80,6 +85,37 @@ def take_quiet_logs(
     d.somewhere.append(file)
     d.log_lsn = max(d.log_lsn, last.last_lsn)
     return host_us, site_us
+
+
+def hold_as_runs(d: History, run: LogRun) -> None:
+    """Hold those of a run's logs that were recorded one by one, and of which intact bytes lie on
+    both sides, as runs from now on. They show the same.
+    """
+    whole = SurvivingRun(run)
+    one_by_one: list[SurvivingFile | None] = [None] * len(run)
+    found: dict[LogRun, tuple[SurvivingRun, int]] = {}
+
+    def fits(i: int, file: SurvivingFile) -> bool:
+        one_by_one[i] = file
+        return is_same(file, whole.one(i))
+
+    def maker(part: LogRun, first: int) -> Callable[[int], SurvivingFile]:
+        logs = SurvivingRun(part)
+        found[part] = logs, first
+        return logs.one
+
+    d.files.hold_as_runs(run, fits, maker)
+    run_of: dict[int, SurvivingRun] = {}
+    for part, (logs, first) in found.items():
+        d.in_runs[part] = logs
+        for file in one_by_one[first : first + len(part)]:
+            run_of[id(file)] = logs
+    somewhere: dict[int, SurvivingFile] = {}
+    for file in d.somewhere if found else ():
+        its = run_of.get(id(file), file)
+        somewhere.setdefault(id(its), its)
+    if found:
+        d.somewhere = list(somewhere.values())
 
 
 def _move_fronts(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import BackupHeader
 
@@ -67,6 +69,14 @@ class SurvivingRun(SurvivingFile):
         file.primary, file.secondary = self.primary, self.secondary
         file.listed, file.restored, file.attempts = True, True, 1
         return file
+
+
+_ALL_OF = attrgetter(*SurvivingFile.__slots__)
+
+
+def is_same(one: SurvivingFile, other: SurvivingFile) -> bool:
+    """Return whether both say the same of a file."""
+    return bool(_ALL_OF(one) == _ALL_OF(other))
 
 
 class Front:

@@ -34,6 +34,7 @@ from dr_sim.oracle.laws import (
 )
 from dr_sim.oracle.quiet_logs import (
     delete_unnoticed,
+    hold_as_runs,
     is_quiet,
     take_quiet_logs,
 )
@@ -197,6 +198,10 @@ class Witness:
         self.handed_over(hashed_us, db, HandOver(last_file, 1, True, True))
         self.restored(last.at_us, db, last_file, last.state, last.reading)
         return lacking_us
+
+    def hold_as_runs(self, db: int, run: LogRun) -> None:
+        """Hold logs that were recorded one by one by columns from now on. Nothing is shown."""
+        hold_as_runs(self._databases[db], run)
 
     def not_missed(
         self, db: int, files: Iterable[int | LogRun], where: str

@@ -119,6 +119,25 @@ def absorb(
     return "1", clocks
 
 
+def holds_on_to_none(db: DatabaseReplay) -> bool:
+    """Return whether nothing that is under way has chosen among the files that are done."""
+    return not (
+        db.drain is not None
+        or db.promoted
+        or db.recovering
+        or db.repair.on
+        or db.beside.on
+        or db.ways.steps
+    )
+
+
+def hold_as_runs(db: DatabaseReplay, run: LogRun) -> None:
+    """Hold the files of logs that took the steps by columns from now on. Nothing that the machine
+    decides depends on it.
+    """
+    db.files.hold_as_runs(run)
+
+
 # ---- for spot checks
 @dataclass(frozen=True, slots=True)
 class QuietLog:

@@ -10,7 +10,7 @@ shelves that retention looks at. Others read a `File`; nobody else writes to one
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from dr_sim.backups.chain import Fit, applies
@@ -145,6 +145,10 @@ class File:
 
     def age_order(self) -> tuple[int, str]:
         return (self.modified_utc_us, self.name)
+
+
+def _fields(file: File) -> list[object]:
+    return [getattr(file, name) for name in File.__slots__]
 
 
 class HeldFiles:
@@ -557,6 +561,24 @@ class HeldFiles:
 
         self._by_name.add_run(run, file)
         self.shelves.put_run(run)
+
+    def hold_as_runs(self, run: LogRun) -> None:
+        """Hold those of a run's logs that are here one by one, restored at the first attempt, as
+        runs from now on.
+        """
+        landed_us = [0] * len(run)
+
+        def fits(i: int, file: File) -> bool:
+            landed_us[i] = file.landed_mono_us
+            quiet = _quiet(file.name, run.header(i), landed_us[i])
+            return _fields(file) == _fields(quiet)
+
+        def maker(part: LogRun, first: int) -> Callable[[int], File]:
+            landed = landed_us[first : first + len(part)]
+            return lambda i: _quiet(part.name(i), part.header(i), landed[i])
+
+        for part in self._by_name.hold_as_runs(run, fits, maker):
+            self.shelves.hold_as_run(part)
 
     def _runs_beyond(self, state: RestoreState) -> list[LogRun]:
         """Return the runs of which a log may bring the database further. The logs of the others are

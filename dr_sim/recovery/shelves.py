@@ -39,6 +39,10 @@ class Shelves:
         """Put whole, consecutive logs on the shelf."""
         self._shelf.add_run(run)
 
+    def hold_as_run(self, run: LogRun) -> None:
+        """Hold whole logs that lie here one by one as a run from now on."""
+        self._shelf.hold_as_run(run)
+
     def tear(self, file: File) -> None:
         """Take a file that is not whole, or no longer, off the shelf."""
         if file.header is not None:

@@ -54,12 +54,26 @@ class MemoryStore:
         """Save the same value for each log of a run: under `before`, which ends with '/', and its
         name.
         """
+        self._by_name(before).add_run(run, lambda _: value)
+
+    def hold_as_runs(self, before: str, run: LogRun, value: str) -> None:
+        """Hold the values of a run's logs, saved one by one, as runs from now on where they are
+        this one.
+        """
+        self._by_name(before).hold_as_runs(
+            run,
+            lambda _, saved: saved == value,
+            lambda part, first: lambda _: value,
+        )
+
+    def _by_name(self, before: str) -> ByName[str]:
+        """Return the entries whose keys begin like that, as a table that can hold runs."""
         entries = self._folders.get(before)
         if not isinstance(entries, ByName):
             by_name: ByName[str] = ByName()
             by_name.update(entries or {})
             entries = self._folders[before] = by_name
-        entries.add_run(run, lambda _: value)
+        return entries
 
     def forget(self, keys: Iterable[str]) -> None:
         """Remove each of these keys."""

@@ -43,6 +43,7 @@ from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver
 from dr_sim.world.link import PairLink
 from dr_sim.world.own_logic import absorbing
+from dr_sim.world.past_logs import PastLogs
 from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
 from dr_sim.world.promotion import Promotion
@@ -171,6 +172,7 @@ class ExpressLane:
         self.taken = 0
         # called when a log of that database, which is quiet, is about to take a lane
         self.quiet_hook: Callable[[int], None] = lambda database: None
+        self.past = PastLogs(context, primary, secondary, driver)
 
     def take(self, db: PrimaryDatabase) -> int:
         """Play the log of that database that is due, and the next ones, as long as nothing can come
@@ -402,6 +404,7 @@ class ExpressLane:
         """
         context, start = self.context, self._start_utc_us
         index, database = db.index, db.spec.name
+        self.past.before_quiet(db)
         names = naming.names_of_logs(context, db, lives.cut)
         cuts = Cuts(
             db.next_number,
@@ -484,6 +487,7 @@ class ExpressLane:
         now; -1: it is unchanged.
         """
         self.promotion.restored(left.last)
+        self.past.quiet_over(db)
         if self.primary.log_space.limit_bytes(db):
             self.primary.log_space.changed(db)
         if alarm_us >= 0:

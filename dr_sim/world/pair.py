@@ -288,7 +288,11 @@ class Pair:
         """Play a log by the lanes; -1 if none takes it."""
         assert self.express is not None and self.waves is not None
         last_us = self.waves.take(db)
-        return last_us if last_us >= 0 else self.express.take(db)
+        if last_us < 0:
+            last_us = self.express.take(db)
+        if last_us < 0:
+            self.express.past.stepped(db)
+        return last_us
 
     # ---- its life
     def start(self, beside: Callable[[], None] = lambda: None) -> None:

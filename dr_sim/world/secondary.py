@@ -344,6 +344,18 @@ class Secondary:
                 work.file.database, work.file.database_name
             )
 
+    def at_work_on(self, database: int) -> set[int]:
+        """Return the numbers of a database's files that are being validated or restored, or wait
+        for that.
+        """
+        work = [*self.validation.under_way, *self._waiting]
+        work += self._restoring.values()
+        return {
+            each.file.number
+            for each in work
+            if each.file.database == database
+        }
+
     # ---- for the express lane
     @property
     def idle(self) -> bool:

@@ -123,3 +123,66 @@ def test_a_run_that_does_not_follow_is_unusual_on_a_shelf() -> None:
     shelf.add_run(run())
     shelf.add_run(run(N + 1))
     assert not shelf.usual
+
+
+# ---- logs that were made one by one
+def one_by_one(*runs: LogRun, in_order: bool = True) -> ByName[str]:
+    """The same as `table`, with each log by itself."""
+    found = table(*runs, in_order=in_order)
+    found.spread()
+    return found
+
+
+def held(found: ByName[str], of: LogRun, odd: str = "") -> list[LogRun]:
+    """Hold logs as runs, but the one whose object is that text; the runs."""
+
+    def fits(i: int, text: str) -> bool:
+        return text == str(of.first_number + i) and text != odd
+
+    return found.hold_as_runs(of, fits, lambda part, _: lambda i: str(part.first_number + i))
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_logs_made_one_by_one_become_a_run_in_their_place(in_order: bool) -> None:
+    found = one_by_one(run(), run(N), in_order=in_order)
+    before = dict(found.items())
+    assert [each.numbers for each in held(found, run())] == [range(N)]
+    assert [each.numbers for each in held(found, run(N))] == [range(N, 2 * N)]
+    assert len(found.runs) == 2 and len(found) == len(before)
+    assert found.look(run().name(4)) == "4" and len(found.apart()) == 3
+    after = dict(found.items())
+    assert after == before
+    assert list(after) == list(before) or not in_order
+
+
+def test_what_lies_between_logs_or_is_odd_parts_them() -> None:
+    found = one_by_one(run(), run(N))
+    both = run(0, 2 * N)
+    assert [each.numbers for each in held(found, both)] == [range(N), range(N, 2 * N)]
+    found = one_by_one(run(0, 2 * N))
+    assert [each.numbers for each in held(found, both, odd="7")] == [range(7), range(8, 2 * N)]
+    assert list(found.values())[1:-1] == [str(i) for i in range(2 * N)]
+
+
+def test_few_logs_and_those_before_a_run_stay_as_they_are() -> None:
+    found = one_by_one(run())
+    assert not held(found, run(0, FEWEST - 1)) and not held(found, run(), odd="5")
+    found.add_run(run(N), str)
+    assert not held(found, run()), "a run comes after them"
+    assert found.look(run().name(3)) == "3"
+
+
+def test_logs_on_a_shelf_become_a_run() -> None:
+    shelf, as_before = Shelf(), Shelf()
+    for each in (shelf, as_before):
+        each.add_run(run(0, FEWEST - 1))
+        each.add_run(run(FEWEST - 1, FEWEST - 1))
+        each.add_run(run(2 * FEWEST - 2))
+    shelf.hold_as_run(run(2, FEWEST))
+    shelf.hold_as_run(run(2 * FEWEST - 4, FEWEST))  # some of them are in a run
+    assert len(shelf._logs) == len(as_before._logs) - FEWEST + 1
+    assert len(shelf) == len(as_before)
+    assert [*shelf.logs()] == [*as_before.logs()]
+    names = [log.name for log in shelf.logs()]
+    shelf.remove(*names[:4])
+    assert shelf.usual and [log.name for log in shelf.logs()] == names[4:]
