@@ -61,6 +61,21 @@ class Falling:
             self.until_us + by_us,
         )
 
+    def without(self, spans: Iterable[tuple[int, int]]) -> Falling:
+        """The same curve with a gap in each of these spans, which are in the order of their
+        begins.
+        """
+        if not len(self.start_us):
+            return self
+        left, from_us = [], self.begin_us
+        for begin, end in maximal(spans):
+            if begin > from_us:
+                left.append(self.window(from_us, begin))
+            from_us = max(from_us, end)
+        if from_us < self.end_us:
+            left.append(self.window(from_us, self.end_us))
+        return joined_falling(left)
+
     def parts(self) -> list[Falling]:
         """Each stretch of time in which it is defined without a gap."""
         if not len(self.start_us):

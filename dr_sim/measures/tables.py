@@ -163,6 +163,28 @@ def undone_stops_us(t: Tables) -> list[tuple[int, int]]:
     return sorted(until.items())
 
 
+def down_for_a_while_us(t: Tables, database: int) -> list[tuple[int, int]]:
+    """Return (from when, until when) a database took no writes at its primary and came back by
+    itself: it had failed, its server had fallen, or it was stopped for a failover that was left.
+    They may overlap.
+    """
+    rows = t.of("truth.unfenced", database)
+    stopped = zip(
+        rows["stop_us"].tolist(), rows["time_us"].tolist(), strict=True
+    )
+    found = list(stopped)
+    for row in t.rows("truth.failed"):
+        if row.entity in (database, WHOLE_SERVICE):
+            back_us = opened_us(t, database, row.time_us)
+            if back_us is not None:
+                found.append((row.time_us, back_us))
+    fell = t.of("truth.down", database)
+    ups = fell["time_us"][fell["begins"] == 0].tolist()
+    downs = fell["time_us"][fell["begins"] == 1].tolist()
+    found += zip(downs, ups, strict=False)
+    return sorted(found)
+
+
 def not_offered_yet(
     t: Tables, database: int, time_us: Ints, since_us: Ints
 ) -> Ints:

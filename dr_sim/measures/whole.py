@@ -41,6 +41,7 @@ from dr_sim.measures.reported_outage import (
 )
 from dr_sim.measures.tables import (
     Tables,
+    down_for_a_while_us,
     restored_of_primary_us,
     run_end_us,
     service_up_until_us,
@@ -189,8 +190,9 @@ class Whole:
         tenant: str = "",
         failure_class: str = SITE,
     ) -> Falling:
-        """Return it for the time in which a primary is up; where no second side ever comes again,
-        there is no way over. With a cloud manager it holds what a failover would wait for it.
+        """Return it for the time in which a primary is up, so not while one that comes back by
+        itself is down. Where no second side ever comes again, there is no way over. With a cloud
+        manager it holds what a failover would wait for it.
         """
         found = [
             self._outage_in(leg, (database, tenant), failure_class).shifted(
@@ -198,11 +200,25 @@ class Whole:
             )
             for leg in self.legs
         ]
-        found.append(self._no_way_again((database, tenant)))
-        whole = joined_falling(found)
+        of = (database, tenant)
+        found.append(self._no_way_again(of))
+        whole = joined_falling(found).without(self._down_for_a_while(of))
         if self.scenario.cloud is None:
             return whole
         return cloud.raised(whole, self.provision_if_now(failure_class))
+
+    def _down_for_a_while(
+        self, of: tuple[str, str]
+    ) -> list[tuple[int, int]]:
+        """Return when any of these databases was down and came back by itself."""
+        found = []
+        for leg, t in self.each:
+            for i in _databases(leg.scenario, of):
+                for begin, end in down_for_a_while_us(t, i):
+                    found.append(
+                        (leg.begins_us + begin, leg.begins_us + end)
+                    )
+        return sorted(found)
 
     def reported_outage(
         self, database: str = "", tenant: str = ""
@@ -216,7 +232,7 @@ class Whole:
             for leg in self.legs
         ]
         found.append(self._no_way_again(of))
-        whole = joined_falling(found)
+        whole = joined_falling(found).without(self._down_for_a_while(of))
         if self.scenario.cloud is None:
             return whole
         return cloud.raised(whole, self.provision_if_now())

@@ -18,7 +18,7 @@ from dr_sim.measures.verdict import Outcome
 from dr_sim.runs.run import Result, run
 from dr_sim.screen.failovers import headed
 
-from .runs import HOUR, MINUTE, SECOND, ran, rows
+from .runs import HOUR, MINUTE, SCENARIOS, SECOND, ran, rows
 
 FENCE, START = 5 * SECOND, 10 * SECOND
 LEASE = 30 * SECOND
@@ -247,3 +247,35 @@ def test_a_copy_that_was_dead_meanwhile_does_not_take_over(tmp_path: Path) -> No
     assert found["unfenced"] and rows(result, "truth.promoted") == []
     assert found["outage_us"] == 64 * MINUTE + START - 62 * MINUTE - FENCE
     assert "the old primary" in [row.values["holder"] for row in rows(result, "seen.ClaimRefused")]
+
+
+# ---- outage if now
+def test_outage_if_now_says_nothing_while_the_primary_is_stopped() -> None:
+    """A failover is on then, and the service is down. Users are served again at 10:32:15; stopped
+    it was at 10:02:05.
+    """
+    whole = ran("after_failover/switch_back").whole
+    stop_us, again_us = (10 * 60 + 2) * MINUTE + FENCE, (10 * 60 + 32) * MINUTE + FENCE + START
+    for curve in (whole.outage_if_now(), whole.reported_outage()):
+        gap = curve.window(stop_us - MINUTE, again_us + MINUTE)
+        assert gap.duration_us == 2 * MINUTE
+        assert curve.window(stop_us, again_us).duration_us == 0
+
+
+def test_a_loss_right_after_it_serves_again_takes_what_outage_if_now_says(tmp_path: Path) -> None:
+    text = (SCENARIOS / "after_failover/switch_back.yaml").read_text(encoding="utf-8")
+    foretold = ran("after_failover/switch_back").whole.outage_if_now()
+    at_us = (10 * 60 + 40) * MINUTE
+    lost = made(tmp_path, text.replace("events:", 'events:\n  - {at: "Mon 10:40", lose: site}'))
+    _, came = outages(lost)
+    # the curve counts to the instant at which a heartbeat is due, the run in whole requests
+    assert abs(came["outage_us"] - foretold.at(at_us)) <= 10 * SECOND
+
+
+@pytest.mark.parametrize("name", ["site_returns", "host_returns"])
+def test_nor_does_it_while_what_was_lost_is_away(name: str) -> None:
+    result = ran(f"faults/{name}")
+    (away,) = outages(result)
+    lost_us, back_us = away["failed_us"], away["failed_us"] + away["outage_us"]
+    assert not result.whole.outage_if_now().window(lost_us, back_us - 10 * SECOND).duration_us
+    assert result.whole.outage_if_now().window(lost_us - MINUTE, lost_us).duration_us == MINUTE

@@ -339,6 +339,18 @@ def test_quantiles_of_a_curve_that_stands_and_falls() -> None:
     )
 
 
+def test_spans_are_taken_out_of_a_curve() -> None:
+    """One across two pieces, one that overlaps it, one before the curve and one at its end."""
+    s = np.array([10, 100, 200], np.int64)
+    curve = Falling(s, np.array([100, 200, 250], np.int64), np.full(3, 1), np.array([0, 260, 0]))
+    left = curve.without([(0, 5), (90, 120), (110, 130), (240, 300)])
+    spans = list(zip(left.start_us.tolist(), left.stop_us.tolist(), strict=True))
+    assert spans == [(10, 90), (130, 200), (200, 240)]
+    assert left.at(150) == curve.at(150)
+    assert curve.without([]).duration_us == curve.duration_us
+    assert not curve.without([(0, 300)]).duration_us
+
+
 def test_the_worst_of_two_is_the_larger_at_every_instant() -> None:
     a = curve_of_life(a_life((100, 100, 400)), a_way(50 * SECOND, 0), 1000 * SECOND)
     b = curve_of_life(a_life((0, 50, 250), (300, 300, 700)), a_way(60 * SECOND, 0), 1000 * SECOND)
