@@ -25,10 +25,16 @@ from typing import Any
 from dr_sim.explore.case import Tree
 from dr_sim.explore.services import Service, Services, kinds_of
 from dr_sim.faults import KINDS
+from dr_sim.faults.call_off_failover import KIND as CALL_OFF_KIND
 from dr_sim.faults.manager_crash import KIND as CRASH_KIND
 from dr_sim.scenario.kind import COPY, EventKind
 
 CRASH = CRASH_KIND.name
+_CALL_OFF = CALL_OFF_KIND.name
+_CALLED_OFF = 0.15
+"""How often a failover is called off by hand, beside the cases that draw that by themselves."""
+_LEFT = ("Unfence", "EnterPhase", "Save", "AdmitReaders", "RaiseAlert")
+"""Commands before which the manager dies then."""
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 
@@ -201,6 +207,12 @@ def _end(
     kind = FAULTS[r.choice(_ends(possible))]
     end = _what(r, kind.name, base)
     events = [{"at": _text(at), **end}]
+    if r.random() < _CALLED_OFF and _CALL_OFF in possible:
+        soon = at + r.choice([1, 20, 90, 600]) * SECOND_US
+        events.append({"at": _text(soon), **_what(r, _CALL_OFF, base)})
+        if r.random() < 0.5:
+            died = {CRASH: {"before": r.choice(_LEFT)}}
+            events.append({"at": _text(at), **died})
     for _ in range(r.choice([0, 0, 1, 2])):
         near = _near(r, at)
         name = r.choice([CRASH, *kinds, r.choice(possible)])
@@ -261,6 +273,9 @@ def _what(r: random.Random, name: str, base: Service) -> Tree:
     if kind.draws_of_machines is not None:
         assert base.machines is not None
         return {name: kind.draws_of_machines(r, base.machines)}
+    hosts = tree.get("machines", ())
+    if kind.draws_of_host is not None and hosts and r.random() < 0.3:
+        return {name: kind.draws_of_host(r, r.choice(hosts))}
     assert kind.draws is not None
     value = kind.draws(r, r.choice(_databases_of(tree, kind.needs_log)))
     copies = tree.get("copies")

@@ -108,6 +108,9 @@ def service(r: random.Random) -> Tree:
         (5, 1, 1, 3),
     )
     beside[0](r, tree)
+    tree["failover"]["planned_limit"] = r.choice(
+        ["none", "none", "2 min", "15 min"]
+    )
     return tree
 
 
@@ -150,6 +153,9 @@ def _a_cloud_manager(r: random.Random, tree: Tree) -> None:
         "every": r.choice(["0 s", "5 min"]),
         "audit": "1 h",
     }
+    if mirror["mode"] == "jobs":
+        policies = ["retry", "retry", "skip", "rebuild"]
+        mirror["on_failure"] = r.choice(policies)
     tree["cloud"] = {"mirror": mirror}
     tree["jobs"] = {
         "time_limit": "8 min",

@@ -82,6 +82,7 @@ KIND = EventKind(
     explains=(Explains.LOSS,),
     loses=lambda params: str(params.what),
     draws=lambda r, db: r.choice(["site", "host", "database"]),
+    draws_of_host=lambda r, machine: {"what": "host", "machine": machine},
     leads_over=True,
     affects=lambda params: PRIMARY,
 )

@@ -25,7 +25,8 @@ WORDS = "recovery manager crashed"
 DRAWN = (
     "Fence", "EnterPhase", "Recover", "Redirect", "TakeTail", "AskShare", "Save", "Restore",
     "TakeBackup", "RaiseAlert", "Recopy", "RenameWorkingCopy", "Validate", "AskPrimary", "Drop",
-    "Delete", "SetAlarm", "Provision",
+    "Delete", "SetAlarm", "Provision", "Unfence", "Disconnect", "RestoreUntil", "ListShare",
+    "Fetch", "RestoreBeside", "CopyBack", "Claim",
 )  # fmt: skip
 """Commands before which an exploration lets it die."""
 

@@ -134,6 +134,8 @@ def _drawn(r: Random, db: str) -> dict[str, Any]:
     if r.random() < 0.2:
         point = r.choice(["40 min", "2 h", "4 h"])
         drawn.update(planned="false", stop_before=point)
+        if r.random() < 0.5:
+            drawn["database"] = db
     return drawn
 
 

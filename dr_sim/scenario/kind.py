@@ -92,7 +92,9 @@ class MachinesThere:
 
 
 Drawn = Callable[[Random, str], Any]
-"""Draws the parameters of an event, as people write them, for the database of that name."""
+"""Draws the parameters of an event, as people write them, for the database or machine of that
+name.
+"""
 DrawnOfMachines = Callable[[Random, MachinesThere], Any]
 """Draws the same for the machines that are there; None where it has nothing to happen to."""
 
@@ -121,7 +123,8 @@ class EventKind:
     nothing. check: what is wrong with its parameters in this scenario, a sentence each. steady:
     under `faults:` it needs no rate, and is then on from the start to the end. draws: parameters,
     as written, that an exploration draws for a database (dr_sim/explore); None: it draws none.
-    draws_of_machines: the same, of what happens to machines.
+    draws_of_machines: the same, of what happens to machines. draws_of_host: the same, of what
+    happens to one of the primary's machines.
     leads_over: a failover may come of it. affects: 'primary', 'copy', 'both' (the primary and one
     copy) or 'all' (whatever copies there are), where there are several standbys; '': not known, and
     it is refused there. at_stores: it may affect a store, as it is about the way there, its files
@@ -153,6 +156,7 @@ class EventKind:
     steady: bool = False
     draws: Drawn | None = None
     draws_of_machines: DrawnOfMachines | None = None
+    draws_of_host: Drawn | None = None
     leads_over: bool = False
     affects: Callable[[Any], str] = lambda params: ""
     at_stores: Callable[[Any], bool] = lambda params: False

@@ -99,6 +99,34 @@ def test_a_crash_can_fall_before_any_command() -> None:
     assert not look(scenario).signs
 
 
+def test_one_of_several_hosts_is_lost_and_failovers_are_called_off() -> None:
+    tree = {
+        "machines": ["sql1", "sql2"],
+        "databases": {"crm": {}, "web": {}},
+        "events": [],
+    }
+    services = Services.of(Service(tree, (60_000_000,)))
+    events = [
+        (name, value)
+        for number in range(600)
+        for event in draw.draw(services, 1, number)["events"]
+        for name, value in event.items()
+        if name != "at"
+    ]
+    hosts = [value["machine"] for name, value in events if name == "lose" and "machine" in value]
+    assert set(hosts) == {"sql1", "sql2"}
+    before = {value["before"] for name, value in events if name == "manager_crash"}
+    assert {"Unfence", "AdmitReaders", "RestoreUntil"} < before
+    stops = {
+        value.get("database", "")
+        for name, value in events
+        if name == "order_failover" and "stop_before" in value
+    }
+    assert stops == {"", "crm", "web"}
+    limits = {service(random.Random(seed))["failover"]["planned_limit"] for seed in range(20)}
+    assert limits == {"none", "2 min", "15 min"}
+
+
 def test_shrinking_keeps_what_shows_the_sign_and_nothing_else() -> None:
     runs: list[Tree] = []
 
