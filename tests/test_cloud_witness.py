@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.cloud import api, drift, jobs, manager, mapping, out, pending, sending
+from dr_sim.cloud import api, drift, jobs, manager, mapping, mirror, out, pending, sending
 from dr_sim.cloud import job as job_room
 from dr_sim.cloud.commands import Notify, SiteProvisioned
 from dr_sim.cloud.events import AgentSaid
@@ -294,6 +294,15 @@ def ends_a_failover_at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(manager.CloudManager, "_maybe_provisioned", maybe_provisioned)
 
 
+def a_restart_forgets_the_switch(patch: pytest.MonkeyPatch) -> None:
+    def switched(self: mirror.Mirror, on: bool, o: out.Out) -> None:
+        real(self, on, o)
+        o.saves.pop(mirror.SWITCH + self.name)
+
+    real = mirror.Mirror.switched
+    patch.setattr(mirror.Mirror, "switched", switched)
+
+
 FAILOVER = (
     "failover: {mode: automatic, operators: [dba]}\nafter_failover: {new_secondary: 15 min}\n"
     "events: [{at: 1 h, order_failover: dba}, {at: 2 h, hung_request: {share: 100 %}}]\n"
@@ -330,6 +339,11 @@ PLANTED: list[tuple[Patch, str, str]] = [
     (failover_never_ends_and_nobody_is_told, FAILOVER, "cloud 15"),
     (nobody_is_told, "events: [{at: 1 h, mirror_off: 2 h}]\n", "cloud 15"),
     (told_of_something_else, "events: [{at: 1 h, mirror_off: 2 h}]\n", "cloud 15"),
+    (
+        a_restart_forgets_the_switch,
+        "events: [{at: 1 h, mirror_off: 20 min}, {at: 61 min, cloud_crash: {}}]\n",
+        "cloud 21",
+    ),
 ]
 SOUND: set[tuple[str, str]] = set()
 """The scenarios that were found sound already: several bugs are planted into the same one."""
@@ -459,7 +473,7 @@ def test_who_ends_a_failover_while_a_request_runs_at_the_old_side_is_caught(
 
 def test_every_invariant_of_this_part_has_a_planted_bug() -> None:
     numbers = {int(caught.split()[1]) for _, _, caught in PLANTED}
-    assert numbers == set(range(1, 12)) | {13, 14, 15}
+    assert numbers == set(range(1, 12)) | {13, 14, 15, 21}
     assert JobMove.CLEAN  # used by the table
 
 

@@ -1,4 +1,6 @@
-"""The witness of jobs and of what they change: the numbers 1, 3 to 6, 8 to 11, 13 and 15."""
+"""The witness of jobs and of what they change: the numbers 1, 3 to 6, 8 to 11, 13, 15 and
+21.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from dr_sim.oracle.cloud_asked import (
     goes_astray,
     hits_another,
     is_of_another,
+    thing_of_set,
 )
 from dr_sim.oracle.cloud_machines import MACHINE_SCRIPTS
 from dr_sim.oracle.cloud_seen import Broken, CloudSeen, Key
@@ -32,6 +35,19 @@ def started(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
             f"{change} asks for {asks[0]}, and {v['script']} is started",
         )
     by_mirror = ">" in job or v["script"] in MACHINE_SCRIPTS
+    off_us = seen.known.off_since.get(row.entity)
+    begun_us = seen.begun.get(change, -1)
+    mirrored = ">" in job and not thing_of_set(change)
+    if (
+        mirrored
+        and off_us is not None
+        and begun_us > off_us
+        and v["site"] == seen.sites.second
+    ):
+        yield (
+            21,
+            f"{change} is brought to {v['site']}, and people had switched the mirror off",
+        )
     if (
         v["site"] != seen.sites.active
         and seen.sites.second

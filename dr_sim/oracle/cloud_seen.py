@@ -34,6 +34,9 @@ class InStore:
     mirror_off: set[int] = field(
         default_factory=set
     )  # networks that are not mirrored
+    off_since: dict[int, int] = field(
+        default_factory=dict
+    )  # network -> when people switched its mirror off
 
     def copy(self) -> InStore:
         return InStore(
@@ -43,6 +46,7 @@ class InStore:
             dict(self.acknowledged),
             set(self.wrong_rows),
             set(self.mirror_off),
+            dict(self.off_since),
         )
 
 

@@ -149,6 +149,9 @@ def _row(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
     elif kind == "cloud.MirrorSwitched":
         switch = seen.known.mirror_off
         (switch.discard if row.values["on"] else switch.add)(row.entity)
+        seen.known.off_since.pop(row.entity, None)
+        if not row.values["on"]:
+            seen.known.off_since[row.entity] = row.time_us
     elif kind == "truth.cloud_acknowledged":
         seen.known.acknowledged.setdefault(
             _request(row.values["client"], row), row.time_us
