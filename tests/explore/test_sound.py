@@ -87,6 +87,43 @@ clients: {portal: {calls: 20 per h, actions: 50 %, tenant: contoso}}
 networks: {shared: {tenants: shared, farms: [content]}}
 events: [{at: 270 min, lose: site}]
 """,
+    # The planned order is refused at 7622 s, as a log is missing. At 7632 s the host without a
+    # database has been silent for long enough, and a failover begins that is not planned.
+    "silence begins a failover just after an order was refused": """\
+run_for: 150 min
+machines: [sql1, sql2]
+databases: {crm: {size: 200 MB, on: sql1}}
+link: {bandwidth: 200 Mbit/s}
+replay: {age: 10 min, retry: 2 min}
+failover: {mode: automatic, silent_for: 30 s, machines_silent: 1}
+events:
+- {at: 105 min, late_file: {database: crm, by: 33 min, files: 1}}
+- {at: 7602 s, lose: {what: host, machine: sql2}}
+- {at: 7622 s, order_failover: dba}
+""",
+    # An operator wants the old primary to serve, and no failover is on: the copy claims for that.
+    "a copy claims by the order to call a failover off": """\
+run_for: 2 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 200 Mbit/s}
+failover: {silent_for: 90 s, mode: manual}
+copies: {near: {}, far: {}}
+events:
+- {at: 5101 s, lose: host}
+- {at: 5121 s, call_off_failover: {by: dba}, copy: near}
+""",
+    # The log of 1:05 is restored, and the manager dies before it has kept that. So it counts the age
+    # of the missing log of 1:10 from the log of 1:00.
+    "a manager could not keep what was restored before a hole": """\
+run_for: 110 min
+databases: {web: {size: 200 MB, incremental: none}}
+link: {bandwidth: 200 Mbit/s}
+replay: {on_hole: resync}
+manager: {restart_after: 30 s}
+events:
+- {at: 3901 s, manager_crash: {before: Save, nth: 2}}
+- {at: 69 min, missing_file: web}
+""",
 }
 
 

@@ -231,13 +231,6 @@ FRESH: tuple[Mutant, ...] = (
     ),
     # ---- the cloud manager
     one(
-        "any_operation_may_be_asked_for", "R17",
-        "a caller asks for an operation that he may not use",
-        "cloud/api.py",
-        "        return caller.operations is None or e.operation in caller.operations\n",
-        "        return True\n",
-    ),
-    one(
         "compared_while_it_changes", "C5",
         "a thing is compared while a script changes it at one side",
         "cloud/comparing.py",

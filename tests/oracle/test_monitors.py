@@ -18,6 +18,8 @@ from dr_sim.oracle.monitors import (
     Story,
     alert_levels,
     alert_texts,
+    asking,
+    coming_online,
     failover_back,
     failover_causes,
     failover_choice,
@@ -177,6 +179,17 @@ REFUSED = {
     "error_text": "",
 }  # fmt: skip
 READ = {"database": "crm", "name": LOG_15, "replace": 0}
+NO_ROOM = {
+    **TOLD, "database": "crm", "name": LOG_15, "error_number": 3257, "required_bytes": 9,
+    "free_bytes": 4, "old_copy_bytes": 4, "error_text": "",
+}  # fmt: skip
+FULL_ON_ITS_WAY = "crm_2026_01_05_00_11_00_full_000"
+MADE = {
+    "file": 99, "kind": 0, "fork": 1, "first_lsn": 1, "last_lsn": 2, "commits": 0,
+    "nominal_bytes": 1, "name": FULL_ON_ITS_WAY,
+}  # fmt: skip
+NEWEST = {"database": "crm", "name": "crm_2026_01_06_00_00_00_full_000", "replace": 1}
+INCREMENTAL = "crm_2026_01_05_16_00_00_incremental_000"
 WAITING = '{"crm_2026_01_05_00_59_00_log_000": 0}'
 DELETE_NEWEST = {"database": "crm", "name": "crm_2026_01_07_12_00_00_full_000"}
 
@@ -235,6 +248,21 @@ def thrice(row: Row) -> list[Row]:
     return [row, *(Row(0, "seen.PrimaryAnswered", t, 0, dict(ANSWER)) for t in times)]
 
 
+def forgets_at_a_restart(row: Row) -> list[Row]:
+    """A manager dies just after an alert, and its next life tells as of a new danger."""
+    alert = _is(row, "seen.RaiseAlert", {"event_id": 1, "level": "critical"})
+    if not alert:
+        return [row]
+    anew = replace(row, values={**row.values, "level": "error"})
+    if row.time_us > 155 * MINUTE:
+        return [anew]
+    manager = [
+        Row(0, "truth.manager", row.time_us + at_us, -1, {"incarnation": n, "up": n - 1})
+        for n, at_us in ((1, SECOND), (2, 2 * SECOND))
+    ]
+    return [row, *manager]
+
+
 def damaged_and_wanted_again(row: Row) -> list[Row]:
     """A log that has landed damaged waits to be sent again for ever."""
     name = "crm_2026_01_05_10_00_00_log_000"
@@ -253,6 +281,7 @@ CASES = (
     Case(alert_texts.minutes_are_right, STUCK, "R12", change("seen.RaiseAlert", {"minutes": 5})),
     Case(alert_levels.levels_are_right, STUCK, "R12", change("seen.RaiseAlert", {"level": "error"})),
     Case(alert_levels.levels_are_right, STUCK, "R12", change("seen.RaiseAlert", {"level": "critical"})),
+    Case(alert_levels.levels_are_right, STUCK, "R12", forgets_at_a_restart),
     Case(alert_levels.told_again_at_every_retry, STUCK, "R12", one_of("seen.RaiseAlert", 2, event_id=1)),
     Case(trouble.trouble_is_told, STUCK, "R8", drop("seen.RaiseAlert", event_id=1)),
     Case(trouble.trouble_is_told, DAMAGED, "R8", both(
@@ -418,6 +447,46 @@ CASES = (
     Case(alert_levels.told_again_at_every_retry, DAMAGED, "R12", both(
         drop_after(9 * MINUTE, "seen.Restored", "seen.ValidationFailed", "seen.RaiseAlert"),
         insert("seen.Landed", "seen.RaiseAlert", {**ALERT, "event_id": 18}, name=LOG_15))),
+    Case(asking.what_can_be_made_is_asked_for, PAUSED, "R9", change(
+        "seen.PrimaryAnswered", {"jobs_paused": "", "remakeable": 1})),
+    Case(asking.asked_again_once_refused, KEPT, "R11", both(
+        insert("seen.Restored", "seen.BackupFailed", {
+            **TOLD, "database": "crm", "kind": 1, "reason": "paused: move"}),
+        insert("seen.Landed", "seen.RaiseAlert", {
+            **ALERT, "event_id": 4, "name": INCREMENTAL}, name=INCREMENTAL))),
+    Case(asking.nothing_is_asked_for_twice, LATE, "R11", both(
+        insert("seen.Restored", "truth.backup_finished", MADE, name=LOG_15),
+        insert("truth.backup_finished", "seen.BackupTaken", {
+            **TOLD, "database": "crm", "kind": 0, "name": FULL_ON_ITS_WAY}, file=99),
+        insert("truth.manager", "seen.TakeBackup", {"database": "crm", "kind": 0}, up=1,
+               incarnation=2))),
+    Case(asking.dropped_only_for_what_fits, DAMAGED, "R11", both(
+        insert("seen.Restored", "seen.Drop", {"database": "crm"}),
+        insert("seen.Restored", "seen.NoRoom", NO_ROOM))),
+    Case(coming_online.only_what_is_ordered_stops_early, PLANNED, "R15", insert(
+        "seen.EnterPhase", "seen.RestoreUntil", {
+            "database": "crm", "name": LOG_15, "stop_before_utc_us": 1}, phase="draining")),
+    Case(coming_online.planned_ones_need_the_primary, PLANNED, "R15", both(
+        drop("seen.Fenced"),
+        insert("seen.Fence", "seen.FenceFailed", {**TOLD, "reason": "unreachable"}, -1))),
+    Case(coming_online.nothing_is_being_restored, PLANNED, "R15", insert(
+        "seen.EnterPhase", "seen.Restore", READ, phase="recovering")),
+    Case(coming_online.ordered_online_once, PLANNED, "R15", insert(
+        "seen.Recovered", "seen.Recover", {"database": "crm"})),
+    Case(coming_online.the_primary_that_is_heard_has_answered, SITE, "R16", insert(
+        "seen.EnterPhase", "seen.HeartbeatBack", {**TOLD, "machine": "sql1"}, -1, phase="tail")),
+    Case(needless.a_hole_is_told_at_its_limit, STUCK, "R8", keep, replay(age_us=60 * MINUTE)),
+    Case(trouble.late_landings_are_told, DAMAGED, "R12", change(
+        "seen.Landed", {"modified_utc_us": 0}), replay(delay_us=10 * MINUTE)),
+    Case(reads.a_rebuilt_copy_keeps_its_delay, KEPT, "R7", both(
+        insert("seen.Validated", "seen.Restore", NEWEST, name=NEWEST["name"]),
+        insert("seen.Validated", "truth.copy_gone", {"why": ""}, name=NEWEST["name"])),
+        replay(delay_us=60 * MINUTE)),
+    Case(reads.read_after_a_hash_of_its_own, DAMAGED, "R6", one_of(
+        "seen.Validate", 1, name="crm_2026_01_05_00_20_00_log_000")),
+    Case(restarts.the_fence_is_durable_first, PLANNED, "S1", both(
+        drop("seen.Save", key="failover"),
+        insert("seen.Fence", "seen.Save", {"key": "failover", "value": ""}, -1))),
     Case(restarts.late_answers_cause_nothing, LATE, "S1", insert(
         "truth.restored", "seen.ignored", {"event": "Landed", "incarnation": 1})),
 )  # fmt: skip

@@ -23,6 +23,7 @@ from dr_sim.oracle.monitors.alert_rows import (
     minutes_text,
     position_before,
 )
+from dr_sim.oracle.monitors.needless import clocks_may_be_wrong
 from dr_sim.oracle.monitors.story import (
     DAY_US,
     LOG,
@@ -32,6 +33,7 @@ from dr_sim.oracle.monitors.story import (
     Breach,
     Story,
     kind_in_name,
+    lost_here,
     restored_us,
 )
 from dr_sim.record.journal import Row
@@ -138,10 +140,15 @@ def _goes_on(story: Story, before: Row, row: Row) -> bool:
     """Return whether the same danger has lasted from one alert to the next: reported again in time,
     and nothing came between that could have ended it.
     """
-    if row.time_us - before.time_us > story.retry_us + SLACK_US:
-        return False
     database = story.database(row.values["database"])
     if database < 0:
+        return False
+    lived = story.quiet_between(before.time_us, row.time_us)
+    if lived:
+        in_time = row.time_us - before.time_us <= story.retry_us + SLACK_US
+    else:
+        in_time = _outlives_a_restart(story, before, row, database)
+    if not in_time:
         return False
     kinds = ["seen.Restored"]
     if row.values["event_id"] == NO_NEW_LOGS:
@@ -157,7 +164,39 @@ def _goes_on(story: Story, before: Row, row: Row) -> bool:
         other = before.values["event_id"] != row.values["event_id"]
         if other or _news_of_files(story, before, database, row.time_us):
             return False
-    return story.quiet_between(before.time_us, row.time_us)
+    return True
+
+
+def _outlives_a_restart(
+    story: Story, before: Row, row: Row, database: int
+) -> bool:
+    """Return whether a danger that was reported is the same after the manager was down for a while:
+    nothing that could have ended it has really landed or been lost.
+    """
+    event, times = row.values["event_id"], (before.time_us, row.time_us)
+    replay = story.scenario.replay
+    may_take_us = 2 * story.retry_us + 2 * SLACK_US
+    may_take_us += story.scenario.manager_restart_us
+    if (
+        event != before.values["event_id"]
+        or event not in (MISSING, NO_NEW_LOGS)
+        or replay.delay_us
+        or replay.every_us
+        or clocks_may_be_wrong(story)
+        or row.time_us - before.time_us > may_take_us
+        or story.failover_within(*times)
+    ):
+        return False
+    if story.any_within(("truth.copy_gone",), database, *times):
+        return False
+    found = story.within("truth.landed", database, *times)
+    landed = story.of("truth.landed", database)
+    ends = landed["kind"][found] == LOG
+    if event == MISSING:
+        ends |= landed["kind"][found] != LOG
+        redo = position_before(story, database, before.seq)[1]
+        ends &= landed["first_lsn"][found] <= redo
+    return not ends.any() and not lost_here(story, database, *times)
 
 
 # ---- R12: again at every retry

@@ -85,7 +85,7 @@ def planned_ones_keep_their_limit(story: Story) -> Iterator[Breach]:
         return
     for attempt in attempts(story):
         draining = attempt.first("draining")
-        if draining is None or not _is_planned(story, attempt):
+        if draining is None or not is_planned(story, attempt):
             continue
         over_us = draining.time_us + limit_us
         due_us = max(over_us, story.life_at(over_us)[0]) + 2 * SLACK_US
@@ -228,7 +228,7 @@ def _limit_is_over(story: Story, entered: PhaseRow) -> bool:
         if draining is None or attempt.first(_UNFENCING) != entered:
             continue
         waited_us = entered.time_us - draining.time_us
-        return _is_planned(story, attempt) and waited_us >= limit_us
+        return is_planned(story, attempt) and waited_us >= limit_us
     return False
 
 
@@ -246,7 +246,7 @@ def _nothing_was_restored(story: Story, entered: PhaseRow) -> bool:
     return True
 
 
-def _is_planned(story: Story, attempt: Attempt) -> bool:
+def is_planned(story: Story, attempt: Attempt) -> bool:
     """Return whether the last order of somebody who may, before the failover goes back or ends, was
     a planned one.
     """

@@ -70,7 +70,9 @@ def begun_for_a_reason(story: Story) -> Iterator[Breach]:
                 "a failover begins without an order, an operator's word, or silence that is "
                 "long enough",
             )  # fmt: skip
-        if order is not None and order.values.get("planned"):
+        # silence may begin one just after an order that was refused
+        planned = order is not None and order.values.get("planned")
+        if planned and not _silent_for_long(story, begin):
             yield from _begun_over_a_hole(story, begin)
 
 
@@ -120,7 +122,7 @@ def _approved(story: Story, begin: PhaseRow) -> bool:
     )
 
 
-def _long_from_us(story: Story, silent: dict[str, int]) -> int | None:
+def long_from_us(story: Story, silent: dict[str, int]) -> int | None:
     """Return from when on enough machines have been silent for long enough; None: too few are."""
     spec, machines = story.scenario.failover, story.scenario.machines
     needed = spec.machines_silent or len(machines)
@@ -137,7 +139,7 @@ def _long_from_us(story: Story, silent: dict[str, int]) -> int | None:
 def _silent_for_long(story: Story, begin: PhaseRow) -> bool:
     if story.scenario.failover.mode != "automatic":
         return False
-    at = _long_from_us(story, story.silent_at(begin.seq))
+    at = long_from_us(story, story.silent_at(begin.seq))
     return at is not None and at <= begin.time_us
 
 
@@ -181,7 +183,7 @@ def a_silent_primary_is_acted_upon(story: Story) -> Iterator[Breach]:
     )
     for row, following in pairwise([*changes, None]):
         assert row is not None
-        at = _long_from_us(story, story.silent_at(row.seq + 1))
+        at = long_from_us(story, story.silent_at(row.seq + 1))
         if at is None:
             continue
         end_us = (

@@ -173,7 +173,7 @@ def _most_utc_us(story: Story, database: int, row: Row) -> int:
 def _ordered(story: Story, claim: Row) -> bool:
     return any(
         claim.time_us - 2 * SLACK_US <= row.time_us <= claim.time_us
-        for row in story.rows(*ORDERS)
+        for row in story.rows(*ORDERS, "seen.UnfenceOrdered")
     )
 
 

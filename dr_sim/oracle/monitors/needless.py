@@ -14,6 +14,7 @@ import numpy as np
 from dr_sim.oracle.monitors.alert_rows import (
     ERRORS,
     LAGGING,
+    MISSING,
     STUCK,
     WAITING,
     alerts_of_databases,
@@ -61,6 +62,56 @@ def trouble_is_told_at_its_limit(story: Story) -> Iterator[Breach]:
                 f"{name} is told of as in trouble after {tries} attempts and "
                 f"{minutes_text(age_us)}: neither limit is reached",
             )  # fmt: skip
+
+
+def a_hole_is_told_at_its_limit(story: Story) -> Iterator[Breach]:
+    """The first alert of a log that is missing comes when that log is too old: it was finished an
+    interval after the one before it, or when it really was.
+    """
+    replay = story.scenario.replay
+    waits = replay.delay_us or replay.every_us
+    if waits or clocks_may_be_wrong(story):
+        return
+    for row, database in alerts_of_databases(story):
+        if row.values["event_id"] != MISSING or _goes_on(
+            story, row, database
+        ):
+            continue
+        finished_us = _missing_since_us(story, row, database)
+        if finished_us is None:
+            continue
+        age_us = row.time_us - finished_us
+        if age_us < replay.age_us - SECOND_US:
+            yield Breach(
+                "R8", row.seq, row.time_us, database,
+                f"a log that is missing is told of when it is {minutes_text(age_us)} old; the "
+                f"limit is {minutes_text(replay.age_us)}",
+            )  # fmt: skip
+
+
+def _missing_since_us(story: Story, row: Row, database: int) -> int | None:
+    """Return when the log that holds the database's position was finished, or should have been, if
+    that is earlier; None: nobody knows.
+    """
+    fork, redo = position_before(story, database, row.seq)
+    made = story.of("truth.backup_finished", database)
+    held = made["fork"] == fork
+    held &= (made["first_lsn"] <= redo) & (redo < made["last_lsn"])
+    held &= (made["kind"] == LOG) & (made["seq"] < row.seq)
+    place = story.last_before("seen.Restored", database, row.seq)
+    if place < 0 or not held.any():
+        return None
+    restored = story.of("seen.Restored", database)
+    if not story.up_between(int(restored["time_us"][place]), row.time_us):
+        return (
+            None  # it may have died before it could keep what was restored
+        )
+    name = int(restored["name"][place])
+    before = made["time_us"][made["name"] == name]
+    if not len(before):
+        return None
+    due_us = int(before[-1]) + story.log_interval_us(database)
+    return min(due_us, int(made["time_us"][held].min()))
 
 
 def _goes_on(story: Story, row: Row, database: int) -> bool:

@@ -82,9 +82,7 @@ def what_lies_there_is_copied(story: Story) -> Iterator[Breach]:
         lies_there = (
             row.values["reachable"] and name and not row.values["copying"]
         )
-        if not lies_there or _has_landed(
-            story, row.entity, name, row.time_us
-        ):
+        if not lies_there or is_here(story, row.entity, name, row.time_us):
             last.pop(row.entity, None)
             continue
         known, rows = last.get(row.entity, ("", []))
@@ -105,19 +103,25 @@ def what_lies_there_is_copied(story: Story) -> Iterator[Breach]:
             )  # fmt: skip
 
 
-def _has_landed(
-    story: Story, database: int, name: str, until_us: int
-) -> bool:
-    """Return whether it has landed by then, be it that the manager was down and found it later, or
-    that the copy has brought it along from before a change of roles.
+def is_here(story: Story, database: int, name: str, until_us: int) -> bool:
+    """Return whether it has landed by then and was not lost here since; be it that the manager was
+    down and found it later, or that the copy has brought it along from before a change of roles.
     """
     wanted = story.text_id(name)
     begins_us = -story.journal.since_us
-    for kind in ("seen.Landed", "truth.landed"):
-        found = story.within(kind, database, begins_us, until_us)
-        if (story.of(kind, database)["name"][found] == wanted).any():
-            return True
-    return False
+    landed = story.of("truth.landed", database)
+    found = story.within("truth.landed", database, begins_us, until_us)
+    mine = np.flatnonzero(landed["name"][found] == wanted)
+    if not len(mine):
+        told = story.within("seen.Landed", database, begins_us, until_us)
+        names = story.of("seen.Landed", database)["name"][told]
+        return bool((names == wanted).any())
+    last = found.start + int(mine[-1])
+    gone = story.of("truth.file_gone", database)
+    lost = gone["file"] == landed["file"][last]
+    lost &= gone["where"] == story.text_id("secondary")
+    lost &= gone["seq"] > landed["seq"][last]
+    return not (lost & (gone["time_us"] <= until_us)).any()
 
 
 def what_is_damaged_is_copied_again(story: Story) -> Iterator[Breach]:
@@ -243,12 +247,12 @@ def _newer_full(story: Story, database: int, name: int, seq: int) -> int:
         return -1
     newer = fulls & (ends > ends[mine].max())
     for each in rows["name"][newer].tolist():
-        if _could_be_taken(story, database, each, seq):
+        if could_be_taken(story, database, each, seq):
             return int(each)
     return -1
 
 
-def _could_be_taken(
+def could_be_taken(
     story: Story, database: int, name: int, seq: int
 ) -> bool:
     """Return whether the last that was said of a full before that row is that it is whole."""

@@ -13,13 +13,16 @@ from dr_sim.oracle.monitors.alert_rows import (
     position_before,
     told_between,
 )
+from dr_sim.oracle.monitors.primary import could_be_taken, is_here
 from dr_sim.oracle.monitors.story import (
+    FULL,
     LOG,
     SECOND_US,
     Breach,
     Story,
     kind_in_name,
 )
+from dr_sim.record.journal import Row
 
 READS = ("seen.Restore", "seen.RestoreUntil")
 ANSWERS = ("seen.Restored", "seen.RestoreFailed", "seen.NoRoom")
@@ -272,6 +275,83 @@ def replay_delay_is_kept(story: Story) -> Iterator[Breach]:
                 yield Breach(
                     "R7", seq, int(rows["time_us"][place]), database,
                     f"{story.text(name)} is read before its replay delay is over",
+                )  # fmt: skip
+
+
+def a_rebuilt_copy_keeps_its_delay(story: Story) -> Iterator[Breach]:
+    """A copy that is rebuilt takes no full that is younger than the replay delay while an older one
+    is here and whole (R7).
+    """
+    delay_us = story.scenario.replay.delay_us
+    if not delay_us:
+        return
+    for row in story.rows("seen.Restore"):
+        name = row.values["name"]
+        if kind_in_name(name) != FULL or story.failing_over(row.seq):
+            continue
+        whole = story.of("seen.Validated", row.entity)
+        fulls = (whole["header.kind"] == FULL) & (whole["seq"] < row.seq)
+        finished = whole["header.finished_utc_us"]
+        now_utc_us = story.scenario.start_utc_us + row.time_us
+        mine = fulls & (whole["name"] == story.text_id(name))
+        young = finished + delay_us > now_utc_us + SECOND_US
+        if not (mine & young).any() or (mine & ~young).any():
+            continue
+        if not _is_rebuilt(story, row):
+            continue
+        for each in whole["name"][fulls & ~young].tolist():
+            could = could_be_taken(story, row.entity, each, row.seq)
+            there = (story.text(each), row.time_us)
+            if could and is_here(story, row.entity, *there):
+                yield Breach(
+                    "R7", row.seq, row.time_us, row.entity,
+                    f"{name}, which is younger than the replay delay, is restored, and "
+                    f"{story.text(each)} is here and whole",
+                )  # fmt: skip
+                break
+
+
+def _is_rebuilt(story: Story, row: Row) -> bool:
+    """Return whether there is no copy into which logs could be restored, by what really is."""
+    gone = story.of("truth.copy_gone", row.entity)["seq"]
+    done = story.of("truth.restored", row.entity)["seq"]
+    since = gone[gone < row.seq]
+    if not len(since):
+        return False
+    return not ((done > since[-1]) & (done < row.seq)).any()
+
+
+def read_after_a_hash_of_its_own(story: Story) -> Iterator[Breach]:
+    """A file that has landed again is hashed after that before it is read: what was found of the
+    copy before says nothing of this one (R6).
+    """
+    if not story.scenario.replay.validate_hash:
+        return
+    for database in story.databases:
+        landed = story.of("seen.Landed", database)
+        names, times = np.unique(landed["name"], return_counts=True)
+        again = names[times > 1]
+        reads = story.of("seen.Restore", database)
+        asked = story.of("seen.Validate", database)
+        found = np.isin(reads["name"], again)
+        for place in np.flatnonzero(found).tolist():
+            name, seq = int(reads["name"][place]), int(reads["seq"][place])
+            came = (landed["name"] == name) & (landed["seq"] < seq)
+            if not came.any():
+                continue
+            last = np.flatnonzero(came)[-1]
+            since, since_us = (
+                int(landed["seq"][last]),
+                int(landed["time_us"][last]),
+            )
+            at_us = int(reads["time_us"][place])
+            hashed = (asked["name"] == name) & (asked["seq"] > since)
+            if (hashed & (asked["seq"] < seq)).any():
+                continue
+            if story.up_between(since_us, at_us):
+                yield Breach(
+                    "R6", seq, at_us, database,
+                    f"{story.text(name)} is read, and has not been hashed since it landed again",
                 )  # fmt: skip
 
 

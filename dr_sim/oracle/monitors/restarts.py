@@ -53,6 +53,37 @@ def phases_are_durable_first(story: Story) -> Iterator[Breach]:
             )  # fmt: skip
 
 
+def the_fence_is_durable_first(story: Story) -> Iterator[Breach]:
+    """That an order to stop may have been obeyed is saved before the order goes out: a restart in
+    between is to know of it (S1).
+    """
+    kinds = story.journal.kinds()
+    save = KIND_ID["seen.Save"]
+    for row in story.rows("seen.Fence"):
+        earlier = _commands_in_list(kinds, row.seq, -1)
+        later = _commands_in_list(kinds, row.seq, 1)
+        if save in later and save not in earlier:
+            yield Breach(
+                "S1", row.seq, row.time_us, -1,
+                "the primary is ordered to stop before it is durable that it may have stopped",
+            )  # fmt: skip
+
+
+def _commands_in_list(kinds: Ints, seq: int, step: int) -> list[int]:
+    """Return the kinds of all commands before (step -1) or after that row in its list. A list that
+    follows on an inventory begins with what a life before has saved.
+    """
+    found: list[int] = []
+    for place in range(seq + step, len(kinds) if step > 0 else -1, step):
+        kind = int(kinds[place])
+        if kind == KIND_ID["seen.Inventory"] and step < 0:
+            return [*found, KIND_ID["seen.Save"]]
+        if kind in _TOLD:
+            break
+        found.append(kind)
+    return found
+
+
 def _commands_around(kinds: Ints, seq: int, step: int) -> list[int]:
     """Return the kinds of the commands before (step -1) or after that row in its list. A list that
     follows on an inventory begins with what a life before has saved.

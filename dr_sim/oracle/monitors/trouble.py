@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from dr_sim.oracle.monitors.alert_rows import (
+    CLOCKS_DIFFER,
     ERRORS,
+    LANDED_LATE,
     STUCK,
     alerts_of_databases,
     last_header,
@@ -333,6 +335,50 @@ def a_standstill_is_told(story: Story) -> Iterator[Breach]:
                     f"logs that have landed wait for {minutes_text(due_us - since_us)}, nothing is "
                     "restored, and no alert is raised",
                 )  # fmt: skip
+
+
+def late_landings_are_told(story: Story) -> Iterator[Breach]:
+    """Where replay waits on purpose, a restore does not show that logs land late. So logs that land
+    later than the age limit, for longer than a retry, are reported (R12): event 23, or that clocks
+    differ.
+    """
+    replay = story.scenario.replay
+    waits = replay.delay_us or replay.every_us
+    if not waits or story.scenario.store is not None:
+        return
+    told = (LANDED_LATE, CLOCKS_DIFFER)
+    for database in story.databases:
+        rows = story.of("seen.Landed", database)
+        since_us = -1
+        known: set[int] = set()
+        for place in range(len(rows["seq"])):
+            name = int(rows["name"][place])
+            if name in known or kind_in_name(story.text(name)) != LOG:
+                continue
+            known.add(name)
+            at_us = int(rows["time_us"][place])
+            late_us = int(rows["utc_us"][place])
+            late_us -= int(rows["modified_utc_us"][place])
+            if late_us <= replay.age_us or not story.quiet_between(
+                at_us, at_us
+            ):
+                since_us = -1
+                continue
+            if since_us < 0 or not story.quiet_between(since_us, at_us):
+                since_us = at_us
+                continue
+            if at_us - since_us < story.retry_us:
+                continue
+            early_us = at_us - story.retry_us
+            if not told_between(
+                story, database, told, early_us, at_us + SLACK_US
+            ):
+                yield Breach(
+                    "R12", int(rows["seq"][place]), at_us, database,
+                    f"logs have landed too late for {minutes_text(at_us - since_us)}, and no "
+                    "alert says so",
+                )  # fmt: skip
+                break
 
 
 # ---- R10

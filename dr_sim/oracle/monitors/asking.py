@@ -1,0 +1,248 @@
+"""Tells what the primary is asked for once more, and what twice; and that no copy is dropped for a
+full that has no room even then (R9, R11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dr_sim.oracle.monitors.alert_rows import (
+    DAMAGED,
+    MISSING,
+    NO_NEW_LOGS,
+    alerts_of_databases,
+)
+from dr_sim.oracle.monitors.attempts import is_accepted
+from dr_sim.oracle.monitors.primary import PASSING
+from dr_sim.oracle.monitors.story import (
+    LOG,
+    SLACK_US,
+    Breach,
+    Story,
+    kind_in_name,
+)
+from dr_sim.record.journal import Row
+
+_IN_A_ROW = 3
+"""Alerts of one trouble, a retry apart, by when something must have been done about it."""
+_SAME_LIST = 20
+"""Rows among which the commands that follow on an event stand."""
+
+
+def what_can_be_made_is_asked_for(story: Story) -> Iterator[Breach]:
+    """A log that is missing, and that the next log backup would hold, is asked for (R9)."""
+    for database in story.databases:
+        rows = [
+            row
+            for row, about in alerts_of_databases(story)
+            if about == database
+            and row.values["event_id"] in (MISSING, NO_NEW_LOGS)
+        ]
+        told: list[Row] = []
+        for row in rows:
+            answer = _can_be_made(story, database, row)
+            if answer is None:
+                told = []
+                continue
+            told.append(row)
+            if len(told) < _IN_A_ROW:
+                continue
+            if _is_asked_for(story, database, told[0], answer):
+                told = []
+                continue
+            yield Breach(
+                "R9", answer.seq, answer.time_us, database,
+                "a log is missing that the primary can still back up, and it is not asked to",
+            )  # fmt: skip
+            break
+
+
+def _can_be_made(story: Story, database: int, alert: Row) -> Row | None:
+    """Return the answer, just after that alert, that the primary's log still holds what is missing,
+    that no file does, and that nothing keeps its jobs.
+    """
+    for row in story.rows("seen.PrimaryAnswered"):
+        after = alert.seq < row.seq
+        if not after or row.entity != database:
+            continue
+        v = row.values
+        if row.time_us > alert.time_us + SLACK_US:
+            return None
+        if (
+            v["reachable"]
+            and v["remakeable"]
+            and not (v["covering_name"] or v["jobs_paused"])
+        ):
+            return row
+    return None
+
+
+def _is_asked_for(
+    story: Story, database: int, first: Row, answer: Row
+) -> bool:
+    """Return whether a log backup was asked for between the two, or has yet to be answered; or
+    whether something else has come about.
+    """
+    if not story.quiet_between(first.time_us, answer.time_us):
+        return True
+    since_us = first.time_us - story.retry_us - SLACK_US
+    news = ("seen.Landed", "seen.Restored", "truth.copy_gone")
+    if story.any_within(news, database, since_us, answer.time_us):
+        return True
+    asked = [
+        row.seq
+        for row in story.rows("seen.TakeBackup")
+        if row.entity == database
+        and row.values["kind"] == LOG
+        and row.seq <= answer.seq + _SAME_LIST
+    ]
+    if not asked:
+        return False
+    answered = any(
+        asked[-1] < row.seq < first.seq
+        for row in story.rows("seen.BackupTaken", "seen.BackupFailed")
+        if row.entity == database and row.values["kind"] == LOG
+    )
+    return not answered
+
+
+def asked_again_once_refused(story: Story) -> Iterator[Breach]:
+    """A full or an incremental that is taken anew, as no copy makes the last one whole, and that
+    the primary refuses for now, is asked for again at the next retry (R11).
+    """
+    for row in story.rows("seen.BackupFailed"):
+        kind, reason = row.values["kind"], row.values["reason"]
+        if kind == LOG or not reason.startswith(PASSING):
+            continue
+        alert = _still_damaged(story, row)
+        if alert is None or not _goes_on(story, row, alert):
+            continue
+        asked = any(
+            row.seq < each.seq <= alert.seq + _SAME_LIST
+            and each.entity == row.entity
+            for each in story.rows("seen.TakeBackup")
+        )
+        if not asked:
+            yield Breach(
+                "R11", row.seq, alert.time_us, row.entity,
+                f"{alert.values['name']} is damaged, another was refused for now ({reason}), and "
+                "is not asked for again",
+            )  # fmt: skip
+
+
+def _still_damaged(story: Story, row: Row) -> Row | None:
+    """Return the first alert, at the retry after that refusal, that a backup of its kind is
+    damaged.
+    """
+    due_us = row.time_us + story.retry_us + SLACK_US
+    for alert, database in alerts_of_databases(story):
+        if (
+            database == row.entity
+            and alert.time_us >= due_us
+            and alert.values["event_id"] == DAMAGED
+            and kind_in_name(alert.values["name"]) == row.values["kind"]
+        ):
+            return alert
+    return None
+
+
+def _goes_on(story: Story, row: Row, alert: Row) -> bool:
+    """Return whether the manager was there, the primary's machine was heard, and the chain went on
+    without any wait that is on purpose, so that nothing else had to be asked for.
+    """
+    replay = story.scenario.replay
+    if replay.delay_us or replay.every_us:
+        return False
+    if not story.quiet_between(row.time_us, alert.time_us):
+        return False
+    machine = story.scenario.databases[row.entity].machine
+    silent = machine in story.silent_at(row.seq) or any(
+        each.values["machine"] == machine
+        and row.time_us <= each.time_us <= alert.time_us
+        for each in story.rows("seen.HeartbeatLost")
+    )
+    first_us = alert.time_us - story.retry_us
+    return not silent and story.any_within(
+        ("seen.Restored",), row.entity, row.time_us, first_us
+    )
+
+
+def nothing_is_asked_for_twice(story: Story) -> Iterator[Breach]:
+    """A restart does not ask for a full or an incremental while one that was taken for the same
+    place is on its way (R11).
+    """
+    for row in story.rows("seen.BackupTaken"):
+        kind, name = row.values["kind"], row.values["name"]
+        if kind == LOG or not is_accepted(story, row):
+            continue
+        life = story.life_at(row.time_us)
+        for again in story.rows("seen.TakeBackup"):
+            if (
+                again.entity != row.entity
+                or again.values["kind"] != kind
+                or again.time_us <= life[1]
+            ):
+                continue
+            if _is_for_the_same(story, row, again) and _is_coming(
+                story, row, again
+            ):
+                yield Breach(
+                    "R11", again.seq, again.time_us, again.entity,
+                    f"a backup is asked for, and {name}, which was taken for the same, is on its "
+                    "way",
+                )  # fmt: skip
+            break
+
+
+def _is_for_the_same(story: Story, row: Row, again: Row) -> bool:
+    """Return whether the database still stands where it stood, no backup of that kind was damaged,
+    and nothing but that restart has come between.
+    """
+    between = (row.time_us + 1, again.time_us)
+    news = ("seen.Restored", "truth.copy_gone", "seen.RecopyFailed")
+    if story.any_within(news, row.entity, *between):
+        return False
+    if story.failing_over(again.seq) or story.failover_within(*between):
+        return False
+    return not any(
+        each.entity == row.entity
+        and each.seq < again.seq
+        and kind_in_name(each.values["name"]) == row.values["kind"]
+        for each in story.rows("seen.ValidationFailed")
+    )
+
+
+def _is_coming(story: Story, row: Row, again: Row) -> bool:
+    """Return whether the backup that was taken is finished, there, and has not landed by then."""
+    name = story.text_id(row.values["name"])
+    made = story.of("truth.backup_finished", row.entity)
+    files = made["file"][(made["name"] == name) & (made["seq"] < again.seq)]
+    if not len(files):
+        return False
+    for kind in ("truth.landed", "truth.file_gone"):
+        rows = story.of(kind, row.entity)
+        before = rows["seq"] < again.seq
+        if np.isin(rows["file"][before], files).any():
+            return False
+    return True
+
+
+def dropped_only_for_what_fits(story: Story) -> Iterator[Breach]:
+    """A copy is not dropped for a full that has no room in its place either (R11)."""
+    rows = story.rows("seen.Drop")
+    for row in rows:
+        place = story.last_before("seen.NoRoom", row.entity, row.seq)
+        if place < 0:
+            continue
+        room = story.of("seen.NoRoom", row.entity)
+        there = int(room["free_bytes"][place])
+        there += int(room["old_copy_bytes"][place])
+        if int(room["time_us"][place]) != row.time_us:
+            continue
+        if int(room["required_bytes"][place]) > there:
+            yield Breach(
+                "R11", row.seq, row.time_us, row.entity,
+                "the copy is dropped for a full that has no room in its place either",
+            )  # fmt: skip

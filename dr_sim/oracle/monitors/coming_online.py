@@ -1,0 +1,131 @@
+"""Monitors of how the databases come online here (R15, R16): only those that an order names stop
+before an instant, nothing is being restored any more, each is ordered once, and the old primary
+that is heard again has answered first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dr_sim.oracle.monitors.attempts import (
+    ORDERS,
+    Attempt,
+    attempts,
+    is_accepted,
+    rows_in,
+)
+from dr_sim.oracle.monitors.failover_back import is_planned
+from dr_sim.oracle.monitors.failover_causes import long_from_us
+from dr_sim.oracle.monitors.story import (
+    SLACK_US,
+    Breach,
+    Story,
+    restored_us,
+)
+from dr_sim.record.journal import Row
+
+
+def only_what_is_ordered_stops_early(story: Story) -> Iterator[Breach]:
+    """A log is restored up to an instant only of a database that somebody has ordered so (R15)."""
+    for row in story.rows("seen.RestoreUntil"):
+        targets = [
+            each.values["target"]
+            for each in story.rows("seen.FailoverOrderedToPoint")
+            if each.seq < row.seq
+        ]
+        if not {"", row.values["database"]}.intersection(targets):
+            yield Breach(
+                "R15", row.seq, row.time_us, row.entity,
+                f"{row.values['name']} is restored up to an instant, and nobody has ordered that "
+                f"{row.values['database']} stops there",
+            )  # fmt: skip
+
+
+def planned_ones_need_the_primary(story: Story) -> Iterator[Breach]:
+    """A planned failover whose order to stop has reached nobody is called off (R15)."""
+    for attempt in attempts(story):
+        if not is_planned(story, attempt):
+            continue
+        for row in rows_in(story, attempt, "seen.FenceFailed")[:1]:
+            until_us = row.time_us + SLACK_US
+            if not _reached_nobody(story, attempt, row):
+                continue
+            if until_us >= story.end_us or not story.up_between(
+                attempt.begin.time_us, until_us
+            ):
+                continue
+            if attempt.last != "abandoned" or attempt.until_us > until_us:
+                yield Breach(
+                    "R15", row.seq, row.time_us, -1,
+                    "the order to stop has not reached the primary, and a planned failover goes "
+                    "on",
+                )  # fmt: skip
+
+
+def _reached_nobody(story: Story, attempt: Attempt, row: Row) -> bool:
+    """Return whether no order to stop can have reached the primary by that answer."""
+    asked = [
+        each for each in story.rows("seen.Fence") if each.seq < row.seq
+    ]
+    first = len(asked) == 1 and asked[0].seq >= attempt.begin.seq
+    unreachable = row.values["reason"] == "unreachable"
+    return first and unreachable and is_accepted(story, row)
+
+
+def nothing_is_being_restored(story: Story) -> Iterator[Breach]:
+    """A database is not ordered online while the engine is at a restore of it (R15)."""
+    for row in story.rows("seen.Recover"):
+        answered_us = restored_us(story, row.entity, row.time_us)
+        if answered_us > row.time_us:
+            yield Breach(
+                "R15", row.seq, row.time_us, row.entity,
+                f"{story.name(row.entity)} is ordered online in the middle of a restore",
+            )  # fmt: skip
+
+
+def ordered_online_once(story: Story) -> Iterator[Breach]:
+    """A database that is online here is not ordered online again (R15)."""
+    for row in story.rows("seen.Recover"):
+        life_us = story.life_at(row.time_us)[0]
+        online = any(
+            each.entity == row.entity
+            and each.seq < row.seq
+            and each.time_us >= life_us
+            and is_accepted(story, each)
+            for each in story.rows("seen.Recovered")
+        )
+        if online:
+            yield Breach(
+                "R15", row.seq, row.time_us, row.entity,
+                f"{story.name(row.entity)} is online here, and is ordered online again",
+            )  # fmt: skip
+
+
+def the_primary_that_is_heard_has_answered(
+    story: Story,
+) -> Iterator[Breach]:
+    """A failover that silence began brings nothing online while the machines are heard again, until
+    the old primary has answered that it has stopped (R16).
+    """
+    operators = story.scenario.failover.operators
+    for attempt in attempts(story):
+        entered = attempt.first("recovering")
+        ordered = any(
+            row.seq < attempt.until_seq
+            and row.values["operator"] in operators
+            for row in story.rows(*ORDERS, "seen.OrderPassedOn")
+        )
+        if entered is None or ordered:
+            continue
+        if long_from_us(story, story.silent_at(entered.seq)) is not None:
+            continue
+        stopped = any(
+            row.seq < entered.seq and is_accepted(story, row)
+            for row in rows_in(story, attempt, "seen.Fenced")
+        )
+        if not stopped:
+            yield Breach(
+                "R16", entered.seq, entered.time_us, -1,
+                "the primary is heard again and has not answered that it has stopped, and "
+                "databases are ordered online",
+            )  # fmt: skip
