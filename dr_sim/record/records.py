@@ -241,7 +241,7 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.machine_lost", (("machine", "str"),)),
     # beside its cut_off: the job reported success, and the file holds nothing
     ("truth.backup_empty", (("file", "int"), ("kind", "int"))),
-    # the secondary's copy of the database is there no more: wiped, dropped to make room, broken by
+    # the secondary's copy of the database is there no more: wiped, dropped, broken by
     # a restore that failed
     ("truth.copy_gone", (("why", "str"),)),
     # 1: the server of that database has fallen, its data whole; 0: it is up again by itself

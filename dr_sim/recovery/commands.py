@@ -143,7 +143,7 @@ class RestoreUntil(Command):
 @dataclass(slots=True)
 class Drop(Command):
     """Drop the database's copy here: its replacement has landed and is verified, and the disk
-    cannot hold both (R11).
+    cannot hold both (R11); or a store has restored it in a failover that was left.
     """
 
     database: str

@@ -8,6 +8,7 @@ anew (remake.py). A log that nobody can send again leaves a hole, which the next
 until one has landed whole, that is reported at every retry. Silence and backups that do not come as
 scheduled are watched as at a standby. People are notified at every retry while no full is here, and
 while a log is missing that later ones follow on: it is asked for, and the next full gets past it.
+What a failover has restored is dropped when that is left.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery import alert_texts as texts
 from dr_sim.recovery import telling
 from dr_sim.recovery.alerts import AlertId, Danger, Message
+from dr_sim.recovery.commands import Drop
 from dr_sim.recovery.events import ValidationOutcome
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import FULL, LOG, File
@@ -146,6 +148,15 @@ def _hole(db: DatabaseReplay) -> int:
             return reached
         reached = max(reached, header.last_lsn)
     return -1
+
+
+def give_up_copy(db: DatabaseReplay, out: list[Command]) -> None:
+    """Drop what was restored in a failover that was left: its machine is given back."""
+    busy = db.files.in_hand is not None or db.looking or db.recovering
+    if db.only_keeps and db.state.exists and not busy:
+        out.append(Drop(db.name))
+        db.lose_copy()
+        db.look_into_unread(out)
 
 
 def full_is_whole(db: DatabaseReplay, out: list[Command]) -> None:

@@ -155,11 +155,7 @@ class RecoveryManager:
             telling.raise_unraised(database, event, out)
         self.failover.resume(event, out)
         for database in self.databases.values():
-            if (
-                not database.state.exists
-                and database.had_copy
-                and not self.failover.on
-            ):
+            if telling.copy_is_lost(database) and not self.failover.on:
                 standby.begin_again(database, event, out)
         early, self._early = self._early, []
         for kept in early:

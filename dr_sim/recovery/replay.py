@@ -210,6 +210,8 @@ class DatabaseReplay:
     ) -> None:
         last = self.last
         assert last is not None
+        if self.rules.keeps and not seen.state.exists:
+            last = LastRestore(0, 0)  # nothing of it is restored any more
         for there in seen.files:
             kind = kind_of(there.name)
             if kind is None:
@@ -239,6 +241,7 @@ class DatabaseReplay:
             or self.looking
             or self.only_keeps
         ):
+            kept.give_up_copy(self, out)
             return
         if waiting.stopped(self):
             return

@@ -127,8 +127,9 @@ def tell_no_room(
 
 
 def copy_is_lost(db: DatabaseReplay) -> bool:
-    """Tell whether there is no copy here, and there was one."""
-    return not db.state.exists and db.had_copy
+    """Tell whether there is no copy here, and there was one. A store has none."""
+    had_copy = db.had_copy and not db.rules.keeps
+    return not db.state.exists and had_copy
 
 
 def waits_for_first_full(db: DatabaseReplay) -> bool:

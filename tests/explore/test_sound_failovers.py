@@ -27,6 +27,18 @@ images:
   new: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A]}
 farms: {content: {image: old, front_end: 4, timer: 1}}
 """
+STORE_GOES_BACK = """\
+run_for: 9 h
+databases: {crm: {size: 100 GB}}
+link: {bandwidth: 1 Gbit/s}
+copies: {vault: {store: {hold: 0 s, every: every 1 h, transit: 10 min, retention: 7 days}}}
+failover: {mode: automatic}
+heartbeat: {path: data link}
+events:
+- {at: 4 h, partition: {duration: 18 min}}
+- {at: 15556 s, call_off_failover: {by: dba}}
+- {at: 8 h, lose: site}
+"""
 CASES = {
     # The vault has saved that it only watches, and dies before it says so.
     "a phase that was saved is not said again after a restart": TWO
@@ -242,6 +254,12 @@ events:
 - {at: 130 min, missing_file: web}
 - {at: 130 min, manager_crash: {before: RaiseAlert}}
 """,
+    # A store has restored a part when its failover is called off. It drops that, and keeps files: the
+    # next failover restores all of it.
+    "a store keeps no copy when its failover is left": STORE_GOES_BACK,
+    # The manager dies before it drops it. What was restored before the restart is of use again.
+    "a store whose manager dies keeps no copy either": STORE_GOES_BACK
+    + "- {at: 15556 s, manager_crash: {before: Drop}}\n",
 }
 
 

@@ -177,8 +177,13 @@ def _copied_or_passed(story: Story, row: Row, due_us: int) -> bool:
 
 
 def dropped_after_its_replacement_is_here(story: Story) -> Iterator[Breach]:
-    """A copy is dropped only when the full that replaces it has landed and is verified (R11)."""
+    """A copy is dropped only when the full that replaces it has landed and is verified (R11). A
+    store keeps no copy.
+    """
+    keeps_files = story.scenario.store is not None
     for row in story.rows("seen.Drop"):
+        if keeps_files and not story.failing_over(row.seq):
+            continue
         whole = story.of("seen.Validated", row.entity)
         before = (whole["seq"] < row.seq) & (whole["header.kind"] == FULL)
         names = set(whole["name"][before].tolist())

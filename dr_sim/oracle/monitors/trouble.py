@@ -271,8 +271,10 @@ def standstills(
     story: Story, database: int, longer_us: int
 ) -> Iterator[tuple[int, int, int, int]]:
     """Yield the times in which nothing was restored for longer than that: begin, end, the row of
-    the restore before it, and the position then. After the last restore to the run's end, too.
+    the restore before it, and the position then. After the last restore to the run's end, too. At a
+    store nothing waits for a copy that is gone.
     """
+    keeps_files = story.scenario.store is not None
     rows = story.of("seen.Restored", database)
     times = rows["time_us"]
     if not len(times):
@@ -280,9 +282,15 @@ def standstills(
     gaps = np.diff(np.append(times, story.end_us))
     for place in np.flatnonzero(gaps > longer_us).tolist():
         begin_us = int(times[place])
+        end_us = begin_us + int(gaps[place])
+        gone = ("truth.copy_gone",)
+        if keeps_files and story.any_within(
+            gone, database, begin_us, end_us
+        ):
+            continue
         yield (
             begin_us,
-            begin_us + int(gaps[place]),
+            end_us,
             int(rows["seq"][place]),
             int(rows["redo_lsn"][place]),
         )

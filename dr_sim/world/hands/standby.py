@@ -237,7 +237,7 @@ class StandbyHands:
 
     def _drop(self, command: c.Drop) -> None:
         self._secondary.copies.drop(
-            self._index[command.database], "dropped to make room"
+            self._index[command.database], "dropped"
         )
 
     # ---- bringing a database online
