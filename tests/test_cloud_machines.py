@@ -148,6 +148,7 @@ def test_an_image_that_is_lost_at_its_source_never_comes(tmp_path: Path) -> None
     assert [(i.lasted_us, i.arrived) for i in found.images] == [(10 * MINUTE - 60 * MS, False)]
     (goal,) = found.to_goal
     assert (goal.over, goal.reached) == (False, False)
+    assert told(of) == [("no image", "web 12.3 at B")]  # once: nothing of it changes
 
 
 def test_an_image_that_is_lost_elsewhere_stops_no_other(tmp_path: Path) -> None:
@@ -155,6 +156,29 @@ def test_an_image_that_is_lost_elsewhere_stops_no_other(tmp_path: Path) -> None:
     lost = "events: [{at: 10 min, install_point_lost: {site: B, image: web 12.4}}]\n"
     (image,) = summary(ran(tmp_path, lost, (two,))).cloud.machines.images
     assert (image.lasted_us, image.arrived) == (COPY, True)
+
+
+def test_an_image_that_becomes_an_older_one_at_its_source_never_comes(tmp_path: Path) -> None:
+    """What is under way is of neither: it is cut off, and nobody has the right one any more."""
+    older = "events: [{at: 10 min, older_image: {site: A, image: web 12.3}}]\n"
+    of = ran(tmp_path, older, (IMAGE_AT_A,))
+    found = summary(of).cloud.machines
+    assert [(i.lasted_us, i.arrived) for i in found.images] == [(10 * MINUTE - 60 * MS, False)]
+    assert ("no image", "web 12.3 at B") in told(of)
+    (goal,) = found.to_goal
+    assert (goal.over, goal.reached) == (False, False)
+
+
+def test_an_older_image_is_found_at_a_failover_and_no_machine_is_made_of_it(tmp_path: Path) -> None:
+    """Two of B's machines are missing when A is lost: with the older image they stay missing."""
+    lost = LOST.replace("[", "[{at: 1 h, older_image: {site: B, image: web 12.3}}, ")
+    killed = lost.replace("[", "[{at: 3 h, bad_machine: B-compute-1}, ")
+    of = ran(tmp_path, killed)
+    assert ("no image", "web 12.3 at B") in told(of)
+    assert summary(of).cloud.machines.images == []  # the new second side has none to copy either
+    made = of.journal.rows("truth.cloud_machine")
+    late = [r for r in made if r.time_us > 3 * HOUR_US and r.values["what"] == "running"]
+    assert late == []
 
 
 def test_after_a_failover_users_are_served_by_what_has_room(tmp_path: Path) -> None:

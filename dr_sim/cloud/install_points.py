@@ -82,9 +82,18 @@ class InstallPoints:
         if e.word is ImageWord.THERE:
             self._arrived(place, out)
             return True
+        if e.word is ImageWord.NO_SOURCE:
+            self._gone_elsewhere(place, out)
         self._gone(place, out)
         self._try_later(out)
         return False
+
+    def _gone_elsewhere(self, place: Place, out: Out) -> None:
+        """Take up that the site it was to come from does not have it."""
+        site, image = place
+        for other in sorted(self._there):
+            if other[1] == image and other[0] != site:
+                self._gone(other, out)
 
     def rings(self, out: Out) -> bool:
         """Tell whether it is time to ask for images again."""

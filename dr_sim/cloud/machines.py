@@ -56,6 +56,7 @@ from dr_sim.cloud.vm_repair import VmRepair
 from dr_sim.cloud.words import (
     DEPLOY_MACHINE,
     SCRIPT_OF,
+    ImageWord,
     JobKind,
     JobState,
     Notice,
@@ -448,6 +449,8 @@ class MachineManager:
         if self._points.said(e, out):
             self._telling.forget("image", e.site, e.image)
             self._plan_site(e.site, out)
+        elif e.word is ImageWord.NO_SOURCE:
+            self._plan_site(e.site, out)  # whoever waits for it is told of
         self._set_alarm(out)
 
     # ---- machines that fall silent

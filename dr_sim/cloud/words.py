@@ -60,6 +60,7 @@ class WhyFailed(enum.StrEnum):
     FOREIGN_ID = "an identifier of the other side"
     UNKNOWN_ID = "no such identifier"
     NO_IMAGE = "the image is not at the install point"
+    OLD_IMAGE = "the image at the install point is an older one"
     NO_PHYSICAL = "the physical machine does not answer"
     NO_ROOM = "the physical machine has no room"
 

@@ -286,7 +286,7 @@ def _images(t: Tables) -> Iterator[ImageMoved]:
         of = (v["image"], v["site"])
         if v["what"] == "copying":
             begun[of] = row.time_us
-        elif v["what"] != "gone" and of in begun:
+        elif v["what"] not in ("gone", "older") and of in begun:
             yield ImageMoved(
                 *of,
                 begun.pop(of),

@@ -441,8 +441,8 @@ CLOUD_TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.cloud_farm_upgrade", (("farm", "str"), ("image", "str"))),
     # somebody sets goals of a farm: JSON, how many machines by role
     ("truth.cloud_farm_goals", (("farm", "str"), ("goals", "str"))),
-    # an image on its way to a site's install point; what: copying, there, interrupted, or gone from
-    # there; so many bytes have crossed
+    # an image on its way to a site's install point; what: copying, there, interrupted, gone from
+    # there, or older: another one has its name there; so many bytes have crossed
     (
         "truth.cloud_image",
         (

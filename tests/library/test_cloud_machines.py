@@ -58,7 +58,18 @@ def test_what_others_take_is_refused_and_tried_again() -> None:
 
 def test_an_image_that_is_gone_is_copied_again() -> None:
     """Two refused deployments, 10 s of clean-up, 26:40 or more for the image, 682 s."""
-    result = cloud("install_point_lost")
+    is_copied_again(cloud("install_point_lost"))
+
+
+def test_an_image_that_is_an_older_one_is_copied_again() -> None:
+    """Its checksum is not the one on record: refused as if there was none."""
+    result = cloud("older_image")
+    is_copied_again(result)
+    reasons = Counter(row.values["reason"] for row in result.journal.rows("cloud.AgentSaid"))
+    assert reasons["the image at the install point is an older one"] == 2
+
+
+def is_copied_again(result: Result) -> None:
     (image,) = machines(result).images
     assert (image.site, image.arrived) == ("B", True) and image.lasted_us >= 1_600 * S
     (goal,) = machines(result).to_goal

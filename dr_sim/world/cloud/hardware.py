@@ -75,6 +75,8 @@ class Hardware:
         self._config = config
         self.machines: dict[tuple[str, str], RealMachine] = {}
         self._images: dict[str, set[str]] = {}
+        # install points at which an image of that name is an older one
+        self._older: set[tuple[str, str]] = set()
         self._lost: set[str] = set()  # sites
         # reasons for a physical machine to be dead, and for each deployment on it to fail
         self._dead: Counter[tuple[str, str]] = Counter()
@@ -121,6 +123,8 @@ class Hardware:
             return WhyFailed.NONE
         if params["image"] not in self._images.get(site, ()):
             return WhyFailed.NO_IMAGE
+        if (site, params["image"]) in self._older:
+            return WhyFailed.OLD_IMAGE
         at = (site, params["physical"])
         if self._dead[at]:
             return WhyFailed.NO_PHYSICAL
@@ -227,18 +231,32 @@ class Hardware:
 
     # ---- images
     def has_image(self, site: str, image: str) -> bool:
-        return site not in self._lost and image in self._images.get(
-            site, ()
-        )
+        """Tell whether an image is at a site's install point, and is the one that is meant."""
+        return site not in self._lost and image in self._good_images(site)
+
+    def _good_images(self, site: str) -> set[str]:
+        there = self._images.get(site, set())
+        return {each for each in there if (site, each) not in self._older}
 
     def image_arrives(self, site: str, image: str) -> None:
         self._images.setdefault(site, set()).add(image)
+        self._older.discard((site, image))
+
+    def put_older_image(self, site: str, image: str) -> bool:
+        """Put an older image in the place of one at an install point. Return whether it is there."""
+        if image not in self._good_images(site):
+            return False
+        self._older.add((site, image))
+        self.copies.cut(site, image)
+        self._context.note("truth.cloud_image", -1, site, image, "older", 0)
+        return True
 
     def lose_images(self, site: str, image: str) -> list[str]:
         """Lose an image at a site's install point; '': all. Return those that are gone."""
         there = self._images.get(site, set())
         gone = {each for each in there if image in ("", each)}
         there -= gone
+        self._older -= {(site, each) for each in gone}
         self.copies.cut(site, image)
         for each in sorted(gone):
             self._context.note(
@@ -272,6 +290,7 @@ class Hardware:
         for machine in self._at(site):
             del self.machines[site, machine.name]
         self._images[site] = set()
+        self._older = {place for place in self._older if place[0] != site}
 
     def roles_changed(self) -> None:
         self.copies.interrupt()
@@ -474,7 +493,7 @@ class Hardware:
             for m in self._at(site)
             if m.network == index
         ]
-        images = sorted(self._images.get(site, ()))
+        images = sorted(self._good_images(site))
         return json.dumps({"machines": found, "images": images})
 
     def _note(self, machine: RealMachine, what: str) -> None:

@@ -51,9 +51,10 @@ class ImageCopies:
             self._say(site, image, ImageWord.THERE)
             return
         sites = self._world.sites
-        if site != sites.second or not self._hardware.has_image(
-            sites.active, image
-        ):
+        if site != sites.second:
+            self._say(site, image, ImageWord.INTERRUPTED)
+            return
+        if not self._hardware.has_image(sites.active, image):
             self._say(site, image, ImageWord.NO_SOURCE)
             return
         self._hear_link(sites.link)
