@@ -243,7 +243,7 @@ class Hardware:
         self._older.discard((site, image))
 
     def put_older_image(self, site: str, image: str) -> bool:
-        """Put an older image in the place of one at an install point. Return whether it is there."""
+        """Put an older image in the place of one; tell whether one was there."""
         if image not in self._good_images(site):
             return False
         self._older.add((site, image))
