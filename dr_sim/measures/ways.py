@@ -120,6 +120,9 @@ def _way(
         return None
     takes_us = outage_at(curve, scenario, t_us)
     how = PROMOTE if scenario.store is None else RESTORE
+    if gone := _gone_with_it(t, leg, t_us):
+        why = f"the place was lost at the same instant ({gone})"
+        return WaySummary(leg.secondary, how, CLOSED, why)
     if takes_us >= NO_WAY_US // 2:
         why = _why_closed(t, leg, t_us)
         return WaySummary(leg.secondary, how, CLOSED, why)
@@ -129,6 +132,25 @@ def _way(
         why = _read(t, leg, t_us)
         why += "" if failure_class == SITE else ", and what the share has"
     return WaySummary(leg.secondary, how, POSSIBLE, why, lost_us, takes_us)
+
+
+def _gone_with_it(t: Tables, leg: Leg, t_us: int) -> str:
+    """Name the event by which the place was lost at that very instant; '' if it was not. The curves
+    hold what was there just before.
+    """
+    died = [
+        row.time_us
+        for row in t.rows("truth.manager")
+        if not row.values["up"]
+    ]
+    if t_us not in died:
+        return ""
+    began = [
+        each.label
+        for each in Causes(t, leg.scenario).happenings
+        if each.begin_us == t_us and Explains.COPY_LOST in each.explains
+    ]
+    return ", ".join(dict.fromkeys(began))
 
 
 def _why_closed(t: Tables, leg: Leg, t_us: int) -> str:

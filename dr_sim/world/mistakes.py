@@ -152,7 +152,8 @@ class MistakesMade:
     def _try(self, tries: Tries) -> None:
         """Order the next of these ways. Where the roles have changed meanwhile, nobody knows what
         the new primary holds: nothing is ordered. After the last way a primary that was stopped for
-        one of them serves again.
+        one of them serves again. While the database is being restored beside the service already,
+        because of another mistake, people wait.
         """
         left = tries.left
         while left and not left[0][1].stands_by:
@@ -160,7 +161,12 @@ class MistakesMade:
         if not left or not self._lead.is_on():
             self._lead.unfencing.by_people()
             return
-        way, pair = left.pop(0)
+        number = _free(tries)
+        if number is None:
+            retry_us = self._lead.context.scenario.replay.retry_us
+            self._lead.later(retry_us, partial(self._try, tries))
+            return
+        way, pair = left.pop(number)
         failover, mistake = pair.context.scenario.failover, tries.mistake
         if not failover.approves:
             return
@@ -265,6 +271,21 @@ class MistakesMade:
         people.expect(OrderedFailover(order.operator, False, refused))
         what = (order.operator, order.target, at, order.anew)
         people.order(FailoverOrderedToPoint, *what)
+
+
+def _free(tries: Tries) -> int | None:
+    """Return which of the ways left is tried: the first one; where its place restores the database
+    beside the service already, the same way at another place. None: there is no such place.
+    """
+    first, _ = tries.left[0]
+    if first is not MistakeWay.RESTORE_BESIDE:
+        return 0
+    for number, (way, pair) in enumerate(tries.left):
+        index = pair.index_of(tries.mistake.database)
+        free = pair.stands_by and not pair.hands.beside.is_on(index)
+        if way is first and free:
+            return number
+    return None
 
 
 def _as_before(witness: Witness, index: int, commits: int) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from dr_sim.measures.verdict import Outcome
 from dr_sim.units import clock
 
 from .runs import HOUR, MINUTE, SCENARIOS, SECOND, ceil_div, failover, ran
@@ -62,6 +63,31 @@ INCIDENTS = {
         MINUTE + 27 * SECOND,
         23 * SECOND + 4 * MINUTE + FENCE + 6 * HOUR + MINUTE + 59 * log_at(356 * MB) + SERVED,
         12 * HOUR + 9 * MINUTE,
+        is_near=True,
+    ),
+    "digitalocean_2017": Incident(
+        0,
+        40 * SECOND
+        + 10 * MINUTE
+        + 5 * SECOND
+        + 2 * HOUR
+        + 57 * MINUTE
+        + 124 * log_at(356 * MB)
+        + log_at(356 * MB, 16 * MB)
+        + SERVED,
+        4 * HOUR + 56 * MINUTE,
+        is_near=True,
+    ),
+    "tarsnap_2023": Incident(
+        58 * SECOND,
+        22 * SECOND
+        + 7 * MINUTE
+        + FENCE
+        + MACHINE
+        + 18 * HOUR
+        + 787 * log_at(356 * MB, 4 * MB)
+        + SERVED,
+        26 * HOUR + 16 * MINUTE,
         is_near=True,
     ),
     "gliffy_2016": Incident(
@@ -121,7 +147,8 @@ def test_the_page_shows_what_the_runs_give() -> None:
     for name, cells in rows:
         shown.setdefault(name, set()).update(cells.split(" | "))
     assert set(shown) == {path.stem for path in (SCENARIOS / "incidents").glob("*.yaml")}
-    del shown[RESTORED_TWICE]
+    for name in (RESTORED_TWICE, *ONE_TENANT):
+        del shown[name]
     for name, cells in shown.items():
         found = failover(ran(f"incidents/{name}"))
         loss = clock(found["databases"][0]["data_loss_us"])
@@ -129,6 +156,25 @@ def test_the_page_shows_what_the_runs_give() -> None:
 
 
 RESTORED_TWICE = "resend_2024_restored_twice"
+
+
+ONE_TENANT = {"atlassian_2022": 48, "atlassian_2022_rehearsed": 12}
+"""Hours that a site's restore takes."""
+
+
+@pytest.mark.parametrize(("name", "hours"), ONE_TENANT.items())
+def test_a_customer_s_site_is_down_while_the_others_serve(name: str, hours: int) -> None:
+    """46 min, 2:49, the hours, and 80 logs from 01:05 to 07:40."""
+    result = ran(f"incidents/{name}")
+    (mistake,) = result.summary.mistakes
+    by_hand_us = 3 * HOUR + 35 * MINUTE + hours * HOUR + 80 * log_at(356 * MB)
+    assert abs(mistake.lasted_us - by_hand_us) <= SOME_READS
+    assert mistake.stopped == ["acme"]
+    assert {line.outcome for line in result.verdict.lines} == {Outcome.PASS}
+    row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |"))
+    assert f"| {clock(mistake.lasted_us)} |" in row
+    if hours == ONE_TENANT["atlassian_2022"]:
+        assert f"| {mistake.lasted_us / (72 * HOUR):.2f} |" in row
 
 
 def test_a_restore_to_a_wrong_instant_is_begun_again() -> None:
@@ -139,6 +185,15 @@ def test_a_restore_to_a_wrong_instant_is_begun_again() -> None:
     assert abs(mistake.degraded_us - (4 * MINUTE + 33 * SECOND + restores)) <= SOME_READS
     assert f"| none | {clock(mistake.degraded_us)} |" in PAGE
     assert result.summary.violations == []
+
+
+@pytest.mark.parametrize("name", ["gliffy_2016", "stardock_2025", "digitalocean_2017"])
+def test_what_was_lost_at_the_same_instant_is_no_way_back(name: str) -> None:
+    """It was listed as possible, with nothing to lose and minutes to wait."""
+    first, second = failover(ran(f"incidents/{name}"))["ways"]
+    assert first["standing"] == "closed"
+    assert first["why"] == "the place was lost at the same instant (event 1)"
+    assert second["standing"] == "taken"
 
 
 def test_without_its_store_gitlab_would_have_lost_everything() -> None:

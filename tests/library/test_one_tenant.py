@@ -14,7 +14,7 @@ from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.types import MistakeSummary
 from dr_sim.measures.verdict import Outcome
 from dr_sim.runs.run import Result, run
-from tests.library.runs import HOUR, MINUTE, SECOND, ran
+from tests.library.runs import HOUR, MINUTE, SECOND, ran, rows
 
 BASE = """
 run_for: 1 day
@@ -143,6 +143,35 @@ sla:
 """
     result = played(tmp_path, BASE + events)
     assert outcomes(result) == {"degraded": Outcome.FAIL, "down": Outcome.UNKNOWN}
+
+
+TWO = f"""
+events:
+  - {{at: "Mon 10:00", mistake: {{database: a, tenants: acme, stops_users: true, {BESIDE}}}}}
+  - {{at: "Mon 10:00:10", mistake: {{database: a, tenants: globex, {BESIDE}}}}}
+"""
+
+
+def test_two_tenants_of_one_database_are_restored_one_after_the_other(tmp_path: Path) -> None:
+    """The second one was refused and never restored. People look again after a retry, 5 min."""
+    result = played(tmp_path, BASE + TWO)
+    first, second = result.summary.mistakes
+    assert first.right_us is not None and second.right_us is not None
+    assert second.right_us > first.right_us
+    servers = [row.time_us for row in rows(result, "seen.GetServerBeside")]
+    assert len(servers) == 2
+    waited_us = servers[1] - (second.noticed_us or 0)
+    assert waited_us % (5 * MINUTE) == 0
+    assert 0 <= servers[1] - first.right_us < 5 * MINUTE
+    assert result.summary.orders_refused == []
+
+
+def test_or_side_by_side_at_two_places(tmp_path: Path) -> None:
+    places = BASE.replace("{vault: {store: {}}}", "{vault: {store: {}}, other: {store: {}}}")
+    result = played(tmp_path, places + TWO)
+    assert {m.place for m in result.summary.mistakes} == {"vault", "other"}
+    servers = [row.time_us for row in rows(result, "seen.GetServerBeside")]
+    assert servers[1] - servers[0] == 10 * SECOND
 
 
 @pytest.mark.parametrize(

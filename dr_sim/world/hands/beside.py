@@ -100,6 +100,10 @@ class BesideHands:
         """Note what an order that is about to be given copies back."""
         self._expected[database] = what
 
+    def is_on(self, database: int) -> bool:
+        """Return whether a restore of that database is on here, or was ordered."""
+        return database in self._copies or database in self._expected
+
     def _refuse(self, command: c.RefuseBeside) -> None:
         self._expected.pop(self._index[command.database], None)
         self.refused(command)
