@@ -34,7 +34,7 @@ COLOUR_NAMES = {
     style.PURPLE: "purple",
     style.YELLOW: "yellow",
     style.MINT: "mint",
-    style.BROWN: "brown",
+    style.PEACH: "peach",
 }
 
 

@@ -23,7 +23,7 @@ COLOURS = {
     "purple": "#CC79A7",
     "mint": "#A6DCC8",
     "yellow": "#F0E442",
-    "brown": "#8C5A2B",
+    "peach": "#F0B49A",
 }
 DASHES = {
     "solid": (),

@@ -16,7 +16,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
 )
 GREY = "#8A8A8A"
 MINT = "#A6DCC8"
-BROWN = "#8C5A2B"
+PEACH = "#F0B49A"
 ALERT_MARKS = {  # by their event ids in the README
     1: ("v", RED, "missing log"),
     2: ("o", ORANGE, "no new logs"),
@@ -69,5 +69,5 @@ PHASE_COLOURS = {
     "redirect": GREEN,
     "warm_up": MINT,
     "attempt": RED,
-    "unfence": BROWN,
+    "unfence": PEACH,
 }

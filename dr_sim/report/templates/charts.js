@@ -14,7 +14,7 @@
   const LIGHT = {black: "#000000", grey: "#777777", grid: "#E0E0E0", text: "#222222",
     ground: "#DCE6F2", blue: "#0072B2", sky: "#56B4E9", orange: "#E69F00", green: "#009E73",
     red: "#D55E00", purple: "#CC79A7", mint: "#A6DCC8", yellow: "#F0E442",
-    brown: "#8C5A2B"};
+    peach: "#F0B49A"};
   const DARK = {...LIGHT, black: "#F2F2F2", grey: "#9A9A9A", grid: "#3A3A3A", text: "#E6E6E6",
     ground: "#2E2E2E", blue: "#56B4E9", sky: "#0072B2"};
   const WIDE_PART = 0.2;  // of the run: an axis may stop below what is seen of so much of it
