@@ -4,8 +4,6 @@ kinds in dr_sim/faults.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +21,7 @@ from dr_sim.scenario.problems import keys_of, told
 from dr_sim.scenario.quantities import Ppm
 from dr_sim.scenario.schedule import mean_gap_us, next_start
 from dr_sim.scenario.tree import Node, Path, beside
+from dr_sim.scenario.unknown_kinds import unknown_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,9 @@ def _event(
     for word in words:
         if word not in known:
             problems.append(
-                item.value[word].key_problem(_unknown(where, word, known))
+                item.value[word].key_problem(
+                    unknown_kind(where, word, known)
+                )
             )
     if len(words) != 1:
         listed = " and ".join(words) if words else "none"
@@ -256,7 +257,7 @@ def read_faults(
             )
             problems.append(
                 child.key_problem(
-                    message or _unknown("faults", word, drawable)
+                    message or unknown_kind("faults", word, drawable)
                 )
             )
             continue
@@ -338,66 +339,6 @@ def _fault(
         FaultLine(rate_node, kind, rate, each, together, steady, copy)
         for each in params
     ]
-
-
-MOST_LISTED = 30
-
-
-def _some(known: list[str]) -> str:
-    """The first of many words, in one line that can be read."""
-    rest = len(known) - MOST_LISTED
-    more = (
-        f" and {rest} more, which `dr-sim faults` lists" if rest > 0 else ""
-    )
-    return ", ".join(known[:MOST_LISTED]) + more
-
-
-_LOST = frozenset(
-    (
-        "lost",
-        "loss",
-        "fails",
-        "failed",
-        "failure",
-        "down",
-        "dies",
-        "dead",
-        "crash",
-    )
-)
-_LOSABLE = frozenset(("site", "host", "database"))
-"""Words of names such as site_lost, host_failure and database_down."""
-
-
-def _unknown(where: str, word: str, known: Mapping[str, EventKind]) -> str:
-    near = _meant(word.lower().replace("-", "_"), known)
-    hint = (
-        f"did you mean {' or '.join(map(repr, near))}?"
-        if near
-        else f"there is {_some(list(known))}"
-    )
-    return f"{where}: unknown kind {word[:60]!r}; {hint}"
-
-
-def _meant(word: str, known: Mapping[str, EventKind]) -> list[str]:
-    """The kinds that may be meant: that of a loss if the word speaks of one, else one that is spelt
-    like it, else up to three that have its first word in their name.
-    """
-    parts = word.split("_")
-    losses = [
-        kind.name for kind in known.values() if kind.loses is not None
-    ]
-    if (
-        losses
-        and _LOST.intersection(parts)
-        and _LOSABLE.intersection(parts)
-    ):
-        return losses[:1]
-    near = difflib.get_close_matches(word, known, 1, 0.6)
-    if near and set(parts).intersection(near[0].split("_")):
-        return near
-    alike = [name for name in known if parts[0] in name.split("_")]
-    return alike[:3] or near
 
 
 ALL_DATABASES = "all"
