@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, cast
 
 from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import RestoreState
-from dr_sim.backups.retention import Shelf, Stored, prunable
+from dr_sim.backups.retention import prunable
+from dr_sim.backups.shelf import Shelf
+from dr_sim.backups.stored import Stored
 from dr_sim.recovery.config import DatabaseConfig
 from dr_sim.recovery.file_life import Content
 

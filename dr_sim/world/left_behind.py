@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from dr_sim.backups.retention import StoredFile, prunable
+from dr_sim.backups.retention import prunable
+from dr_sim.backups.stored import StoredFile
 from dr_sim.world.backup_file import BackupFile, CarriedFile, LeftFile
 from dr_sim.world.pruning import RETENTION
 

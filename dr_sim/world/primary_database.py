@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dr_sim.backups.model import Kind
-from dr_sim.backups.retention import Shelf
+from dr_sim.backups.shelf import Shelf
 from dr_sim.engines.port import Backup
 from dr_sim.scenario.model import DatabaseSpec
 from dr_sim.world.backup_file import FILE_BITS, BackupFile

@@ -15,7 +15,9 @@ from typing import Any
 
 from dr_sim.backups.log_run import ByName
 from dr_sim.backups.model import Kind
-from dr_sim.backups.retention import Shelf, StoredFile, prunable
+from dr_sim.backups.retention import prunable
+from dr_sim.backups.shelf import Shelf
+from dr_sim.backups.stored import StoredFile
 from dr_sim.recovery import commands as c
 from dr_sim.stores import MemoryStore
 from dr_sim.world.backup_file import BackupFile, FilesOfRun

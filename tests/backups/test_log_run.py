@@ -7,7 +7,7 @@ import pytest
 from dr_sim.backups.log_run import FEWEST, ByName, ByNumber, LogRun, LogsAlike
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.backups.names import names_apart
-from dr_sim.backups.retention import Shelf
+from dr_sim.backups.shelf import Shelf
 
 MINUTE = 60_000_000
 N = 10

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.names import backup_name
 from dr_sim.backups.plan import plan
-from dr_sim.backups.retention import StoredFile, prunable
+from dr_sim.backups.retention import prunable
+from dr_sim.backups.stored import StoredFile
 from tests.backups.standby import MINUTE_US, History, Made, Standby, histories, reachable
 
 HOUR_US = 60 * MINUTE_US

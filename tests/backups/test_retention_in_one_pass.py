@@ -7,9 +7,10 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dr_sim.backups import retention
+from dr_sim.backups import retention_rules, stored
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
-from dr_sim.backups.retention import Stored, StoredFile
+from dr_sim.backups.shelf import Shelf
+from dr_sim.backups.stored import Stored, StoredFile
 from tests.backups.standby import MINUTE_US, History, histories
 
 START_US = 1_780_000_000_000_000
@@ -18,8 +19,8 @@ START_US = 1_780_000_000_000_000
 def both(
     files: list[Stored], old_before_us: int, keep_fulls: int, standby: RestoreState | None
 ) -> tuple[set[str] | None, set[str]]:  # fmt: skip
-    quick = retention.Shelf.of(files).gone(old_before_us, keep_fulls, standby)
-    general = retention._generally_gone(files, old_before_us, keep_fulls, standby)
+    quick = Shelf.of(files).gone(old_before_us, keep_fulls, standby)
+    general = retention_rules.generally_gone(files, old_before_us, keep_fulls, standby)
     return None if quick is None else {f.name for f in quick}, {f.name for f in general}
 
 
@@ -144,7 +145,7 @@ def test_a_shelf_kept_from_day_to_day_says_what_a_new_one_would(
     schedule: tuple[int, int, int, int], days: list[int], keep_fulls: int, data: st.DataObject
 ) -> None:
     """Files come, the oldest go, and now and then one that should not."""
-    shelf = retention.Shelf()
+    shelf = Shelf()
     here: dict[str, Stored] = {}
     coming = [StoredFile(f"{h.backup_id:04d}", h) for h in ordinary(*schedule)]
     minute = 0
@@ -160,10 +161,10 @@ def test_a_shelf_kept_from_day_to_day_says_what_a_new_one_would(
             shelf.remove(lost)
         now_us, retention_us = START_US + minute * MINUTE_US, 7 * MINUTE_US
         names = shelf.prunable(now_us, retention_us, keep_fulls)
-        in_general = retention._generally_gone(
+        in_general = retention_rules.generally_gone(
             list(here.values()), now_us - retention_us, keep_fulls, None
         )
-        assert names is None or names == retention._in_order(in_general)
+        assert names is None or names == stored.in_order(in_general)
         assert not shelf.usual or len(shelf) == len(here)
         for name in names or ():
             del here[name]
@@ -171,7 +172,7 @@ def test_a_shelf_kept_from_day_to_day_says_what_a_new_one_would(
 
 
 def test_what_is_usual_stays_on_the_shelf() -> None:
-    shelf, deleted = retention.Shelf(), 0
+    shelf, deleted = Shelf(), 0
     for h in ordinary(300, 40, 10, 5):
         shelf.add(StoredFile(f"{h.backup_id:04d}", h))
         names = shelf.prunable(h.started_utc_us, 60 * MINUTE_US, 1) or []

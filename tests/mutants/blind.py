@@ -298,7 +298,7 @@ BLIND: tuple[Mutant, ...] = (
     ),
     one(
         "copies_count_as_fulls", "R18", "copy-only fulls count among the newest fulls that are kept",
-        "backups/retention.py",
+        "backups/retention_rules.py",
         "        if header.kind is Kind.FULL and not header.copy_only\n"
         "    ]\n"
         "    fulls.sort",
@@ -308,7 +308,7 @@ BLIND: tuple[Mutant, ...] = (
     ),
     one(
         "anchor_goes", "R18", "the old full that the kept logs follow is deleted",
-        "backups/retention.py",
+        "backups/shelf.py",
         "            if h.backup_id not in old or h.last_lsn == needed_from\n",
         "            if h.backup_id not in old\n",
     ),

@@ -122,14 +122,14 @@ FRESH: tuple[Mutant, ...] = (
     ),
     one(
         "one_full_too_few", "R18", "one full less than asked for is kept by count",
-        "backups/retention.py",
+        "backups/retention_rules.py",
         "    return {full.backup_id for full in fulls[max(len(fulls) - count, 0) :]}\n",
         "    return {full.backup_id for full in fulls[max(len(fulls) - count, 0) + 1 :]}\n",
     ),
     one(
         "base_of_a_base_goes", "R18",
         "what the base of a kept incremental stands on in its turn is deleted",
-        "backups/retention.py",
+        "backups/retention_rules.py",
         "            if base.kind is Kind.INCREMENTAL\n"
         "            and base.backup_id not in needed\n",
         "            if base.kind is Kind.LOG\n"

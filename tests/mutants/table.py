@@ -353,13 +353,13 @@ EARLIER: tuple[Mutant, ...] = (
     # ---- retention (R18)
     one(
         "incremental_without_its_base", "R18", "an incremental is kept, its full is deleted",
-        "backups/retention.py",
+        "backups/shelf.py",
         "                kept.update(base.backup_id for base in bases)\n        gone = [",
         "        gone = [",
     ),
     one(
         "old_is_old", "R18", "old logs go though the kept ones need them",
-        "backups/retention.py",
+        "backups/shelf.py",
         "            if file.header.last_lsn <= needed_from\n"
         "            and file.copied\n"
         "            and file.name not in uncopied\n",
@@ -367,7 +367,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "uncopied_is_deleted", "R18", "a file that has not been copied yet is deleted",
-        "backups/retention.py",
+        "backups/shelf.py",
         "            if file.header.last_lsn <= needed_from\n"
         "            and file.copied\n"
         "            and file.name not in uncopied\n",
@@ -375,7 +375,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "no_count_of_fulls", "R18", "the newest fulls are not kept by count",
-        "backups/retention.py", "return {full.backup_id for full in fulls[max(len(fulls) - count, 0) :]}", "return set()",
+        "backups/retention_rules.py", "return {full.backup_id for full in fulls[max(len(fulls) - count, 0) :]}", "return set()",
     ),
     one(
         "nothing_is_pruned", "R18", "files older than the retention stay for ever",

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dr_sim.backups.log_run import FEWEST, ByName, ByNumber
-from dr_sim.backups.retention import Shelf
+from dr_sim.backups.shelf import Shelf
 from dr_sim.engines import shipping
 from dr_sim.loading import load_scenario
 from dr_sim.record.verify import verify

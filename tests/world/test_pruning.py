@@ -5,7 +5,8 @@ from __future__ import annotations
 from dr_sim.backups.log_run import ByName, LogRun, LogsAlike
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.backups.names import names_apart
-from dr_sim.backups.retention import Shelf, StoredFile
+from dr_sim.backups.shelf import Shelf
+from dr_sim.backups.stored import StoredFile
 from dr_sim.engines.files import Unread
 from dr_sim.world.backup_file import BackupFile, FilesOfRun
 from dr_sim.world.pruning import pruned

@@ -1,0 +1,290 @@
+"""The whole files of one database in one share, kept so that retention need not look at each."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from dr_sim.backups.chain import (
+    order,
+)
+from dr_sim.backups.log_run import FEWEST, LogRun
+from dr_sim.backups.model import (
+    Kind,
+    RestoreState,
+)
+from dr_sim.backups.retention_rules import (
+    ahead,
+    bases_under,
+    lsn_needed_from,
+    may_be_led_to,
+    newest_fulls,
+)
+from dr_sim.backups.stored import Stored, StoredFile, in_order
+
+_LOG = Kind.LOG
+
+
+class _Rest:
+    """The logs of a run from a place on: those before have gone."""
+
+    __slots__ = ("begin", "run")
+
+    def __init__(self, run: LogRun) -> None:
+        self.run = run
+        self.begin = 0
+
+    def __len__(self) -> int:
+        return len(self.run) - self.begin
+
+    def logs(self) -> Iterator[Stored]:
+        run = self.run
+        for i in range(self.begin, len(run)):
+            yield StoredFile(run.name(i), run.header(i))
+
+
+def _is(each: Stored | _Rest, name: str) -> bool:
+    """Return whether that is the log of that name, which is not in a run."""
+    return not isinstance(each, _Rest) and each.name == name
+
+
+class Shelf:
+    """The whole files of one database in one share, kept from day to day so that retention need not
+    look at each.
+
+    usual: each log begins where the one before it ended, on one fork, and was finished after it. If
+    that is not so the shelf is empty and says nothing, until a new one is made.
+    """
+
+    __slots__ = (
+        "_finished_utc_us",
+        "_fork",
+        "_in_runs",
+        "_logs",
+        "_others",
+        "_reached",
+        "usual",
+    )
+
+    def __init__(self, files: Iterable[Stored] = ()) -> None:
+        self.usual = True
+        self._logs: deque[Stored | _Rest] = deque()
+        self._in_runs = (
+            0  # logs that are held as runs, less one for each run
+        )
+        self._others: dict[str, Stored] = {}  # fulls and incrementals
+        self._fork = self._reached = self._finished_utc_us = (
+            0  # of the last log
+        )
+        for file in files:
+            self.add(file)
+
+    @classmethod
+    def of(cls, files: Sequence[Stored]) -> Shelf:
+        """A shelf of these files, whatever order they come in."""
+        shelf = cls(files)
+        return (
+            shelf
+            if shelf.usual
+            else cls(sorted(files, key=lambda file: order(file.header)))
+        )
+
+    def __len__(self) -> int:
+        return len(self._logs) + self._in_runs + len(self._others)
+
+    def logs(self) -> Iterator[Stored]:
+        """Go through the logs, the oldest first."""
+        for each in self._logs:
+            if isinstance(each, _Rest):
+                yield from each.logs()
+            else:
+                yield each
+
+    def spoil(self) -> None:
+        """Something unusual has happened to a file."""
+        self.usual = False
+        self._in_runs = 0
+        self._logs.clear()
+        self._others.clear()
+
+    def add(self, file: Stored) -> None:
+        """A file is here, and whole."""
+        header = file.header
+        if not self.usual:
+            return
+        if header.kind is not _LOG:
+            self._others[file.name] = file
+            return
+        first, fork = header.first_lsn, header.fork
+        if (
+            header.first_fork != fork
+            or header.last_lsn < first
+            or (
+                self._logs
+                and (
+                    first != self._reached
+                    or fork != self._fork
+                    or header.finished_utc_us < self._finished_utc_us
+                )
+            )
+        ):
+            self.spoil()
+        else:
+            self._logs.append(file)
+            self._fork, self._reached, self._finished_utc_us = (
+                fork,
+                header.last_lsn,
+                header.finished_utc_us,
+            )
+
+    def add_run(self, run: LogRun) -> None:
+        """Whole logs are here, each of which was finished after the one before it."""
+        if len(run) < FEWEST:
+            for file in _Rest(run).logs():
+                self.add(file)
+            return
+        last = len(run) - 1
+        self.add(StoredFile(run.name(0), run.header(0)))
+        if not self.usual:
+            return
+        self._logs[-1] = _Rest(run)
+        self._in_runs += last
+        self._reached, self._finished_utc_us = (
+            run.lsn[-1],
+            run.finished_utc_us(last),
+        )
+
+    def hold_as_run(self, run: LogRun) -> None:
+        """Hold logs that lie here one by one as a run from now on."""
+        logs = list(self._logs)
+        names = run.names()
+        at = next(
+            (i for i, each in enumerate(logs) if _is(each, names[0])), -1
+        )
+        these = logs[at : at + len(names)]
+        if (
+            at < 0
+            or len(these) < len(names)
+            or not all(map(_is, these, names))
+        ):
+            return
+        logs[at : at + len(names)] = [_Rest(run)]
+        self._logs = deque(logs)
+        self._in_runs += len(names) - 1
+
+    def remove(self, *names: str) -> None:
+        """Files are here no more: fulls, incrementals, or the first logs; any other is unusual."""
+        others = self._others
+        for name in names:
+            first = self._first_name()
+            if first is not None and first == name:
+                self._take_first()
+            elif others.pop(name, None) is None:
+                self.spoil()
+
+    def _first_name(self) -> str | None:
+        """Return the name of the oldest log."""
+        if not self._logs:
+            return None
+        first = self._logs[0]
+        if isinstance(first, _Rest):
+            return first.run.name(first.begin)
+        return first.name
+
+    def _take_first(self) -> None:
+        """Take the oldest log away."""
+        first = self._logs[0]
+        if isinstance(first, _Rest) and len(first) > 1:
+            first.begin += 1
+            self._in_runs -= 1
+        else:
+            self._logs.popleft()
+
+    def prunable(
+        self,
+        now_utc_us: int,
+        retention_us: int,
+        keep_fulls: int,
+        standby: RestoreState | None = None,
+        uncopied: Collection[str] = (),
+    ) -> list[str] | None:
+        """Return what `prunable` (the function) returns for all files here; None where they must
+        be looked at one by one. uncopied: the names of those that are yet to be copied.
+        """
+        gone = self.gone(
+            now_utc_us - retention_us, keep_fulls, standby, uncopied
+        )
+        return None if gone is None else in_order(gone)
+
+    def gone(
+        self,
+        old_before_us: int,
+        keep_fulls: int,
+        standby: RestoreState | None,
+        uncopied: Collection[str] = (),
+    ) -> list[Stored] | None:
+        """Return what goes, where a full or incremental among the old is one from which the logs
+        lead on to the end, and every incremental that stays has its base. None: that is not so.
+        """
+        if not self._logs:
+            return None
+        old_logs: list[Stored] = []
+        begin = -1  # where all logs begin
+        first_end = -1  # where the first young one ends
+        for file in self.logs():
+            if begin < 0:
+                begin = file.header.first_lsn
+            if file.header.finished_utc_us >= old_before_us:
+                first_end = file.header.last_lsn
+                break
+            old_logs.append(file)
+        known = sorted(
+            (file.header for file in self._others.values()), key=order
+        )
+        fork, reached = self._fork, self._reached
+        if first_end < 0 or any(
+            h.fork != fork or h.first_fork != fork or h.last_lsn > reached
+            for h in known
+        ):
+            return None
+        old = {
+            h.backup_id for h in known if h.finished_utc_us < old_before_us
+        }
+        old_end = old_logs[-1].header.last_lsn if old_logs else begin
+        needed_from = lsn_needed_from(known, old, begin, first_end, old_end)
+        if needed_from is None:
+            return None
+        kept = {
+            h.backup_id
+            for h in known
+            if h.backup_id not in old or h.last_lsn == needed_from
+        }
+        kept |= newest_fulls(known, keep_fulls)
+        kept |= {
+            file.header.backup_id
+            for file in self._others.values()
+            if not file.copied or file.name in uncopied
+        }
+        if standby is not None and standby.exists:
+            kept |= ahead(known, standby)
+            needed_from = min(needed_from, standby.redo_lsn)
+        for h in reversed(
+            known
+        ):  # so that a base that is an incremental has its turn after it
+            if h.kind is Kind.INCREMENTAL and h.backup_id in kept:
+                bases = bases_under(h, known)
+                if not bases and may_be_led_to(h, known):
+                    return None
+                kept.update(base.backup_id for base in bases)
+        gone = [
+            file
+            for file in old_logs
+            if file.header.last_lsn <= needed_from
+            and file.copied
+            and file.name not in uncopied
+        ]
+        return gone + [
+            file
+            for file in self._others.values()
+            if file.header.backup_id not in kept
+        ]
