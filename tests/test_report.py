@@ -690,6 +690,21 @@ def test_an_axis_of_many_runs_begins_near_what_it_shows(tmp_path: Path) -> None:
     assert sum(last["x"]) == pytest.approx(chart.spec["x"]["to"])
 
 
+def test_many_runs_that_lose_nothing_at_all_are_drawn(tmp_path: Path) -> None:
+    """A planned failover in each run: it ended with an error, as no quantile was above nothing."""
+    text = """
+run_for: 2 h
+databases: {crm: {size: 5 GB, full: none, incremental: none}}
+link: {bandwidth: 100 Mbit/s}
+events: [{at: 1 h, order_failover: dba}]
+"""
+    (tmp_path / "s.yaml").write_text(text, "utf-8")
+    scenario = load_scenario(tmp_path / "s.yaml")
+    found = Distribution(scenario, [take(scenario, number) for number in range(3)])
+    assert set(found.values("data_loss")) == {0}
+    assert "many_data_loss" in {chart.key for chart in many_charts(found)}
+
+
 def test_what_stands_between_backticks_is_code_and_nothing_else_is_markup() -> None:
     assert coded("`dr-sim advise` <b>") == "<code>dr-sim advise</code> &lt;b&gt;"
     assert coded("`<i>`") == "<code>&lt;i&gt;</code>"

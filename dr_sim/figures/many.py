@@ -200,7 +200,7 @@ def _costs(found: ManyRuns) -> Iterator[Chart]:
         bounds = _bounds(found, (measure,))
         each = {s: found.interval(f"{measure}.{s}") for s in QUANTILES}
         lows = [i.low for i in each.values() if i.low > 0]
-        least_s = min(float(values[0]), *lows)
+        least_s = min([float(values[0]), *lows])
         ends_s = least_s, float(values[-1])
         x_axis = _axis(ends_s, bounds, measure.replace("_", " "))
         told = []
