@@ -37,6 +37,7 @@ class Emptying:
     __slots__ = (
         "_databases",
         "_emptied",
+        "_is_over",
         "_limit_us",
         "_retry_us",
         "_tail_tries",
@@ -65,6 +66,8 @@ class Emptying:
         self._tail_tries: dict[
             str, int
         ] = {}  # how often each tail was cut off
+        # a restart found the limit over: what became of the tails is not known
+        self._is_over = False
         self.later = {name for name in later if name in databases}
         # databases whose only way back is waited for beyond the limit
         self._waits_on: set[str] = set()
@@ -80,6 +83,7 @@ class Emptying:
         left_us = max(
             0, self._limit_us - elapsed_us(e.mono_us, e.utc_us, *self.since)
         )
+        self._is_over = not left_us
         out.append(SetAlarm("", Timer.DRAIN, e.mono_us + left_us))
         for db in self._databases.values():
             if not db.promoted:
@@ -218,10 +222,14 @@ class Emptying:
                 telling.tell_only_way(db, names, e, out)
                 continue
             tail_was_not_asked_for = name not in self._emptied
-            draining.wait_no_longer(db, drain, name in self._tails)
+            asks = tail_was_not_asked_for and _replays_on(db)
+            lacks = name in self._tails
+            if tail_was_not_asked_for and not asks:
+                lacks = self._is_over and self._may_lack_tail(db)
+            draining.wait_no_longer(db, drain, lacks)
             self._tails.discard(name)
             self._emptied.add(name)
-            if tail_was_not_asked_for and _replays_on(db):
+            if asks:
                 self._tails.add(name)
                 out.append(TakeTail(name))
             db.advance(e, out)
@@ -240,6 +248,14 @@ class Emptying:
             if name not in kept
         ):
             self.later |= kept
+
+    def _may_lack_tail(self, db: DatabaseReplay) -> bool:
+        """Return whether nothing shows that the tail is restored: no log that was begun since
+        draining began.
+        """
+        if not db.config.log_interval_us or stopped(db):
+            return False
+        return db.last is None or db.last.started_utc_us < self.since[1]
 
     def look_further(self, e: Event, out: list[Command]) -> bool:
         """Look for files that do not come by themselves. Return True if the base of an only way

@@ -27,6 +27,15 @@ images:
   new: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A]}
 farms: {content: {image: old, front_end: 4, timer: 1}}
 """
+TAIL_IS_LOST = """\
+run_for: 210 min
+machines: [sql1, sql2]
+databases: {crm: {size: 200 MB, on: sql2}, web: {size: 200 MB, log: every 15 min}}
+link: {bandwidth: 200 Mbit/s}
+events:
+- {at: 130 min, lose: database}
+- {at: 130 min, missing_file: web}
+"""
 STORE_GOES_BACK = """\
 run_for: 9 h
 databases: {crm: {size: 100 GB}}
@@ -244,16 +253,11 @@ events:
 """,
     # The tail is lost at the primary. The limit is over, and the manager dies when it is about to say
     # what stays behind: after that nothing shows it any more.
-    "what stays behind is told, whenever the manager dies": """\
-run_for: 210 min
-machines: [sql1, sql2]
-databases: {crm: {size: 200 MB, on: sql2}, web: {size: 200 MB, log: every 15 min}}
-link: {bandwidth: 200 Mbit/s}
-events:
-- {at: 130 min, lose: database}
-- {at: 130 min, missing_file: web}
-- {at: 130 min, manager_crash: {before: RaiseAlert}}
-""",
+    "what stays behind is told, whenever the manager dies": TAIL_IS_LOST
+    + "- {at: 130 min, manager_crash: {before: RaiseAlert}}\n",
+    # It is dead when the limit is over, and does not know that a tail was taken.
+    "what stays behind is told by a manager that was dead at the limit": TAIL_IS_LOST
+    + "- {at: 8620 s, manager_crash: {}}\n",
     # A store has restored a part when its failover is called off. It drops that, and keeps files: the
     # next failover restores all of it.
     "a store keeps no copy when its failover is left": STORE_GOES_BACK,
