@@ -133,8 +133,9 @@ def copy_is_lost(db: DatabaseReplay) -> bool:
 
 
 def waits_for_first_full(db: DatabaseReplay) -> bool:
-    """Tell whether there is no copy here, and there never was one."""
-    return not db.state.exists and not copy_is_lost(db)
+    """Tell whether there is no copy here, and there never was one. A store waits for none."""
+    lacks_copy = not db.state.exists and not db.rules.keeps
+    return lacks_copy and not copy_is_lost(db)
 
 
 def tell_unprotected(

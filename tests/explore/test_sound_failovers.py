@@ -258,6 +258,18 @@ events:
     # It is dead when the limit is over, and does not know that a tail was taken.
     "what stays behind is told by a manager that was dead at the limit": TAIL_IS_LOST
     + "- {at: 8620 s, manager_crash: {}}\n",
+    # A log is lost for good, and every full that is taken is empty: one lands every five minutes. That
+    # a log is missing at the store is one danger all the time.
+    "a store is told of fulls that come to nothing": """\
+run_for: 2 h
+databases: {web: {size: 1 GB}}
+link: {bandwidth: 20 Mbit/s}
+replay: {on_hole: resync}
+copies: {near: {}, vault: {store: {hold: 0 s, every: none, transit: 0 s, retention: 7 days}}}
+events:
+- {at: 30 min, recovery_model: {database: web, duration: 2 min}}
+- {at: 0 h, silent_backups: {database: web, kind: full, duration: 200 min}}
+""",
     # A store has restored a part when its failover is called off. It drops that, and keeps files: the
     # next failover restores all of it.
     "a store keeps no copy when its failover is left": STORE_GOES_BACK,
