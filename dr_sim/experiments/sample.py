@@ -29,6 +29,10 @@ MOST_DATABASES = 50  # above this a database has values of its own only where th
 Of = tuple[str, str, str]  # measure, database, tenant
 
 
+MISTAKE = "mistake"
+"""In place of a class of failure: of users who could not work without what a mistake destroyed."""
+
+
 @dataclass(slots=True)
 class Value:
     """One measure of one replication. unit: 'us', 'ppm', 'count', 'bytes'. high is None if it may

@@ -13,6 +13,7 @@ import numpy as np
 from dr_sim.experiments.sample import (
     GRID_TYPE,
     GRID_US,
+    MISTAKE,
     MOST_DATABASES,
     NO_END,
     CurveSample,
@@ -164,13 +165,13 @@ def _of_mistakes(
     parts = [("", ""), *((name, "") for name in named)]
     parts += [("", tenant) for tenant in databases_of(scenario)]
     for database, tenant in parts:
-        for measure, each in (
-            ("degraded", degraded(mistakes, database, tenant)),
-            ("outage", down(mistakes, database, tenant)),
+        for measure, of, each in (
+            ("degraded", "", degraded(mistakes, database, tenant)),
+            ("outage", MISTAKE, down(mistakes, database, tenant)),
         ):
             for low, over in each:
                 high = low if over else None
-                yield Value(measure, database, "", "us", low, high, tenant)
+                yield Value(measure, database, of, "us", low, high, tenant)
 
 
 def _of_cloud(summary: Summary) -> Iterator[Value]:

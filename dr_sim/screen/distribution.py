@@ -28,6 +28,7 @@ from dr_sim.experiments.paired import (
     readable,
     without_parts,
 )
+from dr_sim.experiments.sample import MISTAKE
 from dr_sim.experiments.words import line_text
 from dr_sim.formatting.numbers import figures, signed_text
 from dr_sim.formatting.words import counted, span
@@ -146,10 +147,10 @@ def _per_run(found: Distribution) -> Iterator[str]:
             if failure_class == "none"
             else failure_class
         )
-        yield _row(
-            f"FAILOVERS  {failed}, in {runs:,} of {found.n:,} runs",
-            [],
-        )
+        title = f"FAILOVERS  {failed}"
+        if failure_class == MISTAKE:
+            title = "MISTAKES  nobody could work"
+        yield _row(f"{title}, in {runs:,} of {found.n:,} runs", [])
         yield _row("", [*_STATISTICS, "most"])
         for measure in (
             "data_loss",

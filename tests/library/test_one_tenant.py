@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from dr_sim.errors import InputError
+from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.sampling import from_summary
+from dr_sim.experiments.take import take
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.types import MistakeSummary
 from dr_sim.measures.verdict import Outcome
 from dr_sim.runs.run import Result, run
-from tests.library.runs import HOUR, MINUTE, SECOND, ran, rows
+from dr_sim.screen.distribution import _per_run
+from tests.library.runs import HOUR, MINUTE, SCENARIOS, SECOND, ran, rows
 
 BASE = """
 run_for: 1 day
@@ -76,6 +79,12 @@ def test_many_runs_judge_a_tenant_as_one_run_does() -> None:
     assert found("degraded", "shard2", "") == [0]
     assert found("degraded", "", "") == [lasted_us]
     assert found("outage", "", "") == []
+
+
+def test_many_runs_tell_of_mistakes_that_stop_everybody() -> None:
+    scenario = load_scenario(SCENARIOS / "incidents/resend_2024_restored_twice.yaml")
+    runs = Distribution(scenario, [take(scenario, number) for number in range(2)])
+    assert "MISTAKES  nobody could work, in 2 of 2 runs" in "\n".join(_per_run(runs))
 
 
 def test_a_tenant_with_data_elsewhere_is_degraded_and_not_down(tmp_path: Path) -> None:
