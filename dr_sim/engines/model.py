@@ -73,6 +73,12 @@ _DAMAGE = {
 _NO_SPACE = {"backup": 3202, "restore": 3257, "log": 9002}
 
 
+MOST_PARSED = 256
+"""The number of backups whose headers stay parsed: those that are hashed and restored at one
+time.
+"""
+
+
 class ModelBackup:
     """A backup that is being made."""
 
@@ -259,16 +265,20 @@ class ModelEngine:
         )
         self.checksum = checksum
         self.databases: dict[str, ModelDatabase] = {}
-        self._parsed: tuple[bytes, BackupSet] | None = None
+        # by the id of the bytes, which are kept as long as it is
+        self._parsed: dict[int, tuple[bytes, BackupSet]] = {}
 
     def parse(self, data: bytes) -> BackupSet:
-        """The header. These very bytes (not a copy, not a path) are not parsed twice in a row.
-        Raises DamagedError.
+        """The header. Each of the last bytes (these very ones, not a copy, not a path) is parsed
+        once. Raises DamagedError.
         """
-        if self._parsed is not None and self._parsed[0] is data:
-            return self._parsed[1]
+        known = self._parsed.get(id(data))
+        if known is not None:
+            return known[1]
         s = backup_set.decode(MAGIC, data)
-        self._parsed = (data, s)
+        if len(self._parsed) >= MOST_PARSED:
+            self._parsed.clear()
+        self._parsed[id(data)] = data, s
         return s
 
     def create(self, database: str, size_bytes: int = 0) -> None:

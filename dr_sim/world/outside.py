@@ -133,10 +133,14 @@ class Outside:
             if index in self._monitors:
                 self._plan(index)
 
-    def _plan(self, index: int) -> None:
-        """Put an entry where the next alert may be due, unless there is one before it."""
+    def _plan(self, index: int, sight: Sight | None = None) -> None:
+        """Put an entry where the next alert may be due, unless there is one before it. sight: what
+        is seen now, if that is known.
+        """
         now = self._context.now_us
-        at = self._monitors[index].next_us(now, self._sight(index))
+        if sight is None:
+            sight = self._sight(index)
+        at = self._monitors[index].next_us(now, sight)
         if index in self._entries:
             before_us, entry = self._entries[index]
             if before_us <= at:
@@ -159,7 +163,8 @@ class Outside:
             del self._monitors[index]
             return
         sight = self._sight(index)
-        for alert in monitor.look(now, sight):
+        alerts = monitor.look(now, sight)
+        for alert in alerts:
             values = (
                 SOURCE,
                 name,
@@ -172,7 +177,8 @@ class Outside:
             self._context.note("seen.MonitorAlert", index, *values)
             self._people.deliver(index)
         if self._primary.stands(index) or not monitor.flows(now, sight):
-            self._plan(index)
+            # whoever was alerted may have done something
+            self._plan(index, None if alerts else sight)
 
     def _sight(self, index: int) -> Sight:
         restored_us, up_to_us = self._secondary.last_restored.get(

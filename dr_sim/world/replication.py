@@ -168,7 +168,8 @@ class Replication:
 
     def on_its_way(self, file: BackupFile) -> bool:
         number = file.number
-        return (
+        # all that are on their way show for what they wait: most that are asked for are not
+        return file.state not in _AT_REST and (
             number in self._sending
             or number in self._held
             or file in self._queue

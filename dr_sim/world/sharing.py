@@ -231,6 +231,21 @@ class SharedRate:
                     soonest, who = ends, flow.entity
         return soonest, who
 
+    def _take_ended(self, now: int) -> list[Flow]:
+        """Take off the flows that have nothing left now; return them in the order of arrival."""
+        ended, others = [], []
+        in_turn = self._sharing == "fifo"
+        first = True
+        for flow in self._flows:
+            if flow.begins_us > now:
+                others.append(flow)
+                continue
+            over = not flow.left and (first or not in_turn)
+            first = False
+            (ended if over else others).append(flow)
+        self._flows = others
+        return ended
+
     def _may_end(self, begun: list[Flow]) -> list[Flow]:
         """Return the flows that may end. In a queue nothing overtakes, not even a flow without size
         (the log of an idle database).
@@ -270,10 +285,7 @@ class SharedRate:
                 _over(flow)
                 return
         self._settle()
-        begun = [flow for flow in flows if flow.begins_us <= now]
-        ended = [flow for flow in self._may_end(begun) if not flow.left]
-        over = set(map(id, ended))
-        self._flows = [f for f in flows if id(f) not in over]
+        ended = self._take_ended(now)
         if self._sharing == "fair":
             self._plan_later()
         else:

@@ -53,7 +53,7 @@ class Validation:
     def __init__(self, context: Context, disk: SharedRate) -> None:
         self._context = context
         self._disk = disk
-        self._hash_bytes_s = context.scenario.secondary.hash_bytes_s
+        self._cost = BackupCost(0, context.scenario.secondary.hash_bytes_s)
         self._hash = context.scenario.replay.validate_hash
         self._properties = context.scenario.replay.validate_properties
         self.under_way: list[Work] = []
@@ -76,7 +76,7 @@ class Validation:
             if file.at_secondary and self._hash
             else 0
         )
-        cost = BackupCost(0, self._hash_bytes_s)
+        cost = self._cost
         clock, now = self._context.clock, self._context.now_us
         if clock.measured and self._hash:
             _, took_us = clock.time(lambda: self._look(file))
