@@ -57,6 +57,8 @@ _PACKS = [
 ]
 NOBODY = Subject()
 _PIECE_ROWS = 1 << 16  # of a digest
+MOST_FRESH_ROWS = 500_000
+"""Rows that are appended before they are packed: about 40 MB of them."""
 
 
 def _names(kind: RecordKind) -> tuple[list[str], list[str], list[str]]:
@@ -307,6 +309,13 @@ class Journal:
             if fresh:
                 numbers = _packed(fresh).reshape(1, -1)
                 chunks.append(self._blocks.put(numbers))
+
+    def pack_if_many(self) -> None:
+        """Pack if many rows were appended since the last time: a night of a large fleet writes more
+        than a day of others.
+        """
+        if self._count - self._packed_count >= MOST_FRESH_ROWS:
+            self.pack()
 
     def kinds(self) -> Ints:
         """The kind of every row, by seq."""

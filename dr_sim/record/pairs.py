@@ -113,6 +113,9 @@ class PairJournal:
     def pack(self) -> None:
         self._journal.pack()
 
+    def pack_if_many(self) -> None:
+        self._journal.pack_if_many()
+
 
 class SharedJournal(PairJournal):
     """The run's journal as one primary before several standbys writes in it: each row once for each

@@ -233,7 +233,8 @@ class SharedRate:
 
     def _take_ended(self, now: int) -> list[Flow]:
         """Take off the flows that have nothing left now; return them in the order of arrival."""
-        ended, others = [], []
+        ended: list[Flow] = []
+        others: list[Flow] = []
         in_turn = self._sharing == "fifo"
         first = True
         for flow in self._flows:

@@ -105,6 +105,7 @@ def hear_primary(lead: Pair) -> None:
             )
 
     def stepped(database: int) -> None:
+        lead.journal.pack_if_many()
         for pair in lead.together:
             pair.outside.stir(database)
 

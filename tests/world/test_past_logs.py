@@ -5,8 +5,11 @@ That each part of the world is as after the steps, `both_ways` checks here as fo
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from dr_sim.record import journal
 from dr_sim.world.world import World
 
 from .build import scenario
@@ -65,6 +68,30 @@ def test_whatever_happens_to_such_a_log_happens_as_in_the_steps(event: str, rete
     keys = (f"primary.retention={retention}", f"secondary.retention={retention}")
     text = BACKLOGS + (f"  - {event}\n" if event else "")
     assert together(both_ways(scenario(text, *keys), 20)) > 0
+
+
+def test_a_long_backlog_packs_the_journal_before_the_day_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journal, "MOST_FRESH_ROWS", 200)
+    world = World(scenario(BACKLOGS, "run_for=11 h"))
+    for pair in world.pairs:
+        monkeypatch.setattr(pair.journal, "pack", packs := Counted(pair.journal.pack))
+    world.run()
+    monkeypatch.undo()
+    plain = World(scenario(BACKLOGS, "run_for=11 h"))
+    assert packs.calls > len(world.journal) / 1000
+    assert world.journal.digest() == plain.run().digest()
+
+
+class Counted:
+    def __init__(self, does: Callable[[], None]) -> None:
+        self.does = does
+        self.calls = 0
+
+    def __call__(self) -> None:
+        self.calls += 1
+        self.does()
 
 
 def test_a_log_that_is_not_restored_or_is_the_last_one_is_in_no_run() -> None:
