@@ -26,10 +26,12 @@ from dr_sim.explore.case import Tree
 from dr_sim.explore.services import Service, Services, kinds_of
 from dr_sim.faults import KINDS
 from dr_sim.faults.call_off_failover import KIND as CALL_OFF_KIND
+from dr_sim.faults.cloud_crash import KIND as CLOUD_CRASH_KIND
 from dr_sim.faults.manager_crash import KIND as CRASH_KIND
 from dr_sim.scenario.kind import COPY, EventKind
 
 CRASH = CRASH_KIND.name
+_CLOUD_CRASH = CLOUD_CRASH_KIND.name
 _CALL_OFF = CALL_OFF_KIND.name
 _CALLED_OFF = 0.15
 """How often a failover is called off by hand, beside the cases that draw that by themselves."""
@@ -208,14 +210,17 @@ def _end(
     end = _what(r, kind.name, base)
     events = [{"at": _text(at), **end}]
     if r.random() < _CALLED_OFF and _CALL_OFF in possible:
-        soon = at + r.choice([1, 20, 90, 600]) * SECOND_US
+        soon = at + r.choice([1, 1, 5, 20, 90]) * SECOND_US
         events.append({"at": _text(soon), **_what(r, _CALL_OFF, base)})
         if r.random() < 0.5:
             died = {CRASH: {"before": r.choice(_LEFT)}}
             events.append({"at": _text(at), **died})
+    crashes = [CRASH]
+    if _CLOUD_CRASH in possible:
+        crashes.append(_CLOUD_CRASH)
     for _ in range(r.choice([0, 0, 1, 2])):
         near = _near(r, at)
-        name = r.choice([CRASH, *kinds, r.choice(possible)])
+        name = r.choice([*crashes, *kinds, r.choice(possible)])
         events.append({"at": _text(near), **_what(r, name, base)})
     lost = kind.loses(_params(kind, end[kind.name])) if kind.loses else ""
     returns = RETURNS.get(lost)
