@@ -487,6 +487,8 @@ CASES = (
     Case(restarts.the_fence_is_durable_first, PLANNED, "S1", both(
         drop("seen.Save", key="failover"),
         insert("seen.Fence", "seen.Save", {"key": "failover", "value": ""}, -1))),
+    Case(restarts.the_fence_is_durable_first, PLANNED, "S1", insert(
+        "seen.Fence", "seen.Save", {"key": "failover", "value": ""}, -1)),
     Case(restarts.late_answers_cause_nothing, LATE, "S1", insert(
         "truth.restored", "seen.ignored", {"event": "Landed", "incarnation": 1})),
 )  # fmt: skip

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+import numpy as np
+
 from dr_sim.oracle.monitors.story import Breach, Ints, PhaseRow, Story
 from dr_sim.record.kinds import KIND_ID, KINDS, RecordKind
 
@@ -55,33 +57,33 @@ def phases_are_durable_first(story: Story) -> Iterator[Breach]:
 
 def the_fence_is_durable_first(story: Story) -> Iterator[Breach]:
     """That an order to stop may have been obeyed is saved before the order goes out: a restart in
-    between is to know of it (S1).
+    between is to know of it (S1). What is saved just after the order should have been before.
     """
     kinds = story.journal.kinds()
-    save = KIND_ID["seen.Save"]
+    saves = story["seen.Save"]
     for row in story.rows("seen.Fence"):
-        earlier = _commands_in_list(kinds, row.seq, -1)
-        later = _commands_in_list(kinds, row.seq, 1)
-        if save in later and save not in earlier:
+        first, last = _list_around(kinds, row.seq)
+        inside = (saves["seq"] > first) & (saves["seq"] < last)
+        earlier = inside & (saves["seq"] < row.seq)
+        later = inside & (saves["seq"] > row.seq)
+        again = np.isin(saves["key"][later], saves["key"][earlier])
+        resumed = int(kinds[first]) == KIND_ID["seen.Inventory"]
+        too_late = later.any() and not (earlier.any() or resumed)
+        if too_late or again.any():
             yield Breach(
                 "S1", row.seq, row.time_us, -1,
                 "the primary is ordered to stop before it is durable that it may have stopped",
             )  # fmt: skip
 
 
-def _commands_in_list(kinds: Ints, seq: int, step: int) -> list[int]:
-    """Return the kinds of all commands before (step -1) or after that row in its list. A list that
-    follows on an inventory begins with what a life before has saved.
-    """
-    found: list[int] = []
-    for place in range(seq + step, len(kinds) if step > 0 else -1, step):
-        kind = int(kinds[place])
-        if kind == KIND_ID["seen.Inventory"] and step < 0:
-            return [*found, KIND_ID["seen.Save"]]
-        if kind in _TOLD:
-            break
-        found.append(kind)
-    return found
+def _list_around(kinds: Ints, seq: int) -> tuple[int, int]:
+    """Return the row that the list of a command follows on, and the one after the list."""
+    first = last = seq
+    while first > 0 and int(kinds[first]) not in _TOLD:
+        first -= 1
+    while last < len(kinds) and int(kinds[last]) not in _TOLD:
+        last += 1
+    return first, last
 
 
 def _commands_around(kinds: Ints, seq: int, step: int) -> list[int]:
