@@ -29,7 +29,7 @@ MOST_DATABASES = 50  # above this a database has values of its own only where th
 Of = tuple[str, str, str]  # measure, database, tenant
 
 
-MISTAKE = "mistake"
+STOPPED = "could not work"
 """In place of a class of failure: of users who could not work without what a mistake destroyed."""
 
 

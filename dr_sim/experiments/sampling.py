@@ -13,9 +13,9 @@ import numpy as np
 from dr_sim.experiments.sample import (
     GRID_TYPE,
     GRID_US,
-    MISTAKE,
     MOST_DATABASES,
     NO_END,
+    STOPPED,
     CurveSample,
     Of,
     Sample,
@@ -167,7 +167,7 @@ def _of_mistakes(
     for database, tenant in parts:
         for measure, of, each in (
             ("degraded", "", degraded(mistakes, database, tenant)),
-            ("outage", MISTAKE, down(mistakes, database, tenant)),
+            ("outage", STOPPED, down(mistakes, database, tenant)),
         ):
             for low, over in each:
                 high = low if over else None

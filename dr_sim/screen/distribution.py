@@ -28,7 +28,7 @@ from dr_sim.experiments.paired import (
     readable,
     without_parts,
 )
-from dr_sim.experiments.sample import MISTAKE
+from dr_sim.experiments.sample import STOPPED
 from dr_sim.experiments.words import line_text
 from dr_sim.formatting.numbers import figures, signed_text
 from dr_sim.formatting.words import counted, span
@@ -148,7 +148,7 @@ def _per_run(found: Distribution) -> Iterator[str]:
             else failure_class
         )
         title = f"FAILOVERS  {failed}"
-        if failure_class == MISTAKE:
+        if failure_class == STOPPED:
             title = "MISTAKES  nobody could work"
         yield _row(f"{title}, in {runs:,} of {found.n:,} runs", [])
         yield _row("", [*_STATISTICS, "most"])
