@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery import events, telling
 from dr_sim.recovery.alert_texts import error_text
-from dr_sim.recovery.alerts import Danger
+from dr_sim.recovery.alerts import FILE_MISSING, Danger
 from dr_sim.recovery.commands import Disconnect, Recover
 from dr_sim.recovery.refusals import IN_USE_ERRORS
 from dr_sim.recovery.timers import Timer
@@ -26,6 +26,11 @@ _OVER = (
     Danger.ONLY_WAY,
 )
 """The dangers that end once a database is online here."""
+
+_NOTHING_HERE = error_text(
+    FILE_MISSING, "Nothing of the database is here, and nothing is awaited."
+)
+"""The error after a restart, which does not know what the engine has said."""
 
 
 class Online:
@@ -123,9 +128,8 @@ class Online:
 
     def tell(self, name: str, e: Event, out: list[Command]) -> None:
         """Raise event 5, and again at every retry."""
-        telling.tell_not_recovered(
-            self._databases[name], self._errors[name], e, out
-        )
+        error = self._errors.get(name, _NOTHING_HERE)
+        telling.tell_not_recovered(self._databases[name], error, e, out)
 
     def nothing_to_recover(self) -> list[str]:
         """Return the databases that could not be recovered because there is no copy of them here,

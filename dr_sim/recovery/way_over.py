@@ -174,6 +174,8 @@ def later_again(f: Failover, e: Event, out: list[Command]) -> None:
         else:
             f.online.may_have_been_ordered(name)
             f.emptying.restore_first(name, e, out)
+    if f.emptying.later:
+        out.append(SetAlarm("", Timer.RECOVER, e.mono_us + f.retry_us))
 
 
 def recover_rang(f: Failover, e: Event, out: list[Command]) -> None:

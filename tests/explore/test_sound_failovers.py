@@ -270,6 +270,19 @@ events:
 - {at: 30 min, recovery_model: {database: web, duration: 2 min}}
 - {at: 0 h, silent_backups: {database: web, kind: full, duration: 200 min}}
 """,
+    # The copy is broken, and nothing of it can be had. People are told at every retry, by a manager
+    # that was started meanwhile too.
+    "a failover that nothing can end is told of after a restart": """\
+run_for: 8 h
+databases: {crm: {size: 200 MB, log: none}}
+link: {bandwidth: 20 Mbit/s}
+failover: {restore_limit: 30 min}
+events:
+- at: 2 h
+  mistake: {database: crm, noticed: 1 min, then: [failover_before, restore_beside], lost: 50 MB}
+- {at: 2 h, standby_broken: {database: crm}}
+- {at: 4 h, manager_crash: {}}
+""",
     # A store has restored a part when its failover is called off. It drops that, and keeps files: the
     # next failover restores all of it.
     "a store keeps no copy when its failover is left": STORE_GOES_BACK,
