@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dr_sim.cloud.words import ImageWord, WhyFailed, Word
+from dr_sim.cloud.words import ImageWord, UpgradeStyle, WhyFailed, Word
 from dr_sim.machines import Alarm, Event, Observation
 
 
@@ -199,13 +199,15 @@ class ImageSaid(Event):
 @dataclass(slots=True)
 class UpgradeAsked(Event):
     """A person asks for an upgrade of a farm to another image. at_once: the number of tenants whose
-    databases are moved at one time.
+    databases are moved at one time, or of machines of a role that are replaced at one time at a
+    side.
     """
 
     network: str
     farm: str
     image: str
     at_once: int
+    style: UpgradeStyle
 
 
 @dataclass(slots=True)

@@ -4,22 +4,25 @@ Theory of operation. The goals are the same at both sides. They are those of the
 people set others. While a farm is upgraded it is to have machines of both images: as many of the
 new one as the goals say, and those of the old one as well until all databases have been moved. From
 then on, at each side, old machines are kept for new ones that do not run yet; one less where the
-new ones have their image and find no room.
+new ones have their image and find no room. An upgrade that replaces machines where they are has as
+many of both images together as the goals say, or so many less as are replaced at one time.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dr_sim.cloud.events import GoalsSet
 from dr_sim.cloud.install_points import InstallPoints
 from dr_sim.cloud.machine_config import FarmConfig, MachinesConfig
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.upgrades import FarmUpgrade, UpgradePhase, Upgrades
-from dr_sim.cloud.vm import COUNTS, Vm, VmState
+from dr_sim.cloud.vm import COUNTS, IN_SERVICE, Vm, VmState
 from dr_sim.cloud.vm_records import Side, VmRecords
+from dr_sim.cloud.words import UpgradeStyle
 
 OfFarm = tuple[str, str, str]  # a farm, a role and an image
 GOALS = "goals/"
@@ -95,6 +98,9 @@ class FarmGoals:
                 yield Goal(name, role, self._upgrades.image(name), count)
                 continue
             new = Goal(name, role, upgrade.to, count)
+            if upgrade.style is UpgradeStyle.REPLACED:
+                yield from self._one_for_another(new, upgrade, side)
+                continue
             yield new
             before = count
             if upgrade.phase is UpgradePhase.RETIRING:
@@ -111,6 +117,27 @@ class FarmGoals:
         there = self._points.has(side[1], new.image)
         needed = max(0, new.count - run - (waits and there))
         return min(there_are, needed)
+
+    def _one_for_another(
+        self, new: Goal, upgrade: FarmUpgrade, side: Side
+    ) -> Iterator[Goal]:
+        """Yield the goals of both images while machines are replaced where they are: an old one
+        goes as long as not too many are missing, and a new one is made when an old one has gone.
+        Where the new image is yet to be copied nothing goes.
+        """
+        made = _states(self._made_of(new, new.image, side))
+        old = _states(self._made_of(new, upgrade.before, side))
+        wanted, stay = made.total(), old.total() - old[VmState.STOPPED]
+        if self._points.has(side[1], new.image):
+            wanted = max(0, new.count - old.total())
+            runs = old[VmState.RUNNING]
+            lacking = max(0, new.count - made[VmState.RUNNING] - runs)
+            may_go = max(0, upgrade.at_once - lacking)
+            stay = old[VmState.PROVISIONING] + max(0, runs - may_go)
+        elif old:
+            wanted = max(wanted, 1)  # whoever waits has the image copied
+        yield replace(new, count=wanted)
+        yield replace(new, image=upgrade.before, count=stay)
 
     def _made_of(self, goal: Goal, image: str, side: Side) -> list[Vm]:
         """Return the machines of a goal's farm and role that are made of an image."""
@@ -143,6 +170,11 @@ class FarmGoals:
             for side in sides
             for vm in self._records.at(side)
         )
+
+
+def _states(machines: Iterable[Vm]) -> Counter[VmState]:
+    """Count machines that are there, or are to be, by their states."""
+    return Counter(vm.state for vm in machines if vm.state in IN_SERVICE)
 
 
 def _retired_first(mine: list[Vm]) -> list[Vm]:

@@ -206,8 +206,11 @@ class MachineManager:
                 if self._goals.has_new_ones(upgrade, sides[0]):
                     self.upgrades.at_goal(upgrade, out)
                 continue
-            retiring = upgrade.phase is UpgradePhase.RETIRING
-            if retiring and not self._goals.has_old_ones(upgrade, sides):
+            goes = upgrade.phase in (
+                UpgradePhase.RETIRING,
+                UpgradePhase.REPLACING,
+            )
+            if goes and not self._goals.has_old_ones(upgrade, sides):
                 self.upgrades.retired(upgrade, out)
 
     def asked(self, e: UpgradeAsked, out: Out) -> None:

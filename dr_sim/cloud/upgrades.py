@@ -8,6 +8,10 @@ again when the others are over, as often as a job is. If it still does not succe
 held, with both farms, and somebody is told. When all databases have been moved the old machines are
 retired: at each side as many as new ones run there, and one more where the new ones find no room.
 
+An upgrade may also replace machines where they are: at each side so many machines of a role are
+removed at one time, and made anew of the new image. Databases stay where they are, no room for a
+second farm is needed, and so many machines less serve meanwhile.
+
 An upgrade that is rolled back goes the other way from where it is: old machines that were retired
 are deployed again, the databases that were moved, or are on their way, are moved back, and the new
 machines are retired. Each upgrade of a farm has a number, which is part of the names of its moves:
@@ -26,7 +30,7 @@ from dr_sim.cloud.events import UpgradeAsked
 from dr_sim.cloud.job import CloudJob
 from dr_sim.cloud.machine_config import MachinesConfig
 from dr_sim.cloud.out import Out
-from dr_sim.cloud.words import JobState, Notice
+from dr_sim.cloud.words import JobState, Notice, UpgradeStyle
 from dr_sim.machines import Transitions
 
 FARM, UPGRADE, NUMBER = "farm/", "upgrade/", "upgrades/"
@@ -42,10 +46,12 @@ class UpgradePhase(enum.StrEnum):
     MOVING = "moving"
     HELD = "held"
     RETIRING = "retiring"
+    REPLACING = "replacing"
     OVER = "over"
 
 
 class UpgradeMove(enum.StrEnum):
+    IN_PLACE = "in place"
     AT_GOAL = "at goal"
     NOT_MOVED = "not moved"
     MOVED = "moved"
@@ -59,6 +65,7 @@ UPGRADES: Transitions[UpgradePhase, UpgradeMove] = Transitions(
     {
         UpgradePhase.DEPLOYING: {
             UpgradeMove.AT_GOAL: UpgradePhase.MOVING,
+            UpgradeMove.IN_PLACE: UpgradePhase.REPLACING,
             UpgradeMove.ROLL_BACK: UpgradePhase.DEPLOYING,
         },
         UpgradePhase.MOVING: {
@@ -71,6 +78,10 @@ UPGRADES: Transitions[UpgradePhase, UpgradeMove] = Transitions(
             UpgradeMove.RETIRED: UpgradePhase.OVER,
             UpgradeMove.ROLL_BACK: UpgradePhase.DEPLOYING,
         },
+        UpgradePhase.REPLACING: {
+            UpgradeMove.RETIRED: UpgradePhase.OVER,
+            UpgradeMove.ROLL_BACK: UpgradePhase.DEPLOYING,
+        },
         UpgradePhase.OVER: {},
     },
 )
@@ -78,14 +89,16 @@ UPGRADES: Transitions[UpgradePhase, UpgradeMove] = Transitions(
 
 @dataclass(slots=True)
 class FarmUpgrade:
-    """An upgrade that goes on. units: groups of databases that wait to be moved, each with how
-    often that was tried; moving: databases on their way, by unit. number: of the farm's upgrades.
+    """An upgrade that goes on. waiting: groups of databases that are yet to be moved; moving: those
+    on their way, by group; failed: those that were not moved; tries: how often that was tried.
+    number: of the farm's upgrades.
     """
 
     farm: str
     before: str
     to: str
     at_once: int
+    style: UpgradeStyle
     number: int
     phase: UpgradePhase = UpgradePhase.DEPLOYING
     waiting: list[list[str]] = field(default_factory=list)
@@ -99,6 +112,7 @@ class FarmUpgrade:
                 self.before,
                 self.to,
                 self.at_once,
+                self.style,
                 self.number,
                 self.phase,
                 self.waiting,
@@ -110,13 +124,14 @@ class FarmUpgrade:
 
     @classmethod
     def from_text(cls, farm: str, text: str) -> FarmUpgrade:
-        before, to, at_once, number, phase, *rest = json.loads(text)
+        before, to, at_once, style, number, phase, *rest = json.loads(text)
         waiting, moving, failed, tries = rest
         return cls(
             farm,
             before,
             to,
             at_once,
+            UpgradeStyle(style),
             number,
             UpgradePhase(phase),
             waiting,
@@ -185,11 +200,19 @@ class Upgrades:
             return False
         number = self._next_number(e.farm, out)
         upgrade = FarmUpgrade(
-            e.farm, self.image(e.farm), e.image, e.at_once, number
+            e.farm,
+            self.image(e.farm),
+            e.image,
+            e.at_once,
+            e.style,
+            number,
         )
-        upgrade.waiting = [list(of) for of in self._farms[e.farm].units]
         self.on[e.farm] = upgrade
         self._report(upgrade, out)
+        if e.style is UpgradeStyle.REPLACED:
+            self._to(upgrade, UpgradeMove.IN_PLACE, out)
+        else:
+            upgrade.waiting = [list(of) for of in self._farms[e.farm].units]
         return True
 
     def _next_number(self, farm: str, out: Out) -> int:
@@ -202,18 +225,28 @@ class Upgrades:
         upgrade = self.on.get(farm)
         if upgrade is None:
             return False
+        if upgrade.style is UpgradeStyle.REPLACED:
+            self._turn_round(upgrade, [], out)
+            self._to(upgrade, UpgradeMove.IN_PLACE, out)
+            return True
         left: set[str] = set()
         for unit in (*upgrade.waiting, *upgrade.failed):
             left.update(unit)
         units: list[list[str]] = []
         for names in self._farms[farm].units:
             units.append([each for each in names if each not in left])
+        self._turn_round(upgrade, [unit for unit in units if unit], out)
+        return True
+
+    def _turn_round(
+        self, upgrade: FarmUpgrade, units: list[list[str]], out: Out
+    ) -> None:
+        """Begin the way back, on which those databases are moved."""
         upgrade.before, upgrade.to = upgrade.to, upgrade.before
-        upgrade.number = self._next_number(farm, out)
-        upgrade.waiting = [unit for unit in units if unit]
+        upgrade.number = self._next_number(upgrade.farm, out)
+        upgrade.waiting = units
         upgrade.moving, upgrade.failed, upgrade.tries = [], [], 1
         self._to(upgrade, UpgradeMove.ROLL_BACK, out)
-        return True
 
     def at_goal(self, upgrade: FarmUpgrade, out: Out) -> None:
         """The active side has the new machines: databases are moved."""

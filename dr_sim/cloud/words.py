@@ -97,6 +97,13 @@ nobody waits for it as for a change. Jobs of one number begin in the order in wh
 """
 
 
+class UpgradeStyle(enum.StrEnum):
+    """How a farm comes to another image."""
+
+    NEW_FARM = "new_farm"  # beside the old one, and databases are moved
+    REPLACED = "replaced"  # each machine is removed, and made anew
+
+
 class ImageWord(enum.StrEnum):
     """How a copy of an image to a site's install point stands."""
 

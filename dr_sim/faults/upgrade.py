@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,18 @@ class FarmToImage(Params):
         "the number of tenants whose databases are moved at one time; a database without tenants "
         "counts as one",
     )
+    style: Literal["new_farm", "replaced"] = default(
+        "new_farm",
+        "mission C9",
+        "new_farm: machines of the new image beside the old ones, and databases are moved; "
+        "replaced: each machine is removed and made anew, and databases stay",
+    )
+    machines_at_once: Annotated[Count, Positive] = default(
+        "1",
+        "Kubernetes documentation, StatefulSets: a rolling update takes one Pod at a time",
+        "with style replaced, the number of machines of each role that are replaced at one time, "
+        "at each side",
+    )
 
 
 def happen(event: Occurrence, params: FarmToImage) -> None:
@@ -40,7 +52,11 @@ def happen(event: Occurrence, params: FarmToImage) -> None:
         return
     told = f"an upgrade of {params.farm} to {params.to} is asked for"
     event.begins(told)
-    hardware.upgrade(params.farm, params.to, params.tenants_at_once)
+    replaced = params.style == "replaced"
+    at_once = (
+        params.machines_at_once if replaced else params.tenants_at_once
+    )
+    hardware.upgrade(params.farm, params.to, params.style, at_once)
     event.ends(told)
 
 
@@ -49,6 +65,7 @@ def check(params: FarmToImage, around: RestOfScenario) -> list[str]:
     farm, image = params.farm, params.to
     wrong = check_named("farm", farm, tuple(around.farms))
     wrong = wrong or check_named("image", image, around.images)
+    wrong = wrong or _check_style(params)
     if wrong:
         return wrong
     if len(around.images) == 1:
@@ -65,18 +82,29 @@ def check(params: FarmToImage, around: RestOfScenario) -> list[str]:
     return []
 
 
+def _check_style(params: FarmToImage) -> list[str]:
+    """Refuse a number that the style has no use for."""
+    without, of = "tenants_at_once", "new_farm"
+    if params.style == "new_farm":
+        without, of = "machines_at_once", "replaced"
+    if without not in params.model_fields_set:
+        return []
+    return [
+        f"{without} is for style: {of}; leave it out, or write style: {of}"
+    ]
+
+
 def draw(r: Random, there: MachinesThere) -> dict[str, str] | None:
     """Draw a farm, and an image that it does not have; None where there is only one."""
     farm = r.choice(list(there.farms))
     others = [each for each in there.images if each != there.farms[farm]]
     if not others:
         return None
+    drawn = {"farm": farm, "to": r.choice(others)}
     at_once = r.choice("12")
-    return {
-        "farm": farm,
-        "to": r.choice(others),
-        "tenants_at_once": at_once,
-    }
+    if r.random() < 0.3:
+        return {**drawn, "style": "replaced", "machines_at_once": at_once}
+    return {**drawn, "tenants_at_once": at_once}
 
 
 KIND = EventKind(

@@ -125,6 +125,10 @@ def _row(row: Row, spec: Cloud, seen: _Watched) -> Broken:
         known = seen.upgraded.setdefault(farm.name, {farm.image})
         known.add(v["image"])
         seen.target[farm.name] = v["image"]
+        if v["style"] == "replaced":  # databases are moved to no other farm
+            for place, (of, _) in seen.homes.items():
+                if of == farm.name:
+                    seen.homes[place] = (of, v["image"])
         seen.last_us = row.time_us
     elif kind == "truth.cloud_farm_goals":
         for role, count in json.loads(v["goals"]).items():

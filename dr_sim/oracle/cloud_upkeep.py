@@ -28,6 +28,7 @@ _KINDS = (
     "cloud.Notify",
     "cloud.ReportUpgrade",
     "truth.cloud_farm_goals",
+    "truth.cloud_farm_upgrade",
     "truth.cloud_machine",
     "truth.cloud_store_restored",
     "truth.event",
@@ -48,13 +49,14 @@ class _Upgrade:
 class _Kept:
     """Holds what has been read of the journal so far. silent: since when the manager knows that a
     machine is silent. runs: farm, role and image of each machine that runs. goals: that were
-    set, by farm and role.
+    set, by farm and role. may_lack: how many machines of a role a farm may lack in its upgrade.
     """
 
     silent: dict[Place, int] = field(default_factory=dict)
     runs: dict[Place, tuple[str, str, str]] = field(default_factory=dict)
     goals: dict[Place, list[int]] = field(default_factory=dict)
     upgrades: dict[str, _Upgrade] = field(default_factory=dict)
+    may_lack: dict[str, int] = field(default_factory=dict)
     last_us: int = 0  # when something last happened
 
 
@@ -92,6 +94,11 @@ def _row(row: Row, spec: Cloud, machines: Machines, seen: _Kept) -> Broken:
     elif kind == "truth.cloud_farm_goals":
         for role, count in json.loads(v["goals"]).items():
             seen.goals.setdefault((v["farm"], role), []).append(count)
+    elif kind == "truth.cloud_farm_upgrade":
+        # one machine more goes at a time where there is no room for both farms
+        lack = v["at_once"] if v["style"] == "replaced" else 1
+        seen.may_lack[v["farm"]] = lack
+        seen.last_us = row.time_us
     elif kind == "truth.cloud_machine":
         yield from _changed(row, machines, seen)
     elif kind == "truth.end":
@@ -149,8 +156,7 @@ def _changed(row: Row, machines: Machines, seen: _Kept) -> Broken:
         site == at[0] and of[:2] == gone[:2]
         for (site, _), of in seen.runs.items()
     )
-    # one machine more goes at a time where there is no room for both
-    if left < goal - 1:
+    if left < goal - seen.may_lack[gone[0]]:
         yield (
             19,
             f"{at[1]} at {at[0]} is retired, and {left} of {goal} machines run in its place",

@@ -438,7 +438,15 @@ CLOUD_TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     # somebody asks for an upgrade of a farm to another image
-    ("truth.cloud_farm_upgrade", (("farm", "str"), ("image", "str"))),
+    (
+        "truth.cloud_farm_upgrade",
+        (
+            ("farm", "str"),
+            ("image", "str"),
+            ("style", "str"),
+            ("at_once", "int"),
+        ),
+    ),
     # somebody sets goals of a farm: JSON, how many machines by role
     ("truth.cloud_farm_goals", (("farm", "str"), ("goals", "str"))),
     # an image on its way to a site's install point; what: copying, there, interrupted, gone from

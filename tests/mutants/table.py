@@ -716,6 +716,12 @@ EARLIER: tuple[Mutant, ...] = (
         "            if upgrade.phase is not UpgradePhase.DEPLOYING:\n"
         "                before = self._old_ones(new, upgrade.before, side)\n",
     ),
+    one(
+        "next_one_goes_too_early", "C9", "the next machine is replaced before the last one is back",
+        "cloud/farm_goals.py",
+        "            may_go = max(0, upgrade.at_once - lacking)\n",
+        "            may_go = upgrade.at_once\n",
+    ),
 )  # fmt: skip
 
 MUTANTS = (*EARLIER, *BLIND, *LATE, *BACK, *FRESH)

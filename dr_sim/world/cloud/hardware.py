@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dr_sim.cloud.commands import (
@@ -31,7 +31,7 @@ from dr_sim.cloud.events import (
 )
 from dr_sim.cloud.machine_config import MachinesConfig, PhysicalConfig
 from dr_sim.cloud.upgrades import UpgradePhase
-from dr_sim.cloud.words import DEPLOY_MACHINE, WhyFailed
+from dr_sim.cloud.words import DEPLOY_MACHINE, UpgradeStyle, WhyFailed
 from dr_sim.scenario.machine_model import Machines
 from dr_sim.scenario.model import Law
 from dr_sim.units import PPM
@@ -63,6 +63,17 @@ class RealMachine:
     told: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class FarmImage:
+    """The image that a farm is to have, and the way there. at_once: tenants whose databases are
+    moved, or machines of a role at a side that are replaced, at one time.
+    """
+
+    image: str
+    style: UpgradeStyle
+    at_once: int
+
+
 class Hardware:
     """machines: by site and name, those that are up, half made, or down."""
 
@@ -87,8 +98,8 @@ class Hardware:
         self._taken_ppm: dict[str, int] = {}  # of a site, by others
         self._image_of = {farm.name: farm.image for farm in spec.farms}
         self._goals = {farm.name: dict(farm.goals) for farm in spec.farms}
-        # farms with upgrades that go on, and the image before
-        self._upgraded: dict[str, str] = {}
+        # farms with upgrades that go on, and what they are to be on the way back
+        self._upgraded: dict[str, FarmImage] = {}
         # who waits until all machines of a site run
         self._wait: dict[str, Callable[[], None]] = {}
         self.copies = ImageCopies(world, self)
@@ -351,30 +362,40 @@ class Hardware:
         if command.phase is UpgradePhase.OVER:
             self._upgraded.pop(command.farm, None)
 
-    def upgrade(self, farm: str, image: str, at_once: int) -> None:
+    def upgrade(
+        self, farm: str, image: str, style: str, at_once: int
+    ) -> None:
         """Let somebody ask for an upgrade of a farm."""
-        self._upgraded[farm] = self._image_of[farm]
-        network = self._is_to_have(farm, image)
+        to = FarmImage(image, UpgradeStyle(style), at_once)
+        self._upgraded[farm] = replace(to, image=self._image_of[farm])
+        network = self._is_to_have(farm, to)
         self._world.lives.tell_until_heard(
-            UpgradeAsked, network, farm, image, at_once
+            UpgradeAsked, network, farm, to.image, to.at_once, to.style
         )
 
     def roll_back(self, farm: str) -> bool:
         """Let somebody ask to take an upgrade back. Return False if none goes on."""
         if farm not in self._upgraded:
             return False
-        before = self._image_of[farm]
-        network = self._is_to_have(farm, self._upgraded[farm])
-        self._upgraded[farm] = before
+        back = self._upgraded[farm]
+        self._upgraded[farm] = replace(back, image=self._image_of[farm])
+        network = self._is_to_have(farm, back)
         self._world.lives.tell_until_heard(RollBackAsked, network, farm)
         return True
 
-    def _is_to_have(self, farm: str, image: str) -> str:
+    def _is_to_have(self, farm: str, to: FarmImage) -> str:
         """Record the image that a farm is to have from now on. Return the farm's network."""
-        self._image_of[farm] = image
+        self._image_of[farm] = to.image
         network = next(f.network for f in self.spec.farms if f.name == farm)
         index = self._world.names.index[network]
-        self._context.note("truth.cloud_farm_upgrade", index, farm, image)
+        self._context.note(
+            "truth.cloud_farm_upgrade",
+            index,
+            farm,
+            to.image,
+            to.style,
+            to.at_once,
+        )
         return network
 
     def set_goals(self, farm: str, goals: dict[str, int]) -> None:
