@@ -87,7 +87,9 @@ def _check_style(params: FarmToImage) -> list[str]:
     without, of = "tenants_at_once", "new_farm"
     if params.style == "new_farm":
         without, of = "machines_at_once", "replaced"
-    if without not in params.model_fields_set:
+    if (
+        getattr(params, without) == 1
+    ):  # the default, as a resolved scenario has it
         return []
     return [
         f"{without} is for style: {of}; leave it out, or write style: {of}"

@@ -197,6 +197,10 @@ def clocks_differ_text(database: str, path: str, minutes: int) -> str:
 
 
 # ---- the primary
+ERROR_NOT_KEPT = "not kept over the restart of the recovery manager; see the log of the primary"
+"""In the place of an engine's words, which are not stored."""
+
+
 def backup_failed_text(database: str, what: str, error: str) -> str:
     """what: the kind of backup."""
     return f"For database [{database}] the {what} backup failed at the primary. {_provided(error)}"

@@ -156,12 +156,20 @@ class AlertBook:
         self._raise(e, danger, alert, out)
 
     def tell_once(
-        self, e: Event, danger: str, alert: Message, out: list[Command]
+        self,
+        e: Event,
+        danger: str,
+        alert: Message,
+        out: list[Command],
+        kept: str = "",
     ) -> None:
-        """Raise an alert that no retry repeats: its content is durable until it has been raised."""
+        """Raise an alert that no retry repeats: its content is durable until it has been raised.
+        kept: what is stored in the place of its text, where that has words of an engine.
+        """
         self.begun.setdefault(danger, (e.mono_us, e.utc_us))
-        self.unraised[danger] = alert
+        self.unraised[danger] = replace(alert, text=kept or alert.text)
         out.append(self._save())
+        self.unraised[danger] = alert
         self._raise_unraised(e, out)
 
     def resume(self, e: Event, minutes: int, out: list[Command]) -> None:

@@ -245,15 +245,19 @@ def tell_primary_error(
     """Raise an alert for each error of the primary: a backup fails at each of its times, a full log
     at each time of a log.
     """
-    error = texts.error_text(e.error_number, e.error_text)
+    alert_id = AlertId.BACKUP_FAILED
     if e.what == PrimaryTrouble.WRITES:
         alert_id = AlertId.WRITES_REFUSED
-        text = texts.writes_refused_text(db.name, error)
-    else:
-        alert_id = AlertId.BACKUP_FAILED
-        text = texts.backup_failed_text(db.name, e.what, error)
-    alert = Message(alert_id, db.minutes(e), text)
-    db.alerts.tell_once(e, _DANGERS[e.what], alert, out)
+
+    def text(error: str) -> str:
+        if alert_id is AlertId.WRITES_REFUSED:
+            return texts.writes_refused_text(db.name, error)
+        return texts.backup_failed_text(db.name, e.what, error)
+
+    error = texts.error_text(e.error_number, e.error_text)
+    alert = Message(alert_id, db.minutes(e), text(error))
+    kept = text(texts.ERROR_NOT_KEPT)
+    db.alerts.tell_once(e, _DANGERS[e.what], alert, out, kept)
 
 
 def primary_is_well(

@@ -675,8 +675,8 @@ EARLIER: tuple[Mutant, ...] = (
     one(
         "nobody_is_moved_back", "C9", "an upgrade is taken back, and the databases stay with the new machines",
         "cloud/upgrades.py",
-        "        upgrade.waiting = [unit for unit in units if unit]\n",
-        "        upgrade.waiting = [unit for unit in units if not unit]\n",
+        "        upgrade.waiting = units\n",
+        "        upgrade.waiting = []\n",
     ),
     one(
         "moves_of_an_earlier_upgrade_count", "C9", "a farm that had an image before moves nobody to it again",

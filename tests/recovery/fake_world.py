@@ -606,13 +606,18 @@ class FakeWorld:
         self.answer(e.Restored, DB, name, 0, 0, 0)
 
     def drop(self) -> None:
-        """Only for a full that is here and whole, and only if there is no room for both."""
+        """Only for a full that is here and whole, and only if there is no room for both. A store
+        drops what it has restored in a failover, once that was left.
+        """
+        entered = [each.phase for each in self.done if isinstance(each, c.EnterPhase)]
+        left = self.config.replay.keeps and entered[-1:] == ["watching"]
         full = [
             name
             for name, here in self.share.items()
             if not here.damaged and here.backup.header.kind is Kind.FULL
         ]
-        if not full or self.room >= 2 or not self.exists:
+        needless = not full or self.room >= 2
+        if not self.exists or (needless and not left):
             self.fail("the old copy is dropped for nothing")
         self.exists, self.redo, self.base = False, 0, 0
 
