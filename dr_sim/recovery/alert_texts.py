@@ -197,7 +197,7 @@ def clocks_differ_text(database: str, path: str, minutes: int) -> str:
 
 
 # ---- the primary
-ERROR_NOT_KEPT = "not kept over the restart of the recovery manager; see the log of the primary"
+ERROR_NOT_KEPT = "not kept over the restart of the recovery manager. See the log of the primary."
 """In the place of an engine's words, which are not stored."""
 
 

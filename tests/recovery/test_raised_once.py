@@ -11,6 +11,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
+from dr_sim.recovery.alert_texts import ERROR_NOT_KEPT
 from dr_sim.recovery.events import PrimaryTrouble
 from tests.recovery.fake_world import DB, MINUTE, SECOND, FakeWorld, begun, config
 from tests.recovery.test_failover import dies, fence_says, heard, order, shipped
@@ -78,16 +79,21 @@ STORIES: dict[int, Callable[[FakeWorld], None]] = {
 }
 
 
+PROVIDED = "error provided is: "
+
+
 @pytest.mark.parametrize("event_id", STORIES)
 @pytest.mark.parametrize("dies_before", [c.RaiseAlert, c.Save])
 def test_it_is_raised_whenever_the_manager_dies(
     event_id: int, dies_before: type[c.Command]
 ) -> None:
-    """It dies before the alert, or when it has raised the alert and not kept that."""
+    """It dies before the alert, or when it has raised the alert and not kept that. An engine's own
+    words are not stored: in their place it is said where they are.
+    """
 
     def raised(world: FakeWorld) -> list[tuple[str, str]]:
         mine = [alert for _, alert in world.alerts if alert.event_id == event_id]
-        return [(alert.text, alert.name) for alert in mine]
+        return [(alert.text.partition(PROVIDED)[0], alert.name) for alert in mine]
 
     def told(dies_before: type[c.Command] | None) -> FakeWorld:
         world = FakeWorld(config())
@@ -112,6 +118,9 @@ def test_it_is_raised_whenever_the_manager_dies(
     world = told(dies_before)
     assert world.incarnation == 2
     assert set(raised(world)) == set(undisturbed)
+    texts = [alert.text for _, alert in world.alerts if alert.event_id == event_id]
+    if PROVIDED in texts[-1]:
+        assert texts[-1].endswith(ERROR_NOT_KEPT)
     before = len(world.alerts)
     world.start()
     world.settle()
