@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 
@@ -25,3 +26,8 @@ def test_an_edit_that_finds_no_place_is_told_of() -> None:
     stale = Mutant("stale", "R1", "nothing", (Edit("units.py", "no such text", ""),))
     with pytest.raises(StaleMutantError, match=r"stale: units\.py holds 0 times"):
         edited(stale)
+
+
+def test_the_docs_say_how_many_there_are() -> None:
+    page = Path(__file__).parents[2] / "docs" / "explore.md"
+    assert f"holds {len(MUTANTS)} bugs" in page.read_text(encoding="utf-8")
