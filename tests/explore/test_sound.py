@@ -112,6 +112,26 @@ events:
 - {at: 5101 s, lose: host}
 - {at: 5121 s, call_off_failover: {by: dba}, copy: near}
 """,
+    # There is no room for two copies, so the old one goes before the new full is restored. The
+    # database has no logs: the delay is one of logs.
+    "a full is what replay goes on with": """\
+run_for: 420 min
+databases: {crm: {size: 200 MB, full: every 2 h, log: none}}
+link: {bandwidth: 20 Mbit/s}
+secondary: {data_capacity: 200 MB}
+replay: {reverify: 3 h, delay: 7 min}
+""",
+    # The log of 4:00 is hollow. That of 4:05 covers it, and waits for the restore job of 4:15.
+    "what covers a hollow log waits for the restore job": """\
+run_for: 8 h
+databases:
+  crm: {size: 1 GB, log_volume: 1 MB per 5 min}
+  web: {size: 1 GB, full: none, incremental: every 2 h, log: every 5 min, on: sql1, serial: 'false'}
+link: {bandwidth: 20 Mbit/s, sharing: fifo}
+replay: {every: 15 min, age: 10 min, retry: 2 min}
+events:
+- {at: 2701 s, silent_backups: {database: crm, kind: log, duration: 200 min}}
+""",
     # The log of 1:05 is restored, and the manager dies before it has kept that. So it counts the age
     # of the missing log of 1:10 from the log of 1:00.
     "a manager could not keep what was restored before a hole": """\

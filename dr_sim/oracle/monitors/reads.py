@@ -280,7 +280,8 @@ def replay_delay_is_kept(story: Story) -> Iterator[Breach]:
 
 def a_rebuilt_copy_keeps_its_delay(story: Story) -> Iterator[Breach]:
     """A copy that is rebuilt takes no full that is younger than the replay delay while an older one
-    is here and whole (R7).
+    is here and whole (R7). Where a database has no logs each full is itself what replay goes on
+    with, and the delay is one of logs.
     """
     delay_us = story.scenario.replay.delay_us
     if not delay_us:
@@ -288,6 +289,8 @@ def a_rebuilt_copy_keeps_its_delay(story: Story) -> Iterator[Breach]:
     for row in story.rows("seen.Restore"):
         name = row.values["name"]
         if kind_in_name(name) != FULL or story.failing_over(row.seq):
+            continue
+        if not story.log_interval_us(row.entity):
             continue
         whole = story.of("seen.Validated", row.entity)
         fulls = (whole["header.kind"] == FULL) & (whole["seq"] < row.seq)
