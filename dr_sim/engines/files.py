@@ -97,7 +97,8 @@ class Unread:
         return self._bytes
 
 
-def _bytes_of(data: bytes | Unread) -> bytes:
+def bytes_of(data: bytes | Unread) -> bytes:
+    """Return the bytes of a file, made first if nobody has read it."""
     return data.bytes() if isinstance(data, Unread) else data
 
 
@@ -147,7 +148,7 @@ class MemoryFiles(_Faults):
         """
 
         def fits(i: int, data: bytes | Unread) -> bool:
-            return data is made[i] or data is _bytes_of(made[i])
+            return data is made[i] or data is bytes_of(made[i])
 
         def maker(part: LogRun, first: int) -> Callable[[int], Unread]:
             if part is run:

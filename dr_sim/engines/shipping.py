@@ -21,7 +21,7 @@ from dr_sim.engines.backup_set import (
     decode,
 )
 from dr_sim.engines.commits import MASK, content, mark
-from dr_sim.engines.files import Unread
+from dr_sim.engines.files import Unread, bytes_of
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.model_database import MAGIC, ModelDatabase, log_bytes
 
@@ -229,8 +229,7 @@ def collected(
     """Return logs that were made one by one, each where the one before it ends, as a run, and what
     makes their bytes. made: their bytes. None: those that the run would make are others.
     """
-    first = made[0].bytes() if isinstance(made[0], Unread) else made[0]
-    last = made[-1].bytes() if isinstance(made[-1], Unread) else made[-1]
+    first, last = bytes_of(made[0]), bytes_of(made[-1])
     try:
         begins = decode(MAGIC, first)
     except DamagedError:

@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import BackupHeader
-from dr_sim.engines.files import Unread
+from dr_sim.engines.files import Unread, bytes_of
 
 # file numbers are (database index << 32) + its number there: one database's numbers shift nobody's
 FILE_BITS = 32
@@ -117,22 +117,14 @@ class BackupFile:
     @property
     def manifest(self) -> bytes | None:
         """Return the hash that was computed when the backup finished, and that is kept with it."""
-        made = (
-            self.made.bytes()
-            if isinstance(self.made, Unread)
-            else self.made
-        )
+        made = None if self.made is None else bytes_of(self.made)
         return None if made is None else content_hash(made)
 
     def agrees(self, data: bytes) -> bool:
         """Return whether these bytes have the hash in the manifest. The object that was made itself
         is not hashed.
         """
-        made = (
-            self.made.bytes()
-            if isinstance(self.made, Unread)
-            else self.made
-        )
+        made = None if self.made is None else bytes_of(self.made)
         return made is not None and (
             data is made or content_hash(data) == content_hash(made)
         )

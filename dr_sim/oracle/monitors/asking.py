@@ -15,7 +15,7 @@ from dr_sim.oracle.monitors.alert_rows import (
     alerts_of_databases,
 )
 from dr_sim.oracle.monitors.attempts import is_accepted
-from dr_sim.oracle.monitors.primary import PASSING
+from dr_sim.oracle.monitors.primary import IN_A_ROW, PASSING
 from dr_sim.oracle.monitors.story import (
     LOG,
     SLACK_US,
@@ -25,8 +25,6 @@ from dr_sim.oracle.monitors.story import (
 )
 from dr_sim.record.journal import Row
 
-_IN_A_ROW = 3
-"""Alerts of one trouble, a retry apart, by when something must have been done about it."""
 _SAME_LIST = 20
 """Rows among which the commands that follow on an event stand."""
 
@@ -47,7 +45,7 @@ def what_can_be_made_is_asked_for(story: Story) -> Iterator[Breach]:
                 told = []
                 continue
             told.append(row)
-            if len(told) < _IN_A_ROW:
+            if len(told) < IN_A_ROW:
                 continue
             if _is_asked_for(story, database, told[0], answer):
                 told = []

@@ -25,7 +25,8 @@ from dr_sim.oracle.monitors.story import (
 )
 from dr_sim.record.journal import Row
 
-_IN_A_ROW = 3
+IN_A_ROW = 3
+"""Answers or alerts of one trouble, a retry apart, by when something must have been done."""
 NO_SEQ = 1 << 62
 """A seq after those of all rows."""
 _SAY_OF_A_FULL = (
@@ -88,7 +89,7 @@ def what_lies_there_is_copied(story: Story) -> Iterator[Breach]:
         known, rows = last.get(row.entity, ("", []))
         rows = [*rows, row] if known == name else [row]
         last[row.entity] = name, rows
-        if len(rows) != _IN_A_ROW:
+        if len(rows) != IN_A_ROW:
             continue
         asked = [
             each
