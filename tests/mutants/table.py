@@ -2,8 +2,8 @@
 gets wrong on a bad day.
 
 Each is a small edit of source text (planting.py). They were written before the monitors that are to
-catch them, those of the cloud manager after its witness; blind.py, late.py and fresh.py hold
-those that were written last, against the monitors that were there.
+catch them, those of the cloud manager after its witness; blind.py, late.py, fresh.py and outside.py
+hold those that were written last, against the monitors that were there.
 `benchmarks/finding.py` asks for each: is it found, by what, after how many runs, and shrunk to what?
 """
 
@@ -13,6 +13,7 @@ from tests.mutants.back import BACK
 from tests.mutants.blind import BLIND
 from tests.mutants.fresh import FRESH
 from tests.mutants.late import LATE
+from tests.mutants.outside import OUTSIDE
 from tests.mutants.planting import Edit, Mutant, one
 
 EARLIER: tuple[Mutant, ...] = (
@@ -724,4 +725,4 @@ EARLIER: tuple[Mutant, ...] = (
     ),
 )  # fmt: skip
 
-MUTANTS = (*EARLIER, *BLIND, *LATE, *BACK, *FRESH)
+MUTANTS = (*EARLIER, *BLIND, *LATE, *BACK, *FRESH, *OUTSIDE)
