@@ -16,6 +16,7 @@ from json.encoder import encode_basestring_ascii as quoted
 from dr_sim.cloud.commands import AnswerCall
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.events import Called, CallsAlike
+from dr_sim.cloud.isolation import Isolation
 from dr_sim.cloud.job import ENDED, CloudJob
 from dr_sim.cloud.jobs import JobBook
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
@@ -61,6 +62,7 @@ class Api:
         self._kept = stored
         self._book = book
         self._mappings = mappings
+        self._isolation = Isolation(config, mappings)
         self._callers = {caller.name: caller for caller in config.callers}
         self._entities: dict[str, frozenset[str]] = {}
         for network in config.networks:
@@ -136,6 +138,9 @@ class Api:
         return told
 
     def _put(self, e: Called, active: str, out: Out) -> _Told:
+        outcome = self._outcome(e)
+        if outcome is not _ACCEPTED:
+            return _Told(outcome)  # what others have put is not told either
         key = f"{PUT}{e.network}/{e.entity}/{e.operation}"
         print_of, job, count = json.loads(
             self._kept.get(key, '["", "", 0]')
@@ -150,18 +155,36 @@ class Api:
         return told
 
     def _may(self, e: Called) -> bool:
-        """Return whether that caller may ask for that, in that network."""
+        """Return whether that caller may ask for that, of that thing in that network. Raises
+        ValueError for parameters that are no JSON object.
+        """
         caller = self._callers.get(e.caller)
         if caller is None or e.network not in caller.networks:
             return False
-        return caller.operations is None or e.operation in caller.operations
+        operations = caller.operations
+        if operations is not None and e.operation not in operations:
+            return False
+        if not self._isolation.may_change(caller, e.network, e.entity):
+            return False
+        return self._isolation.may_name(caller, e.network, e.params)
 
-    def _new(self, e: Called, name: str, active: str) -> _Told:
-        if not self._may(e):
-            return _Told(CallOutcome.FORBIDDEN)
+    def _outcome(self, e: Called) -> CallOutcome:
+        """Return whether something new that is asked for is accepted, and if not, why."""
+        try:
+            if not self._may(e):
+                return CallOutcome.FORBIDDEN
+            about = self._isolation.is_about(e.network, e.entity, e.params)
+        except ValueError:
+            return CallOutcome.UNKNOWN
         known = e.entity in self._entities.get(e.network, frozenset())
         if not known or e.operation not in self._config.operations:
-            return _Told(CallOutcome.UNKNOWN)
+            return CallOutcome.UNKNOWN
+        return _ACCEPTED if about else CallOutcome.UNKNOWN
+
+    def _new(self, e: Called, name: str, active: str) -> _Told:
+        outcome = self._outcome(e)
+        if outcome is not _ACCEPTED:
+            return _Told(outcome)
         try:
             params = self._mappings[e.network].translated(e.params, active)
         except (UntranslatableError, ValueError):

@@ -10,11 +10,14 @@ from dr_sim.cloud.words import MirrorMode, OnFailure
 
 @dataclass(frozen=True, slots=True)
 class EntityConfig:
-    """A row of the configuration database as it was at first. ids: its identifiers at each site."""
+    """A row of the configuration database as it was at first. ids: its identifiers at each site.
+    tenants: whose it is; () where nobody says so.
+    """
 
     name: str
     kind: str
     ids: tuple[tuple[str, str], ...]
+    tenants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,14 @@ class NetworkConfig:
 
 @dataclass(frozen=True, slots=True)
 class CallerConfig:
-    """Who may call, about which networks, and for what. operations: None is all of them."""
+    """Who may call, about which networks, and for what. operations: None is all of them. tenants:
+    for whom it calls; () is for the service itself.
+    """
 
     name: str
     networks: tuple[str, ...]
     operations: tuple[str, ...] | None = None
+    tenants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,29 +1,55 @@
-"""A tenant's client asks for a change in a network that is another's."""
+"""A tenant's client asks for a change of what is another's."""
 
 from __future__ import annotations
 
+from random import Random
+from typing import Literal
+
+from pydantic import Field
+
 from dr_sim.faults.cloud_events import Share, cloud_of, disturb, draw_share
+from dr_sim.scenario.cloud_model import CloudClient
 from dr_sim.scenario.kind import EventKind
+from dr_sim.world.cloud.service import CloudWorld
 from dr_sim.world.occurrence import Occurrence
+
+_NAMES = ("network", "thing", "identifier")
 
 
 class WrongTenantCall(Share):
-    pass
+    names: Literal["network", "thing", "identifier"] = Field(
+        "network",
+        description="what of another tenant it names: its network; its database in a network that "
+        "both may use; or that database's identifier in a request about a thing of its own. The "
+        "last two ask for a move, which would pause its backups",
+    )
 
 
 def happen(event: Occurrence, params: WrongTenantCall) -> None:
     cloud = cloud_of(event)
     if cloud is None:
         return
-    networks = len(cloud.spec.networks)
-    clients = cloud.spec.clients
-    if all(
-        len(cloud.names.networks_of(client)) == networks
-        for client in clients
-    ):
-        event.nothing("each client may use every network")
+    if params.names == "network":
+        if all(_uses_all(cloud, client) for client in cloud.spec.clients):
+            event.nothing("each client may use every network")
+            return
+        disturb(event, "other tenant", params)
         return
-    disturb(event, "other tenant", params)
+    if not any(map(cloud.names.of_others, cloud.spec.clients)):
+        event.nothing("each client may change all that is in its networks")
+        return
+    disturb(event, f"other {params.names}", params)
+
+
+def _uses_all(cloud: CloudWorld, client: CloudClient) -> bool:
+    networks = cloud.names.networks_of(client)
+    return len(networks) == len(cloud.spec.networks)
+
+
+def draw(r: Random, db: str) -> dict[str, str]:
+    """Draw what an exploration lets clients ask for."""
+    drawn = draw_share(r, db)
+    return {**drawn, "names": r.choice(_NAMES)}
 
 
 KIND = EventKind(
@@ -37,5 +63,5 @@ KIND = EventKind(
     steady=True,
     needs_cloud=True,
     at_api=True,
-    draws=draw_share,
+    draws=draw,
 )

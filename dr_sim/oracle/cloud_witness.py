@@ -22,6 +22,7 @@ from dr_sim.oracle.cloud_drift import drift_is_told
 from dr_sim.oracle.cloud_machines import machines_broken
 from dr_sim.oracle.cloud_scripts import effect, ended, script, started
 from dr_sim.oracle.cloud_seen import Broken, CloudSeen
+from dr_sim.oracle.cloud_tenants import tenants_broken
 from dr_sim.oracle.cloud_upkeep import upkeep_broken
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
@@ -73,6 +74,7 @@ def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
     found += drift_is_told(journal, scenario)
     found += machines_broken(journal, scenario)
     found += upkeep_broken(journal, scenario)
+    found += tenants_broken(journal, scenario)
     return sorted(found, key=lambda breach: (breach.time_us, breach.seq))
 
 

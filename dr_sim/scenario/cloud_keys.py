@@ -37,6 +37,7 @@ from dr_sim.scenario.sla_measures import (
     needs_cloud,
     needs_machines,
 )
+from dr_sim.scenario.tenant_checks import check_tenants
 from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import (
     NameList,
@@ -397,6 +398,7 @@ def check_cloud(root: Any, tree: Node) -> list[Problem]:
     problems += _left_out(root, tree)
     problems += _same_identifiers(root, tree)
     problems += _clients(root, tree)
+    problems += check_tenants(root, tree, things_by_network(root))
     problems += _scripts(root, tree)
     problems += _on_failure(root, tree)
     problems += check_machines(root, tree, _farms_by_network(root))

@@ -130,9 +130,11 @@ def api_words(api: ApiSummary) -> str:
     lives = (
         "" if api.lives == 1 else f", by {api.lives} lives of the manager"
     )
+    forbidden = api.outcomes.get("forbidden", 0)
+    refused = f", {forbidden:,} forbidden" if forbidden else ""
     return (
         f"{api.calls:,} calls, {percent(api.first_try_ppm)} at first try, "
-        f"{api.unanswered:,} never answered{lives}"
+        f"{api.unanswered:,} never answered{refused}{lives}"
     )
 
 

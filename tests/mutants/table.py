@@ -563,6 +563,18 @@ EARLIER: tuple[Mutant, ...] = (
         "        if caller is None:\n",
     ),
     one(
+        "anybody_may_change_any_thing", "R17", "a tenant's client changes what is another's in a network of both",
+        "cloud/isolation.py",
+        "        return owners.issubset(caller.tenants)\n",
+        "        return bool(caller.tenants) or not owners\n",
+    ),
+    one(
+        "identifiers_are_not_looked_at", "R17", "a request about a thing of its own changes another tenant's by its identifier",
+        "cloud/isolation.py",
+        "            for _, of, entity in self._named(network, params)\n",
+        "            for _, of, entity in ()\n",
+    ),
+    one(
         "calls_are_not_logged", "C1", "an accepted call leaves no line in the log",
         "cloud/api.py",
         "        out.saves[f\"{LOG}{self._incarnation}.{self._calls}\"] = line\n"

@@ -95,3 +95,28 @@ def test_databases_that_cannot_be_read_are_what_is_wrong(databases: str, write: 
     problems = [str(problem) for problem in validate(write(broken + cloud))]
     assert any("databases" in problem for problem in problems)
     assert not any("name a database" in problem for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("tenants", "text", "told"),
+    [
+        (
+            "other",
+            "networks: {gov: {tenant: acme}}\n",
+            "networks.gov: 'crm' holds data of 'other', and the network is dedicated to acme; name it",
+        ),
+        (
+            "[acme, other]",
+            "networks: {gov: {tenants: [acme, corp]}}\n",
+            "'crm' holds data of 'other', and the network is dedicated to acme and corp; name it",
+        ),
+    ],
+)
+def test_what_would_isolate_nobody_is_one_line(
+    tenants: str, text: str, told: str, write: Write
+) -> None:
+    owned = SMALLEST.replace("{size: 500 GB}", f"{{size: 500 GB, tenants: {tenants}}}")
+    (problem,) = validate(write(owned + text))
+    assert told in str(problem)
+    mine = SMALLEST.replace("{size: 500 GB}", "{size: 500 GB, tenants: acme}")
+    assert validate(write(mine + text)) == []

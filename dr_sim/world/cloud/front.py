@@ -27,6 +27,7 @@ from dr_sim.streams import Stream
 from dr_sim.units import SECOND_US
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.cloud.manager_config import OPERATORS
+from dr_sim.world.cloud.names import may_use
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
@@ -47,8 +48,8 @@ _AHEAD = (
 @dataclass(slots=True)
 class Disturbance:
     """A disturbance of a share of the messages while it is on. kind: 'lost request', 'lost answer',
-    'hung request', 'duplicate', 'late duplicate', 'other parameters', 'other tenant'. lane: names
-    its draws. delay: of late messages.
+    'hung request', 'duplicate', 'late duplicate', 'other parameters', 'other tenant', 'other
+    thing', 'other identifier'. lane: names its draws. delay: of late messages.
     """
 
     kind: str
@@ -137,7 +138,10 @@ class ApiFront:
         self.play_all = False  # no call is only counted
         self._changes = 0
         self._usual = {
-            network.name: self._usual_in(network.name)
+            (client.name, network.name): self._usual_in(
+                client, network.name
+            )
+            for client in (_OPERATORS, *spec.clients)
             for network in spec.networks
         }
         draws = world.context.long_streams
@@ -147,9 +151,16 @@ class ApiFront:
             "exponential", spec.changes_den_us // (spec.changes_num or 1)
         )
 
-    def _usual_in(self, network: str) -> list[tuple[str, tuple[str, ...]]]:
-        """Return the operations that are asked for there as a rule, and on what things."""
-        things = self._world.names.things(network)
+    def _usual_in(
+        self, client: CloudClient, network: str
+    ) -> list[tuple[str, tuple[str, ...]]]:
+        """Return the operations that a client asks for there as a rule, and on what things."""
+        names = self._world.names
+        things: dict[str, tuple[str, ...]] = {}
+        for kind, of in names.things(network).items():
+            things[kind] = tuple(
+                each for each in of if names.may_change(client, each)
+            )
         return [
             (name, things[kind])
             for name, kind, drawn in OPERATIONS
@@ -304,7 +315,11 @@ class ApiFront:
         draw = self._context.long_streams.of(
             f"client {spec.name}", "change"
         )
-        networks = self._world.names.networks_of(spec)
+        networks = [
+            name
+            for name in self._world.names.networks_of(spec)
+            if self._usual[spec.name, name]
+        ]
         network = networks[draw.below(3 * number, len(networks))]
         words = (draw.word(3 * number + 1), draw.word(3 * number + 2))
         asked = self._drawn(spec.name, network, words)
@@ -318,15 +333,32 @@ class ApiFront:
                 others = [
                     n.name
                     for n in self._world.spec.networks
-                    if n.name not in networks
+                    if not may_use(spec, n)
                 ]
                 asked.network = others[0] if others else asked.network
+            elif disturbance.kind in ("other thing", "other identifier"):
+                self._reach_for_others(spec, asked, disturbance.kind)
         return asked
+
+    def _reach_for_others(
+        self, spec: CloudClient, asked: Request, kind: str
+    ) -> None:
+        """Let a client ask for a move of another tenant's database, which would pause its backups:
+        by its name, or by its identifier in a request about a thing of its own.
+        """
+        others = self._world.names.of_others(spec)
+        if not others:
+            return
+        here = [each for each in others if each[0] == asked.network]
+        network, entity = (here or others)[0]
+        asked.operation, asked.params = "move_database", _named(entity)
+        if kind == "other thing":
+            asked.network, asked.entity = network, entity
 
     def _drawn(
         self, caller: str, network: str, words: tuple[int, int]
     ) -> Request:
-        usual = self._usual[network]
+        usual = self._usual[caller, network]
         operation, things = usual[words[0] * len(usual) >> 64]
         entity = things[words[1] * len(things) >> 64]
         params = _named(entity)

@@ -19,7 +19,12 @@ from dr_sim.scenario.cloud_model import (
 )
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.cloud.machine_manager_config import machines_config
-from dr_sim.world.cloud.names import identifier, may_use, things_of
+from dr_sim.world.cloud.names import (
+    identifier,
+    may_use,
+    tenants_of,
+    things_of,
+)
 
 SITES = (FIRST, SECOND)
 OPERATORS = "operators"
@@ -31,6 +36,7 @@ def cloud_config(
 ) -> CloudConfig:
     """Return the manager's configuration."""
     networks = []
+    tenants = tenants_of(scenario)
     for network in spec.networks:
         entities: list[EntityConfig] = []
         for kind, names in things_of(network, scenario).items():
@@ -39,13 +45,19 @@ def cloud_config(
                     (site, identifier(site, network.name, name))
                     for site in sites
                 )
-                entities.append(EntityConfig(name, kind, identifiers))
+                entities.append(
+                    EntityConfig(
+                        name, kind, identifiers, tenants.get(name, ())
+                    )
+                )
         networks.append(NetworkConfig(network.name, sites, tuple(entities)))
     everything = tuple(network.name for network in spec.networks)
     callers = [CallerConfig(OPERATORS, everything)]
     for client in spec.clients:
         allowed = tuple(n.name for n in spec.networks if may_use(client, n))
-        callers.append(CallerConfig(client.name, allowed))
+        callers.append(
+            CallerConfig(client.name, allowed, None, client.tenants)
+        )
     mirror, jobs = spec.mirror, spec.jobs
     return CloudConfig(
         networks=tuple(networks),

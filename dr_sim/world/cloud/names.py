@@ -16,6 +16,18 @@ def things_of(
     return {"database": names, "farm": network.farms}
 
 
+def tenants_of(scenario: Scenario) -> dict[str, tuple[str, ...]]:
+    """Return whose data each database holds."""
+    return {each.name: each.tenants for each in scenario.databases}
+
+
+def may_change(client: CloudClient, tenants: tuple[str, ...]) -> bool:
+    """Return whether a client may change what is those tenants': a tenant's client may change what
+    is all its own, and what is nobody's by name.
+    """
+    return not client.tenants or set(tenants) <= set(client.tenants)
+
+
 def identifier(site: str, network: str, entity: str) -> str:
     """Return the identifier of a thing at a site: no site knows the identifiers of another."""
     return f"{network}-{entity}-at-{site}"
@@ -45,6 +57,7 @@ class CloudNames:
             for network in networks
         }
         self._owner: dict[str, tuple[str, str, str]] = {}
+        self._tenants = tenants_of(scenario)
 
     def add_site(self, site: str) -> None:
         """Give the things of all networks identifiers at a site."""
@@ -86,6 +99,20 @@ class CloudNames:
             network.name
             for network in self._networks
             if may_use(client, network)
+        ]
+
+    def may_change(self, client: CloudClient, entity: str) -> bool:
+        """Return whether a client may change a thing of a network that it may use."""
+        return may_change(client, self._tenants.get(entity, ()))
+
+    def of_others(self, client: CloudClient) -> list[tuple[str, str]]:
+        """Return what a client may not change in the networks that it may use: network, thing."""
+        return [
+            (network.name, entity)
+            for network in self._networks
+            if may_use(client, network)
+            for entity in self.entities(network)
+            if not self.may_change(client, entity)
         ]
 
     def network_of(self, entity: str) -> str:
