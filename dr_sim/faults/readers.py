@@ -17,7 +17,8 @@ class Readers(Params):
 def happen(event: Occurrence, params: Readers) -> None:
     index = event.world.index_of(params.database)
     readers = event.world.secondary.readers
-    if readers.enter(index):
+    why_not = readers.enter(index)
+    if not why_not:
         event.for_a_time(
             params.duration,
             lambda: None,
@@ -26,9 +27,7 @@ def happen(event: Occurrence, params: Readers) -> None:
             index,
         )
     else:
-        event.nothing(
-            "readers are turned away: the recovery manager holds the database for itself"
-        )
+        event.nothing(why_not)
 
 
 KIND = EventKind(

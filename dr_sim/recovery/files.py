@@ -29,6 +29,7 @@ from dr_sim.recovery.file_life import (
     FileEvent,
     Need,
 )
+from dr_sim.recovery.refusals import says_nothing_of_it
 from dr_sim.recovery.saved import (
     attempts_from_text,
     header_from_text,
@@ -145,6 +146,11 @@ class File:
 
     def age_order(self) -> tuple[int, str]:
         return (self.modified_utc_us, self.name)
+
+
+def _waits_for_this_side(file: File) -> bool:
+    """Return whether the file was refused for what is at the secondary."""
+    return file.refused and says_nothing_of_it(file.failure.error_number)
 
 
 def _fields(file: File) -> list[object]:
@@ -468,7 +474,8 @@ class HeldFiles:
         passes: bool,
     ) -> None:
         """Record that the engine has refused the file. passes: the refusal says nothing about the
-        file.
+        file. Then the others of its kind that were refused so wait as long as it does: the newest
+        of them is tried again, not the one whose retry comes first.
         """
         file.refused = True
         file.failure = Failure(
@@ -476,6 +483,10 @@ class HeldFiles:
         )
         file.passing += passes
         file.retry_at_mono_us = retry_at_mono_us
+        if passes and file.kind is not LOG:
+            for other in self._by_name.apart():
+                if other.kind is file.kind and _waits_for_this_side(other):
+                    other.retry_at_mono_us = retry_at_mono_us
 
     def check_refused(self, file: File) -> None:
         """Validate the file once more, to look for damage at rest."""

@@ -9,7 +9,8 @@ which the oldest log passes its limit. Where logs are further apart than that li
 each lands. From then on event 18 is raised at every retry until that log
 is restored or passed. A log that landed late is past its age at once: it gets one retry interval to
 be restored in, so a backlog that drains after an outage raises no alert. A chain that is stuck is
-reported by `watch`, and late restores by event 8; neither is reported twice.
+reported by `watch`, and late restores by event 8; neither is reported twice. But a log that waits
+before the place on which the chain is stuck is reported here: its own restore may hang.
 
 Each method that may raise an alert returns whether it did, as `Lag` counts its retries from there.
 """
@@ -28,6 +29,7 @@ from dr_sim.recovery.limits import (
     MINUTE_US,
     age_us,
     limit_at_us,
+    next_multiple_us,
     whole_minutes,
 )
 from dr_sim.recovery.timers import Timer
@@ -69,11 +71,7 @@ class Progress:
     def log_landed(self, file: File, e: Event, out: list[Command]) -> bool:
         db = self._db
         earlier, self.newest = self.newest, file
-        if (
-            self.armed_at_us >= 0
-            or db.watch.stuck is not None
-            or db.drain is not None
-        ):
+        if self.armed_at_us >= 0 or db.in_failover:
             return False
         if db.config.log_interval_us > db.rules.age_us:
             return self.look(e, out)  # the next one lands after its limit
@@ -103,8 +101,11 @@ class Progress:
         if newest is None or newest.done or self.armed_at_us >= 0:
             return False
         interval_us = db.config.log_interval_us
-        if interval_us <= db.rules.age_us:
-            waits = e.mono_us - self._ready_us(newest) >= interval_us
+        if db.replay_waits:
+            front = db.files.pending[0] if db.files.pending else newest
+            waits = e.mono_us - self._ready_us(front) >= MINUTE_US
+        elif interval_us <= db.rules.age_us:
+            waits = e.mono_us - newest.landed_mono_us >= interval_us
         else:  # the next one, with which it would be looked at, lands after its limit
             waits = e.mono_us - newest.landed_mono_us >= MINUTE_US
         return waits and self.look(e, out)
@@ -115,14 +116,10 @@ class Progress:
         """
         db = self._db
         self.armed_at_us = -1
-        if (
-            db.drain is not None
-            or db.watch.stuck is not None
-            or not db.state.exists
-        ):
+        if db.in_failover or not db.state.exists:
             return False
         file = self._oldest()
-        if file is None:
+        if file is None or db.watch.holds_up(file):
             return False
         told_us = db.lag.told_us
         again_us = told_us + db.rules.retry_us if told_us else 0
@@ -178,7 +175,8 @@ class Progress:
         free_us = max(
             file.landed_mono_us, file.due_mono_us, self.copy_since_us
         )
-        return free_us + self._db.rules.every_us
+        every_us = self._db.rules.every_us
+        return next_multiple_us(free_us, every_us) if every_us else free_us
 
     def _oldest(self) -> File | None:
         return min(self._waiting(), key=File.age_order, default=None)

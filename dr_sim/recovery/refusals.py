@@ -173,3 +173,10 @@ def passes_here(error_number: int) -> bool:
         or error_number in NO_ROOM_ERRORS
         or error_number == GONE_ERROR
     )
+
+
+def says_nothing_of_it(error_number: int) -> bool:
+    """Return whether the refusal speaks of the secondary, and of no file: any other backup would be
+    refused in the same way.
+    """
+    return passes_here(error_number) or needs_somebody(error_number)

@@ -10,7 +10,11 @@ from dr_sim.recovery import telling
 from dr_sim.recovery.config import OnHole
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import FULL, INCREMENTAL, LOG, File
-from dr_sim.recovery.refusals import needs_somebody, passes_here
+from dr_sim.recovery.refusals import (
+    needs_somebody,
+    passes_here,
+    says_nothing_of_it,
+)
 from dr_sim.recovery.waiting import behind, pass_covered
 
 if TYPE_CHECKING:
@@ -37,8 +41,13 @@ def switch(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 
 def pursue(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Restore a file that is here, or ask for one that is not."""
-    if db.files.in_hand is not None or db.looking:
+    """Restore a file that is here, or ask for one that is not. While a log is being restored that
+    lies before the place, which may take hours, what gets past the place can be asked for.
+    """
+    in_hand = db.files.in_hand
+    if db.looking or (
+        in_hand is not None and not _leads_up_to(db, in_hand)
+    ):
         return
     repair = db.repair
     file, _ = db.ways.candidate(e.mono_us)
@@ -57,6 +66,18 @@ def pursue(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
         e.mono_us
     ):
         switch(db, e, out)
+
+
+def _leads_up_to(db: DatabaseReplay, in_hand: File) -> bool:
+    """Return whether the file in the engine's hand is a log before the place that nothing gets
+    past.
+    """
+    stuck = db.watch.stuck
+    return (
+        in_hand.kind is LOG
+        and stuck is not None
+        and not db.watch.holds_up(in_hand)
+    )
 
 
 def _full_is_checked(db: DatabaseReplay) -> bool:
@@ -78,20 +99,30 @@ def _ask(
         db.fetching.ask(out)
     if db.machine_silent:
         return  # a dead primary takes no backup
-    if not _waits_for_somebody(db, kind):
+    if not _is_refused_here(db, kind):
         repair.ask(kind, e, out)
 
 
-def _waits_for_somebody(db: DatabaseReplay, kind: Kind) -> bool:
-    """Return whether a backup of that kind is here and refused until somebody sets up this side:
-    another one would be refused in the same way.
+def _is_refused_here(db: DatabaseReplay, kind: Kind) -> bool:
+    """Return whether a backup of that kind is here that would help, and is refused for what is at
+    this side: another one would be refused in the same way. It is tried again.
     """
+    here = (Content.CHECKING, Content.WHOLE)
     return any(
         file.kind is kind
         and file.refused
-        and needs_somebody(file.failure.error_number)
+        and file.content in here
+        and says_nothing_of_it(file.failure.error_number)
+        and _would_help(db, file)
         for file in db.files.not_in_runs()
     )
+
+
+def _would_help(db: DatabaseReplay, file: File) -> bool:
+    header = file.header
+    if header is None or not db.state.exists:
+        return header is not None
+    return header.last_lsn >= db.ways.goal()
 
 
 def retry(db: DatabaseReplay, e: Event, out: list[Command]) -> None:

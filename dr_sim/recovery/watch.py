@@ -206,6 +206,16 @@ class Watch:
         self.stuck = None
         self._db.alerts.over(Danger.CHAIN, out)
 
+    def holds_up(self, file: File) -> bool:
+        """Return whether the chain is stuck on that log, or on something before it."""
+        stuck = self.stuck
+        if stuck is None:
+            return False
+        if stuck.file is not None:
+            return stuck.file.age_order() <= file.age_order()
+        header = file.header
+        return header is None or header.last_lsn > stuck.stuck_lsn
+
     @property
     def hole_is_ahead(self) -> bool:
         """Return whether the chain has a hole that replay, which waits on purpose, has yet to come

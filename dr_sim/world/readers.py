@@ -24,14 +24,14 @@ class StandbyReaders:
         """Return whether anybody reads anything."""
         return bool(self._reading)
 
-    def enter(self, database: int) -> bool:
-        """Let someone read the database; return False if the recovery manager keeps it for
-        itself.
-        """
+    def enter(self, database: int) -> str:
+        """Let someone read the database; return why he cannot, '' if he can."""
         if database in self._shut:
-            return False
+            return "readers are turned away: the recovery manager holds the database for itself"
+        if not self._is_here(database):
+            return "readers find no copy of the database"
         self._reading.append(database)
-        return True
+        return ""
 
     def leave(self, database: int) -> None:
         """Let one of them go, who may have been disconnected before."""
@@ -40,11 +40,21 @@ class StandbyReaders:
 
     def refusal(self, database: int) -> EngineError | None:
         """Return the engine's error for a restore or a recovery while the database is being read;
-        None: nobody reads it.
+        None: nobody reads it. Who read a copy that is gone reads nothing.
         """
-        return (
-            self.exclusive(database) if database in self._reading else None
-        )
+        if database not in self._reading:
+            return None
+        if self._is_here(database):
+            return self.exclusive(database)
+        self._let_go(database)
+        return None
+
+    def _let_go(self, database: int) -> None:
+        self._reading = [each for each in self._reading if each != database]
+
+    def _is_here(self, database: int) -> bool:
+        name = self._context.scenario.databases[database].name
+        return self._context.secondary_engine.state(name).exists
 
     def exclusive(self, database: int) -> EngineError:
         """Return the engine's error where it needs the database for itself and cannot have it."""
@@ -57,7 +67,7 @@ class StandbyReaders:
 
     def disconnect(self, database: int) -> None:
         """Disconnect everyone who reads the database, and let nobody else in (single user)."""
-        self._reading = [each for each in self._reading if each != database]
+        self._let_go(database)
         self._shut.add(database)
 
     def admit(self, database: int) -> None:

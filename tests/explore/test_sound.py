@@ -144,6 +144,57 @@ events:
 - {at: 3901 s, manager_crash: {before: Save, nth: 2}}
 - {at: 69 min, missing_file: web}
 """,
+    # The restore of a log hangs, and a log behind it is damaged. That one is told of once it is 15
+    # minutes old; that the first one waits is told before.
+    "a log hangs before the one on which the chain is stuck": """\
+run_for: 3 h
+databases: {crm: {size: 5 GB, incremental: every 2 h, serial: 'true'}}
+link: {bandwidth: 20 Mbit/s}
+events:
+- {at: 8099 s 999999 us, backup_cut_off: {database: crm}}
+- {at: 7092 s, restore_job_off: {}}
+""",
+    # Nobody reads a copy that is gone: each full that lands could be restored.
+    "readers find no copy": """\
+run_for: 190 min
+databases: {archive: {size: 200 MB, log: none}}
+link: {bandwidth: 200 Mbit/s}
+replay: {every: 15 min}
+events:
+- {at: 58 min, lose_secondary: 90 min}
+- {at: 140 min, readers: {database: archive, duration: 45 min}}
+""",
+    # A log is missing, so none lands for half an hour: it is the restore job's hour that tells that
+    # those that are here wait.
+    "no log lands while the restore job is off": """\
+run_for: 4 h
+databases: {crm: {size: 1 GB, log: every 15 min}}
+link: {bandwidth: 20 Mbit/s}
+replay: {every: 15 min, age: 15 min, retry: 5 min}
+events:
+- {at: 194 min, restore_job_off: {}}
+- {at: 198 min, missing_file: crm}
+""",
+    # The manager begins anew with what lies here. The next hour of the restore job is soon.
+    "a manager that was restarted tells of logs that wait for the restore job": """\
+run_for: 4 h
+databases: {crm: {size: 1 GB}}
+link: {bandwidth: 20 Mbit/s}
+replay: {every: 15 min, age: 15 min, retry: 5 min}
+events:
+- {at: 173 min, slow_restore: {by: 2000, duration: 4 h}}
+- {at: 186 min, manager_crash: {}}
+""",
+    # What gets past a log that is lost is asked for while one before it is being restored.
+    "a log hangs before one that is lost": """\
+run_for: 4 h
+databases: {crm: {size: 1 GB}}
+link: {bandwidth: 20 Mbit/s}
+replay: {every: 15 min, age: 10 min, retry: 2 min, delay: 7 min}
+events:
+- {at: 136 min, restore_job_off: {}}
+- {at: 137 min, missing_file: crm}
+""",
 }
 
 

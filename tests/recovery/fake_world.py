@@ -630,7 +630,8 @@ class FakeWorld:
             return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3101, False, IN_USE)
         if self.engine_refuses:
             self.engine_refuses -= 1
-            return e.RestoreFailed(0, 0, self.incarnation, DB, name, self.refusal, False, IN_USE)
+            failed = (DB, name, self.refusal, not self.exists, IN_USE)
+            return e.RestoreFailed(0, 0, self.incarnation, *failed)
         if self.wiped:
             self.wiped, self.exists, self.redo, self.base = False, False, 0, 0
             gone = "The log or differential backup cannot be restored: no files are ready."

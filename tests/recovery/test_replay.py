@@ -1617,3 +1617,35 @@ def test_retention_deletes_what_nothing_needs_and_its_counter() -> None:
     assert world.manager is not None
     assert set(world.manager.databases[DB].files) == set(world.share)
     assert len([n for n in world.share if "_full_" in n]) >= 2
+
+
+@pytest.mark.parametrize("refusal", [3101, 60028, 5133])
+def test_a_first_full_that_is_refused_for_what_is_here_stays_the_remedy(refusal: int) -> None:
+    """It is here and whole, and another one would be refused in the same way."""
+    world = begun(FakeWorld(config(), exists=False, refusal=refusal))
+    world.backup(Kind.FULL)
+    world.engine_refuses = 4
+    world.land_all()
+    for _ in range(5):
+        world.wait(5 * MINUTE)
+        world.land_all()
+    assert asked_kinds(world) == []
+    assert world.exists
+
+
+def test_the_newest_of_the_fulls_that_were_refused_for_what_is_here_is_tried_again() -> None:
+    """Each has its retry. A log lands when that of the older one is due, and not yet the other's."""
+    world = begun(FakeWorld(config(), exists=False, refusal=5133))
+    world.engine_refuses = 2
+    for _ in range(2):
+        world.backup(Kind.FULL)
+        world.land_all()
+        world.wait(2 * MINUTE)
+    older, newer = world.backups
+    world.wait(2 * MINUTE)
+    world.backup(Kind.LOG)
+    world.land_all()
+    world.wait(5 * MINUTE)
+    tried = [x.name for x in world.done if isinstance(x, c.Restore)]
+    assert tried[:3] == [older, newer, newer]
+    assert world.exists
