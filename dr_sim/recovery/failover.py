@@ -86,7 +86,7 @@ class StoredFailover:
     """The stored part of a failover. stop_before: for each database, the instant before which
     replay stops. claims_for: the operator whose order has claimed it. claims_to_unfence: he has
     ordered that the old primary serves again. later: databases that are restored while the others
-    are online.
+    are online. silent: the silent machines of an old primary that may live.
     """
 
     phase: FailoverPhase = FailoverPhase.WATCHING
@@ -99,6 +99,7 @@ class StoredFailover:
     claims_for: str = ""
     claims_to_unfence: bool = False
     later: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
 
     def text(self) -> str:
         values: dict[str, object] = {
@@ -117,6 +118,8 @@ class StoredFailover:
             values["claims_to_unfence"] = True
         if self.later:
             values["later"] = self.later
+        if self.silent:
+            values["silent"] = self.silent
         return json.dumps(values, ensure_ascii=False)
 
 
@@ -131,8 +134,8 @@ def stored_from_text(text: str) -> StoredFailover:
     stop_before = tuple(
         (name, of_type(at, int)) for name, at in stops.items()
     )
-    later = tuple(
-        of_type(name, str) for name in of_type(found.get("later", []), list)
+    later, silent = (
+        _names(found.get(key, [])) for key in ("later", "silent")
     )
     return StoredFailover(
         FailoverPhase(found["state"]),
@@ -145,7 +148,12 @@ def stored_from_text(text: str) -> StoredFailover:
         of_type(found.get("claims_for", ""), str),
         of_type(found.get("claims_to_unfence", False), bool),
         later,
+        silent,
     )
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(of_type(name, str) for name in of_type(value, list))
 
 
 class Failover:
@@ -197,7 +205,7 @@ class Failover:
         self.choosing = Choosing(config.choose, config.rank)
         self.seeking = Seeking()
         self.fencing = Fencing(alerts, stored.fence)
-        self.silence = Silence(config, stored.declined)
+        self.silence = Silence(config, stored.declined, stored.silent)
         self.emptying = Emptying(
             databases,
             config.drain_limit_us,
@@ -240,6 +248,7 @@ class Failover:
         stops = [
             (n, db.stop_before_utc_us) for n, db in self.databases.items()
         ]
+        may_live = self.brings_online and not self.fencing.confirmed
         stored = StoredFailover(
             self.phase,
             self.planned,
@@ -251,6 +260,7 @@ class Failover:
             self.claiming.operator,
             self.claiming.to_unfence,
             tuple(sorted(self.emptying.later)),
+            tuple(sorted(self.silence.silent)) if may_live else (),
         )
         out.append(Save(KEY, stored.text()))
 
@@ -373,10 +383,11 @@ class Failover:
         """Go on in the phase that was saved; databases that the engines show as recovered are not
         recovered again.
         """
-        self.silence.observed(e.silent)
+        heard = self.silence.observed(e.silent)
         for machine in e.silent:
             watching.hear(self, machine, heard=False)
         self.fencing.alerts.resume(e, self.minutes(e), out)
+        stopping.heard_meanwhile(self, heard, e, out)
         phase = self.phase
         if phase is not FailoverPhase.WATCHING:
             out.append(EnterPhase(phase))

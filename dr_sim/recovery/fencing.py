@@ -7,8 +7,8 @@ answer confirms it. If the order was never delivered (unreachable), the earlier 
 again. No answer leaves it open: the order may have been obeyed. A fence that failed is asked for
 again at every retry until it is confirmed. If the old primary lives, two primaries may accept
 writes. People are alerted to that each time until users are sent here, and again when one of its
-machines is heard again after the databases were brought online here (event 13). Then the fence is
-asked for at once.
+machines is heard again after the databases were brought online here (event 13), be it while the
+manager was down. Then the fence is asked for at once.
 """
 
 from __future__ import annotations
@@ -60,6 +60,11 @@ class Fencing:
         return self._phase.state is FenceStatus.CONFIRMED
 
     @property
+    def two_told(self) -> bool:
+        """Return whether people know that two primaries may accept writes."""
+        return Danger.TWO_PRIMARIES in self.alerts.begun
+
+    @property
     def stored(self) -> FenceStatus:
         """Return the status as it is stored."""
         return _STORED.get(self._phase.state, self._phase.state)
@@ -108,7 +113,7 @@ class Fencing:
         """Report that the fence could not be confirmed. serving: users have been sent here; while
         nothing is heard of the old primary its silence endangers nobody.
         """
-        if not serving or Danger.TWO_PRIMARIES in self.alerts.begun:
+        if not serving or self.two_told:
             alert = Message(
                 AlertId.NOT_FENCED, minutes, texts.not_fenced_text(e.reason)
             )
@@ -118,9 +123,9 @@ class Fencing:
         out.append(SetAlarm("", Timer.FENCE, mono_us))
 
     def tell_two_primaries(
-        self, e: events.HeartbeatBack, minutes: int, out: list[Command]
+        self, e: Event, machine: str, minutes: int, out: list[Command]
     ) -> None:
-        text = texts.two_primaries_text(e.machine)
+        text = texts.two_primaries_text(machine)
         alert = Message(AlertId.TWO_PRIMARIES, minutes, text)
         self.alerts.tell_once(e, Danger.TWO_PRIMARIES, alert, out)
 

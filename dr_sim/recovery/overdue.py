@@ -148,7 +148,7 @@ class Overdue:
         is lost.
         """
         db = self._db
-        if db.drain is not None or e.mono_us < self.late_us:
+        if db.in_failover or e.mono_us < self.late_us:
             return
         if (db.state.exists or db.rules.keeps) and not db.remake.lost:
             if self.useless:

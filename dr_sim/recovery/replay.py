@@ -275,6 +275,13 @@ class DatabaseReplay:
         return bool(self.rules.delay_us or self.rules.every_us)
 
     @property
+    def in_failover(self) -> bool:
+        """Return whether a failover is at this database: a manager that was started while the
+        databases are brought online drains nothing.
+        """
+        return self.drain is not None or self.recovering
+
+    @property
     def only_keeps(self) -> bool:
         """Return whether files are kept here, and none is restored now."""
         return self.rules.keeps and self.drain is None and not self.promoted
@@ -396,7 +403,7 @@ class DatabaseReplay:
         """Find what keeps the chain from going on, and do what is due about it."""
         if self.only_keeps:
             kept.look(self, e, out)
-        elif self.drain is None and not self.promoted:
+        elif not self.in_failover and not self.promoted:
             retries.look(self, e, out)
 
     def look_into_unread(self, out: list[Command]) -> None:

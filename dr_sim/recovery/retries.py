@@ -51,7 +51,7 @@ def retry(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """Handle the alarm 'retry': do whatever is due by now."""
     watch = db.watch
     watch.rang()
-    if db.drain is not None:
+    if db.in_failover:
         return
     if db.only_keeps:
         kept.retry(db, e, out)
@@ -125,7 +125,7 @@ def _retry_damaged(
 
 def window(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """Handle the alarm 'window': perhaps no log has landed within the window (R9)."""
-    if db.drain is not None:
+    if db.in_failover:
         return
     at = db.log_window.next_look_us(e.mono_us)
     if db.log_window.is_over(e, out):

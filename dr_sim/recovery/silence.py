@@ -18,12 +18,17 @@ class Silence:
     the operator has said no.
     """
 
-    __slots__ = ("_config", "declined", "silent")
+    __slots__ = ("_before", "_config", "declined", "silent")
 
     def __init__(
-        self, config: FailoverConfig, declined: Iterable[str] = ()
+        self,
+        config: FailoverConfig,
+        declined: Iterable[str] = (),
+        before: Iterable[str] = (),
     ) -> None:
+        """before: the machines that were silent when that was last stored."""
         self._config = config
+        self._before = tuple(before)
         self.silent: dict[str, int] = {}
         self.declined: set[str] = set(declined)
 
@@ -41,11 +46,18 @@ class Silence:
         self.declined.discard(machine)
         return True
 
-    def observed(self, silent: Mapping[str, int]) -> None:
-        """Take up, after a restart, the machines that are silent now."""
+    def observed(self, silent: Mapping[str, int]) -> list[str]:
+        """Take up, after a restart, the machines that are silent now. Return those that were silent
+        before, and are heard again.
+        """
         for machine, last_seen_mono_us in silent.items():
             self.lost(machine, last_seen_mono_us)
         self.declined &= set(self.silent)
+        return [
+            machine
+            for machine in self._before
+            if machine not in self.silent
+        ]
 
     def decline(self) -> None:
         self.declined = set(self.silent)

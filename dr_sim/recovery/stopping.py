@@ -82,9 +82,34 @@ def heard_again(
         else:
             f.fence(out)
     elif not fencing.confirmed:
-        fencing.tell_two_primaries(e, f.minutes(e), out)
+        fencing.tell_two_primaries(e, e.machine, f.minutes(e), out)
         if not fencing.asked:
             f.fence(out)
+        else:
+            f.save(out)
+
+
+def fell_silent(f: Failover, out: list[Command]) -> None:
+    """Note, durably, that a machine of an old primary that may live is silent: it may be heard
+    again while the manager is down.
+    """
+    if f.brings_online and not f.fencing.confirmed:
+        f.save(out)
+
+
+def heard_meanwhile(
+    f: Failover, machines: list[str], e: Event, out: list[Command]
+) -> None:
+    """Handle machines that were heard again while the manager was down. The fence is asked for
+    after a restart in any case.
+    """
+    fencing = f.fencing
+    if not f.brings_online or fencing.confirmed:
+        return
+    known = fencing.two_told
+    for machine in () if known else machines:
+        fencing.tell_two_primaries(e, machine, f.minutes(e), out)
+    f.save(out)
 
 
 def fence_rang(f: Failover, e: Event, out: list[Command]) -> None:

@@ -50,6 +50,7 @@ class Seeking:
 def lost(f: Failover, e: events.HeartbeatLost, out: list[Command]) -> None:
     hear(f, e.machine, heard=False)
     if f.silence.lost(e.machine, e.last_seen_mono_us):
+        stopping.fell_silent(f, out)
         f.watch_silence(e, out)
 
 

@@ -281,3 +281,22 @@ def test_two_standbys_that_wait_on_purpose_are_missed_within_the_window(tmp_path
     assert told[0].time_us <= HOUR + 15 * MINUTE
     assert all("its copy at the secondary is lost" in row.values["text"] for row in told)
     assert not result.summary.violations
+
+
+RECOVERS_FOR_LONG = """\
+run_for: 3 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 200 Mbit/s}
+failover: {mode: automatic, recover: 40 min}
+monitor: {enabled: false}
+events: [{at: 1 h, lose: site}, {at: 70 min, manager_crash: {}}]
+"""
+
+
+def test_a_manager_that_is_started_in_a_failover_tells_of_no_replay(tmp_path: Path) -> None:
+    """The database is being brought online: no log comes any more, and none is waited for."""
+    result = made(tmp_path, RECOVERS_FOR_LONG)
+    promoted = times(result, "truth.promoted")[0]
+    told = [r for r in rows(result, "seen.RaiseAlert") if HOUR < r.time_us < promoted]
+    assert promoted > 100 * MINUTE
+    assert {r.values["event_id"] for r in told} <= {6, 12}

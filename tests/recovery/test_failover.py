@@ -52,12 +52,13 @@ def dies(world: FakeWorld) -> None:
     world.reachable = False
     world.on_way.clear()
     for machine in ("sql1", "sql2"):
-        world.silent[machine] = world.mono_us
-        world.tell(
-            e.HeartbeatLost(
-                world.mono_us + SECOND, world.utc_us + SECOND, 0, machine, world.mono_us
-            )
-        )
+        falls_silent(world, machine)
+
+
+def falls_silent(world: FakeWorld, machine: str) -> None:
+    now = world.mono_us
+    world.silent[machine] = now
+    world.tell(e.HeartbeatLost(now + SECOND, world.utc_us + SECOND, 0, machine, now))
 
 
 def order(world: FakeWorld, operator: str, planned: bool = False) -> None:
@@ -1249,3 +1250,30 @@ def test_a_share_that_falls_silent_in_a_drain_is_not_listed_again_and_again() ->
     assert count_of(world, c.ListShare) == 1
     world.wait(world.config.failover.drain_limit_us)
     assert count_of(world, c.ListShare) == 2
+
+
+def test_a_machine_that_is_heard_again_while_the_manager_is_down_is_told_of() -> None:
+    """It had not been stopped. That it was silent is durable, so a restart sees that it is not."""
+    world = being_fenced()
+    fence_says(world, "unreachable")
+    world.silent.pop("sql1")
+    world.start()
+    world.settle()
+    assert events_of(world).count(13) == 1
+    (text,) = (alert.text for _, alert in world.alerts if alert.event_id == 13)
+    assert "[sql1]" in text
+    world.start()
+    world.settle()
+    assert events_of(world).count(13) == 1, "people know"
+
+
+def test_a_machine_that_was_never_silent_is_not_heard_again() -> None:
+    """One of two machines was silent, which was enough for a failover, and still is."""
+    world = shipped(begun(FakeWorld(config(machines_silent=1))))
+    world.fence_hangs = True
+    falls_silent(world, "sql1")
+    world.wait(30 * SECOND)
+    fence_says(world, "unreachable")
+    world.start()
+    world.settle()
+    assert 13 not in events_of(world)

@@ -141,8 +141,9 @@ def fenced_until_confirmed(story: Story) -> Iterator[Breach]:
                     "R16", row.seq, row.time_us, -1,
                     "the fence has failed, and is not asked for again",
                 )  # fmt: skip
+            until_us = row.time_us + SLACK_US
             if story.phase_at(row.seq) != "serving" and not _told(
-                story, NOT_FENCED, row.time_us
+                story, NOT_FENCED, row.time_us, until_us
             ):
                 yield Breach(
                     "R16", row.seq, row.time_us, -1,
@@ -239,29 +240,38 @@ def users_come_last(story: Story) -> Iterator[Breach]:
 
 # ---- R16, and the end
 def two_primaries_are_told(story: Story) -> Iterator[Breach]:
-    """An old primary that was not stopped and is heard again is reported at once (event 13)."""
+    """An old primary that was not stopped and is heard again is reported at once (event 13), be it
+    that a restart finds a machine that was silent before.
+    """
     for attempt in attempts(story):
         confirmed = [
             r.seq
             for r in rows_in(story, attempt, "seen.Fenced")
             if is_accepted(story, r)
         ]
-        for row in rows_in(story, attempt, "seen.HeartbeatBack"):
+        for row in rows_in(
+            story, attempt, "seen.HeartbeatBack", "seen.Inventory"
+        ):
             if any(seq < row.seq for seq in confirmed):
                 continue
-            if row.values["machine"] not in story.silent_at(row.seq):
+            heard = story.heard_at(row)
+            if not heard:
                 continue
+            if row.kind == "seen.Inventory" and _told(
+                story, TWO_PRIMARIES, attempt.begin.time_us, row.time_us
+            ):
+                continue  # people know
             until_us = row.time_us + SLACK_US
             if until_us > story.end_us or not story.up_between(
                 row.time_us, until_us
             ):
                 continue
             if story.phase_at(row.seq) in _ONLINE and not _told(
-                story, TWO_PRIMARIES, row.time_us
+                story, TWO_PRIMARIES, row.time_us, until_us
             ):
                 yield Breach(
                     "R16", row.seq, row.time_us, -1,
-                    f"{row.values['machine']} is heard again and was not stopped; nobody is told",
+                    f"{heard[0]} is heard again and was not stopped; nobody is told",
                 )  # fmt: skip
 
 
@@ -319,9 +329,9 @@ def planned_loses_nothing(story: Story) -> Iterator[Breach]:
             )  # fmt: skip
 
 
-def _told(story: Story, event: int, at_us: int) -> bool:
+def _told(story: Story, event: int, from_us: int, until_us: int) -> bool:
     return any(
         row.values["event_id"] == event
-        and at_us <= row.time_us <= at_us + SLACK_US
+        and from_us <= row.time_us <= until_us
         for row in story.rows("seen.RaiseAlert")
     )

@@ -186,6 +186,15 @@ class Story:
         place = bisect_left(seqs, seq) - 1
         return silences[place] if place >= 0 else {}
 
+    def heard_at(self, row: Row) -> list[str]:
+        """Return the machines that were silent and are heard, by a heartbeat or an inventory."""
+        silent = self.silent_at(row.seq)
+        if row.kind == "seen.HeartbeatBack":
+            machine = row.values["machine"]
+            return [machine] if machine in silent else []
+        listed = json.loads(row.values["silent"])
+        return [machine for machine in silent if machine not in listed]
+
     @cached_property
     def _silences(self) -> tuple[list[int], list[dict[str, int]]]:
         """The seq of each row that says who is silent, and who is from there on."""

@@ -45,6 +45,9 @@ class StandbyHands:
         self._ordered: set[int] = (
             set()
         )  # databases with a restore that is not over
+        # a database for each order online that is being carried out: by the engine, which does not
+        # die with the manager
+        self._under_way: list[int] = []
         driver.hooks.on_death.append(self._ordered.clear)
         secondary.landed_hook = self._landed
         # called when a database is ordered online
@@ -244,7 +247,9 @@ class StandbyHands:
     def _recover(self, command: c.Recover) -> None:
         context, index = self._context, self._index[command.database]
         self.recover_hook()
-        context.witness.recovery_begins(index)
+        if not self._under_way.count(index):
+            context.witness.recovery_begins(index)
+        self._under_way.append(index)
         outcome: Online | None = None
         took_us: int | None = None
         if context.clock.measured:
@@ -270,6 +275,7 @@ class StandbyHands:
         self, database: str, incarnation: int, outcome: Online | None
     ) -> None:
         index = self._index[database]
+        self._under_way.remove(index)
         in_use = self._secondary.readers.refusal(index)
         if in_use is not None and outcome is None:
             outcome = (in_use.number, in_use.text, 0, 0)
