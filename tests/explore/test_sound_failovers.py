@@ -289,6 +289,32 @@ events:
     # The manager dies before it drops it. What was restored before the restart is of use again.
     "a store whose manager dies keeps no copy either": STORE_GOES_BACK
     + "- {at: 15556 s, manager_crash: {before: Drop}}\n",
+    # The restore that the first failover has begun hangs in the second, which the share's silence
+    # does not hold up.
+    "a restore goes on from one failover to the next": """\
+run_for: 2 h
+databases: {archive: {size: 1 GB}}
+link: {bandwidth: 20 Mbit/s}
+heartbeat: {path: data link}
+failover: {mode: automatic}
+events:
+- {at: 1246 s, slow_restore: {by: '2000', duration: 2 h}}
+- {at: 5418 s, partition: {cut: to_secondary, duration: 20 min}}
+- {at: 6018 s, call_off_failover: {by: dba}}
+""",
+    # The old primary could not be stopped, and is heard again while the manager is down. The order
+    # to bring the database online is carried out meanwhile; the one that is given again is late.
+    "a machine is heard again while the manager is down": """\
+run_for: 3 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 200 Mbit/s}
+heartbeat: {path: data link}
+failover: {mode: automatic, recover: 40 min}
+manager: {restart_after: 30 min}
+events:
+- {at: 1 h, partition: {duration: 20 min}}
+- {at: 70 min, manager_crash: {}}
+""",
 }
 
 

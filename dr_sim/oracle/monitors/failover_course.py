@@ -16,7 +16,12 @@ from dr_sim.oracle.monitors.attempts import (
     rows_in,
 )
 from dr_sim.oracle.monitors.failover_emptied import limit_us
-from dr_sim.oracle.monitors.story import SLACK_US, Breach, Story
+from dr_sim.oracle.monitors.story import (
+    SLACK_US,
+    Breach,
+    Story,
+    is_restoring,
+)
 from dr_sim.record.journal import Row
 
 ONLY_WAY = 21
@@ -70,7 +75,9 @@ def the_drain_ends_in_time(story: Story) -> Iterator[Breach]:
 
 
 def no_share_is_waited_for_that_is_silent(story: Story) -> Iterator[Breach]:
-    """Where the primary's share cannot be reached, nothing of it is waited for."""
+    """Where the primary's share cannot be reached, nothing of it is waited for. A restore that was
+    begun before the failover may still be going on.
+    """
     for attempt in attempts(story):
         draining = attempt.first("draining")
         if draining is None or not _is_plain(story, attempt):
@@ -91,6 +98,11 @@ def no_share_is_waited_for_that_is_silent(story: Story) -> Iterator[Breach]:
         last_us = max(row.time_us for row in (*answers, *work))
         due_us = last_us + 2 * SLACK_US
         if due_us >= min(_emptied_us(attempt), story.end_us):
+            continue
+        if any(
+            is_restoring(story, database, due_us)
+            for database in story.databases
+        ):
             continue
         if story.up_between(draining.time_us, due_us):
             yield Breach(
