@@ -506,7 +506,7 @@ EARLIER: tuple[Mutant, ...] = (
     one(
         "two_primaries_in_silence", "R16", "nobody is told that the old primary is heard again",
         "recovery/stopping.py",
-        "        fencing.tell_two_primaries(e, f.minutes(e), out)\n",
+        "        fencing.tell_two_primaries(e, e.machine, f.minutes(e), out)\n",
         "",
     ),
     one(
