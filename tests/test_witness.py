@@ -310,6 +310,12 @@ def break_after_promotion_again(w: Watch) -> None:
     w.promote(1)
 
 
+def break_other_database(w: Watch) -> None:
+    log = w.made(LOG, 0, 1)
+    w.clock += 1
+    w.witness.handed_over(w.clock, 0, HandOver(log, 1, True, True, 1 << 32, True))
+
+
 def break_fast_path(w: Watch) -> None:
     """What finds it is a spot check: tests/world/test_spot_check.py."""
     w.witness.told_otherwise(1, 0, "row 7: one thing was recorded; another is what the machine did")

@@ -20,6 +20,7 @@ _FULL, _LOG = Kind.FULL, Kind.LOG
 INVARIANTS = {
     "attempts": "the read counter went up in the store before the file was handed over (R5)",
     "damaged_file": "nothing is handed over that validation should have caught (R6)",
+    "other_database": "nothing is handed over that is a backup of another database (R17)",
     "gap": "no log is handed over that begins past the position (R7)",
     "wrong_fork": "nothing is handed over that lies on another path of forks than the position",
     "replayed_twice": "no log or incremental that is restored "
@@ -93,6 +94,11 @@ def broken_by_hand_over(
         yield BrokenLaw(
             "damaged_file",
             f"file {file}: handed over, validated {int(handed.validated)}",
+        )
+    if handed.of_another:
+        yield BrokenLaw(
+            "other_database",
+            f"file {file}: it holds backup {handed.content}, of another database",
         )
     if d.promoted:
         yield BrokenLaw("after_promotion", f"file {file}: handed over")

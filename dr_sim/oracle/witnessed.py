@@ -16,6 +16,7 @@ from dr_sim.oracle.survival import Branch, WitnessedReading
 class HandOver:
     """A file that an engine is about to open for restore. validated: these bytes have passed
     validation. content: the backup in these bytes, if it is not the one that the file was made as.
+    of_another: it is a backup of another database.
     """
 
     file: int
@@ -23,6 +24,7 @@ class HandOver:
     bytes_intact: bool
     validated: bool
     content: int = -1
+    of_another: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,7 +207,12 @@ class Secondary:
         content = work.content
         intact = content.agrees(context.secondary_files.read(path))
         handed = HandOver(
-            file.number, attempts, intact, file.validated, content.number
+            file.number,
+            attempts,
+            intact,
+            file.validated,
+            content.number,
+            content.database != file.database,
         )
         context.witness.handed_over(now, file.database, handed)
         fixed_us, amount = self.restore_durations.of(

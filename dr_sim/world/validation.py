@@ -1,7 +1,8 @@
 """Validation at the secondary: a file is read and hashed, and compared with its manifest.
 
 It takes as long as its bytes take on the secondary's disk, which restores share. Without it nothing
-but the header of a file is read, and that takes no time.
+but the header of a file is read, and that takes no time. The header says of which database it is a
+backup: one of another database fails, whatever its hash says.
 """
 
 from __future__ import annotations
@@ -45,6 +46,17 @@ OTHER_PROPERTIES = _WrongFile(
     "The size and the time of last write of the file are not those that the primary's share "
     "lists for it.",
 )
+
+OTHER_DATABASE = _WrongFile(
+    "properties_mismatch",
+    60002,
+    "The header of the file says that it is a backup of another database.",
+)
+
+
+def _is_of_another(header: BackupHeader, file: BackupFile) -> bool:
+    """Return whether a file holds a backup of another database than its name says."""
+    return header.database != file.database_name
 
 
 class Validation:
@@ -116,6 +128,10 @@ class Validation:
             header = self._context.secondary_engine.read_header(path)
         except EngineError as error:
             work.done(work, "hash_mismatch", None, error.number, error.text)
+            return
+        if _is_of_another(header, file):
+            wrong = OTHER_DATABASE
+            work.done(work, wrong.outcome, None, wrong.number, wrong.text)
             return
         file.validated = True
         made_as = file.content.header

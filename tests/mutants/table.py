@@ -574,6 +574,21 @@ EARLIER: tuple[Mutant, ...] = (
         "            for _, of, entity in self._named(network, params)\n",
         "            for _, of, entity in ()\n",
     ),
+    Mutant(
+        "restored_whosever_it_is", "R17", "a backup of another database is restored under this one's name",
+        (
+            Edit(
+                "recovery/landing.py",
+                "    if header.database != db.name:\n",
+                "    if not header.database:\n",
+            ),
+            Edit(
+                "world/validation.py",
+                "    return header.database != file.database_name\n",
+                "    return not header.database\n",
+            ),
+        ),
+    ),
     one(
         "calls_are_not_logged", "C1", "an accepted call leaves no line in the log",
         "cloud/api.py",

@@ -134,7 +134,9 @@ def _count(
 
 
 def _age_us(story: Story, row: Row, database: int) -> int | None:
-    """Return the age of the log that an alert names, since it was finished or has landed."""
+    """Return the age of the log that an alert names, since it was finished or has landed. Copies
+    that are not its own may tell other times of last write: the manager is told the oldest, too.
+    """
     rows = story.of("seen.Landed", database)
     mine = (rows["name"] == story.text_id(row.values["name"])) & (
         rows["seq"] < row.seq
@@ -143,7 +145,7 @@ def _age_us(story: Story, row: Row, database: int) -> int | None:
     if not len(found):
         return None
     utc_us = story.scenario.start_utc_us + row.time_us
-    finished_us = int(rows["modified_utc_us"][found[-1]])
+    finished_us = int(rows["modified_utc_us"][found].min())
     landed_us = int(rows["time_us"][found[0]])
     return max(utc_us - finished_us, row.time_us - landed_us)
 

@@ -1,0 +1,115 @@
+"""A file arrives as another database's backup, and a manifest that agrees with it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dr_sim.scenario.bounds import MOST_FILES
+from dr_sim.scenario.fields import Params, did_you_mean
+from dr_sim.scenario.kind import COPY, EventKind, Explains, RestOfScenario
+from dr_sim.scenario.named import DatabaseName
+from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.occurrence import Occurrence
+
+
+class MisfiledBackup(Params):
+    database: DatabaseName
+    of: str = Field(
+        "",
+        description="the database whose backup it is; left out: the first other one",
+    )
+    kind: Literal["full", "incremental", "log"] = Field(
+        "log", description="which kind of backup file"
+    )
+    files: int = Field(
+        1, ge=1, le=MOST_FILES, description="number of arrivals in a row"
+    )
+
+
+def happen(event: Occurrence, params: MisfiledBackup) -> None:
+    world = event.world
+    index = world.index_of(params.database)
+    others = [
+        other
+        for other, database in enumerate(world.context.scenario.databases)
+        if other != index and params.of in ("", database.name)
+    ]
+    if not others:
+        event.nothing("there is no other database")
+        return
+    left = params.files
+    event.begins("misfiled backup", index)
+
+    def swap(file: BackupFile, data: bytes) -> bytes:
+        nonlocal left
+        if (
+            not left
+            or file.database != index
+            or file.kind.word != params.kind
+        ):
+            return data
+        theirs = [
+            f
+            for f in world.files_at("primary", others[0])
+            if f.kind is file.kind and f.made is not None
+        ]
+        if not theirs:
+            return data  # the other has none yet: it waits for one
+        left -= 1
+        if not left:
+            event.ends("misfiled backup", index)
+            world.replication.in_transit.remove(swap)
+        file.replaced_by = theirs[-1]
+        world.context.note(
+            "truth.damaged",
+            index,
+            file.number,
+            "transit",
+            0,
+            max(1, file.nominal_bytes),
+        )
+        return bytes(
+            world.context.primary_files.read(
+                world.context.at_primary(theirs[-1])
+            )
+        )
+
+    world.replication.in_transit.append(swap)
+
+
+def check(params: MisfiledBackup, around: RestOfScenario) -> list[str]:
+    """Refuse a database that there is not, and the one itself."""
+    if not params.of or not around.databases:
+        return []
+    if params.of == params.database:
+        return [
+            f"of: {params.of!r} is the database itself; name another one, or leave it out"
+        ]
+    if params.of in around.databases:
+        return []
+    hint = did_you_mean(params.of, around.databases)
+    return [f"of: unknown database {params.of!r}; {hint}"]
+
+
+KIND = EventKind(
+    "misfiled_backup",
+    MisfiledBackup,
+    "database",
+    True,
+    "a backup of another database, maybe of another tenant, under this one's name, its own "
+    "manifest beside it, so that the hash agrees. Its header tells whose it is: it is never "
+    "restored, and copied again",
+    "operators' threads: two jobs that write to one path; SQL Server's error 3154",
+    happen,
+    explains=(Explains.DAMAGED_COPY,),
+    check=check,
+    draws=lambda r, db: {
+        "database": db,
+        "kind": r.choice(["log", "incremental", "full"]),
+        "files": r.choice(["1", "3"]),
+    },
+    affects=lambda params: COPY,
+    heals=False,
+)
