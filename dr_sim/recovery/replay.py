@@ -89,6 +89,7 @@ class DatabaseReplay:
     __slots__ = (
         "_attempts_key",
         "_copy_key",
+        "_until_utc_us",
         "alerts",
         "beside",
         "clock_key",
@@ -155,6 +156,7 @@ class DatabaseReplay:
         self.beside = Beside(self, saved)
         self.drain: Drain | None = None
         self.stop_before_utc_us = 0
+        self._until_utc_us = 0  # where the restore in hand stops
         self.replaces = False
         self.looking = False
         self.landed_meanwhile: set[str] = set()
@@ -324,8 +326,10 @@ class DatabaseReplay:
             and header is not None
             and header.started_utc_us > stop
         ):
+            self._until_utc_us = stop
             out.append(RestoreUntil(self.name, name, stop))
         else:
+            self._until_utc_us = 0
             out.append(Restore(self.name, name, takes_place))
 
     # ---- where the copy stands
@@ -347,6 +351,7 @@ class DatabaseReplay:
             file.modified_utc_us,
             header.started_utc_us,
             file.name,
+            self._until_utc_us,
         )
         return self.last.text()
 

@@ -95,10 +95,14 @@ def header_from_text(text: str) -> BackupHeader:
 
 
 # ---- the last restore
+_UNTIL = "<"  # no name of a file begins so
+
+
 @dataclass(frozen=True, slots=True)
 class LastRestore:
     """The last successful restore, on both clocks: which file it was, and when that file was
-    finished and begun.
+    finished and begun. until_utc_us: the instant before which that restore stopped, by an order; 0:
+    the file was restored to its end.
     """
 
     mono_us: int
@@ -107,14 +111,18 @@ class LastRestore:
     started_utc_us: int = 0
     # '' if nothing was restored yet: then the clocks say since when the first restore is awaited
     name: str = ""
+    until_utc_us: int = 0
 
     def text(self) -> str:
+        name = self.name
+        if self.until_utc_us:
+            name = f"{_UNTIL}{self.until_utc_us} {name}"
         return restore_text(
             self.mono_us,
             self.utc_us,
             self.modified_utc_us,
             self.started_utc_us,
-            self.name,
+            name,
         )
 
 
@@ -130,6 +138,9 @@ def restore_text(
 
 def last_restore_from_text(text: str) -> LastRestore:
     mono, utc, modified, started, name = text.split(" ", 4)
+    until = "0"
+    if name.startswith(_UNTIL):
+        until, name = name.removeprefix(_UNTIL).split(" ", 1)
     return LastRestore(
-        int(mono), int(utc), int(modified), int(started), name
+        int(mono), int(utc), int(modified), int(started), name, int(until)
     )

@@ -108,6 +108,8 @@ def reached_utc_us(db: DatabaseReplay) -> int:
     """
     last = db.last
     assert last is not None
+    if last.until_utc_us:
+        return last.until_utc_us
     return (
         last.started_utc_us
         if kind_of(last.name) is LOG

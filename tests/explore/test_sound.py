@@ -43,6 +43,17 @@ events:
 - {at: 30 min, recovery_model: {database: crm, duration: 2 min}}
 - {at: 40 min, slow_restore: {by: '2000', duration: 20 min}}
 """,
+    # The log of 2:30 is restored up to the mistake of 2:15. The manager dies before it has asked for
+    # the tail, and the copy still stands where it should.
+    "a manager restarts when the copy has been restored up to the instant": """\
+run_for: 210 min
+databases: {crm: {size: 5 GB, log_volume: 1 MB per 5 min, full: none, incremental: none,
+    log: every 15 min}}
+link: {bandwidth: 200 Mbit/s}
+events:
+- {at: 135 min, mistake: {database: crm, noticed: 15 min 2 s, then: [restore_before]}}
+- {at: 0 s, manager_crash: {before: EnterPhase, nth: '3'}}
+""",
     # The full is here and verified, and finds no room beside the copy. The manager dies between the
     # order to drop the copy and the order to read the full again.
     "a copy is dropped for a full that is here, and the manager dies": """\

@@ -16,7 +16,13 @@ from dr_sim.recovery import events as e
 from dr_sim.recovery.failover_table import FailoverPhase
 from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.recovery.repair import RepairPhase
-from dr_sim.recovery.saved import DamagedStoreError, header_from_text, header_text
+from dr_sim.recovery.saved import (
+    DamagedStoreError,
+    LastRestore,
+    header_from_text,
+    header_text,
+    last_restore_from_text,
+)
 from tests.recovery.fake_world import DB, MINUTE, FakeWorld, begun, config
 
 
@@ -58,6 +64,11 @@ def test_what_was_written_comes_back() -> None:
     assert db.alerts.begun.keys() == json.loads(store[f"alert/{DB}"]).keys()
 
 
+def test_a_restore_that_stopped_before_an_instant_comes_back() -> None:
+    for last in (LastRestore(4, 5, 6, 7, "crm log", 9), LastRestore(4, 5, 6, 7, "crm log")):
+        assert last_restore_from_text(last.text()) == last
+
+
 DAMAGE = [
     "",
     "0",
@@ -71,6 +82,7 @@ DAMAGE = [
     "\x00",
     "1 2 3 4",
     "1 2 3 four crm",
+    "1 2 3 4 <crm",
 ]
 READABLE = {
     "attempts": {"", "0"},
