@@ -190,6 +190,13 @@ MADE = {
 }  # fmt: skip
 NEWEST = {"database": "crm", "name": "crm_2026_01_06_00_00_00_full_000", "replace": 1}
 INCREMENTAL = "crm_2026_01_05_16_00_00_incremental_000"
+LOG_20 = "crm_2026_01_05_00_20_00_log_000"
+TAIL = "crm_2026_01_05_01_01_05_log_000"
+SPOILED = {
+    **TOLD, "database": "crm", "name": INCREMENTAL, "outcome": "hash_mismatch",
+    "error_number": 60001, "error_text": "",
+}  # fmt: skip
+LAG = {**ALERT, "event_id": 8, "text": "it was restored [50] minutes after it was finished."}
 WAITING = '{"crm_2026_01_05_00_59_00_log_000": 0}'
 DELETE_NEWEST = {"database": "crm", "name": "crm_2026_01_07_12_00_00_full_000"}
 
@@ -475,6 +482,35 @@ CASES = (
         "seen.Recovered", "seen.Recover", {"database": "crm"})),
     Case(coming_online.the_primary_that_is_heard_has_answered, SITE, "R16", insert(
         "seen.EnterPhase", "seen.HeartbeatBack", {**TOLD, "machine": "sql1"}, -1, phase="tail")),
+    Case(coming_online.the_only_way_is_waited_for, PLANNED, "R15", both(
+        drop_after(60 * MINUTE, "seen.Restored"),
+        insert("seen.EnterPhase", "seen.RaiseAlert", {**ALERT, "event_id": 21},
+               phase="draining"))),
+    Case(failover_course.no_restore_is_ended_early, SITE, "R15", insert(
+        "seen.EnterPhase", "seen.EndRestore", {
+            "database": "crm", "name": LOG_15, "begun_before_mono_us": 60 * MINUTE},
+        phase="draining")),
+    Case(failover_emptied.what_is_damaged_is_copied_again, PLANNED, "R15", both(
+        drop_after(60 * MINUTE, "seen.Restored", "truth.promoted", "seen.Recover"),
+        insert("seen.ShareAnswered", "seen.ValidationFailed", {**SPOILED, "name": TAIL}))),
+    Case(alert_texts.lateness_is_right, DAMAGED, "R13", both(
+        insert("seen.Restored", "seen.RaiseAlert", LAG, name=LOG_15),
+        insert("seen.Landed", "seen.PrimaryAnswered", ANSWER, name=LOG_15))),
+    Case(alert_texts.lateness_is_right, DAMAGED, "R12", both(
+        insert("seen.Restored", "seen.RaiseAlert", {**ALERT, "event_id": 16},
+               name="crm_2026_01_05_01_00_00_log_000"),
+        insert("seen.Restored", "seen.PrimaryAnswered", ANSWER,
+               name="crm_2026_01_05_01_00_00_log_000"))),
+    Case(needless.damage_is_told_at_its_limit, DAMAGED, "R8", insert(
+        "seen.ValidationFailed", "seen.RaiseAlert", {**ALERT, "event_id": 4, "name": LOG_20},
+        name=LOG_20)),
+    Case(needless.what_is_replaced_is_told_no_more, KEPT, "R10", both(
+        insert("seen.Validated", "seen.RaiseAlert", {
+            **ALERT, "event_id": 4, "name": INCREMENTAL}, name=NEWEST["name"]),
+        insert("seen.Landed", "seen.RaiseAlert", {
+            **ALERT, "event_id": 4, "name": INCREMENTAL}, name=INCREMENTAL),
+        *(insert("seen.Landed", "seen.ValidationFailed", SPOILED, name=INCREMENTAL)
+          for _ in range(4)))),
     Case(needless.a_hole_is_told_at_its_limit, STUCK, "R8", keep, replay(age_us=60 * MINUTE)),
     Case(trouble.late_landings_are_told, DAMAGED, "R12", change(
         "seen.Landed", {"modified_utc_us": 0}), replay(delay_us=10 * MINUTE)),
@@ -530,6 +566,22 @@ def test_a_log_that_landed_while_the_manager_was_down_need_not_be_copied_again()
     it = replace(landed, values={**landed.values, "name": ANSWER["covering_name"]})
     assert found(primary.what_lies_there_is_copied, of, asked) == {"R9"}
     assert found(primary.what_lies_there_is_copied, of, [it, *asked]) == set()
+
+
+@pytest.mark.parametrize("had_room", [True, False])
+def test_a_copy_that_makes_room_for_a_full_is_not_rebuilt(had_room: bool) -> None:
+    """The full is taken past a hole, and the old copy has only made room for it."""
+    of, rows = recorded(KEPT)
+    edit = both(
+        insert("seen.Validated", "seen.Restore", NEWEST, name=NEWEST["name"]),
+        insert("seen.Validated", "truth.copy_gone", {"why": ""}, name=NEWEST["name"]),
+    )
+    if not had_room:
+        no_room = {**NO_ROOM, "name": NEWEST["name"]}
+        edit = both(edit, insert("seen.Validated", "seen.NoRoom", no_room, name=NEWEST["name"]))
+    doctored = [out for row in rows for out in edit(row)]
+    said = found(reads.a_rebuilt_copy_keeps_its_delay, replay(delay_us=60 * MINUTE)(of), doctored)
+    assert said == ({"R7"} if had_room else set())
 
 
 @pytest.mark.parametrize("late", [False, True])

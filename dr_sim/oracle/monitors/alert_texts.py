@@ -9,7 +9,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from dr_sim.oracle.monitors.alert_rows import (
+    CLOCKS_DIFFER,
     ERRORS,
+    LAGGING,
+    LANDED_LATE,
     MISSING,
     NO_NEW_LOGS,
     alerts_of_databases,
@@ -47,6 +50,10 @@ TEXTS = {
     ),
 }
 """The three texts of R13, word for word."""
+_LATE = re.compile(r"\[(?P<minutes>-?\d+)\] minutes after it was finished")
+_CLOCK = re.compile(r"^clock of the ")
+_CLOCKS_AGREE_US = 6 * MINUTE_US
+"""Two clocks are taken for right that differ by five minutes, and minutes are whole."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -177,6 +184,75 @@ def _last_new_log_us(
         if again or not (names[:place] == names[place]).any():
             return int(rows["time_us"][place])
     return -1
+
+
+# ---- R13: how late a log is
+def lateness_is_right(story: Story) -> Iterator[Breach]:
+    """How late a log was restored, or has landed, is told right though a clock is wrong: the
+    primary has been asked what its clock shows. Where a log is late beyond the limit that is told,
+    not that clocks differ.
+    """
+    replay = story.scenario.replay
+    on_purpose_us = replay.delay_us + replay.every_us
+    for row, database in alerts_of_databases(story):
+        event = row.values["event_id"]
+        if event not in (LAGGING, LANDED_LATE, CLOCKS_DIFFER):
+            continue
+        late_us = _really_late_us(story, row, database)
+        if late_us is None:
+            continue
+        if event == CLOCKS_DIFFER:
+            plain = not on_purpose_us and story.scenario.store is None
+            if plain and late_us > replay.age_us + _CLOCKS_AGREE_US:
+                yield Breach(
+                    "R12", row.seq, row.time_us, database,
+                    f"{row.values['name']} is {late_us // MINUTE_US} minutes late, and only the "
+                    "clocks are told of",
+                )  # fmt: skip
+            continue
+        if event == LAGGING:
+            late_us -= on_purpose_us
+        said = _LATE.search(row.values["text"])
+        if said is None:
+            continue
+        if (
+            abs(int(said["minutes"]) * MINUTE_US - late_us)
+            > _CLOCKS_AGREE_US
+        ):
+            yield Breach(
+                "R13", row.seq, row.time_us, database,
+                f"event {event} says that {row.values['name']} is [{said['minutes']}] minutes "
+                f"late; it is {late_us // MINUTE_US}",
+            )  # fmt: skip
+
+
+def _really_late_us(story: Story, row: Row, database: int) -> int | None:
+    """Return how long ago the backup that an alert names was really finished; None: a clock has
+    been set since, or the primary has not said what its clock shows.
+    """
+    made = story.of("truth.backup_finished", database)
+    mine = made["name"] == story.text_id(row.values["name"])
+    finished = made["time_us"][mine & (made["seq"] < row.seq)]
+    if len(finished) != 1:
+        return None
+    asked_us = (
+        row.time_us - story.retry_us - story.log_interval_us(database)
+    )
+    since_us = min(int(finished[0]), asked_us)
+    for each in story.rows("truth.event"):
+        if since_us <= each.time_us <= row.time_us and _CLOCK.match(
+            each.values["detail"]
+        ):
+            return None
+    if not story.quiet_between(since_us, row.time_us):
+        return None
+    found = story.within(
+        "seen.PrimaryAnswered", database, asked_us, row.time_us
+    )
+    heard = story.of("seen.PrimaryAnswered", database)["reachable"][found]
+    if not len(heard) or not heard.all():
+        return None
+    return row.time_us - int(finished[0])
 
 
 # ---- R12: minutes and levels

@@ -16,6 +16,7 @@ from dr_sim.oracle.monitors.attempts import (
 )
 from dr_sim.oracle.monitors.failover_back import is_planned
 from dr_sim.oracle.monitors.failover_causes import long_from_us
+from dr_sim.oracle.monitors.failover_course import ONLY_WAY
 from dr_sim.oracle.monitors.story import (
     SLACK_US,
     Breach,
@@ -99,6 +100,35 @@ def ordered_online_once(story: Story) -> Iterator[Breach]:
                 "R15", row.seq, row.time_us, row.entity,
                 f"{story.name(row.entity)} is online here, and is ordered online again",
             )  # fmt: skip
+
+
+def the_only_way_is_waited_for(story: Story) -> Iterator[Breach]:
+    """A database of which nothing is here, and that people were told waits for its only way back,
+    is not ordered online before something of it is restored (R15).
+    """
+    for attempt in attempts(story):
+        told: dict[int, Row] = {}
+        for row in rows_in(
+            story,
+            attempt,
+            "seen.RaiseAlert",
+            "seen.Restored",
+            "seen.Recover",
+        ):
+            if row.kind == "seen.Restored":
+                told.pop(row.entity, None)
+            elif row.kind == "seen.RaiseAlert":
+                if row.values["event_id"] == ONLY_WAY:
+                    told[story.database(row.values["database"])] = row
+            elif row.entity in told and story.up_between(
+                told[row.entity].time_us, row.time_us
+            ):
+                yield Breach(
+                    "R15", row.seq, row.time_us, row.entity,
+                    f"{story.name(row.entity)} is ordered online, and its only way back is still "
+                    "waited for",
+                )  # fmt: skip
+                del told[row.entity]
 
 
 def the_primary_that_is_heard_has_answered(

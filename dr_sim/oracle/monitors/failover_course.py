@@ -139,6 +139,34 @@ def hanging_restores_are_ended(story: Story) -> Iterator[Breach]:
                 break
 
 
+def no_restore_is_ended_early(story: Story) -> Iterator[Breach]:
+    """A restore that was never ended before is ended only if it has gone on for longer than its
+    limit.
+    """
+    limit_us = story.scenario.failover.restore_limit_us
+    ended: set[tuple[int, str]] = set()
+    for row in story.rows("seen.EndRestore"):
+        key = row.entity, row.values["name"]
+        if key in ended:
+            continue
+        early = row.values["begun_before_mono_us"] > row.time_us - limit_us
+        if early and row.values["begun_before_mono_us"] >= 0:
+            yield Breach(
+                "R15", row.seq, row.time_us, row.entity,
+                f"the restore of {row.values['name']} is to be ended before it has gone on for "
+                "as long as it may",
+            )  # fmt: skip
+        if _is_refused(story, row):
+            ended.add(key)
+
+
+def _is_refused(story: Story, row: Row) -> bool:
+    """Return whether the engine has refused that file at some time after a row."""
+    rows = story.of("seen.RestoreFailed", row.entity)
+    mine = rows["name"] == story.text_id(row.values["name"])
+    return bool((mine & (rows["seq"] > row.seq)).any())
+
+
 def _is_answered(story: Story, row: Row, until_us: int) -> bool:
     kinds = ("seen.Restored", "seen.RestoreFailed", "truth.promoted")
     return story.any_within(kinds, row.entity, row.time_us, until_us)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dr_sim.oracle.monitors.alert_rows import position_before
+from dr_sim.oracle.monitors.alert_rows import log_end, position_before
 from dr_sim.oracle.monitors.attempts import (
     LEFT_BEHIND,
     Attempt,
@@ -19,6 +19,7 @@ from dr_sim.oracle.monitors.attempts import (
 )
 from dr_sim.oracle.monitors.story import (
     LOG,
+    SLACK_US,
     Breach,
     Story,
     kind_in_name,
@@ -101,6 +102,84 @@ def nothing_is_given_up_early(story: Story) -> Iterator[Breach]:
                     f"{awaited[0]} is on its way, the drain's limit is not over, and the "
                     "database is brought online without it",
                 )  # fmt: skip
+
+
+def what_is_damaged_is_copied_again(story: Story) -> Iterator[Breach]:
+    """A log that arrives damaged in a failover is copied again while its attempts allow, as long as
+    the primary's share answers and the drain's limit is not over (R6, R15).
+    """
+    most = story.scenario.replay.attempts
+    for attempt in attempts(story):
+        over_us = limit_us(story, attempt)
+        for row in rows_in(story, attempt, "seen.ValidationFailed"):
+            due_us = row.time_us + SLACK_US
+            if row.values["outcome"] in ("no_manifest", "missing"):
+                continue
+            if due_us >= min(over_us, attempt.until_us, story.end_us):
+                continue
+            if not _is_needed(story, row) or not _answers(
+                story, attempt, row
+            ):
+                continue
+            name = story.text_id(row.values["name"])
+            rows = story.of("seen.ValidationFailed", row.entity)
+            failed = (rows["name"] == name) & (rows["seq"] <= row.seq)
+            if int(failed.sum()) > most:
+                continue
+            if story.up_between(
+                attempt.begin.time_us, due_us
+            ) and not _is_sent_again(story, row, name, due_us):
+                yield Breach(
+                    "R15", row.seq, row.time_us, row.entity,
+                    f"{row.values['name']} has arrived damaged, the primary's share answers, and "
+                    "it is not copied again",
+                )  # fmt: skip
+
+
+def _is_needed(story: Story, row: Row) -> bool:
+    """Return whether a log holds what the database lacks, and nothing stops replay before it."""
+    if kind_in_name(row.values["name"]) != LOG or _to_a_point(story, row):
+        return False
+    ends = log_end(story, row.entity, row.values["name"])
+    _, redo = position_before(story, row.entity, row.seq)
+    return ends is not None and redo < ends
+
+
+def _answers(story: Story, attempt: Attempt, row: Row) -> bool:
+    """Return whether the last that was heard of the primary's share before a row is that it
+    answers, and the pipe is being emptied.
+    """
+    if story.phase_at(row.seq) != "draining":
+        return False
+    heard = [
+        each.values["reachable"]
+        for each in rows_in(story, attempt, "seen.ShareAnswered")
+        if each.entity == row.entity
+        and each.seq < row.seq
+        and is_accepted(story, each)
+    ]
+    return bool(heard and all(heard))
+
+
+def _is_sent_again(
+    story: Story, row: Row, name: int, until_us: int
+) -> bool:
+    """Return whether that log was asked for again by then, or may be on its way from before."""
+    from_us = row.time_us - 4 * story.retry_us
+    for kind in ("seen.Recopy", "seen.Fetch"):
+        found = story.within(kind, row.entity, from_us, until_us)
+        rows = story.of(kind, row.entity)
+        if kind == "seen.Fetch" and found.stop > found.start:
+            return True
+        if kind == "seen.Recopy" and (rows["name"][found] == name).any():
+            asked = rows["seq"][found][rows["name"][found] == name]
+            landed = story.of("seen.Landed", row.entity)
+            mine = landed["seq"][landed["name"] == name]
+            arrived = mine[(mine > asked[-1]) & (mine < row.seq)]
+            if not len(arrived):
+                return True
+    done = ("seen.Restored", "truth.promoted")
+    return story.any_within(done, row.entity, row.time_us, until_us)
 
 
 def what_stays_behind_is_told(story: Story) -> Iterator[Breach]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dr_sim.oracle.monitors.alert_rows import (
+    DAMAGED,
     ERRORS,
     LAGGING,
     MISSING,
@@ -24,6 +25,7 @@ from dr_sim.oracle.monitors.alert_rows import (
     told_between,
 )
 from dr_sim.oracle.monitors.story import (
+    FULL,
     LOG,
     SECOND_US,
     SLACK_US,
@@ -62,6 +64,105 @@ def trouble_is_told_at_its_limit(story: Story) -> Iterator[Breach]:
                 f"{name} is told of as in trouble after {tries} attempts and "
                 f"{minutes_text(age_us)}: neither limit is reached",
             )  # fmt: skip
+
+
+def damage_is_told_at_its_limit(story: Story) -> Iterator[Breach]:
+    """The first alert that a backup is damaged comes when more copies of it than allowed were
+    damaged, or when it is too old. One that its source lacks, or that was cut off there, needs no
+    second copy.
+    """
+    if clocks_may_be_wrong(story):
+        return
+    replay = story.scenario.replay
+    told: set[tuple[int, str]] = set()
+    for row, database in alerts_of_databases(story):
+        name = row.values["name"]
+        if row.values["event_id"] != DAMAGED or (database, name) in told:
+            continue
+        told.add((database, name))
+        tries = _copies_damaged(story, row, database)
+        age_us = _age_us(story, row, database)
+        if tries is None or age_us is None or tries > replay.attempts:
+            continue
+        if age_us < replay.age_us - SECOND_US:
+            yield Breach(
+                "R8", row.seq, row.time_us, database,
+                f"{name} is told of as damaged after {tries} copies and "
+                f"{minutes_text(age_us)}: neither limit is reached",
+            )  # fmt: skip
+
+
+def _copies_damaged(story: Story, row: Row, database: int) -> int | None:
+    """Return how many copies of a backup were damaged before that alert; None: more than that was
+    said of it, or a failover has given it up.
+    """
+    name = row.values["name"]
+    if story.failover_within(story.first_start_us, row.time_us):
+        return None
+    for kind in (
+        "seen.RecopyFailed",
+        "seen.Validated",
+        "seen.RestoreFailed",
+    ):
+        if _count(story, kind, database, name, row.seq):
+            return None
+    failed = [
+        each.values["outcome"]
+        for each in story.rows("seen.ValidationFailed")
+        if each.entity == database
+        and each.seq < row.seq
+        and each.values["name"] == name
+    ]
+    if not failed or {"no_manifest", "missing"}.intersection(failed):
+        return None
+    return len(failed)
+
+
+def what_is_replaced_is_told_no_more(story: Story) -> Iterator[Breach]:
+    """A full or an incremental that was given up is not told of any more once a later full is here
+    and whole (R10, R12).
+    """
+    attempts = story.scenario.replay.attempts
+    told: dict[tuple[int, str], int] = {}
+    for row, database in alerts_of_databases(story):
+        name = row.values["name"]
+        if row.values["event_id"] != DAMAGED or kind_in_name(name) == LOG:
+            continue
+        since = told.setdefault((database, name), row.seq)
+        tries = _count(
+            story, "seen.ValidationFailed", database, name, since
+        )
+        if since == row.seq or tries <= attempts:
+            continue
+        failed = _count(
+            story, "seen.ValidationFailed", database, name, row.seq
+        )
+        whole = _later_full(story, database, name, since, row.seq)
+        if whole and failed == tries:
+            yield Breach(
+                "R10", row.seq, row.time_us, database,
+                f"{name} is told of as damaged, and {whole}, which is newer, is here and whole",
+            )  # fmt: skip
+
+
+def _later_full(
+    story: Story, database: int, name: str, since: int, until: int
+) -> str:
+    """Return the name of a full that was finished after that backup, and was found whole for the
+    first time between the two rows; '': there is none.
+    """
+    landed = story.of("seen.Landed", database)
+    mine = (landed["name"] == story.text_id(name)) & (landed["seq"] < until)
+    if not mine.any():
+        return ""
+    finished_us = int(landed["modified_utc_us"][mine].max())
+    rows = story.of("seen.Validated", database)
+    fulls = (rows["header.kind"] == FULL) & (rows["seq"] < until)
+    before = rows["name"][fulls & (rows["seq"] < since)]
+    fulls &= (rows["seq"] > since) & ~np.isin(rows["name"], before)
+    fulls &= rows["header.finished_utc_us"] >= finished_us
+    names = rows["name"][fulls]
+    return story.text(int(names[0])) if len(names) else ""
 
 
 def a_hole_is_told_at_its_limit(story: Story) -> Iterator[Breach]:

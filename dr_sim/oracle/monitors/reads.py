@@ -315,11 +315,20 @@ def a_rebuilt_copy_keeps_its_delay(story: Story) -> Iterator[Breach]:
 
 
 def _is_rebuilt(story: Story, row: Row) -> bool:
-    """Return whether there is no copy into which logs could be restored, by what really is."""
+    """Return whether there is no copy into which logs could be restored, by what really is; not one
+    that has only made room for that very full, which had none beside it.
+    """
     gone = story.of("truth.copy_gone", row.entity)["seq"]
     done = story.of("truth.restored", row.entity)["seq"]
     since = gone[gone < row.seq]
     if not len(since):
+        return False
+    place = story.last_before("seen.NoRoom", row.entity, int(since[-1]))
+    room = story.of("seen.NoRoom", row.entity)
+    if (
+        place >= 0
+        and story.text(int(room["name"][place])) == row.values["name"]
+    ):
         return False
     return not ((done > since[-1]) & (done < row.seq)).any()
 
