@@ -47,9 +47,7 @@ while time.process_time() - began < seconds:
     if scenario is None:
         continue
     looked = look(scenario)
-    if not looked.reached <= state.reached:
-        state.corpus.append(tree)
-    state.reached |= looked.reached
+    state.take_up(tree, looked)
     if looked.signs:
         took = time.process_time() - began
         sign = next(iter(looked.signs))

@@ -63,10 +63,11 @@ class Sign:
 @dataclass(slots=True)
 class Looked:
     """A case that was run: the signs that it shows, each with a row's whole sentence; what was
-    reached in it; how long its scenario lasts.
+    reached in it; the instants at which the logic did something rare.
     """
 
     signs: dict[Sign, str] = field(default_factory=dict)
+    moments: tuple[int, ...] = ()
     reached: frozenset[int] = frozenset()
     probes: frozenset[str] = frozenset()
 
@@ -148,14 +149,39 @@ def look(scenario: Scenario) -> Looked:
     found.signs = _signs(whole)
     reached: set[int] = set()
     probes: set[str] = set()
+    moments: set[int] = set()
     for leg, tables in whole.every:
+        moments.update(_moments(leg.journal.since_us, tables))
         kinds = leg.journal.kinds()
         seen = kinds[SEEN[kinds]]
         reached.update((seen[:-1] * 1000 + seen[1:]).tolist())
         reached.update(_alerts_reached(tables))
         probes.update(_probes(tables, leg.number))
     found.reached, found.probes = frozenset(reached), frozenset(probes)
+    found.moments = tuple(sorted(moments))
     return found
+
+
+_RARE = (
+    "seen.EnterPhase", "seen.Fence", "seen.FenceFailed", "seen.Unfence", "seen.Claim",
+    "seen.TakeTail", "seen.TakeBackup", "seen.BackupFailed", "seen.ListShare", "seen.Fetch",
+    "seen.Recopy", "seen.RecopyFailed", "seen.ValidationFailed", "seen.RestoreFailed",
+    "seen.NoRoom", "seen.Drop", "seen.Recover", "seen.RestoreBeside", "seen.CopyBack",
+    "seen.PageOperator", "seen.Delete", "truth.copy_gone", "truth.manager",
+    "cloud.ReportUpgrade", "cloud.CopyImage", "cloud.MachinesSilent", "cloud.Notify",
+    "cloud.KillScript", "cloud.CleanUp", "truth.cloud_provision",
+)  # fmt: skip
+"""Kinds of record of what the logic does in trouble, in a failover, or in an upgrade."""
+_OF_A_KIND = 4
+
+
+def _moments(since_us: int, tables: Tables) -> set[int]:
+    """Return the instants of the first records of each rare kind, since the run's start."""
+    found: set[int] = set()
+    for kind in _RARE:
+        times = tables[kind]["time_us"][:_OF_A_KIND]
+        found.update(int(at) + since_us for at in times.tolist())
+    return {at for at in found if at > 0}
 
 
 def _signs(whole: Whole) -> dict[Sign, str]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import enum
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
@@ -35,6 +35,10 @@ _CLOUD_CRASH = CLOUD_CRASH_KIND.name
 _CALL_OFF = CALL_OFF_KIND.name
 _CALLED_OFF = 0.15
 """How often a failover is called off by hand, beside the cases that draw that by themselves."""
+_AT_A_MOMENT = 0.6
+"""How often a case is changed where its own run did something rare."""
+_AT_A_FULL = 0.2
+"""How often an event falls while a full or an incremental is made, sent or restored."""
 _LEFT = ("Unfence", "EnterPhase", "Save", "AdmitReaders", "RaiseAlert")
 """Commands before which the manager dies then."""
 SECOND_US = 1_000_000
@@ -95,10 +99,11 @@ def draw(
         possible = sorted(base.own.intersection(possible)) or possible
     fewer = _fewer(r, base, possible)
     kinds = r.sample(fewer, min(len(fewer), r.randint(1, 4)))
+    least, ends = (2, 0.3) if len(fewer) < len(possible) else (0, 0.6)
     events = [
-        _event(r, base, r.choice(kinds)) for _ in range(r.randint(0, 4))
+        _event(r, base, r.choice(kinds)) for _ in range(r.randint(least, 4))
     ]
-    if r.random() < 0.6:
+    if r.random() < ends:
         events += _end(r, base, kinds, possible)
     if r.random() < 0.35:
         at = (
@@ -113,9 +118,10 @@ def draw(
 
 def _early(base: Service) -> Service:
     """The service with the instants of the first third alone."""
-    return replace(
-        base, instants=base.instants[: len(base.instants) * 5 // 9]
-    )
+    instants = base.instants[: len(base.instants) * 5 // 9]
+    latest = instants[-1] if instants else 0
+    rare = tuple(at for at in base.rare if at <= latest)
+    return replace(base, instants=instants, rare=rare)
 
 
 def _promising(tree: Tree, base: Service) -> Tree:
@@ -138,8 +144,12 @@ def _fewer(
     if drawn < 0.3:
         return possible
     if base.machines is not None and drawn < 0.65:
-        return [name for name in possible if FAULTS[name].needs_machines]
-    return [name for name in possible if FAULTS[name].needs_cloud]
+        of_machines = [
+            name for name in possible if FAULTS[name].needs_machines
+        ]
+        return of_machines or possible
+    of_cloud = [name for name in possible if FAULTS[name].needs_cloud]
+    return of_cloud or possible
 
 
 def kinds_for(base: Service, mode: CaseMode = CaseMode.BEYOND) -> list[str]:
@@ -240,21 +250,29 @@ def mutate(
     services: Services,
     r: random.Random,
     mode: CaseMode = CaseMode.BEYOND,
+    moments: Sequence[int] = (),
 ) -> Tree:
-    """A case near one that has reached something new: an event more, less, elsewhere or twice."""
+    """A case near one that has reached something new: an event more, less, elsewhere or twice.
+    moments: when the logic did something rare in its run. Events fall there in most cases.
+    """
     new = deepcopy(tree)
     known = services.like(new)
     base = replace(known, tree=new)
     if mode is CaseMode.RECOVERABLE:
         base = _early(base)
+    if moments and base.instants and r.random() < _AT_A_MOMENT:
+        latest = base.instants[-1]
+        early = tuple(at for at in moments if at <= latest)
+        base = replace(base, instants=early or base.instants, rare=())
     possible = kinds_for(base, mode)
+    fewer = _fewer(r, base, possible)
     events = new["events"]
     for _ in range(r.randint(1, 2)):
         how = r.randrange(5)
         if how == 0 and len(events) > 1:
             events.pop(r.randrange(len(events)))
         elif how == 1:
-            events.append(_event(r, base, r.choice(possible)))
+            events.append(_event(r, base, r.choice(fewer)))
         elif how == 2:
             at = r.choice(events)["at"]
             events.append({"at": at, **_what(r, CRASH, base)})
@@ -304,6 +322,8 @@ def _instant(r: random.Random, base: Service, events: list[Tree]) -> int:
     """
     if not base.instants:
         return r.randrange(60) * MINUTE_US
+    if base.rare and r.random() < _AT_A_FULL:
+        return _near(r, r.choice(base.rare))
     return _near(r, r.choice(base.instants))
 
 

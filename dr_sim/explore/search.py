@@ -3,9 +3,11 @@ is shrunk and written.
 
 Theory of operation. Rounds of cases go to worker processes. A case is drawn anew, or made of one
 that has reached something that none had before: a pair of records of the logic, or of alerts, one
-after the other. Everything that matters is in one folder: a state file that is replaced after each
-round, so that the same command goes on where it was stopped, and each found case as a scenario and
-a pytest test. Cases have numbers; a found one names its seed and number.
+after the other. What is added to such a case falls, in most cases, where its own run did something
+rare: a second fault in the middle of the repair of the first. Everything that matters is in one
+folder: a state file that is replaced after each round, so that the same command goes on where it
+was stopped, and each found case as a scenario and a pytest test. Cases have numbers; a found one
+names its seed and number.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from pathlib import Path
 from dr_sim.explore import draw
 from dr_sim.explore.case import (
     PROBES,
+    Looked,
     Sign,
     Tree,
     load,
@@ -52,7 +55,8 @@ class Found:
 @dataclass(slots=True)
 class Exploration:
     """seed: of the draws. runs: cases that were looked at. recoverable: those of them that the
-    design gets past. corpus: those that reached something new. reached: pairs of records. probes:
+    design gets past. corpus: those that reached something new. moments: by place in the corpus, the
+    instants at which the logic did something rare in that case. reached: pairs of records. probes:
     the rare things that happened.
     """
 
@@ -65,14 +69,25 @@ class Exploration:
     reached: set[int] = field(default_factory=set)
     probes: set[str] = field(default_factory=set)
     found: list[Found] = field(default_factory=list)
+    moments: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def never_reached(self) -> list[str]:
         return [probe for probe in PROBES if probe not in self.probes]
 
+    def take_up(self, tree: Tree, looked: Looked) -> None:
+        """Take up what a case has reached. It is kept, to be changed later, if that is new."""
+        if not looked.reached <= self.reached:
+            self.moments[len(self.corpus)] = looked.moments
+            self.corpus.append(tree)
+        self.reached |= looked.reached
+        self.probes |= looked.probes
+
     # ---- on disk
     def write(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        places = range(len(self.corpus))
+        moments = [self.moments.get(place, ()) for place in places]
         state = {
             "seed": self.seed,
             "runs": self.runs,
@@ -80,6 +95,7 @@ class Exploration:
             "mode": self.mode,
             "recoverable": self.recoverable,
             "corpus": self.corpus[-CORPUS:],
+            "moments": moments[-CORPUS:],
             "reached": sorted(self.reached),
             "probes": sorted(self.probes),
             "found": [
@@ -109,10 +125,15 @@ class Exploration:
             Found(Sign(requirement, what), *rest)
             for requirement, what, *rest in state["found"]
         ]
+        moments = {
+            place: tuple(each)
+            for place, each in enumerate(state.get("moments", ()))
+            if each
+        }
         return Exploration(
             state["seed"], state["runs"], state["cpu_s"], draw.CaseMode(state["mode"]),
             state["recoverable"], state["corpus"], set(state["reached"]), set(state["probes"]),
-            found,
+            found, moments,
         )  # fmt: skip
 
 
@@ -171,10 +192,7 @@ def explore(
                     if looked is None:
                         continue
                     state.recoverable += draw.is_recoverable(tree)
-                    if not looked.reached <= state.reached:
-                        state.corpus.append(tree)
-                    state.reached |= looked.reached
-                    state.probes |= looked.probes
+                    state.take_up(tree, looked)
                     for sign, sentence in looked.signs.items():
                         if sign not in known:
                             known.add(sign)
@@ -196,9 +214,11 @@ def _next_case(state: Exploration, services: Services, number: int) -> Tree:
     r = random.Random(f"{state.seed} choice {number}")
     if state.corpus and r.random() < 0.4:
         # what was new last is changed more often
-        place = min(int(r.expovariate(1 / 40)), len(state.corpus) - 1)
+        back = min(int(r.expovariate(1 / 40)), len(state.corpus) - 1)
+        place = len(state.corpus) - 1 - back
         mode = draw.mode_of(state.mode, state.seed, number)
-        return draw.mutate(state.corpus[-1 - place], services, r, mode)
+        moments = state.moments.get(place, ())
+        return draw.mutate(state.corpus[place], services, r, mode, moments)
     return draw.draw(services, state.seed, number, state.mode)
 
 

@@ -9,10 +9,11 @@ for the first time, so the first case is run at once.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dr_sim.backups.model import Kind
 from dr_sim.explore.case import Tree, load
 from dr_sim.faults import KINDS
 from dr_sim.scenario.kind import MachinesThere
@@ -30,7 +31,8 @@ class Service:
     """A scenario without events, and the instants at which something happens in its run.
 
     machines: None where there are none. sla: the lines that it promises. own: the kinds of event
-    that its user has written: where a case holds no other, the lines are judged.
+    that its user has written: where a case holds no other, the lines are judged. rare: the instants
+    of fulls and incrementals, of which there are few.
     """
 
     tree: Tree
@@ -38,6 +40,7 @@ class Service:
     sla: Any = None
     own: frozenset[str] = frozenset()
     machines: MachinesThere | None = None
+    rare: tuple[int, ...] = ()
 
 
 def service(r: random.Random) -> Tree:
@@ -168,7 +171,7 @@ def _a_cloud_manager(r: random.Random, tree: Tree) -> None:
     has_tenants = r.random() < 0.5
     if has_tenants:
         _tenants(tree)
-    if r.random() < 0.5:
+    if r.random() < 0.65:
         _machines(r, tree, has_tenants)
 
 
@@ -201,7 +204,7 @@ def _machines(r: random.Random, tree: Tree, has_tenants: bool) -> None:
         "old": {**kind, "at": ["A", "B"]},
         "new": {**kind, "at": ["A"]},
     }
-    farm = {"image": "old", "front_end": r.choice("24"), "timer": "1"}
+    farm = {"image": "old", "front_end": r.choice("244"), "timer": "1"}
     if has_tenants:
         farm["network"] = "shared"
     tree["farms"] = {"content": farm}
@@ -268,16 +271,27 @@ def anchored(tree: Tree, manager: str = "") -> Service | None:
         "truth.restored",
     )
     instants: set[int] = set()
-    for kind in kinds:
-        instants.update(row.time_us for row in journal.rows(kind))
-    latest = scenario.run_for_us
+    rare: set[int] = set()
+    kind_of: dict[int, int] = {}
+    for row in journal.rows(*kinds):
+        instants.add(row.time_us)
+        file = row.values["file"]
+        kind = kind_of.setdefault(file, row.values.get("kind", Kind.LOG))
+        if kind != Kind.LOG:
+            rare.add(row.time_us)
+    until_us = scenario.run_for_us * 3 // 5
     return Service(
         quiet,
-        tuple(at for at in sorted(instants) if at < latest * 3 // 5),
+        _before(instants, until_us),
         tree.get("sla"),
         frozenset(kinds_of(tree)),
         machines_of(scenario),
+        _before(rare, until_us),
     )
+
+
+def _before(instants: Collection[int], until_us: int) -> tuple[int, ...]:
+    return tuple(at for at in sorted(instants) if at < until_us)
 
 
 def machines_of(scenario: Scenario) -> MachinesThere | None:
