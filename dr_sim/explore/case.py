@@ -167,7 +167,7 @@ _RARE = (
     "seen.TakeTail", "seen.TakeBackup", "seen.BackupFailed", "seen.ListShare", "seen.Fetch",
     "seen.Recopy", "seen.RecopyFailed", "seen.ValidationFailed", "seen.RestoreFailed",
     "seen.NoRoom", "seen.Drop", "seen.Recover", "seen.RestoreBeside", "seen.CopyBack",
-    "seen.PageOperator", "seen.Delete", "truth.copy_gone", "truth.manager",
+    "seen.PageOperator", "seen.RaiseAlert", "seen.Delete", "truth.copy_gone", "truth.manager",
     "cloud.ReportUpgrade", "cloud.CopyImage", "cloud.MachinesSilent", "cloud.Notify",
     "cloud.KillScript", "cloud.CleanUp", "truth.cloud_provision",
 )  # fmt: skip

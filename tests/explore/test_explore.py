@@ -20,6 +20,7 @@ from dr_sim.measures.legs import legs_of
 from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import COMMANDS
 from dr_sim.scenario.model import Scenario
+from dr_sim.units import parse_duration
 from dr_sim.world.agenda import Agenda, Class, EndlessRunError
 from dr_sim.world.play import play
 
@@ -97,6 +98,43 @@ def test_a_crash_can_fall_before_any_command() -> None:
     assert death.values["up"] == 0 and back.values["up"] == 1
     assert done.seq < death.seq and death.time_us >= 50 * 60_000_000
     assert not look(scenario).signs
+
+
+def test_a_case_is_changed_where_its_own_run_did_something_rare() -> None:
+    tree = {"databases": {"crm": {}}, "events": [{"at": "5 s", "manager_crash": {}}]}
+    base = Service(tree, (1_000_000, 9_000_000_000), rare=(4_000_000_000,))
+    rare_us, beyond_us = 7_000_000_000, 9_500_000_000
+    at: list[int] = []
+    for seed in range(200):
+        r = random.Random(seed)
+        case = draw.mutate(tree, Services.of(base), r, moments=(rare_us, beyond_us))
+        at += [parse_duration(event["at"]) for event in case["events"]]
+    near = sum(abs(each - rare_us) <= 9 * 60_000_000 for each in at)
+    assert near > len(at) // 5
+    first = draw.draw(Services.of(base), 1, 0)
+    assert draw.draw(Services.of(base), 1, 0) == first
+    drawn = [
+        parse_duration(event["at"])
+        for number in range(200)
+        for event in draw.draw(Services.of(base), 1, number, draw.CaseMode.BEYOND)["events"]
+    ]
+    at_a_full = sum(abs(each - base.rare[0]) <= 9 * 60_000_000 for each in drawn)
+    assert len(drawn) // 20 < at_a_full < len(drawn) // 2
+
+
+def test_what_a_case_did_that_is_rare_is_kept_with_it(tmp_path: Path) -> None:
+    scenario = load(SMALL)
+    assert scenario is not None
+    looked = look(scenario)
+    deaths = [at for at in looked.moments if 3_000_000_000 <= at < 3_010_000_000]
+    assert len(deaths) == 1  # the manager dies before its second save from 50 minutes on
+    assert list(looked.moments) == sorted(looked.moments)
+    state = search.Exploration(7)
+    state.take_up(SMALL, looked)
+    state.take_up(SMALL, looked)  # it reaches nothing new
+    assert state.corpus == [SMALL] and state.moments == {0: looked.moments}
+    state.write(tmp_path)
+    assert search.Exploration.read(tmp_path, 7) == state
 
 
 def test_one_of_several_hosts_is_lost_and_failovers_are_called_off() -> None:
