@@ -12,16 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.cloud import CallerConfig, EntityConfig, NetworkConfig, api
+from dr_sim.cloud import CallerConfig, EntityConfig, NetworkConfig, api, placing
 from dr_sim.cloud.isolation import Isolation
+from dr_sim.cloud.machine_config import MachinesConfig, PhysicalConfig
+from dr_sim.cloud.placing import Used, WantedPlace
 from dr_sim.cloud.words import CallOutcome, JobKind, Word
+from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
 from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.runs.run import Result
 from dr_sim.screen.cloud import api_words
 from dr_sim.units import HOUR_US
 from dr_sim.world.world import World
 from tests.cloud.bench import Bench, config
-from tests.library.runs import ran
+from tests.library.runs import SCENARIOS, ran
 
 OWNERS = {"crm": ("acme",), "wiki": ("contoso",), "hr": ("acme", "contoso"), "web": ()}
 
@@ -233,3 +237,89 @@ def test_where_all_is_its_own_a_client_reaches_for_nothing(tmp_path: Path, names
     alone.run()
     details = [row.values["detail"] for row in alone.journal.rows("truth.event")]
     assert any("each client may change all that is in its networks" in each for each in details)
+
+
+# ---- physical machines of a network's own
+OWN = "networks.gov.own_machines.compute"
+
+
+def short(result: Result, farm: str, site: str) -> list[tuple[int, int]]:
+    """When a farm lacked machines at a side, and how long."""
+    found = result.summary.cloud.machines.to_goal
+    return [(x.began_us, x.lasted_us) for x in found if (x.farm, x.site) == (farm, site)]
+
+
+def test_a_network_that_grows_takes_no_room_of_one_with_its_own_machines() -> None:
+    """scenarios/cloud/own_machines.yaml: known after 60 s, replaced after 300 s, deployed in 682 s, and
+    15 ms for the order. A deployment's end is known 15 ms later, and the machine runs then already.
+    """
+    apart, together = ran("cloud/own_machines"), ran("cloud/own_machines", f"{OWN}=0")
+    died = 4 * HOUR_US
+    made = (60 + 300 + 682) * 1_000_000 + 15_000
+    assert short(apart, "records", "A") == [(died, made)]
+    assert short(apart, "content", "A") == [(2 * HOUR_US, 4 * HOUR_US)]
+    # 62 s until a machine of prod is gone, and 15 ms for each order and each word
+    gone = (62 + 682) * 1_000_000 + 3 * 15_000
+    assert short(together, "records", "A") == [(died, 2 * HOUR_US + gone)]
+    told = {row.values["about"] for row in apart.journal.rows("cloud.Notify")}
+    assert "12 machines of content have no room at A" in told
+    assert not any("records have no room" in each for each in told)
+
+
+def test_its_machines_are_on_its_own_and_nobody_elses_are_there() -> None:
+    where: dict[str, set[str]] = {"records": set(), "content": set()}
+    for row in ran("cloud/own_machines").journal.rows("truth.cloud_machine"):
+        where[row.values["farm"]].add(row.values["physical"])
+    mine = {f"{site}-compute-{number}" for site in "AB" for number in range(1, 5)}
+    assert where["records"] == mine and not where["content"] & mine
+
+
+def test_a_machine_that_is_put_among_others_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = load_scenario(SCENARIOS / "cloud" / "own_machines.yaml")
+
+    def fits(wanted: WantedPlace, physical: PhysicalConfig, of: Used) -> bool:
+        return real(replace(wanted, owner=physical.owner), physical, of)
+
+    real = placing._fits
+    monkeypatch.setattr(placing, "_fits", fits)
+    of = World(scenario)
+    of.run()
+    sentences = {
+        b.sentence for b in cloud_broken(of.journal, scenario) if b.invariant == "cloud 23"
+    }
+    assert any("of prod is put on A-compute-1, which is gov's own" in each for each in sentences)
+
+
+def test_a_machine_of_it_that_is_put_elsewhere_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = load_scenario(SCENARIOS / "cloud" / "own_machines.yaml")
+    monkeypatch.setattr(MachinesConfig, "owner", lambda self, network: "")
+    of = World(scenario)
+    of.run()
+    sentences = {
+        b.sentence for b in cloud_broken(of.journal, scenario) if b.invariant == "cloud 23"
+    }
+    assert any("of gov is put on A-compute-5, which is nobody's own" in each for each in sentences)
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        (f"{OWN}=11", "networks.gov.own_machines.compute: 11 in all at A, where there are 10; "),
+        ("physical.B.compute=3", "own_machines.compute: 4 in all at B, where there are 3; "),
+        (
+            "networks.prod.own_machines={compute: 7}",
+            "networks.prod.own_machines.compute: 11 in all at A, where there are 10; ",
+        ),
+        (
+            "farms.records.front_end=17",
+            "its 17 machines have no room on the physical machines of gov at A; write fewer, or "
+            "more of networks.gov.own_machines.compute",
+        ),
+        ("farms.content.front_end=25", "its 25 machines have no room at A; write fewer, or more"),
+    ],
+)
+def test_more_of_its_own_than_there_are_is_one_line(override: str, told: str) -> None:
+    path = SCENARIOS / "cloud" / "own_machines.yaml"
+    with pytest.raises(InputError) as error:
+        load_scenario(path, [override])
+    assert told in str(error.value)

@@ -24,7 +24,8 @@ def with_first(
                 continue
             for role, count in farm.goals:
                 for _ in range(count):
-                    wanted = WantedPlace(image, farm.name, role)
+                    owner = config.owner(farm.network)
+                    wanted = WantedPlace(image, farm.name, role, (), owner)
                     at = place(wanted, config.at(site), used)
                     if not at:
                         break

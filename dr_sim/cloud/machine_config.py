@@ -23,12 +23,13 @@ class ImageConfig:
 
 @dataclass(frozen=True, slots=True)
 class PhysicalConfig:
-    """A physical machine."""
+    """A physical machine. owner: the network whose machines alone run on it; '' is nobody's."""
 
     name: str
     machine_class: str
     cpus: int
     ram_bytes: int
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class MachinesConfig:
     """physical: by site; a site that is not named has what the first one has. first: what runs
     when the service is first started. most_silent_ppm: where a larger part of a network's
     machines at a site is silent nothing is repaired there. most: how many machines a network may
-    have at a site, where it has a limit.
+    have at a site, where it has a limit. apart: networks with physical machines of their own.
     """
 
     physical: Mapping[str, tuple[PhysicalConfig, ...]]
@@ -74,6 +75,11 @@ class MachinesConfig:
     most_silent_ppm: int
     most: Mapping[str, int] = field(default_factory=dict)
     first: tuple[FirstMachine, ...] = field(default=())
+    apart: frozenset[str] = frozenset()
+
+    def owner(self, network: str) -> str:
+        """Return whose physical machines a network's machines run on; '': those of nobody."""
+        return network if network in self.apart else ""
 
     def at(self, site: str) -> tuple[PhysicalConfig, ...]:
         """Return the physical machines of a site."""
@@ -87,6 +93,7 @@ class MachinesConfig:
                 each.machine_class,
                 each.cpus,
                 each.ram_bytes,
+                each.owner,
             )
             for each in self.physical[like]
         )

@@ -294,7 +294,8 @@ class MachineManager:
                 self._want_image(vm, out)
                 continue
             image = self._images[vm.image]
-            wanted = WantedPlace(image, vm.farm, vm.role, vm.not_on)
+            owner = self.config.owner(vm.network)
+            wanted = WantedPlace(image, vm.farm, vm.role, vm.not_on, owner)
             found = place(wanted, physical, used)
             if not found:
                 of = (vm.network, vm.farm)

@@ -1,9 +1,11 @@
 """Placement: on which physical machine a virtual one is put.
 
 Theory of operation. A machine goes to a physical one of its image's class that has room for its
-processors and its memory, and that is not one on which it failed before. Among those it goes where
-fewest machines of its farm and role are, so that the loss of one physical machine takes few of
-them; then where most processors are free. Machines about which there are doubts come last.
+processors and its memory, and that is not one on which it failed before. A network that has
+physical machines of its own has its machines on those alone, and nobody else's are there. Among
+the rest it goes where fewest machines of its farm and role are, so that the loss of one physical
+machine takes few of them; then where most processors are free. Machines about which there are
+doubts come last.
 """
 
 from __future__ import annotations
@@ -31,12 +33,15 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class WantedPlace:
-    """A machine that looks for a place. not_on: physical machines on which it failed."""
+    """A machine that looks for a place. not_on: physical machines on which it failed. owner: whose
+    physical machines it runs on; '': those that are nobody's alone.
+    """
 
     image: ImageConfig
     farm: str
     role: str
     not_on: Collection[str] = ()
+    owner: str = ""
 
 
 def place(
@@ -67,6 +72,7 @@ def _fits(wanted: WantedPlace, physical: PhysicalConfig, of: Used) -> bool:
     image = wanted.image
     return (
         physical.machine_class == image.machine_class
+        and physical.owner == wanted.owner
         and physical.name not in wanted.not_on
         and of.cpus + image.cpus <= physical.cpus
         and of.ram_bytes + image.ram_bytes <= physical.ram_bytes

@@ -3,7 +3,7 @@
 It reads what really happened to machines (`truth.cloud_machine`), what the manager was told and
 what it saved. Nothing of how it decides is imported. The numbers are those of docs/machines.md: 10
 capacity, 11 records and machines, 12 one version for each farm, 16 a machine where it failed, 17
-repair of many.
+repair of many, 23 physical machines that are a network's own.
 """
 
 from __future__ import annotations
@@ -183,6 +183,7 @@ def _machine(row: Row, spec: Cloud, seen: _Watched) -> Broken:
         )
         yield from _over_capacity(at, there, spec, seen)
         yield from _over_limit(at, there, spec, seen)
+        yield from _among_others(at, there, spec)
     silent = at[1] in seen.silent.get((there.network, at[0]), ())
     if v["what"] == "stopped" and there.up and not silent:
         yield from _in_use(at, there, seen)
@@ -229,6 +230,27 @@ def _over_limit(
             10,
             f"{at[1]} is machine {count} of {new.network} at {at[0]}, which may have {most}",
         )
+
+
+def _among_others(at: Place, new: _There, spec: Cloud) -> Broken:
+    """Check that a machine runs on the physical machines of its network, where that has its own,
+    and on none that is another's.
+    """
+    _, kind, number = new.physical.rsplit("-", 2)
+    owner, taken = "", 0
+    for network in spec.networks:
+        taken += dict(network.own).get(kind, 0)
+        if int(number) <= taken:
+            owner = network.name
+            break
+    mine = next(of for of in spec.networks if of.name == new.network)
+    if owner == (mine.name if mine.own else ""):
+        return
+    whose = f"is {owner}'s own" if owner else "is nobody's own"
+    yield (
+        23,
+        f"{at[1]} of {mine.name} is put on {new.physical}, which {whose}",
+    )
 
 
 def _of_one_version(at: Place, new: _There, seen: _Watched) -> Broken:

@@ -21,7 +21,11 @@ from dr_sim.scenario.cloud_model import (
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.laws import Law
 from dr_sim.scenario.machine_keys import SECTIONS as MACHINE_SECTIONS
-from dr_sim.scenario.machine_keys import check_machines, machines_of
+from dr_sim.scenario.machine_keys import (
+    check_machines,
+    machines_of,
+    own_of,
+)
 from dr_sim.scenario.quantities import (
     NEVER,
     Count,
@@ -65,6 +69,14 @@ MOST_IN_A_NETWORK = 1_000  # as networks.*.most_machines
 SharedOrTenants: Any = names_or("shared")
 
 
+class OwnMachinesKeys(Section):
+    compute: Count = about(
+        "physical machines of the class compute, at each site, on which only its machines run; its "
+        "machines run on no others then"
+    )
+    storage: Count = about("the same, of the class storage")
+
+
 class NetworkKeys(Section):
     tenants: SharedOrTenants = about(
         "shared, or the tenants that it is dedicated to"
@@ -77,6 +89,9 @@ class NetworkKeys(Section):
     )
     most_machines: Annotated[Count, Positive] = about(
         "virtual machines that its balancer and its switches take, at each of its sites"
+    )
+    own_machines: OwnMachinesKeys = about(
+        "physical machines that are its alone"
     )
 
 
@@ -251,7 +266,12 @@ def _networks(root: Any) -> tuple[CloudNetwork, ...]:
             rest = ()  # those that nobody names are in the first network that takes all
         found.append(
             CloudNetwork(
-                name, keys.tenants, keys.farms, mine, keys.most_machines
+                name,
+                keys.tenants,
+                keys.farms,
+                mine,
+                keys.most_machines,
+                own_of(keys),
             )
         )
     return tuple(found)

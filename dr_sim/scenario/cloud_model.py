@@ -29,13 +29,16 @@ HOMES = {"primary": FIRST, "secondary": SECOND}
 
 @dataclass(frozen=True, slots=True)
 class CloudNetwork:
-    """tenants: () is shared. databases: indices. most_machines: at one site."""
+    """tenants: () is shared. databases: indices. most_machines: at one site. own: how many physical
+    machines of a class are its alone at each site; () where it has none.
+    """
 
     name: str
     tenants: tuple[str, ...]
     farms: tuple[str, ...]
     databases: tuple[int, ...]
     most_machines: int
+    own: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -369,6 +369,16 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
         "1000",
         "AWS's quota of targets behind one application load balancer",
     ),
+    (
+        "networks.*.own_machines.compute",
+        "0",
+        "assumed: networks share physical machines",
+    ),
+    (
+        "networks.*.own_machines.storage",
+        "0",
+        "assumed: networks share physical machines",
+    ),
     ("cloud.at", "apart", "assumed: it outlives the loss of either side"),
     ("cloud.rtt", "30 ms", "assumed: as link.rtt"),
     ("cloud.answers_in", "20 ms", "assumed"),

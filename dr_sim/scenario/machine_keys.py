@@ -138,6 +138,15 @@ def machines_of(
     )
 
 
+def own_of(network: Any) -> tuple[tuple[str, int], ...]:
+    """Return how many physical machines of each class are a network's alone, as far as it could be
+    read.
+    """
+    own = getattr(network, "own_machines", None)
+    counts = ((name, getattr(own, name, None) or 0) for name in CLASSES)
+    return tuple((name, count) for name, count in counts if count)
+
+
 def _class(name: str, size: Any) -> MachineClass:
     return MachineClass(name, size.cpus, size.ram)
 
@@ -199,6 +208,7 @@ def check_machines(
     for name, farm in _items(root, "farms"):
         problems += _farm(root, tree, name, farm, farms_of)
     problems += _beyond(root, tree)
+    problems += _owned(root, tree)
     problems += _databases(root, tree)
     problems += _too_long(root, tree)
     problems += _too_big(root, tree)
@@ -359,6 +369,24 @@ def _beyond(root: Any, tree: Node) -> Iterator[Problem]:
             )
 
 
+def _owned(root: Any, tree: Node) -> Iterator[Problem]:
+    """Networks that are to have more physical machines of their own than there are."""
+    owned: dict[str, int] = dict.fromkeys(CLASSES, 0)
+    for name, network in _items(root, "networks"):
+        for of, count in own_of(network):
+            owned[of] += count
+            for site, physical in _items(root, "physical"):
+                there = getattr(physical, of, None)
+                if there is None or owned[of] <= there:
+                    continue
+                told = f"networks.{name}.own_machines.{of}: {owned[of]} in all at {site}"
+                node = tree.at(("networks", name, "own_machines", of))
+                yield node.problem(
+                    f"{told}, where there are {there}; write fewer, or more of physical.{site}.{of}"
+                )
+                return
+
+
 def _databases(root: Any, tree: Node) -> Iterator[Problem]:
     known = tuple(getattr(root, "databases", None) or ())
     seen: dict[str, str] = {}
@@ -431,24 +459,29 @@ def _room(root: Any, tree: Node) -> Iterator[Problem]:
     if not all(_is_whole(getattr(root, name, None)) for name in SECTIONS):
         return
     left = _slots(root)
+    networks = dict(_items(root, "networks"))
     for name, farm in _items(root, "farms"):
         image = root.images[farm.image]
         wanted = sum(getattr(farm, role) for role in ROLES)
+        owner = farm.network if own_of(networks.get(farm.network)) else ""
         for _ in range(wanted):
             slot = next(
                 (
                     slot
-                    for slot in left[image.machine_class]
+                    for slot in left[owner, image.machine_class]
                     if slot[0] >= image.cpus and slot[1] >= image.ram
                 ),
                 None,
             )
             if slot is None:
-                told = (
-                    f"farms.{name}: its {wanted} machines have no room at A"
-                )
+                key = f"physical.A.{image.machine_class}"
+                where = "at A"
+                if owner:
+                    key = f"networks.{owner}.own_machines.{image.machine_class}"
+                    where = f"on the physical machines of {owner} at A"
+                told = f"farms.{name}: its {wanted} machines have no room {where}"
                 yield tree.at(("farms", name)).key_problem(
-                    f"{told}; write fewer, or more of physical.A.{image.machine_class}"
+                    f"{told}; write fewer, or more of {key}"
                 )
                 return
             slot[0] -= image.cpus
@@ -467,11 +500,19 @@ def _is_whole(keys: Any) -> bool:
     )
 
 
-def _slots(root: Any) -> dict[str, list[list[int]]]:
-    """Return processors and memory of the primary's physical machines, by class."""
-    found = {}
+def _slots(root: Any) -> dict[tuple[str, str], list[list[int]]]:
+    """Return processors and memory of the primary's physical machines, by the network whose alone
+    they are ('': nobody's) and by class.
+    """
+    found: dict[tuple[str, str], list[list[int]]] = {}
     for name in CLASSES:
         size = getattr(root.deployment, name)
-        count = getattr(root.physical[FIRST], name)
-        found[name] = [[size.cpus, size.ram] for _ in range(count)]
+        left = getattr(root.physical[FIRST], name)
+        for network, keys in _items(root, "networks"):
+            mine = dict(own_of(keys)).get(name, 0)
+            found[network, name] = [
+                [size.cpus, size.ram] for _ in range(mine)
+            ]
+            left -= mine
+        found["", name] = [[size.cpus, size.ram] for _ in range(left)]
     return found

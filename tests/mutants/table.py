@@ -701,6 +701,12 @@ EARLIER: tuple[Mutant, ...] = (
         "",
     ),
     one(
+        "put_among_others", "C11", "machines are put on physical ones that are another network's own",
+        "cloud/placing.py",
+        "        and physical.owner == wanted.owner\n",
+        "        and (physical.owner or not wanted.owner)\n",
+    ),
+    one(
         "nobody_is_moved_back", "C9", "an upgrade is taken back, and the databases stay with the new machines",
         "cloud/upgrades.py",
         "        upgrade.waiting = units\n",

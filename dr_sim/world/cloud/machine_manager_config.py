@@ -9,7 +9,7 @@ from dr_sim.cloud.machine_config import (
     MachinesConfig,
     PhysicalConfig,
 )
-from dr_sim.scenario.cloud_model import Cloud
+from dr_sim.scenario.cloud_model import Cloud, CloudNetwork
 from dr_sim.scenario.machine_model import (
     Farm,
     Image,
@@ -27,10 +27,12 @@ def machines_config(
     if machines is None:
         return None
     physical = {
-        at.site: _physical(at, machines) for at in machines.physical
+        at.site: _physical(at, machines, spec.networks)
+        for at in machines.physical
     }
     images = tuple(_image(image) for image in machines.images)
     farms = tuple(_farm(farm, scenario) for farm in machines.farms)
+    apart = frozenset(of.name for of in spec.networks if of.own)
     config = MachinesConfig(
         physical=physical,
         images=images,
@@ -42,17 +44,25 @@ def machines_config(
         most={
             network.name: network.most_machines for network in spec.networks
         },
+        apart=apart,
     )
     return with_first(config, sites)
 
 
 def _physical(
-    at: PhysicalSite, machines: Machines
+    at: PhysicalSite, machines: Machines, networks: tuple[CloudNetwork, ...]
 ) -> tuple[PhysicalConfig, ...]:
+    """Return a site's physical machines. The first ones of a class are the networks' own, in the
+    order of the networks.
+    """
     sizes = {of.name: of for of in machines.classes}
     found = []
     for name, count in at.counts:
         size = sizes[name]
+        owners: list[str] = []
+        for network in networks:
+            owners += [network.name] * dict(network.own).get(name, 0)
+        owners += [""] * (count - len(owners))
         for number in range(1, count + 1):
             found.append(
                 PhysicalConfig(
@@ -60,6 +70,7 @@ def _physical(
                     name,
                     size.cpus,
                     size.ram_bytes,
+                    owners[number - 1],
                 )
             )
     return tuple(found)
