@@ -58,7 +58,7 @@ def go_on(
     end_us = run_end_us(t, scenario)
     later = np.flatnonzero(times.done_us == NEVER_US)
     times.begun_us[later] = NEVER_US  # what was tried by then has failed
-    begun = _restore_under_way(t, database, waits.since_us)
+    begun = restore_under_way(t, database, waits.since_us, NEVER_US)
     name, since_us = (-1, end_us) if begun is None else begun
     under_way = later[waits.files["name"][later] == name][:1]
     begins_us = np.full(len(times.takes_us), end_us)
@@ -74,15 +74,15 @@ def go_on(
     )
 
 
-def _restore_under_way(
-    t: Tables, database: int, from_us: int
+def restore_under_way(
+    t: Tables, database: int, from_us: int, at_us: int
 ) -> tuple[int, int] | None:
-    """Return the name of the file that was being restored when the run ended, and since when; None:
-    nothing was. from_us: since when there is this copy.
+    """Return the name of the file that was being restored at at_us (NEVER_US: when the run ended),
+    and since when; None: nothing was. from_us: since when there is this copy.
     """
     commands = t.of("seen.Restore", database)
     times = commands["time_us"]
-    mine = np.flatnonzero(times >= from_us)
+    mine = np.flatnonzero((times >= from_us) & (times < at_us))
     if not len(mine):
         return None
     since_us = int(times[mine[-1]])
@@ -92,8 +92,9 @@ def _restore_under_way(
     ]
     lives = t["truth.manager"]
     over.append(lives["time_us"][lives["up"] == 0])
-    if any((times_over > since_us).any() for times_over in over):
-        return None
+    for times_over in over:
+        if ((times_over > since_us) & (times_over < at_us)).any():
+            return None
     return int(commands["name"][mine[-1]]), since_us
 
 

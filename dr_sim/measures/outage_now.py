@@ -30,7 +30,8 @@ then.
 Stated differences from a failover that is played: the curve counts a whole heartbeat for detect
 (the failure comes just after a beat), so it lies at most one beat above. Restores of several
 databases share the workers: the service's curve takes the larger of its longest database and the
-sum of all divided by the workers, which is off by up to one restore. Accounts that a directory
+sum of all divided by the workers, which is off by up to one restore. What only the drain begins
+counts as slow to its end if restores are slow when the drain begins. Accounts that a directory
 lacks are left out. A detour of the link counts where heartbeats share it: the last one is so much
 longer on its way. What a cloud manager would still have to configure is added to the whole curve
 (cloud.py), in full: it is done after the drain, and what is done of it until then is not taken off.
@@ -165,6 +166,8 @@ def curve_of_life(
         cuts.append(_within(times, busy))
     if jobs.due_us.any():
         cuts.append(_within(jobs.due_us - way.before(jobs.due_us), busy))
+    turns = way.slow.at_us
+    cuts.append(_within(turns - way.before(turns), busy))
     more = np.diff(jobs.undo_us, prepend=np.int64(0)) != 0
     cuts.append(jobs.landed_us[more])
     cuts += _where_limits_matter(jobs, way, busy)
@@ -390,9 +393,10 @@ def outage_of_service(
     scenario: Scenario,
     curves: Sequence[Falling],
     usual: bool = False,
+    failure_class: str = SITE,
 ) -> Falling:
     """The worst of databases, and where they share the restore workers, all that waits divided by
-    these.
+    these. failure_class: that of the curves.
     """
     workers = scenario.replay.workers
     found = list(curves)
@@ -406,7 +410,7 @@ def outage_of_service(
         all_lives = [
             lives_of(t, scenario, i) for i in databases_of(scenario)
         ]
-        way = way_over(t, scenario, usual)
+        way = way_over(t, scenario, usual, failure_class=failure_class)
         found.append(shared_by_workers(t, scenario, way, all_lives))
     return worst_falling(found)
 
@@ -422,7 +426,8 @@ def shared_by_workers(
     all_lives: Sequence[Sequence[Life]],
 ) -> Falling:
     """The sum of what waits in all databases, as steps, done by all workers at once. What is held
-    back until the drain begins comes after all that goes on by itself.
+    back until the drain begins comes after all that goes on by itself. A restore that hangs is no
+    work that workers share: its own database's curve says when a failover ends it.
     """
     end = min(up_until_us(t, scenario, i) for i in databases_of(scenario))
     prompt, held = _Steps(), _Steps()
@@ -432,6 +437,7 @@ def shared_by_workers(
             long = (jobs.done_us - jobs.landed_us > way.shortest_us) & (
                 jobs.landed_us < end
             )
+            long &= jobs.full | (jobs.takes_us <= way.restore_limit_us)
             landed, done = jobs.landed_us[long], jobs.done_us[long]
             free = (
                 np.maximum(

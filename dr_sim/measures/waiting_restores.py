@@ -13,8 +13,10 @@ from dr_sim.backups.model import Kind
 from dr_sim.measures.after_the_end import (
     RestoreTimes,
     WaitingFiles,
+    ends_later,
     go_on,
     lands_us,
+    restore_under_way,
 )
 from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.happenings import turns_of
@@ -25,6 +27,7 @@ from dr_sim.measures.tables import (
     first_of,
     pick,
     run_end_us,
+    up_until_us,
 )
 from dr_sim.measures.undo import undo_us
 from dr_sim.measures.way_over import NO_WAY_US, Slowness
@@ -293,6 +296,7 @@ def _timed(
     )
     ready = lands_us(t, scenario, files, landed)
     times = RestoreTimes(begun, done, takes)
+    _had_nothing_failed(t, scenario, database, (span[0], files), times)
     end_us = run_end_us(t, scenario)
     switched_off = any(since <= end_us < on for since, on in off)
     if span[1] > end_us and not switched_off:
@@ -313,6 +317,36 @@ def _timed(
         ready,
         _barred(t, scenario, database, files, done),
     )
+
+
+def _had_nothing_failed(
+    t: Tables,
+    scenario: Scenario,
+    database: int,
+    copy: tuple[int, dict[str, Ints]],
+    times: RestoreTimes,
+) -> None:
+    """Let a restore that was under way when the primary failed, and that the failover ended or cut
+    off, go on as long as it would have: until the failure nobody knows of that end. copy: since
+    when there is this copy, and its files.
+    """
+    since_us, files = copy
+    failed_us = up_until_us(t, scenario, database)
+    if failed_us >= run_end_us(t, scenario):
+        return
+    under_way = restore_under_way(t, database, since_us, failed_us)
+    if under_way is None:
+        return
+    name, begun_us = under_way
+    slow = Slowness.of(t, scenario)
+    for place in np.flatnonzero(files["name"] == name).tolist():
+        cost = cost_us(scenario, files)[place : place + 1]
+        takes_us = int(slow.slowed(cost, np.array([begun_us]))[0])
+        again_us = int(times.begun_us[place])
+        # one that had waited for a worker by then was begun soon afterwards
+        ended = failed_us < again_us < begun_us + takes_us
+        if ended or again_us == NEVER_US:
+            ends_later(times, place, begun_us, takes_us, failed_us)
 
 
 def _barred(

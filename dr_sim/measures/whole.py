@@ -332,7 +332,9 @@ class Whole:
             self._outage_at(one, i, failure_class)
             for i in _databases(leg.scenario, of)
         ]
-        return outage_of_service(t, leg.scenario, curves)
+        return outage_of_service(
+            t, leg.scenario, curves, failure_class=failure_class
+        )
 
     def _over(
         self, what: str, measure: Measure, of: tuple[str, str], alone: bool

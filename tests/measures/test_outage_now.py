@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+import dr_sim
 from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.falling import Falling, joined_falling, worst_falling
 from dr_sim.measures.outage_now import (
@@ -20,6 +21,7 @@ from dr_sim.measures.outage_now import (
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.waiting_restores import Jobs, Life
 from dr_sim.measures.way_over import NO_WAY_US, Slowness, Way
+from dr_sim.measures.ways import ways_at
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.usual import after_the_drain_us
 from dr_sim.world.world import World
@@ -48,6 +50,8 @@ BACKLOGS = {
     "a replay delay": BASE + "replay: {delay: 1 h}\n",
     "a delay, slow restores and an operator": MANUAL + "replay: {delay: 30 min}\nevents:\n"
     "  - {at: 1 h, slow_restore: {by: 100, duration: 90 min}}\n",
+    "a delay, and restores become slow": BASE + "replay: {delay: 1 h}\nevents:\n"
+    "  - {at: 75.5 min, slow_restore: {by: 50, duration: 2 h}}\n",
     "a dead manager": BASE + "manager: {restart_after: 1 h}\nevents:\n "
         " - {at: 60 min, manager_crash: {}}\n",
     "six databases, two workers": SIX + "replay: {workers: 2, delay: 2 h}\n",
@@ -139,6 +143,60 @@ def test_of_a_lost_host_or_database_the_share_is_waited_for(failure_class: str) 
         assert real is not None
         early = outage_at(curve, of, at_us) - real
         assert -2 * 1_000_000 <= early <= (60_000_000 if failure_class == "database" else 2_000_000)
+
+
+@pytest.mark.parametrize("failure_class", ["host", "database"])
+def test_more_databases_than_workers_are_fenced_as_one_is(failure_class: str) -> None:
+    """A fence is obeyed after 5 s, whatever waits for a worker: 16 s before one that nothing
+    answers. A tail of 4 min of log, counted as one of 5, takes 0.5 s less.
+    """
+    text = SIX + "replay: {workers: 2}\n"
+    world = World(scenario(text))
+    world.run()
+    of = world.context.scenario
+    curves = [outage_if_now(world.journal, of, i, failure_class=failure_class) for i in range(6)]
+    service = outage_of_service(world.journal, of, curves, failure_class=failure_class)
+    played = World(scenario(f"{text}events:\n  - {{at: 64 min, lose: {failure_class}}}\n"))
+    played.run()
+    real = failovers(played.journal, played.context.scenario)[0].outage_us
+    assert real is not None
+    assert abs(outage_at(service, of, 64 * MINUTE) - real) < 12 * SECOND
+
+
+def test_workers_that_hang_are_freed_by_the_limit_too() -> None:
+    """The restore that hangs is no work to share: what waits behind it is off by a few restores."""
+    text = SIX.replace("automatic", "automatic, restore_limit: 50 min") + (
+        "replay: {workers: 2}\nevents:\n"
+        "  - {at: 64 min, slow_restore: {by: 100000, duration: 2 min}}\n"
+    )
+    curve, of = predicted(text)
+    for at in (75 * MINUTE, 100 * MINUTE):
+        real = measured(text, at)
+        assert real is not None
+        assert abs(outage_at(curve, of, at) - real) <= real // 50
+
+
+ENDED = BASE.replace("automatic", "automatic, restore_limit: 50 min")
+HANGS = "slow_restore: {by: 100000, duration: 2 min}"
+
+
+@pytest.mark.parametrize("copies", ["", "copies: {near: {}, far: {}}\n"])
+def test_a_restore_that_a_failover_ends_had_hung_until_then(copies: str) -> None:
+    """What a failover does later is nothing that one which begins earlier could count on: alone the
+    standby is drained after its restore was ended; beside another it is left as that takes over.
+    """
+    hangs = f"{{at: 64 min, {HANGS}, copy: near}}" if copies else f"{{at: 64 min, {HANGS}}}"
+    text = f"{ENDED}{copies}events:\n  - {hangs}\n"
+    text = text.replace("50 min}", "50 min, choose: fastest}") if copies else text
+    found = []
+    for more in ("", "  - {at: 90 min, lose: site}\n"):
+        run = dr_sim.run(scenario(text + more))
+        leg = run.whole.legs[0]
+        ways = [ways_at(run.whole, leg, m * MINUTE, "site") for m in (66, 75, 89)]
+        found.append([[way.outage_us for way in each] for each in ways])
+    assert found[0] == found[1]
+    # begun at 65 min, it may take until 115 min
+    assert [each[0] // MINUTE for each in found[0] if each[0]] == [50, 41, 27]
 
 
 @pytest.mark.parametrize("failure_class", ["host", "database"])
