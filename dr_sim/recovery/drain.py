@@ -86,25 +86,25 @@ class Remedy(enum.Enum):
 class Drain:
     """The drain of one database.
 
-    waiting: names still to land, and when each was finished, by the primary's clock. left: how many
-    were still on their way when they were given up. given_up: damaged files that nobody sends
-    again. held: files whose refusal passes, by name; they are tried again at the next retry. last:
-    the last backup of a database without logs. ended: names of files whose restore hung and
-    was ended; each is tried again once. patient: the failover is planned.
+    waiting: names still to land, and when each was finished, by the primary's clock. given_up:
+    damaged files that nobody sends again. held: files whose refusal passes, by name; they are tried
+    again at the next retry. last: the last backup of a database without logs. ended: names of files
+    whose restore hung and was ended; each is tried again once. patient: the failover is planned.
     """
 
     __slots__ = (
         "_db",
+        "_left",
         "_pipe",
         "_rebuilds",
         "_shut_us",
         "_sought",
+        "_unnamed_left",
         "_without_tail",
         "ended",
         "given_up",
         "held",
         "last",
-        "left",
         "patient",
         "waiting",
     )
@@ -116,7 +116,9 @@ class Drain:
         self.waiting: dict[str, int] = {}
         self._without_tail = False
         self._shut_us = -1  # when readers were last disconnected
-        self.left = 0
+        # names of what was on its way when it was given up; backups that had yet to be taken then
+        self._left: set[str] = set()
+        self._unnamed_left = 0
         self.given_up: list[File] = []
         self.held: dict[str, File] = {}
         self._rebuilds = False  # there was no copy here
@@ -179,14 +181,20 @@ class Drain:
 
     def shut(self, tail: bool) -> None:
         """Wait for nothing more from the primary. tail: the tail was still awaited too."""
-        lost = len(self.waiting.keys() | self._db.files.recopying) + (
-            tail or self.last.is_lacking
-        )
+        self._left |= self.waiting.keys() | self._db.files.recopying
+        self._unnamed_left += tail or self.last.is_lacking
         self._pipe.move(PipeEvent.GIVEN_UP)
         self.last.give_up()
-        self.left += lost
         self.patient = False
         self.waiting.clear()
+
+    def tail_has_come(self, name: str) -> None:
+        """Note that the tail was taken after it had been given up; '': there was nothing to take.
+        It is restored if it lands while something else is being restored.
+        """
+        if self._unnamed_left:
+            self._unnamed_left -= 1
+            self._left.update({name} - {""})
 
     def drop_held(self) -> list[File]:
         """Return the files that were held: what is refused still stays behind."""
@@ -430,6 +438,20 @@ class Drain:
             and file.content is Content.CHECKING
             for file in db.files.values()
         )
+
+    def still_left(self, besides: set[str]) -> int:
+        """Return how many backups were given up on their way and have not landed whole since.
+        besides: names that are counted elsewhere.
+        """
+        whole = Content.WHOLE
+        files = self._db.files
+        away = [
+            name
+            for name in self._left - besides
+            if (file := files.get(name)) is None
+            or file.content is not whole
+        ]
+        return len(away) + self._unnamed_left
 
     def lost_files(self) -> list[File]:
         """Return the damaged files that hold what the database lacks, without those that were made

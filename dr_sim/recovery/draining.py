@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dr_sim.backups.names import parse_name
 from dr_sim.machines import Command, Event
 from dr_sim.recovery import events, standby, telling
-from dr_sim.recovery.alerts import PROPERTIES_MISMATCH
+from dr_sim.recovery.alerts import PROPERTIES_MISMATCH, Danger
 from dr_sim.recovery.commands import AdmitReaders, AskShare, Validate
 from dr_sim.recovery.drain import NEVER_US, Drain, Remedy
 from dr_sim.recovery.events import ValidationOutcome
@@ -242,7 +242,7 @@ def tell_left(
     pending = db.files.pending
     lost = drain.lost_files()
     refused_logs = [file for file in pending if file.refused]
-    here = len({file.name for file in (*lost, *pending)})
+    here = {file.name for file in (*lost, *pending)}
     first = min((*lost, *refused_logs), key=File.age_order, default=None)
     if (
         first is not None
@@ -252,16 +252,19 @@ def tell_left(
         first = None
     if first is not None or pending:
         telling.tell_chain(db, first, e, out)
-    if drain.left or here:
-        telling.tell_left_behind(db, drain.left, here, e, out)
+    on_their_way = drain.still_left(here)
+    if on_their_way or here:
+        telling.tell_left_behind(db, on_their_way, len(here), e, out)
 
 
 def call_off(
     db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]
 ) -> None:
     """Let the copy stay a standby: people may read it again, and files that were given up are tried
-    again.
+    again. What endangered the failover alone is over.
     """
+    for danger in (Danger.LEFT_BEHIND, Danger.ONLY_WAY):
+        db.alerts.over(danger, out)
     if drain.has_disconnected:
         out.append(AdmitReaders(db.name))
     for file in drain.given_up:

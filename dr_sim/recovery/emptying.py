@@ -41,6 +41,7 @@ class Emptying:
         "_limit_us",
         "_retry_us",
         "_tail_tries",
+        "_tail_until_us",
         "_tails",
         "_waits_on",
         "later",
@@ -71,6 +72,8 @@ class Emptying:
         self.later = {name for name in later if name in databases}
         # databases whose only way back is waited for beyond the limit
         self._waits_on: set[str] = set()
+        # until when tails that were asked for at the limit are waited for
+        self._tail_until_us: dict[str, int] = {}
 
     def begin(self, e: Event) -> None:
         """Count the limit from now."""
@@ -152,11 +155,17 @@ class Emptying:
 
     def tail_taken(self, e: events.TailTaken) -> None:
         """Wait for the tail's file, if it is not here yet. If it is here and damaged, it was sent
-        while it was being written: the whole file follows.
+        while it was being written: the whole file follows. A tail that has been given up by now is
+        not waited for.
         """
         db = self._databases.get(e.database)
+        if db is None or db.drain is None:
+            return
+        if e.database not in self._tails:
+            db.drain.tail_has_come(e.name)
+            return
         self._tails.discard(e.database)
-        if db is None or db.drain is None or not e.name:
+        if not e.name:
             return
         file = db.files.get(e.name)
         if file is None or file.content in (Content.BAD, Content.LOST):
@@ -187,7 +196,7 @@ class Emptying:
         self._tails.discard(name)
         if db is None or db.drain is None:
             return
-        if planned and awaited:
+        if planned and awaited and not db.drain.last.wanted:
             db.drain.last.ask(INCREMENTAL, out)
         db.drain.lacks_tail()
 
@@ -221,6 +230,8 @@ class Emptying:
                 )
                 telling.tell_only_way(db, names, e, out)
                 continue
+            if e.mono_us < self._tail_until_us.get(name, 0):
+                continue
             tail_was_not_asked_for = name not in self._emptied
             asks = tail_was_not_asked_for and _replays_on(db)
             lacks = name in self._tails
@@ -231,17 +242,19 @@ class Emptying:
             self._emptied.add(name)
             if asks:
                 self._tails.add(name)
+                self._tail_until_us[name] = e.mono_us + self._limit_us
                 out.append(TakeTail(name))
             db.advance(e, out)
         self._waits_on |= kept
-        if self._tails:
-            out.append(
-                SetAlarm("", Timer.DRAIN, e.mono_us + self._limit_us)
-            )
+        ends_us = [
+            until_us
+            for until_us in self._tail_until_us.values()
+            if until_us > e.mono_us
+        ]
         if kept:
-            out.append(
-                SetAlarm("", Timer.DRAIN, e.mono_us + self._retry_us)
-            )
+            ends_us.append(e.mono_us + self._retry_us)
+        if ends_us:
+            out.append(SetAlarm("", Timer.DRAIN, min(ends_us)))
         if any(
             db.state.exists or db.files.in_hand is not None
             for name, db, _ in open_ones
@@ -367,6 +380,7 @@ class Emptying:
         self._emptied.clear()
         self.later.clear()
         self._waits_on.clear()
+        self._tail_until_us.clear()
 
 
 def _replays_on(db: DatabaseReplay) -> bool:

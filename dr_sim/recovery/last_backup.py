@@ -81,6 +81,11 @@ class LastBackup:
         self.name = ""
         self._taken_anew = 0
 
+    @property
+    def wanted(self) -> bool:
+        """Tell whether one has been asked for."""
+        return self._phase.state is not Last.NOT_WANTED
+
     def ask(self, kind: Kind, out: list[Command]) -> None:
         """Ask the primary for a backup of that kind."""
         self._phase.move(LastEvent.ASKED)

@@ -150,6 +150,24 @@ def test_a_limit_that_is_over_while_a_base_is_checked_costs_no_tail(
     assert summary_json(result.summary)["failovers"][0]["data_loss_us"] == 0
 
 
+def test_a_database_that_waits_for_its_only_way_back_shortens_no_other_ones_wait_for_its_tail(
+    played: Played,
+) -> None:
+    """At the drain's limit, 10 min, a log of crm is still being restored. So its tail is asked for,
+    and waited for until 10 min later. It is 1.5 GB, 8 min on its way. Nothing of erp is here, so it
+    is looked at every 5 min.
+    """
+    result = played(
+        "failover: {mode: automatic}\nevents:\n  - {at: 62 min, slow_restore: {by: 330, duration: "
+        "2 h}}\n  - {at: 85 min, lose: database}",
+        "{crm: {size: 5 GB, incremental: none, log: every 30 min, log_volume: 1 MB/s}, "
+        "erp: {size: 20 GB, seeded: 'false', full: every 1 h, incremental: none}}",
+        "3 h", "link.bandwidth=50 Mbit/s",
+    )  # fmt: skip
+    databases = summary_json(result.summary)["failovers"][0]["databases"]
+    assert {each["name"]: each["data_loss_us"] for each in databases} == {"crm": 0, "erp": None}
+
+
 def test_readers_come_back() -> None:
     result = ran("faults/readers_come_back")
     assert len(rows(result, "seen.Disconnect")) == 1 and len(rows(result, "truth.promoted")) == 1

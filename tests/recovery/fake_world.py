@@ -290,24 +290,28 @@ class FakeWorld:
             rounds -= 1
             if rounds < 0:
                 self.fail("it never comes to rest")
-            answer = self.answers.pop(0)
-            if answer.incarnation != self.incarnation:
-                continue  # the manager would drop it
-            if isinstance(answer, (e.Restored, e.RestoreFailed)):
-                answer = self.finish_restore(answer)
-            answer.mono_us, answer.utc_us = self.mono_us, self.utc_us
-            alerts, incarnation = len(self.alerts), self.incarnation
-            if isinstance(answer, (e.Validated, e.ValidationFailed)):
-                self.tell_validation(answer)
-            else:
-                self.tell(answer)
-            if (
-                isinstance(answer, e.Restored)
-                and self.replayed[-1][2] < self.backups[answer.name].header.last_lsn
-            ):
-                told = [alert.event_id for _, alert in self.alerts[alerts:]]
-                if 17 not in told and self.incarnation == incarnation:
-                    self.fail(f"{answer.name} was restored up to its middle, and nobody was told")
+            self.settle_one()
+
+    def settle_one(self) -> None:
+        """Give the next answer that is due."""
+        answer = self.answers.pop(0)
+        if answer.incarnation != self.incarnation:
+            return  # the manager would drop it
+        if isinstance(answer, (e.Restored, e.RestoreFailed)):
+            answer = self.finish_restore(answer)
+        answer.mono_us, answer.utc_us = self.mono_us, self.utc_us
+        alerts, incarnation = len(self.alerts), self.incarnation
+        if isinstance(answer, (e.Validated, e.ValidationFailed)):
+            self.tell_validation(answer)
+        else:
+            self.tell(answer)
+        if (
+            isinstance(answer, e.Restored)
+            and self.replayed[-1][2] < self.backups[answer.name].header.last_lsn
+        ):
+            told = [alert.event_id for _, alert in self.alerts[alerts:]]
+            if 17 not in told and self.incarnation == incarnation:
+                self.fail(f"{answer.name} was restored up to its middle, and nobody was told")
 
     def tell_validation(self, answer: e.Validated | e.ValidationFailed) -> None:
         """A manager that dies over the answer may not have kept it: the next one knows what was

@@ -1091,6 +1091,34 @@ def test_a_planned_failover_that_meets_a_hole_goes_on_when_the_primary_dies_in_i
     assert phases(world)[-1] == "serving" and world.redo < world.written
 
 
+def test_a_backup_past_a_hole_that_is_asked_for_stands_in_for_a_tail_that_cannot_be_taken() -> None:
+    """The hole shows while the tail is awaited: a log lands that nobody knew of."""
+    world = shipped(begun(FakeWorld(config())))
+    world.backups[world.backup(Kind.LOG)].at_primary = False
+    world.on_way.clear()
+    beyond = world.backup(Kind.LOG)
+    world.on_way.clear()
+    order(world, "anna", planned=True)
+    until_done(world, c.TakeTail)
+    world.answers.clear()
+    world.on_way[:] = [beyond]
+    world.land(beyond)
+    until_done(world, c.TakeBackup)
+    no_log = Refused("4208 The statement BACKUP LOG")
+    failed = e.TailFailed(world.mono_us, world.utc_us, world.incarnation, DB, no_log)
+    world.tell(failed)
+    world.settle()
+    world.land_all()
+    assert asked_for(world) == [Kind.INCREMENTAL]
+    assert phases(world) == WAY and world.redo == world.written
+
+
+def until_done(world: FakeWorld, kind: type[c.Command]) -> None:
+    """Give the answers that are due until such a command has been given."""
+    while not count_of(world, kind):
+        world.settle_one()
+
+
 def after(phase: str) -> set[str]:
     """The phases that may come next."""
     at = FailoverPhase(phase)

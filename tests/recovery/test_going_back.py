@@ -81,6 +81,21 @@ def test_a_planned_failover_goes_back_at_its_limit_and_what_it_waited_for_is_rep
     assert phases(world)[-1] == "serving" and count(world, c.Fence) == fences + 1
 
 
+def test_what_the_next_failover_waits_for_is_a_danger_of_its_own() -> None:
+    """Event 7 of the first one began more than 30 min ago, after which a danger is critical."""
+    world = waiting()
+    world.wait(LIMIT)
+    assert phases(world)[-3:] == BACK
+    world.land_all()
+    shipped(world, 6)
+    world.backup(Kind.LOG)
+    order(world, "anna", planned=True)
+    world.settle()
+    world.wait(12 * MINUTE)
+    levels = [alert.level for _, alert in world.alerts if alert.event_id == 7]
+    assert levels == ["error", "error", "error"]
+
+
 def test_a_primary_that_is_silent_at_the_limit_and_heard_again_serves_again() -> None:
     """Nobody answers the page meanwhile: the failover is still the planned one."""
     world = waiting(mode="manual")

@@ -9,7 +9,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery.alerts import AlertId
-from tests.recovery.fake_world import MINUTE, FakeWorld, begun, config
+from tests.recovery.fake_world import DB, MINUTE, FakeWorld, begun, config
 from tests.recovery.test_failover import WAY, dies, events_of, order, phases, shipped
 
 HOUR = 60 * MINUTE
@@ -131,3 +131,66 @@ def test_the_manager_dies_in_between() -> None:
     world.settle()
     assert abs(waited_until_serving(world, 10 * HOUR) - 240) <= 5
     assert world.redo == 500
+
+
+# ---- a tail that is taken while a restore goes on
+class SlowTail(FakeWorld):
+    """The tail is taken when the test says so."""
+
+    def execute(self, command: c.Command) -> None:
+        if isinstance(command, c.TakeTail):
+            self.done.append(command)
+        else:
+            super().execute(command)
+
+    def take_tail(self) -> str:
+        super().execute(c.TakeTail(DB))
+        self.settle()
+        return self.on_way[-1]
+
+
+def tail_given_up() -> SlowTail:
+    """A restore goes on beyond the limit. The tail is asked for then, and given up a limit later,
+    while its backup still runs.
+    """
+    world = SlowTail(config())
+    shipped(begun(world))
+    world.hangs = 1
+    world.backup(Kind.LOG)
+    world.land_all()
+    order(world, "anna")
+    world.settle()
+    world.wait(21 * MINUTE)
+    assert sum(isinstance(each, c.TakeTail) for each in world.done) == 1
+    return world
+
+
+def test_a_tail_that_is_taken_after_it_was_given_up_is_not_waited_for() -> None:
+    world = tail_given_up()
+    world.take_tail()
+    waited_until_serving(world, 5 * HOUR)
+    assert phases(world) == WAY and world.redo == 400
+    [told] = [alert for _, alert in world.alerts if alert.event_id == AlertId.LEFT_BEHIND]
+    assert "[1] still on their way, [0] here" in told.text
+
+
+@pytest.mark.parametrize("taken_late", [True, False])
+def test_what_lands_after_it_was_given_up_and_is_restored_is_not_told_as_left_behind(
+    taken_late: bool,
+) -> None:
+    world = tail_given_up() if taken_late else SlowTail(config())
+    if not taken_late:
+        shipped(begun(world))
+        world.hangs = 1
+        world.backup(Kind.LOG)
+        world.land_all()
+        order(world, "anna")
+        world.settle()
+        world.wait(11 * MINUTE)
+    tail = world.take_tail()
+    world.wait(11 * MINUTE)
+    world.land(tail)
+    world.settle()
+    waited_until_serving(world, 5 * HOUR)
+    assert phases(world) == WAY and world.redo == 500
+    assert AlertId.LEFT_BEHIND not in events_of(world)
