@@ -13,6 +13,7 @@ What a failover has restored is dropped when that is left.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import Command, Event, SetAlarm
@@ -100,13 +101,18 @@ def unprotected(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 def log_is_whole(
     db: DatabaseReplay, file: File, e: Event, out: list[Command]
 ) -> None:
-    """Note that a log is here. One before it that is not may be on its way for a while."""
+    """Note that a log is here. One before it that is not may be on its way for a while. A hole
+    behind an earlier one waits for its turn: the alarm is that of the first.
+    """
     pending = db.files.pending
     if not db.only_keeps or len(pending) < 2 or pending[-1] is not file:
         return
     before, header = pending[-2].header, file.header
     assert before is not None and header is not None
-    if before.last_lsn < header.first_lsn:
+    if before.last_lsn >= header.first_lsn:
+        return
+    hole = _hole(db)
+    if hole is None or hole.behind is file:
         at = e.mono_us + db.rules.age_us
         out.append(SetAlarm(db.name, Timer.CHAIN, at))
 
@@ -117,20 +123,28 @@ def chain_rang(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """
     if not db.only_keeps or not _has_full(db):
         return
-    hole_lsn = _hole(db)
-    if hole_lsn < 0:
+    hole = _hole(db)
+    if hole is None:
         db.alerts.over(Danger.UNPROTECTED, out)
         return
     text = texts.hole_text(db.name)
     alert = Message(AlertId.NOT_PROTECTED, db.minutes(e), text)
     db.alerts.tell(e, Danger.UNPROTECTED, alert, out)
-    db.watch.ask(AskedAbout.SILENCE, (hole_lsn, 0), out)
+    db.watch.ask(AskedAbout.SILENCE, (hole.lsn, 0), out)
     at = e.mono_us + db.rules.retry_us
     out.append(SetAlarm(db.name, Timer.CHAIN, at))
 
 
-def _hole(db: DatabaseReplay) -> int:
-    """Return where the first log begins that is missing after the newest full; -1: none is."""
+@dataclass(frozen=True, slots=True)
+class _Hole:
+    """A log that is missing: it begins at that LSN, and the log behind it is here."""
+
+    lsn: int
+    behind: File
+
+
+def _hole(db: DatabaseReplay) -> _Hole | None:
+    """Return the first hole after the newest full."""
     ends = [
         file.header.last_lsn
         for file in db.files.values()
@@ -139,15 +153,15 @@ def _hole(db: DatabaseReplay) -> int:
         and file.header is not None
     ]
     if not ends:
-        return -1
+        return None
     reached = max(ends)
     for log in db.files.pending:
         header = log.header
         assert header is not None
         if header.first_lsn > reached:
-            return reached
+            return _Hole(reached, log)
         reached = max(reached, header.last_lsn)
-    return -1
+    return None
 
 
 def give_up_copy(db: DatabaseReplay, out: list[Command]) -> None:

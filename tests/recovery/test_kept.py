@@ -142,6 +142,22 @@ def test_a_log_that_never_came_is_told_and_asked_for_until_it_comes() -> None:
     assert told(world).count(NOT_PROTECTED) == before
 
 
+def test_logs_that_go_missing_again_and_again_put_off_nobody() -> None:
+    """Every second log never comes: a hole is told of 15 min after it shows, then at every retry,
+    however many more show meanwhile.
+    """
+    world = store()
+    began = world.mono_us
+    for number in range(12):
+        world.wait(5 * MINUTE)
+        world.backup(Kind.LOG)
+        if number % 2:
+            world.land_all()
+        world.on_way.clear()
+    tells = [(at - began) // MINUTE for at, one in world.alerts if one.event_id == NOT_PROTECTED]
+    assert tells == list(range(25, 61, 5))
+
+
 def test_a_log_that_comes_late_is_no_trouble() -> None:
     world = store()
     late = world.backup(Kind.LOG)
