@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import dr_sim
+from dr_sim.backups.model import Kind
 from dr_sim.cli.main import main
 from dr_sim.errors import InputError
 from dr_sim.experiments.mistake_ways import (
@@ -280,6 +281,28 @@ def test_the_manager_may_die_while_it_restores_beside(tmp_path: Path, at: str) -
     calm = put_right(outcome(tmp_path, STORE, beside()))
     result = outcome(tmp_path, text, beside(), f"{{at: Mon {at}, manager_crash: {{}}}}")
     assert put_right(result) >= calm
+
+
+def test_what_is_copied_back_while_the_manager_is_dead_is_copied_once(tmp_path: Path) -> None:
+    """The manager that is back orders it again, and hears when it is over. So the next mistake can
+    be put right in the same way.
+    """
+    text = STORE + "manager: {restart_after: 30 s}\n"
+    first, second = beside("Mon 04:00", "30 min"), beside("Mon 14:00", "30 min")
+    calm = outcome(tmp_path, text, first, second)
+    crash = "{at: Mon 04:46, manager_crash: {}}"
+    result = outcome(tmp_path, text, first, second, crash)
+    ordered = [row.time_us for row in result.journal.rows("seen.CopyBack")]
+    assert len(ordered) == 3 and len(list(result.journal.rows("truth.copied_back"))) == 2
+    assert list(result.journal.rows("seen.RefuseBeside")) == []
+    mistakes = [summary_json(one.summary)["mistakes"] for one in (result, calm)]
+    assert mistakes[0] == mistakes[1]
+    assert bytes_of_logs(result) == bytes_of_logs(calm)
+
+
+def bytes_of_logs(result: Result) -> int:
+    finished = result.journal.rows("truth.backup_finished")
+    return sum(row.values["nominal_bytes"] for row in finished if row.values["kind"] == Kind.LOG)
 
 
 def test_a_stranger_restores_nothing_beside(tmp_path: Path) -> None:

@@ -82,6 +82,9 @@ class BesideHands:
         self._expected: dict[int, CopyingBack] = {}
         self._copies: dict[int, CopyingBack] = {}
         self._wrong: set[int] = set()  # the first of their stops is wrong
+        # what is being copied back, and the life that awaits the answer; what was, last
+        self._copying: dict[int, int] = {}
+        self._copied_back: set[int] = set()
         # those that people have turned away from while nobody was here
         self._called_off: set[int] = set()
         driver.hooks.on_death.append(self._died)
@@ -114,6 +117,7 @@ class BesideHands:
         self.obeyed()
         context, index = self._context, self._index[command.database]
         now = context.now_us
+        self._copied_back.discard(index)
         if index in self._expected:
             self._copies[index] = self._expected.pop(index)
         if index in self._wrong:
@@ -276,8 +280,16 @@ class BesideHands:
 
     # ---- back to the primary
     def _copy_back(self, command: c.CopyBack) -> None:
-        """Copy what was lost to the primary, which writes log for it."""
+        """Copy what was lost to the primary, which writes log for it. The copy goes on while the
+        recovery manager is dead: one that orders it again gets the answer.
+        """
         context, index = self._context, self._index[command.database]
+        if index in self._copying:
+            self._copying[index] = self._driver.incarnation
+            return
+        if index in self._copied_back:
+            self._driver.soon(e.CopiedBack, command.database)
+            return
         copy = self._copies.get(index)
         if copy is None:
             return  # people have gone over to another way
@@ -302,6 +314,7 @@ class BesideHands:
         bits = context.scenario.link.bandwidth_bit_s
         rate = max(1, min(copy.cost.rate_bytes_s, bits // 8))
         over_us = -(-copy.lost_bytes * SECOND_US // rate)
+        self._copying[index] = self._driver.incarnation
         begins_us = context.now_us + copy.cost.fixed_us
         context.workloads[index].add_burst(
             begins_us, copy.lost_bytes, over_us, 0
@@ -313,11 +326,11 @@ class BesideHands:
             index,
             self._copied,
             command.database,
-            self._driver.incarnation,
         )
 
-    def _copied(self, database: str, life: int) -> None:
+    def _copied(self, database: str) -> None:
         context, index = self._context, self._index[database]
+        life = self._copying.pop(index)
         if not self._can_write(index):
             self._driver.answer(life, e.NotCopiedBack, database)
             return
@@ -331,6 +344,7 @@ class BesideHands:
             copy.lost_bytes,
         )
         self._ready_us.pop(index, None)
+        self._copied_back.add(index)
         self._driver.answer(life, e.CopiedBack, database)
 
     def _can_write(self, index: int) -> bool:
