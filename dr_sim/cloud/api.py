@@ -21,7 +21,7 @@ from dr_sim.cloud.job import ENDED, CloudJob
 from dr_sim.cloud.jobs import JobBook
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.out import LOG, Out
-from dr_sim.cloud.texts import listed
+from dr_sim.cloud.texts import listed, parts_names
 from dr_sim.cloud.words import CallOutcome, JobKind, JobState
 
 # members that each call meets: a member costs several times a name
@@ -122,6 +122,8 @@ class Api:
         return _Told(CallOutcome.FOUND, json.loads(text)[1])
 
     def _asked(self, e: Called, active: str, out: Out) -> _Told:
+        if parts_names(e.request):
+            return _Told(CallOutcome.UNKNOWN)
         key = f"{REQUEST}{e.caller}/{e.request}"
         known = self._kept.get(key)
         if known is not None:

@@ -40,11 +40,14 @@ def read(key: str, text: str, parse: Callable[[str], T]) -> T:
 def under(
     saved: Mapping[str, str], prefix: str, parse: Callable[[str], T]
 ) -> dict[str, T]:
-    """Return the values of keys with that prefix, by the rest of the key."""
+    """Return the values of keys with that prefix, by the rest of the key: the name of a file. It
+    has no '/': with one it is of a database whose name begins as this one's does.
+    """
+    begins = len(prefix)
     return {
-        key[len(prefix) :]: read(key, text, parse)
+        key[begins:]: read(key, text, parse)
         for key, text in saved.items()
-        if key.startswith(prefix) and text
+        if key.startswith(prefix) and text and "/" not in key[begins:]
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from dr_sim.cloud.texts import wrong_caller, wrong_name
 from dr_sim.errors import Problem
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.cloud_model import (
@@ -349,6 +350,8 @@ def _clients(root: Any, tree: Node) -> list[Problem]:
     networks = getattr(root, "networks", None) or {}
     for name, client in (getattr(root, "clients", None) or {}).items():
         node = tree.at(("clients", name))
+        if wrong := wrong_caller(name):
+            problems.append(node.key_problem(f"clients.{name}: {wrong}"))
         mine = set(getattr(client, "tenant", None) or ())
         theirs = [
             set(getattr(network, "tenants", None) or ())
@@ -392,6 +395,9 @@ def check_cloud(root: Any, tree: Node) -> list[Problem]:
     seen: dict[str, str] = {}
     networks = getattr(root, "networks", None) or {}
     for name, keys in networks.items():
+        if wrong := wrong_name(name):
+            told = f"networks.{name}: {wrong}"
+            problems.append(tree.at(("networks", name)).key_problem(told))
         node = tree.at(("networks", name, "databases"))
         for database in getattr(keys, "databases", None) or ():
             if database not in databases:

@@ -72,6 +72,16 @@ def test_two_callers_may_use_the_same_id() -> None:
     assert bench.call("r1", "web", caller="tenant").outcome is CallOutcome.ACCEPTED
 
 
+@pytest.mark.parametrize("id_of", ["r1>site_b.0", "r1@site_b", "tenant/r1"])
+def test_an_id_that_could_name_another_ones_job_is_refused(id_of: str) -> None:
+    """r1's change has the job r1>site_b.0 at the other side, and r1@site_b after a failover."""
+    bench = Bench()
+    assert bench.call("r1").outcome is CallOutcome.ACCEPTED
+    bench.started()
+    assert bench.call(id_of).outcome is CallOutcome.UNKNOWN
+    assert bench.started() == []
+
+
 def test_a_put_is_named_by_what_it_is_put_on() -> None:
     bench = Bench()
     first = bench.call("", params='{"id": "@crm", "size": "1"}', put_on=0)

@@ -52,6 +52,18 @@ def resumed(store: dict[str, str]) -> RecoveryManager:
     return RecoveryManager(config(on_hole="resync", mode="manual"), 2, store)
 
 
+def test_a_database_keeps_what_is_of_another_one_whose_name_begins_like_its_own() -> None:
+    """'crm' and 'crm/eu': a restart of one forgets headers of files that are not here any more."""
+    key, text = next((k, v) for k, v in stored().items() if k.startswith(f"header/{DB}/"))
+    other = key.replace(f"/{DB}/", f"/{DB}/eu/")
+    world = FakeWorld(config(), store={other: text})
+    begun(world)
+    assert world.store[other] == text
+    # the negative case: of a file of its own that is gone
+    world = begun(FakeWorld(config(), store={key: text}))
+    assert key not in world.store
+
+
 def test_what_was_written_comes_back() -> None:
     store = stored()
     kinds = {key.split("/")[0] for key in store}

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dr_sim.cloud.texts import wrong_caller
 from dr_sim.errors import InputError, Problem, input_error
 from dr_sim.files.output import read_bytes
 
@@ -105,6 +106,8 @@ def _holder(words: list[str]) -> tuple[str, TokenHolder]:
     if len(words) < 2:
         raise ValueError("write NAME TOKEN")
     name, token, *rest = words
+    if wrong := wrong_caller(name):
+        raise ValueError(f"{name}: {wrong}")
     if len(token) < _SHORTEST:
         raise ValueError(
             f"the token is too short: {_SHORTEST} characters at least"

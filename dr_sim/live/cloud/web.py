@@ -26,6 +26,7 @@ from dr_sim.cloud.events import (
     ProvisionAsked,
     SiteStands,
 )
+from dr_sim.cloud.texts import SEPARATORS, parts_names
 from dr_sim.cloud.words import CallOutcome
 from dr_sim.live.cloud.hands import CloudHands, StoppedError
 from dr_sim.live.cloud.openapi import LONGEST_NAME, openapi
@@ -89,6 +90,10 @@ class ApiApp:
             _text(asked.get(name), name) for name in _TEXTS
         )
         name = _in_path(request, "request")
+        if parts_names(name):
+            raise HTTPException(
+                400, f"request: an id without {' '.join(SEPARATORS)}"
+            )
         return await self._called(
             caller.name, name, operation, network, thing, asked
         )

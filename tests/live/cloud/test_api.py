@@ -108,6 +108,12 @@ def test_a_wrong_body_is_one_clear_line(served: Served, body: Any, status: int, 
     assert ask(served, "/v1/requests/wrong", b"", "GET")[1]["outcome"] == "unknown"
 
 
+@pytest.mark.parametrize("request_id", ["r1>site_b.0", "r1@site_b"])
+def test_an_id_that_could_name_another_ones_job_is_refused(served: Served, request_id: str) -> None:
+    status, answer = ask(served, f"/v1/requests/{request_id}", ASKED)
+    assert (status, answer["error"]) == (400, "request: an id without / > @")
+
+
 def test_without_a_token_nothing_is_told(served: Served) -> None:
     for path, method in (
         ("/v1/requests/r1", "GET"),

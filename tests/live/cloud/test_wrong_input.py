@@ -78,6 +78,8 @@ def test_a_store_of_something_else(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("portal", "write NAME TOKEN"),
         ("portal short", "the token is too short"),
+        (f"a/b {'x' * 40}", "a/b: such a name has none of / > @"),
+        (f"put {'x' * 40}", "the cloud manager's own jobs begin with put"),
         ("portal 0123456789abcdef network=prod", "write networks=A,B or operations=A,B"),
         ("portal 'unfinished", "No closing quotation"),
         ("first 0123456789abcdef\nsecond 0123456789abcdef", "another caller has the same token"),
