@@ -206,6 +206,24 @@ events:
 - {at: 136 min, restore_job_off: {}}
 - {at: 137 min, missing_file: crm}
 """,
+    # The incremental over the hole takes an hour to be restored.
+    "what gets past a lost log is being restored": """\
+run_for: 5 h
+databases: {crm: {size: 1 GB}}
+link: {bandwidth: 20 Mbit/s}
+replay: {every: 15 min, age: 15 min, retry: 2 min}
+events:
+- {at: 139 min, slow_restore: {by: 2000, duration: 4 h}}
+- {at: 137 min, missing_file: crm}
+""",
+    # Under the name of the second full the first one lies here, once more.
+    "a full lies here twice, and one of the two is hashed again": """\
+run_for: 40 h
+databases: {crm: {size: 1 GB, full: daily 03:00}}
+link: {bandwidth: 200 Mbit/s}
+replay: {reverify: 3 h}
+events: [{at: 95420 s, older_version: {database: crm, kind: full, files: 1}}]
+""",
 }
 
 

@@ -39,8 +39,10 @@ def hashed_again(story: Story) -> Iterator[Breach]:
         for name, begin_us, finished_us in zip(
             names.tolist(), begun.tolist(), finished.tolist(), strict=True
         ):
-            # fulls may come in another order than they were taken in
-            newer = begun[finished > finished_us]
+            # fulls may come in another order than they were taken in, and one may lie here twice,
+            # where an older version of a file has come: one of the two is hashed
+            twice = (finished == finished_us) & (begun > begin_us)
+            newer = begun[(finished > finished_us) | twice]
             next_us = min([story.end_us, *newer.tolist()])
             until_us = _kept_until(story, database, name, begin_us, next_us)
             asked = story.of("seen.Validate", database)

@@ -21,6 +21,7 @@ from dr_sim.oracle.monitors.story import (
     SLACK_US,
     Breach,
     Story,
+    is_restoring,
     kind_in_name,
 )
 from dr_sim.record.journal import Row
@@ -474,6 +475,8 @@ def _something_is_done(
         return True
     if _on_its_way(story, database, due_us):
         return True
+    if _is_being_restored(story, database, row):
+        return True
     moved = (
         "seen.Restored",
         "seen.Restore",
@@ -481,6 +484,15 @@ def _something_is_done(
         "seen.NoRoom",
     )
     return story.any_within(moved, database, row.time_us, due_us)
+
+
+def _is_being_restored(story: Story, database: int, row: Row) -> bool:
+    """Return whether the engine is at a full or an incremental at that row, which may take hours."""
+    place = story.last_before("seen.Restore", database, row.seq)
+    if place < 0 or not is_restoring(story, database, row.time_us):
+        return False
+    name = story.text(int(story.of("seen.Restore", database)["name"][place]))
+    return kind_in_name(name) != LOG
 
 
 def _on_its_way(story: Story, database: int, until_us: int) -> bool:
