@@ -3,7 +3,9 @@
 A danger that is due an alert (alerts.py) must be told when it falls due; where a log landed so late
 that the window after it and a retry are not over by then, when they are. A manager that was dead
 tells within a retry of its return, and what it tells into a dead channel is told as far as it can
-know. Only truth excuses: what the logic did, or did not do, is no reason.
+know. Of a log that waits here it is told once it is past the age limit that the scenario asks for,
+beyond its delay and the restore job's hour. Only truth excuses: what the logic did, or did not do,
+is no reason.
 """
 
 from __future__ import annotations
@@ -82,6 +84,27 @@ def _found_us(t: Tables, scenario: Scenario, e: Episode) -> int:
     return int(at_rest[-1]) + 2 * again_us + 2 * retry_us
 
 
+def _waits_us(t: Tables, scenario: Scenario, e: Episode) -> int:
+    """Return when it is late that the oldest log that lies here is not restored: past the age limit
+    that the scenario asks for, beyond the time for which it waits on purpose. Where no data is in
+    danger nothing else is to be told.
+    """
+    assert e.due_us is not None
+    if "data" in e.limbs:
+        return 0
+    replay = scenario.replay
+    restored = t.of("truth.restored", e.database)
+    done = restored["redo_lsn"][restored["time_us"] <= e.due_us]
+    landed = t.of("truth.landed", e.database)
+    waits = (landed["kind"] == int(Kind.LOG)) & (landed["intact"] == 1)
+    waits &= landed["last_lsn"] > (int(done[-1]) if len(done) else 0)
+    times = landed["time_us"][waits & (landed["time_us"] <= e.due_us)]
+    if not len(times):
+        return 0
+    on_purpose_us = replay.delay_us + replay.every_us
+    return int(times[0]) + replay.age_us + on_purpose_us + replay.retry_us
+
+
 def _late_us(t: Tables, scenario: Scenario, e: Episode) -> int:
     """Return when it is late that no newer full or incremental of a database without logs has been
     restored: two intervals after the last one that was restored before was begun, and as long as
@@ -132,7 +155,11 @@ def _deadline_us(
         scenario.databases[e.database].log
     )
     patience_us = max(danger_us(scenario, e.database), window_us)
-    deadline_us = max(e.due_us, last_us + patience_us + retry_us)
+    deadline_us = max(
+        e.due_us,
+        last_us + patience_us + retry_us,
+        _waits_us(t, scenario, e),
+    )
     if scenario.databases[e.database].log.kind == "none":
         deadline_us = max(
             deadline_us, _late_us(t, scenario, e) + window_us + 2 * retry_us

@@ -224,6 +224,34 @@ link: {bandwidth: 200 Mbit/s}
 replay: {reverify: 3 h}
 events: [{at: 95420 s, older_version: {database: crm, kind: full, files: 1}}]
 """,
+    # The incremental over the hole lies here; each log before the hole takes half an hour.
+    "what gets past a lost log lies here": """\
+run_for: 6 h
+databases: {crm: {size: 1 GB}}
+link: {bandwidth: 20 Mbit/s}
+replay: {every: 30 min, age: 15 min, retry: 5 min, delay: 7 min}
+events:
+- {at: 167 min, slow_restore: {by: 2000, duration: 4 h}}
+- {at: 168 min, missing_file: crm}
+""",
+    # The hour of the restore job comes while an incremental is being restored, outside of its hours.
+    "the restore job waits for a restore": """\
+run_for: 8 h
+databases: {crm: {size: 1 GB}}
+link: {bandwidth: 20 Mbit/s}
+replay: {every: 60 min, age: 15 min, retry: 5 min, delay: 7 min}
+events:
+- {at: 155 min, slow_restore: {by: 2000, duration: 4 h}}
+- {at: 156 min, missing_file: crm}
+""",
+    # The age limit is half an hour, and a log waits for as long on purpose.
+    "logs that wait are told of at the age that the scenario asks for": """\
+run_for: 9 h
+databases: {crm: {size: 1 GB, log: every 15 min}}
+link: {bandwidth: 20 Mbit/s}
+replay: {every: 15 min, age: 30 min, retry: 2 min, delay: 20 min}
+events: [{at: 123 min, slow_restore: {by: 2000, duration: 4 h}}]
+""",
 }
 
 

@@ -475,7 +475,9 @@ def _something_is_done(
         return True
     if _on_its_way(story, database, due_us):
         return True
-    if _is_being_restored(story, database, row):
+    if _is_being_restored(story, database, row) or _lies_here(
+        story, database, row
+    ):
         return True
     moved = (
         "seen.Restored",
@@ -487,12 +489,39 @@ def _something_is_done(
 
 
 def _is_being_restored(story: Story, database: int, row: Row) -> bool:
-    """Return whether the engine is at a full or an incremental at that row, which may take hours."""
+    """Return whether the engine is at a full or an incremental, which may take hours."""
     place = story.last_before("seen.Restore", database, row.seq)
     if place < 0 or not is_restoring(story, database, row.time_us):
         return False
-    name = story.text(int(story.of("seen.Restore", database)["name"][place]))
+    name = story.text(
+        int(story.of("seen.Restore", database)["name"][place])
+    )
     return kind_in_name(name) != LOG
+
+
+def _lies_here(story: Story, database: int, row: Row) -> bool:
+    """Return whether a full or an incremental that gets past the place lies here whole: logs before
+    the place are restored first, which may take hours.
+    """
+    rows = story.of("truth.landed", database)
+    named = np.flatnonzero(
+        (rows["name"] == story.text_id(row.values["name"]))
+        & (rows["time_us"] <= row.time_us)
+    )
+    if not len(named):
+        return False
+    last = int(named[-1])
+    # event 1 names the log behind the hole, event 3 the one that is of no use
+    end = "first_lsn" if row.values["event_id"] == MISSING else "last_lsn"
+    past = (rows["kind"] != LOG) & (rows["intact"] == 1)
+    past &= (rows["fork"] == rows["fork"][last]) & (
+        rows["last_lsn"] >= rows[end][last]
+    )
+    past &= rows["time_us"] <= row.time_us
+    return any(
+        is_here(story, database, story.text(name), row.time_us)
+        for name in rows["name"][past].tolist()
+    )
 
 
 def _on_its_way(story: Story, database: int, until_us: int) -> bool:

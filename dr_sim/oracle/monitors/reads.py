@@ -380,7 +380,7 @@ def replay_keeps_its_hours(story: Story) -> Iterator[Breach]:
         for kind in ANSWERS:
             answers.update(story.of(kind, database)["time_us"].tolist())
         rows = story.of("seen.Restore", database)
-        in_hours = False
+        in_hours, before_us = False, 0
         for place in range(len(rows["seq"])):
             seq, at_us = (
                 int(rows["seq"][place]),
@@ -388,8 +388,11 @@ def replay_keeps_its_hours(story: Story) -> Iterator[Breach]:
             )
             name = story.text(rows["name"][place])
             mono_us = at_us + story.journal.since_us
-            goes_on = in_hours and at_us in answers
+            # the job waits for the restore in whose middle its hour comes
+            comes = mono_us // every_us > before_us // every_us
+            goes_on = (in_hours or comes) and at_us in answers
             in_hours = mono_us % every_us == 0 or goes_on
+            before_us = mono_us
             is_log = kind_in_name(name) == LOG
             if in_hours or not is_log or story.failing_over(seq):
                 continue
