@@ -253,6 +253,8 @@ class HeldFiles:
         )
         if suspect:
             self._move(file, FileEvent.FOUND)
+            if old:  # what was restored since covers its range (R10)
+                self._change_need(file, FileEvent.PASSED_BY)
         elif header is not None:
             self._move(file, FileEvent.FOUND_WHOLE)
         elif old:

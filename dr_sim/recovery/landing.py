@@ -179,6 +179,7 @@ def failed(
     if db.drain is None:
         files.pass_presumed_by(file)
     if not files.failed(file, failure, e.mono_us + db.rules.retry_us):
+        db.alerts.over(file.name, out)
         return
     if had_header and file.header is None:
         out.append(Save(f"header/{db.name}/{file.name}", ""))

@@ -503,6 +503,7 @@ class DatabaseReplay:
             watch.goes_on(e, out)
         self.look(e, out)
         self.advance(e, out)
+        standby.failover_left(self, e, out)
 
     def order_online(self, out: list[Command]) -> None:
         self.recovering = True

@@ -80,12 +80,28 @@ def begin_again(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     look_into_logs(db, out)
     if db.drain is not None:
         return
+    _restore_anew(db, e, out)
+
+
+def _restore_anew(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     if db.repair.on:
         if db.repair.policy is not OnHole.RESYNC:
             db.repair.copy_is_lost(out)
         repairs.pursue(db, e, out)
     else:
         repairs.begin(db, e, out)
+
+
+def failover_left(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """Have the copy restored anew, where it was lost in a failover that is left, or given up for
+    it.
+    """
+    busy = db.files.in_hand is not None or db.looking
+    if db.state.exists or busy or not db.had_copy or db.rules.keeps:
+        return
+    if Danger.UNPROTECTED not in db.alerts.begun:
+        tell(db, e, out)
+    _restore_anew(db, e, out)
 
 
 def tell(db: DatabaseReplay, e: Event, out: list[Command]) -> None:

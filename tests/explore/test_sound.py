@@ -43,15 +43,38 @@ events:
 - {at: 30 min, recovery_model: {database: crm, duration: 2 min}}
 - {at: 40 min, slow_restore: {by: '2000', duration: 20 min}}
 """,
-    # The log of 2:30 is restored up to the mistake of 2:15. The manager dies before it has asked for
-    # the tail, and the copy still stands where it should.
+    # An incremental got past the damaged log of 3:20, and no copy of it is whole at the primary. The
+    # manager dies as it tells so, and knows after that that nobody needs that log.
+    "a damaged log that was told of is needed no more after a restart": """\
+run_for: 5 h
+databases: {crm: {size: 200 MB, incremental: every 2 h}}
+link: {bandwidth: 20 Mbit/s}
+replay: {every: 15 min, attempts: '3', age: 10 min, retry: 2 min}
+events:
+- {at: 12299 s 999999 us, corrupt_at_rest: {database: crm, where: secondary, files: '3'}}
+- {at: 13502 s 118344 us, corrupt_at_rest: {database: crm, where: primary, files: '9'}}
+- {at: 13502 s 118344 us, manager_crash: {before: RaiseAlert}}
+""",
+    # The copy is lost when a failover has begun, nothing else is here, and the failover is left. A full
+    # is asked for then: in a failover none could be.
+    "a copy that was lost in a failover that is left is restored again": """\
+run_for: 8 h
+databases: {crm: {size: 1 GB}}
+link: {bandwidth: 20 Mbit/s}
+events:
+- {at: 7199 s, order_failover: {by: dba, planned: 'false'}}
+- {at: 7199 s, standby_broken: {database: crm, how: redo fails}}
+""",
+    # The log of 2:30, which has waited for its delay, is restored up to the mistake of 2:15. The
+    # manager dies before it has asked for the tail, and the copy still stands where it should.
     "a manager restarts when the copy has been restored up to the instant": """\
 run_for: 210 min
 databases: {crm: {size: 5 GB, log_volume: 1 MB per 5 min, full: none, incremental: none,
     log: every 15 min}}
 link: {bandwidth: 200 Mbit/s}
+replay: {delay: 7 min}
 events:
-- {at: 135 min, mistake: {database: crm, noticed: 15 min 2 s, then: [restore_before]}}
+- {at: 8102 s, mistake: {database: crm, noticed: 20 min, then: [restore_before]}}
 - {at: 0 s, manager_crash: {before: EnterPhase, nth: '3'}}
 """,
     # The full is here and verified, and finds no room beside the copy. The manager dies between the

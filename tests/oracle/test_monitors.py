@@ -270,6 +270,25 @@ def forgets_at_a_restart(row: Row) -> list[Row]:
     return [row, *manager]
 
 
+def restarts_in_silence() -> Edit:
+    """The manager is started anew after an hour, and tells nobody that it is silent."""
+    done: list[int] = []
+
+    def edit(row: Row) -> list[Row]:
+        if row.time_us < 60 * MINUTE:
+            return [row]
+        if done:
+            return [] if row.kind == "seen.RaiseAlert" else [row]
+        done.append(row.seq)
+        manager = [
+            Row(0, "truth.manager", row.time_us, -1, {"incarnation": n, "up": n - 1})
+            for n in (1, 2)
+        ]
+        return [row, *manager]
+
+    return edit
+
+
 def damaged_and_wanted_again(row: Row) -> list[Row]:
     """A log that has landed damaged waits to be sent again for ever."""
     name = "crm_2026_01_05_10_00_00_log_000"
@@ -301,6 +320,9 @@ CASES = (
     Case(trouble.only_what_lacks_is_told, PLANNED, "R10", insert(
         "seen.Restored", "seen.RaiseAlert", ALERT, name="crm_2026_01_05_00_30_00_log_000")),
     Case(silences.silence_is_told, PAUSED, "R9", drop("seen.RaiseAlert")),
+    Case(silences.silence_is_told_after_a_restart, PAUSED, "R9", restarts_in_silence()),
+    Case(trouble.what_is_whole_is_not_told, DAMAGED, "R10", insert(
+        "seen.Validated", "seen.RaiseAlert", ALERT, name=LOG_15)),
     Case(silences.silence_is_looked_into, PAUSED, "R9", drop("seen.AskPrimary")),
     Case(reads.counted_before_the_read, DAMAGED, "R5", drop(
         "seen.Save", key=f"attempts/crm/{LOG_15}")),

@@ -40,9 +40,10 @@ def restored_after_the_storm(story: Story) -> Iterator[Breach]:
     calm_us = _calm_since_us(story)
     if calm_us is None:
         return
+    left_us = [row.time_us for row in story.phases[-1:]]  # of a failover
     for database in story.databases:
         restored = story.of("seen.Restored", database)["time_us"]
-        since_us = max([calm_us, *restored[-1:].tolist()])
+        since_us = max([calm_us, *left_us, *restored[-1:].tolist()])
         due_us = since_us + _needed_us(story, database)
         if due_us >= story.end_us or not story.quiet_between(
             since_us, due_us

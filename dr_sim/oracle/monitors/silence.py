@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dr_sim.oracle.monitors.alert_rows import NO_NEW_LOGS
+from dr_sim.oracle.monitors.needless import clocks_may_be_wrong
 from dr_sim.oracle.monitors.story import LOG, SLACK_US, Breach, Story
 
 
@@ -49,6 +50,47 @@ def silence_is_told(story: Story) -> Iterator[Breach]:
                 yield Breach(
                     "R9", _row_at(story, database, begin_us), due_us, database,
                     "no log has landed for the whole window, and no alert says so",
+                )  # fmt: skip
+
+
+def silence_is_told_after_a_restart(story: Story) -> Iterator[Breach]:
+    """A manager that starts when no log has landed for the window says so by the next retry, not a
+    window later. A log that was restored late makes the silence seem shorter.
+    """
+    if clocks_may_be_wrong(story):
+        return
+    told = _told(story)
+    for database in story.databases:
+        window_us = story.window_us(database)
+        rows = story.of("truth.landed", database)
+        landed = rows["time_us"][rows["kind"] == LOG]
+        if not story.log_interval_us(database) or not len(landed):
+            continue
+        for life_us, _ in story.lives[1:]:
+            place = int(np.searchsorted(landed, life_us, side="right"))
+            if not place:
+                continue
+            since_us = int(landed[place - 1])
+            due_us = life_us + story.retry_us + story.patience_us
+            until_us = int(np.append(landed, story.end_us)[place])
+            if since_us + window_us + story.patience_us > life_us:
+                continue
+            if due_us >= min(until_us, story.end_us):
+                continue
+            if not story.quiet_between(life_us, due_us):
+                continue
+            late_us = since_us + story.patience_us
+            if story.any_within(
+                ("truth.restored",), database, late_us, due_us
+            ) or story.any_within(
+                ("truth.promoted", "truth.copy_gone"), database, 0, due_us
+            ):
+                continue
+            if not _any_in(told.get(database, []), life_us, due_us):
+                yield Breach(
+                    "R9", _row_at(story, database, life_us), due_us, database,
+                    "the manager has started, no log has landed for the window, and no alert says "
+                    "so",
                 )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from dr_sim.oracle.monitors.story import (
     Story,
     kind_in_name,
     lost_here,
+    restored_us,
 )
 from dr_sim.record.journal import Row
 
@@ -416,6 +417,62 @@ def late_landings_are_told(story: Story) -> Iterator[Breach]:
 
 
 # ---- R10
+def what_is_whole_is_not_told(story: Story) -> Iterator[Breach]:
+    """No alert says that a log cannot be restored which is here and whole, and which the engine has
+    never refused (R10).
+    """
+    for row, database in alerts_of_databases(story):
+        name = row.values["name"]
+        if row.values["event_id"] != ERRORS or kind_in_name(name) != LOG:
+            continue
+        number = story.text_id(name)
+        whole = story.of("seen.Validated", database)
+        passed = (whole["name"] == number) & (whole["seq"] < row.seq)
+        if not passed.any() or _is_doubted(story, row, database, number):
+            continue
+        last = int(whole["seq"][passed][-1])
+        asked = story.of("seen.Validate", database)
+        again = (asked["name"] == number) & (asked["seq"] > last)
+        if not (again & (asked["seq"] < row.seq)).any():
+            yield Breach(
+                "R10", row.seq, row.time_us, database,
+                f"an alert says that {name} cannot be restored; it is here and whole, and was "
+                "never refused",
+            )  # fmt: skip
+
+
+def _is_doubted(story: Story, row: Row, database: int, number: int) -> bool:
+    """Return whether the engine has refused a log, or more was said of it since it was whole: it
+    failed a hash, was lost, or the primary says that its name is another log's.
+    """
+    for kind in ("seen.RestoreFailed", "seen.NoRoom", "seen.Delete"):
+        rows = story.of(kind, database)
+        if ((rows["name"] == number) & (rows["seq"] < row.seq)).any():
+            return True
+    answers = story.of("seen.PrimaryAnswered", database)
+    named = answers["covering_name"] == number
+    if (named & (answers["seq"] < row.seq)).any():
+        return True
+    whole = story.of("seen.Validated", database)
+    mine = (whole["name"] == number) & (whole["seq"] < row.seq)
+    of = {story.text(int(each)) for each in whole["header.database"][mine]}
+    if of != {story.name(database)} or _is_read(story, row, database):
+        return True
+    last = int(whole["seq"][mine][-1])
+    failed = story.of("seen.ValidationFailed", database)
+    later = (failed["name"] == number) & (failed["seq"] > last)
+    return bool((later & (failed["seq"] < row.seq)).any())
+
+
+def _is_read(story: Story, row: Row, database: int) -> bool:
+    """Return whether the engine is at that log when the alert is raised: it may hang."""
+    if restored_us(story, database, row.time_us) <= row.time_us:
+        return False
+    begun = story.of("seen.Restore", database)
+    place = story.last_before("seen.Restore", database, row.seq)
+    return bool(begun["name"][place] == story.text_id(row.values["name"]))
+
+
 def only_what_lacks_is_told(story: Story) -> Iterator[Breach]:
     """No alert says that a log cannot be restored whose range the database holds (R10)."""
     for row, database in alerts_of_databases(story):
