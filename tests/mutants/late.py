@@ -102,7 +102,7 @@ LATE: tuple[Mutant, ...] = (
     one(
         "hole_is_not_asked_for", "R9", "a log that a store lacks is told of, and not asked for",
         "recovery/kept.py",
-        "    db.watch.ask(AskedAbout.SILENCE, (hole_lsn, 0), out)\n",
+        "    db.watch.ask(AskedAbout.SILENCE, (hole.lsn, 0), out)\n",
         "    assert AskedAbout\n",
     ),
     # ---- beside the service
