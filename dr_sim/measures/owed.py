@@ -10,6 +10,7 @@ is no reason.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -50,20 +51,32 @@ def not_told(
         for (at, up), (back, _) in pairwise([*lives, (end_us, 1)])
         if not up
     ]
-    alerts = raised(t, scenario)
+    told_us = _told_us(t, scenario)
     for e in due:
         deadline_us = _deadline_us(t, scenario, e, deaths)
         promoted = t.of("truth.promoted", e.database)["time_us"]
         if (promoted <= deadline_us).any():
             continue  # what an old primary still writes then is thrown away, whoever is notified
-        told = [
-            a.time_us
-            for a in alerts
-            if a.database in (e.database, -1)
-            and e.since_us <= a.time_us <= e.end_us
-        ]
-        if min(told, default=e.end_us) > deadline_us:
+        first_us = min(
+            _first_within(told_us.get(database, ()), e.since_us, e.end_us)
+            for database in (e.database, -1)
+        )
+        if first_us > deadline_us:
             yield NotTold(e.database, e.onset_us, deadline_us)
+
+
+def _told_us(t: Tables, scenario: Scenario) -> dict[int, list[int]]:
+    """Return the instants of all alerts in order, by database; of those that name none by -1."""
+    found: dict[int, list[int]] = {}
+    for alert in raised(t, scenario):
+        found.setdefault(alert.database, []).append(alert.time_us)
+    return {database: sorted(at_us) for database, at_us in found.items()}
+
+
+def _first_within(at_us: Sequence[int], since_us: int, end_us: int) -> int:
+    """Return the first of these instants in an interval; its end if there is none."""
+    place = bisect_left(at_us, since_us)
+    return min(at_us[place], end_us) if place < len(at_us) else end_us
 
 
 def _found_us(t: Tables, scenario: Scenario, e: Episode) -> int:

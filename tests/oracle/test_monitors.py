@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from world.build import MINUTE, SECOND, scenario
+from world.build import MINUTE, SECOND, scenario, within
 
 from dr_sim.oracle import monitors
 from dr_sim.oracle.monitors import (
@@ -645,3 +645,19 @@ def test_a_manager_that_could_not_keep_its_start_counts_from_the_next_one() -> N
             Story(written([out for row in rows for out in change(
                 "seen.RaiseAlert", {"minutes": wrong}, minutes=3)(row)]), of))  # fmt: skip
         assert breach.sentence.endswith("since the last successful restore; it is 3")
+
+
+def test_what_a_fleet_is_alerted_of_is_held_against_the_answers_of_each_database_alone() -> None:
+    """Against those of all databases it would take minutes."""
+    _, rows = recorded(PAUSED)
+    alert = next(row for row in rows if row.kind == "seen.RaiseAlert")
+    answer = next(row for row in rows if row.kind == "seen.PrimaryAnswered")
+    fleet = scenario(CRM.replace("crm: {size", "crm: {copies: 100, size"))
+    spoken = []
+    for hour in range(150):
+        for i, database in enumerate(fleet.databases):
+            about = {**alert.values, "database": database.name}
+            spoken.append(replace(alert, time_us=hour * 60 * MINUTE, values=about))
+            spoken.append(replace(answer, time_us=hour * 60 * MINUTE, entity=i))
+    with within(4):
+        assert found(asking.what_can_be_made_is_asked_for, fleet, spoken) == set()

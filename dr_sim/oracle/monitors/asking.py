@@ -4,6 +4,7 @@ full that has no room even then (R9, R11).
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 
 import numpy as np
@@ -31,15 +32,13 @@ _SAME_LIST = 20
 
 def what_can_be_made_is_asked_for(story: Story) -> Iterator[Breach]:
     """A log that is missing, and that the next log backup would hold, is asked for (R9)."""
-    for database in story.databases:
-        rows = [
-            row
-            for row, about in alerts_of_databases(story)
-            if about == database
-            and row.values["event_id"] in (MISSING, NO_NEW_LOGS)
-        ]
+    alerts: dict[int, list[Row]] = {}
+    for row, database in alerts_of_databases(story):
+        if row.values["event_id"] in (MISSING, NO_NEW_LOGS):
+            alerts.setdefault(database, []).append(row)
+    for database in sorted(alerts):
         told: list[Row] = []
-        for row in rows:
+        for row in alerts[database]:
             answer = _can_be_made(story, database, row)
             if answer is None:
                 told = []
@@ -61,10 +60,10 @@ def _can_be_made(story: Story, database: int, alert: Row) -> Row | None:
     """Return the answer, just after that alert, that the primary's log still holds what is missing,
     that no file does, and that nothing keeps its jobs.
     """
-    for row in story.rows("seen.PrimaryAnswered"):
-        after = alert.seq < row.seq
-        if not after or row.entity != database:
-            continue
+    answers = story.rows_of("seen.PrimaryAnswered", database)
+    after = bisect_right(answers, alert.seq, key=lambda row: row.seq)
+    for place in range(after, len(answers)):
+        row = answers[place]
         v = row.values
         if row.time_us > alert.time_us + SLACK_US:
             return None
@@ -91,10 +90,8 @@ def _is_asked_for(
         return True
     asked = [
         row.seq
-        for row in story.rows("seen.TakeBackup")
-        if row.entity == database
-        and row.values["kind"] == LOG
-        and row.seq <= answer.seq + _SAME_LIST
+        for row in story.rows_of("seen.TakeBackup", database)
+        if row.values["kind"] == LOG and row.seq <= answer.seq + _SAME_LIST
     ]
     if not asked:
         return False

@@ -83,6 +83,7 @@ class Story:
         self.scenario = scenario
         self._parted: dict[str, Parted] = {}
         self._rows: dict[str, list[Row]] = {}
+        self._rows_of: dict[str, dict[int, list[Row]]] = {}
         self._index = {d.name: i for i, d in enumerate(scenario.databases)}
         ends = self["truth.end"]["time_us"]
         self.end_us = int(ends[-1]) if len(ends) else scenario.run_for_us
@@ -114,6 +115,15 @@ class Story:
         if found is None:
             found = self._rows[key] = list(self.journal.rows(*kinds))
         return found
+
+    def rows_of(self, kind: str, database: int) -> list[Row]:
+        """Return those of a kind that concern one database, in order."""
+        found = self._rows_of.get(kind)
+        if found is None:
+            found = self._rows_of[kind] = {}
+            for row in self.rows(kind):
+                found.setdefault(row.entity, []).append(row)
+        return found.get(database, [])
 
     def count(self, kind: str) -> int:
         return len(self[kind]["seq"])
