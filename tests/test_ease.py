@@ -167,6 +167,22 @@ def test_a_line_of_json_holds_one_item_of_a_list() -> None:
     ]
 
 
+def test_a_line_of_json_holds_what_is_said_of_one_of_many_databases() -> None:
+    each = {"time_us": 1, "above": {"900": {"ppm": 0}}}
+    value = {"exposure": {"databases": {"a": each, "b": each}}}
+    assert json.loads(json_rows(value)) == value
+    assert json_rows(value).splitlines() == [
+        "{",
+        ' "exposure": {',
+        '  "databases": {',
+        '   "a": {"time_us": 1, "above": {"900": {"ppm": 0}}},',
+        '   "b": {"time_us": 1, "above": {"900": {"ppm": 0}}}',
+        "  }",
+        " }",
+        "}",
+    ]
+
+
 @pytest.mark.parametrize(
     ("path", "shown"),
     [

@@ -410,3 +410,15 @@ def test_every_phase_of_an_outage_has_a_colour_of_its_own() -> None:
 def test_a_failover_that_goes_back_is_drawn() -> None:
     whole = ran("after_failover/switch_back").whole
     assert "unfence" in svg_text(timeline_picture(Timeline(views_of(whole))))
+
+
+def test_a_curve_of_one_of_very_many_databases_has_the_points_that_it_may_have() -> None:
+    """Else the page of a thousand databases is twice as large. It keeps its lowest and its highest
+    instants.
+    """
+    start = 60_000_000 * np.arange(1_000, dtype=np.int64)
+    curve = Curve(start, start - 5_000_000 * (np.arange(1_000) % 7), int(start[-1]) + 60_000_000)
+    few, all_of_it = points_of(curve, 80), points_of(curve)
+    assert len(few["x"]) <= 80 < len(all_of_it["x"])
+    assert sum(few["x"]) == sum(all_of_it["x"])
+    assert (min(few["y"]), max(few["y"])) == (min(all_of_it["y"]), max(all_of_it["y"]))

@@ -108,10 +108,12 @@ def packed(x_us: Any, y: Any) -> dict[str, list[Any]]:
 def points_of(
     curve: Curve | Falling, most: int = MOST_POINTS
 ) -> dict[str, list[Any]]:
-    """A curve of durations, broken where it is not defined."""
+    """A curve of durations, broken where it is not defined. A part of a curve of many parts has no
+    fewer than 200 points, where the curve may have as many.
+    """
     x, y = np.empty(0), np.empty(0)
     parts = curve.parts() if curve.duration_us else []
-    share = max(200, most // max(1, len(parts)))
+    share = max(min(200, most), most // max(1, len(parts)))
     for part in parts:
         px, py = thinned(*part.points(), share)
         gap = [px[0]] if len(x) else []

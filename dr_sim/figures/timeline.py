@@ -33,9 +33,9 @@ from dr_sim.units import DAY_US, clock
 
 FAR_BEYOND = 10  # times the ordinary: an axis that reached there would show nothing else
 MOST_POINTS_OF_ALL = (
-    120_000  # of the curves of single databases, all together
+    70_000  # of the curves of single databases, all together: 0.7 MB
 )
-FEWEST_POINTS = 100  # of one of them
+FEWEST_POINTS = 40  # of one of them
 
 
 class Timeline:
