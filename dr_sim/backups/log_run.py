@@ -12,7 +12,13 @@ by one go into runs when nothing waits for them any more (`hold_as_runs`).
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import (
+    Callable,
+    Container,
+    Iterator,
+    MutableMapping,
+    Sequence,
+)
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, overload
 
@@ -99,7 +105,11 @@ class LogRun:
         return self._before + self._names[at : at + self._width]
 
     def names(self) -> list[str]:
-        return [self.name(i) for i in range(len(self))]
+        before, names, width = self._before, self._names, self._width
+        return [
+            before + names[i * width : (i + 1) * width]
+            for i in range(len(self))
+        ]
 
     def place_of_name(self, name: str) -> int:
         """Return the place of the log of that name; -1 if it is none of these."""
@@ -254,14 +264,27 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
                 del self._held[key]
             self._held[run] = make
             return
-        held: dict[Any, Any] = {}
-        these = set(keys)
-        for key, value in self._held.items():
+        held, these = self._held, set(keys)
+        for key in self._newest(1, keys[:1]):
+            value = held.pop(key)
             if key not in these:
                 held[key] = value
             elif key == keys[0]:
                 held[run] = make
-        self._held = held
+
+    def _newest(self, number: int, keys: Container[Key]) -> list[Any]:
+        """Return the keys of what came last, in order: from the first of that number of keys on.
+
+        What becomes a run came lately, and before it may lie the files of weeks.
+        """
+        found: list[Any] = []
+        for key in reversed(self._held):
+            found.append(key)
+            number -= key in keys
+            if not number:
+                break
+        found.reverse()
+        return found
 
     def _stretches(
         self, run: LogRun, fits: Callable[[int, T], bool]
@@ -269,12 +292,16 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
         """Return the places of logs of a run that are held one after the other, and fit: from the
         first, and before the second of each pair.
         """
-        places = {key: i for i, key in enumerate(self._keys(run))}
+        keys: list[Any] = [*self._keys(run)]
+        places = {key: i for i, key in enumerate(keys)}
         held = self._held
         found: list[tuple[int, int]] = []
         begin = before = -1
+        if self._in_order:
+            here = sum(key in held for key in places)
+            keys = self._newest(here, places) if here else []
         # the runs among the keys are the keys of nothing here
-        for key in held if self._in_order else places:
+        for key in keys:
             i = places.get(key, -1)
             if i >= 0 and (key not in held or not fits(i, held[key])):
                 i = -1
@@ -292,6 +319,25 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
         run = None if key in self._held else self._run_of(key)
         begins = run is not None and self._place(run, key) == 0
         return run if begins else None
+
+    def several(self, keys: Sequence[Key]) -> Iterator[T | LogRun]:
+        """Return what has these keys, in their order, until one is not there. A run whose keys
+        follow one another is one thing.
+        """
+        at = 0
+        while at < len(keys):
+            run = self.run_from(keys[at])
+            if run is not None:
+                end = at + len(run)
+                if list(keys[at:end]) == list(self._keys(run)):
+                    yield run
+                    at = end
+                    continue
+            found = self.get(keys[at])
+            if found is None:
+                return
+            yield found
+            at += 1
 
     def maker(self, run: LogRun) -> Any:
         """Return what makes the objects of a run; None if it is not held as a run."""

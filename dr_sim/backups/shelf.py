@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from dr_sim.backups.chain import (
     order,
@@ -37,10 +39,61 @@ class _Rest:
     def __len__(self) -> int:
         return len(self.run) - self.begin
 
-    def logs(self) -> Iterator[Stored]:
+    def logs(self, most: int | None = None) -> Iterator[Stored]:
+        """Go through the logs, or through the first of them."""
         run = self.run
-        for i in range(self.begin, len(run)):
+        end = len(run) if most is None else self.begin + most
+        for i in range(self.begin, end):
             yield StoredFile(run.name(i), run.header(i))
+
+    def finished_before(self, utc_us: int) -> int:
+        """Return how many of them, the first ones, were finished before that instant."""
+        run = self.run
+        finished_us = utc_us - run.alike.utc_minus_mono_us
+        return (
+            bisect_left(run.finished_us, finished_us, self.begin)
+            - self.begin
+        )
+
+    def ended_by(self, lsn: int) -> int:
+        """Return how many of them, the first ones, end at that LSN or before it."""
+        begin = self.begin + 1  # where the first ends
+        return bisect_right(self.run.lsn, lsn, begin) - begin
+
+
+def _begins(each: Stored | _Rest) -> int:
+    """Return the LSN at which the first log begins."""
+    if isinstance(each, _Rest):
+        return each.run.lsn[each.begin]
+    return each.header.first_lsn
+
+
+def _ends(each: Stored | _Rest, number: int) -> int:
+    """Return the LSN at which the log of that number ends, counted from 1."""
+    if isinstance(each, _Rest):
+        return each.run.lsn[each.begin + number]
+    return each.header.last_lsn
+
+
+@dataclass(slots=True)
+class _Old:
+    """The old logs: of each thing that holds some, how many, the first ones of it.
+
+    end: where the last of them ends, or where all logs begin. young_end: where the first log after
+    them ends; -1: there is none.
+    """
+
+    parts: list[tuple[Stored | _Rest, int]]
+    end: int
+    young_end: int = -1
+
+    def ended_by(self, lsn: int) -> Iterator[Stored]:
+        """Go through those that end at that LSN or before it."""
+        for each, number in self.parts:
+            if isinstance(each, _Rest):
+                yield from each.logs(min(number, each.ended_by(lsn)))
+            elif each.header.last_lsn <= lsn:
+                yield each
 
 
 def _is(each: Stored | _Rest, name: str) -> bool:
@@ -174,13 +227,33 @@ class Shelf:
 
     def remove(self, *names: str) -> None:
         """Files are here no more: fulls, incrementals, or the first logs; any other is unusual."""
-        others = self._others
-        for name in names:
+        others, at = self._others, 0
+        while at < len(names):
+            taken = self._take_first_run(names, at)
+            if taken:
+                at += taken
+                continue
+            name = names[at]
             first = self._first_name()
             if first is not None and first == name:
                 self._take_first()
             elif others.pop(name, None) is None:
                 self.spoil()
+            at += 1
+
+    def _take_first_run(self, names: Sequence[str], at: int) -> int:
+        """Take the oldest logs away if they are a whole run that has the names from that place on;
+        return how many they are.
+        """
+        first = self._logs[0] if self._logs else None
+        if not isinstance(first, _Rest) or first.begin:
+            return 0
+        its = first.run.names()
+        if list(names[at : at + len(its)]) != its:
+            return 0
+        self._logs.popleft()
+        self._in_runs -= len(its) - 1
+        return len(its)
 
     def _first_name(self) -> str | None:
         """Return the name of the oldest log."""
@@ -216,6 +289,24 @@ class Shelf:
         )
         return None if gone is None else in_order(gone)
 
+    def _old(self, old_before_us: int) -> _Old:
+        """Return the logs that were finished before that instant. There is a log here."""
+        old = _Old([], _begins(self._logs[0]))
+        for each in self._logs:
+            if isinstance(each, _Rest):
+                number = each.finished_before(old_before_us)
+                all_old = number == len(each)
+            else:
+                all_old = each.header.finished_utc_us < old_before_us
+                number = int(all_old)
+            if number:
+                old.parts.append((each, number))
+                old.end = _ends(each, number)
+            if not all_old:
+                old.young_end = _ends(each, number + 1)
+                break
+        return old
+
     def gone(
         self,
         old_before_us: int,
@@ -228,21 +319,13 @@ class Shelf:
         """
         if not self._logs:
             return None
-        old_logs: list[Stored] = []
-        begin = -1  # where all logs begin
-        first_end = -1  # where the first young one ends
-        for file in self.logs():
-            if begin < 0:
-                begin = file.header.first_lsn
-            if file.header.finished_utc_us >= old_before_us:
-                first_end = file.header.last_lsn
-                break
-            old_logs.append(file)
+        begin = _begins(self._logs[0])
+        logs = self._old(old_before_us)
         known = sorted(
             (file.header for file in self._others.values()), key=order
         )
         fork, reached = self._fork, self._reached
-        if first_end < 0 or any(
+        if logs.young_end < 0 or any(
             h.fork != fork or h.first_fork != fork or h.last_lsn > reached
             for h in known
         ):
@@ -250,8 +333,9 @@ class Shelf:
         old = {
             h.backup_id for h in known if h.finished_utc_us < old_before_us
         }
-        old_end = old_logs[-1].header.last_lsn if old_logs else begin
-        needed_from = lsn_needed_from(known, old, begin, first_end, old_end)
+        needed_from = lsn_needed_from(
+            known, old, begin, logs.young_end, logs.end
+        )
         if needed_from is None:
             return None
         kept = {
@@ -278,10 +362,8 @@ class Shelf:
                 kept.update(base.backup_id for base in bases)
         gone = [
             file
-            for file in old_logs
-            if file.header.last_lsn <= needed_from
-            and file.copied
-            and file.name not in uncopied
+            for file in logs.ended_by(needed_from)
+            if file.copied and file.name not in uncopied
         ]
         return gone + [
             file

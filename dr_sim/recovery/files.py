@@ -218,6 +218,12 @@ class HeldFiles:
         found: Collection[tuple[str, File]] = self._by_name.items()
         return found
 
+    def several(self, names: Sequence[str]) -> Iterator[File | LogRun]:
+        """Return the files with these names, in their order. The logs of a run, each of which is
+        whole and restored, are one thing if all of them are named.
+        """
+        return self._by_name.several(names)
+
     def not_in_runs(self) -> Sequence[File]:
         """Return all files but the logs in runs, each of which is whole and restored."""
         return self._by_name.apart()
@@ -314,13 +320,19 @@ class HeldFiles:
         if file.attempts:
             self._stored_attempts[file.name] = file.attempts
 
-    def delete(self, files: Sequence[File]) -> None:
+    def delete(self, files: Sequence[File | LogRun]) -> None:
         """Record that retention deletes these files."""
+        names: list[str] = []
         for file in files:
+            if isinstance(file, LogRun):
+                self._by_name.let_go(file)
+                names += file.names()
+                continue
             self._move(file, FileEvent.GONE)
             del self._by_name[file.name]
             self.bad.pop(file.name, None)
-        self.shelves.take_away([file.name for file in files])
+            names.append(file.name)
+        self.shelves.take_away(names)
 
     # ---- validation
     def look_into(self, file: File) -> None:

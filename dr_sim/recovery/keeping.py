@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.plan import plan
 from dr_sim.machines import Command, Event, Save, SetAlarm
 from dr_sim.recovery.commands import Delete, Validate
@@ -109,8 +110,8 @@ def prune(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
         db,
         [
             file
-            for file in map(files.__getitem__, names)
-            if _may_go(db, file)
+            for file in files.several(names)
+            if isinstance(file, LogRun) or _may_go(db, file)
         ],
         out,
     )
@@ -125,10 +126,13 @@ def _may_go(db: DatabaseReplay, file: File) -> bool:
 
 
 def _delete(
-    db: DatabaseReplay, files: list[File], out: list[Command]
+    db: DatabaseReplay, files: list[File | LogRun], out: list[Command]
 ) -> None:
     database, told = db.name, bool(db.alerts.begun)
     for file in files:
+        if isinstance(file, LogRun):
+            _delete_run(db, file, out)
+            continue
         name = file.name
         out.append(Delete(database, name))
         if file.attempts:
@@ -138,3 +142,15 @@ def _delete(
         if told:
             db.alerts.over(name, out)
     db.files.delete(files)
+
+
+def _delete_run(
+    db: DatabaseReplay, run: LogRun, out: list[Command]
+) -> None:
+    """Delete the logs of a run, each of which was restored at the first attempt."""
+    database, told = db.name, bool(db.alerts.begun)
+    for name in run.names():
+        out.append(Delete(database, name))
+        out.append(Save(f"attempts/{database}/{name}", ""))
+        if told:
+            db.alerts.over(name, out)

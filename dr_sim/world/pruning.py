@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby, repeat, takewhile
 from typing import Any
 
-from dr_sim.backups.log_run import ByName
+from dr_sim.backups.log_run import ByName, LogRun
 from dr_sim.backups.model import Kind
 from dr_sim.backups.retention import prunable
 from dr_sim.backups.shelf import Shelf
@@ -173,20 +173,8 @@ def pruned(
     """Return the files with these names, in their order, until one is not there. Logs of a run
     whose names follow one another are one thing.
     """
-    at = 0
-    while at < len(names):
-        run = by_name.run_from(names[at])
-        if run is not None:
-            its = run.names()
-            if its == list(names[at : at + len(its)]):
-                yield by_name.maker(run)
-                at += len(its)
-                continue
-        file = by_name.get(names[at])
-        if file is None:
-            return
-        yield file
-        at += 1
+    for each in by_name.several(names):
+        yield by_name.maker(each) if isinstance(each, LogRun) else each
 
 
 def one_by_one(

@@ -361,18 +361,12 @@ EARLIER: tuple[Mutant, ...] = (
     one(
         "old_is_old", "R18", "old logs go though the kept ones need them",
         "backups/shelf.py",
-        "            if file.header.last_lsn <= needed_from\n"
-        "            and file.copied\n"
-        "            and file.name not in uncopied\n",
-        "            if file.copied and file.name not in uncopied\n",
+        "logs.ended_by(needed_from)", "logs.ended_by(reached)",
     ),
     one(
         "uncopied_is_deleted", "R18", "a file that has not been copied yet is deleted",
         "backups/shelf.py",
-        "            if file.header.last_lsn <= needed_from\n"
-        "            and file.copied\n"
-        "            and file.name not in uncopied\n",
-        "            if file.header.last_lsn <= needed_from\n",
+        "            if file.copied and file.name not in uncopied\n", "",
     ),
     one(
         "no_count_of_fulls", "R18", "the newest fulls are not kept by count",

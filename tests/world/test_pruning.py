@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dr_sim.backups.log_run import ByName, LogRun, LogsAlike
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.backups.names import names_apart
 from dr_sim.backups.shelf import Shelf
 from dr_sim.backups.stored import StoredFile
 from dr_sim.engines.files import Unread
+from dr_sim.recovery.files import File, HeldFiles
 from dr_sim.world.backup_file import BackupFile, FilesOfRun
 from dr_sim.world.pruning import pruned
 
@@ -70,3 +73,35 @@ def test_what_is_yet_to_be_copied_stays() -> None:
     old = 9 * MINUTE, 0, 1
     assert shelf.prunable(*old) == of.names()[:7]
     assert shelf.prunable(*old, uncopied={of.name(2)}) == [*of.names()[:2], *of.names()[3:7]]
+
+
+def test_no_object_is_made_of_a_log_that_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fleet has thousands of old logs that stay until the next full is old, and retention asks
+    every day.
+    """
+    shelf = Shelf([full(100, 300, 3 * MINUTE + 10)])
+    of = run(0)
+    shelf.add_run(of)
+    made: list[int] = []
+    header = LogRun.header
+
+    def counted(self: LogRun, i: int) -> BackupHeader:
+        made.append(i)
+        return header(self, i)
+
+    monkeypatch.setattr(LogRun, "header", counted)
+    assert shelf.prunable(9 * MINUTE, 0, 1) == of.names()[:3]
+    assert made == [0, 1, 2]
+
+
+def test_the_secondary_deletes_a_run_as_one_thing() -> None:
+    of = run(0)
+    files = HeldFiles("crm", {})
+    files.absorb_run(of, [cut + 2 for cut in of.cut_us])
+    files.absorb_run(run(N), [MINUTE] * N)
+    names = [*of.names(), run(N).name(0)]
+    whole, first = files.several(names)
+    assert whole is of and isinstance(first, File) and first.attempts == 1
+    files.delete([of, first])
+    assert len(files) == N - 1 and of.name(0) not in files
+    assert files.all_on_shelves()
