@@ -17,6 +17,7 @@ import numpy as np
 from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.tables import Ints, Tables, run_end_us
 from dr_sim.measures.way_over import Slowness
+from dr_sim.record.sets import among
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.throughput import stream_cap_bit_s
 
@@ -141,7 +142,7 @@ def _could_begin_us(
     spec = scenario.secondary
     rate = min(spec.hash_bytes_s, spec.disk_bytes_s)
     hashed_us = -(-files["nominal_bytes"] * _SECOND_US // rate)
-    known = np.isin(files["name"], t.of("seen.Validated", database)["name"])
+    known = among(files["name"], t.of("seen.Validated", database)["name"])
     there = here_us < NEVER_US
     checked_us = np.maximum(np.where(there, here_us, 0) + hashed_us, end_us)
     found = np.maximum(np.where(known, here_us, checked_us), waits.due_us)

@@ -6,6 +6,7 @@ import numpy as np
 
 from dr_sim.backups.model import Kind
 from dr_sim.measures.tables import Ints, Record, Tables, pick, tables
+from dr_sim.record.sets import among
 
 
 def bytes_offered(record: Record) -> int:
@@ -31,5 +32,5 @@ def _ours(t: Tables, kind_name: str) -> dict[str, Ints]:
     gone = t["truth.file_gone"]
     elsewhere = gone["file"][t.has_text(gone["why"], "elsewhere")]
     rows = t[kind_name]
-    mine = ~np.isin(rows["file"], elsewhere) & (rows["time_us"] >= 0)
+    mine = ~among(rows["file"], elsewhere) & (rows["time_us"] >= 0)
     return pick(rows, mine)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dr_sim.measures.exposure import NEVER_US, Curve
 from dr_sim.measures.falling import Falling, no_curve
 from dr_sim.measures.tables import Ints
+from dr_sim.record.sets import each_once
 
 _NOT_DEFINED = -NEVER_US
 
@@ -28,9 +29,7 @@ def best(first: Curve, others: Iterable[Curve]) -> Curve:
 def _better(a: Curve, b: Curve) -> Curve:
     if not len(a.start_us) or not len(b.start_us):
         return a if len(a.start_us) else b
-    edges = np.unique(
-        np.concatenate((a.start_us, b.start_us, a.stops_us(), b.stops_us()))
-    )
+    edges = each_once(a.start_us, b.start_us, a.stops_us(), b.stops_us())
     start = edges[:-1]
     stop = edges[1:]
     since = np.maximum(since_at(a, start), since_at(b, start))
@@ -100,9 +99,7 @@ def _edges_and_crossings(a: Falling, b: Falling) -> Ints:
     """Return the instants between which neither curve has a new piece, and none crosses the
     other.
     """
-    edges = np.unique(
-        np.concatenate((a.start_us, b.start_us, a.stop_us, b.stop_us))
-    )
+    edges = each_once(a.start_us, b.start_us, a.stop_us, b.stop_us)
     start = edges[:-1]
     stop = edges[1:]
     of_a = falling_at(a, start)

@@ -27,6 +27,7 @@ from dr_sim.measures.falling import Falling
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.tables import Ints, Tables, run_end_us
 from dr_sim.measures.way_over import NO_WAY_US, SITE
+from dr_sim.record.sets import each_once
 from dr_sim.scenario.cloud_model import FIRST, HOMES, Cloud, CloudClient
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import clock
@@ -131,7 +132,7 @@ def provision_if_now(
     edges = np.array(
         [us for stretch in without for us in stretch], np.int64
     )
-    times = np.unique(np.concatenate((begins, edges, rows["time_us"])))
+    times = each_once(begins, edges, rows["time_us"])
     span = np.searchsorted(begins, times, side="right") - 1
     inside = (
         (span >= 0) & (times < ends[np.maximum(span, 0)])

@@ -35,6 +35,7 @@ from dr_sim.measures.tables import (
     pick,
     tables,
 )
+from dr_sim.record.sets import among
 from dr_sim.scenario.model import Scenario
 
 # where every database's log begins (world/primary.py), but for what a failover has brought online
@@ -209,7 +210,7 @@ def _along_the_log(
     backed_up = _covered(
         np.concatenate((here_first, first)), np.concatenate((here_end, end))
     )
-    kept = np.isin(file, share)
+    kept = among(file, share)
     in_share = _covered(
         np.concatenate((here_first, first[kept])),
         np.concatenate((here_end, end[kept])),
@@ -282,7 +283,7 @@ def _primary_holds(t: Tables, database: int) -> tuple[Ints, bool]:
     gone = t.of("truth.file_gone", database)
     deleted = gone["file"][t.has_text(gone["where"], "primary")]
     files = t.of("truth.backup_finished", database)["file"]
-    return files[~np.isin(files, deleted)], "host" not in failed
+    return files[~among(files, deleted)], "host" not in failed
 
 
 def _covered(first: Ints, end: Ints) -> int:

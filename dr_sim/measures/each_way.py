@@ -28,6 +28,7 @@ from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Bools, Ints, Tables
 from dr_sim.measures.way_over import NO_WAY_US, SITE
 from dr_sim.measures.whole import Whole
+from dr_sim.record.sets import each_once
 
 _FROM_THE_BEGINNING_US = 0
 
@@ -68,7 +69,7 @@ def exposure_of_place(
         own.append(curve.shifted(one[0].begins_us))
     edges = [curve.start_us for curve in (service, *own)]
     edges += [curve.stops_us() for curve in (service, *own)]
-    at = np.unique(np.concatenate(edges))
+    at = each_once(*edges)
     start, stop = at[:-1], at[1:]
     since = np.full(len(start), -NEVER_US, np.int64)
     for curve in own:
@@ -115,7 +116,7 @@ def _edges(*curves: Falling) -> Ints:
     """Return every instant at which a piece of any curve begins or ends."""
     each = [curve.start_us for curve in curves]
     each += [curve.stop_us for curve in curves]
-    return np.unique(np.concatenate(each))
+    return each_once(*each)
 
 
 def _defined(curve: Falling, at_us: Ints) -> Bools:

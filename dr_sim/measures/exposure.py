@@ -29,6 +29,7 @@ from dr_sim.measures.tables import (
     tables,
     up_until_us,
 )
+from dr_sim.record.sets import each_once
 from dr_sim.scenario.model import HeldElsewhere, Scenario
 
 NEVER_US = (
@@ -171,7 +172,7 @@ class Curve:
         at_zero, low, high = self._ramps()
         if not len(low):
             return np.zeros(len(limits_us), np.int64)
-        knots = np.unique(np.concatenate((low, high, limits_us)))
+        knots = each_once(low, high, limits_us)
         # how many pieces pass through the values right of each knot
         rising = np.zeros(len(knots), np.int64)
         np.add.at(rising, np.searchsorted(knots, low), 1)
@@ -288,7 +289,7 @@ def _worse(a: Curve, b: Curve) -> Curve:
     a, b = a.window(begin, end), b.window(begin, end)
     if not a.duration_us:
         return empty_curve(end)
-    start = np.union1d(a.start_us, b.start_us)
+    start = each_once(a.start_us, b.start_us)
     since_a = a.since_us[
         np.searchsorted(a.start_us, start, side="right") - 1
     ]

@@ -18,6 +18,7 @@ import numpy as np
 
 from dr_sim.measures.spans import maximal, two_by_two, unbroken
 from dr_sim.measures.tables import Ints
+from dr_sim.record.sets import each_once
 
 
 @dataclass(slots=True)
@@ -150,7 +151,7 @@ class Falling:
         """Values, and for each the time spent below it, and at or below it."""
         high, low = self._ends()
         standing = (self.stop_us - self.start_us) - (high - low)
-        knots = np.unique(np.concatenate((low, high, more)))
+        knots = each_once(low, high, more)
         # how many pieces pass through the values right of each knot
         falling = np.zeros(len(knots), np.int64)
         np.add.at(falling, np.searchsorted(knots, low), 1)
@@ -259,7 +260,7 @@ def _worse(a: Falling, b: Falling) -> Falling:
     a, b = a.window(begin, end), b.window(begin, end)
     if not len(a.start_us) or not len(b.start_us):
         return no_curve()
-    start = np.union1d(a.start_us, b.start_us)
+    start = each_once(a.start_us, b.start_us)
     of_a = np.searchsorted(a.start_us, start, side="right") - 1
     of_b = np.searchsorted(b.start_us, start, side="right") - 1
     return Falling(

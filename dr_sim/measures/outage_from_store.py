@@ -25,6 +25,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.measures.falling import Falling
 from dr_sim.measures.tables import Tables, up_until_us
 from dr_sim.measures.way_over import NO_WAY_US, Way, way_over
+from dr_sim.record.sets import each_once
 from dr_sim.scenario.model import Scenario
 
 _SECOND_US = 1_000_000
@@ -114,7 +115,7 @@ def _falling(backs: Sequence[WayBack], way: Way, end_us: int) -> Falling:
     ready = np.array([back.ready_us for back in backs], np.int64)
     cuts = [since, way.start_us]
     cuts += [np.array(span, np.int64) for span in way.down]
-    start = np.unique(np.concatenate(cuts))
+    start = each_once(*cuts)
     start = start[start < end_us]
     place = np.searchsorted(since, start, side="right") - 1
     takes, ready = takes[place], ready[place]

@@ -69,6 +69,7 @@ from dr_sim.measures.tables import (
 )
 from dr_sim.measures.waiting_restores import Jobs, Life, lives_of
 from dr_sim.measures.way_over import NO_WAY_US, SITE, Way, way_over
+from dr_sim.record.sets import each_once
 from dr_sim.scenario.model import Scenario
 
 
@@ -178,7 +179,7 @@ def curve_of_life(
         cuts += [jobs.landed_us[:1], jobs.done_us[:1]]
         cuts += [jobs.ready_us[:1]]
         cuts += [share.since_us] if share is not None else []
-    start = np.unique(np.concatenate(cuts))
+    start = each_once(*cuts)
     start = start[(start >= life.begin_us) & (start < end_us)]
     floor, until = _values(life, way, start, share)
     return Falling(
@@ -451,10 +452,8 @@ def shared_by_workers(
             )
             prompt.add(free, done, jobs.takes_us[long])
     workers = scenario.replay.workers
-    start = np.unique(
-        np.concatenate(
-            (np.zeros(1, np.int64), way.start_us, *prompt.at, *held.at)
-        )
+    start = each_once(
+        np.zeros(1, np.int64), way.start_us, *prompt.at, *held.at
     )
     start = start[start < end]
     floor = (

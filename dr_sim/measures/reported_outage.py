@@ -52,6 +52,7 @@ from dr_sim.measures.tables import (
 )
 from dr_sim.measures.waiting_restores import Jobs, Life, cost_us
 from dr_sim.measures.way_over import Slowness, Way, way_over
+from dr_sim.record.sets import among
 from dr_sim.scenario.model import Scenario
 
 _HEADER = {
@@ -169,7 +170,7 @@ def _jobs(
     commands = _within(t.of("seen.Restore", database), span)
     files = _validated(t, database, span[1])
     logs = files["kind"] == Kind.LOG
-    first = np.isin(files["name"], restored["name"]) & ~logs
+    first = among(files["name"], restored["name"]) & ~logs
     if not whole and not first.any():
         first = _first_full(files)
     from_lsn = -1 if whole else _first_end(files, first)

@@ -31,6 +31,7 @@ from dr_sim.measures.tables import (
 )
 from dr_sim.measures.undo import undo_us
 from dr_sim.measures.way_over import NO_WAY_US, Slowness
+from dr_sim.record.sets import among
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import Scenario
 
@@ -141,7 +142,7 @@ def _jobs(
     )
     logs = files["kind"] == Kind.LOG
     # fulls and incrementals count if they were restored
-    first = np.isin(files["file"], restored["file"]) & ~logs
+    first = among(files["file"], restored["file"]) & ~logs
     if not whole:
         first |= _a_full_that_could_be(files, restored, begin_us, end_us)
     from_lsn = _begins_at(files, restored, first, whole)
@@ -213,7 +214,7 @@ def _a_full_that_could_be(
     """
     fulls = files["kind"] == Kind.FULL
     none = np.zeros(len(fulls), np.bool_)
-    if np.isin(files["file"][fulls], restored["file"]).any():
+    if among(files["file"][fulls], restored["file"]).any():
         return none
     landed = np.flatnonzero(fulls & (files["landed_us"] < end_us))
     if len(landed):
@@ -363,13 +364,13 @@ def _barred(
     found = [Barred(i, 0, NEVER_US) for i in _after_a_hole(files)]
     landed = t.of("truth.landed", database)
     landed = pick(landed, landed["intact"] == 1)
-    place_of = {file: i for i, file in enumerate(files["file"].tolist())}
     for kind in ("truth.damaged", "truth.file_gone"):
         bad = t.of(kind, database)
         bad = pick(bad, t.has_text(bad["where"], "secondary"))
         # what had been restored by then, as what retention deletes, is in nobody's way
         waits = first_of(files["file"], done_us, bad["file"], -1)
         bad = pick(bad, waits > bad["time_us"])
+        place_of = _places(files, bad)
         for file, at_us in zip(
             bad["file"].tolist(), bad["time_us"].tolist(), strict=True
         ):
@@ -389,7 +390,7 @@ def _not_in_the_share(
     bad = pick(bad, t.has_text(bad["where"], "primary"))
     landed = first_of(files["file"], files["landed_us"], bad["file"], -1)
     bad = pick(bad, landed > bad["time_us"])
-    places = {file: i for i, file in enumerate(files["file"].tolist())}
+    places = _places(files, bad)
     found: list[Barred] = []
     for file, at_us in zip(
         bad["file"].tolist(), bad["time_us"].tolist(), strict=True
@@ -398,6 +399,13 @@ def _not_in_the_share(
         until_us = int(files["landed_us"][place])
         found.append(Barred(place, at_us, until_us))
     return found
+
+
+def _places(files: dict[str, Ints], bad: dict[str, Ints]) -> dict[int, int]:
+    """Return the place of each file, if any of them is bad."""
+    if not len(bad["file"]):
+        return {}
+    return {file: i for i, file in enumerate(files["file"].tolist())}
 
 
 def _after_a_hole(files: dict[str, Ints]) -> list[int]:

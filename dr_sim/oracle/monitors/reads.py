@@ -23,6 +23,7 @@ from dr_sim.oracle.monitors.story import (
     kind_in_name,
 )
 from dr_sim.record.journal import Row
+from dr_sim.record.sets import among
 
 READS = ("seen.Restore", "seen.RestoreUntil")
 ANSWERS = ("seen.Restored", "seen.RestoreFailed", "seen.NoRoom")
@@ -41,9 +42,9 @@ def counted_before_the_read(story: Story) -> Iterator[Breach]:
     saves = story["seen.Save"]
     for kind in READS:
         rows = story[kind]
-        usual = np.isin(
-            rows["seq"] - 2, saves["seq"]
-        ) & _renamed_just_before(story, rows)
+        usual = among(rows["seq"] - 2, saves["seq"]) & _renamed_just_before(
+            story, rows
+        )
         for place in np.flatnonzero(~usual).tolist():
             database, name = (
                 int(rows["entity"][place]),
@@ -201,7 +202,7 @@ def _idle(
         rows["header.first_fork"] == fork
     )
     done = story.of("seen.Restored", database)
-    fits &= ~np.isin(rows["name"], done["name"][done["time_us"] < until_us])
+    fits &= ~among(rows["name"], done["name"][done["time_us"] < until_us])
     for place in np.flatnonzero(fits).tolist():
         since_us = max(from_us, int(rows["time_us"][place]))
         since_us = max(
@@ -345,7 +346,7 @@ def read_after_a_hash_of_its_own(story: Story) -> Iterator[Breach]:
         again = names[times > 1]
         reads = story.of("seen.Restore", database)
         asked = story.of("seen.Validate", database)
-        found = np.isin(reads["name"], again)
+        found = among(reads["name"], again)
         for place in np.flatnonzero(found).tolist():
             name, seq = int(reads["name"][place]), int(reads["seq"][place])
             came = (landed["name"] == name) & (landed["seq"] < seq)
