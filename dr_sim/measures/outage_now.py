@@ -17,7 +17,8 @@ run (or would have, had the run not ended: after_the_end.py), or when the drain 
 earlier (a replay delay, a retry or readers hold no longer then). So value(t) = max(floor, until -
 t) between the instants at which something lands, begins or is restored (falling.py), and nothing is
 sampled. Without a restored copy there is no way over until a full has landed; its restore comes
-before the logs'. What waits behind a hole, behind a file that was damaged or deleted, or behind a
+before the logs'. A full or an incremental that reaches past all logs there is restored beside them
+(past_the_logs.py). What waits behind a hole, behind a file that was damaged or deleted, or behind a
 change that the secondary is not set up for is left behind, as a failover would leave it.
 
 If the host or a database is lost, the primary's share is left: what is finished there goes on being
@@ -155,7 +156,7 @@ def curve_of_life(
         held = np.array(span, np.int64)
         cuts.append(held - way.before(np.maximum(held, 0)))
     busy = _busy(jobs, way.shortest_us, end_us)
-    cuts.append(way.tail_from_us)
+    cuts += [way.tail_from_us, life.past.from_us, life.past.until_us]
     for times in (
         jobs.landed_us,
         jobs.begun_us,
@@ -267,7 +268,8 @@ def _values(
             landed > 0, jobs.undo_us[np.maximum(landed - 1, 0)], 0
         )
         floor, until = floor + undo, np.where(until > 0, until + undo, 0)
-    tail = way.tail(start)
+    past = way.slow.slowed(life.past.at(start), start + before)
+    tail = way.tail(start) + past
     floor, until = floor + tail, np.where(until > 0, until + tail, 0)
     if (
         not life.whole

@@ -50,7 +50,12 @@ from dr_sim.measures.tables import (
     tables,
     up_until_us,
 )
-from dr_sim.measures.waiting_restores import Jobs, Life, cost_us
+from dr_sim.measures.waiting_restores import (
+    Jobs,
+    Life,
+    cost_us,
+    past_logs_of,
+)
 from dr_sim.measures.way_over import Slowness, Way, way_over
 from dr_sim.record.sets import among
 from dr_sim.scenario.model import Scenario
@@ -114,11 +119,12 @@ def believed_lives(
     whole = scenario.databases[database].seeded or bool(len(there))
     begins = [0, *_known_as_gone(t, scenario, database, whole)]
     stops = [*begins[1:], NEVER_US]
+    past = past_logs_of(t, scenario, database)
     lives = []
     for begin, stop in zip(begins, stops, strict=True):
         is_whole = whole and begin == 0
         jobs = _jobs(t, scenario, database, (begin, stop), is_whole)
-        lives.append(Life(begin, stop, is_whole, jobs))
+        lives.append(Life(begin, stop, is_whole, jobs, past))
     return lives
 
 

@@ -5,7 +5,7 @@ each was or would have been begun, and how long it takes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from dr_sim.measures.after_the_end import (
 )
 from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.happenings import turns_of
+from dr_sim.measures.past_the_logs import BesideTheLogs, past_the_logs
 from dr_sim.measures.tables import (
     Bools,
     Ints,
@@ -84,13 +85,24 @@ class Jobs:
 @dataclass(slots=True)
 class Life:
     """From begin_us on until end_us the copy is one: it was there from the beginning (whole), or a
-    full was restored first.
+    full was restored first. past: what a failover restores beside the logs.
     """
 
     begin_us: int
     end_us: int
     whole: bool
     jobs: Jobs
+    past: BesideTheLogs = field(default_factory=BesideTheLogs)
+
+
+def past_logs_of(
+    t: Tables, scenario: Scenario, database: int
+) -> BesideTheLogs:
+    """Return what a failover restores beside the logs of a copy."""
+    files = _files(t, database, 0)
+    return past_the_logs(
+        t, scenario, database, files, cost_us(scenario, files)
+    )
 
 
 def lives_of(t: Tables, scenario: Scenario, database: int) -> list[Life]:
@@ -108,12 +120,20 @@ def lives_of(t: Tables, scenario: Scenario, database: int) -> list[Life]:
     there = t.of("truth.copy_there", database)["time_us"].tolist()
     turns += [(at, True) for at in there if (at, True) not in turns]
     begins, whole = map(list, zip(*sorted(turns), strict=True))
+    past = past_logs_of(t, scenario, database)
     return [
         Life(
             begin,
             stop,
             there,
-            _jobs(t, scenario, database, begin, stop, there),
+            _jobs(
+                t,
+                scenario,
+                database,
+                (begin, stop),
+                past if there else None,
+            ),
+            past,
         )
         for begin, stop, there in zip(
             begins, [*begins[1:], NEVER_US], whole, strict=True
@@ -125,10 +145,12 @@ def _jobs(
     t: Tables,
     scenario: Scenario,
     database: int,
-    begin_us: int,
-    end_us: int,
-    whole: bool,
+    span: tuple[int, int],
+    past: BesideTheLogs | None,
 ) -> Jobs:
+    """past: what a failover restores beside the logs of a copy that is whole; None: it is not."""
+    begin_us, end_us = span
+    whole = past is not None
     restored = t.of("truth.restored", database)
     restored = pick(
         restored,
@@ -143,7 +165,9 @@ def _jobs(
     logs = files["kind"] == Kind.LOG
     # fulls and incrementals count if they were restored
     first = among(files["file"], restored["file"]) & ~logs
-    if not whole:
+    if past is not None:
+        first &= ~among(files["file"], past.file)
+    else:
         first |= _a_full_that_could_be(files, restored, begin_us, end_us)
     from_lsn = _begins_at(files, restored, first, whole)
     empty = (

@@ -86,6 +86,13 @@ BACKLOGS = {
         "{database: crm, repaired_after: 100 min}}\n",
     "a hole that nobody has bridged": BASE + "replay: {age: 4 h, window: 4 h}\nevents:\n"
         "  - {at: 61 min, second_log_job: crm}\n",
+    "a full reaches past the logs": BASE.replace("full: none", "log: every 1 h, full: daily 01:00"),
+    "an incremental reaches past them": BASE.replace(
+        "full: none, incremental: none",
+        "log: every 1 h, log_volume: 2 GB per 5 min, full: none, incremental: daily 01:00"),
+    "an incremental by PostgreSQL's rules": POSTGRES.replace(
+        "full: none, incremental: none",
+        "log: every 1 h, full: daily 00:10, incremental: daily 01:00"),
 }  # fmt: skip
 INSTANTS = [round(m * MINUTE) for m in (61.5, 62.05, 75.123, 100.7, 130.3, 177.77, 200.01)]
 
@@ -143,6 +150,23 @@ def test_of_a_lost_host_or_database_the_share_is_waited_for(failure_class: str) 
         assert real is not None
         early = outage_at(curve, of, at_us) - real
         assert -2 * 1_000_000 <= early <= (60_000_000 if failure_class == "database" else 2_000_000)
+
+
+@pytest.mark.parametrize("failure_class", ["site", "host"])
+def test_what_a_failover_restored_counts_the_same_before_it(failure_class: str) -> None:
+    """A full lands at 88 min and holds what was written until 62 min, the next log lands at 2 h.
+    Until then it is restored: 20 GB at 356 MB/s, and 1 s, are 57 s.
+    """
+    text = BACKLOGS["a full reaches past the logs"]
+    more = f"events:\n  - {{at: 100 min, lose: {failure_class}}}\n"
+    found = []
+    for each in (text, text + more):
+        world = World(scenario(each))
+        world.run()
+        curve = outage_if_now(world.journal, world.context.scenario, 0, failure_class=failure_class)
+        found.append([curve.at(m * MINUTE) for m in (80, 89, 99)])
+    assert found[0] == found[1]
+    assert [(each - found[0][0]) // SECOND for each in found[0]] == [0, 57, 57]
 
 
 @pytest.mark.parametrize("failure_class", ["host", "database"])
