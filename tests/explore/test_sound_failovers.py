@@ -315,6 +315,29 @@ events:
 - {at: 1 h, partition: {duration: 20 min}}
 - {at: 70 min, manager_crash: {}}
 """,
+    # The manager dies when it has saved that it drains, and before it says so. Its limit counts from
+    # there: it is over at the restart, ten minutes later.
+    "a drain counts from when it was saved": """\
+run_for: 3 h
+databases: {crm: {size: 1 GB}}
+link: {bandwidth: 20 Mbit/s}
+failover: {mode: automatic, drain_limit: 3 min}
+manager: {restart_after: 10 min}
+events:
+- {at: 7220 s, lose: host}
+- {at: 2 h, manager_crash: {before: EnterPhase, nth: 2}}
+""",
+    # The same of a planned one, which goes back half an hour after it was saved.
+    "a planned failover goes back by the limit that was saved": """\
+run_for: 4 h
+databases: {crm: {size: 1 GB}}
+link: {bandwidth: 20 Mbit/s}
+manager: {restart_after: 30 s}
+events:
+- {at: 7220 s, order_failover: dba}
+- {at: 2 h, manager_crash: {before: EnterPhase, nth: 2}}
+- {at: 110 min, slow_restore: {by: 2000, duration: 2 h}}
+""",
 }
 
 

@@ -52,6 +52,24 @@ def attempts(story: Story) -> list[Attempt]:
     return found
 
 
+def drains_since_us(story: Story, attempt: Attempt) -> int | None:
+    """Return when the drain began; None: it never did. A phase is durable before it is announced,
+    so one that a restart announces first was begun when the manager died.
+    """
+    draining = attempt.first("draining")
+    if draining is None:
+        return None
+    life_us = story.life_at(draining.time_us)[0]
+    is_first = not any(
+        row.time_us >= life_us and row.seq < draining.seq
+        for row in attempt.phases
+    )
+    ends = [end for _, end in story.lives if end <= life_us]
+    if is_first and ends and attempt.begin.time_us <= ends[-1]:
+        return ends[-1]
+    return draining.time_us
+
+
 def rows_in(story: Story, attempt: Attempt, *kinds: str) -> list[Row]:
     """Return the rows of those kinds from the begin of a failover to its end."""
     return [

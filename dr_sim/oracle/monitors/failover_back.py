@@ -10,6 +10,7 @@ from dr_sim.oracle.monitors.attempts import (
     ORDERS,
     Attempt,
     attempts,
+    drains_since_us,
     is_accepted,
 )
 from dr_sim.oracle.monitors.story import (
@@ -224,10 +225,10 @@ def _limit_is_over(story: Story, entered: PhaseRow) -> bool:
     if limit_us is None:
         return False
     for attempt in attempts(story):
-        draining = attempt.first("draining")
-        if draining is None or attempt.first(_UNFENCING) != entered:
+        begun_us = drains_since_us(story, attempt)
+        if begun_us is None or attempt.first(_UNFENCING) != entered:
             continue
-        waited_us = entered.time_us - draining.time_us
+        waited_us = entered.time_us - begun_us
         return is_planned(story, attempt) and waited_us >= limit_us
     return False
 

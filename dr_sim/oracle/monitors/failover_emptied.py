@@ -14,6 +14,7 @@ from dr_sim.oracle.monitors.attempts import (
     LEFT_BEHIND,
     Attempt,
     attempts,
+    drains_since_us,
     is_accepted,
     rows_in,
 )
@@ -269,8 +270,7 @@ def _to_a_point(story: Story, row: Row) -> bool:
 
 def limit_us(story: Story, attempt: Attempt) -> int:
     """Return when the drain's limit is over: it counts from the first emptying."""
-    draining = attempt.first("draining")
-    begun_us = (
-        attempt.begin.time_us if draining is None else draining.time_us
-    )
+    begun_us = drains_since_us(story, attempt)
+    if begun_us is None:
+        begun_us = attempt.begin.time_us
     return begun_us + story.scenario.failover.drain_limit_us
