@@ -338,6 +338,18 @@ events:
 - {at: 2 h, manager_crash: {before: EnterPhase, nth: 2}}
 - {at: 110 min, slow_restore: {by: 2000, duration: 2 h}}
 """,
+    # No full is old enough for a restore beside the service, so a failover to before the mistake is
+    # ordered at once, and the manager dies of it. Only that order is given again.
+    "an order that was refused is not given again": """\
+run_for: 2 h
+databases: {crm: {size: 5 GB}}
+link: {bandwidth: 200 Mbit/s}
+failover: {mode: automatic, drain_limit: 3 min}
+events:
+- at: 4562 s
+  mistake: {database: crm, noticed: 1 min, then: [restore_beside, restore_before], lost: 50 MB}
+- {at: 0 s, manager_crash: {before: Fence}}
+""",
 }
 
 

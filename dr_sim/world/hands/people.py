@@ -64,6 +64,7 @@ class PeopleHands:
         # given, until it is known to be obeyed
         self._next_refused: list[Callable[[], None]] = []
         self._if_refused: list[list[Callable[[], None]]] = []
+        self._refusals = 0
         driver.hooks.on_start.append(self._order_again)
         self.table: dict[type, Callable[[Any], None]] = {
             c.RaiseAlert: self._alert,
@@ -155,8 +156,10 @@ class PeopleHands:
         self._give(order, *what)
 
     def _give(self, order: type[Event], *what: Any) -> None:
+        before = self._refusals
         self._driver.tell_new(order, *what)
-        if self._driver.machine is None:
+        # one that was refused is not given again, should the manager die of the next one
+        if self._driver.machine is None and self._refusals == before:
             self._orders.append(partial(self._give, order, *what))
 
     def if_refused(self, do: Callable[[], None]) -> None:
@@ -177,6 +180,7 @@ class PeopleHands:
     def refused(self, command: c.RefuseOrder | c.RefuseBeside) -> None:
         """Let those act who gave the order; the refusal itself is read from the journal."""
         self._failover = None
+        self._refusals += 1
         if self._if_refused:
             for do in self._if_refused.pop():
                 do()
