@@ -164,6 +164,19 @@ def test_where_there_is_no_room_for_both_old_machines_go_one_after_the_other(
     assert min(s.least_ppm for s in summary(of).cloud.machines.second_short) == 11 * 10**6 // 12
 
 
+RECONCILE = ("mirror: {every: 5 min,", "mirror: {mode: reconcile, every: 0 s,")
+
+
+@pytest.mark.parametrize("at", ["88 min", "95 min"])
+def test_a_database_that_was_set_at_the_other_side_is_served_there_as_at_the_first(
+    at: str, tmp_path: Path
+) -> None:
+    """Its move was mirrored by no job. After the failover old machines go at B."""
+    more = f"  - {{at: {at}, order_failover: {{by: dba, planned: true}}}}\n"
+    edits = (("run_for: 4 h", "run_for: 6 h"), RECONCILE, FEW, *USUAL)
+    ran(tmp_path, upgrade(more=more), edits)
+
+
 @pytest.mark.parametrize("lost_at", ["70 min", "105 min 30 s", "106 min", "110 min"])
 def test_a_failover_in_the_middle_of_an_upgrade(lost_at: str, tmp_path: Path) -> None:
     """While machines are deployed, a database is moved, it has been mirrored or not, the old ones go."""

@@ -266,12 +266,25 @@ def _of_one_version(at: Place, new: _There, seen: _Watched) -> Broken:
 
 
 def _moved(row: Row, seen: _Watched) -> None:
-    """A database is served by the machines of another image from now on."""
+    """A database is served by the machines of another image from now on: it was moved, or it was
+    made there what it is at the other side.
+    """
     v = row.values
+    here, database = v["site"], v["entity_name"]
     params = json.loads(v["params"])
     if v["how"] == "script" and "farm" in params:
         home = (params["farm"], params["image"])
-        seen.homes[v["site"], v["entity_name"]] = home
+        seen.homes[here, database] = home
+    elif v["how"] != "script" and (here, database) in seen.homes:
+        elsewhere = {
+            site: home
+            for (site, name), home in seen.homes.items()
+            if name == database and site != here
+        }
+        if elsewhere:
+            newest = list(elsewhere.values())[-1]
+            active = seen.sites.active
+            seen.homes[here, database] = elsewhere.get(active, newest)
 
 
 def _in_use(at: Place, there: _There, seen: _Watched) -> Broken:
