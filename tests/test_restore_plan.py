@@ -286,6 +286,22 @@ def test_the_end(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("until", "loses"),
+    [
+        ([], "what was committed after 2024-05-01T06:00:00Z"),
+        (["--until", "2024-05-01 03:05"], "nothing that was asked for"),
+        (["--until", "350"], "nothing that was asked for"),
+        (["--until", "601"], "what was committed after 2024-05-01T06:00:00Z"),
+    ],
+)
+def test_what_it_loses(
+    history: Path, capsys: pytest.CaptureFixture[str], until: list[str], loses: str
+) -> None:
+    main(["plan", str(history), *until])
+    assert f"  loses     {loses}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("until", "reading", "code", "files"),
     [
         ("2024-05-01 03:00", "start", 0, "123"), ("2024-05-01 03:05", "start", 0, "1235"), ("2024-05-01 03:05", "finish", 0, "123"),

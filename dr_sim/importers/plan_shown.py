@@ -268,7 +268,8 @@ def _loses(answer: PlanAnswer) -> str:
         return "everything"
     since = utc_text(answer.reached_utc_us)
     to_an_instant = answer.target.utc_us is not None
-    if not answer.lost_us and to_an_instant:
+    to_a_position = answer.target.lsn is not None and answer.is_met
+    if not answer.lost_us and (to_an_instant or to_a_position):
         return "nothing that was asked for"
     after = f"what was committed after {since}"
     if not answer.lost_us:
