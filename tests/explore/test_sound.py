@@ -267,6 +267,14 @@ events:
 - {at: 155 min, slow_restore: {by: 2000, duration: 4 h}}
 - {at: 156 min, missing_file: crm}
 """,
+    # The full is deleted, and the manager dies before it deletes the incrementals on it.
+    "the manager dies in the middle of old files": """\
+run_for: 25 h
+databases: {crm: {size: 1 GB, full: every 6 h, incremental: every 2 h, log: none}}
+link: {bandwidth: 200 Mbit/s}
+secondary: {retention: 4 h, keep_fulls: 1}
+events: [{at: 1 h, manager_crash: {before: Delete, nth: 5}}]
+""",
     # The age limit is half an hour, and a log waits for as long on purpose.
     "logs that wait are told of at the age that the scenario asks for": """\
 run_for: 9 h

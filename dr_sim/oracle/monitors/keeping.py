@@ -189,6 +189,7 @@ def _deletes_of(
         return  # which of two histories a file belongs to is the planner's business
     gone_seq = _gone_seqs(story, database, names, rows["seq"][last_rows])
     times, begins = np.unique(deletes["time_us"], return_index=True)
+    died_us = _deaths_us(story)
     oldest = 0  # no file before that one is there any more
     for at_us, begin in zip(times.tolist(), begins.tolist(), strict=True):
         seq = int(deletes["seq"][begin])
@@ -198,6 +199,8 @@ def _deletes_of(
         after = gone_seq[there] > leaves
         if before.any():
             oldest += int(np.argmax(before))
+        if at_us in died_us:
+            continue  # in the middle, perhaps: the rest goes at the next time
         whole = shelf.where(there)
         wrong = _wrong_delete(
             story,
@@ -208,6 +211,12 @@ def _deletes_of(
         )
         if wrong:
             yield Breach("R18", seq, at_us, database, wrong)
+
+
+def _deaths_us(story: Story) -> set[int]:
+    """Return the instants at which the recovery manager died."""
+    lives = story["truth.manager"]
+    return set(lives["time_us"][lives["up"] == 0].tolist())
 
 
 def _gone_seqs(
