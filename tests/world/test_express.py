@@ -34,6 +34,8 @@ SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 
 # ---- what a world comes to
 PLAIN = frozenset({int, bool, str, bytes, type(None)})
+REMEMBERED = frozenset({"_parsed"})
+"""What an engine remembers of bytes that it has read: it changes no answer."""
 
 
 @cache
@@ -68,6 +70,7 @@ def picture(thing: Any, above: tuple[int, ...] = ()) -> Any:
     if callable(thing):
         return None
     names = slots_of(type(thing)) | getattr(thing, "__dict__", {}).keys()
+    names -= REMEMBERED
     held = {name: getattr(thing, name) for name in names}
     return {
         name: value if type(value) in PLAIN else picture(value, above)
