@@ -12,6 +12,7 @@ from dr_sim.scenario.kind import COPY, EventKind, Explains, RestOfScenario
 from dr_sim.scenario.named import DatabaseName
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.swapped_files import SwappedFiles, arrive_as_others
 
 
 class MisfiledBackup(Params):
@@ -24,7 +25,7 @@ class MisfiledBackup(Params):
         "log", description="which kind of backup file"
     )
     files: int = Field(
-        1, ge=1, le=MOST_FILES, description="number of arrivals in a row"
+        1, ge=1, le=MOST_FILES, description="number of swapped in a row"
     )
 
 
@@ -39,44 +40,20 @@ def happen(event: Occurrence, params: MisfiledBackup) -> None:
     if not others:
         event.nothing("there is no other database")
         return
-    left = params.files
-    event.begins("misfiled backup", index)
+    swapped = SwappedFiles(
+        "misfiled backup", index, params.kind, params.files
+    )
 
-    def swap(file: BackupFile, data: bytes) -> bytes:
-        nonlocal left
-        if (
-            not left
-            or file.database != index
-            or file.kind.word != params.kind
-        ):
-            return data
-        theirs = [
+    def theirs(file: BackupFile) -> BackupFile | None:
+        """Return the newest of the other database; None: it has none yet."""
+        found = [
             f
             for f in world.files_at("primary", others[0])
             if f.kind is file.kind and f.made is not None
         ]
-        if not theirs:
-            return data  # the other has none yet: it waits for one
-        left -= 1
-        if not left:
-            event.ends("misfiled backup", index)
-            world.replication.in_transit.remove(swap)
-        file.replaced_by = theirs[-1]
-        world.context.note(
-            "truth.damaged",
-            index,
-            file.number,
-            "transit",
-            0,
-            max(1, file.nominal_bytes),
-        )
-        return bytes(
-            world.context.primary_files.read(
-                world.context.at_primary(theirs[-1])
-            )
-        )
+        return found[-1] if found else None
 
-    world.replication.in_transit.append(swap)
+    arrive_as_others(event, swapped, theirs)
 
 
 def check(params: MisfiledBackup, around: RestOfScenario) -> list[str]:

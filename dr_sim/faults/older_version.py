@@ -12,6 +12,7 @@ from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.scenario.named import DatabaseName
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.swapped_files import SwappedFiles, arrive_as_others
 
 
 class OlderVersion(Params):
@@ -20,53 +21,29 @@ class OlderVersion(Params):
         "log", description="which kind of backup file"
     )
     files: int = Field(
-        1, ge=1, le=MOST_FILES, description="number of arrivals in a row"
+        1, ge=1, le=MOST_FILES, description="number of swapped in a row"
     )
 
 
 def happen(event: Occurrence, params: OlderVersion) -> None:
     world = event.world
     index = world.index_of(params.database)
-    left = params.files
-    event.begins("older version", index)
+    swapped = SwappedFiles(
+        "older version", index, params.kind, params.files
+    )
 
-    def swap(file: BackupFile, data: bytes) -> bytes:
-        nonlocal left
-        if (
-            not left
-            or file.database != index
-            or file.kind.word != params.kind
-        ):
-            return data
-        older = [
+    def older(file: BackupFile) -> BackupFile | None:
+        """Return the one before it; None: it is the first of its kind."""
+        found = [
             f
             for f in world.files_at("primary", index)
             if f.kind is file.kind
             and f.number < file.number
             and f.made is not None
         ]
-        if not older:
-            return data  # it is the first of its kind: it waits for one that has a predecessor
-        left -= 1
-        if not left:
-            event.ends("older version", index)
-            world.replication.in_transit.remove(swap)
-        file.replaced_by = older[-1]
-        world.context.note(
-            "truth.damaged",
-            index,
-            file.number,
-            "transit",
-            0,
-            max(1, file.nominal_bytes),
-        )
-        return bytes(
-            world.context.primary_files.read(
-                world.context.at_primary(older[-1])
-            )
-        )
+        return found[-1] if found else None
 
-    world.replication.in_transit.append(swap)
+    arrive_as_others(event, swapped, older)
 
 
 KIND = EventKind(

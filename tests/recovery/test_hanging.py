@@ -149,10 +149,8 @@ class SlowTail(FakeWorld):
         return self.on_way[-1]
 
 
-def tail_given_up() -> SlowTail:
-    """A restore goes on beyond the limit. The tail is asked for then, and given up a limit later,
-    while its backup still runs.
-    """
+def tail_asked_for() -> SlowTail:
+    """A restore goes on beyond the limit: the tail is asked for then."""
     world = SlowTail(config())
     shipped(begun(world))
     world.hangs = 1
@@ -160,7 +158,14 @@ def tail_given_up() -> SlowTail:
     world.land_all()
     order(world, "anna")
     world.settle()
-    world.wait(21 * MINUTE)
+    world.wait(11 * MINUTE)
+    return world
+
+
+def tail_given_up() -> SlowTail:
+    """The tail is given up a limit later, while its backup still runs."""
+    world = tail_asked_for()
+    world.wait(10 * MINUTE)
     assert sum(isinstance(each, c.TakeTail) for each in world.done) == 1
     return world
 
@@ -178,15 +183,7 @@ def test_a_tail_that_is_taken_after_it_was_given_up_is_not_waited_for() -> None:
 def test_what_lands_after_it_was_given_up_and_is_restored_is_not_told_as_left_behind(
     taken_late: bool,
 ) -> None:
-    world = tail_given_up() if taken_late else SlowTail(config())
-    if not taken_late:
-        shipped(begun(world))
-        world.hangs = 1
-        world.backup(Kind.LOG)
-        world.land_all()
-        order(world, "anna")
-        world.settle()
-        world.wait(11 * MINUTE)
+    world = tail_given_up() if taken_late else tail_asked_for()
     tail = world.take_tail()
     world.wait(11 * MINUTE)
     world.land(tail)
