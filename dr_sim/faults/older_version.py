@@ -21,7 +21,7 @@ class OlderVersion(Params):
         "log", description="which kind of backup file"
     )
     files: int = Field(
-        1, ge=1, le=MOST_FILES, description="number of swapped in a row"
+        1, ge=1, le=MOST_FILES, description="number of arrivals in a row"
     )
 
 
