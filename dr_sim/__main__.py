@@ -9,7 +9,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from typing import Any
+
+_AGAIN_S = 0.05
+"""How long after it was dropped an interrupt comes again."""
 
 
 def _at_once(number: int, frame: Any) -> None:
@@ -40,8 +44,19 @@ def run() -> int:
         interrupted = True
         raise KeyboardInterrupt
 
+    def lost(what: sys.UnraisableHookArgs) -> None:
+        """Interrupt once more where an interrupt came while an object was being deleted: Python
+        drops what is raised there.
+        """
+        if interrupted and issubclass(what.exc_type, KeyboardInterrupt):
+            again = (mine, signal.SIGINT)
+            threading.Timer(_AGAIN_S, os.kill, again).start()
+        else:
+            sys.__unraisablehook__(what)
+
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
+    sys.unraisablehook = lost
     try:
         return main(None, lambda: interrupted)
     except (

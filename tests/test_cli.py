@@ -231,6 +231,9 @@ def test_130_interrupted_while_it_is_loaded_and_while_it_runs(
         # as pyo3 does
         "try:\n        os.kill(os.getpid(), 2)\n        time.sleep(9)\n    except "
         "KeyboardInterrupt:\n        raise type('PanicException', (BaseException,), {})",
+        # Python drops what is raised while an object is being deleted
+        "class Deleted:\n        def __del__(self):\n            os.kill(os.getpid(), 2)\n"
+        "            time.sleep(0)\n    Deleted()\n    time.sleep(9)\n    sys.exit(7)",
     ],
 )
 def test_130_whatever_a_module_that_is_loaded_makes_of_the_interruption(
