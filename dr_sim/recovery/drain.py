@@ -194,7 +194,8 @@ class Drain:
         """
         if self._unnamed_left:
             self._unnamed_left -= 1
-            self._left.update({name} - {""})
+            if name:
+                self._left.add(name)
 
     def drop_held(self) -> list[File]:
         """Return the files that were held: what is refused still stays behind."""
@@ -443,13 +444,12 @@ class Drain:
         """Return how many backups were given up on their way and have not landed whole since.
         besides: names that are counted elsewhere.
         """
-        whole = Content.WHOLE
         files = self._db.files
         away = [
             name
             for name in self._left - besides
             if (file := files.get(name)) is None
-            or file.content is not whole
+            or file.content is not Content.WHOLE
         ]
         return len(away) + self._unnamed_left
 

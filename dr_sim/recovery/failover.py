@@ -234,6 +234,13 @@ class Failover:
         return self._phase.state in BRINGS_ONLINE
 
     @property
+    def old_primary_may_live(self) -> bool:
+        """Tell whether the old primary may accept writes beside this side: nothing confirms that it
+        was stopped.
+        """
+        return self.brings_online and not self.fencing.confirmed
+
+    @property
     def needless(self) -> bool:
         """Return whether silence began the failover and has ended."""
         return self.by_silence and self.silence.at_us() is None
@@ -248,7 +255,6 @@ class Failover:
         stops = [
             (n, db.stop_before_utc_us) for n, db in self.databases.items()
         ]
-        may_live = self.brings_online and not self.fencing.confirmed
         stored = StoredFailover(
             self.phase,
             self.planned,
@@ -260,7 +266,9 @@ class Failover:
             self.claiming.operator,
             self.claiming.to_unfence,
             tuple(sorted(self.emptying.later)),
-            tuple(sorted(self.silence.silent)) if may_live else (),
+            tuple(sorted(self.silence.silent))
+            if self.old_primary_may_live
+            else (),
         )
         out.append(Save(KEY, stored.text()))
 

@@ -138,6 +138,15 @@ class File:
             return False
         return not self.refused or self.retry_at_mono_us <= mono_us
 
+    @property
+    def refused_here(self) -> bool:
+        """Tell whether the engine has refused it for what is at this side: another copy would be
+        refused in the same way.
+        """
+        return self.refused and says_nothing_of_it(
+            self.failure.error_number
+        )
+
     def order(self) -> tuple[int, int, str]:
         """Return the place of a log in the queue: by where it begins, the longer one later."""
         header = self.header
@@ -146,11 +155,6 @@ class File:
 
     def age_order(self) -> tuple[int, str]:
         return (self.modified_utc_us, self.name)
-
-
-def _waits_for_this_side(file: File) -> bool:
-    """Return whether the file was refused for what is at the secondary."""
-    return file.refused and says_nothing_of_it(file.failure.error_number)
 
 
 def _fields(file: File) -> list[object]:
@@ -499,7 +503,7 @@ class HeldFiles:
         file.retry_at_mono_us = retry_at_mono_us
         if passes and file.kind is not LOG:
             for other in self._by_name.apart():
-                if other.kind is file.kind and _waits_for_this_side(other):
+                if other.kind is file.kind and other.refused_here:
                     other.retry_at_mono_us = retry_at_mono_us
 
     def check_refused(self, file: File) -> None:

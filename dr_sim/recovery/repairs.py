@@ -10,11 +10,7 @@ from dr_sim.recovery import telling
 from dr_sim.recovery.config import OnHole
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import FULL, INCREMENTAL, LOG, File
-from dr_sim.recovery.refusals import (
-    needs_somebody,
-    passes_here,
-    says_nothing_of_it,
-)
+from dr_sim.recovery.refusals import needs_somebody, passes_here
 from dr_sim.recovery.waiting import behind, pass_covered
 
 if TYPE_CHECKING:
@@ -110,9 +106,8 @@ def _is_refused_here(db: DatabaseReplay, kind: Kind) -> bool:
     here = (Content.CHECKING, Content.WHOLE)
     return any(
         file.kind is kind
-        and file.refused
+        and file.refused_here
         and file.content in here
-        and says_nothing_of_it(file.failure.error_number)
         and _would_help(db, file)
         for file in db.files.not_in_runs()
     )

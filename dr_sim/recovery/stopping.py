@@ -93,7 +93,7 @@ def fell_silent(f: Failover, out: list[Command]) -> None:
     """Note, durably, that a machine of an old primary that may live is silent: it may be heard
     again while the manager is down.
     """
-    if f.brings_online and not f.fencing.confirmed:
+    if f.old_primary_may_live:
         f.save(out)
 
 
@@ -103,12 +103,11 @@ def heard_meanwhile(
     """Handle machines that were heard again while the manager was down. The fence is asked for
     after a restart in any case.
     """
-    fencing = f.fencing
-    if not f.brings_online or fencing.confirmed:
+    if not f.old_primary_may_live:
         return
-    known = fencing.two_told
-    for machine in () if known else machines:
-        fencing.tell_two_primaries(e, machine, f.minutes(e), out)
+    if not f.fencing.two_told:
+        for machine in machines:
+            f.fencing.tell_two_primaries(e, machine, f.minutes(e), out)
     f.save(out)
 
 
