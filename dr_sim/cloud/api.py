@@ -134,6 +134,9 @@ class Api:
                 if same
                 else _Told(CallOutcome.CONFLICT)
             )
+        outcome = self._outcome(e)
+        if outcome is not _ACCEPTED:
+            return _Told(outcome)
         told = self._new(e, f"{e.caller}/{e.request}", active)
         if told.new is not None:
             out.saves[key] = f'["{fingerprint(e)}", {quoted(told.job)}]'
@@ -184,9 +187,7 @@ class Api:
         return _ACCEPTED if about else CallOutcome.UNKNOWN
 
     def _new(self, e: Called, name: str, active: str) -> _Told:
-        outcome = self._outcome(e)
-        if outcome is not _ACCEPTED:
-            return _Told(outcome)
+        """Return the job of what may be asked for, and the answer."""
         try:
             params = self._mappings[e.network].translated(e.params, active)
         except (UntranslatableError, ValueError):
