@@ -41,29 +41,16 @@ def trouble_is_told_at_its_limit(story: Story) -> Iterator[Breach]:
     """The first alert of a log in trouble comes when it was tried too often, or is too old."""
     if clocks_may_be_wrong(story):
         return
-    replay = story.scenario.replay
-    told: set[tuple[int, str]] = set()
-    for row, database in alerts_of_databases(story):
+    for row, database in _first_told(story, ERRORS):
         name = row.values["name"]
-        if row.values["event_id"] != ERRORS or kind_in_name(name) != LOG:
-            continue
-        first = (database, name) not in told
-        told.add((database, name))
-        if not first or _goes_on(story, row, database):
+        if kind_in_name(name) != LOG or _goes_on(story, row, database):
             continue
         tries = max(
             _count(story, kind, database, name, row.seq)
             for kind in ("seen.Restore", "seen.ValidationFailed")
         )
-        age_us = _age_us(story, row, database)
-        if age_us is None or tries > replay.attempts:
-            continue
-        if age_us < replay.age_us - SECOND_US:
-            yield Breach(
-                "R8", row.seq, row.time_us, database,
-                f"{name} is told of as in trouble after {tries} attempts and "
-                f"{minutes_text(age_us)}: neither limit is reached",
-            )  # fmt: skip
+        what = f"in trouble after {tries} attempts"
+        yield from _too_early(story, row, database, tries, what)
 
 
 def damage_is_told_at_its_limit(story: Story) -> Iterator[Breach]:
@@ -73,23 +60,40 @@ def damage_is_told_at_its_limit(story: Story) -> Iterator[Breach]:
     """
     if clocks_may_be_wrong(story):
         return
-    replay = story.scenario.replay
+    for row, database in _first_told(story, DAMAGED):
+        tries = _copies_damaged(story, row, database)
+        if tries is None:
+            continue
+        what = f"damaged after {tries} copies"
+        yield from _too_early(story, row, database, tries, what)
+
+
+def _first_told(story: Story, event_id: int) -> Iterator[tuple[Row, int]]:
+    """Yield the first alert with that id of each backup, and its database."""
     told: set[tuple[int, str]] = set()
     for row, database in alerts_of_databases(story):
-        name = row.values["name"]
-        if row.values["event_id"] != DAMAGED or (database, name) in told:
-            continue
-        told.add((database, name))
-        tries = _copies_damaged(story, row, database)
-        age_us = _age_us(story, row, database)
-        if tries is None or age_us is None or tries > replay.attempts:
-            continue
-        if age_us < replay.age_us - SECOND_US:
-            yield Breach(
-                "R8", row.seq, row.time_us, database,
-                f"{name} is told of as damaged after {tries} copies and "
-                f"{minutes_text(age_us)}: neither limit is reached",
-            )  # fmt: skip
+        backup = (database, row.values["name"])
+        if row.values["event_id"] == event_id and backup not in told:
+            told.add(backup)
+            yield row, database
+
+
+def _too_early(
+    story: Story, row: Row, database: int, tries: int, what: str
+) -> Iterator[Breach]:
+    """An alert comes before a backup was tried too often, and before it is too old. what: what the
+    alert says of it.
+    """
+    replay = story.scenario.replay
+    age_us = _age_us(story, row, database)
+    if age_us is None or tries > replay.attempts:
+        return
+    if age_us < replay.age_us - SECOND_US:
+        yield Breach(
+            "R8", row.seq, row.time_us, database,
+            f"{row.values['name']} is told of as {what} and {minutes_text(age_us)}: "
+            "neither limit is reached",
+        )  # fmt: skip
 
 
 def _copies_damaged(story: Story, row: Row, database: int) -> int | None:
@@ -108,10 +112,8 @@ def _copies_damaged(story: Story, row: Row, database: int) -> int | None:
             return None
     failed = [
         each.values["outcome"]
-        for each in story.rows("seen.ValidationFailed")
-        if each.entity == database
-        and each.seq < row.seq
-        and each.values["name"] == name
+        for each in story.rows_of("seen.ValidationFailed", database)
+        if each.seq < row.seq and each.values["name"] == name
     ]
     if not failed or {"no_manifest", "missing"}.intersection(failed):
         return None
