@@ -55,9 +55,9 @@ class Found:
 @dataclass(slots=True)
 class Exploration:
     """seed: of the draws. runs: cases that were looked at. recoverable: those of them that the
-    design gets past. corpus: those that reached something new. moments: by place in the corpus, the
-    instants at which the logic did something rare in that case. reached: pairs of records. probes:
-    the rare things that happened.
+    design gets past. corpus: those that reached something new, each with the instants at which the
+    logic did something rare in it. reached: pairs of records. probes: the rare things that
+    happened.
     """
 
     seed: int
@@ -65,11 +65,10 @@ class Exploration:
     cpu_s: float = 0.0
     mode: draw.CaseMode = draw.CaseMode.BOTH
     recoverable: int = 0
-    corpus: list[Tree] = field(default_factory=list)
+    corpus: list[tuple[Tree, tuple[int, ...]]] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
     probes: set[str] = field(default_factory=set)
     found: list[Found] = field(default_factory=list)
-    moments: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def never_reached(self) -> list[str]:
@@ -78,16 +77,13 @@ class Exploration:
     def take_up(self, tree: Tree, looked: Looked) -> None:
         """Take up what a case has reached. It is kept, to be changed later, if that is new."""
         if not looked.reached <= self.reached:
-            self.moments[len(self.corpus)] = looked.moments
-            self.corpus.append(tree)
+            self.corpus.append((tree, looked.moments))
         self.reached |= looked.reached
         self.probes |= looked.probes
 
     # ---- on disk
     def write(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        places = range(len(self.corpus))
-        moments = [self.moments.get(place, ()) for place in places]
         state = {
             "seed": self.seed,
             "runs": self.runs,
@@ -95,7 +91,6 @@ class Exploration:
             "mode": self.mode,
             "recoverable": self.recoverable,
             "corpus": self.corpus[-CORPUS:],
-            "moments": moments[-CORPUS:],
             "reached": sorted(self.reached),
             "probes": sorted(self.probes),
             "found": [
@@ -125,15 +120,12 @@ class Exploration:
             Found(Sign(requirement, what), *rest)
             for requirement, what, *rest in state["found"]
         ]
-        moments = {
-            place: tuple(each)
-            for place, each in enumerate(state.get("moments", ()))
-            if each
-        }
+        corpus = [
+            (tree, tuple(moments)) for tree, moments in state["corpus"]
+        ]
         return Exploration(
             state["seed"], state["runs"], state["cpu_s"], draw.CaseMode(state["mode"]),
-            state["recoverable"], state["corpus"], set(state["reached"]), set(state["probes"]),
-            found, moments,
+            state["recoverable"], corpus, set(state["reached"]), set(state["probes"]), found,
         )  # fmt: skip
 
 
@@ -215,10 +207,9 @@ def _next_case(state: Exploration, services: Services, number: int) -> Tree:
     if state.corpus and r.random() < 0.4:
         # what was new last is changed more often
         back = min(int(r.expovariate(1 / 40)), len(state.corpus) - 1)
-        place = len(state.corpus) - 1 - back
+        tree, moments = state.corpus[len(state.corpus) - 1 - back]
         mode = draw.mode_of(state.mode, state.seed, number)
-        moments = state.moments.get(place, ())
-        return draw.mutate(state.corpus[place], services, r, mode, moments)
+        return draw.mutate(tree, services, r, mode, moments)
     return draw.draw(services, state.seed, number, state.mode)
 
 

@@ -132,7 +132,7 @@ def test_what_a_case_did_that_is_rare_is_kept_with_it(tmp_path: Path) -> None:
     state = search.Exploration(7)
     state.take_up(SMALL, looked)
     state.take_up(SMALL, looked)  # it reaches nothing new
-    assert state.corpus == [SMALL] and state.moments == {0: looked.moments}
+    assert state.corpus == [(SMALL, looked.moments)]
     state.write(tmp_path)
     assert search.Exploration.read(tmp_path, 7) == state
 
@@ -184,7 +184,7 @@ def test_shrinking_stops_when_its_runs_are_used_up() -> None:
 
 def test_what_an_exploration_knows_comes_back_from_its_folder(tmp_path: Path) -> None:
     state = search.Exploration(
-        7, 32, 1.5, draw.CaseMode.BEYOND, 4, [SMALL], {1, 2}, {"a late answer"}
+        7, 32, 1.5, draw.CaseMode.BEYOND, 4, [(SMALL, (5, 6))], {1, 2}, {"a late answer"}
     )
     state.found.append(search.Found(Sign("R9", "words"), "a sentence", 3, SMALL, 40, "yes"))
     state.write(tmp_path)
