@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dr_sim.errors import input_error
 from dr_sim.explore import draw
 from dr_sim.explore.case import (
     PROBES,
@@ -109,24 +110,42 @@ class Exploration:
     def read(
         folder: Path, seed: int, mode: draw.CaseMode = draw.CaseMode.BOTH
     ) -> Exploration:
-        """The exploration in a folder, or a new one."""
+        """Return the exploration in a folder, or a new one. Raises InputError if what is there is
+        none, or is another version's.
+        """
+        path = folder / STATE_FILE
         try:
-            state = json.loads(
-                (folder / STATE_FILE).read_text(encoding="utf-8")
-            )
+            return _from_text(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return Exploration(seed, mode=mode)
-        found = [
-            Found(Sign(requirement, what), *rest)
-            for requirement, what, *rest in state["found"]
-        ]
-        corpus = [
-            (tree, tuple(moments)) for tree, moments in state["corpus"]
-        ]
-        return Exploration(
-            state["seed"], state["runs"], state["cpu_s"], draw.CaseMode(state["mode"]),
-            state["recoverable"], corpus, set(state["reached"]), set(state["probes"]), found,
-        )  # fmt: skip
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            RecursionError,
+        ) as error:
+            raise input_error(
+                str(path),
+                "is no exploration that this version of dr_sim can go on with "
+                f"({type(error).__name__}); write another --out, or delete the file",
+            ) from None
+
+
+def _from_text(text: str) -> Exploration:
+    """Return the exploration that a state file holds. Raises ValueError, KeyError, TypeError or
+    RecursionError.
+    """
+    state = json.loads(text)
+    found = [
+        Found(Sign(requirement, what), *rest)
+        for requirement, what, *rest in state["found"]
+    ]
+    corpus = [(tree, tuple(moments)) for tree, moments in state["corpus"]]
+    return Exploration(
+        state["seed"], state["runs"], state["cpu_s"], draw.CaseMode(state["mode"]),
+        state["recoverable"], corpus, set(state["reached"]), set(state["probes"]), found,
+    )  # fmt: skip
 
 
 # ---- in the workers

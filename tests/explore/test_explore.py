@@ -213,6 +213,16 @@ def test_explore_and_shrink_from_the_command_line(
     assert "16 cases" in said and "never reached" in said
     assert main([*arguments, "--seed", "2"]) == 2
     assert "holds an exploration of seed 1" in capsys.readouterr().err
+    state = Path("found", search.STATE_FILE)
+    whole = state.read_text(encoding="utf-8")
+    older = dict(json.loads(whole))
+    del older["corpus"]
+    spoilt = ["", whole[:-9], "[]", "[" * 100_000, json.dumps(older)]
+    for text in spoilt:
+        state.write_text(text, encoding="utf-8")
+        assert main(arguments) == 2
+        assert "is no exploration that this version of dr_sim can go on" in capsys.readouterr().err
+        assert state.read_text(encoding="utf-8") == text
     assert main(["shrink", "mine.yaml"]) == 0
     assert "there is nothing to shrink" in capsys.readouterr().out
 
