@@ -13,7 +13,6 @@ names its seed and number.
 from __future__ import annotations
 
 import json
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +34,7 @@ from dr_sim.explore.case import (
 from dr_sim.explore.runners import case_runner
 from dr_sim.explore.services import Services, anchored
 from dr_sim.explore.shrink import MOST_RUNS, shrink
+from dr_sim.files.output import write_whole, writing
 
 STATE_FILE = "exploration.json"
 ROUND = 16  # cases of one worker in a round
@@ -84,7 +84,7 @@ class Exploration:
 
     # ---- on disk
     def write(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        """Raises InputError if the folder cannot be written to."""
         state = {
             "seed": self.seed,
             "runs": self.runs,
@@ -100,11 +100,10 @@ class Exploration:
                 for f in self.found
             ],
         }  # fmt: skip
-        fresh = folder / (STATE_FILE + ".new")
-        fresh.write_text(
-            json.dumps(state, ensure_ascii=False), encoding="utf-8"
-        )
-        os.replace(fresh, folder / STATE_FILE)
+        text = json.dumps(state, ensure_ascii=False)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_whole(folder / STATE_FILE, text)
 
     @staticmethod
     def read(
@@ -118,13 +117,11 @@ class Exploration:
             return _from_text(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return Exploration(seed, mode=mode)
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            RecursionError,
-        ) as error:
+        except OSError as error:
+            raise input_error(
+                str(path), f"cannot be read ({error.strerror})"
+            ) from None
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise input_error(
                 str(path),
                 "is no exploration that this version of dr_sim can go on with "
@@ -262,8 +259,9 @@ def on_sqlite(tree: Tree, sign: Sign, manager: str = "") -> str:
 
 
 def write_case(found: Found, folder: Path, manager: str = "") -> Path:
-    """Two files: the scenario, and a test that fails as long as it shows the sign."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write two files: the scenario, and a test that fails as long as it shows the sign. Raises
+    InputError if the folder cannot be written to.
+    """
     words = f"{found.sign.requirement} {found.sign.what}".lower()
     stem = "_".join(
         "".join(c if c.isalnum() else " " for c in words).split()[:8]
@@ -286,8 +284,7 @@ def write_case(found: Found, folder: Path, manager: str = "") -> Path:
         f"With SQLite's files: {found.on_sqlite or 'not tried'}.\n"
         f"Replay: dr-sim run {path.name} --steps{of_own}"
     )
-    path.write_text(yaml_text(found.tree, comment), encoding="utf-8")
-    (folder / f"test_{stem}.py").write_text(
+    test = (
         f'"""{found.sign.requirement}: {found.sentence}"""\n\n'
         "from pathlib import Path\n\n"
         f"from dr_sim import api\n{imports}\n\n"
@@ -295,7 +292,10 @@ def write_case(found: Found, folder: Path, manager: str = "") -> Path:
         f'    scenario = api.load_scenario(Path(__file__).with_name("{path.name}"))\n'
         f"    result = api.run({with_it})\n"
         "    assert not result.summary.violations\n"
-        "    assert result.verdict.exit_code == 0\n",
-        encoding="utf-8",
+        "    assert result.verdict.exit_code == 0\n"
     )
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(path, yaml_text(found.tree, comment))
+        write_whole(folder / f"test_{stem}.py", test)
     return path

@@ -223,6 +223,13 @@ def test_explore_and_shrink_from_the_command_line(
         assert main(arguments) == 2
         assert "is no exploration that this version of dr_sim can go on" in capsys.readouterr().err
         assert state.read_text(encoding="utf-8") == text
+    assert main([*arguments[:-1], "mine.yaml/found"]) == 2
+    assert "cannot be read (Not a directory)" in capsys.readouterr().err
+    monkeypatch.setattr(
+        search.Exploration, "read", lambda folder, seed, mode: search.Exploration(1)
+    )
+    assert main([*arguments[:-1], "mine.yaml/found"]) == 2
+    assert "cannot be written (Not a directory)" in capsys.readouterr().err
     assert main(["shrink", "mine.yaml"]) == 0
     assert "there is nothing to shrink" in capsys.readouterr().out
 
