@@ -18,6 +18,7 @@ import numpy as np
 from dr_sim.backups.model import Kind
 from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.tables import Ints, Tables, pick, up_until_us
+from dr_sim.record.sets import among
 from dr_sim.scenario.model import Scenario
 
 
@@ -59,9 +60,9 @@ def past_the_logs(
     kept = pick(kept, t.has_text(kept["class"], "site"))
     restored = t.of("truth.restored", database)
     before = restored["time_us"] < up_until_us(t, scenario, database)
-    by_then = np.isin(files["file"], restored["file"][before])
+    by_then = among(files["file"], restored["file"][before])
     others = (files["kind"] != Kind.LOG) & ~by_then
-    others &= np.isin(files["landed_us"], kept["time_us"])
+    others &= among(files["landed_us"], kept["time_us"])
     logs = pick(files, files["kind"] == Kind.LOG)
     found: list[tuple[int, int, int, int]] = []
     for place in np.flatnonzero(others).tolist():
