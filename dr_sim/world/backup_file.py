@@ -117,17 +117,18 @@ class BackupFile:
     @property
     def manifest(self) -> bytes | None:
         """Return the hash that was computed when the backup finished, and that is kept with it."""
-        made = None if self.made is None else bytes_of(self.made)
-        return None if made is None else content_hash(made)
+        if self.made is None:
+            return None
+        return content_hash(bytes_of(self.made))
 
     def agrees(self, data: bytes) -> bool:
         """Return whether these bytes have the hash in the manifest. The object that was made itself
         is not hashed.
         """
-        made = None if self.made is None else bytes_of(self.made)
-        return made is not None and (
-            data is made or content_hash(data) == content_hash(made)
-        )
+        if self.made is None:
+            return False
+        made = bytes_of(self.made)
+        return data is made or content_hash(data) == content_hash(made)
 
 
 def quiet_file(

@@ -247,7 +247,7 @@ class StandbyHands:
     def _recover(self, command: c.Recover) -> None:
         context, index = self._context, self._index[command.database]
         self.recover_hook()
-        if not self._under_way.count(index):
+        if index not in self._under_way:
             context.witness.recovery_begins(index)
         self._under_way.append(index)
         outcome: Online | None = None
