@@ -174,17 +174,17 @@ def no_bound(patch: pytest.MonkeyPatch) -> None:
 
 
 def refused_and_done(patch: pytest.MonkeyPatch) -> None:
-    def new(self: api.Api, e: api.Called, name: str, active: str) -> api._Told:
+    def asked(self: api.Api, e: api.Called, active: str, o: out.Out) -> api._Told:
         allowed = self._callers[e.caller]
         self._callers[e.caller] = replace(allowed, networks=tuple(self._entities))
-        told = real(self, e, name, active)
+        told = real(self, e, active, o)
         self._callers[e.caller] = allowed
         if e.network not in allowed.networks:
             told.outcome = api.CallOutcome.FORBIDDEN
         return told
 
-    real = api.Api._new
-    patch.setattr(api.Api, "_new", new)
+    real = api.Api._asked
+    patch.setattr(api.Api, "_asked", asked)
 
 
 def at_the_other_side(patch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as Xml
 
 import pytest
+from filelock import FileLock
 
 from dr_sim.cli.main import main
 from dr_sim.errors import InputError
@@ -204,6 +206,26 @@ def test_runs_side_by_side_get_a_number_each(here: Path) -> None:
     assert sorted(p.name for p in here.iterdir()) == list("123456")
 
 
+def test_a_folder_whose_lock_is_not_held_yet_is_left_alone(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock file is made by one step and locked by the next; another run may look between."""
+
+    class Slow(FileLock):
+        def acquire(self, *args: Any, **kwargs: Any) -> Any:
+            Path(self.lock_file).touch()
+            monkeypatch.setattr("dr_sim.files.held.FileLock", FileLock)
+            tidy(here)
+            assert Path(self.lock_file).exists()
+            return super().acquire(*args, **kwargs)
+
+    monkeypatch.setattr("dr_sim.files.held.FileLock", Slow)
+    with making(here) as new:
+        (new / "file").write_text("new")
+        replace_folder(new, here / "run")
+    assert (here / "run" / "file").read_text() == "new"
+
+
 KILLED = """
 import os, sys
 from pathlib import Path
@@ -249,6 +271,7 @@ def test_one_scenario_runs_after_a_killed_run_of_another(here: Path) -> None:
     left = here / "results/other/.making-1"
     left.mkdir(parents=True)
     (left / "lock").touch()
+    (left / "held").touch()
     (left / "new").mkdir()
     assert main(["run", written(BASE)]) == 0
     assert not left.exists()

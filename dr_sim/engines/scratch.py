@@ -17,10 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from dr_sim.files.held import HELD, LOCK, held, is_free
 
 PREFIX = "dr-sim-"
-LOCK = "lock"
 _open: dict[Path, int] = {}
 """Folders that are in use, and by which process: a forked one does not own them."""
 
@@ -57,13 +56,11 @@ def scratch_folder() -> Iterator[Path]:
     clear_leftovers()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     _open[folder] = os.getpid()
-    lock = FileLock(folder / LOCK)
     try:
-        lock.acquire()
-        yield folder
+        with held(folder):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        lock.release()
         del _open[folder]
 
 
@@ -77,27 +74,16 @@ def _remove_open() -> None:
 def clear_leftovers() -> list[Path]:
     """Remove what killed processes of this user left behind; returns what."""
     found: list[Path] = []
-    for place in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
-        folder = place.parent
+    for mark in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{HELD}"):
+        folder = mark.parent
         try:
             ours = (
-                place.stat().st_uid == os.geteuid()
+                mark.stat().st_uid == os.geteuid()
                 and not folder.is_symlink()
             )
         except OSError:
             continue
-        if ours and is_free(place):
+        if ours and is_free(folder / LOCK):
             shutil.rmtree(folder, ignore_errors=True)
             found.append(folder)
     return found
-
-
-def is_free(place: Path) -> bool:
-    """Return whether no living process holds the lock in that file."""
-    lock = FileLock(place)
-    try:
-        lock.acquire(timeout=0)
-    except (Timeout, OSError):
-        return False
-    lock.release()
-    return True

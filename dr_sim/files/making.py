@@ -18,13 +18,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from dr_sim.files.held import LOCK, held, is_free, was_held
 
 PREFIX = ".making-"
-_LOCK = "lock"
 _OLD = "old"  # what lay at the place that is being replaced
 _PLACE = "place"  # a file with the name of that place
-# between making the folder and locking it lie microseconds; a stopped process may take longer
+# between making the folder and holding its lock lie microseconds; a stopped process takes longer
 _GRACE_S = 60.0
 
 
@@ -34,15 +33,15 @@ def making(parent: Path, *, tidy_first: bool = True) -> Iterator[Path]:
     if tidy_first:
         tidy(parent)
     outer = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-    lock = FileLock(outer / _LOCK)
     try:
-        lock.acquire()
-        inner = outer / "new"
-        inner.mkdir()
-        yield inner
+        with held(outer):
+            try:
+                inner = outer / "new"
+                inner.mkdir()
+                yield inner
+            finally:
+                _put_back(outer)
     finally:
-        _put_back(outer)
-        lock.release()
         shutil.rmtree(outer, ignore_errors=True)
 
 
@@ -83,21 +82,13 @@ def tidy(parent: Path) -> None:
 
 
 def _tidy_one(outer: Path) -> None:
-    if not (outer / _LOCK).exists():
-        # it is being made, or was left without a lock
+    if not was_held(outer):
+        # its process is about to hold it, or was killed before it did
         if time.time() - outer.stat().st_mtime > _GRACE_S:
             shutil.rmtree(outer, ignore_errors=True)
-        return
-    lock = FileLock(outer / _LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except (Timeout, OSError):
-        return
-    try:
+    elif is_free(outer / LOCK):
         _put_back(outer)
-    finally:
-        lock.release()
-    shutil.rmtree(outer, ignore_errors=True)
+        shutil.rmtree(outer, ignore_errors=True)
 
 
 def _put_back(outer: Path) -> None:

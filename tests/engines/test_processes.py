@@ -21,7 +21,8 @@ from filelock import FileLock
 from dr_sim.engines import scratch
 from dr_sim.engines.postgres.home import Home, children
 from dr_sim.engines.postgres.notes import LOST
-from dr_sim.engines.scratch import LOCK, PREFIX, began, clear_leftovers, scratch_folder
+from dr_sim.engines.scratch import PREFIX, began, clear_leftovers, scratch_folder
+from dr_sim.files.held import HELD, LOCK
 
 from .conftest import verdict_on_skip
 
@@ -264,6 +265,7 @@ def test_a_temporary_folder_goes_with_its_process(
     for folder in (dead, held):
         folder.mkdir()
         (folder / LOCK).touch()
+        (folder / HELD).touch()
     (tmp_path / f"{PREFIX}bare").mkdir()
     elsewhere = FileLock(held / LOCK)  # as a process of another container holds it
     elsewhere.acquire()

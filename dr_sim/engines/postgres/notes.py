@@ -23,7 +23,8 @@ from typing import Any
 from filelock import FileLock
 
 from dr_sim.engines.postgres.errors import ServerError
-from dr_sim.engines.scratch import began, is_free
+from dr_sim.engines.scratch import began
+from dr_sim.files.held import is_free
 
 PREFIX = "dr-sim-pg-"
 LOCK = ".lock"
