@@ -15,6 +15,7 @@ from tests.mutants.fresh import FRESH
 from tests.mutants.late import LATE
 from tests.mutants.outside import OUTSIDE
 from tests.mutants.planting import Edit, Mutant, one
+from tests.mutants.strangers import STRANGERS
 
 EARLIER: tuple[Mutant, ...] = (
     # ---- alerts (R12, R13)
@@ -752,4 +753,4 @@ EARLIER: tuple[Mutant, ...] = (
     ),
 )  # fmt: skip
 
-MUTANTS = (*EARLIER, *BLIND, *LATE, *BACK, *FRESH, *OUTSIDE)
+MUTANTS = (*EARLIER, *BLIND, *LATE, *BACK, *FRESH, *OUTSIDE, *STRANGERS)
