@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.cloud import vm_records
+from dr_sim.cloud import farm_goals, vm_records
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
 from dr_sim.oracle.cloud_witness import cloud_broken
@@ -20,6 +20,7 @@ from tests.test_cloud_machines import (
     DEPLOY,
     FEW,
     HOUR_US,
+    MINUTE,
     MS,
     Edits,
     S,
@@ -130,6 +131,30 @@ def test_who_does_not_look_at_the_limit_is_caught(tmp_path: Path, monkeypatch: P
     of = world(tmp_path, set_goals(AT_1H), (BIG_B, LIMIT))
     of.run()
     assert {breach.invariant for breach in cloud_broken(of.journal, of.scenario)} == {"cloud 10"}
+
+
+def test_a_goal_that_sinks_while_machines_are_deployed_takes_no_machine_that_is_needed(
+    tmp_path: Path,
+) -> None:
+    """8 of 20 are being deployed when 12 are enough again: 12 run all the time. Those that come are
+    too many, and the newest go, each when it runs.
+    """
+    fewer = "{at: 65 min, set_goals: {farm: content, front_end: 12}}"
+    of = ran(tmp_path, set_goals(AT_1H, fewer), (BIG_B,))
+    (short,) = summary(of).cloud.machines.degraded
+    assert (short.began_us, short.lasted_us) == (HOUR_US, 5 * MINUTE)
+    (up, records, jobs) = end(of)
+    assert (len(up), records, jobs) == (28, 28, [])
+
+
+def test_who_takes_machines_that_run_while_others_are_deployed_is_caught(
+    tmp_path: Path, monkeypatch: Patch
+) -> None:
+    monkeypatch.setattr(farm_goals, "_while_others_run", lambda first, mine, goal: first)
+    fewer = "{at: 65 min, set_goals: {farm: content, front_end: 12}}"
+    of = world(tmp_path, set_goals(AT_1H, fewer), (BIG_B,))
+    of.run()
+    assert {breach.invariant for breach in cloud_broken(of.journal, of.scenario)} == {"cloud 24"}
 
 
 # ---- restarts

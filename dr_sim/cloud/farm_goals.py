@@ -6,6 +6,9 @@ new one as the goals say, and those of the old one as well until all databases h
 then on, at each side, old machines are kept for new ones that do not run yet; one less where the
 new ones have their image and find no room. An upgrade that replaces machines where they are has as
 many of both images together as the goals say, or so many less as are replaced at one time.
+
+A goal may sink while machines are being deployed for the one before. Then one that runs goes only
+when as many others run as the goal says: until then those that are being deployed are too many.
 """
 
 from __future__ import annotations
@@ -87,7 +90,10 @@ class FarmGoals:
         for of, mine in have.items():
             count = wanted.get(of, 0) - len(mine)
             missing += [of] * count
-            too_many += _retired_first(mine)[: max(0, -count)]
+            first = _retired_first(mine)[: max(0, -count)]
+            if of[0] not in self._upgrades.on:
+                first = _while_others_run(first, mine, wanted.get(of, 0))
+            too_many += first
         return missing, too_many
 
     def _of(self, farm: FarmConfig, side: Side) -> Iterator[Goal]:
@@ -185,6 +191,18 @@ def _retired_first(mine: list[Vm]) -> list[Vm]:
         for vm in reversed(mine)
         if vm.state is state
     ]
+
+
+def _while_others_run(
+    first: list[Vm], mine: list[Vm], goal: int
+) -> list[Vm]:
+    """Return those of the first that may go now: a machine that runs goes only as long as as many
+    others run as the goal says. The rest go when those that are being deployed run.
+    """
+    run = sum(vm.state is VmState.RUNNING for vm in mine)
+    idle = [vm for vm in first if vm.state is not VmState.RUNNING]
+    running = [vm for vm in first if vm.state is VmState.RUNNING]
+    return idle + running[: max(0, run - goal)]
 
 
 def _goals(farm: FarmConfig, stored: dict[str, str]) -> dict[str, int]:

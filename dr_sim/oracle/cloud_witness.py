@@ -7,7 +7,7 @@ a change by hand, a manager that was down.
 
 The numbers are those of docs/cloud.md. Requests are here; jobs and their effects are in
 cloud_scripts.py, the calm at a run's end in cloud_calm.py, drift in cloud_drift.py, failovers in
-cloud_failover.py, and machines in cloud_machines.py.
+cloud_failover.py, and machines in cloud_machines.py and cloud_goals.py.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dr_sim.oracle.cloud_asked import left_behind, note_edit, still_runs
 from dr_sim.oracle.cloud_breach import CloudBreach
 from dr_sim.oracle.cloud_calm import at_end
 from dr_sim.oracle.cloud_drift import drift_is_told
+from dr_sim.oracle.cloud_goals import goals_broken
 from dr_sim.oracle.cloud_machines import machines_broken
 from dr_sim.oracle.cloud_scripts import effect, ended, script, started
 from dr_sim.oracle.cloud_seen import Broken, CloudSeen
@@ -74,6 +75,7 @@ def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
     found += drift_is_told(journal, scenario)
     found += machines_broken(journal, scenario)
     found += upkeep_broken(journal, scenario)
+    found += goals_broken(journal, scenario)
     found += tenants_broken(journal, scenario)
     return sorted(found, key=lambda breach: (breach.time_us, breach.seq))
 

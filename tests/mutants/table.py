@@ -746,6 +746,12 @@ EARLIER: tuple[Mutant, ...] = (
         "                before = self._old_ones(new, upgrade.before, side)\n",
     ),
     one(
+        "goes_before_others_run", "C8", "machines that run go while those that take their place are deployed",
+        "cloud/farm_goals.py",
+        "    return idle + running[: max(0, run - goal)]\n",
+        "    return idle + running\n",
+    ),
+    one(
         "next_one_goes_too_early", "C9", "the next machine is replaced before the last one is back",
         "cloud/farm_goals.py",
         "            may_go = max(0, upgrade.at_once - lacking)\n",
