@@ -606,6 +606,20 @@ def test_a_copy_that_makes_room_for_a_full_is_not_rebuilt(had_room: bool) -> Non
     assert said == ({"R7"} if had_room else set())
 
 
+@pytest.mark.parametrize("back", [False, True])
+def test_a_primary_that_stays_stopped_makes_no_full_for_a_copy(back: bool) -> None:
+    """Another copy has taken over; what lands late here was on its way."""
+    of, rows = recorded(KEPT)
+    stopped = insert("truth.landed", "truth.fenced", {"writes_stop": 1}, entity=-1)
+    again = insert("truth.fenced", "truth.unfenced", {"stop_us": 0, "refused": 0})
+    edit = both(drop_after(24 * 60 * MINUTE, "seen.Restore", "seen.Restored"), stopped)
+    if back:
+        edit = both(edit, again)
+    doctored = [out for row in rows for out in edit(row)]
+    said = found(liveness.restored_after_the_storm, of, doctored)
+    assert said == ({"R7"} if back else set())
+
+
 @pytest.mark.parametrize("late", [False, True])
 def test_a_full_that_comes_after_a_newer_one_is_not_the_newest(late: bool) -> None:
     """In KEPT nothing is hashed again, so each full is named but one that is never the newest."""

@@ -71,8 +71,8 @@ def _heals(story: Story) -> bool:
 
 
 def _calm_since_us(story: Story) -> int | None:
-    """Return when the last event was over; None: one lasts, or the primary is lost."""
-    if story.count("truth.failed"):
+    """Return when the last event was over; None: one lasts, or the primary is lost or stopped."""
+    if story.count("truth.failed") or _stays_stopped(story):
         return None
     last_us = story.lives[-1][0]
     going: dict[tuple[int, str], int] = {}
@@ -87,6 +87,18 @@ def _calm_since_us(story: Story) -> int | None:
         times = story[kind]["time_us"]
         last_us = max([last_us, *times[-1:].tolist()])
     return last_us
+
+
+def _stays_stopped(story: Story) -> bool:
+    """Return whether a fence has stopped the primary, and it never takes writes again: it makes no
+    full either, for a copy that is lost.
+    """
+    unfenced = story["truth.unfenced"]["seq"]
+    last = int(unfenced[-1]) if len(unfenced) else -1
+    return any(
+        row.seq > last and row.values["writes_stop"]
+        for row in story.rows("truth.fenced")
+    )
 
 
 def _needed_us(story: Story, database: int) -> int:
