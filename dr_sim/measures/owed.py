@@ -3,7 +3,8 @@
 A danger that is due an alert (alerts.py) must be told when it falls due; where a log landed so late
 that the window after it and a retry are not over by then, when they are. A manager that was dead
 tells within a retry of its return, and what it tells into a dead channel is told as far as it can
-know. Of a log that waits here it is told once it is past the age limit that the scenario asks for,
+know. Where people have ordered a failover they hear at its drain limit what is still awaited. Of a
+log that waits here it is told once it is past the age limit that the scenario asks for,
 beyond its delay and the restore job's hour. Only truth excuses: what the logic did, or did not do,
 is no reason.
 """
@@ -182,6 +183,10 @@ def _deadline_us(
         deadline_us = max(deadline_us, first_us + patience_us + retry_us)
     if scenario.store is not None:
         deadline_us = max(deadline_us, _found_us(t, scenario, e))
+    drained_us = scenario.failover.drain_limit_us + retry_us
+    for ordered_us in t["seen.FailoverOrdered"]["time_us"].tolist():
+        if ordered_us <= deadline_us:
+            deadline_us = max(deadline_us, ordered_us + drained_us)
     for died_us, back_us in deaths:
         if died_us <= deadline_us and back_us > e.onset_us:
             deadline_us = max(deadline_us, back_us + retry_us)

@@ -230,6 +230,23 @@ def test_a_danger_before_the_measurement_must_be_told_too() -> None:
     assert [each.onset_us for each in owed] == [2 * HOUR + 10 * MIN]
 
 
+@pytest.mark.parametrize(("told_us", "owes"), [(2 * HOUR + 17 * MIN, 0), (2 * HOUR + 21 * MIN, 1)])
+def test_who_ordered_a_failover_hears_at_its_drain_limit_what_it_waits_for(
+    told_us: int, owes: int
+) -> None:
+    """Without an order somebody is to be notified by 2:15. Ordered at 2:14 with a drain limit of a
+    minute: a minute later and a retry of five, 2:20.
+    """
+    journal = one_outage()
+    journal.note("truth.manager", 0, -1, 0, 1)
+    journal.note("seen.FailoverOrdered", 2 * HOUR + 14 * MIN, -1, 0, 0, 0, "dba", 1)
+    alert(journal, told_us, event_id=7)
+    end(journal)
+    found = judge(journal, a_scenario())
+    owed = list(not_told(Tables(journal), a_scenario(), found.whole_run))
+    assert len(owed) == owes
+
+
 def test_that_the_log_is_full_is_false_only_where_no_commit_was_refused() -> None:
     journal = Journal()
     quiet(journal, 0, 2 * HOUR)
