@@ -606,6 +606,20 @@ def test_a_copy_that_makes_room_for_a_full_is_not_rebuilt(had_room: bool) -> Non
     assert said == ({"R7"} if had_room else set())
 
 
+@pytest.mark.parametrize("intact", [0, 1])
+def test_bytes_of_an_older_backup_tell_when_that_was_finished(intact: int) -> None:
+    """What is told of them as late is as old as they are, whatever name they bear."""
+    of, rows = recorded(DAMAGED)
+    edit = both(
+        insert("seen.Restored", "seen.RaiseAlert", LAG, name=LOG_15),
+        insert("seen.Landed", "seen.PrimaryAnswered", ANSWER, name=LOG_15),
+        change("truth.landed", {"intact": intact}, name=LOG_15),
+    )
+    doctored = [out for row in rows for out in edit(row)]
+    said = found(alert_texts.lateness_is_right, of, doctored)
+    assert said == ({"R13"} if intact else set())
+
+
 @pytest.mark.parametrize("back", [False, True])
 def test_a_primary_that_stays_stopped_makes_no_full_for_a_copy(back: bool) -> None:
     """Another copy has taken over; what lands late here was on its way."""

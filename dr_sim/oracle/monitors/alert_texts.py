@@ -228,12 +228,13 @@ def lateness_is_right(story: Story) -> Iterator[Breach]:
 
 def _really_late_us(story: Story, row: Row, database: int) -> int | None:
     """Return how long ago the backup that an alert names was really finished; None: a clock has
-    been set since, or the primary has not said what its clock shows.
+    been set since, the primary has not said what its clock shows, or other bytes than its own have
+    landed under its name (those of an older backup tell when that one was finished).
     """
     made = story.of("truth.backup_finished", database)
     mine = made["name"] == story.text_id(row.values["name"])
     finished = made["time_us"][mine & (made["seq"] < row.seq)]
-    if len(finished) != 1:
+    if len(finished) != 1 or not _landed_as_made(story, row, database):
         return None
     asked_us = (
         row.time_us - story.retry_us - story.log_interval_us(database)
@@ -253,6 +254,14 @@ def _really_late_us(story: Story, row: Row, database: int) -> int | None:
     if not len(heard) or not heard.all():
         return None
     return row.time_us - int(finished[0])
+
+
+def _landed_as_made(story: Story, row: Row, database: int) -> bool:
+    """Return whether each file of the name that an alert bears has landed here whole until then."""
+    landed = story.of("truth.landed", database)
+    mine = landed["name"] == story.text_id(row.values["name"])
+    mine &= landed["seq"] < row.seq
+    return bool(landed["intact"][mine].all())
 
 
 # ---- R12: minutes and levels
