@@ -227,6 +227,15 @@ class GoalsSet(Event):
     goals: str
 
 
+@dataclass(slots=True)
+class LoadSeen(Event):
+    """The load of a farm has changed: requests an hour, as the balancer has measured it last."""
+
+    network: str
+    farm: str
+    per_hour: int
+
+
 EVENTS: tuple[type[Event], ...] = (
     Alarm,
     Called,
@@ -246,4 +255,5 @@ EVENTS: tuple[type[Event], ...] = (
     UpgradeAsked,
     RollBackAsked,
     GoalsSet,
+    LoadSeen,
 )

@@ -1,11 +1,12 @@
 """Goals of farms: how many machines of each role, made of which image, a side is to have.
 
 Theory of operation. The goals are the same at both sides. They are those of the configuration until
-people set others. While a farm is upgraded it is to have machines of both images: as many of the
-new one as the goals say, and those of the old one as well until all databases have been moved. From
-then on, at each side, old machines are kept for new ones that do not run yet; one less where the
-new ones have their image and find no room. An upgrade that replaces machines where they are has as
-many of both images together as the goals say, or so many less as are replaced at one time.
+people set others, or those that a farm's load asks for (load.py). While a farm is upgraded it is to
+have machines of both images: as many of the new one as the goals say, and those of the old one as
+well until all databases have been moved. From then on, at each side, old machines are kept for new
+ones that do not run yet; one less where the new ones have their image and find no room. An upgrade
+that replaces machines where they are has as many of both images together as the goals say, or so
+many less as are replaced at one time.
 
 A goal may sink while machines are being deployed for the one before. Then one that runs goes only
 when as many others run as the goal says: until then those that are being deployed are too many.
@@ -18,8 +19,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from dr_sim.cloud.events import GoalsSet
+from dr_sim.cloud.events import GoalsSet, LoadSeen
 from dr_sim.cloud.install_points import InstallPoints
+from dr_sim.cloud.load import LoadGoal
 from dr_sim.cloud.machine_config import FarmConfig, MachinesConfig
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.upgrades import FarmUpgrade, UpgradePhase, Upgrades
@@ -29,7 +31,9 @@ from dr_sim.cloud.words import UpgradeStyle
 
 OfFarm = tuple[str, str, str]  # a farm, a role and an image
 GOALS = "goals/"
-"""Key in the store: of the goals of a farm that people have set."""
+"""Key in the store: of the goals of a farm that people have set, or its load."""
+BY_HAND = "by_hand/"
+"""Key in the store: of a farm that followed its load until people set its goal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,11 @@ class FarmGoals:
         self._by_role = {
             farm.name: _goals(farm, stored) for farm in config.farms
         }
+        self._loads: dict[str, LoadGoal] = {}
+        for farm in config.farms:
+            if farm.load is not None and BY_HAND + farm.name not in stored:
+                goal = self._by_role[farm.name][farm.load.role]
+                self._loads[farm.name] = LoadGoal(farm.load, goal)
         self._records = records
         self._upgrades = upgrades
         self._points = points
@@ -65,9 +74,43 @@ class FarmGoals:
         """Take up goals that people have set. Return False if no such farm is known."""
         if e.farm not in self._farms:
             return False
-        self._by_role[e.farm].update(json.loads(e.goals))
-        out.saves[GOALS + e.farm] = json.dumps(self._by_role[e.farm])
+        goals = json.loads(e.goals)
+        self._set(e.farm, goals, out)
+        follows = self._loads.get(e.farm)
+        if follows is not None and follows.config.role in goals:
+            del self._loads[e.farm]
+            out.saves[BY_HAND + e.farm] = follows.config.role
         return True
+
+    def _set(self, farm: str, goals: dict[str, int], out: Out) -> None:
+        self._by_role[farm].update(goals)
+        out.saves[GOALS + farm] = json.dumps(self._by_role[farm])
+
+    # ---- goals that follow a load
+    def load_seen(self, e: LoadSeen, out: Out) -> bool:
+        """Take up the load of a farm. Return whether its goal is another."""
+        follows = self._loads.get(e.farm)
+        if follows is None or not follows.seen(e.per_hour, out.mono_us):
+            return False
+        self._follow(e.farm, follows, out)
+        return True
+
+    def look(self, out: Out) -> list[str]:
+        """Want fewer machines where that is due. Return the networks of those farms."""
+        found = []
+        for name, follows in self._loads.items():
+            if follows.look(out.mono_us):
+                self._follow(name, follows, out)
+                found.append(self._farms[name].network)
+        return found
+
+    def _follow(self, farm: str, follows: LoadGoal, out: Out) -> None:
+        self._set(farm, {follows.config.role: follows.goal}, out)
+
+    def dues(self) -> list[int]:
+        """Return when fewer machines may be wanted."""
+        dues = [follows.due_us for follows in self._loads.values()]
+        return [due for due in dues if due is not None]
 
     def at(self, side: Side) -> Iterator[Goal]:
         """Yield the goals of a side."""

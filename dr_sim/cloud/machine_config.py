@@ -33,9 +33,23 @@ class PhysicalConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadConfig:
+    """How machines of a role follow their farm's load: one for each per_num requests every
+    per_den_us, at least so many, and fewer only if the load has asked for fewer for so long.
+    """
+
+    role: str
+    per_num: int
+    per_den_us: int
+    least: int
+    fewer_after_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class FarmConfig:
-    """A farm: its network, the image of its machines, how many of each role it is to have, and the
-    databases that it serves. units: those databases, in groups that are moved together.
+    """A farm: its network, the image of its machines, how many of each role it is to have at first,
+    and the databases that it serves. units: those databases, in groups that are moved together.
+    load: None where people set all goals.
     """
 
     name: str
@@ -43,6 +57,7 @@ class FarmConfig:
     image: str
     goals: tuple[tuple[str, int], ...]
     units: tuple[tuple[str, ...], ...] = ()
+    load: LoadConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)

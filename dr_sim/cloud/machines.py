@@ -29,6 +29,7 @@ from dr_sim.cloud.events import (
     FoundAttempt,
     GoalsSet,
     ImageSaid,
+    LoadSeen,
     MachinesBack,
     MachinesRead,
     MachinesSilent,
@@ -227,6 +228,13 @@ class MachineManager:
         """Somebody sets the goals of a farm."""
         if self._goals.set(e, out):
             self._plan_all(e.network, out)
+
+    def load_seen(self, e: LoadSeen, out: Out) -> None:
+        """The load of a farm has changed."""
+        if self._goals.load_seen(e, out):
+            self._plan_all(e.network, out)
+        else:
+            self._set_alarm(out)
 
     def move_ended(self, job: CloudJob, out: Out) -> None:
         """A job that moves a database has ended."""
@@ -481,6 +489,8 @@ class MachineManager:
         for side, at_us in sorted(self._again_us.items()):
             if at_us <= out.mono_us:
                 self._read(side, out)
+        for network in self._goals.look(out):
+            self._plan_all(network, out)
         again = self._points.rings(out)
         for side in sorted(self._known):
             repaired = self._repair.look(side, out)
@@ -497,6 +507,7 @@ class MachineManager:
             if vm.repair_us and (vm.network, vm.site) in self._known
         ]
         dues += self._again_us.values()
+        dues += self._goals.dues()
         if self._points.retry_us:
             dues.append(self._points.retry_us)
         first = min(dues, default=0)

@@ -19,6 +19,7 @@ from dr_sim.cloud.events import (
     GoalsSet,
     HandsDone,
     ImageSaid,
+    LoadSeen,
     MachinesBack,
     MachinesRead,
     MachinesSilent,
@@ -134,6 +135,7 @@ class CloudManager:
             self._handlers[UpgradeAsked] = self._machines.asked
             self._handlers[RollBackAsked] = self._machines.roll_back_asked
             self._handlers[GoalsSet] = self._machines.goals_set
+            self._handlers[LoadSeen] = self._machines.load_seen
 
     def resume(self) -> list[Command]:
         return [TakeInventory()]

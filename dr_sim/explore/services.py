@@ -306,7 +306,8 @@ def machines_of(scenario: Scenario) -> MachinesThere | None:
             physical += [f"{at.site}-{of}-{number}" for number in numbers]
     farms = {farm.name: farm.image for farm in machines.farms}
     images = tuple(image.name for image in machines.images)
-    return MachinesThere(farms, images, tuple(physical))
+    loads = tuple(farm.name for farm in machines.farms if farm.load)
+    return MachinesThere(farms, images, tuple(physical), loads)
 
 
 def kinds_of(tree: Tree) -> list[str]:

@@ -166,6 +166,8 @@ def needed_by(kind: EventKind) -> str:
     """Return the sections that a scenario must have for events of a kind, as an example; '' if it
     needs none.
     """
+    if kind.needs_load:
+        return _MACHINES.replace("front_end", "load: 400 per s, front_end")
     if kind.needs_machines:
         return _MACHINES
     return "cloud: {}\n" if kind.needs_cloud else ""

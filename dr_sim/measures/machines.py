@@ -18,7 +18,12 @@ from dr_sim.measures.tables import Tables, run_end_us
 from dr_sim.oracle.cloud_sites import SITE_ROWS, SitesInUse
 from dr_sim.record.journal import Row
 from dr_sim.scenario.cloud_model import FIRST
-from dr_sim.scenario.machine_model import FRONT_END, Farm, Machines
+from dr_sim.scenario.machine_model import (
+    FRONT_END,
+    Farm,
+    FarmLoad,
+    Machines,
+)
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import PPM
 
@@ -26,6 +31,7 @@ _ROWS = (
     "truth.cloud_machine",
     "truth.cloud_farm_upgrade",
     "truth.cloud_farm_goals",
+    "truth.cloud_load",
     *SITE_ROWS,
 )
 _MOVE = "move_database"
@@ -95,6 +101,20 @@ class Upgraded:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadNeeds:
+    """The least and the most that a farm's load was, in requests an hour, and the front ends that
+    it needed then. ran: the most front ends that ran at one time at an active side.
+    """
+
+    farm: str
+    least_per_hour: int
+    most_per_hour: int
+    least: int
+    most: int
+    ran: int
+
+
+@dataclass(frozen=True, slots=True)
 class MachineLevel:
     """From an instant on: part of the goal that runs at the active side and at the second one;
     None: there is no such side, or it is lost.
@@ -107,6 +127,8 @@ class MachineLevel:
     would_serve_ppm: int | None
     in_use: tuple[str, ...]  # sites
     lacking: frozenset[tuple[str, str]]  # farm, site
+    # that run at the active side, of the farms that have a load
+    front_ends: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +141,7 @@ class FoundMachines:
     to_goal: tuple[ToGoal, ...]
     images: tuple[ImageMoved, ...]
     upgrades: tuple[Upgraded, ...]
+    loads: tuple[LoadNeeds, ...]
     counts: Counter[str]  # machines, by what became of them
 
 
@@ -129,6 +152,10 @@ class _Sides:
         self._farms = machines.farms
         self._image = {farm.name: farm.image for farm in machines.farms}
         self._goals = {farm.name: dict(farm.goals) for farm in self._farms}
+        self._loads: dict[str, FarmLoad] = {}
+        for farm in self._farms:
+            if farm.load is not None:
+                self._loads[farm.name] = farm.load
         self._sites = SitesInUse()
         self._running: dict[tuple[str, str], tuple[str, ...]] = {}
         self._counts: Counter[tuple[str, ...]] = Counter()
@@ -140,7 +167,15 @@ class _Sides:
         elif row.kind == "truth.cloud_farm_upgrade":
             self._image[v["farm"]] = v["image"]
         elif row.kind == "truth.cloud_farm_goals":
-            self._goals[v["farm"]].update(json.loads(v["goals"]))
+            goals = json.loads(v["goals"])
+            self._goals[v["farm"]].update(goals)
+            if FRONT_END in goals:
+                self._loads.pop(v["farm"], None)
+        elif row.kind == "truth.cloud_load":
+            load = self._loads.get(v["farm"])
+            if load is not None:
+                needed = load.needed(v["per_hour"])
+                self._goals[v["farm"]][FRONT_END] = needed
         else:
             self._sites.read(row)
 
@@ -170,6 +205,20 @@ class _Sides:
             self._part(sites.second),
             sides,
             frozenset(lacking),
+            tuple(
+                self._front_ends(sites.active, farm.name)
+                for farm in self._farms
+                if farm.load is not None
+            ),
+        )
+
+    def _front_ends(self, site: str, farm: str) -> int:
+        """Return how many front ends of a farm run at a site."""
+        front_ends = (site, farm, FRONT_END)
+        return sum(
+            count
+            for of, count in self._counts.items()
+            if of[:3] == front_ends
         )
 
     def _lacks(self, farm: Farm, site: str) -> bool:
@@ -190,12 +239,7 @@ class _Sides:
             return None
         runs = 0
         for farm in self._farms:
-            front_ends = (site, farm.name, FRONT_END)
-            there = sum(
-                count
-                for of, count in self._counts.items()
-                if of[:3] == front_ends
-            )
+            there = self._front_ends(site, farm.name)
             runs += min(there, goals[farm.name])
         return runs * PPM // goal
 
@@ -219,6 +263,7 @@ def machines_found(t: Tables, scenario: Scenario) -> FoundMachines | None:
         to_goal=tuple(_to_goal(levels)),
         images=tuple(_images(t)),
         upgrades=tuple(_upgrades(t)),
+        loads=tuple(_loads(t, machines, levels)),
         counts=what,
     )
 
@@ -311,6 +356,28 @@ def _upgrades(t: Tables) -> Iterator[Upgraded]:
                 break
     for farm, image, when in found:
         yield Upgraded(farm, image, tuple(when.items()))
+
+
+def _loads(
+    t: Tables, machines: Machines, levels: tuple[MachineLevel, ...]
+) -> Iterator[LoadNeeds]:
+    """Yield what each load needed, also of a farm whose goal people have set meanwhile."""
+    found: dict[str, list[int]] = {}
+    for row in t.rows("truth.cloud_load"):
+        v = row.values
+        found.setdefault(v["farm"], []).append(v["per_hour"])
+    with_load = [farm for farm in machines.farms if farm.load is not None]
+    for i, farm in enumerate(with_load):
+        assert farm.load is not None
+        least, most = min(found[farm.name]), max(found[farm.name])
+        yield LoadNeeds(
+            farm.name,
+            least,
+            most,
+            farm.load.needed(least),
+            farm.load.needed(most),
+            max(level.front_ends[i] for level in levels),
+        )
 
 
 # ---- pauses of backups

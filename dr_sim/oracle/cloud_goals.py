@@ -1,19 +1,26 @@
 """The witness of goals: how many machines must run before one more may go.
 
-It reads what really runs, what people have set, and what the manager saved. The number is that of
-docs/machines.md: 24 a machine that runs goes because fewer are wanted only if as many others of its
-farm and role run there.
+It reads what really runs, what people have set, what users ask for, and what the manager saved. The
+numbers are those of docs/machines.md: 24 a machine that runs goes because fewer are wanted only if
+as many others of its farm and role run there, and where front ends follow a load if as many others
+run as it has needed in any interval of `deployment.fewer_after`; 25 a farm that lacks front ends
+that its load needs gets them, or somebody is told why not.
 """
 
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dr_sim.oracle.cloud_breach import CloudBreach
+from dr_sim.oracle.cloud_machines import calm_us
+from dr_sim.oracle.cloud_sites import SITE_ROWS, SitesInUse
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
+from dr_sim.scenario.cloud_model import Cloud
+from dr_sim.scenario.machine_model import FRONT_END, FarmLoad
 from dr_sim.scenario.model import Scenario
 
 Place = tuple[str, str]  # a site and a machine there
@@ -24,12 +31,28 @@ _KINDS = (
     "cloud.MachinesSilent",
     "cloud.MachinesBack",
     "cloud.MachinesRead",
+    "cloud.Notify",
     "cloud.ReportUpgrade",
     "cloud.SaveAll",
     "truth.cloud_farm_goals",
     "truth.cloud_farm_upgrade",
+    "truth.cloud_load",
     "truth.cloud_machine",
+    "truth.cloud_manager",
     "truth.cloud_store_restored",
+    *SITE_ROWS,
+    "truth.event",
+    "truth.end",
+)
+_REASONS = (
+    "no room",
+    "at the limit",
+    "no image",
+    "not deployed",
+    "many failed",
+    "job failed",
+    "job overdue",
+    "not cleaned",
 )
 
 
@@ -43,11 +66,39 @@ class _HasRun:
 
 
 @dataclass(slots=True)
+class _Load:
+    """A load that front ends follow. at_us, per_hour: since when it was how much. lacks_us: since
+    when fewer front ends run at the active side than it needs, none came, and nothing else
+    happened; None: as many run.
+    """
+
+    follows: FarmLoad
+    network: str
+    at_us: list[int] = field(default_factory=list)
+    per_hour: list[int] = field(default_factory=list)
+    lacks_us: int | None = None
+
+    def counted(self, begin_us: int, end_us: int) -> int:
+        """Return how many requests an hour came in that time, on average."""
+        total = 0
+        i = max(0, bisect_right(self.at_us, begin_us) - 1)
+        at = begin_us
+        while at < end_us:
+            more = i + 1 < len(self.at_us)
+            until = min(end_us, self.at_us[i + 1]) if more else end_us
+            total += self.per_hour[i] * (until - at)
+            at, i = until, i + 1
+        return total // (end_us - begin_us)
+
+
+@dataclass(slots=True)
 class _Goals:
     """Holds what has been read of the journal so far. there: machines that have run. silent: those
     of which the manager was told that they do not answer. removed: those that it has ordered to be
     removed. goals: each one so far, by farm and role. upgraded: farms that ever were; upgrading:
-    farms whose upgrade goes on.
+    farms whose upgrade goes on. loads: of the farms that follow one. up_us: when the manager last
+    began or ended a life. told: networks of which people were told why machines are missing. on:
+    events that last.
     """
 
     there: dict[Place, _HasRun] = field(default_factory=dict)
@@ -57,6 +108,11 @@ class _Goals:
     goals: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     upgraded: set[str] = field(default_factory=set)
     upgrading: set[str] = field(default_factory=set)
+    loads: dict[str, _Load] = field(default_factory=dict)
+    up_us: int = 0
+    told: set[str] = field(default_factory=set)
+    on: set[int] = field(default_factory=set)
+    sites: SitesInUse = field(default_factory=SitesInUse)
 
 
 def goals_broken(
@@ -70,15 +126,18 @@ def goals_broken(
     for farm in spec.machines.farms:
         for role, count in farm.goals:
             seen.goals[farm.name, role] = [count]
+        if farm.load is not None:
+            seen.loads[farm.name] = _Load(farm.load, farm.network)
     for row in journal.rows(*_KINDS):
-        for number, sentence in _row(row, seen):
+        for number, sentence in _row(row, spec, seen):
             yield CloudBreach(
                 row.time_us, row.seq, f"cloud {number}", sentence
             )
 
 
-def _row(row: Row, seen: _Goals) -> Broken:
+def _row(row: Row, spec: Cloud, seen: _Goals) -> Broken:
     kind, v = row.kind, row.values
+    yield from _lacking(row, spec, seen)
     if kind == "cloud.MachinesSilent":
         seen.silent.update(_named(v))
     elif kind == "cloud.MachinesBack":
@@ -88,6 +147,23 @@ def _row(row: Row, seen: _Goals) -> Broken:
     elif kind == "truth.cloud_farm_goals":
         for role, count in json.loads(v["goals"]).items():
             seen.goals.setdefault((v["farm"], role), []).append(count)
+            if role == FRONT_END:
+                seen.loads.pop(v["farm"], None)  # by hand from now on
+    elif kind == "truth.cloud_load":
+        load = seen.loads.get(v["farm"])
+        if load is not None:
+            load.at_us.append(row.time_us)
+            load.per_hour.append(v["per_hour"])
+    elif kind == "truth.cloud_manager":
+        seen.up_us = row.time_us
+    elif kind == "cloud.Notify":
+        if v["notice"] in _REASONS:
+            seen.told.add(spec.networks[row.entity].name)
+    elif kind == "truth.event":
+        if v["begins"]:
+            seen.on.add(v["number"])
+        else:
+            seen.on.discard(v["number"])
     elif kind == "truth.cloud_farm_upgrade":
         seen.upgraded.add(v["farm"])
         seen.upgrading.add(v["farm"])
@@ -98,8 +174,10 @@ def _row(row: Row, seen: _Goals) -> Broken:
         seen.upgrading = set(seen.upgraded)  # it may go on with one
     elif kind == "truth.cloud_machine":
         _machine(v, seen)
+    elif kind == "cloud.SaveAll":
+        yield from _saved(row, spec, seen)
     else:
-        yield from _saved(row, seen)
+        seen.sites.read(row)
 
 
 def _named(v: dict[str, str]) -> list[Place]:
@@ -129,7 +207,7 @@ def _machine(v: dict[str, str], seen: _Goals) -> None:
         seen.there[at].up = False
 
 
-def _saved(row: Row, seen: _Goals) -> Broken:
+def _saved(row: Row, spec: Cloud, seen: _Goals) -> Broken:
     """Look at each machine that the manager orders to be removed."""
     entries = row.values["entries"]
     if _REMOVES not in entries:
@@ -143,10 +221,10 @@ def _saved(row: Row, seen: _Goals) -> Broken:
         first = at not in seen.removed
         seen.removed.add(at)
         if first:
-            yield from _goes(at, seen)
+            yield from _goes(at, row.time_us, spec, seen)
 
 
-def _goes(at: Place, seen: _Goals) -> Broken:
+def _goes(at: Place, now_us: int, spec: Cloud, seen: _Goals) -> Broken:
     """Check that enough others run, where a machine goes that runs as far as the manager knows."""
     mine = seen.there.get(at)
     if mine is None or not mine.up or at in seen.silent:
@@ -162,8 +240,80 @@ def _goes(at: Place, seen: _Goals) -> Broken:
     )
     # an earlier goal may be all that the manager knows
     wanted = min(seen.goals.get((mine.farm, mine.role), [0]))
+    load = seen.loads.get(mine.farm)
+    if load is not None and mine.role == FRONT_END:
+        wanted = max(wanted, _needed(load, now_us, spec, seen))
     if others < wanted:
         yield (
             24,
             f"{at[1]} at {at[0]} is removed, and {others} others run, where {wanted} are wanted",
         )
+
+
+def _needed(load: _Load, now_us: int, spec: Cloud, seen: _Goals) -> int:
+    """Return the most front ends that the load has needed lately, as far as the manager was there
+    to be told of it.
+    """
+    machines = spec.machines
+    assert machines is not None
+    every_us = machines.load_every_us
+    since_us = max(now_us - machines.fewer_after_us, seen.up_us + 1)
+    needed = 0
+    for end_us in range(
+        -(-since_us // every_us) * every_us, now_us, every_us
+    ):
+        found = load.counted(end_us - every_us, end_us)
+        needed = max(needed, load.follows.needed(found))
+    return needed
+
+
+# ---- 25
+_HAPPENS = (
+    "truth.cloud_farm_upgrade",
+    "truth.cloud_store_restored",
+    "truth.cloud_manager",
+    "truth.event",
+    *SITE_ROWS,
+)
+
+
+def _lacking(row: Row, spec: Cloud, seen: _Goals) -> Broken:
+    """Look at farms that have lacked front ends for longer than anything takes, before this row."""
+    kind = row.kind
+    if kind not in (
+        *_HAPPENS,
+        "truth.cloud_machine",
+        "truth.cloud_load",
+        "truth.end",
+    ):
+        return
+    is_machine = kind == "truth.cloud_machine"
+    happens = kind in _HAPPENS or bool(seen.on)
+    happens |= is_machine and row.values["what"] in (_RUNNING, "down")
+    for farm, load in seen.loads.items():
+        run = _front_ends(farm, seen)
+        now = load.per_hour[-1] if load.per_hour else 0
+        needed = load.follows.needed(now)
+        if run >= needed:
+            load.lacks_us = None
+            continue
+        since_us = row.time_us if load.lacks_us is None else load.lacks_us
+        load.lacks_us = None if happens else since_us
+        if (
+            row.time_us - since_us > calm_us(spec)
+            and load.network not in seen.told
+        ):
+            seen.told.add(load.network)
+            told = (
+                f"{farm} has {run} front ends, and its load needs {needed}"
+            )
+            yield 25, f"{told}: nobody is told why"
+
+
+def _front_ends(farm: str, seen: _Goals) -> int:
+    """Return how many front ends of a farm run at the active side."""
+    return sum(
+        there.up and (there.farm, there.role) == (farm, FRONT_END)
+        for (site, _), there in seen.there.items()
+        if site == seen.sites.active
+    )

@@ -382,7 +382,7 @@ def _repaired(
 # ---- 11
 def _at_end(row: Row, spec: Cloud, seen: _Watched) -> Broken:
     """After a calm each machine has a record, and each record has a machine."""
-    if row.time_us - seen.last_us < _calm_us(spec):
+    if row.time_us - seen.last_us < calm_us(spec):
         return
     sides = seen.sites.there()
     recorded = {
@@ -405,7 +405,7 @@ def _is_made(text: str) -> bool:
     return bool(physical) and state not in ("waiting", "retired")
 
 
-def _calm_us(spec: Cloud) -> int:
+def calm_us(spec: Cloud) -> int:
     """After so long without an event nothing should be left to do."""
     jobs, machines = spec.jobs, spec.machines
     assert machines is not None

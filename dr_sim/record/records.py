@@ -449,6 +449,8 @@ CLOUD_TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ),
     # somebody sets goals of a farm: JSON, how many machines by role
     ("truth.cloud_farm_goals", (("farm", "str"), ("goals", "str"))),
+    # requests an hour that a farm's users make from now on, where its front ends follow them
+    ("truth.cloud_load", (("farm", "str"), ("per_hour", "int"))),
     # an image on its way to a site's install point; what: copying, there, interrupted, gone from
     # there, or older: another one has its name there; so many bytes have crossed
     (

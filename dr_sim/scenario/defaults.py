@@ -459,6 +459,8 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("farms.*.timer", "0", "assumed: none but those that are written"),
     ("farms.*.search", "0", "assumed: none but those that are written"),
     ("farms.*.directory", "0", "assumed: none but those that are written"),
+    ("farms.*.load", "none", "assumed: people set the goals"),
+    ("farms.*.per_machine", "50 per s", "assumed"),
     ("deployment.takes", "{p50: 6 min, p95: 12 min}", "assumed"),
     ("deployment.remove", "1 min", "assumed"),
     (
@@ -472,6 +474,16 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
         "deployment.most_silent",
         "40 %",
         "Cluster API: the example in its MachineHealthCheck (maxUnhealthy)",
+    ),
+    (
+        "deployment.load_every",
+        "15 s",
+        "Kubernetes' horizontal autoscaler: it looks every 15 s",
+    ),
+    (
+        "deployment.fewer_after",
+        "5 min",
+        "Kubernetes' horizontal autoscaler: the most that was wanted in the last 300 s",
     ),
     ("deployment.compute.cpus", "32", "assumed"),
     ("deployment.compute.ram", "256 GB", "assumed"),

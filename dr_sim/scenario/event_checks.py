@@ -15,7 +15,11 @@ from dr_sim.scenario.cloud_keys import things_by_network, things_in
 from dr_sim.scenario.events import EventLine, FaultLine
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.kind import RestOfScenario
-from dr_sim.scenario.machine_keys import farms_in, physical_in
+from dr_sim.scenario.machine_keys import (
+    farms_in,
+    loads_in,
+    physical_in,
+)
 from dr_sim.scenario.quantities import NEVER
 from dr_sim.scenario.sites import site_name
 from dr_sim.scenario.standbys import FIRST_SECONDARY
@@ -295,6 +299,7 @@ def check_kinds(
         *_places(value_of(root, "copies") or {}),
         networks=things_by_network(root),
         farms=farms_in(root),
+        loads=loads_in(root),
         images=tuple(value_of(root, "images") or ()),
         physical=physical_in(root),
         sizes=_sizes(value_of(root, "databases") or {}),

@@ -57,8 +57,9 @@ class RestOfScenario:
     none where there is no cloud manager. databases: those of them that are databases. events: kind
     and parameters of every line under `events:`. standbys, stores: the places behind the first
     primary. networks: the things in each network of the cloud manager. farms: that have machines,
-    with their images. images: that machines can be made of. physical: names of physical machines.
-    sizes: of databases, in bytes. tenants: whose data each database holds.
+    with their images. loads: farms that follow a load. images: that machines can be made of.
+    physical: names of physical machines. sizes: of databases, in bytes. tenants: whose data each
+    database holds.
     """
 
     engine: str
@@ -74,17 +75,19 @@ class RestOfScenario:
     physical: tuple[str, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
     tenants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    loads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class MachinesThere:
     """The machines of a service, of which an exploration draws. farms: with their images. physical:
-    names of physical machines, by site, class and number.
+    names of physical machines, by site, class and number. loads: farms that follow a load.
     """
 
     farms: Mapping[str, str]
     images: tuple[str, ...]
     physical: tuple[str, ...]
+    loads: tuple[str, ...] = ()
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -113,10 +116,11 @@ class EventKind:
     something to log backups, so its database must have some. needs_primary: it does something to a
     database of the primary or to its backup jobs, so nothing is left to do when that has been lost.
     needs_cloud: it affects the cloud manager, or what that works with. needs_machines: it affects
-    the machines that the cloud manager looks after. place: where something that
-    lasts is, so that it outlasts a failover: 'link', 'alerts', 'primary' or 'secondary' for the
-    site on that side, '' for what it affected and ends with. turned: the parameters by which it is
-    the same when the two sides have changed places; None: it is not felt there. example: of its
+    the machines that the cloud manager looks after. needs_load: it affects a farm that follows a
+    load. place: where something that lasts is, so that it outlasts a failover: 'link', 'alerts',
+    'primary' or 'secondary' for the site on that side, '' for what it affected and ends with.
+    turned: the parameters by which it is the same when the two sides have changed places; None: it
+    is not felt there. example: of its
     keys, where the required ones alone say too little. explains: the causes in a ledger whose
     reason it is. loses: the class of failure that it is ('site', 'host', 'database'); None: it is
     no failure. brings_back: what of a lost primary is there again by it ('site', 'host'); None:
@@ -146,6 +150,7 @@ class EventKind:
     needs_primary: bool = False
     needs_cloud: bool = False
     needs_machines: bool = False
+    needs_load: bool = False
     place: Callable[[Any], str] = lambda params: ""
     turned: Callable[[Any], Any | None] = lambda params: params
     example: str = ""

@@ -13,10 +13,12 @@ from dr_sim.errors import Problem
 from dr_sim.scenario.cloud_model import FIRST, CloudNetwork
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.laws import Law
+from dr_sim.scenario.load_field import BUSIEST, LoadField
 from dr_sim.scenario.machine_model import (
     CLASSES,
     ROLES,
     Farm,
+    FarmLoad,
     Image,
     MachineClass,
     Machines,
@@ -33,8 +35,8 @@ from dr_sim.scenario.quantities import (
 )
 from dr_sim.scenario.section import Section, about
 from dr_sim.scenario.tree import Node
-from dr_sim.scenario.values import NameList, NamesOrAll, Positive
-from dr_sim.units import format_duration, format_size
+from dr_sim.scenario.values import NameList, NamesOrAll, Positive, Rate
+from dr_sim.units import HOUR_US, format_duration, format_size
 
 SECTIONS = ("physical", "images", "farms", "deployment")
 MOST_MACHINES = 2_000  # virtual or physical, at one site
@@ -78,7 +80,14 @@ class FarmKeys(Section):
         "the network's first farm that takes all"
     )
     front_end: Count = about(
-        "how many front ends; users are served by them"
+        "how many front ends; users are served by them. With a load: at least so many"
+    )
+    load: LoadField = about(
+        "requests that its users make, which the number of its front ends follows; none: people "
+        "set it"
+    )
+    per_machine: Rate = about(
+        "requests that one front end is to serve, where they follow a load"
     )
     application: Count = about("how many application servers")
     timer: Count = about("how many timer machines")
@@ -109,6 +118,12 @@ class DeploymentKeys(Section):
         "where more of a network's machines at a site are silent none is replaced: that is a "
         "site loss"
     )
+    load_every: Annotated[Period, Positive] = about(
+        "the load of a farm is measured over so long, again and again"
+    )
+    fewer_after: Duration = about(
+        "fewer front ends are wanted only if the load has needed fewer for so long"
+    )
     compute: SizeKeys = about("physical machines of the class compute")
     storage: SizeKeys = about("physical machines of the class storage")
 
@@ -135,6 +150,8 @@ def machines_of(
         silent_us=keys.silent_for,
         repair_us=keys.repair_after,
         most_silent_ppm=keys.most_silent,
+        load_every_us=keys.load_every,
+        fewer_after_us=keys.fewer_after,
     )
 
 
@@ -187,9 +204,17 @@ def _farms(
                 farm.image,
                 tuple((role, count) for role, count in goals if count),
                 mine,
+                _load(farm),
             )
         )
     return tuple(found)
+
+
+def _load(farm: Any) -> FarmLoad | None:
+    if farm.load.shape == "none":
+        return None
+    num, den_us = farm.per_machine
+    return FarmLoad(farm.load, num, den_us, farm.front_end)
 
 
 # ---- checks
@@ -207,6 +232,7 @@ def check_machines(
     problems += _sites(root, tree)
     for name, farm in _items(root, "farms"):
         problems += _farm(root, tree, name, farm, farms_of)
+        problems += _wrong_load(tree, name, farm)
     problems += _beyond(root, tree)
     problems += _owned(root, tree)
     problems += _databases(root, tree)
@@ -225,6 +251,19 @@ def check_built(root: Any, tree: Node) -> Iterator[Problem]:
         yield tree.at(("after_failover", "new_secondary")).problem(
             f"{told}; write physical, images and farms, or a duration"
         )
+
+
+def loads_in(root: Any) -> tuple[str, ...]:
+    """Return the farms that follow a load, and those whose load could not be read."""
+    loads = {
+        name: getattr(farm, "load", None)
+        for name, farm in _items(root, "farms")
+    }
+    return tuple(
+        name
+        for name, load in loads.items()
+        if load is None or load.shape != "none"
+    )
 
 
 def farms_in(root: Any) -> dict[str, str]:
@@ -349,6 +388,28 @@ def _farm(
         told = f"farms.{name}: more machines than can be played"
         yield node.key_problem(
             f"{told}; write {MOST_MACHINES:,} in all at most"
+        )
+
+
+def _wrong_load(tree: Node, name: str, farm: Any) -> Iterator[Problem]:
+    """Loads that nothing can follow."""
+    load = getattr(farm, "load", None)
+    per = getattr(farm, "per_machine", None)
+    least = getattr(farm, "front_end", None)
+    if load is None or per is None or least is None:
+        return
+    node = tree.at(("farms", name, "per_machine"))
+    if not per[0]:
+        yield node.problem(
+            f"farms.{name}.per_machine: must be above 0, as in 50 per s"
+        )
+        return
+    follows = FarmLoad(load, per[0], per[1], least)
+    busiest = BUSIEST[load.shape] * load.num * HOUR_US // load.den_us
+    if follows.needed(busiest) > MOST_MACHINES:
+        told = f"farms.{name}.load: more machines than can be played would follow it"
+        yield tree.at(("farms", name, "load")).problem(
+            f"{told}, {MOST_MACHINES:,} in all; write less, or more of farms.{name}.per_machine"
         )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dr_sim.scenario.model import Law
+from dr_sim.units import HOUR_US
 
 ROLES = ("front_end", "application", "timer", "search", "directory")
 FRONT_END = "front_end"
@@ -46,14 +47,45 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """Requests that users make: num every den_us on average. shape: 'none' is not known, 'steady',
+    or 'business_hours', by the hourly weights of a log volume.
+    """
+
+    shape: str
+    num: int = 0
+    den_us: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class FarmLoad:
+    """A farm's load, which its front ends follow: one for each per_num requests every per_den_us,
+    and at least so many.
+    """
+
+    load: Load
+    per_num: int
+    per_den_us: int
+    least: int
+
+    def needed(self, per_hour: int) -> int:
+        """Return how many front ends that many requests an hour need."""
+        each = self.per_num * HOUR_US
+        return max(self.least, -(-per_hour * self.per_den_us // each))
+
+
+@dataclass(frozen=True, slots=True)
 class Farm:
-    """goals: by role. databases: indices, of those whose users it serves."""
+    """goals: by role; of front ends, where they follow a load, the least. databases: indices, of
+    those whose users it serves. load: None where people set all goals.
+    """
 
     name: str
     network: str
     image: str
     goals: tuple[tuple[str, int], ...]
     databases: tuple[int, ...]
+    load: FarmLoad | None = None
 
     def goal(self, role: str) -> int:
         return dict(self.goals).get(role, 0)
@@ -61,7 +93,9 @@ class Farm:
 
 @dataclass(frozen=True, slots=True)
 class Machines:
-    """install_bit_s: at which an image comes from the install point to a physical machine."""
+    """install_bit_s: at which an image comes from the install point to a physical machine.
+    load_every_us, fewer_after_us: how a load is measured and followed.
+    """
 
     classes: tuple[MachineClass, ...]
     physical: tuple[PhysicalSite, ...]
@@ -73,6 +107,8 @@ class Machines:
     silent_us: int
     repair_us: int
     most_silent_ppm: int
+    load_every_us: int
+    fewer_after_us: int
 
     def image(self, name: str) -> Image:
         return next(image for image in self.images if image.name == name)

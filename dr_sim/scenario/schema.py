@@ -528,6 +528,7 @@ WHOLE: tuple[tuple[str, ...], ...] = (
     ("changes", "takes"),
     ("deployment", "takes"),
     ("deployment", "remove"),
+    ("farms", "*", "load"),
     ("recorded", "link"),
     ("recorded", "outages"),
     ("recorded", "restores"),

@@ -10,6 +10,7 @@ from dr_sim.measures.summary.cloud_types import (
     CloudSummary,
     FarmUpgradeSummary,
     ImageSummary,
+    LoadSummary,
     PauseSummary,
     ShortSummary,
     ToGoalSummary,
@@ -50,6 +51,7 @@ def _facts(cloud: CloudSummary) -> list[tuple[str, str]]:
     if machines is not None:
         found.append(("degraded", degraded_words(machines.degraded)))
         found.append(("second side", second_words(machines.second_short)))
+        found += [("load", _load(each)) for each in machines.loads or ()]
         found += [
             ("to goal", _to_goal(each))
             for each in _longest(machines.to_goal)
@@ -102,6 +104,19 @@ def _part(ppm: int) -> str:
 def _longest(found: Sequence[_Lasted]) -> list[_Lasted]:
     by_length = sorted(found, key=lambda each: -each.lasted_us)
     return sorted(by_length[:_MOST], key=lambda each: each.began_us)
+
+
+def _load(each: LoadSummary) -> str:
+    """'content: 40 to 1,200 requests per s needed 4 to 24 front ends, up to 24 ran'."""
+    least, most = each.least_per_hour // 3_600, each.most_per_hour // 3_600
+    asked = f"{least:,} to {most:,}" if least != most else f"{most:,}"
+    needed = f"{each.least} to {each.most}"
+    if each.least == each.most:
+        needed = f"{each.most}"
+    return (
+        f"{each.farm}: {asked} requests per s needed {needed} front ends; "
+        f"at the most {each.ran} ran"
+    )
 
 
 def _to_goal(each: ToGoalSummary) -> str:

@@ -151,7 +151,7 @@ class Workload:
         self._commits_before, self._lsn_before = commits_before, lsn_before
         self._since_us, self._since_bytes = 0, 0
         volume = database.log_volume
-        self._starts, self._lengths, self._cum = _segments(volume, scenario)
+        self._starts, self._lengths, self._cum = segments(volume, scenario)
         self._period_us = self._starts[-1] + self._lengths[-1]
         self._bytes = self._cum[-1]
         # bytes per transaction = (bytes / period) / (transactions / den) as a ratio of integers
@@ -382,7 +382,7 @@ class Workload:
         return -(-n * self._tx_num // self._tx_den)
 
 
-def _segments(
+def segments(
     volume: LogVolume, scenario: Scenario
 ) -> tuple[list[int], list[int], list[int]]:
     """Return one period as (starts, lengths, cumulative bytes at each start and at the end)."""

@@ -752,6 +752,12 @@ EARLIER: tuple[Mutant, ...] = (
         "    return idle + running\n",
     ),
     one(
+        "fewer_at_once", "C8", "machines go at the first dip of the load",
+        "cloud/load.py",
+        "        return self.low_us + self.config.fewer_after_us\n",
+        "        return self.low_us\n",
+    ),
+    one(
         "next_one_goes_too_early", "C9", "the next machine is replaced before the last one is back",
         "cloud/farm_goals.py",
         "            may_go = max(0, upgrade.at_once - lacking)\n",

@@ -134,11 +134,25 @@ class FarmUpgradeSummary:
     phases: dict[str, int]
 
 
+@dataclass(slots=True)
+class LoadSummary:
+    """The least and the most of a load that a farm follows, in requests an hour, and the front ends
+    that it needed then. ran: the most that ran at one time at an active side.
+    """
+
+    farm: str
+    least_per_hour: int
+    most_per_hour: int
+    least: int
+    most: int
+    ran: int
+
+
 @dataclass(slots=True, kw_only=True)
 class MachinesSummary:
     """degraded: at the active side. second_short: at the second one; second_least_ppm: the least
     part of the front ends that a failover would have found. counts: of machines, by what became of
-    them.
+    them. loads: that farms follow; None where none does.
     """
 
     degraded: list[ShortSummary]
@@ -148,6 +162,7 @@ class MachinesSummary:
     images: list[ImageSummary]
     upgrades: list[FarmUpgradeSummary]
     counts: dict[str, int]
+    loads: list[LoadSummary] | None = field(default=None, metadata=OMITTED)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from dr_sim.measures.machines import (
     ImageMoved,
+    LoadNeeds,
     Short,
     ToGoal,
     machines_found,
@@ -14,6 +15,7 @@ from dr_sim.measures.machines import (
 from dr_sim.measures.summary.cloud_types import (
     FarmUpgradeSummary,
     ImageSummary,
+    LoadSummary,
     MachinesSummary,
     PauseSummary,
     ShortSummary,
@@ -49,6 +51,18 @@ def machines_summary(
             for each in found.upgrades
         ],
         counts=dict(sorted(found.counts.items())),
+        loads=list(map(_load, found.loads)) or None,
+    )
+
+
+def _load(each: LoadNeeds) -> LoadSummary:
+    return LoadSummary(
+        each.farm,
+        each.least_per_hour,
+        each.most_per_hour,
+        each.least,
+        each.most,
+        each.ran,
     )
 
 

@@ -32,10 +32,11 @@ from dr_sim.cloud.events import (
 from dr_sim.cloud.machine_config import MachinesConfig, PhysicalConfig
 from dr_sim.cloud.upgrades import UpgradePhase
 from dr_sim.cloud.words import DEPLOY_MACHINE, UpgradeStyle, WhyFailed
-from dr_sim.scenario.machine_model import Machines
+from dr_sim.scenario.machine_model import FRONT_END, Machines
 from dr_sim.scenario.model import Law
 from dr_sim.units import PPM
 from dr_sim.world.cloud.image_copies import ImageCopies
+from dr_sim.world.cloud.loads import FarmLoads
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
@@ -103,6 +104,10 @@ class Hardware:
         # who waits until all machines of a site run
         self._wait: dict[str, Callable[[], None]] = {}
         self.copies = ImageCopies(world, self)
+        self.loads = FarmLoads(world, self, self._context.scenario)
+        self._by_hand: set[str] = (
+            set()
+        )  # farms that follow no load any more
         for image in spec.images:
             for site in image.sites:
                 self._images.setdefault(site, set()).add(image.name)
@@ -124,6 +129,7 @@ class Hardware:
             )
             self.machines[machine.site, machine.name] = machine
             self._note(machine, "running")
+        self.loads.start()
 
     # ---- what scripts do
     def refusal(
@@ -402,11 +408,19 @@ class Hardware:
         """Let somebody set how many machines of those roles a farm is to have."""
         network = next(f.network for f in self.spec.farms if f.name == farm)
         index = self._world.names.index[network]
+        if FRONT_END in goals:
+            self._by_hand.add(farm)
         self._goals[farm].update(goals)
         self._look_complete()
         text = json.dumps(goals)
         self._context.note("truth.cloud_farm_goals", index, farm, text)
         self._world.lives.tell_until_heard(GoalsSet, network, farm, text)
+
+    def needs(self, farm: str, front_ends: int) -> None:
+        """Take note of how many front ends the load of a farm needs."""
+        if farm not in self._by_hand:
+            self._goals[farm][FRONT_END] = front_ends
+            self._look_complete()
 
     # ---- a site that is built
     def when_complete(self, site: str, done: Callable[[], None]) -> None:

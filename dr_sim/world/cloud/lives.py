@@ -199,3 +199,5 @@ class CloudLives:
         waiting, self._waiting = self._waiting, []
         for tell in waiting:
             tell()
+        if self._world.hardware is not None:
+            self._world.hardware.loads.tell_all()

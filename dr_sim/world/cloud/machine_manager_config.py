@@ -6,17 +6,20 @@ from dr_sim.cloud.first_machines import with_first
 from dr_sim.cloud.machine_config import (
     FarmConfig,
     ImageConfig,
+    LoadConfig,
     MachinesConfig,
     PhysicalConfig,
 )
 from dr_sim.scenario.cloud_model import Cloud, CloudNetwork
 from dr_sim.scenario.machine_model import (
+    FRONT_END,
     Farm,
     Image,
     Machines,
     PhysicalSite,
 )
 from dr_sim.scenario.model import Scenario
+from dr_sim.world.cloud.loads import Week
 
 
 def machines_config(
@@ -31,7 +34,9 @@ def machines_config(
         for at in machines.physical
     }
     images = tuple(_image(image) for image in machines.images)
-    farms = tuple(_farm(farm, scenario) for farm in machines.farms)
+    farms = tuple(
+        _farm(farm, machines, scenario) for farm in machines.farms
+    )
     apart = frozenset(of.name for of in spec.networks if of.own)
     config = MachinesConfig(
         physical=physical,
@@ -88,13 +93,28 @@ def _image(image: Image) -> ImageConfig:
     )
 
 
-def _farm(farm: Farm, scenario: Scenario) -> FarmConfig:
+def _farm(farm: Farm, machines: Machines, scenario: Scenario) -> FarmConfig:
+    goals, follows = farm.goals, None
+    if farm.load is not None:
+        load = farm.load
+        first = Week.of(load, scenario).levels[0]
+        goals = tuple(
+            {**dict(goals), FRONT_END: load.needed(first)}.items()
+        )
+        follows = LoadConfig(
+            FRONT_END,
+            load.per_num,
+            load.per_den_us,
+            load.least,
+            machines.fewer_after_us,
+        )
     return FarmConfig(
         farm.name,
         farm.network,
         farm.image,
-        farm.goals,
+        goals,
         _units(farm, scenario),
+        follows,
     )
 
 
