@@ -17,11 +17,16 @@ from dr_sim.experiments.judge import Errors, judge_line
 from dr_sim.experiments.sampling import from_summary
 from dr_sim.loading import load_scenario
 from dr_sim.measures.cloud import provisioned_words
+from dr_sim.measures.outage_now import outage_at
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.verdict import Outcome
+from dr_sim.measures.way_over import SITE
+from dr_sim.measures.ways import CLOSED, POSSIBLE, ways_at
 from dr_sim.measures.whole import Whole
 from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.scenario.cloud_model import Cloud
+from dr_sim.screen.cloud import cloud_facts, cloud_lines
+from dr_sim.units import MINUTE_US
 from dr_sim.world.cloud import missing
 from dr_sim.world.cloud.missing import Shortfall
 from dr_sim.world.cloud.provision import MissingThing, would_take_us
@@ -155,6 +160,28 @@ def test_what_is_said_is_waited(case: Case, tmp_path: Path) -> None:
     whole, lost_us = played(case, tmp_path)
     assert whole.provision_if_now().at(lost_us) == case.waits_us
     assert waited_us(whole) == case.waits_us
+    (one,) = whole.at(whole.legs[0])
+    without_us = outage_at(whole.outage_of_copy(one), whole.scenario, lost_us)
+    (way,) = ways_at(whole, whole.legs[0], lost_us, SITE)
+    assert way.outage_us == without_us + case.waits_us
+
+
+def test_a_site_that_nobody_would_ever_configure_is_no_way_back(tmp_path: Path) -> None:
+    """The manager stands at the site that is lost, and a failover waits for it without a limit."""
+    path = tmp_path / "s.yaml"
+    path.write_text(BASE)
+    sets = ["run_for=1 h", "cloud.at=primary", "cloud.provision.at_most=none"]
+    scenario = load_scenario(path, sets)
+    whole = Whole.of(World(scenario).run(), scenario)
+    at_us = 50 * MINUTE_US
+    (lost,) = ways_at(whole, whole.legs[0], at_us, SITE)
+    assert (lost.standing, "configuration" in lost.why) == (CLOSED, True)
+    (host,) = ways_at(whole, whole.legs[0], at_us, "host")
+    assert host.standing == POSSIBLE
+    summary = summarise(whole)
+    line = "PROVISION IF NOW p50 never  p99 never  max never"
+    assert line in cloud_lines(summary, scenario)
+    assert "p50 never  p99 never  max never" in dict(cloud_facts(summary, scenario)).values()
 
 
 def test_a_lost_host_leaves_a_manager_at_its_site(tmp_path: Path) -> None:

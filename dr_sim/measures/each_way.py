@@ -40,9 +40,7 @@ def outage_of_place(
     """Return what the outage would be if that place were the only way back, in the run's time."""
     service = whole.outage_if_now(failure_class=failure_class)
     own = joined_falling(
-        whole.outage_of_copy(one, failure_class=failure_class).shifted(
-            one[0].begins_us
-        )
+        whole.time_over_to(one, failure_class).shifted(one[0].begins_us)
         for one in _stretches_of(whole, place)
     )
     edges = _edges(service, own)
@@ -171,9 +169,7 @@ class OpenWays:
 def open_ways(whole: Whole, failure_class: str = SITE) -> OpenWays:
     """Return how many ways back there were if a failure of that class had come."""
     service = whole.outage_if_now(failure_class=failure_class)
-    each = [service]
-    if whole.scenario.cloud is None:
-        each = list(_every_way(whole, failure_class))
+    each = list(_every_way(whole, failure_class))
     edges = _edges(service, *each)
     start, stop = edges[:-1], edges[1:]
     there = _defined(service, start)
@@ -186,9 +182,7 @@ def open_ways(whole: Whole, failure_class: str = SITE) -> OpenWays:
 
 
 def _every_way(whole: Whole, failure_class: str) -> Iterator[Falling]:
-    """Yield the curve of each place in each leg; with a cloud manager there is one place, and its
-    curve is that of the service.
-    """
+    """Yield the curve of each place in each leg."""
     for one in whole.every:
-        curve = whole.outage_of_copy(one, failure_class=failure_class)
+        curve = whole.time_over_to(one, failure_class)
         yield curve.shifted(one[0].begins_us)

@@ -27,6 +27,10 @@ from dr_sim.scenario.kind import Explains
 
 CLOSED, POSSIBLE, TAKEN, FAILED = "closed", "possible", "taken", "failed"
 PROMOTE, RESTORE = "promote", "restore"
+_NOT_CONFIGURED = (
+    "it would wait for ever for its configuration: the cloud manager is lost with the site, and "
+    "provision.at_most is none"
+)
 
 
 @dataclass(slots=True)
@@ -112,7 +116,7 @@ def _way(
 ) -> WaySummary | None:
     leg, t = one
     scenario = leg.scenario
-    curve = whole.outage_of_copy(one, failure_class=failure_class)
+    curve = whole.time_over_to(one, failure_class)
     if (
         not len(curve.start_us)
         or not curve.begin_us <= t_us <= curve.end_us
@@ -124,7 +128,10 @@ def _way(
         why = f"the place was lost at the same instant ({gone})"
         return WaySummary(leg.secondary, how, CLOSED, why)
     if takes_us >= NO_WAY_US // 2:
+        own = whole.outage_of_copy(one, failure_class=failure_class)
         why = _why_closed(t, leg, t_us)
+        if outage_at(own, scenario, t_us) < NO_WAY_US // 2:
+            why = _NOT_CONFIGURED
         return WaySummary(leg.secondary, how, CLOSED, why)
     lost_us = whole.exposure_of_copy(one, failure_class).at(t_us)
     why = ""

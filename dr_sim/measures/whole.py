@@ -336,6 +336,18 @@ class Whole:
             t, leg.scenario, curves, failure_class=failure_class
         )
 
+    def time_over_to(
+        self, one: tuple[Leg, Tables], failure_class: str = SITE
+    ) -> Falling:
+        """Return the outage by one standby in one leg, in that leg's time, with what a failover
+        would wait for a cloud manager.
+        """
+        curve = self.outage_of_copy(one, failure_class=failure_class)
+        if self.scenario.cloud is None:
+            return curve
+        waits = self.provision_if_now(failure_class)
+        return cloud.raised(curve, waits.shifted(-one[0].begins_us))
+
     def _over(
         self, what: str, measure: Measure, of: tuple[str, str], alone: bool
     ) -> Curve:

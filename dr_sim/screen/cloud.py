@@ -12,6 +12,7 @@ from dr_sim.measures.summary.cloud_types import (
 from dr_sim.measures.summary.curve_types import CurveSummary
 from dr_sim.measures.summary.types import Summary
 from dr_sim.scenario.model import Scenario
+from dr_sim.screen.curves import or_never
 from dr_sim.screen.machines import machine_facts, machine_lines
 from dr_sim.units import MINUTE_US, clock
 
@@ -36,7 +37,7 @@ def cloud_lines(summary: Summary, scenario: Scenario) -> list[str]:
             )
         if skipped := cloud.jobs.notices.get("skipped"):
             out.append(f"  {skipped_words(skipped)}")
-        out.append(f"PROVISION IF NOW {three(cloud.provision_if_now)}")
+        out.append(f"PROVISION IF NOW {or_never(cloud.provision_if_now)}")
     out += [
         f"PROVISIONED IN   {_provisioning(p)}" for p in cloud.provisionings
     ]
@@ -70,7 +71,7 @@ def cloud_facts(
         facts.append(
             (
                 "provisioning, had the site been lost",
-                three(cloud.provision_if_now),
+                or_never(cloud.provision_if_now),
             )
         )
     facts += [

@@ -103,7 +103,7 @@ def _copies(summary: Summary) -> list[str]:
                 of = f"  {copy.place} behind {leg.primary}"
                 out.append(f"{of}  exposure {_quantiles(copy.exposure)}")
                 wide = " " * len(of)
-                most = _or_never(copy.outage_if_now)
+                most = or_never(copy.outage_if_now)
                 out.append(f"{wide}  outage if now {most}")
     fewest = summary.ways_open.get(EXPOSED_CLASS)
     if out and fewest is not None and fewest.fewest is not None:
@@ -124,7 +124,7 @@ def _outage_if_now(summary: Summary) -> list[str]:
     o = summary.outage_if_now
     if not o.time_us:
         return []
-    text = _or_never(o)
+    text = or_never(o)
     never = (
         f"   (for {clock(o.never_us)} nothing could be promoted)"
         if o.never_us
@@ -153,8 +153,8 @@ def _believed_outage(o: OutageIfNowSummary) -> list[str]:
     ]
 
 
-def _or_never(curve: CurveSummary) -> str:
-    """'p50 2:09  p99 2:19  max never', of an outage that may have no end."""
+def or_never(curve: CurveSummary) -> str:
+    """'p50 2:09  p99 2:19  max never', of a time that may have no end."""
     words = {
         name: "never" if us is None else clock(us)
         for name, us in (
