@@ -58,6 +58,11 @@ from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import LONGEST_NAME, is_name
 from dr_sim.scenario.workload import SeriesFile, read_series
 
+_NO_DATABASE = (
+    "databases: name at least one, as in {crm: {size: 500 GB}}; "
+    "a line of its own is indented"
+)
+
 Source = str | os.PathLike[str] | Mapping[str, Any]
 """A scenario file, or what one holds as a mapping in Python."""
 
@@ -283,12 +288,12 @@ def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
     )
     found = len(problems)
     databases = fixed.get("databases")
-    if databases is not None and not names.databases:
-        problems.append(
-            databases.problem(
-                "databases: name at least one, as in {crm: {size: 500 GB}}"
-            )
-        )
+    if (
+        databases is not None
+        and not names.databases
+        and not isinstance(databases.value, list)
+    ):
+        problems.append(databases.problem(_NO_DATABASE))
     for name in names.databases:
         if not is_name(name):
             no_name = (

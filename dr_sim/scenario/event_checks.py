@@ -26,6 +26,15 @@ from dr_sim.scenario.standbys import FIRST_SECONDARY
 
 MOST_FAULTS = 1_000_000
 NO_MACHINES = "there are no machines; write physical, images and farms, or leave it out"
+_MOST_OF_ONE_UNIT = (
+    100  # a larger number of minutes or hours tells nobody a day
+)
+_STEPS = (
+    ("day", "days", units.DAY_US),
+    ("h", "h", units.HOUR_US),
+    ("min", "min", units.MINUTE_US),
+    ("s", "s", units.SECOND_US),
+)
 NO_CLOUD = "there is no cloud manager; write for example cloud: {}"
 
 
@@ -40,7 +49,7 @@ def check_events(
         )
         instants.append(at_us)
         if at_us < 0:
-            early = units.format_duration(-at_us)
+            early = _in_words(-at_us)
             problems.append(
                 line.node.problem(
                     f"event {line.number}: is {early} before the start; write a later instant"
@@ -59,6 +68,22 @@ def check_events(
     return instants, problems
 
 
+def _in_words(us: int) -> str:
+    """Return a duration as one says it: '4 days 2 h 5 min', and not '5885 min'."""
+    exact = units.format_duration(us)
+    if (
+        len(exact.split()) > 2
+        or float(exact.split()[0]) < _MOST_OF_ONE_UNIT
+    ):
+        return exact
+    parts, rest = [], us
+    for one, many, factor in _STEPS:
+        count, rest = divmod(rest, factor)
+        if count:
+            parts.append(f"{count} {one if count == 1 else many}")
+    return " ".join(parts) or exact
+
+
 @dataclass(frozen=True, slots=True)
 class _Late:
     """An instant after the end of the run: what is wrong with it, and what else would be right."""
@@ -68,7 +93,7 @@ class _Late:
     other: str
 
     def problem(self, line: EventLine, run_for: int) -> Problem:
-        late = units.format_duration(self.at_us)
+        late = _in_words(self.at_us)
         ends = units.format_duration(run_for)
         right = "an earlier instant"
         right += f", {self.other}" if self.other else " "

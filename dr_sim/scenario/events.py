@@ -141,12 +141,13 @@ def _event(
                 )
             )
     if len(words) != 1:
-        listed = " and ".join(words) if words else "none"
-        problems.append(
-            item.problem(
-                f"{where} has one kind of event beside 'at', and this has {listed}"
+        wrong = f"{where} has one kind of event beside 'at', and this has {' and '.join(words)}"
+        if not words:
+            wrong = (
+                f"{where} says when, and not what happens; write for example "
+                "'link_outage: 40 min', or what else `dr-sim faults` lists"
             )
-        )
+        problems.append(item.problem(wrong))
         return []
     if words[0] not in known:
         return []

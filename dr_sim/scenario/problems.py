@@ -14,6 +14,7 @@ from dr_sim.scenario.schema import ALIASES, APART, EXAMPLES
 from dr_sim.scenario.tree import Node, Path, fits
 from dr_sim.scenario.values import NOT_ABOVE_0
 
+_MOST_LISTED = 16  # keys in one line
 # required, but only where folders are
 _STAGING = (("replication.groups.*.folders.*.staging", "4096 MiB"),)
 _MOVED = {
@@ -241,11 +242,21 @@ def unknown_key(
         return f"unknown key {where!r}; {habit}"
     known = _known(model, "." not in where)
     word = _near(key, known)
-    return f"unknown key {where!r}; " + (
-        f"did you mean {word!r}?"
-        if word
-        else f"here may stand {', '.join(known)}"
+    if word:
+        return f"unknown key {where!r}; did you mean {word!r}?"
+    section = where[: -len(key)].rstrip(".")
+    return (
+        f"unknown key {where!r}; here may stand {_listed(known, section)}"
     )
+
+
+def _listed(known: list[str], section: str) -> str:
+    """Return keys in a line that can be read: the first ones, and where the others are listed."""
+    rest = len(known) - _MOST_LISTED
+    if rest <= 0:
+        return ", ".join(known)
+    command = f"dr-sim keys {section}".rstrip()
+    return f"{', '.join(known[:_MOST_LISTED])} and {rest} more, which `{command}` lists"
 
 
 def _habit(key: str, where: str, event_lines: EventLines) -> str:

@@ -4,9 +4,11 @@ defaults.
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import PurePath
 from typing import Any
 
 from dr_sim.errors import Problem
@@ -32,6 +34,12 @@ from dr_sim.scenario.tree import (
 )
 
 MOST_EXTENDS = 20
+_HOLDS_NOTHING = (
+    "holds nothing; `dr-sim new FILE` writes a scenario to start from"
+)
+_LIBRARY = (
+    "scenarios"  # the folder of the library's scenarios, in a copy of it
+)
 
 
 Options = tuple[tuple[str, Path, str], ...]
@@ -121,6 +129,9 @@ def _read_file(
     if text is None:
         return None
     tree = parsed(text, path, problems)
+    if tree is not None and tree.value is None and at is None:
+        problems.append(tree.problem(_HOLDS_NOTHING))
+        return None
     return (
         None
         if tree is None
@@ -189,8 +200,9 @@ def _text(
     try:
         data = read_inside(path, MAX_BYTES)
     except OSError as error:
-        beside = f"{path}.yaml"
-        hint = f"; did you mean {beside}?" if os.path.isfile(beside) else ""
+        hint = (
+            _instead(path) if isinstance(error, FileNotFoundError) else ""
+        )
         problem(f"cannot be read: {error.strerror}{hint}")
         return None
     try:
@@ -210,6 +222,31 @@ def _text(
             column,
         )
         return None
+
+
+def _instead(path: str) -> str:
+    """Return what else may have been meant by a path at which there is no file; '' if nobody
+    knows.
+    """
+    folder, name = os.path.split(path)
+    try:
+        there = [
+            each
+            for each in os.listdir(folder or ".")
+            if each.endswith((".yaml", ".yml"))
+        ]
+    except OSError:
+        there = []
+    near = difflib.get_close_matches(name, sorted(there), 1, 0.75)
+    if f"{name}.yaml" in there:
+        near = [f"{name}.yaml"]
+    if near:
+        return f"; did you mean {os.path.join(folder, near[0])}?"
+    if PurePath(path).parts[:1] == (_LIBRARY,):
+        return (
+            "; `dr-sim library --copy .` copies dr_sim's own scenarios here"
+        )
+    return ""
 
 
 def merged(base: Node, over: Node, path: Path) -> Node:

@@ -60,6 +60,17 @@ _HABITS = {
     "never": "none",
     "off": "none",
 }
+_EVERY_DAY = re.compile(r"every\s+([A-Za-z]+)(?:\s+at)?(?:\s+(\d.*))?")
+_DAILY = {
+    "day": "daily",
+    "night": "daily",
+    "weekday": "Mon-Fri",
+    "week": "weekly Sun",
+    "month": "monthly first Sun",
+}
+_UNITS = {"second": "s", "minute": "min", "hour": "h"}
+_SHORT_NAMES = tuple(name.lower() for name in WEEKDAYS)
+_HALVES_OF_A_DAY = ("am", "pm", "a.m.", "p.m.")
 MOST_TIMES = 48  # of one schedule on one day
 EVERY_MONTH_HAS = 28  # days
 _INSTANTS = "'Tue 21:30', 'day 9 02:47:12', '2 h 5 min' (after the start) or '2026-01-06 21:30'"
@@ -103,6 +114,10 @@ FIRST_YEAR, LAST_YEAR = 1970, 2200
 
 def zone(name: str) -> zoneinfo.ZoneInfo:
     """A named zone; raises UnitError with the nearest name."""
+    if name.lower() in _HALVES_OF_A_DAY:
+        raise UnitError(
+            f"{name!r} means nothing here; write 24 hours a day, as in 14:05"
+        )
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -128,6 +143,10 @@ def parse_schedule(text: str) -> Schedule:
     text = text.strip()
     if text == "none":
         return Schedule("none", zone="")
+    if match := _EVERY_DAY.fullmatch(text):
+        raise UnitError(
+            f"{text[:60]!r} is not a schedule; write {_meant_days(match)}"
+        )
     if match := _EVERY.fullmatch(text):
         interval_us = bounds.duration(match[1])
         offset_us = bounds.duration(match[2]) if match[2] else 0
@@ -157,6 +176,21 @@ def _meant_schedule(text: str) -> str:
     if _is_interval(text):
         return f"'every {text}'"
     return _HABITS.get(text.lower(), _SCHEDULES)
+
+
+def _meant_days(match: re.Match[str]) -> str:
+    """Return what to write for 'every day 01:00', 'every Sunday', 'every month'."""
+    word, times = match[1].lower(), match[2] or "01:00"
+    if word in _DAILY:
+        return repr(f"{_DAILY[word]} {times}")
+    if word in _UNITS:
+        return repr(f"every 1 {_UNITS[word]}")
+    day = difflib.get_close_matches(
+        word, [*_FULL_NAMES, *_SHORT_NAMES], 1, 0.7
+    )
+    if day:
+        return repr(f"weekly {day[0][:3].capitalize()} {times}")
+    return _SCHEDULES
 
 
 def _is_interval(text: str) -> bool:

@@ -19,6 +19,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from dr_sim.errors import Problem
+from dr_sim.scenario.syntax import not_yaml, unreadable
 
 MAX_BYTES = 4 * 2**20
 MAX_NODES = 200_000
@@ -164,7 +165,7 @@ def parse_yaml(
     try:
         composed = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
-        problems.append(_syntax(error, file))
+        problems.append(not_yaml(error, file))
         return None
     except RecursionError:
         problems.append(
@@ -177,7 +178,7 @@ def parse_yaml(
         )
         return None
     except YAMLError as error:
-        problems.append(_unreadable(text, file, error))
+        problems.append(unreadable(text, file, error))
         return None
     except Exception as error:
         # the parser's own slips on broken input: still the input that is wrong
@@ -195,60 +196,6 @@ def parse_yaml(
     composer = _Composer(file, problems)
     tree = composer.node(composed, 0)
     return None if composer.unsafe else tree
-
-
-def _syntax(error: MarkedYAMLError, file: str) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    what = " ".join(
-        (error.problem or error.context or "it cannot be read")
-        .removeprefix("but ")
-        .split()
-    )
-    remedy = ""
-    if "tab" in what or "'\\t'" in what:
-        remedy = "; indent with spaces, not tabs"
-    elif "mapping values are not allowed" in what:
-        remedy = "; put a text that holds ': ' in quotes, or check the indentation"
-    elif (
-        "'>'" in what
-        or "'<'" in what
-        or "expected a comment or a line break" in what
-    ):
-        remedy = "; a bound is written 'at most 15 min', and any other text with > or | in quotes"
-    elif "cannot start any token" in what:
-        remedy = "; put the text in quotes"
-    elif "another document" in what:
-        remedy = "; write one scenario a file, without '---' between"
-    elif (
-        "found undefined alias" in what
-        or "unexpected end" in what
-        or "expected" in what
-    ):
-        remedy = "; check brackets, quotes and indentation"
-    return Problem(file, line, column, f"is not YAML: {what[:200]}{remedy}")
-
-
-def _unreadable(text: str, file: str, error: YAMLError) -> Problem:
-    position = getattr(error, "position", None)
-    if isinstance(position, int) and 0 <= position <= len(text):
-        before = text[:position]
-        line, column = (
-            before.count("\n") + 1,
-            position - (before.rfind("\n") + 1) + 1,
-        )
-        shown = (
-            f"U+{ord(text[position]):04X}" if position < len(text) else "it"
-        )
-        return Problem(
-            file,
-            line,
-            column,
-            f"is not YAML: {shown} is no character for a text file; remove it",
-        )
-    return Problem(
-        file, 1, 1, f"is not YAML: {' '.join(str(error).split())[:200]}"
-    )
 
 
 def _shown_tag(tag: Any) -> str:

@@ -230,7 +230,10 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
     ),
     (
         "events: [{at: Tue 21:30}]",
-        ["4:10: event 1 has one kind of event beside 'at', and this has none"],
+        [
+            "4:10: event 1 says when, and not what happens; write for example "
+            "'link_outage: 40 min', or what else `dr-sim faults` lists"
+        ],
     ),
     (
         "events: [{link_outage: 3 min}]",
@@ -285,6 +288,51 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
             "4:15: event 1: would never happen: it is 2 weeks after the start, and the run ends "
             "after 2 weeks; "
             "write an earlier instant or a longer run_for"
+        ],
+    ),
+    (
+        "events: [{at: day 99 02:05, lose: site}]",
+        [
+            "4:15: event 1: would never happen: it is 98 days 2 h 5 min after the start, and the "
+            "run ends after 2 weeks; write an earlier instant or a longer run_for"
+        ],
+    ),
+    (
+        "events: [{at: Tue 2:05 pm, lose: site}]",
+        ["4:15: event 1: 'pm' means nothing here; write 24 hours a day, as in 14:05"],
+    ),
+    (
+        "link: {rtt: 30 ms",
+        ["4:7: is not YAML: the '{' that begins here is not closed; write '}'"],
+    ),
+    (
+        "machines: [sql1\nseed: 1",
+        ["4:11: is not YAML: the '[' that begins here is not closed; write ']'"],
+    ),
+    (
+        'name: "night\nseed: 1',
+        [
+            "4:7: is not YAML: the quote that begins here does not end; write it at the end of "
+            "the text too"
+        ],
+    ),
+    (
+        "seed 1\nname: night",
+        ["4:1: is not YAML: a colon and a space follow each key, as in 'run_for: 14 days'"],
+    ),
+    (
+        "link:\n  rtt: 30 ms\n loss: 1 %",
+        [
+            "6:2: is not YAML: the line is indented unlike those around it; keys of one mapping, "
+            "and items of one list, begin in the same column"
+        ],
+    ),
+    (
+        "qqqq: 1",
+        [
+            "4:1: unknown key 'qqqq'; here may stand name, description, seed, start, time_zone, "
+            "run_for, measure_from, machines, databases, primary, link, replication, secondary, "
+            "replay, heartbeat, copies and 28 more, which `dr-sim keys` lists"
         ],
     ),
     (
@@ -455,6 +503,13 @@ DATABASE = [  # (a database, the lines that are told)
       "2:43: databases.crm.size: '1.50' has no unit; write '1.50 MB', '1.50 GB' or '1.50 GiB'"]),
     ("{size: 5 GB, log: hourly}",
      ["2:36: databases.crm.log: 'hourly' is not a schedule; write 'every 1 h'"]),
+    ("{size: 5 GB, full: every Sunday at 02:00}",
+     ["2:37: databases.crm.full: 'every Sunday at 02:00' is not a schedule; "
+         "write 'weekly Sun 02:00'"]),
+    ("{size: 5 GB, full: every day 02:00}",
+     ["2:37: databases.crm.full: 'every day 02:00' is not a schedule; write 'daily 02:00'"]),
+    ("{size: 5 GB, log: every minute}",
+     ["2:36: databases.crm.log: 'every minute' is not a schedule; write 'every 1 min'"]),
     ("{size: 5 GB, log: every 0 s}",
      ["2:36: databases.crm.log: 'every 0 s': an interval is at least 1 s; write none for "
          "no such backups"]),
@@ -514,7 +569,7 @@ def test_the_smallest_scenario_is_right(write: Write) -> None:
 
 
 def test_what_has_no_default_is_asked_for(write: Write) -> None:
-    assert [str(problem) for problem in validate(write("# nothing\n"))] == [
+    assert [str(problem) for problem in validate(write("seed: 1\n"))] == [
         "s.yaml:1:1: databases is missing; write for example 'databases: {crm: {size: 500 GB}}'",
         "s.yaml:1:1: link.bandwidth is missing; write for example 'bandwidth: 200 Mbit/s'",
         "s.yaml:1:1: run_for is missing; write for example 'run_for: 14 days'",
@@ -586,6 +641,8 @@ def test_the_error_holds_every_line(write: Write) -> None:
              "without '---' between"),
         ("deep.yaml", b"[" * 1000, "deep.yaml:1:1: is nested too deeply; "
             "a scenario needs at most 30 levels"),
+        ("empty.yaml", b"", "empty.yaml:1:1: holds nothing; "
+            "`dr-sim new FILE` writes a scenario to start from"),
         ("large.yaml", b"#" * (4 * 2**20 + 1), "large.yaml:1:1: cannot be "
             "read: it is larger than 4 MiB"),
     ],
@@ -600,6 +657,13 @@ def test_files_that_cannot_be_read(write: Write) -> None:
     write("")
     assert [str(p) for p in validate("nope.yaml")] == [
         "nope.yaml:1:1: cannot be read: No such file or directory"
+    ]
+    assert [str(p) for p in validate("w.yaml")] == [
+        "w.yaml:1:1: cannot be read: No such file or directory; did you mean s.yaml?"
+    ]
+    assert [str(p) for p in validate("scenarios/night.yaml")] == [
+        "scenarios/night.yaml:1:1: cannot be read: No such file or directory; "
+        "`dr-sim library --copy .` copies dr_sim's own scenarios here"
     ]
     assert [str(p) for p in validate(".")] == [".:1:1: cannot be read: Is a directory"]
 
@@ -741,7 +805,10 @@ def test_names_of_databases(write: Write) -> None:
     for name, shown in (('" "', "' '"), ('"a\\tb"', r"'a\tb'"), ("x" * 129, repr("x" * 40))):
         told = f"s.yaml:2:13: databases: {shown} is no name; use 1 to 128 printable characters"
         assert [str(p) for p in validate(write(SMALLEST.replace("crm", name)))] == [told]
-    told = "s.yaml:2:12: databases: name at least one, as in {crm: {size: 500 GB}}"
+    told = (
+        "s.yaml:2:12: databases: name at least one, as in {crm: {size: 500 GB}}; a line of its own "
+        "is indented"
+    )
     assert [str(p) for p in validate(write(SMALLEST.replace("crm: {size: 500 GB}", "")))] == [told]
 
 
