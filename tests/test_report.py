@@ -437,6 +437,37 @@ def test_on_paper_nothing_is_cut_off(browser: Any, two_weeks: Path) -> None:
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+WORST_CASE = """
+document.querySelectorAll('.standing tbody tr').forEach(row => {
+  const [name, ...cells] = row.cells;
+  name.textContent = 'warehouse_reporting_eu_west_' + name.textContent;
+  cells.forEach(cell => { if (/\\d:|\\d h/.test(cell.textContent)) cell.textContent = '22 h 51' });
+  cells.at(-1).textContent = 'replication switched off (event 12)';
+});
+"""
+
+
+def test_the_table_of_databases_can_be_read_on_paper(browser: Any, several: Path) -> None:
+    paper = {"width": 718, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", paper)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    browser.get(several.as_uri())
+    assert browser.execute_async_script(WAIT_FOR_CHARTS)
+    browser.execute_script(WORST_CASE)
+    unnamed = (
+        "return [...document.querySelectorAll('.standing thead tr:last-child th')]"
+        ".filter(e => e.innerText.trim() === '' || !(e.querySelector('button') ?? e).offsetHeight)"
+        ".length"
+    )
+    assert browser.execute_script(unnamed) == 0
+    table = "const t = document.querySelector('.standing'); "
+    assert browser.execute_script(table + "return t.offsetWidth <= t.parentElement.clientWidth")
+    tallest = table + "return Math.max(...[...t.tBodies[0].rows].map(r => r.offsetHeight))"
+    assert browser.execute_script(tallest) < 5 * 20  # a cause of several words has a few lines
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 BESIDE = """
 const cut = [];
 for (const chart of drSim.charts) {
