@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from dr_sim.backups.chain import (
     Hole,
     bases_by_lsn,
+    ends_of_history,
     forks_of,
     leads_to,
     on_path,
@@ -46,6 +47,7 @@ from dr_sim.backups.target import (
     Policy,
     Target,
     Told,
+    birth,
     fork_for,
 )
 
@@ -186,14 +188,35 @@ def plan(
 
 
 def plan_from_newest_full(headers: Sequence[BackupHeader]) -> Plan:
-    """Plan a restore where there is no copy yet, on the fork of the newest full. Without a full the
-    plan is empty.
+    """Plan a restore where there is no copy yet, on the fork of the newest full, or on a later one
+    that goes on from its last position at hand: the newest of those. Without a full the plan is
+    empty.
     """
     fulls = [header for header in headers if header.kind is Kind.FULL]
     if not fulls:
         return Plan()
     newest = max(fulls, key=finishing_order)
-    return plan(headers, fork=newest.fork)
+    return plan(headers, fork=fork_of_restore(headers, newest))
+
+
+def fork_of_restore(
+    headers: Sequence[BackupHeader], full: BackupHeader
+) -> int:
+    """Return the fork to follow from a full: its own, or where another one goes on from the last
+    position of that at hand, the newest of those.
+    """
+    forks = forks_of(headers)
+    ends = ends_of_history(headers, forks)
+    if full.fork in ends:
+        return full.fork
+    onward = [
+        end
+        for end in ends
+        if leads_to(full.fork, full.last_lsn, end, forks)
+    ]
+    return max(
+        onward, key=lambda end: birth(headers, end), default=full.fork
+    )
 
 
 def _goes_on(state: RestoreState, target: Target) -> bool:

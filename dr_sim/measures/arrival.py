@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dr_sim.backups.model import Kind
 from dr_sim.measures.causes import BackupFate, Causes, joined
+from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.on_the_way import sending, waiting
 from dr_sim.measures.pieces import (
     UNEXPLAINED,
@@ -23,7 +24,7 @@ def way_across(
     commits: int,
     until_us: int,
     prefix: str,
-    since_us: int = 0,
+    since_us: int = -NEVER_US,
 ) -> Hopes:
     """Yield the pieces from the end of a backup, or from an instant on, until its copy lies whole
     at the secondary and is of use there.

@@ -191,7 +191,11 @@ def _begun_us(t: Tables, database: int) -> dict[int, int]:
 def _of_standby(
     other: Leg, name: str, whole: HeldElsewhere
 ) -> Iterator[HeldElsewhere]:
-    """Yield what a standby holds that did not take over."""
+    """Yield what a standby holds that did not take over. A store stands behind the next primary
+    with what it has kept (world/kept_chain.py).
+    """
+    if other.scenario.store is not None:
+        return
     t = other.tables
     rows = t.of("truth.survivable", _index(other, name))
     rows = pick(

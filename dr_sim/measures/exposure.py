@@ -316,7 +316,7 @@ def true_exposure(
     # rows say only where the log does not hold all that the files lack
     since = np.where(rows["commits"][where] < 0, NEVER_US, since)
     bare = bare_us(t, scenario, database, failure_class)
-    none = (rows["commits"][where] == 0) & (since >= 0)
+    none = (rows["commits"][where] == 0) & (since != -1)
     time, since = _all_lost(scenario, database, (time, since), none, bare)
     if failure_class == "database":
         time = np.append(rows["time_us"][:1], time)

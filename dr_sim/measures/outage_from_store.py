@@ -148,7 +148,8 @@ def ways_back_by(
     turns = sorted(changes)
     if not turns or turns[0][0] > 0:
         yield WayBack(0, None)
-    for at_us, group in groupby(turns, key=lambda turn: turn[0]):
+    # what files have brought along from an earlier pair was there from the beginning
+    for at_us, group in groupby(turns, key=lambda turn: max(0, turn[0])):
         chain.turn(group)
         yield chain.way_back(at_us)
 

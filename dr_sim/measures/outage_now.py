@@ -128,6 +128,13 @@ def _with_the_share(life: Life) -> Life:
     return replace(life, jobs=replace(jobs, landed_us=there, barred=barred))
 
 
+def since_beat_us(scenario: Scenario, t_us: int) -> int:
+    """Return how long ago the last heartbeat was, at an instant of a leg: they come at multiples of
+    their interval since the run's beginning.
+    """
+    return (scenario.begins_us + t_us) % scenario.heartbeat.every_us
+
+
 def outage_at(curve: Falling, scenario: Scenario, t_us: int) -> int:
     """The value that a failure at exactly t_us meets: without the part of a heartbeat that the
     curve counts in full.
@@ -135,7 +142,7 @@ def outage_at(curve: Falling, scenario: Scenario, t_us: int) -> int:
     if not len(curve.start_us):
         return 0
     i = max(0, int(np.searchsorted(curve.start_us, t_us, side="left")) - 1)
-    since_beat = t_us % scenario.heartbeat.every_us
+    since_beat = since_beat_us(scenario, t_us)
     return max(
         int(curve.floor_us[i]) - since_beat, int(curve.until_us[i]) - t_us
     )

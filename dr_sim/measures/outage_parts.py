@@ -11,6 +11,7 @@ from dr_sim.measures.outage_now import (
     outage_at,
     outage_if_now,
     outage_of_service,
+    since_beat_us,
 )
 from dr_sim.measures.pieces import LedgerLine
 from dr_sim.measures.tables import Record, tables
@@ -83,7 +84,7 @@ def _parts(
 ) -> list[tuple[str, int, str]]:
     f = scenario.failover
     before = int(way.before(np.array([t_us]))[0])
-    since_beat = t_us % scenario.heartbeat.every_us
+    since_beat = since_beat_us(scenario, t_us)
     back = int(way.back_us(np.array([t_us]))[0])
     dead = max(0, back - t_us - (before - since_beat))
     heard_us = beat_on_way_us(scenario) + way.late(t_us)

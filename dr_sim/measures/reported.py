@@ -11,6 +11,7 @@ go on from until a full is restored: all since the beginning would be lost.
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -142,6 +143,10 @@ def reported_exposure(
         there = t.of("truth.copy_there", database)
         believed.stands_at(int(there["fork"][0]), int(there["lsn"][0]))
         since_us = behind
+    for full in _kept_fulls(t, scenario, database):
+        believed.validated(*full)
+    if believed.since_utc_us:
+        since_us = [believed.since_utc_us - scenario.start_utc_us]
     before = None
     for (
         _,
@@ -175,6 +180,34 @@ def reported_exposure(
         np.array(since_us, np.int64),
         up_until_us(t, scenario, database),
     )
+
+
+def _kept_fulls(
+    t: Tables, scenario: Scenario, database: int
+) -> Iterator[
+    tuple[int, int, tuple[int, int], tuple[int, int], tuple[int, int]]
+]:
+    """Yield the fulls and incrementals that a store has kept of an earlier primary, as _Believed is
+    told of them: they are not validated again. Stated simplification: their times are those of a
+    clock that is right.
+    """
+    carried = t.of("truth.carried", database)
+    here = carried["file"][carried["here"] == 1]
+    made = t.of("truth.backup_finished", database)
+    kept = np.isin(made["file"], here) & (made["kind"] != Kind.LOG)
+    if scenario.store is None:
+        return
+    made = pick(made, kept)
+    for i in np.argsort(made["last_lsn"], kind="stable").tolist():
+        fork = int(made["fork"][i])
+        utc_us = scenario.start_utc_us + int(made["time_us"][i])
+        yield (
+            int(made["name"][i]),
+            int(made["kind"][i]),
+            (fork, fork),
+            (int(made["first_lsn"][i]), int(made["last_lsn"][i])),
+            (utc_us, utc_us),
+        )
 
 
 def _without_copy_us(

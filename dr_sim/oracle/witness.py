@@ -290,19 +290,26 @@ class Witness:
         return reading.digest == digest
 
     def carried(
-        self, t: int, db: int, copy_commits: int, files: Sequence[Carried]
+        self,
+        t: int,
+        db: int,
+        files: Sequence[Carried],
+        copy_commits: int | None = None,
     ) -> None:
-        """Note a copy that stands behind the new primary's first position, and the logs with which
-        it can get there.
+        """Note the backups of an earlier primary with which a place goes on. copy_commits: its copy
+        stands behind the new primary's first position, and holds so many; None: it has none.
         """
         d = self._databases[db]
-        d.commits = d.claimed = copy_commits
+        if copy_commits is not None:
+            d.commits = d.claimed = copy_commits
         for each in files:
             f = d.files[each.file] = SurvivingFile(
                 each.header, each.commits
             )
             f.primary, f.secondary = each.primary, each.secondary
             d.lies_somewhere(f)
+            if f.kind is _FULL and not f.copy_only:
+                d.bases.append(f)
         self._afresh(t, d)
 
     def handed_over(self, t: int, db: int, handed: HandOver) -> None:

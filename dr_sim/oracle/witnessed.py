@@ -64,7 +64,7 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A log of an earlier primary that is whole, and where intact bytes of it lie: at the new
+    """A backup of an earlier primary that is whole, and where intact bytes of it lie: at the new
     primary, at the secondary.
     """
 

@@ -18,7 +18,8 @@ from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal
 from dr_sim.record.journal_file import checks_of
 from dr_sim.record.kinds import CLOUD_CLASS, KIND_ID, SEEN_CLASS
-from dr_sim.record.pairs import Ints, pairs_by_row
+from dr_sim.record.pairs import Ints, pair_of, pairs_by_row
+from dr_sim.recovery.saved import of_files
 from dr_sim.stores import MemoryStore
 
 _NO_KIND = -1
@@ -107,8 +108,9 @@ def verify(
     pairs = pairs_by_row(journal)
     replays = [
         _Replay(journal, _RECOVERY, build, pairs == pair)
-        for pair, build in builds.items()
+        for pair, build in sorted(builds.items())
     ]
+    found = _verified_in_order(replays, sorted(builds), journal, rows)
     if cloud is not None:
         lives = _CloudLives(cloud)
         replays.append(
@@ -116,7 +118,7 @@ def verify(
                 journal, _CLOUD, lives.build, pairs == 0, lives.upgraded
             )
         )
-    found = [replay.run(rows) for replay in replays]
+        found.append(replays[-1].run(rows))
     found.append(_of_no_pair(journal, pairs, list(builds), rows))
     mismatch = min(
         (m for m in found if m is not None),
@@ -134,6 +136,29 @@ def verify(
     events = sum(replay.events for replay in replays)
     commands = sum(replay.commands for replay in replays)
     return Verified(len(journal), events, commands, mismatch)
+
+
+def _verified_in_order(
+    replays: Sequence[_Replay],
+    pairs: Sequence[int],
+    journal: Journal,
+    rows: int,
+) -> list[Mismatch | None]:
+    """Verify the recovery manager of each pair. One that has taken over a store begins with what
+    the one before it has saved of files.
+    """
+    before = {
+        pair_of(row.entity): row.values["pair"]
+        for row in journal.rows("truth.manager_goes_on")
+    }
+    of_pair = dict(zip(pairs, replays, strict=True))
+    found = []
+    for pair, replay in of_pair.items():
+        earlier = of_pair.get(before.get(pair, -1))
+        if earlier is not None:
+            replay.begin_with(of_files(earlier.saved()))
+        found.append(replay.run(rows))
+    return found
 
 
 def _of_no_pair(
@@ -199,6 +224,14 @@ class _Replay:
         self._store = MemoryStore()
         self.events = 0
         self.commands = 0
+
+    def begin_with(self, saved: Mapping[str, str]) -> None:
+        """Begin with a store that holds this."""
+        self._store.save_all(saved)
+
+    def saved(self) -> dict[str, str]:
+        """Return what the store holds."""
+        return self._store.load()
 
     def run(self, rows: int) -> Mismatch | None:
         """Verify a number of rows from the first on."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import BackupHeader, finishing_order
-from dr_sim.backups.plan import Plan, plan
+from dr_sim.backups.plan import Plan, fork_of_restore, plan
 from dr_sim.backups.target import THE_END, Target
 from dr_sim.machines import Command
 from dr_sim.recovery import events
@@ -155,10 +155,8 @@ class Fetching:
                 )
             )
         if fulls:
-            fork = max(
-                fulls,
-                key=finishing_order,
-            ).fork
+            newest = max(fulls, key=finishing_order)
+            fork = fork_of_restore(here + away, newest)
             ways += [
                 plan(here + logs_away, fork=fork, target=target),
                 plan(here + away, fork=fork, target=target),

@@ -51,6 +51,15 @@ def under(
     }
 
 
+def of_files(saved: Mapping[str, str]) -> dict[str, str]:
+    """Return what a manager has saved of files: another one that takes over the place knows it."""
+    return {
+        key: text
+        for key, text in saved.items()
+        if key.startswith(("header/", "attempts/"))
+    }
+
+
 def of_type(value: Any, wanted: type[T]) -> T:
     """Return a value from JSON if it has exactly that type. Raises TypeError."""
     if type(value) is not wanted:

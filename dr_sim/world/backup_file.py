@@ -232,18 +232,24 @@ class CarriedFile(BackupFile):
     """A file of an earlier pair as a later one knows it. What was made is the same. It lies at the
     primary where that site has kept it in an earlier role, which owns it there.
 
-    there: at the new primary's site, if it lies there; own: at the standby's.
+    there: at the new primary's site, if it lies there; own: at the standby's. of: the file as an
+    earlier pair knows it, where it lies at neither: it is on its way to a store.
     """
 
     __slots__ = ("_of", "folder", "own", "there")
     carried = True
 
     def __init__(
-        self, own: LeftFile | None, there: LeftFile | None
+        self,
+        own: LeftFile | None,
+        there: LeftFile | None,
+        of: BackupFile | None = None,
     ) -> None:
         found = own or there
-        assert found is not None
-        self._of = found.file
+        if of is None:
+            assert found is not None
+            of = found.file
+        self._of = of
         self.own = own
         self.there = there
         self.folder = there.folder if there is not None else ""

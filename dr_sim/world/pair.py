@@ -27,6 +27,7 @@ from dr_sim.world.driver import Driver
 from dr_sim.world.express import ExpressLane
 from dr_sim.world.hands import Hands, Surroundings, place_of
 from dr_sim.world.heartbeat import Heartbeats
+from dr_sim.world.kept_chain import manager_goes_on
 from dr_sim.world.left_behind import LeftBehind
 from dr_sim.world.link import PairLink
 from dr_sim.world.mistakes import MistakesMade
@@ -338,7 +339,15 @@ class Pair:
             DailyWork(self).begin()
 
     def _catch_up(self, heirs: Mapping[str, Heir]) -> None:
-        """Have sent what copies that are behind lack, and lies at the primary."""
+        """Have sent what a copy that is behind lacks, and lies at the primary; and what a store has
+        yet to get.
+        """
+        kept = [heir.kept for heir in heirs.values() if heir.kept]
+        for chain in kept:
+            assert isinstance(self.replication, StoreFeed)
+            self.replication.goes_on(chain.feed, chain.files)
+        if kept:
+            manager_goes_on(kept[0].before, self)
         for name, heir in heirs.items():
             if heir.behind is None:
                 continue

@@ -121,7 +121,7 @@ class Protection:
         if heirs is not None:
             for db in pair.primary.databases:
                 heir = heirs.get(db.spec.name)
-                if heir is None or heir.copy is None:
+                if heir is None or heir.needs_a_full:
                     context.agenda.at(
                         context.now_us, Class.JOB, db.index, self._seed, db
                     )

@@ -8,7 +8,7 @@ from typing import Any
 from dr_sim.backups.model import Kind
 from dr_sim.engines.port import BackupOrder
 from dr_sim.oracle.witnessed import Carried
-from dr_sim.world.backup_file import FILE_BITS
+from dr_sim.world.backup_file import FILE_BITS, CarriedFile
 from dr_sim.world.catching_up import Behind
 from dr_sim.world.context import Context
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
@@ -107,19 +107,33 @@ def _take_over(
     if heir.why:
         context.note("truth.cannot_follow", db.index, heir.why)
     if heir.behind is not None:
-        _carry(context, db, secondary, heir.behind)
+        _carry_copy(context, db, heir.behind)
+    if heir.kept is not None:
+        heir.kept.take_files()
+        carried = _carry(context, db, heir.kept.files)
+        context.witness.carried(context.now_us, db.index, carried)
 
 
-def _carry(
-    context: Context,
-    db: PrimaryDatabase,
-    secondary: Secondary,
-    behind: Behind,
+def _carry_copy(
+    context: Context, db: PrimaryDatabase, behind: Behind
 ) -> None:
     """Take over a copy that is behind the primary's first position, with the logs that it lacks."""
     behind.take_files()
+    carried = _carry(context, db, behind.files)
+    held, state = behind.commits, behind.state
+    context.witness.carried(context.now_us, db.index, carried, held)
+    lacking_us = context.workloads[db.index].ack_instant(held)
+    note = context.note
+    note("truth.copy_there", db.index, state.fork, state.redo_lsn, held)
+    note("truth.behind", db.index, max(behind.cut_us, lacking_us))
+
+
+def _carry(
+    context: Context, db: PrimaryDatabase, files: Sequence[CarriedFile]
+) -> list[Carried]:
+    """Take over files of an earlier pair; return what the witness is to know of them."""
     known, carried = context.by_name[db.index], []
-    for file in behind.files:
+    for file in files:
         known[file.name] = file
         here, there = file.at_secondary, file.at_primary
         if here:  # it has taken its room in the share since it landed
@@ -136,12 +150,7 @@ def _carry(
         context.note(
             "truth.carried", db.index, file.number, int(file.at_secondary)
         )
-    held, state = behind.commits, behind.state
-    context.witness.carried(context.now_us, db.index, held, carried)
-    lacking_us = context.workloads[db.index].ack_instant(held)
-    note = context.note
-    note("truth.copy_there", db.index, state.fork, state.redo_lsn, held)
-    note("truth.behind", db.index, max(behind.cut_us, lacking_us))
+    return carried
 
 
 def _read(files: Any, path: str) -> bytes:

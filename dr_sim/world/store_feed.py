@@ -10,11 +10,16 @@ store: that is a link between two places which outlives the loss of the primary'
 In a failover the tail and the files that the way back lacks are fetched at once, without the first
 wait, from the primary's share where the store before does not hold them. What was damaged is
 fetched again at once, too.
+
+When roles change the feed behind the new primary takes over what this one has begun (goes_on): what
+is on the road arrives when it would have arrived, and what stays at its source stays as long as it
+would have stayed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from dr_sim.scenario.model import BackupStoreSpec
@@ -34,6 +39,16 @@ ON_THE_ROAD = "on the road"
 """The state of a file that has left its source and crossed the link."""
 
 
+@dataclass(frozen=True, slots=True)
+class _OnTheRoad:
+    """A file that has left its source, its content, when it arrives, and what lets it arrive."""
+
+    file: BackupFile
+    data: bytes
+    at_us: int
+    entry: Entry
+
+
 class StoreFeed(Replication):
     """Feeds one store. source: the context of the store that it is fed from; None: the primary."""
 
@@ -50,10 +65,13 @@ class StoreFeed(Replication):
         assert store is not None
         self._store: BackupStoreSpec = store
         self._source = source
-        self._known: set[int] = set()  # files that have been taken up once
+        # since when the files that have been taken up lie at their source, by number
+        self._known: dict[int, int] = {}
         # by number, files that stay at their source, and what will fetch them
         self._kept: dict[int, tuple[BackupFile, Entry]] = {}
-        self._on_the_road: dict[int, BackupFile] = {}
+        self._on_the_road: dict[int, _OnTheRoad] = {}
+        # files that were fetched, and had not landed, when roles changed
+        self._fetched: set[int] = set()
         # files that a failover fetches from the primary's share, past the store before
         self._directly: set[int] = set()
         self.outlives_primary = source is not None
@@ -83,12 +101,17 @@ class StoreFeed(Replication):
         if mine.number not in self._known:
             self._take_up(mine)
 
-    def _take_up(self, file: BackupFile) -> None:
-        self._known.add(file.number)
+    def _take_up(
+        self, file: BackupFile, since_us: int | None = None
+    ) -> None:
+        """Take a file up. since_us: since when it lies at its source; None: from now on."""
+        now_us = self._context.now_us
+        since_us = now_us if since_us is None else since_us
+        self._known[file.number] = since_us
         file.state = ""
         if file.kind.word not in self._store.kinds:
             return
-        at_us = self._fetched_at_us()
+        at_us = self._fetched_at_us(since_us)
         if at_us <= self._context.now_us:
             super().offer(file)
             return
@@ -98,8 +121,11 @@ class StoreFeed(Replication):
         self._kept[file.number] = (file, entry)
         self._set(file, KEPT)
 
-    def _fetched_at_us(self) -> int:
-        may_go_us = self._context.now_us + self._store.hold_us
+    def _fetched_at_us(self, since_us: int) -> int:
+        """Return when a file that lies at its source since that instant is fetched."""
+        may_go_us = max(
+            since_us + self._store.hold_us, self._context.now_us
+        )
         every = self._store.every
         if every.kind == "none":
             return may_go_us
@@ -127,7 +153,7 @@ class StoreFeed(Replication):
         """Fetch these files of a database at once, and send them first."""
         files = [f for f in files if f.number not in self._on_the_road]
         for file in files:
-            self._known.add(file.number)
+            self._known.setdefault(file.number, self._context.now_us)
             if self._is_kept(file):
                 self._let_go(file)
             elif file.state == BEFORE:
@@ -158,11 +184,18 @@ class StoreFeed(Replication):
         if not self._store.transit_us:
             self._lands(file, data)
             return
-        self._on_the_road[file.number] = file
-        self._set(file, ON_THE_ROAD)
         at_us = self._context.now_us + self._store.transit_us
-        self._context.agenda.at(
+        self._set(file, ON_THE_ROAD)
+        self._goes_by_road(file, data, at_us)
+
+    def _goes_by_road(
+        self, file: BackupFile, data: bytes, at_us: int
+    ) -> None:
+        entry = self._context.agenda.at(
             at_us, Class.TRANSFER, file.database, self._arrives, file, data
+        )
+        self._on_the_road[file.number] = _OnTheRoad(
+            file, data, at_us, entry
         )
 
     def _arrives(self, file: BackupFile, data: bytes) -> None:
@@ -186,11 +219,61 @@ class StoreFeed(Replication):
         """Return the files that come by themselves. Those that stay at their source are fetched by
         whoever needs them.
         """
-        return [*super().under_way(), *self._on_the_road.values()]
+        on_the_road = [each.file for each in self._on_the_road.values()]
+        return super().under_way() + on_the_road
 
     def uncopied(self) -> list[BackupFile]:
         kept = [file for file, _ in self._kept.values()]
         return super().uncopied() + kept
+
+    # ---- roles change
+    def may_get(self, file: BackupFile, at_new_primary: bool) -> bool:
+        """Return whether a file that has not landed may still come: it is on the road, lies at the
+        new primary's site, or comes from a store.
+        """
+        if file.kind.word not in self._store.kinds:
+            return False
+        return (
+            at_new_primary
+            or self._source is not None
+            or file.number in self._on_the_road
+        )
+
+    def leave(self) -> None:
+        """Bring nothing any more: the feed behind the new primary does (goes_on)."""
+        self._fetched.update(file.number for file in super().under_way())
+        for _, entry in self._kept.values():
+            entry.cancel()
+        for each in self._on_the_road.values():
+            each.entry.cancel()
+        super().leave()
+
+    def goes_on(
+        self, before: StoreFeed, files: Sequence[BackupFile]
+    ) -> None:
+        """Go on with what the feed before this one has begun: of these files, those that have not
+        landed.
+        """
+        for file in files:
+            if file.at_secondary:
+                self._known[file.number] = self._context.now_us
+            else:
+                self._goes_on_with(before, file)
+
+    def _goes_on_with(self, before: StoreFeed, file: BackupFile) -> None:
+        number = file.number
+        on_the_road = before._on_the_road.get(number)
+        if on_the_road is not None:
+            self._known[number] = before._known[number]
+            self._set(file, ON_THE_ROAD)
+            self._goes_by_road(file, on_the_road.data, on_the_road.at_us)
+        elif not self.at_source(file):
+            self._set(file, BEFORE)
+        elif number in before._fetched:
+            self._known[number] = before._known[number]
+            Replication.offer(self, file)
+        else:
+            self._take_up(file, before._known.get(number))
 
     def hold(self) -> None:
         """The primary's site is gone: what stays there, and what crosses the link, is lost."""

@@ -34,6 +34,7 @@ from dr_sim.engines.port import BackupOrder, EngineError
 from dr_sim.oracle.witnessed import Lineage
 from dr_sim.world.catching_up import Behind, look_behind
 from dr_sim.world.context import Context
+from dr_sim.world.kept_chain import KeptChain, kept_chain
 from dr_sim.world.primary_database import PrimaryDatabase
 from dr_sim.world.workload import Before
 
@@ -47,7 +48,8 @@ _EMPTY_TAIL = "//primary/empty tail"
 class Heir:
     """One database as the next pair takes it over. copy: the old primary's, if it goes on as a
     copy. before: what was written up to where it begins. behind: what that copy lacks; None: it
-    stands exactly there. why: why another standby's copy cannot follow, '' if it can.
+    stands exactly there. why: why another standby's copy cannot follow, '' if it can. kept: the
+    backups that a store goes on with; None: it is no store's.
     """
 
     lineage: Lineage
@@ -56,6 +58,14 @@ class Heir:
     before: Before
     behind: Behind | None = None
     why: str = ""
+    kept: KeptChain | None = None
+
+    @property
+    def needs_a_full(self) -> bool:
+        """Return whether a full is taken for that place at once, as nothing there leads on."""
+        return self.copy is None and not (
+            self.kept is not None and self.kept.leads_on
+        )
 
 
 def heirs_of(pair: Pair) -> dict[str, Heir]:
@@ -116,8 +126,12 @@ def heirs_beside(
         index, of = pair.index_of(name), heir.lineage
         copy = _copy_beside(pair, index, of)
         found[name] = replace(heir, copy=copy)
-        if copy is not None or pair.context.scenario.store is not None:
-            continue  # it follows; or it is a store, which holds no copy
+        if copy is not None:
+            continue  # it follows
+        kept = kept_chain(pair, index, of, new_primary, earlier)
+        if kept is not None:
+            found[name] = replace(heir, copy=None, kept=kept)
+            continue
         behind = look_behind(pair, index, of, new_primary, earlier)
         if isinstance(behind, Behind):
             cut_us = min(behind.cut_us, heir.before.until_us)

@@ -173,7 +173,10 @@ class World:
         )
         # a database that was restored from a store has no place behind it
         is_store = pair.context.scenario.store is not None
-        if (goes_on or self._several) and not is_store:
+        if is_store:
+            pair.promotion.online_hook = lambda: self._ends_at(pair)
+            pair.promotion.redirected_hook = lambda: self._ends_at(pair)
+        elif goes_on or self._several:
             pair.promotion.online_hook = lambda: self._soon(pair, False)
             pair.promotion.redirected_hook = lambda: self._soon(pair, True)
             pair.promotion.confirmed_hook = lambda: self.end_of(pair)
@@ -194,6 +197,15 @@ class World:
         if pair.lead is self.pair and (redirected or pair.handed_over):
             self._change_roles(pair)
         self.end_of(pair)
+
+    def _ends_at(self, store: Pair) -> None:
+        """Let nobody watch over a primary any more whose service was restored from a store."""
+        if not (store.users.redirected and store.all_online):
+            return
+        for pair in store.together:
+            if pair is not store:
+                pair.retire()
+                pair.dismiss()
 
     def end_of(self, pair: Pair) -> None:
         """Once users have been sent over, and every database is online, the old pair has one thing
@@ -231,8 +243,7 @@ class World:
         for pair in old.together:
             if pair is not old:
                 pair.dismiss()
-                if pair.context.scenario.store is None:
-                    pair.replication.leave()
+                pair.replication.leave()
         going = [*self._waiting]
         for pair in old.together:
             going += what_lasts(pair, now, heirs)
@@ -391,9 +402,14 @@ def _what_copies_catch_up_on(each: Sequence[Roles]) -> dict[str, Before]:
     found: dict[str, Before] = {}
     for roles in each:
         for name, heir in (roles.heirs or {}).items():
-            if heir.behind is None:
+            if heir.kept is not None:
+                first = (
+                    0  # any backup of its chain may turn out to be damaged
+                )
+            elif heir.behind is not None:
+                first = heir.behind.commits
+            else:
                 continue
-            first = heir.behind.commits
             if name in found:
                 first = min(first, found[name].first_commit)
             found[name] = replace(heir.before, first_commit=first)

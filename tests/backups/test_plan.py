@@ -25,7 +25,7 @@ from dr_sim.backups.chain import (
 )
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.outlook import look_ahead
-from dr_sim.backups.plan import Plan, plan
+from dr_sim.backups.plan import Plan, plan, plan_from_newest_full
 from dr_sim.backups.target import Choice, Policy, Reading, Target, Told
 from tests.backups.standby import History, Made, Standby, histories, reachable
 
@@ -201,6 +201,17 @@ def test_without_a_state_the_newest_fork_to_which_a_full_leads_is_followed() -> 
     # nothing tells how one comes to fork 2
     assert plan([full(0, 10), log(50, 60, fork=2)]).reaches == (1, 10)
     assert plan([]) == Plan() and plan([log(0, 5)]) == Plan()
+
+
+def test_from_the_newest_full_a_fork_is_followed_that_goes_on_from_its_end() -> None:
+    crossing = log(20, 40, fork=2, first_fork=1, fork_point=20)
+    headers = [full(0, 10), log(5, 20), crossing, log(40, 50, fork=2)]
+    assert plan_from_newest_full(headers).reaches == (2, 50)
+    # an old primary that writes on, and a rehearsal: nobody says which, so the full's own is kept
+    assert plan_from_newest_full([*headers, log(20, 30)]).reaches == (1, 30)
+    # without the log that crosses nothing tells how one comes to fork 2
+    del headers[2]
+    assert plan_from_newest_full(headers).reaches == (1, 20)
 
 
 def test_an_incremental_must_end_after_its_full_ends() -> None:
