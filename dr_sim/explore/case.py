@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from ruamel.yaml import YAML
@@ -29,13 +30,19 @@ from dr_sim.measures.summary.violations import (
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.verdict import Outcome, judge
 from dr_sim.measures.whole import Whole
-from dr_sim.record.kinds import KIND_ID, KINDS
+from dr_sim.record.journal import Journal
+from dr_sim.record.kinds import KIND_ID, KINDS, ROW_HEAD
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.own_logic import with_manager
 from dr_sim.world.play import play
 
 Tree = dict[str, Any]
-SEEN = np.array([kind.name.startswith("seen.") for kind in KINDS])
+_TO_RECOVERY = [kind.id for kind in KINDS if kind.name.startswith("seen.")]
+_TO_CLOUD = [kind.id for kind in KINDS if kind.name.startswith("cloud.")]
+_PAIR = 1000
+"""More than there are kinds."""
+_MOST_ALERTS = 10_000
+"""More than all pairs of alerts, whose numbers are below zero."""
 _NAMES = re.compile(r"\S*\d\S*|\[[^]]*\]")
 """Names what differs from case to case in a sentence: names of files, numbers."""
 _ROW = re.compile(r"^row \d+: ")
@@ -63,13 +70,15 @@ class Sign:
 @dataclass(slots=True)
 class Looked:
     """A case that was run: the signs that it shows, each with a row's whole sentence; what was
-    reached in it; the instants at which the logic did something rare.
+    reached in it; the instants at which the logic did something rare. rows: of its journals, which
+    say what the case costs, and are the same each time.
     """
 
     signs: dict[Sign, str] = field(default_factory=dict)
     moments: tuple[int, ...] = ()
     reached: frozenset[int] = frozenset()
     probes: frozenset[str] = frozenset()
+    rows: int = 0
 
 
 def yaml_text(tree: Tree, comment: str = "") -> str:
@@ -152,14 +161,53 @@ def look(scenario: Scenario) -> Looked:
     moments: set[int] = set()
     for leg, tables in whole.every:
         moments.update(_moments(leg.journal.since_us, tables))
-        kinds = leg.journal.kinds()
-        seen = kinds[SEEN[kinds]]
-        reached.update((seen[:-1] * 1000 + seen[1:]).tolist())
+        reached.update(_pairs_reached(leg.journal))
+        reached.update(_phases_reached(tables))
         reached.update(_alerts_reached(tables))
         probes.update(_probes(tables, leg.number))
+        found.rows += len(leg.journal)
     found.reached, found.probes = frozenset(reached), frozenset(probes)
     found.moments = tuple(sorted(moments))
     return found
+
+
+def _pairs_reached(journal: Journal) -> set[int]:
+    """Return pairs of what a machine was told and commanded, one after the other, of one database
+    or one side: what concerns two of them has nothing to do with each other.
+    """
+    reached: set[int] = set()
+    for told in (_TO_RECOVERY, _TO_CLOUD):
+        held = [(kind, journal.of_kind(kind)) for kind in told]
+        held = [(kind, rows) for kind, rows in held if len(rows)]
+        if not held:
+            continue
+        counts = [len(rows) for _, rows in held]
+        kinds = np.repeat([kind for kind, _ in held], counts)
+        seqs, _, entities = np.concatenate(
+            [rows[:, :ROW_HEAD] for _, rows in held]
+        ).T
+        order = np.lexsort((seqs, entities))
+        kinds, entities = kinds[order], entities[order]
+        pairs = kinds[:-1] * _PAIR + kinds[1:]
+        reached.update(pairs[entities[:-1] == entities[1:]].tolist())
+    return reached
+
+
+def _phases_reached(tables: Tables) -> set[int]:
+    """Return which rare records there were in which phase of a failover."""
+    phases = tables.rows("seen.EnterPhase")
+    if not phases:
+        return set()
+    begun = np.array([row.seq for row in phases])
+    names = [crc32(row.values["phase"].encode()) for row in phases]
+    reached: set[int] = set()
+    for kind in _RARE:
+        seqs = tables[kind]["seq"]
+        places = np.unique(np.searchsorted(begun, seqs)) - 1
+        number = KIND_ID[kind]
+        found = (names[at] * _PAIR + number for at in places if at >= 0)
+        reached.update(-1 - _MOST_ALERTS - each for each in found)
+    return reached
 
 
 _RARE = (

@@ -24,6 +24,13 @@ from typing import Any
 
 from dr_sim.explore.case import Tree
 from dr_sim.explore.services import Service, Services, kinds_of
+from dr_sim.explore.stories import (
+    Event,
+    EventStory,
+    named,
+    told_of,
+    with_options,
+)
 from dr_sim.faults import KINDS
 from dr_sim.faults.call_off_failover import KIND as CALL_OFF_KIND
 from dr_sim.faults.cloud_crash import KIND as CLOUD_CRASH_KIND
@@ -35,8 +42,14 @@ _CLOUD_CRASH = CLOUD_CRASH_KIND.name
 _CALL_OFF = CALL_OFF_KIND.name
 _CALLED_OFF = 0.15
 """How often a failover is called off by hand, beside the cases that draw that by themselves."""
+_STORIES = 0.45
+"""How often a case tells a story (stories.py), in the place of events that have nothing to do with
+each other.
+"""
 _AT_A_MOMENT = 0.6
 """How often a case is changed where its own run did something rare."""
+_MOST_EVENTS = 9
+"""A case that has so many events is changed by taking one away."""
 _AT_A_FULL = 0.2
 """How often an event falls while a full or an incremental is made, sent or restored."""
 _LEFT = ("Unfence", "EnterPhase", "Save", "AdmitReaders", "RaiseAlert")
@@ -97,6 +110,10 @@ def draw(
         base = _early(base)
     if base.own and r.random() < 0.5:
         possible = sorted(base.own.intersection(possible)) or possible
+    stories = told_of(base, possible)
+    if stories and not base.own and r.random() < _STORIES:
+        tree["events"] = _told(r, base, r.choice(stories), tree, possible)
+        return _promising(tree, base)
     fewer = _fewer(r, base, possible)
     kinds = r.sample(fewer, min(len(fewer), r.randint(1, 4)))
     least, ends = (2, 0.3) if len(fewer) < len(possible) else (0, 0.6)
@@ -114,6 +131,55 @@ def draw(
         events.append({"at": _text(at), **_what(r, CRASH, base)})
     tree["events"] = events or [_event(r, base, r.choice(kinds))]
     return _promising(tree, base)
+
+
+def _told(
+    r: random.Random,
+    base: Service,
+    story: EventStory,
+    tree: Tree,
+    possible: Collection[str],
+) -> list[Tree]:
+    """Tell a story: what it begins with, what follows, and what goes wrong around it."""
+    with_options(r, story, tree)
+    at = _instant(r, base, [])
+    begins = [
+        each for each in map(named, story.begins) if each[0] in possible
+    ]
+    events = [_written(r, base, at, r.choice(begins))]
+    for written, later in story.follows:
+        each = named(written)
+        if each[0] in possible or each[0] in RETURNS.values():
+            after = max(0, at + r.choice(later) * SECOND_US)
+            events.append(_written(r, base, after, each))
+    wrong = [
+        each for each in map(named, story.goes_wrong) if each[0] in possible
+    ]
+    for _ in range(r.randint(1, 3)):
+        near = max(0, at + r.choice(story.when) * SECOND_US)
+        events.append(_written(r, base, near, r.choice(wrong)))
+    if story.dies_before and r.random() < 0.3:
+        dies = {
+            "before": r.choice(story.dies_before),
+            "nth": r.choice("112"),
+        }
+        events.append(_written(r, base, at, (CRASH, dies)))
+    return events
+
+
+def _written(
+    r: random.Random, base: Service, at_us: int, written: Event
+) -> Tree:
+    """An event of a story."""
+    name, value = written
+    if name not in FAULTS:  # what brings back what was lost
+        return {"at": _text(at_us), name: {}}
+    event = _what(r, name, base)
+    if isinstance(value, dict) and "database" in value:
+        value = {**value, "database": event[name]["database"]}
+    if value is not None:
+        event[name] = value
+    return {"at": _text(at_us), **event}
 
 
 def _early(base: Service) -> Service:
@@ -268,7 +334,7 @@ def mutate(
     fewer = _fewer(r, base, possible)
     events = new["events"]
     for _ in range(r.randint(1, 2)):
-        how = r.randrange(5)
+        how = r.randrange(5) if len(events) < _MOST_EVENTS else 0
         if how == 0 and len(events) > 1:
             events.pop(r.randrange(len(events)))
         elif how == 1:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +39,7 @@ from dr_sim.files.output import write_whole, writing
 STATE_FILE = "exploration.json"
 ROUND = 16  # cases of one worker in a round
 CORPUS = 400
+_OF_SO_MANY = 3
 
 
 @dataclass(slots=True)
@@ -53,12 +54,22 @@ class Found:
     on_sqlite: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class KeptCase:
+    """A case that reached something new. moments: the instants at which the logic did something
+    rare in it. rows: what it costs, in rows of its journals.
+    """
+
+    tree: Tree
+    moments: tuple[int, ...]
+    rows: int
+
+
 @dataclass(slots=True)
 class Exploration:
     """seed: of the draws. runs: cases that were looked at. recoverable: those of them that the
-    design gets past. corpus: those that reached something new, each with the instants at which the
-    logic did something rare in it. reached: pairs of records. probes: the rare things that
-    happened.
+    design gets past. corpus: those that reached something new. reached: pairs of records. probes:
+    the rare things that happened.
     """
 
     seed: int
@@ -66,7 +77,7 @@ class Exploration:
     cpu_s: float = 0.0
     mode: draw.CaseMode = draw.CaseMode.BOTH
     recoverable: int = 0
-    corpus: list[tuple[Tree, tuple[int, ...]]] = field(default_factory=list)
+    corpus: list[KeptCase] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
     probes: set[str] = field(default_factory=set)
     found: list[Found] = field(default_factory=list)
@@ -78,20 +89,22 @@ class Exploration:
     def take_up(self, tree: Tree, looked: Looked) -> None:
         """Take up what a case has reached. It is kept, to be changed later, if that is new."""
         if not looked.reached <= self.reached:
-            self.corpus.append((tree, looked.moments))
+            self.corpus.append(KeptCase(tree, looked.moments, looked.rows))
         self.reached |= looked.reached
         self.probes |= looked.probes
 
     # ---- on disk
     def write(self, folder: Path) -> None:
         """Raises InputError if the folder cannot be written to."""
+        latest = self.corpus[-CORPUS:]
+        corpus = [[kept.tree, kept.moments, kept.rows] for kept in latest]
         state = {
             "seed": self.seed,
             "runs": self.runs,
             "cpu_s": self.cpu_s,
             "mode": self.mode,
             "recoverable": self.recoverable,
-            "corpus": self.corpus[-CORPUS:],
+            "corpus": corpus,
             "reached": sorted(self.reached),
             "probes": sorted(self.probes),
             "found": [
@@ -138,7 +151,10 @@ def _from_text(text: str) -> Exploration:
         Found(Sign(requirement, what), *rest)
         for requirement, what, *rest in state["found"]
     ]
-    corpus = [(tree, tuple(moments)) for tree, moments in state["corpus"]]
+    corpus = [
+        KeptCase(tree, tuple(moments), rows)
+        for tree, moments, rows in state["corpus"]
+    ]
     return Exploration(
         state["seed"], state["runs"], state["cpu_s"], draw.CaseMode(state["mode"]),
         state["recoverable"], corpus, set(state["reached"]), set(state["probes"]), found,
@@ -221,12 +237,19 @@ def _is_over(state: Exploration, budget: Budget, began: float) -> bool:
 def _next_case(state: Exploration, services: Services, number: int) -> Tree:
     r = random.Random(f"{state.seed} choice {number}")
     if state.corpus and r.random() < 0.4:
-        # what was new last is changed more often
-        back = min(int(r.expovariate(1 / 40)), len(state.corpus) - 1)
-        tree, moments = state.corpus[len(state.corpus) - 1 - back]
+        kept = _one_kept(state.corpus, r)
         mode = draw.mode_of(state.mode, state.seed, number)
-        return draw.mutate(tree, services, r, mode, moments)
+        return draw.mutate(kept.tree, services, r, mode, kept.moments)
     return draw.draw(services, state.seed, number, state.mode)
+
+
+def _one_kept(corpus: Sequence[KeptCase], r: random.Random) -> KeptCase:
+    """Choose a case to change: of a few the cheapest. What was new last is changed more often."""
+    few = []
+    for _ in range(_OF_SO_MANY):
+        back = int(r.expovariate(1 / 40)) % len(corpus)
+        few.append(corpus[-1 - back])
+    return min(few, key=lambda kept: kept.rows)
 
 
 # ---- what is handed over

@@ -132,7 +132,7 @@ def test_what_a_case_did_that_is_rare_is_kept_with_it(tmp_path: Path) -> None:
     state = search.Exploration(7)
     state.take_up(SMALL, looked)
     state.take_up(SMALL, looked)  # it reaches nothing new
-    assert state.corpus == [(SMALL, looked.moments)]
+    assert state.corpus == [search.KeptCase(SMALL, looked.moments, looked.rows)]
     state.write(tmp_path)
     assert search.Exploration.read(tmp_path, 7) == state
 
@@ -184,7 +184,14 @@ def test_shrinking_stops_when_its_runs_are_used_up() -> None:
 
 def test_what_an_exploration_knows_comes_back_from_its_folder(tmp_path: Path) -> None:
     state = search.Exploration(
-        7, 32, 1.5, draw.CaseMode.BEYOND, 4, [(SMALL, (5, 6))], {1, 2}, {"a late answer"}
+        7,
+        32,
+        1.5,
+        draw.CaseMode.BEYOND,
+        4,
+        [search.KeptCase(SMALL, (5, 6), 90)],
+        {1, 2},
+        {"a late answer"},
     )
     state.found.append(search.Found(Sign("R9", "words"), "a sentence", 3, SMALL, 40, "yes"))
     state.write(tmp_path)
@@ -319,7 +326,7 @@ def test_logic_of_ones_own_is_explored_where_it_can_be_put(
     assert load(SMALL, mine) is not None
     vault = {"near": {}, "vault": {"store": {"retention": "7 days"}}}
     assert load({**SMALL, "copies": vault}, mine) is None
-    drawn = [service(random.Random(i)) for i in range(12)]
+    drawn = [service(random.Random(i)) for i in range(20, 44)]
     assert 0 < sum("vault" in tree.get("copies", {}) for tree in drawn) < len(drawn)
     monkeypatch.setattr(services_module, "SERVICES", 12)
     assert search.services_of(0, None, mine)

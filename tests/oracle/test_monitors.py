@@ -34,10 +34,11 @@ from dr_sim.oracle.monitors import (
     reads,
     restarts,
     trouble,
+    untrue,
 )
 from dr_sim.oracle.monitors import silence as silences
 from dr_sim.record.journal import Journal, Row
-from dr_sim.scenario.model import Choose, Scenario
+from dr_sim.scenario.model import BackupStoreSpec, Choose, Scenario
 from dr_sim.world.world import World
 
 CRM = """\
@@ -67,6 +68,7 @@ BACK = CRM + (
 SLOW_FULL = CRM.replace("200 MB, full: none", "40 GB, full: daily 00:01") + (
     "events: [{at: 0 s, corrupt_in_transit: {database: crm, kind: full}}]\n"
 )
+TWO = CRM.replace("databases: {crm:", "databases: {web: {size: 1 GB}, crm:")
 LATE = CRM + "events: [{at: 15 min 1 s 200 ms, manager_crash: {}}]\n"
 KEPT = """\
 run_for: 4 d
@@ -230,6 +232,12 @@ def failover(**changed: Any) -> Callable[[Scenario], Scenario]:
     return lambda of: replace(of, failover=replace(of.failover, **changed))
 
 
+def with_a_store(of: Scenario) -> Scenario:
+    """The same, as if it were recorded at a store."""
+    at_once = of.databases[0].log
+    return replace(of, store=BackupStoreSpec("", ("full", "log"), 0, at_once, *6 * [0]))
+
+
 def same(of: Scenario) -> Scenario:
     return of
 
@@ -319,6 +327,25 @@ CASES = (
     Case(trouble.a_standstill_is_told, STUCK, "R12", drop("seen.RaiseAlert")),
     Case(trouble.only_what_lacks_is_told, PLANNED, "R10", insert(
         "seen.Restored", "seen.RaiseAlert", ALERT, name="crm_2026_01_05_00_30_00_log_000")),
+    Case(trouble.only_what_lacks_is_told, PLANNED, "R10", insert(
+        "seen.Restored", "seen.RaiseAlert", {**ALERT, "event_id": 18},
+        name="crm_2026_01_05_00_30_00_log_000")),
+    Case(untrue.silence_is_told_at_its_limit, DAMAGED, "R9", insert(
+        "seen.Landed", "seen.RaiseAlert", {**ALERT, "event_id": 2}, name=LOG_15)),
+    Case(untrue.overdue_is_told_when_due, KEPT, "R12", insert(
+        "seen.Validated", "seen.RaiseAlert", {**ALERT, "event_id": 22}, name=INCREMENTAL),
+        with_a_store),
+    Case(untrue.a_whole_store_lacks_nothing, KEPT, "R12", insert(
+        "seen.Validated", "seen.RaiseAlert", {**ALERT, "event_id": 19},
+        name="crm_2026_01_05_13_00_00_log_000"), with_a_store),
+    Case(untrue.files_are_of_that_database, TWO, "R13", insert(
+        "seen.Landed", "seen.RaiseAlert", {**ALERT, "database": "web"}, name=LOG_15)),
+    Case(untrue.refused_files_wait_for_a_retry, DAMAGED, "R8", both(
+        insert("seen.Restored", "seen.Restore", READ, name=LOG_15),
+        insert("seen.Restored", "seen.RestoreFailed", REFUSED, name=LOG_15))),
+    Case(untrue.alerts_are_repeated_at_retries, DAMAGED, "R12", both(
+        insert("seen.Landed", "seen.RaiseAlert", ALERT, name=LOG_15),
+        insert("seen.Landed", "seen.RaiseAlert", ALERT, name=LOG_15))),
     Case(silences.silence_is_told, PAUSED, "R9", drop("seen.RaiseAlert")),
     Case(silences.silence_is_told_after_a_restart, PAUSED, "R9", restarts_in_silence()),
     Case(trouble.what_is_whole_is_not_told, DAMAGED, "R10", insert(

@@ -32,6 +32,7 @@ from dr_sim.oracle.monitors import (
     restarts,
     silence,
     trouble,
+    untrue,
 )
 from dr_sim.oracle.monitors.story import Breach, Story
 from dr_sim.record.journal import Journal
@@ -56,6 +57,12 @@ MONITORS: tuple[Monitor, ...] = (
     needless.lateness_on_purpose_is_not_told,
     needless.a_hole_that_is_filled_is_not_told,
     needless.what_is_replaced_is_told_no_more,
+    untrue.silence_is_told_at_its_limit,
+    untrue.overdue_is_told_when_due,
+    untrue.a_whole_store_lacks_nothing,
+    untrue.files_are_of_that_database,
+    untrue.refused_files_wait_for_a_retry,
+    untrue.alerts_are_repeated_at_retries,
     names.names_sort_as_time,
     silence.silence_is_told,
     silence.silence_is_told_after_a_restart,

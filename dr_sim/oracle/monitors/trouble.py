@@ -11,6 +11,7 @@ from dr_sim.oracle.monitors.alert_rows import (
     ERRORS,
     LANDED_LATE,
     STUCK,
+    WAITING,
     alerts_of_databases,
     last_header,
     log_end,
@@ -473,11 +474,17 @@ def _is_read(story: Story, row: Row, database: int) -> bool:
     return bool(begun["name"][place] == story.text_id(row.values["name"]))
 
 
+_LACKS = {ERRORS: "cannot be restored", WAITING: "waits"}
+
+
 def only_what_lacks_is_told(story: Story) -> Iterator[Breach]:
-    """No alert says that a log cannot be restored whose range the database holds (R10)."""
+    """No alert says that a log cannot be restored, or that it waits, whose range the database holds
+    (R10).
+    """
     for row, database in alerts_of_databases(story):
         name = row.values["name"]
-        if row.values["event_id"] != ERRORS or kind_in_name(name) != LOG:
+        says = _LACKS.get(row.values["event_id"])
+        if says is None or kind_in_name(name) != LOG:
             continue
         ends = log_end(story, database, name)
         _, redo = position_before(story, database, row.seq)
@@ -487,7 +494,7 @@ def only_what_lacks_is_told(story: Story) -> Iterator[Breach]:
         if _can_be_known(story, database, name, row.seq):
             yield Breach(
                 "R10", row.seq, row.time_us, database,
-                f"an alert says that {name} cannot be restored; the database holds its range",
+                f"an alert says that {name} {says}; the database holds its range",
             )  # fmt: skip
 
 
