@@ -181,6 +181,16 @@ def test_an_older_image_is_found_at_a_failover_and_no_machine_is_made_of_it(tmp_
     assert late == []
 
 
+def test_a_physical_machine_that_dies_under_a_deployment_fails_it(tmp_path: Path) -> None:
+    """The 15th machine at A is being made where everything dies for an hour: it is made elsewhere."""
+    grows = "{at: 1 h, set_goals: {farm: content, front_end: 13}}"
+    dies = "{at: 65 min, bad_machine: {machine: A-compute-5, duration: 1 h}}"
+    of = ran(tmp_path, f"events: [{grows}, {dies}]\n")
+    assert [about for notice, about in told(of) if notice == "job failed"]
+    goal = next(each for each in summary(of).cloud.machines.to_goal if each.site == "A")
+    assert goal.reached and goal.lasted_us > 2 * DEPLOY
+
+
 def test_after_a_failover_users_are_served_by_what_has_room(tmp_path: Path) -> None:
     """Two machines of 32 processors hold 8 of 14: 8 of 12 front ends are 66.6666 %."""
     of = ran(tmp_path, LOST, (SMALL_B,))

@@ -17,6 +17,7 @@ from dr_sim.cloud.farm_goals import FarmGoals
 from dr_sim.errors import InputError
 from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.record.verify import verify
+from dr_sim.screen.cloud import cloud_lines
 from dr_sim.world.cloud.manager_config import cloud_config
 from dr_sim.world.own_logic import builders
 from tests.cloud.dying import dies_before_commands, fails_at_saves
@@ -170,8 +171,8 @@ def test_one_that_goes_before_the_one_before_is_back_is_found(
     ("keys", "words"),
     [
         ("style: replaced, tenants_at_once: 2", "tenants_at_once is for style: new_farm"),
-        ("machines_at_once: 2", "machines_at_once is for style: replaced"),
-        ("style: in_place", "'in_place' is not one of new_farm, replaced"),
+        ("machines_at_once: 2", "machines_at_once is for style: replaced or in_place"),
+        ("style: in_situ", "'in_situ' is not one of new_farm, replaced, in_place"),
     ],
 )
 def test_a_number_that_a_style_has_no_use_for_is_refused(
@@ -180,3 +181,8 @@ def test_a_number_that_a_style_has_no_use_for_is_refused(
     line = f"events: [{{at: 1 h, upgrade: {{farm: content, to: web 12.4, {keys}}}}}]\n"
     with pytest.raises(InputError, match=words):
         world(tmp_path, line, USUAL)
+
+
+def test_the_screen_of_a_run_that_ends_in_the_middle_of_it(tmp_path: Path) -> None:
+    of = ran(tmp_path, replaced(), (*THERE, ("run_for: 4 h", "run_for: 75 min")))
+    assert "old machines were still there" in "\n".join(cloud_lines(summary(of), of.scenario))

@@ -147,6 +147,9 @@ class FarmGoals:
                 yield Goal(name, role, self._upgrades.image(name), count)
                 continue
             new = Goal(name, role, upgrade.to, count)
+            if upgrade.style is UpgradeStyle.IN_PLACE:
+                yield from self._both_images(new, upgrade.before, side)
+                continue
             if upgrade.style is UpgradeStyle.REPLACED:
                 yield from self._one_for_another(new, upgrade, side)
                 continue
@@ -188,6 +191,43 @@ class FarmGoals:
         yield replace(new, count=wanted)
         yield replace(new, image=upgrade.before, count=stay)
 
+    def _both_images(
+        self, new: Goal, before: str, side: Side
+    ) -> Iterator[Goal]:
+        """Yield the goals of both images while machines become one of another where they are: what
+        is missing is made of the new one, and what is too many goes from the old one first.
+        """
+        made = len(self._counted(new, new.image, side))
+        old = len(self._counted(new, before, side))
+        missing = max(0, new.count - made - old)
+        yield replace(new, count=min(new.count, made + missing))
+        stay = min(old, max(0, new.count - made))
+        yield replace(new, image=before, count=stay)
+
+    def _counted(self, goal: Goal, image: str, side: Side) -> list[Vm]:
+        """Return the same as _made_of, without those that are on their way out."""
+        made = self._made_of(goal, image, side)
+        return [vm for vm in made if vm.state in COUNTS]
+
+    def to_upgrade(self, side: Side) -> Iterator[Vm]:
+        """Yield the machines that are to be upgraded where they are now: as many of each role as
+        may be missing at one time, less those that are.
+        """
+        for upgrade in self._upgrades.of_network(side[0]):
+            in_place = upgrade.style is UpgradeStyle.IN_PLACE
+            if not in_place or upgrade.phase is not UpgradePhase.REPLACING:
+                continue
+            for role, count in self._by_role[upgrade.farm].items():
+                new = Goal(upgrade.farm, role, upgrade.to, count)
+                old = self._running(new, upgrade.before, side)
+                run = len(old) + len(self._running(new, new.image, side))
+                may_go = upgrade.at_once - max(0, count - run)
+                yield from old[: max(0, may_go)]
+
+    def _running(self, goal: Goal, image: str, side: Side) -> list[Vm]:
+        made = self._made_of(goal, image, side)
+        return [vm for vm in made if vm.state is VmState.RUNNING]
+
     def _made_of(self, goal: Goal, image: str, side: Side) -> list[Vm]:
         """Return the machines of a goal's farm and role that are made of an image."""
         of = (goal.farm, goal.role, image)
@@ -213,9 +253,14 @@ class FarmGoals:
     def has_old_ones(
         self, upgrade: FarmUpgrade, sides: Iterable[Side]
     ) -> bool:
-        """Tell whether a machine of the old image is left at one of the sides."""
+        """Tell whether a machine of the old image is left at one of the sides, or one that is on
+        its way to an image.
+        """
         return any(
-            (vm.farm, vm.image) == (upgrade.farm, upgrade.before)
+            vm.farm == upgrade.farm
+            and (
+                vm.image == upgrade.before or vm.state is VmState.UPGRADING
+            )
             for side in sides
             for vm in self._records.at(side)
         )

@@ -55,7 +55,6 @@ from dr_sim.cloud.vm import (
 from dr_sim.cloud.vm_records import Side, VmRecords
 from dr_sim.cloud.vm_repair import VmRepair
 from dr_sim.cloud.words import (
-    DEPLOY_MACHINE,
     SCRIPT_OF,
     ImageWord,
     JobKind,
@@ -178,7 +177,7 @@ class MachineManager:
             if vm.physical and VMS.allows(vm.state, VmMove.NOT_THERE):
                 self._records.move(vm, VmMove.NOT_THERE, out)
             return
-        vm.physical = there[2]
+        vm.physical, vm.image = there[2], there[3]
         runs = there[1] == "running"
         if runs and VMS.allows(vm.state, VmMove.HEARD):
             self._records.move(vm, VmMove.HEARD, out)
@@ -261,6 +260,8 @@ class MachineManager:
         for vm in too_many:
             self._retire(vm, out)
         self._make(side, missing, out)
+        for vm in list(self._goals.to_upgrade(side)):
+            self._upgrade_in_place(vm, out)
         self._place_waiting(side[1], out)
 
     def _make(self, side: Side, missing: list[OfFarm], out: Out) -> None:
@@ -279,6 +280,15 @@ class MachineManager:
         self._telling.tell(
             StateOfThings(network, Notice.AT_LIMIT, key, beyond, about), out
         )
+
+    def _upgrade_in_place(self, vm: Vm, out: Out) -> None:
+        """Begin to make a machine one of its farm's new image, where that image is."""
+        to = self.upgrades.on[vm.farm].to
+        if not self._points.has(vm.site, to):
+            self._want_image(vm, to, out)
+            return
+        self._records.move(vm, VmMove.UPGRADE, out)
+        self._add_job(vm, JobKind.UPGRADE, out, to)
 
     def _retire(self, vm: Vm, out: Out) -> None:
         self._records.move(vm, VmMove.RETIRE, out)
@@ -299,7 +309,7 @@ class MachineManager:
         no_room: dict[tuple[str, str], int] = {}
         for vm in waiting:
             if not self._points.has(site, vm.image):
-                self._want_image(vm, out)
+                self._want_image(vm, vm.image, out)
                 continue
             image = self._images[vm.image]
             owner = self.config.owner(vm.network)
@@ -339,7 +349,10 @@ class MachineManager:
                 out,
             )
 
-    def _add_job(self, vm: Vm, kind: JobKind, out: Out) -> None:
+    def _add_job(
+        self, vm: Vm, kind: JobKind, out: Out, image: str = ""
+    ) -> None:
+        """Add a job of a machine. image: that it gets; '': its own."""
         vm.jobs += 1
         self._records.save(vm, out)
         word = kind.value
@@ -348,7 +361,7 @@ class MachineManager:
             "machine": vm.name,
             "farm": vm.farm,
             "role": vm.role,
-            "image": vm.image,
+            "image": image or vm.image,
             "physical": vm.physical,
         }
         self._book.add(
@@ -368,11 +381,11 @@ class MachineManager:
 
     def found(self, found: FoundAttempt) -> CloudJob:
         """Return the job, which the store has forgotten, of an attempt that an agent knows."""
-        deploys = found.script == DEPLOY_MACHINE
+        kinds = {script: kind for kind, script in SCRIPT_OF.items()}
         return CloudJob(
             id=found.job,
             order=0,
-            kind=JobKind.DEPLOY if deploys else JobKind.REMOVE,
+            kind=kinds[found.script],
             network=found.network,
             site=found.site,
             entity=json.loads(found.params)["machine"],
@@ -394,6 +407,8 @@ class MachineManager:
         done = job.state is JobState.DONE
         if job.kind is JobKind.REMOVE:
             self._removed(vm, done, out)
+        elif job.kind is JobKind.UPGRADE:
+            self._upgraded(vm, job, out)
         elif done:
             self._deployed(vm, out)
         elif vm.state is VmState.PROVISIONING:
@@ -405,6 +420,21 @@ class MachineManager:
         move = VmMove.REMOVED if done else VmMove.NOT_REMOVED
         if VMS.allows(vm.state, move):
             self._records.move(vm, move, out)
+
+    def _upgraded(self, vm: Vm, job: CloudJob, out: Out) -> None:
+        """The upgrade of a machine where it is has ended; if it failed, it runs as before."""
+        if vm.state is not VmState.UPGRADING:
+            return
+        if job.state is JobState.DONE:
+            vm.image = json.loads(job.params)["image"]
+            self._records.move(vm, VmMove.UPGRADED, out)
+            return
+        self._records.move(vm, VmMove.NOT_UPGRADED, out)
+        about = f"{vm.name} at {vm.site}"
+        self.upgrades.not_upgraded(vm.farm, about, out)
+        side = (vm.network, vm.site)
+        if side in self._known:
+            self._read(side, out)
 
     def _deployed(self, vm: Vm, out: Out) -> None:
         vm.tries = 0
@@ -442,14 +472,16 @@ class MachineManager:
             self._records.move(vm, VmMove.NOT_DEPLOYED, out)
         elif vm.state is VmState.STOPPED:
             self._records.move(vm, VmMove.NOT_REMOVED, out)
+        elif vm.state is VmState.UPGRADING:
+            self._records.move(vm, VmMove.NOT_UPGRADED, out)
 
     # ---- images
-    def _want_image(self, vm: Vm, out: Out) -> None:
-        place = (vm.site, vm.image)
+    def _want_image(self, vm: Vm, image: str, out: Out) -> None:
+        place = (vm.site, image)
         active = self._sides(vm.network)[0]
         can_be = self._points.want(place, active, out)
         key = ("image", *place)
-        about = f"{vm.image} at {vm.site}"
+        about = f"{image} at {vm.site}"
         count = 0 if can_be else 1
         self._telling.tell(
             StateOfThings(vm.network, Notice.NO_IMAGE, key, count, about),

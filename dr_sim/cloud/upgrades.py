@@ -10,7 +10,10 @@ retired: at each side as many as new ones run there, and one more where the new 
 
 An upgrade may also replace machines where they are: at each side so many machines of a role are
 removed at one time, and made anew of the new image. Databases stay where they are, no room for a
-second farm is needed, and so many machines less serve meanwhile.
+second farm is needed, and so many machines less serve meanwhile. Or each machine stays where it is
+and becomes one of the new image, as domain controllers do: a script does that, and until it is over
+the machine does not serve. Where that script fails for good the machine runs as before, and the
+upgrade is held.
 
 An upgrade that is rolled back goes the other way from where it is: old machines that were retired
 are deployed again, the databases that were moved, or are on their way, are moved back, and the new
@@ -79,6 +82,7 @@ UPGRADES: Transitions[UpgradePhase, UpgradeMove] = Transitions(
             UpgradeMove.ROLL_BACK: UpgradePhase.DEPLOYING,
         },
         UpgradePhase.REPLACING: {
+            UpgradeMove.NOT_MOVED: UpgradePhase.HELD,
             UpgradeMove.RETIRED: UpgradePhase.OVER,
             UpgradeMove.ROLL_BACK: UpgradePhase.DEPLOYING,
         },
@@ -209,7 +213,7 @@ class Upgrades:
         )
         self.on[e.farm] = upgrade
         self._report(upgrade, out)
-        if e.style is UpgradeStyle.REPLACED:
+        if e.style is not UpgradeStyle.NEW_FARM:
             self._to(upgrade, UpgradeMove.IN_PLACE, out)
         else:
             upgrade.waiting = [list(of) for of in self._farms[e.farm].units]
@@ -225,7 +229,7 @@ class Upgrades:
         upgrade = self.on.get(farm)
         if upgrade is None:
             return False
-        if upgrade.style is UpgradeStyle.REPLACED:
+        if upgrade.style is not UpgradeStyle.NEW_FARM:
             self._turn_round(upgrade, [], out)
             self._to(upgrade, UpgradeMove.IN_PLACE, out)
             return True
@@ -317,6 +321,18 @@ class Upgrades:
                         upgrade.failed.append([job.entity])
             upgrade.moving = [unit for unit in upgrade.moving if unit]
             self._go_on(upgrade, out)
+
+    def not_upgraded(self, farm: str, machine: str, out: Out) -> None:
+        """Hold the upgrade of a farm: a machine could not be upgraded where it is."""
+        upgrade = self.on.get(farm)
+        if upgrade is None or upgrade.phase is not UpgradePhase.REPLACING:
+            return
+        about = f"{farm} to {upgrade.to}: not upgraded {machine}"
+        network = self._farms[farm].network
+        out.commands.append(
+            Notify(network, Notice.UPGRADE_HELD, about, out.utc_us)
+        )
+        self._to(upgrade, UpgradeMove.NOT_MOVED, out)
 
     def retired(self, upgrade: FarmUpgrade, out: Out) -> None:
         """The machines of the old image are gone."""

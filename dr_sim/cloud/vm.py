@@ -15,6 +15,7 @@ class VmState(enum.StrEnum):
     WAITING = "waiting"  # for its image, or for room
     PROVISIONING = "provisioning"
     RUNNING = "running"
+    UPGRADING = "upgrading"  # where it is; it does not serve meanwhile
     FAILED = "failed"  # it does not answer, or could not be deployed
     STOPPED = "stopped"  # it is out of service, and is being removed
     RETIRED = "retired"
@@ -26,6 +27,9 @@ class VmMove(enum.StrEnum):
     NOT_DEPLOYED = "not deployed"
     GIVEN_UP = "given up"  # it failed as often as a job is tried
     AGAIN = "again"  # one that was given up is tried anew
+    UPGRADE = "upgrade in place"
+    UPGRADED = "upgraded"
+    NOT_UPGRADED = "not upgraded"  # it runs as before
     SILENT = "silent"
     HEARD = "heard"
     RETIRE = "retire"
@@ -50,7 +54,13 @@ VMS: Transitions[VmState, VmMove] = Transitions(
             VmMove.HEARD: VmState.RUNNING,
             VmMove.NOT_THERE: VmState.RETIRED,
         },
+        VmState.UPGRADING: {
+            VmMove.UPGRADED: VmState.RUNNING,
+            VmMove.NOT_UPGRADED: VmState.RUNNING,
+            VmMove.NOT_THERE: VmState.RETIRED,
+        },
         VmState.RUNNING: {
+            VmMove.UPGRADE: VmState.UPGRADING,
             VmMove.SILENT: VmState.FAILED,
             VmMove.RETIRE: VmState.STOPPED,
             VmMove.NOT_THERE: VmState.RETIRED,
@@ -74,6 +84,7 @@ COUNTS = (
     VmState.WAITING,
     VmState.PROVISIONING,
     VmState.RUNNING,
+    VmState.UPGRADING,
     VmState.FAILED,
 )
 """States that count towards a goal: a failed machine does until it is replaced."""
@@ -82,6 +93,7 @@ IN_SERVICE = (*COUNTS, VmState.STOPPED)
 TAKES_ROOM = (
     VmState.PROVISIONING,
     VmState.RUNNING,
+    VmState.UPGRADING,
     VmState.FAILED,
     VmState.STOPPED,
 )

@@ -72,12 +72,15 @@ class JobKind(enum.StrEnum):
     REBUILD = "rebuild"  # the same, made from nothing
     DEPLOY = "deploy"  # a virtual machine is made of an image
     REMOVE = "remove"  # a virtual machine is removed
+    UPGRADE = "renew"  # one becomes one of another image, where it is
 
 
 DEPLOY_MACHINE, REMOVE_MACHINE = "deploy_machine", "remove_machine"
+UPGRADE_MACHINE = "upgrade_machine"
 SCRIPT_OF = {
     JobKind.DEPLOY: DEPLOY_MACHINE,
     JobKind.REMOVE: REMOVE_MACHINE,
+    JobKind.UPGRADE: UPGRADE_MACHINE,
 }
 OF_MACHINES = frozenset(SCRIPT_OF)
 """Jobs of the machine manager: nothing of them is mirrored, as the same goals hold at both sides.
@@ -91,6 +94,7 @@ BEGINS = {
     JobKind.REBUILD: 0,
     JobKind.REMOVE: 1,
     JobKind.DEPLOY: 1,
+    JobKind.UPGRADE: 1,
 }
 """Which of the jobs that may begin at a side begins first: the lowest. A machine takes minutes, and
 nobody waits for it as for a change. Jobs of one number begin in the order in which they came.
@@ -102,6 +106,7 @@ class UpgradeStyle(enum.StrEnum):
 
     NEW_FARM = "new_farm"  # beside the old one, and databases are moved
     REPLACED = "replaced"  # each machine is removed, and made anew
+    IN_PLACE = "in_place"  # each machine stays, and becomes one of it
 
 
 class ImageWord(enum.StrEnum):
@@ -158,4 +163,4 @@ class Notice(enum.StrEnum):
     MANY_FAILED = "many failed"  # so many machines that none is replaced
     REPLACED = "replaced"  # a machine that was silent
     FAILOVER_OPEN = "failover not ended"  # beyond the limit of drift
-    UPGRADE_HELD = "upgrade held"  # databases could not be moved
+    UPGRADE_HELD = "upgrade held"  # databases could not be moved, or a machine not upgraded

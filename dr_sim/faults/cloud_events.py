@@ -7,7 +7,12 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
-from dr_sim.cloud.words import DEPLOY_MACHINE, REMOVE_MACHINE, JobKind
+from dr_sim.cloud.words import (
+    DEPLOY_MACHINE,
+    REMOVE_MACHINE,
+    UPGRADE_MACHINE,
+    JobKind,
+)
 from dr_sim.scenario.cloud_model import OPERATIONS
 from dr_sim.scenario.fields import Params, did_you_mean
 from dr_sim.scenario.kind import RestOfScenario
@@ -27,9 +32,10 @@ SCRIPTS = (
     JobKind.REBUILD.value,
     DEPLOY_MACHINE,
     REMOVE_MACHINE,
+    UPGRADE_MACHINE,
 )
 """Names the scripts of jobs: one for each operation, those that set a thing or make it anew, and
-those that deploy and remove a machine.
+those that deploy, remove and upgrade a machine.
 """
 
 

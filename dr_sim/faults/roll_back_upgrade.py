@@ -24,7 +24,7 @@ def happen(event: Occurrence, params: RolledBack) -> None:
     hardware = hardware_of(event)
     if hardware is None:
         return
-    if not hardware.roll_back(params.farm):
+    if not hardware.farms.roll_back(params.farm):
         event.nothing(f"no upgrade of {params.farm} goes on")
         return
     told = f"the upgrade of {params.farm} is taken back"

@@ -54,7 +54,7 @@ def happen(event: Occurrence, params: GoalsOfFarm) -> None:
     words = ", ".join(f"{role} {count}" for role, count in goals.items())
     told = f"the goals of {params.farm} are set: {words}"
     event.begins(told)
-    hardware.set_goals(params.farm, goals)
+    hardware.farms.set_goals(params.farm, goals)
     event.ends(told)
 
 

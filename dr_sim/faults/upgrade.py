@@ -28,17 +28,19 @@ class FarmToImage(Params):
         "the number of tenants whose databases are moved at one time; a database without tenants "
         "counts as one",
     )
-    style: Literal["new_farm", "replaced"] = default(
+    style: Literal["new_farm", "replaced", "in_place"] = default(
         "new_farm",
         "mission C9",
         "new_farm: machines of the new image beside the old ones, and databases are moved; "
-        "replaced: each machine is removed and made anew, and databases stay",
+        "replaced: each machine is removed and made anew, and databases stay; in_place: each "
+        "machine stays, and a script makes it one of the new image, as domain controllers are "
+        "upgraded",
     )
     machines_at_once: Annotated[Count, Positive] = default(
         "1",
         "Kubernetes documentation, StatefulSets: a rolling update takes one Pod at a time",
-        "with style replaced, the number of machines of each role that are replaced at one time, "
-        "at each side",
+        "with style replaced or in_place, the number of machines of each role that are away at one "
+        "time, at each side",
     )
 
 
@@ -46,17 +48,17 @@ def happen(event: Occurrence, params: FarmToImage) -> None:
     hardware = hardware_of(event)
     if hardware is None:
         return
-    why = hardware.why_no_upgrade(params.farm, params.to)
+    why = hardware.farms.why_no_upgrade(params.farm, params.to)
     if why:
         event.nothing(why)
         return
     told = f"an upgrade of {params.farm} to {params.to} is asked for"
     event.begins(told)
-    replaced = params.style == "replaced"
+    new_farm = params.style == "new_farm"
     at_once = (
-        params.machines_at_once if replaced else params.tenants_at_once
+        params.tenants_at_once if new_farm else params.machines_at_once
     )
-    hardware.upgrade(params.farm, params.to, params.style, at_once)
+    hardware.farms.upgrade(params.farm, params.to, params.style, at_once)
     event.ends(told)
 
 
@@ -86,7 +88,7 @@ def _check_style(params: FarmToImage) -> list[str]:
     """Refuse a number that the style has no use for."""
     without, of = "tenants_at_once", "new_farm"
     if params.style == "new_farm":
-        without, of = "machines_at_once", "replaced"
+        without, of = "machines_at_once", "replaced or in_place"
     if (
         getattr(params, without) == 1
     ):  # the default, as a resolved scenario has it
@@ -104,8 +106,10 @@ def draw(r: Random, there: MachinesThere) -> dict[str, str] | None:
         return None
     drawn = {"farm": farm, "to": r.choice(others)}
     at_once = r.choice("12")
-    if r.random() < 0.3:
-        return {**drawn, "style": "replaced", "machines_at_once": at_once}
+    way = r.random()
+    if way < 0.3:
+        style = "in_place" if way < 0.15 else "replaced"
+        return {**drawn, "style": style, "machines_at_once": at_once}
     return {**drawn, "tenants_at_once": at_once}
 
 

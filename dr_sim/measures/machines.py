@@ -41,6 +41,7 @@ _ENDS = ("done", "failed", "killed", "died", "escaped")
 _SHOWN = {
     "deploy_machine": "deploy",
     "remove_machine": "remove",
+    "upgrade_machine": "upgrade in place",
     _MOVE: "move",
 }
 

@@ -20,7 +20,7 @@ from dr_sim.scenario.cloud_model import FIRST, SECOND, Cloud
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import PPM
 
-MACHINE_SCRIPTS = ("deploy_machine", "remove_machine")
+MACHINE_SCRIPTS = ("deploy_machine", "remove_machine", "upgrade_machine")
 _VM, _REMOVES = "vm/", "job/remove "
 _KINDS = (
     "truth.cloud_machine",
@@ -125,7 +125,7 @@ def _row(row: Row, spec: Cloud, seen: _Watched) -> Broken:
         known = seen.upgraded.setdefault(farm.name, {farm.image})
         known.add(v["image"])
         seen.target[farm.name] = v["image"]
-        if v["style"] == "replaced":  # databases are moved to no other farm
+        if v["style"] != "new_farm":  # databases are moved to no other farm
             for place, (of, _) in seen.homes.items():
                 if of == farm.name:
                     seen.homes[place] = (of, v["image"])
@@ -190,6 +190,7 @@ def _machine(row: Row, spec: Cloud, seen: _Watched) -> Broken:
     there.up = v["what"] == "running"
     there.was_up = there.was_up or there.up
     if there.up:
+        there.image = v["image"]  # it may have been upgraded where it is
         yield from _of_one_version(at, there, seen)
 
 

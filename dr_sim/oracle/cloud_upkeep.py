@@ -96,7 +96,7 @@ def _row(row: Row, spec: Cloud, machines: Machines, seen: _Kept) -> Broken:
             seen.goals.setdefault((v["farm"], role), []).append(count)
     elif kind == "truth.cloud_farm_upgrade":
         # one machine more goes at a time where there is no room for both farms
-        lack = v["at_once"] if v["style"] == "replaced" else 1
+        lack = 1 if v["style"] == "new_farm" else v["at_once"]
         seen.may_lack[v["farm"]] = lack
         seen.last_us = row.time_us
     elif kind == "truth.cloud_machine":
@@ -146,7 +146,8 @@ def _changed(row: Row, machines: Machines, seen: _Kept) -> Broken:
         seen.runs[at] = (v["farm"], v["role"], v["image"])
         return
     gone = seen.runs.pop(at, None)
-    if gone is None or v["what"] != "stopped" or at in seen.silent:
+    goes = v["what"] in ("stopped", "upgrading")
+    if gone is None or not goes or at in seen.silent:
         return
     upgrade = seen.upgrades.get(gone[0])
     if upgrade is None or upgrade.to == gone[2]:

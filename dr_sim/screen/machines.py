@@ -30,8 +30,9 @@ _PHASES = {
 _WAITS_FOR = {
     "deploying": "new machines were missing at the active side",
     "moving": "databases were still moved",
-    "held": "databases could not be moved",
+    "held": "databases could not be moved, or a machine not upgraded",
     "retiring": "old machines were still there",
+    "replacing": "old machines were still there",
 }
 
 
@@ -152,7 +153,8 @@ def _upgrade(each: FarmUpgradeSummary) -> str:
 
 def _left(each: FarmUpgradeSummary) -> str:
     """Say what an upgrade that is not over was waiting for."""
-    last = max(each.phases, key=lambda phase: each.phases[phase])
+    in_order = sorted(each.phases, key=lambda phase: each.phases[phase])
+    last = in_order[-1]  # of two at one instant the later one
     return _WAITS_FOR[last]
 
 

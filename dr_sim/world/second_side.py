@@ -69,7 +69,9 @@ class SecondSides:
             return
         site = pair.roles.secondary
         cloud.sites.stands(pair.roles.primary, site)
-        cloud.hardware.when_complete(site, lambda: self._built(pair, site))
+        cloud.hardware.farms.when_complete(
+            site, lambda: self._built(pair, site)
+        )
 
     def _built(self, pair: Pair, site: str) -> None:
         """Put a second side in place, unless another one stands there by now."""

@@ -758,6 +758,12 @@ EARLIER: tuple[Mutant, ...] = (
         "        return self.low_us\n",
     ),
     one(
+        "all_are_upgraded_at_once", "C9", "an upgrade in place takes all machines at one time",
+        "cloud/farm_goals.py",
+        "                yield from old[: max(0, may_go)]\n",
+        "                yield from old\n",
+    ),
+    one(
         "next_one_goes_too_early", "C9", "the next machine is replaced before the last one is back",
         "cloud/farm_goals.py",
         "            may_go = max(0, upgrade.at_once - lacking)\n",

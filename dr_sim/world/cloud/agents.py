@@ -24,6 +24,7 @@ from dr_sim.cloud.words import (
     DEPLOY_MACHINE,
     MACHINE_SCRIPTS,
     REMOVE_MACHINE,
+    UPGRADE_MACHINE,
     JobKind,
     WhyFailed,
     Word,
@@ -93,6 +94,10 @@ class Mishaps:
         return any(mishap.affects(kind, site, script) for mishap in self.on)
 
 
+_MAKE_MACHINES = (DEPLOY_MACHINE, UPGRADE_MACHINE)
+"""Scripts that end with a machine that runs, if its physical machine does."""
+
+
 @lru_cache(256)
 def _read(params: str) -> dict[str, str]:
     """Parameters of a script; nobody alters them."""
@@ -140,6 +145,7 @@ class Agent:
         machines = world.spec.machines
         if machines is not None:
             self._laws[DEPLOY_MACHINE] = machines.takes
+            self._laws[UPGRADE_MACHINE] = machines.takes
             self._laws[REMOVE_MACHINE] = machines.remove
         self._orders: dict[type, Callable[..., None]] = {
             StartScript: self._start,
@@ -283,7 +289,7 @@ class Agent:
         runs = self._runs.get(change, 0)
         self._runs[change] = runs + 1
         takes_us = spec.jobs.start_us + stream.law(2 * runs, law)
-        if command.script == DEPLOY_MACHINE:
+        if command.script in _MAKE_MACHINES:
             takes_us += self._hardware.copy_us(_read(command.params))
         if not spec.fail_ppm or command.script in MACHINE_SCRIPTS:
             return takes_us, False
@@ -292,6 +298,9 @@ class Agent:
 
     def _over(self, key: Key) -> None:
         process = self._processes.pop(key)
+        if process.command.script in _MAKE_MACHINES:
+            physical = process.params["physical"]
+            process.fails |= self._hardware.is_dead(self.site, physical)
         if process.fails:
             self.memory[key] = (Word.FAILED, WhyFailed.SCRIPT)
             self._note(process, "failed")
@@ -434,6 +443,9 @@ class Agent:
         if command is not None and command.script == DEPLOY_MACHINE:
             machine = _read(command.params)["machine"]
             self._hardware.cleaned(self.site, machine)
+        elif command is not None and command.script == UPGRADE_MACHINE:
+            machine = _read(command.params)["machine"]
+            self._hardware.as_before(self.site, machine)
         self.memory[key] = (Word.CLEANED, _NONE)
         self._not_over.pop(job, None)
         self._note_cleaning(job, attempt, "cleaned")

@@ -11,30 +11,31 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dr_sim.cloud.commands import (
     CopyImage,
     ReadMachines,
-    ReportUpgrade,
     StartScript,
 )
 from dr_sim.cloud.events import (
-    GoalsSet,
     MachinesBack,
     MachinesRead,
     MachinesSilent,
-    RollBackAsked,
-    UpgradeAsked,
 )
 from dr_sim.cloud.machine_config import MachinesConfig, PhysicalConfig
-from dr_sim.cloud.upgrades import UpgradePhase
-from dr_sim.cloud.words import DEPLOY_MACHINE, UpgradeStyle, WhyFailed
-from dr_sim.scenario.machine_model import FRONT_END, Machines
+from dr_sim.cloud.words import (
+    DEPLOY_MACHINE,
+    REMOVE_MACHINE,
+    UPGRADE_MACHINE,
+    WhyFailed,
+)
+from dr_sim.scenario.machine_model import Machines
 from dr_sim.scenario.model import Law
 from dr_sim.units import PPM
+from dr_sim.world.cloud.farm_orders import FarmOrders
 from dr_sim.world.cloud.image_copies import ImageCopies
 from dr_sim.world.cloud.loads import FarmLoads
 
@@ -64,17 +65,6 @@ class RealMachine:
     told: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FarmImage:
-    """The image that a farm is to have, and the way there. at_once: tenants whose databases are
-    moved, or machines of a role at a side that are replaced, at one time.
-    """
-
-    image: str
-    style: UpgradeStyle
-    at_once: int
-
-
 class Hardware:
     """machines: by site and name, those that are up, half made, or down."""
 
@@ -97,12 +87,7 @@ class Hardware:
             str, Law
         ] = {}  # when a machine made of one dies
         self._taken_ppm: dict[str, int] = {}  # of a site, by others
-        self._image_of = {farm.name: farm.image for farm in spec.farms}
-        self._goals = {farm.name: dict(farm.goals) for farm in spec.farms}
-        # farms with upgrades that go on, and what they are to be on the way back
-        self._upgraded: dict[str, FarmImage] = {}
-        # who waits until all machines of a site run
-        self._wait: dict[str, Callable[[], None]] = {}
+        self.farms = FarmOrders(world, self)
         self.copies = ImageCopies(world, self)
         self.loads = FarmLoads(world, self, self._context.scenario)
         self._by_hand: set[str] = (
@@ -136,7 +121,7 @@ class Hardware:
         self, site: str, command: StartScript, params: dict[str, str]
     ) -> WhyFailed:
         """Return why a script cannot begin."""
-        if command.script != DEPLOY_MACHINE:
+        if command.script == REMOVE_MACHINE:
             return WhyFailed.NONE
         if params["image"] not in self._images.get(site, ()):
             return WhyFailed.NO_IMAGE
@@ -157,6 +142,8 @@ class Hardware:
         cpus = image.cpus - (-physical.cpus * taken_ppm // PPM)
         ram = image.ram_bytes
         for machine in self.machines.values():
+            if machine.name == params["machine"]:
+                continue  # it is upgraded where it is
             if (machine.site, machine.physical) == (site, physical.name):
                 of = self.spec.image(machine.image)
                 cpus, ram = cpus + of.cpus, ram + of.ram_bytes
@@ -174,7 +161,9 @@ class Hardware:
         command: StartScript,
         of: dict[str, str],
     ) -> None:
-        """Begin a deployment: a half-made machine takes room. A removal takes it out of service."""
+        """Begin a deployment: a half-made machine takes room. A removal takes it out of service,
+        as does an upgrade where it is, for a while.
+        """
         key = (site, of["machine"])
         machine = self.machines.get(key)
         if command.script != DEPLOY_MACHINE:
@@ -182,7 +171,8 @@ class Hardware:
                 machine.watched = False
             if machine is not None and machine.up:
                 machine.up = False
-                self._note(machine, "stopped")
+                upgrades = command.script == UPGRADE_MACHINE
+                self._note(machine, "upgrading" if upgrades else "stopped")
             return
         if machine is None:
             machine = self.machines[key] = RealMachine(
@@ -207,6 +197,10 @@ class Hardware:
         deploys = command.script == DEPLOY_MACHINE
         return deploys and self._bad[site, of["physical"]] > 0
 
+    def is_dead(self, site: str, physical: str) -> bool:
+        """Tell whether nothing runs on a physical machine any more."""
+        return self._dead[site, physical] > 0
+
     def effect(
         self, site: str, command: StartScript, of: dict[str, str]
     ) -> None:
@@ -222,8 +216,22 @@ class Hardware:
                 self._note(machine, "running")
                 self._may_die(machine)
             return
+        if command.script == UPGRADE_MACHINE:
+            machine.image = of["image"]
+            self._goes_on(machine)
+            if machine.up:
+                self._may_die(machine)
+            return
         del self.machines[key]
         self._note(machine, "removed")
+
+    def _goes_on(self, machine: RealMachine) -> None:
+        """Start a machine again that was upgraded where it is, or was not."""
+        machine.watched = True
+        at = (machine.site, machine.physical)
+        machine.up = not self._dead[at] and machine.site not in self._lost
+        self._note(machine, "running" if machine.up else "down")
+        self.look_at(machine.site)
 
     def _may_die(self, machine: RealMachine) -> None:
         """Let a machine die later if its image is bad."""
@@ -245,6 +253,12 @@ class Hardware:
         if machine is not None and not machine.up:
             del self.machines[site, name]
             self._note(machine, "removed")
+
+    def as_before(self, site: str, name: str) -> None:
+        """Start a machine again with the image that it has: its upgrade was cleaned up."""
+        machine = self.machines.get((site, name))
+        if machine is not None and not machine.watched:
+            self._goes_on(machine)
 
     # ---- images
     def has_image(self, site: str, image: str) -> bool:
@@ -293,18 +307,18 @@ class Hardware:
     def lose_site(self, site: str) -> None:
         self._lost.add(site)
         self.copies.interrupt()
-        self._down(m for m in self._at(site) if m.up)
+        self._down(m for m in self.at(site) if m.up)
 
     def site_back(self, site: str) -> None:
         """Bring a site back: its machines start again."""
         self._lost.discard(site)
-        self._start_again(self._at(site))
+        self._start_again(self.at(site))
         self.look_at(site)
 
     def new_site(self, site: str) -> None:
         """Add a site, or put a new one in the place of what was there: it has no machines yet."""
         self._lost.discard(site)
-        for machine in self._at(site):
+        for machine in self.at(site):
             del self.machines[site, machine.name]
         self._images[site] = set()
         self._older = {place for place in self._older if place[0] != site}
@@ -315,12 +329,12 @@ class Hardware:
     def lose_physical(self, site: str, name: str) -> None:
         """Let a physical machine die, with all that runs on it."""
         self._dead[site, name] += 1
-        self._down(m for m in self._at(site) if m.physical == name and m.up)
+        self._down(m for m in self.at(site) if m.physical == name and m.up)
 
     def physical_back(self, site: str, name: str) -> None:
         """Take one reason away for a physical machine to be dead."""
         self._dead[site, name] -= 1
-        self._start_again(m for m in self._at(site) if m.physical == name)
+        self._start_again(m for m in self.at(site) if m.physical == name)
         self.look_at(site)
 
     def _start_again(self, machines: Iterable[RealMachine]) -> None:
@@ -343,7 +357,8 @@ class Hardware:
         """
         self._bad[site, name] += by
 
-    def _at(self, site: str) -> list[RealMachine]:
+    def at(self, site: str) -> list[RealMachine]:
+        """Return the machines of a site."""
         return [m for m in self.machines.values() if m.site == site]
 
     def _down(self, machines: Iterable[RealMachine]) -> None:
@@ -355,108 +370,19 @@ class Hardware:
         for site in sorted(sites):
             self.look_at(site)
 
-    # ---- upgrades
-    def why_no_upgrade(self, farm: str, image: str) -> str:
-        """Return why nobody would ask for an upgrade of a farm now; '': it can be asked for."""
-        of = self._image_of[farm]
-        if farm in self._upgraded:
-            return f"{farm} is being upgraded to {of} already"
-        return f"{farm} has {image} already" if of == image else ""
-
-    def upgrade_stands(self, command: ReportUpgrade) -> None:
-        """Take note of how far an upgrade is."""
-        if command.phase is UpgradePhase.OVER:
-            self._upgraded.pop(command.farm, None)
-
-    def upgrade(
-        self, farm: str, image: str, style: str, at_once: int
-    ) -> None:
-        """Let somebody ask for an upgrade of a farm."""
-        to = FarmImage(image, UpgradeStyle(style), at_once)
-        self._upgraded[farm] = replace(to, image=self._image_of[farm])
-        network = self._is_to_have(farm, to)
-        self._world.lives.tell_until_heard(
-            UpgradeAsked, network, farm, to.image, to.at_once, to.style
-        )
-
-    def roll_back(self, farm: str) -> bool:
-        """Let somebody ask to take an upgrade back. Return False if none goes on."""
-        if farm not in self._upgraded:
-            return False
-        back = self._upgraded[farm]
-        self._upgraded[farm] = replace(back, image=self._image_of[farm])
-        network = self._is_to_have(farm, back)
-        self._world.lives.tell_until_heard(RollBackAsked, network, farm)
-        return True
-
-    def _is_to_have(self, farm: str, to: FarmImage) -> str:
-        """Record the image that a farm is to have from now on. Return the farm's network."""
-        self._image_of[farm] = to.image
-        network = next(f.network for f in self.spec.farms if f.name == farm)
-        index = self._world.names.index[network]
-        self._context.note(
-            "truth.cloud_farm_upgrade",
-            index,
-            farm,
-            to.image,
-            to.style,
-            to.at_once,
-        )
-        return network
-
-    def set_goals(self, farm: str, goals: dict[str, int]) -> None:
-        """Let somebody set how many machines of those roles a farm is to have."""
-        network = next(f.network for f in self.spec.farms if f.name == farm)
-        index = self._world.names.index[network]
-        if FRONT_END in goals:
-            self._by_hand.add(farm)
-        self._goals[farm].update(goals)
-        self._look_complete()
-        text = json.dumps(goals)
-        self._context.note("truth.cloud_farm_goals", index, farm, text)
-        self._world.lives.tell_until_heard(GoalsSet, network, farm, text)
-
-    def needs(self, farm: str, front_ends: int) -> None:
-        """Take note of how many front ends the load of a farm needs."""
-        if farm not in self._by_hand:
-            self._goals[farm][FRONT_END] = front_ends
-            self._look_complete()
-
-    # ---- a site that is built
-    def when_complete(self, site: str, done: Callable[[], None]) -> None:
-        """Call done when as many machines run at a site as the goals of all farms say."""
-        self._wait[site] = done
-        self._look_complete()
-
-    def _look_complete(self) -> None:
-        for site in [s for s in self._wait if self._is_complete(s)]:
-            done = self._wait.pop(site)
-            self._world.soon(self._context.now_us, done)
-
-    def _is_complete(self, site: str) -> bool:
-        """Return whether a site has all the machines that it is to have."""
-        run = Counter(
-            (m.farm, m.role, m.image) for m in self._at(site) if m.up
-        )
-        return all(
-            run[farm, role, self._image_of[farm]] >= count
-            for farm, goals in self._goals.items()
-            for role, count in goals.items()
-        )
-
     # ---- who can be heard
     def look_at(self, site: str) -> None:
         """Something has changed about who can be heard at a site."""
         now = self._context.now_us
         reached = site not in self._lost and self._world.reaches(site)
         any_unheard = False
-        for machine in self._at(site):
+        for machine in self.at(site):
             if machine.up and reached:
                 machine.unheard_us = NO_ONE_US
             elif machine.watched and machine.unheard_us < 0:
                 machine.unheard_us = now
                 any_unheard = True
-        back = [m for m in self._at(site) if m.told and m.unheard_us < 0]
+        back = [m for m in self.at(site) if m.told and m.unheard_us < 0]
         self._tell(MachinesBack, site, back)
         if any_unheard:
             at = now + self.spec.silent_us
@@ -466,7 +392,7 @@ class Hardware:
         now = self._context.now_us
         silent = [
             m
-            for m in self._at(site)
+            for m in self.at(site)
             if not m.told
             and m.watched
             and m.unheard_us >= 0
@@ -525,15 +451,15 @@ class Hardware:
                 m.farm,
                 m.role,
             ]
-            for m in self._at(site)
+            for m in self.at(site)
             if m.network == index
         ]
         images = sorted(self._good_images(site))
         return json.dumps({"machines": found, "images": images})
 
     def _note(self, machine: RealMachine, what: str) -> None:
-        if self._wait and what == "running":
-            self._look_complete()
+        if what == "running":
+            self.farms.look_complete()
         self._context.note(
             "truth.cloud_machine",
             machine.network,

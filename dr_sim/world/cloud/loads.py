@@ -159,7 +159,7 @@ class FarmLoads:
 
     def _note(self, meter: _Meter) -> None:
         farm = meter.farm.name
-        self._hardware.needs(farm, meter.load.needed(meter.level))
+        self._hardware.farms.needs(farm, meter.load.needed(meter.level))
         self._context.note(
             "truth.cloud_load", meter.network, farm, meter.level
         )

@@ -152,7 +152,7 @@ class CloudWorld:
                 {
                     CopyImage: self.hardware.order_copy,
                     ReadMachines: self.hardware.read,
-                    ReportUpgrade: self.hardware.upgrade_stands,
+                    ReportUpgrade: self.hardware.farms.upgrade_stands,
                 }
             )
 
