@@ -316,10 +316,10 @@ BLIND: tuple[Mutant, ...] = (
         "oldest_full_first", "R11", "a copy is built from the oldest full that lies here",
         "backups/plan.py",
         "    newest = max(fulls, key=finishing_order)\n"
-        "    return plan(headers, fork=newest.fork)\n",
+        "    return plan(headers, fork=fork_of_restore(headers, newest))\n",
         "    newest = min(fulls, key=finishing_order)\n"
         "    kept = [h for h in headers if h.kind is not Kind.FULL]\n"
-        "    return plan([newest, *kept], fork=newest.fork)\n",
+        "    return plan([newest, *kept], fork=fork_of_restore(headers, newest))\n",
     ),
     one(
         "second_in_one_second", "R4", "of two kinds in one second the later one sorts before the earlier one",
