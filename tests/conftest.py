@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 from dr_sim.files.reading import outside_allowed
+from tests.cpu import COSTS, DEAR, dear_names
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -33,6 +34,13 @@ settings.load_profile("same")
 
 
 LIBRARY = Path(__file__).parent / "library"
+DEAR_NAMES = dear_names(DEAR)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Leave what costs much to `make test-all`."""
+    if item.nodeid in DEAR_NAMES and not item.config.pluginmanager.has_plugin(COSTS):
+        item.add_marker(pytest.mark.long)
 
 
 @pytest.hookimpl(trylast=True)

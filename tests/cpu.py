@@ -1,4 +1,5 @@
-"""What the tests cost: `make slow` lists the CPU time of each file and of the dearest tests.
+"""What the tests cost: `make slow` lists the CPU time of each file and of the dearest tests, and
+writes the names of the dear ones into tests/dear.txt, which `make test` leaves to `make test-all`.
 
 CPU time is that of the process and of the processes that it waited for. It says the same on a busy
 machine, or nearly so; the clock does not.
@@ -9,16 +10,25 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Generator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 BUDGET_S = 450
 """CPU seconds of `make test`: under five minutes on two cores, with a quarter in hand."""
-DEAR_S = 2.0
-"""A test that costs more is marked `long`, unless nothing cheaper guards what it guards."""
+DEAR_S = 1.0
+"""A test that costs more runs at length only."""
+DEAR = Path(__file__).with_name("dear.txt")
+_HEAD = f"""\
+# Tests that cost more than {DEAR_S:g} s of CPU, written by `make slow`: `make test` leaves them to `make test-all`.
+"""
 FILES = 30
+SHARED = "tests/library/test_every_scenario.py"
+"""Where tests with the same parameter share a run."""
 NAME = "cpu_s"
+COSTS = "costs"
+"""The name of the plugin that measures: where it is on, dear tests run too."""
 
 
 def cpu_s() -> float:
@@ -48,9 +58,14 @@ class Costs:
         if report.when == "teardown":
             self.tests[report.nodeid] = dict(report.user_properties)[NAME]
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+    def pytest_terminal_summary(
+        self, terminalreporter: Any, exitstatus: int, config: pytest.Config
+    ) -> None:
         for line in table(self.tests):
             terminalreporter.write_line(line)
+        all_ran = config.args_source is config.ArgsSource.TESTPATHS
+        if all_ran and exitstatus == pytest.ExitCode.OK:
+            write_dear(self.tests, DEAR)
 
 
 def table(tests: Mapping[str, float]) -> list[str]:
@@ -61,7 +76,11 @@ def table(tests: Mapping[str, float]) -> list[str]:
         file = name.partition("::")[0]
         files[file] += cost
         counts[file] += 1
-    lines = [f"{sum(tests.values()):8.1f} s of CPU in {len(tests)} tests; budget {BUDGET_S} s"]
+    cheap = [cost for cost in tests.values() if cost <= DEAR_S]
+    lines = [
+        f"{sum(tests.values()):8.1f} s of CPU in {len(tests)} tests",
+        f"{sum(cheap):8.1f} s of it in {len(cheap)} that `make test` runs; budget {BUDGET_S} s",
+    ]
     for file in sorted(files, key=lambda each: -files[each])[:FILES]:
         lines.append(f"{files[file]:8.1f} s {counts[file]:5d} tests  {file}")
     dear = {name: cost for name, cost in tests.items() if cost > DEAR_S}
@@ -71,5 +90,30 @@ def table(tests: Mapping[str, float]) -> list[str]:
     return lines
 
 
+def write_dear(tests: Mapping[str, float], place: Path) -> None:
+    """Write the names of the dear tests, in order. Tests of one scenario share its run, and the
+    first of them pays for it: they are dear together.
+    """
+    dear = {name for name, cost in tests.items() if cost > DEAR_S}
+    paying = {parameter_of(name) for name in dear if name.startswith(SHARED)}
+    for name in tests:
+        if name.startswith(SHARED) and parameter_of(name) in paying:
+            dear.add(name)
+    names = sorted(dear)
+    place.write_text("".join([_HEAD, *(f"{name}\n" for name in names)]), encoding="utf-8")
+
+
+def parameter_of(name: str) -> str:
+    """Return what stands in brackets behind a test's name, or all of the name."""
+    _, bracket, parameter = name.partition("[")
+    return parameter if bracket else name
+
+
+def dear_names(place: Path) -> frozenset[str]:
+    """Return the names that `write_dear` has written there."""
+    lines = place.read_text(encoding="utf-8").splitlines()
+    return frozenset(line for line in lines if not line.startswith("#"))
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(Costs())
+    config.pluginmanager.register(Costs(), COSTS)
