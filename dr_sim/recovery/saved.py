@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from dr_sim.backups.model import BackupHeader, Kind
@@ -90,12 +90,14 @@ _HEADER_TYPES = tuple(
     {"Kind": int, "int": int, "str": str, "bool": bool}[str(field.type)]
     for field in fields(BackupHeader)
 )
-_KIND_PLACE = [field.name for field in fields(BackupHeader)].index("kind")
+_HEADER_NAMES = tuple(field.name for field in fields(BackupHeader))
+_KIND_PLACE = _HEADER_NAMES.index("kind")
 
 
 def header_text(header: BackupHeader) -> str:
     """Write a header for the store: fulls and incrementals are not hashed at every restart."""
-    return json.dumps(astuple(header), ensure_ascii=False)
+    values = [getattr(header, name) for name in _HEADER_NAMES]
+    return json.dumps(values, ensure_ascii=False)
 
 
 def header_from_text(text: str) -> BackupHeader:
