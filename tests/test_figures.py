@@ -196,6 +196,22 @@ def test_a_dense_curve_keeps_its_peaks() -> None:
     assert max(y for _, y in band.points) == 200  # and the zeros at the bottom
 
 
+@pytest.mark.parametrize(
+    ("bit_s", "unit", "said"),
+    [
+        (10_000_000_000, "Gbit/s", "a link of 10 Gbit/s; it"),
+        (200_000_000, "Mbit/s", "a link of 200 Mbit/s; it"),
+        (64_000, "kbit/s", "a link of 64 kbit/s; it"),
+    ],
+)
+def test_a_link_is_drawn_in_its_own_unit(bit_s: int, unit: str, said: str) -> None:
+    scenario = a_scenario()
+    link = replace(scenario.link, bandwidth_bit_s=bit_s)
+    timeline = Timeline(seen(sketch(), replace(scenario, link=link)))
+    chart = next(each for each in timeline.lanes if each.title == "Link")
+    assert chart.spec["y"]["title"] == unit and said in chart.words
+
+
 def test_an_axis_chooses_its_unit_and_its_ticks() -> None:
     assert value_axis("duration", 0, 3_000, 4, "").ticks[1] == (1_000, "1 s")
     assert [text for _, text in value_axis("duration", 0, 50 * 60_000, 5, "").ticks] == [

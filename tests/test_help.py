@@ -42,6 +42,17 @@ def test_help_says_what_how_and_how_it_ends(
         assert re.search(rf"^  {code:<4} ", told, re.MULTILINE)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_argument_is_explained(name: str) -> None:
+    silent = [each for each in COMMANDS[name]._actions if not each.help]
+    assert [each.dest for each in silent if not isinstance(each.choices, dict)] == []
+
+
+@pytest.mark.parametrize("name", ["run", "ways", "cutsets", "verify", "advise", "explore"])
+def test_what_takes_time_says_how_it_ends_when_interrupted(name: str) -> None:
+    assert 130 in HELP[name].codes
+
+
 @pytest.mark.parametrize("name", HELP)
 def test_examples_are_lines_that_the_parser_takes(name: str) -> None:
     assert HELP[name].examples

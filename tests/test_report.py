@@ -294,6 +294,10 @@ def test_a_page_of_many_runs_says_what_they_say(
         f"data loss {seconds(found.values('data_loss').max())} in replication {worst.number};"
         in page
     )
+    longest = seconds(found.interval("exposure.max").estimate)
+    assert f"for a lost site at most {longest}" in page  # and not the grid's next value
+    assert f'<td class="n">{longest}</td>' in page  # nothing bounds the most: it has no interval
+    assert "<td>outage: drain</td>" not in page  # no outage had this phase
     assert not re.findall(r"""<(?:script|link|img|iframe)[^>]+(?:src|href)=["'](?!data:)""", page)
 
 

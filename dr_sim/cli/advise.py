@@ -30,7 +30,7 @@ def add_advise(commands: Any) -> None:
         "advise",
         help="what would help: tries the usual changes on the same luck",
     )
-    parser.add_argument("scenario", type=Path)
+    parser.add_argument("scenario", type=Path, help="scenario file (YAML)")
     add_set(parser)
     add_seed(parser)
     add_replications(

@@ -28,8 +28,12 @@ def add_compare(commands: Any) -> None:
         "compare",
         help="two scenarios on the same luck: differences with intervals",
     )
-    compare.add_argument("a", type=Path, metavar="A.yaml")
-    compare.add_argument("b", type=Path, metavar="B.yaml")
+    compare.add_argument(
+        "a", type=Path, metavar="A.yaml", help="scenario file (YAML)"
+    )
+    compare.add_argument(
+        "b", type=Path, metavar="B.yaml", help="the one to compare with it"
+    )
     add_replications(
         compare, "of each (default: the larger number they ask for)"
     )
@@ -64,7 +68,11 @@ def add_policies(commands: Any) -> None:
         help="run scenarios on the same luck; a table with a row each",
     )
     policies.add_argument(
-        "scenarios", type=Path, nargs="+", metavar="scenario"
+        "scenarios",
+        type=Path,
+        nargs="+",
+        metavar="scenario",
+        help="scenario files (YAML)",
     )
     add_seed(policies, "in place of the first scenario's own")
     add_set(policies, "one key in each")

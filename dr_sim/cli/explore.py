@@ -85,7 +85,7 @@ def add_explore(commands: Any) -> None:
         "shrink",
         help="cut a scenario that breaks a requirement down to its smallest form",
     )
-    shrink.add_argument("scenario", type=Path)
+    shrink.add_argument("scenario", type=Path, help="scenario file (YAML)")
     shrink.add_argument("-o", "--out", type=Path, metavar="FOLDER", default=Path(),
                         help="for the scenario and the test (default: here)")  # fmt: skip
     shrink.add_argument("--runs", type=count, metavar="N", default=250,

@@ -63,6 +63,7 @@ HELP = {
             "dr-sim ways mine.yaml --at '2 h' --class host --set link.bandwidth=50Mbit/s",
             "dr-sim ways mine.yaml --at 'Mon 14:00' --class mistake --noticed '90 min'",
         ),
+        (0, 2, 70, 130),
     ),
     "new": Help(
         "Writes a scenario to start from, and beside it the schema that editors complete and "
@@ -146,7 +147,7 @@ HELP = {
         "Finds the smallest sets of files whose loss, with the primary's site, breaks the RPO. "
         "Each set is confirmed by a run.",
         ("dr-sim cutsets results/quickstart/1 --rpo '15 min' --count 3",),
-        (0, 1, 2, 4, 70),
+        (0, 1, 2, 4, 70, 130),
         (
             (0, "done"),
             (1, "nothing is needed for it: the RPO is broken already"),
@@ -198,7 +199,7 @@ HELP = {
         "Feeds the recorded events of a run to fresh recovery objects and compares their "
         "commands with the recorded ones.",
         ("dr-sim verify results/quickstart/1",),
-        (0, 2, 4, 70),
+        (0, 2, 4, 70, 130),
         (
             (0, "the same commands"),
             (4, "a difference: the record or the logic has changed"),

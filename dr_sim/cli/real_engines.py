@@ -22,6 +22,7 @@ def add_engines(commands: Any) -> None:
         "--engine",
         choices=[e for e in ENGINES if e != "model"],
         required=True,
+        help="the engine to measure",
     )
     measure.add_argument(
         "-o",

@@ -17,7 +17,11 @@ def add_files(commands: Any) -> None:
         "validate", help="check scenario files: one line for each mistake"
     )
     validate.add_argument(
-        "scenarios", type=Path, nargs="+", metavar="scenario"
+        "scenarios",
+        type=Path,
+        nargs="+",
+        metavar="scenario",
+        help="scenario files (YAML)",
     )
     validate.set_defaults(command=_validate)
 

@@ -26,7 +26,7 @@ def add_sweep(commands: Any) -> None:
     sweep = commands.add_parser(
         "sweep", help="vary keys of a scenario: a table and a picture"
     )
-    sweep.add_argument("scenario", type=Path)
+    sweep.add_argument("scenario", type=Path, help="scenario file (YAML)")
     sweep.add_argument(
         "--vary",
         action="append",

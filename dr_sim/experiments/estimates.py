@@ -93,9 +93,10 @@ def answer(
     )
     base, statistic = split(question.measure)
     if is_curve(base):
-        if statistic == "max" and (exact := _most(samples, base, question)):
-            return exact
-        return _of_curves(
+        most = _most(samples, base, question)
+        if statistic == "max" and most is not None:
+            return most
+        found_on_grid = _of_curves(
             curves_of(samples, base, question),
             question.measure,
             statistic,
@@ -103,6 +104,9 @@ def answer(
             above,
             sure,
         )
+        if statistic in QUANTILES and most is not None:
+            return _at_most(found_on_grid, most.interval.estimate)
+        return found_on_grid
     found = values_of(samples, base, question)
     low = [float(v.low) for v in found]
     high = [INFINITE if v.high is None else float(v.high) for v in found]
@@ -130,6 +134,15 @@ def answer(
         # what is the most of some runs is not the most of all
         interval = Interval(max(low), max(low), INFINITE)
     return Estimate(interval, len(found), censored)
+
+
+def _at_most(found: Estimate, most: float) -> Estimate:
+    """Return a quantile that is no larger than the greatest value of the runs it comes from: the
+    grid is coarser than that.
+    """
+    of = found.interval
+    interval = Interval(min(of.estimate, most), min(of.low, most), of.high)
+    return replace(found, interval=interval)
 
 
 def _most(

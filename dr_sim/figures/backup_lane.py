@@ -69,7 +69,7 @@ def backup_lane(timeline: Timeline) -> Chart:
     spec = timeline.lane({"rows": list(words.values())}, marks)
     told = ", ".join(counted(seen[kind], words[kind]) for kind in order)
     note = " Logs close together are drawn as one." if joined else ""
-    return Chart("backups", "Backups", f"{told}.{note}", spec)
+    return Chart("backups", "Backups", f"Begun: {told}.{note}", spec)
 
 
 def joined_bars(

@@ -137,7 +137,7 @@ def _exposure(found: ManyRuns) -> Chart:
         "marks": [*marks, *bounds],
     }
     told = "; ".join(
-        f"for a lost {c} at most {clock(round(float(curve['above'].iloc[-1]) * SECOND_US))}"
+        f"for a lost {c} at most {_longest(found, c, float(curve['above'].iloc[-1]))}"
         for c, curve in curves.items()
     )
     words = (
@@ -146,6 +146,16 @@ def _exposure(found: ManyRuns) -> Chart:
     )
     title = "Exposure: the data loss of a failure at any instant"
     return Chart("many_exposure", title, words, spec)
+
+
+def _longest(found: ManyRuns, failure_class: str, end_s: float) -> str:
+    """Return the highest exposure of these runs; end_s, where the curve ends, if a run had no way
+    over.
+    """
+    most = found.interval("exposure.max", "", failure_class).estimate
+    return clock(
+        round((most if math.isfinite(most) else end_s) * SECOND_US)
+    )
 
 
 def _phases(found: ManyRuns) -> Iterator[Chart]:

@@ -21,7 +21,7 @@ from dr_sim.formatting.words import counted, size
 from dr_sim.measures.backlog import Backlog, backlog
 from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Tables
-from dr_sim.units import SECOND_US, clock
+from dr_sim.units import BIT_RATES, SECOND_US, clock, format_bandwidth
 
 if TYPE_CHECKING:
     from dr_sim.figures.timeline import Timeline
@@ -29,11 +29,21 @@ if TYPE_CHECKING:
 LINK_SLICES = 2_000
 
 
+def _unit(bandwidth_bit_s: int) -> tuple[str, int]:
+    """Return the unit of an axis that ends at a bandwidth, and how many bit/s it is."""
+    for unit in ("Gbit/s", "Mbit/s", "kbit/s"):
+        if bandwidth_bit_s >= BIT_RATES[unit]:
+            return unit, BIT_RATES[unit]
+    return "bit/s", 1
+
+
 def link_lane(timeline: Timeline) -> Chart:
-    capacity = timeline.scenario.link.bandwidth_bit_s / 1e6
+    unit, bit_s = _unit(timeline.scenario.link.bandwidth_bit_s)
+    capacity = timeline.scenario.link.bandwidth_bit_s / bit_s
     rate, edges = sent_rate(
-        timeline.seen, (0, timeline.end_us), LINK_SLICES, capacity
+        timeline.seen, (0, timeline.end_us), LINK_SLICES, capacity * bit_s
     )
+    rate = rate / bit_s
     marks = [
         line(
             packed(edges, np.append(rate, rate[-1:])),
@@ -70,10 +80,10 @@ def link_lane(timeline: Timeline) -> Chart:
         "link",
         "Link",
         f"{size(sum(int(v.t['truth.transfer_bytes']['bytes'].sum()) for v in timeline.seen.legs))} "
-        f"crossed a link of {capacity:g} Mbit/s; it was "
+        f"crossed a link of {format_bandwidth(timeline.scenario.link.bandwidth_bit_s)}; it was "
         f"{f'down for {clock(total)}' if total else 'never down'}.",
         timeline.lane(
-            {"kind": "number", "title": "Mbit/s", "least": 0.001}, marks
+            {"kind": "number", "title": unit, "least": 0.001}, marks
         ),
     )
 
@@ -156,7 +166,7 @@ def over_legs(each: Sequence[tuple[int, int, Backlog]]) -> Backlog:
 def sent_rate(
     views: Views, window: tuple[int, int], slices: int, capacity: float
 ) -> tuple[Any, Any]:
-    """(Mbit/s in each slice, the slices' edges) over all legs."""
+    """(bit/s in each slice, the slices' edges) over all legs. capacity: of the link, in bit/s."""
     rate = np.zeros(slices)
     edges = np.linspace(*window, slices + 1)
     width_s = (window[1] - window[0]) / slices / SECOND_US
@@ -172,7 +182,7 @@ def sent_rate(
         first = (
             int(np.searchsorted(edges, v.leg.begins_us, side="right")) - 1
         )
-        rate[first:] += spread(bits[first:] / width_s / 1e6, capacity)
+        rate[first:] += spread(bits[first:] / width_s, capacity)
     return rate, edges
 
 

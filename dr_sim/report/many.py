@@ -139,14 +139,19 @@ class TableRow:
 
 
 def _estimates(table: pd.DataFrame) -> Iterator[TableRow]:
-    """Durations of the whole service, a row a measure and class of failure."""
+    """Durations of the whole service, a row a measure and class of failure; a phase of an outage
+    only where one had it.
+    """
     of = table[(table["unit"] == "s") & (table["database"] == "")]
     for (measure, failure_class), rows in of.groupby(
         ["measure", "class"], sort=False
     ):
         by = {row["statistic"]: row for row in rows.to_dict("records")}
+        is_part = "." in str(measure)
+        if is_part and "max" in by and not by["max"]["estimate"]:
+            continue  # a phase that no outage had
         cells = [
-            _cell(by[statistic]) if statistic in by else ""
+            _cell(by[statistic], statistic) if statistic in by else ""
             for statistic in STATISTICS
         ]
         yield TableRow(
@@ -157,10 +162,13 @@ def _estimates(table: pd.DataFrame) -> Iterator[TableRow]:
         )
 
 
-def _cell(row: Any) -> str:
+def _cell(row: Any, statistic: str) -> str:
+    """Return an estimate and its interval; the most of these runs has none: nothing bounds it."""
     if math.isnan(row["estimate"]):
         return "?"
     estimate = seconds(row["estimate"], "?")
+    if statistic == "max":
+        return estimate
     interval = f"{seconds(row['low'], '?')}, {seconds(row['high'], '?')}"
     return f"{estimate} [{interval}]"
 

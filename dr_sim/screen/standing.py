@@ -39,9 +39,9 @@ def standing_table(summary: Summary) -> list[str]:
     wide = min(_WIDEST_NAME, max(len(row.database) for row in shown))
     wide = max(wide, len("service"))
     out = [
-        "DATABASES  worst first; exposure (site) before the first failure, and from then on",
-        f" {'':<{wide}}  {'data loss':<15} {'outage':<15} {'p50':>7} {'p99':>7} {'max':>7}"
-        f" {'then':>7} {'lag p99':>7} {'alerts':>7}  worst cause",
+        "DATABASES  worst first; exposure (site): p50, p99, max before the first failure, then max",
+        f" {'':<{wide}}  {'data loss':<15} {'outage':<15} {'p50':>7}  {'p99':>7}  {'max':>7}"
+        f"  {'then':>7}  {'lag p99':>7}  {'alerts':>7}  worst cause",
     ]
     for row in shown:
         name = row.database or "service"
@@ -51,9 +51,9 @@ def standing_table(summary: Summary) -> list[str]:
         )
         out.append(
             f" {cut:<{wide}}  {_target(row.data_loss):<15} {_target(row.outage):<15}"
-            f" {_time(row.before.p50_us):>7} {_time(row.before.p99_us):>7}"
-            f" {_time(row.before.max_us):>7} {_time(row.after.max_us):>7}"
-            f" {_time(row.lag.p99_us):>7} {row.alerts_raised:>7,}  {row.cause}{missed}"
+            f" {_time(row.before.p50_us):>7}  {_time(row.before.p99_us):>7}"
+            f"  {_time(row.before.max_us):>7}  {_time(row.after.max_us):>7}"
+            f"  {_time(row.lag.p99_us):>7}  {row.alerts_raised:>7,}  {row.cause}{missed}"
         )
     if len(rows) > len(shown):
         out.append(

@@ -31,6 +31,17 @@ def test_a_tail_that_few_runs_show_leaves_no_quantile_open_that_many_bound() -> 
     assert answer(few, Question("exposure.p95")).interval.high == math.inf
 
 
+def test_no_quantile_over_time_is_above_the_most() -> None:
+    """The most of each run is known to the microsecond, and its curve on a coarser grid."""
+    runs = [exposed(i, DAY_US, 172_000 * S) for i in range(9)]
+    for run in runs:
+        run.values += sample(0, {"exposure.max": 170_000 * S}).values
+    most = answer(runs, Question("exposure.max")).interval
+    tail = answer(runs, Question("exposure.p99")).interval
+    assert most.estimate == 170_000 * S
+    assert tail.low <= tail.estimate <= most.estimate < tail.high
+
+
 def test_a_mean_s_interval_goes_below_0_only_where_values_do() -> None:
     for measure, low in (("outage.detect", 0.0), ("alert_delay", None)):
         runs = [sample(i, {measure: S if i % 9 else 400 * S}) for i in range(12)]

@@ -55,6 +55,10 @@ def test_the_screen_shows_the_worst_and_says_how_many_more(
     lines = standing_table(summary)
     assert lines[2].split()[0] == "service" and lines[3].split()[0] == "loud"
     assert "FAIL" in lines[3] and "FAIL" not in lines[4]
+    wide = replace(summary.standings[1].before, p50_us=81_060_000_000, p99_us=81_060_000_000)
+    far = replace(summary.standings[1], before=wide)
+    summary.standings = [summary.standings[0], far, *summary.standings[2:]]
+    assert "22 h 31  22 h 31  " in standing_table(summary)[3]  # columns do not touch
     rows = list(summary.standings)
     summary.standings = rows + [rows[-1]] * 30
     lines = standing_table(summary)
